@@ -1,0 +1,62 @@
+# Every target sets itself up in .venv. All paths are relative, so the folder's own path may contain spaces.
+
+PYTHON ?= python3
+TEST_WORKERS ?= 2
+PYTEST_ARGS ?=
+
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip install --quiet --disable-pip-version-check --retries 10
+SOURCES := setup.cfg pyproject.toml
+DEV_EXTRAS := test,quality,docs
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint docs wheel clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
+
+demo: $(VENV)/.ready-demo ## Run a CPO and an eMSP that register and exchange locations (DEMO_ONCE=1: then exit)
+	@$(PY) -m examples.demo
+
+test: $(VENV)/.ready-dev ## Run all tests with coverage, then name what was left out
+	@$(PY) -m scripts.run_tests -n $(TEST_WORKERS) --cov --cov-report=term $(PYTEST_ARGS)
+
+lint: $(VENV)/.ready-dev ## Check style, format, import layers, types and spelling
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(VENV)/bin/lint-imports --no-logo
+	@$(PY) -m mypy
+	@$(VENV)/bin/codespell
+
+docs: $(VENV)/.ready-dev ## Build the documentation into docs/_build, warnings being errors
+	@$(PY) -m sphinx -E -W --keep-going -q -b html docs docs/_build
+	@echo "Open docs/_build/index.html"
+
+wheel: $(VENV)/.ready-dev ## Build sdist and wheel into dist, then install and import the wheel alone
+	@rm -rf build dist
+	@$(PY) -m build --no-isolation . > build.log 2>&1 || { cat build.log; rm -f build.log; exit 1; }
+	@rm -f build.log
+	@$(PY) -m scripts.check_wheel
+	@ls dist
+
+clean: ## Remove what was built and cached; .venv stays
+	@rm -rf build dist docs/_build htmlcov *.egg-info .coverage .coverage.*
+	@rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .schemathesis
+	@find . -path ./$(VENV) -prune -o -type d -name __pycache__ -exec rm -rf {} +
+
+# What make demo needs is part of what the others need, so either order of targets installs once.
+$(VENV)/.ready-demo: $(SOURCES) | $(PY)
+	@echo "Installing Flask-OCPI and what its demo needs into $(VENV) ..."
+	@$(PIP) --editable ".[serve]"
+	@touch $@
+
+$(VENV)/.ready-dev: $(SOURCES) | $(PY)
+	@echo "Installing Flask-OCPI and its development tools into $(VENV) ..."
+	@$(PIP) --upgrade "setuptools>=77"
+	@$(PIP) --editable ".[$(DEV_EXTRAS)]"
+	@touch $(VENV)/.ready-demo $@
+
+$(PY):
+	@PYTHON="$(PYTHON)" sh scripts/create_venv.sh $(VENV)

@@ -1,0 +1,1 @@
+"""Tests of flask_ocpi, one module for each module of the package."""
