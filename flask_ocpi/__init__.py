@@ -1,0 +1,51 @@
+"""Flask-OCPI: turns a Flask app into an OCPI platform."""
+
+from __future__ import annotations
+
+from flask_ocpi._version import __version__
+from flask_ocpi.errors import ConfigurationError
+from flask_ocpi.errors import ConflictError
+from flask_ocpi.errors import FlaskOCPIError
+from flask_ocpi.errors import OCPIError
+from flask_ocpi.errors import RefusedError
+from flask_ocpi.errors import RemoteError
+from flask_ocpi.errors import StatusCode
+from flask_ocpi.errors import StorageError
+from flask_ocpi.errors import abort
+from flask_ocpi.extension import OCPI
+from flask_ocpi.globals import current_ocpi
+from flask_ocpi.globals import current_platform
+from flask_ocpi.storage.base import Key
+from flask_ocpi.storage.base import Page
+from flask_ocpi.storage.base import Party
+from flask_ocpi.storage.base import Query
+from flask_ocpi.storage.base import ReadOnlyStorage
+from flask_ocpi.storage.base import Record
+from flask_ocpi.storage.base import Storage
+from flask_ocpi.storage.memory import MemoryStorage
+from flask_ocpi.storage.router import RoutedStorage
+
+__all__ = [
+    "OCPI",
+    "ConfigurationError",
+    "ConflictError",
+    "FlaskOCPIError",
+    "Key",
+    "MemoryStorage",
+    "OCPIError",
+    "Page",
+    "Party",
+    "Query",
+    "ReadOnlyStorage",
+    "Record",
+    "RefusedError",
+    "RemoteError",
+    "RoutedStorage",
+    "StatusCode",
+    "Storage",
+    "StorageError",
+    "__version__",
+    "abort",
+    "current_ocpi",
+    "current_platform",
+]

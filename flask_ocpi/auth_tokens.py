@@ -1,0 +1,109 @@
+"""Credentials tokens: made, hashed, encrypted, and written to and read from the Authorization header."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+import secrets
+from collections.abc import Sequence
+
+from cryptography.fernet import Fernet
+from cryptography.fernet import InvalidToken
+from cryptography.fernet import MultiFernet
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from flask_ocpi.errors import ConfigurationError
+from flask_ocpi.errors import StorageError
+
+_TOKEN = re.compile(r"[!-~]{1,64}\Z")
+_SCHEME = re.compile(r"token +(\S.*)\Z", re.IGNORECASE)
+
+
+def new_token() -> str:
+    """Make a credentials token of 256 random bits: 43 characters, as OCPI allows them."""
+    return secrets.token_urlsafe(32)
+
+
+def is_token(text: str) -> bool:
+    """Tell whether a text can be a credentials token: 1 to 64 characters from U+0021 to U+007E."""
+    return _TOKEN.match(text) is not None
+
+
+def hash_token(token: str) -> str:
+    """Return the SHA-256 of a token as hex. With 256 random bits in it, no salt is needed to make it safe to store."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def authorization(token: str, encoding: str = "base64") -> str:
+    """Write the Authorization header for a token; ``encoding`` is "base64" (the rule) or "plain" (older peers).
+
+    OCPI 2.2.1, Transport and format, "Authorization header".
+    """
+    text = token if encoding == "plain" else base64.b64encode(token.encode()).decode("ascii")
+    return f"Token {text}"
+
+
+def candidates(header: str | None) -> list[str]:
+    """Return the tokens that an Authorization header may stand for, likeliest first; empty when it holds none.
+
+    Peers differ: most encode with Base64, some with a line feed at the end of the token, some not at all.
+    """
+    match = _SCHEME.match((header or "").strip())
+    if match is None:
+        return []
+    text = match[1]
+    found: list[str] = []
+    try:
+        decoded = base64.b64decode(text, validate=True).decode("ascii").strip()
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        decoded = ""
+    for token in (decoded, text):
+        if is_token(token) and token not in found:
+            found.append(token)
+    return found
+
+
+class TokenCipher:
+    """Encrypts the tokens that we must send, with Fernet. The first key encrypts, every key decrypts."""
+
+    def __init__(self, keys: Sequence[str], *, secret_key: str | bytes | None = None) -> None:
+        try:
+            fernets = [Fernet(key) for key in keys]
+        except (ValueError, TypeError):
+            raise ConfigurationError(
+                "OCPI_ENCRYPTION_KEYS must hold Fernet keys; make one with: "
+                'python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
+            ) from None
+        if secret_key:
+            fernets.append(Fernet(_derive(secret_key)))
+        if not fernets:
+            raise ConfigurationError(
+                "Set SECRET_KEY (or OCPI_ENCRYPTION_KEYS): the tokens of other platforms are stored encrypted. "
+                'Make one with: python -c "import secrets; print(secrets.token_hex(32))"'
+            )
+        self._fernet = MultiFernet(fernets)
+
+    def __repr__(self) -> str:
+        return "TokenCipher()"
+
+    def encrypt(self, token: str) -> str:
+        return self._fernet.encrypt(token.encode()).decode("ascii")
+
+    def decrypt(self, text: str) -> str:
+        """Return the token; raise StorageError when no key fits any more."""
+        try:
+            return self._fernet.decrypt(text).decode()
+        except InvalidToken:
+            raise StorageError(
+                "A stored token cannot be decrypted: put the old key back, at the end of OCPI_ENCRYPTION_KEYS "
+                "(or the old SECRET_KEY)."
+            ) from None
+
+
+def _derive(secret_key: str | bytes) -> bytes:
+    secret = secret_key.encode() if isinstance(secret_key, str) else secret_key
+    derived = HKDF(hashes.SHA256(), 32, salt=None, info=b"flask-ocpi credentials tokens").derive(secret)
+    return base64.urlsafe_b64encode(derived)

@@ -1,0 +1,323 @@
+"""Every OCPI_* setting in one table: its name, type, default and meaning."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask_ocpi.enums import Role
+from flask_ocpi.errors import ConfigurationError
+
+_PARTIES_EXAMPLE = (
+    '[{"country_code": "NL", "party_id": "ABC", "roles": ["CPO"], "business_details": {"name": "Abc Charging"}}]'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnParty:
+    """A party that this platform speaks for, as configured in OCPI_PARTIES."""
+
+    country_code: str
+    party_id: str
+    roles: tuple[Role, ...]
+    business_details: Mapping[str, Any]
+
+    def credentials_roles(self) -> list[dict[str, Any]]:
+        """Return its CredentialsRole objects, one a role."""
+        return [
+            {
+                "role": role.value,
+                "business_details": dict(self.business_details),
+                "party_id": self.party_id,
+                "country_code": self.country_code,
+            }
+            for role in self.roles
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One configuration key. ``parse`` takes (key, value) and returns the checked value or raises ConfigurationError."""
+
+    key: str
+    parse: Callable[[str, Any], Any]
+    default: Any
+    doc: str
+    type: str
+
+
+def _boolean(key: str, value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise ConfigurationError(f"{key} must be True or False, got {value!r}.")
+
+
+def _integer(low: int) -> Callable[[str, Any], int]:
+    def parse(key: str, value: Any) -> int:
+        if isinstance(value, int) and not isinstance(value, bool) and value >= low:
+            return value
+        raise ConfigurationError(f"{key} must be a whole number of at least {low}, got {value!r}.")
+
+    return parse
+
+
+def _seconds(key: str, value: Any) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
+        return float(value)
+    raise ConfigurationError(f"{key} must be a number of seconds above 0, got {value!r}.")
+
+
+def _text(key: str, value: Any) -> str:
+    if isinstance(value, str) and value:
+        return value
+    raise ConfigurationError(f"{key} must be a text, got {value!r}.")
+
+
+def _texts(key: str, value: Any) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    if isinstance(value, list | tuple | set | frozenset) and all(isinstance(item, str) for item in value):
+        return tuple(value)
+    raise ConfigurationError(f'{key} must be a list of texts such as ["a", "b"], got {value!r}.')
+
+
+def _secrets(key: str, value: Any) -> tuple[str, ...]:
+    try:
+        return _texts(key, value)
+    except ConfigurationError:
+        raise ConfigurationError(f"{key} must be a list of Fernet keys.") from None
+
+
+def _choice(*choices: str) -> Callable[[str, Any], str]:
+    def parse(key: str, value: Any) -> str:
+        if value in choices:
+            return str(value)
+        raise ConfigurationError(f"{key} must be one of {', '.join(choices)}, got {value!r}.")
+
+    return parse
+
+
+def _base_url(key: str, value: Any) -> str:
+    text = _text(key, value).rstrip("/")
+    if text.startswith(("http://", "https://")):
+        return text
+    raise ConfigurationError(f'{key} must start with https:// (or http://), such as "https://ocpi.example.com".')
+
+
+def _prefix(key: str, value: Any) -> str:
+    text = _text(key, value).rstrip("/")
+    if text.startswith("/") and len(text) > 1:
+        return text
+    raise ConfigurationError(f'{key} must be a path below the root such as "/ocpi", got {value!r}.')
+
+
+def _limits(key: str, value: Any) -> dict[str, int]:
+    if isinstance(value, Mapping):
+        return {str(name): _integer(1)(f"{key}[{name!r}]", limit) for name, limit in value.items()}
+    raise ConfigurationError(f'{key} must map module ids to numbers, such as {{"cdrs": 20}}, got {value!r}.')
+
+
+def _permissions(key: str, value: Any) -> dict[Role, dict[str, tuple[str, ...]]]:
+    example = f'{key} must look like {{"NSP": {{"locations": ["RECEIVER"], "tariffs": []}}}}'
+    if not isinstance(value, Mapping):
+        raise ConfigurationError(f"{example}, got {value!r}.")
+    parsed: dict[Role, dict[str, tuple[str, ...]]] = {}
+    for role, modules in value.items():
+        if role not in set(Role):
+            raise ConfigurationError(f"{key} names the role {role!r}; roles are {', '.join(Role)}.")
+        if not isinstance(modules, Mapping):
+            raise ConfigurationError(f"{example}, got {modules!r} for {role}.")
+        for module, sides in modules.items():
+            if not isinstance(sides, list | tuple) or not set(sides) <= {"SENDER", "RECEIVER"}:
+                raise ConfigurationError(f"{example}, got {sides!r} for {role} and {module}.")
+            parsed.setdefault(Role(role), {})[str(module)] = tuple(sides)
+    return parsed
+
+
+def _parties(key: str, value: Any) -> tuple[OwnParty, ...]:
+    if not isinstance(value, list | tuple) or not value:
+        raise ConfigurationError(f"{key} must be a list of your parties, such as {_PARTIES_EXAMPLE}.")
+    parties = tuple(_party(f"{key}[{index}]", item) for index, item in enumerate(value))
+    seen: set[tuple[str, str]] = set()
+    for party in parties:
+        name = (party.country_code.upper(), party.party_id.upper())
+        if name in seen:
+            raise ConfigurationError(f"{key} names {'-'.join(name)} twice; put all its roles into one entry.")
+        seen.add(name)
+    return parties
+
+
+def _party(where: str, item: Any) -> OwnParty:
+    if not isinstance(item, Mapping):
+        raise ConfigurationError(f"{where} must be a mapping such as {_PARTIES_EXAMPLE[1:-1]}, got {item!r}.")
+    unknown = set(item) - {"country_code", "party_id", "roles", "business_details"}
+    if unknown:
+        raise ConfigurationError(
+            f"{where} has an unknown key {min(map(str, unknown))!r}; keys are country_code, party_id, roles, business_details."
+        )
+    country_code = _code(f"{where}['country_code']", item.get("country_code"), 2)
+    party_id = _code(f"{where}['party_id']", item.get("party_id"), 3)
+    roles = item.get("roles")
+    if not isinstance(roles, list | tuple) or not roles or not set(roles) <= set(Role) or len(set(roles)) < len(roles):
+        raise ConfigurationError(f"{where}['roles'] must list different roles of {', '.join(Role)}, got {roles!r}.")
+    details = item.get("business_details")
+    if not isinstance(details, Mapping) or not isinstance(details.get("name"), str):
+        raise ConfigurationError(f"{where}['business_details'] must be a mapping with a name, such as {{'name': 'Abc'}}.")
+    return OwnParty(country_code, party_id, tuple(Role(role) for role in roles), dict(details))
+
+
+def _code(where: str, value: Any, length: int) -> str:
+    if isinstance(value, str) and len(value) == length and value.isascii() and value.isalnum():
+        return value
+    raise ConfigurationError(f"{where} must be {length} letters or digits, got {value!r}.")
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("OCPI_PARTIES", _parties, None, "The parties this platform speaks for. Required.", "list of mappings"),
+    Setting("OCPI_URL_PREFIX", _prefix, "/ocpi", "Where OCPI is served in the app.", "path"),
+    Setting(
+        "OCPI_BASE_URL",
+        _base_url,
+        None,
+        "Public address of the app, such as https://example.com. Without it URLs follow the request; commands need it.",
+        "URL",
+    ),
+    Setting(
+        "OCPI_MODULES",
+        _texts,
+        None,
+        'Interfaces to serve, such as ["locations:SENDER"]. By default those that the own roles implement.',
+        "list of texts",
+    ),
+    Setting("OCPI_VERSIONS", _texts, ("2.2.1",), "Versions of OCPI to serve.", "list of texts"),
+    Setting(
+        "OCPI_ROLE_PERMISSIONS",
+        _permissions,
+        {},
+        "Which interfaces a role implements, where it differs from the default matrix; role, then module, then a list.",
+        "mapping",
+    ),
+    Setting(
+        "OCPI_REQUIRED_ENDPOINTS",
+        _texts,
+        (),
+        'Endpoints that another platform must offer to register, such as ["locations:SENDER"].',
+        "list of texts",
+    ),
+    Setting("OCPI_ALLOW_SHARED_PARTIES", _boolean, False, "Let two platforms register the same party.", "bool"),
+    Setting(
+        "OCPI_ENCRYPTION_KEYS",
+        _secrets,
+        (),
+        "Fernet keys for the tokens we send; the first encrypts, all decrypt. By default derived from SECRET_KEY.",
+        "list of texts",
+    ),
+    Setting(
+        "OCPI_TOKEN_GRACE",
+        _integer(0),
+        600,
+        "Seconds for which a replaced credentials token stays usable until the new one is first used.",
+        "seconds",
+    ),
+    Setting(
+        "OCPI_TOKEN_ENCODING",
+        _choice("base64", "plain"),
+        "base64",
+        "How new platforms are sent their token in the Authorization header.",
+        "base64 or plain",
+    ),
+    Setting("OCPI_DEFAULT_LIMIT", _integer(1), 50, "Objects on a page when the request names no limit.", "number"),
+    Setting("OCPI_MAX_LIMIT", _integer(1), 1000, "Objects on a page at the most.", "number"),
+    Setting("OCPI_MODULE_LIMITS", _limits, {}, 'OCPI_MAX_LIMIT by module, such as {"cdrs": 20}.', "mapping"),
+    Setting("OCPI_MAX_BODY_BYTES", _integer(1), 4 * 1024 * 1024, "Size of a request body at the most.", "bytes"),
+    Setting("OCPI_MAX_DEPTH", _integer(1), 32, "How deep unknown properties may be nested.", "number"),
+    Setting(
+        "OCPI_UNKNOWN_FIELDS", _choice("keep", "drop"), "keep", "What happens to properties OCPI lacks.", "keep or drop"
+    ),
+    Setting("OCPI_OPEN_ENUMS", _texts, (), 'Enums whose unknown values are accepted, such as ["Capability"].', "list"),
+    Setting("OCPI_STRICT_CODES", _boolean, False, "Compare country, currency and language codes with ISO.", "bool"),
+    Setting("OCPI_REFUSE_OLDER", _boolean, False, "Refuse objects older than the stored ones with 2001.", "bool"),
+    Setting("OCPI_DOCS", _boolean, True, "Serve Swagger UI and the OpenAPI documents.", "bool"),
+    Setting(
+        "OCPI_CREATE_TABLES",
+        _boolean,
+        None,
+        "Create missing tables at start. By default only for the embedded SQLite file.",
+        "bool",
+    ),
+    Setting(
+        "OCPI_HTTP_ALLOW_PRIVATE",
+        _boolean,
+        False,
+        "Call other platforms also over http and at private addresses. For development.",
+        "bool",
+    ),
+    Setting("OCPI_HTTP_ALLOWED_HOSTS", _texts, (), "Host names that may be called whatever their address.", "list"),
+    Setting("OCPI_HTTP_CONNECT_TIMEOUT", _seconds, 5.0, "Time to connect to another platform.", "seconds"),
+    Setting("OCPI_HTTP_TIMEOUT", _seconds, 30.0, "Time for a whole exchange with another platform.", "seconds"),
+    Setting("OCPI_HTTP_MAX_BYTES", _integer(1), 32 * 1024 * 1024, "Size of another platform's answer.", "bytes"),
+    Setting("OCPI_HTTP_CA_BUNDLE", _text, None, "File with the certificate authorities to trust.", "path"),
+    Setting("OCPI_HTTP_CLIENT_CERTIFICATE", _text, None, "File with the client certificate and its key.", "path"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The checked settings of one app, one attribute a key of :data:`SETTINGS`."""
+
+    parties: tuple[OwnParty, ...]
+    url_prefix: str
+    base_url: str | None
+    modules: tuple[str, ...] | None
+    versions: tuple[str, ...]
+    role_permissions: Mapping[Role, Mapping[str, tuple[str, ...]]]
+    required_endpoints: tuple[str, ...]
+    allow_shared_parties: bool
+    encryption_keys: tuple[str, ...]
+    token_grace: int
+    token_encoding: str
+    default_limit: int
+    max_limit: int
+    module_limits: Mapping[str, int]
+    max_body_bytes: int
+    max_depth: int
+    unknown_fields: str
+    open_enums: tuple[str, ...]
+    strict_codes: bool
+    refuse_older: bool
+    docs: bool
+    create_tables: bool | None
+    http_allow_private: bool
+    http_allowed_hosts: tuple[str, ...]
+    http_connect_timeout: float
+    http_timeout: float
+    http_max_bytes: int
+    http_ca_bundle: str | None
+    http_client_certificate: str | None
+
+    def __repr__(self) -> str:  # encryption keys stay out of logs
+        return f"Settings(parties={', '.join(f'{p.country_code}-{p.party_id}' for p in self.parties)})"
+
+    @classmethod
+    def from_mapping(cls, config: Mapping[str, Any]) -> Settings:
+        """Read and check the OCPI_* keys of an app's configuration; raise ConfigurationError for the first wrong one."""
+        known = {setting.key for setting in SETTINGS}
+        for key in config:
+            if isinstance(key, str) and key.startswith("OCPI_") and key not in known:
+                near = difflib.get_close_matches(key, known, n=1, cutoff=0.0)
+                raise ConfigurationError(f"{key} is not a setting of Flask-OCPI. Did you mean {near[0]}?")
+        if config.get("OCPI_PARTIES") is None:
+            raise ConfigurationError(f"OCPI_PARTIES is missing. Set it to your parties, such as {_PARTIES_EXAMPLE}.")
+        values = {}
+        for setting in SETTINGS:
+            value = config.get(setting.key)
+            name = setting.key.removeprefix("OCPI_").lower()
+            values[name] = setting.default if value is None else setting.parse(setting.key, value)
+        return cls(**values)
+
+    def limit_of(self, module: str) -> int:
+        """Return how many objects a page of a module's list has at the most."""
+        return self.module_limits.get(module, self.max_limit)

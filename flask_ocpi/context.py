@@ -1,0 +1,197 @@
+"""What a handler receives and returns: everything it needs of the request and the app, and no Flask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field
+from datetime import datetime
+from typing import Any
+from typing import Protocol
+
+from flask_ocpi.config import OwnParty
+from flask_ocpi.config import Settings
+from flask_ocpi.description import Interface
+from flask_ocpi.description import Module
+from flask_ocpi.description import Operation
+from flask_ocpi.description import Version
+from flask_ocpi.enums import InterfaceRole
+from flask_ocpi.enums import Role
+from flask_ocpi.errors import InvalidParametersError
+from flask_ocpi.fields import DEFAULT_POLICY
+from flask_ocpi.fields import Policy
+from flask_ocpi.permissions import Permissions
+from flask_ocpi.platforms import Caller
+from flask_ocpi.platforms import Platform
+from flask_ocpi.platforms import Platforms
+from flask_ocpi.schema import Schema
+from flask_ocpi.storage.base import Party
+from flask_ocpi.storage.base import Storage
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """What a platform's versions endpoint and version details said."""
+
+    version: str
+    endpoints: tuple[Mapping[str, Any], ...]
+
+
+class Discover(Protocol):
+    """Fetches a platform's versions and the details of one; raises RemoteError, UnsupportedVersionError."""
+
+    def __call__(self, versions_url: str, token: str, *, version: str, encoding: str) -> Discovery: ...
+
+
+class Schemas:
+    """The schema instances of one app, each class instantiated once."""
+
+    def __init__(self, policy: Policy = DEFAULT_POLICY) -> None:
+        self.policy = policy
+        self._instances: dict[type[Schema], Schema] = {}
+
+        self._partial: dict[type[Schema], Schema] = {}
+
+    def __getitem__(self, schema: type[Schema]) -> Schema:
+        found = self._instances.get(schema)
+        if found is None:
+            found = self._instances.setdefault(schema, schema(policy=self.policy))
+        return found
+
+    def partial(self, schema: type[Schema]) -> Schema:
+        """Return the instance for PATCH bodies, in which nothing is required."""
+        found = self._partial.get(schema)
+        if found is None:
+            found = self._partial.setdefault(schema, schema(policy=self.policy, partial=True))
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """The parties named in the routing headers of a request, folded; None where the headers are absent."""
+
+    to_party: Party | None = None
+    from_party: Party | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What one app is made of, the same for every request; never of another app."""
+
+    settings: Settings
+    storage: Storage
+    platforms: Platforms
+    permissions: Permissions
+    schemas: Schemas
+    versions: tuple[Version, ...]
+    clock: Callable[[], datetime]
+    discover: Discover
+    emit: Callable[..., None]
+
+    def serves(self, module: Module, interface: InterfaceRole) -> bool:
+        """Tell whether this platform serves an interface: as configured, or because an own role implements it."""
+        if module.single:
+            return True
+        if self.settings.modules is not None:
+            return bool({module.id, f"{module.id}:{interface.value}"} & set(self.settings.modules))
+        return self.permissions.implements(self.own_roles, module.id, interface)
+
+    @property
+    def own_roles(self) -> frozenset[Role]:
+        return frozenset(role for party in self.settings.parties for role in party.roles)
+
+    def own_parties(self, module: str, interface: InterfaceRole) -> tuple[Party, ...]:
+        """Return the own parties with a role that implements an interface; all, where OCPI_MODULES decides it."""
+        fitting = [p for p in self.settings.parties if self.permissions.implements(p.roles, module, interface)]
+        chosen: Iterable[OwnParty] = fitting or self.settings.parties
+        return tuple(Party.of(party.country_code, party.party_id) for party in chosen)
+
+    def credentials_roles(self) -> list[dict[str, Any]]:
+        """Return the CredentialsRole documents of this platform."""
+        return [role for party in self.settings.parties for role in party.credentials_roles()]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One request: who calls, for whom, and the services of the app.
+
+    url: makes an absolute URL of this platform from a path below the OCPI prefix, as the caller sees it.
+    """
+
+    services: Services
+    version: Version
+    caller: Caller
+    routing: Routing
+    url: Callable[[str], str]
+
+    @property
+    def storage(self) -> Storage:
+        return self.services.storage
+
+    @property
+    def platform(self) -> Platform:
+        return self.caller.platform
+
+    @property
+    def audience(self) -> tuple[Party, ...]:
+        """The parties in whose name the caller reads: its own; for a hub also the one it forwards for."""
+        parties = self.platform.parties
+        sender = self.routing.from_party
+        return (*parties, sender) if sender is not None and sender not in parties else parties
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a request addresses: the operation, and the values in its path and query."""
+
+    module: Module
+    interface: Interface
+    operation: Operation
+    path: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def owner(self) -> Party:
+        """The party that the URL names as the owner (Receiver interfaces)."""
+        return Party.of(self.path["country_code"], self.path["party_id"])
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a handler answers. ``data`` is JSON text, None leaves it out; ``url`` is what the Location header gets."""
+
+    data: bytes | None = None
+    http_status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def addressed_parties(ctx: Context, target: Target) -> tuple[Party, ...]:
+    """Return the own parties a request is for: the one in its TO headers, or all that serve the interface (RT-22).
+
+    A TO that names one of the caller's own parties counts as absent; any other party that is not hosted here, or does
+    not serve the interface, raises InvalidParametersError.
+    """
+    hosted = ctx.services.own_parties(target.module.id, target.interface.role)
+    wanted = ctx.routing.to_party
+    if wanted is None or wanted in ctx.platform.parties:
+        return hosted
+    if wanted in hosted:
+        return (wanted,)
+    listing = ", ".join(map(str, hosted))
+    raise InvalidParametersError(
+        f"OCPI-to: {wanted} does not serve {target.module.id} {target.interface.role} here; {listing} does."
+    )
+
+
+def receiving_party(ctx: Context, target: Target) -> Party:
+    """Return the one own party that receives; raise InvalidParametersError when the request leaves it open (RT-22)."""
+    parties = addressed_parties(ctx, target)
+    if len(parties) > 1:
+        listing = ", ".join(map(str, parties))
+        raise InvalidParametersError(
+            f"OCPI-to-country-code and OCPI-to-party-id are needed: {listing} all serve "
+            f"{target.module.id} {target.interface.role} here."
+        )
+    return parties[0]

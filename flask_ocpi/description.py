@@ -1,0 +1,178 @@
+"""What a module is: frozen descriptions that routes, OpenAPI, client, versions, CLI and docs all read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from typing import Any
+
+from flask_ocpi.enums import InterfaceRole
+from flask_ocpi.errors import NotFoundError
+from flask_ocpi.errors import StatusCode
+
+if TYPE_CHECKING:
+    from flask_ocpi.schema import Schema
+
+OWNER_KEY = ("country_code", "party_id")
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PathParameter:
+    """A variable segment of an operation's path: a CiString of at most ``max`` characters."""
+
+    name: str
+    max: int
+    description: str = ""
+    example: str = ""
+    min: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A class of objects that live in a list property of another object, such as the EVSEs of a Location.
+
+    name: "evse"; property: "evses"; key: the identifying property ("uid"); parameter: its URL segment.
+    """
+
+    name: str
+    schema: type[Schema]
+    property: str
+    key: str
+    parameter: PathParameter
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectType:
+    """A class of objects that is stored and exchanged as a whole.
+
+    name: singular ("location"); kind: where it is stored ("locations"), also the plural in operation names.
+    key: the properties that identify it, starting with the owner's; the rest make up the id.
+    parts: nested classes with URLs of their own, outermost first.
+    missing: the error for an object (or part) that does not exist.
+    """
+
+    name: str
+    kind: str
+    schema: type[Schema]
+    parameter: PathParameter
+    key: tuple[str, ...] = (*OWNER_KEY, "id")
+    parts: tuple[Part, ...] = ()
+    missing: type[NotFoundError] = NotFoundError
+
+    def id_of(self, document: Mapping[str, Any]) -> str:
+        """Return the id under which a document is stored; several properties are joined with a line feed."""
+        return "\n".join(str(document[name]) for name in self.key[len(OWNER_KEY) :])
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One HTTP operation of an interface.
+
+    path: below the interface's URL, with ``{parameters}``. handler: ``(ctx, target, body) -> Result``.
+    query, body, returns: schema classes; returns_list: an array of them, paginated.
+    object: the class of stored objects it works on; part: how many levels of its parts the path goes down.
+    owned: the URL names the owner, who has to be a party of the calling platform (PUSH-05).
+    partial: the body is a PATCH. created: it answers 201 when it creates something. rooted: its path is below the OCPI
+    prefix itself, not below the interface (the list of versions).
+    errors: OCPI status codes beyond 2000, 2001 and 3000, for the documentation.
+    """
+
+    name: str
+    method: str
+    path: str
+    summary: str
+    handler: Callable[..., Any]
+    description: str = ""
+    parameters: tuple[PathParameter, ...] = ()
+    query: type[Schema] | None = None
+    body: type[Schema] | None = None
+    body_required: bool = True
+    returns: type[Schema] | None = None
+    returns_list: bool = False
+    object: ObjectType | None = None
+    part: int = 0
+    owned: bool = False
+    partial: bool = False
+    created: bool = False
+    rooted: bool = False
+    errors: tuple[StatusCode, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """One side of a module: what the SENDER or the RECEIVER of the data serves."""
+
+    role: InterfaceRole
+    operations: tuple[Operation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """An OCPI module.
+
+    id: its ModuleID, or a custom one. configuration: a configuration module, whose messages carry no routing headers.
+    single: both interfaces are one and the same, under one URL without an interface segment (credentials).
+    listed: it is among the endpoints in the version details. path: its segment in URLs, the id unless given.
+    requires: modules that OCPI says this one depends on. extend: the exit; called with the flask-smorest blueprint, to
+    add routes that do not fit a description.
+    """
+
+    id: str
+    description: str
+    interfaces: tuple[Interface, ...]
+    configuration: bool = False
+    single: bool = False
+    listed: bool = True
+    path: str | None = None
+    requires: tuple[str, ...] = ()
+    extend: Callable[[Any], None] | None = None
+
+    def interface(self, role: InterfaceRole) -> Interface | None:
+        """Return the interface of that role, or None; a module with a single interface has it under either role."""
+        if self.single:
+            return self.interfaces[0]
+        return next((interface for interface in self.interfaces if interface.role is role), None)
+
+    def path_of(self, interface: Interface) -> str:
+        """Return the path of an interface below its version: ``/sender/locations``, or ``/credentials``."""
+        segment = f"/{self.id}" if self.path is None else self.path
+        return segment if self.single else f"/{interface.role.lower()}{segment}"
+
+    @property
+    def objects(self) -> tuple[ObjectType, ...]:
+        """The classes of stored objects its operations work on, each once."""
+        found = {o.object.name: o.object for i in self.interfaces for o in i.operations if o.object is not None}
+        return tuple(found.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version of OCPI as this package serves it."""
+
+    number: str
+    modules: tuple[Module, ...]
+
+    @property
+    def slug(self) -> str:
+        """The number as part of a name: ``2_2_1``."""
+        return self.number.replace(".", "_")
+
+    def module(self, id: str) -> Module | None:
+        return next((module for module in self.modules if module.id == id), None)
+
+    def operations(self) -> Iterator[tuple[Module, Interface, Operation]]:
+        """Walk all operations in the order of the description."""
+        for module in self.modules:
+            for interface in module.interfaces:
+                for operation in interface.operations:
+                    yield module, interface, operation
+
+
+def version_order(number: str) -> tuple[int, ...]:
+    """Sort key of version numbers, by value and not by text: 2.10 comes after 2.2 (VER-15)."""
+    return tuple(int(part) if part.isdigit() else -1 for part in number.split("."))

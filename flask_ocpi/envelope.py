@@ -1,0 +1,52 @@
+"""The response format: every answer, also an error, is this JSON object around its data."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from flask_ocpi.errors import InvalidResponseError
+from flask_ocpi.errors import StatusCode
+from flask_ocpi.fields import format_date_time
+
+SUCCESS_MESSAGE = "Success"
+
+
+def envelope(
+    data: bytes | None,
+    *,
+    now: datetime,
+    status_code: int = StatusCode.SUCCESS,
+    message: str = SUCCESS_MESSAGE,
+) -> bytes:
+    """Put JSON text into the envelope without decoding it; None leaves ``data`` out.
+
+    OCPI 2.2.1, Transport and format, "Response format".
+    """
+    start = b"{" if data is None else b'{"data":' + data + b","
+    tail = f'"status_code":{int(status_code)},"status_message":'.encode()
+    timestamp = f',"timestamp":"{format_date_time(now)}"}}'.encode()
+    return start + tail + orjson.dumps(message) + timestamp
+
+
+def array(texts: list[bytes]) -> bytes:
+    """Splice documents into a JSON array."""
+    return b"[" + b",".join(texts) + b"]"
+
+
+def parse_envelope(body: bytes, *, source: str) -> dict[str, Any]:
+    """Decode an answer and check that it is an envelope; only ``status_code`` is insisted on (CLI-08).
+
+    Raises InvalidResponseError that names ``source``.
+    """
+    try:
+        answer = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise InvalidResponseError(f"{source} did not answer with JSON.") from error
+    code = answer.get("status_code") if isinstance(answer, dict) else None
+    if not isinstance(code, int) or isinstance(code, bool):
+        raise InvalidResponseError(f"{source} did not answer with an OCPI envelope (no status_code).")
+    envelope_: dict[str, Any] = answer
+    return envelope_

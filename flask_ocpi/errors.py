@@ -1,0 +1,252 @@
+"""Status codes and the exception tree: what can go wrong, with its OCPI code and its HTTP code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import IntEnum
+from typing import ClassVar
+from typing import NoReturn
+
+
+class StatusCode(IntEnum):
+    """OCPI status codes (OCPI 2.2.1, "Status codes")."""
+
+    SUCCESS = 1000
+    CLIENT_ERROR = 2000
+    INVALID_PARAMETERS = 2001
+    NOT_ENOUGH_INFORMATION = 2002
+    UNKNOWN_LOCATION = 2003
+    UNKNOWN_TOKEN = 2004
+    SERVER_ERROR = 3000
+    UNABLE_TO_USE_CLIENT_API = 3001
+    UNSUPPORTED_VERSION = 3002
+    NO_MATCHING_ENDPOINTS = 3003
+    HUB_ERROR = 4000
+    UNKNOWN_RECEIVER = 4001
+    HUB_TIMEOUT = 4002
+    RECEIVER_NOT_CONNECTED = 4003
+
+
+def is_success(status_code: int) -> bool:
+    """Tell whether an OCPI status code means success: its first digit decides (1000 to 1999)."""
+    return 1000 <= status_code < 2000
+
+
+class FlaskOCPIError(Exception):
+    """Base of every exception this package raises on purpose."""
+
+
+class ConfigurationError(FlaskOCPIError):
+    """A setting is missing or wrong; the message names the key and shows the fix."""
+
+
+class StorageError(FlaskOCPIError):
+    """The storage cannot do what was asked of it."""
+
+
+class ConflictError(StorageError):
+    """A record is not at the revision that the caller expected; nothing was written."""
+
+
+class OCPIError(FlaskOCPIError):
+    """An error to be answered in the OCPI envelope.
+
+    ``status_code`` is the OCPI code, ``http_status`` the HTTP code that goes with it. OCPI answers a well-formed request
+    to an existing resource with HTTP 200 even when it refuses it, so 200 is the default.
+    """
+
+    status_code: int = StatusCode.SERVER_ERROR
+    http_status: int = 200
+    headers: ClassVar[Mapping[str, str]] = {}
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status_code: int | None = None,
+        http_status: int | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        if status_code is not None:
+            self.status_code = status_code
+        if http_status is not None:
+            self.http_status = http_status
+        self.extra_headers: Mapping[str, str] = {**self.headers, **(headers or {})}
+
+
+class ClientError(OCPIError):
+    """2000: the request cannot be served, and no narrower code fits."""
+
+    status_code = StatusCode.CLIENT_ERROR
+
+
+class InvalidParametersError(ClientError):
+    """2001: something in the request is missing or wrong; the message names it."""
+
+    status_code = StatusCode.INVALID_PARAMETERS
+
+
+class NotEnoughInformationError(ClientError):
+    """2002: the request lacks information that is needed to answer it."""
+
+    status_code = StatusCode.NOT_ENOUGH_INFORMATION
+
+
+class InvalidJSONError(InvalidParametersError):
+    """HTTP 400, 2001: the body is not JSON."""
+
+    http_status = 400
+
+
+class UnauthorizedError(ClientError):
+    """HTTP 401, 2000: no credentials token, or one that does not open this."""
+
+    http_status = 401
+    headers = {"WWW-Authenticate": "Token"}
+
+
+class ForbiddenError(ClientError):
+    """HTTP 403, 2000: the roles of the calling platform do not use this interface."""
+
+    http_status = 403
+
+
+class NotFoundError(InvalidParametersError):
+    """HTTP 404, 2001: no such resource, or none that the caller may see."""
+
+    http_status = 404
+
+
+class UnknownLocationError(NotFoundError):
+    """HTTP 404, 2003: no such Location, EVSE or Connector."""
+
+    status_code = StatusCode.UNKNOWN_LOCATION
+
+
+class UnknownTokenError(NotFoundError):
+    """HTTP 404, 2004: no such Token."""
+
+    status_code = StatusCode.UNKNOWN_TOKEN
+
+
+class MethodNotAllowedError(ClientError):
+    """HTTP 405, 2000: this interface has no such method, or not in this state of the registration."""
+
+    http_status = 405
+
+
+class PayloadTooLargeError(InvalidParametersError):
+    """HTTP 413, 2001: the body is larger than OCPI_MAX_BODY_BYTES."""
+
+    http_status = 413
+
+
+class UnsupportedMediaTypeError(InvalidParametersError):
+    """HTTP 415, 2001: a body in another format than JSON."""
+
+    http_status = 415
+
+
+class ServerError(OCPIError):
+    """3000: the request was fine, the server failed."""
+
+
+class UnableToUseClientAPIError(ServerError):
+    """3001: calling the other platform back failed."""
+
+    status_code = StatusCode.UNABLE_TO_USE_CLIENT_API
+
+
+class UnsupportedVersionError(ServerError):
+    """3002: the other platform does not offer the version of this endpoint."""
+
+    status_code = StatusCode.UNSUPPORTED_VERSION
+
+
+class NoMatchingEndpointsError(ServerError):
+    """3003: the other platform lacks endpoints that this one needs."""
+
+    status_code = StatusCode.NO_MATCHING_ENDPOINTS
+
+
+class HubError(OCPIError):
+    """4000: the hub failed to deliver a message."""
+
+    status_code = StatusCode.HUB_ERROR
+
+
+class UnknownReceiverError(HubError):
+    """4001: the party in the OCPI-to headers is unknown to the hub."""
+
+    status_code = StatusCode.UNKNOWN_RECEIVER
+
+
+class HubTimeoutError(HubError):
+    """4002: the party that the hub forwarded to did not answer in time."""
+
+    status_code = StatusCode.HUB_TIMEOUT
+
+
+class ReceiverNotConnectedError(HubError):
+    """4003: the party that the hub would forward to is not connected."""
+
+    status_code = StatusCode.RECEIVER_NOT_CONNECTED
+
+
+class RemoteError(FlaskOCPIError):
+    """Calling another platform did not succeed."""
+
+
+class UnreachableError(RemoteError):
+    """The other platform could not be reached: network, TLS or time-out."""
+
+
+class BlockedAddressError(RemoteError):
+    """The address may not be called: not https, or not public (see OCPI_HTTP_ALLOW_PRIVATE)."""
+
+
+class InvalidResponseError(RemoteError):
+    """The other platform answered something that is not an OCPI response."""
+
+
+class MissingEndpointError(RemoteError):
+    """The other platform does not offer the endpoint that a call needs."""
+
+
+class RefusedError(RemoteError):
+    """The other platform answered in the envelope, and not with success."""
+
+    def __init__(self, message: str, *, status_code: int, http_status: int, data: object = None) -> None:
+        super().__init__(message)
+        self.status_code = status_code
+        self.http_status = http_status
+        self.data = data
+
+
+_BY_CODE: dict[int, type[OCPIError]] = {
+    error.status_code: error
+    for error in (
+        ClientError,
+        InvalidParametersError,
+        NotEnoughInformationError,
+        ServerError,
+        UnableToUseClientAPIError,
+        UnsupportedVersionError,
+        NoMatchingEndpointsError,
+        HubError,
+        UnknownReceiverError,
+        HubTimeoutError,
+        ReceiverNotConnectedError,
+    )
+}
+
+
+def abort(status_code: int, message: str, *, http_status: int = 200) -> NoReturn:
+    """Stop handling the request and answer with an OCPI status code, from anywhere below a view.
+
+    ``status_code`` may be a :class:`StatusCode` or a custom one (1900-1999, 2900-2999, ...).
+    """
+    error = _BY_CODE.get(status_code, OCPIError)
+    raise error(message, status_code=status_code, http_status=http_status)

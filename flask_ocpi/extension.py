@@ -1,0 +1,319 @@
+"""The extension: turns a Flask app into an OCPI platform."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from collections.abc import Mapping
+from datetime import UTC
+from datetime import datetime
+from typing import Any
+
+from flask import Blueprint
+from flask import Flask
+from flask import current_app
+
+from flask_ocpi.auth_tokens import TokenCipher
+from flask_ocpi.cli import ocpi as cli_group
+from flask_ocpi.client.client import Caller
+from flask_ocpi.client.client import Client
+from flask_ocpi.client.pulling import Pulled
+from flask_ocpi.client.pulling import pull
+from flask_ocpi.client.registration import Registrar
+from flask_ocpi.client.registration import discover
+from flask_ocpi.client.transport import AddressPolicy
+from flask_ocpi.client.transport import RequestsTransport
+from flask_ocpi.client.transport import Transport
+from flask_ocpi.config import Settings
+from flask_ocpi.context import Discovery
+from flask_ocpi.context import Schemas
+from flask_ocpi.context import Services
+from flask_ocpi.errors import ConfigurationError
+from flask_ocpi.fields import Policy
+from flask_ocpi.modules.credentials.schemas import Credentials
+from flask_ocpi.own_objects import OwnObjects
+from flask_ocpi.permissions import Permissions
+from flask_ocpi.platforms import Platform
+from flask_ocpi.platforms import Platforms
+from flask_ocpi.schema import violations
+from flask_ocpi.storage.base import Party
+from flask_ocpi.storage.base import Storage
+from flask_ocpi.versions import select_versions
+from flask_ocpi.web.api import Api
+from flask_ocpi.web.api import finish
+from flask_ocpi.web.blueprints import add_catch_all
+from flask_ocpi.web.blueprints import equip
+from flask_ocpi.web.blueprints import module_blueprint
+from flask_ocpi.web.docs import register_docs
+from flask_ocpi.web.headers import EncodedSlashes
+from flask_ocpi.web.headers import RestConverter
+from flask_ocpi.web.headers import SegmentConverter
+from flask_ocpi.web.openapi import document_options
+from flask_ocpi.web.setup import default_storage
+from flask_ocpi.web.setup import secret_key
+
+_log = logging.getLogger("flask_ocpi")
+
+StorageSource = Storage | type[Storage] | Callable[[], Storage]
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class OCPI:
+    """An OCPI platform in a Flask app: ``OCPI(app)``, or ``OCPI()`` and ``init_app(app)`` in an app factory.
+
+    storage: where everything is kept: a :class:`~flask_ocpi.Storage`, its class, or a function that makes one. By default
+    the app's Flask-SQLAlchemy database, or a SQLite file in the instance folder.
+    transport: how other platforms are called; by default over HTTP with requests. clock: returns the time, aware.
+
+    One object serves one app; what it needs of the app is taken from ``app.config`` (the OCPI_* keys) in ``init_app``.
+    """
+
+    def __init__(
+        self,
+        app: Flask | None = None,
+        *,
+        storage: StorageSource | None = None,
+        transport: Transport | None = None,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._storage_source = storage
+        self._transport = transport
+        self._clock = clock
+        self._services: Services | None = None
+        self._app: Flask | None = None
+        self._objects: OwnObjects | None = None
+        self.specs: Mapping[str, Mapping[str, Any]] = {}
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(self, app: Flask) -> None:
+        """Read the configuration, prepare the storage, and register routes, documentation and commands on the app.
+
+        Raises ConfigurationError that names the key and shows the fix.
+        """
+        if "ocpi" in app.extensions:
+            raise ConfigurationError("This app has an OCPI platform already; one app is one platform. Use that one.")
+        if self._app is not None:
+            raise ConfigurationError("This OCPI object serves another app already; make one OCPI() for each app.")
+        settings = Settings.from_mapping(app.config)
+        _check_business_details(settings)
+        storage = self._make_storage(app, settings)
+        services = self._make_services(app, settings, storage)
+        self._services = services
+        self._app = app
+        self._objects = OwnObjects(services)
+        app.extensions["ocpi"] = self
+        self._register(app, services)
+
+    @property
+    def services(self) -> Services:
+        """What this platform is made of; raises RuntimeError before ``init_app``."""
+        if self._services is None:
+            raise RuntimeError("This OCPI object has no app yet: call init_app(app) first.")
+        return self._services
+
+    @property
+    def objects(self) -> OwnObjects:
+        """The objects of the own parties, of every module: save, save_all, patch, get, delete, documents."""
+        if self._objects is None:
+            raise RuntimeError("This OCPI object has no app yet: call init_app(app) first.")
+        return self._objects
+
+    @property
+    def platforms(self) -> Platforms:
+        """The records of the other platforms."""
+        return self.services.platforms
+
+    @property
+    def storage(self) -> Storage:
+        return self.services.storage
+
+    @property
+    def transport(self) -> Transport:
+        """The way to other platforms; made when it is first needed."""
+        if self._transport is None:
+            self._transport = _http_transport(self.services.settings)
+        return self._transport
+
+    @property
+    def versions_url(self) -> str:
+        """The URL to hand to partners. Outside of requests it needs OCPI_BASE_URL."""
+        settings = self.services.settings
+        if settings.base_url is None:
+            raise ConfigurationError(
+                "OCPI_BASE_URL is missing: it is the public address of this app, such as https://ocpi.example.com. "
+                "For a first try: FLASK_OCPI_BASE_URL=http://127.0.0.1:5000"
+            )
+        return f"{settings.base_url}{settings.url_prefix}/versions"
+
+    def save(self, module: str, document: dict[str, Any], *, audience: tuple[Party, ...] = ()) -> bool:
+        """Create or replace one of our own objects; True when it is new. See :meth:`OwnObjects.save`."""
+        return self.objects.save(module, document, audience=audience)
+
+    def patch(
+        self, module: str, ids: tuple[str, ...], changes: dict[str, Any], *, party: Party | None = None
+    ) -> dict[str, Any]:
+        """Change one of our own objects, or a part of it. See :meth:`OwnObjects.patch`."""
+        return self.objects.patch(module, ids, changes, party=party)
+
+    def client(
+        self,
+        platform: Platform | str,
+        *,
+        sender: Party | None = None,
+        to: Party | None = None,
+        correlation_id: str | None = None,
+    ) -> Client:
+        """Return a client for a registered platform, given as its record, id, name or party ("NL-ABC")."""
+        found = self.platforms.find(platform) if isinstance(platform, str) else platform
+        return Client(
+            self.services, found, self.transport, sender=sender, to=to, correlation_id=correlation_id
+        )
+
+    def invite(
+        self, *, name: str = "", token: str | None = None, platform: str | None = None, encoding: str | None = None
+    ) -> tuple[Platform, str]:
+        """Create a registration token for a partner, new or (``platform``) known; it is shown this once (CRED-32)."""
+        known = None if platform is None else self.platforms.find(platform)
+        chosen = encoding or self.services.settings.token_encoding
+        return self.platforms.invite(name=name, token=token, known=known, encoding=chosen)
+
+    def register(
+        self, versions_url: str, token: str, *, name: str | None = None, encoding: str | None = None
+    ) -> Platform:
+        """Register with another platform by its versions URL and the registration token it gave us."""
+        return self._registrar().register(versions_url, token, name=name, encoding=encoding)
+
+    def rotate(self, platform: Platform | str) -> Platform:
+        """Renew a registration: new tokens in both directions, endpoints fetched again."""
+        found = self.platforms.find(platform) if isinstance(platform, str) else platform
+        return self._registrar().rotate(found)
+
+    def unregister(self, platform: Platform | str, *, force: bool = False) -> Platform:
+        """End a registration on both sides; ``force`` ends it here even when the other side cannot be told."""
+        found = self.platforms.find(platform) if isinstance(platform, str) else platform
+        return self._registrar().unregister(found, force=force)
+
+    def pull(
+        self,
+        module: str,
+        platform: Platform | str,
+        *,
+        date_from: str | None = None,
+        date_to: str | None = None,
+        receiver: Party | None = None,
+        progress: Callable[[Pulled], None] = lambda _: None,
+    ) -> Pulled:
+        """Fetch a platform's objects of a module and store copies; without dates it is the whole truth (PAG-20)."""
+        client = self.client(platform, sender=receiver)
+        return pull(client, module, date_from=date_from, date_to=date_to, receiver=receiver, progress=progress)
+
+    def _registrar(self) -> Registrar:
+        return Registrar(self.services, self.transport, self.versions_url)
+
+    def _make_storage(self, app: Flask, settings: Settings) -> Storage:
+        source = self._storage_source
+        if source is None:
+            return default_storage(app, settings, select_versions(settings.versions))
+        storage = source if isinstance(source, Storage) else source()
+        if not isinstance(storage, Storage):
+            raise ConfigurationError(
+                f"OCPI(storage=...) needs a flask_ocpi.Storage, its class or a function that makes one, got {storage!r}."
+            )
+        if settings.create_tables is not False:
+            storage.setup()
+        return storage
+
+    def _make_services(self, app: Flask, settings: Settings, storage: Storage) -> Services:
+        platforms = Platforms(
+            storage,
+            cipher=TokenCipher(settings.encryption_keys, secret_key=secret_key(app, settings)),
+            clock=self._clock,
+            grace=settings.token_grace,
+            allow_shared_parties=settings.allow_shared_parties,
+            own_parties=(Party.of(party.country_code, party.party_id) for party in settings.parties),
+        )
+        policy = Policy(
+            strict_codes=settings.strict_codes,
+            open_enums=frozenset(settings.open_enums),
+            keep_unknown=settings.unknown_fields == "keep",
+            max_depth=settings.max_depth,
+        )
+        return Services(
+            settings=settings,
+            storage=storage,
+            platforms=platforms,
+            permissions=Permissions.with_overrides(settings.role_permissions),
+            schemas=Schemas(policy),
+            versions=select_versions(settings.versions),
+            clock=self._clock,
+            discover=self._discover,
+            emit=_emitter(app),
+        )
+
+    def _discover(self, versions_url: str, token: str, *, version: str, encoding: str) -> Discovery:
+        caller = Caller(self.transport, token, encoding=encoding)
+        return discover(caller, self.services, versions_url, versions=[version])
+
+    def _register(self, app: Flask, services: Services) -> None:
+        prefix = services.settings.url_prefix
+        app.url_map.converters |= {"ocpi": SegmentConverter, "ocpi_rest": RestConverter}
+        app.wsgi_app = EncodedSlashes(app.wsgi_app, prefix)  # type: ignore[method-assign]
+        specs = {}
+        for version in services.versions:
+            api = Api(app, version=version.number, spec_kwargs=document_options(services, version))
+            for module in version.modules:
+                if any(services.serves(module, interface.role) for interface in module.interfaces):
+                    api.register_blueprint(module_blueprint(services, version, module))
+            specs[version.number] = finish(api.spec.to_dict())
+        self.specs = specs
+        rim = Blueprint("ocpi", __name__)
+        equip(rim, services, functional=False)
+        app.register_blueprint(rim)
+        add_catch_all(app, rim, services)
+        if services.settings.docs:
+            register_docs(app, services, specs)
+        app.cli.add_command(cli_group)
+
+
+def get_ocpi(app: Flask | None = None) -> OCPI:
+    """Return the OCPI object of an app (the current one by default); raise RuntimeError when it has none."""
+    found = (app or current_app).extensions.get("ocpi")
+    if not isinstance(found, OCPI):
+        raise RuntimeError("This app has no OCPI platform: create one with OCPI(app), or call init_app(app).")
+    return found
+
+
+def _emitter(app: Flask) -> Callable[..., None]:
+    def emit(signal: Any, **payload: Any) -> None:
+        """Call the host's listeners; what is stored stays stored when one of them fails."""
+        for receiver in signal.receivers_for(app):
+            try:
+                receiver(app, **payload)
+            except Exception:
+                _log.exception("A listener of %s failed.", signal.name)
+
+    return emit
+
+
+def _check_business_details(settings: Settings) -> None:
+    schema = Schemas()[Credentials]
+    roles = [role for party in settings.parties for role in party.credentials_roles()]
+    errors = schema.validate({"token": "x", "url": "https://example.com/", "roles": roles})
+    for path, message in violations(errors):
+        raise ConfigurationError(f"OCPI_PARTIES: {path.replace('roles', 'role', 1)} {message}.")
+
+
+def _http_transport(settings: Settings) -> Transport:
+    return RequestsTransport(
+        policy=AddressPolicy(settings.http_allow_private, settings.http_allowed_hosts),
+        connect_timeout=settings.http_connect_timeout,
+        read_timeout=settings.http_timeout,
+        total_timeout=settings.http_timeout,
+        max_bytes=settings.http_max_bytes,
+        ca_bundle=settings.http_ca_bundle,
+        client_certificate=settings.http_client_certificate,
+    )

@@ -1,0 +1,255 @@
+"""The generic verbs that most operations use: list, get, put, patch, delete."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import orjson
+
+from flask_ocpi.context import Context
+from flask_ocpi.context import Result
+from flask_ocpi.context import Target
+from flask_ocpi.context import addressed_parties
+from flask_ocpi.context import receiving_party
+from flask_ocpi.description import OWNER_KEY
+from flask_ocpi.description import Document
+from flask_ocpi.description import ObjectType
+from flask_ocpi.description import Part
+from flask_ocpi.documents import Place
+from flask_ocpi.documents import locate
+from flask_ocpi.documents import merge
+from flask_ocpi.documents import update
+from flask_ocpi.envelope import array
+from flask_ocpi.errors import InvalidParametersError
+from flask_ocpi.fields import to_micros
+from flask_ocpi.pagination import make_cursor
+from flask_ocpi.pagination import page_link
+from flask_ocpi.pagination import read_cursor
+from flask_ocpi.signals import object_received
+from flask_ocpi.signals import object_removed
+from flask_ocpi.storage.base import Key
+from flask_ocpi.storage.base import Page
+from flask_ocpi.storage.base import Query
+from flask_ocpi.storage.base import Record
+from flask_ocpi.storage.base import fold
+
+
+def list_objects(ctx: Context, target: Target, body: None) -> Result:
+    """Answer a page of our own objects that the calling platform may see, as stored text.
+
+    OCPI 2.2.1, Transport and format, "Pagination".
+    """
+    asked = target.query
+    cap = ctx.services.settings.limit_of(target.module.id)
+    default = min(ctx.services.settings.default_limit, cap)
+    limit = min(asked.get("limit", default), cap)
+    offset = asked.get("offset", 0)
+    page = ctx.storage.list(
+        _object(target).kind,
+        Query(
+            owners=addressed_parties(ctx, target),
+            receiver="",
+            audience=ctx.audience,
+            date_from=_micros(asked.get("date_from")),
+            date_to=_micros(asked.get("date_to")),
+            offset=offset,
+            limit=limit,
+            after=read_cursor(asked.get("cursor"), offset),
+        ),
+    )
+    return Result(array([record.text for record in page.records]), headers=_page_headers(ctx, target, page, limit, cap))
+
+
+def get_object(ctx: Context, target: Target, body: None) -> Result:
+    """Answer one of our own objects, or a part of it, that the calling platform may see."""
+    object_type = _object(target)
+    object_id = target.path[object_type.parameter.name]
+    for owner in addressed_parties(ctx, target):
+        record = ctx.storage.get(object_type.kind, Key.of(owner.country_code, owner.party_id, object_id))
+        if record is not None and (not record.audience or set(record.audience) & set(ctx.audience)):
+            return Result(_text(record, target))
+    raise _missing(target)
+
+
+def get_copy(ctx: Context, target: Target, body: None) -> Result:
+    """Answer our copy of an object of the calling platform, or of a part of it, as it was received (PUSH-09)."""
+    record = ctx.storage.get(_object(target).kind, _copy_key(ctx, target))
+    if record is None:
+        raise _missing(target)
+    return Result(_text(record, target))
+
+
+def put_object(ctx: Context, target: Target, body: Document) -> Result:
+    """Store a whole object of the calling platform: 201 when it is new, 200 when it replaces one."""
+    kind = _object(target).kind
+    _check_identity(target, body)
+    key = _copy_key(ctx, target)
+    record = Record.of(body, last_updated=to_micros(body["last_updated"]))
+    if ctx.services.settings.refuse_older:
+        with ctx.storage.transaction():
+            stored = ctx.storage.get(kind, key, for_update=True)
+            if stored is not None:
+                _refuse_older(ctx, stored.document, body)
+            created = ctx.storage.save(kind, key, record)
+    else:
+        created = ctx.storage.save(kind, key, record)
+    _emit_received(ctx, target, key, body, created=created)
+    return Result(http_status=201 if created else 200)
+
+
+def put_part(ctx: Context, target: Target, body: Document) -> Result:
+    """Add or replace a part (an EVSE, a Connector) and raise ``last_updated`` of what it belongs to (LOC-08, LOC-09)."""
+    _check_identity(target, body)
+    created = False
+
+    def put(document: Document) -> Document:
+        nonlocal created
+        place = _place(document, target)
+        if place.index is not None:
+            _refuse_older(ctx, place.siblings[place.index], body)
+        created = place.put(body)
+        return document
+
+    _update(ctx, target, put)
+    return Result(http_status=201 if created else 200)
+
+
+def patch_object(ctx: Context, target: Target, body: Document) -> Result:
+    """Change the given properties of an object; null clears one, everything left out stays (T-15 to T-20)."""
+    changes = _changes(target, body)
+    schema = ctx.services.schemas[_object(target).schema]
+
+    def patch(document: Document) -> Document:
+        _refuse_older(ctx, document, changes)
+        return merge(schema, document, changes)
+
+    _update(ctx, target, patch)
+    return Result()
+
+
+def patch_part(ctx: Context, target: Target, body: Document) -> Result:
+    """Change the given properties of a part, and raise ``last_updated`` of what it belongs to (LOC-10)."""
+    changes = _changes(target, body)
+    schema = ctx.services.schemas[_part(target).schema]
+
+    def patch(document: Document) -> Document:
+        place = _place(document, target)
+        if place.index is None:
+            raise _missing(target)
+        _refuse_older(ctx, place.siblings[place.index], changes)
+        place.put(merge(schema, place.siblings[place.index], changes))
+        return document
+
+    _update(ctx, target, patch)
+    return Result()
+
+
+def delete_object(ctx: Context, target: Target, body: None) -> Result:
+    """Remove our copy of an object of the calling platform."""
+    key = _copy_key(ctx, target)
+    if not ctx.storage.delete(_object(target).kind, key):
+        raise _missing(target)
+    ctx.services.emit(object_removed, module=target.module.id, key=key, platform=ctx.platform)
+    return Result()
+
+
+def _object(target: Target) -> ObjectType:
+    if target.operation.object is None:
+        raise TypeError(f"{target.operation.name} describes no object.")
+    return target.operation.object
+
+
+def _part(target: Target) -> Part:
+    return _object(target).parts[target.operation.part - 1]
+
+
+def _part_ids(target: Target) -> list[str]:
+    return [target.path[part.parameter.name] for part in _object(target).parts[: target.operation.part]]
+
+
+def _copy_key(ctx: Context, target: Target) -> Key:
+    object_type = _object(target)
+    owner = target.owner
+    object_id = target.path[object_type.parameter.name]
+    return Key.of(owner.country_code, owner.party_id, object_id, receiving_party(ctx, target))
+
+
+def _missing(target: Target) -> Exception:
+    segments = [target.path[p.name] for p in target.operation.parameters if p.name not in OWNER_KEY]
+    object_type = _object(target)
+    names = [object_type.name, *(part.name for part in object_type.parts)][: len(segments)]
+    shown = " ".join(f"{name} {segment!a}" for name, segment in zip(names, segments, strict=True))
+    return object_type.missing(f"There is no {shown} here.")
+
+
+def _text(record: Record, target: Target) -> bytes:
+    if not target.operation.part:
+        return record.text
+    place = _place(record.document, target)
+    if place.index is None:
+        raise _missing(target)
+    return orjson.dumps(place.siblings[place.index])
+
+
+def _place(document: Document, target: Target) -> Place:
+    place = locate(document, _object(target), _part_ids(target))
+    if place is None:
+        raise _missing(target)
+    return place
+
+
+def _update(ctx: Context, target: Target, change: Callable[[Document], Document]) -> None:
+    key = _copy_key(ctx, target)
+    document = update(ctx.storage, _object(target).kind, key, change, missing=_missing(target))
+    _emit_received(ctx, target, key, document, created=False)
+
+
+def _check_identity(target: Target, body: Document) -> None:
+    """Compare what URL and body say of the object's identity (PUSH-03, PUSH-04, T-20)."""
+    operation = target.operation
+    object_type = _object(target)
+    pairs = (
+        [(_part(target).key, _part(target).parameter.name)]
+        if operation.part
+        else [*((name, name) for name in OWNER_KEY), (object_type.key[len(OWNER_KEY)], object_type.parameter.name)]
+    )
+    for name, parameter in pairs:
+        if body.get(name) is not None and fold(str(body[name])) != fold(target.path[parameter]):
+            raise InvalidParametersError(f"{name} in the body is not {parameter} in the URL ({target.path[parameter]!a}).")
+
+
+def _changes(target: Target, body: Document) -> Document:
+    if body.get("last_updated") is None:
+        raise InvalidParametersError("Invalid body: last_updated is required in a PATCH.")
+    _check_identity(target, body)
+    operation = target.operation
+    identity = (_part(target).key,) if operation.part else _object(target).key
+    for name in identity:
+        if name in body and body[name] is None:
+            raise InvalidParametersError(f"Invalid body: {name} must not be null.")
+    return {name: value for name, value in body.items() if name not in identity}
+
+
+def _refuse_older(ctx: Context, stored: Document, body: Document) -> None:
+    if ctx.services.settings.refuse_older and to_micros(body["last_updated"]) < to_micros(stored["last_updated"]):
+        raise InvalidParametersError("last_updated is older than that of the stored object, which is kept.")
+
+
+def _emit_received(ctx: Context, target: Target, key: Key, document: Document, *, created: bool) -> None:
+    ctx.services.emit(
+        object_received, module=target.module.id, key=key, document=document, created=created, platform=ctx.platform
+    )
+
+
+def _micros(text: str | None) -> int | None:
+    return None if text is None else to_micros(text)
+
+
+def _page_headers(ctx: Context, target: Target, page: Page, limit: int, cap: int) -> dict[str, str]:
+    headers = {"X-Total-Count": str(page.total), "X-Limit": str(cap)}
+    offset = target.query.get("offset", 0) + len(page.records)
+    if page.records and offset < page.total:
+        path = f"{ctx.version.number}{target.module.path_of(target.interface)}"
+        cursor = make_cursor(offset, page.cursor)
+        headers["Link"] = page_link(ctx.url(path), target.query, offset=offset, limit=limit, cursor=cursor)
+    return headers

@@ -1,0 +1,151 @@
+"""The objects of our own parties: what the host application saves, changes and reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+
+from flask_ocpi.context import Services
+from flask_ocpi.description import Document
+from flask_ocpi.description import ObjectType
+from flask_ocpi.documents import find_part
+from flask_ocpi.documents import locate
+from flask_ocpi.documents import merge
+from flask_ocpi.documents import update
+from flask_ocpi.errors import InvalidParametersError
+from flask_ocpi.fields import format_date_time
+from flask_ocpi.fields import to_micros
+from flask_ocpi.schema import load
+from flask_ocpi.signals import object_saved
+from flask_ocpi.storage.base import Key
+from flask_ocpi.storage.base import Party
+from flask_ocpi.storage.base import Query
+from flask_ocpi.storage.base import Record
+from flask_ocpi.storage.base import walk
+
+
+class OwnObjects:
+    """Saves and reads own objects of every module; all checks of the protocol apply to them as well."""
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+
+    def save(self, module: str, document: Document, *, audience: Iterable[Party] = ()) -> bool:
+        """Create or replace an object; True when it is new. ``audience`` limits who may see it (empty: every partner)."""
+        object_type = self.object_type(module)
+        key, record, checked = self._checked(object_type, document, audience)
+        created = self.services.storage.save(object_type.kind, key, record)
+        self.services.emit(object_saved, module=module, key=key, document=checked, created=created)
+        return created
+
+    def save_all(self, documents: Mapping[str, Sequence[Document]], *, progress: Callable[[], None] = lambda: None) -> int:
+        """Save many objects, by module id, all or none; raise InvalidParametersError that names the first bad one.
+
+        ``progress`` is called after each object is stored. Returns how many there were.
+        """
+        checked = []
+        for module, items in documents.items():
+            object_type = self.object_type(module)
+            if not isinstance(items, list):
+                raise InvalidParametersError(f"{module} must be a list of objects.")
+            for index, item in enumerate(items):
+                try:
+                    checked.append((module, object_type, *self._checked(object_type, item, ())))
+                except InvalidParametersError as error:
+                    raise InvalidParametersError(f"{module}[{index}]: {error.message}") from error
+        created = []
+        with self.services.storage.transaction():
+            for _, object_type, key, record, _ in checked:
+                created.append(self.services.storage.save(object_type.kind, key, record))
+                progress()
+        for (module, _, key, _, document), new in zip(checked, created, strict=True):
+            self.services.emit(object_saved, module=module, key=key, document=document, created=new)
+        return len(checked)
+
+    def patch(self, module: str, ids: Sequence[str], changes: Document, *, party: Party | None = None) -> Document:
+        """Change properties of an object, or of a part of it (one id a level), and return the whole object.
+
+        ``last_updated`` is now unless given, and rises in everything the part belongs to (LOC-03). None clears a property.
+        """
+        object_type = self.object_type(module)
+        owner = party or self._only_party(module)
+        changed = {"last_updated": format_date_time(self.services.clock()), **changes}
+        key = Key.of(owner.country_code, owner.party_id, ids[0])
+        missing = object_type.missing(f"There is no own {object_type.name} {' '.join(ids)}.")
+
+        def change(document: Document) -> Document:
+            if len(ids) == 1:
+                return merge(self.services.schemas[object_type.schema], document, changed)
+            place = locate(document, object_type, ids[1:])
+            if place is None or place.index is None:
+                raise missing
+            schema = self.services.schemas[object_type.parts[len(ids) - 2].schema]
+            place.put(merge(schema, place.siblings[place.index], changed))
+            return document
+
+        document = update(self.services.storage, object_type.kind, key, change, missing=missing)
+        self.services.emit(object_saved, module=module, key=key, document=document, created=False)
+        return document
+
+    def get(self, module: str, *ids: str, party: Party | None = None) -> Document:
+        """Return an object, or a part of it; raise NotFoundError when there is none."""
+        object_type = self.object_type(module)
+        owner = party or self._only_party(module)
+        record = self.services.storage.get(object_type.kind, Key.of(owner.country_code, owner.party_id, ids[0]))
+        missing = object_type.missing(f"There is no own {object_type.name} {' '.join(ids)}.")
+        if record is None:
+            raise missing
+        found = record.document
+        for part, id in zip(object_type.parts, ids[1:], strict=False):
+            siblings = found.get(part.property, [])
+            index = find_part(siblings, part.key, id)
+            if index is None:
+                raise missing
+            found = siblings[index]
+        return found
+
+    def delete(self, module: str, id: str, *, party: Party | None = None) -> None:
+        """Remove an object; raise NotFoundError when there is none."""
+        object_type = self.object_type(module)
+        owner = party or self._only_party(module)
+        if not self.services.storage.delete(object_type.kind, Key.of(owner.country_code, owner.party_id, id)):
+            raise object_type.missing(f"There is no own {object_type.name} {id}.")
+
+    def documents(self, module: str, *, copies: bool = False) -> Iterator[Document]:
+        """Walk all own objects of a module in the order of their creation; with ``copies`` those of others instead."""
+        kind = self.object_type(module).kind
+        receivers = map(str, self.parties()) if copies else [""]
+        for receiver in receivers:
+            yield from (record.document for record in walk(self.services.storage, kind, Query(receiver=receiver)))
+
+    def object_type(self, module: str) -> ObjectType:
+        """Return the class of objects a module stores; raise InvalidParametersError that lists the modules with one."""
+        known = {m.id: m.objects[0] for version in self.services.versions for m in version.modules if m.objects}
+        if module not in known:
+            raise InvalidParametersError(f"There is no module {module!r} with objects; there are {', '.join(known)}.")
+        return known[module]
+
+    def parties(self) -> tuple[Party, ...]:
+        return tuple(Party.of(party.country_code, party.party_id) for party in self.services.settings.parties)
+
+    def _checked(
+        self, object_type: ObjectType, document: Document, audience: Iterable[Party]
+    ) -> tuple[Key, Record, Document]:
+        checked = load(self.services.schemas[object_type.schema], document, where=object_type.name)
+        owner = Party.of(checked["country_code"], checked["party_id"])
+        if owner not in self.parties():
+            listing = ", ".join(map(str, self.parties()))
+            raise InvalidParametersError(f"{owner} is not one of our own parties, which are {listing}.")
+        key = Key.of(owner.country_code, owner.party_id, object_type.id_of(checked))
+        micros = to_micros(checked["last_updated"])
+        return key, Record.of(checked, last_updated=micros, audience=tuple(audience)), checked
+
+    def _only_party(self, module: str) -> Party:
+        parties = self.parties()
+        if len(parties) > 1:
+            raise InvalidParametersError(f"Several own parties may have {module}: say which one with party=.")
+        return parties[0]
+

@@ -1,0 +1,103 @@
+"""The recurring shapes of operations: lists of own objects, and objects that their owner pushes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flask_ocpi import handlers
+from flask_ocpi.description import ObjectType
+from flask_ocpi.description import Operation
+from flask_ocpi.description import PathParameter
+from flask_ocpi.pagination import PageQuery
+from flask_ocpi.schema import Schema
+
+COUNTRY_CODE = PathParameter("country_code", 2, "ISO 3166 alpha-2 country code of the owner.", "NL", min=2)
+PARTY_ID = PathParameter("party_id", 3, "Party id of the owner.", "TNM", min=3)
+OWNER = (COUNTRY_CODE, PARTY_ID)
+
+
+def list_objects(object_type: ObjectType) -> tuple[Operation, ...]:
+    """The paginated GET of a Sender interface."""
+    return (
+        Operation(
+            name=f"list_{object_type.kind}",
+            method="GET",
+            path="",
+            summary=f"List {object_type.kind}",
+            description="A page of the objects that the calling platform may see, oldest first.",
+            handler=handlers.list_objects,
+            query=PageQuery,
+            returns=object_type.schema,
+            returns_list=True,
+            object=object_type,
+        ),
+    )
+
+
+def get_objects(object_type: ObjectType) -> tuple[Operation, ...]:
+    """The GET of one object, and of its parts, on a Sender interface."""
+    return tuple(
+        Operation(
+            name=f"get_{name}",
+            method="GET",
+            path=_path(parameters),
+            summary=f"Get one {name}",
+            handler=handlers.get_object,
+            parameters=parameters,
+            returns=schema,
+            object=object_type,
+            part=part,
+        )
+        for part, name, schema, parameters in _levels(object_type)
+    )
+
+
+def client_owned(object_type: ObjectType, *, verbs: Sequence[str]) -> tuple[Operation, ...]:
+    """The Receiver interface of objects that the calling platform owns: GET, PUT, PATCH, DELETE, on each level.
+
+    OCPI 2.2.1, Transport and format, "Client Owned Object Push".
+    """
+    operations = []
+    for part, name, schema, parameters in _levels(object_type):
+        path_parameters = (*OWNER, *parameters)
+        for verb in verbs:
+            handler, summary = _VERBS[verb][bool(part)]
+            operations.append(
+                Operation(
+                    name=f"{verb.lower()}_{name}",
+                    method=verb,
+                    path=_path(path_parameters),
+                    summary=summary.format(name),
+                    handler=handler,
+                    parameters=path_parameters,
+                    body=schema if verb in ("PUT", "PATCH") else None,
+                    returns=schema if verb == "GET" else None,
+                    object=object_type,
+                    part=part,
+                    owned=True,
+                    partial=verb == "PATCH",
+                    created=verb == "PUT",
+                )
+            )
+    return tuple(operations)
+
+
+_VERBS = {
+    "GET": ((handlers.get_copy, "Get the stored copy of a {}"),) * 2,
+    "PUT": ((handlers.put_object, "Create or replace a {}"), (handlers.put_part, "Add or replace a {}")),
+    "PATCH": ((handlers.patch_object, "Change a {}"), (handlers.patch_part, "Change a {}")),
+    "DELETE": ((handlers.delete_object, "Remove a {}"),) * 2,
+}
+
+
+def _levels(object_type: ObjectType) -> list[tuple[int, str, type[Schema], tuple[PathParameter, ...]]]:
+    parameters: tuple[PathParameter, ...] = (object_type.parameter,)
+    levels = [(0, object_type.name, object_type.schema, parameters)]
+    for index, part in enumerate(object_type.parts, start=1):
+        parameters = (*parameters, part.parameter)
+        levels.append((index, part.name, part.schema, parameters))
+    return levels
+
+
+def _path(parameters: Sequence[PathParameter]) -> str:
+    return "".join(f"/{{{parameter.name}}}" for parameter in parameters)

@@ -1,0 +1,353 @@
+"""The other platforms: who they are, which tokens open what, and which parties they speak for."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field
+from dataclasses import replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from flask_ocpi.auth_tokens import TokenCipher
+from flask_ocpi.auth_tokens import hash_token
+from flask_ocpi.auth_tokens import is_token
+from flask_ocpi.auth_tokens import new_token
+from flask_ocpi.enums import InterfaceRole
+from flask_ocpi.enums import Role
+from flask_ocpi.errors import ClientError
+from flask_ocpi.errors import ConflictError
+from flask_ocpi.errors import FlaskOCPIError
+from flask_ocpi.errors import InvalidParametersError
+from flask_ocpi.fields import format_date_time
+from flask_ocpi.fields import to_micros
+from flask_ocpi.storage.base import Key
+from flask_ocpi.storage.base import Party
+from flask_ocpi.storage.base import Query
+from flask_ocpi.storage.base import Record
+from flask_ocpi.storage.base import Storage
+from flask_ocpi.storage.base import walk
+
+PLATFORMS = "platforms"
+TOKENS = "credential_tokens"
+PARTIES = "platform_parties"
+KINDS = (PLATFORMS, TOKENS, PARTIES)
+
+_MICROS = 1_000_000
+
+
+class PlatformState(StrEnum):
+    """Where the registration of a platform stands."""
+
+    INVITED = "INVITED"  # it has a registration token of ours (token A)
+    PENDING = "PENDING"  # we are registering with it
+    REGISTERED = "REGISTERED"
+    UNREGISTERED = "UNREGISTERED"
+
+
+class TokenUse(StrEnum):
+    """What a token that we issued opens."""
+
+    REGISTRATION = "REGISTRATION"  # versions and credentials (token A)
+    PENDING = "PENDING"  # the same, while our own handshake runs (token B before the answer)
+    ACTIVE = "ACTIVE"  # everything its roles may use
+    REPLACED = "REPLACED"  # as ACTIVE, until its successor is first used or the grace time is over
+    SPENT = "SPENT"  # a token A whose handshake was answered: only repeats that POST, as long as REPLACED
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedToken:
+    """A token that we issued, as we keep it: hashed. ``expires`` in microseconds, ``used`` once it was seen."""
+
+    hash: str = field(repr=False)
+    use: TokenUse
+    expires: int | None = None
+    used: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """Another platform: what we need to call it and to recognise it.
+
+    roles: its CredentialsRole documents. endpoints: its Endpoint documents for ``version``.
+    token: the token that we send, encrypted. issued: the tokens that it may send us, hashed.
+    """
+
+    id: str
+    name: str
+    state: PlatformState
+    roles: tuple[Mapping[str, Any], ...] = ()
+    versions_url: str | None = None
+    version: str | None = None
+    endpoints: tuple[Mapping[str, Any], ...] = ()
+    token: str | None = field(default=None, repr=False)
+    token_encoding: str = "base64"
+    issued: tuple[IssuedToken, ...] = field(default=(), repr=False)
+    last_updated: str = ""
+    revision: int = 0
+
+    @property
+    def parties(self) -> tuple[Party, ...]:
+        """The parties it speaks for, each once."""
+        return tuple(dict.fromkeys(Party.of(role["country_code"], role["party_id"]) for role in self.roles))
+
+    @property
+    def role_names(self) -> frozenset[Role]:
+        return frozenset(Role(role["role"]) for role in self.roles)
+
+    @property
+    def is_hub(self) -> bool:
+        return Role.HUB in self.role_names
+
+    @property
+    def is_registered(self) -> bool:
+        return self.state is PlatformState.REGISTERED
+
+    def endpoint(self, module: str, role: InterfaceRole | None) -> str | None:
+        """Return the URL of one of its interfaces, or None; ``role`` None takes any (credentials)."""
+        for endpoint in self.endpoints:
+            if endpoint["identifier"] == module and (role is None or endpoint["role"] == role.value):
+                return str(endpoint["url"])
+        return None
+
+    def to_document(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "name": self.name,
+            "state": self.state.value,
+            "roles": [dict(role) for role in self.roles],
+            "versions_url": self.versions_url,
+            "version": self.version,
+            "endpoints": [dict(endpoint) for endpoint in self.endpoints],
+            "token": self.token,
+            "token_encoding": self.token_encoding,
+            "issued": [
+                {"hash": t.hash, "use": t.use.value, "expires": t.expires, "used": t.used} for t in self.issued
+            ],
+            "last_updated": self.last_updated,
+        }
+
+    @classmethod
+    def from_record(cls, record: Record) -> Platform:
+        document = record.document
+        issued = tuple(
+            IssuedToken(item["hash"], TokenUse(item["use"]), item["expires"], item["used"])
+            for item in document.pop("issued")
+        )
+        state = PlatformState(document.pop("state"))
+        roles = tuple(document.pop("roles"))
+        endpoints = tuple(document.pop("endpoints"))
+        return cls(
+            **document, state=state, roles=roles, endpoints=endpoints, issued=issued, revision=record.revision
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The platform behind a request, and what the token it sent opens."""
+
+    platform: Platform
+    issued: IssuedToken
+    token: str = field(repr=False)
+
+    @property
+    def is_registered(self) -> bool:
+        return self.issued.use in (TokenUse.ACTIVE, TokenUse.REPLACED)
+
+
+class UnknownPlatformError(FlaskOCPIError):
+    """No platform goes by that id, name or party."""
+
+
+class Platforms:
+    """Reads and changes the records of the other platforms, each change as a whole or not at all."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        *,
+        cipher: TokenCipher,
+        clock: Callable[[], datetime],
+        grace: int,
+        allow_shared_parties: bool,
+        own_parties: Iterable[Party],
+    ) -> None:
+        self.storage = storage
+        self.cipher = cipher
+        self.clock = clock
+        self.grace = grace
+        self.allow_shared_parties = allow_shared_parties
+        self.own_parties = frozenset(own_parties)
+
+    def get(self, id: str) -> Platform | None:
+        record = self.storage.get(PLATFORMS, Key.of("", "", id))
+        return None if record is None else Platform.from_record(record)
+
+    def all(self) -> Iterator[Platform]:
+        """Walk all platforms in the order in which they were added."""
+        return map(Platform.from_record, walk(self.storage, PLATFORMS, Query()))
+
+    def find(self, text: str) -> Platform:
+        """Return the platform with that id, name or party (``NL-ABC``); raise UnknownPlatformError with the known ones."""
+        found = self.get(text)
+        if found is not None:
+            return found
+        known = list(self.all())
+        wanted = text.upper()
+        matching = [p for p in known if p.name.upper() == wanted or wanted in {str(party) for party in p.parties}]
+        if len(matching) == 1:
+            return matching[0]
+        if matching:
+            raise UnknownPlatformError(
+                f"{text!r} fits several platforms: use one of the ids {', '.join(p.id for p in matching)}."
+            )
+        listing = ", ".join(p.id for p in known) or "none yet"
+        raise UnknownPlatformError(f"There is no platform {text!r}. Known platforms: {listing}.")
+
+    def caller(self, tokens: Iterable[str]) -> Caller | None:
+        """Return the platform that one of these tokens belongs to, or None when none of them is in use."""
+        now = self._now()
+        for token in tokens:
+            hashed = hash_token(token)
+            index = self.storage.get(TOKENS, Key.of("", "", hashed))
+            platform = None if index is None else self.get(index.document["platform"])
+            for issued in platform.issued if platform is not None else ():
+                if issued.hash == hashed and (issued.expires is None or issued.expires > now):
+                    return Caller(platform, issued, token)  # type: ignore[arg-type]
+        return None
+
+    def confirm(self, caller: Caller) -> Caller:
+        """Note the first use of a new token: the tokens that it replaces end now (CRED-31)."""
+        platform = caller.platform
+        kept = tuple(
+            replace(token, used=True) if token.hash == caller.issued.hash else token
+            for token in platform.issued
+            if token.use not in (TokenUse.REPLACED, TokenUse.SPENT)
+        )
+        try:
+            platform = self.save(replace(platform, issued=kept), before=platform)
+        except ConflictError:  # another request with the same token did it
+            return self.caller([caller.token]) or caller
+        return replace(caller, platform=platform, issued=replace(caller.issued, used=True))
+
+    def invite(
+        self, *, name: str, token: str | None, known: Platform | None, encoding: str
+    ) -> tuple[Platform, str]:
+        """Issue a registration token to a new platform, or to a known one that has to register anew (CRED-32)."""
+        issued, text = self.issue(TokenUse.REGISTRATION, token)
+        if known is None:
+            platform = Platform(
+                id=slug(name), name=name, state=PlatformState.INVITED, token_encoding=encoding, issued=(issued,)
+            )
+            return self.create(platform), text
+        kept = tuple(t for t in known.issued if t.use not in (TokenUse.REGISTRATION, TokenUse.SPENT))
+        state = known.state if known.is_registered else PlatformState.INVITED
+        return self.save(replace(known, state=state, issued=(*kept, issued)), before=known), text
+
+    def create(self, platform: Platform) -> Platform:
+        """Store a new platform; its id is made unique."""
+        for _ in range(20):
+            try:
+                return self.save(platform, before=None)
+            except ConflictError:
+                platform = replace(platform, id=f"{platform.id.rsplit('~', 1)[0]}~{secrets.token_hex(2)}")
+        raise ClientError("No free id was found for the platform; give it another name.")
+
+    def save(self, platform: Platform, *, before: Platform | None) -> Platform:
+        """Store a platform together with its tokens and parties, or raise and change nothing.
+
+        ``before`` is what was read; ConflictError when somebody else changed it since. InvalidParametersError when a
+        party is taken by another platform.
+        """
+        now = self._now()
+        issued = tuple(token for token in platform.issued if token.expires is None or token.expires > now)
+        platform = replace(platform, issued=issued, last_updated=format_date_time(self.clock()))
+        key = Key.of("", "", platform.id)
+        record = Record.of(platform.to_document(), last_updated=now)
+        with self.storage.transaction():
+            self.storage.save(PLATFORMS, key, record, expected=before.revision if before else 0)
+            self._index_tokens(platform, before)
+            self._claim_parties(platform, before)
+        return replace(platform, revision=(before.revision if before else 0) + 1)
+
+    def delete(self, platform: Platform) -> None:
+        """Forget a platform, its tokens and its claims; objects it sent stay."""
+        with self.storage.transaction():
+            self.save(replace(platform, issued=(), roles=()), before=platform)
+            self.storage.delete(PLATFORMS, Key.of("", "", platform.id))
+
+    def issue(self, use: TokenUse, token: str | None = None) -> tuple[IssuedToken, str]:
+        """Make a token (or take the given one) and return it both as kept and as sent."""
+        text = new_token() if token is None else token
+        if not is_token(text):
+            raise InvalidParametersError("A token has 1 to 64 printable ASCII characters and no blanks.")
+        return IssuedToken(hash_token(text), use), text
+
+    def retire(self, tokens: Iterable[IssuedToken]) -> tuple[IssuedToken, ...]:
+        """Turn tokens into ones that end with the grace time: active ones REPLACED, registration ones SPENT."""
+        expires = self._now() + self.grace * _MICROS
+        retired = []
+        for token in tokens:
+            if token.use is TokenUse.ACTIVE:
+                retired.append(replace(token, use=TokenUse.REPLACED, expires=expires))
+            elif token.use is TokenUse.REGISTRATION:
+                retired.append(replace(token, use=TokenUse.SPENT, expires=expires))
+            elif token.use in (TokenUse.REPLACED, TokenUse.SPENT):
+                retired.append(token)
+        return tuple(retired) if self.grace else ()
+
+    def check_parties(self, roles: Iterable[Mapping[str, Any]], *, platform_id: str) -> None:
+        """Raise InvalidParametersError when one of the roles' parties is ours or another platform's."""
+        for party in {Party.of(role["country_code"], role["party_id"]) for role in roles}:
+            if self.allow_shared_parties:
+                continue
+            if party in self.own_parties:
+                raise InvalidParametersError(f"roles: {party} is a party of this platform; it cannot register here.")
+            record = self.storage.get(PARTIES, Key.of(party.country_code, party.party_id, ""))
+            if record is not None and set(record.document["platforms"]) - {platform_id}:
+                raise InvalidParametersError(
+                    f"roles: {party} is registered by another platform. It has to unregister first, "
+                    "or the operator of this platform has to allow it."
+                )
+
+    def _now(self) -> int:
+        return to_micros(format_date_time(self.clock()))
+
+    def _index_tokens(self, platform: Platform, before: Platform | None) -> None:
+        old = {token.hash for token in before.issued} if before else set()
+        new = {token.hash for token in platform.issued}
+        for hashed in old - new:
+            self.storage.delete(TOKENS, Key.of("", "", hashed))
+        for hashed in new - old:
+            try:
+                index = Record.of({"platform": platform.id})
+                self.storage.save(TOKENS, Key.of("", "", hashed), index, expected=0)
+            except ConflictError:
+                raise InvalidParametersError("This token is in use already; choose another one.") from None
+
+    def _claim_parties(self, platform: Platform, before: Platform | None) -> None:
+        old = set(before.parties) if before else set()
+        new = set(platform.parties)
+        if new - old:
+            self.check_parties(platform.roles, platform_id=platform.id)
+        for party in sorted(old ^ new):
+            key = Key.of(party.country_code, party.party_id, "")
+            record = self.storage.get(PARTIES, key, for_update=True)
+            holders = set(record.document["platforms"]) if record else set()
+            holders = holders | {platform.id} if party in new else holders - {platform.id}
+            if holders:
+                claim = Record.of({"platforms": sorted(holders)})
+                self.storage.save(PARTIES, key, claim, expected=record.revision if record else 0)
+            elif record is not None:
+                self.storage.delete(PARTIES, key)
+
+
+def slug(name: str) -> str:
+    """Make an id from a name: lower-case letters, digits and hyphens."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "platform"

@@ -1,0 +1,162 @@
+"""The base of all schemas: a declaration that validates a document and brings it to its canonical form."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from typing import Any
+from typing import ClassVar
+
+import marshmallow as ma
+
+from flask_ocpi.errors import InvalidParametersError
+from flask_ocpi.fields import DEFAULT_POLICY
+from flask_ocpi.fields import Boolean
+from flask_ocpi.fields import Field
+from flask_ocpi.fields import Policy
+
+Document = dict[str, Any]
+Violation = tuple[str, str]
+Rule = Callable[[Document], Iterator[Violation]]
+
+_MAX_SHOWN = 8
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class Schema(ma.Schema):
+    """Declares a class of OCPI objects, one field a property.
+
+    ``load`` takes a decoded JSON object and returns the document as it is stored and sent: wire names, wire
+    types, canonical timestamps, no nulls, no empty optional lists, unknown properties kept (:class:`Policy`).
+    ``rules`` are the conditions between fields: functions that yield (path, message) for each violation.
+    """
+
+    class Meta:
+        unknown = ma.EXCLUDE  # _keep_unknown puts them back, in order and checked
+
+    error_messages: dict[str, str] = {"type": "must be a JSON object"}  # noqa: RUF012
+    rules: ClassVar[tuple[Rule, ...]] = ()
+
+    def __init__(self, *, policy: Policy = DEFAULT_POLICY, **kwargs: Any) -> None:
+        self.policy = policy
+        super().__init__(**kwargs)
+
+    @ma.validates_schema(skip_on_field_errors=True)
+    def _check_rules(self, data: Document, *, partial: Any = None, **kwargs: Any) -> None:
+        if partial:  # rules hold for whole objects: they are checked again after the merge
+            return
+        errors: dict[str, list[str]] = {}
+        for rule in self.rules:
+            for path, message in rule(data):
+                errors.setdefault(path, []).append(message)
+        if errors:
+            raise ma.ValidationError(errors)
+
+    @ma.post_load(pass_original=True)
+    def _keep_unknown(self, data: Document, original: Mapping[str, Any], **kwargs: Any) -> Document:
+        for name, value in original.items():
+            if name in self.load_fields:
+                continue
+            flaw = _flaw({name: value}, self.policy.max_depth)
+            if flaw is not None:
+                raise ma.ValidationError(flaw, name)
+            if self.policy.keep_unknown:
+                data[name] = value
+        return data
+
+
+class Object(Field, ma.fields.Nested):
+    """A nested object, always complete: a PATCH replaces it as a whole."""
+
+    def __init__(self, nested: type[Schema], **kwargs: Any) -> None:
+        super().__init__(nested=nested, **kwargs)
+
+    @property
+    def schema(self) -> ma.Schema:
+        if self._schema is None:
+            nested: type[Schema] = self.nested  # type: ignore[assignment]
+            self._schema = nested(policy=self.policy)
+        return self._schema
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, partial: Any = None, **kw: Any) -> Any:
+        return self._load(value, partial=False)
+
+
+def violations(messages: Any, path: str = "") -> Iterator[Violation]:
+    """Flatten marshmallow's error messages into (JSON path, message) pairs, such as ``evses[0].uid``."""
+    if isinstance(messages, Mapping):
+        for name, inner in messages.items():
+            if isinstance(name, int):
+                yield from violations(inner, f"{path}[{name}]")
+            elif name == "_schema":
+                yield from violations(inner, path)
+            else:
+                yield from violations(inner, f"{path}.{_shown(name)}" if path else _shown(name))
+    elif isinstance(messages, list):
+        for message in messages:
+            yield path, str(message)
+    else:
+        yield path, str(messages)
+
+
+def _shown(name: str) -> str:
+    text = name if name.isprintable() else ascii(name)
+    return text if len(text) <= 60 else f"{text[:60]}..."
+
+
+def invalid(error: ma.ValidationError, where: str = "body") -> InvalidParametersError:
+    """Turn a validation error into OCPI's 2001, with a message that names each path."""
+    found = [f"{path or f'The {where}'} {message}" for path, message in violations(error.messages)]
+    more = f"; and {len(found) - _MAX_SHOWN} more" if len(found) > _MAX_SHOWN else ""
+    return InvalidParametersError(f"Invalid {where}: {'; '.join(found[:_MAX_SHOWN])}{more}.")
+
+
+def load(schema: ma.Schema, data: Any, *, partial: bool = False, where: str = "body") -> Document:
+    """Validate and normalise one object; raise InvalidParametersError (2001) that names what is wrong."""
+    try:
+        document: Document = schema.load(data, partial=partial)
+    except ma.ValidationError as error:
+        raise invalid(error, where) from error
+    return document
+
+
+def with_defaults(schema: ma.Schema, document: Document) -> Document:
+    """Return a copy of a document in which absent properties have OCPI's default values, if there are any.
+
+    OCPI 2.2.1, Terminology, "Cardinality". Stored and sent documents leave them out.
+    """
+    defaults = {
+        name: field.default
+        for name, field in schema.load_fields.items()
+        if isinstance(field, Boolean) and field.default is not None
+    }
+    return {**defaults, **document}
+
+
+def example_of(schema: type[ma.Schema]) -> Document:
+    """Compose an example of a class from the examples of its required properties."""
+    declared = schema._declared_fields.items()
+    return {name: field.metadata["example"] for name, field in declared if field.required}
+
+
+def _flaw(value: dict[str, Any], max_depth: int) -> str | None:
+    """Say why an unknown property cannot be kept, or None: it is too deep, or would not be JSON again."""
+    level: list[Any] = [value]
+    for _ in range(max_depth + 1):
+        level = [child for item in level for child in _children(item)]
+        if not level:
+            return None
+        if any(isinstance(item, str) and _SURROGATE.search(item) for item in level):
+            return "must not contain lone surrogates"
+        if any(isinstance(item, float) and not math.isfinite(item) for item in level):
+            return "must not contain infinite numbers"
+    return f"is nested deeper than {max_depth} levels"
+
+
+def _children(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return [*value, *value.values()]
+    return value if isinstance(value, list) else []

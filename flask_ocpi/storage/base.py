@@ -1,0 +1,199 @@
+"""The storage interface: six verbs over kinds of records, the seam that users replace."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Iterator
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from contextlib import nullcontext
+from dataclasses import dataclass
+from dataclasses import field
+from dataclasses import replace
+from typing import Any
+from typing import NamedTuple
+
+import orjson
+
+from flask_ocpi.errors import StorageError
+
+
+def fold(text: str) -> str:
+    """Fold a CiString for comparison: OCPI's identifiers are ASCII and compare without regard to case."""
+    return text.upper()
+
+
+class Party(NamedTuple):
+    """A party: ISO 3166 alpha-2 country code and three-character party id. Build it with :meth:`of`, which folds."""
+
+    country_code: str
+    party_id: str
+
+    @classmethod
+    def of(cls, country_code: str, party_id: str) -> Party:
+        return cls(fold(country_code), fold(party_id))
+
+    def __str__(self) -> str:
+        return f"{self.country_code}-{self.party_id}"
+
+
+class Key(NamedTuple):
+    """Identifies one record of a kind. All parts are folded: build it with :meth:`of`.
+
+    ``receiver`` is "" for an object that is ours (we are its owner); for a copy of another party's object it is the own
+    party that received it, as ``"NL-ABC"``. So two parties hosted on one platform never share a copy.
+    """
+
+    country_code: str
+    party_id: str
+    id: str
+    receiver: str = ""
+
+    @classmethod
+    def of(cls, country_code: str, party_id: str, id: str, receiver: Party | None = None) -> Key:
+        return cls(fold(country_code), fold(party_id), fold(id), str(receiver) if receiver else "")
+
+    @property
+    def owner(self) -> Party:
+        return Party(self.country_code, self.party_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One stored document.
+
+    text: the document as compact JSON (UTF-8). It is answered as it is, never decoded and dumped again.
+    last_updated: microseconds since 1970 UTC, of the document's own ``last_updated``.
+    audience: the parties that may see it on a Sender interface; empty means every party.
+    revision: 1 when created, one more with each save; set by the storage.
+    created: rises in the order of creation; set by the storage.
+    """
+
+    text: bytes
+    last_updated: int = 0
+    audience: tuple[Party, ...] = ()
+    revision: int = 0
+    created: int = 0
+
+    @classmethod
+    def of(
+        cls, document: dict[str, Any], *, last_updated: int = 0, audience: tuple[Party, ...] = ()
+    ) -> Record:
+        return cls(orjson.dumps(document), last_updated, audience)
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The decoded document: a new dict on each call."""
+        document: dict[str, Any] = orjson.loads(self.text)
+        return document
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Selects a page of the records of a kind, in the order of their creation.
+
+    owners: only records of these parties; None means of any party.
+    receiver: only copies received by this party; "" means own objects; None means both.
+    audience: only records that one of these parties may see; None means no such filter.
+    date_from, date_to: microseconds; ``date_from <= last_updated < date_to``.
+    offset: records to skip, counted after all filters. limit: at most so many (at least 1).
+    after: an opaque cursor of an earlier :class:`Page`; a storage that cannot use one ignores it and uses the offset.
+    """
+
+    owners: tuple[Party, ...] | None = None
+    receiver: str | None = None
+    audience: tuple[Party, ...] | None = None
+    date_from: int | None = None
+    date_to: int | None = None
+    offset: int = 0
+    limit: int = 50
+    after: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of records, and how many records match the query in all.
+
+    total counts exactly the records that the query's filters let through, whatever the offset and limit.
+    cursor: opaque, where the next page starts; None where the storage has no cursors.
+    """
+
+    records: Sequence[Record] = field(default_factory=tuple)
+    total: int = 0
+    cursor: str | None = None
+
+
+class Storage(abc.ABC):
+    """Keeps records of several kinds ("locations", "platforms", ...).
+
+    Every verb is safe to call from several threads. Outside :meth:`transaction` each call stands for itself.
+    ``flask_ocpi.testing.storage_contract`` holds the tests that every implementation has to pass.
+    """
+
+    @abc.abstractmethod
+    def get(self, kind: str, key: Key, *, for_update: bool = False) -> Record | None:
+        """Return the record, or None. With ``for_update`` (inside a transaction) nobody else changes it meanwhile."""
+
+    @abc.abstractmethod
+    def list(self, kind: str, query: Query) -> Page:
+        """Return the page that the query selects, oldest creation first."""
+
+    @abc.abstractmethod
+    def save(self, kind: str, key: Key, record: Record, *, expected: int | None = None) -> bool:
+        """Create or replace the record; True when it was created.
+
+        ``expected`` guards the write: 0 means that no such record may exist yet, any other number is the revision that
+        the stored one must have. Raises ConflictError when that does not hold, and then has written nothing.
+        """
+
+    @abc.abstractmethod
+    def delete(self, kind: str, key: Key) -> bool:
+        """Remove the record; True when there was one."""
+
+    @abc.abstractmethod
+    def transaction(self) -> AbstractContextManager[None]:
+        """Run a block whose writes happen all or not at all.
+
+        Blocks may be nested: the outermost decides. A transaction belongs to the thread that opened it; writers in other
+        threads and processes wait for it or fail, they never see half of it.
+        """
+
+    @abc.abstractmethod
+    def setup(self) -> None:
+        """Make the storage ready for use (create tables, ...); harmless when it is ready already."""
+
+    def check(self) -> None:
+        """Raise StorageError with the reason when the storage cannot be reached."""
+        try:
+            self.list("platforms", Query(limit=1))
+        except StorageError:
+            raise
+        except Exception as error:
+            raise StorageError(f"{type(self).__name__} does not answer: {error}") from error
+
+
+def walk(storage: Storage, kind: str, query: Query, *, page_size: int = 500) -> Iterator[Record]:
+    """Walk all records that a query selects, page by page."""
+    offset, after = query.offset, query.after
+    while True:
+        page = storage.list(kind, replace(query, offset=offset, limit=page_size, after=after))
+        yield from page.records
+        offset, after = offset + len(page.records), page.cursor
+        if not page.records or offset >= page.total:
+            return
+
+
+class ReadOnlyStorage(Storage):
+    """Base of storages that serve a host's own tables: implement get and list, the rest refuses with a clear message."""
+
+    def save(self, kind: str, key: Key, record: Record, *, expected: int | None = None) -> bool:
+        raise StorageError(f"{type(self).__name__} is read-only: {kind} are changed in the host application's own tables.")
+
+    def delete(self, kind: str, key: Key) -> bool:
+        raise StorageError(f"{type(self).__name__} is read-only: {kind} are changed in the host application's own tables.")
+
+    def transaction(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def setup(self) -> None:
+        """Nothing to do: the tables are the host application's."""
