@@ -1,0 +1,1 @@
+"""The outgoing side: calls to other platforms."""

@@ -1,0 +1,134 @@
+"""Pulling: fetch the objects of another platform and keep copies of them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from dataclasses import field
+
+from flask_ocpi.client.client import Client
+from flask_ocpi.client.listing import Broken
+from flask_ocpi.client.listing import Listing
+from flask_ocpi.description import Document
+from flask_ocpi.description import ObjectType
+from flask_ocpi.enums import InterfaceRole
+from flask_ocpi.errors import InvalidParametersError
+from flask_ocpi.fields import to_micros
+from flask_ocpi.signals import object_received
+from flask_ocpi.signals import object_removed
+from flask_ocpi.storage.base import Key
+from flask_ocpi.storage.base import Party
+from flask_ocpi.storage.base import Query
+from flask_ocpi.storage.base import Record
+from flask_ocpi.storage.base import walk
+
+_log = logging.getLogger("flask_ocpi.client")
+
+
+@dataclass(slots=True)
+class Pulled:
+    """What a pull did: numbers of objects, and the ones that were left out with the reason.
+
+    total: how many the platform says it has. foreign: objects of parties that are not the platform's (PUSH-07).
+    """
+
+    total: int | None = None
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    foreign: int = 0
+    broken: list[Broken] = field(default_factory=list)
+
+    @property
+    def seen(self) -> int:
+        return self.created + self.updated + self.unchanged + self.foreign + len(self.broken)
+
+
+def pull(
+    client: Client,
+    module: str,
+    *,
+    date_from: str | None = None,
+    date_to: str | None = None,
+    receiver: Party | None = None,
+    progress: Callable[[Pulled], None] = lambda _: None,
+) -> Pulled:
+    """Fetch the objects of a platform's Sender interface and store them for one of our own parties.
+
+    Without dates, copies that the platform lists no more are removed at the end (PAG-20), unless some objects of the list
+    were broken: those might be the ones missing.
+    """
+    calls = client.module(module)
+    if not calls.module.objects:
+        raise InvalidParametersError(f"The module {module} has no objects to pull.")
+    object_type = calls.module.objects[0]
+    party = receiver or _receiving_party(client, module)
+    listing = calls.list(date_from=date_from, date_to=date_to)
+    pulled = Pulled(broken=listing.broken)
+    kept: set[Key] = set()
+    for document in listing:
+        key = _key(object_type, document, party)
+        if not client.platform.is_hub and key.owner not in client.platform.parties:
+            pulled.foreign += 1
+            _log.warning("%s lists a %s of %s, which is not its party: ignored.", client.platform.id, object_type.name, key.owner)
+            continue
+        kept.add(key)
+        _store(client, module, object_type, key, document, pulled)
+        _report(pulled, listing, progress)
+    _report(pulled, listing, progress)
+    if date_from is None and date_to is None and not listing.broken:
+        _remove_vanished(client, module, object_type, party, kept, pulled)
+    return pulled
+
+
+def _store(
+    client: Client, module: str, object_type: ObjectType, key: Key, document: Document, pulled: Pulled
+) -> None:
+    storage = client.services.storage
+    record = Record.of(document, last_updated=to_micros(document["last_updated"]))
+    stored = storage.get(object_type.kind, key)
+    if stored is not None and stored.text == record.text:
+        pulled.unchanged += 1
+        return
+    created = storage.save(object_type.kind, key, record)
+    if created:
+        pulled.created += 1
+    else:
+        pulled.updated += 1
+    client.services.emit(
+        object_received, module=module, key=key, document=document, created=created, platform=client.platform
+    )
+
+
+def _remove_vanished(
+    client: Client, module: str, object_type: ObjectType, party: Party, kept: set[Key], pulled: Pulled
+) -> None:
+    """Remove copies that the platform lists no more; a hub's are kept, since other platforms may push them too."""
+    if client.platform.is_hub:
+        return
+    storage = client.services.storage
+    query = Query(owners=client.platform.parties, receiver=str(party))
+    stored = [_key(object_type, record.document, party) for record in walk(storage, object_type.kind, query)]
+    for key in stored:
+        if key not in kept and storage.delete(object_type.kind, key):
+            pulled.removed += 1
+            client.services.emit(object_removed, module=module, key=key, platform=client.platform)
+
+
+def _receiving_party(client: Client, module: str) -> Party:
+    parties = client.services.own_parties(module, InterfaceRole.RECEIVER)
+    if len(parties) > 1:
+        listing = ", ".join(map(str, parties))
+        raise InvalidParametersError(f"Several own parties receive {module} ({listing}): say which one it is for.")
+    return parties[0]
+
+
+def _key(object_type: ObjectType, document: Document, party: Party) -> Key:
+    return Key.of(document["country_code"], document["party_id"], object_type.id_of(document), party)
+
+
+def _report(pulled: Pulled, listing: Listing, progress: Callable[[Pulled], None]) -> None:
+    pulled.total = listing.total
+    progress(pulled)

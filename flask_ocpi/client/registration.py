@@ -1,0 +1,251 @@
+"""The handshake as a client: find out what a platform offers, register with it, renew that, end it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from flask_ocpi.client.client import Caller
+from flask_ocpi.client.transport import Transport
+from flask_ocpi.context import Discovery
+from flask_ocpi.context import Services
+from flask_ocpi.description import Document
+from flask_ocpi.description import version_order
+from flask_ocpi.enums import ModuleID
+from flask_ocpi.errors import ConflictError
+from flask_ocpi.errors import FlaskOCPIError
+from flask_ocpi.errors import InvalidParametersError
+from flask_ocpi.errors import InvalidResponseError
+from flask_ocpi.errors import NoMatchingEndpointsError
+from flask_ocpi.errors import RefusedError
+from flask_ocpi.errors import RemoteError
+from flask_ocpi.errors import UnsupportedVersionError
+from flask_ocpi.modules.credentials.handlers import check_endpoints
+from flask_ocpi.modules.credentials.handlers import unregistered
+from flask_ocpi.modules.credentials.schemas import Credentials
+from flask_ocpi.modules.versions.schemas import Endpoint
+from flask_ocpi.modules.versions.schemas import Version as VersionSchema
+from flask_ocpi.platforms import IssuedToken
+from flask_ocpi.platforms import Platform
+from flask_ocpi.platforms import PlatformState
+from flask_ocpi.platforms import TokenUse
+from flask_ocpi.platforms import slug
+from flask_ocpi.schema import load
+from flask_ocpi.signals import platform_registered
+from flask_ocpi.signals import platform_unregistered
+
+_log = logging.getLogger("flask_ocpi.client")
+_MICROS = 1_000_000
+
+
+def discover(
+    caller: Caller, services: Services, versions_url: str, *, versions: Sequence[str]
+) -> Discovery:
+    """Fetch a platform's versions and the details of the latest one of ``versions`` that it offers (VER-14, VER-15).
+
+    Raises RemoteError when that fails and UnsupportedVersionError when there is none in common. Versions, modules and
+    broken entries that we do not know are ignored.
+    """
+    offered = _valid(services, VersionSchema, caller.request("GET", versions_url).data, versions_url)
+    urls = {item["version"]: item["url"] for item in offered}
+    mutual = sorted(set(versions) & set(urls), key=version_order)
+    if not mutual:
+        raise UnsupportedVersionError(
+            f"{versions_url} offers the versions {', '.join(sorted(urls)) or 'none'}; needed is {', '.join(versions)}."
+        )
+    details = caller.request("GET", urls[mutual[-1]]).data
+    if not isinstance(details, dict):
+        raise InvalidResponseError(f"{urls[mutual[-1]]} did not answer with version details.")
+    endpoints = _valid(services, Endpoint, details.get("endpoints"), urls[mutual[-1]])
+    return Discovery(mutual[-1], tuple(endpoints))
+
+
+class Registrar:
+    """Registers this platform with others. ``own_versions_url`` is what they are told to call."""
+
+    def __init__(self, services: Services, transport: Transport, own_versions_url: str) -> None:
+        self.services = services
+        self.transport = transport
+        self.own_versions_url = own_versions_url
+
+    def register(
+        self, versions_url: str, token: str, *, name: str | None = None, encoding: str | None = None
+    ) -> Platform:
+        """Register with a platform by its versions URL and the registration token it gave out (CLI-01).
+
+        Either both sides are registered afterwards, or an error is raised and this side is as it was before.
+        """
+        encoding = encoding or self.services.settings.token_encoding
+        self._forget_attempts(versions_url)
+        caller = Caller(self.transport, token, encoding=encoding)
+        discovery = self._discover(caller, versions_url)
+        pending, own_token = self._prepare(versions_url, name, encoding)
+        try:
+            credentials = self._send(caller, "POST", discovery, own_token)
+            registered = self._complete(pending, credentials, discovery, own_token)
+        except BaseException:
+            self.services.platforms.delete(pending)
+            raise
+        return self._refresh(registered)
+
+    def rotate(self, platform: Platform) -> Platform:
+        """Renew a registration with new tokens in both directions, and fetch the endpoints again (CLI-03)."""
+        caller = self._caller(platform)
+        discovery = self._discover(caller, self._versions_url(platform))
+        issued, own_token = self._pending_token()
+        before = self.services.platforms.save(
+            replace(platform, issued=(*platform.issued, issued)), before=platform
+        )
+        try:
+            credentials = self._send(caller, "PUT", discovery, own_token)
+            renewed = self._complete(before, credentials, discovery, own_token)
+        except BaseException:
+            self.services.platforms.save(replace(before, issued=platform.issued), before=self._reread(before))
+            raise
+        return self._refresh(renewed, renewed=True)
+
+    def unregister(self, platform: Platform, *, force: bool = False) -> Platform:
+        """End a registration on both sides; with ``force`` on this side also when the other one cannot be told (CLI-04)."""
+        caller = self._caller(platform)
+        url = platform.endpoint(ModuleID.CREDENTIALS, None)
+        try:
+            caller.request("DELETE", url or self._versions_url(platform))
+        except RefusedError as error:
+            if error.http_status not in (401, 405) and not force:  # these say that it knows us no more
+                raise
+        except RemoteError:
+            if not force:
+                raise
+        ended = self.services.platforms.save(unregistered(platform), before=self._reread(platform))
+        self.services.emit(platform_unregistered, platform=platform)
+        return ended
+
+    def _discover(self, caller: Caller, versions_url: str) -> Discovery:
+        numbers = [version.number for version in self.services.versions]
+        discovery = discover(caller, self.services, versions_url, versions=numbers)
+        try:
+            check_endpoints(discovery.endpoints, self.services.settings.required_endpoints)
+        except NoMatchingEndpointsError as error:
+            _log.error("Not registering with %s: %s", versions_url, error)
+            raise
+        return discovery
+
+    def _prepare(self, versions_url: str, name: str | None, encoding: str) -> tuple[Platform, str]:
+        """Commit our token before the other platform is asked to use it (CRED-14)."""
+        issued, token = self._pending_token()
+        platform = Platform(
+            id=slug(name or versions_url.split("//", 1)[-1].split("/", 1)[0]),
+            name=name or "",
+            state=PlatformState.PENDING,
+            versions_url=versions_url,
+            token_encoding=encoding,
+            issued=(issued,),
+        )
+        return self.services.platforms.create(platform), token
+
+    def _pending_token(self) -> tuple[IssuedToken, str]:
+        issued, token = self.services.platforms.issue(TokenUse.PENDING)
+        now = int(self.services.clock().timestamp() * _MICROS)
+        return replace(issued, expires=now + 600 * _MICROS), token
+
+    def _send(self, caller: Caller, method: str, discovery: Discovery, own_token: str) -> Document:
+        endpoint = next(e for e in discovery.endpoints if e["identifier"] == ModuleID.CREDENTIALS)
+        body = {"token": own_token, "url": self.own_versions_url, "roles": self.services.credentials_roles()}
+        answer = caller.request(method, endpoint["url"], body=body)
+        try:
+            return load(self.services.schemas[Credentials], answer.data, where="credentials")
+        except InvalidParametersError as error:
+            raise InvalidResponseError(
+                f"{endpoint['url']} accepted the registration but answered broken credentials. {error}"
+            ) from error
+
+    def _complete(
+        self, before: Platform, credentials: Document, discovery: Discovery, own_token: str
+    ) -> Platform:
+        """Store what the handshake gave; where that fails, tell the other platform that it is off."""
+        cipher = self.services.platforms.cipher
+        active, _ = self.services.platforms.issue(TokenUse.ACTIVE, own_token)
+        current = self._reread(before)
+        try:
+            return self.services.platforms.save(
+                replace(
+                    current,
+                    state=PlatformState.REGISTERED,
+                    name=current.name or credentials["roles"][0]["business_details"]["name"],
+                    roles=tuple(credentials["roles"]),
+                    versions_url=credentials["url"],
+                    version=discovery.version,
+                    endpoints=discovery.endpoints,
+                    token=cipher.encrypt(credentials["token"]),
+                    issued=(replace(active, used=True),),
+                ),
+                before=current,
+            )
+        except (FlaskOCPIError, ConflictError):
+            self._call_off(before, credentials, discovery)
+            raise
+
+    def _call_off(self, before: Platform, credentials: Document, discovery: Discovery) -> None:
+        if before.is_registered:
+            return
+        endpoint = next(e for e in discovery.endpoints if e["identifier"] == ModuleID.CREDENTIALS)
+        caller = Caller(self.transport, credentials["token"], encoding=before.token_encoding)
+        try:
+            caller.request("DELETE", endpoint["url"])
+        except RemoteError as error:
+            _log.warning("The registration could not be called off at %s: %s", endpoint["url"], error)
+
+    def _refresh(self, platform: Platform, *, renewed: bool = False) -> Platform:
+        """Fetch the endpoints with the new token: the list may depend on who asks (CLI-02)."""
+        try:
+            caller = self._caller(platform)
+            numbers = [platform.version or ""]
+            found = discover(caller, self.services, self._versions_url(platform), versions=numbers)
+            current = self._reread(platform)
+            platform = self.services.platforms.save(replace(current, endpoints=found.endpoints), before=current)
+        except (RemoteError, UnsupportedVersionError, ConflictError) as error:
+            _log.warning("The endpoints of %s could not be fetched again: %s", platform.id, error)
+        self.services.emit(platform_registered, platform=platform, renewed=renewed)
+        return platform
+
+    def _caller(self, platform: Platform) -> Caller:
+        if not platform.is_registered or platform.token is None:
+            raise InvalidParametersError(f"Platform {platform.id} is not registered (it is {platform.state}).")
+        token = self.services.platforms.cipher.decrypt(platform.token)
+        return Caller(self.transport, token, encoding=platform.token_encoding)
+
+    def _reread(self, platform: Platform) -> Platform:
+        """Return the record as it is now: the other platform's calls during the handshake may have changed it."""
+        return self.services.platforms.get(platform.id) or platform
+
+    def _versions_url(self, platform: Platform) -> str:
+        if platform.versions_url is None:
+            raise InvalidParametersError(f"The versions URL of platform {platform.id} is not known.")
+        return platform.versions_url
+
+    def _forget_attempts(self, versions_url: str) -> None:
+        """Remove what an earlier attempt left when its process was killed; refuse when there is a registration."""
+        for platform in list(self.services.platforms.all()):
+            if platform.versions_url != versions_url:
+                continue
+            if platform.is_registered:
+                raise InvalidParametersError(
+                    f"{versions_url} is registered already, as platform {platform.id}: rotate or unregister it."
+                )
+            if platform.state is PlatformState.PENDING:
+                self.services.platforms.delete(platform)
+
+
+def _valid(services: Services, schema: Any, items: Any, url: str) -> list[Mapping[str, Any]]:
+    if not isinstance(items, list):
+        raise InvalidResponseError(f"{url} did not answer with a list.")
+    found = []
+    for item in items:
+        try:
+            found.append(load(services.schemas[schema], item, where="entry"))
+        except InvalidParametersError as error:
+            _log.warning("An entry of %s is ignored. %s", url, error)
+    return found

@@ -1,0 +1,1 @@
+"""Credentials: how two platforms register with each other."""

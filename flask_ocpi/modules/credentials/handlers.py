@@ -1,0 +1,136 @@
+"""The handshake as a server: another platform registers, renews or ends its registration with us."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import orjson
+
+from flask_ocpi.context import Context
+from flask_ocpi.context import Discovery
+from flask_ocpi.context import Result
+from flask_ocpi.context import Target
+from flask_ocpi.description import Document
+from flask_ocpi.enums import ModuleID
+from flask_ocpi.errors import ClientError
+from flask_ocpi.errors import ConflictError
+from flask_ocpi.errors import MethodNotAllowedError
+from flask_ocpi.errors import NoMatchingEndpointsError
+from flask_ocpi.errors import RemoteError
+from flask_ocpi.errors import UnableToUseClientAPIError
+from flask_ocpi.errors import UnauthorizedError
+from flask_ocpi.platforms import Platform
+from flask_ocpi.platforms import PlatformState
+from flask_ocpi.platforms import TokenUse
+from flask_ocpi.signals import platform_registered
+from flask_ocpi.signals import platform_unregistered
+
+
+def get_credentials(ctx: Context, target: Target, body: None) -> Result:
+    """Answer our credentials, with the token that the caller uses (CRED-02, CRED-03)."""
+    return Result(_credentials(ctx, ctx.caller.token))
+
+
+def post_credentials(ctx: Context, target: Target, body: Document) -> Result:
+    """Register the calling platform: fetch its versions and endpoints, then issue its token (CRED-04 to CRED-12)."""
+    use = ctx.caller.issued.use
+    if use not in (TokenUse.REGISTRATION, TokenUse.SPENT):
+        raise _not_allowed("This platform is registered already; use PUT to renew the registration.", "GET, PUT, DELETE")
+    return _accept(ctx, body, renewed=False)
+
+
+def put_credentials(ctx: Context, target: Target, body: Document) -> Result:
+    """Renew the registration: new credentials, endpoints fetched again, a new token issued (CRED-17 to CRED-20)."""
+    _require_registration(ctx)
+    return _accept(ctx, body, renewed=True)
+
+
+def delete_credentials(ctx: Context, target: Target, body: None) -> Result:
+    """End the registration: none of the tokens works any more, in either direction (CRED-21, CRED-22)."""
+    _require_registration(ctx)
+    platform = ctx.platform
+    ended = unregistered(platform)
+    _save(ctx, ended)
+    ctx.services.emit(platform_unregistered, platform=platform)
+    return Result()
+
+
+def unregistered(platform: Platform) -> Platform:
+    """Return the platform as it is after its registration ended: known by name, without tokens, parties, endpoints."""
+    return replace(
+        platform, state=PlatformState.UNREGISTERED, issued=(), token=None, endpoints=(), version=None, roles=()
+    )
+
+
+def check_endpoints(endpoints: tuple[Mapping[str, Any], ...], required: tuple[str, ...]) -> None:
+    """Raise NoMatchingEndpointsError when endpoints that we need are not among those of a platform.
+
+    ``required`` holds "module" or "module:SENDER"; credentials is always needed. Message names what is missing.
+    """
+    offered = {str(e["identifier"]) for e in endpoints} | {f"{e['identifier']}:{e['role']}" for e in endpoints}
+    missing = [name for name in (ModuleID.CREDENTIALS.value, *required) if name not in offered]
+    if missing:
+        raise NoMatchingEndpointsError(f"These endpoints are missing in the version details: {', '.join(missing)}.")
+
+
+def _accept(ctx: Context, body: Document, *, renewed: bool) -> Result:
+    platforms = ctx.services.platforms
+    before = ctx.platform
+    platforms.check_parties(body["roles"], platform_id=before.id)
+    discovery = _call_back(ctx, body)  # no transaction is open here: the other platform calls us meanwhile
+    issued, token = platforms.issue(TokenUse.ACTIVE)
+    current = (ctx.caller.issued,)
+    after = replace(
+        before,
+        state=PlatformState.REGISTERED,
+        name=before.name or body["roles"][0]["business_details"]["name"],
+        roles=tuple(body["roles"]),
+        versions_url=body["url"],
+        version=discovery.version,
+        endpoints=discovery.endpoints,
+        token=platforms.cipher.encrypt(body["token"]),
+        issued=(*platforms.retire(current), issued),
+    )
+    after = _save(ctx, after)
+    ctx.services.emit(platform_registered, platform=after, renewed=renewed)
+    return Result(_credentials(ctx, token))
+
+
+def _call_back(ctx: Context, body: Document) -> Discovery:
+    try:
+        discovery = ctx.services.discover(
+            body["url"], body["token"], version=ctx.version.number, encoding=ctx.platform.token_encoding
+        )
+    except RemoteError as error:
+        raise UnableToUseClientAPIError(f"Your versions endpoint could not be used: {error}") from error
+    check_endpoints(discovery.endpoints, ctx.services.settings.required_endpoints)
+    return discovery
+
+
+def _save(ctx: Context, after: Platform) -> Platform:
+    """Save the platform as it was read for this request, changed; another handshake that came first wins."""
+    try:
+        return ctx.services.platforms.save(after, before=ctx.platform)
+    except ConflictError as error:
+        raise ClientError("Another handshake of this platform was faster; nothing was changed by this one.") from error
+
+
+def _credentials(ctx: Context, token: str) -> bytes:
+    return orjson.dumps(
+        {"token": token, "url": ctx.url("versions"), "roles": ctx.services.credentials_roles()},
+    )
+
+
+def _require_registration(ctx: Context) -> None:
+    if ctx.caller.issued.use is TokenUse.SPENT:
+        raise UnauthorizedError("This token has been replaced by the one that the registration returned.")
+    if not ctx.caller.is_registered:
+        raise _not_allowed("This platform is not registered yet; use POST first.", "GET, POST")
+
+
+def _not_allowed(message: str, allow: str) -> MethodNotAllowedError:
+    return MethodNotAllowedError(message, headers={"Allow": allow})
+
+

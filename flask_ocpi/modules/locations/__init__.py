@@ -1,0 +1,1 @@
+"""Locations: where one can charge, with which EVSEs and connectors."""

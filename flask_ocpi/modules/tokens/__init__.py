@@ -1,0 +1,1 @@
+"""Tokens: what drivers identify themselves with."""

@@ -1,0 +1,22 @@
+"""The versions of OCPI that this package serves: the only registry of modules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from flask_ocpi.description import Version
+from flask_ocpi.description import version_order
+from flask_ocpi.errors import ConfigurationError
+from flask_ocpi.versions.v2_2_1 import VERSION as V2_2_1
+
+VERSIONS = (V2_2_1,)
+
+
+def select_versions(numbers: Iterable[str]) -> tuple[Version, ...]:
+    """Return the versions with these numbers, oldest first; raise ConfigurationError for one that is not there."""
+    known = {version.number: version for version in VERSIONS}
+    wanted = sorted(set(numbers), key=version_order)
+    for number in wanted:
+        if number not in known:
+            raise ConfigurationError(f"OCPI_VERSIONS names {number!r}; this release serves {', '.join(known)}.")
+    return tuple(known[number] for number in wanted)

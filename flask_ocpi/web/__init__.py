@@ -1,0 +1,1 @@
+"""The Flask side: what turns descriptions into routes, documentation and answers."""

@@ -1,0 +1,97 @@
+"""Authentication and authorisation: who calls, and may it call this."""
+
+from __future__ import annotations
+
+from flask import g
+from flask import request
+
+from flask_ocpi.auth_tokens import candidates
+from flask_ocpi.context import Context
+from flask_ocpi.context import Routing
+from flask_ocpi.context import Services
+from flask_ocpi.description import Interface
+from flask_ocpi.description import Module
+from flask_ocpi.description import Operation
+from flask_ocpi.description import PathParameter
+from flask_ocpi.errors import ForbiddenError
+from flask_ocpi.errors import InvalidParametersError
+from flask_ocpi.errors import NotFoundError
+from flask_ocpi.errors import UnauthorizedError
+from flask_ocpi.platforms import Caller
+from flask_ocpi.platforms import TokenUse
+from flask_ocpi.storage.base import Party
+from flask_ocpi.web.headers import parse_routing
+
+
+def authenticate(services: Services) -> Caller:
+    """Return the calling platform by its credentials token; raise UnauthorizedError (A-06)."""
+    header = request.headers.get("Authorization")
+    if header is None:
+        raise UnauthorizedError("The Authorization header is missing. Send: Authorization: Token <your token in Base64>.")
+    tokens = candidates(header)
+    if not tokens:
+        raise UnauthorizedError("The Authorization header is not of the form: Token <your token in Base64>.")
+    caller = services.platforms.caller(tokens)
+    if caller is None:
+        raise UnauthorizedError("The token in the Authorization header is not in use here.")
+    if caller.issued.use is TokenUse.ACTIVE and not caller.issued.used:
+        caller = services.platforms.confirm(caller)
+    g._ocpi_caller = caller
+    return caller
+
+
+def authorize(services: Services, caller: Caller, module: Module, interface: Interface) -> None:
+    """Check that the caller's token and roles open an interface (A-07, and the permissions of the roles)."""
+    if caller.issued.use is TokenUse.SPENT and not (module.id == "credentials" and request.method == "POST"):
+        raise UnauthorizedError("This token was for the registration, which is done: use the token it returned.")
+    if module.configuration and module.single:
+        return
+    if not caller.is_registered:
+        raise UnauthorizedError("This token opens versions and credentials only: register first.")
+    roles = caller.platform.role_names
+    if not services.permissions.may_call(roles, module.id, interface.role):
+        listing = ", ".join(sorted(roles))
+        raise ForbiddenError(f"Platforms with the roles {listing} may not call {module.id} {interface.role}.")
+
+
+def check_routing(caller: Caller, routing: Routing) -> None:
+    """Check that FROM names a party of the caller, unless it is a hub (RT-23)."""
+    sender = routing.from_party
+    if sender is not None and not caller.platform.is_hub and sender not in caller.platform.parties:
+        listing = ", ".join(map(str, caller.platform.parties))
+        raise InvalidParametersError(f"OCPI-from: {sender} is not one of your parties, which are {listing}.")
+
+
+def check_path(operation: Operation, path: dict[str, str], caller: Caller) -> None:
+    """Check the identifiers in the URL, and that it names a party of the caller as the owner (PUSH-05, PUSH-06)."""
+    for parameter in operation.parameters:
+        _check_segment(parameter, path[parameter.name])
+    if operation.owned and not caller.platform.is_hub:
+        owner = Party.of(path["country_code"], path["party_id"])
+        if owner not in caller.platform.parties:
+            listing = ", ".join(map(str, caller.platform.parties))
+            raise NotFoundError(f"{owner} in the URL is not one of your parties, which are {listing}.")
+
+
+def routing_of(module: Module, caller: Caller) -> Routing:
+    """Return the parties in the routing headers; configuration modules ignore them (RT-02)."""
+    if module.configuration:
+        return Routing()
+    routing = parse_routing(request.headers)
+    check_routing(caller, routing)
+    return routing
+
+
+def current_context() -> Context:
+    """Return the context of the OCPI request that is being handled."""
+    context: Context = g._ocpi_context
+    return context
+
+
+def _check_segment(parameter: PathParameter, value: str) -> None:
+    if len(value) > parameter.max:
+        raise InvalidParametersError(f"{parameter.name} in the URL is longer than {parameter.max} characters.")
+    if len(value) < parameter.min:
+        raise InvalidParametersError(f"{parameter.name} in the URL is shorter than {parameter.min} characters.")
+    if not (value.isascii() and value.isprintable()):
+        raise InvalidParametersError(f"{parameter.name} in the URL must be printable ASCII.")

@@ -1,0 +1,163 @@
+"""The generator: from descriptions to flask-smorest blueprints, one a module and version."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask
+from flask import Response
+from flask import g
+from flask import request
+from werkzeug.routing import Rule
+
+from flask_ocpi.context import Context
+from flask_ocpi.context import Result
+from flask_ocpi.context import Services
+from flask_ocpi.context import Target
+from flask_ocpi.description import Interface
+from flask_ocpi.description import Module
+from flask_ocpi.description import Operation
+from flask_ocpi.description import Version
+from flask_ocpi.envelope import envelope
+from flask_ocpi.storage.base import Party
+from flask_ocpi.web import auth
+from flask_ocpi.web import openapi
+from flask_ocpi.web.api import Blueprint
+from flask_ocpi.web.api import ErrorResponse
+from flask_ocpi.web.api import response_schema
+from flask_ocpi.web.errorhandlers import not_routed
+from flask_ocpi.web.errorhandlers import register_error_handlers
+from flask_ocpi.web.headers import message_ids
+from flask_ocpi.web.headers import routing_headers
+
+RULE_OPTIONS = {"strict_slashes": False, "merge_slashes": False}
+
+
+def module_blueprint(services: Services, version: Version, module: Module) -> Blueprint:
+    """Build the blueprint of one module, with a view for every operation of every interface that is served."""
+    blueprint = Blueprint(f"ocpi_{version.slug}_{module.id}", __name__, description=module.description)
+    operations: dict[str, tuple[Interface, Operation]] = {}
+    for interface in module.interfaces:
+        if not services.serves(module, interface.role):
+            continue
+        for operation in interface.operations:
+            name = view_name(module, interface, operation)
+            operations[f"{blueprint.name}.{name}"] = (interface, operation)
+            _add_view(blueprint, services, version, module, interface, operation)
+    if module.extend is not None:
+        module.extend(blueprint)
+
+    def begin() -> None:
+        interface, operation = operations[str(request.endpoint)]
+        _begin(services, version, module, interface, operation)
+
+    blueprint.before_request(begin)
+    equip(blueprint, services, functional=not module.configuration)
+    return blueprint
+
+
+def view_name(module: Module, interface: Interface, operation: Operation) -> str:
+    """Name a view: ``receiver_put_evse``, or ``get_credentials`` where there is only one interface."""
+    return operation.name if module.single else f"{interface.role.lower()}_{operation.name}"
+
+
+def url_rule(services: Services, version: Version, module: Module, interface: Interface, operation: Operation) -> str:
+    """Return the URL of an operation from the root of the app, with ``{parameters}``."""
+    prefix = services.settings.url_prefix
+    if operation.rooted:
+        return f"{prefix}{operation.path}"
+    return f"{prefix}/{version.number}{module.path_of(interface)}{operation.path}"
+
+
+def equip(blueprint: Any, services: Services, *, functional: bool) -> None:
+    """Give a blueprint the envelope for errors and the headers that every answer carries."""
+
+    def finish(response: Response) -> Response:
+        response.headers.update(message_ids(request.headers))
+        if functional:
+            own = services.settings.parties
+            only = Party.of(own[0].country_code, own[0].party_id) if len(own) == 1 else None
+            response.headers.update(routing_headers(request.headers, only))
+        return response
+
+    blueprint.after_request(finish)
+    register_error_handlers(blueprint, services)
+
+
+def add_catch_all(app: Flask, blueprint: Any, services: Services) -> None:
+    """Answer every other path and method below the prefix in the envelope, without touching the app's error pages."""
+    endpoint = f"{blueprint.name}.not_routed"
+    prefix = services.settings.url_prefix
+    app.view_functions[endpoint] = lambda **_: not_routed(services)
+    for rule in (prefix, f"{prefix}/<ocpi_rest:rest>"):
+        app.url_map.add(Rule(rule, endpoint=endpoint, strict_slashes=False, merge_slashes=False))
+
+
+def _begin(services: Services, version: Version, module: Module, interface: Interface, operation: Operation) -> None:
+    """Run the checks that come before the body is read: token, roles, routing headers, identifiers, ownership."""
+    request.max_content_length = services.settings.max_body_bytes
+    caller = auth.authenticate(services)
+    auth.authorize(services, caller, module, interface)
+    routing = auth.routing_of(module, caller)
+    auth.check_path(operation, request.view_args or {}, caller)
+    g._ocpi_context = Context(services, version, caller, routing, _absolute_url(services))
+
+
+def _absolute_url(services: Services) -> Callable[[str], str]:
+    root = f"{services.settings.base_url or request.root_url.rstrip('/')}{services.settings.url_prefix}"
+    return lambda path: f"{root}/{path}"
+
+
+def _add_view(
+    blueprint: Blueprint,
+    services: Services,
+    version: Version,
+    module: Module,
+    interface: Interface,
+    operation: Operation,
+) -> None:
+    """Register one operation: the flask-smorest decorators in order, innermost first."""
+    view = _view(services, module, interface, operation)
+    schemas = services.schemas
+    view = blueprint.response(
+        200,
+        response_schema(operation.returns, many=operation.returns_list),
+        description=openapi.success_description(operation),
+        headers=openapi.response_headers(module, operation),
+    )(view)
+    for status, description in openapi.error_responses(module, operation):
+        view = blueprint.alt_response(status, schema=ErrorResponse, description=description)(view)
+    if operation.body is not None:
+        body = schemas.partial(operation.body) if operation.partial else schemas[operation.body]
+        view = blueprint.arguments(body, location="json", required=operation.body_required)(view)
+    if operation.query is not None:
+        view = blueprint.arguments(schemas[operation.query], location="query")(view)
+    view = blueprint.doc(**openapi.operation_doc(version, module, interface, operation))(view)
+    rule = url_rule(services, version, module, interface, operation)
+    blueprint.route(
+        rule.replace("{", "<ocpi:").replace("}", ">"),
+        endpoint=view_name(module, interface, operation),
+        methods=[operation.method],
+        parameters=openapi.parameters(module, operation),
+        tags=[openapi.tag_name(module, interface)],
+        **RULE_OPTIONS,
+    )(view)
+
+
+def _view(services: Services, module: Module, interface: Interface, operation: Operation) -> Callable[..., Response]:
+    """Make the view function: parsed arguments in, the handler's result in the envelope out."""
+
+    def view(*arguments: Any, **path: str) -> Response:
+        values = list(arguments)
+        query = values.pop(0) if operation.query is not None else {}
+        body = values.pop(0) if operation.body is not None else None
+        target = Target(module, interface, operation, path, query)
+        result: Result = operation.handler(auth.current_context(), target, body)
+        answer = envelope(result.data, now=services.clock())
+        return Response(answer, result.http_status, headers=dict(result.headers), mimetype="application/json")
+
+    view.provide_automatic_options = False  # type: ignore[attr-defined]  # OPTIONS is a 405 like any other method
+    view.__name__ = operation.name
+    view.__doc__ = operation.handler.__doc__
+    return view

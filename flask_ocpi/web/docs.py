@@ -1,0 +1,56 @@
+"""Swagger UI and the OpenAPI documents, served from local files: they work without internet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from flask import Blueprint
+from flask import Flask
+from flask import Response
+from flask import request
+from flask_swagger_ui import get_swaggerui_blueprint
+
+from flask_ocpi.context import Services
+
+
+def openapi_document(spec: Mapping[str, Any], server: str) -> dict[str, Any]:
+    """Return an OpenAPI document for an address of the app (a URL, or a path on the same host)."""
+    return {**spec, "servers": [{"url": server}]}
+
+
+def register_docs(app: Flask, services: Services, specs: Mapping[str, Mapping[str, Any]]) -> None:
+    """Serve ``/openapi-<version>.json`` and Swagger UI at ``/docs`` below the prefix."""
+    prefix = services.settings.url_prefix
+    documents = Blueprint("ocpi_openapi", __name__, url_prefix=prefix)
+    cache: dict[tuple[str, str], bytes] = {}
+
+    def document(version: str) -> Response:
+        server = services.settings.base_url or request.script_root or "/"
+        body = cache.get((version, server))
+        if body is None:
+            body = orjson.dumps(openapi_document(specs[version], server))
+            if len(cache) < 16:
+                cache[version, server] = body
+        return Response(body, mimetype="application/json")
+
+    names = list(specs)
+    for version in names:
+        name = f"document_{version.replace('.', '_')}"
+        documents.add_url_rule(f"/openapi-{version}.json", name, document, defaults={"version": version})
+    app.register_blueprint(documents)
+    config = {
+        "app_name": "OCPI",
+        "layout": "StandaloneLayout" if len(names) > 1 else "BaseLayout",
+        "docExpansion": "list",
+        "persistAuthorization": True,
+        "validatorUrl": None,
+        "defaultModelsExpandDepth": 0,
+        "displayRequestDuration": True,
+    }
+    urls = [{"url": f"../openapi-{version}.json", "name": f"OCPI {version}"} for version in reversed(names)]
+    config |= {"urls": urls} if len(urls) > 1 else {}
+    # Links relative to the page hold behind any proxy; the blueprint itself is mounted below our prefix.
+    blueprint = get_swaggerui_blueprint(".", urls[0]["url"], config=config, blueprint_name="ocpi_docs")
+    app.register_blueprint(blueprint, url_prefix=f"{prefix}/docs")

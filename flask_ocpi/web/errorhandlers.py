@@ -1,0 +1,105 @@
+"""Every error below our prefix becomes an OCPI envelope; nothing outside of it is touched."""
+
+from __future__ import annotations
+
+import logging
+
+from flask import Blueprint
+from flask import Response
+from flask import current_app
+from flask import request
+from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import MethodNotAllowed
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from flask_ocpi.context import Services
+from flask_ocpi.envelope import envelope
+from flask_ocpi.errors import ClientError
+from flask_ocpi.errors import MethodNotAllowedError
+from flask_ocpi.errors import NotFoundError
+from flask_ocpi.errors import OCPIError
+from flask_ocpi.errors import PayloadTooLargeError
+from flask_ocpi.errors import ServerError
+
+_log = logging.getLogger("flask_ocpi")
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+_DRAIN_LIMIT = 64 * 1024 * 1024
+
+
+def error_response(error: OCPIError, services: Services) -> Response:
+    """Answer an error in the envelope."""
+    body = envelope(None, now=services.clock(), status_code=error.status_code, message=error.message)
+    return Response(body, error.http_status, headers=dict(error.extra_headers), mimetype="application/json")
+
+
+def register_error_handlers(blueprint: Blueprint, services: Services) -> None:
+    """Let a blueprint answer all its errors in the envelope."""
+
+    def handle_ocpi_error(error: OCPIError) -> Response:
+        if error.http_status >= 500 or 3000 <= error.status_code < 4000:
+            _log.warning("%s %s: %s", request.method, request.path, error.message)
+        return error_response(error, services)
+
+    def handle_http_exception(error: HTTPException) -> Response:
+        return error_response(_translate(error, services), services)
+
+    def handle_exception(error: Exception) -> Response:
+        _log.error("%s %s failed.", request.method, request.path, exc_info=error)
+        failure = ServerError("The server failed to handle this request.", http_status=500)
+        return error_response(failure, services)
+
+    blueprint.register_error_handler(OCPIError, handle_ocpi_error)
+    blueprint.register_error_handler(HTTPException, handle_http_exception)
+    blueprint.register_error_handler(Exception, handle_exception)
+
+
+def not_routed(services: Services) -> Response:
+    """Answer a path below our prefix that no operation has: 405 with Allow where another method would fit, else 404."""
+    allowed = allowed_methods()
+    if allowed:
+        error: OCPIError = MethodNotAllowedError(
+            f"{request.method} is not offered here; {', '.join(allowed)} is.", headers={"Allow": ", ".join(allowed)}
+        )
+    else:
+        error = NotFoundError(f"There is no OCPI endpoint at {request.path!a}.")
+    return error_response(error, services)
+
+
+def allowed_methods() -> list[str]:
+    """Return the methods that the current path has operations for."""
+    adapter = current_app.create_url_adapter(request)
+    found = []
+    for method in _METHODS:
+        try:
+            endpoint, _ = adapter.match(method=method)  # type: ignore[union-attr, misc]
+        except HTTPException:
+            continue
+        if endpoint != request.endpoint:
+            found.append(method)
+    return found
+
+
+def _translate(error: HTTPException, services: Services) -> OCPIError:
+    if isinstance(error, RequestEntityTooLarge):
+        _drain()
+        limit = services.settings.max_body_bytes
+        return PayloadTooLargeError(f"The body is larger than {limit} bytes (OCPI_MAX_BODY_BYTES).")
+    if isinstance(error, MethodNotAllowed):
+        return MethodNotAllowedError(str(error.description), headers={"Allow": ", ".join(error.valid_methods or ())})
+    code = error.code or 500
+    if code >= 500:
+        return ServerError("The server failed to handle this request.", http_status=code)
+    if code < 400:
+        return ServerError("The server tried to redirect this request.", http_status=500)
+    return ClientError(str(error.description), http_status=code)
+
+
+def _drain() -> None:
+    """Read the rest of a refused body (bounded), so that the peer gets to read the answer."""
+    stream = request.environ["wsgi.input"]
+    left = min(request.content_length or 0, _DRAIN_LIMIT)
+    while left > 0:
+        chunk = stream.read(min(left, 65536))
+        if not chunk:
+            return
+        left -= len(chunk)

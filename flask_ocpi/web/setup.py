@@ -1,0 +1,73 @@
+"""What the app brings along or is given by default: the database and the key that tokens are encrypted with."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterable
+from pathlib import Path
+
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+
+from flask_ocpi.config import Settings
+from flask_ocpi.description import Version
+from flask_ocpi.platforms import KINDS
+from flask_ocpi.storage.base import Storage
+from flask_ocpi.storage.sqlalchemy import SQLAlchemyStorage
+from flask_ocpi.storage.tables import define_tables
+
+_DEFAULT_DATABASE = "sqlite:///ocpi.sqlite3"  # Flask-SQLAlchemy puts relative paths into the instance folder
+
+
+def default_storage(app: Flask, settings: Settings, versions: Iterable[Version]) -> Storage:
+    """Store in the host's Flask-SQLAlchemy database, or in an own SQLite file in the instance folder."""
+    embedded = False
+    db = app.extensions.get("sqlalchemy")
+    if db is None:
+        if not app.config.get("SQLALCHEMY_DATABASE_URI") and not app.config.get("SQLALCHEMY_ENGINES"):
+            app.config["SQLALCHEMY_DATABASE_URI"] = _DEFAULT_DATABASE
+            embedded = True
+        db = SQLAlchemy(app)
+    with app.app_context():
+        engine = db.engine
+    storage = SQLAlchemyStorage(engine, define_tables(db.metadata, kinds(versions)))
+    if settings.create_tables or (settings.create_tables is None and embedded):
+        storage.setup()
+    return storage
+
+
+def kinds(versions: Iterable[Version]) -> tuple[str, ...]:
+    """Return the kinds of records that a platform stores."""
+    objects = [object_type.kind for version in versions for module in version.modules for object_type in module.objects]
+    return tuple(dict.fromkeys((*KINDS, *objects)))
+
+
+def secret_key(app: Flask, settings: Settings) -> str | bytes | None:
+    """Return the secret that the encryption key derives from: SECRET_KEY, or one kept in the instance folder.
+
+    The file is made on first use, readable by its owner only, so that a first try needs no configuration.
+    """
+    if app.config.get("SECRET_KEY"):
+        key: str | bytes = app.config["SECRET_KEY"]
+        return key
+    if settings.encryption_keys:
+        return None
+    path = Path(app.instance_path) / "ocpi_secret_key"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return _read_key(path)
+    with os.fdopen(handle, "w") as file:
+        file.write(secrets.token_hex(32))
+    return _read_key(path)
+
+
+def _read_key(path: Path) -> str:
+    for _ in range(1000):  # another process may be writing it right now
+        key = path.read_text().strip()
+        if len(key) == 64:
+            return key
+    raise OSError(f"{path} holds no key; remove it to have a new one made.")
+
