@@ -165,7 +165,9 @@ def _party(where: str, item: Any) -> OwnParty:
         raise ConfigurationError(f"{where}['roles'] must list different roles of {', '.join(Role)}, got {roles!r}.")
     details = item.get("business_details")
     if not isinstance(details, Mapping) or not isinstance(details.get("name"), str):
-        raise ConfigurationError(f"{where}['business_details'] must be a mapping with a name, such as {{'name': 'Abc'}}.")
+        raise ConfigurationError(
+            f"{where}['business_details'] must be a mapping with a name, such as {{'name': 'Abc'}}."
+        )
     return OwnParty(country_code, party_id, tuple(Role(role) for role in roles), dict(details))
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 OWNER_KEY = ("country_code", "party_id")
 
 Document = dict[str, Any]
+Handler = Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ class Operation:
     method: str
     path: str
     summary: str
-    handler: Callable[..., Any]
+    handler: Handler
     description: str = ""
     parameters: tuple[PathParameter, ...] = ()
     query: type[Schema] | None = None

@@ -104,7 +104,7 @@ class UnauthorizedError(ClientError):
     """HTTP 401, 2000: no credentials token, or one that does not open this."""
 
     http_status = 401
-    headers = {"WWW-Authenticate": "Token"}
+    headers: ClassVar[Mapping[str, str]] = {"WWW-Authenticate": "Token"}
 
 
 class ForbiddenError(ClientError):

@@ -169,9 +169,7 @@ class OCPI:
     ) -> Client:
         """Return a client for a registered platform, given as its record, id, name or party ("NL-ABC")."""
         found = self.platforms.find(platform) if isinstance(platform, str) else platform
-        return Client(
-            self.services, found, self.transport, sender=sender, to=to, correlation_id=correlation_id
-        )
+        return Client(self.services, found, self.transport, sender=sender, to=to, correlation_id=correlation_id)
 
     def invite(
         self, *, name: str = "", token: str | None = None, platform: str | None = None, encoding: str | None = None

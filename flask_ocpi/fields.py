@@ -266,9 +266,7 @@ class Integer(Field):
 class Number(Field):
     """A JSON number with at most four decimals; more are rounded half up. OCPI 2.2.1, Types, "number"."""
 
-    def __init__(
-        self, *, min: float | None = None, max: float | None = None, decimals: int = 4, **kwargs: Any
-    ) -> None:
+    def __init__(self, *, min: float | None = None, max: float | None = None, decimals: int = 4, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.min = min
         self.max = max

@@ -215,7 +215,9 @@ def _check_identity(target: Target, body: Document) -> None:
     )
     for name, parameter in pairs:
         if body.get(name) is not None and fold(str(body[name])) != fold(target.path[parameter]):
-            raise InvalidParametersError(f"{name} in the body is not {parameter} in the URL ({target.path[parameter]!a}).")
+            raise InvalidParametersError(
+                f"{name} in the body is not {parameter} in the URL ({target.path[parameter]!a})."
+            )
 
 
 def _changes(target: Target, body: Document) -> Document:

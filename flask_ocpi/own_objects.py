@@ -41,7 +41,9 @@ class OwnObjects:
         self.services.emit(object_saved, module=module, key=key, document=checked, created=created)
         return created
 
-    def save_all(self, documents: Mapping[str, Sequence[Document]], *, progress: Callable[[], None] = lambda: None) -> int:
+    def save_all(
+        self, documents: Mapping[str, Sequence[Document]], *, progress: Callable[[], None] = lambda: None
+    ) -> int:
         """Save many objects, by module id, all or none; raise InvalidParametersError that names the first bad one.
 
         ``progress`` is called after each object is stored. Returns how many there were.
@@ -148,4 +150,3 @@ class OwnObjects:
         if len(parties) > 1:
             raise InvalidParametersError(f"Several own parties may have {module}: say which one with party=.")
         return parties[0]
-

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from flask_ocpi import handlers
+from flask_ocpi.description import Handler
 from flask_ocpi.description import ObjectType
 from flask_ocpi.description import Operation
 from flask_ocpi.description import PathParameter
@@ -82,11 +83,11 @@ def client_owned(object_type: ObjectType, *, verbs: Sequence[str]) -> tuple[Oper
     return tuple(operations)
 
 
-_VERBS = {
-    "GET": ((handlers.get_copy, "Get the stored copy of a {}"),) * 2,
+_VERBS: dict[str, tuple[tuple[Handler, str], tuple[Handler, str]]] = {
+    "GET": ((handlers.get_copy, "Get the stored copy of a {}"), (handlers.get_copy, "Get the stored copy of a {}")),
     "PUT": ((handlers.put_object, "Create or replace a {}"), (handlers.put_part, "Add or replace a {}")),
     "PATCH": ((handlers.patch_object, "Change a {}"), (handlers.patch_part, "Change a {}")),
-    "DELETE": ((handlers.delete_object, "Remove a {}"),) * 2,
+    "DELETE": ((handlers.delete_object, "Remove a {}"), (handlers.delete_object, "Remove a {}")),
 }
 
 

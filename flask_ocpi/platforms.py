@@ -87,7 +87,7 @@ class Platform:
     version: str | None = None
     endpoints: tuple[Mapping[str, Any], ...] = ()
     token: str | None = field(default=None, repr=False)
-    token_encoding: str = "base64"
+    token_encoding: str = "base64"  # noqa: S105
     issued: tuple[IssuedToken, ...] = field(default=(), repr=False)
     last_updated: str = ""
     revision: int = 0
@@ -127,9 +127,7 @@ class Platform:
             "endpoints": [dict(endpoint) for endpoint in self.endpoints],
             "token": self.token,
             "token_encoding": self.token_encoding,
-            "issued": [
-                {"hash": t.hash, "use": t.use.value, "expires": t.expires, "used": t.used} for t in self.issued
-            ],
+            "issued": [{"hash": t.hash, "use": t.use.value, "expires": t.expires, "used": t.used} for t in self.issued],
             "last_updated": self.last_updated,
         }
 
@@ -143,9 +141,7 @@ class Platform:
         state = PlatformState(document.pop("state"))
         roles = tuple(document.pop("roles"))
         endpoints = tuple(document.pop("endpoints"))
-        return cls(
-            **document, state=state, roles=roles, endpoints=endpoints, issued=issued, revision=record.revision
-        )
+        return cls(**document, state=state, roles=roles, endpoints=endpoints, issued=issued, revision=record.revision)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,9 +232,7 @@ class Platforms:
             return self.caller([caller.token]) or caller
         return replace(caller, platform=platform, issued=replace(caller.issued, used=True))
 
-    def invite(
-        self, *, name: str, token: str | None, known: Platform | None, encoding: str
-    ) -> tuple[Platform, str]:
+    def invite(self, *, name: str, token: str | None, known: Platform | None, encoding: str) -> tuple[Platform, str]:
         """Issue a registration token to a new platform, or to a known one that has to register anew (CRED-32)."""
         issued, text = self.issue(TokenUse.REGISTRATION, token)
         if known is None:

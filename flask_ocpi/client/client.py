@@ -144,7 +144,7 @@ class Client(Caller):
             if self.services.permissions.implements((item["role"],), module.id, role)
         ]
         to = self.to or _only(tuple(dict.fromkeys(receivers)) or self.platform.parties)
-        headers = {}
+        headers: dict[str, str] = {}
         if to is not None:
             headers |= {"OCPI-to-country-code": to.country_code, "OCPI-to-party-id": to.party_id}
         if sender is not None:
@@ -240,15 +240,14 @@ class ModuleClient:
         """Return the URL of the platform's interface; raise MissingEndpointError where it offers none."""
         url = self.client.platform.endpoint(self.module.id, None if self.module.single else role)
         if url is None:
-            raise MissingEndpointError(f"Platform {self.client.platform.id} offers no {self.module.id} {role} endpoint.")
+            raise MissingEndpointError(
+                f"Platform {self.client.platform.id} offers no {self.module.id} {role} endpoint."
+            )
         return url
 
     def _get(self, role: InterfaceRole, ids: Sequence[str], *, owner: Party | None) -> Document:
         operation = self._find(role, lambda o: o.method == "GET" and not o.returns_list and o.part == len(ids) - 1)
-        if owner is not None:
-            answer = self._owned(operation, ids, owner)
-        else:
-            answer = self._send(operation, role, ids)
+        answer = self._send(operation, role, ids) if owner is None else self._owned(operation, ids, owner)
         if operation.returns is None:
             raise MissingEndpointError(f"{operation.name} returns no object.")
         try:
@@ -321,7 +320,9 @@ def _version(services: Services, platform: Platform) -> Version:
     for version in services.versions:
         if version.number == platform.version:
             return version
-    raise MissingEndpointError(f"Platform {platform.id} speaks OCPI {platform.version}, which is not served here any more.")
+    raise MissingEndpointError(
+        f"Platform {platform.id} speaks OCPI {platform.version}, which is not served here any more."
+    )
 
 
 def _without_query(url: str) -> str:

@@ -72,7 +72,9 @@ def pull(
         key = _key(object_type, document, party)
         if not client.platform.is_hub and key.owner not in client.platform.parties:
             pulled.foreign += 1
-            _log.warning("%s lists a %s of %s, which is not its party: ignored.", client.platform.id, object_type.name, key.owner)
+            _log.warning(
+                "%s lists a %s of %s, which is not its party: ignored.", client.platform.id, object_type.name, key.owner
+            )
             continue
         kept.add(key)
         _store(client, module, object_type, key, document, pulled)
@@ -83,9 +85,7 @@ def pull(
     return pulled
 
 
-def _store(
-    client: Client, module: str, object_type: ObjectType, key: Key, document: Document, pulled: Pulled
-) -> None:
+def _store(client: Client, module: str, object_type: ObjectType, key: Key, document: Document, pulled: Pulled) -> None:
     storage = client.services.storage
     record = Record.of(document, last_updated=to_micros(document["last_updated"]))
     stored = storage.get(object_type.kind, key)

@@ -41,9 +41,7 @@ _log = logging.getLogger("flask_ocpi.client")
 _MICROS = 1_000_000
 
 
-def discover(
-    caller: Caller, services: Services, versions_url: str, *, versions: Sequence[str]
-) -> Discovery:
+def discover(caller: Caller, services: Services, versions_url: str, *, versions: Sequence[str]) -> Discovery:
     """Fetch a platform's versions and the details of the latest one of ``versions`` that it offers (VER-14, VER-15).
 
     Raises RemoteError when that fails and UnsupportedVersionError when there is none in common. Versions, modules and
@@ -96,9 +94,7 @@ class Registrar:
         caller = self._caller(platform)
         discovery = self._discover(caller, self._versions_url(platform))
         issued, own_token = self._pending_token()
-        before = self.services.platforms.save(
-            replace(platform, issued=(*platform.issued, issued)), before=platform
-        )
+        before = self.services.platforms.save(replace(platform, issued=(*platform.issued, issued)), before=platform)
         try:
             credentials = self._send(caller, "PUT", discovery, own_token)
             renewed = self._complete(before, credentials, discovery, own_token)
@@ -162,9 +158,7 @@ class Registrar:
                 f"{endpoint['url']} accepted the registration but answered broken credentials. {error}"
             ) from error
 
-    def _complete(
-        self, before: Platform, credentials: Document, discovery: Discovery, own_token: str
-    ) -> Platform:
+    def _complete(self, before: Platform, credentials: Document, discovery: Discovery, own_token: str) -> Platform:
         """Store what the handshake gave; where that fails, tell the other platform that it is off."""
         cipher = self.services.platforms.cipher
         active, _ = self.services.platforms.issue(TokenUse.ACTIVE, own_token)
@@ -242,7 +236,7 @@ class Registrar:
 def _valid(services: Services, schema: Any, items: Any, url: str) -> list[Mapping[str, Any]]:
     if not isinstance(items, list):
         raise InvalidResponseError(f"{url} did not answer with a list.")
-    found = []
+    found: list[Mapping[str, Any]] = []
     for item in items:
         try:
             found.append(load(services.schemas[schema], item, where="entry"))

@@ -60,22 +60,20 @@ class ArgumentsParser(FlaskParser):
     def load_json(self, req: Request, schema: ma.Schema) -> Any:
         return read_json(req)
 
-    def handle_error(
-        self, error: ma.ValidationError, req: Request, schema: ma.Schema, **kwargs: Any
-    ) -> NoReturn:
+    def handle_error(self, error: ma.ValidationError, req: Request, schema: ma.Schema, **kwargs: Any) -> NoReturn:
         messages = error.messages
         location, inner = next(iter(messages.items())) if isinstance(messages, dict) else ("json", messages)
         where = {"json": "body", "query": "query parameter"}.get(location, location)
         raise invalid(ma.ValidationError(inner), where) from error
 
 
-class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
+class Blueprint(flask_smorest.Blueprint):
     """A flask-smorest blueprint whose arguments are read by :class:`ArgumentsParser`."""
 
     ARGUMENTS_PARSER = ArgumentsParser()
 
 
-class Api(flask_smorest.Api):  # type: ignore[misc]
+class Api(flask_smorest.Api):
     """A flask-smorest Api for one version, that changes nothing in the host app but its own blueprints."""
 
     DEFAULT_ERROR_RESPONSE_NAME = None
@@ -125,7 +123,9 @@ def json_schema_of(converter: Any, field: ma.fields.Field, ret: dict[str, Any]) 
 class Envelope(Schema):
     """The fields around ``data`` (OCPI 2.2.1, Transport and format, "Response format")."""
 
-    status_code = Integer(required=True, min=1000, max=4999, metadata={"description": "OCPI status code.", "example": 1000})
+    status_code = Integer(
+        required=True, min=1000, max=4999, metadata={"description": "OCPI status code.", "example": 1000}
+    )
     status_message = String(max=65535, metadata={"description": "What happened, for people.", "example": "Success"})
     timestamp = DateTime(
         required=True, metadata={"description": "When this answer was made.", "example": "2024-05-31T12:00:00.000Z"}
@@ -135,7 +135,9 @@ class Envelope(Schema):
 class ErrorResponse(Envelope):
     """An answer that is not a success: ``status_message`` says what to mend."""
 
-    status_code = Integer(required=True, min=2000, max=4999, metadata={"description": "OCPI status code.", "example": 2001})
+    status_code = Integer(
+        required=True, min=2000, max=4999, metadata={"description": "OCPI status code.", "example": 2001}
+    )
     status_message = String(
         max=65535, metadata={"description": "What to mend.", "example": "Invalid body: evses[0].uid is required."}
     )

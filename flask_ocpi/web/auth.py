@@ -27,7 +27,9 @@ def authenticate(services: Services) -> Caller:
     """Return the calling platform by its credentials token; raise UnauthorizedError (A-06)."""
     header = request.headers.get("Authorization")
     if header is None:
-        raise UnauthorizedError("The Authorization header is missing. Send: Authorization: Token <your token in Base64>.")
+        raise UnauthorizedError(
+            "The Authorization header is missing. Send: Authorization: Token <your token in Base64>."
+        )
     tokens = candidates(header)
     if not tokens:
         raise UnauthorizedError("The Authorization header is not of the form: Token <your token in Base64>.")

@@ -40,7 +40,7 @@ def register_docs(app: Flask, services: Services, specs: Mapping[str, Mapping[st
         name = f"document_{version.replace('.', '_')}"
         documents.add_url_rule(f"/openapi-{version}.json", name, document, defaults={"version": version})
     app.register_blueprint(documents)
-    config = {
+    config: dict[str, Any] = {
         "app_name": "OCPI",
         "layout": "StandaloneLayout" if len(names) > 1 else "BaseLayout",
         "docExpansion": "list",

@@ -71,7 +71,7 @@ def allowed_methods() -> list[str]:
     found = []
     for method in _METHODS:
         try:
-            endpoint, _ = adapter.match(method=method)  # type: ignore[union-attr, misc]
+            endpoint, _ = adapter.match(method=method)  # type: ignore[union-attr]
         except HTTPException:
             continue
         if endpoint != request.endpoint:

@@ -6,11 +6,11 @@ import re
 import uuid
 from collections.abc import Callable
 from collections.abc import Iterable
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 from urllib.parse import urlsplit
 
+from werkzeug.datastructures import Headers
 from werkzeug.routing import BaseConverter
 
 from flask_ocpi.context import Routing
@@ -33,17 +33,17 @@ _MARKER = _SLASH.encode().decode("latin-1")  # the same as WSGI writes it
 _ENCODED_SLASH = re.compile(r"%2f", re.IGNORECASE)
 
 
-def message_ids(headers: Mapping[str, str]) -> dict[str, str]:
+def message_ids(headers: Headers) -> dict[str, str]:
     """Return the message ids of a request, made up where the request has none (MID-07)."""
     return {name: headers.get(name) or str(uuid.uuid4()) for name in (REQUEST_ID, CORRELATION_ID)}
 
 
-def parse_routing(headers: Mapping[str, str]) -> Routing:
+def parse_routing(headers: Headers) -> Routing:
     """Read the routing headers; half a pair counts as none (RT-25). Raises InvalidParametersError for a wrong length."""
     return Routing(_party(headers, TO_COUNTRY, TO_PARTY), _party(headers, FROM_COUNTRY, FROM_PARTY))
 
 
-def routing_headers(headers: Mapping[str, str], answering: Party | None) -> dict[str, str]:
+def routing_headers(headers: Headers, answering: Party | None) -> dict[str, str]:
     """Return the routing headers of an answer: those of the request with TO and FROM swapped (RT-03).
 
     ``answering`` is the own party to name where the request named none. Nothing where the request has no pair at all.
@@ -60,7 +60,7 @@ def routing_headers(headers: Mapping[str, str], answering: Party | None) -> dict
     return answer
 
 
-def _party(headers: Mapping[str, str], country_name: str, party_name: str) -> Party | None:
+def _party(headers: Headers, country_name: str, party_name: str) -> Party | None:
     country, party = headers.get(country_name), headers.get(party_name)
     if not country or not party:
         return None
@@ -116,4 +116,3 @@ def _decoded(raw: str, path: str) -> str:
     if not marked.replace(_MARKER, "/").endswith(path) or _MARKER in marked[:script_name]:
         return path
     return marked[script_name:]
-

@@ -102,7 +102,9 @@ def parameters(module: Module, operation: Operation) -> list[dict[str, Any]]:
         for parameter in operation.parameters
     ]
     headers = [
-        _header(REQUEST_ID, "Unique to this request; comes back with the answer.", "5c6b7ce8-8a6e-4d33-a21a-0b1b1d4f3c11"),
+        _header(
+            REQUEST_ID, "Unique to this request; comes back with the answer.", "5c6b7ce8-8a6e-4d33-a21a-0b1b1d4f3c11"
+        ),
         _header(CORRELATION_ID, "The same over all hops of a message.", "a3c29a37-6f63-4cf4-8e1c-52d1f2a8b2c5"),
     ]
     if not module.configuration:

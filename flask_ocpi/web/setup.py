@@ -70,4 +70,3 @@ def _read_key(path: Path) -> str:
         if len(key) == 64:
             return key
     raise OSError(f"{path} holds no key; remove it to have a new one made.")
-

@@ -37,7 +37,9 @@ def post_credentials(ctx: Context, target: Target, body: Document) -> Result:
     """Register the calling platform: fetch its versions and endpoints, then issue its token (CRED-04 to CRED-12)."""
     use = ctx.caller.issued.use
     if use not in (TokenUse.REGISTRATION, TokenUse.SPENT):
-        raise _not_allowed("This platform is registered already; use PUT to renew the registration.", "GET, PUT, DELETE")
+        raise _not_allowed(
+            "This platform is registered already; use PUT to renew the registration.", "GET, PUT, DELETE"
+        )
     return _accept(ctx, body, renewed=False)
 
 
@@ -132,5 +134,3 @@ def _require_registration(ctx: Context) -> None:
 
 def _not_allowed(message: str, allow: str) -> MethodNotAllowedError:
     return MethodNotAllowedError(message, headers={"Allow": allow})
-
-

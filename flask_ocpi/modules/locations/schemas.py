@@ -87,9 +87,7 @@ class Image(Schema):
             "example": "https://www.example.com/logo-small.png",
         }
     )
-    category = Enum(
-        ImageCategory, required=True, metadata={"description": "What it shows.", "example": "OPERATOR"}
-    )
+    category = Enum(ImageCategory, required=True, metadata={"description": "What it shows.", "example": "OPERATOR"})
     type = CiString(
         max=4,
         required=True,
@@ -153,9 +151,7 @@ class EnergyMix(Schema):
         metadata={"description": "What it leaves behind.", "example": [example_of(EnvironmentalImpact)]},
     )
     supplier_name = String(max=64, metadata={"description": "Who supplies it.", "example": "Example Energy"})
-    energy_product_name = String(
-        max=64, metadata={"description": "How it is sold.", "example": "Example Wind"}
-    )
+    energy_product_name = String(max=64, metadata={"description": "How it is sold.", "example": "Example Wind"})
 
 
 class RegularHours(Schema):
@@ -188,12 +184,8 @@ class RegularHours(Schema):
 class ExceptionalPeriod(Schema):
     """An exception to the opening hours (OCPI 2.2.1, Locations, "ExceptionalPeriod class")."""
 
-    period_begin = DateTime(
-        required=True, metadata={"description": "In UTC.", "example": "2024-12-25T03:00:00Z"}
-    )
-    period_end = DateTime(
-        required=True, metadata={"description": "In UTC.", "example": "2024-12-25T05:00:00Z"}
-    )
+    period_begin = DateTime(required=True, metadata={"description": "In UTC.", "example": "2024-12-25T03:00:00Z"})
+    period_end = DateTime(required=True, metadata={"description": "In UTC.", "example": "2024-12-25T05:00:00Z"})
 
 
 class Hours(Schema):
@@ -228,15 +220,11 @@ class Hours(Schema):
 class StatusSchedule(Schema):
     """What the status of an EVSE is expected to be (OCPI 2.2.1, Locations, "StatusSchedule class")."""
 
-    period_begin = DateTime(
-        required=True, metadata={"description": "From when on, UTC.", "example": _DATE_TIME}
-    )
+    period_begin = DateTime(required=True, metadata={"description": "From when on, UTC.", "example": _DATE_TIME})
     period_end = DateTime(
         metadata={"description": "Until when, UTC, if that is known.", "example": "2024-06-30T12:00:00Z"}
     )
-    status = Enum(
-        Status, required=True, metadata={"description": "The status then.", "example": "INOPERATIVE"}
-    )
+    status = Enum(Status, required=True, metadata={"description": "The status then.", "example": "INOPERATIVE"})
 
 
 class PublishTokenType(Schema):
@@ -254,21 +242,15 @@ class PublishTokenType(Schema):
             "example": "Example Provider",
         },
     )
-    group_id = CiString(
-        max=36, metadata={"description": "The group of tokens it is in.", "example": "FLEET-7"}
-    )
+    group_id = CiString(max=36, metadata={"description": "The group of tokens it is in.", "example": "FLEET-7"})
 
 
 class Connector(Schema):
     """A socket or cable of an EVSE (OCPI 2.2.1, Locations, "Connector Object")."""
 
     id = CiString(max=36, required=True, metadata={"description": "Unique within the EVSE.", "example": "1"})
-    standard = Enum(
-        ConnectorType, required=True, metadata={"description": "Its standard.", "example": "IEC_62196_T2"}
-    )
-    format = Enum(
-        ConnectorFormat, required=True, metadata={"description": "Socket or cable.", "example": "SOCKET"}
-    )
+    standard = Enum(ConnectorType, required=True, metadata={"description": "Its standard.", "example": "IEC_62196_T2"})
+    format = Enum(ConnectorFormat, required=True, metadata={"description": "Socket or cable.", "example": "SOCKET"})
     power_type = Enum(
         PowerType, required=True, metadata={"description": "AC or DC, and phases.", "example": "AC_3_PHASE"}
     )
@@ -324,9 +306,7 @@ class EVSE(Schema):
         required=True,
         metadata={"description": "Its sockets and cables.", "example": [example_of(Connector)]},
     )
-    floor_level = String(
-        max=4, metadata={"description": "The floor, as it is called there.", "example": "-1"}
-    )
+    floor_level = String(max=4, metadata={"description": "The floor, as it is called there.", "example": "-1"})
     coordinates = Object(
         GeoLocation, metadata={"description": "Where exactly it is.", "example": example_of(GeoLocation)}
     )
@@ -360,17 +340,13 @@ class Location(Schema):
         required=True,
         metadata={"description": "ISO 3166-1 alpha-2 code of the owner's country.", "example": "NL"},
     )
-    party_id = CiString(
-        min=3, max=3, required=True, metadata={"description": "Id of the owner.", "example": "ABC"}
-    )
+    party_id = CiString(min=3, max=3, required=True, metadata={"description": "Id of the owner.", "example": "ABC"})
     id = CiString(
         max=36,
         required=True,
         metadata={"description": "Unique among those of the owner; never changes.", "example": "LOC1"},
     )
-    publish = Boolean(
-        required=True, metadata={"description": "Whether every driver may see it.", "example": True}
-    )
+    publish = Boolean(required=True, metadata={"description": "Whether every driver may see it.", "example": True})
     publish_allowed_to = ListOf(
         Object(PublishTokenType),
         metadata={
@@ -383,12 +359,8 @@ class Location(Schema):
         max=255, required=True, metadata={"description": "Street and number.", "example": "Station Road 1"}
     )
     city = String(max=45, required=True, metadata={"description": "City or town.", "example": "Utrecht"})
-    postal_code = String(
-        max=10, metadata={"description": "Left out only where there are none.", "example": "3511 ED"}
-    )
-    state = String(
-        max=45, metadata={"description": "State or province, where relevant.", "example": "Utrecht"}
-    )
+    postal_code = String(max=10, metadata={"description": "Left out only where there are none.", "example": "3511 ED"})
+    state = String(max=45, metadata={"description": "State or province, where relevant.", "example": "Utrecht"})
     country = String(
         min=3,
         max=3,
@@ -432,12 +404,8 @@ class Location(Schema):
         BusinessDetails,
         metadata={"description": "Who operates it for them.", "example": example_of(BusinessDetails)},
     )
-    owner = Object(
-        BusinessDetails, metadata={"description": "Whose it is.", "example": example_of(BusinessDetails)}
-    )
-    facilities = ListOf(
-        Enum(Facility), metadata={"description": "What else is there.", "example": ["CAFE", "WIFI"]}
-    )
+    owner = Object(BusinessDetails, metadata={"description": "Whose it is.", "example": example_of(BusinessDetails)})
+    facilities = ListOf(Enum(Facility), metadata={"description": "What else is there.", "example": ["CAFE", "WIFI"]})
     time_zone = String(
         max=255,
         required=True,
@@ -450,9 +418,7 @@ class Location(Schema):
         metadata={"description": "Whether vehicles go on charging outside opening times.", "example": True},
     )
     images = ListOf(Object(Image), metadata={"description": "Pictures.", "example": [example_of(Image)]})
-    energy_mix = Object(
-        EnergyMix, metadata={"description": "What energy there is.", "example": example_of(EnergyMix)}
-    )
+    energy_mix = Object(EnergyMix, metadata={"description": "What energy there is.", "example": example_of(EnergyMix)})
     last_updated = DateTime(
         required=True,
         metadata={"description": "When it, an EVSE or a connector changed last, UTC.", "example": _DATE_TIME},

@@ -1,0 +1,32 @@
+"""Storages for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import MetaData
+from sqlalchemy import create_engine
+
+from flask_ocpi.platforms import KINDS
+from flask_ocpi.storage.base import Storage
+from flask_ocpi.storage.sqlalchemy import SQLAlchemyStorage
+from flask_ocpi.storage.tables import define_tables
+from flask_ocpi.versions import VERSIONS
+
+
+@contextmanager
+def sqlalchemy_storage(url: str) -> Iterator[Storage]:
+    """Make a storage with empty tables in a database, and close its connections afterwards."""
+    objects = [o.kind for version in VERSIONS for module in version.modules for o in module.objects]
+    tables = define_tables(MetaData(), tuple(dict.fromkeys((*KINDS, *objects))))
+    engine = create_engine(url)
+    try:
+        storage = SQLAlchemyStorage(engine, tables)
+        storage.setup()
+        with engine.begin() as connection:
+            for table in tables.values():
+                connection.execute(table.delete())
+        yield storage
+    finally:
+        engine.dispose()

@@ -1,0 +1,205 @@
+"""Several platforms in one process that call each other without sockets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+from flask import Flask
+
+from flask_ocpi.auth_tokens import authorization
+from flask_ocpi.client.transport import Request
+from flask_ocpi.client.transport import Response
+from flask_ocpi.errors import UnreachableError
+from flask_ocpi.extension import OCPI
+from flask_ocpi.platforms import Platform
+from flask_ocpi.platforms import PlatformState
+from flask_ocpi.platforms import TokenUse
+from flask_ocpi.platforms import slug
+from flask_ocpi.storage.base import Storage
+from flask_ocpi.storage.memory import MemoryStorage
+from flask_ocpi.testing.clock import Clock
+
+PartySpec = tuple[str, str, Sequence[str]]
+
+
+class Network:
+    """Platforms that reach each other by host name, each a Flask app of its own.
+
+    ``requests`` lists what was sent. ``before_send`` may be set to a function that is called with each request before it
+    is delivered: raise in it to cut the line. Every app is a :class:`flask.Flask` with ``TESTING`` on.
+    """
+
+    def __init__(self, *, clock: Callable[[], Any] | None = None) -> None:
+        self.clock = clock or Clock()
+        self.apps: dict[str, Flask] = {}
+        self.requests: list[Request] = []
+        self.before_send: Callable[[Request], None] = lambda request: None
+        self.after_send: Callable[[Request, Response], Response] = lambda request, response: response
+
+    def add(
+        self,
+        host: str,
+        parties: Sequence[PartySpec],
+        *,
+        storage: Storage | None = None,
+        config: Mapping[str, Any] | None = None,
+        instance_path: str | None = None,
+    ) -> OCPI:
+        """Add a platform at ``https://host``; parties are (country code, party id, roles)."""
+        app = Flask(
+            host.replace(".", "_"), instance_path=instance_path, root_path="." if instance_path is None else None
+        )
+        app.testing = True
+        app.config.update(
+            SECRET_KEY=f"secret of {host}",
+            OCPI_BASE_URL=f"https://{host}",
+            OCPI_PARTIES=[party_settings(*party) for party in parties],
+            **(config or {}),
+        )
+        ocpi = OCPI(app, storage=storage or MemoryStorage(), transport=self, clock=self.clock)
+        self.apps[host] = app
+        return ocpi
+
+    def connect(self, client: OCPI, server: OCPI) -> tuple[Platform, Platform]:
+        """Register ``client`` with ``server``; return what each calls the other: (server's record, client's record)."""
+        _, token = server.invite(name="")
+        there = client.register(server.versions_url, token)
+        here = server.platforms.find(str(client.objects.parties()[0]))
+        return there, here
+
+    def send(self, request: Request) -> Response:
+        """Deliver a request to the app that has its host."""
+        self.requests.append(request)
+        self.before_send(request)
+        parts = urlsplit(request.url)
+        app = self.apps.get(parts.netloc)
+        if app is None:
+            raise UnreachableError(f"There is no platform at {parts.netloc}.")
+        answer = app.test_client().open(
+            request.url, method=request.method, headers=dict(request.headers), data=request.body
+        )
+        response = Response(answer.status_code, dict(answer.headers), answer.get_data(), request.url)
+        return self.after_send(request, response)
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+@dataclass(frozen=True, slots=True)
+class TestResponse:
+    """An answer as tests want it: HTTP status, headers, the raw body, and the parts of the envelope."""
+
+    __test__ = False
+
+    http_status: int
+    headers: Any
+    body: bytes
+    envelope: Mapping[str, Any]
+
+    @property
+    def data(self) -> Any:
+        return self.envelope.get("data")
+
+    @property
+    def status_code(self) -> int:
+        """The OCPI status code."""
+        code: int = self.envelope["status_code"]
+        return code
+
+    @property
+    def message(self) -> str:
+        return str(self.envelope.get("status_message", ""))
+
+
+class PartnerClient:
+    """Calls a platform as one of its partners would: a Flask test client with the token in the header.
+
+    ``platform`` is the partner's record on the called side.
+    """
+
+    def __init__(self, app: Flask, token: str, *, platform: Platform | None = None) -> None:
+        self.app = app
+        self.token = token
+        self.platform = platform
+
+    def open(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        data: bytes | str | None = None,
+        headers: Mapping[str, str] | None = None,
+        query_string: Any = None,
+    ) -> TestResponse:
+        """Send a request; ``json`` is encoded, ``data`` goes out as it is. Headers set to None are left out."""
+        sent: dict[str, Any] = {"Authorization": authorization(self.token), **(headers or {})}
+        if json is not None:
+            data = orjson.dumps(json)
+        if data is not None:
+            sent.setdefault("Content-Type", "application/json")
+        sent = {name: value for name, value in sent.items() if value is not None}
+        response = self.app.test_client().open(path, method=method, data=data, headers=sent, query_string=query_string)
+        body = response.get_data()
+        return TestResponse(response.status_code, response.headers, body, orjson.loads(body) if body else {})
+
+    def get(self, path: str, **options: Any) -> TestResponse:
+        return self.open("GET", path, **options)
+
+    def put(self, path: str, json: Any = None, **options: Any) -> TestResponse:
+        return self.open("PUT", path, json=json, **options)
+
+    def patch(self, path: str, json: Any = None, **options: Any) -> TestResponse:
+        return self.open("PATCH", path, json=json, **options)
+
+    def post(self, path: str, json: Any = None, **options: Any) -> TestResponse:
+        return self.open("POST", path, json=json, **options)
+
+    def delete(self, path: str, **options: Any) -> TestResponse:
+        return self.open("DELETE", path, **options)
+
+
+def party_settings(country_code: str, party_id: str, roles: Sequence[str]) -> dict[str, Any]:
+    """Return an entry of OCPI_PARTIES."""
+    return {
+        "country_code": country_code,
+        "party_id": party_id,
+        "roles": list(roles),
+        "business_details": {"name": f"{party_id} Charging"},
+    }
+
+
+def add_partner(
+    app: Flask, parties: Sequence[PartySpec], *, name: str = "Partner", versions_url: str = "https://partner.example/v"
+) -> PartnerClient:
+    """Make a registered partner without a handshake and return a client that calls the app with its token."""
+    ocpi: OCPI = app.extensions["ocpi"]
+    issued, token = ocpi.platforms.issue(TokenUse.ACTIVE)
+    platform = ocpi.platforms.create(
+        Platform(
+            id=slug(name),
+            name=name,
+            state=PlatformState.REGISTERED,
+            roles=tuple(
+                {
+                    "role": role,
+                    "business_details": {"name": name},
+                    "party_id": party_id,
+                    "country_code": country_code,
+                }
+                for country_code, party_id, roles in parties
+                for role in roles
+            ),
+            versions_url=versions_url,
+            version=ocpi.services.versions[-1].number,
+            token=ocpi.platforms.cipher.encrypt("token-of-the-partner"),
+            issued=(issued,),
+        )
+    )
+    return PartnerClient(app, token, platform=platform)
