@@ -67,8 +67,8 @@ class Caller:
     ) -> Answer:
         """Send one request and return its successful answer.
 
-        Raises RefusedError when the answer is no success (its codes and message are in it), InvalidResponseError when it
-        is no OCPI answer, UnreachableError and BlockedAddressError when there was none.
+        Raises RefusedError when the answer is no success (its codes and message are in it), InvalidResponseError when
+        it is no OCPI answer, UnreachableError and BlockedAddressError when there was none.
         """
         sent = {
             "Authorization": self._authorization,
@@ -134,7 +134,7 @@ class Client(Caller):
         return ModuleClient(self, module)
 
     def routing(self, module: Module, role: InterfaceRole, owner: Party | None) -> dict[str, str]:
-        """Return the routing headers for a call of a platform's interface (RT-05, RT-26); none for configuration modules."""
+        """Return the routing headers for a call of a platform's interface (RT-05, RT-26, and RT-02)."""
         if module.configuration:
             return {}
         sender = self.sender or owner or _only(self.services.own_parties(module.id, role.opposite))

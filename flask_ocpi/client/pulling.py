@@ -57,8 +57,8 @@ def pull(
 ) -> Pulled:
     """Fetch the objects of a platform's Sender interface and store them for one of our own parties.
 
-    Without dates, copies that the platform lists no more are removed at the end (PAG-20), unless some objects of the list
-    were broken: those might be the ones missing.
+    Without dates, copies that the platform lists no more are removed at the end (PAG-20), unless some objects of the
+    list were broken: those might be the ones missing.
     """
     calls = client.module(module)
     if not calls.module.objects:

@@ -104,7 +104,7 @@ class Registrar:
         return self._refresh(renewed, renewed=True)
 
     def unregister(self, platform: Platform, *, force: bool = False) -> Platform:
-        """End a registration on both sides; with ``force`` on this side also when the other one cannot be told (CLI-04)."""
+        """End a registration on both sides; ``force`` ends it here even when the other one cannot be told (CLI-04)."""
         caller = self._caller(platform)
         url = platform.endpoint(ModuleID.CREDENTIALS, None)
         try:

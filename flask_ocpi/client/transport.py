@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
-import math
-import queue
 import re
-import socket
 import ssl
-import threading
 import time
 import zlib
 from collections.abc import Mapping
-from collections.abc import Sequence
-from contextvars import ContextVar
 from dataclasses import dataclass
 from dataclasses import field
 from http.client import HTTPException
@@ -27,15 +20,17 @@ from urllib.parse import urlsplit
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
-from urllib3.connection import HTTPConnection
-from urllib3.connection import HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool
-from urllib3.connectionpool import HTTPSConnectionPool
 from urllib3.util.ssl_ import create_urllib3_context
 
+from flask_ocpi.client.addresses import AddressPolicy
+from flask_ocpi.client.sockets import Exchange
+from flask_ocpi.client.sockets import GuardedAdapter
+from flask_ocpi.client.sockets import TLSSocket
+from flask_ocpi.client.sockets import current_exchange
+from flask_ocpi.client.sockets import innermost
+from flask_ocpi.client.sockets import reason_of
 from flask_ocpi.errors import BlockedAddressError
 from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.errors import InvalidResponseError
@@ -45,23 +40,8 @@ from flask_ocpi.errors import UnreachableError
 MAX_BYTES = 32 * 1024 * 1024
 
 _CHUNK = 64 * 1024
-_KEPT_PEERS = 64
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"(?:[!-~\xa1-\xff][\t -~\xa0-\xff]*)?")
-_NOT_IN_URLS = re.compile(r"[\x00-\x20\x7f\\]")
-
-# What ipaddress.is_global lets pass in some version of Python, although nobody's platform is there.
-_SPECIAL_NETWORKS = (
-    ipaddress.ip_network("192.0.0.0/24"),  # Protocol assignments; also one cloud's metadata service.
-    ipaddress.ip_network("192.88.99.0/24"),  # 6to4 relays.
-    ipaddress.ip_network("168.63.129.16/32"),  # Azure's platform services.
-    ipaddress.ip_network("3fff::/20"),  # Documentation.
-)
-_GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
-
-_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-_AddressInfo = tuple[socket.AddressFamily, socket.SocketKind, int, str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +54,7 @@ class Request:
     body: bytes | None = None
 
     def __repr__(self) -> str:
-        shown = {
-            name: "***" if name.lower() == "authorization" else text for name, text in self.headers.items()
-        }
+        shown = {name: "***" if name.lower() == "authorization" else text for name, text in self.headers.items()}
         return f"Request({self.method!r}, {self.url!r}, headers={shown!r}, body={_size(self.body)})"
 
 
@@ -107,224 +85,6 @@ class Transport(Protocol):
 
     def close(self) -> None:
         """Give back what the transport holds open."""
-
-
-@dataclass(frozen=True, slots=True)
-class AddressPolicy:
-    """Where requests may go: https and public addresses, unless the operator says otherwise.
-
-    ``allow_private`` lifts both limits; ``allowed_hosts`` names hosts that may have any address, over https.
-    """
-
-    allow_private: bool = False
-    allowed_hosts: tuple[str, ...] = ()
-
-    def check_url(self, url: str) -> None:
-        """Raise BlockedAddressError unless this URL may be called; its address is checked when connecting."""
-        try:
-            parts = urlsplit(url)
-            host, _ = parts.hostname, parts.port
-        except ValueError as error:
-            raise BlockedAddressError("The URL is not valid: its host or port cannot be read.") from error
-        if not host or _NOT_IN_URLS.search(url):
-            raise BlockedAddressError("The URL is not valid: it has no host, or holds spaces or backslashes.")
-        if "@" in parts.netloc:
-            raise BlockedAddressError(f"The URL of {host} must not carry a user name or password.")
-        if parts.scheme not in ("http", "https"):
-            raise BlockedAddressError(f"The URL of {host} must be https, not {parts.scheme!r}.")
-        if parts.scheme == "http" and not self.allow_private:
-            raise BlockedAddressError(
-                f"The URL of {host} must be https, not http; set OCPI_HTTP_ALLOW_PRIVATE to allow http."
-            )
-
-    def check_address(self, ip: str | _Address, host: str | None = None) -> None:
-        """Raise BlockedAddressError unless this IP address, found for ``host``, may be connected to."""
-        if self.allow_private or (host is not None and _folded(host) in map(_folded, self.allowed_hosts)):
-            return
-        if not _is_public(ipaddress.ip_address(ip)):
-            raise BlockedAddressError(
-                f"{host or 'The host'} has the address {ip}, which is not public; "
-                "set OCPI_HTTP_ALLOW_PRIVATE to allow such addresses."
-            )
-
-
-def _is_public(ip: _Address) -> bool:
-    if isinstance(ip, ipaddress.IPv6Address):
-        if ip in _NAT64:
-            return _is_public(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF))
-        if ip.sixtofour is not None and not _is_public(ip.sixtofour):
-            return False
-        # The rest of the space is reserved, local, multicast, or wraps IPv4 addresses.
-        if ip not in _GLOBAL_UNICAST:
-            return False
-    return ip.is_global and not ip.is_multicast and not any(ip in network for network in _SPECIAL_NETWORKS)
-
-
-@dataclass(slots=True)
-class _Exchange:
-    """One call of send: its limits in seconds (``ends`` on the monotonic clock), and what its sockets saw."""
-
-    policy: AddressPolicy
-    connect_timeout: float
-    read_timeout: float
-    ends: float
-    fresh_only: bool = False
-    connected: bool = False
-    answered: bool = False
-
-    def time_left(self, limit: float = math.inf) -> float:
-        """Return how long the next step may take, at most ``limit``; raise TimeoutError when time is up."""
-        left = self.ends - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("The time allowed for the whole exchange is over.")
-        return min(limit, left)
-
-    def was_stale(self, error: requests.ConnectionError) -> bool:
-        """Tell whether a kept connection was lost before any byte of an answer came over it."""
-        return not (self.connected or self.answered or isinstance(_innermost(error), TimeoutError))
-
-
-# Pooled connections outlive an exchange and change threads, so sockets look their limits up here.
-_current: ContextVar[_Exchange] = ContextVar("flask_ocpi_exchange")
-
-
-class _Socket(socket.socket):
-    """A socket whose every step obeys the exchange: a plain timeout starts anew with each byte."""
-
-    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
-        exchange = _current.get()
-        self.settimeout(exchange.time_left(exchange.read_timeout))
-        count = super().recv_into(buffer, nbytes, flags)
-        exchange.answered |= count > 0
-        return count
-
-    def sendall(self, data: Any, flags: int = 0) -> None:
-        exchange = _current.get()
-        self.settimeout(exchange.time_left(exchange.read_timeout))
-        super().sendall(data, flags)
-
-
-class _TLSSocket(ssl.SSLSocket):
-    """The same as :class:`_Socket` over TLS, where sendall is a loop over send."""
-
-    def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
-        exchange = _current.get()
-        self.settimeout(exchange.time_left(exchange.read_timeout))
-        count = super().recv_into(buffer, nbytes, flags)
-        exchange.answered |= count > 0
-        return count
-
-    def send(self, data: Any, flags: int = 0) -> int:
-        exchange = _current.get()
-        self.settimeout(exchange.time_left(exchange.read_timeout))
-        return super().send(data, flags)
-
-
-class _HTTPConnection(HTTPConnection):
-    def _new_conn(self) -> socket.socket:
-        return _open_socket(self)
-
-    @property
-    def is_connected(self) -> bool:
-        return not _current.get().fresh_only and super().is_connected
-
-
-class _HTTPSConnection(HTTPSConnection):
-    def _new_conn(self) -> socket.socket:
-        return _open_socket(self)
-
-    @property
-    def is_connected(self) -> bool:
-        return not _current.get().fresh_only and super().is_connected
-
-
-class _HTTPPool(HTTPConnectionPool):
-    ConnectionCls = _HTTPConnection
-
-
-class _HTTPSPool(HTTPSConnectionPool):
-    ConnectionCls = _HTTPSConnection
-
-
-def _open_socket(connection: HTTPConnection) -> socket.socket:
-    """Resolve the host once, check every address, and connect to one of exactly these.
-
-    Host header, SNI and the certificate check keep using the name; a second resolution, which could answer
-    otherwise (DNS rebinding), never takes place.
-    """
-    exchange = _current.get()
-    exchange.connected = True
-    # The name as given: its trailing dot, which `host` lacks, keeps the resolver from trying search domains.
-    found = _resolve(connection._dns_host, connection.port, exchange)
-    for *_, address in found:
-        exchange.policy.check_address(address[0], connection.host)
-    failure: OSError | None = None
-    for info in found:
-        try:
-            return _connect(info, connection, exchange)
-        except OSError as error:
-            failure = error
-    raise UnreachableError(f"{connection.host} could not be connected to: {_reason(failure)}.") from failure
-
-
-def _connect(info: _AddressInfo, connection: HTTPConnection, exchange: _Exchange) -> socket.socket:
-    family, kind, protocol, _, address = info
-    sock = _Socket(family, kind, protocol)
-    try:
-        sock.settimeout(exchange.time_left(exchange.connect_timeout))
-        for option in connection.socket_options or ():
-            sock.setsockopt(*option)
-        sock.connect(address)
-        # The TLS handshake that follows is bounded as a whole by the timeout it finds.
-        sock.settimeout(exchange.time_left(exchange.connect_timeout))
-    except OSError:
-        sock.close()
-        raise
-    return sock
-
-
-def _resolve(host: str, port: int, exchange: _Exchange) -> Sequence[_AddressInfo]:
-    """Look the host up, for no longer than the exchange has left: getaddrinfo itself has no time limit."""
-    answers: queue.SimpleQueue[Sequence[_AddressInfo] | Exception] = queue.SimpleQueue()
-
-    def look_up() -> None:
-        try:
-            answers.put(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-        except (OSError, ValueError) as error:
-            answers.put(error)
-
-    threading.Thread(target=look_up, name="ocpi-resolve", daemon=True).start()
-    try:
-        answer = answers.get(timeout=exchange.time_left())
-    except (queue.Empty, TimeoutError) as error:
-        raise UnreachableError(f"{host} could not be resolved in the time allowed.") from error
-    if isinstance(answer, Exception):
-        raise UnreachableError(f"{host} could not be resolved: {_reason(answer)}.") from answer
-    return answer
-
-
-class _Adapter(HTTPAdapter):
-    """The requests adapter whose pools use the guarded connections and one TLS context."""
-
-    def __init__(self, context: ssl.SSLContext, pool_size: int) -> None:
-        self._context = context
-        # False, not 0: errors then come as they are, without one that repeats the URL with its query.
-        super().__init__(_KEPT_PEERS, pool_size, max_retries=urllib3.Retry(False))
-
-    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
-        super().init_poolmanager(connections, maxsize, block, ssl_context=self._context, **options)
-        self.poolmanager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
-
-    def get_connection_with_tls_context(
-        self, request: requests.PreparedRequest, verify: object, proxies: object = None, cert: object = None
-    ) -> HTTPConnectionPool:
-        """Choose the pool by the URL alone: the TLS settings live in the context, loaded once."""
-        parts = urlsplit(str(request.url))
-        pools: urllib3.PoolManager = self.poolmanager
-        return pools.connection_from_host(parts.hostname, parts.port, parts.scheme)
-
-    def cert_verify(self, conn: object, url: object, verify: object, cert: object) -> None:
-        """Leave the pool alone: the context verifies."""
 
 
 class _Session(requests.Session):
@@ -361,7 +121,7 @@ class RequestsTransport:
         self._read_timeout = read_timeout
         self._total_timeout = total_timeout
         self._max_bytes = max_bytes
-        adapter = _Adapter(_tls_context(ca_bundle, client_certificate), pool_size)
+        adapter = GuardedAdapter(_tls_context(ca_bundle, client_certificate), pool_size)
         self._session = _Session()
         self._session.trust_env = False
         # Platforms share the session: none may set a cookie.
@@ -379,20 +139,20 @@ class RequestsTransport:
         self._policy.check_url(request.url)
         _check_headers(request)
         ends = time.monotonic() + self._total_timeout
-        exchange = _Exchange(self._policy, self._connect_timeout, self._read_timeout, ends)
-        token = _current.set(exchange)
+        exchange = Exchange(self._policy, self._connect_timeout, self._read_timeout, ends)
+        token = current_exchange.set(exchange)
         try:
             return self._exchange(request, exchange)
         except (requests.RequestException, urllib3.exceptions.HTTPError, HTTPException, OSError) as error:
-            raise _translated(error, request) from _innermost(error)
+            raise _translated(error, request) from innermost(error)
         finally:
-            _current.reset(token)
+            current_exchange.reset(token)
 
     def close(self) -> None:
         """Close the kept connections."""
         self._session.close()
 
-    def _exchange(self, request: Request, exchange: _Exchange) -> Response:
+    def _exchange(self, request: Request, exchange: Exchange) -> Response:
         prepared = self._prepare(request)
         try:
             answer = self._start(prepared)
@@ -425,7 +185,7 @@ class RequestsTransport:
 
 def _tls_context(ca_bundle: str | None, client_certificate: tuple[str, str] | str | None) -> ssl.SSLContext:
     context = create_urllib3_context()
-    context.sslsocket_class = _TLSSocket
+    context.sslsocket_class = TLSSocket
     bundle = Path(ca_bundle or DEFAULT_CA_BUNDLE_PATH)
     try:
         if bundle.is_dir():
@@ -433,7 +193,7 @@ def _tls_context(ca_bundle: str | None, client_certificate: tuple[str, str] | st
         else:
             context.load_verify_locations(cafile=bundle)
     except OSError as error:
-        raise ConfigurationError(f"The CA bundle {bundle} cannot be used: {_reason(error)}.") from error
+        raise ConfigurationError(f"The CA bundle {bundle} cannot be used: {reason_of(error)}.") from error
     if client_certificate is None:
         return context
     file, key = (client_certificate, None) if isinstance(client_certificate, str) else client_certificate
@@ -441,9 +201,7 @@ def _tls_context(ca_bundle: str | None, client_certificate: tuple[str, str] | st
         # A password, even a wrong one, keeps OpenSSL from asking for it on the terminal.
         context.load_cert_chain(file, key, password="")
     except OSError as error:
-        raise ConfigurationError(
-            f"The client certificate {file} cannot be used: {_reason(error)}."
-        ) from error
+        raise ConfigurationError(f"The client certificate {file} cannot be used: {reason_of(error)}.") from error
     return context
 
 
@@ -494,47 +252,26 @@ def _read_body(raw: Any, limit: int, target: str) -> bytes:
 def _translated(error: Exception, request: Request) -> RemoteError:
     """Say what went wrong, with host and path only: queries and headers may hold secrets."""
     target = _target(request)
-    cause = _innermost(error)
+    cause = innermost(error)
     if isinstance(cause, (TimeoutError, urllib3.exceptions.TimeoutError)):
         return UnreachableError(f"{target} did not answer in the time allowed.")
     if isinstance(cause, ssl.SSLError):
-        return UnreachableError(f"The TLS connection to {target} failed: {_reason(cause)}.")
+        return UnreachableError(f"The TLS connection to {target} failed: {reason_of(cause)}.")
     if isinstance(cause, (OSError, IncompleteRead)):
-        return UnreachableError(f"The connection to {target} was lost: {_reason(cause)}.")
+        return UnreachableError(f"The connection to {target} was lost: {reason_of(cause)}.")
     return InvalidResponseError(f"{target} did not answer in valid HTTP.")
-
-
-def _innermost(error: BaseException) -> BaseException:
-    """Unwrap what requests and urllib3 wrap: each passes the error below as an argument."""
-    while nested := next((part for part in error.args if isinstance(part, BaseException)), None):
-        error = nested
-    return error
-
-
-def _reason(error: BaseException | None) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return error.verify_message
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return str(error) or type(error).__name__
 
 
 def _check_headers(request: Request) -> None:
     """Refuse what HTTP cannot carry before a library puts the value, perhaps a token, into its message."""
     for name, value in request.headers.items():
         if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
-            raise UnreachableError(
-                f"{_target(request)} cannot be called: HTTP cannot carry the header {name!r}."
-            )
+            raise UnreachableError(f"{_target(request)} cannot be called: HTTP cannot carry the header {name!r}.")
 
 
 def _target(request: Request) -> str:
     parts = urlsplit(request.url)
     return f"{parts.scheme}://{parts.netloc}{parts.path}"
-
-
-def _folded(host: str) -> str:
-    return host.rstrip(".").lower()
 
 
 def _size(body: bytes | None) -> str:

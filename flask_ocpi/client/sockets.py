@@ -1,0 +1,212 @@
+"""Sockets that obey a time limit for the whole exchange and go only where the guard lets them."""
+
+from __future__ import annotations
+
+import math
+import queue
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection
+from urllib3.connection import HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool
+from urllib3.connectionpool import HTTPSConnectionPool
+
+from flask_ocpi.client.addresses import AddressPolicy
+from flask_ocpi.errors import UnreachableError
+
+_KEPT_PEERS = 64
+
+_AddressInfo = tuple[socket.AddressFamily, socket.SocketKind, int, str, Any]
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One call of send: its limits in seconds (``ends`` on the monotonic clock), and what its sockets saw."""
+
+    policy: AddressPolicy
+    connect_timeout: float
+    read_timeout: float
+    ends: float
+    fresh_only: bool = False
+    connected: bool = False
+    answered: bool = False
+
+    def time_left(self, limit: float = math.inf) -> float:
+        """Return how long the next step may take, at most ``limit``; raise TimeoutError when time is up."""
+        left = self.ends - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("The time allowed for the whole exchange is over.")
+        return min(limit, left)
+
+    def was_stale(self, error: requests.ConnectionError) -> bool:
+        """Tell whether a kept connection was lost before any byte of an answer came over it."""
+        return not (self.connected or self.answered or isinstance(innermost(error), TimeoutError))
+
+
+# Pooled connections outlive an exchange and change threads, so sockets look their limits up here.
+current_exchange: ContextVar[Exchange] = ContextVar("flask_ocpi_exchange")
+
+
+class _Socket(socket.socket):
+    """A socket whose every step obeys the exchange: a plain timeout starts anew with each byte."""
+
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        exchange = current_exchange.get()
+        self.settimeout(exchange.time_left(exchange.read_timeout))
+        count = super().recv_into(buffer, nbytes, flags)
+        exchange.answered |= count > 0
+        return count
+
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        exchange = current_exchange.get()
+        self.settimeout(exchange.time_left(exchange.read_timeout))
+        super().sendall(data, flags)
+
+
+class TLSSocket(ssl.SSLSocket):
+    """The same as :class:`_Socket` over TLS, where sendall is a loop over send."""
+
+    def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
+        exchange = current_exchange.get()
+        self.settimeout(exchange.time_left(exchange.read_timeout))
+        count = super().recv_into(buffer, nbytes, flags)
+        exchange.answered |= count > 0
+        return count
+
+    def send(self, data: Any, flags: int = 0) -> int:
+        exchange = current_exchange.get()
+        self.settimeout(exchange.time_left(exchange.read_timeout))
+        return super().send(data, flags)
+
+
+class _HTTPConnection(HTTPConnection):
+    def _new_conn(self) -> socket.socket:
+        return _open_socket(self)
+
+    @property
+    def is_connected(self) -> bool:
+        return not current_exchange.get().fresh_only and super().is_connected
+
+
+class _HTTPSConnection(HTTPSConnection):
+    def _new_conn(self) -> socket.socket:
+        return _open_socket(self)
+
+    @property
+    def is_connected(self) -> bool:
+        return not current_exchange.get().fresh_only and super().is_connected
+
+
+class _HTTPPool(HTTPConnectionPool):
+    ConnectionCls = _HTTPConnection
+
+
+class _HTTPSPool(HTTPSConnectionPool):
+    ConnectionCls = _HTTPSConnection
+
+
+def _open_socket(connection: HTTPConnection) -> socket.socket:
+    """Resolve the host once, check every address, and connect to one of exactly these.
+
+    Host header, SNI and the certificate check keep using the name; a second resolution, which could answer
+    otherwise (DNS rebinding), never takes place.
+    """
+    exchange = current_exchange.get()
+    exchange.connected = True
+    # The name as given: its trailing dot, which `host` lacks, keeps the resolver from trying search domains.
+    found = _resolve(connection._dns_host, connection.port, exchange)
+    for *_, address in found:
+        exchange.policy.check_address(address[0], connection.host)
+    failure: OSError | None = None
+    for info in found:
+        try:
+            return _connect(info, connection, exchange)
+        except OSError as error:
+            failure = error
+    raise UnreachableError(f"{connection.host} could not be connected to: {reason_of(failure)}.") from failure
+
+
+def _connect(info: _AddressInfo, connection: HTTPConnection, exchange: Exchange) -> socket.socket:
+    family, kind, protocol, _, address = info
+    sock = _Socket(family, kind, protocol)
+    try:
+        sock.settimeout(exchange.time_left(exchange.connect_timeout))
+        for option in connection.socket_options or ():
+            sock.setsockopt(*option)
+        sock.connect(address)
+        # The TLS handshake that follows is bounded as a whole by the timeout it finds.
+        sock.settimeout(exchange.time_left(exchange.connect_timeout))
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def _resolve(host: str, port: int, exchange: Exchange) -> Sequence[_AddressInfo]:
+    """Look the host up, for no longer than the exchange has left: getaddrinfo itself has no time limit."""
+    answers: queue.SimpleQueue[Sequence[_AddressInfo] | Exception] = queue.SimpleQueue()
+
+    def look_up() -> None:
+        try:
+            answers.put(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except (OSError, ValueError) as error:
+            answers.put(error)
+
+    threading.Thread(target=look_up, name="ocpi-resolve", daemon=True).start()
+    try:
+        answer = answers.get(timeout=exchange.time_left())
+    except (queue.Empty, TimeoutError) as error:
+        raise UnreachableError(f"{host} could not be resolved in the time allowed.") from error
+    if isinstance(answer, Exception):
+        raise UnreachableError(f"{host} could not be resolved: {reason_of(answer)}.") from answer
+    return answer
+
+
+class GuardedAdapter(HTTPAdapter):
+    """The requests adapter whose pools use the guarded connections and one TLS context."""
+
+    def __init__(self, context: ssl.SSLContext, pool_size: int) -> None:
+        self._context = context
+        # False, not 0: errors then come as they are, without one that repeats the URL with its query.
+        super().__init__(_KEPT_PEERS, pool_size, max_retries=urllib3.Retry(False))
+
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
+        super().init_poolmanager(connections, maxsize, block, ssl_context=self._context, **options)
+        self.poolmanager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
+
+    def get_connection_with_tls_context(
+        self, request: requests.PreparedRequest, verify: object, proxies: object = None, cert: object = None
+    ) -> HTTPConnectionPool:
+        """Choose the pool by the URL alone: the TLS settings live in the context, loaded once."""
+        parts = urlsplit(str(request.url))
+        pools: urllib3.PoolManager = self.poolmanager
+        return pools.connection_from_host(parts.hostname, parts.port, parts.scheme)
+
+    def cert_verify(self, conn: object, url: object, verify: object, cert: object) -> None:
+        """Leave the pool alone: the context verifies."""
+
+
+def innermost(error: BaseException) -> BaseException:
+    """Unwrap what requests and urllib3 wrap: each passes the error below as an argument."""
+    while nested := next((part for part in error.args if isinstance(part, BaseException)), None):
+        error = nested
+    return error
+
+
+def reason_of(error: BaseException | None) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return error.verify_message
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error) or type(error).__name__
