@@ -63,7 +63,7 @@ def parse_date_time(text: str) -> tuple[str, int]:
         raise ValueError("must be a UTC date and time such as 2024-05-31T12:00:00Z")
     seconds, fraction, zone = match.groups()
     try:
-        instant = datetime.strptime(f"{seconds}+0000", "%Y-%m-%dT%H:%M:%S%z")
+        instant = datetime.fromisoformat(f"{seconds}+00:00")
     except ValueError:
         raise ValueError("is not a date and time that exists") from None
     fraction = fraction or ""
