@@ -82,8 +82,7 @@ def to_micros(text: str) -> int:
 
 def format_date_time(instant: datetime) -> str:
     """Write an aware datetime as an OCPI DateTime with milliseconds."""
-    utc = instant.astimezone(UTC)
-    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
+    return f"{instant.astimezone(UTC).isoformat(timespec='milliseconds')[:23]}Z"
 
 
 class Field(ma.fields.Field[Any]):

@@ -69,9 +69,7 @@ class StorageContract:
         assert storage.delete("locations", Key.of("NL", "ABC", id)) is False
         assert storage.get("locations", KEY) is not None
 
-    @pytest.mark.parametrize(
-        "id", ["%", "'; --", "a/b", "É\U0001f50c"], ids=["percent", "quote", "slash", "unicode"]
-    )
+    @pytest.mark.parametrize("id", ["%", "'; --", "a/b", "É\U0001f50c"], ids=["percent", "quote", "slash", "unicode"])
     def test_unusual_ids_are_kept(self, storage: Storage, id: str) -> None:
         storage.save("locations", Key.of("NL", "ABC", id), Record(b"{}"))
 
@@ -287,9 +285,7 @@ class StorageContract:
         ],
         ids=["first", "middle", "last", "all", "at_the_end", "past_the_end", "absurd"],
     )
-    def test_pages_count_after_the_filters(
-        self, storage: Storage, offset: int, limit: int, found: list[int]
-    ) -> None:
+    def test_pages_count_after_the_filters(self, storage: Storage, offset: int, limit: int, found: list[int]) -> None:
         for number in range(10):
             storage.save("locations", _key(number), replace(_record(number), last_updated=number % 2))
 

@@ -1,0 +1,67 @@
+"""Fixtures of this package's own tests, beyond those of flask_ocpi.testing.plugin."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy import create_engine
+from sqlalchemy import make_url
+from sqlalchemy import text
+
+from flask_ocpi.storage.base import Storage
+from flask_ocpi.storage.memory import MemoryStorage
+from flask_ocpi.testing.backends import sqlalchemy_storage
+from tests.servers import POSTGRESQL
+from tests.servers import left_out
+from tests.servers import postgres
+
+pytest_plugins = ["flask_ocpi.testing.plugin"]
+
+EVERY_STORAGE = pytest.mark.parametrize("ocpi_storage", ["memory", "sqlite", "postgresql"], indirect=True)
+
+
+@pytest.fixture
+def app(ocpi_app: Flask) -> Flask:
+    """What pytest-flask builds its ``client`` and ``live_server`` on."""
+    return ocpi_app
+
+
+@pytest.fixture
+def ocpi_storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Storage]:
+    """The plugin's fixture, with "postgresql" as one more backend: decorate a test with EVERY_STORAGE to use it."""
+    backend = getattr(request, "param", "memory")
+    if backend == "memory":
+        yield MemoryStorage()
+        return
+    sqlite_url = f"sqlite:///{tmp_path / 'ocpi.sqlite3'}"
+    with sqlalchemy_storage(sqlite_url if backend == "sqlite" else request.getfixturevalue("postgres_url")) as storage:
+        yield storage
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The URL of one PostgreSQL for all tests of this process; what needs it is left out where there is none."""
+    with postgres() as url:
+        if url is None:
+            reason = "its server programs are not installed"
+            left_out(POSTGRESQL, reason)
+            pytest.skip(reason)
+        yield url
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """The URL of a schema that has nothing in it yet: far quicker to create than a database."""
+    name = f"test_{uuid.uuid4().hex}"
+    admin = create_engine(postgres_server, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f"CREATE SCHEMA {name}"))
+    url = make_url(postgres_server).update_query_dict({"options": f"-csearch_path={name}"})
+    yield url.render_as_string(hide_password=False)
+    with admin.connect() as connection:
+        connection.execute(text(f"DROP SCHEMA {name} CASCADE"))
+    admin.dispose()
