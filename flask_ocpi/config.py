@@ -40,7 +40,7 @@ class OwnParty:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One configuration key. ``parse`` takes (key, value) and returns the checked value or raises ConfigurationError."""
+    """One configuration key. ``parse`` takes (key, value), returns the checked value or raises ConfigurationError."""
 
     key: str
     parse: Callable[[str, Any], Any]
@@ -156,7 +156,8 @@ def _party(where: str, item: Any) -> OwnParty:
     unknown = set(item) - {"country_code", "party_id", "roles", "business_details"}
     if unknown:
         raise ConfigurationError(
-            f"{where} has an unknown key {min(map(str, unknown))!r}; keys are country_code, party_id, roles, business_details."
+            f"{where} has an unknown key {min(map(str, unknown))!r}; "
+            "keys are country_code, party_id, roles, business_details."
         )
     country_code = _code(f"{where}['country_code']", item.get("country_code"), 2)
     party_id = _code(f"{where}['party_id']", item.get("party_id"), 3)
@@ -305,7 +306,7 @@ class Settings:
 
     @classmethod
     def from_mapping(cls, config: Mapping[str, Any]) -> Settings:
-        """Read and check the OCPI_* keys of an app's configuration; raise ConfigurationError for the first wrong one."""
+        """Read and check the OCPI_* keys of an app's configuration; raise ConfigurationError for a wrong one."""
         known = {setting.key for setting in SETTINGS}
         for key in config:
             if isinstance(key, str) and key.startswith("OCPI_") and key not in known:

@@ -63,7 +63,7 @@ def raise_last_updated(ancestors: Sequence[Document], moment: str) -> None:
 
 
 def merge(schema: Schema, document: Document, changes: Document) -> Document:
-    """Apply the changes of a PATCH: null clears, the rest replaces; the result has to be a valid object (T-17 to T-19)."""
+    """Apply the changes of a PATCH: null clears, the rest replaces; the result has to be valid (T-17 to T-19)."""
     merged = {**document, **changes}
     kept = {name: value for name, value in merged.items() if value is not None or name not in changes}
     return load(schema, kept, where="result of the PATCH")

@@ -51,8 +51,9 @@ class ConflictError(StorageError):
 class OCPIError(FlaskOCPIError):
     """An error to be answered in the OCPI envelope.
 
-    ``status_code`` is the OCPI code, ``http_status`` the HTTP code that goes with it. OCPI answers a well-formed request
-    to an existing resource with HTTP 200 even when it refuses it, so 200 is the default.
+    ``status_code`` is the OCPI code, ``http_status`` the HTTP code that goes with it. OCPI answers a well-formed
+    request to an existing resource with HTTP 200 even when it refuses it, so 200 is the default. ``data`` is JSON text for the
+    envelope, mostly none.
     """
 
     status_code: int = StatusCode.SERVER_ERROR
@@ -66,9 +67,11 @@ class OCPIError(FlaskOCPIError):
         status_code: int | None = None,
         http_status: int | None = None,
         headers: Mapping[str, str] | None = None,
+        data: bytes | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
+        self.data = data
         if status_code is not None:
             self.status_code = status_code
         if http_status is not None:

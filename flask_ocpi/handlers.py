@@ -98,7 +98,7 @@ def put_object(ctx: Context, target: Target, body: Document) -> Result:
 
 
 def put_part(ctx: Context, target: Target, body: Document) -> Result:
-    """Add or replace a part (an EVSE, a Connector) and raise ``last_updated`` of what it belongs to (LOC-08, LOC-09)."""
+    """Add or replace a part (an EVSE, a Connector); ``last_updated`` above it rises (LOC-08, LOC-09)."""
     _check_identity(target, body)
     created = False
 

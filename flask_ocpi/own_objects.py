@@ -34,7 +34,7 @@ class OwnObjects:
         self.services = services
 
     def save(self, module: str, document: Document, *, audience: Iterable[Party] = ()) -> bool:
-        """Create or replace an object; True when it is new. ``audience`` limits who may see it (empty: every partner)."""
+        """Create or replace an object; True when it is new. ``audience`` limits who may see it (empty: all)."""
         object_type = self.object_type(module)
         key, record, checked = self._checked(object_type, document, audience)
         created = self.services.storage.save(object_type.kind, key, record)
@@ -70,7 +70,7 @@ class OwnObjects:
     def patch(self, module: str, ids: Sequence[str], changes: Document, *, party: Party | None = None) -> Document:
         """Change properties of an object, or of a part of it (one id a level), and return the whole object.
 
-        ``last_updated`` is now unless given, and rises in everything the part belongs to (LOC-03). None clears a property.
+        ``last_updated`` is now unless given, and rises in all that the part belongs to (LOC-03). None clears a property.
         """
         object_type = self.object_type(module)
         owner = party or self._only_party(module)
@@ -125,10 +125,14 @@ class OwnObjects:
 
     def object_type(self, module: str) -> ObjectType:
         """Return the class of objects a module stores; raise InvalidParametersError that lists the modules with one."""
-        known = {m.id: m.objects[0] for version in self.services.versions for m in version.modules if m.objects}
+        known = self._object_types()
         if module not in known:
             raise InvalidParametersError(f"There is no module {module!r} with objects; there are {', '.join(known)}.")
         return known[module]
+
+    def modules(self) -> tuple[str, ...]:
+        """Return the ids of the modules that have objects."""
+        return tuple(self._object_types())
 
     def parties(self) -> tuple[Party, ...]:
         return tuple(Party.of(party.country_code, party.party_id) for party in self.services.settings.parties)
@@ -144,6 +148,9 @@ class OwnObjects:
         key = Key.of(owner.country_code, owner.party_id, object_type.id_of(checked))
         micros = to_micros(checked["last_updated"])
         return key, Record.of(checked, last_updated=micros, audience=tuple(audience)), checked
+
+    def _object_types(self) -> dict[str, ObjectType]:
+        return {m.id: m.objects[0] for version in self.services.versions for m in version.modules if m.objects}
 
     def _only_party(self, module: str) -> Party:
         parties = self.parties()

@@ -55,7 +55,7 @@ class TokenUse(StrEnum):
     """What a token that we issued opens."""
 
     REGISTRATION = "REGISTRATION"  # versions and credentials (token A)
-    PENDING = "PENDING"  # the same, while our own handshake runs (token B before the answer)
+    PENDING = "PENDING"  # token B before the answer: the same, or as ACTIVE when the platform is registered already
     ACTIVE = "ACTIVE"  # everything its roles may use
     REPLACED = "REPLACED"  # as ACTIVE, until its successor is first used or the grace time is over
     SPENT = "SPENT"  # a token A whose handshake was answered: only repeats that POST, as long as REPLACED
@@ -154,6 +154,8 @@ class Caller:
 
     @property
     def is_registered(self) -> bool:
+        if self.issued.use is TokenUse.PENDING:
+            return self.platform.is_registered
         return self.issued.use in (TokenUse.ACTIVE, TokenUse.REPLACED)
 
 
@@ -190,13 +192,14 @@ class Platforms:
         return map(Platform.from_record, walk(self.storage, PLATFORMS, Query()))
 
     def find(self, text: str) -> Platform:
-        """Return the platform with that id, name or party (``NL-ABC``); raise UnknownPlatformError with the known ones."""
+        """Return the platform with that id, name or party (``NL-ABC``); raise UnknownPlatformError listing the known."""
         found = self.get(text)
         if found is not None:
             return found
         known = list(self.all())
         wanted = text.upper()
         matching = [p for p in known if p.name.upper() == wanted or wanted in {str(party) for party in p.parties}]
+        matching = [p for p in matching if p.is_registered] or matching
         if len(matching) == 1:
             return matching[0]
         if matching:
@@ -242,7 +245,8 @@ class Platforms:
             return self.create(platform), text
         kept = tuple(t for t in known.issued if t.use not in (TokenUse.REGISTRATION, TokenUse.SPENT))
         state = known.state if known.is_registered else PlatformState.INVITED
-        return self.save(replace(known, state=state, issued=(*kept, issued)), before=known), text
+        changed = replace(known, state=state, token_encoding=encoding, issued=(*kept, issued))
+        return self.save(changed, before=known), text
 
     def create(self, platform: Platform) -> Platform:
         """Store a new platform; its id is made unique."""
@@ -284,11 +288,11 @@ class Platforms:
         return IssuedToken(hash_token(text), use), text
 
     def retire(self, tokens: Iterable[IssuedToken]) -> tuple[IssuedToken, ...]:
-        """Turn tokens into ones that end with the grace time: active ones REPLACED, registration ones SPENT."""
+        """Turn tokens into ones that end with the grace time: a registration token SPENT, any other one REPLACED."""
         expires = self._now() + self.grace * _MICROS
         retired = []
         for token in tokens:
-            if token.use is TokenUse.ACTIVE:
+            if token.use in (TokenUse.ACTIVE, TokenUse.PENDING):
                 retired.append(replace(token, use=TokenUse.REPLACED, expires=expires))
             elif token.use is TokenUse.REGISTRATION:
                 retired.append(replace(token, use=TokenUse.SPENT, expires=expires))
@@ -331,15 +335,22 @@ class Platforms:
         if new - old:
             self.check_parties(platform.roles, platform_id=platform.id)
         for party in sorted(old ^ new):
-            key = Key.of(party.country_code, party.party_id, "")
-            record = self.storage.get(PARTIES, key, for_update=True)
-            holders = set(record.document["platforms"]) if record else set()
-            holders = holders | {platform.id} if party in new else holders - {platform.id}
-            if holders:
-                claim = Record.of({"platforms": sorted(holders)})
-                self.storage.save(PARTIES, key, claim, expected=record.revision if record else 0)
-            elif record is not None:
-                self.storage.delete(PARTIES, key)
+            try:
+                self._claim(party, platform, claimed=party in new)
+            except ConflictError:  # another platform took this party at the same moment, and now its claim can be read
+                self.check_parties(platform.roles, platform_id=platform.id)
+                self._claim(party, platform, claimed=party in new)
+
+    def _claim(self, party: Party, platform: Platform, *, claimed: bool) -> None:
+        key = Key.of(party.country_code, party.party_id, "")
+        record = self.storage.get(PARTIES, key, for_update=True)
+        holders = set(record.document["platforms"]) if record else set()
+        holders = holders | {platform.id} if claimed else holders - {platform.id}
+        if holders:
+            claim = Record.of({"platforms": sorted(holders)})
+            self.storage.save(PARTIES, key, claim, expected=record.revision if record else 0)
+        elif record is not None:
+            self.storage.delete(PARTIES, key)
 
 
 def slug(name: str) -> str:

@@ -130,6 +130,10 @@ class Storage(abc.ABC):
     ``flask_ocpi.testing.storage_contract`` holds the tests that every implementation has to pass.
     """
 
+    def __str__(self) -> str:
+        """Name the storage for people, and without secrets; implementations may add where it is."""
+        return type(self).__name__
+
     @abc.abstractmethod
     def get(self, kind: str, key: Key, *, for_update: bool = False) -> Record | None:
         """Return the record, or None. With ``for_update`` (inside a transaction) nobody else changes it meanwhile."""
@@ -154,8 +158,8 @@ class Storage(abc.ABC):
     def transaction(self) -> AbstractContextManager[None]:
         """Run a block whose writes happen all or not at all.
 
-        Blocks may be nested: the outermost decides. A transaction belongs to the thread that opened it; writers in other
-        threads and processes wait for it or fail, they never see half of it.
+        Blocks may be nested: the outermost decides. A transaction belongs to the thread that opened it; writers in
+        other threads and processes wait for it or fail, they never see half of it.
         """
 
     @abc.abstractmethod
@@ -184,13 +188,17 @@ def walk(storage: Storage, kind: str, query: Query, *, page_size: int = 500) -> 
 
 
 class ReadOnlyStorage(Storage):
-    """Base of storages that serve a host's own tables: implement get and list, the rest refuses with a clear message."""
+    """Base of storages that serve a host's own tables: implement get and list, the rest refuses with a message."""
 
     def save(self, kind: str, key: Key, record: Record, *, expected: int | None = None) -> bool:
-        raise StorageError(f"{type(self).__name__} is read-only: {kind} are changed in the host application's own tables.")
+        raise self._refusal(kind)
 
     def delete(self, kind: str, key: Key) -> bool:
-        raise StorageError(f"{type(self).__name__} is read-only: {kind} are changed in the host application's own tables.")
+        raise self._refusal(kind)
+
+    def _refusal(self, kind: str) -> StorageError:
+        name = type(self).__name__
+        return StorageError(f"{name} is read-only: {kind} are changed in the host application's own tables.")
 
     def transaction(self) -> AbstractContextManager[None]:
         return nullcontext()

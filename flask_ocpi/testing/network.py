@@ -31,8 +31,8 @@ PartySpec = tuple[str, str, Sequence[str]]
 class Network:
     """Platforms that reach each other by host name, each a Flask app of its own.
 
-    ``requests`` lists what was sent. ``before_send`` may be set to a function that is called with each request before it
-    is delivered: raise in it to cut the line. Every app is a :class:`flask.Flask` with ``TESTING`` on.
+    ``requests`` lists what was sent. ``before_send`` may be set to a function that is called with each request before
+    it is delivered: raise in it to cut the line. Every app is a :class:`flask.Flask` with ``TESTING`` on.
     """
 
     def __init__(self, *, clock: Callable[[], Any] | None = None) -> None:
@@ -77,7 +77,10 @@ class Network:
         """Deliver a request to the app that has its host."""
         self.requests.append(request)
         self.before_send(request)
-        parts = urlsplit(request.url)
+        try:
+            parts = urlsplit(request.url)
+        except ValueError as error:
+            raise UnreachableError(f"{request.url} is not a valid URL.") from error
         app = self.apps.get(parts.netloc)
         if app is None:
             raise UnreachableError(f"There is no platform at {parts.netloc}.")
