@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from flask_ocpi.context import Services
 from flask_ocpi.description import Document
 from flask_ocpi.description import ObjectType
-from flask_ocpi.documents import find_part
 from flask_ocpi.documents import locate
 from flask_ocpi.documents import merge
 from flask_ocpi.documents import update
 from flask_ocpi.errors import InvalidParametersError
+from flask_ocpi.errors import NotFoundError
 from flask_ocpi.fields import format_date_time
 from flask_ocpi.fields import to_micros
 from flask_ocpi.schema import load
@@ -70,21 +70,23 @@ class OwnObjects:
     def patch(self, module: str, ids: Sequence[str], changes: Document, *, party: Party | None = None) -> Document:
         """Change properties of an object, or of a part of it (one id a level), and return the whole object.
 
-        ``last_updated`` is now unless given, and rises in all that the part belongs to (LOC-03). None clears a property.
+        ``last_updated`` is now unless given, and rises in all that the part belongs to (LOC-03). None clears.
         """
-        object_type = self.object_type(module)
-        owner = party or self._only_party(module)
+        object_type, key = self._addressed(module, ids, party)
         changed = {"last_updated": format_date_time(self.services.clock()), **changes}
-        key = Key.of(owner.country_code, owner.party_id, ids[0])
-        missing = object_type.missing(f"There is no own {object_type.name} {' '.join(ids)}.")
+        part = object_type.parts[len(ids) - 2] if len(ids) > 1 else None
+        for name in (part.key,) if part else object_type.key:
+            if name in changed:
+                raise InvalidParametersError(f"{name} identifies the object and never changes.")
+        schema = self.services.schemas[part.schema if part else object_type.schema]
+        missing = _missing(object_type, ids)
 
         def change(document: Document) -> Document:
-            if len(ids) == 1:
-                return merge(self.services.schemas[object_type.schema], document, changed)
+            if part is None:
+                return merge(schema, document, changed)
             place = locate(document, object_type, ids[1:])
             if place is None or place.index is None:
                 raise missing
-            schema = self.services.schemas[object_type.parts[len(ids) - 2].schema]
             place.put(merge(schema, place.siblings[place.index], changed))
             return document
 
@@ -93,28 +95,23 @@ class OwnObjects:
         return document
 
     def get(self, module: str, *ids: str, party: Party | None = None) -> Document:
-        """Return an object, or a part of it; raise NotFoundError when there is none."""
-        object_type = self.object_type(module)
-        owner = party or self._only_party(module)
-        record = self.services.storage.get(object_type.kind, Key.of(owner.country_code, owner.party_id, ids[0]))
-        missing = object_type.missing(f"There is no own {object_type.name} {' '.join(ids)}.")
+        """Return an object, or a part of it (one id a level); raise NotFoundError when there is none."""
+        object_type, key = self._addressed(module, ids, party)
+        record = self.services.storage.get(object_type.kind, key)
         if record is None:
-            raise missing
-        found = record.document
-        for part, id in zip(object_type.parts, ids[1:], strict=False):
-            siblings = found.get(part.property, [])
-            index = find_part(siblings, part.key, id)
-            if index is None:
-                raise missing
-            found = siblings[index]
-        return found
+            raise _missing(object_type, ids)
+        if len(ids) == 1:
+            return record.document
+        place = locate(record.document, object_type, ids[1:])
+        if place is None or place.index is None:
+            raise _missing(object_type, ids)
+        return place.siblings[place.index]
 
     def delete(self, module: str, id: str, *, party: Party | None = None) -> None:
         """Remove an object; raise NotFoundError when there is none."""
-        object_type = self.object_type(module)
-        owner = party or self._only_party(module)
-        if not self.services.storage.delete(object_type.kind, Key.of(owner.country_code, owner.party_id, id)):
-            raise object_type.missing(f"There is no own {object_type.name} {id}.")
+        object_type, key = self._addressed(module, (id,), party)
+        if not self.services.storage.delete(object_type.kind, key):
+            raise _missing(object_type, (id,))
 
     def documents(self, module: str, *, copies: bool = False) -> Iterator[Document]:
         """Walk all own objects of a module in the order of their creation; with ``copies`` those of others instead."""
@@ -152,8 +149,22 @@ class OwnObjects:
     def _object_types(self) -> dict[str, ObjectType]:
         return {m.id: m.objects[0] for version in self.services.versions for m in version.modules if m.objects}
 
+    def _addressed(self, module: str, ids: Sequence[str], party: Party | None) -> tuple[ObjectType, Key]:
+        object_type = self.object_type(module)
+        levels = 1 + len(object_type.parts)
+        if not 1 <= len(ids) <= levels:
+            raise InvalidParametersError(
+                f"A {object_type.name} is addressed by 1, and its parts by at most {levels} ids."
+            )
+        owner = party or self._only_party(module)
+        return object_type, Key.of(owner.country_code, owner.party_id, ids[0])
+
     def _only_party(self, module: str) -> Party:
         parties = self.parties()
         if len(parties) > 1:
             raise InvalidParametersError(f"Several own parties may have {module}: say which one with party=.")
         return parties[0]
+
+
+def _missing(object_type: ObjectType, ids: Sequence[str]) -> NotFoundError:
+    return object_type.missing(f"There is no own {object_type.name} {' '.join(ids)}.")
