@@ -85,9 +85,7 @@ def _evse(site: Site, position: int) -> dict[str, Any]:
             "status": status,
             "status_schedule": _status_schedule(site, status),
             "capabilities": [*charger.capabilities, *reservable],
-            "connectors": [
-                _connector(site, charger, number, updated) for number in range(1, len(charger.sockets) + 1)
-            ],
+            "connectors": [_connector(site, charger, number, updated) for number in range(1, len(charger.sockets) + 1)],
             **_place(site),
             "parking_restrictions": list(site.rng.choice(site.kind.restrictions)),
             "images": [picture] if site.happens(0.1) else [],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Callable
 from collections.abc import Mapping
@@ -15,19 +16,20 @@ from flask import current_app
 
 from flask_ocpi.auth_tokens import TokenCipher
 from flask_ocpi.cli import ocpi as cli_group
+from flask_ocpi.client.addresses import AddressPolicy
 from flask_ocpi.client.client import Caller
 from flask_ocpi.client.client import Client
 from flask_ocpi.client.pulling import Pulled
 from flask_ocpi.client.pulling import pull
 from flask_ocpi.client.registration import Registrar
 from flask_ocpi.client.registration import discover
-from flask_ocpi.client.transport import AddressPolicy
 from flask_ocpi.client.transport import RequestsTransport
 from flask_ocpi.client.transport import Transport
 from flask_ocpi.config import Settings
 from flask_ocpi.context import Discovery
 from flask_ocpi.context import Schemas
 from flask_ocpi.context import Services
+from flask_ocpi.enums import InterfaceRole
 from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.fields import Policy
 from flask_ocpi.modules.credentials.schemas import Credentials
@@ -40,7 +42,6 @@ from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Storage
 from flask_ocpi.versions import select_versions
 from flask_ocpi.web.api import Api
-from flask_ocpi.web.api import finish
 from flask_ocpi.web.blueprints import add_catch_all
 from flask_ocpi.web.blueprints import equip
 from flask_ocpi.web.blueprints import module_blueprint
@@ -49,12 +50,13 @@ from flask_ocpi.web.headers import EncodedSlashes
 from flask_ocpi.web.headers import RestConverter
 from flask_ocpi.web.headers import SegmentConverter
 from flask_ocpi.web.openapi import document_options
+from flask_ocpi.web.openapi import finish
 from flask_ocpi.web.setup import default_storage
 from flask_ocpi.web.setup import secret_key
 
 _log = logging.getLogger("flask_ocpi")
 
-StorageSource = Storage | type[Storage] | Callable[[], Storage]
+StorageSource = Storage | type[Storage] | Callable[[], Storage] | Callable[[Storage], Storage]
 
 
 def utc_now() -> datetime:
@@ -64,8 +66,10 @@ def utc_now() -> datetime:
 class OCPI:
     """An OCPI platform in a Flask app: ``OCPI(app)``, or ``OCPI()`` and ``init_app(app)`` in an app factory.
 
-    storage: where everything is kept: a :class:`~flask_ocpi.Storage`, its class, or a function that makes one. By default
-    the app's Flask-SQLAlchemy database, or a SQLite file in the instance folder.
+    storage: where everything is kept: a :class:`~flask_ocpi.Storage`, its class, or a function that makes one. By
+    default the app's Flask-SQLAlchemy database, or a SQLite file in the instance folder. A function with a parameter is
+    called with that default, so that a part of it can be replaced:
+    ``lambda default: RoutedStorage({"locations": MyLocations(), "*": default})``.
     transport: how other platforms are called; by default over HTTP with requests. clock: returns the time, aware.
 
     One object serves one app; what it needs of the app is taken from ``app.config`` (the OCPI_* keys) in ``init_app``.
@@ -100,6 +104,7 @@ class OCPI:
             raise ConfigurationError("This OCPI object serves another app already; make one OCPI() for each app.")
         settings = Settings.from_mapping(app.config)
         _check_business_details(settings)
+        _check_modules(settings)
         storage = self._make_storage(app, settings)
         services = self._make_services(app, settings, storage)
         self._services = services
@@ -176,7 +181,8 @@ class OCPI:
     ) -> tuple[Platform, str]:
         """Create a registration token for a partner, new or (``platform``) known; it is shown this once (CRED-32)."""
         known = None if platform is None else self.platforms.find(platform)
-        chosen = encoding or self.services.settings.token_encoding
+        default = self.services.settings.token_encoding if known is None else known.token_encoding
+        chosen = encoding or default
         return self.platforms.invite(name=name, token=token, known=known, encoding=chosen)
 
     def register(
@@ -213,15 +219,17 @@ class OCPI:
         return Registrar(self.services, self.transport, self.versions_url)
 
     def _make_storage(self, app: Flask, settings: Settings) -> Storage:
-        source = self._storage_source
+        source: Any = self._storage_source
+        if source is not None and not _takes_default(source):
+            storage = _storage_of(source if isinstance(source, Storage) or not callable(source) else source())
+            if settings.create_tables is not False:
+                storage.setup()
+            return storage
+        default = default_storage(app, settings, select_versions(settings.versions))
         if source is None:
-            return default_storage(app, settings, select_versions(settings.versions))
-        storage = source if isinstance(source, Storage) else source()
-        if not isinstance(storage, Storage):
-            raise ConfigurationError(
-                f"OCPI(storage=...) needs a flask_ocpi.Storage, its class or a function that makes one, got {storage!r}."
-            )
-        if settings.create_tables is not False:
+            return default
+        storage = _storage_of(source(default))
+        if settings.create_tables:
             storage.setup()
         return storage
 
@@ -262,7 +270,12 @@ class OCPI:
         app.wsgi_app = EncodedSlashes(app.wsgi_app, prefix)  # type: ignore[method-assign]
         specs = {}
         for version in services.versions:
-            api = Api(app, version=version.number, spec_kwargs=document_options(services, version))
+            api = Api(
+                app,
+                version=version.number,
+                spec_kwargs=document_options(services, version),
+                open_enums=services.settings.open_enums,
+            )
             for module in version.modules:
                 if any(services.serves(module, interface.role) for interface in module.interfaces):
                     api.register_blueprint(module_blueprint(services, version, module))
@@ -285,6 +298,22 @@ def get_ocpi(app: Flask | None = None) -> OCPI:
     return found
 
 
+def _takes_default(source: Any) -> bool:
+    """Tell whether ``storage=`` is a function with a parameter: it wants the default storage."""
+    if isinstance(source, Storage | type) or not callable(source):
+        return False
+    parameters = inspect.signature(source).parameters.values()
+    return any(p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
+
+
+def _storage_of(made: Any) -> Storage:
+    if isinstance(made, Storage):
+        return made
+    raise ConfigurationError(
+        f"OCPI(storage=...) needs a flask_ocpi.Storage, its class or a function that makes one, got {made!r}."
+    )
+
+
 def _emitter(app: Flask) -> Callable[..., None]:
     def emit(signal: Any, **payload: Any) -> None:
         """Call the host's listeners; what is stored stays stored when one of them fails."""
@@ -303,6 +332,18 @@ def _check_business_details(settings: Settings) -> None:
     errors = schema.validate({"token": "x", "url": "https://example.com/", "roles": roles})
     for path, message in violations(errors):
         raise ConfigurationError(f"OCPI_PARTIES: {path.replace('roles', 'role', 1)} {message}.")
+
+
+def _check_modules(settings: Settings) -> None:
+    modules = {module.id: module for version in select_versions(settings.versions) for module in version.modules}
+    listing = ", ".join(id for id, module in modules.items() if module.listed)
+    for key, names in (("OCPI_MODULES", settings.modules or ()), ("OCPI_MODULE_LIMITS", settings.module_limits)):
+        for name in names:
+            id, _, role = name.partition(":")
+            if id not in modules:
+                raise ConfigurationError(f"{key} names the module {id!r}; this release has {listing}.")
+            if role not in ("", *InterfaceRole):
+                raise ConfigurationError(f"{key} names {name!r}; write {id}:SENDER, {id}:RECEIVER or {id}.")
 
 
 def _http_transport(settings: Settings) -> Transport:

@@ -64,17 +64,14 @@ TABLES = {
     "ExceptionalPeriod": "period_begin time 1, period_end time 1",
     "Hours": "twentyfourseven bool 1, regular_hours RegularHours *, exceptional_openings "
     "ExceptionalPeriod *, exceptional_closings ExceptionalPeriod *",
-    "Image": "url url 1, thumbnail url ?, category ImageCategory 1, type ascii(4) 1, width int ?, "
-    "height int ?",
+    "Image": "url url 1, thumbnail url ?, category ImageCategory 1, type ascii(4) 1, width int ?, height int ?",
     "PublishTokenType": "uid ascii(36) ?, type TokenType ?, visual_number text(64) ?, issuer text(64) "
     "?, group_id ascii(36) ?",
     "RegularHours": "weekday int 1, period_begin hour 1, period_end hour 1",
     "StatusSchedule": "period_begin time 1, period_end time ?, status Status 1",
 }
 FIELDS = {
-    name: {
-        field: (kind, cardinality) for field, kind, cardinality in (row.split() for row in table.split(", "))
-    }
+    name: {field: (kind, cardinality) for field, kind, cardinality in (row.split() for row in table.split(", "))}
     for name, table in TABLES.items()
 }
 
@@ -86,11 +83,7 @@ def is_plain(value: Any, kind: str) -> bool:
     if kind == "bool":
         return isinstance(value, bool)
     if kind in ("int", "number"):
-        return (
-            isinstance(value, int if kind == "int" else (int, float))
-            and not isinstance(value, bool)
-            and value >= 0
-        )
+        return isinstance(value, int if kind == "int" else (int, float)) and not isinstance(value, bool) and value >= 0
     if not isinstance(value, str):
         return False
     if kind == "url":

@@ -1,0 +1,72 @@
+"""The app of a charge point operator that keeps its network in Flask-OCPI."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from flask import Blueprint
+from flask import Flask
+from flask import Response
+from flask import abort
+from flask import jsonify
+from flask import request
+
+from examples.cpo.charging import change_status
+from examples.network import locations
+from examples.network import summary
+from flask_ocpi import OCPI
+from flask_ocpi import OCPIError
+from flask_ocpi import current_ocpi
+
+PARTY = {
+    "country_code": "NL",
+    "party_id": "ABC",
+    "roles": ["CPO"],
+    "business_details": {"name": "Abc Charging", "website": "https://abc.example.org"},
+}
+
+backoffice = Blueprint("backoffice", __name__, cli_group=None)
+
+
+def create_app(config: Mapping[str, Any] | None = None, *, ocpi: OCPI | None = None) -> Flask:
+    """Make the app. ``config`` overrides what FLASK_* environment variables say; ``ocpi`` is for tests."""
+    app = Flask(__name__, instance_path=str(Path(__file__).parent / "instance"))
+    app.config["OCPI_PARTIES"] = [PARTY]
+    app.config.from_prefixed_env()
+    app.config.update(config or {})
+    (ocpi or OCPI()).init_app(app)
+    app.register_blueprint(backoffice)
+    return app
+
+
+@backoffice.get("/")
+def overview() -> dict[str, Any]:
+    """Count what the network consists of."""
+    return {"network": summary(current_ocpi.objects.documents("locations"))}
+
+
+@backoffice.post("/locations/<location_id>/<evse_uid>/status")
+def report_status(location_id: str, evse_uid: str) -> Response:
+    """Take the status of an EVSE from the charge points' own back office, and tell the partners."""
+    body = request.get_json()
+    if not isinstance(body, dict) or not isinstance(body.get("status"), str):
+        abort(400, 'Send {"status": "CHARGING"} or another Status of OCPI.')
+    try:
+        change, pushed = change_status(current_ocpi, location_id, evse_uid, body["status"])
+    except OCPIError as error:
+        abort(404 if error.http_status == 404 else 400, error.message)
+    return jsonify(change=change, pushed=[asdict(push) for push in pushed])
+
+
+@backoffice.cli.command("open-network")
+@click.option("--count", default=300, show_default=True, help="How many locations.")
+def open_network(count: int) -> None:
+    """Save a network of invented locations."""
+    saved = current_ocpi.objects.save_all({"locations": list(locations(count=count, now=datetime.now(UTC)))})
+    click.echo(f"{saved} locations are open.")

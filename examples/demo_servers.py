@@ -1,0 +1,135 @@
+"""The demo's two platforms: each a process of its own on loopback, ended by its id whatever happens."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from collections.abc import Mapping
+from contextlib import contextmanager
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+HOST = "127.0.0.1"
+START_SECONDS = 60
+STOP_SECONDS = 5
+POLL_SECONDS = 0.05
+
+
+class ServerFailedError(RuntimeError):
+    """A platform's process did not start; the message carries what it wrote."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A process that serves one platform."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+
+def program() -> str:
+    """Name the server that is used: granian where it is installed, else the one that comes with Flask."""
+    return "granian" if importlib.util.find_spec("granian") else "Werkzeug"
+
+
+@contextmanager
+def port_for(wanted: int | None) -> Iterator[int]:
+    """Yield the wanted TCP port of the loopback address if it is free, else any free one."""
+    candidates = ([] if wanted is None else [wanted]) + [0] * 20
+    for candidate in candidates:
+        # Two demos that start at once find the same port free. Its UDP namesake, held to the end, is the one's claim.
+        with socket.socket(type=socket.SOCK_DGRAM) as claim:
+            try:
+                port = _free(candidate)
+                claim.bind((HOST, port))
+            except OSError:
+                continue
+            yield port
+            return
+    raise ServerFailedError("No free port was found.")
+
+
+def _free(port: int) -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, port))
+        chosen: int = probe.getsockname()[1]
+        return chosen
+
+
+@contextmanager
+def running(factory: str, port: int, *, settings: Mapping[str, str], log: Path) -> Iterator[Server]:
+    """Serve what a factory ("package:create_app") makes; ``settings`` are environment variables of the process.
+
+    Yields once it answers and ends the process afterwards. Raises ServerFailedError.
+    """
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("FLASK_")}
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            _command(factory, port),
+            cwd=ROOT,
+            env={**environment, **settings},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            # Ctrl-C is for the demo, which then ends its servers in order.
+            start_new_session=True,
+        )
+    server = Server(process, log)
+    try:
+        _wait_until_ready(server, f"http://{HOST}:{port}/ocpi/versions")
+        yield server
+    finally:
+        _stop(process)
+
+
+def _command(factory: str, port: int) -> list[str]:
+    if program() == "granian":
+        # Connections that stay open would have to run out before the server ends.
+        options = ["--interface", "wsgi", "--factory", "--blocking-threads", "4", "--no-ws", "--no-http1-keep-alive"]
+        address = ["--host", HOST, "--port", str(port), "--log-level", "warning"]
+        return [sys.executable, "-m", "granian", *options, *address, factory]
+    return [sys.executable, "-m", "flask", "--app", factory, "run", "--host", HOST, "--port", str(port)]
+
+
+def _wait_until_ready(server: Server, url: str) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while server.process.poll() is None and time.monotonic() < deadline:
+        if _answers(url):
+            return
+        time.sleep(POLL_SECONDS)
+    raise ServerFailedError(f"A platform did not start. It wrote:\n{server.log.read_text(errors='replace')}")
+
+
+def _answers(url: str) -> bool:
+    """Tell whether an OCPI platform is there: it asks for a token."""
+    try:
+        with urllib.request.urlopen(url, timeout=STOP_SECONDS):
+            return True
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code == 401
+    except OSError:
+        return False
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """Ask the process to end, wait, and kill what is left of it and of the workers it started."""
+    process.terminate()
+    try:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(STOP_SECONDS)
+    finally:
+        # The process leads a group of its own, so this reaches nothing else.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

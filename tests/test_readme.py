@@ -1,0 +1,125 @@
+"""What the README and the documentation say can be typed in as it is."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from flask_ocpi import OCPI
+from flask_ocpi import MemoryStorage
+from flask_ocpi import RoutedStorage
+from flask_ocpi.config import SETTINGS
+from flask_ocpi.testing.documents import evse
+from flask_ocpi.testing.documents import location
+from flask_ocpi.testing.network import Network
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+QUICKSTART = (ROOT / "docs" / "quickstart.md").read_text()
+BASE_URL = "https://ocpi.example.com"
+
+
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def flask(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    own = {name: value for name, value in os.environ.items() if not name.startswith("FLASK_")}
+    return subprocess.run(
+        [sys.executable, "-m", "flask", *arguments],
+        cwd=folder,
+        env={**own, "PYTHONPATH": str(ROOT), "FLASK_OCPI_BASE_URL": BASE_URL},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("text", [README, QUICKSTART], ids=["README", "quickstart"])
+def test_app_starts_and_invites_as_written(tmp_path: Path, text: str) -> None:
+    (tmp_path / "app.py").write_text(blocks(text, "python")[0])
+    command = re.findall(r'^flask (ocpi invite --name "[^"]+")', text, re.MULTILINE)[0]
+
+    run = flask(tmp_path, *command.replace('"Ems Mobility"', "Ems_Mobility").split())
+
+    assert run.returncode == 0, run.stderr
+    assert f"{BASE_URL}/ocpi/versions" in run.stdout
+    assert (tmp_path / "instance" / "ocpi.sqlite3").exists()
+
+
+def test_locations_are_exchanged_as_written() -> None:
+    network = Network()
+    ours = network.add("ours.example", [("NL", "ABC", ["CPO", "EMSP"])])
+    partner = network.add("partner.example", [("DE", "XYZ", ["CPO", "EMSP"])])
+    _, token = ours.invite(name="Ems Mobility")
+    partner.register(ours.versions_url, token)
+    partner.save("locations", location(country_code="DE", party_id="XYZ", id="THEIRS"))
+    document = location(evses=[evse()])
+
+    exec(blocks(README, "python")[1], {"ocpi": ours, "location": document})  # noqa: S102
+
+    assert ours.objects.get("locations", "LOC1", "EVSE1")["status"] == "CHARGING"
+    assert list(partner.objects.documents("locations", copies=True)) == [document]
+    assert [found["id"] for found in ours.objects.documents("locations", copies=True)] == ["THEIRS"]
+
+
+def test_storage_is_replaced_as_written(tmp_path: Path) -> None:
+    app = Flask("readme", instance_path=str(tmp_path))
+    party = {"country_code": "NL", "party_id": "ABC", "roles": ["CPO"], "business_details": {"name": "Abc"}}
+    app.config["OCPI_PARTIES"] = [party]
+    names: dict[str, Any] = {"app": app, "OCPI": OCPI, "RoutedStorage": RoutedStorage, "MyLocations": MemoryStorage}
+
+    exec(blocks(README, "python")[2], names)  # noqa: S102
+    app.extensions["ocpi"].save("locations", location())
+    with app.app_context():
+        engine = app.extensions["sqlalchemy"].engine
+    with engine.connect() as connection:
+        stored = connection.exec_driver_sql("SELECT count(*) FROM ocpi_locations").scalar()
+    engine.dispose()
+
+    assert len(list(app.extensions["ocpi"].objects.documents("locations"))) == 1
+    assert stored == 0
+
+
+def test_readme_fits_one_screen_and_its_links_lead_somewhere() -> None:
+    links = re.findall(r"\]\(([^)]+)\)", README)
+    local = [link for link in links if not link.startswith("https://")]
+
+    assert len(README.splitlines()) < 90
+    assert [link for link in local if not (ROOT / link).exists()] == []
+    assert local
+
+
+def test_table_of_settings_has_every_key() -> None:
+    table = docs_conf().settings_table()
+
+    assert re.findall(r"^\| `(\w+)`", table, re.MULTILINE) == [setting.key for setting in SETTINGS]
+    assert "{settings}" in (ROOT / "docs" / "configuration.md").read_text()
+
+
+def test_table_of_settings_shows_defaults_as_they_are_written() -> None:
+    rows = dict(re.findall(r"^\| `(\w+)` \| [^|]+ \| ([^|]*) \|", docs_conf().settings_table(), re.MULTILINE))
+
+    assert rows["OCPI_URL_PREFIX"] == "`/ocpi`"
+    assert rows["OCPI_TOKEN_GRACE"] == "`600`"
+    assert json.loads(rows["OCPI_VERSIONS"].strip("`")) == ["2.2.1"]
+    assert rows["OCPI_BASE_URL"] == rows["OCPI_MODULE_LIMITS"] == ""
+
+
+def docs_conf() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("docs_conf", ROOT / "docs" / "conf.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
