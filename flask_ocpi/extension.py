@@ -12,7 +12,6 @@ from typing import Any
 
 from flask import Blueprint
 from flask import Flask
-from flask import current_app
 
 from flask_ocpi.auth_tokens import TokenCipher
 from flask_ocpi.cli import ocpi as cli_group
@@ -288,30 +287,6 @@ class OCPI:
         if services.settings.docs:
             register_docs(app, services, specs)
         app.cli.add_command(cli_group)
-
-
-def get_ocpi(app: Flask | None = None) -> OCPI:
-    """Return the OCPI object of an app (the current one by default); raise RuntimeError when it has none."""
-    found = (app or current_app).extensions.get("ocpi")
-    if not isinstance(found, OCPI):
-        raise RuntimeError("This app has no OCPI platform: create one with OCPI(app), or call init_app(app).")
-    return found
-
-
-def _takes_default(source: Any) -> bool:
-    """Tell whether ``storage=`` is a function with a parameter: it wants the default storage."""
-    if isinstance(source, Storage | type) or not callable(source):
-        return False
-    parameters = inspect.signature(source).parameters.values()
-    return any(p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
-
-
-def _storage_of(made: Any) -> Storage:
-    if isinstance(made, Storage):
-        return made
-    raise ConfigurationError(
-        f"OCPI(storage=...) needs a flask_ocpi.Storage, its class or a function that makes one, got {made!r}."
-    )
 
 
 def _emitter(app: Flask) -> Callable[..., None]:

@@ -9,6 +9,8 @@ from flask import current_app
 from flask import g
 from werkzeug.local import LocalProxy
 
+from flask_ocpi.errors import ConfigurationError
+
 if TYPE_CHECKING:
     from flask_ocpi.extension import OCPI
     from flask_ocpi.platforms import Platform
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 def _find_ocpi() -> OCPI:
     ocpi = current_app.extensions.get("ocpi")
     if ocpi is None:
-        raise RuntimeError("This app has no OCPI platform: create one with OCPI(app), or call init_app(app).")
+        raise ConfigurationError("This app has no OCPI platform: create one with OCPI(app), or call init_app(app).")
     return cast("OCPI", ocpi)
 
 

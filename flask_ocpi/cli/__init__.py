@@ -2,6 +2,28 @@
 
 from __future__ import annotations
 
-from flask.cli import AppGroup
+from flask_ocpi.cli import about
+from flask_ocpi.cli import data
+from flask_ocpi.cli import platforms
+from flask_ocpi.cli.check import check
+from flask_ocpi.cli.output import Commands
 
-ocpi = AppGroup("ocpi", help="Run an OCPI platform: register partners, move data, check the set-up.")
+ocpi = Commands(
+    "ocpi",
+    help="Run an OCPI platform: register partners, move data, check the set-up.",
+    commands=[
+        about.init_db,
+        platforms.invite,
+        platforms.register,
+        platforms.rotate,
+        platforms.unregister,
+        platforms.platforms,
+        data.import_objects,
+        data.export,
+        data.pull,
+        data.push,
+        about.modules,
+        about.openapi,
+        check,
+    ],
+)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import field
 from types import TracebackType
 from typing import Any
 from typing import Self
@@ -40,10 +41,10 @@ from flask_ocpi.storage.base import Party
 class Answer:
     """A successful answer: the ``data`` of its envelope, the codes, and the headers (looked up in any case)."""
 
-    data: Any
+    data: Any = field(repr=False)
     status_code: int
     http_status: int
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
 
 
 class Caller:
@@ -123,14 +124,17 @@ class Client(Caller):
     def __getattr__(self, name: str) -> ModuleClient:
         if name.startswith("_"):
             raise AttributeError(name)
-        return self.module(name)
+        try:
+            return self.module(name)
+        except InvalidParametersError as error:
+            raise AttributeError(error.message) from error
 
     def module(self, id: str) -> ModuleClient:
         """Return the client of one module of the platform's version."""
         module = self.version.module(id)
         if module is None:
             known = ", ".join(m.id for m in self.version.modules if m.listed)
-            raise AttributeError(f"OCPI {self.version.number} has no module {id!r} here; there are {known}.")
+            raise InvalidParametersError(f"OCPI {self.version.number} has no module {id!r} here; there are {known}.")
         return ModuleClient(self, module)
 
     def routing(self, module: Module, role: InterfaceRole, owner: Party | None) -> dict[str, str]:

@@ -17,6 +17,7 @@ from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import InvalidResponseError
 from flask_ocpi.pagination import next_url
 from flask_ocpi.pagination import offset_of
+from flask_ocpi.pagination import read_count
 from flask_ocpi.pagination import with_offset
 from flask_ocpi.schema import Schema
 from flask_ocpi.schema import load
@@ -82,8 +83,7 @@ class Listing:
         self.pages += 1
         if not isinstance(answer.data, list):
             raise InvalidResponseError(f"GET {_path(url)} did not answer with a list.")
-        total = answer.headers.get("X-Total-Count", "")
-        self.total = int(total) if total.isdigit() else None
+        self.total = read_count(answer.headers.get("X-Total-Count", ""))
         following = next_url(answer.headers.get("Link"), base=url)
         return answer.data, None if following is None else self._same_origin(following)
 

@@ -64,7 +64,7 @@ def pull(
     if not calls.module.objects:
         raise InvalidParametersError(f"The module {module} has no objects to pull.")
     object_type = calls.module.objects[0]
-    party = receiver or _receiving_party(client, module)
+    party = _receiving_party(client, module, receiver)
     listing = calls.list(date_from=date_from, date_to=date_to)
     pulled = Pulled(broken=listing.broken)
     kept: set[Key] = set()
@@ -117,10 +117,14 @@ def _remove_vanished(
             client.services.emit(object_removed, module=module, key=key, platform=client.platform)
 
 
-def _receiving_party(client: Client, module: str) -> Party:
+def _receiving_party(client: Client, module: str, wanted: Party | None) -> Party:
     parties = client.services.own_parties(module, InterfaceRole.RECEIVER)
+    listing = ", ".join(map(str, parties))
+    if wanted is not None:
+        if wanted not in parties:
+            raise InvalidParametersError(f"{wanted} is no own party that receives {module}; there is {listing}.")
+        return wanted
     if len(parties) > 1:
-        listing = ", ".join(map(str, parties))
         raise InvalidParametersError(f"Several own parties receive {module} ({listing}): say which one it is for.")
     return parties[0]
 

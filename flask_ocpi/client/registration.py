@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -19,15 +20,18 @@ from flask_ocpi.errors import ConflictError
 from flask_ocpi.errors import FlaskOCPIError
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import InvalidResponseError
+from flask_ocpi.errors import MissingEndpointError
 from flask_ocpi.errors import NoMatchingEndpointsError
 from flask_ocpi.errors import RefusedError
 from flask_ocpi.errors import RemoteError
+from flask_ocpi.errors import StorageError
 from flask_ocpi.errors import UnsupportedVersionError
 from flask_ocpi.modules.credentials.handlers import check_endpoints
 from flask_ocpi.modules.credentials.handlers import unregistered
 from flask_ocpi.modules.credentials.schemas import Credentials
 from flask_ocpi.modules.versions.schemas import Endpoint
 from flask_ocpi.modules.versions.schemas import Version as VersionSchema
+from flask_ocpi.modules.versions.schemas import VersionDetails
 from flask_ocpi.platforms import IssuedToken
 from flask_ocpi.platforms import Platform
 from flask_ocpi.platforms import PlatformState
@@ -39,6 +43,7 @@ from flask_ocpi.signals import platform_unregistered
 
 _log = logging.getLogger("flask_ocpi.client")
 _MICROS = 1_000_000
+_HANDSHAKE_SECONDS = 600
 
 
 def discover(caller: Caller, services: Services, versions_url: str, *, versions: Sequence[str]) -> Discovery:
@@ -74,50 +79,73 @@ class Registrar:
     ) -> Platform:
         """Register with a platform by its versions URL and the registration token it gave out (CLI-01).
 
-        Either both sides are registered afterwards, or an error is raised and this side is as it was before.
+        Either both sides are registered afterwards, or an error is raised and this side is as it was before. Where only
+        the answer was lost, so that the other side is registered, calling this again completes the registration.
         """
         encoding = encoding or self.services.settings.token_encoding
-        self._forget_attempts(versions_url)
+        known = self._known(versions_url)
         caller = Caller(self.transport, token, encoding=encoding)
-        discovery = self._discover(caller, versions_url)
-        pending, own_token = self._prepare(versions_url, name, encoding)
+        try:
+            discovery = self._discover(caller, versions_url)
+        except RefusedError as error:
+            discovery = self._resume(error)
+        pending, own_token = self._prepare(versions_url, name, encoding, known)
         try:
             credentials = self._send(caller, "POST", discovery, own_token)
             registered = self._complete(pending, credentials, discovery, own_token)
         except BaseException:
-            self.services.platforms.delete(pending)
+            self._restore(pending, known)
             raise
         return self._refresh(registered)
 
     def rotate(self, platform: Platform) -> Platform:
-        """Renew a registration with new tokens in both directions, and fetch the endpoints again (CLI-03)."""
+        """Renew a registration with new tokens in both directions, and fetch the endpoints again (CLI-03).
+
+        When it fails, the old tokens stay in use. Where it is not known whether the other side took the new token, that
+        one is accepted too until the grace time is over; calling this again settles it.
+        """
+        platform = self._reread(platform)
         caller = self._caller(platform)
         discovery = self._discover(caller, self._versions_url(platform))
         issued, own_token = self._pending_token()
         before = self.services.platforms.save(replace(platform, issued=(*platform.issued, issued)), before=platform)
         try:
             credentials = self._send(caller, "PUT", discovery, own_token)
-            renewed = self._complete(before, credentials, discovery, own_token)
-        except BaseException:
-            self.services.platforms.save(replace(before, issued=platform.issued), before=self._reread(before))
+        except RefusedError as error:
+            if error.http_status < 500:  # it took nothing; after a crash nobody knows
+                self._take_back(before)
             raise
+        renewed = self._complete(before, credentials, discovery, own_token)
         return self._refresh(renewed, renewed=True)
 
     def unregister(self, platform: Platform, *, force: bool = False) -> Platform:
-        """End a registration on both sides; ``force`` ends it here even when the other one cannot be told (CLI-04)."""
-        caller = self._caller(platform)
-        url = platform.endpoint(ModuleID.CREDENTIALS, None)
+        """End a registration on both sides; ``force`` ends it here even when the other one cannot be told (CLI-04).
+
+        A platform that was only invited loses its registration token.
+        """
+        platform = self._reread(platform)
+        if not platform.is_registered:
+            return self.services.platforms.save(unregistered(platform), before=platform)
         try:
-            caller.request("DELETE", url or self._versions_url(platform))
-        except RefusedError as error:
-            if error.http_status not in (401, 405) and not force:  # these say that it knows us no more
-                raise
-        except RemoteError:
+            self._send_delete(platform)
+        except (RemoteError, StorageError):
             if not force:
                 raise
-        ended = self.services.platforms.save(unregistered(platform), before=self._reread(platform))
+        current = self._reread(platform)
+        ended = self.services.platforms.save(unregistered(current), before=current)
         self.services.emit(platform_unregistered, platform=platform)
         return ended
+
+    def _send_delete(self, platform: Platform) -> None:
+        caller = self._caller(platform)
+        url = platform.endpoint(ModuleID.CREDENTIALS, None)
+        if url is None:
+            raise MissingEndpointError(f"Platform {platform.id} offers no credentials endpoint.")
+        try:
+            caller.request("DELETE", url)
+        except RefusedError as error:
+            if error.http_status not in (401, 405):  # these say that it knows us no more
+                raise
 
     def _discover(self, caller: Caller, versions_url: str) -> Discovery:
         numbers = [version.number for version in self.services.versions]
@@ -129,9 +157,36 @@ class Registrar:
             raise
         return discovery
 
-    def _prepare(self, versions_url: str, name: str | None, encoding: str) -> tuple[Platform, str]:
+    def _resume(self, error: RefusedError) -> Discovery:
+        """Take where to repeat the POST from the refusal of a spent registration token, or raise the refusal.
+
+        So answers a platform of this package when it registered us and its answer got lost (CRED-31).
+        """
+        if error.http_status != 401:
+            raise error
+        try:
+            details = load(self.services.schemas[VersionDetails], error.data, where="data")
+        except InvalidParametersError:
+            raise error from None
+        served = [version.number for version in self.services.versions]
+        if details["version"] not in served or details["endpoints"][0]["identifier"] != ModuleID.CREDENTIALS:
+            raise error
+        return Discovery(details["version"], tuple(details["endpoints"]))
+
+    def _prepare(
+        self, versions_url: str, name: str | None, encoding: str, known: Platform | None
+    ) -> tuple[Platform, str]:
         """Commit our token before the other platform is asked to use it (CRED-14)."""
         issued, token = self._pending_token()
+        if known is not None:
+            pending = replace(
+                known,
+                name=name or known.name,
+                state=PlatformState.PENDING,
+                token_encoding=encoding,
+                issued=(issued,),
+            )
+            return self.services.platforms.save(pending, before=known), token
         platform = Platform(
             id=slug(name or versions_url.split("//", 1)[-1].split("/", 1)[0]),
             name=name or "",
@@ -142,10 +197,28 @@ class Registrar:
         )
         return self.services.platforms.create(platform), token
 
+    def _restore(self, pending: Platform, known: Platform | None) -> None:
+        """Put back what was there before an attempt to register, unless another attempt took the record over."""
+        current = self.services.platforms.get(pending.id)
+        if current is None or pending.issued[0] not in current.issued:
+            return
+        if known is None:
+            self.services.platforms.delete(current)
+        else:
+            self.services.platforms.save(known, before=current)
+
+    def _take_back(self, platform: Platform) -> None:
+        """Drop the token of a refused renewal; where the record changes right now, it expires."""
+        current = self._reread(platform)
+        kept = tuple(token for token in current.issued if token.hash != platform.issued[-1].hash)
+        with suppress(ConflictError):
+            self.services.platforms.save(replace(current, issued=kept), before=current)
+
     def _pending_token(self) -> tuple[IssuedToken, str]:
         issued, token = self.services.platforms.issue(TokenUse.PENDING)
         now = int(self.services.clock().timestamp() * _MICROS)
-        return replace(issued, expires=now + 600 * _MICROS), token
+        seconds = max(_HANDSHAKE_SECONDS, self.services.settings.token_grace)
+        return replace(issued, expires=now + seconds * _MICROS), token
 
     def _send(self, caller: Caller, method: str, discovery: Discovery, own_token: str) -> Document:
         endpoint = next(e for e in discovery.endpoints if e["identifier"] == ModuleID.CREDENTIALS)
@@ -160,31 +233,37 @@ class Registrar:
 
     def _complete(self, before: Platform, credentials: Document, discovery: Discovery, own_token: str) -> Platform:
         """Store what the handshake gave; where that fails, tell the other platform that it is off."""
-        cipher = self.services.platforms.cipher
-        active, _ = self.services.platforms.issue(TokenUse.ACTIVE, own_token)
+        platforms = self.services.platforms
+        active, _ = platforms.issue(TokenUse.ACTIVE, own_token)
         current = self._reread(before)
+        known = {token.hash for token in before.issued}
+        # A token that the other platform got by a handshake of its own, crossing ours, stays: it may use that one.
+        crossing = (
+            token
+            for token in current.issued
+            if token.hash not in known or (token.use is TokenUse.ACTIVE and not token.used)
+        )
+        after = replace(
+            current,
+            state=PlatformState.REGISTERED,
+            name=current.name or credentials["roles"][0]["business_details"]["name"],
+            roles=tuple(credentials["roles"]),
+            versions_url=credentials["url"],
+            version=discovery.version,
+            endpoints=discovery.endpoints,
+            token=platforms.cipher.encrypt(credentials["token"]),
+            issued=(replace(active, used=True), *crossing),
+        )
         try:
-            return self.services.platforms.save(
-                replace(
-                    current,
-                    state=PlatformState.REGISTERED,
-                    name=current.name or credentials["roles"][0]["business_details"]["name"],
-                    roles=tuple(credentials["roles"]),
-                    versions_url=credentials["url"],
-                    version=discovery.version,
-                    endpoints=discovery.endpoints,
-                    token=cipher.encrypt(credentials["token"]),
-                    issued=(replace(active, used=True),),
-                ),
-                before=current,
-            )
-        except (FlaskOCPIError, ConflictError):
-            self._call_off(before, credentials, discovery)
+            return platforms.save(after, before=current)
+        except FlaskOCPIError as error:
+            if not before.is_registered:
+                self._call_off(before, credentials, discovery)
+            elif isinstance(error, InvalidParametersError):  # a new party is taken: go on with those it had
+                platforms.save(replace(after, roles=current.roles), before=current)
             raise
 
     def _call_off(self, before: Platform, credentials: Document, discovery: Discovery) -> None:
-        if before.is_registered:
-            return
         endpoint = next(e for e in discovery.endpoints if e["identifier"] == ModuleID.CREDENTIALS)
         caller = Caller(self.transport, credentials["token"], encoding=before.token_encoding)
         try:
@@ -198,9 +277,10 @@ class Registrar:
             caller = self._caller(platform)
             numbers = [platform.version or ""]
             found = discover(caller, self.services, self._versions_url(platform), versions=numbers)
+            check_endpoints(found.endpoints, ())
             current = self._reread(platform)
             platform = self.services.platforms.save(replace(current, endpoints=found.endpoints), before=current)
-        except (RemoteError, UnsupportedVersionError, ConflictError) as error:
+        except (RemoteError, UnsupportedVersionError, NoMatchingEndpointsError, ConflictError) as error:
             _log.warning("The endpoints of %s could not be fetched again: %s", platform.id, error)
         self.services.emit(platform_registered, platform=platform, renewed=renewed)
         return platform
@@ -220,17 +300,21 @@ class Registrar:
             raise InvalidParametersError(f"The versions URL of platform {platform.id} is not known.")
         return platform.versions_url
 
-    def _forget_attempts(self, versions_url: str) -> None:
-        """Remove what an earlier attempt left when its process was killed; refuse when there is a registration."""
-        for platform in list(self.services.platforms.all()):
+    def _known(self, versions_url: str) -> Platform | None:
+        """Return the record of a platform whose registration ended, or whose attempt to register was cut short.
+
+        Raises InvalidParametersError when there is a registration.
+        """
+        known = None
+        for platform in self.services.platforms.all():
             if platform.versions_url != versions_url:
                 continue
             if platform.is_registered:
                 raise InvalidParametersError(
                     f"{versions_url} is registered already, as platform {platform.id}: rotate or unregister it."
                 )
-            if platform.state is PlatformState.PENDING:
-                self.services.platforms.delete(platform)
+            known = platform
+        return known
 
 
 def _valid(services: Services, schema: Any, items: Any, url: str) -> list[Mapping[str, Any]]:

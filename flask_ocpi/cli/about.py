@@ -1,0 +1,145 @@
+"""Commands about this platform: its storage, what it serves, its OpenAPI documents."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+from flask.cli import with_appcontext
+
+from flask_ocpi.cli.output import json_option
+from flask_ocpi.cli.output import refusal
+from flask_ocpi.cli.output import say
+from flask_ocpi.cli.output import show
+from flask_ocpi.cli.output import table
+from flask_ocpi.cli.output import written_whole
+from flask_ocpi.description import Interface
+from flask_ocpi.description import Module
+from flask_ocpi.description import Operation
+from flask_ocpi.description import Version
+from flask_ocpi.globals import current_ocpi
+from flask_ocpi.web.blueprints import url_rule
+from flask_ocpi.web.blueprints import view_name
+from flask_ocpi.web.docs import openapi_document
+from flask_ocpi.web.setup import kinds
+
+_PACKAGE = Path(__file__).parent.parent
+
+
+@click.command("init-db", short_help="Create the tables that are missing.")
+@json_option
+@with_appcontext
+def init_db(as_json: bool) -> None:
+    """Make the storage ready: create the tables that are missing. Harmless when they are there."""
+    storage = current_ocpi.storage
+    storage.setup()
+    storage.check()
+    names = kinds(current_ocpi.services.versions)
+    if as_json:
+        return show({"storage": str(storage), "kinds": list(names)})
+    return say(f"{storage} is ready.\nIt keeps {', '.join(names)}.")
+
+
+@click.command(short_help="List modules, interfaces and operations.")
+@click.option("-v", "--verbose", is_flag=True, help="Also list every operation: URL, schemas, handler, view.")
+@json_option
+@with_appcontext
+def modules(verbose: bool, as_json: bool) -> None:
+    """List the modules and the interfaces of them that this platform serves."""
+    versions = current_ocpi.services.versions
+    if as_json:
+        return show({v.number: [_module(v, m, verbose=verbose) for m in v.modules] for v in versions})
+    for version in versions:
+        say(f"OCPI {version.number}\n")
+        rows = [
+            (m.id, "both sides" if m.single else ", ".join(_interfaces(m)) or "-", m.description)
+            for m in version.modules
+        ]
+        say("\n".join(f"  {line}" for line in table(("MODULE", "SERVED", "ABOUT"), rows).splitlines()))
+        if verbose:
+            say("\n".join(_operation_lines(version)))
+    return None
+
+
+@click.command(short_help="Print the OpenAPI document.")
+@click.option("--version", help="The version of OCPI; by default the latest one served.")
+@click.option("--output", type=click.Path(dir_okay=False), help="Write to this file instead of stdout.")
+@json_option
+@with_appcontext
+def openapi(version: str | None, output: str | None, as_json: bool) -> None:
+    """Print the OpenAPI document of this platform.
+
+    Its server is OCPI_BASE_URL, or / without it. With --output and --json, stdout says what was written.
+    """
+    specs = current_ocpi.specs
+    number = version or list(specs)[-1]
+    if number not in specs:
+        raise refusal(f"OCPI {number} is not served here; there is {', '.join(specs)}.")
+    document = openapi_document(specs[number], current_ocpi.services.settings.base_url or "/")
+    if output is None:
+        return show(document)
+    with written_whole(output) as file:
+        file.write(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
+    text = f"Wrote the OpenAPI document of OCPI {number} to {output}."
+    return show({"output": output, "version": number}) if as_json else say(text)
+
+
+def _interfaces(module: Module) -> list[str]:
+    if module.single:
+        return ["SENDER", "RECEIVER"]
+    return [i.role.value for i in module.interfaces if current_ocpi.services.serves(module, i.role)]
+
+
+def _module(version: Version, module: Module, *, verbose: bool) -> dict[str, Any]:
+    document: dict[str, Any] = {"id": module.id, "description": module.description, "interfaces": _interfaces(module)}
+    if verbose:
+        document["operations"] = [_operation(version, module, *pair) for pair in _served(module)]
+    return document
+
+
+def _served(module: Module) -> list[tuple[Interface, Operation]]:
+    interfaces = [i for i in module.interfaces if current_ocpi.services.serves(module, i.role)]
+    return [(interface, operation) for interface in interfaces for operation in interface.operations]
+
+
+def _operation(version: Version, module: Module, interface: Interface, operation: Operation) -> dict[str, Any]:
+    returns = operation.returns.__name__ if operation.returns else None
+    return {
+        "name": operation.name,
+        "interface": None if module.single else interface.role.value,
+        "method": operation.method,
+        "url": url_rule(current_ocpi.services, version, module, interface, operation),
+        "body": operation.body.__name__ if operation.body else None,
+        "returns": f"list of {returns}" if returns and operation.returns_list else returns,
+        "handler": _place(operation.handler),
+        "view": f"ocpi_{version.slug}_{module.id}.{view_name(module, interface, operation)}",
+    }
+
+
+def _operation_lines(version: Version) -> list[str]:
+    lines = []
+    for module in version.modules:
+        for interface, operation in _served(module):
+            about = _operation(version, module, interface, operation)
+            schemas = [f"takes {about['body']}"] * bool(about["body"]) + [f"returns {about['returns']}"] * bool(
+                about["returns"]
+            )
+            lines += [
+                "",
+                f"  {about['method']:<6} {about['url']}",
+                f"         {about['name']}: {', '.join(schemas) or 'no object'}",
+                f"         {about['handler']}  {about['view']}",
+            ]
+    return lines
+
+
+def _place(handler: Any) -> str:
+    """Return where a handler is written, as file:line; files of this package are named from its folder on."""
+    code = getattr(handler, "__code__", None)
+    if code is None:
+        return repr(handler)
+    path = Path(code.co_filename)
+    shown = path.relative_to(_PACKAGE.parent) if path.is_relative_to(_PACKAGE) else path
+    return f"{shown.as_posix()}:{code.co_firstlineno}"

@@ -1,0 +1,200 @@
+"""The command that looks for what would keep this platform from working."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from dataclasses import asdict
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import click
+from flask import current_app
+from flask.cli import ScriptInfo
+
+from flask_ocpi.cli.output import counted
+from flask_ocpi.cli.output import json_option
+from flask_ocpi.cli.output import printable
+from flask_ocpi.cli.output import refusal
+from flask_ocpi.cli.output import show
+from flask_ocpi.client.registration import discover
+from flask_ocpi.errors import BlockedAddressError
+from flask_ocpi.errors import ConfigurationError
+from flask_ocpi.errors import FlaskOCPIError
+from flask_ocpi.errors import RefusedError
+from flask_ocpi.errors import StorageError
+from flask_ocpi.globals import current_ocpi
+from flask_ocpi.platforms import Platform
+from flask_ocpi.platforms import PlatformState
+from flask_ocpi.storage.memory import MemoryStorage
+
+_SHORT_SECRET = 16
+
+
+class Outcome(StrEnum):
+    """How a check went: WARN is for what works now but should not stay."""
+
+    OK = "OK"
+    WARN = "WARN"
+    FAIL = "FAIL"
+
+
+_COLOURS = {Outcome.OK: "green", Outcome.WARN: "yellow", Outcome.FAIL: "red"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found, and what to do about it where that is not in the message."""
+
+    check: str
+    outcome: Outcome
+    message: str
+    fix: str | None = None
+
+
+@click.command(short_help="Look for what would keep it from working.")
+@click.option("--offline", is_flag=True, help="Do not call the registered platforms.")
+@json_option
+@click.pass_context
+def check(ctx: click.Context, offline: bool, as_json: bool) -> None:
+    """Check configuration, storage, encryption, and that the registered platforms can be reached.
+
+    Each line says OK, WARN or FAIL, and what to do. The exit code is 1 when something failed.
+    """
+    findings = list(_findings(ctx, offline=offline))
+    counts = {outcome: sum(finding.outcome is outcome for finding in findings) for outcome in Outcome}
+    if as_json:
+        show({"ok": not counts[Outcome.FAIL], "checks": [asdict(finding) for finding in findings]})
+    else:
+        width = max(len(finding.check) for finding in findings)
+        for finding in findings:
+            _say(finding, width)
+    if counts[Outcome.FAIL]:
+        raise refusal(f"{counted(counts[Outcome.FAIL], 'check')} failed.")
+    if not as_json:
+        click.echo(f"\nNothing failed, {counted(counts[Outcome.WARN], 'warning')}.")
+
+
+def _findings(ctx: click.Context, *, offline: bool) -> Iterator[Finding]:
+    try:
+        app = ctx.ensure_object(ScriptInfo).load_app()
+    except StorageError as error:
+        yield Finding("storage", Outcome.FAIL, str(error))
+        return
+    except ConfigurationError as error:
+        yield Finding("configuration", Outcome.FAIL, str(error))
+        return
+    with app.app_context():
+        yield _configuration()
+        yield _base_url()
+        yield _addresses()
+        yield _encryption()
+        storage = _storage()
+        yield storage
+        if storage.outcome is not Outcome.FAIL:
+            yield from _platforms(offline=offline)
+
+
+def _configuration() -> Finding:
+    settings = current_ocpi.services.settings
+    parties = ", ".join(f"{p.country_code}-{p.party_id} ({', '.join(p.roles)})" for p in settings.parties)
+    versions = ", ".join(settings.versions)
+    return Finding("configuration", Outcome.OK, f"Serves {parties} at {settings.url_prefix}, OCPI {versions}.")
+
+
+def _base_url() -> Finding:
+    url = current_ocpi.services.settings.base_url
+    fix = 'Set OCPI_BASE_URL to the public address of this app, such as "https://ocpi.example.com".'
+    if url is None:
+        text = "OCPI_BASE_URL is missing: URLs follow each request, and invite, register and rotate are refused."
+        return Finding("base URL", Outcome.WARN, text, fix)
+    if not url.startswith("https://"):
+        text = f"{url} is not https: tokens travel readable, and most platforms will refuse it."
+        return Finding("base URL", Outcome.WARN, text, fix)
+    return Finding("base URL", Outcome.OK, f"Partners are given {current_ocpi.versions_url}.")
+
+
+def _addresses() -> Finding:
+    if current_ocpi.services.settings.http_allow_private:
+        text = "OCPI_HTTP_ALLOW_PRIVATE is on: partners can make this app call http and internal addresses."
+        fix = "Unset it in production; OCPI_HTTP_ALLOWED_HOSTS names single hosts instead."
+        return Finding("addresses", Outcome.WARN, text, fix)
+    return Finding("addresses", Outcome.OK, "Other platforms are called over https only, at public addresses.")
+
+
+def _encryption() -> Finding:
+    secret = current_app.config.get("SECRET_KEY")
+    if current_ocpi.services.settings.encryption_keys:
+        return Finding("encryption", Outcome.OK, "Stored tokens are encrypted with OCPI_ENCRYPTION_KEYS.")
+    if not secret:
+        text = "The key for stored tokens is a file in the instance folder: without the file they cannot be read."
+        fix = "Set OCPI_ENCRYPTION_KEYS or SECRET_KEY where several machines share the storage, and keep a copy."
+        return Finding("encryption", Outcome.WARN, text, fix)
+    if len(secret) < _SHORT_SECRET:
+        text = "The key for stored tokens derives from SECRET_KEY, which is short enough to be guessed."
+        fix = 'Make one with: python -c "import secrets; print(secrets.token_hex(32))"'
+        return Finding("encryption", Outcome.WARN, text, fix)
+    return Finding("encryption", Outcome.OK, "Stored tokens are encrypted with a key derived from SECRET_KEY.")
+
+
+def _storage() -> Finding:
+    storage = current_ocpi.storage
+    try:
+        storage.check()
+    except StorageError as error:
+        return Finding("storage", Outcome.FAIL, str(error))
+    if isinstance(storage, MemoryStorage):
+        text = "MemoryStorage forgets everything when the process ends, and commands do not see what the server has."
+        return Finding("storage", Outcome.WARN, text, "Use the default storage, or one of your own.")
+    return Finding("storage", Outcome.OK, f"{storage} is ready.")
+
+
+def _platforms(*, offline: bool) -> Iterator[Finding]:
+    for platform in current_ocpi.platforms.all():
+        name = f"platform {platform.id}"
+        if platform.state is PlatformState.INVITED:
+            yield Finding(name, Outcome.OK, "Is invited, and has not registered yet.")
+        elif platform.state is PlatformState.PENDING:
+            fix = "Run `flask ocpi register` with its versions URL again."
+            yield Finding(name, Outcome.WARN, "A registration with it is under way, or was broken off.", fix)
+        elif platform.is_registered and offline:
+            yield Finding(name, Outcome.OK, "Is registered; not called because of --offline.")
+        elif platform.is_registered:
+            yield _reachability(name, platform)
+
+
+def _reachability(name: str, platform: Platform) -> Finding:
+    url = platform.versions_url or ""
+    try:
+        caller = current_ocpi.client(platform)
+        found = discover(caller, current_ocpi.services, url, versions=[caller.version.number])
+    except FlaskOCPIError as error:
+        return Finding(name, Outcome.FAIL, str(error), _fix(error, platform))
+    if _addresses_of(found.endpoints) != _addresses_of(platform.endpoints):
+        text = "Offers other endpoints than when they were fetched."
+        return Finding(name, Outcome.WARN, text, f"Fetch them again with `flask ocpi rotate {platform.id}`.")
+    return Finding(name, Outcome.OK, f"Answers at {url} and accepts our token.")
+
+
+def _addresses_of(endpoints: Iterable[Mapping[str, Any]]) -> set[tuple[Any, ...]]:
+    return {(endpoint["identifier"], endpoint["role"], endpoint["url"]) for endpoint in endpoints}
+
+
+def _fix(error: FlaskOCPIError, platform: Platform) -> str | None:
+    if isinstance(error, RefusedError) and error.http_status == 401:
+        return (
+            f"It does not accept our token any more: `flask ocpi unregister {platform.id} --force`, "
+            "then register with a new registration token."
+        )
+    if isinstance(error, BlockedAddressError | StorageError):
+        return None  # the message says it
+    return "Its operator has to look into it; try again later."
+
+
+def _say(finding: Finding, width: int) -> None:
+    outcome = click.style(f"{finding.outcome:<4}", fg=_COLOURS[finding.outcome])
+    click.echo(f"{outcome}  {finding.check:<{width}}  {printable(finding.message)}")
+    if finding.fix:
+        click.echo(f"      {'':<{width}}  {printable(finding.fix)}")

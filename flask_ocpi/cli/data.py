@@ -1,0 +1,218 @@
+"""Commands that move objects: import and export our own, pull those of other platforms, push ours to them."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from typing import IO
+from typing import Any
+
+import click
+import orjson
+from flask.cli import with_appcontext
+
+from flask_ocpi.cli.arguments import moment
+from flask_ocpi.cli.arguments import party_given
+from flask_ocpi.cli.output import Progress
+from flask_ocpi.cli.output import counted
+from flask_ocpi.cli.output import json_option
+from flask_ocpi.cli.output import logged_to
+from flask_ocpi.cli.output import refusal
+from flask_ocpi.cli.output import say
+from flask_ocpi.cli.output import show
+from flask_ocpi.cli.output import warn
+from flask_ocpi.cli.output import written_whole
+from flask_ocpi.client.listing import Broken
+from flask_ocpi.client.pulling import Pulled
+from flask_ocpi.description import Document
+from flask_ocpi.enums import InterfaceRole
+from flask_ocpi.globals import current_ocpi
+from flask_ocpi.storage.base import Party
+
+_BOM = b"\xef\xbb\xbf"
+_COUNTS = ("created", "updated", "unchanged", "removed", "foreign")
+_MAX_SHOWN = 20
+
+
+@click.command("import", short_help="Store objects of our own from a file.")
+@click.argument("file", type=click.File("rb"))
+@json_option
+@with_appcontext
+def import_objects(file: IO[bytes], as_json: bool) -> None:
+    """Store the objects in FILE as those of our own parties: all of them, or none when one is wrong.
+
+    FILE is a JSON object of module id to a list of objects, such as {"locations": [...]}; - reads it from stdin. What
+    is stored already under the same id is replaced.
+    """
+    documents = _read(file)
+    total = sum(len(items) for items in documents.values() if isinstance(items, list))
+    done = 0
+    with Progress("Importing") as bar:
+
+        def progress() -> None:
+            nonlocal done
+            done += 1
+            bar.reach(done, total)
+
+        current_ocpi.objects.save_all(documents, progress=progress)
+    counts = {module: len(items) for module, items in documents.items()}
+    return show({"imported": counts}) if as_json else say(f"Imported {_listing(counts)}.")
+
+
+@click.command(short_help="Print our objects as JSON.")
+@click.argument("modules", metavar="[MODULE]...", nargs=-1)
+@click.option("--copies", is_flag=True, help="Export the copies of other platforms' objects instead.")
+@click.option("--output", type=click.Path(dir_okay=False), help="Write to this file instead of stdout.")
+@json_option
+@with_appcontext
+def export(modules: tuple[str, ...], copies: bool, output: str | None, as_json: bool) -> None:
+    """Print the objects of our own parties, in the format that import reads; of all modules unless some are named.
+
+    The file of --output is replaced when everything is written; with --json, stdout then says what is in it.
+    """
+    objects = current_ocpi.objects
+    chosen = tuple(dict.fromkeys(modules)) or objects.modules()
+    for module in chosen:
+        objects.object_type(module)
+    lists = {module: objects.documents(module, copies=copies) for module in chosen}
+    if output is None:
+        _write(sys.stdout.buffer, lists)
+        return None
+    with written_whole(output) as file:
+        counts = _write(file, lists)
+    return show({"output": output, "exported": counts}) if as_json else say(f"Exported {_listing(counts)} to {output}.")
+
+
+@click.command(short_help="Fetch the objects of a platform.")
+@click.argument("module")
+@click.option("--from", "platform", required=True, help="The platform to ask, by id, name or party.")
+@click.option(
+    "--date-from",
+    metavar="DATE",
+    callback=moment,
+    help="Only objects changed at this moment or later (a date or a DateTime).",
+)
+@click.option("--date-to", metavar="DATE", callback=moment, help="Only objects changed before this moment.")
+@click.option(
+    "--party", metavar="NL-ABC", callback=party_given, help="The own party that gets the copies, where several could."
+)
+@json_option
+@with_appcontext
+def pull(
+    module: str, platform: str, date_from: str | None, date_to: str | None, party: Party | None, as_json: bool
+) -> None:
+    """Fetch the objects of MODULE from a platform and store copies.
+
+    Without dates, copies that the platform lists no more are removed. Objects that are not valid are left out with a
+    warning, and then nothing is removed; the exit code is 1 only when none could be read.
+    """
+    current_ocpi.objects.object_type(module)
+    _require_party(current_ocpi.services.own_parties(module, InterfaceRole.RECEIVER), party)
+    found = current_ocpi.platforms.find(platform)
+    with Progress(f"Pulling {module}") as bar, logged_to(logging.NullHandler()):
+        pulled = current_ocpi.pull(
+            module,
+            found,
+            date_from=date_from,
+            date_to=date_to,
+            receiver=party,
+            progress=lambda state: bar.reach(state.seen, state.total),
+        )
+    counts = {name: getattr(pulled, name) for name in _COUNTS}
+    broken = [{"id": _id(item), "reason": item.reason} for item in pulled.broken]
+    if as_json:
+        show({"platform": found.id, "module": module, "listed": pulled.total, **counts, "broken": broken})
+    else:
+        figures = {**counts, "broken": len(broken)}
+        rows = [f"  {name:<9}  {number:>{len(str(max(figures.values())))}}" for name, number in figures.items()]
+        say("\n".join([f"Pulled {module} from {found.name} ({found.id}):", *rows]))
+    _warn_of_broken(pulled, full=date_from is None and date_to is None)
+
+
+@click.command(short_help="Send one of our objects to a platform.")
+@click.argument("module")
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@click.option("--to", "platform", required=True, help="The platform that gets it, by id, name or party.")
+@click.option(
+    "--party",
+    metavar="NL-ABC",
+    callback=party_given,
+    help="The own party that has the object, where there are several.",
+)
+@json_option
+@with_appcontext
+def push(module: str, ids: tuple[str, ...], platform: str, party: Party | None, as_json: bool) -> None:
+    """Send the current state of one of our own objects to a platform, with PUT.
+
+    A part of an object takes one ID a level: LOC1 is a Location, LOC1 EVSE1 one of its EVSEs.
+    """
+    object_type = current_ocpi.objects.object_type(module)
+    levels = [object_type.name, *(part.name for part in object_type.parts)]
+    if len(ids) > len(levels):
+        raise click.UsageError(f"{module} takes at most {counted(len(levels), 'ID')}: {', '.join(levels)}.")
+    owners = current_ocpi.objects.parties()
+    _require_party(owners, party)
+    if party is not None and party not in owners:
+        raise refusal(f"{party} is not one of our own parties, which are {', '.join(map(str, owners))}.")
+    owner = party or owners[0]
+    client = current_ocpi.client(platform)
+    document = current_ocpi.objects.get(module, *ids, party=owner)
+    answer = client.module(module).put(document, *ids[:-1], owner=owner)
+    created = answer.http_status == 201
+    if as_json:
+        return show({"platform": client.platform.id, "module": module, "ids": list(ids), "created": created})
+    state = "created" if created else "replaced"
+    return say(f"Pushed {levels[len(ids) - 1]} {' '.join(ids)} to {client.platform.name}: {state} there.")
+
+
+def _read(file: IO[bytes]) -> dict[str, list[Document]]:
+    try:
+        documents = orjson.loads(file.read().removeprefix(_BOM))
+    except orjson.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise refusal(f"{file.name} is not valid JSON ({where}): {error.msg}.") from error
+    if not isinstance(documents, dict):
+        raise refusal(f'{file.name} must hold a JSON object of module ids to lists, such as {{"locations": [...]}}.')
+    return documents
+
+
+def _write(file: IO[bytes], lists: dict[str, Iterator[Document]]) -> dict[str, int]:
+    """Write the objects one a line as they come from the storage; return how many there were of each module."""
+    counts = dict.fromkeys(lists, 0)
+    file.write(b"{")
+    for index, (module, documents) in enumerate(lists.items()):
+        file.write(b",\n" if index else b"\n")
+        file.write(orjson.dumps(module) + b": [")
+        for document in documents:
+            file.write((b",\n" if counts[module] else b"\n") + orjson.dumps(document))
+            counts[module] += 1
+        file.write(b"\n]" if counts[module] else b"]")
+    file.write(b"\n}\n")
+    return counts
+
+
+def _require_party(parties: tuple[Party, ...], party: Party | None) -> None:
+    if party is None and len(parties) > 1:
+        raise click.UsageError(f"Say with --party which own party it is about: {', '.join(map(str, parties))}.")
+
+
+def _warn_of_broken(pulled: Pulled, *, full: bool) -> None:
+    if not pulled.broken:
+        return
+    kept = " Nothing was removed, since what is missing may be among them." if full else ""
+    lines = [f"  {_id(item) or '(no id)'}: {item.reason}" for item in pulled.broken[:_MAX_SHOWN]]
+    if len(pulled.broken) > _MAX_SHOWN:
+        lines.append(f"  and {len(pulled.broken) - _MAX_SHOWN} more; --json lists them all")
+    left_out = counted(len(pulled.broken), "object")
+    if pulled.seen == len(pulled.broken):
+        raise refusal("\n".join([f"None of {left_out} could be read.{kept}", *lines]))
+    warn("\n".join([f"{left_out} could not be read and left out.{kept}", *lines]))
+
+
+def _id(item: Broken) -> Any:
+    return item.document.get("id") if isinstance(item.document, dict) else None
+
+
+def _listing(counts: dict[str, int]) -> str:
+    return " and ".join(f"{number} {module}" for module, number in counts.items()) or "nothing"
