@@ -289,6 +289,22 @@ class OCPI:
         app.cli.add_command(cli_group)
 
 
+def _takes_default(source: Any) -> bool:
+    """Tell whether ``storage=`` is a function with a parameter: it wants the default storage."""
+    if isinstance(source, Storage | type) or not callable(source):
+        return False
+    parameters = inspect.signature(source).parameters.values()
+    return any(p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
+
+
+def _storage_of(made: Any) -> Storage:
+    if isinstance(made, Storage):
+        return made
+    raise ConfigurationError(
+        f"OCPI(storage=...) needs a flask_ocpi.Storage, its class or a function that makes one, got {made!r}."
+    )
+
+
 def _emitter(app: Flask) -> Callable[..., None]:
     def emit(signal: Any, **payload: Any) -> None:
         """Call the host's listeners; what is stored stays stored when one of them fails."""

@@ -53,7 +53,7 @@ def test_save_refuses_what_a_partner_would(ocpi, document, message):
 def test_save_all_is_all_or_nothing(ocpi):
     good, bad = location(), location(id="LOC2", country="NL")
 
-    with pytest.raises(InvalidParametersError, match="locations\\[1\\]: .*country"):
+    with pytest.raises(InvalidParametersError, match=r"locations\[1\]: .*country"):
         ocpi.objects.save_all({"locations": [good, bad]})
 
     assert list(ocpi.objects.documents("locations")) == []

@@ -168,10 +168,11 @@ class Registrar:
             details = load(self.services.schemas[VersionDetails], error.data, where="data")
         except InvalidParametersError:
             raise error from None
+        endpoints = tuple(details["endpoints"])
         served = [version.number for version in self.services.versions]
-        if details["version"] not in served or details["endpoints"][0]["identifier"] != ModuleID.CREDENTIALS:
+        if details["version"] not in served or not any(e["identifier"] == ModuleID.CREDENTIALS for e in endpoints):
             raise error
-        return Discovery(details["version"], tuple(details["endpoints"]))
+        return Discovery(details["version"], endpoints)
 
     def _prepare(
         self, versions_url: str, name: str | None, encoding: str, known: Platform | None

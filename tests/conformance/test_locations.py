@@ -416,7 +416,9 @@ def test_parallel_patches_of_different_evses_lose_nothing(ocpi_app, ocpi_client)
         thread.join()
 
     found = ocpi_client.get(f"{RECEIVER}/L1").data["evses"]
-    assert [(item["uid"], item["status"], item["floor_level"]) for item in found] == [(u, "CHARGING", "4") for u in uids]
+    assert [(item["uid"], item["status"], item["floor_level"]) for item in found] == [
+        (u, "CHARGING", "4") for u in uids
+    ]
 
 
 # As a client
@@ -449,7 +451,8 @@ def test_client_puts_the_whole_where_a_patch_finds_nothing(ocpi, ocpi_other, ocp
     uid = document["evses"][0]["uid"]
 
     with ocpi.client(there) as client:
-        answer = client.locations.update({"status": "CHARGING", "last_updated": LATE}, document["id"], uid, whole=document)
+        changes = {"status": "CHARGING", "last_updated": LATE}
+        answer = client.locations.update(changes, document["id"], uid, whole=document)
 
         assert answer.http_status == 201
         assert client.locations.get_copy(document["id"]) == document
@@ -481,7 +484,8 @@ def test_pull_makes_the_copies_equal_to_the_list(ocpi, ocpi_other, ocpi_network)
 
     assert (first.created, first.total, first.seen) == (120, 120, 120)
     assert (second.created, second.updated, second.unchanged, second.removed) == (0, 1, 118, 1)
-    assert list(ocpi_other.objects.documents("locations", copies=True)) == list(ocpi.objects.documents("locations"))
+    copies = list(ocpi_other.objects.documents("locations", copies=True))
+    assert copies == list(ocpi.objects.documents("locations"))
 
 
 def test_pull_of_a_delta_removes_nothing(ocpi, ocpi_other, ocpi_network):

@@ -152,7 +152,7 @@ def test_storage_may_be_a_class_an_instance_or_a_factory(bare_app, source):
 
 
 def test_a_storage_that_is_none_is_refused(bare_app):
-    with pytest.raises(ConfigurationError, match="needs a flask_ocpi.Storage"):
+    with pytest.raises(ConfigurationError, match=r"needs a flask_ocpi\.Storage"):
         OCPI(bare_app, storage=lambda: {})
 
 
