@@ -13,7 +13,7 @@ from flask_ocpi.pagination import PageQuery
 from flask_ocpi.schema import Schema
 
 COUNTRY_CODE = PathParameter("country_code", 2, "ISO 3166 alpha-2 country code of the owner.", "NL", min=2)
-PARTY_ID = PathParameter("party_id", 3, "Party id of the owner.", "TNM", min=3)
+PARTY_ID = PathParameter("party_id", 3, "Party id of the owner.", "ABC", min=3)
 OWNER = (COUNTRY_CODE, PARTY_ID)
 
 
@@ -42,7 +42,7 @@ def get_objects(object_type: ObjectType) -> tuple[Operation, ...]:
             name=f"get_{name}",
             method="GET",
             path=_path(parameters),
-            summary=f"Get one {name}",
+            summary=f"Get {_noun(schema)}",
             handler=handlers.get_object,
             parameters=parameters,
             returns=schema,
@@ -68,7 +68,7 @@ def client_owned(object_type: ObjectType, *, verbs: Sequence[str]) -> tuple[Oper
                     name=f"{verb.lower()}_{name}",
                     method=verb,
                     path=_path(path_parameters),
-                    summary=summary.format(name),
+                    summary=summary.format(_noun(schema)),
                     handler=handler,
                     parameters=path_parameters,
                     body=schema if verb in ("PUT", "PATCH") else None,
@@ -84,10 +84,10 @@ def client_owned(object_type: ObjectType, *, verbs: Sequence[str]) -> tuple[Oper
 
 
 _VERBS: dict[str, tuple[tuple[Handler, str], tuple[Handler, str]]] = {
-    "GET": ((handlers.get_copy, "Get the stored copy of a {}"), (handlers.get_copy, "Get the stored copy of a {}")),
-    "PUT": ((handlers.put_object, "Create or replace a {}"), (handlers.put_part, "Add or replace a {}")),
-    "PATCH": ((handlers.patch_object, "Change a {}"), (handlers.patch_part, "Change a {}")),
-    "DELETE": ((handlers.delete_object, "Remove a {}"), (handlers.delete_object, "Remove a {}")),
+    "GET": ((handlers.get_copy, "Get the stored copy of {}"), (handlers.get_copy, "Get the stored copy of {}")),
+    "PUT": ((handlers.put_object, "Create or replace {}"), (handlers.put_part, "Add or replace {}")),
+    "PATCH": ((handlers.patch_object, "Change {}"), (handlers.patch_part, "Change {}")),
+    "DELETE": ((handlers.delete_object, "Remove {}"), (handlers.delete_object, "Remove {}")),
 }
 
 
@@ -98,6 +98,12 @@ def _levels(object_type: ObjectType) -> list[tuple[int, str, type[Schema], tuple
         parameters = (*parameters, part.parameter)
         levels.append((index, part.name, part.schema, parameters))
     return levels
+
+
+def _noun(schema: type[Schema]) -> str:
+    """Return the name of a class with its article."""
+    name = schema.__name__
+    return f"an {name}" if name[0] in "AEIO" else f"a {name}"
 
 
 def _path(parameters: Sequence[PathParameter]) -> str:

@@ -57,10 +57,12 @@ class Network:
         )
         app.testing = True
         app.config.update(
-            SECRET_KEY=f"secret of {host}",
-            OCPI_BASE_URL=f"https://{host}",
-            OCPI_PARTIES=[party_settings(*party) for party in parties],
-            **(config or {}),
+            {
+                "SECRET_KEY": f"secret of {host}",
+                "OCPI_BASE_URL": f"https://{host}",
+                "OCPI_PARTIES": [party_settings(*party) for party in parties],
+                **(config or {}),
+            }
         )
         ocpi = OCPI(app, storage=storage or MemoryStorage(), transport=self, clock=self.clock)
         self.apps[host] = app

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Collection
 from typing import Any
 from typing import NoReturn
 
@@ -11,14 +12,17 @@ import flask_smorest
 import marshmallow as ma
 import orjson
 from apispec.ext.marshmallow import MarshmallowPlugin
-from apispec.ext.marshmallow.common import resolve_schema_cls
 from flask import Flask
 from flask import Request
+from flask import g
+from flask import request
 from webargs.flaskparser import FlaskParser
 
 from flask_ocpi.errors import InvalidJSONError
 from flask_ocpi.errors import UnsupportedMediaTypeError
+from flask_ocpi.fields import NOT_AVAILABLE
 from flask_ocpi.fields import DateTime
+from flask_ocpi.fields import Enum
 from flask_ocpi.fields import Field
 from flask_ocpi.fields import Integer
 from flask_ocpi.fields import ListOf
@@ -26,8 +30,11 @@ from flask_ocpi.fields import String
 from flask_ocpi.schema import Object
 from flask_ocpi.schema import Schema
 from flask_ocpi.schema import invalid
+from flask_ocpi.web.bodies import read_body
 
-_REFERENCE = re.compile(r"#/components/schemas/(\w+)")
+# A format of our own, because date-time demands a zone; the pattern is for those who do not know it.
+DATE_TIME_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,5})?(Z|\+00:00)?$"
+PRINTABLE_PATTERN = r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
 _JSON_TYPES = ("application/json", "text/json", "")
 
 
@@ -41,7 +48,7 @@ def read_json(request: Request) -> Any:
         raise UnsupportedMediaTypeError(
             f"The Content-Type must be application/json, not {mimetype!a}.", http_status=415
         )
-    body = request.get_data(cache=False)
+    body = read_body(request)
     if not body:
         raise InvalidJSONError("The body is empty; it has to be a JSON object.")
     try:
@@ -56,6 +63,12 @@ class ArgumentsParser(FlaskParser):
     """Reads bodies with a strict JSON decoder and reports what is wrong as OCPI's 2001."""
 
     DEFAULT_UNKNOWN_BY_LOCATION = {}  # noqa: RUF012  (the declared type of webargs)
+
+    def parse(self, argmap: Any, req: Request | None = None, **kwargs: Any) -> Any:
+        # The reading view's operation says so; webargs has no way to let a body be absent.
+        if kwargs.get("location") == "json" and g.get("_ocpi_body_optional") and not request.get_data():
+            return None
+        return super().parse(argmap, req, **kwargs)
 
     def load_json(self, req: Request, schema: ma.Schema) -> Any:
         return read_json(req)
@@ -74,11 +87,16 @@ class Blueprint(flask_smorest.Blueprint):
 
 
 class Api(flask_smorest.Api):
-    """A flask-smorest Api for one version, that changes nothing in the host app but its own blueprints."""
+    """A flask-smorest Api for one version, that changes nothing in the host app but its own blueprints.
+
+    open_enums: names of the enums that the document shows as open texts, because other values are accepted.
+    """
 
     DEFAULT_ERROR_RESPONSE_NAME = None
 
-    def __init__(self, app: Flask, *, version: str, spec_kwargs: dict[str, Any]) -> None:
+    def __init__(
+        self, app: Flask, *, version: str, spec_kwargs: dict[str, Any], open_enums: Collection[str] = ()
+    ) -> None:
         had_openapi_command = "openapi" in app.cli.commands
         plugin = MarshmallowPlugin(schema_name_resolver=schema_name)
         super().__init__(
@@ -91,7 +109,12 @@ class Api(flask_smorest.Api):
                 **spec_kwargs,
             },
         )
-        plugin.converter.add_attribute_function(json_schema_of)
+
+        def attributes(converter: Any, field: ma.fields.Field[Any], ret: dict[str, Any]) -> dict[str, Any]:
+            return json_schema_of(field, open_enums)
+
+        converter: Any = plugin.converter
+        converter.add_attribute_function(attributes)
         if not had_openapi_command:
             app.cli.commands.pop("openapi", None)
 
@@ -104,15 +127,21 @@ class Api(flask_smorest.Api):
 
 def schema_name(schema: Any) -> str:
     """Name a schema in the OpenAPI document: its class, with Patch for the partial ones."""
-    name: str = resolve_schema_cls(schema).__name__
+    name = schema.__name__ if isinstance(schema, type) else type(schema).__name__
     return f"{name}Patch" if getattr(schema, "partial", False) else name
 
 
-def json_schema_of(converter: Any, field: ma.fields.Field, ret: dict[str, Any]) -> dict[str, Any]:
-    """Give apispec the JSON Schema keywords of our own fields."""
+def json_schema_of(field: ma.fields.Field[Any], open_enums: Collection[str]) -> dict[str, Any]:
+    """Return the JSON Schema keywords of our own fields, for apispec."""
     if not isinstance(field, Field):
         return {}
     keywords = field.json_schema()
+    if isinstance(field, Enum) and field.enum.__name__ in open_enums:
+        keywords = {"type": "string", "minLength": 1, "maxLength": 255, "examples": keywords["enum"]}
+    if isinstance(field, DateTime):
+        keywords["pattern"] = DATE_TIME_PATTERN
+    elif isinstance(field, String):
+        keywords["pattern"] = _pattern_of(field, keywords)
     if field.allow_none and "type" in keywords:
         keywords["type"] = [keywords["type"], "null"]
         if "enum" in keywords:
@@ -120,11 +149,19 @@ def json_schema_of(converter: Any, field: ma.fields.Field, ret: dict[str, Any]) 
     return keywords
 
 
+def _pattern_of(field: String, keywords: dict[str, Any]) -> str:
+    """Return what a string looks like; what is required may be missing after all, and is NOT_AVAILABLE then."""
+    pattern: str = keywords.get("pattern", PRINTABLE_PATTERN)
+    if not field.required or re.search(pattern, NOT_AVAILABLE):
+        return pattern
+    return f"^(?:{pattern.removeprefix('^').removesuffix('$')}|{NOT_AVAILABLE})$"
+
+
 class Envelope(Schema):
-    """The fields around ``data`` (OCPI 2.2.1, Transport and format, "Response format")."""
+    """The fields around ``data`` of a success (OCPI 2.2.1, Transport and format, "Response format")."""
 
     status_code = Integer(
-        required=True, min=1000, max=4999, metadata={"description": "OCPI status code.", "example": 1000}
+        required=True, min=1000, max=1999, metadata={"description": "OCPI status code.", "example": 1000}
     )
     status_message = String(max=65535, metadata={"description": "What happened, for people.", "example": "Success"})
     timestamp = DateTime(
@@ -144,7 +181,14 @@ class ErrorResponse(Envelope):
 
 
 class EmptyResponse(Envelope):
-    """An answer without ``data``."""
+    """A success without ``data``."""
+
+
+class _Page(ListOf):
+    """A list that is always there, and may be empty."""
+
+    def json_schema(self) -> dict[str, Any]:
+        return {}
 
 
 @functools.cache
@@ -152,34 +196,6 @@ def response_schema(returns: type[Schema] | None, *, many: bool) -> type[Envelop
     """Make the schema of an envelope around a class, for the documentation."""
     if returns is None:
         return EmptyResponse
-    data: Field = ListOf(Object(returns)) if many else Object(returns)
-    data.allow_none = False
+    data: Field = _Page(Object(returns), required=True) if many else Object(returns, required=True)
     suffix = "ListResponse" if many else "Response"
     return type(f"{returns.__name__}{suffix}", (Envelope,), {"data": data, "__doc__": Envelope.__doc__})
-
-
-def finish(spec: dict[str, Any]) -> dict[str, Any]:
-    """Complete a generated document: what PATCH requires, and nothing of what flask-smorest adds unasked."""
-    for path in spec["paths"].values():
-        for operation in path.values():
-            if isinstance(operation, dict):
-                operation.get("responses", {}).pop("422", None)
-    components = spec["components"]
-    for name, schema in components["schemas"].items():
-        if name.endswith("Patch") and "last_updated" in schema.get("properties", {}):
-            schema["required"] = ["last_updated"]
-    for name in ("responses", "headers", "parameters"):
-        components.pop(name, None)
-    components["schemas"] = _referenced(spec["paths"], components["schemas"])
-    return spec
-
-
-def _referenced(paths: Any, schemas: dict[str, Any]) -> dict[str, Any]:
-    """Return the schemas that the paths refer to, directly or through others."""
-    found: set[str] = set()
-    waiting = [paths]
-    while waiting:
-        names = set(_REFERENCE.findall(orjson.dumps(waiting.pop()).decode())) - found
-        found |= names
-        waiting += [schemas[name] for name in names]
-    return {name: schema for name, schema in schemas.items() if name in found}

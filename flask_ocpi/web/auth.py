@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import orjson
 from flask import g
 from flask import request
 
@@ -13,6 +16,8 @@ from flask_ocpi.description import Interface
 from flask_ocpi.description import Module
 from flask_ocpi.description import Operation
 from flask_ocpi.description import PathParameter
+from flask_ocpi.enums import InterfaceRole
+from flask_ocpi.enums import ModuleID
 from flask_ocpi.errors import ForbiddenError
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import NotFoundError
@@ -42,18 +47,35 @@ def authenticate(services: Services) -> Caller:
     return caller
 
 
-def authorize(services: Services, caller: Caller, module: Module, interface: Interface) -> None:
+def authorize(
+    services: Services, caller: Caller, module: Module, interface: Interface | None, *, url: Callable[[str], str]
+) -> None:
     """Check that the caller's token and roles open an interface (A-07, and the permissions of the roles)."""
-    if caller.issued.use is TokenUse.SPENT and not (module.id == "credentials" and request.method == "POST"):
-        raise UnauthorizedError("This token was for the registration, which is done: use the token it returned.")
+    if caller.issued.use is TokenUse.SPENT and not (module.id == ModuleID.CREDENTIALS and request.method == "POST"):
+        raise UnauthorizedError(
+            "This token was for the registration, which is done: use the token it returned. "
+            "Only if that got lost, repeat the POST now.",
+            data=_where_to_repeat(caller, url),
+        )
     if module.configuration and module.single:
         return
     if not caller.is_registered:
         raise UnauthorizedError("This token opens versions and credentials only: register first.")
     roles = caller.platform.role_names
-    if not services.permissions.may_call(roles, module.id, interface.role):
+    if interface is not None and not services.permissions.may_call(roles, module.id, interface.role):
         listing = ", ".join(sorted(roles))
         raise ForbiddenError(f"Platforms with the roles {listing} may not call {module.id} {interface.role}.")
+
+
+def _where_to_repeat(caller: Caller, url: Callable[[str], str]) -> bytes:
+    """Return the version details as far as they concern a client that lost the answer to its POST (CRED-31)."""
+    version = str(caller.platform.version)
+    endpoint = {
+        "identifier": ModuleID.CREDENTIALS,
+        "role": InterfaceRole.SENDER,
+        "url": url(f"{version}/{ModuleID.CREDENTIALS}"),
+    }
+    return orjson.dumps({"version": version, "endpoints": [endpoint]})
 
 
 def check_routing(caller: Caller, routing: Routing) -> None:

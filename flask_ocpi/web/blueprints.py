@@ -26,6 +26,7 @@ from flask_ocpi.web import openapi
 from flask_ocpi.web.api import Blueprint
 from flask_ocpi.web.api import ErrorResponse
 from flask_ocpi.web.api import response_schema
+from flask_ocpi.web.bodies import drain_body
 from flask_ocpi.web.errorhandlers import not_routed
 from flask_ocpi.web.errorhandlers import register_error_handlers
 from flask_ocpi.web.headers import message_ids
@@ -49,8 +50,7 @@ def module_blueprint(services: Services, version: Version, module: Module) -> Bl
         module.extend(blueprint)
 
     def begin() -> None:
-        interface, operation = operations[str(request.endpoint)]
-        _begin(services, version, module, interface, operation)
+        _begin(services, version, module, operations.get(str(request.endpoint)))
 
     blueprint.before_request(begin)
     equip(blueprint, services, functional=not module.configuration)
@@ -74,6 +74,7 @@ def equip(blueprint: Any, services: Services, *, functional: bool) -> None:
     """Give a blueprint the envelope for errors and the headers that every answer carries."""
 
     def finish(response: Response) -> Response:
+        drain_body()
         response.headers.update(message_ids(request.headers))
         if functional:
             own = services.settings.parties
@@ -94,14 +95,22 @@ def add_catch_all(app: Flask, blueprint: Any, services: Services) -> None:
         app.url_map.add(Rule(rule, endpoint=endpoint, strict_slashes=False, merge_slashes=False))
 
 
-def _begin(services: Services, version: Version, module: Module, interface: Interface, operation: Operation) -> None:
-    """Run the checks that come before the body is read: token, roles, routing headers, identifiers, ownership."""
+def _begin(
+    services: Services, version: Version, module: Module, addressed: tuple[Interface, Operation] | None
+) -> None:
+    """Run the checks that come before the body is read: token, roles, routing headers, identifiers, ownership.
+
+    ``addressed`` is None for routes of ``Module.extend``: any registered platform may call those.
+    """
     request.max_content_length = services.settings.max_body_bytes
+    g._ocpi_body_optional = addressed is not None and not addressed[1].body_required
     caller = auth.authenticate(services)
-    auth.authorize(services, caller, module, interface)
+    url = _absolute_url(services)
+    auth.authorize(services, caller, module, addressed[0] if addressed else None, url=url)
     routing = auth.routing_of(module, caller)
-    auth.check_path(operation, request.view_args or {}, caller)
-    g._ocpi_context = Context(services, version, caller, routing, _absolute_url(services))
+    if addressed:
+        auth.check_path(addressed[1], request.view_args or {}, caller)
+    g._ocpi_context = Context(services, version, caller, routing, url)
 
 
 def _absolute_url(services: Services) -> Callable[[str], str]:

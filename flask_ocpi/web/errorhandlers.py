@@ -11,6 +11,7 @@ from flask import request
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import default_exceptions
 
 from flask_ocpi.context import Services
 from flask_ocpi.envelope import envelope
@@ -20,15 +21,15 @@ from flask_ocpi.errors import NotFoundError
 from flask_ocpi.errors import OCPIError
 from flask_ocpi.errors import PayloadTooLargeError
 from flask_ocpi.errors import ServerError
+from flask_ocpi.errors import StorageError
 
 _log = logging.getLogger("flask_ocpi")
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-_DRAIN_LIMIT = 64 * 1024 * 1024
 
 
 def error_response(error: OCPIError, services: Services) -> Response:
     """Answer an error in the envelope."""
-    body = envelope(None, now=services.clock(), status_code=error.status_code, message=error.message)
+    body = envelope(error.data, now=services.clock(), status_code=error.status_code, message=error.message)
     return Response(body, error.http_status, headers=dict(error.extra_headers), mimetype="application/json")
 
 
@@ -43,6 +44,10 @@ def register_error_handlers(blueprint: Blueprint, services: Services) -> None:
     def handle_http_exception(error: HTTPException) -> Response:
         return error_response(_translate(error, services), services)
 
+    def handle_storage_error(error: StorageError) -> Response:
+        _log.error("%s %s failed: %s", request.method, request.path, error, exc_info=error)
+        return error_response(ServerError("The server could not reach its storage; try again later."), services)
+
     def handle_exception(error: Exception) -> Response:
         _log.error("%s %s failed.", request.method, request.path, exc_info=error)
         failure = ServerError("The server failed to handle this request.", http_status=500)
@@ -50,6 +55,9 @@ def register_error_handlers(blueprint: Blueprint, services: Services) -> None:
 
     blueprint.register_error_handler(OCPIError, handle_ocpi_error)
     blueprint.register_error_handler(HTTPException, handle_http_exception)
+    for code in default_exceptions:  # or the host's handler for a code would come before ours for all of them
+        blueprint.register_error_handler(code, handle_http_exception)
+    blueprint.register_error_handler(StorageError, handle_storage_error)
     blueprint.register_error_handler(Exception, handle_exception)
 
 
@@ -81,7 +89,6 @@ def allowed_methods() -> list[str]:
 
 def _translate(error: HTTPException, services: Services) -> OCPIError:
     if isinstance(error, RequestEntityTooLarge):
-        _drain()
         limit = services.settings.max_body_bytes
         return PayloadTooLargeError(f"The body is larger than {limit} bytes (OCPI_MAX_BODY_BYTES).")
     if isinstance(error, MethodNotAllowed):
@@ -92,14 +99,3 @@ def _translate(error: HTTPException, services: Services) -> OCPIError:
     if code < 400:
         return ServerError("The server tried to redirect this request.", http_status=500)
     return ClientError(str(error.description), http_status=code)
-
-
-def _drain() -> None:
-    """Read the rest of a refused body (bounded), so that the peer gets to read the answer."""
-    stream = request.environ["wsgi.input"]
-    left = min(request.content_length or 0, _DRAIN_LIMIT)
-    while left > 0:
-        chunk = stream.read(min(left, 65536))
-        if not chunk:
-            return
-        left -= len(chunk)

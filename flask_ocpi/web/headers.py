@@ -31,6 +31,9 @@ FROM_PARTY = "OCPI-from-party-id"
 _SLASH = "\ue000"  # stands for an encoded slash until the path is split; no CiString can hold it
 _MARKER = _SLASH.encode().decode("latin-1")  # the same as WSGI writes it
 _ENCODED_SLASH = re.compile(r"%2f", re.IGNORECASE)
+_REPLACEMENT = "\ufffd".encode().decode("latin-1")
+# Where the path as it was sent may be: set by servers, or by a proxy before a server that sets neither.
+_RAW_PATHS = ("RAW_URI", "REQUEST_URI", "HTTP_X_ORIGINAL_URI")
 
 
 def message_ids(headers: Headers) -> dict[str, str]:
@@ -39,7 +42,7 @@ def message_ids(headers: Headers) -> dict[str, str]:
 
 
 def parse_routing(headers: Headers) -> Routing:
-    """Read the routing headers; half a pair counts as none (RT-25). Raises InvalidParametersError for a wrong length."""
+    """Read the routing headers; half a pair counts as none (RT-25). InvalidParametersError for a wrong length."""
     return Routing(_party(headers, TO_COUNTRY, TO_PARTY), _party(headers, FROM_COUNTRY, FROM_PARTY))
 
 
@@ -90,7 +93,9 @@ class RestConverter(BaseConverter):
 class EncodedSlashes:
     """WSGI middleware: keeps ``%2F`` in a path below the OCPI prefix from being taken for a separator (T-42).
 
-    Servers decode the path before the application sees it; the raw one is in RAW_URI or REQUEST_URI.
+    Servers decode the path before the application sees it; the raw one is in RAW_URI or REQUEST_URI (gunicorn,
+    Werkzeug, uWSGI, mod_wsgi), or a proxy sends it as X-Original-URI. It only tells which slashes were encoded: one
+    that decodes to another path than the server's is ignored, so that there is nothing to gain by forging the header.
     """
 
     def __init__(self, wsgi_app: Callable[..., Iterable[bytes]], prefix: str) -> None:
@@ -100,8 +105,10 @@ class EncodedSlashes:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
         if path.startswith(self.prefix):
-            raw = environ.get("RAW_URI") or environ.get("REQUEST_URI") or ""
-            if _ENCODED_SLASH.search(raw):
+            raw = next((environ[name] for name in _RAW_PATHS if environ.get(name)), "")
+            if _MARKER in path:  # sent by the client: it must not pass for a slash
+                environ["PATH_INFO"] = path.replace(_MARKER, _REPLACEMENT)
+            elif _ENCODED_SLASH.search(raw):
                 environ["PATH_INFO"] = _decoded(raw, path)
         return self.wsgi_app(environ, start_response)
 

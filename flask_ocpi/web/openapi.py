@@ -1,16 +1,24 @@
-"""What the OpenAPI document says beyond the schemas: names, headers, responses, and what to put into Authorize."""
+"""What the OpenAPI document says beyond the schemas: names, headers, answers, and what to put into Authorize."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
+
+import orjson
 
 from flask_ocpi.context import Services
 from flask_ocpi.description import Interface
 from flask_ocpi.description import Module
 from flask_ocpi.description import Operation
 from flask_ocpi.description import Version
+from flask_ocpi.web.examples import body_examples
+from flask_ocpi.web.examples import error_example
+from flask_ocpi.web.examples import mistake_examples
+from flask_ocpi.web.examples import success_examples
 from flask_ocpi.web.headers import CORRELATION_ID
 from flask_ocpi.web.headers import FROM_COUNTRY
 from flask_ocpi.web.headers import FROM_PARTY
@@ -19,21 +27,101 @@ from flask_ocpi.web.headers import TO_COUNTRY
 from flask_ocpi.web.headers import TO_PARTY
 
 SECURITY_SCHEME = "CredentialsToken"
+JSON = "application/json"
 
 DESCRIPTION = """\
-OCPI {version}, as this platform serves it for: {parties}.
+OCPI {version}, as this platform serves it for {parties}.
 
-**Authorize**: press *Authorize* and enter the whole header value, `Token ` followed by your credentials token in Base64:
-`Token ZXhhbXBsZS10b2tlbg==` for the token `example-token`. In a shell: `printf %s "$TOKEN" | base64 -w0`.
-A registration token (from `flask ocpi invite`) opens *versions* and *credentials*; the token that a registration returns
-opens the rest.
+### Authorize
+Press *Authorize* and enter the whole header value: `Token`, a blank, and your credentials token in Base64. For the
+token `example-token` that is `Token ZXhhbXBsZS10b2tlbg==`. In a shell:
+`echo "Token $(printf %s "$TOKEN" | base64 -w0)"`.
 
-**Answers** come in an envelope. HTTP 200 says that the request was understood; `status_code` says how it went: 1000 is
-success, 2xxx is a mistake in the request, 3xxx a failure of the server. `status_message` names what to mend.
+A registration token (made by `flask ocpi invite`) opens *versions* and *credentials*; the token that a
+registration returns opens the rest.
 
-**Headers**: `X-Request-ID` and `X-Correlation-ID` may hold any unique text and come back with the answer. The `OCPI-to-*`
-and `OCPI-from-*` headers name the parties; they may be left out where each side has a single one.
+### Answers
+Every answer is an envelope. HTTP 200 says that the request was understood; its `status_code` says how it went: 1xxx
+is success, 2xxx a mistake in the request, 3xxx a failure of the server. `status_message` names what to mend.
+
+### Headers
+`X-Request-ID` and `X-Correlation-ID` may hold any text and come back with the answer. The `OCPI-to-*` and
+`OCPI-from-*` headers name the parties; they may be left out where each side has a single one, and come back exchanged.
+
+### Values
+Properties that are not required may be null, which is the same as leaving them out. `#NA` stands in a required string
+for what cannot be known. Properties that OCPI does not define are never refused.
 """
+
+_INTERFACES = {
+    "SENDER": "The Sender interface, which Receivers call.",
+    "RECEIVER": "The Receiver interface, which Senders call.",
+}
+_REQUEST_ID = "5c6b7ce8-8a6e-4d33-a21a-0b1b1d4f3c11"
+_CORRELATION_ID = "a3c29a37-6f63-4cf4-8e1c-52d1f2a8b2c5"
+_SCHEMA = re.compile(r"#/components/schemas/(\w+)")
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorAnswer:
+    """An answer with an HTTP error: its name among the components, when it is given, and an example."""
+
+    name: str
+    description: str
+    status_code: int
+    message: str
+
+
+ERROR_ANSWERS = {
+    HTTPStatus.BAD_REQUEST: ErrorAnswer(
+        "BadRequest",
+        "The body is not JSON.",
+        2001,
+        "The body is not valid JSON: unexpected end of data (line 1, column 2).",
+    ),
+    HTTPStatus.UNAUTHORIZED: ErrorAnswer(
+        "Unauthorized",
+        "No token, or one that does not open this.",
+        2000,
+        "The token in the Authorization header is not in use here.",
+    ),
+    HTTPStatus.FORBIDDEN: ErrorAnswer(
+        "Forbidden",
+        "The roles of the calling platform do not use this interface.",
+        2000,
+        "Platforms with the roles NSP may not call locations RECEIVER.",
+    ),
+    HTTPStatus.NOT_FOUND: ErrorAnswer(
+        "NotFound",
+        "No such object, or not of one of your parties.",
+        2003,
+        "There is no location 'LOC1' here.",
+    ),
+    HTTPStatus.METHOD_NOT_ALLOWED: ErrorAnswer(
+        "MethodNotAllowed",
+        "Not in this state of the registration.",
+        2000,
+        "This platform is registered already; use PUT to renew the registration.",
+    ),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ErrorAnswer(
+        "PayloadTooLarge",
+        "The body is too large.",
+        2001,
+        "The body is larger than 8388608 bytes (OCPI_MAX_BODY_BYTES).",
+    ),
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: ErrorAnswer(
+        "UnsupportedMediaType",
+        "The body is not declared as JSON.",
+        2001,
+        "The Content-Type must be application/json, not 'text/plain'.",
+    ),
+    HTTPStatus.INTERNAL_SERVER_ERROR: ErrorAnswer(
+        "ServerError",
+        "The server failed.",
+        3000,
+        "The server failed to handle this request.",
+    ),
+}
 
 
 def document_options(services: Services, version: Version) -> dict[str, Any]:
@@ -46,18 +134,15 @@ def document_options(services: Services, version: Version) -> dict[str, Any]:
         "type": "apiKey",
         "in": "header",
         "name": "Authorization",
-        "description": "Enter `Token ` and your credentials token in Base64, such as `Token ZXhhbXBsZS10b2tlbg==`.",
+        "description": "Enter `Token`, a blank and your credentials token in Base64: `Token ZXhhbXBsZS10b2tlbg==`.",
     }
     return {
         "title": f"OCPI platform of {name}",
-        "info": {
-            "description": DESCRIPTION.format(version=version.number, parties=parties),
-            "license": {"name": "MIT", "identifier": "MIT"},
-        },
+        "info": {"description": DESCRIPTION.format(version=version.number, parties=parties)},
         "components": {"securitySchemes": {SECURITY_SCHEME: scheme}},
         "security": [{SECURITY_SCHEME: []}],
         "tags": [
-            {"name": tag_name(module, interface), "description": module.description}
+            {"name": tag_name(module, interface), "description": tag_description(module, interface)}
             for module in version.modules
             for interface in module.interfaces
             if services.serves(module, interface.role)
@@ -67,20 +152,39 @@ def document_options(services: Services, version: Version) -> dict[str, Any]:
 
 def tag_name(module: Module, interface: Interface) -> str:
     """One tag a module and interface: ``locations SENDER``."""
-    return module.id if module.single else f"{module.id} {interface.role}"
+    return str(module.id) if module.single else f"{module.id} {interface.role}"
+
+
+def tag_description(module: Module, interface: Interface) -> str:
+    return module.description if module.single else f"{module.description} {_INTERFACES[interface.role]}"
+
+
+def operation_id(module: Module, interface: Interface, operation: Operation) -> str:
+    """Name an operation uniquely: ``locations_receiver_put_evse``."""
+    side = "" if module.single else f"{interface.role.lower()}_"
+    return f"{module.id}_{side}{operation.name}"
 
 
 def operation_doc(version: Version, module: Module, interface: Interface, operation: Operation) -> dict[str, Any]:
-    """Return what the OpenAPI operation says of itself."""
-    side = "" if module.single else f"{interface.role.lower()}_"
+    """Return what the OpenAPI operation says of itself, beyond what the decorators of the view say."""
     codes = [f"{int(code)} ({code.name.lower().replace('_', ' ')})" for code in operation.errors]
-    text = [operation.description, f"Also answers {', '.join(codes)}." if codes else ""]
-    return {
-        "operationId": f"{module.id}_{side}{operation.name}",
+    text = " ".join(filter(None, [operation.description, f"Also answers {', '.join(codes)}." if codes else ""]))
+    succeeding = success_examples(operation)
+    links = _links(module, interface, operation)
+    responses = {HTTPStatus.OK: _answer({**succeeding, **mistake_examples(operation)}, links)}
+    if operation.created:
+        responses[HTTPStatus.CREATED] = _answer(succeeding, links)
+    doc: dict[str, Any] = {
+        "operationId": operation_id(module, interface, operation),
         "summary": operation.summary,
-        "description": " ".join(filter(None, text)),
         "security": [{SECURITY_SCHEME: []}],
+        "responses": responses,
     }
+    if text:
+        doc["description"] = text
+    if operation.body is not None:
+        doc["requestBody"] = {"content": {JSON: {"examples": body_examples(operation)}}}
+    return doc
 
 
 def parameters(module: Module, operation: Operation) -> list[dict[str, Any]]:
@@ -102,34 +206,39 @@ def parameters(module: Module, operation: Operation) -> list[dict[str, Any]]:
         for parameter in operation.parameters
     ]
     headers = [
-        _header(
-            REQUEST_ID, "Unique to this request; comes back with the answer.", "5c6b7ce8-8a6e-4d33-a21a-0b1b1d4f3c11"
-        ),
-        _header(CORRELATION_ID, "The same over all hops of a message.", "a3c29a37-6f63-4cf4-8e1c-52d1f2a8b2c5"),
+        _header(REQUEST_ID, "Unique to this request; comes back with the answer.", _REQUEST_ID),
+        _header(CORRELATION_ID, "The same over all hops of a message.", _CORRELATION_ID),
     ]
     if not module.configuration:
         headers += [
-            _header(TO_COUNTRY, "Country code of the party the request is for.", "NL", 2),
-            _header(TO_PARTY, "Party id of the party the request is for.", "ABC", 3),
-            _header(FROM_COUNTRY, "Country code of the party that sends it.", "DE", 2),
-            _header(FROM_PARTY, "Party id of the party that sends it.", "EMS", 3),
+            _header(TO_COUNTRY, "Country code of the party the request is for.", "", 2),
+            _header(TO_PARTY, "Party id of the party the request is for.", "", 3),
+            _header(FROM_COUNTRY, "Country code of the party that sends it.", "", 2),
+            _header(FROM_PARTY, "Party id of the party that sends it.", "", 3),
         ]
     return path + headers
 
 
 def response_headers(module: Module, operation: Operation) -> dict[str, Any]:
     """Return the headers of a successful answer."""
-    text: dict[str, Any] = {"schema": {"type": "string"}}
-    number: dict[str, Any] = {"schema": {"type": "integer", "minimum": 0}}
-    headers = {
-        REQUEST_ID: {"description": "As in the request.", **text},
-        CORRELATION_ID: {"description": "As in the request.", **text},
-    }
-    if operation.query is not None and operation.returns_list:
+    headers = _message_headers()
+    if not module.configuration:
+        text: dict[str, Any] = {"schema": {"type": "string"}}
         headers |= {
-            "Link": {"description": 'The next page, rel="next"; not on the last one.', **text},
-            "X-Total-Count": {"description": "Objects that match and that you may see.", **number},
-            "X-Limit": {"description": "Objects on a page at the most.", **number},
+            TO_COUNTRY: {"description": "OCPI-from-country-code of the request.", **text},
+            TO_PARTY: {"description": "OCPI-from-party-id of the request.", **text},
+            FROM_COUNTRY: {"description": "OCPI-to-country-code of the request.", **text},
+            FROM_PARTY: {"description": "OCPI-to-party-id of the request.", **text},
+        }
+    if operation.query is not None and operation.returns_list:
+        number: dict[str, Any] = {"schema": {"type": "integer", "minimum": 0}}
+        headers |= {
+            "Link": {
+                "description": 'The URL of the next page, with rel="next"; not on the last page.',
+                "schema": {"type": "string"},
+            },
+            "X-Total-Count": {"description": "How many objects match and may be seen by the caller.", **number},
+            "X-Limit": {"description": "How many objects a page can have at the most.", **number},
         }
     return headers
 
@@ -145,28 +254,138 @@ def error_responses(module: Module, operation: Operation) -> Iterator[tuple[int,
     if operation.created:
         yield HTTPStatus.CREATED, "Stored for the first time."
     if operation.body is not None:
-        yield HTTPStatus.BAD_REQUEST, "The body is not JSON."
-        yield HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large."
-        yield HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body is not declared as JSON."
-    yield HTTPStatus.UNAUTHORIZED, "No token, or one that does not open this."
+        yield from map(_error, (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE))
+        yield _error(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+    yield _error(HTTPStatus.UNAUTHORIZED)
     if not (module.configuration and module.single):
-        yield HTTPStatus.FORBIDDEN, "The roles of the calling platform do not use this interface."
+        yield _error(HTTPStatus.FORBIDDEN)
     if operation.parameters:
-        yield HTTPStatus.NOT_FOUND, "No such object, or not of one of your parties."
-    if module.id == "credentials":
-        yield HTTPStatus.METHOD_NOT_ALLOWED, "Not in this state of the registration."
-    yield HTTPStatus.INTERNAL_SERVER_ERROR, "The server failed."
+        yield _error(HTTPStatus.NOT_FOUND)
+    if module.id == "credentials" and operation.method != "GET":
+        yield _error(HTTPStatus.METHOD_NOT_ALLOWED)
+    yield _error(HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def finish(spec: dict[str, Any]) -> dict[str, Any]:
+    """Complete a generated document: what PATCH requires, shared components, nothing of what is added unasked."""
+    components = spec["components"]
+    for name in ("responses", "headers", "parameters"):
+        components[name] = {}
+    for path in spec["paths"].values():
+        path["parameters"] = [_shared_parameter(item, components["parameters"]) for item in path.get("parameters", ())]
+        for method, operation in path.items():
+            if method != "parameters":
+                _finish_operation(operation, components)
+    components["schemas"] = _referenced([spec["paths"], components["responses"]], components["schemas"])
+    for name, schema in components["schemas"].items():
+        if name.endswith("Patch") and "last_updated" in schema.get("properties", {}):
+            schema["required"] = ["last_updated"]
+    spec["components"] = {name: dict(sorted(items.items())) for name, items in sorted(components.items()) if items}
+    return spec
+
+
+def _finish_operation(operation: dict[str, Any], components: dict[str, Any]) -> None:
+    if "parameters" in operation:
+        operation["parameters"] = [_query_parameter(item) for item in operation["parameters"]]
+    answers = operation["responses"]
+    answers.pop("422", None)
+    created = answers.get("201")
+    if created is not None:
+        created["content"][JSON]["schema"] = answers["200"]["content"][JSON]["schema"]
+        created["headers"] = answers["200"]["headers"]
+    success = answers["200"]["content"][JSON]
+    success["schema"] = {"oneOf": [success["schema"], {"$ref": "#/components/schemas/ErrorResponse"}]}
+    for status, answer in ERROR_ANSWERS.items():
+        if str(int(status)) in answers:
+            components["responses"].setdefault(answer.name, _error_component(status, answer))
+            answers[str(int(status))] = {"$ref": f"#/components/responses/{answer.name}"}
+    for answered in (*answers.values(), *components["responses"].values()):
+        if "headers" in answered:
+            answered["headers"] = _shared_headers(answered["headers"], components["headers"])
+    operation["responses"] = dict(sorted(answers.items()))
+
+
+def _shared_parameter(parameter: dict[str, Any], shared: dict[str, Any]) -> dict[str, Any]:
+    if parameter["in"] != "header":
+        return parameter
+    shared[parameter["name"]] = parameter
+    return {"$ref": f"#/components/parameters/{parameter['name']}"}
+
+
+def _shared_headers(headers: dict[str, Any], shared: dict[str, Any]) -> dict[str, Any]:
+    shared.update({name: header for name, header in headers.items() if "$ref" not in header})
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in headers}
+
+
+def _query_parameter(parameter: dict[str, Any]) -> dict[str, Any]:
+    """A query cannot hold null: what is optional is left out."""
+    schema = dict(parameter["schema"])
+    if isinstance(schema.get("type"), list):
+        schema["type"] = schema["type"][0]
+    example = {"example": schema.pop("example")} if "example" in schema else {}
+    return {**parameter, "schema": schema, **example}
+
+
+def _error(status: HTTPStatus) -> tuple[int, str]:
+    return status, ERROR_ANSWERS[status].description
+
+
+def _error_component(status: HTTPStatus, answer: ErrorAnswer) -> dict[str, Any]:
+    headers = _message_headers()
+    text = {"schema": {"type": "string"}, "required": True}
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = {"description": "The scheme: Token.", **text}
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = {"description": "The methods that are possible now.", **text}
+    content = {
+        "schema": {"$ref": "#/components/schemas/ErrorResponse"},
+        "example": error_example(answer.status_code, answer.message),
+    }
+    return {"description": answer.description, "headers": headers, "content": {JSON: content}}
+
+
+def _message_headers() -> dict[str, Any]:
+    text: dict[str, Any] = {"schema": {"type": "string"}, "required": True}
+    return {
+        REQUEST_ID: {"description": "As in the request, or made up.", **text},
+        CORRELATION_ID: {"description": "As in the request, or made up.", **text},
+    }
+
+
+def _answer(examples: dict[str, Any], links: dict[str, Any]) -> dict[str, Any]:
+    return {"content": {JSON: {"examples": examples}}, **({"links": links} if links else {})}
+
+
+def _links(module: Module, interface: Interface, operation: Operation) -> dict[str, Any]:
+    """Say what can be called next: what was put can be got, what is in a list can be got."""
+    links = {}
+    for other in interface.operations:
+        if other is operation or other.object is not operation.object or other.object is None:
+            continue
+        if operation.created and other.path == operation.path:
+            values = {parameter.name: f"$request.path.{parameter.name}" for parameter in other.parameters}
+        elif operation.returns_list and other.method == "GET" and len(other.parameters) == 1:
+            values = {other.parameters[0].name: f"$response.body#/data/0/{other.object.key[-1]}"}
+        else:
+            continue
+        links[other.name] = {"operationId": operation_id(module, interface, other), "parameters": values}
+    return links
+
+
+def _referenced(roots: list[Any], schemas: dict[str, Any]) -> dict[str, Any]:
+    """Return the schemas that are referred to, directly or through others."""
+    found: set[str] = set()
+    waiting = roots
+    while waiting:
+        names = set(_SCHEMA.findall(orjson.dumps(waiting.pop()).decode())) - found
+        found |= names
+        waiting += [schemas[name] for name in names]
+    return {name: schema for name, schema in schemas.items() if name in found}
 
 
 def _header(name: str, description: str, example: str, length: int | None = None) -> dict[str, Any]:
     schema: dict[str, Any] = {"type": "string"}
     if length:
         schema |= {"minLength": length, "maxLength": length, "pattern": "^[A-Za-z0-9]*$"}
-    return {
-        "in": "header",
-        "name": name,
-        "required": False,
-        "description": description,
-        "schema": schema,
-        "example": example,
-    }
+    header = {"in": "header", "name": name, "required": False, "description": description, "schema": schema}
+    return {**header, "example": example} if example else header

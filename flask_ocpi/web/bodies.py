@@ -1,0 +1,43 @@
+"""Request bodies: read up to a limit, and what nobody read is taken off the line."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import IO
+
+from flask import Request
+from flask import request
+from werkzeug.exceptions import ClientDisconnected
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.wsgi import get_input_stream
+
+_CHUNK = 64 * 1024
+_MAX_CHUNKS = 1024  # 64 MB
+
+
+def read_body(request: Request) -> bytes:
+    """Return the body; raise RequestEntityTooLarge when it is longer than ``max_content_length``."""
+    body = request.get_data(cache=False)
+    at_limit = request.content_length is None and len(body) == request.max_content_length
+    if at_limit and request.environ["wsgi.input"].read(1):  # Werkzeug cuts a chunked body without a word
+        raise RequestEntityTooLarge
+    return body
+
+
+def drain_body() -> None:
+    """Read what is left of the body (bounded): a peer that is still sending would never get to read the answer."""
+    chunked = "chunked" in request.headers.get("Transfer-Encoding", "").lower()
+    if not request.content_length and not chunked:
+        return
+    stream = _rest()
+    with suppress(OSError, ClientDisconnected):
+        for _ in range(_MAX_CHUNKS):
+            if not stream.read(_CHUNK):
+                return
+
+
+def _rest() -> IO[bytes]:
+    if "wsgi.input_terminated" in request.environ:  # the server knows where the body ends
+        stream: IO[bytes] = request.environ["wsgi.input"]
+        return stream
+    return request.__dict__.get("stream") or get_input_stream(request.environ)

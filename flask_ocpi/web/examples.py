@@ -1,0 +1,86 @@
+"""Examples in the OpenAPI document, composed of the examples that the fields declare."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_ocpi.description import OWNER_KEY
+from flask_ocpi.description import Document
+from flask_ocpi.description import Operation
+from flask_ocpi.envelope import SUCCESS_MESSAGE
+from flask_ocpi.errors import StatusCode
+from flask_ocpi.fields import ListOf
+from flask_ocpi.schema import Object
+from flask_ocpi.schema import Schema
+from flask_ocpi.schema import example_of
+from flask_ocpi.schema import violations
+
+_MOMENT = "2024-05-31T12:00:00.000Z"
+_MISTAKE = "Invalid body: last_updated is required."
+
+
+def full_example(schema: type[Schema]) -> Document:
+    """Compose an example with every property, but for those that the rules of the class exclude there."""
+    instance = schema()
+    document = {name: _example(field) for name, field in instance.load_fields.items()}
+    document = {name: value for name, value in document.items() if value is not None}
+    for path, _ in violations(instance.validate(document)):
+        document.pop(path.split(".")[0].split("[")[0], None)
+    return document
+
+
+def body_examples(operation: Operation) -> dict[str, Any]:
+    """Return the examples of a request body by name."""
+    if operation.body is None:
+        return {}
+    if operation.partial:
+        return {"change": {"summary": "One property changed", "value": _change(operation, operation.body)}}
+    return {
+        "complete": {"summary": "With all that there can be", "value": full_example(operation.body)},
+        "required": {"summary": "With what is required", "value": example_of(operation.body)},
+    }
+
+
+def success_examples(operation: Operation) -> dict[str, Any]:
+    """Return the example of an answer that is a success."""
+    answer: Document = {}
+    if operation.returns is not None:
+        document = full_example(operation.returns)
+        answer["data"] = [document] if operation.returns_list else document
+    return {"success": {"summary": "Success", "value": {**answer, **_envelope(StatusCode.SUCCESS, SUCCESS_MESSAGE)}}}
+
+
+def mistake_examples(operation: Operation) -> dict[str, Any]:
+    """Return the example of an answer, with HTTP 200, to a request with a mistake in it."""
+    message = _MISTAKE if operation.body is not None else "Invalid request: OCPI-to-party-id must have 3 characters."
+    if operation.query is not None:
+        message = "Invalid query parameter: limit must be at least 1."
+    return {"mistake": {"summary": "A mistake in the request", "value": error_example(2001, message)}}
+
+
+def error_example(status_code: int, message: str) -> Document:
+    """Return the envelope of an error."""
+    return _envelope(status_code, message)
+
+
+def _envelope(status_code: int, message: str) -> Document:
+    return {"status_code": int(status_code), "status_message": message, "timestamp": _MOMENT}
+
+
+def _example(field: Any) -> Any:
+    if isinstance(field, Object):
+        return full_example(field.nested)  # type: ignore[arg-type]
+    if isinstance(field, ListOf) and isinstance(field.inner, Object):
+        return [full_example(field.inner.nested)]  # type: ignore[arg-type]
+    return field.metadata.get("example")
+
+
+def _change(operation: Operation, schema: type[Schema]) -> Document:
+    """Change the first required property that does not identify the object."""
+    example = example_of(schema)
+    object_type = operation.object
+    key: tuple[str, ...] = OWNER_KEY
+    if object_type is not None:
+        key = (object_type.parts[operation.part - 1].key,) if operation.part else object_type.key
+    name = next(name for name in example if name not in key)
+    return {name: example[name], "last_updated": example["last_updated"]}
