@@ -95,7 +95,7 @@ class TokenCipher:
     def decrypt(self, text: str) -> str:
         """Return the token; raise StorageError when no key fits any more."""
         try:
-            return self._fernet.decrypt(text).decode()
+            return self._fernet.decrypt(text.encode()).decode()
         except InvalidToken:
             raise StorageError(
                 "A stored token cannot be decrypted: put the old key back, at the end of OCPI_ENCRYPTION_KEYS "

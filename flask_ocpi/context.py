@@ -162,7 +162,7 @@ class Target:
 class Result:
     """What a handler answers. ``data`` is JSON text, None leaves it out; ``url`` is what the Location header gets."""
 
-    data: bytes | None = None
+    data: bytes | None = field(default=None, repr=False)
     http_status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
 

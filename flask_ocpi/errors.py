@@ -52,8 +52,8 @@ class OCPIError(FlaskOCPIError):
     """An error to be answered in the OCPI envelope.
 
     ``status_code`` is the OCPI code, ``http_status`` the HTTP code that goes with it. OCPI answers a well-formed
-    request to an existing resource with HTTP 200 even when it refuses it, so 200 is the default. ``data`` is JSON text for the
-    envelope, mostly none.
+    request to an existing resource with HTTP 200 even when it refuses it, so 200 is the default. ``data`` is JSON
+    text for the envelope, mostly none.
     """
 
     status_code: int = StatusCode.SERVER_ERROR

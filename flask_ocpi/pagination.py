@@ -22,7 +22,10 @@ from flask_ocpi.schema import Schema
 from flask_ocpi.schema import Violation
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}\Z")
-_NEXT = re.compile(r'<([^>]*)>\s*;[^,<]*?\brel\s*=\s*"?next"?', re.IGNORECASE)
+_NEXT = re.compile(
+    r'<([^>]*)>\s*;[^,<]*?\brel\s*=\s*(?:"(?:[^"]*\s)?next(?:\s[^"]*)?"|next(?=\s*(?:[;,]|\Z)))', re.IGNORECASE
+)
+_COUNT = re.compile(r"[0-9]{1,18}", re.ASCII)
 _CURSOR = re.compile(r"([0-9]{1,18})\.(.+)\Z", re.ASCII)
 
 
@@ -113,4 +116,9 @@ def with_offset(url: str, offset: int) -> str:
 def offset_of(url: str) -> int:
     """Return the offset in a page's URL; 0 when there is none."""
     values = [v for k, v in parse_qsl(urlsplit(url).query) if k == "offset"]
-    return int(values[-1]) if values and values[-1].isdigit() else 0
+    return (read_count(values[-1]) if values else None) or 0
+
+
+def read_count(text: str) -> int | None:
+    """Read a number of objects as a peer wrote it; None when it is none."""
+    return int(text) if _COUNT.fullmatch(text) else None

@@ -192,7 +192,7 @@ class Platforms:
         return map(Platform.from_record, walk(self.storage, PLATFORMS, Query()))
 
     def find(self, text: str) -> Platform:
-        """Return the platform with that id, name or party (``NL-ABC``); raise UnknownPlatformError listing the known."""
+        """Return the platform with that id, name or party (``NL-ABC``); raise UnknownPlatformError with the known."""
         found = self.get(text)
         if found is not None:
             return found

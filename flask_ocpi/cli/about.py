@@ -54,8 +54,7 @@ def modules(verbose: bool, as_json: bool) -> None:
     for version in versions:
         say(f"OCPI {version.number}\n")
         rows = [
-            (m.id, "both sides" if m.single else ", ".join(_interfaces(m)) or "-", m.description)
-            for m in version.modules
+            (m.id, "both sides" if m.single else ", ".join(_interfaces(m)) or "-", _about(m)) for m in version.modules
         ]
         say("\n".join(f"  {line}" for line in table(("MODULE", "SERVED", "ABOUT"), rows).splitlines()))
         if verbose:
@@ -86,6 +85,10 @@ def openapi(version: str | None, output: str | None, as_json: bool) -> None:
     return show({"output": output, "version": number}) if as_json else say(text)
 
 
+def _about(module: Module) -> str:
+    return f"{module.description} Goes with {', '.join(module.requires)}." if module.requires else module.description
+
+
 def _interfaces(module: Module) -> list[str]:
     if module.single:
         return ["SENDER", "RECEIVER"]
@@ -93,7 +96,12 @@ def _interfaces(module: Module) -> list[str]:
 
 
 def _module(version: Version, module: Module, *, verbose: bool) -> dict[str, Any]:
-    document: dict[str, Any] = {"id": module.id, "description": module.description, "interfaces": _interfaces(module)}
+    document: dict[str, Any] = {
+        "id": module.id,
+        "description": module.description,
+        "requires": list(module.requires),
+        "interfaces": _interfaces(module),
+    }
     if verbose:
         document["operations"] = [_operation(version, module, *pair) for pair in _served(module)]
     return document

@@ -76,9 +76,7 @@ class Record:
     created: int = 0
 
     @classmethod
-    def of(
-        cls, document: dict[str, Any], *, last_updated: int = 0, audience: tuple[Party, ...] = ()
-    ) -> Record:
+    def of(cls, document: dict[str, Any], *, last_updated: int = 0, audience: tuple[Party, ...] = ()) -> Record:
         return cls(orjson.dumps(document), last_updated, audience)
 
     @property

@@ -95,9 +95,7 @@ def add_catch_all(app: Flask, blueprint: Any, services: Services) -> None:
         app.url_map.add(Rule(rule, endpoint=endpoint, strict_slashes=False, merge_slashes=False))
 
 
-def _begin(
-    services: Services, version: Version, module: Module, addressed: tuple[Interface, Operation] | None
-) -> None:
+def _begin(services: Services, version: Version, module: Module, addressed: tuple[Interface, Operation] | None) -> None:
     """Run the checks that come before the body is read: token, roles, routing headers, identifiers, ownership.
 
     ``addressed`` is None for routes of ``Module.extend``: any registered platform may call those.

@@ -75,6 +75,18 @@ def test_modules_lists_the_interfaces_that_are_served(run, ocpi, operator):
     assert "  credentials  both sides  How two platforms register" in one
 
 
+@pytest.mark.conformance("VER-16")
+def test_modules_names_what_a_module_goes_with(run, ocpi):
+    text, found = run(ocpi, "modules").stdout, json.loads(run(ocpi, "modules", "--json").stdout)
+
+    assert "EVSEs and Connectors. Goes with tariffs." in text
+    assert {module["id"]: module["requires"] for module in found["2.2.1"]} == {
+        "versions": [],
+        "credentials": [],
+        "locations": ["tariffs"],
+    }
+
+
 def test_modules_answers_json(run, operator):
     found = json.loads(run(operator, "modules", "--json").stdout)
 

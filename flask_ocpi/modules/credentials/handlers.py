@@ -20,7 +20,6 @@ from flask_ocpi.errors import MethodNotAllowedError
 from flask_ocpi.errors import NoMatchingEndpointsError
 from flask_ocpi.errors import RemoteError
 from flask_ocpi.errors import UnableToUseClientAPIError
-from flask_ocpi.errors import UnauthorizedError
 from flask_ocpi.platforms import Platform
 from flask_ocpi.platforms import PlatformState
 from flask_ocpi.platforms import TokenUse
@@ -83,7 +82,8 @@ def _accept(ctx: Context, body: Document, *, renewed: bool) -> Result:
     platforms.check_parties(body["roles"], platform_id=before.id)
     discovery = _call_back(ctx, body)  # no transaction is open here: the other platform calls us meanwhile
     issued, token = platforms.issue(TokenUse.ACTIVE)
-    current = (ctx.caller.issued,)
+    # A token of our own handshake that runs at the same time stays: the platform may be given it any moment.
+    pending = (t for t in before.issued if t.use is TokenUse.PENDING and t != ctx.caller.issued)
     after = replace(
         before,
         state=PlatformState.REGISTERED,
@@ -93,7 +93,7 @@ def _accept(ctx: Context, body: Document, *, renewed: bool) -> Result:
         version=discovery.version,
         endpoints=discovery.endpoints,
         token=platforms.cipher.encrypt(body["token"]),
-        issued=(*platforms.retire(current), issued),
+        issued=(*platforms.retire((ctx.caller.issued,)), *pending, issued),
     )
     after = _save(ctx, after)
     ctx.services.emit(platform_registered, platform=after, renewed=renewed)
@@ -126,8 +126,6 @@ def _credentials(ctx: Context, token: str) -> bytes:
 
 
 def _require_registration(ctx: Context) -> None:
-    if ctx.caller.issued.use is TokenUse.SPENT:
-        raise UnauthorizedError("This token has been replaced by the one that the registration returned.")
     if not ctx.caller.is_registered:
         raise _not_allowed("This platform is not registered yet; use POST first.", "GET, POST")
 

@@ -20,7 +20,7 @@ def get_versions(ctx: Context, target: Target, body: None) -> Result:
 
 
 def get_version_details(ctx: Context, target: Target, body: None) -> Result:
-    """Answer the endpoints of a version; to a registered platform only those that its roles may use (VER-02, VER-17)."""
+    """Answer the endpoints of a version; a registered platform sees those that its roles may use (VER-02, VER-17)."""
     endpoints = [
         {
             "identifier": module.id,

@@ -1,0 +1,59 @@
+"""Platforms that are built once and emptied for each test: building one takes far longer than a request."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
+from flask_ocpi.extension import OCPI
+from flask_ocpi.storage.memory import MemoryStorage
+from flask_ocpi.testing.clock import Clock
+from flask_ocpi.testing.network import Network
+from flask_ocpi.testing.network import PartySpec
+
+
+class SharedNetwork(Network):
+    """A network that keeps its apps from test to test; each is handed out with nothing stored."""
+
+    def __init__(self) -> None:
+        super().__init__(clock=Clock())
+        self._built: dict[str, OCPI] = {}
+
+    def reset(self) -> SharedNetwork:
+        """Forget what was stored, sent and set."""
+        fresh = Network(clock=self.clock)
+        self.clock.now = Clock().now
+        self.apps, self.requests = fresh.apps, fresh.requests
+        self.before_send, self.after_send = fresh.before_send, fresh.after_send
+        for ocpi in self._built.values():
+            ocpi.services.storage.clear()
+        return self
+
+    def add(
+        self, host: str, parties: Sequence[PartySpec], *, config: Mapping[str, Any] | None = None, **options: Any
+    ) -> OCPI:
+        name = repr((host, parties, config))
+        if name not in self._built:
+            self._built[name] = super().add(host, parties, config=config, storage=EmptyableStorage())
+        ocpi = self._built[name]
+        self.apps[host] = ocpi._app
+        return ocpi
+
+
+class EmptyableStorage(MemoryStorage):
+    """Keeps records in memory, until they are dropped all at once."""
+
+    def clear(self) -> None:
+        super().__init__()
+
+
+@functools.cache
+def _network() -> SharedNetwork:
+    return SharedNetwork()
+
+
+def shared_network() -> SharedNetwork:
+    """Return the network of this process, with nothing in it."""
+    return _network().reset()

@@ -1,0 +1,198 @@
+"""Objects that their owner pushes: group PUSH of the requirements."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+
+from flask_ocpi.modules.locations.module import LOCATION
+from flask_ocpi.testing.documents import connector
+from flask_ocpi.testing.documents import evse
+from flask_ocpi.testing.documents import location
+from flask_ocpi.testing.network import add_partner
+from flask_ocpi.versions import VERSIONS
+from tests.conformance.sharing import SharedNetwork
+from tests.conformance.sharing import shared_network
+
+RECEIVER = "/ocpi/2.2.1/receiver/locations"
+COPY = f"{RECEIVER}/DE/CPO/LOC1"
+LATER = "2024-06-30T12:00:00Z"
+
+
+@pytest.fixture
+def ocpi_network() -> SharedNetwork:
+    return shared_network()
+
+
+def theirs(**changes):
+    return location(**{"country_code": "DE", "party_id": "CPO", **changes})
+
+
+def copies(ocpi):
+    return list(ocpi.objects.documents("locations", copies=True))
+
+
+@pytest.mark.conformance("PUSH-01")
+def test_urls_of_pushed_objects_name_the_owner_and_the_object():
+    owned = [o for version in VERSIONS for _, _, o in version.operations() if o.owned]
+
+    assert {o.object.name for o in owned} >= {"location"}
+    for operation in owned:
+        levels = "".join(f"/{{{part.parameter.name}}}" for part in operation.object.parts[: operation.part])
+        name = operation.object.parameter.name
+        assert operation.path == f"/{{country_code}}/{{party_id}}/{{{name}}}{levels}"
+
+
+@pytest.mark.conformance("PUSH-02", "T-13")
+def test_put_creates_and_replaces_and_post_does_not(ocpi, ocpi_client):
+    posted = ocpi_client.post(COPY, theirs())
+    created = ocpi_client.put(COPY, theirs())
+    replaced = ocpi_client.put(COPY, theirs(city="Bonn"))
+
+    assert (posted.http_status, posted.headers["Allow"]) == (405, "GET, PUT, PATCH")
+    assert (created.http_status, replaced.http_status) == (201, 200)
+    assert copies(ocpi) == [theirs(city="Bonn")]
+
+
+@pytest.mark.conformance("PUSH-03", "PUSH-04")
+@pytest.mark.parametrize(
+    ("path", "body", "message"),
+    [
+        (COPY, theirs(id="LOC2"), "id in the body is not location_id in the URL ('LOC1')"),
+        (COPY, theirs(country_code="NL"), "country_code in the body is not country_code in the URL ('DE')"),
+        (COPY, theirs(party_id="EMS"), "party_id in the body is not party_id in the URL ('CPO')"),
+        (f"{COPY}/EVSE1", evse(uid="EVSE2"), "uid in the body is not evse_uid in the URL ('EVSE1')"),
+        (f"{COPY}/EVSE1/1", connector(id="2"), "id in the body is not connector_id in the URL ('1')"),
+    ],
+    ids=["id", "country_code", "party_id", "evse uid", "connector id"],
+)
+def test_url_and_body_have_to_name_the_same_object(ocpi, ocpi_client, path, body, message):
+    ocpi_client.put(COPY, theirs(evses=[evse()]))
+
+    answer = ocpi_client.put(path, body)
+
+    assert (answer.http_status, answer.status_code) == (200, 2001)
+    assert message in answer.message
+    assert copies(ocpi) == [theirs(evses=[evse()])]
+
+
+@pytest.mark.conformance("PUSH-03", "PUSH-08", "TYP-01", "TYP-02")
+def test_identifiers_are_compared_without_regard_to_case_and_kept_as_sent(ocpi, ocpi_client):
+    first = theirs(id="LoC1", country_code="de", evses=[evse(uid="eVsE1", connectors=[connector(id="A")])])
+    put = ocpi_client.put(f"{RECEIVER}/De/cPo/lOc1", first)
+    again = ocpi_client.put(f"{COPY}/EVSE1/a", connector(id="a"))
+
+    found = ocpi_client.get(f"{RECEIVER}/DE/cpo/LOC1")
+
+    assert (put.http_status, again.http_status) == (201, 200)
+    assert found.data == {**first, "evses": [evse(uid="eVsE1", connectors=[connector(id="a")])]}
+    assert len(copies(ocpi)) == 1
+
+
+@pytest.mark.conformance("PUSH-05")
+@pytest.mark.parametrize("owner", ["FR/XXX", "DE/XXX", "FR/CPO", "NL/ABC"])
+@pytest.mark.parametrize(
+    ("method", "rest", "body"),
+    [
+        ("GET", "LOC1", None),
+        ("PUT", "LOC1", theirs()),
+        ("PATCH", "LOC1", {"last_updated": LATER}),
+        ("PUT", "LOC1/EVSE1", evse()),
+        ("PATCH", "LOC1/EVSE1/1", {"last_updated": LATER}),
+    ],
+    ids=["get", "put", "patch", "put evse", "patch connector"],
+)
+def test_urls_of_foreign_owners_are_answered_404(ocpi, ocpi_client, method, rest, body, owner):
+    country_code, party_id = owner.split("/")
+    body = None if body is None else {**body, "country_code": country_code, "party_id": party_id}
+
+    answer = ocpi_client.open(method, f"{RECEIVER}/{owner}/{rest}", json=body)
+
+    assert (answer.http_status, answer.status_code) == (404, 2001)
+    assert "is not one of your parties" in answer.message
+    assert copies(ocpi) == []
+
+
+@pytest.mark.conformance("PUSH-05")
+def test_one_partner_does_not_reach_the_objects_of_another(ocpi, ocpi_app, ocpi_client):
+    ocpi_client.put(COPY, theirs())
+    other = add_partner(ocpi_app, [("FR", "CPO", ["CPO"])], name="Other")
+
+    answers = [other.get(COPY), other.put(COPY, theirs(city="Paris")), other.patch(COPY, {"last_updated": LATER})]
+
+    assert [answer.http_status for answer in answers] == [404, 404, 404]
+    assert copies(ocpi) == [theirs()]
+
+
+@pytest.mark.conformance("PUSH-06", "RT-23")
+def test_a_hub_pushes_for_any_party(ocpi, ocpi_app):
+    hub = add_partner(ocpi_app, [("DE", "HUB", ["HUB"])])
+
+    answers = [hub.put(f"{RECEIVER}/FR/XXX/LOC1", location(country_code="FR", party_id="XXX")), hub.put(COPY, theirs())]
+
+    assert [answer.http_status for answer in answers] == [201, 201]
+    assert len(copies(ocpi)) == 2
+
+
+@pytest.mark.conformance("PUSH-07")
+def test_pulled_objects_of_foreign_owners_are_ignored(ocpi_network, ocpi, ocpi_other):
+    platform, _ = ocpi_network.connect(ocpi, ocpi_other)
+    ocpi_other.save("locations", location(country_code="FR", party_id="OTH"))
+    foreign = location(country_code="FR", party_id="XXX", id="FOREIGN")
+
+    def add_foreign(request, response):
+        body = response.body.replace(b'"data":[', b'"data":[' + orjson.dumps(foreign) + b",")
+        return type(response)(response.status, response.headers, body, response.url)
+
+    ocpi_network.after_send = add_foreign
+    pulled = ocpi.pull("locations", platform)
+
+    assert (pulled.created, pulled.foreign) == (1, 1)
+    assert [document["party_id"] for document in copies(ocpi)] == ["OTH"]
+
+
+@pytest.mark.conformance("PUSH-08")
+def test_objects_of_two_owners_with_one_id_are_two_objects(ocpi, ocpi_app):
+    client = add_partner(ocpi_app, [("DE", "AAA", ["CPO"]), ("DE", "BBB", ["CPO"]), ("FR", "AAA", ["CPO"])])
+    owners = [("DE", "AAA"), ("DE", "BBB"), ("FR", "AAA")]
+
+    for country_code, party_id in owners:
+        document = location(country_code=country_code, party_id=party_id, city=f"{country_code}{party_id}")
+        assert client.put(f"{RECEIVER}/{country_code}/{party_id}/LOC1", document).http_status == 201
+
+    cities = [client.get(f"{RECEIVER}/{country}/{party}/LOC1").data["city"] for country, party in owners]
+    assert cities == ["DEAAA", "DEBBB", "FRAAA"]
+    assert LOCATION.key == ("country_code", "party_id", "id")
+
+
+@pytest.mark.conformance("PUSH-08")
+def test_an_evse_uid_and_a_connector_id_occur_once_in_a_location(ocpi, ocpi_client):
+    twice = [evse(), evse(uid="evse1")]
+    connectors = [evse(connectors=[connector(id="a"), connector(id="A")])]
+
+    answers = [ocpi_client.put(COPY, theirs(evses=evses)) for evses in (twice, connectors)]
+
+    assert [answer.status_code for answer in answers] == [2001, 2001]
+    assert "evses[1].uid is the same as that of element 0" in answers[0].message
+    assert "evses[0].connectors[1].id is the same" in answers[1].message
+    assert copies(ocpi) == []
+
+
+@pytest.mark.conformance("PUSH-09")
+def test_the_owner_reads_back_what_it_pushed(ocpi, ocpi_client):
+    document = theirs(evses=[evse(evse_id="DE*CPO*E1")], name="\u00dcberlingen \u26a1", gireve_id="G1")
+    ocpi_client.put(COPY, document)
+
+    assert ocpi_client.get(COPY).data == document
+    assert ocpi_client.get(f"{COPY}/EVSE1").data == document["evses"][0]
+    assert ocpi_client.get(f"{COPY}/EVSE1/1").data == connector()
+    assert ocpi_client.get("/ocpi/2.2.1/sender/locations").data == []  # a copy is not ours to offer
+    assert list(ocpi.objects.documents("locations")) == []
+
+
+@pytest.mark.conformance("PUSH-10")
+@pytest.mark.parametrize("path", ["", "/", "/DE", "/DE/CPO", "/DE/CPO/"])
+def test_there_is_no_list_on_a_receiver_interface(ocpi_client, path):
+    answer = ocpi_client.get(f"{RECEIVER}{path}")
+
+    assert (answer.http_status, answer.status_code) == (404, 2001)

@@ -1,0 +1,35 @@
+"""A platform for servers in processes of their own: granian tests.e2e.socket_app:app
+
+The token of its partner, DE-EMS and DE-CPO, is written to the file that TOKEN_FILE names.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from flask import Flask
+
+from flask_ocpi import OCPI
+from flask_ocpi.storage.memory import MemoryStorage
+from flask_ocpi.testing.documents import evse
+from flask_ocpi.testing.documents import location
+from flask_ocpi.testing.network import PartnerClient
+from flask_ocpi.testing.network import add_partner
+from flask_ocpi.testing.network import party_settings
+
+
+def make_platform() -> PartnerClient:
+    """Make a platform with the own Locations A/B and LOC1, and return a client of its partner."""
+    app = Flask("socket")
+    app.config.update(SECRET_KEY="secret", OCPI_PARTIES=[party_settings("NL", "ABC", ["CPO", "EMSP"])], OCPI_DOCS=False)
+    ocpi = OCPI(app, storage=MemoryStorage())
+    for id in ("LOC1", "A/B"):
+        ocpi.save("locations", location(id=id, evses=[evse()]))
+    return add_partner(app, [("DE", "EMS", ["EMSP"]), ("DE", "CPO", ["CPO"])])
+
+
+if "TOKEN_FILE" in os.environ:
+    partner = make_platform()
+    app = partner.app
+    Path(os.environ["TOKEN_FILE"]).write_text(partner.token)

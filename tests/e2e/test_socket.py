@@ -1,0 +1,299 @@
+"""The rim over real sockets, behind the servers that people use: what a test client cannot show."""
+
+from __future__ import annotations
+
+import http.client
+import importlib.util
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import closing
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote
+
+import orjson
+import pytest
+from werkzeug.serving import make_server
+
+from flask_ocpi.auth_tokens import authorization
+from flask_ocpi.testing.documents import location
+from tests.e2e.socket_app import make_platform
+from tests.servers import free_port
+
+ROOT = Path(__file__).parents[2]
+SECONDS = 20
+SENDER = "/ocpi/2.2.1/sender/locations"
+COPY = "/ocpi/2.2.1/receiver/locations/DE/CPO"
+TEN_MEGABYTES = b"x" * 10 * 1024 * 1024
+COMMANDS = {
+    "granian": [
+        "-m",
+        "granian",
+        "--interface",
+        "wsgi",
+        "--no-ws",
+        "--blocking-threads",
+        "2",
+        "--host",
+        "127.0.0.1",
+        "--port",
+    ],
+    "gunicorn": ["-m", "gunicorn", "--no-control-socket", "--threads", "2", "--bind"],
+}
+
+
+@dataclass
+class Server:
+    """A running server, and the token that opens it."""
+
+    name: str
+    port: int
+    token: str
+
+    def ask(self, method, path, *, body=None, headers=None):
+        """Send a request byte for byte as given; return (status, headers, body) of the answer."""
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=SECONDS)) as connection:
+            return self.ask_on(connection, method, path, body=body, headers=headers)
+
+    def ask_on(self, connection, method, path, *, body=None, headers=None):
+        sent = {"Authorization": authorization(self.token), **(headers or {})}
+        if body is not None:
+            sent.setdefault("Content-Type", "application/json")
+        connection.request(method, path, body=body, headers=sent)
+        answer = connection.getresponse()
+        return answer.status, answer.headers, answer.read()
+
+
+@contextmanager
+def werkzeug_server(folder):
+    partner = make_platform()
+    server = make_server("127.0.0.1", 0, partner.app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield Server("werkzeug", server.port, partner.token)
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@contextmanager
+def process_server(name, folder):
+    """Start a server as a process; it ends with the block, and after two minutes whatever happens."""
+    port = free_port()
+    address = str(port) if name == "granian" else f"127.0.0.1:{port}"
+    file = folder / "token"
+    process = subprocess.Popen(
+        ["timeout", "120", sys.executable, *COMMANDS[name], address, "tests.e2e.socket_app:app"],
+        cwd=ROOT,
+        env={**os.environ, "TOKEN_FILE": str(file)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_for(port, process)
+        yield Server(name, port, file.read_text())
+    finally:
+        process.terminate()
+        process.wait(timeout=SECONDS)
+
+
+def wait_for(port, process):
+    """Wait until somebody answers on the port; it is a failure when the process ends before."""
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS)) as connection:
+                connection.request("GET", "/ocpi")
+                connection.getresponse().read()
+            return
+        except (OSError, http.client.HTTPException):
+            time.sleep(0.05)
+    raise RuntimeError(f"No server came up on port {port}.")
+
+
+@pytest.fixture(scope="module", params=["werkzeug", "granian", "gunicorn"])
+def server(request, tmp_path_factory):
+    """A server of each kind in turn; what is not installed is left out."""
+    if importlib.util.find_spec(request.param) is None:
+        pytest.skip(f"{request.param} is not installed.")
+    folder = tmp_path_factory.mktemp(request.param)
+    start = werkzeug_server(folder) if request.param == "werkzeug" else process_server(request.param, folder)
+    with start as running:
+        yield running
+
+
+def envelope(body):
+    found = orjson.loads(body)
+    assert {"status_code", "timestamp"} <= set(found)
+    return found
+
+
+@pytest.mark.conformance("T-42")
+@pytest.mark.parametrize("path", [f"{SENDER}/A%2FB", f"{SENDER}/A%2fB/EVSE1/1"])
+def test_an_encoded_slash_stays_in_the_identifier(server, path):
+    # Granian hands over the decoded path alone: there a proxy has to send the other one along.
+    headers = {"X-Original-URI": path} if server.name == "granian" else {}
+
+    status, _, body = server.ask("GET", path, headers=headers)
+
+    assert (status, envelope(body)["status_code"]) == (200, 1000)
+    assert envelope(body)["data"]["id"] in ("A/B", "1")
+
+
+@pytest.mark.conformance("T-42")
+@pytest.mark.parametrize("path", [f"{SENDER}/A%2FB", f"{SENDER}/A/B"], ids=["encoded", "plain"])
+def test_a_slash_that_is_not_known_to_be_encoded_parts_segments(server, path):
+    status, _, body = server.ask("GET", path, headers={"X-Original-URI": "/elsewhere%2F"})
+
+    if path.endswith("%2FB") and server.name != "granian":
+        assert (status, envelope(body)["data"]["id"]) == (200, "A/B")
+    else:
+        assert (status, envelope(body)["status_code"]) == (404, 2003)
+
+
+@pytest.mark.conformance("T-42", "TYP-01")
+@pytest.mark.parametrize("segment", ["a%20b", "a%3Fb", "a%23b", "100%25", "*a+b;c=d@:!$&'(),"])
+def test_identifiers_pass_through(server, segment):
+    id = unquote(segment)
+    body = orjson.dumps(location(country_code="DE", party_id="CPO", id=id))
+
+    statuses = [server.ask("PUT", f"{COPY}/{segment}", body=body)[0] for _ in range(2)]
+    _, _, found = server.ask("GET", f"{COPY}/{segment}")
+
+    assert statuses[-1] == 200
+    assert envelope(found)["data"]["id"] == id
+
+
+@pytest.mark.conformance("T-26")
+@pytest.mark.parametrize("authorized", [True, False], ids=["token", "no token"])
+def test_ten_megabytes_are_answered_and_the_answer_can_be_read(server, authorized):
+    headers = {} if authorized else {"Authorization": "Token wrong"}
+
+    status, _, body = server.ask("PUT", f"{COPY}/LOC1", body=TEN_MEGABYTES, headers=headers)
+
+    assert (status, envelope(body)["status_code"]) == ((413, 2001) if authorized else (401, 2000))
+
+
+@pytest.mark.conformance("T-26")
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [(SENDER, 405), ("/ocpi/nothing", 404), (f"{COPY.replace('CPO', 'XXX')}/LOC1", 404)],
+    ids=["405", "404", "not owned"],
+)
+def test_refusals_before_the_body_is_read_can_be_read(server, path, expected):
+    status, _, body = server.ask("PUT", path, body=TEN_MEGABYTES)
+
+    assert status == expected
+    assert envelope(body)["status_code"] in (2000, 2001)
+
+
+@pytest.mark.conformance("T-26")
+def test_a_chunked_body_is_limited_too(server):
+    def chunks():
+        for _ in range(160):
+            yield b"x" * 65536
+
+    with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=SECONDS)) as connection:
+        status, _, body = server.ask_on(connection, "PUT", f"{COPY}/LOC1", body=chunks())
+
+    assert (status, envelope(body)["status_code"]) == (413, 2001)
+
+
+@pytest.mark.conformance("T-02")
+def test_a_chunked_body_is_read(server):
+    document = orjson.dumps(location(country_code="DE", party_id="CPO", id="CHUNKED"))
+
+    with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=SECONDS)) as connection:
+        status, _, _ = server.ask_on(connection, "PUT", f"{COPY}/CHUNKED", body=iter([document[:50], document[50:]]))
+    _, _, found = server.ask("GET", f"{COPY}/CHUNKED")
+
+    assert status == 201
+    assert envelope(found)["data"]["id"] == "CHUNKED"
+
+
+@pytest.mark.conformance("T-40")
+@pytest.mark.parametrize("path", ["/ocpi/versions", "/ocpi/2.2.1", SENDER, f"{SENDER}/LOC1"])
+def test_a_trailing_slash_is_no_redirect(server, path):
+    answers = [server.ask("GET", path + slash) for slash in ("", "/")]
+
+    assert [answer[0] for answer in answers] == [200, 200]
+    assert envelope(answers[0][2])["data"] == envelope(answers[1][2])["data"]
+
+
+@pytest.mark.conformance("T-40")
+def test_a_put_to_a_trailing_slash_keeps_its_body(server):
+    body = orjson.dumps(location(country_code="DE", party_id="CPO", id="SLASH"))
+
+    status, _, answer = server.ask("PUT", f"{COPY}/SLASH/", body=body)
+
+    assert (status, envelope(answer)["status_code"]) == (201, 1000)
+
+
+@pytest.mark.conformance("T-13")
+def test_head_has_headers_and_no_body(server):
+    _, get, _ = server.ask("GET", SENDER)
+
+    status, head, body = server.ask("HEAD", SENDER)
+
+    assert (status, body) == (200, b"")
+    assert head["X-Total-Count"] == get["X-Total-Count"] == "2"
+    assert head["Content-Type"] == "application/json"
+
+
+@pytest.mark.conformance("T-13")
+@pytest.mark.parametrize("method", ["OPTIONS", "TRACE", "BREW"])
+def test_unknown_methods_are_answered_in_the_envelope(server, method):
+    status, headers, body = server.ask(method, SENDER)
+
+    assert (status, headers["Allow"]) == (405, "GET")
+    assert envelope(body)["status_code"] == 2000
+
+
+@pytest.mark.conformance("MID-08", "RT-24")
+def test_lower_case_header_names_are_read(server):
+    lines = [
+        f"GET {SENDER} HTTP/1.1",
+        "host: 127.0.0.1",
+        f"authorization: {authorization(server.token)}",
+        "x-request-id: r1",
+        "x-correlation-id: c1",
+        "ocpi-from-country-code: de",
+        "ocpi-from-party-id: ems",
+        "connection: close",
+    ]
+    with closing(socket.create_connection(("127.0.0.1", server.port), timeout=SECONDS)) as connection:
+        connection.sendall("\r\n".join([*lines, "", ""]).encode())
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        body = answer.read()
+
+    assert (answer.status, envelope(body)["status_code"]) == (200, 1000)
+    assert (answer.headers["X-Request-ID"], answer.headers["X-Correlation-ID"]) == ("r1", "c1")
+    assert (answer.headers["OCPI-to-country-code"], answer.headers["OCPI-to-party-id"]) == ("de", "ems")
+
+
+@pytest.mark.conformance("A-06", "T-26")
+def test_a_connection_goes_on_after_a_refusal(server):
+    with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=SECONDS)) as connection:
+        refused = server.ask_on(connection, "PUT", f"{COPY}/LOC1", body=b"x" * 5_000_000)
+        served = server.ask_on(connection, "GET", "/ocpi/versions")
+
+    assert (refused[0], served[0]) == (413, 200)
+
+
+@pytest.mark.conformance("PAG-07")
+def test_the_link_of_a_page_leads_to_the_next_one(server):
+    _, headers, _ = server.ask("GET", f"{SENDER}?limit=1")
+    following = headers["Link"][1:].split(">")[0]
+
+    assert following.startswith(f"http://127.0.0.1:{server.port}{SENDER}?")
+    _, last, body = server.ask("GET", following.removeprefix(f"http://127.0.0.1:{server.port}"))
+    assert [item["id"] for item in envelope(body)["data"]] == ["A/B"]
+    assert "Link" not in last

@@ -1,0 +1,109 @@
+"""Which role implements, and so may call, which interface."""
+
+from __future__ import annotations
+
+import pytest
+
+from flask_ocpi.config import Settings
+from flask_ocpi.enums import InterfaceRole
+from flask_ocpi.enums import ModuleID
+from flask_ocpi.enums import Role
+from flask_ocpi.errors import ConfigurationError
+from flask_ocpi.permissions import DEFAULT_MATRIX
+from flask_ocpi.permissions import Permissions
+from flask_ocpi.testing.network import party_settings
+
+# OCPI 2.2.1, Terminology, "Typical OCPI implementations per Role", where SCSP has tariffs as well and OTHER has no
+# column: S is Sender, R is Receiver.
+COLUMNS = ("CPO", "EMSP", "HUB", "NSP", "NAP", "SCSP", "OTHER")
+TABLE = {
+    "cdrs": ("S", "R", "SR", "", "", "", ""),
+    "chargingprofiles": ("R", "SR", "SR", "", "", "S", ""),
+    "commands": ("R", "S", "SR", "", "", "", ""),
+    "hubclientinfo": ("R", "R", "S", "R", "R", "R", "R"),
+    "locations": ("S", "R", "SR", "R", "SR", "", ""),
+    "sessions": ("S", "R", "SR", "", "", "R", ""),
+    "tariffs": ("S", "R", "SR", "R", "SR", "SR", ""),
+    "tokens": ("R", "S", "SR", "", "", "", ""),
+}
+CELLS = [
+    (role, module, side, letter in cell)
+    for module, cells in TABLE.items()
+    for role, cell in zip(COLUMNS, cells, strict=True)
+    for side, letter in ((InterfaceRole.SENDER, "S"), (InterfaceRole.RECEIVER, "R"))
+]
+EVERY_CELL = pytest.mark.parametrize(
+    ("role", "module", "side", "has"), CELLS, ids=[f"{role}-{module}-{side}" for role, module, side, _ in CELLS]
+)
+DEFAULT = Permissions.with_overrides({})
+
+
+def parsed(overrides):
+    config = {"OCPI_PARTIES": [party_settings("NL", "ABC", ["CPO"])], "OCPI_ROLE_PERMISSIONS": overrides}
+    return Permissions.with_overrides(Settings.from_mapping(config).role_permissions)
+
+
+@pytest.mark.conformance("ROLE-01", "ROLE-02", "ROLE-05")
+@EVERY_CELL
+def test_default_matrix_is_that_of_the_specification(role, module, side, has):
+    assert DEFAULT.implements([Role(role)], module, side) is has
+
+
+@pytest.mark.conformance("ROLE-01", "ROLE-05")
+@EVERY_CELL
+def test_an_interface_is_called_by_those_that_implement_its_other_side(role, module, side, has):
+    assert DEFAULT.may_call([Role(role)], module, side.opposite) is has
+
+
+@pytest.mark.conformance("ROLE-01")
+def test_matrix_and_table_name_the_same_roles_and_modules():
+    assert set(DEFAULT_MATRIX) == set(Role) == set(COLUMNS)
+    assert {module for modules in DEFAULT_MATRIX.values() for module in modules} == set(TABLE)
+    assert set(TABLE) == set(ModuleID) - {ModuleID.CREDENTIALS}
+
+
+@pytest.mark.conformance("ROLE-03")
+def test_one_of_several_roles_is_enough():
+    assert DEFAULT.may_call([Role.OTHER, Role.CPO], "locations", InterfaceRole.RECEIVER)
+    assert not DEFAULT.may_call([Role.OTHER, Role.EMSP], "locations", InterfaceRole.RECEIVER)
+    assert not DEFAULT.may_call([], "locations", InterfaceRole.RECEIVER)
+
+
+def test_unknown_modules_are_nobodys():
+    assert not any(DEFAULT.may_call([role], "nltnm-tokens", side) for role in Role for side in InterfaceRole)
+
+
+@pytest.mark.parametrize("sides", [[], ["SENDER"], ["RECEIVER"], ["SENDER", "RECEIVER"]], ids="+".join)
+def test_overrides_replace_one_cell_of_the_matrix(sides):
+    permissions = parsed({"NSP": {"locations": sides}})
+
+    assert [side for side in InterfaceRole if permissions.implements([Role.NSP], "locations", side)] == sides
+    changed = {
+        (role, module)
+        for role in Role
+        for module in TABLE
+        if permissions.matrix[role].get(module, ()) != DEFAULT.matrix[role].get(module, ())
+    }
+    assert changed <= {(Role.NSP, "locations")}
+
+
+def test_overrides_add_custom_modules():
+    permissions = parsed({"CPO": {"nltnm-tokens": ["RECEIVER"]}})
+
+    assert permissions.may_call([Role.CPO], "nltnm-tokens", InterfaceRole.SENDER)
+    assert not permissions.may_call([Role.EMSP], "nltnm-tokens", InterfaceRole.SENDER)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["NSP"], "must look like"),
+        ({"MSP": {}}, "names the role 'MSP'; roles are CPO, EMSP"),
+        ({"NSP": ["locations"]}, "must look like"),
+        ({"NSP": {"locations": "SENDER"}}, "must look like"),
+        ({"NSP": {"locations": ["BOTH"]}}, "must look like"),
+    ],
+)
+def test_wrong_overrides_are_named(overrides, message):
+    with pytest.raises(ConfigurationError, match=f"OCPI_ROLE_PERMISSIONS {message}"):
+        parsed(overrides)
