@@ -80,6 +80,7 @@ class Operation:
     owned: the URL names the owner, who has to be a party of the calling platform (PUSH-05).
     partial: the body is a PATCH. created: it answers 201 when it creates something. rooted: its path is below the OCPI
     prefix itself, not below the interface (the list of versions).
+    admits: raises when the caller may not use it in its present state; called before the body is read.
     errors: OCPI status codes beyond 2000, 2001 and 3000, for the documentation.
     """
 
@@ -101,6 +102,7 @@ class Operation:
     partial: bool = False
     created: bool = False
     rooted: bool = False
+    admits: Callable[[Any], None] | None = None
     errors: tuple[StatusCode, ...] = ()
 
 

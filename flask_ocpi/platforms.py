@@ -300,6 +300,21 @@ class Platforms:
                 retired.append(token)
         return tuple(retired) if self.grace else ()
 
+    def speaks_for(self, platform: Platform, party: Party) -> bool:
+        """Tell whether a platform may act for a party: its own, or, for a hub, any that nobody else answers for.
+
+        A hub does not list the parties behind it (PUSH-06). It cannot act for ours, nor for a party that is registered
+        here by a platform of its own.
+        """
+        if party in platform.parties:
+            return True
+        if not platform.is_hub:
+            return False
+        if self.allow_shared_parties:
+            return True
+        record = self.storage.get(PARTIES, Key.of(party.country_code, party.party_id, ""))
+        return party not in self.own_parties and record is None
+
     def check_parties(self, roles: Iterable[Mapping[str, Any]], *, platform_id: str) -> None:
         """Raise InvalidParametersError when one of the roles' parties is ours or another platform's."""
         for party in {Party.of(role["country_code"], role["party_id"]) for role in roles}:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from dataclasses import field
 
@@ -58,7 +60,7 @@ def pull(
     """Fetch the objects of a platform's Sender interface and store them for one of our own parties.
 
     Without dates, copies that the platform lists no more are removed at the end (PAG-20), unless some objects of the
-    list were broken: those might be the ones missing.
+    list were broken: those might be the ones missing. A hub's are kept, since other platforms may push them too.
     """
     calls = client.module(module)
     if not calls.module.objects:
@@ -67,21 +69,23 @@ def pull(
     party = _receiving_party(client, module, receiver)
     listing = calls.list(date_from=date_from, date_to=date_to)
     pulled = Pulled(broken=listing.broken)
-    kept: set[Key] = set()
+    whole = date_from is None and date_to is None and not client.platform.is_hub
+    # What arrives by push during the crawl may be newer than the pages, so only what was there before can vanish.
+    vanished = set(_stored(client, object_type, party)) if whole else set()
     for document in listing:
         key = _key(object_type, document, party)
-        if not client.platform.is_hub and key.owner not in client.platform.parties:
+        if not client.services.platforms.speaks_for(client.platform, key.owner):
             pulled.foreign += 1
             _log.warning(
                 "%s lists a %s of %s, which is not its party: ignored.", client.platform.id, object_type.name, key.owner
             )
             continue
-        kept.add(key)
+        vanished.discard(key)
         _store(client, module, object_type, key, document, pulled)
         _report(pulled, listing, progress)
     _report(pulled, listing, progress)
-    if date_from is None and date_to is None and not listing.broken:
-        _remove_vanished(client, module, object_type, party, kept, pulled)
+    if not listing.broken:
+        _remove(client, module, object_type, vanished, pulled)
     return pulled
 
 
@@ -102,17 +106,16 @@ def _store(client: Client, module: str, object_type: ObjectType, key: Key, docum
     )
 
 
-def _remove_vanished(
-    client: Client, module: str, object_type: ObjectType, party: Party, kept: set[Key], pulled: Pulled
-) -> None:
-    """Remove copies that the platform lists no more; a hub's are kept, since other platforms may push them too."""
-    if client.platform.is_hub:
-        return
-    storage = client.services.storage
+def _stored(client: Client, object_type: ObjectType, party: Party) -> Iterator[Key]:
+    """Walk the keys of the copies that we have of the platform's objects."""
     query = Query(owners=client.platform.parties, receiver=str(party))
-    stored = [_key(object_type, record.document, party) for record in walk(storage, object_type.kind, query)]
-    for key in stored:
-        if key not in kept and storage.delete(object_type.kind, key):
+    records = walk(client.services.storage, object_type.kind, query)
+    return (_key(object_type, record.document, party) for record in records)
+
+
+def _remove(client: Client, module: str, object_type: ObjectType, vanished: Iterable[Key], pulled: Pulled) -> None:
+    for key in vanished:
+        if client.services.storage.delete(object_type.kind, key):
             pulled.removed += 1
             client.services.emit(object_removed, module=module, key=key, platform=client.platform)
 

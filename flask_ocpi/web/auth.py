@@ -23,6 +23,7 @@ from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import NotFoundError
 from flask_ocpi.errors import UnauthorizedError
 from flask_ocpi.platforms import Caller
+from flask_ocpi.platforms import Platforms
 from flask_ocpi.platforms import TokenUse
 from flask_ocpi.storage.base import Party
 from flask_ocpi.web.headers import parse_routing
@@ -78,31 +79,27 @@ def _where_to_repeat(caller: Caller, url: Callable[[str], str]) -> bytes:
     return orjson.dumps({"version": version, "endpoints": [endpoint]})
 
 
-def check_routing(caller: Caller, routing: Routing) -> None:
-    """Check that FROM names a party of the caller, unless it is a hub (RT-23)."""
-    sender = routing.from_party
-    if sender is not None and not caller.platform.is_hub and sender not in caller.platform.parties:
-        listing = ", ".join(map(str, caller.platform.parties))
-        raise InvalidParametersError(f"OCPI-from: {sender} is not one of your parties, which are {listing}.")
-
-
-def check_path(operation: Operation, path: dict[str, str], caller: Caller) -> None:
-    """Check the identifiers in the URL, and that it names a party of the caller as the owner (PUSH-05, PUSH-06)."""
+def check_path(operation: Operation, path: dict[str, str], caller: Caller, platforms: Platforms) -> None:
+    """Check the identifiers in the URL, and that the caller may act for the owner it names (PUSH-05, PUSH-06)."""
     for parameter in operation.parameters:
         _check_segment(parameter, path[parameter.name])
-    if operation.owned and not caller.platform.is_hub:
+    if operation.owned:
         owner = Party.of(path["country_code"], path["party_id"])
-        if owner not in caller.platform.parties:
-            listing = ", ".join(map(str, caller.platform.parties))
-            raise NotFoundError(f"{owner} in the URL is not one of your parties, which are {listing}.")
+        if not platforms.speaks_for(caller.platform, owner):
+            raise NotFoundError(f"{owner} in the URL is {_foreign(caller)}.")
 
 
-def routing_of(module: Module, caller: Caller) -> Routing:
-    """Return the parties in the routing headers; configuration modules ignore them (RT-02)."""
+def routing_of(module: Module, caller: Caller, platforms: Platforms) -> Routing:
+    """Return the parties in the routing headers; configuration modules ignore them (RT-02).
+
+    Raises InvalidParametersError when the caller may not act for the party in FROM (RT-23).
+    """
     if module.configuration:
         return Routing()
     routing = parse_routing(request.headers)
-    check_routing(caller, routing)
+    sender = routing.from_party
+    if sender is not None and not platforms.speaks_for(caller.platform, sender):
+        raise InvalidParametersError(f"OCPI-from: {sender} is {_foreign(caller)}.")
     return routing
 
 
@@ -110,6 +107,12 @@ def current_context() -> Context:
     """Return the context of the OCPI request that is being handled."""
     context: Context = g._ocpi_context
     return context
+
+
+def _foreign(caller: Caller) -> str:
+    if caller.platform.is_hub:
+        return "registered here directly, so a hub cannot act for it"
+    return f"not one of your parties, which are {', '.join(map(str, caller.platform.parties))}"
 
 
 def _check_segment(parameter: PathParameter, value: str) -> None:

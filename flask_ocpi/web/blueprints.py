@@ -105,10 +105,14 @@ def _begin(services: Services, version: Version, module: Module, addressed: tupl
     caller = auth.authenticate(services)
     url = _absolute_url(services)
     auth.authorize(services, caller, module, addressed[0] if addressed else None, url=url)
-    routing = auth.routing_of(module, caller)
+    routing = auth.routing_of(module, caller, services.platforms)
+    context = Context(services, version, caller, routing, url)
     if addressed:
-        auth.check_path(addressed[1], request.view_args or {}, caller)
-    g._ocpi_context = Context(services, version, caller, routing, url)
+        operation = addressed[1]
+        auth.check_path(operation, request.view_args or {}, caller, services.platforms)
+        if operation.admits is not None:
+            operation.admits(context)
+    g._ocpi_context = context
 
 
 def _absolute_url(services: Services) -> Callable[[str], str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from flask_ocpi.description import OWNER_KEY
@@ -19,6 +20,7 @@ _MOMENT = "2024-05-31T12:00:00.000Z"
 _MISTAKE = "Invalid body: last_updated is required."
 
 
+@functools.cache
 def full_example(schema: type[Schema]) -> Document:
     """Compose an example with every property, but for those that the rules of the class exclude there."""
     instance = schema()

@@ -10,6 +10,7 @@ import pytest
 
 from flask_ocpi.testing.documents import evse
 from flask_ocpi.testing.documents import location
+from flask_ocpi.testing.network import PartnerClient
 from tests.conformance.sharing import SharedNetwork
 from tests.conformance.sharing import shared_network
 
@@ -108,10 +109,11 @@ def test_what_is_not_json_is_answered_400(ocpi_client, stored, body, method):
 @pytest.mark.conformance("T-04")
 @pytest.mark.parametrize("method", ["POST", "PUT"])
 @pytest.mark.parametrize("body", [b"", b"{", b"NaN", b"\xef\xbb\xbf{}"], ids=["empty", "open", "NaN", "BOM"])
-def test_what_is_not_json_starts_no_handshake(ocpi, ocpi_network, ocpi_client, method, body):
+def test_what_is_not_json_starts_no_handshake(ocpi, ocpi_app, ocpi_network, ocpi_client, method, body):
+    caller = ocpi_client if method == "PUT" else PartnerClient(ocpi_app, ocpi.invite(name="New")[1])
     before = list(ocpi.platforms.all())
 
-    answer = ocpi_client.open(method, "/ocpi/2.2.1/credentials", data=body)
+    answer = caller.open(method, "/ocpi/2.2.1/credentials", data=body)
 
     check(answer, 400, 2001)
     assert [platform.issued[0].hash for platform in ocpi.platforms.all()] == [p.issued[0].hash for p in before]

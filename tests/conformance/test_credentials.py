@@ -10,6 +10,7 @@ from flask import Flask
 from flask import Response
 
 from flask_ocpi.client.transport import Request
+from flask_ocpi.errors import BlockedAddressError
 from flask_ocpi.errors import UnreachableError
 from flask_ocpi.extension import OCPI
 from flask_ocpi.platforms import PlatformState
@@ -646,3 +647,30 @@ def test_call_back_to_a_forbidden_address_is_3001(tmp_path, peer, url):
 
     assert (response.http_status, response.status_code) == (200, 3001)
     assert dump(ocpi) == before
+
+
+@pytest.mark.conformance("CRED-08")
+@pytest.mark.parametrize("body", [b"{", b"{}"], ids=["no JSON", "incomplete"])
+def test_post_when_registered_is_405_whatever_the_body(registered, body):
+    assert registered.post(CREDENTIALS, data=body).http_status == 405
+
+
+@pytest.mark.conformance("CRED-20")
+@pytest.mark.parametrize("body", [b"{", b"{}"], ids=["no JSON", "incomplete"])
+def test_put_before_the_registration_is_405_whatever_the_body(invited, body):
+    assert invited.put(CREDENTIALS, data=body).http_status == 405
+
+
+@pytest.mark.conformance("CRED-34")
+def test_an_address_that_may_not_be_called_is_named_to_the_operator_only(ocpi, ocpi_app, ocpi_network, peer, caplog):
+    def block(request: Request) -> None:
+        raise BlockedAddressError("internal.example has the address 10.1.2.3, which is not public.")
+
+    ocpi.invite(name="Peer", token=TOKEN_A)
+    ocpi_network.before_send = block
+
+    response = peer.post(ocpi_app, TOKEN_A)
+
+    assert response.status_code == 3001
+    assert "10.1.2.3" not in response.message
+    assert "10.1.2.3" in caplog.text

@@ -525,3 +525,21 @@ def test_last_updated_decides_by_moment_not_by_text(ocpi_client, stored):
 
     assert found["last_updated"] == "2024-05-31T12:00:00.5Z"
     assert to_micros(found["last_updated"]) - to_micros(EARLY) == 500_000
+
+
+def test_pull_keeps_what_is_pushed_meanwhile(ocpi, ocpi_other, ocpi_network):
+    there, here = ocpi_network.connect(ocpi_other, ocpi)
+    ocpi.save("locations", location())
+
+    def push_behind_the_last_page(request, response):
+        if "/sender/locations" in request.url:
+            ocpi.save("locations", location(id="NEW"))
+            with ocpi.client(here) as client:
+                client.locations.put(location(id="NEW"))
+        return response
+
+    ocpi_network.after_send = push_behind_the_last_page
+    pulled = ocpi_other.pull("locations", there)
+
+    assert (pulled.created, pulled.removed) == (1, 0)
+    assert {item["id"] for item in ocpi_other.objects.documents("locations", copies=True)} == {"LOC1", "NEW"}

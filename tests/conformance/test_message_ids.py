@@ -40,7 +40,7 @@ def ids_of(headers):
         ("GET", COPY, {}, 404),
         ("GET", "/ocpi/nothing", {}, 404),
         ("POST", SENDER, {"json": {}}, 405),
-        ("POST", "/ocpi/2.2.1/credentials", {"json": {}}, 200),
+        ("PUT", "/ocpi/2.2.1/credentials", {"json": {}}, 200),
         ("PUT", COPY, {"data": b"x" * 5_000_000}, 413),
         ("PUT", COPY, {"data": b"a", "headers": {"Content-Type": "text/plain"}}, 415),
     ],

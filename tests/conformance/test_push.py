@@ -196,3 +196,28 @@ def test_there_is_no_list_on_a_receiver_interface(ocpi_client, path):
     answer = ocpi_client.get(f"{RECEIVER}{path}")
 
     assert (answer.http_status, answer.status_code) == (404, 2001)
+
+
+@pytest.mark.conformance("PUSH-06", "RT-23")
+def test_a_hub_cannot_act_for_parties_that_somebody_else_answers_for(ocpi_app, ocpi_client):
+    hub = add_partner(ocpi_app, [("DE", "HUB", ["HUB"])], name="Hub")
+    sender = "/ocpi/2.2.1/sender/locations"
+    for country_code, party_id in (("DE", "CPO"), ("NL", "ABC")):  # another partner's party, and our own
+        url = f"/ocpi/2.2.1/receiver/locations/{country_code}/{party_id}/LOC1"
+        headers = {"OCPI-from-country-code": country_code, "OCPI-from-party-id": party_id}
+
+        pushed = hub.put(url, location(country_code=country_code, party_id=party_id))
+        posing = hub.get(sender, headers=headers)
+
+        assert (pushed.http_status, pushed.status_code) == (404, 2001)
+        assert (posing.http_status, posing.status_code) == (200, 2001)
+    assert ocpi_client.get("/ocpi/2.2.1/receiver/locations/DE/CPO/LOC1").http_status == 404
+
+
+@pytest.mark.conformance("PUSH-06")
+@pytest.mark.parametrize("ocpi_config", [{"OCPI_ALLOW_SHARED_PARTIES": True}], ids=["shared"])
+def test_a_hub_may_share_parties_where_the_operator_allows_it(ocpi_app, ocpi_client):
+    hub = add_partner(ocpi_app, [("DE", "HUB", ["HUB"])], name="Hub")
+    url = "/ocpi/2.2.1/receiver/locations/DE/CPO/LOC1"
+
+    assert hub.put(url, location(country_code="DE", party_id="CPO")).http_status == 201

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -14,6 +15,7 @@ from flask_ocpi.context import Result
 from flask_ocpi.context import Target
 from flask_ocpi.description import Document
 from flask_ocpi.enums import ModuleID
+from flask_ocpi.errors import BlockedAddressError
 from flask_ocpi.errors import ClientError
 from flask_ocpi.errors import ConflictError
 from flask_ocpi.errors import MethodNotAllowedError
@@ -26,6 +28,8 @@ from flask_ocpi.platforms import TokenUse
 from flask_ocpi.signals import platform_registered
 from flask_ocpi.signals import platform_unregistered
 
+_log = logging.getLogger("flask_ocpi")
+
 
 def get_credentials(ctx: Context, target: Target, body: None) -> Result:
     """Answer our credentials, with the token that the caller uses (CRED-02, CRED-03)."""
@@ -34,28 +38,35 @@ def get_credentials(ctx: Context, target: Target, body: None) -> Result:
 
 def post_credentials(ctx: Context, target: Target, body: Document) -> Result:
     """Register the calling platform: fetch its versions and endpoints, then issue its token (CRED-04 to CRED-12)."""
-    use = ctx.caller.issued.use
-    if use not in (TokenUse.REGISTRATION, TokenUse.SPENT):
-        raise _not_allowed(
-            "This platform is registered already; use PUT to renew the registration.", "GET, PUT, DELETE"
-        )
     return _accept(ctx, body, renewed=False)
 
 
 def put_credentials(ctx: Context, target: Target, body: Document) -> Result:
     """Renew the registration: new credentials, endpoints fetched again, a new token issued (CRED-17 to CRED-20)."""
-    _require_registration(ctx)
     return _accept(ctx, body, renewed=True)
 
 
 def delete_credentials(ctx: Context, target: Target, body: None) -> Result:
     """End the registration: none of the tokens works any more, in either direction (CRED-21, CRED-22)."""
-    _require_registration(ctx)
     platform = ctx.platform
     ended = unregistered(platform)
     _save(ctx, ended)
     ctx.services.emit(platform_unregistered, platform=platform)
     return Result()
+
+
+def check_unregistered(ctx: Context) -> None:
+    """Raise MethodNotAllowedError when the token is that of a registration already (CRED-08)."""
+    if ctx.caller.issued.use not in (TokenUse.REGISTRATION, TokenUse.SPENT):
+        message = "This platform is registered already; use PUT to renew the registration."
+        raise MethodNotAllowedError(message, headers={"Allow": "GET, PUT, DELETE"})
+
+
+def check_registered(ctx: Context) -> None:
+    """Raise MethodNotAllowedError when there is no registration yet (CRED-20, CRED-21)."""
+    if not ctx.caller.is_registered:
+        message = "This platform is not registered yet; use POST first."
+        raise MethodNotAllowedError(message, headers={"Allow": "GET, POST"})
 
 
 def unregistered(platform: Platform) -> Platform:
@@ -105,6 +116,11 @@ def _call_back(ctx: Context, body: Document) -> Discovery:
         discovery = ctx.services.discover(
             body["url"], body["token"], version=ctx.version.number, encoding=ctx.platform.token_encoding
         )
+    except BlockedAddressError as error:
+        _log.warning("The versions URL of platform %s was not called: %s", ctx.platform.id, error)
+        raise UnableToUseClientAPIError(
+            "Your versions endpoint could not be used: its URL has to be https and at a public address."
+        ) from error
     except RemoteError as error:
         raise UnableToUseClientAPIError(f"Your versions endpoint could not be used: {error}") from error
     check_endpoints(discovery.endpoints, ctx.services.settings.required_endpoints)
@@ -123,12 +139,3 @@ def _credentials(ctx: Context, token: str) -> bytes:
     return orjson.dumps(
         {"token": token, "url": ctx.url("versions"), "roles": ctx.services.credentials_roles()},
     )
-
-
-def _require_registration(ctx: Context) -> None:
-    if not ctx.caller.is_registered:
-        raise _not_allowed("This platform is not registered yet; use POST first.", "GET, POST")
-
-
-def _not_allowed(message: str, allow: str) -> MethodNotAllowedError:
-    return MethodNotAllowedError(message, headers={"Allow": allow})
