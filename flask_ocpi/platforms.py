@@ -300,6 +300,28 @@ class Platforms:
                 retired.append(token)
         return tuple(retired) if self.grace else ()
 
+    def registered(
+        self,
+        platform: Platform,
+        credentials: Mapping[str, Any],
+        *,
+        version: str,
+        endpoints: tuple[Mapping[str, Any], ...],
+        issued: tuple[IssuedToken, ...],
+    ) -> Platform:
+        """Return a platform as it is after a handshake, by the Credentials it gave and what it was given."""
+        return replace(
+            platform,
+            state=PlatformState.REGISTERED,
+            name=platform.name or credentials["roles"][0]["business_details"]["name"],
+            roles=tuple(credentials["roles"]),
+            versions_url=credentials["url"],
+            version=version,
+            endpoints=endpoints,
+            token=self.cipher.encrypt(credentials["token"]),
+            issued=issued,
+        )
+
     def speaks_for(self, platform: Platform, party: Party) -> bool:
         """Tell whether a platform may act for a party: its own, or, for a hub, any that nobody else answers for.
 

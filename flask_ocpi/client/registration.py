@@ -244,15 +244,11 @@ class Registrar:
             for token in current.issued
             if token.hash not in known or (token.use is TokenUse.ACTIVE and not token.used)
         )
-        after = replace(
+        after = platforms.registered(
             current,
-            state=PlatformState.REGISTERED,
-            name=current.name or credentials["roles"][0]["business_details"]["name"],
-            roles=tuple(credentials["roles"]),
-            versions_url=credentials["url"],
+            credentials,
             version=discovery.version,
             endpoints=discovery.endpoints,
-            token=platforms.cipher.encrypt(credentials["token"]),
             issued=(replace(active, used=True), *crossing),
         )
         try:

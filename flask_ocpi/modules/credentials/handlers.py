@@ -95,15 +95,11 @@ def _accept(ctx: Context, body: Document, *, renewed: bool) -> Result:
     issued, token = platforms.issue(TokenUse.ACTIVE)
     # A token of our own handshake that runs at the same time stays: the platform may be given it any moment.
     pending = (t for t in before.issued if t.use is TokenUse.PENDING and t != ctx.caller.issued)
-    after = replace(
+    after = platforms.registered(
         before,
-        state=PlatformState.REGISTERED,
-        name=before.name or body["roles"][0]["business_details"]["name"],
-        roles=tuple(body["roles"]),
-        versions_url=body["url"],
+        body,
         version=discovery.version,
         endpoints=discovery.endpoints,
-        token=platforms.cipher.encrypt(body["token"]),
         issued=(*platforms.retire((ctx.caller.issued,)), *pending, issued),
     )
     after = _save(ctx, after)
