@@ -276,7 +276,7 @@ class OCPI:
                 open_enums=services.settings.open_enums,
             )
             for module in version.modules:
-                if any(services.serves(module, interface.role) for interface in module.interfaces):
+                if module.extend or any(services.serves(module, interface.role) for interface in module.interfaces):
                     api.register_blueprint(module_blueprint(services, version, module))
             specs[version.number] = finish(api.spec.to_dict())
         self.specs = specs

@@ -59,7 +59,7 @@ _INTERFACES = {
 }
 _REQUEST_ID = "5c6b7ce8-8a6e-4d33-a21a-0b1b1d4f3c11"
 _CORRELATION_ID = "a3c29a37-6f63-4cf4-8e1c-52d1f2a8b2c5"
-_SCHEMA = re.compile(r"#/components/schemas/(\w+)")
+_REFERENCE = re.compile(r"#/components/(\w+)/([\w.-]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,17 +270,18 @@ def finish(spec: dict[str, Any]) -> dict[str, Any]:
     """Complete a generated document: what PATCH requires, shared components, nothing of what is added unasked."""
     components = spec["components"]
     for name in ("responses", "headers", "parameters"):
-        components[name] = {}
+        components.setdefault(name, {})
     for path in spec["paths"].values():
+        operations = [item for method, item in path.items() if method != "parameters"]
+        if not all("operationId" in operation for operation in operations):
+            continue  # a route of Module.extend: it is documented as its author wrote it
         path["parameters"] = [_shared_parameter(item, components["parameters"]) for item in path.get("parameters", ())]
-        for method, operation in path.items():
-            if method != "parameters":
-                _finish_operation(operation, components)
-    components["schemas"] = _referenced([spec["paths"], components["responses"]], components["schemas"])
+        for operation in operations:
+            _finish_operation(operation, components)
     for name, schema in components["schemas"].items():
         if name.endswith("Patch") and "last_updated" in schema.get("properties", {}):
             schema["required"] = ["last_updated"]
-    spec["components"] = {name: dict(sorted(items.items())) for name, items in sorted(components.items()) if items}
+    spec["components"] = _referenced(spec["paths"], components)
     return spec
 
 
@@ -372,15 +373,18 @@ def _links(module: Module, interface: Interface, operation: Operation) -> dict[s
     return links
 
 
-def _referenced(roots: list[Any], schemas: dict[str, Any]) -> dict[str, Any]:
-    """Return the schemas that are referred to, directly or through others."""
-    found: set[str] = set()
-    waiting = roots
+def _referenced(paths: Any, components: dict[str, Any]) -> dict[str, Any]:
+    """Return the components that are referred to, directly or through others, sorted; and the security schemes."""
+    found: set[tuple[str, str]] = {("securitySchemes", name) for name in components["securitySchemes"]}
+    waiting = [paths]
     while waiting:
-        names = set(_SCHEMA.findall(orjson.dumps(waiting.pop()).decode())) - found
-        found |= names
-        waiting += [schemas[name] for name in names]
-    return {name: schema for name, schema in schemas.items() if name in found}
+        references = set(_REFERENCE.findall(orjson.dumps(waiting.pop()).decode())) - found
+        found |= references
+        waiting += [components[kind][name] for kind, name in references]
+    kept: dict[str, Any] = {}
+    for kind, name in sorted(found):
+        kept.setdefault(kind, {})[name] = components[kind][name]
+    return kept
 
 
 def _header(name: str, description: str, example: str, length: int | None = None) -> dict[str, Any]:

@@ -1,0 +1,93 @@
+"""The exit of the description: a module may add ordinary flask-smorest routes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from flask import Flask
+from flask import Response
+from flask import abort
+from flask import redirect
+
+from flask_ocpi import StorageError
+from flask_ocpi import current_ocpi
+from flask_ocpi import current_platform
+from flask_ocpi.description import Module
+from flask_ocpi.errors import ConfigurationError
+from flask_ocpi.testing.network import PartnerClient
+from flask_ocpi.testing.network import add_partner
+from flask_ocpi.versions import select_versions
+
+
+def add_routes(blueprint):
+    @blueprint.route("/ocpi/2.2.1/sender/reports/<name>")
+    def report(name):
+        if name.isdigit():
+            abort(int(name))
+        if name == "moved":
+            return redirect("/elsewhere")
+        if name == "lost":
+            raise StorageError("password hunter2")
+        return Response(f"{name} for {current_platform.id} of {current_ocpi.versions_url}", mimetype="text/plain")
+
+
+REPORTS = Module(id="nlabc-reports", description="Reports.", interfaces=(), extend=add_routes)
+
+
+@pytest.fixture
+def partner(ocpi_network, monkeypatch):
+    versions = tuple(replace(v, modules=(*v.modules, REPORTS)) for v in select_versions(("2.2.1",)))
+    monkeypatch.setattr("flask_ocpi.extension.select_versions", lambda numbers: versions)
+    ocpi_network.add("reports.example", [("NL", "ABC", ["CPO"])])
+    return add_partner(ocpi_network.apps["reports.example"], [("DE", "EMS", ["EMSP"])])
+
+
+def fetch(partner, name, **headers):
+    headers = {"Authorization": f"Token {partner.token}", **headers}
+    return partner.app.test_client().get(f"/ocpi/2.2.1/sender/reports/{name}", headers=headers)
+
+
+def test_added_routes_know_the_calling_platform(partner):
+    assert fetch(partner, "monthly").text == "monthly for partner of https://reports.example/ocpi/versions"
+
+
+def test_added_routes_answer_with_the_message_ids(partner):
+    assert fetch(partner, "monthly", **{"X-Request-ID": "7"}).headers["X-Request-ID"] == "7"
+
+
+def test_added_routes_are_documented(partner):
+    ocpi = partner.app.extensions["ocpi"]
+
+    assert "/ocpi/2.2.1/sender/reports/{name}" in ocpi.specs["2.2.1"]["paths"]
+
+
+def test_added_routes_are_for_registered_platforms_only(partner):
+    ocpi = partner.app.extensions["ocpi"]
+    _, token = ocpi.invite(name="New")
+
+    assert PartnerClient(partner.app, token).get("/ocpi/2.2.1/sender/reports/monthly").http_status == 401
+    assert PartnerClient(partner.app, "none").get("/ocpi/2.2.1/sender/reports/monthly").http_status == 401
+
+
+@pytest.mark.parametrize(
+    ("name", "http_status", "status_code"),
+    [("418", 418, 2000), ("405", 405, 2000), ("503", 503, 3000), ("lost", 200, 3000)],
+)
+def test_errors_in_added_routes_come_in_the_envelope(partner, name, http_status, status_code):
+    response = fetch(partner, name)
+
+    assert (response.status_code, response.json["status_code"]) == (http_status, status_code)
+    assert "hunter2" not in response.text
+
+
+def test_added_routes_may_redirect(partner):
+    assert fetch(partner, "moved").status_code == 302
+
+
+def test_proxies_say_what_is_missing():
+    with Flask("bare").app_context():
+        with pytest.raises(ConfigurationError, match="has no OCPI platform"):
+            str(current_ocpi.versions_url)
+        with pytest.raises(RuntimeError, match="while an OCPI request is handled"):
+            str(current_platform.id)
