@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable
+from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -340,16 +341,19 @@ class Platforms:
     def check_parties(self, roles: Iterable[Mapping[str, Any]], *, platform_id: str) -> None:
         """Raise InvalidParametersError when one of the roles' parties is ours or another platform's."""
         for party in {Party.of(role["country_code"], role["party_id"]) for role in roles}:
-            if self.allow_shared_parties:
-                continue
-            if party in self.own_parties:
-                raise InvalidParametersError(f"roles: {party} is a party of this platform; it cannot register here.")
             record = self.storage.get(PARTIES, Key.of(party.country_code, party.party_id, ""))
-            if record is not None and set(record.document["platforms"]) - {platform_id}:
-                raise InvalidParametersError(
-                    f"roles: {party} is registered by another platform. It has to unregister first, "
-                    "or the operator of this platform has to allow it."
-                )
+            self._check_party(party, set(record.document["platforms"]) - {platform_id} if record else set())
+
+    def _check_party(self, party: Party, others: Collection[str]) -> None:
+        if self.allow_shared_parties:
+            return
+        if party in self.own_parties:
+            raise InvalidParametersError(f"roles: {party} is a party of this platform; it cannot register here.")
+        if others:
+            raise InvalidParametersError(
+                f"roles: {party} is registered by another platform. It has to unregister first, "
+                "or the operator of this platform has to allow it."
+            )
 
     def _now(self) -> int:
         return to_micros(format_date_time(self.clock()))
@@ -369,19 +373,18 @@ class Platforms:
     def _claim_parties(self, platform: Platform, before: Platform | None) -> None:
         old = set(before.parties) if before else set()
         new = set(platform.parties)
-        if new - old:
-            self.check_parties(platform.roles, platform_id=platform.id)
         for party in sorted(old ^ new):
             try:
                 self._claim(party, platform, claimed=party in new)
             except ConflictError:  # another platform took this party at the same moment, and now its claim can be read
-                self.check_parties(platform.roles, platform_id=platform.id)
                 self._claim(party, platform, claimed=party in new)
 
     def _claim(self, party: Party, platform: Platform, *, claimed: bool) -> None:
         key = Key.of(party.country_code, party.party_id, "")
         record = self.storage.get(PARTIES, key, for_update=True)
         holders = set(record.document["platforms"]) if record else set()
+        if claimed:
+            self._check_party(party, holders - {platform.id})  # by what is locked: an earlier look may be out of date
         holders = holders | {platform.id} if claimed else holders - {platform.id}
         if holders:
             claim = Record.of({"platforms": sorted(holders)})

@@ -206,6 +206,19 @@ def test_taken_party_is_refused_and_changes_nothing(platforms):
 
 
 @EVERY_STORAGE
+def test_party_that_was_free_a_moment_ago_is_refused(platforms, monkeypatch):
+    registered(platforms, "first", "AAA")
+    get = platforms.storage.get
+
+    def look_before_it_was_taken(kind, key, *, for_update=False):
+        return None if kind == PARTIES and not for_update else get(kind, key, for_update=for_update)
+
+    monkeypatch.setattr(platforms.storage, "get", look_before_it_was_taken)
+    with pytest.raises(InvalidParametersError, match="DE-AAA is registered by another platform"):
+        registered(platforms, "second", "AAA")
+
+
+@EVERY_STORAGE
 def test_party_is_free_when_its_platform_gave_it_up(platforms):
     first, _ = registered(platforms, "first", "AAA", "BBB")
     platforms.save(replace(first, roles=(role("AAA"),)), before=first)

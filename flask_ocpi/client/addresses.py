@@ -67,7 +67,7 @@ def _is_public(ip: _Address) -> bool:
     if isinstance(ip, ipaddress.IPv6Address):
         if ip in _NAT64:
             return _is_public(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF))
-        if ip.sixtofour is not None and not _is_public(ip.sixtofour):
+        if ip.sixtofour is not None:  # obsolete, and it could lead to any IPv4 address
             return False
         # The rest of the space is reserved, local, multicast, or wraps IPv4 addresses.
         if ip not in _GLOBAL_UNICAST:
