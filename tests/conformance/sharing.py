@@ -1,4 +1,4 @@
-"""Platforms that are built once and emptied for each test: building one takes far longer than a request."""
+"""What the tests share: a partner's location, and platforms that are built once and emptied for each test."""
 
 from __future__ import annotations
 
@@ -10,8 +10,35 @@ from typing import Any
 from flask_ocpi.extension import OCPI
 from flask_ocpi.storage.memory import MemoryStorage
 from flask_ocpi.testing.clock import Clock
+from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.network import Network
 from flask_ocpi.testing.network import PartySpec
+from flask_ocpi.testing.network import TestResponse
+
+SENDER = "/ocpi/2.2.1/sender/locations"
+RECEIVER = "/ocpi/2.2.1/receiver/locations"
+COPY = f"{RECEIVER}/DE/CPO/LOC1"
+LATER = "2024-06-30T12:00:00Z"
+
+
+def theirs(**changes: Any) -> dict[str, Any]:
+    """Return a Location of the partner."""
+    return location(**{"country_code": "DE", "party_id": "CPO", **changes})
+
+
+def copies(ocpi: OCPI) -> list[dict[str, Any]]:
+    """Return what is stored of partners."""
+    return list(ocpi.objects.documents("locations", copies=True))
+
+
+def check(answer: TestResponse, http_status: int, status_code: int) -> None:
+    """Check codes and form of an answer that refuses."""
+    assert (answer.http_status, answer.status_code) == (http_status, status_code)
+    assert answer.headers["Content-Type"] == "application/json"
+    assert set(answer.envelope) == {"status_code", "status_message", "timestamp"}
+    assert answer.message
+    assert len(answer.body) < 5_000
+    assert answer.headers["X-Request-ID"]
 
 
 class SharedNetwork(Network):

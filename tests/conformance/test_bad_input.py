@@ -9,19 +9,14 @@ import orjson
 import pytest
 
 from flask_ocpi.testing.documents import evse
-from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.network import PartnerClient
+from tests.conformance.sharing import COPY
+from tests.conformance.sharing import LATER
+from tests.conformance.sharing import RECEIVER
 from tests.conformance.sharing import SharedNetwork
+from tests.conformance.sharing import check
 from tests.conformance.sharing import shared_network
-
-RECEIVER = "/ocpi/2.2.1/receiver/locations"
-
-
-COPY = f"{RECEIVER}/DE/CPO/LOC1"
-
-
-LATER = "2024-06-30T12:00:00Z"
-
+from tests.conformance.sharing import theirs
 
 MEGABYTE = 1024 * 1024
 
@@ -29,10 +24,6 @@ MEGABYTE = 1024 * 1024
 @pytest.fixture
 def ocpi_network() -> SharedNetwork:
     return shared_network()
-
-
-def theirs(**changes):
-    return location(**{"country_code": "DE", "party_id": "CPO", **changes})
 
 
 def text(**changes):
@@ -50,16 +41,6 @@ def stored(ocpi, ocpi_client):
     assert ocpi_client.put(COPY, theirs(evses=[evse()])).http_status == 201
     assert ocpi_client.put(f"{RECEIVER}/DE/CPO/LOC2", theirs(id="LOC2")).http_status == 201
     return lambda: list(ocpi.objects.documents("locations", copies=True))
-
-
-def check(answer, http_status, status_code):
-    """Check codes and form of an answer that refuses."""
-    assert (answer.http_status, answer.status_code) == (http_status, status_code)
-    assert answer.headers["Content-Type"] == "application/json"
-    assert set(answer.envelope) == {"status_code", "status_message", "timestamp"}
-    assert answer.message
-    assert len(answer.body) < 5_000
-    assert answer.headers["X-Request-ID"]
 
 
 NOT_JSON = {

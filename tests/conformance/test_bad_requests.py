@@ -6,18 +6,13 @@ import orjson
 import pytest
 
 from flask_ocpi.testing.documents import evse
-from flask_ocpi.testing.documents import location
+from tests.conformance.sharing import COPY
+from tests.conformance.sharing import RECEIVER
+from tests.conformance.sharing import SENDER
 from tests.conformance.sharing import SharedNetwork
+from tests.conformance.sharing import check
 from tests.conformance.sharing import shared_network
-
-SENDER = "/ocpi/2.2.1/sender/locations"
-
-
-RECEIVER = "/ocpi/2.2.1/receiver/locations"
-
-
-COPY = f"{RECEIVER}/DE/CPO/LOC1"
-
+from tests.conformance.sharing import theirs
 
 MEGABYTE = 1024 * 1024
 
@@ -27,26 +22,12 @@ def ocpi_network() -> SharedNetwork:
     return shared_network()
 
 
-def theirs(**changes):
-    return location(**{"country_code": "DE", "party_id": "CPO", **changes})
-
-
 @pytest.fixture
 def stored(ocpi, ocpi_client):
     """What is stored before the bad input, to be found unchanged after it."""
     assert ocpi_client.put(COPY, theirs(evses=[evse()])).http_status == 201
     assert ocpi_client.put(f"{RECEIVER}/DE/CPO/LOC2", theirs(id="LOC2")).http_status == 201
     return lambda: list(ocpi.objects.documents("locations", copies=True))
-
-
-def check(answer, http_status, status_code):
-    """Check codes and form of an answer that refuses."""
-    assert (answer.http_status, answer.status_code) == (http_status, status_code)
-    assert answer.headers["Content-Type"] == "application/json"
-    assert set(answer.envelope) == {"status_code", "status_message", "timestamp"}
-    assert answer.message
-    assert len(answer.body) < 5_000
-    assert answer.headers["X-Request-ID"]
 
 
 @pytest.mark.conformance("T-42", "TYP-01", "TYP-04")

@@ -15,28 +15,13 @@ from flask_ocpi.testing.documents import evse
 from flask_ocpi.testing.documents import full_location
 from flask_ocpi.testing.documents import location
 from flask_ocpi.versions import VERSIONS
+from tests.conformance.sharing import COPY
+from tests.conformance.sharing import LATER
+from tests.conformance.sharing import SENDER
 from tests.conformance.sharing import SharedNetwork
+from tests.conformance.sharing import copies
 from tests.conformance.sharing import shared_network
-
-SENDER = "/ocpi/2.2.1/sender/locations"
-
-
-RECEIVER = "/ocpi/2.2.1/receiver/locations"
-
-
-COPY = f"{RECEIVER}/DE/CPO/LOC1"
-
-
-LATER = "2024-06-30T12:00:00Z"
-
-
-def theirs(**changes: Any) -> dict[str, Any]:
-    """Return a Location of the partner."""
-    return location(**{"country_code": "DE", "party_id": "CPO", **changes})
-
-
-def copies(ocpi: Any) -> list[dict[str, Any]]:
-    return list(ocpi.objects.documents("locations", copies=True))
+from tests.conformance.sharing import theirs
 
 
 @pytest.fixture

@@ -11,21 +11,17 @@ from flask_ocpi.testing.documents import evse
 from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.network import add_partner
 from flask_ocpi.versions import VERSIONS
+from tests.conformance.sharing import COPY
+from tests.conformance.sharing import LATER
+from tests.conformance.sharing import RECEIVER
 from tests.conformance.sharing import SharedNetwork
 from tests.conformance.sharing import shared_network
-
-RECEIVER = "/ocpi/2.2.1/receiver/locations"
-COPY = f"{RECEIVER}/DE/CPO/LOC1"
-LATER = "2024-06-30T12:00:00Z"
+from tests.conformance.sharing import theirs
 
 
 @pytest.fixture
 def ocpi_network() -> SharedNetwork:
     return shared_network()
-
-
-def theirs(**changes):
-    return location(**{"country_code": "DE", "party_id": "CPO", **changes})
 
 
 def copies(ocpi):

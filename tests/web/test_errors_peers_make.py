@@ -14,22 +14,18 @@ from flask_ocpi.testing.documents import connector
 from flask_ocpi.testing.documents import evse
 from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.network import add_partner
+from tests.conformance.sharing import COPY
+from tests.conformance.sharing import LATER
+from tests.conformance.sharing import RECEIVER
+from tests.conformance.sharing import SENDER
 from tests.conformance.sharing import SharedNetwork
 from tests.conformance.sharing import shared_network
-
-SENDER = "/ocpi/2.2.1/sender/locations"
-RECEIVER = "/ocpi/2.2.1/receiver/locations"
-COPY = f"{RECEIVER}/DE/CPO/LOC1"
-LATER = "2024-06-30T12:00:00Z"
+from tests.conformance.sharing import theirs
 
 
 @pytest.fixture
 def ocpi_network() -> SharedNetwork:
     return shared_network()
-
-
-def theirs(**changes):
-    return location(**{"country_code": "DE", "party_id": "CPO", **changes})
 
 
 def copies(ocpi):
