@@ -102,7 +102,7 @@ class Registrar:
         """Renew a registration with new tokens in both directions, and fetch the endpoints again (CLI-03).
 
         When it fails, the old tokens stay in use. Where it is not known whether the other side took the new token, that
-        one is accepted too until the grace time is over; calling this again settles it.
+        one is accepted too, for the grace time and ten minutes at least; calling this again settles it.
         """
         platform = self._reread(platform)
         caller = self._caller(platform)
