@@ -17,6 +17,7 @@ from typing import Any
 import marshmallow as ma
 
 NOT_AVAILABLE = "#NA"  # OCPI 2.2.1, Transport and format, "No data available"
+UNKNOWN_TIME = "1970-1-1T00:00:00Z"  # OCPI 2.2.1, CDRs, "CDR Object": no DateTime, but to be accepted there
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # lone surrogates are no characters
 _PRINTABLE_ASCII = re.compile(r"[\x20-\x7e]*\Z")
@@ -204,11 +205,20 @@ class Url(Field):
 
 
 class DateTime(Field):
-    """A UTC date and time as text; see :func:`parse_date_time`. OCPI 2.2.1, Types, "DateTime"."""
+    """A UTC date and time as text; see :func:`parse_date_time`. OCPI 2.2.1, Types, "DateTime".
+
+    ``or_unknown=True`` also accepts OCPI's own spelling of a time that nobody knows, which becomes the start of 1970.
+    """
+
+    def __init__(self, *, or_unknown: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.or_unknown = or_unknown
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         if not isinstance(value, str):
             raise ma.ValidationError("must be a string")
+        if self.or_unknown and value == UNKNOWN_TIME:
+            return "1970-01-01T00:00:00Z"
         try:
             return parse_date_time(value)[0]
         except ValueError as error:

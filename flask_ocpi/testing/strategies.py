@@ -32,7 +32,7 @@ from flask_ocpi.schema import Schema
 
 _ABSENT = object()
 _ATTEMPTS = 8  # repairs of a document before its example stands in for it
-_RULE_PATH = re.compile(r"(\w+)(?:\[(\d+)\])?")
+_RULE_PATH = re.compile(r"(\w+)(?:\[(\d+)\](?:\.(\w+))?)?")
 _PRINTABLE = st.characters(
     codec="utf-8", exclude_categories=["Cc", "Cs", "Zl", "Zp"], exclude_characters="\u2028\u2029"
 )
@@ -116,15 +116,26 @@ def _repair(
     values: dict[str, SearchStrategy[Any]],
 ) -> None:
     match = _RULE_PATH.match(path)
-    name, index = match.groups() if match else ("", None)
+    name, index, inner = match.groups() if match else ("", None, None)
     if name not in declared:
         raise ValueError(f"A rule complains about {path!r}, which is no property: strategies cannot repair that.")
-    if index is not None and len(document[name]) > 1:
-        document[name] = [item for at, item in enumerate(document[name]) if at != int(index)]
+    elements = document[name] if index is not None else []
+    at = int(index or 0)
+    lowest = None if inner is None else _lowest(declared[name], inner)
+    if lowest is not None and elements[at].get(inner) != lowest:
+        document[name] = [*elements[:at], {**elements[at], inner: lowest}, *elements[at + 1 :]]
+    elif len(elements) > 1:
+        document[name] = [*elements[:at], *elements[at + 1 :]]
     elif declared[name].required or document.get(name) in (None, []):
         document[name] = draw(values[name])
     else:
         del document[name]
+
+
+def _lowest(field: Any, inner: str) -> int | None:
+    """Return the lower bound of a whole number in the objects of a list, if it has one: a rule may well want that."""
+    found = _fields(field.inner.nested).get(inner)
+    return found.min if isinstance(found, Integer) else None
 
 
 def _values(field: Field) -> SearchStrategy[Any]:
@@ -162,7 +173,8 @@ def _integers(field: Any) -> SearchStrategy[int | float]:
 def _numbers(field: Any) -> SearchStrategy[int | float]:
     low = -(10**6) if field.min is None else int(field.min)
     high = 10**6 if field.max is None else int(field.max)
-    return st.integers(low, high) | st.integers(low * 10_000, high * 10_000).map(lambda n: n / 10_000)
+    steps = 10**field.decimals
+    return st.integers(low, high) | st.integers(low * steps, high * steps).map(lambda n: n / steps)
 
 
 def _lists(field: Any) -> SearchStrategy[list[Any]]:

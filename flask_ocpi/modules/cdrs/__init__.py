@@ -1,0 +1,1 @@
+"""CDRs: what was charged, where, and what it costs; final once sent."""

@@ -1,0 +1,1 @@
+"""Commands: what an eMSP asks the charge points of a CPO to do."""

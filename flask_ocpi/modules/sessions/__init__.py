@@ -1,0 +1,1 @@
+"""Sessions: what is being charged right now, and the preferences of drivers."""
