@@ -40,6 +40,9 @@ class Party(NamedTuple):
 class Key(NamedTuple):
     """Identifies one record of a kind. All parts are folded: build it with :meth:`of`.
 
+    What belongs to no party has the country code and party id "". Where several properties make up the id, they are
+    joined with a line feed: that of a Token is its uid and its type.
+
     ``receiver`` is "" for an object that is ours (we are its owner); for a copy of another party's object it is the own
     party that received it, as ``"NL-ABC"``. So two parties hosted on one platform never share a copy.
     """
@@ -63,10 +66,10 @@ class Record:
     """One stored document.
 
     text: the document as compact JSON (UTF-8). It is answered as it is, never decoded and dumped again.
-    last_updated: microseconds since 1970 UTC, of the document's own ``last_updated``.
+    last_updated: microseconds since 1970 UTC, of the document's own ``last_updated``; of what is pending, its deadline.
     audience: the parties that may see it on a Sender interface; empty means every party.
     revision: 1 when created, one more with each save; set by the storage.
-    created: rises in the order of creation; set by the storage.
+    created: rises in the order of creation, and no other record of the kind ever has the same; set by the storage.
     """
 
     text: bytes

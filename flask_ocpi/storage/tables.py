@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from sqlalchemy import BigInteger
 from sqlalchemy import Column
@@ -203,7 +204,7 @@ def query_values(query: Query) -> dict[str, Any]:
         values[f"owner_country_code_{i}"] = owner.country_code
         values[f"owner_party_id_{i}"] = owner.party_id
     for i, party in enumerate(query.audience or ()):
-        values[f"seen_by_{i}"] = f",{party},"
+        values[f"seen_by_{i}"] = _audience((party,))
     return values
 
 
@@ -215,7 +216,7 @@ def record_values(record: Record) -> dict[str, Any]:
     return {
         "new_document": record.text.decode(),
         "new_last_updated": record.last_updated,
-        "new_audience": f",{','.join(map(str, record.audience))}," if record.audience else "",
+        "new_audience": _audience(record.audience),
     }
 
 
@@ -229,7 +230,23 @@ def _record_columns(table: Table) -> tuple[Column[Any], ...]:
     return (c.document, c.last_updated, c.audience, c.revision, c.created)
 
 
+def _audience(parties: Iterable[Party]) -> str:
+    """Write parties so that each is found by the text of it alone: ``,NL-ABC,DE-XYZ,``.
+
+    A party id may have any printable characters; our own marks are escaped in it.
+    """
+    texts = [f"{_escaped(party.country_code)}-{_escaped(party.party_id)}" for party in parties]
+    return f",{','.join(texts)}," if texts else ""
+
+
 def _parties(audience: str) -> tuple[Party, ...]:
     if not audience:
         return ()
-    return tuple(Party(*party.split("-", 1)) for party in audience[1:-1].split(","))
+    return tuple(Party(*map(unquote, party.split("-", 1))) for party in audience[1:-1].split(","))
+
+
+def _escaped(text: str) -> str:
+    return text.translate(_MARKS)
+
+
+_MARKS = {ord(mark): f"%{ord(mark):02X}" for mark in "%,-"}
