@@ -6,6 +6,8 @@ from flask_ocpi._version import __version__
 from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.errors import ConflictError
 from flask_ocpi.errors import FlaskOCPIError
+from flask_ocpi.errors import NoResultError
+from flask_ocpi.errors import NotEnoughInformationError
 from flask_ocpi.errors import OCPIError
 from flask_ocpi.errors import RefusedError
 from flask_ocpi.errors import RemoteError
@@ -15,6 +17,8 @@ from flask_ocpi.errors import abort
 from flask_ocpi.extension import OCPI
 from flask_ocpi.globals import current_ocpi
 from flask_ocpi.globals import current_platform
+from flask_ocpi.pending import Call
+from flask_ocpi.pending import Reply
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Page
 from flask_ocpi.storage.base import Party
@@ -27,11 +31,14 @@ from flask_ocpi.storage.router import RoutedStorage
 
 __all__ = [
     "OCPI",
+    "Call",
     "ConfigurationError",
     "ConflictError",
     "FlaskOCPIError",
     "Key",
     "MemoryStorage",
+    "NoResultError",
+    "NotEnoughInformationError",
     "OCPIError",
     "Page",
     "Party",
@@ -40,6 +47,7 @@ __all__ = [
     "Record",
     "RefusedError",
     "RemoteError",
+    "Reply",
     "RoutedStorage",
     "StatusCode",
     "Storage",

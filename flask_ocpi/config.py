@@ -243,6 +243,37 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("OCPI_OPEN_ENUMS", _texts, (), 'Enums whose unknown values are accepted, such as ["Capability"].', "list"),
     Setting("OCPI_STRICT_CODES", _boolean, False, "Compare country, currency and language codes with ISO.", "bool"),
     Setting("OCPI_REFUSE_OLDER", _boolean, False, "Refuse objects older than the stored ones with 2001.", "bool"),
+    Setting(
+        "OCPI_REQUIRE_DATE_FROM", _boolean, False, "Refuse to list sessions without date_from, as OCPI has it.", "bool"
+    ),
+    Setting(
+        "OCPI_COMMAND_TIMEOUT",
+        _integer(1),
+        30,
+        "Seconds in which a command, or a charging profile, is to have its result.",
+        "seconds",
+    ),
+    Setting(
+        "OCPI_RESULT_RETENTION",
+        _integer(1),
+        86400,
+        "Seconds for which such requests are kept, for late results and questions about them.",
+        "seconds",
+    ),
+    Setting(
+        "OCPI_CALLBACK_HOSTS",
+        _texts,
+        (),
+        "Hosts that a response_url may have besides those of the calling platform's endpoints.",
+        "list of texts",
+    ),
+    Setting(
+        "OCPI_DISPATCHER",
+        _choice("thread", "inline"),
+        "thread",
+        "How results are sent: by threads, or (in tests) by the request itself, and time-outs only when asked to.",
+        "thread or inline",
+    ),
     Setting("OCPI_DOCS", _boolean, True, "Serve Swagger UI and the OpenAPI documents.", "bool"),
     Setting(
         "OCPI_CREATE_TABLES",
@@ -291,6 +322,11 @@ class Settings:
     open_enums: tuple[str, ...]
     strict_codes: bool
     refuse_older: bool
+    require_date_from: bool
+    command_timeout: int
+    result_retention: int
+    callback_hosts: tuple[str, ...]
+    dispatcher: str
     docs: bool
     create_tables: bool | None
     http_allow_private: bool

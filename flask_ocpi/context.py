@@ -22,6 +22,7 @@ from flask_ocpi.enums import Role
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.fields import DEFAULT_POLICY
 from flask_ocpi.fields import Policy
+from flask_ocpi.hooks import Hooks
 from flask_ocpi.permissions import Permissions
 from flask_ocpi.platforms import Caller
 from flask_ocpi.platforms import Platform
@@ -78,7 +79,11 @@ class Routing:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What one app is made of, the same for every request; never of another app."""
+    """What one app is made of, the same for every request; never of another app.
+
+    background: runs a function once the request is answered. deliver: sends the result with that id to who waits for
+    it. watch_deadlines: to be called when a request was opened that may time out.
+    """
 
     settings: Settings
     storage: Storage
@@ -89,6 +94,10 @@ class Services:
     clock: Callable[[], datetime]
     discover: Discover
     emit: Callable[..., None]
+    hooks: Hooks
+    background: Callable[[Callable[[], object]], None]
+    deliver: Callable[[str], bool]
+    watch_deadlines: Callable[[], None]
 
     def serves(self, module: Module, interface: InterfaceRole) -> bool:
         """Tell whether this platform serves an interface: as configured, or because an own role implements it."""
@@ -107,6 +116,13 @@ class Services:
         fitting = [p for p in self.settings.parties if self.permissions.implements(p.roles, module, interface)]
         chosen: Iterable[OwnParty] = fitting or self.settings.parties
         return tuple(Party.of(party.country_code, party.party_id) for party in chosen)
+
+    def keeps(self, module: str, party: Party) -> bool:
+        """Tell whether the objects that an own party has in a module are all here: we serve them for it."""
+        found = next((m for version in self.versions if (m := version.module(module))), None)
+        if found is None or not self.serves(found, InterfaceRole.SENDER):
+            return False
+        return party in self.own_parties(module, InterfaceRole.SENDER)
 
     def credentials_roles(self) -> list[dict[str, Any]]:
         """Return the CredentialsRole documents of this platform."""
@@ -160,11 +176,12 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a handler answers. ``data`` is JSON text, None leaves it out; ``url`` is what the Location header gets."""
+    """What a handler answers. ``data`` is JSON text, None leaves it out; ``after`` is called once it is sent."""
 
     data: bytes | None = field(default=None, repr=False)
     http_status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
+    after: tuple[Callable[[], None], ...] = ()
 
 
 def addressed_parties(ctx: Context, target: Target) -> tuple[Party, ...]:
@@ -186,9 +203,12 @@ def addressed_parties(ctx: Context, target: Target) -> tuple[Party, ...]:
 
 
 def receiving_party(ctx: Context, target: Target) -> Party:
-    """Return the one own party that receives; raise InvalidParametersError when the request leaves it open (RT-22)."""
+    """Return the one own party that receives; raise InvalidParametersError when the request leaves it open (RT-22).
+
+    What arrives through a configuration module is for all of them, and kept once, for the first.
+    """
     parties = addressed_parties(ctx, target)
-    if len(parties) > 1:
+    if len(parties) > 1 and not target.module.configuration:
         listing = ", ".join(map(str, parties))
         raise InvalidParametersError(
             f"OCPI-to-country-code and OCPI-to-party-id are needed: {listing} all serve "

@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from flask_ocpi.description import Document
 from flask_ocpi.description import ObjectType
+from flask_ocpi.errors import ConflictError
+from flask_ocpi.errors import InvalidParametersError
+from flask_ocpi.fields import CiString
+from flask_ocpi.fields import DateTime
+from flask_ocpi.fields import ListOf
 from flask_ocpi.fields import to_micros
+from flask_ocpi.schema import Object
 from flask_ocpi.schema import Schema
 from flask_ocpi.schema import load
 from flask_ocpi.storage.base import Key
+from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.base import Storage
 from flask_ocpi.storage.base import fold
@@ -62,22 +70,78 @@ def raise_last_updated(ancestors: Sequence[Document], moment: str) -> None:
             ancestor["last_updated"] = moment
 
 
-def merge(schema: Schema, document: Document, changes: Document) -> Document:
-    """Apply the changes of a PATCH: null clears, the rest replaces; the result has to be valid (T-17 to T-19)."""
+def merge(schema: Schema, document: Document, changes: Document, *, appended: Sequence[str] = ()) -> Document:
+    """Apply the changes of a PATCH: null clears, the rest replaces; the result has to be valid (T-17 to T-19).
+
+    Lists named in ``appended`` are added to; nothing, null and an empty list leave them as they are (SES-16, SES-17).
+    """
     merged = {**document, **changes}
+    for name in appended:
+        merged[name] = [*document.get(name, ()), *(changes.get(name) or ())]
     kept = {name: value for name, value in merged.items() if value is not None or name not in changes}
     return load(schema, kept, where="result of the PATCH")
 
 
 def update(
-    storage: Storage, kind: str, key: Key, change: Callable[[Document], Document], *, missing: Exception
+    storage: Storage,
+    object_type: ObjectType,
+    key: Key,
+    change: Callable[[Document], Document],
+    *,
+    missing: Exception,
 ) -> Document:
     """Lock an object, change its document and store it; raise ``missing`` when it does not exist."""
     with storage.transaction():
-        record = storage.get(kind, key, for_update=True)
+        record = storage.get(object_type.kind, key, for_update=True)
         if record is None:
             raise missing
+        before = audience_of(object_type, record.document)
         document = change(record.document)
+        audience = record.audience if record.audience != before else audience_of(object_type, document)
         micros = to_micros(document["last_updated"])
-        storage.save(kind, key, Record.of(document, last_updated=micros, audience=record.audience))
+        storage.save(object_type.kind, key, Record.of(document, last_updated=micros, audience=audience))
     return document
+
+
+def audience_of(object_type: ObjectType, document: Document) -> tuple[Party, ...]:
+    """Return the parties that an object is for, as far as it tells itself."""
+    return () if object_type.audience is None else tuple(Party.of(*party) for party in object_type.audience(document))
+
+
+def save_object(storage: Storage, object_type: ObjectType, key: Key, record: Record, document: Document) -> bool:
+    """Create or replace an object; True when it is new.
+
+    One that is final is only created: saving the same again changes nothing, saving something else raises
+    InvalidParametersError.
+    """
+    if not object_type.final:
+        return storage.save(object_type.kind, key, record)
+    try:
+        return storage.save(object_type.kind, key, record, expected=0)
+    except ConflictError:
+        stored = storage.get(object_type.kind, key)
+    if stored is not None and say_the_same(object_type.schema(), stored.document, document):
+        return False
+    name = object_type.id_of(document)
+    raise InvalidParametersError(f"The {object_type.name} {name!a} is stored already, with other content: it stays.")
+
+
+def say_the_same(schema: Schema, first: Document, second: Document) -> bool:
+    """Compare documents: identifiers in any case, moments in any spelling, properties in any order (CDR-08, TYP-01)."""
+    return _comparable_document(schema, first) == _comparable_document(schema, second)
+
+
+def _comparable_document(schema: Any, document: Document) -> Document:
+    return {name: _comparable(schema.load_fields.get(name), value) for name, value in document.items()}
+
+
+def _comparable(field: Any, value: Any) -> Any:
+    if isinstance(field, CiString):
+        return fold(value)
+    if isinstance(field, DateTime):
+        return to_micros(value)
+    if isinstance(field, ListOf):
+        return [_comparable(field.inner, item) for item in value]
+    if isinstance(field, Object):
+        return _comparable_document(field.schema, value)
+    return value

@@ -206,6 +206,18 @@ class UnreachableError(RemoteError):
     """The other platform could not be reached: network, TLS or time-out."""
 
 
+class UnansweredError(UnreachableError):
+    """The other platform did not answer in the time allowed; whether it got the request is not known."""
+
+
+class NotConnectedError(RemoteError):
+    """A hub says that the party behind it is not connected, so nothing is sent to it (HCI-09)."""
+
+
+class NoResultError(RemoteError):
+    """The result of a command or charging profile did not come in time; it may still come."""
+
+
 class BlockedAddressError(RemoteError):
     """The address may not be called: not https, or not public (see OCPI_HTTP_ALLOW_PRIVATE)."""
 

@@ -13,13 +13,18 @@ from typing import Any
 from flask import Blueprint
 from flask import Flask
 
+from flask_ocpi import callbacks
 from flask_ocpi.auth_tokens import TokenCipher
+from flask_ocpi.background import run_in_thread
+from flask_ocpi.background import run_inline
 from flask_ocpi.cli import ocpi as cli_group
 from flask_ocpi.client.addresses import AddressPolicy
 from flask_ocpi.client.client import Caller
 from flask_ocpi.client.client import Client
 from flask_ocpi.client.pulling import Pulled
 from flask_ocpi.client.pulling import pull
+from flask_ocpi.client.pushing import Pushed
+from flask_ocpi.client.pushing import push
 from flask_ocpi.client.registration import Registrar
 from flask_ocpi.client.registration import discover
 from flask_ocpi.client.transport import RequestsTransport
@@ -31,6 +36,8 @@ from flask_ocpi.context import Services
 from flask_ocpi.enums import InterfaceRole
 from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.fields import Policy
+from flask_ocpi.host import HostCalls
+from flask_ocpi.host import HostHooks
 from flask_ocpi.modules.credentials.schemas import Credentials
 from flask_ocpi.own_objects import OwnObjects
 from flask_ocpi.permissions import Permissions
@@ -48,6 +55,7 @@ from flask_ocpi.web.docs import register_docs
 from flask_ocpi.web.headers import EncodedSlashes
 from flask_ocpi.web.headers import RestConverter
 from flask_ocpi.web.headers import SegmentConverter
+from flask_ocpi.web.headers import request_id
 from flask_ocpi.web.openapi import document_options
 from flask_ocpi.web.openapi import finish
 from flask_ocpi.web.setup import default_storage
@@ -62,7 +70,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class OCPI:
+class OCPI(HostHooks, HostCalls):
     """An OCPI platform in a Flask app: ``OCPI(app)``, or ``OCPI()`` and ``init_app(app)`` in an app factory.
 
     storage: where everything is kept: a :class:`~flask_ocpi.Storage`, its class, or a function that makes one. By
@@ -82,12 +90,14 @@ class OCPI:
         transport: Transport | None = None,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
+        super().__init__()
         self._storage_source = storage
         self._transport = transport
         self._clock = clock
         self._services: Services | None = None
         self._app: Flask | None = None
         self._objects: OwnObjects | None = None
+        self._deadlines = callbacks.Deadlines(self._next_deadline, self.send_timeouts)
         self.specs: Mapping[str, Mapping[str, Any]] = {}
         if app is not None:
             self.init_app(app)
@@ -163,6 +173,10 @@ class OCPI:
         """Change one of our own objects, or a part of it. See :meth:`OwnObjects.patch`."""
         return self.objects.patch(module, ids, changes, party=party)
 
+    def delete(self, module: str, *ids: str, party: Party | None = None) -> None:
+        """Remove one of our own objects. See :meth:`OwnObjects.delete`."""
+        self.objects.delete(module, *ids, party=party)
+
     def client(
         self,
         platform: Platform | str,
@@ -171,8 +185,13 @@ class OCPI:
         to: Party | None = None,
         correlation_id: str | None = None,
     ) -> Client:
-        """Return a client for a registered platform, given as its record, id, name or party ("NL-ABC")."""
+        """Return a client for a registered platform, given as its record, id, name or party ("NL-ABC").
+
+        Given by a party, that party is addressed, unless ``to`` names another one.
+        """
         found = self.platforms.find(platform) if isinstance(platform, str) else platform
+        if to is None and isinstance(platform, str):
+            to = next((party for party in found.parties if str(party) == platform.upper()), None)
         return Client(self.services, found, self.transport, sender=sender, to=to, correlation_id=correlation_id)
 
     def invite(
@@ -214,6 +233,14 @@ class OCPI:
         client = self.client(platform, sender=receiver)
         return pull(client, module, date_from=date_from, date_to=date_to, receiver=receiver, progress=progress)
 
+    def push(self, module: str, *ids: str, party: Party | None = None) -> list[Pushed]:
+        """Send the current state of an own object to every registered platform that it is for, once.
+
+        Returns what became of it for each platform; a failure of one does not hold up the others.
+        """
+        record = self.objects.record(module, *ids, party=party)
+        return push(self.platforms.all(), self.client, module, record.document, record.audience)
+
     def _registrar(self) -> Registrar:
         return Registrar(self.services, self.transport, self.versions_url)
 
@@ -241,6 +268,7 @@ class OCPI:
             allow_shared_parties=settings.allow_shared_parties,
             own_parties=(Party.of(party.country_code, party.party_id) for party in settings.parties),
         )
+        run = run_inline if settings.dispatcher == "inline" else run_in_thread
         policy = Policy(
             strict_codes=settings.strict_codes,
             open_enums=frozenset(settings.open_enums),
@@ -257,6 +285,10 @@ class OCPI:
             clock=self._clock,
             discover=self._discover,
             emit=_emitter(app),
+            hooks=self._hooks,
+            background=lambda work: run(lambda: _in_context(app, work)),
+            deliver=lambda id: callbacks.deliver(self.services, self.transport, id),
+            watch_deadlines=(lambda: None) if settings.dispatcher == "inline" else self._deadlines.watch,
         )
 
     def _discover(self, versions_url: str, token: str, *, version: str, encoding: str) -> Discovery:
@@ -289,6 +321,11 @@ class OCPI:
         app.cli.add_command(cli_group)
 
 
+def _in_context(app: Flask, work: Callable[[], object]) -> None:
+    with app.app_context():
+        work()
+
+
 def _takes_default(source: Any) -> bool:
     """Tell whether ``storage=`` is a function with a parameter: it wants the default storage."""
     if isinstance(source, Storage | type) or not callable(source):
@@ -312,7 +349,7 @@ def _emitter(app: Flask) -> Callable[..., None]:
             try:
                 receiver(app, **payload)
             except Exception:
-                _log.exception("A listener of %s failed.", signal.name)
+                _log.exception("A listener of %s failed (request %s).", signal.name, request_id())
 
     return emit
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Iterator
 
 import orjson
 
@@ -43,11 +44,13 @@ def list_objects(ctx: Context, target: Target, body: None) -> Result:
     cap = ctx.services.settings.limit_of(target.module.id)
     default = min(ctx.services.settings.default_limit, cap)
     limit = min(asked.get("limit", default), cap)
+    if target.operation.dated and ctx.services.settings.require_date_from and "date_from" not in asked:
+        raise InvalidParametersError("Invalid query parameter: date_from is required.")
     offset = asked.get("offset", 0)
     page = ctx.storage.list(
-        _object(target).kind,
+        described_object(target).kind,
         Query(
-            owners=addressed_parties(ctx, target),
+            owners=None if described_object(target).described else addressed_parties(ctx, target),
             receiver="",
             audience=ctx.audience,
             date_from=_micros(asked.get("date_from")),
@@ -62,28 +65,39 @@ def list_objects(ctx: Context, target: Target, body: None) -> Result:
 
 def get_object(ctx: Context, target: Target, body: None) -> Result:
     """Answer one of our own objects, or a part of it, that the calling platform may see."""
-    object_type = _object(target)
-    object_id = target.path[object_type.parameter.name]
+    record = next(find_all_own(ctx, target, described_object(target), object_id(target)), None)
+    if record is None:
+        raise missing(target)
+    return Result(_text(record, target))
+
+
+def find_all_own(ctx: Context, target: Target, object_type: ObjectType, id: str) -> Iterator[Record]:
+    """Walk the objects with that id that our addressed parties have, as far as the calling platform may see them."""
     for owner in addressed_parties(ctx, target):
-        record = ctx.storage.get(object_type.kind, Key.of(owner.country_code, owner.party_id, object_id))
-        if record is not None and (not record.audience or set(record.audience) & set(ctx.audience)):
-            return Result(_text(record, target))
-    raise _missing(target)
+        record = ctx.storage.get(object_type.kind, Key.of(*owner, id))
+        if record is not None and is_visible(ctx, record):
+            yield record
+
+
+def is_visible(ctx: Context, record: Record) -> bool:
+    """Tell whether the calling platform may see one of our own objects."""
+    return not record.audience or not set(ctx.audience).isdisjoint(record.audience)
 
 
 def get_copy(ctx: Context, target: Target, body: None) -> Result:
     """Answer our copy of an object of the calling platform, or of a part of it, as it was received (PUSH-09)."""
-    record = ctx.storage.get(_object(target).kind, _copy_key(ctx, target))
+    record = ctx.storage.get(described_object(target).kind, _copy_key(ctx, target))
     if record is None:
-        raise _missing(target)
+        raise missing(target)
     return Result(_text(record, target))
 
 
 def put_object(ctx: Context, target: Target, body: Document) -> Result:
     """Store a whole object of the calling platform: 201 when it is new, 200 when it replaces one."""
-    kind = _object(target).kind
+    object_type = described_object(target)
+    kind = object_type.kind
     _check_identity(target, body)
-    key = _copy_key(ctx, target)
+    key = Key.of(*target.owner, object_type.id_of(body), receiving_party(ctx, target))
     record = Record.of(body, last_updated=to_micros(body["last_updated"]))
     if ctx.services.settings.refuse_older:
         with ctx.storage.transaction():
@@ -93,7 +107,7 @@ def put_object(ctx: Context, target: Target, body: Document) -> Result:
             created = ctx.storage.save(kind, key, record)
     else:
         created = ctx.storage.save(kind, key, record)
-    _emit_received(ctx, target, key, body, created=created)
+    emit_received(ctx, target, key, body, created=created)
     return Result(http_status=201 if created else 200)
 
 
@@ -117,11 +131,11 @@ def put_part(ctx: Context, target: Target, body: Document) -> Result:
 def patch_object(ctx: Context, target: Target, body: Document) -> Result:
     """Change the given properties of an object; null clears one, everything left out stays (T-15 to T-20)."""
     changes = _changes(target, body)
-    schema = ctx.services.schemas[_object(target).schema]
+    schema = ctx.services.schemas[described_object(target).schema]
 
     def patch(document: Document) -> Document:
         _refuse_older(ctx, document, changes)
-        return merge(schema, document, changes)
+        return merge(schema, document, changes, appended=described_object(target).appended)
 
     _update(ctx, target, patch)
     return Result()
@@ -135,7 +149,7 @@ def patch_part(ctx: Context, target: Target, body: Document) -> Result:
     def patch(document: Document) -> Document:
         place = _place(document, target)
         if place.index is None:
-            raise _missing(target)
+            raise missing(target)
         _refuse_older(ctx, place.siblings[place.index], changes)
         place.put(merge(schema, place.siblings[place.index], changes))
         return document
@@ -147,36 +161,45 @@ def patch_part(ctx: Context, target: Target, body: Document) -> Result:
 def delete_object(ctx: Context, target: Target, body: None) -> Result:
     """Remove our copy of an object of the calling platform."""
     key = _copy_key(ctx, target)
-    if not ctx.storage.delete(_object(target).kind, key):
-        raise _missing(target)
+    if not ctx.storage.delete(described_object(target).kind, key):
+        raise missing(target)
     ctx.services.emit(object_removed, module=target.module.id, key=key, platform=ctx.platform)
     return Result()
 
 
-def _object(target: Target) -> ObjectType:
+def described_object(target: Target) -> ObjectType:
+    """Return the class of stored objects that an operation works on."""
     if target.operation.object is None:
         raise TypeError(f"{target.operation.name} describes no object.")
     return target.operation.object
 
 
 def _part(target: Target) -> Part:
-    return _object(target).parts[target.operation.part - 1]
+    return described_object(target).parts[target.operation.part - 1]
 
 
 def _part_ids(target: Target) -> list[str]:
-    return [target.path[part.parameter.name] for part in _object(target).parts[: target.operation.part]]
+    return [target.path[part.parameter.name] for part in described_object(target).parts[: target.operation.part]]
 
 
 def _copy_key(ctx: Context, target: Target) -> Key:
-    object_type = _object(target)
-    owner = target.owner
-    object_id = target.path[object_type.parameter.name]
-    return Key.of(owner.country_code, owner.party_id, object_id, receiving_party(ctx, target))
+    return Key.of(*target.owner, object_id(target), receiving_party(ctx, target))
 
 
-def _missing(target: Target) -> Exception:
+def object_id(target: Target) -> str:
+    """Return the id under which the addressed object is stored, by the path and what of its key is in the query."""
+    object_type = described_object(target)
+    first, *others = object_type.id_key
+    values = {name: target.query.get(name) for name in others}
+    if object_type.parameter is not None:
+        values[first] = target.path[object_type.parameter.name]
+    return object_type.id_from(values)
+
+
+def missing(target: Target) -> Exception:
+    """Return the error for an object, or a part of it, that is not here."""
     segments = [target.path[p.name] for p in target.operation.parameters if p.name not in OWNER_KEY]
-    object_type = _object(target)
+    object_type = described_object(target)
     names = [object_type.name, *(part.name for part in object_type.parts)][: len(segments)]
     shown = " ".join(f"{name} {segment!a}" for name, segment in zip(names, segments, strict=True))
     return object_type.missing(f"There is no {shown} here.")
@@ -187,37 +210,41 @@ def _text(record: Record, target: Target) -> bytes:
         return record.text
     place = _place(record.document, target)
     if place.index is None:
-        raise _missing(target)
+        raise missing(target)
     return orjson.dumps(place.siblings[place.index])
 
 
 def _place(document: Document, target: Target) -> Place:
-    place = locate(document, _object(target), _part_ids(target))
+    place = locate(document, described_object(target), _part_ids(target))
     if place is None:
-        raise _missing(target)
+        raise missing(target)
     return place
 
 
 def _update(ctx: Context, target: Target, change: Callable[[Document], Document]) -> None:
     key = _copy_key(ctx, target)
-    document = update(ctx.storage, _object(target).kind, key, change, missing=_missing(target))
-    _emit_received(ctx, target, key, document, created=False)
+    document = update(ctx.storage, described_object(target), key, change, missing=missing(target))
+    emit_received(ctx, target, key, document, created=False)
 
 
 def _check_identity(target: Target, body: Document) -> None:
     """Compare what URL and body say of the object's identity (PUSH-03, PUSH-04, T-20)."""
     operation = target.operation
-    object_type = _object(target)
-    pairs = (
-        [(_part(target).key, _part(target).parameter.name)]
-        if operation.part
-        else [*((name, name) for name in OWNER_KEY), (object_type.key[len(OWNER_KEY)], object_type.parameter.name)]
-    )
-    for name, parameter in pairs:
-        if body.get(name) is not None and fold(str(body[name])) != fold(target.path[parameter]):
-            raise InvalidParametersError(
-                f"{name} in the body is not {parameter} in the URL ({target.path[parameter]!a})."
-            )
+    object_type = described_object(target)
+    if operation.part:
+        named = {_part(target).key: _part(target).parameter.name}
+    else:
+        named = {name: name for name in OWNER_KEY}
+        if object_type.parameter is not None:
+            named[object_type.id_key[0]] = object_type.parameter.name
+    in_url = {name: (parameter, target.path[parameter]) for name, parameter in named.items()}
+    for name, default in object_type.defaults:
+        asked = target.query.get(name)
+        if asked is not None or operation.partial:  # a PUT that does not say goes by its body (TOK-04)
+            in_url[name] = (name, asked or default)
+    for name, (parameter, value) in in_url.items():
+        if body.get(name) is not None and fold(str(body[name])) != fold(value):
+            raise InvalidParametersError(f"{name} in the body is not {parameter} in the URL ({value!a}).")
 
 
 def _changes(target: Target, body: Document) -> Document:
@@ -225,7 +252,7 @@ def _changes(target: Target, body: Document) -> Document:
         raise InvalidParametersError("Invalid body: last_updated is required in a PATCH.")
     _check_identity(target, body)
     operation = target.operation
-    identity = (_part(target).key,) if operation.part else _object(target).key
+    identity = (_part(target).key,) if operation.part else described_object(target).key
     for name in identity:
         if name in body and body[name] is None:
             raise InvalidParametersError(f"Invalid body: {name} must not be null.")
@@ -237,7 +264,8 @@ def _refuse_older(ctx: Context, stored: Document, body: Document) -> None:
         raise InvalidParametersError("last_updated is older than that of the stored object, which is kept.")
 
 
-def _emit_received(ctx: Context, target: Target, key: Key, document: Document, *, created: bool) -> None:
+def emit_received(ctx: Context, target: Target, key: Key, document: Document, *, created: bool) -> None:
+    """Tell the host application that an object of another party is stored."""
     ctx.services.emit(
         object_received, module=target.module.id, key=key, document=document, created=created, platform=ctx.platform
     )

@@ -7,13 +7,17 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
+from contextlib import contextmanager
 
 from flask_ocpi.context import Services
 from flask_ocpi.description import Document
 from flask_ocpi.description import ObjectType
+from flask_ocpi.documents import audience_of
 from flask_ocpi.documents import locate
 from flask_ocpi.documents import merge
+from flask_ocpi.documents import save_object
 from flask_ocpi.documents import update
+from flask_ocpi.enums import InterfaceRole
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import NotFoundError
 from flask_ocpi.fields import format_date_time
@@ -34,10 +38,14 @@ class OwnObjects:
         self.services = services
 
     def save(self, module: str, document: Document, *, audience: Iterable[Party] = ()) -> bool:
-        """Create or replace an object; True when it is new. ``audience`` limits who may see it (empty: all)."""
+        """Create or replace an object; True when it is new. ``audience`` limits who may see it (empty: all).
+
+        Without ``audience`` a Session or CDR is for the eMSP in its ``cdr_token``, also when that changes. A CDR never
+        changes once it is stored.
+        """
         object_type = self.object_type(module)
         key, record, checked = self._checked(object_type, document, audience)
-        created = self.services.storage.save(object_type.kind, key, record)
+        created = save_object(self.services.storage, object_type, key, record, checked)
         self.services.emit(object_saved, module=module, key=key, document=checked, created=created)
         return created
 
@@ -54,16 +62,16 @@ class OwnObjects:
             if not isinstance(items, list):
                 raise InvalidParametersError(f"{module} must be a list of objects.")
             for index, item in enumerate(items):
-                try:
-                    checked.append((module, object_type, *self._checked(object_type, item, ())))
-                except InvalidParametersError as error:
-                    raise InvalidParametersError(f"{module}[{index}]: {error.message}") from error
+                place = f"{module}[{index}]"
+                with _naming(place):
+                    checked.append((place, module, object_type, *self._checked(object_type, item, ())))
         created = []
         with self.services.storage.transaction():
-            for _, object_type, key, record, _ in checked:
-                created.append(self.services.storage.save(object_type.kind, key, record))
+            for place, _, object_type, key, record, document in checked:
+                with _naming(place):
+                    created.append(save_object(self.services.storage, object_type, key, record, document))
                 progress()
-        for (module, _, key, _, document), new in zip(checked, created, strict=True):
+        for (_, module, _, key, _, document), new in zip(checked, created, strict=True):
             self.services.emit(object_saved, module=module, key=key, document=document, created=new)
         return len(checked)
 
@@ -71,10 +79,13 @@ class OwnObjects:
         """Change properties of an object, or of a part of it (one id a level), and return the whole object.
 
         ``last_updated`` is now unless given, and rises in all that the part belongs to (LOC-03). None clears.
+        As in a PATCH, ``charging_periods`` of a Session are added to those that are stored.
         """
-        object_type, key = self._addressed(module, ids, party)
+        object_type, key, part_ids = self._addressed(module, ids, party)
+        if object_type.final:
+            raise InvalidParametersError(f"A {object_type.name} never changes once it is stored.")
         changed = {"last_updated": format_date_time(self.services.clock()), **changes}
-        part = object_type.parts[len(ids) - 2] if len(ids) > 1 else None
+        part = object_type.parts[len(part_ids) - 1] if part_ids else None
         for name in (part.key,) if part else object_type.key:
             if name in changed:
                 raise InvalidParametersError(f"{name} identifies the object and never changes.")
@@ -83,40 +94,47 @@ class OwnObjects:
 
         def change(document: Document) -> Document:
             if part is None:
-                return merge(schema, document, changed)
-            place = locate(document, object_type, ids[1:])
+                return merge(schema, document, changed, appended=object_type.appended)
+            place = locate(document, object_type, part_ids)
             if place is None or place.index is None:
                 raise missing
             place.put(merge(schema, place.siblings[place.index], changed))
             return document
 
-        document = update(self.services.storage, object_type.kind, key, change, missing=missing)
+        document = update(self.services.storage, object_type, key, change, missing=missing)
         self.services.emit(object_saved, module=module, key=key, document=document, created=False)
         return document
 
     def get(self, module: str, *ids: str, party: Party | None = None) -> Document:
-        """Return an object, or a part of it (one id a level); raise NotFoundError when there is none."""
-        object_type, key = self._addressed(module, ids, party)
-        record = self.services.storage.get(object_type.kind, key)
-        if record is None:
-            raise _missing(object_type, ids)
-        if len(ids) == 1:
+        """Return an object, or a part of it (one id a level); raise NotFoundError when there is none.
+
+        A Token's type may follow its uid; it is RFID unless given. A ClientInfo's id is its role, and ``party`` whom it
+        describes.
+        """
+        record, object_type, part_ids = self._get(module, ids, party)
+        if not part_ids:
             return record.document
-        place = locate(record.document, object_type, ids[1:])
+        place = locate(record.document, object_type, part_ids)
         if place is None or place.index is None:
             raise _missing(object_type, ids)
         return place.siblings[place.index]
 
-    def delete(self, module: str, id: str, *, party: Party | None = None) -> None:
+    def record(self, module: str, *ids: str, party: Party | None = None) -> Record:
+        """Return an object as it is stored, with its audience; raise NotFoundError when there is none."""
+        return self._get(module, ids, party)[0]
+
+    def delete(self, module: str, *ids: str, party: Party | None = None) -> None:
         """Remove an object; raise NotFoundError when there is none."""
-        object_type, key = self._addressed(module, (id,), party)
+        object_type, key, part_ids = self._addressed(module, ids, party)
+        if part_ids:
+            raise InvalidParametersError(f"Only a whole {object_type.name} is removed, not a part of it.")
         if not self.services.storage.delete(object_type.kind, key):
-            raise _missing(object_type, (id,))
+            raise _missing(object_type, ids)
 
     def documents(self, module: str, *, copies: bool = False) -> Iterator[Document]:
         """Walk all own objects of a module in the order of their creation; with ``copies`` those of others instead."""
         kind = self.object_type(module).kind
-        receivers = map(str, self.parties()) if copies else [""]
+        receivers: Iterable[str] = map(str, self.parties()) if copies else [""]
         for receiver in receivers:
             yield from (record.document for record in walk(self.services.storage, kind, Query(receiver=receiver)))
 
@@ -139,31 +157,56 @@ class OwnObjects:
     ) -> tuple[Key, Record, Document]:
         checked = load(self.services.schemas[object_type.schema], document, where=object_type.name)
         owner = Party.of(checked["country_code"], checked["party_id"])
-        if owner not in self.parties():
+        if owner not in self.parties() and not object_type.described:
             listing = ", ".join(map(str, self.parties()))
             raise InvalidParametersError(f"{owner} is not one of our own parties, which are {listing}.")
         key = Key.of(owner.country_code, owner.party_id, object_type.id_of(checked))
         micros = to_micros(checked["last_updated"])
-        return key, Record.of(checked, last_updated=micros, audience=tuple(audience)), checked
+        seen_by = tuple(Party.of(*party) for party in audience) or audience_of(object_type, checked)
+        return key, Record.of(checked, last_updated=micros, audience=seen_by), checked
+
+    def _get(self, module: str, ids: Sequence[str], party: Party | None) -> tuple[Record, ObjectType, tuple[str, ...]]:
+        object_type, key, part_ids = self._addressed(module, ids, party)
+        record = self.services.storage.get(object_type.kind, key)
+        if record is None:
+            raise _missing(object_type, ids)
+        return record, object_type, part_ids
 
     def _object_types(self) -> dict[str, ObjectType]:
         return {m.id: m.objects[0] for version in self.services.versions for m in version.modules if m.objects}
 
-    def _addressed(self, module: str, ids: Sequence[str], party: Party | None) -> tuple[ObjectType, Key]:
+    def _addressed(
+        self, module: str, ids: Sequence[str], party: Party | None
+    ) -> tuple[ObjectType, Key, tuple[str, ...]]:
         object_type = self.object_type(module)
-        levels = 1 + len(object_type.parts)
-        if not 1 <= len(ids) <= levels:
+        values, part_ids = object_type.split_ids(ids)
+        least = len(object_type.id_key) - len(object_type.defaults)
+        if len(values) < least or len(part_ids) > len(object_type.parts):
+            most = len(object_type.id_key) + len(object_type.parts)
             raise InvalidParametersError(
-                f"A {object_type.name} is addressed by 1, and its parts by at most {levels} ids."
+                f"A {object_type.name} is addressed by {least}, and its parts by at most {most} ids."
+                if object_type.parts
+                else f"A {object_type.name} is addressed by {' and '.join(object_type.id_key)}."
             )
+        if party is None and object_type.described:
+            raise InvalidParametersError(f"Say with party= whom the {object_type.name} describes.")
         owner = party or self._only_party(module)
-        return object_type, Key.of(owner.country_code, owner.party_id, ids[0])
+        return object_type, Key.of(*owner, object_type.id_from(values)), part_ids
 
     def _only_party(self, module: str) -> Party:
-        parties = self.parties()
+        parties = self.services.own_parties(module, InterfaceRole.SENDER)
         if len(parties) > 1:
             raise InvalidParametersError(f"Several own parties may have {module}: say which one with party=.")
         return parties[0]
+
+
+@contextmanager
+def _naming(place: str) -> Iterator[None]:
+    """Say in errors which of several objects they are about."""
+    try:
+        yield
+    except InvalidParametersError as error:
+        raise InvalidParametersError(f"{place}: {error.message}") from error
 
 
 def _missing(object_type: ObjectType, ids: Sequence[str]) -> NotFoundError:

@@ -21,7 +21,8 @@ from flask_ocpi.schema import Document
 from flask_ocpi.schema import Schema
 from flask_ocpi.schema import Violation
 
-_INTEGER = re.compile(r"[+-]?[0-9]{1,18}\Z")
+_DIGITS = 18
+_INTEGER = re.compile(rf"[+-]?[0-9]{{1,{_DIGITS}}}\Z")
 _NEXT = re.compile(
     r'<([^>]*)>\s*;[^,<]*?\brel\s*=\s*(?:"(?:[^"]*\s)?next(?:\s[^"]*)?"|next(?=\s*(?:[;,]|\Z)))', re.IGNORECASE
 )
@@ -46,7 +47,7 @@ class QueryInteger(Field):
         return number
 
     def json_schema(self) -> dict[str, Any]:
-        return {"type": "integer", "minimum": self.min, "maximum": 2**53 - 1}
+        return {"type": "integer", "minimum": self.min, "maximum": 10**_DIGITS - 1}
 
 
 def _not_inverted(query: Document) -> Any:

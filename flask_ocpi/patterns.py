@@ -15,10 +15,11 @@ from flask_ocpi.schema import Schema
 COUNTRY_CODE = PathParameter("country_code", 2, "ISO 3166 alpha-2 country code of the owner.", "NL", min=2)
 PARTY_ID = PathParameter("party_id", 3, "Party id of the owner.", "ABC", min=3)
 OWNER = (COUNTRY_CODE, PARTY_ID)
+CALL_ID = PathParameter("id", 64, "The last segment of the response_url.", "0f7d3c9a5b1e4d6f8a2c4e6b8d0f1a3c")
 
 
-def list_objects(object_type: ObjectType) -> tuple[Operation, ...]:
-    """The paginated GET of a Sender interface."""
+def list_objects(object_type: ObjectType, *, dated: bool = False) -> tuple[Operation, ...]:
+    """The paginated GET of a Sender interface; ``dated``: callers have to send date_from."""
     return (
         Operation(
             name=f"list_{object_type.kind}",
@@ -31,6 +32,7 @@ def list_objects(object_type: ObjectType) -> tuple[Operation, ...]:
             returns=object_type.schema,
             returns_list=True,
             object=object_type,
+            dated=dated,
         ),
     )
 
@@ -53,10 +55,13 @@ def get_objects(object_type: ObjectType) -> tuple[Operation, ...]:
     )
 
 
-def client_owned(object_type: ObjectType, *, verbs: Sequence[str]) -> tuple[Operation, ...]:
+def client_owned(
+    object_type: ObjectType, *, verbs: Sequence[str], query: type[Schema] | None = None
+) -> tuple[Operation, ...]:
     """The Receiver interface of objects that the calling platform owns: GET, PUT, PATCH, DELETE, on each level.
 
-    OCPI 2.2.1, Transport and format, "Client Owned Object Push".
+    ``query`` declares the properties of the key that are in the query. OCPI 2.2.1, Transport and format,
+    "Client Owned Object Push".
     """
     operations = []
     for part, name, schema, parameters in _levels(object_type):
@@ -71,11 +76,12 @@ def client_owned(object_type: ObjectType, *, verbs: Sequence[str]) -> tuple[Oper
                     summary=summary.format(_noun(schema)),
                     handler=handler,
                     parameters=path_parameters,
+                    query=query,
                     body=schema if verb in ("PUT", "PATCH") else None,
                     returns=schema if verb == "GET" else None,
                     object=object_type,
                     part=part,
-                    owned=True,
+                    owned=not object_type.described,
                     partial=verb == "PATCH",
                     created=verb == "PUT",
                 )
@@ -92,7 +98,7 @@ _VERBS: dict[str, tuple[tuple[Handler, str], tuple[Handler, str]]] = {
 
 
 def _levels(object_type: ObjectType) -> list[tuple[int, str, type[Schema], tuple[PathParameter, ...]]]:
-    parameters: tuple[PathParameter, ...] = (object_type.parameter,)
+    parameters: tuple[PathParameter, ...] = () if object_type.parameter is None else (object_type.parameter,)
     levels = [(0, object_type.name, object_type.schema, parameters)]
     for index, part in enumerate(object_type.parts, start=1):
         parameters = (*parameters, part.parameter)

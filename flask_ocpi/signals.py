@@ -12,6 +12,14 @@ object_received = _signals.signal("ocpi.object-received")
 object_removed = _signals.signal("ocpi.object-removed")
 #: An own object was created or changed. Payload: module, key, document, created.
 object_saved = _signals.signal("ocpi.object-saved")
+#: A token of ours was asked for in real time. Payload: token, location, info, platform.
+token_authorized = _signals.signal("ocpi.token-authorized")
+#: A driver's charging preferences for one of our sessions arrived. Payload: session, preferences, answer, platform.
+charging_preferences_received = _signals.signal("ocpi.charging-preferences-received")
+#: The result of a command or charging profile of ours arrived. Payload: module, call, result, late, platform.
+result_received = _signals.signal("ocpi.result-received")
+#: An ActiveChargingProfile arrived by PUT. Payload: session_id, profile, platform.
+active_charging_profile_received = _signals.signal("ocpi.active-charging-profile-received")
 #: A platform completed its registration, or renewed it. Payload: platform, renewed.
 platform_registered = _signals.signal("ocpi.platform-registered")
 #: A platform's registration ended. Payload: platform.

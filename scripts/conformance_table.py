@@ -50,23 +50,9 @@ GROUPS = {
 }
 
 HUB_ROUTING = "Later release: forwarding and broadcasting between the platforms of a hub."
-LATER_GROUPS = {
-    "SES": "Later release: the sessions module.",
-    "CDR": "Later release: the cdrs module.",
-    "TAR": "Later release: the tariffs module.",
-    "TOK": "Later release: the tokens module.",
-    "CMD": "Later release: the commands module.",
-    "CHP": "Later release: the chargingprofiles module.",
-    "HCI": "Later release: the hubclientinfo module.",
-}
 REASONS = {
     **{f"RT-{number:02}": HUB_ROUTING for number in (*range(7, 19), 20, 21, 28)},
-    "ROLE-06": LATER_GROUPS["CHP"],
-    "CLI-10": LATER_GROUPS["TOK"],
-    "CLI-11": LATER_GROUPS["CDR"],
-    "CLI-13": LATER_GROUPS["HCI"],
-    "CLI-14": "Later release: callbacks come with the commands and chargingprofiles modules.",
-    "CLI-15": HUB_ROUTING,
+    "TAR-21": "Nothing is billed here: the host application computes costs; step_size is kept and passed on unchanged.",
 }
 
 
@@ -119,7 +105,7 @@ def collect() -> dict[str, list[str]]:
 
 def reason_for(requirement: Requirement) -> str | None:
     """Say why a requirement has no test, if that is meant to be so."""
-    return REASONS.get(requirement.id) or LATER_GROUPS.get(requirement.group)
+    return REASONS.get(requirement.id)
 
 
 def problems(requirements: Sequence[Requirement], tests: Mapping[str, Sequence[str]]) -> Iterator[str]:
@@ -154,9 +140,6 @@ def table(requirements: Sequence[Requirement], tests: Mapping[str, Sequence[str]
 def _section(title: str, requirements: Sequence[Requirement], tests: Mapping[str, Sequence[str]]) -> list[str]:
     counts = Counter(item.id in tests for item in requirements)
     lines = [f"## {title}", "", f"{counts[True]} of {len(requirements)} tested.", ""]
-    later = LATER_GROUPS.get(requirements[0].group)
-    if later is not None and not counts[True]:
-        lines += [later, ""]
     lines += ["| Id | Level | Requirement | Tests |", "|---|---|---|---|"]
     for item in requirements:
         lines.append(f"| {item.id} | {item.level} | {_escaped(item.text)} | {_shown(item, tests)} |")

@@ -12,13 +12,13 @@ from flask import Response
 from flask import request
 
 from flask_ocpi.extension import OCPI
-from flask_ocpi.platforms import KINDS
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import walk
 from flask_ocpi.testing.network import Network
 from flask_ocpi.testing.network import PartnerClient
 from flask_ocpi.testing.network import PartySpec
 from flask_ocpi.testing.network import TestResponse
+from flask_ocpi.web.setup import kinds
 
 CREDENTIALS = "/ocpi/2.2.1/credentials"
 TIMESTAMP = "2026-01-01T12:00:00Z"
@@ -96,4 +96,6 @@ def answer(data: Any, *, status_code: int = 1000, http_status: int = 200) -> Res
 
 def dump(ocpi: OCPI) -> dict[str, list[bytes]]:
     """Return every document in the storage of a platform, by kind."""
-    return {kind: [record.text for record in walk(ocpi.storage, kind, Query())] for kind in (*KINDS, "locations")}
+    return {
+        kind: [record.text for record in walk(ocpi.storage, kind, Query())] for kind in kinds(ocpi.services.versions)
+    }

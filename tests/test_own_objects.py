@@ -9,13 +9,20 @@ from flask_ocpi.errors import NotFoundError
 from flask_ocpi.errors import StorageError
 from flask_ocpi.errors import UnknownLocationError
 from flask_ocpi.signals import object_saved
+from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
+from flask_ocpi.testing.documents import cdr
+from flask_ocpi.testing.documents import client_info
 from flask_ocpi.testing.documents import connector
 from flask_ocpi.testing.documents import evse
 from flask_ocpi.testing.documents import location
+from flask_ocpi.testing.documents import session
+from flask_ocpi.testing.documents import tariff
+from flask_ocpi.testing.documents import token
 from tests.conftest import EVERY_STORAGE
 
 TWO_PARTIES = [("NL", "ABC", ["CPO"]), ("NL", "XYZ", ["CPO"])]
+EMS, OTH = Party("DE", "EMS"), Party("BE", "OTH")
 
 
 @EVERY_STORAGE
@@ -164,3 +171,217 @@ def test_identifiers_never_change(ocpi):
             ocpi.patch("locations", ids, changes)
 
     assert ocpi.objects.get("locations", "LOC1") == location(evses=[evse()])
+
+
+@pytest.mark.parametrize("ocpi_parties", [[("NL", "ABC", ["CPO"]), ("NL", "XYZ", ["EMSP"])]], ids=["a party a side"])
+def test_party_goes_without_saying_where_only_one_has_the_module(ocpi):
+    ocpi.save("locations", location())
+    ocpi.save("tokens", token(country_code="NL", party_id="XYZ"))
+
+    assert ocpi.objects.get("locations", "LOC1") == location()
+    assert ocpi.patch("tokens", (token()["uid"],), {"valid": False})["party_id"] == "XYZ"
+
+
+# Lists that a PATCH adds to
+
+
+PERIODS = [
+    {"start_date_time": f"2024-05-31T{hour}:00:00Z", "dimensions": [{"type": "ENERGY", "volume": 1.5}]}
+    for hour in (10, 11)
+]
+
+
+@EVERY_STORAGE
+def test_patch_appends_periods_and_save_replaces_them(ocpi):
+    ocpi.save("sessions", session(charging_periods=PERIODS[:1]))
+
+    patched = ocpi.patch("sessions", ("SES1",), {"charging_periods": PERIODS})
+    stored = ocpi.objects.get("sessions", "SES1")
+    ocpi.save("sessions", session(charging_periods=PERIODS[1:]))
+
+    assert patched == stored
+    assert stored["charging_periods"] == [PERIODS[0], *PERIODS]
+    assert ocpi.objects.get("sessions", "SES1") == session(charging_periods=PERIODS[1:])
+
+
+@pytest.mark.parametrize("periods", [None, []], ids=repr)
+def test_patch_clears_no_periods(ocpi, periods):
+    ocpi.save("sessions", session(charging_periods=PERIODS))
+
+    patched = ocpi.patch("sessions", ("SES1",), {"charging_periods": periods, "meter_id": "M1"})
+
+    assert (patched["charging_periods"], patched["meter_id"]) == (PERIODS, "M1")
+
+
+# What never changes
+
+
+@EVERY_STORAGE
+def test_final_object_is_saved_once(ocpi):
+    first = ocpi.save("cdrs", cdr())
+    again = ocpi.save("cdrs", cdr(id="cdr1"))
+
+    with pytest.raises(InvalidParametersError, match="cdr 'CDR1' is stored already"):
+        ocpi.save("cdrs", cdr(remark="Changed."))
+    with pytest.raises(InvalidParametersError, match="A cdr never changes"):
+        ocpi.patch("cdrs", ("CDR1",), {"remark": "Changed."})
+
+    assert (first, again) == (True, False)
+    assert ocpi.objects.get("cdrs", "CDR1") == cdr()
+    assert ocpi.objects.record("cdrs", "CDR1").revision == 1
+
+
+@EVERY_STORAGE
+def test_save_all_is_nothing_when_a_final_object_differs(ocpi):
+    ocpi.save("cdrs", cdr())
+
+    with pytest.raises(InvalidParametersError, match=r"cdrs\[1\]: The cdr 'CDR1' is stored already"):
+        ocpi.objects.save_all({"sessions": [session()], "cdrs": [cdr(id="CDR2"), cdr(remark="Changed.")]})
+
+    assert list(ocpi.objects.documents("cdrs")) == [cdr()]
+    assert list(ocpi.objects.documents("sessions")) == []
+
+
+def test_save_all_takes_a_final_object_again(ocpi):
+    ocpi.objects.save_all({"cdrs": [cdr()]})
+
+    assert ocpi.objects.save_all({"cdrs": [cdr(), cdr(id="CDR2")]}) == 2
+    assert list(ocpi.objects.documents("cdrs")) == [cdr(), cdr(id="CDR2")]
+
+
+# Keys of several properties
+
+
+def ours(**changes):
+    """Return a Token of our own eMSP."""
+    return token(country_code="NL", party_id="ABC", **changes)
+
+
+@EVERY_STORAGE
+def test_type_tells_tokens_with_one_uid_apart_and_is_rfid_by_default(ocpi):
+    for kind in ("RFID", "APP_USER"):
+        ocpi.save("tokens", ours(uid="Uid1", type=kind))
+    ocpi.patch("tokens", ("uid1",), {"valid": False})
+    ocpi.patch("tokens", ("uid1", "app_user"), {"language": "nl"})
+
+    rfid, app = ocpi.objects.get("tokens", "UID1"), ocpi.objects.get("tokens", "UID1", "APP_USER")
+    ocpi.objects.delete("tokens", "UID1")
+
+    assert rfid == ours(uid="Uid1", valid=False, last_updated=rfid["last_updated"])
+    assert app == ours(uid="Uid1", type="APP_USER", language="nl", last_updated=app["last_updated"])
+    assert list(ocpi.objects.documents("tokens")) == [app]
+    with pytest.raises(NotFoundError, match="UID1"):
+        ocpi.objects.get("tokens", "UID1", "RFID")
+
+
+@pytest.mark.parametrize("name", ["uid", "type", "country_code"])
+def test_no_property_of_a_key_is_patched(ocpi, name):
+    ocpi.save("tokens", ours())
+
+    with pytest.raises(InvalidParametersError, match=f"{name} identifies"):
+        ocpi.patch("tokens", (ours()["uid"],), {name: ours()[name]})
+
+
+@pytest.mark.parametrize(
+    ("module", "ids", "message"),
+    [
+        ("tokens", (), "addressed by uid and type"),
+        ("tokens", ("UID1", "RFID", "X"), "addressed by uid and type"),
+        ("cdrs", (), "addressed by id"),
+        ("cdrs", ("CDR1", "X"), "addressed by id"),
+        ("locations", (), "addressed by 1, and its parts by at most 3 ids"),
+    ],
+)
+def test_wrong_number_of_ids_is_refused(ocpi, module, ids, message):
+    with pytest.raises(InvalidParametersError, match=message):
+        ocpi.objects.get(module, *ids)
+
+
+def test_only_whole_objects_are_deleted(ocpi):
+    ocpi.save("locations", location(evses=[evse()]))
+
+    with pytest.raises(InvalidParametersError, match="Only a whole location"):
+        ocpi.objects.delete("locations", "LOC1", "EVSE1")
+
+    assert ocpi.objects.get("locations", "LOC1", "EVSE1") == evse()
+
+
+# Objects that describe others
+
+
+@EVERY_STORAGE
+def test_described_party_need_not_be_ours_and_is_named(ocpi):
+    created = ocpi.save("hubclientinfo", client_info())
+    changed = ocpi.patch("hubclientinfo", ("EMSP",), {"status": "OFFLINE"}, party=EMS)
+
+    assert created is True
+    assert changed["status"] == "OFFLINE"
+    assert ocpi.objects.get("hubclientinfo", "emsp", party=EMS) == changed
+    with pytest.raises(InvalidParametersError, match="party= whom the client_info describes"):
+        ocpi.objects.get("hubclientinfo", "EMSP")
+    with pytest.raises(NotFoundError):
+        ocpi.objects.get("hubclientinfo", "EMSP", party=OTH)
+
+
+# Audiences
+
+
+def audience(ocpi, module, id):
+    return ocpi.objects.record(module, id).audience
+
+
+def issued_by(party):
+    return {**session()["cdr_token"], "country_code": party.country_code, "party_id": party.party_id}
+
+
+@EVERY_STORAGE
+def test_sessions_and_cdrs_are_for_the_emsp_of_their_driver_and_others_for_all(ocpi):
+    for module, document in (("sessions", session()), ("cdrs", cdr()), ("tariffs", tariff())):
+        ocpi.save(module, document)
+
+    assert audience(ocpi, "sessions", "SES1") == audience(ocpi, "cdrs", "CDR1") == (EMS,)
+    assert audience(ocpi, "tariffs", "TARIFF1") == ()
+
+
+@EVERY_STORAGE
+def test_audience_follows_the_driver(ocpi):
+    ocpi.save("sessions", session())
+
+    ocpi.save("sessions", session(cdr_token=issued_by(OTH)))
+    saved = audience(ocpi, "sessions", "SES1")
+    ocpi.patch("sessions", ("SES1",), {"kwh": 20})
+    kept = audience(ocpi, "sessions", "SES1")
+    ocpi.patch("sessions", ("SES1",), {"cdr_token": issued_by(EMS)})
+
+    assert (saved, kept) == ((OTH,), (OTH,))
+    assert audience(ocpi, "sessions", "SES1") == (EMS,)
+
+
+@pytest.mark.parametrize(
+    ("module", "document", "id", "changes"),
+    [
+        ("sessions", session(), "SES1", {"cdr_token": issued_by(OTH)}),
+        ("tariffs", tariff(), "TARIFF1", {"currency": "USD"}),
+    ],
+    ids=["sessions", "tariffs"],
+)
+def test_audience_that_was_given_stays(ocpi, module, document, id, changes):
+    ocpi.save(module, document, audience=(("de", "ems"), Party("FR", "SCS")))
+
+    ocpi.patch(module, (id,), changes)
+    patched = audience(ocpi, module, id)
+    ocpi.save(module, document)
+
+    assert patched == (EMS, Party("FR", "SCS"))
+    assert audience(ocpi, module, id) == ((EMS,) if module == "sessions" else ())
+
+
+def test_copies_have_no_audience(ocpi, ocpi_client):
+    url = "/ocpi/2.2.1/receiver/sessions/DE/CPO/SES1"
+    ocpi_client.put(url, session(country_code="DE", party_id="CPO"))
+
+    ocpi_client.patch(url, {"cdr_token": issued_by(OTH), "last_updated": "2024-06-01T12:00:00Z"})
+
+    record = ocpi.storage.get("sessions", Key("DE", "CPO", "SES1", "NL-ABC"))
+    assert record.document["cdr_token"] == issued_by(OTH)
+    assert record.audience == ()

@@ -12,24 +12,13 @@ from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.permissions import DEFAULT_MATRIX
 from flask_ocpi.permissions import Permissions
 from flask_ocpi.testing.network import party_settings
+from tests.roles import ROLES
+from tests.roles import TABLE
 
-# OCPI 2.2.1, Terminology, "Typical OCPI implementations per Role", where SCSP has tariffs as well and OTHER has no
-# column: S is Sender, R is Receiver.
-COLUMNS = ("CPO", "EMSP", "HUB", "NSP", "NAP", "SCSP", "OTHER")
-TABLE = {
-    "cdrs": ("S", "R", "SR", "", "", "", ""),
-    "chargingprofiles": ("R", "SR", "SR", "", "", "S", ""),
-    "commands": ("R", "S", "SR", "", "", "", ""),
-    "hubclientinfo": ("R", "R", "S", "R", "R", "R", "R"),
-    "locations": ("S", "R", "SR", "R", "SR", "", ""),
-    "sessions": ("S", "R", "SR", "", "", "R", ""),
-    "tariffs": ("S", "R", "SR", "R", "SR", "SR", ""),
-    "tokens": ("R", "S", "SR", "", "", "", ""),
-}
 CELLS = [
     (role, module, side, letter in cell)
     for module, cells in TABLE.items()
-    for role, cell in zip(COLUMNS, cells, strict=True)
+    for role, cell in zip(ROLES, cells, strict=True)
     for side, letter in ((InterfaceRole.SENDER, "S"), (InterfaceRole.RECEIVER, "R"))
 ]
 EVERY_CELL = pytest.mark.parametrize(
@@ -57,7 +46,7 @@ def test_an_interface_is_called_by_those_that_implement_its_other_side(role, mod
 
 @pytest.mark.conformance("ROLE-01")
 def test_matrix_and_table_name_the_same_roles_and_modules():
-    assert set(DEFAULT_MATRIX) == set(Role) == set(COLUMNS)
+    assert set(DEFAULT_MATRIX) == set(Role) == set(ROLES)
     assert {module for modules in DEFAULT_MATRIX.values() for module in modules} == set(TABLE)
     assert set(TABLE) == set(ModuleID) - {ModuleID.CREDENTIALS}
 

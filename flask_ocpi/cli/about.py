@@ -121,6 +121,7 @@ def _operation(version: Version, module: Module, interface: Interface, operation
         "url": url_rule(current_ocpi.services, version, module, interface, operation),
         "body": operation.body.__name__ if operation.body else None,
         "returns": f"list of {returns}" if returns and operation.returns_list else returns,
+        "result": operation.result.__name__ if operation.result else None,
         "handler": _place(operation.handler),
         "view": f"ocpi_{version.slug}_{module.id}.{view_name(module, interface, operation)}",
     }
@@ -131,9 +132,8 @@ def _operation_lines(version: Version) -> list[str]:
     for module in version.modules:
         for interface, operation in _served(module):
             about = _operation(version, module, interface, operation)
-            schemas = [f"takes {about['body']}"] * bool(about["body"]) + [f"returns {about['returns']}"] * bool(
-                about["returns"]
-            )
+            said = (("takes", about["body"]), ("returns", about["returns"]), ("later sends", about["result"]))
+            schemas = [f"{does} {schema}" for does, schema in said if schema]
             lines += [
                 "",
                 f"  {about['method']:<6} {about['url']}",

@@ -4,24 +4,42 @@ from __future__ import annotations
 
 import re
 import sys
+from datetime import UTC
+from datetime import datetime
+from datetime import timedelta
+from typing import IO
+from typing import Any
 
 import click
+import orjson
 
+from flask_ocpi.cli.output import refusal
+from flask_ocpi.fields import format_date_time
 from flask_ocpi.fields import parse_date_time
+from flask_ocpi.modules.tokens.enums import TokenType
 from flask_ocpi.storage.base import Party
 
 _PARTY = re.compile(r"([A-Za-z]{2})[-*]?([A-Za-z0-9]{3})")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_AHEAD = re.compile(r"(\d{1,6})([smhd])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_BOM = b"\xef\xbb\xbf"
+
+
+def read_party(text: str) -> Party | None:
+    """Return the party that a text such as NL-ABC names, or None."""
+    match = _PARTY.fullmatch(text)
+    return None if match is None else Party.of(match[1], match[2])
 
 
 def party_given(ctx: click.Context, param: click.Parameter, value: str | None) -> Party | None:
     """Read the party in an option, such as NL-ABC."""
     if value is None:
         return None
-    match = _PARTY.fullmatch(value)
-    if match is None:
+    party = read_party(value)
+    if party is None:
         raise click.BadParameter(f"{value!r} is not a party: write country code and party id, such as NL-ABC.")
-    return Party.of(match[1], match[2])
+    return party
 
 
 def moment(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
@@ -32,6 +50,39 @@ def moment(ctx: click.Context, param: click.Parameter, value: str | None) -> str
         return parse_date_time(f"{value}T00:00:00Z" if _DATE.fullmatch(value) else value)[0]
     except ValueError as error:
         raise click.BadParameter(f"{value!r} {error}; a date such as 2024-05-31 will do.") from error
+
+
+def moment_ahead(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Read the OCPI DateTime in an option, or the time from now on, such as 30m."""
+    match = None if value is None else _AHEAD.fullmatch(value.lower())
+    if match is not None:
+        return format_date_time(datetime.now(UTC) + timedelta(**{_UNITS[match[2]]: int(match[1])}))
+    return moment(ctx, param, value)
+
+
+def token_given(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, ...] | None:
+    """Read the ids of a token in an option: its uid and, behind a colon, its type."""
+    if value is None:
+        return None
+    uid, colon, type = value.rpartition(":")
+    if not colon:
+        return (value,)
+    if type.upper() in list(TokenType):
+        return (uid, type.upper())
+    raise click.BadParameter(f"{type!r} is not a type of tokens: use {', '.join(TokenType)}, such as {uid}:RFID.")
+
+
+def json_object(file: IO[bytes], *, made_of: str = "") -> dict[str, Any]:
+    """Read the JSON object in a file; ``made_of`` says, for people, what is in it."""
+    name = getattr(file, "name", "<stdin>")
+    try:
+        document = orjson.loads(file.read().removeprefix(_BOM))
+    except orjson.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise refusal(f"{name} is not valid JSON ({where}): {error.msg}.") from error
+    if not isinstance(document, dict):
+        raise refusal(f"{name} must hold a JSON object{made_of}.")
+    return document
 
 
 def secret_of(text: str, name: str) -> str:

@@ -12,6 +12,7 @@ import click
 import orjson
 from flask.cli import with_appcontext
 
+from flask_ocpi.cli.arguments import json_object
 from flask_ocpi.cli.arguments import moment
 from flask_ocpi.cli.arguments import party_given
 from flask_ocpi.cli.output import Progress
@@ -23,14 +24,15 @@ from flask_ocpi.cli.output import say
 from flask_ocpi.cli.output import show
 from flask_ocpi.cli.output import warn
 from flask_ocpi.cli.output import written_whole
+from flask_ocpi.cli.peers import require_party
 from flask_ocpi.client.listing import Broken
 from flask_ocpi.client.pulling import Pulled
 from flask_ocpi.description import Document
+from flask_ocpi.description import ObjectType
 from flask_ocpi.enums import InterfaceRole
 from flask_ocpi.globals import current_ocpi
 from flask_ocpi.storage.base import Party
 
-_BOM = b"\xef\xbb\xbf"
 _COUNTS = ("created", "updated", "unchanged", "removed", "foreign")
 _MAX_SHOWN = 20
 
@@ -45,7 +47,7 @@ def import_objects(file: IO[bytes], as_json: bool) -> None:
     FILE is a JSON object of module id to a list of objects, such as {"locations": [...]}; - reads it from stdin. What
     is stored already under the same id is replaced.
     """
-    documents = _read(file)
+    documents = json_object(file, made_of=' of module ids to lists, such as {"locations": [...]}')
     total = sum(len(items) for items in documents.values() if isinstance(items, list))
     done = 0
     with Progress("Importing") as bar:
@@ -107,8 +109,8 @@ def pull(
     Without dates, copies that the platform lists no more are removed. Objects that are not valid are left out with a
     warning, and then nothing is removed; the exit code is 1 only when none could be read.
     """
-    current_ocpi.objects.object_type(module)
-    _require_party(current_ocpi.services.own_parties(module, InterfaceRole.RECEIVER), party)
+    object_type = current_ocpi.objects.object_type(module)
+    require_party(current_ocpi.services.own_parties(module, InterfaceRole.RECEIVER), party)
     found = current_ocpi.platforms.find(platform)
     with Progress(f"Pulling {module}") as bar, logged_to(logging.NullHandler()):
         pulled = current_ocpi.pull(
@@ -120,14 +122,14 @@ def pull(
             progress=lambda state: bar.reach(state.seen, state.total),
         )
     counts = {name: getattr(pulled, name) for name in _COUNTS}
-    broken = [{"id": _id(item), "reason": item.reason} for item in pulled.broken]
+    broken = [{"id": _id(object_type, item), "reason": item.reason} for item in pulled.broken]
     if as_json:
         show({"platform": found.id, "module": module, "listed": pulled.total, **counts, "broken": broken})
     else:
         figures = {**counts, "broken": len(broken)}
         rows = [f"  {name:<9}  {number:>{len(str(max(figures.values())))}}" for name, number in figures.items()]
         say("\n".join([f"Pulled {module} from {found.name} ({found.id}):", *rows]))
-    _warn_of_broken(pulled, full=date_from is None and date_to is None)
+    _warn_of_broken(pulled, broken, full=date_from is None and date_to is None)
 
 
 @click.command(short_help="Send one of our objects to a platform.")
@@ -143,38 +145,41 @@ def pull(
 @json_option
 @with_appcontext
 def push(module: str, ids: tuple[str, ...], platform: str, party: Party | None, as_json: bool) -> None:
-    """Send the current state of one of our own objects to a platform, with PUT.
+    """Send the current state of one of our own objects to a platform: CDRs with POST, all others with PUT.
 
-    A part of an object takes one ID a level: LOC1 is a Location, LOC1 EVSE1 one of its EVSEs.
+    A part of an object takes one ID a level: LOC1 is a Location, LOC1 EVSE1 one of its EVSEs. A token's type may follow
+    its uid; it is RFID unless given. The ID of a ClientInfo is its role, and --party the party that it describes.
     """
     object_type = current_ocpi.objects.object_type(module)
-    levels = [object_type.name, *(part.name for part in object_type.parts)]
+    names = (object_type.name if name == "id" else name for name in object_type.id_key)
+    levels = [*names, *(part.name for part in object_type.parts)]
     if len(ids) > len(levels):
         raise click.UsageError(f"{module} takes at most {counted(len(levels), 'ID')}: {', '.join(levels)}.")
-    owners = current_ocpi.objects.parties()
-    _require_party(owners, party)
-    if party is not None and party not in owners:
-        raise refusal(f"{party} is not one of our own parties, which are {', '.join(map(str, owners))}.")
-    owner = party or owners[0]
+    owner = _owner(object_type, party)
     client = current_ocpi.client(platform)
     document = current_ocpi.objects.get(module, *ids, party=owner)
-    answer = client.module(module).put(document, *ids[:-1], owner=owner)
+    _, part_ids = object_type.split_ids(ids)
+    parents = ids[:-1] if part_ids else ()
+    answer = client.module(module).push(document, *parents, owner=owner)
     created = answer.http_status == 201
     if as_json:
         return show({"platform": client.platform.id, "module": module, "ids": list(ids), "created": created})
+    name = object_type.parts[len(part_ids) - 1].name if part_ids else object_type.name
     state = "created" if created else "replaced"
-    return say(f"Pushed {levels[len(ids) - 1]} {' '.join(ids)} to {client.platform.name}: {state} there.")
+    return say(f"Pushed {name} {' '.join(ids)} to {client.platform.name}: {state} there.")
 
 
-def _read(file: IO[bytes]) -> dict[str, list[Document]]:
-    try:
-        documents = orjson.loads(file.read().removeprefix(_BOM))
-    except orjson.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}"
-        raise refusal(f"{file.name} is not valid JSON ({where}): {error.msg}.") from error
-    if not isinstance(documents, dict):
-        raise refusal(f'{file.name} must hold a JSON object of module ids to lists, such as {{"locations": [...]}}.')
-    return documents
+def _owner(object_type: ObjectType, party: Party | None) -> Party:
+    """Return the party in the key of an object: an own one, unless it tells of others."""
+    if object_type.described:
+        if party is None:
+            raise click.UsageError(f"Say with --party which party the {object_type.name} describes.")
+        return party
+    owners = current_ocpi.objects.parties()
+    require_party(owners, party)
+    if party is not None and party not in owners:
+        raise refusal(f"{party} is not one of our own parties, which are {', '.join(map(str, owners))}.")
+    return party or owners[0]
 
 
 def _write(file: IO[bytes], lists: dict[str, Iterator[Document]]) -> dict[str, int]:
@@ -192,27 +197,28 @@ def _write(file: IO[bytes], lists: dict[str, Iterator[Document]]) -> dict[str, i
     return counts
 
 
-def _require_party(parties: tuple[Party, ...], party: Party | None) -> None:
-    if party is None and len(parties) > 1:
-        raise click.UsageError(f"Say with --party which own party it is about: {', '.join(map(str, parties))}.")
-
-
-def _warn_of_broken(pulled: Pulled, *, full: bool) -> None:
-    if not pulled.broken:
+def _warn_of_broken(pulled: Pulled, broken: list[dict[str, Any]], *, full: bool) -> None:
+    if not broken:
         return
     kept = " Nothing was removed, since what is missing may be among them." if full else ""
-    lines = [f"  {_id(item) or '(no id)'}: {item.reason}" for item in pulled.broken[:_MAX_SHOWN]]
-    if len(pulled.broken) > _MAX_SHOWN:
-        lines.append(f"  and {len(pulled.broken) - _MAX_SHOWN} more; --json lists them all")
-    left_out = counted(len(pulled.broken), "object")
-    if pulled.seen == len(pulled.broken):
+    lines = [f"  {item['id'] or '(no id)'}: {item['reason']}" for item in broken[:_MAX_SHOWN]]
+    if len(broken) > _MAX_SHOWN:
+        lines.append(f"  and {len(broken) - _MAX_SHOWN} more; --json lists them all")
+    left_out = counted(len(broken), "object")
+    if pulled.seen == len(broken):
         raise refusal("\n".join([f"None of {left_out} could be read.{kept}", *lines]))
     warn("\n".join([f"{left_out} could not be read and left out.{kept}", *lines]))
 
 
-def _id(item: Broken) -> Any:
-    return item.document.get("id") if isinstance(item.document, dict) else None
+def _id(object_type: ObjectType, item: Broken) -> str | None:
+    """Return by what a broken object may be found, as far as that is there."""
+    if not isinstance(item.document, dict):
+        return None
+    names = object_type.key if object_type.described else object_type.id_key
+    return " ".join(str(item.document[name]) for name in names if name in item.document) or None
 
 
 def _listing(counts: dict[str, int]) -> str:
-    return " and ".join(f"{number} {module}" for module, number in counts.items()) or "nothing"
+    """Name what there is, such as "300 locations and 2 tariffs"."""
+    found = [f"{number} {module}" for module, number in counts.items() if number]
+    return " and ".join(filter(None, [", ".join(found[:-1]), *found[-1:]])) or "nothing"

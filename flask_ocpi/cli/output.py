@@ -112,6 +112,37 @@ class Progress:
         self._bar.update(done - self._bar.pos)
 
 
+class Countdown:
+    """The seconds left, on one line of stderr that is written over and gone in the end. Use it in a ``with`` block.
+
+    It is shown where stderr is a terminal; elsewhere, and with ``visible`` False, nothing is.
+    """
+
+    def __init__(self, label: str, *, visible: bool = True, stream: TextIO | None = None) -> None:
+        self._label = printable(label)
+        self._stream = stream or sys.stderr
+        self._visible = visible and self._stream.isatty()
+        self._width = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._write("")
+
+    def show(self, seconds: float) -> None:
+        """Write how many seconds are left."""
+        self._write(f"{self._label}: {seconds:3.0f} s left")
+
+    def _write(self, line: str) -> None:
+        if self._visible:
+            self._stream.write(f"\r{line.ljust(self._width)}" + ("" if line else "\r"))
+            self._stream.flush()
+            self._width = len(line)
+
+
 @contextmanager
 def written_whole(name: str) -> Iterator[IO[bytes]]:
     """Open a file that replaces the one of that name when the block went well; otherwise that stays as it was."""

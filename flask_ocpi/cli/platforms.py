@@ -60,7 +60,8 @@ def invite(name: str, token: str | None, platform: str | None, encoding: str | N
     )
 
 
-@click.command(short_help="Register with another platform.")
+# Some tokens begin with a dash: they are no options.
+@click.command(short_help="Register with another platform.", context_settings={"ignore_unknown_options": True})
 @click.argument("versions_url")
 @click.argument("token")
 @click.option("--name", help="What to call the platform; by default its own name.")
@@ -130,11 +131,15 @@ def unregister(platform: str, force: bool, as_json: bool) -> None:
     )
 
 
-@click.command()
+@click.command(short_help="List the other platforms, or show one.")
+@click.argument("platform", required=False)
 @json_option
 @with_appcontext
-def platforms(as_json: bool) -> None:
-    """List the other platforms, registered or not."""
+def platforms(platform: str | None, as_json: bool) -> None:
+    """List the other platforms, registered or not; of PLATFORM, show what it speaks for and offers."""
+    if platform is not None:
+        found = current_ocpi.platforms.find(platform)
+        return show(_document(found)) if as_json else _say_platform(found)
     known = list(current_ocpi.platforms.all())
     if as_json:
         return show([_document(platform) for platform in known])
@@ -142,6 +147,16 @@ def platforms(as_json: bool) -> None:
         return say("No platforms yet. `flask ocpi invite` lets one register, `flask ocpi register` does it yourself.")
     rows = [(p.id, p.name or "-", p.state.value, p.version or "-", _parties(p) or "-", p.last_updated) for p in known]
     return say(table(("ID", "NAME", "STATE", "OCPI", "PARTIES", "LAST CHANGE"), rows))
+
+
+def _say_platform(platform: Platform) -> None:
+    over = f", over OCPI {platform.version}" if platform.version else ""
+    say(f"{platform.name or platform.id} ({platform.id}): {platform.state.value}{over}, since {platform.last_updated}.")
+    if platform.versions_url:
+        say(f"Its versions URL is {platform.versions_url}.")
+    if platform.endpoints:
+        say("")
+        _say_endpoints(platform)
 
 
 def _document(platform: Platform) -> dict[str, Any]:

@@ -18,6 +18,7 @@ _SPECIAL_NETWORKS = (
     ipaddress.ip_network("168.63.129.16/32"),  # Azure's platform services.
     ipaddress.ip_network("3fff::/20"),  # Documentation.
 )
+_PORTS = {"http": 80, "https": 443}
 _GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
@@ -61,6 +62,19 @@ class AddressPolicy:
                 f"{host or 'The host'} has the address {ip}, which is not public; "
                 "set OCPI_HTTP_ALLOW_PRIVATE to allow such addresses."
             )
+
+
+def same_origin(url: str, other: str) -> bool:
+    """Tell whether two URLs lead to the same server, so that what is secret between us and one may go to the other."""
+    try:
+        return _origin(url) == _origin(other)
+    except ValueError:  # of a URL whose host or port cannot be read
+        return False
+
+
+def _origin(url: str) -> tuple[str, str | None, str, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.username, _folded(parts.hostname or ""), parts.port or _PORTS.get(parts.scheme)
 
 
 def _is_public(ip: _Address) -> bool:

@@ -3,48 +3,42 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
 from collections.abc import Mapping
-from collections.abc import Sequence
-from dataclasses import dataclass
-from dataclasses import field
 from types import TracebackType
 from typing import Any
 from typing import Self
-from urllib.parse import quote
-from urllib.parse import urlencode
 
 import orjson
 
 from flask_ocpi.auth_tokens import authorization
-from flask_ocpi.client.listing import Listing
+from flask_ocpi.client.authorizing import TokensClient
+from flask_ocpi.client.calling import ChargingProfilesClient
+from flask_ocpi.client.calling import CommandsClient
+from flask_ocpi.client.cdrs import CdrsClient
+from flask_ocpi.client.modules import Answer
+from flask_ocpi.client.modules import ModuleClient
+from flask_ocpi.client.modules import only
+from flask_ocpi.client.sessions import SessionsClient
 from flask_ocpi.client.transport import Request
 from flask_ocpi.client.transport import Transport
 from flask_ocpi.context import Services
-from flask_ocpi.description import Document
 from flask_ocpi.description import Module
 from flask_ocpi.description import Operation
 from flask_ocpi.description import Version
 from flask_ocpi.enums import InterfaceRole
+from flask_ocpi.enums import ModuleID
 from flask_ocpi.envelope import parse_envelope
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import InvalidResponseError
 from flask_ocpi.errors import MissingEndpointError
+from flask_ocpi.errors import NotConnectedError
 from flask_ocpi.errors import RefusedError
+from flask_ocpi.errors import RemoteError
 from flask_ocpi.errors import is_success
+from flask_ocpi.modules.hubclientinfo.copies import connection_status
+from flask_ocpi.modules.hubclientinfo.enums import ConnectionStatus
 from flask_ocpi.platforms import Platform
-from flask_ocpi.schema import load
 from flask_ocpi.storage.base import Party
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A successful answer: the ``data`` of its envelope, the codes, and the headers (looked up in any case)."""
-
-    data: Any = field(repr=False)
-    status_code: int
-    http_status: int
-    headers: Mapping[str, str] = field(repr=False)
 
 
 class Caller:
@@ -121,6 +115,31 @@ class Client(Caller):
     ) -> None:
         """Keep the connection: the transport belongs to the app and is shared."""
 
+    @property
+    def tokens(self) -> TokensClient:
+        """The tokens module, with real-time authorization."""
+        return TokensClient(self, self._described(ModuleID.TOKENS))
+
+    @property
+    def sessions(self) -> SessionsClient:
+        """The sessions module, with charging preferences."""
+        return SessionsClient(self, self._described(ModuleID.SESSIONS))
+
+    @property
+    def cdrs(self) -> CdrsClient:
+        """The cdrs module: CDRs are posted."""
+        return CdrsClient(self, self._described(ModuleID.CDRS))
+
+    @property
+    def commands(self) -> CommandsClient:
+        """The commands module, one method a command."""
+        return CommandsClient(self, self._described(ModuleID.COMMANDS))
+
+    @property
+    def chargingprofiles(self) -> ChargingProfilesClient:
+        """The chargingprofiles module: setting, clearing and asking for profiles."""
+        return ChargingProfilesClient(self, self._described(ModuleID.CHARGINGPROFILES))
+
     def __getattr__(self, name: str) -> ModuleClient:
         if name.startswith("_"):
             raise AttributeError(name)
@@ -131,168 +150,79 @@ class Client(Caller):
 
     def module(self, id: str) -> ModuleClient:
         """Return the client of one module of the platform's version."""
-        module = self.version.module(id)
-        if module is None:
-            known = ", ".join(m.id for m in self.version.modules if m.listed)
-            raise InvalidParametersError(f"OCPI {self.version.number} has no module {id!r} here; there are {known}.")
-        return ModuleClient(self, module)
+        return _MODULE_CLIENTS.get(id, ModuleClient)(self, self._described(id))
 
-    def routing(self, module: Module, role: InterfaceRole, owner: Party | None) -> dict[str, str]:
-        """Return the routing headers for a call of a platform's interface (RT-05, RT-26, and RT-02)."""
+    def is_alive(self) -> bool:
+        """Tell whether the platform answers at its versions endpoint (HCI-12); for when it was silent for long."""
+        if self.platform.versions_url is None:
+            return False
+        try:
+            self.request("GET", self.platform.versions_url)
+        except RemoteError:
+            return False
+        return True
+
+    def routing(
+        self,
+        module: Module,
+        role: InterfaceRole,
+        owner: Party | None,
+        *,
+        operation: Operation | None = None,
+        to: Party | None = None,
+    ) -> dict[str, str]:
+        """Return the routing headers for a call of a platform's interface (RT-05, RT-26, and RT-02).
+
+        ``operation`` is what is called there, unless it is a list. A hub that is called without a party is itself the
+        one only for lists and for what goes to everybody; of the rest it finds out whom it is for.
+        OCPI 2.2.1, Transport and format, "Open Routing Request".
+        """
         if module.configuration:
             return {}
-        sender = self.sender or owner or _only(self.services.own_parties(module.id, role.opposite))
-        receivers = [
-            Party.of(item["country_code"], item["party_id"])
-            for item in self.platform.roles
-            if self.services.permissions.implements((item["role"],), module.id, role)
-        ]
-        to = self.to or _only(tuple(dict.fromkeys(receivers)) or self.platform.parties)
+        sender = self.sender or owner or only(self.services.own_parties(module.id, role.opposite))
+        receiver = to or self.to
+        if receiver is None and not (self.platform.is_hub and operation is not None and not _is_broadcast(operation)):
+            receiver = only(receivers(self.services, self.platform, module.id, role))
         headers: dict[str, str] = {}
-        if to is not None:
-            headers |= {"OCPI-to-country-code": to.country_code, "OCPI-to-party-id": to.party_id}
+        if receiver is not None:
+            headers |= {"OCPI-to-country-code": receiver.country_code, "OCPI-to-party-id": receiver.party_id}
         if sender is not None:
             headers |= {"OCPI-from-country-code": sender.country_code, "OCPI-from-party-id": sender.party_id}
         return headers
 
+    def check_connected(self, to: Party | None, module: Module, role: InterfaceRole) -> None:
+        """Raise NotConnectedError when this hub told that the party is not connected, in the role that is called.
 
-class ModuleClient:
-    """The calls of one module: shorthands for the usual ones, and :meth:`call` for any operation by its name."""
-
-    def __init__(self, client: Client, module: Module) -> None:
-        self.client = client
-        self.module = module
-
-    def call(
-        self,
-        operation: str,
-        *segments: str,
-        role: InterfaceRole,
-        body: Any = None,
-        query: Mapping[str, Any] | None = None,
-        owner: Party | None = None,
-    ) -> Answer:
-        """Call an operation by its name in the description, with the values of its path in order."""
-        found = self._find(role, lambda o: o.name == operation)
-        return self._send(found, role, segments, body=body, query=query, owner=owner)
-
-    def list(self, *, date_from: str | None = None, date_to: str | None = None, limit: int | None = None) -> Listing:
-        """Walk the objects on the platform's Sender interface, page by page as they are asked for.
-
-        Dates are OCPI DateTime texts; ``limit`` is the size of a page. Objects that do not validate are left out and
-        noted in the listing's ``broken``.
+        What other hubs told of it does not count (HCI-09, CLI-13).
         """
-        operation = self._find(InterfaceRole.SENDER, lambda o: o.returns_list)
-        asked = {"date_from": date_from, "date_to": date_to, "limit": limit}
-        query = urlencode({name: value for name, value in asked.items() if value is not None}, safe=":")
-        endpoint = self.endpoint(InterfaceRole.SENDER)
-        headers = self.client.routing(self.module, InterfaceRole.SENDER, None)
-        if operation.returns is None:
-            raise MissingEndpointError(f"{operation.name} returns no objects.")
-        return Listing(
-            lambda url: self.client.request("GET", url, headers=headers, correlation_id=self.client.correlation_id),
-            f"{endpoint}?{query}" if query else endpoint,
-            self.client.services.schemas[operation.returns],
-        )
+        if to is None or not self.platform.is_hub or to in self.platform.parties:
+            return
+        status = connection_status(self.services, self.platform, to, module.id, role)
+        if status not in (None, ConnectionStatus.CONNECTED):
+            raise NotConnectedError(f"{to} is {status} at the hub {self.platform.id}.")
 
-    def get(self, *ids: str) -> Document:
-        """Get one object (or a part of it: one id a level) from the platform's Sender interface."""
-        return self._get(InterfaceRole.SENDER, ids, owner=None)
+    def _described(self, id: str) -> Module:
+        module = self.version.module(id)
+        if module is None:
+            known = ", ".join(m.id for m in self.version.modules if m.listed)
+            raise InvalidParametersError(f"OCPI {self.version.number} has no module {id!r} here; there are {known}.")
+        return module
 
-    def get_copy(self, *ids: str, owner: Party | None = None) -> Document:
-        """Get the platform's copy of one of our objects from its Receiver interface."""
-        return self._get(InterfaceRole.RECEIVER, ids, owner=self._owner(owner))
 
-    def put(self, document: Document, *parents: str, owner: Party | None = None) -> Answer:
-        """Put a whole object on the platform's Receiver interface; for a part, ``parents`` are the ids above it."""
-        operation = self._find(InterfaceRole.RECEIVER, lambda o: o.method == "PUT" and o.part == len(parents))
-        object_type = operation.object
-        if object_type is None or operation.body is None:
-            raise MissingEndpointError(f"{operation.name} takes no object.")
-        if operation.part:
-            key = object_type.parts[operation.part - 1].key
-            party = self._owner(owner)
-        else:
-            key = object_type.key[2]
-            party = Party.of(document["country_code"], document["party_id"])
-        checked = load(self.client.services.schemas[operation.body], document, where=object_type.name)
-        return self._owned(operation, (*parents, checked[key]), party, body=checked)
+def receivers(services: Services, platform: Platform, module: str, role: InterfaceRole) -> tuple[Party, ...]:
+    """Return the parties of a platform with a role that implements an interface; all, where there is none."""
+    fitting = (
+        Party.of(item["country_code"], item["party_id"])
+        for item in platform.roles
+        if services.permissions.implements((item["role"],), module, role)
+    )
+    return tuple(dict.fromkeys(fitting)) or platform.parties
 
-    def patch(self, changes: Document, *ids: str, owner: Party | None = None) -> Answer:
-        """Change some properties of an object (or a part) on the platform's Receiver interface; needs last_updated."""
-        if changes.get("last_updated") is None:
-            raise InvalidParametersError("A PATCH needs last_updated.")
-        operation = self._find(InterfaceRole.RECEIVER, lambda o: o.method == "PATCH" and o.part == len(ids) - 1)
-        return self._owned(operation, ids, self._owner(owner), body=changes)
 
-    def update(self, changes: Document, *ids: str, whole: Document) -> Answer:
-        """Patch, and put the whole object when the platform turns out not to have it (T-38, LOC-41)."""
-        owner = Party.of(whole["country_code"], whole["party_id"])
-        try:
-            return self.patch(changes, *ids, owner=owner)
-        except RefusedError as error:
-            if error.http_status != 404:
-                raise
-        return self.put(whole)
-
-    def delete(self, *ids: str, owner: Party | None = None) -> Answer:
-        """Remove an object from the platform's Receiver interface."""
-        operation = self._find(InterfaceRole.RECEIVER, lambda o: o.method == "DELETE" and o.part == len(ids) - 1)
-        return self._owned(operation, ids, self._owner(owner))
-
-    def endpoint(self, role: InterfaceRole) -> str:
-        """Return the URL of the platform's interface; raise MissingEndpointError where it offers none."""
-        url = self.client.platform.endpoint(self.module.id, None if self.module.single else role)
-        if url is None:
-            raise MissingEndpointError(
-                f"Platform {self.client.platform.id} offers no {self.module.id} {role} endpoint."
-            )
-        return url
-
-    def _get(self, role: InterfaceRole, ids: Sequence[str], *, owner: Party | None) -> Document:
-        operation = self._find(role, lambda o: o.method == "GET" and not o.returns_list and o.part == len(ids) - 1)
-        answer = self._send(operation, role, ids) if owner is None else self._owned(operation, ids, owner)
-        if operation.returns is None:
-            raise MissingEndpointError(f"{operation.name} returns no object.")
-        try:
-            return load(self.client.services.schemas[operation.returns], answer.data, where=operation.name)
-        except InvalidParametersError as error:
-            raise InvalidResponseError(f"{self.client.platform.id} answered a broken object. {error}") from error
-
-    def _owned(self, operation: Operation, ids: Sequence[str], owner: Party, *, body: Any = None) -> Answer:
-        segments = (owner.country_code, owner.party_id, *ids)
-        return self._send(operation, InterfaceRole.RECEIVER, segments, body=body, owner=owner)
-
-    def _owner(self, owner: Party | None) -> Party:
-        found = owner or _only(self.client.services.own_parties(self.module.id, InterfaceRole.SENDER))
-        if found is None:
-            raise InvalidParametersError(f"Several own parties have {self.module.id}: say which one with owner=.")
-        return found
-
-    def _find(self, role: InterfaceRole, fits: Callable[[Operation], bool]) -> Operation:
-        interface = self.module.interface(role)
-        found = next(filter(fits, interface.operations), None) if interface is not None else None
-        if found is None:
-            raise MissingEndpointError(f"OCPI has no such operation in {self.module.id} {role}.")
-        return found
-
-    def _send(
-        self,
-        operation: Operation,
-        role: InterfaceRole,
-        segments: Sequence[str],
-        *,
-        body: Any = None,
-        query: Mapping[str, Any] | None = None,
-        owner: Party | None = None,
-    ) -> Answer:
-        values = dict(zip((p.name for p in operation.parameters), segments, strict=True))
-        path = operation.path.format(**{name: quote(value, safe="") for name, value in values.items()})
-        url = self.endpoint(role).rstrip("/") + path + (f"?{urlencode(query)}" if query else "")
-        headers = self.client.routing(self.module, role, owner)
-        return self.client.request(
-            operation.method, url, body=body, headers=headers, correlation_id=self.client.correlation_id
-        )
+def _is_broadcast(operation: Operation) -> bool:
+    """Tell whether a hub may spread a message: the push of an object that is for everybody (RT-10, RT-11)."""
+    pushed = operation.owned and operation.method in ("PUT", "PATCH")
+    return pushed and operation.object is not None and operation.object.audience is None
 
 
 def _answer(source: str, http_status: int, body: bytes, headers: Mapping[str, str]) -> Answer:
@@ -316,10 +246,6 @@ def _answer(source: str, http_status: int, body: bytes, headers: Mapping[str, st
     return Answer(answer.get("data"), code, http_status, headers)
 
 
-def _only(parties: Sequence[Party]) -> Party | None:
-    return parties[0] if len(parties) == 1 else None
-
-
 def _version(services: Services, platform: Platform) -> Version:
     for version in services.versions:
         if version.number == platform.version:
@@ -331,3 +257,12 @@ def _version(services: Services, platform: Platform) -> Version:
 
 def _without_query(url: str) -> str:
     return url.split("?", 1)[0]
+
+
+_MODULE_CLIENTS: dict[str, type[ModuleClient]] = {
+    ModuleID.TOKENS: TokensClient,
+    ModuleID.SESSIONS: SessionsClient,
+    ModuleID.CDRS: CdrsClient,
+    ModuleID.COMMANDS: CommandsClient,
+    ModuleID.CHARGINGPROFILES: ChargingProfilesClient,
+}

@@ -12,6 +12,7 @@ from urllib.parse import urlunsplit
 
 import orjson
 
+from flask_ocpi.client.addresses import same_origin
 from flask_ocpi.description import Document
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import InvalidResponseError
@@ -84,14 +85,17 @@ class Listing:
         if not isinstance(answer.data, list):
             raise InvalidResponseError(f"GET {_path(url)} did not answer with a list.")
         self.total = read_count(answer.headers.get("X-Total-Count", ""))
-        following = next_url(answer.headers.get("Link"), base=url)
+        try:
+            following = next_url(answer.headers.get("Link"), base=url)
+        except ValueError as error:
+            raise InvalidResponseError(f"The Link of GET {_path(url)} cannot be read.") from error
         return answer.data, None if following is None else self._same_origin(following)
 
     def _same_origin(self, url: str) -> str:
         """Keep to the host of the endpoint: the token goes nowhere else, whatever a Link says."""
-        own, other = urlsplit(self._url), urlsplit(url)
-        if (own.scheme, own.netloc) == (other.scheme, other.netloc):
+        if same_origin(self._url, url):
             return url
+        own, other = urlsplit(self._url), urlsplit(url)
         _log.warning("The Link of %s points to %s; its query is used on the endpoint itself.", own.netloc, other.netloc)
         return urlunsplit(own._replace(query=other.query))
 

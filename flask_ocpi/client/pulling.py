@@ -14,9 +14,11 @@ from flask_ocpi.client.listing import Broken
 from flask_ocpi.client.listing import Listing
 from flask_ocpi.description import Document
 from flask_ocpi.description import ObjectType
+from flask_ocpi.documents import save_object
 from flask_ocpi.enums import InterfaceRole
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.fields import to_micros
+from flask_ocpi.modules.hubclientinfo.copies import told_by
 from flask_ocpi.signals import object_received
 from flask_ocpi.signals import object_removed
 from flask_ocpi.storage.base import Key
@@ -66,15 +68,18 @@ def pull(
     if not calls.module.objects:
         raise InvalidParametersError(f"The module {module} has no objects to pull.")
     object_type = calls.module.objects[0]
+    if object_type.described:
+        object_type = told_by(object_type, client.platform)
     party = _receiving_party(client, module, receiver)
     listing = calls.list(date_from=date_from, date_to=date_to)
     pulled = Pulled(broken=listing.broken)
-    whole = date_from is None and date_to is None and not client.platform.is_hub
+    lasting = object_type.final or object_type.described  # of these nothing is ever removed
+    whole = date_from is None and date_to is None and not client.platform.is_hub and not lasting
     # What arrives by push during the crawl may be newer than the pages, so only what was there before can vanish.
     vanished = set(_stored(client, object_type, party)) if whole else set()
     for document in listing:
         key = _key(object_type, document, party)
-        if not client.services.platforms.speaks_for(client.platform, key.owner):
+        if not object_type.described and not client.services.platforms.speaks_for(client.platform, key.owner):
             pulled.foreign += 1
             _log.warning(
                 "%s lists a %s of %s, which is not its party: ignored.", client.platform.id, object_type.name, key.owner
@@ -96,7 +101,14 @@ def _store(client: Client, module: str, object_type: ObjectType, key: Key, docum
     if stored is not None and stored.text == record.text:
         pulled.unchanged += 1
         return
-    created = storage.save(object_type.kind, key, record)
+    try:
+        created = save_object(storage, object_type, key, record, document)
+    except InvalidParametersError as error:
+        pulled.broken.append(Broken(document, error.message))
+        return
+    if object_type.final and not created:  # it is the same, written in another way
+        pulled.unchanged += 1
+        return
     if created:
         pulled.created += 1
     else:
@@ -123,13 +135,13 @@ def _remove(client: Client, module: str, object_type: ObjectType, vanished: Iter
 def _receiving_party(client: Client, module: str, wanted: Party | None) -> Party:
     parties = client.services.own_parties(module, InterfaceRole.RECEIVER)
     listing = ", ".join(map(str, parties))
-    if wanted is not None:
-        if wanted not in parties:
-            raise InvalidParametersError(f"{wanted} is no own party that receives {module}; there is {listing}.")
-        return wanted
-    if len(parties) > 1:
+    if wanted is not None and wanted not in parties:
+        raise InvalidParametersError(f"{wanted} is no own party that receives {module}; there is {listing}.")
+    if client.module(module).module.configuration:
+        return parties[0]  # It is for all of them, and kept once.
+    if wanted is None and len(parties) > 1:
         raise InvalidParametersError(f"Several own parties receive {module} ({listing}): say which one it is for.")
-    return parties[0]
+    return wanted or parties[0]
 
 
 def _key(object_type: ObjectType, document: Document, party: Party) -> Key:

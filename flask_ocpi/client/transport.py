@@ -35,6 +35,7 @@ from flask_ocpi.errors import BlockedAddressError
 from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.errors import InvalidResponseError
 from flask_ocpi.errors import RemoteError
+from flask_ocpi.errors import UnansweredError
 from flask_ocpi.errors import UnreachableError
 
 MAX_BYTES = 32 * 1024 * 1024
@@ -254,7 +255,7 @@ def _translated(error: Exception, request: Request) -> RemoteError:
     target = _target(request)
     cause = innermost(error)
     if isinstance(cause, (TimeoutError, urllib3.exceptions.TimeoutError)):
-        return UnreachableError(f"{target} did not answer in the time allowed.")
+        return UnansweredError(f"{target} did not answer in the time allowed.")
     if isinstance(cause, ssl.SSLError):
         return UnreachableError(f"The TLS connection to {target} failed: {reason_of(cause)}.")
     if isinstance(cause, (OSError, IncompleteRead)):

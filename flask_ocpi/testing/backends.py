@@ -8,18 +8,17 @@ from contextlib import contextmanager
 from sqlalchemy import MetaData
 from sqlalchemy import create_engine
 
-from flask_ocpi.platforms import KINDS
 from flask_ocpi.storage.base import Storage
 from flask_ocpi.storage.sqlalchemy import SQLAlchemyStorage
 from flask_ocpi.storage.tables import define_tables
 from flask_ocpi.versions import VERSIONS
+from flask_ocpi.web.setup import kinds
 
 
 @contextmanager
 def sqlalchemy_storage(url: str) -> Iterator[Storage]:
     """Make a storage with empty tables in a database, and close its connections afterwards."""
-    objects = [o.kind for version in VERSIONS for module in version.modules for o in module.objects]
-    tables = define_tables(MetaData(), tuple(dict.fromkeys((*KINDS, *objects))))
+    tables = define_tables(MetaData(), kinds(VERSIONS))
     engine = create_engine(url)
     try:
         storage = SQLAlchemyStorage(engine, tables)

@@ -60,6 +60,7 @@ class Network:
             {
                 "SECRET_KEY": f"secret of {host}",
                 "OCPI_BASE_URL": f"https://{host}",
+                "OCPI_DISPATCHER": "inline",
                 "OCPI_PARTIES": [party_settings(*party) for party in parties],
                 **(config or {}),
             }
@@ -90,6 +91,7 @@ class Network:
             request.url, method=request.method, headers=dict(request.headers), data=request.body
         )
         response = Response(answer.status_code, dict(answer.headers), answer.get_data(), request.url)
+        answer.close()  # what the platform does after its answer happens now
         return self.after_send(request, response)
 
     def close(self) -> None:
@@ -152,6 +154,7 @@ class PartnerClient:
         sent = {name: value for name, value in sent.items() if value is not None}
         response = self.app.test_client().open(path, method=method, data=data, headers=sent, query_string=query_string)
         body = response.get_data()
+        response.close()
         return TestResponse(response.status_code, response.headers, body, orjson.loads(body) if body else {})
 
     def get(self, path: str, **options: Any) -> TestResponse:

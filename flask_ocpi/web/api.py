@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Collection
+from enum import StrEnum
 from typing import Any
 from typing import NoReturn
 
@@ -115,6 +116,7 @@ class Api(flask_smorest.Api):
 
         converter: Any = plugin.converter
         converter.add_attribute_function(attributes)
+        self.spec.components.schema(ErrorResponse.__name__, schema=ErrorResponse)
         if not had_openapi_command:
             app.cli.commands.pop("openapi", None)
 
@@ -192,10 +194,13 @@ class _Page(ListOf):
 
 
 @functools.cache
-def response_schema(returns: type[Schema] | None, *, many: bool) -> type[Envelope]:
-    """Make the schema of an envelope around a class, for the documentation."""
+def response_schema(returns: type[Schema] | type[StrEnum] | None, *, many: bool) -> type[Envelope]:
+    """Make the schema of an envelope around a class or an enum, for the documentation."""
     if returns is None:
         return EmptyResponse
+    if issubclass(returns, StrEnum):
+        values = {"data": Enum(returns, required=True), "__doc__": Envelope.__doc__}
+        return type(f"{returns.__name__}Response", (Envelope,), values)
     data: Field = _Page(Object(returns), required=True) if many else Object(returns, required=True)
     suffix = "ListResponse" if many else "Response"
     return type(f"{returns.__name__}{suffix}", (Envelope,), {"data": data, "__doc__": Envelope.__doc__})

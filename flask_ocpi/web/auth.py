@@ -64,6 +64,8 @@ def authorize(
         raise UnauthorizedError("This token opens versions and credentials only: register first.")
     roles = caller.platform.role_names
     if interface is not None and not services.permissions.may_call(roles, module.id, interface.role):
+        if interface.hidden:
+            raise NotFoundError(f"There is no {module.id} {interface.role} here for you.")
         listing = ", ".join(sorted(roles))
         raise ForbiddenError(f"Platforms with the roles {listing} may not call {module.id} {interface.role}.")
 

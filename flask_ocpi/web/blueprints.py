@@ -15,6 +15,7 @@ from flask_ocpi.context import Context
 from flask_ocpi.context import Result
 from flask_ocpi.context import Services
 from flask_ocpi.context import Target
+from flask_ocpi.context import addressed_parties
 from flask_ocpi.description import Interface
 from flask_ocpi.description import Module
 from flask_ocpi.description import Operation
@@ -24,7 +25,6 @@ from flask_ocpi.storage.base import Party
 from flask_ocpi.web import auth
 from flask_ocpi.web import openapi
 from flask_ocpi.web.api import Blueprint
-from flask_ocpi.web.api import ErrorResponse
 from flask_ocpi.web.api import response_schema
 from flask_ocpi.web.bodies import drain_body
 from flask_ocpi.web.errorhandlers import not_routed
@@ -108,8 +108,9 @@ def _begin(services: Services, version: Version, module: Module, addressed: tupl
     routing = auth.routing_of(module, caller, services.platforms)
     context = Context(services, version, caller, routing, url)
     if addressed:
-        operation = addressed[1]
+        interface, operation = addressed
         auth.check_path(operation, request.view_args or {}, caller, services.platforms)
+        addressed_parties(context, Target(module, interface, operation))  # a party that is not here is refused
         if operation.admits is not None:
             operation.admits(context)
     g._ocpi_context = context
@@ -137,23 +138,31 @@ def _add_view(
         description=openapi.success_description(operation),
         headers=openapi.response_headers(module, operation),
     )(view)
-    for status, description in openapi.error_responses(module, operation):
-        view = blueprint.alt_response(status, schema=ErrorResponse, description=description)(view)
     if operation.body is not None:
         body = schemas.partial(operation.body) if operation.partial else schemas[operation.body]
         view = blueprint.arguments(body, location="json", required=operation.body_required)(view)
     if operation.query is not None:
         view = blueprint.arguments(schemas[operation.query], location="query")(view)
-    view = blueprint.doc(**openapi.operation_doc(version, module, interface, operation))(view)
+    view = blueprint.doc(**openapi.operation_doc(module, interface, operation))(view)
     rule = url_rule(services, version, module, interface, operation)
+    endpoint = view_name(module, interface, operation)
     blueprint.route(
         rule.replace("{", "<ocpi:").replace("}", ">"),
-        endpoint=view_name(module, interface, operation),
+        endpoint=endpoint,
         methods=[operation.method],
         parameters=openapi.parameters(module, operation),
         tags=[openapi.tag_name(module, interface)],
         **RULE_OPTIONS,
     )(view)
+    if operation.result is not None:
+        blueprint.record(lambda state: _drop_head(state.app, f"{state.blueprint.name}.{endpoint}"))
+
+
+def _drop_head(app: Flask, endpoint: str) -> None:
+    """Take HEAD, which Werkzeug gives every GET, from one that is more than a look: it asks a charge point."""
+    for rule in app.url_map.iter_rules(endpoint):
+        if rule.methods is not None:
+            rule.methods.discard("HEAD")
 
 
 def _view(services: Services, module: Module, interface: Interface, operation: Operation) -> Callable[..., Response]:
@@ -166,7 +175,10 @@ def _view(services: Services, module: Module, interface: Interface, operation: O
         target = Target(module, interface, operation, path, query)
         result: Result = operation.handler(auth.current_context(), target, body)
         answer = envelope(result.data, now=services.clock())
-        return Response(answer, result.http_status, headers=dict(result.headers), mimetype="application/json")
+        response = Response(answer, result.http_status, headers=dict(result.headers), mimetype="application/json")
+        for action in result.after:
+            response.call_on_close(action)
+        return response
 
     view.provide_automatic_options = False  # type: ignore[attr-defined]  # OPTIONS is a 405 like any other method
     view.__name__ = operation.name

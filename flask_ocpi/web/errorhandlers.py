@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+import orjson
 from flask import Blueprint
 from flask import Response
 from flask import current_app
@@ -16,12 +17,23 @@ from werkzeug.exceptions import default_exceptions
 from flask_ocpi.context import Services
 from flask_ocpi.envelope import envelope
 from flask_ocpi.errors import ClientError
+from flask_ocpi.errors import HubError
+from flask_ocpi.errors import HubTimeoutError
 from flask_ocpi.errors import MethodNotAllowedError
+from flask_ocpi.errors import NoResultError
+from flask_ocpi.errors import NotConnectedError
 from flask_ocpi.errors import NotFoundError
 from flask_ocpi.errors import OCPIError
 from flask_ocpi.errors import PayloadTooLargeError
+from flask_ocpi.errors import ReceiverNotConnectedError
+from flask_ocpi.errors import RefusedError
+from flask_ocpi.errors import RemoteError
 from flask_ocpi.errors import ServerError
 from flask_ocpi.errors import StorageError
+from flask_ocpi.errors import UnansweredError
+from flask_ocpi.errors import UnknownReceiverError
+from flask_ocpi.errors import UnreachableError
+from flask_ocpi.platforms import UnknownPlatformError
 
 _log = logging.getLogger("flask_ocpi")
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -44,6 +56,10 @@ def register_error_handlers(blueprint: Blueprint, services: Services) -> None:
     def handle_http_exception(error: HTTPException) -> Response:
         return error_response(_translate(error, services), services)
 
+    def handle_remote_error(error: RemoteError | UnknownPlatformError) -> Response:
+        _log.warning("%s %s could not be passed on: %s", request.method, request.path, error)
+        return error_response(_passed_on(error), services)
+
     def handle_storage_error(error: StorageError) -> Response:
         _log.error("%s %s failed: %s", request.method, request.path, error, exc_info=error)
         return error_response(ServerError("The server could not reach its storage; try again later."), services)
@@ -57,6 +73,8 @@ def register_error_handlers(blueprint: Blueprint, services: Services) -> None:
     blueprint.register_error_handler(HTTPException, handle_http_exception)
     for code in default_exceptions:  # or the host's handler for a code would come before ours for all of them
         blueprint.register_error_handler(code, handle_http_exception)
+    for failure in (RemoteError, UnknownPlatformError):
+        blueprint.register_error_handler(failure, handle_remote_error)
     blueprint.register_error_handler(StorageError, handle_storage_error)
     blueprint.register_error_handler(Exception, handle_exception)
 
@@ -85,6 +103,26 @@ def allowed_methods() -> list[str]:
         if endpoint != request.endpoint:
             found.append(method)
     return found
+
+
+def _passed_on(error: RemoteError | UnknownPlatformError) -> OCPIError:
+    """Answer what another platform answered to what a hook passed on, or that it did not (CLI-15, RT-20, RT-21).
+
+    The OCPI status goes through as it is. The HTTP status is between us and that platform, but for a 404 about what the
+    URL names, such as a Token. 401 says that our token is not right there, which is no matter of the caller's.
+    """
+    if isinstance(error, RefusedError) and error.status_code and error.http_status != 401:
+        data = None if error.data is None else orjson.dumps(error.data)
+        message = f"The platform that this was passed on to answered {error.status_code}."
+        http_status = 404 if error.http_status == 404 and request.view_args else 200
+        return OCPIError(message, status_code=error.status_code, http_status=http_status, data=data)
+    if isinstance(error, UnknownPlatformError):
+        return UnknownReceiverError("The platform that this is to be passed on to is not known here.")
+    if isinstance(error, (UnansweredError, NoResultError)):
+        return HubTimeoutError("The platform that this was passed on to did not answer in time.")
+    if isinstance(error, (UnreachableError, NotConnectedError)):
+        return ReceiverNotConnectedError("The platform that this was passed on to cannot be reached.")
+    return HubError("The platform that this was passed on to could not be asked.")
 
 
 def _translate(error: HTTPException, services: Services) -> OCPIError:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+from enum import StrEnum
 from typing import Any
 
 from flask_ocpi.description import OWNER_KEY
 from flask_ocpi.description import Document
 from flask_ocpi.description import Operation
+from flask_ocpi.description import PathParameter
 from flask_ocpi.envelope import SUCCESS_MESSAGE
 from flask_ocpi.errors import StatusCode
 from flask_ocpi.fields import ListOf
@@ -17,7 +19,6 @@ from flask_ocpi.schema import example_of
 from flask_ocpi.schema import violations
 
 _MOMENT = "2024-05-31T12:00:00.000Z"
-_MISTAKE = "Invalid body: last_updated is required."
 
 
 @functools.cache
@@ -26,9 +27,32 @@ def full_example(schema: type[Schema]) -> Document:
     instance = schema()
     document = {name: _example(field) for name, field in instance.load_fields.items()}
     document = {name: value for name, value in document.items() if value is not None}
-    for path, _ in violations(instance.validate(document)):
-        document.pop(path.split(".")[0].split("[")[0], None)
-    return document
+    excluded = {path.split(".")[0].split("[")[0] for path, _ in violations(instance.validate(document))}
+    if any(instance.load_fields[name].required for name in excluded):  # with less in the others it fits
+        return {name: field.metadata["example"] for name, field in instance.load_fields.items() if name in document}
+    return {name: value for name, value in document.items() if name not in excluded}
+
+
+def complete_and_required(schema: type[Schema]) -> dict[str, Any]:
+    """Return the examples of a class by name."""
+    return {
+        "complete": {"summary": "With all that there can be", "value": full_example(schema)},
+        "required": {"summary": "With what is required", "value": example_of(schema)},
+    }
+
+
+def path_example(operation: Operation, parameter: PathParameter) -> str:
+    """Return the example of a path parameter: what the example of the object has there, so that the two go together."""
+    if operation.object is None:
+        return parameter.example
+    schema, key = operation.object.schema, parameter.name
+    if operation.object.parameter is not None and parameter.name == operation.object.parameter.name:
+        key = operation.object.id_key[0]
+    for part in operation.object.parts:
+        if parameter.name == part.parameter.name:
+            schema, key = part.schema, part.key
+    example: str = schema._declared_fields[key].metadata["example"]
+    return example
 
 
 def body_examples(operation: Operation) -> dict[str, Any]:
@@ -37,16 +61,15 @@ def body_examples(operation: Operation) -> dict[str, Any]:
         return {}
     if operation.partial:
         return {"change": {"summary": "One property changed", "value": _change(operation, operation.body)}}
-    return {
-        "complete": {"summary": "With all that there can be", "value": full_example(operation.body)},
-        "required": {"summary": "With what is required", "value": example_of(operation.body)},
-    }
+    return complete_and_required(operation.body)
 
 
 def success_examples(operation: Operation) -> dict[str, Any]:
     """Return the example of an answer that is a success."""
     answer: Document = {}
-    if operation.returns is not None:
+    if operation.returns is not None and issubclass(operation.returns, StrEnum):
+        answer["data"] = next(iter(operation.returns))
+    elif operation.returns is not None:
         document = full_example(operation.returns)
         answer["data"] = [document] if operation.returns_list else document
     return {"success": {"summary": "Success", "value": {**answer, **_envelope(StatusCode.SUCCESS, SUCCESS_MESSAGE)}}}
@@ -54,10 +77,19 @@ def success_examples(operation: Operation) -> dict[str, Any]:
 
 def mistake_examples(operation: Operation) -> dict[str, Any]:
     """Return the example of an answer, with HTTP 200, to a request with a mistake in it."""
-    message = _MISTAKE if operation.body is not None else "Invalid request: OCPI-to-party-id must have 3 characters."
+    return {"mistake": {"summary": "A mistake in the request", "value": error_example(2001, _mistake(operation))}}
+
+
+def _mistake(operation: Operation) -> str:
+    if operation.partial:
+        return "Invalid body: last_updated is required in a PATCH."
+    if operation.body is not None:
+        flaws = violations(operation.body().validate({}))
+        return f"Invalid body: {' '.join(next(flaws, ('The body', 'must be a JSON object')))}."
     if operation.query is not None:
-        message = "Invalid query parameter: limit must be at least 1."
-    return {"mistake": {"summary": "A mistake in the request", "value": error_example(2001, message)}}
+        flaws = violations(operation.query().validate(dict.fromkeys(operation.query().load_fields, "x")))
+        return f"Invalid query parameter: {' '.join(next(flaws, ('limit', 'must be at least 1')))}."
+    return "OCPI-to-party-id must have 3 characters."
 
 
 def error_example(status_code: int, message: str) -> Document:

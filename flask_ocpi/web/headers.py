@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 from urllib.parse import urlsplit
 
+from flask import has_request_context
+from flask import request
 from werkzeug.datastructures import Headers
 from werkzeug.routing import BaseConverter
 
@@ -34,6 +36,11 @@ _ENCODED_SLASH = re.compile(r"%2f", re.IGNORECASE)
 _REPLACEMENT = "\ufffd".encode().decode("latin-1")
 # Where the path as it was sent may be: set by servers, or by a proxy before a server that sets neither.
 _RAW_PATHS = ("RAW_URI", "REQUEST_URI", "HTTP_X_ORIGINAL_URI")
+
+
+def request_id() -> str:
+    """Return the X-Request-ID of the request that is being handled, or "-": there is none."""
+    return (request.headers.get(REQUEST_ID) if has_request_context() else None) or "-"
 
 
 def message_ids(headers: Headers) -> dict[str, str]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -15,9 +13,18 @@ from flask_ocpi.description import Interface
 from flask_ocpi.description import Module
 from flask_ocpi.description import Operation
 from flask_ocpi.description import Version
+from flask_ocpi.schema import Schema
+from flask_ocpi.web.answers import ERROR_ANSWERS
+from flask_ocpi.web.answers import METHOD_NOT_ALLOWED
+from flask_ocpi.web.answers import UNAUTHORIZED
+from flask_ocpi.web.answers import ErrorAnswer
+from flask_ocpi.web.answers import error_responses
+from flask_ocpi.web.api import ErrorResponse
 from flask_ocpi.web.examples import body_examples
+from flask_ocpi.web.examples import complete_and_required
 from flask_ocpi.web.examples import error_example
 from flask_ocpi.web.examples import mistake_examples
+from flask_ocpi.web.examples import path_example
 from flask_ocpi.web.examples import success_examples
 from flask_ocpi.web.headers import CORRELATION_ID
 from flask_ocpi.web.headers import FROM_COUNTRY
@@ -62,68 +69,6 @@ _CORRELATION_ID = "a3c29a37-6f63-4cf4-8e1c-52d1f2a8b2c5"
 _REFERENCE = re.compile(r"#/components/(\w+)/([\w.-]+)")
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorAnswer:
-    """An answer with an HTTP error: its name among the components, when it is given, and an example."""
-
-    name: str
-    description: str
-    status_code: int
-    message: str
-
-
-ERROR_ANSWERS = {
-    HTTPStatus.BAD_REQUEST: ErrorAnswer(
-        "BadRequest",
-        "The body is not JSON.",
-        2001,
-        "The body is not valid JSON: unexpected end of data (line 1, column 2).",
-    ),
-    HTTPStatus.UNAUTHORIZED: ErrorAnswer(
-        "Unauthorized",
-        "No token, or one that does not open this.",
-        2000,
-        "The token in the Authorization header is not in use here.",
-    ),
-    HTTPStatus.FORBIDDEN: ErrorAnswer(
-        "Forbidden",
-        "The roles of the calling platform do not use this interface.",
-        2000,
-        "Platforms with the roles NSP may not call locations RECEIVER.",
-    ),
-    HTTPStatus.NOT_FOUND: ErrorAnswer(
-        "NotFound",
-        "No such object, or not of one of your parties.",
-        2003,
-        "There is no location 'LOC1' here.",
-    ),
-    HTTPStatus.METHOD_NOT_ALLOWED: ErrorAnswer(
-        "MethodNotAllowed",
-        "Not in this state of the registration.",
-        2000,
-        "This platform is registered already; use PUT to renew the registration.",
-    ),
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ErrorAnswer(
-        "PayloadTooLarge",
-        "The body is too large.",
-        2001,
-        "The body is larger than 8388608 bytes (OCPI_MAX_BODY_BYTES).",
-    ),
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: ErrorAnswer(
-        "UnsupportedMediaType",
-        "The body is not declared as JSON.",
-        2001,
-        "The Content-Type must be application/json, not 'text/plain'.",
-    ),
-    HTTPStatus.INTERNAL_SERVER_ERROR: ErrorAnswer(
-        "ServerError",
-        "The server failed.",
-        3000,
-        "The server failed to handle this request.",
-    ),
-}
-
-
 def document_options(services: Services, version: Version) -> dict[str, Any]:
     """Return the top of the OpenAPI document of a version."""
     parties = ", ".join(
@@ -165,15 +110,22 @@ def operation_id(module: Module, interface: Interface, operation: Operation) -> 
     return f"{module.id}_{side}{operation.name}"
 
 
-def operation_doc(version: Version, module: Module, interface: Interface, operation: Operation) -> dict[str, Any]:
+def operation_doc(module: Module, interface: Interface, operation: Operation) -> dict[str, Any]:
     """Return what the OpenAPI operation says of itself, beyond what the decorators of the view say."""
     codes = [f"{int(code)} ({code.name.lower().replace('_', ' ')})" for code in operation.errors]
-    text = " ".join(filter(None, [operation.description, f"Also answers {', '.join(codes)}." if codes else ""]))
+    sentences = [
+        operation.description,
+        "OCPI has callers send date_from here." if operation.dated else "",
+        f"Also answers {', '.join(codes)}." if codes else "",
+    ]
+    text = " ".join(filter(None, sentences))
     succeeding = success_examples(operation)
     links = _links(module, interface, operation)
-    responses = {HTTPStatus.OK: _answer({**succeeding, **mistake_examples(operation)}, links)}
+    responses: dict[HTTPStatus, Any] = {HTTPStatus.OK: _answer({**succeeding, **mistake_examples(operation)}, links)}
     if operation.created:
-        responses[HTTPStatus.CREATED] = _answer(succeeding, links)
+        responses[HTTPStatus.CREATED] = {"description": "Stored for the first time.", **_answer(succeeding, links)}
+    for error in error_responses(module, interface, operation):
+        responses[error.http_status] = {"description": error.description}
     doc: dict[str, Any] = {
         "operationId": operation_id(module, interface, operation),
         "summary": operation.summary,
@@ -184,7 +136,33 @@ def operation_doc(version: Version, module: Module, interface: Interface, operat
         doc["description"] = text
     if operation.body is not None:
         doc["requestBody"] = {"content": {JSON: {"examples": body_examples(operation)}}}
+    if operation.result is not None:
+        doc["callbacks"] = {"result": _callback(module, operation, operation.result)}
     return doc
+
+
+def _callback(module: Module, operation: Operation, result: type[Schema]) -> dict[str, Any]:
+    """Describe the request with the result that goes to the response_url later."""
+    source = "query.response_url" if operation.body is None else "body#/response_url"
+    return {
+        f"{{$request.{source}}}": {
+            "post": {
+                "summary": "The result, once the charge point gave it",
+                "description": "Only after the answer ACCEPTED. Sent once, with the token that you gave, and with the "
+                "routing headers of the request exchanged.",
+                "security": [{SECURITY_SCHEME: []}],
+                "parameters": [_reference("parameters", header["name"]) for header in _header_parameters(module)],
+                "requestBody": {
+                    "required": True,
+                    "content": {JSON: {"schema": result, "examples": complete_and_required(result)}},
+                },
+                "responses": {
+                    str(int(HTTPStatus.OK)): {"description": "Taken: an envelope without data."},
+                    str(int(HTTPStatus.NOT_FOUND)): {"description": "No result is awaited there."},
+                },
+            }
+        }
+    }
 
 
 def parameters(module: Module, operation: Operation) -> list[dict[str, Any]]:
@@ -201,10 +179,14 @@ def parameters(module: Module, operation: Operation) -> list[dict[str, Any]]:
                 "maxLength": parameter.max,
                 "pattern": "^[ -~]+$",
             },
-            "example": parameter.example,
+            "example": path_example(operation, parameter),
         }
         for parameter in operation.parameters
     ]
+    return path + _header_parameters(module)
+
+
+def _header_parameters(module: Module) -> list[dict[str, Any]]:
     headers = [
         _header(REQUEST_ID, "Unique to this request; comes back with the answer.", _REQUEST_ID),
         _header(CORRELATION_ID, "The same over all hops of a message.", _CORRELATION_ID),
@@ -216,7 +198,7 @@ def parameters(module: Module, operation: Operation) -> list[dict[str, Any]]:
             _header(FROM_COUNTRY, "Country code of the party that sends it.", "", 2),
             _header(FROM_PARTY, "Party id of the party that sends it.", "", 3),
         ]
-    return path + headers
+    return headers
 
 
 def response_headers(module: Module, operation: Operation) -> dict[str, Any]:
@@ -230,6 +212,9 @@ def response_headers(module: Module, operation: Operation) -> dict[str, Any]:
             FROM_COUNTRY: {"description": "OCPI-to-country-code of the request.", **text},
             FROM_PARTY: {"description": "OCPI-to-party-id of the request.", **text},
         }
+    if operation.located:
+        where = "The URL under which what was sent can be read again."
+        headers["Location"] = {"description": where, "schema": {"type": "string", "format": "uri", "maxLength": 255}}
     if operation.query is not None and operation.returns_list:
         number: dict[str, Any] = {"schema": {"type": "integer", "minimum": 0}}
         headers |= {
@@ -244,26 +229,11 @@ def response_headers(module: Module, operation: Operation) -> dict[str, Any]:
 
 
 def success_description(operation: Operation) -> str:
+    if operation.object is not None and operation.object.final and operation.created:
+        return "The very same was stored before. Or an error in the request: see status_code."
     if operation.created:
         return "Stored; replaced what was there. Or an error in the request: see status_code."
     return "Success, or an error in the request: see status_code."
-
-
-def error_responses(module: Module, operation: Operation) -> Iterator[tuple[int, str]]:
-    """Yield the HTTP codes beyond 200 that an operation can answer, with what they mean."""
-    if operation.created:
-        yield HTTPStatus.CREATED, "Stored for the first time."
-    if operation.body is not None:
-        yield from map(_error, (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE))
-        yield _error(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
-    yield _error(HTTPStatus.UNAUTHORIZED)
-    if not (module.configuration and module.single):
-        yield _error(HTTPStatus.FORBIDDEN)
-    if operation.parameters:
-        yield _error(HTTPStatus.NOT_FOUND)
-    if module.id == "credentials" and operation.method != "GET":
-        yield _error(HTTPStatus.METHOD_NOT_ALLOWED)
-    yield _error(HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 def finish(spec: dict[str, Any]) -> dict[str, Any]:
@@ -295,11 +265,12 @@ def _finish_operation(operation: dict[str, Any], components: dict[str, Any]) -> 
         created["content"][JSON]["schema"] = answers["200"]["content"][JSON]["schema"]
         created["headers"] = answers["200"]["headers"]
     success = answers["200"]["content"][JSON]
-    success["schema"] = {"oneOf": [success["schema"], {"$ref": "#/components/schemas/ErrorResponse"}]}
-    for status, answer in ERROR_ANSWERS.items():
-        if str(int(status)) in answers:
-            components["responses"].setdefault(answer.name, _error_component(status, answer))
-            answers[str(int(status))] = {"$ref": f"#/components/responses/{answer.name}"}
+    success["schema"] = {"oneOf": [success["schema"], _reference("schemas", ErrorResponse.__name__)]}
+    for status, described in answers.items():
+        answer = ERROR_ANSWERS.get(described["description"])
+        if answer is not None:
+            components["responses"].setdefault(answer.name, _error_component(answer))
+            answers[status] = _reference("responses", answer.name)
     for answered in (*answers.values(), *components["responses"].values()):
         if "headers" in answered:
             answered["headers"] = _shared_headers(answered["headers"], components["headers"])
@@ -310,12 +281,16 @@ def _shared_parameter(parameter: dict[str, Any], shared: dict[str, Any]) -> dict
     if parameter["in"] != "header":
         return parameter
     shared[parameter["name"]] = parameter
-    return {"$ref": f"#/components/parameters/{parameter['name']}"}
+    return _reference("parameters", parameter["name"])
+
+
+def _reference(kind: str, name: str) -> dict[str, Any]:
+    return {"$ref": f"#/components/{kind}/{name}"}
 
 
 def _shared_headers(headers: dict[str, Any], shared: dict[str, Any]) -> dict[str, Any]:
     shared.update({name: header for name, header in headers.items() if "$ref" not in header})
-    return {name: {"$ref": f"#/components/headers/{name}"} for name in headers}
+    return {name: _reference("headers", name) for name in headers}
 
 
 def _query_parameter(parameter: dict[str, Any]) -> dict[str, Any]:
@@ -323,23 +298,21 @@ def _query_parameter(parameter: dict[str, Any]) -> dict[str, Any]:
     schema = dict(parameter["schema"])
     if isinstance(schema.get("type"), list):
         schema["type"] = schema["type"][0]
+    if "enum" in schema:
+        schema["enum"] = [value for value in schema["enum"] if value is not None]
     example = {"example": schema.pop("example")} if "example" in schema else {}
     return {**parameter, "schema": schema, **example}
 
 
-def _error(status: HTTPStatus) -> tuple[int, str]:
-    return status, ERROR_ANSWERS[status].description
-
-
-def _error_component(status: HTTPStatus, answer: ErrorAnswer) -> dict[str, Any]:
+def _error_component(answer: ErrorAnswer) -> dict[str, Any]:
     headers = _message_headers()
     text = {"schema": {"type": "string"}, "required": True}
-    if status == HTTPStatus.UNAUTHORIZED:
+    if answer is UNAUTHORIZED:
         headers["WWW-Authenticate"] = {"description": "The scheme: Token.", **text}
-    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+    if answer is METHOD_NOT_ALLOWED:
         headers["Allow"] = {"description": "The methods that are possible now.", **text}
     content = {
-        "schema": {"$ref": "#/components/schemas/ErrorResponse"},
+        "schema": _reference("schemas", ErrorResponse.__name__),
         "example": error_example(answer.status_code, answer.message),
     }
     return {"description": answer.description, "headers": headers, "content": {JSON: content}}
@@ -358,13 +331,17 @@ def _answer(examples: dict[str, Any], links: dict[str, Any]) -> dict[str, Any]:
 
 
 def _links(module: Module, interface: Interface, operation: Operation) -> dict[str, Any]:
-    """Say what can be called next: what was put can be got, what is in a list can be got."""
+    """Say what can be called next: what was put or posted can be got, what is in a list can be got."""
     links = {}
     for other in interface.operations:
         if other is operation or other.object is not operation.object or other.object is None:
             continue
         if operation.created and other.path == operation.path:
             values = {parameter.name: f"$request.path.{parameter.name}" for parameter in other.parameters}
+            values |= {name: f"$request.body#/{name}" for name, _ in other.object.defaults}
+        elif operation.located and other.method == "GET":
+            names = [parameter.name for parameter in other.parameters]
+            values = {name: f"$request.body#/{key}" for name, key in zip(names, other.object.key, strict=True)}
         elif operation.returns_list and other.method == "GET" and len(other.parameters) == 1:
             values = {other.parameters[0].name: f"$response.body#/data/0/{other.object.key[-1]}"}
         else:

@@ -39,8 +39,10 @@ def default_storage(app: Flask, settings: Settings, versions: Iterable[Version])
 
 def kinds(versions: Iterable[Version]) -> tuple[str, ...]:
     """Return the kinds of records that a platform stores."""
-    objects = [object_type.kind for version in versions for module in version.modules for object_type in module.objects]
-    return tuple(dict.fromkeys((*KINDS, *objects)))
+    modules = [module for version in versions for module in version.modules]
+    objects = [object_type.kind for module in modules for object_type in module.objects]
+    others = [kind for module in modules for kind in module.kinds]
+    return tuple(dict.fromkeys((*KINDS, *objects, *others)))
 
 
 def secret_key(app: Flask, settings: Settings) -> str | bytes | None:

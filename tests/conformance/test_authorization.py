@@ -21,7 +21,7 @@ COPY = "/ocpi/2.2.1/receiver/locations/DE/CPO/LOC1"
 TOKEN = "A-token-with-Capitals~!"
 THEIRS = location(country_code="DE", party_id="CPO")
 
-# Everything that is served: (method, path, body).
+# What is served, of each sort one: (method, path, body). All of it: test_every_operation.py.
 REQUESTS = [
     ("GET", "/ocpi/versions", None),
     ("GET", "/ocpi/2.2.1", None),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import uuid
+from functools import partial
 from urllib.parse import urlsplit
 
 import orjson
@@ -24,12 +25,15 @@ from flask_ocpi.signals import platform_registered
 from flask_ocpi.signals import platform_unregistered
 from flask_ocpi.storage.base import Party
 from flask_ocpi.testing.documents import location
+from flask_ocpi.testing.documents import token
+from flask_ocpi.testing.network import PartnerClient
 from flask_ocpi.testing.network import add_partner
 from tests.conformance.sharing import SharedNetwork
 from tests.conformance.sharing import shared_network
 from tests.peers import Peer
 from tests.peers import answer
 
+own_token = partial(token, country_code="NL", party_id="ABC", uid="T/1")
 CHANGES = {"last_updated": "2026-01-01T12:00:00Z"}
 ROUTING = ("OCPI-to-country-code", "OCPI-to-party-id", "OCPI-from-country-code", "OCPI-from-party-id")
 
@@ -43,7 +47,14 @@ def ocpi_network() -> SharedNetwork:
 def peer(ocpi_network):
     """A platform that we registered with; it is a CPO and an eMSP."""
     peer = Peer(ocpi_network, parties=[("DE", "CPO", ["CPO"]), ("DE", "EMS", ["EMSP"])])
-    peer.endpoints.append(peer.endpoint("locations", "SENDER"))
+    peer.endpoints += [
+        peer.endpoint(*interface)
+        for interface in (
+            ("locations", "SENDER"),
+            ("tokens", "SENDER"),
+            ("tokens", "RECEIVER"),
+        )
+    ]
     return peer
 
 
@@ -127,7 +138,11 @@ def test_endpoints_are_those_that_the_server_shows_us_as_registered(ocpi, ocpi_o
     platform = ocpi_other.register(ocpi.versions_url, token)
 
     offered = [(e["identifier"], e["role"]) for e in platform.endpoints]
-    assert offered == [("credentials", "SENDER"), ("locations", "SENDER"), ("locations", "RECEIVER")]
+    own = ocpi.platforms.find("FR-OTH")
+    details = PartnerClient(ocpi._app, ocpi_other.platforms.cipher.decrypt(platform.token)).get("/ocpi/2.2.1").data
+    assert offered == [(e["identifier"], e["role"]) for e in details["endpoints"]]
+    assert {("credentials", "SENDER"), ("locations", "SENDER"), ("commands", "RECEIVER")} < set(offered)
+    assert own.is_registered
 
 
 @pytest.mark.conformance("CLI-02")
@@ -639,3 +654,67 @@ def test_no_repr_shows_a_token(ocpi, client, ocpi_network, peer):
     assert answered.data["token"] == peer.token
     assert peer.token not in shown
     assert base64.b64encode(peer.token.encode()).decode() not in shown
+
+
+# Tokens: their type is in the query.
+
+
+@pytest.mark.conformance("CLI-10", "TOK-01", "TOK-02")
+@pytest.mark.parametrize("type", ["RFID", "APP_USER", "AD_HOC_USER", "OTHER"])
+@pytest.mark.parametrize(
+    ("method", "call"),
+    [
+        ("PUT", lambda tokens, type: tokens.put(own_token(type=type))),
+        ("PUT", lambda tokens, type: tokens.push(own_token(type=type))),
+        ("PATCH", lambda tokens, type: tokens.patch(CHANGES, "T/1", type)),
+        ("PATCH", lambda tokens, type: tokens.update(CHANGES, "T/1", type, whole=own_token(type=type))),
+        ("GET", lambda tokens, type: tokens.get_copy("T/1", type)),
+        ("POST", lambda tokens, type: tokens.authorize("T/1", type=type)),
+    ],
+    ids=["put", "push", "patch", "update", "get", "authorize"],
+)
+def test_type_of_a_token_is_in_the_query(client, ocpi_network, peer, method, call, type):
+    peer.answers["GET /2.2.1/receiver/tokens/NL/ABC/T/1"] = lambda: answer(own_token(type=type))
+    peer.answers["POST /2.2.1/sender/tokens/T/1/authorize"] = lambda: answer(
+        {"allowed": "ALLOWED", "token": own_token(type=type)}
+    )
+
+    call(client.tokens, type)
+
+    (request,) = ocpi_network.requests
+    path = "sender/tokens/T%2F1/authorize" if method == "POST" else "receiver/tokens/NL/ABC/T%2F1"
+    assert (request.method, request.url) == (method, f"https://peer.example/2.2.1/{path}?type={type}")
+
+
+@pytest.mark.conformance("CLI-10", "TOK-03")
+def test_type_that_is_not_named_is_rfid(client, ocpi_network, peer):
+    peer.answers["GET /2.2.1/receiver/tokens/NL/ABC/T/1"] = lambda: answer(own_token())
+
+    client.tokens.patch(CHANGES, "T/1")
+    client.tokens.get_copy("T/1")
+
+    assert [urlsplit(request.url).query for request in ocpi_network.requests] == ["type=RFID"] * 2
+
+
+@pytest.mark.conformance("CLI-10", "TOK-02")
+def test_tokens_of_one_uid_arrive_as_two(ocpi, ocpi_other, ocpi_network):
+    there, _ = ocpi_network.connect(ocpi, ocpi_other)
+    with ocpi.client(there) as partner:
+        for type in ("APP_USER", "RFID"):
+            partner.tokens.put(own_token(type=type))
+        partner.tokens.patch({"valid": False, **CHANGES}, "T/1", "APP_USER")
+
+        found = [partner.tokens.get_copy("T/1", type)["valid"] for type in ("APP_USER", "RFID")]
+
+    assert found == [False, True]
+
+
+@pytest.mark.conformance("CLI-10", "T-38")
+def test_unknown_token_is_put_after_its_patch(client, ocpi_network, peer):
+    path = "PATCH /2.2.1/receiver/tokens/NL/ABC/T/1"
+    peer.answers[path] = lambda: answer(None, status_code=2004, http_status=404)
+
+    client.tokens.update({"valid": False, **CHANGES}, "T/1", "APP_USER", whole=own_token(type="APP_USER"))
+
+    url = "https://peer.example/2.2.1/receiver/tokens/NL/ABC/T%2F1?type=APP_USER"
+    assert [(request.method, request.url) for request in ocpi_network.requests] == [("PATCH", url), ("PUT", url)]

@@ -13,11 +13,14 @@ from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.network import Network
 from flask_ocpi.testing.network import add_partner
 from flask_ocpi.versions import VERSIONS
+from tests.conformance.operations import EXAMPLES
+from tests.conformance.operations import every
 from tests.conformance.sharing import SharedNetwork
 from tests.conformance.sharing import shared_network
 
 SENDER = "/ocpi/2.2.1/sender/locations"
 URL = f"https://platform.example{SENDER}"
+LISTS = [example for example in EXAMPLES if example.operation.returns_list and example.operation.object]
 LIMITS = pytest.mark.parametrize("ocpi_config", [{"OCPI_DEFAULT_LIMIT": 3, "OCPI_MAX_LIMIT": 5}], ids=[""])
 
 
@@ -50,7 +53,9 @@ def crawl(client, url):
     """Follow the Links from a page to the last one; return all pages."""
     pages = []
     while url is not None:
-        pages.append(client.get(url.removeprefix("https://platform.example")))
+        pages.append(
+            client.get(url.removeprefix("https://platform.example").removeprefix("https://everything.example"))
+        )
         link = pages[-1].headers.get("Link")
         url = link and link[1 : link.index(">")]
     return pages
@@ -64,6 +69,28 @@ def test_every_list_takes_the_parameters_of_a_page():
     for operation in lists:
         assert {"date_from", "date_to", "offset", "limit"} <= set(operation.query._declared_fields)
         assert not any(field.required for field in operation.query._declared_fields.values())
+
+
+@pytest.mark.conformance("PAG-01", "PAG-03", "PAG-06", "PAG-09", "PAG-10", "PAG-12", "PAG-13")
+@every(LISTS)
+def test_every_list_is_paged_and_filtered(everything, example):
+    object_type = example.operation.object
+    key = object_type.id_key[0]
+    (first,) = everything.send(example).data
+    others = [{**first, key: id, "last_updated": f"203{id[-1]}-01-01T00:00:00Z"} for id in ("NSP1", "NAP2")]
+    if object_type.name == "client_info":
+        others = [{**other, "role": other["role"][:3]} for other in others]
+    for other in others:
+        everything.ocpi.save(example.module.id, other)
+
+    pages = crawl(everything.partner, f"{example.path}?limit=2")
+    later = everything.partner.get(example.path, query_string={"date_from": others[1]["last_updated"]})
+    earlier = everything.partner.get(example.path, query_string={"date_to": others[0]["last_updated"]})
+
+    assert [page.data for page in pages] == [[first, others[0]], [others[1]]]
+    assert {(page.headers["X-Total-Count"], page.headers["X-Limit"]) for page in pages} == {("3", "1000")}
+    assert (later.data, later.headers["X-Total-Count"]) == ([others[1]], "1")
+    assert (earlier.data, earlier.headers["X-Total-Count"]) == ([first], "1")
 
 
 @pytest.mark.conformance("PAG-01")

@@ -11,12 +11,17 @@ from flask_ocpi.testing.documents import evse
 from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.network import add_partner
 from flask_ocpi.versions import VERSIONS
+from tests.conformance.operations import EXAMPLES
+from tests.conformance.operations import every
 from tests.conformance.sharing import COPY
 from tests.conformance.sharing import LATER
 from tests.conformance.sharing import RECEIVER
 from tests.conformance.sharing import SharedNetwork
 from tests.conformance.sharing import shared_network
 from tests.conformance.sharing import theirs
+
+OWNED = [example for example in EXAMPLES if example.operation.owned]
+PUT = [example for example in OWNED if example.method == "PUT" and not example.operation.part]
 
 
 @pytest.fixture
@@ -32,7 +37,7 @@ def copies(ocpi):
 def test_urls_of_pushed_objects_name_the_owner_and_the_object():
     owned = [o for version in VERSIONS for _, _, o in version.operations() if o.owned]
 
-    assert {o.object.name for o in owned} >= {"location"}
+    assert {o.object.name for o in owned} == {"location", "session", "cdr", "tariff", "token"}
     for operation in owned:
         levels = "".join(f"/{{{part.parameter.name}}}" for part in operation.object.parts[: operation.part])
         name = operation.object.parameter.name
@@ -217,3 +222,93 @@ def test_a_hub_may_share_parties_where_the_operator_allows_it(ocpi_app, ocpi_cli
     url = "/ocpi/2.2.1/receiver/locations/DE/CPO/LOC1"
 
     assert hub.put(url, location(country_code="DE", party_id="CPO")).http_status == 201
+
+
+# Every class of objects that its owner pushes
+
+
+@pytest.mark.conformance("PUSH-02", "T-13")
+@every(PUT)
+def test_objects_are_not_posted(everything, example):
+    before = everything.stored()
+
+    answer = everything.client(example).post(example.path, example.body)
+
+    assert answer.http_status == 405
+    assert "PUT" in answer.headers["Allow"].split(", ")
+    assert everything.stored() == before
+
+
+@pytest.mark.conformance("PUSH-03", "PUSH-04", "T-20", "SES-13", "TAR-02", "TOK-05")
+@every([example for example in OWNED if example.body is not None and not example.operation.part])
+def test_body_has_to_name_what_the_url_names(everything, example):
+    before = everything.stored()
+    key = example.operation.object.key
+    changes = {"country_code": "FR", "party_id": "XXX", key[2]: "OTHER"}
+
+    for name, value in changes.items():
+        answer = everything.send(example, json={**example.body, name: value})
+
+        assert (answer.http_status, answer.status_code) == (200, 2001)
+        assert answer.message.startswith(f"{name} in the body is not ")
+    assert everything.stored() == before
+
+
+@pytest.mark.conformance("PUSH-05", "CDR-05")
+@every(OWNED)
+@pytest.mark.parametrize("owner", ["FR/XXX", "DE/XXX", "FR/CPO", "NL/ABC"])
+def test_nobody_reaches_objects_of_others(everything, example, owner):
+    before = everything.stored()
+    named = dict(zip(("country_code", "party_id"), owner.split("/"), strict=True))
+
+    answer = everything.client(example).open(example.method, example.path_with(named), json=example.body)
+
+    assert (answer.http_status, answer.status_code) == (404, 2001)
+    assert f"{owner.replace('/', '-')} in the URL is not one of your parties" in answer.message
+    assert everything.stored() == before
+
+
+@pytest.mark.conformance("PUSH-06", "HCI-05", "HCI-11")
+@every([example for example in EXAMPLES if example in PUT or example.operation.name == "put_client_info"])
+def test_a_hub_pushes_for_parties_behind_it(everything, example):
+    named = {"country_code": "FR", "party_id": "XXX"}
+
+    answer = everything.hub.put(example.path_with(named), {**example.body, **named})
+
+    assert (answer.http_status, answer.status_code) == (201, 1000)
+
+
+@pytest.mark.conformance("PUSH-03", "PUSH-08", "TYP-01", "TYP-02")
+@every(PUT)
+def test_identity_knows_no_case(everything, example):
+    name = example.operation.object.key[2]
+    body = {**example.body, "country_code": "de", name: example.body[name].lower()}
+    counts = {kind: len(texts) for kind, texts in everything.stored().items()}
+    path = example.path_with({key: value.swapcase() for key, value in example.ids.items()})
+
+    put = everything.client(example).put(path, body)
+    found = everything.client(example).get(example.path)
+
+    assert (put.http_status, put.status_code) == (200, 1000)
+    assert found.data == body
+    assert {kind: len(texts) for kind, texts in everything.stored().items()} == counts
+
+
+@pytest.mark.conformance("PUSH-09", "LOC-06", "SES-10")
+@every(PUT)
+def test_a_copy_is_read_back_as_it_was_sent(everything, example):
+    body = {**example.body, "last_updated": LATER, "x_future": {"a": [1, None]}}
+
+    everything.send(example, json=body)
+
+    assert everything.client(example).get(example.path).data == body
+
+
+@pytest.mark.conformance("PUSH-10")
+@every(PUT)
+def test_a_receiver_lists_nothing(everything, example):
+    owner = "/".join(example.ids[name] for name in ("country_code", "party_id"))
+
+    answers = [everything.client(example).get(f"{example.base}{rest}") for rest in ("", "/", f"/{owner}", "/DE")]
+
+    assert [(answer.http_status, answer.status_code) for answer in answers] == [(404, 2001)] * 4

@@ -6,14 +6,17 @@ import pytest
 
 from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.network import add_partner
+from tests.conformance.operations import EXAMPLES
+from tests.conformance.operations import every
 from tests.conformance.sharing import SharedNetwork
 from tests.conformance.sharing import shared_network
 from tests.peers import dump
+from tests.roles import ROLES
+from tests.roles import calls
+from tests.roles import has
 
 SENDER = "/ocpi/2.2.1/sender/locations"
-ROLES = ("CPO", "EMSP", "HUB", "NAP", "NSP", "OTHER", "SCSP")
-RECEIVERS = {"EMSP", "HUB", "NAP", "NSP"}  # roles that receive locations, so they may call the Sender interface
-SENDERS = {"CPO", "HUB", "NAP"}
+BY_ROLE = [example for example in EXAMPLES if not example.module.single]
 DOCUMENT = location(country_code="DE", party_id="PEE", id="LOC1")
 CHANGES = {"last_updated": "2030-01-01T00:00:00Z"}
 
@@ -42,40 +45,73 @@ def partner(ocpi_app):
     return lambda *roles: add_partner(ocpi_app, [("DE", "PEE", roles)])
 
 
-@pytest.mark.conformance("ROLE-01", "ROLE-02")
-@pytest.mark.parametrize("path", [SENDER, f"{SENDER}/LOC1", f"{SENDER}/LOC1/E1", f"{SENDER}/LOC1/E1/C1"])
+@pytest.fixture
+def party(everything):
+    """Make a partner FR-PEE of the platform with everything, with some roles."""
+
+    def make(*roles):
+        client = add_partner(everything.partner.app, [("FR", "PEE", roles)], name="Pee")
+        assert client.get("/ocpi/versions").http_status == 200
+        return client
+
+    return make
+
+
+@pytest.mark.conformance("ROLE-01", "ROLE-02", "ROLE-05", "ROLE-07", "HCI-15")
+@every(BY_ROLE)
 @pytest.mark.parametrize("role", ROLES)
-def test_sender_interface_is_for_those_that_receive(ocpi, partner, role, path):
-    response = partner(role).get(path)
+def test_an_interface_is_for_the_roles_that_have_the_other_side_of_it(everything, party, role, example):
+    client = party(role)
+    before = everything.stored()
 
-    allowed = {200} if path == SENDER else {404}
-    assert response.http_status in (allowed if role in RECEIVERS else {403})
-    if role not in RECEIVERS:
-        assert response.status_code == 2000
-        assert response.message == f"Platforms with the roles {role} may not call locations SENDER."
+    answer = everything.send(example, client=client)
 
-
-@pytest.mark.conformance("ROLE-01", "ROLE-02")
-@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH"])
-@pytest.mark.parametrize("role", ROLES)
-def test_receiver_interface_is_for_those_that_send(ocpi, partner, role, method):
-    body = {"GET": None, "PUT": DOCUMENT, "PATCH": CHANGES}[method]
-
-    response = partner(role).open(method, copy_url(), json=body)
-
-    if role in SENDERS:
-        assert response.http_status == {"GET": 404, "PUT": 201, "PATCH": 404}[method]
+    refusal = refused(example, role)
+    if calls([role], example.module.id, example.interface.role):
+        assert answer.http_status in (200, 201, 404)
+        assert answer.message != refusal
     else:
-        assert (response.http_status, response.status_code) == (403, 2000)
-        assert dump(ocpi)["locations"] == []
+        hidden = example.module.id == "hubclientinfo" and example.interface.role == "RECEIVER"
+        assert (answer.http_status, answer.status_code) == ((404, 2001) if hidden else (403, 2000))
+        assert answer.message == refusal
+        assert everything.stored() == before
+
+
+def refused(example, role):
+    name = f"{example.module.id} {example.interface.role}"
+    if name == "hubclientinfo RECEIVER":
+        return "There is no hubclientinfo RECEIVER here for you."
+    return f"Platforms with the roles {role} may not call {name}."
+
+
+@pytest.mark.conformance("ROLE-04", "ROLE-05")
+def test_every_class_has_the_owner_that_ocpi_names():
+    pushing = {
+        example.operation.object.name: [role for role in ("CPO", "EMSP", "HUB") if has([role], example.module.id, "S")]
+        for example in BY_ROLE
+        if example.operation.created and not example.operation.part
+    }
+
+    assert pushing == {
+        "location": ["CPO", "HUB"],
+        "session": ["CPO", "HUB"],
+        "cdr": ["CPO", "HUB"],
+        "tariff": ["CPO", "HUB"],
+        "token": ["EMSP", "HUB"],
+        "client_info": ["HUB"],
+    }
+    assert [e.id for e in BY_ROLE if e.module.id in ("commands", "chargingprofiles") and e.operation.object] == []
 
 
 @pytest.mark.conformance("ROLE-03")
-def test_several_roles_add_up(partner):
-    client = partner("CPO", "EMSP")
+@every(BY_ROLE)
+def test_several_roles_add_up(party, everything, example):
+    client = party("CPO", "EMSP")
 
-    assert client.get(SENDER).http_status == 200
-    assert client.put(copy_url(), DOCUMENT).http_status == 201
+    answer = everything.send(example, client=client)
+
+    assert (answer.message == "There is no hubclientinfo RECEIVER here for you.") == example.interface.hidden
+    assert answer.http_status in (200, 201, 404)
 
 
 @pytest.mark.conformance("ROLE-02", "ROLE-07")

@@ -14,7 +14,6 @@ from flask_ocpi.errors import InvalidResponseError
 from flask_ocpi.errors import NoMatchingEndpointsError
 from flask_ocpi.errors import RefusedError
 from flask_ocpi.errors import UnsupportedVersionError
-from flask_ocpi.modules.locations.module import MODULE as LOCATIONS
 from flask_ocpi.testing.network import Network
 from flask_ocpi.testing.network import PartnerClient
 from flask_ocpi.testing.network import add_partner
@@ -24,10 +23,13 @@ from tests.conformance.sharing import SharedNetwork
 from tests.conformance.sharing import shared_network
 from tests.peers import Peer
 from tests.peers import answer
+from tests.roles import ROLES
+from tests.roles import TABLE
+from tests.roles import calls
+from tests.roles import has
 
 VERSIONS = "/ocpi/versions"
 DETAILS = "/ocpi/2.2.1"
-SENDER = ("locations", "SENDER")
 RECEIVER = ("locations", "RECEIVER")
 
 
@@ -60,12 +62,17 @@ def test_details_name_every_interface_once_and_credentials_as_sender(invited):
     response = invited.get(DETAILS)
 
     base = "https://platform.example/ocpi/2.2.1"
+    both = ["locations", "sessions", "cdrs", "tariffs", "tokens", "commands", "chargingprofiles"]
     assert response.data == {
         "version": "2.2.1",
         "endpoints": [
             {"identifier": "credentials", "role": "SENDER", "url": f"{base}/credentials"},
-            {"identifier": "locations", "role": "SENDER", "url": f"{base}/sender/locations"},
-            {"identifier": "locations", "role": "RECEIVER", "url": f"{base}/receiver/locations"},
+            *(
+                {"identifier": module, "role": role, "url": f"{base}/{role.lower()}/{module}"}
+                for module in both
+                for role in ("SENDER", "RECEIVER")
+            ),
+            {"identifier": "hubclientinfo", "role": "RECEIVER", "url": f"{base}/receiver/hubclientinfo"},
         ],
     }
 
@@ -77,36 +84,55 @@ def test_urls_are_absolute_and_answered(ocpi_client):
     statuses = {e["url"]: ocpi_client.get(urlsplit(e["url"]).path).http_status for e in endpoints}
 
     assert all(url.startswith("https://") and len(url) <= 255 for url in statuses)
-    # A Receiver has no list: its URL is only the start of those of objects.
-    assert [status for url, status in statuses.items() if "receiver" not in url] == [200, 200]
+    # Only these have a list: the URLs of the others are the start of those of objects.
+    lists = ["credentials", *(f"sender/{m}" for m in ("locations", "sessions", "cdrs", "tariffs", "tokens"))]
+    found = [url.removeprefix("https://platform.example/ocpi/2.2.1/") for url in statuses if statuses[url] == 200]
+    assert found == lists
 
 
-@pytest.mark.conformance("VER-17", "ROLE-02")
-@pytest.mark.parametrize(
-    ("own", "roles", "expected"),
-    [
-        (["CPO"], ["EMSP"], [SENDER]),
-        (["CPO"], ["NSP"], [SENDER]),
-        (["CPO"], ["CPO"], []),
-        (["CPO"], ["OTHER"], []),
-        (["CPO"], ["HUB"], [SENDER]),
-        (["EMSP"], ["CPO"], [RECEIVER]),
-        (["EMSP"], ["EMSP"], []),
-        (["EMSP"], ["NAP"], [RECEIVER]),
-        (["CPO", "EMSP"], ["CPO"], [RECEIVER]),
-        (["CPO", "EMSP"], ["EMSP"], [SENDER]),
-        (["CPO", "EMSP"], ["CPO", "EMSP"], [SENDER, RECEIVER]),
-        (["CPO", "EMSP"], ["HUB"], [SENDER, RECEIVER]),
-        (["SCSP"], ["CPO"], []),
-    ],
-    ids=lambda value: "+".join(map(str, value)) if value and isinstance(value[0], str) else "",
-)
-def test_details_list_what_the_roles_of_the_caller_may_use(ocpi_network, own, roles, expected):
+SEVERAL = [["CPO", "EMSP"], ["NSP", "SCSP"], ["CPO", "EMSP", "NAP", "NSP", "OTHER", "SCSP"]]
+
+
+@pytest.mark.conformance("VER-04", "VER-17", "ROLE-01", "ROLE-02", "ROLE-03")
+@pytest.mark.parametrize("roles", [*([role] for role in ROLES), *SEVERAL], ids="+".join)
+@pytest.mark.parametrize("own", [*([role] for role in ROLES), *SEVERAL], ids="+".join)
+def test_details_list_what_the_roles_of_the_caller_may_use(ocpi_network, own, roles):
     host = f"{'-'.join(own).lower()}.example"
     ocpi_network.add(host, [("NL", "ABC", own)])
     client = add_partner(ocpi_network.apps[host], [("DE", "PEE", roles)])
 
-    assert offered(client) == [("credentials", "SENDER"), *expected]
+    listed = offered(client)
+
+    sides = ("SENDER", "RECEIVER")
+    usable = {(m, side) for m in TABLE for side in sides if has(own, m, side) and calls(roles, m, side)}
+    assert listed[0] == ("credentials", "SENDER")
+    assert set(listed[1:]) == usable
+    assert len(listed) == len(usable) + 1
+
+
+@pytest.mark.conformance("VER-17", "ROLE-04", "ROLE-05", "ROLE-07")
+@pytest.mark.parametrize(
+    ("own", "role", "sender", "receiver"),
+    [
+        ("CPO", "EMSP", "cdrs locations sessions tariffs", "chargingprofiles commands tokens"),
+        ("EMSP", "CPO", "chargingprofiles commands tokens", "cdrs locations sessions tariffs"),
+        ("CPO", "SCSP", "sessions tariffs", "chargingprofiles"),
+        ("SCSP", "CPO", "chargingprofiles", "sessions tariffs"),
+        ("EMSP", "SCSP", "", "chargingprofiles tariffs"),
+        ("CPO", "HUB", "cdrs locations sessions tariffs", "chargingprofiles commands hubclientinfo tokens"),
+        ("HUB", "OTHER", "hubclientinfo", ""),
+        ("NAP", "NAP", "locations tariffs", "locations tariffs"),
+        ("CPO", "CPO", "", ""),
+    ],
+)
+def test_details_of_usual_pairs(ocpi_network, own, role, sender, receiver):
+    ocpi_network.add(f"{own.lower()}.example", [("NL", "ABC", [own])])
+    client = add_partner(ocpi_network.apps[f"{own.lower()}.example"], [("DE", "PEE", [role])])
+
+    listed = offered(client)
+
+    assert sorted(module for module, side in listed[1:] if side == "SENDER") == sender.split()
+    assert sorted(module for module, side in listed[1:] if side == "RECEIVER") == receiver.split()
 
 
 @pytest.mark.conformance("VER-04", "ROLE-02")
@@ -148,7 +174,14 @@ def test_routing_headers_are_ignored(ocpi_client, path):
 
 @pytest.mark.conformance("VER-16")
 def test_dependencies_of_modules_are_described():
-    assert LOCATIONS.requires == ("tariffs",)
+    described = {module.id: module.requires for module in V2_2_1.modules if module.requires}
+
+    assert described == {
+        "locations": ("tariffs",),
+        "commands": ("locations", "sessions"),
+        "chargingprofiles": ("sessions",),
+    }
+    assert {needed for names in described.values() for needed in names} <= {module.id for module in V2_2_1.modules}
 
 
 # Choosing a version, as the client.

@@ -4,63 +4,32 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
-from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 
 from flask_ocpi.auth_tokens import authorization
-from flask_ocpi.testing.documents import connector
-from flask_ocpi.testing.documents import evse
-from flask_ocpi.testing.documents import full_location
-from flask_ocpi.testing.documents import location
-from flask_ocpi.testing.network import add_partner
-from tests.golden import platform as platform_with_everything
+from flask_ocpi.description import Interface
+from flask_ocpi.description import Module
+from flask_ocpi.description import Operation
+from flask_ocpi.enums import InterfaceRole
+from flask_ocpi.testing import documents
+from flask_ocpi.web.answers import error_responses
+from tests.web.document import JSON
+from tests.web.document import SPEC
+from tests.web.document import errors
+from tests.web.document import module_of
+from tests.web.document import operation_of
+from tests.web.document import operations
+from tests.web.document import parameters
+from tests.web.document import resolved
 
-JSON = "application/json"
-METHODS = ("get", "put", "post", "patch", "delete")
-
-
-def _load() -> dict[str, Any]:
-    return json.loads(json.dumps(platform_with_everything().extensions["ocpi"].specs["2.2.1"]))
-
-
-SPEC = _load()
-
-
-def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
-    for path, item in SPEC["paths"].items():
-        for method in METHODS:
-            if method in item:
-                yield path, method, item[method]
-
-
+FUNCTIONAL = ["locations", "sessions", "cdrs", "tariffs", "tokens", "commands", "chargingprofiles"]
+MODULES = [*FUNCTIONAL, "hubclientinfo"]
+SIDES = ["SENDER", "RECEIVER"]
+TOKEN_TYPE = {"type": "string", "enum": ["AD_HOC_USER", "APP_USER", "OTHER", "RFID"]}
 OPERATIONS = [pytest.param(path, method, doc, id=doc["operationId"]) for path, method, doc in operations()]
 EVERY_OPERATION = pytest.mark.parametrize(("path", "method", "operation"), OPERATIONS)
-
-
-def resolved(item: dict[str, Any]) -> dict[str, Any]:
-    """Follow a reference, if there is one."""
-    reference = item.get("$ref")
-    if reference is None:
-        return item
-    found: Any = SPEC
-    for part in reference.removeprefix("#/").split("/"):
-        found = found[part]
-    return found
-
-
-def errors(value: Any, schema: dict[str, Any], validator: Any = Draft202012Validator) -> list[str]:
-    checker = validator({**schema, "components": SPEC["components"]})
-    return [f"{error.json_path}: {error.message}" for error in checker.iter_errors(value)]
-
-
-def parameters(path: str, operation: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    listed = [*SPEC["paths"][path].get("parameters", []), *operation.get("parameters", [])]
-    return {item["name"]: item for item in map(resolved, listed)}
 
 
 def test_document_is_valid():
@@ -100,8 +69,8 @@ def test_each_module_and_interface_has_a_tag_of_its_own():
     used = {operation["tags"][0] for _, _, operation in operations()}
 
     names = [tag["name"] for tag in SPEC["tags"]]
-    assert names == ["versions", "credentials", "locations SENDER", "locations RECEIVER"]
-    assert used == {tag["name"] for tag in SPEC["tags"]}
+    assert names == ["versions", "credentials", *(f"{module} {side}" for module in MODULES for side in SIDES)]
+    assert used == set(names)
 
 
 @EVERY_OPERATION
@@ -111,7 +80,7 @@ def test_parameters_are_described(path, method, operation):
     assert set(re.findall(r"{(\w+)}", path)) == {name for name, item in listed.items() if item["in"] == "path"}
     assert all(item["description"] for item in listed.values())
     assert {"X-Request-ID", "X-Correlation-ID"} <= set(listed)
-    assert ("OCPI-to-party-id" in listed) == ("locations" in path)
+    assert ("OCPI-to-party-id" in listed) == (module_of(path) in FUNCTIONAL)
 
 
 @EVERY_OPERATION
@@ -153,15 +122,143 @@ def test_answers_are_envelopes_with_examples_that_fit(path, method, operation):
 def test_errors_are_documented_with_the_envelope(path, method, operation):
     answers = operation["responses"]
 
+    hidden = "receiver/hubclientinfo" in path
+    creates = (method == "put" and "{country_code}" in path) or (method == "post" and path.endswith("/cdrs"))
     expected = {"200", "401", "500"}
-    expected |= {"201"} if method == "put" and "{" in path else set()
+    expected |= {"201"} if creates else set()
     expected |= {"400", "413", "415"} if "requestBody" in operation else set()
-    expected |= {"403"} if "locations" in path else set()
-    expected |= {"404"} if "{" in path else set()
+    expected |= {"403"} if module_of(path) in MODULES and not hidden else set()
+    expected |= {"404"} if "{" in path or hidden else set()
     expected |= {"405"} if "credentials" in path and method != "get" else set()
     assert set(answers) == expected
     for status in expected - {"200", "201"}:
         assert resolved(answers[status])["content"][JSON]["schema"] == {"$ref": "#/components/schemas/ErrorResponse"}
+
+
+@EVERY_OPERATION
+def test_404_has_the_code_of_what_is_missing(path, method, operation):
+    codes = {"locations": 2003, "tokens": 2004}
+
+    if "404" in operation["responses"]:
+        example = resolved(operation["responses"]["404"])["content"][JSON]["example"]
+        assert example["status_code"] == codes.get(module_of(path), 2001)
+
+
+def test_a_hidden_interface_is_404_without_parameters_too():
+    operation = Operation("list_secrets", "GET", "", "List secrets", handler=lambda ctx, target, body: None)
+    module = Module("nltnm-secrets", "Secrets.", ())
+
+    answers = {
+        hidden: [
+            answer.http_status
+            for answer in error_responses(module, Interface(InterfaceRole.SENDER, (), hidden=hidden), operation)
+        ]
+        for hidden in (False, True)
+    }
+
+    assert answers == {False: [401, 403, 500], True: [401, 404, 500]}
+
+
+def test_a_sent_cdr_is_located():
+    post = SPEC["paths"]["/ocpi/2.2.1/receiver/cdrs"]["post"]
+
+    for status in ("201", "200"):
+        header = resolved(post["responses"][status]["headers"]["Location"])
+        assert (header["schema"]["format"], header["schema"]["maxLength"]) == ("uri", 255)
+        assert header["description"]
+        link = post["responses"][status]["links"]["get_cdr"]
+        assert link["parameters"]["cdr_id"] == "$request.body#/id"
+    assert "replaced" not in post["responses"]["200"]["description"]
+
+
+@pytest.mark.parametrize(
+    ("name", "codes"),
+    [
+        ("tokens_sender_authorize", ["2002", "2004"]),
+        ("commands_receiver_start_session", ["2003"]),
+        ("commands_receiver_reserve_now", ["2003"]),
+        ("commands_receiver_unlock_connector", ["2003"]),
+    ],
+)
+def test_codes_beyond_the_usual_ones_are_named(name, codes):
+    description = operation_of(name)[1]["description"]
+
+    assert all(code in description for code in codes)
+
+
+def test_the_body_of_authorize_may_be_left_out():
+    bodies = {doc["operationId"]: doc["requestBody"] for _, _, doc in operations() if "requestBody" in doc}
+
+    assert [name for name, body in bodies.items() if not body["required"]] == ["tokens_sender_authorize"]
+
+
+ASKING = {
+    "commands_receiver_cancel_reservation": "CommandResult",
+    "commands_receiver_reserve_now": "CommandResult",
+    "commands_receiver_start_session": "CommandResult",
+    "commands_receiver_stop_session": "CommandResult",
+    "commands_receiver_unlock_connector": "CommandResult",
+    "chargingprofiles_receiver_get_active_profile": "ActiveChargingProfileResult",
+    "chargingprofiles_receiver_set_profile": "ChargingProfileResult",
+    "chargingprofiles_receiver_clear_profile": "ClearProfileResult",
+}
+
+
+@pytest.mark.conformance("CMD-06", "CHP-08")
+@EVERY_OPERATION
+def test_results_that_come_later_are_documented(path, method, operation):
+    assert ("callbacks" in operation) == (operation["operationId"] in ASKING)
+    for expressions in operation.get("callbacks", {}).values():
+        ((expression, item),) = expressions.items()
+        content = item["post"]["requestBody"]["content"][JSON]
+        assert item["post"]["requestBody"]["required"]
+        assert content["schema"] == {"$ref": f"#/components/schemas/{ASKING[operation['operationId']]}"}
+        assert set(content["examples"]) == {"complete", "required"}
+        assert not [found for e in content["examples"].values() for found in errors(e["value"], content["schema"])]
+        assert item["post"]["security"] == [{"CredentialsToken": []}]
+        assert {"200", "404"} == set(item["post"]["responses"])
+        headers = {resolved(parameter)["name"] for parameter in item["post"]["parameters"]}
+        assert {"X-Request-ID", "X-Correlation-ID", "OCPI-to-party-id", "OCPI-from-party-id"} <= headers
+        assert_names_the_response_url(expression, path, operation)
+
+
+def assert_names_the_response_url(expression, path, operation):
+    if expression == "{$request.body#/response_url}":
+        schema = resolved(operation["requestBody"]["content"][JSON]["schema"])
+        assert "response_url" in schema["required"]
+    else:
+        assert expression == "{$request.query.response_url}"
+        assert parameters(path, operation)["response_url"]["required"]
+
+
+@pytest.mark.parametrize(
+    ("name", "parameter", "required", "schema"),
+    [
+        ("tokens_sender_authorize", "type", False, TOKEN_TYPE),
+        ("tokens_receiver_get_token", "type", False, TOKEN_TYPE),
+        ("tokens_receiver_put_token", "type", False, TOKEN_TYPE),
+        ("tokens_receiver_patch_token", "type", False, TOKEN_TYPE),
+        ("chargingprofiles_receiver_get_active_profile", "duration", True, {"type": "integer", "minimum": 0}),
+        ("chargingprofiles_receiver_get_active_profile", "response_url", True, {"type": "string", "maxLength": 255}),
+        ("chargingprofiles_receiver_clear_profile", "response_url", True, {"type": "string", "maxLength": 255}),
+    ],
+)
+def test_query_parameters_are_those_of_the_specification(name, parameter, required, schema):
+    path, operation = operation_of(name)
+
+    found = parameters(path, operation)[parameter]
+
+    assert (found["in"], found["required"]) == ("query", required)
+    assert schema.items() <= found["schema"].items()
+    assert found["description"]
+    assert "example" in found
+
+
+@EVERY_OPERATION
+def test_a_query_holds_no_null(path, method, operation):
+    schemas = [item["schema"] for item in parameters(path, operation).values() if item["in"] == "query"]
+
+    assert not [schema for schema in schemas if schema["type"] == "null" or None in schema.get("enum", ())]
 
 
 @EVERY_OPERATION
@@ -172,9 +269,14 @@ def test_message_ids_are_required_in_every_answer(path, method, operation):
         assert headers["X-Correlation-ID"]["required"]
 
 
-def test_list_documents_its_paging():
-    operation = SPEC["paths"]["/ocpi/2.2.1/sender/locations"]["get"]
+LISTS = ["locations", "sessions", "cdrs", "tariffs", "tokens", "hubclientinfo"]
 
+
+@pytest.mark.parametrize("module", LISTS)
+def test_list_documents_its_paging(module):
+    operation = SPEC["paths"][f"/ocpi/2.2.1/sender/{module}"]["get"]
+
+    assert ("date_from" in operation["description"]) == (module == "sessions")
     assert {"Link", "X-Total-Count", "X-Limit"} <= set(operation["responses"]["200"]["headers"])
     assert {item["name"]: item["schema"]["type"] for item in operation["parameters"]} == {
         "date_from": "string",
@@ -198,19 +300,35 @@ def test_list_may_be_empty_but_not_left_out():
 def test_patch_requires_last_updated_only():
     names = [name for name in SPEC["components"]["schemas"] if name.endswith("Patch")]
 
-    assert names == ["ConnectorPatch", "EVSEPatch", "LocationPatch"]
+    assert names == ["ConnectorPatch", "EVSEPatch", "LocationPatch", "SessionPatch", "TokenPatch"]
     for name in names:
         assert SPEC["components"]["schemas"][name]["required"] == ["last_updated"]
 
 
-def test_optional_properties_may_be_null_and_required_ones_not():
-    schema = {"$ref": "#/components/schemas/Location"}
-    optional = set(SPEC["components"]["schemas"]["Location"]["properties"]) - set(location())
+@pytest.mark.parametrize(
+    ("name", "smallest"),
+    [
+        ("Location", documents.location()),
+        ("EVSE", documents.evse()),
+        ("Connector", documents.connector()),
+        ("Session", documents.session()),
+        ("CDR", documents.cdr()),
+        ("Tariff", documents.tariff()),
+        ("Token", documents.token()),
+        ("ClientInfo", documents.client_info()),
+        ("StartSession", documents.start_session()),
+        ("SetChargingProfile", documents.set_charging_profile()),
+        ("Credentials", documents.credentials()),
+    ],
+)
+def test_optional_properties_may_be_null_and_required_ones_not(name, smallest):
+    schema = {"$ref": f"#/components/schemas/{name}"}
+    optional = set(SPEC["components"]["schemas"][name]["properties"]) - set(smallest)
 
-    assert not errors({**location(), **dict.fromkeys(optional)}, schema)
-    for name in location():
-        assert errors({**location(), name: None}, schema), name
-        assert errors({key: value for key, value in location().items() if key != name}, schema), name
+    assert not errors({**smallest, **dict.fromkeys(optional)}, schema)
+    for key in smallest:
+        assert errors({**smallest, key: None}, schema), key
+        assert errors({other: value for other, value in smallest.items() if other != key}, schema), key
 
 
 @pytest.mark.parametrize(
@@ -228,7 +346,7 @@ def test_optional_properties_may_be_null_and_required_ones_not():
 def test_date_times_are_described_for_those_who_do_not_know_the_format(text, valid):
     schema = {"$ref": "#/components/schemas/Location"}
 
-    assert (errors(location(last_updated=text), schema) == []) is valid
+    assert (errors(documents.location(last_updated=text), schema) == []) is valid
 
 
 def test_nothing_of_the_framework_leaks():
@@ -267,126 +385,6 @@ def test_links_name_operations_and_their_parameters():
     for link in links:
         path, operation = known[link["operationId"]]
         assert set(link["parameters"]) <= set(parameters(path, operation))
-
-
-class Caller:
-    """Sends requests and compares each answer with what the document says of it."""
-
-    def __init__(self, client: Any) -> None:
-        self.client = client
-        self.seen: set[tuple[str, str]] = set()
-
-    def __call__(self, operation_id: str, *, expect: tuple[int, int], client: Any = None, **options: Any) -> Any:
-        path, method, operation = next(item for item in operations() if item[2]["operationId"] == operation_id)
-        values = options.pop("path", {})
-        answer = (client or self.client).open(method.upper(), path.format(**values), **options)
-        assert (answer.http_status, answer.status_code) == expect, answer.message
-        described = resolved(operation["responses"][str(answer.http_status)])
-        assert answer.headers["Content-Type"] in described["content"]
-        found = errors(answer.envelope, described["content"][JSON]["schema"], OAS31Validator)
-        assert not found, found
-        self._check_headers(answer.headers, described["headers"])
-        self.seen.add((operation_id, str(answer.http_status)))
-        return answer
-
-    def _check_headers(self, sent: Any, described: dict[str, Any]) -> None:
-        named = {name.lower() for name in described}
-        names = {name.lower() for name, _ in sent}
-        assert {name.lower() for name in described if resolved(described[name]).get("required")} <= names
-        assert {name for name in names if name.startswith(("x-", "ocpi-", "link", "allow", "www-"))} <= named
-
-
-@pytest.fixture
-def example_peer(ocpi_network):
-    """The platform that the credentials in the document's examples belong to."""
-    peer = ocpi_network.add("ocpi.example.com", [("DE", "XYZ", ["CPO"])])
-    peer.invite(name="caller", token="example-token-not-a-secret")
-    return peer
-
-
-def credentials_of_the_example_peer() -> dict[str, Any]:
-    operation = SPEC["paths"]["/ocpi/2.2.1/credentials"]["post"]
-    body = operation["requestBody"]["content"][JSON]["examples"]["required"]["value"]
-    role = {**body["roles"][0], "country_code": "DE", "party_id": "XYZ"}
-    return {**body, "roles": [role]}
-
-
-def test_every_answer_of_a_session_is_as_documented(ocpi, ocpi_app, ocpi_client, example_peer):
-    call = Caller(ocpi_client)
-    ocpi.save("locations", {**full_location(), "country_code": "NL", "party_id": "ABC"})
-    ocpi.save("locations", location(id="LOC2", evses=[evse()]))
-
-    call("versions_get_versions", expect=(200, 1000))
-    call("versions_get_version_details", expect=(200, 1000))
-    _read_own_objects(call)
-    _push_objects(call)
-    _fail(call, add_partner(ocpi_app, [("FR", "NSP", ["SCSP"])], name="SCSP"))
-    _handshake(call, ocpi, ocpi_app)
-
-    succeeded = {id for id, status in call.seen if status in ("200", "201")}
-    assert succeeded == {operation["operationId"] for _, _, operation in operations()}
-    assert {status for _, status in call.seen} == {"200", "201", "400", "401", "403", "404", "405", "413", "415"}
-
-
-def _read_own_objects(call: Caller) -> None:
-    place = {"location_id": "LOC2", "evse_uid": "EVSE1", "connector_id": "1"}
-    first = call("locations_sender_list_locations", expect=(200, 1000), query_string={"limit": 1})
-    assert "Link" in first.headers
-    last = call("locations_sender_list_locations", expect=(200, 1000), query_string={"offset": 1})
-    assert "Link" not in last.headers
-    empty = call("locations_sender_list_locations", expect=(200, 1000), query_string={"offset": 7})
-    assert empty.data == []
-    call("locations_sender_list_locations", expect=(200, 2001), query_string={"limit": 0})
-    for name in ("location", "evse", "connector"):
-        call(f"locations_sender_get_{name}", expect=(200, 1000), path=place)
-        call(f"locations_sender_get_{name}", expect=(404, 2003), path={**place, "location_id": "LOC3"})
-
-
-def _push_objects(call: Caller) -> None:
-    routing = {"OCPI-to-country-code": "NL", "OCPI-to-party-id": "ABC"}
-    routing |= {"OCPI-from-country-code": "DE", "OCPI-from-party-id": "CPO"}
-    place = {"country_code": "DE", "party_id": "CPO", "location_id": "L", "evse_uid": "EVSE1", "connector_id": "1"}
-    parts = {"location": location(id="L", country_code="DE", party_id="CPO"), "evse": evse(), "connector": connector()}
-    for name, body in parts.items():
-        options: dict[str, Any] = {"path": place, "headers": routing}
-        if name == "connector":
-            other = evse(connectors=[connector(id="2")])
-            call("locations_receiver_put_evse", expect=(200, 1000), json=other, **options)
-        call(f"locations_receiver_put_{name}", expect=(201, 1000), json=body, **options)
-        call(f"locations_receiver_put_{name}", expect=(200, 1000), json=body, **options)
-        call(f"locations_receiver_get_{name}", expect=(200, 1000), **options)
-        call(
-            f"locations_receiver_patch_{name}",
-            expect=(200, 1000),
-            json={"last_updated": body["last_updated"], "future_property": [1, None]},
-            **options,
-        )
-        call(f"locations_receiver_patch_{name}", expect=(200, 2001), json={}, **options)
-
-
-def _fail(call: Caller, stranger: Any) -> None:
-    place = {"country_code": "DE", "party_id": "CPO", "location_id": "L"}
-    put = "locations_receiver_put_location"
-    call(put, expect=(404, 2001), path={**place, "party_id": "XXX"}, json=location())
-    call(put, expect=(400, 2001), path=place, data="{")
-    call(put, expect=(415, 2001), path=place, data="{}", headers={"Content-Type": "text/plain"})
-    call(put, expect=(413, 2001), path=place, data="[" * 20_000_000)
-    call(put, expect=(401, 2000), path=place, headers={"Authorization": None})
-    call(put, expect=(403, 2000), path=place, json=location(), client=stranger)
-
-
-def _handshake(call: Caller, ocpi: Any, app: Any) -> None:
-    call("credentials_get_credentials", expect=(200, 1000))
-    call("credentials_post_credentials", expect=(405, 2000), json=credentials_of_the_example_peer())
-    platform, token = ocpi.invite(name="new")
-    newcomer = type(call.client)(app, token, platform=platform)
-    body = credentials_of_the_example_peer()
-    call("credentials_post_credentials", expect=(200, 2001), json={**body, "roles": []}, client=newcomer)
-    unreachable = {**body, "url": "https://nobody.example/versions"}
-    call("credentials_post_credentials", expect=(200, 3001), json=unreachable, client=newcomer)
-    newcomer.token = call("credentials_post_credentials", expect=(200, 1000), json=body, client=newcomer).data["token"]
-    newcomer.token = call("credentials_put_credentials", expect=(200, 1000), json=body, client=newcomer).data["token"]
-    call("credentials_delete_credentials", expect=(200, 1000), client=newcomer)
 
 
 def test_document_is_served_with_the_address_of_the_app(client):

@@ -10,6 +10,7 @@ its registration (POST, PUT and DELETE on credentials) is called with a token ma
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from collections import Counter
 from contextlib import nullcontext
@@ -31,22 +32,56 @@ from schemathesis.engine import events
 from schemathesis.engine import from_schema
 from schemathesis.transport.wsgi import WSGITransport
 
+from flask_ocpi import pending
 from flask_ocpi.auth_tokens import authorization
 from flask_ocpi.extension import OCPI
+from flask_ocpi.modules.commands.enums import CommandType
+from flask_ocpi.pending import Call
 from flask_ocpi.storage.memory import MemoryStorage
+from flask_ocpi.testing.documents import cdr
+from flask_ocpi.testing.documents import client_info
 from flask_ocpi.testing.documents import connector
 from flask_ocpi.testing.documents import evse
 from flask_ocpi.testing.documents import location
+from flask_ocpi.testing.documents import session
+from flask_ocpi.testing.documents import tariff
+from flask_ocpi.testing.documents import token
 from flask_ocpi.testing.network import Network
 from flask_ocpi.testing.network import add_partner
 from flask_ocpi.testing.network import party_settings
+from tests.conformance.operations import MODULES
 from tests.serving import served
 
 DOCUMENT = "/ocpi/openapi-2.2.1.json"
 OWN_ROLES = ["CPO", "EMSP", "NAP", "NSP", "OTHER", "SCSP"]
 PARTNER = [("DE", "ALL", [*OWN_ROLES, "HUB"])]
-# What the examples of the document name, and what is stored beforehand.
-IDS = {"country_code": "NL", "party_id": "ABC", "location_id": "LOC1", "evse_uid": "3256", "connector_id": "1"}
+OWN = {"country_code": "NL", "party_id": "PLT"}
+# What the examples of the document name, and what is stored beforehand; tokens and ClientInfos are of another party.
+IDS = {
+    "country_code": "NL",
+    "party_id": "ABC",
+    "location_id": "LOC1",
+    "evse_uid": "3256",
+    "connector_id": "1",
+    "session_id": "SES1",
+    "tariff_id": "11",
+    "cdr_id": "CDR1",
+    "token_uid": "12345678905880",
+    "command": "START_SESSION",
+}
+XYZ = {"country_code": "DE", "party_id": "XYZ"}
+# The property of the body that the last segment of the path is.
+KEYS = {"location_id": "id", "evse_uid": "uid", "connector_id": "id", "session_id": "id", "tariff_id": "id"}
+KEYS |= {"token_uid": "uid", "party_id": "party_id"}
+RESPONSE_URL = "https://emsp.example.com/results?a=b&c=d"
+RESERVATION = {"reservation_id": "RES1", "location_id": "LOC1", "evse_uid": "3256"}
+# Requests of ours whose results are awaited: operation and where its result is sent.
+AWAITED = {
+    "commands/{command}": ("commands", "start_session"),
+    "chargingprofiles/active_profile": ("chargingprofiles", "get_active_profile"),
+    "chargingprofiles/set_profile": ("chargingprofiles", "set_profile"),
+    "chargingprofiles/clear_profile": ("chargingprofiles", "clear_profile"),
+}
 CHECKS = {"negative_data_rejection": {"expected-statuses": ["200", "400", "401", "403", "404", "405", "413", "415"]}}
 SOCKET_SETTINGS = {"max_redirects", "verify", "cert", "proxies"}
 SEED = 20260101
@@ -70,7 +105,7 @@ def accepts_only_valid_data(ctx: Any, response: Any, case: Any) -> None:
         return
     components = case.operation.schema.raw_schema["components"]
     body = operation.get("requestBody")
-    if body is not None:
+    if body is not None and (response.request.body or body["required"]):
         schema = body["content"]["application/json"]["schema"]
         _require_valid(json.loads(response.request.body), schema, components, case)
     for name, text in parse_qsl(urlsplit(response.request.url).query, keep_blank_values=True):
@@ -96,18 +131,67 @@ class Platform:
         self.network = Network()
         self.app = Flask("schemathesis_platform", root_path=".")
         self.app.config.update(
-            SECRET_KEY="a secret", OCPI_PARTIES=[party_settings("NL", "PLT", OWN_ROLES)], OCPI_ALLOW_SHARED_PARTIES=True
+            SECRET_KEY="a secret",
+            OCPI_MODULES=MODULES,
+            OCPI_PARTIES=[party_settings("NL", "PLT", OWN_ROLES)],
+            OCPI_ALLOW_SHARED_PARTIES=True,
+            OCPI_CALLBACK_HOSTS=["emsp.example.com"],
+            OCPI_DISPATCHER="inline",
         )
         self.ocpi = OCPI(self.app, storage=MemoryStorage(), transport=self.network, clock=self.network.clock)
         self.partner = add_partner(self.app, PARTNER)
+        self.asked: Counter[str] = Counter()
+        self._answer_what_is_asked()
         self._store_objects()
         self._answer_handshakes()
 
+    def _answer_what_is_asked(self) -> None:
+        """Let the host application accept, at once or later, and be counted."""
+        ocpi = self.ocpi
+        ocpi.authorizer(lambda token, location: self._note("authorize", "ALLOWED" if location else "NO_CREDIT"))
+        ocpi.charging_preferences(lambda session, preferences: self._note("preferences", "ACCEPTED"))
+        for command in CommandType:
+            ocpi.command(command)(lambda request, reply, name=command: self._note(name, self._accept(reply)))
+        for method in ("GET", "PUT", "DELETE"):
+            result = {"result": "REJECTED" if method == "GET" else "ACCEPTED"}
+            ocpi.charging_profile(method)(
+                lambda request, reply, name=method, result=result: self._note(name, self._accept(reply, result))
+            )
+
+    def _note(self, name: str, answer: Any) -> Any:
+        self.asked[name] += 1
+        return answer
+
+    def _accept(self, reply: Any, result: Any = "ACCEPTED") -> Any:
+        return reply.accept(lambda: result)
+
     def _store_objects(self) -> None:
-        tree = evse(uid="3256", connectors=[connector()])
-        self.ocpi.save("locations", location(party_id="PLT", evses=[tree]))
-        path = "/ocpi/2.2.1/receiver/locations/NL/ABC/LOC1"
-        assert self.partner.put(path, location(evses=[tree])).status_code == 1000
+        tree = evse(uid="3256", connectors=[connector()], capabilities=["CHARGING_PREFERENCES_CAPABLE"])
+        token_of_partner = {**session()["cdr_token"], "country_code": "DE", "party_id": "ALL"}
+        self.ocpi.save("locations", location(**OWN, evses=[tree]))
+        self.ocpi.save("sessions", session(**OWN, evse_uid="3256", cdr_token=token_of_partner))
+        self.ocpi.save("cdrs", cdr(**OWN))
+        self.ocpi.save("tariffs", tariff(**OWN))
+        self.ocpi.save("tokens", token(**OWN))
+        self.ocpi.save("hubclientinfo", client_info())
+        receiver = "/ocpi/2.2.1/receiver"
+        for path, document in (
+            ("locations/NL/ABC/LOC1", location(evses=[tree])),
+            ("sessions/NL/ABC/SES1", session()),
+            ("tariffs/NL/ABC/11", tariff(id="11")),
+            ("tokens/DE/XYZ/12345678905880", token(**XYZ)),
+            ("hubclientinfo/DE/XYZ", client_info(**XYZ)),
+        ):
+            assert self.partner.put(f"{receiver}/{path}", document).http_status == 201
+        assert self.partner.post(f"{receiver}/cdrs", cdr()).http_status == 201
+        reservation = {**RESERVATION, "response_url": RESPONSE_URL, "expiry_date": "2030-01-01T00:00:00Z"}
+        reserved = self.partner.post(
+            f"{receiver}/commands/RESERVE_NOW", {**reservation, "token": token(**token_of_partner)}
+        )
+        assert reserved.data["result"] == "ACCEPTED"
+        for segment, (module, operation) in AWAITED.items():
+            call = Call(segment.split("/")[1], module, operation, self.partner.platform.id, {})
+            pending.start_call(self.ocpi.services, call)
 
     def _answer_handshakes(self) -> None:
         """Serve the platform that the credentials in the examples of the document belong to."""
@@ -140,26 +224,49 @@ def reach_the_handlers(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
     """Bring valid data past the checks that compare it with other data, which generators know nothing of."""
     if case.meta is None or not case.meta.generation.mode.is_positive:
         return
-    path = case.path_parameters or {}
-    if path and zlib.crc32(repr(sorted(path.items())).encode()) % 2:
-        case.path_parameters = path = {name: IDS[name] for name in path}
     for name, value in (("OCPI-to-country-code", "NL"), ("OCPI-to-party-id", "PLT")):
         if name in (case.headers or {}):
             case.headers[name] = value
-    body = case.body
-    if not isinstance(body, dict) or not path:
-        return
-    names = ["country_code", "party_id"] if len(path) == 3 else []
-    key = {3: "id", 4: "uid", 5: "id"}[len(path)]
-    for name, parameter in [*zip(names, names, strict=True), (key, list(path)[-1])]:
-        if name in body:
-            body[name] = unquote(path[parameter])
+    _name_what_is_stored(case)
+    if case.query and "response_url" in case.query:
+        case.query["response_url"] = RESPONSE_URL
+    if isinstance(case.body, dict):
+        _fit_body(case)
+
+
+def _name_what_is_stored(case: Any) -> None:
+    path = case.path_parameters or {}
+    if "id" in path:
+        segment = case.operation.path.rsplit("/", 2)[1]
+        case.path_parameters = {"command": "START_SESSION", "id": segment} if "command" in path else {"id": segment}
+    elif path and zlib.crc32(repr(sorted(path.items())).encode()) % 2:
+        ids = {**IDS, **XYZ} if "/tokens/" in case.operation.path or "hubclientinfo" in case.operation.path else IDS
+        case.path_parameters = {name: ids[name] for name in path}
+
+
+def _fit_body(case: Any) -> None:
+    body, path = case.body, case.path_parameters or {}
+    if "country_code" in path:
+        last = re.findall(r"{(\w+)}", case.operation.path)[-1]
+        for name, parameter in (("country_code", "country_code"), ("party_id", "party_id"), (KEYS[last], last)):
+            if name in body:
+                body[name] = unquote(path[parameter])
+    if "type" in body and "/tokens/" in case.operation.path:
+        body["type"] = (case.query or {}).get("type", "RFID")
     if "time_zone" in body:
         body["time_zone"] = "Europe/Amsterdam"
+    if "response_url" in body:
+        body["response_url"] = RESPONSE_URL
+        stored = {**IDS, **RESERVATION}
+        if zlib.crc32(repr(sorted(body)).encode()) % 2:
+            body |= {name: stored[name] for name in body if name in stored}
 
 
-def configuration(*, examples: int, base_url: str | None = None) -> SchemathesisConfig:
-    """Return the configuration: everything on, nothing random, bounded."""
+def configuration(*, examples: int, coverage: str, base_url: str | None = None) -> SchemathesisConfig:
+    """Return the configuration: everything on, nothing random, bounded.
+
+    coverage: "all" boundary values of every field, valid and not, some ten thousand requests; or "positive" ones.
+    """
     generation = {"deterministic": True, "max-examples": examples, "database": "none", "no-shrink": True}
     options: dict[str, Any] = {"base-url": base_url} if base_url else {}
     return SchemathesisConfig.from_dict(
@@ -171,7 +278,11 @@ def configuration(*, examples: int, base_url: str | None = None) -> Schemathesis
             "generation": generation,
             "checks": CHECKS,
             # Values from answers cost a fifth of the time; reach_the_handlers names what is there.
-            "phases": {"fuzzing": {"extra-data-sources": {"responses": False}}, "stateful": {"max-steps": 4}},
+            "phases": {
+                "coverage": {"generation": {"mode": coverage}},
+                "fuzzing": {"extra-data-sources": {"responses": False}},
+                "stateful": {"max-steps": 4},
+            },
         }
     )
 
@@ -245,6 +356,7 @@ def check_findings(findings: Findings, platform: Platform) -> None:
         if method != "parameters"
     ]
     assert set(operations) == set(findings.succeeded)
+    assert set(platform.asked) == {"authorize", "preferences", "GET", "PUT", "DELETE", *CommandType}
     assert findings.phases == {"examples", "coverage", "fuzzing", "stateful"}
     assert set(schemathesis.checks.CHECKS.get_all_names()) - findings.checks == set()
 
@@ -264,18 +376,9 @@ def wsgi_probes(monkeypatch) -> None:
 
 @pytest.mark.usefixtures("wsgi_probes")
 def test_in_process(platform):
-    schema = schemathesis.openapi.from_wsgi(DOCUMENT, platform.app, config=configuration(examples=8))
+    schema = schemathesis.openapi.from_wsgi(DOCUMENT, platform.app, config=configuration(examples=5, coverage="all"))
 
     findings = run(schema, platform)
-
-    check_findings(findings, platform)
-
-
-def test_over_a_socket(platform):
-    with served(platform.app) as url:
-        schema = schemathesis.openapi.from_url(f"{url}{DOCUMENT}", config=configuration(examples=3, base_url=url))
-
-        findings = run(schema, platform)
 
     check_findings(findings, platform)
 
@@ -306,3 +409,14 @@ def test_check_finds_accepted_data(body, query, status_code, fails):
 
     with pytest.raises(Failure) if fails else nullcontext():
         accepts_only_valid_data(None, response, SimpleNamespace(operation=operation))
+
+
+def test_over_a_socket(platform):
+    with served(platform.app) as url:
+        schema = schemathesis.openapi.from_url(
+            f"{url}{DOCUMENT}", config=configuration(examples=2, coverage="positive", base_url=url)
+        )
+
+        findings = run(schema, platform)
+
+    check_findings(findings, platform)

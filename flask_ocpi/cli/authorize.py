@@ -1,0 +1,99 @@
+"""The command that asks whether a token may charge."""
+
+from __future__ import annotations
+
+import click
+from flask.cli import with_appcontext
+
+from flask_ocpi.cli.arguments import party_given
+from flask_ocpi.cli.output import json_option
+from flask_ocpi.cli.output import refusal
+from flask_ocpi.cli.output import say
+from flask_ocpi.cli.output import show
+from flask_ocpi.cli.peers import connect
+from flask_ocpi.client.authorizing import Authorization
+from flask_ocpi.description import Document
+from flask_ocpi.enums import InterfaceRole
+from flask_ocpi.errors import RefusedError
+from flask_ocpi.errors import StatusCode
+from flask_ocpi.modules.tokens.enums import TokenType
+from flask_ocpi.platforms import Platform
+from flask_ocpi.storage.base import Party
+
+
+@click.command(short_help="Ask an eMSP whether a token may charge.")
+@click.argument("uid")
+@click.option("--at", "platform", required=True, help="The eMSP's platform, by id, name or party.")
+@click.option("--to-party", metavar="DE-EMS", callback=party_given, help="Its party, where it has several.")
+@click.option(
+    "--party", metavar="NL-ABC", callback=party_given, help="The own party that asks, where there are several."
+)
+@click.option(
+    "--type",
+    "token_type",
+    type=click.Choice([each.value for each in TokenType], case_sensitive=False),
+    metavar="TYPE",
+    default=TokenType.RFID.value,
+    help=f"What kind of token it is: {', '.join(TokenType)}; RFID unless given.",
+)
+@click.option("--location", metavar="ID", help="Where the driver is.")
+@click.option("--evse", "evses", metavar="UID", multiple=True, help="An EVSE there; may be given several times.")
+@click.option("--ask", is_flag=True, help="Ask even where our copy of the token would do.")
+@json_option
+@with_appcontext
+def authorize(
+    uid: str,
+    platform: str,
+    to_party: Party | None,
+    party: Party | None,
+    token_type: str,
+    location: str | None,
+    evses: tuple[str, ...],
+    ask: bool,
+    as_json: bool,
+) -> None:
+    """Tell whether the token UID may charge: by our copy of it, or by asking its eMSP, as its whitelist demands.
+
+    The exit code is 0 only when it is ALLOWED.
+    """
+    if evses and location is None:
+        raise click.UsageError("--evse needs --location: an EVSE is one of a location.")
+    where: Document | None = None
+    if location is not None:
+        where = {"location_id": location, **({"evse_uids": list(evses)} if evses else {})}
+    client = connect(platform, "tokens", InterfaceRole.SENDER, party=party, to=to_party)
+    try:
+        answer = client.tokens.authorize(uid, type=token_type, location=where, ask=ask)
+    except RefusedError as error:
+        if error.status_code == StatusCode.NOT_ENOUGH_INFORMATION:
+            raise refusal(str(error), "It has to know where the driver is: add --location.") from error
+        raise
+    if as_json:
+        about = {"uid": uid, "type": token_type, "platform": client.platform.id}
+        show({**about, "allowed": answer.is_allowed, "realtime": answer.realtime, "info": answer.info})
+    else:
+        _say(uid, token_type, client.platform, answer)
+    if not answer.is_allowed:
+        raise click.exceptions.Exit(1)
+
+
+def _say(uid: str, token_type: str, platform: Platform, answer: Authorization) -> None:
+    source = f"{platform.name} ({platform.id})"
+    if answer.info is None:
+        say(f"{source} has no token {uid} of type {token_type}.")
+        return
+    info = answer.info
+    decided = f"{source} says so" if answer.realtime else "by our copy of the token"
+    lines = [f"{info['allowed']}: {decided}"]
+    if not answer.realtime:
+        lines[0] += f", whose whitelist is {info['token']['whitelist']}"
+    lines.append(f"  contract   {info['token']['contract_id']}")
+    if "authorization_reference" in info:
+        lines.append(f"  reference  {info['authorization_reference']}")
+    if "location" in info:
+        lines.append(
+            f"  location   {' '.join((info['location']['location_id'], *info['location'].get('evse_uids', ())))}"
+        )
+    if "info" in info:
+        lines.append(f"  info       {info['info']['text']} ({info['info']['language']})")
+    say("\n".join(lines))

@@ -1,0 +1,131 @@
+"""Tokens: may a driver charge? By the whitelist, by asking the eMSP, or by what is known when it cannot be asked."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from flask_ocpi.client.modules import ModuleClient
+from flask_ocpi.client.modules import only
+from flask_ocpi.description import Document
+from flask_ocpi.enums import InterfaceRole
+from flask_ocpi.errors import MissingEndpointError
+from flask_ocpi.errors import NotConnectedError
+from flask_ocpi.errors import RefusedError
+from flask_ocpi.errors import RemoteError
+from flask_ocpi.errors import StatusCode
+from flask_ocpi.errors import UnreachableError
+from flask_ocpi.modules.tokens.enums import AllowedType
+from flask_ocpi.modules.tokens.enums import TokenType
+from flask_ocpi.modules.tokens.enums import WhitelistType
+from flask_ocpi.modules.tokens.schemas import LocationReferences
+from flask_ocpi.schema import load
+from flask_ocpi.storage.base import Key
+from flask_ocpi.storage.base import Party
+from flask_ocpi.storage.base import Record
+
+_log = logging.getLogger("flask_ocpi.client")
+_WITHOUT_ANSWER = (WhitelistType.ALLOWED, WhitelistType.ALLOWED_OFFLINE)
+_OFFLINE = (UnreachableError, NotConnectedError, MissingEndpointError)
+
+
+@dataclass(frozen=True, slots=True)
+class Authorization:
+    """The answer to whether a token may charge.
+
+    info: the AuthorizationInfo, None when the eMSP does not know the token. realtime: the eMSP was asked, and answered;
+    otherwise our copy of the token decided.
+    """
+
+    info: Document | None
+    realtime: bool
+
+    @property
+    def is_allowed(self) -> bool:
+        return self.info is not None and self.info["allowed"] == AllowedType.ALLOWED
+
+
+class TokensClient(ModuleClient):
+    """The tokens module, with real-time authorization."""
+
+    def authorize(
+        self,
+        uid: str,
+        *,
+        type: str = TokenType.RFID,
+        location: Document | None = None,
+        ask: bool = False,
+    ) -> Authorization:
+        """Tell whether the token may charge, as the ``whitelist`` of our copy of it demands (TOK-18, TOK-19).
+
+        ALWAYS: our copy decides. ALLOWED: it decides while the token is valid, unless ``ask``. ALLOWED_OFFLINE: the
+        eMSP is asked, and our copy decides only when no answer comes. NEVER, and tokens that we have no copy of: the
+        eMSP is asked. ``location`` is the LocationReferences of where the driver is.
+
+        No answer: the eMSP cannot be reached, or not in time; it, or what is before it, answers HTTP 5xx, 3xxx or 4xxx;
+        its hub told that it is not connected. A refused request (2xxx) or a broken answer is none: it may mean "no".
+
+        Our copy is that of the own party in whose name the client calls; where none was named, the latest. Where
+        several parties of the platform have issued such a token, and ``to`` does not say whose it is, there is none.
+
+        Raises RemoteError when the eMSP has to be asked and gives no answer; a RefusedError with 2002 means that it
+        needs the location.
+        """
+        schema = self.client.services.schemas[LocationReferences]
+        where = None if location is None else load(schema, location, where="location")
+        copy = self._copy(uid, type)
+        policy = None if copy is None else copy["whitelist"]
+        if copy is not None and policy == WhitelistType.ALWAYS:
+            return _by_copy(copy)
+        if copy is not None and policy == WhitelistType.ALLOWED and copy["valid"] and not ask:
+            return _by_copy(copy)
+        try:
+            return self._ask(uid, type, where, None if copy is None else _owner(copy))
+        except RemoteError as error:
+            if copy is None or policy not in _WITHOUT_ANSWER or not _gave_no_answer(error):
+                raise
+            _log.warning("%s cannot be asked for a token, so our copy decides: %s", self.client.platform.id, error)
+            return _by_copy(copy)
+
+    def _ask(self, uid: str, type: str, location: Document | None, owner: Party | None) -> Authorization:
+        operation = self.find(InterfaceRole.SENDER, lambda o: o.name == "authorize")
+        query = {"type": type}
+        try:
+            answer = self.send(operation, InterfaceRole.SENDER, (uid,), body=location, query=query, to=owner)
+        except RefusedError as error:
+            if error.status_code == StatusCode.UNKNOWN_TOKEN:
+                return Authorization(None, realtime=True)
+            raise
+        return Authorization(self.loaded(operation, answer), realtime=True)
+
+    def _copy(self, uid: str, type: str) -> Document | None:
+        """Find our copy of a token of the platform."""
+        client = self.client
+        own = client.services.own_parties(self.module.id, InterfaceRole.RECEIVER)
+        receivers = own if client.sender is None else (client.sender,)
+        owners = client.platform.parties if client.to is None else (client.to,)
+        id = f"{uid}\n{type}"
+        records: dict[Party, Record] = {}
+        for owner in owners:
+            found = [client.services.storage.get("tokens", Key.of(*owner, id, receiver)) for receiver in receivers]
+            known = [record for record in found if record is not None]
+            if known:
+                records[owner] = max(known, key=lambda record: record.last_updated)
+        issuer = only(tuple(records))
+        return None if issuer is None else records[issuer].document
+
+
+def _owner(token: Document) -> Party:
+    return Party.of(token["country_code"], token["party_id"])
+
+
+def _gave_no_answer(error: RemoteError) -> bool:
+    """Tell whether an eMSP did not get to decide: what the whitelists call being offline."""
+    if isinstance(error, RefusedError):
+        return error.http_status >= 500 or 3000 <= error.status_code < 5000
+    return isinstance(error, _OFFLINE)
+
+
+def _by_copy(token: Document) -> Authorization:
+    allowed = AllowedType.ALLOWED if token["valid"] else AllowedType.BLOCKED
+    return Authorization({"allowed": str(allowed), "token": token}, realtime=False)

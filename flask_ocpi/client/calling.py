@@ -1,0 +1,169 @@
+"""Requests whose result comes later: commands and charging profiles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from urllib.parse import quote
+
+from flask_ocpi import pending
+from flask_ocpi.client.modules import Answer
+from flask_ocpi.client.modules import ModuleClient
+from flask_ocpi.description import Document
+from flask_ocpi.description import Operation
+from flask_ocpi.enums import InterfaceRole
+from flask_ocpi.errors import BlockedAddressError
+from flask_ocpi.errors import ConfigurationError
+from flask_ocpi.errors import InvalidParametersError
+from flask_ocpi.errors import NotConnectedError
+from flask_ocpi.errors import RefusedError
+from flask_ocpi.pending import Call
+from flask_ocpi.schema import load
+from flask_ocpi.storage.base import Party
+
+#: Errors after which no result will come: the platform refused, or nothing was sent.
+_NO_RESULT = (RefusedError, NotConnectedError, BlockedAddressError, InvalidParametersError)
+
+_URL_LENGTH = 255  # OCPI 2.2.1, Types, "URL"
+
+
+class CallingClient(ModuleClient):
+    """Makes requests with a response_url of ours, and keeps them until their result is there."""
+
+    def start(
+        self,
+        operation: str,
+        *segments: str,
+        asked: Document,
+        body: bool = True,
+        reference: str = "",
+    ) -> Call:
+        """Send a request and return it with its immediate response; its result may be there by then, or come later.
+
+        asked: what is asked for, without response_url; sent as the body, or (``body`` False) as the query. reference:
+        anything that is to be kept with the request. Raises InvalidParametersError for what is not valid, RefusedError
+        when the platform answers with an error; after an UnreachableError, or an answer without an OCPI status, the
+        request may still have arrived.
+        """
+        services = self.client.services
+        found = self.find(InterfaceRole.RECEIVER, lambda o: o.name == operation)
+        self.endpoint(InterfaceRole.RECEIVER)
+        id = pending.new_call_id()
+        sent = {**asked, "response_url": self._response_url(found, id)}
+        schema = found.body if body else found.query
+        if schema is not None:
+            sent = load(services.schemas[schema], sent, where=found.name)
+        owner = self._owner_of_token(sent)
+        request = {**{p.name: s for p, s in zip(found.parameters, segments, strict=True)}, **sent}
+        request.pop("response_url")
+        call = Call(
+            id=id,
+            module=str(self.module.id),
+            operation=found.name,
+            platform=self.client.platform.id,
+            request=request,
+            reference=reference,
+        )
+        pending.start_call(services, call)
+        try:
+            answer = self._ask(found, segments, sent, body=body, owner=owner)
+            response = self.loaded(found, answer)
+        except _NO_RESULT as error:
+            if not isinstance(error, RefusedError) or error.status_code:  # else something on the way answered
+                pending.refused_call(services, id)
+            raise
+        return pending.answered_call(services, id, response)
+
+    def _ask(
+        self, operation: Operation, segments: Sequence[str], sent: Document, *, body: bool, owner: Party | None
+    ) -> Answer:
+        if body:
+            return self.send(operation, InterfaceRole.RECEIVER, segments, body=sent, owner=owner)
+        return self.send(operation, InterfaceRole.RECEIVER, segments, query=sent, owner=owner)
+
+    def _owner_of_token(self, sent: Document) -> Party | None:
+        """Return whose the token in a command is: it has to be ours, and is who asks (CMD-19, RT-26)."""
+        if "token" not in sent:
+            return None
+        owner = Party.of(sent["token"]["country_code"], sent["token"]["party_id"])
+        if owner not in self.client.services.own_parties(self.module.id, InterfaceRole.SENDER):
+            raise InvalidParametersError(f"token: {owner} is not one of our own parties that send commands.")
+        return owner
+
+    def _response_url(self, operation: Operation, id: str) -> str:
+        """Make the unique URL of the Sender interface that takes the result of an operation (CMD-11, CHP-09)."""
+        settings = self.client.services.settings
+        if settings.base_url is None:
+            raise ConfigurationError(
+                "OCPI_BASE_URL is missing: results are posted to it. It is the public address of this app."
+            )
+        module, version = self.module, self.client.version.number
+        if not self.client.services.serves(module, InterfaceRole.SENDER):
+            raise ConfigurationError(
+                f"{module.id}:SENDER is not served here, so results have nowhere to go. See OCPI_MODULES."
+            )
+        callback = self.find(InterfaceRole.SENDER, lambda o: o.method == "POST" and o.body is operation.result)
+        interface = module.interface(InterfaceRole.SENDER)
+        below = "" if interface is None else module.path_of(interface)
+        path = callback.path.format(command=quote(operation.path.removeprefix("/")), id=id)
+        url = f"{settings.base_url}{settings.url_prefix}/{version}{below}{path}"
+        if len(url) > _URL_LENGTH:
+            raise ConfigurationError(
+                f"OCPI_BASE_URL and OCPI_URL_PREFIX are too long: a response_url would have {len(url)} characters, "
+                f"and OCPI allows {_URL_LENGTH}."
+            )
+        return url
+
+
+class CommandsClient(CallingClient):
+    """Sends commands. Each takes the properties of its class as a document, without ``response_url``.
+
+    OCPI 2.2.1, Commands. The result is in :attr:`Call.result` once it came: see :meth:`OCPI.wait_for_command`.
+    """
+
+    def start_session(self, command: Document, *, reference: str = "") -> Call:
+        """Ask for a session to be started; ``command`` is a StartSession without its response_url."""
+        return self.start("start_session", asked=command, reference=reference)
+
+    def stop_session(self, session_id: str, *, reference: str = "") -> Call:
+        """Ask for a session to be stopped."""
+        return self.start("stop_session", asked={"session_id": session_id}, reference=reference)
+
+    def reserve_now(self, command: Document, *, reference: str = "") -> Call:
+        """Ask for a reservation; ``command`` is a ReserveNow without its response_url."""
+        return self.start("reserve_now", asked=command, reference=reference)
+
+    def cancel_reservation(self, reservation_id: str, *, reference: str = "") -> Call:
+        """Ask for a reservation to be cancelled."""
+        return self.start("cancel_reservation", asked={"reservation_id": reservation_id}, reference=reference)
+
+    def unlock_connector(self, command: Document, *, reference: str = "") -> Call:
+        """Ask for a connector to be unlocked; ``command`` is an UnlockConnector without its response_url."""
+        return self.start("unlock_connector", asked=command, reference=reference)
+
+
+class ChargingProfilesClient(CallingClient):
+    """Sets, clears and asks for charging profiles of sessions, by the id that the operator gave them.
+
+    OCPI 2.2.1, Charging profiles. The result is in :attr:`Call.result` once it came: see
+    :meth:`OCPI.wait_for_charging_profile`.
+    """
+
+    def set(self, session_id: str, profile: Document, *, reference: str = "") -> Call:
+        """Ask for a ChargingProfile to be set."""
+        return self.start("set_profile", session_id, asked={"charging_profile": profile}, reference=reference)
+
+    def clear(self, session_id: str, *, reference: str = "") -> Call:
+        """Ask for the profile to be removed."""
+        return self.start("clear_profile", session_id, asked={}, body=False, reference=reference)
+
+    def get_active(self, session_id: str, *, duration: int, reference: str = "") -> Call:
+        """Ask for the profile that is active for the next ``duration`` seconds; it comes with the result."""
+        asked = {"duration": duration}
+        return self.start("get_active_profile", session_id, asked=asked, body=False, reference=reference)
+
+    def put_active(self, session_id: str, profile: Document) -> Answer:
+        """Tell who set a profile that the active one changed (CHP-12)."""
+        operation = self.find(InterfaceRole.SENDER, lambda o: o.name == "put_active_profile")
+        schema = self.client.services.schemas[operation.body]  # type: ignore[index]
+        checked = load(schema, profile, where="active charging profile")
+        return self.send(operation, InterfaceRole.SENDER, (session_id,), body=checked)

@@ -1,0 +1,261 @@
+"""The calls of one module of another platform, as it is described."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+from typing import Any
+from urllib.parse import quote
+from urllib.parse import urlencode
+
+from flask_ocpi.client.listing import Listing
+from flask_ocpi.description import Document
+from flask_ocpi.description import Module
+from flask_ocpi.description import ObjectType
+from flask_ocpi.description import Operation
+from flask_ocpi.enums import InterfaceRole
+from flask_ocpi.errors import InvalidParametersError
+from flask_ocpi.errors import InvalidResponseError
+from flask_ocpi.errors import MissingEndpointError
+from flask_ocpi.errors import RefusedError
+from flask_ocpi.schema import Schema
+from flask_ocpi.schema import load
+from flask_ocpi.storage.base import Party
+
+if TYPE_CHECKING:
+    from flask_ocpi.client.client import Client
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A successful answer: the ``data`` of its envelope, the codes, and the headers (looked up in any case)."""
+
+    data: Any = field(repr=False)
+    status_code: int
+    http_status: int
+    headers: Mapping[str, str] = field(repr=False)
+
+
+class ModuleClient:
+    """The calls of one module: shorthands for the usual ones, and :meth:`call` for any operation by its name."""
+
+    def __init__(self, client: Client, module: Module) -> None:
+        self.client = client
+        self.module = module
+
+    def call(
+        self,
+        operation: str,
+        *segments: str,
+        role: InterfaceRole,
+        body: Any = None,
+        query: Mapping[str, Any] | None = None,
+        owner: Party | None = None,
+    ) -> Answer:
+        """Call an operation by its name in the description, with the values of its path in order.
+
+        Body and query are sent as they are. ``owner`` is the own party in whose name it is, where there are several.
+        """
+        found = self.find(role, lambda o: o.name == operation)
+        return self.send(found, role, segments, body=body, query=query, owner=owner)
+
+    def list(self, *, date_from: str | None = None, date_to: str | None = None, limit: int | None = None) -> Listing:
+        """Walk the objects on the platform's Sender interface, page by page as they are asked for.
+
+        Dates are OCPI DateTime texts; ``limit`` is the size of a page. Objects that do not validate are left out and
+        noted in the listing's ``broken``.
+        """
+        operation = self.find(InterfaceRole.SENDER, lambda o: o.returns_list)
+        if operation.dated and date_from is None:
+            date_from = "1970-01-01T00:00:00Z"  # OCPI demands one here (SES-02)
+        asked = {"date_from": date_from, "date_to": date_to, "limit": limit}
+        query = urlencode({name: value for name, value in asked.items() if value is not None}, safe=":")
+        endpoint = self.endpoint(InterfaceRole.SENDER)
+        headers = self.client.routing(self.module, InterfaceRole.SENDER, None)
+        self.client.check_connected(self.client.to, self.module, InterfaceRole.SENDER)
+        return Listing(
+            lambda url: self.client.request("GET", url, headers=headers, correlation_id=self.client.correlation_id),
+            f"{endpoint}?{query}" if query else endpoint,
+            self.client.services.schemas[schema_of(operation)],
+        )
+
+    def get(self, *ids: str) -> Document:
+        """Get one object (or a part of it: one id a level) from the platform's Sender interface."""
+        return self._get(InterfaceRole.SENDER, ids, owner=None)
+
+    def get_copy(self, *ids: str, owner: Party | None = None) -> Document:
+        """Get the platform's copy of one of our objects from its Receiver interface.
+
+        After the uid of a Token comes its type, unless it is RFID; after the id of a Location the ids of parts. A
+        ClientInfo has no id: ``owner`` is whom it describes.
+        """
+        return self._get(InterfaceRole.RECEIVER, ids, owner=self._owner(owner))
+
+    def push(self, document: Document, *parents: str, owner: Party | None = None) -> Answer:
+        """Send a whole object, or a part of one, in the way of its module: that is PUT, unless the module says so."""
+        return self.put(document, *parents, owner=owner)
+
+    def put(self, document: Document, *parents: str, owner: Party | None = None) -> Answer:
+        """Put a whole object on the platform's Receiver interface; for a part, ``parents`` are the ids above it."""
+        operation = self.find(
+            InterfaceRole.RECEIVER, lambda o: o.method == "PUT" and o.object is not None and o.part == len(parents)
+        )
+        object_type = object_of(operation)
+        checked = load(self.client.services.schemas[_body_of(operation)], document, where=object_type.name)
+        if operation.part:
+            ids = (*parents, checked[object_type.parts[operation.part - 1].key])
+            return self._owned(operation, ids, self._owner(owner), body=checked)
+        party = Party.of(checked["country_code"], checked["party_id"])
+        return self._owned(operation, [checked[name] for name in object_type.id_key], party, body=checked)
+
+    def patch(self, changes: Document, *ids: str, owner: Party | None = None) -> Answer:
+        """Change some properties of an object (or a part) on the platform's Receiver interface; needs last_updated."""
+        if changes.get("last_updated") is None:
+            raise InvalidParametersError("A PATCH needs last_updated.")
+        operation = self._find_addressed("PATCH", ids)
+        return self._owned(operation, ids, self._owner(owner), body=changes)
+
+    def update(self, changes: Document, *ids: str, whole: Document) -> Answer:
+        """Patch, and put the whole object when the platform turns out not to have it (T-38, LOC-41)."""
+        owner = Party.of(whole["country_code"], whole["party_id"])
+        try:
+            return self.patch(changes, *ids, owner=owner)
+        except RefusedError as error:
+            if error.http_status != 404:
+                raise
+        return self.put(whole)
+
+    def delete(self, *ids: str, owner: Party | None = None) -> Answer:
+        """Remove an object from the platform's Receiver interface."""
+        operation = self._find_addressed("DELETE", ids)
+        return self._owned(operation, ids, self._owner(owner))
+
+    def endpoint(self, role: InterfaceRole) -> str:
+        """Return the URL of the platform's interface; raise MissingEndpointError where it offers none."""
+        url = self.client.platform.endpoint(self.module.id, None if self.module.single else role)
+        if url is None:
+            raise MissingEndpointError(
+                f"Platform {self.client.platform.id} offers no {self.module.id} {role} endpoint."
+            )
+        return url
+
+    def _get(self, role: InterfaceRole, ids: Sequence[str], *, owner: Party | None) -> Document:
+        operation = self._find_addressed("GET", ids, role)
+        answer = self.send(operation, role, ids) if owner is None else self._owned(operation, ids, owner)
+        return self.loaded(operation, answer)
+
+    def loaded(self, operation: Operation, answer: Answer) -> Document:
+        """Return the object in an answer; raise InvalidResponseError when it does not validate."""
+        try:
+            return load(self.client.services.schemas[schema_of(operation)], answer.data, where=operation.name)
+        except InvalidParametersError as error:
+            raise InvalidResponseError(f"{self.client.platform.id} answered a broken object. {error}") from error
+
+    def _owned(self, operation: Operation, ids: Sequence[str], owner: Party, *, body: Any = None) -> Answer:
+        object_type = object_of(operation)
+        values, part_ids = object_type.split_ids(ids)
+        path_ids = () if object_type.parameter is None else (values.pop(object_type.id_key[0]),)
+        query = {name: values.get(name, default) for name, default in object_type.defaults}
+        # A ClientInfo is described by its hub, who calls in its own name.
+        sender = None if object_type.described else owner
+        segments = (owner.country_code, owner.party_id, *path_ids, *part_ids)
+        return self.send(operation, InterfaceRole.RECEIVER, segments, body=body, query=query, owner=sender)
+
+    def _owner(self, owner: Party | None) -> Party:
+        if owner is None and any(object_type.described for object_type in self.module.objects):
+            raise InvalidParametersError(f"Say with owner= whom the {self.module.objects[0].name} describes.")
+        found = owner or only(self.client.services.own_parties(self.module.id, InterfaceRole.SENDER))
+        if found is None:
+            raise InvalidParametersError(f"Several own parties have {self.module.id}: say which one with owner=.")
+        return found
+
+    def _find_addressed(
+        self, method: str, ids: Sequence[str], role: InterfaceRole = InterfaceRole.RECEIVER
+    ) -> Operation:
+        """Find the operation on the object, or the part of it, that so many ids address."""
+
+        def addresses(operation: Operation) -> bool:
+            return operation.object is not None and operation.method == method and not operation.returns_list
+
+        object_type = object_of(self.find(role, addresses))
+        width = 0 if object_type.parameter is None else len(object_type.id_key)
+        least, most = width - len(object_type.defaults), width + len(object_type.parts)
+        if not least <= len(ids) <= most:
+            count = "1 id" if (least, most) == (1, 1) else f"{least} to {most} ids" if most else "no id"
+            raise InvalidParametersError(f"A {object_type.name} is addressed by {count}, not {len(ids)}.")
+        part = max(0, len(ids) - width)
+        return self.find(role, lambda o: addresses(o) and o.part == part)
+
+    def find(self, role: InterfaceRole, fits: Callable[[Operation], bool]) -> Operation:
+        """Return the first operation of an interface that fits; raise MissingEndpointError when there is none."""
+        interface = self.module.interface(role)
+        found = next(filter(fits, interface.operations), None) if interface is not None else None
+        if found is None:
+            raise MissingEndpointError(f"OCPI has no such operation in {self.module.id} {role}.")
+        return found
+
+    def send(
+        self,
+        operation: Operation,
+        role: InterfaceRole,
+        segments: Sequence[str],
+        *,
+        body: Any = None,
+        query: Mapping[str, Any] | None = None,
+        owner: Party | None = None,
+        to: Party | None = None,
+    ) -> Answer:
+        """Send an operation's request, with the values of its path in order.
+
+        ``to`` is the party it is for, where the client names none.
+        """
+        url = self.endpoint(role).rstrip("/") + _path(operation, segments) + (f"?{urlencode(query)}" if query else "")
+        receiver = self.client.to or to
+        headers = self.client.routing(self.module, role, owner, operation=operation, to=receiver)
+        self.client.check_connected(receiver, self.module, role)
+        return self.client.request(
+            operation.method, url, body=body, headers=headers, correlation_id=self.client.correlation_id
+        )
+
+
+def only(parties: Sequence[Party]) -> Party | None:
+    """Return the party where there is just one."""
+    return parties[0] if len(parties) == 1 else None
+
+
+def _path(operation: Operation, segments: Sequence[str]) -> str:
+    """Fill in the path of an operation; raise InvalidParametersError for what would make it another path."""
+    names = [parameter.name for parameter in operation.parameters]
+    if len(segments) != len(names):
+        wanted = ", ".join(names) or "nothing"
+        raise InvalidParametersError(f"The path of {operation.name} is made of {wanted}; {len(segments)} were given.")
+    for name, segment in zip(names, segments, strict=True):
+        if segment in ("", ".", ".."):
+            raise InvalidParametersError(f"{name} must not be {segment!a} in a URL.")
+    values = {name: quote(segment, safe="") for name, segment in zip(names, segments, strict=True)}
+    return operation.path.format(**values)
+
+
+def schema_of(operation: Operation) -> type[Schema]:
+    """Return the class of what an operation answers."""
+    if operation.returns is None or issubclass(operation.returns, StrEnum):
+        raise MissingEndpointError(f"{operation.name} returns no object.")
+    return operation.returns
+
+
+def _body_of(operation: Operation) -> type[Schema]:
+    if operation.body is None:
+        raise MissingEndpointError(f"{operation.name} takes no object.")
+    return operation.body
+
+
+def object_of(operation: Operation) -> ObjectType:
+    """Return the class of stored objects that an operation works on."""
+    if operation.object is None:
+        raise MissingEndpointError(f"{operation.name} works on no object.")
+    return operation.object

@@ -1,0 +1,74 @@
+"""What both sides of a result that comes later share: where requests are kept, and for how long."""
+
+from __future__ import annotations
+
+from flask_ocpi.context import Services
+from flask_ocpi.description import Document
+from flask_ocpi.description import Operation
+from flask_ocpi.enums import InterfaceRole
+from flask_ocpi.errors import NotFoundError
+from flask_ocpi.fields import format_date_time
+from flask_ocpi.fields import to_micros
+from flask_ocpi.storage.base import Key
+from flask_ocpi.storage.base import Party
+from flask_ocpi.storage.base import Query
+
+RESULTS_DUE = "results_due"
+RESULTS_AWAITED = "results_awaited"
+#: The ids of the results due that something is still to be sent for; ``last_updated`` is the end of their time.
+DEADLINES = "result_deadlines"
+#: The kinds of records of a module with such requests.
+KINDS = (RESULTS_DUE, DEADLINES, RESULTS_AWAITED)
+
+ACCEPTED = "ACCEPTED"
+REJECTED = "REJECTED"
+FAILED = "FAILED"
+NOT_SUPPORTED = "NOT_SUPPORTED"
+UNKNOWN_SESSION = "UNKNOWN_SESSION"
+TIMEOUT = "TIMEOUT"
+CANCELED_RESERVATION = "CANCELED_RESERVATION"
+RESERVE_NOW = "reserve_now"
+
+_MICROS = 1_000_000
+_LONGEST_TIMEOUT = 366 * 86_400  # seconds; OCPI sets no bound, integers in a database have one
+_PURGED_AT_ONCE = 50
+
+
+def now_micros(services: Services) -> int:
+    """Return the time in microseconds, as exact as a DateTime."""
+    return to_micros(format_date_time(services.clock()))
+
+
+def end_of(services: Services, timeout: int) -> int:
+    """Return when so many seconds are over, in microseconds."""
+    return now_micros(services) + min(timeout, _LONGEST_TIMEOUT) * _MICROS
+
+
+def kept_until(services: Services, request: Document, expires: int) -> int:
+    """Return until when to keep a request, in microseconds: a reservation beyond the end of it (CMD-14)."""
+    reserved = to_micros(request["expiry_date"]) if "expiry_date" in request else 0
+    return max(now_micros(services), expires, reserved) + services.settings.result_retention * _MICROS
+
+
+def pending_key(id: str) -> Key:
+    return Key.of("", "", id)
+
+
+def every_pending(*, date_to: int | None = None) -> Query:
+    """Select all records with a :func:`pending_key`, up to a moment, in a way that indexes help with."""
+    return Query(owners=(Party("", ""),), receiver="", date_to=date_to, limit=_PURGED_AT_ONCE)
+
+
+def purge(services: Services, kind: str) -> None:
+    """Forget some of the requests that were kept long enough; each new one does so."""
+    for record in services.storage.list(kind, every_pending(date_to=now_micros(services))).records:
+        services.storage.delete(kind, pending_key(record.document["id"]))
+
+
+def find_operation(services: Services, module: str, name: str) -> Operation:
+    """Return the operation that a request was made of."""
+    for version in services.versions:
+        for found, interface, operation in version.operations():
+            if found.id == module and interface.role is InterfaceRole.RECEIVER and operation.name == name:
+                return operation
+    raise NotFoundError(f"The operation {name} of {module} is not served here any more.")

@@ -1,0 +1,126 @@
+"""The answers with an HTTP error, as the OpenAPI document shows them, and which operations give them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from flask_ocpi.description import Interface
+from flask_ocpi.description import Module
+from flask_ocpi.description import Operation
+from flask_ocpi.errors import NotFoundError
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorAnswer:
+    """An answer with an HTTP error: its name among the components, when it is given, and an example."""
+
+    http_status: HTTPStatus
+    name: str
+    description: str
+    status_code: int
+    message: str
+
+
+BAD_REQUEST = ErrorAnswer(
+    HTTPStatus.BAD_REQUEST,
+    "BadRequest",
+    "The body is not JSON.",
+    2001,
+    "The body is not valid JSON: unexpected end of data (line 1, column 2).",
+)
+UNAUTHORIZED = ErrorAnswer(
+    HTTPStatus.UNAUTHORIZED,
+    "Unauthorized",
+    "No token, or one that does not open this.",
+    2000,
+    "The token in the Authorization header is not in use here.",
+)
+FORBIDDEN = ErrorAnswer(
+    HTTPStatus.FORBIDDEN,
+    "Forbidden",
+    "The roles of the calling platform do not use this interface.",
+    2000,
+    "Platforms with the roles NSP may not call locations RECEIVER.",
+)
+NOT_FOUND = ErrorAnswer(
+    HTTPStatus.NOT_FOUND,
+    "NotFound",
+    "No such object, or not of one of your parties.",
+    2001,
+    "There is no tariff '12' here.",
+)
+UNKNOWN_LOCATION = ErrorAnswer(
+    HTTPStatus.NOT_FOUND,
+    "UnknownLocation",
+    "No such Location, EVSE or Connector (2003), or not of one of your parties (2001).",
+    2003,
+    "There is no location 'LOC1' here.",
+)
+UNKNOWN_TOKEN = ErrorAnswer(
+    HTTPStatus.NOT_FOUND,
+    "UnknownToken",
+    "No such Token (2004), or not of one of your parties (2001).",
+    2004,
+    "There is no token '012345678' here.",
+)
+METHOD_NOT_ALLOWED = ErrorAnswer(
+    HTTPStatus.METHOD_NOT_ALLOWED,
+    "MethodNotAllowed",
+    "Not in this state of the registration.",
+    2000,
+    "This platform is registered already; use PUT to renew the registration.",
+)
+PAYLOAD_TOO_LARGE = ErrorAnswer(
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "PayloadTooLarge",
+    "The body is too large.",
+    2001,
+    "The body is larger than 8388608 bytes (OCPI_MAX_BODY_BYTES).",
+)
+UNSUPPORTED_MEDIA_TYPE = ErrorAnswer(
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    "UnsupportedMediaType",
+    "The body is not declared as JSON.",
+    2001,
+    "The Content-Type must be application/json, not 'text/plain'.",
+)
+SERVER_ERROR = ErrorAnswer(
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    "ServerError",
+    "The server failed.",
+    3000,
+    "The server failed to handle this request.",
+)
+_NOT_FOUND_BY_CODE = {answer.status_code: answer for answer in (NOT_FOUND, UNKNOWN_LOCATION, UNKNOWN_TOKEN)}
+
+#: By description, which tells them apart where one HTTP status stands for several.
+ERROR_ANSWERS = {
+    answer.description: answer
+    for answer in (
+        BAD_REQUEST,
+        UNAUTHORIZED,
+        FORBIDDEN,
+        *_NOT_FOUND_BY_CODE.values(),
+        METHOD_NOT_ALLOWED,
+        PAYLOAD_TOO_LARGE,
+        UNSUPPORTED_MEDIA_TYPE,
+        SERVER_ERROR,
+    )
+}
+
+
+def error_responses(module: Module, interface: Interface, operation: Operation) -> Iterator[ErrorAnswer]:
+    """Yield the HTTP errors that an operation can answer."""
+    if operation.body is not None:
+        yield from (BAD_REQUEST, PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE)
+    yield UNAUTHORIZED
+    if not (module.configuration and module.single) and not interface.hidden:
+        yield FORBIDDEN
+    if operation.parameters or interface.hidden:
+        missing = NotFoundError if operation.object is None else operation.object.missing
+        yield _NOT_FOUND_BY_CODE[missing.status_code]
+    if module.id == "credentials" and operation.method != "GET":
+        yield METHOD_NOT_ALLOWED
+    yield SERVER_ERROR

@@ -1,0 +1,288 @@
+"""The client of each module: what is sent, and what is said before anything is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+import orjson
+import pytest
+
+from flask_ocpi.client.cdrs import CdrsClient
+from flask_ocpi.client.sessions import SessionsClient
+from flask_ocpi.enums import InterfaceRole
+from flask_ocpi.errors import BlockedAddressError
+from flask_ocpi.errors import InvalidParametersError
+from flask_ocpi.errors import InvalidResponseError
+from flask_ocpi.errors import MissingEndpointError
+from flask_ocpi.errors import NotConnectedError
+from flask_ocpi.errors import RefusedError
+from flask_ocpi.pending import CallState
+from flask_ocpi.pending.records import RESULTS_AWAITED
+from flask_ocpi.storage.base import Party
+from flask_ocpi.storage.base import Query
+from flask_ocpi.testing.documents import cdr
+from flask_ocpi.testing.documents import client_info
+from flask_ocpi.testing.documents import evse
+from flask_ocpi.testing.documents import location
+from flask_ocpi.testing.documents import session
+from flask_ocpi.testing.documents import start_session
+from flask_ocpi.testing.documents import token
+from flask_ocpi.versions import VERSIONS
+from tests.conformance.sharing import LATER
+from tests.conformance.sharing import SharedNetwork
+from tests.conformance.sharing import shared_network
+from tests.peers import Peer
+from tests.peers import answer
+
+MODULES = ("cdrs", "chargingprofiles", "commands", "hubclientinfo", "locations", "sessions", "tariffs", "tokens")
+OPERATIONS = [
+    pytest.param(module, interface, operation, id=f"{module.id} {operation.name}")
+    for module, interface, operation in VERSIONS[-1].operations()
+    if module.id in MODULES
+]
+
+
+@pytest.fixture
+def ocpi_network() -> SharedNetwork:
+    return shared_network()
+
+
+@pytest.fixture
+def peer(ocpi_network):
+    """A hub, which has all modules."""
+    peer = Peer(ocpi_network, parties=[("DE", "HUB", ["HUB"])])
+    peer.endpoints[1:] = [peer.endpoint(module, role) for module in MODULES for role in ("SENDER", "RECEIVER")]
+    return peer
+
+
+@pytest.fixture
+def client(ocpi, ocpi_network, peer):
+    platform = ocpi.register(peer.url, "token-a")
+    ocpi_network.requests.clear()
+    return ocpi.client(platform)
+
+
+@pytest.mark.conformance("CLI-05", "CLI-06")
+@pytest.mark.parametrize(("module", "interface", "operation"), OPERATIONS)
+def test_every_operation_can_be_called_by_its_name(client, ocpi_network, module, interface, operation):
+    values = [parameter.example for parameter in operation.parameters]
+    body = {"some": "thing"} if operation.body else None
+
+    answered = client.module(module.id).call(
+        operation.name, *values, role=interface.role, body=body, query={"key": "a b"}, owner=Party.of("NL", "ABC")
+    )
+
+    (request,) = ocpi_network.requests
+    filled = operation.path.format(**{parameter.name: parameter.example for parameter in operation.parameters})
+    assert answered.status_code == 1000
+    assert request.method == operation.method
+    assert urlsplit(request.url).path == f"/2.2.1/{interface.role.lower()}/{module.id}{filled}"
+    assert urlsplit(request.url).query == "key=a+b"
+    assert (request.body and orjson.loads(request.body)) == body
+    assert ("OCPI-from-party-id" in request.headers) is not module.configuration
+
+
+@pytest.mark.parametrize(("module", "interface", "operation"), OPERATIONS)
+def test_path_of_an_operation_takes_so_many_values(client, ocpi_network, module, interface, operation):
+    values = [parameter.example for parameter in operation.parameters]
+
+    for given in ([*values, "more"], values[:-1]) if values else (["more"],):
+        with pytest.raises(
+            InvalidParametersError, match=f"The path of {operation.name} is made of .*; {len(given)} were"
+        ):
+            client.module(module.id).call(operation.name, *given, role=interface.role)
+
+    assert ocpi_network.requests == []
+
+
+def test_unknown_operation_is_said(client):
+    with pytest.raises(MissingEndpointError, match="no such operation in tokens SENDER"):
+        client.tokens.call("revoke", role=InterfaceRole.SENDER)
+
+
+@pytest.mark.parametrize("id", ["", ".", ".."])
+def test_identifier_that_would_change_the_path_is_refused(client, ocpi_network, id):
+    with pytest.raises(InvalidParametersError, match="must not be"):
+        client.tokens.get_copy(id)
+
+    assert ocpi_network.requests == []
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda client: client.tokens.get_copy(), "A token is addressed by 1 to 2 ids, not 0"),
+        (lambda client: client.tokens.get_copy("1", "RFID", "x"), "A token is addressed by 1 to 2 ids, not 3"),
+        (lambda client: client.tokens.patch({"last_updated": LATER}), "A token is addressed by 1 to 2 ids, not 0"),
+        (lambda client: client.tariffs.delete(), "A tariff is addressed by 1 id, not 0"),
+        (lambda client: client.tariffs.get_copy("1", "2"), "A tariff is addressed by 1 id, not 2"),
+        (lambda client: client.locations.get(), "A location is addressed by 1 to 3 ids, not 0"),
+        (lambda client: client.locations.get_copy("1", "2", "3", "4"), "A location is addressed by 1 to 3 ids, not 4"),
+        (lambda client: client.cdrs.get_copy(), "A cdr is addressed by 1 id, not 0"),
+        (lambda client: client.cdrs.get_copy("1", "2"), "A cdr is addressed by 1 id, not 2"),
+        (lambda client: client.cdrs.push(cdr(), "1"), "A cdr has no parts"),
+        (lambda client: client.hubclientinfo.get_copy(), "Say with owner= whom the client_info describes"),
+        (lambda client: client.hubclientinfo.get_copy("EMSP", owner=Party.of("DE", "EMS")), "by no id, not 1"),
+        (lambda client: client.tokens.patch({}, "1"), "A PATCH needs last_updated"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_wrong_number_of_ids_is_said_before_anything_is_sent(client, ocpi_network, call, message):
+    with pytest.raises(InvalidParametersError, match=message):
+        call(client)
+
+    assert ocpi_network.requests == []
+
+
+@pytest.mark.parametrize(
+    ("call", "interface"),
+    [
+        (lambda client: client.tokens.get("1"), "tokens SENDER"),
+        (lambda client: client.tokens.delete("1"), "tokens RECEIVER"),
+        (lambda client: client.sessions.delete("1"), "sessions RECEIVER"),
+        (lambda client: client.cdrs.put(cdr()), "cdrs RECEIVER"),
+        (lambda client: client.hubclientinfo.patch({"last_updated": LATER}), "hubclientinfo RECEIVER"),
+        (lambda client: client.commands.list(), "commands SENDER"),
+        (lambda client: client.chargingprofiles.put({}), "chargingprofiles RECEIVER"),
+    ],
+    ids=["get token", "delete token", "delete session", "put cdr", "patch info", "list commands", "put profile"],
+)
+def test_what_ocpi_does_not_offer_is_said(client, ocpi_network, call, interface):
+    with pytest.raises(MissingEndpointError, match=f"OCPI has no such operation in {interface}"):
+        call(client)
+
+    assert ocpi_network.requests == []
+
+
+def test_attribute_and_name_lead_to_the_same_client(client):
+    assert isinstance(client.cdrs, CdrsClient)
+    assert isinstance(client.sessions, SessionsClient)
+    for module in MODULES:
+        assert type(getattr(client, module)) is type(client.module(module))
+        assert getattr(client, module).module.id == module
+    with pytest.raises(AttributeError, match="has no module 'seasons'"):
+        client.seasons  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("module", "document", "parents", "method", "path"),
+    [
+        ("locations", location(), (), "PUT", "/NL/ABC/LOC1"),
+        ("locations", evse(), ("LOC1",), "PUT", "/NL/ABC/LOC1/EVSE1"),
+        ("tokens", token(country_code="NL", party_id="ABC", uid="1"), (), "PUT", "/NL/ABC/1"),
+        ("sessions", session(), (), "PUT", "/NL/ABC/SES1"),
+        ("hubclientinfo", client_info(), (), "PUT", "/DE/EMS"),
+        ("cdrs", cdr(), (), "POST", ""),
+    ],
+    ids=["location", "evse", "token", "session", "client info", "cdr"],
+)
+def test_push_sends_an_object_in_the_way_of_its_module(client, ocpi_network, module, document, parents, method, path):
+    client.module(module).push(document, *parents)
+
+    (request,) = ocpi_network.requests
+    assert (request.method, urlsplit(request.url).path) == (method, f"/2.2.1/receiver/{module}{path}")
+    assert orjson.loads(request.body) == document
+
+
+def test_patch_that_is_refused_is_not_followed_by_a_put(client, ocpi_network, peer):
+    document = token(country_code="NL", party_id="ABC", uid="1")
+    peer.answers["PATCH /2.2.1/receiver/tokens/NL/ABC/1"] = lambda: answer(None, status_code=2001)
+
+    with pytest.raises(RefusedError):
+        client.tokens.update({"valid": False, "last_updated": LATER}, "1", whole=document)
+
+    assert [request.method for request in ocpi_network.requests] == ["PATCH"]
+
+
+@pytest.mark.conformance("SES-02")
+@pytest.mark.parametrize(("date_from", "sent"), [(None, "1970-01-01T00:00:00Z"), (LATER, LATER)])
+def test_sessions_are_always_asked_for_from_a_date(client, ocpi_network, peer, date_from, sent):
+    peer.answers["GET /2.2.1/sender/sessions"] = lambda: answer([])
+
+    list(client.sessions.list(date_from=date_from))
+
+    assert urlsplit(ocpi_network.requests[0].url).query == f"date_from={sent}"
+
+
+@pytest.mark.parametrize("link", ["https://[next", "https://[::1", "//[x]y/"])
+def test_link_that_cannot_be_read_ends_a_crawl_with_an_error(client, ocpi_network, peer, link):
+    peer.answers["GET /2.2.1/sender/tokens"] = lambda: answer([token()])
+    ocpi_network.after_send = lambda request, response: replace(response, headers={"Link": f'<{link}>; rel="next"'})
+
+    with pytest.raises(InvalidResponseError, match="The Link of GET .* cannot be read"):
+        list(client.tokens.list())
+
+    assert len(ocpi_network.requests) == 1
+
+
+@pytest.mark.parametrize("module", ["commands", "chargingprofiles"])
+def test_module_without_lists_cannot_be_pulled(ocpi, client, ocpi_network, module):
+    with pytest.raises((InvalidParametersError, MissingEndpointError)):
+        ocpi.pull(module, client.platform)
+
+    assert ocpi_network.requests == []
+
+
+# Charging preferences.
+
+PREFERENCES = {"profile_type": "GREEN", "departure_time": LATER}
+ASKED = "PUT /2.2.1/sender/sessions/SES1/charging_preferences"
+
+
+@pytest.mark.parametrize("response", ["ACCEPTED", "DEPARTURE_REQUIRED", "NOT_POSSIBLE"])
+def test_charging_preferences_are_answered_with_a_word(client, ocpi_network, peer, response):
+    peer.answers[ASKED] = lambda: answer(response)
+
+    assert client.sessions.put_charging_preferences("SES1", PREFERENCES) == response
+
+    (request,) = ocpi_network.requests
+    assert orjson.loads(request.body) == PREFERENCES
+
+
+@pytest.mark.parametrize("data", [None, "PERHAPS", {"result": "ACCEPTED"}, ["ACCEPTED"]], ids=repr)
+def test_charging_preferences_answered_with_anything_else(client, peer, data):
+    peer.answers[ASKED] = lambda: answer(data)
+
+    with pytest.raises(InvalidResponseError, match="answered no ChargingPreferencesResponse"):
+        client.sessions.put_charging_preferences("SES1", PREFERENCES)
+
+
+def test_charging_preferences_are_checked_and_may_be_refused(client, ocpi_network, peer):
+    with pytest.raises(InvalidParametersError, match="profile_type is required"):
+        client.sessions.put_charging_preferences("SES1", {})
+    assert ocpi_network.requests == []
+
+    peer.answers[ASKED] = lambda: answer(None, status_code=2001, http_status=404)
+    with pytest.raises(RefusedError) as caught:
+        client.sessions.put_charging_preferences("SES1", PREFERENCES)
+    assert caught.value.http_status == 404
+
+
+# Commands that nobody will answer.
+
+
+@pytest.mark.conformance("CLI-13", "HCI-09")
+def test_command_that_is_not_sent_waits_for_no_result(ocpi, ocpi_network, client, peer):
+    info = client_info(party_id="OFF", role="CPO", status="OFFLINE")
+    peer.answers["GET /2.2.1/sender/hubclientinfo"] = lambda: answer([info])
+    ocpi.pull("hubclientinfo", client.platform)
+    command = start_session(token=token(country_code="NL", party_id="ABC"))
+    del command["response_url"]
+    ocpi_network.requests.clear()
+
+    with pytest.raises(NotConnectedError):
+        ocpi.client(client.platform, to=Party.of("DE", "OFF")).commands.start_session(command)
+    assert ocpi_network.requests == []
+
+    def block(request):
+        raise BlockedAddressError("Not there.")
+
+    ocpi_network.before_send = block
+    with pytest.raises(BlockedAddressError):
+        client.commands.start_session(command)
+    with pytest.raises(InvalidParametersError, match="session_id must not be ''"):
+        client.chargingprofiles.clear("")
+
+    records = ocpi.storage.list(RESULTS_AWAITED, Query()).records
+    assert [record.document["state"] for record in records] == [CallState.REFUSED] * 3
