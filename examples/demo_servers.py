@@ -1,4 +1,4 @@
-"""The demo's two platforms: each a process of its own on loopback, ended by its id whatever happens."""
+"""The servers of the demo: each a process of its own on loopback, ended by its id whatever happens."""
 
 from __future__ import annotations
 
@@ -18,6 +18,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from flask import Flask
+
+from examples import platform
+from examples.demo_wire import Recorder
+from flask_ocpi import OCPI
+from flask_ocpi.client.addresses import AddressPolicy
+from flask_ocpi.client.transport import RequestsTransport
+
 ROOT = Path(__file__).parents[1]
 HOST = "127.0.0.1"
 START_SECONDS = 60
@@ -26,7 +34,7 @@ POLL_SECONDS = 0.05
 
 
 class ServerFailedError(RuntimeError):
-    """A platform's process did not start; the message carries what it wrote."""
+    """A platform's process did not start."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +42,18 @@ class Server:
     """A process that serves one platform."""
 
     process: subprocess.Popen[bytes]
-    log: Path
+    url: str
+
+
+def create_app() -> Flask:
+    """Make the app of a server: the example platform, which notes in the demo's journal what it sends."""
+    transport = recorder(Path(os.environ["DEMO_JOURNAL"]), os.environ["DEMO_ROLE"])
+    return platform.create_app(ocpi=OCPI(transport=transport))
+
+
+def recorder(journal: Path, sender: str) -> Recorder:
+    """Return a way to the platforms that is noted in the journal."""
+    return Recorder(RequestsTransport(policy=AddressPolicy(allow_private=True)), journal, sender)
 
 
 def program() -> str:
@@ -67,47 +86,44 @@ def _free(port: int) -> int:
 
 
 @contextmanager
-def running(factory: str, port: int, *, settings: Mapping[str, str], log: Path) -> Iterator[Server]:
-    """Serve what a factory ("package:create_app") makes; ``settings`` are environment variables of the process.
-
-    Yields once it answers and ends the process afterwards. Raises ServerFailedError.
-    """
+def running(role: str, port: int, journal: Path, *, settings: Mapping[str, str], log: Path) -> Iterator[Server]:
+    """Start the server of one platform, and end it afterwards; ``settings`` are FLASK_* environment variables of it."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("FLASK_")}
     with log.open("wb") as output:
         process = subprocess.Popen(
-            _command(factory, port),
+            _command(port),
             cwd=ROOT,
-            env={**environment, **settings},
+            env={**environment, **settings, "DEMO_ROLE": role, "DEMO_JOURNAL": str(journal)},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             # Ctrl-C is for the demo, which then ends its servers in order.
             start_new_session=True,
         )
-    server = Server(process, log)
     try:
-        _wait_until_ready(server, f"http://{HOST}:{port}/ocpi/versions")
-        yield server
+        yield Server(process, f"http://{HOST}:{port}")
     finally:
         _stop(process)
 
 
-def _command(factory: str, port: int) -> list[str]:
+def wait_until_ready(server: Server) -> None:
+    """Wait until the server answers; raise ServerFailedError."""
+    deadline = time.monotonic() + START_SECONDS
+    while server.process.poll() is None and time.monotonic() < deadline:
+        if _answers(f"{server.url}/ocpi/versions"):
+            return
+        time.sleep(POLL_SECONDS)
+    raise ServerFailedError(f"The server at {server.url} did not start.")
+
+
+def _command(port: int) -> list[str]:
+    factory = "examples.demo_servers:create_app"
     if program() == "granian":
         # Connections that stay open would have to run out before the server ends.
         options = ["--interface", "wsgi", "--factory", "--blocking-threads", "4", "--no-ws", "--no-http1-keep-alive"]
         address = ["--host", HOST, "--port", str(port), "--log-level", "warning"]
         return [sys.executable, "-m", "granian", *options, *address, factory]
     return [sys.executable, "-m", "flask", "--app", factory, "run", "--host", HOST, "--port", str(port)]
-
-
-def _wait_until_ready(server: Server, url: str) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while server.process.poll() is None and time.monotonic() < deadline:
-        if _answers(url):
-            return
-        time.sleep(POLL_SECONDS)
-    raise ServerFailedError(f"A platform did not start. It wrote:\n{server.log.read_text(errors='replace')}")
 
 
 def _answers(url: str) -> bool:

@@ -1,4 +1,4 @@
-"""A charge point operator whose locations stay in its own tables: flask --app examples.custom_storage run"""
+"""A company whose locations and tokens stay in its own tables: flask --app examples.custom_storage run"""
 
 from __future__ import annotations
 

@@ -1,104 +1,72 @@
-"""A storage that serves OCPI locations from the operator's own tables."""
+"""A storage that serves OCPI locations from the company's own tables."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import UTC
 from datetime import datetime
-from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection
-from sqlalchemy import Engine
+from sqlalchemy import ColumnElement
 from sqlalchemy import Row
 from sqlalchemy import Select
+from sqlalchemy import case
 from sqlalchemy import func
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
+from examples.custom_storage.own_table import OwnTable
+from examples.custom_storage.own_table import filled
+from examples.custom_storage.own_table import text
 from examples.custom_storage.tables import chargers
 from examples.custom_storage.tables import stations
-from flask_ocpi import Key
-from flask_ocpi import Page
 from flask_ocpi import Party
-from flask_ocpi import Query
-from flask_ocpi import ReadOnlyStorage
-from flask_ocpi import Record
-from flask_ocpi.fields import format_date_time
-from flask_ocpi.fields import to_micros
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 STATUS = {"free": "AVAILABLE", "busy": "CHARGING", "broken": "INOPERATIVE"}
 
-# A station is as new as the newest of its chargers. (SQLite's max of two values; elsewhere it is "greatest".)
+# A station is as new as the newest of its chargers.
 newest_charger = select(func.max(chargers.c.changed)).where(chargers.c.station_id == stations.c.id).scalar_subquery()
-last_updated = func.max(
-    stations.c.changed, func.coalesce(newest_charger, stations.c.changed), type_=stations.c.changed.type
-)
+last_updated = case((newest_charger > stations.c.changed, newest_charger), else_=stations.c.changed)
 
 
-class MyLocations(ReadOnlyStorage):
-    """Serves the stations of one party; they are changed where they always were, in the operator's own software."""
+class MyLocations(OwnTable):
+    """Serves the stations, with their chargers as EVSEs."""
 
-    def __init__(self, engine: Engine, party: Party) -> None:
-        self.engine = engine
-        self.party = party
+    def rows(self) -> Select[Any]:
+        # The order of creation: no page changes when a station does.
+        return select(stations, last_updated.label("last_updated")).order_by(stations.c.id)
 
-    def get(self, kind: str, key: Key, *, for_update: bool = False) -> Record | None:
-        if key.owner != self.party or key.receiver:  # a receiver would make it a copy of somebody else's
-            return None
-        with self.engine.connect() as connection:
-            records = self._records(connection, _stations().where(func.upper(stations.c.code) == key.id))
-        return records[0] if records else None
+    def last_updated(self) -> ColumnElement[datetime]:
+        return last_updated
 
-    def list(self, kind: str, query: Query) -> Page:
-        if query.receiver or (query.owners is not None and self.party not in query.owners):
-            return Page()
-        found = _stations()
-        if query.date_from is not None:
-            found = found.where(last_updated >= _moment(query.date_from))
-        if query.date_to is not None:
-            found = found.where(last_updated < _moment(query.date_to))
-        with self.engine.connect() as connection:
-            total = connection.scalar(select(func.count()).select_from(found.subquery()))
-            # The order of creation: no page changes when a station does.
-            page = found.order_by(stations.c.id).offset(query.offset).limit(query.limit)
-            return Page(self._records(connection, page), total or 0)
+    def has_id(self, id: str) -> ColumnElement[bool]:
+        return func.upper(stations.c.code) == id
 
-    def _records(self, connection: Connection, found: Select[Any]) -> Sequence[Record]:
-        rows = connection.execute(found).all()
+    def documents(self, session: Session, rows: Sequence[Row[Any]]) -> list[dict[str, Any]]:
         wanted = chargers.c.station_id.in_([row.id for row in rows])
         by_station: dict[int, list[Row[Any]]] = defaultdict(list)
-        for charger in connection.execute(select(chargers).where(wanted).order_by(chargers.c.id)):
+        for charger in session.execute(select(chargers).where(wanted).order_by(chargers.c.id)):
             by_station[charger.station_id].append(charger)
-        return [_record(_location(self.party, row, by_station[row.id])) for row in rows]
-
-
-def _stations() -> Select[Any]:
-    return select(stations, last_updated.label("last_updated"))
-
-
-def _record(location: dict[str, Any]) -> Record:
-    return Record.of(location, last_updated=to_micros(location["last_updated"]))
+        return [_location(self.party, row, by_station[row.id]) for row in rows]
 
 
 def _location(party: Party, station: Row[Any], chargers: Sequence[Row[Any]]) -> dict[str, Any]:
-    location = {
-        "country_code": party.country_code,
-        "party_id": party.party_id,
-        "id": station.code,
-        "publish": True,
-        "name": station.name,
-        "address": station.street,
-        "city": station.town,
-        "country": "NLD",
-        "coordinates": {"latitude": f"{station.lat:.6f}", "longitude": f"{station.lon:.6f}"},
-        "evses": [_evse(charger) for charger in chargers],
-        "time_zone": "Europe/Amsterdam",
-        "last_updated": _text(station.last_updated),
-    }
-    # OCPI leaves out what there is nothing of.
-    return {name: value for name, value in location.items() if value not in (None, [])}
+    return filled(
+        {
+            "country_code": party.country_code,
+            "party_id": party.party_id,
+            "id": station.code,
+            "publish": True,
+            "name": station.name,
+            "address": station.street,
+            "city": station.town,
+            "country": "NLD",
+            "coordinates": {"latitude": f"{station.lat:.6f}", "longitude": f"{station.lon:.6f}"},
+            "evses": [_evse(charger) for charger in chargers],
+            "time_zone": "Europe/Amsterdam",
+            "last_updated": text(station.last_updated),
+        }
+    )
 
 
 def _evse(charger: Row[Any]) -> dict[str, Any]:
@@ -111,20 +79,11 @@ def _evse(charger: Row[Any]) -> dict[str, Any]:
         "max_voltage": 920 if fast else 230,
         "max_amperage": 400 if fast else 16,
         "max_electric_power": charger.kilowatts * 1000,
-        "last_updated": _text(charger.changed),
+        "last_updated": text(charger.changed),
     }
     return {
         "uid": charger.serial,
         "status": STATUS.get(charger.state, "UNKNOWN"),
         "connectors": [connector],
-        "last_updated": _text(charger.changed),
+        "last_updated": text(charger.changed),
     }
-
-
-def _moment(micros: int) -> datetime:
-    """Turn the microseconds of a Query into what the columns hold: UTC without an offset."""
-    return (EPOCH + timedelta(microseconds=micros)).replace(tzinfo=None)
-
-
-def _text(changed: datetime) -> str:
-    return format_date_time(changed.replace(tzinfo=UTC))

@@ -1,4 +1,4 @@
-"""The operator's own tables, made long before OCPI: stations, and the chargers on them."""
+"""The company's own tables, made long before OCPI: stations, and the chargers on them."""
 
 from __future__ import annotations
 

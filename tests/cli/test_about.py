@@ -23,7 +23,8 @@ def test_commands_stand_in_the_order_of_their_use(run, ocpi):
 
     names = [line.split()[0] for line in listing.strip().splitlines()]
     assert names[:4] == ["init-db", "invite", "register", "rotate"]
-    assert len(names) == 13
+    assert names[-7:-3] == ["authorize", "command", "profile", "result"]
+    assert len(names) == 17
     assert "..." not in listing
 
 
@@ -48,10 +49,10 @@ def test_init_db_answers_json_and_may_be_repeated(run, ocpi):
 
     result = run(ocpi, "init-db", "--json")
 
-    assert json.loads(result.stdout) == {
-        "storage": "MemoryStorage",
-        "kinds": ["platforms", "credential_tokens", "platform_parties", "locations"],
-    }
+    found = json.loads(result.stdout)
+    assert found["storage"] == "MemoryStorage"
+    assert {"platforms", "locations", "sessions", "cdrs", "tariffs", "tokens", "client_infos"} <= set(found["kinds"])
+    assert len(set(found["kinds"])) == len(found["kinds"])
 
 
 def test_storage_is_named_without_secrets():
@@ -70,9 +71,10 @@ def operator(ocpi_network):
 def test_modules_lists_the_interfaces_that_are_served(run, ocpi, operator):
     both, one = run(ocpi, "modules").stdout, run(operator, "modules").stdout
 
-    assert "  locations    SENDER, RECEIVER  Where one can charge" in both
-    assert "  locations    SENDER      Where one can charge" in one
-    assert "  credentials  both sides  How two platforms register" in one
+    served = {tuple(line.split()[:2]) for line in one.splitlines() if line.startswith("  ")}
+    assert "  locations         SENDER, RECEIVER  Where one can charge" in both
+    assert "  locations         SENDER      Where one can charge" in one
+    assert {("cdrs", "SENDER"), ("tokens", "RECEIVER"), ("commands", "RECEIVER"), ("credentials", "both")} <= served
 
 
 @pytest.mark.conformance("VER-16")
@@ -80,11 +82,8 @@ def test_modules_names_what_a_module_goes_with(run, ocpi):
     text, found = run(ocpi, "modules").stdout, json.loads(run(ocpi, "modules", "--json").stdout)
 
     assert "EVSEs and Connectors. Goes with tariffs." in text
-    assert {module["id"]: module["requires"] for module in found["2.2.1"]} == {
-        "versions": [],
-        "credentials": [],
-        "locations": ["tariffs"],
-    }
+    requires = {module["id"]: module["requires"] for module in found["2.2.1"]}
+    assert (requires["versions"], requires["locations"]) == ([], ["tariffs"])
 
 
 def test_modules_answers_json(run, operator):
@@ -94,6 +93,13 @@ def test_modules_answers_json(run, operator):
         "versions": ["SENDER", "RECEIVER"],
         "credentials": ["SENDER", "RECEIVER"],
         "locations": ["SENDER"],
+        "sessions": ["SENDER"],
+        "cdrs": ["SENDER"],
+        "tariffs": ["SENDER"],
+        "tokens": ["RECEIVER"],
+        "commands": ["RECEIVER"],
+        "chargingprofiles": ["RECEIVER"],
+        "hubclientinfo": ["RECEIVER"],
     }
     assert "operations" not in found["2.2.1"][0]
 
@@ -105,6 +111,16 @@ def test_modules_verbose_shows_an_operation_in_three_lines(run, ocpi):
     assert lines[start + 1].strip() == "put_evse: takes EVSE"
     assert lines[start + 2].split()[0].startswith("flask_ocpi/handlers.py:")
     assert lines[start + 2].split()[1] == "ocpi_2_2_1_locations.receiver_put_evse"
+
+
+def test_modules_verbose_shows_what_is_sent_later(run, ocpi):
+    lines = run(ocpi, "modules", "-v").stdout.splitlines()
+
+    start = lines.index("  POST   /ocpi/2.2.1/receiver/commands/START_SESSION")
+    assert (
+        lines[start + 1].strip()
+        == "start_session: takes StartSession, returns CommandResponse, later sends CommandResult"
+    )
 
 
 def test_modules_names_handlers_urls_and_views_that_exist(run, ocpi, ocpi_app):

@@ -9,13 +9,30 @@ import pytest
 
 from flask_ocpi.errors import StorageError
 from flask_ocpi.storage.base import Query
+from flask_ocpi.testing.documents import cdr
+from flask_ocpi.testing.documents import client_info
 from flask_ocpi.testing.documents import connector
 from flask_ocpi.testing.documents import evse
 from flask_ocpi.testing.documents import full_location
 from flask_ocpi.testing.documents import location
+from flask_ocpi.testing.documents import session
+from flask_ocpi.testing.documents import tariff
+from flask_ocpi.testing.documents import token
 
 EVERY_KIND = pytest.mark.parametrize("ocpi_storage", ["memory", "sqlite"], indirect=True)
 THEIRS = {"country_code": "FR", "party_id": "OTH"}
+MODULES = ("locations", "sessions", "cdrs", "tariffs", "tokens", "hubclientinfo")
+OURS = {"country_code": "NL", "party_id": "ABC"}
+THEIR_DRIVER = {**cdr()["cdr_token"], **THEIRS}
+#: One object of ours of each module, and what names it in a command.
+OBJECTS = {
+    "locations": (full_location(), ["LOC1"]),
+    "sessions": (session(cdr_token=THEIR_DRIVER), ["SES1"]),
+    "cdrs": (cdr(cdr_token=THEIR_DRIVER), ["CDR1"]),
+    "tariffs": (tariff(), ["TARIFF1"]),
+    "tokens": (token(type="APP_USER", **OURS), ["12345678905880", "APP_USER"]),
+}
+EVERY_MODULE = pytest.mark.parametrize("module", OBJECTS)
 
 
 def written(path, content):
@@ -55,7 +72,7 @@ def test_import_reads_stdin_and_answers_json(run, ocpi):
         ({"locations": [location(), 7]}, "locations[1]: "),
         ({"locations": location()}, "locations must be a list of objects."),
         ({"locations": [location()], "lokations": []},
-         "There is no module 'lokations' with objects; there are locations."),
+         "There is no module 'lokations' with objects; there are locations, sessions, "),
         ([location()], "must hold a JSON object of module ids to lists"),
         ('{"locations": [\n  {"id": 1,}]}', "is not valid JSON (line 2, column 11): "),
         ('{"locations": [NaN]}', "is not valid JSON (line 1, column 16): "),
@@ -111,20 +128,20 @@ def test_what_export_prints_import_restores(run, ocpi, ocpi_network, tmp_path):
     imported = run(copy, "import", "-", input=exported.stdout)
 
     assert (exported.exit_code, exported.stderr, imported.exit_code) == (0, "", 0)
-    assert json.loads(exported.stdout) == {"locations": list(ocpi.objects.documents("locations"))}
+    assert json.loads(exported.stdout)["locations"] == list(ocpi.objects.documents("locations"))
     assert list(copy.objects.documents("locations")) == list(ocpi.objects.documents("locations"))
     assert run(copy, "export").stdout == exported.stdout
 
 
 def test_export_of_nothing_is_a_document_too(run, ocpi):
-    assert json.loads(run(ocpi, "export", "--json").stdout) == {"locations": []}
+    assert json.loads(run(ocpi, "export", "--json").stdout) == {module: [] for module in MODULES}
 
 
 def test_export_writes_a_file(run, ocpi, tmp_path):
     ocpi.save("locations", location())
 
     text = run(ocpi, "export", "locations", "--output", str(tmp_path / "text.json"))
-    answer = run(ocpi, "export", "--output", str(tmp_path / "answer.json"), "--json")
+    answer = run(ocpi, "export", "locations", "--output", str(tmp_path / "answer.json"), "--json")
 
     assert text.stdout == f"Exported 1 locations to {tmp_path / 'text.json'}.\n"
     assert json.loads(answer.stdout) == {"output": str(tmp_path / "answer.json"), "exported": {"locations": 1}}
@@ -162,7 +179,7 @@ def test_export_prints_objects_as_they_come(run, ocpi, monkeypatch):
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["lokations"], "There is no module 'lokations' with objects; there are locations."),
+        (["lokations"], f"There is no module 'lokations' with objects; there are {', '.join(MODULES)}."),
         (["--output", "/nowhere/own.json"], "/nowhere/own.json cannot be written: No such file or directory."),
     ],
     ids=["module", "folder"],
@@ -203,10 +220,10 @@ def test_copies_are_exported_on_request(run, connected, ocpi_other):
     ocpi_other.save("locations", location(**THEIRS))
     run(connected, "pull", "locations", "--from", "FR-OTH")
 
-    result = run(connected, "export", "--copies")
+    result = run(connected, "export", "--copies", "locations")
 
     assert json.loads(result.stdout) == {"locations": [location(**THEIRS)]}
-    assert json.loads(run(connected, "export").stdout) == {"locations": []}
+    assert json.loads(run(connected, "export", "locations").stdout) == {"locations": []}
 
 
 def test_pull_passes_dates_on(run, connected, ocpi_other, ocpi_network):
@@ -392,9 +409,103 @@ def test_push_sends_the_object_of_the_party_named(run, several, ocpi_other):
     assert copy_at(ocpi_other)["party_id"] == "BBB"
 
 
+@EVERY_MODULE
+def test_objects_of_every_module_are_imported_exported_and_pushed(run, connected, ocpi_other, module):
+    document, ids = OBJECTS[module]
+
+    imported = run(connected, "import", "-", input=json.dumps({module: [document]}))
+    exported = run(connected, "export", module)
+    pushed = run(connected, "push", module, *ids, "--to", "FR-OTH", "--json")
+
+    assert imported.stdout == f"Imported 1 {module}.\n"
+    assert json.loads(exported.stdout) == {module: [document]}
+    assert json.loads(pushed.stdout)["created"] is True
+    assert list(ocpi_other.objects.documents(module, copies=True)) == [document]
+
+
+@EVERY_MODULE
+def test_objects_of_every_module_are_pulled(run, ocpi, ocpi_other, ocpi_network, module):
+    ocpi_network.connect(ocpi_other, ocpi)
+    document, _ = OBJECTS[module]
+    ocpi.save(module, document)
+
+    result = run(ocpi_other, "pull", module, "--from", "NL-ABC", "--json")
+
+    assert json.loads(result.stdout)["created"] == 1
+    assert list(ocpi_other.objects.documents(module, copies=True)) == [document]
+
+
+@pytest.mark.conformance("TOK-03")
+def test_a_token_is_pushed_by_its_uid_and_type(run, connected, ocpi_other):
+    for kind in ("RFID", "APP_USER"):
+        connected.save("tokens", token(type=kind, **OURS))
+
+    run(connected, "push", "tokens", token()["uid"], "--to", "FR-OTH")
+    first = [copy["type"] for copy in ocpi_other.objects.documents("tokens", copies=True)]
+    result = run(connected, "push", "tokens", token()["uid"], "APP_USER", "--to", "FR-OTH")
+
+    assert first == ["RFID"]
+    assert result.stdout == "Pushed token 12345678905880 APP_USER to OTH Charging: created there.\n"
+    assert {copy["type"] for copy in ocpi_other.objects.documents("tokens", copies=True)} == {"RFID", "APP_USER"}
+
+
+@pytest.fixture
+def hub(ocpi_network, ocpi_other):
+    """A hub that connects DE-EMS, and the platform at other.example."""
+    ocpi = ocpi_network.add("hub.example", [("NL", "HUB", ["HUB"])])
+    ocpi_network.connect(ocpi_other, ocpi)
+    ocpi.save("hubclientinfo", client_info())
+    return ocpi
+
+
+@pytest.mark.conformance("HCI-05")
+def test_a_client_info_is_pushed_by_its_party_and_role(run, hub, ocpi_other):
+    result = run(hub, "push", "hubclientinfo", "EMSP", "--party", "DE-EMS", "--to", "FR-OTH")
+
+    assert result.stdout == "Pushed client_info EMSP to OTH Charging: created there.\n"
+    assert list(ocpi_other.objects.documents("hubclientinfo", copies=True)) == [client_info()]
+
+
+def test_a_client_info_needs_the_party_that_it_describes(run, hub):
+    result = run(hub, "push", "hubclientinfo", "EMSP", "--to", "FR-OTH")
+
+    assert result.exit_code == 2
+    assert "Say with --party which party the client_info describes." in result.stderr
+
+
+def test_client_infos_are_pulled(run, hub, ocpi_other):
+    result = run(ocpi_other, "pull", "hubclientinfo", "--from", "NL-HUB", "--json")
+
+    assert json.loads(result.stdout)["created"] == 1
+    assert list(ocpi_other.objects.documents("hubclientinfo", copies=True)) == [client_info()]
+
+
+def test_broken_objects_are_named_by_what_identifies_them(run, connected, ocpi_other, ocpi_network):
+    ocpi_other.save("tokens", token(**THEIRS))
+
+    def after_send(request, response):
+        body = response.body.replace(b'"valid":true', b'"valid":7')
+        return type(response)(response.status, response.headers, body, response.url)
+
+    ocpi_network.after_send = after_send
+
+    result = run(connected, "pull", "tokens", "--from", "FR-OTH", "--json")
+
+    assert [item["id"] for item in json.loads(result.stdout)["broken"]] == ["12345678905880 RFID"]
+
+
+def test_several_modules_are_counted_in_one_sentence(run, ocpi):
+    documents = {module: [OBJECTS[module][0]] for module in ("locations", "tariffs", "tokens")} | {"cdrs": []}
+
+    result = run(ocpi, "import", "-", input=json.dumps(documents))
+
+    assert result.stdout == "Imported 1 locations, 1 tariffs and 1 tokens.\n"
+
+
 @pytest.mark.parametrize(
     ("args", "exit_code", "message"),
     [
+        (["tokens", "1", "RFID", "2", "--to", "FR-OTH"], 2, "tokens takes at most 2 IDs: uid, type"),
         (["locations", "LOC9", "--to", "FR-OTH"], 1, "Error: There is no own location LOC9."),
         (["locations", "LOC1", "E9", "--to", "FR-OTH"], 1, "Error: There is no own location LOC1 E9."),
         (["lokations", "LOC1", "--to", "FR-OTH"], 1, "Error: There is no module 'lokations' with objects"),
@@ -403,7 +514,7 @@ def test_push_sends_the_object_of_the_party_named(run, several, ocpi_other):
         (["locations", "1", "2", "3", "4", "--to", "FR-OTH"], 2, "locations takes at most 3 IDs: location, evse"),
         (["locations", "--to", "FR-OTH"], 2, "Missing argument 'ID...'"),
     ],
-    ids=["object", "part", "module", "platform", "party", "too many", "none"],
+    ids=["too many for a token", "object", "part", "module", "platform", "party", "too many", "none"],
 )
 def test_push_says_what_is_wrong(run, connected, args, exit_code, message):
     connected.save("locations", location(evses=[evse()]))

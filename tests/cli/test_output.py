@@ -6,6 +6,7 @@ import io
 
 import pytest
 
+from flask_ocpi.cli.output import Countdown
 from flask_ocpi.cli.output import Progress
 from flask_ocpi.cli.output import counted
 from flask_ocpi.cli.output import printable
@@ -55,6 +56,27 @@ def test_progress_bar_is_only_for_terminals():
 
     with Progress("Pulling", stream=stream) as bar:
         bar.reach(1, 2)
+
+    assert stream.getvalue() == ""
+
+
+def test_a_countdown_is_one_line_that_is_written_over_and_gone_in_the_end():
+    stream = Terminal()
+
+    with Countdown("Wait\x1bing", stream=stream) as countdown:
+        countdown.show(100)
+        countdown.show(9.4)
+
+    first, second = "Wait?ing: 100 s left", "Wait?ing:   9 s left"
+    assert stream.getvalue() == f"\r{first}\r{second}\r{' ' * len(second)}\r"
+
+
+@pytest.mark.parametrize(
+    ("stream", "visible"), [(io.StringIO(), True), (Terminal(), False)], ids=["no terminal", "not visible"]
+)
+def test_a_countdown_is_not_always_shown(stream, visible):
+    with Countdown("Waiting", stream=stream, visible=visible) as countdown:
+        countdown.show(3)
 
     assert stream.getvalue() == ""
 

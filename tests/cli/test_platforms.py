@@ -102,6 +102,15 @@ def test_register_takes_the_token_from_stdin_and_says_what_it_found(run, ocpi, o
     assert ocpi.platforms.find("FR-OTH").is_registered
 
 
+@pytest.mark.parametrize("token", ["-n", "-J9x_kQ", "--xz", "--json9"])
+def test_register_takes_a_token_that_begins_with_a_dash(run, ocpi, ocpi_other, token):
+    ocpi_other.invite(token=token)
+
+    result = run(ocpi, "register", OTHER_VERSIONS, token)
+
+    assert (result.exit_code, result.stderr) == (0, "")
+
+
 @pytest.mark.conformance("CLI-01")
 def test_register_answers_json(run, ocpi, ocpi_other):
     _, token = ocpi_other.invite()
@@ -110,7 +119,7 @@ def test_register_answers_json(run, ocpi, ocpi_other):
 
     platform = json.loads(result.stdout)
     assert (platform["state"], platform["version"], platform["name"]) == ("REGISTERED", "2.2.1", "OTH Charging")
-    assert {e["identifier"] for e in platform["endpoints"]} == {"credentials", "locations"}
+    assert {"credentials", "locations", "sessions", "commands"} <= {e["identifier"] for e in platform["endpoints"]}
 
 
 @pytest.mark.parametrize(
@@ -342,3 +351,28 @@ def test_secret_is_asked_for_without_echo_at_a_terminal(monkeypatch):
 
     assert secret_of("-", "Registration token") == "typed"
     assert len(prompts) == 1
+
+
+def test_platforms_shows_one_in_full(run, connected):
+    text = run(connected, "platforms", "fr-oth").stdout
+    document = json.loads(run(connected, "platforms", "FR-OTH", "--json").stdout)
+
+    assert text.startswith("OTH Charging (other-example): REGISTERED, over OCPI 2.2.1, since ")
+    assert "Its versions URL is https://other.example/ocpi/versions." in text
+    assert ["commands", "RECEIVER", "https://other.example/ocpi/2.2.1/receiver/commands"] in lines(text)
+    assert (document["id"], document["state"]) == ("other-example", "REGISTERED")
+
+
+def test_platforms_shows_one_that_did_not_register_yet(run, ocpi):
+    ocpi.invite(name="Other")
+
+    result = run(ocpi, "platforms", "other")
+
+    assert result.stdout == f"Other (other): INVITED, since {ocpi.platforms.get('other').last_updated}.\n"
+
+
+def test_platforms_knows_only_those_that_there_are(run, ocpi):
+    result = run(ocpi, "platforms", "nobody")
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "Error: There is no platform 'nobody'. Known platforms: none yet.\n"

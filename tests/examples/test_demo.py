@@ -1,4 +1,4 @@
-"""The demo runs as `make demo` runs it: two servers, real sockets, and nothing left behind."""
+"""The demo runs as `make demo` runs it: three servers, real sockets, and nothing left behind."""
 
 from __future__ import annotations
 
@@ -13,10 +13,15 @@ from pathlib import Path
 
 import pytest
 
+from examples import demo
+from examples.demo_screen import Screen
+
 ROOT = Path(__file__).parents[2]
 LIMIT_SECONDS = 180
-WERKZEUG = "from examples import demo, demo_servers; demo_servers.program = lambda: 'Werkzeug'; "
+WERKZEUG = "from examples import demo, demo_day, demo_servers; demo_servers.program = lambda: 'Werkzeug'; "
 MAIN = "import sys; sys.exit(demo.main())"
+STEPS = 17
+SHORT_DAY = ("register", "share_locations", "join_hub", "invite_visitors")
 
 
 def environment(once: bool) -> dict[str, str]:
@@ -50,53 +55,73 @@ def run() -> subprocess.CompletedProcess[str]:
 
 def test_demo_goes_through_all_steps_and_ends(run: subprocess.CompletedProcess[str]) -> None:
     assert run.returncode == 0, run.stdout + run.stderr
-    assert [int(step) for step in re.findall(r"^(\d)  ", run.stdout, re.MULTILINE)] == [1, 2, 3, 4, 5, 6, 7]
-    assert "300 of 300 locations arrived" in run.stdout
-    assert "all documents are equal again" in run.stdout
+    assert [int(step) for step in re.findall(r"^(\d+)  ", run.stdout, re.MULTILINE)] == list(range(1, STEPS + 1))
     assert run.stderr == ""
-    assert [is_running(pid) for pid in processes(run.stdout)] == [False, False]
+    assert len(processes(run.stdout)) == 3
+    assert [is_running(pid) for pid in processes(run.stdout)] == [False] * 3
 
 
-def test_only_the_visitors_tokens_are_shown_and_no_colours(run: subprocess.CompletedProcess[str]) -> None:
-    shown = re.findall(r"Token (\S+)", run.stdout)
-
-    assert shown.count("***") == 1
-    assert len(set(shown) - {"***"}) == 2
-    assert run.stdout.count("paste:  Token ") == 2
+def test_output_fits_a_terminal_and_shows_only_the_visitors_tokens(run: subprocess.CompletedProcess[str]) -> None:
+    assert max(map(len, run.stdout.splitlines())) <= 100
     assert "\033" not in run.stdout
+    assert len(set(re.findall(r"Token (\S+)", run.stdout))) == run.stdout.count("paste:  Token ") == 2
+
+
+def test_colours_are_for_terminals(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    for is_terminal in (True, False):
+        monkeypatch.setattr(sys.stdout, "isatty", lambda is_terminal=is_terminal: is_terminal)
+        Screen().check(True, "it holds")
+
+    assert capsys.readouterr().out == "   \033[32mok\033[0m it holds\n   ok it holds\n"
 
 
 def test_failed_check_is_an_exit_code() -> None:
-    run = run_once("-c", f"{WERKZEUG} demo.Side.copies = lambda self: {{}}; {MAIN}")
+    run = run_once("-c", f"{WERKZEUG} demo_day.Side.copies = lambda self, module: {{}}; {MAIN}")
 
     assert run.returncode == 1
-    assert "FAILED all documents are equal on both sides" in run.stderr
-    assert len(processes(run.stdout)) == 2
-    assert [is_running(pid) for pid in processes(run.stdout)] == [False, False]
+    assert "FAILED at step 3  Where to charge: not so: all are equal on both sides" in run.stderr
+    assert len(processes(run.stdout)) == 3
+    assert [is_running(pid) for pid in processes(run.stdout)] == [False] * 3
 
 
 def test_server_that_does_not_start_is_an_exit_code() -> None:
     run = run_once("-c", f"{WERKZEUG} demo_servers.START_SECONDS = 0; {MAIN}")
 
     assert run.returncode == 1
-    assert "A platform did not start" in run.stderr
+    assert re.search(r"FAILED at step 1 .*: The server at \S+ did not start", run.stderr)
+
+
+def test_end_of_what_the_servers_wrote_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "CPO.log").write_text("".join(f"line {number}\n" for number in range(50)))
+    (tmp_path / "Hub.log").write_text("")
+
+    demo.show_logs(tmp_path)
+
+    shown = capsys.readouterr().err
+    assert "The server of the CPO wrote:\n   line 30\n" in shown
+    assert "line 49" in shown
+    assert "line 29" not in shown
+    assert "Hub" not in shown
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
-def test_demo_stays_up_until_it_is_told_to_end(number: signal.Signals) -> None:
-    command = [sys.executable, "-c", f"{WERKZEUG} {MAIN}"]
-    with subprocess.Popen(command, cwd=ROOT, env=environment(False), stdout=subprocess.PIPE, text=True) as demo:
+def test_demo_goes_on_until_it_is_told_to_end(number: signal.Signals) -> None:
+    short = f"demo.play = lambda day: [getattr(demo_day, step)(day) for step in {SHORT_DAY}];"
+    command = [sys.executable, "-c", f"{WERKZEUG} demo.PAUSE_SECONDS = 0.1; {short} {MAIN}"]
+    with subprocess.Popen(command, cwd=ROOT, env=environment(False), stdout=subprocess.PIPE, text=True) as process:
         try:
-            assert demo.stdout is not None
-            output = "".join(takewhile(lambda line: "Ctrl-C" not in line, demo.stdout))
-            url = re.findall(r"Charging: (http://\S+/ocpi/docs/)", output)[0]
+            assert process.stdout is not None
+            output = "".join(takewhile(lambda line: "Cars come and go" not in line, process.stdout))
+            url = re.findall(r"\(CPO\): (http://\S+/ocpi/docs/)", output)[0]
             with urllib.request.urlopen(url) as page:
                 status = page.status
         finally:
-            demo.send_signal(number)
-            returncode = demo.wait(LIMIT_SECONDS)
+            process.send_signal(number)
+            rest, _ = process.communicate(timeout=LIMIT_SECONDS)
 
     assert status == 200
-    assert returncode == 128 + number
-    assert len(processes(output)) == 2
-    assert [is_running(pid) for pid in processes(output)] == [False, False]
+    assert "Ctrl-C ends the platforms" in output
+    assert "Everybody goes home" in rest
+    assert process.returncode == 128 + number
+    assert [is_running(pid) for pid in processes(output)] == [False] * 3

@@ -1,0 +1,222 @@
+"""What the platforms of the demo tell each other: who they are, where one can charge, for how much, and who may."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from examples.cpo.charging import change_status
+from examples.demo_screen import BOLD
+from examples.demo_stage import Day
+from examples.demo_stage import Document
+from examples.demo_stage import Side
+from examples.demo_wire import VERSION
+from examples.network import locations
+from examples.network import status_changes
+from examples.network import summary
+from examples.simulation.moments import text_of
+from flask_ocpi.auth_tokens import authorization
+from flask_ocpi.client.client import Caller
+from flask_ocpi.testing.network import add_partner
+
+LOCATIONS = 60
+CHANGES = 4
+#: Euros for a kWh, and for each session.
+PRICES = {
+    "AC-REGULAR": (0.39, 0.5),
+    "AC-ADHOC": (0.49, 0.0),
+    "DC-REGULAR": (0.59, 0.5),
+    "DC-ADHOC": (0.69, 0.0),
+    "DEPOT-REGULAR": (0.29, 0.0),
+    "SUMMER-SALE": (0.25, 0.0),
+}
+CARD = "04A1B2C3D4E580"
+BLOCKED_CARD = "04F6E5D4C3B280"
+
+
+def register(day: Day) -> None:
+    day.step(
+        "The provider registers with the operator",
+        "The operator hands over its versions URL and a registration token. The provider looks up what it speaks "
+        "and posts its own credentials. Before the operator answers with its own, it looks back.",
+    )
+    join(day.emsp, day.cpo)
+    for side, peer in ((day.emsp, day.cpo), (day.cpo, day.emsp)):
+        record = side.ocpi.platforms.find(str(peer.party))
+        knows = record.is_registered and record.parties == (peer.party,)
+        day.check(
+            knows, f"the {side.role} knows the {peer.role} {peer.party} and its {len(record.endpoints)} endpoints"
+        )
+    day.wire.hidden = ("versions", VERSION)
+
+
+def join(newcomer: Side, host: Side) -> None:
+    """Register one platform with another."""
+    _, token = host.ocpi.invite(name=newcomer.name)
+    newcomer.ocpi.register(host.ocpi.versions_url, token, name=host.name)
+
+
+def share_locations(day: Day) -> None:
+    day.step("Where to charge", "The operator opens its network, and the provider pulls it page by page.")
+    documents = list(locations(count=LOCATIONS, now=day.now))
+    day.cpo.ocpi.objects.save_all({"locations": documents})
+    counts = summary(documents)
+    cities = Counter(document["city"] for document in documents)
+    listing = ", ".join(f"{city} {number}" for city, number in sorted(cities.items()))
+    day.screen.text(f"{counts['locations']} locations with {counts['evses']} EVSEs: {listing}. One of them:")
+    day.screen.location(max(documents[:20], key=lambda document: len(document["evses"])))
+    pulled = day.emsp.ocpi.pull("locations", str(day.cpo.party))
+    day.check(pulled.created == pulled.total == LOCATIONS, f"{pulled.created} of {pulled.total} locations arrived")
+    day.check(day.emsp.copies("locations") == day.cpo.own("locations"), "all are equal on both sides")
+
+
+def change_statuses(day: Day, seed: int = 1) -> None:
+    day.step("Cars come and go", "The operator pushes each change of an EVSE.")
+    network = day.cpo.own("locations")
+    changes = list(status_changes(network.values(), seed=seed, count=CHANGES, now=day.now))
+    pushed = [change_status(day.cpo.ocpi, id, uid, change["status"])[1] for id, uid, change in changes]
+    told = [[push.status_code for push in pushes] for pushes in pushed]
+    day.check(told == [[1000]] * CHANGES, f"{CHANGES} changes were pushed and accepted")
+    there = [find_evse(day.emsp.copies("locations")[id], uid)["status"] for id, uid, _ in changes]
+    day.check(there == [change["status"] for _, _, change in changes], "the provider has each new status")
+
+
+def find_evse(location: Document, uid: str) -> Document:
+    found: Document = next(evse for evse in location["evses"] if evse["uid"] == uid)
+    return found
+
+
+def share_tariffs(day: Day) -> None:
+    day.step("For how much", "The provider pulls the tariffs that the connectors name.")
+    for id, prices in PRICES.items():
+        day.cpo.ocpi.save("tariffs", tariff(day, id, *prices))
+    day.emsp.ocpi.pull("tariffs", str(day.cpo.party))
+    day.wire.take()
+    day.screen.text(f"Euros for a kWh: {', '.join(f'{id} {energy:.2f}' for id, (energy, _) in PRICES.items())}.")
+    same = day.emsp.copies("tariffs") == day.cpo.own("tariffs")
+    day.check(same and len(day.cpo.own("tariffs")) == len(PRICES), f"{len(PRICES)} tariffs are equal on both sides")
+
+
+def tariff(day: Day, id: str, energy: float, fee: float) -> Document:
+    """Make a Tariff: euros for a kWh, and for each session."""
+    components = [{"type": "ENERGY", "price": energy, "vat": 21.0, "step_size": 1}]
+    if fee:
+        components.append({"type": "FLAT", "price": fee, "vat": 21.0, "step_size": 1})
+    return {
+        "country_code": day.cpo.party.country_code,
+        "party_id": day.cpo.party.party_id,
+        "id": id,
+        "currency": "EUR",
+        "elements": [{"price_components": components}],
+        "last_updated": text_of(day.now),
+    }
+
+
+def share_tokens(day: Day) -> None:
+    day.step("Who may charge", "The provider pushes the token of a new driver; the operator pulls all at night.")
+    for uid in (CARD, BLOCKED_CARD):
+        day.emsp.ocpi.save("tokens", token(day, uid))
+    pushed = day.emsp.ocpi.push("tokens", CARD)
+    day.check([push.error for push in pushed] == [None], f"the card {CARD} was pushed")
+    pulled = day.cpo.ocpi.pull("tokens", str(day.emsp.party))
+    day.check((pulled.created, pulled.unchanged) == (1, 1), f"the pull brings the other one, {BLOCKED_CARD}: blocked")
+    day.check(day.cpo.copies("tokens") == day.emsp.own("tokens"), "all tokens are equal on both sides")
+
+
+def token(day: Day, uid: str) -> Document:
+    """Make a Token; NEVER: the operator must ask each time whether it may charge."""
+    number = uid[-4:]
+    return {
+        "country_code": day.emsp.party.country_code,
+        "party_id": day.emsp.party.party_id,
+        "uid": uid,
+        "type": "RFID",
+        "contract_id": f"DE-EMS-C0000{number}",
+        "issuer": day.emsp.name,
+        "valid": uid != BLOCKED_CARD,
+        "whitelist": "NEVER",
+        "last_updated": text_of(day.now),
+    }
+
+
+def authorize(day: Day) -> None:
+    day.step(
+        "Two cards are held to charge points", "The operator asks the provider in real time whether they may charge."
+    )
+    where = {"location_id": next(iter(day.cpo.own("locations")))}
+    with day.cpo.client(day.emsp) as client:
+        answers = [client.tokens.authorize(uid, location=where) for uid in (CARD, BLOCKED_CARD)]
+    allowed, blocked = (answer.info["allowed"] if answer.info else "unknown" for answer in answers)
+    day.check(allowed == "ALLOWED" and answers[0].is_allowed, f"{CARD} may charge")
+    day.check(blocked == "BLOCKED" and not answers[1].is_allowed, f"{BLOCKED_CARD} may not")
+
+
+def change_tariffs(day: Day) -> None:
+    day.step("Prices change", "The operator pushes a new price and withdraws an offer.")
+    day.cpo.ocpi.save("tariffs", tariff(day, "AC-REGULAR", 0.37, 0.5))
+    pushed = day.cpo.ocpi.push("tariffs", "AC-REGULAR")
+    day.cpo.ocpi.delete("tariffs", "SUMMER-SALE")
+    with day.cpo.client(day.emsp) as client:
+        client.tariffs.delete("SUMMER-SALE")
+    copies = day.emsp.copies("tariffs")
+    day.check([push.error for push in pushed] == [None], "the new price was pushed")
+    price = copies["AC-REGULAR"]["elements"][0]["price_components"][0]["price"]
+    day.check(price == 0.37, "AC-REGULAR is 0.37 EUR a kWh at the provider too")
+    day.check("SUMMER-SALE" not in copies and copies == day.cpo.own("tariffs"), "SUMMER-SALE is gone")
+
+
+def join_hub(day: Day) -> None:
+    day.step("A hub tells who is there", "Operator and provider register with a hub, which tells everybody about it.")
+    join(day.cpo, day.hub)
+    join(day.emsp, day.hub)
+    hear_of_provider(day, "CONNECTED")
+    for side in (day.cpo, day.emsp):
+        pulled = side.ocpi.pull("hubclientinfo", str(day.hub.party))
+        day.check(pulled.total == 2, f"the {side.role} gets the whole list: {pulled.total} parties")
+    known = day.cpo.copies("hubclientinfo") == day.emsp.copies("hubclientinfo") == day.hub.own("hubclientinfo")
+    day.check(known, "all three have the same list")
+    day.emsp.ocpi.unregister(str(day.hub.party))
+    hear_of_provider(day, "SUSPENDED")
+    status = day.cpo.copies("hubclientinfo")[day.emsp.party.party_id]["status"]
+    day.check(status == "SUSPENDED", "the provider leaves the hub, and the operator hears of it")
+
+
+def hear_of_provider(day: Day, status: str) -> None:
+    """Wait until the hub told the operator of the provider."""
+
+    def fits(sent: Document) -> bool:
+        return (sent["party_id"], sent["status"]) == (day.emsp.party.party_id, status)
+
+    day.told(day.cpo, f"the news that the provider is {status}", "PUT", "hubclientinfo", fits)
+
+
+def invite_visitors(day: Day) -> None:
+    """Make a partner on each side whose token may be shown: it can read, or change what is its own."""
+    day.step("Try it yourself", "Two visitors have got tokens that may be shown.")
+    reader = add_partner(day.cpo.app, [("DE", "NAV", ["NSP"])], name="Visitor").token
+    writer = add_partner(day.emsp.app, [("NL", "TRY", ["CPO"])], name="Visitor").token
+    listed = Caller(day.visitor, reader).request("GET", f"{day.cpo.base_url}/ocpi/2.2.1/sender/locations?limit=5")
+    location = next(iter(day.cpo.own("locations").values()))
+    caller, url = Caller(day.visitor, writer), f"{day.emsp.base_url}/ocpi/2.2.1/receiver/locations/NL/TRY/TRY-1"
+    caller.request("PUT", url, body={**location, "country_code": "NL", "party_id": "TRY", "id": "TRY-1"})
+    copy = caller.request("GET", url)
+    day.check(len(listed.data) == 5, "one lists locations of the operator")
+    day.check(copy.data["id"] == "TRY-1", "the other has a location at the provider")
+    for side, visitor, hint in (
+        (day.cpo, reader, "locations SENDER or tariffs SENDER: list them (this token may only read)"),
+        (day.emsp, writer, "locations RECEIVER: get NL, TRY, TRY-1, or change it"),
+    ):
+        day.screen.line()
+        day.screen.line(day.screen.paint(f"{side.name} ({side.role}): {side.base_url}/ocpi/docs/", BOLD))
+        day.screen.line(f"Press Authorize and paste:  {day.screen.paint(authorization(visitor), BOLD)}")
+        day.screen.line(f"Then try {hint}.")
+    day.screen.line()
+    day.screen.line(day.screen.paint(f"{day.hub.name} ({day.hub.role}): {day.hub.base_url}/ocpi/docs/", BOLD))
+
+
+def say_goodbye(day: Day) -> None:
+    day.step("Everybody goes home", "The provider ends the registration with the operator, the operator with the hub.")
+    for side, peer in ((day.emsp, day.cpo), (day.cpo, day.hub)):
+        there = peer.ocpi.platforms.find(str(side.party)).id
+        records = side.ocpi.unregister(str(peer.party)), peer.ocpi.platforms.get(there)
+        ended = not any(record and record.is_registered for record in records)
+        day.check(ended, f"{side.role} and {peer.role} have no tokens of each other any more")

@@ -1,0 +1,157 @@
+"""A complete OCPI platform in any set of roles, with simulated charge points.
+
+Try it with ``flask --app examples/platform.py run``, or serve it with
+``granian --interface wsgi --factory examples.platform:create_app``. The charge points live in the process that serves
+it, so there must be one only.
+
+FLASK_* environment variables configure everything: FLASK_OCPI_PARTIES='[{...}]' and the other settings of Flask-OCPI;
+FLASK_SQLALCHEMY_DATABASE_URI for another database (FLASK_OCPI_CREATE_TABLES=true makes its tables); FLASK_INSTANCE_PATH
+for another folder to keep the default one in; and FLASK_SIMULATION_SPEED for how much faster than a real one the clock
+of a session goes, from its start on: by default 180, so that an hour takes 20 seconds.
+
+``flask sample-data`` saves a few objects to begin with: locations and their tariffs for CPOs, tokens for eMSPs.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Any
+
+import click
+from flask import Blueprint
+from flask import Flask
+
+from examples.simulation.charge_points import ChargePoints
+from examples.simulation.sample_data import sample_data
+from flask_ocpi import OCPI
+from flask_ocpi import Party
+from flask_ocpi import Reply
+from flask_ocpi import current_ocpi
+from flask_ocpi.platforms import Platform
+from flask_ocpi.signals import platform_registered
+from flask_ocpi.signals import platform_unregistered
+
+PARTY = {"country_code": "NL", "party_id": "ABC", "roles": ["CPO"], "business_details": {"name": "Abc Charging"}}
+SIMULATION_SPEED = 180
+
+Document = dict[str, Any]
+
+staff = Blueprint("staff", __name__, cli_group=None)
+
+
+def create_app(config: Mapping[str, Any] | None = None, *, ocpi: OCPI | None = None) -> Flask:
+    """Make the app. ``config`` overrides what the environment says; ``ocpi`` is for tests."""
+    folder = os.environ.get("FLASK_INSTANCE_PATH")
+    app = Flask(__name__, instance_path=os.path.abspath(folder) if folder else None)
+    app.config.update(OCPI_PARTIES=[PARTY], SIMULATION_SPEED=SIMULATION_SPEED)
+    app.config.from_prefixed_env()
+    app.config.update(config or {})
+    ocpi = ocpi or OCPI()
+    ocpi.init_app(app)
+    points = ChargePoints(app, ocpi, speed=app.config["SIMULATION_SPEED"])
+    app.extensions["charge_points"] = points
+    app.before_request(points.wake)
+    app.register_blueprint(staff)
+    serve_drivers(ocpi, points)
+    serve_profiles(ocpi, points)
+    tell_of_clients(app, ocpi, points)
+    return app
+
+
+def serve_drivers(ocpi: OCPI, points: ChargePoints) -> None:
+    """Carry out what eMSPs ask for in the name of their drivers.
+
+    Whether the token is valid is their business: it is not asked for again.
+    """
+
+    @ocpi.command("START_SESSION")
+    def start_session(command: Document, reply: Reply) -> Document:
+        return passed_on(reply, points, lambda: points.start(command, reply))
+
+    @ocpi.command("STOP_SESSION")
+    def stop_session(command: Document, reply: Reply) -> Document | str:
+        if not points.is_going_on(reply.receiver, command["session_id"]):
+            return "REJECTED"
+        return passed_on(reply, points, lambda: points.stop(reply.receiver, command["session_id"]))
+
+    @ocpi.command("RESERVE_NOW")
+    def reserve_now(command: Document, reply: Reply) -> Document:
+        return passed_on(reply, points, lambda: points.reserve(command, reply))
+
+    @ocpi.command("CANCEL_RESERVATION")
+    def cancel_reservation(command: Document, reply: Reply) -> Document:
+        return passed_on(reply, points, lambda: points.cancel(reply))
+
+    @ocpi.command("UNLOCK_CONNECTOR")
+    def unlock_connector(command: Document, reply: Reply) -> Document:
+        return passed_on(reply, points, lambda: points.unlock(command, reply))
+
+    @ocpi.charging_preferences
+    def charging_preferences(session: Document, preferences: Document) -> str:
+        return "ACCEPTED"
+
+
+def serve_profiles(ocpi: OCPI, points: ChargePoints) -> None:
+    """Let others plan the load."""
+
+    @ocpi.charging_profile("PUT")
+    def set_profile(asked: Document, reply: Reply) -> Document | str:
+        if not points.is_going_on(reply.receiver, asked["session_id"]):
+            return "REJECTED"
+        return passed_on(
+            reply, points, lambda: points.set_profile(reply.receiver, asked["session_id"], asked["charging_profile"])
+        )
+
+    @ocpi.charging_profile("DELETE")
+    def clear_profile(asked: Document, reply: Reply) -> Document | str:
+        if not points.is_going_on(reply.receiver, asked["session_id"]):
+            return "REJECTED"
+        return passed_on(reply, points, lambda: points.set_profile(reply.receiver, asked["session_id"], None))
+
+    @ocpi.charging_profile("GET")
+    def get_profile(asked: Document, reply: Reply) -> Document | str:
+        if not points.is_going_on(reply.receiver, asked["session_id"]):
+            return "REJECTED"
+        return passed_on(
+            reply, points, lambda: points.get_profile(reply.receiver, asked["session_id"], asked["duration"])
+        )
+
+
+def passed_on(reply: Reply, points: ChargePoints, work: Callable[[], Document | str]) -> Document:
+    """Answer that the charge point is being asked; what it says is sent as the result, about a second later."""
+
+    def answered() -> Document | str:
+        points.travel()
+        return work()
+
+    return reply.accept(answered)
+
+
+def tell_of_clients(app: Flask, ocpi: OCPI, points: ChargePoints) -> None:
+    """As a hub: keep the list of the connected parties, and tell everybody when it changes."""
+    if not any("HUB" in party.roles for party in ocpi.services.settings.parties):
+        return
+
+    def tell(platform: Platform, status: str) -> None:
+        for role in platform.roles:
+            info = {name: role[name] for name in ("country_code", "party_id", "role")}
+            ocpi.save("hubclientinfo", {**info, "status": status, "last_updated": points.now()})
+            points.push("hubclientinfo", role["role"], party=Party.of(role["country_code"], role["party_id"]))
+
+    @platform_registered.connect_via(app, weak=False)
+    def registered(sender: Flask, platform: Platform, **payload: Any) -> None:
+        tell(platform, "CONNECTED")
+
+    @platform_unregistered.connect_via(app, weak=False)
+    def unregistered(sender: Flask, platform: Platform, **payload: Any) -> None:
+        tell(platform, "SUSPENDED")
+
+
+@staff.cli.command("sample-data")
+def save_sample_data() -> None:
+    """Save some objects of the own parties, so that there is something to ask for."""
+    documents = sample_data(current_ocpi.services.settings.parties)
+    current_ocpi.objects.save_all(documents)
+    click.echo(f"Saved {', '.join(f'{len(items)} {module}' for module, items in documents.items()) or 'nothing'}.")
