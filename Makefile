@@ -17,7 +17,7 @@ DEV_EXTRAS := test,quality,docs
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
 
-demo: $(VENV)/.ready-demo ## Run a CPO and an eMSP that register and exchange locations (DEMO_ONCE=1: then exit)
+demo: $(VENV)/.ready-demo ## Play a roaming day between a CPO, an eMSP and a hub (DEMO_ONCE=1: then exit)
 	@$(PY) -m examples.demo
 
 test: $(VENV)/.ready-dev ## Run all tests with coverage, then name what was left out
