@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from flask_ocpi.codes import COUNTRIES_ALPHA2
 from flask_ocpi.codes import LANGUAGES
+from flask_ocpi.fields import CiString
 from flask_ocpi.fields import Number
 from flask_ocpi.fields import String
 from flask_ocpi.schema import Schema
@@ -35,3 +37,16 @@ class Price(Schema):
     incl_vat = Number(
         metadata={"description": "With VAT; left out where no VAT is known, never a copy.", "example": 12.1}
     )
+
+
+class OwnedObject(Schema):
+    """What every class begins with whose objects have an owner (PUSH-08)."""
+
+    country_code = CiString(
+        min=2,
+        max=2,
+        codes=COUNTRIES_ALPHA2,
+        required=True,
+        metadata={"description": "ISO 3166-1 alpha-2 code of the owner's country.", "example": "NL"},
+    )
+    party_id = CiString(min=3, max=3, required=True, metadata={"description": "Id of the owner.", "example": "ABC"})

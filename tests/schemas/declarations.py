@@ -17,7 +17,7 @@ def _declared(base, *modules):
         name: value
         for module in modules
         for name, value in vars(module).items()
-        if isinstance(value, type) and issubclass(value, base) and value is not base
+        if isinstance(value, type) and issubclass(value, base) and value not in (base, types.OwnedObject)
     }
 
 

@@ -25,6 +25,7 @@ from flask_ocpi.modules.locations.enums import PowerType
 from flask_ocpi.modules.locations.schemas import GeoLocation
 from flask_ocpi.modules.tariffs.schemas import Tariff
 from flask_ocpi.modules.tokens.enums import TokenType
+from flask_ocpi.modules.types import OwnedObject
 from flask_ocpi.modules.types import Price
 from flask_ocpi.schema import Object
 from flask_ocpi.schema import Schema
@@ -176,7 +177,7 @@ class SignedData(Schema):
     )
 
 
-class CDR(Schema):
+class CDR(OwnedObject):
     """What is to be paid for a session, and why (OCPI 2.2.1, CDRs, "CDR Object").
 
     Location, tariffs and token are as they were when the session began.
@@ -184,14 +185,6 @@ class CDR(Schema):
 
     rules = (only_credit_has_long_ids, dimensions_are_of_cdrs, credit_refers_to_a_cdr)
 
-    country_code = CiString(
-        min=2,
-        max=2,
-        codes=COUNTRIES_ALPHA2,
-        required=True,
-        metadata={"description": "ISO 3166-1 alpha-2 code of the owner's country.", "example": "NL"},
-    )
-    party_id = CiString(min=3, max=3, required=True, metadata={"description": "Id of the owner.", "example": "ABC"})
     id = CiString(
         max=39,
         required=True,

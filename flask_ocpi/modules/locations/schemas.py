@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from flask_ocpi.codes import COUNTRIES_ALPHA2
 from flask_ocpi.codes import COUNTRIES_ALPHA3
 from flask_ocpi.fields import Boolean
 from flask_ocpi.fields import CiString
@@ -31,6 +30,7 @@ from flask_ocpi.modules.locations.rules import published_to_all_or_some
 from flask_ocpi.modules.locations.rules import regular_hours_go_with_closing
 from flask_ocpi.modules.tokens.enums import TokenType
 from flask_ocpi.modules.types import DisplayText
+from flask_ocpi.modules.types import OwnedObject
 from flask_ocpi.schema import Object
 from flask_ocpi.schema import Schema
 from flask_ocpi.schema import example_of
@@ -328,19 +328,11 @@ class EVSE(Schema):
     )
 
 
-class Location(Schema):
+class Location(OwnedObject):
     """A place with EVSEs (OCPI 2.2.1, Locations, "Location Object")."""
 
     rules = (published_to_all_or_some,)
 
-    country_code = CiString(
-        min=2,
-        max=2,
-        codes=COUNTRIES_ALPHA2,
-        required=True,
-        metadata={"description": "ISO 3166-1 alpha-2 code of the owner's country.", "example": "NL"},
-    )
-    party_id = CiString(min=3, max=3, required=True, metadata={"description": "Id of the owner.", "example": "ABC"})
     id = CiString(
         max=36,
         required=True,

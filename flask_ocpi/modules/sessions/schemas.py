@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from flask_ocpi.codes import COUNTRIES_ALPHA2
 from flask_ocpi.codes import CURRENCIES
 from flask_ocpi.fields import Boolean
 from flask_ocpi.fields import CiString
@@ -16,6 +15,7 @@ from flask_ocpi.modules.cdrs.schemas import CdrToken
 from flask_ocpi.modules.cdrs.schemas import ChargingPeriod
 from flask_ocpi.modules.sessions.enums import ProfileType
 from flask_ocpi.modules.sessions.enums import SessionStatus
+from flask_ocpi.modules.types import OwnedObject
 from flask_ocpi.modules.types import Price
 from flask_ocpi.schema import Object
 from flask_ocpi.schema import Schema
@@ -24,17 +24,9 @@ from flask_ocpi.schema import example_of
 _UNASSIGNED = "#NA while a reservation has none assigned"
 
 
-class Session(Schema):
+class Session(OwnedObject):
     """A charging session, or a reservation (OCPI 2.2.1, Sessions, "Session Object")."""
 
-    country_code = CiString(
-        min=2,
-        max=2,
-        codes=COUNTRIES_ALPHA2,
-        required=True,
-        metadata={"description": "ISO 3166-1 alpha-2 code of the owner's country.", "example": "NL"},
-    )
-    party_id = CiString(min=3, max=3, required=True, metadata={"description": "Id of the owner.", "example": "ABC"})
     id = CiString(
         max=36,
         required=True,

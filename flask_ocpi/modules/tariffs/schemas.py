@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from flask_ocpi.codes import COUNTRIES_ALPHA2
 from flask_ocpi.codes import CURRENCIES
 from flask_ocpi.fields import CiString
 from flask_ocpi.fields import DateTime
@@ -20,6 +19,7 @@ from flask_ocpi.modules.tariffs.enums import TariffDimensionType
 from flask_ocpi.modules.tariffs.enums import TariffType
 from flask_ocpi.modules.tariffs.rules import reservations_cost_fees_and_time
 from flask_ocpi.modules.types import DisplayText
+from flask_ocpi.modules.types import OwnedObject
 from flask_ocpi.modules.types import Price
 from flask_ocpi.schema import Object
 from flask_ocpi.schema import Schema
@@ -118,20 +118,12 @@ class TariffElement(Schema):
     )
 
 
-class Tariff(Schema):
+class Tariff(OwnedObject):
     """What charging costs (OCPI 2.2.1, Tariffs, "Tariff Object").
 
     The first element in the list that prices a dimension and applies is the one that counts: keep their order.
     """
 
-    country_code = CiString(
-        min=2,
-        max=2,
-        codes=COUNTRIES_ALPHA2,
-        required=True,
-        metadata={"description": "ISO 3166-1 alpha-2 code of the owner's country.", "example": "NL"},
-    )
-    party_id = CiString(min=3, max=3, required=True, metadata={"description": "Id of the owner.", "example": "ABC"})
     id = CiString(
         max=36,
         required=True,

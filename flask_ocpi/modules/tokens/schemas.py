@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from flask_ocpi.codes import COUNTRIES_ALPHA2
 from flask_ocpi.codes import LANGUAGES
 from flask_ocpi.fields import Boolean
 from flask_ocpi.fields import CiString
@@ -15,6 +14,7 @@ from flask_ocpi.modules.tokens.enums import AllowedType
 from flask_ocpi.modules.tokens.enums import TokenType
 from flask_ocpi.modules.tokens.enums import WhitelistType
 from flask_ocpi.modules.types import DisplayText
+from flask_ocpi.modules.types import OwnedObject
 from flask_ocpi.schema import Object
 from flask_ocpi.schema import Schema
 from flask_ocpi.schema import example_of
@@ -40,17 +40,9 @@ class LocationReferences(Schema):
     )
 
 
-class Token(Schema):
+class Token(OwnedObject):
     """What a driver identifies themselves with (OCPI 2.2.1, Tokens, "Token Object")."""
 
-    country_code = CiString(
-        min=2,
-        max=2,
-        codes=COUNTRIES_ALPHA2,
-        required=True,
-        metadata={"description": "ISO 3166-1 alpha-2 code of the owner's country.", "example": "DE"},
-    )
-    party_id = CiString(min=3, max=3, required=True, metadata={"description": "Id of the owner.", "example": "XYZ"})
     uid = CiString(
         max=36,
         required=True,
