@@ -190,7 +190,7 @@ class OCPI(HostHooks, HostCalls):
         Given by a party, that party is addressed, unless ``to`` names another one.
         """
         found = self.platforms.find(platform) if isinstance(platform, str) else platform
-        if to is None and isinstance(platform, str):
+        if to is None and isinstance(platform, str) and not found.is_hub:  # to the hub itself would be a broadcast
             to = next((party for party in found.parties if str(party) == platform.upper()), None)
         return Client(self.services, found, self.transport, sender=sender, to=to, correlation_id=correlation_id)
 
@@ -234,9 +234,9 @@ class OCPI(HostHooks, HostCalls):
         return pull(client, module, date_from=date_from, date_to=date_to, receiver=receiver, progress=progress)
 
     def push(self, module: str, *ids: str, party: Party | None = None) -> list[Pushed]:
-        """Send the current state of an own object to every registered platform that it is for, once.
+        """Send the current state of an own object to every registered party that it is for, once.
 
-        Returns what became of it for each platform; a failure of one does not hold up the others.
+        Returns what became of it for each party; a failure of one does not hold up the others.
         """
         record = self.objects.record(module, *ids, party=party)
         return push(self.platforms.all(), self.client, module, record.document, record.audience)

@@ -81,7 +81,7 @@ def client_owned(
                     returns=schema if verb == "GET" else None,
                     object=object_type,
                     part=part,
-                    owned=not object_type.described,
+                    owned=True,
                     partial=verb == "PATCH",
                     created=verb == "PUT",
                 )

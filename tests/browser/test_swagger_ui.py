@@ -39,6 +39,14 @@ OPTIONS = [
     "--no-first-run",
 ]
 TIMEOUT = 20_000  # milliseconds; waited for only where something is broken
+BOTH_SIDES = ["locations", "sessions", "cdrs", "tariffs", "tokens", "commands", "chargingprofiles"]
+TAGS = [
+    "versions",
+    "credentials",
+    *(f"{module} {side}" for module in BOTH_SIDES for side in ("SENDER", "RECEIVER")),
+    "hubclientinfo RECEIVER",
+]
+START_SESSION = "#operations-commands_RECEIVER-commands_receiver_start_session"
 LIST = "#operations-locations_SENDER-locations_sender_list_locations"
 
 
@@ -134,14 +142,28 @@ def test_swagger_ui_shows_what_a_wrong_token_brings(browser: Browser, url: str):
     assert browser.strayed == []
 
 
+def test_swagger_ui_shows_where_the_result_of_a_command_goes(browser: Browser, url: str, tmp_path: Path):
+    page = browser.page
+
+    page.goto(f"{url}/ocpi/docs/")
+    operation = page.locator(START_SESSION)
+    operation.locator(".opblock-summary-control").first.click()
+    operation.locator(".tab-item", has_text="Callbacks").click()
+    page.screenshot(path=tmp_path / "callbacks.png", full_page=True)
+
+    expect(operation.locator(".callbacks-container")).to_contain_text("{$request.body#/response_url}")
+    expect(operation.locator(".callbacks-container")).to_contain_text("The result, once the charge point gave it")
+    assert browser.strayed == []
+    assert browser.complaints == []
+
+
 def _check_overview(page: Page) -> None:
     expect(page.locator(".info .title")).to_contain_text("OCPI platform of ABC Charging")
     expect(page.locator(".info")).to_contain_text("Token ZXhhbXBsZS10b2tlbg==")
     tags = page.locator(".opblock-tag-section h3.opblock-tag")
-    expect(tags).to_have_count(4)
-    names = [tag.get_attribute("data-tag") for tag in tags.all()]
-    assert names == ["versions", "credentials", "locations SENDER", "locations RECEIVER"]
-    expect(page.locator(".opblock")).to_have_count(19)
+    expect(tags).to_have_count(len(TAGS))
+    assert [tag.get_attribute("data-tag") for tag in tags.all()] == TAGS
+    expect(page.locator(".opblock")).to_have_count(51)
     expect(page.locator(".model-container")).to_have_count(0)
 
 

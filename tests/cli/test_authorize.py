@@ -105,6 +105,17 @@ def test_authorize_says_what_is_wrong(run, connected, emsp, args, exit_code, mes
     assert message in result.stderr
 
 
+def test_authorize_says_that_the_emsp_refused(run, connected, emsp):
+    emsp.platforms.delete(emsp.platforms.find("NL-ABC"))
+
+    result = run(connected, "authorize", "CARD", *AT)
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "/tokens/CARD/authorize" in result.stderr
+    assert "answered 2000 (HTTP 401)" in result.stderr
+    assert "--location" not in result.stderr
+
+
 def test_authorize_says_that_the_emsp_cannot_be_reached(run, connected, emsp, ocpi_network):
     del ocpi_network.apps["other.example"]
 

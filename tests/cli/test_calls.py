@@ -47,6 +47,13 @@ def asked(connected, ocpi_other):
     return requests
 
 
+def test_commands_are_listed_as_they_are_needed(run, ocpi):
+    listing = run(ocpi, "command", "--help").stdout.split("Commands:")[1]
+
+    names = [line.split()[0] for line in listing.strip().splitlines()]
+    assert names == ["START_SESSION", "STOP_SESSION", "RESERVE_NOW", "CANCEL_RESERVATION", "UNLOCK_CONNECTOR"]
+
+
 def test_start_session_sends_our_token_and_prints_the_result(run, connected, asked):
     result = run(connected, *START, "--evse", "EVSE1", "--connector", "1", "--reference", "REF-1")
 

@@ -494,6 +494,21 @@ def test_broken_objects_are_named_by_what_identifies_them(run, connected, ocpi_o
     assert [item["id"] for item in json.loads(result.stdout)["broken"]] == ["12345678905880 RFID"]
 
 
+def test_what_is_no_object_is_broken_and_has_no_id(run, connected, ocpi_other, ocpi_network):
+    ocpi_other.save("locations", location(**THEIRS))
+
+    def after_send(request, response):
+        body = {**json.loads(response.body), "data": [7]}
+        return type(response)(response.status, response.headers, json.dumps(body).encode(), response.url)
+
+    ocpi_network.after_send = after_send
+
+    result = run(connected, "pull", "locations", "--from", "FR-OTH")
+
+    assert result.exit_code == 1
+    assert "  (no id): " in result.stderr
+
+
 def test_several_modules_are_counted_in_one_sentence(run, ocpi):
     documents = {module: [OBJECTS[module][0]] for module in ("locations", "tariffs", "tokens")} | {"cdrs": []}
 

@@ -210,7 +210,7 @@ def test_link_that_cannot_be_read_ends_a_crawl_with_an_error(client, ocpi_networ
     peer.answers["GET /2.2.1/sender/tokens"] = lambda: answer([token()])
     ocpi_network.after_send = lambda request, response: replace(response, headers={"Link": f'<{link}>; rel="next"'})
 
-    with pytest.raises(InvalidResponseError, match="The Link of GET .* cannot be read"):
+    with pytest.raises(InvalidResponseError, match=r"The Link of GET .* cannot be read"):
         list(client.tokens.list())
 
     assert len(ocpi_network.requests) == 1

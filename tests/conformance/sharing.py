@@ -56,6 +56,9 @@ class SharedNetwork(Network):
         self.before_send, self.after_send = fresh.before_send, fresh.after_send
         for ocpi in self._built.values():
             ocpi.services.storage.clear()
+            hooks = ocpi.services.hooks
+            hooks.authorizer = hooks.charging_preferences = None
+            hooks.calls.clear()
         return self
 
     def add(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import importlib.util
 import os
+import queue
 import socket
 import subprocess
 import sys
@@ -13,8 +14,11 @@ import time
 from contextlib import closing
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote
+from urllib.parse import urlencode
 
 import orjson
 import pytest
@@ -22,6 +26,7 @@ from werkzeug.serving import make_server
 
 from flask_ocpi.auth_tokens import authorization
 from flask_ocpi.testing.documents import location
+from flask_ocpi.testing.documents import start_session
 from tests.e2e.socket_app import make_platform
 from tests.servers import free_port
 
@@ -297,3 +302,74 @@ def test_the_link_of_a_page_leads_to_the_next_one(server):
     _, last, body = server.ask("GET", following.removeprefix(f"http://127.0.0.1:{server.port}"))
     assert [item["id"] for item in envelope(body)["data"]] == ["A/B"]
     assert "Link" not in last
+
+
+class Results(ThreadingHTTPServer):
+    """Takes the results of commands, one at a time; answers once it is allowed to."""
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), ResultHandler)
+        self.allowed = threading.Event()
+        self.taken = queue.Queue()
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.server_port}/results/1?a=b&c=%2F"
+
+
+class ResultHandler(BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        allowed = self.server.allowed.wait(SECONDS)
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b'{"status_code":1000,"timestamp":"2026-01-01T12:00:00Z"}')
+        self.server.taken.put((allowed, self.path, self.headers, orjson.loads(body)))
+
+    def log_message(self, *arguments):
+        """Keep the requests out of the report."""
+
+
+@pytest.fixture
+def results():
+    with Results() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.allowed.set()
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.conformance("CMD-06", "CMD-08", "CMD-09", "CMD-31", "RT-27")
+def test_the_result_of_a_command_is_sent_when_its_answer_has_been_read(server, results):
+    body = orjson.dumps(start_session(response_url=results.url))
+    routing = {"OCPI-from-country-code": "DE", "OCPI-from-party-id": "EMS"}
+
+    # The platform sends the result in the thread that answers; before the answer, this would wait in vain for it.
+    status, _, answer = server.ask("POST", "/ocpi/2.2.1/receiver/commands/START_SESSION", body=body, headers=routing)
+    results.allowed.set()
+    allowed, path, headers, result = results.taken.get(timeout=SECONDS)
+
+    assert (status, envelope(answer)["data"]["result"]) == (200, "ACCEPTED")
+    assert allowed
+    assert (path, result) == ("/results/1?a=b&c=%2F", {"result": "ACCEPTED"})
+    assert headers["Authorization"] == authorization("token-of-the-partner")
+    assert (headers["OCPI-to-country-code"], headers["OCPI-to-party-id"]) == ("DE", "EMS")
+
+
+@pytest.mark.conformance("T-13", "CHP-01")
+def test_head_asks_no_charge_point(server, results):
+    results.allowed.set()
+    query = urlencode({"duration": 900, "response_url": results.url})
+    path = f"/ocpi/2.2.1/receiver/chargingprofiles/SES1?{query}"
+
+    status, headers, body = server.ask("HEAD", path)
+    asked, _, _ = server.ask("GET", path)
+    _, _, _, result = results.taken.get(timeout=SECONDS)
+
+    assert (status, body, headers["Allow"]) == (405, b"", "GET, PUT, DELETE")
+    assert (asked, result) == (200, {"result": "REJECTED"})
+    assert results.taken.empty()
