@@ -8,6 +8,7 @@ from collections.abc import Callable
 from collections.abc import Mapping
 from datetime import UTC
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from flask import Blueprint
@@ -51,6 +52,7 @@ from flask_ocpi.web.api import Api
 from flask_ocpi.web.blueprints import add_catch_all
 from flask_ocpi.web.blueprints import equip
 from flask_ocpi.web.blueprints import module_blueprint
+from flask_ocpi.web.docs import Documents
 from flask_ocpi.web.docs import register_docs
 from flask_ocpi.web.headers import EncodedSlashes
 from flask_ocpi.web.headers import RestConverter
@@ -299,7 +301,7 @@ class OCPI(HostHooks, HostCalls):
         prefix = services.settings.url_prefix
         app.url_map.converters |= {"ocpi": SegmentConverter, "ocpi_rest": RestConverter}
         app.wsgi_app = EncodedSlashes(app.wsgi_app, prefix)  # type: ignore[method-assign]
-        specs = {}
+        makers = {}
         for version in services.versions:
             api = Api(
                 app,
@@ -310,8 +312,8 @@ class OCPI(HostHooks, HostCalls):
             for module in version.modules:
                 if module.extend or any(services.serves(module, interface.role) for interface in module.interfaces):
                     api.register_blueprint(module_blueprint(services, version, module))
-            specs[version.number] = finish(api.spec.to_dict())
-        self.specs = specs
+            makers[version.number] = partial(_finished, api)
+        self.specs = specs = Documents(makers)
         rim = Blueprint("ocpi", __name__)
         equip(rim, services, functional=False)
         app.register_blueprint(rim)
@@ -319,6 +321,10 @@ class OCPI(HostHooks, HostCalls):
         if services.settings.docs:
             register_docs(app, services, specs)
         app.cli.add_command(cli_group)
+
+
+def _finished(api: Api) -> dict[str, Any]:
+    return finish(api.document())
 
 
 def _in_context(app: Flask, work: Callable[[], object]) -> None:

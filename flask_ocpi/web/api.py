@@ -98,6 +98,7 @@ class Api(flask_smorest.Api):
     def __init__(
         self, app: Flask, *, version: str, spec_kwargs: dict[str, Any], open_enums: Collection[str] = ()
     ) -> None:
+        self._undocumented: list[flask_smorest.Blueprint] = []
         had_openapi_command = "openapi" in app.cli.commands
         plugin = MarshmallowPlugin(schema_name_resolver=schema_name)
         super().__init__(
@@ -119,6 +120,20 @@ class Api(flask_smorest.Api):
         self.spec.components.schema(ErrorResponse.__name__, schema=ErrorResponse)
         if not had_openapi_command:
             app.cli.commands.pop("openapi", None)
+
+    def register_blueprint(self, blp: flask_smorest.Blueprint, *, parameters: Any = None, **options: Any) -> None:
+        """Register a blueprint on the app; what it says of itself waits for :meth:`document`, since it takes long."""
+        self._app.extensions["flask-smorest"]["blp_name_to_api"][blp.name] = self
+        self._app.register_blueprint(blp, **options)
+        self._undocumented.append(blp)
+
+    def document(self) -> dict[str, Any]:
+        """Return the OpenAPI document as flask-smorest composes it; to be called once."""
+        for blueprint in self._undocumented:
+            blueprint.register_views_in_doc(self, self._app, self.spec, name=blueprint.name, parameters=None)
+            self.spec.tag({"name": blueprint.name, "description": blueprint.description})
+        document: dict[str, Any] = self.spec.to_dict()
+        return document
 
     def _register_error_handlers(self) -> None:
         """Do nothing: flask-smorest would take over the error pages of the whole host app."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +21,27 @@ from flask_ocpi.context import Services
 def openapi_document(spec: Mapping[str, Any], server: str) -> dict[str, Any]:
     """Return an OpenAPI document for an address of the app (a URL, or a path on the same host)."""
     return {**spec, "servers": [{"url": server}]}
+
+
+class Documents(Mapping[str, Mapping[str, Any]]):
+    """The OpenAPI documents by version, each made when it is first asked for."""
+
+    def __init__(self, makers: Mapping[str, Callable[[], Mapping[str, Any]]]) -> None:
+        self._makers = makers
+        self._made: dict[str, Mapping[str, Any]] = {}
+        self._lock = threading.Lock()
+
+    def __getitem__(self, version: str) -> Mapping[str, Any]:
+        with self._lock:
+            if version not in self._made:
+                self._made[version] = self._makers[version]()
+            return self._made[version]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        return len(self._makers)
 
 
 def register_docs(app: Flask, services: Services, specs: Mapping[str, Mapping[str, Any]]) -> None:
