@@ -10,6 +10,7 @@ from datetime import UTC
 from datetime import datetime
 from functools import partial
 from typing import Any
+from typing import TypeVar
 
 from flask import Blueprint
 from flask import Flask
@@ -65,6 +66,7 @@ from flask_ocpi.web.setup import secret_key
 
 _log = logging.getLogger("flask_ocpi")
 
+_T = TypeVar("_T")
 StorageSource = Storage | type[Storage] | Callable[[], Storage] | Callable[[Storage], Storage]
 
 
@@ -99,7 +101,6 @@ class OCPI(HostHooks, HostCalls):
         self._services: Services | None = None
         self._app: Flask | None = None
         self._objects: OwnObjects | None = None
-        self._deadlines = callbacks.Deadlines(self._next_deadline, self.send_timeouts)
         self.specs: Mapping[str, Mapping[str, Any]] = {}
         if app is not None:
             self.init_app(app)
@@ -270,6 +271,9 @@ class OCPI(HostHooks, HostCalls):
             allow_shared_parties=settings.allow_shared_parties,
             own_parties=(Party.of(party.country_code, party.party_id) for party in settings.parties),
         )
+        deadlines = callbacks.Deadlines(
+            lambda: _in_context(app, self._next_deadline), lambda: _in_context(app, self.send_timeouts)
+        )
         run = run_inline if settings.dispatcher == "inline" else run_in_thread
         policy = Policy(
             strict_codes=settings.strict_codes,
@@ -290,7 +294,7 @@ class OCPI(HostHooks, HostCalls):
             hooks=self._hooks,
             background=lambda work: run(lambda: _in_context(app, work)),
             deliver=lambda id: callbacks.deliver(self.services, self.transport, id),
-            watch_deadlines=(lambda: None) if settings.dispatcher == "inline" else self._deadlines.watch,
+            watch_deadlines=(lambda: None) if settings.dispatcher == "inline" else deadlines.watch,
         )
 
     def _discover(self, versions_url: str, token: str, *, version: str, encoding: str) -> Discovery:
@@ -327,9 +331,10 @@ def _finished(api: Api) -> dict[str, Any]:
     return finish(api.document())
 
 
-def _in_context(app: Flask, work: Callable[[], object]) -> None:
+def _in_context(app: Flask, work: Callable[[], _T]) -> _T:
+    """Call a function in the app's context, as threads do that no request started."""
     with app.app_context():
-        work()
+        return work()
 
 
 def _takes_default(source: Any) -> bool:

@@ -10,11 +10,15 @@ from typing import Any
 from flask_ocpi import callbacks
 from flask_ocpi import pending
 from flask_ocpi.client.client import Client
+from flask_ocpi.client.modules import only
 from flask_ocpi.client.pushing import Pushed
 from flask_ocpi.client.pushing import failed
 from flask_ocpi.client.transport import Transport
 from flask_ocpi.context import Services
+from flask_ocpi.enums import InterfaceRole
+from flask_ocpi.enums import ModuleID
 from flask_ocpi.errors import ConfigurationError
+from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import NoResultError
 from flask_ocpi.errors import RemoteError
 from flask_ocpi.fields import format_date_time
@@ -162,17 +166,13 @@ class HostCalls(abc.ABC):
         ``party`` is the own party whose session it is, where there are several. Returns what became of it for each; a
         failure of one does not hold up the others.
         """
-        owner = party or self.objects.parties()[0]
-        pushed = []
-        for platform, sender in profile_senders(self.services, session_id, owner):
-            try:
-                client = self.client(platform, sender=owner, to=sender)
-                client.chargingprofiles.put_active(session_id, profile)
-            except (RemoteError, UnknownPlatformError) as error:
-                pushed.append(failed(platform, sender, error))
-            else:
-                pushed.append(Pushed(platform, party=sender))
-        return pushed
+        owner = party or only(self.services.own_parties(ModuleID.CHARGINGPROFILES, InterfaceRole.RECEIVER))
+        if owner is None:
+            raise InvalidParametersError("Several own parties have sessions: say whose it is with party=.")
+        return [
+            self._push_active_profile(session_id, profile, platform, owner=owner, to=sender)
+            for platform, sender in profile_senders(self.services, session_id, owner)
+        ]
 
     def background(self, work: Callable[[], object]) -> None:
         """Have something done in the background, within the app's context; a failure is logged.
@@ -180,6 +180,18 @@ class HostCalls(abc.ABC):
         For what takes long in a hook or a listener: the other platform waits for their return.
         """
         self.services.background(work)
+
+    def _push_active_profile(
+        self, session_id: str, profile: dict[str, Any], platform_id: str, *, owner: Party, to: Party | None
+    ) -> Pushed:
+        platform = self.services.platforms.get(platform_id)
+        if platform is None:
+            return failed(platform_id, to, UnknownPlatformError(f"Platform {platform_id} is gone."))
+        try:
+            self.client(platform, sender=owner, to=to).chargingprofiles.put_active(session_id, profile)
+        except RemoteError as error:
+            return failed(platform_id, to, error)
+        return Pushed(platform_id, party=to)
 
     def _next_deadline(self) -> float | None:
         deadline = pending.next_deadline(self.services)

@@ -7,17 +7,26 @@ import queue
 import subprocess
 import sys
 import threading
+from datetime import UTC
+from datetime import datetime
 from logging.handlers import QueueHandler
 from pathlib import Path
 
+import orjson
 import pytest
+from flask import current_app
 
 from flask_ocpi import callbacks
 from flask_ocpi.background import run_in_thread
 from flask_ocpi.background import run_inline
 from flask_ocpi.callbacks import Deadlines
+from flask_ocpi.storage.memory import MemoryStorage
+from flask_ocpi.testing.documents import session
+from flask_ocpi.testing.network import Network
+from tests.conformance.asking import Asker
 
 SECONDS = 20
+IN_THREADS = {"OCPI_DISPATCHER": "thread"}
 ROOT = Path(__file__).parents[1]
 
 
@@ -230,3 +239,26 @@ def test_work_that_fails_is_logged(run):
 
     assert "Work in the background failed." in record.getMessage()
     assert "ZeroDivisionError" in record.getMessage()
+
+
+class HostBoundStorage(MemoryStorage):
+    """A storage that works within the app's context only, as one on Flask-SQLAlchemy's session does."""
+
+    def list(self, kind, query):
+        assert current_app.name
+        return super().list(kind, query)
+
+
+def test_the_thread_that_keeps_deadlines_works_in_the_context_of_the_app():
+    network = Network(clock=lambda: datetime.now(UTC))
+    ocpi = network.add("cpo.example", [("NL", "ABC", ["CPO"])], storage=HostBoundStorage(), config=IN_THREADS)
+    taken = queue.SimpleQueue()
+    network.before_send = taken.put
+    with network.apps["cpo.example"].app_context():
+        asker = Asker(network, ocpi)
+        ocpi.command("STOP_SESSION")(lambda command, reply: {"result": "ACCEPTED", "timeout": 0})
+        ocpi.save("sessions", session(id="SES1"))
+
+        asker.command("STOP_SESSION", {"session_id": "SES1"})
+
+    assert orjson.loads(taken.get(timeout=SECONDS).body) == {"result": "TIMEOUT"}
