@@ -14,9 +14,11 @@ of a session goes, from its start on: by default 180, so that an hour takes 20 s
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import click
@@ -26,9 +28,10 @@ from flask import Flask
 from examples.simulation.charge_points import ChargePoints
 from examples.simulation.sample_data import sample_data
 from flask_ocpi import OCPI
-from flask_ocpi import Party
+from flask_ocpi import RemoteError
 from flask_ocpi import Reply
 from flask_ocpi import current_ocpi
+from flask_ocpi.enums import InterfaceRole
 from flask_ocpi.platforms import Platform
 from flask_ocpi.signals import platform_registered
 from flask_ocpi.signals import platform_unregistered
@@ -37,6 +40,7 @@ PARTY = {"country_code": "NL", "party_id": "ABC", "roles": ["CPO"], "business_de
 SIMULATION_SPEED = 180
 
 Document = dict[str, Any]
+log = logging.getLogger(__name__)
 
 staff = Blueprint("staff", __name__, cli_group=None)
 
@@ -130,15 +134,16 @@ def passed_on(reply: Reply, points: ChargePoints, work: Callable[[], Document | 
 
 
 def tell_of_clients(app: Flask, ocpi: OCPI, points: ChargePoints) -> None:
-    """As a hub: keep the list of the connected parties, and tell everybody when it changes."""
+    """As a hub: keep the list of the connected parties, and tell the others when it changes."""
     if not any("HUB" in party.roles for party in ocpi.services.settings.parties):
         return
 
     def tell(platform: Platform, status: str) -> None:
         for role in platform.roles:
             info = {name: role[name] for name in ("country_code", "party_id", "role")}
-            ocpi.save("hubclientinfo", {**info, "status": status, "last_updated": points.now()})
-            points.push("hubclientinfo", role["role"], party=Party.of(role["country_code"], role["party_id"]))
+            info |= {"status": status, "last_updated": points.now()}
+            ocpi.save("hubclientinfo", info)
+            points.worker.do(partial(tell_others, ocpi, platform, info))
 
     @platform_registered.connect_via(app, weak=False)
     def registered(sender: Flask, platform: Platform, **payload: Any) -> None:
@@ -147,6 +152,17 @@ def tell_of_clients(app: Flask, ocpi: OCPI, points: ChargePoints) -> None:
     @platform_unregistered.connect_via(app, weak=False)
     def unregistered(sender: Flask, platform: Platform, **payload: Any) -> None:
         tell(platform, "SUSPENDED")
+
+
+def tell_others(ocpi: OCPI, platform: Platform, info: Document) -> None:
+    """Push a ClientInfo to all but the platform it is about, which may not have finished its registration yet."""
+    for other in ocpi.platforms.all():
+        if other.id == platform.id or other.endpoint("hubclientinfo", InterfaceRole.RECEIVER) is None:
+            continue
+        try:
+            ocpi.client(other).hubclientinfo.push(info)
+        except RemoteError as error:
+            log.warning("%s was not told of %s: %s", other.id, platform.id, error)
 
 
 @staff.cli.command("sample-data")
