@@ -231,10 +231,13 @@ class MissingEndpointError(RemoteError):
 
 
 class RefusedError(RemoteError):
-    """The other platform answered in the envelope, and not with success."""
+    """The other platform answered in the envelope, and not with success; ``status_message`` is what it said."""
 
-    def __init__(self, message: str, *, status_code: int, http_status: int, data: object = None) -> None:
+    def __init__(
+        self, message: str, *, status_code: int, http_status: int, data: object = None, status_message: str = ""
+    ) -> None:
         super().__init__(message)
+        self.status_message = status_message
         self.status_code = status_code
         self.http_status = http_status
         self.data = data

@@ -242,6 +242,7 @@ def _answer(source: str, http_status: int, body: bytes, headers: Mapping[str, st
             status_code=code,
             http_status=http_status,
             data=answer.get("data"),
+            status_message=str(answer.get("status_message") or "")[:500],
         )
     return Answer(answer.get("data"), code, http_status, headers)
 

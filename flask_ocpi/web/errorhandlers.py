@@ -113,7 +113,8 @@ def _passed_on(error: RemoteError | UnknownPlatformError) -> OCPIError:
     """
     if isinstance(error, RefusedError) and error.status_code and error.http_status != 401:
         data = None if error.data is None else orjson.dumps(error.data)
-        message = f"The platform that this was passed on to answered {error.status_code}."
+        said = f": {error.status_message}" if error.status_message else "."
+        message = f"The platform that this was passed on to answered {error.status_code}{said}"
         http_status = 404 if error.http_status == 404 and request.view_args else 200
         return OCPIError(message, status_code=error.status_code, http_status=http_status, data=data)
     if isinstance(error, UnknownPlatformError):

@@ -32,7 +32,7 @@ RESPONSE_URL = "https://partner.example/results/1?a=b&c=d"
 MODULES = sorted({str(module.id) for version in VERSIONS for module in version.modules if not module.single})
 
 PLACE = {"location_id": "LOC1", "evse_uid": "EVSE1", "connector_id": "1"}
-RESERVATION = {"token": documents.token(), "reservation_id": "RES1", "expiry_date": LATER, **PLACE}
+RESERVATION = {"token": documents.token(), "reservation_id": "RES1", "expiry_date": "2026-12-31T12:00:00Z", **PLACE}
 PROFILE = documents.set_charging_profile()["charging_profile"]
 ACTIVE_PROFILE = {"start_date_time": LATER, "charging_profile": PROFILE}
 

@@ -22,7 +22,7 @@ from flask_ocpi.modules.chargingprofiles.schemas import SetChargingProfile
 from flask_ocpi.patterns import CALL_ID
 from flask_ocpi.schema import Schema
 
-SESSION_ID = PathParameter("session_id", 36, "Session.id, as the operator knows it.", "101")
+SESSION_ID = PathParameter("session_id", 36, "Session.id, as the operator knows it.", "SES1")
 _LATER = "Answered at once; the result is posted to the response_url once the charge point gave it."
 
 ASKED = (
@@ -104,5 +104,6 @@ MODULE = Module(
         Interface(InterfaceRole.SENDER, (*RESULTS, PUT_ACTIVE_PROFILE)),
         Interface(InterfaceRole.RECEIVER, ASKED),
     ),
+    requires=(ModuleID.SESSIONS,),
     kinds=(*pending.KINDS, handlers.PROFILED_SESSIONS),
 )

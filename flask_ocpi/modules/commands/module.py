@@ -93,5 +93,6 @@ MODULE = Module(
         Interface(InterfaceRole.SENDER, (POST_RESULT,)),
         Interface(InterfaceRole.RECEIVER, COMMANDS),
     ),
+    requires=(ModuleID.LOCATIONS, ModuleID.SESSIONS),
     kinds=(*pending.KINDS, handlers.RESERVATIONS),
 )

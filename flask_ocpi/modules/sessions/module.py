@@ -17,7 +17,7 @@ from flask_ocpi.modules.sessions.schemas import Session
 from flask_ocpi.patterns import client_owned
 from flask_ocpi.patterns import list_objects
 
-SESSION_ID = PathParameter("session_id", 36, "Session.id.", "101")
+SESSION_ID = PathParameter("session_id", 36, "Session.id.", "SES1")
 
 SESSION = ObjectType(
     name="session",
