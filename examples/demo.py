@@ -109,6 +109,7 @@ def open_side(role: str, port: int, folder: Path, journal: Path) -> Iterator[tup
         with running(role, port, journal, settings=environment, log=folder / f"{role}.log") as server:
             yield side, server
     finally:
+        side.ocpi.dispatcher.stop()
         transport.close()
         with side.app.app_context():
             side.app.extensions["sqlalchemy"].engine.dispose()
@@ -116,6 +117,7 @@ def open_side(role: str, port: int, folder: Path, journal: Path) -> Iterator[tup
 
 def play(day: Day) -> None:
     """Go through the day; raise CheckFailedError when something is not as it should be."""
+    platforms.open_network(day)
     platforms.register(day)
     platforms.share_locations(day)
     platforms.change_statuses(day)

@@ -51,13 +51,12 @@ def reserve(day: Day, where: Document) -> None:
 def see_status(day: Day, where: Document, status: str) -> None:
     """Wait until the provider hears of the status of the EVSE."""
 
-    def fits(sent: Document) -> bool:
-        return bool(sent["id"] == where["location_id"] and find_evse(sent, where["evse_uid"])["status"] == status)
+    def is_there() -> bool:
+        location = day.emsp.copies("locations")[where["location_id"]]
+        return bool(find_evse(location, where["evse_uid"])["status"] == status)
 
-    day.told(day.emsp, f"{where['evse_uid']} being {status}", "PUT", "locations", fits)
-    location = day.emsp.copies("locations")[where["location_id"]]
-    seen = find_evse(location, where["evse_uid"])["status"]
-    day.check(seen == status, f"drivers see that {where['evse_uid']} is {status}")
+    day.until(f"{where['evse_uid']} being {status}", is_there)
+    day.check(True, f"drivers see that {where['evse_uid']} is {status}")
 
 
 def start(day: Day, where: Document) -> str:
@@ -65,10 +64,14 @@ def start(day: Day, where: Document) -> str:
     day.step("The driver plugs in", _place(day, where))
     with day.emsp.client(day.cpo) as client:
         day.result(client.commands.start_session({"token": day.emsp.own("tokens")[CARD], **where}))
-    id: str = day.told(day.emsp, "the session", "PUT", "sessions", lambda sent: sent["status"] == "ACTIVE")["id"]
-    session = day.emsp.copies("sessions")[id]
-    active = (session["status"], session["cdr_token"]["uid"]) == ("ACTIVE", CARD)
-    day.check(active, f"the provider sees that session {id} of card {CARD} is ACTIVE")
+
+    def active() -> list[str]:
+        return [id for id, session in day.emsp.copies("sessions").items() if session["status"] == "ACTIVE"]
+
+    day.until("the session", lambda: bool(active()))
+    (id,) = active()
+    uid = day.emsp.copies("sessions")[id]["cdr_token"]["uid"]
+    day.check(uid == CARD, f"the provider sees that session {id} of card {CARD} is ACTIVE")
     see_status(day, where, "CHARGING")
     return id
 
@@ -89,11 +92,12 @@ def see_more(day: Day, session_id: str, before: Document) -> Document:
     """Wait until the provider was told of more charging periods than before, and return its copy of the session."""
     known = len(before.get("charging_periods", ()))
 
-    def fits(sent: Document) -> bool:
-        return sent["id"] == session_id and len(sent.get("charging_periods", ())) > known
+    def copy() -> Document:
+        return day.emsp.copies("sessions")[session_id]
 
-    day.told(day.emsp, f"charging period {known + 1}", "PUT", "sessions", fits)
-    return day.emsp.copies("sessions")[session_id]
+    day.until(f"charging period {known + 1}", lambda: len(copy().get("charging_periods", ())) > known)
+    day.wire.take()
+    return copy()
 
 
 def wish(day: Day, session_id: str) -> None:
@@ -124,8 +128,8 @@ def stop(day: Day, session_id: str) -> None:
     day.step("The driver leaves", "The session ends, and the operator bills the provider with a CDR.")
     with day.emsp.client(day.cpo) as client:
         day.result(client.commands.stop_session(session_id))
-    day.told(day.emsp, "the end of the session", "PUT", "sessions", lambda sent: sent["status"] == "COMPLETED")
     day.told(day.emsp, "the CDR", "POST", "cdrs")
+    day.seen(day.cpo)
     cdr = day.cpo.own("cdrs")[session_id]
     with day.cpo.client(day.emsp) as client:
         copy = client.cdrs.get_copy(cdr["id"])

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask
 
+from examples import demo_wire
 from examples import platform
 from examples.demo_screen import CheckFailedError
 from examples.demo_screen import Screen
@@ -24,6 +25,7 @@ from flask_ocpi import Call
 from flask_ocpi import Party
 from flask_ocpi.client.client import Client
 from flask_ocpi.client.transport import Transport
+from flask_ocpi.push import marks
 
 Document = dict[str, Any]
 
@@ -98,6 +100,18 @@ class Day:
         result = self.emsp.ocpi.call(call.id).result or {}
         self.check(result.get("result") == "ACCEPTED", f"{what}: the charge point did it; its result came later")
         return result
+
+    def until(self, what: str, holds: Callable[[], bool]) -> None:
+        """Wait until something holds; raise CheckFailedError when it takes too long."""
+        for _ in range(demo_wire.WAITS):
+            if holds():
+                return
+            self.wire.wait()
+        raise CheckFailedError(f"{what}: it never came")
+
+    def seen(self, side: Side) -> None:
+        """Wait until everybody has seen what a platform saved."""
+        self.until(f"what the {side.role} saved", lambda: not marks.summary(side.ocpi.services))
 
     def told(
         self, to: Side, what: str, method: str, module: str, fits: Callable[[Document], bool] = lambda sent: True

@@ -18,7 +18,6 @@ import logging
 import os
 from collections.abc import Callable
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import click
@@ -28,10 +27,9 @@ from flask import Flask
 from examples.simulation.charge_points import ChargePoints
 from examples.simulation.sample_data import sample_data
 from flask_ocpi import OCPI
-from flask_ocpi import RemoteError
+from flask_ocpi import Party
 from flask_ocpi import Reply
 from flask_ocpi import current_ocpi
-from flask_ocpi.enums import InterfaceRole
 from flask_ocpi.platforms import Platform
 from flask_ocpi.signals import platform_registered
 from flask_ocpi.signals import platform_unregistered
@@ -134,7 +132,7 @@ def passed_on(reply: Reply, points: ChargePoints, work: Callable[[], Document | 
 
 
 def tell_of_clients(app: Flask, ocpi: OCPI, points: ChargePoints) -> None:
-    """As a hub: keep the list of the connected parties, and tell the others when it changes."""
+    """As a hub: keep the list of the connected parties; the others are told when it changes."""
     if not any("HUB" in party.roles for party in ocpi.services.settings.parties):
         return
 
@@ -143,7 +141,13 @@ def tell_of_clients(app: Flask, ocpi: OCPI, points: ChargePoints) -> None:
             info = {name: role[name] for name in ("country_code", "party_id", "role")}
             info |= {"status": status, "last_updated": points.now()}
             ocpi.save("hubclientinfo", info)
-            points.worker.do(partial(tell_others, ocpi, platform, info))
+
+    @ocpi.push_filter
+    def is_news(module: str, document: Document, platform: Platform) -> bool:
+        """Send a ClientInfo to all but whom it is about, who may not have finished registering yet."""
+        if module != "hubclientinfo":
+            return True
+        return Party.of(document["country_code"], document["party_id"]) not in platform.parties
 
     @platform_registered.connect_via(app, weak=False)
     def registered(sender: Flask, platform: Platform, **payload: Any) -> None:
@@ -152,17 +156,6 @@ def tell_of_clients(app: Flask, ocpi: OCPI, points: ChargePoints) -> None:
     @platform_unregistered.connect_via(app, weak=False)
     def unregistered(sender: Flask, platform: Platform, **payload: Any) -> None:
         tell(platform, "SUSPENDED")
-
-
-def tell_others(ocpi: OCPI, platform: Platform, info: Document) -> None:
-    """Push a ClientInfo to all but the platform it is about, which may not have finished its registration yet."""
-    for other in ocpi.platforms.all():
-        if other.id == platform.id or other.endpoint("hubclientinfo", InterfaceRole.RECEIVER) is None:
-            continue
-        try:
-            ocpi.client(other).hubclientinfo.push(info)
-        except RemoteError as error:
-            log.warning("%s was not told of %s: %s", other.id, platform.id, error)
 
 
 @staff.cli.command("sample-data")

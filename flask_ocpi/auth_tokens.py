@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import hmac
 import re
 import secrets
 from collections.abc import Sequence
@@ -35,6 +36,11 @@ def is_token(text: str) -> bool:
 def hash_token(token: str) -> str:
     """Return the SHA-256 of a token as hex. With 256 random bits in it, no salt is needed to make it safe to store."""
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+def same_hash(hashed: str, other: str) -> bool:
+    """Compare two hashes of tokens in a time that does not depend on where they differ."""
+    return hmac.compare_digest(hashed, other)
 
 
 def authorization(token: str, encoding: str = "base64") -> str:

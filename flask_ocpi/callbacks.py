@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
-from collections.abc import Callable
 from collections.abc import Sequence
 from functools import partial
 
@@ -13,16 +11,16 @@ from flask_ocpi import pending
 from flask_ocpi.client.client import Client
 from flask_ocpi.client.transport import Transport
 from flask_ocpi.context import Services
+from flask_ocpi.description import Module
 from flask_ocpi.enums import InterfaceRole
 from flask_ocpi.errors import FlaskOCPIError
 from flask_ocpi.errors import MissingEndpointError
+from flask_ocpi.logs import working_for
 from flask_ocpi.pending import Due
 from flask_ocpi.pending import DueState
 
 _log = logging.getLogger("flask_ocpi")
 _SENT_AT_ONCE = 16
-_LONGEST_NAP = 60.0  # seconds; another process may have opened a request meanwhile
-_PAUSE = 1.0  # after a failure; it grows with each further one
 
 
 def deliver(services: Services, transport: Transport, id: str) -> bool:
@@ -34,13 +32,14 @@ def deliver(services: Services, transport: Transport, id: str) -> bool:
     if due is None:
         return True
     taken = False
-    try:
-        _post(services, transport, due)
-        taken = True
-    except FlaskOCPIError as error:
-        _log.warning("The result of %s for %s could not be delivered: %s", due.operation, due.platform, error)
-    finally:
-        pending.delivered(services, due, taken=taken)
+    with working_for(due.platform):
+        try:
+            _post(services, transport, due)
+            taken = True
+        except FlaskOCPIError as error:
+            _log.warning("The result of %s for %s could not be delivered: %s", due.operation, due.platform, error)
+        finally:
+            pending.delivered(services, due, taken=taken)
     return taken
 
 
@@ -66,7 +65,21 @@ def _post(services: Services, transport: Transport, due: Due) -> None:
     module = client.module(due.module).module
     headers = client.routing(module, InterfaceRole.SENDER, None)
     client.check_connected(due.sender, module, InterfaceRole.SENDER)
-    client.request("POST", due.response_url, body=due.result, headers=headers)
+    client.request(
+        "POST",
+        due.response_url,
+        body=due.result,
+        headers=headers,
+        module=due.module,
+        operation=_operation(module, due),
+    )
+
+
+def _operation(module: Module, due: Due) -> str | None:
+    """Return the name of the operation that takes such results."""
+    results = {o.name: o.result for i in module.interfaces for o in i.operations if o.result is not None}
+    taking = [o for i in module.interfaces for o in i.operations if o.body and o.body is results.get(due.operation)]
+    return module.view_name(InterfaceRole.SENDER, taking[0]) if taking else None
 
 
 def _deliver_all(services: Services, transport: Transport, ids: Sequence[str]) -> None:
@@ -83,60 +96,3 @@ def _deliver_all(services: Services, transport: Transport, ids: Sequence[str]) -
         services.background(partial(deliver_one, id))
     for _ in ids:
         done.acquire()
-
-
-class Deadlines:
-    """Calls a function when the next deadline has come, in a thread that starts with the first one.
-
-    next_deadline returns the seconds until then, or None: there is none, and the thread ends. A forked process has
-    threads of its own.
-    """
-
-    def __init__(self, next_deadline: Callable[[], float | None], act: Callable[[], object]) -> None:
-        self._next_deadline = next_deadline
-        self._act = act
-        self._process = os.getpid()
-        self._changed = threading.Condition()
-        self._thread: threading.Thread | None = None
-        self._is_news = False
-        self._failures = 0
-
-    def watch(self) -> None:
-        """Take notice of a new deadline."""
-        if self._process != os.getpid():  # the thread, and perhaps the lock in its hand, stayed with the parent
-            self._process, self._changed, self._thread = os.getpid(), threading.Condition(), None
-        with self._changed:
-            self._is_news = True
-            if self._thread is None or not self._thread.is_alive():
-                thread = threading.Thread(target=self._run, name="ocpi-deadlines", daemon=True)
-                thread.start()
-                self._thread = thread
-            self._changed.notify()
-
-    def _run(self) -> None:
-        while True:
-            with self._changed:
-                self._is_news = False
-            nap = self._step()
-            with self._changed:
-                if not self._is_news and nap is None:
-                    self._thread = None
-                    return
-                if not self._is_news:
-                    self._changed.wait(nap)
-
-    def _step(self) -> float | None:
-        """Act if a deadline has come; return how long to wait then, None when there is nothing to wait for."""
-        try:
-            left = self._next_deadline()
-            if left is not None and left <= 0:
-                self._act()
-                left = self._next_deadline()
-        except Exception:
-            _log.exception("Open requests could not be ended in time.")
-            self._failures += 1
-            return min(_PAUSE * self._failures, _LONGEST_NAP)
-        self._failures = 0
-        if left is None:
-            return None
-        return min(left, _LONGEST_NAP) if left > 0 else _PAUSE

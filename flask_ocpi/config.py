@@ -15,6 +15,10 @@ _PARTIES_EXAMPLE = (
     '[{"country_code": "NL", "party_id": "ABC", "roles": ["CPO"], "business_details": {"name": "Abc Charging"}}]'
 )
 
+_DEEPEST = 128  # orjson writes 254 levels, of which a few are OCPI's own
+#: A PEM file with certificate and key, or a file of each.
+Certificate = str | tuple[str, str]
+
 
 @dataclass(frozen=True, slots=True)
 class OwnParty:
@@ -36,6 +40,14 @@ class OwnParty:
             }
             for role in self.roles
         ]
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformTLS:
+    """What TLS to one host goes by; None: as to all others. See OCPI_HTTP_PLATFORM_TLS."""
+
+    ca_bundle: str | None = None
+    client_certificate: Certificate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +74,13 @@ def _integer(low: int) -> Callable[[str, Any], int]:
         raise ConfigurationError(f"{key} must be a whole number of at least {low}, got {value!r}.")
 
     return parse
+
+
+def _depth(key: str, value: Any) -> int:
+    depth = _integer(1)(key, value)
+    if depth > _DEEPEST:
+        raise ConfigurationError(f"{key} must be {_DEEPEST} at the most, got {depth}.")
+    return depth
 
 
 def _seconds(key: str, value: Any) -> float:
@@ -118,6 +137,32 @@ def _limits(key: str, value: Any) -> dict[str, int]:
     if isinstance(value, Mapping):
         return {str(name): _integer(1)(f"{key}[{name!r}]", limit) for name, limit in value.items()}
     raise ConfigurationError(f'{key} must map module ids to numbers, such as {{"cdrs": 20}}, got {value!r}.')
+
+
+def _certificate(key: str, value: Any) -> Certificate:
+    if isinstance(value, str) and value:
+        return value
+    if isinstance(value, list | tuple) and len(value) == 2 and all(isinstance(file, str) and file for file in value):
+        return str(value[0]), str(value[1])
+    raise ConfigurationError(f"{key} must be a PEM file with certificate and key, or a list of the two, got {value!r}.")
+
+
+def _platform_tls(key: str, value: Any) -> dict[str, PlatformTLS]:
+    example = f'{key} must look like {{"ocpi.example.com": {{"ca_bundle": PATH, "client_certificate": PATH}}}}'
+    if not isinstance(value, Mapping):
+        raise ConfigurationError(f"{example}, got {value!r}.")
+    parsed: dict[str, PlatformTLS] = {}
+    for host, options in value.items():
+        if not isinstance(host, str) or not host.isascii() or not host or set(host) & set("/:@ "):
+            raise ConfigurationError(f"{key} names {host!r}; write the host as in its URL, without scheme and port.")
+        if not isinstance(options, Mapping) or not options or set(options) - {"ca_bundle", "client_certificate"}:
+            raise ConfigurationError(f"{example}, got {options!r} for {host}.")
+        bundle, certificate = options.get("ca_bundle"), options.get("client_certificate")
+        parsed[host.lower().rstrip(".")] = PlatformTLS(
+            None if bundle is None else _text(f"{key}[{host!r}]['ca_bundle']", bundle),
+            None if certificate is None else _certificate(f"{key}[{host!r}]['client_certificate']", certificate),
+        )
+    return parsed
 
 
 def _permissions(key: str, value: Any) -> dict[Role, dict[str, tuple[str, ...]]]:
@@ -232,11 +277,18 @@ SETTINGS: tuple[Setting, ...] = (
         "How new platforms are sent their token in the Authorization header.",
         "base64 or plain",
     ),
+    Setting(
+        "OCPI_MAX_UNKNOWN_TOKENS",
+        _integer(0),
+        20,
+        "Unknown tokens an address may try in a minute; further ones are answered with 429. 0 for any number.",
+        "number",
+    ),
     Setting("OCPI_DEFAULT_LIMIT", _integer(1), 50, "Objects on a page when the request names no limit.", "number"),
     Setting("OCPI_MAX_LIMIT", _integer(1), 1000, "Objects on a page at the most.", "number"),
     Setting("OCPI_MODULE_LIMITS", _limits, {}, 'OCPI_MAX_LIMIT by module, such as {"cdrs": 20}.', "mapping"),
     Setting("OCPI_MAX_BODY_BYTES", _integer(1), 4 * 1024 * 1024, "Size of a request body at the most.", "bytes"),
-    Setting("OCPI_MAX_DEPTH", _integer(1), 32, "How deep unknown properties may be nested.", "number"),
+    Setting("OCPI_MAX_DEPTH", _depth, 32, "How deep unknown properties may be nested, 128 at the most.", "number"),
     Setting(
         "OCPI_UNKNOWN_FIELDS", _choice("keep", "drop"), "keep", "What happens to properties OCPI lacks.", "keep or drop"
     ),
@@ -269,11 +321,78 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "OCPI_DISPATCHER",
-        _choice("thread", "inline"),
+        _choice("thread", "inline", "none", "celery"),
         "thread",
-        "How results are sent: by threads, or (in tests) by the request itself, and time-outs only when asked to.",
-        "thread or inline",
+        "Who sends what is to be pushed, synced or timed out: threads of each process, `flask ocpi worker` (none), "
+        "Celery, or (inline, in tests) who saves it, at once.",
+        "thread, inline, none or celery",
     ),
+    Setting(
+        "OCPI_DISPATCH_INTERVAL",
+        _seconds,
+        5.0,
+        "How often a dispatcher looks for work that other processes left it.",
+        "seconds",
+    ),
+    Setting("OCPI_PUSH", _boolean, True, "Send own objects to other platforms when they are saved.", "bool"),
+    Setting("OCPI_PUSH_CONCURRENCY", _integer(1), 4, "Messages a process sends to one platform at a time.", "number"),
+    Setting(
+        "OCPI_PUSH_LONGEST_PAUSE",
+        _seconds,
+        300.0,
+        "How long a platform that cannot be reached is left alone at the most, unless it asks for more.",
+        "seconds",
+    ),
+    Setting(
+        "OCPI_SYNC_INTERVAL",
+        _integer(0),
+        0,
+        "Seconds between two syncs of the same objects of another platform; 0 syncs only when asked to.",
+        "seconds",
+    ),
+    Setting(
+        "OCPI_SYNC_FULL_INTERVAL",
+        _integer(0),
+        86400,
+        "Seconds after which a sync reads the whole list, to find what vanished; 0 does so only when asked to.",
+        "seconds",
+    ),
+    Setting(
+        "OCPI_SYNC_OVERLAP",
+        _integer(0),
+        60,
+        "Seconds that a sync asks for again: platforms may show an object later than its last_updated says.",
+        "seconds",
+    ),
+    Setting(
+        "OCPI_SYNC_MODULES", _texts, (), 'Modules to sync, such as ["locations"]; by default all.', "list of texts"
+    ),
+    Setting(
+        "OCPI_JOURNAL",
+        _choice("off", "errors", "all"),
+        "errors",
+        "Which messages the journal keeps: none, those that failed, or all.",
+        "off, errors or all",
+    ),
+    Setting(
+        "OCPI_JOURNAL_BODY_BYTES",
+        _integer(0),
+        16 * 1024,
+        "Up to which size the journal keeps bodies; of longer ones the first 2 KB, and with 0 nothing of any.",
+        "bytes",
+    ),
+    Setting(
+        "OCPI_JOURNAL_HIDDEN",
+        _texts,
+        (),
+        'Properties whose texts and numbers are kept out of the journal, such as ["uid", "contract_id"].',
+        "list of texts",
+    ),
+    Setting(
+        "OCPI_JOURNAL_MAX_AGE", _integer(1), 30 * 86400, "Seconds for which a message stays in the journal.", "seconds"
+    ),
+    Setting("OCPI_JOURNAL_MAX_COUNT", _integer(1), 100_000, "Messages in the journal at the most, roughly.", "number"),
+    Setting("OCPI_HEALTH", _boolean, True, "Tell anybody at /health below the prefix whether all is well.", "bool"),
     Setting("OCPI_DOCS", _boolean, True, "Serve Swagger UI and the OpenAPI documents.", "bool"),
     Setting(
         "OCPI_CREATE_TABLES",
@@ -294,7 +413,21 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("OCPI_HTTP_TIMEOUT", _seconds, 30.0, "Time for a whole exchange with another platform.", "seconds"),
     Setting("OCPI_HTTP_MAX_BYTES", _integer(1), 32 * 1024 * 1024, "Size of another platform's answer.", "bytes"),
     Setting("OCPI_HTTP_CA_BUNDLE", _text, None, "File with the certificate authorities to trust.", "path"),
-    Setting("OCPI_HTTP_CLIENT_CERTIFICATE", _text, None, "File with the client certificate and its key.", "path"),
+    Setting(
+        "OCPI_HTTP_CLIENT_CERTIFICATE",
+        _certificate,
+        None,
+        "File with the client certificate and its key, or the two files; shown to every host that asks for one.",
+        "path or list",
+    ),
+    Setting(
+        "OCPI_HTTP_PLATFORM_TLS",
+        _platform_tls,
+        {},
+        "What differs for the host of a platform, such as "
+        '{"ocpi.example.com": {"ca_bundle": PATH, "client_certificate": PATH}}.',
+        "mapping",
+    ),
 )
 
 
@@ -313,6 +446,7 @@ class Settings:
     encryption_keys: tuple[str, ...]
     token_grace: int
     token_encoding: str
+    max_unknown_tokens: int
     default_limit: int
     max_limit: int
     module_limits: Mapping[str, int]
@@ -327,6 +461,20 @@ class Settings:
     result_retention: int
     callback_hosts: tuple[str, ...]
     dispatcher: str
+    dispatch_interval: float
+    push: bool
+    push_concurrency: int
+    push_longest_pause: float
+    sync_interval: int
+    sync_full_interval: int
+    sync_overlap: int
+    sync_modules: tuple[str, ...]
+    journal: str
+    journal_body_bytes: int
+    journal_hidden: tuple[str, ...]
+    journal_max_age: int
+    journal_max_count: int
+    health: bool
     docs: bool
     create_tables: bool | None
     http_allow_private: bool
@@ -335,7 +483,8 @@ class Settings:
     http_timeout: float
     http_max_bytes: int
     http_ca_bundle: str | None
-    http_client_certificate: str | None
+    http_client_certificate: Certificate | None
+    http_platform_tls: Mapping[str, PlatformTLS]
 
     def __repr__(self) -> str:  # encryption keys stay out of logs
         return f"Settings(parties={', '.join(f'{p.country_code}-{p.party_id}' for p in self.parties)})"

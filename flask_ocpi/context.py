@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.fields import DEFAULT_POLICY
 from flask_ocpi.fields import Policy
 from flask_ocpi.hooks import Hooks
+from flask_ocpi.messages import Traffic
 from flask_ocpi.permissions import Permissions
 from flask_ocpi.platforms import Caller
 from flask_ocpi.platforms import Platform
@@ -41,9 +43,12 @@ class Discovery:
 
 
 class Discover(Protocol):
-    """Fetches a platform's versions and the details of one; raises RemoteError, UnsupportedVersionError."""
+    """Fetches a platform's versions and the details of one; raises RemoteError, UnsupportedVersionError.
 
-    def __call__(self, versions_url: str, token: str, *, version: str, encoding: str) -> Discovery: ...
+    platform: its id, for the journal.
+    """
+
+    def __call__(self, versions_url: str, token: str, *, version: str, encoding: str, platform: str) -> Discovery: ...
 
 
 class Schemas:
@@ -78,11 +83,31 @@ class Routing:
 
 
 @dataclass(frozen=True, slots=True)
+class Missing:
+    """An object that a platform changes, and that is not here, or lacks the part that is changed.
+
+    id: as :meth:`ObjectType.id_from` makes it. last_updated: of the change, in microseconds.
+    """
+
+    platform: Platform
+    module: str
+    owner: Party
+    id: str
+    receiver: Party
+    last_updated: int
+
+
+@dataclass(frozen=True, slots=True)
 class Services:
     """What one app is made of, the same for every request; never of another app.
 
     background: runs a function once the request is answered. deliver: sends the result with that id to who waits for
-    it. watch_deadlines: to be called when a request was opened that may time out.
+    it. wake: tells the dispatcher that there is something to do: for these platforms, or (none) at a deadline.
+    jobs: what the dispatcher sees to besides pushing (:class:`flask_ocpi.push.jobs.Job`).
+    traffic: is told of each exchange with another platform.
+    missed: has an object fetched that a platform changes and that is not here.
+    refused: notes a refused token from an address, and returns for how many seconds it is to be told to wait, or 0.
+    limits: called for each request, as soon as it is known whose it is, or that it is nobody's: raise to refuse it.
     """
 
     settings: Settings
@@ -97,7 +122,12 @@ class Services:
     hooks: Hooks
     background: Callable[[Callable[[], object]], None]
     deliver: Callable[[str], bool]
-    watch_deadlines: Callable[[], None]
+    wake: Callable[[Collection[str]], None]
+    traffic: Traffic
+    jobs: list[Any] = field(default_factory=list)
+    missed: Callable[[Missing], None] = lambda missing: None
+    refused: Callable[[str | None], int] = lambda address: 0
+    limits: list[Callable[[], None]] = field(default_factory=list)
 
     def serves(self, module: Module, interface: InterfaceRole) -> bool:
         """Tell whether this platform serves an interface: as configured, or because an own role implements it."""

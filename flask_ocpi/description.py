@@ -185,6 +185,10 @@ class Module:
         segment = f"/{self.id}" if self.path is None else self.path
         return segment if self.single else f"/{interface.role.lower()}{segment}"
 
+    def view_name(self, role: InterfaceRole, operation: Operation) -> str:
+        """Name an operation with its side: ``receiver_put_evse``, or ``get_credentials`` where there is only one."""
+        return operation.name if self.single else f"{role.lower()}_{operation.name}"
+
     @property
     def objects(self) -> tuple[ObjectType, ...]:
         """The classes of stored objects its operations work on, each once."""

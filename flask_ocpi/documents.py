@@ -89,8 +89,12 @@ def update(
     change: Callable[[Document], Document],
     *,
     missing: Exception,
+    saved: Callable[[Record, Record], None] = lambda before, after: None,
 ) -> Document:
-    """Lock an object, change its document and store it; raise ``missing`` when it does not exist."""
+    """Lock an object, change its document and store it; raise ``missing`` when it does not exist.
+
+    ``saved`` is called in the same transaction, with the record as it was and as it is.
+    """
     with storage.transaction():
         record = storage.get(object_type.kind, key, for_update=True)
         if record is None:
@@ -99,7 +103,9 @@ def update(
         document = change(record.document)
         audience = record.audience if record.audience != before else audience_of(object_type, document)
         micros = to_micros(document["last_updated"])
-        storage.save(object_type.kind, key, Record.of(document, last_updated=micros, audience=audience))
+        changed = Record.of(document, last_updated=micros, audience=audience)
+        storage.save(object_type.kind, key, changed)
+        saved(record, changed)
     return document
 
 

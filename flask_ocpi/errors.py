@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Mapping
 from enum import IntEnum
 from typing import ClassVar
@@ -44,6 +45,10 @@ class StorageError(FlaskOCPIError):
     """The storage cannot do what was asked of it."""
 
 
+class DeadlockError(StorageError):
+    """The database ended a transaction in favour of another one: nothing of it was written, it may be run again."""
+
+
 class ConflictError(StorageError):
     """A record is not at the revision that the caller expected; nothing was written."""
 
@@ -53,7 +58,7 @@ class OCPIError(FlaskOCPIError):
 
     ``status_code`` is the OCPI code, ``http_status`` the HTTP code that goes with it. OCPI answers a well-formed
     request to an existing resource with HTTP 200 even when it refuses it, so 200 is the default. ``data`` is JSON
-    text for the envelope, mostly none.
+    text for the envelope, mostly none. ``after`` may be given functions that are called once the answer is sent.
     """
 
     status_code: int = StatusCode.SERVER_ERROR
@@ -77,6 +82,7 @@ class OCPIError(FlaskOCPIError):
         if http_status is not None:
             self.http_status = http_status
         self.extra_headers: Mapping[str, str] = {**self.headers, **(headers or {})}
+        self.after: tuple[Callable[[], None], ...] = ()
 
 
 class ClientError(OCPIError):
@@ -138,6 +144,12 @@ class MethodNotAllowedError(ClientError):
     """HTTP 405, 2000: this interface has no such method, or not in this state of the registration."""
 
     http_status = 405
+
+
+class TooManyRequestsError(ClientError):
+    """HTTP 429: the caller has to wait; ``Retry-After`` says how long."""
+
+    http_status = 429
 
 
 class PayloadTooLargeError(InvalidParametersError):
@@ -231,12 +243,23 @@ class MissingEndpointError(RemoteError):
 
 
 class RefusedError(RemoteError):
-    """The other platform answered in the envelope, and not with success; ``status_message`` is what it said."""
+    """The other platform answered in the envelope, and not with success; ``status_message`` is what it said.
+
+    ``retry_after``: the seconds after which it wants to be asked again, None when it did not say.
+    """
 
     def __init__(
-        self, message: str, *, status_code: int, http_status: int, data: object = None, status_message: str = ""
+        self,
+        message: str,
+        *,
+        status_code: int,
+        http_status: int,
+        data: object = None,
+        status_message: str = "",
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(message)
+        self.retry_after = retry_after
         self.status_message = status_message
         self.status_code = status_code
         self.http_status = http_status

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Callable
+from collections.abc import Collection
 from collections.abc import Mapping
 from datetime import UTC
 from datetime import datetime
@@ -23,10 +24,6 @@ from flask_ocpi.cli import ocpi as cli_group
 from flask_ocpi.client.addresses import AddressPolicy
 from flask_ocpi.client.client import Caller
 from flask_ocpi.client.client import Client
-from flask_ocpi.client.pulling import Pulled
-from flask_ocpi.client.pulling import pull
-from flask_ocpi.client.pushing import Pushed
-from flask_ocpi.client.pushing import push
 from flask_ocpi.client.registration import Registrar
 from flask_ocpi.client.registration import discover
 from flask_ocpi.client.transport import RequestsTransport
@@ -40,16 +37,30 @@ from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.fields import Policy
 from flask_ocpi.host import HostCalls
 from flask_ocpi.host import HostHooks
+from flask_ocpi.journal.writer import Writer
+from flask_ocpi.logs import carried
+from flask_ocpi.messages import Traffic
 from flask_ocpi.modules.credentials.schemas import Credentials
 from flask_ocpi.own_objects import OwnObjects
 from flask_ocpi.permissions import Permissions
 from flask_ocpi.platforms import Platform
 from flask_ocpi.platforms import Platforms
+from flask_ocpi.push.direct import Pushed
+from flask_ocpi.push.direct import push
+from flask_ocpi.push.dispatcher import Dispatcher
+from flask_ocpi.push.jobs import Job
 from flask_ocpi.schema import violations
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Storage
+from flask_ocpi.sync.misses import Fetcher
+from flask_ocpi.sync.pulling import pull
+from flask_ocpi.sync.receiving import Pulled
+from flask_ocpi.sync.schedule import Schedule
+from flask_ocpi.sync.syncing import Synced
+from flask_ocpi.sync.syncing import sync_all
 from flask_ocpi.versions import select_versions
 from flask_ocpi.web.api import Api
+from flask_ocpi.web.attempts import RefusedTokens
 from flask_ocpi.web.blueprints import add_catch_all
 from flask_ocpi.web.blueprints import equip
 from flask_ocpi.web.blueprints import module_blueprint
@@ -59,6 +70,9 @@ from flask_ocpi.web.headers import EncodedSlashes
 from flask_ocpi.web.headers import RestConverter
 from flask_ocpi.web.headers import SegmentConverter
 from flask_ocpi.web.headers import request_id
+from flask_ocpi.web.health import register_health
+from flask_ocpi.web.logs import RequestContext
+from flask_ocpi.web.messages import RequestWatch
 from flask_ocpi.web.openapi import document_options
 from flask_ocpi.web.openapi import finish
 from flask_ocpi.web.setup import default_storage
@@ -101,6 +115,8 @@ class OCPI(HostHooks, HostCalls):
         self._services: Services | None = None
         self._app: Flask | None = None
         self._objects: OwnObjects | None = None
+        self._dispatcher: Dispatcher | None = None
+        self._journal: Writer | None = None
         self.specs: Mapping[str, Mapping[str, Any]] = {}
         if app is not None:
             self.init_app(app)
@@ -117,11 +133,13 @@ class OCPI(HostHooks, HostCalls):
         settings = Settings.from_mapping(app.config)
         _check_business_details(settings)
         _check_modules(settings)
+        _check_synced_modules(settings)
         storage = self._make_storage(app, settings)
         services = self._make_services(app, settings, storage)
         self._services = services
         self._app = app
         self._objects = OwnObjects(services)
+        self._dispatcher = Dispatcher(services, self.client, partial(_in_context, app), enqueue=self._enqueue(app))
         app.extensions["ocpi"] = self
         self._register(app, services)
 
@@ -236,13 +254,67 @@ class OCPI(HostHooks, HostCalls):
         client = self.client(platform, sender=receiver)
         return pull(client, module, date_from=date_from, date_to=date_to, receiver=receiver, progress=progress)
 
+    def sync(
+        self,
+        platform: Platform | str | None = None,
+        modules: Collection[str] = (),
+        *,
+        full: bool = False,
+        force: bool = False,
+        progress: Callable[[Synced], None] = lambda _: None,
+    ) -> list[Synced]:
+        """Fetch what changed at one platform, or at all, since the last time; what was interrupted is gone on with.
+
+        ``full`` reads the whole lists, and removes copies of what they lack; ``force`` also when a list is empty.
+        Returns what became of each module of a platform, for each own party that receives it; the error of one is in
+        its result, and does not hold up the others. progress is called with such a result as often as it changes.
+        """
+        for module in modules:
+            self.objects.object_type(module)
+        found = self.platforms.find(platform) if isinstance(platform, str) else platform
+        chosen = list(self.platforms.all()) if found is None else [found]
+        return sync_all(self.services, self.client, chosen, modules, full=full, force=force, progress=progress)
+
     def push(self, module: str, *ids: str, party: Party | None = None) -> list[Pushed]:
         """Send the current state of an own object to every registered party that it is for, once.
 
         Returns what became of it for each party; a failure of one does not hold up the others.
         """
         record = self.objects.record(module, *ids, party=party)
-        return push(self.platforms.all(), self.client, module, record.document, record.audience)
+        return push(self.services, self.client, module, record.document, record.audience)
+
+    @property
+    def dispatcher(self) -> Dispatcher:
+        """What delivers the changes of own objects, and sees to time-outs and scheduled syncs."""
+        if self._dispatcher is None:
+            raise RuntimeError("This OCPI object has no app yet: call init_app(app) first.")
+        return self._dispatcher
+
+    @property
+    def journal(self) -> Writer:
+        """What writes the journal: ``ocpi.journal.flush()`` returns when everything is in the storage."""
+        if self._journal is None:
+            raise RuntimeError("This OCPI object has no app yet: call init_app(app) first.")
+        return self._journal
+
+    def start(self) -> None:
+        """Start dispatching in this process, rather than with its first need: call it where the app is served.
+
+        So what an earlier process left is sent also when no request comes.
+        """
+        self.dispatcher.start()
+
+    def dispatch(self) -> int:
+        """Deliver what is due now, and run the jobs that are; return how many messages went out."""
+        return self.dispatcher.run_due()
+
+    def changed(self, module: str, *ids: str, party: Party | None = None) -> None:
+        """Have an own object pushed that changed in a table of yours. See :meth:`OwnObjects.changed`."""
+        self.objects.changed(module, *ids, party=party)
+
+    def _notice_request(self, error: BaseException | None) -> None:
+        if self._app is not None and not self._app.testing:
+            self.dispatcher.notice_request()
 
     def _registrar(self) -> Registrar:
         return Registrar(self.services, self.transport, self.versions_url)
@@ -271,15 +343,21 @@ class OCPI(HostHooks, HostCalls):
             allow_shared_parties=settings.allow_shared_parties,
             own_parties=(Party.of(party.country_code, party.party_id) for party in settings.parties),
         )
-        deadlines = callbacks.Deadlines(
-            lambda: _in_context(app, self._next_deadline), lambda: _in_context(app, self.send_timeouts)
-        )
         run = run_inline if settings.dispatcher == "inline" else run_in_thread
         policy = Policy(
             strict_codes=settings.strict_codes,
             open_enums=frozenset(settings.open_enums),
             keep_unknown=settings.unknown_fields == "keep",
             max_depth=settings.max_depth,
+        )
+        schedule, fetcher = Schedule(lambda: self.services, self.client), Fetcher(lambda: self.services, self.client)
+        emit = _emitter(app)
+        journal = self._journal = Writer(
+            storage,
+            settings,
+            clock=self._clock,
+            in_context=app.app_context,
+            inline=settings.dispatcher == "inline",
         )
         return Services(
             settings=settings,
@@ -290,15 +368,32 @@ class OCPI(HostHooks, HostCalls):
             versions=select_versions(settings.versions),
             clock=self._clock,
             discover=self._discover,
-            emit=_emitter(app),
+            emit=emit,
             hooks=self._hooks,
-            background=lambda work: run(lambda: _in_context(app, work)),
+            background=lambda work: run(carried(lambda: _in_context(app, work))),
             deliver=lambda id: callbacks.deliver(self.services, self.transport, id),
-            watch_deadlines=(lambda: None) if settings.dispatcher == "inline" else deadlines.watch,
+            wake=lambda platforms: self.dispatcher.wake(platforms),
+            traffic=Traffic(settings, clock=self._clock, emit=emit, journal=journal.add),
+            jobs=[
+                Job("time-outs", self._next_deadline, self.send_timeouts),
+                Job("sync", schedule.seconds_left, schedule.run),
+                Job("missing objects", fetcher.seconds_left, fetcher.run),
+            ],
+            missed=fetcher.missed,
+            refused=RefusedTokens(settings.max_unknown_tokens, clock=self._clock).note,
         )
 
-    def _discover(self, versions_url: str, token: str, *, version: str, encoding: str) -> Discovery:
-        caller = Caller(self.transport, token, encoding=encoding)
+    def _enqueue(self, app: Flask) -> Callable[[Collection[str]], None]:
+        """Return how platforms are handed over to a task queue, where the app works with one."""
+        if self.services.settings.dispatcher != "celery":
+            return lambda platforms: None
+        from flask_ocpi.contrib.celery import CeleryQueue  # Celery is an extra
+
+        return CeleryQueue(app, self).enqueue
+
+    def _discover(self, versions_url: str, token: str, *, version: str, encoding: str, platform: str) -> Discovery:
+        traffic = self.services.traffic
+        caller = Caller(self.transport, token, encoding=encoding, traffic=traffic, platform_id=platform)
         return discover(caller, self.services, versions_url, versions=[version])
 
     def _register(self, app: Flask, services: Services) -> None:
@@ -306,6 +401,7 @@ class OCPI(HostHooks, HostCalls):
         app.url_map.converters |= {"ocpi": SegmentConverter, "ocpi_rest": RestConverter}
         app.wsgi_app = EncodedSlashes(app.wsgi_app, prefix)  # type: ignore[method-assign]
         makers = {}
+        watched: dict[str, str | None] = {"ocpi": None}
         for version in services.versions:
             api = Api(
                 app,
@@ -315,13 +411,21 @@ class OCPI(HostHooks, HostCalls):
             )
             for module in version.modules:
                 if module.extend or any(services.serves(module, interface.role) for interface in module.interfaces):
-                    api.register_blueprint(module_blueprint(services, version, module))
+                    blueprint = module_blueprint(services, version, module)
+                    blueprint.teardown_request(self._notice_request)
+                    api.register_blueprint(blueprint)
+                    watched[blueprint.name] = module.id
             makers[version.number] = partial(_finished, api)
         self.specs = specs = Documents(makers)
         rim = Blueprint("ocpi", __name__)
+        rim.teardown_request(self._notice_request)
         equip(rim, services, functional=False)
         app.register_blueprint(rim)
         add_catch_all(app, rim, services)
+        self._log_context = RequestContext(app, watched)
+        self._watch = RequestWatch(app, services.traffic, watched)
+        if services.settings.health:
+            register_health(app, services, lambda: self.dispatcher.is_alive())
         if services.settings.docs:
             register_docs(app, services, specs)
         app.cli.add_command(cli_group)
@@ -385,6 +489,14 @@ def _check_modules(settings: Settings) -> None:
                 raise ConfigurationError(f"{key} names {name!r}; write {id}:SENDER, {id}:RECEIVER or {id}.")
 
 
+def _check_synced_modules(settings: Settings) -> None:
+    versions = select_versions(settings.versions)
+    known = dict.fromkeys(module.id for version in versions for module in version.modules if module.objects)
+    for name in settings.sync_modules:
+        if name not in known:
+            raise ConfigurationError(f"OCPI_SYNC_MODULES names the module {name!r}; there are {', '.join(known)}.")
+
+
 def _http_transport(settings: Settings) -> Transport:
     return RequestsTransport(
         policy=AddressPolicy(settings.http_allow_private, settings.http_allowed_hosts),
@@ -394,4 +506,5 @@ def _http_transport(settings: Settings) -> Transport:
         max_bytes=settings.http_max_bytes,
         ca_bundle=settings.http_ca_bundle,
         client_certificate=settings.http_client_certificate,
+        platform_tls=settings.http_platform_tls,
     )

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import orjson
 
 from flask_ocpi.context import Context
+from flask_ocpi.context import Missing
 from flask_ocpi.context import Result
 from flask_ocpi.context import Target
 from flask_ocpi.context import addressed_parties
@@ -22,6 +23,7 @@ from flask_ocpi.documents import merge
 from flask_ocpi.documents import update
 from flask_ocpi.envelope import array
 from flask_ocpi.errors import InvalidParametersError
+from flask_ocpi.errors import NotFoundError
 from flask_ocpi.fields import to_micros
 from flask_ocpi.pagination import make_cursor
 from flask_ocpi.pagination import page_link
@@ -124,7 +126,7 @@ def put_part(ctx: Context, target: Target, body: Document) -> Result:
         created = place.put(body)
         return document
 
-    _update(ctx, target, put)
+    _update(ctx, target, put, told=body)
     return Result(http_status=201 if created else 200)
 
 
@@ -137,7 +139,7 @@ def patch_object(ctx: Context, target: Target, body: Document) -> Result:
         _refuse_older(ctx, document, changes)
         return merge(schema, document, changes, appended=described_object(target).appended)
 
-    _update(ctx, target, patch)
+    _update(ctx, target, patch, told=changes)
     return Result()
 
 
@@ -154,7 +156,7 @@ def patch_part(ctx: Context, target: Target, body: Document) -> Result:
         place.put(merge(schema, place.siblings[place.index], changes))
         return document
 
-    _update(ctx, target, patch)
+    _update(ctx, target, patch, told=changes)
     return Result()
 
 
@@ -221,9 +223,22 @@ def _place(document: Document, target: Target) -> Place:
     return place
 
 
-def _update(ctx: Context, target: Target, change: Callable[[Document], Document]) -> None:
+def _update(ctx: Context, target: Target, change: Callable[[Document], Document], *, told: Document) -> None:
+    """Change a copy by what the platform ``told``; one that is not here is fetched from it after the answer."""
     key = _copy_key(ctx, target)
-    document = update(ctx.storage, described_object(target), key, change, missing=missing(target))
+    try:
+        document = update(ctx.storage, described_object(target), key, change, missing=missing(target))
+    except NotFoundError as error:
+        missed = Missing(
+            platform=ctx.platform,
+            module=str(target.module.id),
+            owner=target.owner,
+            id=object_id(target),
+            receiver=receiving_party(ctx, target),
+            last_updated=to_micros(told["last_updated"]),
+        )
+        error.after = (lambda: ctx.services.missed(missed),)
+        raise
     emit_received(ctx, target, key, document, created=False)
 
 

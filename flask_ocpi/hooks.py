@@ -16,6 +16,8 @@ Authorizer = Callable[[Document, Document | None], Answer | None]
 ChargingPreferencesHook = Callable[[Document, Document], str]
 #: Called with what is asked and a Reply; returns the immediate response: its result, or the whole of it.
 CallHook = Callable[[Document, Any], Answer]
+#: Called with a module id, one of our objects and a Platform; returns whether the platform is sent the object.
+PushFilter = Callable[[str, Document, Any], bool]
 
 
 @dataclass(slots=True)
@@ -27,4 +29,5 @@ class Hooks:
 
     authorizer: Authorizer | None = None
     charging_preferences: ChargingPreferencesHook | None = None
+    push_filter: PushFilter | None = None
     calls: dict[tuple[str, str], CallHook] = field(default_factory=dict)

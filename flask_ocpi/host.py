@@ -11,8 +11,6 @@ from flask_ocpi import callbacks
 from flask_ocpi import pending
 from flask_ocpi.client.client import Client
 from flask_ocpi.client.modules import only
-from flask_ocpi.client.pushing import Pushed
-from flask_ocpi.client.pushing import failed
 from flask_ocpi.client.transport import Transport
 from flask_ocpi.context import Services
 from flask_ocpi.enums import InterfaceRole
@@ -28,11 +26,14 @@ from flask_ocpi.hooks import Authorizer
 from flask_ocpi.hooks import CallHook
 from flask_ocpi.hooks import ChargingPreferencesHook
 from flask_ocpi.hooks import Hooks
+from flask_ocpi.hooks import PushFilter
 from flask_ocpi.modules.chargingprofiles.handlers import profile_senders
 from flask_ocpi.modules.commands.enums import CommandType
 from flask_ocpi.own_objects import OwnObjects
 from flask_ocpi.pending import Call
 from flask_ocpi.platforms import UnknownPlatformError
+from flask_ocpi.push.direct import Pushed
+from flask_ocpi.push.direct import failed
 from flask_ocpi.storage.base import Party
 
 _FIRST_PAUSE = 0.02
@@ -62,6 +63,15 @@ class HostHooks:
         "ACCEPTED". Without one the answer is NOT_POSSIBLE.
         """
         self._hooks.charging_preferences = function
+        return function
+
+    def push_filter(self, function: PushFilter) -> PushFilter:
+        """Let a function narrow who is sent what: ``@ocpi.push_filter``.
+
+        It is called with a module id, an own object and a Platform that would be sent it, and returns whether it is.
+        What a platform may read on our Sender interfaces stays as it is.
+        """
+        self._hooks.push_filter = function
         return function
 
     def command(self, name: str) -> Callable[[CallHook], CallHook]:

@@ -22,6 +22,8 @@ from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import NotFoundError
 from flask_ocpi.fields import format_date_time
 from flask_ocpi.fields import to_micros
+from flask_ocpi.platforms import Platform
+from flask_ocpi.push.marking import Marking
 from flask_ocpi.schema import load
 from flask_ocpi.signals import object_saved
 from flask_ocpi.storage.base import Key
@@ -45,8 +47,14 @@ class OwnObjects:
         """
         object_type = self.object_type(module)
         key, record, checked = self._checked(object_type, document, audience)
-        created = save_object(self.services.storage, object_type, key, record, checked)
+        marking = Marking(self.services, module, object_type)
+        if marking.is_needed:
+            with self.services.storage.transaction():
+                created = self._save(marking, object_type, key, record, checked)
+        else:
+            created = save_object(self.services.storage, object_type, key, record, checked)
         self.services.emit(object_saved, module=module, key=key, document=checked, created=created)
+        self.services.wake(marking.platforms)
         return created
 
     def save_all(
@@ -65,14 +73,26 @@ class OwnObjects:
                 place = f"{module}[{index}]"
                 with _naming(place):
                     checked.append((place, module, object_type, *self._checked(object_type, item, ())))
-        created = []
-        with self.services.storage.transaction():
-            for place, _, object_type, key, record, document in checked:
+        markings: dict[str, Marking] = {}
+        created: list[bool] = []
+        told = 0
+
+        def save() -> None:
+            nonlocal told
+            # Locked in the order of the list: another import in another order may be in the way, and one of them waits.
+            created.clear()
+            markings.update({id: Marking(self.services, id, self.object_type(id)) for id in documents})
+            for place, module, object_type, key, record, document in checked:
                 with _naming(place):
-                    created.append(save_object(self.services.storage, object_type, key, record, document))
-                progress()
+                    created.append(self._save(markings[module], object_type, key, record, document))
+                if len(created) > told:
+                    told += 1
+                    progress()
+
+        self.services.storage.run(save)
         for (_, module, _, key, _, document), new in zip(checked, created, strict=True):
             self.services.emit(object_saved, module=module, key=key, document=document, created=new)
+        self.services.wake(set().union(*(marking.platforms for marking in markings.values())))
         return len(checked)
 
     def patch(self, module: str, ids: Sequence[str], changes: Document, *, party: Party | None = None) -> Document:
@@ -101,8 +121,14 @@ class OwnObjects:
             place.put(merge(schema, place.siblings[place.index], changed))
             return document
 
-        document = update(self.services.storage, object_type, key, change, missing=missing)
+        marking = Marking(self.services, module, object_type)
+
+        def saved(before: Record, after: Record) -> None:
+            marking.changed(key, before, after)
+
+        document = update(self.services.storage, object_type, key, change, missing=missing, saved=saved)
         self.services.emit(object_saved, module=module, key=key, document=document, created=False)
+        self.services.wake(marking.platforms)
         return document
 
     def get(self, module: str, *ids: str, party: Party | None = None) -> Document:
@@ -128,8 +154,43 @@ class OwnObjects:
         object_type, key, part_ids = self._addressed(module, ids, party)
         if part_ids:
             raise InvalidParametersError(f"Only a whole {object_type.name} is removed, not a part of it.")
-        if not self.services.storage.delete(object_type.kind, key):
-            raise _missing(object_type, ids)
+        storage = self.services.storage
+        marking = Marking(self.services, module, object_type)
+        with storage.transaction():
+            before = storage.get(object_type.kind, key, for_update=True)
+            if before is None or not storage.delete(object_type.kind, key):
+                raise _missing(object_type, ids)
+            marking.removed(key, before)
+        self.services.wake(marking.platforms)
+
+    def changed(self, module: str, *ids: str, party: Party | None = None) -> None:
+        """Note that an object changed in a table of the host application's own, so that the change is pushed.
+
+        It is sent as it is read from the storage then. Raises NotFoundError when there is no such object.
+        """
+        object_type, key, _ = self._addressed(module, ids, party)
+        record = self.record(module, *ids, party=party)
+        marking = Marking(self.services, module, object_type)
+        with self.services.storage.transaction():
+            marking.changed(key, None, record)
+        self.services.wake(marking.platforms)
+
+    def push_all(self, module: str, *, platform: Platform | None = None) -> int:
+        """Have all objects of a module sent, to one platform or to all that receive it; return how many there are.
+
+        For a platform that says that it lost them, or that cannot pull.
+        """
+        object_type = self.object_type(module)
+        marking = Marking(self.services, module, object_type, only=platform)
+        number = 0
+        for record in walk(self.services.storage, object_type.kind, Query(receiver="")):
+            number += 1
+            document = record.document
+            key = Key.of(document["country_code"], document["party_id"], object_type.id_of(document))
+            with self.services.storage.transaction():
+                marking.changed(key, None, record)
+        self.services.wake(marking.platforms)
+        return number
 
     def documents(self, module: str, *, copies: bool = False) -> Iterator[Document]:
         """Walk all own objects of a module in the order of their creation; with ``copies`` those of others instead."""
@@ -151,6 +212,17 @@ class OwnObjects:
 
     def parties(self) -> tuple[Party, ...]:
         return tuple(Party.of(party.country_code, party.party_id) for party in self.services.settings.parties)
+
+    def _save(self, marking: Marking, object_type: ObjectType, key: Key, record: Record, document: Document) -> bool:
+        """Store an object and mark it, in the transaction that is open; True when it is new."""
+        storage = self.services.storage
+        before = None
+        if marking.is_needed and not object_type.final:
+            before = storage.get(object_type.kind, key, for_update=True)
+        created = save_object(storage, object_type, key, record, document)
+        if created or not object_type.final:
+            marking.changed(key, before, record)
+        return created
 
     def _checked(
         self, object_type: ObjectType, document: Document, audience: Iterable[Party]

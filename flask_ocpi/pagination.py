@@ -24,7 +24,7 @@ from flask_ocpi.schema import Violation
 _DIGITS = 18
 _INTEGER = re.compile(rf"[+-]?[0-9]{{1,{_DIGITS}}}\Z")
 _NEXT = re.compile(
-    r'<([^>]*)>\s*;[^,<]*?\brel\s*=\s*(?:"(?:[^"]*\s)?next(?:\s[^"]*)?"|next(?=\s*(?:[;,]|\Z)))', re.IGNORECASE
+    r'<([^<>]*)>\s*;[^,<]*?\brel\s*=\s*(?:"(?:[^"]*\s)?next(?:\s[^"]*)?"|next(?=\s*(?:[;,]|\Z)))', re.IGNORECASE
 )
 _COUNT = re.compile(r"[0-9]{1,18}", re.ASCII)
 _CURSOR = re.compile(r"([0-9]{1,18})\.(.+)\Z", re.ASCII)

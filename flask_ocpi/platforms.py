@@ -20,6 +20,7 @@ from flask_ocpi.auth_tokens import TokenCipher
 from flask_ocpi.auth_tokens import hash_token
 from flask_ocpi.auth_tokens import is_token
 from flask_ocpi.auth_tokens import new_token
+from flask_ocpi.auth_tokens import same_hash
 from flask_ocpi.enums import InterfaceRole
 from flask_ocpi.enums import Role
 from flask_ocpi.errors import ClientError
@@ -218,7 +219,7 @@ class Platforms:
             index = self.storage.get(TOKENS, Key.of("", "", hashed))
             platform = None if index is None else self.get(index.document["platform"])
             for issued in platform.issued if platform is not None else ():
-                if issued.hash == hashed and (issued.expires is None or issued.expires > now):
+                if same_hash(issued.hash, hashed) and (issued.expires is None or issued.expires > now):
                     return Caller(platform, issued, token)  # type: ignore[arg-type]
         return None
 

@@ -24,3 +24,10 @@ active_charging_profile_received = _signals.signal("ocpi.active-charging-profile
 platform_registered = _signals.signal("ocpi.platform-registered")
 #: A platform's registration ended. Payload: platform.
 platform_unregistered = _signals.signal("ocpi.platform-unregistered")
+#: A request of another platform was answered, or one of ours: for journals, numbers and logs. Payload: message.
+message_exchanged = _signals.signal("ocpi.message-exchanged")
+#: Another platform has the current state of an own object. Payload: module, key, platform, party, method.
+object_pushed = _signals.signal("ocpi.object-pushed")
+#: Another platform refused an own object, and is not sent it again until it changes. Payload: module, key, platform,
+#: party, error.
+push_parked = _signals.signal("ocpi.push-parked")

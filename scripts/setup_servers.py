@@ -1,4 +1,4 @@
-"""Install PostgreSQL and Chromium for the tests, or say why that is not possible."""
+"""Install PostgreSQL, Redis, nginx, Chromium and so on for the tests, or say why that is not possible."""
 
 from __future__ import annotations
 
@@ -8,18 +8,38 @@ import subprocess
 import sys
 
 from tests.servers import CHROMIUM
+from tests.servers import NGINX
 from tests.servers import POSTGRESQL
+from tests.servers import REDIS
+from tests.servers import SQLITE
+from tests.servers import SYSTEMD
 from tests.servers import chromium_path
 from tests.servers import left_out
+from tests.servers import nginx_program
 from tests.servers import postgres_bin
+from tests.servers import redis_server
 
-PACKAGES = {POSTGRESQL: "postgresql", CHROMIUM: "chromium"}
+PACKAGES = {
+    POSTGRESQL: "postgresql",
+    REDIS: "redis-server",
+    NGINX: "nginx-light",
+    SQLITE: "sqlite3",
+    SYSTEMD: "systemd",
+    CHROMIUM: "chromium",
+}
 APT_GET = ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300")
 
 
 def missing_parts() -> list[str]:
     """List the parts that are not on this machine."""
-    present = {POSTGRESQL: postgres_bin(), CHROMIUM: chromium_path()}
+    present = {
+        POSTGRESQL: postgres_bin(),
+        REDIS: redis_server(),
+        NGINX: nginx_program(),
+        SQLITE: shutil.which(SQLITE),
+        SYSTEMD: shutil.which(SYSTEMD),
+        CHROMIUM: chromium_path(),
+    }
     return [name for name in PACKAGES if present[name] is None]
 
 

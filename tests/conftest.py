@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
+from redis import Redis
 from sqlalchemy import create_engine
 from sqlalchemy import make_url
 from sqlalchemy import text
@@ -15,13 +16,29 @@ from sqlalchemy import text
 from flask_ocpi.storage.base import Storage
 from flask_ocpi.storage.memory import MemoryStorage
 from flask_ocpi.testing.backends import sqlalchemy_storage
+from flask_ocpi.testing.clock import Clock
+from flask_ocpi.testing.network import Network
 from tests.servers import POSTGRESQL
+from tests.servers import REDIS
 from tests.servers import left_out
 from tests.servers import postgres
+from tests.servers import redis
 
 pytest_plugins = ["flask_ocpi.testing.plugin"]
 
 EVERY_STORAGE = pytest.mark.parametrize("ocpi_storage", ["memory", "sqlite", "postgresql"], indirect=True)
+
+
+@pytest.fixture
+def ocpi_push() -> bool:
+    """Whether platforms send by themselves what they save. In most tests they do when told to."""
+    return False
+
+
+@pytest.fixture
+def ocpi_network(ocpi_clock: Clock, ocpi_push: bool) -> Network:
+    """The plugin's fixture, with automatic pushes as the test wants them."""
+    return Network(clock=ocpi_clock, config={"OCPI_PUSH": ocpi_push})
 
 
 @pytest.fixture
@@ -65,3 +82,23 @@ def postgres_url(postgres_server: str) -> Iterator[str]:
     with admin.connect() as connection:
         connection.execute(text(f"DROP SCHEMA {name} CASCADE"))
     admin.dispose()
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[str]:
+    """The URL of one Redis for all tests of this process; what needs it is left out where there is none."""
+    with redis() as url:
+        if url is None:
+            reason = "its server is not installed"
+            left_out(REDIS, reason)
+            pytest.skip(reason)
+        yield url
+
+
+@pytest.fixture
+def redis_url(redis_server: str) -> Iterator[str]:
+    """The URL of a Redis with nothing in it."""
+    with Redis.from_url(redis_server) as client:
+        client.flushall()
+        yield redis_server
+        client.flushall()

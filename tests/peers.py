@@ -94,8 +94,7 @@ def answer(data: Any, *, status_code: int = 1000, http_status: int = 200) -> Res
     return Response(orjson.dumps(body), http_status, mimetype="application/json")
 
 
-def dump(ocpi: OCPI) -> dict[str, list[bytes]]:
-    """Return every document in the storage of a platform, by kind."""
-    return {
-        kind: [record.text for record in walk(ocpi.storage, kind, Query())] for kind in kinds(ocpi.services.versions)
-    }
+def dump(ocpi: OCPI, *, journal: bool = False) -> dict[str, list[bytes]]:
+    """Return every document in the storage of a platform, by kind; the journal, which tells of requests, if wanted."""
+    wanted = (kind for kind in kinds(ocpi.services.versions) if journal or kind != "journal")
+    return {kind: [record.text for record in walk(ocpi.storage, kind, Query())] for kind in wanted}

@@ -18,9 +18,9 @@ class _Silent(WSGIRequestHandler):
 
 
 @contextmanager
-def served(app: Flask) -> Iterator[str]:
-    """Serve an app, a thread a request, until the block ends; yield its URL."""
-    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Silent)
+def served(app: Flask, *, port: int = 0) -> Iterator[str]:
+    """Serve an app, a thread a request, until the block ends; yield its URL. port: 0 for a free one."""
+    server = make_server("127.0.0.1", port, app, threaded=True, request_handler=_Silent)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:

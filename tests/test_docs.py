@@ -14,9 +14,13 @@ from flask_ocpi import OCPI
 from flask_ocpi import Party
 from flask_ocpi import RefusedError
 from flask_ocpi.client.client import Client
+from flask_ocpi.config import Settings
 from flask_ocpi.extension import utc_now
+from flask_ocpi.fields import to_micros
 from flask_ocpi.signals import object_received
 from flask_ocpi.signals import result_received
+from flask_ocpi.storage.base import Key
+from flask_ocpi.storage.base import Record
 from flask_ocpi.testing import documents
 from flask_ocpi.testing.network import Network
 from flask_ocpi.testing.network import add_partner
@@ -31,7 +35,7 @@ pytest_plugins = ["pytester"]
 NOW = "2026-01-01T12:00:00Z"
 OURS = {"country_code": "NL", "party_id": "ABC"}
 XYZ = {"country_code": "DE", "party_id": "XYZ"}
-CARD = documents.token(**OURS, uid="012345")
+CARD = documents.token(**OURS, uid="012345", whitelist="NEVER")
 CDR_TOKEN = {name: CARD[name] for name in ("country_code", "party_id", "uid", "type", "contract_id")}
 PERIOD = {"start_date_time": NOW, "dimensions": [{"type": "ENERGY", "volume": 1.5}]}
 PROFILE = {"charging_rate_unit": "A", "charging_profile_period": [{"start_period": 0, "limit": 10}]}
@@ -52,7 +56,7 @@ class World:
 
     def page(self, name: str, **names: Any) -> Page:
         app = self.network.apps["abc.example"]
-        return Page(f"docs/{name}.md", app=app, ocpi=self.ocpi, Party=Party, now=NOW, **names)
+        return Page(f"docs/{name}.md", **{"app": app, "ocpi": self.ocpi, "Party": Party, "now": NOW, **names})
 
     def emsp_calls(self) -> Client:
         return self.emsp.client("NL-ABC")
@@ -80,16 +84,38 @@ def world() -> World:
 
 
 def test_client_page_runs(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    world.ocpi.save("locations", documents.location())
     world.cpo.save("locations", documents.location(**XYZ))
     page = world.page("client", location=documents.location(id="LOC7"))
 
     page.run()
     assert [copy["id"] for copy in copies(world.emsp, "locations")] == ["LOC7"]
+    world.ocpi.save("locations", documents.location())
     page.run(client=world.ocpi.client("DE-XYZ"))
     page.run()
     assert capsys.readouterr().out == "ems-mobility has it\n"
     assert page.rest == []
+
+
+def test_sync_page_runs(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.cpo.storage.save(*stored_location(id="LOC7"))
+    page = world.page("sync", app=SimpleNamespace(config={}))
+
+    page.run()
+    assert [copy["id"] for copy in copies(world.ocpi, "locations")] == ["LOC7"]
+    assert "xyz-charging 1 of locations" in capsys.readouterr().out
+    page.run()
+    settings = {**world.network.apps["abc.example"].config, **page.names["app"].config}
+    assert Settings.from_mapping(settings).sync_interval == 4 * 3600
+    page.run()
+    assert "xyz-charging locations NL-ABC 0 s ago" in capsys.readouterr().out
+    assert page.rest == []
+
+
+def stored_location(**changes: Any) -> tuple[str, Key, Record]:
+    """Return what a Location is stored as, for one that is not to be pushed."""
+    document = documents.location(**XYZ, **changes)
+    record = Record.of(document, last_updated=to_micros(document["last_updated"]))
+    return "locations", Key.of("DE", "XYZ", document["id"]), record
 
 
 def test_locations_page_runs(world: World) -> None:
@@ -108,9 +134,7 @@ def test_quickstart_page_runs(world: World) -> None:
     page = world.page("quickstart", location=documents.location(evses=[documents.evse()]))
     page.rest.pop(0)  # the app
 
-    page.run()
-    world.ocpi.push("locations", "LOC1")
-    page.run()
+    page.run(count=2)
     assert copies(world.emsp, "locations")[0]["evses"][0]["status"] == "CHARGING"
     page.run()
     assert [copy["party_id"] for copy in copies(world.ocpi, "locations")] == ["XYZ"]
@@ -158,10 +182,10 @@ def test_tariffs_page_runs(world: World) -> None:
     page = world.page("tariffs", tariff=documents.tariff(), special=documents.tariff(id="SPECIAL"))
 
     page.run()
-    assert [copy["id"] for copy in copies(world.emsp, "tariffs")] == ["TARIFF1"]
+    assert sorted(copy["id"] for copy in copies(world.emsp, "tariffs")) == ["SPECIAL", "TARIFF1"]
     assert world.ocpi.objects.record("tariffs", "SPECIAL").audience == (Party.of("DE", "EMS"),)
     page.run()
-    assert copies(world.emsp, "tariffs") == []
+    assert [copy["id"] for copy in copies(world.emsp, "tariffs")] == ["SPECIAL"]
     page.run()
     assert len(copies(world.ocpi, "tariffs")) == 1
     assert page.rest == []
@@ -172,9 +196,9 @@ def test_tokens_page_runs(world: World) -> None:
     page = world.page("tokens", card=CARD, balance=lambda contract: 0 if contract == "EMPTY" else 10)
 
     page.run(count=2)
-    assert [copy["valid"] for copy in copies(world.cpo, "tokens")] == [False]
+    assert {copy["type"]: copy["valid"] for copy in copies(world.cpo, "tokens")} == {"RFID": False, "APP_USER": True}
     page.run()
-    world.ocpi.save("tokens", documents.token(**OURS, uid="EMPTY", contract_id="EMPTY"))
+    world.ocpi.save("tokens", documents.token(**OURS, uid="EMPTY", contract_id="EMPTY", whitelist="NEVER"))
     with world.cpo_calls() as client:
         with pytest.raises(RefusedError) as refused:
             client.tokens.authorize("012345", type="APP_USER")
@@ -335,7 +359,7 @@ def test_signals_page_runs(world: World, caplog: pytest.LogCaptureFixture) -> No
     world.ocpi.unregister("DE-EMS")
 
     assert [copy["id"] for copy in copies(world.emsp, "locations")] == ["LOC1"]
-    assert shown == ["LOC7"]
+    assert shown == ["LOC7", "LOC7"]  # pushed when it was saved, and put once more
     assert booked == [("xyz-charging", False)]
     assert prices == {}
     assert planned == [("SES7", PROFILE, "xyz-charging"), ("SES1", "FAST", None)]
@@ -391,3 +415,30 @@ def test_testing_page_runs(pytester: pytest.Pytester) -> None:
 def test_python_of_every_page_is_python(path: Path) -> None:
     for block in blocks(path.read_text(), "python"):
         compile(block, str(path), "exec")
+
+
+def test_journal_page_runs(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    page = world.page("journal")
+
+    page.run(count=2)
+    page.names["ocpi"].services.platforms.delete(world.ocpi.platforms.find("DE-EMS"))
+    with pytest.raises(RefusedError):
+        world.emsp_calls().locations.get("LOC1")
+    assert capsys.readouterr().out.startswith("IN None sender_get_location: 2000 The token in the Authorization header")
+    assert page.rest == []
+
+
+def test_push_page_runs(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    world.ocpi.save("tariffs", documents.tariff())
+    location = documents.location(evses=[documents.evse()])
+    page = world.page("push", location=location, TARIFF_PARTNERS={"Nobody"})
+
+    page.run()
+    assert copies(world.emsp, "tariffs") == []
+    assert copies(world.emsp, "locations")[0]["evses"][0]["status"] == "CHARGING"
+    page.run()
+    world.ocpi.save("tariffs", documents.tariff())
+    assert copies(world.emsp, "tariffs") == []
+    world.emsp.storage.clear()  # type: ignore[attr-defined]
+    page.run()
+    assert page.rest == []

@@ -81,7 +81,7 @@ def test_hooks_and_commands_work_as_written() -> None:
     partner.save("locations", location(country_code="DE", party_id="XYZ"))
     partner.command("START_SESSION")(lambda command, reply: reply.accept(lambda: "ACCEPTED"))
     ours.save("locations", location())
-    card = token(country_code="NL", party_id="ABC")
+    card = token(country_code="NL", party_id="ABC", whitelist="NEVER")
     ours.save("tokens", card)
     names = {"ask_charge_point": lambda command: "EVSE_OCCUPIED", "balance": lambda token: 0}
 

@@ -88,7 +88,7 @@ def test_storage_holds_hashes_of_our_tokens_and_encrypted_ones_of_theirs(ocpi, o
     ocpi.rotate(here.id)
     ocpi_other.invite(name="Somebody", token="an-invitation-token")
 
-    stored = json.dumps([str(dump(platform)) for platform in (ocpi, ocpi_other)])
+    stored = json.dumps([str(dump(platform, journal=True)) for platform in (ocpi, ocpi_other)])
     on_disk = b"".join(path.read_bytes() for path in tmp_path.glob("ocpi.sqlite3*")).decode("latin-1")
     assert_unreadable(stored + on_disk, {*tokens, "an-invitation-token"})
     (platform,) = ocpi.platforms.all()

@@ -7,10 +7,14 @@ import select
 import shutil
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from redis import Redis
+from redis.exceptions import AuthenticationError
 
 from tests import servers
 
@@ -121,6 +125,96 @@ def test_postgres_that_does_not_start_says_why(monkeypatch, postgres_url):
 
     with pytest.raises(servers.ServerError, match="no_such_setting"), servers.postgres():
         pass
+
+
+@pytest.fixture
+def redis_url():
+    with servers.redis() as url:
+        if url is None:
+            servers.left_out(servers.REDIS, "its server is not installed")
+            pytest.skip("Redis is not installed.")
+        yield url
+
+
+def test_redis_answers_on_loopback(redis_url):
+    with Redis.from_url(redis_url) as client:
+        assert client.ping()
+        assert client.connection_pool.connection_kwargs["host"] == "127.0.0.1"
+
+
+def test_redis_refuses_who_has_no_password(redis_url):
+    without = f"redis://{redis_url.partition('@')[2]}"
+
+    with Redis.from_url(without) as client, pytest.raises(AuthenticationError):
+        client.ping()
+
+
+@pytest.mark.usefixtures("redis_url")
+def test_redis_is_gone_afterwards():
+    with servers.redis() as url, Redis.from_url(url) as client:
+        server = client.info("server")
+        assert is_running(server["process_id"])
+
+    assert not is_running(server["process_id"])
+    assert not Path(server["config_file"]).parent.exists()
+
+
+def test_redis_without_its_program_is_none(monkeypatch):
+    monkeypatch.setattr(servers, "redis_server", lambda: None)
+
+    with servers.redis() as url:
+        assert url is None
+
+
+def test_redis_that_does_not_start_says_why(monkeypatch):
+    monkeypatch.setattr(servers, "redis_server", lambda: "/bin/cat")
+
+    with pytest.raises(servers.ServerError, match="requirepass"), servers.redis():
+        pass
+
+
+SITE = "server {{ listen 127.0.0.1:{port}; return 200 answered; }}"
+
+
+@pytest.fixture
+def nginx_program():
+    if servers.nginx_program() is None:
+        servers.left_out(servers.NGINX, "it is not installed")
+        pytest.skip("nginx is not installed.")
+
+
+@pytest.mark.usefixtures("nginx_program")
+def test_nginx_serves_a_site_and_is_gone_afterwards():
+    with (
+        servers.nginx(lambda port: SITE.format(port=port)) as port,
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/") as response,
+    ):
+        answer = response.read()
+
+    assert answer == b"answered"
+    with pytest.raises(urllib.error.URLError, match="refused"):
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/")
+
+
+@pytest.mark.usefixtures("nginx_program")
+def test_nginx_that_does_not_start_says_why():
+    with (
+        pytest.raises(servers.ServerError, match="no_such_directive"),
+        servers.nginx(lambda port: "no_such_directive;"),
+    ):
+        pass
+
+
+def test_nginx_without_its_program_is_none(monkeypatch):
+    monkeypatch.setattr(servers, "nginx_program", lambda: None)
+
+    with servers.nginx(lambda port: SITE.format(port=port)) as port:
+        assert port is None
+
+
+def test_standby_follows_its_primary(postgres_url):
+    with servers.postgres_standby(postgres_url) as url:
+        assert query(url, "select pg_is_in_recovery()") == "True"
 
 
 def test_chromium_is_a_program_that_runs(tmp_path, monkeypatch):

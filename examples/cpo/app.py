@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import UTC
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +16,6 @@ from flask import abort
 from flask import jsonify
 from flask import request
 
-from examples.cpo.charging import change_status
 from examples.network import locations
 from examples.network import summary
 from flask_ocpi import OCPI
@@ -53,15 +51,15 @@ def overview() -> dict[str, Any]:
 
 @backoffice.post("/locations/<location_id>/<evse_uid>/status")
 def report_status(location_id: str, evse_uid: str) -> Response:
-    """Take the status of an EVSE from the charge points' own back office, and tell the partners."""
+    """Take the status of an EVSE from the charge points' own back office; partners are told of it."""
     body = request.get_json()
     if not isinstance(body, dict) or not isinstance(body.get("status"), str):
         abort(400, 'Send {"status": "CHARGING"} or another Status of OCPI.')
     try:
-        change, pushed = change_status(current_ocpi, location_id, evse_uid, body["status"])
+        current_ocpi.patch("locations", (location_id, evse_uid), {"status": body["status"]})
     except OCPIError as error:
         abort(404 if error.http_status == 404 else 400, error.message)
-    return jsonify(change=change, pushed=[asdict(push) for push in pushed])
+    return jsonify(current_ocpi.objects.get("locations", location_id, evse_uid))
 
 
 @backoffice.cli.command("open-network")

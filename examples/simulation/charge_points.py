@@ -108,10 +108,6 @@ class ChargePoints:
     def now(self) -> str:
         return text_of(self.ocpi.services.clock())
 
-    def push(self, module: str, *ids: str, party: Party) -> None:
-        """Have the current state of an object sent to everybody it is for."""
-        self.worker.do(lambda: self.ocpi.push(module, *ids, party=party))
-
     # What commands ask for. Each returns a CommandResultType.
 
     def start(self, command: Document, reply: Reply) -> str:
@@ -130,7 +126,7 @@ class ChargePoints:
                 session["id"] = held.session_id
                 del self.reservations[party, held.number]
             session["currency"] = self._begin(party, session).tariff["currency"]
-            self._save(party, session)
+            self.ocpi.save("sessions", session)
             self._set_status(party, location["id"], evse["uid"], "CHARGING")
         return "ACCEPTED"
 
@@ -166,7 +162,7 @@ class ChargePoints:
                 token=identity(command["token"]),
                 expires=moment_of(command["expiry_date"]),
             )
-            self._save(party, session)
+            self.ocpi.save("sessions", session)
             self._set_status(party, location["id"], evse["uid"], "RESERVED")
         return "ACCEPTED"
 
@@ -296,7 +292,6 @@ class ChargePoints:
         self.charging.pop((party, session["id"]), None)
         self._set_status(party, session["location_id"], session["evse_uid"], "AVAILABLE")
         self.ocpi.save("cdrs", cdr(ended, charging.tariff, charging.location, charging.evse, charging.connector))
-        self.push("cdrs", session["id"], party=party)
 
     def _give_up(self, reservation: Reservation) -> None:
         party = reservation.party
@@ -362,22 +357,14 @@ class ChargePoints:
                 continue
         return STANDARD_TARIFF
 
-    def _save(self, party: Party, session: Document) -> None:
-        self.ocpi.save("sessions", session)
-        self.push("sessions", session["id"], party=party)
-
     def _change(self, party: Party, session: Document, changes: Document) -> Document:
-        changed = self.ocpi.patch("sessions", (session["id"],), changes, party=party)
-        self.push("sessions", session["id"], party=party)
-        return changed
+        return self.ocpi.patch("sessions", (session["id"],), changes, party=party)
 
     def _set_status(self, party: Party, location_id: str, evse_uid: str, status: str) -> None:
         try:
             self.ocpi.patch("locations", (location_id, evse_uid), {"status": status}, party=party)
         except NotFoundError as error:
             log.warning("The status of an EVSE is not told any more: %s", error)
-        else:
-            self.push("locations", location_id, party=party)
 
     def _reservation_for(self, command: Document, party: Party) -> Reservation | None:
         """Find what the token that is to start a session has reserved there."""

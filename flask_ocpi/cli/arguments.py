@@ -60,6 +60,14 @@ def moment_ahead(ctx: click.Context, param: click.Parameter, value: str | None) 
     return moment(ctx, param, value)
 
 
+def moment_back(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Read the OCPI DateTime in an option, or the time until now, such as 30m."""
+    match = None if value is None else _AHEAD.fullmatch(value.lower())
+    if match is not None:
+        return format_date_time(datetime.now(UTC) - timedelta(**{_UNITS[match[2]]: int(match[1])}))
+    return moment(ctx, param, value)
+
+
 def token_given(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, ...] | None:
     """Read the ids of a token in an option: its uid and, behind a colon, its type."""
     if value is None:

@@ -26,12 +26,12 @@ from flask_ocpi.cli.output import warn
 from flask_ocpi.cli.output import written_whole
 from flask_ocpi.cli.peers import require_party
 from flask_ocpi.client.listing import Broken
-from flask_ocpi.client.pulling import Pulled
 from flask_ocpi.description import Document
 from flask_ocpi.description import ObjectType
 from flask_ocpi.enums import InterfaceRole
 from flask_ocpi.globals import current_ocpi
 from flask_ocpi.storage.base import Party
+from flask_ocpi.sync.receiving import Pulled
 
 _COUNTS = ("created", "updated", "unchanged", "removed", "foreign")
 _MAX_SHOWN = 20

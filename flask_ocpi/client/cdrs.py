@@ -57,7 +57,12 @@ class CdrsClient(ModuleClient):
         headers = self.client.routing(self.module, InterfaceRole.RECEIVER, party, operation=operation)
         self.client.check_connected(self.client.to, self.module, InterfaceRole.RECEIVER)
         answer = self.client.request(
-            "GET", record.document["url"], headers=headers, correlation_id=self.client.correlation_id
+            "GET",
+            record.document["url"],
+            headers=headers,
+            correlation_id=self.client.correlation_id,
+            module=self.module.id,
+            operation=self.module.view_name(InterfaceRole.RECEIVER, operation),
         )
         return self.loaded(operation, answer)
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+import time
 import uuid
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any
 from typing import Self
 
 import orjson
 
+from flask_ocpi import logs
 from flask_ocpi.auth_tokens import authorization
 from flask_ocpi.client.authorizing import TokensClient
 from flask_ocpi.client.calling import ChargingProfilesClient
@@ -20,6 +24,7 @@ from flask_ocpi.client.modules import ModuleClient
 from flask_ocpi.client.modules import only
 from flask_ocpi.client.sessions import SessionsClient
 from flask_ocpi.client.transport import Request
+from flask_ocpi.client.transport import Response
 from flask_ocpi.client.transport import Transport
 from flask_ocpi.context import Services
 from flask_ocpi.description import Module
@@ -35,18 +40,38 @@ from flask_ocpi.errors import NotConnectedError
 from flask_ocpi.errors import RefusedError
 from flask_ocpi.errors import RemoteError
 from flask_ocpi.errors import is_success
+from flask_ocpi.messages import Direction
+from flask_ocpi.messages import Exchange
+from flask_ocpi.messages import Started
+from flask_ocpi.messages import Traffic
 from flask_ocpi.modules.hubclientinfo.copies import connection_status
 from flask_ocpi.modules.hubclientinfo.enums import ConnectionStatus
 from flask_ocpi.platforms import Platform
 from flask_ocpi.storage.base import Party
 
+_log = logging.getLogger("flask_ocpi.client")
+
 
 class Caller:
-    """Sends requests with one token: what discovery needs, before there is a platform record."""
+    """Sends requests with one token: what discovery needs, before there is a platform record.
 
-    def __init__(self, transport: Transport, token: str, *, encoding: str = "base64") -> None:
+    traffic: is told of each exchange. platform_id: with whom that is, where it is known.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        token: str,
+        *,
+        encoding: str = "base64",
+        traffic: Traffic | None = None,
+        platform_id: str | None = None,
+    ) -> None:
         self.transport = transport
+        self.traffic = traffic
+        self.platform_id = platform_id
         self._authorization = authorization(token, encoding)
+        self._secrets = (token, authorization(token).removeprefix("Token "))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
@@ -59,8 +84,12 @@ class Caller:
         body: Any = None,
         headers: Mapping[str, str] | None = None,
         correlation_id: str | None = None,
+        module: str | None = None,
+        operation: str | None = None,
     ) -> Answer:
         """Send one request and return its successful answer.
+
+        module, operation: what is called, by its name in the description and with its side, for the journal.
 
         Raises RefusedError when the answer is no success (its codes and message are in it), InvalidResponseError when
         it is no OCPI answer, UnreachableError and BlockedAddressError when there was none.
@@ -75,8 +104,62 @@ class Caller:
         if body is not None:
             sent["Content-Type"] = "application/json"
         payload = None if body is None else orjson.dumps(body)
-        response = self.transport.send(Request(method, url, sent, payload))
-        return _answer(f"{method} {_without_query(url)}", response.status, response.body, response.headers)
+        request = Request(method, url, sent, payload)
+        started = None if self.traffic is None else self.traffic.begin()
+        response: Response | None = None
+        ids = {"request_id": sent["X-Request-ID"], "correlation_id": sent["X-Correlation-ID"]}
+        with logs.sending(**ids, platform=self.platform_id, operation=operation):
+            try:
+                response = self.transport.send(request)
+                answer = _answer(f"{method} {_without_query(url)}", response.status, response.body, response.headers)
+            except Exception as error:
+                self._tell(started, request, response, error, (module, operation))
+                raise
+            self._tell(started, request, response, answer, (module, operation))
+            return answer
+
+    def _tell(
+        self,
+        started: Started | None,
+        request: Request,
+        response: Response | None,
+        outcome: Answer | Exception,
+        called: tuple[str | None, str | None],
+    ) -> None:
+        """Tell the journal and the listeners of an exchange; never fails."""
+        if self.traffic is None or started is None:
+            return
+        failed = isinstance(outcome, Exception)
+        if not self.traffic.is_wanted(failed=failed):
+            return
+        answer = Response(0, {}, b"", request.url) if response is None else response
+        sent = request.body or b""
+        try:
+            exchange = Exchange(
+                Direction.OUT,
+                request.method,
+                request.url,
+                started.moment,
+                started.duration,
+                platform=self.platform_id,
+                module=called[0],
+                operation=called[1],
+                request_id=request.headers["X-Request-ID"],
+                correlation_id=request.headers["X-Correlation-ID"],
+                http_status=answer.status,
+                status_code=outcome.status_code or None if isinstance(outcome, Answer | RefusedError) else None,
+                error=(str(outcome) or type(outcome).__name__) if failed else "",
+                request_bytes=len(sent),
+                response_bytes=len(answer.body),
+                request_headers=request.headers.items(),
+                request_body=sent,
+                response_headers=answer.headers.items(),
+                response_body=answer.body,
+                secrets=self._secrets,
+            )
+            self.traffic.tell(exchange, failed=failed)
+        except Exception:
+            _log.exception("The journal could not be told of %s %s.", request.method, _without_query(request.url))
 
 
 class Client(Caller):
@@ -99,7 +182,13 @@ class Client(Caller):
         if platform.token is None or platform.version is None:
             raise MissingEndpointError(f"Platform {platform.id} is not registered: there is no token to call it with.")
         token = services.platforms.cipher.decrypt(platform.token)
-        super().__init__(transport, token, encoding=platform.token_encoding)
+        super().__init__(
+            transport,
+            token,
+            encoding=platform.token_encoding,
+            traffic=services.traffic,
+            platform_id=platform.id,
+        )
         self.services = services
         self.platform = platform
         self.sender = sender
@@ -157,7 +246,7 @@ class Client(Caller):
         if self.platform.versions_url is None:
             return False
         try:
-            self.request("GET", self.platform.versions_url)
+            self.request("GET", self.platform.versions_url, module="versions", operation="get_versions")
         except RemoteError:
             return False
         return True
@@ -232,7 +321,10 @@ def _answer(source: str, http_status: int, body: bytes, headers: Mapping[str, st
         if 200 <= http_status < 300:
             raise
         raise RefusedError(
-            f"{source} answered HTTP {http_status} without an OCPI envelope.", status_code=0, http_status=http_status
+            f"{source} answered HTTP {http_status} without an OCPI envelope.",
+            status_code=0,
+            http_status=http_status,
+            retry_after=_retry_after(headers),
         ) from error
     code = answer["status_code"]
     if not 200 <= http_status < 300 or not is_success(code):
@@ -243,8 +335,28 @@ def _answer(source: str, http_status: int, body: bytes, headers: Mapping[str, st
             http_status=http_status,
             data=answer.get("data"),
             status_message=str(answer.get("status_message") or "")[:500],
+            retry_after=_retry_after(headers),
         )
-    return Answer(answer.get("data"), code, http_status, headers)
+    return Answer(
+        answer.get("data"),
+        code,
+        http_status,
+        headers,
+        method=source.split(" ", 1)[0],
+        timestamp=str(answer.get("timestamp") or ""),
+    )
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds in a Retry-After header, which may be a date as well; None when there is none to be read."""
+    text = headers.get("Retry-After", "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return max(0.0, moment.timestamp() - time.time())
 
 
 def _version(services: Services, platform: Platform) -> Version:

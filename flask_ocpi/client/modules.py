@@ -14,6 +14,7 @@ from urllib.parse import quote
 from urllib.parse import urlencode
 
 from flask_ocpi.client.listing import Listing
+from flask_ocpi.client.listing import Pages
 from flask_ocpi.description import Document
 from flask_ocpi.description import Module
 from flask_ocpi.description import ObjectType
@@ -33,12 +34,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A successful answer: the ``data`` of its envelope, the codes, and the headers (looked up in any case)."""
+    """A successful answer: the ``data`` of its envelope, the codes, and the headers (looked up in any case).
+
+    method: of the request that it answers. timestamp: the ``timestamp`` of its envelope, as it was sent.
+    """
 
     data: Any = field(repr=False)
     status_code: int
     http_status: int
     headers: Mapping[str, str] = field(repr=False)
+    method: str = ""
+    timestamp: str = ""
 
 
 class ModuleClient:
@@ -70,6 +76,18 @@ class ModuleClient:
         Dates are OCPI DateTime texts; ``limit`` is the size of a page. Objects that do not validate are left out and
         noted in the listing's ``broken``.
         """
+        return Listing(self.pages(date_from=date_from, date_to=date_to, limit=limit))
+
+    def pages(
+        self,
+        *,
+        date_from: str | None = None,
+        date_to: str | None = None,
+        limit: int | None = None,
+        url: str | None = None,
+        total: int | None = None,
+    ) -> Pages:
+        """Walk the pages of that list. With ``url`` it goes on at that page; ``total`` is what the one before said."""
         operation = self.find(InterfaceRole.SENDER, lambda o: o.returns_list)
         if operation.dated and date_from is None:
             date_from = "1970-01-01T00:00:00Z"  # OCPI demands one here (SES-02)
@@ -78,10 +96,21 @@ class ModuleClient:
         endpoint = self.endpoint(InterfaceRole.SENDER)
         headers = self.client.routing(self.module, InterfaceRole.SENDER, None)
         self.client.check_connected(self.client.to, self.module, InterfaceRole.SENDER)
-        return Listing(
-            lambda url: self.client.request("GET", url, headers=headers, correlation_id=self.client.correlation_id),
-            f"{endpoint}?{query}" if query else endpoint,
-            self.client.services.schemas[schema_of(operation)],
+        called = self.module.view_name(InterfaceRole.SENDER, operation)
+
+        def fetch(page_url: str) -> Answer:
+            return self.client.request(
+                "GET",
+                page_url,
+                headers=headers,
+                correlation_id=self.client.correlation_id,
+                module=self.module.id,
+                operation=called,
+            )
+
+        schema = self.client.services.schemas[schema_of(operation)]
+        return Pages(
+            fetch, url or (f"{endpoint}?{query}" if query else endpoint), schema, endpoint=endpoint, total=total
         )
 
     def get(self, *ids: str) -> Document:
@@ -219,7 +248,13 @@ class ModuleClient:
         headers = self.client.routing(self.module, role, owner, operation=operation, to=receiver)
         self.client.check_connected(receiver, self.module, role)
         return self.client.request(
-            operation.method, url, body=body, headers=headers, correlation_id=self.client.correlation_id
+            operation.method,
+            url,
+            body=body,
+            headers=headers,
+            correlation_id=self.client.correlation_id,
+            module=self.module.id,
+            operation=self.module.view_name(role, operation),
         )
 
 

@@ -52,14 +52,15 @@ def discover(caller: Caller, services: Services, versions_url: str, *, versions:
     Raises RemoteError when that fails and UnsupportedVersionError when there is none in common. Versions, modules and
     broken entries that we do not know are ignored.
     """
-    offered = _valid(services, VersionSchema, caller.request("GET", versions_url).data, versions_url)
+    answer = caller.request("GET", versions_url, module="versions", operation="get_versions")
+    offered = _valid(services, VersionSchema, answer.data, versions_url)
     urls = {item["version"]: item["url"] for item in offered}
     mutual = sorted(set(versions) & set(urls), key=version_order)
     if not mutual:
         raise UnsupportedVersionError(
             f"{versions_url} offers the versions {', '.join(sorted(urls)) or 'none'}; needed is {', '.join(versions)}."
         )
-    details = caller.request("GET", urls[mutual[-1]]).data
+    details = caller.request("GET", urls[mutual[-1]], module="versions", operation="get_version_details").data
     if not isinstance(details, dict):
         raise InvalidResponseError(f"{urls[mutual[-1]]} did not answer with version details.")
     endpoints = _valid(services, Endpoint, details.get("endpoints"), urls[mutual[-1]])
@@ -84,12 +85,13 @@ class Registrar:
         """
         encoding = encoding or self.services.settings.token_encoding
         known = self._known(versions_url)
-        caller = Caller(self.transport, token, encoding=encoding)
+        caller = Caller(self.transport, token, encoding=encoding, traffic=self.services.traffic)
         try:
             discovery = self._discover(caller, versions_url)
         except RefusedError as error:
             discovery = self._resume(error)
         pending, own_token = self._prepare(versions_url, name, encoding, known)
+        caller.platform_id = pending.id
         try:
             credentials = self._send(caller, "POST", discovery, own_token)
             registered = self._complete(pending, credentials, discovery, own_token)
@@ -142,7 +144,7 @@ class Registrar:
         if url is None:
             raise MissingEndpointError(f"Platform {platform.id} offers no credentials endpoint.")
         try:
-            caller.request("DELETE", url)
+            caller.request("DELETE", url, module=ModuleID.CREDENTIALS, operation="delete_credentials")
         except RefusedError as error:
             if error.http_status not in (401, 405):  # these say that it knows us no more
                 raise
@@ -224,7 +226,13 @@ class Registrar:
     def _send(self, caller: Caller, method: str, discovery: Discovery, own_token: str) -> Document:
         endpoint = next(e for e in discovery.endpoints if e["identifier"] == ModuleID.CREDENTIALS)
         body = {"token": own_token, "url": self.own_versions_url, "roles": self.services.credentials_roles()}
-        answer = caller.request(method, endpoint["url"], body=body)
+        answer = caller.request(
+            method,
+            endpoint["url"],
+            body=body,
+            module=ModuleID.CREDENTIALS,
+            operation=f"{method.lower()}_credentials",
+        )
         try:
             return load(self.services.schemas[Credentials], answer.data, where="credentials")
         except InvalidParametersError as error:
@@ -262,9 +270,9 @@ class Registrar:
 
     def _call_off(self, before: Platform, credentials: Document, discovery: Discovery) -> None:
         endpoint = next(e for e in discovery.endpoints if e["identifier"] == ModuleID.CREDENTIALS)
-        caller = Caller(self.transport, credentials["token"], encoding=before.token_encoding)
+        caller = self._caller_with(credentials["token"], before)
         try:
-            caller.request("DELETE", endpoint["url"])
+            caller.request("DELETE", endpoint["url"], module=ModuleID.CREDENTIALS, operation="delete_credentials")
         except RemoteError as error:
             _log.warning("The registration could not be called off at %s: %s", endpoint["url"], error)
 
@@ -286,7 +294,16 @@ class Registrar:
         if not platform.is_registered or platform.token is None:
             raise InvalidParametersError(f"Platform {platform.id} is not registered (it is {platform.state}).")
         token = self.services.platforms.cipher.decrypt(platform.token)
-        return Caller(self.transport, token, encoding=platform.token_encoding)
+        return self._caller_with(token, platform)
+
+    def _caller_with(self, token: str, platform: Platform) -> Caller:
+        return Caller(
+            self.transport,
+            token,
+            encoding=platform.token_encoding,
+            traffic=self.services.traffic,
+            platform_id=platform.id,
+        )
 
     def _reread(self, platform: Platform) -> Platform:
         """Return the record as it is now: the other platform's calls during the handshake may have changed it."""

@@ -8,6 +8,7 @@ import socket
 import ssl
 import threading
 import time
+from collections.abc import Mapping
 from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -174,10 +175,11 @@ def _resolve(host: str, port: int, exchange: Exchange) -> Sequence[_AddressInfo]
 
 
 class GuardedAdapter(HTTPAdapter):
-    """The requests adapter whose pools use the guarded connections and one TLS context."""
+    """The requests adapter whose pools have guarded connections, with the TLS context of the host or a common one."""
 
-    def __init__(self, context: ssl.SSLContext, pool_size: int) -> None:
+    def __init__(self, context: ssl.SSLContext, contexts: Mapping[str, ssl.SSLContext], pool_size: int) -> None:
         self._context = context
+        self._contexts = dict(contexts)
         # False, not 0: errors then come as they are, without one that repeats the URL with its query.
         super().__init__(_KEPT_PEERS, pool_size, max_retries=urllib3.Retry(False))
 
@@ -188,10 +190,15 @@ class GuardedAdapter(HTTPAdapter):
     def get_connection_with_tls_context(
         self, request: requests.PreparedRequest, verify: object, proxies: object = None, cert: object = None
     ) -> HTTPConnectionPool:
-        """Choose the pool by the URL alone: the TLS settings live in the context, loaded once."""
+        """Choose the pool by the URL alone: the TLS settings live in the contexts, loaded once.
+
+        A host with a context of its own shares no connection with others: pools are told apart by it as well.
+        """
         parts = urlsplit(str(request.url))
         pools: urllib3.PoolManager = self.poolmanager
-        return pools.connection_from_host(parts.hostname, parts.port, parts.scheme)
+        own = self._contexts.get((parts.hostname or "").rstrip("."))
+        options = None if own is None else {"ssl_context": own}
+        return pools.connection_from_host(parts.hostname, parts.port, parts.scheme, pool_kwargs=options)
 
     def cert_verify(self, conn: object, url: object, verify: object, cert: object) -> None:
         """Leave the pool alone: the context verifies."""

@@ -31,6 +31,8 @@ from flask_ocpi.client.sockets import TLSSocket
 from flask_ocpi.client.sockets import current_exchange
 from flask_ocpi.client.sockets import innermost
 from flask_ocpi.client.sockets import reason_of
+from flask_ocpi.config import Certificate
+from flask_ocpi.config import PlatformTLS
 from flask_ocpi.errors import BlockedAddressError
 from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.errors import InvalidResponseError
@@ -100,7 +102,8 @@ class RequestsTransport:
     Times are in seconds: ``connect_timeout`` for each address and for the TLS handshake, ``read_timeout``
     for each wait for the peer, ``total_timeout`` for everything from name resolution to the last byte.
     ``max_bytes`` bounds the body, on the wire and decoded. ``ca_bundle`` is a PEM file or a directory (by
-    default certifi's bundle), ``client_certificate`` a PEM file with certificate and key, or the two files.
+    default certifi's bundle), ``client_certificate`` a PEM file with certificate and key, or the two files;
+    ``platform_tls`` has others for single hosts, which alone get to see those.
     ``pool_size`` is the number of idle connections kept per peer. Redirects are not followed; proxies, netrc
     and cookies are not used.
     """
@@ -114,7 +117,8 @@ class RequestsTransport:
         total_timeout: float = 30.0,
         max_bytes: int = MAX_BYTES,
         ca_bundle: str | None = None,
-        client_certificate: tuple[str, str] | str | None = None,
+        client_certificate: Certificate | None = None,
+        platform_tls: Mapping[str, PlatformTLS] | None = None,
         pool_size: int = 10,
     ) -> None:
         self._policy = policy
@@ -122,7 +126,11 @@ class RequestsTransport:
         self._read_timeout = read_timeout
         self._total_timeout = total_timeout
         self._max_bytes = max_bytes
-        adapter = GuardedAdapter(_tls_context(ca_bundle, client_certificate), pool_size)
+        contexts = {
+            host: _tls_context(own.ca_bundle or ca_bundle, own.client_certificate or client_certificate)
+            for host, own in (platform_tls or {}).items()
+        }
+        adapter = GuardedAdapter(_tls_context(ca_bundle, client_certificate), contexts, pool_size)
         self._session = _Session()
         self._session.trust_env = False
         # Platforms share the session: none may set a cookie.
@@ -184,7 +192,7 @@ class RequestsTransport:
         return self._session.send(prepared, stream=True, allow_redirects=False, timeout=timeouts, proxies={})
 
 
-def _tls_context(ca_bundle: str | None, client_certificate: tuple[str, str] | str | None) -> ssl.SSLContext:
+def _tls_context(ca_bundle: str | None, client_certificate: Certificate | None) -> ssl.SSLContext:
     context = create_urllib3_context()
     context.sslsocket_class = TLSSocket
     bundle = Path(ca_bundle or DEFAULT_CA_BUNDLE_PATH)

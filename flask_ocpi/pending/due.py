@@ -293,7 +293,7 @@ def _answered(services: Services, id: str, response: Document) -> bool:
         if finished:
             _after_finish(services, due)
     if not finished:
-        services.watch_deadlines()
+        services.wake(())
     return finished
 
 

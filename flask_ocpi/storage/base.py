@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -12,10 +13,15 @@ from dataclasses import field
 from dataclasses import replace
 from typing import Any
 from typing import NamedTuple
+from typing import TypeVar
 
 import orjson
 
+from flask_ocpi.errors import ConflictError
+from flask_ocpi.errors import DeadlockError
 from flask_ocpi.errors import StorageError
+
+T = TypeVar("T")
 
 
 def fold(text: str) -> str:
@@ -151,9 +157,27 @@ class Storage(abc.ABC):
         the stored one must have. Raises ConflictError when that does not hold, and then has written nothing.
         """
 
+    def save_new(self, kind: str, records: Sequence[tuple[Key, Record]]) -> None:
+        """Create many records at once, all or none; raises ConflictError when there is one with such a key already.
+
+        Implementations may do better than this one, which saves one after another.
+        """
+        with self.transaction():
+            for key, record in records:
+                self.save(kind, key, record, expected=0)
+
     @abc.abstractmethod
     def delete(self, kind: str, key: Key) -> bool:
         """Remove the record; True when there was one."""
+
+    def delete_page(self, kind: str, query: Query, *, key_of: Callable[[Record], Key]) -> int:
+        """Remove the records of the first page that the query selects; return how many.
+
+        Implementations may do better than this one, which reads them and removes one after another. ``key_of`` tells
+        the key of a record.
+        """
+        with self.transaction():
+            return sum(self.delete(kind, key_of(record)) for record in self.list(kind, query).records)
 
     @abc.abstractmethod
     def transaction(self) -> AbstractContextManager[None]:
@@ -163,9 +187,46 @@ class Storage(abc.ABC):
         other threads and processes wait for it or fail, they never see half of it.
         """
 
+    def run(self, work: Callable[[], T], *, attempts: int = 3) -> T:
+        """Run a function in a transaction, and again from its beginning when that was ended in favour of another one.
+
+        So it does nothing but read and write this storage. Raises DeadlockError when the last attempt fails as well.
+        """
+        while True:
+            attempts -= 1
+            try:
+                with self.transaction():
+                    return work()
+            except DeadlockError:
+                if attempts <= 0:
+                    raise
+
     @abc.abstractmethod
     def setup(self) -> None:
         """Make the storage ready for use (create tables, ...); harmless when it is ready already."""
+
+    def claim(self, kind: str, query: Query, *, until: int, key_of: Callable[[Record], Key]) -> Sequence[Record]:
+        """Take records that the query selects, each for one caller only, and return them as they are now.
+
+        Taking a record moves its ``last_updated`` to ``until``, microseconds, and its revision by one; its text and
+        audience stay. So a query with ``date_to`` finds it again only after that time, when whoever took it is taken
+        for dead. Records that somebody else is taking at the moment are passed over, so there may be fewer than match.
+
+        At most ``limit`` are taken; which ones, where more match, is up to the storage. They are returned in the order
+        of their creation. The query has no offset and no cursor.
+
+        Implementations may do better than this one, which looks and then takes one record after another. ``key_of``
+        tells the key of a record.
+        """
+        taken = []
+        for record in self.list(kind, query).records:
+            moved = replace(record, last_updated=until)
+            try:
+                self.save(kind, key_of(record), moved, expected=record.revision)
+            except ConflictError:
+                continue
+            taken.append(replace(moved, revision=record.revision + 1))
+        return taken
 
     def check(self) -> None:
         """Raise StorageError with the reason when the storage cannot be reached."""

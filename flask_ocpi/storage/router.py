@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
+from collections.abc import Sequence
 from contextlib import ExitStack
 from contextlib import contextmanager
 
@@ -37,8 +39,17 @@ class RoutedStorage(Storage):
     def save(self, kind: str, key: Key, record: Record, *, expected: int | None = None) -> bool:
         return self._storage(kind).save(kind, key, record, expected=expected)
 
+    def save_new(self, kind: str, records: Sequence[tuple[Key, Record]]) -> None:
+        self._storage(kind).save_new(kind, records)
+
     def delete(self, kind: str, key: Key) -> bool:
         return self._storage(kind).delete(kind, key)
+
+    def delete_page(self, kind: str, query: Query, *, key_of: Callable[[Record], Key]) -> int:
+        return self._storage(kind).delete_page(kind, query, key_of=key_of)
+
+    def claim(self, kind: str, query: Query, *, until: int, key_of: Callable[[Record], Key]) -> Sequence[Record]:
+        return self._storage(kind).claim(kind, query, until=until, key_of=key_of)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -18,6 +18,7 @@ from sqlalchemy import Identity
 from sqlalchemy import Index
 from sqlalchemy import Integer
 from sqlalchemy import MetaData
+from sqlalchemy import Select
 from sqlalchemy import Table
 from sqlalchemy import Text
 from sqlalchemy import UniqueConstraint
@@ -87,6 +88,7 @@ class Statements:
 
     get, lock: answer a row for :func:`record_of`; lock keeps it until the end of the transaction.
     upsert, insert: answer the new revision; insert answers no row when there is such a record.
+    add: insert for many records at once, and their number as its row count.
     update: takes ``expected``, the revision to replace.
     """
 
@@ -94,6 +96,7 @@ class Statements:
     lock: Executable
     upsert: Executable
     insert: Executable
+    add: Executable
     update: Update
     delete: Delete
 
@@ -113,6 +116,7 @@ class Statements:
             lock=get.with_for_update(),
             upsert=new.on_conflict_do_update(index_elements=Key._fields, set_=replaced).returning(c.revision),
             insert=new.on_conflict_do_nothing(index_elements=Key._fields).returning(c.revision),
+            add=new.on_conflict_do_nothing(index_elements=Key._fields).execution_options(preserve_rowcount=True),
             update=update(table)
             .where(is_key, c.revision == bindparam("expected"))
             .values({**content, "revision": c.revision + 1}),
@@ -149,15 +153,8 @@ def list_statements(table: Table, shape: ListShape, dialect: str) -> tuple[Execu
     """
     counted = table.alias("counted")
     count = select(func.count()).select_from(counted).where(*_filters(counted, shape, dialect))
-    narrow = table.alias("narrow")
-    walk = select(narrow.c.created).where(*_filters(narrow, shape, dialect)).order_by(narrow.c.created)
-    walk = walk.limit(bindparam("limit", type_=BigInteger))
-    if shape.after:
-        walk = walk.where(narrow.c.created > bindparam("after"))
-    else:
-        walk = walk.offset(bindparam("offset", type_=BigInteger))
     # The page is chosen on the index alone: an offset walks no documents.
-    page = walk.subquery("page")
+    page = _page(table, shape, dialect).subquery("page")
     rows = (
         select(*_record_columns(table), count.scalar_subquery().label("total"))
         .join_from(page, table, page.c.created == table.c.created)
@@ -166,11 +163,45 @@ def list_statements(table: Table, shape: ListShape, dialect: str) -> tuple[Execu
     return rows, count
 
 
+def delete_statement(table: Table, shape: ListShape, dialect: str) -> Delete:
+    """Build the statement that removes a page; its parameters are :func:`query_values`."""
+    return delete(table).where(table.c.created.in_(_page(table, shape, dialect)))
+
+
+def claim_statement(table: Table, shape: ListShape, dialect: str) -> Executable:
+    """Build the statement that takes records, and answers rows for :func:`record_of` in any order.
+
+    Its parameters are :func:`query_values` and ``until``. It takes those first that have been due for longest: the
+    index has them in this order, so that it makes no difference how many there are.
+    """
+    c = table.c
+    narrow = table.alias("narrow")
+    due = select(narrow.c.created).where(*_filters(narrow, shape, dialect)).order_by(narrow.c.last_updated)
+    due = due.limit(bindparam("limit", type_=BigInteger))
+    moved = update(table).values(last_updated=bindparam("until"), revision=c.revision + 1)
+    moved = moved.returning(*_record_columns(table))
+    if dialect == "sqlite":
+        return moved.where(c.created.in_(due))
+    # As a part of WHERE it might be evaluated once a row, and lock and take more than the limit.
+    chosen = due.with_for_update(skip_locked=True).cte("chosen")
+    return moved.where(c.created == chosen.c.created)
+
+
+def _page(table: Table, shape: ListShape, dialect: str) -> Select[tuple[Any]]:
+    """Build the statement that selects the numbers of the records on a page."""
+    narrow = table.alias("narrow")
+    walk = select(narrow.c.created).where(*_filters(narrow, shape, dialect)).order_by(narrow.c.created)
+    walk = walk.limit(bindparam("limit", type_=BigInteger))
+    if shape.after:
+        return walk.where(narrow.c.created > bindparam("after"))
+    return walk.offset(bindparam("offset", type_=BigInteger))
+
+
 def _filters(table: FromClause, shape: ListShape, dialect: str) -> list[ColumnElement[bool]]:
     c = table.c
     filters: list[ColumnElement[bool]] = []
     if shape.receiver:
-        filters.append(c.receiver == bindparam("receiver"))
+        filters.append(c.receiver == bindparam("received_by"))
     if shape.owners is not None:
         owners = [
             and_(
@@ -192,8 +223,9 @@ def _filters(table: FromClause, shape: ListShape, dialect: str) -> list[ColumnEl
 
 
 def query_values(query: Query) -> dict[str, Any]:
+    # None is named like a column: an UPDATE would set it.
     values: dict[str, Any] = {
-        "receiver": query.receiver,
+        "received_by": query.receiver,
         "date_from": query.date_from,
         "date_to": query.date_to,
         "limit": query.limit,

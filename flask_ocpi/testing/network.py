@@ -31,12 +31,14 @@ PartySpec = tuple[str, str, Sequence[str]]
 class Network:
     """Platforms that reach each other by host name, each a Flask app of its own.
 
-    ``requests`` lists what was sent. ``before_send`` may be set to a function that is called with each request before
-    it is delivered: raise in it to cut the line. Every app is a :class:`flask.Flask` with ``TESTING`` on.
+    config: what the apps of all platforms are configured with. ``requests`` lists what was sent. ``before_send`` may be
+    set to a function that is called with each request before it is delivered: raise in it to cut the line. Every app
+    is a :class:`flask.Flask` with ``TESTING`` on.
     """
 
-    def __init__(self, *, clock: Callable[[], Any] | None = None) -> None:
+    def __init__(self, *, clock: Callable[[], Any] | None = None, config: Mapping[str, Any] | None = None) -> None:
         self.clock = clock or Clock()
+        self.config = dict(config or {})
         self.apps: dict[str, Flask] = {}
         self.requests: list[Request] = []
         self.before_send: Callable[[Request], None] = lambda request: None
@@ -62,6 +64,7 @@ class Network:
                 "OCPI_BASE_URL": f"https://{host}",
                 "OCPI_DISPATCHER": "inline",
                 "OCPI_PARTIES": [party_settings(*party) for party in parties],
+                **self.config,
                 **(config or {}),
             }
         )

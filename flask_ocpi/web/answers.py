@@ -79,6 +79,13 @@ PAYLOAD_TOO_LARGE = ErrorAnswer(
     2001,
     "The body is larger than 8388608 bytes (OCPI_MAX_BODY_BYTES).",
 )
+TOO_MANY_REQUESTS = ErrorAnswer(
+    HTTPStatus.TOO_MANY_REQUESTS,
+    "TooManyRequests",
+    "Too many requests, or too many tokens that are not in use; Retry-After says how long to wait.",
+    2000,
+    "Too many tokens that are not in use here were sent from your address; wait for 60 seconds.",
+)
 UNSUPPORTED_MEDIA_TYPE = ErrorAnswer(
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     "UnsupportedMediaType",
@@ -106,6 +113,7 @@ ERROR_ANSWERS = {
         METHOD_NOT_ALLOWED,
         PAYLOAD_TOO_LARGE,
         UNSUPPORTED_MEDIA_TYPE,
+        TOO_MANY_REQUESTS,
         SERVER_ERROR,
     )
 }
@@ -123,4 +131,5 @@ def error_responses(module: Module, interface: Interface, operation: Operation) 
         yield _NOT_FOUND_BY_CODE[missing.status_code]
     if module.id == "credentials" and operation.method != "GET":
         yield METHOD_NOT_ALLOWED
+    yield TOO_MANY_REQUESTS
     yield SERVER_ERROR

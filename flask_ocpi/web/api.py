@@ -47,7 +47,13 @@ def read_json(request: Request) -> Any:
     mimetype = request.mimetype
     if mimetype not in _JSON_TYPES and not mimetype.endswith("+json"):
         raise UnsupportedMediaTypeError(
-            f"The Content-Type must be application/json, not {mimetype!a}.", http_status=415
+            f"The Content-Type must be application/json, not {mimetype[:60]!a}.", http_status=415
+        )
+    encoding = request.headers.get("Content-Encoding")
+    if encoding and encoding.strip().lower() != "identity":  # a few bytes may be gigabytes
+        raise UnsupportedMediaTypeError(
+            f"The body must not be compressed, and its Content-Encoding is {encoding[:40]!a}.",
+            headers={"Accept-Encoding": "identity"},
         )
     body = read_body(request)
     if not body:

@@ -21,7 +21,9 @@ from flask_ocpi.enums import ModuleID
 from flask_ocpi.errors import ForbiddenError
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import NotFoundError
+from flask_ocpi.errors import TooManyRequestsError
 from flask_ocpi.errors import UnauthorizedError
+from flask_ocpi.logs import note_platform
 from flask_ocpi.platforms import Caller
 from flask_ocpi.platforms import Platforms
 from flask_ocpi.platforms import TokenUse
@@ -30,7 +32,28 @@ from flask_ocpi.web.headers import parse_routing
 
 
 def authenticate(services: Services) -> Caller:
-    """Return the calling platform by its credentials token; raise UnauthorizedError (A-06)."""
+    """Return the calling platform by its credentials token; raise UnauthorizedError (A-06).
+
+    Raises TooManyRequestsError when it calls too often, or its address tries one unknown token after the other.
+    """
+    try:
+        caller = g._ocpi_caller = _caller(services)
+    except UnauthorizedError:
+        _check_limits(services)
+        raise
+    note_platform(caller.platform.id)
+    _check_limits(services)
+    if caller.issued.use is TokenUse.ACTIVE and not caller.issued.used:
+        caller = g._ocpi_caller = services.platforms.confirm(caller)
+    return caller
+
+
+def _check_limits(services: Services) -> None:
+    for check in services.limits:
+        check()
+
+
+def _caller(services: Services) -> Caller:
     header = request.headers.get("Authorization")
     if header is None:
         raise UnauthorizedError(
@@ -41,11 +64,19 @@ def authenticate(services: Services) -> Caller:
         raise UnauthorizedError("The Authorization header is not of the form: Token <your token in Base64>.")
     caller = services.platforms.caller(tokens)
     if caller is None:
+        _refuse_for_a_while(services)
         raise UnauthorizedError("The token in the Authorization header is not in use here.")
-    if caller.issued.use is TokenUse.ACTIVE and not caller.issued.used:
-        caller = services.platforms.confirm(caller)
-    g._ocpi_caller = caller
     return caller
+
+
+def _refuse_for_a_while(services: Services) -> None:
+    """Raise TooManyRequestsError when the address has tried too many tokens that are not in use."""
+    seconds = services.refused(request.remote_addr)
+    if seconds:
+        raise TooManyRequestsError(
+            f"Too many tokens that are not in use here were sent from your address; wait for {seconds} seconds.",
+            headers={"Retry-After": str(seconds)},
+        )
 
 
 def authorize(

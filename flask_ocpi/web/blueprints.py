@@ -21,6 +21,7 @@ from flask_ocpi.description import Module
 from flask_ocpi.description import Operation
 from flask_ocpi.description import Version
 from flask_ocpi.envelope import envelope
+from flask_ocpi.logs import carried
 from flask_ocpi.storage.base import Party
 from flask_ocpi.web import auth
 from flask_ocpi.web import openapi
@@ -29,7 +30,7 @@ from flask_ocpi.web.api import response_schema
 from flask_ocpi.web.bodies import drain_body
 from flask_ocpi.web.errorhandlers import not_routed
 from flask_ocpi.web.errorhandlers import register_error_handlers
-from flask_ocpi.web.headers import message_ids
+from flask_ocpi.web.headers import answered_ids
 from flask_ocpi.web.headers import routing_headers
 
 RULE_OPTIONS = {"strict_slashes": False, "merge_slashes": False}
@@ -59,7 +60,7 @@ def module_blueprint(services: Services, version: Version, module: Module) -> Bl
 
 def view_name(module: Module, interface: Interface, operation: Operation) -> str:
     """Name a view: ``receiver_put_evse``, or ``get_credentials`` where there is only one interface."""
-    return operation.name if module.single else f"{interface.role.lower()}_{operation.name}"
+    return module.view_name(interface.role, operation)
 
 
 def url_rule(services: Services, version: Version, module: Module, interface: Interface, operation: Operation) -> str:
@@ -75,7 +76,7 @@ def equip(blueprint: Any, services: Services, *, functional: bool) -> None:
 
     def finish(response: Response) -> Response:
         drain_body()
-        response.headers.update(message_ids(request.headers))
+        response.headers.update(answered_ids())
         if functional:
             own = services.settings.parties
             only = Party.of(own[0].country_code, own[0].party_id) if len(own) == 1 else None
@@ -177,7 +178,7 @@ def _view(services: Services, module: Module, interface: Interface, operation: O
         answer = envelope(result.data, now=services.clock())
         response = Response(answer, result.http_status, headers=dict(result.headers), mimetype="application/json")
         for action in result.after:
-            response.call_on_close(action)
+            response.call_on_close(carried(action))
         return response
 
     view.provide_automatic_options = False  # type: ignore[attr-defined]  # OPTIONS is a 405 like any other method

@@ -11,6 +11,8 @@ from werkzeug.exceptions import ClientDisconnected
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wsgi import get_input_stream
 
+from flask_ocpi.web.messages import note_body
+
 _CHUNK = 64 * 1024
 _MAX_CHUNKS = 1024  # 64 MB
 
@@ -21,6 +23,7 @@ def read_body(request: Request) -> bytes:
     at_limit = request.content_length is None and len(body) == request.max_content_length
     if at_limit and request.environ["wsgi.input"].read(1):  # Werkzeug cuts a chunked body without a word
         raise RequestEntityTooLarge
+    note_body(body)
     return body
 
 

@@ -33,6 +33,7 @@ from flask_ocpi.errors import StorageError
 from flask_ocpi.errors import UnansweredError
 from flask_ocpi.errors import UnknownReceiverError
 from flask_ocpi.errors import UnreachableError
+from flask_ocpi.logs import carried
 from flask_ocpi.platforms import UnknownPlatformError
 
 _log = logging.getLogger("flask_ocpi")
@@ -42,7 +43,10 @@ _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 def error_response(error: OCPIError, services: Services) -> Response:
     """Answer an error in the envelope."""
     body = envelope(error.data, now=services.clock(), status_code=error.status_code, message=error.message)
-    return Response(body, error.http_status, headers=dict(error.extra_headers), mimetype="application/json")
+    response = Response(body, error.http_status, headers=dict(error.extra_headers), mimetype="application/json")
+    for action in error.after:
+        response.call_on_close(carried(action))
+    return response
 
 
 def register_error_handlers(blueprint: Blueprint, services: Services) -> None:
@@ -112,7 +116,7 @@ def _passed_on(error: RemoteError | UnknownPlatformError) -> OCPIError:
     URL names, such as a Token. 401 says that our token is not right there, which is no matter of the caller's.
     """
     if isinstance(error, RefusedError) and error.status_code and error.http_status != 401:
-        data = None if error.data is None else orjson.dumps(error.data)
+        data = _repeated(error.data)
         said = f": {error.status_message}" if error.status_message else "."
         message = f"The platform that this was passed on to answered {error.status_code}{said}"
         http_status = 404 if error.http_status == 404 and request.view_args else 200
@@ -126,6 +130,14 @@ def _passed_on(error: RemoteError | UnknownPlatformError) -> OCPIError:
     return HubError("The platform that this was passed on to could not be asked.")
 
 
+def _repeated(data: object) -> bytes | None:
+    """Return the data of an answer as JSON text; None without any, or if it is nested too deep to be written."""
+    try:
+        return None if data is None else orjson.dumps(data)
+    except orjson.JSONEncodeError:
+        return None
+
+
 def _translate(error: HTTPException, services: Services) -> OCPIError:
     if isinstance(error, RequestEntityTooLarge):
         limit = services.settings.max_body_bytes
@@ -137,4 +149,5 @@ def _translate(error: HTTPException, services: Services) -> OCPIError:
         return ServerError("The server failed to handle this request.", http_status=code)
     if code < 400:
         return ServerError("The server tried to redirect this request.", http_status=500)
-    return ClientError(str(error.description), http_status=code)
+    retry = {name: value for name, value in error.get_headers() if name == "Retry-After"}
+    return ClientError(str(error.description), http_status=code, headers=retry)

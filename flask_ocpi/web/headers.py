@@ -30,8 +30,11 @@ TO_PARTY = "OCPI-to-party-id"
 FROM_COUNTRY = "OCPI-from-country-code"
 FROM_PARTY = "OCPI-from-party-id"
 
+_IDS = "flask_ocpi.message_ids"
+
 _SLASH = "\ue000"  # stands for an encoded slash until the path is split; no CiString can hold it
 _MARKER = _SLASH.encode().decode("latin-1")  # the same as WSGI writes it
+ENCODED_MARK = "%EE%80%80"  # and the same as it is in a URL
 _ENCODED_SLASH = re.compile(r"%2f", re.IGNORECASE)
 _REPLACEMENT = "\ufffd".encode().decode("latin-1")
 # Where the path as it was sent may be: set by servers, or by a proxy before a server that sets neither.
@@ -46,6 +49,15 @@ def request_id() -> str:
 def message_ids(headers: Headers) -> dict[str, str]:
     """Return the message ids of a request, made up where the request has none (MID-07)."""
     return {name: headers.get(name) or str(uuid.uuid4()) for name in (REQUEST_ID, CORRELATION_ID)}
+
+
+def answered_ids() -> dict[str, str]:
+    """Return the message ids that the answer to the current request has; the same each time."""
+    environ = request.environ
+    ids: dict[str, str] | None = environ.get(_IDS)
+    if ids is None:
+        ids = environ[_IDS] = message_ids(request.headers)
+    return ids
 
 
 def parse_routing(headers: Headers) -> Routing:
@@ -125,7 +137,7 @@ def _decoded(raw: str, path: str) -> str:
     target = raw.split("?", 1)[0]
     if not target.startswith("/"):
         target = urlsplit(target).path
-    marked = unquote_to_bytes(_ENCODED_SLASH.sub("%EE%80%80", target)).decode("latin-1")
+    marked = unquote_to_bytes(_ENCODED_SLASH.sub(ENCODED_MARK, target)).decode("latin-1")
     script_name = len(marked.replace(_MARKER, "/")) - len(path)
     if not marked.replace(_MARKER, "/").endswith(path) or _MARKER in marked[:script_name]:
         return path

@@ -16,6 +16,7 @@ from flask_ocpi.description import Version
 from flask_ocpi.schema import Schema
 from flask_ocpi.web.answers import ERROR_ANSWERS
 from flask_ocpi.web.answers import METHOD_NOT_ALLOWED
+from flask_ocpi.web.answers import TOO_MANY_REQUESTS
 from flask_ocpi.web.answers import UNAUTHORIZED
 from flask_ocpi.web.answers import ErrorAnswer
 from flask_ocpi.web.answers import error_responses
@@ -309,6 +310,8 @@ def _error_component(answer: ErrorAnswer) -> dict[str, Any]:
     text = {"schema": {"type": "string"}, "required": True}
     if answer is UNAUTHORIZED:
         headers["WWW-Authenticate"] = {"description": "The scheme: Token.", **text}
+    if answer is TOO_MANY_REQUESTS:
+        headers["Retry-After"] = {"description": "The seconds to wait.", **text}
     if answer is METHOD_NOT_ALLOWED:
         headers["Allow"] = {"description": "The methods that are possible now.", **text}
     content = {

@@ -323,7 +323,8 @@ def test_compressed_bodies_are_refused(ocpi_client, stored, encoding):
 
     answer = ocpi_client.put(COPY, data=body, headers={"Content-Encoding": encoding})
 
-    check(answer, 400, 2001)
+    check(answer, 415, 2001)
+    assert answer.headers["Accept-Encoding"] == "identity"
     assert stored() == before
 
 

@@ -12,6 +12,8 @@ from flask_ocpi import OCPI
 from flask_ocpi import MemoryStorage
 from flask_ocpi.testing.network import Network
 
+INLINE = {"OCPI_DISPATCHER": "inline"}
+
 
 def add_cpo(network: Network, host: str = "cpo.example", **settings: Any) -> Flask:
     """Add the example operator at ``https://host``."""
@@ -24,7 +26,13 @@ def add_emsp(network: Network, host: str = "emsp.example", **settings: Any) -> F
 
 
 def _add(network: Network, host: str, make: Any, settings: dict[str, Any]) -> Flask:
-    config = {"SECRET_KEY": f"secret of {host}", "OCPI_BASE_URL": f"https://{host}", "TESTING": True, **settings}
+    config = {
+        "SECRET_KEY": f"secret of {host}",
+        "OCPI_BASE_URL": f"https://{host}",
+        "TESTING": True,
+        **INLINE,
+        **settings,
+    }
     app: Flask = make(config, ocpi=OCPI(storage=MemoryStorage(), transport=network, clock=network.clock))
     network.apps[host] = app
     return app

@@ -20,8 +20,8 @@ ROOT = Path(__file__).parents[2]
 LIMIT_SECONDS = 180
 WERKZEUG = "from examples import demo, demo_day, demo_servers; demo_servers.program = lambda: 'Werkzeug'; "
 MAIN = "import sys; sys.exit(demo.main())"
-STEPS = 17
-SHORT_DAY = ("register", "share_locations", "join_hub", "invite_visitors")
+STEPS = 18
+SHORT_DAY = ("open_network", "register", "share_locations", "join_hub", "invite_visitors")
 
 
 def environment(once: bool) -> dict[str, str]:
@@ -80,7 +80,7 @@ def test_failed_check_is_an_exit_code() -> None:
     run = run_once("-c", f"{WERKZEUG} demo_day.Side.copies = lambda self, module: {{}}; {MAIN}")
 
     assert run.returncode == 1
-    assert "FAILED at step 3  Where to charge: not so: all are equal on both sides" in run.stderr
+    assert "FAILED at step 4  The provider fetches the network: not so: all are equal on both sides" in run.stderr
     assert len(processes(run.stdout)) == 3
     assert [is_running(pid) for pid in processes(run.stdout)] == [False] * 3
 

@@ -152,7 +152,7 @@ def test_life_goes_on_after_the_day(
         demo.live(day)
 
     shown = capsys.readouterr().out
-    assert "4 changes were pushed and accepted" in shown
+    assert "the provider has each new status" in shown
     assert "kWh at 0.37 and 0.50 by AC-REGULAR" in shown
     assert shown.count("Swagger UI: CPO https://cpo.example/ocpi/docs/") == 2
 
@@ -161,10 +161,10 @@ def test_life_goes_on_after_the_day(
     ("message", "failure"),
     [
         ("POST credentials", "The provider registers with the operator: The line is cut."),
-        ("GET locations", "Where to charge: The line is cut."),
-        ("PATCH locations", "Cars come and go: not so: 4 changes were pushed and accepted"),
-        ("GET tariffs", "For how much: The line is cut."),
-        ("PUT tokens", "Who may charge: not so: the card 04A1B2C3D4E580 was pushed"),
+        ("GET locations", "The provider fetches the network: The line is cut."),
+        ("PATCH locations", "Cars come and go: what the CPO saved: it never came"),
+        ("PUT tariffs", "For how much: what the CPO saved: it never came"),
+        ("PUT tokens", "Who may charge: the card 04A1B2C3D4E580: no answer"),
         ("GET tokens", "Who may charge: The line is cut."),
         ("POST tokens/04A1B2C3D4E580/authorize", "Two cards are held to charge points: The line is cut."),
         ("POST commands/RESERVE_NOW", "A driver reserves and thinks better of it: The line is cut."),
@@ -172,11 +172,10 @@ def test_life_goes_on_after_the_day(
             "POST commands/RESERVE_NOW/",
             "A driver reserves and thinks better of it: the result of RESERVE_NOW: no answer",
         ),
-        ("PUT locations", "A driver reserves and thinks better of it: AMS-0001-1 being RESERVED: no answer"),
         ("POST commands/CANCEL_RESERVATION", "A driver reserves and thinks better of it: The line is cut."),
         ("POST commands/START_SESSION", "The driver plugs in: The line is cut."),
         ("POST commands/START_SESSION/", "The driver plugs in: the result of START_SESSION: no answer"),
-        ("PUT sessions/NL", "The driver plugs in: the session: no answer"),
+        ("PUT sessions/NL", "A driver reserves and thinks better of it: AMS-0001-1 being RESERVED: it never came"),
         ("POST commands/STOP_SESSION", "The driver leaves: The line is cut."),
         ("POST commands/STOP_SESSION/", "The driver leaves: the result of STOP_SESSION: no answer"),
         ("POST cdrs", "The driver leaves: the CDR: no answer"),
@@ -185,8 +184,7 @@ def test_life_goes_on_after_the_day(
         ("GET chargingprofiles", "The grid is busy: The line is cut."),
         ("POST chargingprofiles/set_profile", "The grid is busy: the result of SET_PROFILE: no answer"),
         ("POST chargingprofiles/active_profile", "The grid is busy: the result of GET_ACTIVE_PROFILE: no answer"),
-        ("PUT tariffs", "Prices change: not so: the new price was pushed"),
-        ("DELETE tariffs", "Prices change: The line is cut."),
+        ("DELETE tariffs", "Prices change: what the CPO saved: it never came"),
         ("PUT hubclientinfo/DE/EMS", "A hub tells who is there: the news that the provider is CONNECTED: no answer"),
         ("GET hubclientinfo", "A hub tells who is there: The line is cut."),
         ("PUT locations/NL/TRY", "Try it yourself: The line is cut."),
@@ -202,26 +200,26 @@ def test_lost_message_is_noticed(day: Day, line: Line, message: str, failure: st
 @pytest.mark.parametrize(
     ("message", "old", "new", "failure"),
     [
-        ("GET locations", b'"publish":true', b'"publish":false', "Where to charge: not so: all are equal"),
+        ("GET locations", b'"publish":true', b'"publish":false', "The provider fetches: not so: all are equal"),
         ("PATCH locations", b'"AVAILABLE"', b'"BLOCKED"', "Cars come and go: not so: the provider has each new status"),
-        ("GET tariffs", b"0.49", b"0.48", "For how much: not so: 6 tariffs are equal"),
+        ("PUT tariffs", b"0.49", b"0.48", "For how much: not so: 6 tariffs are equal"),
         (
-            "GET tariffs",
+            "GET tokens",
             b'"status_code"',
             b"status_code",
-            "For how much: GET https://cpo.example/ocpi/2.2.1/sender/tariffs",
+            "Who may charge: GET https://emsp.example/ocpi/2.2.1/sender/tokens",
         ),
-        ("PUT tokens", b'"valid":true', b'"valid":false', "Who may charge: not so: the pull brings the other one"),
-        ("GET tokens", b'"valid":false', b'"valid":true', "Who may charge: not so: all tokens are equal"),
+        ("PUT tokens", b'"valid":true', b'"valid":false', "Who may charge: not so: a pull brings nothing new"),
+        ("GET tokens", b'"valid":false', b'"valid":true', "Who may charge: not so: a pull brings nothing new"),
         ("POST tokens/04A1B2C3D4E580", b'"ALLOWED"', b'"EXPIRED"', "Two cards: not so: 04A1B2C3D4E580 may charge"),
         ("POST tokens/04F6E5D4C3B280", b'"BLOCKED"', b'"ALLOWED"', "Two cards: not so: 04F6E5D4C3B280 may not"),
         ("POST commands/RESERVE_NOW", b'"ACCEPTED"', b'"REJECTED"', "A driver reserves: RESERVE_NOW was answered with"),
         ("POST commands/RESERVE_NOW/", b'"ACCEPTED"', b'"FAILED"', "A driver reserves: not so: RESERVE_NOW"),
         (
-            "PUT locations",
+            "PATCH locations",
             b'"RESERVED"',
             b'"BLOCKED"',
-            "A driver reserves: not so: drivers see that AMS-0001-1 is RESERVED",
+            "A driver reserves: AMS-0001-1 being RESERVED: it never came",
         ),
         (
             "POST commands/CANCEL_RESERVATION/",
@@ -230,12 +228,11 @@ def test_lost_message_is_noticed(day: Day, line: Line, message: str, failure: st
             "A driver reserves: not so: CANCEL_RESERVATION",
         ),
         ("POST commands/START_SESSION/", b'"ACCEPTED"', b'"FAILED"', "The driver plugs in: not so: START_SESSION"),
-        ("PUT sessions/NL", b'"ACTIVE"', b'"PENDING"', "The driver plugs in: not so: the provider sees that session"),
         (
-            "PUT locations",
+            "PATCH locations",
             b'"CHARGING"',
             b'"BLOCKED"',
-            "The driver plugs in: not so: drivers see that AMS-0001-1 is CHARGING",
+            "The driver plugs in: AMS-0001-1 being CHARGING: it never came",
         ),
         ("PUT sessions/NL", b'"kwh":', b'"kwh":0.0,"real_kwh":', "The car charges: not so: the session grew"),
         ("PUT sessions/NL", b'"ENERGY"', b'"CURRENT"', "The car charges: not so: the provider has each of them"),
@@ -294,6 +291,6 @@ def test_wrong_cost_is_noticed(day: Day, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_message_that_never_comes_is_noticed(day: Day, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(day.cpo.app.extensions["charge_points"], "push", lambda module, *ids, party: None)
+    monkeypatch.setattr(day.cpo.app.extensions["charge_points"], "_set_status", lambda *arguments: None)
 
     assert broken(day) == "A driver reserves and thinks better of it: AMS-0001-1 being RESERVED: it never came"

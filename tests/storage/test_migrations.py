@@ -12,6 +12,7 @@ from sqlalchemy import inspect
 
 from flask_ocpi.versions import VERSIONS
 from flask_ocpi.web.setup import kinds
+from tests.storage import old
 
 APP = """
 import os
@@ -119,3 +120,23 @@ def test_migration_adds_the_kinds_that_an_earlier_release_lacked(flask, database
     assert "No new upgrade operations detected" in output
     assert tables(database) == {f"ocpi_{kind}" for kind in kinds(VERSIONS)}
     assert output.splitlines()[-1] == "[1, 1, 0]"
+
+
+def test_database_of_an_earlier_release_is_migrated_with_all_that_is_in_it(flask, database):
+    old.load(database)
+
+    flask("db init", "db migrate", "db upgrade")
+    output = flask("db check", "show")
+
+    assert "No new upgrade operations detected" in output
+    assert tables(database) == {f"ocpi_{kind}" for kind in kinds(VERSIONS)}
+    assert output.splitlines()[-1] == "[3, 1, 1]"
+
+
+def test_init_db_completes_the_database_of_an_earlier_release(flask, database):
+    old.load(database)
+
+    output = flask("ocpi init-db", "show")
+
+    assert tables(database) == {f"ocpi_{kind}" for kind in kinds(VERSIONS)}
+    assert output.splitlines()[-1] == "[3, 1, 1]"

@@ -6,11 +6,13 @@ A worker writes the line "ready", waits for a line on standard input, works, and
 from __future__ import annotations
 
 import gc
+import itertools
 import json
 import logging
 import os
 import sys
 import threading
+from contextlib import nullcontext
 
 from sqlalchemy import create_engine
 
@@ -19,7 +21,7 @@ from flask_ocpi.errors import StorageError
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import Record
-from flask_ocpi.storage.sqlalchemy import _left_to_parent as left_to_parent
+from flask_ocpi.storage.connections import left_to_parent
 from tests.storage.conftest import storage_on
 
 
@@ -82,6 +84,18 @@ def sums(storage, count):
     return sorted({sum(int(record.text) for record in page) for page in pages})
 
 
+def claim(storage, count):
+    """Take what is due, `count` at a time, in a transaction every other time; tell the numbers of what we took."""
+    taken = []
+    query = Query(receiver="THEM", date_to=2_000_000, limit=count)
+    for round_ in itertools.count():
+        with storage.transaction() if round_ % 2 else nullcontext():
+            records = storage.claim("locations", query, until=2**62, key_of=None)
+        if not records:
+            return taken
+        taken += [record.created for record in records]
+
+
 def hang_in_transaction(storage, count):
     """Write `count` records in a transaction, say so, and wait for our end."""
     with storage.transaction():
@@ -90,6 +104,16 @@ def hang_in_transaction(storage, count):
             storage.save("locations", key(number), Record(b"half"))
         say("written")
         sys.stdin.readline()
+
+
+def work_until_killed(storage, count):
+    """Change two records together, again and again; say so when it was done `count` times."""
+    for number in itertools.count():
+        with storage.transaction():
+            storage.save("locations", key(0), Record(str(number).encode()))
+            storage.save("locations", key(1), Record(str(number).encode()))
+        if number == count:
+            say("written")
 
 
 def setup(storage, count):
@@ -172,7 +196,9 @@ TASKS = (
     create,
     transfer,
     sums,
+    claim,
     hang_in_transaction,
+    work_until_killed,
     setup,
     fork,
     fork_in_transaction,

@@ -137,6 +137,7 @@ class Platform:
             OCPI_ALLOW_SHARED_PARTIES=True,
             OCPI_CALLBACK_HOSTS=["emsp.example.com"],
             OCPI_DISPATCHER="inline",
+            OCPI_MAX_UNKNOWN_TOKENS=0,
         )
         self.ocpi = OCPI(self.app, storage=MemoryStorage(), transport=self.network, clock=self.network.clock)
         self.partner = add_partner(self.app, PARTNER)

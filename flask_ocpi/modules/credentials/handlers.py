@@ -110,7 +110,11 @@ def _accept(ctx: Context, body: Document, *, renewed: bool) -> Result:
 def _call_back(ctx: Context, body: Document) -> Discovery:
     try:
         discovery = ctx.services.discover(
-            body["url"], body["token"], version=ctx.version.number, encoding=ctx.platform.token_encoding
+            body["url"],
+            body["token"],
+            version=ctx.version.number,
+            encoding=ctx.platform.token_encoding,
+            platform=ctx.platform.id,
         )
     except BlockedAddressError as error:
         _log.warning("The versions URL of platform %s was not called: %s", ctx.platform.id, error)

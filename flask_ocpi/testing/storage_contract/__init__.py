@@ -14,6 +14,8 @@ The fixture gives an empty storage that keeps the kinds "locations" and "platfor
 
 from __future__ import annotations
 
+from flask_ocpi.testing.storage_contract.bulk import BulkContract
+from flask_ocpi.testing.storage_contract.claims import ClaimContract
 from flask_ocpi.testing.storage_contract.lists import ListContract
 from flask_ocpi.testing.storage_contract.parallel import ParallelContract
 from flask_ocpi.testing.storage_contract.records import RecordContract
@@ -22,5 +24,5 @@ from flask_ocpi.testing.storage_contract.transactions import TransactionContract
 __all__ = ["StorageContract"]
 
 
-class StorageContract(RecordContract, ListContract, TransactionContract, ParallelContract):
+class StorageContract(RecordContract, ListContract, TransactionContract, ParallelContract, ClaimContract, BulkContract):
     """Every rule of :class:`flask_ocpi.storage.base.Storage` as a test."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flask_ocpi.errors import ConflictError
+from flask_ocpi.errors import DeadlockError
 from flask_ocpi.errors import StorageError
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import Record
@@ -127,6 +128,43 @@ class TransactionContract:
             storage.save("locations", OTHER_KEY, Record(b"2"))
 
         assert storage.list("locations", Query()).total == 2
+
+    def test_work_that_is_run_is_one_transaction(self, storage: Storage) -> None:
+        storage.save("locations", KEY, Record(b"1"))
+
+        assert storage.run(lambda: storage.get("locations", KEY, for_update=True)) == fetch(storage, KEY)
+        with pytest.raises(RuntimeError):
+            storage.run(lambda: save_and_fail(storage))
+
+        assert fetch(storage, KEY).revision == 1
+
+    def test_work_is_run_again_when_another_transaction_came_first(self, storage: Storage) -> None:
+        runs: list[int] = []
+
+        def work() -> int:
+            runs.append(storage.list("locations", Query()).total)
+            storage.save("locations", KEY, Record(b"1"))
+            if len(runs) < 3:
+                raise DeadlockError("provoked")
+            return len(runs)
+
+        assert storage.run(work) == 3
+        assert runs == [0, 0, 0]
+        assert fetch(storage, KEY).revision == 1
+
+    def test_work_that_never_comes_through_ends_with_the_error(self, storage: Storage) -> None:
+        runs: list[int] = []
+
+        def work() -> None:
+            runs.append(1)
+            storage.save("locations", KEY, Record(b"1"))
+            raise DeadlockError("provoked")
+
+        with pytest.raises(DeadlockError):
+            storage.run(work, attempts=2)
+
+        assert len(runs) == 2
+        assert storage.get("locations", KEY) is None
 
     def test_get_for_update_needs_a_transaction(self, storage: Storage) -> None:
         storage.save("locations", KEY, Record(b"{}"))

@@ -1,0 +1,136 @@
+"""The command that keeps copies up to date, and shows what could not be stored."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import click
+from flask.cli import with_appcontext
+
+from flask_ocpi.cli.output import Progress
+from flask_ocpi.cli.output import counted
+from flask_ocpi.cli.output import json_option
+from flask_ocpi.cli.output import logged_to
+from flask_ocpi.cli.output import refusal
+from flask_ocpi.cli.output import say
+from flask_ocpi.cli.output import show
+from flask_ocpi.cli.output import table
+from flask_ocpi.cli.output import warn
+from flask_ocpi.globals import current_ocpi
+from flask_ocpi.sync.quarantine import quarantined
+from flask_ocpi.sync.syncing import Synced
+
+_COUNTS = ("created", "updated", "unchanged", "removed", "foreign")
+
+
+@click.command(short_help="Fetch what changed at other platforms.")
+@click.argument("modules", metavar="[MODULE]...", nargs=-1)
+@click.option("--platform", help="Only this platform, by id, name or party; by default all that are registered.")
+@click.option("--full", is_flag=True, help="Read the whole lists, and remove copies of what they lack.")
+@click.option("--force", is_flag=True, help="Remove copies also when a whole list is empty.")
+@click.option("--quarantine", is_flag=True, help="Only show the objects that could not be stored.")
+@json_option
+@with_appcontext
+def sync(
+    modules: tuple[str, ...], platform: str | None, full: bool, force: bool, quarantine: bool, as_json: bool
+) -> None:
+    """Fetch the objects that changed since the last time, of all modules or of MODULEs, and store copies.
+
+    The first time, and once in OCPI_SYNC_FULL_INTERVAL, the whole lists are read, and copies removed that they lack. A
+    sync that was interrupted is gone on with. The exit code is 1 when something could not be synced; all else is.
+    """
+    for module in modules:
+        current_ocpi.objects.object_type(module)
+    if quarantine:
+        return _show_quarantine(modules, platform, as_json=as_json)
+    with _Bars() as bars, logged_to(logging.NullHandler()):
+        done = current_ocpi.sync(platform, modules, full=full, force=force, progress=bars.show)
+    if as_json:
+        show({"synced": [_document(synced) for synced in done]})
+    elif done:
+        say(table(("PLATFORM", "MODULE", "PARTY", "READ", *map(str.upper, _COUNTS), "BROKEN"), [_row(s) for s in done]))
+    else:
+        say("There is nothing to sync: no registered platform has a list that one of our parties receives.")
+    broken = sum(len(synced.pulled.broken) for synced in done)
+    if broken:
+        warn(f"{counted(broken, 'object')} could not be stored: flask ocpi sync --quarantine shows them.")
+    problems = [problem for synced in done if (problem := _problem(synced))]
+    if problems:
+        raise refusal("\n".join(problems))
+    return None
+
+
+class _Bars:
+    """A progress bar for each module of a platform, one after another."""
+
+    def __init__(self) -> None:
+        self._current: Synced | None = None
+        self._bar: Progress | None = None
+
+    def __enter__(self) -> _Bars:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+
+    def show(self, synced: Synced) -> None:
+        if synced is not self._current:
+            self._close()
+            self._current = synced
+            self._bar = Progress(f"{synced.platform} {synced.module}").__enter__()
+        if self._bar is not None:
+            self._bar.reach(synced.pulled.seen, synced.pulled.total)
+
+    def _close(self) -> None:
+        if self._bar is not None:
+            self._bar.__exit__(None, None, None)
+            self._bar = None
+
+
+def _show_quarantine(modules: tuple[str, ...], platform: str | None, *, as_json: bool) -> None:
+    id = None if platform is None else current_ocpi.platforms.find(platform).id
+    found = [q for q in quarantined(current_ocpi.services, platform=id) if not modules or q.module in modules]
+    if as_json:
+        keys = ("platform", "module", "id", "reason", "since", "count", "document")
+        items = [{**{key: getattr(item, key) for key in keys}, "receiver": str(item.receiver)} for item in found]
+        return show({"quarantine": items})
+    if not found:
+        return say("There is nothing in quarantine.")
+    header = ("PLATFORM", "MODULE", "PARTY", "ID", "SINCE", "COUNT", "REASON")
+    rows = [(q.platform, q.module, str(q.receiver), q.id or "(no id)", q.since, str(q.count), q.reason) for q in found]
+    return say(table(header, rows))
+
+
+def _row(synced: Synced) -> list[str]:
+    read = "-" if synced.error else "all" if synced.whole else "changes"
+    counts = [str(getattr(synced.pulled, name)) for name in _COUNTS]
+    return [synced.platform, synced.module, str(synced.receiver), read, *counts, str(len(synced.pulled.broken))]
+
+
+def _document(synced: Synced) -> dict[str, Any]:
+    return {
+        "platform": synced.platform,
+        "module": synced.module,
+        "receiver": str(synced.receiver),
+        "full": synced.whole,
+        "listed": synced.pulled.total,
+        **{name: getattr(synced.pulled, name) for name in _COUNTS},
+        "broken": len(synced.pulled.broken),
+        "held_back": synced.held_back,
+        "error": None if synced.error is None else str(synced.error),
+    }
+
+
+def _problem(synced: Synced) -> str:
+    """Say in words why something is not up to date; "" when it is."""
+    name = f"{synced.module} of {synced.platform}"
+    if synced.error is not None:
+        return f"{name} could not be synced: {synced.error}"
+    if synced.held_back:
+        kept = counted(synced.held_back, "copy") if synced.held_back == 1 else f"{synced.held_back} copies"
+        return (
+            f"The list of {name} is empty: {kept} for {synced.receiver} stayed. If it is right that nothing is left, "
+            f"remove them with: flask ocpi sync {synced.module} --platform {synced.platform} --full --force"
+        )
+    return ""

@@ -1,0 +1,155 @@
+"""What is logged about messages, and what every log record says of the one that it belongs to."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flask_ocpi.messages import Message
+
+#: The loggers of this package: a filter of one is not asked about the records of those below it.
+LOGGERS = (
+    "flask_ocpi",
+    "flask_ocpi.client",
+    "flask_ocpi.journal",
+    "flask_ocpi.messages",
+    "flask_ocpi.prometheus",
+    "flask_ocpi.push",
+    "flask_ocpi.sync",
+)
+
+_log = logging.getLogger("flask_ocpi.messages")
+_LONGEST_ID = 100
+
+
+@dataclass(slots=True)
+class About:
+    """The message with another platform that is being handled or sent; "" for what is not known of it.
+
+    platform: its id. operation: as :class:`~flask_ocpi.messages.Message` has it. is_work: this is no message, but work
+    with a platform that sends some; it takes on the ids of the last one.
+    """
+
+    request_id: str = ""
+    correlation_id: str = ""
+    platform: str = ""
+    operation: str = ""
+    is_work: bool = False
+
+
+_current: ContextVar[About | None] = ContextVar("flask_ocpi_about", default=None)
+
+
+def current() -> About | None:
+    """Return what is going on in this thread; None: nothing that has to do with a message."""
+    return _current.get()
+
+
+def enter(about: About | None) -> About | None:
+    """Have what is logged from now on carry a message, and return what to enter again when that is over."""
+    before = _current.get()
+    _current.set(about)
+    return before
+
+
+@contextmanager
+def sending(*, request_id: str, correlation_id: str, platform: str | None, operation: str | None) -> Iterator[None]:
+    """Have what is logged meanwhile carry a message that is sent."""
+    about = About(_shortened(request_id), _shortened(correlation_id), platform or "", operation or "")
+    before = enter(about)
+    if before is not None and before.is_work:
+        before.request_id, before.correlation_id = about.request_id, about.correlation_id
+        before.operation = about.operation
+    try:
+        yield
+    finally:
+        enter(before)
+
+
+@contextmanager
+def working_for(platform: str) -> Iterator[None]:
+    """Have what is logged meanwhile carry a platform, and the last message that was sent by then."""
+    before = enter(About(platform=platform, is_work=True))
+    try:
+        yield
+    finally:
+        enter(before)
+
+
+def carried(work: Callable[[], object]) -> Callable[[], None]:
+    """Return a function that does some work later, or in another thread, as a part of what is going on now."""
+    about = _current.get()
+    kept = None if about is None else replace(about)
+
+    def run() -> None:
+        before = enter(kept)
+        try:
+            work()
+        finally:
+            enter(before)
+
+    return run
+
+
+def receiving(request_id: str, correlation_id: str, operation: str) -> About:
+    """Return what to enter for a request that came in; whose it is comes with :func:`note_platform`."""
+    return About(_shortened(request_id), _shortened(correlation_id), operation=operation)
+
+
+def note_platform(platform: str) -> None:
+    """Note who sent the request that is being handled."""
+    about = _current.get()
+    if about is not None:
+        about.platform = platform
+
+
+def messages_are_logged() -> bool:
+    """Tell whether anybody wants a record of each message."""
+    return _log.isEnabledFor(logging.INFO)
+
+
+def log_message(message: Message) -> None:
+    """Log one record about a message: no query, since tokens may be in it, and no headers and bodies."""
+    if not messages_are_logged():
+        return
+    path = _on_a_line(message.url.split("?", 1)[0])
+    milliseconds = round(message.duration * 1000, 1)
+    about = {
+        "request_id": _shortened(message.request_id),
+        "correlation_id": _shortened(message.correlation_id),
+        "platform": message.platform or "",
+        "operation": message.operation or "",
+        "direction": message.direction.value,
+        "method": message.method,
+        "path": path,
+        "http_status": message.http_status,
+        "status_code": message.status_code,
+        "milliseconds": milliseconds,
+    }
+    _log.info(
+        "%s %s %s %s: HTTP %s, OCPI %s, %s ms",
+        message.direction.value,
+        message.platform or "-",
+        message.method,
+        path,
+        message.http_status or "-",
+        message.status_code or "-",
+        milliseconds,
+        extra=about,
+    )
+
+
+def _shortened(id: str) -> str:
+    return _on_a_line(id[:_LONGEST_ID])
+
+
+def _on_a_line(text: str) -> str:
+    """Return a text that cannot pass for a record of its own."""
+    return text if text.isprintable() else "".join(char if char.isprintable() else "?" for char in text)

@@ -1,0 +1,176 @@
+"""Reading a whole list, page by page: what all pulls and syncs do."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import field
+
+from flask_ocpi.client.listing import ListPage
+from flask_ocpi.client.modules import ModuleClient
+from flask_ocpi.context import Services
+from flask_ocpi.description import Document
+from flask_ocpi.enums import InterfaceRole
+from flask_ocpi.fields import to_micros
+from flask_ocpi.signals import object_removed
+from flask_ocpi.storage.base import Key
+from flask_ocpi.storage.base import Query
+from flask_ocpi.storage.base import walk
+from flask_ocpi.sync import quarantine
+from flask_ocpi.sync.receiving import Pulled
+from flask_ocpi.sync.receiving import receive
+from flask_ocpi.sync.receiving import tell
+from flask_ocpi.sync.scopes import Scope
+from flask_ocpi.sync.watermarks import now_micros
+
+_log = logging.getLogger("flask_ocpi.sync")
+_REMOVED_AT_ONCE = 500
+
+
+@dataclass(slots=True)
+class Crawl:
+    """How far a list is read. Moments are microseconds since 1970 UTC.
+
+    whole: no dates were asked for. endpoint: the URL of the list. url: the next page; "" before the first, None after
+    the last. began, touched: by our clock, when it began and when the latest page was stored. asked_at: by the other
+    platform's clock, when it answered the first page; by ours, when it does not say. newest: the latest
+    ``last_updated`` that was read. broken: how many objects were. known: the copies there were at the beginning, with
+    their revisions; seen: those of the list. Both are only of use where :attr:`Scope.loses_objects`, in a whole list.
+    """
+
+    whole: bool
+    endpoint: str
+    began: int
+    touched: int
+    date_from: str | None = None
+    date_to: str | None = None
+    url: str | None = ""
+    total: int | None = None
+    asked_at: int | None = None
+    newest: int | None = None
+    broken: int = 0
+    pages: int = 0
+    pulled: Pulled = field(default_factory=Pulled)
+    known: dict[Key, int] = field(default_factory=dict)
+    seen: set[Key] = field(default_factory=set)
+
+    @classmethod
+    def begin(
+        cls,
+        services: Services,
+        scope: Scope,
+        calls: ModuleClient,
+        *,
+        date_from: str | None = None,
+        date_to: str | None = None,
+    ) -> Crawl:
+        """Return a crawl that has read nothing yet."""
+        now = now_micros(services)
+        whole = date_from is None and date_to is None
+        crawl = cls(whole, calls.endpoint(InterfaceRole.SENDER), now, now, date_from, date_to)
+        if whole and scope.loses_objects:
+            crawl.known = dict(_copies(services, scope))
+        return crawl
+
+    @property
+    def moment(self) -> int | None:
+        """Up to when everything is stored, by the other platform's clock, once all pages are read.
+
+        What changed while they were is not sure to be in them, so it is never after the first answer: nor is it when
+        some ``last_updated`` lies in the future.
+        """
+        if self.newest is None or self.asked_at is None:
+            return self.newest
+        return min(self.newest, self.asked_at)
+
+
+#: Called in the transaction that stores a page, or removes something, with the keys that the page had.
+Keep = Callable[[Crawl, Sequence[Key]], None]
+
+
+def read_pages(
+    services: Services,
+    scope: Scope,
+    calls: ModuleClient,
+    crawl: Crawl,
+    *,
+    keep: Keep = lambda crawl, keys: None,
+    progress: Callable[[Pulled], None] = lambda pulled: None,
+) -> None:
+    """Read a list from where the crawl is to its end, and store each page in one transaction with ``keep``."""
+    if crawl.url is None:
+        return
+    in_quarantine = quarantine.names_in(services, scope)
+    pages = calls.pages(date_from=crawl.date_from, date_to=crawl.date_to, url=crawl.url, total=crawl.total)
+    for page in pages:
+        with services.storage.transaction():
+            receipt = receive(services, scope, page.documents, crawl.pulled, known=crawl.known)
+            _advance(services, crawl, page)
+            broken = [*page.broken, *receipt.broken]
+            crawl.broken += len(broken)
+            crawl.pulled.broken.extend(broken)
+            in_quarantine |= quarantine.put(services, scope, broken, in_quarantine)
+            for document in receipt.settled:
+                quarantine.release(services, scope, document, in_quarantine)
+            if crawl.known:
+                crawl.seen.update(receipt.seen)
+            keep(crawl, receipt.seen)
+        tell(services, scope, receipt.stored)
+        progress(crawl.pulled)
+
+
+def remove_vanished(
+    services: Services, scope: Scope, crawl: Crawl, *, force: bool, keep: Keep = lambda crawl, keys: None
+) -> int:
+    """Remove the copies that the whole list did not have (PAG-20); return how many were held back instead.
+
+    Nothing is removed when some objects of the list were broken: those might be the ones missing. Nor is a copy that
+    changed since the list was asked for. When the list had nothing at all, all copies are held back unless ``force``.
+    """
+    vanished = [key for key in crawl.known if key not in crawl.seen]
+    if crawl.broken or not vanished:
+        return 0
+    if not crawl.seen and not force:
+        return len(vanished)
+    for start in range(0, len(vanished), _REMOVED_AT_ONCE):
+        removed = []
+        with services.storage.transaction():
+            keep(crawl, ())
+            for key in sorted(vanished[start : start + _REMOVED_AT_ONCE]):
+                record = services.storage.get(scope.object_type.kind, key, for_update=True)
+                if record is not None and record.revision == crawl.known[key]:
+                    services.storage.delete(scope.object_type.kind, key)
+                    removed.append(key)
+        crawl.pulled.removed += len(removed)
+        for key in removed:
+            services.emit(object_removed, module=scope.module.id, key=key, platform=scope.platform)
+    return 0
+
+
+def _advance(services: Services, crawl: Crawl, page: ListPage) -> None:
+    if not crawl.pages:
+        crawl.asked_at = crawl.began if page.moment is None else page.moment
+    crawl.url = page.following
+    crawl.total = crawl.pulled.total = page.total
+    crawl.touched = now_micros(services)
+    crawl.pages += 1
+    moments = [to_micros(document["last_updated"]) for document in page.documents]
+    moments += [moment for item in page.broken if (moment := _last_updated(item.document)) is not None]
+    crawl.newest = max((moment for moment in (*moments, crawl.newest) if moment is not None), default=None)
+
+
+def _last_updated(document: Document) -> int | None:
+    """Read the ``last_updated`` of a broken object, where it has a readable one."""
+    try:
+        return to_micros(document["last_updated"])
+    except (TypeError, KeyError, ValueError):
+        return None
+
+
+def _copies(services: Services, scope: Scope) -> list[tuple[Key, int]]:
+    """Return the keys and revisions of the copies that the receiver has of the platform's objects."""
+    query = Query(owners=scope.platform.parties, receiver=str(scope.receiver))
+    records = walk(services.storage, scope.object_type.kind, query)
+    return [(scope.key_of(record.document), record.revision) for record in records]

@@ -1,0 +1,256 @@
+"""Misses: objects that another platform changes and that we do not have; they are fetched from it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from flask_ocpi.client.client import Client
+from flask_ocpi.client.modules import ModuleClient
+from flask_ocpi.context import Missing
+from flask_ocpi.context import Services
+from flask_ocpi.enums import InterfaceRole
+from flask_ocpi.errors import ConflictError
+from flask_ocpi.errors import FlaskOCPIError
+from flask_ocpi.errors import StorageError
+from flask_ocpi.platforms import Platform
+from flask_ocpi.storage.base import Key
+from flask_ocpi.storage.base import Party
+from flask_ocpi.storage.base import Query
+from flask_ocpi.storage.base import Record
+from flask_ocpi.storage.base import fold
+from flask_ocpi.storage.base import walk
+from flask_ocpi.sync.crawling import Crawl
+from flask_ocpi.sync.crawling import read_pages
+from flask_ocpi.sync.receiving import Pulled
+from flask_ocpi.sync.receiving import receive
+from flask_ocpi.sync.receiving import tell
+from flask_ocpi.sync.scopes import NOBODY
+from flask_ocpi.sync.scopes import Scope
+from flask_ocpi.sync.scopes import scope_of
+from flask_ocpi.sync.watermarks import date_time
+from flask_ocpi.sync.watermarks import now_micros
+
+MISSES = "sync_misses"
+
+_log = logging.getLogger("flask_ocpi.sync")
+
+_MICROS = 1_000_000
+_MOST = 1000  # of one platform
+_FIRST_PAUSE = 60.0  # seconds; it doubles with each failure
+_LONGEST_PAUSE = 3600.0
+_GIVEN_UP_AFTER = 86_400 * _MICROS
+_LEASE_MARGIN = 60.0
+_LONGEST_NAP = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """An object that is to be fetched from a platform.
+
+    moment: the ``last_updated`` of the change that it missed. since: when that came. failures: how often fetching it
+    failed. due: when it is to be fetched; while somebody does, when that is given up for dead. All in microseconds.
+    """
+
+    platform: str
+    module: str
+    owner: Party
+    id: str
+    receiver: Party
+    moment: int
+    since: int
+    failures: int = 0
+    due: int = 0
+
+    @property
+    def key(self) -> Key:
+        id = "\n".join((self.module, str(self.receiver), str(self.owner), self.id))
+        return Key("", "", fold(id), self.platform)
+
+    @property
+    def object_key(self) -> Key:
+        return Key.of(*self.owner, self.id, self.receiver)
+
+    def to_record(self) -> Record:
+        document: dict[str, Any] = {name: getattr(self, name) for name in ("platform", "module", "id", "moment")}
+        document |= {"owner": list(self.owner), "receiver": list(self.receiver)}
+        document |= {"since": self.since, "failures": self.failures}
+        return Record.of(document, last_updated=self.due)
+
+    @classmethod
+    def from_record(cls, record: Record) -> Miss:
+        document = record.document
+        owner, receiver = Party(*document.pop("owner")), Party(*document.pop("receiver"))
+        return cls(**document, owner=owner, receiver=receiver, due=record.last_updated)
+
+
+class Fetcher:
+    """Fetches what is missed, one object of a platform after another, each for one process only.
+
+    connect: makes a client of a platform, in the name of ``sender`` and addressed to the party ``to``.
+    """
+
+    def __init__(self, services: Callable[[], Services], connect: Callable[..., Client]) -> None:
+        self._services = services
+        self._connect = connect
+        self._fetching: set[tuple[int, str]] = set()
+        self._lock = threading.Lock()
+
+    def missed(self, missing: Missing) -> None:
+        """Have an object fetched in the background that a platform changed and that is not here.
+
+        Nothing happens when it is about to be fetched, or could not be a moment ago; nor when the platform has no list
+        of such objects, or does not speak for the party that owns it.
+        """
+        services, platform = self._services(), missing.platform
+        theirs = services.platforms.speaks_for(platform, missing.owner)
+        if not theirs or platform.endpoint(missing.module, InterfaceRole.SENDER) is None:
+            return
+        try:
+            is_new = _note(services, missing)
+        except StorageError as error:
+            _log.warning("That %s of %s is missing could not be noted: %s", missing.module, platform.id, error)
+            return
+        if is_new:
+            services.background(lambda: self.fetch_due(platform.id))
+
+    def fetch_due(self, platform_id: str) -> int:
+        """Fetch what is due of a platform, unless another thread does; return how many objects were got."""
+        services = self._services()
+        mine = (os.getpid(), platform_id)
+        with self._lock:
+            if mine in self._fetching:
+                return 0
+            self._fetching.add(mine)
+        got = 0
+        try:
+            while (miss := _take(services, platform_id)) is not None:
+                got += self._fetch(services, miss)
+        finally:
+            with self._lock:
+                self._fetching.discard(mine)
+        return got
+
+    def run(self) -> None:
+        """Have all fetched that is due, each platform's in the background: the work of a job."""
+        services = self._services()
+        due = walk(services.storage, MISSES, _due(services, None))
+        for platform in sorted({Miss.from_record(record).platform for record in due}):
+            services.background(partial(self.fetch_due, platform))
+
+    def seconds_left(self) -> float | None:
+        """Return how long until something is due, None when nothing is missed."""
+        services = self._services()
+        if services.storage.list(MISSES, _due(services, None)).records:
+            return 0.0
+        return _LONGEST_NAP if services.storage.list(MISSES, Query(owners=(NOBODY,), limit=1)).records else None
+
+    def _fetch(self, services: Services, miss: Miss) -> bool:
+        """Fetch an object that was taken; True when it is here now, however it came."""
+        platform = services.platforms.get(miss.platform)
+        if platform is None or not platform.is_registered or not services.platforms.speaks_for(platform, miss.owner):
+            services.storage.delete(MISSES, miss.key)
+            return False
+        try:
+            scope = scope_of(services, platform, miss.module, miss.receiver)
+            if not _is_here(services, scope, miss):
+                with self._connect(platform, sender=miss.receiver, to=_addressed(platform, miss.owner)) as client:
+                    _get(services, scope, client.module(miss.module), miss)
+            reason = "" if _is_here(services, scope, miss) else "the platform does not list it"
+        except FlaskOCPIError as error:
+            reason = str(error)
+        except Exception:
+            _postpone(services, miss)
+            raise
+        if not reason:
+            services.storage.delete(MISSES, miss.key)
+            return True
+        _log.warning("%s %s of %s could not be fetched: %s", miss.module, ascii(miss.id), miss.platform, reason)
+        _postpone(services, miss)
+        return False
+
+
+def _note(services: Services, missing: Missing) -> bool:
+    """Note an object that is to be fetched; False when that is known."""
+    now = now_micros(services)
+    platform = missing.platform.id
+    miss = Miss(
+        platform=platform,
+        module=missing.module,
+        owner=missing.owner,
+        id=missing.id,
+        receiver=missing.receiver,
+        moment=missing.last_updated,
+        since=now,
+        due=now,
+    )
+    if services.storage.list(MISSES, Query(owners=(NOBODY,), receiver=platform, limit=1)).total >= _MOST:
+        return False
+    try:
+        services.storage.save(MISSES, miss.key, miss.to_record(), expected=0)
+    except ConflictError:
+        return False
+    return True
+
+
+def _due(services: Services, platform: str | None) -> Query:
+    return Query(owners=(NOBODY,), receiver=platform, date_to=now_micros(services) + 1, limit=1)
+
+
+def _take(services: Services, platform: str) -> Miss | None:
+    """Take an object that is due, for as long as fetching it may take; those that were tried for a day are dropped."""
+    while True:
+        until = now_micros(services) + int((2 * services.settings.http_timeout + _LEASE_MARGIN) * _MICROS)
+        query = _due(services, platform)
+        taken = services.storage.claim(MISSES, query, until=until, key_of=lambda r: Miss.from_record(r).key)
+        if not taken:
+            return None
+        miss = Miss.from_record(taken[0])
+        if now_micros(services) - miss.since < _GIVEN_UP_AFTER:
+            return miss
+        services.storage.delete(MISSES, miss.key)
+
+
+def _postpone(services: Services, miss: Miss) -> None:
+    pause = min(_FIRST_PAUSE * 2.0 ** min(miss.failures, 30), _LONGEST_PAUSE)
+    later = replace(miss, failures=miss.failures + 1, due=now_micros(services) + int(pause * _MICROS))
+    services.storage.save(MISSES, miss.key, later.to_record())
+
+
+def _addressed(platform: Platform, owner: Party) -> Party | None:
+    """Return whom to ask: the owner, which may be one of several; behind a hub it is found by that, too."""
+    return owner if platform.is_hub or owner in platform.parties else None
+
+
+def _is_here(services: Services, scope: Scope, miss: Miss) -> bool:
+    """Tell whether a copy is here that is not older than the change that was missed."""
+    record = services.storage.get(scope.object_type.kind, miss.object_key)
+    return record is not None and record.last_updated >= miss.moment
+
+
+def _get(services: Services, scope: Scope, calls: ModuleClient, miss: Miss) -> None:
+    """Fetch an object by its id, where its module has that; else all that changed since the change that was missed."""
+    pulled = Pulled()
+    if not _is_got_by_id(scope):
+        moment = min(miss.moment, now_micros(services)) - services.settings.sync_overlap * _MICROS
+        crawl = Crawl.begin(services, scope, calls, date_from=date_time(moment))
+        read_pages(services, scope, calls, crawl)
+        return
+    document = calls.get(*miss.id.split("\n"))
+    if scope.key_of(document) != miss.object_key:  # another party of the platform has one of that id
+        return
+    with services.storage.transaction():
+        receipt = receive(services, scope, [document], pulled, known={})
+    tell(services, scope, receipt.stored)
+
+
+def _is_got_by_id(scope: Scope) -> bool:
+    interface = scope.module.interface(InterfaceRole.SENDER)
+    operations = interface.operations if interface is not None else ()
+    return any(o.method == "GET" and o.object is not None and not o.returns_list and not o.part for o in operations)

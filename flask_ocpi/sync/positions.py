@@ -1,0 +1,92 @@
+"""Positions: how far a list is read, kept with each page, so that another process can go on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Sequence
+
+from flask_ocpi.context import Services
+from flask_ocpi.description import Document
+from flask_ocpi.storage.base import Key
+from flask_ocpi.storage.base import Query
+from flask_ocpi.storage.base import Record
+from flask_ocpi.storage.base import walk
+from flask_ocpi.sync.crawling import Crawl
+from flask_ocpi.sync.receiving import Pulled
+from flask_ocpi.sync.scopes import NOBODY
+from flask_ocpi.sync.scopes import Scope
+
+#: One record says how far a crawl is; others hold the keys of the copies that there were before, and of each page.
+POSITIONS = "sync_positions"
+
+_KEYS_AT_ONCE = 1000
+_KNOWN = "KNOWN"
+_SEEN = "SEEN"
+_KEPT = ("whole", "endpoint", "began", "touched", "date_from", "date_to", "url", "total", "asked_at", "newest")
+_COUNTS = ("total", "created", "updated", "unchanged", "removed", "foreign")
+
+
+def load(services: Services, scope: Scope) -> Crawl | None:
+    """Return how far the list of a scope is read, or None: nothing was left in the middle.
+
+    Of the objects that were broken only the number is known.
+    """
+    record = services.storage.get(POSITIONS, scope.key)
+    if record is None:
+        return None
+    document = record.document
+    crawl = Crawl(**{name: document[name] for name in _KEPT}, broken=document["broken"], pages=document["pages"])
+    crawl.pulled = Pulled(**document["pulled"])
+    for item in walk(services.storage, POSITIONS, _all_of(scope)):
+        keys = item.document
+        if keys.get("part") == _KNOWN:
+            crawl.known.update((Key(*key), revision) for *key, revision in keys["keys"])
+        elif keys.get("part") == _SEEN:
+            crawl.seen.update(Key(*key) for key in keys["keys"])
+    return crawl
+
+
+def begin(services: Services, scope: Scope, crawl: Crawl) -> None:
+    """Keep a crawl that has read nothing yet, instead of any other; in a transaction."""
+    forget(services, scope)
+    known = [(*key, revision) for key, revision in crawl.known.items()]
+    for start in range(0, len(known), _KEYS_AT_ONCE):
+        _save_keys(services, scope, _KNOWN, start // _KEYS_AT_ONCE, known[start : start + _KEYS_AT_ONCE])
+    _save(services, scope, crawl)
+
+
+def advance(services: Services, scope: Scope, crawl: Crawl, seen: Sequence[Key]) -> None:
+    """Keep how far a crawl is, with the keys of the page just read; in the transaction that stores that page."""
+    if crawl.known and seen:
+        _save_keys(services, scope, _SEEN, crawl.pages, seen)
+    _save(services, scope, crawl)
+
+
+def forget(services: Services, scope: Scope) -> None:
+    """Remove all that is kept of a crawl; in a transaction."""
+    for record in list(walk(services.storage, POSITIONS, _all_of(scope))):
+        services.storage.delete(POSITIONS, _key(scope, record.document))
+
+
+def _save(services: Services, scope: Scope, crawl: Crawl) -> None:
+    document = {
+        **{name: getattr(crawl, name) for name in _KEPT},
+        "broken": crawl.broken,
+        "pages": crawl.pages,
+        "pulled": {name: getattr(crawl.pulled, name) for name in _COUNTS},
+    }
+    services.storage.save(POSITIONS, scope.key, Record.of(document, last_updated=crawl.touched))
+
+
+def _save_keys(services: Services, scope: Scope, part: str, number: int, keys: Iterable[Sequence[str | int]]) -> None:
+    document = {"part": part, "number": number, "keys": [list(key) for key in keys]}
+    services.storage.save(POSITIONS, _key(scope, document), Record.of(document))
+
+
+def _key(scope: Scope, document: Document) -> Key:
+    id = f"{document['part']}\n{document['number']}" if "part" in document else ""
+    return Key("", "", id, scope.name)
+
+
+def _all_of(scope: Scope) -> Query:
+    return Query(owners=(NOBODY,), receiver=scope.name)

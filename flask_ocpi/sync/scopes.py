@@ -1,0 +1,118 @@
+"""What is synced as one: a module of another platform, for one of our own parties."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from flask_ocpi.context import Services
+from flask_ocpi.description import Document
+from flask_ocpi.description import Module
+from flask_ocpi.description import ObjectType
+from flask_ocpi.enums import InterfaceRole
+from flask_ocpi.errors import InvalidParametersError
+from flask_ocpi.modules.hubclientinfo.copies import told_by
+from flask_ocpi.platforms import Platform
+from flask_ocpi.storage.base import Key
+from flask_ocpi.storage.base import Party
+
+#: The owner of records that belong to no party.
+NOBODY = Party("", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A module of a platform, and the own party that gets the copies."""
+
+    platform: Platform
+    module: Module
+    receiver: Party
+
+    @property
+    def name(self) -> str:
+        """What tells it from all others."""
+        return f"{self.platform.id}\n{self.module.id}\n{self.receiver}"
+
+    @property
+    def key(self) -> Key:
+        """The key of the one record that a kind has of it; all others have the same ``receiver``."""
+        return Key("", "", "", self.name)
+
+    @property
+    def object_type(self) -> ObjectType:
+        found = self.module.objects[0]
+        return told_by(found, self.platform) if found.described else found
+
+    @property
+    def loses_objects(self) -> bool:
+        """Tell whether what is not in the whole list is gone (PAG-20).
+
+        Not so what never changes and what a hub tells of others; nor do we know it of a hub, behind which others are.
+        """
+        return not (self.object_type.final or self.object_type.described or self.platform.is_hub)
+
+    def key_of(self, document: Document) -> Key:
+        """Return under which key a copy of an object is stored."""
+        id = self.object_type.id_of(document)
+        return Key.of(document["country_code"], document["party_id"], id, self.receiver)
+
+
+def scope_of(services: Services, platform: Platform, id: str, receiver: Party | None = None) -> Scope:
+    """Return what a module of a platform is synced as.
+
+    Raises InvalidParametersError when there is no such module with a list of objects, and when ``receiver`` is no own
+    party that receives it, or is needed and not given.
+    """
+    module = _module(services, platform, id)
+    if module is None:
+        raise InvalidParametersError(f"The module {id} has no objects to pull.")
+    parties = _receivers(services, module)
+    all_parties = services.own_parties(id, InterfaceRole.RECEIVER)
+    listing = ", ".join(map(str, all_parties))
+    if receiver is not None and receiver not in all_parties:
+        raise InvalidParametersError(f"{receiver} is no own party that receives {id}; there is {listing}.")
+    if module.configuration:
+        return Scope(platform, module, parties[0])
+    if receiver is None and len(parties) > 1:
+        raise InvalidParametersError(f"Several own parties receive {id} ({listing}): say which one it is for.")
+    return Scope(platform, module, receiver or parties[0])
+
+
+def scopes_of(services: Services, platform: Platform, modules: Collection[str] = ()) -> Iterator[Scope]:
+    """Walk what there is to sync with a platform: the modules that it offers a list of, and that we receive.
+
+    modules: only these; none means those of OCPI_SYNC_MODULES.
+    """
+    wanted = modules or services.settings.sync_modules
+    version = next((version for version in services.versions if version.number == platform.version), None)
+    if not platform.is_registered or version is None:
+        return
+    for module in version.modules:
+        if (wanted and module.id not in wanted) or _module(services, platform, module.id) is None:
+            continue
+        if platform.endpoint(module.id, InterfaceRole.SENDER) and services.serves(module, InterfaceRole.RECEIVER):
+            for party in _receivers(services, module):
+                yield Scope(platform, module, party)
+
+
+def all_scopes(services: Services) -> Iterator[Scope]:
+    """Walk all that there is to sync, platform by platform."""
+    for platform in services.platforms.all():
+        yield from scopes_of(services, platform)
+
+
+def _module(services: Services, platform: Platform, id: str) -> Module | None:
+    """Return a module as the platform's version has it, if it has a list of objects there."""
+    version = next((version for version in services.versions if version.number == platform.version), None)
+    module = None if version is None else version.module(id)
+    interface = None if module is None else module.interface(InterfaceRole.SENDER)
+    if module is None or interface is None or not module.objects:
+        return None
+    return module if any(operation.returns_list for operation in interface.operations) else None
+
+
+def _receivers(services: Services, module: Module) -> tuple[Party, ...]:
+    """Return the own parties that get copies; what a configuration module tells is kept once, for all of them."""
+    parties = services.own_parties(module.id, InterfaceRole.RECEIVER)
+    return parties[:1] if module.configuration else parties

@@ -1,0 +1,241 @@
+"""Syncing: keep the copies of other platforms' objects up to date by asking for what changed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from collections.abc import Collection
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from dataclasses import field
+
+from flask_ocpi.client.client import Client
+from flask_ocpi.client.modules import ModuleClient
+from flask_ocpi.context import Services
+from flask_ocpi.enums import InterfaceRole
+from flask_ocpi.errors import FlaskOCPIError
+from flask_ocpi.errors import InvalidResponseError
+from flask_ocpi.errors import RefusedError
+from flask_ocpi.errors import StorageError
+from flask_ocpi.platforms import Platform
+from flask_ocpi.storage.base import Key
+from flask_ocpi.storage.base import Party
+from flask_ocpi.sync import positions
+from flask_ocpi.sync import quarantine
+from flask_ocpi.sync import watermarks
+from flask_ocpi.sync.crawling import Crawl
+from flask_ocpi.sync.crawling import read_pages
+from flask_ocpi.sync.crawling import remove_vanished
+from flask_ocpi.sync.receiving import Pulled
+from flask_ocpi.sync.scopes import Scope
+from flask_ocpi.sync.scopes import all_scopes
+from flask_ocpi.sync.scopes import scopes_of
+from flask_ocpi.sync.watermarks import BusyError
+from flask_ocpi.sync.watermarks import Watermark
+from flask_ocpi.sync.watermarks import now_micros
+
+_log = logging.getLogger("flask_ocpi.sync")
+
+_MICROS = 1_000_000
+_STALE = 86_400 * _MICROS  # after that a list has changed too much to go on in the middle of it
+
+
+@dataclass(slots=True)
+class Synced:
+    """What became of syncing a module of a platform for one own party.
+
+    platform: its id. whole: the whole list was read, not only what changed. pulled: what was done, in all pages, also
+    those that an earlier process had read. held_back: how many copies were not removed although the list had nothing
+    of them, because it was empty. error: why it did not come to its end; None when it did.
+    """
+
+    platform: str
+    module: str
+    receiver: Party
+    whole: bool = False
+    pulled: Pulled = field(default_factory=Pulled)
+    held_back: int = 0
+    error: FlaskOCPIError | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        """Tell whether what is here is now what the platform has, as far as objects are not broken."""
+        return self.error is None and not self.held_back
+
+
+def sync(
+    services: Services,
+    connect: Callable[..., Client],
+    scope: Scope,
+    *,
+    full: bool = False,
+    force: bool = False,
+    progress: Callable[[Synced], None] = lambda synced: None,
+) -> Synced:
+    """Bring the copies of one scope up to date, and return what was done; a RemoteError and the like are in it.
+
+    Only what changed is asked for, by the watermark. The whole list is, when it is for the first time, OCPI_SYNC_FULL_
+    INTERVAL is over, or ``full``. What an earlier process left in the middle is gone on with. ``force`` removes copies
+    also when the whole list is empty. connect: makes a client of a platform, in the name of ``sender``.
+    """
+    synced = Synced(scope.platform.id, str(scope.module.id), scope.receiver)
+    taken = watermarks.take(services, scope)
+    if taken is None:
+        synced.error = BusyError(f"Another process syncs {synced.module} of {synced.platform} right now.")
+        return synced
+    try:
+        with connect(scope.platform, sender=scope.receiver) as client:
+            _Run(services, scope, client.module(synced.module), taken, synced, progress).run(full=full, force=force)
+    except FlaskOCPIError as error:
+        _log.warning("%s of %s could not be synced: %s", synced.module, synced.platform, error)
+        synced.error = error
+        _note_failure(services, scope, taken, error)
+    except Exception as error:
+        watermarks.failed(services, scope, taken, f"{type(error).__name__}: {error}")
+        raise
+    except BaseException:
+        watermarks.given_back(services, scope, taken)
+        raise
+    return synced
+
+
+def sync_all(
+    services: Services,
+    connect: Callable[..., Client],
+    platforms: Iterable[Platform],
+    modules: Collection[str] = (),
+    *,
+    full: bool = False,
+    force: bool = False,
+    progress: Callable[[Synced], None] = lambda synced: None,
+) -> list[Synced]:
+    """Sync all there is with some platforms, or only these modules, one after another; see :func:`sync`."""
+    chosen = [scope for platform in platforms for scope in scopes_of(services, platform, modules)]
+    return [sync(services, connect, scope, full=full, force=force, progress=progress) for scope in chosen]
+
+
+def lags(services: Services) -> Iterator[tuple[str, str, Party, float | None]]:
+    """Walk all that is to be synced: platform id, module, own party, and the seconds since it was last complete.
+
+    None: it never was.
+    """
+    now = now_micros(services)
+    for scope in all_scopes(services):
+        completed = watermarks.get(services, scope).completed
+        seconds = None if completed is None else (now - completed) / _MICROS
+        yield scope.platform.id, str(scope.module.id), scope.receiver, seconds
+
+
+def _note_failure(services: Services, scope: Scope, taken: Watermark, error: FlaskOCPIError) -> None:
+    try:
+        if isinstance(error, InvalidResponseError):  # going on there would only lead to the same answer
+            with suppress(BusyError), services.storage.transaction():
+                watermarks.renew(services, scope, taken)
+                positions.forget(services, scope)
+        watermarks.failed(services, scope, taken, str(error), retry_after=getattr(error, "retry_after", None))
+    except StorageError as failure:  # then the others are not to be had either, but that they tell themselves
+        _log.warning("That %s of %s failed could not be noted: %s", scope.module.id, scope.platform.id, failure)
+
+
+def _is_about_the_page(error: RefusedError) -> bool:
+    """Tell whether a platform refused the URL of a page, and not us, or anything at the moment."""
+    if error.http_status in (401, 403, 405, 408, 425, 429) or error.http_status >= 500:
+        return False
+    return not error.status_code or 2000 <= error.status_code < 3000
+
+
+class _Run:
+    """One sync of a scope that was taken."""
+
+    def __init__(
+        self,
+        services: Services,
+        scope: Scope,
+        calls: ModuleClient,
+        taken: Watermark,
+        synced: Synced,
+        progress: Callable[[Synced], None],
+    ) -> None:
+        self.services = services
+        self.scope = scope
+        self.calls = calls
+        self.taken = taken
+        self.synced = synced
+        self.progress = progress
+        self._endpoint = calls.endpoint(InterfaceRole.SENDER)
+
+    def run(self, *, full: bool, force: bool) -> None:
+        whole = full or self._is_whole_list_due()
+        crawl = self._left_over(whole=whole)
+        if crawl is None:
+            self._read(self._begin(whole=whole), force=force)
+            return
+        pages = crawl.pages
+        try:
+            self._read(crawl, force=force)
+        except RefusedError as error:
+            if crawl.pages > pages or not _is_about_the_page(error):
+                raise
+            _log.info("%s does not go on in the middle of its list: it is read anew.", self.scope.platform.id)
+            self._read(self._begin(whole=whole), force=force)
+
+    def _is_whole_list_due(self) -> bool:
+        last, interval = self.taken.reconciled, self.services.settings.sync_full_interval
+        if self.taken.moment is None or last is None or self.taken.endpoint != self._endpoint:
+            return True
+        return bool(interval) and now_micros(self.services) - last >= interval * _MICROS
+
+    def _left_over(self, *, whole: bool) -> Crawl | None:
+        """Return the crawl that was left in the middle, if it is of use."""
+        crawl = positions.load(self.services, self.scope)
+        if crawl is None or (whole and not crawl.whole):
+            return None
+        if now_micros(self.services) - crawl.touched > _STALE:
+            return None
+        return crawl if crawl.endpoint == self._endpoint else None
+
+    def _begin(self, *, whole: bool) -> Crawl:
+        date_from = None
+        if not whole and self.taken.moment is not None:
+            overlap = self.services.settings.sync_overlap * _MICROS
+            date_from = watermarks.date_time(self.taken.moment - overlap)
+        crawl = Crawl.begin(self.services, self.scope, self.calls, date_from=date_from)
+        with self.services.storage.transaction():
+            watermarks.renew(self.services, self.scope, self.taken)
+            positions.begin(self.services, self.scope, crawl)
+        return crawl
+
+    def _read(self, crawl: Crawl, *, force: bool) -> None:
+        services, scope, synced = self.services, self.scope, self.synced
+        synced.whole, synced.pulled = crawl.whole, crawl.pulled
+        self.progress(synced)
+        read_pages(services, scope, self.calls, crawl, keep=self._keep, progress=lambda _: self.progress(synced))
+        synced.held_back = remove_vanished(services, scope, crawl, force=force, keep=self._keep)
+        if synced.held_back:
+            _log.warning(
+                "%s lists no %s any more: the %d copies here are kept.",
+                synced.platform,
+                synced.module,
+                synced.held_back,
+            )
+        with services.storage.transaction():
+            moment = self._new_moment(crawl)
+            watermarks.completed(services, scope, self.taken, moment=moment, endpoint=crawl.endpoint, whole=crawl.whole)
+            positions.forget(services, scope)
+            if crawl.whole:
+                quarantine.forget_unseen(services, scope, since=crawl.began)
+        self.progress(synced)
+
+    def _keep(self, crawl: Crawl, keys: Sequence[Key]) -> None:
+        watermarks.renew(self.services, self.scope, self.taken)
+        positions.advance(self.services, self.scope, crawl, keys)
+
+    def _new_moment(self, crawl: Crawl) -> int | None:
+        """Return the new watermark: only the whole list may take it back, as when the platform's clock was wrong."""
+        before = self.taken.moment
+        if crawl.moment is None or before is None:
+            return crawl.moment if before is None else before
+        return crawl.moment if crawl.whole else max(crawl.moment, before)

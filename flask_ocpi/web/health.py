@@ -1,0 +1,124 @@
+"""Whether this process can do its work, for load balancers and supervisors: ``GET /health`` below the prefix."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from time import monotonic
+
+import orjson
+from flask import Blueprint
+from flask import Flask
+from flask import Response
+
+from flask_ocpi.context import Services
+
+OK = "ok"
+FAILING = "failing"
+ELSEWHERE = "elsewhere"
+
+_log = logging.getLogger("flask_ocpi")
+
+_FRESH = 1.0  # seconds for which an answer of the storage is good
+_PATIENCE = 2.0  # seconds in which the storage has to answer
+_GIVEN_UP = 30.0  # seconds after which a look is taken for lost with its connection
+
+
+def register_health(app: Flask, services: Services, dispatcher_is_alive: Callable[[], bool]) -> None:
+    """Serve ``/health`` below the prefix, to anybody: it tells "ok" or "failing", and nothing else."""
+    health = Health(app, services, dispatcher_is_alive)
+    blueprint = Blueprint("ocpi_health", __name__, url_prefix=services.settings.url_prefix)
+
+    def answer() -> Response:
+        report = health.report()
+        status = 200 if report["status"] == OK else 503
+        headers = {"Cache-Control": "no-store"}
+        return Response(orjson.dumps(report), status, headers, mimetype="application/json")
+
+    answer.provide_automatic_options = False  # type: ignore[attr-defined]  # as for all other paths below the prefix
+    blueprint.add_url_rule("/health", "health", answer, strict_slashes=False, merge_slashes=False)
+    app.register_blueprint(blueprint)
+
+
+class Health:
+    """Asks the storage at most once a second, however often it is asked itself, and never waits for it for long."""
+
+    def __init__(self, app: Flask, services: Services, dispatcher_is_alive: Callable[[], bool]) -> None:
+        self._app = app
+        self._services = services
+        self._dispatcher_is_alive = dispatcher_is_alive
+        self._lock = threading.Lock()
+        self._check: _Check | None = None
+        self._known_to_fail = False
+
+    def report(self) -> dict[str, str]:
+        """Return the ``status`` as a whole, and that of ``storage`` and ``dispatcher``: "ok" or "failing".
+
+        The dispatcher is "elsewhere" where other processes dispatch.
+        """
+        storage = OK if self._storage_answers() else FAILING
+        dispatcher = ELSEWHERE
+        if self._services.settings.dispatcher in ("thread", "inline"):
+            dispatcher = OK if self._dispatcher_is_alive() else FAILING
+        status = FAILING if FAILING in (storage, dispatcher) else OK
+        return {"status": status, "storage": storage, "dispatcher": dispatcher}
+
+    def _storage_answers(self) -> bool:
+        with self._lock:
+            check = self._check
+            if check is None or check.is_stale():
+                check = self._check = _Check(self._ask)
+        answers = check.wait()
+        self._note(answers, check.error)
+        return answers
+
+    def _ask(self) -> None:
+        with self._app.app_context():
+            self._services.storage.check()
+
+    def _note(self, answers: bool, error: str) -> None:
+        """Log when the storage stops to answer and when it does again, not with every request."""
+        with self._lock:
+            changed, self._known_to_fail = self._known_to_fail is answers, not answers
+        if changed and answers:
+            _log.info("The storage answers again.")
+        elif changed:
+            _log.error("The storage does not answer: %s", error or f"nothing came within {_PATIENCE:g} seconds")
+
+
+class _Check:
+    """One look at the storage, in a thread of its own: there is no other way not to wait for a driver that does."""
+
+    def __init__(self, ask: Callable[[], None]) -> None:
+        self.error = ""
+        self._ask = ask
+        self._answers = False
+        self._over = threading.Event()
+        self._began = monotonic()
+        self._ended: float | None = None
+        self._process = os.getpid()
+        threading.Thread(target=self._run, name="ocpi-health", daemon=True).start()
+
+    def is_stale(self) -> bool:
+        """Tell whether to look anew. A storage that is silent is not asked again at once: no heap of threads waits."""
+        if self._process != os.getpid():  # the thread stayed with the parent
+            return True
+        if self._ended is None:
+            return monotonic() - self._began >= _GIVEN_UP
+        return monotonic() - self._ended >= _FRESH
+
+    def wait(self) -> bool:
+        """Wait until it is over, or took too long; tell whether the storage answered."""
+        return self._over.wait(max(0.0, self._began + _PATIENCE - monotonic())) and self._answers
+
+    def _run(self) -> None:
+        try:
+            self._ask()
+            self._answers = True
+        except Exception as error:
+            self.error = str(error) or type(error).__name__
+        finally:
+            self._ended = monotonic()
+            self._over.set()

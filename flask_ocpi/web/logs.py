@@ -1,0 +1,112 @@
+"""Log records that say which message they belong to, and a formatter that writes them as JSON.
+
+Nothing of the host's logging is touched: the attributes are put on the records of this package's own loggers, and on
+those of others where the host gives its handlers a :class:`ContextFilter`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Collection
+from datetime import UTC
+from datetime import datetime
+from typing import Any
+
+import orjson
+from flask import Flask
+from flask import request
+from flask import request_started
+
+from flask_ocpi.logs import LOGGERS
+from flask_ocpi.logs import current
+from flask_ocpi.logs import enter
+from flask_ocpi.logs import receiving
+from flask_ocpi.web.headers import CORRELATION_ID
+from flask_ocpi.web.headers import REQUEST_ID
+from flask_ocpi.web.headers import answered_ids
+
+ATTRIBUTES = ("request_id", "correlation_id", "platform", "operation")
+
+_BEFORE = "flask_ocpi.logged_before"
+_STANDARD = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"})
+
+
+class ContextFilter(logging.Filter):
+    """Gives each record ``request_id``, ``correlation_id``, ``platform`` and ``operation``; "" where there is no such.
+
+    They are of the OCPI request that is being handled, or the message that is being sent, in the same thread. It lets
+    every record through, and leaves attributes alone that a record has.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        about = current()
+        for name in ATTRIBUTES:
+            if not hasattr(record, name):
+                setattr(record, name, "" if about is None else getattr(about, name))
+        return True
+
+
+class JSONFormatter(logging.Formatter):
+    """Writes a record as one line of JSON, with all attributes that it was given; empty ones are left out.
+
+    ``time`` is in UTC, with milliseconds; ``exception`` is the traceback.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        line: dict[str, Any] = {
+            "time": time.replace("+00:00", "Z"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        line.update((name, value) for name, value in vars(record).items() if name not in _STANDARD and _says(value))
+        if record.exc_info and not record.exc_text:
+            record.exc_text = self.formatException(record.exc_info)
+        if record.exc_text:
+            line["exception"] = record.exc_text
+        if record.stack_info:
+            line["stack"] = self.formatStack(record.stack_info)
+        return _json(line)
+
+
+class RequestContext:
+    """Has everything that is logged while a request to our blueprints is handled carry that request.
+
+    blueprints: their names. Flask refers to the methods weakly: the object has to be kept for as long as the app.
+    """
+
+    def __init__(self, app: Flask, blueprints: Collection[str]) -> None:
+        self._blueprints = frozenset(blueprints)
+        attributes = ContextFilter()
+        for name in LOGGERS:
+            logger = logging.getLogger(name)
+            if not any(isinstance(known, ContextFilter) for known in logger.filters):
+                logger.addFilter(attributes)
+        request_started.connect(self.begin, app)
+        app.teardown_request(self.end)
+
+    def begin(self, app: Flask, **_: Any) -> None:
+        blueprint, _dot, view = str(request.endpoint).rpartition(".")
+        if blueprint not in self._blueprints:
+            return
+        ids = answered_ids()
+        operation = "" if blueprint == "ocpi" else view
+        request.environ[_BEFORE] = enter(receiving(ids[REQUEST_ID], ids[CORRELATION_ID], operation))
+
+    def end(self, error: BaseException | None) -> None:
+        environ = request.environ
+        if _BEFORE in environ:
+            enter(environ.pop(_BEFORE))
+
+
+def _says(value: object) -> bool:
+    return value is not None and not (isinstance(value, str) and not value)
+
+
+def _json(line: dict[str, Any]) -> str:
+    try:
+        return orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    except TypeError:  # a number of more than 64 bits, half a surrogate pair: rare, and no reason to lose the record
+        return json.dumps(line, default=str, skipkeys=True)

@@ -1,0 +1,159 @@
+"""Telling the journal, and whoever listens, of each request that another platform made of us."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field
+from typing import TYPE_CHECKING
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+from flask import Flask
+from flask import Response
+from flask import g
+from flask import request
+from flask import request_finished
+from flask import request_started
+
+from flask_ocpi.auth_tokens import candidates
+from flask_ocpi.messages import KEPT_HEADERS
+from flask_ocpi.messages import Direction
+from flask_ocpi.messages import Exchange
+from flask_ocpi.messages import Started
+from flask_ocpi.messages import Traffic
+from flask_ocpi.messages import is_failure
+from flask_ocpi.platforms import Caller
+from flask_ocpi.web.headers import CORRELATION_ID
+from flask_ocpi.web.headers import ENCODED_MARK
+from flask_ocpi.web.headers import REQUEST_ID
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+_log = logging.getLogger("flask_ocpi")
+_STATUS_CODE = re.compile(rb'"status_code"\s*:\s*(\d{4})\b')
+_PLAIN = "/!$&'()*+,;=:@~"
+
+
+def _environ_key(name: str) -> str:
+    """Return under which key WSGI has a header."""
+    key = name.upper().replace("-", "_")
+    return key if key == "CONTENT_TYPE" else f"HTTP_{key}"
+
+
+_HEADERS = [(_environ_key(name), name) for name in KEPT_HEADERS]
+
+
+@dataclass(slots=True)
+class Incoming:
+    """A request that is being handled, and its body as soon as that was read."""
+
+    started: Started
+    environ: WSGIEnvironment = field(repr=False)
+    module: str | None
+    operation: str | None
+    body: bytes = field(default=b"", repr=False)
+
+
+class RequestWatch:
+    """Follows the requests to our blueprints, from before the host's own hooks until the answer is made.
+
+    modules: the id of the module by the name of its blueprint, None for the one that answers all other paths. Flask
+    refers to the methods weakly: the object has to be kept for as long as the app.
+    """
+
+    def __init__(self, app: Flask, traffic: Traffic, modules: Mapping[str, str | None]) -> None:
+        self._traffic = traffic
+        self._modules = dict(modules)
+        request_started.connect(self.begin, app)
+        request_finished.connect(self.end, app)
+
+    def begin(self, app: Flask, **kwargs: Any) -> None:
+        blueprint, _, operation = (request.endpoint or "").rpartition(".")
+        g.pop("_ocpi_caller", None)  # of an earlier request, where the host handles several in one app context
+        if blueprint in self._modules:
+            started = self._traffic.begin()
+            if started is not None:
+                module = self._modules[blueprint]
+                g._ocpi_incoming = Incoming(started, request.environ, module, operation if module else None)
+
+    def end(self, app: Flask, *, response: Response, **kwargs: Any) -> None:
+        """Tell of a request that was answered; never fails."""
+        incoming: Incoming | None = g.pop("_ocpi_incoming", None)
+        if incoming is None:
+            return
+        try:
+            self._tell(incoming, response)
+        except Exception:
+            _log.exception("The journal could not be told of %s %s.", request.method, request.path)
+
+    def _tell(self, incoming: Incoming, response: Response) -> None:
+        body = b"" if response.is_streamed else response.get_data()
+        http_status = response.status_code
+        status_code = _status_code(body)
+        failed = is_failure(http_status, status_code)
+        if not self._traffic.is_wanted(failed=failed):
+            return
+        caller: Caller | None = g.get("_ocpi_caller")
+        environ = incoming.environ
+        exchange = Exchange(
+            Direction.IN,
+            environ["REQUEST_METHOD"],
+            _url(environ),
+            incoming.started.moment,
+            incoming.started.duration,
+            platform=None if caller is None else caller.platform.id,
+            module=incoming.module,
+            operation=incoming.operation,
+            request_id=response.headers.get(REQUEST_ID, ""),
+            correlation_id=response.headers.get(CORRELATION_ID, ""),
+            http_status=http_status,
+            status_code=status_code,
+            error=_status_message(body) if failed else "",
+            request_bytes=len(incoming.body) or request.content_length or 0,
+            response_bytes=len(body),
+            request_headers=[(name, environ[key]) for key, name in _HEADERS if key in environ],
+            request_body=incoming.body,
+            response_headers=list(response.headers),
+            response_body=body,
+            secrets=_secrets(environ.get("HTTP_AUTHORIZATION", ""), caller),
+        )
+        self._traffic.tell(exchange, failed=failed)
+
+
+def note_body(body: bytes) -> None:
+    """Keep the body of the current request until its end, where somebody looks at it."""
+    incoming: Incoming | None = g.get("_ocpi_incoming")
+    if incoming is not None:
+        incoming.body = body
+
+
+def _url(environ: WSGIEnvironment) -> str:
+    """Return path and query of the request in the spelling of a URL."""
+    path = quote(environ["PATH_INFO"].encode("latin-1"), safe=_PLAIN).replace(ENCODED_MARK, "%2F")
+    query = environ.get("QUERY_STRING")
+    return f"{path}?{query}" if query else path
+
+
+def _secrets(header: str, caller: Caller | None) -> tuple[str, ...]:
+    """Return the spellings of the token in an Authorization header."""
+    return (header[6:], *(candidates(header) if caller is None else (caller.token,)))
+
+
+def _status_code(body: bytes) -> int | None:
+    """Return the OCPI status code of an answer of ours, in which it comes behind the data."""
+    match = _STATUS_CODE.match(body, body.rfind(b'"status_code"')) if body else None
+    return None if match is None else int(match[1])
+
+
+def _status_message(body: bytes) -> str:
+    """Return what an answer that is no success says of itself."""
+    try:
+        answer = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return ""
+    return str(answer.get("status_message") or "") if isinstance(answer, dict) else ""

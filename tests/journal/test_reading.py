@@ -1,0 +1,193 @@
+"""The journal is read by platform, time, conversation and outcome, forwards and backwards, from every storage."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import MetaData
+from sqlalchemy import create_engine
+
+from flask_ocpi.journal import reading
+from flask_ocpi.journal.reading import Place
+from flask_ocpi.journal.reading import Search
+from flask_ocpi.journal.records import JOURNAL
+from flask_ocpi.journal.records import key_of
+from flask_ocpi.journal.records import new_record
+from flask_ocpi.messages import Direction
+from flask_ocpi.messages import Message
+from flask_ocpi.storage.base import Query
+from flask_ocpi.storage.base import Storage
+from flask_ocpi.storage.memory import MemoryStorage
+from flask_ocpi.storage.tables import ListShape
+from flask_ocpi.storage.tables import define_tables
+from flask_ocpi.storage.tables import list_statements
+from tests.conftest import EVERY_STORAGE
+
+FULL = Message(
+    Direction.OUT,
+    "PUT",
+    "https://partner.example/ocpi",
+    1_767_268_800_123_456,
+    0.25,
+    platform="partner",
+    module="locations",
+    operation="receiver_put_location",
+    request_id="request",
+    correlation_id="Zürich \x01 id",
+    http_status=200,
+    status_code=2001,
+    error="What is wrong: ⚡",
+    request_bytes=9,
+    response_bytes=10,
+    request_headers={"Accept": "application/json"},
+    request_body='{"ü":1}'.encode(),
+    request_whole=True,
+    response_headers={"Link": "x"},
+    response_body=b'{"a":"\\u0000"}',
+    response_whole=False,
+)
+
+
+class WithoutCursors(MemoryStorage):
+    """A storage whose pages are turned by offsets alone."""
+
+    def list(self, kind, query):
+        return replace(super().list(kind, replace(query, after=None)), cursor=None)
+
+
+@pytest.fixture(params=[False, True], ids=["cursors", "no cursors"])
+def turned(request) -> Storage:
+    """A storage with cursors, and one without."""
+    return WithoutCursors() if request.param else MemoryStorage()
+
+
+def message(number, **changes):
+    values = {"platform": f"p{number % 3}", "http_status": 200, "request_id": f"{number}", "moment": 1000 + number}
+    return replace(Message(Direction.IN, "GET", "/", 0, 0.0), **{**values, **changes})
+
+
+def write(storage, *messages):
+    storage.save_new(JOURNAL, [new_record(each) for each in messages])
+
+
+def ids(entries):
+    return [entry.message.request_id for entry in entries]
+
+
+@EVERY_STORAGE
+def test_message_comes_back_as_it_was(ocpi_storage):
+    write(ocpi_storage, FULL)
+
+    (entry,) = reading.latest(ocpi_storage, Search(), 5)
+
+    assert entry.message == FULL
+    assert reading.find(ocpi_storage, entry.number) == entry
+
+
+@EVERY_STORAGE
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [
+        (Search(), range(9)),
+        (Search(platform="p1"), [1, 4, 7]),
+        (Search(platform="nobody"), []),
+        (Search(since=1006), [6, 7, 8]),
+        (Search(platform="p1", since=1004), [4, 7]),
+        (Search(failed=True), [2, 5]),
+        (Search(correlation_id="talk"), [3, 4]),
+        (Search(correlation_id="Talk"), []),
+        (Search(correlation_id="talk", platform="p0"), [3]),
+    ],
+    ids=lambda value: repr(value)[:60],
+)
+def test_messages_are_found_by_what_is_looked_for(ocpi_storage, search, found):
+    talk = {3: {"correlation_id": "talk"}, 4: {"correlation_id": "talk"}, 7: {"url": "/talk"}}
+    failed = {2: {"http_status": 0}, 5: {"status_code": 3000}}
+    write(ocpi_storage, *(message(n, **{**talk, **failed}.get(n, {})) for n in range(9)))
+
+    assert ids(reading.latest(ocpi_storage, search, 100)) == [f"{number}" for number in found]
+
+
+@EVERY_STORAGE
+def test_message_of_an_unknown_platform_is_found(ocpi_storage):
+    write(ocpi_storage, message(1, platform=None))
+
+    (entry,) = reading.latest(ocpi_storage, Search(), 5)
+
+    assert entry.message.platform is None
+    assert ocpi_storage.delete(JOURNAL, key_of(ocpi_storage.list(JOURNAL, Query()).records[0]))
+
+
+def test_latest_messages_are_found_over_many_pages(monkeypatch):
+    monkeypatch.setattr(reading, "_PAGE", 4)
+    storage = MemoryStorage()
+    write(storage, *(message(n, http_status=200 if n % 5 else 500) for n in range(30)))
+
+    assert ids(reading.latest(storage, Search(), 3)) == ["27", "28", "29"]
+    assert ids(reading.latest(storage, Search(failed=True), 3)) == ["15", "20", "25"]
+    assert len(reading.latest(storage, Search(), 100)) == 30
+
+
+def test_new_messages_are_found_once(turned, monkeypatch):
+    monkeypatch.setattr(reading, "_PAGE", 4)
+    write(turned, *(message(n) for n in range(5)))
+    place = reading.end(turned)
+    seen = []
+
+    for numbers in ([], range(5, 14), [], [14]):
+        write(turned, *(message(n) for n in numbers))
+        entries, place = reading.next_ones(turned, Search(), place)
+        seen.append(ids(entries))
+
+    assert seen == [[], [f"{n}" for n in range(5, 14)], [], ["14"]]
+
+
+def test_new_messages_in_an_empty_journal_are_found(turned):
+    place = reading.end(turned)
+    write(turned, message(0), message(1))
+
+    entries, _ = reading.next_ones(turned, Search(platform="p1"), place)
+
+    assert place.number == 0
+    assert ids(entries) == ["1"]
+
+
+@EVERY_STORAGE
+def test_new_messages_of_a_platform_are_found(ocpi_storage):
+    write(ocpi_storage, *(message(n) for n in range(4)))
+    place = reading.end(ocpi_storage)
+    write(ocpi_storage, *(message(n) for n in range(4, 12)))
+
+    entries, place = reading.next_ones(ocpi_storage, Search(platform="p0"), place)
+
+    assert ids(entries) == ["6", "9"]
+    assert reading.next_ones(ocpi_storage, Search(platform="p0"), place)[0] == []
+
+
+def test_one_message_is_found_by_its_number(turned):
+    write(turned, *(message(n) for n in range(5)))
+    numbers = [entry.number for entry in reading.latest(turned, Search(), 5)]
+    turned.delete(JOURNAL, key_of(turned.list(JOURNAL, Query(offset=2, limit=1)).records[0]))
+
+    found = [reading.find(turned, number) for number in (*numbers, 99)]
+
+    assert [entry and entry.message.request_id for entry in found] == ["0", "1", None, "3", "4", None]
+
+
+def test_place_behind_nothing_is_the_beginning(turned):
+    assert reading.end(turned) == Place(0, None)
+
+
+def test_platform_and_time_are_looked_up_on_an_index(tmp_path):
+    engine = create_engine(f"sqlite:///{tmp_path / 'ocpi.sqlite3'}")
+    table = define_tables(MetaData(), [JOURNAL])[JOURNAL]
+    table.create(engine)
+    statement, _ = list_statements(table, ListShape.of(Search("partner", since=1).query), "sqlite")
+    text = str(statement.compile(engine))
+
+    with engine.connect() as connection:
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", tuple(range(text.count("?")))).all()
+    engine.dispose()
+
+    assert any("ix_ocpi_journal_last_updated (receiver=? AND country_code=?" in row[3] for row in plan)

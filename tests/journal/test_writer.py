@@ -1,0 +1,249 @@
+"""The journal is written beside the requests: it neither holds them up nor fails them, and says what it lost."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from flask import current_app
+
+from flask_ocpi.errors import StorageError
+from flask_ocpi.journal import writer as writers
+from flask_ocpi.storage.memory import MemoryStorage
+from flask_ocpi.testing.backends import sqlalchemy_storage
+from flask_ocpi.testing.network import add_partner
+from tests.conftest import EVERY_STORAGE
+from tests.e2e.processes import until
+from tests.journal.conftest import kept
+
+SENDER = "/ocpi/2.2.1/sender/locations"
+IN_THREADS = {"OCPI_DISPATCHER": "thread", "OCPI_JOURNAL": "all", "OCPI_PUSH": False}
+SECONDS = 20
+DAY = 86_400
+
+
+class JournalStorage(MemoryStorage):
+    """A storage in which writing the journal can be held up, or fail; it needs the app's context."""
+
+    def __init__(self, error=None):
+        super().__init__()
+        self.error = error
+        self.batches = []
+        self.begun, self.free = threading.Event(), threading.Event()
+        self.free.set()
+
+    def save_new(self, kind, records):
+        assert current_app.name
+        self.begun.set()
+        assert self.free.wait(SECONDS)
+        if self.error is not None:
+            raise self.error
+        self.batches.append(len(records))
+        super().save_new(kind, records)
+
+
+def platform(network, storage, **config):
+    """Return a platform that writes in a thread, and a partner of it."""
+    ocpi = network.add("busy.example", [("NL", "BUS", ["CPO"])], storage=storage, config={**IN_THREADS, **config})
+    return ocpi, add_partner(ocpi._app, [("DE", "EMS", ["EMSP"])])
+
+
+def lost(caplog):
+    return [record.getMessage() for record in caplog.records if record.name == "flask_ocpi.journal"]
+
+
+@EVERY_STORAGE
+def test_messages_are_in_the_storage_after_a_flush(ocpi_network, ocpi_storage):
+    ocpi, partner = platform(ocpi_network, ocpi_storage)
+
+    for number in range(3):
+        partner.get(SENDER, headers={"X-Request-ID": f"{number}"})
+
+    assert ocpi.journal.flush()
+    assert [message.request_id for message in kept(ocpi)] == ["0", "1", "2"]
+
+
+def test_thread_writes_by_itself(ocpi_network):
+    storage = JournalStorage()
+    ocpi, partner = platform(ocpi_network, storage)
+
+    partner.get(SENDER)
+
+    assert storage.begun.wait(SECONDS)
+    assert ocpi.journal.flush()
+    assert len(kept(ocpi)) == 1
+
+
+def test_messages_are_written_in_batches(ocpi_network, monkeypatch):
+    monkeypatch.setattr(writers.Writer, "_wake", lambda self: None)
+    storage = JournalStorage()
+    ocpi, partner = platform(ocpi_network, storage)
+
+    for _ in range(writers.BATCH + 20):
+        partner.get(SENDER)
+
+    assert storage.batches == []
+    assert ocpi.journal.flush()
+    assert storage.batches == [writers.BATCH, 20]
+
+
+def test_inline_messages_are_written_at_once(ocpi_network):
+    storage = JournalStorage()
+    ocpi, partner = platform(ocpi_network, storage, OCPI_DISPATCHER="inline")
+
+    partner.get(SENDER)
+
+    assert storage.batches == [1]
+    assert len(kept(ocpi)) == 1
+
+
+@pytest.mark.parametrize("dispatcher", ["thread", "inline"])
+@pytest.mark.parametrize("error", [StorageError("The disk is full."), RuntimeError("The disk is full.")], ids=repr)
+def test_storage_that_fails_fails_no_request_and_is_logged_once(ocpi_network, caplog, dispatcher, error):
+    ocpi, partner = platform(ocpi_network, JournalStorage(error), OCPI_DISPATCHER=dispatcher)
+
+    answers = []
+    for _ in range(3):
+        answers.append(partner.get(SENDER).status_code)
+        ocpi.journal.flush()
+
+    assert answers == [1000, 1000, 1000]
+    assert ocpi.journal.lost == 3
+    assert lost(caplog) == ["The journal lacks 1 message since the start of the process: The disk is full."]
+
+
+def test_storage_without_a_table_for_the_journal_fails_no_request(ocpi_network, tmp_path, caplog):
+    with sqlalchemy_storage(f"sqlite:///{tmp_path / 'old.sqlite3'}") as storage:
+        _, partner = platform(ocpi_network, storage, OCPI_DISPATCHER="inline")
+        with storage._database.connection() as connection:
+            connection.exec_driver_sql("DROP TABLE ocpi_journal")
+
+        assert partner.get(SENDER).status_code == 1000
+
+    assert "run `flask ocpi init-db`" in lost(caplog)[0]
+
+
+def test_full_queue_drops_and_counts(ocpi_network, monkeypatch, caplog):
+    monkeypatch.setattr(writers, "QUEUE_LENGTH", 5)
+    storage = JournalStorage()
+    ocpi, partner = platform(ocpi_network, storage)
+    storage.free.clear()
+    partner.get(SENDER)
+    assert storage.begun.wait(SECONDS)  # the thread has the first one, and is held up with it
+
+    answers = [partner.get(SENDER).status_code for _ in range(8)]
+    storage.free.set()
+
+    assert answers == [1000] * 8
+    assert ocpi.journal.flush(SECONDS)
+    assert (len(kept(ocpi)), ocpi.journal.lost) == (6, 3)
+    assert lost(caplog) == [
+        "The journal lacks 1 message since the start of the process: they come faster than they can be written."
+    ]
+
+
+def test_what_was_lost_is_logged_again_after_a_minute(ocpi_network, monkeypatch, caplog):
+    now = 0.0
+    monkeypatch.setattr(writers, "monotonic", lambda: now)
+    _, partner = platform(ocpi_network, JournalStorage(StorageError("No.")), OCPI_DISPATCHER="inline")
+
+    for now in (1.0, 30.0, 62.0):  # noqa: B007  (the clock reads it)
+        partner.get(SENDER)
+
+    assert [text.split(" message")[0] for text in lost(caplog)] == ["The journal lacks 1", "The journal lacks 3"]
+
+
+def test_flush_gives_up_when_its_time_is_over(ocpi_network):
+    storage = JournalStorage()
+    ocpi, partner = platform(ocpi_network, storage)
+    storage.free.clear()
+    partner.get(SENDER)
+    assert storage.begun.wait(SECONDS)
+
+    done = ocpi.journal.flush(0.01)
+    storage.free.set()
+
+    assert not done
+    assert ocpi.journal.flush(SECONDS)
+
+
+def test_many_threads_lose_nothing(ocpi_network):
+    ocpi, partner = platform(ocpi_network, MemoryStorage())
+    threads = [
+        threading.Thread(
+            target=lambda n=n: [partner.get(SENDER, headers={"X-Request-ID": f"{n}-{i}"}) for i in range(20)]
+        )
+        for n in range(4)
+    ]
+
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert ocpi.journal.flush()
+    assert {m.request_id for m in kept(ocpi)} == {f"{n}-{i}" for n in range(4) for i in range(20)}
+
+
+@EVERY_STORAGE
+def test_journal_keeps_about_as_many_messages_as_it_may(ocpi_network, ocpi_storage):
+    ocpi, partner = platform(ocpi_network, ocpi_storage, OCPI_JOURNAL_MAX_COUNT=30, OCPI_DISPATCHER="inline")
+
+    for number in range(writers.PURGE_AFTER):
+        partner.get(SENDER, headers={"X-Request-ID": f"{number}"})
+
+    assert [m.request_id for m in kept(ocpi)] == [f"{number}" for number in range(writers.PURGE_AFTER)][-30:]
+
+
+@EVERY_STORAGE
+def test_journal_forgets_what_is_too_old(ocpi_network, ocpi_storage, ocpi_clock):
+    ocpi, partner = platform(ocpi_network, ocpi_storage, OCPI_DISPATCHER="inline")
+    partner.get(SENDER, headers={"X-Request-ID": "old"})
+    ocpi_clock.advance(20 * DAY)
+    partner.get(SENDER, headers={"X-Request-ID": "younger"})
+    ocpi_clock.advance(10 * DAY + 1)
+
+    for _ in range(writers.PURGE_AFTER - 2):
+        partner.get(SENDER, headers={"X-Request-ID": "new"})
+
+    ids = [m.request_id for m in kept(ocpi)]
+    assert ids == ["younger"] + ["new"] * (writers.PURGE_AFTER - 2)
+
+
+@EVERY_STORAGE
+def test_purge_is_bounded_and_comes_to_an_end(ocpi_network, ocpi_storage, monkeypatch):
+    monkeypatch.setattr(writers, "PURGED_AT_ONCE", 4)
+    ocpi, partner = platform(ocpi_network, ocpi_storage, OCPI_DISPATCHER="inline")
+    for _ in range(10):
+        partner.get(SENDER)
+    later = 2**60
+
+    removed = [writers.purge(ocpi.storage, before=later, most=100) for _ in range(4)]
+
+    assert removed == [4, 4, 2, 0]
+
+
+def test_old_messages_go_also_when_no_new_ones_come(ocpi_network, ocpi_clock, monkeypatch):
+    monkeypatch.setattr(writers, "_PURGE_SECONDS", 0.01)
+    ocpi, partner = platform(ocpi_network, MemoryStorage())
+    partner.get(SENDER)
+    assert ocpi.journal.flush()
+    assert len(kept(ocpi)) == 1
+
+    ocpi_clock.advance(31 * DAY)
+
+    until(lambda: not kept(ocpi), "The old message is still there.")
+    monkeypatch.setattr(writers, "_PURGE_SECONDS", 3600.0)  # or its thread would go on and on
+
+
+def test_purge_that_fails_is_logged(ocpi_network, monkeypatch, caplog):
+    monkeypatch.setattr(writers, "PURGE_AFTER", 1)
+    storage = JournalStorage()
+    ocpi, partner = platform(ocpi_network, storage, OCPI_DISPATCHER="inline", OCPI_JOURNAL_MAX_COUNT=1)
+    monkeypatch.setattr(storage, "delete_page", lambda *a, **k: 1 / 0)
+
+    answers = [partner.get(SENDER).status_code for _ in range(2)]
+
+    assert answers == [1000, 1000]
+    assert len(kept(ocpi)) == 2
+    assert lost(caplog) == ["Old messages could not be removed from the journal: division by zero"]
