@@ -12,7 +12,7 @@ DEV_EXTRAS := test,quality,docs
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint docs wheel clean
+.PHONY: help demo test soak bench lint docs wheel clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
@@ -22,6 +22,12 @@ demo: $(VENV)/.ready-demo ## Play a roaming day between a CPO, an eMSP and a hub
 
 test: $(VENV)/.ready-dev ## Run all tests with coverage, then name what was left out
 	@$(PY) -m scripts.run_tests -n $(TEST_WORKERS) --cov --cov-report=term $(PYTEST_ARGS)
+
+soak: $(VENV)/.ready-dev ## Kill processes and databases a hundred times; nothing may be lost (SOAK_KILLS=100)
+	@$(PY) -m tests.faults.soak
+
+bench: $(VENV)/.ready-dev ## Measure pushing, memory and the journal (BENCH_MEMORY_SECONDS=3600: a whole hour of load)
+	@$(PY) -m benchmarks.run_all
 
 lint: $(VENV)/.ready-dev ## Check style, format, import layers, types and spelling
 	@$(PY) -m ruff check .
