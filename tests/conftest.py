@@ -13,6 +13,7 @@ from sqlalchemy import create_engine
 from sqlalchemy import make_url
 from sqlalchemy import text
 
+from flask_ocpi.push.threads import running
 from flask_ocpi.storage.base import Storage
 from flask_ocpi.storage.memory import MemoryStorage
 from flask_ocpi.testing.backends import sqlalchemy_storage
@@ -24,9 +25,20 @@ from tests.servers import left_out
 from tests.servers import postgres
 from tests.servers import redis
 
+# Before whatever imports them: several folders run the suite for storages.
+pytest.register_assert_rewrite("flask_ocpi.testing.storage_contract")
+
 pytest_plugins = ["flask_ocpi.testing.plugin"]
 
 EVERY_STORAGE = pytest.mark.parametrize("ocpi_storage", ["memory", "sqlite", "postgresql"], indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def _dispatchers_end() -> Iterator[None]:
+    """End the threads that a test started: what they look at is gone after it."""
+    yield
+    for threads in running():
+        threads.stop(10.0, drain=False)
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ _LEAST_PAUSE = 1.0  # between two runs of a job
 _LONGEST_ROUND = 60.0
 _LOOKS = 30.0  # seconds between two looks at what other processes left
 _AT_EXIT = 5.0
+_FAILURES = 12  # rounds in a row, after which threads that nobody asked to stay wait for the next need
 
 
 class Threads:
@@ -54,6 +55,7 @@ class Threads:
         self._nap = _FIRST_NAP
         self._lingers = 0.0
         self._round_began = monotonic()
+        self._failures = 0
         self._stopping = False
         self._began = False
 
@@ -85,6 +87,11 @@ class Threads:
             self._alarm = at if self._alarm is None else min(self._alarm, at)
             self._changed.notify_all()
 
+    def is_running(self) -> bool:
+        """Tell whether the looking thread, or one that it started, is there."""
+        with self._changed:
+            return self._thread is not None or bool(self._lanes or self._jobs)
+
     def is_alive(self) -> bool:
         """Tell whether the looking thread works, or nothing is left for it to do."""
         with self._changed:
@@ -92,8 +99,11 @@ class Threads:
                 return not self._stays
             return self._thread.is_alive() and monotonic() - self._round_began < max(_LONGEST_ROUND, self._interval * 4)
 
-    def stop(self, timeout: float) -> bool:
-        """End all threads, each after what it is doing, and deliver what else is due; True when there was time."""
+    def stop(self, timeout: float, *, drain: bool = True) -> bool:
+        """End all threads, each after what it is doing; True when there was time.
+
+        ``drain`` delivers what else is due, as far as there is time.
+        """
         ends = monotonic() + timeout
         with self._changed:
             began = self._began
@@ -104,7 +114,7 @@ class Threads:
             if thread is not None and thread is not threading.current_thread():
                 thread.join(max(0.0, ends - monotonic()))
         in_time = not any(thread is not None and thread.is_alive() for thread in threads)
-        if began:
+        if began and drain:
             in_time = self._drain(ends) and in_time
         with self._changed:
             self._stopping = self._stays = self._began = False
@@ -180,7 +190,9 @@ class Threads:
             self._dispatcher.in_context(lambda: found.extend(self._look(hinted, everything)))
         except Exception as error:
             _log_failure("The dispatcher could not look what is due", error)
-            return self._interval
+            self._failures += 1
+            return self._interval if self._stays or self._failures < _FAILURES else None
+        self._failures = 0
         return min(found, default=None)
 
     def _look(self, hinted: Collection[str], everything: bool) -> list[float]:
@@ -258,6 +270,11 @@ def _log_failure(what: str, error: Exception) -> None:
 
 
 _all: weakref.WeakSet[Threads] = weakref.WeakSet()
+
+
+def running() -> list[Threads]:
+    """Return those of this process that have a thread, such as what a test left behind."""
+    return [threads for threads in list(_all) if threads.is_running()]
 
 
 def _stop_at_exit(threads: Threads) -> None:

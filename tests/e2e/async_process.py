@@ -162,6 +162,7 @@ def create_app(settings: dict[str, Any]) -> Flask:
         except FlaskOCPIError as error:
             return Response(f"{type(error).__name__}: {error}", 409)
 
+    ocpi.start()
     return app
 
 

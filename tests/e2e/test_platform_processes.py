@@ -247,8 +247,8 @@ def test_profiles_are_set_asked_for_and_cleared(emsp: Side) -> None:
 
 @pytest.mark.conformance("TOK-12")
 def test_a_token_is_authorized_by_its_emsp(cpo: Side) -> None:
-    allowed = cpo.run("ocpi", "authorize", token()["uid"], "--at", "DE-EMS", "--location", "LOC1")
-    blocked = cpo.run("ocpi", "authorize", "BLOCKED", "--at", "DE-EMS", "--json")
+    allowed = cpo.run("ocpi", "authorize", token()["uid"], "--at", "DE-EMS", "--location", "LOC1", "--ask")
+    blocked = cpo.run("ocpi", "authorize", "BLOCKED", "--at", "DE-EMS", "--ask", "--json")
 
     assert (allowed.returncode, allowed.stdout.splitlines()[0]) == (0, "ALLOWED: Ems (ems) says so")
     assert (blocked.returncode, json.loads(blocked.stdout)["info"]["allowed"]) == (1, "BLOCKED")

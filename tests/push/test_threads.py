@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from flask_ocpi.errors import StorageError
 from flask_ocpi.errors import UnansweredError
 from flask_ocpi.push import marks
 from flask_ocpi.push.jobs import Job
@@ -191,7 +192,7 @@ def test_failing_job_is_logged_and_run_again_without_haste(ocpi, caplog):
     eventually(lambda: len(ran) >= 2)
     ocpi.services.jobs.pop()
     assert all(later - earlier > 0.9 for earlier, later in pairwise(ran))
-    assert "The job broken failed." in caplog.text
+    assert "The job broken failed" in caplog.text
 
 
 def test_dispatcher_outlives_a_storage_that_fails(ocpi, partners, monkeypatch, caplog):
@@ -208,6 +209,27 @@ def test_dispatcher_outlives_a_storage_that_fails(ocpi, partners, monkeypatch, c
     ocpi.save("locations", location())
     eventually(lambda: "could not look what is due" in caplog.text)
     broken.clear()
+
+    eventually(lambda: waiting(ocpi) == 0)
+
+
+def test_storage_that_stays_gone_is_left_alone_until_the_next_need(ocpi, partners, monkeypatch, caplog):
+    original = ocpi.storage.list
+    ocpi.dispatcher.threads._interval = 0.02
+
+    def fail(*args, **options):
+        if threading.current_thread().name.startswith("ocpi-"):
+            raise StorageError("It is gone.")
+        return original(*args, **options)
+
+    monkeypatch.setattr(ocpi.storage, "list", fail)
+    ocpi.save("locations", location())
+    eventually(lambda: not ocpi.dispatcher.threads.is_running(), "the end of the thread")
+    assert "could not look what is due: It is gone." in caplog.text
+    assert "Traceback" not in caplog.text
+    monkeypatch.setattr(ocpi.storage, "list", original)
+
+    ocpi.save("locations", location(id="LOC2"))
 
     eventually(lambda: waiting(ocpi) == 0)
 

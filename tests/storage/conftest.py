@@ -14,8 +14,6 @@ from flask_ocpi.storage.tables import define_tables
 
 KINDS = ("locations", "platforms")
 
-pytest.register_assert_rewrite("flask_ocpi.testing.storage_contract")
-
 
 def storage_on(engine):
     """Build a storage on tables of its own definition, without creating them."""

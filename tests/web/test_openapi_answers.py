@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from openapi_schema_validator import OAS31Validator
 
+from flask_ocpi.auth_tokens import authorization
 from flask_ocpi.errors import NotFoundError
 from flask_ocpi.testing import documents
 from flask_ocpi.testing.network import PartnerClient
@@ -77,10 +78,20 @@ def test_every_answer_is_as_documented(everything, example, monkeypatch):
     _succeed(check, everything, example)
     _make_mistakes(check, everything, example)
     _come_to_the_wrong_place(check, everything, example)
+    _guess_tokens(check, everything, example)
     monkeypatch.setattr(everything.ocpi.storage, "get", lambda *arguments, **options: 1 / 0)
     check(everything.send(example), 500, 3000)
 
     assert set(check.documented) - check.seen == NOT_SEEN.get(operation_id, set())
+
+
+def _guess_tokens(check: Checker, everything: Everything, example: Example) -> None:
+    guess = {"Authorization": authorization("a guess")}
+    for _ in range(everything.ocpi.services.settings.max_unknown_tokens):
+        everything.send(example, headers=guess)
+    answer = check(everything.send(example, headers=guess), 429, 2000)
+    assert int(answer.headers["Retry-After"]) > 0
+    everything.ocpi.services.clock.advance(60)  # then it is forgotten
 
 
 def _succeed(check: Checker, everything: Everything, example: Example) -> None:
