@@ -316,6 +316,10 @@ class OCPI(HostHooks, HostCalls):
         if self._app is not None and not self._app.testing:
             self.dispatcher.notice_request()
 
+    def _is_dispatching(self) -> bool:
+        self._notice_request(None)  # who asks for the health of a process that serves nobody else has it look, too
+        return self.dispatcher.is_alive()
+
     def _registrar(self) -> Registrar:
         return Registrar(self.services, self.transport, self.versions_url)
 
@@ -425,7 +429,7 @@ class OCPI(HostHooks, HostCalls):
         self._log_context = RequestContext(app, watched)
         self._watch = RequestWatch(app, services.traffic, watched)
         if services.settings.health:
-            register_health(app, services, lambda: self.dispatcher.is_alive())
+            register_health(app, services, self._is_dispatching)
         if services.settings.docs:
             register_docs(app, services, specs)
         app.cli.add_command(cli_group)

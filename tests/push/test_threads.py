@@ -147,14 +147,15 @@ def test_what_another_process_left_is_found_by_one_that_was_started(ocpi, partne
     assert ocpi.dispatcher.threads._thread is not None, "a started one stays"
 
 
-def test_request_makes_a_process_look_at_what_others_left(ocpi, partners, ocpi_network):
+@pytest.mark.parametrize("path", ["/ocpi/versions", "/ocpi/health"])
+def test_request_makes_a_process_look_at_what_others_left(ocpi, partners, ocpi_network, path):
     object.__setattr__(ocpi.services.settings, "dispatcher", "none")
     ocpi.save("locations", location())
     object.__setattr__(ocpi.services.settings, "dispatcher", "thread")
     app = ocpi_network.apps["platform.example"]
     app.testing = False
 
-    app.test_client().get("/ocpi/versions")
+    app.test_client().get(path)
 
     eventually(lambda: waiting(ocpi) == 0)
 
