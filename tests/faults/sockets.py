@@ -54,10 +54,12 @@ class Line:
                 threading.Thread(target=self._copy, args=(there, here), daemon=True).start()
 
     def _forward(self, here: socket.socket, there: socket.socket) -> None:
+        holds = False  # what follows on this connection belongs to the same request
         with suppress(OSError):
             while data := here.recv(65536):
                 if self._hangs:
-                    self.held.append(data)
+                    self.held += [] if holds else [data]
+                    holds = True
                 else:
                     there.sendall(data)
             there.shutdown(socket.SHUT_WR)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import hashlib
 import hmac
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,11 +11,8 @@ from typing import Any
 import pytest
 
 import flask_ocpi
-from flask_ocpi import pending
 from flask_ocpi.auth_tokens import hash_token
 from flask_ocpi.auth_tokens import same_hash
-from flask_ocpi.pending import Call
-from flask_ocpi.pending.records import RESULTS_AWAITED
 from flask_ocpi.platforms import TOKENS
 from flask_ocpi.storage.base import Key
 
@@ -72,15 +68,6 @@ def test_a_token_is_looked_up_by_its_hash_and_never_as_it_is(ocpi, ocpi_client, 
 
     assert (TOKENS, hash_token(ocpi_client.token).upper()) in keys
     assert ocpi_client.token.upper() not in {id.upper() for _, id in keys}
-
-
-def test_the_id_in_a_response_url_is_looked_up_by_its_hash(ocpi):
-    id = pending.new_call_id()
-    pending.start_call(ocpi.services, Call(id, "commands", "stop_session", "partner", {"session_id": "SES1"}))
-
-    hashed = hashlib.sha256(id.encode()).hexdigest()
-    assert ocpi.storage.get(RESULTS_AWAITED, Key.of("", "", hashed)) is not None
-    assert ocpi.storage.get(RESULTS_AWAITED, Key.of("", "", id)) is None
 
 
 @pytest.mark.parametrize(
