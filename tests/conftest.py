@@ -13,12 +13,12 @@ from sqlalchemy import create_engine
 from sqlalchemy import make_url
 from sqlalchemy import text
 
-from flask_ocpi.push.threads import running
 from flask_ocpi.storage.base import Storage
 from flask_ocpi.storage.memory import MemoryStorage
 from flask_ocpi.testing.backends import sqlalchemy_storage
 from flask_ocpi.testing.clock import Clock
 from flask_ocpi.testing.network import Network
+from tests.closing import end_threads
 from tests.servers import POSTGRESQL
 from tests.servers import REDIS
 from tests.servers import left_out
@@ -37,8 +37,7 @@ EVERY_STORAGE = pytest.mark.parametrize("ocpi_storage", ["memory", "sqlite", "po
 def _dispatchers_end() -> Iterator[None]:
     """End the threads that a test started: what they look at is gone after it."""
     yield
-    for threads in running():
-        threads.stop(10.0, drain=False)
+    end_threads()
 
 
 @pytest.fixture
@@ -69,6 +68,7 @@ def ocpi_storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Sto
     sqlite_url = f"sqlite:///{tmp_path / 'ocpi.sqlite3'}"
     with sqlalchemy_storage(sqlite_url if backend == "sqlite" else request.getfixturevalue("postgres_url")) as storage:
         yield storage
+        end_threads()
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from flask_ocpi.errors import UnreachableError
 from flask_ocpi.testing.documents import evse
 from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.network import Network
+from tests.closing import close
 from tests.examples.platforms import add_cpo
 from tests.examples.platforms import add_emsp
 from tests.examples.platforms import ocpi_of
@@ -127,7 +128,6 @@ def test_file_database_is_the_examples_own(tmp_path: Any, monkeypatch: pytest.Mo
     from examples.cpo import create_app
 
     app = create_app()
-    with app.app_context():
-        app.extensions["sqlalchemy"].engine.dispose()
+    close(app)
 
     assert (tmp_path / "cpo.sqlite3").exists()

@@ -35,6 +35,7 @@ from flask_ocpi.schema import load
 from flask_ocpi.testing.network import Network
 from flask_ocpi.testing.network import PartnerClient
 from flask_ocpi.testing.network import add_partner
+from tests.closing import close
 
 OWN = Party.of("NL", "OWN")
 OTHER = Party.of("NL", "ABC")
@@ -80,8 +81,7 @@ def app(engine: Engine, tmp_path: Path, network: Network) -> Iterator[Flask]:
     )
     network.apps["own.example"] = app
     yield app
-    with app.app_context():
-        app.extensions["sqlalchemy"].engine.dispose()
+    close(app)
 
 
 @pytest.fixture

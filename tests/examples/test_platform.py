@@ -22,6 +22,7 @@ from flask_ocpi.testing.documents import tariff
 from flask_ocpi.testing.documents import token
 from flask_ocpi.testing.network import Network
 from flask_ocpi.testing.network import party_settings
+from tests.closing import close
 
 QUARTER = 5  # seconds, at the speed that the simulation has by default
 LIMIT_8 = {"charging_rate_unit": "A", "charging_profile_period": [{"start_period": 0, "limit": 8}]}
@@ -487,5 +488,4 @@ def test_environment_variables_configure_it(monkeypatch: pytest.MonkeyPatch, tmp
     assert repr(app.extensions["ocpi"].services.settings) == "Settings(parties=BE-ONE, BE-TWO)"
     assert app.extensions["charge_points"].speed == 900
     assert (tmp_path / "instance" / "ocpi.sqlite3").exists()
-    with app.app_context():
-        app.extensions["sqlalchemy"].engine.dispose()
+    close(app)

@@ -14,7 +14,6 @@ import pytest
 from flask import Flask
 
 from examples.relay import create_app
-from examples.relay import db
 from flask_ocpi import Call
 from flask_ocpi import NoResultError
 from flask_ocpi import RefusedError
@@ -28,6 +27,7 @@ from flask_ocpi.signals import active_charging_profile_received
 from flask_ocpi.signals import object_received
 from flask_ocpi.testing.documents import session
 from flask_ocpi.testing.documents import set_charging_profile
+from tests.closing import close
 from tests.examples.relayed import Chain
 from tests.examples.relayed import own_ids
 
@@ -70,8 +70,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
         }
     )
     yield chain
-    with chain.relay.app_context():
-        db.engine.dispose()
+    close(chain.relay)
 
 
 @pytest.fixture
@@ -266,8 +265,7 @@ def test_relay_that_was_restarted_passes_the_result_on(chain: Chain) -> None:
 
     assert chain.result_of(call) == {"result": "ACCEPTED"}
     assert chain.profiles.clear(chain.own_id).is_accepted
-    with restarted.app_context():
-        db.engine.dispose()
+    close(restarted)
 
 
 @pytest.fixture
@@ -357,5 +355,4 @@ def test_relay_keeps_everything_in_one_database(chain: Chain, tmp_path: Path) ->
     app.extensions["ocpi"].storage.check()
 
     assert own_ids(app) == {}
-    with app.app_context():
-        db.engine.dispose()
+    close(app)

@@ -73,7 +73,12 @@ def database(request, tmp_path):
 def flask(tmp_path, database):
     """Run commands of the host application; return what they printed, the log included."""
     (tmp_path / "app.py").write_text(APP)
-    environment = {**os.environ, "FLASK_SQLALCHEMY_DATABASE_URI": database, "FLASK_SECRET_KEY": "secret"}
+    environment = {
+        **os.environ,
+        "FLASK_SQLALCHEMY_DATABASE_URI": database,
+        "FLASK_SECRET_KEY": "secret",
+        "FLASK_OCPI_DISPATCHER": "none",
+    }
 
     def run(*commands, **more):
         done = subprocess.run(

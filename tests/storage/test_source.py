@@ -14,6 +14,7 @@ from flask_ocpi import MemoryStorage
 from flask_ocpi import RoutedStorage
 from flask_ocpi import Storage
 from flask_ocpi.storage.sqlalchemy import SQLAlchemyStorage
+from tests.closing import close
 
 
 def plain_app(tmp_path: Path, **settings: Any) -> Flask:
@@ -49,8 +50,7 @@ def test_function_with_a_parameter_gets_the_default_storage_ready_for_use(tmp_pa
 
     ocpi = OCPI(app, storage=route)
     ocpi.storage.check()
-    with app.app_context():
-        app.extensions["sqlalchemy"].engine.dispose()
+    close(app)
 
     assert isinstance(ocpi.storage, RoutedStorage)
     assert [type(storage) for storage in given] == [SQLAlchemyStorage]
@@ -68,8 +68,7 @@ def test_what_the_function_returns_is_set_up_where_tables_are_to_be_created(tmp_
         app = plain_app(tmp_path, OCPI_CREATE_TABLES=create_tables)
         prepared = Prepared()
         OCPI(app, storage=lambda default: prepared)
-        with app.app_context():
-            app.extensions["sqlalchemy"].engine.dispose()
+        close(app)
         return prepared.ready
 
     assert (ready(True), ready(None), ready(False)) == (True, False, False)

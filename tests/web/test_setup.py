@@ -19,6 +19,7 @@ from flask_ocpi import MemoryStorage
 from flask_ocpi import StorageError
 from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.network import party_settings
+from tests.closing import close
 from tests.servers import free_port
 
 
@@ -27,11 +28,6 @@ def bare_app(tmp_path):
     app = Flask("host", instance_path=str(tmp_path / "instance"))
     app.config["OCPI_PARTIES"] = [party_settings("NL", "ABC", ["CPO"])]
     return app
-
-
-def close(app):
-    with app.app_context():
-        app.extensions["sqlalchemy"].engine.dispose()
 
 
 def test_default_is_a_sqlite_file_in_the_instance_folder(bare_app, tmp_path):
