@@ -271,6 +271,13 @@ SETTINGS: tuple[Setting, ...] = (
         "seconds",
     ),
     Setting(
+        "OCPI_TOKEN_CACHE",
+        _integer(0),
+        2,
+        "Seconds for which a process may know a partner's token without looking; other processes' changes wait so long.",
+        "seconds",
+    ),
+    Setting(
         "OCPI_TOKEN_ENCODING",
         _choice("base64", "plain"),
         "base64",
@@ -445,6 +452,7 @@ class Settings:
     allow_shared_parties: bool
     encryption_keys: tuple[str, ...]
     token_grace: int
+    token_cache: int
     token_encoding: str
     max_unknown_tokens: int
     default_limit: int

@@ -128,6 +128,7 @@ class Services:
     missed: Callable[[Missing], None] = lambda missing: None
     refused: Callable[[str | None], int] = lambda address: 0
     limits: list[Callable[[], None]] = field(default_factory=list)
+    _own_parties: dict[tuple[str, InterfaceRole], tuple[Party, ...]] = field(default_factory=dict, init=False)
 
     def serves(self, module: Module, interface: InterfaceRole) -> bool:
         """Tell whether this platform serves an interface: as configured, or because an own role implements it."""
@@ -143,6 +144,12 @@ class Services:
 
     def own_parties(self, module: str, interface: InterfaceRole) -> tuple[Party, ...]:
         """Return the own parties with a role that implements an interface; all, where OCPI_MODULES decides it."""
+        found = self._own_parties.get((module, interface))
+        if found is None:
+            found = self._own_parties[module, interface] = self._find_own_parties(module, interface)
+        return found
+
+    def _find_own_parties(self, module: str, interface: InterfaceRole) -> tuple[Party, ...]:
         fitting = [p for p in self.settings.parties if self.permissions.implements(p.roles, module, interface)]
         chosen: Iterable[OwnParty] = fitting or self.settings.parties
         return tuple(Party.of(party.country_code, party.party_id) for party in chosen)

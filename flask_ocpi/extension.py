@@ -344,6 +344,7 @@ class OCPI(HostHooks, HostCalls):
             cipher=TokenCipher(settings.encryption_keys, secret_key=secret_key(app, settings)),
             clock=self._clock,
             grace=settings.token_grace,
+            remembered_seconds=settings.token_cache,
             allow_shared_parties=settings.allow_shared_parties,
             own_parties=(Party.of(party.country_code, party.party_id) for party in settings.parties),
         )

@@ -14,6 +14,7 @@ from dataclasses import field
 from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 from flask_ocpi.auth_tokens import TokenCipher
@@ -21,6 +22,7 @@ from flask_ocpi.auth_tokens import hash_token
 from flask_ocpi.auth_tokens import is_token
 from flask_ocpi.auth_tokens import new_token
 from flask_ocpi.auth_tokens import same_hash
+from flask_ocpi.callers import Callers
 from flask_ocpi.enums import InterfaceRole
 from flask_ocpi.enums import Role
 from flask_ocpi.errors import ClientError
@@ -73,7 +75,7 @@ class IssuedToken:
     used: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Platform:
     """Another platform: what we need to call it and to recognise it.
 
@@ -94,12 +96,12 @@ class Platform:
     last_updated: str = ""
     revision: int = 0
 
-    @property
+    @cached_property
     def parties(self) -> tuple[Party, ...]:
         """The parties it speaks for, each once."""
         return tuple(dict.fromkeys(Party.of(role["country_code"], role["party_id"]) for role in self.roles))
 
-    @property
+    @cached_property
     def role_names(self) -> frozenset[Role]:
         return frozenset(Role(role["role"]) for role in self.roles)
 
@@ -177,6 +179,7 @@ class Platforms:
         grace: int,
         allow_shared_parties: bool,
         own_parties: Iterable[Party],
+        remembered_seconds: float = 0,
     ) -> None:
         self.storage = storage
         self.cipher = cipher
@@ -184,6 +187,7 @@ class Platforms:
         self.grace = grace
         self.allow_shared_parties = allow_shared_parties
         self.own_parties = frozenset(own_parties)
+        self.callers = Callers(remembered_seconds)
 
     def get(self, id: str) -> Platform | None:
         record = self.storage.get(PLATFORMS, Key.of("", "", id))
@@ -222,6 +226,19 @@ class Platforms:
                 if same_hash(issued.hash, hashed) and (issued.expires is None or issued.expires > now):
                     return Caller(platform, issued, token)  # type: ignore[arg-type]
         return None
+
+    def caller_by(self, header: str, tokens: Callable[[], Iterable[str]]) -> Caller | None:
+        """Return the platform that sent an Authorization header, of which ``tokens`` reads the tokens.
+
+        One whose token is in steady use may be as it was OCPI_TOKEN_CACHE seconds ago.
+        """
+        caller = self.callers.get(header)
+        if caller is None:
+            changes = self.callers.changes
+            caller = self.caller(tokens())
+            if caller is not None and caller.issued.use is TokenUse.ACTIVE and caller.issued.used:
+                self.callers.remember(header, caller, changes=changes)
+        return caller
 
     def confirm(self, caller: Caller) -> Caller:
         """Note the first use of a new token: the tokens that it replaces end now (CRED-31)."""
@@ -270,17 +287,23 @@ class Platforms:
         platform = replace(platform, issued=issued, last_updated=format_date_time(self.clock()))
         key = Key.of("", "", platform.id)
         record = Record.of(platform.to_document(), last_updated=now)
-        with self.storage.transaction():
-            self.storage.save(PLATFORMS, key, record, expected=before.revision if before else 0)
-            self._index_tokens(platform, before)
-            self._claim_parties(platform, before)
+        try:
+            with self.storage.transaction():
+                self.storage.save(PLATFORMS, key, record, expected=before.revision if before else 0)
+                self._index_tokens(platform, before)
+                self._claim_parties(platform, before)
+        finally:
+            self.callers.forget()
         return replace(platform, revision=(before.revision if before else 0) + 1)
 
     def delete(self, platform: Platform) -> None:
         """Forget a platform, its tokens and its claims; objects it sent stay."""
-        with self.storage.transaction():
-            self.save(replace(platform, issued=(), roles=()), before=platform)
-            self.storage.delete(PLATFORMS, Key.of("", "", platform.id))
+        try:
+            with self.storage.transaction():
+                self.save(replace(platform, issued=(), roles=()), before=platform)
+                self.storage.delete(PLATFORMS, Key.of("", "", platform.id))
+        finally:
+            self.callers.forget()
 
     def issue(self, use: TokenUse, token: str | None = None) -> tuple[IssuedToken, str]:
         """Make a token (or take the given one) and return it both as kept and as sent."""

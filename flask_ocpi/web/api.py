@@ -11,16 +11,11 @@ from typing import NoReturn
 
 import flask_smorest
 import marshmallow as ma
-import orjson
 from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Flask
 from flask import Request
-from flask import g
-from flask import request
 from webargs.flaskparser import FlaskParser
 
-from flask_ocpi.errors import InvalidJSONError
-from flask_ocpi.errors import UnsupportedMediaTypeError
 from flask_ocpi.fields import NOT_AVAILABLE
 from flask_ocpi.fields import DateTime
 from flask_ocpi.fields import Enum
@@ -31,51 +26,17 @@ from flask_ocpi.fields import String
 from flask_ocpi.schema import Object
 from flask_ocpi.schema import Schema
 from flask_ocpi.schema import invalid
-from flask_ocpi.web.bodies import read_body
+from flask_ocpi.web.arguments import read_json
 
 # A format of our own, because date-time demands a zone; the pattern is for those who do not know it.
 DATE_TIME_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,5})?(Z|\+00:00)?$"
 PRINTABLE_PATTERN = r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
-_JSON_TYPES = ("application/json", "text/json", "")
-
-
-def read_json(request: Request) -> Any:
-    """Decode the body strictly: UTF-8 without BOM, no NaN, no lone surrogates; raise InvalidJSONError (HTTP 400).
-
-    OCPI 2.2.1, Transport and format, "Request format".
-    """
-    mimetype = request.mimetype
-    if mimetype not in _JSON_TYPES and not mimetype.endswith("+json"):
-        raise UnsupportedMediaTypeError(
-            f"The Content-Type must be application/json, not {mimetype[:60]!a}.", http_status=415
-        )
-    encoding = request.headers.get("Content-Encoding")
-    if encoding and encoding.strip().lower() != "identity":  # a few bytes may be gigabytes
-        raise UnsupportedMediaTypeError(
-            f"The body must not be compressed, and its Content-Encoding is {encoding[:40]!a}.",
-            headers={"Accept-Encoding": "identity"},
-        )
-    body = read_body(request)
-    if not body:
-        raise InvalidJSONError("The body is empty; it has to be a JSON object.")
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise InvalidJSONError(
-            f"The body is not valid JSON: {error.msg} (line {error.lineno}, column {error.colno})."
-        ) from error
 
 
 class ArgumentsParser(FlaskParser):
     """Reads bodies with a strict JSON decoder and reports what is wrong as OCPI's 2001."""
 
     DEFAULT_UNKNOWN_BY_LOCATION = {}  # noqa: RUF012  (the declared type of webargs)
-
-    def parse(self, argmap: Any, req: Request | None = None, **kwargs: Any) -> Any:
-        # The reading view's operation says so; webargs has no way to let a body be absent.
-        if kwargs.get("location") == "json" and g.get("_ocpi_body_optional") and not request.get_data():
-            return None
-        return super().parse(argmap, req, **kwargs)
 
     def load_json(self, req: Request, schema: ma.Schema) -> Any:
         return read_json(req)

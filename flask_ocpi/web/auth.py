@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import orjson
+from flask import Request
 from flask import g
 from flask import request
 
@@ -31,13 +32,13 @@ from flask_ocpi.storage.base import Party
 from flask_ocpi.web.headers import parse_routing
 
 
-def authenticate(services: Services) -> Caller:
+def authenticate(services: Services, request: Request) -> Caller:
     """Return the calling platform by its credentials token; raise UnauthorizedError (A-06).
 
     Raises TooManyRequestsError when it calls too often, or its address tries one unknown token after the other.
     """
     try:
-        caller = g._ocpi_caller = _caller(services)
+        caller = g._ocpi_caller = _caller(services, request)
     except UnauthorizedError:
         _check_limits(services)
         raise
@@ -53,23 +54,27 @@ def _check_limits(services: Services) -> None:
         check()
 
 
-def _caller(services: Services) -> Caller:
-    header = request.headers.get("Authorization")
+def _caller(services: Services, request: Request) -> Caller:
+    header = request.environ.get("HTTP_AUTHORIZATION")
     if header is None:
         raise UnauthorizedError(
             "The Authorization header is missing. Send: Authorization: Token <your token in Base64>."
         )
-    tokens = candidates(header)
-    if not tokens:
-        raise UnauthorizedError("The Authorization header is not of the form: Token <your token in Base64>.")
-    caller = services.platforms.caller(tokens)
+
+    def tokens() -> list[str]:
+        found = candidates(header)
+        if not found:
+            raise UnauthorizedError("The Authorization header is not of the form: Token <your token in Base64>.")
+        return found
+
+    caller = services.platforms.caller_by(header, tokens)
     if caller is None:
-        _refuse_for_a_while(services)
+        _refuse_for_a_while(services, request)
         raise UnauthorizedError("The token in the Authorization header is not in use here.")
     return caller
 
 
-def _refuse_for_a_while(services: Services) -> None:
+def _refuse_for_a_while(services: Services, request: Request) -> None:
     """Raise TooManyRequestsError when the address has tried too many tokens that are not in use."""
     seconds = services.refused(request.remote_addr)
     if seconds:
@@ -122,14 +127,14 @@ def check_path(operation: Operation, path: dict[str, str], caller: Caller, platf
             raise NotFoundError(f"{owner} in the URL is {_foreign(caller)}.")
 
 
-def routing_of(module: Module, caller: Caller, platforms: Platforms) -> Routing:
+def routing_of(module: Module, caller: Caller, platforms: Platforms, request: Request) -> Routing:
     """Return the parties in the routing headers; configuration modules ignore them (RT-02).
 
     Raises InvalidParametersError when the caller may not act for the party in FROM (RT-23).
     """
     if module.configuration:
         return Routing()
-    routing = parse_routing(request.headers)
+    routing = parse_routing(request.environ)
     sender = routing.from_party
     if sender is not None and not platforms.speaks_for(caller.platform, sender):
         raise InvalidParametersError(f"OCPI-from: {sender} is {_foreign(caller)}.")

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from flask import Flask
+from flask import Request
 from flask import Response
 from flask import g
 from flask import request
+from flask.globals import request_ctx
 from werkzeug.routing import Rule
+from werkzeug.sansio.utils import get_current_url
 
 from flask_ocpi.context import Context
 from flask_ocpi.context import Result
@@ -22,14 +26,18 @@ from flask_ocpi.description import Operation
 from flask_ocpi.description import Version
 from flask_ocpi.envelope import envelope
 from flask_ocpi.logs import carried
+from flask_ocpi.schema import Schema
 from flask_ocpi.storage.base import Party
 from flask_ocpi.web import auth
 from flask_ocpi.web import openapi
 from flask_ocpi.web.api import Blueprint
 from flask_ocpi.web.api import response_schema
+from flask_ocpi.web.arguments import read_document
+from flask_ocpi.web.arguments import read_query
 from flask_ocpi.web.bodies import drain_body
 from flask_ocpi.web.errorhandlers import not_routed
 from flask_ocpi.web.errorhandlers import register_error_handlers
+from flask_ocpi.web.headers import REQUEST_ID
 from flask_ocpi.web.headers import answered_ids
 from flask_ocpi.web.headers import routing_headers
 
@@ -74,13 +82,19 @@ def url_rule(services: Services, version: Version, module: Module, interface: In
 def equip(blueprint: Any, services: Services, *, functional: bool) -> None:
     """Give a blueprint the envelope for errors and the headers that every answer carries."""
 
+    own = services.settings.parties
+    only = Party.of(own[0].country_code, own[0].party_id) if len(own) == 1 else None
+
     def finish(response: Response) -> Response:
-        drain_body()
-        response.headers.update(answered_ids())
+        environ = request.environ
+        drain_body(environ)
+        headers = answered_ids(environ)
         if functional:
-            own = services.settings.parties
-            only = Party.of(own[0].country_code, own[0].party_id) if len(own) == 1 else None
-            response.headers.update(routing_headers(request.headers, only))
+            headers = {**headers, **routing_headers(environ, only)}
+        if REQUEST_ID in response.headers:  # of a route that was added
+            response.headers.update(headers)
+        else:
+            response.headers.extend(headers)
         return response
 
     blueprint.after_request(finish)
@@ -101,25 +115,34 @@ def _begin(services: Services, version: Version, module: Module, addressed: tupl
 
     ``addressed`` is None for routes of ``Module.extend``: any registered platform may call those.
     """
-    request.max_content_length = services.settings.max_body_bytes
-    g._ocpi_body_optional = addressed is not None and not addressed[1].body_required
-    caller = auth.authenticate(services)
-    url = _absolute_url(services)
+    current = request_ctx.request
+    current.max_content_length = services.settings.max_body_bytes
+    caller = auth.authenticate(services, current)
+    url = _absolute_url(services, current)
     auth.authorize(services, caller, module, addressed[0] if addressed else None, url=url)
-    routing = auth.routing_of(module, caller, services.platforms)
+    routing = auth.routing_of(module, caller, services.platforms, current)
     context = Context(services, version, caller, routing, url)
     if addressed:
         interface, operation = addressed
-        auth.check_path(operation, request.view_args or {}, caller, services.platforms)
+        auth.check_path(operation, current.view_args or {}, caller, services.platforms)
         addressed_parties(context, Target(module, interface, operation))  # a party that is not here is refused
         if operation.admits is not None:
             operation.admits(context)
     g._ocpi_context = context
 
 
-def _absolute_url(services: Services) -> Callable[[str], str]:
-    root = f"{services.settings.base_url or request.root_url.rstrip('/')}{services.settings.url_prefix}"
-    return lambda path: f"{root}/{path}"
+def _absolute_url(services: Services, current: Request) -> Callable[[str], str]:
+    def url(path: str) -> str:
+        root = services.settings.base_url or _root_url(current.scheme, current.host, current.root_path)
+        return f"{root}{services.settings.url_prefix}/{path}"
+
+    return url
+
+
+@lru_cache(256)
+def _root_url(scheme: str, host: str, root_path: str) -> str:
+    """As ``Request.root_url``, which quotes it anew each time."""
+    return get_current_url(scheme, host, root_path).rstrip("/")
 
 
 def _add_view(
@@ -130,21 +153,26 @@ def _add_view(
     interface: Interface,
     operation: Operation,
 ) -> None:
-    """Register one operation: the flask-smorest decorators in order, innermost first."""
-    view = _view(services, module, interface, operation)
+    """Register one operation: flask-smorest's decorators document it, and the view itself is called."""
     schemas = services.schemas
-    view = blueprint.response(
+    body = query = None
+    if operation.body is not None:
+        body = schemas.partial(operation.body) if operation.partial else schemas[operation.body]
+    if operation.query is not None:
+        query = schemas[operation.query]
+    view = _view(services, module, interface, operation, query=query, body=body)
+    documented = blueprint.response(
         200,
         response_schema(operation.returns, many=operation.returns_list),
         description=openapi.success_description(operation),
         headers=openapi.response_headers(module, operation),
     )(view)
-    if operation.body is not None:
-        body = schemas.partial(operation.body) if operation.partial else schemas[operation.body]
-        view = blueprint.arguments(body, location="json", required=operation.body_required)(view)
-    if operation.query is not None:
-        view = blueprint.arguments(schemas[operation.query], location="query")(view)
-    view = blueprint.doc(**openapi.operation_doc(module, interface, operation))(view)
+    if body is not None:
+        documented = blueprint.arguments(body, location="json", required=operation.body_required)(documented)
+    if query is not None:
+        documented = blueprint.arguments(query, location="query")(documented)
+    documented = blueprint.doc(**openapi.operation_doc(module, interface, operation))(documented)
+    view._apidoc = documented._apidoc  # type: ignore[attr-defined]
     rule = url_rule(services, version, module, interface, operation)
     endpoint = view_name(module, interface, operation)
     blueprint.route(
@@ -166,17 +194,26 @@ def _drop_head(app: Flask, endpoint: str) -> None:
             rule.methods.discard("HEAD")
 
 
-def _view(services: Services, module: Module, interface: Interface, operation: Operation) -> Callable[..., Response]:
-    """Make the view function: parsed arguments in, the handler's result in the envelope out."""
+def _view(
+    services: Services,
+    module: Module,
+    interface: Interface,
+    operation: Operation,
+    *,
+    query: Schema | None,
+    body: Schema | None,
+) -> Callable[..., Response]:
+    """Make the view function: query and body are read by their schemas, the handler's result goes into the envelope."""
 
-    def view(*arguments: Any, **path: str) -> Response:
-        values = list(arguments)
-        query = values.pop(0) if operation.query is not None else {}
-        body = values.pop(0) if operation.body is not None else None
-        target = Target(module, interface, operation, path, query)
-        result: Result = operation.handler(auth.current_context(), target, body)
+    def view(**path: str) -> Response:
+        current = request_ctx.request
+        asked = {} if query is None else read_query(current, query)
+        document = None if body is None else read_document(current, body, required=operation.body_required)
+        target = Target(module, interface, operation, path, asked)
+        result: Result = operation.handler(auth.current_context(), target, document)
         answer = envelope(result.data, now=services.clock())
-        response = Response(answer, result.http_status, headers=dict(result.headers), mimetype="application/json")
+        headers = [("Content-Type", "application/json"), *result.headers.items()]
+        response = Response(answer, result.http_status, headers)
         for action in result.after:
             response.call_on_close(carried(action))
         return response

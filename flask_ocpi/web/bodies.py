@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from typing import IO
+from typing import TYPE_CHECKING
 
 from flask import Request
 from flask import request
@@ -12,6 +13,9 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wsgi import get_input_stream
 
 from flask_ocpi.web.messages import note_body
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 _CHUNK = 64 * 1024
 _MAX_CHUNKS = 1024  # 64 MB
@@ -27,9 +31,11 @@ def read_body(request: Request) -> bytes:
     return body
 
 
-def drain_body() -> None:
+def drain_body(environ: WSGIEnvironment) -> None:
     """Read what is left of the body (bounded): a peer that is still sending would never get to read the answer."""
-    chunked = "chunked" in request.headers.get("Transfer-Encoding", "").lower()
+    if environ.get("CONTENT_LENGTH", "0") in ("", "0") and not environ.get("HTTP_TRANSFER_ENCODING"):
+        return
+    chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
     if not request.content_length and not chunked:
         return
     stream = _rest()

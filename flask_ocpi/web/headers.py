@@ -6,13 +6,13 @@ import re
 import uuid
 from collections.abc import Callable
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 from urllib.parse import urlsplit
 
 from flask import has_request_context
 from flask import request
-from werkzeug.datastructures import Headers
 from werkzeug.routing import BaseConverter
 
 from flask_ocpi.context import Routing
@@ -46,50 +46,61 @@ def request_id() -> str:
     return (request.headers.get(REQUEST_ID) if has_request_context() else None) or "-"
 
 
-def message_ids(headers: Headers) -> dict[str, str]:
-    """Return the message ids of a request, made up where the request has none (MID-07)."""
-    return {name: headers.get(name) or str(uuid.uuid4()) for name in (REQUEST_ID, CORRELATION_ID)}
+def environ_key(name: str) -> str:
+    """Return under which key WSGI has a header."""
+    key = name.upper().replace("-", "_")
+    return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
 
 
-def answered_ids() -> dict[str, str]:
-    """Return the message ids that the answer to the current request has; the same each time."""
-    environ = request.environ
+def answered_ids(environ: WSGIEnvironment) -> dict[str, str]:
+    """Return the message ids that the answer to a request has: its own, or made up (MID-07); the same each time."""
     ids: dict[str, str] | None = environ.get(_IDS)
     if ids is None:
-        ids = environ[_IDS] = message_ids(request.headers)
+        ids = environ[_IDS] = {name: environ.get(key) or str(uuid.uuid4()) for name, key in _ID_KEYS}
     return ids
 
 
-def parse_routing(headers: Headers) -> Routing:
+def parse_routing(environ: WSGIEnvironment) -> Routing:
     """Read the routing headers; half a pair counts as none (RT-25). InvalidParametersError for a wrong length."""
-    return Routing(_party(headers, TO_COUNTRY, TO_PARTY), _party(headers, FROM_COUNTRY, FROM_PARTY))
+    to_party, from_party = _pair(environ, _TO), _pair(environ, _FROM)
+    return Routing(
+        None if to_party is None else _party(to_party, TO_COUNTRY, TO_PARTY),
+        None if from_party is None else _party(from_party, FROM_COUNTRY, FROM_PARTY),
+    )
 
 
-def routing_headers(headers: Headers, answering: Party | None) -> dict[str, str]:
+def routing_headers(environ: WSGIEnvironment, answering: Party | None) -> dict[str, str]:
     """Return the routing headers of an answer: those of the request with TO and FROM swapped (RT-03).
 
     ``answering`` is the own party to name where the request named none. Nothing where the request has no pair at all.
     """
-    to_pair = (headers.get(TO_COUNTRY), headers.get(TO_PARTY))
-    from_pair = (headers.get(FROM_COUNTRY), headers.get(FROM_PARTY))
+    to_pair, from_pair = _pair(environ, _TO), _pair(environ, _FROM)
     answer: dict[str, str] = {}
-    if from_pair[0] and from_pair[1]:
-        answer |= {TO_COUNTRY: from_pair[0], TO_PARTY: from_pair[1]}
-    if to_pair[0] and to_pair[1]:
-        answer |= {FROM_COUNTRY: to_pair[0], FROM_PARTY: to_pair[1]}
+    if from_pair is not None:
+        answer[TO_COUNTRY], answer[TO_PARTY] = from_pair
+    if to_pair is not None:
+        answer[FROM_COUNTRY], answer[FROM_PARTY] = to_pair
     elif answer and answering is not None:
-        answer |= {FROM_COUNTRY: answering.country_code, FROM_PARTY: answering.party_id}
+        answer[FROM_COUNTRY], answer[FROM_PARTY] = answering
     return answer
 
 
-def _party(headers: Headers, country_name: str, party_name: str) -> Party | None:
-    country, party = headers.get(country_name), headers.get(party_name)
-    if not country or not party:
-        return None
-    for name, value, length in ((country_name, country, 2), (party_name, party, 3)):
+def _pair(environ: WSGIEnvironment, keys: tuple[str, str]) -> tuple[str, str] | None:
+    country, party = environ.get(keys[0]), environ.get(keys[1])
+    return (country, party) if country and party else None
+
+
+@lru_cache(1024)
+def _party(pair: tuple[str, str], country_name: str, party_name: str) -> Party:
+    for name, value, length in zip((country_name, party_name), pair, (2, 3), strict=True):
         if len(value) != length or not value.isascii() or not value.isprintable():
             raise InvalidParametersError(f"{name} must have {length} characters.")
-    return Party.of(country, party)
+    return Party.of(*pair)
+
+
+_ID_KEYS = [(name, environ_key(name)) for name in (REQUEST_ID, CORRELATION_ID)]
+_TO = (environ_key(TO_COUNTRY), environ_key(TO_PARTY))
+_FROM = (environ_key(FROM_COUNTRY), environ_key(FROM_PARTY))
 
 
 class SegmentConverter(BaseConverter):

@@ -15,8 +15,9 @@ from typing import Any
 
 import orjson
 from flask import Flask
-from flask import request
 from flask import request_started
+from flask import request_tearing_down
+from flask.globals import request_ctx
 
 from flask_ocpi.logs import LOGGERS
 from flask_ocpi.logs import current
@@ -85,18 +86,20 @@ class RequestContext:
             if not any(isinstance(known, ContextFilter) for known in logger.filters):
                 logger.addFilter(attributes)
         request_started.connect(self.begin, app)
-        app.teardown_request(self.end)
+        request_tearing_down.connect(self.end, app)
 
     def begin(self, app: Flask, **_: Any) -> None:
-        blueprint, _dot, view = str(request.endpoint).rpartition(".")
+        current = request_ctx.request
+        blueprint, _dot, view = str(current.endpoint).rpartition(".")
         if blueprint not in self._blueprints:
             return
-        ids = answered_ids()
+        environ = current.environ
+        ids = answered_ids(environ)
         operation = "" if blueprint == "ocpi" else view
-        request.environ[_BEFORE] = enter(receiving(ids[REQUEST_ID], ids[CORRELATION_ID], operation))
+        environ[_BEFORE] = enter(receiving(ids[REQUEST_ID], ids[CORRELATION_ID], operation))
 
-    def end(self, error: BaseException | None) -> None:
-        environ = request.environ
+    def end(self, app: Flask, **_: Any) -> None:
+        environ = request_ctx.request.environ
         if _BEFORE in environ:
             enter(environ.pop(_BEFORE))
 

@@ -18,6 +18,7 @@ from flask import g
 from flask import request
 from flask import request_finished
 from flask import request_started
+from flask.globals import request_ctx
 
 from flask_ocpi.auth_tokens import candidates
 from flask_ocpi.messages import KEPT_HEADERS
@@ -30,6 +31,7 @@ from flask_ocpi.platforms import Caller
 from flask_ocpi.web.headers import CORRELATION_ID
 from flask_ocpi.web.headers import ENCODED_MARK
 from flask_ocpi.web.headers import REQUEST_ID
+from flask_ocpi.web.headers import environ_key
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -39,13 +41,7 @@ _STATUS_CODE = re.compile(rb'"status_code"\s*:\s*(\d{4})\b')
 _PLAIN = "/!$&'()*+,;=:@~"
 
 
-def _environ_key(name: str) -> str:
-    """Return under which key WSGI has a header."""
-    key = name.upper().replace("-", "_")
-    return key if key == "CONTENT_TYPE" else f"HTTP_{key}"
-
-
-_HEADERS = [(_environ_key(name), name) for name in KEPT_HEADERS]
+_HEADERS = [(environ_key(name), name) for name in KEPT_HEADERS]
 
 
 @dataclass(slots=True)
@@ -73,13 +69,15 @@ class RequestWatch:
         request_finished.connect(self.end, app)
 
     def begin(self, app: Flask, **kwargs: Any) -> None:
-        blueprint, _, operation = (request.endpoint or "").rpartition(".")
-        g.pop("_ocpi_caller", None)  # of an earlier request, where the host handles several in one app context
+        current = request_ctx.request
+        blueprint, _, operation = (current.endpoint or "").rpartition(".")
+        if "_ocpi_caller" in g:  # of an earlier request, where the host handles several in one app context
+            del g._ocpi_caller
         if blueprint in self._modules:
             started = self._traffic.begin()
             if started is not None:
                 module = self._modules[blueprint]
-                g._ocpi_incoming = Incoming(started, request.environ, module, operation if module else None)
+                g._ocpi_incoming = Incoming(started, current.environ, module, operation if module else None)
 
     def end(self, app: Flask, *, response: Response, **kwargs: Any) -> None:
         """Tell of a request that was answered; never fails."""

@@ -79,6 +79,7 @@ def test_every_answer_is_as_documented(everything, example, monkeypatch):
     _make_mistakes(check, everything, example)
     _come_to_the_wrong_place(check, everything, example)
     _guess_tokens(check, everything, example)
+    everything.ocpi.services.platforms.callers.forget()
     monkeypatch.setattr(everything.ocpi.storage, "get", lambda *arguments, **options: 1 / 0)
     check(everything.send(example), 500, 3000)
 

@@ -1,0 +1,23 @@
+"""The end of platforms in a test: first what works beside the requests, and only then the connections it uses."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from flask_ocpi.journal import writer
+from flask_ocpi.push.threads import running
+
+
+def end_threads() -> None:
+    """End the dispatchers' threads of this process, and have the journals write what they hold."""
+    for threads in running():
+        threads.stop(10.0, drain=False)
+    for journal in list(writer._writers):
+        journal.flush()
+
+
+def close(app: Flask) -> None:
+    """Close the connections of an app to its own database."""
+    end_threads()
+    with app.app_context():
+        app.extensions["sqlalchemy"].engine.dispose()
