@@ -274,7 +274,7 @@ SETTINGS: tuple[Setting, ...] = (
         "OCPI_TOKEN_CACHE",
         _integer(0),
         2,
-        "Seconds for which a process may know a partner's token without looking; other processes' changes wait so long.",
+        "Seconds for which a token in use is not looked up again; what other processes change counts then.",
         "seconds",
     ),
     Setting(

@@ -71,7 +71,7 @@ from flask_ocpi.web.headers import RestConverter
 from flask_ocpi.web.headers import SegmentConverter
 from flask_ocpi.web.headers import request_id
 from flask_ocpi.web.health import register_health
-from flask_ocpi.web.logs import RequestContext
+from flask_ocpi.web.logs import attach_filters
 from flask_ocpi.web.messages import RequestWatch
 from flask_ocpi.web.openapi import document_options
 from flask_ocpi.web.openapi import finish
@@ -312,12 +312,12 @@ class OCPI(HostHooks, HostCalls):
         """Have an own object pushed that changed in a table of yours. See :meth:`OwnObjects.changed`."""
         self.objects.changed(module, *ids, party=party)
 
-    def _notice_request(self, error: BaseException | None) -> None:
+    def _notice_request(self) -> None:
         if self._app is not None and not self._app.testing:
             self.dispatcher.notice_request()
 
     def _is_dispatching(self) -> bool:
-        self._notice_request(None)  # who asks for the health of a process that serves nobody else has it look, too
+        self._notice_request()  # who asks for the health of a process that serves nobody else has it look, too
         return self.dispatcher.is_alive()
 
     def _registrar(self) -> Registrar:
@@ -417,18 +417,16 @@ class OCPI(HostHooks, HostCalls):
             for module in version.modules:
                 if module.extend or any(services.serves(module, interface.role) for interface in module.interfaces):
                     blueprint = module_blueprint(services, version, module)
-                    blueprint.teardown_request(self._notice_request)
                     api.register_blueprint(blueprint)
                     watched[blueprint.name] = module.id
             makers[version.number] = partial(_finished, api)
         self.specs = specs = Documents(makers)
         rim = Blueprint("ocpi", __name__)
-        rim.teardown_request(self._notice_request)
         equip(rim, services, functional=False)
         app.register_blueprint(rim)
         add_catch_all(app, rim, services)
-        self._log_context = RequestContext(app, watched)
-        self._watch = RequestWatch(app, services.traffic, watched)
+        attach_filters()
+        self._watch = RequestWatch(app, services.traffic, watched, prefix=prefix, ended=self._notice_request)
         if services.settings.health:
             register_health(app, services, self._is_dispatching)
         if services.settings.docs:

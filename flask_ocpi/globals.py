@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 from typing import cast
 
 from flask import current_app
-from flask import g
+from flask import has_request_context
+from flask import request
 from werkzeug.local import LocalProxy
 
 from flask_ocpi.errors import ConfigurationError
+from flask_ocpi.incoming import Incoming
 
 if TYPE_CHECKING:
     from flask_ocpi.extension import OCPI
@@ -24,10 +26,10 @@ def _find_ocpi() -> OCPI:
 
 
 def _find_platform() -> Platform:
-    caller = g.get("_ocpi_caller")
+    caller = Incoming.of(request.environ).caller if has_request_context() else None
     if caller is None:
         raise RuntimeError("There is no calling platform: current_platform works while an OCPI request is handled.")
-    return cast("Platform", caller.platform)
+    return caller.platform
 
 
 current_ocpi = cast("OCPI", LocalProxy(_find_ocpi))

@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from dataclasses import replace
 from typing import TYPE_CHECKING
+from typing import Protocol
 
 if TYPE_CHECKING:
     from flask_ocpi.messages import Message
@@ -44,15 +45,30 @@ class About:
     is_work: bool = False
 
 
-_current: ContextVar[About | None] = ContextVar("flask_ocpi_about", default=None)
+class Described(Protocol):
+    """What is there of an :class:`About`, however it is found out."""
+
+    platform: str
+
+    @property
+    def request_id(self) -> str: ...
+
+    @property
+    def correlation_id(self) -> str: ...
+
+    @property
+    def operation(self) -> str: ...
 
 
-def current() -> About | None:
+_current: ContextVar[Described | None] = ContextVar("flask_ocpi_about", default=None)
+
+
+def current() -> Described | None:
     """Return what is going on in this thread; None: nothing that has to do with a message."""
     return _current.get()
 
 
-def enter(about: About | None) -> About | None:
+def enter(about: Described | None) -> Described | None:
     """Have what is logged from now on carry a message, and return what to enter again when that is over."""
     before = _current.get()
     _current.set(about)
@@ -62,9 +78,9 @@ def enter(about: About | None) -> About | None:
 @contextmanager
 def sending(*, request_id: str, correlation_id: str, platform: str | None, operation: str | None) -> Iterator[None]:
     """Have what is logged meanwhile carry a message that is sent."""
-    about = About(_shortened(request_id), _shortened(correlation_id), platform or "", operation or "")
+    about = About(shortened(request_id), shortened(correlation_id), platform or "", operation or "")
     before = enter(about)
-    if before is not None and before.is_work:
+    if isinstance(before, About) and before.is_work:
         before.request_id, before.correlation_id = about.request_id, about.correlation_id
         before.operation = about.operation
     try:
@@ -86,7 +102,10 @@ def working_for(platform: str) -> Iterator[None]:
 def carried(work: Callable[[], object]) -> Callable[[], None]:
     """Return a function that does some work later, or in another thread, as a part of what is going on now."""
     about = _current.get()
-    kept = None if about is None else replace(about)
+    if about is None or isinstance(about, About):
+        kept = about and replace(about)
+    else:  # of a request, which will be over
+        kept = About(about.request_id, about.correlation_id, about.platform, about.operation)
 
     def run() -> None:
         before = enter(kept)
@@ -96,11 +115,6 @@ def carried(work: Callable[[], object]) -> Callable[[], None]:
             enter(before)
 
     return run
-
-
-def receiving(request_id: str, correlation_id: str, operation: str) -> About:
-    """Return what to enter for a request that came in; whose it is comes with :func:`note_platform`."""
-    return About(_shortened(request_id), _shortened(correlation_id), operation=operation)
 
 
 def note_platform(platform: str) -> None:
@@ -122,8 +136,8 @@ def log_message(message: Message) -> None:
     path = _on_a_line(message.url.split("?", 1)[0])
     milliseconds = round(message.duration * 1000, 1)
     about = {
-        "request_id": _shortened(message.request_id),
-        "correlation_id": _shortened(message.correlation_id),
+        "request_id": shortened(message.request_id),
+        "correlation_id": shortened(message.correlation_id),
         "platform": message.platform or "",
         "operation": message.operation or "",
         "direction": message.direction.value,
@@ -146,7 +160,8 @@ def log_message(message: Message) -> None:
     )
 
 
-def _shortened(id: str) -> str:
+def shortened(id: str) -> str:
+    """Return an id as it is logged: on a line, and not too long."""
     return _on_a_line(id[:_LONGEST_ID])
 
 

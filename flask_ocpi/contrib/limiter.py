@@ -5,13 +5,12 @@ from __future__ import annotations
 import time
 from math import ceil
 
-from flask import g
 from flask import request
 
 from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.errors import TooManyRequestsError
 from flask_ocpi.extension import OCPI
-from flask_ocpi.platforms import Caller
+from flask_ocpi.incoming import Incoming
 from flask_ocpi.web.api import Blueprint
 from flask_ocpi.web.attempts import network_of
 
@@ -59,7 +58,7 @@ def limit_platforms(ocpi: OCPI, limiter: Limiter, limit: str) -> None:
 
 def _calling() -> str:
     """Name who calls: the platform, or the address of one that is not known."""
-    caller: Caller | None = g.get("_ocpi_caller")
+    caller = Incoming.of(request.environ).caller
     return f"address {network_of(request.remote_addr)}" if caller is None else f"platform {caller.platform.id}"
 
 

@@ -6,11 +6,9 @@ from collections.abc import Callable
 
 import orjson
 from flask import Request
-from flask import g
 from flask import request
 
 from flask_ocpi.auth_tokens import candidates
-from flask_ocpi.context import Context
 from flask_ocpi.context import Routing
 from flask_ocpi.context import Services
 from flask_ocpi.description import Interface
@@ -24,6 +22,7 @@ from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import NotFoundError
 from flask_ocpi.errors import TooManyRequestsError
 from flask_ocpi.errors import UnauthorizedError
+from flask_ocpi.incoming import Incoming
 from flask_ocpi.logs import note_platform
 from flask_ocpi.platforms import Caller
 from flask_ocpi.platforms import Platforms
@@ -37,15 +36,16 @@ def authenticate(services: Services, request: Request) -> Caller:
 
     Raises TooManyRequestsError when it calls too often, or its address tries one unknown token after the other.
     """
+    incoming = Incoming.of(request.environ)
     try:
-        caller = g._ocpi_caller = _caller(services, request)
+        caller = incoming.caller = _caller(services, request)
     except UnauthorizedError:
         _check_limits(services)
         raise
     note_platform(caller.platform.id)
     _check_limits(services)
     if caller.issued.use is TokenUse.ACTIVE and not caller.issued.used:
-        caller = g._ocpi_caller = services.platforms.confirm(caller)
+        caller = incoming.caller = services.platforms.confirm(caller)
     return caller
 
 
@@ -139,12 +139,6 @@ def routing_of(module: Module, caller: Caller, platforms: Platforms, request: Re
     if sender is not None and not platforms.speaks_for(caller.platform, sender):
         raise InvalidParametersError(f"OCPI-from: {sender} is {_foreign(caller)}.")
     return routing
-
-
-def current_context() -> Context:
-    """Return the context of the OCPI request that is being handled."""
-    context: Context = g._ocpi_context
-    return context
 
 
 def _foreign(caller: Caller) -> str:

@@ -9,7 +9,6 @@ from typing import Any
 from flask import Flask
 from flask import Request
 from flask import Response
-from flask import g
 from flask import request
 from flask.globals import request_ctx
 from werkzeug.routing import Rule
@@ -25,6 +24,7 @@ from flask_ocpi.description import Module
 from flask_ocpi.description import Operation
 from flask_ocpi.description import Version
 from flask_ocpi.envelope import envelope
+from flask_ocpi.incoming import Incoming
 from flask_ocpi.logs import carried
 from flask_ocpi.schema import Schema
 from flask_ocpi.storage.base import Party
@@ -128,7 +128,7 @@ def _begin(services: Services, version: Version, module: Module, addressed: tupl
         addressed_parties(context, Target(module, interface, operation))  # a party that is not here is refused
         if operation.admits is not None:
             operation.admits(context)
-    g._ocpi_context = context
+    Incoming.of(current.environ).context = context
 
 
 def _absolute_url(services: Services, current: Request) -> Callable[[str], str]:
@@ -210,7 +210,7 @@ def _view(
         asked = {} if query is None else read_query(current, query)
         document = None if body is None else read_document(current, body, required=operation.body_required)
         target = Target(module, interface, operation, path, asked)
-        result: Result = operation.handler(auth.current_context(), target, document)
+        result: Result = operation.handler(Incoming.of(current.environ).context, target, document)
         answer = envelope(result.data, now=services.clock())
         headers = [("Content-Type", "application/json"), *result.headers.items()]
         response = Response(answer, result.http_status, headers)

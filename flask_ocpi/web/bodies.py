@@ -12,7 +12,7 @@ from werkzeug.exceptions import ClientDisconnected
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wsgi import get_input_stream
 
-from flask_ocpi.web.messages import note_body
+from flask_ocpi.incoming import Incoming
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -27,7 +27,7 @@ def read_body(request: Request) -> bytes:
     at_limit = request.content_length is None and len(body) == request.max_content_length
     if at_limit and request.environ["wsgi.input"].read(1):  # Werkzeug cuts a chunked body without a word
         raise RequestEntityTooLarge
-    note_body(body)
+    Incoming.of(request.environ).body = body
     return body
 
 

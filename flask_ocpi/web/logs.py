@@ -8,28 +8,27 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Collection
+from collections.abc import Mapping
 from datetime import UTC
 from datetime import datetime
+from typing import TYPE_CHECKING
 from typing import Any
 
 import orjson
-from flask import Flask
-from flask import request_started
-from flask import request_tearing_down
-from flask.globals import request_ctx
+from flask import Request
 
 from flask_ocpi.logs import LOGGERS
 from flask_ocpi.logs import current
-from flask_ocpi.logs import enter
-from flask_ocpi.logs import receiving
+from flask_ocpi.logs import shortened
 from flask_ocpi.web.headers import CORRELATION_ID
 from flask_ocpi.web.headers import REQUEST_ID
 from flask_ocpi.web.headers import answered_ids
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
 ATTRIBUTES = ("request_id", "correlation_id", "platform", "operation")
 
-_BEFORE = "flask_ocpi.logged_before"
 _STANDARD = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"})
 
 
@@ -72,36 +71,46 @@ class JSONFormatter(logging.Formatter):
         return _json(line)
 
 
-class RequestContext:
-    """Has everything that is logged while a request to our blueprints is handled carry that request.
+class Receiving:
+    """What log records say of a request that is being handled, found out when one is written."""
 
-    blueprints: their names. Flask refers to the methods weakly: the object has to be kept for as long as the app.
-    """
+    __slots__ = ("_environ", "_modules", "platform")
 
-    def __init__(self, app: Flask, blueprints: Collection[str]) -> None:
-        self._blueprints = frozenset(blueprints)
-        attributes = ContextFilter()
-        for name in LOGGERS:
-            logger = logging.getLogger(name)
-            if not any(isinstance(known, ContextFilter) for known in logger.filters):
-                logger.addFilter(attributes)
-        request_started.connect(self.begin, app)
-        request_tearing_down.connect(self.end, app)
+    def __init__(self, environ: WSGIEnvironment, modules: Mapping[str, str | None]) -> None:
+        self._environ = environ
+        self._modules = modules
+        self.platform = ""
 
-    def begin(self, app: Flask, **_: Any) -> None:
-        current = request_ctx.request
-        blueprint, _dot, view = str(current.endpoint).rpartition(".")
-        if blueprint not in self._blueprints:
-            return
-        environ = current.environ
-        ids = answered_ids(environ)
-        operation = "" if blueprint == "ocpi" else view
-        environ[_BEFORE] = enter(receiving(ids[REQUEST_ID], ids[CORRELATION_ID], operation))
+    @property
+    def request_id(self) -> str:
+        return shortened(answered_ids(self._environ)[REQUEST_ID]) if self._is_ours else ""
 
-    def end(self, app: Flask, **_: Any) -> None:
-        environ = request_ctx.request.environ
-        if _BEFORE in environ:
-            enter(environ.pop(_BEFORE))
+    @property
+    def correlation_id(self) -> str:
+        return shortened(answered_ids(self._environ)[CORRELATION_ID]) if self._is_ours else ""
+
+    @property
+    def operation(self) -> str:
+        blueprint, _, view = self._endpoint.rpartition(".")
+        return view if self._modules.get(blueprint) is not None else ""
+
+    @property
+    def _endpoint(self) -> str:
+        request: Request | None = self._environ.get("werkzeug.request")
+        return (request.endpoint if request is not None else None) or ""
+
+    @property
+    def _is_ours(self) -> bool:
+        return self._endpoint.rpartition(".")[0] in self._modules
+
+
+def attach_filters() -> None:
+    """Have the records of this package's own loggers carry the message that they are about."""
+    attributes = ContextFilter()
+    for name in LOGGERS:
+        logger = logging.getLogger(name)
+        if not any(isinstance(known, ContextFilter) for known in logger.filters):
+            logger.addFilter(attributes)
 
 
 def _says(value: object) -> bool:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Mapping
-from dataclasses import dataclass
-from dataclasses import field
 from typing import TYPE_CHECKING
 from typing import Any
 from urllib.parse import quote
@@ -14,13 +14,12 @@ from urllib.parse import quote
 import orjson
 from flask import Flask
 from flask import Response
-from flask import g
-from flask import request
 from flask import request_finished
-from flask import request_started
 from flask.globals import request_ctx
 
 from flask_ocpi.auth_tokens import candidates
+from flask_ocpi.incoming import Incoming
+from flask_ocpi.logs import enter
 from flask_ocpi.messages import KEPT_HEADERS
 from flask_ocpi.messages import Direction
 from flask_ocpi.messages import Exchange
@@ -32,8 +31,10 @@ from flask_ocpi.web.headers import CORRELATION_ID
 from flask_ocpi.web.headers import ENCODED_MARK
 from flask_ocpi.web.headers import REQUEST_ID
 from flask_ocpi.web.headers import environ_key
+from flask_ocpi.web.logs import Receiving
 
 if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse
     from _typeshed.wsgi import WSGIEnvironment
 
 _log = logging.getLogger("flask_ocpi")
@@ -44,75 +45,82 @@ _PLAIN = "/!$&'()*+,;=:@~"
 _HEADERS = [(environ_key(name), name) for name in KEPT_HEADERS]
 
 
-@dataclass(slots=True)
-class Incoming:
-    """A request that is being handled, and its body as soon as that was read."""
-
-    started: Started
-    environ: WSGIEnvironment = field(repr=False)
-    module: str | None
-    operation: str | None
-    body: bytes = field(default=b"", repr=False)
-
-
 class RequestWatch:
-    """Follows the requests to our blueprints, from before the host's own hooks until the answer is made.
+    """WSGI middleware that follows the requests to our blueprints, until the answer is made.
 
-    modules: the id of the module by the name of its blueprint, None for the one that answers all other paths. Flask
-    refers to the methods weakly: the object has to be kept for as long as the app.
+    It comes before all hooks of the host application, and has what is logged meanwhile carry the request.
+    modules: the id of the module by the name of its blueprint, None for the one that answers all other paths.
+    ended: called after each of these requests.
     """
 
-    def __init__(self, app: Flask, traffic: Traffic, modules: Mapping[str, str | None]) -> None:
+    def __init__(
+        self,
+        app: Flask,
+        traffic: Traffic,
+        modules: Mapping[str, str | None],
+        *,
+        prefix: str,
+        ended: Callable[[], None],
+    ) -> None:
         self._traffic = traffic
         self._modules = dict(modules)
-        request_started.connect(self.begin, app)
+        self._prefix = prefix
+        self._ended = ended
+        self._wsgi_app = app.wsgi_app
         request_finished.connect(self.end, app)
+        app.wsgi_app = self  # type: ignore[method-assign]
 
-    def begin(self, app: Flask, **kwargs: Any) -> None:
-        current = request_ctx.request
-        blueprint, _, operation = (current.endpoint or "").rpartition(".")
-        if "_ocpi_caller" in g:  # of an earlier request, where the host handles several in one app context
-            del g._ocpi_caller
-        if blueprint in self._modules:
-            started = self._traffic.begin()
-            if started is not None:
-                module = self._modules[blueprint]
-                g._ocpi_incoming = Incoming(started, current.environ, module, operation if module else None)
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if not environ.get("PATH_INFO", "").startswith(self._prefix):
+            return self._wsgi_app(environ, start_response)
+        Incoming(environ, self._traffic.begin())
+        before = enter(Receiving(environ, self._modules))
+        try:
+            return self._wsgi_app(environ, start_response)
+        finally:
+            enter(before)
+            self._ended()
 
     def end(self, app: Flask, *, response: Response, **kwargs: Any) -> None:
         """Tell of a request that was answered; never fails."""
-        incoming: Incoming | None = g.pop("_ocpi_incoming", None)
-        if incoming is None:
+        current = request_ctx.request
+        incoming = Incoming.of(current.environ)
+        if incoming.started is None:
+            return
+        blueprint, _, operation = (current.endpoint or "").rpartition(".")
+        if blueprint not in self._modules:
             return
         try:
-            self._tell(incoming, response)
+            self._tell(incoming, incoming.started, self._modules[blueprint], operation, response)
         except Exception:
-            _log.exception("The journal could not be told of %s %s.", request.method, request.path)
+            _log.exception("The journal could not be told of %s %s.", current.method, current.path)
 
-    def _tell(self, incoming: Incoming, response: Response) -> None:
+    def _tell(
+        self, incoming: Incoming, started: Started, module: str | None, operation: str, response: Response
+    ) -> None:
         body = b"" if response.is_streamed else response.get_data()
         http_status = response.status_code
         status_code = _status_code(body)
         failed = is_failure(http_status, status_code)
         if not self._traffic.is_wanted(failed=failed):
             return
-        caller: Caller | None = g.get("_ocpi_caller")
+        caller = incoming.caller
         environ = incoming.environ
         exchange = Exchange(
             Direction.IN,
             environ["REQUEST_METHOD"],
             _url(environ),
-            incoming.started.moment,
-            incoming.started.duration,
+            started.moment,
+            started.duration,
             platform=None if caller is None else caller.platform.id,
-            module=incoming.module,
-            operation=incoming.operation,
+            module=module,
+            operation=operation if module else None,
             request_id=response.headers.get(REQUEST_ID, ""),
             correlation_id=response.headers.get(CORRELATION_ID, ""),
             http_status=http_status,
             status_code=status_code,
             error=_status_message(body) if failed else "",
-            request_bytes=len(incoming.body) or request.content_length or 0,
+            request_bytes=len(incoming.body) or request_ctx.request.content_length or 0,
             response_bytes=len(body),
             request_headers=[(name, environ[key]) for key, name in _HEADERS if key in environ],
             request_body=incoming.body,
@@ -121,13 +129,6 @@ class RequestWatch:
             secrets=_secrets(environ.get("HTTP_AUTHORIZATION", ""), caller),
         )
         self._traffic.tell(exchange, failed=failed)
-
-
-def note_body(body: bytes) -> None:
-    """Keep the body of the current request until its end, where somebody looks at it."""
-    incoming: Incoming | None = g.get("_ocpi_incoming")
-    if incoming is not None:
-        incoming.body = body
 
 
 def _url(environ: WSGIEnvironment) -> str:

@@ -1,0 +1,37 @@
+"""What is known of the request that is being handled, beyond what Flask knows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flask_ocpi.context import Context
+from flask_ocpi.messages import Started
+from flask_ocpi.platforms import Caller
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+_KEY = "flask_ocpi.incoming"
+
+
+class Incoming:
+    """A request: whose it is, and what its handler is given, as soon as that is known.
+
+    started: when it began; None where nobody looks. body: what was read of it, for the journal.
+    """
+
+    __slots__ = ("body", "caller", "context", "environ", "started")
+
+    def __init__(self, environ: WSGIEnvironment, started: Started | None = None) -> None:
+        self.environ = environ
+        self.started = started
+        self.caller: Caller | None = None
+        self.context: Context | None = None
+        self.body = b""
+        environ[_KEY] = self
+
+    @classmethod
+    def of(cls, environ: WSGIEnvironment) -> Incoming:
+        """Return what is known of a request."""
+        found: Incoming | None = environ.get(_KEY)
+        return cls(environ) if found is None else found
