@@ -9,6 +9,7 @@ import hmac
 import re
 import secrets
 from collections.abc import Sequence
+from functools import lru_cache
 
 from cryptography.fernet import Fernet
 from cryptography.fernet import InvalidToken
@@ -20,6 +21,7 @@ from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.errors import StorageError
 
 _TOKEN = re.compile(r"[!-~]{1,64}\Z")
+_DECRYPTED = 256  # tokens that are not decrypted anew for each call; in memory only, as the keys are
 _SCHEME = re.compile(r"token +(\S.*)\Z", re.IGNORECASE)
 
 
@@ -91,6 +93,7 @@ class TokenCipher:
                 'Make one with: python -c "import secrets; print(secrets.token_hex(32))"'
             )
         self._fernet = MultiFernet(fernets)
+        self._decrypted = lru_cache(_DECRYPTED)(self._fernet.decrypt)
 
     def __repr__(self) -> str:
         return "TokenCipher()"
@@ -101,7 +104,7 @@ class TokenCipher:
     def decrypt(self, text: str) -> str:
         """Return the token; raise StorageError when no key fits any more."""
         try:
-            return self._fernet.decrypt(text.encode()).decode()
+            return self._decrypted(text.encode()).decode()
         except InvalidToken:
             raise StorageError(
                 "A stored token cannot be decrypted: put the old key back, at the end of OCPI_ENCRYPTION_KEYS "

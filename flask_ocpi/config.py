@@ -301,6 +301,13 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("OCPI_OPEN_ENUMS", _texts, (), 'Enums whose unknown values are accepted, such as ["Capability"].', "list"),
     Setting("OCPI_STRICT_CODES", _boolean, False, "Compare country, currency and language codes with ISO.", "bool"),
+    Setting(
+        "OCPI_COMPILED_VALIDATION",
+        _boolean,
+        True,
+        "Check documents with functions compiled from the schemas; False: with marshmallow alone, for the same result.",
+        "bool",
+    ),
     Setting("OCPI_REFUSE_OLDER", _boolean, False, "Refuse objects older than the stored ones with 2001.", "bool"),
     Setting(
         "OCPI_REQUIRE_DATE_FROM", _boolean, False, "Refuse to list sessions without date_from, as OCPI has it.", "bool"
@@ -463,6 +470,7 @@ class Settings:
     unknown_fields: str
     open_enums: tuple[str, ...]
     strict_codes: bool
+    compiled_validation: bool
     refuse_older: bool
     require_date_from: bool
     command_timeout: int

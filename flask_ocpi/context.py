@@ -102,12 +102,14 @@ class Services:
     """What one app is made of, the same for every request; never of another app.
 
     background: runs a function once the request is answered. deliver: sends the result with that id to who waits for
-    it. wake: tells the dispatcher that there is something to do: for these platforms, or (none) at a deadline.
+    it. wake: tells the dispatcher that there is something to do for these platforms.
+    look_within: has the dispatcher see what is due after so many seconds, or before.
     jobs: what the dispatcher sees to besides pushing (:class:`flask_ocpi.push.jobs.Job`).
     traffic: is told of each exchange with another platform.
     missed: has an object fetched that a platform changes and that is not here.
     refused: notes a refused token from an address, and returns for how many seconds it is to be told to wait, or 0.
     limits: called for each request, as soon as it is known whose it is, or that it is nobody's: raise to refuse it.
+    purged: when records of a kind that were kept long enough were last removed, in microseconds.
     """
 
     settings: Settings
@@ -128,6 +130,8 @@ class Services:
     missed: Callable[[Missing], None] = lambda missing: None
     refused: Callable[[str | None], int] = lambda address: 0
     limits: list[Callable[[], None]] = field(default_factory=list)
+    look_within: Callable[[float], None] = lambda seconds: None
+    purged: dict[str, int] = field(default_factory=dict)
     _own_parties: dict[tuple[str, InterfaceRole], tuple[Party, ...]] = field(default_factory=dict, init=False)
 
     def serves(self, module: Module, interface: InterfaceRole) -> bool:

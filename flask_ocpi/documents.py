@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from flask_ocpi.description import Document
 from flask_ocpi.description import ObjectType
+from flask_ocpi.description import Part
 from flask_ocpi.errors import ConflictError
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.fields import CiString
@@ -23,6 +26,13 @@ from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.base import Storage
 from flask_ocpi.storage.base import fold
+
+#: Bytes of a document from which a change of a part gives its outermost parts a line each.
+LARGE = 8192
+#: How often a write is tried that is guarded by the revision, before the record is locked.
+GUARDED_ATTEMPTS = 5
+
+_MOST_BLANKS = 64
 
 
 @dataclass(slots=True)
@@ -82,31 +92,147 @@ def merge(schema: Schema, document: Document, changes: Document, *, appended: Se
     return load(schema, kept, where="result of the PATCH")
 
 
+@dataclass(slots=True)
+class Opened:
+    """A stored document, decoded as far as one of its parts is asked for.
+
+    document: the whole of it. Where the text has a line for each of the outermost parts, ``start`` and ``end`` are
+    where in it the part that was asked for is, and the document has no other of them.
+    """
+
+    document: Document
+    text: bytes
+    part: Part | None = None
+    start: int = 0
+    end: int = 0
+
+    def closed(self, document: Document) -> bytes:
+        """Return the text of the document as it was changed to; what was not decoded is taken over as it is.
+
+        A large one gets its lines, so that the next change is cheap. A part that became a little shorter is followed by
+        blanks: then nothing behind it moves, and a database writes only the pages that changed.
+        """
+        if self.part is None:
+            return orjson.dumps(document)
+        if not self.end:
+            return _on_lines(document, self.part) if len(self.text) >= LARGE else orjson.dumps(document)
+        old, new = self.text[self.start : self.end], orjson.dumps(document[self.part.property][0])
+        if len(old) - len(new) <= _MOST_BLANKS:
+            new = new.ljust(len(old))
+        first, last = _lines(self.text, self.part)
+        parts = b"".join((b"[", self.text[first : self.start], new, self.text[self.end : last], b"]"))
+        return orjson.dumps({**document, self.part.property: orjson.Fragment(parts)})
+
+
+def open_text(text: bytes, object_type: ObjectType, ids: Sequence[str]) -> Opened:
+    """Decode a stored document, or no more of it than the part needs that ``ids`` names (one a level)."""
+    part = object_type.parts[0] if ids else None
+    if part is not None and len(text) >= LARGE:
+        opened = _open_line(text, part, ids[0])
+        if opened is not None:
+            return opened
+    return Opened(orjson.loads(text), text, part)
+
+
+def _open_line(text: bytes, part: Part, id: str) -> Opened | None:
+    """Decode the one part on its line and what is around the parts; None in all doubt.
+
+    JSON has no line breaks in strings, and :func:`_on_lines` makes them nowhere else: each line is a part.
+    """
+    first, last = _lines(text, part)
+    found = text.find(b'\n{"%b":%b' % (part.key.encode(), orjson.dumps(id)), first, last)
+    if first < 0 or found < 0:
+        return None
+    start = found + 1
+    end = text.index(b"\n", start)
+    end -= text[end - 1 : end] == b","
+    try:
+        document, item = orjson.loads(text[:first] + b"0" + text[last:]), orjson.loads(text[start:end])
+    except orjson.JSONDecodeError:
+        return None
+    if document.get(part.property) != [0]:
+        return None
+    document[part.property] = [item]
+    return Opened(document, text, part, start, end)
+
+
+def _lines(text: bytes, part: Part) -> tuple[int, int]:
+    """Return where the lines of the outermost parts begin and end; -1 and any number where there are none."""
+    opening = b'"%b":[' % part.property.encode()
+    first = text.find(opening + b"\n")
+    last = text.rfind(b"\n]") + 1
+    return (first + len(opening), last) if 0 <= first < last else (-1, last)
+
+
+def _on_lines(document: Document, part: Part) -> bytes:
+    """Write a document with a line for each of its outermost parts, as long as each can be told by its beginning."""
+    siblings = document[part.property]
+    texts = [orjson.dumps(item) for item in siblings]
+    begin = b'{"%b":' % part.key.encode()
+    if len({fold(item[part.key]) for item in siblings}) < len(texts) or not all(t.startswith(begin) for t in texts):
+        return orjson.dumps(document)
+    return orjson.dumps({**document, part.property: orjson.Fragment(b"[\n%b\n]" % b",\n".join(texts))})
+
+
 def update(
     storage: Storage,
     object_type: ObjectType,
     key: Key,
     change: Callable[[Document], Document],
     *,
-    missing: Exception,
-    saved: Callable[[Record, Record], None] = lambda before, after: None,
-) -> Document:
-    """Lock an object, change its document and store it; raise ``missing`` when it does not exist.
+    missing: Callable[[], Exception],
+    part_ids: Sequence[str] = (),
+    saved: Callable[[Record, Record], None] | None = None,
+) -> Record:
+    """Change an object's document and store it, and return the record; raise ``missing()`` when it does not exist.
 
-    ``saved`` is called in the same transaction, with the record as it was and as it is.
+    ``change`` is called again where somebody else changes the object at the same time. ``part_ids`` (one a level) tells
+    that it changes that part only, besides what is no part: it may then be given a document without the other parts.
+    ``saved`` is called in the transaction that stores, with the record as it was and as it is.
     """
+
+    def make(record: Record | None) -> Record:
+        if record is None:
+            raise missing()
+        tells = object_type.audience is not None and not key.receiver  # nobody asks whom a copy is for
+        opened = open_text(record.text, object_type, () if tells else part_ids)
+        before = audience_of(object_type, opened.document) if tells else ()
+        document = change(opened.document)
+        audience = audience_of(object_type, document) if tells and record.audience == before else record.audience
+        return Record(opened.closed(document), to_micros(document["last_updated"]), audience)
+
+    if saved is None:
+        return replace_record(storage, object_type.kind, key, make)
     with storage.transaction():
         record = storage.get(object_type.kind, key, for_update=True)
-        if record is None:
-            raise missing
-        before = audience_of(object_type, record.document)
-        document = change(record.document)
-        audience = record.audience if record.audience != before else audience_of(object_type, document)
-        micros = to_micros(document["last_updated"])
-        changed = Record.of(document, last_updated=micros, audience=audience)
+        changed = make(record)
         storage.save(object_type.kind, key, changed)
-        saved(record, changed)
-    return document
+        if record is not None:
+            saved(record, changed)
+    return changed
+
+
+def replace_record(storage: Storage, kind: str, key: Key, make: Callable[[Record | None], Record]) -> Record:
+    """Store what ``make`` makes of a record (None: there is none), and return it; nothing is locked meanwhile.
+
+    It is written only over what was read. Where somebody else was faster, ``make`` is called again with what is there
+    by then; where that happens time and again, with a record that is locked.
+    """
+    for _ in range(GUARDED_ATTEMPTS):
+        record = storage.get(kind, key)
+        made = make(record)
+        expected = 0 if record is None else record.revision
+        if record is not None and not expected:  # a storage without revisions
+            break
+        try:
+            storage.save(kind, key, made, expected=expected)
+        except ConflictError:
+            continue
+        return made
+    with storage.transaction():
+        made = make(storage.get(kind, key, for_update=True))
+        storage.save(kind, key, made)
+    return made
 
 
 def audience_of(object_type: ObjectType, document: Document) -> tuple[Party, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import threading
 from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Mapping
@@ -111,6 +112,7 @@ class OCPI(HostHooks, HostCalls):
         super().__init__()
         self._storage_source = storage
         self._transport = transport
+        self._transport_made = threading.Lock()
         self._clock = clock
         self._services: Services | None = None
         self._app: Flask | None = None
@@ -170,7 +172,8 @@ class OCPI(HostHooks, HostCalls):
     def transport(self) -> Transport:
         """The way to other platforms; made when it is first needed."""
         if self._transport is None:
-            self._transport = _http_transport(self.services.settings)
+            with self._transport_made:  # threads that push share one, and so its connections
+                self._transport = self._transport or _http_transport(self.services.settings)
         return self._transport
 
     @property
@@ -354,6 +357,7 @@ class OCPI(HostHooks, HostCalls):
             open_enums=frozenset(settings.open_enums),
             keep_unknown=settings.unknown_fields == "keep",
             max_depth=settings.max_depth,
+            compiled=settings.compiled_validation,
         )
         schedule, fetcher = Schedule(lambda: self.services, self.client), Fetcher(lambda: self.services, self.client)
         emit = _emitter(app)
@@ -378,6 +382,7 @@ class OCPI(HostHooks, HostCalls):
             background=lambda work: run(carried(lambda: _in_context(app, work))),
             deliver=lambda id: callbacks.deliver(self.services, self.transport, id),
             wake=lambda platforms: self.dispatcher.wake(platforms),
+            look_within=lambda seconds: self.dispatcher.look_within(seconds),
             traffic=Traffic(settings, clock=self._clock, emit=emit, journal=journal.add),
             jobs=[
                 Job("time-outs", self._next_deadline, self.send_timeouts),
@@ -510,4 +515,5 @@ def _http_transport(settings: Settings) -> Transport:
         ca_bundle=settings.http_ca_bundle,
         client_certificate=settings.http_client_certificate,
         platform_tls=settings.http_platform_tls,
+        pool_size=max(10, settings.push_concurrency),
     )

@@ -19,13 +19,13 @@ import marshmallow as ma
 NOT_AVAILABLE = "#NA"  # OCPI 2.2.1, Transport and format, "No data available"
 UNKNOWN_TIME = "1970-1-1T00:00:00Z"  # OCPI 2.2.1, CDRs, "CDR Object": no DateTime, but to be accepted there
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # lone surrogates are no characters
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # lone surrogates are no characters
 _PRINTABLE_ASCII = re.compile(r"[\x20-\x7e]*\Z")
 _DATE_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|\+00:00)?\Z", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_MAX_INTEGER = 2**53 - 1  # what every JSON peer can hold
-_MAX_NUMBER = sys.float_info.max  # JSON such as 1e400 decodes to infinity, which cannot be written back
+MAX_INTEGER = 2**53 - 1  # what every JSON peer can hold
+MAX_NUMBER = sys.float_info.max  # JSON such as 1e400 decodes to infinity, which cannot be written back
 
 URL_PATTERN = (
     r"^[Hh][Tt][Tt][Pp][Ss]?://([A-Za-z0-9._~!$&'()*+,;=:%-]*@)?"
@@ -42,12 +42,14 @@ class Policy:
     open_enums: names of enums whose unknown values are accepted.
     keep_unknown: keep properties that OCPI does not define (else they are dropped).
     max_depth: how deep an unknown property may be nested.
+    compiled: check with functions compiled from the schemas, and by marshmallow itself only what they leave to it.
     """
 
     strict_codes: bool = False
     open_enums: frozenset[str] = frozenset()
     keep_unknown: bool = True
     max_depth: int = 32
+    compiled: bool = True
 
 
 DEFAULT_POLICY = Policy()
@@ -59,6 +61,10 @@ def parse_date_time(text: str) -> tuple[str, int]:
     Accepted: ``YYYY-MM-DDThh:mm:ss``, an optional fraction, and nothing, ``Z`` or ``+00:00`` behind it; no
     zone is UTC. At most 25 characters in canonical form; ValueError otherwise. OCPI 2.2.1, Types, "DateTime".
     """
+    usual = read_usual(text)
+    if usual is not None:
+        since = usual - _EPOCH
+        return text, (since.days * 86400 + since.seconds) * 1_000_000 + since.microseconds
     match = _DATE_TIME.match(text)
     if match is None:
         raise ValueError("must be a UTC date and time such as 2024-05-31T12:00:00Z")
@@ -74,6 +80,29 @@ def parse_date_time(text: str) -> tuple[str, int]:
         raise ValueError("is longer than 25 characters: at most 4 digits of a second")
     micros = (instant - _EPOCH) // _MICROSECOND + (int(fraction[1:].ljust(6, "0")) if fraction else 0)
     return f"{seconds}{fraction}Z", micros
+
+
+def canonical_date_time(text: str) -> str:
+    """Return the canonical text of a DateTime; ValueError as of :func:`parse_date_time`."""
+    return text if read_usual(text) is not None else parse_date_time(text)[0]
+
+
+def read_usual(text: str) -> datetime | None:
+    """Read the two spellings that nearly all have and that are canonical: with Z, and at most 4 decimals.
+
+    None: it has another one, or does not exist. The characters between the marks are left to ``fromisoformat``,
+    which takes nothing but digits there.
+    """
+    if len(text) == 20:
+        is_usual = text[4::3] == "--T::Z"
+    else:
+        is_usual = 22 <= len(text) <= 25 and text[4:20:3] == "--T::." and text[-1] == "Z"
+    if not is_usual or type(text) is not str:
+        return None
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def to_micros(text: str) -> int:
@@ -132,7 +161,7 @@ class String(Field):
         self.max = max
         self.min = min
         self.pattern = pattern
-        self._match = re.compile(pattern).fullmatch if pattern else None
+        self.matches = re.compile(pattern).fullmatch if pattern else None
         self._hint = pattern_hint or f"must match {pattern}"
         self.codes = codes
 
@@ -147,14 +176,14 @@ class String(Field):
             shorter = f"is shorter than {self.min} characters (it has {len(value)})"
             raise ma.ValidationError("must not be empty" if self.min == 1 else shorter)
         self._check_characters(value)
-        if self._match is not None and not self._match(value):
+        if self.matches is not None and not self.matches(value):
             raise ma.ValidationError(self._hint)
         if self.codes is not None and self.policy.strict_codes and not self._is_code(value, self.codes):
             raise ma.ValidationError("is not a code of the ISO list")
         return value
 
     def _check_characters(self, value: str) -> None:
-        if _CONTROL.search(value):
+        if CONTROL.search(value):
             raise ma.ValidationError("must not contain control characters or line breaks")
 
     def _is_code(self, value: str, codes: Collection[str]) -> bool:
@@ -189,14 +218,14 @@ class CiString(String):
 class Url(Field):
     """An absolute http or https URL of at most 255 characters. OCPI 2.2.1, Types, "URL"."""
 
-    _match = re.compile(f"{URL_PATTERN[:-1]}\\Z").match
+    matches = re.compile(f"{URL_PATTERN[:-1]}\\Z").match
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         if not isinstance(value, str):
             raise ma.ValidationError("must be a string")
         if len(value) > 255:
             raise ma.ValidationError(f"is longer than 255 characters (it has {len(value)})")
-        if not self._match(value):
+        if not self.matches(value):
             raise ma.ValidationError("must be an absolute http or https URL")
         return value
 
@@ -220,7 +249,7 @@ class DateTime(Field):
         if self.or_unknown and value == UNKNOWN_TIME:
             return "1970-01-01T00:00:00Z"
         try:
-            return parse_date_time(value)[0]
+            return canonical_date_time(value)
         except ValueError as error:
             raise ma.ValidationError(str(error)) from error
 
@@ -258,8 +287,8 @@ class Integer(Field):
             value = int(value)
         if not isinstance(value, int) or isinstance(value, bool):
             raise ma.ValidationError("must be an integer")
-        low = -_MAX_INTEGER if self.min is None else self.min
-        high = _MAX_INTEGER if self.max is None else self.max
+        low = -MAX_INTEGER if self.min is None else self.min
+        high = MAX_INTEGER if self.max is None else self.max
         if not low <= value <= high:
             raise ma.ValidationError(f"must be between {low} and {high}")
         return value
@@ -267,8 +296,8 @@ class Integer(Field):
     def json_schema(self) -> dict[str, Any]:
         return {
             "type": "integer",
-            "minimum": -_MAX_INTEGER if self.min is None else self.min,
-            "maximum": _MAX_INTEGER if self.max is None else self.max,
+            "minimum": -MAX_INTEGER if self.min is None else self.min,
+            "maximum": MAX_INTEGER if self.max is None else self.max,
         }
 
 
@@ -280,24 +309,51 @@ class Number(Field):
         self.min = min
         self.max = max
         self.decimals = decimals
-        self._quantum = Decimal(1).scaleb(-decimals)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int | float:
         if not isinstance(value, int | float) or isinstance(value, bool):
             raise ma.ValidationError("must be a number")
-        if not -_MAX_NUMBER <= value <= _MAX_NUMBER:
+        if not -MAX_NUMBER <= value <= MAX_NUMBER:
             raise ma.ValidationError("must be a finite number")
         if self.min is not None and value < self.min:
             raise ma.ValidationError(f"must be at least {self.min:g}")
         if self.max is not None and value > self.max:
             raise ma.ValidationError(f"must be at most {self.max:g}")
-        if isinstance(value, float) and round(value, self.decimals) != value:
-            return float(Decimal(repr(value)).quantize(self._quantum, ROUND_HALF_UP))
-        return value
+        return round_half_up(value, self.decimals) if isinstance(value, float) else value
 
     def json_schema(self) -> dict[str, Any]:
         bounds = {"minimum": self.min, "maximum": self.max}
         return {"type": "number", **{name: bound for name, bound in bounds.items() if bound is not None}}
+
+
+def round_half_up(value: float, decimals: int) -> float:
+    """Round a finite number to so many decimals, half away from zero; one that has no more comes back as it is."""
+    if round(value, decimals) == value:
+        return value
+    return float(Decimal(repr(value)).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP))
+
+
+class QueryInteger(Field):
+    """A whole number in a query string."""
+
+    DIGITS = 18
+    matches = re.compile(rf"[+-]?[0-9]{{1,{DIGITS}}}\Z").match
+
+    def __init__(self, *, min: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.min = min
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        text = str(value)
+        if not self.matches(text):
+            raise ma.ValidationError("must be a whole number")
+        number = int(text)
+        if number < self.min:
+            raise ma.ValidationError(f"must be at least {self.min}")
+        return number
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "integer", "minimum": self.min, "maximum": 10**self.DIGITS - 1}
 
 
 class Enum(Field):
@@ -306,18 +362,18 @@ class Enum(Field):
     def __init__(self, enum: type[StrEnum], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.enum = enum
-        self._values = frozenset(member.value for member in enum)
+        self.values = frozenset(member.value for member in enum)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         if not isinstance(value, str):
             raise ma.ValidationError("must be a string")
-        if value in self._values or (self._is_open and 0 < len(value) <= 255 and not _CONTROL.search(value)):
+        if value in self.values or (self.is_open and 0 < len(value) <= 255 and not CONTROL.search(value)):
             return value
         shown = value if len(value) <= 40 else f"{value[:40]}..."
         raise ma.ValidationError(f"{shown!a} is not a {self.enum.__name__}: use {_listing(self.enum)}")
 
     @property
-    def _is_open(self) -> bool:
+    def is_open(self) -> bool:
         return self.enum.__name__ in self.policy.open_enums
 
     def json_schema(self) -> dict[str, Any]:

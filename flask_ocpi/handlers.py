@@ -20,6 +20,8 @@ from flask_ocpi.description import Part
 from flask_ocpi.documents import Place
 from flask_ocpi.documents import locate
 from flask_ocpi.documents import merge
+from flask_ocpi.documents import open_text
+from flask_ocpi.documents import replace_record
 from flask_ocpi.documents import update
 from flask_ocpi.envelope import array
 from flask_ocpi.errors import InvalidParametersError
@@ -102,14 +104,10 @@ def put_object(ctx: Context, target: Target, body: Document) -> Result:
     key = Key.of(*target.owner, object_type.id_of(body), receiving_party(ctx, target))
     record = Record.of(body, last_updated=to_micros(body["last_updated"]))
     if ctx.services.settings.refuse_older:
-        with ctx.storage.transaction():
-            stored = ctx.storage.get(kind, key, for_update=True)
-            if stored is not None:
-                _refuse_older(ctx, stored.document, body)
-            created = ctx.storage.save(kind, key, record)
+        created = _replace_older(ctx, kind, key, record)
     else:
         created = ctx.storage.save(kind, key, record)
-    emit_received(ctx, target, key, body, created=created)
+    emit_received(ctx, target, key, record, created=created)
     return Result(http_status=201 if created else 200)
 
 
@@ -210,7 +208,7 @@ def missing(target: Target) -> Exception:
 def _text(record: Record, target: Target) -> bytes:
     if not target.operation.part:
         return record.text
-    place = _place(record.document, target)
+    place = _place(open_text(record.text, described_object(target), _part_ids(target)).document, target)
     if place.index is None:
         raise missing(target)
     return orjson.dumps(place.siblings[place.index])
@@ -226,8 +224,9 @@ def _place(document: Document, target: Target) -> Place:
 def _update(ctx: Context, target: Target, change: Callable[[Document], Document], *, told: Document) -> None:
     """Change a copy by what the platform ``told``; one that is not here is fetched from it after the answer."""
     key = _copy_key(ctx, target)
+    object_type, part_ids = described_object(target), _part_ids(target)
     try:
-        document = update(ctx.storage, described_object(target), key, change, missing=missing(target))
+        record = update(ctx.storage, object_type, key, change, missing=lambda: missing(target), part_ids=part_ids)
     except NotFoundError as error:
         missed = Missing(
             platform=ctx.platform,
@@ -239,7 +238,22 @@ def _update(ctx: Context, target: Target, change: Callable[[Document], Document]
         )
         error.after = (lambda: ctx.services.missed(missed),)
         raise
-    emit_received(ctx, target, key, document, created=False)
+    emit_received(ctx, target, key, record, created=False)
+
+
+def _replace_older(ctx: Context, kind: str, key: Key, record: Record) -> bool:
+    """Store a whole object unless the stored one is newer; True when there is none yet."""
+    created = False
+
+    def make(stored: Record | None) -> Record:
+        nonlocal created
+        created = stored is None
+        if stored is not None and record.last_updated < stored.last_updated:
+            raise _older()
+        return record
+
+    replace_record(ctx.storage, kind, key, make)
+    return created
 
 
 def _check_identity(target: Target, body: Document) -> None:
@@ -276,14 +290,18 @@ def _changes(target: Target, body: Document) -> Document:
 
 def _refuse_older(ctx: Context, stored: Document, body: Document) -> None:
     if ctx.services.settings.refuse_older and to_micros(body["last_updated"]) < to_micros(stored["last_updated"]):
-        raise InvalidParametersError("last_updated is older than that of the stored object, which is kept.")
+        raise _older()
 
 
-def emit_received(ctx: Context, target: Target, key: Key, document: Document, *, created: bool) -> None:
-    """Tell the host application that an object of another party is stored."""
-    ctx.services.emit(
-        object_received, module=target.module.id, key=key, document=document, created=created, platform=ctx.platform
-    )
+def _older() -> InvalidParametersError:
+    return InvalidParametersError("last_updated is older than that of the stored object, which is kept.")
+
+
+def emit_received(ctx: Context, target: Target, key: Key, record: Record, *, created: bool) -> None:
+    """Tell the host application that an object of another party is stored; decode it only for who listens."""
+    if object_received.receivers:
+        told = {"module": target.module.id, "key": key, "document": record.document, "created": created}
+        ctx.services.emit(object_received, **told, platform=ctx.platform)
 
 
 def _micros(text: str | None) -> int | None:

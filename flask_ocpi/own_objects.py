@@ -8,7 +8,11 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import contextmanager
+from functools import partial
+from itertools import islice
 
+from flask_ocpi.checked import Checked
+from flask_ocpi.checked import CheckedObjects
 from flask_ocpi.context import Services
 from flask_ocpi.description import Document
 from flask_ocpi.description import ObjectType
@@ -31,6 +35,10 @@ from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.base import walk
+
+_MARKED_AT_ONCE = 500
+# Of two imports in opposite orders, the one that is ended may meet the other one again half way of what is left.
+_ATTEMPTS = 10
 
 
 class OwnObjects:
@@ -58,42 +66,56 @@ class OwnObjects:
         return created
 
     def save_all(
-        self, documents: Mapping[str, Sequence[Document]], *, progress: Callable[[], None] = lambda: None
+        self,
+        documents: Mapping[str, Iterable[Document]] | Iterable[tuple[str, Iterable[Document]]],
+        *,
+        progress: Callable[[], None] = lambda: None,
     ) -> int:
         """Save many objects, by module id, all or none; raise InvalidParametersError that names the first bad one.
 
-        ``progress`` is called after each object is stored. Returns how many there were.
+        All are checked before the first one is stored. There may be any number of them: they are read once and one
+        after another, from what may be generators, and wait in a temporary file. ``progress`` is called after each
+        object is stored. Returns how many there were.
         """
-        checked = []
-        for module, items in documents.items():
-            object_type = self.object_type(module)
-            if not isinstance(items, list):
-                raise InvalidParametersError(f"{module} must be a list of objects.")
-            for index, item in enumerate(items):
-                place = f"{module}[{index}]"
-                with _naming(place):
-                    checked.append((place, module, object_type, *self._checked(object_type, item, ())))
+        with CheckedObjects() as checked:
+            for module, items in documents.items() if isinstance(documents, Mapping) else documents:
+                object_type = self.object_type(module)
+                if isinstance(items, (str, bytes, Mapping)) or not isinstance(items, Iterable):
+                    raise InvalidParametersError(f"{module} must be a list of objects.")
+                for index, item in enumerate(items):
+                    with _naming(module, index):
+                        key, record, _ = self._checked(object_type, item, ())
+                    checked.add(Checked(module, index, key, record))
+            self._store_all(checked, progress)
+            return checked.count
+
+    def _store_all(self, checked: CheckedObjects, progress: Callable[[], None]) -> None:
         markings: dict[str, Marking] = {}
-        created: list[bool] = []
+        created = bytearray()  # a byte for each object
         told = 0
 
         def save() -> None:
             nonlocal told
-            # Locked in the order of the list: another import in another order may be in the way, and one of them waits.
+            # Locked by and by: another import in another order may be in the way, and one of them begins anew.
             created.clear()
-            markings.update({id: Marking(self.services, id, self.object_type(id)) for id in documents})
-            for place, module, object_type, key, record, document in checked:
-                with _naming(place):
-                    created.append(self._save(markings[module], object_type, key, record, document))
-                if len(created) > told:
+            markings.clear()
+            for batch in checked.batches():
+                module = batch[0].module
+                object_type = self.object_type(module)
+                marking = markings.get(module)
+                if marking is None:
+                    marking = markings[module] = Marking(self.services, module, object_type)
+                created.extend(self._save_batch(marking, object_type, batch))
+                while told < len(created):
                     told += 1
                     progress()
 
-        self.services.storage.run(save)
-        for (_, module, _, key, _, document), new in zip(checked, created, strict=True):
-            self.services.emit(object_saved, module=module, key=key, document=document, created=new)
+        self.services.storage.run(save, attempts=_ATTEMPTS)
+        if object_saved.receivers:
+            for item, new in zip(checked, created, strict=True):
+                document = item.record.document
+                self.services.emit(object_saved, module=item.module, key=item.key, document=document, created=bool(new))
         self.services.wake(set().union(*(marking.platforms for marking in markings.values())))
-        return len(checked)
 
     def patch(self, module: str, ids: Sequence[str], changes: Document, *, party: Party | None = None) -> Document:
         """Change properties of an object, or of a part of it (one id a level), and return the whole object.
@@ -126,7 +148,15 @@ class OwnObjects:
         def saved(before: Record, after: Record) -> None:
             marking.changed(key, before, after)
 
-        document = update(self.services.storage, object_type, key, change, missing=missing, saved=saved)
+        document = update(
+            self.services.storage,
+            object_type,
+            key,
+            change,
+            missing=lambda: missing,
+            part_ids=part_ids,
+            saved=saved if marking.is_needed else None,
+        ).document
         self.services.emit(object_saved, module=module, key=key, document=document, created=False)
         self.services.wake(marking.platforms)
         return document
@@ -181,14 +211,14 @@ class OwnObjects:
         For a platform that says that it lost them, or that cannot pull.
         """
         object_type = self.object_type(module)
+        storage = self.services.storage
         marking = Marking(self.services, module, object_type, only=platform)
+        records = walk(storage, object_type.kind, Query(receiver=""))
         number = 0
-        for record in walk(self.services.storage, object_type.kind, Query(receiver="")):
-            number += 1
-            document = record.document
-            key = Key.of(document["country_code"], document["party_id"], object_type.id_of(document))
-            with self.services.storage.transaction():
-                marking.changed(key, None, record)
+        while batch := list(islice(records, _MARKED_AT_ONCE)):
+            number += len(batch)
+            changes = [(self._key_of(object_type, record.document), None, record) for record in batch]
+            storage.run(partial(marking.all_changed, changes))
         self.services.wake(marking.platforms)
         return number
 
@@ -224,6 +254,29 @@ class OwnObjects:
             marking.changed(key, before, record)
         return created
 
+    def _save_batch(self, marking: Marking, object_type: ObjectType, batch: Sequence[Checked]) -> Sequence[bool]:
+        """Store objects of one module as :meth:`_save` does, in the transaction that is open."""
+        storage = self.services.storage
+        rows = [(item.key, item.record) for item in batch]
+        if object_type.final:
+            created = storage.create_many(object_type.kind, rows)
+            for item, new in zip(batch, created, strict=True):
+                if not new:
+                    with _naming(item.module, item.index):
+                        save_object(storage, object_type, item.key, item.record, item.record.document)
+            marking.all_changed((key, None, record) for (key, record), new in zip(rows, created, strict=True) if new)
+            return created
+        before: Mapping[Key, Record] = {}
+        if marking.is_needed:
+            before = storage.get_many(object_type.kind, [key for key, _ in rows], for_update=True)
+        created = storage.save_many(object_type.kind, rows)
+        marking.all_changed((key, before.get(key), record) for key, record in rows)
+        return created
+
+    @staticmethod
+    def _key_of(object_type: ObjectType, document: Document) -> Key:
+        return Key.of(document["country_code"], document["party_id"], object_type.id_of(document))
+
     def _checked(
         self, object_type: ObjectType, document: Document, audience: Iterable[Party]
     ) -> tuple[Key, Record, Document]:
@@ -232,7 +285,7 @@ class OwnObjects:
         if owner not in self.parties() and not object_type.described:
             listing = ", ".join(map(str, self.parties()))
             raise InvalidParametersError(f"{owner} is not one of our own parties, which are {listing}.")
-        key = Key.of(owner.country_code, owner.party_id, object_type.id_of(checked))
+        key = self._key_of(object_type, checked)
         micros = to_micros(checked["last_updated"])
         seen_by = tuple(Party.of(*party) for party in audience) or audience_of(object_type, checked)
         return key, Record.of(checked, last_updated=micros, audience=seen_by), checked
@@ -273,12 +326,12 @@ class OwnObjects:
 
 
 @contextmanager
-def _naming(place: str) -> Iterator[None]:
+def _naming(module: str, index: int) -> Iterator[None]:
     """Say in errors which of several objects they are about."""
     try:
         yield
     except InvalidParametersError as error:
-        raise InvalidParametersError(f"{place}: {error.message}") from error
+        raise InvalidParametersError(f"{module}[{index}]: {error.message}") from error
 
 
 def _missing(object_type: ObjectType, ids: Sequence[str]) -> NotFoundError:

@@ -11,43 +11,19 @@ from urllib.parse import urljoin
 from urllib.parse import urlsplit
 from urllib.parse import urlunsplit
 
-import marshmallow as ma
-
 from flask_ocpi.fields import DateTime
-from flask_ocpi.fields import Field
+from flask_ocpi.fields import QueryInteger
 from flask_ocpi.fields import String
 from flask_ocpi.fields import to_micros
 from flask_ocpi.schema import Document
 from flask_ocpi.schema import Schema
 from flask_ocpi.schema import Violation
 
-_DIGITS = 18
-_INTEGER = re.compile(rf"[+-]?[0-9]{{1,{_DIGITS}}}\Z")
 _NEXT = re.compile(
     r'<([^<>]*)>\s*;[^,<]*?\brel\s*=\s*(?:"(?:[^"]*\s)?next(?:\s[^"]*)?"|next(?=\s*(?:[;,]|\Z)))', re.IGNORECASE
 )
 _COUNT = re.compile(r"[0-9]{1,18}", re.ASCII)
 _CURSOR = re.compile(r"([0-9]{1,18})\.(.+)\Z", re.ASCII)
-
-
-class QueryInteger(Field):
-    """A whole number in a query string."""
-
-    def __init__(self, *, min: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.min = min
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
-        text = str(value)
-        if not _INTEGER.match(text):
-            raise ma.ValidationError("must be a whole number")
-        number = int(text)
-        if number < self.min:
-            raise ma.ValidationError(f"must be at least {self.min}")
-        return number
-
-    def json_schema(self) -> dict[str, Any]:
-        return {"type": "integer", "minimum": self.min, "maximum": 10**_DIGITS - 1}
 
 
 def _not_inverted(query: Document) -> Any:

@@ -32,6 +32,9 @@ class Schema(ma.Schema):
     ``load`` takes a decoded JSON object and returns the document as it is stored and sent: wire names, wire
     types, canonical timestamps, no nulls, no empty optional lists, unknown properties kept (:class:`Policy`).
     ``rules`` are the conditions between fields: functions that yield (path, message) for each violation.
+
+    What is valid is loaded by a function compiled from the declaration (:mod:`flask_ocpi.compiled`), all else by
+    marshmallow, with the same result. Fields and rules are not to be changed once an instance has loaded something.
     """
 
     class Meta:
@@ -43,6 +46,30 @@ class Schema(ma.Schema):
     def __init__(self, *, policy: Policy = DEFAULT_POLICY, **kwargs: Any) -> None:
         self.policy = policy
         super().__init__(**kwargs)
+
+    def _init_fields(self) -> None:
+        self._loaders: dict[bool | None, Callable[[Any], Document | None] | None] = {}
+        super()._init_fields()
+
+    def load(self, data: Any, *, many: bool | None = None, partial: Any = None, unknown: Any = None) -> Any:
+        """As marshmallow's: return the document, or raise ValidationError."""
+        kind = self.partial if partial is None else partial
+        excludes = (self.unknown if unknown is None else unknown) == ma.EXCLUDE
+        if excludes and (kind is None or kind is True or kind is False) and not (self.many if many is None else many):
+            try:
+                loader = self._loaders[kind]
+            except KeyError:
+                loader = self._compile(kind)
+            if loader is not None:
+                document = loader(data)
+                if document is not None:
+                    return document
+        return super().load(data, many=many, partial=partial, unknown=unknown)
+
+    def _compile(self, partial: bool | None) -> Callable[[Any], Document | None] | None:
+        from flask_ocpi.compiled import loader_of  # not before it is needed, and it builds on this module
+
+        return self._loaders.setdefault(partial, loader_of(self, partial))
 
     @ma.validates_schema(skip_on_field_errors=True)
     def _check_rules(self, data: Document, *, partial: Any = None, **kwargs: Any) -> None:
@@ -60,7 +87,7 @@ class Schema(ma.Schema):
         for name, value in original.items():
             if name in self.load_fields:
                 continue
-            flaw = _flaw({name: value}, self.policy.max_depth)
+            flaw = flaw_of({name: value}, self.policy.max_depth)
             if flaw is not None:
                 raise ma.ValidationError(flaw, name)
             if self.policy.keep_unknown:
@@ -142,7 +169,7 @@ def example_of(schema: type[ma.Schema]) -> Document:
     return {name: field.metadata["example"] for name, field in declared if field.required}
 
 
-def _flaw(value: dict[str, Any], max_depth: int) -> str | None:
+def flaw_of(value: dict[str, Any], max_depth: int) -> str | None:
     """Say why an unknown property cannot be kept, or None: it is too deep, or would not be JSON again."""
     level: list[Any] = [value]
     for _ in range(max_depth + 1):

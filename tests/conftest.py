@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from sqlalchemy import create_engine
 from sqlalchemy import make_url
 from sqlalchemy import text
 
+from flask_ocpi.schema import Schema
 from flask_ocpi.storage.base import Storage
 from flask_ocpi.storage.memory import MemoryStorage
 from flask_ocpi.testing.backends import sqlalchemy_storage
@@ -38,6 +40,13 @@ def _dispatchers_end() -> Iterator[None]:
     """End the threads that a test started: what they look at is gone after it."""
     yield
     end_threads()
+
+
+@pytest.fixture(autouse=True)
+def _validation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With OCPI_TEST_COMPILED=off, leave all validation to marshmallow. The tests of the compiled loaders undo it."""
+    if os.environ.get("OCPI_TEST_COMPILED") == "off":
+        monkeypatch.delattr(Schema, "load")
 
 
 @pytest.fixture

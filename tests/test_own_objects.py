@@ -68,14 +68,13 @@ def test_save_all_is_all_or_nothing(ocpi):
 
 @EVERY_STORAGE
 def test_save_all_rolls_back_when_the_storage_fails(ocpi, monkeypatch):
-    original = ocpi.storage.save
+    save_many = ocpi.storage.save_many
 
-    def fail_on_third(kind, key, record, **options):
-        if key.id == "LOC3":
-            raise StorageError("the disk is full")
-        return original(kind, key, record, **options)
+    def fail_midway(kind, records):
+        save_many(kind, records[:2])
+        raise StorageError("the disk is full")
 
-    monkeypatch.setattr(ocpi.storage, "save", fail_on_third)
+    monkeypatch.setattr(ocpi.storage, "save_many", fail_midway)
     with pytest.raises(StorageError, match="disk"):
         ocpi.objects.save_all({"locations": [location(id=f"LOC{number}") for number in range(1, 5)]})
 

@@ -9,6 +9,8 @@ import pytest
 from flask_ocpi import pending
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import NotFoundError
+from flask_ocpi.fields import format_date_time
+from flask_ocpi.fields import to_micros
 from flask_ocpi.pending import DueState
 from flask_ocpi.pending.records import DEADLINES
 from flask_ocpi.pending.records import RESULTS_DUE
@@ -330,6 +332,89 @@ def test_each_new_request_forgets_old_ones_but_none_that_is_open(network, cpo, a
     records = cpo.storage.list(RESULTS_DUE, every_pending()).records
     assert [record.document["state"] for record in records] == ["OPEN", "OPEN"]
     assert records[-1].document["id"] == newest
+
+
+def test_old_requests_are_looked_for_once_a_minute_and_until_none_is_left(network, cpo, asker, monkeypatch):
+    monkeypatch.setattr(pending.records, "_PURGED_AT_ONCE", 3)
+    accepted(asker, cpo)
+    for number in range(7):
+        old = {"id": f"old{number}"}
+        cpo.storage.save(RESULTS_DUE, pending_key(old["id"]), Record.of(old, last_updated=1))
+    left = []
+
+    for seconds in (1, 60, 1, 1, 1):
+        network.clock.advance(seconds)
+        accepted(asker, cpo)
+        left.append(sum("state" not in r.document for r in cpo.storage.list(RESULTS_DUE, every_pending()).records))
+
+    assert left == [7, 4, 1, 0, 0]
+
+
+def test_an_accepted_request_is_stored_twice_and_its_deadline_once(cpo, asker, monkeypatch):
+    accepted(asker, cpo)
+    calls = []
+    for verb in ("get", "list", "save", "delete", "delete_page"):
+        original = getattr(cpo.storage, verb)
+
+        def noted(kind, *args, original=original, verb=verb, **kwargs):
+            calls.append((verb, kind))
+            return original(kind, *args, **kwargs)
+
+        monkeypatch.setattr(cpo.storage, verb, noted)
+
+    accepted(asker, cpo)
+
+    assert [call for call in calls if call[1] in (RESULTS_DUE, DEADLINES)] == [
+        ("save", RESULTS_DUE),
+        ("save", RESULTS_DUE),
+        ("save", DEADLINES),
+    ]
+
+
+@EVERY_STORAGE
+def test_a_deadline_is_there_for_as_long_as_something_is_to_be_sent(ocpi_network, ocpi, ocpi_clock):
+    asker = Asker(ocpi_network, ocpi)
+    ocpi.save("sessions", session())
+    there = []
+    inside = []
+
+    def hook(body, reply):
+        inside.append((reply.id, count(ocpi, DEADLINES)))
+        return "ACCEPTED"
+
+    ocpi.command("STOP_SESSION")(hook)
+    for _ in range(2):
+        asker.command("STOP_SESSION", {"session_id": "SES1"})
+        there.append(count(ocpi, DEADLINES))
+    ocpi.finish_command(inside[0][0], "ACCEPTED")
+    there.append(count(ocpi, DEADLINES))
+    ocpi_clock.advance(30)
+    ocpi.send_timeouts()
+    there.append(count(ocpi, DEADLINES))
+
+    assert [number for _, number in inside] == [0, 1]
+    assert there == [1, 2, 1, 0]
+    assert asker.results == [{"result": "ACCEPTED"}, {"result": "TIMEOUT"}]
+
+
+def test_the_next_deadline_of_very_many_is_never_told_too_late(network, cpo, asker):
+    def open_until(seconds):
+        id = f"{seconds}-{count(cpo, DEADLINES)}"
+        moment = to_micros(format_date_time(network.clock())) + int(seconds * 1_000_000)
+        cpo.storage.save(DEADLINES, pending_key(id), Record.of({"id": id}, last_updated=moment))
+
+    def seconds_left():
+        now = to_micros(format_date_time(network.clock()))
+        return (pending.next_deadline(cpo.services) - now) / 1_000_000
+
+    found = {}
+    for _ in range(60):
+        open_until(100_000)
+    for first in (100_000, 3000, 100, 30, 3, 0.7, -5):
+        open_until(first)
+        found[first] = seconds_left()
+
+    assert found == {100_000: 4096, 3000: 1024, 100: 64, 30: 16, 3: 1, 0.7: 0.7, -5: -5}
 
 
 def test_a_platform_of_several_parties_is_answered_whole(network, cpo):

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import contextmanager
 
@@ -65,6 +66,15 @@ class ReplicaStorage(Storage):
 
     def save(self, kind: str, key: Key, record: Record, *, expected: int | None = None) -> bool:
         return self._primary.save(kind, key, record, expected=expected)
+
+    def get_many(self, kind: str, keys: Collection[Key], *, for_update: bool = False) -> Mapping[Key, Record]:
+        return self._primary.get_many(kind, keys, for_update=for_update)
+
+    def save_many(self, kind: str, records: Sequence[tuple[Key, Record]]) -> Sequence[bool]:
+        return self._primary.save_many(kind, records)
+
+    def create_many(self, kind: str, records: Sequence[tuple[Key, Record]]) -> Sequence[bool]:
+        return self._primary.create_many(kind, records)
 
     def save_new(self, kind: str, records: Sequence[tuple[Key, Record]]) -> None:
         self._primary.save_new(kind, records)

@@ -80,8 +80,8 @@ def token_given(ctx: click.Context, param: click.Parameter, value: str | None) -
     raise click.BadParameter(f"{type!r} is not a type of tokens: use {', '.join(TokenType)}, such as {uid}:RFID.")
 
 
-def json_object(file: IO[bytes], *, made_of: str = "") -> dict[str, Any]:
-    """Read the JSON object in a file; ``made_of`` says, for people, what is in it."""
+def json_object(file: IO[bytes]) -> dict[str, Any]:
+    """Read the JSON object in a file."""
     name = getattr(file, "name", "<stdin>")
     try:
         document = orjson.loads(file.read().removeprefix(_BOM))
@@ -89,7 +89,7 @@ def json_object(file: IO[bytes], *, made_of: str = "") -> dict[str, Any]:
         where = f"line {error.lineno}, column {error.colno}"
         raise refusal(f"{name} is not valid JSON ({where}): {error.msg}.") from error
     if not isinstance(document, dict):
-        raise refusal(f"{name} must hold a JSON object{made_of}.")
+        raise refusal(f"{name} must hold a JSON object.")
     return document
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import IO
 from typing import Any
 
@@ -12,9 +13,11 @@ import click
 import orjson
 from flask.cli import with_appcontext
 
-from flask_ocpi.cli.arguments import json_object
 from flask_ocpi.cli.arguments import moment
 from flask_ocpi.cli.arguments import party_given
+from flask_ocpi.cli.json_lists import JSONError
+from flask_ocpi.cli.json_lists import NoObjectError
+from flask_ocpi.cli.json_lists import read_lists
 from flask_ocpi.cli.output import Progress
 from flask_ocpi.cli.output import counted
 from flask_ocpi.cli.output import json_option
@@ -35,6 +38,8 @@ from flask_ocpi.sync.receiving import Pulled
 
 _COUNTS = ("created", "updated", "unchanged", "removed", "foreign")
 _MAX_SHOWN = 20
+_SUCH_AS = 'such as {"locations": [...]}'
+_SHOWN_EVERY = 500  # objects
 
 
 @click.command("import", short_help="Store objects of our own from a file.")
@@ -47,18 +52,17 @@ def import_objects(file: IO[bytes], as_json: bool) -> None:
     FILE is a JSON object of module id to a list of objects, such as {"locations": [...]}; - reads it from stdin. What
     is stored already under the same id is replaced.
     """
-    documents = json_object(file, made_of=' of module ids to lists, such as {"locations": [...]}')
-    total = sum(len(items) for items in documents.values() if isinstance(items, list))
+    name = getattr(file, "name", "<stdin>")
+    counts: dict[str, int] = {}
     done = 0
-    with Progress("Importing") as bar:
+    with Progress("Importing") as bar, _reading(name):
 
         def progress() -> None:
             nonlocal done
             done += 1
-            bar.reach(done, total)
+            bar.reach(done, sum(counts.values()))
 
-        current_ocpi.objects.save_all(documents, progress=progress)
-    counts = {module: len(items) for module, items in documents.items()}
+        current_ocpi.objects.save_all(_lists(file, name, counts), progress=progress)
     return show({"imported": counts}) if as_json else say(f"Imported {_listing(counts)}.")
 
 
@@ -167,6 +171,35 @@ def push(module: str, ids: tuple[str, ...], platform: str, party: Party | None, 
     name = object_type.parts[len(part_ids) - 1].name if part_ids else object_type.name
     state = "created" if created else "replaced"
     return say(f"Pushed {name} {' '.join(ids)} to {client.platform.name}: {state} there.")
+
+
+@contextmanager
+def _reading(name: str) -> Iterator[None]:
+    """Say of the file of that name what is wrong with it."""
+    try:
+        yield
+    except JSONError as error:
+        raise refusal(f"{name} is not valid JSON (line {error.line}, column {error.column}): {error}.") from error
+    except NoObjectError as error:
+        raise refusal(f"{name} must hold a JSON object of module ids to lists, {_SUCH_AS}.") from error
+
+
+def _lists(file: IO[bytes], name: str, counts: dict[str, int]) -> Iterator[tuple[str, Any]]:
+    """Read the lists of objects in a file, while they are asked for, and count the objects."""
+    for module, items in read_lists(file):
+        if module in counts:
+            raise refusal(f"{name} has {module} more than once: put all of them into one list.")
+        counts[module] = 0
+        yield module, _counted(items, module, counts) if isinstance(items, Iterator) else items
+
+
+def _counted(items: Iterator[Any], module: str, counts: dict[str, int]) -> Iterator[Any]:
+    with Progress(f"Checking {module}") as bar:
+        for item in items:
+            counts[module] += 1
+            if not counts[module] % _SHOWN_EVERY:
+                bar.reach(counts[module], None)
+            yield item
 
 
 def _owner(object_type: ObjectType, party: Party | None) -> Party:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -51,15 +52,58 @@ class ListPage:
     moment: int | None
 
 
+class _Ahead:
+    """A page that is fetched in a thread, or by who asks for it when that has not begun yet.
+
+    background: runs a function in a thread, at some time.
+    """
+
+    def __init__(
+        self, fetch: Callable[[str], Any], url: str, background: Callable[[Callable[[], object]], None]
+    ) -> None:
+        self._fetch = fetch
+        self._url = url
+        self._answer: Future[Any] = Future()
+        try:
+            background(self._run)
+        except RuntimeError as error:  # no thread can be started, as when the process ends
+            _log.debug("%s is not fetched ahead: %s", _path(url), error)
+
+    def answer(self) -> Any:
+        """Wait for the answer and return it, or raise what fetching it raised."""
+        return self._fetch(self._url) if self._answer.cancel() else self._answer.result()
+
+    def drop(self) -> None:
+        """Want it no more: nothing is sent that was not yet."""
+        self._answer.cancel()
+
+    def _run(self) -> None:
+        if not self._answer.set_running_or_notify_cancel():
+            return
+        try:
+            self._answer.set_result(self._fetch(self._url))
+        except BaseException as error:  # whatever it is, it belongs to who asks for the page
+            self._answer.set_exception(error)
+
+
 class Pages:
     """An iterator over the pages of a list, each fetched when it is asked for.
 
     It may begin in the middle: ``url`` is any page of the list at ``endpoint``, ``total`` what the page before said.
-    An object that the page before had as well is left out. fetched: how many pages were fetched.
+    An object that the page before had as well is left out. fetched: how many pages were fetched and asked for.
+    background: runs a function in a thread. With it, the page after the one that was asked for is fetched meanwhile,
+    no more than that one. Who stops early leaves at most one request behind, which ends by itself.
     """
 
     def __init__(
-        self, fetch: Callable[[str], Any], url: str, schema: Schema, *, endpoint: str, total: int | None = None
+        self,
+        fetch: Callable[[str], Any],
+        url: str,
+        schema: Schema,
+        *,
+        endpoint: str,
+        total: int | None = None,
+        background: Callable[[Callable[[], object]], None] | None = None,
     ) -> None:
         self.total = total
         self.fetched = 0
@@ -67,6 +111,7 @@ class Pages:
         self._url = url
         self._schema = schema
         self._endpoint = endpoint
+        self._background = background
         self._pages = self._walk()
 
     def __iter__(self) -> Iterator[ListPage]:
@@ -80,39 +125,51 @@ class Pages:
         visited: set[str] = set()
         redone = 0
         previous: set[bytes] = set()
+        ahead: _Ahead | None = None
         while url is not None:
             before = self.total
-            page = self._page(url)
-            self.total = page.total
-            shrunk = before is not None and page.total is not None and page.total < before
+            answer = self._fetch(url) if ahead is None else ahead.answer()
+            ahead = None
+            self.fetched += 1
+            self.total, following = self._place(url, answer)
+            shrunk = before is not None and self.total is not None and self.total < before
             if shrunk and offset_of(url) and redone < _MAX_REDONE:
                 # Something before this page vanished, so an object slipped over the page border (PAG-19).
                 redone += 1
-                url = with_offset(url, max(0, offset_of(url) - (before or 0) + (page.total or 0)))
+                url = with_offset(url, max(0, offset_of(url) - (before or 0) + (self.total or 0)))
                 continue
             visited.add(url)
-            texts = [orjson.dumps(document) for document in page.documents]
-            fresh = [d for d, text in zip(page.documents, texts, strict=True) if text not in previous]
-            yield ListPage(fresh, page.broken, page.total, page.following, page.moment)
-            previous = set(texts)
-            if page.following in visited:
+            if self._background is not None and following is not None and following not in visited:
+                ahead = _Ahead(self._fetch, following, self._background)
+            try:
+                broken: list[Broken] = []
+                documents = list(self._valid(answer.data, broken))
+                moment = _micros(answer.timestamp)
+                del answer
+                if following is not None or previous:
+                    texts = [orjson.dumps(document) for document in documents]
+                    if not previous.isdisjoint(texts):
+                        documents = [d for d, text in zip(documents, texts, strict=True) if text not in previous]
+                    previous = set(texts)
+                yield ListPage(documents, broken, self.total, following, moment)
+            except BaseException:  # who asks stops here, or something is wrong
+                if ahead is not None:
+                    ahead.drop()
+                raise
+            if following in visited:
                 raise InvalidResponseError(f"The pages of {_path(url)} lead in a circle.")
-            url = page.following
+            url = following
 
-    def _page(self, url: str) -> ListPage:
-        answer = self._fetch(url)
-        self.fetched += 1
+    def _place(self, url: str, answer: Any) -> tuple[int | None, str | None]:
+        """Return what a page says of its place in the list: X-Total-Count, and the URL of the next one."""
         if not isinstance(answer.data, list):
             raise InvalidResponseError(f"GET {_path(url)} did not answer with a list.")
-        total = read_count(answer.headers.get("X-Total-Count", ""))
         try:
             following = next_url(answer.headers.get("Link"), base=url)
         except ValueError as error:
             raise InvalidResponseError(f"The Link of GET {_path(url)} cannot be read.") from error
-        broken: list[Broken] = []
-        documents = list(self._valid(answer.data, broken))
-        kept = None if following is None else self._same_origin(following)
-        return ListPage(documents, broken, total, kept, _micros(answer.timestamp))
+        total = read_count(answer.headers.get("X-Total-Count", ""))
+        return total, None if following is None else self._same_origin(following)
 
     def _same_origin(self, url: str) -> str:
         """Keep to the host of the endpoint: the token goes nowhere else, whatever a Link says."""

@@ -70,13 +70,20 @@ class ModuleClient:
         found = self.find(role, lambda o: o.name == operation)
         return self.send(found, role, segments, body=body, query=query, owner=owner)
 
-    def list(self, *, date_from: str | None = None, date_to: str | None = None, limit: int | None = None) -> Listing:
+    def list(
+        self,
+        *,
+        date_from: str | None = None,
+        date_to: str | None = None,
+        limit: int | None = None,
+        prefetch: bool = False,
+    ) -> Listing:
         """Walk the objects on the platform's Sender interface, page by page as they are asked for.
 
         Dates are OCPI DateTime texts; ``limit`` is the size of a page. Objects that do not validate are left out and
-        noted in the listing's ``broken``.
+        noted in the listing's ``broken``. ``prefetch``: see :meth:`pages`.
         """
-        return Listing(self.pages(date_from=date_from, date_to=date_to, limit=limit))
+        return Listing(self.pages(date_from=date_from, date_to=date_to, limit=limit, prefetch=prefetch))
 
     def pages(
         self,
@@ -86,8 +93,13 @@ class ModuleClient:
         limit: int | None = None,
         url: str | None = None,
         total: int | None = None,
+        prefetch: bool = False,
     ) -> Pages:
-        """Walk the pages of that list. With ``url`` it goes on at that page; ``total`` is what the one before said."""
+        """Walk the pages of that list. With ``url`` it goes on at that page; ``total`` is what the one before said.
+
+        With ``prefetch`` the next page is fetched, in a thread, while one is worked on; not where OCPI_DISPATCHER is
+        "inline", which has no threads.
+        """
         operation = self.find(InterfaceRole.SENDER, lambda o: o.returns_list)
         if operation.dated and date_from is None:
             date_from = "1970-01-01T00:00:00Z"  # OCPI demands one here (SES-02)
@@ -108,9 +120,15 @@ class ModuleClient:
                 operation=called,
             )
 
-        schema = self.client.services.schemas[schema_of(operation)]
+        services = self.client.services
+        threads = prefetch and services.settings.dispatcher != "inline"
         return Pages(
-            fetch, url or (f"{endpoint}?{query}" if query else endpoint), schema, endpoint=endpoint, total=total
+            fetch,
+            url or (f"{endpoint}?{query}" if query else endpoint),
+            services.schemas[schema_of(operation)],
+            endpoint=endpoint,
+            total=total,
+            background=services.background if threads else None,
         )
 
     def get(self, *ids: str) -> Document:
@@ -138,16 +156,18 @@ class ModuleClient:
         checked = load(self.client.services.schemas[_body_of(operation)], document, where=object_type.name)
         if operation.part:
             ids = (*parents, checked[object_type.parts[operation.part - 1].key])
-            return self._owned(operation, ids, self._owner(owner), body=checked)
+            return self._owned(operation, ids, self._owner(owner), body=checked, repeatable=True)
         party = Party.of(checked["country_code"], checked["party_id"])
-        return self._owned(operation, [checked[name] for name in object_type.id_key], party, body=checked)
+        own_ids = [checked[name] for name in object_type.id_key]
+        return self._owned(operation, own_ids, party, body=checked, repeatable=True)
 
     def patch(self, changes: Document, *ids: str, owner: Party | None = None) -> Answer:
         """Change some properties of an object (or a part) on the platform's Receiver interface; needs last_updated."""
         if changes.get("last_updated") is None:
             raise InvalidParametersError("A PATCH needs last_updated.")
         operation = self._find_addressed("PATCH", ids)
-        return self._owned(operation, ids, self._owner(owner), body=changes)
+        adds = any(name in changes for name in object_of(operation).appended)
+        return self._owned(operation, ids, self._owner(owner), body=changes, repeatable=not adds)
 
     def update(self, changes: Document, *ids: str, whole: Document) -> Answer:
         """Patch, and put the whole object when the platform turns out not to have it (T-38, LOC-41)."""
@@ -185,7 +205,15 @@ class ModuleClient:
         except InvalidParametersError as error:
             raise InvalidResponseError(f"{self.client.platform.id} answered a broken object. {error}") from error
 
-    def _owned(self, operation: Operation, ids: Sequence[str], owner: Party, *, body: Any = None) -> Answer:
+    def _owned(
+        self,
+        operation: Operation,
+        ids: Sequence[str],
+        owner: Party,
+        *,
+        body: Any = None,
+        repeatable: bool = False,
+    ) -> Answer:
         object_type = object_of(operation)
         values, part_ids = object_type.split_ids(ids)
         path_ids = () if object_type.parameter is None else (values.pop(object_type.id_key[0]),)
@@ -193,7 +221,15 @@ class ModuleClient:
         # A ClientInfo is described by its hub, who calls in its own name.
         sender = None if object_type.described else owner
         segments = (owner.country_code, owner.party_id, *path_ids, *part_ids)
-        return self.send(operation, InterfaceRole.RECEIVER, segments, body=body, query=query, owner=sender)
+        return self.send(
+            operation,
+            InterfaceRole.RECEIVER,
+            segments,
+            body=body,
+            query=query,
+            owner=sender,
+            repeatable=repeatable,
+        )
 
     def _owner(self, owner: Party | None) -> Party:
         if owner is None and any(object_type.described for object_type in self.module.objects):
@@ -238,10 +274,11 @@ class ModuleClient:
         query: Mapping[str, Any] | None = None,
         owner: Party | None = None,
         to: Party | None = None,
+        repeatable: bool = False,
     ) -> Answer:
         """Send an operation's request, with the values of its path in order.
 
-        ``to`` is the party it is for, where the client names none.
+        ``to`` is the party it is for, where the client names none. ``repeatable``: twice is the same as once.
         """
         url = self.endpoint(role).rstrip("/") + _path(operation, segments) + (f"?{urlencode(query)}" if query else "")
         receiver = self.client.to or to
@@ -255,6 +292,7 @@ class ModuleClient:
             correlation_id=self.client.correlation_id,
             module=self.module.id,
             operation=self.module.view_name(role, operation),
+            repeatable=repeatable,
         )
 
 

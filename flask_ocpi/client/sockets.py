@@ -13,11 +13,9 @@ from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult
 
-import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection
 from urllib3.connection import HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool
@@ -50,7 +48,7 @@ class Exchange:
             raise TimeoutError("The time allowed for the whole exchange is over.")
         return min(limit, left)
 
-    def was_stale(self, error: requests.ConnectionError) -> bool:
+    def was_stale(self, error: Exception) -> bool:
         """Tell whether a kept connection was lost before any byte of an answer came over it."""
         return not (self.connected or self.answered or isinstance(innermost(error), TimeoutError))
 
@@ -91,7 +89,25 @@ class TLSSocket(ssl.SSLSocket):
         return super().send(data, flags)
 
 
-class _HTTPConnection(HTTPConnection):
+class _Joining(HTTPConnection):
+    """A connection that sends the head of a request together with its body: one packet, and one wake-up of the peer."""
+
+    _is_head = False
+    _head = b""
+
+    def request(self, method: str, url: str, body: Any = None, headers: Any = None, **options: Any) -> None:
+        self._is_head, self._head = isinstance(body, bytes), b""
+        super().request(method, url, body, headers, **options)
+
+    def send(self, data: Any) -> None:
+        if self._is_head:
+            self._is_head, self._head = False, data
+            return
+        head, self._head = self._head, b""
+        super().send(head + data if head else data)
+
+
+class _HTTPConnection(_Joining):
     def _new_conn(self) -> socket.socket:
         return _open_socket(self)
 
@@ -100,7 +116,7 @@ class _HTTPConnection(HTTPConnection):
         return not current_exchange.get().fresh_only and super().is_connected
 
 
-class _HTTPSConnection(HTTPSConnection):
+class _HTTPSConnection(_Joining, HTTPSConnection):
     def _new_conn(self) -> socket.socket:
         return _open_socket(self)
 
@@ -174,38 +190,30 @@ def _resolve(host: str, port: int, exchange: Exchange) -> Sequence[_AddressInfo]
     return answer
 
 
-class GuardedAdapter(HTTPAdapter):
-    """The requests adapter whose pools have guarded connections, with the TLS context of the host or a common one."""
+class GuardedPools:
+    """Guarded connections that are kept, a pool for each peer, with the TLS context of the host or a common one."""
 
     def __init__(self, context: ssl.SSLContext, contexts: Mapping[str, ssl.SSLContext], pool_size: int) -> None:
-        self._context = context
         self._contexts = dict(contexts)
-        # False, not 0: errors then come as they are, without one that repeats the URL with its query.
-        super().__init__(_KEPT_PEERS, pool_size, max_retries=urllib3.Retry(False))
+        self._manager = urllib3.PoolManager(_KEPT_PEERS, maxsize=pool_size, ssl_context=context)
+        self._manager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
 
-    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
-        super().init_poolmanager(connections, maxsize, block, ssl_context=self._context, **options)
-        self.poolmanager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
-
-    def get_connection_with_tls_context(
-        self, request: requests.PreparedRequest, verify: object, proxies: object = None, cert: object = None
-    ) -> HTTPConnectionPool:
+    def of(self, url: SplitResult) -> HTTPConnectionPool:
         """Choose the pool by the URL alone: the TLS settings live in the contexts, loaded once.
 
         A host with a context of its own shares no connection with others: pools are told apart by it as well.
         """
-        parts = urlsplit(str(request.url))
-        pools: urllib3.PoolManager = self.poolmanager
-        own = self._contexts.get((parts.hostname or "").rstrip("."))
+        own = self._contexts.get((url.hostname or "").rstrip("."))
         options = None if own is None else {"ssl_context": own}
-        return pools.connection_from_host(parts.hostname, parts.port, parts.scheme, pool_kwargs=options)
+        return self._manager.connection_from_host(url.hostname, url.port, url.scheme, pool_kwargs=options)
 
-    def cert_verify(self, conn: object, url: object, verify: object, cert: object) -> None:
-        """Leave the pool alone: the context verifies."""
+    def close(self) -> None:
+        """Close the connections that are not in use."""
+        self._manager.clear()
 
 
 def innermost(error: BaseException) -> BaseException:
-    """Unwrap what requests and urllib3 wrap: each passes the error below as an argument."""
+    """Unwrap what urllib3 wraps: it passes the error below as an argument."""
     while nested := next((part for part in error.args if isinstance(part, BaseException)), None):
         error = nested
     return error

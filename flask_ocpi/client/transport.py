@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import ssl
 import time
@@ -11,7 +12,6 @@ from dataclasses import dataclass
 from dataclasses import field
 from http.client import HTTPException
 from http.client import IncompleteRead
-from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -26,7 +26,7 @@ from urllib3.util.ssl_ import create_urllib3_context
 
 from flask_ocpi.client.addresses import AddressPolicy
 from flask_ocpi.client.sockets import Exchange
-from flask_ocpi.client.sockets import GuardedAdapter
+from flask_ocpi.client.sockets import GuardedPools
 from flask_ocpi.client.sockets import TLSSocket
 from flask_ocpi.client.sockets import current_exchange
 from flask_ocpi.client.sockets import innermost
@@ -44,17 +44,30 @@ MAX_BYTES = 32 * 1024 * 1024
 
 _CHUNK = 64 * 1024
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_IN_URL = r"\w~:@!$&'()*+,;=-"
+#: A URL that preparing it would not change: plain characters only, and no segment that is dots.
+_READY_URL = re.compile(
+    r"https?://[a-z0-9]+(?:[.-][a-z0-9]+)*(?::[1-9][0-9]{0,4})?"
+    rf"(?:/(?!\.\.?(?:[/?]|\Z))[.{_IN_URL}]*)+(?:\?[./{_IN_URL}]+)?",
+    re.ASCII,
+)
+_NO_RETRIES = urllib3.Retry(False)  # False, not 0: errors then come as they are, without one that repeats the query
 _HEADER_VALUE = re.compile(r"(?:[!-~\xa1-\xff][\t -~\xa0-\xff]*)?")
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is sent to another platform; its repr shows neither the credentials token nor the body."""
+    """What is sent to another platform; its repr shows neither the credentials token nor the body.
+
+    repeatable: twice is the same as once. So it may be sent again when it is not known whether it arrived; a GET may be
+    anyway.
+    """
 
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = None
+    repeatable: bool = False
 
     def __repr__(self) -> str:
         shown = {name: "***" if name.lower() == "authorization" else text for name, text in self.headers.items()}
@@ -90,22 +103,16 @@ class Transport(Protocol):
         """Give back what the transport holds open."""
 
 
-class _Session(requests.Session):
-    def get_redirect_target(self, resp: requests.Response) -> str | None:
-        """Know no redirects: to prepare one, requests would read the whole body, past every limit."""
-        return None
-
-
 class RequestsTransport:
-    """A :class:`Transport` on requests, for use by any number of threads.
+    """A :class:`Transport` on what requests is made of, for use by any number of threads.
 
     Times are in seconds: ``connect_timeout`` for each address and for the TLS handshake, ``read_timeout``
     for each wait for the peer, ``total_timeout`` for everything from name resolution to the last byte.
     ``max_bytes`` bounds the body, on the wire and decoded. ``ca_bundle`` is a PEM file or a directory (by
     default certifi's bundle), ``client_certificate`` a PEM file with certificate and key, or the two files;
     ``platform_tls`` has others for single hosts, which alone get to see those.
-    ``pool_size`` is the number of idle connections kept per peer. Redirects are not followed; proxies, netrc
-    and cookies are not used.
+    ``pool_size`` is the number of idle connections kept per peer; whichever thread used one, the next may be another,
+    but never another process. Redirects are not followed; proxies, netrc and cookies are not used.
     """
 
     def __init__(
@@ -122,29 +129,36 @@ class RequestsTransport:
         pool_size: int = 10,
     ) -> None:
         self._policy = policy
+        self._timeouts = urllib3.Timeout(connect=connect_timeout, read=read_timeout)
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
         self._total_timeout = total_timeout
         self._max_bytes = max_bytes
-        contexts = {
+        self._common = _tls_context(ca_bundle, client_certificate)
+        self._own = {
             host: _tls_context(own.ca_bundle or ca_bundle, own.client_certificate or client_certificate)
             for host, own in (platform_tls or {}).items()
         }
-        adapter = GuardedAdapter(_tls_context(ca_bundle, client_certificate), contexts, pool_size)
-        self._session = _Session()
-        self._session.trust_env = False
-        # Platforms share the session: none may set a cookie.
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
-        self._session.headers = CaseInsensitiveDict({"Accept-Encoding": "gzip", "User-Agent": "flask-ocpi"})
-        self._session.mount("https://", adapter)
-        self._session.mount("http://", adapter)
+        self._pool_size = pool_size
+        self._inherited: list[GuardedPools] = []
+        self._open_pools()
+
+    def _open_pools(self) -> None:
+        self._pools = GuardedPools(self._common, self._own, self._pool_size)
+        self._process = os.getpid()
 
     def send(self, request: Request) -> Response:
         """Send one request and return the answer, whatever its status; redirects are answers too.
 
-        A GET is sent a second time when a kept connection is lost before the first byte of an answer; nothing
-        else is ever sent twice. Raises UnreachableError, BlockedAddressError or InvalidResponseError.
+        A GET, or what is said to be repeatable, is sent a second time when a kept connection is lost before the first
+        byte of an answer; nothing else is ever sent twice. Raises UnreachableError, BlockedAddressError or
+        InvalidResponseError.
         """
+        if self._process != os.getpid():
+            # After a fork: the connections are the other process's. They are kept from being closed, by locks perhaps
+            # that were held when this process began.
+            self._inherited.append(self._pools)
+            self._open_pools()
         self._policy.check_url(request.url)
         _check_headers(request)
         ends = time.monotonic() + self._total_timeout
@@ -152,44 +166,70 @@ class RequestsTransport:
         token = current_exchange.set(exchange)
         try:
             return self._exchange(request, exchange)
-        except (requests.RequestException, urllib3.exceptions.HTTPError, HTTPException, OSError) as error:
+        except (urllib3.exceptions.HTTPError, HTTPException, OSError) as error:
             raise _translated(error, request) from innermost(error)
         finally:
             current_exchange.reset(token)
 
     def close(self) -> None:
         """Close the kept connections."""
-        self._session.close()
+        self._pools.close()
 
     def _exchange(self, request: Request, exchange: Exchange) -> Response:
-        prepared = self._prepare(request)
+        url = self._prepared(request)
+        headers = _headers(request)
         try:
-            answer = self._start(prepared)
-        except requests.ConnectionError as error:
-            if request.method != "GET" or not exchange.was_stale(error):
+            answer = self._start(request, url, headers)
+        except (urllib3.exceptions.ProtocolError, urllib3.exceptions.SSLError, OSError) as error:
+            if not (request.method == "GET" or request.repeatable) or not exchange.was_stale(error):
                 raise
             exchange.fresh_only = True
-            answer = self._start(prepared)
+            answer = self._start(request, url, headers)
         try:
-            body = _read_body(answer.raw, self._max_bytes, _target(request))
+            body = _read_body(answer, self._max_bytes, _target(request))
         finally:
             answer.close()
-        return Response(answer.status_code, answer.headers, body, request.url)
+            answer.release_conn()
+        return Response(answer.status, answer.headers, body, request.url)
 
-    def _prepare(self, request: Request) -> requests.PreparedRequest:
-        headers = dict(request.headers)
-        draft = requests.Request(request.method, request.url, headers=headers, data=request.body)
+    def _prepared(self, request: Request) -> str:
+        """Return the URL as it is sent: what is not ASCII or out of place in it is encoded."""
+        if _READY_URL.fullmatch(request.url):
+            return request.url
+        prepared = requests.PreparedRequest()
         try:
-            prepared = self._session.prepare_request(draft)
+            prepared.prepare_url(request.url, None)
         except (requests.RequestException, ValueError):
             # The original repeats the URL with its query.
             raise BlockedAddressError(f"{_target(request)} is not a valid URL.") from None
-        self._policy.check_url(str(prepared.url))
-        return prepared
+        url = str(prepared.url)
+        self._policy.check_url(url)
+        return url
 
-    def _start(self, prepared: requests.PreparedRequest) -> requests.Response:
-        timeouts = (self._connect_timeout, self._read_timeout)
-        return self._session.send(prepared, stream=True, allow_redirects=False, timeout=timeouts, proxies={})
+    def _start(self, request: Request, url: str, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
+        """Send a request and return its answer, whose body is still to be read."""
+        parts = urlsplit(url)
+        path = f"/{parts.path.lstrip('/')}"  # not two slashes: a host would follow
+        return self._pools.of(parts).urlopen(
+            request.method.upper(),
+            f"{path}?{parts.query}" if parts.query else path,
+            body=request.body or None,
+            headers=headers,
+            retries=_NO_RETRIES,
+            redirect=False,
+            assert_same_host=False,
+            timeout=self._timeouts,
+            preload_content=False,
+            decode_content=False,
+        )
+
+
+def _headers(request: Request) -> dict[str, str]:
+    """Return all headers that are sent, each once, however its name is spelled."""
+    given = [("Accept-Encoding", "gzip"), ("User-Agent", "flask-ocpi"), *request.headers.items()]
+    if request.body or request.method.upper() not in ("GET", "HEAD"):
+        given.append(("Content-Length", str(len(request.body or b""))))
+    return dict({name.lower(): (name, value) for name, value in given}.values())
 
 
 def _tls_context(ca_bundle: str | None, client_certificate: Certificate | None) -> ssl.SSLContext:

@@ -24,6 +24,7 @@ from flask_ocpi.context import Target
 from flask_ocpi.context import receiving_party
 from flask_ocpi.description import Document
 from flask_ocpi.description import Operation
+from flask_ocpi.errors import ConflictError
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import NotFoundError
 from flask_ocpi.errors import ServerError
@@ -68,6 +69,8 @@ class DueState(StrEnum):
 
 
 _TO_SEND = (DueState.OPEN, DueState.FINISHED)
+_FIRST_LOOK = 1_000_000  # microseconds ahead
+_FARTHEST_LOOK = 3_600_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +167,7 @@ def receive(ctx: Context, target: Target, request: Document, response_url: str, 
     reply = Reply(due.id, ctx.platform, due.sender, due.receiver, timeout, services)
     try:
         response = _response(services, target.operation, hook(request, reply), timeout)
-        finished = _answered(services, due.id, response)
+        finished = _answered(services, due, response)
     except Exception:
         _forget(services, due.id)
         raise
@@ -191,10 +194,10 @@ def finish(services: Services, id: str, result: Answer) -> bool:
                 f"Request {id} has its result already, {due.result['result']}: there is only one."
             )
         if due.state is DueState.ASKED:
-            _save(services, replace(due, result=checked))
+            _save(services, replace(due, result=checked), was=due)
             return False
         finished = replace(due, state=DueState.FINISHED, result=checked)
-        _save(services, finished)
+        _save(services, finished, was=due)
         _after_finish(services, finished)
     return True
 
@@ -206,7 +209,7 @@ def claim(services: Services, id: str) -> Due | None:
         due = None if record is None else Due.from_record(record)
         if due is None or due.state is not DueState.FINISHED:
             return None
-        _save(services, replace(due, state=DueState.SENDING))
+        _save(services, replace(due, state=DueState.SENDING), was=due)
     return due
 
 
@@ -215,7 +218,7 @@ def delivered(services: Services, due: Due, *, taken: bool) -> None:
     with services.storage.transaction():
         current = _lock(services, due.id)
         if current.state is DueState.SENDING and current.result == due.result:
-            _save(services, replace(current, state=DueState.SENT if taken else DueState.FAILED))
+            _save(services, replace(current, state=DueState.SENT if taken else DueState.FAILED), was=current)
 
 
 def get_due(services: Services, id: str) -> Due:
@@ -244,17 +247,29 @@ def expire(services: Services, id: str) -> DueState | None:
         if due is None or due.state not in _TO_SEND:
             services.storage.delete(DEADLINES, pending_key(id))
             return None
+        ended = due
         if due.state is DueState.OPEN and TIMEOUT in _result_values(services, due):
-            due = replace(due, state=DueState.FINISHED, result={"result": TIMEOUT})
+            ended = replace(due, state=DueState.FINISHED, result={"result": TIMEOUT})
         elif due.state is DueState.OPEN:
-            due = replace(due, state=DueState.TIMED_OUT)
-        _save(services, due)
-    return due.state
+            ended = replace(due, state=DueState.TIMED_OUT)
+        _save(services, ended, was=due)
+    return ended.state
 
 
 def next_deadline(services: Services) -> int | None:
-    """Return when the first request is overdue, in microseconds, or None."""
-    return min((record.last_updated for record in walk(services.storage, DEADLINES, every_pending())), default=None)
+    """Return when the first request is overdue, in microseconds, or None; where many are open, no later than that."""
+    storage = services.storage
+    page = storage.list(DEADLINES, every_pending())
+    if page.total <= len(page.records):
+        return min((record.last_updated for record in page.records), default=None)
+    now = now_micros(services)
+    reached = now + _FIRST_LOOK
+    first = min((r.last_updated for r in walk(storage, DEADLINES, every_pending(date_to=reached))), default=None)
+    while first is None and reached < now + _FARTHEST_LOOK:
+        farther = now + 4 * (reached - now)
+        first = reached if storage.list(DEADLINES, every_pending(date_to=farther)).records else None
+        reached = farther
+    return reached if first is None else first
 
 
 def _sender(ctx: Context) -> Party | None:
@@ -277,24 +292,37 @@ def _response(services: Services, operation: Operation, answer: Answer, timeout:
         ) from error
 
 
-def _answered(services: Services, id: str, response: Document) -> bool:
-    """Note the response; True when the result came before it and is to be sent now."""
-    with services.storage.transaction():
-        due = _lock(services, id)
-        if response["result"] != ACCEPTED:
-            if due.result is not None:
-                _log.warning("Request %s was finished, and then not accepted: its result is not sent.", id)
-            _forget(services, id)
+def _answered(services: Services, asked: Due, response: Document) -> bool:
+    """Note the response to a new request; True when the result came before it and is to be sent now."""
+    expires = end_of(services, response["timeout"])
+    if response["result"] == ACCEPTED:
+        try:
+            with services.storage.transaction():
+                _save(services, replace(asked, state=DueState.OPEN, expires=expires), was=asked, expected=1)
+        except ConflictError:  # its result is there
+            pass
+        else:
+            services.look_within(_seconds_to(services, expires))
             return False
+    with services.storage.transaction():
+        due = _lock(services, asked.id)
         finished = due.result is not None
-        state = DueState.FINISHED if finished else DueState.OPEN
-        due = replace(due, state=state, expires=end_of(services, response["timeout"]))
-        _save(services, due)
+        if response["result"] != ACCEPTED:
+            if finished:
+                _log.warning("Request %s was finished, and then not accepted: its result is not sent.", due.id)
+            _forget(services, due.id)
+            return False
+        answered = replace(due, state=DueState.FINISHED if finished else DueState.OPEN, expires=expires)
+        _save(services, answered, was=due)
         if finished:
-            _after_finish(services, due)
+            _after_finish(services, answered)
     if not finished:
-        services.wake(())
+        services.look_within(_seconds_to(services, expires))
     return finished
+
+
+def _seconds_to(services: Services, moment: int) -> float:
+    return (moment - now_micros(services)) / 1_000_000
 
 
 def _after_finish(services: Services, due: Due) -> None:
@@ -335,13 +363,15 @@ def _lock(services: Services, id: str) -> Due:
     return Due.from_record(record)
 
 
-def _save(services: Services, due: Due) -> None:
+def _save(services: Services, due: Due, *, was: Due | None = None, expected: int | None = None) -> None:
+    """Store a request and, where that changes, its deadline; ``was`` is the request as it is stored."""
     storage, key = services.storage, pending_key(due.id)
     moment = kept_until(services, due.request, due.expires)
-    storage.save(RESULTS_DUE, key, Record.of(due.to_document(), last_updated=moment))
-    if due.state in _TO_SEND:
+    storage.save(RESULTS_DUE, key, Record.of(due.to_document(), last_updated=moment), expected=expected)
+    waits, waited = due.state in _TO_SEND, was is not None and was.state in _TO_SEND
+    if waits and not waited:
         storage.save(DEADLINES, key, Record.of({"id": due.id}, last_updated=due.expires))
-    else:
+    elif waited and not waits:
         storage.delete(DEADLINES, key)
 
 

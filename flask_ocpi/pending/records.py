@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC
+from datetime import datetime
+from datetime import timedelta
+
 from flask_ocpi.context import Services
 from flask_ocpi.description import Document
 from flask_ocpi.description import Operation
 from flask_ocpi.enums import InterfaceRole
 from flask_ocpi.errors import NotFoundError
-from flask_ocpi.fields import format_date_time
 from flask_ocpi.fields import to_micros
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
@@ -31,12 +35,16 @@ RESERVE_NOW = "reserve_now"
 
 _MICROS = 1_000_000
 _LONGEST_TIMEOUT = 366 * 86_400  # seconds; OCPI sets no bound, integers in a database have one
-_PURGED_AT_ONCE = 50
+_WALKED_AT_ONCE = 50
+_PURGED_AT_ONCE = 500
+_PURGE_INTERVAL = 60 * _MICROS
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 def now_micros(services: Services) -> int:
     """Return the time in microseconds, as exact as a DateTime."""
-    return to_micros(format_date_time(services.clock()))
+    return (services.clock() - _EPOCH) // _MILLISECOND * 1000
 
 
 def end_of(services: Services, timeout: int) -> int:
@@ -56,13 +64,18 @@ def pending_key(id: str) -> Key:
 
 def every_pending(*, date_to: int | None = None) -> Query:
     """Select all records with a :func:`pending_key`, up to a moment, in a way that indexes help with."""
-    return Query(owners=(Party("", ""),), receiver="", date_to=date_to, limit=_PURGED_AT_ONCE)
+    return Query(owners=(Party("", ""),), receiver="", date_to=date_to, limit=_WALKED_AT_ONCE)
 
 
 def purge(services: Services, kind: str) -> None:
-    """Forget some of the requests that were kept long enough; each new one does so."""
-    for record in services.storage.list(kind, every_pending(date_to=now_micros(services))).records:
-        services.storage.delete(kind, pending_key(record.document["id"]))
+    """Forget the requests that were kept long enough: a new one does so once a minute, or some, where many are."""
+    now = now_micros(services)
+    if abs(now - services.purged.get(kind, 0)) < _PURGE_INTERVAL:
+        return
+    old = replace(every_pending(date_to=now), limit=_PURGED_AT_ONCE)
+    removed = services.storage.delete_page(kind, old, key_of=lambda record: pending_key(record.document["id"]))
+    if removed < _PURGED_AT_ONCE:
+        services.purged[kind] = now
 
 
 def find_operation(services: Services, module: str, name: str) -> Operation:

@@ -66,6 +66,11 @@ class Dispatcher:
         elif mode == "celery" and platforms:
             self._enqueue(platforms)
 
+    def look_within(self, seconds: float) -> None:
+        """Have threads of this process look what is due after so many seconds at the latest."""
+        if self.services.settings.dispatcher == "thread":
+            self.threads.look_within(seconds)
+
     def start(self) -> None:
         """Work in this process from now on, whether or not something is waiting; without threads there is no need."""
         if self.services.settings.dispatcher == "thread":

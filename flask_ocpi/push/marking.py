@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Sequence
+
 from flask_ocpi.context import Services
 from flask_ocpi.description import Document
 from flask_ocpi.description import ObjectType
@@ -12,9 +16,11 @@ from flask_ocpi.push.changes import Changed
 from flask_ocpi.push.changes import difference
 from flask_ocpi.push.delivery import can_be_deleted
 from flask_ocpi.push.marks import Mark
+from flask_ocpi.push.recipients import Recipient
 from flask_ocpi.push.recipients import recipients
 from flask_ocpi.push.recipients import registered
 from flask_ocpi.storage.base import Key
+from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Record
 
 
@@ -35,37 +41,56 @@ class Marking:
         self._object_type = object_type
         self._only = only
         self._registered = registered(services.platforms.all()) if services.settings.push or only else []
+        # Many objects are for the same few.
+        self._found: dict[tuple[Party, ...], Sequence[Recipient]] = {}
         self.is_needed = any(p.endpoint(module, InterfaceRole.RECEIVER) for p in self._registered)
 
     def changed(self, key: Key, before: Record | None, after: Record) -> None:
         """Mark an object that was created (``before`` None) or replaced."""
-        if not self.is_needed or (before is not None and before.text == after.text):
+        self.all_changed([(key, before, after)])
+
+    def all_changed(self, changes: Iterable[tuple[Key, Record | None, Record]]) -> None:
+        """Mark many objects, each as :meth:`changed` does."""
+        if not self.is_needed:
             return
-        document = after.document
-        changed = None if before is None else difference(self._object_type, before.document, document)
-        self._mark(key, after, document, changed)
+        found: list[Mark] = []
+        for key, before, after in changes:
+            if before is None:
+                found.extend(self._marks(key, after, after.document, None))
+            elif not before.has_same_document(after):
+                document = after.document
+                found.extend(
+                    self._marks(key, after, document, difference(self._object_type, before.document, document))
+                )
+        self._write(found)
 
     def removed(self, key: Key, before: Record) -> None:
         """Mark an object that was removed, where OCPI has a way to say so."""
         versions = self._services.versions
         modules = [module for version in versions if (module := version.module(self._module))]
         if self.is_needed and any(map(can_be_deleted, modules)):
-            self._mark(key, before, before.document, None)
+            self._write(list(self._marks(key, before, before.document, None)))
 
-    def _mark(self, key: Key, record: Record, document: Document, changed: Changed) -> None:
-        services = self._services
-        hook = services.hooks.push_filter
-        now = marks.now_micros(services)
+    def _write(self, found: Sequence[Mark]) -> None:
+        marks.write(self._services, found)
+        self.platforms.update(mark.platform for mark in found)
+
+    def _marks(self, key: Key, record: Record, document: Document, changed: Changed) -> Iterator[Mark]:
+        hook = self._services.hooks.push_filter
+        now = marks.now_micros(self._services)
         ids = tuple(str(document[name]) for name in self._object_type.id_key)
-        # In one order, so that two who change the same object never wait for each other.
-        found = sorted(
-            recipients(services, self._registered, self._module, record.audience, only=self._only),
-            key=lambda recipient: (recipient.platform.id, recipient.party or marks.NOBODY),
-        )
-        for recipient in found:
+        for recipient in self._recipients(record.audience):
             if hook is None or hook(self._module, document, recipient.platform):
-                mark = Mark(
+                yield Mark(
                     recipient.platform.id, recipient.party, self._module, key.owner, ids, changed, since=now, due=now
                 )
-                marks.write(services, mark)
-                self.platforms.add(recipient.platform.id)
+
+    def _recipients(self, audience: tuple[Party, ...]) -> Sequence[Recipient]:
+        known = self._found.get(audience)
+        if known is None:
+            found = recipients(self._services, self._registered, self._module, audience, only=self._only)
+            # In one order, so that two who change the same object never wait for each other.
+            known = self._found[audience] = sorted(
+                found, key=lambda recipient: (recipient.platform.id, recipient.party or marks.NOBODY)
+            )
+        return known

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import replace
+from functools import reduce
 
 from flask_ocpi.context import Services
 from flask_ocpi.errors import NotFoundError
@@ -109,20 +111,30 @@ def now_micros(services: Services) -> int:
     return to_micros(format_date_time(services.clock()))
 
 
-def write(services: Services, mark: Mark) -> None:
-    """Mark an object, in the transaction that changes it; what was marked before is part of it.
+def write(services: Services, new: Iterable[Mark]) -> None:
+    """Mark objects, in the transaction that changes them; what was marked before is part of it.
 
-    A mark that is being sent, or waits after a failure, stays so; a refused one gets a new chance.
+    A mark that is being sent, or waits after a failure, stays so; a refused one gets a new chance. Those that are new
+    become due in the order in which they are given, which has to be the same for the marks of one object.
     """
-    storage = services.storage
-    record = storage.get(MARKS, mark.key, for_update=True)
-    if record is not None:
-        known = Mark.from_record(record)
-        if known.is_parked:  # it was refused for what it was, so the platform may lack all of it
-            mark = replace(mark, changed=None, since=known.since)
-        else:
-            mark = replace(known, changed=united(known.changed, mark.changed), ids=mark.ids)
-    storage.save(MARKS, mark.key, mark.to_record())
+    of_key: dict[Key, list[Mark]] = {}
+    for mark in new:
+        of_key.setdefault(mark.key, []).append(mark)
+    if not of_key:
+        return
+    stored = services.storage.get_many(MARKS, of_key, for_update=True)
+    records = []
+    for key, added in of_key.items():
+        record = stored.get(key)
+        mark = added[0] if record is None else _joined(Mark.from_record(record), added[0])
+        records.append((key, reduce(_joined, added[1:], mark).to_record()))
+    services.storage.save_many(MARKS, records)
+
+
+def _joined(known: Mark, new: Mark) -> Mark:
+    if known.is_parked:  # it was refused for what it was, so the platform may lack all of it
+        return replace(new, changed=None, since=known.since)
+    return replace(known, changed=united(known.changed, new.changed), ids=new.ids)
 
 
 def take(services: Services, platform: str, *, seconds: float) -> Mark | None:

@@ -87,6 +87,16 @@ class Threads:
             self._alarm = at if self._alarm is None else min(self._alarm, at)
             self._changed.notify_all()
 
+    def look_within(self, seconds: float) -> None:
+        """Look after so many seconds at the latest, and be there until then; nothing to do where that is so anyway."""
+        at = monotonic() + max(seconds, 0.0)
+        with self._changed:
+            if self._alarm is not None and self._alarm <= at and self._thread is not None:
+                return
+            self._alarm = at if self._alarm is None else min(self._alarm, at)
+            self._ensure_running()
+            self._changed.notify_all()
+
     def is_running(self) -> bool:
         """Tell whether the looking thread, or one that it started, is there."""
         with self._changed:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable
+from collections.abc import Collection
 from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from contextlib import nullcontext
@@ -71,7 +73,8 @@ class Key(NamedTuple):
 class Record:
     """One stored document.
 
-    text: the document as compact JSON (UTF-8). It is answered as it is, never decoded and dumped again.
+    text: the document as compact JSON (UTF-8), a large one with a line for each part. It is answered as it is, never
+    decoded and dumped again.
     last_updated: microseconds since 1970 UTC, of the document's own ``last_updated``; of what is pending, its deadline.
     audience: the parties that may see it on a Sender interface; empty means every party.
     revision: 1 when created, one more with each save; set by the storage.
@@ -93,6 +96,13 @@ class Record:
         """The decoded document: a new dict on each call."""
         document: dict[str, Any] = orjson.loads(self.text)
         return document
+
+    def has_same_document(self, other: Record) -> bool:
+        """Tell whether two records differ in nothing but white space, such as the lines of a large document."""
+        if self.text == other.text:
+            return True
+        has_lines = b"\n" in self.text or b"\n" in other.text
+        return has_lines and orjson.dumps(self.document) == orjson.dumps(other.document)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +155,14 @@ class Storage(abc.ABC):
     def get(self, kind: str, key: Key, *, for_update: bool = False) -> Record | None:
         """Return the record, or None. With ``for_update`` (inside a transaction) nobody else changes it meanwhile."""
 
+    def get_many(self, kind: str, keys: Collection[Key], *, for_update: bool = False) -> Mapping[Key, Record]:
+        """Return the records that there are with these keys; with ``for_update`` as :meth:`get`, in order of the keys.
+
+        Implementations may do better than this one, which gets one after another.
+        """
+        found = ((key, self.get(kind, key, for_update=for_update)) for key in sorted(set(keys)))
+        return {key: record for key, record in found if record is not None}
+
     @abc.abstractmethod
     def list(self, kind: str, query: Query) -> Page:
         """Return the page that the query selects, oldest creation first."""
@@ -157,6 +175,24 @@ class Storage(abc.ABC):
         the stored one must have. Raises ConflictError when that does not hold, and then has written nothing.
         """
 
+    def save_many(self, kind: str, records: Sequence[tuple[Key, Record]]) -> Sequence[bool]:
+        """Create or replace many records, all or none; tells for each of them whether it was created.
+
+        They are saved in their order: what is created is numbered in it, and of several with one key the last stays.
+        Implementations may do better than this one, which saves one after another.
+        """
+        with self.transaction():
+            return [self.save(kind, key, record) for key, record in records]
+
+    def create_many(self, kind: str, records: Sequence[tuple[Key, Record]]) -> Sequence[bool]:
+        """Create those of many records that do not exist yet, all or none; tells for each whether it was created.
+
+        What exists stays as it is; of several with one key the first is created. Implementations may do better than
+        this one, which tries one after another.
+        """
+        with self.transaction():
+            return [self._creates(kind, key, record) for key, record in records]
+
     def save_new(self, kind: str, records: Sequence[tuple[Key, Record]]) -> None:
         """Create many records at once, all or none; raises ConflictError when there is one with such a key already.
 
@@ -165,6 +201,12 @@ class Storage(abc.ABC):
         with self.transaction():
             for key, record in records:
                 self.save(kind, key, record, expected=0)
+
+    def _creates(self, kind: str, key: Key, record: Record) -> bool:
+        try:
+            return self.save(kind, key, record, expected=0)
+        except ConflictError:
+            return False
 
     @abc.abstractmethod
     def delete(self, kind: str, key: Key) -> bool:

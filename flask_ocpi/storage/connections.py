@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-import select
 import threading
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from contextlib import contextmanager
 from contextlib import nullcontext
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -19,6 +20,8 @@ from weakref import WeakValueDictionary
 
 from sqlalchemy import Connection
 from sqlalchemy import Engine
+from sqlalchemy import event
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import StatementError
@@ -27,11 +30,17 @@ from sqlalchemy.pool import StaticPool
 from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.errors import DeadlockError
 from flask_ocpi.errors import StorageError
+from flask_ocpi.storage.held import Held
+from flask_ocpi.storage.held import HeldConnections
+from flask_ocpi.storage.held import has_news
+from flask_ocpi.storage.statements import Answer
+from flask_ocpi.storage.statements import Statement
 
 T = TypeVar("T")
 
 BUSY_MILLISECONDS = 30_000
 STATEMENT_ATTEMPTS = 3
+DEADLOCK_PAUSE_SECONDS = 0.02
 
 
 @dataclass(eq=False, slots=True)
@@ -39,16 +48,22 @@ class Transaction:
     """An open transaction of one thread.
 
     failure: why one of its statements failed; the database may have rolled back already.
+    committed: it was written, and its connection can be used for others.
     forked: this is a copy in a forked process; the connection belongs to the parent.
     """
 
-    connection: Connection
+    held: Held
     failure: StorageError | None = None
+    committed: bool = False
     forked: bool = False
 
 
 class Database:
-    """The connections to one engine's database: one for each statement, or one for a whole transaction."""
+    """The connections to one engine's database: one for each statement, or one for a whole transaction.
+
+    Statements are compiled once and run on the driver's own cursor. Where the host application listens to them by
+    SQLAlchemy's events, logs them or has their tables translated, they pass SQLAlchemy instead.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self.is_sqlite = engine.dialect.name == "sqlite"
@@ -62,6 +77,14 @@ class Database:
         self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._local = threading.local()
         self._transactions: set[Transaction] = set()
+        self._held = HeldConnections(engine)
+        # It also makes this live as long as the engine, and so does what it holds.
+        event.listen(engine, "engine_disposed", self._on_disposed)
+        # Whoever reads in order to write locks the record, so no stricter level is needed.
+        begin = "BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN ISOLATION LEVEL READ COMMITTED"
+        self._begin_statement, self._commit_statement, self._rollback_statement = (
+            Statement(text(sql), engine.dialect) for sql in (begin, "COMMIT", "ROLLBACK")
+        )
         # Threads share the only connection to a database in memory: none may get into another's transaction.
         self._turn: AbstractContextManager[object] = threading.RLock() if self.in_memory else nullcontext()
 
@@ -95,18 +118,27 @@ class Database:
         if transaction is not None:
             _go_on(transaction)
             try:
-                yield transaction.connection
+                yield transaction.held.connection
             except (SQLAlchemyError, UnicodeError) as error:
-                transaction.failure = _storage_error(error)
-                raise transaction.failure from error
+                raise self.refusal(error) from error
             return
         with self._turn:
             try:
-                with self._connect() as connection:
-                    self._prepare(connection)
-                    yield connection
+                with self._taken() as held:
+                    yield held.connection
             except (SQLAlchemyError, UnicodeError) as error:
-                raise _storage_error(error) from error
+                raise self.refusal(error) from error
+
+    def execute(self, statement: Statement, values: Mapping[str, Any], *, reads: bool = False) -> Answer:
+        """Run one statement on what :meth:`connection` gives, and again where :meth:`run` would."""
+        for _ in range(STATEMENT_ATTEMPTS - 1):
+            try:
+                return self._execute(statement, values)
+            except StorageError as error:
+                if not self._may_run_again(error, reads=reads):
+                    raise
+                _let_others_go_on(error)
+        return self._execute(statement, values)
 
     def run(self, work: Callable[[Connection], T], *, reads: bool = False) -> T:
         """Run statements on what :meth:`connection` gives, and again where that can do no harm.
@@ -119,11 +151,19 @@ class Database:
                 with self.connection() as connection:
                     return work(connection)
             except StorageError as error:
-                again = isinstance(error, DeadlockError) or (reads and _is_lost(error.__cause__))
-                if self.current is not None or not again:
+                if not self._may_run_again(error, reads=reads):
                     raise
+                _let_others_go_on(error)
         with self.connection() as connection:
             return work(connection)
+
+    def refusal(self, error: SQLAlchemyError | UnicodeError) -> StorageError:
+        """Return what to raise when something cannot be stored; a transaction of this thread is over then."""
+        failure = _storage_error(error)
+        transaction = self.current
+        if transaction is not None:
+            transaction.failure = failure
+        return failure
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -134,9 +174,9 @@ class Database:
             transaction = self._begin()
             try:
                 yield
-                _commit(transaction)
+                self._commit(transaction)
             except BaseException:
-                _roll_back(transaction)
+                self._roll_back(transaction)
                 raise
             finally:
                 self._end(transaction)
@@ -151,6 +191,7 @@ class Database:
                 with self.connection() as connection:
                     connection.exec_driver_sql("PRAGMA journal_mode = WAL")
                     connection.info.pop(_PREPARED, None)
+                    self._held.release()
                 return
             except StorageError as error:
                 # SQLite does not wait for others here, whatever its busy timeout.
@@ -162,9 +203,12 @@ class Database:
         """Give up, in a forked process, the connections that the parent goes on using."""
         for transaction in self._transactions:
             transaction.forked = True
-            if not self.is_sqlite:
-                _cut_off(transaction.connection)
-        left_to_parent.extend(self._transactions)
+        idle = self._held.forget()
+        left = [*idle, *(transaction.held for transaction in self._transactions)]
+        if not self.is_sqlite:
+            for held in left:
+                _cut_off(held)
+        left_to_parent.extend(left)
         self._transactions = set()
         self._local = threading.local()
         if self.in_memory:
@@ -172,35 +216,145 @@ class Database:
         else:
             self._engine.dispose(close=False)
 
-    def _begin(self) -> Transaction:
-        # Whoever reads in order to write locks the record, so no stricter level is needed.
-        begin = "BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN ISOLATION LEVEL READ COMMITTED"
-        try:
-            connection = self._connect()
+    def _on_disposed(self, engine: Engine) -> None:
+        self._held.release()
+
+    def _execute(self, statement: Statement, values: Mapping[str, Any]) -> Answer:
+        transaction = self.current
+        if transaction is not None:
+            _go_on(transaction)
             try:
-                self._prepare(connection)
-                connection.exec_driver_sql(begin)
+                return self._run_on(transaction.held, statement, values)
+            except (SQLAlchemyError, UnicodeError) as error:
+                raise self.refusal(error) from error
+        with self._turn:
+            try:
+                held = self._take()
+                try:
+                    answer = self._run_on(held, statement, values)
+                except BaseException:
+                    held.give_back()
+                    raise
+            except (SQLAlchemyError, UnicodeError) as error:
+                raise self.refusal(error) from error
+            self._held.put(held)
+            return answer
+
+    def _run_on(self, held: Held, statement: Statement, values: Mapping[str, Any]) -> Answer:
+        if held.by_sqlalchemy:
+            result = held.connection.execute(statement.executable, values)
+            return Answer(result.all() if result.returns_rows else (), result.rowcount)
+        try:
+            return statement.run(held.driver, values)
+        except self._engine.dialect.loaded_dbapi.Error as error:
+            raise self._wrapped(held, statement, error) from error
+        except Exception:
+            raise
+        except BaseException:
+            # An interrupted connection may be in the middle of an answer.
+            held.connection.invalidate()
+            raise
+
+    def _wrapped(self, held: Held, statement: Statement, error: Any) -> Exception:
+        """Return a driver's error as SQLAlchemy raises it; when the connection is lost, have the pool replace all."""
+        dialect = self._engine.dialect
+        is_lost = dialect.is_disconnect(error, held.driver, None)
+        if is_lost:
+            with suppress(SQLAlchemyError):
+                held.connection.exec_driver_sql("SELECT 1")
+            if not held.connection.invalidated:
+                held.connection.invalidate(error)
+        wrapped: Exception = DBAPIError.instance(
+            statement.sql,
+            None,
+            error,
+            dialect.loaded_dbapi.Error,
+            hide_parameters=True,
+            connection_invalidated=is_lost,
+            dialect=dialect,
+        )
+        return wrapped
+
+    def _may_run_again(self, error: StorageError, *, reads: bool) -> bool:
+        again = isinstance(error, DeadlockError) or (reads and _is_lost(error.__cause__))
+        return again and self.current is None
+
+    def _begin(self) -> Transaction:
+        try:
+            held = self._take()
+            try:
+                self._run_on(held, self._begin_statement, {})
             except BaseException:
-                connection.close()
+                held.give_back()
                 raise
         except SQLAlchemyError as error:
             raise _storage_error(error) from error
-        transaction = self._local.transaction = Transaction(connection)
+        transaction = self._local.transaction = Transaction(held)
         self._transactions.add(transaction)
         return transaction
+
+    def _commit(self, transaction: Transaction) -> None:
+        if transaction.forked:
+            raise StorageError("This process was forked inside a transaction: only the parent process can finish it.")
+        _go_on(transaction)
+        try:
+            self._run_on(transaction.held, self._commit_statement, {})
+        except SQLAlchemyError as error:
+            if _is_lost(error):
+                reason = f"{_storage_error(error)} Whether the transaction was written is not known."
+                raise StorageError(reason) from error
+            raise _storage_error(error) from error
+        transaction.committed = True
+
+    def _roll_back(self, transaction: Transaction) -> None:
+        held = transaction.held
+        if transaction.forked or held.connection.invalidated:
+            return
+        try:
+            # After a grave error SQLite has rolled back already.
+            if getattr(held.driver, "in_transaction", True):
+                self._run_on(held, self._rollback_statement, {})
+        except SQLAlchemyError:
+            held.connection.invalidate()
 
     def _end(self, transaction: Transaction) -> None:
         if transaction.forked:
             return
         self._transactions.discard(transaction)
         self._local.transaction = None
-        transaction.connection.close()
+        if transaction.committed:
+            self._held.put(transaction.held)
+        else:
+            transaction.held.give_back()
+
+    @contextmanager
+    def _taken(self) -> Iterator[Held]:
+        held = self._take()
+        try:
+            yield held
+        except BaseException:
+            held.give_back()
+            raise
+        self._held.put(held)
+
+    def _take(self) -> Held:
+        """Return a connection on which each statement commits by itself."""
+        held = self._held.take()
+        if held is not None:
+            return held
+        connection = self._connect()
+        try:
+            self._prepare(connection)
+            return self._held.hold(connection)
+        except BaseException:
+            connection.close()
+            raise
 
     def _connect(self) -> Connection:
         """Take a connection from the pool; when the server has closed it since, a new one in place of all of them."""
         connection = self._autocommit.connect()
         try:
-            if not self.is_sqlite and _has_news(connection):
+            if not self.is_sqlite and has_news(connection.connection.driver_connection):
                 connection.exec_driver_sql("SELECT 1")
         except DBAPIError as error:
             connection.close()
@@ -230,7 +384,7 @@ class Database:
 _PREPARED = "flask_ocpi.prepared"
 _databases: WeakValueDictionary[int, Database] = WeakValueDictionary()
 # Referenced for ever, since cleaning them up would roll back the parent's transactions.
-left_to_parent: list[Transaction] = []
+left_to_parent: list[Held] = []
 
 
 @cache
@@ -243,26 +397,13 @@ def _watch_forks() -> None:
         os.register_at_fork(after_in_child=leave_to_parent)
 
 
-def _cut_off(connection: Connection) -> None:
+def _cut_off(held: Held) -> None:
     """Lead this process' end of the connection nowhere, so that nothing sent from here reaches the server."""
-    if connection.invalidated:
+    if held.connection.invalidated:
         return
-    driver: Any = connection.connection.driver_connection
     nowhere = os.open(os.devnull, os.O_RDWR)
-    os.dup2(nowhere, driver.fileno())
+    os.dup2(nowhere, held.driver.fileno())
     os.close(nowhere)
-
-
-def _commit(transaction: Transaction) -> None:
-    if transaction.forked:
-        raise StorageError("This process was forked inside a transaction: only the parent process can finish it.")
-    _go_on(transaction)
-    try:
-        transaction.connection.exec_driver_sql("COMMIT")
-    except SQLAlchemyError as error:
-        if _is_lost(error):
-            raise StorageError(f"{_storage_error(error)} Whether the transaction was written is not known.") from error
-        raise _storage_error(error) from error
 
 
 def _go_on(transaction: Transaction) -> None:
@@ -273,35 +414,15 @@ def _go_on(transaction: Transaction) -> None:
         raise type(failure)(f"{reason}: {failure}") from failure
 
 
-def _has_news(connection: Connection) -> bool:
-    """Tell whether the server sent something that nobody asked for: as a rule, that it closed the connection."""
-    driver: Any = connection.connection.driver_connection
-    if getattr(driver, "closed", False):
-        return True
-    # Other drivers and systems do without: there, pool_pre_ping is of use.
-    if not (hasattr(driver, "fileno") and hasattr(select, "poll")):
-        return False
-    poll = select.poll()
-    poll.register(driver.fileno(), select.POLLIN)
-    return bool(poll.poll(0))
+def _let_others_go_on(error: StorageError) -> None:
+    """Wait a moment after a deadlock: whoever is quicker than those that it was ended for meets them again."""
+    if isinstance(error, DeadlockError):
+        time.sleep(DEADLOCK_PAUSE_SECONDS)
 
 
 def _is_lost(error: BaseException | None) -> bool:
     """Tell whether an error is the loss of the connection to the database."""
     return isinstance(error, DBAPIError) and error.connection_invalidated
-
-
-def _roll_back(transaction: Transaction) -> None:
-    connection = transaction.connection
-    if transaction.forked or connection.invalidated:
-        return
-    driver: Any = connection.connection.driver_connection
-    try:
-        # After a grave error SQLite has rolled back already.
-        if getattr(driver, "in_transaction", True):
-            connection.exec_driver_sql("ROLLBACK")
-    except SQLAlchemyError:
-        connection.invalidate()
 
 
 def _is_in_memory(engine: Engine) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Collection
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -38,6 +39,15 @@ class RoutedStorage(Storage):
 
     def save(self, kind: str, key: Key, record: Record, *, expected: int | None = None) -> bool:
         return self._storage(kind).save(kind, key, record, expected=expected)
+
+    def get_many(self, kind: str, keys: Collection[Key], *, for_update: bool = False) -> Mapping[Key, Record]:
+        return self._storage(kind).get_many(kind, keys, for_update=for_update)
+
+    def save_many(self, kind: str, records: Sequence[tuple[Key, Record]]) -> Sequence[bool]:
+        return self._storage(kind).save_many(kind, records)
+
+    def create_many(self, kind: str, records: Sequence[tuple[Key, Record]]) -> Sequence[bool]:
+        return self._storage(kind).create_many(kind, records)
 
     def save_new(self, kind: str, records: Sequence[tuple[Key, Record]]) -> None:
         self._storage(kind).save_new(kind, records)

@@ -3,39 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Collection
 from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from functools import partial
+from time import monotonic
 from typing import Any
 from typing import TypeVar
 
-from sqlalchemy import Connection
+from sqlalchemy import Dialect
 from sqlalchemy import Engine
+from sqlalchemy import Executable
 from sqlalchemy import Table
 from sqlalchemy import func
 from sqlalchemy import select
 
 from flask_ocpi.errors import ConflictError
 from flask_ocpi.errors import StorageError
+from flask_ocpi.storage import counts
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Page
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.base import Storage
+from flask_ocpi.storage.batches import BatchStatements
 from flask_ocpi.storage.connections import Database
-from flask_ocpi.storage.tables import ListShape
+from flask_ocpi.storage.lists import FEW
+from flask_ocpi.storage.lists import ListShape
+from flask_ocpi.storage.lists import claim_statement
+from flask_ocpi.storage.lists import delete_statement
+from flask_ocpi.storage.lists import list_statements
+from flask_ocpi.storage.lists import query_values
+from flask_ocpi.storage.statements import Statement
 from flask_ocpi.storage.tables import Statements
-from flask_ocpi.storage.tables import claim_statement
-from flask_ocpi.storage.tables import delete_statement
 from flask_ocpi.storage.tables import key_values
-from flask_ocpi.storage.tables import list_statements
-from flask_ocpi.storage.tables import query_values
 from flask_ocpi.storage.tables import record_of
 from flask_ocpi.storage.tables import record_values
 
 T = TypeVar("T")
 
 SETUP_ATTEMPTS = 5
+COUNTS_SECONDS = 60.0
+# Where the rows of a page have what is no column of a record.
+_TOTAL, _LEFT_OUT = 5, 6
 LIST_SHAPES = 256
 # An arbitrary number: whoever holds it as an advisory lock on PostgreSQL may create tables.
 SETUP_LOCK = 0x0C91_0221
@@ -51,8 +62,13 @@ class SQLAlchemyStorage(Storage):
     def __init__(self, engine: Engine, tables: Mapping[str, Table]) -> None:
         self._database = Database.of(engine)
         self._dialect = engine.dialect.name
+        self._sqlalchemy_dialect = engine.dialect
         self._tables = dict(tables)
-        self._statements = {kind: Statements.of(table, self._dialect) for kind, table in tables.items()}
+        self._counts = counts.counts_of(tables.values())
+        # By kind: until when it need not be asked again, and whether the database keeps its counts.
+        self._kept: dict[str, tuple[float, bool]] = {}
+        self._statements = {kind: Statements.of(table, engine.dialect) for kind, table in tables.items()}
+        self._batches: dict[str, BatchStatements] = {}
         self._lists: dict[tuple[object, str, ListShape], Any] = {}
         # Passwords may be in the query of the URL, too.
         self._place = engine.url.set(query={}).render_as_string(hide_password=True)
@@ -67,45 +83,75 @@ class SQLAlchemyStorage(Storage):
         if not _can_be_stored(key):
             return None
         statement, values = statements.lock if for_update else statements.get, key_values(key)
-        row = self._database.run(lambda connection: connection.execute(statement, values).first(), reads=True)
-        return None if row is None else record_of(row)
+        rows = self._database.execute(statement, values, reads=True).rows
+        return record_of(rows[0]) if rows else None
 
     def list(self, kind: str, query: Query) -> Page:
         shape = ListShape.of(query)
-        rows_statement, count_statement = self._shaped(list_statements, kind, shape)
+        statements = self._shaped(list_statements, kind, shape)
         values = query_values(query)
         skipped = shape.after or query.offset > 0
+        counted = statements.counted if query.receiver == "" and self._counts_are_kept(kind) else None
 
-        def read(connection: Connection) -> Page:
-            # One statement, so that the rows and the total are of one moment.
-            rows = connection.execute(rows_statement, values).all()
-            if rows:
-                return Page(tuple(map(record_of, rows)), rows[0].total, str(rows[-1].created))
-            total = connection.execute(count_statement, values).scalar_one() if skipped else 0
-            return Page((), total, query.after)
+        def rows_of(statement: Statement) -> Sequence[Any]:
+            return self._database.execute(statement, values, reads=True).rows
 
-        return self._database.run(read, reads=True)
+        # The rows and the total come from one statement, so that they are of one moment.
+        if statements.few is not None:
+            rows = rows_of(statements.few)
+            if rows and rows[0][_TOTAL] <= FEW:
+                return _page(rows)
+            if rows and counted is not None and statements.counted_but is not None:
+                rows = rows_of(statements.counted_but)
+                if rows and rows[0][_LEFT_OUT] <= FEW:
+                    return _page(rows)
+            counted = None
+        rows = rows_of(counted or statements.page)
+        if rows:
+            return _page(rows)
+        count = statements.counted_count if counted is not None else statements.count
+        return Page((), int(rows_of(count or statements.count)[0][0]) if skipped else 0, query.after)
 
     def save(self, kind: str, key: Key, record: Record, *, expected: int | None = None) -> bool:
         statements = self._statements_of(kind)
         if not _can_be_stored(key):
             raise StorageError(f"The key of this record of {kind} holds characters that a database cannot store.")
-
-        def write(connection: Connection) -> bool:
+        try:
             values = {**key_values(key), **record_values(record)}
-            if expected is None:
-                return bool(connection.execute(statements.upsert, values).scalar_one() == 1)
-            if expected == 0:
-                return connection.execute(statements.insert, values).first() is not None
-            return connection.execute(statements.update, {**values, "expected": expected}).rowcount == 1
-
-        written = self._database.run(write)
+        except UnicodeError as error:
+            raise self._database.refusal(error) from error
         if expected is None:
-            return written
+            return bool(self._database.execute(statements.upsert, values).rows[0][0] == 1)
+        if expected == 0:
+            written = bool(self._database.execute(statements.insert, values).rows)
+        else:
+            written = self._database.execute(statements.update, {**values, "expected": expected}).changed == 1
         if not written:
             state = "exists already" if expected == 0 else f"is not at revision {expected}"
             raise ConflictError(f"{kind} {key.id} {state}.")
         return expected == 0
+
+    def get_many(self, kind: str, keys: Collection[Key], *, for_update: bool = False) -> Mapping[Key, Record]:
+        if for_update and self._database.current is None:
+            raise StorageError("get_many(for_update=True) holds records until a transaction ends: open one first.")
+        statements = self._batch(kind)
+        known = [key for key in keys if _can_be_stored(key)]
+        read = partial(statements.read, keys=known, for_update=for_update)
+        return self._database.run(read, reads=True)
+
+    def save_many(self, kind: str, records: Sequence[tuple[Key, Record]]) -> Sequence[bool]:
+        if self._database.is_sqlite:  # it is in this process: one statement after another is the faster way
+            return super().save_many(kind, records)
+        statements = self._batch_for(kind, records)
+        with self.transaction(), self._database.connection() as connection:
+            return statements.save(connection, records)
+
+    def create_many(self, kind: str, records: Sequence[tuple[Key, Record]]) -> Sequence[bool]:
+        if self._database.is_sqlite:
+            return super().create_many(kind, records)
+        statements = self._batch_for(kind, records)
+        with self.transaction(), self._database.connection() as connection:
+            return statements.create(connection, records)
 
     def save_new(self, kind: str, records: Sequence[tuple[Key, Record]]) -> None:
         statements = self._statements_of(kind)
@@ -115,18 +161,17 @@ class SQLAlchemyStorage(Storage):
             return
         rows = [{**key_values(key), **record_values(record)} for key, record in records]
         with self.transaction(), self._database.connection() as connection:
-            if connection.execute(statements.add, rows).rowcount != len(rows):
+            if connection.execute(statements.add.executable, rows).rowcount != len(rows):
                 raise ConflictError(f"Some of {len(rows)} new records of {kind} exist already.")
 
     def delete(self, kind: str, key: Key) -> bool:
         statements = self._statements_of(kind)
         if not _can_be_stored(key):
             return False
-        values = key_values(key)
-        return self._database.run(lambda connection: connection.execute(statements.delete, values).rowcount) == 1
+        return self._database.execute(statements.delete, key_values(key)).changed == 1
 
     def delete_page(self, kind: str, query: Query, *, key_of: Callable[[Record], Key]) -> int:
-        statement = self._shaped(delete_statement, kind, ListShape.of(query))
+        statement: Executable = self._shaped(delete_statement, kind, ListShape.of(query))
         values = query_values(query)
         return self._database.run(lambda connection: connection.execute(statement, values).rowcount)
 
@@ -161,8 +206,12 @@ class SQLAlchemyStorage(Storage):
         with self.transaction(), self._database.connection() as connection:
             if not self._database.is_sqlite:
                 connection.execute(select(func.pg_advisory_xact_lock(SETUP_LOCK)))
-            for table in self._tables.values():
+            for table in (*self._tables.values(), *([] if self._counts is None else [self._counts])):
                 table.create(connection, checkfirst=True)
+            for kind, table in self._tables.items():
+                if self._counts is not None and kind in counts.COUNTED:
+                    counts.keep(connection, table, self._counts)
+            self._kept.clear()
 
     def _statements_of(self, kind: str) -> Statements:
         try:
@@ -170,15 +219,46 @@ class SQLAlchemyStorage(Storage):
         except KeyError:
             raise StorageError(f"No table for {kind!r}: add it to the kinds given to define_tables().") from None
 
-    def _shaped(self, build: Callable[[Table, ListShape, str], T], kind: str, shape: ListShape) -> T:
-        """Return the statements that a function of :mod:`flask_ocpi.storage.tables` builds for queries of a shape."""
+    def _batch(self, kind: str) -> BatchStatements:
+        self._statements_of(kind)
+        found = self._batches.get(kind)
+        if found is None:
+            found = self._batches[kind] = BatchStatements.of(self._tables[kind], self._dialect)
+        return found
+
+    def _batch_for(self, kind: str, records: Sequence[tuple[Key, Record]]) -> BatchStatements:
+        if not all(_can_be_stored(key) for key, _ in records):
+            raise StorageError(f"The key of a record of {kind} holds characters that a database cannot store.")
+        return self._batch(kind)
+
+    def _counts_are_kept(self, kind: str) -> bool:
+        """Tell whether the database counts the objects of a kind; make few rows of many now and then."""
+        if self._counts is None or kind not in counts.COUNTED:
+            return False
+        known = self._kept.get(kind)
+        if known is None or known[0] < monotonic():
+            table, all_counts = self._tables[kind], self._counts
+            kept = self._database.run(lambda connection: counts.are_kept(connection, table), reads=True)
+            if kept and not self._database.is_sqlite and self._database.current is None:
+                self._database.run(lambda connection: counts.make_few(connection, all_counts))
+            known = self._kept[kind] = (monotonic() + COUNTS_SECONDS, kept)
+        return known[1]
+
+    def _shaped(self, build: Callable[[Table, Table | None, ListShape, Dialect], T], kind: str, shape: ListShape) -> T:
+        """Return the statements that a function of :mod:`flask_ocpi.storage.lists` builds for queries of a shape."""
         self._statements_of(kind)
         statements: T | None = self._lists.get((build, kind, shape))
         if statements is None:
             if len(self._lists) >= LIST_SHAPES:
                 self._lists.clear()
-            statements = self._lists[build, kind, shape] = build(self._tables[kind], shape, self._dialect)
+            statements = self._lists[build, kind, shape] = build(
+                self._tables[kind], self._counts, shape, self._sqlalchemy_dialect
+            )
         return statements
+
+
+def _page(rows: Sequence[Any]) -> Page:
+    return Page(tuple(map(record_of, rows)), int(rows[0][_TOTAL]), str(rows[-1][4]))
 
 
 def _can_be_stored(key: Key) -> bool:

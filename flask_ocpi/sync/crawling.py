@@ -103,7 +103,9 @@ def read_pages(
     if crawl.url is None:
         return
     in_quarantine = quarantine.names_in(services, scope)
-    pages = calls.pages(date_from=crawl.date_from, date_to=crawl.date_to, url=crawl.url, total=crawl.total)
+    pages = calls.pages(
+        date_from=crawl.date_from, date_to=crawl.date_to, url=crawl.url, total=crawl.total, prefetch=True
+    )
     for page in pages:
         with services.storage.transaction():
             receipt = receive(services, scope, page.documents, crawl.pulled, known=crawl.known)
@@ -138,9 +140,9 @@ def remove_vanished(
         removed = []
         with services.storage.transaction():
             keep(crawl, ())
-            for key in sorted(vanished[start : start + _REMOVED_AT_ONCE]):
-                record = services.storage.get(scope.object_type.kind, key, for_update=True)
-                if record is not None and record.revision == crawl.known[key]:
+            some = vanished[start : start + _REMOVED_AT_ONCE]
+            for key, record in services.storage.get_many(scope.object_type.kind, some, for_update=True).items():
+                if record.revision == crawl.known[key]:
                     services.storage.delete(scope.object_type.kind, key)
                     removed.append(key)
         crawl.pulled.removed += len(removed)

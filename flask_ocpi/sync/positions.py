@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import count
+from itertools import islice
 
 from flask_ocpi.context import Services
 from flask_ocpi.description import Document
@@ -20,6 +23,7 @@ from flask_ocpi.sync.scopes import Scope
 POSITIONS = "sync_positions"
 
 _KEYS_AT_ONCE = 1000
+_RECORDS_AT_ONCE = 100
 _KNOWN = "KNOWN"
 _SEEN = "SEEN"
 _KEPT = ("whole", "endpoint", "began", "touched", "date_from", "date_to", "url", "total", "asked_at", "newest")
@@ -49,9 +53,12 @@ def load(services: Services, scope: Scope) -> Crawl | None:
 def begin(services: Services, scope: Scope, crawl: Crawl) -> None:
     """Keep a crawl that has read nothing yet, instead of any other; in a transaction."""
     forget(services, scope)
-    known = [(*key, revision) for key, revision in crawl.known.items()]
-    for start in range(0, len(known), _KEYS_AT_ONCE):
-        _save_keys(services, scope, _KNOWN, start // _KEYS_AT_ONCE, known[start : start + _KEYS_AT_ONCE])
+    known = ((*key, revision) for key, revision in crawl.known.items())
+    for number in count():
+        some = list(islice(known, _KEYS_AT_ONCE))
+        if not some:
+            break
+        _save_keys(services, scope, _KNOWN, number, some)
     _save(services, scope, crawl)
 
 
@@ -64,8 +71,9 @@ def advance(services: Services, scope: Scope, crawl: Crawl, seen: Sequence[Key])
 
 def forget(services: Services, scope: Scope) -> None:
     """Remove all that is kept of a crawl; in a transaction."""
-    for record in list(walk(services.storage, POSITIONS, _all_of(scope))):
-        services.storage.delete(POSITIONS, _key(scope, record.document))
+    query = replace(_all_of(scope), limit=_RECORDS_AT_ONCE)
+    while services.storage.delete_page(POSITIONS, query, key_of=lambda record: _key(scope, record.document)):
+        pass
 
 
 def _save(services: Services, scope: Scope, crawl: Crawl) -> None:

@@ -16,7 +16,6 @@ from flask_ocpi.client.listing import Broken
 from flask_ocpi.context import Services
 from flask_ocpi.description import Document
 from flask_ocpi.documents import save_object
-from flask_ocpi.errors import ConflictError
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.fields import to_micros
 from flask_ocpi.signals import object_received
@@ -82,13 +81,13 @@ def receive(
     """
     receipt = Receipt()
     own = _own_objects(services, scope, documents, pulled)
-    # All processes lock in the same order, so that none waits for another that waits for it.
-    kind = scope.object_type.kind
-    stored = {key: services.storage.get(kind, key, for_update=True) for key in sorted({key for key, _ in own})}
-    for key, document in own:
+    items = [(key, Record.of(document, last_updated=to_micros(document["last_updated"]))) for key, document in own]
+    copies = _Copies(services, scope, [key for key, _ in own], known)
+    created = copies.create(items)
+    for (key, document), (_, record), is_new in zip(own, items, created, strict=True):
         receipt.seen.append(key)
         try:
-            outcome = _store(services, scope, key, document, stored, known)
+            outcome = is_new or copies.replace(key, record, document)
         except InvalidParametersError as error:
             receipt.broken.append(Broken(document, error.message))
             continue
@@ -99,6 +98,7 @@ def receive(
         pulled.created += outcome
         pulled.updated += not outcome
         receipt.stored.append(Received(key, document, outcome))
+    copies.write()
     return receipt
 
 
@@ -132,32 +132,56 @@ def _own_objects(
     return own
 
 
-def _store(
-    services: Services,
-    scope: Scope,
-    key: Key,
-    document: Document,
-    stored: dict[Key, Record | None],
-    known: Mapping[Key, int],
-) -> bool | None:
-    """Store an object unless what is here stays; True when it is new, None when nothing changed."""
-    storage, object_type = services.storage, scope.object_type
-    record = Record.of(document, last_updated=to_micros(document["last_updated"]))
-    here = stored[key]
-    if here is None and key in known:
-        return None
-    if here is None and not object_type.final:
-        try:
-            storage.save(object_type.kind, key, record, expected=0)
-        except ConflictError:  # it was pushed at this very moment, and can be locked now
-            here = storage.get(object_type.kind, key, for_update=True)
-        else:
-            stored[key] = replace(record, revision=_NOT_COMPARABLE)
-            return True
-    if here is not None:
-        is_newer = here.last_updated > record.last_updated and here.revision != known.get(key)
-        if here.text == record.text or (is_newer and not object_type.final):
+class _Copies:
+    """The copies of the objects on a page, and what becomes of them: the same as if each object came alone."""
+
+    def __init__(self, services: Services, scope: Scope, keys: Sequence[Key], known: Mapping[Key, int]) -> None:
+        self._storage = services.storage
+        self._object_type = scope.object_type
+        self._kind = scope.object_type.kind
+        self._known = known
+        self._changed: list[tuple[Key, Record]] = []
+        # All processes lock in the same order, so that none waits for another that waits for it.
+        self._here = dict(self._storage.get_many(self._kind, keys, for_update=True))
+
+    def create(self, items: Sequence[tuple[Key, Record]]) -> list[bool]:
+        """Store what is not here, and was not removed since the list was asked for; tell for each if it was."""
+        places: dict[Key, int] = {}
+        for place, (key, _) in enumerate(items):
+            if key not in self._here and key not in self._known:
+                places.setdefault(key, place)
+        is_new = [False] * len(items)
+        pushed = []
+        created = self._storage.create_many(self._kind, [items[place] for place in places.values()])
+        for (key, place), new in zip(places.items(), created, strict=True):
+            is_new[place] = new
+            if new:
+                self._here[key] = replace(items[place][1], revision=_NOT_COMPARABLE)
+            else:
+                pushed.append(key)
+        if pushed:  # at this very moment, and can be locked now
+            self._here.update(self._storage.get_many(self._kind, pushed, for_update=True))
+        return is_new
+
+    def replace(self, key: Key, record: Record, document: Document) -> bool | None:
+        """Replace what is here unless that stays; True when nothing was, None when nothing changes.
+
+        Raises InvalidParametersError where a final object has other content. The rest is up to :meth:`write`.
+        """
+        here = self._here.get(key)
+        if here is None and key in self._known:
             return None
-    created = save_object(storage, object_type, key, record, document)
-    stored[key] = replace(record, revision=_NOT_COMPARABLE)
-    return None if object_type.final and not created else created
+        if here is not None:
+            is_newer = here.last_updated > record.last_updated and here.revision != self._known.get(key)
+            if here.has_same_document(record) or (is_newer and not self._object_type.final):
+                return None
+        if self._object_type.final:
+            return save_object(self._storage, self._object_type, key, record, document) or None
+        self._here[key] = replace(record, revision=_NOT_COMPARABLE)
+        self._changed.append((key, record))
+        return here is None
+
+    def write(self) -> None:
+        """Store what was replaced."""
+        if self._changed:
+            self._storage.save_many(self._kind, self._changed)

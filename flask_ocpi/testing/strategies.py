@@ -24,6 +24,7 @@ from flask_ocpi.fields import Field
 from flask_ocpi.fields import Integer
 from flask_ocpi.fields import ListOf
 from flask_ocpi.fields import Number
+from flask_ocpi.fields import QueryInteger
 from flask_ocpi.fields import String
 from flask_ocpi.fields import Url
 from flask_ocpi.schema import Document
@@ -190,6 +191,7 @@ _VALUES: dict[type[Field], Callable[[Any], SearchStrategy[Any]]] = {
     Boolean: lambda field: st.booleans(),
     Integer: _integers,
     Number: _numbers,
+    QueryInteger: lambda field: st.integers(field.min, 10**9).map(str),
     Enum: lambda field: st.sampled_from([member.value for member in field.enum]),
     ListOf: _lists,
     Object: lambda field: documents(field.nested),
@@ -289,6 +291,7 @@ _BROKEN: dict[type[Field], Callable[[Any], Iterable[Any]]] = {
     Boolean: lambda field: ("true", "yes", 1, 0, []),
     Integer: _broken_numbers,
     Number: _broken_numbers,
+    QueryInteger: lambda field: ("", "x", "1.5", " 1", "1e3", "9" * 19, str(field.min - 1)),
     Enum: _broken_enums,
     ListOf: lambda field: ({}, "x", 5, *([[]] if field.required else [])),
     Object: lambda field: ([], ["x"], "x", 5, True),

@@ -6,6 +6,7 @@ import datetime
 import gzip
 import ipaddress
 import itertools
+import os
 import queue
 import socket
 import ssl
@@ -21,19 +22,26 @@ from typing import BinaryIO
 from typing import NamedTuple
 
 import pytest
+import requests
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from hypothesis import example
+from hypothesis import given
+from hypothesis import strategies as st
 
+from flask_ocpi.client import sockets
 from flask_ocpi.client.addresses import AddressPolicy
+from flask_ocpi.client.transport import _READY_URL
 from flask_ocpi.client.transport import Request
 from flask_ocpi.client.transport import RequestsTransport
 from flask_ocpi.client.transport import Response
 from flask_ocpi.errors import BlockedAddressError
 from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.errors import InvalidResponseError
+from flask_ocpi.errors import UnansweredError
 from flask_ocpi.errors import UnreachableError
 
 SECRET = "Token czNjcjN0"
@@ -240,6 +248,61 @@ def test_request_arrives_as_given(serve, transport):
     assert f"Host: 127.0.0.1:{peer.port}\r\n" in call.head
     assert f"Authorization: {SECRET}\r\n" in call.head
     assert call.body == b'{"id": "1"}'
+
+
+@pytest.mark.parametrize(
+    ("method", "body", "length"),
+    [("GET", None, None), ("DELETE", None, "0"), ("POST", b"", "0"), ("PUT", b"{}", "2"), ("GET", b"{}", "2")],
+)
+def test_length_of_the_body_is_told(serve, transport, method, body, length):
+    peer = serve()
+
+    transport.send(Request(method, peer.url(), {}, body))
+
+    told = [line.partition(": ")[2] for line in peer.calls[0].head.splitlines() if line.startswith("Content-Length")]
+    assert told == ([] if length is None else [length])
+    assert peer.calls[0].body == (body or b"")
+
+
+def test_head_and_body_are_sent_together(serve, transport, monkeypatch):
+    sent: list[bytes] = []
+
+    def sendall(sock: sockets._Socket, data: bytes, flags: int = 0) -> None:
+        sent.append(data)
+        original(sock, data, flags)
+
+    original = sockets._Socket.sendall
+    monkeypatch.setattr(sockets._Socket, "sendall", sendall)
+    peer = serve()
+
+    for body in (b'{"id":1}', None, b'{"id":2}'):
+        transport.send(Request("POST", peer.url(), {}, body))
+
+    assert [data.partition(b"\r\n\r\n")[2] for data in sent] == [b'{"id":1}', b"", b'{"id":2}']
+    assert [call.body for call in peer.calls] == [b'{"id":1}', b"", b'{"id":2}']
+
+
+def test_each_header_is_sent_once_however_it_is_spelled(serve, transport):
+    peer = serve()
+
+    transport.send(Request("GET", peer.url(), {"user-agent": "mine", "Accept-encoding": "identity"}))
+
+    names = [line.partition(":")[0].lower() for line in peer.calls[0].head.splitlines()[1:] if line]
+    assert sorted(names) == ["accept-encoding", "host", "user-agent"]
+    assert "user-agent: mine" in peer.calls[0].head
+
+
+@given(st.text("ab/.:?&=%~#;@é_ 1", max_size=12))
+@example("a/../b")
+@example("./")
+@example("..?x=..")
+@example("%41")
+def test_url_that_is_sent_as_it_is_needs_no_preparing(rest):
+    url = f"https://example.com:8443/{rest}"
+    prepared = requests.PreparedRequest()
+    prepared.prepare_url(url, None)
+
+    assert prepared.url == url or not _READY_URL.fullmatch(url)
 
 
 def test_response_comes_back_whole(serve, transport):
@@ -779,6 +842,126 @@ def test_get_is_sent_again_on_a_new_connection(serve, make_transport, monkeypatc
 
     assert response.status == 200
     assert ([call.turn for call in peer.calls], peer.connections) == ([1, 1, 2, 1], 3)
+
+
+def repeatable(url: str, body: bytes = b"{}") -> Request:
+    return Request("PUT", url, {}, body, repeatable=True)
+
+
+@pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
+def test_writing_request_that_may_be_repeated_is_sent_again_when_a_kept_connection_is_lost(
+    serve, make_transport, authority, secure
+):
+    peer = serve(closes_on_turn(2), authority.server_context("127.0.0.1") if secure else None)
+    transport = make_transport(ca_bundle=authority.bundle)
+    transport.send(repeatable(peer.url()))
+
+    response = transport.send(repeatable(peer.url(), b'{"id":2}'))
+
+    assert response.status == 200
+    assert ([call.body for call in peer.calls], peer.connections) == ([b"{}", b'{"id":2}', b'{"id":2}'], 2)
+
+
+def test_writing_request_that_may_be_repeated_is_sent_once_on_a_new_connection(serve, transport):
+    peer = serve(closes_on_turn(1))
+
+    with pytest.raises(UnreachableError, match="was lost"):
+        transport.send(repeatable(peer.url()))
+
+    assert len(peer.calls) == 1
+
+
+def test_writing_request_that_may_be_repeated_is_not_sent_again_when_its_time_is_over(serve, make_transport):
+    released = threading.Event()
+
+    def answer(sock: socket.socket, call: Call) -> bool:
+        if call.turn == 2:
+            released.wait(10)
+            return False
+        sock.sendall(OK)
+        return True
+
+    peer, transport = serve(answer), make_transport(read_timeout=0.2)
+    transport.send(repeatable(peer.url()))
+
+    with pytest.raises(UnansweredError):
+        transport.send(repeatable(peer.url()))
+
+    released.set()
+    assert len(peer.calls) == 2
+
+
+def test_connection_that_the_peer_has_closed_is_not_used_for_a_writing_request(serve, transport):
+    closed = threading.Event()
+
+    def answer(sock: socket.socket, call: Call) -> bool:
+        sock.sendall(OK)
+        if call.turn == 1 and len(peer.calls) == 1:
+            sock.shutdown(socket.SHUT_RDWR)
+            closed.set()
+            return False
+        return True
+
+    peer = serve(answer)
+    transport.send(get(peer.url()))
+    assert closed.wait(10)
+
+    response = transport.send(Request("POST", peer.url(), {}, b"{}"))
+
+    assert response.status == 200
+    assert ([call.turn for call in peer.calls], peer.connections) == ([1, 1], 2)
+
+
+def test_connections_outlive_the_threads_that_used_them(serve, transport):
+    peer = serve()
+
+    for _ in range(5):
+        thread = threading.Thread(target=transport.send, args=(Request("POST", peer.url(), {}, b"{}"),))
+        thread.start()
+        thread.join(10)
+
+    assert (len(peer.calls), peer.connections) == (5, 1)
+
+
+def test_no_more_connections_are_kept_than_said(serve, make_transport):
+    transport = make_transport(pool_size=2)
+    together = threading.Barrier(4)
+
+    def answer(sock: socket.socket, call: Call) -> bool:
+        if "/together" in call.head:
+            together.wait(10)
+        sock.sendall(OK)
+        return True
+
+    peer = serve(answer)
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(transport.send, [get(peer.url("/together"))] * 4))
+    for _ in range(4):
+        transport.send(get(peer.url()))
+
+    (pool,) = transport._pools._manager.pools._container.values()
+    assert (peer.connections, pool.pool.qsize()) == (4, 2)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks here")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_process_has_connections_of_its_own(serve, transport):
+    peer = serve()
+    transport.send(get(peer.url("/before")))
+
+    process = os.fork()
+    if not process:  # pragma: no cover - the child
+        try:
+            status = transport.send(get(peer.url("/child"))).status
+            transport.close()
+        except BaseException:
+            status = 1
+        os._exit(0 if status == 200 else 1)
+    _, code = os.waitpid(process, 0)
+    transport.send(get(peer.url("/after")))
+
+    paths = [(call.head.split()[1], call.turn) for call in peer.calls]
+    assert (code, paths) == (0, [("/before", 1), ("/child", 1), ("/after", 2)])
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])

@@ -19,9 +19,9 @@ from flask_ocpi.messages import Message
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import Storage
 from flask_ocpi.storage.memory import MemoryStorage
-from flask_ocpi.storage.tables import ListShape
+from flask_ocpi.storage.lists import ListShape
+from flask_ocpi.storage.lists import list_statements
 from flask_ocpi.storage.tables import define_tables
-from flask_ocpi.storage.tables import list_statements
 from tests.conftest import EVERY_STORAGE
 
 FULL = Message(
@@ -183,8 +183,8 @@ def test_platform_and_time_are_looked_up_on_an_index(tmp_path):
     engine = create_engine(f"sqlite:///{tmp_path / 'ocpi.sqlite3'}")
     table = define_tables(MetaData(), [JOURNAL])[JOURNAL]
     table.create(engine)
-    statement, _ = list_statements(table, ListShape.of(Search("partner", since=1).query), "sqlite")
-    text = str(statement.compile(engine))
+    statement = list_statements(table, None, ListShape.of(Search("partner", since=1).query), engine.dialect).few
+    text = statement.sql
 
     with engine.connect() as connection:
         plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", tuple(range(text.count("?")))).all()

@@ -160,6 +160,45 @@ def test_request_makes_a_process_look_at_what_others_left(ocpi, partners, ocpi_n
     eventually(lambda: waiting(ocpi) == 0)
 
 
+def test_who_has_to_look_by_a_time_is_there_then_and_not_disturbed_by_later_times(ocpi, monkeypatch):
+    threads = ocpi.dispatcher.threads
+    rounds, looks = [], threading.Semaphore(0)
+    original = threads._round
+
+    def noted(hinted, everything):
+        rounds.append(everything)
+        looks.release()
+        return original(hinted, everything)
+
+    monkeypatch.setattr(threads, "_interval", PATIENCE)
+    monkeypatch.setattr(threads, "_round", noted)
+    threads._nap = PATIENCE
+    threads.look_within(1.0)
+    assert looks.acquire(timeout=PATIENCE)  # it starts with a look
+    began = len(rounds)
+
+    for seconds in (1.5, 2.0, PATIENCE):
+        threads.look_within(seconds)
+
+    assert looks.acquire(timeout=PATIENCE)
+    assert len(rounds) == began + 1
+    assert rounds[-1] is True
+    eventually(lambda: not ocpi.dispatcher.threads.is_running(), "the end of the thread")
+
+
+def test_an_earlier_time_to_look_replaces_a_later_one(ocpi, monkeypatch):
+    threads = ocpi.dispatcher.threads
+    monkeypatch.setattr(threads, "_interval", PATIENCE)
+    threads.look_within(1000.0)
+    first = threads._alarm
+
+    threads.look_within(500.0)
+    threads.look_within(800.0)
+
+    assert first - 510 < threads._alarm < first - 490
+    assert threads.is_running()
+
+
 def test_stop_waits_for_what_is_under_way_and_delivers_the_rest(ocpi, partners, ocpi_network):
     begun, go_on = threading.Event(), threading.Event()
 

@@ -15,6 +15,7 @@ from flask_ocpi.errors import UnreachableError
 from flask_ocpi.platforms import UnknownPlatformError
 from flask_ocpi.storage.base import Query
 from flask_ocpi.sync import lags
+from flask_ocpi.testing.documents import evse
 from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.documents import session
 from flask_ocpi.testing.documents import tariff
@@ -295,6 +296,21 @@ def test_what_was_pushed_during_the_crawl_is_not_overwritten_by_the_older_page(o
 
     assert copies(ocpi)["B"] == pushed
     assert (synced.pulled.created, synced.pulled.unchanged) == (1, 1)
+
+
+def test_large_object_that_was_patched_here_as_it_was_there_is_unchanged(ocpi, cpo, save, ocpi_clock):
+    save("A", evses=[evse(uid=f"E{number}", vendor="x" * 1000) for number in range(10)])
+    sync(ocpi)
+    patched = cpo.objects.patch("locations", ("A", "E7"), {"status": "CHARGING"})
+    client = cpo.client("NL-ABC")
+    for status in ("OUTOFORDER", "CHARGING"):  # the longer text leaves blanks
+        changes = {"status": status, "last_updated": patched["last_updated"]}
+        client.locations.patch(changes, "A", "E7")
+
+    synced = sync(ocpi, full=True)
+
+    assert copies(ocpi)["A"] == patched
+    assert (synced.pulled.updated, synced.pulled.unchanged) == (0, 1)
 
 
 def test_object_pushed_as_new_during_a_crawl_of_everything_is_not_taken_for_vanished(ocpi, cpo, save):

@@ -39,7 +39,7 @@ def post_cdr(ctx: Context, target: Target, body: Document) -> Result:
     record = Record.of(body, last_updated=to_micros(body["last_updated"]))
     created = save_object(ctx.storage, object_type, key, record, body)
     if created:
-        emit_received(ctx, target, key, body, created=True)
+        emit_received(ctx, target, key, record, created=True)
     return Result(http_status=201 if created else 200, headers={"Location": url})
 
 

@@ -7,13 +7,13 @@ from flask_ocpi.fields import Enum
 from flask_ocpi.fields import Integer
 from flask_ocpi.fields import ListOf
 from flask_ocpi.fields import Number
+from flask_ocpi.fields import QueryInteger
 from flask_ocpi.fields import Url
 from flask_ocpi.modules.chargingprofiles.enums import ChargingProfileResponseType
 from flask_ocpi.modules.chargingprofiles.enums import ChargingProfileResultType
 from flask_ocpi.modules.chargingprofiles.enums import ChargingRateUnit
 from flask_ocpi.modules.chargingprofiles.rules import accepted_result_has_profile
 from flask_ocpi.modules.chargingprofiles.rules import periods_follow_each_other
-from flask_ocpi.pagination import QueryInteger
 from flask_ocpi.schema import Object
 from flask_ocpi.schema import Schema
 from flask_ocpi.schema import example_of

@@ -1,0 +1,1 @@
+"""Applications on other OCPI libraries, run in environments of their own."""

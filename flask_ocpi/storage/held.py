@@ -1,0 +1,165 @@
+"""Connections that are kept out of the pool between statements: to take and return one costs more than to use it."""
+
+from __future__ import annotations
+
+import math
+import select
+from collections import deque
+from contextlib import suppress
+from time import monotonic
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy import Engine
+from sqlalchemy import event
+from sqlalchemy.pool import QueuePool
+
+HELD_SECONDS = 30.0
+
+
+class Held:
+    """A connection that was taken from the pool; one thread at a time uses it.
+
+    driver: the driver's own connection. poll: tells whether the server sent something; None where one cannot look.
+    by_sqlalchemy: statements on it have to pass SQLAlchemy.
+    kept_until: when it goes back to the pool, which decides whether it is too old; 0: after each use.
+    """
+
+    __slots__ = ("_pool", "by_sqlalchemy", "connection", "driver", "kept_until", "poll", "round")
+
+    def __init__(self, connection: Connection, round_: int) -> None:
+        self.connection = connection
+        self.driver: Any = connection.connection.driver_connection
+        self.poll = _poll_of(self.driver)
+        self.by_sqlalchemy = False
+        self.kept_until = 0.0
+        self.round = round_
+        self._pool = connection.engine.pool
+
+    def give_back(self) -> None:
+        """Return it to the pool; close it, when that pool was disposed of."""
+        connection = self.connection
+        if connection.engine.pool is not self._pool and not connection.invalidated:
+            with suppress(Exception):  # it may be broken: that is no reason to fail
+                connection.invalidate()
+        connection.close()
+
+
+class HeldConnections:
+    """The connections of an engine that nobody uses at the moment and that are kept at hand, the last used on top.
+
+    There are never more than the pool's size. When the pool has nothing left for others they all go back, and none is
+    kept for more than :data:`HELD_SECONDS`. None is kept of pools without a size, and none as long as somebody listens
+    to the engine's statements or to what goes in and out of its pool, so that listeners miss nothing.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._events: Any = engine.dispatch
+        self._errors: Any = engine.dialect.dispatch
+        self._is_sqlite = engine.dialect.name == "sqlite"
+        self._idle: deque[Held] = deque()
+        # Those of an earlier round are not kept any longer.
+        self._round = 0
+        self._most = 0
+        self._all = math.inf
+        pool = engine.pool
+        if isinstance(pool, QueuePool):
+            self._most = pool.size()
+            overflow = getattr(pool, "_max_overflow", 0)
+            self._all = pool.size() + overflow if overflow >= 0 else math.inf
+            event.listen(engine, "checkout", self._on_checkout)
+
+    def take(self) -> Held | None:
+        """Return one that is at hand and that the server has not closed; None when there is none."""
+        idle = self._idle
+        while idle:
+            try:
+                held = idle.pop()
+            except IndexError:  # another thread was quicker
+                return None
+            has_ended = held.poll is not None and (held.driver.closed or held.poll.poll(0))
+            if monotonic() < held.kept_until and not has_ended and not self._is_observed():
+                return held
+            held.give_back()
+        return None
+
+    def hold(self, connection: Connection) -> Held:
+        """Make one of a connection that was just taken from the pool."""
+        held = Held(connection, self._round)
+        held.by_sqlalchemy = self._is_observed() or _is_translated(connection)
+        if not held.by_sqlalchemy and self._may_keep(held):
+            held.kept_until = monotonic() + HELD_SECONDS
+        return held
+
+    def put(self, held: Held) -> None:
+        """Take one back after use: keep it at hand, or give it back to the pool."""
+        if not held.kept_until or held.round != self._round or len(self._idle) >= self._most:
+            held.give_back()
+            return
+        self._idle.append(held)
+        # Whoever released the others in the meantime may not have seen this one.
+        if held.round != self._round:
+            self.release()
+
+    def release(self) -> None:
+        """Give all back to the pool, those in use as soon as they are no more."""
+        for held in self.forget():
+            held.give_back()
+
+    def forget(self) -> list[Held]:
+        """Keep none any longer; return those that nobody uses."""
+        self._round += 1
+        forgotten = []
+        with suppress(IndexError):
+            while True:
+                forgotten.append(self._idle.pop())
+        return forgotten
+
+    def _is_observed(self) -> bool:
+        """Tell whether somebody listens to statements."""
+        events = self._events
+        return bool(
+            events.before_cursor_execute
+            or events.after_cursor_execute
+            or events.before_execute
+            or events.after_execute
+            or events.begin
+            or self._errors.handle_error
+        )
+
+    def _may_keep(self, held: Held) -> bool:
+        if not self._most or self._is_exhausted() or (held.poll is None and not self._is_sqlite):
+            return False
+        events: Any = self._engine.pool.dispatch
+        return not (events.checkin or events.reset or len(events.checkout) > 1)
+
+    def _is_exhausted(self) -> bool:
+        pool: Any = self._engine.pool
+        return bool(pool.checkedout() >= self._all)
+
+    def _on_checkout(self, *arguments: object) -> None:
+        if self._is_exhausted():
+            self.release()
+
+
+def has_news(driver: Any) -> bool:
+    """Tell whether the server sent something that nobody asked for: as a rule, that it closed the connection."""
+    if getattr(driver, "closed", False):
+        return True
+    # Other drivers and systems do without: there, pool_pre_ping is of use.
+    poll = _poll_of(driver)
+    return poll is not None and bool(poll.poll(0))
+
+
+def _is_translated(connection: Connection) -> bool:
+    """Tell whether SQLAlchemy logs statements or changes them on their way."""
+    return bool(connection.engine.echo or connection.get_execution_options().get("schema_translate_map"))
+
+
+def _poll_of(driver: Any) -> Any:
+    if not (hasattr(driver, "fileno") and hasattr(select, "poll")):
+        return None
+    poll = select.poll()
+    poll.register(driver.fileno(), select.POLLIN)
+    return poll
