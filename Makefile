@@ -26,7 +26,9 @@ test: $(VENV)/.ready-dev ## Run all tests with coverage, then name what was left
 soak: $(VENV)/.ready-dev ## Kill processes and databases a hundred times; nothing may be lost (SOAK_KILLS=100)
 	@$(PY) -m tests.faults.soak
 
-bench: $(VENV)/.ready-dev ## Measure pushing, memory and the journal (BENCH_MEMORY_SECONDS=3600: a whole hour of load)
+bench: $(VENV)/.ready-dev ## Compare with peers, then measure the parts (BENCH_MEMORY_SECONDS=3600: an hour of load)
+	@$(PY) -m scripts.setup_benchmarks
+	@$(PY) -m benchmarks.http
 	@$(PY) -m benchmarks.run_all
 
 lint: $(VENV)/.ready-dev ## Check style, format, import layers, types and spelling

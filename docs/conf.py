@@ -16,7 +16,7 @@ release = __version__
 version = ".".join(__version__.split(".")[:2])
 
 extensions = ["myst_parser", "pallets_sphinx_themes", "sphinx.ext.autodoc"]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "benchmarks/results.md"]
 # The theme brings domains that cannot be asked for references of any kind; nothing of ours is in them.
 suppress_warnings = ["myst.domains"]
 

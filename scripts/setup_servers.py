@@ -13,6 +13,7 @@ from tests.servers import POSTGRESQL
 from tests.servers import REDIS
 from tests.servers import SQLITE
 from tests.servers import SYSTEMD
+from tests.servers import WRK
 from tests.servers import chromium_path
 from tests.servers import left_out
 from tests.servers import nginx_program
@@ -25,6 +26,7 @@ PACKAGES = {
     NGINX: "nginx-light",
     SQLITE: "sqlite3",
     SYSTEMD: "systemd",
+    WRK: "wrk",
     CHROMIUM: "chromium",
 }
 APT_GET = ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300")
@@ -38,6 +40,7 @@ def missing_parts() -> list[str]:
         NGINX: nginx_program(),
         SQLITE: shutil.which(SQLITE),
         SYSTEMD: shutil.which(SYSTEMD),
+        WRK: shutil.which(WRK),
         CHROMIUM: chromium_path(),
     }
     return [name for name in PACKAGES if present[name] is None]

@@ -26,6 +26,7 @@ REDIS = "Redis"
 NGINX = "nginx"
 SQLITE = "sqlite3"
 SYSTEMD = "systemd-analyze"
+WRK = "wrk"
 CHROMIUM = "Chromium"
 
 START_SECONDS = 60

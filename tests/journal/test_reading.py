@@ -18,9 +18,9 @@ from flask_ocpi.messages import Direction
 from flask_ocpi.messages import Message
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import Storage
-from flask_ocpi.storage.memory import MemoryStorage
 from flask_ocpi.storage.lists import ListShape
 from flask_ocpi.storage.lists import list_statements
+from flask_ocpi.storage.memory import MemoryStorage
 from flask_ocpi.storage.tables import define_tables
 from tests.conftest import EVERY_STORAGE
 
