@@ -224,6 +224,7 @@ def test_replay_prints_the_data_of_the_answer(run, pushed, ocpi_other):
 
 def test_replay_that_is_refused_says_what_the_other_side_said(run, pushed, ocpi_other, monkeypatch):
     entry = last(pushed)
+    ocpi_other.platforms.callers.forget()
     monkeypatch.setattr(ocpi_other.storage, "get", lambda *a, **k: 1 / 0)
 
     result = run(pushed, "replay", str(entry.number))
