@@ -73,7 +73,19 @@ def load(contestant: Contestant, workload: Workload, *, seconds: int, folder: Pa
         for part in ("-H", f"{name}: {value}")
     ]
     pin = ["taskset", "-c", "1"] if pinned and contestant.workers == 1 else []
-    command = [*pin, "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(script), *headers, contestant.url]
+    command = [
+        *pin,
+        "wrk",
+        "-t1",
+        f"-c{CONNECTIONS}",
+        f"-d{seconds}s",
+        "--timeout",
+        "30s",
+        "-s",
+        str(script),
+        *headers,
+        contestant.url,
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60, check=False)
     found = re.search(r"RESULT (\d+) (\d+) ([\d.]+) ([\d.]+) (\d+) (\d+)", done.stdout)
     if found is None:
