@@ -71,6 +71,7 @@ def are_kept(connection: Connection, table: Table) -> bool:
         found = connection.execute(text(known), {"table": table.name, "names": f"{table.name}_counts_%"})
         return bool(found.scalar_one() == 3)
     known = "SELECT count(*) FROM pg_trigger WHERE tgrelid = to_regclass(:table) AND tgname LIKE 'ocpi_counts_%'"
+    known += " AND tgenabled <> 'D'"
     found = connection.execute(text(known), {"table": _quoted(connection, table)})
     return bool(found.scalar_one() == 4)
 
@@ -103,6 +104,8 @@ def keep(connection: Connection, table: Table, counts: Table) -> None:
 def make_few(connection: Connection, counts: Table) -> None:
     """Make one row of many that count the same; what they say together stays, at every moment."""
     c = counts.c
+    if connection.execute(select(func.current_setting("transaction_read_only"))).scalar_one() == "on":
+        return  # a standby, which reads what its primary has made few
     if connection.execute(select(func.count()).select_from(counts)).scalar_one() <= MOST_ROWS:
         return
     chosen = select(c.entry).with_for_update(skip_locked=True).cte("chosen")

@@ -41,6 +41,8 @@ from flask_ocpi.storage.tables import record_columns
 MAX_OFFSET = 2**63 - 1
 #: Of so many records, those that changed at a time are sorted; of more, all are walked in the order of creation.
 FEW = 2000
+#: Of so many owners SQLite is asked for one or another; of more, for those in a list.
+MOST_ALTERNATIVES = 50
 
 
 class ListShape(NamedTuple):
@@ -224,11 +226,12 @@ def _is_owner(table: FromClause, number: int, dialect: str) -> ColumnElement[boo
         return false()
     if len(owners) == 1:
         return and_(c.country_code == owners[0][0], c.party_id == owners[0][1])
-    if dialect == "sqlite":
+    if dialect == "sqlite" and number <= MOST_ALTERNATIVES:
         return or_(*(and_(c.country_code == country_code, c.party_id == party_id) for country_code, party_id in owners))
-    # Of as many alternatives as there are owners, PostgreSQL would try one after the other for each row.
+    # SQLite refuses very many alternatives, and PostgreSQL would try one after the other for each row.
     listed = values(column("country_code", Text), column("party_id", Text), name="listed").data(owners)
-    return tuple_(c.country_code, c.party_id).in_(select(listed))
+    # SQLite does not know names for the columns of such a list.
+    return tuple_(c.country_code, c.party_id).in_(listed.scalar_values() if dialect == "sqlite" else select(listed))
 
 
 def _dates(table: FromClause, shape: ListShape, *, indexed: bool = True) -> list[ColumnElement[bool]]:

@@ -101,7 +101,8 @@ class SQLAlchemyStorage(Storage):
             rows = rows_of(statements.few)
             if rows and rows[0][_TOTAL] <= FEW:
                 return _page(rows)
-            if rows and counted is not None and statements.counted_but is not None:
+            # No rows need not mean few: those that were found may all lie before the page.
+            if counted is not None and statements.counted_but is not None:
                 rows = rows_of(statements.counted_but)
                 if rows and rows[0][_LEFT_OUT] <= FEW:
                     return _page(rows)

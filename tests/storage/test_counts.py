@@ -6,7 +6,9 @@ import random
 import threading
 
 import pytest
+from sqlalchemy import create_engine
 from sqlalchemy import delete
+from sqlalchemy import event
 from sqlalchemy import func
 from sqlalchemy import select
 from sqlalchemy import text
@@ -354,8 +356,71 @@ def test_crawl_reads_as_much_for_its_last_page_as_for_its_first(sqlite_engine, r
     assert max(steps) <= min(steps) * 1.2, steps
 
 
+def test_disabled_triggers_are_no_counts(postgres_engine):
+    storage = storage_on(postgres_engine)
+    storage.setup()
+    with postgres_engine.begin() as connection:
+        connection.execute(text("ALTER TABLE ocpi_locations DISABLE TRIGGER USER"))
+    storage.save(KIND, Key.of("NL", "ABC", "LOC1"), Record(b"{}"))
+
+    assert storage_on(postgres_engine).list(KIND, Query(receiver="")).total == 1
+
+    storage.setup()
+    assert storage_on(postgres_engine).list(KIND, Query(receiver="")).total == 1
+    assert counted(postgres_engine) == ({("NL", "ABC", ""): 1}, {("NL", "ABC", ""): 1})
+
+
 def test_counts_are_in_the_metadata_for_migrations(database):
     table = counts.counts_of(database._tables.values())
 
     assert table.name == "ocpi_counts"
     assert select(func.count()).select_from(table) is not None
+
+
+def test_dated_page_behind_all_that_was_looked_at_counts_no_more_than_its_ends(engine, filled):
+    query = Query(owners=(OWNERS[0],), receiver="", audience=AUDIENCES[1], date_from=100, after="15000", limit=50)
+    asked = []
+    execute = filled._database.execute
+    filled._database.execute = lambda statement, *args, **options: (
+        asked.append(statement) or execute(statement, *args, **options)
+    )
+    try:
+        filled.list(KIND, query)
+    finally:
+        del filled._database.execute
+
+    statements = filled._shaped(lists.list_statements, KIND, lists.ListShape.of(query))
+    assert asked == [statements.few, statements.counted_but]
+
+
+@pytest.mark.parametrize("dates", [{}, {"date_from": 1}], ids=["undated", "dated"])
+def test_list_of_very_many_own_parties_is_answered(database, dates):
+    owners = tuple(Party("NL", f"{number:04}") for number in range(2000))
+    for owner in owners[::500]:
+        database.save(KIND, Key(*owner, "LOC1"), Record(b"{}", 5))
+
+    page = database.list(KIND, Query(owners=owners, receiver="", limit=2, **dates))
+
+    assert (len(page.records), page.total) == (2, 4)
+
+
+def test_server_that_only_reads_answers_lists_whatever_there_is_to_make_few(postgres_url, postgres_engine, monkeypatch):
+    monkeypatch.setattr(counts, "MOST_ROWS", 3)
+    storage = storage_on(postgres_engine)
+    storage.setup()
+    for number in range(5):
+        storage.save(KIND, Key(*OWNERS[0], f"LOC{number}"), Record(b"{}", 0))
+    # The URL has options of its own, which name the schema.
+    readers = create_engine(postgres_url)
+
+    @event.listens_for(readers, "connect")
+    def reads_only(connection, _):
+        connection.execute("SET default_transaction_read_only = on")
+        connection.commit()
+
+    try:
+        page = storage_on(readers).list(KIND, Query(receiver="", owners=tuple(OWNERS[:1])))
+    finally:
+        readers.dispose()
+
+    assert page.total == 5
