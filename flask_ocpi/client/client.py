@@ -86,12 +86,10 @@ class Caller:
         correlation_id: str | None = None,
         module: str | None = None,
         operation: str | None = None,
-        repeatable: bool = False,
     ) -> Answer:
         """Send one request and return its successful answer.
 
         module, operation: what is called, by its name in the description and with its side, for the journal.
-        repeatable: twice is the same as once, see :class:`~flask_ocpi.client.transport.Request`.
 
         Raises RefusedError when the answer is no success (its codes and message are in it), InvalidResponseError when
         it is no OCPI answer, UnreachableError and BlockedAddressError when there was none.
@@ -106,7 +104,7 @@ class Caller:
         if body is not None:
             sent["Content-Type"] = "application/json"
         payload = None if body is None else orjson.dumps(body)
-        request = Request(method, url, sent, payload, repeatable)
+        request = Request(method, url, sent, payload)
         started = None if self.traffic is None else self.traffic.begin()
         response: Response | None = None
         ids = {"request_id": sent["X-Request-ID"], "correlation_id": sent["X-Correlation-ID"]}

@@ -156,18 +156,17 @@ class ModuleClient:
         checked = load(self.client.services.schemas[_body_of(operation)], document, where=object_type.name)
         if operation.part:
             ids = (*parents, checked[object_type.parts[operation.part - 1].key])
-            return self._owned(operation, ids, self._owner(owner), body=checked, repeatable=True)
+            return self._owned(operation, ids, self._owner(owner), body=checked)
         party = Party.of(checked["country_code"], checked["party_id"])
         own_ids = [checked[name] for name in object_type.id_key]
-        return self._owned(operation, own_ids, party, body=checked, repeatable=True)
+        return self._owned(operation, own_ids, party, body=checked)
 
     def patch(self, changes: Document, *ids: str, owner: Party | None = None) -> Answer:
         """Change some properties of an object (or a part) on the platform's Receiver interface; needs last_updated."""
         if changes.get("last_updated") is None:
             raise InvalidParametersError("A PATCH needs last_updated.")
         operation = self._find_addressed("PATCH", ids)
-        adds = any(name in changes for name in object_of(operation).appended)
-        return self._owned(operation, ids, self._owner(owner), body=changes, repeatable=not adds)
+        return self._owned(operation, ids, self._owner(owner), body=changes)
 
     def update(self, changes: Document, *ids: str, whole: Document) -> Answer:
         """Patch, and put the whole object when the platform turns out not to have it (T-38, LOC-41)."""
@@ -212,7 +211,6 @@ class ModuleClient:
         owner: Party,
         *,
         body: Any = None,
-        repeatable: bool = False,
     ) -> Answer:
         object_type = object_of(operation)
         values, part_ids = object_type.split_ids(ids)
@@ -228,7 +226,6 @@ class ModuleClient:
             body=body,
             query=query,
             owner=sender,
-            repeatable=repeatable,
         )
 
     def _owner(self, owner: Party | None) -> Party:
@@ -274,11 +271,10 @@ class ModuleClient:
         query: Mapping[str, Any] | None = None,
         owner: Party | None = None,
         to: Party | None = None,
-        repeatable: bool = False,
     ) -> Answer:
         """Send an operation's request, with the values of its path in order.
 
-        ``to`` is the party it is for, where the client names none. ``repeatable``: twice is the same as once.
+        ``to`` is the party it is for, where the client names none.
         """
         url = self.endpoint(role).rstrip("/") + _path(operation, segments) + (f"?{urlencode(query)}" if query else "")
         receiver = self.client.to or to
@@ -292,7 +288,6 @@ class ModuleClient:
             correlation_id=self.client.correlation_id,
             module=self.module.id,
             operation=self.module.view_name(role, operation),
-            repeatable=repeatable,
         )
 
 

@@ -57,17 +57,12 @@ _HEADER_VALUE = re.compile(r"(?:[!-~\xa1-\xff][\t -~\xa0-\xff]*)?")
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is sent to another platform; its repr shows neither the credentials token nor the body.
-
-    repeatable: twice is the same as once. So it may be sent again when it is not known whether it arrived; a GET may be
-    anyway.
-    """
+    """What is sent to another platform; its repr shows neither the credentials token nor the body."""
 
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = None
-    repeatable: bool = False
 
     def __repr__(self) -> str:
         shown = {name: "***" if name.lower() == "authorization" else text for name, text in self.headers.items()}
@@ -150,9 +145,8 @@ class RequestsTransport:
     def send(self, request: Request) -> Response:
         """Send one request and return the answer, whatever its status; redirects are answers too.
 
-        A GET, or what is said to be repeatable, is sent a second time when a kept connection is lost before the first
-        byte of an answer; nothing else is ever sent twice. Raises UnreachableError, BlockedAddressError or
-        InvalidResponseError.
+        A GET is sent a second time when a kept connection is lost before the first byte of an answer; nothing
+        else is ever sent twice (T-33). Raises UnreachableError, BlockedAddressError or InvalidResponseError.
         """
         if self._process != os.getpid():
             # After a fork: the connections are the other process's. They are kept from being closed, by locks perhaps
@@ -181,7 +175,7 @@ class RequestsTransport:
         try:
             answer = self._start(request, url, headers)
         except (urllib3.exceptions.ProtocolError, urllib3.exceptions.SSLError, OSError) as error:
-            if not (request.method == "GET" or request.repeatable) or not exchange.was_stale(error):
+            if request.method != "GET" or not exchange.was_stale(error):
                 raise
             exchange.fresh_only = True
             answer = self._start(request, url, headers)

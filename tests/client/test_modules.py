@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -18,7 +17,6 @@ from flask_ocpi.errors import InvalidResponseError
 from flask_ocpi.errors import MissingEndpointError
 from flask_ocpi.errors import NotConnectedError
 from flask_ocpi.errors import RefusedError
-from flask_ocpi.errors import RemoteError
 from flask_ocpi.pending import CallState
 from flask_ocpi.pending.records import RESULTS_AWAITED
 from flask_ocpi.storage.base import Party
@@ -288,31 +286,3 @@ def test_command_that_is_not_sent_waits_for_no_result(ocpi, ocpi_network, client
 
     records = ocpi.storage.list(RESULTS_AWAITED, Query()).records
     assert [record.document["state"] for record in records] == [CallState.REFUSED] * 3
-
-
-@pytest.mark.parametrize(
-    ("call", "repeatable"),
-    [
-        pytest.param(lambda c: c.locations.put(location()), True, id="put"),
-        pytest.param(lambda c: c.locations.put(evse(), "LOC1"), True, id="put a part"),
-        pytest.param(lambda c: c.locations.patch({"name": "x", "last_updated": LATER}, "LOC1"), True, id="patch"),
-        pytest.param(
-            lambda c: c.sessions.patch({"charging_periods": [], "last_updated": LATER}, "SES1"),
-            False,
-            id="patch that adds",
-        ),
-        pytest.param(
-            lambda c: c.sessions.patch({"kwh": 2, "last_updated": LATER}, "SES1"), True, id="patch that does not"
-        ),
-        pytest.param(lambda c: c.tariffs.delete("TAR1"), False, id="delete"),
-        pytest.param(lambda c: c.cdrs.post(cdr()), False, id="post"),
-        pytest.param(lambda c: c.sessions.put_charging_preferences("SES1", {"profile_type": "FAST"}), False, id="wish"),
-        pytest.param(lambda c: c.commands.stop_session("SES1"), False, id="command"),
-    ],
-)
-def test_only_what_may_arrive_twice_is_said_to_be_repeatable(client, ocpi_network, call, repeatable):
-    with suppress(RemoteError):
-        call(client)
-
-    (request,) = ocpi_network.requests
-    assert request.repeatable is repeatable

@@ -41,7 +41,6 @@ from flask_ocpi.client.transport import Response
 from flask_ocpi.errors import BlockedAddressError
 from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.errors import InvalidResponseError
-from flask_ocpi.errors import UnansweredError
 from flask_ocpi.errors import UnreachableError
 
 SECRET = "Token czNjcjN0"
@@ -842,53 +841,6 @@ def test_get_is_sent_again_on_a_new_connection(serve, make_transport, monkeypatc
 
     assert response.status == 200
     assert ([call.turn for call in peer.calls], peer.connections) == ([1, 1, 2, 1], 3)
-
-
-def repeatable(url: str, body: bytes = b"{}") -> Request:
-    return Request("PUT", url, {}, body, repeatable=True)
-
-
-@pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
-def test_writing_request_that_may_be_repeated_is_sent_again_when_a_kept_connection_is_lost(
-    serve, make_transport, authority, secure
-):
-    peer = serve(closes_on_turn(2), authority.server_context("127.0.0.1") if secure else None)
-    transport = make_transport(ca_bundle=authority.bundle)
-    transport.send(repeatable(peer.url()))
-
-    response = transport.send(repeatable(peer.url(), b'{"id":2}'))
-
-    assert response.status == 200
-    assert ([call.body for call in peer.calls], peer.connections) == ([b"{}", b'{"id":2}', b'{"id":2}'], 2)
-
-
-def test_writing_request_that_may_be_repeated_is_sent_once_on_a_new_connection(serve, transport):
-    peer = serve(closes_on_turn(1))
-
-    with pytest.raises(UnreachableError, match="was lost"):
-        transport.send(repeatable(peer.url()))
-
-    assert len(peer.calls) == 1
-
-
-def test_writing_request_that_may_be_repeated_is_not_sent_again_when_its_time_is_over(serve, make_transport):
-    released = threading.Event()
-
-    def answer(sock: socket.socket, call: Call) -> bool:
-        if call.turn == 2:
-            released.wait(10)
-            return False
-        sock.sendall(OK)
-        return True
-
-    peer, transport = serve(answer), make_transport(read_timeout=0.2)
-    transport.send(repeatable(peer.url()))
-
-    with pytest.raises(UnansweredError):
-        transport.send(repeatable(peer.url()))
-
-    released.set()
-    assert len(peer.calls) == 2
 
 
 def test_connection_that_the_peer_has_closed_is_not_used_for_a_writing_request(serve, transport):

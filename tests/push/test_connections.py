@@ -20,7 +20,6 @@ from flask import Flask
 from flask_ocpi import OCPI
 from flask_ocpi import extension
 from flask_ocpi.errors import UnreachableError
-from flask_ocpi.push import circuits
 from flask_ocpi.push import marks
 from flask_ocpi.storage.memory import MemoryStorage
 from flask_ocpi.testing.documents import cdr
@@ -155,28 +154,24 @@ def test_threads_go_on_with_the_connections_of_those_that_ended(operator, partne
     assert (len(partner.arrived), partner.connections) == (5, 1)
 
 
-def test_a_connection_that_is_lost_as_it_is_used_does_not_hold_up_a_location(operator, partner):
+@pytest.mark.conformance("T-33")
+@pytest.mark.parametrize(
+    ("call", "arrived"),
+    [
+        pytest.param(lambda client: client.locations.put(location(id="LOC2")), ("PUT", "LOC2"), id="put"),
+        pytest.param(lambda client: client.cdrs.post(cdr()), ("POST", "cdrs"), id="post"),
+    ],
+)
+def test_no_push_is_sent_again_on_the_spot_when_its_connection_is_lost(operator, partner, call, arrived):
     partner.losing = lambda method, turn: turn == 2
-    for number in range(2):
-        operator.save("locations", location(id=f"LOC{number}"))
-        all_delivered(operator)
-        threads_ended(operator)
-
-    (platform,) = operator.platforms.all()
-    assert partner.arrived == [("PUT", "LOC0"), ("PUT", "LOC1"), ("PUT", "LOC1")]
-    assert circuits.circuit_of(operator.services, platform.id) is None
-
-
-def test_a_cdr_is_not_sent_again_on_the_spot_when_its_connection_is_lost(operator, partner):
-    partner.losing = lambda method, turn: method == "POST"
     operator.save("locations", location())
     all_delivered(operator)
     threads_ended(operator)
 
     with operator.client("partner") as client, pytest.raises(UnreachableError, match="was lost"):
-        client.cdrs.post(cdr())
+        call(client)
 
-    assert (partner.arrived, partner.connections) == ([("PUT", "LOC1"), ("POST", "cdrs")], 1)
+    assert (partner.arrived, partner.connections) == ([("PUT", "LOC1"), arrived], 1)
 
 
 def test_threads_that_call_first_share_one_transport(operator, monkeypatch):
