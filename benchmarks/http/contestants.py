@@ -86,6 +86,13 @@ def python_of(peer: str) -> Path:
     return ENVIRONMENTS / peer / "bin" / "python"
 
 
+def version_of(peer: str) -> str:
+    """Return which version of a peer is in its environment."""
+    script = f"import importlib.metadata; print(importlib.metadata.version({peer!r}))"
+    found = subprocess.run([str(python_of(peer)), "-c", script], stdout=subprocess.PIPE, text=True, check=True)
+    return found.stdout.strip()
+
+
 @contextmanager
 def ours(
     setting: Setting, name: str, database: str, server: Sequence[str], *, workers: int = 1

@@ -108,7 +108,9 @@ class Crud:
 
     @classmethod
     async def delete(cls, module: Any, role: Any, id: Any, *args: Any, **kwargs: Any) -> None:
-        raise NotImplementedError
+        database.execute(
+            "DELETE FROM objects WHERE module = ? AND role = ? AND id = ?", (_name(module), _name(role), str(id))
+        )
 
     @classmethod
     async def do(cls, module: Any, role: Any, action: Any, *args: Any, **kwargs: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The statements that select pages: by what a query filters, in a form that costs the same however much there is."""
+"""The statements that select pages: by what a query filters, in a form that reads no more than it has to."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class ListStatements:
     few: of a dated query, where no more than FEW records match; else its total is FEW + 1 and the rest means nothing.
     counted: as page, by the counts that the database keeps. counted_count: only that.
     counted_but: as page, of a dated query: what the counts say but for those that the dates leave out, of which there
-    are no more than FEW; else ``left_out`` in each row is FEW + 1, and the total means nothing.
+    are no more than FEW; else ``left_out`` in each row is more than FEW, and the total means nothing.
     """
 
     page: Statement
@@ -171,7 +171,7 @@ def _few(table: Table, shape: ListShape, dialect: str) -> Select[Any]:
 
 
 def _left_out(table: Table, shape: ListShape, dialect: str) -> ColumnElement[Any]:
-    """Count the records that only the dates leave out, up to FEW + 1 at either end."""
+    """Count the records that only the dates leave out, at either end no more than FEW + 1."""
     ends = []
     for is_filtered, outside in ((shape.date_from, _before), (shape.date_to, _after)):
         if is_filtered:
