@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -224,6 +225,8 @@ def replace_record(storage: Storage, kind: str, key: Key, make: Callable[[Record
         expected = 0 if record is None else record.revision
         if record is not None and not expected:  # a storage without revisions
             break
+        if record is not None:
+            made = replace(made, created=record.created)  # not one that was removed and made anew meanwhile
         try:
             storage.save(kind, key, made, expected=expected)
         except ConflictError:

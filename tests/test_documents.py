@@ -101,6 +101,20 @@ def test_a_change_that_is_overtaken_time_and_again_is_made_with_the_record_locke
 
 
 @EVERY_STORAGE
+@pytest.mark.conformance("T-16")
+def test_a_change_of_what_was_removed_and_made_anew_is_made_on_the_new_one(stored, monkeypatch):
+    def other():
+        stored.delete("locations", KEY)
+        assert stored.save("locations", KEY, Record.of(location(city="Hamburg"))) is True
+
+    assert stored.get("locations", KEY).revision == 1  # and so is that of the new one
+    with overtaken(stored, monkeypatch, other, times=1):
+        change_name(stored, "New")
+
+    assert document_of(stored) == location(city="Hamburg", name="New")
+
+
+@EVERY_STORAGE
 def test_a_change_of_what_was_removed_meanwhile_finds_it_missing(stored, monkeypatch):
     with (
         overtaken(stored, monkeypatch, lambda: stored.delete("locations", KEY), times=1),

@@ -172,7 +172,8 @@ class Storage(abc.ABC):
         """Create or replace the record; True when it was created.
 
         ``expected`` guards the write: 0 means that no such record may exist yet, any other number is the revision that
-        the stored one must have. Raises ConflictError when that does not hold, and then has written nothing.
+        the stored one must have; and where ``record`` says when it was created, the stored one must be the same record,
+        not one that was made anew since. Raises ConflictError when that does not hold, and then has written nothing.
         """
 
     def save_many(self, kind: str, records: Sequence[tuple[Key, Record]]) -> Sequence[bool]:

@@ -55,7 +55,8 @@ class MemoryStorage(Storage):
             records = self._kinds.setdefault(kind, {})
             stored = records.get(key)
             revision = stored.revision if stored else 0
-            if expected is not None and expected != revision:
+            is_another = stored is not None and record.created not in (0, stored.created)
+            if expected is not None and (expected != revision or is_another):
                 raise ConflictError(f"{kind} {key.id} is at revision {revision}, not {expected}.")
             self._remember(kind, key, stored)
             if stored is None:

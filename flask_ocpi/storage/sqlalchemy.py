@@ -126,7 +126,12 @@ class SQLAlchemyStorage(Storage):
         if expected == 0:
             written = bool(self._database.execute(statements.insert, values).rows)
         else:
-            written = self._database.execute(statements.update, {**values, "expected": expected}).changed == 1
+            written = (
+                self._database.execute(
+                    statements.update, {**values, "expected": expected, "made": record.created}
+                ).changed
+                == 1
+            )
         if not written:
             state = "exists already" if expected == 0 else f"is not at revision {expected}"
             raise ConflictError(f"{kind} {key.id} {state}.")

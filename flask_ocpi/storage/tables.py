@@ -20,6 +20,7 @@ from sqlalchemy import UniqueConstraint
 from sqlalchemy import and_
 from sqlalchemy import bindparam
 from sqlalchemy import delete
+from sqlalchemy import or_
 from sqlalchemy import select
 from sqlalchemy import text
 from sqlalchemy import update
@@ -81,7 +82,7 @@ class Statements:
     get, lock: answer a row for :func:`record_of`; lock keeps it until the end of the transaction.
     upsert, insert: answer the new revision; insert answers no row when there is such a record.
     add: insert for many records at once, and their number as its row count.
-    update: takes ``expected``, the revision to replace.
+    update: takes ``expected``, the revision to replace, and ``made``, the number of the record, or 0 for any.
     """
 
     get: Statement
@@ -111,6 +112,7 @@ class Statements:
             "add": new.on_conflict_do_nothing(index_elements=Key._fields).execution_options(preserve_rowcount=True),
             "update": update(table)
             .where(is_key, c.revision == bindparam("expected"))
+            .where(or_(bindparam("made", type_=BigInteger) == 0, c.created == bindparam("made", type_=BigInteger)))
             .values({**content, "revision": c.revision + 1}),
             "delete": delete(table).where(is_key),
         }
