@@ -12,6 +12,7 @@ from flask_ocpi.errors import StatusCode
 from flask_ocpi.fields import format_date_time
 
 SUCCESS_MESSAGE = "Success"
+_SUCCESS = f'"status_code":{int(StatusCode.SUCCESS)},"status_message":"{SUCCESS_MESSAGE}"'.encode()
 
 
 def envelope(
@@ -25,15 +26,24 @@ def envelope(
 
     OCPI 2.2.1, Transport and format, "Response format".
     """
-    start = b"{" if data is None else b'{"data":' + data + b","
-    tail = f'"status_code":{int(status_code)},"status_message":'.encode()
-    timestamp = f',"timestamp":"{format_date_time(now)}"}}'.encode()
-    return start + tail + orjson.dumps(message) + timestamp
+    if status_code == StatusCode.SUCCESS and message == SUCCESS_MESSAGE:
+        said = _SUCCESS
+    else:
+        said = f'"status_code":{int(status_code)},"status_message":'.encode() + orjson.dumps(message)
+    moment = f',"timestamp":"{format_date_time(now)}"}}'.encode()
+    if data is None:
+        return b"{" + said + moment
+    return b"".join((b'{"data":', data, b",", said, moment))  # in one piece: it may be long
 
 
 def array(texts: list[bytes]) -> bytes:
     """Splice documents into a JSON array."""
-    return b"[" + b",".join(texts) + b"]"
+    if not texts:
+        return b"[]"
+    first, *others = texts
+    others = [b"[" + first, *others]
+    others[-1] += b"]"
+    return b",".join(others)
 
 
 def parse_envelope(body: bytes, *, source: str) -> dict[str, Any]:

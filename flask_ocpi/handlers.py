@@ -64,7 +64,7 @@ def list_objects(ctx: Context, target: Target, body: None) -> Result:
             after=read_cursor(asked.get("cursor"), offset),
         ),
     )
-    return Result(array([record.text for record in page.records]), headers=_page_headers(ctx, target, page, limit, cap))
+    return Result(array(page.texts), headers=_page_headers(ctx, target, page, limit, cap))
 
 
 def get_object(ctx: Context, target: Target, body: None) -> Result:

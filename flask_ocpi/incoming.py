@@ -18,9 +18,10 @@ class Incoming:
     """A request: whose it is, and what its handler is given, as soon as that is known.
 
     started: when it began; None where nobody looks. body: what was read of it, for the journal.
+    is_read: nothing of the body is left to read.
     """
 
-    __slots__ = ("body", "caller", "context", "environ", "started")
+    __slots__ = ("body", "caller", "context", "environ", "is_read", "started")
 
     def __init__(self, environ: WSGIEnvironment, started: Started | None = None) -> None:
         self.environ = environ
@@ -28,6 +29,7 @@ class Incoming:
         self.caller: Caller | None = None
         self.context: Context | None = None
         self.body = b""
+        self.is_read = False
         environ[_KEY] = self
 
     @classmethod

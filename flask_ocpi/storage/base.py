@@ -139,6 +139,12 @@ class Page:
     total: int = 0
     cursor: str | None = None
 
+    @property
+    def texts(self) -> list[bytes]:
+        """The documents of the records."""
+        records: Any = self.records
+        return records.texts if hasattr(records, "texts") else [record.text for record in records]
+
 
 class Storage(abc.ABC):
     """Keeps records of several kinds ("locations", "platforms", ...).

@@ -85,8 +85,9 @@ class Database:
         self._begin_statement, self._commit_statement, self._rollback_statement = (
             Statement(text(sql), engine.dialect) for sql in (begin, "COMMIT", "ROLLBACK")
         )
-        # Threads share the only connection to a database in memory: none may get into another's transaction.
-        self._turn: AbstractContextManager[object] = threading.RLock() if self.in_memory else nullcontext()
+        self._turn_to_read: AbstractContextManager[object] = nullcontext()
+        self._turn_to_write: AbstractContextManager[object] = nullcontext()
+        self._make_turns()
 
     @classmethod
     def of(cls, engine: Engine) -> Database:
@@ -109,7 +110,7 @@ class Database:
         return transaction
 
     @contextmanager
-    def connection(self) -> Iterator[Connection]:
+    def connection(self, *, reads: bool = False) -> Iterator[Connection]:
         """Give the connection of this thread's transaction, or one on which each statement commits by itself.
 
         What the database refuses in the block is raised as StorageError.
@@ -122,7 +123,7 @@ class Database:
             except (SQLAlchemyError, UnicodeError) as error:
                 raise self.refusal(error) from error
             return
-        with self._turn:
+        with self._turn_to_read if reads else self._turn_to_write:
             try:
                 with self._taken() as held:
                     yield held.connection
@@ -133,12 +134,12 @@ class Database:
         """Run one statement on what :meth:`connection` gives, and again where :meth:`run` would."""
         for _ in range(STATEMENT_ATTEMPTS - 1):
             try:
-                return self._execute(statement, values)
+                return self._execute(statement, values, reads=reads)
             except StorageError as error:
                 if not self._may_run_again(error, reads=reads):
                     raise
                 _let_others_go_on(error)
-        return self._execute(statement, values)
+        return self._execute(statement, values, reads=reads)
 
     def run(self, work: Callable[[Connection], T], *, reads: bool = False) -> T:
         """Run statements on what :meth:`connection` gives, and again where that can do no harm.
@@ -148,13 +149,13 @@ class Database:
         """
         for _ in range(STATEMENT_ATTEMPTS - 1):
             try:
-                with self.connection() as connection:
+                with self.connection(reads=reads) as connection:
                     return work(connection)
             except StorageError as error:
                 if not self._may_run_again(error, reads=reads):
                     raise
                 _let_others_go_on(error)
-        with self.connection() as connection:
+        with self.connection(reads=reads) as connection:
             return work(connection)
 
     def refusal(self, error: SQLAlchemyError | UnicodeError) -> StorageError:
@@ -170,7 +171,7 @@ class Database:
         if self.current is not None:
             yield
             return
-        with self._turn:
+        with self._turn_to_write:
             transaction = self._begin()
             try:
                 yield
@@ -211,15 +212,21 @@ class Database:
         left_to_parent.extend(left)
         self._transactions = set()
         self._local = threading.local()
-        if self.in_memory:
-            self._turn = threading.RLock()
-        else:
+        self._make_turns()
+        if not self.in_memory:
             self._engine.dispose(close=False)
+
+    def _make_turns(self) -> None:
+        if self.in_memory:
+            # Threads share the only connection: none may get into another's transaction.
+            self._turn_to_read = self._turn_to_write = threading.RLock()
+        elif self.is_sqlite:
+            self._turn_to_write = _TurnToWrite()
 
     def _on_disposed(self, engine: Engine) -> None:
         self._held.release()
 
-    def _execute(self, statement: Statement, values: Mapping[str, Any]) -> Answer:
+    def _execute(self, statement: Statement, values: Mapping[str, Any], *, reads: bool) -> Answer:
         transaction = self.current
         if transaction is not None:
             _go_on(transaction)
@@ -227,7 +234,7 @@ class Database:
                 return self._run_on(transaction.held, statement, values)
             except (SQLAlchemyError, UnicodeError) as error:
                 raise self.refusal(error) from error
-        with self._turn:
+        with self._turn_to_read if reads else self._turn_to_write:
             try:
                 held = self._take()
                 try:
@@ -379,6 +386,23 @@ class Database:
         if connection.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "wal":
             connection.exec_driver_sql("PRAGMA synchronous = NORMAL")
         connection.info[_PREPARED] = True
+
+
+class _TurnToWrite:
+    """Has the threads of a process write to a SQLite file one after the other.
+
+    SQLite would have all but one sleep and try again, each with a connection of its own.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        if not self._lock.acquire(timeout=BUSY_MILLISECONDS / 1000):
+            raise StorageError("The database is locked: another thread has been writing for too long.")
+
+    def __exit__(self, *error: object) -> None:
+        self._lock.release()
 
 
 _PREPARED = "flask_ocpi.prepared"

@@ -36,6 +36,7 @@ from flask_ocpi.storage.lists import delete_statement
 from flask_ocpi.storage.lists import list_statements
 from flask_ocpi.storage.lists import query_values
 from flask_ocpi.storage.statements import Statement
+from flask_ocpi.storage.tables import Rows
 from flask_ocpi.storage.tables import Statements
 from flask_ocpi.storage.tables import key_values
 from flask_ocpi.storage.tables import record_of
@@ -264,7 +265,7 @@ class SQLAlchemyStorage(Storage):
 
 
 def _page(rows: Sequence[Any]) -> Page:
-    return Page(tuple(map(record_of, rows)), int(rows[0][_TOTAL]), str(rows[-1][4]))
+    return Page(Rows(rows), int(rows[0][_TOTAL]), str(rows[-1][4]))
 
 
 def _can_be_stored(key: Key) -> bool:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from typing import overload
 from urllib.parse import unquote
 
 from sqlalchemy import BigInteger
 from sqlalchemy import Column
+from sqlalchemy import ColumnElement
 from sqlalchemy import Dialect
 from sqlalchemy import Identity
 from sqlalchemy import Index
@@ -26,6 +30,8 @@ from sqlalchemy import text
 from sqlalchemy import update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects import sqlite
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
@@ -132,13 +138,74 @@ def record_values(record: Record) -> dict[str, Any]:
 
 
 def record_of(row: Any) -> Record:
-    return Record(row[0].encode(), row[1], _parties(row[2]), row[3], row[4])
+    return Record(_text(row[0]), row[1], _parties(row[2]), row[3], row[4])
 
 
-def record_columns(table: Table) -> tuple[Column[Any], ...]:
-    """Return the columns in the order of Record's fields."""
+class Rows(Sequence[Record]):
+    """The records of rows, each made when it is asked for: a list answers nothing but the documents."""
+
+    __slots__ = ("_rows",)
+
+    def __init__(self, rows: Sequence[Any]) -> None:
+        self._rows = rows
+
+    @property
+    def texts(self) -> list[bytes]:
+        return [_text(row[0]) for row in self._rows]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, index: int) -> Record: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Record]: ...
+
+    def __getitem__(self, index: int | slice) -> Record | Sequence[Record]:
+        return Rows(self._rows[index]) if isinstance(index, slice) else record_of(self._rows[index])
+
+    def __iter__(self) -> Iterator[Record]:
+        return map(record_of, self._rows)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return repr(tuple(self))
+
+
+def record_columns(table: Table) -> tuple[ColumnElement[Any], ...]:
+    """Return the columns in the order of Record's fields, for :func:`record_of`."""
     c = table.c
-    return (c.document, c.last_updated, c.audience, c.revision, c.created)
+    return (_Encoded(c.document), c.last_updated, c.audience, c.revision, c.created)
+
+
+class _Encoded(FunctionElement[str]):
+    """A text; SQLite gives the bytes that it has, rather than decode them for them to be encoded again."""
+
+    inherit_cache = True
+    type = Text()
+
+
+@compiles(_Encoded)
+def _as_it_is(element: _Encoded, compiler: Any, **options: Any) -> str:
+    return str(compiler.process(element.clauses, **options))
+
+
+@compiles(_Encoded, "sqlite")
+def _as_bytes(element: _Encoded, compiler: Any, **options: Any) -> str:
+    return f"CAST({compiler.process(element.clauses, **options)} AS BLOB)"
+
+
+def _text(value: str | bytes) -> bytes:
+    if isinstance(value, str):
+        return value.encode()
+    if 0 in value[:2]:  # the host application has its SQLite file in UTF-16
+        return value.decode("utf-16-be" if value[0] == 0 else "utf-16-le").encode()
+    return value
 
 
 def audience_text(parties: Iterable[Party]) -> str:

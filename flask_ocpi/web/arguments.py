@@ -13,6 +13,7 @@ from flask_ocpi.errors import UnsupportedMediaTypeError
 from flask_ocpi.schema import Document
 from flask_ocpi.schema import Schema
 from flask_ocpi.schema import invalid
+from flask_ocpi.web.bodies import may_have_body
 from flask_ocpi.web.bodies import read_body
 
 _JSON_TYPES = ("application/json", "text/json", "")
@@ -23,12 +24,13 @@ def read_json(request: Request) -> Any:
 
     OCPI 2.2.1, Transport and format, "Request format".
     """
-    mimetype = request.mimetype
-    if mimetype not in _JSON_TYPES and not mimetype.endswith("+json"):
-        raise UnsupportedMediaTypeError(
-            f"The Content-Type must be application/json, not {mimetype[:60]!a}.", http_status=415
-        )
-    encoding = request.headers.get("Content-Encoding")
+    if request.environ.get("CONTENT_TYPE") not in _JSON_TYPES:
+        mimetype = request.mimetype
+        if mimetype not in _JSON_TYPES and not mimetype.endswith("+json"):
+            raise UnsupportedMediaTypeError(
+                f"The Content-Type must be application/json, not {mimetype[:60]!a}.", http_status=415
+            )
+    encoding = request.environ.get("HTTP_CONTENT_ENCODING")
     if encoding and encoding.strip().lower() != "identity":  # a few bytes may be gigabytes
         raise UnsupportedMediaTypeError(
             f"The body must not be compressed, and its Content-Encoding is {encoding[:40]!a}.",
@@ -56,7 +58,7 @@ def read_document(request: Request, schema: Schema, *, required: bool) -> Docume
 
     Raises InvalidJSONError, UnsupportedMediaTypeError, and InvalidParametersError that names what is wrong.
     """
-    if not required and not request.get_data():
+    if not required and not (may_have_body(request.environ) and request.get_data()):
         return None
     return _checked(schema, read_json(request), "body")
 

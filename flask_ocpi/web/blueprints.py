@@ -27,7 +27,6 @@ from flask_ocpi.envelope import envelope
 from flask_ocpi.incoming import Incoming
 from flask_ocpi.logs import carried
 from flask_ocpi.schema import Schema
-from flask_ocpi.storage.base import Party
 from flask_ocpi.web import auth
 from flask_ocpi.web import openapi
 from flask_ocpi.web.api import Blueprint
@@ -37,9 +36,8 @@ from flask_ocpi.web.arguments import read_query
 from flask_ocpi.web.bodies import drain_body
 from flask_ocpi.web.errorhandlers import not_routed
 from flask_ocpi.web.errorhandlers import register_error_handlers
-from flask_ocpi.web.headers import REQUEST_ID
-from flask_ocpi.web.headers import answered_ids
-from flask_ocpi.web.headers import routing_headers
+from flask_ocpi.web.success import Answer
+from flask_ocpi.web.success import SurroundingHeaders
 
 RULE_OPTIONS = {"strict_slashes": False, "merge_slashes": False}
 
@@ -82,19 +80,13 @@ def url_rule(services: Services, version: Version, module: Module, interface: In
 def equip(blueprint: Any, services: Services, *, functional: bool) -> None:
     """Give a blueprint the envelope for errors and the headers that every answer carries."""
 
-    own = services.settings.parties
-    only = Party.of(own[0].country_code, own[0].party_id) if len(own) == 1 else None
+    around = SurroundingHeaders(services, functional=functional)
 
     def finish(response: Response) -> Response:
-        environ = request.environ
+        environ = request_ctx.request.environ
         drain_body(environ)
-        headers = answered_ids(environ)
-        if functional:
-            headers = {**headers, **routing_headers(environ, only)}
-        if REQUEST_ID in response.headers:  # of a route that was added
-            response.headers.update(headers)
-        else:
-            response.headers.extend(headers)
+        if not isinstance(response, Answer):
+            response.headers.update(around.of(environ))
         return response
 
     blueprint.after_request(finish)
@@ -204,6 +196,7 @@ def _view(
     body: Schema | None,
 ) -> Callable[..., Response]:
     """Make the view function: query and body are read by their schemas, the handler's result goes into the envelope."""
+    around = SurroundingHeaders(services, functional=not module.configuration)
 
     def view(**path: str) -> Response:
         current = request_ctx.request
@@ -212,8 +205,7 @@ def _view(
         target = Target(module, interface, operation, path, asked)
         result: Result = operation.handler(Incoming.of(current.environ).context, target, document)
         answer = envelope(result.data, now=services.clock())
-        headers = [("Content-Type", "application/json"), *result.headers.items()]
-        response = Response(answer, result.http_status, headers)
+        response = Answer(answer, result.http_status, {**around.of(current.environ), **result.headers})
         for action in result.after:
             response.call_on_close(carried(action))
         return response

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from io import BytesIO
 from typing import IO
 from typing import TYPE_CHECKING
 
@@ -23,17 +24,32 @@ _MAX_CHUNKS = 1024  # 64 MB
 
 def read_body(request: Request) -> bytes:
     """Return the body; raise RequestEntityTooLarge when it is longer than ``max_content_length``."""
-    body = request.get_data(cache=False)
-    at_limit = request.content_length is None and len(body) == request.max_content_length
-    if at_limit and request.environ["wsgi.input"].read(1):  # Werkzeug cuts a chunked body without a word
-        raise RequestEntityTooLarge
-    Incoming.of(request.environ).body = body
+    incoming = Incoming.of(request.environ)
+    length = request.content_length
+    if length is None or "stream" in request.__dict__:  # chunked, or the host application has begun to read it
+        body = request.get_data(cache=False)
+        at_limit = request.content_length is None and len(body) == request.max_content_length
+        if at_limit and request.environ["wsgi.input"].read(1):  # Werkzeug cuts a chunked body without a word
+            raise RequestEntityTooLarge
+    else:
+        limit = request.max_content_length
+        if limit is not None and length > limit:
+            raise RequestEntityTooLarge
+        body = _read(request.environ["wsgi.input"], length)
+        request.stream = BytesIO()  # whoever reads on is at the end
+        incoming.is_read = True
+    incoming.body = body
     return body
+
+
+def may_have_body(environ: WSGIEnvironment) -> bool:
+    """Tell whether a request says that it has a body."""
+    return environ.get("CONTENT_LENGTH", "0") not in ("", "0") or bool(environ.get("HTTP_TRANSFER_ENCODING"))
 
 
 def drain_body(environ: WSGIEnvironment) -> None:
     """Read what is left of the body (bounded): a peer that is still sending would never get to read the answer."""
-    if environ.get("CONTENT_LENGTH", "0") in ("", "0") and not environ.get("HTTP_TRANSFER_ENCODING"):
+    if not may_have_body(environ) or Incoming.of(environ).is_read:
         return
     chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
     if not request.content_length and not chunked:
@@ -43,6 +59,20 @@ def drain_body(environ: WSGIEnvironment) -> None:
         for _ in range(_MAX_CHUNKS):
             if not stream.read(_CHUNK):
                 return
+
+
+def _read(stream: IO[bytes], length: int) -> bytes:
+    """Read so many bytes, as a rule at once: each call waits for the server, and lets other threads go first."""
+    body = b""
+    while len(body) < length:
+        try:
+            more = stream.read(length - len(body))
+        except (OSError, ValueError) as error:
+            raise ClientDisconnected from error
+        if not more:
+            raise ClientDisconnected
+        body = body + more if body else more
+    return body
 
 
 def _rest() -> IO[bytes]:

@@ -32,6 +32,7 @@ from flask_ocpi.web.headers import ENCODED_MARK
 from flask_ocpi.web.headers import REQUEST_ID
 from flask_ocpi.web.headers import environ_key
 from flask_ocpi.web.logs import Receiving
+from flask_ocpi.web.success import Answer
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse
@@ -83,6 +84,8 @@ class RequestWatch:
 
     def end(self, app: Flask, *, response: Response, **kwargs: Any) -> None:
         """Tell of a request that was answered; never fails."""
+        if isinstance(response, Answer) and response.is_done and not self._traffic.is_wanted(failed=False):
+            return
         current = request_ctx.request
         incoming = Incoming.of(current.environ)
         if incoming.started is None:

@@ -14,6 +14,7 @@ from sqlalchemy import event
 from sqlalchemy import text
 
 from flask_ocpi.errors import StorageError
+from flask_ocpi.storage import connections
 from flask_ocpi.storage import held
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Query
@@ -96,7 +97,7 @@ def test_threads_at_once_leave_no_more_connections_than_the_pool_has(engine, dat
     together = threading.Barrier(8)
 
     def work():
-        with database._database.connection() as connection:
+        with database._database.connection(reads=True) as connection:
             connection.exec_driver_sql("SELECT 1").all()
             together.wait(SECONDS)
 
@@ -107,11 +108,11 @@ def test_threads_at_once_leave_no_more_connections_than_the_pool_has(engine, dat
 
 def test_more_threads_than_connections_take_turns(url):
     engine = create_engine(url, pool_size=2, max_overflow=1, pool_timeout=SECONDS)
-    storage = storage_on(engine)
-    storage.setup()
     open_, most = set(), []
     event.listen(engine, "connect", lambda driver, _: open_.add(id(driver)) or most.append(len(open_)))
     event.listen(engine, "close", lambda driver, _: open_.discard(id(driver)))
+    storage = storage_on(engine)
+    storage.setup()
 
     def work():
         for number in range(10):
@@ -124,6 +125,42 @@ def test_more_threads_than_connections_take_turns(url):
     assert most
     assert max(most) <= 3
     engine.dispose()
+
+
+def test_threads_that_write_to_a_file_take_turns_on_one_connection(sqlite_engine, sqlite_url):
+    sqlite_engine.dispose()
+    storage = storage_on(sqlite_engine)
+    storage.setup()
+    made = []
+    event.listen(sqlite_engine, "connect", lambda driver, _: made.append(driver))
+
+    def work():
+        for number in range(20):
+            storage.save("locations", KEY, Record(b"%d" % number))
+            with storage.transaction():
+                storage.save("locations", KEY, Record(b"{}"))
+            storage.claim("locations", Query(date_to=1, limit=1), until=2, key_of=None)
+
+    in_threads(16, work)
+
+    assert made == []
+    assert len(kept(storage)) == 1
+
+
+def test_who_waits_for_too_long_to_write_to_a_file_is_told(sqlite_engine, monkeypatch):
+    storage = storage_on(sqlite_engine)
+    storage.setup()
+    monkeypatch.setattr(connections, "BUSY_MILLISECONDS", 20)
+
+    def write():
+        with pytest.raises(StorageError, match="locked"):
+            storage.save("locations", KEY, Record(b"{}"))
+        assert storage.get("locations", KEY) is None  # whoever reads does not wait
+
+    with storage.transaction():
+        in_threads(2, write)
+
+    assert storage.save("locations", KEY, Record(b"{}")) is True
 
 
 def test_host_can_have_every_connection_of_its_pool(small_pool):

@@ -111,7 +111,9 @@ def test_forked_process_uses_its_own_connections(database, url):
     assert sorted(numbers(database)) == [0, *range(1000, 1050), *range(2000, 2050)]
 
 
-@pytest.mark.parametrize("task", ["fork_in_transaction", "fork_beside_transaction", "fork_and_clean_up"])
+@pytest.mark.parametrize(
+    "task", ["fork_in_transaction", "fork_beside_transaction", "fork_beside_write", "fork_and_clean_up"]
+)
 def test_forked_process_leaves_the_transaction_to_its_parent(database, url, task):
     assert run_together(url, task, count=0) == [0]
     assert numbers(database) == [0, 1]

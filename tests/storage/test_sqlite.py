@@ -171,3 +171,21 @@ def test_requests_on_a_file_that_cannot_be_written_are_answered(sqlite_url, sqli
     assert (refused.http_status, refused.status_code) == (200, 3000)
     assert client.get(f"{RECEIVER}/LOC1").http_status == 404
     assert ocpi.objects.get("locations", "LOC1")["id"] == "LOC1"
+
+
+@pytest.mark.parametrize("encoding", ["UTF-8", "UTF-16le", "UTF-16be"])
+def test_documents_are_in_utf_8_whatever_the_file_is_in(sqlite_url, encoding):
+    engine = create_engine(sqlite_url)
+    event.listen(engine, "connect", lambda driver, _: driver.execute(f"PRAGMA encoding = '{encoding}'"))
+    storage = storage_on(engine)
+    storage.setup()
+    documents = [b'{"name":"K\xc3\xb6ln \xe2\x82\xac \xf0\x9f\x94\x8c"}', b"[]", b"7"]
+
+    for number, document in enumerate(documents):
+        storage.save("locations", key(number), Record(document))
+
+    assert [storage.get("locations", key(n)).text for n in range(3)] == documents
+    page = storage.list("locations", Query())
+    assert page.texts == [record.text for record in page.records] == documents
+    assert pragma(engine, "encoding") == encoding
+    engine.dispose()

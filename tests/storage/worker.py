@@ -190,6 +190,25 @@ def fork_beside_transaction(storage, count):
     return codes[0]
 
 
+def fork_beside_write(storage, count):
+    """Fork in one thread while it is another's turn to write; the child writes as well."""
+    codes = []
+
+    def fork_and_write():
+        child = os.fork()
+        if child == 0:
+            storage.save("locations", key(0), Record(b"0"))
+            os._exit(0)
+        codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+
+    with storage._database._turn_to_write:
+        thread = threading.Thread(target=fork_and_write)
+        thread.start()
+        thread.join()
+    storage.save("locations", key(1), Record(b"1"))
+    return codes[0]
+
+
 TASKS = (
     increment,
     increment_guarded,
@@ -204,6 +223,7 @@ TASKS = (
     fork_in_transaction,
     fork_and_clean_up,
     fork_beside_transaction,
+    fork_beside_write,
 )
 
 
