@@ -36,7 +36,7 @@ from tests.servers import crashing_postgres
 
 GRANIAN = (
     *(sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws", "--host", "127.0.0.1", "--port", "{port}"),
-    *("--log-level", "error", "--factory"),
+    *("--log-level", "error", "--blocking-threads", "4", "--factory"),
 )
 GUNICORN = (
     *(sys.executable, "-m", "gunicorn", "--bind", "127.0.0.1:{port}", "--worker-class", "gthread"),
@@ -137,6 +137,13 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
+def expected_status(contestant: Contestant, workload: Workload) -> int | None:
+    """Return the OCPI status code in answers under load; None where peers have no envelope around an error."""
+    if workload.refused is None or contestant.kind == BARE:
+        return 1000
+    return None if contestant.kind == PEER else workload.refused
+
+
 def measure(
     results: report.Results,
     contestant: Contestant,
@@ -148,9 +155,22 @@ def measure(
 ) -> None:
     for call in workload.before(contestant):
         answer_of(contestant, call).raise_for_status()
+    looked_for = expected_status(contestant, workload)
     for stage, length in (("W", WARM), ("R", seconds)) if number == 0 else (("R", seconds),):
         run = f"{stage}{number:04}{contestant.name[:6]:-<6}".replace(" ", "-").replace(",", "-")
-        found = load(contestant, workload, seconds=length, folder=folder, run=run, pinned=setting.pinned)
+        found = load(
+            contestant,
+            workload,
+            seconds=length,
+            folder=folder,
+            run=run,
+            pinned=setting.pinned,
+            expected=looked_for if stage == "W" else None,
+        )
+        if found.wrong:
+            raise RuntimeError(
+                f"{contestant.name}, {workload.name}: {found.wrong} of {found.requests} answers without {looked_for}"
+            )
     refused = workload.wrong_token or (workload.refused is not None and contestant.kind == PEER)
     expected = found.requests if refused else 0
     if found.lost or found.not_ok != expected:

@@ -38,17 +38,31 @@ request = function()
   end
   return call
 end
+local threads = {}
+setup = function(thread) threads[#threads + 1] = thread end
+wrong = 0
+%(look)s
 done = function(summary, latency, requests)
-  io.write(string.format("RESULT %%d %%d %%f %%f %%d %%d\\n", summary.requests, summary.duration,
+  io.write(string.format("RESULT %%d %%d %%f %%f %%d %%d %%d\\n", summary.requests, summary.duration,
     latency:percentile(50), latency:percentile(99), summary.errors.status,
-    summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout))
+    summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout,
+    threads[1]:get("wrong")))
+end
+"""
+# To look at answers takes wrk time, so only those of the warming are looked at.
+LOOK = """
+response = function(status, headers, body)
+  if not body:find('"status_code":%%s*%(expected)d') then wrong = wrong + 1 end
 end
 """
 
 
 @dataclass(frozen=True)
 class Load:
-    """What came of a load: requests a second, latencies in milliseconds, answers that are no 2xx or 3xx, lost ones."""
+    """What came of a load: requests a second, latencies in milliseconds, answers that are no 2xx or 3xx, lost ones.
+
+    wrong: answers without the OCPI status code that was expected, where it was looked at.
+    """
 
     rate: float
     median: float
@@ -56,15 +70,34 @@ class Load:
     not_ok: int
     lost: int
     requests: int
+    wrong: int = 0
 
 
-def load(contestant: Contestant, workload: Workload, *, seconds: int, folder: Path, run: str, pinned: bool) -> Load:
-    """Load a contestant for so many seconds. run: makes fresh ids differ between loads, of 11 characters."""
+def load(
+    contestant: Contestant,
+    workload: Workload,
+    *,
+    seconds: int,
+    folder: Path,
+    run: str,
+    pinned: bool,
+    expected: int | None = None,
+) -> Load:
+    """Load a contestant for so many seconds.
+
+    run: makes fresh ids differ between loads, of 11 characters. expected: the OCPI status code to look for in each
+    answer, if any.
+    """
     calls = workload.calls(contestant)
     file, script = folder / "calls.txt", folder / "calls.lua"
     file.write_text("".join(f"{len(c.text.encode())} {c.method} {c.path}\n{c.text}\n" for c in calls), encoding="utf-8")
     is_fresh = any(FRESH_ID in c.text for c in calls)
-    values = {"file": str(file), "fresh": run if is_fresh else "", "fresh_id": FRESH_ID.replace("-", "%-")}
+    values = {
+        "file": str(file),
+        "fresh": run if is_fresh else "",
+        "fresh_id": FRESH_ID.replace("-", "%-"),
+        "look": "" if expected is None else LOOK % {"expected": expected},
+    }
     assert not is_fresh or len(run) + 10 == len(FRESH_ID)
     script.write_text(SCRIPT % values)
     headers = [
@@ -87,8 +120,8 @@ def load(contestant: Contestant, workload: Workload, *, seconds: int, folder: Pa
         contestant.url,
     ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60, check=False)
-    found = re.search(r"RESULT (\d+) (\d+) ([\d.]+) ([\d.]+) (\d+) (\d+)", done.stdout)
+    found = re.search(r"RESULT (\d+) (\d+) ([\d.]+) ([\d.]+) (\d+) (\d+) (\d+)", done.stdout)
     if found is None:
         raise RuntimeError(f"wrk failed: {done.stdout}{done.stderr}")
-    requests, micros, median, p99, not_ok, lost = map(float, found.groups())
-    return Load(requests / micros * 1e6, median / 1e3, p99 / 1e3, int(not_ok), int(lost), int(requests))
+    requests, micros, median, p99, not_ok, lost, wrong = map(float, found.groups())
+    return Load(requests / micros * 1e6, median / 1e3, p99 / 1e3, int(not_ok), int(lost), int(requests), int(wrong))

@@ -60,6 +60,25 @@ def test_load_sends_the_requests_of_a_workload(contestants, name, tmp_path):
     assert found.not_ok == (found.requests if workload.wrong_token else 0)
 
 
+@pytest.mark.parametrize(("name", "expected"), [("get", 1000), ("refused", 2001)])
+def test_load_counts_the_answers_with_another_status_code(contestants, name, expected, tmp_path):
+    if shutil.which("wrk") is None:
+        left_out(WRK, "it is not installed")
+        pytest.skip("wrk is not installed")
+    workload = next(workload for workload in WORKLOADS if workload.name == name)
+    contestant = contestants[report.ONE]
+    assert comparison.expected_status(contestant, workload) == expected
+
+    def wrong(status):
+        options = {"seconds": 1, "folder": tmp_path, "run": "R0000tested", "pinned": False, "expected": status}
+        found = load(contestant, workload, **options)
+        return found.wrong, found.requests
+
+    assert wrong(expected)[0] == 0
+    wrong_ones, requests = wrong(3001)
+    assert wrong_ones >= requests > 0  # wrk may have looked at some more when it stopped counting
+
+
 def test_report_has_the_ratios_of_a_round_and_says_what_is_missed(tmp_path):
     results = report.Results(1, 1000, notes=["A note."])
     for rate in (100.0, 300.0, 200.0):
