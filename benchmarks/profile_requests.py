@@ -1,103 +1,157 @@
-"""Profile the requests that matter: where the time of a list, a get and a PUT goes.
+"""Profile the requests of the comparison: how long each takes in one thread, and where that time goes.
 
-Run with ``python -m benchmarks.profile_requests``. The platform stores in a SQLite file; the requests go through the
-WSGI app without a server. Printed are the time a request takes, as a ratio to a view of the same app that returns
-constant bytes, and the functions that take most of it.
+Run with ``python -m benchmarks.profile_requests``; ``--top 12`` also prints the functions that take most. The platform
+is that of ``benchmarks.http``, on a SQLite file, and the requests go through the WSGI app without a server. Printed are
+the median time of a request in microseconds, its ratio to a Flask view that returns constant bytes, and of whose
+functions it is made. The profiler makes functions that are called often look dearer than they are: shares are rough.
 """
 
 from __future__ import annotations
 
+import argparse
 import cProfile
+import io
+import itertools
+import os
 import pstats
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable
-from datetime import UTC
-from datetime import datetime
-from io import StringIO
+from collections.abc import Sequence
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import orjson
+from cryptography.fernet import Fernet
 from flask import Flask
-from flask import Response
 from werkzeug.test import EnvironBuilder
 
-from examples.network import locations
-from flask_ocpi import OCPI
-from flask_ocpi.auth_tokens import authorization
-from flask_ocpi.testing.network import add_partner
-from flask_ocpi.testing.network import party_settings
+from benchmarks.http import app as platform
+from benchmarks.http import bare
+from benchmarks.http.contestants import OURS
+from benchmarks.http.contestants import Contestant
+from benchmarks.http.workloads import FRESH_ID
+from benchmarks.http.workloads import WORKLOADS
+from benchmarks.http.workloads import Call
 
+LOCATIONS = 1000
 ROUNDS = 400
+PARTS = ("Flask", "this package", "validation", "storage", "others")
 
 
-def make_app(folder: str) -> Flask:
-    app = Flask(__name__, instance_path=folder)
-    app.config["OCPI_PARTIES"] = [party_settings("NL", "ABC", ["CPO", "EMSP"])]
-    ocpi = OCPI(app)
-    ocpi.objects.save_all({"locations": list(locations(now=datetime.now(UTC)))})
-    constant = b'{"data":null}'
-    app.add_url_rule("/constant", "constant", lambda: Response(constant, mimetype="application/json"))
-    return app
+class InProcess:
+    """Makes requests of a WSGI app, one after the other."""
+
+    def __init__(self, app: Flask, headers: dict[str, str]) -> None:
+        self._app = app
+        self._headers = headers
+        self._fresh = itertools.count()
+
+    def environ(self, call: Call) -> tuple[dict[str, Any], bytes]:
+        body = call.text.encode()
+        options: dict[str, Any] = {"data": body} if body else {}
+        return EnvironBuilder(path=call.path, method=call.method, headers=self._headers, **options).get_environ(), body
+
+    def ask(self, environ: dict[str, Any], body: bytes) -> bytes:
+        if FRESH_ID.encode() in body:
+            body = body.replace(FRESH_ID.encode(), b"%0*d" % (len(FRESH_ID), next(self._fresh)))
+        answer: Any = self._app({**environ, "wsgi.input": io.BytesIO(body)}, lambda status, headers, error=None: None)
+        try:
+            return b"".join(answer)
+        finally:
+            answer.close()
+
+    def asking(self, calls: Sequence[Call]) -> Callable[[], bytes]:
+        """Return a function that makes the next of these requests."""
+        prepared = itertools.cycle([self.environ(call) for call in calls])
+        return lambda: self.ask(*next(prepared))
 
 
-def caller(app: Flask, token: str) -> Callable[..., bytes]:
-    def call(method: str, path: str, body: bytes | None = None) -> bytes:
-        headers = {"Authorization": authorization(token)}
-        options: dict[str, Any] = {"data": body, "content_type": "application/json"} if body else {}
-        environ = EnvironBuilder(path=path, method=method, headers=headers, **options).get_environ()
-        status = []
-        answer = b"".join(app(environ, lambda s, h, e=None: status.append(s)))
-        if not status[0].startswith("20"):
-            raise SystemExit(f"{method} {path} answered {status[0]}: {answer[:200]!r}")
-        return answer
-
-    return call
-
-
-def measure(call: Callable[[], bytes]) -> float:
-    """Return the median time of a call in microseconds."""
+def median_time(ask: Callable[[], bytes]) -> float:
+    """Return the median time of a request in microseconds."""
     times = []
     for _ in range(ROUNDS):
         start = perf_counter()
-        call()
+        ask()
         times.append(perf_counter() - start)
     return sorted(times)[ROUNDS // 2] * 1e6
 
 
-def profile(call: Callable[[], bytes]) -> str:
-    """Return the functions in which a call spends most of its own time."""
+def profiled(ask: Callable[[], bytes]) -> pstats.Stats:
     profiler = cProfile.Profile()
     profiler.enable()
     for _ in range(ROUNDS):
-        call()
+        ask()
     profiler.disable()
-    out = StringIO()
-    pstats.Stats(profiler, stream=out).strip_dirs().sort_stats("tottime").print_stats(12)
-    rows = [line for line in out.getvalue().splitlines() if line.strip() and line.lstrip()[0].isdigit()]
-    return "\n".join(f"    {row.strip()}" for row in rows[1:])
+    return pstats.Stats(profiler)
 
 
-def main() -> None:
+def part_of(path: str, name: str) -> str | None:
+    """Return whose a function is; None for one in C, which counts for who calls it."""
+    if "sqlite3" in name:
+        return "storage"
+    if path == "~":
+        return None
+    if path.startswith("<compiled") or path.endswith(("flask_ocpi/schema.py", "flask_ocpi/fields.py")):
+        return "validation"
+    if "flask_ocpi/storage" in path or "/sqlalchemy/" in path:
+        return "storage"
+    if "flask_ocpi/" in path:
+        return "this package"
+    return "Flask" if any(f"/{name}/" in path for name in ("flask", "werkzeug", "blinker")) else "others"
+
+
+def shares(stats: pstats.Stats) -> dict[str, float]:
+    """Return which part of the time is whose."""
+    times: Counter[str] = Counter()
+    known: Any = stats
+    for (path, _, name), (_, _, own, _, callers) in known.stats.items():
+        part = part_of(path, name)
+        if part is not None:
+            times[part] += own
+            continue
+        for (path_of_caller, _, name_of_caller), (_, _, own_there, _) in callers.items():
+            times[part_of(path_of_caller, name_of_caller) or "others"] += own_there
+    total = sum(times.values())
+    return {part: times[part] / total for part in PARTS}
+
+
+def say(name: str, time: float, base: float, parts: dict[str, float]) -> None:
+    cells = " | ".join(f"{share:.0%}" for share in parts.values())
+    sys.stdout.write(f"| {name} | {time:.0f} | {time / base:.1f} | {cells} |\n")
+    sys.stdout.flush()
+
+
+def main(arguments: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.profile_requests", description=__doc__)
+    parser.add_argument("--top", type=int, default=0, help="functions to print of each workload (0)")
+    parser.add_argument("--only", nargs="+", choices=[w.name for w in WORKLOADS], help="these workloads")
+    options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
-        app = make_app(folder)
-        partner = add_partner(app, [("DE", "EMS", ["EMSP"]), ("DE", "CPO", ["CPO"])])
-        call = caller(app, partner.token)
-        document = orjson.loads(call("GET", "/ocpi/2.2.1/sender/locations/AMS-0001"))["data"]
-        pushed = orjson.dumps({**document, "country_code": "DE", "party_id": "CPO"})
-        workloads = {
-            "list of 50": lambda: call("GET", "/ocpi/2.2.1/sender/locations?limit=50"),
-            "get one": lambda: call("GET", "/ocpi/2.2.1/sender/locations/AMS-0001"),
-            "PUT location": lambda: call("PUT", "/ocpi/2.2.1/receiver/locations/DE/CPO/AMS-0001", pushed),
-        }
-        base = measure(lambda: call("GET", "/constant"))
-        sys.stdout.write(f"constant bytes: {base:.0f} us\n")
-        for name, workload in workloads.items():
-            workload()
-            time = measure(workload)
-            sys.stdout.write(f"\n{name}: {time:.0f} us, {time / base:.1f} times constant bytes\n{profile(workload)}\n")
+        os.environ.update(BENCH_FOLDER=folder, BENCH_KEY=Fernet.generate_key().decode())
+        os.environ["BENCH_DATABASE"] = f"sqlite:///{Path(folder) / 'ocpi.sqlite3'}"
+        contestant = Contestant("", OURS, "http://localhost", platform.fill(LOCATIONS), locations=LOCATIONS)
+        app = platform.create_app()
+        constant = InProcess(bare.create_app(), contestant.headers()).asking([Call("GET", "/small")])
+        base = median_time(constant)
+        sys.stdout.write(f"| workload | us | times | {' | '.join(PARTS)} |\n| --- |{' ---: |' * (len(PARTS) + 2)}\n")
+        say("bare Flask", base, base, shares(profiled(constant)))
+        for workload in WORKLOADS:
+            if (options.only is not None and workload.name not in options.only) or workload.name == "list-middle":
+                continue  # the middle page is found by asking for the one before it
+            client = InProcess(app, contestant.headers(wrong_token=workload.wrong_token))
+            for call in workload.before(contestant):
+                client.ask(*client.environ(call))
+            ask = client.asking(workload.calls(contestant))
+            ask()
+            time = median_time(ask)
+            stats = profiled(ask)
+            say(workload.label, time, base, shares(stats))
+            if options.top:
+                stats.stream = sys.stdout  # type: ignore[attr-defined]
+                stats.strip_dirs().sort_stats("tottime").print_stats(options.top)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -25,6 +25,7 @@ def create_app() -> Flask:
     app = Flask("benchmarked", instance_path=os.environ["BENCH_FOLDER"])
     app.config.from_prefixed_env()
     app.config["OCPI_PARTIES"] = [party_settings("NL", "ABC", ["CPO", "EMSP"])]
+    app.config["OCPI_MAX_UNKNOWN_TOKENS"] = 0  # wrong tokens are refused by 401 however many there are
     app.config["SQLALCHEMY_DATABASE_URI"] = os.environ["BENCH_DATABASE"]
     app.config["OCPI_ENCRYPTION_KEYS"] = [os.environ["BENCH_KEY"]]
     ocpi = OCPI(app)

@@ -10,12 +10,14 @@ import pytest
 from benchmarks.http import __main__ as comparison
 from benchmarks.http import report
 from benchmarks.http.contestants import BARE
+from benchmarks.http.contestants import PEERS
 from benchmarks.http.contestants import Setting
 from benchmarks.http.workloads import WORKLOADS
 from benchmarks.http.workloads import WrongAnswerError
 from benchmarks.http.workloads import check
 from benchmarks.http.wrk import Load
 from benchmarks.http.wrk import load
+from scripts.setup_benchmarks import REQUIREMENTS
 from tests.servers import WRK
 from tests.servers import left_out
 
@@ -95,3 +97,8 @@ def test_report_has_the_ratios_of_a_round_and_says_what_is_missed(tmp_path):
     assert "- A note." in text
     assert (tmp_path / "results.png").stat().st_size > 1000
     assert (tmp_path / "results.svg").stat().st_size > 1000
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_every_peer_has_its_requirements(name):
+    assert name in (REQUIREMENTS / f"requirements-{name}.txt").read_text().splitlines()
