@@ -27,8 +27,7 @@ from flask_ocpi.client.client import Caller
 from flask_ocpi.client.client import Client
 from flask_ocpi.client.registration import Registrar
 from flask_ocpi.client.registration import discover
-from flask_ocpi.client.transport import RequestsTransport
-from flask_ocpi.client.transport import Transport
+from flask_ocpi.client.wire import Transport
 from flask_ocpi.config import Settings
 from flask_ocpi.context import Discovery
 from flask_ocpi.context import Schemas
@@ -513,6 +512,8 @@ def _check_synced_modules(settings: Settings) -> None:
 
 
 def _http_transport(settings: Settings) -> Transport:
+    from flask_ocpi.client.transport import RequestsTransport  # not before somebody is called
+
     return RequestsTransport(
         policy=AddressPolicy(settings.http_allow_private, settings.http_allowed_hosts),
         connect_timeout=settings.http_connect_timeout,
