@@ -9,16 +9,15 @@ import hmac
 import re
 import secrets
 from collections.abc import Sequence
+from functools import cached_property
 from functools import lru_cache
-
-from cryptography.fernet import Fernet
-from cryptography.fernet import InvalidToken
-from cryptography.fernet import MultiFernet
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from typing import TYPE_CHECKING
 
 from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.errors import StorageError
+
+if TYPE_CHECKING:
+    from cryptography.fernet import MultiFernet
 
 _TOKEN = re.compile(r"[!-~]{1,64}\Z")
 _DECRYPTED = 256  # tokens that are not decrypted anew for each call; in memory only, as the keys are
@@ -75,36 +74,59 @@ def candidates(header: str | None) -> list[str]:
 
 
 class TokenCipher:
-    """Encrypts the tokens that we must send, with Fernet. The first key encrypts, every key decrypts."""
+    """Encrypts the tokens that we must send, with Fernet. The first key encrypts, every key decrypts.
+
+    A key that derives from a secret is made when it is first needed: most requests need none.
+    """
 
     def __init__(self, keys: Sequence[str], *, secret_key: str | bytes | None = None) -> None:
+        if not keys and not secret_key:
+            raise ConfigurationError(
+                "Set SECRET_KEY (or OCPI_ENCRYPTION_KEYS): the tokens of other platforms are stored encrypted. "
+                'Make one with: python -c "import secrets; print(secrets.token_hex(32))"'
+            )
+        if secret_key and not isinstance(secret_key, str | bytes):
+            raise ConfigurationError(
+                f"SECRET_KEY must be a text or bytes, got {type(secret_key).__name__}; "
+                "in FLASK_SECRET_KEY, put a number into quotes."
+            )
+        self._keys = tuple(keys)
+        self._secret_key = secret_key
+        self._decrypted = lru_cache(_DECRYPTED)(self._decrypt)
+        if keys:
+            _ = self._fernet  # wrong keys are told at once
+
+    def __repr__(self) -> str:
+        return "TokenCipher()"
+
+    @cached_property
+    def _fernet(self) -> MultiFernet:
+        from cryptography.fernet import Fernet
+        from cryptography.fernet import MultiFernet
+
         try:
-            fernets = [Fernet(key) for key in keys]
+            fernets = [Fernet(key) for key in self._keys]
         except (ValueError, TypeError):
             raise ConfigurationError(
                 "OCPI_ENCRYPTION_KEYS must hold Fernet keys; make one with: "
                 'python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
             ) from None
-        if secret_key:
-            fernets.append(Fernet(_derive(secret_key)))
-        if not fernets:
-            raise ConfigurationError(
-                "Set SECRET_KEY (or OCPI_ENCRYPTION_KEYS): the tokens of other platforms are stored encrypted. "
-                'Make one with: python -c "import secrets; print(secrets.token_hex(32))"'
-            )
-        self._fernet = MultiFernet(fernets)
-        self._decrypted = lru_cache(_DECRYPTED)(self._fernet.decrypt)
-
-    def __repr__(self) -> str:
-        return "TokenCipher()"
+        if self._secret_key:
+            fernets.append(Fernet(_derive(self._secret_key)))
+        return MultiFernet(fernets)
 
     def encrypt(self, token: str) -> str:
         return self._fernet.encrypt(token.encode()).decode("ascii")
 
     def decrypt(self, text: str) -> str:
         """Return the token; raise StorageError when no key fits any more."""
+        return self._decrypted(text)
+
+    def _decrypt(self, text: str) -> str:
+        from cryptography.fernet import InvalidToken
+
         try:
-            return self._decrypted(text.encode()).decode()
+            return self._fernet.decrypt(text.encode()).decode()
         except InvalidToken:
             raise StorageError(
                 "A stored token cannot be decrypted: put the old key back, at the end of OCPI_ENCRYPTION_KEYS "
@@ -113,6 +135,9 @@ class TokenCipher:
 
 
 def _derive(secret_key: str | bytes) -> bytes:
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
     secret = secret_key.encode() if isinstance(secret_key, str) else secret_key
     derived = HKDF(hashes.SHA256(), 32, salt=None, info=b"flask-ocpi credentials tokens").derive(secret)
     return base64.urlsafe_b64encode(derived)

@@ -9,7 +9,7 @@ from functools import partial
 
 from flask_ocpi import pending
 from flask_ocpi.client.client import Client
-from flask_ocpi.client.transport import Transport
+from flask_ocpi.client.wire import Transport
 from flask_ocpi.context import Services
 from flask_ocpi.description import Module
 from flask_ocpi.enums import InterfaceRole

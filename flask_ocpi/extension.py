@@ -27,12 +27,12 @@ from flask_ocpi.client.client import Caller
 from flask_ocpi.client.client import Client
 from flask_ocpi.client.registration import Registrar
 from flask_ocpi.client.registration import discover
-from flask_ocpi.client.transport import RequestsTransport
-from flask_ocpi.client.transport import Transport
+from flask_ocpi.client.wire import Transport
 from flask_ocpi.config import Settings
 from flask_ocpi.context import Discovery
 from flask_ocpi.context import Schemas
 from flask_ocpi.context import Services
+from flask_ocpi.description import Version
 from flask_ocpi.enums import InterfaceRole
 from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.fields import Policy
@@ -74,8 +74,6 @@ from flask_ocpi.web.headers import request_id
 from flask_ocpi.web.health import register_health
 from flask_ocpi.web.logs import attach_filters
 from flask_ocpi.web.messages import RequestWatch
-from flask_ocpi.web.openapi import document_options
-from flask_ocpi.web.openapi import finish
 from flask_ocpi.web.setup import default_storage
 from flask_ocpi.web.setup import secret_key
 
@@ -416,7 +414,7 @@ class OCPI(HostHooks, HostCalls):
             api = Api(
                 app,
                 version=version.number,
-                spec_kwargs=document_options(services, version),
+                about=partial(_about, services, version),
                 open_enums=services.settings.open_enums,
             )
             for module in version.modules:
@@ -439,7 +437,15 @@ class OCPI(HostHooks, HostCalls):
         app.cli.add_command(cli_group)
 
 
+def _about(services: Services, version: Version) -> dict[str, Any]:
+    from flask_ocpi.web.openapi import document_options  # not before somebody wants to read a document
+
+    return document_options(services, version)
+
+
 def _finished(api: Api) -> dict[str, Any]:
+    from flask_ocpi.web.openapi import finish
+
     return finish(api.document())
 
 
@@ -506,6 +512,8 @@ def _check_synced_modules(settings: Settings) -> None:
 
 
 def _http_transport(settings: Settings) -> Transport:
+    from flask_ocpi.client.transport import RequestsTransport  # not before somebody is called
+
     return RequestsTransport(
         policy=AddressPolicy(settings.http_allow_private, settings.http_allowed_hosts),
         connect_timeout=settings.http_connect_timeout,

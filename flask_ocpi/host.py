@@ -11,7 +11,7 @@ from flask_ocpi import callbacks
 from flask_ocpi import pending
 from flask_ocpi.client.client import Client
 from flask_ocpi.client.modules import only
-from flask_ocpi.client.transport import Transport
+from flask_ocpi.client.wire import Transport
 from flask_ocpi.context import Services
 from flask_ocpi.enums import InterfaceRole
 from flask_ocpi.enums import ModuleID

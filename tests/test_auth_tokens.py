@@ -191,6 +191,14 @@ def test_no_key_at_all_is_a_configuration_error():
         TokenCipher([])
 
 
+@pytest.mark.parametrize("secret", [271828, ["271828"]], ids=["number", "list"])
+def test_secret_that_is_no_text_is_a_configuration_error_that_does_not_show_it(secret):
+    with pytest.raises(ConfigurationError, match="SECRET_KEY must be a text or bytes, got") as caught:
+        TokenCipher([], secret_key=secret)
+
+    assert "271828" not in str(caught.value)
+
+
 @pytest.mark.parametrize("key", ["short", "x" * 44, "", "ö" * 44])
 def test_wrong_key_is_a_configuration_error_that_does_not_show_it(key):
     with pytest.raises(ConfigurationError, match="OCPI_ENCRYPTION_KEYS must hold Fernet keys") as caught:

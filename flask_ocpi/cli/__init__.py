@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
-from flask_ocpi.cli import about
-from flask_ocpi.cli import calls
-from flask_ocpi.cli import data
-from flask_ocpi.cli import dispatching
-from flask_ocpi.cli import journal
-from flask_ocpi.cli import platforms
-from flask_ocpi.cli.authorize import authorize
-from flask_ocpi.cli.check import check
-from flask_ocpi.cli.output import Commands
-from flask_ocpi.cli.sync import sync
+from collections.abc import MutableMapping
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
 
-ocpi = Commands(
-    "ocpi",
-    help="Run an OCPI platform: register partners, move data, charge, check the set-up.",
-    commands=[
+from click import Command
+
+from flask_ocpi.cli.output import Commands
+
+
+class LateCommands(Commands):
+    """Imports its commands when it is first asked for them: an app that serves requests needs none."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        del self.commands
+
+    @cached_property
+    def commands(self) -> MutableMapping[str, Command]:  # type: ignore[override]  # it may be set as well
+        return {str(command.name): command for command in _commands()}
+
+
+def _commands() -> Sequence[Command]:
+    """Import all commands, in the order in which one needs them."""
+    from flask_ocpi.cli import about
+    from flask_ocpi.cli import calls
+    from flask_ocpi.cli import data
+    from flask_ocpi.cli import dispatching
+    from flask_ocpi.cli import journal
+    from flask_ocpi.cli import platforms
+    from flask_ocpi.cli.authorize import authorize
+    from flask_ocpi.cli.check import check
+    from flask_ocpi.cli.sync import sync
+
+    return (
         about.init_db,
         platforms.invite,
         platforms.register,
@@ -39,5 +59,10 @@ ocpi = Commands(
         about.modules,
         about.openapi,
         check,
-    ],
+    )
+
+
+ocpi = LateCommands(
+    "ocpi",
+    help="Run an OCPI platform: register partners, move data, charge, check the set-up.",
 )

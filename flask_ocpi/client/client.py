@@ -23,9 +23,9 @@ from flask_ocpi.client.modules import Answer
 from flask_ocpi.client.modules import ModuleClient
 from flask_ocpi.client.modules import only
 from flask_ocpi.client.sessions import SessionsClient
-from flask_ocpi.client.transport import Request
-from flask_ocpi.client.transport import Response
-from flask_ocpi.client.transport import Transport
+from flask_ocpi.client.wire import Request
+from flask_ocpi.client.wire import Response
+from flask_ocpi.client.wire import Transport
 from flask_ocpi.context import Services
 from flask_ocpi.description import Module
 from flask_ocpi.description import Operation

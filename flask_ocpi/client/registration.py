@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from flask_ocpi.client.client import Caller
-from flask_ocpi.client.transport import Transport
+from flask_ocpi.client.wire import Transport
 from flask_ocpi.context import Discovery
 from flask_ocpi.context import Services
 from flask_ocpi.description import Document

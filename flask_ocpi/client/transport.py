@@ -8,19 +8,14 @@ import ssl
 import time
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from dataclasses import field
 from http.client import HTTPException
 from http.client import IncompleteRead
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
-from typing import Protocol
 from urllib.parse import urlsplit
 
 import requests
 import urllib3
-from requests.structures import CaseInsensitiveDict
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.util.ssl_ import create_urllib3_context
 
@@ -31,6 +26,9 @@ from flask_ocpi.client.sockets import TLSSocket
 from flask_ocpi.client.sockets import current_exchange
 from flask_ocpi.client.sockets import innermost
 from flask_ocpi.client.sockets import reason_of
+from flask_ocpi.client.wire import Request
+from flask_ocpi.client.wire import Response
+from flask_ocpi.client.wire import Transport
 from flask_ocpi.config import Certificate
 from flask_ocpi.config import PlatformTLS
 from flask_ocpi.errors import BlockedAddressError
@@ -39,6 +37,8 @@ from flask_ocpi.errors import InvalidResponseError
 from flask_ocpi.errors import RemoteError
 from flask_ocpi.errors import UnansweredError
 from flask_ocpi.errors import UnreachableError
+
+__all__ = ["Request", "RequestsTransport", "Response", "Transport"]
 
 MAX_BYTES = 32 * 1024 * 1024
 
@@ -53,49 +53,6 @@ _READY_URL = re.compile(
 )
 _NO_RETRIES = urllib3.Retry(False)  # False, not 0: errors then come as they are, without one that repeats the query
 _HEADER_VALUE = re.compile(r"(?:[!-~\xa1-\xff][\t -~\xa0-\xff]*)?")
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What is sent to another platform; its repr shows neither the credentials token nor the body."""
-
-    method: str
-    url: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes | None = None
-
-    def __repr__(self) -> str:
-        shown = {name: "***" if name.lower() == "authorization" else text for name, text in self.headers.items()}
-        return f"Request({self.method!r}, {self.url!r}, headers={shown!r}, body={_size(self.body)})"
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """What another platform answered: the decoded body, and headers that are looked up in any case."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    url: str
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "headers", MappingProxyType(CaseInsensitiveDict(self.headers)))
-
-    def __repr__(self) -> str:
-        return f"Response({self.status!r}, {self.url!r}, body={_size(self.body)})"
-
-
-class Transport(Protocol):
-    """The seam between the client and the network: tests and other HTTP libraries plug in here."""
-
-    def send(self, request: Request) -> Response:
-        """Send one request and return the answer, whatever its status.
-
-        Raises UnreachableError, BlockedAddressError or InvalidResponseError.
-        """
-
-    def close(self) -> None:
-        """Give back what the transport holds open."""
 
 
 class RequestsTransport:
@@ -315,7 +272,3 @@ def _check_headers(request: Request) -> None:
 def _target(request: Request) -> str:
     parts = urlsplit(request.url)
     return f"{parts.scheme}://{parts.netloc}{parts.path}"
-
-
-def _size(body: bytes | None) -> str:
-    return "None" if body is None else f"<{len(body)} bytes>"

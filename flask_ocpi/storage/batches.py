@@ -19,11 +19,10 @@ from sqlalchemy import and_
 from sqlalchemy import bindparam
 from sqlalchemy import func
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.dialects import sqlite
 
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Record
+from flask_ocpi.storage.tables import insert_into
 from flask_ocpi.storage.tables import key_values
 from flask_ocpi.storage.tables import record_of
 from flask_ocpi.storage.tables import record_values
@@ -59,7 +58,7 @@ class BatchStatements:
         is_wanted.append((c.receiver if is_sqlite else c.receiver.concat("")) == values["receiver"])
         get = select(*key, *(c[name] for name in _RECORD_COLUMNS)).select_from(wanted.join(table, and_(*is_wanted)))
         content: dict[str, Any] = {name: bindparam(f"new_{name}") for name in ("audience", "last_updated", "document")}
-        new = (sqlite.insert if is_sqlite else postgresql.insert)(table).values(
+        new = insert_into(table, dialect).values(
             {**{name: bindparam(f"key_{name}") for name in Key._fields}, **content, "revision": 1}
         )
         replaced = {**{name: new.excluded[name] for name in content}, "revision": c.revision + 1}
@@ -111,6 +110,8 @@ def _keys_in_json() -> tuple[FromClause, dict[str, ColumnElement[Any]], ColumnEl
 
 def _keys_in_arrays() -> tuple[FromClause, dict[str, ColumnElement[Any]], ColumnElement[Any]]:
     """Make rows of keys for PostgreSQL, in the same way: there is one parameter for each part of the key."""
+    from sqlalchemy.dialects import postgresql  # not on SQLite
+
     texts = [bindparam(f"keys_{name}", type_=postgresql.ARRAY(Text)) for name in Key._fields]
     rows = func.unnest(*texts).table_valued(*Key._fields, with_ordinality="number", name="wanted").render_derived()
     return rows, {name: rows.c[name] for name in Key._fields}, rows.c.number

@@ -68,7 +68,7 @@ class SQLAlchemyStorage(Storage):
         self._counts = counts.counts_of(tables.values())
         # By kind: until when it need not be asked again, and whether the database keeps its counts.
         self._kept: dict[str, tuple[float, bool]] = {}
-        self._statements = {kind: Statements.of(table, engine.dialect) for kind, table in tables.items()}
+        self._statements: dict[str, Statements] = {}
         self._batches: dict[str, BatchStatements] = {}
         self._lists: dict[tuple[object, str, ListShape], Any] = {}
         # Passwords may be in the query of the URL, too.
@@ -221,10 +221,13 @@ class SQLAlchemyStorage(Storage):
             self._kept.clear()
 
     def _statements_of(self, kind: str) -> Statements:
-        try:
-            return self._statements[kind]
-        except KeyError:
-            raise StorageError(f"No table for {kind!r}: add it to the kinds given to define_tables().") from None
+        found = self._statements.get(kind)
+        if found is None:
+            table = self._tables.get(kind)
+            if table is None:
+                raise StorageError(f"No table for {kind!r}: add it to the kinds given to define_tables().")
+            found = self._statements[kind] = Statements.of(table, self._sqlalchemy_dialect)
+        return found
 
     def _batch(self, kind: str) -> BatchStatements:
         self._statements_of(kind)

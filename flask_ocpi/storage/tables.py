@@ -28,8 +28,6 @@ from sqlalchemy import or_
 from sqlalchemy import select
 from sqlalchemy import text
 from sqlalchemy import update
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -106,7 +104,7 @@ class Statements:
         is_key = and_(*(c[name] == bindparam(f"key_{name}") for name in Key._fields))
         content: dict[str, Any] = {name: bindparam(f"new_{name}") for name in ("audience", "last_updated", "document")}
         get = select(*record_columns(table)).where(is_key)
-        new = (sqlite.insert if dialect.name == "sqlite" else postgresql.insert)(table).values(
+        new = insert_into(table, dialect.name).values(
             {**{name: bindparam(f"key_{name}") for name in Key._fields}, **content, "revision": 1}
         )
         replaced = {**{name: new.excluded[name] for name in content}, "revision": c.revision + 1}
@@ -123,6 +121,17 @@ class Statements:
             "delete": delete(table).where(is_key),
         }
         return cls(**{name: Statement(executable, dialect) for name, executable in made.items()})
+
+
+def insert_into(table: Table, dialect: str) -> Any:
+    """Return the INSERT of a dialect, which knows ON CONFLICT; the other dialect is not imported."""
+    if dialect == "sqlite":
+        from sqlalchemy.dialects import sqlite
+
+        return sqlite.insert(table)
+    from sqlalchemy.dialects import postgresql
+
+    return postgresql.insert(table)
 
 
 def key_values(key: Key) -> dict[str, Any]:

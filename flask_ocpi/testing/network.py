@@ -13,8 +13,8 @@ import orjson
 from flask import Flask
 
 from flask_ocpi.auth_tokens import authorization
-from flask_ocpi.client.transport import Request
-from flask_ocpi.client.transport import Response
+from flask_ocpi.client.wire import Request
+from flask_ocpi.client.wire import Response
 from flask_ocpi.errors import UnreachableError
 from flask_ocpi.extension import OCPI
 from flask_ocpi.platforms import Platform

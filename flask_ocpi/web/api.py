@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Callable
 from collections.abc import Collection
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 from typing import NoReturn
@@ -27,6 +29,7 @@ from flask_ocpi.schema import Object
 from flask_ocpi.schema import Schema
 from flask_ocpi.schema import invalid
 from flask_ocpi.web.arguments import read_json
+from flask_ocpi.web.rules import add_route
 
 # A format of our own, because date-time demands a zone; the pattern is for those who do not know it.
 DATE_TIME_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,5})?(Z|\+00:00)?$"
@@ -48,45 +51,72 @@ class ArgumentsParser(FlaskParser):
         raise invalid(ma.ValidationError(inner), where) from error
 
 
+@dataclass(frozen=True, slots=True)
+class Documentation:
+    """What a view says of itself: a function decorated by a blueprint, and method, parameters and tags of its route."""
+
+    decorated: Callable[..., Any]
+    method: str
+    parameters: list[dict[str, Any]]
+    tags: list[str]
+
+
 class Blueprint(flask_smorest.Blueprint):
-    """A flask-smorest blueprint whose arguments are read by :class:`ArgumentsParser`."""
+    """A flask-smorest blueprint whose arguments are read by :class:`ArgumentsParser`.
+
+    What a view of :meth:`add_view` says of itself is asked for when the document is composed: to write it down takes
+    several times as long as to route the view.
+    """
 
     ARGUMENTS_PARSER = ArgumentsParser()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._described_later: dict[str, Callable[[], Documentation]] = {}
+
+    def add_view(
+        self,
+        rule: str,
+        endpoint: str,
+        view: Callable[..., Any],
+        *,
+        methods: Collection[str],
+        describe: Callable[[], Documentation],
+    ) -> None:
+        """Route a view, and have ``describe`` called when somebody wants to read the document."""
+        self.record(lambda state: add_route(state.app, rule, f"{state.blueprint.name}.{endpoint}", view, methods))
+        self._endpoints.append(endpoint)
+        self._docs[endpoint] = {}  # its place among those of Module.extend
+        self._described_later[endpoint] = describe
+
+    def register_views_in_doc(self, *args: Any, **kwargs: Any) -> None:
+        """Register all views in the OpenAPI document."""
+        for endpoint, describe in self._described_later.items():
+            said = describe()
+            self._store_endpoint_docs(endpoint, said.decorated, said.parameters, said.tags, methods=[said.method])
+        super().register_views_in_doc(*args, **kwargs)
 
 
 class Api(flask_smorest.Api):
     """A flask-smorest Api for one version, that changes nothing in the host app but its own blueprints.
 
-    open_enums: names of the enums that the document shows as open texts, because other values are accepted.
+    about: returns the top of the document, as options of apispec. open_enums: names of the enums that the document
+    shows as open texts, because other values are accepted. Nothing of the document is made before :meth:`document`.
     """
 
     DEFAULT_ERROR_RESPONSE_NAME = None
 
     def __init__(
-        self, app: Flask, *, version: str, spec_kwargs: dict[str, Any], open_enums: Collection[str] = ()
+        self, app: Flask, *, version: str, about: Callable[[], dict[str, Any]], open_enums: Collection[str] = ()
     ) -> None:
         self._undocumented: list[flask_smorest.Blueprint] = []
-        had_openapi_command = "openapi" in app.cli.commands
-        plugin = MarshmallowPlugin(schema_name_resolver=schema_name)
-        super().__init__(
-            app,
-            config_prefix=f"_FLASK_OCPI_{version.replace('.', '_')}",
-            spec_kwargs={
-                "marshmallow_plugin": plugin,
-                "openapi_version": "3.1.0",
-                "version": version,
-                **spec_kwargs,
-            },
-        )
+        self._version = version
+        self._about = about
+        self._open_enums = open_enums
+        super().__init__(app, config_prefix=f"_FLASK_OCPI_{version.replace('.', '_')}")
 
-        def attributes(converter: Any, field: ma.fields.Field[Any], ret: dict[str, Any]) -> dict[str, Any]:
-            return json_schema_of(field, open_enums)
-
-        converter: Any = plugin.converter
-        converter.add_attribute_function(attributes)
-        self.spec.components.schema(ErrorResponse.__name__, schema=ErrorResponse)
-        if not had_openapi_command:
-            app.cli.commands.pop("openapi", None)
+    def _init_spec(self, **options: Any) -> None:
+        """Wait for :meth:`document`."""
 
     def register_blueprint(self, blp: flask_smorest.Blueprint, *, parameters: Any = None, **options: Any) -> None:
         """Register a blueprint on the app; what it says of itself waits for :meth:`document`, since it takes long."""
@@ -96,11 +126,30 @@ class Api(flask_smorest.Api):
 
     def document(self) -> dict[str, Any]:
         """Return the OpenAPI document as flask-smorest composes it; to be called once."""
+        self._begin()
         for blueprint in self._undocumented:
             blueprint.register_views_in_doc(self, self._app, self.spec, name=blueprint.name, parameters=None)
             self.spec.tag({"name": blueprint.name, "description": blueprint.description})
         document: dict[str, Any] = self.spec.to_dict()
         return document
+
+    def _begin(self) -> None:
+        """Begin the document with what is there before any view."""
+        plugin = MarshmallowPlugin(schema_name_resolver=schema_name)
+        commands = self._app.cli.commands
+        of_the_host = commands.get("openapi")
+        super()._init_spec(marshmallow_plugin=plugin, openapi_version="3.1.0", version=self._version, **self._about())
+        if of_the_host is None:
+            del commands["openapi"]  # it was added just now, and prints nothing but empty documents
+        else:
+            commands["openapi"] = of_the_host
+
+        def attributes(converter: Any, field: ma.fields.Field[Any], ret: dict[str, Any]) -> dict[str, Any]:
+            return json_schema_of(field, self._open_enums)
+
+        converter: Any = plugin.converter
+        converter.add_attribute_function(attributes)
+        self.spec.components.schema(ErrorResponse.__name__, schema=ErrorResponse)
 
     def _register_error_handlers(self) -> None:
         """Do nothing: flask-smorest would take over the error pages of the whole host app."""

@@ -11,7 +11,6 @@ from flask import Request
 from flask import Response
 from flask import request
 from flask.globals import request_ctx
-from werkzeug.routing import Rule
 from werkzeug.sansio.utils import get_current_url
 
 from flask_ocpi.context import Context
@@ -28,18 +27,17 @@ from flask_ocpi.incoming import Incoming
 from flask_ocpi.logs import carried
 from flask_ocpi.schema import Schema
 from flask_ocpi.web import auth
-from flask_ocpi.web import openapi
 from flask_ocpi.web.api import Blueprint
+from flask_ocpi.web.api import Documentation
 from flask_ocpi.web.api import response_schema
 from flask_ocpi.web.arguments import read_document
 from flask_ocpi.web.arguments import read_query
 from flask_ocpi.web.bodies import drain_body
 from flask_ocpi.web.errorhandlers import not_routed
 from flask_ocpi.web.errorhandlers import register_error_handlers
+from flask_ocpi.web.rules import add_route
 from flask_ocpi.web.success import Answer
 from flask_ocpi.web.success import SurroundingHeaders
-
-RULE_OPTIONS = {"strict_slashes": False, "merge_slashes": False}
 
 
 def module_blueprint(services: Services, version: Version, module: Module) -> Blueprint:
@@ -97,9 +95,12 @@ def add_catch_all(app: Flask, blueprint: Any, services: Services) -> None:
     """Answer every other path and method below the prefix in the envelope, without touching the app's error pages."""
     endpoint = f"{blueprint.name}.not_routed"
     prefix = services.settings.url_prefix
-    app.view_functions[endpoint] = lambda **_: not_routed(services)
-    for rule in (prefix, f"{prefix}/<ocpi_rest:rest>"):
-        app.url_map.add(Rule(rule, endpoint=endpoint, strict_slashes=False, merge_slashes=False))
+
+    def view(**_: str) -> Response:
+        return not_routed(services)
+
+    for path in (prefix, f"{prefix}/<ocpi_rest:rest>"):
+        add_route(app, path, endpoint, view)
 
 
 def _begin(services: Services, version: Version, module: Module, addressed: tuple[Interface, Operation] | None) -> None:
@@ -153,37 +154,35 @@ def _add_view(
     if operation.query is not None:
         query = schemas[operation.query]
     view = _view(services, module, interface, operation, query=query, body=body)
-    documented = blueprint.response(
-        200,
-        response_schema(operation.returns, many=operation.returns_list),
-        description=openapi.success_description(operation),
-        headers=openapi.response_headers(module, operation),
-    )(view)
-    if body is not None:
-        documented = blueprint.arguments(body, location="json", required=operation.body_required)(documented)
-    if query is not None:
-        documented = blueprint.arguments(query, location="query")(documented)
-    documented = blueprint.doc(**openapi.operation_doc(module, interface, operation))(documented)
-    view._apidoc = documented._apidoc  # type: ignore[attr-defined]
+
+    def describe() -> Documentation:
+        from flask_ocpi.web import openapi  # not before somebody wants to read a document
+
+        documented = blueprint.response(
+            200,
+            response_schema(operation.returns, many=operation.returns_list),
+            description=openapi.success_description(operation),
+            headers=openapi.response_headers(module, operation),
+        )(view)
+        if body is not None:
+            documented = blueprint.arguments(body, location="json", required=operation.body_required)(documented)
+        if query is not None:
+            documented = blueprint.arguments(query, location="query")(documented)
+        documented = blueprint.doc(**openapi.operation_doc(module, interface, operation))(documented)
+        parameters = openapi.parameters(module, operation)
+        return Documentation(documented, operation.method, parameters, tags=[openapi.tag_name(module, interface)])
+
     rule = url_rule(services, version, module, interface, operation)
-    endpoint = view_name(module, interface, operation)
-    blueprint.route(
+    methods = [operation.method]
+    if operation.method == "GET" and operation.result is None:  # one with a result asks a charge point
+        methods.append("HEAD")
+    blueprint.add_view(
         rule.replace("{", "<ocpi:").replace("}", ">"),
-        endpoint=endpoint,
-        methods=[operation.method],
-        parameters=openapi.parameters(module, operation),
-        tags=[openapi.tag_name(module, interface)],
-        **RULE_OPTIONS,
-    )(view)
-    if operation.result is not None:
-        blueprint.record(lambda state: _drop_head(state.app, f"{state.blueprint.name}.{endpoint}"))
-
-
-def _drop_head(app: Flask, endpoint: str) -> None:
-    """Take HEAD, which Werkzeug gives every GET, from one that is more than a look: it asks a charge point."""
-    for rule in app.url_map.iter_rules(endpoint):
-        if rule.methods is not None:
-            rule.methods.discard("HEAD")
+        view_name(module, interface, operation),
+        view,
+        methods=methods,
+        describe=describe,
+    )
 
 
 def _view(

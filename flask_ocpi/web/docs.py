@@ -13,7 +13,6 @@ from flask import Blueprint
 from flask import Flask
 from flask import Response
 from flask import request
-from flask_swagger_ui import get_swaggerui_blueprint
 
 from flask_ocpi.context import Services
 
@@ -46,6 +45,8 @@ class Documents(Mapping[str, Mapping[str, Any]]):
 
 def register_docs(app: Flask, services: Services, specs: Mapping[str, Mapping[str, Any]]) -> None:
     """Serve ``/openapi-<version>.json`` and Swagger UI at ``/docs`` below the prefix."""
+    from flask_swagger_ui import get_swaggerui_blueprint  # not where there are no docs
+
     prefix = services.settings.url_prefix
     documents = Blueprint("ocpi_openapi", __name__, url_prefix=prefix)
     cache: dict[tuple[str, str], bytes] = {}

@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from flask import Flask
-from flask_sqlalchemy import SQLAlchemy
 
 from flask_ocpi import journal
 from flask_ocpi import push
@@ -17,20 +16,24 @@ from flask_ocpi.config import Settings
 from flask_ocpi.description import Version
 from flask_ocpi.platforms import KINDS
 from flask_ocpi.storage.base import Storage
-from flask_ocpi.storage.sqlalchemy import SQLAlchemyStorage
-from flask_ocpi.storage.tables import define_tables
 
 _DEFAULT_DATABASE = "sqlite:///ocpi.sqlite3"  # Flask-SQLAlchemy puts relative paths into the instance folder
 
 
 def default_storage(app: Flask, settings: Settings, versions: Iterable[Version]) -> Storage:
     """Store in the host's Flask-SQLAlchemy database, or in an own SQLite file in the instance folder."""
+    # Not before it is known that they are needed: SQLAlchemy is a third of what there is to import.
+    from flask_ocpi.storage.sqlalchemy import SQLAlchemyStorage
+    from flask_ocpi.storage.tables import define_tables
+
     embedded = False
     db = app.extensions.get("sqlalchemy")
     if db is None:
         if not app.config.get("SQLALCHEMY_DATABASE_URI") and not app.config.get("SQLALCHEMY_ENGINES"):
             app.config["SQLALCHEMY_DATABASE_URI"] = _DEFAULT_DATABASE
             embedded = True
+        from flask_sqlalchemy import SQLAlchemy
+
         db = SQLAlchemy(app)
     with app.app_context():
         engine = db.engine

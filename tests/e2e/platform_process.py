@@ -25,6 +25,7 @@ from flask_ocpi import OCPI
 from flask_ocpi.client.transport import Request
 from flask_ocpi.errors import FlaskOCPIError
 from flask_ocpi.testing.network import party_settings
+from tests.forking import import_all
 
 
 class KillSwitch:
@@ -130,6 +131,7 @@ def serve(settings: dict[str, Any]) -> None:
 
 
 def main() -> None:
+    import_all()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the platforms
     for line in sys.stdin:
         if os.fork() == 0:

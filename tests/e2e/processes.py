@@ -19,6 +19,7 @@ from typing import Any
 from flask import Flask
 from werkzeug.serving import make_server
 
+from tests.forking import import_all
 from tests.servers import free_port
 
 SECONDS = 20
@@ -30,6 +31,7 @@ def launch(create_app: Callable[[dict[str, Any]], Flask]) -> None:
 
     Ends, with all apps, when its input does. The settings have the ``port``.
     """
+    import_all()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the apps
     for line in sys.stdin:
         if os.fork() == 0:

@@ -84,10 +84,10 @@ def test_killed_sync_is_gone_on_with_by_the_next_process(pool, cpo, emsp):
     synced = emsp.do("sync")
 
     asked = cpo.do("asked")
-    assert stored == 20 * PAGE
+    assert stored in (19 * PAGE, 20 * PAGE)  # the next page is asked for while one is stored
     assert synced == {"error": None, "whole": True, "removed": 0}
-    assert asked[21].startswith(f"offset={20 * PAGE}&")
-    assert len(asked) == pages + 1
+    assert asked[21].startswith(f"offset={stored}&")
+    assert len(asked) == 21 + pages - stored // PAGE
     assert emsp.do("fingerprint", copies=True) == cpo.do("fingerprint", copies=False)
 
 
