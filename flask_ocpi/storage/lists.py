@@ -14,11 +14,11 @@ from sqlalchemy import Dialect
 from sqlalchemy import Executable
 from sqlalchemy import FromClause
 from sqlalchemy import Select
-from sqlalchemy import Subquery
 from sqlalchemy import Table
 from sqlalchemy import Text
 from sqlalchemy import and_
 from sqlalchemy import bindparam
+from sqlalchemy import case
 from sqlalchemy import cast
 from sqlalchemy import column
 from sqlalchemy import delete
@@ -27,11 +27,15 @@ from sqlalchemy import func
 from sqlalchemy import literal_column
 from sqlalchemy import or_
 from sqlalchemy import select
+from sqlalchemy import true
 from sqlalchemy import tuple_
 from sqlalchemy import update
 from sqlalchemy import values
 
 from flask_ocpi.storage.base import Query
+from flask_ocpi.storage.counts import DAY
+from flask_ocpi.storage.counts import Counts
+from flask_ocpi.storage.counts import day_of
 from flask_ocpi.storage.memory import read_cursor
 from flask_ocpi.storage.statements import Statement
 from flask_ocpi.storage.tables import audience_text
@@ -78,9 +82,9 @@ class ListStatements:
     Those that answer a page have the columns of a record and the total in each row; one moment's.
     page: counts what there is. count: only counts.
     few: of a dated query, where no more than FEW records match; else its total is FEW + 1 and the rest means nothing.
-    counted: as page, by the counts that the database keeps. counted_count: only that.
-    counted_but: as page, of a dated query: what the counts say but for those that the dates leave out, of which there
-    are no more than FEW; else ``left_out`` in each row is more than FEW, and the total means nothing.
+    It always answers a row, without a record where there is none on the page.
+    counted, counted_count: as page and count, by the counts that the database keeps.
+    counted_few: as few, which does not begin to look where these counts say that more match.
     """
 
     page: Statement
@@ -88,37 +92,33 @@ class ListStatements:
     few: Statement | None = None
     counted: Statement | None = None
     counted_count: Statement | None = None
-    counted_but: Statement | None = None
+    counted_few: Statement | None = None
 
 
-def list_statements(table: Table, counts: Table | None, shape: ListShape, dialect: Dialect) -> ListStatements:
-    """Build the statements; counts is the table of :mod:`flask_ocpi.storage.counts`, if there is one."""
+def list_statements(table: Table, counts: Counts | None, shape: ListShape, dialect: Dialect) -> ListStatements:
+    """Build the statements; counts are the tables of :mod:`flask_ocpi.storage.counts`, if there are any."""
     name = dialect.name
-    page = _page(table, shape, name).subquery("page")
+    page = _page(table, shape, name)
     total = _count(table, shape, name)
-    made: dict[str, Executable] = {"page": _rows(table, page, total.scalar_subquery().label("total")), "count": total}
+    made: dict[str, Executable] = {"page": _rows(table, page, total.scalar_subquery()), "count": total}
     if shape.is_dated:
         made["few"] = _few(table, shape, name)
     if counts is not None:
-        kept = select(func.coalesce(func.sum(counts.c.number), 0)).where(
-            counts.c.kind == table.name.removeprefix("ocpi_"), *_shown(counts, shape, name)
-        )
-        made["counted_count"] = select(cast(kept.scalar_subquery(), BigInteger))
-        made["counted"] = _rows(table, page, cast(kept.scalar_subquery(), BigInteger).label("total"))
+        kept = _kept(table, counts, shape, name)
+        made["counted_count"] = select(kept)
         if shape.is_dated:
-            left_out = _left_out(table, shape, name)
-            number = cast(kept.scalar_subquery() - left_out, BigInteger)
-            walked = _page(table, shape, name, indexed=False).subquery("page")
-            made["counted_but"] = _rows(table, walked, number.label("total"), left_out.label("left_out"))
+            made["counted_few"] = _few(table, shape, name, counts.days)
+            page = _walk(table, counts.days, shape, name)
+        made["counted"] = _rows(table, page, kept)
     return ListStatements(**{name: Statement(executable, dialect) for name, executable in made.items()})
 
 
-def delete_statement(table: Table, counts: Table | None, shape: ListShape, dialect: Dialect) -> Delete:
+def delete_statement(table: Table, counts: Counts | None, shape: ListShape, dialect: Dialect) -> Delete:
     """Build the statement that removes a page; its parameters are :func:`query_values`."""
     return delete(table).where(table.c.created.in_(_page(table, shape, dialect.name)))
 
 
-def claim_statement(table: Table, counts: Table | None, shape: ListShape, dialect: Dialect) -> Executable:
+def claim_statement(table: Table, counts: Counts | None, shape: ListShape, dialect: Dialect) -> Executable:
     """Build the statement that takes records, and answers rows for :func:`record_of` in any order.
 
     Its parameters are :func:`query_values` and ``until``. It takes those first that have been due for longest: the
@@ -137,21 +137,42 @@ def claim_statement(table: Table, counts: Table | None, shape: ListShape, dialec
     return moved.where(c.created == chosen.c.created)
 
 
-def _rows(table: Table, page: Subquery, *more: ColumnElement[Any]) -> Select[Any]:
+def _rows(table: Table, chosen: Select[tuple[Any]], total: ColumnElement[Any]) -> Select[Any]:
     """Select the records of a page, which is chosen on the index alone: an offset walks no documents."""
+    page = chosen.subquery("page")
     return (
-        select(*record_columns(table), *more)
+        select(*record_columns(table), total.label("total"))
         .join_from(page, table, page.c.created == table.c.created)
         .order_by(page.c.created)
     )
 
 
-def _page(table: Table, shape: ListShape, dialect: str, *, indexed: bool = True) -> Select[tuple[Any]]:
+def _page(table: Table, shape: ListShape, dialect: str) -> Select[tuple[Any]]:
     """Build the statement that selects the numbers of the records on a page."""
     narrow = table.alias("narrow")
-    filters = [*_undated(narrow, shape, dialect), *_dates(narrow, shape, indexed=indexed)]
-    walk = select(narrow.c.created).where(*filters).order_by(narrow.c.created)
+    walk = select(narrow.c.created).where(*_filters(narrow, shape, dialect)).order_by(narrow.c.created)
     return _part(walk, narrow.c.created, shape)
+
+
+def _walk(table: Table, days: Table, shape: ListShape, dialect: str) -> Select[tuple[Any]]:
+    """Build the statement of a page of many by their dates: walked in the order of creation, where they can be."""
+    narrow = table.alias("narrow")
+    created = narrow.c.created
+    filters = [*_undated(narrow, shape, dialect), *_dates(narrow, shape, indexed=False)]
+    touched = [*_of_kind(days, table), *_shown(days, shape, dialect)]
+    if shape.date_from:
+        touched.append(days.c.day >= bindparam("first_day", type_=BigInteger))
+    if shape.date_to:
+        touched.append(days.c.day <= bindparam("last_day", type_=BigInteger))
+    lowest, highest = (select(end).where(*touched) for end in (func.min(days.c.lowest), func.max(days.c.highest)))
+    begin: ColumnElement[Any] = lowest.scalar_subquery()
+    if shape.after:
+        # One bound, as SQLite takes but one of two to find where to begin.
+        later = func.max if dialect == "sqlite" else func.greatest
+        begin = later(begin, bindparam("after", type_=BigInteger) + 1)
+    walk = select(created).where(*filters, created >= begin, created <= highest.scalar_subquery()).order_by(created)
+    walk = walk.limit(bindparam("limit", type_=BigInteger))
+    return walk if shape.after else walk.offset(bindparam("offset", type_=BigInteger))
 
 
 def _part(walk: Select[tuple[Any]], created: ColumnElement[Any], shape: ListShape) -> Select[tuple[Any]]:
@@ -161,32 +182,73 @@ def _part(walk: Select[tuple[Any]], created: ColumnElement[Any], shape: ListShap
     return walk.offset(bindparam("offset", type_=BigInteger))
 
 
-def _few(table: Table, shape: ListShape, dialect: str) -> Select[Any]:
-    """Select a page of what is found by its dates: at most FEW + 1 records are read and sorted."""
+def _few(table: Table, shape: ListShape, dialect: str, days: Table | None = None) -> Select[Any]:
+    """Select a page of what is found by its dates: at most FEW + 1 records are read and sorted.
+
+    days: the counts by day; where they say that there are more, none is read.
+    """
     narrow = table.alias("narrow")
-    found = select(narrow.c.created).where(*_filters(narrow, shape, dialect)).limit(FEW + 1).cte("found")
-    total = select(func.count()).select_from(found).scalar_subquery()
+    filters = _filters(narrow, shape, dialect)
+    supposed = None
+    limit: int | ColumnElement[Any] = FEW + 1
+    if days is not None:
+        number = select(_sum(table, days, shape, dialect).label("number")).cte("supposed")
+        supposed = select(number.c.number).scalar_subquery()
+        # SQLite would compare once a row, and PostgreSQL plan for an unknown limit.
+        if dialect == "sqlite":
+            limit = case((supposed <= FEW, FEW + 1), else_=0)
+        else:
+            filters.append(supposed <= FEW)
+    found = select(narrow.c.created).where(*filters).limit(limit).cte("found")
     page = _part(select(found.c.created).order_by(found.c.created), found.c.created, shape).subquery("page")
-    return _rows(table, page, total.label("total"))
+    counted = select(func.count().label("number")).select_from(found).subquery("counted")
+    total: ColumnElement[Any] = counted.c.number
+    if supposed is not None:
+        total = case((supposed <= FEW, total), else_=FEW + 1)
+    return (
+        select(*record_columns(table), total.label("total"))
+        .select_from(counted.outerjoin(page, true()).outerjoin(table, page.c.created == table.c.created))
+        .order_by(page.c.created)
+    )
 
 
-def _left_out(table: Table, shape: ListShape, dialect: str) -> ColumnElement[Any]:
-    """Count the records that only the dates leave out, at either end no more than FEW + 1."""
-    ends = []
-    for is_filtered, outside in ((shape.date_from, _before), (shape.date_to, _after)):
-        if is_filtered:
-            others = table.alias("others")
-            found = select(others.c.created).where(*_undated(others, shape, dialect), outside(others)).limit(FEW + 1)
-            ends.append(select(func.count()).select_from(found.subquery("outside")).scalar_subquery())
-    return ends[0] if len(ends) == 1 else ends[0] + ends[1]
+def _kept(table: Table, counts: Counts, shape: ListShape, dialect: str) -> ColumnElement[Any]:
+    """Tell how many match by the counts that are kept, and what lies between the dates and their nearest midnights."""
+    if not shape.is_dated:
+        return _sum(table, counts.whole, shape, dialect)
+    total = _sum(table, counts.days, shape, dialect)
+    if shape.date_from:
+        total = total - _beside(table, shape, dialect, "from")
+    if shape.date_to:
+        total = total + _beside(table, shape, dialect, "to")
+    return total
 
 
-def _before(table: FromClause) -> ColumnElement[bool]:
-    return table.c.last_updated < bindparam("date_from", type_=BigInteger)
+def _sum(table: Table, counts: Table, shape: ListShape, dialect: str) -> ColumnElement[Any]:
+    """Sum up counts: those of the days between the midnights nearest to the dates, or those of all."""
+    filters = [*_of_kind(counts, table), *_shown(counts, shape, dialect)]
+    if shape.date_from:
+        filters.append(counts.c.day >= bindparam("midnight_from", type_=BigInteger))
+    if shape.date_to:
+        filters.append(counts.c.day < bindparam("midnight_to", type_=BigInteger))
+    total = select(func.coalesce(func.sum(counts.c.number), 0)).where(*filters)
+    return cast(total.scalar_subquery(), BigInteger)
 
 
-def _after(table: FromClause) -> ColumnElement[bool]:
-    return table.c.last_updated >= bindparam("date_to", type_=BigInteger)
+def _beside(table: Table, shape: ListShape, dialect: str, date: str) -> ColumnElement[Any]:
+    """Count the records from the midnight nearest to a date up to it; those from it up to that midnight as missing."""
+    others = table.alias("others")
+    changed = others.c.last_updated
+    number = select(func.count()).where(
+        *_undated(others, shape, dialect),
+        changed >= bindparam(f"beside_{date}", type_=BigInteger),
+        changed < bindparam(f"beside_{date}_end", type_=BigInteger),
+    )
+    return number.select_from(others).scalar_subquery() * bindparam(f"beside_{date}_sign", type_=BigInteger)
+
+
+def _of_kind(counts: Table, table: Table) -> list[ColumnElement[bool]]:
+    return [counts.c.kind == table.name.removeprefix("ocpi_")]
 
 
 def _count(table: Table, shape: ListShape, dialect: str) -> Select[Any]:
@@ -255,9 +317,28 @@ def query_values(query: Query) -> Mapping[str, Any]:
         "offset": min(query.offset, MAX_OFFSET),
         "after": read_cursor(query.after),
     }
+    if query.date_from is not None:
+        values["first_day"] = day_of(query.date_from)
+        values.update(_midnight_values("from", query.date_from))
+    if query.date_to is not None:
+        values["last_day"] = day_of(query.date_to)
+        values.update(_midnight_values("to", query.date_to))
     for i, owner in enumerate(query.owners or ()):
         values[f"owner_country_code_{i}"] = owner.country_code
         values[f"owner_party_id_{i}"] = owner.party_id
     for i, party in enumerate(query.audience or ()):
         values[f"seen_by_{i}"] = audience_text((party,))
     return values
+
+
+def _midnight_values(name: str, date: int) -> dict[str, int]:
+    """Return the day that begins nearest to a date, what lies between, and whether that is more (1) or less (-1)."""
+    day = day_of(date + DAY // 2)
+    begin, end = sorted((day * DAY, date))
+    sign = 1 if begin < date else -1
+    return {
+        f"midnight_{name}": day,
+        f"beside_{name}": begin,
+        f"beside_{name}_end": min(end, MAX_OFFSET),
+        f"beside_{name}_sign": sign,
+    }

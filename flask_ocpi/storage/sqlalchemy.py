@@ -29,6 +29,7 @@ from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.base import Storage
 from flask_ocpi.storage.batches import BatchStatements
 from flask_ocpi.storage.connections import Database
+from flask_ocpi.storage.counts import Counts
 from flask_ocpi.storage.lists import FEW
 from flask_ocpi.storage.lists import ListShape
 from flask_ocpi.storage.lists import claim_statement
@@ -46,8 +47,8 @@ T = TypeVar("T")
 
 SETUP_ATTEMPTS = 5
 COUNTS_SECONDS = 60.0
-# Where the rows of a page have what is no column of a record.
-_TOTAL, _LEFT_OUT = 5, 6
+# Where the rows of a page have the number of a record, and how many match in all.
+_CREATED, _TOTAL = 4, 5
 LIST_SHAPES = 256
 # An arbitrary number: whoever holds it as an advisory lock on PostgreSQL may create tables.
 SETUP_LOCK = 0x0C91_0221
@@ -98,19 +99,14 @@ class SQLAlchemyStorage(Storage):
             return self._database.execute(statement, values, reads=True).rows
 
         # The rows and the total come from one statement, so that they are of one moment.
-        if statements.few is not None:
-            rows = rows_of(statements.few)
-            if rows and rows[0][_TOTAL] <= FEW:
-                return _page(rows)
-            # No rows need not mean few: those that were found may all lie before the page.
-            if counted is not None and statements.counted_but is not None:
-                rows = rows_of(statements.counted_but)
-                if rows and rows[0][_LEFT_OUT] <= FEW:
-                    return _page(rows)
-            counted = None
+        few = statements.few if counted is None else statements.counted_few
+        if few is not None:
+            rows = rows_of(few)
+            if rows[0][_TOTAL] <= FEW:
+                return _page(rows, query)
         rows = rows_of(counted or statements.page)
         if rows:
-            return _page(rows)
+            return _page(rows, query)
         count = statements.counted_count if counted is not None else statements.count
         return Page((), int(rows_of(count or statements.count)[0][0]) if skipped else 0, query.after)
 
@@ -213,7 +209,7 @@ class SQLAlchemyStorage(Storage):
         with self.transaction(), self._database.connection() as connection:
             if not self._database.is_sqlite:
                 connection.execute(select(func.pg_advisory_xact_lock(SETUP_LOCK)))
-            for table in (*self._tables.values(), *([] if self._counts is None else [self._counts])):
+            for table in (*self._tables.values(), *(self._counts or ())):
                 table.create(connection, checkfirst=True)
             for kind, table in self._tables.items():
                 if self._counts is not None and kind in counts.COUNTED:
@@ -242,19 +238,25 @@ class SQLAlchemyStorage(Storage):
         return self._batch(kind)
 
     def _counts_are_kept(self, kind: str) -> bool:
-        """Tell whether the database counts the objects of a kind; make few rows of many now and then."""
+        """Tell whether the database counts the objects of a kind; sum up rows of counts now and then."""
         if self._counts is None or kind not in counts.COUNTED:
             return False
         known = self._kept.get(kind)
         if known is None or known[0] < monotonic():
             table, all_counts = self._tables[kind], self._counts
             kept = self._database.run(lambda connection: counts.are_kept(connection, table), reads=True)
+            has_more = False
             if kept and not self._database.is_sqlite and self._database.current is None:
-                self._database.run(lambda connection: counts.make_few(connection, all_counts))
-            known = self._kept[kind] = (monotonic() + COUNTS_SECONDS, kept)
+                has_more = self.run(lambda: self._make_few(all_counts))
+            # What is left is for the next list: none waits for all of it.
+            known = self._kept[kind] = (0.0 if has_more else monotonic() + COUNTS_SECONDS, kept)
         return known[1]
 
-    def _shaped(self, build: Callable[[Table, Table | None, ListShape, Dialect], T], kind: str, shape: ListShape) -> T:
+    def _make_few(self, all_counts: Counts) -> bool:
+        with self._database.connection() as connection:
+            return counts.make_few(connection, all_counts)
+
+    def _shaped(self, build: Callable[[Table, Counts | None, ListShape, Dialect], T], kind: str, shape: ListShape) -> T:
         """Return the statements that a function of :mod:`flask_ocpi.storage.lists` builds for queries of a shape."""
         self._statements_of(kind)
         statements: T | None = self._lists.get((build, kind, shape))
@@ -267,8 +269,10 @@ class SQLAlchemyStorage(Storage):
         return statements
 
 
-def _page(rows: Sequence[Any]) -> Page:
-    return Page(Rows(rows), int(rows[0][_TOTAL]), str(rows[-1][4]))
+def _page(rows: Sequence[Any], query: Query) -> Page:
+    if rows[0][_CREATED] is None:
+        return Page((), int(rows[0][_TOTAL]), query.after)
+    return Page(Rows(rows), int(rows[0][_TOTAL]), str(rows[-1][_CREATED]))
 
 
 def _can_be_stored(key: Key) -> bool:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import random
 import threading
+from collections import Counter
 
 import pytest
 from sqlalchemy import create_engine
 from sqlalchemy import delete
 from sqlalchemy import event
-from sqlalchemy import func
-from sqlalchemy import select
 from sqlalchemy import text
 
 from flask_ocpi.errors import ConflictError
@@ -29,6 +28,42 @@ OWNERS = [Party.of("NL", "ABC"), Party.of("NL", "DEF"), Party.of("BE", "ABC")]
 AUDIENCES = [(), (Party.of("DE", "EMS"),), (Party.of("FR", "EMS"), Party.of("DE", "EMS")), (Party.of("AT", "EMS"),)]
 RECEIVERS = ["", "", "", "NL-ABC"]
 KIND = "locations"
+DAYS = "SELECT country_code, party_id, audience, day, number, lowest, highest FROM ocpi_day_counts"
+OBJECTS = "SELECT country_code, party_id, audience, last_updated, created FROM ocpi_locations WHERE receiver = ''"
+DAY = counts.DAY
+STEP = DAY // 500
+# Some are in one day, some are next to its bounds, and some are before 1970.
+MOMENTS = [
+    -DAY - 1,
+    -DAY,
+    -5,
+    -1,
+    0,
+    1,
+    2,
+    3,
+    4,
+    5,
+    DAY // 2,
+    DAY - 1,
+    DAY,
+    DAY + 1,
+    2 * DAY - 1,
+    2 * DAY,
+    30 * DAY + 7,
+]
+DATES = [
+    {},
+    *({"date_from": moment} for moment in (-DAY, 0, 4, DAY // 2 - 1, DAY // 2, DAY, DAY + 1, 31 * DAY)),
+    *({"date_to": moment} for moment in (-DAY, 0, 3, DAY // 2 + 1, DAY, 2 * DAY - 1, 31 * DAY)),
+    {"date_from": 2, "date_to": 5},
+    {"date_from": 2, "date_to": DAY // 2 + 1},
+    {"date_from": DAY // 2 + 1, "date_to": DAY - 1},
+    {"date_from": -DAY, "date_to": 2 * DAY},
+    {"date_from": -1, "date_to": 30 * DAY + 8},
+    {"date_from": DAY, "date_to": DAY},
+    {"date_from": 2 * DAY, "date_to": 3},
+]
 
 
 def key_of(record):
@@ -41,14 +76,14 @@ def some_key(chance):
 
 
 def some_record(chance, key):
-    return Record.of({"key": list(key)}, last_updated=chance.randrange(10), audience=chance.choice(AUDIENCES))
+    return Record.of({"key": list(key)}, last_updated=chance.choice(MOMENTS), audience=chance.choice(AUDIENCES))
 
 
 def queries():
     for owners in (None, (), tuple(OWNERS[:1]), tuple(OWNERS)):
         for audience in (None, (), AUDIENCES[1], (*AUDIENCES[1], *AUDIENCES[3])):
             for receiver in ("", None, "NL-ABC"):
-                for dates in ({}, {"date_from": 4}, {"date_to": 3}, {"date_from": 2, "date_to": 8}):
+                for dates in DATES:
                     yield Query(owners=owners, audience=audience, receiver=receiver, limit=4, **dates)
 
 
@@ -74,7 +109,7 @@ def change(chance, storages):
     what = chance.choice(["save", "save", "save", "delete", "delete_page", "save_new", "roll back", "again"])
     key = some_key(chance)
     record = some_record(chance, key)
-    date = chance.randrange(10)
+    date = chance.choice(MOMENTS)
     for storage in storages:
         if what == "save":
             storage.save(KIND, key, record)
@@ -99,18 +134,28 @@ def _fail_after_saving(storage, key, record):
 
 
 def counted(engine):
-    """Return what the counts say, and what there is."""
+    """Return what the counts say, of all and by day, and what there is."""
+    said, there = Counter(), Counter()
     with engine.connect() as connection:
-        said = connection.execute(
-            text("SELECT country_code, party_id, audience, sum(number) FROM ocpi_counts GROUP BY 1, 2, 3")
-        ).all()
-        there = connection.execute(
-            text(
-                "SELECT country_code, party_id, audience, count(*) FROM ocpi_locations"
-                " WHERE receiver = '' GROUP BY 1, 2, 3"
-            )
-        ).all()
-    return {tuple(row[:3]): int(row[3]) for row in said if row[3]}, {tuple(row[:3]): int(row[3]) for row in there}
+        for row in connection.execute(text("SELECT country_code, party_id, audience, number FROM ocpi_counts")):
+            said[*row[:3], "all"] += row[3]
+        for *group, number, _, _ in connection.execute(text(DAYS)):
+            said[*group] += number
+        for *owner, moment, _ in connection.execute(text(OBJECTS)):
+            there[*owner, "all"] += 1
+            there[*owner, moment // DAY] += 1
+    return {group: number for group, number in said.items() if number}, dict(there)
+
+
+def outside_bounds(engine):
+    """Return the objects whose ``created`` is not between the bounds of their day."""
+    bounds = {}
+    with engine.connect() as connection:
+        for *group, _, lowest, highest in connection.execute(text(DAYS)):
+            bounds.setdefault((*group,), []).extend((lowest, highest))
+        objects = connection.execute(text(OBJECTS)).all()
+    found = [(row.created, bounds[*row[:3], row.last_updated // DAY]) for row in objects]
+    return [created for created, ends in found if not min(ends) <= created <= max(ends)]
 
 
 @pytest.fixture(params=[2000, 2], ids=["few", "many"])
@@ -133,41 +178,53 @@ def test_lists_and_counts_are_right_after_any_changes(engine, database, kept):
         if kept:
             said, there = counted(engine)
             assert said == there
+            assert outside_bounds(engine) == []
         if round_ % 8 == 7:
-            for query in queries():
+            for query in chance.sample(list(queries()), 200):
                 assert pages(database, query) == pages(memory, query), query
 
 
 def drop_triggers(engine):
     with engine.begin() as connection:
-        if engine.dialect.name == "sqlite":
-            for name in ("added", "removed", "changed"):
-                connection.execute(text(f"DROP TRIGGER ocpi_locations_counts_{name}"))
-        else:
-            connection.execute(text("DROP FUNCTION ocpi_count CASCADE"))
+        for statement in dropping(engine):
+            connection.execute(text(statement))
         connection.execute(text("DELETE FROM ocpi_counts"))
+        connection.execute(text("DELETE FROM ocpi_day_counts"))
 
 
-def test_setup_counts_what_an_earlier_release_stored(engine, database):
+def dropping(engine, names=("counts", "day_counts")):
+    """Return the statements that drop the triggers, those of these counts."""
+    if engine.dialect.name == "postgresql":
+        functions = {"counts": "ocpi_count", "day_counts": "ocpi_count_days"}
+        return [f"DROP FUNCTION {functions[name]} CASCADE" for name in names]
+    events = ("added", "removed", "changed")
+    return [f"DROP TRIGGER ocpi_locations_{name}_{event}" for name in names for event in events]
+
+
+@pytest.mark.parametrize("lacked", [("day_counts",), ("counts", "day_counts")], ids=["no days", "no counts"])
+def test_setup_counts_what_an_earlier_release_stored(engine, database, lacked):
     with engine.begin() as connection:
-        drop = "CASCADE" if engine.dialect.name == "postgresql" else ""
-        if drop:
-            connection.execute(text("DROP FUNCTION ocpi_count CASCADE"))
-        else:
-            for name in ("added", "removed", "changed"):
-                connection.execute(text(f"DROP TRIGGER ocpi_locations_counts_{name}"))
-        connection.execute(text("DROP TABLE ocpi_counts"))
+        for statement in (*dropping(engine, lacked), *(f"DROP TABLE ocpi_{name}" for name in lacked)):
+            connection.execute(text(statement))
     lacking = storage_on(engine)
     for number in range(7):
-        database.save(KIND, Key.of("NL", "ABC", f"LOC{number}"), Record(b"{}"))
+        lacking.save(KIND, Key.of("NL", "ABC", f"LOC{number}"), Record(b"{}", number * DAY // 3))
+    since = Query(receiver="", owners=(OWNERS[0],), date_from=DAY, limit=2)
     assert lacking.list(KIND, Query(receiver="", owners=(OWNERS[0],), limit=2)).total == 7
+    assert lacking.list(KIND, since).total == 4
 
     lacking.setup()
     lacking.setup()
 
-    assert counted(engine) == ({("NL", "ABC", ""): 7}, {("NL", "ABC", ""): 7})
-    lacking.save(KIND, Key.of("NL", "ABC", "NEW"), Record(b"{}"))
+    said, there = counted(engine)
+    assert said == there
+    assert sorted(there.values()) == [1, 3, 3, 7]
+    assert outside_bounds(engine) == []
+    lacking.save(KIND, Key.of("NL", "ABC", "NEW"), Record(b"{}", DAY))
     assert lacking.list(KIND, Query(receiver="", owners=(OWNERS[0],), limit=2)).total == 8
+    assert lacking.list(KIND, since).total == 5
+    said, there = counted(engine)
+    assert said == there
 
 
 def test_counts_that_are_kept_from_now_on_are_noticed(engine, database, monkeypatch):
@@ -216,24 +273,100 @@ def test_copies_of_others_are_not_counted(engine, database):
 
     with engine.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM ocpi_counts")).scalar_one() == 0
+        assert connection.execute(text("SELECT count(*) FROM ocpi_day_counts")).scalar_one() == 0
     assert database.list(KIND, Query(receiver="NL-ABC")).total == 1
 
 
-def test_many_rows_of_counts_become_few_and_say_the_same(postgres_engine, monkeypatch):
+def entries(engine, name="ocpi_day_counts"):
+    """Return the numbers of the rows of changes, and of those that sum them up."""
+    with engine.connect() as connection:
+        found = [row[0] for row in connection.execute(text(f"SELECT entry FROM {name}"))]  # noqa: S608 - our own name
+    return {entry for entry in found if entry > 0}, {entry for entry in found if entry < 0}
+
+
+@pytest.fixture
+def summing(postgres_engine, monkeypatch):
+    """A storage that sums up more than 10 changes, and may do so at each list."""
     storage = storage_on(postgres_engine)
     storage.setup()
     monkeypatch.setattr(counts, "MOST_ROWS", 10)
-    now = [0.0]
-    monkeypatch.setattr(sqlalchemy, "monotonic", lambda: now[0])
-    for number in range(30):
-        storage.save(KIND, Key(*OWNERS[number % 3], f"LOC{number}"), Record(b"{}", 0, AUDIENCES[number % 2]))
-        now[0] += 2 * sqlalchemy.COUNTS_SECONDS
-        assert storage.list(KIND, Query(receiver="", limit=1, owners=tuple(OWNERS))).total == number + 1
+    monkeypatch.setattr(sqlalchemy, "COUNTS_SECONDS", -1.0)
+    return storage
 
+
+def test_many_rows_of_counts_become_few_and_say_the_same(summing, postgres_engine):
+    for number in range(60):
+        key = Key(*OWNERS[number % 3], f"LOC{number % 40}")
+        summing.save(KIND, key, Record(b"{}", number % 4 * DAY, AUDIENCES[number % 2]))
+        if number % 7 == 6:
+            summing.delete(KIND, key)
+        summing.list(KIND, Query(receiver="", limit=1))
+        said, there = counted(postgres_engine)
+        assert said == there
+        assert outside_bounds(postgres_engine) == []
+
+    for name, groups in (("ocpi_counts", 6), ("ocpi_day_counts", 24)):
+        changes, sums = entries(postgres_engine, name)
+        assert len(changes) <= 10
+        assert 0 < len(sums) <= groups
+
+
+def test_many_days_are_not_summed_up_anew_by_each_list(summing, postgres_engine):
+    for number in range(30):
+        summing.save(KIND, Key(*OWNERS[0], f"LOC{number}"), Record(b"{}", number * DAY))
+    summing.list(KIND, Query(receiver=""))
+    before = entries(postgres_engine)
+
+    for number in range(5):
+        summing.save(KIND, Key(*OWNERS[0], f"NEW{number}"), Record(b"{}", number * DAY))
+        summing.list(KIND, Query(receiver=""))
+
+    changes, sums = entries(postgres_engine)
+    assert (len(before[0]), len(before[1])) == (0, 30)
+    assert (len(changes), sums) == (5, before[1])
+
+
+def test_one_list_sums_up_no_more_than_a_part(summing, postgres_engine, monkeypatch):
+    monkeypatch.setattr(counts, "ROWS_AT_ONCE", 20)
+    monkeypatch.setattr(sqlalchemy, "COUNTS_SECONDS", 3600.0)
+    other = storage_on(postgres_engine)
+    for number in range(50):
+        other.save(KIND, Key(*OWNERS[0], f"LOC{number}"), Record(b"{}", number % 2 * DAY))
+    left = []
+    for _ in range(4):
+        assert summing.list(KIND, Query(receiver="", date_from=DAY, limit=1)).total == 25
+        left.append(len(entries(postgres_engine)[0]))
+
+    assert left == [30, 10, 10, 10]
+
+
+def test_writers_and_readers_that_sum_up_leave_the_counts_right(summing, postgres_engine):
+    failures = []
+
+    def work(seed):
+        chance = random.Random(seed)
+        try:
+            for _ in range(40):
+                key = some_key(chance)
+                if chance.random() < 0.3:
+                    summing.delete(KIND, key)
+                else:
+                    summing.save(KIND, key, some_record(chance, key))
+                summing.list(KIND, Query(receiver="", limit=1))
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(SECONDS)
+
+    assert not failures
     said, there = counted(postgres_engine)
     assert said == there
-    with postgres_engine.connect() as connection:
-        assert connection.execute(text("SELECT count(*) FROM ocpi_counts")).scalar_one() <= 11
+    assert outside_bounds(postgres_engine) == []
+    assert entries(postgres_engine)[1]
 
 
 def test_writers_in_parallel_are_all_counted(engine, database):
@@ -264,7 +397,7 @@ def test_writers_in_parallel_are_all_counted(engine, database):
 
 @pytest.fixture
 def filled(engine, database):
-    """20,000 objects of one owner, of which each tenth is for others; they changed at different times."""
+    """20,000 objects of one owner, of which each tenth is for others; they changed one after another in 40 days."""
     table = database._tables[KIND]
     rows = [
         {
@@ -272,7 +405,7 @@ def filled(engine, database):
             "party_id": "ABC",
             "id": f"L{number}",
             "audience": "" if number % 10 else ",AT-EMS,",
-            "last_updated": number,
+            "last_updated": number * STEP,
             "revision": 1,
             "document": "{}",
         }
@@ -287,10 +420,12 @@ def filled(engine, database):
 SHAPES = {
     "first page": Query(limit=50),
     "after a cursor": Query(limit=50, after="15000"),
-    "few by date": Query(limit=50, date_from=19_950),
-    "nearly all by date": Query(limit=50, date_from=100),
-    "after a cursor, by date": Query(limit=50, date_from=100, after="15000"),
-    "in a time": Query(limit=50, date_from=100, date_to=19_990),
+    "few by date": Query(limit=50, date_from=19_950 * STEP),
+    "nearly all by date": Query(limit=50, date_from=100 * STEP),
+    "half by date": Query(limit=50, date_from=9_900 * STEP),
+    "the other half by date": Query(limit=50, date_to=9_900 * STEP),
+    "after a cursor, by date": Query(limit=50, date_from=100 * STEP, after="15000"),
+    "in a time": Query(limit=50, date_from=100 * STEP, date_to=19_990 * STEP),
 }
 
 
@@ -302,7 +437,8 @@ def test_no_page_of_a_party_reads_the_whole_table(engine, filled, shape):
     if query.date_from is None:
         used = [statements.counted]
     else:
-        used = [statements.few] if page.total <= lists.FEW else [statements.counted_but]
+        is_few = page.total <= lists.FEW
+        used = [statements.counted_count, statements.counted_few if is_few else statements.counted]
 
     for statement in used:
         plan = "\n".join(explained(engine, statement, query))
@@ -310,6 +446,8 @@ def test_no_page_of_a_party_reads_the_whole_table(engine, filled, shape):
         assert "SCAN narrow" not in plan, plan
         assert "SCAN others" not in plan, plan
         assert "Seq Scan on ocpi_locations" not in plan, plan
+        # PostgreSQL's rows of changes are all of this kind here, so that no index would help with them.
+        assert "SCAN ocpi_day_counts" not in plan, plan
 
 
 def explained(engine, statement, query):
@@ -324,7 +462,7 @@ def explained(engine, statement, query):
 def test_totals_of_many_are_exact(filled, shape):
     query = Query(**{**vars_of(SHAPES[shape]), "owners": (OWNERS[0],), "receiver": "", "audience": AUDIENCES[1]})
     numbers = [n for n in range(20_000) if n % 10]
-    matching = [n for n in numbers if (query.date_from or 0) <= n < (query.date_to or 10**9)]
+    matching = [n for n in numbers if (query.date_from or 0) <= n * STEP < (query.date_to or 10**18)]
 
     page = filled.list(KIND, query)
 
@@ -367,18 +505,21 @@ def test_disabled_triggers_are_no_counts(postgres_engine):
 
     storage.setup()
     assert storage_on(postgres_engine).list(KIND, Query(receiver="")).total == 1
-    assert counted(postgres_engine) == ({("NL", "ABC", ""): 1}, {("NL", "ABC", ""): 1})
+    one = {("NL", "ABC", "", "all"): 1, ("NL", "ABC", "", 0): 1}
+    assert counted(postgres_engine) == (one, one)
 
 
 def test_counts_are_in_the_metadata_for_migrations(database):
-    table = counts.counts_of(database._tables.values())
+    tables = counts.counts_of(database._tables.values())
 
-    assert table.name == "ocpi_counts"
-    assert select(func.count()).select_from(table) is not None
+    assert [table.name for table in tables] == ["ocpi_counts", "ocpi_day_counts"]
+    assert all(table.metadata is database._tables[KIND].metadata for table in tables)
 
 
 def test_dated_page_behind_all_that_was_looked_at_counts_no_more_than_its_ends(engine, filled):
-    query = Query(owners=(OWNERS[0],), receiver="", audience=AUDIENCES[1], date_from=100, after="15000", limit=50)
+    query = Query(
+        owners=(OWNERS[0],), receiver="", audience=AUDIENCES[1], date_from=100 * STEP, after="15000", limit=50
+    )
     asked = []
     execute = filled._database.execute
     filled._database.execute = lambda statement, *args, **options: (
@@ -390,7 +531,7 @@ def test_dated_page_behind_all_that_was_looked_at_counts_no_more_than_its_ends(e
         del filled._database.execute
 
     statements = filled._shaped(lists.list_statements, KIND, lists.ListShape.of(query))
-    assert asked == [statements.few, statements.counted_but]
+    assert asked == [statements.counted_few, statements.counted]
 
 
 @pytest.mark.parametrize("dates", [{}, {"date_from": 1}], ids=["undated", "dated"])
@@ -424,3 +565,68 @@ def test_server_that_only_reads_answers_lists_whatever_there_is_to_make_few(post
         readers.dispose()
 
     assert page.total == 5
+
+
+def test_page_by_date_is_not_looked_for_where_it_cannot_be(sqlite_engine):
+    storage = storage_on(sqlite_engine)
+    storage.setup()
+    row = {"country_code": "NL", "party_id": "ABC", "revision": 1, "document": "{}"}
+    with sqlite_engine.begin() as connection:
+        rows = [{**row, "id": f"L{number}", "last_updated": number * STEP} for number in range(12_000)]
+        connection.execute(storage._tables[KIND].insert(), rows)
+    steps = {}
+    with sqlite_engine.connect() as connection:
+        driver = connection.connection.driver_connection
+        for name, dates in {
+            "all": {"date_from": 0},
+            "at the end": {"date_from": 9_000 * STEP},
+            "behind the last": {"date_to": 3_000 * STEP, "after": "2990"},
+        }.items():
+            query = Query(owners=(OWNERS[0],), receiver="", limit=50, **dates)
+            statement = storage._shaped(lists.list_statements, KIND, lists.ListShape.of(query)).counted
+            taken = [0]
+            driver.set_progress_handler(lambda taken=taken: taken.__setitem__(0, taken[0] + 1), 10)
+            rows = driver.execute(*statement.call(lists.query_values(query))).fetchall()
+            driver.set_progress_handler(None, 0)
+            steps[name] = taken[0]
+            assert len(rows) == (10 if "after" in dates else 50)
+
+    # Of a walk over the other days there would be thousands.
+    assert max(steps.values()) <= steps["all"] + 600, steps
+
+
+def test_poll_that_finds_nothing_asks_one_statement(filled):
+    asked = []
+    execute = filled._database.execute
+    filled._database.execute = lambda statement, *args, **options: (
+        asked.append(statement) or execute(statement, *args, **options)
+    )
+    query = Query(owners=(OWNERS[0],), receiver="", date_from=30_000 * STEP, limit=50)
+    try:
+        page = filled.list(KIND, query)
+    finally:
+        del filled._database.execute
+
+    assert (page.records, page.total) == ((), 0)
+    assert asked == [filled._shaped(lists.list_statements, KIND, lists.ListShape.of(query)).counted_few]
+
+
+def test_emptying_waits_for_who_sums_up(summing, postgres_engine):
+    for number in range(20):
+        summing.save(KIND, Key(*OWNERS[0], f"LOC{number}"), Record(b"{}", number * DAY))
+    emptied = threading.Event()
+
+    def empty():
+        with postgres_engine.begin() as connection:
+            connection.execute(text("TRUNCATE ocpi_locations"))
+        emptied.set()
+
+    thread = threading.Thread(target=empty)
+    with summing.transaction():
+        assert summing._make_few(summing._counts) is False
+        thread.start()
+        assert not emptied.wait(0.5)
+    thread.join(SECONDS)
+
+    assert emptied.is_set()
+    assert counted(postgres_engine) == ({}, {})
