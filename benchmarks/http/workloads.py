@@ -45,7 +45,9 @@ class Workload:
 
     calls: makes the requests, which differ in the ids they name, for a contestant. before: those that are made once
     before each load. refused: the OCPI status that answers them where they are no success; the peers answer an HTTP
-    status instead. goals: at least so many times the best peer, and so much of the bare Flask app.
+    status instead. check: tells whether the data of an answer is right. leads_to: tells the same of Flask-OCPI's
+    answer to a GET of the URL in the Location header. goals: at least so many times the best peer, and so much of the
+    bare Flask app.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Workload:
     calls: Callable[[Contestant], Sequence[Call]]
     before: Callable[[Contestant], Sequence[Call]] = field(default=lambda contestant: ())
     check: Callable[[Contestant, Call, Any], bool] = field(default=lambda contestant, call, data: True)
+    leads_to: Callable[[Contestant, Call, Any], bool] | None = None
     refused: int | None = None
     http_status: int | None = None
     wrong_token: bool = False
@@ -90,7 +93,12 @@ def _is_right(contestant: Contestant, workload: Workload, call: Call, answer: re
     envelope = answer.json()
     if workload.refused is not None:
         return bool(envelope["status_code"] == workload.refused)
-    return envelope["status_code"] == 1000 and workload.check(contestant, call, envelope.get("data"))
+    if envelope["status_code"] != 1000 or not workload.check(contestant, call, envelope.get("data")):
+        return False
+    if workload.leads_to is None or contestant.kind != OURS:
+        return True
+    path = answer.headers["Location"].removeprefix(contestant.url)
+    return workload.leads_to(contestant, call, answer_of(contestant, Call("GET", path)).json()["data"])
 
 
 def _fresh(body: Any, number: int) -> Any:
@@ -120,7 +128,21 @@ def _stored(contestant: Contestant, call: Call, data: Any) -> bool:
     if contestant.kind != OURS:
         return bool(data)
     stored = answer_of(contestant, Call("GET", call.path)).json()["data"]
-    return all(stored[name] == value for name, value in call.body.items() if name != "charging_periods")
+    added = call.body.get("charging_periods", []) if call.method == "PATCH" else []  # those are added to what is there
+    whole = {name: value for name, value in call.body.items() if name != "charging_periods" or not added}
+    return all(stored[name] == value for name, value in whole.items()) and all(
+        period in stored["charging_periods"] for period in added
+    )
+
+
+def _as_sent(contestant: Contestant, call: Call, data: Any) -> bool:
+    return bool(data == call.body)
+
+
+def _lists_version(contestant: Contestant, call: Call, data: Any) -> bool:
+    if contestant.kind != OURS:
+        return bool(data)
+    return bool(data == [{"version": "2.2.1", "url": f"{contestant.url}/ocpi/2.2.1"}])
 
 
 def _allowed(contestant: Contestant, call: Call, data: Any) -> bool:
@@ -237,6 +259,7 @@ WORKLOADS = (
         "post-cdr",
         "POST CDR",
         _bare(lambda c: [Call("POST", f"{c.receiver}/cdrs{c.slash}", documents.their_cdr(FRESH_ID))]),
+        leads_to=_as_sent,
         goals=(3, 0.25),
     ),
     Workload(
@@ -256,7 +279,9 @@ WORKLOADS = (
         ),
         check=_rejected,
     ),
-    Workload("versions", "versions", _bare(lambda c: [Call("GET", "/ocpi/versions")]), goals=(1.5, 0.6)),
+    Workload(
+        "versions", "versions", _bare(lambda c: [Call("GET", "/ocpi/versions")]), check=_lists_version, goals=(1.5, 0.6)
+    ),
     Workload(
         "refused",
         "refused body (2001)",

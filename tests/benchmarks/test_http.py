@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from contextlib import ExitStack
+from dataclasses import replace
 
 import pytest
 
@@ -46,6 +47,20 @@ def test_wrong_answer_ends_the_comparison(contestants):
             check(contestant, get)
     finally:
         contestant.locations = total
+
+
+def test_wrong_object_behind_a_location_ends_the_comparison(contestants):
+    post = next(workload for workload in WORKLOADS if workload.name == "post-cdr")
+    seen = []
+
+    def look(contestant, call, data):
+        seen.append((call.body["id"], data["id"]))
+        return False
+
+    with pytest.raises(WrongAnswerError, match="post-cdr: POST"):
+        check(contestants[report.ONE], replace(post, leads_to=look))
+
+    assert [sent == stored for sent, stored in seen] == [True]
 
 
 @pytest.mark.parametrize("name", ["get", "put-location", "post-cdr", "wrong-token"])
