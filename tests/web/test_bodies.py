@@ -55,10 +55,13 @@ def platform(host):
     return add_partner(host, [("DE", "CPO", ["CPO"])])
 
 
-def put(host, partner, line):
-    """PUT what comes by a line, and is said to be as long as BODY; return the HTTP status and the answer."""
+def put(host, partner, line, **server):
+    """PUT what comes by a line, and is said to be as long as BODY; return the HTTP status and the answer.
+
+    server: what else the server puts into WSGI's environ.
+    """
     headers = {"Content-Type": "application/json", "Authorization": authorization(partner.token)}
-    server = {"wsgi.input": line, "CONTENT_LENGTH": str(len(BODY))}
+    server |= {"wsgi.input": line, "CONTENT_LENGTH": str(len(BODY))}
     answer = host.test_client().put(COPY, headers=headers, environ_overrides=server)
     return answer.status_code, answer.get_json()
 
@@ -67,10 +70,11 @@ def stored(partner):
     return partner.get(COPY).data
 
 
-def test_a_body_is_taken_off_the_line_at_once(host, platform):
+@pytest.mark.parametrize("server", [{}, {"wsgi.input_terminated": True}], ids=["plain", "knows where bodies end"])
+def test_a_body_is_taken_off_the_line_at_once(host, platform, server):
     line = Line(BODY)
 
-    assert put(host, platform, line)[0] == 201
+    assert put(host, platform, line, **server)[0] == 201
     assert line.asked == [len(BODY)]
     assert stored(platform) == DOCUMENT
 
