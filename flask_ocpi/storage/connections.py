@@ -113,7 +113,8 @@ class Database:
     def connection(self, *, reads: bool = False) -> Iterator[Connection]:
         """Give the connection of this thread's transaction, or one on which each statement commits by itself.
 
-        What the database refuses in the block is raised as StorageError.
+        Whoever only ``reads`` need not wait for a turn to write. What the database refuses in the block is raised as
+        StorageError.
         """
         transaction = self.current
         if transaction is not None:

@@ -340,19 +340,20 @@ def test_one_list_sums_up_no_more_than_a_part(summing, postgres_engine, monkeypa
     assert left == [30, 10, 10, 10]
 
 
-def test_writers_and_readers_that_sum_up_leave_the_counts_right(summing, postgres_engine):
+def write_in_parallel(storage, *, times, then=lambda: None):
+    """Create, change and remove records at random in four threads, then() after each."""
     failures = []
 
     def work(seed):
         chance = random.Random(seed)
         try:
-            for _ in range(40):
+            for _ in range(times):
                 key = some_key(chance)
                 if chance.random() < 0.3:
-                    summing.delete(KIND, key)
+                    storage.delete(KIND, key)
                 else:
-                    summing.save(KIND, key, some_record(chance, key))
-                summing.list(KIND, Query(receiver="", limit=1))
+                    storage.save(KIND, key, some_record(chance, key))
+                then()
         except Exception as error:
             failures.append(error)
 
@@ -361,8 +362,12 @@ def test_writers_and_readers_that_sum_up_leave_the_counts_right(summing, postgre
         thread.start()
     for thread in threads:
         thread.join(SECONDS)
-
     assert not failures
+
+
+def test_writers_and_readers_that_sum_up_leave_the_counts_right(summing, postgres_engine):
+    write_in_parallel(summing, times=40, then=lambda: summing.list(KIND, Query(receiver="", limit=1)))
+
     said, there = counted(postgres_engine)
     assert said == there
     assert outside_bounds(postgres_engine) == []
@@ -370,27 +375,8 @@ def test_writers_and_readers_that_sum_up_leave_the_counts_right(summing, postgre
 
 
 def test_writers_in_parallel_are_all_counted(engine, database):
-    failures = []
+    write_in_parallel(database, times=60)
 
-    def write(seed):
-        chance = random.Random(seed)
-        try:
-            for _ in range(60):
-                key = some_key(chance)
-                if chance.random() < 0.3:
-                    database.delete(KIND, key)
-                else:
-                    database.save(KIND, key, some_record(chance, key))
-        except Exception as error:
-            failures.append(error)
-
-    threads = [threading.Thread(target=write, args=(seed,)) for seed in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(SECONDS)
-
-    assert not failures
     said, there = counted(engine)
     assert said == there
 
