@@ -23,6 +23,8 @@ from flask_ocpi.enums import Role
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.fields import DEFAULT_POLICY
 from flask_ocpi.fields import Policy
+from flask_ocpi.findings import Finding
+from flask_ocpi.findings import log_finding
 from flask_ocpi.hooks import Hooks
 from flask_ocpi.messages import Traffic
 from flask_ocpi.permissions import Permissions
@@ -107,6 +109,7 @@ class Services:
     jobs: what the dispatcher sees to besides pushing (:class:`flask_ocpi.push.jobs.Job`).
     traffic: is told of each exchange with another platform.
     missed: has an object fetched that a platform changes and that is not here.
+    found: notes a flaw in what a platform sent.
     refused: notes a refused token from an address, and returns for how many seconds it is to be told to wait, or 0.
     limits: called for each request, as soon as it is known whose it is, or that it is nobody's: raise to refuse it.
     purged: when records of a kind that were kept long enough were last removed, in microseconds.
@@ -128,6 +131,7 @@ class Services:
     traffic: Traffic
     jobs: list[Any] = field(default_factory=list)
     missed: Callable[[Missing], None] = lambda missing: None
+    found: Callable[[Finding], None] = log_finding
     refused: Callable[[str | None], int] = lambda address: 0
     limits: list[Callable[[], None]] = field(default_factory=list)
     look_within: Callable[[float], None] = lambda seconds: None
