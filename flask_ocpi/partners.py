@@ -1,0 +1,93 @@
+"""The registered platforms, decoded once until one changes, and found by what they receive and whom they speak for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from flask_ocpi.enums import InterfaceRole
+from flask_ocpi.storage.base import Party
+
+if TYPE_CHECKING:
+    from flask_ocpi.platforms import Platform
+
+#: For how long platforms are believed to be as they were when nothing says that they changed, in seconds: for those who
+#: change the records in another way than by :class:`flask_ocpi.platforms.Platforms`.
+LONGEST_AGE = 10.0
+
+
+class Partners:
+    """The registered platforms of one moment. ``hubs`` are those of them that are hubs."""
+
+    def __init__(self, platforms: Iterable[Platform] = ()) -> None:
+        self._places: dict[str, int] = {}
+        self._by_party: dict[Party, list[Platform]] = {}
+        self._receiving: dict[str, Sequence[Platform]] = {}
+        self._registered = tuple(platform for platform in platforms if platform.is_registered)
+        self.hubs = tuple(platform for platform in self._registered if platform.is_hub)
+        for place, platform in enumerate(self._registered):
+            self._places[platform.id] = place
+            for party in platform.parties:
+                self._by_party.setdefault(party, []).append(platform)
+
+    def speaking_for(self, party: Party) -> Sequence[Platform]:
+        """Return the platforms that have a party themselves."""
+        return self._by_party.get(party, ())
+
+    def receiving(self, module: str) -> Sequence[Platform]:
+        """Return the platforms that offer the Receiver interface of a module."""
+        found = self._receiving.get(module)
+        if found is None:
+            found = tuple(platform for platform in self._registered if _receives(platform, module))
+            self._receiving[module] = found
+        return found
+
+    def reached(self, module: str, audience: Sequence[Party]) -> Sequence[Platform]:
+        """Return those that receive a module and may be for an audience, in the order in which they were added.
+
+        audience: empty for everybody. Others are not looked at, however many there are.
+        """
+        if not audience:
+            return self.receiving(module)
+        near = {platform.id: platform for party in audience for platform in self.speaking_for(party)}
+        near.update((hub.id, hub) for hub in self.hubs)
+        found = (platform for platform in near.values() if _receives(platform, module))
+        return sorted(found, key=lambda platform: self._places[platform.id])
+
+
+@dataclass(frozen=True, slots=True)
+class _Remembered:
+    change: bytes
+    until: float
+    partners: Partners
+
+
+class RememberedPartners:
+    """The partners, read again when any platform changed, in this process or another.
+
+    last_change: returns what the last change of a platform left in the storage, b"" when there is nothing yet. read:
+    returns that and the partners, of one moment.
+    """
+
+    def __init__(self, last_change: Callable[[], bytes], read: Callable[[], tuple[bytes, Partners]]) -> None:
+        self._last_change = last_change
+        self._read = read
+        self._remembered: _Remembered | None = None
+
+    def get(self) -> Partners:
+        """Return the partners as they are now."""
+        change = self._last_change()
+        known = self._remembered
+        if known is not None and change and known.change == change and monotonic() < known.until:
+            return known.partners
+        change, partners = self._read()
+        self._remembered = _Remembered(change, monotonic() + LONGEST_AGE, partners)
+        return partners
+
+
+def _receives(platform: Platform, module: str) -> bool:
+    return platform.endpoint(module, InterfaceRole.RECEIVER) is not None
