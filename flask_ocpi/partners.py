@@ -21,7 +21,10 @@ LONGEST_AGE = 10.0
 
 
 class Partners:
-    """The registered platforms of one moment. ``hubs`` are those of them that are hubs."""
+    """The registered platforms of one moment.
+
+    hubs: those of them that are hubs. awaiting_endpoints: those whose endpoints are to be fetched again.
+    """
 
     def __init__(self, platforms: Iterable[Platform] = ()) -> None:
         self._places: dict[str, int] = {}
@@ -29,6 +32,7 @@ class Partners:
         self._receiving: dict[str, Sequence[Platform]] = {}
         self._registered = tuple(platform for platform in platforms if platform.is_registered)
         self.hubs = tuple(platform for platform in self._registered if platform.is_hub)
+        self.awaiting_endpoints = tuple(p for p in self._registered if p.endpoints_due is not None)
         for place, platform in enumerate(self._registered):
             self._places[platform.id] = place
             for party in platform.parties:

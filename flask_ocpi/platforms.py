@@ -85,6 +85,7 @@ class Platform:
 
     roles: its CredentialsRole documents. endpoints: its Endpoint documents for ``version``.
     token: the token that we send, encrypted. issued: the tokens that it may send us, hashed.
+    endpoints_due: when to fetch the endpoints again, in microseconds, after so many ``endpoints_tries``; None: not.
     """
 
     id: str
@@ -98,6 +99,8 @@ class Platform:
     token_encoding: str = "base64"  # noqa: S105
     issued: tuple[IssuedToken, ...] = field(default=(), repr=False)
     last_updated: str = ""
+    endpoints_due: int | None = None
+    endpoints_tries: int = 0
     revision: int = 0
 
     @cached_property
@@ -125,6 +128,7 @@ class Platform:
         return None
 
     def to_document(self) -> dict[str, Any]:
+        again = {"endpoints_due": self.endpoints_due, "endpoints_tries": self.endpoints_tries}
         return {
             "id": self.id,
             "name": self.name,
@@ -137,6 +141,7 @@ class Platform:
             "token_encoding": self.token_encoding,
             "issued": [{"hash": t.hash, "use": t.use.value, "expires": t.expires, "used": t.used} for t in self.issued],
             "last_updated": self.last_updated,
+            **(again if self.endpoints_due is not None else {}),
         }
 
     @classmethod
@@ -250,7 +255,10 @@ class Platforms:
         return caller
 
     def confirm(self, caller: Caller) -> Caller:
-        """Note the first use of a new token: the tokens that it replaces end now (CRED-31)."""
+        """Note the first use of a new token: the tokens that it replaces end now (CRED-31).
+
+        The platform knows us from now on, so its endpoints are to be fetched again.
+        """
         platform = caller.platform
         kept = tuple(
             replace(token, used=True) if token.hash == caller.issued.hash else token
@@ -258,7 +266,8 @@ class Platforms:
             if token.use not in (TokenUse.REPLACED, TokenUse.SPENT)
         )
         try:
-            platform = self.save(replace(platform, issued=kept), before=platform)
+            known = replace(platform, issued=kept, endpoints_due=self._now(), endpoints_tries=0)
+            platform = self.save(known, before=platform)
         except ConflictError:  # another request with the same token did it
             return self.caller([caller.token]) or caller
         return replace(caller, platform=platform, issued=replace(caller.issued, used=True))
@@ -353,6 +362,7 @@ class Platforms:
             versions_url=credentials["url"],
             version=version,
             endpoints=endpoints,
+            endpoints_due=None,
             token=self.cipher.encrypt(credentials["token"]),
             issued=issued,
         )

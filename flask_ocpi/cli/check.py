@@ -29,6 +29,7 @@ from flask_ocpi.errors import StorageError
 from flask_ocpi.globals import current_ocpi
 from flask_ocpi.platforms import Platform
 from flask_ocpi.platforms import PlatformState
+from flask_ocpi.platforms import TokenUse
 from flask_ocpi.storage.files import is_open_to_others
 from flask_ocpi.storage.memory import MemoryStorage
 from flask_ocpi.web.setup import KEY_FILE
@@ -183,10 +184,16 @@ def _reachability(name: str, platform: Platform) -> Finding:
         found = discover(caller, current_ocpi.services, url, versions=[caller.version.number])
     except FlaskOCPIError as error:
         return Finding(name, Outcome.FAIL, str(error), _fix(error, platform))
-    if _addresses_of(found.endpoints) != _addresses_of(platform.endpoints):
+    if _addresses_of(found.endpoints) != _addresses_of(platform.endpoints) and not _is_fetched_again(platform):
         text = "Offers other endpoints than when they were fetched."
         return Finding(name, Outcome.WARN, text, f"Fetch them again with `flask ocpi rotate {platform.id}`.")
     return Finding(name, Outcome.OK, f"Answers at {url} and accepts our token.")
+
+
+def _is_fetched_again(platform: Platform) -> bool:
+    """Tell whether the endpoints are of the handshake, and will be fetched once it is complete."""
+    unused = any(token.use is TokenUse.ACTIVE and not token.used for token in platform.issued)
+    return unused or platform.endpoints_due is not None
 
 
 def _addresses_of(endpoints: Iterable[Mapping[str, Any]]) -> set[tuple[Any, ...]]:
