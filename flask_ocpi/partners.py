@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Sequence
@@ -10,7 +11,10 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from flask_ocpi.enums import InterfaceRole
+from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
+from flask_ocpi.storage.base import Record
+from flask_ocpi.storage.base import Storage
 
 if TYPE_CHECKING:
     from flask_ocpi.platforms import Platform
@@ -18,6 +22,8 @@ if TYPE_CHECKING:
 #: For how long platforms are believed to be as they were when nothing says that they changed, in seconds: for those who
 #: change the records in another way than by :class:`flask_ocpi.platforms.Platforms`.
 LONGEST_AGE = 10.0
+
+_LAST_CHANGE = Key.of("", "", "last change")
 
 
 class Partners:
@@ -73,14 +79,20 @@ class _Remembered:
 class RememberedPartners:
     """The partners, read again when any platform changed, in this process or another.
 
-    last_change: returns what the last change of a platform left in the storage, b"" when there is nothing yet. read:
-    returns that and the partners, of one moment.
+    kind: the kind of records among which, of no party, the last change is noted. read: walks all platforms.
     """
 
-    def __init__(self, last_change: Callable[[], bytes], read: Callable[[], tuple[bytes, Partners]]) -> None:
-        self._last_change = last_change
+    def __init__(self, storage: Storage, kind: str, read: Callable[[], Iterable[Platform]]) -> None:
+        self._storage = storage
+        self._kind = kind
         self._read = read
         self._remembered: _Remembered | None = None
+
+    def note_change(self) -> None:
+        """Have all processes see that a platform changes in the transaction that is open."""
+        # Never the same twice, also after a rollback.
+        change = Record.of({"platforms": [], "change": secrets.token_hex(8)})
+        self._storage.save(self._kind, _LAST_CHANGE, change)
 
     def get(self) -> Partners:
         """Return the partners as they are now."""
@@ -88,9 +100,14 @@ class RememberedPartners:
         known = self._remembered
         if known is not None and change and known.change == change and monotonic() < known.until:
             return known.partners
-        change, partners = self._read()
+        with self._storage.transaction():  # also where lists outside of one come from a replica, which may be behind
+            change, partners = self._last_change(), Partners(self._read())
         self._remembered = _Remembered(change, monotonic() + LONGEST_AGE, partners)
         return partners
+
+    def _last_change(self) -> bytes:
+        record = self._storage.get(self._kind, _LAST_CHANGE)
+        return b"" if record is None else record.text
 
 
 def _receives(platform: Platform, module: str) -> bool:

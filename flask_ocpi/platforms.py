@@ -46,8 +46,6 @@ PARTIES = "platform_parties"
 KINDS = (PLATFORMS, TOKENS, PARTIES)
 
 _MICROS = 1_000_000
-#: Among the claims, of no party: every change of a platform writes another text there, in its transaction.
-_LAST_CHANGE = Key.of("", "", "last change")
 
 
 class PlatformState(StrEnum):
@@ -197,7 +195,7 @@ class Platforms:
         self.allow_shared_parties = allow_shared_parties
         self.own_parties = frozenset(own_parties)
         self.callers = Callers(remembered_seconds)
-        self._partners = RememberedPartners(self._last_change, self._read_partners)
+        self._partners = RememberedPartners(storage, PARTIES, self.all)
 
     def get(self, id: str) -> Platform | None:
         record = self.storage.get(PLATFORMS, Key.of("", "", id))
@@ -310,7 +308,7 @@ class Platforms:
                 self.storage.save(PLATFORMS, key, record, expected=before.revision if before else 0)
                 self._index_tokens(platform, before)
                 self._claim_parties(platform, before)
-                self._note_change()
+                self._partners.note_change()
         finally:
             self.callers.forget()
         return replace(platform, revision=(before.revision if before else 0) + 1)
@@ -401,19 +399,6 @@ class Platforms:
 
     def _now(self) -> int:
         return to_micros(format_date_time(self.clock()))
-
-    def _note_change(self) -> None:
-        """Have all processes see that a platform changed; never the same text twice, also after a rollback."""
-        change = Record.of({"platforms": [], "change": secrets.token_hex(8)})
-        self.storage.save(PARTIES, _LAST_CHANGE, change)
-
-    def _last_change(self) -> bytes:
-        record = self.storage.get(PARTIES, _LAST_CHANGE)
-        return b"" if record is None else record.text
-
-    def _read_partners(self) -> tuple[bytes, Partners]:
-        with self.storage.transaction():  # also where lists outside of one come from a replica, which may be behind
-            return self._last_change(), Partners(self.all())
 
     def _index_tokens(self, platform: Platform, before: Platform | None) -> None:
         old = {token.hash for token in before.issued} if before else set()

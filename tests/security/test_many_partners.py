@@ -241,6 +241,7 @@ def test_a_hint_has_only_that_platform_looked_at(monkeypatch):
     seen = []
     monkeypatch.setattr(ocpi.dispatcher, "messages_due", lambda platform: seen.append(platform.id) or 0)
     monkeypatch.setattr(ocpi.dispatcher, "has_waiting", lambda platform: False)
+    ocpi.platforms.partners()  # which the jobs look at
     monkeypatch.setattr(Platform, "from_record", _Once(Platform.from_record))
 
     ocpi.dispatcher.threads._look({"partner-3"}, False)
