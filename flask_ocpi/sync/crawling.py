@@ -111,8 +111,8 @@ def read_pages(
             receipt = receive(services, scope, page.documents, crawl.pulled, known=crawl.known)
             _advance(services, crawl, page)
             broken = [*page.broken, *receipt.broken]
-            crawl.broken += len(broken)
-            crawl.pulled.broken.extend(broken)
+            crawl.broken += len(broken) + page.more_broken
+            crawl.pulled.left_out.add(broken, page.more_broken)
             in_quarantine |= quarantine.put(services, scope, broken, in_quarantine)
             for document in receipt.settled:
                 quarantine.release(services, scope, document, in_quarantine)
