@@ -186,17 +186,16 @@ def flaw_of(value: dict[str, Any], max_depth: int) -> str | None:
     for _ in range(max_depth + 1):
         below: list[Any] = []
         for item in level:
-            if isinstance(item, str):
-                if not item.isascii() and _SURROGATE.search(item):
-                    return "must not contain lone surrogates"
-            elif isinstance(item, float):
-                if not math.isfinite(item):
-                    return "must not contain infinite numbers"
+            if isinstance(item, list):
+                below += item
             elif isinstance(item, dict):
                 below += item
                 below += item.values()
-            elif isinstance(item, list):
-                below += item
+            elif isinstance(item, str):
+                if not item.isascii() and _SURROGATE.search(item):
+                    return "must not contain lone surrogates"
+            elif isinstance(item, float) and not math.isfinite(item):
+                return "must not contain infinite numbers"
         if not below:
             return None
         level = below

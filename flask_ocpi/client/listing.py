@@ -30,7 +30,9 @@ from flask_ocpi.schema import load
 _log = logging.getLogger("flask_ocpi.client")
 _MAX_REDONE = 1000
 _MOST_LOGGED = 20  # objects of a page
-#: Of so many broken objects, on a page and in a whole list, it is said what is wrong; the others are only counted.
+_MOST_SAID = 100  # objects of a page: to find out what is wrong with one takes long
+_UNSAID = "Invalid object; what is wrong was said of the first hundred of its page."
+#: So many broken objects are kept, of a page and of a whole list; the others are only counted.
 MOST_BROKEN = 1000
 _MOST_BYTES = 32 * 1024 * 1024  # of the broken objects of a whole list
 
@@ -55,7 +57,10 @@ class LeftOut:
         """Count some, and as many others; keep what there is room for."""
         self.number += len(items) + others
         for item in items[: max(0, MOST_BROKEN - len(self.kept))]:
-            size = _size(item.document)
+            try:
+                size = len(orjson.dumps(item.document))
+            except orjson.JSONEncodeError:  # nested too deep to be kept
+                item, size = Broken(None, item.reason), 0
             if self._bytes + size <= _MOST_BYTES:
                 self._bytes += size
                 self.kept.append(item)
@@ -208,25 +213,26 @@ class Pages:
         return urlunsplit(own._replace(query=other.query))
 
     def _valid(self, items: list[Any], broken: list[Broken]) -> Iterator[Document]:
-        """Walk the valid objects, and note the first broken ones; what is wrong with the others nobody looks for."""
+        """Walk the valid objects, and note the first broken ones; what is wrong is looked for in a few of them."""
         left_out = 0
         for item in items:
-            document = self._load(item, broken) if len(broken) < MOST_BROKEN else self._schema.load_valid(item)
-            if document is None:
-                left_out += 1
+            document, reason = self._load(item) if left_out < _MOST_SAID else (self._schema.load_valid(item), _UNSAID)
+            if document is not None:
+                yield document
                 continue
-            yield document
+            left_out += 1
+            if left_out <= MOST_BROKEN:
+                broken.append(Broken(item, reason))
+            if left_out <= _MOST_LOGGED:
+                _log.warning("An object of %s is left out. %s", _path(self._endpoint), reason)
         if left_out > _MOST_LOGGED:
             _log.warning("%d more objects of %s are left out.", left_out - _MOST_LOGGED, _path(self._endpoint))
 
-    def _load(self, item: Any, broken: list[Broken]) -> Document | None:
+    def _load(self, item: Any) -> tuple[Document | None, str]:
         try:
-            return load(self._schema, item, where="object")
+            return load(self._schema, item, where="object"), ""
         except InvalidParametersError as error:
-            broken.append(Broken(item, str(error)))
-            if len(broken) <= _MOST_LOGGED:
-                _log.warning("An object of %s is left out. %s", _path(self._endpoint), error)
-            return None
+            return None, str(error)
 
 
 class Listing:
@@ -264,13 +270,6 @@ class Listing:
         for page in self._pages:
             self.left_out.add(page.broken, page.more_broken)
             yield from page.documents
-
-
-def _size(document: Any) -> int:
-    try:
-        return len(orjson.dumps(document))
-    except orjson.JSONEncodeError:
-        return _MOST_BYTES  # nested too deep to be kept
 
 
 def _path(url: str) -> str:
