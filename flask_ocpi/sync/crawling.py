@@ -14,6 +14,7 @@ from flask_ocpi.context import Services
 from flask_ocpi.description import Document
 from flask_ocpi.enums import InterfaceRole
 from flask_ocpi.fields import to_micros
+from flask_ocpi.findings import Finding
 from flask_ocpi.signals import object_removed
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Query
@@ -119,6 +120,10 @@ def read_pages(
             if crawl.known:
                 crawl.seen.update(receipt.seen)
             keep(crawl, receipt.seen)
+        if page.more_broken:
+            outcome = f"{page.more_broken} objects of a page are not valid and were only counted."
+            platform, module = scope.platform.id, str(scope.module.id)
+            services.found(Finding(platform, "broken_objects", module, outcome=outcome, refused=True))
         tell(services, scope, receipt.stored)
         progress(crawl.pulled)
 
