@@ -27,6 +27,8 @@ from flask_ocpi.errors import StorageError
 
 T = TypeVar("T")
 
+_WALKED_AT_ONCE = 8 * 1024 * 1024  # bytes
+
 
 def fold(text: str) -> str:
     """Fold a CiString for comparison: OCPI's identifiers are ASCII and compare without regard to case."""
@@ -301,10 +303,11 @@ class Storage(abc.ABC):
 
 
 def walk(storage: Storage, kind: str, query: Query, *, page_size: int = 500) -> Iterator[Record]:
-    """Walk all records that a query selects, page by page."""
+    """Walk all records that a query selects, page by page; fewer at a time where they are large."""
+    query = replace(query, limit=page_size, max_bytes=_WALKED_AT_ONCE)
     offset, after = query.offset, query.after
     while True:
-        page = storage.list(kind, replace(query, offset=offset, limit=page_size, after=after))
+        page = storage.list(kind, replace(query, offset=offset, after=after))
         yield from page.records
         offset, after = offset + len(page.records), page.cursor
         if not page.records or offset >= page.total:
