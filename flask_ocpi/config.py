@@ -139,6 +139,14 @@ def _limits(key: str, value: Any) -> dict[str, int]:
     raise ConfigurationError(f'{key} must map module ids to numbers, such as {{"cdrs": 20}}, got {value!r}.')
 
 
+def _list_limits(key: str, value: Any) -> tuple[tuple[str, int], ...]:
+    limits = _limits(key, value)
+    for name in limits:
+        if len(name.split(".")) != 2 or not all(name.split(".")):
+            raise ConfigurationError(f'{key} must name class and property, such as "Location.evses", got {name!r}.')
+    return tuple(sorted(limits.items()))
+
+
 def _certificate(key: str, value: Any) -> Certificate:
     if isinstance(value, str) and value:
         return value
@@ -294,8 +302,22 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("OCPI_DEFAULT_LIMIT", _integer(1), 50, "Objects on a page when the request names no limit.", "number"),
     Setting("OCPI_MAX_LIMIT", _integer(1), 1000, "Objects on a page at the most.", "number"),
     Setting("OCPI_MODULE_LIMITS", _limits, {}, 'OCPI_MAX_LIMIT by module, such as {"cdrs": 20}.', "mapping"),
+    Setting(
+        "OCPI_MAX_PAGE_BYTES",
+        _integer(1),
+        8 * 1024 * 1024,
+        "Size of the objects on a page at the most, unless the first alone is larger; the Link leads to the others.",
+        "bytes",
+    ),
     Setting("OCPI_MAX_BODY_BYTES", _integer(1), 4 * 1024 * 1024, "Size of a request body at the most.", "bytes"),
     Setting("OCPI_MAX_DEPTH", _depth, 32, "How deep unknown properties may be nested, 128 at the most.", "number"),
+    Setting(
+        "OCPI_LIST_LIMITS",
+        _list_limits,
+        (),
+        'Elements that lists in objects may have, such as {"Location.evses": 8000}, where it is not what OpenAPI says.',
+        "mapping",
+    ),
     Setting(
         "OCPI_UNKNOWN_FIELDS", _choice("keep", "drop"), "keep", "What happens to properties OCPI lacks.", "keep or drop"
     ),
@@ -465,8 +487,10 @@ class Settings:
     default_limit: int
     max_limit: int
     module_limits: Mapping[str, int]
+    max_page_bytes: int
     max_body_bytes: int
     max_depth: int
+    list_limits: tuple[tuple[str, int], ...]
     unknown_fields: str
     open_enums: tuple[str, ...]
     strict_codes: bool

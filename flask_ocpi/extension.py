@@ -357,6 +357,7 @@ class OCPI(HostHooks, HostCalls):
             keep_unknown=settings.unknown_fields == "keep",
             max_depth=settings.max_depth,
             compiled=settings.compiled_validation,
+            list_limits=settings.list_limits,
         )
         schedule, fetcher = Schedule(lambda: self.services, self.client), Fetcher(lambda: self.services, self.client)
         refetching = Refetching(lambda: self.services, self.client)
@@ -418,7 +419,7 @@ class OCPI(HostHooks, HostCalls):
                 app,
                 version=version.number,
                 about=partial(_about, services, version),
-                open_enums=services.settings.open_enums,
+                policy=services.schemas.policy,
             )
             for module in version.modules:
                 if module.extend or any(services.serves(module, interface.role) for interface in module.interfaces):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from dataclasses import field
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.parse import urlunsplit
@@ -27,6 +29,12 @@ from flask_ocpi.schema import load
 
 _log = logging.getLogger("flask_ocpi.client")
 _MAX_REDONE = 1000
+_MOST_LOGGED = 20  # objects of a page
+_MOST_SAID = 100  # objects of a page: to find out what is wrong with one takes long
+_UNSAID = "Invalid object; what is wrong was said of the first hundred of its page."
+#: So many broken objects are kept, of a page and of a whole list; the others are only counted.
+MOST_BROKEN = 1000
+_MOST_BYTES = 32 * 1024 * 1024  # of the broken objects of a whole list
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +45,32 @@ class Broken:
     reason: str
 
 
+@dataclass(slots=True)
+class LeftOut:
+    """The broken objects of a list. ``number`` is how many there are, ``kept`` the first of them, up to a bound."""
+
+    kept: list[Broken] = field(default_factory=list)
+    number: int = 0
+    _bytes: int = 0
+
+    def add(self, items: Sequence[Broken], others: int = 0) -> None:
+        """Count some, and as many others; keep what there is room for."""
+        self.number += len(items) + others
+        for item in items[: max(0, MOST_BROKEN - len(self.kept))]:
+            try:
+                size = len(orjson.dumps(item.document))
+            except orjson.JSONEncodeError:  # nested too deep to be kept
+                item, size = Broken(None, item.reason), 0
+            if self._bytes + size <= _MOST_BYTES:
+                self._bytes += size
+                self.kept.append(item)
+
+
 @dataclass(frozen=True, slots=True)
 class ListPage:
     """A page of a list: its valid objects, the broken ones, and where the list goes on.
+
+    more_broken: how many broken objects there are beyond the first thousand.
 
     total: X-Total-Count, None when the platform does not say. following: the URL of the next page, None on the last.
     moment: the platform's own time when it answered, in microseconds; None when it does not say.
@@ -50,6 +81,7 @@ class ListPage:
     total: int | None
     following: str | None
     moment: int | None
+    more_broken: int = 0
 
 
 class _Ahead:
@@ -144,6 +176,7 @@ class Pages:
             try:
                 broken: list[Broken] = []
                 documents = list(self._valid(answer.data, broken))
+                more_broken = len(answer.data) - len(documents) - len(broken)
                 moment = _micros(answer.timestamp)
                 del answer
                 if following is not None or previous:
@@ -151,7 +184,7 @@ class Pages:
                     if not previous.isdisjoint(texts):
                         documents = [d for d, text in zip(documents, texts, strict=True) if text not in previous]
                     previous = set(texts)
-                yield ListPage(documents, broken, self.total, following, moment)
+                yield ListPage(documents, broken, self.total, following, moment, more_broken)
             except BaseException:  # who asks stops here, or something is wrong
                 if ahead is not None:
                     ahead.drop()
@@ -180,25 +213,38 @@ class Pages:
         return urlunsplit(own._replace(query=other.query))
 
     def _valid(self, items: list[Any], broken: list[Broken]) -> Iterator[Document]:
+        """Walk the valid objects, and note the first broken ones; what is wrong is looked for in a few of them."""
+        left_out = 0
         for item in items:
-            try:
-                document = load(self._schema, item, where="object")
-            except InvalidParametersError as error:
-                _log.warning("An object of %s is left out. %s", _path(self._endpoint), error)
-                broken.append(Broken(item, str(error)))
+            document, reason = self._load(item) if left_out < _MOST_SAID else (self._schema.load_valid(item), _UNSAID)
+            if document is not None:
+                yield document
                 continue
-            yield document
+            left_out += 1
+            if left_out <= MOST_BROKEN:
+                broken.append(Broken(item, reason))
+            if left_out <= _MOST_LOGGED:
+                _log.warning("An object of %s is left out. %s", _path(self._endpoint), reason)
+        if left_out > _MOST_LOGGED:
+            _log.warning("%d more objects of %s are left out.", left_out - _MOST_LOGGED, _path(self._endpoint))
+
+    def _load(self, item: Any) -> tuple[Document | None, str]:
+        try:
+            return load(self._schema, item, where="object"), ""
+        except InvalidParametersError as error:
+            return None, str(error)
 
 
 class Listing:
     """An iterator over the valid objects of a list; pages are fetched as they are needed.
 
     total: X-Total-Count of the latest page, None before the first or when the platform does not say.
-    broken: the objects that were left out (T-37). pages: how many were fetched.
+    broken: the objects that were left out (T-37), the first thousand; left_out: also how many there were in all.
+    pages: how many were fetched.
     """
 
     def __init__(self, pages: Pages) -> None:
-        self.broken: list[Broken] = []
+        self.left_out = LeftOut()
         self._pages = pages
         self._items = self._walk()
 
@@ -207,6 +253,10 @@ class Listing:
 
     def __next__(self) -> Document:
         return next(self._items)
+
+    @property
+    def broken(self) -> list[Broken]:
+        return self.left_out.kept
 
     @property
     def total(self) -> int | None:
@@ -218,7 +268,7 @@ class Listing:
 
     def _walk(self) -> Iterator[Document]:
         for page in self._pages:
-            self.broken.extend(page.broken)
+            self.left_out.add(page.broken, page.more_broken)
             yield from page.documents
 
 

@@ -15,6 +15,7 @@ from flask_ocpi.storage.base import Page
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.base import Storage
+from flask_ocpi.storage.base import how_many_fit
 
 _Undo: TypeAlias = list[tuple[str, Key, Record | None]]
 
@@ -48,6 +49,7 @@ class MemoryStorage(Storage):
         after = read_cursor(query.after)
         skipped = query.offset if after is None else sum(record.created <= after for record in found)
         records = tuple(found[skipped : skipped + query.limit])
+        records = records[: how_many_fit([record.text for record in records], query.max_bytes)]
         return Page(records, len(found), str(records[-1].created) if records else query.after)
 
     def save(self, kind: str, key: Key, record: Record, *, expected: int | None = None) -> bool:

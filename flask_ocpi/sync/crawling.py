@@ -14,6 +14,7 @@ from flask_ocpi.context import Services
 from flask_ocpi.description import Document
 from flask_ocpi.enums import InterfaceRole
 from flask_ocpi.fields import to_micros
+from flask_ocpi.findings import Finding
 from flask_ocpi.signals import object_removed
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Query
@@ -111,14 +112,18 @@ def read_pages(
             receipt = receive(services, scope, page.documents, crawl.pulled, known=crawl.known)
             _advance(services, crawl, page)
             broken = [*page.broken, *receipt.broken]
-            crawl.broken += len(broken)
-            crawl.pulled.broken.extend(broken)
+            crawl.broken += len(broken) + page.more_broken
+            crawl.pulled.left_out.add(broken, page.more_broken)
             in_quarantine |= quarantine.put(services, scope, broken, in_quarantine)
             for document in receipt.settled:
                 quarantine.release(services, scope, document, in_quarantine)
             if crawl.known:
                 crawl.seen.update(receipt.seen)
             keep(crawl, receipt.seen)
+        if page.more_broken:
+            outcome = f"{page.more_broken} objects of a page are not valid and were only counted."
+            platform, module = scope.platform.id, str(scope.module.id)
+            services.found(Finding(platform, "broken_objects", module, outcome=outcome, refused=True))
         tell(services, scope, receipt.stored)
         progress(crawl.pulled)
 
