@@ -295,6 +295,20 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("OCPI_MAX_LIMIT", _integer(1), 1000, "Objects on a page at the most.", "number"),
     Setting("OCPI_MODULE_LIMITS", _limits, {}, 'OCPI_MAX_LIMIT by module, such as {"cdrs": 20}.', "mapping"),
     Setting("OCPI_MAX_BODY_BYTES", _integer(1), 4 * 1024 * 1024, "Size of a request body at the most.", "bytes"),
+    Setting(
+        "OCPI_BODY_TIMEOUT",
+        _seconds,
+        30.0,
+        "Seconds in which a request body has to come, as far as the server lets it be ended.",
+        "seconds",
+    ),
+    Setting(
+        "OCPI_BODIES_AT_ONCE",
+        _integer(1),
+        8,
+        "Bodies of one platform that are read at the same time: half of the threads of your server.",
+        "number",
+    ),
     Setting("OCPI_MAX_DEPTH", _depth, 32, "How deep unknown properties may be nested, 128 at the most.", "number"),
     Setting(
         "OCPI_UNKNOWN_FIELDS", _choice("keep", "drop"), "keep", "What happens to properties OCPI lacks.", "keep or drop"
@@ -466,6 +480,8 @@ class Settings:
     max_limit: int
     module_limits: Mapping[str, int]
     max_body_bytes: int
+    body_timeout: float
+    bodies_at_once: int
     max_depth: int
     unknown_fields: str
     open_enums: tuple[str, ...]

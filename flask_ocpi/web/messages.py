@@ -18,6 +18,7 @@ from flask import request_finished
 from flask.globals import request_ctx
 
 from flask_ocpi.auth_tokens import candidates
+from flask_ocpi.bodies import Bodies
 from flask_ocpi.incoming import Incoming
 from flask_ocpi.logs import enter
 from flask_ocpi.messages import KEPT_HEADERS
@@ -27,6 +28,7 @@ from flask_ocpi.messages import Started
 from flask_ocpi.messages import Traffic
 from flask_ocpi.messages import is_failure
 from flask_ocpi.platforms import Caller
+from flask_ocpi.web.bodies import Draining
 from flask_ocpi.web.headers import CORRELATION_ID
 from flask_ocpi.web.headers import ENCODED_MARK
 from flask_ocpi.web.headers import REQUEST_ID
@@ -58,12 +60,14 @@ class RequestWatch:
         self,
         app: Flask,
         traffic: Traffic,
+        bodies: Bodies,
         modules: Mapping[str, str | None],
         *,
         prefix: str,
         ended: Callable[[], None],
     ) -> None:
         self._traffic = traffic
+        self._bodies = bodies
         self._modules = dict(modules)
         self._prefix = prefix
         self._ended = ended
@@ -74,10 +78,11 @@ class RequestWatch:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if not environ.get("PATH_INFO", "").startswith(self._prefix):
             return self._wsgi_app(environ, start_response)
-        Incoming(environ, self._traffic.begin())
+        incoming = Incoming(environ, self._traffic.begin())
         before = enter(Receiving(environ, self._modules))
         try:
-            return self._wsgi_app(environ, start_response)
+            answer = self._wsgi_app(environ, start_response)
+            return answer if incoming.rest is None else Draining(answer, environ, incoming.rest, self._bodies)
         finally:
             enter(before)
             self._ended()
