@@ -33,11 +33,12 @@ _DRAINED_FOR_EVER = 1
 
 @dataclass(slots=True, eq=False)
 class _Reading:
-    """A body that is being read. who: the platform; "" where nobody wants it. ends: when its time is over."""
+    """A body that is being read. who: the platform; "" where nobody wants it. seconds: its time."""
 
     who: str
     connection: socket.socket | None
-    ends: float
+    began: float
+    seconds: float
     is_over: bool = False
 
 
@@ -57,7 +58,7 @@ class Bodies:
 
     def read(self, platform: str, environ: WSGIEnvironment, read: Callable[[], _T]) -> _T:
         """Read a body of a platform; raise TooManyRequestsError, or RequestTimeoutError when it takes too long."""
-        reading = _Reading(platform, _socket(environ), monotonic() + self._seconds)
+        reading = _Reading(platform, _socket(environ), monotonic(), self._seconds)
         if not self._begin(reading, self._at_once, patience=_TURN):
             raise TooManyRequestsError(
                 f"{self._at_once} of your requests wait for their bodies: send those first.",
@@ -74,7 +75,7 @@ class Bodies:
 
     def drain(self, environ: WSGIEnvironment, drain: Callable[[], object], *, seconds: float) -> None:
         """Read a body that nobody wants, for so many seconds; not at all while that is done with others."""
-        reading = _Reading("", _socket(environ), monotonic() + seconds)
+        reading = _Reading("", _socket(environ), monotonic(), seconds)
         most = _DRAINED_FOR_EVER if reading.connection is None else _DRAINED
         if not self._begin(reading, most, patience=_DRAIN_TURN):
             _close_for_reading(reading)  # or gunicorn would wait for it
@@ -85,7 +86,7 @@ class Bodies:
     def _begin(self, reading: _Reading, most: int, *, patience: float) -> bool:
         with self._changed:
             readings = self._under_way.setdefault(reading.who, [])
-            if not reading.who and any(other.ends < monotonic() for other in readings):
+            if all(other.began < reading.began - patience for other in readings):
                 patience = 0  # it is not known whether those ever end
             if not self._changed.wait_for(lambda: len(readings) < most, patience):
                 return False
@@ -114,7 +115,7 @@ class Bodies:
                     self._watch = None
                     return
                 for reading in under_way:
-                    if reading.ends < monotonic():
+                    if reading.began + reading.seconds < monotonic():
                         reading.is_over = True
                         _close_for_reading(reading)
 

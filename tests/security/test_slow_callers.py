@@ -227,3 +227,13 @@ def test_the_body_of_a_refused_request_is_taken_off_the_line(ocpi_client):
     assert answer.status_code == 401
     assert answer.get_data()
     assert body.read() == b""
+
+
+def test_nobody_waits_for_bodies_that_hang(stuck, monkeypatch):
+    limited = Bodies(seconds=SECONDS, at_once=1)
+    with being_read(limited, stuck):
+        monkeypatch.setattr("flask_ocpi.bodies.monotonic", lambda: time.monotonic() + SECONDS)
+        monkeypatch.setattr(limited._changed, "wait_for", lambda predicate, patience: not patience and predicate())
+
+        with pytest.raises(TooManyRequestsError):
+            limited.read("slow", {}, lambda: b"next")
