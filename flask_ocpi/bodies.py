@@ -67,8 +67,8 @@ class Bodies:
         with self._ending(reading):
             try:
                 return read()
-            except Exception:
-                if reading.is_over:
+            except Exception as error:
+                if reading.is_over or isinstance(error, TimeoutError):  # or the server ended it
                     message = f"The body did not come within {self._seconds:g} seconds (OCPI_BODY_TIMEOUT)."
                     raise RequestTimeoutError(message) from None
                 raise

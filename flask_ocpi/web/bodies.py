@@ -114,6 +114,8 @@ def _read(stream: IO[bytes], length: int) -> bytes:
     while len(body) < length:
         try:
             more = stream.read(length - len(body))
+        except TimeoutError:
+            raise
         except (OSError, ValueError) as error:
             raise ClientDisconnected from error
         if not more:
