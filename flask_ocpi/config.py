@@ -310,6 +310,20 @@ SETTINGS: tuple[Setting, ...] = (
         "bytes",
     ),
     Setting("OCPI_MAX_BODY_BYTES", _integer(1), 4 * 1024 * 1024, "Size of a request body at the most.", "bytes"),
+    Setting(
+        "OCPI_BODY_TIMEOUT",
+        _seconds,
+        30.0,
+        "Seconds in which a request body has to come, as far as the server lets it be ended.",
+        "seconds",
+    ),
+    Setting(
+        "OCPI_BODIES_AT_ONCE",
+        _integer(1),
+        8,
+        "Bodies of one platform that are read at the same time: half of the threads of your server.",
+        "number",
+    ),
     Setting("OCPI_MAX_DEPTH", _depth, 32, "How deep unknown properties may be nested, 128 at the most.", "number"),
     Setting(
         "OCPI_LIST_LIMITS",
@@ -489,6 +503,8 @@ class Settings:
     module_limits: Mapping[str, int]
     max_page_bytes: int
     max_body_bytes: int
+    body_timeout: float
+    bodies_at_once: int
     max_depth: int
     list_limits: tuple[tuple[str, int], ...]
     unknown_fields: str

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 from typing import Protocol
 
+from flask_ocpi.bodies import Bodies
 from flask_ocpi.config import OwnParty
 from flask_ocpi.config import Settings
 from flask_ocpi.description import Interface
@@ -110,6 +111,7 @@ class Services:
     traffic: is told of each exchange with another platform.
     missed: has an object fetched that a platform changes and that is not here.
     found: notes a flaw in what a platform sent.
+    bodies: the bodies that are being read.
     refused: notes a refused token from an address, and returns for how many seconds it is to be told to wait, or 0.
     limits: called for each request, as soon as it is known whose it is, or that it is nobody's: raise to refuse it.
     purged: when records of a kind that were kept long enough were last removed, in microseconds.
@@ -129,6 +131,7 @@ class Services:
     deliver: Callable[[str], bool]
     wake: Callable[[Collection[str]], None]
     traffic: Traffic
+    bodies: Bodies
     jobs: list[Any] = field(default_factory=list)
     missed: Callable[[Missing], None] = lambda missing: None
     found: Callable[[Finding], None] = log_finding

@@ -146,6 +146,12 @@ class MethodNotAllowedError(ClientError):
     http_status = 405
 
 
+class RequestTimeoutError(ClientError):
+    """HTTP 408: the body takes longer to come than OCPI_BODY_TIMEOUT."""
+
+    http_status = 408
+
+
 class TooManyRequestsError(ClientError):
     """HTTP 429: the caller has to wait; ``Retry-After`` says how long."""
 

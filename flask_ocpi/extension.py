@@ -21,6 +21,7 @@ from flask_ocpi import callbacks
 from flask_ocpi.auth_tokens import TokenCipher
 from flask_ocpi.background import run_in_thread
 from flask_ocpi.background import run_inline
+from flask_ocpi.bodies import Bodies
 from flask_ocpi.cli import ocpi as cli_group
 from flask_ocpi.client.addresses import AddressPolicy
 from flask_ocpi.client.client import Caller
@@ -384,6 +385,7 @@ class OCPI(HostHooks, HostCalls):
             deliver=lambda id: callbacks.deliver(self.services, self.transport, id),
             wake=lambda platforms: self.dispatcher.wake(platforms),
             look_within=lambda seconds: self.dispatcher.look_within(seconds),
+            bodies=Bodies(seconds=settings.body_timeout, at_once=settings.bodies_at_once),
             traffic=Traffic(settings, clock=self._clock, emit=emit, journal=journal.add),
             jobs=[
                 Job("time-outs", self._next_deadline, self.send_timeouts),
@@ -433,7 +435,9 @@ class OCPI(HostHooks, HostCalls):
         app.register_blueprint(rim)
         add_catch_all(app, rim, services)
         attach_filters()
-        self._watch = RequestWatch(app, services.traffic, watched, prefix=prefix, ended=self._notice_request)
+        self._watch = RequestWatch(
+            app, services.traffic, services.bodies, watched, prefix=prefix, ended=self._notice_request
+        )
         if services.settings.health:
             register_health(app, services, self._is_dispatching)
         if services.settings.docs:

@@ -22,21 +22,30 @@ from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.connectionpool import HTTPSConnectionPool
 
 from flask_ocpi.client.addresses import AddressPolicy
+from flask_ocpi.errors import InvalidResponseError
 from flask_ocpi.errors import UnreachableError
 
 _KEPT_PEERS = 64
+_AROUND = 128 * 1024  # bytes of an answer beside its body: heads, interim ones too, lines of chunks, trailers
+_A_BYTE = 8  # bytes that one of a body may take, in a chunk of its own
 
 _AddressInfo = tuple[socket.AddressFamily, socket.SocketKind, int, str, Any]
 
 
 @dataclass(slots=True)
 class Exchange:
-    """One call of send: its limits in seconds (``ends`` on the monotonic clock), and what its sockets saw."""
+    """One call of send: its limits in seconds (``ends`` on the monotonic clock), and what its sockets saw.
+
+    target: what is called, for errors. received: bytes of the answer so far. most: how many it may have by now.
+    """
 
     policy: AddressPolicy
     connect_timeout: float
     read_timeout: float
     ends: float
+    target: str = ""
+    received: int = 0
+    most: int = _AROUND
     fresh_only: bool = False
     connected: bool = False
     answered: bool = False
@@ -47,6 +56,17 @@ class Exchange:
         if left <= 0:
             raise TimeoutError("The time allowed for the whole exchange is over.")
         return min(limit, left)
+
+    def note(self, count: int) -> None:
+        """Note bytes that came; raise InvalidResponseError when too many did beside the body, in whatever form."""
+        self.answered |= count > 0
+        self.received += count
+        if self.received > self.most:
+            raise InvalidResponseError(f"{self.target} answered with more than {_AROUND} bytes around the body.")
+
+    def allow(self, body: int) -> None:
+        """Let more come, now that the head and so many bytes of the body are there."""
+        self.most = max(self.most, 2 * _AROUND + _A_BYTE * body)
 
     def was_stale(self, error: Exception) -> bool:
         """Tell whether a kept connection was lost before any byte of an answer came over it."""
@@ -64,7 +84,7 @@ class _Socket(socket.socket):
         exchange = current_exchange.get()
         self.settimeout(exchange.time_left(exchange.read_timeout))
         count = super().recv_into(buffer, nbytes, flags)
-        exchange.answered |= count > 0
+        exchange.note(count)
         return count
 
     def sendall(self, data: Any, flags: int = 0) -> None:
@@ -80,7 +100,7 @@ class TLSSocket(ssl.SSLSocket):
         exchange = current_exchange.get()
         self.settimeout(exchange.time_left(exchange.read_timeout))
         count = super().recv_into(buffer, nbytes, flags)
-        exchange.answered |= count > 0
+        exchange.note(count)
         return count
 
     def send(self, data: Any, flags: int = 0) -> int:

@@ -113,7 +113,7 @@ class RequestsTransport:
         self._policy.check_url(request.url)
         _check_headers(request)
         ends = time.monotonic() + self._total_timeout
-        exchange = Exchange(self._policy, self._connect_timeout, self._read_timeout, ends)
+        exchange = Exchange(self._policy, self._connect_timeout, self._read_timeout, ends, _target(request))
         token = current_exchange.set(exchange)
         try:
             return self._exchange(request, exchange)
@@ -137,7 +137,7 @@ class RequestsTransport:
             exchange.fresh_only = True
             answer = self._start(request, url, headers)
         try:
-            body = _read_body(answer, self._max_bytes, _target(request))
+            body = _read_body(answer, self._max_bytes, exchange)
         finally:
             answer.close()
             answer.release_conn()
@@ -227,8 +227,10 @@ class _Decoder:
         return self._gzip is None or self._gzip.eof
 
 
-def _read_body(raw: Any, limit: int, target: str) -> bytes:
+def _read_body(raw: Any, limit: int, exchange: Exchange) -> bytes:
     """Read a urllib3 response to its end, and no further than ``limit`` bytes, on the wire and decoded."""
+    target = exchange.target
+    exchange.allow(0)
     encoding = raw.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in ("", "identity", "gzip", "x-gzip"):
         raise InvalidResponseError(f"{target} answered in an encoding not asked for: {encoding[:40]!r}.")
@@ -239,6 +241,7 @@ def _read_body(raw: Any, limit: int, target: str) -> bytes:
         # read1, not read: http.client's read believes a negative chunk length and reads on without end.
         while chunk := raw.read1(_CHUNK, decode_content=False):
             received += len(chunk)
+            exchange.allow(received)
             body += decoder.decode(chunk, limit + 1 - len(body))
             if max(received, len(body)) > limit:
                 raise InvalidResponseError(f"{target} answered with more than {limit} bytes.")

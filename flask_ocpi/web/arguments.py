@@ -58,7 +58,7 @@ def read_document(request: Request, schema: Schema, *, required: bool) -> Docume
 
     Raises InvalidJSONError, UnsupportedMediaTypeError, and InvalidParametersError that names what is wrong.
     """
-    if not required and not (may_have_body(request.environ) and request.get_data()):
+    if not required and not (may_have_body(request.environ) and read_body(request)):
         return None
     return _checked(schema, read_json(request), "body")
 

@@ -32,7 +32,7 @@ from flask_ocpi.web.api import Documentation
 from flask_ocpi.web.api import response_schema
 from flask_ocpi.web.arguments import read_document
 from flask_ocpi.web.arguments import read_query
-from flask_ocpi.web.bodies import drain_body
+from flask_ocpi.web.bodies import note_rest
 from flask_ocpi.web.errorhandlers import not_routed
 from flask_ocpi.web.errorhandlers import register_error_handlers
 from flask_ocpi.web.rules import add_route
@@ -82,7 +82,7 @@ def equip(blueprint: Any, services: Services, *, functional: bool) -> None:
 
     def finish(response: Response) -> Response:
         environ = request_ctx.request.environ
-        drain_body(environ)
+        note_rest(environ)
         if not isinstance(response, Answer):
             response.headers.update(around.of(environ))
         return response

@@ -89,10 +89,11 @@ def not_routed(services: Services) -> Response:
     allowed = allowed_methods()
     if allowed:
         error: OCPIError = MethodNotAllowedError(
-            f"{request.method} is not offered here; {', '.join(allowed)} is.", headers={"Allow": ", ".join(allowed)}
+            f"{request.method[:20]} is not offered here; {', '.join(allowed)} is.",
+            headers={"Allow": ", ".join(allowed)},
         )
     else:
-        error = NotFoundError(f"There is no OCPI endpoint at {request.path!a}.")
+        error = NotFoundError(f"There is no OCPI endpoint at {request.path[:200]!a}.")
     return error_response(error, services)
 
 
