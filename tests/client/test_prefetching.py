@@ -260,10 +260,10 @@ def test_a_circle_is_found_out_and_not_walked_again(threads, back):
     walk, found = partner.walk(threads), []
 
     with pytest.raises(InvalidResponseError, match="lead in a circle"):
-        found.extend(ids(item)[0] for item in walk)
+        found.extend(id for item in walk for id in ids(item))
 
     # The first page goes by another URL than that with offset 0, which is how it can be fetched twice.
-    assert found == ["0", "1", "0"][: 3 - back]
+    assert found == ["0", "1"]
     assert partner.asked == [0, 1, 0][: 3 - back]
 
 

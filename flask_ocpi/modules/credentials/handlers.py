@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
+from math import ceil
 from typing import Any
 
 import orjson
@@ -18,9 +19,11 @@ from flask_ocpi.enums import ModuleID
 from flask_ocpi.errors import BlockedAddressError
 from flask_ocpi.errors import ClientError
 from flask_ocpi.errors import ConflictError
+from flask_ocpi.errors import CrowdedError
 from flask_ocpi.errors import MethodNotAllowedError
 from flask_ocpi.errors import NoMatchingEndpointsError
 from flask_ocpi.errors import RemoteError
+from flask_ocpi.errors import TooManyRequestsError
 from flask_ocpi.errors import UnableToUseClientAPIError
 from flask_ocpi.platforms import Platform
 from flask_ocpi.platforms import PlatformState
@@ -109,13 +112,16 @@ def _accept(ctx: Context, body: Document, *, renewed: bool) -> Result:
 
 def _call_back(ctx: Context, body: Document) -> Discovery:
     try:
-        discovery = ctx.services.discover(
-            body["url"],
-            body["token"],
-            version=ctx.version.number,
-            encoding=ctx.platform.token_encoding,
-            platform=ctx.platform.id,
-        )
+        with ctx.services.handshakes.waiting_for(ctx.platform.id):
+            discovery = ctx.services.discover(
+                body["url"],
+                body["token"],
+                version=ctx.version.number,
+                encoding=ctx.platform.token_encoding,
+                platform=ctx.platform.id,
+            )
+    except CrowdedError as error:
+        raise _busy(ctx, error) from error
     except BlockedAddressError as error:
         _log.warning("The versions URL of platform %s was not called: %s", ctx.platform.id, error)
         raise UnableToUseClientAPIError(
@@ -125,6 +131,16 @@ def _call_back(ctx: Context, body: Document) -> Discovery:
         raise UnableToUseClientAPIError(f"Your versions endpoint could not be used: {error}") from error
     check_endpoints(discovery.endpoints, ctx.services.settings.required_endpoints)
     return discovery
+
+
+def _busy(ctx: Context, error: CrowdedError) -> TooManyRequestsError:
+    """Say when to come again. Not with a status of ours, 5xx or 3000: nothing was changed, and that is certain."""
+    seconds = ceil(ctx.services.settings.handshake_timeout)
+    running = "A handshake of this platform is" if error.is_about_platform else "Other handshakes are"
+    return TooManyRequestsError(
+        f"{running} under way; nothing was changed by this one: repeat it in {seconds} seconds.",
+        headers={"Retry-After": str(seconds)},
+    )
 
 
 def _save(ctx: Context, after: Platform) -> Platform:
