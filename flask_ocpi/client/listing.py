@@ -32,6 +32,7 @@ _log = logging.getLogger("flask_ocpi.client")
 _MAX_REDONE = 1000
 _REMEMBERED = 100_000  # objects of a list; a list that repeats itself later than that has a bound of pages
 _MOST_MOVED = 10_000  # objects
+_MOST_STALE = 3  # pages in a row
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +111,20 @@ class _Ahead:
 class _Known:
     """What is known of a list by the pages that were read: where they were, and which objects they had.
 
-    is_repeating: pages had nothing but objects that came before, and more of those than the list moved meanwhile.
+    A list that changes may repeat objects: as many as it became longer or shorter by, and some pages besides, where it
+    shows first what changed last.
     """
 
     def __init__(self) -> None:
         self.visited: set[str] = set()
-        self.is_repeating = False
         self._objects: set[int] = set()
         self._moved = 0
+        self._stale_pages = 0
+
+    @property
+    def is_repeating(self) -> bool:
+        """Tell whether page after page has nothing but objects that came before."""
+        return self._stale_pages > _MOST_STALE
 
     def note_change(self, before: int | None, total: int | None) -> None:
         """Note that the list has become longer or shorter: so many objects may come again (PAG-19)."""
@@ -128,9 +135,12 @@ class _Known:
         """Return the objects of a page that did not come before."""
         marks = [_mark(item) for item in items]
         new = [item for item, mark in zip(items, marks, strict=True) if mark not in self._objects]
-        if not new:
+        if new:
+            self._stale_pages = 0
+        elif len(items) > self._moved:
+            self._stale_pages += 1
+        else:
             self._moved -= len(items)
-            self.is_repeating = self._moved < 0
         if len(self._objects) > _REMEMBERED:
             self._objects.clear()
         self._objects.update(marks)
@@ -194,6 +204,7 @@ class Pages:
                 # Something before this page vanished, so an object slipped over the page border (PAG-19).
                 redone += 1
                 url = with_offset(url, max(0, offset_of(url) - (before or 0) + (self.total or 0)))
+                known.visited.clear()  # the way back leads over pages that were read
                 continue
             known.visited.add(url)
             items = answer.data if following is None and self.fetched == 1 else known.take_new(answer.data)
