@@ -30,6 +30,7 @@ from flask_ocpi.findings import Finding
 from flask_ocpi.schema import Schema
 from flask_ocpi.schema import load
 from flask_ocpi.storage.base import Party
+from flask_ocpi.waiting import is_answering
 
 if TYPE_CHECKING:
     from flask_ocpi.client.client import Client
@@ -105,8 +106,8 @@ class ModuleClient:
         It ends with EndlessListError after OCPI_SYNC_MAX_PAGES, of which ``read`` were read before, and where it turns
         out earlier that the list does not end; with LongListError after ``seconds``.
 
-        With ``prefetch`` the next page is fetched, in a thread, while one is worked on; not where OCPI_DISPATCHER is
-        "inline", which has no threads.
+        With ``prefetch`` the next page is fetched, in a thread, while one is worked on; not in hooks, nor where
+        OCPI_DISPATCHER is "inline", which has no threads.
         """
         operation = self.find(InterfaceRole.SENDER, lambda o: o.returns_list)
         if operation.dated and date_from is None:
@@ -133,7 +134,8 @@ class ModuleClient:
             services.found(Finding(self.client.platform.id, kind, self.module.id, came=reason, outcome=outcome))
 
         services = self.client.services
-        threads = prefetch and services.settings.dispatcher != "inline"
+        # Not for a request that somebody waits for: what it sends is counted in its own thread.
+        threads = prefetch and services.settings.dispatcher != "inline" and not is_answering()
         return Pages(
             fetch,
             url or (f"{endpoint}?{query}" if query else endpoint),
