@@ -28,11 +28,13 @@ from flask_ocpi.errors import CrowdedError
 from flask_ocpi.errors import RefusedError
 from flask_ocpi.errors import UnansweredError
 from flask_ocpi.signals import token_authorized
+from flask_ocpi.testing.documents import session
 from flask_ocpi.testing.documents import token
 from flask_ocpi.testing.network import PartnerClient
 from flask_ocpi.testing.network import add_partner
 from flask_ocpi.waiting import Waits
 from flask_ocpi.waiting import answering
+from tests.conformance.asking import Asker
 from tests.peers import Peer
 from tests.peers import answer
 from tests.peers import dump
@@ -359,6 +361,45 @@ def test_a_result_that_is_finished_within_a_request_is_sent_behind_it(provider, 
     provider.finish_command("1", "ACCEPTED")
 
     assert [thread is threading.current_thread() for thread in sent] == [False, True]
+
+
+def test_results_for_a_platform_that_hangs_hold_up_those_of_no_other(ocpi_network):
+    cpo = ocpi_network.add("cpo.example", [("NL", "ABC", ["CPO"])], config={"OCPI_DISPATCHER": "none"})
+    cpo.command("STOP_SESSION")(lambda body, reply: "ACCEPTED")
+    hostile, healthy = (
+        Asker(ocpi_network, cpo, host=f"{party.lower()}.example", parties=[("DE", party, ["EMSP"])])
+        for party in ("BAD", "EMS")
+    )
+    for asker, number in ((hostile, 40), (healthy, 2)):
+        party = asker.client.platform.parties[0].party_id
+        cpo.save("sessions", session(id=party, cdr_token={**session()["cdr_token"], "party_id": party}))
+        for _ in range(number):
+            body = {"session_id": party, "response_url": f"https://{asker.host}/r"}
+            assert asker.command("STOP_SESSION", body).data["result"] == "ACCEPTED"
+    released, sent = threading.Event(), []
+
+    def send(request):
+        sent.append(request.url)
+        if "bad.example" in request.url:
+            released.wait(PATIENCE)
+            raise UnansweredError("Nothing came.")
+
+    ocpi_network.before_send = send
+    ocpi_network.clock.advance(60)
+    with ThreadPoolExecutor(1) as pool:
+        job = pool.submit(cpo.send_timeouts)
+        ends = time.monotonic() + PATIENCE
+        while len(healthy.results) < 2 and time.monotonic() < ends:
+            time.sleep(0.02)
+        before = list(healthy.results)
+        released.set()
+        assert job.result(PATIENCE) == 42
+    first = [url for url in sent if "bad.example" in url]
+    cpo.send_timeouts()
+
+    assert before == [{"result": "TIMEOUT"}] * 2
+    assert len(first) <= 16
+    assert len([url for url in sent if "bad.example" in url]) > len(first), "the next run tries again"
 
 
 def test_what_a_listener_calls_counts_as_part_of_the_request(ocpi, ocpi_app, ocpi_client):
