@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from contextlib import suppress
 from dataclasses import dataclass
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 from http.server import ThreadingHTTPServer
 
@@ -345,6 +346,26 @@ def test_a_hook_does_not_wait_for_a_result_when_enough_of_them_wait(provider, mo
 
     assert (refused.status_code, refused.http_status) == (4003, 200)
     assert "Too many requests wait" in refused.message
+
+
+def test_a_command_that_is_not_passed_on_waits_for_no_result_and_a_list_is_not_fetched_ahead(provider):
+    provider, operator = provider
+    endpoints = tuple(
+        {"identifier": module, "role": role, "url": f"https://partner.example/{module}"}
+        for module, role in (("commands", "RECEIVER"), ("locations", "SENDER"))
+    )
+    provider.platforms.save(replace(operator.platform, endpoints=endpoints), before=operator.platform)
+    client = provider.client("operator")
+
+    with full(provider), answering():
+        with pytest.raises(CrowdedError):
+            client.commands.stop_session("S")
+        within = client.locations.pages(prefetch=True)
+    (call,) = dump(provider)["results_awaited"]
+
+    assert orjson.loads(call)["state"] == "REFUSED"
+    assert within._background is None
+    assert client.locations.pages(prefetch=True)._background is not None
 
 
 def test_a_result_that_is_finished_within_a_request_is_sent_behind_it(provider, monkeypatch):
