@@ -9,10 +9,8 @@ from collections import deque
 from collections.abc import Callable
 from collections.abc import Sequence
 from contextlib import suppress
-from functools import partial
 
 from flask_ocpi import pending
-from flask_ocpi.background import run_inline
 from flask_ocpi.client.client import Client
 from flask_ocpi.client.wire import Transport
 from flask_ocpi.context import Services
@@ -48,13 +46,16 @@ def send_timeouts(services: Services, transport: Transport) -> int:
     silent: set[str] = set()
 
     def send_one(due: Due) -> None:
-        if due.platform not in silent and isinstance(_send(services, transport, due.id), UnansweredError):
-            silent.add(due.platform)
+        try:
+            if due.platform not in silent and isinstance(_send(services, transport, due.id), UnansweredError):
+                silent.add(due.platform)
+        except Exception:  # the others are still to be sent
+            _log.exception("The result of %s for %s could not be delivered.", due.operation, due.platform)
 
     def send_some() -> None:
         with suppress(IndexError):  # nothing is left
             while True:
-                run_inline(partial(send_one, left.popleft()))
+                send_one(left.popleft())
 
     _side_by_side(services, send_some, min(len(left), _SENT_AT_ONCE))
     return len(ended)
