@@ -299,6 +299,23 @@ SETTINGS: tuple[Setting, ...] = (
         "Unknown tokens an address may try in a minute; further ones are answered with 429. 0 for any number.",
         "number",
     ),
+    Setting(
+        "OCPI_MAX_HANDSHAKES",
+        _integer(1),
+        2,
+        "Handshakes for which a process calls other platforms back at a time, one a platform; further ones get 429. "
+        "Half the threads that serve requests at the most.",
+        "number",
+    ),
+    Setting("OCPI_HANDSHAKE_TIMEOUT", _seconds, 10.0, "Time for all that a handshake fetches.", "seconds"),
+    Setting(
+        "OCPI_MAX_WAITING",
+        _integer(1),
+        8,
+        "Requests of a process that wait for what hooks pass on to other platforms, half of them for one; further ones "
+        "get 4003. Half the threads that serve requests at the most.",
+        "number",
+    ),
     Setting("OCPI_DEFAULT_LIMIT", _integer(1), 50, "Objects on a page when the request names no limit.", "number"),
     Setting("OCPI_MAX_LIMIT", _integer(1), 1000, "Objects on a page at the most.", "number"),
     Setting("OCPI_MODULE_LIMITS", _limits, {}, 'OCPI_MAX_LIMIT by module, such as {"cdrs": 20}.', "mapping"),
@@ -415,6 +432,20 @@ SETTINGS: tuple[Setting, ...] = (
         "seconds",
     ),
     Setting(
+        "OCPI_SYNC_MAX_PAGES",
+        _integer(1),
+        50_000,
+        "Pages that are read of one list; one that goes on after them is taken for endless.",
+        "number",
+    ),
+    Setting(
+        "OCPI_SYNC_MAX_SECONDS",
+        _seconds,
+        1800.0,
+        "Time to read one list. A sync goes on with what is left the next time, a pull does not.",
+        "seconds",
+    ),
+    Setting(
         "OCPI_SYNC_MODULES", _texts, (), 'Modules to sync, such as ["locations"]; by default all.', "list of texts"
     ),
     Setting(
@@ -498,6 +529,9 @@ class Settings:
     token_cache: int
     token_encoding: str
     max_unknown_tokens: int
+    max_handshakes: int
+    handshake_timeout: float
+    max_waiting: int
     default_limit: int
     max_limit: int
     module_limits: Mapping[str, int]
@@ -524,6 +558,8 @@ class Settings:
     sync_interval: int
     sync_full_interval: int
     sync_overlap: int
+    sync_max_pages: int
+    sync_max_seconds: float
     sync_modules: tuple[str, ...]
     journal: str
     journal_body_bytes: int

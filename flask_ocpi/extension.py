@@ -62,6 +62,7 @@ from flask_ocpi.sync.schedule import Schedule
 from flask_ocpi.sync.syncing import Synced
 from flask_ocpi.sync.syncing import sync_all
 from flask_ocpi.versions import select_versions
+from flask_ocpi.waiting import Waits
 from flask_ocpi.web.api import Api
 from flask_ocpi.web.attempts import RefusedTokens
 from flask_ocpi.web.blueprints import add_catch_all
@@ -395,6 +396,8 @@ class OCPI(HostHooks, HostCalls):
             ],
             missed=fetcher.missed,
             refused=RefusedTokens(settings.max_unknown_tokens, clock=self._clock).note,
+            handshakes=Waits(settings.max_handshakes, each=1),
+            waits=Waits(settings.max_waiting, each=max(1, settings.max_waiting // 2)),
         )
 
     def _enqueue(self, app: Flask) -> Callable[[Collection[str]], None]:
@@ -406,8 +409,14 @@ class OCPI(HostHooks, HostCalls):
         return CeleryQueue(app, self).enqueue
 
     def _discover(self, versions_url: str, token: str, *, version: str, encoding: str, platform: str) -> Discovery:
-        traffic = self.services.traffic
-        caller = Caller(self.transport, token, encoding=encoding, traffic=traffic, platform_id=platform)
+        caller = Caller(
+            self.transport,
+            token,
+            encoding=encoding,
+            traffic=self.services.traffic,
+            platform_id=platform,
+            seconds=self.services.settings.handshake_timeout,
+        )
         return discover(caller, self.services, versions_url, versions=[version])
 
     def _register(self, app: Flask, services: Services) -> None:

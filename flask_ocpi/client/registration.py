@@ -103,7 +103,9 @@ class Registrar:
         """
         encoding = encoding or self.services.settings.token_encoding
         known = self._known(versions_url)
-        caller = Caller(self.transport, token, encoding=encoding, traffic=self.services.traffic)
+        caller = Caller(
+            self.transport, token, encoding=encoding, traffic=self.services.traffic, waits=self.services.waits
+        )
         try:
             discovery = self._discover(caller, versions_url)
         except RefusedError as error:
@@ -321,6 +323,7 @@ class Registrar:
             encoding=platform.token_encoding,
             traffic=self.services.traffic,
             platform_id=platform.id,
+            waits=self.services.waits,
         )
 
     def _reread(self, platform: Platform) -> Platform:

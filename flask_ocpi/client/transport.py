@@ -112,7 +112,8 @@ class RequestsTransport:
             self._open_pools()
         self._policy.check_url(request.url)
         _check_headers(request)
-        ends = time.monotonic() + self._total_timeout
+        allowed = self._total_timeout if request.timeout is None else min(request.timeout, self._total_timeout)
+        ends = time.monotonic() + allowed
         exchange = Exchange(self._policy, self._connect_timeout, self._read_timeout, ends, _target(request))
         token = current_exchange.set(exchange)
         try:

@@ -99,13 +99,24 @@ def read_pages(
     *,
     keep: Keep = lambda crawl, keys: None,
     progress: Callable[[Pulled], None] = lambda pulled: None,
+    seconds: float | None = None,
 ) -> None:
-    """Read a list from where the crawl is to its end, and store each page in one transaction with ``keep``."""
+    """Read a list from where the crawl is to its end, and store each page in one transaction with ``keep``.
+
+    It takes ``seconds``, or else OCPI_SYNC_MAX_SECONDS, at most. Raises EndlessListError and LongListError; what was
+    read by then is stored.
+    """
     if crawl.url is None:
         return
     in_quarantine = quarantine.names_in(services, scope)
     pages = calls.pages(
-        date_from=crawl.date_from, date_to=crawl.date_to, url=crawl.url, total=crawl.total, prefetch=True
+        date_from=crawl.date_from,
+        date_to=crawl.date_to,
+        url=crawl.url,
+        total=crawl.total,
+        prefetch=True,
+        read=crawl.pages,
+        seconds=services.settings.sync_max_seconds if seconds is None else seconds,
     )
     for page in pages:
         with services.storage.transaction():

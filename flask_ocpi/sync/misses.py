@@ -240,7 +240,7 @@ def _get(services: Services, scope: Scope, calls: ModuleClient, miss: Miss) -> N
     if not _is_got_by_id(scope):
         moment = min(miss.moment, now_micros(services)) - services.settings.sync_overlap * _MICROS
         crawl = Crawl.begin(services, scope, calls, date_from=date_time(moment))
-        read_pages(services, scope, calls, crawl)
+        read_pages(services, scope, calls, crawl, seconds=2 * services.settings.http_timeout)  # as long as it is taken
         return
     document = calls.get(*miss.id.split("\n"))
     if scope.key_of(document) != miss.object_key:  # another party of the platform has one of that id

@@ -26,6 +26,7 @@ from flask_ocpi.envelope import envelope
 from flask_ocpi.incoming import Incoming
 from flask_ocpi.logs import carried
 from flask_ocpi.schema import Schema
+from flask_ocpi.waiting import answering
 from flask_ocpi.web import auth
 from flask_ocpi.web.api import Blueprint
 from flask_ocpi.web.api import Documentation
@@ -202,7 +203,8 @@ def _view(
         asked = {} if query is None else read_query(current, query)
         document = None if body is None else read_document(current, body, required=operation.body_required)
         target = Target(module, interface, operation, path, asked)
-        result: Result = operation.handler(Incoming.of(current.environ).context, target, document)
+        with answering():
+            result: Result = operation.handler(Incoming.of(current.environ).context, target, document)
         answer = envelope(result.data, now=services.clock())
         response = Answer(answer, result.http_status, {**around.of(current.environ), **result.headers})
         for action in result.after:
