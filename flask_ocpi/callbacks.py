@@ -7,6 +7,7 @@ import threading
 from collections.abc import Sequence
 from functools import partial
 
+from flask_ocpi import forks
 from flask_ocpi import pending
 from flask_ocpi.client.client import Client
 from flask_ocpi.client.wire import Transport
@@ -94,5 +95,6 @@ def _deliver_all(services: Services, transport: Transport, ids: Sequence[str]) -
 
     for id in ids:
         services.background(partial(deliver_one, id))
-    for _ in ids:
-        done.acquire()
+    with forks.waiting():
+        for _ in ids:
+            done.acquire()

@@ -25,6 +25,9 @@ from flask_ocpi.errors import StorageError
 
 T = TypeVar("T")
 
+#: Why a transaction is not carried out in a process that was forked inside of it.
+FORKED = "This process was forked inside a transaction: only the parent process can finish it."
+
 
 def fold(text: str) -> str:
     """Fold a CiString for comparison: OCPI's identifiers are ASCII and compare without regard to case."""

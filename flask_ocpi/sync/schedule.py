@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from collections.abc import Sequence
 from functools import partial
 
+from flask_ocpi import forks
 from flask_ocpi.client.client import Client
 from flask_ocpi.context import Services
 from flask_ocpi.sync import watermarks
@@ -30,7 +30,10 @@ class Schedule:
     def __init__(self, services: Callable[[], Services], connect: Callable[..., Client]) -> None:
         self._services = services
         self._connect = connect
-        self._syncing: set[tuple[int, str]] = set()
+        forks.begin(self._begin)
+
+    def _begin(self) -> None:
+        self._syncing: set[str] = set()
         self._lock = threading.Lock()
         self._look_at = 0  # microseconds; until then nothing is due
 
@@ -68,13 +71,12 @@ class Schedule:
                 sync(self._services(), self._connect, scope)
         finally:
             with self._lock:
-                self._syncing.discard((os.getpid(), platform))
+                self._syncing.discard(platform)
             self._look_at = 0  # what was synced has a new time, and others may have waited for this one
 
     def _reserve(self, platform: str) -> bool:
         with self._lock:
-            mine = {(process, id) for process, id in self._syncing if process == os.getpid()}
-            if (os.getpid(), platform) in mine or len(mine) >= _PLATFORMS_AT_ONCE:
+            if platform in self._syncing or len(self._syncing) >= _PLATFORMS_AT_ONCE:
                 return False
-            self._syncing.add((os.getpid(), platform))
+            self._syncing.add(platform)
         return True

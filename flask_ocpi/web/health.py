@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections.abc import Callable
 from time import monotonic
@@ -13,6 +12,7 @@ from flask import Blueprint
 from flask import Flask
 from flask import Response
 
+from flask_ocpi import forks
 from flask_ocpi.context import Services
 
 OK = "ok"
@@ -49,9 +49,12 @@ class Health:
         self._app = app
         self._services = services
         self._dispatcher_is_alive = dispatcher_is_alive
+        self._known_to_fail = False
+        forks.begin(self._begin)
+
+    def _begin(self) -> None:
         self._lock = threading.Lock()
         self._check: _Check | None = None
-        self._known_to_fail = False
 
     def report(self) -> dict[str, str]:
         """Return the ``status`` as a whole, and that of ``storage`` and ``dispatcher``: "ok" or "failing".
@@ -98,13 +101,10 @@ class _Check:
         self._over = threading.Event()
         self._began = monotonic()
         self._ended: float | None = None
-        self._process = os.getpid()
-        threading.Thread(target=self._run, name="ocpi-health", daemon=True).start()
+        forks.thread(self._run, "ocpi-health").start()
 
     def is_stale(self) -> bool:
         """Tell whether to look anew. A storage that is silent is not asked again at once: no heap of threads waits."""
-        if self._process != os.getpid():  # the thread stayed with the parent
-            return True
         if self._ended is None:
             return monotonic() - self._began >= _GIVEN_UP
         return monotonic() - self._ended >= _FRESH
