@@ -177,7 +177,7 @@ def _begin_in_child() -> None:
 
 
 _gate = _Gate()
-#: What a parent process goes on using: even to clean it up would disturb it, so it is kept to the very end of the child.
+#: What a parent process goes on using: even to clean it up would disturb it, so a child keeps it to its end.
 left_to_parent: list[object] = _gate.left_to_parent
 _in_child: list[ref[_Function]] = []
 _before: list[ref[_Function]] = []
