@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from celery import Celery
 from flask import Flask
 
 from flask_ocpi import OCPI
+from flask_ocpi.auth_tokens import authorization
 from flask_ocpi.push.jobs import Job
 from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.network import add_partner
@@ -56,15 +58,24 @@ def start(database: str, worked: Path | None, **config: Any) -> OCPI:
     return ocpi
 
 
+def queue(folder: str) -> Celery:
+    """Make a Celery app whose broker and results are files in a folder."""
+    celery_app = Celery("preloaded", broker="filesystem://", backend=f"file://{folder}")
+    celery_app.conf.update(
+        broker_transport_options={"data_folder_in": folder, "data_folder_out": folder, "control_folder": folder},
+        broker_connection_retry_on_startup=False,
+        worker_hijack_root_logger=False,
+    )
+    return celery_app
+
+
 if "DATABASE_URI" in os.environ:
     ocpi = start(os.environ["DATABASE_URI"], Path(os.environ["WORKED_FILE"]))
     app = ocpi._app
-    if app.extensions.get("celery") is None and "BROKER_URL" in os.environ:
-        from celery import Celery
-
-        celery_app = Celery("preloaded", broker=os.environ["BROKER_URL"], backend=os.environ.get("RESULT_URL"))
+    if "QUEUE_FOLDER" in os.environ:
+        celery_app = queue(os.environ["QUEUE_FOLDER"])
 
         @celery_app.task(name="list_locations")
         def list_locations(token: str) -> int:
-            """Ask this process for its Locations, as a partner."""
-            return app.test_client().get(PATH, headers={"Authorization": f"Token {token}"}).status_code
+            """Ask this process for its Locations, as a partner; return the HTTP status."""
+            return app.test_client().get(PATH, headers={"Authorization": authorization(token)}).status_code

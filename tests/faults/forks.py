@@ -1,6 +1,6 @@
 """A hundred starts of what forks, each with the dispatcher at work: ``python -m tests.faults.forks [KIND ...]``.
 
-KIND: fork, gunicorn, preload, granian, reloader, celery; without any, all of them. FORK_STARTS: how many of each (100).
+KIND: fork, gunicorn, preload, granian, celery, reloader; without any, all of them. FORK_STARTS: how many of each (100).
 FORK_DATABASE: the URL of a PostgreSQL database to use in place of SQLite files. Prints how many starts did not answer.
 """
 
@@ -19,20 +19,25 @@ from contextlib import contextmanager
 from contextlib import suppress
 from pathlib import Path
 
+import celery.exceptions
+
 from flask_ocpi.auth_tokens import authorization
 from tests.e2e.preloaded_app import PATH
 from tests.e2e.preloaded_app import prepare
+from tests.e2e.preloaded_app import queue
 from tests.e2e.preloaded_app import start
 from tests.servers import free_port
 
 ROOT = Path(__file__).parents[2]
-APP = "tests.e2e.preloaded_app:app"
+MODULE = "tests.e2e.preloaded_app"
+APP = f"{MODULE}:app"
 SECONDS = 20.0
 REQUESTS = 4
 SERVERS = {
     "gunicorn": ["gunicorn", "--workers", "2", "--threads", "2", "--bind", "127.0.0.1:{port}", APP],
     "preload": ["gunicorn", "--preload", "--workers", "2", "--threads", "2", "--bind", "127.0.0.1:{port}", APP],
     "granian": ["granian", "--interface", "wsgi", "--no-ws", "--workers", "2", "--port", "{port}", APP],
+    "celery": ["celery", "--app", f"{MODULE}:celery_app", "worker", "--pool", "prefork", "--concurrency", "2"],
     "reloader": ["flask", "--app", APP, "run", "--debug", "--port", "{port}"],
 }
 
@@ -70,6 +75,8 @@ def served(kind: str, database: str, worked: Path) -> Iterator[str]:
     program, *words = (word.format(port=port) for word in SERVERS[kind])
     command = [str(Path(sys.executable).with_name(program)), *words]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "DATABASE_URI": database, "WORKED_FILE": str(worked)}
+    if kind == "celery":
+        environment["QUEUE_FOLDER"] = str(worked.parent)
     output = worked.with_suffix(".log")
     with output.open("w") as log:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True)
@@ -88,6 +95,11 @@ def served(kind: str, database: str, worked: Path) -> Iterator[str]:
 def serve_once(kind: str, database: str, token: str) -> bool:
     """Start a server and tell whether each of some requests of a known partner is answered."""
     with tempfile.TemporaryDirectory() as folder, served(kind, database, Path(folder, "worked")) as url:
+        if kind == "celery":
+            tasks = [queue(folder).send_task("list_locations", (token,)) for _ in range(REQUESTS)]
+            with suppress(celery.exceptions.TimeoutError):
+                return all(task.get(timeout=SECONDS) == 200 for task in tasks)
+            return False
         request = urllib.request.Request(url, headers={"Authorization": authorization(token)})
         ends = time.monotonic() + SECONDS
         answered = 0
