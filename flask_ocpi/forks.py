@@ -47,29 +47,38 @@ class _Gate:
     def enter(self, depth: int = 1) -> None:
         look_for_fork()
         me = threading.get_ident()
+        if me in self._depths:
+            self._depths[me] += depth
+            return
+        # No lock for what each statement does: either the thread that forks sees this, or this one sees that it forks.
+        self._depths[me] = depth
+        forking = self._forking
+        if forking is not None and forking != me:
+            self._wait_to_enter(me, depth)
+
+    def _wait_to_enter(self, me: int, depth: int) -> None:
         with self._changed:
-            if me in self._depths:
-                self._depths[me] += depth
-                return
             while self._forking not in (None, me):
+                if self._depths.pop(me, 0):
+                    self._changed.notify_all()
                 self._changed.wait()
             self._depths[me] = depth
 
     def leave(self) -> None:
         me = threading.get_ident()
-        with self._changed:
-            if self._depths.get(me, 0) > 1:
-                self._depths[me] -= 1
-            else:
-                self.leave_all()
+        left = self._depths.get(me, 0) - 1
+        if left > 0:
+            self._depths[me] = left
+        else:
+            self.leave_all()
 
     def leave_all(self) -> int:
         """Have this thread no longer be at work; return how deep it was in it."""
-        with self._changed:
-            depth = self._depths.pop(threading.get_ident(), 0)
-            if self._forking is not None and not self._depths:
+        depth = self._depths.pop(threading.get_ident(), 0)
+        if depth and self._forking is not None:
+            with self._changed:
                 self._changed.notify_all()
-            return depth
+        return depth
 
     def close(self) -> int:
         """Wait until no other thread is at work, and let none begin; return how many still are, when that took long."""
