@@ -49,7 +49,7 @@ def start(database: str, worked: Path | None, **config: Any) -> OCPI:
     ocpi = make_platform(database, **config)
 
     def note() -> None:
-        if worked is not None:
+        if worked is not None and worked.parent.exists():
             with worked.open("a") as file:
                 file.write(f"{os.getpid()}\n")
 
