@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from typing import Any
 from typing import TypeVar
 
+from flask_ocpi import forks
 from flask_ocpi.errors import RequestTimeoutError
 from flask_ocpi.errors import TooManyRequestsError
 
@@ -52,6 +53,9 @@ class Bodies:
     def __init__(self, *, seconds: float, at_once: int) -> None:
         self._seconds = seconds
         self._at_once = at_once
+        forks.begin(self._begin_anew)
+
+    def _begin_anew(self) -> None:
         self._changed = threading.Condition(threading.Lock())
         self._under_way: dict[str, list[_Reading]] = {}
         self._watch: threading.Thread | None = None
@@ -92,7 +96,7 @@ class Bodies:
                 return False
             readings.append(reading)
             if reading.connection is not None and (self._watch is None or not self._watch.is_alive()):
-                self._watch = threading.Thread(target=self._end_slow, name="ocpi-bodies", daemon=True)
+                self._watch = forks.thread(self._end_slow, "ocpi-bodies")
                 self._watch.start()
             return True
 
@@ -108,7 +112,8 @@ class Bodies:
     def _end_slow(self) -> None:
         """End what takes too long; returns as soon as nothing is being read."""
         while True:
-            time.sleep(_LOOK)
+            with forks.waiting():
+                time.sleep(_LOOK)
             with self._changed:
                 under_way = [reading for readings in self._under_way.values() for reading in readings]
                 if not under_way:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from collections.abc import Sequence
 from contextlib import suppress
 
+from flask_ocpi import forks
 from flask_ocpi import pending
 from flask_ocpi.client.client import Client
 from flask_ocpi.client.wire import Transport
@@ -128,5 +129,6 @@ def _side_by_side(services: Services, work: Callable[[], None], number: int) -> 
 
     for _ in range(number):
         services.background(run)
-    for _ in range(number):
-        done.acquire()
+    with forks.waiting():
+        for _ in range(number):
+            done.acquire()

@@ -18,6 +18,7 @@ from flask import Blueprint
 from flask import Flask
 
 from flask_ocpi import callbacks
+from flask_ocpi import forks
 from flask_ocpi.auth_tokens import TokenCipher
 from flask_ocpi.background import run_in_thread
 from flask_ocpi.background import run_inline
@@ -113,7 +114,7 @@ class OCPI(HostHooks, HostCalls):
         super().__init__()
         self._storage_source = storage
         self._transport = transport
-        self._transport_made = threading.Lock()
+        forks.begin(self._begin)
         self._clock = clock
         self._services: Services | None = None
         self._app: Flask | None = None
@@ -123,6 +124,9 @@ class OCPI(HostHooks, HostCalls):
         self.specs: Mapping[str, Mapping[str, Any]] = {}
         if app is not None:
             self.init_app(app)
+
+    def _begin(self) -> None:
+        self._transport_made = threading.Lock()
 
     def init_app(self, app: Flask) -> None:
         """Read the configuration, prepare the storage, and register routes, documentation and commands on the app.

@@ -14,6 +14,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from typing import Protocol
 
+from flask_ocpi import forks
+
 if TYPE_CHECKING:
     from flask_ocpi.messages import Message
 
@@ -183,6 +185,9 @@ class Ration:
 
     def __init__(self, most: int) -> None:
         self._most = most
+        forks.begin(self._begin)
+
+    def _begin(self) -> None:
         self._lock = threading.Lock()
         self._taken: dict[object, tuple[float, int]] = {}
 

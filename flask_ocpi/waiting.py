@@ -6,14 +6,13 @@ handshake and what a hook passes on do, that platform decides for how long.
 
 from __future__ import annotations
 
-import os
 import threading
-import weakref
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from flask_ocpi import forks
 from flask_ocpi.errors import CrowdedError
 
 _answering: ContextVar[bool] = ContextVar("flask_ocpi_answering", default=False)
@@ -28,8 +27,7 @@ class Waits:
     def __init__(self, most: int, *, each: int) -> None:
         self._most = most
         self._each = each
-        self._reset()
-        _all.add(self)
+        forks.begin(self._begin)
 
     @contextmanager
     def waiting_for(self, platform: str) -> Iterator[None]:
@@ -49,7 +47,7 @@ class Waits:
                 if not counts[platform]:
                     del counts[platform]
 
-    def _reset(self) -> None:
+    def _begin(self) -> None:
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
 
@@ -67,16 +65,3 @@ def answering() -> Iterator[None]:
 def is_answering() -> bool:
     """Tell whether a platform waits for what this thread is doing."""
     return _answering.get()
-
-
-_all: weakref.WeakSet[Waits] = weakref.WeakSet()
-
-
-def _after_fork() -> None:
-    """Forget what waits in the parent process, and a lock that it may have held."""
-    for waits in list(_all):
-        waits._reset()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

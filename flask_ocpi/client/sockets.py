@@ -6,7 +6,6 @@ import math
 import queue
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -20,7 +19,9 @@ from urllib3.connection import HTTPConnection
 from urllib3.connection import HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.connectionpool import HTTPSConnectionPool
+from urllib3.util.wait import wait_for_read
 
+from flask_ocpi import forks
 from flask_ocpi.client.addresses import AddressPolicy
 from flask_ocpi.errors import InvalidResponseError
 from flask_ocpi.errors import UnreachableError
@@ -83,14 +84,16 @@ class _Socket(socket.socket):
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         exchange = current_exchange.get()
         self.settimeout(exchange.time_left(exchange.read_timeout))
-        count = super().recv_into(buffer, nbytes, flags)
+        with forks.waiting():
+            count = super().recv_into(buffer, nbytes, flags)
         exchange.note(count)
         return count
 
     def sendall(self, data: Any, flags: int = 0) -> None:
         exchange = current_exchange.get()
         self.settimeout(exchange.time_left(exchange.read_timeout))
-        super().sendall(data, flags)
+        with forks.waiting():
+            super().sendall(data, flags)
 
 
 class TLSSocket(ssl.SSLSocket):
@@ -98,7 +101,12 @@ class TLSSocket(ssl.SSLSocket):
 
     def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
         exchange = current_exchange.get()
-        self.settimeout(exchange.time_left(exchange.read_timeout))
+        timeout = exchange.time_left(exchange.read_timeout)
+        # OpenSSL itself, which has locks, does not wait for the peer, or not for long.
+        if not self.pending():
+            with forks.waiting():
+                wait_for_read(self, timeout)
+        self.settimeout(timeout)
         count = super().recv_into(buffer, nbytes, flags)
         exchange.note(count)
         return count
@@ -181,7 +189,8 @@ def _connect(info: _AddressInfo, connection: HTTPConnection, exchange: Exchange)
         sock.settimeout(exchange.time_left(exchange.connect_timeout))
         for option in connection.socket_options or ():
             sock.setsockopt(*option)
-        sock.connect(address)
+        with forks.waiting():
+            sock.connect(address)
         # The TLS handshake that follows is bounded as a whole by the timeout it finds.
         sock.settimeout(exchange.time_left(exchange.connect_timeout))
     except OSError:
@@ -200,9 +209,10 @@ def _resolve(host: str, port: int, exchange: Exchange) -> Sequence[_AddressInfo]
         except (OSError, ValueError) as error:
             answers.put(error)
 
-    threading.Thread(target=look_up, name="ocpi-resolve", daemon=True).start()
+    forks.thread(look_up, "ocpi-resolve").start()
     try:
-        answer = answers.get(timeout=exchange.time_left())
+        with forks.waiting():
+            answer = answers.get(timeout=exchange.time_left())
     except (queue.Empty, TimeoutError) as error:
         raise UnreachableError(f"{host} could not be resolved in the time allowed.") from error
     if isinstance(answer, Exception):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import ssl
 import time
@@ -19,6 +18,7 @@ import urllib3
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.util.ssl_ import create_urllib3_context
 
+from flask_ocpi import forks
 from flask_ocpi.client.addresses import AddressPolicy
 from flask_ocpi.client.sockets import Exchange
 from flask_ocpi.client.sockets import GuardedPools
@@ -92,12 +92,15 @@ class RequestsTransport:
             for host, own in (platform_tls or {}).items()
         }
         self._pool_size = pool_size
-        self._inherited: list[GuardedPools] = []
         self._open_pools()
+        forks.in_child(self._leave_to_parent)
 
     def _open_pools(self) -> None:
         self._pools = GuardedPools(self._common, self._own, self._pool_size)
-        self._process = os.getpid()
+
+    def _leave_to_parent(self) -> None:
+        forks.left_to_parent.append(self._pools)
+        self._open_pools()
 
     def send(self, request: Request) -> Response:
         """Send one request and return the answer, whatever its status; redirects are answers too.
@@ -105,11 +108,7 @@ class RequestsTransport:
         A GET is sent a second time when a kept connection is lost before the first byte of an answer; nothing
         else is ever sent twice (T-33). Raises UnreachableError, BlockedAddressError or InvalidResponseError.
         """
-        if self._process != os.getpid():
-            # After a fork: the connections are the other process's. They are kept from being closed, by locks perhaps
-            # that were held when this process began.
-            self._inherited.append(self._pools)
-            self._open_pools()
+        forks.look_for_fork()
         self._policy.check_url(request.url)
         _check_headers(request)
         allowed = self._total_timeout if request.timeout is None else min(request.timeout, self._total_timeout)

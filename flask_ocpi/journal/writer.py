@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import logging
-import os
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from functools import cache
 from time import monotonic
 from weakref import WeakSet
 
+from flask_ocpi import forks
 from flask_ocpi.config import Settings
 from flask_ocpi.journal.records import JOURNAL
 from flask_ocpi.journal.records import key_of
@@ -65,7 +65,7 @@ class Writer:
         self._lost = 0
         self._complained = float("-inf")
         self._unpurged = 0
-        self._start_anew()
+        forks.begin(self._begin)
         _flush_at_exit()
         _writers.add(self)
 
@@ -79,7 +79,7 @@ class Writer:
         if self._inline:
             self._write([make])
             return
-        self._look_for_fork()
+        forks.look_for_fork()
         if len(self._queue) >= QUEUE_LENGTH:
             self._lose(1, "they come faster than they can be written")
             return
@@ -91,24 +91,22 @@ class Writer:
 
     def flush(self, timeout: float = _EXIT_SECONDS) -> bool:
         """Write everything that was added so far; False when that takes longer than ``timeout`` seconds."""
-        self._look_for_fork()
+        forks.look_for_fork()
         ends = monotonic() + timeout
-        if not self._writing.acquire(timeout=timeout):
+        writing = self._writing
+        with forks.waiting():
+            is_mine = writing.acquire(timeout=timeout)
+        if not is_mine:
             return False
         try:
             while self._queue and monotonic() < ends:
                 self._write_some()
         finally:
-            self._writing.release()
+            writing.release()
         return not self._queue
 
-    def _look_for_fork(self) -> None:
-        if self._process != os.getpid():
-            self._start_anew()
-
-    def _start_anew(self) -> None:
+    def _begin(self) -> None:
         """Begin with an empty queue: what a fork copied is written by the parent, whose thread did not come along."""
-        self._process = os.getpid()
         self._queue: deque[Callable[[], Message]] = deque()
         self._news = threading.Event()
         self._batch = threading.Event()
@@ -120,21 +118,22 @@ class Writer:
         self._news.set()
         with self._starting:
             if self._thread is None or not self._thread.is_alive():
-                thread = threading.Thread(target=self._run, name="ocpi-journal", daemon=True)
+                thread = forks.thread(self._run, "ocpi-journal")
                 thread.start()
                 self._thread = thread
 
     def _run(self) -> None:
         while True:
-            if not self._news.wait(_PURGE_SECONDS):
+            with forks.waiting():
+                is_idle = not self._news.wait(_PURGE_SECONDS)
+                if not is_idle:
+                    self._batch.wait(_GATHER_SECONDS)
+            if is_idle:
                 self._purge()
                 continue
-            self._batch.wait(_GATHER_SECONDS)
             self._news.clear()
             self._batch.clear()
-            with self._writing:
-                while self._queue:
-                    self._write_some()
+            self.flush(threading.TIMEOUT_MAX)
 
     def _write_some(self) -> None:
         self._write([self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))])

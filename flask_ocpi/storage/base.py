@@ -28,6 +28,8 @@ from flask_ocpi.errors import StorageError
 T = TypeVar("T")
 
 _WALKED_AT_ONCE = 8 * 1024 * 1024  # bytes
+#: Why a transaction is not carried out in a process that was forked inside of it.
+FORKED = "This process was forked inside a transaction: only the parent process can finish it."
 
 
 def fold(text: str) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from collections.abc import Sequence
 from functools import partial
 
+from flask_ocpi import forks
 from flask_ocpi.client.client import Client
 from flask_ocpi.context import Services
 from flask_ocpi.sync import watermarks
@@ -33,7 +33,10 @@ class Schedule:
     def __init__(self, services: Callable[[], Services], connect: Callable[..., Client]) -> None:
         self._services = services
         self._connect = connect
-        self._syncing: dict[tuple[int, str], int] = {}  # by process and platform: when it began, in microseconds
+        forks.begin(self._begin)
+
+    def _begin(self) -> None:
+        self._syncing: dict[str, int] = {}  # by platform: when it began, in microseconds
         self._lock = threading.Lock()
         self._look_at = 0  # microseconds; until then nothing is due
 
@@ -71,15 +74,14 @@ class Schedule:
                 sync(self._services(), self._connect, scope)
         finally:
             with self._lock:
-                self._syncing.pop((os.getpid(), platform), None)
+                self._syncing.pop(platform, None)
             self._look_at = 0  # what was synced has a new time, and others may have waited for this one
 
     def _reserve(self, platform: str) -> bool:
         now = watermarks.now_micros(self._services())
         with self._lock:
-            mine = {id: began for (process, id), began in self._syncing.items() if process == os.getpid()}
-            in_turn = sum(0 <= now - began < _TURN * _MICROS for began in mine.values())
-            if platform in mine or in_turn >= _PLATFORMS_AT_ONCE or len(mine) >= _MOST_PLATFORMS:
+            in_turn = sum(0 <= now - began < _TURN * _MICROS for began in self._syncing.values())
+            if platform in self._syncing or in_turn >= _PLATFORMS_AT_ONCE or len(self._syncing) >= _MOST_PLATFORMS:
                 return False
-            self._syncing[os.getpid(), platform] = now
+            self._syncing[platform] = now
         return True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import secrets
 import threading
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from flask import Blueprint
 from flask import Flask
 from flask import Response
 
+from flask_ocpi import forks
 from flask_ocpi.context import Services
 from flask_ocpi.logs import Ration
 from flask_ocpi.push.lanes import LANES
@@ -57,9 +57,12 @@ class Health:
         self._app = app
         self._services = services
         self._dispatcher_is_alive = dispatcher_is_alive
+        self._known_to_fail = False
+        forks.begin(self._begin)
+
+    def _begin(self) -> None:
         self._lock = threading.Lock()
         self._check: _Check | None = None
-        self._known_to_fail = False
         self._writing: _Check | None = None
         self._logged = Ration(1)
 
@@ -121,8 +124,7 @@ class _Check:
         self._over = threading.Event()
         self._began = monotonic()
         self._ended: float | None = None
-        self._process = os.getpid()
-        threading.Thread(target=self._run, name="ocpi-health", daemon=True).start()
+        forks.thread(self._run, "ocpi-health").start()
 
     def error_within(self, seconds: float) -> str:
         """Return why it failed, waiting so long for its end; "" if it did not, or goes on."""
@@ -131,8 +133,6 @@ class _Check:
 
     def is_stale(self, fresh: float = _FRESH) -> bool:
         """Tell whether to look anew. A storage that is silent is not asked again at once: no heap of threads waits."""
-        if self._process != os.getpid():  # the thread stayed with the parent
-            return True
         if self._ended is None:
             return monotonic() - self._began >= _GIVEN_UP
         return monotonic() - self._ended >= fresh

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from flask_ocpi import forks
 from flask_ocpi.errors import StorageError
 from flask_ocpi.push.dispatcher import Dispatcher
 from flask_ocpi.signals import message_exchanged
@@ -21,6 +22,7 @@ from flask_ocpi.storage.base import walk
 from flask_ocpi.storage.memory import MemoryStorage
 from flask_ocpi.testing.backends import sqlalchemy_storage
 from flask_ocpi.web import health
+from tests.forking import fork
 
 HEALTH = "/ocpi/health"
 SECONDS = 60.0
@@ -218,15 +220,13 @@ def test_look_that_never_ends_is_given_up(ask, ocpi_storage, monkeypatch):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_look_that_stayed_with_the_parent_process_is_made_anew(ask, ocpi_storage, monkeypatch):
     monkeypatch.setattr(health, "_PATIENCE", 0.05)
+    monkeypatch.setattr(forks, "PATIENCE", 0.05)
     ocpi_storage.silent.set()
     ask()
     ocpi_storage.silent.clear()
     monkeypatch.setattr(health, "_PATIENCE", SECONDS)
-    monkeypatch.setattr(os, "getpid", lambda: -1)  # what a child sees
 
-    answer = ask()
-
-    assert answer.status_code == 200
+    assert fork(lambda: ask().status_code == 200) == 0
 
 
 def test_failing_and_recovering_are_logged_once(ask, ocpi_storage, now, caplog):
