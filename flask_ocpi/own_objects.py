@@ -14,6 +14,7 @@ from itertools import islice
 from flask_ocpi.checked import Checked
 from flask_ocpi.checked import CheckedObjects
 from flask_ocpi.context import Services
+from flask_ocpi.copies import Copies
 from flask_ocpi.description import Document
 from flask_ocpi.description import ObjectType
 from flask_ocpi.documents import audience_of
@@ -223,22 +224,25 @@ class OwnObjects:
         return number
 
     def documents(self, module: str, *, copies: bool = False) -> Iterator[Document]:
-        """Walk all own objects of a module in the order of their creation; with ``copies`` those of others instead."""
-        kind = self.object_type(module).kind
-        receivers: Iterable[str] = map(str, self.parties()) if copies else [""]
-        for receiver in receivers:
-            yield from (record.document for record in walk(self.services.storage, kind, Query(receiver=receiver)))
+        """Walk all own objects of a module in the order of their creation; with ``copies`` those of others instead.
+
+        Copies come as of :meth:`flask_ocpi.copies.Copies.documents`.
+        """
+        if copies:
+            return Copies(self.services).documents(module)
+        return (record.document for record in self.records(module))
+
+    def records(self, module: str) -> Iterator[Record]:
+        """Walk all own objects of a module as they are stored, with their audiences, in the order of their creation."""
+        return walk(self.services.storage, self.object_type(module).kind, Query(receiver=""))
 
     def object_type(self, module: str) -> ObjectType:
         """Return the class of objects a module stores; raise InvalidParametersError that lists the modules with one."""
-        known = self._object_types()
-        if module not in known:
-            raise InvalidParametersError(f"There is no module {module!r} with objects; there are {', '.join(known)}.")
-        return known[module]
+        return self.services.object_type(module)
 
     def modules(self) -> tuple[str, ...]:
         """Return the ids of the modules that have objects."""
-        return tuple(self._object_types())
+        return tuple(self.services.object_types)
 
     def parties(self) -> tuple[Party, ...]:
         return tuple(Party.of(party.country_code, party.party_id) for party in self.services.settings.parties)
@@ -296,9 +300,6 @@ class OwnObjects:
         if record is None:
             raise _missing(object_type, ids)
         return record, object_type, part_ids
-
-    def _object_types(self) -> dict[str, ObjectType]:
-        return {m.id: m.objects[0] for version in self.services.versions for m in version.modules if m.objects}
 
     def _addressed(
         self, module: str, ids: Sequence[str], party: Party | None
