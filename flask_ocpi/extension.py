@@ -194,7 +194,7 @@ class OCPI(HostHooks, HostCalls):
             )
         return f"{settings.base_url}{settings.url_prefix}/versions"
 
-    def save(self, module: str, document: dict[str, Any], *, audience: tuple[Party, ...] = ()) -> bool:
+    def save(self, module: str, document: dict[str, Any], *, audience: tuple[Party, ...] | None = None) -> bool:
         """Create or replace one of our own objects; True when it is new. See :meth:`OwnObjects.save`."""
         return self.objects.save(module, document, audience=audience)
 

@@ -13,6 +13,7 @@ import click
 import orjson
 from flask.cli import with_appcontext
 
+from flask_ocpi.audiences import with_audience
 from flask_ocpi.cli.arguments import moment
 from flask_ocpi.cli.arguments import party_given
 from flask_ocpi.cli.json_lists import JSONError
@@ -44,13 +45,19 @@ _SHOWN_EVERY = 500  # objects
 
 @click.command("import", short_help="Store objects of our own from a file.")
 @click.argument("file", type=click.File("rb"))
+@click.option(
+    "--audience",
+    "may_widen",
+    is_flag=True,
+    help="Let objects be for those whom FILE names in _audience, also where they are stored for fewer.",
+)
 @json_option
 @with_appcontext
-def import_objects(file: IO[bytes], as_json: bool) -> None:
+def import_objects(file: IO[bytes], may_widen: bool, as_json: bool) -> None:
     """Store the objects in FILE as those of our own parties: all of them, or none when one is wrong.
 
     FILE is a JSON object of module id to a list of objects, such as {"locations": [...]}; - reads it from stdin. What
-    is stored already under the same id is replaced.
+    is stored already under the same id is replaced, and stays for whom it is for, or those of them whom FILE names.
     """
     name = getattr(file, "name", "<stdin>")
     counts: dict[str, int] = {}
@@ -62,8 +69,24 @@ def import_objects(file: IO[bytes], as_json: bool) -> None:
             done += 1
             bar.reach(done, sum(counts.values()))
 
-        current_ocpi.objects.save_all(_lists(file, name, counts), progress=progress)
-    return show({"imported": counts}) if as_json else say(f"Imported {_listing(counts)}.")
+        withheld: list[str] = []
+        current_ocpi.objects.save_all(
+            _lists(file, name, counts),
+            progress=progress,
+            may_widen=may_widen,
+            withheld=lambda module, key: withheld.append(f"{module} {key.owner} {key.id}"),
+        )
+    if as_json:
+        show({"imported": counts, "withheld": withheld})
+    else:
+        say(f"Imported {_listing(counts)}.")
+    if withheld:
+        some = [f"  {item}" for item in withheld[:_MAX_SHOWN]]
+        if len(withheld) > _MAX_SHOWN:
+            some.append(f"  and {len(withheld) - _MAX_SHOWN} more; --json lists them all")
+        number = counted(len(withheld), "object")
+        stayed = f"{number} stayed for those who see {'it' if len(withheld) == 1 else 'them'} now"
+        warn("\n".join([f"{name} names others in _audience: {stayed}, unless you add --audience.", *some]))
 
 
 @click.command(short_help="Print our objects as JSON.")
@@ -75,13 +98,18 @@ def import_objects(file: IO[bytes], as_json: bool) -> None:
 def export(modules: tuple[str, ...], copies: bool, output: str | None, as_json: bool) -> None:
     """Print the objects of our own parties, in the format that import reads; of all modules unless some are named.
 
+    _audience names the parties that an object is for; where it is empty, that is everybody.
+
     The file of --output is replaced when everything is written; with --json, stdout then says what is in it.
     """
     objects = current_ocpi.objects
     chosen = tuple(dict.fromkeys(modules)) or objects.modules()
     for module in chosen:
         objects.object_type(module)
-    lists = {module: objects.documents(module, copies=copies) for module in chosen}
+    lists = {
+        module: objects.documents(module, copies=True) if copies else map(with_audience, objects.records(module))
+        for module in chosen
+    }
     if output is None:
         _write(sys.stdout.buffer, lists)
         return None
