@@ -100,10 +100,10 @@ class Copies:
                     if not self._is_there(object_type, document, receiver, others):
                         yield document
 
-    def counts(self) -> list[Kept]:
-        """Return how many copies there are of each platform, module and own party."""
+    def counts(self, platform: Platform | str | None = None) -> list[Kept]:
+        """Return how many copies there are of each platform, or of that one ("": not known), module and own party."""
         found = []
-        for source in self._sources():
+        for source in self._sources() if platform is None else [self._source(platform)]:
             for module, object_type in self.services.object_types.items():
                 for receiver in self._parties():
                     page = self.services.storage.list(object_type.kind, _of(receiver, source, limit=1))
@@ -118,7 +118,7 @@ class Copies:
         for, and what a hub tells of others. ``source`` "" are the copies of which it is not known who sent them.
         """
         to = self._find(target)
-        known = source if source == UNKNOWN else self._find(source).id
+        known = self._source(source)
         if known == to.id:
             raise InvalidParametersError(f"The copies of {to.id} are its own already.")
         speaks: dict[Party, bool] = {}
@@ -133,7 +133,7 @@ class Copies:
             object_type = self.services.object_type(module)
             if not object_type.described:
                 for receiver in self._parties():
-                    self._move(object_type, receiver, str(known), target_of, moved)
+                    self._move(object_type, receiver, known, target_of, moved)
         return moved
 
     def adopt(self) -> Moved:
@@ -287,6 +287,9 @@ class Copies:
 
     def _parties(self) -> tuple[Party, ...]:
         return tuple(Party.of(party.country_code, party.party_id) for party in self.services.settings.parties)
+
+    def _source(self, platform: Platform | str) -> str:
+        return UNKNOWN if platform == UNKNOWN else self._find(platform).id
 
     def _find(self, platform: Platform | str) -> Platform:
         return self.services.platforms.find(platform) if isinstance(platform, str) else platform

@@ -141,8 +141,9 @@ class OCPI(HostHooks, HostCalls):
         self._services = services
         self._app = app
         self._objects = OwnObjects(services)
-        if app.config.get("SQLALCHEMY_DATABASE_URI") == EMBEDDED_DATABASE and settings.create_tables is not False:
-            self.copies.adopt()  # as `flask ocpi init-db` does, which that database needs not
+        is_embedded = app.config.get("SQLALCHEMY_DATABASE_URI") == EMBEDDED_DATABASE and self._storage_source is None
+        if is_embedded and settings.create_tables is not False:
+            self.copies.adopt()  # as `flask ocpi init-db` does, which that database does not need
         self._dispatcher = Dispatcher(services, self.client, partial(_in_context, app), enqueue=self._enqueue(app))
         app.extensions["ocpi"] = self
         self._register(app, services)

@@ -92,10 +92,11 @@ def import_objects(file: IO[bytes], may_widen: bool, as_json: bool) -> None:
 @click.command(short_help="Print our objects as JSON.")
 @click.argument("modules", metavar="[MODULE]...", nargs=-1)
 @click.option("--copies", is_flag=True, help="Export the copies of other platforms' objects instead.")
+@click.option("--from", "platform", help="Export the copies of what this platform sent, by id, name or party.")
 @click.option("--output", type=click.Path(dir_okay=False), help="Write to this file instead of stdout.")
 @json_option
 @with_appcontext
-def export(modules: tuple[str, ...], copies: bool, output: str | None, as_json: bool) -> None:
+def export(modules: tuple[str, ...], copies: bool, platform: str | None, output: str | None, as_json: bool) -> None:
     """Print the objects of our own parties, in the format that import reads; of all modules unless some are named.
 
     _audience names the parties that an object is for; where it is empty, that is everybody.
@@ -106,8 +107,11 @@ def export(modules: tuple[str, ...], copies: bool, output: str | None, as_json: 
     chosen = tuple(dict.fromkeys(modules)) or objects.modules()
     for module in chosen:
         objects.object_type(module)
+    found = None if platform is None else current_ocpi.platforms.find(platform)
     lists = {
-        module: objects.documents(module, copies=True) if copies else map(with_audience, objects.records(module))
+        module: current_ocpi.copies.documents(module, platform=found)
+        if copies or found
+        else map(with_audience, objects.records(module))
         for module in chosen
     }
     if output is None:

@@ -78,13 +78,30 @@ def test_remove_asks_first(run, ocpi, ended):
     assert json.loads(run(ocpi, "copies", "remove", "first", "--yes", "--json").stdout)["removed"] == 0
 
 
+def test_export_tells_the_copies_of_platforms_apart(run, ocpi, second):
+    second.put(f"{PATH}/B", tariff(**CPO, id="B", currency="USD"))
+
+    options = (["--from", "first"], ["--from", "second"], ["--copies"])
+    exports = [run(ocpi, "export", "tariffs", *args) for args in options]
+
+    assert [[(t["id"], t["currency"]) for t in json.loads(export.stdout)["tariffs"]] for export in exports] == [
+        [("A", "EUR"), ("B", "EUR"), ("C", "EUR")],
+        [("B", "USD")],
+        [("A", "EUR"), ("C", "EUR"), ("B", "USD")],
+    ]
+
+
 def test_init_db_names_copies_of_nobody_known(run, ocpi, second):
     for party, id in (("CPO", "OLD"), ("XYZ", "OLD")):
         document = tariff(country_code="DE", party_id=party, id=id)
         ocpi.storage.save("tariffs", Key.of("DE", party, id, Party.of("NL", "ABC")), Record.of(document))
 
+    checked = json.loads(run(ocpi, "check", "--offline", "--json").stdout)["checks"]
+
     result = run(ocpi, "init-db")
 
+    text = "Who sent 2 of the copies is not known, so no platform can read them."
+    assert [(c["outcome"], c["message"]) for c in checked if c["check"] == "copies"] == [("WARN", text)]
     assert "Of copies that did not say who sent them, 1 now belong to the platform of their party." in result.stdout
     assert "Who sent 1 of the copies is not known, so no platform can read them." in result.stderr
     assert second.get(f"{PATH}/OLD").http_status == 200
