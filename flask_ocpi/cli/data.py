@@ -194,6 +194,10 @@ def push(module: str, ids: tuple[str, ...], platform: str, party: Party | None, 
     owner = _owner(object_type, party)
     client = current_ocpi.client(platform)
     document = current_ocpi.objects.get(module, *ids, party=owner)
+    audience = current_ocpi.objects.record(module, *ids, party=owner).audience
+    if audience and set(audience).isdisjoint(client.platform.parties if client.to is None else (client.to,)):
+        listing = ", ".join(map(str, audience))
+        raise refusal(f"{object_type.name} {ids[0]} is for {listing}, so it is not sent to {client.platform.id}.")
     _, part_ids = object_type.split_ids(ids)
     parents = ids[:-1] if part_ids else ()
     answer = client.module(module).push(document, *parents, owner=owner)

@@ -277,6 +277,18 @@ def test_object_made_by_another_process_at_the_same_moment_stays_for_whom_it_is(
     assert (saved, audience(ocpi, "tariffs")) == ((EMS,), (EMS,))
 
 
+@pytest.mark.parametrize("roles", [["EMSP"], ["HUB"]], ids=["partner", "hub"])
+def test_operator_does_not_push_it_to_others_by_mistake(ocpi, ocpi_app, ocpi_network, run, save, roles):
+    save("tariffs", EMS)
+    add_partner(ocpi_app, [("FR", "OTH", roles)], name="Other")
+
+    for to in ("other", "FR-OTH"):
+        result = run("push", "tariffs", "TARIFF1", "--to", to)
+
+        assert (result.exit_code, ocpi_network.requests) == (1, [])
+        assert result.stderr == "Error: tariff TARIFF1 is for DE-EMS, so it is not sent to other.\n"
+
+
 def test_routed_storages_keep_it(ocpi_network, run):
     storage = RoutedStorage({"tariffs": MemoryStorage(), "*": MemoryStorage()})
     ocpi = ocpi_network.add("routed.example", [("NL", "ABC", ["CPO"])], storage=storage)
