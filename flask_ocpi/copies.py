@@ -273,9 +273,10 @@ class Copies:
         return () if record is None else tuple(record.document["platforms"])
 
     def _hubs(self, owner: Party) -> Sequence[str]:
-        platforms = self.services.platforms
-        hubs = (p for p in platforms.all() if p.is_registered and p.is_hub and owner not in p.parties)
-        return tuple(hub.id for hub in hubs if platforms.speaks_for(hub, owner))
+        """Return the hubs that a party may be behind: none where it is registered itself."""
+        if self._speaking(owner):
+            return ()
+        return tuple(p.id for p in self.services.platforms.all() if p.is_registered and p.is_hub)
 
     def _is_there(self, object_type: ObjectType, document: Document, receiver: Party, sources: Collection[str]) -> bool:
         owner, id = _owner(document), object_type.id_of(document)
