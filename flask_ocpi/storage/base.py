@@ -128,7 +128,7 @@ class Query:
     """Selects a page of the records of a kind, in the order of their creation.
 
     owners: only records of these parties; None means of any party.
-    receiver: only copies with this :attr:`Key.receiver`, of one own party and platform; "" means own objects; None both.
+    receiver: only copies with this :attr:`Key.receiver`, of one own party and platform; "" means own ones; None both.
     audience: only records that one of these parties may see; None means no such filter.
     date_from, date_to: microseconds; ``date_from <= last_updated < date_to``.
     offset: records to skip, counted after all filters. limit: at most so many (at least 1).
