@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from decimal import DecimalException
 from fractions import Fraction
+from functools import lru_cache
+from math import lcm
+from types import NoneType
 from typing import Any
 
 from flask_ocpi.pricing.errors import PricingError
@@ -16,6 +19,7 @@ ONE = Fraction(1)
 # Far beyond any price or volume. A longer number costs memory and time without meaning anything.
 _MAX_DIGITS = 40
 _MAX_EXPONENT = 30
+_MAX_BITS = 132
 
 
 def number(value: Any, path: str) -> Fraction:
@@ -23,22 +27,39 @@ def number(value: Any, path: str) -> Fraction:
 
     Takes what ``json.loads`` makes of a number, a Decimal, a Fraction, or text. Raises PricingError for anything else.
     """
-    if type(value) is int and value.bit_length() <= 128:
-        return Fraction(value)
-    if isinstance(value, Fraction):
+    if type(value) is Fraction:
         return value
-    if isinstance(value, bool) or value is None or isinstance(value, (dict, list)):
+    if isinstance(value, (bool, NoneType, dict, list)):
         raise PricingError(f"{path} has to be a number, got {type(value).__name__}.")
+    if isinstance(value, int) and value.bit_length() > _MAX_BITS:  # Python refuses to write very long ones
+        raise PricingError(f"{path} is a number of more than {_MAX_DIGITS} characters.")
     text = str(value)
     if len(text) > _MAX_DIGITS:
         raise PricingError(f"{path} is a number of more than {_MAX_DIGITS} characters.")
+    exact = _exact(text)
+    if exact is None:
+        raise PricingError(f"{path} has to be a number, got {text!r}.")
+    return exact
+
+
+@lru_cache(maxsize=4096)
+def _exact(text: str) -> Fraction | None:
     try:
         decimal = Decimal(text)
     except DecimalException:
-        raise PricingError(f"{path} has to be a number, got {text!r}.") from None
+        return None
     if not decimal.is_finite() or abs(decimal.adjusted()) > _MAX_EXPONENT:
-        raise PricingError(f"{path} is no usable number: {text}.")
+        return None
     return Fraction(*decimal.as_integer_ratio())
+
+
+def add(values: Iterable[Fraction]) -> Fraction:
+    """Add fractions up with one common denominator: much faster than one after the other."""
+    parts = [value for value in values if value]
+    if len(parts) < 2:
+        return parts[0] if parts else ZERO
+    common = lcm(*[value.denominator for value in parts])
+    return Fraction(sum(value.numerator * (common // value.denominator) for value in parts), common)
 
 
 def rounded(value: Fraction, places: int = 4) -> Decimal:
@@ -84,11 +105,17 @@ class Amount:
         return {name: rounded(side) for name, side in sides if side is not None}
 
 
+FREE = Amount()
+
+
 def total(amounts: Iterable[Amount]) -> Amount:
     """Add amounts up; a side that is unknown in one of them is unknown in the sum."""
-    excl: Fraction | None = ZERO
-    incl: Fraction | None = ZERO
-    for amount in amounts:
-        excl = None if excl is None or amount.excl_vat is None else excl + amount.excl_vat
-        incl = None if incl is None or amount.incl_vat is None else incl + amount.incl_vat
-    return Amount(excl, incl)
+    parts = [amount for amount in amounts if amount is not FREE]
+    if len(parts) < 2:
+        return parts[0] if parts else FREE
+    excl = [amount.excl_vat for amount in parts if amount.excl_vat is not None]
+    incl = [amount.incl_vat for amount in parts if amount.incl_vat is not None]
+    return Amount(
+        add(excl) if len(excl) == len(parts) else None,
+        add(incl) if len(incl) == len(parts) else None,
+    )

@@ -103,12 +103,11 @@ def passes(zone: ZoneInfo, marks: Sequence[int], start: int, end: int) -> set[in
     before = first
     for day in range(days + 1):
         midnight = datetime.combine(first.date() + timedelta(days=day), time(), zone)
-        for mark in marks:
-            hands = midnight + timedelta(seconds=mark)
-            for fold in (0, 1):
-                found.add(moment(hands.replace(fold=fold), "clock"))
+        hands = [midnight + timedelta(seconds=mark) for mark in marks]
+        found.update(moment(each, "clock") for each in hands)
         after = last if day == days else datetime.combine(midnight.date() + timedelta(days=1), time(), zone)
         if before.utcoffset() != after.utcoffset():
+            found.update(moment(each.replace(fold=1), "clock") for each in hands)
             found.add(_change(zone, before, after))
         before = after
     return {ticks for ticks in found if start < ticks < end}

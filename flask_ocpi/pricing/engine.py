@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
+from flask_ocpi.pricing.amounts import FREE
 from flask_ocpi.pricing.amounts import ZERO
-from flask_ocpi.pricing.amounts import Amount
+from flask_ocpi.pricing.amounts import add
 from flask_ocpi.pricing.amounts import total
 from flask_ocpi.pricing.clock import TimeZone
 from flask_ocpi.pricing.clock import find_zone
 from flask_ocpi.pricing.errors import PricingError
 from flask_ocpi.pricing.limits import limit
 from flask_ocpi.pricing.moments import HOUR
-from flask_ocpi.pricing.moments import as_datetime
 from flask_ocpi.pricing.moments import as_text
 from flask_ocpi.pricing.notes import Remarks
 from flask_ocpi.pricing.policy import Policy
@@ -25,7 +25,6 @@ from flask_ocpi.pricing.report import BilledVolume
 from flask_ocpi.pricing.report import PeriodReport
 from flask_ocpi.pricing.report import Report
 from flask_ocpi.pricing.report import Segment
-from flask_ocpi.pricing.report import Tax
 from flask_ocpi.pricing.segments import Draft
 from flask_ocpi.pricing.segments import drafts
 from flask_ocpi.pricing.tariffs import Tariff
@@ -140,7 +139,6 @@ def _report(usage: Usage, used: list[Tariff], parts: Sequence[Draft], zone: Time
         total_time=Fraction(max(usage.end - usage.origin, 0), HOUR),
         total_parking_time=usage.volume("PARKING_TIME"),
         billed=_billed(usage, segments),
-        taxes=_taxes(segments),
         periods=periods,
         limit_applied=applied,
         notes=tuple(remarks.notes.values()),
@@ -152,19 +150,19 @@ def _report(usage: Usage, used: list[Tariff], parts: Sequence[Draft], zone: Time
 
 def _segment(draft: Draft, remarks: Remarks, places: int | None) -> Segment:
     component = draft.match.component
-    cost = component.unit.times(draft.billed) if component else Amount()
+    cost = component.unit.times(draft.billed) if component else FREE
     if component and component.rate_is_open:
         remarks.decided("missing_vat")
     return Segment(
         dimension=draft.dimension,
         cost_type=_cost_type(draft, remarks),
-        start_date_time=as_datetime(draft.at(draft.begins)),
-        end_date_time=as_datetime(draft.at(draft.ends)),
         volume=draft.volume,
         billed=draft.billed if component else ZERO,
         tariff_id=draft.tariff.id,
-        match=draft.match,
         cost=cost if places is None else cost.rounded(places),
+        match=draft.match,
+        begin=draft.at(draft.begins),
+        end=draft.at(draft.ends),
     )
 
 
@@ -190,11 +188,11 @@ def _periods(usage: Usage, segments: Mapping[int, Sequence[Segment]]) -> tuple[P
         first = reports.get(period.index)
         reports[period.index] = PeriodReport(
             index=period.index,
-            start_date_time=first.start_date_time if first else as_datetime(period.start),
-            end_date_time=as_datetime(period.end),
             tariff_id=period.tariff_id,
-            volumes={**(first.volumes if first else {}), **period.volumes},
+            volumes={**first.volumes, **period.volumes} if first else period.volumes,
             segments=tuple(segments.get(period.index, ())),
+            begin=first.begin if first else period.start,
+            end=period.end,
         )
     return tuple(reports.values())
 
@@ -203,19 +201,8 @@ def _billed(usage: Usage, segments: Sequence[Segment]) -> dict[str, BilledVolume
     volumes: dict[str, BilledVolume] = {}
     for dimension in ("RESERVATION_TIME", "FLAT", "ENERGY", "TIME", "PARKING_TIME"):
         billed = [segment.billed for segment in segments if segment.dimension == dimension]
-        volume = sum(billed, ZERO) if dimension == "FLAT" else usage.volume(dimension)
+        amount = add(billed)
+        volume = amount if dimension == "FLAT" else usage.volume(dimension)
         if billed or volume:
-            volumes[dimension] = BilledVolume(volume, sum(billed, ZERO))
+            volumes[dimension] = BilledVolume(volume, amount)
     return volumes
-
-
-def _taxes(segments: Iterable[Segment]) -> tuple[Tax, ...]:
-    rates: dict[Fraction, Tax] = {}
-    for segment in segments:
-        excl, incl = segment.cost.excl_vat, segment.cost.incl_vat
-        if segment.component is None or segment.component.vat is None or excl is None or incl is None:
-            continue
-        rate = segment.component.vat
-        known = rates.get(rate, Tax(rate, ZERO, ZERO))
-        rates[rate] = Tax(rate, known.base + excl, known.amount + incl - excl)
-    return tuple(rates[rate] for rate in sorted(rates))

@@ -37,7 +37,7 @@ _RIGHT = {0, 3, 4, 5, 6, 7}
 def explain(report: Report) -> str:
     """Return the report as a table in text, with the reason for each line, the notes and the readings."""
     zone = TimeZone(report.time_zone).info
-    segments = [segment for period in report.periods for segment in period.segments]
+    segments = list(report.segments)
     rows = [_row(number, segment, zone) for number, segment in enumerate(segments, 1)]
     sections = [
         [_title(report, zone)],

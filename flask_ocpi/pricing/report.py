@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,11 +12,14 @@ from typing import Any
 
 import orjson
 
+from flask_ocpi.pricing.amounts import ZERO
 from flask_ocpi.pricing.amounts import Amount
 from flask_ocpi.pricing.amounts import rounded
 from flask_ocpi.pricing.amounts import total
 from flask_ocpi.pricing.components import Match
 from flask_ocpi.pricing.limits import Limit
+from flask_ocpi.pricing.moments import as_datetime
+from flask_ocpi.pricing.moments import as_text
 from flask_ocpi.pricing.notes import Decision
 from flask_ocpi.pricing.notes import Note
 from flask_ocpi.pricing.tariffs import Component
@@ -32,13 +36,21 @@ class Segment:
 
     dimension: str
     cost_type: str
-    start_date_time: datetime
-    end_date_time: datetime
     volume: Fraction
     billed: Fraction
     tariff_id: str
-    match: Match
     cost: Amount
+    match: Match
+    begin: int
+    end: int
+
+    @property
+    def start_date_time(self) -> datetime:
+        return as_datetime(self.begin)
+
+    @property
+    def end_date_time(self) -> datetime:
+        return as_datetime(self.end)
 
     @property
     def element(self) -> int | None:
@@ -57,8 +69,8 @@ class Segment:
         component = self.component
         return {
             "dimension": self.dimension,
-            "start_date_time": as_text_of(self.start_date_time),
-            "end_date_time": as_text_of(self.end_date_time),
+            "start_date_time": as_text(self.begin),
+            "end_date_time": as_text(self.end),
             "volume": rounded(self.volume),
             "billed": rounded(self.billed),
             "tariff_id": self.tariff_id,
@@ -74,11 +86,19 @@ class PeriodReport:
     """A charging period with its segments; ``index`` is its place in the document."""
 
     index: int
-    start_date_time: datetime
-    end_date_time: datetime
     tariff_id: str | None
     volumes: Mapping[str, Fraction]
     segments: tuple[Segment, ...]
+    begin: int
+    end: int
+
+    @property
+    def start_date_time(self) -> datetime:
+        return as_datetime(self.begin)
+
+    @property
+    def end_date_time(self) -> datetime:
+        return as_datetime(self.end)
 
     @property
     def cost(self) -> Amount:
@@ -88,8 +108,8 @@ class PeriodReport:
     def to_dict(self) -> dict[str, Any]:
         return {
             "index": self.index,
-            "start_date_time": as_text_of(self.start_date_time),
-            "end_date_time": as_text_of(self.end_date_time),
+            "start_date_time": as_text(self.begin),
+            "end_date_time": as_text(self.end),
             "tariff_id": self.tariff_id,
             "volumes": {name: rounded(volume) for name, volume in self.volumes.items()},
             "cost": self.cost.to_dict(),
@@ -134,13 +154,30 @@ class Report:
     total_time: Fraction
     total_parking_time: Fraction
     billed: Mapping[str, BilledVolume]
-    taxes: tuple[Tax, ...]
     periods: tuple[PeriodReport, ...]
     limit_applied: Limit | None
     notes: tuple[Note, ...]
     decisions: tuple[Decision, ...]
     time_zone: str
     time_zone_source: str
+
+    @property
+    def segments(self) -> Iterator[Segment]:
+        """The segments of all periods, in order."""
+        return (segment for period in self.periods for segment in period.segments)
+
+    @property
+    def taxes(self) -> tuple[Tax, ...]:
+        """The VAT of each rate, before price limits; what has no known rate is left out."""
+        rates: dict[Fraction, Tax] = {}
+        for segment in self.segments:
+            excl, incl = segment.cost.excl_vat, segment.cost.incl_vat
+            if segment.component is None or segment.component.vat is None or excl is None or incl is None:
+                continue
+            rate = segment.component.vat
+            known = rates.get(rate, Tax(rate, ZERO, ZERO))
+            rates[rate] = Tax(rate, known.base + excl, known.amount + incl - excl)
+        return tuple(rates[rate] for rate in sorted(rates))
 
     @property
     def weighs(self) -> bool:
@@ -195,10 +232,6 @@ class Report:
         from flask_ocpi.pricing.explain import explain
 
         return explain(self)
-
-
-def as_text_of(value: datetime) -> str:
-    return value.isoformat().replace("+00:00", "Z")
 
 
 def component_dict(component: Component) -> dict[str, Any]:

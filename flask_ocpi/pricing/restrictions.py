@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from flask_ocpi.pricing.amounts import number
 from flask_ocpi.pricing.amounts import rounded
 from flask_ocpi.pricing.errors import PricingError
+from flask_ocpi.pricing.moments import SECOND
 from flask_ocpi.pricing.moments import as_datetime
 from flask_ocpi.pricing.notes import Remarks
 
@@ -27,13 +28,13 @@ Bounds = tuple[Fraction | None, Fraction | None]  # from (inclusive), until (exc
 
 @dataclass(slots=True)
 class Moment:
-    """What restrictions are compared with: a moment of a session, its kWh so far, and what its period states.
+    """What restrictions are compared with: a moment, the time since the start, the kWh so far, what the period states.
 
     It stands for a part of a period in which no restriction begins or ceases to hold; ``begin`` is the start of it.
     """
 
     ticks: int
-    elapsed: Fraction
+    elapsed: int
     kwh: Fraction
     stated: Mapping[str, Fraction]
     zone: ZoneInfo
@@ -61,7 +62,7 @@ class Restrictions:
     dates: tuple[date | None, date | None] = (None, None)
     days: frozenset[int] = frozenset()
     kwh: Bounds = (None, None)
-    duration: Bounds = (None, None)
+    duration: tuple[int | None, int | None] = (None, None)
     current: Bounds = (None, None)
     power: Bounds = (None, None)
     reservation: str | None = None
@@ -88,19 +89,20 @@ def read_restrictions(data: Mapping[str, Any], path: str) -> Restrictions:
     marks = {mark % DAY for mark in times or ()}
     if times or days or dates != (None, None):
         marks.add(0)
-    bounds = {
+    bounds: dict[str, Any] = {
         name: tuple(
             None if data.get(limit) is None else number(data[limit], f"{path}.{limit}")
             for limit in (f"min_{name}", f"max_{name}")
         )
         for name in ("kwh", "duration", "current", "power")
     }
+    bounds["duration"] = tuple(None if limit is None else int(limit * SECOND) for limit in bounds["duration"])
     set_ = {"times": times, "dates": any(dates), "days": days, **{name: any_set(pair) for name, pair in bounds.items()}}
     return Restrictions(
         times,
         dates,
         days,
-        **bounds,  # type: ignore[arg-type]
+        **bounds,
         reservation=str(data["reservation"]) if data.get("reservation") else None,
         clock_marks=frozenset(marks),
         checks=tuple(name for name, given in set_.items() if given),
@@ -137,7 +139,7 @@ def _day(value: Any, path: str) -> int:
         raise PricingError(f"{path} has to hold days such as MONDAY, got {value!r:.40}.") from None
 
 
-def _within(value: Fraction, bounds: Bounds) -> bool:
+def _within(value: Fraction | int, bounds: Bounds | tuple[int | None, int | None]) -> bool:
     lower, upper = bounds
     return (lower is None or value >= lower) and (upper is None or value < upper)
 
@@ -216,6 +218,8 @@ def limit_text(limits: Restrictions, check: str) -> str:
         first, end = limits.dates
         return " ".join(part for part in (first and f"from {first}", end and f"before {end}") if part)
     lower, upper = getattr(limits, check)
+    if check == "duration":
+        lower, upper = (None if ticks is None else Fraction(ticks, SECOND) for ticks in (lower, upper))
     unit = {"kwh": "kWh", "duration": "s", "current": "A", "power": "kW"}[check]
     parts = [lower is not None and f"from {plain(lower)} {unit}", upper is not None and f"below {plain(upper)} {unit}"]
     return " ".join(part for part in parts if part)
@@ -229,7 +233,7 @@ def actual_text(check: str, at: Moment) -> str:
     if check == "kwh":
         return f"{plain(at.kwh)} kWh so far"
     if check == "duration":
-        return f"{plain(at.elapsed)} s since the start"
+        return f"{plain(Fraction(at.elapsed, SECOND))} s since the start"
     name, unit = check.upper(), {"current": "A", "power": "kW"}[check]
     stated = [
         f"{side} {plain(at.stated[f'{side}_{name}'])} {unit}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from bisect import bisect_right
 from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +17,6 @@ from flask_ocpi.pricing.clock import passes
 from flask_ocpi.pricing.components import Match
 from flask_ocpi.pricing.components import find_component
 from flask_ocpi.pricing.components import find_reservation
-from flask_ocpi.pricing.moments import SECOND
 from flask_ocpi.pricing.notes import Remarks
 from flask_ocpi.pricing.restrictions import Moment
 from flask_ocpi.pricing.tariffs import Tariff
@@ -43,58 +44,85 @@ class Draft:
     def is_priced(self) -> bool:
         return self.match.component is not None
 
-    def at(self, share: Fraction) -> Fraction:
+    def at(self, share: Fraction) -> int:
         """Return the moment at a share of the period, in microseconds."""
-        return self.period.start + share * (self.period.end - self.period.start)
+        return _at(self.period, share)
 
 
 def drafts(usage: Usage, tariffs: Sequence[Tariff | None], zone: ZoneInfo, remarks: Remarks) -> list[Draft]:
     """Cut the periods, each with the tariff at the same place, into segments in order of time."""
     found: list[Draft] = []
     flats = _Flats(usage, remarks)
-    kwh = ZERO
+    cutter = _Cutter(usage, zone)
     for period, tariff in zip(usage.periods, tariffs, strict=True):
-        if tariff is not None:
-            pieces = list(_pieces(period, tariff, usage.origin, kwh, zone))
-            found.extend(flats.due(period, tariff, pieces))
-            for dimension in DIMENSIONS:
-                volume = period.volumes.get(dimension)
-                if volume:
-                    found.extend(_of_dimension(period, tariff, dimension, volume, pieces, usage, remarks))
-        kwh += period.volumes.get("ENERGY", ZERO)
+        pieces = cutter.pieces(period, tariff)
+        if tariff is None:
+            continue
+        found.extend(flats.due(period, tariff, pieces))
+        for dimension in DIMENSIONS:
+            volume = period.volumes.get(dimension)
+            if volume:
+                found.extend(_of_dimension(period, tariff, dimension, volume, pieces, usage, remarks))
     return found
 
 
 Piece = tuple[Fraction, Fraction, Moment]
 
 
-def _pieces(period: Period, tariff: Tariff, origin: int, kwh: Fraction, zone: ZoneInfo) -> Iterator[Piece]:
-    """Yield the parts of a period in which no restriction can begin or cease to hold, as shares of the period.
+class _Cutter:
+    """Cuts periods, given in order, into parts in which no restriction can begin or cease to hold."""
 
-    Each is judged in its middle, which lies on the right side of both borders.
-    """
-    length = period.end - period.start
-    energy = period.volumes.get("ENERGY", ZERO)
-    cuts: set[Fraction] = set()
-    if energy and tariff.kwh_marks:
-        cuts.update((mark - kwh) / energy for mark in tariff.kwh_marks)
-    if length and tariff.duration_marks:
-        cuts.update((origin + mark * SECOND - period.start) / length for mark in tariff.duration_marks)
-    if length and tariff.clock_marks:
-        moments = passes(zone, tariff.clock_marks, period.start, period.end)
-        cuts.update(Fraction(ticks - period.start, length) for ticks in moments)
-    borders = [ZERO, *sorted(cut for cut in cuts if 0 < cut < 1), ONE]
-    for begins, ends in pairwise(borders):
-        opening, middle = (
-            _moment(period, period.start + share * length, origin, kwh + share * energy, zone)
-            for share in (begins, (begins + ends) / 2)
-        )
+    def __init__(self, usage: Usage, zone: ZoneInfo) -> None:
+        self._usage = usage
+        self._zone = zone
+        self._kwh = ZERO
+        self._marks: dict[int, list[int]] = {}
+
+    def pieces(self, period: Period, tariff: Tariff | None) -> list[Piece]:
+        """Return the parts of the next period as shares of it, each judged in its middle, clear of both ends."""
+        kwh, energy = self._kwh, period.volumes.get("ENERGY", ZERO)
+        if energy:
+            self._kwh = kwh + energy
+        if tariff is None:
+            return []
+        marks = self._times(tariff)
+        inside = marks[bisect_right(marks, period.start) : bisect_left(marks, period.end)]
+        cuts = {Fraction(ticks - period.start, period.end - period.start) for ticks in inside}
+        if energy and tariff.kwh_marks:
+            cuts.update(cut for cut in ((mark - kwh) / energy for mark in tariff.kwh_marks) if 0 < cut < 1)
+        if not tariff.kwh_marks:
+            energy = ZERO  # nothing asks how many kWh there were so far
+        if not cuts:
+            return [(ZERO, ONE, self._moment(period, ZERO, ONE, kwh, energy))]
+        borders = [ZERO, *sorted(cuts), ONE]
+        return [(begin, end, self._moment(period, begin, end, kwh, energy)) for begin, end in pairwise(borders)]
+
+    def _times(self, tariff: Tariff) -> list[int]:
+        """Return, in order, when in the session its duration or the clock passes a mark of the tariff."""
+        marks = self._marks.get(id(tariff))
+        if marks is None:
+            periods, origin = self._usage.periods, self._usage.origin
+            found = {origin + mark for mark in tariff.duration_marks}
+            if tariff.clock_marks:
+                found |= passes(self._zone, tariff.clock_marks, periods[0].start, periods[-1].end)
+            marks = self._marks[id(tariff)] = sorted(found)
+        return marks
+
+    def _moment(self, period: Period, begin: Fraction, end: Fraction, kwh: Fraction, energy: Fraction) -> Moment:
+        first, last = _at(period, begin), _at(period, end)
+        opening = self._at(period, first, kwh + begin * energy if energy and begin else kwh)
+        middle = self._at(period, (first + last) // 2, kwh + (begin + end) / 2 * energy if energy else kwh)
         middle.opening = opening
-        yield begins, ends, middle
+        return middle
+
+    def _at(self, period: Period, ticks: int, kwh: Fraction) -> Moment:
+        return Moment(ticks, max(ticks - self._usage.origin, 0), kwh, period.stated, self._zone)
 
 
-def _moment(period: Period, ticks: Fraction, origin: int, kwh: Fraction, zone: ZoneInfo) -> Moment:
-    return Moment(int(ticks), max((ticks - origin) / SECOND, ZERO), kwh, period.stated, zone)
+def _at(period: Period, share: Fraction) -> int:
+    if not share:
+        return period.start
+    return period.end if share is ONE else period.start + int(share * (period.end - period.start))
 
 
 def _of_dimension(
@@ -122,10 +150,14 @@ def _of_dimension(
             draft.volume = draft.billed = volume * (draft.ends - draft.begins)
         if not draft.is_priced and _is_gap(tariff, dimension):
             remarks.note("unpriced_dimension", period.path, dimension)
-    prices = [match.component and (match.component.price, match.component.vat) for match in (d.match for d in found)]
-    if any(price != prices[0] for price in prices) and not usage.even:
+    if len(found) > 1 and not usage.even and len({_price(draft) for draft in found}) > 1:
         remarks.note("period_spans_price_change", period.path, dimension)
     return found
+
+
+def _price(draft: Draft) -> tuple[Fraction, Fraction | None] | None:
+    component = draft.match.component
+    return None if component is None else (component.price, component.vat)
 
 
 def _is_gap(tariff: Tariff, dimension: str) -> bool:

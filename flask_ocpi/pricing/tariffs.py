@@ -46,7 +46,7 @@ class Element:
 
 @dataclass(frozen=True, slots=True)
 class Tariff:
-    """A tariff, and the marks at which what it charges can change: kWh, seconds of duration, seconds of the day."""
+    """A tariff, and the marks where its prices can change: kWh, microseconds of duration, seconds of the day."""
 
     id: str
     path: str
@@ -58,7 +58,7 @@ class Tariff:
     start: int | None
     end: int | None
     kwh_marks: tuple[Fraction, ...]
-    duration_marks: tuple[Fraction, ...]
+    duration_marks: tuple[int, ...]
     clock_marks: tuple[int, ...]
 
 
@@ -85,8 +85,8 @@ def read_tariff(data: Mapping[str, Any], path: str, remarks: Remarks) -> Tariff:
         max_price=_limit(data.get("max_price"), f"{path}.max_price"),
         start=known_moment(data.get("start_date_time"), f"{path}.start_date_time"),
         end=known_moment(data.get("end_date_time"), f"{path}.end_date_time"),
-        kwh_marks=_marks(each.kwh for each in restrictions),
-        duration_marks=_marks(each.duration for each in restrictions),
+        kwh_marks=tuple(sorted({kwh for each in restrictions for kwh in each.kwh if kwh is not None})),
+        duration_marks=tuple(sorted({ticks for each in restrictions for ticks in each.duration if ticks is not None})),
         clock_marks=tuple(sorted({mark for each in restrictions for mark in each.clock_marks})),
     )
 
@@ -98,10 +98,6 @@ def objects(value: Any, path: str) -> Sequence[Mapping[str, Any]]:
     if not isinstance(value, (list, tuple)) or not all(isinstance(entry, Mapping) for entry in value):
         raise PricingError(f"{path} has to be a list of objects.")
     return value
-
-
-def _marks(bounds: Any) -> tuple[Fraction, ...]:
-    return tuple(sorted({mark for pair in bounds for mark in pair if mark is not None}))
 
 
 def _element(index: int, data: Mapping[str, Any], path: str, tariff: Mapping[str, Any], remarks: Remarks) -> Element:
@@ -124,8 +120,8 @@ def _component(kind: str, data: Mapping[str, Any], path: str, tariff: Mapping[st
         raise PricingError(f"{path}.vat has to be a percentage above -100.")
     step_size = number(data.get("step_size") or 0, f"{path}.step_size")
     included = str(tariff.get("tax_included") or "NO").upper()
-    rate_is_open = price != 0 and vat is None and included != "N/A"
-    if included == "N/A" or (vat is None and (price == 0 or remarks.policy.missing_vat == "none")):
+    rate_is_open = bool(price) and vat is None and included != "N/A"
+    if included == "N/A" or (vat is None and (not price or remarks.policy.missing_vat == "none")):
         unit = Amount(price, price)
     elif vat is None:
         unit = Amount(None, price) if included == "YES" else Amount(price, None)

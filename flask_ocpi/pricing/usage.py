@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from flask_ocpi.pricing.amounts import ZERO
+from flask_ocpi.pricing.amounts import add
 from flask_ocpi.pricing.amounts import number
 from flask_ocpi.pricing.amounts import rounded
 from flask_ocpi.pricing.errors import PricingError
@@ -23,8 +24,8 @@ TIMES = ("RESERVATION_TIME", "TIME", "PARKING_TIME")
 USES = ("ENERGY", "TIME", "PARKING_TIME")
 _VOLUMES = frozenset({*TIMES, *USES})
 _STATED = frozenset({"MIN_CURRENT", "MAX_CURRENT", "MIN_POWER", "MAX_POWER"})
-# Volumes have four decimals, so each may be off by half of the fourth on either side.
-_TOLERANCE = Fraction(1, 10_000)
+# Volumes have four decimals: how far one may be off, in microseconds.
+_TOLERANCE = HOUR // 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class Usage:
     even: bool = False
 
     def volume(self, dimension: str) -> Fraction:
-        return sum((period.volumes.get(dimension, ZERO) for period in self.periods), ZERO)
+        return add(period.volumes.get(dimension, ZERO) for period in self.periods)
 
 
 def read_usage(document: Mapping[str, Any], remarks: Remarks) -> Usage:
@@ -188,24 +189,21 @@ def _checked(reported: list[Period], start: int | None, end: int, remarks: Remar
 
 
 def _check_volumes(period: Period, *, is_last: bool, remarks: Remarks) -> None:
-    hours = ZERO
-    allowed = Fraction(period.end - period.start, HOUR)
+    length = period.end - period.start
+    reported, allowed = 0, length
     for name, volume in period.volumes.items():
-        if volume < 0:
+        if volume.numerator < 0:
             remarks.note("negative_volume", period.path, name, rounded(volume))
         elif name in TIMES:
-            hours += volume
+            reported += volume.numerator * HOUR // volume.denominator
             allowed += _TOLERANCE
-    if hours > allowed:
-        length = rounded(Fraction(period.end - period.start, HOUR))
+    if reported > allowed:
+        hours, place = rounded(Fraction(reported, HOUR)), rounded(Fraction(length, HOUR))
         if is_last:
-            remarks.note(
-                "periods_outside_session",
-                period.path,
-                f"it reports {rounded(hours)} h, the session ends after {length} h",
-            )
+            text = f"it reports {hours} h, the session ends after {place} h"
+            remarks.note("periods_outside_session", period.path, text)
         else:
-            remarks.note("periods_overlap", period.path, rounded(hours), length)
+            remarks.note("periods_overlap", period.path, hours, place)
 
 
 def _parted(period: Period, remarks: Remarks) -> list[Period]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from flask_ocpi.pricing.amounts import ZERO
+from flask_ocpi.pricing.amounts import add
 from flask_ocpi.pricing.notes import Remarks
 from flask_ocpi.pricing.segments import Draft
 
@@ -35,9 +36,9 @@ def _priced(drafts: Sequence[Draft], dimension: str) -> list[Draft]:
     return [draft for draft in drafts if draft.dimension == dimension and draft.is_priced]
 
 
-def _order(draft: Draft) -> tuple[int, Fraction, Fraction, bool]:
+def _order(draft: Draft) -> tuple[int, int, Fraction, bool]:
     """Order segments by when they end: by period, share, and charging before parking."""
-    return draft.period.start, draft.at(draft.ends), draft.ends, draft.dimension == "PARKING_TIME"
+    return draft.period.start, draft.period.end, draft.ends, draft.dimension == "PARKING_TIME"
 
 
 def _last(times: Sequence[Draft], remarks: Remarks) -> Draft | None:
@@ -60,7 +61,7 @@ def _round(drafts: Sequence[Draft], remarks: Remarks, last: Draft | None = None)
     component = last.match.component
     if component is None or not component.step:
         return
-    total = sum((draft.billed for draft in drafts), ZERO)
+    total = add(draft.billed for draft in drafts)
     over = total % component.step
     if total <= 0 or not over:
         return
