@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from flask_ocpi.pricing.moments import SECOND
 from flask_ocpi.pricing.moments import as_datetime
 from flask_ocpi.pricing.moments import moment
 from flask_ocpi.pricing.notes import Remarks
+from flask_ocpi.pricing.restrictions import DAY
 
 MAX_DAYS = 366
 _MISSING = " Flask-OCPI[zones] finds it by the coordinates."
@@ -95,32 +97,39 @@ def passes(zone: ZoneInfo, marks: Sequence[int], start: int, end: int) -> set[in
     On the days on which the clock is changed a mark may be passed twice, or be jumped over; the change itself is a
     moment too. Raises PricingError beyond 366 days.
     """
-    first, last = as_datetime(start).astimezone(zone), as_datetime(end).astimezone(zone)
-    days = (last.date() - first.date()).days
-    if days > MAX_DAYS:
-        raise PricingError(f"A period lasts {days} days; at most {MAX_DAYS} are priced by the clock.")
-    found: set[int] = set()
-    before = first
-    for day in range(days + 1):
-        midnight = datetime.combine(first.date() + timedelta(days=day), time(), zone)
-        hands = [midnight + timedelta(seconds=mark) for mark in marks]
-        found.update(moment(each, "clock") for each in hands)
-        after = last if day == days else datetime.combine(midnight.date() + timedelta(days=1), time(), zone)
-        if before.utcoffset() != after.utcoffset():
-            found.update(moment(each.replace(fold=1), "clock") for each in hands)
-            found.add(_change(zone, before, after))
-        before = after
+    first, last = (as_datetime(ticks).astimezone(zone).date() for ticks in (start, end))
+    if abs(last - first).days > MAX_DAYS:
+        raise PricingError(
+            f"The session lasts {abs(last - first).days} days; at most {MAX_DAYS} are priced by the clock."
+        )
+    found = set(_changes(zone, start, end))
+    folds = (0, 1) if found else (0,)
+    day = min(first, last) - timedelta(days=1 if found else 0)
+    while day <= max(first, last):
+        midnight = datetime.combine(day, time(), zone)
+        found.update(
+            moment((midnight + timedelta(seconds=mark)).replace(fold=fold), "clock") for mark in marks for fold in folds
+        )
+        day += timedelta(days=1)
     return {ticks for ticks in found if start < ticks < end}
 
 
-def _change(zone: ZoneInfo, before: datetime, after: datetime) -> int:
-    """Return when the offset changes between two datetimes: to the second, as the tz database has it."""
-    low, high = moment(before, "clock") // SECOND, -(-moment(after, "clock") // SECOND)
-    offset = before.utcoffset()
-    while high - low > 1:
-        middle = (low + high) // 2
-        if datetime.fromtimestamp(middle, UTC).astimezone(zone).utcoffset() == offset:
-            low = middle
-        else:
-            high = middle
-    return high * SECOND
+def _changes(zone: ZoneInfo, start: int, end: int) -> Iterator[int]:
+    """Yield when the offset of a zone changes between two moments: to the second, as the tz database has it."""
+    low, offset = start // SECOND, _offset(zone, start // SECOND)
+    for high in (*range(low + DAY, end // SECOND, DAY), -(-end // SECOND)):
+        before, after = low, high
+        if _offset(zone, high) != offset:
+            while after - before > 1:
+                middle = (before + after) // 2
+                if _offset(zone, middle) == offset:
+                    before = middle
+                else:
+                    after = middle
+            yield after * SECOND
+            offset = _offset(zone, high)
+        low = high
+
+
+def _offset(zone: ZoneInfo, seconds: int) -> timedelta | None:
+    return datetime.fromtimestamp(seconds, UTC).astimezone(zone).utcoffset()

@@ -102,17 +102,14 @@ def find_reservation(
             refused.append((element, check))
     if not matches:
         return (Match(None, None, tuple(refused), at),)
-    kinds = {match.element.restrictions.reservation for match in reversed(matches) if match.element}
-    first = {kind: next(match for match in matches if _kind(match) == kind) for kind in kinds}
+    first: dict[str | None, Match] = {}
+    for match in matches:
+        first.setdefault(match.element.restrictions.reservation if match.element else None, match)
     choice = "expires"
     if dimension == "FLAT":
         choice = remarks.policy.expired_flat
         if len(first) > 1:
             remarks.decided("expired_flat")
     if choice == "both":
-        return tuple(match for match in matches if match in first.values())
-    return (first.get("RESERVATION_EXPIRES", matches[0]),) if choice == "expires" else (matches[0],)
-
-
-def _kind(match: Match) -> str | None:
-    return match.element.restrictions.reservation if match.element else None
+        return tuple(first.values())
+    return (first.get("RESERVATION_EXPIRES", matches[0]) if choice == "expires" else matches[0],)

@@ -10,6 +10,7 @@ from typing import Any
 
 from flask_ocpi.pricing.amounts import FREE
 from flask_ocpi.pricing.amounts import ZERO
+from flask_ocpi.pricing.amounts import Amount
 from flask_ocpi.pricing.amounts import add
 from flask_ocpi.pricing.amounts import total
 from flask_ocpi.pricing.clock import TimeZone
@@ -17,6 +18,7 @@ from flask_ocpi.pricing.clock import find_zone
 from flask_ocpi.pricing.errors import PricingError
 from flask_ocpi.pricing.limits import limit
 from flask_ocpi.pricing.moments import HOUR
+from flask_ocpi.pricing.moments import LATEST
 from flask_ocpi.pricing.moments import as_text
 from flask_ocpi.pricing.notes import Remarks
 from flask_ocpi.pricing.policy import Policy
@@ -60,13 +62,15 @@ def price(
 
 def price_usage(usage: Usage, known: Sequence[Tariff], *, time_zone: TimeZone | str | None, remarks: Remarks) -> Report:
     """Price what was read of a document by the tariffs that were read."""
+    if usage.end > LATEST:
+        raise PricingError("The session ends after the year 2199.")
     of_periods = [_tariff_of(period, known, remarks) for period in usage.periods]
     used = list({id(tariff): tariff for tariff in of_periods if tariff is not None}.values())
     _check_tariffs(usage, used, remarks)
     clock_matters = any(tariff.clock_marks for tariff in used)
     zone = find_zone(time_zone, usage.location, remarks, matters=clock_matters)
     parts = drafts(usage, of_periods, zone.info, remarks)
-    bill(parts, remarks)
+    bill(parts, usage, remarks)
     return _report(usage, used, parts, zone, remarks)
 
 
@@ -100,7 +104,7 @@ def _check_tariffs(usage: Usage, tariffs: Iterable[Tariff], remarks: Remarks) ->
             remarks.note("tariff_not_valid_then", tariff.path, tariff.id, f"it begins at {as_text(tariff.start)}")
         if tariff.end is not None and usage.start >= tariff.end:
             remarks.note("tariff_not_valid_then", tariff.path, tariff.id, f"it ends at {as_text(tariff.end)}")
-        if usage.currency and tariff.currency.upper() != usage.currency.upper():
+        if usage.currency and tariff.currency and tariff.currency.upper() != usage.currency.upper():
             remarks.note("tariff_currency", f"{tariff.path}.currency", tariff.id, tariff.currency, usage.currency)
 
 
@@ -128,7 +132,7 @@ def _report(usage: Usage, used: list[Tariff], parts: Sequence[Draft], zone: Time
         cost = cost.rounded(places)
     return Report(
         currency=currency,
-        total_cost=-cost if usage.credit else cost,
+        total_cost=_credited(cost) if usage.credit else cost,
         total_fixed_cost=costs["fixed"],
         total_energy_cost=costs["energy"],
         total_time_cost=costs["time"],
@@ -146,6 +150,12 @@ def _report(usage: Usage, used: list[Tariff], parts: Sequence[Draft], zone: Time
         time_zone=zone.name,
         time_zone_source=zone.source,
     )
+
+
+def _credited(cost: Amount) -> Amount:
+    """Return what a credit CDR gives back: it repeats the volumes of the original, and its total cost is negative."""
+    known = cost.excl_vat if cost.excl_vat is not None else cost.incl_vat
+    return -cost if known is not None and known > 0 else cost
 
 
 def _segment(draft: Draft, remarks: Remarks, places: int | None) -> Segment:

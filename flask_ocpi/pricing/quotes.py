@@ -84,7 +84,7 @@ def quote(
         expired=bool(periods) and not used,
         credit=False,
         location={},
-        even=True,
+        exact=True,
     )
     return price_usage(usage, [known], time_zone=time_zone, remarks=remarks)
 

@@ -150,7 +150,7 @@ def _of_dimension(
             draft.volume = draft.billed = volume * (draft.ends - draft.begins)
         if not draft.is_priced and _is_gap(tariff, dimension):
             remarks.note("unpriced_dimension", period.path, dimension)
-    if len(found) > 1 and not usage.even and len({_price(draft) for draft in found}) > 1:
+    if len(found) > 1 and not usage.exact and len({_price(draft) for draft in found}) > 1:
         remarks.note("period_spans_price_change", period.path, dimension)
     return found
 

@@ -14,6 +14,7 @@ from flask_ocpi.pricing.amounts import number
 from flask_ocpi.pricing.amounts import rounded
 from flask_ocpi.pricing.errors import PricingError
 from flask_ocpi.pricing.moments import HOUR
+from flask_ocpi.pricing.moments import LATEST
 from flask_ocpi.pricing.moments import as_text
 from flask_ocpi.pricing.moments import known_moment
 from flask_ocpi.pricing.moments import moment
@@ -52,8 +53,8 @@ class Period:
 class Usage:
     """A session to be priced.
 
-    ``origin`` is the start of charging or parking: durations count from there. ``even``: the pace within a period is
-    known to be even, so to divide it is exact.
+    ``origin`` is the start of charging or parking: durations count from there. ``exact``: volumes are as exact as
+    they look and the pace within a period is even, as in a quote.
     """
 
     currency: str
@@ -65,7 +66,7 @@ class Usage:
     expired: bool
     credit: bool
     location: Mapping[str, Any]
-    even: bool = False
+    exact: bool = False
 
     def volume(self, dimension: str) -> Fraction:
         return add(period.volumes.get(dimension, ZERO) for period in self.periods)
@@ -115,12 +116,12 @@ def _period(index: int, data: Mapping[str, Any]) -> Period:
     volumes: dict[str, Fraction] = {}
     stated: dict[str, Fraction] = {}
     for place, dimension in enumerate(objects(data.get("dimensions"), f"{path}.dimensions")):
-        kind = dimension.get("type")
+        kind = str(dimension.get("type"))
         if kind in _VOLUMES:
             volume = number(dimension.get("volume"), f"{path}.dimensions[{place}].volume")
-            volumes[str(kind)] = volumes[str(kind)] + volume if kind in volumes else volume
+            volumes[kind] = volumes[kind] + volume if kind in volumes else volume
         elif kind in _STATED:
-            stated[str(kind)] = number(dimension.get("volume"), f"{path}.dimensions[{place}].volume")
+            stated[kind] = number(dimension.get("volume"), f"{path}.dimensions[{place}].volume")
     start = moment(data.get("start_date_time"), f"{path}.start_date_time")
     tariff_id = data.get("tariff_id")
     return Period(index, start, start, None if tariff_id is None else str(tariff_id), volumes, stated)
@@ -145,7 +146,7 @@ def _end(
     by_volume = first
     if latest:
         hours = sum((latest.volumes.get(name, ZERO) for name in TIMES), ZERO)
-        by_volume = latest.start + int(max(hours, ZERO) * HOUR)
+        by_volume = min(latest.start + int(max(hours, ZERO) * HOUR), LATEST)
     updated = known_moment(document.get("last_updated"), "$.last_updated") if running else None
     last = max(by_volume, updated or 0)
     if running:

@@ -9,12 +9,13 @@ from flask_ocpi.pricing.amounts import ZERO
 from flask_ocpi.pricing.amounts import add
 from flask_ocpi.pricing.notes import Remarks
 from flask_ocpi.pricing.segments import Draft
+from flask_ocpi.pricing.usage import Usage
 
 # Half of the fourth decimal of an hour: how far a volume on the wire may be from the one that was measured.
 _HALF_DIGIT = Fraction(1, 20_000)
 
 
-def bill(drafts: Sequence[Draft], remarks: Remarks) -> None:
+def bill(drafts: Sequence[Draft], usage: Usage, remarks: Remarks) -> None:
     """Round the volumes up by steps: energy, reservation, and of charging and parking the one that comes last.
 
     A total is rounded by the step of the component that was used last, and what is added is billed by it.
@@ -24,16 +25,14 @@ def bill(drafts: Sequence[Draft], remarks: Remarks) -> None:
             remarks.decided("negative_energy")
             if remarks.policy.negative_energy == "free":
                 draft.billed = ZERO
-    _round(_priced(drafts, "ENERGY"), remarks)
-    _round(_priced(drafts, "RESERVATION_TIME"), remarks)
+    for dimension in ("ENERGY", "RESERVATION_TIME"):
+        priced = [draft for draft in drafts if draft.is_priced and draft.dimension == dimension]
+        if priced:
+            _round(priced, max(priced, key=_order), usage, remarks)
     times = [draft for draft in drafts if draft.is_priced and draft.dimension in {"TIME", "PARKING_TIME"}]
     last = _last(times, remarks)
     if last is not None:
-        _round([draft for draft in times if draft.dimension == last.dimension], remarks, last)
-
-
-def _priced(drafts: Sequence[Draft], dimension: str) -> list[Draft]:
-    return [draft for draft in drafts if draft.dimension == dimension and draft.is_priced]
+        _round([draft for draft in times if draft.dimension == last.dimension], last, usage, remarks)
 
 
 def _order(draft: Draft) -> tuple[int, int, Fraction, bool]:
@@ -54,10 +53,8 @@ def _last(times: Sequence[Draft], remarks: Remarks) -> Draft | None:
     return last
 
 
-def _round(drafts: Sequence[Draft], remarks: Remarks, last: Draft | None = None) -> None:
-    if not drafts:
-        return
-    last = last or max(drafts, key=_order)
+def _round(drafts: Sequence[Draft], last: Draft, usage: Usage, remarks: Remarks) -> None:
+    """Round the total of segments of one dimension up; what is added is billed in the last of them."""
     component = last.match.component
     if component is None or not component.step:
         return
@@ -65,7 +62,7 @@ def _round(drafts: Sequence[Draft], remarks: Remarks, last: Draft | None = None)
     over = total % component.step
     if total <= 0 or not over:
         return
-    if over <= _inaccuracy(drafts) and total > component.step:
+    if not usage.exact and over <= _inaccuracy(drafts) and total > component.step:
         remarks.decided("rounded_hours")
         if remarks.policy.rounded_hours == "forgive":
             return
