@@ -102,7 +102,8 @@ def passes(zone: ZoneInfo, marks: Sequence[int], start: int, end: int) -> set[in
         raise PricingError(
             f"The session lasts {abs(last - first).days} days; at most {MAX_DAYS} are priced by the clock."
         )
-    found = set(_changes(zone, start, end))
+    # A day more on both sides: a session may lie wholly in the hour that the clock shows for the second time.
+    found = set(_changes(zone, start - DAY * SECOND, end + DAY * SECOND))
     folds = (0, 1) if found else (0,)
     day = min(first, last) - timedelta(days=1 if found else 0)
     while day <= max(first, last):

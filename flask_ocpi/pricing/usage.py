@@ -186,7 +186,8 @@ def _checked(reported: list[Period], start: int | None, end: int, remarks: Remar
         closed = replace(period, end=until)
         _check_volumes(closed, is_last=is_last, remarks=remarks)
         periods.extend(_parted(closed, remarks))
-    return periods
+    # One without length and volumes says nothing, unless there is nothing else.
+    return [period for period in periods if period.end > period.start or any(period.volumes.values())] or periods
 
 
 def _check_volumes(period: Period, *, is_last: bool, remarks: Remarks) -> None:

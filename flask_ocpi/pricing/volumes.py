@@ -13,6 +13,7 @@ from flask_ocpi.pricing.usage import Usage
 
 # Half of the fourth decimal of an hour: how far a volume on the wire may be from the one that was measured.
 _HALF_DIGIT = Fraction(1, 20_000)
+_DECIMAL = 10**40  # what every denominator of a decimal divides
 
 
 def bill(drafts: Sequence[Draft], usage: Usage, remarks: Remarks) -> None:
@@ -70,8 +71,8 @@ def _round(drafts: Sequence[Draft], last: Draft, usage: Usage, remarks: Remarks)
 
 
 def _inaccuracy(drafts: Sequence[Draft]) -> Fraction:
-    """Return by how much hours may exceed the time measured: volumes that are no whole seconds were rounded."""
+    """Return by how much hours may exceed the time measured: decimals that are no whole seconds were rounded."""
     if drafts[0].dimension == "ENERGY":
         return ZERO
-    periods = {id(draft.period): draft.period.volumes[draft.dimension] for draft in drafts}
-    return _HALF_DIGIT * sum((hours * 3600).denominator != 1 for hours in periods.values())
+    hours = {id(draft.period): draft.period.volumes[draft.dimension] for draft in drafts}.values()
+    return _HALF_DIGIT * sum((each * 3600).denominator != 1 and _DECIMAL % each.denominator == 0 for each in hours)
