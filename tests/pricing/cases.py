@@ -37,7 +37,7 @@ def element(*components, **restrictions):
     return {"price_components": list(components), **({"restrictions": restrictions} if restrictions else {})}
 
 
-def tariff(*elements, id="T", **properties):  # noqa: A002
+def tariff(*elements, id="T", **properties):
     return {
         "country_code": "NL",
         "party_id": "TST",

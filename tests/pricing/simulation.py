@@ -172,7 +172,7 @@ def random_phase(random, unit):
         if random.random() < 0.5:
             low = random.randint(0, 40)
             stated |= {f"MIN_{name}": low, f"MAX_{name}": low + random.randint(0, 20)}
-    return random.randint(1, 60), used, stated
+    return random.randint(1, 45), used, stated
 
 
 def random_element(random, local, unit, reserving):
