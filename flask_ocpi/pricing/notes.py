@@ -24,7 +24,7 @@ NOTES: dict[str, tuple[bool, str]] = {
     "unpriced_dimension": (False, "{0} is priced elsewhere in the tariff, but no element matches here: it is free."),
     "unknown_component": (True, "The tariff {0!r} prices {1!r}, which is no dimension of OCPI; it was passed over."),
     "negative_volume": (True, "{0} is negative: {1}."),
-    "no_periods": (True, "The document has no charging periods."),
+    "no_periods": (True, "The document has no charging periods; it was priced as one period, by its totals."),
     "time_unknown": (True, "The document does not say when the session {0}; the charging periods do."),
     "time_zone_assumed": (True, "The tariff depends on the clock and no time zone is known; UTC was assumed.{0}"),
     "session_running": (False, "The session has not ended; this is the price of what was reported until {0}."),

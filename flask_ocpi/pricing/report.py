@@ -69,6 +69,7 @@ class Segment:
         component = self.component
         return {
             "dimension": self.dimension,
+            "cost_type": self.cost_type,
             "start_date_time": as_text(self.begin),
             "end_date_time": as_text(self.end),
             "volume": rounded(self.volume),

@@ -85,7 +85,7 @@ def read_restrictions(data: Mapping[str, Any], path: str) -> Restrictions:
     end = _time(data.get("end_time"), f"{path}.end_time")
     times = None if start is None and end is None else (start or 0, end or DAY)
     dates = (_date(data.get("start_date"), f"{path}.start_date"), _date(data.get("end_date"), f"{path}.end_date"))
-    days = frozenset(_day(day, f"{path}.day_of_week") for day in data.get("day_of_week") or ())
+    days = _days_of(data.get("day_of_week"), f"{path}.day_of_week")
     marks = {mark % DAY for mark in times or ()}
     if times or days or dates != (None, None):
         marks.add(0)
@@ -132,11 +132,13 @@ def _date(value: Any, path: str) -> date | None:
         raise PricingError(f"{path} has to be a date such as 2026-12-24, got {value!r:.40}.") from None
 
 
-def _day(value: Any, path: str) -> int:
+def _days_of(value: Any, path: str) -> frozenset[int]:
+    if value is not None and not isinstance(value, (list, tuple)):
+        raise PricingError(f"{path} has to be a list of days.")
     try:
-        return DAYS.index(str(value).upper())
+        return frozenset(DAYS.index(str(day).upper()) for day in value or ())
     except ValueError:
-        raise PricingError(f"{path} has to hold days such as MONDAY, got {value!r:.40}.") from None
+        raise PricingError(f"{path} has to hold days such as MONDAY, got {value!r:.60}.") from None
 
 
 def _within(value: Fraction | int, bounds: Bounds | tuple[int | None, int | None]) -> bool:

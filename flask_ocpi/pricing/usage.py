@@ -146,7 +146,7 @@ def _end(
     by_volume = first
     if latest:
         hours = sum((latest.volumes.get(name, ZERO) for name in TIMES), ZERO)
-        by_volume = min(latest.start + int(max(hours, ZERO) * HOUR), LATEST)
+        by_volume = min(latest.start + int(max(hours, ZERO) * HOUR), LATEST + 1)
     updated = known_moment(document.get("last_updated"), "$.last_updated") if running else None
     last = max(by_volume, updated or 0)
     if running:
