@@ -64,9 +64,10 @@ def add(values: Iterable[Fraction]) -> Fraction:
 
 def rounded(value: Fraction, places: int = 4) -> Decimal:
     """Round half up (away from zero) to a number of decimal places, independent of the decimal context."""
-    digits = abs(value) * 10**places
-    whole = (2 * digits.numerator + digits.denominator) // (2 * digits.denominator)
-    return Decimal((int(value < 0 and whole > 0), tuple(map(int, str(whole))), -places))
+    numerator, denominator = value.numerator, value.denominator
+    whole = (2 * abs(numerator) * 10**places + denominator) // (2 * denominator)
+    sign = "-" if numerator < 0 and whole else ""
+    return Decimal(f"{sign}{whole}E-{places}")  # no arithmetic, which would round to the digits of the context
 
 
 @dataclass(frozen=True, slots=True)
