@@ -23,6 +23,7 @@ from flask_ocpi.pricing.notes import Remarks
 from flask_ocpi.pricing.restrictions import DAY
 
 MAX_DAYS = 366
+MAX_MARKS = 50_000
 _MISSING = " Flask-OCPI[zones] finds it by the coordinates."
 
 
@@ -95,13 +96,14 @@ def passes(zone: ZoneInfo, marks: Sequence[int], start: int, end: int) -> set[in
     """Return the moments strictly between two others at which a clock passes marks (seconds of the day), or is changed.
 
     On the days on which the clock is changed a mark may be passed twice, or be jumped over; the change itself is a
-    moment too. Raises PricingError beyond 366 days.
+    moment too. Raises PricingError beyond 366 days, or where there are too many.
     """
     first, last = (as_datetime(ticks).astimezone(zone).date() for ticks in (start, end))
-    if abs(last - first).days > MAX_DAYS:
-        raise PricingError(
-            f"The session lasts {abs(last - first).days} days; at most {MAX_DAYS} are priced by the clock."
-        )
+    days = abs(last - first).days
+    if days > MAX_DAYS:
+        raise PricingError(f"The session lasts {days} days; at most {MAX_DAYS} are priced by the clock.")
+    if (days + 1) * len(marks) > MAX_MARKS:
+        raise PricingError(f"The tariff has {len(marks)} times of day, which are too many for {days} days.")
     # A day more on both sides: a session may lie wholly in the hour that the clock shows for the second time.
     found = set(_changes(zone, start - DAY * SECOND, end + DAY * SECOND))
     folds = (0, 1) if found else (0,)

@@ -17,6 +17,7 @@ from flask_ocpi.pricing.clock import passes
 from flask_ocpi.pricing.components import Match
 from flask_ocpi.pricing.components import find_component
 from flask_ocpi.pricing.components import find_reservation
+from flask_ocpi.pricing.errors import PricingError
 from flask_ocpi.pricing.notes import Remarks
 from flask_ocpi.pricing.restrictions import Moment
 from flask_ocpi.pricing.tariffs import Tariff
@@ -53,7 +54,7 @@ def drafts(usage: Usage, tariffs: Sequence[Tariff | None], zone: ZoneInfo, remar
     """Cut the periods, each with the tariff at the same place, into segments in order of time."""
     found: list[Draft] = []
     flats = _Flats(usage, remarks)
-    cutter = _Cutter(usage, zone)
+    cutter = _Cutter(usage, tariffs, zone)
     for period, tariff in zip(usage.periods, tariffs, strict=True):
         pieces = cutter.pieces(period, tariff)
         if tariff is None:
@@ -66,17 +67,25 @@ def drafts(usage: Usage, tariffs: Sequence[Tariff | None], zone: ZoneInfo, remar
     return found
 
 
+# How many elements are looked at for a document. A tariff with a price for each quarter of an hour of a week has 672,
+# and a session of two days in minutes 2880 periods; who wants to keep us busy gets no further than some seconds.
+MAX_WORK = 2_000_000
+
 Piece = tuple[Fraction, Fraction, Moment]
 
 
 class _Cutter:
     """Cuts periods, given in order, into parts in which no restriction can begin or cease to hold."""
 
-    def __init__(self, usage: Usage, zone: ZoneInfo) -> None:
+    def __init__(self, usage: Usage, tariffs: Sequence[Tariff | None], zone: ZoneInfo) -> None:
         self._usage = usage
         self._zone = zone
         self._kwh = ZERO
         self._marks: dict[int, list[int]] = {}
+        self._looked_at = 0
+        for tariff in tariffs:
+            if tariff is not None:
+                self._count(1, tariff)
 
     def pieces(self, period: Period, tariff: Tariff | None) -> list[Piece]:
         """Return the parts of the next period as shares of it, each judged in its middle, clear of both ends."""
@@ -89,13 +98,23 @@ class _Cutter:
         inside = marks[bisect_right(marks, period.start) : bisect_left(marks, period.end)]
         cuts = {Fraction(ticks - period.start, period.end - period.start) for ticks in inside}
         if energy and tariff.kwh_marks:
-            cuts.update(cut for cut in ((mark - kwh) / energy for mark in tariff.kwh_marks) if 0 < cut < 1)
+            low, high = sorted((kwh, kwh + energy))
+            between = tariff.kwh_marks[bisect_right(tariff.kwh_marks, low) : bisect_left(tariff.kwh_marks, high)]
+            cuts.update((mark - kwh) / energy for mark in between)
         if not tariff.kwh_marks:
             energy = ZERO  # nothing asks how many kWh there were so far
+        self._count(len(cuts), tariff)
         if not cuts:
             return [(ZERO, ONE, self._moment(period, ZERO, ONE, kwh, energy))]
         borders = [ZERO, *sorted(cuts), ONE]
         return [(begin, end, self._moment(period, begin, end, kwh, energy)) for begin, end in pairwise(borders)]
+
+    def _count(self, pieces: int, tariff: Tariff) -> None:
+        self._looked_at += pieces * len(tariff.elements)
+        if self._looked_at > MAX_WORK:
+            raise PricingError(
+                f"The tariff {tariff.id!r} has too many elements for the periods and price changes here."
+            )
 
     def _times(self, tariff: Tariff) -> list[int]:
         """Return, in order, when in the session its duration or the clock passes a mark of the tariff."""

@@ -104,6 +104,20 @@ def test_duration_counts_from_the_start_with_parking_in_it():
     assert price(document, [data]).total_cost.excl_vat == 5 + 10
 
 
+@pytest.mark.parametrize(("limits", "cost"), [({"min_kwh": 10}, 6), ({"max_kwh": 10}, 0), ({"max_kwh": "10.001"}, 6)])
+def test_parking_after_exactly_as_many_kwh_as_the_limit(limits, cost):
+    data = tariff(element(parking(6), **limits))
+
+    assert price(used(START, (60, {"ENERGY": 10}), (60, {"PARKING_TIME": True})), [data]).total_cost.excl_vat == cost
+
+
+@pytest.mark.parametrize(("limits", "cost"), [({"min_duration": 3600}, 1), ({"max_duration": 3600}, 0)])
+def test_period_without_length_after_exactly_as_long_as_the_limit(limits, cost):
+    document = used(START, (60, {"TIME": True}), (0, {"ENERGY": 1}))
+
+    assert price(document, [tariff(element(energy(1), **limits))]).total_cost.excl_vat == cost
+
+
 def test_kwh_that_flow_back_pass_a_limit_in_the_other_direction():
     data = tariff(element(energy(2), min_kwh=5), element(energy(1)))
     document = used(START, (60, {"ENERGY": 10}), (60, {"ENERGY": -10}))
