@@ -77,9 +77,6 @@ class Amount:
     excl_vat: Fraction | None = ZERO
     incl_vat: Fraction | None = ZERO
 
-    def __add__(self, other: Amount) -> Amount:
-        return total((self, other))
-
     def __neg__(self) -> Amount:
         return Amount(
             None if self.excl_vat is None else -self.excl_vat,

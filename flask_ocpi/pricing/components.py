@@ -32,7 +32,7 @@ class Match:
 
     def _accepted(self) -> str:
         if self.element is None:
-            return "no element matches" if self.refused else "the tariff does not price this"
+            return "no element applies" if self.refused else "the tariff does not price this"
         where, checks = f"elements[{self.element.index}]", self.element.restrictions.checks
         if self.element.restrictions.reservation:
             where = f"{where}, for {self.element.restrictions.reservation},"
@@ -50,7 +50,7 @@ class Match:
         if check == "expired":
             return f"{where} is for RESERVATION_EXPIRES, and this one was used or still runs"
         if check == "without":
-            return f"{where} comes first"
+            return f"{where} decides and does not price this"
         return f"{where} only {limit_text(element.restrictions, check)} ({actual_text(check, self.at.begin)})"
 
 

@@ -56,7 +56,7 @@ def price(
     """
     remarks = Remarks(policy or Policy())
     usage = read_usage(document, remarks)
-    known = _read_tariffs(document, tariffs, remarks)
+    known = _read_tariffs(document, tariffs, usage, remarks)
     return price_usage(usage, known, time_zone=time_zone, remarks=remarks)
 
 
@@ -75,12 +75,21 @@ def price_usage(usage: Usage, known: Sequence[Tariff], *, time_zone: TimeZone | 
 
 
 def _read_tariffs(
-    document: Mapping[str, Any], tariffs: Sequence[Mapping[str, Any]] | Mapping[str, Any] | None, remarks: Remarks
+    document: Mapping[str, Any],
+    tariffs: Sequence[Mapping[str, Any]] | Mapping[str, Any] | None,
+    usage: Usage,
+    remarks: Remarks,
 ) -> list[Tariff]:
+    """Read the tariffs that the periods name; all of them, if a period names none."""
     given = [tariffs] if isinstance(tariffs, Mapping) else objects(tariffs, "tariffs")
     own = objects(document.get("tariffs"), "$.tariffs")
     base = "tariffs" if given else "$.tariffs"
-    return [read_tariff(data, f"{base}[{index}]", remarks) for index, data in enumerate(given or own)]
+    named = {period.tariff_id and tariff_key(period.tariff_id) for period in usage.periods}
+    return [
+        read_tariff(data, f"{base}[{index}]", remarks)
+        for index, data in enumerate(given or own)
+        if None in named or tariff_key(data.get("id")) in named
+    ]
 
 
 def _tariff_of(period: Period, known: Sequence[Tariff], remarks: Remarks) -> Tariff | None:
@@ -181,11 +190,9 @@ def _cost_type(draft: Draft, remarks: Remarks) -> str:
     if draft.dimension != "FLAT":
         return _COST_TYPES[draft.dimension]
     element = draft.match.element
-    if element is None:
-        raise PricingError("A FLAT fee without an element.")
-    if element.restrictions.reservation:
+    if draft.period.is_reservation:
         return "reservation"
-    if set(element.components) == {"FLAT", "PARKING_TIME"}:
+    if element and set(element.components) == {"FLAT", "PARKING_TIME"}:
         remarks.decided("parking_flat")
         return remarks.policy.parking_flat
     return "fixed"

@@ -244,7 +244,5 @@ def component_dict(component: Component) -> dict[str, Any]:
     }
 
 
-def _digits(value: Any) -> orjson.Fragment:
-    if isinstance(value, Decimal):
-        return orjson.Fragment(f"{value:f}".encode())
-    raise TypeError(f"{type(value).__name__} is not part of a report.")
+def _digits(value: Decimal) -> orjson.Fragment:
+    return orjson.Fragment(f"{value:f}".encode())

@@ -244,7 +244,7 @@ def test_segment_without_a_price_says_that_nothing_matches():
 
     reasons = [each.because for each in report.segments]
     assert reasons == [
-        "no element matches; elements[1] only from 2027-01-01 (it is Monday 2026-05-04 10:00).",
+        "no element applies; elements[1] only from 2027-01-01 (it is Monday 2026-05-04 10:00).",
         "the tariff does not price this.",
-        "no element matches; elements[0] only from 7200 s (3600 s since the start).",
+        "no element applies; elements[0] only from 7200 s (3600 s since the start).",
     ]

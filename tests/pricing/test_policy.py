@@ -169,3 +169,12 @@ def test_each_option_is_tried_here_and_explained_on_the_page():
 def test_option_that_does_not_exist_is_refused(arguments, message):
     with pytest.raises(PricingError, match=message):
         Policy(**arguments)
+
+
+def test_element_that_decides_for_all_dimensions_is_named():
+    tariffs, document, _ = CASES["lookup"]
+
+    report = price(document, tariffs, policy=Policy(lookup="element"))
+
+    reasons = {segment.dimension: segment.because for segment in report.segments}
+    assert reasons["ENERGY"] == "no element applies; elements[0] decides and does not price this."

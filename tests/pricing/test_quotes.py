@@ -114,3 +114,8 @@ def test_numbers_of_phases_may_be_of_any_exact_kind():
     phases = [Charging(minutes=Decimal("40"), kwh="20.5"), Parking(minutes=Fraction(15))]
 
     assert quote(DATA, start=START, phases=phases).total_cost.excl_vat == 1 + Fraction("10.25") + Fraction(3, 2)
+
+
+def test_tariff_of_a_quote_has_to_be_an_object():
+    with pytest.raises(PricingError, match="tariff has to be a Tariff object, got str"):
+        quote("T", start=START, phases=[])

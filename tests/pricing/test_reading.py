@@ -114,6 +114,14 @@ def test_tariff_has_to_be_an_object():
         price(CDR, ["T"])
 
 
+def test_tariff_that_no_period_names_need_not_be_understood():
+    broken = tariff(element(energy("cheap")), id="X")
+
+    assert price(CDR, [broken, DATA], time_zone="UTC").total_energy == 10
+    with pytest.raises(PricingError, match=r"tariffs\[0\]\.elements\[0\]"):
+        price(CDR, [broken | {"id": "t"}, DATA], time_zone="UTC")
+
+
 def test_document_without_start_and_periods_cannot_be_priced():
     with pytest.raises(PricingError, match=r"\$\.start_date_time is missing"):
         price({"currency": "EUR"}, [DATA])
