@@ -21,6 +21,8 @@ BENCHMARKS = (
     "validation",
     "patch",
     "partners",
+    "pricing",
+    "patch",
     "push_latency",
     "outbound",
     "memory",
