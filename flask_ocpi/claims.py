@@ -146,12 +146,16 @@ class Claims:
         if self.storage.get(PARTIES, marker) is None:
             self.storage.create_many(PARTIES, [(marker, _NOBODY.to_record())])
         here = self.of_many(parties)
+        standing = {id: self._is_hub(id) for id in {claim.hub for claim in here.values() if claim.hub is not None}}
         free = sorted({party for party in parties if party not in here and party not in self.own})
         made = self.storage.create_many(PARTIES, [(_key(party), Claim(hub=hub).to_record()) for party in free])
-        contested = [party for party, new in zip(free, made, strict=True) if not new]
-        contested += [party for party, claim in here.items() if claim.hub != hub or claim.released]
-        standing = {party: self._take(hub, party) for party in contested}
-        return {party: other for party, other in standing.items() if other not in (None, hub)}
+        contested = {party: self._take(hub, party) for party, new in zip(free, made, strict=True) if not new}
+        for party, claim in here.items():
+            if claim.released or (claim.hub != hub and not standing.get(claim.hub or "")):
+                contested[party] = self._take(hub, party)
+            elif not claim.platforms:
+                contested[party] = claim.hub
+        return {party: other for party, other in contested.items() if other not in (None, hub)}
 
     def tells(self, hub: str) -> bool:
         """Tell whether a hub ever told for whom it stands."""

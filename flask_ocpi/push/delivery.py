@@ -26,7 +26,6 @@ from flask_ocpi.push.changes import patch_of
 from flask_ocpi.push.marks import Mark
 from flask_ocpi.push.recipients import Recipient
 from flask_ocpi.push.recipients import recipients
-from flask_ocpi.push.recipients import registered
 from flask_ocpi.storage.base import Record
 
 _log = logging.getLogger("flask_ocpi.push")
@@ -94,9 +93,7 @@ def _is_for(services: Services, platform: Platform, mark: Mark, record: Record |
     hook = services.hooks.push_filter
     if hook is not None and not hook(mark.module, record.document, platform):
         return False
-    others = registered(services.platforms.all()) if platform.is_hub and record.audience else [platform]
-    found = recipients(services, others, mark.module, record.audience, only=platform)
-    return Recipient(platform, mark.party) in list(found)
+    return Recipient(platform, mark.party) in list(recipients(services, [platform], mark.module, record.audience))
 
 
 def _send(calls: ModuleClient, object_type: ObjectType, mark: Mark, document: Document | None) -> str:

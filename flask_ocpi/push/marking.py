@@ -39,8 +39,8 @@ class Marking:
         self._services = services
         self._module = module
         self._object_type = object_type
-        self._only = only
-        self._registered = registered(services.platforms.all()) if services.settings.push or only else []
+        among = services.platforms.all() if only is None else [only]
+        self._registered = registered(among) if services.settings.push or only else []
         # Many objects are for the same few.
         self._found: dict[tuple[Party, ...], Sequence[Recipient]] = {}
         self.is_needed = any(p.endpoint(module, InterfaceRole.RECEIVER) for p in self._registered)
@@ -88,7 +88,7 @@ class Marking:
     def _recipients(self, audience: tuple[Party, ...]) -> Sequence[Recipient]:
         known = self._found.get(audience)
         if known is None:
-            found = recipients(self._services, self._registered, self._module, audience, only=self._only)
+            found = recipients(self._services, self._registered, self._module, audience)
             # In one order, so that two who change the same object never wait for each other.
             known = self._found[audience] = sorted(
                 found, key=lambda recipient: (recipient.platform.id, recipient.party or marks.NOBODY)

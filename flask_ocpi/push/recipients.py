@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from collections.abc import Iterator
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flask_ocpi.client.client import fitting
@@ -28,28 +27,22 @@ def registered(platforms: Iterable[Platform]) -> list[Platform]:
 
 
 def recipients(
-    services: Services,
-    platforms: Sequence[Platform],
-    module: str,
-    audience: tuple[Party, ...],
-    *,
-    only: Platform | None = None,
+    services: Services, platforms: Iterable[Platform], module: str, audience: tuple[Party, ...]
 ) -> Iterator[Recipient]:
-    """Walk those that receive a module and belong to the audience of an object (empty: everybody).
+    """Walk those of some registered platforms that receive a module and belong to the audience (empty: everybody).
 
-    platforms: the registered ones. ``only`` asks about a single one of them. A party that is registered here gets the
-    object directly, any other one in the audience through the hub that stands for it. A hub spreads only what is for
-    all (RT-10). What is for everybody goes to a platform with very many parties once. A platform that was granted
-    nothing gets nothing.
+    A party that is registered here gets the object directly, any other one in the audience through the hub that stands
+    for it. A hub spreads only what is for all (RT-10). What is for everybody goes to a platform with very many parties
+    once. A platform that was granted nothing gets nothing.
     """
-    for platform in platforms if only is None else (only,):
+    for platform in platforms:
         if platform.roles and platform.endpoint(module, InterfaceRole.RECEIVER) is not None:
-            for party in _parties(services, platforms, platform, module, audience):
+            for party in _parties(services, platform, module, audience):
                 yield Recipient(platform, party)
 
 
 def _parties(
-    services: Services, platforms: Sequence[Platform], platform: Platform, module: str, audience: tuple[Party, ...]
+    services: Services, platform: Platform, module: str, audience: tuple[Party, ...]
 ) -> Iterator[Party | None]:
     own = [party for party in audience if platform.has(party)]
     if _is_configuration(services, module) or (platform.is_hub and not audience):
@@ -62,7 +55,7 @@ def _parties(
         yield from own
         if platform.is_hub:
             others = (party for party in audience if party not in own)
-            yield from (party for party in others if _is_behind(services, platforms, platform, party))
+            yield from (party for party in others if services.platforms.claims.is_behind(platform.id, party))
 
 
 def _is_configuration(services: Services, id: str) -> bool:
@@ -74,10 +67,3 @@ def _gets_it_once(services: Services, platform: Platform) -> bool:
     if platform.push_parties is not None:
         return platform.push_parties == "first"
     return len(platform.parties) > services.settings.push_parties
-
-
-def _is_behind(services: Services, platforms: Sequence[Platform], platform: Platform, party: Party) -> bool:
-    """Tell whether a party is to be reached through a hub: the one that stands for it, or any that could."""
-    if any(other.has(party) for other in platforms):
-        return False
-    return services.platforms.claims.is_behind(platform.id, party)

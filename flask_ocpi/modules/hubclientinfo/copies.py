@@ -22,6 +22,7 @@ from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Record
 
 CLIENT_INFOS = "client_infos"
+_MOST_FINDINGS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +44,14 @@ def told_by(object_type: ObjectType, platform: Platform) -> ToldObjectType:
 def note_parties(services: Services, platform: Platform, told: Sequence[Mapping[str, Any]]) -> None:
     """Note for which parties a hub stands by the ClientInfos that it told, which are stored; another's are a finding.
 
+    Of a page of a list the first of those are noted.
     A party that the hub told to be SUSPENDED in all its roles left it: another hub may stand for it.
     """
     if not platform.is_hub or not told:
         return
     claims = services.platforms.claims
     parties = {party_of(info) for info in told}
-    for party, hub in sorted(claims.told(platform.id, parties).items()):
+    for party, hub in sorted(claims.told(platform.id, parties).items())[:_MOST_FINDINGS]:
         services.found(
             Finding(
                 platform=platform.id,
