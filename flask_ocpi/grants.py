@@ -54,24 +54,26 @@ def decide(services: Services, before: Platform, named: Sequence[Mapping[str, An
     those that it has. Raises InvalidParametersError when the handshake is refused: it names a party of ours, too many,
     nothing but parties of others at its first registration, or something new where OCPI_NEW_ROLES is "refuse".
     """
-    parties = {party_of(role) for role in named}
+    wanted = [pair_of(role) for role in named]
+    parties = {party for _, party in wanted}
     most = services.settings.max_parties
     if len(parties) > most:
         raise InvalidParametersError(f"roles: names {len(parties)} parties; {most} are accepted at the most.")
     claims = services.platforms.claims
     for party in parties & claims.own:
         claims.check(party, ())
-    others = {} if claims.shared else claims.of_many(parties)
     in_use = {pair_of(role) for role in before.roles}
+    new = {party for name, party in wanted if (name, party) not in in_use}
+    others = {} if claims.shared or not new else claims.of_many(new)
     judge = _Judge(services, before, others, _is_granted_hub(before, named))
     roles: list[Mapping[str, Any]] = []
     requested: list[Mapping[str, Any]] = []
-    for role in named:
-        (roles if pair_of(role) in in_use or judge.gets(role) else requested).append(role)
+    for role, pair in zip(named, wanted, strict=True):
+        (roles if pair in in_use or judge.gets(role) else requested).append(role)
     if not roles and before.granted_parties is None and not before.is_registered:
         _refuse_parties_of_others(services, others, parties, before)
-    waiting, wanted = {party_of(role) for role in requested}, {pair_of(role) for role in named}
-    kept = (role for role in before.roles if party_of(role) in waiting and pair_of(role) not in wanted)
+    waiting, named_now = {party_of(role) for role in requested}, set(wanted)
+    kept = (role for role in before.roles if party_of(role) in waiting and pair_of(role) not in named_now)
     return Decision((*roles, *kept), tuple(requested))
 
 
