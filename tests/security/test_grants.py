@@ -9,7 +9,9 @@ from dataclasses import replace
 
 import pytest
 
+from flask_ocpi.claims import PARTIES
 from flask_ocpi.claims import Claim
+from flask_ocpi.errors import ConflictError
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.platforms import Platform
 from flask_ocpi.platforms import PlatformState
@@ -592,6 +594,47 @@ def test_claims_of_hubs_in_every_storage(ocpi_storage):
     ocpi.unregister(first.platform, force=True)  # a hub no more: who tells next stands for its parties
     assert claims.told("second", [far]) == {}
     assert (claims.of(far).hub, claims.tells("first")) == ("second", False)
+
+
+class Late(MemoryStorage):
+    """Shows the claim on a party only to whoever looks again, as when another transaction commits in between."""
+
+    hidden = 0
+
+    def get(self, kind, key, *, for_update=False):
+        if kind == PARTIES and key.country_code and self.hidden:
+            self.hidden -= 1
+            return None
+        return super().get(kind, key, for_update=for_update)
+
+
+@pytest.mark.parametrize("way", ["told", "spoken"])
+def test_of_two_hubs_at_the_same_moment_one_stands_for_a_party(way):
+    network, storage = Network(clock=Clock()), Late()
+    ocpi = network.add("platform.example", [("NL", "ABC", ["CPO"])], storage=storage)
+    app, far = network.apps["platform.example"], Party.of("AT", "FAR")
+    joined(app, "First", "NL", "ONE")
+    second = joined(app, "Second", "NL", "TWO")
+    claims = ocpi.platforms.claims
+    claims.told("first", [far])
+    storage.hidden = 1 if way == "told" else 2
+
+    if way == "told":
+        assert claims.told("second", [far]) == {far: "first"}
+    else:
+        assert not ocpi.platforms.speaks_for(second.platform, far)
+    assert claims.of(far).hub == "first"
+
+
+def test_a_claim_that_changes_all_the_time_is_an_error():
+    network, storage = Network(clock=Clock()), Late()
+    ocpi = network.add("platform.example", [("NL", "ABC", ["CPO"])], storage=storage)
+    joined(network.apps["platform.example"], "First", "NL", "ONE")
+    ocpi.platforms.claims.told("first", [Party.of("AT", "FAR")])
+    storage.hidden = 100
+
+    with pytest.raises(ConflictError, match="AT-FAR changes too often"):
+        ocpi.platforms.claims.assign("second", Party.of("AT", "FAR"))
 
 
 # Very many parties.
