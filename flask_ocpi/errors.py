@@ -211,7 +211,9 @@ class ReceiverNotConnectedError(HubError):
 
 
 class RemoteError(FlaskOCPIError):
-    """Calling another platform did not succeed."""
+    """Calling another platform did not succeed. ``endpoint``: what was called, where a handshake says it."""
+
+    endpoint: str | None = None
 
 
 class UnreachableError(RemoteError):

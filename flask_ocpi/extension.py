@@ -25,6 +25,7 @@ from flask_ocpi.cli import ocpi as cli_group
 from flask_ocpi.client.addresses import AddressPolicy
 from flask_ocpi.client.client import Caller
 from flask_ocpi.client.client import Client
+from flask_ocpi.client.refetching import Refetching
 from flask_ocpi.client.registration import discover
 from flask_ocpi.client.wire import Transport
 from flask_ocpi.config import Settings
@@ -330,6 +331,7 @@ class OCPI(HostHooks, HostCalls, Partnering):
             compiled=settings.compiled_validation,
         )
         schedule, fetcher = Schedule(lambda: self.services, self.client), Fetcher(lambda: self.services, self.client)
+        refetching = Refetching(lambda: self.services, self.client)
         emit = _emitter(app)
         journal = self._journal = Writer(
             storage,
@@ -358,6 +360,7 @@ class OCPI(HostHooks, HostCalls, Partnering):
                 Job("time-outs", self._next_deadline, self.send_timeouts),
                 Job("sync", schedule.seconds_left, schedule.run),
                 Job("missing objects", fetcher.seconds_left, fetcher.run),
+                Job("endpoints", refetching.seconds_left, refetching.run),
             ],
             missed=fetcher.missed,
             refused=RefusedTokens(settings.max_unknown_tokens, clock=self._clock).note,

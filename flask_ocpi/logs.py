@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 LOGGERS = (
     "flask_ocpi",
     "flask_ocpi.client",
+    "flask_ocpi.findings",
     "flask_ocpi.journal",
     "flask_ocpi.messages",
     "flask_ocpi.prometheus",

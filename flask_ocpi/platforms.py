@@ -33,6 +33,8 @@ from flask_ocpi.errors import FlaskOCPIError
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.fields import format_date_time
 from flask_ocpi.fields import to_micros
+from flask_ocpi.partners import Partners
+from flask_ocpi.partners import RememberedPartners
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Query
@@ -86,6 +88,7 @@ class Platform:
     registration with it, grants; None where that does not say. endpoints: its Endpoint documents for ``version``.
     token: the token that we send, encrypted. issued: the tokens that it may send us, hashed.
     push_parties: "first" or "each", which of its parties get what is for everybody; None: as OCPI_PUSH_PARTIES says.
+    endpoints_due: when to fetch the endpoints again, in microseconds, after so many ``endpoints_tries``; None: not.
     """
 
     id: str
@@ -103,6 +106,8 @@ class Platform:
     granted_roles: tuple[str, ...] | None = None
     granted_parties: tuple[str, ...] | None = None
     push_parties: str | None = None
+    endpoints_due: int | None = None
+    endpoints_tries: int = 0
     revision: int = 0
 
     @cached_property
@@ -138,6 +143,7 @@ class Platform:
         return None
 
     def to_document(self) -> dict[str, Any]:
+        again = {"endpoints_due": self.endpoints_due, "endpoints_tries": self.endpoints_tries}
         return {
             "id": self.id,
             "name": self.name,
@@ -154,6 +160,7 @@ class Platform:
             "granted_roles": self.granted_roles,
             "granted_parties": self.granted_parties,
             "push_parties": self.push_parties,
+            **(again if self.endpoints_due is not None else {}),
         }
 
     @classmethod
@@ -220,6 +227,7 @@ class Platforms:
         self.grace = grace
         self.claims = Claims(storage, own=own_parties, shared=allow_shared_parties, is_hub=self._is_hub)
         self.callers = Callers(remembered_seconds)
+        self._partners = RememberedPartners(storage, PARTIES, self.all)
 
     def get(self, id: str) -> Platform | None:
         record = self.storage.get(PLATFORMS, Key.of("", "", id))
@@ -228,6 +236,10 @@ class Platforms:
     def all(self) -> Iterator[Platform]:
         """Walk all platforms in the order in which they were added."""
         return map(Platform.from_record, walk(self.storage, PLATFORMS, Query()))
+
+    def partners(self) -> Partners:
+        """Return the registered platforms as they are now; they are decoded again only after one of all changed."""
+        return self._partners.get()
 
     def find(self, text: str) -> Platform:
         """Return the platform with that id, name or party (``NL-ABC``); raise UnknownPlatformError with the known."""
@@ -276,7 +288,10 @@ class Platforms:
         return caller
 
     def confirm(self, caller: Caller) -> Caller:
-        """Note the first use of a new token: the tokens that it replaces end now (CRED-31)."""
+        """Note the first use of a new token: the tokens that it replaces end now (CRED-31).
+
+        The platform knows us from now on, so its endpoints are to be fetched again.
+        """
         platform = caller.platform
         kept = tuple(
             replace(token, used=True) if token.hash == caller.issued.hash else token
@@ -284,7 +299,8 @@ class Platforms:
             if token.use not in (TokenUse.REPLACED, TokenUse.SPENT)
         )
         try:
-            platform = self.save(replace(platform, issued=kept), before=platform)
+            known = replace(platform, issued=kept, endpoints_due=self._now(), endpoints_tries=0)
+            platform = self.save(known, before=platform)
         except ConflictError:  # another request with the same token did it
             return self.caller([caller.token]) or caller
         return replace(caller, platform=platform, issued=replace(caller.issued, used=True))
@@ -354,6 +370,7 @@ class Platforms:
                 self.claims.change(platform.id, before=before.parties if before else (), after=platform.parties)
                 if before is not None and before.is_hub and not platform.is_hub:
                     self.claims.forget(platform.id)
+                self._partners.note_change()
         finally:
             self.callers.forget()
         return replace(platform, revision=(before.revision if before else 0) + 1)
@@ -411,6 +428,7 @@ class Platforms:
             versions_url=credentials["url"],
             version=version,
             endpoints=endpoints,
+            endpoints_due=None,
             token=self.cipher.encrypt(credentials["token"]),
             issued=issued,
         )

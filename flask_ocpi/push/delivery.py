@@ -21,6 +21,7 @@ from flask_ocpi.errors import MissingEndpointError
 from flask_ocpi.errors import NotConnectedError
 from flask_ocpi.errors import RefusedError
 from flask_ocpi.errors import StatusCode
+from flask_ocpi.partners import Partners
 from flask_ocpi.platforms import Platform
 from flask_ocpi.push.changes import patch_of
 from flask_ocpi.push.marks import Mark
@@ -93,7 +94,8 @@ def _is_for(services: Services, platform: Platform, mark: Mark, record: Record |
     hook = services.hooks.push_filter
     if hook is not None and not hook(mark.module, record.document, platform):
         return False
-    return Recipient(platform, mark.party) in list(recipients(services, [platform], mark.module, record.audience))
+    found = recipients(services, Partners((platform,)), mark.module, record.audience, only=platform)
+    return Recipient(platform, mark.party) in list(found)
 
 
 def _send(calls: ModuleClient, object_type: ObjectType, mark: Mark, document: Document | None) -> str:

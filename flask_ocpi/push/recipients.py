@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from flask_ocpi.client.client import fitting
 from flask_ocpi.context import Services
 from flask_ocpi.enums import InterfaceRole
+from flask_ocpi.partners import Partners
 from flask_ocpi.platforms import Platform
 from flask_ocpi.storage.base import Party
 
@@ -21,21 +21,21 @@ class Recipient:
     party: Party | None
 
 
-def registered(platforms: Iterable[Platform]) -> list[Platform]:
-    """Keep the platforms that can be called."""
-    return [platform for platform in platforms if platform.is_registered]
-
-
 def recipients(
-    services: Services, platforms: Iterable[Platform], module: str, audience: tuple[Party, ...]
+    services: Services,
+    partners: Partners,
+    module: str,
+    audience: tuple[Party, ...],
+    *,
+    only: Platform | None = None,
 ) -> Iterator[Recipient]:
     """Walk those of some registered platforms that receive a module and belong to the audience (empty: everybody).
 
-    A party that is registered here gets the object directly, any other one in the audience through the hub that stands
-    for it. A hub spreads only what is for all (RT-10). What is for everybody goes to a platform with very many parties
-    once. A platform that was granted nothing gets nothing.
+    ``only`` asks about a single one of them. A party that is registered here gets the object directly, any other one in
+    the audience through the hub that stands for it. A hub spreads only what is for all (RT-10). What is for everybody
+    goes to a platform with very many parties once. A platform that was granted nothing gets nothing.
     """
-    for platform in platforms:
+    for platform in partners.reached(module, audience) if only is None else (only,):
         if platform.roles and platform.endpoint(module, InterfaceRole.RECEIVER) is not None:
             for party in _parties(services, platform, module, audience):
                 yield Recipient(platform, party)
