@@ -56,15 +56,18 @@ class Schema(ma.Schema):
         kind = self.partial if partial is None else partial
         excludes = (self.unknown if unknown is None else unknown) == ma.EXCLUDE
         if excludes and (kind is None or kind is True or kind is False) and not (self.many if many is None else many):
-            try:
-                loader = self._loaders[kind]
-            except KeyError:
-                loader = self._compile(kind)
-            if loader is not None:
-                document = loader(data)
-                if document is not None:
-                    return document
+            document = self.load_valid(data, kind)
+            if document is not None:
+                return document
         return super().load(data, many=many, partial=partial, unknown=unknown)
+
+    def load_valid(self, data: Any, partial: bool | None) -> Document | None:
+        """Return the document, or None: the object is not valid, or no function was compiled for it."""
+        try:
+            loader = self._loaders[partial]
+        except KeyError:
+            loader = self._compile(partial)
+        return None if loader is None else loader(data)
 
     def _compile(self, partial: bool | None) -> Callable[[Any], Document | None] | None:
         from flask_ocpi.compiled import loader_of  # not before it is needed, and it builds on this module
