@@ -308,6 +308,13 @@ SETTINGS: tuple[Setting, ...] = (
         "Check documents with functions compiled from the schemas; False: with marshmallow alone, for the same result.",
         "bool",
     ),
+    Setting(
+        "OCPI_RECEIVE",
+        _choice("tolerant", "strict"),
+        "tolerant",
+        "What to take of partners: all whose meaning is certain, with its flaws noted, or valid objects only.",
+        '"tolerant" or "strict"',
+    ),
     Setting("OCPI_REFUSE_OLDER", _boolean, False, "Refuse objects older than the stored ones with 2001.", "bool"),
     Setting(
         "OCPI_REQUIRE_DATE_FROM", _boolean, False, "Refuse to list sessions without date_from, as OCPI has it.", "bool"
@@ -471,6 +478,7 @@ class Settings:
     open_enums: tuple[str, ...]
     strict_codes: bool
     compiled_validation: bool
+    receive: str
     refuse_older: bool
     require_date_from: bool
     command_timeout: int

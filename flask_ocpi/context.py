@@ -24,6 +24,7 @@ from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.fields import DEFAULT_POLICY
 from flask_ocpi.fields import Policy
 from flask_ocpi.findings import Finding
+from flask_ocpi.findings import Source
 from flask_ocpi.findings import log_finding
 from flask_ocpi.hooks import Hooks
 from flask_ocpi.messages import Traffic
@@ -99,6 +100,21 @@ class Missing:
     last_updated: int
 
 
+class Read(Protocol):
+    """How what other platforms send is read."""
+
+    def __call__(
+        self,
+        schema: Schema,
+        data: Any,
+        source: Source,
+        *,
+        where: str = ...,
+        partial: bool | None = ...,
+        known: Mapping[str, Any] = ...,
+    ) -> dict[str, Any]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """What one app is made of, the same for every request; never of another app.
@@ -110,6 +126,8 @@ class Services:
     traffic: is told of each exchange with another platform.
     missed: has an object fetched that a platform changes and that is not here.
     found: notes a flaw in what a platform sent.
+    read: reads an object that a platform sent (:func:`flask_ocpi.reading.read_from`).
+    without_patch: the platforms and modules that turned out to have no PATCH.
     refused: notes a refused token from an address, and returns for how many seconds it is to be told to wait, or 0.
     limits: called for each request, as soon as it is known whose it is, or that it is nobody's: raise to refuse it.
     purged: when records of a kind that were kept long enough were last removed, in microseconds.
@@ -129,9 +147,11 @@ class Services:
     deliver: Callable[[str], bool]
     wake: Callable[[Collection[str]], None]
     traffic: Traffic
+    read: Read
     jobs: list[Any] = field(default_factory=list)
     missed: Callable[[Missing], None] = lambda missing: None
     found: Callable[[Finding], None] = log_finding
+    without_patch: set[tuple[str, str]] = field(default_factory=set)
     refused: Callable[[str | None], int] = lambda address: 0
     limits: list[Callable[[], None]] = field(default_factory=list)
     look_within: Callable[[float], None] = lambda seconds: None
@@ -194,6 +214,10 @@ class Context:
     @property
     def platform(self) -> Platform:
         return self.caller.platform
+
+    def source(self, target: Target) -> Source:
+        """Return where what the caller sent comes from."""
+        return Source(self.platform.id, str(target.module.id), " ".join(target.path.values()))
 
     @property
     def audience(self) -> tuple[Party, ...]:

@@ -36,6 +36,7 @@ from flask_ocpi.description import Version
 from flask_ocpi.enums import InterfaceRole
 from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.fields import Policy
+from flask_ocpi.findings import log_finding
 from flask_ocpi.host import HostCalls
 from flask_ocpi.host import HostHooks
 from flask_ocpi.journal.writer import Writer
@@ -50,6 +51,7 @@ from flask_ocpi.push.direct import Pushed
 from flask_ocpi.push.direct import push
 from flask_ocpi.push.dispatcher import Dispatcher
 from flask_ocpi.push.jobs import Job
+from flask_ocpi.reading import Receiving
 from flask_ocpi.schema import violations
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Storage
@@ -382,6 +384,7 @@ class OCPI(HostHooks, HostCalls):
             wake=lambda platforms: self.dispatcher.wake(platforms),
             look_within=lambda seconds: self.dispatcher.look_within(seconds),
             traffic=Traffic(settings, clock=self._clock, emit=emit, journal=journal.add),
+            read=Receiving(log_finding, strict=lambda platform: settings.receive == "strict"),
             jobs=[
                 Job("time-outs", self._next_deadline, self.send_timeouts),
                 Job("sync", schedule.seconds_left, schedule.run),

@@ -28,6 +28,15 @@ class Finding:
     refused: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where an object comes from. platform: its id. module: the id of the module. object: what identifies it."""
+
+    platform: str
+    module: str = ""
+    object: str = ""
+
+
 def log_finding(finding: Finding) -> None:
     """Write a finding to the log, with its texts cut and without control characters."""
     _log.warning(

@@ -61,8 +61,12 @@ class Schema(ma.Schema):
                 return document
         return super().load(data, many=many, partial=partial, unknown=unknown)
 
-    def load_valid(self, data: Any, partial: bool | None) -> Document | None:
-        """Return the document, or None: the object is not valid, or no function was compiled for it."""
+    def load_valid(self, data: Any, partial: Any = None) -> Document | None:
+        """Return the document, or None: the object is not valid, or no function was compiled for it.
+
+        partial: True, False, or None for as the schema is.
+        """
+        partial = self.partial if partial is None else partial
         try:
             loader = self._loaders[partial]
         except KeyError:

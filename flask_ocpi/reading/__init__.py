@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import re
 import reprlib
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
 from types import MappingProxyType
@@ -18,10 +20,15 @@ from typing import Any
 
 import marshmallow as ma
 
+from flask_ocpi.context import Context
+from flask_ocpi.context import Target
+from flask_ocpi.description import OWNER_KEY
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.fields import NOT_AVAILABLE
 from flask_ocpi.fields import Enum
 from flask_ocpi.fields import ListOf
+from flask_ocpi.findings import Finding
+from flask_ocpi.findings import Source
 from flask_ocpi.reading import classes
 from flask_ocpi.reading.values import mend
 from flask_ocpi.schema import Document
@@ -30,6 +37,7 @@ from flask_ocpi.schema import Schema
 from flask_ocpi.schema import flaw_of
 from flask_ocpi.schema import load
 from flask_ocpi.schema import violations
+from flask_ocpi.storage.base import Party
 
 NOTHING_KNOWN: Mapping[str, Any] = MappingProxyType({})
 
@@ -89,6 +97,75 @@ def read(
         path = lost.path or f"The {where}"
         raise InvalidParametersError(f"Invalid {where}: {path} {lost.reason}.") from None
     return Reading(document, tuple(reader.flaws.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class Receiving:
+    """Reads what other platforms send to one app, and has each flaw noted. strict: whether a platform's has none."""
+
+    found: Callable[[Finding], None]
+    strict: Callable[[str], bool]
+
+    def __call__(
+        self,
+        schema: Schema,
+        data: Any,
+        source: Source,
+        *,
+        where: str = "body",
+        partial: bool | None = None,
+        known: Mapping[str, Any] = NOTHING_KNOWN,
+    ) -> Document:
+        """Return the object as :func:`read` does; raise InvalidParametersError when it is refused."""
+        strict = self.strict(source.platform)
+        try:
+            reading = read(schema, data, where=where, partial=partial, known=known, strict=strict)
+        except InvalidParametersError as error:
+            object_id = source.object or identity_of(data)
+            self.found(
+                Finding(source.platform, "refused", source.module, object_id, outcome=error.message, refused=True)
+            )
+            raise
+        if reading.flaws:
+            object_id = source.object or identity_of(reading.document)
+            for flaw in reading.flaws:
+                kind = flaw.kind.replace(" ", "_")
+                self.found(Finding(source.platform, kind, source.module, object_id, flaw.path, flaw.came, flaw.outcome))
+        return reading.document
+
+
+def known_of(ctx: Context, target: Target) -> Mapping[str, Any]:
+    """Return what the circumstances of a request tell of the object in its body: owner and id, and who receives it."""
+    described = target.operation.object
+    known: dict[str, Any] = {name: target.path[name] for name in OWNER_KEY if name in target.path}
+    if described is None:
+        return known
+    if target.operation.part:
+        part = described.parts[target.operation.part - 1]
+        return {part.key: target.path[part.parameter.name]}
+    if described.parameter is not None and described.parameter.name in target.path:
+        known[described.id_key[0]] = target.path[described.parameter.name]
+    if described.audience is not None:
+        receiver = only(ctx.services.own_parties(target.module.id, target.interface.role), ctx.routing.to_party)
+        if receiver is not None:
+            known["cdr_token"] = {"country_code": receiver.country_code, "party_id": receiver.party_id}
+    return known
+
+
+def only(hosted: Sequence[Party], wanted: Party | None) -> Party | None:
+    """Return the own party that receives, where that is certain."""
+    if wanted in hosted:
+        return wanted
+    return hosted[0] if len(hosted) == 1 else None
+
+
+def identity_of(document: Any) -> str:
+    """Return what identifies an object, as far as it can be read: ``NL ABC LOC1``; "" when nothing does."""
+    if not isinstance(document, dict):
+        return ""
+    names = ("country_code", "party_id", "id", "uid")
+    values = (document.get(name) for name in names)
+    return " ".join(shown(value) for value in values if isinstance(value, str | int))
 
 
 class _LostError(Exception):
