@@ -65,8 +65,8 @@ class TokensClient(ModuleClient):
         eMSP is asked. ``location`` is the LocationReferences of where the driver is.
 
         No answer: the eMSP cannot be reached, or not in time; it, or a proxy in front of it, answers HTTP 401, 408,
-        425, 429 or 5xx, or 3xxx or 4xxx; its hub told that it is not connected. A refused request (2xxx) or an answer that
-        cannot be read is an answer: it may mean "no". 2004 means an unknown token with HTTP 200 or 404 only.
+        425, 429 or 5xx, or 3xxx or 4xxx; its hub told that it is not connected. A refused request (2xxx) or an answer
+        that cannot be read is an answer: it may mean "no". 2004 means an unknown token with HTTP 200 or 404 only.
 
         Our copy is that of the own party in whose name the client calls; where none was named, the latest. Where
         several parties of the platform have issued such a token, and ``to`` does not say whose it is, there is none.
