@@ -214,9 +214,11 @@ class RemoteError(FlaskOCPIError):
     """Calling another platform did not succeed.
 
     call_id: the id of the command or charging profile that it was about, whose result may still come; else None.
+    endpoint: what was called, where a handshake says it; else None.
     """
 
     call_id: str | None = None
+    endpoint: str | None = None
 
 
 class UnreachableError(RemoteError):

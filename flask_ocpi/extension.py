@@ -25,6 +25,7 @@ from flask_ocpi.cli import ocpi as cli_group
 from flask_ocpi.client.addresses import AddressPolicy
 from flask_ocpi.client.client import Caller
 from flask_ocpi.client.client import Client
+from flask_ocpi.client.refetching import Refetching
 from flask_ocpi.client.registration import Registrar
 from flask_ocpi.client.registration import discover
 from flask_ocpi.client.wire import Transport
@@ -360,6 +361,7 @@ class OCPI(HostHooks, HostCalls):
             compiled=settings.compiled_validation,
         )
         schedule, fetcher = Schedule(lambda: self.services, self.client), Fetcher(lambda: self.services, self.client)
+        refetching = Refetching(lambda: self.services, self.client)
         emit = _emitter(app)
         journal = self._journal = Writer(
             storage,
@@ -389,6 +391,7 @@ class OCPI(HostHooks, HostCalls):
                 Job("time-outs", self._next_deadline, self.send_timeouts),
                 Job("sync", schedule.seconds_left, schedule.run),
                 Job("missing objects", fetcher.seconds_left, fetcher.run),
+                Job("endpoints", refetching.seconds_left, refetching.run),
             ],
             missed=fetcher.missed,
             refused=RefusedTokens(settings.max_unknown_tokens, clock=self._clock).note,

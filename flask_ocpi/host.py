@@ -140,7 +140,10 @@ class HostCalls(abc.ABC):
         return self.finish_command(request_id, result)
 
     def send_timeouts(self) -> int:
-        """End the commands and profile requests whose time is over; return how many. Happens by itself in threads."""
+        """End the commands and profile requests whose time is over; return how many.
+
+        Whoever dispatches does it by itself; with OCPI_DISPATCHER = "inline", as in tests, it is up to the caller.
+        """
         return callbacks.send_timeouts(self.services, self.transport)
 
     def call(self, call_id: str) -> Call:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
+from contextlib import contextmanager
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -52,19 +54,31 @@ def discover(caller: Caller, services: Services, versions_url: str, *, versions:
     Raises RemoteError when that fails and UnsupportedVersionError when there is none in common. Versions, modules and
     broken entries that we do not know are ignored.
     """
-    answer = caller.request("GET", versions_url, module="versions", operation="get_versions")
-    offered = _valid(services, VersionSchema, answer.data, versions_url)
+    with _calling("versions"):
+        answer = caller.request("GET", versions_url, module="versions", operation="get_versions")
+        offered = _valid(services, VersionSchema, answer.data, versions_url)
     urls = {item["version"]: item["url"] for item in offered}
     mutual = sorted(set(versions) & set(urls), key=version_order)
     if not mutual:
         raise UnsupportedVersionError(
             f"{versions_url} offers the versions {', '.join(sorted(urls)) or 'none'}; needed is {', '.join(versions)}."
         )
-    details = caller.request("GET", urls[mutual[-1]], module="versions", operation="get_version_details").data
-    if not isinstance(details, dict):
-        raise InvalidResponseError(f"{urls[mutual[-1]]} did not answer with version details.")
-    endpoints = _valid(services, Endpoint, details.get("endpoints"), urls[mutual[-1]])
+    with _calling("version details"):
+        details = caller.request("GET", urls[mutual[-1]], module="versions", operation="get_version_details").data
+        if not isinstance(details, dict):
+            raise InvalidResponseError(f"{urls[mutual[-1]]} did not answer with version details.")
+        endpoints = _valid(services, Endpoint, details.get("endpoints"), urls[mutual[-1]])
     return Discovery(mutual[-1], tuple(endpoints))
+
+
+@contextmanager
+def _calling(endpoint: str) -> Iterator[None]:
+    """Say in errors which endpoint of the other platform they are about."""
+    try:
+        yield
+    except RemoteError as error:
+        error.endpoint = endpoint
+        raise
 
 
 class Registrar:

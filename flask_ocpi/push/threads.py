@@ -208,13 +208,13 @@ class Threads:
     def _look(self, hinted: Collection[str], everything: bool) -> list[float]:
         dispatcher = self._dispatcher
         waiting = []
-        for platform in dispatcher.services.platforms.all():
-            if everything or platform.id in hinted:
-                due = dispatcher.messages_due(platform)
-                if due:
-                    self._add_lanes(platform.id, due)
-                if due or dispatcher.has_waiting(platform):
-                    waiting.append(self._interval)
+        platforms = dispatcher.services.platforms
+        for platform in platforms.all() if everything else filter(None, map(platforms.get, hinted)):
+            due = dispatcher.messages_due(platform)
+            if due:
+                self._add_lanes(platform.id, due)
+            if due or dispatcher.has_waiting(platform):
+                waiting.append(self._interval)
         for job in dispatcher.services.jobs:
             left = job.seconds_left()
             if left is not None and left <= 0:

@@ -16,6 +16,7 @@ from werkzeug.exceptions import default_exceptions
 
 from flask_ocpi.context import Services
 from flask_ocpi.envelope import envelope
+from flask_ocpi.errors import BlockedAddressError
 from flask_ocpi.errors import ClientError
 from flask_ocpi.errors import HubError
 from flask_ocpi.errors import HubTimeoutError
@@ -125,7 +126,8 @@ def _passed_on(error: RemoteError | UnknownPlatformError) -> OCPIError:
         return UnknownReceiverError("The platform that this is to be passed on to is not known here.")
     if isinstance(error, (UnansweredError, NoResultError)):
         return HubTimeoutError("The platform that this was passed on to did not answer in time.")
-    if isinstance(error, (UnreachableError, NotConnectedError)):
+    # A blocked address is answered as one where nobody is: it may be one that the caller itself named.
+    if isinstance(error, (UnreachableError, NotConnectedError, BlockedAddressError)):
         return ReceiverNotConnectedError("The platform that this was passed on to cannot be reached.")
     return HubError("The platform that this was passed on to could not be asked.")
 

@@ -14,6 +14,7 @@ from flask import Flask
 from flask import Response
 
 from flask_ocpi.context import Services
+from flask_ocpi.web.pages import protect
 
 OK = "ok"
 FAILING = "failing"
@@ -35,7 +36,7 @@ def register_health(app: Flask, services: Services, dispatcher_is_alive: Callabl
         report = health.report()
         status = 200 if report["status"] == OK else 503
         headers = {"Cache-Control": "no-store"}
-        return Response(orjson.dumps(report), status, headers, mimetype="application/json")
+        return protect(Response(orjson.dumps(report), status, headers, mimetype="application/json"))
 
     answer.provide_automatic_options = False  # type: ignore[attr-defined]  # as for all other paths below the prefix
     blueprint.add_url_rule("/health", "health", answer, strict_slashes=False, merge_slashes=False)
