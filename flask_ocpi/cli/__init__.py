@@ -34,6 +34,7 @@ def _commands() -> Sequence[Command]:
     from flask_ocpi.cli import platforms
     from flask_ocpi.cli.authorize import authorize
     from flask_ocpi.cli.check import check
+    from flask_ocpi.cli.findings import findings
     from flask_ocpi.cli.sync import sync
 
     return (
@@ -56,6 +57,7 @@ def _commands() -> Sequence[Command]:
         calls.result,
         journal.journal,
         journal.replay,
+        findings,
         about.modules,
         about.openapi,
         check,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.parse import urlunsplit
@@ -31,7 +32,7 @@ _MAX_REDONE = 1000
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """An object of a list that does not validate, and why."""
+    """An object of a list that cannot be taken, and why."""
 
     document: Any
     reason: str
@@ -91,6 +92,7 @@ class Pages:
 
     It may begin in the middle: ``url`` is any page of the list at ``endpoint``, ``total`` what the page before said.
     An object that the page before had as well is left out. fetched: how many pages were fetched and asked for.
+    read: reads an object, and raises InvalidParametersError for one that is to be left out; by default by the schema.
     background: runs a function in a thread. With it, the page after the one that was asked for is fetched meanwhile,
     no more than that one. Who stops early leaves at most one request behind, which ends by itself.
     """
@@ -103,13 +105,14 @@ class Pages:
         *,
         endpoint: str,
         total: int | None = None,
+        read: Callable[[Any], Document] | None = None,
         background: Callable[[Callable[[], object]], None] | None = None,
     ) -> None:
         self.total = total
         self.fetched = 0
         self._fetch = fetch
         self._url = url
-        self._schema = schema
+        self._read = read or partial(load, schema, where="object")
         self._endpoint = endpoint
         self._background = background
         self._pages = self._walk()
@@ -182,9 +185,9 @@ class Pages:
     def _valid(self, items: list[Any], broken: list[Broken]) -> Iterator[Document]:
         for item in items:
             try:
-                document = load(self._schema, item, where="object")
+                document = self._read(item)
             except InvalidParametersError as error:
-                _log.warning("An object of %s is left out. %s", _path(self._endpoint), error)
+                _log.debug("An object of %s is left out. %s", _path(self._endpoint), error)
                 broken.append(Broken(item, str(error)))
                 continue
             yield document

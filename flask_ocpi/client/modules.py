@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING
 from typing import Any
 from urllib.parse import quote
@@ -100,8 +101,11 @@ class ModuleClient:
         url: str | None = None,
         total: int | None = None,
         prefetch: bool = False,
+        receiver: Party | None = None,
     ) -> Pages:
         """Walk the pages of that list. With ``url`` it goes on at that page; ``total`` is what the one before said.
+
+        Objects are read for the own party ``receiver``, where it is known: a flaw in one is a finding.
 
         With ``prefetch`` the next page is fetched, in a thread, while one is worked on; not where OCPI_DISPATCHER is
         "inline", which has no threads.
@@ -134,7 +138,24 @@ class ModuleClient:
             services.schemas[schema_of(operation)],
             endpoint=endpoint,
             total=total,
+            read=self._reading(operation, receiver),
             background=services.background if threads else None,
+        )
+
+    def _reading(self, operation: Operation, receiver: Party | None) -> Callable[[Any], Document]:
+        """Return what reads an object of the platform's list."""
+        services, platform, object_type = self.client.services, self.client.platform, object_of(operation)
+        known: dict[str, Any] = {}
+        owner = None if object_type.described else only(platform.parties)
+        if owner is not None:
+            known |= {"country_code": owner.country_code, "party_id": owner.party_id}
+        own = receiver or only(services.own_parties(self.module.id, InterfaceRole.RECEIVER))
+        if object_type.audience is not None and own is not None:
+            known["cdr_token"] = {"country_code": own.country_code, "party_id": own.party_id}
+        name = "" if receiver is None else str(receiver)
+        source = Source(platform.id, str(self.module.id), key=object_type.key, receiver=name)
+        return partial(
+            services.read, services.schemas[schema_of(operation)], source=source, where="object", known=known
         )
 
     def get(self, *ids: str) -> Document:

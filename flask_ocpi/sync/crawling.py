@@ -104,7 +104,12 @@ def read_pages(
         return
     in_quarantine = quarantine.names_in(services, scope)
     pages = calls.pages(
-        date_from=crawl.date_from, date_to=crawl.date_to, url=crawl.url, total=crawl.total, prefetch=True
+        date_from=crawl.date_from,
+        date_to=crawl.date_to,
+        url=crawl.url,
+        total=crawl.total,
+        prefetch=True,
+        receiver=scope.receiver,
     )
     for page in pages:
         with services.storage.transaction():
@@ -113,7 +118,8 @@ def read_pages(
             broken = [*page.broken, *receipt.broken]
             crawl.broken += len(broken)
             crawl.pulled.broken.extend(broken)
-            in_quarantine |= quarantine.put(services, scope, broken, in_quarantine)
+            quarantine.put(services, scope, receipt.broken)
+            in_quarantine |= quarantine.names_of(scope, broken)
             for document in receipt.settled:
                 quarantine.release(services, scope, document, in_quarantine)
             if crawl.known:
