@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from functools import cache
 from time import monotonic
+from typing import Any
 from typing import ClassVar
 from typing import Generic
 from typing import TypeVar
@@ -158,7 +159,7 @@ class WriteBehind(abc.ABC, Generic[T]):
         return logging.getLogger(f"flask_ocpi.{self.title}")
 
 
-_writers: WeakSet[WriteBehind[object]] = WeakSet()
+_writers: WeakSet[WriteBehind[Any]] = WeakSet()
 
 
 @cache
