@@ -16,7 +16,19 @@ from tests.servers import postgres_bin
 
 FOLDER = Path(__file__).parent
 #: In the order in which they are run. Each prints lines of a name and what was measured.
-BENCHMARKS = ("start", "validation", "patch", "push_latency", "outbound", "memory", "journal", "bulk", "pages", "scale")
+BENCHMARKS = (
+    "start",
+    "validation",
+    "patch",
+    "partners",
+    "push_latency",
+    "outbound",
+    "memory",
+    "journal",
+    "bulk",
+    "pages",
+    "scale",
+)
 ON_POSTGRESQL = ("pages", "scale")
 
 

@@ -31,6 +31,8 @@ from flask_ocpi.errors import FlaskOCPIError
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.fields import format_date_time
 from flask_ocpi.fields import to_micros
+from flask_ocpi.partners import Partners
+from flask_ocpi.partners import RememberedPartners
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Query
@@ -81,6 +83,7 @@ class Platform:
 
     roles: its CredentialsRole documents. endpoints: its Endpoint documents for ``version``.
     token: the token that we send, encrypted. issued: the tokens that it may send us, hashed.
+    endpoints_due: when to fetch the endpoints again, in microseconds, after so many ``endpoints_tries``; None: not.
     """
 
     id: str
@@ -94,6 +97,8 @@ class Platform:
     token_encoding: str = "base64"  # noqa: S105
     issued: tuple[IssuedToken, ...] = field(default=(), repr=False)
     last_updated: str = ""
+    endpoints_due: int | None = None
+    endpoints_tries: int = 0
     revision: int = 0
 
     @cached_property
@@ -121,6 +126,7 @@ class Platform:
         return None
 
     def to_document(self) -> dict[str, Any]:
+        again = {"endpoints_due": self.endpoints_due, "endpoints_tries": self.endpoints_tries}
         return {
             "id": self.id,
             "name": self.name,
@@ -133,6 +139,7 @@ class Platform:
             "token_encoding": self.token_encoding,
             "issued": [{"hash": t.hash, "use": t.use.value, "expires": t.expires, "used": t.used} for t in self.issued],
             "last_updated": self.last_updated,
+            **(again if self.endpoints_due is not None else {}),
         }
 
     @classmethod
@@ -188,6 +195,7 @@ class Platforms:
         self.allow_shared_parties = allow_shared_parties
         self.own_parties = frozenset(own_parties)
         self.callers = Callers(remembered_seconds)
+        self._partners = RememberedPartners(storage, PARTIES, self.all)
 
     def get(self, id: str) -> Platform | None:
         record = self.storage.get(PLATFORMS, Key.of("", "", id))
@@ -196,6 +204,10 @@ class Platforms:
     def all(self) -> Iterator[Platform]:
         """Walk all platforms in the order in which they were added."""
         return map(Platform.from_record, walk(self.storage, PLATFORMS, Query()))
+
+    def partners(self) -> Partners:
+        """Return the registered platforms as they are now; they are decoded again only after one of all changed."""
+        return self._partners.get()
 
     def find(self, text: str) -> Platform:
         """Return the platform with that id, name or party (``NL-ABC``); raise UnknownPlatformError with the known."""
@@ -241,7 +253,10 @@ class Platforms:
         return caller
 
     def confirm(self, caller: Caller) -> Caller:
-        """Note the first use of a new token: the tokens that it replaces end now (CRED-31)."""
+        """Note the first use of a new token: the tokens that it replaces end now (CRED-31).
+
+        The platform knows us from now on, so its endpoints are to be fetched again.
+        """
         platform = caller.platform
         kept = tuple(
             replace(token, used=True) if token.hash == caller.issued.hash else token
@@ -249,7 +264,8 @@ class Platforms:
             if token.use not in (TokenUse.REPLACED, TokenUse.SPENT)
         )
         try:
-            platform = self.save(replace(platform, issued=kept), before=platform)
+            known = replace(platform, issued=kept, endpoints_due=self._now(), endpoints_tries=0)
+            platform = self.save(known, before=platform)
         except ConflictError:  # another request with the same token did it
             return self.caller([caller.token]) or caller
         return replace(caller, platform=platform, issued=replace(caller.issued, used=True))
@@ -292,6 +308,7 @@ class Platforms:
                 self.storage.save(PLATFORMS, key, record, expected=before.revision if before else 0)
                 self._index_tokens(platform, before)
                 self._claim_parties(platform, before)
+                self._partners.note_change()
         finally:
             self.callers.forget()
         return replace(platform, revision=(before.revision if before else 0) + 1)
@@ -343,6 +360,7 @@ class Platforms:
             versions_url=credentials["url"],
             version=version,
             endpoints=endpoints,
+            endpoints_due=None,
             token=self.cipher.encrypt(credentials["token"]),
             issued=issued,
         )

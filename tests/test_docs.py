@@ -134,7 +134,7 @@ def test_quickstart_page_runs(world: World) -> None:
     page = world.page("quickstart", location=documents.location(evses=[documents.evse()]))
     page.rest.pop(0)  # the app
 
-    page.run(count=2)
+    page.run()
     assert copies(world.emsp, "locations")[0]["evses"][0]["status"] == "CHARGING"
     page.run()
     assert [copy["party_id"] for copy in copies(world.ocpi, "locations")] == ["XYZ"]

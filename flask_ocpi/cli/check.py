@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 import click
@@ -28,7 +29,10 @@ from flask_ocpi.errors import StorageError
 from flask_ocpi.globals import current_ocpi
 from flask_ocpi.platforms import Platform
 from flask_ocpi.platforms import PlatformState
+from flask_ocpi.platforms import TokenUse
+from flask_ocpi.storage.files import is_open_to_others
 from flask_ocpi.storage.memory import MemoryStorage
+from flask_ocpi.web.setup import KEY_FILE
 
 _SHORT_SECRET = 16
 
@@ -126,8 +130,12 @@ def _addresses() -> Finding:
 
 def _encryption() -> Finding:
     secret = current_app.config.get("SECRET_KEY")
+    file = Path(current_app.instance_path) / KEY_FILE
     if current_ocpi.services.settings.encryption_keys:
         return Finding("encryption", Outcome.OK, "Stored tokens are encrypted with OCPI_ENCRYPTION_KEYS.")
+    if not secret and is_open_to_others(file):
+        text = f"{file} is open to every user of this machine: with it the stored tokens can be read."
+        return Finding("encryption", Outcome.WARN, text, f"chmod o= {file}")
     if not secret:
         text = "The key for stored tokens is a file in the instance folder: without the file they cannot be read."
         fix = "Set OCPI_ENCRYPTION_KEYS or SECRET_KEY where several machines share the storage, and keep a copy."
@@ -148,6 +156,10 @@ def _storage() -> Finding:
     if isinstance(storage, MemoryStorage):
         text = "MemoryStorage forgets everything when the process ends, and commands do not see what the server has."
         return Finding("storage", Outcome.WARN, text, "Use the default storage, or one of your own.")
+    file = getattr(storage, "file", None)
+    if file is not None and is_open_to_others(file):
+        text = f"{file} is open to every user of this machine: it holds what partners sent, drivers' tokens included."
+        return Finding("storage", Outcome.WARN, text, f"chmod o= {file}*")
     return Finding("storage", Outcome.OK, f"{storage} is ready.")
 
 
@@ -172,10 +184,16 @@ def _reachability(name: str, platform: Platform) -> Finding:
         found = discover(caller, current_ocpi.services, url, versions=[caller.version.number])
     except FlaskOCPIError as error:
         return Finding(name, Outcome.FAIL, str(error), _fix(error, platform))
-    if _addresses_of(found.endpoints) != _addresses_of(platform.endpoints):
+    if _addresses_of(found.endpoints) != _addresses_of(platform.endpoints) and not _is_fetched_again(platform):
         text = "Offers other endpoints than when they were fetched."
         return Finding(name, Outcome.WARN, text, f"Fetch them again with `flask ocpi rotate {platform.id}`.")
     return Finding(name, Outcome.OK, f"Answers at {url} and accepts our token.")
+
+
+def _is_fetched_again(platform: Platform) -> bool:
+    """Tell whether the endpoints are of the handshake, and will be fetched once it is complete."""
+    unused = any(token.use is TokenUse.ACTIVE and not token.used for token in platform.issued)
+    return unused or platform.endpoints_due is not None
 
 
 def _addresses_of(endpoints: Iterable[Mapping[str, Any]]) -> set[tuple[Any, ...]]:

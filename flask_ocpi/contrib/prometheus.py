@@ -22,6 +22,7 @@ from flask_ocpi.platforms import PlatformState
 from flask_ocpi.push import marks
 from flask_ocpi.signals import message_exchanged
 from flask_ocpi.sync import lags
+from flask_ocpi.web.pages import protect
 
 try:
     from prometheus_client import REGISTRY
@@ -95,7 +96,8 @@ class Metrics:
 
         def metrics() -> Response:
             encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-            return Response(encode(self.shown), content_type=content_type, headers={"Cache-Control": "no-store"})
+            headers = {"Cache-Control": "no-store"}
+            return protect(Response(encode(self.shown), content_type=content_type, headers=headers))
 
         blueprint.add_url_rule(url, "metrics", metrics)
         return blueprint

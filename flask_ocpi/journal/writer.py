@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import atexit
 import logging
-import os
 import threading
 from collections import deque
 from collections.abc import Callable
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from time import monotonic
 from weakref import WeakSet
 
+from flask_ocpi import forks
 from flask_ocpi.config import Settings
 from flask_ocpi.journal.records import JOURNAL
 from flask_ocpi.journal.records import key_of
 from flask_ocpi.journal.records import new_record
+from flask_ocpi.journal.records import receiver_of
 from flask_ocpi.messages import Message
+from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import Storage
 
@@ -34,6 +37,7 @@ _GATHER_SECONDS = 0.5  # for which messages are collected before they are writte
 _COMPLAIN_SECONDS = 60.0
 _EXIT_SECONDS = 5.0
 _MICROS = 1_000_000
+_MOST_OF_STRANGERS = 1000
 
 
 class Writer:
@@ -61,7 +65,7 @@ class Writer:
         self._lost = 0
         self._complained = float("-inf")
         self._unpurged = 0
-        self._start_anew()
+        forks.begin(self._begin)
         _flush_at_exit()
         _writers.add(self)
 
@@ -75,7 +79,7 @@ class Writer:
         if self._inline:
             self._write([make])
             return
-        self._look_for_fork()
+        forks.look_for_fork()
         if len(self._queue) >= QUEUE_LENGTH:
             self._lose(1, "they come faster than they can be written")
             return
@@ -87,24 +91,22 @@ class Writer:
 
     def flush(self, timeout: float = _EXIT_SECONDS) -> bool:
         """Write everything that was added so far; False when that takes longer than ``timeout`` seconds."""
-        self._look_for_fork()
+        forks.look_for_fork()
         ends = monotonic() + timeout
-        if not self._writing.acquire(timeout=timeout):
+        writing = self._writing
+        with forks.waiting():
+            is_mine = writing.acquire(timeout=timeout)
+        if not is_mine:
             return False
         try:
             while self._queue and monotonic() < ends:
                 self._write_some()
         finally:
-            self._writing.release()
+            writing.release()
         return not self._queue
 
-    def _look_for_fork(self) -> None:
-        if self._process != os.getpid():
-            self._start_anew()
-
-    def _start_anew(self) -> None:
+    def _begin(self) -> None:
         """Begin with an empty queue: what a fork copied is written by the parent, whose thread did not come along."""
-        self._process = os.getpid()
         self._queue: deque[Callable[[], Message]] = deque()
         self._news = threading.Event()
         self._batch = threading.Event()
@@ -116,21 +118,22 @@ class Writer:
         self._news.set()
         with self._starting:
             if self._thread is None or not self._thread.is_alive():
-                thread = threading.Thread(target=self._run, name="ocpi-journal", daemon=True)
+                thread = forks.thread(self._run, "ocpi-journal")
                 thread.start()
                 self._thread = thread
 
     def _run(self) -> None:
         while True:
-            if not self._news.wait(_PURGE_SECONDS):
+            with forks.waiting():
+                is_idle = not self._news.wait(_PURGE_SECONDS)
+                if not is_idle:
+                    self._batch.wait(_GATHER_SECONDS)
+            if is_idle:
                 self._purge()
                 continue
-            self._batch.wait(_GATHER_SECONDS)
             self._news.clear()
             self._batch.clear()
-            with self._writing:
-                while self._queue:
-                    self._write_some()
+            self.flush(threading.TIMEOUT_MAX)
 
     def _write_some(self) -> None:
         self._write([self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))])
@@ -168,14 +171,21 @@ class Writer:
 def purge(storage: Storage, *, before: int, most: int) -> int:
     """Remove messages that began before a moment (microseconds), or are more than ``most``, oldest first.
 
+    Of messages of unknown callers, at most a twentieth as many are kept, and a thousand.
     Returns how many; there may be more left to remove than are removed at once.
     """
-    oldest = storage.list(JOURNAL, Query(limit=1))
+    strangers = Query(owners=(Party("", ""),), receiver=receiver_of(None))
+    removed = _purge(storage, strangers, before=before, most=min(most // 20, _MOST_OF_STRANGERS))
+    return removed + _purge(storage, Query(), before=before, most=most)
+
+
+def _purge(storage: Storage, query: Query, *, before: int, most: int) -> int:
+    oldest = storage.list(JOURNAL, replace(query, limit=1))
     surplus = oldest.total - most
     if surplus > 0:
-        ending = Query(limit=min(surplus, PURGED_AT_ONCE))
+        ending = replace(query, limit=min(surplus, PURGED_AT_ONCE))
     elif any(record.last_updated < before for record in oldest.records):
-        ending = Query(date_to=before, limit=PURGED_AT_ONCE)
+        ending = replace(query, date_to=before, limit=PURGED_AT_ONCE)
     else:
         return 0
     return storage.delete_page(JOURNAL, ending, key_of=key_of)

@@ -21,12 +21,12 @@ from flask_ocpi.errors import MissingEndpointError
 from flask_ocpi.errors import NotConnectedError
 from flask_ocpi.errors import RefusedError
 from flask_ocpi.errors import StatusCode
+from flask_ocpi.partners import Partners
 from flask_ocpi.platforms import Platform
 from flask_ocpi.push.changes import patch_of
 from flask_ocpi.push.marks import Mark
 from flask_ocpi.push.recipients import Recipient
 from flask_ocpi.push.recipients import recipients
-from flask_ocpi.push.recipients import registered
 from flask_ocpi.storage.base import Record
 
 _log = logging.getLogger("flask_ocpi.push")
@@ -93,8 +93,8 @@ def _is_for(services: Services, platform: Platform, mark: Mark, record: Record |
     hook = services.hooks.push_filter
     if hook is not None and not hook(mark.module, record.document, platform):
         return False
-    others = registered(services.platforms.all()) if platform.is_hub and record.audience else [platform]
-    found = recipients(services, others, mark.module, record.audience, only=platform)
+    partners = services.platforms.partners() if platform.is_hub and record.audience else Partners((platform,))
+    found = recipients(services, partners, mark.module, record.audience, only=platform)
     return Recipient(platform, mark.party) in list(found)
 
 

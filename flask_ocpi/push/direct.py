@@ -11,7 +11,6 @@ from flask_ocpi.context import Services
 from flask_ocpi.description import Document
 from flask_ocpi.errors import FlaskOCPIError
 from flask_ocpi.push.recipients import recipients
-from flask_ocpi.push.recipients import registered
 from flask_ocpi.storage.base import Party
 
 _log = logging.getLogger("flask_ocpi.client")
@@ -41,9 +40,8 @@ def push(
     A failure is logged and does not hold up the others; nothing is repeated (T-33, CLI-12). ``connect`` makes a client
     of a platform, and of its party ``to``.
     """
-    platforms = registered(services.platforms.all())
     pushed = []
-    for recipient in list(recipients(services, platforms, module, audience)):
+    for recipient in list(recipients(services, services.platforms.partners(), module, audience)):
         platform, party = recipient.platform, recipient.party
         try:
             connect(platform, to=party).module(module).push(document)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from flask_ocpi.context import Services
 from flask_ocpi.description import Document
 from flask_ocpi.description import ObjectType
-from flask_ocpi.enums import InterfaceRole
+from flask_ocpi.partners import Partners
 from flask_ocpi.platforms import Platform
 from flask_ocpi.push import marks
 from flask_ocpi.push.changes import Changed
@@ -18,7 +18,6 @@ from flask_ocpi.push.delivery import can_be_deleted
 from flask_ocpi.push.marks import Mark
 from flask_ocpi.push.recipients import Recipient
 from flask_ocpi.push.recipients import recipients
-from flask_ocpi.push.recipients import registered
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Record
@@ -40,10 +39,10 @@ class Marking:
         self._module = module
         self._object_type = object_type
         self._only = only
-        self._registered = registered(services.platforms.all()) if services.settings.push or only else []
+        self._partners = services.platforms.partners() if services.settings.push or only else Partners()
         # Many objects are for the same few.
         self._found: dict[tuple[Party, ...], Sequence[Recipient]] = {}
-        self.is_needed = any(p.endpoint(module, InterfaceRole.RECEIVER) for p in self._registered)
+        self.is_needed = bool(self._partners.receiving(module))
 
     def changed(self, key: Key, before: Record | None, after: Record) -> None:
         """Mark an object that was created (``before`` None) or replaced."""
@@ -88,7 +87,7 @@ class Marking:
     def _recipients(self, audience: tuple[Party, ...]) -> Sequence[Recipient]:
         known = self._found.get(audience)
         if known is None:
-            found = recipients(self._services, self._registered, self._module, audience, only=self._only)
+            found = recipients(self._services, self._partners, self._module, audience, only=self._only)
             # In one order, so that two who change the same object never wait for each other.
             known = self._found[audience] = sorted(
                 found, key=lambda recipient: (recipient.platform.id, recipient.party or marks.NOBODY)

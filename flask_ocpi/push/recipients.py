@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from collections.abc import Iterator
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flask_ocpi.client.client import receivers
 from flask_ocpi.context import Services
 from flask_ocpi.enums import InterfaceRole
 from flask_ocpi.modules.hubclientinfo.copies import client_infos
+from flask_ocpi.partners import Partners
 from flask_ocpi.platforms import Platform
 from flask_ocpi.storage.base import Party
 
@@ -23,14 +22,9 @@ class Recipient:
     party: Party | None
 
 
-def registered(platforms: Iterable[Platform]) -> list[Platform]:
-    """Keep the platforms that can be called."""
-    return [platform for platform in platforms if platform.is_registered]
-
-
 def recipients(
     services: Services,
-    platforms: Sequence[Platform],
+    partners: Partners,
     module: str,
     audience: tuple[Party, ...],
     *,
@@ -38,18 +32,18 @@ def recipients(
 ) -> Iterator[Recipient]:
     """Walk those that receive a module and belong to the audience of an object (empty: everybody).
 
-    platforms: the registered ones. ``only`` asks about a single one of them. A party that is registered here gets the
+    ``only`` asks about a single one of them. A party that is registered here gets the
     object directly, any other one in the audience through the hub that told of it. A hub spreads only what is for all
     (RT-10).
     """
-    for platform in platforms if only is None else (only,):
+    for platform in partners.reached(module, audience) if only is None else (only,):
         if platform.endpoint(module, InterfaceRole.RECEIVER) is not None:
-            for party in _parties(services, platforms, platform, module, audience):
+            for party in _parties(services, partners, platform, module, audience):
                 yield Recipient(platform, party)
 
 
 def _parties(
-    services: Services, platforms: Sequence[Platform], platform: Platform, module: str, audience: tuple[Party, ...]
+    services: Services, partners: Partners, platform: Platform, module: str, audience: tuple[Party, ...]
 ) -> Iterator[Party | None]:
     own = [party for party in audience if party in platform.parties]
     if _is_configuration(services, module) or (platform.is_hub and not audience):
@@ -61,16 +55,16 @@ def _parties(
         yield from own
         if platform.is_hub:
             others = (party for party in audience if party not in own)
-            yield from (party for party in others if _is_behind(services, platforms, platform, party))
+            yield from (party for party in others if _is_behind(services, partners, platform, party))
 
 
 def _is_configuration(services: Services, id: str) -> bool:
     return any((module := version.module(id)) and module.configuration for version in services.versions)
 
 
-def _is_behind(services: Services, platforms: Sequence[Platform], platform: Platform, party: Party) -> bool:
+def _is_behind(services: Services, partners: Partners, platform: Platform, party: Party) -> bool:
     """Tell whether a party is to be reached through a hub: through those that told of it, or any where none did."""
-    if any(party in other.parties for other in platforms):
+    if partners.speaking_for(party):
         return False
-    telling = [hub.id for hub in platforms if hub.is_hub and client_infos(services, hub, party)]
+    telling = [hub.id for hub in partners.hubs if client_infos(services, hub, party)]
     return not telling or platform.id in telling

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from functools import partial
+from pathlib import Path
 from time import monotonic
 from typing import Any
 from typing import TypeVar
@@ -30,6 +31,8 @@ from flask_ocpi.storage.base import Storage
 from flask_ocpi.storage.batches import BatchStatements
 from flask_ocpi.storage.connections import Database
 from flask_ocpi.storage.counts import Counts
+from flask_ocpi.storage.files import make_private
+from flask_ocpi.storage.files import sqlite_file
 from flask_ocpi.storage.lists import FEW
 from flask_ocpi.storage.lists import ListShape
 from flask_ocpi.storage.lists import claim_statement
@@ -63,6 +66,7 @@ class SQLAlchemyStorage(Storage):
 
     def __init__(self, engine: Engine, tables: Mapping[str, Table]) -> None:
         self._database = Database.of(engine)
+        self._url = engine.url
         self._dialect = engine.dialect.name
         self._sqlalchemy_dialect = engine.dialect
         self._tables = dict(tables)
@@ -77,6 +81,11 @@ class SQLAlchemyStorage(Storage):
 
     def __str__(self) -> str:
         return f"SQLAlchemyStorage at {self._place}"
+
+    @property
+    def file(self) -> Path | None:
+        """The file of a SQLite database, or None where there is none."""
+        return sqlite_file(self._url)
 
     def get(self, kind: str, key: Key, *, for_update: bool = False) -> Record | None:
         statements = self._statements_of(kind)
@@ -188,9 +197,13 @@ class SQLAlchemyStorage(Storage):
         return self._database.transaction()
 
     def setup(self) -> None:
-        """Create the tables that are missing; on a SQLite file also switch to write-ahead logging."""
+        """Create the tables that are missing; on a SQLite file also switch to write-ahead logging.
+
+        A file that is made by this is for its owner only.
+        """
         if self._database.current is not None:
             raise StorageError("setup() cannot run inside a transaction: call it before.")
+        make_private(self._url)
         self._database.enable_wal()
         for attempt in range(1, SETUP_ATTEMPTS + 1):
             try:

@@ -112,8 +112,12 @@ def sync_all(
     force: bool = False,
     progress: Callable[[Synced], None] = lambda synced: None,
 ) -> list[Synced]:
-    """Sync all there is with some platforms, or only these modules, one after another; see :func:`sync`."""
+    """Sync all there is with some platforms, or only these modules, one after another; see :func:`sync`.
+
+    What failed the last time comes last, so that it holds up nothing else.
+    """
     chosen = [scope for platform in platforms for scope in scopes_of(services, platform, modules)]
+    chosen.sort(key=lambda scope: watermarks.get(services, scope).failures > 0)
     return [sync(services, connect, scope, full=full, force=force, progress=progress) for scope in chosen]
 
 

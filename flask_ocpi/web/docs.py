@@ -12,9 +12,12 @@ import orjson
 from flask import Blueprint
 from flask import Flask
 from flask import Response
+from flask import redirect
 from flask import request
 
+from flask_ocpi import forks
 from flask_ocpi.context import Services
+from flask_ocpi.web.pages import protect
 
 
 def openapi_document(spec: Mapping[str, Any], server: str) -> dict[str, Any]:
@@ -28,10 +31,13 @@ class Documents(Mapping[str, Mapping[str, Any]]):
     def __init__(self, makers: Mapping[str, Callable[[], Mapping[str, Any]]]) -> None:
         self._makers = makers
         self._made: dict[str, Mapping[str, Any]] = {}
+        forks.begin(self._begin)
+
+    def _begin(self) -> None:
         self._lock = threading.Lock()
 
     def __getitem__(self, version: str) -> Mapping[str, Any]:
-        with self._lock:
+        with self._lock, forks.at_work:
             if version not in self._made:
                 self._made[version] = self._makers[version]()
             return self._made[version]
@@ -60,16 +66,23 @@ def register_docs(app: Flask, services: Services, specs: Mapping[str, Mapping[st
                 cache[version, server] = body
         return Response(body, mimetype="application/json")
 
+    def guarded(response: Response) -> Response:
+        return protect(response, base_url=services.settings.base_url)
+
     names = list(specs)
     for version in names:
         name = f"document_{version.replace('.', '_')}"
         documents.add_url_rule(f"/openapi-{version}.json", name, document, defaults={"version": version})
+    # Flask's own redirect to the page would name the host as the caller does.
+    documents.add_url_rule("/docs", "to_docs", lambda: redirect("docs/", 308))
+    documents.after_request(guarded)
     app.register_blueprint(documents)
     config: dict[str, Any] = {
         "app_name": "OCPI",
         "layout": "StandaloneLayout" if len(names) > 1 else "BaseLayout",
         "docExpansion": "list",
-        "persistAuthorization": True,
+        "persistAuthorization": False,
+        "oauth2RedirectUrl": "./oauth2-redirect.html",  # or it is made of the Host header, which anybody may write
         "validatorUrl": None,
         "defaultModelsExpandDepth": 0,
         "displayRequestDuration": True,
@@ -78,4 +91,5 @@ def register_docs(app: Flask, services: Services, specs: Mapping[str, Mapping[st
     config |= {"urls": urls} if len(urls) > 1 else {}
     # Links relative to the page hold behind any proxy; the blueprint itself is mounted below our prefix.
     blueprint = get_swaggerui_blueprint(".", urls[0]["url"], config=config, blueprint_name="ocpi_docs")
+    blueprint.after_request(guarded)
     app.register_blueprint(blueprint, url_prefix=f"{prefix}/docs")

@@ -17,12 +17,14 @@ from flask_ocpi.description import Version
 from flask_ocpi.platforms import KINDS
 from flask_ocpi.storage.base import Storage
 
+KEY_FILE = "ocpi_secret_key"
 _DEFAULT_DATABASE = "sqlite:///ocpi.sqlite3"  # Flask-SQLAlchemy puts relative paths into the instance folder
 
 
 def default_storage(app: Flask, settings: Settings, versions: Iterable[Version]) -> Storage:
     """Store in the host's Flask-SQLAlchemy database, or in an own SQLite file in the instance folder."""
     # Not before it is known that they are needed: SQLAlchemy is a third of what there is to import.
+    from flask_ocpi.storage.files import make_private
     from flask_ocpi.storage.sqlalchemy import SQLAlchemyStorage
     from flask_ocpi.storage.tables import define_tables
 
@@ -37,6 +39,8 @@ def default_storage(app: Flask, settings: Settings, versions: Iterable[Version])
         db = SQLAlchemy(app)
     with app.app_context():
         engine = db.engine
+    if embedded:  # whoever first connects would make it for everybody
+        make_private(engine.url)
     storage = SQLAlchemyStorage(engine, define_tables(db.metadata, kinds(versions)))
     if settings.create_tables or (settings.create_tables is None and embedded):
         storage.setup()
@@ -61,7 +65,7 @@ def secret_key(app: Flask, settings: Settings) -> str | bytes | None:
         return key
     if settings.encryption_keys:
         return None
-    path = Path(app.instance_path) / "ocpi_secret_key"
+    path = Path(app.instance_path) / KEY_FILE
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -23,6 +23,7 @@ from flask_ocpi.storage.memory import MemoryStorage
 from flask_ocpi.testing.documents import full_location
 from flask_ocpi.testing.network import add_partner
 from flask_ocpi.testing.network import party_settings
+from flask_ocpi.web.docs import register_docs
 from tests.servers import CHROMIUM
 from tests.servers import chromium_path
 from tests.servers import left_out
@@ -39,6 +40,7 @@ OPTIONS = [
     "--no-first-run",
 ]
 TIMEOUT = 20_000  # milliseconds; waited for only where something is broken
+expect.set_options(timeout=TIMEOUT)
 BOTH_SIDES = ["locations", "sessions", "cdrs", "tariffs", "tokens", "commands", "chargingprofiles"]
 TAGS = [
     "versions",
@@ -189,3 +191,21 @@ def _try_it_out(page: Page, *, status: str = "200") -> dict[str, Any]:
         expect(shown).to_contain_text("Central Station")
     answer: dict[str, Any] = json.loads(shown.inner_text())
     return answer
+
+
+def test_the_policy_lets_several_versions_be_chosen_from(browser: Browser, platform: Flask):
+    page = browser.page
+    app = Flask("versions", root_path=".")
+    ocpi: OCPI = platform.extensions["ocpi"]
+    document = ocpi.specs["2.2.1"]
+    later = {**document, "info": {**document["info"], "title": "A later one"}}
+    register_docs(app, ocpi.services, {"2.2.1": document, "2.3.0": later})
+
+    with served(app) as url:
+        page.goto(f"{url}/ocpi/docs")
+        expect(page.locator(".info .title")).to_contain_text("A later one")
+        page.locator(".topbar select").select_option(label="OCPI 2.2.1")
+        expect(page.locator(".info .title")).to_contain_text("OCPI platform of ABC Charging")
+
+    assert browser.strayed == []
+    assert browser.complaints == []

@@ -272,22 +272,26 @@ def test_failing_call_back_is_3001_and_changes_nothing(ocpi, ocpi_app, invited, 
 
 @pytest.mark.conformance("CRED-09", "CRED-12")
 @pytest.mark.parametrize(
-    ("step", "message"),
-    [(1, "could not be connected to: Connection refused"), (2, "did not answer in the time allowed")],
+    ("step", "endpoint", "reason"),
+    [
+        (1, "versions", "could not be connected to: Connection refused"),
+        (2, "version details", "did not answer in the time allowed"),
+    ],
     ids=["down", "time-out"],
 )
-def test_peer_that_does_not_answer_is_3001(ocpi, ocpi_app, ocpi_network, invited, peer, step, message):
+def test_peer_that_does_not_answer_is_3001(ocpi, ocpi_app, ocpi_network, invited, peer, caplog, step, endpoint, reason):
     before = dump(ocpi)
 
     def fail(request: Request) -> None:
         if len(ocpi_network.requests) == step:
-            raise UnreachableError(f"peer.example {message}.")
+            raise UnreachableError(f"peer.example {reason}.")
 
     ocpi_network.before_send = fail
     response = peer.post(ocpi_app, TOKEN_A)
 
     assert (response.http_status, response.status_code) == (200, 3001)
-    assert message in response.message
+    assert response.message.startswith(f"Your {endpoint} endpoint could not be used.")
+    assert reason in caplog.text
     assert dump(ocpi) == before
 
 

@@ -222,7 +222,7 @@ def test_status_of_the_platform_behind_is_forwarded_unchanged(
         (UnansweredError("https://cpo.example/ did not answer in the time allowed."), 4002),
         (UnreachableError("The connection to https://cpo.example/ was lost."), 4003),
         (InvalidResponseError("https://cpo.example/ did not answer with an OCPI envelope."), 4000),
-        (BlockedAddressError("cpo.example has the address 127.0.0.1, which is not public."), 4000),
+        (BlockedAddressError("cpo.example has the address 127.0.0.1, which is not public."), 4003),
     ],
     ids=["too late", "unreachable", "no OCPI", "blocked"],
 )

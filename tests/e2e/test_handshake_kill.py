@@ -28,7 +28,7 @@ pytestmark = pytest.mark.conformance("CRED-12", "CRED-14", "CRED-31", "CLI-01", 
 
 QUERIES = {
     "platforms": "SELECT document FROM ocpi_platforms ORDER BY 1",
-    "platform_parties": "SELECT document FROM ocpi_platform_parties ORDER BY 1",
+    "platform_parties": "SELECT document FROM ocpi_platform_parties WHERE country_code <> '' ORDER BY 1",
     "credential_tokens": "SELECT document FROM ocpi_credential_tokens ORDER BY 1",
 }
 STEPS = {1: "GET versions", 2: "GET details", 3: "POST or PUT"}
@@ -133,6 +133,8 @@ class Platform:
         platforms = [json.loads(text) for text in rows["platforms"]]
         for platform in platforms:
             platform.pop("last_updated")
+            for name in ("endpoints_due", "endpoints_tries"):
+                platform.pop(name, None)
         return {**rows, "platforms": platforms}
 
 

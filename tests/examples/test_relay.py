@@ -200,7 +200,7 @@ def test_error_of_the_operator_is_passed_on(
 @pytest.mark.conformance("CLI-15", "RT-20", "RT-21")
 @pytest.mark.parametrize(
     ("error", "status_code"),
-    [(UnansweredError, 4002), (UnreachableError, 4003), (BlockedAddressError, 4000)],
+    [(UnansweredError, 4002), (UnreachableError, 4003), (BlockedAddressError, 4003)],
     ids=["no_answer", "unreachable", "blocked"],
 )
 def test_operator_that_cannot_be_asked_is_told_of(chain: Chain, error: type[Exception], status_code: int) -> None:

@@ -19,8 +19,12 @@ from flask_ocpi.client.client import Caller
 from flask_ocpi.client.transport import Request
 from flask_ocpi.client.transport import RequestsTransport
 from flask_ocpi.client.transport import Response as Received
+from flask_ocpi.errors import BlockedAddressError
 from flask_ocpi.errors import FlaskOCPIError
 from flask_ocpi.errors import RefusedError
+from flask_ocpi.errors import RemoteError
+from flask_ocpi.errors import UnansweredError
+from flask_ocpi.errors import UnreachableError
 from flask_ocpi.platforms import Platform
 from flask_ocpi.testing.documents import cdr
 from flask_ocpi.testing.documents import location
@@ -28,8 +32,10 @@ from flask_ocpi.testing.documents import start_session
 from flask_ocpi.testing.documents import token as card
 from flask_ocpi.testing.network import Network
 from flask_ocpi.testing.network import PartnerClient
+from flask_ocpi.testing.network import add_partner
 from tests.conformance.sharing import SharedNetwork
 from tests.conformance.sharing import shared_network
+from tests.peers import CREDENTIALS
 from tests.peers import Peer
 from tests.peers import answer
 from tests.serving import served
@@ -86,6 +92,21 @@ HOSTILE = [
     "file:///etc/passwd",
     "//127.0.0.1/x",
 ]
+
+
+class _Diverted:
+    """The way to the peer, but for one URL, where there is what a test says."""
+
+    def __init__(self, network: Network, url: str, found: Callable[[Request], Received]) -> None:
+        self.network = network
+        self.url = url
+        self.found = found
+
+    def send(self, sent: Request) -> Received:
+        return self.found(sent) if sent.url == self.url else self.network.send(sent)
+
+    def close(self) -> None:
+        """Nothing is held open."""
 
 
 class Line:
@@ -311,13 +332,80 @@ def test_a_redirect_is_not_followed_even_where_every_address_may_be_called(code,
     assert reached == []
 
 
-def test_the_answer_to_a_handshake_tells_nothing_of_the_own_network(ocpi, peer, line):
-    messages = set()
-    for url in ("https://internal.example/x", "https://localhost/x", "https://10.0.0.1/x"):
-        _, token = ocpi.invite(name="Peer")
-        messages.add(peer.post(_app(ocpi), token, url=url).message)
+def nothing_but_a_page(sent: Request) -> Received:
+    return Received(200, {"Content-Type": "text/html"}, b"<html></html>", sent.url)
 
-    assert messages == {"Your versions endpoint could not be used: its URL has to be https and at a public address."}
+
+def a_refusal(sent: Request) -> Received:
+    return Received(401, {}, b'{"status_code": 2000, "status_message": "postgres-7 wants a token"}', sent.url)
+
+
+def a_list_of_something_else(sent: Request) -> Received:
+    return Received(200, {}, b'{"status_code": 1000, "data": {}, "timestamp": "2026-01-01T00:00:00Z"}', sent.url)
+
+
+def no_answer(error: RemoteError) -> Callable[[Request], Received]:
+    def fail(sent: Request) -> Received:
+        raise error
+
+    return fail
+
+
+#: What may be found at a URL that a partner names: somebody, something else, or nobody.
+FOUND: dict[str, Callable[[Request], Received]] = {
+    "blocked": no_answer(BlockedAddressError("internal.example has the address 10.0.0.1, which is not public.")),
+    "refused": no_answer(UnreachableError("internal.example could not be connected to: Connection refused.")),
+    "unknown name": no_answer(UnreachableError("internal.example is not known.")),
+    "silent": no_answer(UnansweredError("internal.example did not answer in time.")),
+    "bad certificate": no_answer(UnreachableError("The certificate of internal.example is not valid.")),
+    "page": nothing_but_a_page,
+    "refusal": a_refusal,
+    "something else": a_list_of_something_else,
+}
+
+
+@pytest.mark.parametrize("endpoint", ["versions", "version details"])
+@pytest.mark.parametrize("renewed", [False, True], ids=["POST", "PUT"])
+def test_the_answer_to_a_handshake_does_not_tell_what_is_at_a_url(
+    ocpi, peer, ocpi_network, monkeypatch, caplog, endpoint, renewed
+):
+    named = "https://internal.example/x"
+    url = named if endpoint == "versions" else peer.url
+    token = peer.post(_app(ocpi), ocpi.invite(name="Peer")[1]).data["token"] if renewed else ""
+    peer.versions = [{"version": "2.2.1", "url": named}] if endpoint == "version details" else peer.versions
+    answers = set()
+    for number, answer_as in enumerate(FOUND.values()):
+        client = PartnerClient(_app(ocpi), token or ocpi.invite(name="Peer")[1])
+        monkeypatch.setattr(ocpi, "_transport", _Diverted(ocpi_network, named, answer_as))
+        call = client.put if renewed else client.post
+        response = call(CREDENTIALS, peer.credentials(url=url), headers={"X-Request-ID": f"request-{number}"})
+        answers.add((response.http_status, response.status_code, response.message.replace(f"t-{number}", "t-N")))
+
+    [(http_status, status_code, message)] = answers
+    assert (http_status, status_code) == (200, 3001)
+    assert message.startswith(f"Your {endpoint} endpoint could not be used.")
+    assert message.endswith("finds the reason in the log, by X-Request-ID request-N.")
+    assert "internal.example" not in message
+    logged = [record.getMessage() for record in caplog.records if record.getMessage().startswith("The v")]
+    assert len({text.split(": ", 1)[1] for text in logged}) == len(FOUND)
+    assert "(request request-0): internal.example has the address 10.0.0.1" in logged[0]
+
+
+def test_a_call_that_is_passed_on_does_not_tell_a_blocked_address_from_nobody(ocpi, ocpi_app):
+    errors = [BlockedAddressError("x has the address 10.0.0.1, which is not public."), UnreachableError("Refused.")]
+    partner = add_partner(ocpi_app, [("DE", "EMS", ["EMSP"])])
+
+    ocpi.save("locations", location())
+
+    @ocpi.command("START_SESSION")
+    def pass_on(command: Any, reply: Any) -> Any:
+        raise errors.pop()
+
+    body = start_session(response_url="https://partner.example/1", token=card(country_code="DE", party_id="EMS"))
+    answers = [partner.post("/ocpi/2.2.1/receiver/commands/START_SESSION", body) for _ in range(2)]
+
+    assert answers[0].status_code == answers[1].status_code == 4003
+    assert answers[0].message == answers[1].message
 
 
 def _attempt(follow: Callable[[], Any]) -> Any:

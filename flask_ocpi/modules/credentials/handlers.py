@@ -5,22 +5,25 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
+from math import ceil
 from typing import Any
 
 import orjson
 
+from flask_ocpi import logs
 from flask_ocpi.context import Context
 from flask_ocpi.context import Discovery
 from flask_ocpi.context import Result
 from flask_ocpi.context import Target
 from flask_ocpi.description import Document
 from flask_ocpi.enums import ModuleID
-from flask_ocpi.errors import BlockedAddressError
 from flask_ocpi.errors import ClientError
 from flask_ocpi.errors import ConflictError
+from flask_ocpi.errors import CrowdedError
 from flask_ocpi.errors import MethodNotAllowedError
 from flask_ocpi.errors import NoMatchingEndpointsError
 from flask_ocpi.errors import RemoteError
+from flask_ocpi.errors import TooManyRequestsError
 from flask_ocpi.errors import UnableToUseClientAPIError
 from flask_ocpi.platforms import Platform
 from flask_ocpi.platforms import PlatformState
@@ -109,22 +112,47 @@ def _accept(ctx: Context, body: Document, *, renewed: bool) -> Result:
 
 def _call_back(ctx: Context, body: Document) -> Discovery:
     try:
-        discovery = ctx.services.discover(
-            body["url"],
-            body["token"],
-            version=ctx.version.number,
-            encoding=ctx.platform.token_encoding,
-            platform=ctx.platform.id,
-        )
-    except BlockedAddressError as error:
-        _log.warning("The versions URL of platform %s was not called: %s", ctx.platform.id, error)
-        raise UnableToUseClientAPIError(
-            "Your versions endpoint could not be used: its URL has to be https and at a public address."
-        ) from error
+        with ctx.services.handshakes.waiting_for(ctx.platform.id):
+            discovery = ctx.services.discover(
+                body["url"],
+                body["token"],
+                version=ctx.version.number,
+                encoding=ctx.platform.token_encoding,
+                platform=ctx.platform.id,
+            )
+    except CrowdedError as error:
+        raise _busy(ctx, error) from error
     except RemoteError as error:
-        raise UnableToUseClientAPIError(f"Your versions endpoint could not be used: {error}") from error
+        raise _unusable(ctx, error) from error
     check_endpoints(discovery.endpoints, ctx.services.settings.required_endpoints)
     return discovery
+
+
+def _unusable(ctx: Context, error: RemoteError) -> UnableToUseClientAPIError:
+    """Log why an endpoint could not be used, and return the answer, which is the same whatever the reason.
+
+    The URL is any that the other platform names: the reason would tell it which hosts and ports there are around us.
+    """
+    about = logs.current()
+    id = about.request_id if about is not None else ""
+    endpoint = error.endpoint or "versions"
+    where = f"{endpoint} endpoint of platform {ctx.platform.id}"
+    _log.warning("The %s could not be used (request %s): %s", where, id, error)
+    return UnableToUseClientAPIError(
+        f"Your {endpoint} endpoint could not be used. It has to answer at a public https address, with a valid "
+        "certificate, in time, and accept the token in your credentials. The operator of this platform finds the "
+        f"reason in the log, by X-Request-ID {id or '(none)'}."
+    )
+
+
+def _busy(ctx: Context, error: CrowdedError) -> TooManyRequestsError:
+    """Say when to come again. Not with a status of ours, 5xx or 3000: nothing was changed, and that is certain."""
+    seconds = ceil(ctx.services.settings.handshake_timeout)
+    running = "A handshake of this platform is" if error.is_about_platform else "Other handshakes are"
+    return TooManyRequestsError(
+        f"{running} under way; nothing was changed by this one: repeat it in {seconds} seconds.",
+        headers={"Retry-After": str(seconds)},
+    )
 
 
 def _save(ctx: Context, after: Platform) -> Platform:
