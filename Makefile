@@ -12,7 +12,7 @@ DEV_EXTRAS := test,quality,docs
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test soak bench lint docs wheel clean
+.PHONY: help demo test soak bench lint docs wheel bounds clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
@@ -48,6 +48,9 @@ wheel: $(VENV)/.ready-dev ## Build sdist and wheel into dist, then install and i
 	@rm -f build.log
 	@$(PY) -m scripts.check_wheel
 	@ls dist
+
+bounds: $(VENV)/.ready-dev ## Run a smoke suite with the lowest versions of all dependencies
+	@$(PY) -m scripts.lower_bounds
 
 clean: ## Remove what was built and cached; .venv stays
 	@rm -rf build dist docs/_build htmlcov *.egg-info .coverage .coverage.*

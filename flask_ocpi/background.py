@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
+
+from flask_ocpi import forks
 
 _log = logging.getLogger("flask_ocpi")
 
 
 def run_in_thread(work: Callable[[], object]) -> None:
     """Run in a thread of its own that does not keep the process alive; a failure is logged."""
-    threading.Thread(target=run_inline, args=(work,), name="ocpi-background", daemon=True).start()
+    forks.thread(lambda: run_inline(work), "ocpi-background").start()
 
 
 def run_inline(work: Callable[[], object]) -> None:

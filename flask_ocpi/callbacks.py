@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import Counter
+from collections import deque
+from collections.abc import Callable
 from collections.abc import Sequence
-from functools import partial
+from contextlib import suppress
 
+from flask_ocpi import forks
 from flask_ocpi import pending
 from flask_ocpi.client.client import Client
 from flask_ocpi.client.wire import Transport
@@ -15,6 +19,7 @@ from flask_ocpi.description import Module
 from flask_ocpi.enums import InterfaceRole
 from flask_ocpi.errors import FlaskOCPIError
 from flask_ocpi.errors import MissingEndpointError
+from flask_ocpi.errors import UnansweredError
 from flask_ocpi.logs import working_for
 from flask_ocpi.pending import Due
 from flask_ocpi.pending import DueState
@@ -28,9 +33,40 @@ def deliver(services: Services, transport: Transport, id: str) -> bool:
 
     True also when there is none to send, since somebody else does.
     """
+    return _send(services, transport, id) is None
+
+
+def send_timeouts(services: Services, transport: Transport) -> int:
+    """End all open requests whose time is over, with TIMEOUT where there is such a result; return how many.
+
+    Returns when each was sent, or not taken; one slow platform does not hold up the others. Of one that lets us wait in
+    vain what is left is sent the next time, or each of its results could hold up the next deadlines for as long.
+    """
+    ended = [due for id in pending.overdue(services) if (due := pending.expire(services, id)) is not None]
+    left = deque(_in_turn([due for due in ended if due.state is DueState.FINISHED]))
+    silent: set[str] = set()
+
+    def send_one(due: Due) -> None:
+        try:
+            if due.platform not in silent and isinstance(_send(services, transport, due.id), UnansweredError):
+                silent.add(due.platform)
+        except Exception:  # the others are still to be sent
+            _log.exception("The result of %s for %s could not be delivered.", due.operation, due.platform)
+
+    def send_some() -> None:
+        with suppress(IndexError):  # nothing is left
+            while True:
+                send_one(left.popleft())
+
+    _side_by_side(services, send_some, min(len(left), _SENT_AT_ONCE))
+    return len(ended)
+
+
+def _send(services: Services, transport: Transport, id: str) -> FlaskOCPIError | None:
+    """Send a result; return why it was not taken, or None."""
     due = pending.claim(services, id)
     if due is None:
-        return True
+        return None
     taken = False
     with working_for(due.platform):
         try:
@@ -38,21 +74,20 @@ def deliver(services: Services, transport: Transport, id: str) -> bool:
             taken = True
         except FlaskOCPIError as error:
             _log.warning("The result of %s for %s could not be delivered: %s", due.operation, due.platform, error)
+            return error
         finally:
             pending.delivered(services, due, taken=taken)
-    return taken
+    return None
 
 
-def send_timeouts(services: Services, transport: Transport) -> int:
-    """End all open requests whose time is over, with TIMEOUT where there is such a result; return how many.
-
-    Returns when each was sent, or not taken; one slow platform does not hold up the others.
-    """
-    ended = {id: pending.expire(services, id) for id in pending.overdue(services)}
-    to_send = [id for id, state in ended.items() if state is DueState.FINISHED]
-    for start in range(0, len(to_send), _SENT_AT_ONCE):
-        _deliver_all(services, transport, to_send[start : start + _SENT_AT_ONCE])
-    return sum(state is not None for state in ended.values())
+def _in_turn(dues: Sequence[Due]) -> list[Due]:
+    """Order results so that each platform has its first before any has its second."""
+    count: Counter[str] = Counter()
+    turns: list[tuple[int, Due]] = []
+    for due in dues:
+        turns.append((count[due.platform], due))
+        count[due.platform] += 1
+    return [due for _, due in sorted(turns, key=lambda turn: turn[0])]
 
 
 def _post(services: Services, transport: Transport, due: Due) -> None:
@@ -82,17 +117,18 @@ def _operation(module: Module, due: Due) -> str | None:
     return module.view_name(InterfaceRole.SENDER, taking[0]) if taking else None
 
 
-def _deliver_all(services: Services, transport: Transport, ids: Sequence[str]) -> None:
-    """Deliver some results side by side, and wait for all of them."""
+def _side_by_side(services: Services, work: Callable[[], None], number: int) -> None:
+    """Do some work so many times in the background, and wait for all of them."""
     done = threading.Semaphore(0)
 
-    def deliver_one(id: str) -> None:
+    def run() -> None:
         try:
-            deliver(services, transport, id)
+            work()
         finally:
             done.release()
 
-    for id in ids:
-        services.background(partial(deliver_one, id))
-    for _ in ids:
-        done.acquire()
+    for _ in range(number):
+        services.background(run)
+    with forks.waiting():
+        for _ in range(number):
+            done.acquire()

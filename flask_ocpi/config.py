@@ -139,6 +139,14 @@ def _limits(key: str, value: Any) -> dict[str, int]:
     raise ConfigurationError(f'{key} must map module ids to numbers, such as {{"cdrs": 20}}, got {value!r}.')
 
 
+def _list_limits(key: str, value: Any) -> tuple[tuple[str, int], ...]:
+    limits = _limits(key, value)
+    for name in limits:
+        if len(name.split(".")) != 2 or not all(name.split(".")):
+            raise ConfigurationError(f'{key} must name class and property, such as "Location.evses", got {name!r}.')
+    return tuple(sorted(limits.items()))
+
+
 def _certificate(key: str, value: Any) -> Certificate:
     if isinstance(value, str) and value:
         return value
@@ -291,11 +299,56 @@ SETTINGS: tuple[Setting, ...] = (
         "Unknown tokens an address may try in a minute; further ones are answered with 429. 0 for any number.",
         "number",
     ),
+    Setting(
+        "OCPI_MAX_HANDSHAKES",
+        _integer(1),
+        2,
+        "Handshakes for which a process calls other platforms back at a time, one a platform; further ones get 429. "
+        "Half the threads that serve requests at the most.",
+        "number",
+    ),
+    Setting("OCPI_HANDSHAKE_TIMEOUT", _seconds, 10.0, "Time for all that a handshake fetches.", "seconds"),
+    Setting(
+        "OCPI_MAX_WAITING",
+        _integer(1),
+        8,
+        "Requests of a process that wait for what hooks pass on to other platforms, half of them for one; further ones "
+        "get 4003. Half the threads that serve requests at the most.",
+        "number",
+    ),
     Setting("OCPI_DEFAULT_LIMIT", _integer(1), 50, "Objects on a page when the request names no limit.", "number"),
     Setting("OCPI_MAX_LIMIT", _integer(1), 1000, "Objects on a page at the most.", "number"),
     Setting("OCPI_MODULE_LIMITS", _limits, {}, 'OCPI_MAX_LIMIT by module, such as {"cdrs": 20}.', "mapping"),
+    Setting(
+        "OCPI_MAX_PAGE_BYTES",
+        _integer(1),
+        8 * 1024 * 1024,
+        "Size of the objects on a page at the most, unless the first alone is larger; the Link leads to the others.",
+        "bytes",
+    ),
     Setting("OCPI_MAX_BODY_BYTES", _integer(1), 4 * 1024 * 1024, "Size of a request body at the most.", "bytes"),
+    Setting(
+        "OCPI_BODY_TIMEOUT",
+        _seconds,
+        30.0,
+        "Seconds in which a request body has to come, as far as the server lets it be ended.",
+        "seconds",
+    ),
+    Setting(
+        "OCPI_BODIES_AT_ONCE",
+        _integer(1),
+        8,
+        "Bodies of one platform that are read at the same time: half of the threads of your server.",
+        "number",
+    ),
     Setting("OCPI_MAX_DEPTH", _depth, 32, "How deep unknown properties may be nested, 128 at the most.", "number"),
+    Setting(
+        "OCPI_LIST_LIMITS",
+        _list_limits,
+        (),
+        'Elements that lists in objects may have, such as {"Location.evses": 8000}, where it is not what OpenAPI says.',
+        "mapping",
+    ),
     Setting(
         "OCPI_UNKNOWN_FIELDS", _choice("keep", "drop"), "keep", "What happens to properties OCPI lacks.", "keep or drop"
     ),
@@ -383,6 +436,20 @@ SETTINGS: tuple[Setting, ...] = (
         _integer(0),
         60,
         "Seconds that a sync asks for again: platforms may show an object later than its last_updated says.",
+        "seconds",
+    ),
+    Setting(
+        "OCPI_SYNC_MAX_PAGES",
+        _integer(1),
+        50_000,
+        "Pages that are read of one list; one that goes on after them is taken for endless.",
+        "number",
+    ),
+    Setting(
+        "OCPI_SYNC_MAX_SECONDS",
+        _seconds,
+        1800.0,
+        "Time to read one list. A sync goes on with what is left the next time, a pull does not.",
         "seconds",
     ),
     Setting(
@@ -483,11 +550,18 @@ class Settings:
     token_cache: int
     token_encoding: str
     max_unknown_tokens: int
+    max_handshakes: int
+    handshake_timeout: float
+    max_waiting: int
     default_limit: int
     max_limit: int
     module_limits: Mapping[str, int]
+    max_page_bytes: int
     max_body_bytes: int
+    body_timeout: float
+    bodies_at_once: int
     max_depth: int
+    list_limits: tuple[tuple[str, int], ...]
     unknown_fields: str
     open_enums: tuple[str, ...]
     strict_codes: bool
@@ -506,6 +580,8 @@ class Settings:
     sync_interval: int
     sync_full_interval: int
     sync_overlap: int
+    sync_max_pages: int
+    sync_max_seconds: float
     sync_modules: tuple[str, ...]
     journal: str
     journal_body_bytes: int

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 from typing import Protocol
 
+from flask_ocpi.bodies import Bodies
 from flask_ocpi.config import OwnParty
 from flask_ocpi.config import Settings
 from flask_ocpi.description import Interface
@@ -35,6 +36,7 @@ from flask_ocpi.platforms import Platforms
 from flask_ocpi.schema import Schema
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Storage
+from flask_ocpi.waiting import Waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +130,10 @@ class Services:
     findings: the flaws in what platforms sent.
     read: reads an object that a platform sent (:func:`flask_ocpi.reading.read_from`).
     without_patch: the platforms and modules that turned out to have no PATCH.
+    bodies: the bodies that are being read.
     refused: notes a refused token from an address, and returns for how many seconds it is to be told to wait, or 0.
     limits: called for each request, as soon as it is known whose it is, or that it is nobody's: raise to refuse it.
+    handshakes: bounds those that call another platform back. waits: bounds other requests that wait for one.
     purged: when records of a kind that were kept long enough were last removed, in microseconds.
     """
 
@@ -149,11 +153,14 @@ class Services:
     traffic: Traffic
     read: Read
     findings: Findings
+    bodies: Bodies
     jobs: list[Any] = field(default_factory=list)
     missed: Callable[[Missing], None] = lambda missing: None
     without_patch: set[tuple[str, str]] = field(default_factory=set)
     refused: Callable[[str | None], int] = lambda address: 0
     limits: list[Callable[[], None]] = field(default_factory=list)
+    handshakes: Waits = field(default_factory=lambda: Waits(2, each=1))
+    waits: Waits = field(default_factory=lambda: Waits(8, each=4))
     look_within: Callable[[float], None] = lambda seconds: None
     purged: dict[str, int] = field(default_factory=dict)
     _own_parties: dict[tuple[str, InterfaceRole], tuple[Party, ...]] = field(default_factory=dict, init=False)

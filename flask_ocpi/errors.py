@@ -146,6 +146,12 @@ class MethodNotAllowedError(ClientError):
     http_status = 405
 
 
+class RequestTimeoutError(ClientError):
+    """HTTP 408: the body takes longer to come than OCPI_BODY_TIMEOUT."""
+
+    http_status = 408
+
+
 class TooManyRequestsError(ClientError):
     """HTTP 429: the caller has to wait; ``Retry-After`` says how long."""
 
@@ -213,12 +219,12 @@ class ReceiverNotConnectedError(HubError):
 class RemoteError(FlaskOCPIError):
     """Calling another platform did not succeed.
 
-    call_id: the id of the command or charging profile that it was about, whose result may still come; else None.
-    endpoint: what was called, where a handshake says it; else None.
+    endpoint: what was called, where a handshake says it. call_id: the id of the command or charging profile that it was
+    about, whose result may still come; else None.
     """
 
-    call_id: str | None = None
     endpoint: str | None = None
+    call_id: str | None = None
 
 
 class UnreachableError(RemoteError):
@@ -233,6 +239,17 @@ class NotConnectedError(RemoteError):
     """A hub says that the party behind it is not connected, so nothing is sent to it (HCI-09)."""
 
 
+class CrowdedError(UnreachableError):
+    """Nothing was sent: so many requests wait for other platforms, or for this one, that this one must not wait too.
+
+    ``is_about_platform``: they wait for that platform.
+    """
+
+    def __init__(self, message: str, *, is_about_platform: bool) -> None:
+        super().__init__(message)
+        self.is_about_platform = is_about_platform
+
+
 class NoResultError(RemoteError):
     """The result of a command or charging profile did not come in time; it may still come."""
 
@@ -243,6 +260,14 @@ class BlockedAddressError(RemoteError):
 
 class InvalidResponseError(RemoteError):
     """The other platform answered something that is not an OCPI response."""
+
+
+class EndlessListError(InvalidResponseError):
+    """A list of the other platform does not end: its pages repeat, bring nothing new, or are too many."""
+
+
+class LongListError(RemoteError):
+    """A list of the other platform was not read to its end in the time allowed (see OCPI_SYNC_MAX_SECONDS)."""
 
 
 class MissingEndpointError(RemoteError):

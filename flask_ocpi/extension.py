@@ -18,9 +18,11 @@ from flask import Blueprint
 from flask import Flask
 
 from flask_ocpi import callbacks
+from flask_ocpi import forks
 from flask_ocpi.auth_tokens import TokenCipher
 from flask_ocpi.background import run_in_thread
 from flask_ocpi.background import run_inline
+from flask_ocpi.bodies import Bodies
 from flask_ocpi.cli import ocpi as cli_group
 from flask_ocpi.client.addresses import AddressPolicy
 from flask_ocpi.client.client import Caller
@@ -63,6 +65,7 @@ from flask_ocpi.sync.schedule import Schedule
 from flask_ocpi.sync.syncing import Synced
 from flask_ocpi.sync.syncing import sync_all
 from flask_ocpi.versions import select_versions
+from flask_ocpi.waiting import Waits
 from flask_ocpi.web.api import Api
 from flask_ocpi.web.attempts import RefusedTokens
 from flask_ocpi.web.blueprints import add_catch_all
@@ -113,7 +116,7 @@ class OCPI(HostHooks, HostCalls):
         super().__init__()
         self._storage_source = storage
         self._transport = transport
-        self._transport_made = threading.Lock()
+        forks.begin(self._begin)
         self._clock = clock
         self._services: Services | None = None
         self._app: Flask | None = None
@@ -123,6 +126,9 @@ class OCPI(HostHooks, HostCalls):
         self.specs: Mapping[str, Mapping[str, Any]] = {}
         if app is not None:
             self.init_app(app)
+
+    def _begin(self) -> None:
+        self._transport_made = threading.Lock()
 
     def init_app(self, app: Flask) -> None:
         """Read the configuration, prepare the storage, and register routes, documentation and commands on the app.
@@ -368,6 +374,7 @@ class OCPI(HostHooks, HostCalls):
             keep_unknown=settings.unknown_fields == "keep",
             max_depth=settings.max_depth,
             compiled=settings.compiled_validation,
+            list_limits=settings.list_limits,
         )
         schedule, fetcher = Schedule(lambda: self.services, self.client), Fetcher(lambda: self.services, self.client)
         refetching = Refetching(lambda: self.services, self.client)
@@ -391,6 +398,7 @@ class OCPI(HostHooks, HostCalls):
             deliver=lambda id: callbacks.deliver(self.services, self.transport, id),
             wake=lambda platforms: self.dispatcher.wake(platforms),
             look_within=lambda seconds: self.dispatcher.look_within(seconds),
+            bodies=Bodies(seconds=settings.body_timeout, at_once=settings.bodies_at_once),
             traffic=Traffic(settings, clock=self._clock, emit=emit, journal=journal.add),
             findings=findings,
             read=Receiving(findings.add, strict=lambda platform: settings.receive == "strict"),
@@ -402,6 +410,8 @@ class OCPI(HostHooks, HostCalls):
             ],
             missed=fetcher.missed,
             refused=RefusedTokens(settings.max_unknown_tokens, clock=self._clock).note,
+            handshakes=Waits(settings.max_handshakes, each=1),
+            waits=Waits(settings.max_waiting, each=max(1, settings.max_waiting // 2)),
         )
 
     def _enqueue(self, app: Flask) -> Callable[[Collection[str]], None]:
@@ -413,8 +423,14 @@ class OCPI(HostHooks, HostCalls):
         return CeleryQueue(app, self).enqueue
 
     def _discover(self, versions_url: str, token: str, *, version: str, encoding: str, platform: str) -> Discovery:
-        traffic = self.services.traffic
-        caller = Caller(self.transport, token, encoding=encoding, traffic=traffic, platform_id=platform)
+        caller = Caller(
+            self.transport,
+            token,
+            encoding=encoding,
+            traffic=self.services.traffic,
+            platform_id=platform,
+            seconds=self.services.settings.handshake_timeout,
+        )
         return discover(caller, self.services, versions_url, versions=[version])
 
     def _register(self, app: Flask, services: Services) -> None:
@@ -428,7 +444,7 @@ class OCPI(HostHooks, HostCalls):
                 app,
                 version=version.number,
                 about=partial(_about, services, version),
-                open_enums=services.settings.open_enums,
+                policy=services.schemas.policy,
             )
             for module in version.modules:
                 if module.extend or any(services.serves(module, interface.role) for interface in module.interfaces):
@@ -442,7 +458,9 @@ class OCPI(HostHooks, HostCalls):
         app.register_blueprint(rim)
         add_catch_all(app, rim, services)
         attach_filters()
-        self._watch = RequestWatch(app, services.traffic, watched, prefix=prefix, ended=self._notice_end)
+        self._watch = RequestWatch(
+            app, services.traffic, services.bodies, watched, prefix=prefix, ended=self._notice_end
+        )
         if services.settings.health:
             register_health(app, services, self._is_dispatching)
         if services.settings.docs:

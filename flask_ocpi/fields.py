@@ -16,6 +16,8 @@ from typing import Any
 
 import marshmallow as ma
 
+from flask_ocpi.violations import Violations
+
 NOT_AVAILABLE = "#NA"  # OCPI 2.2.1, Transport and format, "No data available"
 UNKNOWN_TIME = "1970-1-1T00:00:00Z"  # OCPI 2.2.1, CDRs, "CDR Object": no DateTime, but to be accepted there
 
@@ -43,6 +45,7 @@ class Policy:
     keep_unknown: keep properties that OCPI does not define (else they are dropped).
     max_depth: how deep an unknown property may be nested.
     compiled: check with functions compiled from the schemas, and by marshmallow itself only what they leave to it.
+    list_limits: how many elements a list may have, by class and property, where that differs from what is declared.
     """
 
     strict_codes: bool = False
@@ -50,6 +53,7 @@ class Policy:
     keep_unknown: bool = True
     max_depth: int = 32
     compiled: bool = True
+    list_limits: tuple[tuple[str, int], ...] = ()
 
 
 DEFAULT_POLICY = Policy()
@@ -395,14 +399,19 @@ def _listing(enum: type[StrEnum]) -> str:
 class ListOf(Field, ma.fields.List[Any]):
     """A list of values: ``*`` (null, [] and absent are the same), or ``+`` with ``required=True``.
 
-    ``unique`` names a CiString property in which no two elements, being objects, may agree.
+    ``unique`` names a CiString property in which no two elements, being objects, may agree. ``max`` is how many it may
+    have, which OCPI leaves open, and ``limit`` the same by the policy of the app.
     """
 
-    def __init__(self, inner: Field, *, unique: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, inner: Field, *, unique: str | None = None, max: int = 1000, **kwargs: Any) -> None:
         super().__init__(cls_or_instance=inner, **kwargs)
         self.unique = unique
-        inner.required = True
-        inner.allow_none = False
+        self.limit = self.max = max
+        inner.required, inner.allow_none = True, False
+
+    def _bind_to_schema(self, field_name: str, parent: Any) -> None:
+        super()._bind_to_schema(field_name, parent)
+        self.limit = list_limit(self.policy, type(parent), field_name, self.max)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         if not isinstance(value, list):
@@ -411,22 +420,38 @@ class ListOf(Field, ma.fields.List[Any]):
             if self.required:
                 raise ma.ValidationError("must have at least one element")
             return None
-        elements = super()._deserialize(value, attr, data)
+        if len(value) > self.limit:
+            raise ma.ValidationError(f"has more than {self.limit} elements (it has {len(value)})")
+        elements, found = [], Violations()
+        for index, element in enumerate(value):
+            try:
+                elements.append(self.inner.deserialize(element))
+            except ma.ValidationError as error:
+                if error.valid_data is not None:
+                    elements.append(error.valid_data)
+                if found.add(index, error.messages):
+                    break
+        found.raise_any(elements)
         if self.unique is not None:
             _check_unique(elements, self.unique)
         return elements
 
     def json_schema(self) -> dict[str, Any]:
-        return {"minItems": 1} if self.required else {}
+        return {**({"minItems": 1} if self.required else {}), "maxItems": self.limit}
+
+
+def list_limit(policy: Policy, cls: type, name: str, declared: int) -> int:
+    """Return how many elements a list of a class may have; the limits of a class count for those derived from it."""
+    limits, names = dict(policy.list_limits), (f"{base.__name__}.{name}" for base in cls.__mro__)
+    return next((limits[name] for name in names if name in limits), declared)
 
 
 def _check_unique(elements: list[Any], name: str) -> None:
     first: dict[str, int] = {}
-    repeated: dict[int, dict[str, list[str]]] = {}
+    found = Violations()
     for index, element in enumerate(elements):
-        folded = element[name].lower()
-        if folded in first:
-            repeated[index] = {name: [f"is the same as that of element {first[folded]}: it must be unique"]}
-        first.setdefault(folded, index)
-    if repeated:
-        raise ma.ValidationError(repeated)
+        place = first.setdefault(element[name].lower(), index)
+        again = {name: [f"is the same as that of element {place}: it must be unique"]}
+        if place != index and found.add(index, again):
+            break
+    found.raise_any()

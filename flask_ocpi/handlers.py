@@ -26,6 +26,7 @@ from flask_ocpi.documents import update
 from flask_ocpi.envelope import array
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import NotFoundError
+from flask_ocpi.fields import ListOf
 from flask_ocpi.fields import to_micros
 from flask_ocpi.pagination import make_cursor
 from flask_ocpi.pagination import page_link
@@ -38,6 +39,10 @@ from flask_ocpi.storage.base import Page
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.base import fold
+from flask_ocpi.storage.base import how_many_fit
+
+#: An object that is changed piece by piece grows to so many times what it could be sent with at once.
+_LARGEST = 2
 
 
 def list_objects(ctx: Context, target: Target, body: None) -> Result:
@@ -51,7 +56,7 @@ def list_objects(ctx: Context, target: Target, body: None) -> Result:
     limit = min(asked.get("limit", default), cap)
     if target.operation.dated and ctx.services.settings.require_date_from and "date_from" not in asked:
         raise InvalidParametersError("Invalid query parameter: date_from is required.")
-    offset = asked.get("offset", 0)
+    offset, most = asked.get("offset", 0), ctx.services.settings.max_page_bytes
     page = ctx.storage.list(
         described_object(target).kind,
         Query(
@@ -63,9 +68,14 @@ def list_objects(ctx: Context, target: Target, body: None) -> Result:
             offset=offset,
             limit=limit,
             after=read_cursor(asked.get("cursor"), offset),
+            max_bytes=most,
         ),
     )
-    return Result(array(page.texts), headers=_page_headers(ctx, target, page, limit, cap))
+    texts = page.texts
+    fitting = how_many_fit(texts, most)
+    if fitting < len(texts):  # the storage does not look at the length, and its cursor is for what it answered
+        page, texts = Page(page.records[:fitting], page.total), texts[:fitting]
+    return Result(array(texts), headers=_page_headers(ctx, target, page, limit, cap))
 
 
 def get_object(ctx: Context, target: Target, body: None) -> Result:
@@ -122,6 +132,8 @@ def put_part(ctx: Context, target: Target, body: Document) -> Result:
         place = _place(document, target)
         if place.index is not None:
             _refuse_older(ctx, place.siblings[place.index], body)
+        else:
+            _check_room(ctx, target, place)
         created = place.put(body)
         return document
 
@@ -233,12 +245,24 @@ def _place(document: Document, target: Target) -> Place:
     return place
 
 
+def _check_room(ctx: Context, target: Target, place: Place) -> None:
+    """Refuse one more part where there are as many as the whole object could be sent with."""
+    above: list[ObjectType | Part] = [described_object(target), *described_object(target).parts]
+    name = _part(target).property
+    field = ctx.services.schemas[above[target.operation.part - 1].schema].load_fields[name]
+    if isinstance(field, ListOf) and len(place.siblings) >= field.limit:
+        raise InvalidParametersError(f"There are {len(place.siblings)} {name} already, and can be no more.")
+
+
 def _update(ctx: Context, target: Target, change: Callable[[Document], Document], *, told: Document) -> None:
     """Change a copy by what the platform ``told``; one that is not here is fetched from it after the answer."""
     key = _copy_key(ctx, target)
     object_type, part_ids = described_object(target), _part_ids(target)
+    most = _LARGEST * ctx.services.settings.max_body_bytes
     try:
-        record = update(ctx.storage, object_type, key, change, missing=lambda: missing(target), part_ids=part_ids)
+        record = update(
+            ctx.storage, object_type, key, change, missing=lambda: missing(target), part_ids=part_ids, most=most
+        )
     except NotFoundError as error:
         missed = Missing(
             platform=ctx.platform,

@@ -35,6 +35,7 @@ from flask_ocpi.platforms import UnknownPlatformError
 from flask_ocpi.push.direct import Pushed
 from flask_ocpi.push.direct import failed
 from flask_ocpi.storage.base import Party
+from flask_ocpi.waiting import is_answering
 
 _FIRST_PAUSE = 0.02
 _LONGEST_PAUSE = 0.5
@@ -128,10 +129,14 @@ class HostCalls(abc.ABC):
         """Send the result of a command that was answered with ACCEPTED, from any thread or process.
 
         ``command_id`` is the id of its Reply; ``result`` a CommandResultType such as "ACCEPTED", or a CommandResult. It
-        is sent once, now; False when the platform did not take it. Raises NotFoundError for an unknown id,
-        InvalidParametersError when there is a result already.
+        is sent once, now; False when the platform did not take it. In a hook or listener, for which somebody waits, it
+        is sent in the background. Raises NotFoundError for an unknown id, InvalidParametersError when there is a result
+        already.
         """
         if not pending.finish(self.services, command_id, result):
+            return True
+        if is_answering():
+            self.services.background(lambda: self.services.deliver(command_id))
             return True
         return self.services.deliver(command_id)
 
@@ -153,8 +158,15 @@ class HostCalls(abc.ABC):
     def wait_for_command(self, command_id: str, timeout: float | None = None) -> Call:
         """Wait until the result of a command of ours is there, in this process or another, and return it.
 
-        timeout: seconds; by default as long as the other platform said. Raises NoResultError when it is over.
+        timeout: seconds; by default as long as the other platform said. Raises NoResultError when it is over. In a hook
+        it raises CrowdedError when too many requests of others wait already: see OCPI_MAX_WAITING.
         """
+        if is_answering():
+            with self.services.waits.waiting_for(self.call(command_id).platform):
+                return self._wait_for_command(command_id, timeout)
+        return self._wait_for_command(command_id, timeout)
+
+    def _wait_for_command(self, command_id: str, timeout: float | None) -> Call:
         seconds = self._seconds_to(self.call(command_id).expires) if timeout is None else timeout
         ends = time.monotonic() + seconds
         pause = _FIRST_PAUSE

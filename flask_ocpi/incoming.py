@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import IO
 from typing import TYPE_CHECKING
 
 from flask_ocpi.context import Context
@@ -18,10 +19,10 @@ class Incoming:
     """A request: whose it is, and what its handler is given, as soon as that is known.
 
     started: when it began; None where nobody looks. body: what was read of it, for the journal.
-    is_read: nothing of the body is left to read.
+    is_read: nothing of the body is left to read. rest: what is, once it is known that nobody is going to read it.
     """
 
-    __slots__ = ("body", "caller", "context", "environ", "is_read", "started")
+    __slots__ = ("body", "caller", "context", "environ", "is_read", "rest", "started")
 
     def __init__(self, environ: WSGIEnvironment, started: Started | None = None) -> None:
         self.environ = environ
@@ -30,6 +31,7 @@ class Incoming:
         self.context: Context | None = None
         self.body = b""
         self.is_read = False
+        self.rest: IO[bytes] | None = None
         environ[_KEY] = self
 
     @classmethod

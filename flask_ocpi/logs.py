@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import threading
+import time
 from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +14,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from typing import Protocol
 
+from flask_ocpi import forks
+
 if TYPE_CHECKING:
     from flask_ocpi.messages import Message
 
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
 LOGGERS = (
     "flask_ocpi",
     "flask_ocpi.client",
+    "flask_ocpi.findings",
     "flask_ocpi.journal",
     "flask_ocpi.messages",
     "flask_ocpi.prometheus",
@@ -28,6 +33,8 @@ LOGGERS = (
 
 _log = logging.getLogger("flask_ocpi.messages")
 _LONGEST_ID = 100
+_LONGEST_TEXT = 2000
+_MINUTE = 60.0  # seconds
 
 
 @dataclass(slots=True)
@@ -35,7 +42,8 @@ class About:
     """The message with another platform that is being handled or sent; "" for what is not known of it.
 
     platform: its id. operation: as :class:`~flask_ocpi.messages.Message` has it. is_work: this is no message, but work
-    with a platform that sends some; it takes on the ids of the last one.
+    with a platform that sends some; it takes on the ids of the last one. ration: what is logged of it while its
+    platform is not known; None for any number.
     """
 
     request_id: str = ""
@@ -43,12 +51,14 @@ class About:
     platform: str = ""
     operation: str = ""
     is_work: bool = False
+    ration: Ration | None = None
 
 
 class Described(Protocol):
     """What is there of an :class:`About`, however it is found out."""
 
     platform: str
+    ration: Ration | None
 
     @property
     def request_id(self) -> str: ...
@@ -133,7 +143,7 @@ def log_message(message: Message) -> None:
     """Log one record about a message: no query, since tokens may be in it, and no headers and bodies."""
     if not messages_are_logged():
         return
-    path = _on_a_line(message.url.split("?", 1)[0])
+    path = on_a_line(message.url.split("?", 1)[0])
     milliseconds = round(message.duration * 1000, 1)
     about = {
         "request_id": shortened(message.request_id),
@@ -162,9 +172,60 @@ def log_message(message: Message) -> None:
 
 def shortened(id: str) -> str:
     """Return an id as it is logged: on a line, and not too long."""
-    return _on_a_line(id[:_LONGEST_ID])
+    return on_a_line(id[:_LONGEST_ID])
 
 
-def _on_a_line(text: str) -> str:
+def on_a_line(text: str) -> str:
     """Return a text that cannot pass for a record of its own."""
     return text if text.isprintable() else "".join(char if char.isprintable() else "?" for char in text)
+
+
+class Ration:
+    """Lets so many of a kind through in a minute, and counts the others."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        forks.begin(self._begin)
+
+    def _begin(self) -> None:
+        self._lock = threading.Lock()
+        self._taken: dict[object, tuple[float, int]] = {}
+
+    def take(self, kind: object) -> int | None:
+        """Return how many of a kind were left out since one got through, or None: this one is left out as well."""
+        with self._lock:
+            now = time.monotonic()
+            began, count = self._taken.get(kind, (now, 0))
+            left_out = 0
+            if now - began >= _MINUTE:
+                left_out = max(0, count - self._most)
+                began, count = now, 0
+            self._taken[kind] = (began, count + 1)
+        return left_out if count < self._most else None
+
+
+class TidyFilter(logging.Filter):
+    """Keeps what others wrote from passing for records of its own, and unknown callers from filling the log.
+
+    Texts in a record are put on a line, and cut. Of each kind of record about requests of unknown callers, so many a
+    minute are let through; the next one says how many were left out.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(map(_tidy, record.args))
+        about = current()
+        ration = None if about is None or about.platform else about.ration
+        if ration is None:
+            return True
+        left_out = ration.take((record.name, record.levelno, record.msg))
+        if left_out:
+            record.msg = f"{record.msg} [{left_out} more like this, of unknown callers, were left out.]"
+        return left_out is not None
+
+
+def _tidy(value: object) -> object:
+    if value is None or isinstance(value, int | float):
+        return value
+    text = str(value)
+    return on_a_line(text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}...")

@@ -19,6 +19,8 @@ from flask_ocpi.config import Settings
 from flask_ocpi.errors import is_success
 from flask_ocpi.logs import log_message
 from flask_ocpi.logs import messages_are_logged
+from flask_ocpi.logs import on_a_line
+from flask_ocpi.logs import shortened
 from flask_ocpi.signals import message_exchanged
 
 HIDDEN = "***"
@@ -35,6 +37,8 @@ KEPT_HEADERS = (
     *("OCPI-to-country-code", "OCPI-to-party-id", "OCPI-from-country-code", "OCPI-from-party-id"),
 )
 _KEPT = frozenset(map(str.lower, KEPT_HEADERS))
+_LONGEST_HEADER = 300
+_LONGEST_HEADERS = {"link": _LONGEST_URL, "location": _LONGEST_URL, "x-request-id": 100, "x-correlation-id": 100}
 
 
 class Direction(StrEnum):
@@ -170,14 +174,15 @@ class Traffic:
         """Tell whether a message that failed, or did not, is worth making."""
         return self._keeps(failed) or _anybody_listens()
 
-    def tell(self, exchange: Exchange, *, failed: bool) -> None:
-        """Give an exchange, as a message, to the listeners and to the journal, if that keeps it."""
-        kept = self._keeps(failed)
+    def tell(self, exchange: Exchange, *, failed: bool, kept: bool = True) -> None:
+        """Give an exchange, as a message, to the listeners and to the journal, if that keeps it and is to have it."""
+        kept = kept and self._keeps(failed)
         if kept:
             exchange.request_body = self._beginning(exchange.request_body)
             exchange.response_body = self._beginning(exchange.response_body)
         if not _anybody_listens():
-            self._journal(partial(self._message, exchange))
+            if kept:
+                self._journal(partial(self._message, exchange))
             return
         if not kept:
             exchange.request_headers, exchange.request_body = (), b""
@@ -200,21 +205,21 @@ class Traffic:
         e = exchange
         spellings = (secret.strip().rstrip("=") for secret in e.secrets)  # the padding of Base64 may get lost
         secrets = [secret for secret in spellings if len(secret) >= _SHORTEST_SECRET]
-        url = self._clean(_hidden_user(e.url), secrets)[:_LONGEST_URL]
-        error = self._clean(e.error, secrets)[:_LONGEST_ERROR]
+        url = on_a_line(self._clean(_hidden_user(e.url), secrets)[:_LONGEST_URL])
+        error = on_a_line(self._clean(e.error, secrets)[:_LONGEST_ERROR])
         sent, sent_whole = self._body(e.request_body, e.request_bytes, secrets)
         answered, answered_whole = self._body(e.response_body, e.response_bytes, secrets)
         return Message(
             e.direction,
-            e.method,
+            shortened(e.method),
             url,
             e.moment,
             e.duration,
             e.platform,
             e.module,
             e.operation,
-            e.request_id,
-            e.correlation_id,
+            shortened(self._clean(e.request_id, secrets)),
+            shortened(self._clean(e.correlation_id, secrets)),
             e.http_status,
             e.status_code,
             error,
@@ -229,7 +234,11 @@ class Traffic:
         )
 
     def _headers(self, headers: Iterable[tuple[str, str]], secrets: Iterable[str]) -> Mapping[str, str]:
-        return {name: self._clean(value, secrets) for name, value in headers if name.lower() in _KEPT}
+        return {
+            name: on_a_line(self._clean(value, secrets)[: _LONGEST_HEADERS.get(name.lower(), _LONGEST_HEADER)])
+            for name, value in headers
+            if name.lower() in _KEPT
+        }
 
     def _clean(self, text: str, secrets: Iterable[str]) -> str:
         """Return a URL, a header or an error without credentials."""

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 from typing import ClassVar
 
@@ -17,6 +18,10 @@ from flask_ocpi.fields import DEFAULT_POLICY
 from flask_ocpi.fields import Boolean
 from flask_ocpi.fields import Field
 from flask_ocpi.fields import Policy
+from flask_ocpi.violations import MOST
+from flask_ocpi.violations import Violations
+from flask_ocpi.violations import number_of
+from flask_ocpi.violations import walk
 
 Document = dict[str, Any]
 Violation = tuple[str, str]
@@ -56,22 +61,33 @@ class Schema(ma.Schema):
         kind = self.partial if partial is None else partial
         excludes = (self.unknown if unknown is None else unknown) == ma.EXCLUDE
         if excludes and (kind is None or kind is True or kind is False) and not (self.many if many is None else many):
-            document = self.load_valid(data, kind)
-            if document is not None:
-                return document
+            loader = self._loader(kind)
+            if loader is not None:
+                document = loader(data)
+                if document is not None:
+                    return document
         return super().load(data, many=many, partial=partial, unknown=unknown)
 
     def load_valid(self, data: Any, partial: Any = None) -> Document | None:
-        """Return the document, or None: the object is not valid, or no function was compiled for it.
+        """As ``load``, for many that may be broken: None where something is wrong, at the cost of a valid document.
 
-        partial: True, False, or None for as the schema is.
+        It may also be None where something is only out of the ordinary. partial: None for as the schema is.
         """
-        partial = self.partial if partial is None else partial
+        kind = self.partial if partial is None else partial
+        loader = self._loader(kind)
+        if loader is not None:
+            return loader(data)
         try:
-            loader = self._loaders[partial]
+            document: Document = self.load(data, partial=kind)
+        except ma.ValidationError:
+            return None
+        return document
+
+    def _loader(self, partial: Any) -> Callable[[Any], Document | None] | None:
+        try:
+            return self._loaders[partial]
         except KeyError:
-            loader = self._compile(partial)
-        return None if loader is None else loader(data)
+            return self._compile(partial)
 
     def _compile(self, partial: bool | None) -> Callable[[Any], Document | None] | None:
         from flask_ocpi.compiled import loader_of  # not before it is needed, and it builds on this module
@@ -82,23 +98,20 @@ class Schema(ma.Schema):
     def _check_rules(self, data: Document, *, partial: Any = None, **kwargs: Any) -> None:
         if partial:  # rules hold for whole objects: they are checked again after the merge
             return
-        errors: dict[str, list[str]] = {}
-        for rule in self.rules:
-            for path, message in rule(data):
-                errors.setdefault(path, []).append(message)
-        if errors:
-            raise ma.ValidationError(errors)
+        found = Violations()
+        for path, message in (violation for rule in self.rules for violation in rule(data)):
+            if found.add(path, message):
+                break
+        found.raise_any()
 
     @ma.post_load(pass_original=True)
     def _keep_unknown(self, data: Document, original: Mapping[str, Any], **kwargs: Any) -> Document:
-        for name, value in original.items():
-            if name in self.load_fields:
-                continue
-            flaw = flaw_of({name: value}, self.policy.max_depth)
-            if flaw is not None:
-                raise ma.ValidationError(flaw, name)
-            if self.policy.keep_unknown:
-                data[name] = value
+        others = {name: value for name, value in original.items() if name not in self.load_fields}
+        flaw = flaw_of(others, self.policy.max_depth)
+        if flaw is not None:
+            raise ma.ValidationError(flaw, _first_with_flaw(others, self.policy.max_depth))
+        if self.policy.keep_unknown:
+            data.update(others)
         return data
 
 
@@ -119,21 +132,11 @@ class Object(Field, ma.fields.Nested):
         return self._load(value, partial=False)
 
 
-def violations(messages: Any, path: str = "") -> Iterator[Violation]:
+def violations(messages: Any) -> Iterator[Violation]:
     """Flatten marshmallow's error messages into (JSON path, message) pairs, such as ``evses[0].uid``."""
-    if isinstance(messages, Mapping):
-        for name, inner in messages.items():
-            if isinstance(name, int):
-                yield from violations(inner, f"{path}[{name}]")
-            elif name == "_schema":
-                yield from violations(inner, path)
-            else:
-                yield from violations(inner, f"{path}.{_shown(name)}" if path else _shown(name))
-    elif isinstance(messages, list):
-        for message in messages:
-            yield path, str(message)
-    else:
-        yield path, str(messages)
+    for names, message in walk(messages):
+        steps = (f"[{name}]" if isinstance(name, int) else f".{_shown(name)}" for name in names)
+        yield "".join(steps).removeprefix("."), message
 
 
 def _shown(name: str) -> str:
@@ -143,9 +146,11 @@ def _shown(name: str) -> str:
 
 def invalid(error: ma.ValidationError, where: str = "body") -> InvalidParametersError:
     """Turn a validation error into OCPI's 2001, with a message that names each path."""
-    found = [f"{path or f'The {where}'} {message}" for path, message in violations(error.messages)]
-    more = f"; and {len(found) - _MAX_SHOWN} more" if len(found) > _MAX_SHOWN else ""
-    return InvalidParametersError(f"Invalid {where}: {'; '.join(found[:_MAX_SHOWN])}{more}.")
+    shown = [f"{path or f'The {where}'} {text}" for path, text in islice(violations(error.messages), _MAX_SHOWN)]
+    number = number_of(error.messages)
+    others = f"{number - len(shown)} " if number < MOST else ""  # from there on nobody looked for more
+    more = f"; and {others}more" if number > len(shown) else ""
+    return InvalidParametersError(f"Invalid {where}: {'; '.join(shown)}{more}.")
 
 
 def load(schema: ma.Schema, data: Any, *, partial: bool = False, where: str = "body") -> Document:
@@ -177,20 +182,31 @@ def example_of(schema: type[ma.Schema]) -> Document:
 
 
 def flaw_of(value: dict[str, Any], max_depth: int) -> str | None:
-    """Say why an unknown property cannot be kept, or None: it is too deep, or would not be JSON again."""
+    """Say why unknown properties cannot be kept, or None: they are too deep, or would not be JSON again."""
     level: list[Any] = [value]
     for _ in range(max_depth + 1):
-        level = [child for item in level for child in _children(item)]
-        if not level:
+        below: list[Any] = []
+        for item in level:
+            if isinstance(item, list):
+                below += item
+            elif isinstance(item, dict):
+                below += item
+                below += item.values()
+            elif isinstance(item, str):
+                if not item.isascii() and _SURROGATE.search(item):
+                    return "must not contain lone surrogates"
+            elif isinstance(item, float) and not math.isfinite(item):
+                return "must not contain infinite numbers"
+        if not below:
             return None
-        if any(isinstance(item, str) and _SURROGATE.search(item) for item in level):
-            return "must not contain lone surrogates"
-        if any(isinstance(item, float) and not math.isfinite(item) for item in level):
-            return "must not contain infinite numbers"
+        level = below
     return f"is nested deeper than {max_depth} levels"
 
 
-def _children(value: Any) -> list[Any]:
-    if isinstance(value, dict):
-        return [*value, *value.values()]
-    return value if isinstance(value, list) else []
+def _first_with_flaw(properties: Document, max_depth: int) -> str:
+    """Return the name of the first property that has a flaw, of those in which there is one."""
+    items = list(properties.items())
+    while len(items) > 1:
+        first, second = items[: len(items) // 2], items[len(items) // 2 :]
+        items = second if flaw_of(dict(first), max_depth) is None else first
+    return items[0][0]

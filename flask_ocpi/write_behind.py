@@ -5,7 +5,6 @@ from __future__ import annotations
 import abc
 import atexit
 import logging
-import os
 import threading
 from collections.abc import Callable
 from collections.abc import Sequence
@@ -17,6 +16,8 @@ from typing import ClassVar
 from typing import Generic
 from typing import TypeVar
 from weakref import WeakSet
+
+from flask_ocpi import forks
 
 BATCH = 100
 PURGE_AFTER = 100  # things written
@@ -46,7 +47,7 @@ class WriteBehind(abc.ABC, Generic[T]):
         self._lost = 0
         self._complained = float("-inf")
         self._unpurged = 0
-        self._start_anew()
+        forks.begin(self._begin)
         _flush_at_exit()
         _writers.add(self)
 
@@ -57,15 +58,18 @@ class WriteBehind(abc.ABC, Generic[T]):
 
     def flush(self, timeout: float = _EXIT_SECONDS) -> bool:
         """Write everything that was added so far; False when that takes longer than ``timeout`` seconds."""
-        self._look_for_fork()
+        forks.look_for_fork()
         ends = monotonic() + timeout
-        if not self._writing.acquire(timeout=timeout):
+        writing = self._writing
+        with forks.waiting():
+            is_mine = writing.acquire(timeout=timeout)
+        if not is_mine:
             return False
         try:
             while self._number_waiting() and monotonic() < ends:
                 self._write(self._take())
         finally:
-            self._writing.release()
+            writing.release()
         return not self._number_waiting()
 
     @abc.abstractmethod
@@ -88,13 +92,8 @@ class WriteBehind(abc.ABC, Generic[T]):
     def _remove_old(self) -> None:
         """Remove what is too old or too much, a limited number of things each time."""
 
-    def _look_for_fork(self) -> None:
-        if self._process != os.getpid():
-            self._start_anew()
-
-    def _start_anew(self) -> None:
+    def _begin(self) -> None:
         """Begin with nothing: what a fork copied is written by the parent, whose thread did not come along."""
-        self._process = os.getpid()
         self._news = threading.Event()
         self._batch = threading.Event()
         self._writing = threading.Lock()
@@ -113,16 +112,19 @@ class WriteBehind(abc.ABC, Generic[T]):
         self._news.set()
         with self._starting:
             if self._thread is None or not self._thread.is_alive():
-                thread = threading.Thread(target=self._run, name=f"ocpi-{self.title}", daemon=True)
+                thread = forks.thread(self._run, f"ocpi-{self.title}")
                 thread.start()
                 self._thread = thread
 
     def _run(self) -> None:
         while True:
-            if not self._news.wait(_PURGE_SECONDS):
+            with forks.waiting():
+                is_idle = not self._news.wait(_PURGE_SECONDS)
+                if not is_idle:
+                    self._batch.wait(_GATHER_SECONDS)
+            if is_idle:
                 self._purge()
                 continue
-            self._batch.wait(_GATHER_SECONDS)
             self._news.clear()
             self._batch.clear()
             self.flush(threading.TIMEOUT_MAX)

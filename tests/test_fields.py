@@ -477,7 +477,7 @@ def test_list_has_no_null_elements():
         ("size", {"type": "integer", "minimum": 0, "maximum": 99999}),
         ("share", {"type": "number", "minimum": 0, "maximum": 100}),
         ("colour", {"type": "string", "enum": ["RED", "mixed_Blue"]}),
-        ("colours", {}),
+        ("colours", {"maxItems": 1000}),
         ("item", {}),
     ],
 )

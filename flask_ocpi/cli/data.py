@@ -130,7 +130,7 @@ def pull(
     if as_json:
         show({"platform": found.id, "module": module, "listed": pulled.total, **counts, "broken": broken})
     else:
-        figures = {**counts, "broken": len(broken)}
+        figures = {**counts, "broken": pulled.left_out.number}
         rows = [f"  {name:<9}  {number:>{len(str(max(figures.values())))}}" for name, number in figures.items()]
         say("\n".join([f"Pulled {module} from {found.name} ({found.id}):", *rows]))
     _warn_of_broken(pulled, broken, full=date_from is None and date_to is None)
@@ -231,14 +231,16 @@ def _write(file: IO[bytes], lists: dict[str, Iterator[Document]]) -> dict[str, i
 
 
 def _warn_of_broken(pulled: Pulled, broken: list[dict[str, Any]], *, full: bool) -> None:
-    if not broken:
+    if not pulled.left_out.number:
         return
     kept = " Nothing was removed, since what is missing may be among them." if full else ""
     lines = [f"  {item['id'] or '(no id)'}: {item['reason']}" for item in broken[:_MAX_SHOWN]]
-    if len(broken) > _MAX_SHOWN:
-        lines.append(f"  and {len(broken) - _MAX_SHOWN} more; --json lists them all")
-    left_out = counted(len(broken), "object")
-    if pulled.seen == len(broken):
+    number = pulled.left_out.number
+    if number > _MAX_SHOWN:
+        more = "--json lists them all" if number == len(broken) else f"--json lists {len(broken)} of them"
+        lines.append(f"  and {number - _MAX_SHOWN} more; {more}")
+    left_out = counted(number, "object")
+    if pulled.seen == number:
         raise refusal("\n".join([f"None of {left_out} could be read.{kept}", *lines]))
     warn("\n".join([f"{left_out} could not be read and left out.{kept}", *lines]))
 

@@ -30,6 +30,7 @@ from flask_ocpi.globals import current_ocpi
 from flask_ocpi.journal import reading
 from flask_ocpi.journal.reading import Search
 from flask_ocpi.journal.records import Entry
+from flask_ocpi.logs import on_a_line
 from flask_ocpi.messages import HIDDEN
 from flask_ocpi.messages import Direction
 from flask_ocpi.messages import Message
@@ -217,7 +218,7 @@ def _show_conversations(entries: list[Entry]) -> None:
     lines = iter(_lines(ordered))
     for id, group in groups:
         size = f" ({counted(len(group), 'message')})" if len(group) > 1 else ""
-        say(f"Conversation {id or '(no correlation id)'}{size}")
+        say(f"Conversation {on_a_line(id) or '(no correlation id)'}{size}")
         for entry in group:
             _show_line(entry, next(lines))
 
@@ -240,7 +241,7 @@ def _show_line(entry: Entry, line: str) -> None:
     text = f"  {line}"
     click.echo(click.style(text, fg="red") if entry.message.failed else text)
     if entry.message.error:
-        say(f"  {' ' * len(str(entry.number))}  {entry.message.error}")
+        say(f"  {' ' * len(str(entry.number))}  {on_a_line(entry.message.error)}")
 
 
 def _show_whole(entry: Entry) -> None:
@@ -256,7 +257,7 @@ def _show_whole(entry: Entry) -> None:
 
 def _show_part(headers: Mapping[str, str], body: bytes, size: int, *, whole: bool) -> None:
     for name, value in headers.items():
-        say(f"{name}: {value}")
+        say(f"{name}: {on_a_line(value)}")
     try:
         text = orjson.dumps(orjson.loads(body), option=orjson.OPT_INDENT_2).decode()
     except (orjson.JSONDecodeError, orjson.JSONEncodeError):  # no JSON, or nested deeper than can be written

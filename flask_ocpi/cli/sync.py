@@ -46,7 +46,7 @@ def sync(modules: tuple[str, ...], platform: str | None, full: bool, force: bool
         say(table(("PLATFORM", "MODULE", "PARTY", "READ", *map(str.upper, _COUNTS), "BROKEN"), [_row(s) for s in done]))
     else:
         say("There is nothing to sync: no registered platform has a list that one of our parties receives.")
-    broken = sum(len(synced.pulled.broken) for synced in done)
+    broken = sum(synced.pulled.left_out.number for synced in done)
     if broken:
         warn(f"{counted(broken, 'object')} could not be stored: flask ocpi findings --refused shows them.")
     problems = [problem for synced in done if (problem := _problem(synced))]
@@ -84,7 +84,7 @@ class _Bars:
 def _row(synced: Synced) -> list[str]:
     read = "-" if synced.error else "all" if synced.whole else "changes"
     counts = [str(getattr(synced.pulled, name)) for name in _COUNTS]
-    return [synced.platform, synced.module, str(synced.receiver), read, *counts, str(len(synced.pulled.broken))]
+    return [synced.platform, synced.module, str(synced.receiver), read, *counts, str(synced.pulled.left_out.number)]
 
 
 def _document(synced: Synced) -> dict[str, Any]:
@@ -95,7 +95,7 @@ def _document(synced: Synced) -> dict[str, Any]:
         "full": synced.whole,
         "listed": synced.pulled.total,
         **{name: getattr(synced.pulled, name) for name in _COUNTS},
-        "broken": len(synced.pulled.broken),
+        "broken": synced.pulled.left_out.number,
         "held_back": synced.held_back,
         "error": None if synced.error is None else str(synced.error),
     }

@@ -13,6 +13,7 @@ from flask_ocpi.description import Operation
 from flask_ocpi.enums import InterfaceRole
 from flask_ocpi.errors import BlockedAddressError
 from flask_ocpi.errors import ConfigurationError
+from flask_ocpi.errors import CrowdedError
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import NotConnectedError
 from flask_ocpi.errors import RefusedError
@@ -22,7 +23,7 @@ from flask_ocpi.schema import load
 from flask_ocpi.storage.base import Party
 
 #: Errors after which no result will come: the platform refused, or nothing was sent.
-_NO_RESULT = (RefusedError, NotConnectedError, BlockedAddressError, InvalidParametersError)
+_NO_RESULT = (RefusedError, NotConnectedError, CrowdedError, BlockedAddressError, InvalidParametersError)
 
 _URL_LENGTH = 255  # OCPI 2.2.1, Types, "URL"
 

@@ -11,6 +11,7 @@ from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any
 from typing import Self
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -43,6 +44,7 @@ from flask_ocpi.errors import NotConnectedError
 from flask_ocpi.errors import RefusedError
 from flask_ocpi.errors import RemoteError
 from flask_ocpi.errors import StatusCode
+from flask_ocpi.errors import UnansweredError
 from flask_ocpi.errors import is_success
 from flask_ocpi.messages import Direction
 from flask_ocpi.messages import Exchange
@@ -52,6 +54,8 @@ from flask_ocpi.modules.hubclientinfo.copies import connection_status
 from flask_ocpi.modules.hubclientinfo.enums import ConnectionStatus
 from flask_ocpi.platforms import Platform
 from flask_ocpi.storage.base import Party
+from flask_ocpi.waiting import Waits
+from flask_ocpi.waiting import is_answering
 
 _log = logging.getLogger("flask_ocpi.client")
 _MOVED = frozenset({301, 302, 307, 308})
@@ -61,7 +65,8 @@ _LONGEST_RETRY_AFTER = 3600.0
 class Caller:
     """Sends requests with one token: what discovery needs, before there is a platform record.
 
-    traffic: is told of each exchange. platform_id: with whom that is, where it is known.
+    traffic: is told of each exchange. platform_id: with whom that is, where it is known. seconds: all that its requests
+    may take together. waits: bounds those that are sent while another platform waits for our answer.
     """
 
     def __init__(
@@ -72,10 +77,14 @@ class Caller:
         encoding: str = "base64",
         traffic: Traffic | None = None,
         platform_id: str | None = None,
+        seconds: float | None = None,
+        waits: Waits | None = None,
     ) -> None:
         self.transport = transport
         self.traffic = traffic
         self.platform_id = platform_id
+        self._ends = None if seconds is None else time.monotonic() + seconds
+        self._waits = waits
         self._authorization = authorization(token, encoding)
         self._secrets = (token, authorization(token).removeprefix("Token "))
 
@@ -98,7 +107,8 @@ class Caller:
         module, operation: what is called, by its name in the description and with its side, for the journal.
 
         Raises RefusedError when the answer is no success (its codes and message are in it), InvalidResponseError when
-        it is no OCPI answer, UnreachableError and BlockedAddressError when there was none.
+        it is no OCPI answer, UnreachableError and BlockedAddressError when there was none; CrowdedError, an
+        UnreachableError, when too many requests of others wait for such answers, so that nothing was sent.
         """
         sent = {
             "Authorization": self._authorization,
@@ -110,19 +120,19 @@ class Caller:
         if body is not None:
             sent["Content-Type"] = "application/json"
         payload = None if body is None else orjson.dumps(body)
-        request = Request(method, url, sent, payload)
+        request = Request(method, url, sent, payload, self._time_left(url))
         started = self._begin()
         source = f"{method} {_without_query(url)}"
         response: Response | None = None
         ids = {"request_id": sent["X-Request-ID"], "correlation_id": sent["X-Correlation-ID"]}
         with logs.sending(**ids, platform=self.platform_id, operation=operation):
             try:
-                response = self.transport.send(request)
+                response = self._send(request)
                 moved = moved_by_slash(url, response.headers.get("Location")) if response.status in _MOVED else None
                 if moved is not None:
                     self._tell(started, request, response, _redirected(source, response), (module, operation))
-                    request, started = replace(request, url=moved), self._begin()
-                    response = self.transport.send(request)
+                    request, started = replace(request, url=moved, timeout=self._time_left(moved)), self._begin()
+                    response = self._send(request)
                 answer = _answer(source, response.status, response.body, response.headers)
             except Exception as error:
                 self._tell(started, request, response, error, (module, operation))
@@ -132,6 +142,20 @@ class Caller:
 
     def _begin(self) -> Started | None:
         return None if self.traffic is None else self.traffic.begin()
+
+    def _send(self, request: Request) -> Response:
+        if self._waits is None or not is_answering():
+            return self.transport.send(request)
+        with self._waits.waiting_for(self.platform_id or urlsplit(request.url).netloc):
+            return self.transport.send(request)
+
+    def _time_left(self, url: str) -> float | None:
+        if self._ends is None:
+            return None
+        left = self._ends - time.monotonic()
+        if left <= 0:
+            raise UnansweredError(f"{_without_query(url)} was not called: the time allowed for all requests is over.")
+        return left
 
     def _tell(
         self,
@@ -203,6 +227,7 @@ class Client(Caller):
             encoding=platform.token_encoding,
             traffic=services.traffic,
             platform_id=platform.id,
+            waits=services.waits,
         )
         self.services = services
         self.platform = platform

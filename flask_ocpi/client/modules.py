@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from dataclasses import field
 from enum import StrEnum
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING
 from typing import Any
 from urllib.parse import quote
 from urllib.parse import urlencode
 
 from flask_ocpi.client.addresses import joined
+from flask_ocpi.client.listing import Bounds
 from flask_ocpi.client.listing import Listing
 from flask_ocpi.client.listing import Pages
 from flask_ocpi.description import Document
@@ -26,11 +28,13 @@ from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import InvalidResponseError
 from flask_ocpi.errors import MissingEndpointError
 from flask_ocpi.errors import RefusedError
+from flask_ocpi.findings import Finding
 from flask_ocpi.findings import Source
 from flask_ocpi.reading import NOTHING_KNOWN
 from flask_ocpi.schema import Schema
 from flask_ocpi.schema import load
 from flask_ocpi.storage.base import Party
+from flask_ocpi.waiting import is_answering
 
 if TYPE_CHECKING:
     from flask_ocpi.client.client import Client
@@ -101,14 +105,19 @@ class ModuleClient:
         url: str | None = None,
         total: int | None = None,
         prefetch: bool = False,
+        read: int = 0,
+        seconds: float | None = None,
         receiver: Party | None = None,
     ) -> Pages:
         """Walk the pages of that list. With ``url`` it goes on at that page; ``total`` is what the one before said.
 
         Objects are read for the own party ``receiver``, where it is known: a flaw in one is a finding.
 
-        With ``prefetch`` the next page is fetched, in a thread, while one is worked on; not where OCPI_DISPATCHER is
-        "inline", which has no threads.
+        It ends with EndlessListError after OCPI_SYNC_MAX_PAGES, of which ``read`` were read before, and where it turns
+        out earlier that the list does not end; with LongListError after ``seconds``.
+
+        With ``prefetch`` the next page is fetched, in a thread, while one is worked on; not in hooks, nor where
+        OCPI_DISPATCHER is "inline", which has no threads.
         """
         operation = self.find(InterfaceRole.SENDER, lambda o: o.returns_list)
         if operation.dated and date_from is None:
@@ -130,8 +139,13 @@ class ModuleClient:
                 operation=called,
             )
 
+        def found(kind: str, reason: str) -> None:
+            outcome = "The list was read no further: it does not count as complete."
+            services.found(Finding(self.client.platform.id, kind, self.module.id, came=reason, outcome=outcome))
+
         services = self.client.services
-        threads = prefetch and services.settings.dispatcher != "inline"
+        # Not for a request that somebody waits for: what it sends is counted in its own thread.
+        threads = prefetch and services.settings.dispatcher != "inline" and not is_answering()
         return Pages(
             fetch,
             url or joined(endpoint, query=query),
@@ -140,6 +154,11 @@ class ModuleClient:
             total=total,
             read=self._reading(operation, receiver),
             background=services.background if threads else None,
+            bounds=Bounds(
+                pages=services.settings.sync_max_pages - read,
+                ends=None if seconds is None else monotonic() + seconds,
+                found=found,
+            ),
         )
 
     def _reading(self, operation: Operation, receiver: Party | None) -> Callable[[Any], Document]:

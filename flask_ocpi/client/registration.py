@@ -46,6 +46,9 @@ from flask_ocpi.signals import platform_unregistered
 _log = logging.getLogger("flask_ocpi.client")
 _MICROS = 1_000_000
 _HANDSHAKE_SECONDS = 600
+_MOST_ENTRIES = 1000  # of a list of versions or endpoints
+_MOST_LOGGED = 10  # of the entries that are ignored
+_MOST_NAMED = 20  # versions
 
 
 def discover(caller: Caller, services: Services, versions_url: str, *, versions: Sequence[str]) -> Discovery:
@@ -60,8 +63,9 @@ def discover(caller: Caller, services: Services, versions_url: str, *, versions:
     urls = {item["version"]: item["url"] for item in offered}
     mutual = sorted(set(versions) & set(urls), key=version_order)
     if not mutual:
+        names = [name[:_MOST_NAMED] for name in sorted(urls)[:_MOST_NAMED]]
         raise UnsupportedVersionError(
-            f"{versions_url} offers the versions {', '.join(sorted(urls)) or 'none'}; needed is {', '.join(versions)}."
+            f"{versions_url} offers the versions {', '.join(names) or 'none'}; needed is {', '.join(versions)}."
         )
     with _calling("version details"):
         details = caller.request("GET", urls[mutual[-1]], module="versions", operation="get_version_details").data
@@ -99,7 +103,9 @@ class Registrar:
         """
         encoding = encoding or self.services.settings.token_encoding
         known = self._known(versions_url)
-        caller = Caller(self.transport, token, encoding=encoding, traffic=self.services.traffic)
+        caller = Caller(
+            self.transport, token, encoding=encoding, traffic=self.services.traffic, waits=self.services.waits
+        )
         try:
             discovery = self._discover(caller, versions_url)
         except RefusedError as error:
@@ -317,6 +323,7 @@ class Registrar:
             encoding=platform.token_encoding,
             traffic=self.services.traffic,
             platform_id=platform.id,
+            waits=self.services.waits,
         )
 
     def _reread(self, platform: Platform) -> Platform:
@@ -346,12 +353,23 @@ class Registrar:
 
 
 def _valid(services: Services, schema: Any, items: Any, url: str) -> list[Mapping[str, Any]]:
+    """Return the valid entries of a list of versions or endpoints; of a very long one only the beginning is read."""
     if not isinstance(items, list):
         raise InvalidResponseError(f"{url} did not answer with a list.")
     found: list[Mapping[str, Any]] = []
-    for item in items:
+    ignored = max(0, len(items) - _MOST_ENTRIES)
+    logged = 0
+    for item in items[:_MOST_ENTRIES]:
+        if logged >= _MOST_LOGGED:
+            entry = services.schemas[schema].load_valid(item)
+            found.extend([entry] if entry is not None else [])
+            ignored += entry is None
+            continue
         try:
             found.append(load(services.schemas[schema], item, where="entry"))
         except InvalidParametersError as error:
+            logged += 1
             _log.warning("An entry of %s is ignored. %s", url, error)
+    if ignored:
+        _log.warning("%d more entries of %s are ignored.", ignored, url)
     return found

@@ -6,7 +6,6 @@ import math
 import queue
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -20,23 +19,34 @@ from urllib3.connection import HTTPConnection
 from urllib3.connection import HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.connectionpool import HTTPSConnectionPool
+from urllib3.util.wait import wait_for_read
 
+from flask_ocpi import forks
 from flask_ocpi.client.addresses import AddressPolicy
+from flask_ocpi.errors import InvalidResponseError
 from flask_ocpi.errors import UnreachableError
 
 _KEPT_PEERS = 64
+_AROUND = 128 * 1024  # bytes of an answer beside its body: heads, interim ones too, lines of chunks, trailers
+_A_BYTE = 8  # bytes that one of a body may take, in a chunk of its own
 
 _AddressInfo = tuple[socket.AddressFamily, socket.SocketKind, int, str, Any]
 
 
 @dataclass(slots=True)
 class Exchange:
-    """One call of send: its limits in seconds (``ends`` on the monotonic clock), and what its sockets saw."""
+    """One call of send: its limits in seconds (``ends`` on the monotonic clock), and what its sockets saw.
+
+    target: what is called, for errors. received: bytes of the answer so far. most: how many it may have by now.
+    """
 
     policy: AddressPolicy
     connect_timeout: float
     read_timeout: float
     ends: float
+    target: str = ""
+    received: int = 0
+    most: int = _AROUND
     fresh_only: bool = False
     connected: bool = False
     answered: bool = False
@@ -47,6 +57,17 @@ class Exchange:
         if left <= 0:
             raise TimeoutError("The time allowed for the whole exchange is over.")
         return min(limit, left)
+
+    def note(self, count: int) -> None:
+        """Note bytes that came; raise InvalidResponseError when too many did beside the body, in whatever form."""
+        self.answered |= count > 0
+        self.received += count
+        if self.received > self.most:
+            raise InvalidResponseError(f"{self.target} answered with more than {_AROUND} bytes around the body.")
+
+    def allow(self, body: int) -> None:
+        """Let more come, now that the head and so many bytes of the body are there."""
+        self.most = max(self.most, 2 * _AROUND + _A_BYTE * body)
 
     def was_stale(self, error: Exception) -> bool:
         """Tell whether a kept connection was lost before any byte of an answer came over it."""
@@ -63,14 +84,16 @@ class _Socket(socket.socket):
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         exchange = current_exchange.get()
         self.settimeout(exchange.time_left(exchange.read_timeout))
-        count = super().recv_into(buffer, nbytes, flags)
-        exchange.answered |= count > 0
+        with forks.waiting():
+            count = super().recv_into(buffer, nbytes, flags)
+        exchange.note(count)
         return count
 
     def sendall(self, data: Any, flags: int = 0) -> None:
         exchange = current_exchange.get()
         self.settimeout(exchange.time_left(exchange.read_timeout))
-        super().sendall(data, flags)
+        with forks.waiting():
+            super().sendall(data, flags)
 
 
 class TLSSocket(ssl.SSLSocket):
@@ -78,9 +101,14 @@ class TLSSocket(ssl.SSLSocket):
 
     def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
         exchange = current_exchange.get()
-        self.settimeout(exchange.time_left(exchange.read_timeout))
+        timeout = exchange.time_left(exchange.read_timeout)
+        # OpenSSL itself, which has locks, does not wait for the peer, or not for long.
+        if not self.pending():
+            with forks.waiting():
+                wait_for_read(self, timeout)
+        self.settimeout(timeout)
         count = super().recv_into(buffer, nbytes, flags)
-        exchange.answered |= count > 0
+        exchange.note(count)
         return count
 
     def send(self, data: Any, flags: int = 0) -> int:
@@ -161,7 +189,8 @@ def _connect(info: _AddressInfo, connection: HTTPConnection, exchange: Exchange)
         sock.settimeout(exchange.time_left(exchange.connect_timeout))
         for option in connection.socket_options or ():
             sock.setsockopt(*option)
-        sock.connect(address)
+        with forks.waiting():
+            sock.connect(address)
         # The TLS handshake that follows is bounded as a whole by the timeout it finds.
         sock.settimeout(exchange.time_left(exchange.connect_timeout))
     except OSError:
@@ -180,9 +209,10 @@ def _resolve(host: str, port: int, exchange: Exchange) -> Sequence[_AddressInfo]
         except (OSError, ValueError) as error:
             answers.put(error)
 
-    threading.Thread(target=look_up, name="ocpi-resolve", daemon=True).start()
+    forks.thread(look_up, "ocpi-resolve").start()
     try:
-        answer = answers.get(timeout=exchange.time_left())
+        with forks.waiting():
+            answer = answers.get(timeout=exchange.time_left())
     except (queue.Empty, TimeoutError) as error:
         raise UnreachableError(f"{host} could not be resolved in the time allowed.") from error
     if isinstance(answer, Exception):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import ssl
 import time
@@ -19,6 +18,7 @@ import urllib3
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.util.ssl_ import create_urllib3_context
 
+from flask_ocpi import forks
 from flask_ocpi.client.addresses import AddressPolicy
 from flask_ocpi.client.sockets import Exchange
 from flask_ocpi.client.sockets import GuardedPools
@@ -92,12 +92,15 @@ class RequestsTransport:
             for host, own in (platform_tls or {}).items()
         }
         self._pool_size = pool_size
-        self._inherited: list[GuardedPools] = []
         self._open_pools()
+        forks.in_child(self._leave_to_parent)
 
     def _open_pools(self) -> None:
         self._pools = GuardedPools(self._common, self._own, self._pool_size)
-        self._process = os.getpid()
+
+    def _leave_to_parent(self) -> None:
+        forks.left_to_parent.append(self._pools)
+        self._open_pools()
 
     def send(self, request: Request) -> Response:
         """Send one request and return the answer, whatever its status; redirects are answers too.
@@ -105,15 +108,12 @@ class RequestsTransport:
         A GET is sent a second time when a kept connection is lost before the first byte of an answer; nothing
         else is ever sent twice (T-33). Raises UnreachableError, BlockedAddressError or InvalidResponseError.
         """
-        if self._process != os.getpid():
-            # After a fork: the connections are the other process's. They are kept from being closed, by locks perhaps
-            # that were held when this process began.
-            self._inherited.append(self._pools)
-            self._open_pools()
+        forks.look_for_fork()
         self._policy.check_url(request.url)
         _check_headers(request)
-        ends = time.monotonic() + self._total_timeout
-        exchange = Exchange(self._policy, self._connect_timeout, self._read_timeout, ends)
+        allowed = self._total_timeout if request.timeout is None else min(request.timeout, self._total_timeout)
+        ends = time.monotonic() + allowed
+        exchange = Exchange(self._policy, self._connect_timeout, self._read_timeout, ends, _target(request))
         token = current_exchange.set(exchange)
         try:
             return self._exchange(request, exchange)
@@ -137,7 +137,7 @@ class RequestsTransport:
             exchange.fresh_only = True
             answer = self._start(request, url, headers)
         try:
-            body = _read_body(answer, self._max_bytes, _target(request))
+            body = _read_body(answer, self._max_bytes, exchange)
         finally:
             answer.close()
             answer.release_conn()
@@ -227,8 +227,10 @@ class _Decoder:
         return self._gzip is None or self._gzip.eof
 
 
-def _read_body(raw: Any, limit: int, target: str) -> bytes:
+def _read_body(raw: Any, limit: int, exchange: Exchange) -> bytes:
     """Read a urllib3 response to its end, and no further than ``limit`` bytes, on the wire and decoded."""
+    target = exchange.target
+    exchange.allow(0)
     encoding = raw.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in ("", "identity", "gzip", "x-gzip"):
         raise InvalidResponseError(f"{target} answered in an encoding not asked for: {encoding[:40]!r}.")
@@ -239,6 +241,7 @@ def _read_body(raw: Any, limit: int, target: str) -> bytes:
         # read1, not read: http.client's read believes a negative chunk length and reads on without end.
         while chunk := raw.read1(_CHUNK, decode_content=False):
             received += len(chunk)
+            exchange.allow(received)
             body += decoder.decode(chunk, limit + 1 - len(body))
             if max(received, len(body)) > limit:
                 raise InvalidResponseError(f"{target} answered with more than {limit} bytes.")

@@ -11,12 +11,16 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is sent to another platform; its repr shows neither the credentials token nor the body."""
+    """What is sent to another platform; its repr shows neither the credentials token nor the body.
+
+    timeout: seconds that the whole exchange may take; None for what the transport allows, which is never exceeded.
+    """
 
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = None
+    timeout: float | None = None
 
     def __repr__(self) -> str:
         shown = {name: "***" if name.lower() == "authorization" else text for name, text in self.headers.items()}

@@ -10,6 +10,7 @@ import inspect
 import threading
 from weakref import WeakKeyDictionary
 
+from flask_ocpi import forks
 from flask_ocpi.compiled.eligibility import declared_fields
 from flask_ocpi.compiled.eligibility import is_known
 from flask_ocpi.compiled.eligibility import obstacle
@@ -21,6 +22,14 @@ from flask_ocpi.schema import Schema
 
 _loaders: WeakKeyDictionary[type[Schema], dict[tuple[Policy, bool], Loader]] = WeakKeyDictionary()
 _lock = threading.RLock()
+
+
+def _begin_in_child() -> None:
+    global _lock
+    _lock = threading.RLock()
+
+
+forks.in_child(_begin_in_child)
 
 
 def loader_of(schema: Schema, partial: bool | None) -> Loader | None:
@@ -54,7 +63,7 @@ def source_of(schema: type[Schema] | Schema, *, partial: bool = False, policy: P
 
 def _shared(cls: type[Schema], policy: Policy, partial: bool) -> Loader:
     """Return the loader of a class whose fields are all known, compiling it if need be."""
-    with _lock:
+    with forks.at_work, _lock:  # no child gets a loader that is linked in part
         loaders = _loaders.setdefault(cls, {})
         if (policy, partial) not in loaders:
             writer = Writer(cls, declared_fields(cls), policy, partial)

@@ -168,7 +168,9 @@ def _check_object(writer: Writer, field: Any, value: str) -> Lines:
 
 def _check_list(writer: Writer, field: Any, value: str) -> Lines:
     inner, element = field.inner, f"{value}_element" if value != "value" else "element"
-    yield from _doubt(f"type({value}) is not list{f' or not {value}' if field.required else ''}")
+    limit = writer.literal(writer.limit_of(field))
+    few = f"1 <= len({value}) <= {limit}" if field.required else f"len({value}) <= {limit}"
+    yield from _doubt(f"type({value}) is not list or not {few}")
     if is_kept(inner):
         yield f"for {element} in {value}:"
         yield from indented(writer.checks(inner, element))

@@ -24,7 +24,7 @@ _METHODS = (
 )
 _OPTIONS = ("fields", "exclude", "load_only", "dump_only", "unknown", "many")
 #: What binding a field to a schema gives it; ``inner`` and ``_schema`` are compared apart.
-_BOUND = frozenset({"parent", "name", "root", "policy", "inner", "_schema"})
+_BOUND = frozenset({"parent", "name", "root", "policy", "inner", "_schema", "limit"})
 
 
 def obstacle(schema: Schema) -> str | None:

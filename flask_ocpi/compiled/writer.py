@@ -20,6 +20,7 @@ from flask_ocpi.compiled.checks import loaded
 from flask_ocpi.compiled.eligibility import is_known_field
 from flask_ocpi.fields import ListOf
 from flask_ocpi.fields import Policy
+from flask_ocpi.fields import list_limit
 from flask_ocpi.schema import Document
 from flask_ocpi.schema import Schema
 from flask_ocpi.schema import flaw_of
@@ -177,6 +178,11 @@ class Writer:
             yield f"except {self.bind('ValidationError', ma.ValidationError)}:"
             yield "    return None"
 
+    def limit_of(self, field: ListOf) -> int:
+        """Return how many elements a list may have."""
+        names = (name for name, own in self.fields.items() if own is field)
+        return next((list_limit(self.policy, self.cls, name, field.max) for name in names), field.max)
+
     def literal(self, number: Any) -> str:
         """Write a bound, as a global if it is none of JSON's numbers."""
         plain = type(number) is int or (type(number) is float and math.isfinite(number))
@@ -203,18 +209,9 @@ def _keeper(known: frozenset[str], policy: Policy) -> Callable[[Document, Docume
 
     def keep_others(document: Document, data: Document) -> bool:
         """Take over the properties that OCPI does not define; False when one of them has a flaw."""
-        for name, value in data.items():
-            if name in known:
-                continue
-            if not (depth > 0 and _is_harmless(name) and _is_harmless(value)) and flaw_of({name: value}, depth):
-                return False
-            if keep:
-                document[name] = value
-        return True
+        others = {name: value for name, value in data.items() if name not in known}
+        if keep:
+            document.update(others)
+        return flaw_of(others, depth) is None
 
     return keep_others
-
-
-def _is_harmless(value: Any) -> bool:
-    """Whether a value is surely JSON, without anything in it."""
-    return value is None or type(value) in (bool, int) or (type(value) is str and value.isascii())

@@ -16,6 +16,7 @@ from typing import Any
 
 from flask import Flask
 
+from flask_ocpi import forks
 from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.push import lanes
 from flask_ocpi.push.dispatcher import Dispatcher
@@ -45,8 +46,16 @@ _ONCE_MORE = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interv
 _TIMEOUTS = ("socket_timeout", "socket_connect_timeout", "read_timeout", "write_timeout")
 _CONNECTION_OPTIONS: dict[str, Any] = dict.fromkeys(_TIMEOUTS, _BROKER_TIMEOUT) | _ONCE_MORE
 
-_lock = threading.Lock()
 _platforms: weakref.WeakKeyDictionary[Celery, weakref.ref[OCPI]] = weakref.WeakKeyDictionary()
+_lock = threading.Lock()
+
+
+def _begin_in_child() -> None:
+    global _lock
+    _lock = threading.Lock()
+
+
+forks.in_child(_begin_in_child)
 
 
 def register_tasks(celery_app: Celery, ocpi: OCPI) -> None:

@@ -15,6 +15,7 @@ from itertools import islice
 
 import orjson
 
+from flask_ocpi import forks
 from flask_ocpi.config import Settings
 from flask_ocpi.findings import Finding
 from flask_ocpi.findings import log_finding
@@ -99,7 +100,7 @@ class Findings(WriteBehind[tuple[Key, Entry]]):
 
     def add(self, finding: Finding) -> None:
         """Note a finding; returns at once and never fails."""
-        self._look_for_fork()
+        forks.look_for_fork()
         now = self._now()
         entry = Entry(self._hide(finding), now, now)
         with self._lock:
@@ -173,9 +174,10 @@ class Findings(WriteBehind[tuple[Key, Entry]]):
         return {fold(read_entry(record).finding.object) for record in records}
 
     def settle_all(self, group: str, *, before: int) -> None:
-        """Remove those of a group that came last before a moment; joins the transaction of the caller."""
-        for record in list(walk(self._storage, FINDINGS, Query(owners=(NOBODY,), receiver=group, date_to=before))):
-            self._storage.delete(FINDINGS, key_of(record))
+        """Remove those of a group that came last before a moment, microseconds."""
+        with self._storage.transaction():
+            for record in list(walk(self._storage, FINDINGS, Query(owners=(NOBODY,), receiver=group, date_to=before))):
+                self._storage.delete(FINDINGS, key_of(record))
 
     def _walk(self, search: Search) -> Iterator[tuple[Key, Entry]]:
         self.flush()

@@ -6,13 +6,17 @@ from collections import deque
 from collections.abc import Callable
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import datetime
 
+from flask_ocpi import forks
 from flask_ocpi.config import Settings
 from flask_ocpi.journal.records import JOURNAL
 from flask_ocpi.journal.records import key_of
 from flask_ocpi.journal.records import new_record
+from flask_ocpi.journal.records import receiver_of
 from flask_ocpi.messages import Message
+from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import Storage
 from flask_ocpi.write_behind import BATCH
@@ -21,6 +25,7 @@ from flask_ocpi.write_behind import WriteBehind
 QUEUE_LENGTH = 2000
 PURGED_AT_ONCE = 200
 _MICROS = 1_000_000
+_MOST_OF_STRANGERS = 1000
 
 
 class Writer(WriteBehind[Callable[[], Message]]):
@@ -49,7 +54,7 @@ class Writer(WriteBehind[Callable[[], Message]]):
         if self._inline:
             self._write([make])
             return
-        self._look_for_fork()
+        forks.look_for_fork()
         if len(self._queue) >= QUEUE_LENGTH:
             self._lose(1, "they come faster than they can be written")
             return
@@ -76,14 +81,21 @@ class Writer(WriteBehind[Callable[[], Message]]):
 def purge(storage: Storage, *, before: int, most: int) -> int:
     """Remove messages that began before a moment (microseconds), or are more than ``most``, oldest first.
 
+    Of messages of unknown callers, at most a twentieth as many are kept, and a thousand.
     Returns how many; there may be more left to remove than are removed at once.
     """
-    oldest = storage.list(JOURNAL, Query(limit=1))
+    strangers = Query(owners=(Party("", ""),), receiver=receiver_of(None))
+    removed = _purge(storage, strangers, before=before, most=min(most // 20, _MOST_OF_STRANGERS))
+    return removed + _purge(storage, Query(), before=before, most=most)
+
+
+def _purge(storage: Storage, query: Query, *, before: int, most: int) -> int:
+    oldest = storage.list(JOURNAL, replace(query, limit=1))
     surplus = oldest.total - most
     if surplus > 0:
-        ending = Query(limit=min(surplus, PURGED_AT_ONCE))
+        ending = replace(query, limit=min(surplus, PURGED_AT_ONCE))
     elif any(record.last_updated < before for record in oldest.records):
-        ending = Query(date_to=before, limit=PURGED_AT_ONCE)
+        ending = replace(query, date_to=before, limit=PURGED_AT_ONCE)
     else:
         return 0
     return storage.delete_page(JOURNAL, ending, key_of=key_of)

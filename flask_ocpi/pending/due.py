@@ -235,8 +235,8 @@ def overdue(services: Services) -> list[str]:
     return [record.document["id"] for record in walk(services.storage, DEADLINES, query)]
 
 
-def expire(services: Services, id: str) -> DueState | None:
-    """End a request that is :func:`overdue`, and return its state; None when somebody else ended it.
+def expire(services: Services, id: str) -> Due | None:
+    """End a request that is :func:`overdue`, and return it in its new state; None when somebody else ended it.
 
     FINISHED: there is a result to be sent now, TIMEOUT as a rule (CMD-33), or one that was not sent because the process
     ended. TIMED_OUT: nothing is sent, since the results of charging profiles know no such value.
@@ -253,7 +253,7 @@ def expire(services: Services, id: str) -> DueState | None:
         elif due.state is DueState.OPEN:
             ended = replace(due, state=DueState.TIMED_OUT)
         _save(services, ended, was=due)
-    return ended.state
+    return ended
 
 
 def next_deadline(services: Services) -> int | None:

@@ -17,6 +17,7 @@ CIRCUITS = "push_circuits"
 
 _FIRST_PAUSE = 1.0  # seconds; it doubles with each failure
 _LONGEST_RETRY_AFTER = 3600.0
+_LEEWAY = 120.0  # seconds: marks are due some time after their circuit, and clocks differ
 _MICROS = 1_000_000
 
 
@@ -24,7 +25,8 @@ _MICROS = 1_000_000
 class Circuit:
     """A platform to which nothing is sent until ``due``, microseconds, because of an ``error``.
 
-    Then one message tries; the first success closes the circuit for all. since: when it opened.
+    Then one message tries; the first success closes the circuit for all. since: when it opened. asked: the seconds that
+    the platform asked for.
     """
 
     platform: str
@@ -32,6 +34,7 @@ class Circuit:
     since: int
     error: str
     due: int
+    asked: float = 0.0
 
     @classmethod
     def from_record(cls, record: Record) -> Circuit:
@@ -72,12 +75,17 @@ def open_circuit(
         if before is not None and not probed and before.due > now:
             return before
         failures = 1 if before is None else before.failures + 1
-        seconds = pause(failures, services.settings.push_longest_pause)
-        if retry_after is not None:
-            seconds = max(seconds, min(retry_after, _LONGEST_RETRY_AFTER))
+        asked = min(retry_after or 0.0, _LONGEST_RETRY_AFTER)
+        seconds = max(pause(failures, services.settings.push_longest_pause), asked)
         since = now if before is None else before.since
-        circuit = Circuit(platform, failures, since, error, now + int(seconds * _MICROS))
-        document = {"platform": platform, "failures": failures, "since": since, "error": error}
+        circuit = Circuit(platform, failures, since, error, now + int(seconds * _MICROS), asked)
+        document = {
+            "platform": platform,
+            "failures": failures,
+            "since": since,
+            "error": error,
+            "asked": asked,
+        }
         services.storage.save(CIRCUITS, _key(platform), Record.of(document, last_updated=circuit.due))
     return circuit
 
@@ -88,6 +96,22 @@ def release(services: Services, platform: str) -> None:
         record = services.storage.get(CIRCUITS, _key(platform), for_update=True)
         if record is not None:
             services.storage.save(CIRCUITS, _key(platform), replace(record, last_updated=now_micros(services)))
+
+
+def latest_due(services: Services, platform: str, *, lease: float) -> int:
+    """Return up to when marks of a platform may have to wait, in microseconds: later ones are of a clock put back.
+
+    A circuit that is open for longer than it may be is made due now.
+    """
+    now = now_micros(services)
+    margin = int((max(lease, services.settings.push_longest_pause) + _LEEWAY) * _MICROS)
+    circuit = circuit_of(services, platform)
+    if circuit is None:
+        return now + margin
+    if circuit.due > now + int(circuit.asked * _MICROS) + margin:
+        release(services, platform)
+        return now + margin
+    return max(circuit.due, now) + margin
 
 
 def close_circuit(services: Services, platform: str) -> bool:

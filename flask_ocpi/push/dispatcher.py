@@ -26,6 +26,7 @@ _log = logging.getLogger("flask_ocpi.push")
 _MICROS = 1_000_000
 _FAILURES_IN_A_ROW = 5  # of a platform that answers, before it is left alone for a while
 _LEASE_MARGIN = 10.0  # seconds
+_CLOCK_SECONDS = 60.0
 
 
 class Dispatcher:
@@ -49,6 +50,7 @@ class Dispatcher:
         self._connect = connect
         self._in_context = in_context
         self._enqueue = enqueue
+        self._looked: dict[str, float] = {}  # when, by platform
         self._failures: dict[str, int] = {}  # of platforms that answer, in a row, as this process sees them
 
     @property
@@ -117,6 +119,7 @@ class Dispatcher:
 
     def messages_due(self, platform: Platform) -> int:
         """Return how many messages may be sent to a platform side by side: 1 where one has to try first."""
+        self._look_at_the_clock(platform)
         due = marks.due_count(self.services, platform.id)
         if not due:
             return 0
@@ -128,6 +131,15 @@ class Dispatcher:
         if circuit is None:
             return due
         return int(circuit.due <= marks.now_micros(self.services))
+
+    def _look_at_the_clock(self, platform: Platform) -> None:
+        """Once a minute, have what is due later than anything can be, as after the clock was put back, due now."""
+        now = monotonic()
+        if now - self._looked.get(platform.id, float("-inf")) < _CLOCK_SECONDS:
+            return
+        self._looked[platform.id] = now
+        latest = circuits.latest_due(self.services, platform.id, lease=self.lease)
+        marks.bring_forward(self.services, platform.id, latest=latest)
 
     def has_waiting(self, platform: Platform) -> bool:
         """Tell whether something will be due for a platform, now or later."""

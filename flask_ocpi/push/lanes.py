@@ -11,6 +11,7 @@ from flask_ocpi.storage.base import Record
 LANES = "push_lanes"
 
 _MICROS = 1_000_000
+_LEEWAY = 60.0  # seconds by which clocks of workers may differ
 
 
 class Lane:
@@ -27,7 +28,9 @@ class Lane:
         """Take it if nobody has it, or whoever had it is given up for dead."""
         record = self._services.storage.get(LANES, self._key)
         if record is not None:
-            if record.last_updated > now_micros(self._services):
+            now = now_micros(self._services)
+            # Nobody takes one for longer: the clock was put back since.
+            if now < record.last_updated <= now + int((self._seconds + _LEEWAY) * _MICROS):
                 return False
             self._revision = record.revision
         return self.keep()

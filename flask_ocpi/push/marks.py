@@ -173,6 +173,21 @@ def postpone(services: Services, mark: Mark, *, due: int, error: str, status_cod
         services.storage.save(MARKS, mark.key, failed.to_record())
 
 
+def bring_forward(services: Services, platform: str, *, latest: int) -> int:
+    """Make marks of a platform due now that are so after ``latest``, some at a time; return how many.
+
+    Nothing waits for that long but what was refused: they were made when the clock was ahead.
+    """
+    found = services.storage.list(MARKS, _marks_of(platform, date_from=latest, date_to=PARKED)).records
+    for record in found:
+        with services.storage.transaction():
+            current = services.storage.get(MARKS, _key_of(record), for_update=True)
+            if current is not None and latest <= current.last_updated < PARKED:
+                mark = Mark.from_record(current)
+                services.storage.save(MARKS, mark.key, replace(mark, due=now_micros(services)).to_record())
+    return len(found)
+
+
 def due_count(services: Services, platform: str) -> int:
     """Return how many marks of a platform are due now."""
     return services.storage.list(MARKS, _marks_of(platform, date_to=now_micros(services) + 1, limit=1)).total

@@ -9,9 +9,11 @@ import threading
 import weakref
 from collections.abc import Callable
 from collections.abc import Collection
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from flask_ocpi import forks
 from flask_ocpi.errors import StorageError
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("flask_ocpi.push")
 
 _FIRST_NAP = 0.05  # seconds; who woke us may still have to commit
+_FORKED_NAP = 0.5  # a process that was forked may do so again and end, as daemons come to be
 _LEAST_PAUSE = 1.0  # between two runs of a job
 _LONGEST_ROUND = 60.0
 _LOOKS = 30.0  # seconds between two looks at what other processes left
@@ -41,9 +44,10 @@ class Threads:
         self._stays = False
         self._look_at = 0.0
         _all.add(self)
-        self._reset()
+        forks.begin(self._begin)
 
-    def _reset(self) -> None:
+    def _begin(self) -> None:
+        """Begin without threads: in a forked process they, and the locks in their hands, stayed with the parent."""
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._lanes: dict[str, set[threading.Thread]] = {}
@@ -58,6 +62,10 @@ class Threads:
         self._failures = 0
         self._stopping = False
         self._began = False
+        self._quiet_until = monotonic()
+        if self._stays:
+            self._quiet_until += _FORKED_NAP
+            self.wake()
 
     def wake(self, platforms: Collection[str] = ()) -> None:
         """Take notice of new marks, or (without platforms) of new times of jobs."""
@@ -144,12 +152,6 @@ class Threads:
                 _log_failure("What was left at the end could not be pushed", error)
         return monotonic() < ends
 
-    def restart_after_fork(self) -> None:
-        """Forget the threads, and the locks in their hands, that stayed with the parent process."""
-        self._reset()
-        if self._stays:
-            self.wake()
-
     def _ensure_running(self) -> None:
         if self._stopping or (self._thread is not None and self._thread.is_alive()):
             return
@@ -157,11 +159,13 @@ class Threads:
             self._began = True
             _stop_at_exit(self)
         self._round_began = monotonic()
-        self._thread = threading.Thread(target=self._run, name="ocpi-dispatcher", daemon=True)
+        self._thread = forks.thread(self._run, "ocpi-dispatcher")
         self._thread.start()
 
     def _run(self) -> None:
         next_poll = 0.0
+        with forks.waiting(), self._changed:
+            self._changed.wait_for(lambda: self._stopping, max(0.0, self._quiet_until - monotonic()))
         while True:
             with self._changed:
                 hinted, self._hinted = self._hinted, set()
@@ -178,6 +182,7 @@ class Threads:
                 if self._stopping or not (left is not None or busy or self._is_kept()):
                     self._thread = None
                     return
+            with forks.waiting(), self._changed:
                 if not self._hinted and not self._all_wanted and not self._stopping:
                     self._changed.wait(self._seconds_to_wait(left))
 
@@ -228,9 +233,7 @@ class Threads:
         with self._changed:
             lanes = self._lanes.setdefault(platform, set())
             for _ in range(min(due, most - len(lanes))):
-                lane = threading.Thread(
-                    target=self._deliver, args=(platform,), name=f"ocpi-push-{platform}", daemon=True
-                )
+                lane = forks.thread(partial(self._deliver, platform), f"ocpi-push-{platform}")
                 lanes.add(lane)
                 lane.start()
 
@@ -258,7 +261,7 @@ class Threads:
             if job.name in self._jobs or again > 0:
                 return max(again, 0.1)
             self._ran[job.name] = monotonic()
-            thread = threading.Thread(target=self._do, args=(job,), name=f"ocpi-job-{job.name}", daemon=True)
+            thread = forks.thread(partial(self._do, job), f"ocpi-job-{job.name}")
             self._jobs[job.name] = thread
             thread.start()
         return _LEAST_PAUSE
@@ -298,12 +301,3 @@ def _stop_at_exit(threads: Threads) -> None:
             alive.stop(_AT_EXIT)
 
     atexit.register(stop)
-
-
-def _after_fork() -> None:
-    for threads in list(_all):
-        threads.restart_after_fork()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

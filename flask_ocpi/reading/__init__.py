@@ -363,6 +363,8 @@ class _Reader:
             self.note("mended", place, value, "The one value that came was taken for a list.")
         else:
             items = value
+        if len(items) > declared.limit:
+            raise _TooManyError(place, f"has more than {declared.limit} elements (it has {len(items)})")
         lost, flaws = self.lost, dict(self.flaws)
         elements = list(self._elements(declared, items, place, parent))
         if not elements and declared.required and items and not self.guessing:
@@ -396,14 +398,16 @@ class _Reader:
             yield element
 
     def _keep_unknown(self, schema: Schema, data: Document, document: Document, path: str) -> None:
-        for name, value in data.items():
-            if name in schema.load_fields or not schema.policy.keep_unknown:
-                continue
-            flaw = flaw_of({name: value}, schema.policy.max_depth)
-            if flaw is None:
-                document[name] = value
-            else:
-                self.leave_out(f"{path}.{name}" if path else name, None, flaw)
+        others = {name: value for name, value in data.items() if name not in schema.load_fields}
+        if not schema.policy.keep_unknown:
+            return
+        if flaw_of(others, schema.policy.max_depth) is not None:
+            for name, value in list(others.items()):
+                flaw = flaw_of({name: value}, schema.policy.max_depth)
+                if flaw is not None:
+                    self.leave_out(f"{path}.{name}" if path else name, None, flaw)
+                    del others[name]
+        document.update(others)
 
     def _check_rules(self, schema: Schema, data: Document, document: Document, path: str) -> None:
         for rule in schema.rules:

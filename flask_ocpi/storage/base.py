@@ -13,6 +13,8 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
+from itertools import accumulate
+from itertools import takewhile
 from typing import Any
 from typing import NamedTuple
 from typing import TypeVar
@@ -24,6 +26,10 @@ from flask_ocpi.errors import DeadlockError
 from flask_ocpi.errors import StorageError
 
 T = TypeVar("T")
+
+_WALKED_AT_ONCE = 8 * 1024 * 1024  # bytes
+#: Why a transaction is not carried out in a process that was forked inside of it.
+FORKED = "This process was forked inside a transaction: only the parent process can finish it."
 
 
 def fold(text: str) -> str:
@@ -115,6 +121,8 @@ class Query:
     date_from, date_to: microseconds; ``date_from <= last_updated < date_to``.
     offset: records to skip, counted after all filters. limit: at most so many (at least 1).
     after: an opaque cursor of an earlier :class:`Page`; a storage that cannot use one ignores it and uses the offset.
+    max_bytes: the page ends before the record with which its texts are longer than that, but not before the first. A
+    storage that ignores it only reads more than is answered.
     """
 
     owners: tuple[Party, ...] | None = None
@@ -125,6 +133,7 @@ class Query:
     offset: int = 0
     limit: int = 50
     after: str | None = None
+    max_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +153,14 @@ class Page:
         """The documents of the records."""
         records: Any = self.records
         return records.texts if hasattr(records, "texts") else [record.text for record in records]
+
+
+def how_many_fit(texts: Sequence[bytes], max_bytes: int | None) -> int:
+    """Tell how many of some texts are no longer than that in all, but 1 at least where there are any."""
+    if max_bytes is None:
+        return len(texts)
+    ends = accumulate(map(len, texts))
+    return max(sum(1 for _ in takewhile(lambda end: end <= max_bytes, ends)), min(len(texts), 1))
 
 
 class Storage(abc.ABC):
@@ -288,10 +305,11 @@ class Storage(abc.ABC):
 
 
 def walk(storage: Storage, kind: str, query: Query, *, page_size: int = 500) -> Iterator[Record]:
-    """Walk all records that a query selects, page by page."""
+    """Walk all records that a query selects, page by page; fewer at a time where they are large."""
+    query = replace(query, limit=page_size, max_bytes=_WALKED_AT_ONCE)
     offset, after = query.offset, query.after
     while True:
-        page = storage.list(kind, replace(query, offset=offset, limit=page_size, after=after))
+        page = storage.list(kind, replace(query, offset=offset, after=after))
         yield from page.records
         offset, after = offset + len(page.records), page.cursor
         if not page.records or offset >= page.total:

@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from contextlib import nullcontext
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 from typing import TypeVar
 from weakref import WeakValueDictionary
@@ -27,9 +26,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import StatementError
 from sqlalchemy.pool import StaticPool
 
+from flask_ocpi import forks
 from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.errors import DeadlockError
 from flask_ocpi.errors import StorageError
+from flask_ocpi.storage.base import FORKED
 from flask_ocpi.storage.held import Held
 from flask_ocpi.storage.held import HeldConnections
 from flask_ocpi.storage.held import has_news
@@ -75,8 +76,7 @@ class Database:
             )
         self._engine = engine
         self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._local = threading.local()
-        self._transactions: set[Transaction] = set()
+        self._forked_inside = False
         self._held = HeldConnections(engine)
         # It also makes this live as long as the engine, and so does what it holds.
         event.listen(engine, "engine_disposed", self._on_disposed)
@@ -87,7 +87,9 @@ class Database:
         )
         self._turn_to_read: AbstractContextManager[object] = nullcontext()
         self._turn_to_write: AbstractContextManager[object] = nullcontext()
-        self._make_turns()
+        self._begin()
+        forks.before(self._close_idle)
+        forks.in_child(self._leave_to_parent)
 
     @classmethod
     def of(cls, engine: Engine) -> Database:
@@ -97,7 +99,6 @@ class Database:
                 "SQLALCHEMY_DATABASE_URI must begin with 'sqlite:' or 'postgresql+psycopg:', "
                 f"got a database of {engine.dialect.name}."
             )
-        _watch_forks()
         database = _databases.get(id(engine))
         if database is None:
             database = _databases[id(engine)] = cls(engine)
@@ -124,7 +125,7 @@ class Database:
             except (SQLAlchemyError, UnicodeError) as error:
                 raise self.refusal(error) from error
             return
-        with self._turn_to_read if reads else self._turn_to_write:
+        with self._turn(reads=reads), forks.at_work:
             try:
                 with self._taken() as held:
                     yield held.connection
@@ -172,8 +173,8 @@ class Database:
         if self.current is not None:
             yield
             return
-        with self._turn_to_write:
-            transaction = self._begin()
+        with self._turn(reads=False), forks.at_work:
+            transaction = self._open()
             try:
                 yield
                 self._commit(transaction)
@@ -201,28 +202,43 @@ class Database:
                     raise
                 time.sleep(0.02)
 
-    def leave_to_parent(self) -> None:
+    def _begin(self) -> None:
+        self._local = threading.local()
+        self._transactions: set[Transaction] = set()
+        if self.in_memory:
+            # Threads share the only connection: none may get into another's transaction.
+            self._turn_to_read = self._turn_to_write = _Turn(threading.RLock())
+        elif self.is_sqlite:
+            self._turn_to_write = _Turn(threading.Lock())
+
+    def _close_idle(self) -> None:
+        """Have no SQLite file open during a fork: the child would take the parent's locks on it for its own."""
+        if self.is_sqlite and not self.in_memory:
+            self._engine.dispose()
+
+    def _leave_to_parent(self) -> None:
         """Give up, in a forked process, the connections that the parent goes on using."""
+        self._forked_inside |= self.is_sqlite and not self.in_memory and bool(self._transactions)
         for transaction in self._transactions:
             transaction.forked = True
+            if self.in_memory:
+                transaction.held.driver.rollback()  # of the copy, which no other process has
         idle = self._held.forget()
         left = [*idle, *(transaction.held for transaction in self._transactions)]
         if not self.is_sqlite:
             for held in left:
                 _cut_off(held)
-        left_to_parent.extend(left)
-        self._transactions = set()
-        self._local = threading.local()
-        self._make_turns()
+        forks.left_to_parent.extend(left)
+        self._begin()
         if not self.in_memory:
             self._engine.dispose(close=False)
 
-    def _make_turns(self) -> None:
-        if self.in_memory:
-            # Threads share the only connection: none may get into another's transaction.
-            self._turn_to_read = self._turn_to_write = threading.RLock()
-        elif self.is_sqlite:
-            self._turn_to_write = _TurnToWrite()
+    def _turn(self, *, reads: bool) -> AbstractContextManager[object]:
+        if reads:
+            return self._turn_to_read
+        if self._forked_inside:
+            raise StorageError("This process was forked inside a transaction: SQLite then keeps it from ever writing.")
+        return self._turn_to_write
 
     def _on_disposed(self, engine: Engine) -> None:
         self._held.release()
@@ -235,7 +251,7 @@ class Database:
                 return self._run_on(transaction.held, statement, values)
             except (SQLAlchemyError, UnicodeError) as error:
                 raise self.refusal(error) from error
-        with self._turn_to_read if reads else self._turn_to_write:
+        with self._turn(reads=reads), forks.at_work:
             try:
                 held = self._take()
                 try:
@@ -287,7 +303,7 @@ class Database:
         again = isinstance(error, DeadlockError) or (reads and _is_lost(error.__cause__))
         return again and self.current is None
 
-    def _begin(self) -> Transaction:
+    def _open(self) -> Transaction:
         try:
             held = self._take()
             try:
@@ -303,7 +319,7 @@ class Database:
 
     def _commit(self, transaction: Transaction) -> None:
         if transaction.forked:
-            raise StorageError("This process was forked inside a transaction: only the parent process can finish it.")
+            raise StorageError(FORKED)
         _go_on(transaction)
         try:
             self._run_on(transaction.held, self._commit_statement, {})
@@ -389,17 +405,21 @@ class Database:
         connection.info[_PREPARED] = True
 
 
-class _TurnToWrite:
-    """Has the threads of a process write to a SQLite file one after the other.
+class _Turn:
+    """Has the threads of a process write to a SQLite file, or use a database in memory, one after the other.
 
     SQLite would have all but one sleep and try again, each with a connection of its own.
     """
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
+    def __init__(self, lock: Any) -> None:
+        self._lock = lock
 
     def __enter__(self) -> None:
-        if not self._lock.acquire(timeout=BUSY_MILLISECONDS / 1000):
+        if self._lock.acquire(blocking=False):
+            return
+        with forks.waiting():
+            is_mine = self._lock.acquire(timeout=BUSY_MILLISECONDS / 1000)
+        if not is_mine:
             raise StorageError("The database is locked: another thread has been writing for too long.")
 
     def __exit__(self, *error: object) -> None:
@@ -408,18 +428,6 @@ class _TurnToWrite:
 
 _PREPARED = "flask_ocpi.prepared"
 _databases: WeakValueDictionary[int, Database] = WeakValueDictionary()
-# Referenced for ever, since cleaning them up would roll back the parent's transactions.
-left_to_parent: list[Held] = []
-
-
-@cache
-def _watch_forks() -> None:
-    def leave_to_parent() -> None:
-        for database in list(_databases.values()):
-            database.leave_to_parent()
-
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=leave_to_parent)
 
 
 def _cut_off(held: Held) -> None:

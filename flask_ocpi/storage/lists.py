@@ -13,6 +13,7 @@ from sqlalchemy import Delete
 from sqlalchemy import Dialect
 from sqlalchemy import Executable
 from sqlalchemy import FromClause
+from sqlalchemy import LargeBinary
 from sqlalchemy import Select
 from sqlalchemy import Table
 from sqlalchemy import Text
@@ -58,6 +59,7 @@ class ListShape(NamedTuple):
     date_from: bool
     date_to: bool
     after: bool
+    max_bytes: bool
 
     @classmethod
     def of(cls, query: Query) -> ListShape:
@@ -68,6 +70,7 @@ class ListShape(NamedTuple):
             date_from=query.date_from is not None,
             date_to=query.date_to is not None,
             after=read_cursor(query.after) is not None,
+            max_bytes=query.max_bytes is not None,
         )
 
     @property
@@ -100,16 +103,19 @@ def list_statements(table: Table, counts: Counts | None, shape: ListShape, diale
     name = dialect.name
     page = _page(table, shape, name)
     total = _count(table, shape, name)
-    made: dict[str, Executable] = {"page": _rows(table, page, total.scalar_subquery()), "count": total}
+    made: dict[str, Executable] = {
+        "page": _rows(table, _fitting(table, page, shape, dialect), total.scalar_subquery()),
+        "count": total,
+    }
     if shape.is_dated:
-        made["few"] = _few(table, shape, name)
+        made["few"] = _few(table, shape, dialect)
     if counts is not None:
         kept = _kept(table, counts, shape, name)
         made["counted_count"] = select(kept)
         if shape.is_dated:
-            made["counted_few"] = _few(table, shape, name, counts.days)
+            made["counted_few"] = _few(table, shape, dialect, counts.days)
             page = _walk(table, counts.days, shape, name)
-        made["counted"] = _rows(table, page, kept)
+        made["counted"] = _rows(table, _fitting(table, page, shape, dialect), kept)
     return ListStatements(**{name: Statement(executable, dialect) for name, executable in made.items()})
 
 
@@ -154,6 +160,26 @@ def _page(table: Table, shape: ListShape, dialect: str) -> Select[tuple[Any]]:
     return _part(walk, narrow.c.created, shape)
 
 
+def _fitting(table: Table, page: Select[tuple[Any]], shape: ListShape, dialect: Dialect) -> Select[tuple[Any]]:
+    """End a page before the record with which its documents are too long: what is beyond is not read."""
+    if not shape.max_bytes:
+        return page
+    chosen = page.subquery("chosen")
+    others = table.alias("others_of_page")
+    lengths = select(others.c.created, _length(others.c.document, dialect).label("length"))
+    measured = lengths.join_from(chosen, others, chosen.c.created == others.c.created).subquery("measured")
+    end = func.sum(measured.c.length).over(order_by=measured.c.created)
+    ends = select(measured.c.created, measured.c.length, end.label("end")).subquery("ends")
+    fits = or_(ends.c.end <= bindparam("max_bytes", type_=BigInteger), ends.c.end == ends.c.length)
+    return select(ends.c.created).where(fits)
+
+
+def _length(document: ColumnElement[str], dialect: Dialect) -> ColumnElement[int]:
+    """Return the length of a document in bytes; databases that can tell it without reading the document do so."""
+    version = getattr(dialect.dbapi, "sqlite_version_info", (0,)) if dialect.name == "sqlite" else (3, 43)
+    return func.octet_length(document) if version >= (3, 43) else func.length(cast(document, LargeBinary))
+
+
 def _walk(table: Table, days: Table, shape: ListShape, dialect: str) -> Select[tuple[Any]]:
     """Build the statement of a page of many by their dates: walked in the order of creation, where they can be."""
     narrow = table.alias("narrow")
@@ -182,25 +208,26 @@ def _part(walk: Select[tuple[Any]], created: ColumnElement[Any], shape: ListShap
     return walk.offset(bindparam("offset", type_=BigInteger))
 
 
-def _few(table: Table, shape: ListShape, dialect: str, days: Table | None = None) -> Select[Any]:
+def _few(table: Table, shape: ListShape, dialect: Dialect, days: Table | None = None) -> Select[Any]:
     """Select a page of what is found by its dates: at most FEW + 1 records are read and sorted.
 
     days: the counts by day; where they say that there are more, none is read.
     """
     narrow = table.alias("narrow")
-    filters = _filters(narrow, shape, dialect)
+    filters = _filters(narrow, shape, dialect.name)
     supposed = None
     limit: int | ColumnElement[Any] = FEW + 1
     if days is not None:
-        number = select(_sum(table, days, shape, dialect).label("number")).cte("supposed")
+        number = select(_sum(table, days, shape, dialect.name).label("number")).cte("supposed")
         supposed = select(number.c.number).scalar_subquery()
         # SQLite would compare once a row, and PostgreSQL plan for an unknown limit.
-        if dialect == "sqlite":
+        if dialect.name == "sqlite":
             limit = case((supposed <= FEW, FEW + 1), else_=0)
         else:
             filters.append(supposed <= FEW)
     found = select(narrow.c.created).where(*filters).limit(limit).cte("found")
-    page = _part(select(found.c.created).order_by(found.c.created), found.c.created, shape).subquery("page")
+    part = _part(select(found.c.created).order_by(found.c.created), found.c.created, shape)
+    page = _fitting(table, part, shape, dialect).subquery("page")
     counted = select(func.count().label("number")).select_from(found).subquery("counted")
     total: ColumnElement[Any] = counted.c.number
     if supposed is not None:
@@ -316,6 +343,7 @@ def query_values(query: Query) -> Mapping[str, Any]:
         "limit": query.limit,
         "offset": min(query.offset, MAX_OFFSET),
         "after": read_cursor(query.after),
+        "max_bytes": query.max_bytes,
     }
     if query.date_from is not None:
         values["first_day"] = day_of(query.date_from)

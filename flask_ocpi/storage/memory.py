@@ -8,13 +8,16 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TypeAlias
 
+from flask_ocpi import forks
 from flask_ocpi.errors import ConflictError
 from flask_ocpi.errors import StorageError
+from flask_ocpi.storage.base import FORKED
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Page
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.base import Storage
+from flask_ocpi.storage.base import how_many_fit
 
 _Undo: TypeAlias = list[tuple[str, Key, Record | None]]
 
@@ -28,9 +31,15 @@ class MemoryStorage(Storage):
     def __init__(self) -> None:
         self._kinds: dict[str, dict[Key, Record]] = {}
         self._created = 0
-        self._lock = threading.RLock()
         # What each write of the running transaction replaced, oldest first; None outside of one.
         self._undo: _Undo | None = None
+        forks.begin(self._begin)
+
+    def _begin(self) -> None:
+        self._lock = threading.RLock()
+        if self._undo is not None:  # a forked process does not have the transaction that was open
+            self._roll_back(self._undo)
+            self._undo = None
 
     def get(self, kind: str, key: Key, *, for_update: bool = False) -> Record | None:
         with self._lock:
@@ -48,6 +57,7 @@ class MemoryStorage(Storage):
         after = read_cursor(query.after)
         skipped = query.offset if after is None else sum(record.created <= after for record in found)
         records = tuple(found[skipped : skipped + query.limit])
+        records = records[: how_many_fit([record.text for record in records], query.max_bytes)]
         return Page(records, len(found), str(records[-1].created) if records else query.after)
 
     def save(self, kind: str, key: Key, record: Record, *, expected: int | None = None) -> bool:
@@ -79,14 +89,18 @@ class MemoryStorage(Storage):
             if self._undo is not None:
                 yield
                 return
-            self._undo = []
+            undo = self._undo = []
             try:
                 yield
+                if self._undo is not undo:
+                    raise StorageError(FORKED)
             except BaseException:
-                self._roll_back(self._undo)
+                if self._undo is undo:
+                    self._roll_back(undo)
                 raise
             finally:
-                self._undo = None
+                if self._undo is undo:
+                    self._undo = None
 
     def setup(self) -> None:
         """Nothing to do: a dict needs no tables."""

@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
 
+from flask_ocpi.client.listing import UNSAID
 from flask_ocpi.client.listing import ListPage
 from flask_ocpi.client.modules import ModuleClient
 from flask_ocpi.context import Services
 from flask_ocpi.description import Document
 from flask_ocpi.enums import InterfaceRole
 from flask_ocpi.fields import to_micros
+from flask_ocpi.findings import Finding
 from flask_ocpi.signals import object_removed
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Query
@@ -98,8 +100,13 @@ def read_pages(
     *,
     keep: Keep = lambda crawl, keys: None,
     progress: Callable[[Pulled], None] = lambda pulled: None,
+    seconds: float | None = None,
 ) -> None:
-    """Read a list from where the crawl is to its end, and store each page in one transaction with ``keep``."""
+    """Read a list from where the crawl is to its end, and store each page in one transaction with ``keep``.
+
+    It takes ``seconds``, or else OCPI_SYNC_MAX_SECONDS, at most. Raises EndlessListError and LongListError; what was
+    read by then is stored.
+    """
     if crawl.url is None:
         return
     in_quarantine = quarantine.names_in(services, scope)
@@ -109,6 +116,8 @@ def read_pages(
         url=crawl.url,
         total=crawl.total,
         prefetch=True,
+        read=crawl.pages,
+        seconds=services.settings.sync_max_seconds if seconds is None else seconds,
         receiver=scope.receiver,
     )
     for page in pages:
@@ -116,15 +125,20 @@ def read_pages(
             receipt = receive(services, scope, page.documents, crawl.pulled, known=crawl.known)
             _advance(services, crawl, page)
             broken = [*page.broken, *receipt.broken]
-            crawl.broken += len(broken)
-            crawl.pulled.broken.extend(broken)
-            quarantine.put(services, scope, receipt.broken)
+            crawl.broken += len(broken) + page.more_broken
+            crawl.pulled.left_out.add(broken, page.more_broken)
+            unsaid = [item for item in page.broken if item.reason == UNSAID]
+            quarantine.put(services, scope, [*unsaid, *receipt.broken])
             in_quarantine |= quarantine.names_of(scope, broken)
             for document in receipt.settled:
                 quarantine.release(services, scope, document, in_quarantine)
             if crawl.known:
                 crawl.seen.update(receipt.seen)
             keep(crawl, receipt.seen)
+        if page.more_broken:
+            outcome = f"{page.more_broken} objects of a page are not valid and were only counted."
+            platform, module = scope.platform.id, str(scope.module.id)
+            services.found(Finding(platform, "broken_objects", module, outcome=outcome, refused=True))
         tell(services, scope, receipt.stored)
         progress(crawl.pulled)
 

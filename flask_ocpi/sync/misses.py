@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from flask_ocpi import forks
 from flask_ocpi.client.client import Client
 from flask_ocpi.client.modules import ModuleClient
 from flask_ocpi.context import Missing
@@ -99,7 +99,10 @@ class Fetcher:
     def __init__(self, services: Callable[[], Services], connect: Callable[..., Client]) -> None:
         self._services = services
         self._connect = connect
-        self._fetching: set[tuple[int, str]] = set()
+        forks.begin(self._begin)
+
+    def _begin(self) -> None:
+        self._fetching: set[str] = set()
         self._lock = threading.Lock()
 
     def missed(self, missing: Missing) -> None:
@@ -123,18 +126,17 @@ class Fetcher:
     def fetch_due(self, platform_id: str) -> int:
         """Fetch what is due of a platform, unless another thread does; return how many objects were got."""
         services = self._services()
-        mine = (os.getpid(), platform_id)
         with self._lock:
-            if mine in self._fetching:
+            if platform_id in self._fetching:
                 return 0
-            self._fetching.add(mine)
+            self._fetching.add(platform_id)
         got = 0
         try:
             while (miss := _take(services, platform_id)) is not None:
                 got += self._fetch(services, miss)
         finally:
             with self._lock:
-                self._fetching.discard(mine)
+                self._fetching.discard(platform_id)
         return got
 
     def run(self) -> None:
@@ -240,7 +242,7 @@ def _get(services: Services, scope: Scope, calls: ModuleClient, miss: Miss) -> N
     if not _is_got_by_id(scope):
         moment = min(miss.moment, now_micros(services)) - services.settings.sync_overlap * _MICROS
         crawl = Crawl.begin(services, scope, calls, date_from=date_time(moment))
-        read_pages(services, scope, calls, crawl)
+        read_pages(services, scope, calls, crawl, seconds=2 * services.settings.http_timeout)  # as long as it is taken
         return
     document = calls.get(*miss.id.split("\n"))
     if scope.key_of(document) != miss.object_key:  # another party of the platform has one of that id

@@ -22,7 +22,7 @@ def names_in(services: Services, scope: Scope) -> set[str]:
 
 
 def put(services: Services, scope: Scope, items: Iterable[Broken]) -> None:
-    """Put objects into quarantine that could be read, and yet not stored; others are there since they were read."""
+    """Put objects into quarantine; those that were refused when they were read are there already."""
     for item in items:
         services.found(_finding(scope, item.document, item.reason))
 
@@ -45,7 +45,8 @@ def release(services: Services, scope: Scope, document: Any, known: set[str]) ->
 
 def forget_unseen(services: Services, scope: Scope, *, since: int) -> None:
     """Let out what the whole list, read since that moment, did not have any more."""
-    services.findings.settle_all(_group(scope), before=since)
+    if services.findings.flush():  # what came again is written by now
+        services.findings.settle_all(_group(scope), before=since)
 
 
 def _group(scope: Scope) -> str:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from functools import cache
 
 from flask_ocpi.client.listing import Broken
+from flask_ocpi.client.listing import LeftOut
 from flask_ocpi.context import Services
 from flask_ocpi.description import Document
 from flask_ocpi.documents import save_object
@@ -25,6 +26,7 @@ from flask_ocpi.sync.scopes import Scope
 
 _log = logging.getLogger("flask_ocpi.sync")
 _NOT_COMPARABLE = -1
+_MOST_LOGGED = 20  # objects of a page
 
 
 @dataclass(slots=True)
@@ -41,11 +43,16 @@ class Pulled:
     unchanged: int = 0
     removed: int = 0
     foreign: int = 0
-    broken: list[Broken] = field(default_factory=list)
+    left_out: LeftOut = field(default_factory=LeftOut)
+
+    @property
+    def broken(self) -> list[Broken]:
+        """The first thousand objects that were left out; ``left_out`` has their number."""
+        return self.left_out.kept
 
     @property
     def seen(self) -> int:
-        return self.created + self.updated + self.unchanged + self.foreign + len(self.broken)
+        return self.created + self.updated + self.unchanged + self.foreign + self.left_out.number
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,15 +127,19 @@ def _own_objects(
 ) -> list[tuple[Key, Document]]:
     """Return the objects that the platform may speak for, with their keys; of the others only the number is noted."""
     is_theirs: Callable[..., bool] = cache(lambda party: services.platforms.speaks_for(scope.platform, party))
-    own = []
+    name = scope.object_type.name
+    own, before = [], pulled.foreign
     for document in documents:
         key = scope.key_of(document)
         if scope.object_type.described or is_theirs(key.owner):
             own.append((key, document))
             continue
         pulled.foreign += 1
-        name = scope.object_type.name
-        _log.warning("%s lists a %s of %s, which is not its party: ignored.", scope.platform.id, name, key.owner)
+        if pulled.foreign - before <= _MOST_LOGGED:
+            _log.warning("%s lists a %s of %s, which is not its party: ignored.", scope.platform.id, name, key.owner)
+    others = pulled.foreign - before - _MOST_LOGGED
+    if others > 0:
+        _log.warning("%s lists %d more of parties that are not its own: ignored (%s).", scope.platform.id, others, name)
     return own
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from collections.abc import Sequence
 from functools import partial
 
+from flask_ocpi import forks
 from flask_ocpi.client.client import Client
 from flask_ocpi.context import Services
 from flask_ocpi.sync import watermarks
@@ -17,6 +17,8 @@ from flask_ocpi.sync.syncing import sync
 
 _MICROS = 1_000_000
 _PLATFORMS_AT_ONCE = 4
+_TURN = 30.0  # seconds after which a platform that is still being synced takes no place from others
+_MOST_PLATFORMS = 32  # at a time, with those
 _LOOKS = 60.0  # seconds after which new platforms are noticed at the latest
 _BUSY_PAUSE = 1.0
 
@@ -24,13 +26,17 @@ _BUSY_PAUSE = 1.0
 class Schedule:
     """Syncs what is due by OCPI_SYNC_INTERVAL, each platform in the background, some of them side by side.
 
+    One whose sync takes long goes on beside those, so that lists that are slow, or do not end, hold up no others.
     Any number of processes may have one on the same storage: what is synced is taken first.
     """
 
     def __init__(self, services: Callable[[], Services], connect: Callable[..., Client]) -> None:
         self._services = services
         self._connect = connect
-        self._syncing: set[tuple[int, str]] = set()
+        forks.begin(self._begin)
+
+    def _begin(self) -> None:
+        self._syncing: dict[str, int] = {}  # by platform: when it began, in microseconds
         self._lock = threading.Lock()
         self._look_at = 0  # microseconds; until then nothing is due
 
@@ -68,13 +74,14 @@ class Schedule:
                 sync(self._services(), self._connect, scope)
         finally:
             with self._lock:
-                self._syncing.discard((os.getpid(), platform))
+                self._syncing.pop(platform, None)
             self._look_at = 0  # what was synced has a new time, and others may have waited for this one
 
     def _reserve(self, platform: str) -> bool:
+        now = watermarks.now_micros(self._services())
         with self._lock:
-            mine = {(process, id) for process, id in self._syncing if process == os.getpid()}
-            if (os.getpid(), platform) in mine or len(mine) >= _PLATFORMS_AT_ONCE:
+            in_turn = sum(0 <= now - began < _TURN * _MICROS for began in self._syncing.values())
+            if platform in self._syncing or in_turn >= _PLATFORMS_AT_ONCE or len(self._syncing) >= _MOST_PLATFORMS:
                 return False
-            self._syncing.add((os.getpid(), platform))
+            self._syncing[platform] = now
         return True

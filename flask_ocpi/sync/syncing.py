@@ -112,8 +112,12 @@ def sync_all(
     force: bool = False,
     progress: Callable[[Synced], None] = lambda synced: None,
 ) -> list[Synced]:
-    """Sync all there is with some platforms, or only these modules, one after another; see :func:`sync`."""
+    """Sync all there is with some platforms, or only these modules, one after another; see :func:`sync`.
+
+    What failed the last time comes last, so that it holds up nothing else.
+    """
     chosen = [scope for platform in platforms for scope in scopes_of(services, platform, modules)]
+    chosen.sort(key=lambda scope: watermarks.get(services, scope).failures > 0)
     return [sync(services, connect, scope, full=full, force=force, progress=progress) for scope in chosen]
 
 
@@ -225,8 +229,8 @@ class _Run:
             moment = self._new_moment(crawl)
             watermarks.completed(services, scope, self.taken, moment=moment, endpoint=crawl.endpoint, whole=crawl.whole)
             positions.forget(services, scope)
-            if crawl.whole:
-                quarantine.forget_unseen(services, scope, since=crawl.began)
+        if crawl.whole:
+            quarantine.forget_unseen(services, scope, since=crawl.began)
         self.progress(synced)
 
     def _keep(self, crawl: Crawl, keys: Sequence[Key]) -> None:

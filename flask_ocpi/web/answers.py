@@ -72,6 +72,13 @@ METHOD_NOT_ALLOWED = ErrorAnswer(
     2000,
     "This platform is registered already; use PUT to renew the registration.",
 )
+REQUEST_TIMEOUT = ErrorAnswer(
+    HTTPStatus.REQUEST_TIMEOUT,
+    "RequestTimeout",
+    "The body does not come in time.",
+    2000,
+    "The body did not come within 30 seconds (OCPI_BODY_TIMEOUT).",
+)
 PAYLOAD_TOO_LARGE = ErrorAnswer(
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "PayloadTooLarge",
@@ -111,6 +118,7 @@ ERROR_ANSWERS = {
         FORBIDDEN,
         *_NOT_FOUND_BY_CODE.values(),
         METHOD_NOT_ALLOWED,
+        REQUEST_TIMEOUT,
         PAYLOAD_TOO_LARGE,
         UNSUPPORTED_MEDIA_TYPE,
         TOO_MANY_REQUESTS,
@@ -122,7 +130,7 @@ ERROR_ANSWERS = {
 def error_responses(module: Module, interface: Interface, operation: Operation) -> Iterator[ErrorAnswer]:
     """Yield the HTTP errors that an operation can answer."""
     if operation.body is not None:
-        yield from (BAD_REQUEST, PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE)
+        yield from (BAD_REQUEST, REQUEST_TIMEOUT, PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE)
     yield UNAUTHORIZED
     if not (module.configuration and module.single) and not interface.hidden:
         yield FORBIDDEN

@@ -18,13 +18,16 @@ from flask import Flask
 from flask import Request
 from webargs.flaskparser import FlaskParser
 
+from flask_ocpi.fields import DEFAULT_POLICY
 from flask_ocpi.fields import NOT_AVAILABLE
 from flask_ocpi.fields import DateTime
 from flask_ocpi.fields import Enum
 from flask_ocpi.fields import Field
 from flask_ocpi.fields import Integer
 from flask_ocpi.fields import ListOf
+from flask_ocpi.fields import Policy
 from flask_ocpi.fields import String
+from flask_ocpi.fields import list_limit
 from flask_ocpi.schema import Object
 from flask_ocpi.schema import Schema
 from flask_ocpi.schema import invalid
@@ -100,19 +103,19 @@ class Blueprint(flask_smorest.Blueprint):
 class Api(flask_smorest.Api):
     """A flask-smorest Api for one version, that changes nothing in the host app but its own blueprints.
 
-    about: returns the top of the document, as options of apispec. open_enums: names of the enums that the document
-    shows as open texts, because other values are accepted. Nothing of the document is made before :meth:`document`.
+    about: returns the top of the document, as options of apispec. policy: what the app accepts, which the document
+    shows. Nothing of the document is made before :meth:`document`.
     """
 
     DEFAULT_ERROR_RESPONSE_NAME = None
 
     def __init__(
-        self, app: Flask, *, version: str, about: Callable[[], dict[str, Any]], open_enums: Collection[str] = ()
+        self, app: Flask, *, version: str, about: Callable[[], dict[str, Any]], policy: Policy = DEFAULT_POLICY
     ) -> None:
         self._undocumented: list[flask_smorest.Blueprint] = []
         self._version = version
         self._about = about
-        self._open_enums = open_enums
+        self._policy = policy
         super().__init__(app, config_prefix=f"_FLASK_OCPI_{version.replace('.', '_')}")
 
     def _init_spec(self, **options: Any) -> None:
@@ -145,7 +148,7 @@ class Api(flask_smorest.Api):
             commands["openapi"] = of_the_host
 
         def attributes(converter: Any, field: ma.fields.Field[Any], ret: dict[str, Any]) -> dict[str, Any]:
-            return json_schema_of(field, self._open_enums)
+            return json_schema_of(field, self._policy)
 
         converter: Any = plugin.converter
         converter.add_attribute_function(attributes)
@@ -164,13 +167,15 @@ def schema_name(schema: Any) -> str:
     return f"{name}Patch" if getattr(schema, "partial", False) else name
 
 
-def json_schema_of(field: ma.fields.Field[Any], open_enums: Collection[str]) -> dict[str, Any]:
+def json_schema_of(field: ma.fields.Field[Any], policy: Policy) -> dict[str, Any]:
     """Return the JSON Schema keywords of our own fields, for apispec."""
     if not isinstance(field, Field):
         return {}
     keywords = field.json_schema()
-    if isinstance(field, Enum) and field.enum.__name__ in open_enums:
+    if isinstance(field, Enum) and field.enum.__name__ in policy.open_enums:
         keywords = {"type": "string", "minLength": 1, "maxLength": 255, "examples": keywords["enum"]}
+    if isinstance(field, ListOf):
+        keywords["maxItems"] = list_limit(policy, type(field.parent), str(field.name), field.max)
     if isinstance(field, DateTime):
         keywords["pattern"] = DATE_TIME_PATTERN
     elif isinstance(field, String):

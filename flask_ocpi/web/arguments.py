@@ -61,7 +61,7 @@ def read_document(request: Request, schema: Schema, understand: Understand, *, r
     Raises InvalidJSONError, UnsupportedMediaTypeError, and InvalidParametersError that names what is wrong.
     ``understand`` reads what is not valid.
     """
-    if not required and not (may_have_body(request.environ) and request.get_data()):
+    if not required and not (may_have_body(request.environ) and read_body(request)):
         return None
     data = read_json(request)
     document = schema.load_valid(data)

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from datetime import datetime
 from math import ceil
 
+from flask_ocpi import forks
+
 _log = logging.getLogger("flask_ocpi")
 
 _WINDOW = 60.0  # seconds
@@ -26,6 +28,9 @@ class RefusedTokens:
     def __init__(self, limit: int, *, clock: Callable[[], datetime]) -> None:
         self._limit = limit
         self._clock = clock
+        forks.begin(self._begin)
+
+    def _begin(self) -> None:
         self._lock = threading.Lock()
         self._seen: OrderedDict[str, tuple[float, int]] = OrderedDict()
 

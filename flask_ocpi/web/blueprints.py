@@ -28,13 +28,14 @@ from flask_ocpi.logs import carried
 from flask_ocpi.reading import known_of
 from flask_ocpi.schema import Document
 from flask_ocpi.schema import Schema
+from flask_ocpi.waiting import answering
 from flask_ocpi.web import auth
 from flask_ocpi.web.api import Blueprint
 from flask_ocpi.web.api import Documentation
 from flask_ocpi.web.api import response_schema
 from flask_ocpi.web.arguments import read_document
 from flask_ocpi.web.arguments import read_query
-from flask_ocpi.web.bodies import drain_body
+from flask_ocpi.web.bodies import note_rest
 from flask_ocpi.web.errorhandlers import not_routed
 from flask_ocpi.web.errorhandlers import register_error_handlers
 from flask_ocpi.web.rules import add_route
@@ -84,7 +85,7 @@ def equip(blueprint: Any, services: Services, *, functional: bool) -> None:
 
     def finish(response: Response) -> Response:
         environ = request_ctx.request.environ
-        drain_body(environ)
+        note_rest(environ)
         if not isinstance(response, Answer):
             response.headers.update(around.of(environ))
         return response
@@ -213,7 +214,8 @@ def _view(
         if body is not None:
             document = read_document(current, body, understand, required=operation.body_required)
         target = Target(module, interface, operation, path, asked)
-        result: Result = operation.handler(context, target, document)
+        with answering():
+            result: Result = operation.handler(context, target, document)
         answer = envelope(result.data, now=services.clock())
         response = Answer(answer, result.http_status, {**around.of(current.environ), **result.headers})
         for action in result.after:

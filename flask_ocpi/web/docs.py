@@ -15,6 +15,7 @@ from flask import Response
 from flask import redirect
 from flask import request
 
+from flask_ocpi import forks
 from flask_ocpi.context import Services
 from flask_ocpi.web.pages import protect
 
@@ -30,10 +31,13 @@ class Documents(Mapping[str, Mapping[str, Any]]):
     def __init__(self, makers: Mapping[str, Callable[[], Mapping[str, Any]]]) -> None:
         self._makers = makers
         self._made: dict[str, Mapping[str, Any]] = {}
+        forks.begin(self._begin)
+
+    def _begin(self) -> None:
         self._lock = threading.Lock()
 
     def __getitem__(self, version: str) -> Mapping[str, Any]:
-        with self._lock:
+        with self._lock, forks.at_work:
             if version not in self._made:
                 self._made[version] = self._makers[version]()
             return self._made[version]

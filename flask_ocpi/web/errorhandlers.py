@@ -18,6 +18,7 @@ from flask_ocpi.context import Services
 from flask_ocpi.envelope import envelope
 from flask_ocpi.errors import BlockedAddressError
 from flask_ocpi.errors import ClientError
+from flask_ocpi.errors import CrowdedError
 from flask_ocpi.errors import HubError
 from flask_ocpi.errors import HubTimeoutError
 from flask_ocpi.errors import MethodNotAllowedError
@@ -89,10 +90,11 @@ def not_routed(services: Services) -> Response:
     allowed = allowed_methods()
     if allowed:
         error: OCPIError = MethodNotAllowedError(
-            f"{request.method} is not offered here; {', '.join(allowed)} is.", headers={"Allow": ", ".join(allowed)}
+            f"{request.method[:20]} is not offered here; {', '.join(allowed)} is.",
+            headers={"Allow": ", ".join(allowed)},
         )
     else:
-        error = NotFoundError(f"There is no OCPI endpoint at {request.path!a}.")
+        error = NotFoundError(f"There is no OCPI endpoint at {request.path[:200]!a}.")
     return error_response(error, services)
 
 
@@ -126,6 +128,8 @@ def _passed_on(error: RemoteError | UnknownPlatformError) -> OCPIError:
         return UnknownReceiverError("The platform that this is to be passed on to is not known here.")
     if isinstance(error, (UnansweredError, NoResultError)):
         return HubTimeoutError("The platform that this was passed on to did not answer in time.")
+    if isinstance(error, CrowdedError):
+        return ReceiverNotConnectedError("Too many requests wait for the platform that this was to be passed on to.")
     # A blocked address is answered as one where nobody is: it may be one that the caller itself named.
     if isinstance(error, (UnreachableError, NotConnectedError, BlockedAddressError)):
         return ReceiverNotConnectedError("The platform that this was passed on to cannot be reached.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
+import secrets
 import threading
 from collections.abc import Callable
 from time import monotonic
@@ -13,7 +13,12 @@ from flask import Blueprint
 from flask import Flask
 from flask import Response
 
+from flask_ocpi import forks
 from flask_ocpi.context import Services
+from flask_ocpi.logs import Ration
+from flask_ocpi.push.lanes import LANES
+from flask_ocpi.storage.base import Key
+from flask_ocpi.storage.base import Record
 from flask_ocpi.web.pages import protect
 
 OK = "ok"
@@ -23,6 +28,8 @@ ELSEWHERE = "elsewhere"
 _log = logging.getLogger("flask_ocpi")
 
 _FRESH = 1.0  # seconds for which an answer of the storage is good
+_WRITTEN = 30.0  # seconds after which something is written again: a disk that is full can still be read
+_WRITE_PATIENCE = 0.5  # seconds; a write may have to wait for others, which is no failure
 _PATIENCE = 2.0  # seconds in which the storage has to answer
 _GIVEN_UP = 30.0  # seconds after which a look is taken for lost with its connection
 
@@ -50,9 +57,14 @@ class Health:
         self._app = app
         self._services = services
         self._dispatcher_is_alive = dispatcher_is_alive
+        self._known_to_fail = False
+        forks.begin(self._begin)
+
+    def _begin(self) -> None:
         self._lock = threading.Lock()
         self._check: _Check | None = None
-        self._known_to_fail = False
+        self._writing: _Check | None = None
+        self._logged = Ration(1)
 
     def report(self) -> dict[str, str]:
         """Return the ``status`` as a whole, and that of ``storage`` and ``dispatcher``: "ok" or "failing".
@@ -71,21 +83,34 @@ class Health:
             check = self._check
             if check is None or check.is_stale():
                 check = self._check = _Check(self._ask)
+            writing = self._writing
+            if writing is None or writing.is_stale(_FRESH if writing.error else _WRITTEN):
+                writing = self._writing = _Check(self._write)
         answers = check.wait()
-        self._note(answers, check.error)
-        return answers
+        write_error = writing.error_within(_WRITE_PATIENCE)
+        self._note(answers and not write_error, check.error or write_error)
+        return answers and not write_error
+
+    def _write(self) -> None:
+        key = Key("", "", f"HEALTH-{secrets.token_hex(8)}".upper(), "")
+        storage = self._services.storage
+        with self._app.app_context(), storage.transaction():
+            storage.save(LANES, key, Record.of({"health": True}, last_updated=0))
+            storage.delete(LANES, key)
 
     def _ask(self) -> None:
         with self._app.app_context():
             self._services.storage.check()
 
     def _note(self, answers: bool, error: str) -> None:
-        """Log when the storage stops to answer and when it does again, not with every request."""
+        """Log when the storage stops to work and when it does again, each once a minute at the most."""
         with self._lock:
             changed, self._known_to_fail = self._known_to_fail is answers, not answers
-        if changed and answers:
+        if not changed or self._logged.take(answers) is None:
+            return
+        if answers:
             _log.info("The storage answers again.")
-        elif changed:
+        else:
             _log.error("The storage does not answer: %s", error or f"nothing came within {_PATIENCE:g} seconds")
 
 
@@ -99,16 +124,18 @@ class _Check:
         self._over = threading.Event()
         self._began = monotonic()
         self._ended: float | None = None
-        self._process = os.getpid()
-        threading.Thread(target=self._run, name="ocpi-health", daemon=True).start()
+        forks.thread(self._run, "ocpi-health").start()
 
-    def is_stale(self) -> bool:
+    def error_within(self, seconds: float) -> str:
+        """Return why it failed, waiting so long for its end; "" if it did not, or goes on."""
+        self._over.wait(seconds)
+        return self.error
+
+    def is_stale(self, fresh: float = _FRESH) -> bool:
         """Tell whether to look anew. A storage that is silent is not asked again at once: no heap of threads waits."""
-        if self._process != os.getpid():  # the thread stayed with the parent
-            return True
         if self._ended is None:
             return monotonic() - self._began >= _GIVEN_UP
-        return monotonic() - self._ended >= _FRESH
+        return monotonic() - self._ended >= fresh
 
     def wait(self) -> bool:
         """Wait until it is over, or took too long; tell whether the storage answered."""

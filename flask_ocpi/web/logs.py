@@ -18,6 +18,8 @@ import orjson
 from flask import Request
 
 from flask_ocpi.logs import LOGGERS
+from flask_ocpi.logs import Ration
+from flask_ocpi.logs import TidyFilter
 from flask_ocpi.logs import current
 from flask_ocpi.logs import shortened
 from flask_ocpi.web.headers import CORRELATION_ID
@@ -74,12 +76,13 @@ class JSONFormatter(logging.Formatter):
 class Receiving:
     """What log records say of a request that is being handled, found out when one is written."""
 
-    __slots__ = ("_environ", "_modules", "platform")
+    __slots__ = ("_environ", "_modules", "platform", "ration")
 
-    def __init__(self, environ: WSGIEnvironment, modules: Mapping[str, str | None]) -> None:
+    def __init__(self, environ: WSGIEnvironment, modules: Mapping[str, str | None], ration: Ration) -> None:
         self._environ = environ
         self._modules = modules
         self.platform = ""
+        self.ration: Ration | None = ration
 
     @property
     def request_id(self) -> str:
@@ -105,12 +108,12 @@ class Receiving:
 
 
 def attach_filters() -> None:
-    """Have the records of this package's own loggers carry the message that they are about."""
-    attributes = ContextFilter()
-    for name in LOGGERS:
-        logger = logging.getLogger(name)
-        if not any(isinstance(known, ContextFilter) for known in logger.filters):
-            logger.addFilter(attributes)
+    """Have the records of this package's own loggers carry the message that they are about, and stay tidy."""
+    for own in (ContextFilter(), TidyFilter()):
+        for name in LOGGERS:
+            logger = logging.getLogger(name)
+            if not any(type(known) is type(own) for known in logger.filters):
+                logger.addFilter(own)
 
 
 def _says(value: object) -> bool:

@@ -18,7 +18,9 @@ from flask import request_finished
 from flask.globals import request_ctx
 
 from flask_ocpi.auth_tokens import candidates
+from flask_ocpi.bodies import Bodies
 from flask_ocpi.incoming import Incoming
+from flask_ocpi.logs import Ration
 from flask_ocpi.logs import enter
 from flask_ocpi.messages import KEPT_HEADERS
 from flask_ocpi.messages import Direction
@@ -27,6 +29,7 @@ from flask_ocpi.messages import Started
 from flask_ocpi.messages import Traffic
 from flask_ocpi.messages import is_failure
 from flask_ocpi.platforms import Caller
+from flask_ocpi.web.bodies import Draining
 from flask_ocpi.web.headers import CORRELATION_ID
 from flask_ocpi.web.headers import ENCODED_MARK
 from flask_ocpi.web.headers import REQUEST_ID
@@ -39,8 +42,11 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 _log = logging.getLogger("flask_ocpi")
+_journal_log = logging.getLogger("flask_ocpi.journal")
 _STATUS_CODE = re.compile(rb'"status_code"\s*:\s*(\d{4})\b')
 _PLAIN = "/!$&'()*+,;=:@~"
+_LOGGED = 30  # records of a kind about unknown callers, a minute
+_KEPT = 10  # messages of unknown callers in the journal, a minute
 
 
 _HEADERS = [(environ_key(name), name) for name in KEPT_HEADERS]
@@ -58,14 +64,18 @@ class RequestWatch:
         self,
         app: Flask,
         traffic: Traffic,
+        bodies: Bodies,
         modules: Mapping[str, str | None],
         *,
         prefix: str,
         ended: Callable[[], None],
     ) -> None:
         self._traffic = traffic
+        self._bodies = bodies
         self._modules = dict(modules)
         self._prefix = prefix
+        self._logged = Ration(_LOGGED)
+        self._kept = Ration(_KEPT)
         self._ended = ended
         self._wsgi_app = app.wsgi_app
         request_finished.connect(self.end, app)
@@ -74,10 +84,11 @@ class RequestWatch:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if not environ.get("PATH_INFO", "").startswith(self._prefix):
             return self._wsgi_app(environ, start_response)
-        Incoming(environ, self._traffic.begin())
-        before = enter(Receiving(environ, self._modules))
+        incoming = Incoming(environ, self._traffic.begin())
+        before = enter(Receiving(environ, self._modules, self._logged))
         try:
-            return self._wsgi_app(environ, start_response)
+            answer = self._wsgi_app(environ, start_response)
+            return answer if incoming.rest is None else Draining(answer, environ, incoming.rest, self._bodies)
         finally:
             enter(before)
             self._ended()
@@ -108,6 +119,7 @@ class RequestWatch:
         if not self._traffic.is_wanted(failed=failed):
             return
         caller = incoming.caller
+        kept = http_status != 429 and (caller is not None or self._has_room())
         environ = incoming.environ
         exchange = Exchange(
             Direction.IN,
@@ -131,7 +143,14 @@ class RequestWatch:
             response_body=body,
             secrets=_secrets(environ.get("HTTP_AUTHORIZATION", ""), caller),
         )
-        self._traffic.tell(exchange, failed=failed)
+        self._traffic.tell(exchange, failed=failed, kept=kept)
+
+    def _has_room(self) -> bool:
+        """Tell whether the journal takes one more message of an unknown caller; what it does not is counted."""
+        left_out = self._kept.take("journal")
+        if left_out:
+            _journal_log.warning("%s messages of unknown callers were left out of the journal.", left_out)
+        return left_out is not None
 
 
 def _url(environ: WSGIEnvironment) -> str:

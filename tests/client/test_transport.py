@@ -1054,3 +1054,39 @@ def test_repr_of_a_response_shows_no_body():
 
     assert SECRET not in shown
     assert "200" in shown
+
+
+@pytest.mark.parametrize(
+    ("head", "data"),
+    [
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (b"", b"HTTP/1.1 100 Continue\r\n" + b"X-Padding: 1\r\n" * 90 + b"\r\n"),
+        (b"HTTP/1.1 200 OK\r\n", b"X-Padding: 1\r\n"),
+        (b"HTTP/1.1 200 OK\r\nX-Padding: ", b"x" * 4096),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n0\r\n", b"X-Trailer: 1\r\n"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1;" + b"x" * 4096 + b"\r\n[\r\n"),
+    ],
+    ids=["interim", "interim with headers", "headers", "one header", "trailers", "chunk extensions"],
+)
+def test_what_comes_around_a_body_is_bounded(serve, make_transport, head, data):
+    peer = serve(repeats(head, data))
+
+    with pytest.raises(InvalidResponseError):
+        make_transport(total_timeout=20.0).send(get(peer.url()))
+
+
+def test_an_interim_answer_and_trailers_are_read(serve, transport):
+    peer = serve(
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"1;a=b\r\n[\r\n1\r\n]\r\n0\r\nX-Trailer: 1\r\n\r\n"
+    )
+
+    assert transport.send(get(peer.url())).body == b"[]"
+
+
+def test_a_body_in_chunks_of_a_byte_is_read(serve, transport):
+    body = b"[" + b" " * 200_000 + b"]"
+    chunks = b"".join(b"1\r\n%c\r\n" % byte for byte in body)
+    peer = serve(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n")
+
+    assert transport.send(get(peer.url())).body == body

@@ -44,14 +44,24 @@ def meet_in_call_backs(network, count, path):
     network.before_send = wait
 
 
+@pytest.fixture
+def apps(ocpi_app, ocpi_storage, ocpi_parties, ocpi_network):
+    """The platform as two processes serve it: one has no second handshake of a platform at the same time."""
+    config = {name: ocpi_app.config[name] for name in ("SECRET_KEY", "OCPI_BASE_URL")}
+    ocpi_network.add("second.example", ocpi_parties, storage=ocpi_storage, config=config)
+    return ocpi_app, ocpi_network.apps["second.example"]
+
+
 @pytest.mark.conformance("CRED-06", "CRED-12")
 @EVERY_STORAGE
-def test_two_posts_with_one_token_a_register_one(ocpi, ocpi_app, ocpi_network):
+def test_two_posts_with_one_token_a_register_one(ocpi, ocpi_app, apps, ocpi_network):
     peers = [Peer(ocpi_network, f"peer{n}.example") for n in range(2)]
     ocpi.invite(name="Peer", token="token-a")
     meet_in_call_backs(ocpi_network, 2, "/2.2.1")
 
-    answers = together(*(lambda peer=peer: peer.post(ocpi_app, "token-a") for peer in peers))
+    answers = together(
+        *(lambda peer=peer, app=app: peer.post(app, "token-a") for peer, app in zip(peers, apps, strict=True))
+    )
 
     assert sorted(answer.status_code for answer in answers) == [1000, 2000]
     winner = 0 if answers[0].status_code == 1000 else 1
@@ -65,14 +75,14 @@ def test_two_posts_with_one_token_a_register_one(ocpi, ocpi_app, ocpi_network):
 
 @pytest.mark.conformance("CRED-18", "CRED-12")
 @EVERY_STORAGE
-def test_two_puts_at_once_renew_once(ocpi, ocpi_app, ocpi_network):
+def test_two_puts_at_once_renew_once(ocpi, ocpi_app, apps, ocpi_network):
     peer = Peer(ocpi_network)
     ocpi.invite(name="Peer", token="token-a")
     token = peer.post(ocpi_app, "token-a").data["token"]
     PartnerClient(ocpi_app, token).get("/ocpi/versions")
     meet_in_call_backs(ocpi_network, 2, "/2.2.1")
 
-    answers = together(*(lambda: peer.put(ocpi_app, token) for _ in range(2)))
+    answers = together(*(lambda app=app: peer.put(app, token) for app in apps))
 
     assert sorted(answer.status_code for answer in answers) == [1000, 2000]
     (renewed,) = [answer.data["token"] for answer in answers if answer.status_code == 1000]

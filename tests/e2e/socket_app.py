@@ -5,8 +5,10 @@ The token of its partner, DE-EMS and DE-CPO, is written to the file that TOKEN_F
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 from flask import Flask
 
@@ -20,7 +22,7 @@ from flask_ocpi.testing.network import add_partner
 from flask_ocpi.testing.network import party_settings
 
 
-def make_platform() -> PartnerClient:
+def make_platform(settings: dict[str, Any] | None = None) -> PartnerClient:
     """Make a platform with the own Locations A/B and LOC1 and the Session SES1; return a client of its partner.
 
     It accepts the command START_SESSION, and to read a charging profile; the result follows.
@@ -33,6 +35,7 @@ def make_platform() -> PartnerClient:
         OCPI_HTTP_ALLOW_PRIVATE=True,
         OCPI_CALLBACK_HOSTS=["127.0.0.1"],
         OCPI_DISPATCHER="inline",  # so that the result is sent by the thread that answers the command
+        **(settings or {}),
     )
     ocpi = OCPI(app, storage=MemoryStorage())
     ocpi.command("START_SESSION")(lambda request, reply: reply.accept(lambda: "ACCEPTED"))
@@ -44,6 +47,6 @@ def make_platform() -> PartnerClient:
 
 
 if "TOKEN_FILE" in os.environ:
-    partner = make_platform()
+    partner = make_platform(json.loads(os.environ.get("SETTINGS", "{}")))
     app = partner.app
     Path(os.environ["TOKEN_FILE"]).write_text(partner.token)

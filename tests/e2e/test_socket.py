@@ -4,134 +4,37 @@ from __future__ import annotations
 
 import http.client
 import importlib.util
-import os
 import queue
 import socket
-import subprocess
-import sys
 import threading
-import time
 from contextlib import closing
-from contextlib import contextmanager
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
 from http.server import ThreadingHTTPServer
-from pathlib import Path
 from urllib.parse import unquote
 from urllib.parse import urlencode
 
 import orjson
 import pytest
-from werkzeug.serving import make_server
 
 from flask_ocpi.auth_tokens import authorization
 from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.documents import start_session
-from tests.e2e.socket_app import make_platform
-from tests.servers import free_port
+from tests.e2e.socket_servers import NAMES
+from tests.e2e.socket_servers import SECONDS
+from tests.e2e.socket_servers import running
 
-ROOT = Path(__file__).parents[2]
-SECONDS = 20
 SENDER = "/ocpi/2.2.1/sender/locations"
 COPY = "/ocpi/2.2.1/receiver/locations/DE/CPO"
 TEN_MEGABYTES = b"x" * 10 * 1024 * 1024
-COMMANDS = {
-    "granian": [
-        "-m",
-        "granian",
-        "--interface",
-        "wsgi",
-        "--no-ws",
-        "--blocking-threads",
-        "2",
-        "--host",
-        "127.0.0.1",
-        "--port",
-    ],
-    "gunicorn": ["-m", "gunicorn", "--no-control-socket", "--threads", "2", "--bind"],
-}
 
 
-@dataclass
-class Server:
-    """A running server, and the token that opens it."""
-
-    name: str
-    port: int
-    token: str
-
-    def ask(self, method, path, *, body=None, headers=None):
-        """Send a request byte for byte as given; return (status, headers, body) of the answer."""
-        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=SECONDS)) as connection:
-            return self.ask_on(connection, method, path, body=body, headers=headers)
-
-    def ask_on(self, connection, method, path, *, body=None, headers=None):
-        sent = {"Authorization": authorization(self.token), **(headers or {})}
-        if body is not None:
-            sent.setdefault("Content-Type", "application/json")
-        connection.request(method, path, body=body, headers=sent)
-        answer = connection.getresponse()
-        return answer.status, answer.headers, answer.read()
-
-
-@contextmanager
-def werkzeug_server(folder):
-    partner = make_platform()
-    server = make_server("127.0.0.1", 0, partner.app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield Server("werkzeug", server.port, partner.token)
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-@contextmanager
-def process_server(name, folder):
-    """Start a server as a process; it ends with the block, and after two minutes whatever happens."""
-    port = free_port()
-    address = str(port) if name == "granian" else f"127.0.0.1:{port}"
-    file = folder / "token"
-    process = subprocess.Popen(
-        ["timeout", "120", sys.executable, *COMMANDS[name], address, "tests.e2e.socket_app:app"],
-        cwd=ROOT,
-        env={**os.environ, "TOKEN_FILE": str(file)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        wait_for(port, process)
-        yield Server(name, port, file.read_text())
-    finally:
-        process.terminate()
-        process.wait(timeout=SECONDS)
-
-
-def wait_for(port, process):
-    """Wait until somebody answers on the port; it is a failure when the process ends before."""
-    deadline = time.monotonic() + SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS)) as connection:
-                connection.request("GET", "/ocpi")
-                connection.getresponse().read()
-            return
-        except (OSError, http.client.HTTPException):
-            time.sleep(0.05)
-    raise RuntimeError(f"No server came up on port {port}.")
-
-
-@pytest.fixture(scope="module", params=["werkzeug", "granian", "gunicorn"])
+@pytest.fixture(scope="module", params=NAMES)
 def server(request, tmp_path_factory):
     """A server of each kind in turn; what is not installed is left out."""
     if importlib.util.find_spec(request.param) is None:
         pytest.skip(f"{request.param} is not installed.")
-    folder = tmp_path_factory.mktemp(request.param)
-    start = werkzeug_server(folder) if request.param == "werkzeug" else process_server(request.param, folder)
-    with start as running:
-        yield running
+    with running(request.param, tmp_path_factory.mktemp(request.param)) as server:
+        yield server
 
 
 def envelope(body):

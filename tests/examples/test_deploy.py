@@ -634,6 +634,15 @@ class TestContainerfile:
 
         assert (healthy.returncode, ended.returncode) == (0, 1), healthy.stderr
 
+    def test_granian_replaces_a_process_that_died_wherever_it_is_started(self) -> None:
+        files = [DEPLOY / "Containerfile", UNITS / "ocpi-web.service", DEPLOY.parents[1] / "docs" / "deployment.md"]
+        commands = [
+            line for file in files for line in file.read_text().splitlines() if "granian" in line and "--no-ws" in line
+        ]
+
+        assert len(commands) == len(files)
+        assert [line for line in commands if "--respawn-failed-workers" not in line] == []
+
     def test_it_runs_as_nobody_special(self, lines: list[tuple[str, str]]) -> None:
         words = [word for word, _ in lines]
 

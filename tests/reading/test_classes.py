@@ -376,4 +376,9 @@ def test_dates_of_a_query_are_understood(text):
 
 def test_object_of_broken_elements_is_refused_soon():
     with pytest.raises(InvalidParametersError, match="so much else"):
+        read(Location(), made.location(evses=[0] * 1000))
+
+
+def test_list_that_is_too_long_refuses_the_object():
+    with pytest.raises(InvalidParametersError, match=r"evses has more than 5000 elements"):
         read(Location(), made.location(evses=[0] * 100_000))

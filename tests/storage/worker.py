@@ -16,12 +16,12 @@ from contextlib import nullcontext
 
 from sqlalchemy import create_engine
 
+from flask_ocpi import forks
 from flask_ocpi.errors import ConflictError
 from flask_ocpi.errors import StorageError
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import Record
-from flask_ocpi.storage.connections import left_to_parent
 from tests.storage.conftest import storage_on
 
 
@@ -164,7 +164,7 @@ def fork_and_clean_up(storage, count):
     if child == 0:
         # The clean-up that follows is in vain, and SQLAlchemy says so in the log.
         logging.disable()
-        left_to_parent.clear()
+        forks.left_to_parent.clear()
         gc.collect()
         os._exit(0)
     return code
@@ -181,6 +181,8 @@ def fork_beside_transaction(storage, count):
             os._exit(0 if storage.get("locations", key(0)) is None else 3)
         codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
+    forks.PATIENCE = 0.1  # the transaction is open for as long as a fork would wait
+    logging.getLogger("flask_ocpi").setLevel(logging.ERROR)
     with storage.transaction():
         storage.save("locations", key(0), Record(b"0"))
         thread = threading.Thread(target=fork_and_use)

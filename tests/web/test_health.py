@@ -13,12 +13,16 @@ from typing import Any
 
 import pytest
 
+from flask_ocpi import forks
 from flask_ocpi.errors import StorageError
 from flask_ocpi.push.dispatcher import Dispatcher
 from flask_ocpi.signals import message_exchanged
+from flask_ocpi.storage.base import Query
+from flask_ocpi.storage.base import walk
 from flask_ocpi.storage.memory import MemoryStorage
 from flask_ocpi.testing.backends import sqlalchemy_storage
 from flask_ocpi.web import health
+from tests.forking import fork
 
 HEALTH = "/ocpi/health"
 SECONDS = 60.0
@@ -216,15 +220,13 @@ def test_look_that_never_ends_is_given_up(ask, ocpi_storage, monkeypatch):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_look_that_stayed_with_the_parent_process_is_made_anew(ask, ocpi_storage, monkeypatch):
     monkeypatch.setattr(health, "_PATIENCE", 0.05)
+    monkeypatch.setattr(forks, "PATIENCE", 0.05)
     ocpi_storage.silent.set()
     ask()
     ocpi_storage.silent.clear()
     monkeypatch.setattr(health, "_PATIENCE", SECONDS)
-    monkeypatch.setattr(os, "getpid", lambda: -1)  # what a child sees
 
-    answer = ask()
-
-    assert answer.status_code == 200
+    assert fork(lambda: ask().status_code == 200) == 0
 
 
 def test_failing_and_recovering_are_logged_once(ask, ocpi_storage, now, caplog):
@@ -244,6 +246,59 @@ def test_failing_and_recovering_are_logged_once(ask, ocpi_storage, now, caplog):
         ("ERROR", "The storage does not answer: The disk is full."),
         ("INFO", "The storage answers again."),
     ]
+
+
+def test_a_disk_that_is_full_is_noticed_although_it_can_be_read(ask, ocpi_storage, now, monkeypatch, caplog):
+    well = ask()
+    monkeypatch.setattr(ocpi_storage, "save", full)
+    now.seconds += 31
+
+    answer = ask()
+
+    assert (well.status_code, answer.status_code) == (200, 503)
+    assert answer.get_json()["storage"] == "failing"
+    assert "The storage does not answer: database or disk is full" in caplog.messages
+
+
+def test_what_is_written_for_the_health_is_not_kept(ask, ocpi_storage):
+    ask()
+
+    assert list(walk(ocpi_storage, "push_lanes", Query())) == []
+
+
+def test_something_is_written_now_and_then_only(ask, ocpi_storage, now, monkeypatch):
+    written = []
+    save = ocpi_storage.save
+    monkeypatch.setattr(ocpi_storage, "save", lambda *args, **options: (written.append(args), save(*args, **options)))
+
+    for _ in range(40):
+        ask()
+        now.seconds += 1
+
+    assert len(written) == 2
+
+
+def test_a_disk_that_has_room_again_is_noticed_soon(ask, ocpi_storage, now, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(ocpi_storage, "save", full)
+        assert ask().status_code == 503
+    now.seconds += 1
+
+    assert ask().status_code == 200
+
+
+def test_a_storage_that_comes_and_goes_does_not_fill_the_log(ask, ocpi_storage, now, caplog):
+    caplog.set_level(logging.INFO)
+    for number in range(40):
+        ocpi_storage.error = StorageError("gone") if number % 2 else None
+        ask()
+        now.seconds += 1
+
+    assert sum("The storage" in message for message in caplog.messages) == 2
+
+
+def full(*args: Any, **options: Any) -> bool:
+    raise StorageError("database or disk is full")
 
 
 def test_it_is_no_message_with_another_platform(ocpi_app, ask, caplog):

@@ -13,6 +13,7 @@ from flask_ocpi.testing import documents
 from flask_ocpi.testing.network import PartnerClient
 from flask_ocpi.testing.network import TestResponse
 from flask_ocpi.testing.network import add_partner
+from flask_ocpi.web import bodies
 from tests.conformance.operations import EXAMPLES
 from tests.conformance.operations import HANDSHAKE
 from tests.conformance.operations import Everything
@@ -106,6 +107,10 @@ def _succeed(check: Checker, everything: Everything, example: Example) -> None:
         check(everything.client(example).open(example.method, path, json=body), 200, 1000)
 
 
+def wait_too_long(*_: Any) -> bytes:
+    raise TimeoutError
+
+
 def _make_mistakes(check: Checker, everything: Everything, example: Example) -> None:
     check(everything.send(example, headers={"Authorization": None}), 401, 2000)
     if example.body is not None:
@@ -114,6 +119,9 @@ def _make_mistakes(check: Checker, everything: Everything, example: Example) -> 
         check(everything.send(example, data="{"), 400, 2001)
         check(everything.send(example, data="[" * 5_000_000), 413, 2001)
         check(everything.send(example, headers={"Content-Type": "text/plain"}), 415, 2001)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(bodies, "_read", wait_too_long)
+            check(everything.send(example), 408, 2000)
     if example.operation.query is not None:
         names = set(example.operation.query().load_fields) - {"cursor"}
         answer = check(everything.send(example, query_string=dict.fromkeys(names, "x")), 200, 2001)

@@ -238,6 +238,7 @@ class CDR(OwnedObject):
     )
     charging_periods = ListOf(
         Object(ChargingPeriod),
+        max=10000,
         required=True,
         metadata={"description": "What the costs come from.", "example": [example_of(ChargingPeriod)]},
     )

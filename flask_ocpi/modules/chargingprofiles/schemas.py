@@ -66,6 +66,7 @@ class ChargingProfile(Schema):
     )
     charging_profile_period = ListOf(
         Object(ChargingProfilePeriod),
+        max=10000,
         metadata={
             "description": "The limits; the first one starts at 0, each other one after the one before it.",
             "example": [{"start_period": 0, "limit": 16.1}, {"start_period": 900, "limit": 8}],

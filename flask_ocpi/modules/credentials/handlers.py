@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
+from math import ceil
 from typing import Any
 
 import orjson
@@ -18,9 +19,11 @@ from flask_ocpi.description import Document
 from flask_ocpi.enums import ModuleID
 from flask_ocpi.errors import ClientError
 from flask_ocpi.errors import ConflictError
+from flask_ocpi.errors import CrowdedError
 from flask_ocpi.errors import MethodNotAllowedError
 from flask_ocpi.errors import NoMatchingEndpointsError
 from flask_ocpi.errors import RemoteError
+from flask_ocpi.errors import TooManyRequestsError
 from flask_ocpi.errors import UnableToUseClientAPIError
 from flask_ocpi.platforms import Platform
 from flask_ocpi.platforms import PlatformState
@@ -109,13 +112,16 @@ def _accept(ctx: Context, body: Document, *, renewed: bool) -> Result:
 
 def _call_back(ctx: Context, body: Document) -> Discovery:
     try:
-        discovery = ctx.services.discover(
-            body["url"],
-            body["token"],
-            version=ctx.version.number,
-            encoding=ctx.platform.token_encoding,
-            platform=ctx.platform.id,
-        )
+        with ctx.services.handshakes.waiting_for(ctx.platform.id):
+            discovery = ctx.services.discover(
+                body["url"],
+                body["token"],
+                version=ctx.version.number,
+                encoding=ctx.platform.token_encoding,
+                platform=ctx.platform.id,
+            )
+    except CrowdedError as error:
+        raise _busy(ctx, error) from error
     except RemoteError as error:
         raise _unusable(ctx, error) from error
     check_endpoints(discovery.endpoints, ctx.services.settings.required_endpoints)
@@ -136,6 +142,16 @@ def _unusable(ctx: Context, error: RemoteError) -> UnableToUseClientAPIError:
         f"Your {endpoint} endpoint could not be used. It has to answer at a public https address, with a valid "
         "certificate, in time, and accept the token in your credentials. The operator of this platform finds the "
         f"reason in the log, by X-Request-ID {id or '(none)'}."
+    )
+
+
+def _busy(ctx: Context, error: CrowdedError) -> TooManyRequestsError:
+    """Say when to come again. Not with a status of ours, 5xx or 3000: nothing was changed, and that is certain."""
+    seconds = ceil(ctx.services.settings.handshake_timeout)
+    running = "A handshake of this platform is" if error.is_about_platform else "Other handshakes are"
+    return TooManyRequestsError(
+        f"{running} under way; nothing was changed by this one: repeat it in {seconds} seconds.",
+        headers={"Retry-After": str(seconds)},
     )
 
 

@@ -88,6 +88,7 @@ class Credentials(Schema):
     )
     roles = ListOf(
         Object(CredentialsRole),
+        max=2000,
         required=True,
         metadata={
             "description": "The parties on the platform; no two agree in role and both ids.",

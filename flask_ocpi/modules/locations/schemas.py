@@ -341,6 +341,7 @@ class Location(OwnedObject):
     publish = Boolean(required=True, metadata={"description": "Whether every driver may see it.", "example": True})
     publish_allowed_to = ListOf(
         Object(PublishTokenType),
+        max=5000,
         metadata={
             "description": "Whose tokens may see it nevertheless; only when publish is false.",
             "example": [{"uid": "12345678905880", "type": "RFID"}],
@@ -375,6 +376,7 @@ class Location(OwnedObject):
     parking_type = Enum(ParkingType, metadata={"description": "Kind of place.", "example": "PARKING_LOT"})
     evses = ListOf(
         Object(EVSE),
+        max=5000,
         unique="uid",
         metadata={"description": "Its EVSEs, removed ones too.", "example": [example_of(EVSE)]},
     )

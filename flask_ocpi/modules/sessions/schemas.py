@@ -71,6 +71,7 @@ class Session(OwnedObject):
     )
     charging_periods = ListOf(
         Object(ChargingPeriod),
+        max=10000,
         metadata={
             "description": "What the costs come from; a PATCH adds to it, a PUT replaces it.",
             "example": [example_of(ChargingPeriod)],

@@ -36,7 +36,9 @@ class LocationReferences(Schema):
 
     location_id = CiString(max=36, required=True, metadata={"description": "Id of the location.", "example": "LOC1"})
     evse_uids = ListOf(
-        CiString(max=36), metadata={"description": "The uids of EVSEs of the location.", "example": ["3256"]}
+        CiString(max=36),
+        max=5000,
+        metadata={"description": "The uids of EVSEs of the location.", "example": ["3256"]},
     )
 
 

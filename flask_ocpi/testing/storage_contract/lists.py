@@ -45,6 +45,22 @@ class ListContract:
 
         assert numbers(storage.list("locations", Query())) == [0, 1, 2, 3, 4]
 
+    def test_list_by_bytes_has_every_record_once_and_one_at_least(self, storage: Storage) -> None:
+        for number in range(7):
+            text = b'"%b"' % (b"\xc3\xa9" * (50 if number == 3 else 4))
+            storage.save("locations", numbered_key(number), Record(text, last_updated=number))
+        for date_from in (None, 0):
+            query, seen = Query(max_bytes=21, limit=5, date_from=date_from), 0
+            while True:
+                page = storage.list("locations", query)
+                assert page.total == 7
+                assert [record.last_updated for record in page.records] == list(range(seen, seen + len(page.records)))
+                assert 1 <= len(page.records) <= 5
+                seen += len(page.records)
+                if seen >= page.total:
+                    break
+                query = replace(query, offset=seen, after=page.cursor)
+
     def test_list_filters_by_owner(self, storage: Storage) -> None:
         for number, owner in enumerate([ABC, DEF, Party.of("DE", "ABC"), ABC]):
             storage.save("locations", Key.of(*owner, f"LOC{number}"), numbered(number))

@@ -1,0 +1,195 @@
+"""Forks: nothing of ours runs while a process forks, and its child has locks, threads and connections of its own.
+
+Libraries hold locks for the length of a call: SQLite whenever it allocates memory, OpenSSL, getaddrinfo and SQLAlchemy
+now and then. If a thread is inside such a call when another one forks, the child has a copy of the lock that nobody
+releases. So a fork waits for the threads that are :data:`at_work`, and lets none begin before it is done.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import os
+import threading
+from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic
+from weakref import WeakMethod
+from weakref import ref
+
+_log = logging.getLogger("flask_ocpi")
+
+#: Seconds that a fork waits for threads at work. It goes on beside those that take longer.
+PATIENCE = 5.0
+
+_Function = Callable[[], object]
+
+
+class _Gate:
+    """Knows the threads at work, by their ids, and how deep each is in it; keeps them out while a thread forks."""
+
+    def __init__(self) -> None:
+        self.process = os.getpid()
+        self.left_to_parent: list[object] = []  # here, since modules are cleared before the interpreter's list of hooks
+        self._changed = threading.Condition()  # reentrant, for handlers of signals
+        self._forking: int | None = None
+        self._depths: dict[int, int] = {}
+
+    def begin_anew(self) -> None:
+        """Forget, in a forked process, the threads that stayed with the parent; this one goes on as it was."""
+        me = threading.get_ident()
+        self._changed = threading.Condition()
+        self._forking = me
+        self._depths = {me: self._depths[me]} if me in self._depths else {}
+        self.process = os.getpid()
+
+    def enter(self, depth: int = 1) -> None:
+        look_for_fork()
+        me = threading.get_ident()
+        if me in self._depths:
+            self._depths[me] += depth
+            return
+        # No lock for what each statement does: either the thread that forks sees this, or this one sees that it forks.
+        self._depths[me] = depth
+        forking = self._forking
+        if forking is not None and forking != me:
+            self._wait_to_enter(me, depth)
+
+    def _wait_to_enter(self, me: int, depth: int) -> None:
+        with self._changed:
+            while self._forking not in (None, me):
+                if self._depths.pop(me, 0):
+                    self._changed.notify_all()
+                self._changed.wait()
+            self._depths[me] = depth
+
+    def leave(self) -> None:
+        me = threading.get_ident()
+        left = self._depths.get(me, 0) - 1
+        if left > 0:
+            self._depths[me] = left
+        else:
+            self.leave_all()
+
+    def leave_all(self) -> int:
+        """Have this thread no longer be at work; return how deep it was in it."""
+        depth = self._depths.pop(threading.get_ident(), 0)
+        if depth and self._forking is not None:
+            with self._changed:
+                self._changed.notify_all()
+        return depth
+
+    def close(self) -> int:
+        """Wait until no other thread is at work, and let none begin; return how many still are, when that took long."""
+        me, ends = threading.get_ident(), monotonic() + PATIENCE
+        with self._changed:
+            mine = self.leave_all()
+            self._changed.wait_for(lambda: self._forking is None, PATIENCE)
+            self._forking = me
+            self._changed.wait_for(lambda: not self._depths, max(0.0, ends - monotonic()))
+            others = len(self._depths)
+            if mine:
+                self._depths[me] = mine
+            return others
+
+    def open(self) -> None:
+        with self._changed:
+            self._forking = None
+            self._changed.notify_all()
+
+
+class _AtWork:
+    """What a thread does in this context is whole in each forked process; it can be nested."""
+
+    def __enter__(self) -> None:
+        _gate.enter()
+
+    def __exit__(self, *error: object) -> None:
+        _gate.leave()
+
+
+at_work = _AtWork()
+
+
+@contextmanager
+def waiting() -> Iterator[None]:
+    """Let others fork while this thread waits for another thread or for a peer, also inside of :data:`at_work`."""
+    depth = _gate.leave_all()
+    try:
+        yield
+    finally:
+        if depth:
+            _gate.enter(depth)
+
+
+def thread(work: _Function, name: str) -> threading.Thread:
+    """Make a thread that is :data:`at_work` except where it is :func:`waiting`; it does not keep the process alive."""
+
+    def run() -> None:
+        with at_work:
+            work()
+
+    return threading.Thread(target=run, name=name, daemon=True)
+
+
+def begin(function: _Function) -> None:
+    """Call a function now, and again in each forked process: it makes what no two processes can share."""
+    function()
+    in_child(function)
+
+
+def in_child(function: _Function) -> None:
+    """Call a function in each forked process, before anything else works there; all in the order they were given.
+
+    The function, and the object that it is a method of, are held weakly.
+    """
+    _register(function, _in_child)
+
+
+def before(function: _Function) -> None:
+    """Call a function before each fork, when no other thread is at work. It is held weakly."""
+    _register(function, _before)
+
+
+def look_for_fork() -> None:
+    """Begin anew where a process was forked without Python being told, as uWSGI does by default."""
+    if _gate.process != os.getpid():
+        _begin_in_child()
+
+
+def _register(function: _Function, functions: list[ref[_Function]]) -> None:
+    kind = WeakMethod if inspect.ismethod(function) else ref
+    functions.append(kind(function, functions.remove))
+
+
+def _call(functions: list[ref[_Function]]) -> None:
+    for found in list(functions):
+        function = found()
+        if function is not None:
+            function()
+
+
+def _prepare() -> None:
+    others = _gate.close()
+    if others:
+        _log.warning("The process forks while other threads are still at work for Flask-OCPI: %s of them.", others)
+    _call(_before)
+
+
+def _begin_in_child() -> None:
+    _gate.begin_anew()
+    try:
+        _call(_in_child)
+    finally:
+        _gate.open()
+
+
+_gate = _Gate()
+#: What a parent process goes on using: even to clean it up would disturb it, so a child keeps it to its end.
+left_to_parent: list[object] = _gate.left_to_parent
+_in_child: list[ref[_Function]] = []
+_before: list[ref[_Function]] = []
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_prepare, after_in_parent=_gate.open, after_in_child=_begin_in_child)
