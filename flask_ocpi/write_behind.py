@@ -33,13 +33,14 @@ class WriteBehind(abc.ABC, Generic[T]):
     """Puts things into the storage in batches, with a thread of its own.
 
     What cannot be written, or comes faster than it can be, is dropped, and logged with a count once a minute at the
-    most. Subclasses collect the things, which are bounded, and save some of them; ``title`` and ``noun`` are what they
-    and one of their things are called. in_context: gives the context of the app, which storages may need. inline: there
+    most. Subclasses collect the things, which are bounded, and save some of them; ``title`` and ``noun`` are what all of
+    them and one of them are called. in_context: gives the context of the app, which storages may need. inline: there
     is no thread.
     """
 
     title: ClassVar[str]
     noun: ClassVar[str]
+    log: ClassVar[logging.Logger]
 
     def __init__(self, *, in_context: Callable[[], AbstractContextManager[object]], inline: bool) -> None:
         self._in_context = in_context
@@ -112,7 +113,7 @@ class WriteBehind(abc.ABC, Generic[T]):
         self._news.set()
         with self._starting:
             if self._thread is None or not self._thread.is_alive():
-                thread = forks.thread(self._run, f"ocpi-{self.title}")
+                thread = forks.thread(self._run, f"ocpi-{self.noun}s")
                 thread.start()
                 self._thread = thread
 
@@ -146,7 +147,7 @@ class WriteBehind(abc.ABC, Generic[T]):
             with self._in_context():
                 self._remove_old()
         except Exception as error:
-            self._log.warning("Old %ss could not be removed from the %s: %s", self.noun, self.title, error)
+            self.log.warning("Old %ss could not be removed from the %s: %s", self.noun, self.title, error)
 
     def _lose(self, number: int, reason: str) -> None:
         self._lost += number
@@ -154,11 +155,7 @@ class WriteBehind(abc.ABC, Generic[T]):
             self._complained = monotonic()
             lost = f"{self._lost} {self.noun}" if self._lost == 1 else f"{self._lost} {self.noun}s"
             since = "since the start of the process"
-            self._log.warning("The %s lacks %s %s: %s.", self.title, lost, since, reason.removesuffix("."))
-
-    @property
-    def _log(self) -> logging.Logger:
-        return logging.getLogger(f"flask_ocpi.{self.title}")
+            self.log.warning("The %s lacks %s %s: %s.", self.title, lost, since, reason.removesuffix("."))
 
 
 _writers: WeakSet[WriteBehind[Any]] = WeakSet()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import logging
 import threading
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -77,8 +78,9 @@ class Findings(WriteBehind[tuple[Key, Entry]]):
     end of a request.
     """
 
-    title = "findings"
+    title = "list of findings"
     noun = "finding"
+    log = logging.getLogger("flask_ocpi.findings")
 
     def __init__(
         self,

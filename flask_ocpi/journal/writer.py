@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable
 from collections.abc import Sequence
@@ -33,6 +34,7 @@ class Writer(WriteBehind[Callable[[], Message]]):
 
     title = "journal"
     noun = "message"
+    log = logging.getLogger("flask_ocpi.journal")
 
     def __init__(
         self,
