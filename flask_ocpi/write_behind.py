@@ -33,9 +33,9 @@ class WriteBehind(abc.ABC, Generic[T]):
     """Puts things into the storage in batches, with a thread of its own.
 
     What cannot be written, or comes faster than it can be, is dropped, and logged with a count once a minute at the
-    most. Subclasses collect the things, which are bounded, and save some of them; ``title`` and ``noun`` are what all of
-    them and one of them are called. in_context: gives the context of the app, which storages may need. inline: there
-    is no thread.
+    most. Subclasses collect the things, which are bounded, and save some of them; ``title`` and ``noun`` are what all
+    of them and one of them are called. in_context: gives the context of the app, which storages may need. inline:
+    there is no thread.
     """
 
     title: ClassVar[str]

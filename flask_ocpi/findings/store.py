@@ -29,6 +29,7 @@ from flask_ocpi.findings.records import key_of
 from flask_ocpi.findings.records import key_of_finding
 from flask_ocpi.findings.records import new_record
 from flask_ocpi.findings.records import read_entry
+from flask_ocpi.logs import Ration
 from flask_ocpi.signals import finding_made
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Query
@@ -40,6 +41,7 @@ from flask_ocpi.write_behind import BATCH
 from flask_ocpi.write_behind import WriteBehind
 
 MOST_WAITING = 2000
+MOST_LOGGED = 20  # a minute, of a module of a partner
 PURGED_AT_ONCE = 200
 _MOST_DOCUMENTS = 8 * 1024 * 1024 // LONGEST_DOCUMENT  # that wait to be written
 _REMOVED_AT_ONCE = 200
@@ -96,6 +98,7 @@ class Findings(WriteBehind[tuple[Key, Entry]]):
         self._clock = clock
         self._emit = emit
         self._hide = Hiding(settings)
+        self._ration = Ration(MOST_LOGGED)
         self._most = settings.findings_max_count
         self._max_age = settings.findings_max_age * _MICROS
         super().__init__(in_context=in_context, inline=inline)
@@ -210,10 +213,17 @@ class Findings(WriteBehind[tuple[Key, Entry]]):
     def _save(self, batch: Sequence[tuple[Key, Entry]]) -> None:
         try:
             for entry in self._storage.run(lambda: self._add_up(batch)):
-                log_finding(entry.finding)
+                self._log_new(entry)
         finally:
             for _, entry in batch:
                 self._emit(finding_made, finding=entry.finding, count=entry.count)
+
+    def _log_new(self, entry: Entry) -> None:
+        left_out = self._ration.take(entry.key.receiver)
+        if left_out:
+            self.log.warning("%s: %d more findings are in the list only.", entry.finding.platform, left_out)
+        if left_out is not None:
+            log_finding(entry.finding)
 
     def _add_up(self, batch: Sequence[tuple[Key, Entry]]) -> Sequence[Entry]:
         """Add what came to what is kept, in a transaction; return what is new."""

@@ -13,6 +13,7 @@ from flask import current_app
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flask_ocpi import logs
 from flask_ocpi import write_behind
 from flask_ocpi.config import Settings
 from flask_ocpi.errors import StorageError
@@ -101,8 +102,8 @@ def test_flaws_that_differ_are_kept_apart(ocpi):
 
 @EVERY_STORAGE
 def test_findings_are_listed_by_what_they_have_in_common_latest_first(ocpi, ocpi_clock):
-    for number, given in enumerate((finding(), finding(platform="other"), finding(module="cdrs"), refused())):
-        ocpi.findings.add(given)
+    for number, one in enumerate((finding(), finding(platform="other"), finding(module="cdrs"), refused())):
+        ocpi.findings.add(one)
         ocpi.findings.flush() if number % 2 else None
         ocpi_clock.advance(1)
 
@@ -240,6 +241,22 @@ def test_a_flaw_is_logged_when_it_is_new_only(ocpi, caplog):
     assert [record.levelno for record in logged(caplog)] == [logging.WARNING] * 2
     assert texts[0] == "peer: mended locations 'NL ABC 1' city: ' Gent '. Gent was made of it."
     assert "NL ABC 2?[2J" in texts[1]
+
+
+def test_new_flaws_fill_no_log(ocpi, caplog, monkeypatch):
+    now = 0.0
+    monkeypatch.setattr(logs.time, "monotonic", lambda: now)
+    for number in range(100):
+        ocpi.findings.add(finding(object=f"{number}"))
+    ocpi.findings.flush()
+    first = len(logged(caplog))
+    now = 61.0
+    ocpi.findings.add(finding(object="later"))
+    ocpi.findings.flush()
+
+    assert first == stores.MOST_LOGGED
+    assert logged(caplog)[-2].getMessage() == "peer: 80 more findings are in the list only."
+    assert "'later'" in logged(caplog)[-1].getMessage()
 
 
 class FailingStorage(MemoryStorage):
