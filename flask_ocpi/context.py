@@ -17,6 +17,7 @@ from flask_ocpi.config import OwnParty
 from flask_ocpi.config import Settings
 from flask_ocpi.description import Interface
 from flask_ocpi.description import Module
+from flask_ocpi.description import ObjectType
 from flask_ocpi.description import Operation
 from flask_ocpi.description import Version
 from flask_ocpi.enums import InterfaceRole
@@ -164,6 +165,18 @@ class Services:
     look_within: Callable[[float], None] = lambda seconds: None
     purged: dict[str, int] = field(default_factory=dict)
     _own_parties: dict[tuple[str, InterfaceRole], tuple[Party, ...]] = field(default_factory=dict, init=False)
+
+    @property
+    def object_types(self) -> Mapping[str, ObjectType]:
+        """The classes of stored objects by the id of their module."""
+        return {m.id: m.objects[0] for version in self.versions for m in version.modules if m.objects}
+
+    def object_type(self, module: str) -> ObjectType:
+        """Return the class of objects a module stores; raise InvalidParametersError that lists the modules with one."""
+        known = self.object_types
+        if module not in known:
+            raise InvalidParametersError(f"There is no module {module!r} with objects; there are {', '.join(known)}.")
+        return known[module]
 
     def serves(self, module: Module, interface: InterfaceRole) -> bool:
         """Tell whether this platform serves an interface: as configured, or because an own role implements it."""
