@@ -77,8 +77,8 @@ class Neighbours:
         return synced
 
 
-def stored(ocpi: OCPI, receiver: str) -> int:
-    return ocpi.storage.list("locations", Query(receiver=receiver, limit=1)).total
+def stored(ocpi: OCPI) -> int:
+    return ocpi.storage.list("locations", Query(receiver="", limit=1)).total
 
 
 def rate(work: Callable[[], object], count: int) -> float:
@@ -106,8 +106,8 @@ def measure_rates(storages: Storages, path: Path, count: int) -> None:
         "sync": rate(both.sync, count),
         "sync again": rate(both.sync, count),
     }
-    copies = stored(both.emsp, "DE-EMS")
-    if (stored(both.cpo, ""), copies) != (count, count):
+    copies = sum(kept.number for kept in both.emsp.copies.counts())
+    if (stored(both.cpo), copies) != (count, count):
         raise SystemExit(f"Of {count} objects {copies} arrived.")
     for name, figure in figures.items():
         sys.stdout.write(f"    {name:<13} {figure:>8,.0f} objects/s\n")

@@ -179,7 +179,7 @@ def measure_pulling(ahead: OCPI, plain: OCPI) -> None:
     def remove(ocpi: OCPI) -> None:
         with ocpi.storage.transaction():
             for number in range(PAGES * PAGE):
-                ocpi.storage.delete("locations", Key.of("DE", "CPO", f"L{number}", Party.of("NL", "ABC")))
+                ocpi.storage.delete("locations", Key.of("DE", "CPO", f"L{number}", Party.of("NL", "ABC"), "partner"))
 
     with_threads, without = rates(PAGES, pull(ahead), pull(plain), before=lambda: [remove(ahead), remove(plain)])
     say("Pages a second pulled, the next one fetched ahead", with_threads, "/s")

@@ -22,12 +22,16 @@ _LARGEST_AT_ONCE = 2 * 1024 * 1024  # bytes
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """An object that may be stored. module: its id. index: its place among those of the module that were given."""
+    """An object that may be stored. module: its id. index: its place among those of the module that were given.
+
+    is_given: its audience was said; otherwise it is what the object tells itself.
+    """
 
     module: str
     index: int
     key: Key
     record: Record
+    is_given: bool = False
 
 
 class CheckedObjects:
@@ -49,7 +53,7 @@ class CheckedObjects:
         """Keep an object behind all others."""
         record = item.record
         audience = [list(party) for party in record.audience]
-        head = [item.module, item.index, *item.key, record.last_updated, audience, len(record.text)]
+        head = [item.module, item.index, list(item.key), record.last_updated, audience, item.is_given, len(record.text)]
         try:
             self._file.write(orjson.dumps(head) + b"\n" + record.text)
         except OSError as error:
@@ -59,10 +63,10 @@ class CheckedObjects:
     def __iter__(self) -> Iterator[Checked]:
         self._file.seek(0)
         while line := self._file.readline():
-            module, index, country_code, party_id, id, receiver, last_updated, audience, size = orjson.loads(line)
+            module, index, key, last_updated, audience, is_given, size = orjson.loads(line)
             seen_by = tuple(Party(*party) for party in audience)
             record = Record(self._file.read(size), last_updated, seen_by)
-            yield Checked(module, index, Key(country_code, party_id, id, receiver), record)
+            yield Checked(module, index, Key(*key), record, is_given)
 
     def batches(self) -> Iterator[list[Checked]]:
         """Walk the objects some at a time, those of one module each; few, where they are large."""

@@ -265,6 +265,13 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("OCPI_ALLOW_SHARED_PARTIES", _boolean, False, "Let two platforms register the same party.", "bool"),
     Setting(
+        "OCPI_COPIES_AFTER_UNREGISTRATION",
+        _choice("keep", "remove"),
+        "keep",
+        "What becomes of a platform's objects when its registration ends; kept ones are seen by the host alone.",
+        "keep or remove",
+    ),
+    Setting(
         "OCPI_ENCRYPTION_KEYS",
         _secrets,
         (),
@@ -545,6 +552,7 @@ class Settings:
     role_permissions: Mapping[Role, Mapping[str, tuple[str, ...]]]
     required_endpoints: tuple[str, ...]
     allow_shared_parties: bool
+    copies_after_unregistration: str
     encryption_keys: tuple[str, ...]
     token_grace: int
     token_cache: int

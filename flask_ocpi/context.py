@@ -17,6 +17,7 @@ from flask_ocpi.config import OwnParty
 from flask_ocpi.config import Settings
 from flask_ocpi.description import Interface
 from flask_ocpi.description import Module
+from flask_ocpi.description import ObjectType
 from flask_ocpi.description import Operation
 from flask_ocpi.description import Version
 from flask_ocpi.enums import InterfaceRole
@@ -168,6 +169,18 @@ class Services:
     def found(self, finding: Finding) -> None:
         """Note a flaw in what a platform sent; it costs no access to the storage, and never fails."""
         self.findings.add(finding)
+
+    @property
+    def object_types(self) -> Mapping[str, ObjectType]:
+        """The classes of stored objects by the id of their module."""
+        return {m.id: m.objects[0] for version in self.versions for m in version.modules if m.objects}
+
+    def object_type(self, module: str) -> ObjectType:
+        """Return the class of objects a module stores; raise InvalidParametersError that lists the modules with one."""
+        known = self.object_types
+        if module not in known:
+            raise InvalidParametersError(f"There is no module {module!r} with objects; there are {', '.join(known)}.")
+        return known[module]
 
     def serves(self, module: Module, interface: InterfaceRole) -> bool:
         """Tell whether this platform serves an interface: as configured, or because an own role implements it."""

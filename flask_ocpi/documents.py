@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from flask_ocpi.audiences import audience_of
 from flask_ocpi.description import Document
 from flask_ocpi.description import ObjectType
 from flask_ocpi.description import Part
@@ -23,7 +24,6 @@ from flask_ocpi.schema import Object
 from flask_ocpi.schema import Schema
 from flask_ocpi.schema import load
 from flask_ocpi.storage.base import Key
-from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.base import Storage
 from flask_ocpi.storage.base import fold
@@ -251,11 +251,6 @@ def replace_record(storage: Storage, kind: str, key: Key, make: Callable[[Record
         made = make(storage.get(kind, key, for_update=True))
         storage.save(kind, key, made)
     return made
-
-
-def audience_of(object_type: ObjectType, document: Document) -> tuple[Party, ...]:
-    """Return the parties that an object is for, as far as it tells itself."""
-    return () if object_type.audience is None else tuple(Party.of(*party) for party in object_type.audience(document))
 
 
 def save_object(storage: Storage, object_type: ObjectType, key: Key, record: Record, document: Document) -> bool:

@@ -35,6 +35,7 @@ from flask_ocpi.config import Settings
 from flask_ocpi.context import Discovery
 from flask_ocpi.context import Schemas
 from flask_ocpi.context import Services
+from flask_ocpi.copies import Copies
 from flask_ocpi.description import Version
 from flask_ocpi.enums import InterfaceRole
 from flask_ocpi.errors import ConfigurationError
@@ -80,6 +81,7 @@ from flask_ocpi.web.headers import request_id
 from flask_ocpi.web.health import register_health
 from flask_ocpi.web.logs import attach_filters
 from flask_ocpi.web.messages import RequestWatch
+from flask_ocpi.web.setup import EMBEDDED_DATABASE
 from flask_ocpi.web.setup import default_storage
 from flask_ocpi.web.setup import secret_key
 
@@ -148,6 +150,9 @@ class OCPI(HostHooks, HostCalls):
         self._services = services
         self._app = app
         self._objects = OwnObjects(services)
+        is_embedded = app.config.get("SQLALCHEMY_DATABASE_URI") == EMBEDDED_DATABASE and self._storage_source is None
+        if is_embedded and settings.create_tables is not False:
+            self.copies.adopt()  # as `flask ocpi init-db` does, which that database does not need
         self._dispatcher = Dispatcher(services, self.client, partial(_in_context, app), enqueue=self._enqueue(app))
         app.extensions["ocpi"] = self
         self._register(app, services)
@@ -165,6 +170,11 @@ class OCPI(HostHooks, HostCalls):
         if self._objects is None:
             raise RuntimeError("This OCPI object has no app yet: call init_app(app) first.")
         return self._objects
+
+    @property
+    def copies(self) -> Copies:
+        """The objects that other platforms sent, of every module: get, documents, move, remove."""
+        return Copies(self.services)
 
     @property
     def platforms(self) -> Platforms:
@@ -194,7 +204,7 @@ class OCPI(HostHooks, HostCalls):
             )
         return f"{settings.base_url}{settings.url_prefix}/versions"
 
-    def save(self, module: str, document: dict[str, Any], *, audience: tuple[Party, ...] = ()) -> bool:
+    def save(self, module: str, document: dict[str, Any], *, audience: tuple[Party, ...] | None = None) -> bool:
         """Create or replace one of our own objects; True when it is new. See :meth:`OwnObjects.save`."""
         return self.objects.save(module, document, audience=audience)
 

@@ -112,7 +112,7 @@ def put_object(ctx: Context, target: Target, body: Document) -> Result:
     object_type = described_object(target)
     kind = object_type.kind
     _check_identity(target, body)
-    key = Key.of(*target.owner, object_type.id_of(body), receiving_party(ctx, target))
+    key = Key.of(*target.owner, object_type.id_of(body), receiving_party(ctx, target), ctx.platform.id)
     record = Record.of(body, last_updated=to_micros(body["last_updated"]))
     if ctx.services.settings.refuse_older:
         created = _replace_older(ctx, kind, key, record)
@@ -207,7 +207,7 @@ def _part_ids(target: Target) -> list[str]:
 
 
 def _copy_key(ctx: Context, target: Target) -> Key:
-    return Key.of(*target.owner, object_id(target), receiving_party(ctx, target))
+    return Key.of(*target.owner, object_id(target), receiving_party(ctx, target), ctx.platform.id)
 
 
 def object_id(target: Target) -> str:

@@ -8,20 +8,25 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 
+from flask_ocpi.audiences import audience_after
+from flask_ocpi.audiences import audience_of
+from flask_ocpi.audiences import parted
 from flask_ocpi.checked import Checked
 from flask_ocpi.checked import CheckedObjects
 from flask_ocpi.context import Services
+from flask_ocpi.copies import Copies
 from flask_ocpi.description import Document
 from flask_ocpi.description import ObjectType
-from flask_ocpi.documents import audience_of
 from flask_ocpi.documents import locate
 from flask_ocpi.documents import merge
 from flask_ocpi.documents import save_object
 from flask_ocpi.documents import update
 from flask_ocpi.enums import InterfaceRole
+from flask_ocpi.errors import ConflictError
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import NotFoundError
 from flask_ocpi.fields import format_date_time
@@ -47,20 +52,18 @@ class OwnObjects:
     def __init__(self, services: Services) -> None:
         self.services = services
 
-    def save(self, module: str, document: Document, *, audience: Iterable[Party] = ()) -> bool:
+    def save(self, module: str, document: Document, *, audience: Iterable[Party] | None = None) -> bool:
         """Create or replace an object; True when it is new. ``audience`` limits who may see it (empty: all).
 
-        Without ``audience`` a Session or CDR is for the eMSP in its ``cdr_token``, also when that changes. A CDR never
-        changes once it is stored.
+        Without ``audience`` the object stays for whom it was for; a new one is for all. A Session or CDR is for the
+        eMSP in its ``cdr_token`` unless another ``audience`` was given, also when that changes. A CDR never changes
+        once it is stored.
         """
         object_type = self.object_type(module)
         key, record, checked = self._checked(object_type, document, audience)
         marking = Marking(self.services, module, object_type)
-        if marking.is_needed:
-            with self.services.storage.transaction():
-                created = self._save(marking, object_type, key, record, checked)
-        else:
-            created = save_object(self.services.storage, object_type, key, record, checked)
+        with self.services.storage.transaction():
+            created = self._save(marking, object_type, key, record, checked, is_given=audience is not None)
         self.services.emit(object_saved, module=module, key=key, document=checked, created=created)
         self.services.wake(marking.platforms)
         return created
@@ -70,12 +73,18 @@ class OwnObjects:
         documents: Mapping[str, Iterable[Document]] | Iterable[tuple[str, Iterable[Document]]],
         *,
         progress: Callable[[], None] = lambda: None,
+        may_widen: bool = False,
+        withheld: Callable[[str, Key], None] = lambda module, key: None,
     ) -> int:
         """Save many objects, by module id, all or none; raise InvalidParametersError that names the first bad one.
 
         All are checked before the first one is stored. There may be any number of them: they are read once and one
         after another, from what may be generators, and wait in a temporary file. ``progress`` is called after each
         object is stored. Returns how many there were.
+
+        A document may name its audience in ``_audience``, a list of texts such as "NL-ABC"; without it, as in
+        :meth:`save`. Unless it ``may_widen``, no object is then for anybody whom the stored one is not for: it stays
+        for whom it was for, and ``withheld`` is called with its module and key, once all are stored.
         """
         with CheckedObjects() as checked:
             for module, items in documents.items() if isinstance(documents, Mapping) else documents:
@@ -84,13 +93,19 @@ class OwnObjects:
                     raise InvalidParametersError(f"{module} must be a list of objects.")
                 for index, item in enumerate(items):
                     with _naming(module, index):
-                        key, record, _ = self._checked(object_type, item, ())
-                    checked.add(Checked(module, index, key, record))
-            self._store_all(checked, progress)
+                        document, audience = parted(item)
+                        key, record, _ = self._checked(object_type, document, audience)
+                    checked.add(Checked(module, index, key, record, audience is not None))
+            for module, key in self._store_all(checked, progress, may_widen=may_widen):
+                withheld(module, key)
             return checked.count
 
-    def _store_all(self, checked: CheckedObjects, progress: Callable[[], None]) -> None:
+    def _store_all(
+        self, checked: CheckedObjects, progress: Callable[[], None], *, may_widen: bool
+    ) -> list[tuple[str, Key]]:
+        """Store all; return which of them would have been for more than the stored ones."""
         markings: dict[str, Marking] = {}
+        withheld: list[tuple[str, Key]] = []
         created = bytearray()  # a byte for each object
         told = 0
 
@@ -98,6 +113,7 @@ class OwnObjects:
             nonlocal told
             # Locked by and by: another import in another order may be in the way, and one of them begins anew.
             created.clear()
+            withheld.clear()
             markings.clear()
             for batch in checked.batches():
                 module = batch[0].module
@@ -105,7 +121,9 @@ class OwnObjects:
                 marking = markings.get(module)
                 if marking is None:
                     marking = markings[module] = Marking(self.services, module, object_type)
-                created.extend(self._save_batch(marking, object_type, batch))
+                new, narrower = self._save_batch(marking, object_type, batch, may_widen=may_widen)
+                created.extend(new)
+                withheld.extend((module, key) for key in narrower)
                 while told < len(created):
                     told += 1
                     progress()
@@ -116,6 +134,7 @@ class OwnObjects:
                 document = item.record.document
                 self.services.emit(object_saved, module=item.module, key=item.key, document=document, created=bool(new))
         self.services.wake(set().union(*(marking.platforms for marking in markings.values())))
+        return withheld
 
     def patch(self, module: str, ids: Sequence[str], changes: Document, *, party: Party | None = None) -> Document:
         """Change properties of an object, or of a part of it (one id a level), and return the whole object.
@@ -223,54 +242,102 @@ class OwnObjects:
         return number
 
     def documents(self, module: str, *, copies: bool = False) -> Iterator[Document]:
-        """Walk all own objects of a module in the order of their creation; with ``copies`` those of others instead."""
-        kind = self.object_type(module).kind
-        receivers: Iterable[str] = map(str, self.parties()) if copies else [""]
-        for receiver in receivers:
-            yield from (record.document for record in walk(self.services.storage, kind, Query(receiver=receiver)))
+        """Walk all own objects of a module in the order of their creation; with ``copies`` those of others instead.
+
+        Copies come as of :meth:`flask_ocpi.copies.Copies.documents`.
+        """
+        if copies:
+            return Copies(self.services).documents(module)
+        return (record.document for record in self.records(module))
+
+    def records(self, module: str) -> Iterator[Record]:
+        """Walk all own objects of a module as they are stored, with their audiences, in the order of their creation."""
+        return walk(self.services.storage, self.object_type(module).kind, Query(receiver=""))
 
     def object_type(self, module: str) -> ObjectType:
         """Return the class of objects a module stores; raise InvalidParametersError that lists the modules with one."""
-        known = self._object_types()
-        if module not in known:
-            raise InvalidParametersError(f"There is no module {module!r} with objects; there are {', '.join(known)}.")
-        return known[module]
+        return self.services.object_type(module)
 
     def modules(self) -> tuple[str, ...]:
         """Return the ids of the modules that have objects."""
-        return tuple(self._object_types())
+        return tuple(self.services.object_types)
 
     def parties(self) -> tuple[Party, ...]:
         return tuple(Party.of(party.country_code, party.party_id) for party in self.services.settings.parties)
 
-    def _save(self, marking: Marking, object_type: ObjectType, key: Key, record: Record, document: Document) -> bool:
+    def _save(
+        self,
+        marking: Marking,
+        object_type: ObjectType,
+        key: Key,
+        record: Record,
+        document: Document,
+        *,
+        is_given: bool,
+    ) -> bool:
         """Store an object and mark it, in the transaction that is open; True when it is new."""
-        storage = self.services.storage
-        before = None
-        if marking.is_needed and not object_type.final:
-            before = storage.get(object_type.kind, key, for_update=True)
-        created = save_object(storage, object_type, key, record, document)
-        if created or not object_type.final:
-            marking.changed(key, before, record)
-        return created
+        storage, kind = self.services.storage, object_type.kind
+        if object_type.final:
+            created = save_object(storage, object_type, key, record, document)
+            if created:
+                marking.changed(key, None, record)
+            return created
+        before = storage.get(kind, key, for_update=True)
+        if before is None:
+            try:
+                storage.save(kind, key, record, expected=0)
+            except ConflictError:  # somebody else made it at this moment, and it can be locked now
+                before = storage.get(kind, key, for_update=True)
+        if before is not None:
+            record = replace(record, audience=audience_after(object_type, before, record, is_given=is_given))
+            storage.save(kind, key, record)
+        marking.changed(key, before, record)
+        return before is None
 
-    def _save_batch(self, marking: Marking, object_type: ObjectType, batch: Sequence[Checked]) -> Sequence[bool]:
-        """Store objects of one module as :meth:`_save` does, in the transaction that is open."""
+    def _save_batch(
+        self, marking: Marking, object_type: ObjectType, batch: Sequence[Checked], *, may_widen: bool
+    ) -> tuple[Sequence[bool], list[Key]]:
+        """Store objects of one module as :meth:`_save` does, in the transaction that is open.
+
+        Returns for each whether it is new, and which of them would have been for more than the stored ones.
+        """
+        if object_type.final:
+            return self._create_batch(marking, object_type, batch), []
+        storage, kind = self.services.storage, object_type.kind
+        before = storage.get_many(kind, [item.key for item in batch], for_update=True)
+        first: dict[Key, Checked] = {}
+        for item in batch:
+            if item.key not in before:
+                first.setdefault(item.key, item)
+        made = storage.create_many(kind, [(key, item.record) for key, item in first.items()])
+        new = {key for key, is_new in zip(first, made, strict=True) if is_new}
+        here = {**before, **{key: first[key].record for key in new}}
+        if len(new) < len(first):  # somebody else made some at this moment, and they can be locked now
+            here |= storage.get_many(kind, [key for key in first if key not in new], for_update=True)
+        created, changes, withheld = [], [], []
+        for item in batch:
+            key, record = item.key, item.record
+            created.append(key in new and first[key] is item)
+            if not created[-1]:
+                audience = audience_after(object_type, here[key], record, is_given=item.is_given, may_widen=may_widen)
+                if item.is_given and audience != record.audience:
+                    withheld.append(key)
+                record = here[key] = replace(record, audience=audience)
+            changes.append((key, before.get(key), record))
+        storage.save_many(kind, [(key, r) for (key, _, r), is_new in zip(changes, created, strict=True) if not is_new])
+        marking.all_changed(changes)
+        return created, withheld
+
+    def _create_batch(self, marking: Marking, object_type: ObjectType, batch: Sequence[Checked]) -> Sequence[bool]:
+        """Store objects that never change; of those that are there, compare the content."""
         storage = self.services.storage
         rows = [(item.key, item.record) for item in batch]
-        if object_type.final:
-            created = storage.create_many(object_type.kind, rows)
-            for item, new in zip(batch, created, strict=True):
-                if not new:
-                    with _naming(item.module, item.index):
-                        save_object(storage, object_type, item.key, item.record, item.record.document)
-            marking.all_changed((key, None, record) for (key, record), new in zip(rows, created, strict=True) if new)
-            return created
-        before: Mapping[Key, Record] = {}
-        if marking.is_needed:
-            before = storage.get_many(object_type.kind, [key for key, _ in rows], for_update=True)
-        created = storage.save_many(object_type.kind, rows)
-        marking.all_changed((key, before.get(key), record) for key, record in rows)
+        created = storage.create_many(object_type.kind, rows)
+        for item, new in zip(batch, created, strict=True):
+            if not new:
+                with _naming(item.module, item.index):
+                    save_object(storage, object_type, item.key, item.record, item.record.document)
+        marking.all_changed((key, None, record) for (key, record), new in zip(rows, created, strict=True) if new)
         return created
 
     @staticmethod
@@ -278,7 +345,7 @@ class OwnObjects:
         return Key.of(document["country_code"], document["party_id"], object_type.id_of(document))
 
     def _checked(
-        self, object_type: ObjectType, document: Document, audience: Iterable[Party]
+        self, object_type: ObjectType, document: Document, audience: Iterable[Party] | None
     ) -> tuple[Key, Record, Document]:
         checked = load(self.services.schemas[object_type.schema], document, where=object_type.name)
         owner = Party.of(checked["country_code"], checked["party_id"])
@@ -287,7 +354,7 @@ class OwnObjects:
             raise InvalidParametersError(f"{owner} is not one of our own parties, which are {listing}.")
         key = self._key_of(object_type, checked)
         micros = to_micros(checked["last_updated"])
-        seen_by = tuple(Party.of(*party) for party in audience) or audience_of(object_type, checked)
+        seen_by = tuple(Party.of(*party) for party in audience or ()) or audience_of(object_type, checked)
         return key, Record.of(checked, last_updated=micros, audience=seen_by), checked
 
     def _get(self, module: str, ids: Sequence[str], party: Party | None) -> tuple[Record, ObjectType, tuple[str, ...]]:
@@ -296,9 +363,6 @@ class OwnObjects:
         if record is None:
             raise _missing(object_type, ids)
         return record, object_type, part_ids
-
-    def _object_types(self) -> dict[str, ObjectType]:
-        return {m.id: m.objects[0] for version in self.services.versions for m in version.modules if m.objects}
 
     def _addressed(
         self, module: str, ids: Sequence[str], party: Party | None

@@ -314,7 +314,10 @@ class Platforms:
         return replace(platform, revision=(before.revision if before else 0) + 1)
 
     def delete(self, platform: Platform) -> None:
-        """Forget a platform, its tokens and its claims; objects it sent stay."""
+        """Forget a platform, its tokens and its claims.
+
+        What it sent stays under its id, which a new platform may be given: remove it before (``ocpi.copies.remove``).
+        """
         try:
             with self.storage.transaction():
                 self.save(replace(platform, issued=(), roles=()), before=platform)

@@ -187,16 +187,16 @@ def test_all_objects_are_marked_when_all_are_pushed(ocpi, partner):
 
 @EVERY_STORAGE
 def test_what_a_deadlock_ended_is_stored_from_the_beginning(ocpi, monkeypatch):
-    save_many, calls, ticks = ocpi.storage.save_many, [], []
+    create_many, calls, ticks = ocpi.storage.create_many, [], []
 
     def end_once(kind, records):
         calls.append(len(records))
-        created = save_many(kind, records)
+        created = create_many(kind, records)
         if len(calls) == 3:
             raise DeadlockError("in favour of another")
         return created
 
-    monkeypatch.setattr(ocpi.storage, "save_many", end_once)
+    monkeypatch.setattr(ocpi.storage, "create_many", end_once)
 
     ocpi.objects.save_all(
         {"locations": [location(id=f"L{number}") for number in range(20)]}, progress=lambda: ticks.append(1)
@@ -229,13 +229,13 @@ def test_parallel_imports_in_other_orders_all_come_to_their_end(ocpi, partner):
 
 def test_batches_of_large_objects_are_small(ocpi, monkeypatch):
     monkeypatch.setattr("flask_ocpi.checked._LARGEST_AT_ONCE", 2000)
-    save_many, sizes = ocpi.storage.save_many, []
+    create_many, sizes = ocpi.storage.create_many, []
 
     def note(kind, records):
         sizes.append(len(records))
-        return save_many(kind, records)
+        return create_many(kind, records)
 
-    monkeypatch.setattr(ocpi.storage, "save_many", note)
+    monkeypatch.setattr(ocpi.storage, "create_many", note)
 
     ocpi.objects.save_all({"locations": [location(id=f"L{number}", name="x" * 250) for number in range(10)]})
 

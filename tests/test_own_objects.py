@@ -68,13 +68,13 @@ def test_save_all_is_all_or_nothing(ocpi):
 
 @EVERY_STORAGE
 def test_save_all_rolls_back_when_the_storage_fails(ocpi, monkeypatch):
-    save_many = ocpi.storage.save_many
+    create_many = ocpi.storage.create_many
 
     def fail_midway(kind, records):
-        save_many(kind, records[:2])
+        create_many(kind, records[:2])
         raise StorageError("the disk is full")
 
-    monkeypatch.setattr(ocpi.storage, "save_many", fail_midway)
+    monkeypatch.setattr(ocpi.storage, "create_many", fail_midway)
     with pytest.raises(StorageError, match="disk"):
         ocpi.objects.save_all({"locations": [location(id=f"LOC{number}") for number in range(1, 5)]})
 
@@ -372,6 +372,9 @@ def test_audience_that_was_given_stays(ocpi, module, document, id, changes):
     ocpi.save(module, document)
 
     assert patched == (EMS, Party("FR", "SCS"))
+    saved = audience(ocpi, module, id)
+    ocpi.save(module, document, audience=())
+    assert saved == (EMS, Party("FR", "SCS"))
     assert audience(ocpi, module, id) == ((EMS,) if module == "sessions" else ())
 
 
@@ -381,6 +384,6 @@ def test_copies_have_no_audience(ocpi, ocpi_client):
 
     ocpi_client.patch(url, {"cdr_token": issued_by(OTH), "last_updated": "2024-06-01T12:00:00Z"})
 
-    record = ocpi.storage.get("sessions", Key("DE", "CPO", "SES1", "NL-ABC"))
+    record = ocpi.storage.get("sessions", Key.of("DE", "CPO", "SES1", Party("NL", "ABC"), "partner"))
     assert record.document["cdr_token"] == issued_by(OTH)
     assert record.audience == ()

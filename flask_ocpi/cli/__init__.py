@@ -28,6 +28,7 @@ def _commands() -> Sequence[Command]:
     """Import all commands, in the order in which one needs them."""
     from flask_ocpi.cli import about
     from flask_ocpi.cli import calls
+    from flask_ocpi.cli import copies
     from flask_ocpi.cli import data
     from flask_ocpi.cli import dispatching
     from flask_ocpi.cli import journal
@@ -49,6 +50,7 @@ def _commands() -> Sequence[Command]:
         data.pull,
         sync,
         data.push,
+        copies.copies,
         dispatching.show_marks,
         dispatching.worker,
         authorize,

@@ -14,6 +14,7 @@ from flask_ocpi.cli.output import refusal
 from flask_ocpi.cli.output import say
 from flask_ocpi.cli.output import show
 from flask_ocpi.cli.output import table
+from flask_ocpi.cli.output import warn
 from flask_ocpi.cli.output import written_whole
 from flask_ocpi.description import Interface
 from flask_ocpi.description import Module
@@ -32,14 +33,27 @@ _PACKAGE = Path(__file__).parent.parent
 @json_option
 @with_appcontext
 def init_db(as_json: bool) -> None:
-    """Make the storage ready: create the tables that are missing. Harmless when they are there."""
+    """Make the storage ready: create the tables that are missing. Harmless when they are there.
+
+    Copies of an earlier release, which did not keep who sent them, go to the platform that now answers for their party.
+    """
     storage = current_ocpi.storage
     storage.setup()
     storage.check()
+    adopted = current_ocpi.copies.adopt()
     names = kinds(current_ocpi.services.versions)
     if as_json:
-        return show({"storage": str(storage), "kinds": list(names)})
-    return say(f"{storage} is ready.\nIt keeps {', '.join(names)}.")
+        copies = {"adopted": adopted.moved, "unknown": adopted.left}
+        return show({"storage": str(storage), "kinds": list(names), "copies": copies})
+    say(f"{storage} is ready.\nIt keeps {', '.join(names)}.")
+    if adopted.moved:
+        say(f"Of copies that did not say who sent them, {adopted.moved} now belong to the platform of their party.")
+    if adopted.left:
+        warn(
+            f"Who sent {adopted.left} of the copies is not known, so no platform can read them. "
+            "`flask ocpi copies list` counts them; `flask ocpi copies move - PLATFORM` gives them to a platform."
+        )
+    return None
 
 
 @click.command(short_help="List modules, interfaces and operations.")

@@ -21,6 +21,7 @@ from flask_ocpi.cli.output import printable
 from flask_ocpi.cli.output import refusal
 from flask_ocpi.cli.output import show
 from flask_ocpi.client.registration import discover
+from flask_ocpi.copies import UNKNOWN
 from flask_ocpi.errors import BlockedAddressError
 from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.errors import FlaskOCPIError
@@ -98,6 +99,7 @@ def _findings(ctx: click.Context, *, offline: bool) -> Iterator[Finding]:
         storage = _storage()
         yield storage
         if storage.outcome is not Outcome.FAIL:
+            yield from _copies()
             yield from _platforms(offline=offline)
 
 
@@ -161,6 +163,14 @@ def _storage() -> Finding:
         text = f"{file} is open to every user of this machine: it holds what partners sent, drivers' tokens included."
         return Finding("storage", Outcome.WARN, text, f"chmod o= {file}*")
     return Finding("storage", Outcome.OK, f"{storage} is ready.")
+
+
+def _copies() -> Iterator[Finding]:
+    number = sum(kept.number for kept in current_ocpi.copies.counts(UNKNOWN))
+    if number:
+        text = f"Who sent {number} of the copies is not known, so no platform can read them."
+        fix = "Run `flask ocpi init-db`; what is left then is given away by `flask ocpi copies move - PLATFORM`."
+        yield Finding("copies", Outcome.WARN, text, fix)
 
 
 def _platforms(*, offline: bool) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ import click
 import orjson
 from flask.cli import with_appcontext
 
+from flask_ocpi.audiences import with_audience
 from flask_ocpi.cli.arguments import moment
 from flask_ocpi.cli.arguments import party_given
 from flask_ocpi.cli.json_lists import JSONError
@@ -44,13 +45,19 @@ _SHOWN_EVERY = 500  # objects
 
 @click.command("import", short_help="Store objects of our own from a file.")
 @click.argument("file", type=click.File("rb"))
+@click.option(
+    "--audience",
+    "may_widen",
+    is_flag=True,
+    help="Let objects be for those whom FILE names in _audience, also where they are stored for fewer.",
+)
 @json_option
 @with_appcontext
-def import_objects(file: IO[bytes], as_json: bool) -> None:
+def import_objects(file: IO[bytes], may_widen: bool, as_json: bool) -> None:
     """Store the objects in FILE as those of our own parties: all of them, or none when one is wrong.
 
     FILE is a JSON object of module id to a list of objects, such as {"locations": [...]}; - reads it from stdin. What
-    is stored already under the same id is replaced.
+    is stored already under the same id is replaced, and stays for whom it is for, or those of them whom FILE names.
     """
     name = getattr(file, "name", "<stdin>")
     counts: dict[str, int] = {}
@@ -62,18 +69,37 @@ def import_objects(file: IO[bytes], as_json: bool) -> None:
             done += 1
             bar.reach(done, sum(counts.values()))
 
-        current_ocpi.objects.save_all(_lists(file, name, counts), progress=progress)
-    return show({"imported": counts}) if as_json else say(f"Imported {_listing(counts)}.")
+        withheld: list[str] = []
+        current_ocpi.objects.save_all(
+            _lists(file, name, counts),
+            progress=progress,
+            may_widen=may_widen,
+            withheld=lambda module, key: withheld.append(f"{module} {key.owner} {key.id}"),
+        )
+    if as_json:
+        show({"imported": counts, "withheld": withheld})
+    else:
+        say(f"Imported {_listing(counts)}.")
+    if withheld:
+        some = [f"  {item}" for item in withheld[:_MAX_SHOWN]]
+        if len(withheld) > _MAX_SHOWN:
+            some.append(f"  and {len(withheld) - _MAX_SHOWN} more; --json lists them all")
+        number = counted(len(withheld), "object")
+        stayed = f"{number} stayed for those who see {'it' if len(withheld) == 1 else 'them'} now"
+        warn("\n".join([f"{name} names others in _audience: {stayed}, unless you add --audience.", *some]))
 
 
 @click.command(short_help="Print our objects as JSON.")
 @click.argument("modules", metavar="[MODULE]...", nargs=-1)
 @click.option("--copies", is_flag=True, help="Export the copies of other platforms' objects instead.")
+@click.option("--from", "platform", help="Export the copies of what this platform sent, by id, name or party.")
 @click.option("--output", type=click.Path(dir_okay=False), help="Write to this file instead of stdout.")
 @json_option
 @with_appcontext
-def export(modules: tuple[str, ...], copies: bool, output: str | None, as_json: bool) -> None:
+def export(modules: tuple[str, ...], copies: bool, platform: str | None, output: str | None, as_json: bool) -> None:
     """Print the objects of our own parties, in the format that import reads; of all modules unless some are named.
+
+    _audience names the parties that an object is for; where it is empty, that is everybody.
 
     The file of --output is replaced when everything is written; with --json, stdout then says what is in it.
     """
@@ -81,7 +107,13 @@ def export(modules: tuple[str, ...], copies: bool, output: str | None, as_json: 
     chosen = tuple(dict.fromkeys(modules)) or objects.modules()
     for module in chosen:
         objects.object_type(module)
-    lists = {module: objects.documents(module, copies=copies) for module in chosen}
+    found = None if platform is None else current_ocpi.platforms.find(platform)
+    lists = {
+        module: current_ocpi.copies.documents(module, platform=found)
+        if copies or found
+        else map(with_audience, objects.records(module))
+        for module in chosen
+    }
     if output is None:
         _write(sys.stdout.buffer, lists)
         return None
@@ -162,6 +194,10 @@ def push(module: str, ids: tuple[str, ...], platform: str, party: Party | None, 
     owner = _owner(object_type, party)
     client = current_ocpi.client(platform)
     document = current_ocpi.objects.get(module, *ids, party=owner)
+    audience = current_ocpi.objects.record(module, *ids, party=owner).audience
+    if audience and set(audience).isdisjoint(client.platform.parties if client.to is None else (client.to,)):
+        listing = ", ".join(map(str, audience))
+        raise refusal(f"{object_type.name} {ids[0]} is for {listing}, so it is not sent to {client.platform.id}.")
     _, part_ids = object_type.split_ids(ids)
     parents = ids[:-1] if part_ids else ()
     answer = client.module(module).push(document, *parents, owner=owner)

@@ -114,7 +114,10 @@ def rotate(platform: str, as_json: bool) -> None:
 @json_option
 @with_appcontext
 def unregister(platform: str, force: bool, as_json: bool) -> None:
-    """End the registration with PLATFORM on both sides, or withdraw an invitation; stored objects stay."""
+    """End the registration with PLATFORM on both sides, or withdraw an invitation.
+
+    What it sent stays, for you alone, unless OCPI_COPIES_AFTER_UNREGISTRATION says otherwise.
+    """
     found = current_ocpi.platforms.find(platform)
     try:
         ended = current_ocpi.unregister(found, force=force)

@@ -117,7 +117,8 @@ class TokensClient(ModuleClient):
         id = f"{uid}\n{type}"
         records: dict[Party, Record] = {}
         for owner in owners:
-            found = [client.services.storage.get("tokens", Key.of(*owner, id, receiver)) for receiver in receivers]
+            keys = (Key.of(*owner, id, receiver, client.platform.id) for receiver in receivers)
+            found = [client.services.storage.get("tokens", key) for key in keys]
             known = [record for record in found if record is not None]
             if known:
                 records[owner] = max(known, key=lambda record: record.last_updated)

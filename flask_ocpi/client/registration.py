@@ -15,6 +15,7 @@ from flask_ocpi.client.client import Caller
 from flask_ocpi.client.wire import Transport
 from flask_ocpi.context import Discovery
 from flask_ocpi.context import Services
+from flask_ocpi.copies import registration_ended
 from flask_ocpi.description import Document
 from flask_ocpi.description import version_order
 from flask_ocpi.enums import ModuleID
@@ -156,6 +157,7 @@ class Registrar:
         current = self._reread(platform)
         ended = self.services.platforms.save(unregistered(current), before=current)
         self.services.emit(platform_unregistered, platform=platform)
+        registration_ended(self.services, ended)
         return ended
 
     def _send_delete(self, platform: Platform) -> None:

@@ -58,7 +58,8 @@ class Key(NamedTuple):
     joined with a line feed: that of a Token is its uid and its type.
 
     ``receiver`` is "" for an object that is ours (we are its owner); for a copy of another party's object it is the own
-    party that received it, as ``"NL-ABC"``. So two parties hosted on one platform never share a copy.
+    party that received it and the id of the platform that sent it, as ``"NL-ABC de-cpo"`` (see :func:`received`). So
+    neither two parties hosted on one platform nor two platforms that come to speak for one party ever share a copy.
     """
 
     country_code: str
@@ -67,12 +68,29 @@ class Key(NamedTuple):
     receiver: str = ""
 
     @classmethod
-    def of(cls, country_code: str, party_id: str, id: str, receiver: Party | None = None) -> Key:
-        return cls(fold(country_code), fold(party_id), fold(id), str(receiver) if receiver else "")
+    def of(cls, country_code: str, party_id: str, id: str, receiver: Party | None = None, source: str = "") -> Key:
+        """Build a key; ``source`` is the id of the platform that sent what ``receiver`` received."""
+        at = "" if receiver is None else received(receiver, source)
+        return cls(fold(country_code), fold(party_id), fold(id), at)
 
     @property
     def owner(self) -> Party:
         return Party(self.country_code, self.party_id)
+
+    @property
+    def receiving_party(self) -> Party | None:
+        """The own party that received a copy; None for an object that is ours."""
+        return Party(*self.receiver.partition(" ")[0].split("-", 1)) if self.receiver else None
+
+    @property
+    def source(self) -> str:
+        """The id of the platform that sent a copy; "" for an object that is ours."""
+        return self.receiver.partition(" ")[2]
+
+
+def received(receiver: Party, source: str) -> str:
+    """Return what :attr:`Key.receiver` is of the copies that an own party has of what a platform sent."""
+    return f"{receiver} {source}" if source else str(receiver)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +134,7 @@ class Query:
     """Selects a page of the records of a kind, in the order of their creation.
 
     owners: only records of these parties; None means of any party.
-    receiver: only copies received by this party; "" means own objects; None means both.
+    receiver: only copies with this :attr:`Key.receiver`, of one own party and platform; "" means own ones; None both.
     audience: only records that one of these parties may see; None means no such filter.
     date_from, date_to: microseconds; ``date_from <= last_updated < date_to``.
     offset: records to skip, counted after all filters. limit: at most so many (at least 1).

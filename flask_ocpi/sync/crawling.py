@@ -19,6 +19,7 @@ from flask_ocpi.findings import Finding
 from flask_ocpi.signals import object_removed
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Query
+from flask_ocpi.storage.base import received
 from flask_ocpi.storage.base import walk
 from flask_ocpi.sync import quarantine
 from flask_ocpi.sync.receiving import Pulled
@@ -193,6 +194,6 @@ def _last_updated(document: Document) -> int | None:
 
 def _copies(services: Services, scope: Scope) -> list[tuple[Key, int]]:
     """Return the keys and revisions of the copies that the receiver has of the platform's objects."""
-    query = Query(owners=scope.platform.parties, receiver=str(scope.receiver))
+    query = Query(owners=scope.platform.parties, receiver=received(scope.receiver, scope.platform.id))
     records = walk(services.storage, scope.object_type.kind, query)
     return [(scope.key_of(record.document), record.revision) for record in records]

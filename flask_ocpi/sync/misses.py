@@ -75,7 +75,7 @@ class Miss:
 
     @property
     def object_key(self) -> Key:
-        return Key.of(*self.owner, self.id, self.receiver)
+        return Key.of(*self.owner, self.id, self.receiver, self.platform)
 
     def to_record(self) -> Record:
         document: dict[str, Any] = {name: getattr(self, name) for name in ("platform", "module", "id", "moment")}

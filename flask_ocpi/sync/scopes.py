@@ -55,7 +55,7 @@ class Scope:
     def key_of(self, document: Document) -> Key:
         """Return under which key a copy of an object is stored."""
         id = self.object_type.id_of(document)
-        return Key.of(document["country_code"], document["party_id"], id, self.receiver)
+        return Key.of(document["country_code"], document["party_id"], id, self.receiver, self.platform.id)
 
 
 def scope_of(services: Services, platform: Platform, id: str, receiver: Party | None = None) -> Scope:

@@ -19,7 +19,7 @@ from flask_ocpi.platforms import KINDS
 from flask_ocpi.storage.base import Storage
 
 KEY_FILE = "ocpi_secret_key"
-_DEFAULT_DATABASE = "sqlite:///ocpi.sqlite3"  # Flask-SQLAlchemy puts relative paths into the instance folder
+EMBEDDED_DATABASE = "sqlite:///ocpi.sqlite3"  # Flask-SQLAlchemy puts relative paths into the instance folder
 
 
 def default_storage(app: Flask, settings: Settings, versions: Iterable[Version]) -> Storage:
@@ -33,7 +33,7 @@ def default_storage(app: Flask, settings: Settings, versions: Iterable[Version])
     db = app.extensions.get("sqlalchemy")
     if db is None:
         if not app.config.get("SQLALCHEMY_DATABASE_URI") and not app.config.get("SQLALCHEMY_ENGINES"):
-            app.config["SQLALCHEMY_DATABASE_URI"] = _DEFAULT_DATABASE
+            app.config["SQLALCHEMY_DATABASE_URI"] = EMBEDDED_DATABASE
             embedded = True
         from flask_sqlalchemy import SQLAlchemy
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from flask_ocpi.errors import StorageError
-from flask_ocpi.storage.base import Query
+from flask_ocpi.storage.base import Record
 from flask_ocpi.testing.documents import cdr
 from flask_ocpi.testing.documents import client_info
 from flask_ocpi.testing.documents import connector
@@ -57,7 +57,7 @@ def test_import_stores_the_objects_of_a_file(run, ocpi, tmp_path):
 def test_import_reads_stdin_and_answers_json(run, ocpi):
     result = run(ocpi, "import", "-", "--json", input="\ufeff" + json.dumps({"locations": [location()]}))
 
-    assert json.loads(result.stdout) == {"imported": {"locations": 1}}
+    assert json.loads(result.stdout) == {"imported": {"locations": 1}, "withheld": []}
     assert own_ids(ocpi) == ["LOC1"]
 
 
@@ -128,7 +128,8 @@ def test_what_export_prints_import_restores(run, ocpi, ocpi_network, tmp_path):
     imported = run(copy, "import", "-", input=exported.stdout)
 
     assert (exported.exit_code, exported.stderr, imported.exit_code) == (0, "", 0)
-    assert json.loads(exported.stdout)["locations"] == list(ocpi.objects.documents("locations"))
+    exports = [{**document, "_audience": []} for document in ocpi.objects.documents("locations")]
+    assert json.loads(exported.stdout)["locations"] == exports
     assert list(copy.objects.documents("locations")) == list(ocpi.objects.documents("locations"))
     assert run(copy, "export").stdout == exported.stdout
 
@@ -146,15 +147,15 @@ def test_export_writes_a_file(run, ocpi, tmp_path):
     assert text.stdout == f"Exported 1 locations to {tmp_path / 'text.json'}.\n"
     assert json.loads(answer.stdout) == {"output": str(tmp_path / "answer.json"), "exported": {"locations": 1}}
     assert (tmp_path / "text.json").read_text() == (tmp_path / "answer.json").read_text()
-    assert json.loads((tmp_path / "text.json").read_text()) == {"locations": [location()]}
+    assert json.loads((tmp_path / "text.json").read_text()) == {"locations": [location(_audience=[])]}
 
 
 def test_export_leaves_the_file_as_it_was_when_it_fails(run, ocpi, tmp_path, monkeypatch):
-    def broken(module, *, copies):
-        yield location()
+    def broken(module):
+        yield Record.of(location())
         raise StorageError("The disk is gone.")
 
-    monkeypatch.setattr(ocpi.objects, "documents", broken)
+    monkeypatch.setattr(ocpi.objects, "records", broken)
     file = written(tmp_path / "own.json", "as it was")
 
     result = run(ocpi, "export", "--output", file)
@@ -164,11 +165,11 @@ def test_export_leaves_the_file_as_it_was_when_it_fails(run, ocpi, tmp_path, mon
 
 
 def test_export_prints_objects_as_they_come(run, ocpi, monkeypatch):
-    def broken(module, *, copies):
-        yield location()
+    def broken(module):
+        yield Record.of(location())
         raise StorageError("The disk is gone.")
 
-    monkeypatch.setattr(ocpi.objects, "documents", broken)
+    monkeypatch.setattr(ocpi.objects, "records", broken)
 
     result = run(ocpi, "export")
 
@@ -357,8 +358,8 @@ def test_pull_gives_the_copies_to_the_party_named(run, several, ocpi_other):
 
     run(several, "pull", "locations", "--from", "FR-OTH", "--party", "nl-bbb")
 
-    assert several.storage.list("locations", Query(receiver="NL-BBB")).total == 1
-    assert several.storage.list("locations", Query(receiver="NL-AAA")).total == 0
+    (kept,) = several.copies.counts()
+    assert (kept.module, str(kept.receiver), kept.number) == ("locations", "NL-BBB", 1)
 
 
 def copy_at(other, party="NL-ABC"):
@@ -418,7 +419,9 @@ def test_objects_of_every_module_are_imported_exported_and_pushed(run, connected
     pushed = run(connected, "push", module, *ids, "--to", "FR-OTH", "--json")
 
     assert imported.stdout == f"Imported 1 {module}.\n"
-    assert json.loads(exported.stdout) == {module: [document]}
+    holder = document.get("cdr_token")
+    seen_by = [f"{holder['country_code']}-{holder['party_id']}"] if holder else []
+    assert json.loads(exported.stdout) == {module: [{**document, "_audience": seen_by}]}
     assert json.loads(pushed.stdout)["created"] is True
     assert list(ocpi_other.objects.documents(module, copies=True)) == [document]
 

@@ -228,7 +228,7 @@ def test_same_cdr_again_is_answered_as_before(ocpi, ocpi_app, ocpi_client, repea
     assert second.headers["Location"] == first.headers["Location"]
     assert "data" not in second.envelope
     assert copies(ocpi) == [theirs()]
-    assert heard == [(Key("DE", "CPO", "CDR1", "NL-ABC"), theirs(), True)]
+    assert heard == [(Key("DE", "CPO", "CDR1", "NL-ABC partner"), theirs(), True)]
 
 
 @pytest.mark.conformance("CDR-08", "CDR-07", "CDR-09")

@@ -152,7 +152,7 @@ def test_deleted_tariff_is_gone_and_may_come_again(ocpi, ocpi_app, ocpi_client, 
 
     assert (deleted.http_status, deleted.status_code) == (200, 1000)
     assert "data" not in deleted.envelope
-    assert removed == [("tariffs", Key("DE", "CPO", "TARIFF1", "NL-ABC"), ocpi_client.platform.id)]
+    assert removed == [("tariffs", Key("DE", "CPO", "TARIFF1", "NL-ABC partner"), ocpi_client.platform.id)]
     assert (after.http_status, after.status_code, again.http_status) == (404, 2001, 201)
     assert list(ocpi.objects.documents("tariffs", copies=True)) == [theirs()]
 

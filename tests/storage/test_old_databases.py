@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from sqlalchemy import MetaData
 from sqlalchemy import inspect
@@ -67,11 +69,15 @@ def network(storage):
 
 @pytest.fixture
 def ocpi(network):
-    return network.apps["platform.example"].extensions["ocpi"]
+    """The platform after `flask ocpi init-db`."""
+    app = network.apps["platform.example"]
+    result = app.test_cli_runner().invoke(args=["ocpi", "init-db"])
+    assert result.exit_code == 0
+    return app.extensions["ocpi"]
 
 
 @pytest.fixture
-def partner(network, facts):
+def partner(network, ocpi, facts):
     return PartnerClient(network.apps["platform.example"], facts["partner_token"])
 
 
@@ -135,7 +141,23 @@ def test_partner_reads_and_changes_the_copies_it_had_sent(partner, path):
     assert (changed.http_status, changed.status_code) == (200, 1000)
 
 
-def test_other_partners_token_works_as_well(network, facts):
+def test_every_copy_has_its_platform_afterwards(before, network):
+    app = network.apps["platform.example"]
+    ocpi = app.extensions["ocpi"]
+    kinds_of = {object_type.kind: module for module, object_type in ocpi.services.object_types.items()}
+    copies = sorted(kinds_of[kind] for kind, rows in before.items() if kind in kinds_of for r in rows if r["receiver"])
+
+    adopted = app.test_cli_runner().invoke(args=["ocpi", "init-db", "--json"])
+
+    again = app.test_cli_runner().invoke(args=["ocpi", "init-db", "--json"])
+    kept = ocpi.copies.counts()
+    assert json.loads(adopted.stdout)["copies"] == {"adopted": len(copies), "unknown": 0}
+    assert json.loads(again.stdout)["copies"] == {"adopted": 0, "unknown": 0}
+    assert sorted(item.module for item in kept for _ in range(item.number)) == copies
+    assert {item.source for item in kept} == {platform.id for platform in ocpi.platforms.all()}
+
+
+def test_other_partners_token_works_as_well(network, ocpi, facts):
     hub = PartnerClient(network.apps["platform.example"], facts["hub_token"])
 
     found = hub.get(f"{RECEIVER}/hubclientinfo/DE/XYZ")

@@ -13,7 +13,12 @@ from flask_ocpi import ConfigurationError
 from flask_ocpi import MemoryStorage
 from flask_ocpi import RoutedStorage
 from flask_ocpi import Storage
+from flask_ocpi.storage.base import Key
+from flask_ocpi.storage.base import Party
+from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.sqlalchemy import SQLAlchemyStorage
+from flask_ocpi.testing.documents import tariff
+from flask_ocpi.testing.network import add_partner
 from tests.closing import close
 
 
@@ -80,3 +85,20 @@ def test_storage_that_is_none_is_refused(tmp_path: Path, source: Any) -> None:
 
     with pytest.raises(ConfigurationError, match=r"OCPI\(storage=...\) needs a flask_ocpi.Storage"):
         OCPI(app, storage=source)
+
+
+def test_copies_that_do_not_say_who_sent_them_get_their_platform_when_the_embedded_database_is_opened(
+    tmp_path: Path,
+) -> None:
+    app = plain_app(tmp_path)
+    ocpi = OCPI(app)
+    add_partner(app, [("DE", "CPO", ["CPO"])], name="Partner")
+    document = tariff(country_code="DE", party_id="CPO")
+    ocpi.storage.save("tariffs", Key.of("DE", "CPO", "TARIFF1", Party.of("NL", "OWN")), Record.of(document))
+    close(app)
+
+    again = plain_app(tmp_path)
+    counts = OCPI(again).copies.counts()
+    close(again)
+
+    assert [(kept.source, kept.number) for kept in counts] == [("partner", 1)]

@@ -39,7 +39,7 @@ def theirs(id, **changes):
 
 
 def stored(ocpi, kind="locations"):
-    records = ocpi.storage.list(kind, Query(receiver="NL-ABC")).records
+    records = ocpi.storage.list(kind, Query(receiver="NL-ABC other-example")).records
     return [(record.document["id"], record.document.get("name"), record.revision) for record in records]
 
 
@@ -103,7 +103,7 @@ def test_cdr_that_is_here_is_never_overwritten(ocpi, page):
         ("B", True),
         ("C", True),
     ]
-    found = ocpi.storage.list("cdrs", Query(receiver="NL-ABC")).records
+    found = ocpi.storage.list("cdrs", Query(receiver="NL-ABC other-example")).records
     assert [(r.document["id"], "remark" in r.document, r.revision) for r in found] == [
         ("A", False, 1),
         ("B", False, 1),

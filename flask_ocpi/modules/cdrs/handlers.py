@@ -34,7 +34,7 @@ def post_cdr(ctx: Context, target: Target, body: Document) -> Result:
     owner = Party.of(body["country_code"], body["party_id"])
     if not ctx.services.platforms.speaks_for(ctx.platform, owner):
         raise InvalidParametersError(f"country_code and party_id: {owner} is not one of your parties.")
-    key = Key.of(*owner, object_type.id_of(body), receiving_party(ctx, target))
+    key = Key.of(*owner, object_type.id_of(body), receiving_party(ctx, target), ctx.platform.id)
     url = _url_of(ctx, target, key)
     record = Record.of(body, last_updated=to_micros(body["last_updated"]))
     created = save_object(ctx.storage, object_type, key, record, body)
@@ -47,7 +47,8 @@ def get_cdr(ctx: Context, target: Target, body: None) -> Result:
     """Answer the copy of a CDR of the calling platform, for whichever of our parties it came."""
     object_type = described_object(target)
     for receiver in addressed_parties(ctx, target):
-        record = ctx.storage.get(object_type.kind, Key.of(*target.owner, object_id(target), receiver))
+        key = Key.of(*target.owner, object_id(target), receiver, ctx.platform.id)
+        record = ctx.storage.get(object_type.kind, key)
         if record is not None:
             return Result(record.text)
     raise missing(target)

@@ -83,7 +83,7 @@ def reserve_now(ctx: Context, target: Target, body: Document) -> Result:
     _check_place(ctx, target, body)
     _purge_reservations(ctx)
     sender = ctx.routing.from_party or Party.of(body["token"]["country_code"], body["token"]["party_id"])
-    key = Key.of(*sender, body["reservation_id"], receiving_party(ctx, target))
+    key = Key.of(*sender, body["reservation_id"], receiving_party(ctx, target), ctx.platform.id)
     noted = _note_reservation(ctx, key, body)
     if noted is None:
         return pending.respond(CommandResponseType.REJECTED)
@@ -103,7 +103,9 @@ def cancel_reservation(ctx: Context, target: Target, body: Document) -> Result:
     if hook is None:
         return _receive(ctx, target, body, None)
     senders = ctx.platform.parties if ctx.routing.from_party is None else (ctx.routing.from_party,)
-    found = _find_reservations(ctx.services, senders, body["reservation_id"], receiving_party(ctx, target))
+    found = _find_reservations(
+        ctx.services, ctx.platform.id, senders, body["reservation_id"], receiving_party(ctx, target)
+    )
     if len(found) > 1:
         raise InvalidParametersError(
             "OCPI-from-country-code and OCPI-from-party-id are needed: several of your parties have a reservation "
@@ -118,7 +120,7 @@ def reservation_finished(services: Services, due: Due) -> None:
     """Note that a reservation was made, or taken back."""
     token = due.request["token"]
     sender = due.sender or Party.of(token["country_code"], token["party_id"])
-    key = Key.of(*sender, due.request["reservation_id"], due.receiver)
+    key = Key.of(*sender, due.request["reservation_id"], due.receiver, due.platform)
     result = due.result["result"] if due.result is not None else None
     if result == CommandResultType.CANCELED_RESERVATION:
         services.storage.delete(RESERVATIONS, key)
@@ -136,7 +138,7 @@ def cancellation_finished(services: Services, due: Due) -> None:
         return
     platform = services.platforms.get(due.platform)
     senders = (due.sender,) if due.sender is not None else platform.parties if platform is not None else ()
-    for key, _ in _find_reservations(services, senders, due.request["reservation_id"], due.receiver):
+    for key, _ in _find_reservations(services, due.platform, senders, due.request["reservation_id"], due.receiver):
         services.storage.delete(RESERVATIONS, key)
 
 
@@ -191,12 +193,12 @@ def _drop_new_reservation(ctx: Context, key: Key, noted: Record) -> None:
 
 
 def _find_reservations(
-    services: Services, senders: Iterable[Party], reservation_id: str, receiver: Party
+    services: Services, platform: str, senders: Iterable[Party], reservation_id: str, receiver: Party
 ) -> list[tuple[Key, Record]]:
-    """Return the reservations with that id which have not ended."""
+    """Return the reservations that a platform made with that id and which have not ended."""
     found = []
     for sender in senders:
-        key = Key.of(*sender, reservation_id, receiver)
+        key = Key.of(*sender, reservation_id, receiver, platform)
         record = services.storage.get(RESERVATIONS, key)
         if record is not None and record.last_updated > now_micros(services):
             found.append((key, record))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from math import ceil
 from typing import Any
 
@@ -15,6 +16,7 @@ from flask_ocpi.context import Context
 from flask_ocpi.context import Discovery
 from flask_ocpi.context import Result
 from flask_ocpi.context import Target
+from flask_ocpi.copies import registration_ended
 from flask_ocpi.description import Document
 from flask_ocpi.enums import ModuleID
 from flask_ocpi.errors import ClientError
@@ -55,7 +57,8 @@ def delete_credentials(ctx: Context, target: Target, body: None) -> Result:
     ended = unregistered(platform)
     _save(ctx, ended)
     ctx.services.emit(platform_unregistered, platform=platform)
-    return Result()
+    remove = partial(registration_ended, ctx.services, ended)
+    return Result(after=(lambda: ctx.services.background(remove),))
 
 
 def check_unregistered(ctx: Context) -> None:

@@ -40,7 +40,7 @@ def told_by(object_type: ObjectType, platform: Platform) -> ToldObjectType:
 def client_infos(services: Services, hub: Platform, party: Party) -> list[Record]:
     """Return the ClientInfos of a party that a hub told, one a role."""
     receiver = services.own_parties(ModuleID.HUBCLIENTINFO, InterfaceRole.RECEIVER)[0]
-    keys = [Key.of(*party, _id(role, hub.id), receiver) for role in Role]
+    keys = [Key.of(*party, _id(role, hub.id), receiver, hub.id) for role in Role]
     return [record for key in keys if (record := services.storage.get(CLIENT_INFOS, key)) is not None]
 
 

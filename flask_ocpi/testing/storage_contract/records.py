@@ -10,6 +10,7 @@ from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.base import Storage
+from flask_ocpi.storage.base import received
 from flask_ocpi.testing.storage_contract.sharing import EMA
 from flask_ocpi.testing.storage_contract.sharing import EMB
 from flask_ocpi.testing.storage_contract.sharing import KEY
@@ -56,6 +57,20 @@ class RecordContract:
 
         assert kept == ids[:-1]
         assert [record.document["id"] for record in storage.list("locations", Query()).records] == kept
+
+    def test_copies_of_several_platforms_are_told_apart(self, storage: Storage) -> None:
+        # Platforms may come to speak for one party after each other, and each has its own copies.
+        sources = ["de-cpo", "de-cpo~1f", "de", "DE-CPO", ""]
+        for number, source in enumerate(sources):
+            assert storage.save("locations", Key.of("DE", "CPO", "LOC1", EMA, source), Record.of({"id": number}))
+        storage.delete("locations", Key.of("DE", "CPO", "LOC1", EMA))
+
+        kept = [fetch(storage, Key.of("DE", "CPO", "LOC1", EMA, source)).document["id"] for source in sources[:-1]]
+
+        assert kept == [0, 1, 2, 3]
+        assert storage.get("locations", Key.of("DE", "CPO", "LOC1", EMB, "de-cpo")) is None
+        found = storage.list("locations", Query(receiver=received(EMA, "de-cpo")))
+        assert ([record.document["id"] for record in found.records], found.total) == ([0], 1)
 
     def test_save_tells_whether_it_created(self, storage: Storage) -> None:
         assert storage.save("locations", KEY, Record(b"{}")) is True
