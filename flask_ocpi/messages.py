@@ -161,7 +161,7 @@ class Traffic:
         self._limit = settings.journal_body_bytes
         names = {"token", *(name.lower() for name in settings.journal_hidden)}
         self._quoted = tuple(f'"{name}"'.encode() for name in names)
-        self._in_json = in_json(names)
+        self._in_json = _in_json(names)
         self._in_query = re.compile(rf"([?&](?:{'|'.join(map(re.escape, names))})=)[^&#\s]*", re.IGNORECASE)
 
     def begin(self) -> Started | None:
@@ -274,7 +274,7 @@ def _text(body: bytes, *, is_cut: bool) -> bytes:
     return b"" if b"\0" in body else body
 
 
-def in_json(names: Collection[str]) -> re.Pattern[bytes]:
+def _in_json(names: Collection[str]) -> re.Pattern[bytes]:
     """Return what finds texts and numbers under these names in JSON, also in one that is broken or cut."""
     spelled = "|".join("".join(map(_spelled, name)) for name in names)
     value = r'(?:"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[^\s"\[\]{},]+)'

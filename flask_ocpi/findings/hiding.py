@@ -11,7 +11,6 @@ import orjson
 from flask_ocpi.config import Settings
 from flask_ocpi.findings import Finding
 from flask_ocpi.messages import HIDDEN
-from flask_ocpi.messages import in_json
 
 LONGEST_DOCUMENT = 64 * 1024  # bytes
 _USER = re.compile(r"//[^/?#\s]*@")
@@ -25,7 +24,6 @@ class Hiding:
 
     def __init__(self, settings: Settings) -> None:
         self._names = {"token", *(name.lower() for name in settings.journal_hidden)}
-        self._in_json = in_json(self._names)
         spelled = "|".join(map(re.escape, self._names))
         self._in_query = re.compile(rf"([?&](?:{spelled})=)[^&#\s]*", re.IGNORECASE)
         self._quoted = re.compile(rf"['\"](?:{spelled})\\*['\"]", re.IGNORECASE)
@@ -51,7 +49,11 @@ class Hiding:
         text = text[: 4 * longest]
         if self._quoted.search(text):
             return HIDDEN
-        return _plain(self._in_query.sub(rf"\1{HIDDEN}", _USER.sub(f"//{HIDDEN}@", text)), longest)
+        return _plain(self._url(text), longest)
+
+    def _url(self, text: str) -> str:
+        """Return a text without the credentials that a URL in it may have."""
+        return self._in_query.sub(rf"\1{HIDDEN}", _USER.sub(f"//{HIDDEN}@", text))
 
     def _document(self, document: Any) -> Any:
         """Return what was refused; None where that is too large, or nested too deep, to be kept."""
@@ -63,7 +65,23 @@ class Hiding:
             return None
         if len(text) > LONGEST_DOCUMENT:
             return None
-        return orjson.loads(self._in_json.sub(rb'\1"%s"' % HIDDEN.encode(), text))[0][0]
+        return self._without_secrets(document, hides=False)
+
+    def _without_secrets(self, value: Any, *, hides: bool) -> Any:
+        """Return a copy of a document; ``hides``: texts and numbers in it, but for those of objects, are secrets."""
+        if isinstance(value, dict):
+            values: dict[str, Any] = {}
+            for name, inner in value.items():
+                values[name] = self._without_secrets(inner, hides=str(name).lower() in self._names)
+            return values
+        if isinstance(value, list | tuple):
+            items: list[Any] = []
+            for item in value:
+                items.append(self._without_secrets(item, hides=hides))  # a comprehension is a frame more for each level
+            return items
+        if hides and value is not None:
+            return HIDDEN
+        return self._url(value) if isinstance(value, str) else value
 
 
 def _plain(text: str, longest: int) -> str:

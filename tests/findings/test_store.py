@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
+import subprocess
+import sys
 import threading
+from contextlib import closing
 from contextlib import nullcontext
 from typing import Any
 
@@ -490,3 +494,45 @@ def test_plain_finding_is_kept_as_it_is():
     given = finding(came="Zürich", outcome="Zürich was made of it.", document={"token": {"uid": "1"}, "a": [1, None]})
 
     assert Hiding(SETTINGS)(given) == given
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"token": SECRET, "url": 5, "roles": []},
+        {"token": f" {SECRET} ", "url": "https://example.com/versions?token=" + SECRET, "roles": "none"},
+        [{"token": SECRET, "url": None, "roles": [{"role": "cpo"}]}],
+        {"token": [SECRET], "url": "example.com", "roles": {"token": SECRET}},
+    ],
+)
+def test_no_token_of_flawed_credentials_is_kept(ocpi, ocpi_client, body, caplog):
+    answer = ocpi_client.put("/ocpi/2.2.1/credentials", body)
+
+    assert answer.status_code != 1000
+    assert ocpi.findings.list()
+    assert SECRET not in stored(ocpi)
+    assert SECRET not in caplog.text
+
+
+def test_what_waits_is_written_when_the_process_ends(tmp_path):
+    file = tmp_path / "ocpi.sqlite3"
+    parties = SETTINGS.parties[0].business_details
+    code = f"""
+from flask import Flask
+from flask_ocpi import OCPI
+from flask_ocpi.findings import Finding
+
+app = Flask("ending")
+app.config.update(
+    SECRET_KEY="x",
+    SQLALCHEMY_DATABASE_URI={f"sqlite:///{file}"!r},
+    OCPI_CREATE_TABLES=True,
+    OCPI_PARTIES=[dict(country_code="NL", party_id="ABC", roles=["CPO"], business_details={dict(parties)!r})],
+)
+OCPI(app).findings.add(Finding("peer", "mended", object="LAST"))
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60, cwd=tmp_path)
+
+    with closing(sqlite3.connect(file)) as database:
+        (row,) = database.execute("SELECT document FROM ocpi_findings")
+    assert orjson.loads(row[0])["object"] == "LAST"
