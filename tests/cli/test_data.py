@@ -282,7 +282,9 @@ def test_pull_fails_when_nothing_could_be_read(run, connected, ocpi_other, ocpi_
 
     assert result.exit_code == 1
     assert len(json.loads(result.stdout)["broken"]) == 1
-    assert result.stderr.startswith("Error: None of 1 object could be read.\n  L1: Invalid object: coordinates is required.")
+    assert result.stderr.startswith(
+        "Error: None of 1 object could be read.\n  L1: Invalid object: coordinates is required."
+    )
 
 
 def test_pull_shortens_a_long_list_of_broken_objects(run, connected, ocpi_other, ocpi_network):
