@@ -96,7 +96,7 @@ def answer(data: Any, *, status_code: int = 1000, http_status: int = 200) -> Res
 
 
 def dump(ocpi: OCPI, *, journal: bool = False) -> dict[str, list[bytes]]:
-    """Return every document in the storage of a platform, by kind; what tells of requests, such as the journal, if wanted.
+    """Return every document in the storage of a platform, by kind; what tells of requests only if wanted (journal).
 
     That some platform was written is left out: it may have been written as it was before.
     """
