@@ -377,6 +377,13 @@ SETTINGS: tuple[Setting, ...] = (
         "Check documents with functions compiled from the schemas; False: with marshmallow alone, for the same result.",
         "bool",
     ),
+    Setting(
+        "OCPI_RECEIVE",
+        _choice("tolerant", "strict"),
+        "tolerant",
+        "What to take of partners: all whose meaning is certain, with its flaws noted, or valid objects only.",
+        '"tolerant" or "strict"',
+    ),
     Setting("OCPI_REFUSE_OLDER", _boolean, False, "Refuse objects older than the stored ones with 2001.", "bool"),
     Setting(
         "OCPI_REQUIRE_DATE_FROM", _boolean, False, "Refuse to list sessions without date_from, as OCPI has it.", "bool"
@@ -496,6 +503,20 @@ SETTINGS: tuple[Setting, ...] = (
         "OCPI_JOURNAL_MAX_AGE", _integer(1), 30 * 86400, "Seconds for which a message stays in the journal.", "seconds"
     ),
     Setting("OCPI_JOURNAL_MAX_COUNT", _integer(1), 100_000, "Messages in the journal at the most, roughly.", "number"),
+    Setting(
+        "OCPI_FINDINGS_MAX_AGE",
+        _integer(1),
+        30 * 86400,
+        "Seconds for which a flaw in what partners sent stays in the list of findings after it came last.",
+        "seconds",
+    ),
+    Setting(
+        "OCPI_FINDINGS_MAX_COUNT",
+        _integer(1),
+        1000,
+        "Findings that are kept one by one for each module of a partner, and as many refused objects.",
+        "number",
+    ),
     Setting("OCPI_HEALTH", _boolean, True, "Tell anybody at /health below the prefix whether all is well.", "bool"),
     Setting("OCPI_DOCS", _boolean, True, "Serve Swagger UI and the OpenAPI documents.", "bool"),
     Setting(
@@ -571,6 +592,7 @@ class Settings:
     open_enums: tuple[str, ...]
     strict_codes: bool
     compiled_validation: bool
+    receive: str
     refuse_older: bool
     require_date_from: bool
     command_timeout: int
@@ -593,6 +615,8 @@ class Settings:
     journal_hidden: tuple[str, ...]
     journal_max_age: int
     journal_max_count: int
+    findings_max_age: int
+    findings_max_count: int
     health: bool
     docs: bool
     create_tables: bool | None

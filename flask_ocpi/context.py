@@ -26,7 +26,8 @@ from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.fields import DEFAULT_POLICY
 from flask_ocpi.fields import Policy
 from flask_ocpi.findings import Finding
-from flask_ocpi.findings import log_finding
+from flask_ocpi.findings import Source
+from flask_ocpi.findings.store import Findings
 from flask_ocpi.hooks import Hooks
 from flask_ocpi.messages import Traffic
 from flask_ocpi.permissions import Permissions
@@ -102,6 +103,21 @@ class Missing:
     last_updated: int
 
 
+class Read(Protocol):
+    """How what other platforms send is read."""
+
+    def __call__(
+        self,
+        schema: Schema,
+        data: Any,
+        source: Source,
+        *,
+        where: str = ...,
+        partial: bool | None = ...,
+        known: Mapping[str, Any] = ...,
+    ) -> dict[str, Any]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """What one app is made of, the same for every request; never of another app.
@@ -112,7 +128,9 @@ class Services:
     jobs: what the dispatcher sees to besides pushing (:class:`flask_ocpi.push.jobs.Job`).
     traffic: is told of each exchange with another platform.
     missed: has an object fetched that a platform changes and that is not here.
-    found: notes a flaw in what a platform sent.
+    findings: the flaws in what platforms sent.
+    read: reads an object that a platform sent (:func:`flask_ocpi.reading.read_from`).
+    without_patch: the platforms and modules that turned out to have no PATCH.
     bodies: the bodies that are being read.
     refused: notes a refused token from an address, and returns for how many seconds it is to be told to wait, or 0.
     limits: called for each request, as soon as it is known whose it is, or that it is nobody's: raise to refuse it.
@@ -134,10 +152,12 @@ class Services:
     deliver: Callable[[str], bool]
     wake: Callable[[Collection[str]], None]
     traffic: Traffic
+    read: Read
+    findings: Findings
     bodies: Bodies
     jobs: list[Any] = field(default_factory=list)
     missed: Callable[[Missing], None] = lambda missing: None
-    found: Callable[[Finding], None] = log_finding
+    without_patch: set[tuple[str, str]] = field(default_factory=set)
     refused: Callable[[str | None], int] = lambda address: 0
     limits: list[Callable[[], None]] = field(default_factory=list)
     handshakes: Waits = field(default_factory=lambda: Waits(2, each=1))
@@ -145,6 +165,10 @@ class Services:
     look_within: Callable[[float], None] = lambda seconds: None
     purged: dict[str, int] = field(default_factory=dict)
     _own_parties: dict[tuple[str, InterfaceRole], tuple[Party, ...]] = field(default_factory=dict, init=False)
+
+    def found(self, finding: Finding) -> None:
+        """Note a flaw in what a platform sent; it costs no access to the storage, and never fails."""
+        self.findings.add(finding)
 
     @property
     def object_types(self) -> Mapping[str, ObjectType]:
@@ -214,6 +238,10 @@ class Context:
     @property
     def platform(self) -> Platform:
         return self.caller.platform
+
+    def source(self, target: Target) -> Source:
+        """Return where what the caller sent comes from."""
+        return Source(self.platform.id, str(target.module.id), " ".join(target.path.values()))
 
     @property
     def audience(self) -> tuple[Party, ...]:

@@ -81,16 +81,26 @@ def raise_last_updated(ancestors: Sequence[Document], moment: str) -> None:
             ancestor["last_updated"] = moment
 
 
-def merge(schema: Schema, document: Document, changes: Document, *, appended: Sequence[str] = ()) -> Document:
+def merge(
+    schema: Schema,
+    document: Document,
+    changes: Document,
+    *,
+    appended: Sequence[str] = (),
+    read: Callable[..., Document] = load,
+) -> Document:
     """Apply the changes of a PATCH: null clears, the rest replaces; the result has to be valid (T-17 to T-19).
 
     Lists named in ``appended`` are added to; nothing, null and an empty list leave them as they are (SES-16, SES-17).
+    An element that the list has already is not added again: the PATCH is sent once more when its answer was lost.
+    read: checks the result, as :func:`flask_ocpi.schema.load` does.
     """
     merged = {**document, **changes}
     for name in appended:
-        merged[name] = [*document.get(name, ()), *(changes.get(name) or ())]
+        known = document.get(name, [])
+        merged[name] = [*known, *(element for element in changes.get(name) or () if element not in known)]
     kept = {name: value for name, value in merged.items() if value is not None or name not in changes}
-    return load(schema, kept, where="result of the PATCH")
+    return read(schema, kept, where="result of the PATCH")
 
 
 @dataclass(slots=True)

@@ -49,14 +49,24 @@ def array(texts: list[bytes]) -> bytes:
 def parse_envelope(body: bytes, *, source: str) -> dict[str, Any]:
     """Decode an answer and check that it is an envelope; only ``status_code`` is insisted on (CLI-08).
 
-    Raises InvalidResponseError that names ``source``.
+    A status_code in text is understood, and a byte order mark passed over. Raises InvalidResponseError that names
+    ``source`` and shows how the answer begins.
     """
     try:
-        answer = orjson.loads(body)
+        answer = orjson.loads(body.removeprefix(b"\xef\xbb\xbf"))
     except orjson.JSONDecodeError as error:
-        raise InvalidResponseError(f"{source} did not answer with JSON.") from error
+        raise InvalidResponseError(f"{source} did not answer with JSON{excerpt(body)}.") from error
     code = answer.get("status_code") if isinstance(answer, dict) else None
+    if isinstance(code, str) and code.isascii() and code.strip().isdigit() and len(code) <= 9:
+        code = answer["status_code"] = int(code)
     if not isinstance(code, int) or isinstance(code, bool):
-        raise InvalidResponseError(f"{source} did not answer with an OCPI envelope (no status_code).")
+        raise InvalidResponseError(f"{source} did not answer with an OCPI envelope (no status_code){excerpt(body)}.")
     envelope_: dict[str, Any] = answer
     return envelope_
+
+
+def excerpt(body: bytes) -> str:
+    """Show the first 200 characters of a foreign body, in one line, to be put behind a sentence; "" for none."""
+    text = " ".join(body[:1200].decode("utf-8", "replace").split())
+    text = "".join(character if character.isprintable() else "?" for character in text)
+    return f": {text[:200]}" if text else ""

@@ -217,9 +217,14 @@ class ReceiverNotConnectedError(HubError):
 
 
 class RemoteError(FlaskOCPIError):
-    """Calling another platform did not succeed. ``endpoint``: what was called, where a handshake says it."""
+    """Calling another platform did not succeed.
+
+    endpoint: what was called, where a handshake says it. call_id: the id of the command or charging profile that it was
+    about, whose result may still come; else None.
+    """
 
     endpoint: str | None = None
+    call_id: str | None = None
 
 
 class UnreachableError(RemoteError):
@@ -269,6 +274,9 @@ class MissingEndpointError(RemoteError):
     """The other platform does not offer the endpoint that a call needs."""
 
 
+_ABOUT_US = frozenset({401, 408, 425, 429, 503})
+
+
 class RefusedError(RemoteError):
     """The other platform answered in the envelope, and not with success; ``status_message`` is what it said.
 
@@ -291,6 +299,11 @@ class RefusedError(RemoteError):
         self.status_code = status_code
         self.http_status = http_status
         self.data = data
+
+    @property
+    def is_about_us(self) -> bool:
+        """Tell whether our token or the moment was refused, not what was sent."""
+        return self.http_status in _ABOUT_US or (self.http_status == 403 and not self.status_code)
 
 
 _BY_CODE: dict[int, type[OCPIError]] = {

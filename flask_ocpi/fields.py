@@ -220,7 +220,14 @@ class CiString(String):
 
 
 class Url(Field):
-    """An absolute http or https URL of at most 255 characters. OCPI 2.2.1, Types, "URL"."""
+    """An absolute http or https URL of at most 255 characters. OCPI 2.2.1, Types, "URL".
+
+    ``called=True``: messages are sent there, so nothing is guessed where it cannot be read.
+    """
+
+    def __init__(self, *, called: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.called = called
 
     matches = re.compile(f"{URL_PATTERN[:-1]}\\Z").match
 

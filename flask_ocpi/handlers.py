@@ -31,6 +31,7 @@ from flask_ocpi.fields import to_micros
 from flask_ocpi.pagination import make_cursor
 from flask_ocpi.pagination import page_link
 from flask_ocpi.pagination import read_cursor
+from flask_ocpi.schema import Schema
 from flask_ocpi.signals import object_received
 from flask_ocpi.signals import object_removed
 from flask_ocpi.storage.base import Key
@@ -144,10 +145,11 @@ def patch_object(ctx: Context, target: Target, body: Document) -> Result:
     """Change the given properties of an object; null clears one, everything left out stays (T-15 to T-20)."""
     changes = _changes(target, body)
     schema = ctx.services.schemas[described_object(target).schema]
+    read = _reading(ctx, target)
 
     def patch(document: Document) -> Document:
         _refuse_older(ctx, document, changes)
-        return merge(schema, document, changes, appended=described_object(target).appended)
+        return merge(schema, document, changes, appended=described_object(target).appended, read=read)
 
     _update(ctx, target, patch, told=changes)
     return Result()
@@ -157,17 +159,27 @@ def patch_part(ctx: Context, target: Target, body: Document) -> Result:
     """Change the given properties of a part, and raise ``last_updated`` of what it belongs to (LOC-10)."""
     changes = _changes(target, body)
     schema = ctx.services.schemas[_part(target).schema]
+    read = _reading(ctx, target)
 
     def patch(document: Document) -> Document:
         place = _place(document, target)
         if place.index is None:
             raise missing(target)
         _refuse_older(ctx, place.siblings[place.index], changes)
-        place.put(merge(schema, place.siblings[place.index], changes))
+        place.put(merge(schema, place.siblings[place.index], changes, read=read))
         return document
 
     _update(ctx, target, patch, told=changes)
     return Result()
+
+
+def _reading(ctx: Context, target: Target) -> Callable[..., Document]:
+    """Return what checks the result of a PATCH: what was understood when it came is understood again."""
+
+    def read(schema: Schema, document: Document, *, where: str) -> Document:
+        return ctx.services.read(schema, document, ctx.source(target), where=where, partial=False)
+
+    return read
 
 
 def delete_object(ctx: Context, target: Target, body: None) -> Result:

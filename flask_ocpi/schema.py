@@ -68,21 +68,22 @@ class Schema(ma.Schema):
                     return document
         return super().load(data, many=many, partial=partial, unknown=unknown)
 
-    def load_valid(self, data: Any) -> Document | None:
+    def load_valid(self, data: Any, partial: Any = None) -> Document | None:
         """As ``load``, for many that may be broken: None where something is wrong, at the cost of a valid document.
 
-        It may also be None where something is only out of the ordinary.
+        It may also be None where something is only out of the ordinary. partial: None for as the schema is.
         """
-        loader = self._loader(False)
+        kind = self.partial if partial is None else partial
+        loader = self._loader(kind)
         if loader is not None:
             return loader(data)
         try:
-            document: Document = self.load(data)
+            document: Document = self.load(data, partial=kind)
         except ma.ValidationError:
             return None
         return document
 
-    def _loader(self, partial: bool | None) -> Callable[[Any], Document | None] | None:
+    def _loader(self, partial: Any) -> Callable[[Any], Document | None] | None:
         try:
             return self._loaders[partial]
         except KeyError:

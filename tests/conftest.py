@@ -56,9 +56,15 @@ def ocpi_push() -> bool:
 
 
 @pytest.fixture
-def ocpi_network(ocpi_clock: Clock, ocpi_push: bool) -> Network:
-    """The plugin's fixture, with automatic pushes as the test wants them."""
-    return Network(clock=ocpi_clock, config={"OCPI_PUSH": ocpi_push})
+def ocpi_receive() -> str:
+    """How platforms read what others send: as by default. Folders that test the letter of OCPI say "strict"."""
+    return "tolerant"
+
+
+@pytest.fixture
+def ocpi_network(ocpi_clock: Clock, ocpi_push: bool, ocpi_receive: str) -> Network:
+    """The plugin's fixture, with automatic pushes and the reading that the test wants."""
+    return Network(clock=ocpi_clock, config={"OCPI_PUSH": ocpi_push, "OCPI_RECEIVE": ocpi_receive})
 
 
 @pytest.fixture

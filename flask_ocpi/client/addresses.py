@@ -5,7 +5,9 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
+from urllib.parse import urljoin
 from urllib.parse import urlsplit
+from urllib.parse import urlunsplit
 
 from flask_ocpi.errors import BlockedAddressError
 
@@ -62,6 +64,26 @@ class AddressPolicy:
                 f"{host or 'The host'} has the address {ip}, which is not public; "
                 "set OCPI_HTTP_ALLOW_PRIVATE to allow such addresses."
             )
+
+
+def joined(endpoint: str, path: str = "", query: str = "") -> str:
+    """Return the URL of a path (with its slash) below an endpoint; its own query, and its last slash, stay."""
+    parts = urlsplit(endpoint)
+    below = parts.path.rstrip("/") + path if path else parts.path
+    return urlunsplit(parts._replace(path=below, query="&".join(filter(None, (parts.query, query))), fragment=""))
+
+
+def moved_by_slash(url: str, location: str | None) -> str | None:
+    """Return where a redirect leads when that is the same URL but for the slash at the end of its path, or None."""
+    try:
+        other = urljoin(url, location or "")
+        here, there = urlsplit(url), urlsplit(other)
+    except ValueError:
+        return None
+    is_moved = here.path != there.path and here.path.rstrip("/") == there.path.rstrip("/")
+    if not is_moved or not same_origin(url, other) or there.query not in ("", here.query):
+        return None
+    return urlunsplit(here._replace(path=there.path))
 
 
 def same_origin(url: str, other: str) -> bool:

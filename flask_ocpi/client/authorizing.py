@@ -9,6 +9,7 @@ from flask_ocpi.client.modules import ModuleClient
 from flask_ocpi.client.modules import only
 from flask_ocpi.description import Document
 from flask_ocpi.enums import InterfaceRole
+from flask_ocpi.errors import InvalidResponseError
 from flask_ocpi.errors import MissingEndpointError
 from flask_ocpi.errors import NotConnectedError
 from flask_ocpi.errors import RefusedError
@@ -23,6 +24,7 @@ from flask_ocpi.schema import load
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Record
+from flask_ocpi.storage.base import fold
 
 _log = logging.getLogger("flask_ocpi.client")
 _WITHOUT_ANSWER = (WhitelistType.ALLOWED, WhitelistType.ALLOWED_OFFLINE)
@@ -62,8 +64,9 @@ class TokensClient(ModuleClient):
         eMSP is asked, and our copy decides only when no answer comes. NEVER, and tokens that we have no copy of: the
         eMSP is asked. ``location`` is the LocationReferences of where the driver is.
 
-        No answer: the eMSP cannot be reached, or not in time; it, or what is before it, answers HTTP 5xx, 3xxx or 4xxx;
-        its hub told that it is not connected. A refused request (2xxx) or a broken answer is none: it may mean "no".
+        No answer: the eMSP cannot be reached, or not in time; it, or a proxy in front of it, answers HTTP 401, 408,
+        425, 429 or 5xx, or 3xxx or 4xxx; its hub told that it is not connected. A refused request (2xxx) or an answer
+        that cannot be read is an answer: it may mean "no". 2004 means an unknown token with HTTP 200 or 404 only.
 
         Our copy is that of the own party in whose name the client calls; where none was named, the latest. Where
         several parties of the platform have issued such a token, and ``to`` does not say whose it is, there is none.
@@ -80,23 +83,30 @@ class TokensClient(ModuleClient):
         if copy is not None and policy == WhitelistType.ALLOWED and copy["valid"] and not ask:
             return _by_copy(copy)
         try:
-            return self._ask(uid, type, where, None if copy is None else _owner(copy))
+            return self._ask(uid, type, where, copy)
         except RemoteError as error:
             if copy is None or policy not in _WITHOUT_ANSWER or not _gave_no_answer(error):
                 raise
             _log.warning("%s cannot be asked for a token, so our copy decides: %s", self.client.platform.id, error)
             return _by_copy(copy)
 
-    def _ask(self, uid: str, type: str, location: Document | None, owner: Party | None) -> Authorization:
+    def _ask(self, uid: str, type: str, location: Document | None, known: Document | None) -> Authorization:
+        owner = None if known is None else _owner(known)
         operation = self.find(InterfaceRole.SENDER, lambda o: o.name == "authorize")
         query = {"type": type}
         try:
             answer = self.send(operation, InterfaceRole.SENDER, (uid,), body=location, query=query, to=owner)
         except RefusedError as error:
-            if error.status_code == StatusCode.UNKNOWN_TOKEN:
+            if error.status_code == StatusCode.UNKNOWN_TOKEN and error.http_status in (200, 404):
                 return Authorization(None, realtime=True)
             raise
-        return Authorization(self.loaded(operation, answer), realtime=True)
+        asked = {"uid": uid, "type": type} if known is None else known
+        info = self.loaded(operation, answer, known={"token": asked})
+        if fold(info["token"]["uid"]) != fold(uid):
+            raise InvalidResponseError(
+                f"{self.client.platform.id} was asked for the token {uid!a} and answered for {info['token']['uid']!a}."
+            )
+        return Authorization(info, realtime=True)
 
     def _copy(self, uid: str, type: str) -> Document | None:
         """Find our copy of a token of the platform."""
@@ -123,7 +133,7 @@ def _owner(token: Document) -> Party:
 def _gave_no_answer(error: RemoteError) -> bool:
     """Tell whether an eMSP did not get to decide: what the whitelists call being offline."""
     if isinstance(error, RefusedError):
-        return error.http_status >= 500 or 3000 <= error.status_code < 5000
+        return error.is_about_us or error.http_status >= 500 or 3000 <= error.status_code < 5000
     return isinstance(error, _OFFLINE)
 
 

@@ -17,6 +17,7 @@ from flask_ocpi.errors import CrowdedError
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import NotConnectedError
 from flask_ocpi.errors import RefusedError
+from flask_ocpi.errors import RemoteError
 from flask_ocpi.pending import Call
 from flask_ocpi.schema import load
 from flask_ocpi.storage.base import Party
@@ -43,7 +44,7 @@ class CallingClient(ModuleClient):
         asked: what is asked for, without response_url; sent as the body, or (``body`` False) as the query. reference:
         anything that is to be kept with the request. Raises InvalidParametersError for what is not valid, RefusedError
         when the platform answers with an error; after an UnreachableError, or an answer without an OCPI status, the
-        request may still have arrived.
+        request may still have arrived. A RemoteError has the id of the call in ``call_id``.
         """
         services = self.client.services
         found = self.find(InterfaceRole.RECEIVER, lambda o: o.name == operation)
@@ -66,13 +67,23 @@ class CallingClient(ModuleClient):
         )
         pending.start_call(services, call)
         try:
-            answer = self._ask(found, segments, sent, body=body, owner=owner)
-            response = self.loaded(found, answer)
+            return self._answered(found, segments, sent, id, body=body, owner=owner)
+        except RemoteError as error:
+            error.call_id = id
+            raise
+
+    def _answered(
+        self, operation: Operation, segments: Sequence[str], sent: Document, id: str, *, body: bool, owner: Party | None
+    ) -> Call:
+        services = self.client.services
+        try:
+            answer = self._ask(operation, segments, sent, body=body, owner=owner)
         except _NO_RESULT as error:
             if not isinstance(error, RefusedError) or error.status_code:  # else something on the way answered
                 pending.refused_call(services, id)
             raise
-        return pending.answered_call(services, id, response)
+        known = {"timeout": services.settings.command_timeout}
+        return pending.answered_call(services, id, self.loaded(operation, answer, known=known))
 
     def _ask(
         self, operation: Operation, segments: Sequence[str], sent: Document, *, body: bool, owner: Party | None

@@ -6,6 +6,7 @@ import logging
 import time
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any
@@ -17,6 +18,7 @@ import orjson
 from flask_ocpi import logs
 from flask_ocpi.auth_tokens import authorization
 from flask_ocpi.claims import party_of
+from flask_ocpi.client.addresses import moved_by_slash
 from flask_ocpi.client.authorizing import TokensClient
 from flask_ocpi.client.calling import ChargingProfilesClient
 from flask_ocpi.client.calling import CommandsClient
@@ -34,6 +36,7 @@ from flask_ocpi.description import Operation
 from flask_ocpi.description import Version
 from flask_ocpi.enums import InterfaceRole
 from flask_ocpi.enums import ModuleID
+from flask_ocpi.envelope import excerpt
 from flask_ocpi.envelope import parse_envelope
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import InvalidResponseError
@@ -41,6 +44,7 @@ from flask_ocpi.errors import MissingEndpointError
 from flask_ocpi.errors import NotConnectedError
 from flask_ocpi.errors import RefusedError
 from flask_ocpi.errors import RemoteError
+from flask_ocpi.errors import StatusCode
 from flask_ocpi.errors import UnansweredError
 from flask_ocpi.errors import is_success
 from flask_ocpi.messages import Direction
@@ -55,6 +59,8 @@ from flask_ocpi.waiting import Waits
 from flask_ocpi.waiting import is_answering
 
 _log = logging.getLogger("flask_ocpi.client")
+_MOVED = frozenset({301, 302, 307, 308})
+_LONGEST_RETRY_AFTER = 3600.0
 
 
 class Caller:
@@ -116,18 +122,27 @@ class Caller:
             sent["Content-Type"] = "application/json"
         payload = None if body is None else orjson.dumps(body)
         request = Request(method, url, sent, payload, self._time_left(url))
-        started = None if self.traffic is None else self.traffic.begin()
+        started = self._begin()
+        source = f"{method} {_without_query(url)}"
         response: Response | None = None
         ids = {"request_id": sent["X-Request-ID"], "correlation_id": sent["X-Correlation-ID"]}
         with logs.sending(**ids, platform=self.platform_id, operation=operation):
             try:
                 response = self._send(request)
-                answer = _answer(f"{method} {_without_query(url)}", response.status, response.body, response.headers)
+                moved = moved_by_slash(url, response.headers.get("Location")) if response.status in _MOVED else None
+                if moved is not None:
+                    self._tell(started, request, response, _redirected(source, response), (module, operation))
+                    request, started = replace(request, url=moved, timeout=self._time_left(moved)), self._begin()
+                    response = self._send(request)
+                answer = _answer(source, response.status, response.body, response.headers)
             except Exception as error:
                 self._tell(started, request, response, error, (module, operation))
                 raise
             self._tell(started, request, response, answer, (module, operation))
             return answer
+
+    def _begin(self) -> Started | None:
+        return None if self.traffic is None else self.traffic.begin()
 
     def _send(self, request: Request) -> Response:
         if self._waits is None or not is_answering():
@@ -341,14 +356,28 @@ def _is_broadcast(operation: Operation) -> bool:
     return pushed and operation.object is not None and operation.object.audience is None
 
 
+def _redirected(source: str, response: Response) -> RefusedError:
+    return RefusedError(
+        f"{source} was redirected to {response.headers.get('Location', '')[:200]!a}.",
+        status_code=0,
+        http_status=response.status,
+    )
+
+
 def _answer(source: str, http_status: int, body: bytes, headers: Mapping[str, str]) -> Answer:
+    method = source.split(" ", 1)[0]
     try:
         answer = parse_envelope(body, source=f"{source} (HTTP {http_status})")
     except InvalidResponseError as error:
         if 200 <= http_status < 300:
-            raise
+            if method == "GET":
+                raise
+            # A write is done when its status says so, whatever is in the body.
+            return Answer(None, StatusCode.SUCCESS, http_status, headers, method=method)
+        target = headers.get("Location", "") if 300 <= http_status < 400 else ""
+        where = f" and points to {target[:200]!a}" if target else ""
         raise RefusedError(
-            f"{source} answered HTTP {http_status} without an OCPI envelope.",
+            f"{source} answered HTTP {http_status} without an OCPI envelope{where}{excerpt(body)}.",
             status_code=0,
             http_status=http_status,
             retry_after=_retry_after(headers),
@@ -369,7 +398,7 @@ def _answer(source: str, http_status: int, body: bytes, headers: Mapping[str, st
         code,
         http_status,
         headers,
-        method=source.split(" ", 1)[0],
+        method=method,
         timestamp=str(answer.get("timestamp") or ""),
     )
 
@@ -378,12 +407,12 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
     """Return the seconds in a Retry-After header, which may be a date as well; None when there is none to be read."""
     text = headers.get("Retry-After", "").strip()
     if text.isascii() and text.isdigit():
-        return float(text[:9])
+        return min(float(text[:9]), _LONGEST_RETRY_AFTER)
     try:
         moment = parsedate_to_datetime(text)
     except ValueError:
         return None
-    return max(0.0, moment.timestamp() - time.time())
+    return min(max(0.0, moment.timestamp() - time.time()), _LONGEST_RETRY_AFTER)
 
 
 def _version(services: Services, platform: Platform) -> Version:

@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
 from enum import StrEnum
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 from typing import Any
 from urllib.parse import quote
 from urllib.parse import urlencode
 
+from flask_ocpi.client.addresses import joined
 from flask_ocpi.client.listing import Bounds
 from flask_ocpi.client.listing import Listing
 from flask_ocpi.client.listing import Pages
@@ -27,6 +29,8 @@ from flask_ocpi.errors import InvalidResponseError
 from flask_ocpi.errors import MissingEndpointError
 from flask_ocpi.errors import RefusedError
 from flask_ocpi.findings import Finding
+from flask_ocpi.findings import Source
+from flask_ocpi.reading import NOTHING_KNOWN
 from flask_ocpi.schema import Schema
 from flask_ocpi.schema import load
 from flask_ocpi.storage.base import Party
@@ -34,6 +38,9 @@ from flask_ocpi.waiting import is_answering
 
 if TYPE_CHECKING:
     from flask_ocpi.client.client import Client
+
+
+_NO_SUCH_METHOD = (405, 501)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +107,11 @@ class ModuleClient:
         prefetch: bool = False,
         read: int = 0,
         seconds: float | None = None,
+        receiver: Party | None = None,
     ) -> Pages:
         """Walk the pages of that list. With ``url`` it goes on at that page; ``total`` is what the one before said.
+
+        Objects are read for the own party ``receiver``, where it is known: a flaw in one is a finding.
 
         It ends with EndlessListError after OCPI_SYNC_MAX_PAGES, of which ``read`` were read before, and where it turns
         out earlier that the list does not end; with LongListError after ``seconds``.
@@ -138,16 +148,33 @@ class ModuleClient:
         threads = prefetch and services.settings.dispatcher != "inline" and not is_answering()
         return Pages(
             fetch,
-            url or (f"{endpoint}?{query}" if query else endpoint),
+            url or joined(endpoint, query=query),
             services.schemas[schema_of(operation)],
             endpoint=endpoint,
             total=total,
+            read=self._reading(operation, receiver),
             background=services.background if threads else None,
             bounds=Bounds(
                 pages=services.settings.sync_max_pages - read,
                 ends=None if seconds is None else monotonic() + seconds,
                 found=found,
             ),
+        )
+
+    def _reading(self, operation: Operation, receiver: Party | None) -> Callable[[Any], Document]:
+        """Return what reads an object of the platform's list."""
+        services, platform, object_type = self.client.services, self.client.platform, object_of(operation)
+        known: dict[str, Any] = {}
+        owner = None if object_type.described else only(platform.parties)
+        if owner is not None:
+            known |= {"country_code": owner.country_code, "party_id": owner.party_id}
+        own = receiver or only(services.own_parties(self.module.id, InterfaceRole.RECEIVER))
+        if object_type.audience is not None and own is not None:
+            known["cdr_token"] = {"country_code": own.country_code, "party_id": own.party_id}
+        name = "" if receiver is None else str(receiver)
+        source = Source(platform.id, str(self.module.id), key=object_type.key, receiver=name)
+        return partial(
+            services.read, services.schemas[schema_of(operation)], source=source, where="object", known=known
         )
 
     def get(self, *ids: str) -> Document:
@@ -188,14 +215,25 @@ class ModuleClient:
         return self._owned(operation, ids, self._owner(owner), body=changes)
 
     def update(self, changes: Document, *ids: str, whole: Document) -> Answer:
-        """Patch, and put the whole object when the platform turns out not to have it (T-38, LOC-41)."""
+        """Patch, and put the whole object once when that is refused (T-38, LOC-41).
+
+        A refusal that is about our token or the moment is raised. A platform that has no PATCH in this module is not
+        asked for one again by this process.
+        """
         owner = Party.of(whole["country_code"], whole["party_id"])
-        try:
-            return self.patch(changes, *ids, owner=owner)
-        except RefusedError as error:
-            if error.http_status != 404:
-                raise
-        return self.put(whole)
+        lacking, here = self.client.services.without_patch, (self.client.platform.id, str(self.module.id))
+        refusal = None
+        if here not in lacking:
+            try:
+                return self.patch(changes, *ids, owner=owner)
+            except RefusedError as error:
+                if error.is_about_us:
+                    raise
+                refusal = error
+        answer = self.put(whole)
+        if refusal is not None and refusal.http_status in _NO_SUCH_METHOD:
+            lacking.add(here)
+        return answer
 
     def delete(self, *ids: str, owner: Party | None = None) -> Answer:
         """Remove an object from the platform's Receiver interface."""
@@ -216,12 +254,21 @@ class ModuleClient:
         answer = self.send(operation, role, ids) if owner is None else self._owned(operation, ids, owner)
         return self.loaded(operation, answer)
 
-    def loaded(self, operation: Operation, answer: Answer) -> Document:
-        """Return the object in an answer; raise InvalidResponseError when it does not validate."""
+    def loaded(self, operation: Operation, answer: Answer, *, known: Mapping[str, Any] = NOTHING_KNOWN) -> Document:
+        """Return the object in an answer; raise InvalidResponseError when it cannot be read.
+
+        known: required properties that the request tells.
+        """
+        client, cls = self.client, schema_of(operation)
+        source = Source(client.platform.id, str(self.module.id))
         try:
-            return load(self.client.services.schemas[schema_of(operation)], answer.data, where=operation.name)
+            return client.services.read(
+                client.services.schemas[cls], answer.data, source, where=cls.__name__, known=known
+            )
         except InvalidParametersError as error:
-            raise InvalidResponseError(f"{self.client.platform.id} answered a broken object. {error}") from error
+            raise InvalidResponseError(
+                f"{client.platform.id} answered {operation.name} with an object that cannot be read. {error}"
+            ) from error
 
     def _owned(
         self,
@@ -295,7 +342,7 @@ class ModuleClient:
 
         ``to`` is the party it is for, where the client names none.
         """
-        url = self.endpoint(role).rstrip("/") + _path(operation, segments) + (f"?{urlencode(query)}" if query else "")
+        url = joined(self.endpoint(role), _path(operation, segments), urlencode(query or {}))
         receiver = self.client.to or to
         headers = self.client.routing(self.module, role, owner, operation=operation, to=receiver)
         self.client.check_connected(receiver, self.module, role)

@@ -16,7 +16,7 @@ from flask_ocpi.storage.base import Record
 CIRCUITS = "push_circuits"
 
 _FIRST_PAUSE = 1.0  # seconds; it doubles with each failure
-_LONGEST_RETRY_AFTER = 86_400.0
+_LONGEST_RETRY_AFTER = 3600.0
 _LEEWAY = 120.0  # seconds: marks are due some time after their circuit, and clocks differ
 _MICROS = 1_000_000
 

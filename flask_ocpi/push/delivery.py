@@ -31,7 +31,6 @@ from flask_ocpi.storage.base import Record
 
 _log = logging.getLogger("flask_ocpi.push")
 
-_COME_AGAIN = frozenset({408, 425, 429, 503})
 _BEHIND_THE_HUB = frozenset(
     {StatusCode.UNKNOWN_RECEIVER, StatusCode.HUB_TIMEOUT, StatusCode.RECEIVER_NOT_CONNECTED, StatusCode.HUB_ERROR}
 )
@@ -64,8 +63,8 @@ class Attempt:
 def attempt(services: Services, connect: Callable[..., Client], platform: Platform, mark: Mark) -> Attempt:
     """Send the current state of a mark's object to its platform, once.
 
-    PATCH where that tells it, else PUT, also after a PATCH that was answered with 404 (T-38, LOC-41); POST for CDRs;
-    DELETE for what is gone.
+    PATCH where that tells it, else PUT, also after a PATCH that was refused (T-38, LOC-41); POST for CDRs; DELETE for
+    what is gone.
     """
     try:
         calls = connect(platform, to=mark.party).module(mark.module)
@@ -131,8 +130,13 @@ def _judged(error: FlaskOCPIError) -> Attempt:
 
 
 def _judged_answer(error: RefusedError) -> Outcome:
-    if error.http_status in _COME_AGAIN or error.http_status == 401:  # 401: our token, which is right for no object
+    if error.is_about_us:
         return Outcome.UNREACHABLE
-    if error.status_code in _BEHIND_THE_HUB or error.http_status >= 500 or 3000 <= error.status_code < 4000:
+    if (
+        error.http_status == 403
+        or error.status_code in _BEHIND_THE_HUB
+        or error.http_status >= 500
+        or 3000 <= error.status_code < 4000
+    ):
         return Outcome.FAILED
     return Outcome.REFUSED

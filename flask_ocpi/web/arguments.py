@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-import marshmallow as ma
 import orjson
 from flask import Request
 
@@ -12,9 +12,10 @@ from flask_ocpi.errors import InvalidJSONError
 from flask_ocpi.errors import UnsupportedMediaTypeError
 from flask_ocpi.schema import Document
 from flask_ocpi.schema import Schema
-from flask_ocpi.schema import invalid
 from flask_ocpi.web.bodies import may_have_body
 from flask_ocpi.web.bodies import read_body
+
+Understand = Callable[[Schema, Any, str], Document]
 
 _JSON_TYPES = ("application/json", "text/json", "")
 
@@ -47,26 +48,27 @@ def read_json(request: Request) -> Any:
         ) from error
 
 
-def read_query(request: Request, schema: Schema) -> Document:
+def read_query(request: Request, schema: Schema, understand: Understand) -> Document:
     """Return the query parameters, of each the first value; raise InvalidParametersError that names what is wrong."""
     given = request.args.to_dict() if request.environ.get("QUERY_STRING") else {}
-    return _checked(schema, given, "query parameter")
+    document = schema.load_valid(given)
+    return understand(schema, given, "query parameter") if document is None else document
 
 
-def read_document(request: Request, schema: Schema, *, required: bool) -> Document | None:
-    """Return the body, checked; None when there is none and none is ``required``.
+def read_document(request: Request, schema: Schema, understand: Understand, *, required: bool) -> Document | None:
+    """Return the body, checked; None when there is none, or an empty one, and none is ``required``.
 
     Raises InvalidJSONError, UnsupportedMediaTypeError, and InvalidParametersError that names what is wrong.
+    ``understand`` reads what is not valid.
     """
     if not required and not (may_have_body(request.environ) and read_body(request)):
         return None
-    return _checked(schema, read_json(request), "body")
+    data = read_json(request)
+    document = schema.load_valid(data)
+    if document is None and not required and _says_nothing(data):
+        return None
+    return understand(schema, data, "body") if document is None else document
 
 
-def _checked(schema: Schema, data: Any, where: str) -> Document:
-    """As :func:`flask_ocpi.schema.load`, and partial where the schema is."""
-    try:
-        document: Document = schema.load(data)
-    except ma.ValidationError as error:
-        raise invalid(error, where) from error
-    return document
+def _says_nothing(data: Any) -> bool:
+    return data is None or (isinstance(data, dict) and not any(data.values()))

@@ -25,6 +25,8 @@ from flask_ocpi.description import Version
 from flask_ocpi.envelope import envelope
 from flask_ocpi.incoming import Incoming
 from flask_ocpi.logs import carried
+from flask_ocpi.reading import known_of
+from flask_ocpi.schema import Document
 from flask_ocpi.schema import Schema
 from flask_ocpi.waiting import answering
 from flask_ocpi.web import auth
@@ -200,11 +202,20 @@ def _view(
 
     def view(**path: str) -> Response:
         current = request_ctx.request
-        asked = {} if query is None else read_query(current, query)
-        document = None if body is None else read_document(current, body, required=operation.body_required)
+        context: Context = Incoming.of(current.environ).context  # type: ignore[assignment]  # made before the view
+
+        def understand(schema: Schema, data: Any, where: str) -> Document:
+            addressed = Target(module, interface, operation, path)
+            known = known_of(context, addressed)
+            return services.read(schema, data, context.source(addressed), where=where, known=known)
+
+        asked = {} if query is None else read_query(current, query, understand)
+        document = None
+        if body is not None:
+            document = read_document(current, body, understand, required=operation.body_required)
         target = Target(module, interface, operation, path, asked)
         with answering():
-            result: Result = operation.handler(Incoming.of(current.environ).context, target, document)
+            result: Result = operation.handler(context, target, document)
         answer = envelope(result.data, now=services.clock())
         response = Answer(answer, result.http_status, {**around.of(current.environ), **result.headers})
         for action in result.after:

@@ -151,6 +151,7 @@ class SetChargingProfile(Schema):
         metadata={"description": "The limits.", "example": example_of(ChargingProfile)},
     )
     response_url = Url(
+        called=True,
         required=True,
         metadata={
             "description": "Where to send the ChargingProfileResult, exactly as it is.",
@@ -163,6 +164,7 @@ class ResponseUrlQuery(Schema):
     """The query parameter of a DELETE (OCPI 2.2.1, ChargingProfiles, "Request Parameters")."""
 
     response_url = Url(
+        called=True,
         required=True,
         metadata={
             "description": "Where to send the result, exactly as it is; percent-encoded in the query.",

@@ -26,6 +26,7 @@ class CancelReservation(Schema):
     """Give up a reservation (OCPI 2.2.1, Commands, "CancelReservation Object")."""
 
     response_url = Url(
+        called=True,
         required=True,
         metadata={
             "description": _RESPONSE_URL,
@@ -82,6 +83,7 @@ class ReserveNow(Schema):
     """Keep an EVSE free for a driver (OCPI 2.2.1, Commands, "ReserveNow Object")."""
 
     response_url = Url(
+        called=True,
         required=True,
         metadata={
             "description": _RESPONSE_URL,
@@ -118,6 +120,7 @@ class StartSession(Schema):
     rules = (connector_is_of_an_evse,)
 
     response_url = Url(
+        called=True,
         required=True,
         metadata={
             "description": _RESPONSE_URL,
@@ -148,6 +151,7 @@ class StopSession(Schema):
     """Stop charging (OCPI 2.2.1, Commands, "StopSession Object")."""
 
     response_url = Url(
+        called=True,
         required=True,
         metadata={
             "description": _RESPONSE_URL,
@@ -163,6 +167,7 @@ class UnlockConnector(Schema):
     """Release a cable that is stuck; for help desks only (OCPI 2.2.1, Commands, "UnlockConnector Object")."""
 
     response_url = Url(
+        called=True,
         required=True,
         metadata={
             "description": _RESPONSE_URL,

@@ -79,6 +79,7 @@ class Credentials(Schema):
         },
     )
     url = Url(
+        called=True,
         required=True,
         metadata={
             "description": "The versions endpoint of the sender of this object.",

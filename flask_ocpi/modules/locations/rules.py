@@ -19,6 +19,12 @@ def check_time_zone(value: str) -> None:
         raise ma.ValidationError("must be an IANA time zone name such as Europe/Amsterdam")
 
 
+def known_time_zone(value: str) -> str | None:
+    """Return the time zone that a name in any case means, or None."""
+    wanted = value.strip().replace(" ", "_").casefold()
+    return next((name for name in _time_zones() if name.casefold() == wanted), None)
+
+
 @cache
 def _time_zones() -> frozenset[str]:
     return frozenset(zoneinfo.available_timezones())

@@ -26,6 +26,7 @@ class Version(Schema):
         metadata={"description": "Version number: 2.0, 2.1, 2.1.1, 2.2, 2.2.1 or newer.", "example": "2.2.1"},
     )
     url = Url(
+        called=True,
         required=True,
         metadata={"description": "Where its details are.", "example": "https://ocpi.example.com/ocpi/2.2.1"},
     )
@@ -56,6 +57,7 @@ class Endpoint(Schema):
         },
     )
     url = Url(
+        called=True,
         required=True,
         metadata={
             "description": "Where it is served.",

@@ -1,0 +1,100 @@
+"""Whatever an optional property of a valid object is made of, the object is kept, and what is kept is valid."""
+
+from __future__ import annotations
+
+import copy
+from functools import cache
+
+import orjson
+import pytest
+
+from flask_ocpi.errors import InvalidParametersError
+from flask_ocpi.fields import ListOf
+from flask_ocpi.modules.cdrs.rules import credit_refers_to_a_cdr
+from flask_ocpi.modules.chargingprofiles.rules import accepted_result_has_profile
+from flask_ocpi.modules.tariffs.schemas import TariffElement
+from flask_ocpi.reading import read
+from flask_ocpi.schema import Object
+from flask_ocpi.schema import Schema
+from flask_ocpi.versions import VERSIONS
+
+SPOILS = (
+    "", " ", "x", "true", "null", "#NA", "1,5", "2024-05-31 12:00:00", "2024-05-31T12:00:00.123456+02:00", "\n",
+    "\ud800", "é" * 5000, "http://", "www.example.com", "99:99", "24:00", True, False, 0, -1, 1.5, 1e300, 2**70,
+    1717156800, [], [None], [[]], [{}], {}, {"x": {"y": [1]}}, {"id": None}, [1, "x", {}, None],
+)  # fmt: skip
+#: Nothing is started, reserved or limited when what it is about cannot be read: the request is refused.
+ACTING = {
+    "ChargingProfile": {"charging_profile_period"},
+    "ReserveNow": {"evse_uid"},
+    "SetChargingProfile": set(),
+    "StartSession": {"evse_uid", "connector_id"},
+}
+
+
+def exchanged():
+    """Walk the classes that messages carry, by name."""
+    for version in VERSIONS:
+        for module in version.modules:
+            for interface in module.interfaces:
+                for operation in interface.operations:
+                    for cls in (operation.body, operation.returns, operation.result):
+                        if isinstance(cls, type) and issubclass(cls, Schema) and not cls().partial:
+                            yield cls.__name__, cls
+
+
+@cache
+def with_everything(cls):
+    """Return the text of a valid object that has all properties that its class allows together."""
+    schema = cls()
+    document = {name: _example(field) for name, field in schema.load_fields.items()}
+    if cls is TariffElement:
+        del document["restrictions"]["reservation"]  # which goes with no price of energy
+    return orjson.dumps(read(schema, document).document)
+
+
+def _example(field):
+    inner = field.inner if isinstance(field, ListOf) else field
+    if isinstance(inner, Object):
+        one = orjson.loads(with_everything(inner.nested))
+        return [one] if isinstance(field, ListOf) else one
+    return copy.deepcopy(field.metadata["example"])
+
+
+def optional_places(schema, document):
+    """Walk (object, name of its class, name of the property) of each optional property."""
+    for name, field in schema.load_fields.items():
+        inner = field.inner if isinstance(field, ListOf) else field
+        if not field.required:
+            yield document, type(schema).__name__, name
+        if isinstance(inner, Object) and document.get(name):
+            for item in document[name] if isinstance(field, ListOf) else [document[name]]:
+                yield from optional_places(inner.schema, item)
+
+
+CLASSES = dict(sorted(exchanged()))
+
+
+@pytest.mark.parametrize("cls", CLASSES.values(), ids=CLASSES)
+def test_object_with_one_spoilt_optional_property_is_kept_and_valid(cls):
+    schema = cls()
+    text = with_everything(cls)
+    count = len(list(optional_places(schema, orjson.loads(text))))
+    schema.rules = tuple(r for r in schema.rules if r not in (credit_refers_to_a_cdr, accepted_result_has_profile))
+    failed = []
+
+    for place in range(count):
+        for spoil in SPOILS:
+            document = orjson.loads(text)
+            owner, owner_class, name = list(optional_places(schema, document))[place]
+            owner[name] = copy.deepcopy(spoil)
+            try:
+                kept = read(schema, document).document
+            except InvalidParametersError as error:
+                if name not in ACTING.get(owner_class, ()):
+                    failed.append((owner_class, name, spoil, str(error)))
+                continue
+            if schema.validate(kept) or not {n for n, f in schema.load_fields.items() if f.required} <= kept.keys():
+                failed.append((owner_class, name, spoil, kept))
+
+    assert not failed, failed[:5]
