@@ -433,6 +433,7 @@ class OCPI(HostHooks, HostCalls):
             traffic=self.services.traffic,
             platform_id=platform,
             seconds=self.services.settings.handshake_timeout,
+            strict=self.services.settings.receive == "strict",
         )
         return discover(caller, self.services, versions_url, versions=[version])
 

@@ -64,7 +64,7 @@ class CdrsClient(ModuleClient):
             module=self.module.id,
             operation=self.module.view_name(InterfaceRole.RECEIVER, operation),
         )
-        return self.loaded(operation, answer)
+        return self.loaded(operation, answer, object=" ".join(ids))
 
     def _url(self, location: str | None) -> str | None:
         """Return the absolute URL in a Location header; None for one elsewhere: our token is not sent there."""

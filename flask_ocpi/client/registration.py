@@ -105,7 +105,12 @@ class Registrar:
         encoding = encoding or self.services.settings.token_encoding
         known = self._known(versions_url)
         caller = Caller(
-            self.transport, token, encoding=encoding, traffic=self.services.traffic, waits=self.services.waits
+            self.transport,
+            token,
+            encoding=encoding,
+            traffic=self.services.traffic,
+            waits=self.services.waits,
+            strict=self.services.settings.receive == "strict",
         )
         try:
             discovery = self._discover(caller, versions_url)
@@ -326,6 +331,7 @@ class Registrar:
             traffic=self.services.traffic,
             platform_id=platform.id,
             waits=self.services.waits,
+            strict=self.services.settings.receive == "strict",
         )
 
     def _reread(self, platform: Platform) -> Platform:

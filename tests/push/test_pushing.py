@@ -37,6 +37,7 @@ class Partner:
         self.host = host
         self.failing = None
         before = network.before_send
+        cpo.dispatch()  # fetches its endpoints again, as is due once it is registered
         network.requests.clear()
 
         def fail(request):
