@@ -128,6 +128,7 @@ class Services:
     jobs: what the dispatcher sees to besides pushing (:class:`flask_ocpi.push.jobs.Job`).
     traffic: is told of each exchange with another platform.
     missed: has an object fetched that a platform changes and that is not here.
+    registered: has what is held back from a platform sent, once it is registered, anew or for the first time.
     found: notes a flaw in what a platform sent.
     read: reads an object that a platform sent (:func:`flask_ocpi.reading.read_from`).
     without_patch: the platforms and modules that turned out to have no PATCH, with the token that we had for them then.
@@ -156,6 +157,7 @@ class Services:
     bodies: Bodies
     jobs: list[Any] = field(default_factory=list)
     missed: Callable[[Missing], None] = lambda missing: None
+    registered: Callable[[Platform], None] = lambda platform: None
     found: Callable[[Finding], None] = log_finding
     without_patch: dict[tuple[str, str], str | None] = field(default_factory=dict)
     refused: Callable[[str | None], int] = lambda address: 0

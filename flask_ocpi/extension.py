@@ -412,6 +412,7 @@ class OCPI(HostHooks, HostCalls):
                 Job("endpoints", refetching.seconds_left, refetching.run),
             ],
             missed=fetcher.missed,
+            registered=lambda platform: self.dispatcher.resume(platform),
             refused=RefusedTokens(settings.max_unknown_tokens, clock=self._clock).note,
             handshakes=Waits(settings.max_handshakes, each=1),
             waits=Waits(settings.max_waiting, each=max(1, settings.max_waiting // 2)),

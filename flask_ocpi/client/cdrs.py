@@ -30,7 +30,7 @@ class CdrsClient(ModuleClient):
 
         OCPI 2.2.1, CDRs, "POST Method".
         """
-        checked = load(self.client.services.schemas[CDR], document, where="cdr")
+        checked = load(self.client.services.schemas[CDR], document, where=f"CDR {document.get('id', '?')}")
         owner = Party.of(checked["country_code"], checked["party_id"])
         operation = self.find(InterfaceRole.RECEIVER, lambda o: o.method == "POST")
         answer = self.send(operation, InterfaceRole.RECEIVER, (), body=checked, owner=owner)

@@ -178,7 +178,9 @@ class ModuleClient:
             InterfaceRole.RECEIVER, lambda o: o.method == "PUT" and o.object is not None and o.part == len(parents)
         )
         object_type = object_of(operation)
-        checked = load(self.client.services.schemas[_body_of(operation)], document, where=object_type.name)
+        names = (object_type.parts[operation.part - 1].key,) if operation.part else object_type.id_key
+        where = " ".join((_body_of(operation).__name__, *(str(document.get(name, "?")) for name in names)))
+        checked = load(self.client.services.schemas[_body_of(operation)], document, where=where)
         if operation.part:
             ids = (*parents, checked[object_type.parts[operation.part - 1].key])
             return self._owned(operation, ids, self._owner(owner), body=checked)

@@ -315,6 +315,7 @@ class Registrar:
         except (RemoteError, UnsupportedVersionError, NoMatchingEndpointsError, ConflictError) as error:
             _log.warning("The endpoints of %s could not be fetched again: %s", platform.id, error)
         self.services.emit(platform_registered, platform=platform, renewed=renewed)
+        self.services.registered(platform)
         return platform
 
     def _caller(self, platform: Platform) -> Caller:

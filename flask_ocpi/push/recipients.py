@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from flask_ocpi.client.client import receivers
 from flask_ocpi.context import Services
 from flask_ocpi.enums import InterfaceRole
+from flask_ocpi.enums import Role
 from flask_ocpi.modules.hubclientinfo.copies import client_infos
 from flask_ocpi.partners import Partners
 from flask_ocpi.platforms import Platform
@@ -34,8 +35,10 @@ def recipients(
 
     ``only`` asks about a single one of them. A party that is registered here gets the
     object directly, any other one in the audience through the hub that told of it. A hub spreads only what is for all
-    (RT-10).
+    (RT-10), and only a hub tells of the parties behind it.
     """
+    if services.object_type(module).described and Role.HUB not in services.own_roles:
+        return
     for platform in partners.reached(module, audience) if only is None else (only,):
         if platform.endpoint(module, InterfaceRole.RECEIVER) is not None:
             for party in _parties(services, partners, platform, module, audience):
