@@ -33,7 +33,7 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 @pytest.fixture
 def ocpi_network() -> SharedNetwork:
-    return shared_network()
+    return shared_network("tolerant")
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ EVERY_POLICY = pytest.mark.parametrize(
 
 @pytest.fixture
 def ocpi_network() -> SharedNetwork:
-    return shared_network()
+    return shared_network("tolerant")
 
 
 @pytest.fixture

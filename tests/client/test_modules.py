@@ -46,7 +46,7 @@ OPERATIONS = [
 
 @pytest.fixture
 def ocpi_network() -> SharedNetwork:
-    return shared_network()
+    return shared_network("tolerant")
 
 
 @pytest.fixture

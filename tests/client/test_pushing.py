@@ -33,7 +33,7 @@ TO = ("OCPI-to-country-code", "OCPI-to-party-id")
 
 @pytest.fixture
 def ocpi_network() -> SharedNetwork:
-    return shared_network()
+    return shared_network("tolerant")
 
 
 @pytest.fixture

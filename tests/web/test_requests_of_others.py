@@ -62,9 +62,7 @@ def test_what_is_no_json_is_refused_whatever_it_is_called(ocpi_client, content_t
     assert (answer.http_status, answer.status_code) == (400, 2001)
 
 
-@pytest.mark.parametrize(
-    "content_type", ["application/xml", "text/html", "multipart/form-data", "image/png"]
-)
+@pytest.mark.parametrize("content_type", ["application/xml", "text/html", "multipart/form-data", "image/png"])
 def test_what_says_that_it_is_something_else_is_refused(ocpi_client, content_type):
     assert put(ocpi_client, content_type=content_type).http_status == 415
 
