@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from flask_ocpi.testing.documents import location
+from flask_ocpi.testing.documents import session
 from flask_ocpi.testing.documents import token
 
 COPY = "/ocpi/2.2.1/receiver/locations/DE/CPO/LOC1"
@@ -129,6 +130,40 @@ def test_driver_is_authorized_where_the_place_cannot_be_read(ocpi_client, asked,
 def test_place_that_can_be_read_is_told(ocpi_client, asked, place, read):
     assert ocpi_client.post(AUTHORIZE, place).data["allowed"] == "ALLOWED"
     assert asked == [read]
+
+
+SESSION = "/ocpi/2.2.1/receiver/sessions/DE/CPO/SES1"
+
+
+def period(hour, volume=1.0):
+    dimensions = [{"type": "ENERGY", "volume": volume}]
+    return {"start_date_time": f"2026-01-01T{hour:02}:00:00Z", "dimensions": dimensions}
+
+
+@pytest.mark.parametrize(
+    ("patches", "hours"),
+    [
+        ([[period(13)], [period(13)]], [12, 13]),
+        ([[period(13), period(14)], [period(13), period(14)]], [12, 13, 14]),
+        ([[period(13)], [period(14)], [period(13)]], [12, 13, 14]),
+        ([[period(12), period(13)]], [12, 13]),
+        ([[period(13)], [period(13, volume=2.0)]], [12, 13, 13]),
+        ([[{**period(13), "start_date_time": "2026-01-01T14:00:00+01:00"}]] * 2, [12, 13]),
+        ([[], None], [12]),
+    ],
+    ids=["once more", "two", "later", "with a known one", "another volume", "mended", "nothing"],
+)
+def test_patch_that_is_sent_again_adds_its_periods_once(ocpi, ocpi_client, patches, hours):
+    theirs = session(country_code="DE", party_id="CPO", charging_periods=[period(12)])
+    theirs["cdr_token"] |= {"country_code": "NL", "party_id": "ABC"}
+    assert ocpi_client.put(SESSION, theirs).status_code == 1000
+
+    for periods in patches:
+        change = {"charging_periods": periods, "kwh": 2.0, "last_updated": "2026-01-01T15:00:00Z"}
+        assert ocpi_client.patch(SESSION, change).status_code == 1000
+
+    (stored,) = ocpi.objects.documents("sessions", copies=True)
+    assert [int(each["start_date_time"][11:13]) for each in stored["charging_periods"]] == hours
 
 
 class TestStrict:
