@@ -45,7 +45,9 @@ class SharedNetwork(Network):
     """A network that keeps its apps from test to test; each is handed out with nothing stored."""
 
     def __init__(self) -> None:
-        super().__init__(clock=Clock(), config={"OCPI_PUSH": False, "OCPI_MAX_UNKNOWN_TOKENS": 0})
+        super().__init__(
+            clock=Clock(), config={"OCPI_PUSH": False, "OCPI_MAX_UNKNOWN_TOKENS": 0, "OCPI_RECEIVE": "strict"}
+        )
         self._built: dict[str, OCPI] = {}
 
     def reset(self) -> SharedNetwork:
