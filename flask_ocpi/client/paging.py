@@ -30,7 +30,7 @@ _REMEMBERED = 100_000  # objects of a list; a list that repeats itself later tha
 _MOST_MOVED = 10_000  # objects
 _MOST_STALE = 3  # pages in a row
 _MOST_REDONE = 1000  # pages of a list
-_MOST_TURNS = 20  # times that a total fell after it had risen
+_MOST_TURNS = 5  # times that a total fell after it had risen, besides one for each page that brought something
 _SHOWN = 200  # characters of a header
 
 
@@ -93,8 +93,10 @@ class Course:
         self._bounds = bounds
         self._told: set[str] = set()
         self._pages = 0
+        self._known_total = total
         self._redone = 0
         self._turns = 0
+        self._fruitful = 0
         self._is_rising = False
         self._target: str | None = None
         self._is_total_odd = False
@@ -109,7 +111,7 @@ class Course:
         That is when the list has become shorter: something before this page vanished, so an object slipped over the
         page border (PAG-19). A total that goes up and down tells nothing.
         """
-        before = self.total
+        before = self._known_total
         self._pages += 1
         self._target = next_target(headers.get("Link"))
         said = headers.get("X-Total-Count", "")
@@ -117,6 +119,8 @@ class Course:
         self._is_total_odd = bool(said.strip()) and self.total is None
         if self._is_total_odd:
             self._tell("unreadable_total", f"X-Total-Count: {said[:_SHOWN]}")
+        if self.total is not None:
+            self._known_total = self.total
         if before is None or self.total is None or self.total == before:
             return None
         self._moved = min(self._moved + abs(self.total - before), _MOST_MOVED)  # so many may come again
@@ -124,7 +128,7 @@ class Course:
         self._turns += is_turn
         if self._is_rising or not offset_of(url):
             return None
-        if self._redone >= _MOST_REDONE or self._turns > _MOST_TURNS:
+        if self._redone >= _MOST_REDONE or self._turns > _MOST_TURNS + self._fruitful:
             self.doubt = f"its total went from {before} to {self.total}, up and down before"
             self._tell("unsteady_total", self.doubt)
             return None
@@ -149,7 +153,7 @@ class Course:
             if following is not None:
                 return self._follow(url, following, items, new, is_stale=is_stale)
             self._tell("unreadable_link", f"Link: {self._target[:_SHOWN]}")
-        if self.total is not None and self.total <= self.read and (len(items) <= self.total or not new):
+        elif self.total is not None and self.total <= self.read and (len(items) <= self.total or not new):
             return Step(new)  # a total below that of a page says nothing
         return self._look_on(url, items, new, is_stale=is_stale, was_asking=was_asking)
 
@@ -226,6 +230,7 @@ class Course:
         is_stale = not new and (not items or len(items) > self._moved)
         if new:
             self._stale_pages = 0
+            self._fruitful += 1
         elif is_stale:
             self._stale_pages += 1
         else:

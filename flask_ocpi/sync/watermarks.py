@@ -42,7 +42,7 @@ class BusyError(FlaskOCPIError):
 class Watermark:
     """How a scope stands; all moments are microseconds since 1970 UTC.
 
-    moment: the newest ``last_updated`` that was read, by the other platform's clock, and not in the future by ours; None
+    moment: the newest ``last_updated`` that was read, by the other platform's clock, not in the future by ours; None
     before the first time.
     endpoint: the URL of the list that it was read from.
     completed: when everything up to it was stored; reconciled: the same, of the whole list. failures, error: how often
