@@ -124,7 +124,7 @@ class Pages:
     """An iterator over the pages of a list, each fetched when it is asked for.
 
     ``endpoint`` is the URL of the list with our filters, which all its pages have. It may begin in the middle: ``url``
-    is any page, ``total`` what the page before said, ``read`` how many objects were read by then. An object that came
+    is any page, ``total`` what the page before said, ``objects`` how many were read by then. An object that came
     before, just as it is, is left out. fetched: how many pages were fetched and asked for. strict: take a list only.
     background: runs a function in a thread. With it, the page after the one that was asked for is fetched meanwhile,
     no more than that one. Who stops early leaves at most one request behind, which ends by itself.
@@ -142,7 +142,7 @@ class Pages:
         *,
         endpoint: str,
         total: int | None = None,
-        read: int = 0,
+        objects: int = 0,
         background: Callable[[Callable[[], object]], None] | None = None,
         bounds: Bounds = NO_BOUNDS,
         strict: bool = False,
@@ -155,7 +155,7 @@ class Pages:
         self._background = background
         self._bounds = bounds
         self._strict = strict
-        self._course = Course(endpoint, bounds, total=total, read=read)
+        self._course = Course(endpoint, bounds, total=total, read=objects)
         self._pages = self._walk()
 
     @property

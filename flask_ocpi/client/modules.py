@@ -152,7 +152,7 @@ class ModuleClient:
             services.schemas[schema_of(operation)],
             endpoint=endpoint,
             total=total,
-            read=objects,
+            objects=objects,
             strict=services.settings.receive == "strict",
             background=services.background if threads else None,
             bounds=Bounds(

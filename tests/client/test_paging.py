@@ -340,7 +340,7 @@ def test_a_refusal_that_is_about_the_moment_ends_no_list(status):
 
 def test_a_list_that_is_gone_on_with_knows_how_much_was_read():
     server = Server(10, link=usual)
-    pages = Pages(server.fetch, f"{BASE}&offset=8", Tariff(), endpoint=BASE, total=10, read=8)
+    pages = Pages(server.fetch, f"{BASE}&offset=8", Tariff(), endpoint=BASE, total=10, objects=8)
 
     (page,) = pages
 
