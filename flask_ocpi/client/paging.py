@@ -163,8 +163,8 @@ class Course:
 
     def end(self) -> None:
         """Note that the list has ended; see ``doubt``."""
-        if self.total is not None and self.total > self.read:
-            self.doubt = f"it names {self.total} objects and has {self.read}"
+        if self._known_total is not None and self._known_total > self.read:
+            self.doubt = f"it names {self._known_total} objects and has {self.read}"
             self._tell("wrong_total", self.doubt)
 
     def _named(self, target: str) -> str | None:

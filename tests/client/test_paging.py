@@ -292,6 +292,12 @@ def test_a_link_that_skips_objects_leaves_a_doubt():
     assert server.found == ["wrong_total"]
 
 
+def test_a_total_that_only_the_first_page_has_is_remembered():
+    server = Server(12, total=lambda at, number: None if at else "12", link=lambda at, number: usual(at, 8))
+
+    assert server.read() == (list(range(8)), "it names 12 objects and has 8")
+
+
 def test_a_total_that_keeps_going_up_and_down_costs_few_requests():
     totals = iter(("10", "5") * 200)
     server = Server(10, link=usual, total=lambda at, number: next(totals))
