@@ -19,6 +19,7 @@ FOLDER = Path(__file__).parent
 BENCHMARKS = (
     "start",
     "validation",
+    "pricing",
     "patch",
     "partners",
     "push_latency",

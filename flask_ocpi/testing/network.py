@@ -6,6 +6,7 @@ from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -72,11 +73,17 @@ class Network:
         self.apps[host] = app
         return ocpi
 
-    def connect(self, client: OCPI, server: OCPI) -> tuple[Platform, Platform]:
-        """Register ``client`` with ``server``; return what each calls the other: (server's record, client's record)."""
-        _, token = server.invite(name="")
-        there = client.register(server.versions_url, token)
-        here = server.platforms.find(str(client.objects.parties()[0]))
+    def connect(self, client: OCPI, server: OCPI, *, refetch: bool = True) -> tuple[Platform, Platform]:
+        """Register ``client`` with ``server``; return what each calls the other: (server's record, client's record).
+
+        Each grants the other all its parties and roles. refetch: the server has fetched the client's endpoints again.
+        """
+        invited, token = server.invite(name="", **_all_of(client))
+        there = client.register(server.versions_url, token, **_all_of(server))
+        for job in server.services.jobs:
+            if job.name == "endpoints" and refetch:
+                job.run()
+        here = server.platforms.find(invited.id)
         return there, here
 
     def send(self, request: Request) -> Response:
@@ -186,6 +193,11 @@ def party_settings(country_code: str, party_id: str, roles: Sequence[str]) -> di
     }
 
 
+def _all_of(ocpi: OCPI) -> dict[str, Any]:
+    """Return what grants a platform all that it is."""
+    return {"roles": sorted(ocpi.services.own_roles), "parties": ocpi.objects.parties()}
+
+
 def add_partner(
     app: Flask, parties: Sequence[PartySpec], *, name: str = "Partner", versions_url: str = "https://partner.example/v"
 ) -> PartnerClient:
@@ -210,7 +222,7 @@ def add_partner(
             versions_url=versions_url,
             version=ocpi.services.versions[-1].number,
             token=ocpi.platforms.cipher.encrypt("token-of-the-partner"),
-            issued=(issued,),
+            issued=(replace(issued, used=True),),
         )
     )
     return PartnerClient(app, token, platform=platform)

@@ -199,7 +199,7 @@ class Everything:
 @functools.cache
 def _everything() -> tuple[Everything, dict[str, Any]]:
     """Return the platform of this process, and what was in its storage at first."""
-    everything = make_everything(Network())
+    everything = make_everything(Network(config={"OCPI_RECEIVE": "strict"}))
     kinds: dict[str, Any] = everything.ocpi.storage._kinds
     return everything, {kind: dict(records) for kind, records in kinds.items()}
 

@@ -1,0 +1,46 @@
+"""Pricing: what a session costs by its tariffs, exactly, and why.
+
+It stands by itself: pure functions over plain data in the stored (2.2.1) shape, without Flask and without storage.
+"""
+
+from __future__ import annotations
+
+from flask_ocpi.pricing.amounts import Amount
+from flask_ocpi.pricing.clock import TimeZone
+from flask_ocpi.pricing.clock import zone_at
+from flask_ocpi.pricing.engine import price
+from flask_ocpi.pricing.errors import PricingError
+from flask_ocpi.pricing.notes import NOTES
+from flask_ocpi.pricing.notes import Decision
+from flask_ocpi.pricing.notes import Note
+from flask_ocpi.pricing.policy import READINGS
+from flask_ocpi.pricing.policy import Policy
+from flask_ocpi.pricing.policy import Reading
+from flask_ocpi.pricing.quotes import Charging
+from flask_ocpi.pricing.quotes import Parking
+from flask_ocpi.pricing.quotes import Reserved
+from flask_ocpi.pricing.quotes import quote
+from flask_ocpi.pricing.report import PeriodReport
+from flask_ocpi.pricing.report import Report
+from flask_ocpi.pricing.report import Segment
+
+__all__ = [
+    "NOTES",
+    "READINGS",
+    "Amount",
+    "Charging",
+    "Decision",
+    "Note",
+    "Parking",
+    "PeriodReport",
+    "Policy",
+    "PricingError",
+    "Reading",
+    "Report",
+    "Reserved",
+    "Segment",
+    "TimeZone",
+    "price",
+    "quote",
+    "zone_at",
+]

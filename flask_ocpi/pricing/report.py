@@ -1,0 +1,248 @@
+"""The report: what a session costs, of which parts that is made, and what to know about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import orjson
+
+from flask_ocpi.pricing.amounts import ZERO
+from flask_ocpi.pricing.amounts import Amount
+from flask_ocpi.pricing.amounts import rounded
+from flask_ocpi.pricing.amounts import total
+from flask_ocpi.pricing.components import Match
+from flask_ocpi.pricing.limits import Limit
+from flask_ocpi.pricing.moments import as_datetime
+from flask_ocpi.pricing.moments import as_text
+from flask_ocpi.pricing.notes import Decision
+from flask_ocpi.pricing.notes import Note
+from flask_ocpi.pricing.tariffs import Component
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A part of a period in which one dimension has one price.
+
+    ``dimension``: ENERGY, TIME, PARKING_TIME, RESERVATION_TIME or FLAT; ``cost_type``: the total it belongs to (fixed,
+    energy, time, parking or reservation). ``volume`` is what the document reports, ``billed`` what step_size makes of
+    it; kWh and hours. ``element`` is the index in the tariff; it and ``component`` are None where nothing is priced.
+    """
+
+    dimension: str
+    cost_type: str
+    volume: Fraction
+    billed: Fraction
+    tariff_id: str
+    cost: Amount
+    match: Match
+    begin: int
+    end: int
+
+    @property
+    def start_date_time(self) -> datetime:
+        return as_datetime(self.begin)
+
+    @property
+    def end_date_time(self) -> datetime:
+        return as_datetime(self.end)
+
+    @property
+    def element(self) -> int | None:
+        return self.match.element.index if self.match.element else None
+
+    @property
+    def component(self) -> Component | None:
+        return self.match.component
+
+    @property
+    def because(self) -> str:
+        """Say why this component applies and why the elements before it do not."""
+        return self.match.because
+
+    def to_dict(self) -> dict[str, Any]:
+        component = self.component
+        return {
+            "dimension": self.dimension,
+            "cost_type": self.cost_type,
+            "start_date_time": as_text(self.begin),
+            "end_date_time": as_text(self.end),
+            "volume": rounded(self.volume),
+            "billed": rounded(self.billed),
+            "tariff_id": self.tariff_id,
+            "element": self.element,
+            "component": component_dict(component) if component else None,
+            "cost": self.cost.to_dict(),
+            "because": self.because,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodReport:
+    """A charging period with its segments; ``index`` is its place in the document."""
+
+    index: int
+    tariff_id: str | None
+    volumes: Mapping[str, Fraction]
+    segments: tuple[Segment, ...]
+    begin: int
+    end: int
+
+    @property
+    def start_date_time(self) -> datetime:
+        return as_datetime(self.begin)
+
+    @property
+    def end_date_time(self) -> datetime:
+        return as_datetime(self.end)
+
+    @property
+    def cost(self) -> Amount:
+        """What the period costs, before price limits."""
+        return total(segment.cost for segment in self.segments)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "index": self.index,
+            "start_date_time": as_text(self.begin),
+            "end_date_time": as_text(self.end),
+            "tariff_id": self.tariff_id,
+            "volumes": {name: rounded(volume) for name, volume in self.volumes.items()},
+            "cost": self.cost.to_dict(),
+            "segments": [segment.to_dict() for segment in self.segments],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class BilledVolume:
+    """A dimension over the session: what was reported, and what is billed of it (without what no element prices)."""
+
+    volume: Fraction
+    billed: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Tax:
+    """The VAT of one rate, before price limits."""
+
+    percentage: Fraction
+    base: Fraction
+    amount: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The price of a session. Amounts and volumes are exact fractions; ``to_dict`` rounds them to four places.
+
+    ``total_cost`` is bounded by the price limits, ``cost_before_limits`` is the sum of the periods. A side of an amount
+    is None where VAT is not known.
+    """
+
+    currency: str
+    total_cost: Amount
+    total_fixed_cost: Amount
+    total_energy_cost: Amount
+    total_time_cost: Amount
+    total_parking_cost: Amount
+    total_reservation_cost: Amount
+    cost_before_limits: Amount
+    total_energy: Fraction
+    total_time: Fraction
+    total_parking_time: Fraction
+    billed: Mapping[str, BilledVolume]
+    periods: tuple[PeriodReport, ...]
+    limit_applied: Limit | None
+    notes: tuple[Note, ...]
+    decisions: tuple[Decision, ...]
+    time_zone: str
+    time_zone_source: str
+
+    @property
+    def segments(self) -> Iterator[Segment]:
+        """The segments of all periods, in order."""
+        return (segment for period in self.periods for segment in period.segments)
+
+    @property
+    def taxes(self) -> tuple[Tax, ...]:
+        """The VAT of each rate, before price limits; what has no known rate is left out."""
+        rates: dict[Fraction, Tax] = {}
+        for segment in self.segments:
+            excl, incl = segment.cost.excl_vat, segment.cost.incl_vat
+            if segment.component is None or segment.component.vat is None or excl is None or incl is None:
+                continue
+            rate = segment.component.vat
+            known = rates.get(rate, Tax(rate, ZERO, ZERO))
+            rates[rate] = Tax(rate, known.base + excl, known.amount + incl - excl)
+        return tuple(rates[rate] for rate in sorted(rates))
+
+    @property
+    def weighs(self) -> bool:
+        """Whether a note says that somebody should look before money moves."""
+        return any(note.weighs for note in self.notes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as plain data; numbers are Decimals of four places, rounded half up."""
+        names = (
+            "total_cost",
+            "total_fixed_cost",
+            "total_energy_cost",
+            "total_time_cost",
+            "total_parking_cost",
+            "total_reservation_cost",
+        )
+        return {
+            "currency": self.currency,
+            **{name: getattr(self, name).to_dict() for name in names},
+            "cost_before_limits": self.cost_before_limits.to_dict(),
+            "total_energy": rounded(self.total_energy),
+            "total_time": rounded(self.total_time),
+            "total_parking_time": rounded(self.total_parking_time),
+            "billed": {
+                name: {"volume": rounded(each.volume), "billed": rounded(each.billed)}
+                for name, each in self.billed.items()
+            },
+            "taxes": [
+                {"percentage": rounded(tax.percentage), "base": rounded(tax.base), "amount": rounded(tax.amount)}
+                for tax in self.taxes
+            ],
+            "periods": [period.to_dict() for period in self.periods],
+            "limit_applied": self.limit_applied.to_dict() if self.limit_applied else None,
+            "notes": [
+                {"id": note.id, "message": note.message, "path": note.path, "weighs": note.weighs}
+                for note in self.notes
+            ],
+            "decisions": [
+                {"option": decision.option, "choice": decision.choice, "sentence": decision.sentence}
+                for decision in self.decisions
+            ],
+            "time_zone": self.time_zone,
+            "time_zone_source": self.time_zone_source,
+        }
+
+    def to_json(self) -> str:
+        """Return the report as JSON text; numbers have four decimals and pass through no binary float."""
+        return orjson.dumps(self.to_dict(), default=_digits).decode()
+
+    def explain(self) -> str:
+        """Return a table in text: each line of the bill, the totals, why each price applies, and the notes."""
+        from flask_ocpi.pricing.explain import explain
+
+        return explain(self)
+
+
+def component_dict(component: Component) -> dict[str, Any]:
+    return {
+        "type": component.type,
+        "price": rounded(component.price),
+        **({} if component.vat is None else {"vat": rounded(component.vat)}),
+        "step_size": rounded(component.step_size, 0),
+    }
+
+
+def _digits(value: Decimal) -> orjson.Fragment:
+    return orjson.Fragment(f"{value:f}".encode())

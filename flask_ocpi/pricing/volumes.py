@@ -1,0 +1,78 @@
+"""Billed volumes: what step_size makes of the volumes of a session, once for each unit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from flask_ocpi.pricing.amounts import ZERO
+from flask_ocpi.pricing.amounts import add
+from flask_ocpi.pricing.notes import Remarks
+from flask_ocpi.pricing.segments import Draft
+from flask_ocpi.pricing.usage import Usage
+
+# Half of the fourth decimal of an hour: how far a volume on the wire may be from the one that was measured.
+_HALF_DIGIT = Fraction(1, 20_000)
+_DECIMAL = 10**40  # what every denominator of a decimal divides
+
+
+def bill(drafts: Sequence[Draft], usage: Usage, remarks: Remarks) -> None:
+    """Round the volumes up by steps: energy, reservation, and of charging and parking the one that comes last.
+
+    A total is rounded by the step of the component that was used last, and what is added is billed by it.
+    """
+    for draft in drafts:
+        if draft.dimension == "ENERGY" and draft.volume < 0 and draft.is_priced:
+            remarks.decided("negative_energy")
+            if remarks.policy.negative_energy == "free":
+                draft.billed = ZERO
+    for dimension in ("ENERGY", "RESERVATION_TIME"):
+        priced = [draft for draft in drafts if draft.is_priced and draft.dimension == dimension]
+        if priced:
+            _round(priced, max(priced, key=_order), usage, remarks)
+    times = [draft for draft in drafts if draft.is_priced and draft.dimension in {"TIME", "PARKING_TIME"}]
+    last = _last(times, remarks)
+    if last is not None:
+        _round([draft for draft in times if draft.dimension == last.dimension], last, usage, remarks)
+
+
+def _order(draft: Draft) -> tuple[int, int, Fraction, bool]:
+    """Order segments by when they end: by period, share, and charging before parking."""
+    return draft.period.start, draft.period.end, draft.ends, draft.dimension == "PARKING_TIME"
+
+
+def _last(times: Sequence[Draft], remarks: Remarks) -> Draft | None:
+    """Return the time segment that comes last and is priced."""
+    if not times:
+        return None
+    last = max(times, key=_order)
+    costing = [draft for draft in times if draft.match.component and draft.match.component.price]
+    if costing and (other := max(costing, key=_order)) is not last:
+        remarks.decided("free_steps")
+        if remarks.policy.free_steps == "skip":
+            return other
+    return last
+
+
+def _round(drafts: Sequence[Draft], last: Draft, usage: Usage, remarks: Remarks) -> None:
+    """Round the total of segments of one dimension up; what is added is billed in the last of them."""
+    component = last.match.component
+    if component is None or not component.step:
+        return
+    total = add(draft.billed for draft in drafts)
+    over = total % component.step
+    if total <= 0 or not over:
+        return
+    if not usage.exact and over <= _inaccuracy(drafts) and total > component.step:
+        remarks.decided("rounded_hours")
+        if remarks.policy.rounded_hours == "forgive":
+            return
+    last.billed += component.step - over
+
+
+def _inaccuracy(drafts: Sequence[Draft]) -> Fraction:
+    """Return by how much hours may exceed the time measured: decimals that are no whole seconds were rounded."""
+    if drafts[0].dimension == "ENERGY":
+        return ZERO
+    hours = {id(draft.period): draft.period.volumes[draft.dimension] for draft in drafts}.values()
+    return _HALF_DIGIT * sum((each * 3600).denominator != 1 and _DECIMAL % each.denominator == 0 for each in hours)
