@@ -20,8 +20,8 @@ from flask_ocpi.documents import save_object
 from flask_ocpi.enums import ModuleID
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.fields import to_micros
-from flask_ocpi.moments import is_newer
 from flask_ocpi.modules.hubclientinfo.copies import note_parties
+from flask_ocpi.moments import is_newer
 from flask_ocpi.signals import object_received
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Record
