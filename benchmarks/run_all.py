@@ -19,10 +19,9 @@ FOLDER = Path(__file__).parent
 BENCHMARKS = (
     "start",
     "validation",
-    "patch",
-    "partners",
     "pricing",
     "patch",
+    "partners",
     "push_latency",
     "outbound",
     "memory",

@@ -49,9 +49,9 @@ def register(day: Day) -> None:
 
 
 def join(newcomer: Side, host: Side) -> None:
-    """Register one platform with another."""
-    _, token = host.ocpi.invite(name=newcomer.name)
-    newcomer.ocpi.register(host.ocpi.versions_url, token, name=host.name)
+    """Register one platform with another; each grants the other what it is, and nothing else."""
+    _, token = host.ocpi.invite(name=newcomer.name, roles=newcomer.roles, parties=[newcomer.party])
+    newcomer.ocpi.register(host.ocpi.versions_url, token, name=host.name, roles=host.roles, parties=[host.party])
 
 
 def open_network(day: Day) -> None:

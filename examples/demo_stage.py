@@ -53,6 +53,10 @@ class Side:
     def party(self) -> Party:
         return self.ocpi.objects.parties()[0]
 
+    @property
+    def roles(self) -> list[str]:
+        return [PARTIES[self.role][2]]
+
     def client(self, peer: Side) -> Client:
         return self.ocpi.client(str(peer.party))
 

@@ -263,6 +263,15 @@ SETTINGS: tuple[Setting, ...] = (
         'Endpoints that another platform must offer to register, such as ["locations:SENDER"].',
         "list of texts",
     ),
+    Setting(
+        "OCPI_NEW_ROLES",
+        _choice("ask", "refuse", "accept"),
+        "ask",
+        "What becomes of roles and parties that a partner names beyond what it was granted: you are asked, it is "
+        "refused, or it gets what nobody has; never HUB.",
+        "ask, refuse or accept",
+    ),
+    Setting("OCPI_MAX_PARTIES", _integer(1), 2000, "Parties of a partner at the most.", "number"),
     Setting("OCPI_ALLOW_SHARED_PARTIES", _boolean, False, "Let two platforms register the same party.", "bool"),
     Setting(
         "OCPI_COPIES_AFTER_UNREGISTRATION",
@@ -409,6 +418,13 @@ SETTINGS: tuple[Setting, ...] = (
         "seconds",
     ),
     Setting("OCPI_PUSH", _boolean, True, "Send own objects to other platforms when they are saved.", "bool"),
+    Setting(
+        "OCPI_PUSH_PARTIES",
+        _integer(0),
+        20,
+        "A partner with more parties than this gets what is for everybody once, for the first of them.",
+        "number",
+    ),
     Setting("OCPI_PUSH_CONCURRENCY", _integer(1), 4, "Messages a process sends to one platform at a time.", "number"),
     Setting(
         "OCPI_PUSH_LONGEST_PAUSE",
@@ -530,6 +546,8 @@ class Settings:
     versions: tuple[str, ...]
     role_permissions: Mapping[Role, Mapping[str, tuple[str, ...]]]
     required_endpoints: tuple[str, ...]
+    new_roles: str
+    max_parties: int
     allow_shared_parties: bool
     copies_after_unregistration: str
     encryption_keys: tuple[str, ...]
@@ -561,6 +579,7 @@ class Settings:
     dispatcher: str
     dispatch_interval: float
     push: bool
+    push_parties: int
     push_concurrency: int
     push_longest_pause: float
     sync_interval: int

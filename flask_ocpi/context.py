@@ -218,9 +218,8 @@ class Context:
     @property
     def audience(self) -> tuple[Party, ...]:
         """The parties in whose name the caller reads: its own; for a hub also the one it forwards for."""
-        parties = self.platform.parties
-        sender = self.routing.from_party
-        return (*parties, sender) if sender is not None and sender not in parties else parties
+        platform, sender = self.platform, self.routing.from_party
+        return platform.parties if sender is None or platform.has(sender) else (*platform.parties, sender)
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +256,7 @@ def addressed_parties(ctx: Context, target: Target) -> tuple[Party, ...]:
     """
     hosted = ctx.services.own_parties(target.module.id, target.interface.role)
     wanted = ctx.routing.to_party
-    if wanted is None or wanted in ctx.platform.parties:
+    if wanted is None or ctx.platform.has(wanted):
         return hosted
     if wanted in hosted:
         return (wanted,)

@@ -14,7 +14,6 @@ from flask_ocpi.context import Services
 from flask_ocpi.description import Document
 from flask_ocpi.description import ObjectType
 from flask_ocpi.errors import InvalidParametersError
-from flask_ocpi.platforms import PARTIES
 from flask_ocpi.platforms import PLATFORMS
 from flask_ocpi.platforms import Platform
 from flask_ocpi.signals import object_removed
@@ -269,13 +268,15 @@ class Copies:
         return direct if source in hubs else (*direct, *hubs)
 
     def _speaking(self, owner: Party) -> Sequence[str]:
-        record = self.services.storage.get(PARTIES, Key.of(*owner, ""))
-        return () if record is None else tuple(record.document["platforms"])
+        return self.services.platforms.claims.of(owner).platforms
 
     def _hubs(self, owner: Party) -> Sequence[str]:
         """Return the hubs that a party may be behind: none where it is registered itself."""
-        if self._speaking(owner):
+        claim = self.services.platforms.claims.of(owner)
+        if claim.platforms:
             return ()
+        if claim.hub is not None:
+            return (claim.hub,)
         return tuple(p.id for p in self.services.platforms.all() if p.is_registered and p.is_hub)
 
     def _is_there(self, object_type: ObjectType, document: Document, receiver: Party, sources: Collection[str]) -> bool:

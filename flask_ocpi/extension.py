@@ -28,7 +28,6 @@ from flask_ocpi.client.addresses import AddressPolicy
 from flask_ocpi.client.client import Caller
 from flask_ocpi.client.client import Client
 from flask_ocpi.client.refetching import Refetching
-from flask_ocpi.client.registration import Registrar
 from flask_ocpi.client.registration import discover
 from flask_ocpi.client.wire import Transport
 from flask_ocpi.config import Settings
@@ -47,6 +46,7 @@ from flask_ocpi.logs import carried
 from flask_ocpi.messages import Traffic
 from flask_ocpi.modules.credentials.schemas import Credentials
 from flask_ocpi.own_objects import OwnObjects
+from flask_ocpi.partnering import Partnering
 from flask_ocpi.permissions import Permissions
 from flask_ocpi.platforms import Platform
 from flask_ocpi.platforms import Platforms
@@ -93,7 +93,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class OCPI(HostHooks, HostCalls):
+class OCPI(HostHooks, HostCalls, Partnering):
     """An OCPI platform in a Flask app: ``OCPI(app)``, or ``OCPI()`` and ``init_app(app)`` in an app factory.
 
     storage: where everything is kept: a :class:`~flask_ocpi.Storage`, its class, or a function that makes one. By
@@ -233,31 +233,6 @@ class OCPI(HostHooks, HostCalls):
             to = next((party for party in found.parties if str(party) == platform.upper()), None)
         return Client(self.services, found, self.transport, sender=sender, to=to, correlation_id=correlation_id)
 
-    def invite(
-        self, *, name: str = "", token: str | None = None, platform: str | None = None, encoding: str | None = None
-    ) -> tuple[Platform, str]:
-        """Create a registration token for a partner, new or (``platform``) known; it is shown this once (CRED-32)."""
-        known = None if platform is None else self.platforms.find(platform)
-        default = self.services.settings.token_encoding if known is None else known.token_encoding
-        chosen = encoding or default
-        return self.platforms.invite(name=name, token=token, known=known, encoding=chosen)
-
-    def register(
-        self, versions_url: str, token: str, *, name: str | None = None, encoding: str | None = None
-    ) -> Platform:
-        """Register with another platform by its versions URL and the registration token it gave us."""
-        return self._registrar().register(versions_url, token, name=name, encoding=encoding)
-
-    def rotate(self, platform: Platform | str) -> Platform:
-        """Renew a registration: new tokens in both directions, endpoints fetched again."""
-        found = self.platforms.find(platform) if isinstance(platform, str) else platform
-        return self._registrar().rotate(found)
-
-    def unregister(self, platform: Platform | str, *, force: bool = False) -> Platform:
-        """End a registration on both sides; ``force`` ends it here even when the other side cannot be told."""
-        found = self.platforms.find(platform) if isinstance(platform, str) else platform
-        return self._registrar().unregister(found, force=force)
-
     def pull(
         self,
         module: str,
@@ -337,9 +312,6 @@ class OCPI(HostHooks, HostCalls):
     def _is_dispatching(self) -> bool:
         self._notice_request()  # who asks for the health of a process that serves nobody else has it look, too
         return self.dispatcher.is_alive()
-
-    def _registrar(self) -> Registrar:
-        return Registrar(self.services, self.transport, self.versions_url)
 
     def _make_storage(self, app: Flask, settings: Settings) -> Storage:
         source: Any = self._storage_source

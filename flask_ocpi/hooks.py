@@ -18,6 +18,8 @@ ChargingPreferencesHook = Callable[[Document, Document], str]
 CallHook = Callable[[Document, Any], Answer]
 #: Called with a module id, one of our objects and a Platform; returns whether the platform is sent the object.
 PushFilter = Callable[[str, Document, Any], bool]
+#: Called with a Platform and a CredentialsRole that is new to it; returns "accept", "ask" or "refuse", or None.
+RegistrationFilter = Callable[[Any, Document], str | None]
 
 
 @dataclass(slots=True)
@@ -30,4 +32,5 @@ class Hooks:
     authorizer: Authorizer | None = None
     charging_preferences: ChargingPreferencesHook | None = None
     push_filter: PushFilter | None = None
+    registration_filter: RegistrationFilter | None = None
     calls: dict[tuple[str, str], CallHook] = field(default_factory=dict)

@@ -27,6 +27,7 @@ from flask_ocpi.hooks import CallHook
 from flask_ocpi.hooks import ChargingPreferencesHook
 from flask_ocpi.hooks import Hooks
 from flask_ocpi.hooks import PushFilter
+from flask_ocpi.hooks import RegistrationFilter
 from flask_ocpi.modules.chargingprofiles.handlers import profile_senders
 from flask_ocpi.modules.commands.enums import CommandType
 from flask_ocpi.own_objects import OwnObjects
@@ -73,6 +74,18 @@ class HostHooks:
         What a platform may read on our Sender interfaces stays as it is.
         """
         self._hooks.push_filter = function
+        return function
+
+    def registration_filter(self, function: RegistrationFilter) -> RegistrationFilter:
+        """Let a function decide on what platforms name in a handshake: ``@ocpi.registration_filter``.
+
+        It is called with the Platform as it was before (its ``roles`` are what it has) and one CredentialsRole that is
+        new to it and that no invitation or registration of yours grants by name. It returns "accept", "ask" (you
+        approve of it later), "refuse" (the handshake is answered with 2001 and changes nothing), or None: as without
+        it. What another platform has is never taken by it: "accept" is "ask" then. It may be called more than once for
+        one handshake, so it does nothing but decide; when it raises, you are asked.
+        """
+        self._hooks.registration_filter = function
         return function
 
     def command(self, name: str) -> Callable[[CallHook], CallHook]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable
-from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -23,6 +22,9 @@ from flask_ocpi.auth_tokens import is_token
 from flask_ocpi.auth_tokens import new_token
 from flask_ocpi.auth_tokens import same_hash
 from flask_ocpi.callers import Callers
+from flask_ocpi.claims import PARTIES
+from flask_ocpi.claims import Claims
+from flask_ocpi.claims import party_of
 from flask_ocpi.enums import InterfaceRole
 from flask_ocpi.enums import Role
 from flask_ocpi.errors import ClientError
@@ -42,10 +44,10 @@ from flask_ocpi.storage.base import walk
 
 PLATFORMS = "platforms"
 TOKENS = "credential_tokens"
-PARTIES = "platform_parties"
 KINDS = (PLATFORMS, TOKENS, PARTIES)
 
 _MICROS = 1_000_000
+_PARTY = re.compile(r"[A-Z]{2}-[A-Z0-9]{3}")
 
 
 class PlatformState(StrEnum):
@@ -81,8 +83,11 @@ class IssuedToken:
 class Platform:
     """Another platform: what we need to call it and to recognise it.
 
-    roles: its CredentialsRole documents. endpoints: its Endpoint documents for ``version``.
+    roles: the CredentialsRole documents that it was granted. requested: those that it names beyond them, which are of
+    no effect before the operator approves of them. granted_roles, granted_parties: what its invitation, or our
+    registration with it, grants; None where that does not say. endpoints: its Endpoint documents for ``version``.
     token: the token that we send, encrypted. issued: the tokens that it may send us, hashed.
+    push_parties: "first" or "each", which of its parties get what is for everybody; None: as OCPI_PUSH_PARTIES says.
     endpoints_due: when to fetch the endpoints again, in microseconds, after so many ``endpoints_tries``; None: not.
     """
 
@@ -97,6 +102,10 @@ class Platform:
     token_encoding: str = "base64"  # noqa: S105
     issued: tuple[IssuedToken, ...] = field(default=(), repr=False)
     last_updated: str = ""
+    requested: tuple[Mapping[str, Any], ...] = ()
+    granted_roles: tuple[str, ...] | None = None
+    granted_parties: tuple[str, ...] | None = None
+    push_parties: str | None = None
     endpoints_due: int | None = None
     endpoints_tries: int = 0
     revision: int = 0
@@ -104,7 +113,15 @@ class Platform:
     @cached_property
     def parties(self) -> tuple[Party, ...]:
         """The parties it speaks for, each once."""
-        return tuple(dict.fromkeys(Party.of(role["country_code"], role["party_id"]) for role in self.roles))
+        return tuple(dict.fromkeys(map(party_of, self.roles)))
+
+    @cached_property
+    def _parties(self) -> frozenset[Party]:
+        return frozenset(self.parties)
+
+    def has(self, party: Party) -> bool:
+        """Tell whether a party is one of its own, of which there may be very many."""
+        return party in self._parties
 
     @cached_property
     def role_names(self) -> frozenset[Role]:
@@ -139,6 +156,10 @@ class Platform:
             "token_encoding": self.token_encoding,
             "issued": [{"hash": t.hash, "use": t.use.value, "expires": t.expires, "used": t.used} for t in self.issued],
             "last_updated": self.last_updated,
+            "requested": [dict(role) for role in self.requested],
+            "granted_roles": self.granted_roles,
+            "granted_parties": self.granted_parties,
+            "push_parties": self.push_parties,
             **(again if self.endpoints_due is not None else {}),
         }
 
@@ -152,7 +173,19 @@ class Platform:
         state = PlatformState(document.pop("state"))
         roles = tuple(document.pop("roles"))
         endpoints = tuple(document.pop("endpoints"))
-        return cls(**document, state=state, roles=roles, endpoints=endpoints, issued=issued, revision=record.revision)
+        requested = tuple(document.pop("requested", ()))
+        for name in ("granted_roles", "granted_parties"):
+            if document.get(name) is not None:
+                document[name] = tuple(document[name])
+        return cls(
+            **document,
+            state=state,
+            roles=roles,
+            requested=requested,
+            endpoints=endpoints,
+            issued=issued,
+            revision=record.revision,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,8 +225,7 @@ class Platforms:
         self.cipher = cipher
         self.clock = clock
         self.grace = grace
-        self.allow_shared_parties = allow_shared_parties
-        self.own_parties = frozenset(own_parties)
+        self.claims = Claims(storage, own=own_parties, shared=allow_shared_parties, is_hub=self._is_hub)
         self.callers = Callers(remembered_seconds)
         self._partners = RememberedPartners(storage, PARTIES, self.all)
 
@@ -216,7 +248,10 @@ class Platforms:
             return found
         known = list(self.all())
         wanted = text.upper()
-        matching = [p for p in known if p.name.upper() == wanted or wanted in {str(party) for party in p.parties}]
+        # A platform chooses its name itself: it is not taken for the one that has the party of that name.
+        matching = [p for p in known if wanted in map(str, p.parties)]
+        if not matching and not _PARTY.fullmatch(wanted):
+            matching = [p for p in known if p.name.upper() == wanted]
         matching = [p for p in matching if p.is_registered] or matching
         if len(matching) == 1:
             return matching[0]
@@ -270,17 +305,42 @@ class Platforms:
             return self.caller([caller.token]) or caller
         return replace(caller, platform=platform, issued=replace(caller.issued, used=True))
 
-    def invite(self, *, name: str, token: str | None, known: Platform | None, encoding: str) -> tuple[Platform, str]:
-        """Issue a registration token to a new platform, or to a known one that has to register anew (CRED-32)."""
+    def invite(
+        self,
+        *,
+        name: str,
+        token: str | None,
+        known: Platform | None,
+        encoding: str,
+        roles: tuple[str, ...] | None = None,
+        parties: tuple[str, ...] | None = None,
+    ) -> tuple[Platform, str]:
+        """Issue a registration token to a new platform, or to a known one that has to register anew (CRED-32).
+
+        roles, parties: what it is granted. It replaces what an earlier invitation granted, said or not; what a
+        registered platform has by now it keeps.
+        """
         issued, text = self.issue(TokenUse.REGISTRATION, token)
         if known is None:
             platform = Platform(
-                id=slug(name), name=name, state=PlatformState.INVITED, token_encoding=encoding, issued=(issued,)
+                id=slug(name),
+                name=name,
+                state=PlatformState.INVITED,
+                token_encoding=encoding,
+                issued=(issued,),
+                granted_roles=roles,
+                granted_parties=parties,
             )
             return self.create(platform), text
         kept = tuple(t for t in known.issued if t.use not in (TokenUse.REGISTRATION, TokenUse.SPENT))
-        state = known.state if known.is_registered else PlatformState.INVITED
-        changed = replace(known, state=state, token_encoding=encoding, issued=(*kept, issued))
+        changed = replace(
+            known,
+            state=known.state if known.is_registered else PlatformState.INVITED,
+            token_encoding=encoding,
+            issued=(*kept, issued),
+            granted_roles=roles,
+            granted_parties=parties,
+        )
         return self.save(changed, before=known), text
 
     def create(self, platform: Platform) -> Platform:
@@ -307,7 +367,9 @@ class Platforms:
             with self.storage.transaction():
                 self.storage.save(PLATFORMS, key, record, expected=before.revision if before else 0)
                 self._index_tokens(platform, before)
-                self._claim_parties(platform, before)
+                self.claims.change(platform.id, before=before.parties if before else (), after=platform.parties)
+                if before is not None and before.is_hub and not platform.is_hub:
+                    self.claims.forget(platform.id)
                 self._partners.note_change()
         finally:
             self.callers.forget()
@@ -350,16 +412,22 @@ class Platforms:
         platform: Platform,
         credentials: Mapping[str, Any],
         *,
+        roles: tuple[Mapping[str, Any], ...],
+        requested: tuple[Mapping[str, Any], ...],
         version: str,
         endpoints: tuple[Mapping[str, Any], ...],
         issued: tuple[IssuedToken, ...],
     ) -> Platform:
-        """Return a platform as it is after a handshake, by the Credentials it gave and what it was given."""
+        """Return a platform as it is after a handshake, by the Credentials it gave and what it was given.
+
+        roles, requested: as :func:`flask_ocpi.grants.decide` parts those in the Credentials.
+        """
         return replace(
             platform,
             state=PlatformState.REGISTERED,
             name=platform.name or credentials["roles"][0]["business_details"]["name"],
-            roles=tuple(credentials["roles"]),
+            roles=roles,
+            requested=requested,
             versions_url=credentials["url"],
             version=version,
             endpoints=endpoints,
@@ -369,36 +437,17 @@ class Platforms:
         )
 
     def speaks_for(self, platform: Platform, party: Party) -> bool:
-        """Tell whether a platform may act for a party: its own, or, for a hub, any that nobody else answers for.
+        """Tell whether a platform may act for a party: its own, or, for a hub, one that it stands for.
 
-        A hub does not list the parties behind it (PUSH-06). It cannot act for ours, nor for a party that is registered
-        here by a platform of its own.
+        A hub does not list the parties behind it (PUSH-06): those count that its ClientInfos name. One that never sent
+        any stands for whom it first speaks for. It never acts for ours, for a party that is registered here by a
+        platform of its own, nor for one that another hub stands for.
         """
-        if party in platform.parties:
-            return True
-        if not platform.is_hub:
-            return False
-        if self.allow_shared_parties:
-            return True
-        record = self.storage.get(PARTIES, Key.of(party.country_code, party.party_id, ""))
-        return party not in self.own_parties and record is None
+        return platform.has(party) or (platform.is_hub and self.claims.speaks(platform.id, party))
 
-    def check_parties(self, roles: Iterable[Mapping[str, Any]], *, platform_id: str) -> None:
-        """Raise InvalidParametersError when one of the roles' parties is ours or another platform's."""
-        for party in {Party.of(role["country_code"], role["party_id"]) for role in roles}:
-            record = self.storage.get(PARTIES, Key.of(party.country_code, party.party_id, ""))
-            self._check_party(party, set(record.document["platforms"]) - {platform_id} if record else set())
-
-    def _check_party(self, party: Party, others: Collection[str]) -> None:
-        if self.allow_shared_parties:
-            return
-        if party in self.own_parties:
-            raise InvalidParametersError(f"roles: {party} is a party of this platform; it cannot register here.")
-        if others:
-            raise InvalidParametersError(
-                f"roles: {party} is registered by another platform. It has to unregister first, "
-                "or the operator of this platform has to allow it."
-            )
+    def _is_hub(self, id: str) -> bool:
+        platform = self.get(id)
+        return platform is not None and platform.is_registered and platform.is_hub
 
     def _now(self) -> int:
         return to_micros(format_date_time(self.clock()))
@@ -414,28 +463,6 @@ class Platforms:
                 self.storage.save(TOKENS, Key.of("", "", hashed), index, expected=0)
             except ConflictError:
                 raise InvalidParametersError("This token is in use already; choose another one.") from None
-
-    def _claim_parties(self, platform: Platform, before: Platform | None) -> None:
-        old = set(before.parties) if before else set()
-        new = set(platform.parties)
-        for party in sorted(old ^ new):
-            try:
-                self._claim(party, platform, claimed=party in new)
-            except ConflictError:  # another platform took this party at the same moment, and now its claim can be read
-                self._claim(party, platform, claimed=party in new)
-
-    def _claim(self, party: Party, platform: Platform, *, claimed: bool) -> None:
-        key = Key.of(party.country_code, party.party_id, "")
-        record = self.storage.get(PARTIES, key, for_update=True)
-        holders = set(record.document["platforms"]) if record else set()
-        if claimed:
-            self._check_party(party, holders - {platform.id})  # by what is locked: an earlier look may be out of date
-        holders = holders | {platform.id} if claimed else holders - {platform.id}
-        if holders:
-            claim = Record.of({"platforms": sorted(holders)})
-            self.storage.save(PARTIES, key, claim, expected=record.revision if record else 0)
-        elif record is not None:
-            self.storage.delete(PARTIES, key)
 
 
 def slug(name: str) -> str:

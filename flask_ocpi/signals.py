@@ -22,6 +22,8 @@ result_received = _signals.signal("ocpi.result-received")
 active_charging_profile_received = _signals.signal("ocpi.active-charging-profile-received")
 #: A platform completed its registration, or renewed it. Payload: platform, renewed.
 platform_registered = _signals.signal("ocpi.platform-registered")
+#: A platform names roles or parties that it was not granted, and that you are to approve. Payload: platform, roles.
+roles_requested = _signals.signal("ocpi.roles-requested")
 #: A platform's registration ended. Payload: platform.
 platform_unregistered = _signals.signal("ocpi.platform-unregistered")
 #: A request of another platform was answered, or one of ours: for journals, numbers and logs. Payload: message.

@@ -305,7 +305,7 @@ def test_charging_profiles_page_runs(world: World) -> None:
 
 def test_hub_client_info_page_runs(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     hub = world.network.add("hub.example", [("NL", "HUB", ["HUB"])])
-    _, token = world.ocpi.invite(name="The Hub")
+    _, token = world.ocpi.invite(name="The Hub", roles=["HUB"])
     hub.register(world.ocpi.versions_url, token)
     hub.save("hubclientinfo", documents.client_info(party_id="OFF", status="OFFLINE"))
     page = world.page("hubclientinfo", location=documents.location())

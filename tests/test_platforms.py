@@ -8,12 +8,12 @@ import pytest
 
 from flask_ocpi.auth_tokens import TokenCipher
 from flask_ocpi.auth_tokens import hash_token
+from flask_ocpi.claims import PARTIES
 from flask_ocpi.enums import InterfaceRole
 from flask_ocpi.errors import ClientError
 from flask_ocpi.errors import ConflictError
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.platforms import KINDS
-from flask_ocpi.platforms import PARTIES
 from flask_ocpi.platforms import Platform
 from flask_ocpi.platforms import Platforms
 from flask_ocpi.platforms import PlatformState
@@ -57,6 +57,10 @@ def clock():
 @pytest.fixture
 def platforms(ocpi_storage, clock):
     return make(ocpi_storage, clock=clock)
+
+
+def registered_as(id):
+    return Platform(id=id, name=id, state=PlatformState.REGISTERED)
 
 
 def registered(platforms, id, *party_ids, name=None):
@@ -232,7 +236,7 @@ def test_party_is_free_when_its_platform_gave_it_up(platforms):
 
 def test_own_party_is_refused(platforms):
     with pytest.raises(InvalidParametersError, match="NL-ABC is a party of this platform"):
-        platforms.check_parties([role("abc", country_code="nl")], platform_id="partner")
+        platforms.create(replace(registered_as("partner"), roles=(role("abc", country_code="nl"),)))
 
 
 @EVERY_STORAGE

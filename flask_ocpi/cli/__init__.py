@@ -35,6 +35,7 @@ def _commands() -> Sequence[Command]:
     from flask_ocpi.cli import platforms
     from flask_ocpi.cli.authorize import authorize
     from flask_ocpi.cli.check import check
+    from flask_ocpi.cli.partners import partners
     from flask_ocpi.cli.sync import sync
 
     return (
@@ -44,6 +45,7 @@ def _commands() -> Sequence[Command]:
         platforms.rotate,
         platforms.unregister,
         platforms.platforms,
+        partners,
         data.import_objects,
         data.export,
         data.pull,

@@ -14,6 +14,7 @@ import click
 import orjson
 
 from flask_ocpi.cli.output import refusal
+from flask_ocpi.enums import Role
 from flask_ocpi.fields import format_date_time
 from flask_ocpi.fields import parse_date_time
 from flask_ocpi.modules.tokens.enums import TokenType
@@ -40,6 +41,25 @@ def party_given(ctx: click.Context, param: click.Parameter, value: str | None) -
     if party is None:
         raise click.BadParameter(f"{value!r} is not a party: write country code and party id, such as NL-ABC.")
     return party
+
+
+def parties_given(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[Party, ...] | None:
+    """Read the parties in an option, such as NL-ABC,NL-DEF."""
+    if value is None:
+        return None
+    found = (party_given(ctx, param, text.strip()) for text in value.split(",") if text.strip())
+    return tuple(party for party in found if party is not None)
+
+
+def roles_given(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, ...] | None:
+    """Read the roles in an option, such as CPO,EMSP."""
+    if value is None:
+        return None
+    found = tuple(text.strip().upper() for text in value.split(",") if text.strip())
+    for name in found:
+        if name not in set(Role):
+            raise click.BadParameter(f"{name!r} is no role: use {', '.join(Role)}.")
+    return found
 
 
 def moment(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:

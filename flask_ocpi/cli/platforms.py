@@ -7,6 +7,9 @@ from typing import Any
 import click
 from flask.cli import with_appcontext
 
+from flask_ocpi.claims import party_of
+from flask_ocpi.cli.arguments import parties_given
+from flask_ocpi.cli.arguments import roles_given
 from flask_ocpi.cli.arguments import secret_of
 from flask_ocpi.cli.output import WarningsHandler
 from flask_ocpi.cli.output import counted
@@ -21,12 +24,25 @@ from flask_ocpi.errors import RefusedError
 from flask_ocpi.errors import RemoteError
 from flask_ocpi.errors import StatusCode
 from flask_ocpi.globals import current_ocpi
+from flask_ocpi.grants import listing
 from flask_ocpi.platforms import Platform
+from flask_ocpi.storage.base import Party
 
+_SHOWN = 20
 _encoding = click.option(
     "--encoding",
     type=click.Choice(["base64", "plain"]),
     help="How the platform is sent tokens: in Base64 as OCPI 2.2.1 rules, or plain as older software expects.",
+)
+_roles = click.option(
+    "--roles",
+    callback=roles_given,
+    help="The roles that it is granted, such as CPO,EMSP; HUB is granted so only.",
+)
+_granted_parties = click.option(
+    "--parties",
+    callback=parties_given,
+    help="The parties that it is granted, such as NL-ABC,NL-DEF. By default those that it names, if nobody has them.",
 )
 
 
@@ -34,19 +50,32 @@ _encoding = click.option(
 @click.option("--name", default="", help="What to call the partner; its id is made from it.")
 @click.option("--token", help="The token to give out instead of a random one; - reads it from stdin.")
 @click.option("--platform", help="A known platform that is to register again, by id, name or party.")
+@_roles
+@_granted_parties
 @_encoding
 @json_option
 @with_appcontext
-def invite(name: str, token: str | None, platform: str | None, encoding: str | None, as_json: bool) -> None:
+def invite(
+    name: str,
+    token: str | None,
+    platform: str | None,
+    roles: tuple[str, ...] | None,
+    parties: tuple[Party, ...] | None,
+    encoding: str | None,
+    as_json: bool,
+) -> None:
     """Create a registration token for a partner.
 
-    The token is printed this once: only its hash is stored.
+    The token is printed this once: only its hash is stored. What the partner names beyond what you grant here waits for
+    `flask ocpi partners approve`.
     """
     if name and platform:
         raise click.UsageError("--name is for a new platform, --platform for a known one: give one of them.")
     versions_url = current_ocpi.versions_url  # first: where it is missing, no token is made in vain
     chosen = None if token is None else secret_of(token, "Token")
-    invited, issued = current_ocpi.invite(name=name, token=chosen, platform=platform, encoding=encoding)
+    invited, issued = current_ocpi.invite(
+        name=name, token=chosen, platform=platform, encoding=encoding, roles=roles, parties=parties
+    )
     if as_json:
         return show({"platform": invited.id, "versions_url": versions_url, "token": issued})
     return say(
@@ -65,10 +94,20 @@ def invite(name: str, token: str | None, platform: str | None, encoding: str | N
 @click.argument("versions_url")
 @click.argument("token")
 @click.option("--name", help="What to call the platform; by default its own name.")
+@_roles
+@_granted_parties
 @_encoding
 @json_option
 @with_appcontext
-def register(versions_url: str, token: str, name: str | None, encoding: str | None, as_json: bool) -> None:
+def register(
+    versions_url: str,
+    token: str,
+    name: str | None,
+    roles: tuple[str, ...] | None,
+    parties: tuple[Party, ...] | None,
+    encoding: str | None,
+    as_json: bool,
+) -> None:
     """Register with the platform at VERSIONS_URL by the registration TOKEN it gave out.
 
     TOKEN - reads it from stdin, so that it stays out of the shell's history. This app has to be running at
@@ -77,7 +116,9 @@ def register(versions_url: str, token: str, name: str | None, encoding: str | No
     secret = secret_of(token, "Registration token")
     try:
         with logged_to(WarningsHandler()):
-            platform = current_ocpi.register(versions_url, secret, name=name, encoding=encoding)
+            platform = current_ocpi.register(
+                versions_url, secret, name=name, encoding=encoding, roles=roles, parties=parties
+            )
     except RefusedError as error:
         raise _handshake_refusal(error, _NOT_ACCEPTED) from error
     if as_json:
@@ -157,6 +198,8 @@ def _say_platform(platform: Platform) -> None:
     say(f"{platform.name or platform.id} ({platform.id}): {platform.state.value}{over}, since {platform.last_updated}.")
     if platform.versions_url:
         say(f"Its versions URL is {platform.versions_url}.")
+    if platform.requested:
+        say(f"It waits for {listing(platform.requested)}: see `flask ocpi partners requests`.")
     if platform.endpoints:
         say("")
         _say_endpoints(platform)
@@ -171,22 +214,24 @@ def _document(platform: Platform) -> dict[str, Any]:
         "version": platform.version,
         "versions_url": platform.versions_url,
         "roles": [dict(role) for role in platform.roles],
+        "requested": [dict(role) for role in platform.requested],
         "endpoints": [dict(endpoint) for endpoint in platform.endpoints],
         "last_updated": platform.last_updated,
     }
 
 
 def _parties(platform: Platform) -> str:
-    listing = []
-    for party in platform.parties:
-        roles = [r["role"] for r in platform.roles if party.of(r["country_code"], r["party_id"]) == party]
-        listing.append(f"{party} ({', '.join(roles)})")
-    return ", ".join(listing)
+    roles: dict[Party, list[str]] = {}
+    for role in platform.roles:
+        roles.setdefault(party_of(role), []).append(role["role"])
+    shown = [f"{party} ({', '.join(names)})" for party, names in roles.items()]
+    more = [f"{len(shown) - _SHOWN} more"] if len(shown) > _SHOWN else []
+    return ", ".join([*shown[:_SHOWN], *more])
 
 
 def _say_endpoints(platform: Platform) -> None:
     rows = [(e["identifier"], e["role"], e["url"]) for e in platform.endpoints]
-    say(f"It speaks for {_parties(platform)} and offers {counted(len(rows), 'endpoint')}:\n")
+    say(f"It speaks for {_parties(platform) or 'nobody yet'} and offers {counted(len(rows), 'endpoint')}:\n")
     say("\n".join(f"  {line}" for line in table(("MODULE", "INTERFACE", "URL"), rows).splitlines()))
 
 

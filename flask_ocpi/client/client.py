@@ -16,6 +16,7 @@ import orjson
 
 from flask_ocpi import logs
 from flask_ocpi.auth_tokens import authorization
+from flask_ocpi.claims import party_of
 from flask_ocpi.client.authorizing import TokensClient
 from flask_ocpi.client.calling import ChargingProfilesClient
 from flask_ocpi.client.calling import CommandsClient
@@ -309,7 +310,7 @@ class Client(Caller):
 
         What other hubs told of it does not count (HCI-09, CLI-13).
         """
-        if to is None or not self.platform.is_hub or to in self.platform.parties:
+        if to is None or not self.platform.is_hub or self.platform.has(to):
             return
         status = connection_status(self.services, self.platform, to, module.id, role)
         if status not in (None, ConnectionStatus.CONNECTED):
@@ -325,12 +326,13 @@ class Client(Caller):
 
 def receivers(services: Services, platform: Platform, module: str, role: InterfaceRole) -> tuple[Party, ...]:
     """Return the parties of a platform with a role that implements an interface; all, where there is none."""
-    fitting = (
-        Party.of(item["country_code"], item["party_id"])
-        for item in platform.roles
-        if services.permissions.implements((item["role"],), module, role)
-    )
-    return tuple(dict.fromkeys(fitting)) or platform.parties
+    return fitting(services, platform, module, role) or platform.parties
+
+
+def fitting(services: Services, platform: Platform, module: str, role: InterfaceRole) -> tuple[Party, ...]:
+    """Return the parties of a platform with a role that implements an interface."""
+    implements = services.permissions.implements
+    return tuple(dict.fromkeys(party_of(item) for item in platform.roles if implements((item["role"],), module, role)))
 
 
 def _is_broadcast(operation: Operation) -> bool:

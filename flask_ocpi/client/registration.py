@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from flask_ocpi import grants
 from flask_ocpi.client.client import Caller
 from flask_ocpi.client.wire import Transport
 from flask_ocpi.context import Discovery
@@ -95,9 +96,18 @@ class Registrar:
         self.own_versions_url = own_versions_url
 
     def register(
-        self, versions_url: str, token: str, *, name: str | None = None, encoding: str | None = None
+        self,
+        versions_url: str,
+        token: str,
+        *,
+        name: str | None = None,
+        encoding: str | None = None,
+        roles: tuple[str, ...] | None = None,
+        parties: tuple[str, ...] | None = None,
     ) -> Platform:
         """Register with a platform by its versions URL and the registration token it gave out (CLI-01).
+
+        roles, parties: what it is granted of those that it answers.
 
         Either both sides are registered afterwards, or an error is raised and this side is as it was before. Where only
         the answer was lost, so that the other side is registered, calling this again completes the registration.
@@ -111,7 +121,7 @@ class Registrar:
             discovery = self._discover(caller, versions_url)
         except RefusedError as error:
             discovery = self._resume(error)
-        pending, own_token = self._prepare(versions_url, name, encoding, known)
+        pending, own_token = self._prepare(versions_url, name, encoding, known, roles, parties)
         caller.platform_id = pending.id
         try:
             credentials = self._send(caller, "POST", discovery, own_token)
@@ -119,7 +129,7 @@ class Registrar:
         except BaseException:
             self._restore(pending, known)
             raise
-        return self._refresh(registered)
+        return self._refresh(registered, before=pending)
 
     def rotate(self, platform: Platform) -> Platform:
         """Renew a registration with new tokens in both directions, and fetch the endpoints again (CLI-03).
@@ -139,7 +149,7 @@ class Registrar:
                 self._take_back(before)
             raise
         renewed = self._complete(before, credentials, discovery, own_token)
-        return self._refresh(renewed, renewed=True)
+        return self._refresh(renewed, before=before)
 
     def unregister(self, platform: Platform, *, force: bool = False) -> Platform:
         """End a registration on both sides; ``force`` ends it here even when the other one cannot be told (CLI-04).
@@ -199,7 +209,13 @@ class Registrar:
         return Discovery(details["version"], endpoints)
 
     def _prepare(
-        self, versions_url: str, name: str | None, encoding: str, known: Platform | None
+        self,
+        versions_url: str,
+        name: str | None,
+        encoding: str,
+        known: Platform | None,
+        roles: tuple[str, ...] | None,
+        parties: tuple[str, ...] | None,
     ) -> tuple[Platform, str]:
         """Commit our token before the other platform is asked to use it (CRED-14)."""
         issued, token = self._pending_token()
@@ -210,6 +226,8 @@ class Registrar:
                 state=PlatformState.PENDING,
                 token_encoding=encoding,
                 issued=(issued,),
+                granted_roles=roles,
+                granted_parties=parties,
             )
             return self.services.platforms.save(pending, before=known), token
         platform = Platform(
@@ -219,6 +237,8 @@ class Registrar:
             versions_url=versions_url,
             token_encoding=encoding,
             issued=(issued,),
+            granted_roles=roles,
+            granted_parties=parties,
         )
         return self.services.platforms.create(platform), token
 
@@ -274,20 +294,25 @@ class Registrar:
             for token in current.issued
             if token.hash not in known or (token.use is TokenUse.ACTIVE and not token.used)
         )
+        # What it had stays until it is decided what it gets.
         after = platforms.registered(
             current,
             credentials,
+            roles=current.roles,
+            requested=current.requested,
             version=discovery.version,
             endpoints=discovery.endpoints,
             issued=(replace(active, used=True), *crossing),
         )
         try:
-            return platforms.save(after, before=current)
+            decision = grants.decide(self.services, current, credentials["roles"])
+            granted = replace(after, roles=decision.roles, requested=decision.requested)
+            return platforms.save(granted, before=current)
         except FlaskOCPIError as error:
             if not before.is_registered:
                 self._call_off(before, credentials, discovery)
             elif isinstance(error, InvalidParametersError):  # a new party is taken: go on with those it had
-                platforms.save(replace(after, roles=current.roles), before=current)
+                platforms.save(after, before=current)
             raise
 
     def _call_off(self, before: Platform, credentials: Document, discovery: Discovery) -> None:
@@ -298,8 +323,8 @@ class Registrar:
         except RemoteError as error:
             _log.warning("The registration could not be called off at %s: %s", endpoint["url"], error)
 
-    def _refresh(self, platform: Platform, *, renewed: bool = False) -> Platform:
-        """Fetch the endpoints with the new token: the list may depend on who asks (CLI-02)."""
+    def _refresh(self, platform: Platform, *, before: Platform) -> Platform:
+        """Fetch the endpoints with the new token: the list may depend on who asks (CLI-02). Tell what changed."""
         try:
             caller = self._caller(platform)
             numbers = [platform.version or ""]
@@ -309,7 +334,8 @@ class Registrar:
             platform = self.services.platforms.save(replace(current, endpoints=found.endpoints), before=current)
         except (RemoteError, UnsupportedVersionError, NoMatchingEndpointsError, ConflictError) as error:
             _log.warning("The endpoints of %s could not be fetched again: %s", platform.id, error)
-        self.services.emit(platform_registered, platform=platform, renewed=renewed)
+        self.services.emit(platform_registered, platform=platform, renewed=before.is_registered)
+        grants.announce(self.services, before, platform)
         return platform
 
     def _caller(self, platform: Platform) -> Caller:

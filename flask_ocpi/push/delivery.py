@@ -94,8 +94,7 @@ def _is_for(services: Services, platform: Platform, mark: Mark, record: Record |
     hook = services.hooks.push_filter
     if hook is not None and not hook(mark.module, record.document, platform):
         return False
-    partners = services.platforms.partners() if platform.is_hub and record.audience else Partners((platform,))
-    found = recipients(services, partners, mark.module, record.audience, only=platform)
+    found = recipients(services, Partners((platform,)), mark.module, record.audience, only=platform)
     return Recipient(platform, mark.party) in list(found)
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from flask_ocpi.client.client import receivers
+from flask_ocpi.client.client import fitting
 from flask_ocpi.context import Services
 from flask_ocpi.enums import InterfaceRole
-from flask_ocpi.modules.hubclientinfo.copies import client_infos
 from flask_ocpi.partners import Partners
 from flask_ocpi.platforms import Platform
 from flask_ocpi.storage.base import Party
@@ -30,41 +29,41 @@ def recipients(
     *,
     only: Platform | None = None,
 ) -> Iterator[Recipient]:
-    """Walk those that receive a module and belong to the audience of an object (empty: everybody).
+    """Walk those of some registered platforms that receive a module and belong to the audience (empty: everybody).
 
-    ``only`` asks about a single one of them. A party that is registered here gets the
-    object directly, any other one in the audience through the hub that told of it. A hub spreads only what is for all
-    (RT-10).
+    ``only`` asks about a single one of them. A party that is registered here gets the object directly, any other one in
+    the audience through the hub that stands for it. A hub spreads only what is for all (RT-10). What is for everybody
+    goes to a platform with very many parties once. A platform that was granted nothing gets nothing.
     """
     for platform in partners.reached(module, audience) if only is None else (only,):
-        if platform.endpoint(module, InterfaceRole.RECEIVER) is not None:
-            for party in _parties(services, partners, platform, module, audience):
+        if platform.roles and platform.endpoint(module, InterfaceRole.RECEIVER) is not None:
+            for party in _parties(services, platform, module, audience):
                 yield Recipient(platform, party)
 
 
 def _parties(
-    services: Services, partners: Partners, platform: Platform, module: str, audience: tuple[Party, ...]
+    services: Services, platform: Platform, module: str, audience: tuple[Party, ...]
 ) -> Iterator[Party | None]:
-    own = [party for party in audience if party in platform.parties]
+    own = [party for party in audience if platform.has(party)]
     if _is_configuration(services, module) or (platform.is_hub and not audience):
         if own or not audience:
             yield None
     elif not audience:
-        yield from receivers(services, platform, module, InterfaceRole.RECEIVER)
+        found = fitting(services, platform, module, InterfaceRole.RECEIVER)
+        yield from found[:1] if _gets_it_once(services, platform) else found
     else:
         yield from own
         if platform.is_hub:
             others = (party for party in audience if party not in own)
-            yield from (party for party in others if _is_behind(services, partners, platform, party))
+            yield from (party for party in others if services.platforms.claims.is_behind(platform.id, party))
 
 
 def _is_configuration(services: Services, id: str) -> bool:
     return any((module := version.module(id)) and module.configuration for version in services.versions)
 
 
-def _is_behind(services: Services, partners: Partners, platform: Platform, party: Party) -> bool:
-    """Tell whether a party is to be reached through a hub: through those that told of it, or any where none did."""
-    if partners.speaking_for(party):
-        return False
-    telling = [hub.id for hub in partners.hubs if client_infos(services, hub, party)]
-    return not telling or platform.id in telling
+def _gets_it_once(services: Services, platform: Platform) -> bool:
+    """Tell whether a platform gets what is for everybody once, rather than for each of its parties."""
+    if platform.push_parties is not None:
+        return platform.push_parties == "first"
+    return len(platform.parties) > services.settings.push_parties

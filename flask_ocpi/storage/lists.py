@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 from typing import NamedTuple
 
+import orjson
+from sqlalchemy import JSON
 from sqlalchemy import BigInteger
 from sqlalchemy import ColumnElement
 from sqlalchemy import Delete
@@ -48,6 +50,8 @@ MAX_OFFSET = 2**63 - 1
 FEW = 2000
 #: Of so many owners SQLite is asked for one or another; of more, for those in a list.
 MOST_ALTERNATIVES = 50
+#: An audience of one party, such as ",NL-ABC,", has so many characters; only where some are quoted, it has more.
+LONGEST_OF_ONE = 8
 
 
 class ListShape(NamedTuple):
@@ -65,7 +69,7 @@ class ListShape(NamedTuple):
     def of(cls, query: Query) -> ListShape:
         return cls(
             owners=None if query.owners is None else len(query.owners),
-            audience=None if query.audience is None else len(query.audience),
+            audience=None if query.audience is None else min(len(query.audience), MOST_ALTERNATIVES + 1),
             receiver=query.receiver is not None,
             date_from=query.date_from is not None,
             date_to=query.date_to is not None,
@@ -299,10 +303,25 @@ def _shown(table: FromClause, shape: ListShape, dialect: str) -> list[ColumnElem
     if shape.owners is not None:
         filters.append(_is_owner(table, shape.owners, dialect))
     if shape.audience is not None:
-        position = func.instr if dialect == "sqlite" else func.strpos
-        seen = [position(c.audience, bindparam(f"seen_by_{i}", type_=Text)) > 0 for i in range(shape.audience)]
-        filters.append(or_(c.audience == "", *seen))
+        filters.append(or_(c.audience == "", *_is_seen(table, shape.audience, dialect)))
     return filters
+
+
+def _is_seen(table: FromClause, number: int, dialect: str) -> list[ColumnElement[bool]]:
+    """Return the alternatives to being for everybody."""
+    audience = table.c.audience
+    position = func.instr if dialect == "sqlite" else func.strpos
+    if number <= MOST_ALTERNATIVES:
+        return [position(audience, bindparam(f"seen_by_{i}", type_=Text)) > 0 for i in range(number)]
+    # SQLite refuses very many alternatives: they are one parameter. Most audiences are one party, found by a look-up.
+    listed = bindparam("seen_by", type_=Text)
+    if dialect == "sqlite":
+        rows = func.json_each(listed).table_valued("value", name="seen")
+    else:
+        rows = func.json_array_elements_text(cast(listed, JSON)).table_valued("value", name="seen").render_derived()
+    parties = select(rows.c.value)
+    one_of = parties.where(position(audience, rows.c.value) > 0).correlate(table).exists()
+    return [audience.in_(parties), and_(func.length(audience) > LONGEST_OF_ONE, one_of)]
 
 
 def _is_owner(table: FromClause, number: int, dialect: str) -> ColumnElement[bool]:
@@ -354,8 +373,12 @@ def query_values(query: Query) -> Mapping[str, Any]:
     for i, owner in enumerate(query.owners or ()):
         values[f"owner_country_code_{i}"] = owner.country_code
         values[f"owner_party_id_{i}"] = owner.party_id
-    for i, party in enumerate(query.audience or ()):
-        values[f"seen_by_{i}"] = audience_text((party,))
+    parties = [audience_text((party,)) for party in query.audience or ()]
+    if len(parties) > MOST_ALTERNATIVES:
+        values["seen_by"] = orjson.dumps(parties).decode()
+        parties = []
+    for i, party in enumerate(parties):
+        values[f"seen_by_{i}"] = party
     return values
 
 

@@ -227,7 +227,7 @@ def _postpone(services: Services, miss: Miss) -> None:
 
 def _addressed(platform: Platform, owner: Party) -> Party | None:
     """Return whom to ask: the owner, which may be one of several; behind a hub it is found by that, too."""
-    return owner if platform.is_hub or owner in platform.parties else None
+    return owner if platform.is_hub or platform.has(owner) else None
 
 
 def _is_here(services: Services, scope: Scope, miss: Miss) -> bool:

@@ -17,8 +17,10 @@ from flask_ocpi.client.listing import LeftOut
 from flask_ocpi.context import Services
 from flask_ocpi.description import Document
 from flask_ocpi.documents import save_object
+from flask_ocpi.enums import ModuleID
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.fields import to_micros
+from flask_ocpi.modules.hubclientinfo.copies import note_parties
 from flask_ocpi.signals import object_received
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Record
@@ -106,6 +108,8 @@ def receive(
         pulled.updated += not outcome
         receipt.stored.append(Received(key, document, outcome))
     copies.write()
+    if scope.module.id == ModuleID.HUBCLIENTINFO:
+        note_parties(services, scope.platform, receipt.settled)
     return receipt
 
 

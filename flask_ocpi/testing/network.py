@@ -73,10 +73,13 @@ class Network:
         return ocpi
 
     def connect(self, client: OCPI, server: OCPI) -> tuple[Platform, Platform]:
-        """Register ``client`` with ``server``; return what each calls the other: (server's record, client's record)."""
-        _, token = server.invite(name="")
-        there = client.register(server.versions_url, token)
-        here = server.platforms.find(str(client.objects.parties()[0]))
+        """Register ``client`` with ``server``; return what each calls the other: (server's record, client's record).
+
+        Each grants the other all its parties and roles.
+        """
+        invited, token = server.invite(name="", **_all_of(client))
+        there = client.register(server.versions_url, token, **_all_of(server))
+        here = server.platforms.find(invited.id)
         return there, here
 
     def send(self, request: Request) -> Response:
@@ -184,6 +187,11 @@ def party_settings(country_code: str, party_id: str, roles: Sequence[str]) -> di
         "roles": list(roles),
         "business_details": {"name": f"{party_id} Charging"},
     }
+
+
+def _all_of(ocpi: OCPI) -> dict[str, Any]:
+    """Return what grants a platform all that it is."""
+    return {"roles": sorted(ocpi.services.own_roles), "parties": ocpi.objects.parties()}
 
 
 def add_partner(

@@ -30,6 +30,8 @@ from flask_ocpi.platforms import TokenUse
 from flask_ocpi.storage.base import Party
 from flask_ocpi.web.headers import parse_routing
 
+_SHOWN = 20
+
 
 def authenticate(services: Services, request: Request) -> Caller:
     """Return the calling platform by its credentials token; raise UnauthorizedError (A-06).
@@ -103,6 +105,8 @@ def authorize(
     if interface is not None and not services.permissions.may_call(roles, module.id, interface.role):
         if interface.hidden:
             raise NotFoundError(f"There is no {module.id} {interface.role} here for you.")
+        if not roles:
+            raise ForbiddenError("Your roles and parties are to be approved by the operator of this platform first.")
         listing = ", ".join(sorted(roles))
         raise ForbiddenError(f"Platforms with the roles {listing} may not call {module.id} {interface.role}.")
 
@@ -144,8 +148,12 @@ def routing_of(module: Module, caller: Caller, platforms: Platforms, request: Re
 
 def _foreign(caller: Caller) -> str:
     if caller.platform.is_hub:
-        return "registered here directly, so a hub cannot act for it"
-    return f"not one of your parties, which are {', '.join(map(str, caller.platform.parties))}"
+        return (
+            "registered here directly, behind another hub, or in none of your ClientInfos, so a hub cannot act for it"
+        )
+    parties = caller.platform.parties
+    more = f" and {len(parties) - _SHOWN} more" if len(parties) > _SHOWN else ""
+    return f"not one of your parties, which are {', '.join(map(str, parties[:_SHOWN]))}{more}"
 
 
 def _check_segment(parameter: PathParameter, value: str) -> None:

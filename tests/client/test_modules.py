@@ -58,7 +58,7 @@ def peer(ocpi_network):
 
 @pytest.fixture
 def client(ocpi, ocpi_network, peer):
-    platform = ocpi.register(peer.url, "token-a")
+    platform = ocpi.register(peer.url, "token-a", roles=["HUB"])
     ocpi_network.requests.clear()
     return ocpi.client(platform)
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from flask_ocpi.enums import Role
 from flask_ocpi.errors import MissingEndpointError
 from flask_ocpi.errors import NotConnectedError
 from flask_ocpi.errors import RefusedError
@@ -41,7 +42,8 @@ def join(ocpi, ocpi_network):
     def join(host, *parties, infos=(), modules=MODULES):
         peer = Peer(ocpi_network, host, parties=parties)
         peer.endpoints[1:] = [peer.endpoint(module, role) for module in modules for role in ("SENDER", "RECEIVER")]
-        platform = ocpi.register(peer.url, "token-a")
+        granted = [Party.of(country_code, party_id) for country_code, party_id, _ in parties]
+        platform = ocpi.register(peer.url, "token-a", roles=list(Role), parties=granted)
         if infos:
             peer.answers["GET /2.2.1/sender/hubclientinfo"] = lambda: answer(list(infos))
             ocpi.pull("hubclientinfo", platform)

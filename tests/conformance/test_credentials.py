@@ -441,7 +441,27 @@ def test_party_ids_may_be_anything_the_object_ids_are_not(ocpi_app, invited, ocp
 @pytest.mark.conformance("CRED-12")
 @pytest.mark.parametrize("renewing", [False, True], ids=["POST", "PUT"])
 @pytest.mark.parametrize("party", [("DE", "TKN"), ("de", "tkn")], ids=["same case", "other case"])
-def test_party_of_another_platform_is_2001(ocpi, ocpi_app, ocpi_network, invited, peer, party, renewing):
+def test_party_of_another_platform_is_not_had(ocpi, ocpi_app, ocpi_network, invited, peer, party, renewing):
+    ocpi.invite(name="First", token="first")
+    Peer(ocpi_network, "first.example", parties=[("DE", "TKN", ["EMSP"])]).post(ocpi_app, "first")
+    token = peer.post(ocpi_app, TOKEN_A).data["token"] if renewing else TOKEN_A
+    roles = [*peer.roles, {**ROLE, "country_code": party[0], "party_id": party[1]}]
+
+    response = peer.put(ocpi_app, token, roles=roles) if renewing else peer.post(ocpi_app, token, roles=roles)
+
+    assert (response.http_status, response.status_code) == (200, 1000)
+    platform = ocpi.platforms.get(invited.platform.id)
+    assert ([*platform.roles], [*platform.requested]) == (peer.roles, roles[-1:])
+
+
+@pytest.mark.conformance("CRED-12")
+@pytest.mark.parametrize("ocpi_config", [{"OCPI_NEW_ROLES": "refuse"}], ids=["refuse"])
+@pytest.mark.parametrize("renewing", [False, True], ids=["POST", "PUT"])
+@pytest.mark.parametrize("party", [("DE", "TKN"), ("de", "tkn")], ids=["same case", "other case"])
+def test_party_of_another_platform_is_2001(ocpi_config, ocpi_network, party, renewing):
+    ocpi = ocpi_network.add("strict.example", [("NL", "ABC", ["CPO"])], config=ocpi_config)
+    ocpi_app, peer = ocpi_network.apps["strict.example"], Peer(ocpi_network)
+    ocpi.invite(name="Peer", token=TOKEN_A)
     ocpi.invite(name="First", token="first")
     Peer(ocpi_network, "first.example", parties=[("DE", "TKN", ["EMSP"])]).post(ocpi_app, "first")
     token = peer.post(ocpi_app, TOKEN_A).data["token"] if renewing else TOKEN_A
@@ -452,7 +472,7 @@ def test_party_of_another_platform_is_2001(ocpi, ocpi_app, ocpi_network, invited
     response = peer.put(ocpi_app, token, roles=roles) if renewing else peer.post(ocpi_app, token, roles=roles)
 
     assert (response.http_status, response.status_code) == (200, 2001)
-    assert "DE-TKN is registered by another platform" in response.message
+    assert "DE-TKN is not granted" in response.message
     assert dump(ocpi) == before
 
 
@@ -498,7 +518,8 @@ def test_shared_parties_where_the_operator_allows_them(ocpi_network):
 
 @pytest.mark.conformance("CRED-17", "CRED-18", "CRED-29", "VER-13")
 def test_put_replaces_credentials_and_endpoints(ocpi, ocpi_app, registered, peer, ocpi_network):
-    moved = Peer(ocpi_network, "moved.example", parties=[("DE", "NEW", ["CPO"])])
+    moved = Peer(ocpi_network, "moved.example")
+    moved.roles[0]["business_details"] = {"name": "Moved"}
 
     response = moved.put(ocpi_app, registered.token)
 
@@ -508,7 +529,7 @@ def test_put_replaces_credentials_and_endpoints(ocpi, ocpi_app, registered, peer
     platform = ocpi.platforms.get(registered.platform.id)
     assert platform.versions_url == moved.url
     assert list(platform.endpoints) == moved.endpoints
-    assert [str(party) for party in platform.parties] == ["DE-NEW"]
+    assert list(platform.roles) == moved.roles
     assert ocpi.platforms.cipher.decrypt(platform.token) == moved.token
 
 

@@ -327,7 +327,7 @@ def join(ocpi, ocpi_network):
     def join(host, *infos, roles=("HUB",)):
         peer = Peer(ocpi_network, host, parties=[("NL", host[:3].upper(), roles)])
         peer.endpoints[1:] = [peer.endpoint(module, role) for module in MODULES for role in ("SENDER", "RECEIVER")]
-        platform = ocpi.register(peer.url, "token-a")
+        platform = ocpi.register(peer.url, "token-a", roles=roles)
         peer.answers["GET /2.2.1/sender/hubclientinfo"] = lambda: answer(list(infos))
         assert ocpi.pull("hubclientinfo", platform).created == len(infos)
         ocpi_network.requests.clear()

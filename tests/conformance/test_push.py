@@ -6,6 +6,7 @@ import orjson
 import pytest
 
 from flask_ocpi.modules.locations.module import LOCATION
+from flask_ocpi.testing.documents import client_info
 from flask_ocpi.testing.documents import connector
 from flask_ocpi.testing.documents import evse
 from flask_ocpi.testing.documents import location
@@ -272,6 +273,7 @@ def test_nobody_reaches_objects_of_others(everything, example, owner):
 @every([example for example in EXAMPLES if example in PUT or example.operation.name == "put_client_info"])
 def test_a_hub_pushes_for_parties_behind_it(everything, example):
     named = {"country_code": "FR", "party_id": "XXX"}
+    everything.hub.put("/ocpi/2.2.1/receiver/hubclientinfo/FR/XXX", client_info(**named, role="OTHER"))
 
     answer = everything.hub.put(example.path_with(named), {**example.body, **named})
 

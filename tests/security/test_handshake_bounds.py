@@ -298,7 +298,7 @@ def test_a_forked_process_waits_for_nobody():
 
     with waits.waiting_for("a"):
         waits._lock.acquire()
-        waiting._after_fork()
+        waits._begin()  # what a forked process begins with
         with waits.waiting_for("a"), pytest.raises(CrowdedError), waits.waiting_for("b"):
             pass
     with waits.waiting_for("b"):

@@ -69,6 +69,15 @@ def test_the_limit_for_platforms_is_set_as_the_page_shows(ocpi_app, ocpi, ocpi_c
     assert [ocpi_client.get("/ocpi/versions").http_status for _ in range(2)] == [200, 429]
 
 
+def test_a_filter_is_registered_as_the_page_shows(ocpi):
+    [code] = [block for block in blocks(PAGE, "python") if "registration_filter" in block]
+
+    run(code, {"ocpi": ocpi, "EXPECTED": ["ABC"]})
+
+    named = [{"role": role, "party_id": id} for role, id in (("HUB", "ABC"), ("CPO", "ABC"), ("CPO", "XYZ"))]
+    assert [ocpi.services.hooks.registration_filter(None, role) for role in named] == ["refuse", "accept", None]
+
+
 def test_reports_go_to_the_repository_and_to_no_address():
     policy = (ROOT / "SECURITY.md").read_text()
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from flask_ocpi import grants
 from flask_ocpi import logs
 from flask_ocpi.context import Context
 from flask_ocpi.context import Discovery
@@ -78,7 +79,16 @@ def check_registered(ctx: Context) -> None:
 def unregistered(platform: Platform) -> Platform:
     """Return the platform as it is after its registration ended: known by name, without tokens, parties, endpoints."""
     return replace(
-        platform, state=PlatformState.UNREGISTERED, issued=(), token=None, endpoints=(), version=None, roles=()
+        platform,
+        state=PlatformState.UNREGISTERED,
+        issued=(),
+        token=None,
+        endpoints=(),
+        version=None,
+        roles=(),
+        requested=(),
+        granted_roles=None,
+        granted_parties=None,
     )
 
 
@@ -96,7 +106,7 @@ def check_endpoints(endpoints: tuple[Mapping[str, Any], ...], required: tuple[st
 def _accept(ctx: Context, body: Document, *, renewed: bool) -> Result:
     platforms = ctx.services.platforms
     before = ctx.platform
-    platforms.check_parties(body["roles"], platform_id=before.id)
+    decision = grants.decide(ctx.services, before, body["roles"])
     discovery = _call_back(ctx, body)  # no transaction is open here: the other platform calls us meanwhile
     issued, token = platforms.issue(TokenUse.ACTIVE)
     # A token of our own handshake that runs at the same time stays: the platform may be given it any moment.
@@ -104,12 +114,15 @@ def _accept(ctx: Context, body: Document, *, renewed: bool) -> Result:
     after = platforms.registered(
         before,
         body,
+        roles=decision.roles,
+        requested=decision.requested,
         version=discovery.version,
         endpoints=discovery.endpoints,
         issued=(*platforms.retire((ctx.caller.issued,)), *pending, issued),
     )
     after = _save(ctx, after)
     ctx.services.emit(platform_registered, platform=after, renewed=renewed)
+    grants.announce(ctx.services, before, after)
     return Result(_credentials(ctx, token))
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import fields
 from typing import Any
 
+from flask_ocpi.claims import party_of
 from flask_ocpi.context import Services
 from flask_ocpi.description import ObjectType
 from flask_ocpi.enums import InterfaceRole
 from flask_ocpi.enums import ModuleID
 from flask_ocpi.enums import Role
+from flask_ocpi.findings import Finding
 from flask_ocpi.modules.hubclientinfo.enums import ConnectionStatus
 from flask_ocpi.platforms import Platform
 from flask_ocpi.storage.base import Key
@@ -19,6 +22,7 @@ from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Record
 
 CLIENT_INFOS = "client_infos"
+_MOST_FINDINGS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,33 @@ def told_by(object_type: ObjectType, platform: Platform) -> ToldObjectType:
     """Return a class of objects as that platform tells them."""
     values = {field.name: getattr(object_type, field.name) for field in fields(ObjectType)}
     return ToldObjectType(**values, platform=platform.id)
+
+
+def note_parties(services: Services, platform: Platform, told: Sequence[Mapping[str, Any]]) -> None:
+    """Note for which parties a hub stands by the ClientInfos that it told, which are stored; another's are a finding.
+
+    Of a page of a list the first of those are noted.
+    A party that the hub told to be SUSPENDED in all its roles left it: another hub may stand for it.
+    """
+    if not platform.is_hub or not told:
+        return
+    claims = services.platforms.claims
+    parties = {party_of(info) for info in told}
+    for party, hub in sorted(claims.told(platform.id, parties).items())[:_MOST_FINDINGS]:
+        services.found(
+            Finding(
+                platform=platform.id,
+                kind="party_of_another_hub",
+                module=ModuleID.HUBCLIENTINFO,
+                object=str(party),
+                came=str(party),
+                outcome=f"The hub {hub} stands for it; this one does not.",
+            )
+        )
+    for party in {party_of(info) for info in told if info["status"] == ConnectionStatus.SUSPENDED}:
+        states = {record.document["status"] for record in client_infos(services, platform, party)}
+        if states == {ConnectionStatus.SUSPENDED.value}:
+            claims.release(platform.id, party)
 
 
 def client_infos(services: Services, hub: Platform, party: Party) -> list[Record]:

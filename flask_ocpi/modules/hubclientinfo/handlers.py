@@ -12,6 +12,7 @@ from flask_ocpi.errors import NotFoundError
 from flask_ocpi.handlers import described_object
 from flask_ocpi.handlers import put_object
 from flask_ocpi.modules.hubclientinfo.copies import client_infos
+from flask_ocpi.modules.hubclientinfo.copies import note_parties
 from flask_ocpi.modules.hubclientinfo.copies import told_by
 
 
@@ -26,4 +27,6 @@ def get_client_info(ctx: Context, target: Target, body: None) -> Result:
 def put_client_info(ctx: Context, target: Target, body: Document) -> Result:
     """Store what the caller tells of a party in the role that the body names: 201 when it is new, else 200."""
     told = told_by(described_object(target), ctx.platform)
-    return put_object(ctx, replace(target, operation=replace(target.operation, object=told)), body)
+    result = put_object(ctx, replace(target, operation=replace(target.operation, object=told)), body)
+    note_parties(ctx.services, ctx.platform, [body])
+    return result

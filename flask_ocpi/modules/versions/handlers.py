@@ -11,6 +11,7 @@ from flask_ocpi.context import Result
 from flask_ocpi.context import Target
 from flask_ocpi.description import Interface
 from flask_ocpi.description import Module
+from flask_ocpi.enums import Role
 
 
 def get_versions(ctx: Context, target: Target, body: None) -> Result:
@@ -20,7 +21,10 @@ def get_versions(ctx: Context, target: Target, body: None) -> Result:
 
 
 def get_version_details(ctx: Context, target: Target, body: None) -> Result:
-    """Answer the endpoints of a version; a registered platform sees those that its roles may use (VER-02, VER-17)."""
+    """Answer the endpoints of a version; a registered platform sees those that its roles may use (VER-02, VER-17).
+
+    Roles that are pending count here, so that it need not ask again when they are approved.
+    """
     endpoints = [
         {
             "identifier": module.id,
@@ -33,7 +37,7 @@ def get_version_details(ctx: Context, target: Target, body: None) -> Result:
 
 
 def _usable(ctx: Context) -> Iterator[tuple[Module, Interface]]:
-    roles = ctx.platform.role_names
+    roles = ctx.platform.role_names | {Role(role["role"]) for role in ctx.platform.requested}
     for module in ctx.version.modules:
         for interface in module.interfaces:
             if not module.listed or not ctx.services.serves(module, interface.role):

@@ -101,6 +101,16 @@ class ListContract:
         assert listed(storage, Query(audience=())) == [0]
         assert listed(storage, Query(audience=None)) == [0, 1, 2, 3, 4]
 
+    @pytest.mark.parametrize("number", [50, 51, 1200, 2000])
+    def test_list_filters_by_an_audience_of_very_many(self, storage: Storage, number: int) -> None:
+        others = [Party.of("FR", f"{place:03X}") for place in range(number)]
+        audiences = [(), (others[-1],), (EMA,), (EMA, others[0]), (EMA, EMB), (Party.of("F", "R-0,"),)]
+        for place, audience in enumerate(audiences):
+            storage.save("locations", numbered_key(place), replace(numbered(place), audience=audience))
+
+        assert listed(storage, Query(audience=tuple(others))) == [0, 1, 3]
+        assert listed(storage, Query(audience=(*others, Party.of("F", "R-0,")))) == [0, 1, 3, 5]
+
     @pytest.mark.parametrize(
         "callers",
         [(EMA,), (EMB,), (EMC,), (EMB, EMC), (Party.of("DE", "EMC"),), ()],
