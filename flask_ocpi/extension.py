@@ -10,7 +10,9 @@ from collections.abc import Collection
 from collections.abc import Mapping
 from datetime import UTC
 from datetime import datetime
+from functools import cached_property
 from functools import partial
+from typing import TYPE_CHECKING
 from typing import Any
 from typing import TypeVar
 
@@ -55,6 +57,7 @@ from flask_ocpi.push.direct import push
 from flask_ocpi.push.dispatcher import Dispatcher
 from flask_ocpi.push.jobs import Job
 from flask_ocpi.schema import violations
+from flask_ocpi.signals import object_received
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Storage
 from flask_ocpi.sync.misses import Fetcher
@@ -82,6 +85,11 @@ from flask_ocpi.web.messages import RequestWatch
 from flask_ocpi.web.setup import EMBEDDED_DATABASE
 from flask_ocpi.web.setup import default_storage
 from flask_ocpi.web.setup import secret_key
+
+if TYPE_CHECKING:
+    from flask_ocpi.audits import Audits
+    from flask_ocpi.prices import Prices
+    from flask_ocpi.pricing.rules import RuleBook
 
 _log = logging.getLogger("flask_ocpi")
 
@@ -151,6 +159,10 @@ class OCPI(HostHooks, HostCalls, Partnering):
         is_embedded = app.config.get("SQLALCHEMY_DATABASE_URI") == EMBEDDED_DATABASE and self._storage_source is None
         if is_embedded and settings.create_tables is not False:
             self.copies.adopt()  # as `flask ocpi init-db` does, which that database does not need
+        if settings.audit_rules:
+            self._rules(settings)  # a wrong one is told of now
+        if settings.audit:
+            object_received.connect(self._audits.arrived, app)
         self._dispatcher = Dispatcher(services, self.client, partial(_in_context, app), enqueue=self._enqueue(app))
         app.extensions["ocpi"] = self
         self._register(app, services)
@@ -173,6 +185,29 @@ class OCPI(HostHooks, HostCalls, Partnering):
     def copies(self) -> Copies:
         """The objects that other platforms sent, of every module: get, documents, move, remove."""
         return Copies(self.services)
+
+    @property
+    def pricing(self) -> Prices:
+        """Quotes, prices, audits and lints with what is stored: quote, cost_so_far, build_cdr, audit, lint_all."""
+        from flask_ocpi.prices import Prices  # the engine is not needed to start
+
+        return Prices(self.services, self._audits)
+
+    @cached_property
+    def _audits(self) -> Audits:
+        from flask_ocpi.audits import Audits
+
+        return Audits(lambda: self.services, self._rules(self.services.settings))
+
+    @staticmethod
+    def _rules(settings: Settings) -> RuleBook:
+        from flask_ocpi.pricing.errors import PricingError
+        from flask_ocpi.pricing.rules import read_rules
+
+        try:
+            return read_rules(settings.audit_rules)
+        except PricingError as error:
+            raise ConfigurationError(str(error)) from error
 
     @property
     def platforms(self) -> Platforms:

@@ -85,6 +85,8 @@ def _check_session(cdr: Document, session: Document, rules: Rules, findings: Fin
             findings.add("session_time_differs", f"$.{name}", cdr.get(name), session.get(name))
     for side in ("excl_vat", "incl_vat"):
         cost, of_session = amount_of(cdr, "total_cost", side), amount_of(session, "total_cost", side)
+        if cost is not None and cdr.get("credit") is True:
+            cost = abs(cost)
         if cost is not None and of_session is not None and differ(cost, of_session, rules.tolerance_in(currency)):
             findings.add("session_cost_differs", f"$.total_cost.{side}", rounded(cost), rounded(of_session))
 
