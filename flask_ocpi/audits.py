@@ -224,19 +224,10 @@ class Audits:
 
     def _found(self, kind: str, keys: Sequence[Key | None]) -> list[Document | None]:
         """Return the documents under some keys; {} where there is none, None where there is no key."""
-        records = self.services.storage.get_many(kind, {key for key in keys if key is not None})
-        elsewhere: dict[Key, Document] = {}
-        found: list[Document | None] = []
-        for key in keys:
-            if key is None:
-                found.append(None)
-            elif key in records:
-                found.append(records[key].document)
-            else:
-                if key not in elsewhere:
-                    elsewhere[key] = self._elsewhere(kind, key)
-                found.append(elsewhere[key])
-        return found
+        wanted = {key for key in keys if key is not None}
+        records = self.services.storage.get_many(kind, wanted)
+        found = {key: records[key].document if key in records else self._elsewhere(kind, key) for key in wanted}
+        return [None if key is None else found[key] for key in keys]
 
     def _elsewhere(self, kind: str, key: Key) -> Document:
         """Return a copy that came another way than the CDR, such as for another party of ours; {} where none did."""

@@ -26,6 +26,7 @@ RANGES = {
     "days_late": ("The time until the CDR was made", "days"),
 }
 _KEYS = ("tolerance", "currencies", "ignore", *RANGES)
+_POLICY = Policy()
 _SIDES = ("min", "max", "verdict")
 # Currencies of which one unit is worth about as much as a euro.
 LIKE_EURO = frozenset({"AUD", "BGN", "BAM", "CAD", "CHF", "EUR", "GBP", "NZD", "SGD", "USD"})
@@ -64,7 +65,7 @@ class Rules:
         """Return by how much amounts in a currency may differ."""
         if self.tolerance is not None:
             return self.tolerance
-        return Fraction(2, 10 ** places_of(currency, Policy()))
+        return Fraction(2, 10 ** places_of(currency, _POLICY))
 
 
 @dataclass(frozen=True, slots=True)
