@@ -262,8 +262,8 @@ def test_rules_of_a_partner_apply_to_it():
 
 
 def test_wrong_rules_are_told_of_at_the_start():
-    with pytest.raises(ConfigurationError, match="OCPI_AUDIT_RULES has an unknown key 'enery'"):
-        make(OCPI_AUDIT_RULES={"enery": {}})
+    with pytest.raises(ConfigurationError, match="OCPI_AUDIT_RULES has an unknown key 'kilowatts'"):
+        make(OCPI_AUDIT_RULES={"kilowatts": {}})
     with pytest.raises(ConfigurationError, match="OCPI_AUDIT_RULES must be a mapping"):
         make(OCPI_AUDIT_RULES=["energy"])
 

@@ -236,7 +236,7 @@ def test_what_is_to_be_ignored_is_not_found():
 
 WRONG_RULES = {
     "no mapping": ([], "OCPI_AUDIT_RULES must be a mapping"),
-    "unknown key": ({"enery": {}}, "unknown key 'enery'"),
+    "unknown key": ({"kilowatts": {}}, "unknown key 'kilowatts'"),
     "no range": ({"energy": 5}, "OCPI_AUDIT_RULES['energy'] must look like"),
     "unknown side": ({"energy": {"most": 5}}, "must look like"),
     "reversed": ({"energy": {"min": 5, "max": 4}}, "must not be above its max"),
