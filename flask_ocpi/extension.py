@@ -39,6 +39,7 @@ from flask_ocpi.context import Services
 from flask_ocpi.copies import Copies
 from flask_ocpi.description import Version
 from flask_ocpi.enums import InterfaceRole
+from flask_ocpi.enums import ModuleID
 from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.fields import Policy
 from flask_ocpi.host import HostCalls
@@ -46,6 +47,7 @@ from flask_ocpi.host import HostHooks
 from flask_ocpi.journal.writer import Writer
 from flask_ocpi.logs import carried
 from flask_ocpi.messages import Traffic
+from flask_ocpi.modules.cdrs.module import CDR_AUDITS
 from flask_ocpi.modules.credentials.schemas import Credentials
 from flask_ocpi.own_objects import OwnObjects
 from flask_ocpi.partnering import Partnering
@@ -58,6 +60,8 @@ from flask_ocpi.push.dispatcher import Dispatcher
 from flask_ocpi.push.jobs import Job
 from flask_ocpi.schema import violations
 from flask_ocpi.signals import object_received
+from flask_ocpi.signals import object_removed
+from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Storage
 from flask_ocpi.sync.misses import Fetcher
@@ -163,6 +167,7 @@ class OCPI(HostHooks, HostCalls, Partnering):
             self._rules(settings)  # a wrong one is told of now
         if settings.audit:
             object_received.connect(self._audits.arrived, app)
+        object_removed.connect(self._forget_audit, app)
         self._dispatcher = Dispatcher(services, self.client, partial(_in_context, app), enqueue=self._enqueue(app))
         app.extensions["ocpi"] = self
         self._register(app, services)
@@ -198,6 +203,11 @@ class OCPI(HostHooks, HostCalls, Partnering):
         from flask_ocpi.audits import Audits
 
         return Audits(lambda: self.services, self._rules(self.services.settings))
+
+    def _forget_audit(self, app: Flask, *, module: str, key: Key, **_: Any) -> None:
+        """Remove what an audit found with the CDR that it was about."""
+        if module == ModuleID.CDRS:
+            self.storage.delete(CDR_AUDITS, key)
 
     @staticmethod
     def _rules(settings: Settings) -> RuleBook:

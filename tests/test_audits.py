@@ -12,6 +12,7 @@ from flask_ocpi import Party
 from flask_ocpi.audits import Audits
 from flask_ocpi.signals import cdr_audited
 from flask_ocpi.storage.base import Key
+from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.memory import MemoryStorage
 from flask_ocpi.testing import documents
 from flask_ocpi.testing.network import Network
@@ -251,6 +252,18 @@ def test_pulled_cdrs_are_audited_too():
     emsp.pull("cdrs", "DE-CPO")
 
     assert ids(emsp.pricing.result(cdr())) >= {"unknown_session", "unknown_location"}
+
+
+def test_result_goes_with_its_cdr(emsp):
+    ocpi, partner = emsp
+    partner.post(f"{BASE}/cdrs", cdr())
+    partner.delete("/ocpi/2.2.1/credentials")
+
+    ocpi.copies.remove("cpo", ["tariffs"])
+    assert ocpi.storage.list("cdr_audits", Query()).total == 1
+    ocpi.copies.remove("cpo", ["cdrs"])
+
+    assert ocpi.storage.list("cdr_audits", Query()).total == 0
 
 
 def test_rules_of_a_partner_apply_to_it():
