@@ -6,6 +6,7 @@ from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -72,13 +73,16 @@ class Network:
         self.apps[host] = app
         return ocpi
 
-    def connect(self, client: OCPI, server: OCPI) -> tuple[Platform, Platform]:
+    def connect(self, client: OCPI, server: OCPI, *, refetch: bool = True) -> tuple[Platform, Platform]:
         """Register ``client`` with ``server``; return what each calls the other: (server's record, client's record).
 
-        Each grants the other all its parties and roles.
+        Each grants the other all its parties and roles. refetch: the server has fetched the client's endpoints again.
         """
         invited, token = server.invite(name="", **_all_of(client))
         there = client.register(server.versions_url, token, **_all_of(server))
+        for job in server.services.jobs:
+            if job.name == "endpoints" and refetch:
+                job.run()
         here = server.platforms.find(invited.id)
         return there, here
 
@@ -218,7 +222,7 @@ def add_partner(
             versions_url=versions_url,
             version=ocpi.services.versions[-1].number,
             token=ocpi.platforms.cipher.encrypt("token-of-the-partner"),
-            issued=(issued,),
+            issued=(replace(issued, used=True),),
         )
     )
     return PartnerClient(app, token, platform=platform)

@@ -45,7 +45,7 @@ def client(ocpi_network: Network) -> OCPI:
 @pytest.fixture
 def partner(ocpi_network: Network, inviter: OCPI, client: OCPI) -> Platform:
     """What the inviter knows of who registered with it, before it fetched the endpoints again."""
-    _, partner = ocpi_network.connect(client, inviter)
+    _, partner = ocpi_network.connect(client, inviter, refetch=False)
     ocpi_network.requests.clear()
     return partner
 

@@ -115,6 +115,8 @@ def test_platform_that_registers_again_has_its_copies_back(ocpi_app, ocpi, first
         ocpi.platforms.registered(
             before,
             {"roles": first.platform.roles, "url": "https://partner.example/v", "token": "again"},
+            roles=first.platform.roles,
+            requested=(),
             version="2.2.1",
             endpoints=(),
             issued=(issued,),
