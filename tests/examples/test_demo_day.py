@@ -153,7 +153,7 @@ def test_life_goes_on_after_the_day(
 
     shown = capsys.readouterr().out
     assert "the provider has each new status" in shown
-    assert "kWh at 0.37 and 0.50 by AC-REGULAR" in shown
+    assert "kWh at 0.37 by AC-REGULAR" in shown
     assert shown.count("Swagger UI: CPO https://cpo.example/ocpi/docs/") == 2
 
 
