@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from flask import request
 
-from flask_ocpi.client.client import _retry_after
+from flask_ocpi.client.answers import _retry_after
 from flask_ocpi.context import Missing
 from flask_ocpi.errors import IncompleteListError
 from flask_ocpi.fields import format_date_time

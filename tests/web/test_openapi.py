@@ -145,7 +145,7 @@ def test_errors_are_documented_with_the_envelope(path, method, operation):
     creates = (method == "put" and "{country_code}" in path) or (method == "post" and path.endswith("/cdrs"))
     expected = {"200", "401", "429", "500"}
     expected |= {"201"} if creates else set()
-    expected |= {"400", "413", "415"} if "requestBody" in operation else set()
+    expected |= {"400", "408", "413", "415"} if "requestBody" in operation else set()
     expected |= {"403"} if module_of(path) in MODULES and not hidden else set()
     expected |= {"404"} if "{" in path or hidden else set()
     expected |= {"405"} if "credentials" in path and method != "get" else set()
