@@ -503,6 +503,20 @@ SETTINGS: tuple[Setting, ...] = (
         "OCPI_JOURNAL_MAX_AGE", _integer(1), 30 * 86400, "Seconds for which a message stays in the journal.", "seconds"
     ),
     Setting("OCPI_JOURNAL_MAX_COUNT", _integer(1), 100_000, "Messages in the journal at the most, roughly.", "number"),
+    Setting(
+        "OCPI_FINDINGS_MAX_AGE",
+        _integer(1),
+        30 * 86400,
+        "Seconds for which a flaw in what partners sent stays in the list of findings after it came last.",
+        "seconds",
+    ),
+    Setting(
+        "OCPI_FINDINGS_MAX_COUNT",
+        _integer(1),
+        1000,
+        "Findings that are kept one by one for each module of a partner, and as many refused objects.",
+        "number",
+    ),
     Setting("OCPI_HEALTH", _boolean, True, "Tell anybody at /health below the prefix whether all is well.", "bool"),
     Setting("OCPI_DOCS", _boolean, True, "Serve Swagger UI and the OpenAPI documents.", "bool"),
     Setting(
@@ -601,6 +615,8 @@ class Settings:
     journal_hidden: tuple[str, ...]
     journal_max_age: int
     journal_max_count: int
+    findings_max_age: int
+    findings_max_count: int
     health: bool
     docs: bool
     create_tables: bool | None

@@ -27,7 +27,7 @@ from flask_ocpi.fields import DEFAULT_POLICY
 from flask_ocpi.fields import Policy
 from flask_ocpi.findings import Finding
 from flask_ocpi.findings import Source
-from flask_ocpi.findings import log_finding
+from flask_ocpi.findings.store import Findings
 from flask_ocpi.hooks import Hooks
 from flask_ocpi.messages import Traffic
 from flask_ocpi.permissions import Permissions
@@ -128,7 +128,7 @@ class Services:
     jobs: what the dispatcher sees to besides pushing (:class:`flask_ocpi.push.jobs.Job`).
     traffic: is told of each exchange with another platform.
     missed: has an object fetched that a platform changes and that is not here.
-    found: notes a flaw in what a platform sent.
+    findings: the flaws in what platforms sent.
     read: reads an object that a platform sent (:func:`flask_ocpi.reading.read_from`).
     without_patch: the platforms and modules that turned out to have no PATCH.
     bodies: the bodies that are being read.
@@ -153,10 +153,10 @@ class Services:
     wake: Callable[[Collection[str]], None]
     traffic: Traffic
     read: Read
+    findings: Findings
     bodies: Bodies
     jobs: list[Any] = field(default_factory=list)
     missed: Callable[[Missing], None] = lambda missing: None
-    found: Callable[[Finding], None] = log_finding
     without_patch: set[tuple[str, str]] = field(default_factory=set)
     refused: Callable[[str | None], int] = lambda address: 0
     limits: list[Callable[[], None]] = field(default_factory=list)
@@ -165,6 +165,10 @@ class Services:
     look_within: Callable[[float], None] = lambda seconds: None
     purged: dict[str, int] = field(default_factory=dict)
     _own_parties: dict[tuple[str, InterfaceRole], tuple[Party, ...]] = field(default_factory=dict, init=False)
+
+    def found(self, finding: Finding) -> None:
+        """Note a flaw in what a platform sent; it costs no access to the storage, and never fails."""
+        self.findings.add(finding)
 
     @property
     def object_types(self) -> Mapping[str, ObjectType]:

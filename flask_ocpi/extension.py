@@ -39,7 +39,7 @@ from flask_ocpi.description import Version
 from flask_ocpi.enums import InterfaceRole
 from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.fields import Policy
-from flask_ocpi.findings import log_finding
+from flask_ocpi.findings.store import Findings
 from flask_ocpi.host import HostCalls
 from flask_ocpi.host import HostHooks
 from flask_ocpi.journal.writer import Writer
@@ -292,6 +292,11 @@ class OCPI(HostHooks, HostCalls, Partnering):
             raise RuntimeError("This OCPI object has no app yet: call init_app(app) first.")
         return self._journal
 
+    @property
+    def findings(self) -> Findings:
+        """What was wrong with what other platforms sent, and what was made of it: list, find, remove, remove_all."""
+        return self.services.findings
+
     def start(self) -> None:
         """Start dispatching in this process, rather than with its first need: call it where the app is served.
 
@@ -306,6 +311,10 @@ class OCPI(HostHooks, HostCalls, Partnering):
     def changed(self, module: str, *ids: str, party: Party | None = None) -> None:
         """Have an own object pushed that changed in a table of yours. See :meth:`OwnObjects.changed`."""
         self.objects.changed(module, *ids, party=party)
+
+    def _notice_end(self) -> None:
+        self.findings.write_inline()
+        self._notice_request()
 
     def _notice_request(self) -> None:
         if self._app is not None and not self._app.testing:
@@ -352,13 +361,10 @@ class OCPI(HostHooks, HostCalls, Partnering):
         schedule, fetcher = Schedule(lambda: self.services, self.client), Fetcher(lambda: self.services, self.client)
         refetching = Refetching(lambda: self.services, self.client)
         emit = _emitter(app)
-        journal = self._journal = Writer(
-            storage,
-            settings,
-            clock=self._clock,
-            in_context=app.app_context,
-            inline=settings.dispatcher == "inline",
-        )
+        inline = settings.dispatcher == "inline"
+        writing: dict[str, Any] = {"clock": self._clock, "in_context": app.app_context, "inline": inline}
+        journal = self._journal = Writer(storage, settings, **writing)
+        findings = Findings(storage, settings, emit=emit, **writing)
         return Services(
             settings=settings,
             storage=storage,
@@ -376,7 +382,8 @@ class OCPI(HostHooks, HostCalls, Partnering):
             look_within=lambda seconds: self.dispatcher.look_within(seconds),
             bodies=Bodies(seconds=settings.body_timeout, at_once=settings.bodies_at_once),
             traffic=Traffic(settings, clock=self._clock, emit=emit, journal=journal.add),
-            read=Receiving(log_finding, strict=lambda platform: settings.receive == "strict"),
+            findings=findings,
+            read=Receiving(findings.add, strict=lambda platform: settings.receive == "strict"),
             jobs=[
                 Job("time-outs", self._next_deadline, self.send_timeouts),
                 Job("sync", schedule.seconds_left, schedule.run),
@@ -434,7 +441,7 @@ class OCPI(HostHooks, HostCalls, Partnering):
         add_catch_all(app, rim, services)
         attach_filters()
         self._watch = RequestWatch(
-            app, services.traffic, services.bodies, watched, prefix=prefix, ended=self._notice_request
+            app, services.traffic, services.bodies, watched, prefix=prefix, ended=self._notice_end
         )
         if services.settings.health:
             register_health(app, services, self._is_dispatching)

@@ -33,3 +33,5 @@ object_pushed = _signals.signal("ocpi.object-pushed")
 #: Another platform refused an own object, and is not sent it again until it changes. Payload: module, key, platform,
 #: party, error.
 push_parked = _signals.signal("ocpi.push-parked")
+#: A flaw was found in what another platform sent, count times since the last time. Payload: finding, count.
+finding_made = _signals.signal("ocpi.finding-made")

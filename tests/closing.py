@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from flask import Flask
 
-from flask_ocpi.journal import writer
+from flask_ocpi import write_behind
 from flask_ocpi.push.threads import running
 
 
 def end_threads() -> None:
-    """End the dispatchers' threads of this process, and have the journals write what they hold."""
+    """End the dispatchers' threads of this process, and have journals and findings write what they hold."""
     for threads in running():
         threads.stop(10.0, drain=False)
-    for journal in list(writer._writers):
-        journal.flush()
+    for writer in list(write_behind._writers):
+        writer.flush()
 
 
 def close(app: Flask) -> None:

@@ -96,11 +96,11 @@ def answer(data: Any, *, status_code: int = 1000, http_status: int = 200) -> Res
 
 
 def dump(ocpi: OCPI, *, journal: bool = False) -> dict[str, list[bytes]]:
-    """Return every document in the storage of a platform, by kind; the journal, which tells of requests, if wanted.
+    """Return every document in the storage of a platform, by kind; what tells of requests only if wanted (journal).
 
     That some platform was written is left out: it may have been written as it was before.
     """
-    wanted = (kind for kind in kinds(ocpi.services.versions) if journal or kind != "journal")
+    wanted = (kind for kind in kinds(ocpi.services.versions) if journal or kind not in ("journal", "findings"))
     found = {kind: [record.text for record in walk(ocpi.storage, kind, Query())] for kind in wanted}
     found[PARTIES] = [text for text in found[PARTIES] if b'"change"' not in text]
     return found

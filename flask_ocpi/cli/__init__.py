@@ -35,6 +35,7 @@ def _commands() -> Sequence[Command]:
     from flask_ocpi.cli import platforms
     from flask_ocpi.cli.authorize import authorize
     from flask_ocpi.cli.check import check
+    from flask_ocpi.cli.findings import findings
     from flask_ocpi.cli.partners import partners
     from flask_ocpi.cli.sync import sync
 
@@ -60,6 +61,7 @@ def _commands() -> Sequence[Command]:
         calls.result,
         journal.journal,
         journal.replay,
+        findings,
         about.modules,
         about.openapi,
         check,

@@ -1,4 +1,4 @@
-"""The command that keeps copies up to date, and shows what could not be stored."""
+"""The command that keeps copies up to date."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from flask_ocpi.cli.output import show
 from flask_ocpi.cli.output import table
 from flask_ocpi.cli.output import warn
 from flask_ocpi.globals import current_ocpi
-from flask_ocpi.sync.quarantine import quarantined
 from flask_ocpi.sync.syncing import Synced
 
 _COUNTS = ("created", "updated", "unchanged", "removed", "foreign")
@@ -29,12 +28,9 @@ _COUNTS = ("created", "updated", "unchanged", "removed", "foreign")
 @click.option("--platform", help="Only this platform, by id, name or party; by default all that are registered.")
 @click.option("--full", is_flag=True, help="Read the whole lists, and remove copies of what they lack.")
 @click.option("--force", is_flag=True, help="Remove copies also when a whole list is empty.")
-@click.option("--quarantine", is_flag=True, help="Only show the objects that could not be stored.")
 @json_option
 @with_appcontext
-def sync(
-    modules: tuple[str, ...], platform: str | None, full: bool, force: bool, quarantine: bool, as_json: bool
-) -> None:
+def sync(modules: tuple[str, ...], platform: str | None, full: bool, force: bool, as_json: bool) -> None:
     """Fetch the objects that changed since the last time, of all modules or of MODULEs, and store copies.
 
     The first time, and once in OCPI_SYNC_FULL_INTERVAL, the whole lists are read, and copies removed that they lack. A
@@ -42,8 +38,6 @@ def sync(
     """
     for module in modules:
         current_ocpi.objects.object_type(module)
-    if quarantine:
-        return _show_quarantine(modules, platform, as_json=as_json)
     with _Bars() as bars, logged_to(logging.NullHandler()):
         done = current_ocpi.sync(platform, modules, full=full, force=force, progress=bars.show)
     if as_json:
@@ -54,11 +48,10 @@ def sync(
         say("There is nothing to sync: no registered platform has a list that one of our parties receives.")
     broken = sum(synced.pulled.left_out.number for synced in done)
     if broken:
-        warn(f"{counted(broken, 'object')} could not be stored: flask ocpi sync --quarantine shows them.")
+        warn(f"{counted(broken, 'object')} could not be stored: flask ocpi findings --refused shows them.")
     problems = [problem for synced in done if (problem := _problem(synced))]
     if problems:
         raise refusal("\n".join(problems))
-    return None
 
 
 class _Bars:
@@ -86,20 +79,6 @@ class _Bars:
         if self._bar is not None:
             self._bar.__exit__(None, None, None)
             self._bar = None
-
-
-def _show_quarantine(modules: tuple[str, ...], platform: str | None, *, as_json: bool) -> None:
-    id = None if platform is None else current_ocpi.platforms.find(platform).id
-    found = [q for q in quarantined(current_ocpi.services, platform=id) if not modules or q.module in modules]
-    if as_json:
-        keys = ("platform", "module", "id", "reason", "since", "count", "document")
-        items = [{**{key: getattr(item, key) for key in keys}, "receiver": str(item.receiver)} for item in found]
-        return show({"quarantine": items})
-    if not found:
-        return say("There is nothing in quarantine.")
-    header = ("PLATFORM", "MODULE", "PARTY", "ID", "SINCE", "COUNT", "REASON")
-    rows = [(q.platform, q.module, str(q.receiver), q.id or "(no id)", q.since, str(q.count), q.reason) for q in found]
-    return say(table(header, rows))
 
 
 def _row(synced: Synced) -> list[str]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from dataclasses import field
+from functools import partial
 from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,9 +33,9 @@ from flask_ocpi.schema import load
 
 _log = logging.getLogger("flask_ocpi.client")
 _MAX_REDONE = 1000
-_MOST_LOGGED = 20  # objects of a page
 _MOST_SAID = 100  # objects of a page: to find out what is wrong with one takes long
-_UNSAID = "Invalid object; what is wrong was said of the first hundred of its page."
+#: Why an object is left out of a page that has too many broken ones to look at each.
+UNSAID = "Invalid object; too many of its page are to say what is wrong with each."
 #: So many broken objects are kept, of a page and of a whole list; the others are only counted.
 MOST_BROKEN = 1000
 _MOST_BYTES = 32 * 1024 * 1024  # of the broken objects of a whole list
@@ -61,7 +62,7 @@ NO_BOUNDS = Bounds()
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """An object of a list that does not validate, and why."""
+    """An object of a list that cannot be taken, and why."""
 
     document: Any
     reason: str
@@ -184,6 +185,7 @@ class Pages:
 
     It may begin in the middle: ``url`` is any page of the list at ``endpoint``, ``total`` what the page before said.
     An object that came before, just as it is, is left out. fetched: how many pages were fetched and asked for.
+    read: reads an object, and raises InvalidParametersError for one that is to be left out; by default by the schema.
     background: runs a function in a thread. With it, the page after the one that was asked for is fetched meanwhile,
     no more than that one. Who stops early leaves at most one request behind, which ends by itself.
 
@@ -199,6 +201,7 @@ class Pages:
         *,
         endpoint: str,
         total: int | None = None,
+        read: Callable[[Any], Document] | None = None,
         background: Callable[[Callable[[], object]], None] | None = None,
         bounds: Bounds = NO_BOUNDS,
     ) -> None:
@@ -207,6 +210,7 @@ class Pages:
         self._fetch = fetch
         self._url = url
         self._schema = schema
+        self._read = read or partial(load, schema, where="object")
         self._endpoint = endpoint
         self._background = background
         self._bounds = bounds
@@ -300,24 +304,26 @@ class Pages:
         return urlunsplit(own._replace(query=other.query))
 
     def _valid(self, items: list[Any], broken: list[Broken]) -> Iterator[Document]:
-        """Walk the valid objects, and note the first broken ones; what is wrong is looked for in a few of them."""
-        left_out = 0
+        """Walk the objects that can be taken, and note the first of the others.
+
+        Where those are many, and more than can be taken, only what is valid is from there on: to read another takes
+        long.
+        """
+        left_out = taken = 0
         for item in items:
-            document, reason = self._load(item) if left_out < _MOST_SAID else (self._schema.load_valid(item), _UNSAID)
+            closely = left_out < _MOST_SAID + taken
+            document, reason = self._load(item) if closely else (self._schema.load_valid(item), UNSAID)
             if document is not None:
+                taken += 1
                 yield document
                 continue
             left_out += 1
             if left_out <= MOST_BROKEN:
                 broken.append(Broken(item, reason))
-            if left_out <= _MOST_LOGGED:
-                _log.warning("An object of %s is left out. %s", _path(self._endpoint), reason)
-        if left_out > _MOST_LOGGED:
-            _log.warning("%d more objects of %s are left out.", left_out - _MOST_LOGGED, _path(self._endpoint))
 
     def _load(self, item: Any) -> tuple[Document | None, str]:
         try:
-            return load(self._schema, item, where="object"), ""
+            return self._read(item), ""
         except InvalidParametersError as error:
             return None, str(error)
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
 from enum import StrEnum
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 from typing import Any
@@ -106,8 +107,11 @@ class ModuleClient:
         prefetch: bool = False,
         read: int = 0,
         seconds: float | None = None,
+        receiver: Party | None = None,
     ) -> Pages:
         """Walk the pages of that list. With ``url`` it goes on at that page; ``total`` is what the one before said.
+
+        Objects are read for the own party ``receiver``, where it is known: a flaw in one is a finding.
 
         It ends with EndlessListError after OCPI_SYNC_MAX_PAGES, of which ``read`` were read before, and where it turns
         out earlier that the list does not end; with LongListError after ``seconds``.
@@ -148,12 +152,29 @@ class ModuleClient:
             services.schemas[schema_of(operation)],
             endpoint=endpoint,
             total=total,
+            read=self._reading(operation, receiver),
             background=services.background if threads else None,
             bounds=Bounds(
                 pages=services.settings.sync_max_pages - read,
                 ends=None if seconds is None else monotonic() + seconds,
                 found=found,
             ),
+        )
+
+    def _reading(self, operation: Operation, receiver: Party | None) -> Callable[[Any], Document]:
+        """Return what reads an object of the platform's list."""
+        services, platform, object_type = self.client.services, self.client.platform, object_of(operation)
+        known: dict[str, Any] = {}
+        owner = None if object_type.described else only(platform.parties)
+        if owner is not None:
+            known |= {"country_code": owner.country_code, "party_id": owner.party_id}
+        own = receiver or only(services.own_parties(self.module.id, InterfaceRole.RECEIVER))
+        if object_type.audience is not None and own is not None:
+            known["cdr_token"] = {"country_code": own.country_code, "party_id": own.party_id}
+        name = "" if receiver is None else str(receiver)
+        source = Source(platform.id, str(self.module.id), key=object_type.key, receiver=name)
+        return partial(
+            services.read, services.schemas[schema_of(operation)], source=source, where="object", known=known
         )
 
     def get(self, *ids: str) -> Document:

@@ -17,9 +17,11 @@ from flask import request
 from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.errors import StatusCode
 from flask_ocpi.extension import OCPI
+from flask_ocpi.findings import Finding
 from flask_ocpi.messages import Message
 from flask_ocpi.platforms import PlatformState
 from flask_ocpi.push import marks
+from flask_ocpi.signals import finding_made
 from flask_ocpi.signals import message_exchanged
 from flask_ocpi.sync import lags
 from flask_ocpi.web.pages import protect
@@ -79,6 +81,7 @@ class Metrics:
             ) from error
         app.extensions["ocpi_prometheus"] = self
         message_exchanged.connect(self._count, app)
+        finding_made.connect(self._count_finding, app)
 
     @property
     def shown(self) -> CollectorRegistry:
@@ -120,7 +123,16 @@ class Metrics:
         self._journal_lost = Counter(
             "ocpi_journal_lost_messages", "Messages that could not be written to the journal.", registry=self._registry
         )
+        self._findings = Counter(
+            "ocpi_findings",
+            "Flaws in what a platform sent, by the kind of flaw.",
+            ("platform", "kind"),
+            registry=self._registry,
+        )
         self._registry.register(self.stored)
+
+    def _count_finding(self, app: Flask, *, finding: Finding, count: int, **_: Any) -> None:
+        self._findings.labels(finding.platform, finding.kind).inc(count)
 
     def _count(self, app: Flask, *, message: Message, **_: Any) -> None:
         about = (message.direction.value.lower(), message.platform or "", message.module or "")

@@ -18,7 +18,7 @@ from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.base import Storage
-from flask_ocpi.storage.base import walk
+from flask_ocpi.storage.base import numbered
 
 _PAGE = 200
 
@@ -95,13 +95,8 @@ def next_ones(storage: Storage, search: Search, place: Place) -> tuple[list[Entr
 
 def find(storage: Storage, number: int) -> Entry | None:
     """Return the message with a number, None when there is none (any more)."""
-    page = storage.list(JOURNAL, Query(after=str(number - 1), limit=1))
-    first = next(iter(page.records), None)
-    if first is None or first.created >= number:
-        return read_entry(first) if first is not None and first.created == number else None
-    # A storage that knows no such cursor answered its first message.
-    records = (record for record in walk(storage, JOURNAL, Query()) if record.created == number)
-    return next(map(read_entry, records), None)
+    record = numbered(storage, JOURNAL, number)
+    return None if record is None else read_entry(record)
 
 
 def _backwards(storage: Storage, search: Search) -> Iterator[Entry]:

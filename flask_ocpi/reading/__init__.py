@@ -27,8 +27,10 @@ from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.fields import NOT_AVAILABLE
 from flask_ocpi.fields import Enum
 from flask_ocpi.fields import ListOf
+from flask_ocpi.findings import REFUSED
 from flask_ocpi.findings import Finding
 from flask_ocpi.findings import Source
+from flask_ocpi.findings import name_of
 from flask_ocpi.reading import classes
 from flask_ocpi.reading.values import mend
 from flask_ocpi.schema import Document
@@ -121,13 +123,21 @@ class Receiving:
         try:
             reading = read(schema, data, where=where, partial=partial, known=known, strict=strict)
         except InvalidParametersError as error:
-            object_id = source.object or identity_of(data)
             self.found(
-                Finding(source.platform, "refused", source.module, object_id, outcome=error.message, refused=True)
+                Finding(
+                    source.platform,
+                    REFUSED,
+                    source.module,
+                    _named(data, source, known),
+                    outcome=error.message,
+                    refused=True,
+                    receiver=source.receiver,
+                    document=data,
+                )
             )
             raise
         if reading.flaws:
-            object_id = source.object or identity_of(reading.document)
+            object_id = _named(reading.document, source, known)
             for flaw in reading.flaws:
                 kind = flaw.kind.replace(" ", "_")
                 self.found(Finding(source.platform, kind, source.module, object_id, flaw.path, flaw.came, flaw.outcome))
@@ -157,6 +167,12 @@ def only(hosted: Sequence[Party], wanted: Party | None) -> Party | None:
     if wanted in hosted:
         return wanted
     return hosted[0] if len(hosted) == 1 else None
+
+
+def _named(document: Any, source: Source, known: Mapping[str, Any]) -> str:
+    if source.object or not source.key:
+        return source.object or identity_of(document)
+    return name_of(document, source.key, known)
 
 
 def identity_of(document: Any) -> str:

@@ -334,6 +334,16 @@ def walk(storage: Storage, kind: str, query: Query, *, page_size: int = 500) -> 
             return
 
 
+def numbered(storage: Storage, kind: str, number: int) -> Record | None:
+    """Return the record that was created under a number, None when there is none (any more)."""
+    page = storage.list(kind, Query(after=str(number - 1), limit=1))
+    first = next(iter(page.records), None)
+    if first is None or first.created >= number:
+        return first if first is not None and first.created == number else None
+    # A storage that knows no such cursor answered its first record.
+    return next((record for record in walk(storage, kind, Query()) if record.created == number), None)
+
+
 class ReadOnlyStorage(Storage):
     """Base of storages that serve a host's own tables: implement get and list, the rest refuses with a message."""
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from flask_ocpi.sync.misses import MISSES
 from flask_ocpi.sync.positions import POSITIONS
-from flask_ocpi.sync.quarantine import QUARANTINE
 from flask_ocpi.sync.syncing import Synced
 from flask_ocpi.sync.syncing import lags
 from flask_ocpi.sync.watermarks import WATERMARKS
 
 #: The kinds of records that syncing needs.
-KINDS = (WATERMARKS, POSITIONS, QUARANTINE, MISSES)
+KINDS = (WATERMARKS, POSITIONS, MISSES)
 
 __all__ = ["KINDS", "Synced", "lags"]

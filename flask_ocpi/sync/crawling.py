@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
 
+from flask_ocpi.client.listing import UNSAID
 from flask_ocpi.client.listing import ListPage
 from flask_ocpi.client.modules import ModuleClient
 from flask_ocpi.context import Services
@@ -118,6 +119,7 @@ def read_pages(
         prefetch=True,
         read=crawl.pages,
         seconds=services.settings.sync_max_seconds if seconds is None else seconds,
+        receiver=scope.receiver,
     )
     for page in pages:
         with services.storage.transaction():
@@ -126,7 +128,9 @@ def read_pages(
             broken = [*page.broken, *receipt.broken]
             crawl.broken += len(broken) + page.more_broken
             crawl.pulled.left_out.add(broken, page.more_broken)
-            in_quarantine |= quarantine.put(services, scope, broken, in_quarantine)
+            unsaid = [item for item in page.broken if item.reason == UNSAID]
+            quarantine.put(services, scope, [*unsaid, *receipt.broken])
+            in_quarantine |= quarantine.names_of(scope, broken)
             for document in receipt.settled:
                 quarantine.release(services, scope, document, in_quarantine)
             if crawl.known:

@@ -229,8 +229,8 @@ class _Run:
             moment = self._new_moment(crawl)
             watermarks.completed(services, scope, self.taken, moment=moment, endpoint=crawl.endpoint, whole=crawl.whole)
             positions.forget(services, scope)
-            if crawl.whole:
-                quarantine.forget_unseen(services, scope, since=crawl.began)
+        if crawl.whole:
+            quarantine.forget_unseen(services, scope, since=crawl.began)
         self.progress(synced)
 
     def _keep(self, crawl: Crawl, keys: Sequence[Key]) -> None:

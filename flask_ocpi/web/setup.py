@@ -14,6 +14,7 @@ from flask_ocpi import push
 from flask_ocpi import sync
 from flask_ocpi.config import Settings
 from flask_ocpi.description import Version
+from flask_ocpi.findings.records import FINDINGS
 from flask_ocpi.platforms import KINDS
 from flask_ocpi.storage.base import Storage
 
@@ -52,7 +53,7 @@ def kinds(versions: Iterable[Version]) -> tuple[str, ...]:
     modules = [module for version in versions for module in version.modules]
     objects = [object_type.kind for module in modules for object_type in module.objects]
     others = [kind for module in modules for kind in module.kinds]
-    return tuple(dict.fromkeys((*KINDS, *objects, *others, *push.KINDS, *sync.KINDS, *journal.KINDS)))
+    return tuple(dict.fromkeys((*KINDS, *objects, *others, *push.KINDS, *sync.KINDS, *journal.KINDS, FINDINGS)))
 
 
 def secret_key(app: Flask, settings: Settings) -> str | bytes | None:

@@ -23,8 +23,8 @@ def test_commands_stand_in_the_order_of_their_use(run, ocpi):
 
     names = [line.split()[0] for line in listing.strip().splitlines()]
     assert names[:4] == ["init-db", "invite", "register", "rotate"]
-    assert names[-9:-3] == ["authorize", "command", "profile", "result", "journal", "replay"]
-    assert len(names) == 24
+    assert names[-10:-3] == ["authorize", "command", "profile", "result", "journal", "replay", "findings"]
+    assert len(names) == 25
     assert "..." not in listing
 
 

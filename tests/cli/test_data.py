@@ -244,13 +244,13 @@ def test_pull_passes_dates_on(run, connected, ocpi_other, ocpi_network):
 
 
 def spoil(ocpi_network, *ids):
-    """Let the other platform list objects without a city."""
+    """Let the other platform list objects without coordinates."""
 
     def after_send(request, response):
         body = json.loads(response.body)
         for item in body.get("data") or []:
             if isinstance(item, dict) and item.get("id") in ids:
-                del item["city"]
+                del item["coordinates"]
         return type(response)(response.status, response.headers, json.dumps(body).encode(), response.url)
 
     ocpi_network.after_send = after_send
@@ -269,9 +269,9 @@ def test_pull_warns_of_objects_it_could_not_read(run, connected, ocpi_other, ocp
     assert text.stderr.splitlines() == [
         "Warning: 1 object could not be read and left out. "
         "Nothing was removed, since what is missing may be among them.",
-        "  L2: Invalid object: city is required.",
+        "  L2: Invalid object: coordinates is required.",
     ]
-    assert json.loads(answer.stdout)["broken"] == [{"id": "L2", "reason": "Invalid object: city is required."}]
+    assert json.loads(answer.stdout)["broken"] == [{"id": "L2", "reason": "Invalid object: coordinates is required."}]
 
 
 def test_pull_fails_when_nothing_could_be_read(run, connected, ocpi_other, ocpi_network):
@@ -282,7 +282,9 @@ def test_pull_fails_when_nothing_could_be_read(run, connected, ocpi_other, ocpi_
 
     assert result.exit_code == 1
     assert len(json.loads(result.stdout)["broken"]) == 1
-    assert result.stderr.startswith("Error: None of 1 object could be read.\n  L1: Invalid object: city is required.")
+    assert result.stderr.startswith(
+        "Error: None of 1 object could be read.\n  L1: Invalid object: coordinates is required."
+    )
 
 
 def test_pull_shortens_a_long_list_of_broken_objects(run, connected, ocpi_other, ocpi_network):

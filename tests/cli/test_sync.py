@@ -133,25 +133,17 @@ def test_what_another_process_syncs_is_reported(run, connected):
     assert "Another process syncs locations of other-example right now." in result.stderr
 
 
-def test_objects_that_cannot_be_stored_are_shown(run, connected, ocpi_other, ocpi_network):
+def test_objects_that_cannot_be_stored_are_warned_of(run, connected, ocpi_other, ocpi_network):
     for id in ("A", "B"):
         ocpi_other.save("locations", location(**THEIRS, id=id))
     spoil(ocpi_network, "B")
 
     synced = run(connected, "sync", "locations")
-    shown = run(connected, "sync", "--quarantine")
-    answer = run(connected, "sync", "--quarantine", "--platform", "FR-OTH", "--json")
-    others = run(connected, "sync", "--quarantine", "tariffs")
+    shown = run(connected, "findings", "--refused")
 
     assert synced.exit_code == 0
-    assert synced.stderr == "Warning: 1 object could not be stored: flask ocpi sync --quarantine shows them.\n"
-    assert shown.stdout.splitlines()[1].split(maxsplit=8) == [
-        "other-example", "locations", "NL-ABC", "FR", "OTH", "B", "2026-01-01T12:00:00.000Z", "1",
-        "Invalid object: city is required.",
-    ]  # fmt: skip
-    (item,) = json.loads(answer.stdout)["quarantine"]
-    assert (item["id"], item["receiver"], item["count"], item["document"]["id"]) == ("FR OTH B", "NL-ABC", 1, "B")
-    assert others.stdout == "There is nothing in quarantine.\n"
+    assert synced.stderr == "Warning: 1 object could not be stored: flask ocpi findings --refused shows them.\n"
+    assert "Invalid object: coordinates is required." in shown.stdout
 
 
 @pytest.mark.parametrize(
@@ -159,9 +151,8 @@ def test_objects_that_cannot_be_stored_are_shown(run, connected, ocpi_other, ocp
     [
         (["lokations"], "Error: There is no module 'lokations' with objects"),
         (["--platform", "nobody"], "Error: There is no platform 'nobody'. Known platforms: other-example."),
-        (["--quarantine", "--platform", "nobody"], "Error: There is no platform 'nobody'."),
     ],
-    ids=["module", "platform", "quarantine"],
+    ids=["module", "platform"],
 )
 def test_sync_says_what_is_wrong(run, connected, args, message):
     result = run(connected, "sync", *args)

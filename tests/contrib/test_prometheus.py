@@ -516,3 +516,15 @@ def test_numbers_of_several_processes_are_added_up_and_those_of_the_storage_are_
         assert numbers.get("ocpi_message_duration_seconds_count", module="locations") == sum(asked.values())
         assert numbers.get("ocpi_push_waiting") == 1
         assert numbers.get("ocpi_platforms", state="registered") == 1
+
+
+def test_findings_are_counted_by_platform_and_kind(scrape, ocpi, ocpi_client):
+    document = location(country_code="DE", party_id="CPO", id="LOC1", publish="true")
+    for _ in range(3):
+        ocpi_client.put("/ocpi/2.2.1/receiver/locations/DE/CPO/LOC1", document)
+    ocpi_client.put("/ocpi/2.2.1/receiver/locations/DE/CPO/LOC1", {"id": "LOC1"})
+
+    numbers = scrape()
+
+    assert numbers.get("ocpi_findings_total", platform="partner", kind="mended") == 3
+    assert numbers.get("ocpi_findings_total", platform="partner", kind="refused") == 1

@@ -7,6 +7,7 @@ import threading
 import pytest
 from flask import current_app
 
+from flask_ocpi import write_behind
 from flask_ocpi.errors import StorageError
 from flask_ocpi.journal import writer as writers
 from flask_ocpi.storage.memory import MemoryStorage
@@ -79,12 +80,12 @@ def test_messages_are_written_in_batches(ocpi_network, monkeypatch):
     storage = JournalStorage()
     ocpi, partner = platform(ocpi_network, storage)
 
-    for _ in range(writers.BATCH + 20):
+    for _ in range(write_behind.BATCH + 20):
         partner.get(SENDER)
 
     assert storage.batches == []
     assert ocpi.journal.flush()
-    assert storage.batches == [writers.BATCH, 20]
+    assert storage.batches == [write_behind.BATCH, 20]
 
 
 def test_inline_messages_are_written_at_once(ocpi_network):
@@ -144,7 +145,7 @@ def test_full_queue_drops_and_counts(ocpi_network, monkeypatch, caplog):
 
 def test_what_was_lost_is_logged_again_after_a_minute(ocpi_network, monkeypatch, caplog):
     now = 0.0
-    monkeypatch.setattr(writers, "monotonic", lambda: now)
+    monkeypatch.setattr(write_behind, "monotonic", lambda: now)
     _, partner = platform(ocpi_network, JournalStorage(StorageError("No.")), OCPI_DISPATCHER="inline")
 
     for now in (1.0, 30.0, 62.0):  # noqa: B007  (the clock reads it)
@@ -189,10 +190,10 @@ def test_many_threads_lose_nothing(ocpi_network):
 def test_journal_keeps_about_as_many_messages_as_it_may(ocpi_network, ocpi_storage):
     ocpi, partner = platform(ocpi_network, ocpi_storage, OCPI_JOURNAL_MAX_COUNT=30, OCPI_DISPATCHER="inline")
 
-    for number in range(writers.PURGE_AFTER):
+    for number in range(write_behind.PURGE_AFTER):
         partner.get(SENDER, headers={"X-Request-ID": f"{number}"})
 
-    assert [m.request_id for m in kept(ocpi)] == [f"{number}" for number in range(writers.PURGE_AFTER)][-30:]
+    assert [m.request_id for m in kept(ocpi)] == [f"{number}" for number in range(write_behind.PURGE_AFTER)][-30:]
 
 
 @EVERY_STORAGE
@@ -203,11 +204,11 @@ def test_journal_forgets_what_is_too_old(ocpi_network, ocpi_storage, ocpi_clock)
     partner.get(SENDER, headers={"X-Request-ID": "younger"})
     ocpi_clock.advance(10 * DAY + 1)
 
-    for _ in range(writers.PURGE_AFTER - 2):
+    for _ in range(write_behind.PURGE_AFTER - 2):
         partner.get(SENDER, headers={"X-Request-ID": "new"})
 
     ids = [m.request_id for m in kept(ocpi)]
-    assert ids == ["younger"] + ["new"] * (writers.PURGE_AFTER - 2)
+    assert ids == ["younger"] + ["new"] * (write_behind.PURGE_AFTER - 2)
 
 
 @EVERY_STORAGE
@@ -224,7 +225,7 @@ def test_purge_is_bounded_and_comes_to_an_end(ocpi_network, ocpi_storage, monkey
 
 
 def test_old_messages_go_also_when_no_new_ones_come(ocpi_network, ocpi_clock, monkeypatch):
-    monkeypatch.setattr(writers, "_PURGE_SECONDS", 0.01)
+    monkeypatch.setattr(write_behind, "_PURGE_SECONDS", 0.01)
     ocpi, partner = platform(ocpi_network, MemoryStorage())
     partner.get(SENDER)
     assert ocpi.journal.flush()
@@ -233,11 +234,11 @@ def test_old_messages_go_also_when_no_new_ones_come(ocpi_network, ocpi_clock, mo
     ocpi_clock.advance(31 * DAY)
 
     until(lambda: not kept(ocpi), "The old message is still there.")
-    monkeypatch.setattr(writers, "_PURGE_SECONDS", 3600.0)  # or its thread would go on and on
+    monkeypatch.setattr(write_behind, "_PURGE_SECONDS", 3600.0)  # or its thread would go on and on
 
 
 def test_purge_that_fails_is_logged(ocpi_network, monkeypatch, caplog):
-    monkeypatch.setattr(writers, "PURGE_AFTER", 1)
+    monkeypatch.setattr(write_behind, "PURGE_AFTER", 1)
     storage = JournalStorage()
     ocpi, partner = platform(ocpi_network, storage, OCPI_DISPATCHER="inline", OCPI_JOURNAL_MAX_COUNT=1)
     monkeypatch.setattr(storage, "delete_page", lambda *a, **k: 1 / 0)

@@ -365,7 +365,7 @@ def test_change_with_a_flawed_optional_property_changes_the_others():
 
 
 def test_change_of_something_needed_that_cannot_be_read_is_refused():
-    with pytest.raises(InvalidParametersError, match="^Invalid body: kwh"):
+    with pytest.raises(InvalidParametersError, match=r"^Invalid body: kwh"):
         read(Session(partial=True), {"kwh": "many", "last_updated": made.LAST_UPDATED})
 
 

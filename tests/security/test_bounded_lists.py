@@ -13,7 +13,6 @@ from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import walk
 from flask_ocpi.storage.memory import MemoryStorage
 from flask_ocpi.storage.router import RoutedStorage
-from flask_ocpi.sync.quarantine import quarantined
 from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.network import Network
 from flask_ocpi.testing.network import add_partner
@@ -152,7 +151,7 @@ def test_a_list_of_broken_objects_is_read_in_bounds(ocpi, lists, caplog, text):
     assert (pulled.created, pulled.left_out.number, len(pulled.broken)) == (1, 20_000, 1_000)
     assert pulled.seen == 20_001
     assert len(caplog.records) <= 25
-    assert len(list(quarantined(ocpi.services))) <= 1_000
+    assert len(ocpi.findings.list()) <= 1_002
     assert calls < 100 * 20_000
 
 

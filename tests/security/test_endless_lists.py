@@ -110,13 +110,14 @@ def copies(ocpi):
     return {document["id"] for document in ocpi.objects.documents("locations", copies=True)}
 
 
-def findings(caplog):
-    return [record.getMessage() for record in caplog.records if record.name == "flask_ocpi.findings"]
+def findings(ocpi):
+    found = (entry for entry in ocpi.findings.list() if not entry.finding.refused)
+    return [(e.finding.platform, e.finding.kind, e.finding.module, e.count) for e in found]
 
 
 @EVERY_KIND
 @pytest.mark.parametrize("full", [True, False], ids=["whole", "changes"])
-def test_a_list_that_does_not_end_is_found_out_and_does_not_count(ocpi, peer, ocpi_clock, caplog, pages, number, full):
+def test_a_list_that_does_not_end_is_found_out_and_does_not_count(ocpi, peer, ocpi_clock, pages, number, full):
     before = standing(ocpi)
     ocpi_clock.advance(HOUR)
     peer.answers[LIST] = pages
@@ -128,12 +129,11 @@ def test_a_list_that_does_not_end_is_found_out_and_does_not_count(ocpi, peer, oc
     assert [path for path, _ in peer.seen] == [LIST] * number
     assert standing(ocpi) == before
     assert "OLD" in copies(ocpi)
-    (finding,) = findings(caplog)
-    assert finding.startswith("peer: endless_list locations")
+    assert findings(ocpi) == [("peer", "endless_list", "locations", 1)]
 
 
 @EVERY_KIND
-def test_a_pull_of_such_a_list_fails_and_removes_nothing(ocpi, peer, caplog, pages, number):
+def test_a_pull_of_such_a_list_fails_and_removes_nothing(ocpi, peer, pages, number):
     peer.answers[LIST] = pages
 
     with pytest.raises(EndlessListError, match="does not end"):
@@ -143,7 +143,7 @@ def test_a_pull_of_such_a_list_fails_and_removes_nothing(ocpi, peer, caplog, pag
 
     assert len(peer.seen) == 2 * number
     assert "OLD" in copies(ocpi)
-    assert len(findings(caplog)) == 2
+    assert findings(ocpi) == [("peer", "endless_list", "locations", 2)]
 
 
 def test_commands_say_so_by_their_exit_code(ocpi_app, peer):
@@ -195,7 +195,7 @@ def test_an_endless_list_is_not_fetched_ahead():
     assert (len(asked), found) == (5, [("endless_list", "its pages bring nothing new")])
 
 
-def test_a_list_that_takes_too_long_is_gone_on_with_the_next_time(ocpi, peer, ocpi_clock, caplog):
+def test_a_list_that_takes_too_long_is_gone_on_with_the_next_time(ocpi, peer, ocpi_clock):
     object.__setattr__(ocpi.services.settings, "sync_max_seconds", 1e-9)
     peer.answers[LIST] = lambda: page(objects(offset()), total=3, link=True if offset() < 2 else None)
     before = standing(ocpi)
@@ -206,7 +206,7 @@ def test_a_list_that_takes_too_long_is_gone_on_with_the_next_time(ocpi, peer, oc
     assert [type(synced.error) for synced in attempts] == [LongListError, LongListError, type(None)]
     assert [synced.is_complete for synced in attempts] == [False, False, True]
     assert len(peer.seen) == 3, "each page is fetched once"
-    assert [text.split()[1] for text in findings(caplog)] == ["long_list"] * 2
+    assert findings(ocpi) == [("peer", "long_list", "locations", 2)]
     assert copies(ocpi) == {"0", "1", "2"}
     assert standing(ocpi) != before
 

@@ -26,8 +26,9 @@ KINDS = {
     *("sessions", "cdrs", "tariffs", "tokens", "client_infos"),
     *("results_due", "result_deadlines", "results_awaited", "reservations", "profiled_sessions", "cdr_urls"),
     "journal",
+    "findings",
     *("push_marks", "push_circuits", "push_lanes"),
-    *("sync_watermarks", "sync_positions", "sync_quarantine", "sync_misses"),
+    *("sync_watermarks", "sync_positions", "sync_misses"),
 }
 
 # The keys that the kinds are really stored under.

@@ -105,7 +105,7 @@ def line(ocpi_network: Network, cpo: OCPI) -> Iterator[Line]:
     ocpi_network.before_send = lambda request: None
 
 
-def spoil(network: Network, *ids: str, name: str = "city") -> None:
+def spoil(network: Network, *ids: str, name: str = "coordinates") -> None:
     """Let lists have some objects without a property."""
 
     def after_send(request: Any, response: Any) -> Any:

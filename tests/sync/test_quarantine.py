@@ -7,7 +7,6 @@ from dataclasses import replace
 import orjson
 import pytest
 
-from flask_ocpi.sync.quarantine import quarantined
 from flask_ocpi.testing.documents import cdr
 from flask_ocpi.testing.documents import location
 from tests.conftest import EVERY_STORAGE
@@ -16,7 +15,7 @@ from tests.sync.conftest import asked
 from tests.sync.conftest import copies
 from tests.sync.conftest import spoil
 
-OLD = "2024-01-01T00:00:00Z"
+NOON = "2026-01-01T12:00:00.000Z"
 
 
 def sync(ocpi, **options):
@@ -26,7 +25,7 @@ def sync(ocpi, **options):
 
 
 def kept(ocpi):
-    return list(quarantined(ocpi.services))
+    return [entry for entry in ocpi.findings.list(refused=True) if entry.finding.kind == "refused"]
 
 
 def list_also(network, *items):
@@ -50,12 +49,13 @@ def test_broken_object_is_kept_with_the_reason_and_stops_nothing(ocpi, save, ocp
 
     synced = sync(ocpi)
 
-    (item,) = kept(ocpi)
+    (item,) = (entry.to_dict() for entry in kept(ocpi))
     assert (synced.pulled.created, len(synced.pulled.broken)) == (2, 1)
-    assert (item.platform, item.module, item.receiver, item.id) == ("other-example", "locations", ABC, "FR OTH B")
-    assert item.reason == "Invalid object: city is required."
-    assert item.document["id"] == "B"
-    assert (item.since, item.count) == ("2026-01-01T12:00:00.000Z", 1)
+    assert (item["platform"], item["module"], item["receiver"]) == ("other-example", "locations", str(ABC))
+    assert (item["object"], item["kind"], item["refused"]) == ("FR OTH B", "refused", True)
+    assert item["outcome"] == "Invalid object: coordinates is required."
+    assert item["document"]["id"] == "B"
+    assert (item["first"], item["last"], item["count"]) == (NOON, NOON, 1)
 
 
 def test_broken_object_that_comes_again_is_counted(ocpi, save, ocpi_network, ocpi_clock):
@@ -63,13 +63,13 @@ def test_broken_object_that_comes_again_is_counted(ocpi, save, ocpi_network, ocp
     spoil(ocpi_network, "A")
     sync(ocpi)
     ocpi_clock.advance(3600)
-    spoil(ocpi_network, "A", name="coordinates")
+    spoil(ocpi_network, "A", name="last_updated")
 
     sync(ocpi, full=True)
 
-    (item,) = kept(ocpi)
-    assert (item.since, item.count) == ("2026-01-01T12:00:00.000Z", 2)
-    assert item.reason == "Invalid object: coordinates is required."
+    (item,) = (entry.to_dict() for entry in kept(ocpi))
+    assert (item["first"], item["last"], item["count"]) == (NOON, "2026-01-01T13:00:00.000Z", 2)
+    assert item["outcome"] == "Invalid object: last_updated is required."
 
 
 @EVERY_STORAGE
@@ -85,7 +85,7 @@ def test_object_that_is_valid_later_leaves_the_quarantine(ocpi, save, ocpi_netwo
     sync(ocpi)
 
     assert copies(ocpi) == {"A": mended}
-    assert [item.id for item in kept(ocpi)] == ["FR OTH B"]
+    assert [item.finding.object for item in kept(ocpi)] == ["FR OTH B"]
 
 
 def test_broken_object_does_not_hold_the_watermark(ocpi, save, ocpi_network):
@@ -138,8 +138,13 @@ def test_whatever_a_list_has_is_kept_apart(ocpi, save, ocpi_network):
     found = kept(ocpi)
     assert (synced.pulled.created, len(synced.pulled.broken)) == (1, len(items))
     assert len(found) == len(items)
-    assert {item.id for item in found} == {"", "FR OTH big", "FR OTH moment"}
-    assert next(item.document for item in found if item.id == "FR OTH big") is None
+    assert {"" if item.finding.object.startswith("#") else item.finding.object for item in found} == {
+        "FR OTH X",
+        "FR OTH big",
+        "FR OTH moment",
+        "",
+    }
+    assert next(item.finding.document for item in found if item.finding.object == "FR OTH big") is None
 
 
 def test_object_nested_too_deep_to_be_kept_is_noted(ocpi, save, ocpi_network):
@@ -152,7 +157,7 @@ def test_object_nested_too_deep_to_be_kept_is_noted(ocpi, save, ocpi_network):
     synced = sync(ocpi)
 
     (item,) = kept(ocpi)
-    assert (synced.pulled.created, item.document, item.id) == (1, None, "")
+    assert (synced.pulled.created, item.finding.document, item.finding.object[0]) == (1, None, "#")
 
 
 def test_list_that_is_broken_as_a_whole_fills_no_storage(ocpi, save, ocpi_network):
@@ -162,7 +167,9 @@ def test_list_that_is_broken_as_a_whole_fills_no_storage(ocpi, save, ocpi_networ
     again = sync(ocpi)
 
     assert synced.pulled.left_out.number == again.pulled.left_out.number == 1200
-    assert len(kept(ocpi)) == 1000
+    found = kept(ocpi)
+    assert len([entry for entry in found if entry.finding.object]) == 1000
+    assert sum(entry.count for entry in found) == 2 * 1000
 
 
 def test_reason_and_id_of_peers_are_bounded(ocpi, ocpi_network, save):
@@ -172,7 +179,7 @@ def test_reason_and_id_of_peers_are_bounded(ocpi, ocpi_network, save):
     sync(ocpi)
 
     for item in kept(ocpi):
-        assert len(item.reason) <= 2000
+        assert len(item.finding.outcome) <= 2000
 
 
 @EVERY_STORAGE
@@ -186,7 +193,7 @@ def test_cdr_with_other_content_is_kept_apart(ocpi, cpo, ocpi_network):
 
     (item,) = kept(ocpi)
     assert (synced.error, len(synced.pulled.broken)) == (None, 1)
-    assert "with other content" in item.reason
+    assert "with other content" in item.finding.outcome
     assert copies(ocpi, "cdrs") == {"CDR1": document}
 
 
@@ -194,7 +201,7 @@ def test_pull_uses_the_same_quarantine(ocpi, save, ocpi_network):
     save("A")
     spoil(ocpi_network, "A")
     ocpi.pull("locations", "FR-OTH")
-    broken = [item.id for item in kept(ocpi)]
+    broken = [item.finding.object for item in kept(ocpi)]
     ocpi_network.after_send = lambda request, response: response
 
     ocpi.pull("locations", "FR-OTH")

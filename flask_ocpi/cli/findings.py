@@ -1,0 +1,104 @@
+"""The command that shows what was wrong with what partners sent, and what was made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+from flask.cli import with_appcontext
+
+from flask_ocpi.cli.output import counted
+from flask_ocpi.cli.output import json_option
+from flask_ocpi.cli.output import refusal
+from flask_ocpi.cli.output import say
+from flask_ocpi.cli.output import show
+from flask_ocpi.cli.output import table
+from flask_ocpi.findings.records import Entry
+from flask_ocpi.globals import current_ocpi
+from flask_ocpi.platforms import UnknownPlatformError
+
+_HEADER = ("ID", "PARTNER", "MODULE", "OBJECT", "KIND", "PATH", "COUNT", "LAST", "OUTCOME")
+_WHOLE = ("platform", "module", "object", "receiver", "kind", "path", "came", "outcome", "first", "last", "count")
+
+
+@click.command(short_help="Show what was wrong with what partners sent.")
+@click.argument("numbers", metavar="[ID]...", type=click.IntRange(min=1), nargs=-1)
+@click.option("--partner", "--platform", "partner", metavar="P", help="Only of this partner, by id, name or party.")
+@click.option("--module", help="Only in this module.")
+@click.option("--kind", help="Only of this kind, such as mended, left_out or refused.")
+@click.option("--refused", is_flag=True, help="Only what was refused: objects that could not be stored, and requests.")
+@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="At most so many, the latest.")
+@click.option("--remove", is_flag=True, help="Remove them: they are dealt with.")
+@json_option
+@with_appcontext
+def findings(
+    numbers: tuple[int, ...],
+    partner: str | None,
+    module: str | None,
+    kind: str | None,
+    refused: bool,
+    limit: int,
+    remove: bool,
+    as_json: bool,
+) -> None:
+    """Show the flaws in what partners sent, those that came last first; those with an ID as a whole.
+
+    What was refused is shown with what came. With --remove they are removed, whatever the limit, until they come again.
+    """
+    wanted: dict[str, Any] = {
+        "platform": None if partner is None else _platform_id(partner),
+        "module": module,
+        "kind": kind,
+        "refused": refused or None,
+    }
+    is_filtered = any(value is not None for value in wanted.values())
+    if numbers and is_filtered:
+        raise click.UsageError("Name findings by their ids, or by what they have in common.")
+    if remove and not numbers and not is_filtered:
+        raise click.UsageError("Say which to remove: by ids, --partner, --module, --kind or --refused.")
+    if remove:
+        _check(numbers)
+        removed = current_ocpi.findings.remove(*numbers) if numbers else current_ocpi.findings.remove_all(**wanted)
+        return show({"removed": removed}) if as_json else say(f"Removed {counted(removed, 'finding')}.")
+    found = _check(numbers) if numbers else current_ocpi.findings.list(**wanted, limit=limit)
+    if as_json:
+        return show({"findings": [entry.to_dict() for entry in found]})
+    if not found:
+        return say("There are no such findings." if is_filtered else "There are no findings.")
+    return _show_whole(found) if numbers else say(table(_HEADER, [_row(entry) for entry in found]))
+
+
+def _check(numbers: tuple[int, ...]) -> list[Entry]:
+    """Return the findings with these numbers; a refusal when there is none with one of them."""
+    found = []
+    for number in numbers:
+        entry = current_ocpi.findings.find(number)
+        if entry is None:
+            raise refusal(f"There is no finding {number}.")
+        found.append(entry)
+    return found
+
+
+def _platform_id(text: str) -> str:
+    """Return the id of a platform; there may still be findings of one that is gone."""
+    try:
+        return current_ocpi.platforms.find(text).id
+    except UnknownPlatformError:
+        if current_ocpi.findings.list(platform=text, limit=1):
+            return text
+        raise
+
+
+def _row(entry: Entry) -> list[str]:
+    document = entry.to_dict()
+    names = ("id", "platform", "module", "object", "kind", "path", "count", "last", "outcome")
+    return [str(document[name]) or "-" for name in names]
+
+
+def _show_whole(entries: Sequence[Entry]) -> None:
+    for entry in entries:
+        document = entry.to_dict()
+        say("\n".join(f"{name}: {document[name]}" for name in _WHOLE if document[name] != ""))
+        if document["document"] is not None:
+            show(document["document"])
