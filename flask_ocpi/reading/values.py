@@ -9,6 +9,7 @@ from datetime import datetime
 from datetime import timedelta
 from decimal import Decimal
 from decimal import InvalidOperation
+from functools import cache
 from typing import Any
 from urllib.parse import quote
 from urllib.parse import urlsplit
@@ -60,10 +61,13 @@ _END_OF_DAY = "23:59"
 
 def mend(field: Field, value: Any) -> Any:
     """Return the value that is certainly meant, to be checked by the field again; None when there is none."""
-    for kind, mender in _MENDERS:
-        if isinstance(field, kind):
-            return mender(field, value)
-    return None
+    mender = _mender_of(type(field))
+    return None if mender is None else mender(field, value)
+
+
+@cache
+def _mender_of(kind: type[Field]) -> Callable[[Any, Any], Any] | None:
+    return next((mender for base, mender in _MENDERS if issubclass(kind, base)), None)
 
 
 def read_instant(value: Any) -> str | None:

@@ -15,10 +15,10 @@ import orjson
 from flask_ocpi import OCPI
 from flask_ocpi.client.client import Client
 from flask_ocpi.errors import FlaskOCPIError
+from flask_ocpi.push.marks import marks
 from flask_ocpi.reading.values import read_instant
 from flask_ocpi.storage.base import Party
 from flask_ocpi.testing import documents as made
-from flask_ocpi.push.marks import marks
 from tests.interop.servers import TOKEN_A
 from tests.interop.servers import Peer
 
@@ -104,7 +104,7 @@ def differences(sent: Any, kept: Any, path: str = "") -> Iterator[str]:
 
 
 def _ordered(items: list[Any]) -> list[Any]:
-    return sorted(items, key=lambda item: str(item.get("uid", "")).casefold() if isinstance(item, dict) else "")
+    return sorted(items, key=lambda item: str(item.get("uid") or "").casefold() if isinstance(item, dict) else "")
 
 
 def _plain(value: Any) -> Any:
@@ -277,7 +277,9 @@ class Exchange:
 
     def waiting(self) -> str:
         found = marks(self.ocpi.services, self.platform.id)
-        return "; ".join(f"{mark.module} {'parked' if mark.is_parked else 'waits'}: {mark.error}"[:200] for mark in found)
+        return "; ".join(
+            f"{mark.module} {'parked' if mark.is_parked else 'waits'}: {mark.error}"[:200] for mark in found
+        )
 
     def rotate(self) -> tuple[str, bool]:
         self.platform = self.ocpi.rotate(self.platform)

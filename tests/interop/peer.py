@@ -103,7 +103,9 @@ class Crud:
         if "clienttoken" in _name(action).lower():
             return await _client_token(kwargs.get("auth_token"))
         if _name(module) in ("commands", "chargingprofiles"):
-            State.objects[_key("commands", role, len(State.objects))] = {"command": _name(kwargs.get("command", action))}
+            State.objects[_key("commands", role, len(State.objects))] = {
+                "command": _name(kwargs.get("command", action))
+            }
             return {"result": "ACCEPTED", "timeout": 30}
         token = await cls.get(ModuleID.tokens, RoleEnum.emsp, data["token_uid"])
         return {"allowed": "ALLOWED", "token": token, "location": data["location_reference"]}

@@ -375,7 +375,10 @@ def test_dates_of_a_query_are_understood(text):
 
 
 def test_object_of_broken_elements_is_refused_soon():
-    with pytest.raises(InvalidParametersError, match="so much else"):
+    with pytest.raises(
+        InvalidParametersError,
+        match=r"^Invalid body: evses\[0\] must .*; evses\[7\] must be a JSON object; and more\.$",
+    ):
         read(Location(), made.location(evses=[0] * 1000))
 
 
