@@ -266,6 +266,10 @@ class EndlessListError(InvalidResponseError):
     """A list of the other platform does not end: its pages repeat, bring nothing new, or are too many."""
 
 
+class IncompleteListError(InvalidResponseError):
+    """A list of the other platform could not be read to its end, by what it says of its length."""
+
+
 class LongListError(RemoteError):
     """A list of the other platform was not read to its end in the time allowed (see OCPI_SYNC_MAX_SECONDS)."""
 

@@ -27,7 +27,9 @@ from flask_ocpi.envelope import array
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import NotFoundError
 from flask_ocpi.fields import ListOf
+from flask_ocpi.fields import format_date_time
 from flask_ocpi.fields import to_micros
+from flask_ocpi.moments import is_newer
 from flask_ocpi.pagination import make_cursor
 from flask_ocpi.pagination import page_link
 from flask_ocpi.pagination import read_cursor
@@ -284,7 +286,7 @@ def _replace_older(ctx: Context, kind: str, key: Key, record: Record) -> bool:
     def make(stored: Record | None) -> Record:
         nonlocal created
         created = stored is None
-        if stored is not None and record.last_updated < stored.last_updated:
+        if stored is not None and is_newer(stored.last_updated, record.last_updated, _now(ctx)):
             raise _older()
         return record
 
@@ -325,7 +327,9 @@ def _changes(target: Target, body: Document) -> Document:
 
 
 def _refuse_older(ctx: Context, stored: Document, body: Document) -> None:
-    if ctx.services.settings.refuse_older and to_micros(body["last_updated"]) < to_micros(stored["last_updated"]):
+    if not ctx.services.settings.refuse_older:
+        return
+    if is_newer(to_micros(stored["last_updated"]), to_micros(body["last_updated"]), _now(ctx)):
         raise _older()
 
 
@@ -338,6 +342,10 @@ def emit_received(ctx: Context, target: Target, key: Key, record: Record, *, cre
     if object_received.receivers:
         told = {"module": target.module.id, "key": key, "document": record.document, "created": created}
         ctx.services.emit(object_received, **told, platform=ctx.platform)
+
+
+def _now(ctx: Context) -> int:
+    return to_micros(format_date_time(ctx.services.clock()))
 
 
 def _micros(text: str | None) -> int | None:

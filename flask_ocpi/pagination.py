@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
+from urllib.parse import quote
+from urllib.parse import unquote_plus
 from urllib.parse import urlencode
-from urllib.parse import urljoin
 from urllib.parse import urlsplit
 from urllib.parse import urlunsplit
 
@@ -19,9 +21,17 @@ from flask_ocpi.schema import Document
 from flask_ocpi.schema import Schema
 from flask_ocpi.schema import Violation
 
-_NEXT = re.compile(
-    r'<([^<>]*)>\s*;[^,<]*?\brel\s*=\s*(?:"(?:[^"]*\s)?next(?:\s[^"]*)?"|next(?=\s*(?:[;,]|\Z)))', re.IGNORECASE
+# The parts of a Link header (RFC 8288). Each is read once, without going back: a header may be long and hostile.
+_TARGET = re.compile(r"[\s,]*+(?:<([^<>]*+)>|([^\s;<>\"]++)|.)", re.DOTALL)
+_PARAMETER = re.compile(
+    r"""\s*+;[\s;]*+([^\s=;,<>"]*+)\s*+(?:=\s*+(?:"((?:[^"\\]|\\.)*+)"?|([^\s;,"<>]*+)))?""", re.DOTALL
 )
+_JUNK = re.compile(r"[^,;<]*+")
+_RELATIONS = re.compile(r"[^\s,;'\"\\]+")
+_ESCAPES = (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'))
+_NO_VALUE = frozenset({"", "none", "null", "undefined"})
+_MOST_PARAMETERS = 100
+_TOTAL = re.compile(r'"?\+?([0-9]{1,18})(?:\.0{1,18})?"?', re.ASCII)
 _COUNT = re.compile(r"[0-9]{1,18}", re.ASCII)
 _CURSOR = re.compile(r"([0-9]{1,18})\.(.+)\Z", re.ASCII)
 
@@ -77,10 +87,66 @@ def page_link(url: str, query: Mapping[str, Any], *, offset: int, limit: int, cu
     return f'<{url}?{urlencode(parameters, safe=":")}>; rel="next"'
 
 
-def next_url(link: str | None, *, base: str) -> str | None:
-    """Read the URL of the next page from a Link header; a relative one is resolved against ``base``."""
-    match = _NEXT.search(link or "")
-    return urljoin(base, match[1].strip()) if match else None
+def next_target(link: str | None) -> str | None:
+    """Return what a Link header names as the next page, as it is written there; None when it names none.
+
+    Any form of RFC 8288 is read, and what is usually wrong with one: no angle brackets, no quotes or half of them,
+    escapes of HTML. A link without any relation is the next page where it is the only link.
+    """
+    text = (link or "").strip()
+    if text.lower() in _NO_VALUE:
+        return None
+    for escape, character in _ESCAPES:
+        text = text.replace(escape, character)
+    number, unrelated, place = 0, None, 0
+    while place < len(text) and (found := _TARGET.match(text, place)) is not None:
+        target = found[1] if found[1] is not None else (found[2] or "").rstrip(",") or None
+        relations, place = _relations(text, found.end())
+        if target is None:
+            continue
+        number += 1
+        if relations is None:
+            unrelated = target
+        elif "next" in relations:
+            return target.strip()
+    return unrelated.strip() if number == 1 and unrelated is not None else None
+
+
+def _relations(text: str, place: int) -> tuple[list[str] | None, int]:
+    """Read the parameters of a link; return its relations, None where it has none, and where the next link begins."""
+    relations = None
+    while True:
+        while (found := _PARAMETER.match(text, place)) is not None:
+            place = found.end()
+            if found[1].lower() == "rel" and relations is None:  # RFC 8288: only the first counts
+                relations = _RELATIONS.findall((found[2] or found[3] or "").lower()) or None
+        place = _JUNK.match(text, place).end()  # type: ignore[union-attr]  # it matches anything
+        if not text.startswith(";", place):
+            return relations, place
+
+
+def parameters_of(target: str, own: Collection[str]) -> list[str]:
+    """Return the query parameters, as they are written, by which a target names the next page; [] when it does not.
+
+    ``own`` are the names of those that are ours: they are left out, as are values that mean nothing.
+    """
+    query = re.sub("&(?:amp;|#38;)+", "&", target.partition("#")[0].partition("?")[2])
+    offset, limit, others = "", "", []
+    for piece in query.split("&", _MOST_PARAMETERS)[:_MOST_PARAMETERS]:
+        name, _, value = (unquote_plus(part).strip() for part in piece.partition("="))
+        if name == "offset":
+            offset = f"offset={int(value)}" if _COUNT.fullmatch(value) else offset
+        elif name == "limit":
+            is_limit = name not in own and _COUNT.fullmatch(value) and int(value)
+            limit = f"limit={int(value)}" if is_limit else limit
+        elif name and value.lower() not in _NO_VALUE and name.lower() not in own:
+            others.append(quote(piece.strip(), safe="%:/?@!$'()*+,;=~"))
+    return [*filter(None, (offset, limit)), *others] if offset or others else []
+
+
+def names_in(url: str) -> set[str]:
+    """Return the names of the parameters in a URL, in lower case."""
+    return {name.lower() for name, _ in parse_qsl(urlsplit(url).query, keep_blank_values=True)}
 
 
 def with_offset(url: str, offset: int) -> str:
@@ -99,3 +165,9 @@ def offset_of(url: str) -> int:
 def read_count(text: str) -> int | None:
     """Read a number of objects as a peer wrote it; None when it is none."""
     return int(text) if _COUNT.fullmatch(text) else None
+
+
+def read_total(text: str) -> int | None:
+    """Read an X-Total-Count; None when it is no number, or when there are several that differ."""
+    found = {int(match[1]) if (match := _TOTAL.fullmatch(part.strip())) else None for part in text.split(",")}
+    return found.pop() if len(found) == 1 else None

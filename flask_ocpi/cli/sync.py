@@ -108,8 +108,9 @@ def _problem(synced: Synced) -> str:
         return f"{name} could not be synced: {synced.error}"
     if synced.held_back:
         kept = counted(synced.held_back, "copy") if synced.held_back == 1 else f"{synced.held_back} copies"
+        why = f"may lack some objects ({synced.doubt})" if synced.doubt else "is empty"
         return (
-            f"The list of {name} is empty: {kept} for {synced.receiver} stayed. If it is right that nothing is left, "
+            f"The list of {name} {why}: {kept} for {synced.receiver} stayed. If it is right that nothing is left, "
             f"remove them with: flask ocpi sync {synced.module} --platform {synced.platform} --full --force"
         )
     return ""

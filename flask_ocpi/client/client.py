@@ -409,10 +409,10 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
     if text.isascii() and text.isdigit():
         return min(float(text[:9]), _LONGEST_RETRY_AFTER)
     try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
+        moment = parsedate_to_datetime(text).timestamp()
+    except (ValueError, OverflowError, OSError):
         return None
-    return min(max(0.0, moment.timestamp() - time.time()), _LONGEST_RETRY_AFTER)
+    return min(max(0.0, moment - time.time()), _LONGEST_RETRY_AFTER)
 
 
 def _version(services: Services, platform: Platform) -> Version:

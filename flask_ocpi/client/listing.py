@@ -12,52 +12,30 @@ from dataclasses import field
 from functools import partial
 from time import monotonic
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.parse import urlunsplit
 
 import orjson
 
-from flask_ocpi.client.addresses import same_origin
+from flask_ocpi.client.paging import NO_BOUNDS
+from flask_ocpi.client.paging import Bounds
+from flask_ocpi.client.paging import Course
+from flask_ocpi.client.paging import Step
+from flask_ocpi.client.paging import path_of
 from flask_ocpi.description import Document
-from flask_ocpi.errors import EndlessListError
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import InvalidResponseError
 from flask_ocpi.errors import LongListError
+from flask_ocpi.errors import RefusedError
 from flask_ocpi.fields import to_micros
-from flask_ocpi.pagination import next_url
-from flask_ocpi.pagination import offset_of
-from flask_ocpi.pagination import read_count
-from flask_ocpi.pagination import with_offset
 from flask_ocpi.schema import Schema
 from flask_ocpi.schema import load
 
 _log = logging.getLogger("flask_ocpi.client")
-_MAX_REDONE = 1000
 _MOST_SAID = 100  # objects of a page: to find out what is wrong with one takes long
 #: Why an object is left out of a page that has too many broken ones to look at each.
 UNSAID = "Invalid object; too many of its page are to say what is wrong with each."
 #: So many broken objects are kept, of a page and of a whole list; the others are only counted.
 MOST_BROKEN = 1000
 _MOST_BYTES = 32 * 1024 * 1024  # of the broken objects of a whole list
-_REMEMBERED = 100_000  # objects of a list; a list that repeats itself later than that has a bound of pages
-_MOST_MOVED = 10_000  # objects
-_MOST_STALE = 3  # pages in a row
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """How much is read of a list that does not end by itself.
-
-    pages: how many, with those that were left out because they were asked for anew. ends: until when, on the monotonic
-    clock; None for any time. found: is told what was wrong with the list, as a kind of finding and in words.
-    """
-
-    pages: int = 50_000
-    ends: float | None = None
-    found: Callable[[str, str], None] = lambda kind, reason: None
-
-
-NO_BOUNDS = Bounds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +74,8 @@ class ListPage:
     more_broken: how many broken objects there are beyond the first thousand.
 
     total: X-Total-Count, None when the platform does not say. following: the URL of the next page, None on the last.
-    moment: the platform's own time when it answered, in microseconds; None when it does not say.
+    moment: the platform's own time when it answered, in microseconds; None when it does not say. doubt: of the last
+    page, why it is not sure that the list had everything; "" where it is.
     """
 
     documents: list[Document]
@@ -105,6 +84,7 @@ class ListPage:
     following: str | None
     moment: int | None
     more_broken: int = 0
+    doubt: str = ""
 
 
 class _Ahead:
@@ -122,7 +102,7 @@ class _Ahead:
         try:
             background(self._run)
         except RuntimeError as error:  # no thread can be started, as when the process ends
-            _log.debug("%s is not fetched ahead: %s", _path(url), error)
+            _log.debug("%s is not fetched ahead: %s", path_of(url), error)
 
     def answer(self) -> Any:
         """Wait for the answer and return it, or raise what fetching it raised."""
@@ -141,56 +121,19 @@ class _Ahead:
             self._answer.set_exception(error)
 
 
-class _Known:
-    """What is known of a list by the pages that were read: where they were, and which objects they had.
-
-    A list that changes may repeat objects: as many as it became longer or shorter by, and some pages besides, where it
-    shows first what changed last.
-    """
-
-    def __init__(self) -> None:
-        self.visited: set[str] = set()
-        self._objects: set[int] = set()
-        self._moved = 0
-        self._stale_pages = 0
-
-    @property
-    def is_repeating(self) -> bool:
-        """Tell whether page after page has nothing but objects that came before."""
-        return self._stale_pages > _MOST_STALE
-
-    def note_change(self, before: int | None, total: int | None) -> None:
-        """Note that the list has become longer or shorter: so many objects may come again (PAG-19)."""
-        if before is not None and total is not None:
-            self._moved = min(self._moved + abs(total - before), _MOST_MOVED)
-
-    def take_new(self, items: list[Any]) -> list[Any]:
-        """Return the objects of a page that did not come before."""
-        marks = [_mark(item) for item in items]
-        new = [item for item, mark in zip(items, marks, strict=True) if mark not in self._objects]
-        if new:
-            self._stale_pages = 0
-        elif len(items) > self._moved:
-            self._stale_pages += 1
-        else:
-            self._moved -= len(items)
-        if len(self._objects) > _REMEMBERED:
-            self._objects.clear()
-        self._objects.update(marks)
-        return new
-
-
 class Pages:
     """An iterator over the pages of a list, each fetched when it is asked for.
 
-    It may begin in the middle: ``url`` is any page of the list at ``endpoint``, ``total`` what the page before said.
-    An object that came before, just as it is, is left out. fetched: how many pages were fetched and asked for.
+    ``endpoint`` is the URL of the list with our filters, which all its pages have. It may begin in the middle: ``url``
+    is any page, ``total`` what the page before said, ``objects`` how many were read by then. An object that came
+    before, just as it is, is left out. fetched: how many pages were fetched and asked for. strict: take a list only.
     read: reads an object, and raises InvalidParametersError for one that is to be left out; by default by the schema.
     background: runs a function in a thread. With it, the page after the one that was asked for is fetched meanwhile,
     no more than that one. Who stops early leaves at most one request behind, which ends by itself.
 
-    Raises EndlessListError after a page with which the list turns out not to end, and LongListError when the time is
-    over: what was read by then is valid, but it is not the list.
+    Raises EndlessListError after a page with which the list turns out not to end, IncompleteListError after one behind
+    which it cannot be read, and LongListError when the time is over: what was read by then is valid, but it is not the
+    list.
     """
 
     def __init__(
@@ -202,10 +145,11 @@ class Pages:
         endpoint: str,
         total: int | None = None,
         read: Callable[[Any], Document] | None = None,
+        objects: int = 0,
         background: Callable[[Callable[[], object]], None] | None = None,
         bounds: Bounds = NO_BOUNDS,
+        strict: bool = False,
     ) -> None:
-        self.total = total
         self.fetched = 0
         self._fetch = fetch
         self._url = url
@@ -214,7 +158,14 @@ class Pages:
         self._endpoint = endpoint
         self._background = background
         self._bounds = bounds
+        self._strict = strict
+        self._course = Course(endpoint, bounds, total=total, read=objects)
         self._pages = self._walk()
+
+    @property
+    def total(self) -> int | None:
+        """X-Total-Count of the latest page; None when that is not known."""
+        return self._course.total
 
     def __iter__(self) -> Iterator[ListPage]:
         return self
@@ -224,84 +175,69 @@ class Pages:
 
     def _walk(self) -> Iterator[ListPage]:
         url: str | None = self._url
-        redone = 0
-        known = _Known()
+        course = self._course
         ahead: _Ahead | None = None
         while url is not None:
             self._check_time(url)
-            before = self.total
-            answer = self._fetch(url) if ahead is None else ahead.answer()
+            try:
+                answer = self._fetch(url) if ahead is None else ahead.answer()
+            except RefusedError as error:
+                if not course.refused(error):
+                    raise
+                course.end()
+                yield ListPage([], [], course.total, None, None, doubt=course.doubt)
+                return
             ahead = None
             self.fetched += 1
-            self.total, following = self._place(url, answer)
-            known.note_change(before, self.total)
-            shrunk = before is not None and self.total is not None and self.total < before
-            if shrunk and offset_of(url) and redone < _MAX_REDONE:
-                # Something before this page vanished, so an object slipped over the page border (PAG-19).
-                redone += 1
-                url = with_offset(url, max(0, offset_of(url) - (before or 0) + (self.total or 0)))
-                known.visited.clear()  # the way back leads over pages that were read
+            items = self._items(url, answer.data)
+            earlier = course.back(url, answer.headers)
+            if earlier is not None:
+                url = earlier
                 continue
-            known.visited.add(url)
-            items = answer.data if following is None and self.fetched == 1 else known.take_new(answer.data)
-            endless = None if following is None else self._why_endless(url, following, answer.data, known)
-            if self._background is not None and following is not None and endless is None:
-                ahead = _Ahead(self._fetch, following, self._background)
+            step = course.step(url, items)
+            if step.error is not None and not step.items and step.following == url:
+                raise step.error
+            if step.following is None:
+                course.end()
+            elif step.error is None and self._background is not None:
+                ahead = _Ahead(self._fetch, step.following, self._background)
+            moment = _micros(answer.timestamp)
+            following, flaw = step.following, step.error
             try:
-                broken: list[Broken] = []
-                documents = list(self._valid(items, broken))
-                more_broken = len(items) - len(documents) - len(broken)
-                moment = _micros(answer.timestamp)
-                del answer, items
-                yield ListPage(documents, broken, self.total, following, moment, more_broken)
+                page = [self._page(step, moment)]
+                del answer, items, step
+                yield page.pop()  # nothing is held here while it is worked on
             except BaseException:  # who asks stops here, or something is wrong
                 if ahead is not None:
                     ahead.drop()
                 raise
-            if endless is not None:
-                self._bounds.found("endless_list", endless)
-                raise EndlessListError(f"The list at {_path(url)} does not end: {endless}.")
+            if flaw is not None:
+                raise flaw
             url = following
+
+    def _page(self, step: Step, moment: int | None) -> ListPage:
+        broken: list[Broken] = []
+        documents = list(self._valid(step.items, broken))
+        more_broken = len(step.items) - len(documents) - len(broken)
+        doubt = "" if step.following is not None else self._course.doubt
+        return ListPage(documents, broken, self.total, step.following, moment, more_broken, doubt)
 
     def _check_time(self, url: str) -> None:
         """Raise LongListError when the time is over; one page is always read, so that each attempt gets on."""
         if self._bounds.ends is not None and self.fetched and monotonic() >= self._bounds.ends:
             reason = f"it goes on after {self.fetched} pages, and the time for it is over"
             self._bounds.found("long_list", reason)
-            raise LongListError(f"The list at {_path(url)} was not read to its end: {reason}.")
+            raise LongListError(f"The list at {path_of(url)} was not read to its end: {reason}.")
 
-    def _why_endless(self, url: str, following: str, items: list[Any], known: _Known) -> str | None:
-        """Say why a list that goes on after this page will not end; None: it may."""
-        if following in known.visited:
-            return "its pages lead in a circle"
-        if not items:
-            return "an empty page names a next one"
-        if self.total is not None and 0 < self.total <= offset_of(url):
-            return f"a page beyond its total of {self.total} names a next one"
-        if known.is_repeating:
-            return "its pages bring nothing new"
-        if self.fetched >= self._bounds.pages:
-            return f"it goes on after {self.fetched} pages"
-        return None
-
-    def _place(self, url: str, answer: Any) -> tuple[int | None, str | None]:
-        """Return what a page says of its place in the list: X-Total-Count, and the URL of the next one."""
-        if not isinstance(answer.data, list):
-            raise InvalidResponseError(f"GET {_path(url)} did not answer with a list.")
-        try:
-            following = next_url(answer.headers.get("Link"), base=url)
-        except ValueError as error:
-            raise InvalidResponseError(f"The Link of GET {_path(url)} cannot be read.") from error
-        total = read_count(answer.headers.get("X-Total-Count", ""))
-        return total, None if following is None else self._same_origin(following)
-
-    def _same_origin(self, url: str) -> str:
-        """Keep to the host of the endpoint: the token goes nowhere else, whatever a Link says."""
-        if same_origin(self._endpoint, url):
-            return url
-        own, other = urlsplit(self._endpoint), urlsplit(url)
-        _log.warning("The Link of %s points to %s; its query is used on the endpoint itself.", own.netloc, other.netloc)
-        return urlunsplit(own._replace(query=other.query))
+    def _items(self, url: str, data: Any) -> list[Any]:
+        """Return the objects of a page: none where it has no ``data``, one where that is an object."""
+        if isinstance(data, list):
+            return data
+        if self._strict or not (data is None or isinstance(data, dict)):
+            raise InvalidResponseError(f"GET {path_of(url)} did not answer with a list.")
+        if self.fetched == 1:
+            self._bounds.found("no_list", "null" if data is None else "an object")
+        return [] if data is None else [data]
 
     def _valid(self, items: list[Any], broken: list[Broken]) -> Iterator[Document]:
         """Walk the objects that can be taken, and note the first of the others.
@@ -363,18 +299,6 @@ class Listing:
         for page in self._pages:
             self.left_out.add(page.broken, page.more_broken)
             yield from page.documents
-
-
-def _mark(item: Any) -> int:
-    """Return what tells an object, and its state, from all others; those that cannot be written are all one."""
-    try:
-        return hash(orjson.dumps(item))
-    except orjson.JSONEncodeError:  # nested too deep
-        return 0
-
-
-def _path(url: str) -> str:
-    return url.split("?", 1)[0]
 
 
 def _micros(timestamp: str) -> int | None:

@@ -16,9 +16,10 @@ from urllib.parse import quote
 from urllib.parse import urlencode
 
 from flask_ocpi.client.addresses import joined
-from flask_ocpi.client.listing import Bounds
 from flask_ocpi.client.listing import Listing
 from flask_ocpi.client.listing import Pages
+from flask_ocpi.client.paging import OUTCOMES
+from flask_ocpi.client.paging import Bounds
 from flask_ocpi.description import Document
 from flask_ocpi.description import Module
 from flask_ocpi.description import ObjectType
@@ -106,6 +107,7 @@ class ModuleClient:
         total: int | None = None,
         prefetch: bool = False,
         read: int = 0,
+        objects: int = 0,
         seconds: float | None = None,
         receiver: Party | None = None,
     ) -> Pages:
@@ -113,8 +115,9 @@ class ModuleClient:
 
         Objects are read for the own party ``receiver``, where it is known: a flaw in one is a finding.
 
-        It ends with EndlessListError after OCPI_SYNC_MAX_PAGES, of which ``read`` were read before, and where it turns
-        out earlier that the list does not end; with LongListError after ``seconds``.
+        It ends with EndlessListError after OCPI_SYNC_MAX_PAGES, of which ``read``, with so many ``objects``, were read
+        before, and where it turns out earlier that the list does not end; with IncompleteListError where it cannot be
+        read on; with LongListError after ``seconds``. Links name the page only: path and dates stay those of the call.
 
         With ``prefetch`` the next page is fetched, in a thread, while one is worked on; not in hooks, nor where
         OCPI_DISPATCHER is "inline", which has no threads.
@@ -122,9 +125,9 @@ class ModuleClient:
         operation = self.find(InterfaceRole.SENDER, lambda o: o.returns_list)
         if operation.dated and date_from is None:
             date_from = "1970-01-01T00:00:00Z"  # OCPI demands one here (SES-02)
-        asked = {"date_from": date_from, "date_to": date_to, "limit": limit}
-        query = urlencode({name: value for name, value in asked.items() if value is not None}, safe=":")
-        endpoint = self.endpoint(InterfaceRole.SENDER)
+        dates = {"date_from": date_from, "date_to": date_to}
+        query = urlencode({name: value for name, value in dates.items() if value is not None}, safe=":")
+        endpoint = joined(self.endpoint(InterfaceRole.SENDER), query=query)
         headers = self.client.routing(self.module, InterfaceRole.SENDER, None)
         self.client.check_connected(self.client.to, self.module, InterfaceRole.SENDER)
         called = self.module.view_name(InterfaceRole.SENDER, operation)
@@ -140,19 +143,22 @@ class ModuleClient:
             )
 
         def found(kind: str, reason: str) -> None:
-            outcome = "The list was read no further: it does not count as complete."
-            services.found(Finding(self.client.platform.id, kind, self.module.id, came=reason, outcome=outcome))
+            services.found(
+                Finding(self.client.platform.id, kind, str(self.module.id), came=reason, outcome=OUTCOMES[kind])
+            )
 
         services = self.client.services
         # Not for a request that somebody waits for: what it sends is counted in its own thread.
         threads = prefetch and services.settings.dispatcher != "inline" and not is_answering()
         return Pages(
             fetch,
-            url or joined(endpoint, query=query),
+            url or joined(endpoint, query="" if limit is None else f"limit={limit}"),
             services.schemas[schema_of(operation)],
             endpoint=endpoint,
             total=total,
             read=self._reading(operation, receiver),
+            objects=objects,
+            strict=services.settings.receive == "strict",
             background=services.background if threads else None,
             bounds=Bounds(
                 pages=services.settings.sync_max_pages - read,

@@ -46,6 +46,7 @@ _INSTANT = re.compile(
     r"\s?(Z|z|UTC|utc|GMT|gmt|[+-]\d\d(?::?\d\d)?)?",
     re.ASCII,
 )
+_LOST_PLUS = re.compile(r"(:\d\d(?:[.,]\d{1,12})?) (\d\d:?\d\d)\Z", re.ASCII)  # in a query it means a blank
 _TIME = re.compile(r"T?(\d{1,2})(?::|\.|h|)(\d\d)(?::\d\d(?:\.\d+)?)?\s?(Z|[AaPp]\.?[Mm]\.?)?", re.ASCII)
 _DAY = re.compile(r"(\d{4})[-/.]?(\d\d)[-/.]?(\d\d)(?:[T ].*)?", re.ASCII)
 _DEGREES = re.compile(r"([+-]?)(\d{1,3})(?:[.,](\d{0,40}))?", re.ASCII)
@@ -81,7 +82,7 @@ def read_instant(value: Any) -> str | None:
     text = value.strip()
     if len(text) in (10, 13) and text.isascii() and text.isdigit():
         return _unix_time(int(text))
-    match = _INSTANT.fullmatch(text)
+    match = _INSTANT.fullmatch(_LOST_PLUS.sub(r"\1+\2", text) if len(text) <= _LONGEST else text)
     if match is None:
         return None
     day, hour, minute, second, fraction, zone = match.groups()

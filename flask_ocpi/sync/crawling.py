@@ -38,8 +38,9 @@ class Crawl:
 
     whole: no dates were asked for. endpoint: the URL of the list. url: the next page; "" before the first, None after
     the last. began, touched: by our clock, when it began and when the latest page was stored. asked_at: by the other
-    platform's clock, when it answered the first page; by ours, when it does not say. newest: the latest
-    ``last_updated`` that was read. broken: how many objects were. known: the copies there were at the beginning, with
+    platform's clock, when it answered the first page, and not after it began by ours; by ours, when it does not say.
+    newest: the latest ``last_updated`` that was read. broken: how many objects were. doubt: why it is not sure that the
+    list had everything; "" where it is. known: the copies there were at the beginning, with
     their revisions; seen: those of the list. Both are only of use where :attr:`Scope.loses_objects`, in a whole list.
     """
 
@@ -54,6 +55,7 @@ class Crawl:
     asked_at: int | None = None
     newest: int | None = None
     broken: int = 0
+    doubt: str = ""
     pages: int = 0
     pulled: Pulled = field(default_factory=Pulled)
     known: dict[Key, int] = field(default_factory=dict)
@@ -76,6 +78,12 @@ class Crawl:
         if whole and scope.loses_objects:
             crawl.known = dict(_copies(services, scope))
         return crawl
+
+    @property
+    def objects(self) -> int:
+        """Return how many objects were read, the broken ones with them."""
+        pulled = self.pulled
+        return pulled.created + pulled.updated + pulled.unchanged + pulled.foreign + self.broken
 
     @property
     def moment(self) -> int | None:
@@ -118,6 +126,7 @@ def read_pages(
         total=crawl.total,
         prefetch=True,
         read=crawl.pages,
+        objects=crawl.objects,
         seconds=services.settings.sync_max_seconds if seconds is None else seconds,
         receiver=scope.receiver,
     )
@@ -150,12 +159,13 @@ def remove_vanished(
     """Remove the copies that the whole list did not have (PAG-20); return how many were held back instead.
 
     Nothing is removed when some objects of the list were broken: those might be the ones missing. Nor is a copy that
-    changed since the list was asked for. When the list had nothing at all, all copies are held back unless ``force``.
+    changed since the list was asked for. When the list had nothing at all, or it is not sure that it had everything,
+    all of these copies are held back unless ``force``.
     """
     vanished = [key for key in crawl.known if key not in crawl.seen]
     if crawl.broken or not vanished:
         return 0
-    if not crawl.seen and not force:
+    if (crawl.doubt or not crawl.seen) and not force:
         return len(vanished)
     for start in range(0, len(vanished), _REMOVED_AT_ONCE):
         removed = []
@@ -174,11 +184,12 @@ def remove_vanished(
 
 def _advance(services: Services, crawl: Crawl, page: ListPage) -> None:
     if not crawl.pages:
-        crawl.asked_at = crawl.began if page.moment is None else page.moment
+        crawl.asked_at = crawl.began if page.moment is None else min(page.moment, crawl.began)
     crawl.url = page.following
     crawl.total = crawl.pulled.total = page.total
     crawl.touched = now_micros(services)
     crawl.pages += 1
+    crawl.doubt = page.doubt
     moments = [to_micros(document["last_updated"]) for document in page.documents]
     moments += [moment for item in page.broken if (moment := _last_updated(item.document)) is not None]
     crawl.newest = max((moment for moment in (*moments, crawl.newest) if moment is not None), default=None)

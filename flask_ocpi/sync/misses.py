@@ -19,6 +19,7 @@ from flask_ocpi.enums import InterfaceRole
 from flask_ocpi.errors import ConflictError
 from flask_ocpi.errors import FlaskOCPIError
 from flask_ocpi.errors import StorageError
+from flask_ocpi.moments import is_believable
 from flask_ocpi.platforms import Platform
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
@@ -161,10 +162,10 @@ class Fetcher:
             return False
         try:
             scope = scope_of(services, platform, miss.module, miss.receiver)
-            if not _is_here(services, scope, miss):
+            if not _is_here(services, scope, miss, fetched=False):
                 with self._connect(platform, sender=miss.receiver, to=_addressed(platform, miss.owner)) as client:
                     _get(services, scope, client.module(miss.module), miss)
-            reason = "" if _is_here(services, scope, miss) else "the platform does not list it"
+            reason = "" if _is_here(services, scope, miss, fetched=True) else "the platform does not list it"
         except FlaskOCPIError as error:
             reason = str(error)
         except Exception:
@@ -230,10 +231,17 @@ def _addressed(platform: Platform, owner: Party) -> Party | None:
     return owner if platform.is_hub or platform.has(owner) else None
 
 
-def _is_here(services: Services, scope: Scope, miss: Miss) -> bool:
-    """Tell whether a copy is here that is not older than the change that was missed."""
+def _is_here(services: Services, scope: Scope, miss: Miss, *, fetched: bool) -> bool:
+    """Tell whether a copy is here that is not older than the change that was missed.
+
+    Where one of their moments lies in the future, that is known only once the object was ``fetched``.
+    """
     record = services.storage.get(scope.object_type.kind, miss.object_key)
-    return record is not None and record.last_updated >= miss.moment
+    if record is None:
+        return False
+    if not is_believable(max(record.last_updated, miss.moment), miss.since):
+        return fetched
+    return record.last_updated >= miss.moment
 
 
 def _get(services: Services, scope: Scope, calls: ModuleClient, miss: Miss) -> None:

@@ -26,7 +26,7 @@ _KEYS_AT_ONCE = 1000
 _RECORDS_AT_ONCE = 100
 _KNOWN = "KNOWN"
 _SEEN = "SEEN"
-_KEPT = ("whole", "endpoint", "began", "touched", "date_from", "date_to", "url", "total", "asked_at", "newest")
+_KEPT = ("whole", "endpoint", "began", "touched", "date_from", "date_to", "url", "total", "asked_at", "newest", "doubt")
 _COUNTS = ("total", "created", "updated", "unchanged", "removed", "foreign")
 
 
@@ -39,7 +39,11 @@ def load(services: Services, scope: Scope) -> Crawl | None:
     if record is None:
         return None
     document = record.document
-    crawl = Crawl(**{name: document[name] for name in _KEPT}, broken=document["broken"], pages=document["pages"])
+    crawl = Crawl(
+        **{name: document[name] for name in _KEPT if name in document},
+        broken=document["broken"],
+        pages=document["pages"],
+    )
     crawl.pulled = Pulled(**document["pulled"])
     for item in walk(services.storage, POSITIONS, _all_of(scope)):
         keys = item.document

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from flask_ocpi.client.client import Client
+from flask_ocpi.errors import IncompleteListError
 from flask_ocpi.storage.base import Party
 from flask_ocpi.sync.crawling import Crawl
 from flask_ocpi.sync.crawling import read_pages
@@ -26,11 +27,18 @@ def pull(
 
     Without dates, copies that the platform lists no more are removed at the end (PAG-20), unless some objects of the
     list were broken: those might be the ones missing. A hub's are kept, since other platforms may push them too.
+
+    Raises IncompleteListError, after all, where it is not sure that the list had everything, so that some stayed.
     """
     calls = client.module(module)
     scope = scope_of(client.services, client.platform, module, receiver)
     crawl = Crawl.begin(client.services, scope, calls, date_from=date_from, date_to=date_to)
     read_pages(client.services, scope, calls, crawl, progress=progress)
-    remove_vanished(client.services, scope, crawl, force=True)
+    held_back = remove_vanished(client.services, scope, crawl, force=not crawl.doubt)
     progress(crawl.pulled)
+    if held_back:
+        raise IncompleteListError(
+            f"It is not sure that the list of {module} of {client.platform.id} had everything: {crawl.doubt}. "
+            f"{held_back} copies that it lacks are kept."
+        )
     return crawl.pulled

@@ -21,10 +21,12 @@ from flask_ocpi.enums import ModuleID
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.fields import to_micros
 from flask_ocpi.modules.hubclientinfo.copies import note_parties
+from flask_ocpi.moments import is_newer
 from flask_ocpi.signals import object_received
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Record
 from flask_ocpi.sync.scopes import Scope
+from flask_ocpi.sync.watermarks import now_micros
 
 _log = logging.getLogger("flask_ocpi.sync")
 _NOT_COMPARABLE = -1
@@ -84,7 +86,8 @@ def receive(
 ) -> Receipt:
     """Store objects and count them, in the transaction of the caller.
 
-    What is here and newer stays: it was pushed after the list was made. ``known`` are the revisions that copies had
+    What is here and newer stays: it was pushed after the list was made (not where that moment lies in the future: see
+    :mod:`flask_ocpi.moments`). ``known`` are the revisions that copies had
     before the list was asked for: what still has that revision is older than the list, whatever its ``last_updated``,
     and what is gone was removed since then, and stays so.
     """
@@ -155,6 +158,7 @@ class _Copies:
         self._object_type = scope.object_type
         self._kind = scope.object_type.kind
         self._known = known
+        self._now = now_micros(services)
         self._changed: list[tuple[Key, Record]] = []
         # All processes lock in the same order, so that none waits for another that waits for it.
         self._here = dict(self._storage.get_many(self._kind, keys, for_update=True))
@@ -187,8 +191,10 @@ class _Copies:
         if here is None and key in self._known:
             return None
         if here is not None:
-            is_newer = here.last_updated > record.last_updated and here.revision != self._known.get(key)
-            if here.has_same_document(record) or (is_newer and not self._object_type.final):
+            if here.has_same_document(record):
+                return None
+            stays = is_newer(here.last_updated, record.last_updated, self._now)
+            if stays and here.revision != self._known.get(key) and not self._object_type.final:
                 return None
         if self._object_type.final:
             return save_object(self._storage, self._object_type, key, record, document) or None

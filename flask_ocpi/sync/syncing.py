@@ -14,12 +14,14 @@ from dataclasses import field
 
 from flask_ocpi.client.client import Client
 from flask_ocpi.client.modules import ModuleClient
+from flask_ocpi.client.paging import is_about_the_page
 from flask_ocpi.context import Services
 from flask_ocpi.enums import InterfaceRole
 from flask_ocpi.errors import FlaskOCPIError
 from flask_ocpi.errors import InvalidResponseError
 from flask_ocpi.errors import RefusedError
 from flask_ocpi.errors import StorageError
+from flask_ocpi.moments import is_believable
 from flask_ocpi.platforms import Platform
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
@@ -49,7 +51,8 @@ class Synced:
 
     platform: its id. whole: the whole list was read, not only what changed. pulled: what was done, in all pages, also
     those that an earlier process had read. held_back: how many copies were not removed although the list had nothing
-    of them, because it was empty. error: why it did not come to its end; None when it did.
+    of them, because it was empty, or because of ``doubt``: why it is not sure that it had everything; "" where it is.
+    error: why it did not come to its end; None when it did.
     """
 
     platform: str
@@ -58,6 +61,7 @@ class Synced:
     whole: bool = False
     pulled: Pulled = field(default_factory=Pulled)
     held_back: int = 0
+    doubt: str = ""
     error: FlaskOCPIError | None = None
 
     @property
@@ -144,13 +148,6 @@ def _note_failure(services: Services, scope: Scope, taken: Watermark, error: Fla
         _log.warning("That %s of %s failed could not be noted: %s", scope.module.id, scope.platform.id, failure)
 
 
-def _is_about_the_page(error: RefusedError) -> bool:
-    """Tell whether a platform refused the URL of a page, and not us, or anything at the moment."""
-    if error.http_status in (401, 403, 405, 408, 425, 429) or error.http_status >= 500:
-        return False
-    return not error.status_code or 2000 <= error.status_code < 3000
-
-
 class _Run:
     """One sync of a scope that was taken."""
 
@@ -181,7 +178,7 @@ class _Run:
         try:
             self._read(crawl, force=force)
         except RefusedError as error:
-            if crawl.pages > pages or not _is_about_the_page(error):
+            if crawl.pages > pages or not is_about_the_page(error):
                 raise
             _log.info("%s does not go on in the middle of its list: it is read anew.", self.scope.platform.id)
             self._read(self._begin(whole=whole), force=force)
@@ -190,7 +187,10 @@ class _Run:
         last, interval = self.taken.reconciled, self.services.settings.sync_full_interval
         if self.taken.moment is None or last is None or self.taken.endpoint != self._endpoint:
             return True
-        return bool(interval) and now_micros(self.services) - last >= interval * _MICROS
+        now = now_micros(self.services)
+        if not is_believable(self.taken.moment, now):  # it would hide all that changes until then
+            return True
+        return bool(interval) and now - last >= interval * _MICROS
 
     def _left_over(self, *, whole: bool) -> Crawl | None:
         """Return the crawl that was left in the middle, if it is of use."""
@@ -205,7 +205,7 @@ class _Run:
         date_from = None
         if not whole and self.taken.moment is not None:
             overlap = self.services.settings.sync_overlap * _MICROS
-            date_from = watermarks.date_time(self.taken.moment - overlap)
+            date_from = watermarks.date_time(min(self.taken.moment, now_micros(self.services)) - overlap)
         crawl = Crawl.begin(self.services, self.scope, self.calls, date_from=date_from)
         with self.services.storage.transaction():
             watermarks.renew(self.services, self.scope, self.taken)
@@ -219,12 +219,11 @@ class _Run:
         read_pages(services, scope, self.calls, crawl, keep=self._keep, progress=lambda _: self.progress(synced))
         synced.held_back = remove_vanished(services, scope, crawl, force=force, keep=self._keep)
         if synced.held_back:
-            _log.warning(
-                "%s lists no %s any more: the %d copies here are kept.",
-                synced.platform,
-                synced.module,
-                synced.held_back,
-            )
+            synced.doubt = crawl.doubt
+            text = "%s lists no %s any more: the %d copies here are kept."
+            if crawl.doubt:
+                text = "It is not sure that the list of %s had all %s: %d copies that it lacks are kept."
+            _log.warning(text, synced.platform, synced.module, synced.held_back)
         with services.storage.transaction():
             moment = self._new_moment(crawl)
             watermarks.completed(services, scope, self.taken, moment=moment, endpoint=crawl.endpoint, whole=crawl.whole)
@@ -242,4 +241,4 @@ class _Run:
         before = self.taken.moment
         if crawl.moment is None or before is None:
             return crawl.moment if before is None else before
-        return crawl.moment if crawl.whole else max(crawl.moment, before)
+        return crawl.moment if crawl.whole else max(crawl.moment, min(before, crawl.began))

@@ -30,7 +30,7 @@ _MICROS = 1_000_000
 _LEASE_MARGIN = 30.0  # seconds, to store a page
 _FIRST_PAUSE = 60.0
 _LEAST_LONGEST_PAUSE = 3600.0
-_MOST_ASKED = 86_400.0  # that a platform may ask for
+_MOST_ASKED = 3600.0  # that a platform may ask for
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -42,7 +42,8 @@ class BusyError(FlaskOCPIError):
 class Watermark:
     """How a scope stands; all moments are microseconds since 1970 UTC.
 
-    moment: the newest ``last_updated`` that was read, by the other platform's clock; None before the first time.
+    moment: the newest ``last_updated`` that was read, by the other platform's clock, not in the future by ours; None
+    before the first time.
     endpoint: the URL of the list that it was read from.
     completed: when everything up to it was stored; reconciled: the same, of the whole list. failures, error: how often
     syncing failed since then, and how the last time. holder: who syncs it now, "" for nobody. due: when it is to be

@@ -61,12 +61,12 @@ def test_marks_that_were_taken_by_a_clock_ahead_are_sent_when_it_is_put_back(ocp
 
 
 def test_a_pause_that_a_platform_asked_for_is_none_of_a_clock(ocpi, partner, ocpi_network, ocpi_clock):
-    refuse_with(ocpi_network, 2000, 503, {"Retry-After": "50000"})
+    refuse_with(ocpi_network, 2000, 503, {"Retry-After": "3500"})
     ocpi.save("locations", location())
     ocpi.dispatch()
     ocpi_network.after_send = lambda request, response: response
     partner.network.requests.clear()
-    ocpi_clock.advance(49_000)
+    ocpi_clock.advance(3_400)
 
     assert ocpi.dispatch() == 0
     assert partner.sent == []

@@ -369,7 +369,18 @@ def test_change_of_something_needed_that_cannot_be_read_is_refused():
         read(Session(partial=True), {"kwh": "many", "last_updated": made.LAST_UPDATED})
 
 
-@pytest.mark.parametrize("text", ["2024-05-31", "2024-05-31 00:00:00", "2024-05-31T02:00:00+02:00"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2024-05-31",
+        "2024-05-31 00:00:00",
+        "2024-05-31T02:00:00+02:00",
+        "2024-05-31T02:00:00 02:00",
+        "2024-05-31 02:00:00.000 0200",
+        "2024-05-30t22:00:00.000000000-02:00",
+        "2024-05-31T00:00:00z",
+    ],
+)
 def test_dates_of_a_query_are_understood(text):
     assert read(PageQuery(), {"date_from": text}).document == {"date_from": "2024-05-31T00:00:00.000Z"}
 

@@ -11,8 +11,8 @@ from types import SimpleNamespace
 import pytest
 from flask import request
 
-from flask_ocpi.client.listing import Bounds
 from flask_ocpi.client.listing import Pages
+from flask_ocpi.client.paging import Bounds
 from flask_ocpi.errors import EndlessListError
 from flask_ocpi.errors import LongListError
 from flask_ocpi.modules.locations.schemas import Location
@@ -60,7 +60,7 @@ ENDLESS: dict[str, tuple[Callable[[], object], int]] = {
     "some pages in turn": (lambda: page(objects(offset() % 3), total=10**6, link=True), 7),
     "objects in another order": (lambda: page(random.sample(objects(*range(6)), 6), link=True), 5),
     "broken objects": (lambda: page([{"id": "A"}, [], None], link=True), 5),
-    "an offset beyond the total": (lambda: page(objects(offset()), total=2, link=True), 3),
+    "an offset beyond the total": (lambda: page(objects(offset()), total=2, link=True), MOST_PAGES),
     "a circle": (lambda: page(objects(offset()), link=(offset() + 1) % 3), 4),
     "one page and a growing total": (lambda: page(objects("A"), total=10 + offset(), link=True), MOST_PAGES),
     "ever new objects": (lambda: page(objects(offset()), link=True), MOST_PAGES),

@@ -151,7 +151,7 @@ def test_object_nested_too_deep_to_be_kept_is_noted(ocpi, save, ocpi_network):
     text = b"[" * 400 + b"]" * 400
     save("A")
     ocpi_network.after_send = lambda request, response: replace(
-        response, body=response.body.replace(b'"data":[', b'"data":[' + text + b",")
+        response, body=response.body.replace(b'"data":[{', b'"data":[' + text + b",{")
     )
 
     synced = sync(ocpi)

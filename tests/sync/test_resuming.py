@@ -248,10 +248,10 @@ def test_crawl_begins_anew_where_the_platform_does_not_know_the_page_any_more(
 
 
 def test_answer_that_makes_no_sense_has_the_list_read_anew(ocpi, cpo, six, ocpi_network):
-    first = "https://other.example/ocpi/2.2.1/sender/locations"
+    first = "https://other.example/ocpi/2.2.1/sender/locations?offset=2&limit=2"
     ocpi_network.after_send = lambda request, response: (
         replace(response, headers={**response.headers, "Link": f'<{first}>; rel="next"'})
-        if "offset=4" in request.url
+        if "offset=2" in request.url
         else response
     )
     circle = sync(ocpi)

@@ -396,7 +396,7 @@ def test_objects_of_others_in_the_list_are_ignored_and_do_not_count_as_here(ocpi
     save("A")
     foreign = orjson.dumps(location(country_code="FR", party_id="XXX", id="FOREIGN"))
     ocpi_network.after_send = lambda request, response: replace(
-        response, body=response.body.replace(b'"data":[', b'"data":[' + foreign + b",")
+        response, body=response.body.replace(b'"data":[{', b'"data":[' + foreign + b",{")
     )
 
     synced = sync(ocpi)
