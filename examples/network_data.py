@@ -98,7 +98,7 @@ CITIES = (
     City("RTM", "Rotterdam", "Zuid-Holland", NETHERLANDS, 51.9225, 4.4792,
          ("3011", "3014", "3021", "3039", "3061", "3072"), "A20", ("nl", "en"),
          ("Nieuwe Binnenweg", "Oostzeedijk", "Schiekade", "Goudsesingel", "Bergweg", "Putselaan")),
-    City("BRU", "Brussel", "Brussels Hoofdstedelijk Gewest", BELGIUM, 50.8467, 4.3525,
+    City("BRU", "Brussel", "Brussel", BELGIUM, 50.8467, 4.3525,
          ("1000", "1030", "1040", "1050", "1060", "1080"), "E40", ("fr", "nl"),
          ("Rue du Midi", "Chaussée de Wavre", "Avenue Louise",
           "Boulevard Anspach", "Rue Haute", "Place Flagey")),

@@ -59,6 +59,8 @@ def create_app(config: Mapping[str, Any] | None = None, *, ocpi: OCPI | None = N
     serve_drivers(ocpi, points)
     serve_profiles(ocpi, points)
     tell_of_clients(app, ocpi, points)
+    if "FLASK_RUN_FROM_CLI" not in os.environ:  # a command does its work and ends
+        ocpi.start()
     return app
 
 

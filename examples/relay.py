@@ -6,6 +6,7 @@ know a session under ids of their own, and each leg has a response_url of its ow
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Callable
 from collections.abc import Mapping
@@ -69,6 +70,8 @@ def create_app(config: Mapping[str, Any] | None = None, *, ocpi: OCPI | None = N
     app.register_blueprint(relay)
     with app.app_context():
         db.create_all()
+    if "FLASK_RUN_FROM_CLI" not in os.environ:  # a command does its work and ends
+        ocpi.start()
     return app
 
 

@@ -56,7 +56,8 @@ def authorization(token: str, encoding: str = "base64") -> str:
 def candidates(header: str | None) -> list[str]:
     """Return the tokens that an Authorization header may stand for, likeliest first; empty when it holds none.
 
-    Peers differ: most encode with Base64, some with a line feed at the end of the token, some not at all.
+    Peers differ: most encode with Base64, some without its padding, some with a line feed at the end of the token, some
+    not at all.
     """
     match = _SCHEME.match((header or "").strip())
     if match is None:
@@ -64,7 +65,8 @@ def candidates(header: str | None) -> list[str]:
     text = match[1]
     found: list[str] = []
     try:
-        decoded = base64.b64decode(text, validate=True).decode("ascii").strip()
+        padded = text.rstrip("=") + "=" * (-len(text.rstrip("=")) % 4)
+        decoded = base64.b64decode(padded, validate=True).decode("ascii").strip()
     except (binascii.Error, UnicodeDecodeError, ValueError):
         decoded = ""
     for token in (decoded, text):

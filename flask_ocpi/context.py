@@ -129,8 +129,9 @@ class Services:
     traffic: is told of each exchange with another platform.
     missed: has an object fetched that a platform changes and that is not here.
     findings: the flaws in what platforms sent.
+    registered: has what is held back from a platform sent, once it is registered, anew or for the first time.
     read: reads an object that a platform sent (:func:`flask_ocpi.reading.read_from`).
-    without_patch: the platforms and modules that turned out to have no PATCH.
+    without_patch: the platforms and modules that turned out to have no PATCH, with the token that we had for them then.
     bodies: the bodies that are being read.
     refused: notes a refused token from an address, and returns for how many seconds it is to be told to wait, or 0.
     limits: called for each request, as soon as it is known whose it is, or that it is nobody's: raise to refuse it.
@@ -158,6 +159,7 @@ class Services:
     jobs: list[Any] = field(default_factory=list)
     missed: Callable[[Missing], None] = lambda missing: None
     without_patch: set[tuple[str, str]] = field(default_factory=set)
+    registered: Callable[[Platform], None] = lambda platform: None
     refused: Callable[[str | None], int] = lambda address: 0
     limits: list[Callable[[], None]] = field(default_factory=list)
     handshakes: Waits = field(default_factory=lambda: Waits(2, each=1))

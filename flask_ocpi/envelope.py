@@ -12,6 +12,7 @@ from flask_ocpi.errors import StatusCode
 from flask_ocpi.fields import format_date_time
 
 SUCCESS_MESSAGE = "Success"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _SUCCESS = f'"status_code":{int(StatusCode.SUCCESS)},"status_message":"{SUCCESS_MESSAGE}"'.encode()
 
 
@@ -46,21 +47,21 @@ def array(texts: list[bytes]) -> bytes:
     return b",".join(others)
 
 
-def parse_envelope(body: bytes, *, source: str) -> dict[str, Any]:
+def parse_envelope(body: bytes, *, source: str, strict: bool = False) -> dict[str, Any]:
     """Decode an answer and check that it is an envelope; only ``status_code`` is insisted on (CLI-08).
 
-    A status_code in text is understood, and a byte order mark passed over. Raises InvalidResponseError that names
-    ``source`` and shows how the answer begins.
+    A status_code in text is understood, and a byte order mark passed over, unless ``strict``. Raises
+    InvalidResponseError that names ``source``.
     """
     try:
-        answer = orjson.loads(body.removeprefix(b"\xef\xbb\xbf"))
+        answer = orjson.loads(body if strict else body.removeprefix(BYTE_ORDER_MARK))
     except orjson.JSONDecodeError as error:
-        raise InvalidResponseError(f"{source} did not answer with JSON{excerpt(body)}.") from error
+        raise InvalidResponseError(f"{source} did not answer with JSON.") from error
     code = answer.get("status_code") if isinstance(answer, dict) else None
-    if isinstance(code, str) and code.isascii() and code.strip().isdigit() and len(code) <= 9:
+    if not strict and isinstance(code, str) and code.isascii() and code.strip().isdigit() and len(code) <= 9:
         code = answer["status_code"] = int(code)
     if not isinstance(code, int) or isinstance(code, bool):
-        raise InvalidResponseError(f"{source} did not answer with an OCPI envelope (no status_code){excerpt(body)}.")
+        raise InvalidResponseError(f"{source} did not answer with an OCPI envelope (no status_code).")
     envelope_: dict[str, Any] = answer
     return envelope_
 

@@ -391,6 +391,7 @@ class OCPI(HostHooks, HostCalls, Partnering):
                 Job("endpoints", refetching.seconds_left, refetching.run),
             ],
             missed=fetcher.missed,
+            registered=lambda platform: self.dispatcher.resume(platform),
             refused=RefusedTokens(settings.max_unknown_tokens, clock=self._clock).note,
             handshakes=Waits(settings.max_handshakes, each=1),
             waits=Waits(settings.max_waiting, each=max(1, settings.max_waiting // 2)),
@@ -412,6 +413,7 @@ class OCPI(HostHooks, HostCalls, Partnering):
             traffic=self.services.traffic,
             platform_id=platform,
             seconds=self.services.settings.handshake_timeout,
+            strict=self.services.settings.receive == "strict",
         )
         return discover(caller, self.services, versions_url, versions=[version])
 

@@ -222,13 +222,14 @@ class HostCalls(abc.ABC):
     def _push_active_profile(
         self, session_id: str, profile: dict[str, Any], platform_id: str, *, owner: Party, to: Party | None
     ) -> Pushed:
+        what = f"the active profile of session {session_id!a}"
         platform = self.services.platforms.get(platform_id)
         if platform is None:
-            return failed(platform_id, to, UnknownPlatformError(f"Platform {platform_id} is gone."))
+            return failed(platform_id, to, UnknownPlatformError(f"Platform {platform_id} is gone."), what=what)
         try:
             self.client(platform, sender=owner, to=to).chargingprofiles.put_active(session_id, profile)
         except RemoteError as error:
-            return failed(platform_id, to, error)
+            return failed(platform_id, to, error, what=what)
         return Pushed(platform_id, party=to)
 
     def _next_deadline(self) -> float | None:

@@ -143,12 +143,13 @@ def test_quickstart_page_runs(world: World) -> None:
 
 def test_sessions_page_runs(world: World) -> None:
     session = documents.session(charging_periods=[PERIOD])
+    later = {**PERIOD, "start_date_time": "2026-01-01T13:00:00Z"}
     world.cpo.save("sessions", documents.session(**XYZ, id="SES7", cdr_token=CDR_TOKEN, last_updated=NOW))
     world.cpo.charging_preferences(lambda session, wishes: "ACCEPTED")
-    page = world.page("sessions", session=session, period=PERIOD, plan=lambda id, wishes: True)
+    page = world.page("sessions", session=session, period=later, plan=lambda id, wishes: True)
 
     page.run(count=2)
-    assert copies(world.emsp, "sessions")[0]["charging_periods"] == [PERIOD] * 3
+    assert copies(world.emsp, "sessions")[0]["charging_periods"] == [PERIOD, later]
     page.run()
     assert [copy["id"] for copy in copies(world.ocpi, "sessions")] == ["SES7"]
     page.run()

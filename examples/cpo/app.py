@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from datetime import UTC
 from datetime import datetime
@@ -38,8 +39,11 @@ def create_app(config: Mapping[str, Any] | None = None, *, ocpi: OCPI | None = N
     app.config["OCPI_PARTIES"] = [PARTY]
     app.config.from_prefixed_env()
     app.config.update(config or {})
-    (ocpi or OCPI()).init_app(app)
+    ocpi = ocpi or OCPI()
+    ocpi.init_app(app)
     app.register_blueprint(backoffice)
+    if "FLASK_RUN_FROM_CLI" not in os.environ:  # a command does its work and ends
+        ocpi.start()
     return app
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,9 @@ def create_app(
     own = engine or _some_tables(app)
     party = Party.of("NL", "OWN")
     routes = {"locations": MyLocations(own, party), "tokens": MyTokens(own, party)}
-    OCPI(app, storage=lambda default: RoutedStorage({**routes, "*": default}), transport=transport)
+    ocpi = OCPI(app, storage=lambda default: RoutedStorage({**routes, "*": default}), transport=transport)
+    if "FLASK_RUN_FROM_CLI" not in os.environ:  # a command does its work and ends
+        ocpi.start()
     return app
 
 

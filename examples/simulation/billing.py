@@ -24,6 +24,8 @@ COSTS = {"FLAT": "total_fixed_cost", "ENERGY": "total_energy_cost", "TIME": "tot
 CENT = Decimal("0.01")
 COPIED = ("country_code", "party_id", "start_date_time", "cdr_token", "auth_method", "currency")
 LOCATED = ("address", "city", "country", "coordinates", "name", "postal_code", "state")
+#: What OCPI's tables allow a CdrLocation; others refuse a CDR for more, and some have it longer in their Locations.
+LONGEST = {"address": 45, "state": 20}
 #: The dimensions of a session's periods that a CDR may have.
 BILLED = ("ENERGY", "TIME")
 
@@ -81,7 +83,7 @@ def cdr(session: Document, tariff: Document, location: Document, evse: Document,
         "end_date_time": session["end_date_time"],
         "cdr_location": {
             "id": location["id"],
-            **{name: location[name] for name in LOCATED if name in location},
+            **{name: _shortened(name, location[name]) for name in LOCATED if name in location},
             "evse_uid": evse["uid"],
             "evse_id": evse.get("evse_id", evse["uid"]),
             "connector_id": connector["id"],
@@ -100,6 +102,10 @@ def cdr(session: Document, tariff: Document, location: Document, evse: Document,
     if "authorization_reference" in session:
         document["authorization_reference"] = session["authorization_reference"]
     return document
+
+
+def _shortened(name: str, value: Any) -> Any:
+    return value[: LONGEST[name]].rstrip() if name in LONGEST else value
 
 
 def _component(tariff: Document, dimension: str) -> Document | None:

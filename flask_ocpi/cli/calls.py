@@ -30,6 +30,7 @@ from flask_ocpi.description import Document
 from flask_ocpi.enums import InterfaceRole
 from flask_ocpi.enums import ModuleID
 from flask_ocpi.errors import NoResultError
+from flask_ocpi.errors import RemoteError
 from flask_ocpi.fields import format_date_time
 from flask_ocpi.fields import to_micros
 from flask_ocpi.globals import current_ocpi
@@ -84,7 +85,12 @@ def _asking(function: Function) -> Function:
     @wraps(function)
     def asked(**given: Any) -> None:
         ask = _Ask(**{field.name: given.pop(field.name) for field in fields(_Ask)})
-        function(ask, **given)
+        try:
+            function(ask, **given)
+        except RemoteError as error:
+            if error.call_id is None:
+                raise
+            raise refusal(str(error), _hint(error.call_id)) from error
 
     return _with(
         click.option("--to", "platform", required=True, help="The platform to ask, by id, name or party."),
@@ -278,6 +284,13 @@ def get_profile(ask: _Ask, session: str, duration: int) -> None:
 def result(id: str, no_wait: bool, wait: float | None, as_json: bool) -> None:
     """Show the result of the command or charging profile with that ID, and wait for it if it is still to come."""
     _finish(current_ocpi.call(id), no_wait=no_wait, wait=wait, as_json=as_json)
+
+
+def _hint(call_id: str) -> str:
+    """Tell the id of a call that ended in an error, and whether its result may come all the same."""
+    if current_ocpi.call(call_id).state is CallState.REFUSED:
+        return f"It was call {call_id}; no result will come."
+    return f"It may have arrived: `flask ocpi result {call_id}` shows the result if it comes."
 
 
 def _limit(limit: float | None, unit: str, duration: int | None) -> Document:

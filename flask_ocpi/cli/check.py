@@ -211,7 +211,7 @@ def _addresses_of(endpoints: Iterable[Mapping[str, Any]]) -> set[tuple[Any, ...]
 
 
 def _fix(error: FlaskOCPIError, platform: Platform) -> str | None:
-    if isinstance(error, RefusedError) and error.http_status == 401:
+    if isinstance(error, RefusedError) and error.http_status in (401, 403):
         return (
             f"It does not accept our token any more: `flask ocpi unregister {platform.id} --force`, "
             "then register with a new registration token."

@@ -74,14 +74,19 @@ def joined(endpoint: str, path: str = "", query: str = "") -> str:
 
 
 def moved_by_slash(url: str, location: str | None) -> str | None:
-    """Return where a redirect leads when that is the same URL but for the slash at the end of its path, or None."""
+    """Return where a redirect leads when that is the same URL but for the slash at the end of its path, or None.
+
+    Behind a proxy that ends TLS, many name the URL with http: it is called with the scheme that it has.
+    """
     try:
-        other = urljoin(url, location or "")
-        here, there = urlsplit(url), urlsplit(other)
+        here, there = urlsplit(url), urlsplit(urljoin(url, location or ""))
     except ValueError:
         return None
     is_moved = here.path != there.path and here.path.rstrip("/") == there.path.rstrip("/")
-    if not is_moved or not same_origin(url, other) or there.query not in ("", here.query):
+    if not is_moved or there.query not in ("", here.query):
+        return None
+    moved = there._replace(scheme=here.scheme) if there.scheme == "http" else there
+    if not same_origin(url, urlunsplit(moved)):
         return None
     return urlunsplit(here._replace(path=there.path))
 

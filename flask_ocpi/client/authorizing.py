@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from typing import Any
 
 from flask_ocpi.client.modules import ModuleClient
 from flask_ocpi.client.modules import only
@@ -16,6 +17,7 @@ from flask_ocpi.errors import RefusedError
 from flask_ocpi.errors import RemoteError
 from flask_ocpi.errors import StatusCode
 from flask_ocpi.errors import UnreachableError
+from flask_ocpi.fields import format_date_time
 from flask_ocpi.modules.tokens.enums import AllowedType
 from flask_ocpi.modules.tokens.enums import TokenType
 from flask_ocpi.modules.tokens.enums import WhitelistType
@@ -65,8 +67,9 @@ class TokensClient(ModuleClient):
         eMSP is asked. ``location`` is the LocationReferences of where the driver is.
 
         No answer: the eMSP cannot be reached, or not in time; it, or a proxy in front of it, answers HTTP 401, 408,
-        425, 429 or 5xx, or 3xxx or 4xxx; its hub told that it is not connected. A refused request (2xxx) or an answer
-        that cannot be read is an answer: it may mean "no". 2004 means an unknown token with HTTP 200 or 404 only.
+        425, 429 or 5xx, 403 without an envelope, or 3xxx or 4xxx; its hub told that it is not connected. A refused
+        request (2xxx) or an answer that cannot be read is an answer: it may mean "no". 2004 means an unknown token with
+        HTTP 200 or 404 only. A token in the answer has to be the one that was asked for, of a party of the platform.
 
         Our copy is that of the own party in whose name the client calls; where none was named, the latest. Where
         several parties of the platform have issued such a token, and ``to`` does not say whose it is, there is none.
@@ -100,13 +103,31 @@ class TokensClient(ModuleClient):
             if error.status_code == StatusCode.UNKNOWN_TOKEN and error.http_status in (200, 404):
                 return Authorization(None, realtime=True)
             raise
-        asked = {"uid": uid, "type": type} if known is None else known
-        info = self.loaded(operation, answer, known={"token": asked})
-        if fold(info["token"]["uid"]) != fold(uid):
-            raise InvalidResponseError(
-                f"{self.client.platform.id} was asked for the token {uid!a} and answered for {info['token']['uid']!a}."
-            )
+        asked = self._unknown(uid, type) if known is None else known
+        info = self.loaded(operation, answer, known={"token": asked}, object=uid)
+        self._check_token(uid, answer.data, info["token"])
         return Authorization(info, realtime=True)
+
+    def _unknown(self, uid: str, type: str) -> Document:
+        """Return what the question tells of a token that there is no copy of, for answers that lack some of it."""
+        client = self.client
+        token = {"uid": uid, "type": type, "valid": True, "whitelist": str(WhitelistType.NEVER)}
+        token["last_updated"] = format_date_time(client.services.clock())
+        owner = client.to or only(client.platform.parties)
+        return token if owner is None else {**token, "country_code": owner.country_code, "party_id": owner.party_id}
+
+    def _check_token(self, uid: str, data: Any, token: Document) -> None:
+        """Raise InvalidResponseError for a token that was not asked for, or is of somebody else: who would pay?"""
+        platform = self.client.platform
+        for named in (_uid_in(data), token["uid"]):
+            if named is not None and fold(named) != fold(uid):
+                raise InvalidResponseError(
+                    f"{platform.id} was asked for the token {uid!a} and answered for {named!a:.100}."
+                )
+        if not self.client.services.platforms.speaks_for(platform, _owner(token)):
+            raise InvalidResponseError(
+                f"{platform.id} answered for a token of {_owner(token)}, which is not one of its parties."
+            )
 
     def _copy(self, uid: str, type: str) -> Document | None:
         """Find our copy of a token of the platform."""
@@ -124,6 +145,15 @@ class TokensClient(ModuleClient):
                 records[owner] = max(known, key=lambda record: record.last_updated)
         issuer = only(tuple(records))
         return None if issuer is None else records[issuer].document
+
+
+def _uid_in(data: Any) -> str | None:
+    """Return the uid of the token in an answer as it came, before anything was derived; None where there is none."""
+    for name in ("token", "uid"):
+        if isinstance(data, list) and len(data) == 1:
+            data = data[0]
+        data = data.get(name) if isinstance(data, dict) else None
+    return None if data is None else str(data).strip()
 
 
 def _owner(token: Document) -> Party:

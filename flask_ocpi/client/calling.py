@@ -83,7 +83,8 @@ class CallingClient(ModuleClient):
                 pending.refused_call(services, id)
             raise
         known = {"timeout": services.settings.command_timeout}
-        return pending.answered_call(services, id, self.loaded(operation, answer, known=known))
+        response = self.loaded(operation, answer, known=known, object=id)
+        return pending.answered_call(services, id, response)
 
     def _ask(
         self, operation: Operation, segments: Sequence[str], sent: Document, *, body: bool, owner: Party | None

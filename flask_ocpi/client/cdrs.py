@@ -30,7 +30,7 @@ class CdrsClient(ModuleClient):
 
         OCPI 2.2.1, CDRs, "POST Method".
         """
-        checked = load(self.client.services.schemas[CDR], document, where="cdr")
+        checked = load(self.client.services.schemas[CDR], document, where=f"CDR {document.get('id', '?')}")
         owner = Party.of(checked["country_code"], checked["party_id"])
         operation = self.find(InterfaceRole.RECEIVER, lambda o: o.method == "POST")
         answer = self.send(operation, InterfaceRole.RECEIVER, (), body=checked, owner=owner)
@@ -64,7 +64,7 @@ class CdrsClient(ModuleClient):
             module=self.module.id,
             operation=self.module.view_name(InterfaceRole.RECEIVER, operation),
         )
-        return self.loaded(operation, answer)
+        return self.loaded(operation, answer, object=" ".join(ids))
 
     def _url(self, location: str | None) -> str | None:
         """Return the absolute URL in a Location header; None for one elsewhere: our token is not sent there."""

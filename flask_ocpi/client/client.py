@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import time
 import uuid
+from collections.abc import Callable
 from collections.abc import Mapping
 from dataclasses import replace
-from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any
 from typing import Self
@@ -19,6 +19,7 @@ from flask_ocpi import logs
 from flask_ocpi.auth_tokens import authorization
 from flask_ocpi.claims import party_of
 from flask_ocpi.client.addresses import moved_by_slash
+from flask_ocpi.client.answers import Answers
 from flask_ocpi.client.authorizing import TokensClient
 from flask_ocpi.client.calling import ChargingProfilesClient
 from flask_ocpi.client.calling import CommandsClient
@@ -36,17 +37,13 @@ from flask_ocpi.description import Operation
 from flask_ocpi.description import Version
 from flask_ocpi.enums import InterfaceRole
 from flask_ocpi.enums import ModuleID
-from flask_ocpi.envelope import excerpt
-from flask_ocpi.envelope import parse_envelope
 from flask_ocpi.errors import InvalidParametersError
-from flask_ocpi.errors import InvalidResponseError
 from flask_ocpi.errors import MissingEndpointError
 from flask_ocpi.errors import NotConnectedError
 from flask_ocpi.errors import RefusedError
 from flask_ocpi.errors import RemoteError
-from flask_ocpi.errors import StatusCode
 from flask_ocpi.errors import UnansweredError
-from flask_ocpi.errors import is_success
+from flask_ocpi.findings import Finding
 from flask_ocpi.messages import Direction
 from flask_ocpi.messages import Exchange
 from flask_ocpi.messages import Started
@@ -60,14 +57,14 @@ from flask_ocpi.waiting import is_answering
 
 _log = logging.getLogger("flask_ocpi.client")
 _MOVED = frozenset({301, 302, 307, 308})
-_LONGEST_RETRY_AFTER = 3600.0
 
 
 class Caller:
     """Sends requests with one token: what discovery needs, before there is a platform record.
 
     traffic: is told of each exchange. platform_id: with whom that is, where it is known. seconds: all that its requests
-    may take together. waits: bounds those that are sent while another platform waits for our answer.
+    may take together. waits: bounds those that are sent while another platform waits for our answer. strict: take no
+    answer that is not to the letter of OCPI. found: as that of :class:`Answers`.
     """
 
     def __init__(
@@ -80,6 +77,8 @@ class Caller:
         platform_id: str | None = None,
         seconds: float | None = None,
         waits: Waits | None = None,
+        strict: bool = False,
+        found: Callable[[str, str, str, str], None] = lambda kind, source, came, outcome: None,
     ) -> None:
         self.transport = transport
         self.traffic = traffic
@@ -88,6 +87,7 @@ class Caller:
         self._waits = waits
         self._authorization = authorization(token, encoding)
         self._secrets = (token, authorization(token).removeprefix("Token "))
+        self._answers = Answers(self._secrets, strict=strict, found=found)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
@@ -131,10 +131,11 @@ class Caller:
                 response = self._send(request)
                 moved = moved_by_slash(url, response.headers.get("Location")) if response.status in _MOVED else None
                 if moved is not None:
-                    self._tell(started, request, response, _redirected(source, response), (module, operation))
+                    self._tell(started, request, response, self._answers.refused(source, response), (module, operation))
                     request, started = replace(request, url=moved, timeout=self._time_left(moved)), self._begin()
+                    response = None
                     response = self._send(request)
-                answer = _answer(source, response.status, response.body, response.headers)
+                answer = self._answers.read(method, source, response)
             except Exception as error:
                 self._tell(started, request, response, error, (module, operation))
                 raise
@@ -229,6 +230,8 @@ class Client(Caller):
             traffic=services.traffic,
             platform_id=platform.id,
             waits=services.waits,
+            strict=services.settings.receive == "strict",
+            found=self._note_flaw,
         )
         self.services = services
         self.platform = platform
@@ -244,6 +247,13 @@ class Client(Caller):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Keep the connection: the transport belongs to the app and is shared."""
+
+    def _found(self, kind: str, source: str, came: str, outcome: str) -> None:
+        self.services.found(Finding(self.platform.id, kind, object=source, came=came, outcome=outcome))
+
+    def _note_flaw(self, kind: str, source: str, came: str, outcome: str) -> None:
+        came = came.removeprefix(": ")
+        self.services.found(Finding(self.platform.id, kind, object=source, came=came, outcome=outcome))
 
     @property
     def tokens(self) -> TokensClient:
@@ -354,65 +364,6 @@ def _is_broadcast(operation: Operation) -> bool:
     """Tell whether a hub may spread a message: the push of an object that is for everybody (RT-10, RT-11)."""
     pushed = operation.owned and operation.method in ("PUT", "PATCH")
     return pushed and operation.object is not None and operation.object.audience is None
-
-
-def _redirected(source: str, response: Response) -> RefusedError:
-    return RefusedError(
-        f"{source} was redirected to {response.headers.get('Location', '')[:200]!a}.",
-        status_code=0,
-        http_status=response.status,
-    )
-
-
-def _answer(source: str, http_status: int, body: bytes, headers: Mapping[str, str]) -> Answer:
-    method = source.split(" ", 1)[0]
-    try:
-        answer = parse_envelope(body, source=f"{source} (HTTP {http_status})")
-    except InvalidResponseError as error:
-        if 200 <= http_status < 300:
-            if method == "GET":
-                raise
-            # A write is done when its status says so, whatever is in the body.
-            return Answer(None, StatusCode.SUCCESS, http_status, headers, method=method)
-        target = headers.get("Location", "") if 300 <= http_status < 400 else ""
-        where = f" and points to {target[:200]!a}" if target else ""
-        raise RefusedError(
-            f"{source} answered HTTP {http_status} without an OCPI envelope{where}{excerpt(body)}.",
-            status_code=0,
-            http_status=http_status,
-            retry_after=_retry_after(headers),
-        ) from error
-    code = answer["status_code"]
-    if not 200 <= http_status < 300 or not is_success(code):
-        message = str(answer.get("status_message") or "no status_message")[:500]
-        raise RefusedError(
-            f"{source} answered {code} (HTTP {http_status}): {message}",
-            status_code=code,
-            http_status=http_status,
-            data=answer.get("data"),
-            status_message=str(answer.get("status_message") or "")[:500],
-            retry_after=_retry_after(headers),
-        )
-    return Answer(
-        answer.get("data"),
-        code,
-        http_status,
-        headers,
-        method=method,
-        timestamp=str(answer.get("timestamp") or ""),
-    )
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds in a Retry-After header, which may be a date as well; None when there is none to be read."""
-    text = headers.get("Retry-After", "").strip()
-    if text.isascii() and text.isdigit():
-        return min(float(text[:9]), _LONGEST_RETRY_AFTER)
-    try:
-        moment = parsedate_to_datetime(text).timestamp()
-    except (ValueError, OverflowError, OSError):
-        return None
-    return min(max(0.0, moment - time.time()), _LONGEST_RETRY_AFTER)
 
 
 def _version(services: Services, platform: Platform) -> Version:

@@ -205,7 +205,9 @@ class ModuleClient:
             InterfaceRole.RECEIVER, lambda o: o.method == "PUT" and o.object is not None and o.part == len(parents)
         )
         object_type = object_of(operation)
-        checked = load(self.client.services.schemas[_body_of(operation)], document, where=object_type.name)
+        names = (object_type.parts[operation.part - 1].key,) if operation.part else object_type.id_key
+        where = " ".join((_body_of(operation).__name__, *(str(document.get(name, "?")) for name in names)))
+        checked = load(self.client.services.schemas[_body_of(operation)], document, where=where)
         if operation.part:
             ids = (*parents, checked[object_type.parts[operation.part - 1].key])
             return self._owned(operation, ids, self._owner(owner), body=checked)
@@ -224,12 +226,13 @@ class ModuleClient:
         """Patch, and put the whole object once when that is refused (T-38, LOC-41).
 
         A refusal that is about our token or the moment is raised. A platform that has no PATCH in this module is not
-        asked for one again by this process.
+        asked for one again by this process, until it has another token: then it registered anew.
         """
         owner = Party.of(whole["country_code"], whole["party_id"])
-        lacking, here = self.client.services.without_patch, (self.client.platform.id, str(self.module.id))
+        platform, lacking = self.client.platform, self.client.services.without_patch
+        here = (platform.id, str(self.module.id))
         refusal = None
-        if here not in lacking:
+        if here not in lacking or lacking[here] != platform.token:
             try:
                 return self.patch(changes, *ids, owner=owner)
             except RefusedError as error:
@@ -238,7 +241,11 @@ class ModuleClient:
                 refusal = error
         answer = self.put(whole)
         if refusal is not None and refusal.http_status in _NO_SUCH_METHOD:
-            lacking.add(here)
+            lacking[here] = platform.token
+            outcome = "Changes are sent with PUT, until the platform registers anew."
+            self.client.services.found(
+                Finding(platform.id, "no_patch", here[1], came=f"HTTP {refusal.http_status}", outcome=outcome)
+            )
         return answer
 
     def delete(self, *ids: str, owner: Party | None = None) -> Answer:
@@ -258,19 +265,20 @@ class ModuleClient:
     def _get(self, role: InterfaceRole, ids: Sequence[str], *, owner: Party | None) -> Document:
         operation = self._find_addressed("GET", ids, role)
         answer = self.send(operation, role, ids) if owner is None else self._owned(operation, ids, owner)
-        return self.loaded(operation, answer)
+        return self.loaded(operation, answer, object=" ".join(ids))
 
-    def loaded(self, operation: Operation, answer: Answer, *, known: Mapping[str, Any] = NOTHING_KNOWN) -> Document:
+    def loaded(
+        self, operation: Operation, answer: Answer, *, known: Mapping[str, Any] = NOTHING_KNOWN, object: str = ""
+    ) -> Document:
         """Return the object in an answer; raise InvalidResponseError when it cannot be read.
 
-        known: required properties that the request tells.
+        known: required properties that the request tells. object: what identifies what was asked for.
         """
         client, cls = self.client, schema_of(operation)
-        source = Source(client.platform.id, str(self.module.id))
+        source = Source(client.platform.id, str(self.module.id), object)
+        where = f"{cls.__name__} {object}".rstrip()
         try:
-            return client.services.read(
-                client.services.schemas[cls], answer.data, source, where=cls.__name__, known=known
-            )
+            return client.services.read(client.services.schemas[cls], answer.data, source, where=where, known=known)
         except InvalidParametersError as error:
             raise InvalidResponseError(
                 f"{client.platform.id} answered {operation.name} with an object that cannot be read. {error}"

@@ -115,7 +115,12 @@ class Registrar:
         encoding = encoding or self.services.settings.token_encoding
         known = self._known(versions_url)
         caller = Caller(
-            self.transport, token, encoding=encoding, traffic=self.services.traffic, waits=self.services.waits
+            self.transport,
+            token,
+            encoding=encoding,
+            traffic=self.services.traffic,
+            waits=self.services.waits,
+            strict=self.services.settings.receive == "strict",
         )
         try:
             discovery = self._discover(caller, versions_url)
@@ -336,6 +341,7 @@ class Registrar:
             _log.warning("The endpoints of %s could not be fetched again: %s", platform.id, error)
         self.services.emit(platform_registered, platform=platform, renewed=before.is_registered)
         grants.announce(self.services, before, platform)
+        self.services.registered(platform)
         return platform
 
     def _caller(self, platform: Platform) -> Caller:
@@ -352,6 +358,7 @@ class Registrar:
             traffic=self.services.traffic,
             platform_id=platform.id,
             waits=self.services.waits,
+            strict=self.services.settings.receive == "strict",
         )
 
     def _reread(self, platform: Platform) -> Platform:

@@ -56,6 +56,11 @@ class Attempt:
     retry_after: float | None = None
 
     @property
+    def error_text(self) -> str:
+        """What went wrong, and whether that was on our side."""
+        return f"It was not sent: {self.error}" if isinstance(self.error, InvalidParametersError) else str(self.error)
+
+    @property
     def status_code(self) -> int | None:
         return self.error.status_code if isinstance(self.error, RefusedError) else None
 

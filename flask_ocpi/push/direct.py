@@ -10,6 +10,7 @@ from flask_ocpi.client.client import Client
 from flask_ocpi.context import Services
 from flask_ocpi.description import Document
 from flask_ocpi.errors import FlaskOCPIError
+from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.push.recipients import recipients
 from flask_ocpi.storage.base import Party
 
@@ -46,13 +47,16 @@ def push(
         try:
             connect(platform, to=party).module(module).push(document)
         except FlaskOCPIError as error:
-            pushed.append(failed(platform.id, party, error))
+            names = services.object_type(module).id_key
+            what = f"{module} {' '.join(str(document.get(name)) for name in names)!a}"
+            pushed.append(failed(platform.id, party, error, what=what))
         else:
             pushed.append(Pushed(platform.id, party=party))
     return pushed
 
 
-def failed(platform: str, party: Party | None, error: FlaskOCPIError) -> Pushed:
-    """Log and return that a party of a platform did not take what was pushed."""
-    _log.warning("%s did not take an object: %s", platform if party is None else f"{platform} ({party})", error)
+def failed(platform: str, party: Party | None, error: FlaskOCPIError, *, what: str) -> Pushed:
+    """Log and return that a party of a platform did not take what was pushed, or was not sent it."""
+    outcome = "was not sent" if isinstance(error, InvalidParametersError) else "did not take"
+    _log.warning("%s %s %s: %s", platform if party is None else f"{platform} ({party})", outcome, what, error)
     return Pushed(platform, error, party)

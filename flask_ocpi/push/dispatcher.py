@@ -68,6 +68,13 @@ class Dispatcher:
         elif mode == "celery" and platforms:
             self._enqueue(platforms)
 
+    def resume(self, platform: Platform) -> None:
+        """Have what is held back from a platform sent now: it registered anew, so our token for it is another one."""
+        self._failures.pop(platform.id, None)
+        was_open = circuits.close_circuit(self.services, platform.id)
+        if marks.hasten(self.services, platform.id) or was_open:
+            self.wake([platform.id])
+
     def look_within(self, seconds: float) -> None:
         """Have threads of this process look what is due after so many seconds at the latest."""
         if self.services.settings.dispatcher == "thread":
@@ -180,7 +187,7 @@ class Dispatcher:
         try:
             made = attempt(services, self._connect, platform, mark)
         except Exception as error:
-            _log.exception("Pushing %s to %s failed.", mark.module, platform_id)
+            _log.exception("Pushing %s to %s failed.", mark.name, platform_id)
             self._failed(mark, f"{type(error).__name__}: {error}", probed=probes)
             return Outcome.FAILED
         self._settle(platform, mark, made, probed=probes)
@@ -190,9 +197,9 @@ class Dispatcher:
         """Note what became of a mark, and what that says of the platform."""
         services = self.services
         if made.outcome is Outcome.FAILED:
-            self._failed(mark, str(made.error), status_code=made.status_code, probed=probed)
+            self._failed(mark, made.error_text, status_code=made.status_code, probed=probed)
         elif made.outcome is Outcome.UNREACHABLE:
-            error = str(made.error)
+            error = made.error_text
             circuit = circuits.open_circuit(services, platform.id, error, probed=probed, retry_after=made.retry_after)
             _log.warning("%s cannot be pushed to for now: %s", platform.id, error)
             # Others come first then: this one may be what it fails over.
@@ -210,10 +217,8 @@ class Dispatcher:
         services = self.services
         self._failures.pop(platform.id, None)
         if made.outcome is Outcome.REFUSED:
-            error = str(made.error)
-            _log.warning(
-                "%s refused a %s object, which is not sent again as it is: %s", platform.id, mark.module, error
-            )
+            error = made.error_text
+            _log.warning("%s is not sent to %s again as it is. %s", mark.name, platform.id, error)
             marks.postpone(services, mark, due=marks.PARKED, error=error, status_code=made.status_code)
         else:
             marks.settle(services, mark)
@@ -235,7 +240,7 @@ class Dispatcher:
         if probed or failures >= _FAILURES_IN_A_ROW:
             circuits.open_circuit(services, mark.platform, error, probed=probed)
         self.threads.remind(seconds)
-        _log.warning("%s failed over an object of %s, which is sent again later: %s", mark.platform, mark.module, error)
+        _log.warning("%s did not take %s, which is sent again later: %s", mark.platform, mark.name, error)
 
     def _seconds_to(self, moment: int) -> float:
         return (moment - marks.now_micros(self.services)) / _MICROS

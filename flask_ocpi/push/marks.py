@@ -65,6 +65,11 @@ class Mark:
     def object_key(self) -> Key:
         return Key.of(*self.owner, "\n".join(self.ids))
 
+    @property
+    def name(self) -> str:
+        """What names the object in a sentence, such as ``locations NL-ABC 'LOC1'``."""
+        return f"{self.module} {self.owner} {' '.join(self.ids)!a}"
+
     def to_record(self) -> Record:
         document = {
             "platform": self.platform,
@@ -180,12 +185,27 @@ def bring_forward(services: Services, platform: str, *, latest: int) -> int:
     """
     found = services.storage.list(MARKS, _marks_of(platform, date_from=latest, date_to=PARKED)).records
     for record in found:
-        with services.storage.transaction():
-            current = services.storage.get(MARKS, _key_of(record), for_update=True)
-            if current is not None and latest <= current.last_updated < PARKED:
-                mark = Mark.from_record(current)
-                services.storage.save(MARKS, mark.key, replace(mark, due=now_micros(services)).to_record())
+        _make_due(services, _key_of(record), latest=latest)
     return len(found)
+
+
+def hasten(services: Services, platform: str) -> int:
+    """Make marks due now that wait because sending them failed, and was not refused; return how many."""
+    soon = now_micros(services) + 1
+    waiting = map(Mark.from_record, walk(services.storage, MARKS, _marks_of(platform, date_from=soon, date_to=PARKED)))
+    failed = [mark.key for mark in waiting if mark.error]
+    for key in failed:
+        _make_due(services, key, latest=soon)
+    return len(failed)
+
+
+def _make_due(services: Services, key: Key, *, latest: int) -> None:
+    """Make a mark due now that still is so after ``latest``, and is not parked."""
+    with services.storage.transaction():
+        current = services.storage.get(MARKS, key, for_update=True)
+        if current is not None and latest <= current.last_updated < PARKED:
+            due = replace(Mark.from_record(current), due=now_micros(services))
+            services.storage.save(MARKS, key, due.to_record())
 
 
 def due_count(services: Services, platform: str) -> int:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from flask_ocpi.client.client import fitting
 from flask_ocpi.context import Services
 from flask_ocpi.enums import InterfaceRole
+from flask_ocpi.enums import Role
 from flask_ocpi.partners import Partners
 from flask_ocpi.platforms import Platform
 from flask_ocpi.storage.base import Party
@@ -32,9 +33,12 @@ def recipients(
     """Walk those of some registered platforms that receive a module and belong to the audience (empty: everybody).
 
     ``only`` asks about a single one of them. A party that is registered here gets the object directly, any other one in
-    the audience through the hub that stands for it. A hub spreads only what is for all (RT-10). What is for everybody
-    goes to a platform with very many parties once. A platform that was granted nothing gets nothing.
+    the audience through the hub that stands for it. A hub spreads only what is for all (RT-10), and only a hub tells of
+    the parties behind it. What is for everybody goes to a platform with very many parties once. A platform that was
+    granted nothing gets nothing.
     """
+    if services.object_type(module).described and Role.HUB not in services.own_roles:
+        return
     for platform in partners.reached(module, audience) if only is None else (only,):
         if platform.roles and platform.endpoint(module, InterfaceRole.RECEIVER) is not None:
             for party in _parties(services, platform, module, audience):

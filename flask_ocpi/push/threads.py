@@ -26,7 +26,7 @@ _FIRST_NAP = 0.05  # seconds; who woke us may still have to commit
 _FORKED_NAP = 0.5  # a process that was forked may do so again and end, as daemons come to be
 _LEAST_PAUSE = 1.0  # between two runs of a job
 _LONGEST_ROUND = 60.0
-_LOOKS = 30.0  # seconds between two looks at what other processes left
+_LOOKS = 30.0  # seconds between two looks of a process that serves at what other processes left
 _AT_EXIT = 5.0
 _FAILURES = 12  # rounds in a row, after which threads that nobody asked to stay wait for the next need
 
@@ -42,7 +42,6 @@ class Threads:
         self._dispatcher = dispatcher
         self._interval = interval
         self._stays = False
-        self._look_at = 0.0
         _all.add(self)
         forks.begin(self._begin)
 
@@ -58,6 +57,8 @@ class Threads:
         self._alarm: float | None = None
         self._nap = _FIRST_NAP
         self._lingers = 0.0
+        self._serves = False
+        self._look_at = 0.0
         self._round_began = monotonic()
         self._failures = 0
         self._stopping = False
@@ -83,9 +84,10 @@ class Threads:
         self.wake()
 
     def look_now_and_then(self) -> None:
-        """Look at what other processes left, unless that was done a moment ago."""
+        """Look at what other processes left, unless that was done a moment ago, and from now on every so often."""
         if self._look_at <= monotonic():
             self._look_at = monotonic() + _LOOKS
+            self._serves = True
             self.wake()
 
     def remind(self, seconds: float) -> None:
@@ -114,7 +116,7 @@ class Threads:
         """Tell whether the looking thread works, or nothing is left for it to do."""
         with self._changed:
             if self._thread is None:
-                return not self._stays
+                return not (self._stays or self._serves)
             return self._thread.is_alive() and monotonic() - self._round_began < max(_LONGEST_ROUND, self._interval * 4)
 
     def stop(self, timeout: float, *, drain: bool = True) -> bool:
@@ -135,7 +137,7 @@ class Threads:
         if began and drain:
             in_time = self._drain(ends) and in_time
         with self._changed:
-            self._stopping = self._stays = self._began = False
+            self._stopping = self._stays = self._serves = self._began = False
         return in_time
 
     def _drain(self, ends: float) -> bool:
@@ -187,10 +189,15 @@ class Threads:
                     self._changed.wait(self._seconds_to_wait(left))
 
     def _is_kept(self) -> bool:
-        return self._stays or self._alarm is not None or monotonic() < self._lingers
+        return self._stays or self._serves or self._lingers_on()
+
+    def _lingers_on(self) -> bool:
+        return self._alarm is not None or monotonic() < self._lingers
 
     def _seconds_to_wait(self, left: float | None) -> float:
-        waits = [self._interval, self._nap]
+        # A process that serves, and has nothing to do, looks what others left; it need not be quick about it.
+        is_idle = left is None and not self._stays and not self._lingers_on()
+        waits = [max(_LOOKS, self._interval)] if is_idle else [self._interval, self._nap]
         self._nap = min(self._nap * 2, self._interval)
         if left is not None:
             waits.append(max(left, 0.0))

@@ -20,7 +20,9 @@ from flask_ocpi.modules.cdrs.schemas import CdrLocation
 from flask_ocpi.modules.cdrs.schemas import CdrToken
 from flask_ocpi.modules.chargingprofiles.rules import accepted_result_has_profile
 from flask_ocpi.modules.chargingprofiles.schemas import ChargingProfile
+from flask_ocpi.modules.chargingprofiles.schemas import ChargingProfileResponse
 from flask_ocpi.modules.commands.schemas import CommandResponse
+from flask_ocpi.modules.commands.schemas import CommandResult
 from flask_ocpi.modules.commands.schemas import ReserveNow
 from flask_ocpi.modules.commands.schemas import StartSession
 from flask_ocpi.modules.locations.enums import ConnectorType
@@ -53,6 +55,9 @@ FROM_VALUE: Mapping[type[Schema], Callable[[Any], Document]] = {
     Price: lambda value: {"excl_vat": value},
     DisplayText: lambda value: {"text": value},
     BusinessDetails: lambda value: {"name": value},
+    CommandResponse: lambda value: {"result": value},
+    CommandResult: lambda value: {"result": value},
+    ChargingProfileResponse: lambda value: {"result": value},
 }
 
 _DIRECT_CURRENT = frozenset(
@@ -111,7 +116,6 @@ DERIVED: Mapping[type[Schema], Mapping[str, Callable[[Document], Any]]] = {
     },
     CdrToken: {"type": lambda token: str(TokenType.OTHER)},
     CdrLocation: {"coordinates": lambda location: {"latitude": NOT_AVAILABLE, "longitude": NOT_AVAILABLE}},
-    CommandResponse: {"timeout": lambda response: None},
     Connector: {
         "format": _format,
         "power_type": _power_type,

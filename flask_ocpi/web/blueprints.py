@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from functools import partial
 from typing import Any
 
 from flask import Flask
@@ -23,6 +24,7 @@ from flask_ocpi.description import Module
 from flask_ocpi.description import Operation
 from flask_ocpi.description import Version
 from flask_ocpi.envelope import envelope
+from flask_ocpi.findings import Finding
 from flask_ocpi.incoming import Incoming
 from flask_ocpi.logs import carried
 from flask_ocpi.reading import known_of
@@ -188,6 +190,10 @@ def _add_view(
     )
 
 
+def _note(context: Context, module: Module, kind: str, came: str, outcome: str) -> None:
+    context.services.found(Finding(context.platform.id, kind, str(module.id), came=came, outcome=outcome))
+
+
 def _view(
     services: Services,
     module: Module,
@@ -212,7 +218,8 @@ def _view(
         asked = {} if query is None else read_query(current, query, understand)
         document = None
         if body is not None:
-            document = read_document(current, body, understand, required=operation.body_required)
+            note = None if services.settings.receive == "strict" else partial(_note, context, module)
+            document = read_document(current, body, understand, required=operation.body_required, note=note)
         target = Target(module, interface, operation, path, asked)
         with answering():
             result: Result = operation.handler(context, target, document)

@@ -12,7 +12,9 @@ import pytest
 
 from flask_ocpi.cli.arguments import moment_ahead
 from flask_ocpi.cli.arguments import token_given
+from flask_ocpi.errors import RefusedError
 from flask_ocpi.fields import parse_date_time
+from flask_ocpi.pending.records import RESULTS_AWAITED
 from flask_ocpi.storage.base import Query
 from flask_ocpi.testing.documents import evse
 from flask_ocpi.testing.documents import location
@@ -67,6 +69,30 @@ def test_start_session_sends_our_token_and_prints_the_result(run, connected, ask
         "connector_id": "1",
         "authorization_reference": "REF-1",
     }
+
+
+@pytest.mark.parametrize(
+    ("error", "hint"),
+    [
+        (
+            RefusedError("Bad gateway.", status_code=0, http_status=502),
+            "It may have arrived: `flask ocpi result {id}` shows the result if it comes.",
+        ),
+        (RefusedError("No.", status_code=2001, http_status=200), "It was call {id}; no result will come."),
+    ],
+    ids=["may have arrived", "refused"],
+)
+def test_error_tells_the_id_of_the_call(run, connected, asked, ocpi_network, error, hint):
+    def fail(request):
+        if request.url.endswith("/START_SESSION"):
+            raise error
+
+    ocpi_network.before_send = fail
+
+    result = run(connected, *START)
+
+    (record,) = connected.storage.list(RESULTS_AWAITED, Query()).records
+    assert (result.exit_code, result.stderr) == (1, f"Error: {error}\n{hint.format(id=record.document['id'])}\n")
 
 
 @pytest.mark.parametrize(
@@ -223,7 +249,9 @@ def test_a_request_that_nobody_answered_shows_that(run, connected, ocpi_network,
 
     result = run(connected, "result", record.document["id"], "--no-wait")
 
-    assert (unreachable.exit_code, unreachable.stderr) == (1, "Error: There is no platform at other.example.\n")
+    hint = f"It may have arrived: `flask ocpi result {record.document['id']}` shows the result if it comes."
+    error = "Error: There is no platform at other.example."
+    assert (unreachable.exit_code, unreachable.stderr) == (1, f"{error}\n{hint}\n")
     assert (result.exit_code, result.stderr) == (1, "")
     assert result.stdout == "STOP_SESSION at OTH Charging (other-example) is not answered, but may have arrived.\n"
 

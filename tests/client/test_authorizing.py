@@ -45,7 +45,7 @@ EVERY_POLICY = pytest.mark.parametrize(
 
 @pytest.fixture
 def ocpi_network() -> SharedNetwork:
-    return shared_network()
+    return shared_network("tolerant")
 
 
 @pytest.fixture
@@ -111,12 +111,19 @@ def test_whitelist_tells_who_decides(ocpi_network, client, remember, whitelist, 
         (None, 502, None),
         (None, 500, 3000),
         (None, 503, 2000),
+        (None, 401, 2004),
+        (None, 408, 2004),
+        (None, 425, 2000),
+        (None, 429, 2004),
+        (None, 403, None),
+        (None, 500, 2004),
+        (None, 504, 1000),
         (None, 200, 3000),
         (None, 200, 3999),
         (None, 200, 4002),
         (None, 200, 4003),
     ],
-    ids=["unreachable", "too late", "502", "500 3000", "503 2000", "3000", "3999", "4002", "4003"],
+    ids=str,
 )
 def test_whitelist_tells_who_decides_when_no_answer_comes(
     ocpi_network, client, peer, remember, whitelist, valid, error, http_status, status_code
@@ -146,14 +153,24 @@ def test_whitelist_tells_who_decides_when_no_answer_comes(
     [
         (lambda: answer(None, status_code=2000), RefusedError),
         (lambda: answer(None, status_code=2002), RefusedError),
-        (lambda: answer(None, status_code=2000, http_status=401), RefusedError),
+        (lambda: answer(None, status_code=2000, http_status=403), RefusedError),
+        (lambda: answer(None, status_code=2004, http_status=400), RefusedError),
         (lambda: answer(None, status_code=2001, http_status=404), RefusedError),
         (lambda: Response("<html></html>", 404), RefusedError),
         (lambda: Response("<html></html>"), InvalidResponseError),
-        (lambda: answer({"allowed": "BLOCKED"}), InvalidResponseError),
+        (lambda: Response(b"", 204), InvalidResponseError),
+        (lambda: answer({"token": token()}), InvalidResponseError),
+        (lambda: answer({"allowed": "MAYBE", "token": token()}), InvalidResponseError),
         (lambda: answer([]), InvalidResponseError),
+        (lambda: answer({"allowed": "ALLOWED", "token": token(uid="OTHER")}), InvalidResponseError),
+        (lambda: answer({"allowed": "ALLOWED", "token": {"uid": "OTHER"}}), InvalidResponseError),
+        (lambda: answer([{"allowed": "ALLOWED", "token": [{"uid": 77, "type": 5}]}]), InvalidResponseError),
+        (lambda: answer({"allowed": "ALLOWED", "token": token(party_id="XXX")}), InvalidResponseError),
     ],
-    ids=["2000", "2002", "401", "404", "404 without an envelope", "no envelope", "no token in it", "list"],
+    ids=[
+        *("2000", "2002", "403", "400 2004", "404", "404 without an envelope", "no envelope", "nothing", "undecided"),
+        *("unknown word", "list", "other token", "unreadable other token", "other token in lists", "of somebody else"),
+    ],
 )
 def test_refused_request_and_broken_answer_let_nobody_charge(client, peer, remember, whitelist, response, error):
     remember(token(whitelist=whitelist))
@@ -161,6 +178,51 @@ def test_refused_request_and_broken_answer_let_nobody_charge(client, peer, remem
 
     with pytest.raises(error):
         client.tokens.authorize(UID, ask=True)
+
+
+ALLOWED_TOKEN = {"contract_id": "#NA", "issuer": "#NA", "whitelist": "NEVER", "valid": True}
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ({"allowed": "allowed", "token": token()}, token()),
+        ([{"allowed": "ALLOWED", "token": {**token(), "language": "english"}}], {**token(), "language": None}),
+        ({"allowed": "ALLOWED", "token": {**token(), "whitelist": None}}, {**token(), "whitelist": "NEVER"}),
+        ({"allowed": "ALLOWED", "token": token(), "info": "Welcome!"}, token()),
+        ({"allowed": "ALLOWED", "token": token(), "info": {"text": "x" * 600}}, token()),
+        ({"allowed": "ALLOWED", "token": token(), "location": {"evse_uids": ["1"]}}, token()),
+        ({"allowed": "ALLOWED"}, {**ALLOWED_TOKEN, "uid": UID, "country_code": "DE", "party_id": "EMS"}),
+        ({"allowed": "ALLOWED", "token": {"uid": UID, "contract_id": "C1"}}, {**ALLOWED_TOKEN, "contract_id": "C1"}),
+    ],
+    ids=[
+        "case",
+        "list and language",
+        "no whitelist",
+        "info as text",
+        "long info",
+        "broken location",
+        "no token",
+        "stub",
+    ],
+)
+def test_authorization_is_not_lost_for_a_side_matter(client, peer, data, expected):
+    peer.answers[ASKED] = lambda: answer(data)
+
+    decision = client.tokens.authorize(UID)
+
+    assert decision.is_allowed
+    assert {name: decision.info["token"].get(name) for name in expected} == expected
+
+
+def test_token_of_the_copy_stands_for_what_the_answer_lacks(client, peer, remember):
+    remember(token(whitelist="ALLOWED_OFFLINE", contract_id="KNOWN"))
+    peer.answers[ASKED] = lambda: answer({"allowed": "BLOCKED"})
+
+    decision = client.tokens.authorize(UID)
+
+    assert (decision.info["allowed"], decision.realtime) == ("BLOCKED", True)
+    assert decision.info["token"]["contract_id"] == "KNOWN"
 
 
 @pytest.mark.conformance("TOK-18")

@@ -20,7 +20,7 @@ from tests.peers import answer
 
 @pytest.fixture
 def ocpi_network() -> SharedNetwork:
-    return shared_network()
+    return shared_network("tolerant")
 
 
 @pytest.fixture

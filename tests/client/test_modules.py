@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import orjson
 import pytest
+from flask import Response
 
 from flask_ocpi.client.cdrs import CdrsClient
 from flask_ocpi.client.sessions import SessionsClient
@@ -45,7 +46,7 @@ OPERATIONS = [
 
 @pytest.fixture
 def ocpi_network() -> SharedNetwork:
-    return shared_network()
+    return shared_network("tolerant")
 
 
 @pytest.fixture
@@ -185,14 +186,87 @@ def test_push_sends_an_object_in_the_way_of_its_module(client, ocpi_network, mod
     assert orjson.loads(request.body) == document
 
 
-def test_patch_that_is_refused_is_not_followed_by_a_put(client, ocpi_network, peer):
+PATCHED = "PATCH /2.2.1/receiver/tokens/NL/ABC/1"
+PUT = "PUT /2.2.1/receiver/tokens/NL/ABC/1"
+CHANGES = {"valid": False, "last_updated": LATER}
+
+
+def refusal(http_status, status_code=None):
+    if status_code is None:
+        return lambda: Response("<h1>No</h1>", http_status)
+    return lambda: answer(None, status_code=status_code, http_status=http_status)
+
+
+@pytest.fixture
+def update(client):
+    """Return what tells of a change of one token, by PATCH if that can be."""
     document = token(country_code="NL", party_id="ABC", uid="1")
-    peer.answers["PATCH /2.2.1/receiver/tokens/NL/ABC/1"] = lambda: answer(None, status_code=2001)
+    return lambda: client.tokens.update(CHANGES, "1", whole=document)
+
+
+@pytest.mark.conformance("T-38", "LOC-41")
+@pytest.mark.parametrize(
+    "refused",
+    [
+        *((404, 2003), (404,), (405, 2000), (405,), (410,), (501,), (500, 3000), (502,), (400, 2001), (200, 2001)),
+        *((200, 3000), (403, 2000), (422, 2002), (301,)),
+    ],
+    ids=str,
+)
+def test_patch_that_is_refused_is_followed_by_one_put(update, ocpi_network, peer, refused):
+    peer.answers[PATCHED] = refusal(*refused)
+
+    assert update().method == "PUT"
+
+    assert [request.method for request in ocpi_network.requests] == ["PATCH", "PUT"]
+    assert orjson.loads(ocpi_network.requests[1].body)["uid"] == "1"
+
+
+@pytest.mark.parametrize(
+    "refused", [(401,), (401, 2000), (403,), (408,), (425,), (429, 2000), (429,), (503,), (503, 3000)], ids=str
+)
+def test_patch_refused_for_our_token_or_for_the_moment_is_not_followed_by_a_put(update, ocpi_network, peer, refused):
+    peer.answers[PATCHED] = refusal(*refused)
 
     with pytest.raises(RefusedError):
-        client.tokens.update({"valid": False, "last_updated": LATER}, "1", whole=document)
+        update()
 
     assert [request.method for request in ocpi_network.requests] == ["PATCH"]
+
+
+def test_put_after_a_patch_may_be_refused_as_well(update, ocpi_network, peer):
+    peer.answers[PATCHED] = peer.answers[PUT] = refusal(200, 2001)
+
+    with pytest.raises(RefusedError, match=r"^PUT "):
+        update()
+
+    assert [request.method for request in ocpi_network.requests] == ["PATCH", "PUT"]
+
+
+@pytest.mark.parametrize(("http_status", "sent"), [(405, ["PUT"]), (501, ["PUT"]), (404, ["PATCH", "PUT"])])
+def test_platform_without_patch_is_not_asked_for_one_again(update, ocpi_network, peer, http_status, sent):
+    peer.answers[PATCHED] = refusal(http_status)
+    update()
+    ocpi_network.requests.clear()
+
+    update()
+
+    assert [request.method for request in ocpi_network.requests] == sent
+
+
+def test_platform_without_patch_is_one_in_that_module_and_until_it_registers_anew(ocpi, client, ocpi_network, peer):
+    tariffs = "PATCH /2.2.1/receiver/sessions/NL/ABC/SES1"
+    ours = {"country_code": "NL", "party_id": "ABC"}
+    for name in (PATCHED, tariffs):
+        peer.answers[name] = refusal(405)
+    client.tokens.update(CHANGES, "1", whole=token(**ours, uid="1"))
+    renewed = ocpi.client(ocpi.rotate(client.platform))
+    ocpi_network.requests.clear()
+
+    renewed.sessions.update({"kwh": 2.0, "last_updated": LATER}, "SES1", whole=session(**ours))
+    renewed.tokens.update(CHANGES, "1", whole=token(**ours, uid="1"))
+
+    assert [request.method for request in ocpi_network.requests] == ["PATCH", "PUT", "PATCH", "PUT"]
 
 
 @pytest.mark.conformance("SES-02")

@@ -44,10 +44,9 @@ def check(answer: TestResponse, http_status: int, status_code: int) -> None:
 class SharedNetwork(Network):
     """A network that keeps its apps from test to test; each is handed out with nothing stored."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            clock=Clock(), config={"OCPI_PUSH": False, "OCPI_MAX_UNKNOWN_TOKENS": 0, "OCPI_RECEIVE": "strict"}
-        )
+    def __init__(self, receive: str) -> None:
+        config = {"OCPI_PUSH": False, "OCPI_MAX_UNKNOWN_TOKENS": 0, "OCPI_RECEIVE": receive}
+        super().__init__(clock=Clock(), config=config)
         self._built: dict[str, OCPI] = {}
 
     def reset(self) -> SharedNetwork:
@@ -82,10 +81,10 @@ class EmptyableStorage(MemoryStorage):
 
 
 @functools.cache
-def _network() -> SharedNetwork:
-    return SharedNetwork()
+def _network(receive: str) -> SharedNetwork:
+    return SharedNetwork(receive)
 
 
-def shared_network() -> SharedNetwork:
-    """Return the network of this process, with nothing in it."""
-    return _network().reset()
+def shared_network(receive: str = "strict") -> SharedNetwork:
+    """Return the network of this process that reads so what others send, with nothing in it."""
+    return _network(receive).reset()

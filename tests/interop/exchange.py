@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -27,7 +26,7 @@ NUMBER = 137
 THEIRS = Party.of("DE", "PEE")
 RESULT_SECONDS = 20
 LATER = "2024-06-01T12:00:00Z"
-#: What the models of both libraries refuse in any valid form: lists that they declare as one object, a name they misspell.
+#: What the models of both libraries refuse in any valid form: lists declared as one object, a name that is misspelt.
 REFUSED = ("status_schedule", "environ_impact", "signed_data")
 _MAKERS: dict[str, Callable[[], dict[str, Any]]] = {
     "locations": made.full_location,
@@ -48,7 +47,7 @@ THEIR_FAULTS = (
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What became of a message. lost: something that the peer stores or sends did not arrive; fault: why it is theirs."""
+    """What became of a message. lost: something that the peer stores or sends did not arrive. fault: why it cannot."""
 
     message: str
     outcome: str
@@ -120,10 +119,6 @@ class Exchange:
         self.peer = peer
         self.platform: Any = None
         self.rows: list[Row] = []
-        self.findings: Counter[str] = Counter()
-        logger = logging.getLogger("flask_ocpi.findings")
-        logger.propagate = False
-        logger.handlers = [_Counting(self.findings)]
 
     def all(self) -> list[Row]:
         self.step("register (POST credentials)", self.register)
@@ -151,14 +146,14 @@ class Exchange:
         return self.rows
 
     def step(self, message: str, do: Callable[[], tuple[str, bool]]) -> None:
-        self.findings.clear()
+        self.ocpi.findings.remove_all()
         try:
             outcome, ok = do()
         except (FlaskOCPIError, AssertionError, LookupError) as error:
             outcome, ok = f"{type(error).__name__}: {error}"[:300], False
         fault = next((why for step, said, why in THEIR_FAULTS if step in message and said in outcome), "")
-        if self.findings:
-            outcome += f"; mended: {', '.join(sorted(self.findings))}"
+        found = sorted({f"{e.finding.kind} {e.finding.path}".strip() for e in self.ocpi.findings.list()})
+        outcome += f"; found: {', '.join(found)}" if found else ""
         self.rows.append(Row(message, fault or outcome, not ok and not fault, fault))
 
     def register(self) -> tuple[str, bool]:
@@ -288,15 +283,3 @@ class Exchange:
     def unregister(self) -> tuple[str, bool]:
         platform = self.ocpi.unregister(self.platform)
         return str(platform.state), str(platform.state) == "UNREGISTERED"
-
-
-class _Counting(logging.Handler):
-    """Counts findings by kind and path."""
-
-    def __init__(self, counts: Counter[str]) -> None:
-        super().__init__()
-        self.counts = counts
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if isinstance(record.args, tuple) and len(record.args) > 4:
-            self.counts[" ".join(str(part) for part in (record.args[1], record.args[4]) if part)] += 1

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 from typing import Any
+from typing import ClassVar
 
 from fastapi import HTTPException
 from fastapi.encoders import jsonable_encoder
@@ -42,8 +43,8 @@ def _name(value: Any) -> str:
 class State:
     """What the application keeps: objects by (module, role, id in lower case), and who registered."""
 
-    objects: dict[tuple[str, str, str], dict[str, Any]] = {}
-    client: dict[str, Any] = {}
+    objects: ClassVar[dict[tuple[str, str, str], dict[str, Any]]] = {}
+    client: ClassVar[dict[str, Any]] = {}
 
 
 def _key(module: Any, role: Any, id: Any) -> tuple[str, str, str]:

@@ -114,7 +114,7 @@ def test_result_of_a_command_is_a_message_of_its_operation(ocpi, ocpi_other, ocp
         ("DELETE", SENDER, {}, (405, 2000), None),
         ("GET", f"{SENDER}?limit=many", {}, (200, 2001), "sender_list_locations"),
         ("GET", f"{SENDER}/LOC9", {}, (404, 2003), "sender_get_location"),
-        ("PUT", COPY, {"Content-Type": "text/plain"}, (415, 2001), "receiver_put_location"),
+        ("PUT", COPY, {"Content-Type": "application/xml"}, (415, 2001), "receiver_put_location"),
     ],
     ids=["no token", "unknown token", "no path", "root", "method", "parameter", "no object", "media type"],
 )

@@ -12,7 +12,9 @@ from flask_ocpi.push import circuits
 from flask_ocpi.push import marks
 from flask_ocpi.signals import object_pushed
 from flask_ocpi.signals import push_parked
+from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
+from flask_ocpi.storage.base import Record
 from flask_ocpi.testing.documents import cdr
 from flask_ocpi.testing.documents import evse
 from flask_ocpi.testing.documents import location
@@ -37,6 +39,7 @@ class Partner:
         self.host = host
         self.failing = None
         before = network.before_send
+        cpo.dispatch()  # fetches its endpoints again, as is due once it is registered
         network.requests.clear()
 
         def fail(request):
@@ -213,6 +216,24 @@ def test_refused_object_is_parked_with_the_reason_until_it_changes(ocpi, partner
     ocpi.save("locations", location(name="Other"))
     assert partner.marks() == []
     assert partner.has_all("locations")
+
+
+def test_log_and_mark_tell_which_side_refused_which_object(ocpi, partner, ocpi_network, caplog):
+    refuse_with(ocpi_network, 2001, path="LOC1")
+    ocpi.save("locations", location())
+    key = Key.of("NL", "ABC", "BAD")
+    record = Record.of({**location(id="BAD"), "coordinates": None}, last_updated=0)
+    ocpi.storage.save("locations", key, record)  # as another program may do
+
+    ocpi.changed("locations", "BAD")
+
+    errors = {mark.ids: mark.error for mark in partner.marks()}
+    assert "locations/NL/ABC/LOC1 answered 2001 (HTTP 200): No." in errors["LOC1",]
+    assert errors["BAD",] == "It was not sent: Invalid Location BAD: coordinates must not be null."
+    said = [line for line in caplog.messages if "is not sent to" in line]
+    assert [line.split(". ")[0] for line in said] == [
+        f"locations NL-ABC '{id}' is not sent to {partner.id} again as it is" for id in ("LOC1", "BAD")
+    ]
 
 
 def test_after_a_refusal_the_whole_object_is_sent_since_the_partner_may_lack_all_of_it(ocpi, partner, ocpi_network):

@@ -160,6 +160,35 @@ def test_request_makes_a_process_look_at_what_others_left(ocpi, partners, ocpi_n
     eventually(lambda: waiting(ocpi) == 0)
 
 
+def test_process_that_served_a_request_goes_on_looking_when_it_is_idle(ocpi, partners, ocpi_network, monkeypatch):
+    monkeypatch.setattr("flask_ocpi.push.threads._LOOKS", 0.3)
+    app = ocpi_network.apps["platform.example"]
+    app.testing = False
+    app.test_client().get("/ocpi/versions")
+    threads = ocpi.dispatcher.threads
+    eventually(lambda: not threads._lingers_on() and not threads._lanes, "idleness")
+    object.__setattr__(ocpi.services.settings, "dispatcher", "none")
+    ocpi.save("locations", location())
+    object.__setattr__(ocpi.services.settings, "dispatcher", "thread")
+
+    eventually(lambda: waiting(ocpi) == 0)
+
+    assert all(received(partner) == ["LOC1"] for partner in partners)
+    assert threads.is_alive()
+
+
+def test_idle_process_that_serves_looks_less_often_than_a_busy_one(ocpi, ocpi_network, monkeypatch):
+    threads = ocpi.dispatcher.threads
+    app = ocpi_network.apps["platform.example"]
+    app.testing = False
+    app.test_client().get("/ocpi/versions")
+    eventually(lambda: threads._thread is not None, "the thread")
+    monkeypatch.setattr(threads, "_lingers_on", lambda: False)
+
+    assert threads._seconds_to_wait(None) == 30.0
+    assert threads._seconds_to_wait(5.0) <= ocpi.services.settings.dispatch_interval
+
+
 def test_who_has_to_look_by_a_time_is_there_then_and_not_disturbed_by_later_times(ocpi, monkeypatch):
     threads = ocpi.dispatcher.threads
     rounds, looks = [], threading.Semaphore(0)

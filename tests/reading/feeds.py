@@ -42,7 +42,7 @@ _MAKERS: Mapping[str, Callable[[], Document]] = {
 
 @dataclass(frozen=True, slots=True)
 class Deviation:
-    """What software sends instead of a value at a place. choices: some of them; GONE: nothing. said: where it is told."""
+    """What software sends instead of a value. choices: some of them; GONE: nothing. said: where it is told."""
 
     place: str
     choices: tuple[Any, ...]
@@ -252,7 +252,7 @@ class Sent:
 
 
 def feed(module: str, seed: int) -> Iterator[Sent]:
-    """Make the objects of a module of DE PEE, in the order in which they changed; each deviation comes several times."""
+    """Make the objects of a module of DE PEE, in the order in which they changed; each deviation comes often."""
     rng = random.Random(f"{seed} {module}")
     deviations = DEVIATIONS[module]
     for number in range(COUNTS[module]):

@@ -162,7 +162,7 @@ def greedy():
         ("GET", "/ocpi/nothing", {}, 404),
         ("DELETE", SENDER, {}, 405),
         ("PUT", COPY, {"data": b"x" * 5_000_000}, 413),
-        ("PUT", COPY, {"data": b"x", "headers": {"Content-Type": "text/plain"}}, 415),
+        ("PUT", COPY, {"data": b"x", "headers": {"Content-Type": "text/xml"}}, 415),
         ("PUT", COPY, {"json": {}}, 200),
     ],
     ids=["400", "401", "404", "404 path", "405", "413", "415", "200"],

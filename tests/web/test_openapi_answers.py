@@ -118,7 +118,7 @@ def _make_mistakes(check: Checker, everything: Everything, example: Example) -> 
         assert answer.message.startswith(check.example_of_a_mistake)
         check(everything.send(example, data="{"), 400, 2001)
         check(everything.send(example, data="[" * 5_000_000), 413, 2001)
-        check(everything.send(example, headers={"Content-Type": "text/plain"}), 415, 2001)
+        check(everything.send(example, headers={"Content-Type": "text/xml"}), 415, 2001)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(bodies, "_read", wait_too_long)
             check(everything.send(example), 408, 2000)

@@ -123,7 +123,8 @@ def _accept(ctx: Context, body: Document, *, renewed: bool) -> Result:
     after = _save(ctx, after)
     ctx.services.emit(platform_registered, platform=after, renewed=renewed)
     grants.announce(ctx.services, before, after)
-    return Result(_credentials(ctx, token))
+    resume = partial(ctx.services.registered, after)
+    return Result(_credentials(ctx, token), after=(lambda: ctx.services.background(resume),))
 
 
 def _call_back(ctx: Context, body: Document) -> Discovery:
