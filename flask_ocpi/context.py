@@ -158,7 +158,7 @@ class Services:
     bodies: Bodies
     jobs: list[Any] = field(default_factory=list)
     missed: Callable[[Missing], None] = lambda missing: None
-    without_patch: set[tuple[str, str]] = field(default_factory=set)
+    without_patch: dict[tuple[str, str], str | None] = field(default_factory=dict)
     registered: Callable[[Platform], None] = lambda platform: None
     refused: Callable[[str | None], int] = lambda address: 0
     limits: list[Callable[[], None]] = field(default_factory=list)

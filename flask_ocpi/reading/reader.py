@@ -166,7 +166,8 @@ class Reader:
             if lost is None:
                 return
             if _is_empty(value):
-                self.note("left out", place, value, "It is empty, and was left out.")
+                if value != [] or not isinstance(declared, ListOf):  # an empty list is no flaw
+                    self.note("left out", place, value, "It is empty, and was left out.")
                 return
             if name in classes.NEEDED.get(type(schema), ()) and not self.guessing:
                 self.held_back = True
