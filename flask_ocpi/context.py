@@ -158,8 +158,8 @@ class Services:
     bodies: Bodies
     jobs: list[Any] = field(default_factory=list)
     missed: Callable[[Missing], None] = lambda missing: None
-    without_patch: dict[tuple[str, str], str | None] = field(default_factory=dict)
     registered: Callable[[Platform], None] = lambda platform: None
+    without_patch: dict[tuple[str, str], str | None] = field(default_factory=dict)
     refused: Callable[[str | None], int] = lambda address: 0
     limits: list[Callable[[], None]] = field(default_factory=list)
     handshakes: Waits = field(default_factory=lambda: Waits(2, each=1))

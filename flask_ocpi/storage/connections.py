@@ -36,6 +36,7 @@ from flask_ocpi.storage.held import HeldConnections
 from flask_ocpi.storage.held import has_news
 from flask_ocpi.storage.statements import Answer
 from flask_ocpi.storage.statements import Statement
+from flask_ocpi.storage.statements import fetched
 
 T = TypeVar("T")
 
@@ -267,7 +268,9 @@ class Database:
     def _run_on(self, held: Held, statement: Statement, values: Mapping[str, Any]) -> Answer:
         if held.by_sqlalchemy:
             result = held.connection.execute(statement.executable, values)
-            return Answer(result.all() if result.returns_rows else (), result.rowcount)
+            rows = fetched(result, values) if result.returns_rows else ()
+            result.close()
+            return Answer(rows, result.rowcount)
         try:
             return statement.run(held.driver, values)
         except self._engine.dialect.loaded_dbapi.Error as error:

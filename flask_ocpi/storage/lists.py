@@ -15,7 +15,6 @@ from sqlalchemy import Delete
 from sqlalchemy import Dialect
 from sqlalchemy import Executable
 from sqlalchemy import FromClause
-from sqlalchemy import LargeBinary
 from sqlalchemy import Select
 from sqlalchemy import Table
 from sqlalchemy import Text
@@ -165,23 +164,20 @@ def _page(table: Table, shape: ListShape, dialect: str) -> Select[tuple[Any]]:
 
 
 def _fitting(table: Table, page: Select[tuple[Any]], shape: ListShape, dialect: Dialect) -> Select[tuple[Any]]:
-    """End a page before the record with which its documents are too long: what is beyond is not read."""
-    if not shape.max_bytes:
+    """End a page before the record with which its documents are too long: what is beyond is not read.
+
+    SQLite reads a record when its row is fetched, so there :func:`flask_ocpi.storage.statements.fetched` sees to it.
+    """
+    if not shape.max_bytes or dialect.name == "sqlite":
         return page
     chosen = page.subquery("chosen")
     others = table.alias("others_of_page")
-    lengths = select(others.c.created, _length(others.c.document, dialect).label("length"))
+    lengths = select(others.c.created, func.octet_length(others.c.document).label("length"))
     measured = lengths.join_from(chosen, others, chosen.c.created == others.c.created).subquery("measured")
     end = func.sum(measured.c.length).over(order_by=measured.c.created)
     ends = select(measured.c.created, measured.c.length, end.label("end")).subquery("ends")
     fits = or_(ends.c.end <= bindparam("max_bytes", type_=BigInteger), ends.c.end == ends.c.length)
     return select(ends.c.created).where(fits)
-
-
-def _length(document: ColumnElement[str], dialect: Dialect) -> ColumnElement[int]:
-    """Return the length of a document in bytes; databases that can tell it without reading the document do so."""
-    version = getattr(dialect.dbapi, "sqlite_version_info", (0,)) if dialect.name == "sqlite" else (3, 43)
-    return func.octet_length(document) if version >= (3, 43) else func.length(cast(document, LargeBinary))
 
 
 def _walk(table: Table, days: Table, shape: ListShape, dialect: str) -> Select[tuple[Any]]:

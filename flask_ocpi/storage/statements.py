@@ -52,7 +52,7 @@ class Statement:
         try:
             cursor.execute(*self.call(values))
             # Rows that were left would keep a read open on SQLite, and its log from being written back.
-            rows = cursor.fetchall() if cursor.description is not None else ()
+            rows = fetched(cursor, values) if cursor.description is not None else ()
             return Answer(rows, cursor.rowcount)
         finally:
             cursor.close()
@@ -63,6 +63,24 @@ class Statement:
         if self._constants:
             values = {**self._constants, **values}
         return sql, values if self._order is None else self._order(values)
+
+
+def fetched(cursor: Any, values: Mapping[str, Any]) -> Sequence[Any]:
+    """Fetch the rows of an answer: of records, whose documents come first, no more than have ``max_bytes`` together.
+
+    Only SQLite makes them as they are fetched; statements for other databases look at that bound themselves.
+    """
+    left = values.get("max_bytes")
+    if left is None:
+        rows: Sequence[Any] = cursor.fetchall()
+        return rows
+    kept: list[Any] = []
+    for row in cursor:
+        left -= len(row[0] or b"")  # a row with the total alone has no document
+        if left < 0 and kept:
+            break
+        kept.append(row)
+    return kept
 
 
 def _order_of(names: Sequence[str]) -> Callable[[Mapping[str, Any]], Any]:

@@ -603,7 +603,7 @@ def test_list_that_is_one_object_is_refused(client, peer):
 def test_object_wrapped_in_a_list_is_refused(client, peer):
     peer.answers["GET /2.2.1/sender/locations/LOC1"] = lambda: answer([location(id="LOC1")])
 
-    with pytest.raises(InvalidResponseError, match="peer-example answered a broken object"):
+    with pytest.raises(InvalidResponseError, match="peer-example answered get_location with an object"):
         client.locations.get("LOC1")
 
 
@@ -676,7 +676,7 @@ def test_no_repr_shows_a_token(ocpi, client, ocpi_network, peer):
 def test_type_of_a_token_is_in_the_query(client, ocpi_network, peer, method, call, type):
     peer.answers["GET /2.2.1/receiver/tokens/NL/ABC/T/1"] = lambda: answer(own_token(type=type))
     peer.answers["POST /2.2.1/sender/tokens/T/1/authorize"] = lambda: answer(
-        {"allowed": "ALLOWED", "token": own_token(type=type)}
+        {"allowed": "ALLOWED", "token": own_token(type=type, country_code="DE", party_id="EMS")}
     )
 
     call(client.tokens, type)

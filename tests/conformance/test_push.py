@@ -143,7 +143,7 @@ def test_pulled_objects_of_foreign_owners_are_ignored(ocpi_network, ocpi, ocpi_o
     foreign = location(country_code="FR", party_id="XXX", id="FOREIGN")
 
     def add_foreign(request, response):
-        body = response.body.replace(b'"data":[', b'"data":[' + orjson.dumps(foreign) + b",")
+        body = response.body.replace(b'"data":[{', b'"data":[' + orjson.dumps(foreign) + b",{")
         return type(response)(response.status, response.headers, body, response.url)
 
     ocpi_network.after_send = add_foreign
