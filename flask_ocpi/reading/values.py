@@ -62,7 +62,7 @@ _END_OF_DAY = "23:59"
 
 def mend(field: Field, value: Any) -> Any:
     """Return the value that is certainly meant, to be checked by the field again; None when there is none."""
-    mender = _mender_of(type(field))
+    mender = _mender_of(type(field))  # type: ignore[arg-type]  # a class can be hashed
     return None if mender is None else mender(field, value)
 
 
