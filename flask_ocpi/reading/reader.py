@@ -29,7 +29,10 @@ from flask_ocpi.violations import MOST
 
 NOTHING_KNOWN: Mapping[str, Any] = MappingProxyType({})
 
-_MOST_LOST = 500  # elements and properties that are left out of one object, before it is refused as a whole
+#: So much may be left out of one object, or be mended in its lists, and so much more for each object in these, before it
+#: is refused as a whole: what is broken may cost no more than a small multiple of what is valid.
+_MOST_BAD = 50
+_BAD_FOR_EACH = 10
 _MOST_FLAWS = 100  # kinds of flaws that are told of one object
 _SHOWN = 100  # characters of what came
 _INDEX = re.compile(r"\[\d+\]")
@@ -68,6 +71,7 @@ class Reader:
     """Reads one object.
 
     guessing: read also without what is NEEDED, as nothing else would be left. held_back: something was not read so.
+    taken: how many objects the lists had so far that can be read. bad: how much was left out, or mended in lists.
     """
 
     partial: bool
@@ -75,6 +79,8 @@ class Reader:
     lost: list[Violation] = field(default_factory=list)
     guessing: bool = False
     held_back: bool = False
+    taken: int = 0
+    bad: int = 0
 
     def note(self, kind: str, path: str, came: Any, outcome: str) -> None:
         place = _INDEX.sub("[]", path) if "[" in path else path
@@ -90,9 +96,13 @@ class Reader:
 
     def leave_out(self, path: str, came: Any, reason: str) -> None:
         self.lost.append((path, reason))
-        if len(self.lost) > _MOST_LOST:
-            raise TooManyError(*self.lost)
+        self._count(path, reason)
         self.note("left out", path, came, f"It {reason}, and was left out.")
+
+    def _count(self, path: str, reason: str) -> None:
+        self.bad += 1
+        if self.bad > _MOST_BAD + _BAD_FOR_EACH * self.taken:
+            raise TooManyError(*(self.lost or [(path, f"{reason}, as too much else in it")]))
 
     def object(self, schema: Schema, data: Any, path: str, known: Mapping[str, Any] = NOTHING_KNOWN) -> Document:
         """Read an object; raise LostError when something that is needed cannot be read."""
@@ -113,7 +123,7 @@ class Reader:
                 raise
             except LostError as error:
                 needed += error.flaws
-                if len(needed) >= MOST:
+                if "[" in path or len(needed) >= MOST:  # of an element one flaw is told
                     break
         if needed:
             raise LostError(*needed)
@@ -131,6 +141,8 @@ class Reader:
         made = classes.FROM_VALUE.get(type(schema))
         if made is None or not isinstance(data, str | int | float) or isinstance(data, bool):
             raise LostError((path, "must be a JSON object"))
+        if path.endswith("]"):
+            self._count(path, "must be a JSON object")
         self.note("mended", path, data, "The object was made of the one value that came.")
         return made(data)
 
@@ -233,6 +245,8 @@ class Reader:
             checked = declared.deserialize(made)
         except ma.ValidationError as error:
             raise LostError((place, _reason(error))) from None
+        if place.endswith("]"):
+            self._count(place, reason)
         self.note("mended", place, value, f"{shown(checked)} was made of it.")
         return checked
 
@@ -286,6 +300,7 @@ class Reader:
                 first_place, reason = error.flaws[0]
                 self.leave_out(first_place, item, reason)
                 continue
+            self.taken += type(item) is dict
             yield element
 
     def _keep_unknown(self, schema: Schema, data: Document, document: Document, path: str) -> None:

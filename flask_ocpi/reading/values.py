@@ -9,6 +9,7 @@ from datetime import datetime
 from datetime import timedelta
 from decimal import Decimal
 from decimal import InvalidOperation
+from enum import StrEnum
 from functools import cache
 from typing import Any
 from urllib.parse import quote
@@ -245,11 +246,15 @@ def _query_integer(field: QueryInteger, value: Any) -> str | None:
 
 def _enum(field: Enum, value: Any) -> str | None:
     if isinstance(value, str) and len(value) <= _LONGEST:
-        wanted = _bare(value)
-        for member in field.enum:
-            if _bare(member.value) == wanted:
-                return str(member.value)
+        found = _by_bare_name(field.enum).get(_bare(value))
+        if found is not None:
+            return found
     return "UNKNOWN" if "UNKNOWN" in field.values and isinstance(value, str) and value.strip() else None
+
+
+@cache
+def _by_bare_name(enum: type[StrEnum]) -> dict[str, str]:
+    return {_bare(member.value): member.value for member in reversed(enum)}
 
 
 def _bare(text: str) -> str:

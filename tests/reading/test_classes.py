@@ -396,3 +396,56 @@ def test_object_of_broken_elements_is_refused_soon():
 def test_list_that_is_too_long_refuses_the_object():
     with pytest.raises(InvalidParametersError, match=r"evses has more than 5000 elements"):
         read(Location(), made.location(evses=[0] * 100_000))
+
+
+def test_location_with_flaws_in_each_of_many_evses_keeps_all():
+    evses = [made.evse(uid=f"E{n}", capabilities=["TELEPATHY", "rfid reader", "reservable"]) for n in range(400)]
+
+    reading = read(Location(), made.location(evses=evses))
+
+    assert [evse["capabilities"] for evse in reading.document["evses"]] == [["RFID_READER", "RESERVABLE"]] * 400
+    assert {(flaw.path, flaw.kind, flaw.count) for flaw in reading.flaws} == {
+        ("evses[].capabilities[]", "mended", 800),
+        ("evses[].capabilities[]", "left out", 400),
+    }
+
+
+def test_list_of_values_that_all_need_mending_is_refused_soon():
+    with pytest.raises(
+        InvalidParametersError, match=r"^Invalid body: directions\[50\] must be a JSON object, as too much"
+    ):
+        read(Location(), made.location(directions=["x"] * 900))
+
+
+def test_refusal_names_all_that_is_needed_up_to_eight():
+    document = {**made.cdr(), "currency": "dollars", "total_energy": "much", "total_cost": {}}
+
+    with pytest.raises(InvalidParametersError) as caught:
+        read(CDR(), document)
+    with pytest.raises(InvalidParametersError) as of_all:
+        read(CDR(), {})
+
+    assert [name in caught.value.message for name in ("currency ", "total_energy ", "total_cost.excl_vat ")] == [
+        True
+    ] * 3
+    assert of_all.value.message.count(" is required") == 8
+    assert of_all.value.message.endswith(" more.")
+
+
+@pytest.mark.parametrize(("element", "said"), [({"price_components": []}, "at least one"), ("x", "JSON object")])
+def test_required_list_without_a_good_element_says_what_is_wrong_in_it(element, said):
+    with pytest.raises(InvalidParametersError, match=rf"^Invalid body: elements\[0\].*{said}"):
+        read(Tariff(), made.tariff(elements=[element]))
+
+
+def test_empty_optional_text_is_told():
+    reading = read(Location(), made.location(name="", facilities=[], country="NL"))
+
+    assert {(flaw.path, flaw.kind) for flaw in reading.flaws} == {("name", "left out"), ("country", "mended")}
+
+
+def test_credentials_in_a_list_of_one_show_no_token():
+    reading = read(Credentials(), [made.credentials(token="secret-token")])
+
+    assert reading.document["token"] == "secret-token"
+    assert "secret" not in str(reading.flaws)
