@@ -29,8 +29,8 @@ from flask_ocpi.violations import MOST
 
 NOTHING_KNOWN: Mapping[str, Any] = MappingProxyType({})
 
-#: So much may be left out of one object, or be mended in its lists, and so much more for each object in these, before it
-#: is refused as a whole: what is broken may cost no more than a small multiple of what is valid.
+#: So much may be left out of one object, or be mended in its lists, and so much more for each object in these, before
+#: it is refused as a whole: what is broken may cost no more than a small multiple of what is valid.
 _MOST_BAD = 50
 _BAD_FOR_EACH = 10
 _MOST_FLAWS = 100  # kinds of flaws that are told of one object

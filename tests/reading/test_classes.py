@@ -439,9 +439,9 @@ def test_required_list_without_a_good_element_says_what_is_wrong_in_it(element, 
 
 
 def test_empty_optional_text_is_told():
-    reading = read(Location(), made.location(name="", facilities=[], country="NL"))
+    reading = read(Location(), made.location(parking_type="", facilities=[], country="NL"))
 
-    assert {(flaw.path, flaw.kind) for flaw in reading.flaws} == {("name", "left out"), ("country", "mended")}
+    assert {(flaw.path, flaw.kind) for flaw in reading.flaws} == {("parking_type", "left out"), ("country", "mended")}
 
 
 def test_credentials_in_a_list_of_one_show_no_token():
