@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from datetime import timedelta
-from decimal import Decimal
+from fractions import Fraction
 from itertools import pairwise
 
 from examples.demo_day import CARD
@@ -13,11 +14,12 @@ from examples.demo_screen import CheckFailedError
 from examples.demo_stage import Day
 from examples.demo_stage import Document
 from examples.simulation.moments import text_of
+from flask_ocpi.pricing import Report
+from flask_ocpi.pricing import differences
 
 NEEDED = {"RESERVABLE", "REMOTE_START_STOP_CAPABLE", "CHARGING_PREFERENCES_CAPABLE", "CHARGING_PROFILE_CAPABLE"}
 RESERVATION = "RES-1"
 LIMIT = 8.0  # A on each phase
-CENT = Decimal("0.01")
 
 
 def choose_evse(day: Day) -> Document:
@@ -137,22 +139,26 @@ def stop(day: Day, session_id: str) -> None:
     session = day.emsp.copies("sessions")[session_id]
     same = (session["status"], session["kwh"]) == ("COMPLETED", cdr["total_energy"])
     day.check(same, f"it is about the {cdr['total_energy']:.2f} kWh of the session")
-    day.check(abs(cost(cdr) - Decimal(str(cdr["total_cost"]["excl_vat"]))) < CENT, f"that is {bill(cdr)}")
+    report = day.emsp.ocpi.pricing.price(cdr)
+    day.check(not differences(cdr, report), f"that is {bill(cdr, report)}")
+    day.check(day.emsp.ocpi.pricing.audit(cdr).verdict == "ok", "an audit finds nothing that is wrong with it")
 
 
-def cost(cdr: Document) -> Decimal:
-    """Reckon what a CDR costs by the tariff in it: a fee, and so much a kWh."""
-    prices = {c["type"]: Decimal(str(c["price"])) for c in cdr["tariffs"][0]["elements"][0]["price_components"]}
-    return prices.get("FLAT", Decimal(0)) + prices["ENERGY"] * Decimal(str(cdr["total_energy"]))
-
-
-def bill(cdr: Document) -> str:
-    """Explain the cost of a CDR."""
-    tariff = cdr["tariffs"][0]
-    parts = {c["type"]: c["price"] for c in tariff["elements"][0]["price_components"]}
+def bill(cdr: Document, report: Report) -> str:
+    """Explain the cost of a CDR by the lines of the engine's report."""
+    billed: Counter[tuple[str, Fraction]] = Counter()
+    for each in report.segments:
+        if each.component:
+            billed[each.dimension, each.component.price] += each.billed  # type: ignore[assignment]  # not only integers
+    parts = [_line(dimension, volume, price) for (dimension, price), volume in billed.items()]
     total = cdr["total_cost"]
-    energy = f"{cdr['total_energy']:.2f} kWh at {parts['ENERGY']:.2f}"
-    return f"{energy} and {parts.get('FLAT', 0):.2f} by {tariff['id']}: {total['excl_vat']:.2f} {cdr['currency']}"
+    return f"{' and '.join(parts)} by {cdr['tariffs'][0]['id']}: {total['excl_vat']:.2f} {cdr['currency']}"
+
+
+def _line(dimension: str, billed: int | Fraction, price: Fraction) -> str:
+    if dimension == "FLAT":
+        return f"a fee of {float(price):.2f}"
+    return f"{float(billed):.2f} {'kWh' if dimension == 'ENERGY' else 'h'} at {float(price):.2f}"
 
 
 def _place(day: Day, where: Document) -> str:

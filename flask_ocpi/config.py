@@ -147,6 +147,12 @@ def _list_limits(key: str, value: Any) -> tuple[tuple[str, int], ...]:
     return tuple(sorted(limits.items()))
 
 
+def _mapping(key: str, value: Any) -> dict[str, Any]:
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise ConfigurationError(f"{key} must be a mapping, got {value!r}.")
+
+
 def _certificate(key: str, value: Any) -> Certificate:
     if isinstance(value, str) and value:
         return value
@@ -517,6 +523,21 @@ SETTINGS: tuple[Setting, ...] = (
         "Findings that are kept one by one for each module of a partner, and as many refused objects.",
         "number",
     ),
+    Setting("OCPI_AUDIT", _boolean, False, "Audit the CDRs of other platforms when they have arrived.", "bool"),
+    Setting(
+        "OCPI_AUDIT_RULES",
+        _mapping,
+        {},
+        'What an audit goes by, such as {"energy": {"max": 200}, "partners": {"NL-ABC": {"tolerance": 0.05}}}.',
+        "mapping",
+    ),
+    Setting(
+        "OCPI_TARIFF_LINT",
+        _choice("off", "warn", "refuse"),
+        "warn",
+        "What comes of mistakes in an own tariff when it is saved: nothing, a warning in the log, or a refusal.",
+        "off, warn or refuse",
+    ),
     Setting("OCPI_HEALTH", _boolean, True, "Tell anybody at /health below the prefix whether all is well.", "bool"),
     Setting("OCPI_DOCS", _boolean, True, "Serve Swagger UI and the OpenAPI documents.", "bool"),
     Setting(
@@ -617,6 +638,9 @@ class Settings:
     journal_max_count: int
     findings_max_age: int
     findings_max_count: int
+    audit: bool
+    audit_rules: Mapping[str, Any]
+    tariff_lint: str
     health: bool
     docs: bool
     create_tables: bool | None

@@ -68,6 +68,17 @@ class Copies:
         Without ``platform``, of several copies that one is returned that came from the platform which answers for the
         party now, be it as its hub; where none does, the latest. Without ``receiver``, that of any own party.
         """
+        return self.find(module, *ids, owner=owner, platform=platform, receiver=receiver)[1].document
+
+    def find(
+        self,
+        module: str,
+        *ids: str,
+        owner: Party,
+        platform: Platform | str | None = None,
+        receiver: Party | None = None,
+    ) -> tuple[Key, Record]:
+        """Return the copy that :meth:`get` returns as it is stored, with its key."""
         object_type = self.services.object_type(module)
         values, part_ids = object_type.split_ids(ids)
         if part_ids or len(values) < len(object_type.id_key) - len(object_type.defaults):
@@ -76,10 +87,14 @@ class Copies:
         for sources in self._by_rank(owner) if platform is None else [[self._find(platform).id]]:
             parties = self._parties() if receiver is None else (receiver,)
             keys = (_key(object_type, owner, id, party, source) for source in sources for party in parties)
-            records = [record for key in keys if (record := self.services.storage.get(object_type.kind, key))]
-            if records:
-                return max(records, key=lambda record: record.last_updated).document
+            found = [(key, record) for key in keys if (record := self.services.storage.get(object_type.kind, key))]
+            if found:
+                return max(found, key=lambda item: item[1].last_updated)
         raise object_type.missing(f"There is no copy of the {object_type.name} {' '.join(ids)} of {owner}.")
+
+    def source_of(self, owner: Party) -> str:
+        """Return the id of the platform that answers for a party now, be it as its hub; UNKNOWN where none does."""
+        return next(iter([*self._speaking(owner), *self._hubs(owner)]), UNKNOWN)
 
     def documents(self, module: str, *, platform: Platform | str | None = None) -> Iterator[Document]:
         """Walk the copies of a module, platform by platform, each in the order in which they came.

@@ -10,7 +10,9 @@ from collections.abc import Collection
 from collections.abc import Mapping
 from datetime import UTC
 from datetime import datetime
+from functools import cached_property
 from functools import partial
+from typing import TYPE_CHECKING
 from typing import Any
 from typing import TypeVar
 
@@ -37,6 +39,7 @@ from flask_ocpi.context import Services
 from flask_ocpi.copies import Copies
 from flask_ocpi.description import Version
 from flask_ocpi.enums import InterfaceRole
+from flask_ocpi.enums import ModuleID
 from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.fields import Policy
 from flask_ocpi.findings.store import Findings
@@ -45,6 +48,7 @@ from flask_ocpi.host import HostHooks
 from flask_ocpi.journal.writer import Writer
 from flask_ocpi.logs import carried
 from flask_ocpi.messages import Traffic
+from flask_ocpi.modules.cdrs.module import CDR_AUDITS
 from flask_ocpi.modules.credentials.schemas import Credentials
 from flask_ocpi.own_objects import OwnObjects
 from flask_ocpi.partnering import Partnering
@@ -57,6 +61,9 @@ from flask_ocpi.push.dispatcher import Dispatcher
 from flask_ocpi.push.jobs import Job
 from flask_ocpi.reading import Receiving
 from flask_ocpi.schema import violations
+from flask_ocpi.signals import object_received
+from flask_ocpi.signals import object_removed
+from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Storage
 from flask_ocpi.sync.misses import Fetcher
@@ -84,6 +91,11 @@ from flask_ocpi.web.messages import RequestWatch
 from flask_ocpi.web.setup import EMBEDDED_DATABASE
 from flask_ocpi.web.setup import default_storage
 from flask_ocpi.web.setup import secret_key
+
+if TYPE_CHECKING:
+    from flask_ocpi.audits import Audits
+    from flask_ocpi.prices import Prices
+    from flask_ocpi.pricing.rules import RuleBook
 
 _log = logging.getLogger("flask_ocpi")
 
@@ -153,6 +165,11 @@ class OCPI(HostHooks, HostCalls, Partnering):
         is_embedded = app.config.get("SQLALCHEMY_DATABASE_URI") == EMBEDDED_DATABASE and self._storage_source is None
         if is_embedded and settings.create_tables is not False:
             self.copies.adopt()  # as `flask ocpi init-db` does, which that database does not need
+        if settings.audit_rules:
+            self._rules(settings)  # a wrong one is told of now
+        if settings.audit:
+            object_received.connect(self._audits.arrived, app)
+        object_removed.connect(self._forget_audit, app)
         self._dispatcher = Dispatcher(services, self.client, partial(_in_context, app), enqueue=self._enqueue(app))
         app.extensions["ocpi"] = self
         self._register(app, services)
@@ -175,6 +192,34 @@ class OCPI(HostHooks, HostCalls, Partnering):
     def copies(self) -> Copies:
         """The objects that other platforms sent, of every module: get, documents, move, remove."""
         return Copies(self.services)
+
+    @property
+    def pricing(self) -> Prices:
+        """Quotes, prices, audits and lints with what is stored: quote, cost_so_far, build_cdr, audit, lint_all."""
+        from flask_ocpi.prices import Prices  # the engine is not needed to start
+
+        return Prices(self.services, self._audits)
+
+    @cached_property
+    def _audits(self) -> Audits:
+        from flask_ocpi.audits import Audits
+
+        return Audits(lambda: self.services, self._rules(self.services.settings))
+
+    def _forget_audit(self, app: Flask, *, module: str, key: Key, **_: Any) -> None:
+        """Remove what an audit found with the CDR that it was about."""
+        if module == ModuleID.CDRS:
+            self.storage.delete(CDR_AUDITS, key)
+
+    @staticmethod
+    def _rules(settings: Settings) -> RuleBook:
+        from flask_ocpi.pricing.errors import PricingError
+        from flask_ocpi.pricing.rules import read_rules
+
+        try:
+            return read_rules(settings.audit_rules)
+        except PricingError as error:
+            raise ConfigurationError(str(error)) from error
 
     @property
     def platforms(self) -> Platforms:

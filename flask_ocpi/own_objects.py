@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ from flask_ocpi.documents import merge
 from flask_ocpi.documents import save_object
 from flask_ocpi.documents import update
 from flask_ocpi.enums import InterfaceRole
+from flask_ocpi.enums import ModuleID
 from flask_ocpi.errors import ConflictError
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import NotFoundError
@@ -40,6 +42,8 @@ from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.base import walk
+
+_log = logging.getLogger("flask_ocpi.tariffs")
 
 _MARKED_AT_ONCE = 500
 # Of two imports in opposite orders, the one that is ended may meet the other one again half way of what is left.
@@ -155,7 +159,9 @@ class OwnObjects:
 
         def change(document: Document) -> Document:
             if part is None:
-                return merge(schema, document, changed, appended=object_type.appended)
+                merged = merge(schema, document, changed, appended=object_type.appended)
+                self._look_over(object_type, merged)
+                return merged
             place = locate(document, object_type, part_ids)
             if place is None or place.index is None:
                 raise missing
@@ -348,6 +354,7 @@ class OwnObjects:
         self, object_type: ObjectType, document: Document, audience: Iterable[Party] | None
     ) -> tuple[Key, Record, Document]:
         checked = load(self.services.schemas[object_type.schema], document, where=object_type.name)
+        self._look_over(object_type, checked)
         owner = Party.of(checked["country_code"], checked["party_id"])
         if owner not in self.parties() and not object_type.described:
             listing = ", ".join(map(str, self.parties()))
@@ -356,6 +363,20 @@ class OwnObjects:
         micros = to_micros(checked["last_updated"])
         seen_by = tuple(Party.of(*party) for party in audience or ()) or audience_of(object_type, checked)
         return key, Record.of(checked, last_updated=micros, audience=seen_by), checked
+
+    def _look_over(self, object_type: ObjectType, document: Document) -> None:
+        """Look for mistakes in a tariff, and log or refuse them as OCPI_TARIFF_LINT says."""
+        what = self.services.settings.tariff_lint
+        if object_type.kind != ModuleID.TARIFFS or what == "off":
+            return
+        from flask_ocpi.pricing import lint  # the engine is not needed to start
+
+        for finding in lint(document):
+            text = f"The tariff {document['id']!a} at {finding.path}: {finding.message} ({finding.rule})"
+            if finding.weighs and what == "refuse":
+                raise InvalidParametersError(text)
+            if finding.weighs:
+                _log.warning("%s", text)
 
     def _get(self, module: str, ids: Sequence[str], party: Party | None) -> tuple[Record, ObjectType, tuple[str, ...]]:
         object_type, key, part_ids = self._addressed(module, ids, party)

@@ -10,6 +10,8 @@ _signals = Namespace()
 object_received = _signals.signal("ocpi.object-received")
 #: An object of another party was removed. Payload: module, key, platform.
 object_removed = _signals.signal("ocpi.object-removed")
+#: A CDR was audited, and the result is stored. Payload: key, document, audit, platform (None for an own CDR).
+cdr_audited = _signals.signal("ocpi.cdr-audited")
 #: An own object was created or changed. Payload: module, key, document, created.
 object_saved = _signals.signal("ocpi.object-saved")
 #: A token of ours was asked for in real time. Payload: token, location, info, platform.

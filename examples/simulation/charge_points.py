@@ -14,7 +14,7 @@ from flask import Flask
 
 from examples.simulation.billing import STANDARD_TARIFF
 from examples.simulation.billing import cdr
-from examples.simulation.billing import costs
+from examples.simulation.billing import cost
 from examples.simulation.billing import volume
 from examples.simulation.charging import is_full
 from examples.simulation.charging import measured_until
@@ -269,7 +269,7 @@ class ChargePoints:
         before = session.get("charging_periods", [])
         added = [period] if volume([period], "TIME") or not before else []
         periods = [*before, *added]
-        total = costs(charging.tariff, periods)["total_cost"]
+        total = cost({**session, "charging_periods": periods}, charging.tariff, charging.location)
         return {"charging_periods": added, "kwh": float(volume(periods, "ENERGY")), "total_cost": total}
 
     def _end(self, charging: Charging, session: Document) -> None:
@@ -291,7 +291,7 @@ class ChargePoints:
         )
         self.charging.pop((party, session["id"]), None)
         self._set_status(party, session["location_id"], session["evse_uid"], "AVAILABLE")
-        self.ocpi.save("cdrs", cdr(ended, charging.tariff, charging.location, charging.evse, charging.connector))
+        self.ocpi.save("cdrs", cdr(ended, charging.tariff, charging.location))
 
     def _give_up(self, reservation: Reservation) -> None:
         party = reservation.party

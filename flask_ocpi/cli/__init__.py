@@ -33,6 +33,7 @@ def _commands() -> Sequence[Command]:
     from flask_ocpi.cli import dispatching
     from flask_ocpi.cli import journal
     from flask_ocpi.cli import platforms
+    from flask_ocpi.cli import pricing
     from flask_ocpi.cli.authorize import authorize
     from flask_ocpi.cli.check import check
     from flask_ocpi.cli.findings import findings
@@ -62,6 +63,9 @@ def _commands() -> Sequence[Command]:
         journal.journal,
         journal.replay,
         findings,
+        pricing.price_file,
+        pricing.tariffs_group,
+        pricing.cdrs_group,
         about.modules,
         about.openapi,
         check,

@@ -6,10 +6,21 @@ It stands by itself: pure functions over plain data in the stored (2.2.1) shape,
 from __future__ import annotations
 
 from flask_ocpi.pricing.amounts import Amount
+from flask_ocpi.pricing.audits import Audit
+from flask_ocpi.pricing.audits import audit
+from flask_ocpi.pricing.audits import differences
+from flask_ocpi.pricing.cdrs import build_cdr
 from flask_ocpi.pricing.clock import TimeZone
 from flask_ocpi.pricing.clock import zone_at
+from flask_ocpi.pricing.descriptions import describe
 from flask_ocpi.pricing.engine import price
 from flask_ocpi.pricing.errors import PricingError
+from flask_ocpi.pricing.evidence import Evidence
+from flask_ocpi.pricing.findings import FINDINGS
+from flask_ocpi.pricing.findings import AuditFinding
+from flask_ocpi.pricing.lint_rules import RULES
+from flask_ocpi.pricing.lints import LintFinding
+from flask_ocpi.pricing.lints import lint
 from flask_ocpi.pricing.notes import NOTES
 from flask_ocpi.pricing.notes import Decision
 from flask_ocpi.pricing.notes import Note
@@ -23,13 +34,23 @@ from flask_ocpi.pricing.quotes import quote
 from flask_ocpi.pricing.report import PeriodReport
 from flask_ocpi.pricing.report import Report
 from flask_ocpi.pricing.report import Segment
+from flask_ocpi.pricing.rules import Rules
+from flask_ocpi.pricing.rules import read_rules
+from flask_ocpi.pricing.texts import LANGUAGES
 
 __all__ = [
+    "FINDINGS",
+    "LANGUAGES",
     "NOTES",
     "READINGS",
+    "RULES",
     "Amount",
+    "Audit",
+    "AuditFinding",
     "Charging",
     "Decision",
+    "Evidence",
+    "LintFinding",
     "Note",
     "Parking",
     "PeriodReport",
@@ -38,9 +59,16 @@ __all__ = [
     "Reading",
     "Report",
     "Reserved",
+    "Rules",
     "Segment",
     "TimeZone",
+    "audit",
+    "build_cdr",
+    "describe",
+    "differences",
+    "lint",
     "price",
     "quote",
+    "read_rules",
     "zone_at",
 ]

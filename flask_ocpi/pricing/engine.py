@@ -6,7 +6,10 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
+
+import orjson
 
 from flask_ocpi.pricing.amounts import FREE
 from flask_ocpi.pricing.amounts import ZERO
@@ -38,6 +41,7 @@ from flask_ocpi.pricing.usage import Usage
 from flask_ocpi.pricing.usage import read_usage
 from flask_ocpi.pricing.volumes import bill
 
+_LARGEST_REMEMBERED = 16 * 1024  # bytes of a tariff
 _COST_TYPES = {"ENERGY": "energy", "TIME": "time", "PARKING_TIME": "parking", "RESERVATION_TIME": "reservation"}
 
 
@@ -86,10 +90,31 @@ def _read_tariffs(
     base = "tariffs" if given else "$.tariffs"
     named = {period.tariff_id and tariff_key(period.tariff_id) for period in usage.periods}
     return [
-        read_tariff(data, f"{base}[{index}]", remarks)
+        _read_tariff(data, f"{base}[{index}]", remarks)
         for index, data in enumerate(given or own)
         if None in named or tariff_key(data.get("id")) in named
     ]
+
+
+def _read_tariff(data: Mapping[str, Any], path: str, remarks: Remarks) -> Tariff:
+    """Read a tariff; one that was read lately, as those of the CDRs of one operator are, is not read again."""
+    try:
+        text = orjson.dumps(data)
+    except TypeError:  # with numbers that JSON does not have, such as Decimals
+        text = b""
+    if not 0 < len(text) <= _LARGEST_REMEMBERED:
+        return read_tariff(data, path, remarks)
+    tariff, noted = _read_text(text, path, remarks.policy)
+    for key, note in noted.notes.items():
+        remarks.notes.setdefault(key, note)
+    remarks.options.update(noted.options)
+    return tariff
+
+
+@lru_cache(maxsize=128)
+def _read_text(text: bytes, path: str, policy: Policy) -> tuple[Tariff, Remarks]:
+    remarks = Remarks(policy)
+    return read_tariff(orjson.loads(text), path, remarks), remarks
 
 
 def _tariff_of(period: Period, known: Sequence[Tariff], remarks: Remarks) -> Tariff | None:

@@ -226,7 +226,7 @@ class Report:
 
     def to_json(self) -> str:
         """Return the report as JSON text; numbers have four decimals and pass through no binary float."""
-        return orjson.dumps(self.to_dict(), default=_digits).decode()
+        return orjson.dumps(self.to_dict(), default=digits).decode()
 
     def explain(self) -> str:
         """Return a table in text: each line of the bill, the totals, why each price applies, and the notes."""
@@ -244,5 +244,6 @@ def component_dict(component: Component) -> dict[str, Any]:
     }
 
 
-def _digits(value: Decimal) -> orjson.Fragment:
+def digits(value: Decimal) -> orjson.Fragment:
+    """Write a Decimal into JSON with its digits; the ``default`` of ``orjson.dumps``."""
     return orjson.Fragment(f"{value:f}".encode())

@@ -18,6 +18,7 @@ from flask_ocpi.schema import Schema
 from flask_ocpi.schema import example_of
 from flask_ocpi.schema import violations
 
+_TIME_ZONE = "Europe/Amsterdam"
 _MOMENT = "2024-05-31T12:00:00.000Z"
 
 
@@ -26,11 +27,27 @@ def full_example(schema: type[Schema]) -> Document:
     """Compose an example with every property, but for those that the rules of the class exclude there."""
     instance = schema()
     document = {name: _example(field) for name, field in instance.load_fields.items()}
-    document = {name: value for name, value in document.items() if value is not None}
+    document = _priced({name: value for name, value in document.items() if value is not None})
     excluded = {path.split(".")[0].split("[")[0] for path, _ in violations(instance.validate(document))}
     if any(instance.load_fields[name].required for name in excluded):  # with less in the others it fits
         return {name: field.metadata["example"] for name, field in instance.load_fields.items() if name in document}
     return {name: value for name, value in document.items() if name not in excluded}
+
+
+def _priced(document: Document) -> Document:
+    """Put the costs and volumes into a Session or CDR that the example of a tariff makes of it."""
+    if "charging_periods" not in document or "total_cost" not in document:
+        return document
+    from flask_ocpi.modules.tariffs.schemas import Tariff
+    from flask_ocpi.pricing import price  # not before somebody wants to read a document
+
+    report = price(document, [full_example(Tariff)], time_zone=_TIME_ZONE).to_dict()
+    known = {name: report[name] for name in document if name.startswith("total_")}
+    return document | {name: _as_numbers(value) for name, value in known.items()}
+
+
+def _as_numbers(value: Any) -> Any:
+    return {side: float(each) for side, each in value.items()} if isinstance(value, dict) else float(value)
 
 
 def complete_and_required(schema: type[Schema]) -> dict[str, Any]:
@@ -103,7 +120,8 @@ def _envelope(status_code: int, message: str) -> Document:
 
 def _example(field: Any) -> Any:
     if isinstance(field, Object):
-        return full_example(field.nested)  # type: ignore[arg-type]
+        composed, own = full_example(field.nested), field.metadata.get("example", {})  # type: ignore[arg-type]
+        return own if own.keys() == composed.keys() else composed  # the field's own says more, where it says all
     if isinstance(field, ListOf) and isinstance(field.inner, Object):
         return [full_example(field.inner.nested)]  # type: ignore[arg-type]
     return field.metadata.get("example")

@@ -126,10 +126,20 @@ class Platform:
         except (urllib.error.URLError, ConnectionError) as error:
             return 0, str(error)
 
+    def wait_until_refetched(self) -> None:
+        """Wait until the endpoints of each platform that registered here were fetched again."""
+        ends = time.monotonic() + SECONDS
+        while any("endpoints_due" in text for text in self._rows()["platforms"]):
+            assert time.monotonic() < ends, "The endpoints were not fetched again."
+            time.sleep(0.05)
+
+    def _rows(self) -> dict[str, list[str]]:
+        with closing(sqlite3.connect(f"file:{self.folder / 'ocpi.sqlite3'}?mode=ro", uri=True)) as connection:
+            return {name: [text for (text,) in connection.execute(query)] for name, query in QUERIES.items()}
+
     def dump(self) -> dict[str, Any]:
         """Return what is stored: platforms without the time of their last change, the parties, the tokens."""
-        with closing(sqlite3.connect(f"file:{self.folder / 'ocpi.sqlite3'}?mode=ro", uri=True)) as connection:
-            rows = {name: [text for (text,) in connection.execute(query)] for name, query in QUERIES.items()}
+        rows: dict[str, Any] = self._rows()
         platforms = [json.loads(text) for text in rows["platforms"]]
         for platform in platforms:
             platform.pop("last_updated")
@@ -172,6 +182,7 @@ def server(launcher, tmp_path):
 def connect(client, server):
     _, invited = server.do("invite", {"name": "Client"})
     assert client.do("register", [server.versions_url, invited["token"]]) == (200, {"state": "REGISTERED"})
+    server.wait_until_refetched()
 
 
 def assert_both_directions_work(client, server):

@@ -137,7 +137,7 @@ def test_day_goes_well_in_one_process(day: Day, capsys: pytest.CaptureFixture[st
     demo.play(day)
     demo_day.say_goodbye(day)
 
-    assert "kWh at 0.39 and 0.50 by AC-REGULAR" in capsys.readouterr().out
+    assert "kWh at 0.39 by AC-REGULAR" in capsys.readouterr().out
 
 
 def test_life_goes_on_after_the_day(
@@ -153,7 +153,7 @@ def test_life_goes_on_after_the_day(
 
     shown = capsys.readouterr().out
     assert "the provider has each new status" in shown
-    assert "kWh at 0.37 and 0.50 by AC-REGULAR" in shown
+    assert "kWh at 0.37 by AC-REGULAR" in shown
     assert shown.count("Swagger UI: CPO https://cpo.example/ocpi/docs/") == 2
 
 
@@ -286,7 +286,8 @@ def test_wrong_cost_is_noticed(day: Day, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(charge_points, "cdr", dear_cdr)
 
     assert re.search(
-        r"The driver leaves: not so: that is [\d.]+ kWh at 0.39 and 0.50 by AC-REGULAR: 99.00 EUR", broken(day)
+        r"The driver leaves: not so: that is a fee of 0.50 and [\d.]+ kWh at 0.39 by AC-REGULAR: 99.00 EUR",
+        broken(day),
     )
 
 

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC
+from datetime import datetime
 
 import pytest
 
 import flask_ocpi.pricing
+from flask_ocpi.pricing import FINDINGS
 from flask_ocpi.pricing import NOTES
+from flask_ocpi.pricing import RULES
 from flask_ocpi.pricing import Charging
 from flask_ocpi.pricing import Parking
 from flask_ocpi.pricing import Reserved
 from flask_ocpi.pricing import price
 from flask_ocpi.pricing import quote
+from flask_ocpi.pricing import read_rules
+from flask_ocpi.pricing.rules import RANGES
+from flask_ocpi.testing import documents
+from flask_ocpi.testing.clock import Clock
+from flask_ocpi.testing.network import Network
 from tests.pricing.cases import element
 from tests.pricing.cases import energy
 from tests.pricing.cases import flat
@@ -123,13 +132,49 @@ def test_what_is_exported_is_there(name):
     assert getattr(flask_ocpi.pricing, name) is not None
 
 
+def platform(night):
+    """Return a CPO that has a tariff at a location in Amsterdam, and a session there of which 10 kWh are reported."""
+    clock = Clock()
+    ocpi = Network(clock=clock).add("cpo.example", [("NL", "ABC", ["CPO"])])
+    clock.now = datetime(2026, 5, 4, 21, 1, tzinfo=UTC)
+    ocpi.save("tariffs", documents.tariff(id="night", elements=night["elements"]))
+    evse = documents.evse(connectors=[documents.connector(tariff_ids=["night"])])
+    ocpi.save("locations", documents.location(evses=[evse]))
+    period = {
+        "start_date_time": "2026-05-04T20:30:00Z",
+        "tariff_id": "night",
+        "dimensions": [{"type": "ENERGY", "volume": 10}],
+    }
+    times = {"start_date_time": "2026-05-04T20:30:00Z", "last_updated": "2026-05-04T21:00:00Z"}
+    return {"ocpi": ocpi, "session": documents.session(charging_periods=[period], kwh=10, **times)}
+
+
 def test_pricing_page_runs(capsys):
     page = Page("docs/pricing.md")
 
     page.run(count=2)
     assert capsys.readouterr().out == bill().explain() + "\n"
     page.run()
+    page.run(**platform(page.names["tariff"]))
+    page.run()
+    page.run()
+    assert read_rules(page.names["rules"]).rules_for("NL-ABC").ranges["days_late"].high == 14
+    page.run(count=2)
+    assert capsys.readouterr().out.strip() in page_text()
     assert page.rest == []
+
+
+def page_text():
+    return (ROOT / "docs" / "pricing.md").read_text(encoding="utf-8")
+
+
+def test_each_rule_and_finding_is_on_the_page():
+    for rule in RULES:
+        assert f"| `{rule.id}` | {rule.level} |" in page_text()
+    for id, (verdict, _) in FINDINGS.items():
+        assert f"| `{id}` | {verdict} |" in page_text()
+    for quantity in RANGES:
+        assert f"| `{quantity}` |" in page_text()
 
 
 def test_each_note_is_on_the_page():

@@ -17,6 +17,10 @@ from flask_ocpi.patterns import list_objects
 
 #: Where a CDR that we sent can be read again: the Location header of the answer.
 CDR_URLS = "cdr_urls"
+#: What the audit of a CDR found, under the key of the CDR.
+CDR_AUDITS = "cdr_audits"
+#: Which CDRs there are of a session, in the order in which they were audited, under the key that the session has.
+SESSION_CDRS = "session_cdrs"
 
 CDR_ID = PathParameter("cdr_id", 39, "CDR.id.", "12345")
 
@@ -69,5 +73,5 @@ MODULE = Module(
         Interface(InterfaceRole.SENDER, list_objects(CDR_OBJECT)),
         Interface(InterfaceRole.RECEIVER, (POST_CDR, GET_CDR)),
     ),
-    kinds=(CDR_URLS,),
+    kinds=(CDR_URLS, CDR_AUDITS, SESSION_CDRS),
 )

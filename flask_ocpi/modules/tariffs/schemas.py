@@ -110,11 +110,14 @@ class TariffElement(Schema):
     price_components = ListOf(
         Object(PriceComponent),
         required=True,
-        metadata={"description": "The prices, one a dimension.", "example": [example_of(PriceComponent)]},
+        metadata={
+            "description": "The prices, one a dimension.",
+            "example": [{"type": "ENERGY", "price": 0.25, "vat": 21.0, "step_size": 1}],
+        },
     )
     restrictions = Object(
         TariffRestrictions,
-        metadata={"description": "When they apply; left out: always.", "example": {"day_of_week": ["SATURDAY"]}},
+        metadata={"description": "When they apply; left out: always.", "example": {"day_of_week": ["FRIDAY"]}},
     )
 
 

@@ -1,0 +1,264 @@
+"""Commands about money: price a document, look for mistakes in tariffs, audit CDRs."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import IO
+from typing import TYPE_CHECKING
+from typing import Any
+
+import click
+import orjson
+from flask.cli import NoAppException
+from flask.cli import with_appcontext
+
+from flask_ocpi.cli.arguments import moment_back
+from flask_ocpi.cli.output import counted
+from flask_ocpi.cli.output import json_option
+from flask_ocpi.cli.output import refusal
+from flask_ocpi.cli.output import say
+from flask_ocpi.globals import current_ocpi
+from flask_ocpi.pricing import Audit
+from flask_ocpi.pricing import LintFinding
+from flask_ocpi.pricing import audit
+from flask_ocpi.pricing import differences
+from flask_ocpi.pricing import lint
+from flask_ocpi.pricing import price
+from flask_ocpi.pricing.report import digits
+
+if TYPE_CHECKING:
+    from flask_ocpi.extension import OCPI
+
+Document = dict[str, Any]
+
+_CSV = ("platform", "country_code", "party_id", "cdr_id", "verdict", "finding", "weight", "path", "message")
+_BOM = b"\xef\xbb\xbf"
+
+
+@click.command("price", short_help="Price a CDR or a session, and explain it.")
+@click.argument("file", type=click.File("rb"))
+@click.option("--tariff", "tariffs", type=click.File("rb"), multiple=True, help="Price by the tariffs in this file.")
+@click.option("--time-zone", help="The time zone of the location, such as Europe/Berlin.")
+@json_option
+@click.pass_context
+def price_file(
+    ctx: click.Context, file: IO[bytes], tariffs: Sequence[IO[bytes]], time_zone: str | None, as_json: bool
+) -> None:
+    """Price the CDR or the session in FILE (- reads it from stdin), and explain each line of the bill.
+
+    It is priced by the tariffs of --tariff, or else those that it carries. Tariffs and time zone that are not given are
+    looked up, if there is an app; it goes without one. The exit code is 1 where the CDR says another cost, or where a
+    note says that somebody should look at it.
+    """
+    document = _only(file, ("cdrs", "sessions"))
+    known = [tariff for each in tariffs for tariff in _documents(each, ("tariffs",))]
+    ocpi = _platform(ctx)
+    if ocpi is not None and {"country_code", "party_id"} <= document.keys():
+        report = ocpi.pricing.price(document, known, time_zone=time_zone)
+    else:
+        report = price(document, known, time_zone=time_zone)
+    differing = differences(document, report)
+    if as_json:
+        _show({**report.to_dict(), "differences": [finding.to_dict() for finding in differing]})
+    else:
+        say(report.explain().rstrip("\n"))
+        if "total_cost" in document:
+            lines = [f"  {finding.message} ({finding.path})" for finding in differing]
+            say("\n".join(["\nDifferences", *lines]) if lines else "\nThe document says the same.")
+    if differing or report.weighs:
+        ctx.exit(1)
+
+
+@click.group("tariffs", short_help="Look for mistakes in tariffs.")
+def tariffs_group() -> None:
+    """Look for mistakes in tariffs."""
+
+
+@tariffs_group.command("lint", short_help="Look for mistakes in a file, or in the stored tariffs.")
+@click.argument("file", type=click.File("rb"), required=False)
+@click.option("--partner", help="Look at the tariffs that this platform sent, by id, name or party.")
+@json_option
+@click.pass_context
+def lint_tariffs(ctx: click.Context, file: IO[bytes] | None, partner: str | None, as_json: bool) -> None:
+    """Look for mistakes in the tariffs in FILE, in those that a partner sent, or in all that are stored.
+
+    Stored tariffs are compared with the connectors that offer them as well. The exit code is 1 for errors and warnings;
+    hints are no mistakes.
+    """
+    _one_of(file, partner)
+    if file is not None:
+        looked_at = ((tariff, "", lint(tariff)) for tariff in _documents(file, ("tariffs",)))
+    else:
+        looked_at = (
+            (each.document, each.source, each.findings) for each in _here(ctx).pricing.lint_all(platform=partner)
+        )
+    number, found = 0, 0
+    shown = []
+    for tariff, source, findings in looked_at:
+        number += 1
+        found += sum(finding.weighs for finding in findings)
+        if as_json:
+            shown.append(_linted(tariff, source, findings))
+        elif findings:
+            say(_name(tariff, source))
+            for each in findings:
+                say(f"  {each.level:8}{each.rule} at {each.path}: {each.message}")
+    if as_json:
+        _show(shown)
+    else:
+        say(f"Looked at {counted(number, 'tariff')}: {counted(found, 'mistake')}.")
+    if found:
+        ctx.exit(1)
+
+
+@click.group("cdrs", short_help="Audit CDRs before they are paid.")
+def cdrs_group() -> None:
+    """Audit CDRs before they are paid."""
+
+
+@cdrs_group.command("audit", short_help="Audit the CDRs in a file, or the stored ones.")
+@click.argument("file", type=click.File("rb"), required=False)
+@click.option("--partner", help="Audit the CDRs that this platform sent, by id, name or party.")
+@click.option("--since", callback=moment_back, help="Only those made since then: a date, a DateTime, or 7d.")
+@json_option
+@click.option("--csv", "as_csv", is_flag=True, help="Print a line for each finding, as comma-separated values.")
+@click.pass_context
+def audit_cdrs(
+    ctx: click.Context, file: IO[bytes] | None, partner: str | None, since: str | None, as_json: bool, as_csv: bool
+) -> None:
+    """Audit the CDRs in FILE, those that a partner sent, or all that are stored; the results of those are kept.
+
+    A CDR in FILE is compared with what is stored beside it if there is an app, and by itself if there is none. The exit
+    code is 1 unless all are ok.
+    """
+    _one_of(file, partner)
+    if as_json and as_csv:
+        raise click.UsageError("Use --json or --csv, not both.")
+    if file is not None:
+        audited = _audited_file(ctx, file, since)
+    else:
+        audited = (
+            (item.document, item.key.source, item.audit)
+            for item in _here(ctx).pricing.audit_all(platform=partner, since=since)
+        )
+    counts = {"ok": 0, "review": 0, "dispute": 0}
+
+    def counting() -> Iterator[tuple[Document, str, Audit]]:
+        for item in audited:
+            counts[item[2].verdict] += 1
+            yield item
+
+    (_print_json if as_json else _print_csv if as_csv else _print_text)(counting())
+    if not as_json and not as_csv:
+        of = f"{counts['ok']} ok, {counts['review']} for review, {counts['dispute']} in dispute"
+        say(f"Audited {counted(sum(counts.values()), 'CDR')}: {of}.")
+    if counts["review"] or counts["dispute"]:
+        ctx.exit(1)
+
+
+def _audited_file(ctx: click.Context, file: IO[bytes], since: str | None) -> Iterator[tuple[Document, str, Audit]]:
+    ocpi = _platform(ctx)
+    for cdr in _documents(file, ("cdrs",)):
+        if since is not None and str(cdr.get("last_updated")) < since:
+            continue
+        has_owner = {"country_code", "party_id", "id"} <= cdr.keys()
+        yield cdr, "", ocpi.pricing.audit(cdr) if ocpi is not None and has_owner else audit(cdr)
+
+
+def _print_text(audited: Iterable[tuple[Document, str, Audit]]) -> None:
+    for cdr, source, result in audited:
+        if result.findings:
+            say(f"{result.verdict:8} {_name(cdr, source)}")
+            for finding in result.findings:
+                say(f"  {finding.id} at {finding.path}: {finding.message}")
+
+
+def _print_json(audited: Iterable[tuple[Document, str, Audit]]) -> None:
+    """Print one array, CDR by CDR: there may be any number of them."""
+    before = "["
+    for cdr, source, result in audited:
+        text = orjson.dumps({**_identity(cdr, source, "cdr_id"), **result.to_dict()}, default=digits).decode()
+        click.echo(f"{before}\n{text}", nl=False)
+        before = ","
+    click.echo("[]" if before == "[" else "\n]")
+
+
+def _print_csv(audited: Iterable[tuple[Document, str, Audit]]) -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(_CSV)
+    for cdr, source, result in audited:
+        head = [_cell(value) for value in _identity(cdr, source, "cdr_id").values()] + [result.verdict]
+        for finding in result.findings:
+            writer.writerow([*head, finding.id, finding.verdict, finding.path, _cell(finding.message)])
+        if not result.findings:
+            writer.writerow([*head, "", "", "", ""])
+
+
+def _cell(value: Any) -> str:
+    """Return a text that no spreadsheet takes for a formula: ids and messages hold what partners sent."""
+    text = "" if value is None else str(value)
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
+def _linted(tariff: Document, source: str, findings: Sequence[LintFinding]) -> Document:
+    return {**_identity(tariff, source, "tariff_id"), "findings": [finding.to_dict() for finding in findings]}
+
+
+def _identity(document: Mapping[str, Any], source: str, id: str) -> Document:
+    owner = {name: document.get(name) for name in ("country_code", "party_id")}
+    return {"platform": source or None, **owner, id: document.get("id")}
+
+
+def _name(document: Mapping[str, Any], source: str) -> str:
+    owner = "-".join(str(document[name]) for name in ("country_code", "party_id") if name in document)
+    return " ".join(filter(None, (owner, str(document.get("id", "-")), f"({source})" if source else "")))
+
+
+def _documents(file: IO[bytes], modules: Sequence[str]) -> list[Document]:
+    """Read the objects in a file: one, a list of them, what `export` prints, or an answer of OCPI."""
+    name = getattr(file, "name", "<stdin>")
+    try:
+        found = orjson.loads(file.read().removeprefix(_BOM))
+    except orjson.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise refusal(f"{name} is not valid JSON ({where}): {error.msg}.") from error
+    if isinstance(found, dict) and "id" not in found:
+        found = next((found[key] for key in (*modules, "data") if key in found), found)
+    documents = found if isinstance(found, list) else [found]
+    if not documents or not all(isinstance(each, dict) for each in documents):
+        raise refusal(f"{name} must hold an object, or a list of them.")
+    return documents
+
+
+def _only(file: IO[bytes], modules: Sequence[str]) -> Document:
+    documents = _documents(file, modules)
+    if len(documents) > 1:
+        raise refusal(f"{getattr(file, 'name', '<stdin>')} holds {len(documents)} objects; one is priced at a time.")
+    return documents[0]
+
+
+def _one_of(file: IO[bytes] | None, partner: str | None) -> None:
+    if file is not None and partner is not None:
+        raise click.UsageError("Give FILE or --partner, not both.")
+
+
+def _platform(ctx: click.Context) -> OCPI | None:
+    """Return the platform of the app, None where there is no app: what is in a file is looked at without one."""
+    try:
+        return _here(ctx)
+    except NoAppException:
+        return None
+
+
+def _here(ctx: click.Context) -> OCPI:
+    ocpi: OCPI = ctx.invoke(with_appcontext(lambda: current_ocpi._get_current_object()))  # type: ignore[attr-defined]
+    return ocpi
+
+
+def _show(document: Any) -> None:
+    click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2, default=digits))

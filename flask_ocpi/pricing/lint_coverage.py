@@ -1,0 +1,172 @@
+"""The rules of the lint that look at all elements together: what is priced twice, never, or by nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+from fractions import Fraction
+from itertools import combinations
+from typing import Any
+
+from flask_ocpi.pricing.amounts import number
+from flask_ocpi.pricing.errors import PricingError
+from flask_ocpi.pricing.lint_subject import Found
+from flask_ocpi.pricing.lint_subject import Subject
+from flask_ocpi.pricing.restrictions import DAY
+from flask_ocpi.pricing.restrictions import clock_text
+from flask_ocpi.pricing.restrictions import plain
+from flask_ocpi.pricing.samples import Sample
+from flask_ocpi.pricing.tariffs import Element
+
+
+def too_large(subject: Subject) -> Found:
+    """Find the dimensions whose elements have too many limits to go through all situations."""
+    for dimension, elements in subject.groups():
+        if subject.situations(elements) is None:
+            yield "$.elements", (dimension,)
+
+
+def _never(subject: Subject) -> dict[tuple[int, str], str]:
+    """Return which components never count, by element and dimension, and why."""
+    found = {}
+    for dimension, elements in subject.groups():
+        situations = subject.situations(elements)
+        if situations is None:
+            continue
+        matching = {place for sample in situations for place in sample.matching}
+        first = {sample.matching[0] for sample in situations if sample.matching}
+        for place, element in enumerate(elements):
+            if place not in matching:
+                found[element.index, dimension] = "its restrictions never hold"
+            elif place not in first:
+                before = {s.matching[0] for s in situations if place in s.matching}
+                names = ", ".join(f"elements[{elements[other].index}]" for other in sorted(before))
+                found[element.index, dimension] = f"{names} always comes before it"
+    return found
+
+
+def _is_dead(element: Element, never: Mapping[tuple[int, str], str]) -> bool:
+    return bool(element.components) and all((element.index, kind) in never for kind in element.components)
+
+
+def dead_elements(subject: Subject) -> Found:
+    """Find elements of which no price ever counts, except those that :func:`unreachable_nights` finds."""
+    never = _never(subject)
+    for element in subject.elements:
+        if _is_dead(element, never) and not _is_night(element, never):
+            yield f"$.elements[{element.index}]", (never[element.index, next(iter(element.components))],)
+
+
+def unreachable_nights(subject: Subject) -> Found:
+    """Find elements over midnight whose prices never count, as another one comes before them."""
+    never = _never(subject)
+    for element in subject.elements:
+        times = element.restrictions.times
+        if times and _is_dead(element, never) and _is_night(element, never):
+            start, end = (clock_text(mark % DAY) for mark in times)
+            reason = never[element.index, next(iter(element.components))]
+            yield f"$.elements[{element.index}].restrictions.start_time", (start, end, reason)
+
+
+def _is_night(element: Element, never: Mapping[tuple[int, str], str]) -> bool:
+    times = element.restrictions.times
+    reason = never[element.index, next(iter(element.components))]
+    return bool(times and times[0] > times[1] and "before it" in reason)
+
+
+def dead_components(subject: Subject) -> Found:
+    """Find single prices that never count, in elements of which others do."""
+    never = _never(subject)
+    for element in subject.elements:
+        if not _is_dead(element, never):
+            for kind in element.components:
+                if (element.index, kind) in never:
+                    yield f"$.elements[{element.index}].price_components", (kind, never[element.index, kind])
+
+
+def gaps(subject: Subject) -> Found:
+    """Find when something is free that otherwise has a price, and hardly on purpose."""
+    for dimension, elements in subject.groups():
+        if dimension != "ENERGY" and not _is_split(elements):
+            continue
+        hole = _hole(subject.situations(elements) or [])
+        if hole is not None:
+            yield "$.elements", (dimension, hole.text)
+
+
+def _hole(situations: Sequence[Sample]) -> Sample | None:
+    """Return the first situation without a price, but for those at the beginning of a session that is priced later."""
+    priced: dict[object, list[tuple[Fraction, int]]] = {}
+    for sample in situations:
+        if sample.matching:
+            priced.setdefault(_setting(sample), []).append((sample.at.kwh, sample.at.elapsed))
+    for sample in situations:
+        if sample.matching:
+            continue
+        at, others = sample.at, priced.get(_setting(sample), [])
+        is_beginning = bool(others) and not any(kwh <= at.kwh and gone <= at.elapsed for kwh, gone in others)
+        if not is_beginning:
+            return sample
+    return None
+
+
+def _setting(sample: Sample) -> object:
+    """Return what does not change in the course of a session by itself."""
+    return sample.at.local, tuple(sample.at.stated.values())
+
+
+def _is_split(elements: Sequence[Element]) -> bool:
+    """Tell whether several elements split the day or the week among them, so that a hole in between is a slip."""
+    return len([each for each in elements if {"times", "days"} & set(each.restrictions.checks)]) > 1
+
+
+def overlaps(subject: Subject) -> Found:
+    """Find two elements with different prices that hold at the same time, where neither stands for the other.
+
+    Where one holds whenever the other does, the narrower one is an exception, and comes first on purpose.
+    """
+    for dimension, elements in subject.groups():
+        situations = subject.situations(elements) or []
+        holds = [0] * len(elements)  # a bit for each situation
+        for bit, sample in enumerate(situations):
+            for place in sample.matching:
+                holds[place] |= 1 << bit
+        for (one, before), (other, after) in combinations(zip(elements, holds, strict=True), 2):
+            both = before & after
+            if both in (0, before, after) or one.restrictions.checks != other.restrictions.checks:
+                continue
+            if one.components[dimension].unit != other.components[dimension].unit:
+                text = situations[(both & -both).bit_length() - 1].text
+                yield f"$.elements[{other.index}].restrictions", (dimension, one.index, text)
+
+
+def unpriced_connectors(subject: Subject) -> Found:
+    """Find connectors at whose power neither energy nor time has a price."""
+    if subject.tariff is None:
+        return
+    for index, connector in enumerate(subject.connectors):
+        power = _power(connector)
+        if power is None:
+            continue
+        priced = [d for d, elements in subject.groups() if any(_takes(each, power) for each in elements)]
+        if "ENERGY" not in priced and "TIME" not in priced:
+            missing = "neither ENERGY nor TIME has a price for that"
+            yield f"connectors[{index}]", (connector.get("id"), plain(power), missing)
+
+
+def _takes(element: Element, power: Fraction) -> bool:
+    """Tell whether an element may hold somewhere below the power that a connector has at the most."""
+    low, high = element.restrictions.power
+    return (low is None or low <= power) and (high is None or high > 0)
+
+
+def _power(connector: Mapping[str, Any]) -> Fraction | None:
+    """Return the kW that a connector delivers at the most."""
+    try:
+        if connector.get("max_electric_power"):
+            return number(connector["max_electric_power"], "max_electric_power") / 1000
+        volts, amps = (number(connector.get(name), name) for name in ("max_voltage", "max_amperage"))
+    except PricingError:
+        return None
+    phases = {"AC_3_PHASE": 3, "AC_2_PHASE": 2, "AC_2_PHASE_SPLIT": 2}.get(str(connector.get("power_type")), 1)
+    return volts * amps * phases / 1000

@@ -1,0 +1,60 @@
+"""Lint: small rules that find in a tariff what its author can hardly have meant, before a driver sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask_ocpi.pricing.errors import PricingError
+from flask_ocpi.pricing.lint_rules import RULES
+from flask_ocpi.pricing.lint_subject import Subject
+from flask_ocpi.pricing.notes import Remarks
+from flask_ocpi.pricing.policy import Policy
+from flask_ocpi.pricing.tariffs import read_tariff
+
+#: Error: it cannot be meant. Warning: somebody should look. Hint: it is allowed, and often a mistake.
+LEVELS = ("hint", "warning", "error")
+
+
+@dataclass(frozen=True, slots=True)
+class LintFinding:
+    """One thing that is odd in a tariff: the rule, its level, a sentence, and the JSON path where it is."""
+
+    rule: str
+    level: str
+    message: str
+    path: str
+
+    @property
+    def weighs(self) -> bool:
+        """Whether somebody should look: it is more than a hint."""
+        return self.level != "hint"
+
+    def to_dict(self) -> dict[str, str]:
+        return {"rule": self.rule, "level": self.level, "message": self.message, "path": self.path}
+
+
+def lint(
+    tariff: Mapping[str, Any], *, connectors: Sequence[Mapping[str, Any]] = (), policy: Policy | None = None
+) -> tuple[LintFinding, ...]:
+    """Look for mistakes in a tariff in the stored (2.2.1) shape; return them, the gravest first.
+
+    ``connectors``: the Connectors that offer it, to find what they deliver and the tariff has no price for.
+    """
+    if not isinstance(tariff, Mapping):
+        raise PricingError(f"A tariff has to be an object, got {type(tariff).__name__}.")
+    remarks = Remarks(policy or Policy())
+    known, error = None, ""
+    try:
+        known = read_tariff(tariff, "$", remarks)
+    except PricingError as failure:
+        error = str(failure)
+    subject = Subject(tariff, known, error, remarks, connectors)
+    found = [
+        LintFinding(rule.id, rule.level, rule.sentence.format(*values), path)
+        for rule in RULES
+        for path, values in rule.find(subject)
+    ]
+    return tuple(sorted(found, key=lambda finding: -LEVELS.index(finding.level)))
