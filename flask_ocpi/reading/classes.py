@@ -25,6 +25,7 @@ from flask_ocpi.modules.commands.schemas import CommandResponse
 from flask_ocpi.modules.commands.schemas import CommandResult
 from flask_ocpi.modules.commands.schemas import ReserveNow
 from flask_ocpi.modules.commands.schemas import StartSession
+from flask_ocpi.modules.credentials.schemas import CredentialsRole
 from flask_ocpi.modules.locations.enums import ConnectorType
 from flask_ocpi.modules.locations.enums import PowerType
 from flask_ocpi.modules.locations.rules import published_to_all_or_some
@@ -116,6 +117,7 @@ DERIVED: Mapping[type[Schema], Mapping[str, Callable[[Document], Any]]] = {
     },
     CdrToken: {"type": lambda token: str(TokenType.OTHER)},
     CdrLocation: {"coordinates": lambda location: {"latitude": NOT_AVAILABLE, "longitude": NOT_AVAILABLE}},
+    CredentialsRole: {"business_details": lambda role: {"name": NOT_AVAILABLE}},
     Connector: {
         "format": _format,
         "power_type": _power_type,
