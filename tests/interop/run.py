@@ -37,7 +37,7 @@ def run(name: str) -> list[Row]:
 
 
 def table(name: str, rows: list[Row]) -> str:
-    lines = [f"### {name} {version_of(name)}", "", "| Message | Outcome | |", "|---|---|---|"]
+    lines = [f"## {name} {version_of(name)}", "", "| Message | Outcome | |", "|---|---|---|"]
     lines += [f"| {row.message} | {row.outcome.replace('|', '/')} | {_mark(row)} |" for row in rows]
     return "\n".join(lines)
 
