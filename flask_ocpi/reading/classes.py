@@ -47,6 +47,7 @@ from flask_ocpi.modules.types import DisplayText
 from flask_ocpi.modules.types import Price
 from flask_ocpi.reading.values import hour_minute
 from flask_ocpi.reading.values import read_instant
+from flask_ocpi.reading.values import weekday_of
 from flask_ocpi.schema import Document
 from flask_ocpi.schema import Rule
 from flask_ocpi.schema import Schema
@@ -215,6 +216,6 @@ def _within_days(period: Any) -> Iterator[Any]:
         return
     begin = "00:00" if begin == "24:00" else begin
     yield {**period, "period_begin": begin, "period_end": "23:59"}
-    weekday = period.get("weekday")
-    if end != "00:00" and end != begin and str(weekday) in ("1", "2", "3", "4", "5", "6", "7"):
-        yield {**period, "weekday": int(weekday) % 7 + 1, "period_begin": "00:00", "period_end": end}
+    weekday = weekday_of(period.get("weekday"))
+    if end != "00:00" and weekday is not None:
+        yield {**period, "weekday": weekday % 7 + 1, "period_begin": "00:00", "period_end": end}

@@ -115,6 +115,15 @@ def hour_minute(value: Any) -> str | None:
     return f"{hour:02}:{minute:02}"
 
 
+def weekday_of(value: Any) -> int | None:
+    """Return a day of the week, by its number or its English name, from 1, Monday, to 7; None when it is none."""
+    text = value.strip().upper() if isinstance(value, str) else value
+    if text in _WEEKDAYS:
+        return _WEEKDAYS.index(text) + 1
+    number = as_number(text) if isinstance(text, str) else text
+    return int(number) if number is not None and number in range(1, 8) else None
+
+
 def degrees(value: Any, *, longitude: bool) -> str | None:
     """Return degrees as text with 5 to 7 decimals, padded or rounded; None when there is no such place."""
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -223,9 +232,7 @@ def _boolean(field: Boolean, value: Any) -> bool | None:
 
 def _integer(field: Integer, value: Any) -> int | None:
     if isinstance(value, str):
-        if field.name == "weekday" and value.strip().upper() in _WEEKDAYS:
-            return _WEEKDAYS.index(value.strip().upper()) + 1
-        value = as_number(value)
+        value = weekday_of(value) if field.name == "weekday" else as_number(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 2**53:
         return None
     if field.max is not None and value != int(value):  # a number of something, not a measure

@@ -235,11 +235,24 @@ def test_evse_in_service_without_connectors_is_left_out_and_the_location_kept():
         ([(1, "06:00", "24:00")], [(1, "06:00", "23:59")]),
         ([(5, "20:00", "02:30")], [(5, "20:00", "23:59"), (6, "00:00", "02:30")]),
         ([(7, "20:00", "02:30")], [(7, "20:00", "23:59"), (1, "00:00", "02:30")]),
+        ([("FRIDAY", "20:00", "02:30")], [(5, "20:00", "23:59"), (6, "00:00", "02:30")]),
+        ([("7", "08:00", "08:00")], [(7, "08:00", "23:59"), (1, "00:00", "08:00")]),
         ([("1", "6:00", "18:00:00")], [(1, "06:00", "18:00")]),
         ([("Monday", "06:00", "18:00")], [(1, "06:00", "18:00")]),
         ([(8, "06:00", "18:00"), (2, "06:00", "18:00")], [(2, "06:00", "18:00")]),
     ],
-    ids=["midnight", "whole day", "24:00", "over midnight", "over Sunday", "spelt otherwise", "name", "no weekday"],
+    ids=[
+        "midnight",
+        "whole day",
+        "24:00",
+        "over midnight",
+        "over Sunday",
+        "over midnight by name",
+        "a whole day from eight",
+        "spelt otherwise",
+        "name",
+        "no weekday",
+    ],
 )
 def test_opening_hours_are_understood(came, kept):
     names = ("weekday", "period_begin", "period_end")
