@@ -12,7 +12,7 @@ DEV_EXTRAS := test,quality,docs
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test soak bench lint docs wheel bounds clean
+.PHONY: help demo test soak interop bench lint docs wheel bounds clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
@@ -25,6 +25,9 @@ test: $(VENV)/.ready-dev ## Run all tests with coverage, then name what was left
 
 soak: $(VENV)/.ready-dev ## Kill processes and databases a hundred times; nothing may be lost (SOAK_KILLS=100)
 	@$(PY) -m tests.faults.soak
+
+interop: $(VENV)/.ready-dev ## Exchange everything with servers on other OCPI libraries, installed beside us
+	@$(PY) -m tests.interop.run
 
 bench: $(VENV)/.ready-dev ## Compare with peers, then measure the parts (BENCH_MEMORY_SECONDS=3600: an hour of load)
 	@$(PY) -m scripts.setup_benchmarks

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
+from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 from typing import ClassVar
@@ -146,8 +147,12 @@ def _shown(name: str) -> str:
 
 def invalid(error: ma.ValidationError, where: str = "body") -> InvalidParametersError:
     """Turn a validation error into OCPI's 2001, with a message that names each path."""
-    shown = [f"{path or f'The {where}'} {text}" for path, text in islice(violations(error.messages), _MAX_SHOWN)]
-    number = number_of(error.messages)
+    return refusal(list(islice(violations(error.messages), _MAX_SHOWN)), number_of(error.messages), where)
+
+
+def refusal(flaws: Sequence[Violation], number: int, where: str = "body") -> InvalidParametersError:
+    """Make the 2001 that names the first flaws of a body in which there are so many."""
+    shown = [f"{path or f'The {where}'} {text}" for path, text in flaws[:_MAX_SHOWN]]
     others = f"{number - len(shown)} " if number < MOST else ""  # from there on nobody looked for more
     more = f"; and {others}more" if number > len(shown) else ""
     return InvalidParametersError(f"Invalid {where}: {'; '.join(shown)}{more}.")

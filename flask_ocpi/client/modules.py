@@ -31,7 +31,7 @@ from flask_ocpi.errors import MissingEndpointError
 from flask_ocpi.errors import RefusedError
 from flask_ocpi.findings import Finding
 from flask_ocpi.findings import Source
-from flask_ocpi.reading import NOTHING_KNOWN
+from flask_ocpi.reading.reader import NOTHING_KNOWN
 from flask_ocpi.schema import Schema
 from flask_ocpi.schema import load
 from flask_ocpi.storage.base import Party

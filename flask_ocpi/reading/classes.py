@@ -25,6 +25,7 @@ from flask_ocpi.modules.commands.schemas import CommandResponse
 from flask_ocpi.modules.commands.schemas import CommandResult
 from flask_ocpi.modules.commands.schemas import ReserveNow
 from flask_ocpi.modules.commands.schemas import StartSession
+from flask_ocpi.modules.credentials.schemas import CredentialsRole
 from flask_ocpi.modules.locations.enums import ConnectorType
 from flask_ocpi.modules.locations.enums import PowerType
 from flask_ocpi.modules.locations.rules import published_to_all_or_some
@@ -46,6 +47,7 @@ from flask_ocpi.modules.types import DisplayText
 from flask_ocpi.modules.types import Price
 from flask_ocpi.reading.values import hour_minute
 from flask_ocpi.reading.values import read_instant
+from flask_ocpi.reading.values import weekday_of
 from flask_ocpi.schema import Document
 from flask_ocpi.schema import Rule
 from flask_ocpi.schema import Schema
@@ -116,6 +118,7 @@ DERIVED: Mapping[type[Schema], Mapping[str, Callable[[Document], Any]]] = {
     },
     CdrToken: {"type": lambda token: str(TokenType.OTHER)},
     CdrLocation: {"coordinates": lambda location: {"latitude": NOT_AVAILABLE, "longitude": NOT_AVAILABLE}},
+    CredentialsRole: {"business_details": lambda role: {"name": NOT_AVAILABLE}},
     Connector: {
         "format": _format,
         "power_type": _power_type,
@@ -213,6 +216,6 @@ def _within_days(period: Any) -> Iterator[Any]:
         return
     begin = "00:00" if begin == "24:00" else begin
     yield {**period, "period_begin": begin, "period_end": "23:59"}
-    weekday = period.get("weekday")
-    if end != "00:00" and end != begin and str(weekday) in ("1", "2", "3", "4", "5", "6", "7"):
-        yield {**period, "weekday": int(weekday) % 7 + 1, "period_begin": "00:00", "period_end": end}
+    weekday = weekday_of(period.get("weekday"))
+    if end != "00:00" and weekday is not None:
+        yield {**period, "weekday": weekday % 7 + 1, "period_begin": "00:00", "period_end": end}

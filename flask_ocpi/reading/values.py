@@ -9,6 +9,8 @@ from datetime import datetime
 from datetime import timedelta
 from decimal import Decimal
 from decimal import InvalidOperation
+from enum import StrEnum
+from functools import cache
 from typing import Any
 from urllib.parse import quote
 from urllib.parse import urlsplit
@@ -61,10 +63,13 @@ _END_OF_DAY = "23:59"
 
 def mend(field: Field, value: Any) -> Any:
     """Return the value that is certainly meant, to be checked by the field again; None when there is none."""
-    for kind, mender in _MENDERS:
-        if isinstance(field, kind):
-            return mender(field, value)
-    return None
+    mender = _mender_of(type(field))  # type: ignore[arg-type]  # a class can be hashed
+    return None if mender is None else mender(field, value)
+
+
+@cache
+def _mender_of(kind: type[Field]) -> Callable[[Any, Any], Any] | None:
+    return next((mender for base, mender in _MENDERS if issubclass(kind, base)), None)
 
 
 def read_instant(value: Any) -> str | None:
@@ -108,6 +113,15 @@ def hour_minute(value: Any) -> str | None:
     if minute > 59 or hour > 24 or (hour == 24 and minute):
         return None
     return f"{hour:02}:{minute:02}"
+
+
+def weekday_of(value: Any) -> int | None:
+    """Return a day of the week, by its number or its English name, from 1, Monday, to 7; None when it is none."""
+    text = value.strip().upper() if isinstance(value, str) else value
+    if text in _WEEKDAYS:
+        return _WEEKDAYS.index(text) + 1
+    number = as_number(text) if isinstance(text, str) else text
+    return int(number) if number is not None and number in range(1, 8) else None
 
 
 def degrees(value: Any, *, longitude: bool) -> str | None:
@@ -218,9 +232,7 @@ def _boolean(field: Boolean, value: Any) -> bool | None:
 
 def _integer(field: Integer, value: Any) -> int | None:
     if isinstance(value, str):
-        if field.name == "weekday" and value.strip().upper() in _WEEKDAYS:
-            return _WEEKDAYS.index(value.strip().upper()) + 1
-        value = as_number(value)
+        value = weekday_of(value) if field.name == "weekday" else as_number(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 2**53:
         return None
     if field.max is not None and value != int(value):  # a number of something, not a measure
@@ -241,11 +253,15 @@ def _query_integer(field: QueryInteger, value: Any) -> str | None:
 
 def _enum(field: Enum, value: Any) -> str | None:
     if isinstance(value, str) and len(value) <= _LONGEST:
-        wanted = _bare(value)
-        for member in field.enum:
-            if _bare(member.value) == wanted:
-                return str(member.value)
+        found = _by_bare_name(field.enum).get(_bare(value))
+        if found is not None:
+            return found
     return "UNKNOWN" if "UNKNOWN" in field.values and isinstance(value, str) and value.strip() else None
+
+
+@cache
+def _by_bare_name(enum: type[StrEnum]) -> dict[str, str]:
+    return {_bare(member.value): member.value for member in reversed(enum)}
 
 
 def _bare(text: str) -> str:

@@ -314,7 +314,28 @@ def test_charging_preferences_are_answered_with_a_word(client, ocpi_network, pee
     assert orjson.loads(request.body) == PREFERENCES
 
 
-@pytest.mark.parametrize("data", [None, "PERHAPS", {"result": "ACCEPTED"}, ["ACCEPTED"]], ids=repr)
+@pytest.mark.parametrize(
+    ("data", "understood"),
+    [
+        ("Departure required", "DEPARTURE_REQUIRED"),
+        (["NOT_POSSIBLE"], "NOT_POSSIBLE"),
+        (PREFERENCES, "ACCEPTED"),
+        ([{**PREFERENCES, "energy_need": None}], "ACCEPTED"),
+    ],
+    ids=repr,
+)
+def test_charging_preferences_that_are_answered_otherwise_are_understood(client, ocpi, peer, data, understood):
+    peer.answers[ASKED] = lambda: answer(data)
+
+    assert client.sessions.put_charging_preferences("SES1", PREFERENCES) == understood
+
+    (entry,) = ocpi.findings.list()
+    assert (entry.finding.kind, entry.finding.object) == ("mended", "SES1")
+
+
+@pytest.mark.parametrize(
+    "data", [None, "PERHAPS", {"result": "ACCEPTED"}, [{"profile_type": "FAST"}], ["ACCEPTED"] * 2, 7]
+)
 def test_charging_preferences_answered_with_anything_else(client, peer, data):
     peer.answers[ASKED] = lambda: answer(data)
 

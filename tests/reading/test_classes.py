@@ -235,11 +235,24 @@ def test_evse_in_service_without_connectors_is_left_out_and_the_location_kept():
         ([(1, "06:00", "24:00")], [(1, "06:00", "23:59")]),
         ([(5, "20:00", "02:30")], [(5, "20:00", "23:59"), (6, "00:00", "02:30")]),
         ([(7, "20:00", "02:30")], [(7, "20:00", "23:59"), (1, "00:00", "02:30")]),
+        ([("FRIDAY", "20:00", "02:30")], [(5, "20:00", "23:59"), (6, "00:00", "02:30")]),
+        ([("7", "08:00", "08:00")], [(7, "08:00", "23:59"), (1, "00:00", "08:00")]),
         ([("1", "6:00", "18:00:00")], [(1, "06:00", "18:00")]),
         ([("Monday", "06:00", "18:00")], [(1, "06:00", "18:00")]),
         ([(8, "06:00", "18:00"), (2, "06:00", "18:00")], [(2, "06:00", "18:00")]),
     ],
-    ids=["midnight", "whole day", "24:00", "over midnight", "over Sunday", "spelt otherwise", "name", "no weekday"],
+    ids=[
+        "midnight",
+        "whole day",
+        "24:00",
+        "over midnight",
+        "over Sunday",
+        "over midnight by name",
+        "a whole day from eight",
+        "spelt otherwise",
+        "name",
+        "no weekday",
+    ],
 )
 def test_opening_hours_are_understood(came, kept):
     names = ("weekday", "period_begin", "period_end")
@@ -386,10 +399,66 @@ def test_dates_of_a_query_are_understood(text):
 
 
 def test_object_of_broken_elements_is_refused_soon():
-    with pytest.raises(InvalidParametersError, match="so much else"):
+    with pytest.raises(
+        InvalidParametersError,
+        match=r"^Invalid body: evses\[0\] must .*; evses\[7\] must be a JSON object; and more\.$",
+    ):
         read(Location(), made.location(evses=[0] * 1000))
 
 
 def test_list_that_is_too_long_refuses_the_object():
     with pytest.raises(InvalidParametersError, match=r"evses has more than 5000 elements"):
         read(Location(), made.location(evses=[0] * 100_000))
+
+
+def test_location_with_flaws_in_each_of_many_evses_keeps_all():
+    evses = [made.evse(uid=f"E{n}", capabilities=["TELEPATHY", "rfid reader", "reservable"]) for n in range(400)]
+
+    reading = read(Location(), made.location(evses=evses))
+
+    assert [evse["capabilities"] for evse in reading.document["evses"]] == [["RFID_READER", "RESERVABLE"]] * 400
+    assert {(flaw.path, flaw.kind, flaw.count) for flaw in reading.flaws} == {
+        ("evses[].capabilities[]", "mended", 800),
+        ("evses[].capabilities[]", "left out", 400),
+    }
+
+
+def test_list_of_values_that_all_need_mending_is_refused_soon():
+    with pytest.raises(
+        InvalidParametersError, match=r"^Invalid body: directions\[50\] must be a JSON object, as too much"
+    ):
+        read(Location(), made.location(directions=["x"] * 900))
+
+
+def test_refusal_names_all_that_is_needed_up_to_eight():
+    document = {**made.cdr(), "currency": "dollars", "total_energy": "much", "total_cost": {}}
+
+    with pytest.raises(InvalidParametersError) as caught:
+        read(CDR(), document)
+    with pytest.raises(InvalidParametersError) as of_all:
+        read(CDR(), {})
+
+    assert [name in caught.value.message for name in ("currency ", "total_energy ", "total_cost.excl_vat ")] == [
+        True
+    ] * 3
+    assert of_all.value.message.count(" is required") == 8
+    assert of_all.value.message.endswith(" more.")
+
+
+@pytest.mark.parametrize(("element", "said"), [({"price_components": []}, "at least one"), ("x", "JSON object")])
+def test_required_list_without_a_good_element_says_what_is_wrong_in_it(element, said):
+    with pytest.raises(InvalidParametersError, match=rf"^Invalid body: elements\[0\].*{said}"):
+        read(Tariff(), made.tariff(elements=[element]))
+
+
+def test_empty_optional_text_is_told():
+    reading = read(Location(), made.location(parking_type="", facilities=[], country="NL"))
+
+    assert {(flaw.path, flaw.kind) for flaw in reading.flaws} == {("parking_type", "left out"), ("country", "mended")}
+
+
+def test_credentials_in_a_list_of_one_show_no_token():
+    reading = read(Credentials(), [made.credentials(token="secret-token")])
+
+    assert reading.document["token"] == "secret-token"
+    assert "secret" not in str(reading.flaws)
