@@ -42,10 +42,14 @@ from flask_ocpi.waiting import Waits
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """What a platform's versions endpoint and version details said."""
+    """What a platform's versions endpoint and version details said.
+
+    unreadable: of entries in the version details that cannot be read, what they are about and why.
+    """
 
     version: str
     endpoints: tuple[Mapping[str, Any], ...]
+    unreadable: tuple[str, ...] = ()
 
 
 class Discover(Protocol):

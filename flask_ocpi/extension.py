@@ -27,8 +27,8 @@ from flask_ocpi.cli import ocpi as cli_group
 from flask_ocpi.client.addresses import AddressPolicy
 from flask_ocpi.client.client import Caller
 from flask_ocpi.client.client import Client
+from flask_ocpi.client.discovery import discover
 from flask_ocpi.client.refetching import Refetching
-from flask_ocpi.client.registration import discover
 from flask_ocpi.client.wire import Transport
 from flask_ocpi.config import Settings
 from flask_ocpi.context import Discovery

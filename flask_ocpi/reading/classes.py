@@ -23,6 +23,9 @@ from flask_ocpi.modules.chargingprofiles.schemas import ChargingProfile
 from flask_ocpi.modules.commands.schemas import CommandResponse
 from flask_ocpi.modules.commands.schemas import ReserveNow
 from flask_ocpi.modules.commands.schemas import StartSession
+from flask_ocpi.modules.credentials.schemas import CredentialsRole
+from flask_ocpi.modules.credentials.schemas import hub_has_no_other_role
+from flask_ocpi.modules.credentials.schemas import roles_are_unique
 from flask_ocpi.modules.locations.enums import ConnectorType
 from flask_ocpi.modules.locations.enums import PowerType
 from flask_ocpi.modules.locations.rules import published_to_all_or_some
@@ -112,6 +115,7 @@ DERIVED: Mapping[type[Schema], Mapping[str, Callable[[Document], Any]]] = {
     CdrToken: {"type": lambda token: str(TokenType.OTHER)},
     CdrLocation: {"coordinates": lambda location: {"latitude": NOT_AVAILABLE, "longitude": NOT_AVAILABLE}},
     CommandResponse: {"timeout": lambda response: None},
+    CredentialsRole: {"business_details": lambda role: {"name": NOT_AVAILABLE}},
     Connector: {
         "format": _format,
         "power_type": _power_type,
@@ -170,9 +174,11 @@ FORGIVEN = frozenset(
 REMOVING = frozenset(
     {
         dimensions_are_of_cdrs,
+        hub_has_no_other_role,
         published_to_all_or_some,
         regular_hours_go_with_closing,
         reservations_cost_fees_and_time,
+        roles_are_unique,
     }
 )
 
