@@ -55,6 +55,7 @@ from flask_ocpi.push.direct import Pushed
 from flask_ocpi.push.direct import push
 from flask_ocpi.push.dispatcher import Dispatcher
 from flask_ocpi.push.jobs import Job
+from flask_ocpi.quirks import Known
 from flask_ocpi.reading import Receiving
 from flask_ocpi.schema import violations
 from flask_ocpi.storage.base import Party
@@ -376,7 +377,8 @@ class OCPI(HostHooks, HostCalls, Partnering):
             look_within=lambda seconds: self.dispatcher.look_within(seconds),
             bodies=Bodies(seconds=settings.body_timeout, at_once=settings.bodies_at_once),
             traffic=Traffic(settings, clock=self._clock, emit=emit, journal=journal.add),
-            read=Receiving(log_finding, strict=lambda platform: settings.receive == "strict"),
+            read=Receiving(log_finding, strict=lambda platform: self._is_read_strictly(platform)),
+            quirks=Known(settings.quirks),
             jobs=[
                 Job("time-outs", self._next_deadline, self.send_timeouts),
                 Job("sync", schedule.seconds_left, schedule.run),
@@ -388,6 +390,13 @@ class OCPI(HostHooks, HostCalls, Partnering):
             handshakes=Waits(settings.max_handshakes, each=1),
             waits=Waits(settings.max_waiting, each=max(1, settings.max_waiting // 2)),
         )
+
+    def _is_read_strictly(self, platform_id: str) -> bool:
+        """Tell whether only what is valid is taken of a platform; asked where something is not."""
+        services = self.services
+        platform = services.platforms.get(platform_id)
+        chosen = None if platform is None else services.quirks(platform).receive
+        return (chosen or services.settings.receive) == "strict"
 
     def _enqueue(self, app: Flask) -> Callable[[Collection[str]], None]:
         """Return how platforms are handed over to a task queue, where the app works with one."""

@@ -55,6 +55,7 @@ class Platform:
     token: the token that we send, encrypted. issued: the tokens that it may send us, hashed.
     push_parties: "first" or "each", which of its parties get what is for everybody; None: as OCPI_PUSH_PARTIES says.
     endpoints_due: when to fetch the endpoints again, in microseconds, after so many ``endpoints_tries``; None: not.
+    quirks: what is done differently for it, by name (:mod:`flask_ocpi.quirks`).
     """
 
     id: str
@@ -74,6 +75,7 @@ class Platform:
     push_parties: str | None = None
     endpoints_due: int | None = None
     endpoints_tries: int = 0
+    quirks: Mapping[str, Any] = field(default_factory=dict)
     revision: int = 0
 
     @cached_property
@@ -127,6 +129,7 @@ class Platform:
             "granted_parties": self.granted_parties,
             "push_parties": self.push_parties,
             **(again if self.endpoints_due is not None else {}),
+            **({"quirks": dict(self.quirks)} if self.quirks else {}),
         }
 
     @classmethod

@@ -118,6 +118,8 @@ class ModuleClient:
         operation = self.find(InterfaceRole.SENDER, lambda o: o.returns_list)
         if operation.dated and date_from is None:
             date_from = "1970-01-01T00:00:00Z"  # OCPI demands one here (SES-02)
+        most = self.client.quirks.page_limit_of(self.module.id)
+        limit = most if limit is None else min(limit, most or limit)
         asked = {"date_from": date_from, "date_to": date_to, "limit": limit}
         query = urlencode({name: value for name, value in asked.items() if value is not None}, safe=":")
         endpoint = self.endpoint(InterfaceRole.SENDER)
@@ -197,12 +199,12 @@ class ModuleClient:
         """Patch, and put the whole object once when that is refused (T-38, LOC-41).
 
         A refusal that is about our token or the moment is raised. A platform that has no PATCH in this module is not
-        asked for one again by this process.
+        asked for one again by this process, and one with the quirk no-patch never.
         """
         owner = Party.of(whole["country_code"], whole["party_id"])
         lacking, here = self.client.services.without_patch, (self.client.platform.id, str(self.module.id))
         refusal = None
-        if here not in lacking:
+        if here not in lacking and not self.client.quirks.no_patch:
             try:
                 return self.patch(changes, *ids, owner=owner)
             except RefusedError as error:
@@ -322,6 +324,8 @@ class ModuleClient:
         ``to`` is the party it is for, where the client names none.
         """
         url = joined(self.endpoint(role), _path(operation, segments), urlencode(query or {}))
+        if operation.body is not None:
+            body = self.client.shaped(operation.body, body, partial=operation.partial)
         receiver = self.client.to or to
         headers = self.client.routing(self.module, role, owner, operation=operation, to=receiver)
         self.client.check_connected(receiver, self.module, role)

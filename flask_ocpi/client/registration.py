@@ -37,7 +37,9 @@ from flask_ocpi.platforms import Platform
 from flask_ocpi.platforms import PlatformState
 from flask_ocpi.platforms import TokenUse
 from flask_ocpi.platforms import slug
+from flask_ocpi.quirks import encoding_for
 from flask_ocpi.schema import load
+from flask_ocpi.shaping import shaped
 from flask_ocpi.signals import platform_registered
 from flask_ocpi.signals import platform_unregistered
 
@@ -73,7 +75,9 @@ class Registrar:
         the answer was lost, so that the other side is registered, calling this again completes the registration. Where
         the answer cannot be used, the other side is told that the registration is off.
         """
-        encoding = encoding or self.services.settings.token_encoding
+        if encoding is None:
+            plain = self.services.quirks.of_host(versions_url).plain_token
+            encoding = "plain" if plain else self.services.settings.token_encoding
         known = self._known(versions_url)
         caller = Caller(
             self.transport, token, encoding=encoding, traffic=self.services.traffic, waits=self.services.waits
@@ -85,7 +89,7 @@ class Registrar:
         pending, own_token = self._prepare(versions_url, name, encoding, known, roles, parties)
         caller.platform_id = pending.id
         try:
-            answer = self._send(caller, "POST", discovery, own_token)
+            answer = self._send(caller, "POST", discovery, own_token, pending)
             try:
                 credentials = self._read(answer, pending)
                 registered = self._complete(pending, credentials, discovery, own_token)
@@ -110,7 +114,7 @@ class Registrar:
         issued, own_token = self._pending_token()
         before = self.services.platforms.save(replace(platform, issued=(*platform.issued, issued)), before=platform)
         try:
-            answer = self._send(caller, "PUT", discovery, own_token)
+            answer = self._send(caller, "PUT", discovery, own_token, before)
         except RefusedError as error:
             if error.http_status < 500:  # it took nothing; after a crash nobody knows
                 self._take_back(before)
@@ -251,9 +255,10 @@ class Registrar:
         with suppress(ConflictError):
             self.services.platforms.save(replace(current, issued=issued), before=current)
 
-    def _send(self, caller: Caller, method: str, discovery: Discovery, own_token: str) -> Answer:
-        url = _credentials_url(discovery)
+    def _send(self, caller: Caller, method: str, discovery: Discovery, own_token: str, platform: Platform) -> Answer:
+        url, quirks = _credentials_url(discovery), self.services.quirks(platform)
         body = {"token": own_token, "url": self.own_versions_url, "roles": self.services.credentials_roles()}
+        body = shaped(self.services.schemas[Credentials], body, quirks)
         return caller.request(
             method, url, body=body, module=ModuleID.CREDENTIALS, operation=f"{method.lower()}_credentials"
         )
@@ -360,7 +365,7 @@ class Registrar:
         return Caller(
             self.transport,
             token,
-            encoding=platform.token_encoding,
+            encoding=encoding_for(platform, self.services.quirks(platform)),
             traffic=self.services.traffic,
             platform_id=platform.id,
             waits=self.services.waits,

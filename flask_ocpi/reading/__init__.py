@@ -7,6 +7,7 @@ from other properties is derived (:mod:`.classes`). Only a flaw in what is neede
 
 from __future__ import annotations
 
+import functools
 import re
 import reprlib
 from collections.abc import Callable
@@ -77,18 +78,18 @@ def read(
     where: str = "body",
     partial: bool | None = None,
     known: Mapping[str, Any] = NOTHING_KNOWN,
-    strict: bool = False,
+    strict: bool | Callable[[], bool] = False,
 ) -> Reading:
     """Read one object that another platform sent; raise InvalidParametersError (2001) that names what is needed.
 
     known: required properties that the circumstances tell, such as the owner in a URL; ``cdr_token`` is who receives a
-    CDR. strict: take what is valid only.
+    CDR. strict: take what is valid only; a function is asked only about what is not.
     """
     partial = bool(schema.partial if partial is None else partial)
     document = schema.load_valid(data, partial)
     if document is not None:
         return Reading(document)
-    if strict:
+    if strict() if callable(strict) else strict:
         return Reading(load(schema, data, partial=partial, where=where))
     reader = _Reader(partial)
     try:
@@ -117,7 +118,7 @@ class Receiving:
         known: Mapping[str, Any] = NOTHING_KNOWN,
     ) -> Document:
         """Return the object as :func:`read` does; raise InvalidParametersError when it is refused."""
-        strict = self.strict(source.platform)
+        strict = functools.partial(self.strict, source.platform)
         try:
             reading = read(schema, data, where=where, partial=partial, known=known, strict=strict)
         except InvalidParametersError as error:

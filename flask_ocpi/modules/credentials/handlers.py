@@ -30,6 +30,7 @@ from flask_ocpi.errors import UnableToUseClientAPIError
 from flask_ocpi.platforms import Platform
 from flask_ocpi.platforms import PlatformState
 from flask_ocpi.platforms import TokenUse
+from flask_ocpi.quirks import encoding_for
 from flask_ocpi.signals import platform_registered
 from flask_ocpi.signals import platform_unregistered
 
@@ -145,7 +146,7 @@ def _call_back(ctx: Context, body: Document) -> Discovery:
                 body["url"],
                 body["token"],
                 version=ctx.version.number,
-                encoding=ctx.platform.token_encoding,
+                encoding=encoding_for(ctx.platform, ctx.services.quirks(ctx.platform)),
                 platform=ctx.platform.id,
             )
     except CrowdedError as error:
