@@ -17,16 +17,16 @@ class Preset:
 
 PRESETS: Mapping[str, Preset] = {
     "py-ocpi": Preset(
-        "Its prices need incl_vat; before Python 3.11 it cannot read dates that end in Z.",
+        "Its prices need incl_vat, and before Python 3.11 it reads no date that ends in Z.",
         {"always-incl-vat": True, "offset-in-dates": True},
     ),
     "extrawest": Preset(
-        "As py-ocpi, of which it is a descendant.",
-        {"always-incl-vat": True, "offset-in-dates": True},
+        "Its prices need incl_vat.",
+        {"always-incl-vat": True},
     ),
     "elumobility": Preset(
-        "As py-ocpi, of which it is a descendant, and it takes no object that lacks an optional property.",
-        {"always-incl-vat": True, "offset-in-dates": True, "send-nulls": True},
+        "It takes no object that lacks an optional property.",
+        {"send-nulls": True},
     ),
     "ocpi-mock-hub": Preset(
         "It has the party in the URL of real-time authorization, and CDRs under their id.",
@@ -41,11 +41,11 @@ PRESETS: Mapping[str, Preset] = {
         {"page-limit": "locations:100,tariffs:100,tokens:1000,cdrs:20"},
     ),
     "e-clearing": Preset(
-        "It fills in what is missing in objects with hyphens: they are read as far as they can be.",
+        "It fills in required properties that are missing with a hyphen, which strict reading refuses.",
         {"receive": "tolerant"},
     ),
     "enapi": Preset(
-        "Its hub lists the parties behind it in the roles of its credentials.",
+        "Its hub lists the parties behind it in its credentials, which strict reading refuses.",
         {"receive": "tolerant"},
     ),
 }
