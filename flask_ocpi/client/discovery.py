@@ -31,6 +31,7 @@ _log = logging.getLogger("flask_ocpi.client")
 _MODULES = frozenset(ModuleID)
 _ROLES = frozenset(InterfaceRole)
 _MOST_ENTRIES = 1000  # of a list of versions or endpoints
+_MOST_FLAWED = 100  # entries that are read although they are not valid
 _MOST_LOGGED = 10  # of the entries that are ignored
 _MOST_NAMED = 20  # versions, or entries that cannot be read
 
@@ -72,6 +73,7 @@ class _Entries:
         self.services = services
         self.source = source
         self.unreadable: list[str] = []
+        self._flawed = 0
 
     def read(self, schema: type[Schema], items: Any, url: str) -> list[Mapping[str, Any]]:
         """Return the entries that can be read; of a very long list only the beginning is looked at."""
@@ -99,6 +101,9 @@ class _Entries:
         entry = checks.load_valid(item)
         if entry is not None:
             return entry
+        self._flawed += 1  # each is a finding
+        if self._flawed > _MOST_FLAWED:
+            raise InvalidParametersError("Invalid entry: too many before it were not valid.")
         return self.services.read(checks, item, self.source, where="entry")
 
 

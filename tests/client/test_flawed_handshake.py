@@ -350,6 +350,17 @@ def test_what_is_said_of_entries_is_bounded(ocpi, ocpi_app, peer):
     assert len(response.message) < 2500
 
 
+def test_endless_flaws_are_noted_up_to_a_bound(ocpi, ocpi_app, peer, caplog):
+    flawed = {"identifier": "x", "role": "sender", "url": "https://peer.example/x"}
+    peer.endpoints[2:] = [flawed, {**flawed, "url": "x"}] * 500
+
+    response = peer.post(ocpi_app, ocpi.invite()[1])
+
+    assert response.status_code == 1000
+    assert len([record for record in caplog.records if record.name == "flask_ocpi.findings"]) == 100
+    assert len(caplog.records) < 150
+
+
 # The end.
 
 
