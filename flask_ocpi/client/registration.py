@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from flask_ocpi import grants
 from flask_ocpi.auth_tokens import is_token
+from flask_ocpi.auth_tokens import same_hash
 from flask_ocpi.client.client import Caller
 from flask_ocpi.client.discovery import discover
 from flask_ocpi.client.modules import Answer
@@ -246,7 +247,7 @@ class Registrar:
         new = platform.issued[-1].hash
         issued = tuple(
             replace(token, use=TokenUse.ACTIVE, expires=None)
-            if token.hash == new
+            if same_hash(token.hash, new)
             else replace(token, use=TokenUse.REPLACED)
             if token.use is TokenUse.ACTIVE
             else token
