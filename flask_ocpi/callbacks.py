@@ -16,6 +16,7 @@ from flask_ocpi.client.client import Client
 from flask_ocpi.client.wire import Transport
 from flask_ocpi.context import Services
 from flask_ocpi.description import Module
+from flask_ocpi.description import Operation
 from flask_ocpi.enums import InterfaceRole
 from flask_ocpi.errors import FlaskOCPIError
 from flask_ocpi.errors import MissingEndpointError
@@ -100,21 +101,22 @@ def _post(services: Services, transport: Transport, due: Due) -> None:
     module = client.module(due.module).module
     headers = client.routing(module, InterfaceRole.SENDER, None)
     client.check_connected(due.sender, module, InterfaceRole.SENDER)
+    operation = _operation(module, due)
     client.request(
         "POST",
         due.response_url,
-        body=due.result,
+        body=due.result if operation is None or operation.body is None else client.shaped(operation.body, due.result),
         headers=headers,
         module=due.module,
-        operation=_operation(module, due),
+        operation=None if operation is None else module.view_name(InterfaceRole.SENDER, operation),
     )
 
 
-def _operation(module: Module, due: Due) -> str | None:
-    """Return the name of the operation that takes such results."""
+def _operation(module: Module, due: Due) -> Operation | None:
+    """Return the operation that takes such results."""
     results = {o.name: o.result for i in module.interfaces for o in i.operations if o.result is not None}
     taking = [o for i in module.interfaces for o in i.operations if o.body and o.body is results.get(due.operation)]
-    return module.view_name(InterfaceRole.SENDER, taking[0]) if taking else None
+    return taking[0] if taking else None
 
 
 def _side_by_side(services: Services, work: Callable[[], None], number: int) -> None:

@@ -10,6 +10,9 @@ from typing import Any
 
 from flask_ocpi.enums import Role
 from flask_ocpi.errors import ConfigurationError
+from flask_ocpi.errors import InvalidParametersError
+from flask_ocpi.quirks import checked
+from flask_ocpi.quirks import written
 
 _PARTIES_EXAMPLE = (
     '[{"country_code": "NL", "party_id": "ABC", "roles": ["CPO"], "business_details": {"name": "Abc Charging"}}]'
@@ -117,6 +120,22 @@ def _choice(*choices: str) -> Callable[[str, Any], str]:
         raise ConfigurationError(f"{key} must be one of {', '.join(choices)}, got {value!r}.")
 
     return parse
+
+
+def _quirks(key: str, value: Any) -> dict[str, dict[str, Any]]:
+    if not isinstance(value, Mapping):
+        raise ConfigurationError(
+            f'{key} must map platforms to quirks, such as {{"peer.example": ["no-patch"]}}, got {value!r}.'
+        )
+    found = {}
+    for name, given in value.items():
+        try:
+            found[str(name).lower()] = (
+                checked(given) if isinstance(given, Mapping) else written(_texts(f"{key}[{name!r}]", given))
+            )
+        except InvalidParametersError as error:
+            raise ConfigurationError(f"{key}[{name!r}]: {error.message}") from None
+    return found
 
 
 def _base_url(key: str, value: Any) -> str:
@@ -390,6 +409,13 @@ SETTINGS: tuple[Setting, ...] = (
         "What to take of partners: all whose meaning is certain, with its flaws noted, or valid objects only.",
         '"tolerant" or "strict"',
     ),
+    Setting(
+        "OCPI_QUIRKS",
+        _quirks,
+        {},
+        'What is done differently for partners, by platform id or host, such as {"peer.example": ["no-patch"]}.',
+        "mapping",
+    ),
     Setting("OCPI_REFUSE_OLDER", _boolean, False, "Refuse objects older than the stored ones with 2001.", "bool"),
     Setting(
         "OCPI_REQUIRE_DATE_FROM", _boolean, False, "Refuse to list sessions without date_from, as OCPI has it.", "bool"
@@ -614,6 +640,7 @@ class Settings:
     strict_codes: bool
     compiled_validation: bool
     receive: str
+    quirks: Mapping[str, Mapping[str, Any]]
     refuse_older: bool
     require_date_from: bool
     command_timeout: int

@@ -34,6 +34,7 @@ from flask_ocpi.permissions import Permissions
 from flask_ocpi.platforms import Caller
 from flask_ocpi.platforms import Platform
 from flask_ocpi.platforms import Platforms
+from flask_ocpi.quirks import Known
 from flask_ocpi.schema import Schema
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Storage
@@ -42,10 +43,14 @@ from flask_ocpi.waiting import Waits
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """What a platform's versions endpoint and version details said."""
+    """What a platform's versions endpoint and version details said.
+
+    unreadable: of entries in the version details that cannot be read, what they are about and why.
+    """
 
     version: str
     endpoints: tuple[Mapping[str, Any], ...]
+    unreadable: tuple[str, ...] = ()
 
 
 class Discover(Protocol):
@@ -136,6 +141,7 @@ class Services:
     refused: notes a refused token from an address, and returns for how many seconds it is to be told to wait, or 0.
     limits: called for each request, as soon as it is known whose it is, or that it is nobody's: raise to refuse it.
     handshakes: bounds those that call another platform back. waits: bounds other requests that wait for one.
+    quirks: what is done differently for a platform.
     purged: when records of a kind that were kept long enough were last removed, in microseconds.
     """
 
@@ -166,6 +172,7 @@ class Services:
     waits: Waits = field(default_factory=lambda: Waits(8, each=4))
     look_within: Callable[[float], None] = lambda seconds: None
     purged: dict[str, int] = field(default_factory=dict)
+    quirks: Known = field(default_factory=lambda: Known({}))
     _own_parties: dict[tuple[str, InterfaceRole], tuple[Party, ...]] = field(default_factory=dict, init=False)
 
     def found(self, finding: Finding) -> None:

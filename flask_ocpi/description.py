@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 from typing import Any
@@ -98,6 +99,14 @@ class ObjectType:
 
 
 @dataclass(frozen=True, slots=True)
+class Alias:
+    """Another path by which some software calls an operation; it is served, to everybody, but not documented."""
+
+    path: str
+    parameters: tuple[PathParameter, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
     """One HTTP operation of an interface.
 
@@ -112,6 +121,7 @@ class Operation:
     admits: raises when the caller may not use it in its present state; called before the body is read.
     finished: called with the services and a request that got its result, in the transaction that stores it.
     errors: OCPI status codes beyond 2000, 2001 and 3000, for the documentation.
+    alias: another path by which it is called as well; ``owned`` does not hold there.
     """
 
     name: str
@@ -138,6 +148,14 @@ class Operation:
     admits: Callable[[Any], None] | None = None
     finished: Callable[[Any, Any], None] | None = None
     errors: tuple[StatusCode, ...] = ()
+    alias: Alias | None = None
+
+    @property
+    def aliased(self) -> Operation:
+        """The operation as it is under its alias, or itself."""
+        if self.alias is None:
+            return self
+        return replace(self, path=self.alias.path, parameters=self.alias.parameters, owned=False, alias=None)
 
 
 @dataclass(frozen=True, slots=True)

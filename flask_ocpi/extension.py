@@ -29,8 +29,8 @@ from flask_ocpi.cli import ocpi as cli_group
 from flask_ocpi.client.addresses import AddressPolicy
 from flask_ocpi.client.client import Caller
 from flask_ocpi.client.client import Client
+from flask_ocpi.client.discovery import discover
 from flask_ocpi.client.refetching import Refetching
-from flask_ocpi.client.registration import discover
 from flask_ocpi.client.wire import Transport
 from flask_ocpi.config import Settings
 from flask_ocpi.context import Discovery
@@ -59,6 +59,7 @@ from flask_ocpi.push.direct import Pushed
 from flask_ocpi.push.direct import push
 from flask_ocpi.push.dispatcher import Dispatcher
 from flask_ocpi.push.jobs import Job
+from flask_ocpi.quirks import Known
 from flask_ocpi.reading import Receiving
 from flask_ocpi.schema import violations
 from flask_ocpi.signals import object_received
@@ -428,7 +429,8 @@ class OCPI(HostHooks, HostCalls, Partnering):
             bodies=Bodies(seconds=settings.body_timeout, at_once=settings.bodies_at_once),
             traffic=Traffic(settings, clock=self._clock, emit=emit, journal=journal.add),
             findings=findings,
-            read=Receiving(findings.add, strict=lambda platform: settings.receive == "strict"),
+            read=Receiving(findings.add, strict=lambda platform: self._is_read_strictly(platform)),
+            quirks=Known(settings.quirks),
             jobs=[
                 Job("time-outs", self._next_deadline, self.send_timeouts),
                 Job("sync", schedule.seconds_left, schedule.run),
@@ -441,6 +443,13 @@ class OCPI(HostHooks, HostCalls, Partnering):
             handshakes=Waits(settings.max_handshakes, each=1),
             waits=Waits(settings.max_waiting, each=max(1, settings.max_waiting // 2)),
         )
+
+    def _is_read_strictly(self, platform_id: str) -> bool:
+        """Tell whether only what is valid is taken of a platform; asked where something is not."""
+        services = self.services
+        platform = services.platforms.get(platform_id)
+        chosen = None if platform is None else services.quirks(platform).receive
+        return (chosen or services.settings.receive) == "strict"
 
     def _enqueue(self, app: Flask) -> Callable[[Collection[str]], None]:
         """Return how platforms are handed over to a task queue, where the app works with one."""

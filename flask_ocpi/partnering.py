@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from flask_ocpi import grants
+from flask_ocpi import quirks
 from flask_ocpi.client.registration import Registrar
 from flask_ocpi.client.wire import Transport
 from flask_ocpi.context import Services
@@ -129,6 +132,20 @@ class Partnering(abc.ABC):
             raise InvalidParametersError(f"Say first, each or None, not {which!a}.")
         found = self._found(platform)
         return self.services.platforms.save(replace(found, push_parties=which), before=found)
+
+    def set_quirks(
+        self, platform: Platform | str, values: Mapping[str, Any] | None = None, *, unset: Iterable[str] = ()
+    ) -> Platform:
+        """Say what is done differently for a platform, such as ``{"no-patch": True, "page-limit": 50}``.
+
+        unset: names for which what OCPI_QUIRKS says counts again. See :data:`flask_ocpi.quirks.TABLE`.
+        """
+        found = self._found(platform)
+        gone = set(unset)
+        quirks.check_names(gone)
+        kept = {name: value for name, value in found.quirks.items() if name not in gone}
+        changed = replace(found, quirks={**kept, **quirks.checked(values or {})})
+        return self.services.platforms.save(changed, before=found)
 
     def stand_for(self, hub: Platform | str, party: Party) -> None:
         """Have a hub stand for a party, whichever hub did before."""

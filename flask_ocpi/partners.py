@@ -17,7 +17,7 @@ from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.base import Storage
 
 if TYPE_CHECKING:
-    from flask_ocpi.platforms import Platform
+    from flask_ocpi.platform_records import Platform
 
 #: For how long platforms are believed to be as they were when nothing says that they changed, in seconds: for those who
 #: change the records in another way than by :class:`flask_ocpi.platforms.Platforms`.

@@ -20,7 +20,7 @@ from flask_ocpi.cli.output import json_option
 from flask_ocpi.cli.output import printable
 from flask_ocpi.cli.output import refusal
 from flask_ocpi.cli.output import show
-from flask_ocpi.client.registration import discover
+from flask_ocpi.client.discovery import discover
 from flask_ocpi.copies import UNKNOWN
 from flask_ocpi.errors import BlockedAddressError
 from flask_ocpi.errors import ConfigurationError

@@ -21,6 +21,10 @@ from flask_ocpi.cli.output import table
 from flask_ocpi.globals import current_ocpi
 from flask_ocpi.grants import listing
 from flask_ocpi.platforms import Platform
+from flask_ocpi.presets import PRESETS
+from flask_ocpi.quirks import TABLE
+from flask_ocpi.quirks import as_text
+from flask_ocpi.quirks import written
 from flask_ocpi.storage.base import Party
 
 _roles = click.option("--roles", callback=roles_given, help="Only these roles, such as CPO,EMSP.")
@@ -100,6 +104,52 @@ def behind(hub: str, party: Party) -> None:
     """Have HUB stand for PARTY, whichever hub did before: after one told of it that should not."""
     current_ocpi.stand_for(hub, party)
     say(f"{hub} stands for {party}.")
+
+
+@partners.command("set", short_help="Say what is done differently for a partner.")
+@click.argument("platform")
+@click.option("--quirk", "given", multiple=True, metavar="NAME[=VALUE]", help="A quirk; NAME=off for none.")
+@click.option("--preset", "presets", multiple=True, help="The quirks of known software, such as py-ocpi or gireve.")
+@click.option("--unset", multiple=True, metavar="NAME", help="Have what OCPI_QUIRKS says of a quirk count again.")
+@json_option
+@with_appcontext
+def set_(
+    platform: str, given: tuple[str, ...], presets: tuple[str, ...], unset: tuple[str, ...], as_json: bool
+) -> None:
+    """Say what is done differently for PLATFORM, as its software demands it: see `flask ocpi partners quirks`."""
+    if not (given or presets or unset):
+        raise click.UsageError("Give --quirk, --preset or --unset.")
+    values = written([*(f"preset={name}" for name in presets), *given])
+    changed = current_ocpi.set_quirks(platform, values, unset=unset)
+    return _say_quirks(changed, as_json=as_json)
+
+
+@partners.command(short_help="List the quirks that there are, or those of a partner.")
+@click.argument("platform", required=False)
+@json_option
+@with_appcontext
+def quirks(platform: str | None, as_json: bool) -> None:
+    """List the quirks and presets that there are, or the quirks in force for PLATFORM."""
+    if platform is not None:
+        return _say_quirks(current_ocpi.platforms.find(platform), as_json=as_json)
+    sentences = {name: item.metadata["doc"] for name, item in TABLE.items()}
+    reasons = {name: preset.reason for name, preset in PRESETS.items()}
+    if as_json:
+        return show({"quirks": sentences, "presets": reasons})
+    say(table(("QUIRK", "WHAT IT DOES"), list(sentences.items())))
+    return say(f"\n{table(('PRESET', 'WHY'), list(reasons.items()))}")
+
+
+def _say_quirks(platform: Platform, *, as_json: bool) -> None:
+    in_force = current_ocpi.services.quirks(platform)
+    found = {name: getattr(in_force, item.name) for name, item in TABLE.items()}
+    changed = {name: value for name, value in found.items() if value != TABLE[name].default}
+    if as_json:
+        return show({"platform": platform.id, "quirks": changed})
+    if not changed:
+        return say(f"Nothing is done differently for {platform.id}.")
+    rows = [(name, as_text(value), TABLE[name].metadata["doc"]) for name, value in changed.items()]
+    return say(table(("QUIRK", "VALUE", "WHAT IT DOES"), rows))
 
 
 def _holders(parties: Collection[Party]) -> Mapping[Party, tuple[str, ...]]:

@@ -216,6 +216,7 @@ def _document(platform: Platform) -> dict[str, Any]:
         "roles": [dict(role) for role in platform.roles],
         "requested": [dict(role) for role in platform.requested],
         "endpoints": [dict(endpoint) for endpoint in platform.endpoints],
+        "quirks": dict(platform.quirks),
         "last_updated": platform.last_updated,
     }
 

@@ -97,8 +97,12 @@ class TokensClient(ModuleClient):
         owner = None if known is None else _owner(known)
         operation = self.find(InterfaceRole.SENDER, lambda o: o.name == "authorize")
         query = {"type": type}
+        segments: tuple[str, ...] = (uid,)
+        issuer = owner or self.client.to or only(self.client.platform.parties)
+        if self.client.quirks.authorize_with_party and issuer is not None:
+            operation, segments = operation.aliased, (*issuer, uid)
         try:
-            answer = self.send(operation, InterfaceRole.SENDER, (uid,), body=location, query=query, to=owner)
+            answer = self.send(operation, InterfaceRole.SENDER, segments, body=location, query=query, to=owner)
         except RefusedError as error:
             if error.status_code == StatusCode.UNKNOWN_TOKEN and error.http_status in (200, 404):
                 return Authorization(None, realtime=True)

@@ -51,6 +51,9 @@ from flask_ocpi.messages import Traffic
 from flask_ocpi.modules.hubclientinfo.copies import connection_status
 from flask_ocpi.modules.hubclientinfo.enums import ConnectionStatus
 from flask_ocpi.platforms import Platform
+from flask_ocpi.quirks import encoding_for
+from flask_ocpi.schema import Schema
+from flask_ocpi.shaping import shaped
 from flask_ocpi.storage.base import Party
 from flask_ocpi.waiting import Waits
 from flask_ocpi.waiting import is_answering
@@ -223,18 +226,22 @@ class Client(Caller):
         if platform.token is None or platform.version is None:
             raise MissingEndpointError(f"Platform {platform.id} is not registered: there is no token to call it with.")
         token = services.platforms.cipher.decrypt(platform.token)
+        quirks = services.quirks(platform)
+        strict = (quirks.receive or services.settings.receive) == "strict"
         super().__init__(
             transport,
             token,
-            encoding=platform.token_encoding,
+            encoding=encoding_for(platform, quirks),
             traffic=services.traffic,
             platform_id=platform.id,
             waits=services.waits,
-            strict=services.settings.receive == "strict",
+            strict=strict,
             found=self._note_flaw,
         )
+        self.strict = strict
         self.services = services
         self.platform = platform
+        self.quirks = quirks
         self.sender = sender
         self.to = to
         self.correlation_id = correlation_id
@@ -317,7 +324,7 @@ class Client(Caller):
         one only for lists and for what goes to everybody; of the rest it finds out whom it is for.
         OCPI 2.2.1, Transport and format, "Open Routing Request".
         """
-        if module.configuration:
+        if module.configuration or self.quirks.no_routing_headers:
             return {}
         sender = self.sender or owner or only(self.services.own_parties(module.id, role.opposite))
         receiver = to or self.to
@@ -329,6 +336,12 @@ class Client(Caller):
         if sender is not None:
             headers |= {"OCPI-from-country-code": sender.country_code, "OCPI-from-party-id": sender.party_id}
         return headers
+
+    def shaped(self, cls: type[Schema], body: Any, *, partial: bool = False) -> Any:
+        """Return an object in the shape in which this platform wants it. partial: it is a PATCH."""
+        if not self.quirks.shape:
+            return body
+        return shaped(self.services.schemas[cls], body, self.quirks, partial=partial)
 
     def check_connected(self, to: Party | None, module: Module, role: InterfaceRole) -> None:
         """Raise NotConnectedError when this hub told that the party is not connected, in the role that is called.

@@ -125,6 +125,8 @@ class ModuleClient:
         operation = self.find(InterfaceRole.SENDER, lambda o: o.returns_list)
         if operation.dated and date_from is None:
             date_from = "1970-01-01T00:00:00Z"  # OCPI demands one here (SES-02)
+        most = self.client.quirks.page_limit_of(self.module.id)
+        limit = most if limit is None else min(limit, most or limit)
         dates = {"date_from": date_from, "date_to": date_to}
         query = urlencode({name: value for name, value in dates.items() if value is not None}, safe=":")
         endpoint = joined(self.endpoint(InterfaceRole.SENDER), query=query)
@@ -158,7 +160,7 @@ class ModuleClient:
             total=total,
             read=self._reading(operation, receiver),
             objects=objects,
-            strict=services.settings.receive == "strict",
+            strict=self.client.strict,
             background=services.background if threads else None,
             bounds=Bounds(
                 pages=services.settings.sync_max_pages - read,
@@ -226,13 +228,15 @@ class ModuleClient:
         """Patch, and put the whole object once when that is refused (T-38, LOC-41).
 
         A refusal that is about our token or the moment is raised. A platform that has no PATCH in this module is not
-        asked for one again by this process, until it has another token: then it registered anew.
+        asked for one again by this process, until it has another token: then it registered anew. One with the quirk
+        no-patch never is.
         """
         owner = Party.of(whole["country_code"], whole["party_id"])
         platform, lacking = self.client.platform, self.client.services.without_patch
         here = (platform.id, str(self.module.id))
         refusal = None
-        if here not in lacking or lacking[here] != platform.token:
+        known = here not in lacking or lacking[here] != platform.token
+        if known and not self.client.quirks.no_patch:
             try:
                 return self.patch(changes, *ids, owner=owner)
             except RefusedError as error:
@@ -357,6 +361,8 @@ class ModuleClient:
         ``to`` is the party it is for, where the client names none.
         """
         url = joined(self.endpoint(role), _path(operation, segments), urlencode(query or {}))
+        if operation.body is not None:
+            body = self.client.shaped(operation.body, body, partial=operation.partial)
         receiver = self.client.to or to
         headers = self.client.routing(self.module, role, owner, operation=operation, to=receiver)
         self.client.check_connected(receiver, self.module, role)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from flask_ocpi.client.client import Client
-from flask_ocpi.client.registration import discover
+from flask_ocpi.client.discovery import discover
 from flask_ocpi.context import Services
 from flask_ocpi.errors import ConflictError
 from flask_ocpi.errors import FlaskOCPIError
@@ -57,7 +57,7 @@ class Refetching:
         try:
             versions = [taken.version or ""]
             found = discover(self._connect(taken), services, taken.versions_url or "", versions=versions)
-            check_endpoints(found.endpoints, ())
+            check_endpoints(found, ())
             done = replace(taken, endpoints=found.endpoints, endpoints_due=None, endpoints_tries=0)
             services.platforms.save(done, before=taken)
         except ConflictError:  # it changed meanwhile: by what it is now, it is due again or not

@@ -1,24 +1,22 @@
-"""The handshake as a client: find out what a platform offers, register with it, renew that, end it."""
+"""The handshake as a client: register with a platform, renew that, end it."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from collections.abc import Mapping
-from collections.abc import Sequence
-from contextlib import contextmanager
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
 
 from flask_ocpi import grants
+from flask_ocpi.auth_tokens import is_token
+from flask_ocpi.auth_tokens import same_hash
 from flask_ocpi.client.client import Caller
+from flask_ocpi.client.discovery import discover
+from flask_ocpi.client.modules import Answer
 from flask_ocpi.client.wire import Transport
 from flask_ocpi.context import Discovery
 from flask_ocpi.context import Services
 from flask_ocpi.copies import registration_ended
 from flask_ocpi.description import Document
-from flask_ocpi.description import version_order
 from flask_ocpi.enums import ModuleID
 from flask_ocpi.errors import ConflictError
 from flask_ocpi.errors import FlaskOCPIError
@@ -30,61 +28,26 @@ from flask_ocpi.errors import RefusedError
 from flask_ocpi.errors import RemoteError
 from flask_ocpi.errors import StorageError
 from flask_ocpi.errors import UnsupportedVersionError
+from flask_ocpi.findings import Source
 from flask_ocpi.modules.credentials.handlers import check_endpoints
 from flask_ocpi.modules.credentials.handlers import unregistered
 from flask_ocpi.modules.credentials.schemas import Credentials
-from flask_ocpi.modules.versions.schemas import Endpoint
-from flask_ocpi.modules.versions.schemas import Version as VersionSchema
 from flask_ocpi.modules.versions.schemas import VersionDetails
 from flask_ocpi.platforms import IssuedToken
 from flask_ocpi.platforms import Platform
 from flask_ocpi.platforms import PlatformState
 from flask_ocpi.platforms import TokenUse
 from flask_ocpi.platforms import slug
+from flask_ocpi.quirks import encoding_for
 from flask_ocpi.schema import load
+from flask_ocpi.shaping import shaped
 from flask_ocpi.signals import platform_registered
 from flask_ocpi.signals import platform_unregistered
 
 _log = logging.getLogger("flask_ocpi.client")
 _MICROS = 1_000_000
 _HANDSHAKE_SECONDS = 600
-_MOST_ENTRIES = 1000  # of a list of versions or endpoints
-_MOST_LOGGED = 10  # of the entries that are ignored
-_MOST_NAMED = 20  # versions
-
-
-def discover(caller: Caller, services: Services, versions_url: str, *, versions: Sequence[str]) -> Discovery:
-    """Fetch a platform's versions and the details of the latest one of ``versions`` that it offers (VER-14, VER-15).
-
-    Raises RemoteError when that fails and UnsupportedVersionError when there is none in common. Versions, modules and
-    broken entries that we do not know are ignored.
-    """
-    with _calling("versions"):
-        answer = caller.request("GET", versions_url, module="versions", operation="get_versions")
-        offered = _valid(services, VersionSchema, answer.data, versions_url)
-    urls = {item["version"]: item["url"] for item in offered}
-    mutual = sorted(set(versions) & set(urls), key=version_order)
-    if not mutual:
-        names = [name[:_MOST_NAMED] for name in sorted(urls)[:_MOST_NAMED]]
-        raise UnsupportedVersionError(
-            f"{versions_url} offers the versions {', '.join(names) or 'none'}; needed is {', '.join(versions)}."
-        )
-    with _calling("version details"):
-        details = caller.request("GET", urls[mutual[-1]], module="versions", operation="get_version_details").data
-        if not isinstance(details, dict):
-            raise InvalidResponseError(f"{urls[mutual[-1]]} did not answer with version details.")
-        endpoints = _valid(services, Endpoint, details.get("endpoints"), urls[mutual[-1]])
-    return Discovery(mutual[-1], tuple(endpoints))
-
-
-@contextmanager
-def _calling(endpoint: str) -> Iterator[None]:
-    """Say in errors which endpoint of the other platform they are about."""
-    try:
-        yield
-    except RemoteError as error:
-        error.endpoint = endpoint
-        raise
+_TRIES = 3  # to store what the other platform gave
 
 
 class Registrar:
@@ -110,9 +73,12 @@ class Registrar:
         roles, parties: what it is granted of those that it answers.
 
         Either both sides are registered afterwards, or an error is raised and this side is as it was before. Where only
-        the answer was lost, so that the other side is registered, calling this again completes the registration.
+        the answer was lost, so that the other side is registered, calling this again completes the registration. Where
+        the answer cannot be used, the other side is told that the registration is off.
         """
-        encoding = encoding or self.services.settings.token_encoding
+        if encoding is None:
+            plain = self.services.quirks.of_host(versions_url).plain_token
+            encoding = "plain" if plain else self.services.settings.token_encoding
         known = self._known(versions_url)
         caller = Caller(
             self.transport,
@@ -129,8 +95,13 @@ class Registrar:
         pending, own_token = self._prepare(versions_url, name, encoding, known, roles, parties)
         caller.platform_id = pending.id
         try:
-            credentials = self._send(caller, "POST", discovery, own_token)
-            registered = self._complete(pending, credentials, discovery, own_token)
+            answer = self._send(caller, "POST", discovery, own_token, pending)
+            try:
+                credentials = self._read(answer, pending)
+                registered = self._complete(pending, credentials, discovery, own_token)
+            except FlaskOCPIError as error:
+                self._call_off(pending, _token_in(answer) or token, discovery, error)
+                raise
         except BaseException:
             self._restore(pending, known)
             raise
@@ -140,7 +111,8 @@ class Registrar:
         """Renew a registration with new tokens in both directions, and fetch the endpoints again (CLI-03).
 
         When it fails, the old tokens stay in use. Where it is not known whether the other side took the new token, that
-        one is accepted too, for the grace time and ten minutes at least; calling this again settles it.
+        one is accepted too, for the grace time and ten minutes at least; calling this again settles it. Of an answer
+        nothing but the token is needed: the rest stays as it was where it cannot be read.
         """
         platform = self._reread(platform)
         caller = self._caller(platform)
@@ -148,11 +120,12 @@ class Registrar:
         issued, own_token = self._pending_token()
         before = self.services.platforms.save(replace(platform, issued=(*platform.issued, issued)), before=platform)
         try:
-            credentials = self._send(caller, "PUT", discovery, own_token)
+            answer = self._send(caller, "PUT", discovery, own_token, before)
         except RefusedError as error:
             if error.http_status < 500:  # it took nothing; after a crash nobody knows
                 self._take_back(before)
             raise
+        credentials = self._renewed_by(answer, before)
         renewed = self._complete(before, credentials, discovery, own_token)
         return self._refresh(renewed, before=before)
 
@@ -190,7 +163,7 @@ class Registrar:
         numbers = [version.number for version in self.services.versions]
         discovery = discover(caller, self.services, versions_url, versions=numbers)
         try:
-            check_endpoints(discovery.endpoints, self.services.settings.required_endpoints)
+            check_endpoints(discovery, self.services.settings.required_endpoints)
         except NoMatchingEndpointsError as error:
             _log.error("Not registering with %s: %s", versions_url, error)
             raise
@@ -270,25 +243,70 @@ class Registrar:
         seconds = max(_HANDSHAKE_SECONDS, self.services.settings.token_grace)
         return replace(issued, expires=now + seconds * _MICROS), token
 
-    def _send(self, caller: Caller, method: str, discovery: Discovery, own_token: str) -> Document:
-        endpoint = next(e for e in discovery.endpoints if e["identifier"] == ModuleID.CREDENTIALS)
-        body = {"token": own_token, "url": self.own_versions_url, "roles": self.services.credentials_roles()}
-        answer = caller.request(
-            method,
-            endpoint["url"],
-            body=body,
-            module=ModuleID.CREDENTIALS,
-            operation=f"{method.lower()}_credentials",
+    def _accept_both(self, platform: Platform) -> None:
+        """Have the new token of a renewal and the old one be accepted: the other platform uses one of them.
+
+        The old one ends when the new one is first used. Which one it is cannot be told where its answer gave no token.
+        """
+        current = self._reread(platform)
+        new = platform.issued[-1].hash
+        issued = tuple(
+            replace(token, use=TokenUse.ACTIVE, expires=None)
+            if same_hash(token.hash, new)
+            else replace(token, use=TokenUse.REPLACED)
+            if token.use is TokenUse.ACTIVE
+            else token
+            for token in current.issued
         )
+        with suppress(ConflictError):
+            self.services.platforms.save(replace(current, issued=issued), before=current)
+
+    def _send(self, caller: Caller, method: str, discovery: Discovery, own_token: str, platform: Platform) -> Answer:
+        url, quirks = _credentials_url(discovery), self.services.quirks(platform)
+        body = {"token": own_token, "url": self.own_versions_url, "roles": self.services.credentials_roles()}
+        body = shaped(self.services.schemas[Credentials], body, quirks)
+        return caller.request(
+            method, url, body=body, module=ModuleID.CREDENTIALS, operation=f"{method.lower()}_credentials"
+        )
+
+    def _renewed_by(self, answer: Answer, before: Platform) -> Document:
+        """Return the Credentials in the answer to a PUT; of broken ones the token, with what was known before.
+
+        The other platform has changed its token by now: without the new one it could not be called any more.
+        """
         try:
-            return load(self.services.schemas[Credentials], answer.data, where="credentials")
+            return self._read(answer, before)
+        except InvalidResponseError as error:
+            token = _token_in(answer)
+            if token is None:
+                self._accept_both(before)
+                raise
+            _log.warning("%s Its new token is used; its roles and its URL stay as they were.", error)
+            roles = [dict(role) for role in (*before.roles, *before.requested)]
+            return {"token": token, "url": before.versions_url, "roles": roles}
+
+    def _read(self, answer: Answer, platform: Platform) -> Document:
+        """Return the Credentials that a platform answered; raise InvalidResponseError when they are of no use."""
+        source = Source(platform.id, ModuleID.CREDENTIALS)
+        schema = self.services.schemas[Credentials]
+        known = {"url": platform.versions_url}
+        try:
+            return self.services.read(schema, answer.data, source, where="credentials", known=known)
         except InvalidParametersError as error:
             raise InvalidResponseError(
-                f"{endpoint['url']} accepted the registration but answered broken credentials. {error}"
+                f"{platform.id} accepted the {answer.method} but answered broken credentials. {error}"
             ) from error
 
     def _complete(self, before: Platform, credentials: Document, discovery: Discovery, own_token: str) -> Platform:
-        """Store what the handshake gave; where that fails, tell the other platform that it is off."""
+        """Store what the handshake gave, also where the record changes at the same time."""
+        for _ in range(_TRIES - 1):
+            try:
+                return self._take_over(before, credentials, discovery, own_token)
+            except StorageError as error:
+                _log.warning("What %s answered could not be stored, and is tried again: %s", before.id, error)
+        return self._take_over(before, credentials, discovery, own_token)
+
+    def _take_over(self, before: Platform, credentials: Document, discovery: Discovery, own_token: str) -> Platform:
         platforms = self.services.platforms
         active, _ = platforms.issue(TokenUse.ACTIVE, own_token)
         current = self._reread(before)
@@ -313,20 +331,20 @@ class Registrar:
             decision = grants.decide(self.services, current, credentials["roles"])
             granted = replace(after, roles=decision.roles, requested=decision.requested)
             return platforms.save(granted, before=current)
-        except FlaskOCPIError as error:
-            if not before.is_registered:
-                self._call_off(before, credentials, discovery)
-            elif isinstance(error, InvalidParametersError):  # a new party is taken: go on with those it had
+        except InvalidParametersError:
+            if before.is_registered:  # a new party is taken: go on with those it had
                 platforms.save(after, before=current)
             raise
 
-    def _call_off(self, before: Platform, credentials: Document, discovery: Discovery) -> None:
-        endpoint = next(e for e in discovery.endpoints if e["identifier"] == ModuleID.CREDENTIALS)
-        caller = self._caller_with(credentials["token"], before)
+    def _call_off(self, pending: Platform, token: str, discovery: Discovery, reason: FlaskOCPIError) -> None:
+        """Tell the other platform that the registration is off, so that both sides can begin again."""
+        _log.warning("The registration with %s is called off: %s", pending.id, reason)
+        url = _credentials_url(discovery)
+        caller = self._caller_with(token, pending)
         try:
-            caller.request("DELETE", endpoint["url"], module=ModuleID.CREDENTIALS, operation="delete_credentials")
+            caller.request("DELETE", url, module=ModuleID.CREDENTIALS, operation="delete_credentials")
         except RemoteError as error:
-            _log.warning("The registration could not be called off at %s: %s", endpoint["url"], error)
+            _log.warning("The registration could not be called off at %s: %s", url, error)
 
     def _refresh(self, platform: Platform, *, before: Platform) -> Platform:
         """Fetch the endpoints with the new token: the list may depend on who asks (CLI-02). Tell what changed."""
@@ -334,10 +352,10 @@ class Registrar:
             caller = self._caller(platform)
             numbers = [platform.version or ""]
             found = discover(caller, self.services, self._versions_url(platform), versions=numbers)
-            check_endpoints(found.endpoints, ())
+            check_endpoints(found, ())
             current = self._reread(platform)
             platform = self.services.platforms.save(replace(current, endpoints=found.endpoints), before=current)
-        except (RemoteError, UnsupportedVersionError, NoMatchingEndpointsError, ConflictError) as error:
+        except (RemoteError, UnsupportedVersionError, NoMatchingEndpointsError, StorageError) as error:
             _log.warning("The endpoints of %s could not be fetched again: %s", platform.id, error)
         self.services.emit(platform_registered, platform=platform, renewed=before.is_registered)
         grants.announce(self.services, before, platform)
@@ -354,7 +372,7 @@ class Registrar:
         return Caller(
             self.transport,
             token,
-            encoding=platform.token_encoding,
+            encoding=encoding_for(platform, self.services.quirks(platform)),
             traffic=self.services.traffic,
             platform_id=platform.id,
             waits=self.services.waits,
@@ -387,24 +405,12 @@ class Registrar:
         return known
 
 
-def _valid(services: Services, schema: Any, items: Any, url: str) -> list[Mapping[str, Any]]:
-    """Return the valid entries of a list of versions or endpoints; of a very long one only the beginning is read."""
-    if not isinstance(items, list):
-        raise InvalidResponseError(f"{url} did not answer with a list.")
-    found: list[Mapping[str, Any]] = []
-    ignored = max(0, len(items) - _MOST_ENTRIES)
-    logged = 0
-    for item in items[:_MOST_ENTRIES]:
-        if logged >= _MOST_LOGGED:
-            entry = services.schemas[schema].load_valid(item)
-            found.extend([entry] if entry is not None else [])
-            ignored += entry is None
-            continue
-        try:
-            found.append(load(services.schemas[schema], item, where="entry"))
-        except InvalidParametersError as error:
-            logged += 1
-            _log.warning("An entry of %s is ignored. %s", url, error)
-    if ignored:
-        _log.warning("%d more entries of %s are ignored.", ignored, url)
-    return found
+def _credentials_url(discovery: Discovery) -> str:
+    return str(next(e for e in discovery.endpoints if e["identifier"] == ModuleID.CREDENTIALS)["url"])
+
+
+def _token_in(answer: Answer) -> str | None:
+    """Return the token in an answer that is of no other use, where there is one that can be sent."""
+    data = answer.data[0] if isinstance(answer.data, list) and len(answer.data) == 1 else answer.data
+    token = data.get("token") if isinstance(data, dict) else None
+    return token.strip() if isinstance(token, str) and is_token(token.strip()) else None

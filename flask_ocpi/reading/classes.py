@@ -26,6 +26,8 @@ from flask_ocpi.modules.commands.schemas import CommandResult
 from flask_ocpi.modules.commands.schemas import ReserveNow
 from flask_ocpi.modules.commands.schemas import StartSession
 from flask_ocpi.modules.credentials.schemas import CredentialsRole
+from flask_ocpi.modules.credentials.schemas import hub_has_no_other_role
+from flask_ocpi.modules.credentials.schemas import roles_are_unique
 from flask_ocpi.modules.locations.enums import ConnectorType
 from flask_ocpi.modules.locations.enums import PowerType
 from flask_ocpi.modules.locations.rules import published_to_all_or_some
@@ -177,9 +179,11 @@ FORGIVEN = frozenset(
 REMOVING = frozenset(
     {
         dimensions_are_of_cdrs,
+        hub_has_no_other_role,
         published_to_all_or_some,
         regular_hours_go_with_closing,
         reservations_cost_fees_and_time,
+        roles_are_unique,
     }
 )
 

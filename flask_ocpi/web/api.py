@@ -84,10 +84,12 @@ class Blueprint(flask_smorest.Blueprint):
         view: Callable[..., Any],
         *,
         methods: Collection[str],
-        describe: Callable[[], Documentation],
+        describe: Callable[[], Documentation] | None = None,
     ) -> None:
-        """Route a view, and have ``describe`` called when somebody wants to read the document."""
+        """Route a view, and have ``describe`` called when somebody reads the document; None: it is not in it."""
         self.record(lambda state: add_route(state.app, rule, f"{state.blueprint.name}.{endpoint}", view, methods))
+        if describe is None:
+            return
         self._endpoints.append(endpoint)
         self._docs[endpoint] = {}  # its place among those of Module.extend
         self._described_later[endpoint] = describe

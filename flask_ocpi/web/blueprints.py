@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import StrEnum
 from functools import lru_cache
 from functools import partial
 from typing import Any
@@ -30,6 +31,7 @@ from flask_ocpi.logs import carried
 from flask_ocpi.reading import known_of
 from flask_ocpi.schema import Document
 from flask_ocpi.schema import Schema
+from flask_ocpi.shaping import shaped_text
 from flask_ocpi.waiting import answering
 from flask_ocpi.web import auth
 from flask_ocpi.web.api import Blueprint
@@ -56,6 +58,8 @@ def module_blueprint(services: Services, version: Version, module: Module) -> Bl
             name = view_name(module, interface, operation)
             operations[f"{blueprint.name}.{name}"] = (interface, operation)
             _add_view(blueprint, services, version, module, interface, operation)
+            if operation.alias is not None:
+                operations[f"{blueprint.name}.{name}_alias"] = (interface, operation.aliased)
     if module.extend is not None:
         module.extend(blueprint)
 
@@ -177,17 +181,21 @@ def _add_view(
         parameters = openapi.parameters(module, operation)
         return Documentation(documented, operation.method, parameters, tags=[openapi.tag_name(module, interface)])
 
-    rule = url_rule(services, version, module, interface, operation)
     methods = [operation.method]
     if operation.method == "GET" and operation.result is None:  # one with a result asks a charge point
         methods.append("HEAD")
-    blueprint.add_view(
-        rule.replace("{", "<ocpi:").replace("}", ">"),
-        view_name(module, interface, operation),
-        view,
-        methods=methods,
-        describe=describe,
-    )
+    rule, name = _rule(services, version, module, interface, operation), view_name(module, interface, operation)
+    blueprint.add_view(rule, name, view, methods=methods, describe=describe)
+    if operation.alias is not None:
+        aliased = operation.aliased
+        view = _view(services, module, interface, aliased, query=query, body=body)
+        rule = _rule(services, version, module, interface, aliased)
+        blueprint.add_view(rule, f"{name}_alias", view, methods=methods)
+
+
+def _rule(services: Services, version: Version, module: Module, interface: Interface, operation: Operation) -> str:
+    rule = url_rule(services, version, module, interface, operation)
+    return rule.replace("{", "<ocpi:").replace("}", ">")
 
 
 def _note(context: Context, module: Module, kind: str, came: str, outcome: str) -> None:
@@ -223,7 +231,7 @@ def _view(
         target = Target(module, interface, operation, path, asked)
         with answering():
             result: Result = operation.handler(context, target, document)
-        answer = envelope(result.data, now=services.clock())
+        answer = envelope(_shaped(context, operation, result.data), now=services.clock())
         response = Answer(answer, result.http_status, {**around.of(current.environ), **result.headers})
         for action in result.after:
             response.call_on_close(carried(action))
@@ -233,3 +241,12 @@ def _view(
     view.__name__ = operation.name
     view.__doc__ = operation.handler.__doc__
     return view
+
+
+def _shaped(context: Context, operation: Operation, data: bytes | None) -> bytes | None:
+    """Return what is answered in the shape that the calling platform wants."""
+    quirks = context.services.quirks(context.platform)
+    returns = operation.returns
+    if data is None or not quirks.shape or returns is None or issubclass(returns, StrEnum):
+        return data
+    return shaped_text(context.services.schemas[returns], data, quirks)

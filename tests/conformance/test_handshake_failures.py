@@ -211,28 +211,37 @@ def test_crash_while_renewing_keeps_the_new_token_usable(ocpi, ocpi_other, ocpi_
     assert calls_work(ocpi_other, ocpi)
 
 
-@pytest.mark.parametrize("operation", ["register", "rotate"])
-def test_broken_credentials_in_the_answer_change_nothing_here(ocpi, ocpi_other, ocpi_network, operation):
-    _, token = ocpi.invite(name="Other")
-    arguments = (ocpi.versions_url, token)
-    if operation == "rotate":
-        ocpi_other.register(*arguments)
-        arguments = ("NL-ABC",)
-    run = getattr(ocpi_other, operation)
+def without_roles(request: Request, response: Response) -> Response:
+    if request.method not in ("POST", "PUT"):
+        return response
+    return Response(200, {}, response.body.replace(b'"roles":[', b'"rules":['), request.url)
+
+
+def test_registration_with_broken_credentials_in_the_answer_ends_on_both_sides(ocpi, ocpi_other, ocpi_network):
+    invited, token = ocpi.invite(name="Other")
     before = dump(ocpi_other)
+    ocpi_network.after_send = without_roles
 
-    def break_answer(request: Request, response: Response) -> Response:
-        if request.method not in ("POST", "PUT"):
-            return response
-        return Response(200, {}, response.body.replace(b'"roles":[', b'"rules":['), request.url)
-
-    ocpi_network.after_send = break_answer
     with pytest.raises(RemoteError, match=r"broken credentials.*roles"):
-        run(*arguments)
+        ocpi_other.register(ocpi.versions_url, token)
 
-    assert without_pending(dump(ocpi_other)) == without_pending(before)
+    assert dump(ocpi_other) == before
+    assert ocpi.platforms.get(invited.id).state is PlatformState.UNREGISTERED
     ocpi_network.after_send = lambda request, response: response
-    run(*arguments)
+    _, token = ocpi.invite(platform=invited.id)
+    ocpi_other.register(ocpi.versions_url, token)
+    assert calls_work(ocpi, ocpi_other)
+    assert calls_work(ocpi_other, ocpi)
+
+
+def test_renewal_with_broken_credentials_in_the_answer_takes_the_token(ocpi, ocpi_other, ocpi_network):
+    there, _ = ocpi_network.connect(ocpi_other, ocpi)
+    ocpi_network.after_send = without_roles
+
+    renewed = ocpi_other.rotate(there)
+
+    assert renewed.token != there.token
+    assert renewed.roles == there.roles
     assert calls_work(ocpi, ocpi_other)
     assert calls_work(ocpi_other, ocpi)
 

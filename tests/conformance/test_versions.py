@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from flask_ocpi.client.client import Caller
-from flask_ocpi.client.registration import discover
+from flask_ocpi.client.discovery import discover
 from flask_ocpi.description import Version
 from flask_ocpi.description import version_order
 from flask_ocpi.errors import InvalidResponseError

@@ -126,20 +126,21 @@ class Platform:
         except (urllib.error.URLError, ConnectionError) as error:
             return 0, str(error)
 
-    def wait_until_refetched(self) -> None:
-        """Wait until the endpoints of each platform that registered here were fetched again."""
-        ends = time.monotonic() + SECONDS
-        while any("endpoints_due" in text for text in self._rows()["platforms"]):
-            assert time.monotonic() < ends, "The endpoints were not fetched again."
-            time.sleep(0.05)
+    def wait_until_endpoints_are_fetched(self) -> None:
+        """Wait for what a platform does by itself once a partner has used its new token."""
+        deadline = time.monotonic() + SECONDS
+        while any("endpoints_due" in text for text in self.rows()["platforms"]):
+            assert time.monotonic() < deadline, "The endpoints were never fetched again."
+            time.sleep(0.005)
 
-    def _rows(self) -> dict[str, list[str]]:
+    def rows(self) -> dict[str, list[str]]:
+        """Return the documents that are stored, by table."""
         with closing(sqlite3.connect(f"file:{self.folder / 'ocpi.sqlite3'}?mode=ro", uri=True)) as connection:
             return {name: [text for (text,) in connection.execute(query)] for name, query in QUERIES.items()}
 
     def dump(self) -> dict[str, Any]:
         """Return what is stored: platforms without the time of their last change, the parties, the tokens."""
-        rows: dict[str, Any] = self._rows()
+        rows = self.rows()
         platforms = [json.loads(text) for text in rows["platforms"]]
         for platform in platforms:
             platform.pop("last_updated")
@@ -182,7 +183,7 @@ def server(launcher, tmp_path):
 def connect(client, server):
     _, invited = server.do("invite", {"name": "Client"})
     assert client.do("register", [server.versions_url, invited["token"]]) == (200, {"state": "REGISTERED"})
-    server.wait_until_refetched()
+    server.wait_until_endpoints_are_fetched()
 
 
 def assert_both_directions_work(client, server):

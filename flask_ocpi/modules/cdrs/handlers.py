@@ -22,6 +22,7 @@ from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Record
 
+_MOST_PARTIES = 20
 _LONGEST_URL = 255  # OCPI 2.2.1, Types, "URL"
 
 
@@ -44,14 +45,26 @@ def post_cdr(ctx: Context, target: Target, body: Document) -> Result:
 
 
 def get_cdr(ctx: Context, target: Target, body: None) -> Result:
-    """Answer the copy of a CDR of the calling platform, for whichever of our parties it came."""
+    """Answer the copy of a CDR of the calling platform, for whichever of our parties it came.
+
+    Under its id alone it is that of the party in FROM, or of any of the platform's, if these are few.
+    """
     object_type = described_object(target)
-    for receiver in addressed_parties(ctx, target):
-        key = Key.of(*target.owner, object_id(target), receiver, ctx.platform.id)
-        record = ctx.storage.get(object_type.kind, key)
-        if record is not None:
-            return Result(record.text)
+    for owner in _owners(ctx, target):
+        for receiver in addressed_parties(ctx, target):
+            key = Key.of(*owner, object_id(target), receiver, ctx.platform.id)
+            record = ctx.storage.get(object_type.kind, key)
+            if record is not None:
+                return Result(record.text)
     raise missing(target)
+
+
+def _owners(ctx: Context, target: Target) -> tuple[Party, ...]:
+    if "party_id" in target.path:
+        return (target.owner,)
+    if ctx.routing.from_party is not None:
+        return (ctx.routing.from_party,)
+    return ctx.platform.parties[:_MOST_PARTIES]
 
 
 def _url_of(ctx: Context, target: Target, key: Key) -> str:

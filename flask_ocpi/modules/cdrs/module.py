@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from flask_ocpi.description import Alias
 from flask_ocpi.description import Document
 from flask_ocpi.description import Interface
 from flask_ocpi.description import Module
@@ -64,6 +65,7 @@ GET_CDR = Operation(
     returns=CDR,
     object=CDR_OBJECT,
     owned=True,
+    alias=Alias("/{cdr_id}", (CDR_ID,)),
 )
 
 MODULE = Module(

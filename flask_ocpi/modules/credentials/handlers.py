@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from math import ceil
-from typing import Any
 
 import orjson
 
@@ -31,6 +30,7 @@ from flask_ocpi.errors import UnableToUseClientAPIError
 from flask_ocpi.platforms import Platform
 from flask_ocpi.platforms import PlatformState
 from flask_ocpi.platforms import TokenUse
+from flask_ocpi.quirks import encoding_for
 from flask_ocpi.signals import platform_registered
 from flask_ocpi.signals import platform_unregistered
 
@@ -92,15 +92,28 @@ def unregistered(platform: Platform) -> Platform:
     )
 
 
-def check_endpoints(endpoints: tuple[Mapping[str, Any], ...], required: tuple[str, ...]) -> None:
+def check_endpoints(discovery: Discovery, required: Sequence[str]) -> None:
     """Raise NoMatchingEndpointsError when endpoints that we need are not among those of a platform.
 
-    ``required`` holds "module" or "module:SENDER"; credentials is always needed. Message names what is missing.
+    ``required`` holds "module" or "module:SENDER"; credentials is always needed. The message names what is missing, and
+    the entries that are there but cannot be read.
     """
-    offered = {str(e["identifier"]) for e in endpoints} | {f"{e['identifier']}:{e['role']}" for e in endpoints}
+    found = discovery.endpoints
+    offered = {str(e["identifier"]) for e in found} | {f"{e['identifier']}:{e['role']}" for e in found}
     missing = [name for name in (ModuleID.CREDENTIALS.value, *required) if name not in offered]
     if missing:
-        raise NoMatchingEndpointsError(f"These endpoints are missing in the version details: {', '.join(missing)}.")
+        listing = ", ".join(missing)
+        if discovery.unreadable:
+            raise NoMatchingEndpointsError(
+                f"These endpoints are missing in the version details, or cannot be read: {listing}."
+                + unreadable(discovery.unreadable)
+            )
+        raise NoMatchingEndpointsError(f"These endpoints are missing in the version details: {listing}.")
+
+
+def unreadable(flaws: Sequence[str]) -> str:
+    """Say which entries cannot be read, as a sentence behind others; "" for none."""
+    return f" Entries that cannot be read: {'; '.join(flaws)}." if flaws else ""
 
 
 def _accept(ctx: Context, body: Document, *, renewed: bool) -> Result:
@@ -134,14 +147,14 @@ def _call_back(ctx: Context, body: Document) -> Discovery:
                 body["url"],
                 body["token"],
                 version=ctx.version.number,
-                encoding=ctx.platform.token_encoding,
+                encoding=encoding_for(ctx.platform, ctx.services.quirks(ctx.platform)),
                 platform=ctx.platform.id,
             )
     except CrowdedError as error:
         raise _busy(ctx, error) from error
     except RemoteError as error:
         raise _unusable(ctx, error) from error
-    check_endpoints(discovery.endpoints, ctx.services.settings.required_endpoints)
+    check_endpoints(discovery, ctx.services.settings.required_endpoints)
     return discovery
 
 

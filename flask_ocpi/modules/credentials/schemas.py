@@ -19,7 +19,8 @@ from flask_ocpi.schema import Violation
 from flask_ocpi.schema import example_of
 
 
-def _roles_are_unique(credentials: Document) -> Iterator[Violation]:
+def roles_are_unique(credentials: Document) -> Iterator[Violation]:
+    """No two roles agree in role and both ids."""
     first: dict[tuple[str, ...], int] = {}
     for index, role in enumerate(credentials["roles"]):
         identity = (role["role"], role["country_code"].lower(), role["party_id"].lower())
@@ -27,7 +28,8 @@ def _roles_are_unique(credentials: Document) -> Iterator[Violation]:
             yield f"roles[{index}]", f"repeats role, country_code and party_id of roles[{first[identity]}]"
 
 
-def _hub_has_no_other_role(credentials: Document) -> Iterator[Violation]:
+def hub_has_no_other_role(credentials: Document) -> Iterator[Violation]:
+    """A hub names itself alone."""
     names = [role["role"] for role in credentials["roles"]]
     if Role.HUB in names:
         for index, name in enumerate(names):
@@ -65,7 +67,7 @@ class Credentials(Schema):
     No message about ``token`` repeats it.
     """
 
-    rules = (_roles_are_unique, _hub_has_no_other_role)
+    rules = (roles_are_unique, hub_has_no_other_role)
 
     token = String(
         min=1,

@@ -22,6 +22,7 @@ from flask_ocpi.modules.tokens.enums import AllowedType
 from flask_ocpi.modules.tokens.schemas import AuthorizationInfo
 from flask_ocpi.schema import load
 from flask_ocpi.signals import token_authorized
+from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import fold
 
 _log = logging.getLogger("flask_ocpi")
@@ -36,6 +37,8 @@ def authorize(ctx: Context, target: Target, body: Document | None) -> Result:
     OCPI 2.2.1, Tokens, "Real-time authorization".
     """
     found = list(find_all_own(ctx, target, described_object(target), object_id(target)))
+    if "party_id" in target.path:  # by the alias
+        found = [record for record in found if _owner_of(record.document) == target.owner]
     if len(found) != 1:
         raise missing(target)
     token = found[0].document
@@ -53,6 +56,10 @@ def authorize(ctx: Context, target: Target, body: Document | None) -> Result:
             info["location"] = place
     ctx.services.emit(token_authorized, token=token, location=body, info=info, platform=ctx.platform)
     return Result(orjson.dumps(info))
+
+
+def _owner_of(token: Document) -> Party:
+    return Party.of(token["country_code"], token["party_id"])
 
 
 def _complete(ctx: Context, target: Target, token: Document, answer: Any) -> Document:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flask_ocpi.description import OWNER_KEY
+from flask_ocpi.description import Alias
 from flask_ocpi.description import Interface
 from flask_ocpi.description import Module
 from flask_ocpi.description import ObjectType
@@ -18,14 +19,17 @@ from flask_ocpi.modules.tokens.schemas import AuthorizationInfo
 from flask_ocpi.modules.tokens.schemas import LocationReferences
 from flask_ocpi.modules.tokens.schemas import Token
 from flask_ocpi.modules.tokens.schemas import TokenTypeQuery
+from flask_ocpi.patterns import OWNER
 from flask_ocpi.patterns import client_owned
 from flask_ocpi.patterns import list_objects
+
+TOKEN_UID = PathParameter("token_uid", 36, "Token.uid.", "012345678")
 
 TOKEN = ObjectType(
     name="token",
     kind="tokens",
     schema=Token,
-    parameter=PathParameter("token_uid", 36, "Token.uid.", "012345678"),
+    parameter=TOKEN_UID,
     key=(*OWNER_KEY, "uid", "type"),
     defaults=(("type", TokenType.RFID),),
     missing=UnknownTokenError,
@@ -38,13 +42,14 @@ AUTHORIZE = Operation(
     summary="Authorize a token in real time",
     description="The body, which may be left out, says where the driver wants to charge.",
     handler=handlers.authorize,
-    parameters=(PathParameter("token_uid", 36, "Token.uid.", "012345678"),),
+    parameters=(TOKEN_UID,),
     query=TokenTypeQuery,
     body=LocationReferences,
     body_required=False,
     returns=AuthorizationInfo,
     object=TOKEN,
     errors=(StatusCode.NOT_ENOUGH_INFORMATION, StatusCode.UNKNOWN_TOKEN),
+    alias=Alias("/{country_code}/{party_id}/{token_uid}/authorize", (*OWNER, TOKEN_UID)),
 )
 
 MODULE = Module(

@@ -11,6 +11,7 @@ from flask_ocpi.context import Result
 from flask_ocpi.context import Target
 from flask_ocpi.description import Interface
 from flask_ocpi.description import Module
+from flask_ocpi.enums import InterfaceRole
 from flask_ocpi.enums import Role
 
 
@@ -25,13 +26,15 @@ def get_version_details(ctx: Context, target: Target, body: None) -> Result:
 
     Roles that are pending count here, so that it need not ask again when they are approved.
     """
+    both = ctx.services.quirks(ctx.platform).credentials_both_roles
     endpoints = [
         {
             "identifier": module.id,
-            "role": interface.role.value,
+            "role": role.value,
             "url": ctx.url(f"{ctx.version.number}{module.path_of(interface)}"),
         }
         for module, interface in _usable(ctx)
+        for role in (InterfaceRole if both and module.single else (interface.role,))
     ]
     return Result(orjson.dumps({"version": ctx.version.number, "endpoints": endpoints}))
 
