@@ -175,7 +175,7 @@ class Page:
 
 def how_many_fit(texts: Sequence[bytes], max_bytes: int | None) -> int:
     """Tell how many of some texts are no longer than that in all, but 1 at least where there are any."""
-    if max_bytes is None:
+    if max_bytes is None or sum(map(len, texts)) <= max_bytes:
         return len(texts)
     ends = accumulate(map(len, texts))
     return max(sum(1 for _ in takewhile(lambda end: end <= max_bytes, ends)), min(len(texts), 1))

@@ -645,14 +645,15 @@ def many(number):
     return [f"EMSP DE-{''.join(item)}" for item in itertools.islice(letters, number)]
 
 
+@pytest.mark.parametrize("ocpi_config", [{"OCPI_MAX_PARTIES": 50}])
 @pytest.mark.parametrize("renewing", [False, True], ids=["POST", "PUT"])
 def test_more_parties_than_the_bound_are_refused(ocpi, ocpi_network, renewing):
-    ems = Partner(ocpi, ocpi_network, names=["EMSP AT-EMS"] if renewing else many(2001))
+    ems = Partner(ocpi, ocpi_network, names=["EMSP AT-EMS"] if renewing else many(51))
     if renewing:
-        ems.put(*many(2001))
+        ems.put(*many(51))
 
     assert ems.answered.status_code == 2001
-    assert "2001 parties; 2000 are accepted at the most" in ems.answered.message
+    assert "51 parties; 50 are accepted at the most" in ems.answered.message
     assert len(ems.platform.roles) == (1 if renewing else 0)
 
 
