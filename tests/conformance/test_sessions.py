@@ -500,7 +500,11 @@ def test_patch_appends_all_its_periods_in_their_order(ocpi_client, stored):
     ocpi_client.patch(f"{RECEIVER}/SES1", {"charging_periods": [period(10)], "kwh": 4.5, "last_updated": LATE})
 
     found = ocpi_client.get(f"{RECEIVER}/SES1").data
-    assert found["charging_periods"] == [period(10), period(12), period(11)]  # one twice, as after a lost answer: it is kept once
+    assert found["charging_periods"] == [
+        period(10),
+        period(12),
+        period(11),
+    ]  # one twice, as after a lost answer: it is kept once
     assert found == {**stored, "charging_periods": found["charging_periods"], "kwh": 4.5, "last_updated": LATE}
 
 
