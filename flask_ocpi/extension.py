@@ -429,7 +429,9 @@ class OCPI(HostHooks, HostCalls, Partnering):
             bodies=Bodies(seconds=settings.body_timeout, at_once=settings.bodies_at_once),
             traffic=Traffic(settings, clock=self._clock, emit=emit, journal=journal.add),
             findings=findings,
-            read=Receiving(findings.add, strict=lambda platform: self._is_read_strictly(platform)),
+            read=Receiving(
+                lambda finding: findings.add(finding), strict=lambda platform: self._is_read_strictly(platform)
+            ),
             quirks=Known(settings.quirks),
             jobs=[
                 Job("time-outs", self._next_deadline, self.send_timeouts),

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
+import pytest
 from flask import Flask
 from flask import Response
 from flask import request
 
 from flask_ocpi.extension import OCPI
+from flask_ocpi.findings import Finding
 from flask_ocpi.platforms import PARTIES
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import walk
@@ -93,6 +95,13 @@ def answer(data: Any, *, status_code: int = 1000, http_status: int = 200) -> Res
     """Return an answer in the envelope."""
     body = {"data": data, "status_code": status_code, "timestamp": TIMESTAMP}
     return Response(orjson.dumps(body), http_status, mimetype="application/json")
+
+
+def noted_by(ocpi: OCPI, monkeypatch: pytest.MonkeyPatch) -> list[Finding]:
+    """Return a list that fills with the findings that a platform notes."""
+    noted: list[Finding] = []
+    monkeypatch.setattr(ocpi.services.findings, "add", noted.append)
+    return noted
 
 
 def dump(ocpi: OCPI, *, journal: bool = False) -> dict[str, list[bytes]]:

@@ -22,6 +22,7 @@ from tests.conformance.sharing import SharedNetwork
 from tests.conformance.sharing import shared_network
 from tests.peers import Peer
 from tests.peers import answer
+from tests.peers import noted_by
 
 PUT = "PUT /2.2.1/receiver/locations/NL/ABC/LOC1"
 GET = "GET /2.2.1/receiver/locations/NL/ABC/LOC1"
@@ -58,12 +59,9 @@ def strict_client(ocpi, client):
 
 
 @pytest.fixture
-def found(ocpi):
+def found(ocpi, monkeypatch):
     """The findings that are noted."""
-    noted, before = [], ocpi.services.found
-    object.__setattr__(ocpi.services, "found", noted.append)
-    yield noted
-    object.__setattr__(ocpi.services, "found", before)
+    return noted_by(ocpi, monkeypatch)
 
 
 def sent(network):

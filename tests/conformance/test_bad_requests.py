@@ -132,7 +132,7 @@ UNKNOWN_PATHS = [
     "/ocpi/2.2.1/sender/sessions/S1",
     "/ocpi/2.2.1/sender/sessions/NL/ABC/S1/charging_preferences",
     "/ocpi/2.2.1/receiver/sessions/DE/CPO/S1/charging_periods",
-    "/ocpi/2.2.1/receiver/cdrs/C1",
+    "/ocpi/2.2.1/receiver/cdrs/C1/X",
     "/ocpi/2.2.1/receiver/commands",
     "/ocpi/2.2.1/receiver/commands/start_session",
     "/ocpi/2.2.1/receiver/commands/REBOOT",

@@ -93,7 +93,7 @@ def test_cdr_of_the_simulation_does_even_for_a_location_that_does_not():
     )
     session = documents.session(end_date_time="2026-01-01T13:00:00Z", charging_periods=[])
 
-    made = bill(session, STANDARD_TARIFF, place, place["evses"][0], place["evses"][0]["connectors"][0])
+    made = bill(session, STANDARD_TARIFF, place)
 
     assert list(too_long(made)) == []
     assert made["cdr_location"]["state"] == "North Rhine-Westphal"

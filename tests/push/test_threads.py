@@ -99,6 +99,7 @@ def test_partner_that_hangs_on_every_request_holds_up_no_other(ocpi, partners, o
 
     others = [partner for index, partner in enumerate(partners) if index != 3]
     eventually(lambda: all(len(received(partner)) == 30 for partner in others))
+    eventually(lambda: hanging, "a message to the partner that hangs")
     assert 1 <= len(hanging) <= ocpi.services.settings.push_concurrency
     released.set()
 

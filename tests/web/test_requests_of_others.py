@@ -10,6 +10,7 @@ import pytest
 from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.documents import session
 from flask_ocpi.testing.documents import token
+from tests.peers import noted_by
 
 COPY = "/ocpi/2.2.1/receiver/locations/DE/CPO/LOC1"
 AUTHORIZE = "/ocpi/2.2.1/sender/tokens/12345678905880/authorize"
@@ -24,10 +25,8 @@ def ocpi_parties():
 
 
 @pytest.fixture
-def found(ocpi):
-    noted = []
-    object.__setattr__(ocpi.services, "found", noted.append)
-    return noted
+def found(ocpi, monkeypatch):
+    return noted_by(ocpi, monkeypatch)
 
 
 def put(client, body=BODY, content_type="application/json"):
