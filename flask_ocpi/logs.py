@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 #: The loggers of this package: a filter of one is not asked about the records of those below it.
 LOGGERS = (
     "flask_ocpi",
+    "flask_ocpi.audits",
     "flask_ocpi.client",
     "flask_ocpi.findings",
     "flask_ocpi.journal",
@@ -29,6 +30,7 @@ LOGGERS = (
     "flask_ocpi.prometheus",
     "flask_ocpi.push",
     "flask_ocpi.sync",
+    "flask_ocpi.tariffs",
 )
 
 _log = logging.getLogger("flask_ocpi.messages")

@@ -163,7 +163,7 @@ def test_what_cannot_be_read_to_its_end_does_not_count(ocpi_app, ocpi, peer, cap
     caplog.clear()
 
     synced = sync(ocpi, full=full)
-    told = findings(caplog)
+    told = [entry.finding.kind for entry in ocpi.findings.list()]
     with pytest.raises(IncompleteListError):
         ocpi.pull("locations", "peer")
     shown = ocpi_app.test_cli_runner().invoke(args=["ocpi", "sync", "locations"])
@@ -172,7 +172,7 @@ def test_what_cannot_be_read_to_its_end_does_not_count(ocpi_app, ocpi, peer, cap
     assert standing(ocpi) == before
     assert sorted(copies(ocpi)) == list("0123456")
     assert copies(ocpi)["0"]["name"] == "New", "what was read is stored"
-    assert told[-1] == "incomplete_list"
+    assert "incomplete_list" in told
     assert (shown.exit_code, "could not be read to its end" in shown.stderr) == (1, True)
 
 

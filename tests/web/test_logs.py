@@ -229,7 +229,7 @@ def test_refused_push_carries_the_message_that_was_refused(pair, ocpi_network, l
     [record] = named(logged, "flask_ocpi.push")
     [sent] = ocpi_network.requests
     ids = (sent.headers["X-Request-ID"], sent.headers["X-Correlation-ID"])
-    assert "refused" in record.getMessage()
+    assert "is not sent to other-example again" in record.getMessage()
     assert about(record) == (*ids, other, "receiver_put_location")
 
 
