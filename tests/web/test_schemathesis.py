@@ -138,6 +138,7 @@ class Platform:
             OCPI_CALLBACK_HOSTS=["emsp.example.com"],
             OCPI_DISPATCHER="inline",
             OCPI_MAX_UNKNOWN_TOKENS=0,
+            OCPI_RECEIVE="strict",  # the document is the letter of OCPI
         )
         self.ocpi = OCPI(self.app, storage=MemoryStorage(), transport=self.network, clock=self.network.clock)
         self.partner = add_partner(self.app, PARTNER)
