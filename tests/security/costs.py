@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import tracemalloc
 
@@ -15,11 +16,13 @@ def calls_of(work):
         calls += 1
 
     before = sys.getprofile()
+    gc.disable()  # what other tests left would be finalised meanwhile, and counted
     sys.setprofile(count)
     try:
         work()
     finally:
         sys.setprofile(before)
+        gc.enable()
     return calls
 
 
