@@ -23,7 +23,7 @@ FIRST = ("platforms", "credential_tokens", "platform_parties", "locations")
 # A name that is gone from here is a table that hosts still have, with what was stored in it.
 KINDS = {
     *FIRST,
-    *("sessions", "cdrs", "tariffs", "tokens", "client_infos"),
+    *("sessions", "session_cdrs", "cdrs", "cdr_audits", "tariffs", "tokens", "client_infos"),
     *("results_due", "result_deadlines", "results_awaited", "reservations", "profiled_sessions", "cdr_urls"),
     "journal",
     "findings",

@@ -343,7 +343,7 @@ def test_storage_that_fails_after_the_answer_does_no_harm(ocpi, save, patch, mon
 def test_change_that_is_refused_for_another_reason_fetches_nothing(ocpi, save, patch, ocpi_network):
     save("A")
 
-    refused = patch("A", city=7)
+    refused = patch("A", coordinates={"latitude": "north", "longitude": "4.5"})
 
     assert refused.status_code == 2001
     assert (fetched(ocpi_network), waiting(ocpi)) == ([], 0)
