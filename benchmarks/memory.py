@@ -24,8 +24,8 @@ from statistics import mean
 
 import requests
 
-from flask_ocpi.auth_tokens import authorization
-from flask_ocpi.push import marks
+from flask_ocpi.outbox import entries as marks
+from flask_ocpi.partners.auth_tokens import authorization
 from flask_ocpi.testing.backends import sqlalchemy_storage
 from flask_ocpi.testing.documents import evse
 from flask_ocpi.testing.documents import location

@@ -21,9 +21,9 @@ from time import perf_counter
 from flask import Flask
 
 from flask_ocpi import OCPI
-from flask_ocpi.enums import ModuleID
-from flask_ocpi.platforms import Platform
-from flask_ocpi.platforms import PlatformState
+from flask_ocpi.core.enums import ModuleID
+from flask_ocpi.partners.platforms import Platform
+from flask_ocpi.partners.platforms import PlatformState
 from flask_ocpi.testing.documents import cdr
 from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.network import party_settings

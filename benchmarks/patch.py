@@ -24,7 +24,7 @@ from flask import Flask
 from werkzeug.test import EnvironBuilder
 
 from flask_ocpi import OCPI
-from flask_ocpi.auth_tokens import authorization
+from flask_ocpi.partners.auth_tokens import authorization
 from flask_ocpi.testing.documents import connector
 from flask_ocpi.testing.documents import evse
 from flask_ocpi.testing.documents import location

@@ -93,7 +93,7 @@ def part_of(path: str, name: str) -> str | None:
         return "storage"
     if path == "~":
         return None
-    if path.startswith("<compiled") or path.endswith(("flask_ocpi/schema.py", "flask_ocpi/fields.py")):
+    if path.startswith("<compiled") or path.endswith(("flask_ocpi/core/schema.py", "flask_ocpi/core/fields.py")):
         return "validation"
     if "flask_ocpi/storage" in path or "/sqlalchemy/" in path:
         return "storage"

@@ -85,7 +85,7 @@ APPS_BY_NAME: dict[str, tuple[tuple[str, ...], Callable[[], Flask], str]] = {
 
 def fill() -> str:
     """Fill the platform's database; return what its partner authorizes itself with."""
-    from flask_ocpi.auth_tokens import authorization
+    from flask_ocpi.partners.auth_tokens import authorization
     from flask_ocpi.testing.documents import location
     from flask_ocpi.testing.network import add_partner
 

@@ -17,18 +17,18 @@ from typing import Any
 
 import orjson
 
-from flask_ocpi.fields import Policy
-from flask_ocpi.modules.cdrs.schemas import CDR
-from flask_ocpi.modules.commands.schemas import StartSession
-from flask_ocpi.modules.locations.schemas import EVSE
-from flask_ocpi.modules.locations.schemas import Location
-from flask_ocpi.modules.sessions.schemas import Session
-from flask_ocpi.modules.tokens.schemas import AuthorizationInfo
-from flask_ocpi.modules.tokens.schemas import Token
-from flask_ocpi.pagination import PageQuery
-from flask_ocpi.schema import Document
-from flask_ocpi.schema import Schema
-from flask_ocpi.schema import example_of
+from flask_ocpi.core.fields import Policy
+from flask_ocpi.core.responses import PageQuery
+from flask_ocpi.core.schema import Document
+from flask_ocpi.core.schema import Schema
+from flask_ocpi.core.schema import example_of
+from flask_ocpi.modules.cdrs import CDR
+from flask_ocpi.modules.commands_schemas import StartSession
+from flask_ocpi.modules.locations_schemas import EVSE
+from flask_ocpi.modules.locations_schemas import Location
+from flask_ocpi.modules.sessions import Session
+from flask_ocpi.modules.tokens import AuthorizationInfo
+from flask_ocpi.modules.tokens import Token
 from flask_ocpi.testing.documents import LAST_UPDATED
 from flask_ocpi.testing.documents import connector
 from flask_ocpi.testing.documents import evse

@@ -13,8 +13,8 @@ from examples.network import locations
 from examples.network import status_changes
 from examples.network import summary
 from examples.simulation.moments import text_of
-from flask_ocpi.auth_tokens import authorization
 from flask_ocpi.client.client import Caller
+from flask_ocpi.partners.auth_tokens import authorization
 from flask_ocpi.testing.network import add_partner
 
 LOCATIONS = 60

@@ -25,7 +25,7 @@ from flask_ocpi import Call
 from flask_ocpi import Party
 from flask_ocpi.client.client import Client
 from flask_ocpi.client.transport import Transport
-from flask_ocpi.push import marks
+from flask_ocpi.outbox import entries as marks
 
 Document = dict[str, Any]
 

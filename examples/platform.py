@@ -30,7 +30,7 @@ from flask_ocpi import OCPI
 from flask_ocpi import Party
 from flask_ocpi import Reply
 from flask_ocpi import current_ocpi
-from flask_ocpi.platforms import Platform
+from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.signals import platform_registered
 from flask_ocpi.signals import platform_unregistered
 

@@ -19,64 +19,64 @@ from typing import TypeVar
 from flask import Blueprint
 from flask import Flask
 
-from flask_ocpi import callbacks
-from flask_ocpi import forks
-from flask_ocpi.auth_tokens import TokenCipher
-from flask_ocpi.background import run_in_thread
-from flask_ocpi.background import run_inline
-from flask_ocpi.bodies import Bodies
 from flask_ocpi.cli import ocpi as cli_group
+from flask_ocpi.client import callbacks
 from flask_ocpi.client.addresses import AddressPolicy
 from flask_ocpi.client.client import Caller
 from flask_ocpi.client.client import Client
+from flask_ocpi.client.discovery import Refetching
 from flask_ocpi.client.discovery import discover
-from flask_ocpi.client.refetching import Refetching
 from flask_ocpi.client.wire import Transport
-from flask_ocpi.config import Settings
-from flask_ocpi.context import Discovery
-from flask_ocpi.context import Schemas
-from flask_ocpi.context import Services
-from flask_ocpi.copies import Copies
-from flask_ocpi.description import Version
-from flask_ocpi.enums import InterfaceRole
-from flask_ocpi.enums import ModuleID
+from flask_ocpi.core import forks
+from flask_ocpi.core.config import Settings
+from flask_ocpi.core.description import Version
+from flask_ocpi.core.enums import InterfaceRole
+from flask_ocpi.core.enums import ModuleID
+from flask_ocpi.core.enums import Permissions
+from flask_ocpi.core.fields import Policy
+from flask_ocpi.core.quirks import Known
+from flask_ocpi.core.schema import violations
 from flask_ocpi.errors import ConfigurationError
-from flask_ocpi.fields import Policy
-from flask_ocpi.findings.store import Findings
-from flask_ocpi.host import HostCalls
-from flask_ocpi.host import HostHooks
-from flask_ocpi.journal.writer import Writer
-from flask_ocpi.logs import carried
-from flask_ocpi.messages import Traffic
-from flask_ocpi.modules.cdrs.module import CDR_AUDITS
-from flask_ocpi.modules.credentials.schemas import Credentials
-from flask_ocpi.own_objects import OwnObjects
-from flask_ocpi.partnering import Partnering
-from flask_ocpi.permissions import Permissions
-from flask_ocpi.platforms import Platform
-from flask_ocpi.platforms import Platforms
-from flask_ocpi.push.direct import Pushed
-from flask_ocpi.push.direct import push
-from flask_ocpi.push.dispatcher import Dispatcher
-from flask_ocpi.push.jobs import Job
-from flask_ocpi.quirks import Known
-from flask_ocpi.reading import Receiving
-from flask_ocpi.schema import violations
+from flask_ocpi.exchange.bounds import Bodies
+from flask_ocpi.exchange.bounds import Waits
+from flask_ocpi.exchange.context import Discovery
+from flask_ocpi.exchange.context import Schemas
+from flask_ocpi.exchange.context import Services
+from flask_ocpi.exchange.copies import Copies
+from flask_ocpi.exchange.finding_store import Findings
+from flask_ocpi.exchange.journal import Writer
+from flask_ocpi.exchange.logs import carried
+from flask_ocpi.exchange.messages import Traffic
+from flask_ocpi.exchange.write_behind import run_in_thread
+from flask_ocpi.exchange.write_behind import run_inline
+from flask_ocpi.host.objects import OwnObjects
+from flask_ocpi.host.partnering import Partnering
+from flask_ocpi.host.results import HostCalls
+from flask_ocpi.host.results import HostHooks
+from flask_ocpi.modules.cdrs import CDR_AUDITS
+from flask_ocpi.modules.credentials import Credentials
+from flask_ocpi.outbox.delivery import Pushed
+from flask_ocpi.outbox.delivery import push
+from flask_ocpi.outbox.dispatcher import Dispatcher
+from flask_ocpi.outbox.dispatcher import Job
+from flask_ocpi.partners.auth_tokens import TokenCipher
+from flask_ocpi.partners.platforms import Platform
+from flask_ocpi.partners.platforms import Platforms
 from flask_ocpi.signals import object_received
 from flask_ocpi.signals import object_removed
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Storage
+from flask_ocpi.sync.crawling import pull
 from flask_ocpi.sync.misses import Fetcher
-from flask_ocpi.sync.pulling import pull
 from flask_ocpi.sync.receiving import Pulled
-from flask_ocpi.sync.schedule import Schedule
+from flask_ocpi.sync.syncing import Schedule
 from flask_ocpi.sync.syncing import Synced
 from flask_ocpi.sync.syncing import sync_all
 from flask_ocpi.versions import select_versions
-from flask_ocpi.waiting import Waits
+from flask_ocpi.versions.reading import Receiving
 from flask_ocpi.web.api import Api
-from flask_ocpi.web.attempts import RefusedTokens
+from flask_ocpi.web.auth import RefusedTokens
 from flask_ocpi.web.blueprints import add_catch_all
 from flask_ocpi.web.blueprints import equip
 from flask_ocpi.web.blueprints import module_blueprint
@@ -94,8 +94,8 @@ from flask_ocpi.web.setup import default_storage
 from flask_ocpi.web.setup import secret_key
 
 if TYPE_CHECKING:
-    from flask_ocpi.audits import Audits
-    from flask_ocpi.prices import Prices
+    from flask_ocpi.host.audits import Audits
+    from flask_ocpi.host.prices import Prices
     from flask_ocpi.pricing.rules import RuleBook
 
 _log = logging.getLogger("flask_ocpi")
@@ -197,13 +197,13 @@ class OCPI(HostHooks, HostCalls, Partnering):
     @property
     def pricing(self) -> Prices:
         """Quotes, prices, audits and lints with what is stored: quote, cost_so_far, build_cdr, audit, lint_all."""
-        from flask_ocpi.prices import Prices  # the engine is not needed to start
+        from flask_ocpi.host.prices import Prices  # the engine is not needed to start
 
         return Prices(self.services, self._audits)
 
     @cached_property
     def _audits(self) -> Audits:
-        from flask_ocpi.audits import Audits
+        from flask_ocpi.host.audits import Audits
 
         return Audits(lambda: self.services, self._rules(self.services.settings))
 
@@ -214,7 +214,7 @@ class OCPI(HostHooks, HostCalls, Partnering):
 
     @staticmethod
     def _rules(settings: Settings) -> RuleBook:
-        from flask_ocpi.pricing.errors import PricingError
+        from flask_ocpi.pricing.findings import PricingError
         from flask_ocpi.pricing.rules import read_rules
 
         try:
@@ -457,7 +457,7 @@ class OCPI(HostHooks, HostCalls, Partnering):
         """Return how platforms are handed over to a task queue, where the app works with one."""
         if self.services.settings.dispatcher != "celery":
             return lambda platforms: None
-        from flask_ocpi.contrib.celery import CeleryQueue  # Celery is an extra
+        from flask_ocpi.outbox.celery import CeleryQueue  # Celery is an extra
 
         return CeleryQueue(app, self).enqueue
 

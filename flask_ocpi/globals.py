@@ -11,11 +11,11 @@ from flask import request
 from werkzeug.local import LocalProxy
 
 from flask_ocpi.errors import ConfigurationError
-from flask_ocpi.incoming import Incoming
+from flask_ocpi.web.incoming import Incoming
 
 if TYPE_CHECKING:
     from flask_ocpi.extension import OCPI
-    from flask_ocpi.platforms import Platform
+    from flask_ocpi.partners.platforms import Platform
 
 
 def _find_ocpi() -> OCPI:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from flask import Flask
 
-from flask_ocpi import write_behind
-from flask_ocpi.push.threads import running
+from flask_ocpi.exchange import write_behind
+from flask_ocpi.outbox.threads import running
 
 
 def end_threads() -> None:

@@ -14,11 +14,11 @@ from sqlalchemy import create_engine
 from sqlalchemy import make_url
 from sqlalchemy import text
 
-from flask_ocpi.schema import Schema
+from flask_ocpi.core.schema import Schema
 from flask_ocpi.storage.base import Storage
 from flask_ocpi.storage.memory import MemoryStorage
 from flask_ocpi.testing.backends import sqlalchemy_storage
-from flask_ocpi.testing.clock import Clock
+from flask_ocpi.testing.network import Clock
 from flask_ocpi.testing.network import Network
 from tests.closing import end_threads
 from tests.servers import POSTGRESQL

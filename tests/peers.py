@@ -12,9 +12,9 @@ from flask import Flask
 from flask import Response
 from flask import request
 
+from flask_ocpi.exchange.findings import Finding
 from flask_ocpi.extension import OCPI
-from flask_ocpi.findings import Finding
-from flask_ocpi.platforms import PARTIES
+from flask_ocpi.partners.platforms import PARTIES
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import walk
 from flask_ocpi.testing.network import Network

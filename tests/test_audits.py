@@ -9,7 +9,7 @@ import pytest
 from flask_ocpi import OCPI
 from flask_ocpi import ConfigurationError
 from flask_ocpi import Party
-from flask_ocpi.audits import Audits
+from flask_ocpi.host.audits import Audits
 from flask_ocpi.signals import cdr_audited
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Query
@@ -207,7 +207,7 @@ def test_audit_that_fails_is_no_reason_to_refuse(caplog):
 
 def test_crowd_is_left_to_the_command(emsp, monkeypatch, caplog):
     ocpi, partner = emsp
-    monkeypatch.setattr("flask_ocpi.audits.WAITING", 0)
+    monkeypatch.setattr("flask_ocpi.host.audits.WAITING", 0)
 
     partner.post(f"{BASE}/cdrs", cdr())
 
@@ -236,7 +236,7 @@ def test_background_audits_what_came_meanwhile(emsp):
 def _replaced(services, **changes):
     from dataclasses import fields
 
-    from flask_ocpi.context import Services
+    from flask_ocpi.exchange.context import Services
 
     values = {each.name: getattr(services, each.name) for each in fields(Services) if each.init}
     return Services(**{**values, **changes})

@@ -8,14 +8,14 @@ import re
 import pytest
 from cryptography.fernet import Fernet
 
-from flask_ocpi.auth_tokens import TokenCipher
-from flask_ocpi.auth_tokens import authorization
-from flask_ocpi.auth_tokens import candidates
-from flask_ocpi.auth_tokens import hash_token
-from flask_ocpi.auth_tokens import is_token
-from flask_ocpi.auth_tokens import new_token
 from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.errors import StorageError
+from flask_ocpi.partners.auth_tokens import TokenCipher
+from flask_ocpi.partners.auth_tokens import authorization
+from flask_ocpi.partners.auth_tokens import candidates
+from flask_ocpi.partners.auth_tokens import hash_token
+from flask_ocpi.partners.auth_tokens import is_token
+from flask_ocpi.partners.auth_tokens import new_token
 
 TOKEN = "example-token"
 

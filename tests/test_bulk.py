@@ -9,13 +9,13 @@ from dataclasses import replace
 
 import pytest
 
-from flask_ocpi.checked import Checked
-from flask_ocpi.checked import CheckedObjects
-from flask_ocpi.enums import InterfaceRole
+from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.errors import DeadlockError
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import StorageError
-from flask_ocpi.push import marks
+from flask_ocpi.exchange.checked import Checked
+from flask_ocpi.exchange.checked import CheckedObjects
+from flask_ocpi.outbox import entries as marks
 from flask_ocpi.signals import object_saved
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
@@ -44,8 +44,8 @@ def ocpi_config():
 @pytest.fixture(autouse=True)
 def _small_batches(monkeypatch):
     """Have a few dozen objects make several batches."""
-    monkeypatch.setattr("flask_ocpi.checked._MOST_AT_ONCE", 7)
-    monkeypatch.setattr("flask_ocpi.own_objects._MARKED_AT_ONCE", 7)
+    monkeypatch.setattr("flask_ocpi.exchange.checked._MOST_AT_ONCE", 7)
+    monkeypatch.setattr("flask_ocpi.host.objects._MARKED_AT_ONCE", 7)
 
 
 @pytest.fixture
@@ -228,7 +228,7 @@ def test_parallel_imports_in_other_orders_all_come_to_their_end(ocpi, partner):
 
 
 def test_batches_of_large_objects_are_small(ocpi, monkeypatch):
-    monkeypatch.setattr("flask_ocpi.checked._LARGEST_AT_ONCE", 2000)
+    monkeypatch.setattr("flask_ocpi.exchange.checked._LARGEST_AT_ONCE", 2000)
     create_many, sizes = ocpi.storage.create_many, []
 
     def note(kind, records):
@@ -265,7 +265,7 @@ def test_full_disk_is_an_error_of_the_storage(ocpi, monkeypatch):
     def fail(self, item):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("flask_ocpi.checked.SpooledTemporaryFile.write", fail)
+    monkeypatch.setattr("flask_ocpi.exchange.checked.SpooledTemporaryFile.write", fail)
 
     with pytest.raises(StorageError, match=r"temporary file .* No space left on device"):
         ocpi.objects.save_all({"locations": [location()]})
@@ -296,7 +296,7 @@ def peak_of_importing(run, ocpi, path, count):
 
 @pytest.mark.parametrize("ocpi_storage", ["sqlite"], indirect=True)
 def test_memory_does_not_grow_with_the_number_of_objects(ocpi, tmp_path, monkeypatch):
-    monkeypatch.setattr("flask_ocpi.checked._IN_MEMORY", 64 * 1024)
+    monkeypatch.setattr("flask_ocpi.exchange.checked._IN_MEMORY", 64 * 1024)
     monkeypatch.setattr("flask_ocpi.cli.json_lists._READ_AT_ONCE", 16 * 1024)
 
     def run(ocpi, *args):

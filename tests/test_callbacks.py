@@ -13,8 +13,8 @@ import orjson
 import pytest
 from flask import current_app
 
-from flask_ocpi.background import run_in_thread
-from flask_ocpi.background import run_inline
+from flask_ocpi.exchange.write_behind import run_in_thread
+from flask_ocpi.exchange.write_behind import run_inline
 from flask_ocpi.storage.memory import MemoryStorage
 from flask_ocpi.testing.documents import session
 from flask_ocpi.testing.network import Network

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from flask_ocpi import callers
-from flask_ocpi.auth_tokens import authorization
-from flask_ocpi.auth_tokens import candidates
-from flask_ocpi.callers import Callers
-from flask_ocpi.platforms import KINDS
-from flask_ocpi.platforms import TokenUse
+from flask_ocpi.partners import platforms as callers
+from flask_ocpi.partners.auth_tokens import authorization
+from flask_ocpi.partners.auth_tokens import candidates
+from flask_ocpi.partners.platforms import KINDS
+from flask_ocpi.partners.platforms import Callers
+from flask_ocpi.partners.platforms import TokenUse
 from flask_ocpi.storage.memory import MemoryStorage
 from flask_ocpi.testing.network import PartnerClient
 from flask_ocpi.testing.network import add_partner

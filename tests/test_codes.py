@@ -5,7 +5,7 @@ from __future__ import annotations
 import pycountry
 import pytest
 
-from flask_ocpi import codes
+from flask_ocpi.core import codes
 
 # Currencies that came or went while supported releases of pycountry were published.
 RECENT_CURRENCIES = frozenset({"ANG", "BGN", "CUC", "HRK", "SLL", "VED", "XAD", "XCG", "ZWG", "ZWL"})

@@ -14,9 +14,9 @@ from flask_ocpi import OCPI
 from flask_ocpi import Party
 from flask_ocpi import RefusedError
 from flask_ocpi.client.client import Client
-from flask_ocpi.config import Settings
+from flask_ocpi.core.config import Settings
+from flask_ocpi.core.fields import to_micros
 from flask_ocpi.extension import utc_now
-from flask_ocpi.fields import to_micros
 from flask_ocpi.signals import object_received
 from flask_ocpi.signals import result_received
 from flask_ocpi.storage.base import Key

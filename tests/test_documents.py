@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from flask_ocpi import documents
-from flask_ocpi.documents import open_text
-from flask_ocpi.documents import replace_record
-from flask_ocpi.documents import update
-from flask_ocpi.modules.locations.module import LOCATION
-from flask_ocpi.modules.sessions.module import SESSION
+from flask_ocpi.exchange import documents
+from flask_ocpi.exchange.documents import open_text
+from flask_ocpi.exchange.documents import replace_record
+from flask_ocpi.exchange.documents import update
+from flask_ocpi.modules.locations import LOCATION
+from flask_ocpi.modules.sessions import SESSION
 from flask_ocpi.signals import object_received
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party

@@ -12,27 +12,27 @@ from enum import StrEnum
 import marshmallow as ma
 import pytest
 
-from flask_ocpi.codes import COUNTRIES_ALPHA2
-from flask_ocpi.codes import COUNTRIES_ALPHA3
-from flask_ocpi.codes import LANGUAGES
-from flask_ocpi.fields import Boolean
-from flask_ocpi.fields import CiString
-from flask_ocpi.fields import DateTime
-from flask_ocpi.fields import Enum
-from flask_ocpi.fields import Integer
-from flask_ocpi.fields import ListOf
-from flask_ocpi.fields import Number
-from flask_ocpi.fields import Policy
-from flask_ocpi.fields import String
-from flask_ocpi.fields import Url
-from flask_ocpi.fields import format_date_time
-from flask_ocpi.fields import parse_date_time
-from flask_ocpi.fields import to_micros
-from flask_ocpi.modules.locations.enums import ConnectorType
+from flask_ocpi.core.codes import COUNTRIES_ALPHA2
+from flask_ocpi.core.codes import COUNTRIES_ALPHA3
+from flask_ocpi.core.codes import LANGUAGES
+from flask_ocpi.core.fields import Boolean
+from flask_ocpi.core.fields import CiString
+from flask_ocpi.core.fields import DateTime
+from flask_ocpi.core.fields import Enum
+from flask_ocpi.core.fields import Integer
+from flask_ocpi.core.fields import ListOf
+from flask_ocpi.core.fields import Number
+from flask_ocpi.core.fields import Policy
+from flask_ocpi.core.fields import String
+from flask_ocpi.core.fields import Url
+from flask_ocpi.core.fields import format_date_time
+from flask_ocpi.core.fields import parse_date_time
+from flask_ocpi.core.fields import to_micros
+from flask_ocpi.core.schema import Object
+from flask_ocpi.core.schema import Schema
+from flask_ocpi.core.schema import violations
+from flask_ocpi.modules.enums import ConnectorType
 from flask_ocpi.modules.types import Price
-from flask_ocpi.schema import Object
-from flask_ocpi.schema import Schema
-from flask_ocpi.schema import violations
 
 SURROGATE = "\ud83d"
 

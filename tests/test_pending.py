@@ -6,16 +6,16 @@ import threading
 
 import pytest
 
-from flask_ocpi import pending
+from flask_ocpi.core.fields import format_date_time
+from flask_ocpi.core.fields import to_micros
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import NotFoundError
-from flask_ocpi.fields import format_date_time
-from flask_ocpi.fields import to_micros
-from flask_ocpi.pending import DueState
-from flask_ocpi.pending.records import DEADLINES
-from flask_ocpi.pending.records import RESULTS_DUE
-from flask_ocpi.pending.records import every_pending
-from flask_ocpi.pending.records import pending_key
+from flask_ocpi.exchange import pending
+from flask_ocpi.exchange.pending import DueState
+from flask_ocpi.exchange.pending.records import DEADLINES
+from flask_ocpi.exchange.pending.records import RESULTS_DUE
+from flask_ocpi.exchange.pending.records import every_pending
+from flask_ocpi.exchange.pending.records import pending_key
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import Record
 from flask_ocpi.testing.documents import session

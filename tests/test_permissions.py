@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from flask_ocpi.config import Settings
-from flask_ocpi.enums import InterfaceRole
-from flask_ocpi.enums import ModuleID
-from flask_ocpi.enums import Role
+from flask_ocpi.core.config import Settings
+from flask_ocpi.core.enums import DEFAULT_MATRIX
+from flask_ocpi.core.enums import InterfaceRole
+from flask_ocpi.core.enums import ModuleID
+from flask_ocpi.core.enums import Permissions
+from flask_ocpi.core.enums import Role
 from flask_ocpi.errors import ConfigurationError
-from flask_ocpi.permissions import DEFAULT_MATRIX
-from flask_ocpi.permissions import Permissions
 from flask_ocpi.testing.network import party_settings
 from tests.roles import ROLES
 from tests.roles import TABLE

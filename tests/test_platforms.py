@@ -6,25 +6,25 @@ from dataclasses import replace
 
 import pytest
 
-from flask_ocpi.auth_tokens import TokenCipher
-from flask_ocpi.auth_tokens import hash_token
-from flask_ocpi.claims import PARTIES
-from flask_ocpi.enums import InterfaceRole
+from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.errors import ClientError
 from flask_ocpi.errors import ConflictError
 from flask_ocpi.errors import InvalidParametersError
-from flask_ocpi.platforms import KINDS
-from flask_ocpi.platforms import Platform
-from flask_ocpi.platforms import Platforms
-from flask_ocpi.platforms import PlatformState
-from flask_ocpi.platforms import TokenUse
-from flask_ocpi.platforms import UnknownPlatformError
-from flask_ocpi.platforms import slug
+from flask_ocpi.partners.auth_tokens import TokenCipher
+from flask_ocpi.partners.auth_tokens import hash_token
+from flask_ocpi.partners.claims import PARTIES
+from flask_ocpi.partners.platforms import KINDS
+from flask_ocpi.partners.platforms import Platform
+from flask_ocpi.partners.platforms import Platforms
+from flask_ocpi.partners.platforms import PlatformState
+from flask_ocpi.partners.platforms import TokenUse
+from flask_ocpi.partners.platforms import UnknownPlatformError
+from flask_ocpi.partners.platforms import slug
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.memory import MemoryStorage
-from flask_ocpi.testing.clock import Clock
+from flask_ocpi.testing.network import Clock
 from tests.conftest import EVERY_STORAGE
 
 
@@ -178,7 +178,7 @@ def test_ids_are_made_unique(platforms):
 
 
 def test_no_free_id_is_an_error(platforms, monkeypatch):
-    monkeypatch.setattr("flask_ocpi.platforms.secrets.token_hex", lambda size: "0000")
+    monkeypatch.setattr("flask_ocpi.partners.platforms.secrets.token_hex", lambda size: "0000")
     registered(platforms, "partner")
     registered(platforms, "partner")
 

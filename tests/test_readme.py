@@ -18,7 +18,7 @@ from flask import Flask
 from flask_ocpi import OCPI
 from flask_ocpi import MemoryStorage
 from flask_ocpi import RoutedStorage
-from flask_ocpi.config import SETTINGS
+from flask_ocpi.core.config import SETTINGS
 from flask_ocpi.extension import utc_now
 from flask_ocpi.testing.documents import evse
 from flask_ocpi.testing.documents import location

@@ -22,16 +22,16 @@ from flask import Flask
 from werkzeug.serving import make_server
 
 from flask_ocpi import OCPI
-from flask_ocpi.auth_tokens import candidates
-from flask_ocpi.auth_tokens import hash_token
-from flask_ocpi.auth_tokens import new_token
 from flask_ocpi.client.client import Caller
 from flask_ocpi.client.transport import Request
-from flask_ocpi.config import Settings
+from flask_ocpi.core.config import Settings
 from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.errors import FlaskOCPIError
 from flask_ocpi.errors import StorageError
-from flask_ocpi.modules.credentials import handlers
+from flask_ocpi.modules import credentials as handlers
+from flask_ocpi.partners.auth_tokens import candidates
+from flask_ocpi.partners.auth_tokens import hash_token
+from flask_ocpi.partners.auth_tokens import new_token
 from flask_ocpi.signals import object_received
 from flask_ocpi.storage.memory import MemoryStorage
 from flask_ocpi.testing.documents import location

@@ -38,7 +38,7 @@ LATER = frozenset(
         "flask_ocpi.client.transport",
         "flask_ocpi.contrib",
         "flask_ocpi.testing",
-        "flask_ocpi.web.examples",
+        "flask_ocpi.web.docs",
         "flask_ocpi.web.openapi",
         "requests",
         "sqlalchemy.dialects.postgresql",
@@ -122,7 +122,7 @@ def test_swagger_ui_is_imported_only_where_there_are_docs(tmp_path):
     [
         ("ocpi.transport", {"requests", "urllib3", "flask_ocpi.client.transport"}),
         ("ocpi.platforms.cipher.encrypt('token')", {"cryptography"}),
-        ("list(ocpi.specs['2.2.1'])", {"flask_ocpi.web.openapi", "flask_ocpi.web.examples"}),
+        ("list(ocpi.specs['2.2.1'])", {"flask_ocpi.web.openapi", "flask_ocpi.web.docs"}),
         ("app.test_cli_runner().invoke(args=['ocpi', '--help'])", {"flask_ocpi.cli.check", "flask_ocpi.cli.calls"}),
     ],
     ids=["call", "token", "document", "command"],

@@ -20,7 +20,7 @@ import requests
 from cryptography.fernet import Fernet
 
 from benchmarks.http import documents
-from flask_ocpi.auth_tokens import authorization
+from flask_ocpi.partners.auth_tokens import authorization
 from tests.servers import free_port
 
 ROOT = Path(__file__).parents[2]

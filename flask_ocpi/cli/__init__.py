@@ -28,11 +28,11 @@ def _commands() -> Sequence[Command]:
     """Import all commands, in the order in which one needs them."""
     from flask_ocpi.cli import about
     from flask_ocpi.cli import calls
-    from flask_ocpi.cli import copies
     from flask_ocpi.cli import data
+    from flask_ocpi.cli import data as copies
     from flask_ocpi.cli import dispatching
     from flask_ocpi.cli import journal
-    from flask_ocpi.cli import platforms
+    from flask_ocpi.cli import partners as platforms
     from flask_ocpi.cli import pricing
     from flask_ocpi.cli.authorize import authorize
     from flask_ocpi.cli.check import check

@@ -16,10 +16,10 @@ from flask_ocpi.cli.output import show
 from flask_ocpi.cli.output import table
 from flask_ocpi.cli.output import warn
 from flask_ocpi.cli.output import written_whole
-from flask_ocpi.description import Interface
-from flask_ocpi.description import Module
-from flask_ocpi.description import Operation
-from flask_ocpi.description import Version
+from flask_ocpi.core.description import Interface
+from flask_ocpi.core.description import Module
+from flask_ocpi.core.description import Operation
+from flask_ocpi.core.description import Version
 from flask_ocpi.globals import current_ocpi
 from flask_ocpi.web.blueprints import url_rule
 from flask_ocpi.web.blueprints import view_name

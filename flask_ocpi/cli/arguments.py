@@ -14,11 +14,38 @@ import click
 import orjson
 
 from flask_ocpi.cli.output import refusal
-from flask_ocpi.enums import Role
-from flask_ocpi.fields import format_date_time
-from flask_ocpi.fields import parse_date_time
-from flask_ocpi.modules.tokens.enums import TokenType
+from flask_ocpi.client.client import Client
+from flask_ocpi.client.client import receivers
+from flask_ocpi.core.enums import InterfaceRole
+from flask_ocpi.core.enums import Role
+from flask_ocpi.core.fields import format_date_time
+from flask_ocpi.core.fields import parse_date_time
+from flask_ocpi.globals import current_ocpi
+from flask_ocpi.modules.enums import TokenType
 from flask_ocpi.storage.base import Party
+
+
+def require_party(parties: tuple[Party, ...], party: Party | None) -> None:
+    """Demand --party where several own parties could be meant."""
+    if party is None and len(parties) > 1:
+        raise click.UsageError(f"Say with --party which own party it is about: {', '.join(map(str, parties))}.")
+
+
+def connect(platform: str, module: str, role: InterfaceRole, *, party: Party | None, to: Party | None) -> Client:
+    """Return a client for an interface of a platform, in the name of an own party.
+
+    The party that is addressed is the only one that could be, the one by which the platform is named, or ``to``.
+    """
+    require_party(current_ocpi.services.own_parties(module, role.opposite), party)
+    found = current_ocpi.platforms.find(platform)
+    named = read_party(platform)
+    addressed = to or (named if named in found.parties else None)
+    possible = receivers(current_ocpi.services, found, module, role)
+    if addressed is None and len(possible) > 1:
+        listing = ", ".join(map(str, possible))
+        raise click.UsageError(f"{found.id} speaks for {listing}: say with --to-party which of them is meant.")
+    return current_ocpi.client(found, sender=party, to=addressed)
+
 
 _PARTY = re.compile(r"([A-Za-z]{2})[-*]?([A-Za-z0-9]{3})")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")

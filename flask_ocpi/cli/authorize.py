@@ -5,19 +5,19 @@ from __future__ import annotations
 import click
 from flask.cli import with_appcontext
 
+from flask_ocpi.cli.arguments import connect
 from flask_ocpi.cli.arguments import party_given
 from flask_ocpi.cli.output import json_option
 from flask_ocpi.cli.output import refusal
 from flask_ocpi.cli.output import say
 from flask_ocpi.cli.output import show
-from flask_ocpi.cli.peers import connect
 from flask_ocpi.client.authorizing import Authorization
-from flask_ocpi.description import Document
-from flask_ocpi.enums import InterfaceRole
+from flask_ocpi.core.description import Document
+from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.errors import RefusedError
 from flask_ocpi.errors import StatusCode
-from flask_ocpi.modules.tokens.enums import TokenType
-from flask_ocpi.platforms import Platform
+from flask_ocpi.modules.enums import TokenType
+from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.storage.base import Party
 
 

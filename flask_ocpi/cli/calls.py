@@ -15,6 +15,7 @@ import click
 from flask.cli import AppGroup
 from flask.cli import with_appcontext
 
+from flask_ocpi.cli.arguments import connect
 from flask_ocpi.cli.arguments import json_object
 from flask_ocpi.cli.arguments import moment_ahead
 from flask_ocpi.cli.arguments import party_given
@@ -24,20 +25,19 @@ from flask_ocpi.cli.output import json_option
 from flask_ocpi.cli.output import refusal
 from flask_ocpi.cli.output import say
 from flask_ocpi.cli.output import show
-from flask_ocpi.cli.peers import connect
 from flask_ocpi.client.client import Client
-from flask_ocpi.description import Document
-from flask_ocpi.enums import InterfaceRole
-from flask_ocpi.enums import ModuleID
+from flask_ocpi.core.description import Document
+from flask_ocpi.core.enums import InterfaceRole
+from flask_ocpi.core.enums import ModuleID
+from flask_ocpi.core.fields import format_date_time
+from flask_ocpi.core.fields import to_micros
 from flask_ocpi.errors import NoResultError
 from flask_ocpi.errors import RemoteError
-from flask_ocpi.fields import format_date_time
-from flask_ocpi.fields import to_micros
+from flask_ocpi.exchange.pending import Call
+from flask_ocpi.exchange.pending import CallState
 from flask_ocpi.globals import current_ocpi
-from flask_ocpi.modules.chargingprofiles.enums import ChargingRateUnit
-from flask_ocpi.modules.commands.enums import CommandType
-from flask_ocpi.pending import Call
-from flask_ocpi.pending import CallState
+from flask_ocpi.modules.enums import ChargingRateUnit
+from flask_ocpi.modules.enums import CommandType
 from flask_ocpi.storage.base import Party
 
 _ACCEPTED = "ACCEPTED"

@@ -21,18 +21,18 @@ from flask_ocpi.cli.output import printable
 from flask_ocpi.cli.output import refusal
 from flask_ocpi.cli.output import show
 from flask_ocpi.client.discovery import discover
-from flask_ocpi.copies import UNKNOWN
 from flask_ocpi.errors import BlockedAddressError
 from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.errors import FlaskOCPIError
 from flask_ocpi.errors import RefusedError
 from flask_ocpi.errors import StorageError
+from flask_ocpi.exchange.copies import UNKNOWN
 from flask_ocpi.globals import current_ocpi
-from flask_ocpi.platforms import Platform
-from flask_ocpi.platforms import PlatformState
-from flask_ocpi.platforms import TokenUse
-from flask_ocpi.storage.files import is_open_to_others
+from flask_ocpi.partners.platforms import Platform
+from flask_ocpi.partners.platforms import PlatformState
+from flask_ocpi.partners.platforms import TokenUse
 from flask_ocpi.storage.memory import MemoryStorage
+from flask_ocpi.storage.sqlalchemy import is_open_to_others
 from flask_ocpi.web.setup import KEY_FILE
 
 _SHORT_SECRET = 16

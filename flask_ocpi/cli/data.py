@@ -13,9 +13,9 @@ import click
 import orjson
 from flask.cli import with_appcontext
 
-from flask_ocpi.audiences import with_audience
 from flask_ocpi.cli.arguments import moment
 from flask_ocpi.cli.arguments import party_given
+from flask_ocpi.cli.arguments import require_party
 from flask_ocpi.cli.json_lists import JSONError
 from flask_ocpi.cli.json_lists import NoObjectError
 from flask_ocpi.cli.json_lists import read_lists
@@ -26,16 +26,101 @@ from flask_ocpi.cli.output import logged_to
 from flask_ocpi.cli.output import refusal
 from flask_ocpi.cli.output import say
 from flask_ocpi.cli.output import show
+from flask_ocpi.cli.output import table
 from flask_ocpi.cli.output import warn
 from flask_ocpi.cli.output import written_whole
-from flask_ocpi.cli.peers import require_party
 from flask_ocpi.client.listing import Broken
-from flask_ocpi.description import Document
-from flask_ocpi.description import ObjectType
-from flask_ocpi.enums import InterfaceRole
+from flask_ocpi.core.description import Document
+from flask_ocpi.core.description import ObjectType
+from flask_ocpi.core.enums import InterfaceRole
+from flask_ocpi.exchange.copies import UNKNOWN
+from flask_ocpi.exchange.documents import with_audience
 from flask_ocpi.globals import current_ocpi
 from flask_ocpi.storage.base import Party
 from flask_ocpi.sync.receiving import Pulled
+
+_NOT_KNOWN = "-"  # how the commands name UNKNOWN
+
+
+@click.group("copies", short_help="Count, move and remove what other platforms sent.")
+def copies() -> None:
+    """Count, move and remove what other platforms sent.
+
+    Copies belong to the platform that sent them, also when its registration has ended. A platform is named by id, name
+    or party; - stands for those of which it is not known who sent them.
+    """
+
+
+@copies.command("list", short_help="Count the copies of each platform.")
+@json_option
+@with_appcontext
+def list_copies(as_json: bool) -> None:
+    """Count the copies of each platform, module and own party that received them."""
+    kept = current_ocpi.copies.counts()
+    states = {platform.id: platform.state.value for platform in current_ocpi.platforms.all()}
+    if as_json:
+        return show(
+            [
+                {
+                    "platform": item.source or None,
+                    "state": states.get(item.source),
+                    "module": item.module,
+                    "receiver": str(item.receiver),
+                    "number": item.number,
+                }
+                for item in kept
+            ]
+        )
+    if not kept:
+        return say("There are no copies.")
+    rows = [(i.source or _NOT_KNOWN, states.get(i.source, "-"), i.module, str(i.receiver), str(i.number)) for i in kept]
+    return say(table(("PLATFORM", "STATE", "MODULE", "RECEIVER", "COPIES"), rows))
+
+
+@copies.command(short_help="Give the copies of one platform to another one.")
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+@click.argument("modules", metavar="[MODULE]...", nargs=-1)
+@json_option
+@with_appcontext
+def move(source: str, target: str, modules: tuple[str, ...], as_json: bool) -> None:
+    """Give what FROM sent to TO, which now speaks for its parties; of all modules unless some are named.
+
+    TO can then read and change it as if it had sent it. Left where they are: copies of what TO has sent itself, and of
+    parties that TO does not speak for.
+    """
+    moved = current_ocpi.copies.move(_source(source), target, modules)
+    to = current_ocpi.platforms.find(target)
+    if as_json:
+        return show({"from": source, "to": to.id, "moved": moved.moved, "left": moved.left})
+    say(f"Moved {_copies(moved.moved)} to {to.name} ({to.id}).")
+    if moved.left:
+        say(f"Left {_copies(moved.left)}: {to.id} has sent the same objects itself, or does not speak for their party.")
+    return None
+
+
+@copies.command(short_help="Remove the copies of a platform that is not registered.")
+@click.argument("source", metavar="PLATFORM")
+@click.argument("modules", metavar="[MODULE]...", nargs=-1)
+@click.option("--yes", is_flag=True, help="Do not ask first.")
+@json_option
+@with_appcontext
+def remove(source: str, modules: tuple[str, ...], yes: bool, as_json: bool) -> None:
+    """Remove what PLATFORM sent, whose registration has ended; of all modules unless some are named."""
+    wanted = _source(source)
+    if not yes:
+        click.confirm(f"Remove all that {source} sent? It cannot be brought back", abort=True, err=True)
+    removed = current_ocpi.copies.remove(wanted, modules)
+    return show({"platform": source, "removed": removed}) if as_json else say(f"Removed {_copies(removed)}.")
+
+
+def _source(text: str) -> str:
+    return UNKNOWN if text == _NOT_KNOWN else text
+
+
+def _copies(number: int) -> str:
+    return "1 copy" if number == 1 else f"{number} copies"
+
 
 _COUNTS = ("created", "updated", "unchanged", "removed", "foreign")
 _MAX_SHOWN = 20

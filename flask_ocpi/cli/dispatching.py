@@ -17,10 +17,10 @@ from flask_ocpi.cli.output import say
 from flask_ocpi.cli.output import show
 from flask_ocpi.cli.output import table
 from flask_ocpi.globals import current_ocpi
-from flask_ocpi.platforms import Platform
-from flask_ocpi.push import circuits
-from flask_ocpi.push import marks
-from flask_ocpi.push.marks import Mark
+from flask_ocpi.outbox import circuits
+from flask_ocpi.outbox import entries as marks
+from flask_ocpi.outbox.entries import Mark
+from flask_ocpi.partners.platforms import Platform
 
 _MICROS = 1_000_000
 _SHOWN = 50

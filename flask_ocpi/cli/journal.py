@@ -23,19 +23,19 @@ from flask_ocpi.cli.output import say
 from flask_ocpi.cli.output import show
 from flask_ocpi.cli.output import table
 from flask_ocpi.client.addresses import same_origin
-from flask_ocpi.enums import ModuleID
-from flask_ocpi.fields import format_date_time
-from flask_ocpi.fields import to_micros
+from flask_ocpi.core.enums import ModuleID
+from flask_ocpi.core.fields import format_date_time
+from flask_ocpi.core.fields import to_micros
+from flask_ocpi.exchange import journal as reading
+from flask_ocpi.exchange.journal import Entry
+from flask_ocpi.exchange.journal import Search
+from flask_ocpi.exchange.logs import on_a_line
+from flask_ocpi.exchange.messages import HIDDEN
+from flask_ocpi.exchange.messages import Direction
+from flask_ocpi.exchange.messages import Message
 from flask_ocpi.globals import current_ocpi
-from flask_ocpi.journal import reading
-from flask_ocpi.journal.reading import Search
-from flask_ocpi.journal.records import Entry
-from flask_ocpi.logs import on_a_line
-from flask_ocpi.messages import HIDDEN
-from flask_ocpi.messages import Direction
-from flask_ocpi.messages import Message
-from flask_ocpi.platforms import Platform
-from flask_ocpi.platforms import UnknownPlatformError
+from flask_ocpi.partners.platforms import Platform
+from flask_ocpi.partners.platforms import UnknownPlatformError
 
 _POLL_SECONDS = 1.0
 _MICROS = 1_000_000

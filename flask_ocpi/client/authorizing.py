@@ -8,8 +8,10 @@ from typing import Any
 
 from flask_ocpi.client.modules import ModuleClient
 from flask_ocpi.client.modules import only
-from flask_ocpi.description import Document
-from flask_ocpi.enums import InterfaceRole
+from flask_ocpi.core.description import Document
+from flask_ocpi.core.enums import InterfaceRole
+from flask_ocpi.core.fields import format_date_time
+from flask_ocpi.core.schema import load
 from flask_ocpi.errors import InvalidResponseError
 from flask_ocpi.errors import MissingEndpointError
 from flask_ocpi.errors import NotConnectedError
@@ -17,12 +19,10 @@ from flask_ocpi.errors import RefusedError
 from flask_ocpi.errors import RemoteError
 from flask_ocpi.errors import StatusCode
 from flask_ocpi.errors import UnreachableError
-from flask_ocpi.fields import format_date_time
-from flask_ocpi.modules.tokens.enums import AllowedType
-from flask_ocpi.modules.tokens.enums import TokenType
-from flask_ocpi.modules.tokens.enums import WhitelistType
-from flask_ocpi.modules.tokens.schemas import LocationReferences
-from flask_ocpi.schema import load
+from flask_ocpi.modules.enums import AllowedType
+from flask_ocpi.modules.enums import TokenType
+from flask_ocpi.modules.enums import WhitelistType
+from flask_ocpi.modules.tokens import LocationReferences
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Record

@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
+from typing import Any
 from urllib.parse import quote
+from urllib.parse import urljoin
 
-from flask_ocpi import pending
+from flask_ocpi.client.addresses import same_origin
 from flask_ocpi.client.modules import Answer
 from flask_ocpi.client.modules import ModuleClient
-from flask_ocpi.description import Document
-from flask_ocpi.description import Operation
-from flask_ocpi.enums import InterfaceRole
+from flask_ocpi.core.description import Document
+from flask_ocpi.core.description import Operation
+from flask_ocpi.core.enums import InterfaceRole
+from flask_ocpi.core.schema import load
 from flask_ocpi.errors import BlockedAddressError
 from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.errors import CrowdedError
 from flask_ocpi.errors import InvalidParametersError
+from flask_ocpi.errors import InvalidResponseError
+from flask_ocpi.errors import MissingEndpointError
 from flask_ocpi.errors import NotConnectedError
 from flask_ocpi.errors import RefusedError
 from flask_ocpi.errors import RemoteError
-from flask_ocpi.pending import Call
-from flask_ocpi.schema import load
+from flask_ocpi.exchange import pending
+from flask_ocpi.exchange.findings import Finding
+from flask_ocpi.exchange.pending import Call
+from flask_ocpi.modules.cdrs import CDR
+from flask_ocpi.modules.cdrs import CDR_URLS
+from flask_ocpi.modules.enums import ChargingPreferencesResponse
+from flask_ocpi.modules.sessions import ChargingPreferences
+from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
+from flask_ocpi.storage.base import Record
+from flask_ocpi.versions.reading.reader import shown
 
 #: Errors after which no result will come: the platform refused, or nothing was sent.
 _NO_RESULT = (RefusedError, NotConnectedError, CrowdedError, BlockedAddressError, InvalidParametersError)
@@ -180,3 +194,116 @@ class ChargingProfilesClient(CallingClient):
         schema = self.client.services.schemas[operation.body]  # type: ignore[index]
         checked = load(schema, profile, where="active charging profile")
         return self.send(operation, InterfaceRole.SENDER, (session_id,), body=checked)
+
+
+class SessionsClient(ModuleClient):
+    """The sessions module, with charging preferences."""
+
+    def put_charging_preferences(self, session_id: str, preferences: Document) -> ChargingPreferencesResponse:
+        """Ask the operator of a session to charge as the driver prefers, and return what it makes of that.
+
+        OCPI 2.2.1, Sessions, "Set: Charging Preferences". Raises RefusedError with HTTP 404 where the operator does not
+        know the session, or its EVSE takes no preferences.
+        """
+        operation = self.find(InterfaceRole.SENDER, lambda o: o.name == "put_charging_preferences")
+        checked = load(self.client.services.schemas[ChargingPreferences], preferences, where="charging preferences")
+        answer = self.send(operation, InterfaceRole.SENDER, (session_id,), body=checked)
+        try:
+            return ChargingPreferencesResponse(answer.data)
+        except ValueError as error:
+            understood = (
+                None if self.client.services.settings.receive == "strict" else _understood(answer.data, checked)
+            )
+            if understood is None:
+                raise InvalidResponseError(
+                    f"{self.client.platform.id} answered no ChargingPreferencesResponse: {answer.data!a:.100}."
+                ) from error
+        outcome = f"It was taken for the answer {understood}."
+        came = shown(answer.data)
+        self.client.services.found(
+            Finding(self.client.platform.id, "mended", str(self.module.id), session_id, came=came, outcome=outcome)
+        )
+        return understood
+
+
+def _understood(data: Any, asked: Document) -> ChargingPreferencesResponse | None:
+    """Read an answer that is not to the letter; None: it says nothing certain.
+
+    Some platforms answer with the preferences as they set them, and some with a list of one.
+    """
+    if isinstance(data, list) and len(data) == 1:
+        data = data[0]
+    if isinstance(data, dict):
+        is_set = data.get("profile_type") == asked["profile_type"]
+        return ChargingPreferencesResponse.ACCEPTED if is_set else None
+    if not isinstance(data, str):
+        return None
+    text = "_".join(data.upper().split())
+    return next((member for member in ChargingPreferencesResponse if member.value == text), None)
+
+
+_log = logging.getLogger("flask_ocpi.client")
+
+
+class CdrsClient(ModuleClient):
+    """The cdrs module: CDRs are posted, and read again under the URL that the receiver gave them."""
+
+    def post(self, document: Document) -> Answer:
+        """Post a CDR on the platform's Receiver interface, and keep the URL in Location (CLI-11).
+
+        OCPI 2.2.1, CDRs, "POST Method".
+        """
+        checked = load(self.client.services.schemas[CDR], document, where=f"CDR {document.get('id', '?')}")
+        owner = Party.of(checked["country_code"], checked["party_id"])
+        operation = self.find(InterfaceRole.RECEIVER, lambda o: o.method == "POST")
+        answer = self.send(operation, InterfaceRole.RECEIVER, (), body=checked, owner=owner)
+        url = self._url(answer.headers.get("Location"))
+        if url is not None:
+            self.client.services.storage.save(CDR_URLS, self._key(owner, checked["id"]), Record.of({"url": url}))
+        return answer
+
+    def push(self, document: Document, *parents: str, owner: Party | None = None) -> Answer:
+        """Send a CDR, with POST; ``owner`` is the party in it."""
+        if parents:
+            raise InvalidParametersError("A cdr has no parts.")
+        return self.post(document)
+
+    def get_copy(self, *ids: str, owner: Party | None = None) -> Document:
+        """Get the platform's copy of a CDR that we posted, by its id, to compare it with ours (CDR-28)."""
+        if len(ids) != 1:
+            raise InvalidParametersError(f"A cdr is addressed by 1 id, not {len(ids)}.")
+        party = self._owner(owner)
+        record = self.client.services.storage.get(CDR_URLS, self._key(party, ids[0]))
+        if record is None and not self.client.quirks.cdr_by_id:
+            raise MissingEndpointError(f"{self.client.platform.id} gave no URL for the CDR {ids[0]!a}.")
+        operation = self.find(InterfaceRole.RECEIVER, lambda o: o.method == "GET")
+        if record is None:
+            return self.loaded(operation, self.send(operation.aliased, InterfaceRole.RECEIVER, ids, owner=party))
+        headers = self.client.routing(self.module, InterfaceRole.RECEIVER, party, operation=operation)
+        self.client.check_connected(self.client.to, self.module, InterfaceRole.RECEIVER)
+        answer = self.client.request(
+            "GET",
+            record.document["url"],
+            headers=headers,
+            correlation_id=self.client.correlation_id,
+            module=self.module.id,
+            operation=self.module.view_name(InterfaceRole.RECEIVER, operation),
+        )
+        return self.loaded(operation, answer, object=" ".join(ids))
+
+    def _url(self, location: str | None) -> str | None:
+        """Return the absolute URL in a Location header; None for one elsewhere: our token is not sent there."""
+        if not location:
+            return None
+        endpoint = self.endpoint(InterfaceRole.RECEIVER)
+        try:
+            url = urljoin(endpoint, location)
+        except ValueError:
+            url = ""
+        if same_origin(endpoint, url):
+            return url
+        _log.warning("The Location of a CDR at %s leads elsewhere, and is not followed: %.200a", endpoint, location)
+        return None
+
+    def _key(self, owner: Party, id: str) -> Key:
+        return Key.of(*owner, f"{id}\n{self.client.platform.id}")

@@ -15,48 +15,48 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from flask_ocpi import logs
-from flask_ocpi.auth_tokens import authorization
-from flask_ocpi.claims import party_of
 from flask_ocpi.client.addresses import moved_by_slash
-from flask_ocpi.client.answers import Answers
 from flask_ocpi.client.authorizing import TokensClient
+from flask_ocpi.client.calling import CdrsClient
 from flask_ocpi.client.calling import ChargingProfilesClient
 from flask_ocpi.client.calling import CommandsClient
-from flask_ocpi.client.cdrs import CdrsClient
+from flask_ocpi.client.calling import SessionsClient
 from flask_ocpi.client.modules import Answer
 from flask_ocpi.client.modules import ModuleClient
 from flask_ocpi.client.modules import only
-from flask_ocpi.client.sessions import SessionsClient
+from flask_ocpi.client.wire import Answers
 from flask_ocpi.client.wire import Request
 from flask_ocpi.client.wire import Response
 from flask_ocpi.client.wire import Transport
-from flask_ocpi.context import Services
-from flask_ocpi.description import Module
-from flask_ocpi.description import Operation
-from flask_ocpi.description import Version
-from flask_ocpi.enums import InterfaceRole
-from flask_ocpi.enums import ModuleID
+from flask_ocpi.core.description import Module
+from flask_ocpi.core.description import Operation
+from flask_ocpi.core.description import Version
+from flask_ocpi.core.enums import InterfaceRole
+from flask_ocpi.core.enums import ModuleID
+from flask_ocpi.core.quirks import encoding_for
+from flask_ocpi.core.schema import Schema
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import MissingEndpointError
 from flask_ocpi.errors import NotConnectedError
 from flask_ocpi.errors import RefusedError
 from flask_ocpi.errors import RemoteError
 from flask_ocpi.errors import UnansweredError
-from flask_ocpi.findings import Finding
-from flask_ocpi.messages import Direction
-from flask_ocpi.messages import Exchange
-from flask_ocpi.messages import Started
-from flask_ocpi.messages import Traffic
-from flask_ocpi.modules.hubclientinfo.copies import connection_status
-from flask_ocpi.modules.hubclientinfo.enums import ConnectionStatus
-from flask_ocpi.platforms import Platform
-from flask_ocpi.quirks import encoding_for
-from flask_ocpi.schema import Schema
-from flask_ocpi.shaping import shaped
+from flask_ocpi.exchange import logs
+from flask_ocpi.exchange.bounds import Waits
+from flask_ocpi.exchange.bounds import is_answering
+from flask_ocpi.exchange.context import Services
+from flask_ocpi.exchange.findings import Finding
+from flask_ocpi.exchange.messages import Direction
+from flask_ocpi.exchange.messages import Exchange
+from flask_ocpi.exchange.messages import Started
+from flask_ocpi.exchange.messages import Traffic
+from flask_ocpi.modules.enums import ConnectionStatus
+from flask_ocpi.modules.hubclientinfo import connection_status
+from flask_ocpi.partners.auth_tokens import authorization
+from flask_ocpi.partners.claims import party_of
+from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.storage.base import Party
-from flask_ocpi.waiting import Waits
-from flask_ocpi.waiting import is_answering
+from flask_ocpi.versions.shaping import shaped
 
 _log = logging.getLogger("flask_ocpi.client")
 _MOVED = frozenset({301, 302, 307, 308})

@@ -20,14 +20,14 @@ from flask_ocpi.client.paging import Bounds
 from flask_ocpi.client.paging import Course
 from flask_ocpi.client.paging import Step
 from flask_ocpi.client.paging import path_of
-from flask_ocpi.description import Document
+from flask_ocpi.core.description import Document
+from flask_ocpi.core.fields import to_micros
+from flask_ocpi.core.schema import Schema
+from flask_ocpi.core.schema import load
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import InvalidResponseError
 from flask_ocpi.errors import LongListError
 from flask_ocpi.errors import RefusedError
-from flask_ocpi.fields import to_micros
-from flask_ocpi.schema import Schema
-from flask_ocpi.schema import load
 
 _log = logging.getLogger("flask_ocpi.client")
 _MOST_SAID = 100  # objects of a page: to find out what is wrong with one takes long

@@ -15,28 +15,28 @@ from typing import Any
 from urllib.parse import quote
 from urllib.parse import urlencode
 
-from flask_ocpi.auth_tokens import same_hash
 from flask_ocpi.client.addresses import joined
 from flask_ocpi.client.listing import Listing
 from flask_ocpi.client.listing import Pages
 from flask_ocpi.client.paging import OUTCOMES
 from flask_ocpi.client.paging import Bounds
-from flask_ocpi.description import Document
-from flask_ocpi.description import Module
-from flask_ocpi.description import ObjectType
-from flask_ocpi.description import Operation
-from flask_ocpi.enums import InterfaceRole
+from flask_ocpi.core.description import Document
+from flask_ocpi.core.description import Module
+from flask_ocpi.core.description import ObjectType
+from flask_ocpi.core.description import Operation
+from flask_ocpi.core.enums import InterfaceRole
+from flask_ocpi.core.schema import Schema
+from flask_ocpi.core.schema import load
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import InvalidResponseError
 from flask_ocpi.errors import MissingEndpointError
 from flask_ocpi.errors import RefusedError
-from flask_ocpi.findings import Finding
-from flask_ocpi.findings import Source
-from flask_ocpi.reading.reader import NOTHING_KNOWN
-from flask_ocpi.schema import Schema
-from flask_ocpi.schema import load
+from flask_ocpi.exchange.bounds import is_answering
+from flask_ocpi.exchange.findings import Finding
+from flask_ocpi.exchange.findings import Source
+from flask_ocpi.partners.auth_tokens import same_hash
 from flask_ocpi.storage.base import Party
-from flask_ocpi.waiting import is_answering
+from flask_ocpi.versions.reading.reader import NOTHING_KNOWN
 
 if TYPE_CHECKING:
     from flask_ocpi.client.client import Client

@@ -14,16 +14,16 @@ from typing import Any
 import orjson
 
 from flask_ocpi.client.addresses import joined
+from flask_ocpi.core.responses import names_in
+from flask_ocpi.core.responses import next_target
+from flask_ocpi.core.responses import offset_of
+from flask_ocpi.core.responses import parameters_of
+from flask_ocpi.core.responses import read_total
+from flask_ocpi.core.responses import with_offset
 from flask_ocpi.errors import EndlessListError
 from flask_ocpi.errors import IncompleteListError
 from flask_ocpi.errors import InvalidResponseError
 from flask_ocpi.errors import RefusedError
-from flask_ocpi.pagination import names_in
-from flask_ocpi.pagination import next_target
-from flask_ocpi.pagination import offset_of
-from flask_ocpi.pagination import parameters_of
-from flask_ocpi.pagination import read_total
-from flask_ocpi.pagination import with_offset
 
 _FILTERS = frozenset({"date_from", "date_to"})
 _REMEMBERED = 100_000  # objects of a list; a list that repeats itself later than that has a bound of pages

@@ -6,18 +6,14 @@ import logging
 from contextlib import suppress
 from dataclasses import replace
 
-from flask_ocpi import grants
-from flask_ocpi.auth_tokens import is_token
-from flask_ocpi.auth_tokens import same_hash
 from flask_ocpi.client.client import Caller
 from flask_ocpi.client.discovery import discover
 from flask_ocpi.client.modules import Answer
 from flask_ocpi.client.wire import Transport
-from flask_ocpi.context import Discovery
-from flask_ocpi.context import Services
-from flask_ocpi.copies import registration_ended
-from flask_ocpi.description import Document
-from flask_ocpi.enums import ModuleID
+from flask_ocpi.core.description import Document
+from flask_ocpi.core.enums import ModuleID
+from flask_ocpi.core.quirks import encoding_for
+from flask_ocpi.core.schema import load
 from flask_ocpi.errors import ConflictError
 from flask_ocpi.errors import FlaskOCPIError
 from flask_ocpi.errors import InvalidParametersError
@@ -28,21 +24,25 @@ from flask_ocpi.errors import RefusedError
 from flask_ocpi.errors import RemoteError
 from flask_ocpi.errors import StorageError
 from flask_ocpi.errors import UnsupportedVersionError
-from flask_ocpi.findings import Source
-from flask_ocpi.modules.credentials.handlers import check_endpoints
-from flask_ocpi.modules.credentials.handlers import unregistered
-from flask_ocpi.modules.credentials.schemas import Credentials
-from flask_ocpi.modules.versions.schemas import VersionDetails
-from flask_ocpi.platforms import IssuedToken
-from flask_ocpi.platforms import Platform
-from flask_ocpi.platforms import PlatformState
-from flask_ocpi.platforms import TokenUse
-from flask_ocpi.platforms import slug
-from flask_ocpi.quirks import encoding_for
-from flask_ocpi.schema import load
-from flask_ocpi.shaping import shaped
+from flask_ocpi.exchange import grants
+from flask_ocpi.exchange.context import Discovery
+from flask_ocpi.exchange.context import Services
+from flask_ocpi.exchange.copies import registration_ended
+from flask_ocpi.exchange.findings import Source
+from flask_ocpi.modules.credentials import Credentials
+from flask_ocpi.modules.credentials import check_endpoints
+from flask_ocpi.modules.credentials import unregistered
+from flask_ocpi.modules.versions import VersionDetails
+from flask_ocpi.partners.auth_tokens import is_token
+from flask_ocpi.partners.auth_tokens import same_hash
+from flask_ocpi.partners.platforms import IssuedToken
+from flask_ocpi.partners.platforms import Platform
+from flask_ocpi.partners.platforms import PlatformState
+from flask_ocpi.partners.platforms import TokenUse
+from flask_ocpi.partners.platforms import slug
 from flask_ocpi.signals import platform_registered
 from flask_ocpi.signals import platform_unregistered
+from flask_ocpi.versions.shaping import shaped
 
 _log = logging.getLogger("flask_ocpi.client")
 _MICROS = 1_000_000

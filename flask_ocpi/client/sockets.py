@@ -21,8 +21,8 @@ from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.connectionpool import HTTPSConnectionPool
 from urllib3.util.wait import wait_for_read
 
-from flask_ocpi import forks
 from flask_ocpi.client.addresses import AddressPolicy
+from flask_ocpi.core import forks
 from flask_ocpi.errors import InvalidResponseError
 from flask_ocpi.errors import UnreachableError
 

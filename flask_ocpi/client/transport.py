@@ -18,7 +18,6 @@ import urllib3
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.util.ssl_ import create_urllib3_context
 
-from flask_ocpi import forks
 from flask_ocpi.client.addresses import AddressPolicy
 from flask_ocpi.client.sockets import Exchange
 from flask_ocpi.client.sockets import GuardedPools
@@ -29,8 +28,9 @@ from flask_ocpi.client.sockets import reason_of
 from flask_ocpi.client.wire import Request
 from flask_ocpi.client.wire import Response
 from flask_ocpi.client.wire import Transport
-from flask_ocpi.config import Certificate
-from flask_ocpi.config import PlatformTLS
+from flask_ocpi.core import forks
+from flask_ocpi.core.config import Certificate
+from flask_ocpi.core.config import PlatformTLS
 from flask_ocpi.errors import BlockedAddressError
 from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.errors import InvalidResponseError

@@ -1,12 +1,25 @@
-"""What goes to other platforms and comes back, and the seam to whatever carries it."""
+"""What other platforms answer: success or an error, by the HTTP status and the envelope."""
 
 from __future__ import annotations
 
+import re
+import time
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
+from email.utils import parsedate_to_datetime
+from typing import Any
 from typing import Protocol
+
+from flask_ocpi.client.modules import Answer
+from flask_ocpi.core.responses import excerpt
+from flask_ocpi.core.responses import parse_envelope
+from flask_ocpi.errors import InvalidResponseError
+from flask_ocpi.errors import RefusedError
+from flask_ocpi.errors import StatusCode
+from flask_ocpi.errors import is_success
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,3 +101,100 @@ def _folded(headers: Mapping[str, str]) -> dict[str, str]:
 
 def _size(body: bytes | None) -> str:
     return "None" if body is None else f"<{len(body)} bytes>"
+
+
+_LONGEST_RETRY_AFTER = 3600.0
+_LONGEST_MESSAGE = 500
+_LONGEST_TARGET = 200
+_READ_OF_A_BODY = 2000  # bytes, of which 200 characters are shown
+_SHORTEST_SECRET = 8  # a shorter one could be any word of the text
+_TOKEN = re.compile(rb"""(["']token["']\s*:\s*["'])[^"']*""", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Reads the answers to requests with one token.
+
+    secrets: the spellings of that token, which no error repeats. strict: take nothing that is not to the letter of
+    OCPI. found: notes a flaw: its kind, the request, what came and what was made of it.
+    """
+
+    secrets: tuple[str, ...] = field(repr=False)
+    strict: bool = False
+    found: Callable[[str, str, str, str], None] = lambda kind, source, came, outcome: None
+
+    def read(self, method: str, source: str, response: Response) -> Answer:
+        """Return a successful answer; raise RefusedError for another one, InvalidResponseError for what is no answer.
+
+        A write is done when its HTTP status says so, whatever is in the body.
+        """
+        is_done = 200 <= response.status < 300
+        try:
+            answer = self._envelope(source, response)
+        except InvalidResponseError as error:
+            if not is_done:
+                raise self.refused(source, response) from error
+            if method == "GET" or self.strict:
+                raise InvalidResponseError(f"{str(error).removesuffix('.')}{self._excerpt(response)}.") from error
+            self.found("no_envelope", source, self._excerpt(response), "It counts as done, as its HTTP status says.")
+            return Answer(None, StatusCode.SUCCESS, response.status, response.headers, method=method)
+        code = answer["status_code"]
+        if not is_done or not is_success(code):
+            message = self._hidden(str(answer.get("status_message") or ""))[:_LONGEST_MESSAGE]
+            raise RefusedError(
+                f"{source} answered {code} (HTTP {response.status}): {message or 'no status_message'}",
+                status_code=code,
+                http_status=response.status,
+                data=answer.get("data"),
+                status_message=message,
+                retry_after=_retry_after(response.headers),
+            )
+        timestamp = str(answer.get("timestamp") or "")
+        return Answer(answer.get("data"), code, response.status, response.headers, method=method, timestamp=timestamp)
+
+    def refused(self, source: str, response: Response) -> RefusedError:
+        """Return the error that an answer without an envelope is: where it points to, and how its body begins."""
+        target = response.headers.get("Location", "") if 300 <= response.status < 400 else ""
+        where = f" and points to {self._hidden(target)[:_LONGEST_TARGET]!a}" if target else ""
+        return RefusedError(
+            f"{source} answered HTTP {response.status} without an OCPI envelope{where}{self._excerpt(response)}.",
+            status_code=0,
+            http_status=response.status,
+            retry_after=_retry_after(response.headers),
+        )
+
+    def _envelope(self, source: str, response: Response) -> dict[str, Any]:
+        named = f"{source} (HTTP {response.status})"
+        try:
+            return parse_envelope(response.body, source=named, strict=True)
+        except InvalidResponseError:
+            if self.strict:
+                raise
+        answer = parse_envelope(response.body, source=named)
+        self.found("envelope", source, self._excerpt(response), "It is understood, but is not as OCPI has it.")
+        return answer
+
+    def _excerpt(self, response: Response) -> str:
+        return excerpt(self._without_secrets(response.body[: 2 * _READ_OF_A_BODY])[:_READ_OF_A_BODY])
+
+    def _hidden(self, text: str) -> str:
+        return self._without_secrets(text.encode("utf-8", "replace")).decode("utf-8", "replace")
+
+    def _without_secrets(self, text: bytes) -> bytes:
+        """Return what was answered without our token, which some repeat, and without tokens that are given to us."""
+        for secret in self.secrets:
+            if len(secret) >= _SHORTEST_SECRET:
+                text = text.replace(secret.rstrip("=").encode(), b"***")
+        return _TOKEN.sub(rb"\1***", text)
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds in a Retry-After header, an hour at most; it may be a date. None: none can be read."""
+    text = headers.get("Retry-After", "").strip()
+    if text.isascii() and text.isdigit():
+        return min(float(text[:99]), _LONGEST_RETRY_AFTER)
+    try:
+        seconds = parsedate_to_datetime(text).timestamp() - time.time()
+    except (ValueError, OverflowError):
+        return None
+    return min(max(0.0, seconds), _LONGEST_RETRY_AFTER)

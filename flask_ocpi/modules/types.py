@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from flask_ocpi.codes import COUNTRIES_ALPHA2
-from flask_ocpi.codes import LANGUAGES
-from flask_ocpi.fields import CiString
-from flask_ocpi.fields import Number
-from flask_ocpi.fields import String
-from flask_ocpi.schema import Schema
+from flask_ocpi.core.codes import COUNTRIES_ALPHA2
+from flask_ocpi.core.codes import LANGUAGES
+from flask_ocpi.core.fields import CiString
+from flask_ocpi.core.fields import Number
+from flask_ocpi.core.fields import String
+from flask_ocpi.core.schema import Schema
 
 
 class DisplayText(Schema):

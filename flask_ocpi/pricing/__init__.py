@@ -14,10 +14,10 @@ from flask_ocpi.pricing.clock import TimeZone
 from flask_ocpi.pricing.clock import zone_at
 from flask_ocpi.pricing.descriptions import describe
 from flask_ocpi.pricing.engine import price
-from flask_ocpi.pricing.errors import PricingError
 from flask_ocpi.pricing.evidence import Evidence
 from flask_ocpi.pricing.findings import FINDINGS
 from flask_ocpi.pricing.findings import AuditFinding
+from flask_ocpi.pricing.findings import PricingError
 from flask_ocpi.pricing.lint_rules import RULES
 from flask_ocpi.pricing.lints import LintFinding
 from flask_ocpi.pricing.lints import lint

@@ -12,7 +12,7 @@ from math import lcm
 from types import NoneType
 from typing import Any
 
-from flask_ocpi.pricing.errors import PricingError
+from flask_ocpi.pricing.findings import PricingError
 
 ZERO = Fraction(0)
 ONE = Fraction(1)

@@ -12,7 +12,6 @@ from flask_ocpi.pricing.amounts import add
 from flask_ocpi.pricing.amounts import rounded
 from flask_ocpi.pricing.clock import TimeZone
 from flask_ocpi.pricing.engine import price
-from flask_ocpi.pricing.errors import PricingError
 from flask_ocpi.pricing.evidence import Document
 from flask_ocpi.pricing.evidence import Evidence
 from flask_ocpi.pricing.evidence import amount_of
@@ -24,6 +23,7 @@ from flask_ocpi.pricing.evidence import objects_of
 from flask_ocpi.pricing.findings import NOTES_DISPUTED
 from flask_ocpi.pricing.findings import AuditFinding
 from flask_ocpi.pricing.findings import Findings
+from flask_ocpi.pricing.findings import PricingError
 from flask_ocpi.pricing.findings import verdict_of
 from flask_ocpi.pricing.moments import HOUR
 from flask_ocpi.pricing.moments import SECOND

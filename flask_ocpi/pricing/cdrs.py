@@ -10,7 +10,7 @@ from typing import Any
 from flask_ocpi.pricing.amounts import Amount
 from flask_ocpi.pricing.clock import TimeZone
 from flask_ocpi.pricing.engine import price
-from flask_ocpi.pricing.errors import PricingError
+from flask_ocpi.pricing.findings import PricingError
 from flask_ocpi.pricing.policy import Policy
 from flask_ocpi.pricing.report import Report
 from flask_ocpi.pricing.tariffs import objects

@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 from flask_ocpi.pricing.amounts import Amount
-from flask_ocpi.pricing.errors import PricingError
+from flask_ocpi.pricing.findings import PricingError
 from flask_ocpi.pricing.moments import SECOND
 from flask_ocpi.pricing.moments import as_text
 from flask_ocpi.pricing.notes import Remarks

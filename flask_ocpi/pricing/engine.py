@@ -18,8 +18,7 @@ from flask_ocpi.pricing.amounts import add
 from flask_ocpi.pricing.amounts import total
 from flask_ocpi.pricing.clock import TimeZone
 from flask_ocpi.pricing.clock import find_zone
-from flask_ocpi.pricing.errors import PricingError
-from flask_ocpi.pricing.limits import limit
+from flask_ocpi.pricing.findings import PricingError
 from flask_ocpi.pricing.moments import HOUR
 from flask_ocpi.pricing.moments import LATEST
 from flask_ocpi.pricing.moments import as_text
@@ -40,6 +39,7 @@ from flask_ocpi.pricing.usage import Period
 from flask_ocpi.pricing.usage import Usage
 from flask_ocpi.pricing.usage import read_usage
 from flask_ocpi.pricing.volumes import bill
+from flask_ocpi.pricing.volumes import limit
 
 _LARGEST_REMEMBERED = 16 * 1024  # bytes of a tariff
 _COST_TYPES = {"ENERGY": "energy", "TIME": "time", "PARKING_TIME": "parking", "RESERVATION_TIME": "reservation"}

@@ -6,6 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
 
+from flask_ocpi.errors import FlaskOCPIError
+
+
+class PricingError(FlaskOCPIError):
+    """A document, a tariff or an argument cannot be priced; the message names the path and what is wrong there."""
+
+
 # id: the verdict that it leads to, and what it says; `{}` is filled in where it is found. Notes of the price that weigh
 # are findings as well, under their own ids, for review unless they are named in NOTES_DISPUTED.
 FINDINGS: dict[str, tuple[str, str]] = {

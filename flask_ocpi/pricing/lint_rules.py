@@ -12,6 +12,8 @@ from fractions import Fraction
 from typing import Any
 
 from flask_ocpi.codes import CURRENCIES
+from flask_ocpi.pricing.lint_coverage import Found
+from flask_ocpi.pricing.lint_coverage import Subject
 from flask_ocpi.pricing.lint_coverage import dead_components
 from flask_ocpi.pricing.lint_coverage import dead_elements
 from flask_ocpi.pricing.lint_coverage import gaps
@@ -19,8 +21,6 @@ from flask_ocpi.pricing.lint_coverage import overlaps
 from flask_ocpi.pricing.lint_coverage import too_large
 from flask_ocpi.pricing.lint_coverage import unpriced_connectors
 from flask_ocpi.pricing.lint_coverage import unreachable_nights
-from flask_ocpi.pricing.lint_subject import Found
-from flask_ocpi.pricing.lint_subject import Subject
 from flask_ocpi.pricing.restrictions import plain
 from flask_ocpi.pricing.rules import LIKE_EURO
 from flask_ocpi.pricing.tariffs import STEPS_A_UNIT

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flask_ocpi.pricing.errors import PricingError
+from flask_ocpi.pricing.findings import PricingError
+from flask_ocpi.pricing.lint_coverage import Subject
 from flask_ocpi.pricing.lint_rules import RULES
-from flask_ocpi.pricing.lint_subject import Subject
 from flask_ocpi.pricing.notes import Remarks
 from flask_ocpi.pricing.policy import Policy
 from flask_ocpi.pricing.tariffs import read_tariff

@@ -7,7 +7,7 @@ from datetime import datetime
 from datetime import timedelta
 from typing import Any
 
-from flask_ocpi.pricing.errors import PricingError
+from flask_ocpi.pricing.findings import PricingError
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SECOND = 1_000_000

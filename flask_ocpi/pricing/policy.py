@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from dataclasses import fields
 from typing import Literal
 
-from flask_ocpi.pricing.errors import PricingError
+from flask_ocpi.pricing.findings import PricingError
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,12 +17,12 @@ from flask_ocpi.pricing.amounts import Amount
 from flask_ocpi.pricing.amounts import rounded
 from flask_ocpi.pricing.amounts import total
 from flask_ocpi.pricing.components import Match
-from flask_ocpi.pricing.limits import Limit
 from flask_ocpi.pricing.moments import as_datetime
 from flask_ocpi.pricing.moments import as_text
 from flask_ocpi.pricing.notes import Decision
 from flask_ocpi.pricing.notes import Note
 from flask_ocpi.pricing.tariffs import Component
+from flask_ocpi.pricing.volumes import Limit
 
 
 @dataclass(frozen=True, slots=True)

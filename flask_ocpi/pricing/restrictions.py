@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from flask_ocpi.pricing.amounts import number
 from flask_ocpi.pricing.amounts import rounded
-from flask_ocpi.pricing.errors import PricingError
+from flask_ocpi.pricing.findings import PricingError
 from flask_ocpi.pricing.moments import SECOND
 from flask_ocpi.pricing.moments import as_datetime
 from flask_ocpi.pricing.notes import Remarks

@@ -10,8 +10,8 @@ from fractions import Fraction
 from typing import Any
 
 from flask_ocpi.pricing.amounts import number
-from flask_ocpi.pricing.errors import PricingError
 from flask_ocpi.pricing.findings import FINDINGS
+from flask_ocpi.pricing.findings import PricingError
 from flask_ocpi.pricing.notes import NOTES
 from flask_ocpi.pricing.policy import Policy
 from flask_ocpi.pricing.policy import places_of

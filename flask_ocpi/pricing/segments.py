@@ -17,7 +17,7 @@ from flask_ocpi.pricing.clock import passes
 from flask_ocpi.pricing.components import Match
 from flask_ocpi.pricing.components import find_component
 from flask_ocpi.pricing.components import find_reservation
-from flask_ocpi.pricing.errors import PricingError
+from flask_ocpi.pricing.findings import PricingError
 from flask_ocpi.pricing.notes import Remarks
 from flask_ocpi.pricing.restrictions import Moment
 from flask_ocpi.pricing.tariffs import Tariff

@@ -12,7 +12,7 @@ from flask_ocpi.pricing.amounts import ZERO
 from flask_ocpi.pricing.amounts import add
 from flask_ocpi.pricing.amounts import number
 from flask_ocpi.pricing.amounts import rounded
-from flask_ocpi.pricing.errors import PricingError
+from flask_ocpi.pricing.findings import PricingError
 from flask_ocpi.pricing.moments import HOUR
 from flask_ocpi.pricing.moments import LATEST
 from flask_ocpi.pricing.moments import as_text

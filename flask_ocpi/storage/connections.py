@@ -26,7 +26,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import StatementError
 from sqlalchemy.pool import StaticPool
 
-from flask_ocpi import forks
+from flask_ocpi.core import forks
 from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.errors import DeadlockError
 from flask_ocpi.errors import StorageError

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TypeAlias
 
-from flask_ocpi import forks
+from flask_ocpi.core import forks
 from flask_ocpi.errors import ConflictError
 from flask_ocpi.errors import StorageError
 from flask_ocpi.storage.base import FORKED

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any
 from typing import TypeVar
+from urllib.parse import unquote
+from urllib.parse import urlsplit
 
+from sqlalchemy import URL
 from sqlalchemy import Dialect
 from sqlalchemy import Engine
 from sqlalchemy import Executable
@@ -31,8 +37,6 @@ from flask_ocpi.storage.base import Storage
 from flask_ocpi.storage.batches import BatchStatements
 from flask_ocpi.storage.connections import Database
 from flask_ocpi.storage.counts import Counts
-from flask_ocpi.storage.files import make_private
-from flask_ocpi.storage.files import sqlite_file
 from flask_ocpi.storage.lists import FEW
 from flask_ocpi.storage.lists import ListShape
 from flask_ocpi.storage.lists import claim_statement
@@ -45,6 +49,37 @@ from flask_ocpi.storage.tables import Statements
 from flask_ocpi.storage.tables import key_values
 from flask_ocpi.storage.tables import record_of
 from flask_ocpi.storage.tables import record_values
+
+_OTHERS = stat.S_IRWXO
+
+
+def sqlite_file(url: URL) -> Path | None:
+    """Return the file of a SQLite database, or None: it is in memory, or of another kind."""
+    name = url.database or ""
+    if url.get_backend_name() != "sqlite" or not name or ":memory:" in name or url.query.get("mode") == "memory":
+        return None
+    return Path(unquote(urlsplit(name).path) if name.startswith("file:") else name)
+
+
+def make_private(url: URL) -> None:
+    """Make the file of a SQLite database for its owner only, where there is none; ``-wal`` and ``-shm`` follow it.
+
+    One that is there keeps its rights: whoever made it may share it with a group.
+    """
+    path = sqlite_file(url)
+    if path is None or url.query.get("mode") in ("ro", "rw"):
+        return
+    with suppress(OSError):  # SQLite says what is wrong with a folder
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+
+
+def is_open_to_others(path: Path) -> bool:
+    """Tell whether users of the machine may read or write a file who are neither its owner nor of its group."""
+    try:
+        return os.name == "posix" and bool(path.stat().st_mode & _OTHERS)
+    except OSError:
+        return False
+
 
 T = TypeVar("T")
 

@@ -8,24 +8,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
 
+from flask_ocpi.client.client import Client
 from flask_ocpi.client.listing import UNSAID
 from flask_ocpi.client.listing import ListPage
 from flask_ocpi.client.modules import ModuleClient
-from flask_ocpi.context import Services
-from flask_ocpi.description import Document
-from flask_ocpi.enums import InterfaceRole
-from flask_ocpi.fields import to_micros
-from flask_ocpi.findings import Finding
+from flask_ocpi.core.description import Document
+from flask_ocpi.core.enums import InterfaceRole
+from flask_ocpi.core.fields import to_micros
+from flask_ocpi.errors import IncompleteListError
+from flask_ocpi.exchange.context import Services
+from flask_ocpi.exchange.findings import Finding
 from flask_ocpi.signals import object_removed
 from flask_ocpi.storage.base import Key
+from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import received
 from flask_ocpi.storage.base import walk
-from flask_ocpi.sync import quarantine
+from flask_ocpi.sync import receiving as quarantine
 from flask_ocpi.sync.receiving import Pulled
 from flask_ocpi.sync.receiving import receive
 from flask_ocpi.sync.receiving import tell
 from flask_ocpi.sync.scopes import Scope
+from flask_ocpi.sync.scopes import scope_of
 from flask_ocpi.sync.watermarks import now_micros
 
 _log = logging.getLogger("flask_ocpi.sync")
@@ -208,3 +212,33 @@ def _copies(services: Services, scope: Scope) -> list[tuple[Key, int]]:
     query = Query(owners=scope.platform.parties, receiver=received(scope.receiver, scope.platform.id))
     records = walk(services.storage, scope.object_type.kind, query)
     return [(scope.key_of(record.document), record.revision) for record in records]
+
+
+def pull(
+    client: Client,
+    module: str,
+    *,
+    date_from: str | None = None,
+    date_to: str | None = None,
+    receiver: Party | None = None,
+    progress: Callable[[Pulled], None] = lambda _: None,
+) -> Pulled:
+    """Fetch the objects of a platform's Sender interface and store them for one of our own parties.
+
+    Without dates, copies that the platform lists no more are removed at the end (PAG-20), unless some objects of the
+    list were broken: those might be the ones missing. A hub's are kept, since other platforms may push them too.
+
+    Raises IncompleteListError, after all, where it is not sure that the list had everything, so that some stayed.
+    """
+    calls = client.module(module)
+    scope = scope_of(client.services, client.platform, module, receiver)
+    crawl = Crawl.begin(client.services, scope, calls, date_from=date_from, date_to=date_to)
+    read_pages(client.services, scope, calls, crawl, progress=progress)
+    held_back = remove_vanished(client.services, scope, crawl, force=not crawl.doubt)
+    progress(crawl.pulled)
+    if held_back:
+        raise IncompleteListError(
+            f"It is not sure that the list of {module} of {client.platform.id} had everything: {crawl.doubt}. "
+            f"{held_back} copies that it lacks are kept."
+        )
+    return crawl.pulled

@@ -10,17 +10,17 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from flask_ocpi import forks
 from flask_ocpi.client.client import Client
 from flask_ocpi.client.modules import ModuleClient
-from flask_ocpi.context import Missing
-from flask_ocpi.context import Services
-from flask_ocpi.enums import InterfaceRole
+from flask_ocpi.core import forks
+from flask_ocpi.core.enums import InterfaceRole
+from flask_ocpi.core.moments import is_believable
 from flask_ocpi.errors import ConflictError
 from flask_ocpi.errors import FlaskOCPIError
 from flask_ocpi.errors import StorageError
-from flask_ocpi.moments import is_believable
-from flask_ocpi.platforms import Platform
+from flask_ocpi.exchange.context import Missing
+from flask_ocpi.exchange.context import Services
+from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Query

@@ -8,8 +8,8 @@ from dataclasses import replace
 from itertools import count
 from itertools import islice
 
-from flask_ocpi.context import Services
-from flask_ocpi.description import Document
+from flask_ocpi.core.description import Document
+from flask_ocpi.exchange.context import Services
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import Record

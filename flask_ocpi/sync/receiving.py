@@ -11,22 +11,82 @@ from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 from flask_ocpi.client.listing import Broken
 from flask_ocpi.client.listing import LeftOut
-from flask_ocpi.context import Services
-from flask_ocpi.description import Document
-from flask_ocpi.documents import save_object
-from flask_ocpi.enums import ModuleID
+from flask_ocpi.core.description import OWNER_KEY
+from flask_ocpi.core.description import Document
+from flask_ocpi.core.enums import ModuleID
+from flask_ocpi.core.fields import to_micros
+from flask_ocpi.core.moments import is_newer
 from flask_ocpi.errors import InvalidParametersError
-from flask_ocpi.fields import to_micros
-from flask_ocpi.modules.hubclientinfo.copies import note_parties
-from flask_ocpi.moments import is_newer
+from flask_ocpi.exchange.context import Services
+from flask_ocpi.exchange.documents import save_object
+from flask_ocpi.exchange.findings import REFUSED
+from flask_ocpi.exchange.findings import Finding
+from flask_ocpi.exchange.findings import group_of
+from flask_ocpi.exchange.findings import name_of
+from flask_ocpi.modules.hubclientinfo import note_parties
 from flask_ocpi.signals import object_received
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Record
+from flask_ocpi.storage.base import fold
 from flask_ocpi.sync.scopes import Scope
 from flask_ocpi.sync.watermarks import now_micros
+
+
+def names_in(services: Services, scope: Scope) -> set[str]:
+    """Return what identifies the objects of a scope that are in quarantine."""
+    return services.findings.objects_in(_group(scope))
+
+
+def put(services: Services, scope: Scope, items: Iterable[Broken]) -> None:
+    """Put objects into quarantine; those that were refused when they were read are there already."""
+    for item in items:
+        services.found(_finding(scope, item.document, item.reason))
+
+
+def names_of(scope: Scope, items: Iterable[Broken]) -> set[str]:
+    """Return what identifies objects in quarantine."""
+    return {fold(_finding(scope, item.document).object) for item in items}
+
+
+def release(services: Services, scope: Scope, document: Any, known: set[str]) -> None:
+    """Let an object out that could be stored, if it is in quarantine."""
+    if not known:
+        return
+    finding = _finding(scope, document)
+    name = fold(finding.object)
+    if name in known:
+        services.findings.settle(finding)
+        known.discard(name)
+
+
+def forget_unseen(services: Services, scope: Scope, *, since: int) -> None:
+    """Let out what the whole list, read since that moment, did not have any more."""
+    if services.findings.flush():  # what came again is written by now
+        services.findings.settle_all(_group(scope), before=since)
+
+
+def _group(scope: Scope) -> str:
+    return group_of(scope.platform.id, str(scope.module.id), receiver=str(scope.receiver), refused=True)
+
+
+def _finding(scope: Scope, document: Any, reason: str = "") -> Finding:
+    parties = scope.platform.parties
+    known = dict(zip(OWNER_KEY, parties[0], strict=True)) if len(parties) == 1 else {}
+    return Finding(
+        scope.platform.id,
+        REFUSED,
+        str(scope.module.id),
+        name_of(document, scope.object_type.key, known),
+        outcome=reason,
+        refused=True,
+        receiver=str(scope.receiver),
+        document=document,
+    )
+
 
 _log = logging.getLogger("flask_ocpi.sync")
 _NOT_COMPARABLE = -1
@@ -87,7 +147,7 @@ def receive(
     """Store objects and count them, in the transaction of the caller.
 
     What is here and newer stays: it was pushed after the list was made (not where that moment lies in the future: see
-    :mod:`flask_ocpi.moments`). ``known`` are the revisions that copies had
+    :mod:`flask_ocpi.core.moments`). ``known`` are the revisions that copies had
     before the list was asked for: what still has that revision is older than the list, whatever its ``last_updated``,
     and what is gone was removed since then, and stays so.
     """

@@ -6,14 +6,14 @@ from collections.abc import Collection
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from flask_ocpi.context import Services
-from flask_ocpi.description import Document
-from flask_ocpi.description import Module
-from flask_ocpi.description import ObjectType
-from flask_ocpi.enums import InterfaceRole
+from flask_ocpi.core.description import Document
+from flask_ocpi.core.description import Module
+from flask_ocpi.core.description import ObjectType
+from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.errors import InvalidParametersError
-from flask_ocpi.modules.hubclientinfo.copies import told_by
-from flask_ocpi.platforms import Platform
+from flask_ocpi.exchange.context import Services
+from flask_ocpi.modules.hubclientinfo import told_by
+from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
 

@@ -12,11 +12,11 @@ from datetime import datetime
 from datetime import timedelta
 from typing import Any
 
-from flask_ocpi.context import Services
+from flask_ocpi.core.fields import format_date_time
+from flask_ocpi.core.fields import to_micros
 from flask_ocpi.errors import ConflictError
 from flask_ocpi.errors import FlaskOCPIError
-from flask_ocpi.fields import format_date_time
-from flask_ocpi.fields import to_micros
+from flask_ocpi.exchange.context import Services
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Record
 from flask_ocpi.sync.scopes import Scope

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask_ocpi.schema import Document
+from flask_ocpi.core.schema import Document
 
 LAST_UPDATED = "2024-05-31T12:00:00Z"
 

@@ -7,26 +7,42 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import replace
+from datetime import UTC
+from datetime import datetime
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
 from flask import Flask
 
-from flask_ocpi.auth_tokens import authorization
 from flask_ocpi.client.wire import Request
 from flask_ocpi.client.wire import Response
 from flask_ocpi.errors import UnreachableError
 from flask_ocpi.extension import OCPI
-from flask_ocpi.platforms import Platform
-from flask_ocpi.platforms import PlatformState
-from flask_ocpi.platforms import TokenUse
-from flask_ocpi.platforms import slug
+from flask_ocpi.partners.auth_tokens import authorization
+from flask_ocpi.partners.platforms import Platform
+from flask_ocpi.partners.platforms import PlatformState
+from flask_ocpi.partners.platforms import TokenUse
+from flask_ocpi.partners.platforms import slug
 from flask_ocpi.storage.base import Storage
 from flask_ocpi.storage.memory import MemoryStorage
-from flask_ocpi.testing.clock import Clock
 
 PartySpec = tuple[str, str, Sequence[str]]
+
+
+class Clock:
+    """Returns the same moment until it is moved; pass it as ``OCPI(clock=...)``."""
+
+    def __init__(self, now: datetime = datetime(2026, 1, 1, 12, tzinfo=UTC)) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock forward."""
+        self.now += timedelta(seconds=seconds)
 
 
 class Network:

@@ -15,21 +15,21 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 from hypothesis.strategies import SearchStrategy
 
-from flask_ocpi.fields import NOT_AVAILABLE
-from flask_ocpi.fields import Boolean
-from flask_ocpi.fields import CiString
-from flask_ocpi.fields import DateTime
-from flask_ocpi.fields import Enum
-from flask_ocpi.fields import Field
-from flask_ocpi.fields import Integer
-from flask_ocpi.fields import ListOf
-from flask_ocpi.fields import Number
-from flask_ocpi.fields import QueryInteger
-from flask_ocpi.fields import String
-from flask_ocpi.fields import Url
-from flask_ocpi.schema import Document
-from flask_ocpi.schema import Object
-from flask_ocpi.schema import Schema
+from flask_ocpi.core.fields import NOT_AVAILABLE
+from flask_ocpi.core.fields import Boolean
+from flask_ocpi.core.fields import CiString
+from flask_ocpi.core.fields import DateTime
+from flask_ocpi.core.fields import Enum
+from flask_ocpi.core.fields import Field
+from flask_ocpi.core.fields import Integer
+from flask_ocpi.core.fields import ListOf
+from flask_ocpi.core.fields import Number
+from flask_ocpi.core.fields import QueryInteger
+from flask_ocpi.core.fields import String
+from flask_ocpi.core.fields import Url
+from flask_ocpi.core.schema import Document
+from flask_ocpi.core.schema import Object
+from flask_ocpi.core.schema import Schema
 
 _ABSENT = object()
 _ATTEMPTS = 8  # repairs of a document before its example stands in for it

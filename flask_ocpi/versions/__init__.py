@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from flask_ocpi.description import Version
-from flask_ocpi.description import version_order
+from flask_ocpi.core.description import Version
+from flask_ocpi.core.description import version_order
 from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.versions.v2_2_1 import VERSION as V2_2_1
 

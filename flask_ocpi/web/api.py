@@ -17,26 +17,57 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Flask
 from flask import Request
 from webargs.flaskparser import FlaskParser
+from werkzeug.routing import Rule as WerkzeugRule
 
-from flask_ocpi.fields import DEFAULT_POLICY
-from flask_ocpi.fields import NOT_AVAILABLE
-from flask_ocpi.fields import DateTime
-from flask_ocpi.fields import Enum
-from flask_ocpi.fields import Field
-from flask_ocpi.fields import Integer
-from flask_ocpi.fields import ListOf
-from flask_ocpi.fields import Policy
-from flask_ocpi.fields import String
-from flask_ocpi.fields import list_limit
-from flask_ocpi.schema import Object
-from flask_ocpi.schema import Schema
-from flask_ocpi.schema import invalid
-from flask_ocpi.web.arguments import read_json
-from flask_ocpi.web.rules import add_route
+from flask_ocpi.core.fields import DEFAULT_POLICY
+from flask_ocpi.core.fields import NOT_AVAILABLE
+from flask_ocpi.core.fields import DateTime
+from flask_ocpi.core.fields import Enum
+from flask_ocpi.core.fields import Field
+from flask_ocpi.core.fields import Integer
+from flask_ocpi.core.fields import ListOf
+from flask_ocpi.core.fields import Policy
+from flask_ocpi.core.fields import String
+from flask_ocpi.core.fields import list_limit
+from flask_ocpi.core.schema import Object
+from flask_ocpi.core.schema import Schema
+from flask_ocpi.core.schema import invalid
+from flask_ocpi.web.incoming import read_json
 
 # A format of our own, because date-time demands a zone; the pattern is for those who do not know it.
 DATE_TIME_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,5})?(Z|\+00:00)?$"
 PRINTABLE_PATTERN = r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
+
+
+class Rule(WerkzeugRule):
+    """A rule of Werkzeug that compiles the two functions which write its URLs late: here, paths are only matched.
+
+    Werkzeug compiles them as the rule is added; that was most of what registering all modules took.
+    """
+
+    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+        compile_builder = super()._compile_builder
+        compiled: list[Callable[..., tuple[str, str]]] = []
+
+        def build(rule: Rule, /, **values: Any) -> tuple[str, str]:
+            if not compiled:
+                compiled.append(compile_builder(append_unknown))
+            return compiled[0](rule, **values)
+
+        return build
+
+
+def add_route(
+    app: Flask, path: str, endpoint: str, view: Callable[..., Any], methods: Collection[str] | None = None
+) -> None:
+    """Add a route for just these methods, or for all. No path is redirected to one with other slashes."""
+    if app.view_functions.setdefault(endpoint, view) is not view:
+        raise ValueError(f"There is a view with the name {endpoint} already.")
+    # Without defaults, as Flask adds rules, and flask-smorest reads them: an empty dict.
+    options: dict[str, Any] = {"defaults": {}, "strict_slashes": False, "merge_slashes": False}
+    rule = Rule(path, endpoint=endpoint, **options)
+    rule.methods = None if methods is None else set(methods)
+    app.url_map.add(rule)
 
 
 class ArgumentsParser(FlaskParser):

@@ -14,8 +14,7 @@ from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.exceptions import default_exceptions
 
-from flask_ocpi.context import Services
-from flask_ocpi.envelope import envelope
+from flask_ocpi.core.responses import envelope
 from flask_ocpi.errors import BlockedAddressError
 from flask_ocpi.errors import ClientError
 from flask_ocpi.errors import CrowdedError
@@ -35,8 +34,9 @@ from flask_ocpi.errors import StorageError
 from flask_ocpi.errors import UnansweredError
 from flask_ocpi.errors import UnknownReceiverError
 from flask_ocpi.errors import UnreachableError
-from flask_ocpi.logs import carried
-from flask_ocpi.platforms import UnknownPlatformError
+from flask_ocpi.exchange.context import Services
+from flask_ocpi.exchange.logs import carried
+from flask_ocpi.partners.platforms import UnknownPlatformError
 
 _log = logging.getLogger("flask_ocpi")
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")

@@ -15,8 +15,8 @@ from flask import has_request_context
 from flask import request
 from werkzeug.routing import BaseConverter
 
-from flask_ocpi.context import Routing
 from flask_ocpi.errors import InvalidParametersError
+from flask_ocpi.exchange.context import Routing
 from flask_ocpi.storage.base import Party
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from flask import Blueprint
 from flask import Flask
 from flask import Response
 
-from flask_ocpi import forks
-from flask_ocpi.context import Services
-from flask_ocpi.logs import Ration
-from flask_ocpi.push.lanes import LANES
+from flask_ocpi.core import forks
+from flask_ocpi.exchange.context import Services
+from flask_ocpi.exchange.logs import Ration
+from flask_ocpi.outbox.lanes import LANES
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Record
 from flask_ocpi.web.pages import protect

@@ -17,11 +17,11 @@ from typing import Any
 import orjson
 from flask import Request
 
-from flask_ocpi.logs import LOGGERS
-from flask_ocpi.logs import Ration
-from flask_ocpi.logs import TidyFilter
-from flask_ocpi.logs import current
-from flask_ocpi.logs import shortened
+from flask_ocpi.exchange.logs import LOGGERS
+from flask_ocpi.exchange.logs import Ration
+from flask_ocpi.exchange.logs import TidyFilter
+from flask_ocpi.exchange.logs import current
+from flask_ocpi.exchange.logs import shortened
 from flask_ocpi.web.headers import CORRELATION_ID
 from flask_ocpi.web.headers import REQUEST_ID
 from flask_ocpi.web.headers import answered_ids

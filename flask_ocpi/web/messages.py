@@ -17,25 +17,25 @@ from flask import Response
 from flask import request_finished
 from flask.globals import request_ctx
 
-from flask_ocpi.auth_tokens import candidates
-from flask_ocpi.bodies import Bodies
-from flask_ocpi.incoming import Incoming
-from flask_ocpi.logs import Ration
-from flask_ocpi.logs import enter
-from flask_ocpi.messages import KEPT_HEADERS
-from flask_ocpi.messages import Direction
-from flask_ocpi.messages import Exchange
-from flask_ocpi.messages import Started
-from flask_ocpi.messages import Traffic
-from flask_ocpi.messages import is_failure
-from flask_ocpi.platforms import Caller
-from flask_ocpi.web.bodies import Draining
+from flask_ocpi.exchange.bounds import Bodies
+from flask_ocpi.exchange.logs import Ration
+from flask_ocpi.exchange.logs import enter
+from flask_ocpi.exchange.messages import KEPT_HEADERS
+from flask_ocpi.exchange.messages import Direction
+from flask_ocpi.exchange.messages import Exchange
+from flask_ocpi.exchange.messages import Started
+from flask_ocpi.exchange.messages import Traffic
+from flask_ocpi.exchange.messages import is_failure
+from flask_ocpi.partners.auth_tokens import candidates
+from flask_ocpi.partners.platforms import Caller
+from flask_ocpi.web.answers import Answer
 from flask_ocpi.web.headers import CORRELATION_ID
 from flask_ocpi.web.headers import ENCODED_MARK
 from flask_ocpi.web.headers import REQUEST_ID
 from flask_ocpi.web.headers import environ_key
+from flask_ocpi.web.incoming import Draining
+from flask_ocpi.web.incoming import Incoming
 from flask_ocpi.web.logs import Receiving
-from flask_ocpi.web.success import Answer
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse

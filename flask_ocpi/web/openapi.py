@@ -8,12 +8,12 @@ from typing import Any
 
 import orjson
 
-from flask_ocpi.context import Services
-from flask_ocpi.description import Interface
-from flask_ocpi.description import Module
-from flask_ocpi.description import Operation
-from flask_ocpi.description import Version
-from flask_ocpi.schema import Schema
+from flask_ocpi.core.description import Interface
+from flask_ocpi.core.description import Module
+from flask_ocpi.core.description import Operation
+from flask_ocpi.core.description import Version
+from flask_ocpi.core.schema import Schema
+from flask_ocpi.exchange.context import Services
 from flask_ocpi.web.answers import ERROR_ANSWERS
 from flask_ocpi.web.answers import METHOD_NOT_ALLOWED
 from flask_ocpi.web.answers import TOO_MANY_REQUESTS
@@ -21,12 +21,12 @@ from flask_ocpi.web.answers import UNAUTHORIZED
 from flask_ocpi.web.answers import ErrorAnswer
 from flask_ocpi.web.answers import error_responses
 from flask_ocpi.web.api import ErrorResponse
-from flask_ocpi.web.examples import body_examples
-from flask_ocpi.web.examples import complete_and_required
-from flask_ocpi.web.examples import error_example
-from flask_ocpi.web.examples import mistake_examples
-from flask_ocpi.web.examples import path_example
-from flask_ocpi.web.examples import success_examples
+from flask_ocpi.web.docs import body_examples
+from flask_ocpi.web.docs import complete_and_required
+from flask_ocpi.web.docs import error_example
+from flask_ocpi.web.docs import mistake_examples
+from flask_ocpi.web.docs import path_example
+from flask_ocpi.web.docs import success_examples
 from flask_ocpi.web.headers import CORRELATION_ID
 from flask_ocpi.web.headers import FROM_COUNTRY
 from flask_ocpi.web.headers import FROM_PARTY

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from flask import Flask
 
-from flask_ocpi import journal
-from flask_ocpi import push
+from flask_ocpi import outbox as push
 from flask_ocpi import sync
-from flask_ocpi.config import Settings
-from flask_ocpi.description import Version
-from flask_ocpi.findings.records import FINDINGS
-from flask_ocpi.platforms import KINDS
+from flask_ocpi.core.config import Settings
+from flask_ocpi.core.description import Version
+from flask_ocpi.exchange import journal
+from flask_ocpi.exchange.findings import FINDINGS
+from flask_ocpi.partners.platforms import KINDS
 from flask_ocpi.storage.base import Storage
 
 KEY_FILE = "ocpi_secret_key"
@@ -25,8 +25,8 @@ EMBEDDED_DATABASE = "sqlite:///ocpi.sqlite3"  # Flask-SQLAlchemy puts relative p
 def default_storage(app: Flask, settings: Settings, versions: Iterable[Version]) -> Storage:
     """Store in the host's Flask-SQLAlchemy database, or in an own SQLite file in the instance folder."""
     # Not before it is known that they are needed: SQLAlchemy is a third of what there is to import.
-    from flask_ocpi.storage.files import make_private
     from flask_ocpi.storage.sqlalchemy import SQLAlchemyStorage
+    from flask_ocpi.storage.sqlalchemy import make_private
     from flask_ocpi.storage.tables import define_tables
 
     embedded = False

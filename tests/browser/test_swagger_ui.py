@@ -17,8 +17,8 @@ from playwright.sync_api import Route
 from playwright.sync_api import expect
 from playwright.sync_api import sync_playwright
 
-from flask_ocpi.auth_tokens import authorization
 from flask_ocpi.extension import OCPI
+from flask_ocpi.partners.auth_tokens import authorization
 from flask_ocpi.storage.memory import MemoryStorage
 from flask_ocpi.testing.documents import full_location
 from flask_ocpi.testing.network import add_partner

@@ -109,7 +109,7 @@ def test_modules_verbose_shows_an_operation_in_three_lines(run, ocpi):
 
     start = lines.index("  PUT    /ocpi/2.2.1/receiver/locations/{country_code}/{party_id}/{location_id}/{evse_uid}")
     assert lines[start + 1].strip() == "put_evse: takes EVSE"
-    assert lines[start + 2].split()[0].startswith("flask_ocpi/handlers.py:")
+    assert lines[start + 2].split()[0].startswith("flask_ocpi/exchange/handlers.py:")
     assert lines[start + 2].split()[1] == "ocpi_2_2_1_locations.receiver_put_evse"
 
 

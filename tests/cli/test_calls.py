@@ -12,9 +12,9 @@ import pytest
 
 from flask_ocpi.cli.arguments import moment_ahead
 from flask_ocpi.cli.arguments import token_given
+from flask_ocpi.core.fields import parse_date_time
 from flask_ocpi.errors import RefusedError
-from flask_ocpi.fields import parse_date_time
-from flask_ocpi.pending.records import RESULTS_AWAITED
+from flask_ocpi.exchange.pending.records import RESULTS_AWAITED
 from flask_ocpi.storage.base import Query
 from flask_ocpi.testing.documents import evse
 from flask_ocpi.testing.documents import location

@@ -14,7 +14,7 @@ from flask_ocpi import OCPI
 from flask_ocpi.cli import ocpi as commands
 from flask_ocpi.errors import BlockedAddressError
 from flask_ocpi.errors import StorageError
-from flask_ocpi.platforms import PlatformState
+from flask_ocpi.partners.platforms import PlatformState
 from flask_ocpi.storage.memory import MemoryStorage
 
 PARTIES = [("NL", "ABC", ["CPO"])]

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from flask_ocpi.errors import UnreachableError
-from flask_ocpi.push import marks
+from flask_ocpi.outbox import entries as marks
 from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.documents import tariff
 

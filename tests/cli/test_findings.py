@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from flask_ocpi.findings import Finding
+from flask_ocpi.exchange.findings import Finding
 from flask_ocpi.testing.documents import location
 
 NOON = "2026-01-01T12:00:00.000Z"

@@ -9,9 +9,9 @@ from dataclasses import replace
 import pytest
 
 from flask_ocpi.cli import journal as commands
-from flask_ocpi.journal.reading import Search
-from flask_ocpi.journal.reading import latest
-from flask_ocpi.messages import Direction
+from flask_ocpi.exchange.journal import Search
+from flask_ocpi.exchange.journal import latest
+from flask_ocpi.exchange.messages import Direction
 from flask_ocpi.testing import documents
 from flask_ocpi.testing.network import add_partner
 

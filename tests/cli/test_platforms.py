@@ -11,9 +11,9 @@ from dataclasses import replace
 import click
 import pytest
 
-from flask_ocpi.auth_tokens import hash_token
 from flask_ocpi.cli.arguments import secret_of
 from flask_ocpi.errors import UnreachableError
+from flask_ocpi.partners.auth_tokens import hash_token
 from flask_ocpi.testing.network import add_partner
 
 OTHER_VERSIONS = "https://other.example/ocpi/versions"

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from flask_ocpi.presets import PRESETS
-from flask_ocpi.quirks import TABLE
+from flask_ocpi.core.quirks import PRESETS
+from flask_ocpi.core.quirks import TABLE
 
 
 def test_quirks_are_set_listed_and_taken_back(run, ocpi):

@@ -8,13 +8,13 @@ import orjson
 import pytest
 from flask import Response
 
-from flask_ocpi.auth_tokens import authorization
 from flask_ocpi.client.addresses import joined
 from flask_ocpi.client.addresses import moved_by_slash
-from flask_ocpi.client.answers import Answers
+from flask_ocpi.client.wire import Answers
 from flask_ocpi.client.wire import Response as Received
 from flask_ocpi.errors import InvalidResponseError
 from flask_ocpi.errors import RefusedError
+from flask_ocpi.partners.auth_tokens import authorization
 from flask_ocpi.testing.documents import cdr
 from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.documents import tariff

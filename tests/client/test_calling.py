@@ -12,7 +12,7 @@ from flask_ocpi.errors import InvalidResponseError
 from flask_ocpi.errors import RefusedError
 from flask_ocpi.errors import RemoteError
 from flask_ocpi.errors import UnansweredError
-from flask_ocpi.pending import CallState
+from flask_ocpi.exchange.pending import CallState
 from flask_ocpi.testing.documents import start_session
 from flask_ocpi.testing.documents import token
 from flask_ocpi.testing.network import PartnerClient

@@ -9,14 +9,14 @@ import pytest
 from flask import Response
 
 from flask_ocpi import OCPI
-from flask_ocpi.auth_tokens import authorization
 from flask_ocpi.errors import ConflictError
 from flask_ocpi.errors import InvalidResponseError
 from flask_ocpi.errors import NoMatchingEndpointsError
 from flask_ocpi.errors import StorageError
 from flask_ocpi.errors import UnsupportedVersionError
-from flask_ocpi.platforms import Platform
-from flask_ocpi.platforms import PlatformState
+from flask_ocpi.partners.auth_tokens import authorization
+from flask_ocpi.partners.platforms import Platform
+from flask_ocpi.partners.platforms import PlatformState
 from flask_ocpi.testing.network import Network
 from flask_ocpi.testing.network import PartnerClient
 from tests.peers import CREDENTIALS

@@ -9,17 +9,17 @@ import orjson
 import pytest
 from flask import Response
 
-from flask_ocpi.client.cdrs import CdrsClient
-from flask_ocpi.client.sessions import SessionsClient
-from flask_ocpi.enums import InterfaceRole
+from flask_ocpi.client.calling import CdrsClient
+from flask_ocpi.client.calling import SessionsClient
+from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.errors import BlockedAddressError
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import InvalidResponseError
 from flask_ocpi.errors import MissingEndpointError
 from flask_ocpi.errors import NotConnectedError
 from flask_ocpi.errors import RefusedError
-from flask_ocpi.pending import CallState
-from flask_ocpi.pending.records import RESULTS_AWAITED
+from flask_ocpi.exchange.pending import CallState
+from flask_ocpi.exchange.pending.records import RESULTS_AWAITED
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Query
 from flask_ocpi.testing.documents import cdr

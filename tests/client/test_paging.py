@@ -14,14 +14,14 @@ from flask_ocpi.client.listing import Pages
 from flask_ocpi.client.paging import OUTCOMES
 from flask_ocpi.client.paging import Bounds
 from flask_ocpi.client.wire import Headers
+from flask_ocpi.core.responses import next_target
+from flask_ocpi.core.responses import parameters_of
+from flask_ocpi.core.responses import read_total
 from flask_ocpi.errors import EndlessListError
 from flask_ocpi.errors import IncompleteListError
 from flask_ocpi.errors import InvalidResponseError
 from flask_ocpi.errors import RefusedError
-from flask_ocpi.modules.tariffs.schemas import Tariff
-from flask_ocpi.pagination import next_target
-from flask_ocpi.pagination import parameters_of
-from flask_ocpi.pagination import read_total
+from flask_ocpi.modules.tariffs import Tariff
 from flask_ocpi.testing.documents import tariff
 
 BASE = "https://peer.example/ocpi/tariffs?tenant=7&date_from=2024-01-01T00:00:00Z"

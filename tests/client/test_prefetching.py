@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from flask_ocpi.background import run_in_thread
 from flask_ocpi.client.client import Client
 from flask_ocpi.client.listing import Listing
 from flask_ocpi.client.listing import Pages
 from flask_ocpi.errors import InvalidResponseError
 from flask_ocpi.errors import RefusedError
 from flask_ocpi.errors import UnreachableError
-from flask_ocpi.modules.locations.schemas import Location
+from flask_ocpi.exchange.write_behind import run_in_thread
+from flask_ocpi.modules.locations_schemas import Location
 from flask_ocpi.testing.documents import location
 
 PATIENCE = 30.0

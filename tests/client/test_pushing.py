@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from flask import Response
 
-from flask_ocpi.enums import Role
+from flask_ocpi.core.enums import Role
 from flask_ocpi.errors import MissingEndpointError
 from flask_ocpi.errors import NotConnectedError
 from flask_ocpi.errors import RefusedError

@@ -14,7 +14,7 @@ from flask import Flask
 
 from flask_ocpi import OCPI
 from flask_ocpi.errors import UnreachableError
-from flask_ocpi.platforms import Platform
+from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.storage.memory import MemoryStorage
 from flask_ocpi.testing.network import Network
 from flask_ocpi.testing.network import party_settings

@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from flask_ocpi import pending
-from flask_ocpi.description import OWNER_KEY
-from flask_ocpi.description import Document
-from flask_ocpi.description import Interface
-from flask_ocpi.description import Module
-from flask_ocpi.description import Operation
+from flask_ocpi.core.description import OWNER_KEY
+from flask_ocpi.core.description import Document
+from flask_ocpi.core.description import Interface
+from flask_ocpi.core.description import Module
+from flask_ocpi.core.description import Operation
+from flask_ocpi.exchange import pending
+from flask_ocpi.exchange.pending import Call
 from flask_ocpi.extension import OCPI
-from flask_ocpi.modules.commands.enums import CommandType
-from flask_ocpi.pending import Call
+from flask_ocpi.modules.enums import CommandType
 from flask_ocpi.testing import documents
 from flask_ocpi.testing.network import Network
 from flask_ocpi.testing.network import PartnerClient

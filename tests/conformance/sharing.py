@@ -9,8 +9,8 @@ from typing import Any
 
 from flask_ocpi.extension import OCPI
 from flask_ocpi.storage.memory import MemoryStorage
-from flask_ocpi.testing.clock import Clock
 from flask_ocpi.testing.documents import location
+from flask_ocpi.testing.network import Clock
 from flask_ocpi.testing.network import Network
 from flask_ocpi.testing.network import PartySpec
 from flask_ocpi.testing.network import TestResponse

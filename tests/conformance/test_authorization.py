@@ -6,9 +6,9 @@ import base64
 
 import pytest
 
-from flask_ocpi.auth_tokens import authorization
-from flask_ocpi.auth_tokens import candidates
 from flask_ocpi.errors import InvalidParametersError
+from flask_ocpi.partners.auth_tokens import authorization
+from flask_ocpi.partners.auth_tokens import candidates
 from flask_ocpi.testing.documents import credentials
 from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.network import PartnerClient

@@ -13,9 +13,9 @@ from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import NotFoundError
 from flask_ocpi.errors import StatusCode
 from flask_ocpi.errors import abort
-from flask_ocpi.modules.chargingprofiles.enums import ChargingProfileResponseType
-from flask_ocpi.modules.chargingprofiles.enums import ChargingProfileResultType
-from flask_ocpi.pending import CallState
+from flask_ocpi.exchange.pending import CallState
+from flask_ocpi.modules.enums import ChargingProfileResponseType
+from flask_ocpi.modules.enums import ChargingProfileResultType
 from flask_ocpi.signals import active_charging_profile_received
 from flask_ocpi.signals import result_received
 from flask_ocpi.storage.base import Party

@@ -20,7 +20,7 @@ from flask_ocpi.errors import InvalidResponseError
 from flask_ocpi.errors import MissingEndpointError
 from flask_ocpi.errors import RefusedError
 from flask_ocpi.errors import UnreachableError
-from flask_ocpi.platforms import PlatformState
+from flask_ocpi.partners.platforms import PlatformState
 from flask_ocpi.signals import platform_registered
 from flask_ocpi.signals import platform_unregistered
 from flask_ocpi.storage.base import Party

@@ -8,7 +8,6 @@ from dataclasses import replace
 import orjson
 import pytest
 
-from flask_ocpi import pending
 from flask_ocpi.client.addresses import AddressPolicy
 from flask_ocpi.client.transport import RequestsTransport
 from flask_ocpi.errors import InvalidParametersError
@@ -17,9 +16,10 @@ from flask_ocpi.errors import StatusCode
 from flask_ocpi.errors import UnknownLocationError
 from flask_ocpi.errors import UnreachableError
 from flask_ocpi.errors import abort
-from flask_ocpi.modules.commands.enums import CommandResponseType
-from flask_ocpi.modules.commands.enums import CommandResultType
-from flask_ocpi.pending import DueState
+from flask_ocpi.exchange import pending
+from flask_ocpi.exchange.pending import DueState
+from flask_ocpi.modules.enums import CommandResponseType
+from flask_ocpi.modules.enums import CommandResultType
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Query
 from flask_ocpi.testing.documents import cdr

@@ -18,9 +18,9 @@ from flask_ocpi.errors import NoResultError
 from flask_ocpi.errors import NotFoundError
 from flask_ocpi.errors import RefusedError
 from flask_ocpi.errors import UnansweredError
-from flask_ocpi.modules.commands.enums import CommandResponseType
-from flask_ocpi.modules.commands.enums import CommandResultType
-from flask_ocpi.pending import CallState
+from flask_ocpi.exchange.pending import CallState
+from flask_ocpi.modules.enums import CommandResponseType
+from flask_ocpi.modules.enums import CommandResultType
 from flask_ocpi.signals import result_received
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Query

@@ -9,9 +9,9 @@ import pytest
 
 from flask_ocpi.client.client import Client
 from flask_ocpi.client.transport import Response
+from flask_ocpi.core.responses import next_target
 from flask_ocpi.errors import InvalidResponseError
 from flask_ocpi.errors import RefusedError
-from flask_ocpi.pagination import next_target
 from flask_ocpi.testing.documents import location
 from tests.conformance.sharing import SharedNetwork
 from tests.conformance.sharing import shared_network

@@ -13,7 +13,7 @@ from flask_ocpi.client.transport import Request
 from flask_ocpi.errors import BlockedAddressError
 from flask_ocpi.errors import UnreachableError
 from flask_ocpi.extension import OCPI
-from flask_ocpi.platforms import PlatformState
+from flask_ocpi.partners.platforms import PlatformState
 from flask_ocpi.storage.memory import MemoryStorage
 from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.network import PartnerClient

@@ -8,15 +8,15 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from flask_ocpi.fields import Boolean
-from flask_ocpi.fields import DateTime
-from flask_ocpi.fields import Enum
-from flask_ocpi.fields import Integer
-from flask_ocpi.fields import ListOf
-from flask_ocpi.fields import Number
-from flask_ocpi.fields import String
-from flask_ocpi.fields import Url
-from flask_ocpi.schema import Object
+from flask_ocpi.core.fields import Boolean
+from flask_ocpi.core.fields import DateTime
+from flask_ocpi.core.fields import Enum
+from flask_ocpi.core.fields import Integer
+from flask_ocpi.core.fields import ListOf
+from flask_ocpi.core.fields import Number
+from flask_ocpi.core.fields import String
+from flask_ocpi.core.fields import Url
+from flask_ocpi.core.schema import Object
 from flask_ocpi.testing.strategies import mutations
 from tests.conformance.operations import EXAMPLES
 from tests.conformance.operations import HANDSHAKE

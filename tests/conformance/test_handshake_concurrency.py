@@ -12,9 +12,9 @@ from sqlalchemy import create_engine
 from sqlalchemy import text
 
 from flask_ocpi.client.transport import Request
-from flask_ocpi.platforms import PLATFORMS
-from flask_ocpi.platforms import Platforms
-from flask_ocpi.platforms import TokenUse
+from flask_ocpi.partners.platforms import PLATFORMS
+from flask_ocpi.partners.platforms import Platforms
+from flask_ocpi.partners.platforms import TokenUse
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.sqlalchemy import SQLAlchemyStorage

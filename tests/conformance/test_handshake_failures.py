@@ -14,7 +14,7 @@ from flask_ocpi.errors import RefusedError
 from flask_ocpi.errors import RemoteError
 from flask_ocpi.errors import UnreachableError
 from flask_ocpi.extension import OCPI
-from flask_ocpi.platforms import PlatformState
+from flask_ocpi.partners.platforms import PlatformState
 from flask_ocpi.testing.network import Network
 from tests.conformance.sharing import SharedNetwork
 from tests.conformance.sharing import shared_network

@@ -5,18 +5,18 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from flask_ocpi.enums import Role
+from flask_ocpi.core.enums import Role
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import NotConnectedError
 from flask_ocpi.errors import UnreachableError
 from flask_ocpi.signals import object_received
 from flask_ocpi.storage.base import Party
-from flask_ocpi.testing.clock import Clock
 from flask_ocpi.testing.documents import cdr
 from flask_ocpi.testing.documents import client_info
 from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.documents import session
 from flask_ocpi.testing.documents import token
+from flask_ocpi.testing.network import Clock
 from flask_ocpi.testing.network import Network
 from flask_ocpi.testing.network import PartnerClient
 from flask_ocpi.testing.network import add_partner

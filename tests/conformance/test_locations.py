@@ -6,8 +6,8 @@ from threading import Thread
 
 import pytest
 
-from flask_ocpi.fields import to_micros
-from flask_ocpi.modules.locations.visibility import driver_view
+from flask_ocpi.core.fields import to_micros
+from flask_ocpi.modules.locations import driver_view
 from flask_ocpi.signals import object_received
 from flask_ocpi.storage.base import Party
 from flask_ocpi.testing.documents import connector

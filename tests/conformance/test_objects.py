@@ -8,8 +8,8 @@ from typing import Any
 import marshmallow as ma
 import pytest
 
-from flask_ocpi.modules.locations.schemas import Location
-from flask_ocpi.schema import with_defaults
+from flask_ocpi.core.schema import with_defaults
+from flask_ocpi.modules.locations_schemas import Location
 from flask_ocpi.testing.documents import connector
 from flask_ocpi.testing.documents import evse
 from flask_ocpi.testing.documents import full_location

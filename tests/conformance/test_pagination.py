@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from flask_ocpi.pagination import page_link
+from flask_ocpi.core.responses import page_link
 from flask_ocpi.storage.base import Party
 from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.network import Network

@@ -12,7 +12,6 @@ import pytest
 from flask_ocpi.extension import OCPI
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Storage
-from flask_ocpi.testing.clock import Clock
 from flask_ocpi.testing.documents import cdr
 from flask_ocpi.testing.documents import client_info
 from flask_ocpi.testing.documents import evse
@@ -22,6 +21,7 @@ from flask_ocpi.testing.documents import set_charging_profile
 from flask_ocpi.testing.documents import start_session
 from flask_ocpi.testing.documents import tariff
 from flask_ocpi.testing.documents import token
+from flask_ocpi.testing.network import Clock
 from flask_ocpi.testing.network import Network
 from flask_ocpi.testing.network import PartnerClient
 from flask_ocpi.testing.network import TestResponse

@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from flask_ocpi.modules.locations.module import LOCATION
+from flask_ocpi.modules.locations import LOCATION
 from flask_ocpi.testing.documents import client_info
 from flask_ocpi.testing.documents import connector
 from flask_ocpi.testing.documents import evse

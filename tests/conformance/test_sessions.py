@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from flask_ocpi.modules.sessions.enums import ChargingPreferencesResponse
+from flask_ocpi.modules.enums import ChargingPreferencesResponse
 from flask_ocpi.signals import charging_preferences_received
 from flask_ocpi.storage.base import Party
 from flask_ocpi.testing.documents import connector

@@ -12,13 +12,13 @@ from flask_ocpi.signals import object_received
 from flask_ocpi.signals import token_authorized
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.memory import MemoryStorage
-from flask_ocpi.testing.clock import Clock
 from flask_ocpi.testing.documents import cdr
 from flask_ocpi.testing.documents import evse
 from flask_ocpi.testing.documents import full_token
 from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.documents import session
 from flask_ocpi.testing.documents import token
+from flask_ocpi.testing.network import Clock
 from flask_ocpi.testing.network import Network
 from flask_ocpi.testing.network import add_partner
 from tests.conformance.sharing import LATER

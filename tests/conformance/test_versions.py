@@ -8,8 +8,8 @@ import pytest
 
 from flask_ocpi.client.client import Caller
 from flask_ocpi.client.discovery import discover
-from flask_ocpi.description import Version
-from flask_ocpi.description import version_order
+from flask_ocpi.core.description import Version
+from flask_ocpi.core.description import version_order
 from flask_ocpi.errors import InvalidResponseError
 from flask_ocpi.errors import NoMatchingEndpointsError
 from flask_ocpi.errors import RefusedError

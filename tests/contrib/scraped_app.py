@@ -11,8 +11,8 @@ from flask import Flask
 from flask import Response
 
 from flask_ocpi import OCPI
-from flask_ocpi.contrib.prometheus import Metrics
 from flask_ocpi.testing.network import party_settings
+from flask_ocpi.web.prometheus import Metrics
 
 
 def make_app(database: str) -> Flask:

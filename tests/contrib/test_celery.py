@@ -19,13 +19,13 @@ from flask import Flask
 from redis import Redis
 
 from flask_ocpi import OCPI
-from flask_ocpi.contrib import celery as contrib
-from flask_ocpi.contrib.celery import beat_schedule
-from flask_ocpi.contrib.celery import register_tasks
 from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.errors import UnreachableError
-from flask_ocpi.push import lanes
-from flask_ocpi.push import marks
+from flask_ocpi.outbox import celery as contrib
+from flask_ocpi.outbox import entries as marks
+from flask_ocpi.outbox import lanes
+from flask_ocpi.outbox.celery import beat_schedule
+from flask_ocpi.outbox.celery import register_tasks
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.memory import MemoryStorage
 from flask_ocpi.testing.documents import location
@@ -353,7 +353,7 @@ def test_broker_that_is_down_does_not_fail_who_saves(ocpi_app, ocpi, caplog):
         ocpi.save("locations", location(id=id))
 
     assert {mark.ids for mark in waiting(ocpi)} == {("LOC1",), ("LOC2",)}
-    (record,) = [record for record in caplog.records if record.name == "flask_ocpi.push"]
+    (record,) = [record for record in caplog.records if record.name == "flask_ocpi.outbox"]
     assert "Celery could not be told of changes" in record.message
 
 

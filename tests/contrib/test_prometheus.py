@@ -28,20 +28,20 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from flask_ocpi import OCPI
-from flask_ocpi.auth_tokens import authorization
 from flask_ocpi.client.transport import Response
-from flask_ocpi.contrib import prometheus
-from flask_ocpi.contrib.prometheus import Metrics
 from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.errors import RefusedError
 from flask_ocpi.errors import StorageError
 from flask_ocpi.errors import UnreachableError
+from flask_ocpi.partners.auth_tokens import authorization
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.memory import MemoryStorage
 from flask_ocpi.testing.documents import evse
 from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.network import add_partner
+from flask_ocpi.web import prometheus
 from flask_ocpi.web.logs import JSONFormatter
+from flask_ocpi.web.prometheus import Metrics
 from tests.contrib.scraped_app import make_app
 from tests.servers import free_port
 from tests.snippets import ROOT
@@ -387,7 +387,7 @@ def test_metrics_stay_as_long_as_the_app(ocpi_app, ocpi_client, registry):
 
 def test_missing_extra_says_what_to_install(tmp_path):
     (tmp_path / "prometheus_client.py").write_text("raise ImportError('not here')")
-    code = "import flask_ocpi.contrib.prometheus"
+    code = "import flask_ocpi.web.prometheus"
 
     run = subprocess.run(
         [sys.executable, "-c", code],

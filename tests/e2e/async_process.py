@@ -17,7 +17,7 @@ from flask import request
 from flask_ocpi import OCPI
 from flask_ocpi.client.transport import Request
 from flask_ocpi.errors import FlaskOCPIError
-from flask_ocpi.pending import Call
+from flask_ocpi.exchange.pending import Call
 from flask_ocpi.signals import result_received
 from flask_ocpi.testing.documents import session
 from flask_ocpi.testing.network import party_settings

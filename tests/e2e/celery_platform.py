@@ -14,7 +14,7 @@ from flask import Flask
 
 from flask_ocpi import OCPI
 from flask_ocpi.client.transport import Request
-from flask_ocpi.push import dispatcher
+from flask_ocpi.outbox import dispatcher
 
 LEASE = 8.0  # seconds after which whoever took a mark is given up
 GROUP = "X-Process-Group"  # tells the other side which process sends

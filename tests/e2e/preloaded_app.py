@@ -14,8 +14,8 @@ from celery import Celery
 from flask import Flask
 
 from flask_ocpi import OCPI
-from flask_ocpi.auth_tokens import authorization
-from flask_ocpi.push.jobs import Job
+from flask_ocpi.outbox.dispatcher import Job
+from flask_ocpi.partners.auth_tokens import authorization
 from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.network import add_partner
 from flask_ocpi.testing.network import party_settings

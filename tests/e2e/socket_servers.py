@@ -19,7 +19,7 @@ from typing import Any
 from werkzeug.serving import WSGIRequestHandler
 from werkzeug.serving import make_server
 
-from flask_ocpi.auth_tokens import authorization
+from flask_ocpi.partners.auth_tokens import authorization
 from tests.e2e.socket_app import make_platform
 from tests.servers import free_port
 

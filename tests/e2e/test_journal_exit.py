@@ -5,8 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from flask_ocpi.journal.reading import Search
-from flask_ocpi.journal.reading import latest
+from flask_ocpi.exchange.journal import Search
+from flask_ocpi.exchange.journal import latest
 from tests.e2e.journal_process import make_platform
 from tests.e2e.processes import ROOT
 

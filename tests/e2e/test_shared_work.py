@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from flask_ocpi import OCPI
-from flask_ocpi.push import marks
+from flask_ocpi.outbox import entries as marks
 from flask_ocpi.storage.base import Query
 from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.documents import session
@@ -190,7 +190,7 @@ def operator(request, dispatcher, database, partner, tmp_path, monkeypatch):
         "OCPI_DOCS": False,
         "CELERY": {"broker_url": request.getfixturevalue("redis_url")} if dispatcher == "celery" else {},
     }
-    monkeypatch.setattr("flask_ocpi.push.dispatcher._LEASE_MARGIN", None)  # which create_app() sets
+    monkeypatch.setattr("flask_ocpi.outbox.dispatcher._LEASE_MARGIN", None)  # which create_app() sets
     environment = os.environ | {f"FLASK_{key}": json.dumps(value) for key, value in config.items()}
     app = create_app(config)
     ocpi = app.extensions["ocpi"]

@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 import orjson
 import pytest
 
-from flask_ocpi.auth_tokens import authorization
+from flask_ocpi.partners.auth_tokens import authorization
 from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.documents import start_session
 from tests.e2e.socket_servers import NAMES

@@ -29,9 +29,9 @@ from flask_ocpi import Query
 from flask_ocpi import Record
 from flask_ocpi import Storage
 from flask_ocpi import StorageError
-from flask_ocpi.modules.locations.schemas import Location
-from flask_ocpi.modules.tokens.schemas import Token
-from flask_ocpi.schema import load
+from flask_ocpi.core.schema import load
+from flask_ocpi.modules.locations_schemas import Location
+from flask_ocpi.modules.tokens import Token
 from flask_ocpi.testing.network import Network
 from flask_ocpi.testing.network import PartnerClient
 from flask_ocpi.testing.network import add_partner

@@ -28,7 +28,7 @@ from flask import Flask
 
 from flask_ocpi import OCPI
 from flask_ocpi.cli import ocpi as cli_group
-from flask_ocpi.config import SETTINGS
+from flask_ocpi.core.config import SETTINGS
 from flask_ocpi.testing import documents
 from flask_ocpi.testing.network import add_partner
 from tests.examples.deploying import DEPLOY

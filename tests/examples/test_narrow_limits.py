@@ -13,11 +13,11 @@ from examples.network import locations
 from examples.simulation.billing import STANDARD_TARIFF
 from examples.simulation.billing import cdr as bill
 from examples.simulation.sample_data import sample_data
-from flask_ocpi.config import OwnParty
-from flask_ocpi.schema import Schema
+from flask_ocpi.core.config import OwnParty
+from flask_ocpi.core.schema import Schema
 from flask_ocpi.testing import documents
 from flask_ocpi.versions import VERSIONS
-from flask_ocpi.web.examples import full_example
+from flask_ocpi.web.docs import full_example
 
 #: Characters of properties that are wider here, by what they are in: OCPI 2.2.1, Locations and CDRs.
 LIMITS = {

@@ -13,7 +13,7 @@ from examples.simulation.charge_points import ChargePoints
 from flask_ocpi import OCPI
 from flask_ocpi import MemoryStorage
 from flask_ocpi import Party
-from flask_ocpi.pending import Call
+from flask_ocpi.exchange.pending import Call
 from flask_ocpi.signals import active_charging_profile_received
 from flask_ocpi.testing.documents import connector
 from flask_ocpi.testing.documents import evse

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from flask_ocpi.auth_tokens import authorization
+from flask_ocpi.partners.auth_tokens import authorization
 from tests.servers import free_port
 
 ROOT = Path(__file__).parents[2]

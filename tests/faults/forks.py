@@ -21,7 +21,7 @@ from pathlib import Path
 
 import celery.exceptions
 
-from flask_ocpi.auth_tokens import authorization
+from flask_ocpi.partners.auth_tokens import authorization
 from tests.e2e.preloaded_app import PATH
 from tests.e2e.preloaded_app import prepare
 from tests.e2e.preloaded_app import queue

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from flask_ocpi.push import marks
+from flask_ocpi.outbox import entries as marks
 from flask_ocpi.storage.base import Storage
-from flask_ocpi.testing.clock import Clock
 from flask_ocpi.testing.documents import cdr
+from flask_ocpi.testing.network import Clock
 from flask_ocpi.testing.network import Network
 
 PUSHED = ("locations", "sessions", "cdrs", "tariffs")

@@ -24,7 +24,7 @@ from werkzeug.serving import make_server
 
 from flask_ocpi import OCPI
 from flask_ocpi.errors import FlaskOCPIError
-from flask_ocpi.push import marks
+from flask_ocpi.outbox import entries as marks
 from flask_ocpi.signals import object_received
 from flask_ocpi.testing.network import party_settings
 from tests.forking import import_all

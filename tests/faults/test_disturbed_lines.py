@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from flask_ocpi.client.transport import Request
 from flask_ocpi.client.transport import Response
+from flask_ocpi.core.fields import format_date_time
 from flask_ocpi.errors import UnansweredError
 from flask_ocpi.errors import UnreachableError
-from flask_ocpi.fields import format_date_time
 from flask_ocpi.testing.backends import sqlalchemy_storage
 from flask_ocpi.testing.documents import cdr
 from flask_ocpi.testing.documents import evse

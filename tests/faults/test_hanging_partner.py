@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from flask_ocpi.push import marks
+from flask_ocpi.outbox import entries as marks
 from flask_ocpi.testing.documents import evse
 from flask_ocpi.testing.documents import location
 from tests.faults.networks import by_id

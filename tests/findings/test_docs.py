@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from flask_ocpi.cli.findings import findings as command
-from flask_ocpi.findings import Finding
+from flask_ocpi.exchange.findings import Finding
 from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.network import add_partner
 from tests.snippets import ROOT

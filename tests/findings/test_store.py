@@ -17,21 +17,21 @@ from flask import current_app
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_ocpi import logs
-from flask_ocpi import write_behind
-from flask_ocpi.config import Settings
+from flask_ocpi.core.config import Settings
 from flask_ocpi.errors import StorageError
-from flask_ocpi.findings import Finding
-from flask_ocpi.findings import store as stores
-from flask_ocpi.findings.hiding import Hiding
-from flask_ocpi.findings.records import FINDINGS
-from flask_ocpi.findings.store import Findings
+from flask_ocpi.exchange import finding_store as stores
+from flask_ocpi.exchange import logs
+from flask_ocpi.exchange import write_behind
+from flask_ocpi.exchange.finding_store import Findings
+from flask_ocpi.exchange.finding_store import Hiding
+from flask_ocpi.exchange.findings import FINDINGS
+from flask_ocpi.exchange.findings import Finding
 from flask_ocpi.signals import finding_made
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import walk
 from flask_ocpi.storage.memory import MemoryStorage
-from flask_ocpi.testing.clock import Clock
 from flask_ocpi.testing.documents import location
+from flask_ocpi.testing.network import Clock
 from flask_ocpi.testing.network import add_partner
 from flask_ocpi.testing.network import party_settings
 from tests.conftest import EVERY_STORAGE
@@ -520,7 +520,7 @@ def test_what_waits_is_written_when_the_process_ends(tmp_path):
     code = f"""
 from flask import Flask
 from flask_ocpi import OCPI
-from flask_ocpi.findings import Finding
+from flask_ocpi.exchange.findings import Finding
 
 app = Flask("ending")
 app.config.update(

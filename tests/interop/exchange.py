@@ -14,10 +14,10 @@ import orjson
 from flask_ocpi import OCPI
 from flask_ocpi.client.client import Client
 from flask_ocpi.errors import FlaskOCPIError
-from flask_ocpi.push.marks import marks
-from flask_ocpi.reading.values import read_instant
+from flask_ocpi.outbox.entries import marks
 from flask_ocpi.storage.base import Party
 from flask_ocpi.testing import documents as made
+from flask_ocpi.versions.reading.values import read_instant
 from tests.interop.servers import TOKEN_A
 from tests.interop.servers import Peer
 

@@ -26,7 +26,7 @@ from benchmarks.http.contestants import START_SECONDS
 from benchmarks.http.contestants import STOP_SECONDS
 from benchmarks.http.contestants import python_of
 from flask_ocpi import OCPI
-from flask_ocpi.auth_tokens import authorization
+from flask_ocpi.partners.auth_tokens import authorization
 from flask_ocpi.testing.network import party_settings
 from tests.servers import free_port
 

@@ -9,9 +9,9 @@ import pytest
 from flask import Flask
 
 from flask_ocpi import OCPI
-from flask_ocpi.journal.reading import Search
-from flask_ocpi.journal.reading import latest
-from flask_ocpi.messages import Message
+from flask_ocpi.exchange.journal import Search
+from flask_ocpi.exchange.journal import latest
+from flask_ocpi.exchange.messages import Message
 from flask_ocpi.signals import message_exchanged
 
 

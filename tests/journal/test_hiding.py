@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_ocpi.config import Settings
+from flask_ocpi.core.config import Settings
 from flask_ocpi.errors import RefusedError
-from flask_ocpi.journal.records import JOURNAL
-from flask_ocpi.messages import Direction
-from flask_ocpi.messages import Exchange
-from flask_ocpi.messages import Traffic
-from flask_ocpi.messages import _hidden_user
+from flask_ocpi.exchange.journal import JOURNAL
+from flask_ocpi.exchange.messages import Direction
+from flask_ocpi.exchange.messages import Exchange
+from flask_ocpi.exchange.messages import Traffic
+from flask_ocpi.exchange.messages import _hidden_user
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import walk
 from flask_ocpi.testing import documents

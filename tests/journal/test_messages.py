@@ -7,11 +7,11 @@ import pytest
 from flask import Response
 from flask import abort
 
-import flask_ocpi.messages
+import flask_ocpi.exchange.messages
 from flask_ocpi.errors import InvalidResponseError
 from flask_ocpi.errors import RefusedError
 from flask_ocpi.errors import UnreachableError
-from flask_ocpi.messages import Direction
+from flask_ocpi.exchange.messages import Direction
 from flask_ocpi.signals import message_exchanged
 from flask_ocpi.signals import object_received
 from flask_ocpi.testing import documents
@@ -247,7 +247,7 @@ def test_message_that_cannot_be_made_fails_no_request(ocpi, ocpi_other, ocpi_net
 def test_nothing_is_made_of_a_success_that_nobody_looks_at(ocpi_network, ocpi_other, monkeypatch, mode):
     ocpi = ocpi_network.add("quiet.example", [("NL", "QUI", ["CPO"])], config={"OCPI_JOURNAL": mode})
     made = []
-    monkeypatch.setattr(flask_ocpi.messages, "Message", lambda *a, **k: made.append(a))
+    monkeypatch.setattr(flask_ocpi.exchange.messages, "Message", lambda *a, **k: made.append(a))
 
     ocpi_network.connect(ocpi, ocpi_other)
 

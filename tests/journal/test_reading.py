@@ -8,14 +8,14 @@ import pytest
 from sqlalchemy import MetaData
 from sqlalchemy import create_engine
 
-from flask_ocpi.journal import reading
-from flask_ocpi.journal.reading import Place
-from flask_ocpi.journal.reading import Search
-from flask_ocpi.journal.records import JOURNAL
-from flask_ocpi.journal.records import key_of
-from flask_ocpi.journal.records import new_record
-from flask_ocpi.messages import Direction
-from flask_ocpi.messages import Message
+from flask_ocpi.exchange import journal as reading
+from flask_ocpi.exchange.journal import JOURNAL
+from flask_ocpi.exchange.journal import Place
+from flask_ocpi.exchange.journal import Search
+from flask_ocpi.exchange.journal import key_of
+from flask_ocpi.exchange.journal import new_record
+from flask_ocpi.exchange.messages import Direction
+from flask_ocpi.exchange.messages import Message
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import Storage
 from flask_ocpi.storage.lists import ListShape

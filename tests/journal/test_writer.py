@@ -7,9 +7,9 @@ import threading
 import pytest
 from flask import current_app
 
-from flask_ocpi import write_behind
 from flask_ocpi.errors import StorageError
-from flask_ocpi.journal import writer as writers
+from flask_ocpi.exchange import journal as writers
+from flask_ocpi.exchange import write_behind
 from flask_ocpi.storage.memory import MemoryStorage
 from flask_ocpi.testing.backends import sqlalchemy_storage
 from flask_ocpi.testing.network import add_partner

@@ -20,7 +20,7 @@ from flask_ocpi.pricing import quote
 from flask_ocpi.pricing import read_rules
 from flask_ocpi.pricing.rules import RANGES
 from flask_ocpi.testing import documents
-from flask_ocpi.testing.clock import Clock
+from flask_ocpi.testing.network import Clock
 from flask_ocpi.testing.network import Network
 from tests.pricing.cases import element
 from tests.pricing.cases import energy

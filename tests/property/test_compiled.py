@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from flask_ocpi.compiled import loader_of
-from flask_ocpi.fields import Number
-from flask_ocpi.fields import Policy
-from flask_ocpi.fields import parse_date_time
-from flask_ocpi.schema import Schema
+from flask_ocpi.core.compiled import loader_of
+from flask_ocpi.core.fields import Number
+from flask_ocpi.core.fields import Policy
+from flask_ocpi.core.fields import parse_date_time
+from flask_ocpi.core.schema import Schema
 from flask_ocpi.testing.strategies import documents
 from flask_ocpi.testing.strategies import mutations
 from tests.schemas.comparing import ODD

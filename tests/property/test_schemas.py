@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from flask_ocpi.fields import DateTime
-from flask_ocpi.fields import Field
-from flask_ocpi.fields import ListOf
-from flask_ocpi.fields import String
-from flask_ocpi.fields import to_micros
-from flask_ocpi.schema import Object
-from flask_ocpi.schema import Schema
-from flask_ocpi.schema import violations
+from flask_ocpi.core.fields import DateTime
+from flask_ocpi.core.fields import Field
+from flask_ocpi.core.fields import ListOf
+from flask_ocpi.core.fields import String
+from flask_ocpi.core.fields import to_micros
+from flask_ocpi.core.schema import Object
+from flask_ocpi.core.schema import Schema
+from flask_ocpi.core.schema import violations
 from flask_ocpi.testing.strategies import documents
 from flask_ocpi.testing.strategies import mutations
 from tests.schemas.declarations import SCHEMAS

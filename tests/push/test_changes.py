@@ -10,17 +10,17 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from flask_ocpi.context import Schemas
-from flask_ocpi.documents import locate
-from flask_ocpi.documents import merge
-from flask_ocpi.modules.cdrs.module import MODULE as CDRS
-from flask_ocpi.modules.locations.module import MODULE as LOCATIONS
-from flask_ocpi.modules.sessions.module import MODULE as SESSIONS
-from flask_ocpi.modules.tariffs.module import MODULE as TARIFFS
-from flask_ocpi.push.changes import difference
-from flask_ocpi.push.changes import patch_of
-from flask_ocpi.push.changes import united
-from flask_ocpi.schema import load
+from flask_ocpi.core.schema import load
+from flask_ocpi.exchange.context import Schemas
+from flask_ocpi.exchange.documents import locate
+from flask_ocpi.exchange.documents import merge
+from flask_ocpi.modules.cdrs import MODULE as CDRS
+from flask_ocpi.modules.locations import MODULE as LOCATIONS
+from flask_ocpi.modules.sessions import MODULE as SESSIONS
+from flask_ocpi.modules.tariffs import MODULE as TARIFFS
+from flask_ocpi.outbox.changes import difference
+from flask_ocpi.outbox.changes import patch_of
+from flask_ocpi.outbox.changes import united
 from flask_ocpi.testing.documents import cdr
 from flask_ocpi.testing.documents import connector
 from flask_ocpi.testing.documents import evse

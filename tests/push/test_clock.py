@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from flask_ocpi.errors import UnreachableError
-from flask_ocpi.push import dispatcher
-from flask_ocpi.push import lanes
-from flask_ocpi.push.circuits import circuit_of
-from flask_ocpi.push.marks import PARKED
-from flask_ocpi.push.marks import marks
+from flask_ocpi.outbox import dispatcher
+from flask_ocpi.outbox import lanes
+from flask_ocpi.outbox.circuits import circuit_of
+from flask_ocpi.outbox.entries import PARKED
+from flask_ocpi.outbox.entries import marks
 from flask_ocpi.testing.documents import location
 from tests.conftest import EVERY_STORAGE
 from tests.push.test_pushing import Partner

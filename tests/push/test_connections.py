@@ -20,7 +20,7 @@ from flask import Flask
 from flask_ocpi import OCPI
 from flask_ocpi import extension
 from flask_ocpi.errors import UnreachableError
-from flask_ocpi.push import marks
+from flask_ocpi.outbox import entries as marks
 from flask_ocpi.storage.memory import MemoryStorage
 from flask_ocpi.testing.documents import cdr
 from flask_ocpi.testing.documents import location

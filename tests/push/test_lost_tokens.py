@@ -8,8 +8,8 @@ import orjson
 import pytest
 
 from flask_ocpi.errors import UnreachableError
-from flask_ocpi.push import circuits
-from flask_ocpi.push import marks
+from flask_ocpi.outbox import circuits
+from flask_ocpi.outbox import entries as marks
 from flask_ocpi.storage.base import Party
 from flask_ocpi.testing.documents import client_info
 from flask_ocpi.testing.documents import evse

@@ -8,8 +8,8 @@ import pytest
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import UnansweredError
 from flask_ocpi.errors import UnreachableError
-from flask_ocpi.push import circuits
-from flask_ocpi.push import marks
+from flask_ocpi.outbox import circuits
+from flask_ocpi.outbox import entries as marks
 from flask_ocpi.signals import object_pushed
 from flask_ocpi.signals import push_parked
 from flask_ocpi.storage.base import Key

@@ -14,8 +14,8 @@ import pytest
 
 from flask_ocpi.errors import StorageError
 from flask_ocpi.errors import UnansweredError
-from flask_ocpi.push import marks
-from flask_ocpi.push.jobs import Job
+from flask_ocpi.outbox import entries as marks
+from flask_ocpi.outbox.dispatcher import Job
 from flask_ocpi.testing.documents import location
 from tests.conftest import EVERY_STORAGE
 
@@ -162,7 +162,7 @@ def test_request_makes_a_process_look_at_what_others_left(ocpi, partners, ocpi_n
 
 
 def test_process_that_served_a_request_goes_on_looking_when_it_is_idle(ocpi, partners, ocpi_network, monkeypatch):
-    monkeypatch.setattr("flask_ocpi.push.threads._LOOKS", 0.3)
+    monkeypatch.setattr("flask_ocpi.outbox.threads._LOOKS", 0.3)
     app = ocpi_network.apps["platform.example"]
     app.testing = False
     app.test_client().get("/ocpi/versions")
@@ -308,8 +308,8 @@ FORKING = """
 import os, sys, time
 from flask import Flask
 from flask_ocpi import OCPI
-from flask_ocpi.push import marks
-from flask_ocpi.push.jobs import Job
+from flask_ocpi.outbox import entries as marks
+from flask_ocpi.outbox.dispatcher import Job
 
 app = Flask("forking", instance_path=sys.argv[1])
 app.config.update(

@@ -12,10 +12,10 @@ import pytest
 
 from flask_ocpi import OCPI
 from flask_ocpi.client.wire import Request
+from flask_ocpi.core.quirks import TABLE
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import MissingEndpointError
-from flask_ocpi.platforms import Platform
-from flask_ocpi.quirks import TABLE
+from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.testing.documents import cdr
 from flask_ocpi.testing.documents import evse
 from flask_ocpi.testing.documents import full_cdr

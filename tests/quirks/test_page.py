@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-from flask_ocpi.config import Settings
-from flask_ocpi.presets import PRESETS
-from flask_ocpi.quirks import TABLE
-from flask_ocpi.quirks import as_text
-from flask_ocpi.quirks import preset
+from flask_ocpi.core.config import Settings
+from flask_ocpi.core.quirks import PRESETS
+from flask_ocpi.core.quirks import TABLE
+from flask_ocpi.core.quirks import as_text
+from flask_ocpi.core.quirks import preset
 
 PAGE = (Path(__file__).parents[2] / "docs" / "interoperability.md").read_text()
 

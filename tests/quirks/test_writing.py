@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from flask_ocpi.config import Settings
+from flask_ocpi.core.config import Settings
+from flask_ocpi.core.quirks import PRESETS
+from flask_ocpi.core.quirks import TABLE
+from flask_ocpi.core.quirks import Quirks
+from flask_ocpi.core.quirks import as_text
+from flask_ocpi.core.quirks import checked
+from flask_ocpi.core.quirks import preset
+from flask_ocpi.core.quirks import written
 from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.errors import InvalidParametersError
-from flask_ocpi.presets import PRESETS
-from flask_ocpi.quirks import TABLE
-from flask_ocpi.quirks import Quirks
-from flask_ocpi.quirks import as_text
-from flask_ocpi.quirks import checked
-from flask_ocpi.quirks import preset
-from flask_ocpi.quirks import written
 
 PARTIES = [{"country_code": "NL", "party_id": "ABC", "roles": ["CPO"], "business_details": {"name": "Abc"}}]
 

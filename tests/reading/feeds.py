@@ -13,12 +13,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flask_ocpi.modules.cdrs.schemas import CDR
-from flask_ocpi.modules.locations.schemas import Location
-from flask_ocpi.modules.sessions.schemas import Session
-from flask_ocpi.modules.tariffs.schemas import Tariff
-from flask_ocpi.modules.tokens.schemas import Token
-from flask_ocpi.schema import Schema
+from flask_ocpi.core.schema import Schema
+from flask_ocpi.modules.cdrs import CDR
+from flask_ocpi.modules.locations_schemas import Location
+from flask_ocpi.modules.sessions import Session
+from flask_ocpi.modules.tariffs import Tariff
+from flask_ocpi.modules.tokens import Token
 from flask_ocpi.testing import documents as made
 
 Document = dict[str, Any]

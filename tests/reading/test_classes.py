@@ -6,20 +6,20 @@ import copy
 
 import pytest
 
+from flask_ocpi.core.responses import PageQuery
 from flask_ocpi.errors import InvalidParametersError
-from flask_ocpi.modules.cdrs.schemas import CDR
-from flask_ocpi.modules.commands.schemas import CommandResponse
-from flask_ocpi.modules.commands.schemas import CommandResult
-from flask_ocpi.modules.credentials.schemas import Credentials
-from flask_ocpi.modules.locations.schemas import EVSE
-from flask_ocpi.modules.locations.schemas import Location
-from flask_ocpi.modules.sessions.schemas import Session
-from flask_ocpi.modules.tariffs.schemas import Tariff
-from flask_ocpi.modules.tokens.schemas import AuthorizationInfo
-from flask_ocpi.modules.tokens.schemas import Token
-from flask_ocpi.pagination import PageQuery
-from flask_ocpi.reading import read
+from flask_ocpi.modules.cdrs import CDR
+from flask_ocpi.modules.commands_schemas import CommandResponse
+from flask_ocpi.modules.commands_schemas import CommandResult
+from flask_ocpi.modules.credentials import Credentials
+from flask_ocpi.modules.locations_schemas import EVSE
+from flask_ocpi.modules.locations_schemas import Location
+from flask_ocpi.modules.sessions import Session
+from flask_ocpi.modules.tariffs import Tariff
+from flask_ocpi.modules.tokens import AuthorizationInfo
+from flask_ocpi.modules.tokens import Token
 from flask_ocpi.testing import documents as made
+from flask_ocpi.versions.reading import read
 
 
 def changed(document, path, value):

@@ -8,13 +8,13 @@ import random
 import orjson
 import pytest
 
-from flask_ocpi.reading import read
-from flask_ocpi.reading.classes import DISPENSABLE
-from flask_ocpi.reading.classes import FORGIVEN
-from flask_ocpi.schema import violations
+from flask_ocpi.core.schema import violations
 from flask_ocpi.storage.base import Party
 from flask_ocpi.testing.network import Network
 from flask_ocpi.testing.network import add_partner
+from flask_ocpi.versions.reading import read
+from flask_ocpi.versions.reading.classes import DISPENSABLE
+from flask_ocpi.versions.reading.classes import FORGIVEN
 from tests.reading.feeds import CLASSES
 from tests.reading.feeds import COUNTS
 from tests.reading.feeds import DEVIATIONS

@@ -9,10 +9,10 @@ from pathlib import Path
 import orjson
 import pytest
 
-from flask_ocpi.modules.tariffs.schemas import TariffRestrictions
-from flask_ocpi.reading import classes
-from flask_ocpi.reading import read
+from flask_ocpi.modules.tariffs import TariffRestrictions
 from flask_ocpi.testing import documents as made
+from flask_ocpi.versions.reading import classes
+from flask_ocpi.versions.reading import read
 from tests.schemas.declarations import SCHEMAS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "receiving.md").read_text(encoding="utf-8")

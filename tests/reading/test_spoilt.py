@@ -8,15 +8,15 @@ from functools import cache
 import orjson
 import pytest
 
+from flask_ocpi.core.fields import ListOf
+from flask_ocpi.core.schema import Object
+from flask_ocpi.core.schema import Schema
 from flask_ocpi.errors import InvalidParametersError
-from flask_ocpi.fields import ListOf
-from flask_ocpi.modules.cdrs.rules import credit_refers_to_a_cdr
-from flask_ocpi.modules.chargingprofiles.rules import accepted_result_has_profile
-from flask_ocpi.modules.tariffs.schemas import TariffElement
-from flask_ocpi.reading import read
-from flask_ocpi.schema import Object
-from flask_ocpi.schema import Schema
+from flask_ocpi.modules.cdrs import credit_refers_to_a_cdr
+from flask_ocpi.modules.chargingprofiles import accepted_result_has_profile
+from flask_ocpi.modules.tariffs import TariffElement
 from flask_ocpi.versions import VERSIONS
+from flask_ocpi.versions.reading import read
 
 SPOILS = (
     "", " ", "x", "true", "null", "#NA", "1,5", "2024-05-31 12:00:00", "2024-05-31T12:00:00.123456+02:00", "\n",

@@ -11,9 +11,9 @@ from enum import IntEnum
 
 import marshmallow as ma
 
-from flask_ocpi.enums import Role
-from flask_ocpi.fields import Policy
-from flask_ocpi.schema import Schema
+from flask_ocpi.core.enums import Role
+from flask_ocpi.core.fields import Policy
+from flask_ocpi.core.schema import Schema
 
 OFF = Policy(compiled=False)
 

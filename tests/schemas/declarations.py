@@ -4,25 +4,29 @@ from __future__ import annotations
 
 from enum import StrEnum
 from importlib import import_module
+from pkgutil import iter_modules
 
-from flask_ocpi.enums import ModuleID
+from flask_ocpi import modules
+from flask_ocpi.core import enums as core_enums
+from flask_ocpi.core.schema import Schema
 from flask_ocpi.modules import types
-from flask_ocpi.schema import Schema
 
-_MODULES = ("versions", *ModuleID)
+_MODULES = [import_module(f"{modules.__name__}.{found.name}") for found in iter_modules(modules.__path__)]
 
 
-def _declared(base, *modules):
+def _declared(base, *more):
+    """Return the classes that the modules declare themselves; not what they import from elsewhere."""
     return {
         name: value
-        for module in modules
+        for module in (*_MODULES, *more)
         for name, value in vars(module).items()
-        if isinstance(value, type) and issubclass(value, base) and value not in (base, types.OwnedObject)
+        if isinstance(value, type) and issubclass(value, base) and value is not types.OwnedObject
+        if value.__module__ == module.__name__
     }
 
 
-_schemas = _declared(Schema, types, *(import_module(f"flask_ocpi.modules.{name}.schemas") for name in _MODULES))
+_schemas = _declared(Schema)
 
 QUERIES = {name: schema for name, schema in _schemas.items() if name.endswith("Query")}
 SCHEMAS = {name: schema for name, schema in _schemas.items() if name not in QUERIES}
-ENUMS = _declared(StrEnum, *(import_module(f"flask_ocpi.modules.{name}.enums") for name in _MODULES))
+ENUMS = _declared(StrEnum, core_enums)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import pytest
 
+from flask_ocpi.core.fields import to_micros
+from flask_ocpi.core.schema import load
 from flask_ocpi.errors import InvalidParametersError
-from flask_ocpi.fields import to_micros
-from flask_ocpi.modules.cdrs.enums import CdrDimensionType
-from flask_ocpi.modules.cdrs.rules import SESSION_ONLY
-from flask_ocpi.modules.cdrs.schemas import CDR
-from flask_ocpi.modules.cdrs.schemas import CdrDimension
-from flask_ocpi.modules.cdrs.schemas import CdrLocation
-from flask_ocpi.modules.cdrs.schemas import SignedData
-from flask_ocpi.modules.cdrs.schemas import SignedValue
-from flask_ocpi.modules.locations.enums import ConnectorType
-from flask_ocpi.modules.locations.schemas import Location
-from flask_ocpi.schema import load
+from flask_ocpi.modules.cdrs import CDR
+from flask_ocpi.modules.cdrs import SESSION_ONLY
+from flask_ocpi.modules.cdrs import CdrDimension
+from flask_ocpi.modules.cdrs import CdrLocation
+from flask_ocpi.modules.cdrs import SignedData
+from flask_ocpi.modules.cdrs import SignedValue
+from flask_ocpi.modules.enums import CdrDimensionType
+from flask_ocpi.modules.enums import ConnectorType
+from flask_ocpi.modules.locations_schemas import Location
 from flask_ocpi.testing.documents import cdr
 from flask_ocpi.testing.documents import tariff
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import pytest
 
+from flask_ocpi.core.schema import load
 from flask_ocpi.errors import InvalidParametersError
-from flask_ocpi.modules.chargingprofiles.enums import ChargingProfileResponseType
-from flask_ocpi.modules.chargingprofiles.enums import ChargingProfileResultType
-from flask_ocpi.modules.chargingprofiles.schemas import ActiveChargingProfile
-from flask_ocpi.modules.chargingprofiles.schemas import ActiveChargingProfileResult
-from flask_ocpi.modules.chargingprofiles.schemas import ActiveProfileQuery
-from flask_ocpi.modules.chargingprofiles.schemas import ChargingProfile
-from flask_ocpi.modules.chargingprofiles.schemas import ChargingProfilePeriod
-from flask_ocpi.modules.chargingprofiles.schemas import ChargingProfileResponse
-from flask_ocpi.modules.chargingprofiles.schemas import ChargingProfileResult
-from flask_ocpi.modules.chargingprofiles.schemas import ClearProfileResult
-from flask_ocpi.modules.chargingprofiles.schemas import ResponseUrlQuery
-from flask_ocpi.modules.chargingprofiles.schemas import SetChargingProfile
-from flask_ocpi.schema import load
+from flask_ocpi.modules.chargingprofiles import ActiveChargingProfile
+from flask_ocpi.modules.chargingprofiles import ActiveChargingProfileResult
+from flask_ocpi.modules.chargingprofiles import ActiveProfileQuery
+from flask_ocpi.modules.chargingprofiles import ChargingProfile
+from flask_ocpi.modules.chargingprofiles import ChargingProfilePeriod
+from flask_ocpi.modules.chargingprofiles import ChargingProfileResponse
+from flask_ocpi.modules.chargingprofiles import ChargingProfileResult
+from flask_ocpi.modules.chargingprofiles import ClearProfileResult
+from flask_ocpi.modules.chargingprofiles import ResponseUrlQuery
+from flask_ocpi.modules.chargingprofiles import SetChargingProfile
+from flask_ocpi.modules.enums import ChargingProfileResponseType
+from flask_ocpi.modules.enums import ChargingProfileResultType
 from flask_ocpi.testing.documents import set_charging_profile
 
 RESPONSE_URL = "https://emsp.example.com/ocpi/2.2.1/sender/chargingprofiles/1?request_id=5678&part=2"

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+from flask_ocpi.core.schema import load
 from flask_ocpi.errors import InvalidParametersError
-from flask_ocpi.modules.commands.enums import CommandResponseType
-from flask_ocpi.modules.commands.enums import CommandResultType
-from flask_ocpi.modules.commands.schemas import CancelReservation
-from flask_ocpi.modules.commands.schemas import CommandResponse
-from flask_ocpi.modules.commands.schemas import CommandResult
-from flask_ocpi.modules.commands.schemas import ReserveNow
-from flask_ocpi.modules.commands.schemas import StartSession
-from flask_ocpi.modules.commands.schemas import StopSession
-from flask_ocpi.modules.commands.schemas import UnlockConnector
-from flask_ocpi.schema import load
+from flask_ocpi.modules.commands_schemas import CancelReservation
+from flask_ocpi.modules.commands_schemas import CommandResponse
+from flask_ocpi.modules.commands_schemas import CommandResult
+from flask_ocpi.modules.commands_schemas import ReserveNow
+from flask_ocpi.modules.commands_schemas import StartSession
+from flask_ocpi.modules.commands_schemas import StopSession
+from flask_ocpi.modules.commands_schemas import UnlockConnector
+from flask_ocpi.modules.enums import CommandResponseType
+from flask_ocpi.modules.enums import CommandResultType
 from flask_ocpi.testing.documents import start_session
 from flask_ocpi.testing.documents import token
 

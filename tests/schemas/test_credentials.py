@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from flask_ocpi.core.schema import load
 from flask_ocpi.errors import InvalidParametersError
-from flask_ocpi.modules.credentials.schemas import Credentials
-from flask_ocpi.schema import load
+from flask_ocpi.modules.credentials import Credentials
 from flask_ocpi.testing.documents import credentials
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from flask_ocpi.modules.cdrs.schemas import CDR
-from flask_ocpi.modules.chargingprofiles.schemas import SetChargingProfile
-from flask_ocpi.modules.commands.schemas import StartSession
-from flask_ocpi.modules.hubclientinfo.schemas import ClientInfo
-from flask_ocpi.modules.sessions.schemas import Session
-from flask_ocpi.modules.tariffs.schemas import Tariff
-from flask_ocpi.modules.tokens.schemas import Token
-from flask_ocpi.schema import example_of
-from flask_ocpi.schema import load
+from flask_ocpi.core.schema import example_of
+from flask_ocpi.core.schema import load
+from flask_ocpi.modules.cdrs import CDR
+from flask_ocpi.modules.chargingprofiles import SetChargingProfile
+from flask_ocpi.modules.commands_schemas import StartSession
+from flask_ocpi.modules.hubclientinfo import ClientInfo
+from flask_ocpi.modules.sessions import Session
+from flask_ocpi.modules.tariffs import Tariff
+from flask_ocpi.modules.tokens import Token
 from flask_ocpi.testing import documents
 
 SMALLEST = {

@@ -6,22 +6,22 @@ import json
 
 import pytest
 
+from flask_ocpi.core.schema import load
 from flask_ocpi.errors import InvalidParametersError
-from flask_ocpi.modules.cdrs.schemas import CDR
-from flask_ocpi.modules.credentials.schemas import Credentials
-from flask_ocpi.modules.hubclientinfo.schemas import ClientInfo
-from flask_ocpi.modules.locations.schemas import EVSE
-from flask_ocpi.modules.locations.schemas import Connector
-from flask_ocpi.modules.locations.schemas import EnergyMix
-from flask_ocpi.modules.locations.schemas import Hours
-from flask_ocpi.modules.locations.schemas import Location
-from flask_ocpi.modules.sessions.schemas import Session
-from flask_ocpi.modules.tariffs.schemas import Tariff
-from flask_ocpi.modules.tokens.schemas import Token
+from flask_ocpi.modules.cdrs import CDR
+from flask_ocpi.modules.credentials import Credentials
+from flask_ocpi.modules.hubclientinfo import ClientInfo
+from flask_ocpi.modules.locations_schemas import EVSE
+from flask_ocpi.modules.locations_schemas import Connector
+from flask_ocpi.modules.locations_schemas import EnergyMix
+from flask_ocpi.modules.locations_schemas import Hours
+from flask_ocpi.modules.locations_schemas import Location
+from flask_ocpi.modules.sessions import Session
+from flask_ocpi.modules.tariffs import Tariff
+from flask_ocpi.modules.tokens import Token
 from flask_ocpi.modules.types import DisplayText
-from flask_ocpi.modules.versions.schemas import Version
-from flask_ocpi.modules.versions.schemas import VersionDetails
-from flask_ocpi.schema import load
+from flask_ocpi.modules.versions import Version
+from flask_ocpi.modules.versions import VersionDetails
 from tests.schemas.specification import EXAMPLES
 
 pytestmark = pytest.mark.skipif(not EXAMPLES.exists(), reason="the examples are not next to this checkout")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from flask_ocpi.enums import Role
+from flask_ocpi.core.enums import Role
+from flask_ocpi.core.schema import load
 from flask_ocpi.errors import InvalidParametersError
-from flask_ocpi.modules.hubclientinfo.enums import ConnectionStatus
-from flask_ocpi.modules.hubclientinfo.schemas import ClientInfo
-from flask_ocpi.schema import load
+from flask_ocpi.modules.enums import ConnectionStatus
+from flask_ocpi.modules.hubclientinfo import ClientInfo
 from flask_ocpi.testing.documents import client_info
 
 

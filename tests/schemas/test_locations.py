@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import pytest
 
+from flask_ocpi.core.fields import Policy
+from flask_ocpi.core.schema import load
 from flask_ocpi.errors import InvalidParametersError
-from flask_ocpi.fields import Policy
-from flask_ocpi.modules.locations.enums import Status
-from flask_ocpi.modules.locations.schemas import EVSE
-from flask_ocpi.modules.locations.schemas import AdditionalGeoLocation
-from flask_ocpi.modules.locations.schemas import Connector
-from flask_ocpi.modules.locations.schemas import EnergyMix
-from flask_ocpi.modules.locations.schemas import ExceptionalPeriod
-from flask_ocpi.modules.locations.schemas import GeoLocation
-from flask_ocpi.modules.locations.schemas import Hours
-from flask_ocpi.modules.locations.schemas import Image
-from flask_ocpi.modules.locations.schemas import Location
-from flask_ocpi.modules.locations.schemas import PublishTokenType
-from flask_ocpi.modules.locations.schemas import RegularHours
-from flask_ocpi.modules.locations.schemas import StatusSchedule
+from flask_ocpi.modules.enums import Status
+from flask_ocpi.modules.locations_schemas import EVSE
+from flask_ocpi.modules.locations_schemas import AdditionalGeoLocation
+from flask_ocpi.modules.locations_schemas import Connector
+from flask_ocpi.modules.locations_schemas import EnergyMix
+from flask_ocpi.modules.locations_schemas import ExceptionalPeriod
+from flask_ocpi.modules.locations_schemas import GeoLocation
+from flask_ocpi.modules.locations_schemas import Hours
+from flask_ocpi.modules.locations_schemas import Image
+from flask_ocpi.modules.locations_schemas import Location
+from flask_ocpi.modules.locations_schemas import PublishTokenType
+from flask_ocpi.modules.locations_schemas import RegularHours
+from flask_ocpi.modules.locations_schemas import StatusSchedule
 from flask_ocpi.modules.types import DisplayText
-from flask_ocpi.schema import load
 from flask_ocpi.testing.documents import connector
 from flask_ocpi.testing.documents import evse
 from flask_ocpi.testing.documents import location

@@ -5,19 +5,19 @@ from __future__ import annotations
 import marshmallow as ma
 import pytest
 
+from flask_ocpi.core.fields import CiString
+from flask_ocpi.core.fields import Policy
+from flask_ocpi.core.schema import Schema
+from flask_ocpi.core.schema import example_of
+from flask_ocpi.core.schema import load
+from flask_ocpi.core.schema import violations
+from flask_ocpi.core.schema import with_defaults
 from flask_ocpi.errors import InvalidParametersError
-from flask_ocpi.fields import CiString
-from flask_ocpi.fields import Policy
-from flask_ocpi.modules.credentials.schemas import Credentials
-from flask_ocpi.modules.locations.schemas import EVSE
-from flask_ocpi.modules.locations.schemas import BusinessDetails
-from flask_ocpi.modules.locations.schemas import Connector
-from flask_ocpi.modules.locations.schemas import Location
-from flask_ocpi.schema import Schema
-from flask_ocpi.schema import example_of
-from flask_ocpi.schema import load
-from flask_ocpi.schema import violations
-from flask_ocpi.schema import with_defaults
+from flask_ocpi.modules.credentials import Credentials
+from flask_ocpi.modules.locations_schemas import EVSE
+from flask_ocpi.modules.locations_schemas import BusinessDetails
+from flask_ocpi.modules.locations_schemas import Connector
+from flask_ocpi.modules.locations_schemas import Location
 from flask_ocpi.testing.documents import connector
 from flask_ocpi.testing.documents import credentials
 from flask_ocpi.testing.documents import evse

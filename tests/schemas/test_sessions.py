@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from flask_ocpi.core.schema import load
+from flask_ocpi.core.schema import with_defaults
 from flask_ocpi.errors import InvalidParametersError
-from flask_ocpi.modules.cdrs.enums import AuthMethod
-from flask_ocpi.modules.cdrs.enums import CdrDimensionType
-from flask_ocpi.modules.cdrs.rules import SESSION_ONLY
-from flask_ocpi.modules.sessions.enums import ProfileType
-from flask_ocpi.modules.sessions.enums import SessionStatus
-from flask_ocpi.modules.sessions.schemas import ChargingPreferences
-from flask_ocpi.modules.sessions.schemas import Session
-from flask_ocpi.schema import load
-from flask_ocpi.schema import with_defaults
+from flask_ocpi.modules.cdrs import SESSION_ONLY
+from flask_ocpi.modules.enums import AuthMethod
+from flask_ocpi.modules.enums import CdrDimensionType
+from flask_ocpi.modules.enums import ProfileType
+from flask_ocpi.modules.enums import SessionStatus
+from flask_ocpi.modules.sessions import ChargingPreferences
+from flask_ocpi.modules.sessions import Session
 from flask_ocpi.testing.documents import session
 
 PERIOD = {"start_date_time": "2024-05-31T10:00:00Z", "dimensions": [{"type": "ENERGY", "volume": 1.5}]}

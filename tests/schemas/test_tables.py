@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from flask_ocpi import enums
-from flask_ocpi import fields
-from flask_ocpi.modules.credentials import enums as credentials_enums
-from flask_ocpi.modules.versions import enums as versions_enums
-from flask_ocpi.schema import Object
+from flask_ocpi.core import enums
+from flask_ocpi.core import fields
+from flask_ocpi.core.schema import Object
+from flask_ocpi.modules import enums as credentials_enums
+from flask_ocpi.modules import enums as versions_enums
 from tests.schemas import declarations
 from tests.schemas.declarations import QUERIES
 from tests.schemas.declarations import SCHEMAS

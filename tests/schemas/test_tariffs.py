@@ -6,17 +6,17 @@ import json
 
 import pytest
 
+from flask_ocpi.core.fields import Policy
+from flask_ocpi.core.schema import load
+from flask_ocpi.core.schema import with_defaults
 from flask_ocpi.errors import InvalidParametersError
-from flask_ocpi.fields import Policy
-from flask_ocpi.modules.tariffs.enums import DayOfWeek
-from flask_ocpi.modules.tariffs.enums import ReservationRestrictionType
-from flask_ocpi.modules.tariffs.enums import TariffType
-from flask_ocpi.modules.tariffs.schemas import PriceComponent
-from flask_ocpi.modules.tariffs.schemas import Tariff
-from flask_ocpi.modules.tariffs.schemas import TariffElement
-from flask_ocpi.modules.tariffs.schemas import TariffRestrictions
-from flask_ocpi.schema import load
-from flask_ocpi.schema import with_defaults
+from flask_ocpi.modules.enums import DayOfWeek
+from flask_ocpi.modules.enums import ReservationRestrictionType
+from flask_ocpi.modules.enums import TariffType
+from flask_ocpi.modules.tariffs import PriceComponent
+from flask_ocpi.modules.tariffs import Tariff
+from flask_ocpi.modules.tariffs import TariffElement
+from flask_ocpi.modules.tariffs import TariffRestrictions
 from flask_ocpi.testing.documents import tariff
 
 ENERGY = {"type": "ENERGY", "price": 0.25, "vat": 10.0, "step_size": 1}

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+from flask_ocpi.core.fields import Policy
+from flask_ocpi.core.schema import load
 from flask_ocpi.errors import InvalidParametersError
-from flask_ocpi.fields import Policy
-from flask_ocpi.modules.tokens.enums import AllowedType
-from flask_ocpi.modules.tokens.enums import TokenType
-from flask_ocpi.modules.tokens.enums import WhitelistType
-from flask_ocpi.modules.tokens.schemas import AuthorizationInfo
-from flask_ocpi.modules.tokens.schemas import EnergyContract
-from flask_ocpi.modules.tokens.schemas import LocationReferences
-from flask_ocpi.modules.tokens.schemas import Token
-from flask_ocpi.modules.tokens.schemas import TokenTypeQuery
-from flask_ocpi.schema import load
+from flask_ocpi.modules.enums import AllowedType
+from flask_ocpi.modules.enums import TokenType
+from flask_ocpi.modules.enums import WhitelistType
+from flask_ocpi.modules.tokens import AuthorizationInfo
+from flask_ocpi.modules.tokens import EnergyContract
+from flask_ocpi.modules.tokens import LocationReferences
+from flask_ocpi.modules.tokens import Token
+from flask_ocpi.modules.tokens import TokenTypeQuery
 from flask_ocpi.testing.documents import full_token
 from flask_ocpi.testing.documents import token
 

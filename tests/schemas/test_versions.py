@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from flask_ocpi.core.schema import load
 from flask_ocpi.errors import InvalidParametersError
-from flask_ocpi.modules.versions.schemas import Endpoint
-from flask_ocpi.modules.versions.schemas import Version
-from flask_ocpi.modules.versions.schemas import VersionDetails
-from flask_ocpi.schema import load
+from flask_ocpi.modules.versions import Endpoint
+from flask_ocpi.modules.versions import Version
+from flask_ocpi.modules.versions import VersionDetails
 
 ENDPOINT = {"identifier": "locations", "role": "SENDER", "url": "https://e.com/ocpi/2.2.1/sender/locations"}
 

@@ -6,8 +6,8 @@ import copy
 
 import pytest
 
-from flask_ocpi.modules.locations.visibility import driver_view
-from flask_ocpi.modules.locations.visibility import is_visible_to
+from flask_ocpi.modules.locations import driver_view
+from flask_ocpi.modules.locations import is_visible_to
 from flask_ocpi.testing.documents import evse
 from flask_ocpi.testing.documents import full_location
 from flask_ocpi.testing.documents import location

@@ -10,11 +10,11 @@ from typing import Any
 
 import orjson
 
-from flask_ocpi.fields import Enum
-from flask_ocpi.fields import ListOf
-from flask_ocpi.schema import Object
-from flask_ocpi.schema import Schema
-from flask_ocpi.schema import example_of
+from flask_ocpi.core.fields import Enum
+from flask_ocpi.core.fields import ListOf
+from flask_ocpi.core.schema import Object
+from flask_ocpi.core.schema import Schema
+from flask_ocpi.core.schema import example_of
 
 Document = dict[str, Any]
 

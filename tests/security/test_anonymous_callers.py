@@ -6,19 +6,19 @@ import logging
 
 import pytest
 
-from flask_ocpi import logs
-from flask_ocpi.auth_tokens import authorization
 from flask_ocpi.errors import UnauthorizedError
-from flask_ocpi.journal import writer
-from flask_ocpi.journal.reading import Search
-from flask_ocpi.journal.reading import latest
-from flask_ocpi.journal.records import new_record
-from flask_ocpi.logs import Ration
-from flask_ocpi.messages import Direction
-from flask_ocpi.messages import Exchange
-from flask_ocpi.messages import Message
-from flask_ocpi.testing.clock import Clock
-from flask_ocpi.web.attempts import RefusedTokens
+from flask_ocpi.exchange import journal as writer
+from flask_ocpi.exchange import logs
+from flask_ocpi.exchange.journal import Search
+from flask_ocpi.exchange.journal import latest
+from flask_ocpi.exchange.journal import new_record
+from flask_ocpi.exchange.logs import Ration
+from flask_ocpi.exchange.messages import Direction
+from flask_ocpi.exchange.messages import Exchange
+from flask_ocpi.exchange.messages import Message
+from flask_ocpi.partners.auth_tokens import authorization
+from flask_ocpi.testing.network import Clock
+from flask_ocpi.web.auth import RefusedTokens
 
 SENDER = "/ocpi/2.2.1/sender/locations"
 COPY = "/ocpi/2.2.1/receiver/locations/DE/CPO/LOC1"
@@ -163,7 +163,7 @@ def test_a_ration_begins_anew_each_minute(now):
 
 @pytest.mark.parametrize("text", ["a\nb", "a\r\nERROR forged", "\x1b[31mred", "tab\there", "\u2028next", "\x00"])
 def test_texts_of_partners_are_logged_on_a_line(ocpi_app, caplog, text):
-    log = logging.getLogger("flask_ocpi.push")
+    log = logging.getLogger("flask_ocpi.outbox")
     with caplog.at_level(logging.WARNING, "flask_ocpi"):
         log.warning("%s refused an object: %s", "partner", ValueError(text))
 

@@ -9,16 +9,16 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from flask_ocpi.core.fields import Policy
+from flask_ocpi.core.schema import load
 from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.errors import InvalidParametersError
-from flask_ocpi.fields import Policy
-from flask_ocpi.modules.locations.schemas import Location
-from flask_ocpi.reading import read
-from flask_ocpi.schema import load
+from flask_ocpi.modules.locations_schemas import Location
 from flask_ocpi.storage.base import Query
 from flask_ocpi.testing.documents import connector
 from flask_ocpi.testing.documents import evse
 from flask_ocpi.testing.network import Network
+from flask_ocpi.versions.reading import read
 from tests.conformance.sharing import COPY
 from tests.conformance.sharing import check
 from tests.conformance.sharing import theirs

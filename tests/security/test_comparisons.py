@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 import flask_ocpi
-from flask_ocpi.auth_tokens import hash_token
-from flask_ocpi.auth_tokens import same_hash
-from flask_ocpi.platforms import TOKENS
+from flask_ocpi.partners.auth_tokens import hash_token
+from flask_ocpi.partners.auth_tokens import same_hash
+from flask_ocpi.partners.platforms import TOKENS
 from flask_ocpi.storage.base import Key
 
 pytestmark = pytest.mark.conformance("A-14")

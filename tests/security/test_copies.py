@@ -6,8 +6,8 @@ import pytest
 
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import NotFoundError
-from flask_ocpi.modules.tokens.enums import WhitelistType
-from flask_ocpi.platforms import TokenUse
+from flask_ocpi.modules.enums import WhitelistType
+from flask_ocpi.partners.platforms import TokenUse
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Query
@@ -262,7 +262,7 @@ def test_operator_moves_copies_to_the_platform_that_has_the_party_now(ocpi, seco
 
 @EVERY_STORAGE
 def test_many_copies_are_moved_and_removed(ocpi, ocpi_app, monkeypatch):
-    monkeypatch.setattr("flask_ocpi.copies._AT_ONCE", 3)
+    monkeypatch.setattr("flask_ocpi.exchange.copies._AT_ONCE", 3)
     first = add_partner(ocpi_app, [*SPEAKS, ("FR", "CPO", ["CPO"])], name="First")
     for number in range(10):
         owner = CPO if number % 3 else {"country_code": "FR", "party_id": "CPO"}

@@ -15,11 +15,11 @@ from flask_ocpi.client.listing import Pages
 from flask_ocpi.client.paging import Bounds
 from flask_ocpi.errors import EndlessListError
 from flask_ocpi.errors import LongListError
-from flask_ocpi.modules.locations.schemas import Location
-from flask_ocpi.platforms import TokenUse
+from flask_ocpi.modules.locations_schemas import Location
+from flask_ocpi.partners.platforms import TokenUse
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import walk
-from flask_ocpi.sync.schedule import Schedule
+from flask_ocpi.sync.syncing import Schedule
 from flask_ocpi.sync.watermarks import WATERMARKS
 from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.documents import session

@@ -16,11 +16,11 @@ from contextlib import contextmanager
 import pytest
 
 import flask_ocpi
-from flask_ocpi import forks
-from flask_ocpi.compiled import loader_of
+from flask_ocpi.core import forks
+from flask_ocpi.core.compiled import loader_of
 from flask_ocpi.errors import StorageError
-from flask_ocpi.modules.locations.schemas import Location
-from flask_ocpi.push.jobs import Job
+from flask_ocpi.modules.locations_schemas import Location
+from flask_ocpi.outbox.dispatcher import Job
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import Record
@@ -150,7 +150,7 @@ def test_every_lock_of_the_package_is_free_in_the_child(ocpi, ocpi_client):
         code = fork(all_are_free)
         ended.set()
 
-    some = {"OCPI._transport_made", "Threads._changed", "Writer._writing", "flask_ocpi.compiled._lock"}
+    some = {"OCPI._transport_made", "Threads._changed", "Writer._writing", "flask_ocpi.core.compiled._lock"}
     assert some <= kinds_of(before)
     assert code == 0
 
@@ -311,14 +311,14 @@ def test_loader_that_is_being_compiled_is_whole_in_the_child(ocpi, monkeypatch):
         pass
 
     linking = threading.Event()
-    original = flask_ocpi.compiled._link
+    original = flask_ocpi.core.compiled._link
 
     def link(writer):
         linking.set()
         time.sleep(MOMENT if threading.current_thread() is not threading.main_thread() else 0)
         original(writer)
 
-    monkeypatch.setattr(flask_ocpi.compiled, "_link", link)
+    monkeypatch.setattr(flask_ocpi.core.compiled, "_link", link)
     with beside(lambda: loader_of(Fresh(), None)):
         assert linking.wait(SECONDS)
         code = fork(lambda: Fresh().load(location()))

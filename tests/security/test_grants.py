@@ -9,22 +9,22 @@ from dataclasses import replace
 
 import pytest
 
-from flask_ocpi.claims import PARTIES
-from flask_ocpi.claims import Claim
 from flask_ocpi.errors import ConflictError
 from flask_ocpi.errors import InvalidParametersError
-from flask_ocpi.platforms import Platform
-from flask_ocpi.platforms import PlatformState
-from flask_ocpi.platforms import UnknownPlatformError
+from flask_ocpi.partners.claims import PARTIES
+from flask_ocpi.partners.claims import Claim
+from flask_ocpi.partners.platforms import Platform
+from flask_ocpi.partners.platforms import PlatformState
+from flask_ocpi.partners.platforms import UnknownPlatformError
 from flask_ocpi.signals import roles_requested
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.memory import MemoryStorage
-from flask_ocpi.testing.clock import Clock
 from flask_ocpi.testing.documents import client_info
 from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.documents import session
 from flask_ocpi.testing.documents import tariff
 from flask_ocpi.testing.documents import token
+from flask_ocpi.testing.network import Clock
 from flask_ocpi.testing.network import Network
 from flask_ocpi.testing.network import PartnerClient
 from flask_ocpi.testing.network import add_partner

@@ -20,21 +20,21 @@ from http.server import ThreadingHTTPServer
 import orjson
 import pytest
 
-from flask_ocpi import waiting
-from flask_ocpi.auth_tokens import authorization
 from flask_ocpi.client.transport import AddressPolicy
 from flask_ocpi.client.transport import Request
 from flask_ocpi.client.transport import RequestsTransport
 from flask_ocpi.errors import CrowdedError
 from flask_ocpi.errors import RefusedError
 from flask_ocpi.errors import UnansweredError
+from flask_ocpi.exchange import bounds as waiting
+from flask_ocpi.exchange.bounds import Waits
+from flask_ocpi.exchange.bounds import answering
+from flask_ocpi.partners.auth_tokens import authorization
 from flask_ocpi.signals import token_authorized
 from flask_ocpi.testing.documents import session
 from flask_ocpi.testing.documents import token
 from flask_ocpi.testing.network import PartnerClient
 from flask_ocpi.testing.network import add_partner
-from flask_ocpi.waiting import Waits
-from flask_ocpi.waiting import answering
 from tests.conformance.asking import Asker
 from tests.peers import Peer
 from tests.peers import answer
@@ -371,8 +371,8 @@ def test_a_command_that_is_not_passed_on_waits_for_no_result_and_a_list_is_not_f
 def test_a_result_that_is_finished_within_a_request_is_sent_behind_it(provider, monkeypatch):
     provider, _ = provider
     sent = []
-    monkeypatch.setattr("flask_ocpi.host.pending.finish", lambda *_: True)
-    monkeypatch.setattr("flask_ocpi.callbacks.deliver", lambda *_: sent.append(threading.current_thread()))
+    monkeypatch.setattr("flask_ocpi.host.results.pending.finish", lambda *_: True)
+    monkeypatch.setattr("flask_ocpi.client.callbacks.deliver", lambda *_: sent.append(threading.current_thread()))
 
     with answering():
         assert provider.finish_command("1", "ACCEPTED")

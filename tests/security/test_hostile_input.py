@@ -13,11 +13,11 @@ import orjson
 import pytest
 from flask import Response
 
-from flask_ocpi.envelope import parse_envelope
+from flask_ocpi.core.responses import next_target
+from flask_ocpi.core.responses import parse_envelope
 from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.errors import InvalidResponseError
 from flask_ocpi.errors import RefusedError
-from flask_ocpi.pagination import next_target
 from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.documents import token as card
 from flask_ocpi.testing.network import Network
@@ -200,8 +200,8 @@ def test_a_refusal_that_is_passed_on_is_answered_however_deep_its_data_is(ocpi, 
 def test_a_link_of_any_form_is_read_in_one_go():
     """A pattern that goes back and forth over one would take hours: the process is ended after two minutes."""
     code = r"""
-from flask_ocpi.pagination import next_target
-from flask_ocpi.pagination import parameters_of
+from flask_ocpi.core.responses import next_target
+from flask_ocpi.core.responses import parameters_of
 
 MANY = 2 * 10**5
 LINKS = ["<" * MANY, "<>;" * MANY, '<x>; rel="' * MANY, "<x>;" + " " * MANY, "<x>; rel" * MANY]

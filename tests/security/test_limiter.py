@@ -11,11 +11,11 @@ from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 
 from flask_ocpi import OCPI
-from flask_ocpi.auth_tokens import authorization
-from flask_ocpi.contrib.limiter import limit_platforms
 from flask_ocpi.errors import ConfigurationError
+from flask_ocpi.partners.auth_tokens import authorization
 from flask_ocpi.testing.network import PartnerClient
 from flask_ocpi.testing.network import add_partner
+from flask_ocpi.web.limiter import limit_platforms
 from tests.conformance.sharing import check
 
 VERSIONS = "/ocpi/versions"
@@ -127,7 +127,7 @@ def test_limits_are_set_after_the_app():
 
 
 def test_without_flask_limiter_it_says_what_to_install():
-    code = "import sys; sys.modules['flask_limiter'] = None\nimport flask_ocpi.contrib.limiter"
+    code = "import sys; sys.modules['flask_limiter'] = None\nimport flask_ocpi.web.limiter"
 
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 

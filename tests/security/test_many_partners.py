@@ -12,10 +12,10 @@ import pytest
 from flask import Flask
 
 from flask_ocpi import OCPI
-from flask_ocpi import partners
-from flask_ocpi.platforms import Platform
-from flask_ocpi.platforms import PlatformState
-from flask_ocpi.push import marks
+from flask_ocpi.outbox import entries as marks
+from flask_ocpi.partners import records as partners
+from flask_ocpi.partners.platforms import Platform
+from flask_ocpi.partners.platforms import PlatformState
 from flask_ocpi.storage.base import Storage
 from flask_ocpi.storage.memory import MemoryStorage
 from flask_ocpi.testing.documents import cdr

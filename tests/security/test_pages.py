@@ -70,7 +70,7 @@ def test_the_docs_page_is_found_without_its_slash(client):
 def test_the_numbers_of_a_process_are_no_page_either(ocpi_app: Flask, ocpi):
     from prometheus_client import CollectorRegistry
 
-    from flask_ocpi.contrib.prometheus import Metrics
+    from flask_ocpi.web.prometheus import Metrics
 
     metrics = Metrics(ocpi_app, registry=CollectorRegistry())
     ocpi_app.register_blueprint(metrics.blueprint())

@@ -15,10 +15,10 @@ from contextlib import suppress
 import orjson
 import pytest
 
-from flask_ocpi.auth_tokens import authorization
-from flask_ocpi.bodies import Bodies
 from flask_ocpi.errors import RequestTimeoutError
 from flask_ocpi.errors import TooManyRequestsError
+from flask_ocpi.exchange.bounds import Bodies
+from flask_ocpi.partners.auth_tokens import authorization
 from flask_ocpi.testing.documents import location
 from tests.e2e.socket_servers import NAMES
 from tests.e2e.socket_servers import SECONDS
@@ -181,7 +181,7 @@ def test_more_bodies_of_a_platform_than_may_be_read_at_a_time_are_refused(stuck)
 
 
 def test_a_body_waits_for_its_turn(stuck, monkeypatch):
-    monkeypatch.setattr("flask_ocpi.bodies._TURN", SECONDS)
+    monkeypatch.setattr("flask_ocpi.exchange.bounds._TURN", SECONDS)
     limited = Bodies(seconds=SECONDS, at_once=1)
 
     with being_read(limited, stuck):
@@ -232,7 +232,7 @@ def test_the_body_of_a_refused_request_is_taken_off_the_line(ocpi_client):
 def test_nobody_waits_for_bodies_that_hang(stuck, monkeypatch):
     limited = Bodies(seconds=SECONDS, at_once=1)
     with being_read(limited, stuck):
-        monkeypatch.setattr("flask_ocpi.bodies.monotonic", lambda: time.monotonic() + SECONDS)
+        monkeypatch.setattr("flask_ocpi.exchange.bounds.monotonic", lambda: time.monotonic() + SECONDS)
         monkeypatch.setattr(limited._changed, "wait_for", lambda predicate, patience: not patience and predicate())
 
         with pytest.raises(TooManyRequestsError):

@@ -6,12 +6,12 @@ import logging
 
 import pytest
 
-from flask_ocpi.auth_tokens import authorization
-from flask_ocpi.testing.clock import Clock
+from flask_ocpi.partners.auth_tokens import authorization
+from flask_ocpi.testing.network import Clock
 from flask_ocpi.testing.network import TestResponse
-from flask_ocpi.web import attempts
-from flask_ocpi.web.attempts import RefusedTokens
-from flask_ocpi.web.attempts import network_of
+from flask_ocpi.web import auth as attempts
+from flask_ocpi.web.auth import RefusedTokens
+from flask_ocpi.web.auth import network_of
 from tests.conformance.sharing import check
 
 VERSIONS = "/ocpi/versions"

@@ -25,7 +25,7 @@ from flask_ocpi.errors import RefusedError
 from flask_ocpi.errors import RemoteError
 from flask_ocpi.errors import UnansweredError
 from flask_ocpi.errors import UnreachableError
-from flask_ocpi.platforms import Platform
+from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.testing.documents import cdr
 from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.documents import start_session

@@ -12,10 +12,10 @@ from sqlalchemy import event
 from sqlalchemy import make_url
 from sqlalchemy import text
 
-from flask_ocpi import documents
 from flask_ocpi.errors import ConflictError
 from flask_ocpi.errors import DeadlockError
 from flask_ocpi.errors import StorageError
+from flask_ocpi.exchange import documents
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import Record

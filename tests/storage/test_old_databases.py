@@ -9,7 +9,7 @@ from sqlalchemy import MetaData
 from sqlalchemy import inspect
 from sqlalchemy import text
 
-from flask_ocpi.auth_tokens import authorization
+from flask_ocpi.partners.auth_tokens import authorization
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Query

@@ -16,7 +16,7 @@ from contextlib import nullcontext
 
 from sqlalchemy import create_engine
 
-from flask_ocpi import forks
+from flask_ocpi.core import forks
 from flask_ocpi.errors import ConflictError
 from flask_ocpi.errors import StorageError
 from flask_ocpi.storage.base import Key

@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from flask_ocpi import Party
-from flask_ocpi.context import Missing
+from flask_ocpi.core.fields import to_micros
 from flask_ocpi.errors import RefusedError
 from flask_ocpi.errors import StorageError
-from flask_ocpi.fields import to_micros
+from flask_ocpi.exchange.context import Missing
 from flask_ocpi.signals import object_received
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Query

@@ -12,7 +12,7 @@ from flask_ocpi.errors import RefusedError
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import walk
 from flask_ocpi.sync import lags
-from flask_ocpi.sync.schedule import Schedule
+from flask_ocpi.sync.syncing import Schedule
 from flask_ocpi.sync.watermarks import NEVER
 from flask_ocpi.sync.watermarks import WATERMARKS
 from flask_ocpi.sync.watermarks import Watermark

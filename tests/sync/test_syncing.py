@@ -12,7 +12,7 @@ from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.errors import FlaskOCPIError
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import UnreachableError
-from flask_ocpi.platforms import UnknownPlatformError
+from flask_ocpi.partners.platforms import UnknownPlatformError
 from flask_ocpi.sync import lags
 from flask_ocpi.testing.documents import evse
 from flask_ocpi.testing.documents import location

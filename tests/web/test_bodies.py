@@ -11,7 +11,7 @@ from flask import Response
 from flask import request
 
 from flask_ocpi import OCPI
-from flask_ocpi.auth_tokens import authorization
+from flask_ocpi.partners.auth_tokens import authorization
 from flask_ocpi.storage.memory import MemoryStorage
 from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.network import add_partner

@@ -13,7 +13,7 @@ from flask import redirect
 from flask_ocpi import StorageError
 from flask_ocpi import current_ocpi
 from flask_ocpi import current_platform
-from flask_ocpi.description import Module
+from flask_ocpi.core.description import Module
 from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.testing.network import PartnerClient
 from flask_ocpi.testing.network import add_partner

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from flask_ocpi import forks
+from flask_ocpi.core import forks
 from flask_ocpi.errors import StorageError
-from flask_ocpi.push.dispatcher import Dispatcher
+from flask_ocpi.outbox.dispatcher import Dispatcher
 from flask_ocpi.signals import message_exchanged
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import walk

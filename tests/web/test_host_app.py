@@ -20,7 +20,7 @@ from werkzeug.test import Client
 
 from flask_ocpi import OCPI
 from flask_ocpi import ConfigurationError
-from flask_ocpi.auth_tokens import authorization
+from flask_ocpi.partners.auth_tokens import authorization
 from flask_ocpi.storage.base import Storage
 from flask_ocpi.storage.memory import MemoryStorage
 from flask_ocpi.testing.documents import location

@@ -20,8 +20,8 @@ from flask_ocpi.client.transport import Request
 from flask_ocpi.client.transport import Response
 from flask_ocpi.errors import RefusedError
 from flask_ocpi.errors import UnreachableError
-from flask_ocpi.logs import LOGGERS
-from flask_ocpi.logs import current
+from flask_ocpi.exchange.logs import LOGGERS
+from flask_ocpi.exchange.logs import current
 from flask_ocpi.signals import object_received
 from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.documents import start_session
@@ -226,7 +226,7 @@ def test_refused_push_carries_the_message_that_was_refused(pair, ocpi_network, l
 
     ocpi.save("locations", location())
 
-    [record] = named(logged, "flask_ocpi.push")
+    [record] = named(logged, "flask_ocpi.outbox")
     [sent] = ocpi_network.requests
     ids = (sent.headers["X-Request-ID"], sent.headers["X-Correlation-ID"])
     assert "is not sent to other-example again" in record.getMessage()
@@ -295,7 +295,9 @@ def test_every_logger_of_the_package_is_known():
     sources = {path: path.read_text() for path in Path(flask_ocpi.__file__).parent.rglob("*.py")}
     names = {name for source in sources.values() for name in re.findall(r'getLogger\("(flask_ocpi[^"]*)"\)', source)}
 
-    assert names - set(LOGGERS) == set(), "Add it to flask_ocpi.logs.LOGGERS: a filter is not asked about others."
+    assert names - set(LOGGERS) == set(), (
+        "Add it to flask_ocpi.exchange.logs.LOGGERS: a filter is not asked about others."
+    )
     assert [str(path) for path, source in sources.items() if "getLogger(__name__)" in source] == []
 
 

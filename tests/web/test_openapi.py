@@ -8,11 +8,11 @@ import re
 import pytest
 from openapi_spec_validator import validate
 
-from flask_ocpi.auth_tokens import authorization
-from flask_ocpi.description import Interface
-from flask_ocpi.description import Module
-from flask_ocpi.description import Operation
-from flask_ocpi.enums import InterfaceRole
+from flask_ocpi.core.description import Interface
+from flask_ocpi.core.description import Module
+from flask_ocpi.core.description import Operation
+from flask_ocpi.core.enums import InterfaceRole
+from flask_ocpi.partners.auth_tokens import authorization
 from flask_ocpi.testing import documents
 from flask_ocpi.web.answers import error_responses
 from tests.web.document import JSON

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from openapi_schema_validator import OAS31Validator
 
-from flask_ocpi.auth_tokens import authorization
 from flask_ocpi.errors import NotFoundError
+from flask_ocpi.partners.auth_tokens import authorization
 from flask_ocpi.testing import documents
 from flask_ocpi.testing.network import PartnerClient
 from flask_ocpi.testing.network import TestResponse
 from flask_ocpi.testing.network import add_partner
-from flask_ocpi.web import bodies
+from flask_ocpi.web import incoming as bodies
 from tests.conformance.operations import EXAMPLES
 from tests.conformance.operations import HANDSHAKE
 from tests.conformance.operations import Everything

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from flask_ocpi.modules.cdrs.schemas import CDR
-from flask_ocpi.modules.sessions.schemas import Session
-from flask_ocpi.modules.tariffs.schemas import Tariff
+from flask_ocpi.modules.cdrs import CDR
+from flask_ocpi.modules.sessions import Session
+from flask_ocpi.modules.tariffs import Tariff
 from flask_ocpi.pricing import audit
 from flask_ocpi.pricing import differences
 from flask_ocpi.pricing import price
-from flask_ocpi.web.examples import full_example
+from flask_ocpi.web.docs import full_example
 
 
 @pytest.mark.parametrize("schema", [CDR, Session], ids=["cdr", "session"])

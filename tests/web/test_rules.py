@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from flask import url_for
 
-from flask_ocpi.web.rules import add_route
+from flask_ocpi.web.api import add_route
 
 
 def show(**path):

@@ -32,11 +32,11 @@ from schemathesis.engine import events
 from schemathesis.engine import from_schema
 from schemathesis.transport.wsgi import WSGITransport
 
-from flask_ocpi import pending
-from flask_ocpi.auth_tokens import authorization
+from flask_ocpi.exchange import pending
+from flask_ocpi.exchange.pending import Call
 from flask_ocpi.extension import OCPI
-from flask_ocpi.modules.commands.enums import CommandType
-from flask_ocpi.pending import Call
+from flask_ocpi.modules.enums import CommandType
+from flask_ocpi.partners.auth_tokens import authorization
 from flask_ocpi.storage.memory import MemoryStorage
 from flask_ocpi.testing.documents import cdr
 from flask_ocpi.testing.documents import client_info

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flask_ocpi.schema import Schema
+from flask_ocpi.core.schema import Schema
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Record
 from flask_ocpi.testing.documents import evse

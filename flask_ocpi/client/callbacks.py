@@ -1,0 +1,136 @@
+"""Sending the results that other platforms wait for, and what is sent when none came in time."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from collections import deque
+from collections.abc import Callable
+from collections.abc import Sequence
+from contextlib import suppress
+
+from flask_ocpi.client.client import Client
+from flask_ocpi.client.wire import Transport
+from flask_ocpi.core import forks
+from flask_ocpi.core.description import Module
+from flask_ocpi.core.description import Operation
+from flask_ocpi.core.enums import InterfaceRole
+from flask_ocpi.errors import FlaskOCPIError
+from flask_ocpi.errors import MissingEndpointError
+from flask_ocpi.errors import UnansweredError
+from flask_ocpi.exchange import pending
+from flask_ocpi.exchange.context import Services
+from flask_ocpi.exchange.logs import working_for
+from flask_ocpi.exchange.pending import Due
+from flask_ocpi.exchange.pending import DueState
+
+_log = logging.getLogger("flask_ocpi")
+_SENT_AT_ONCE = 16
+
+
+def deliver(services: Services, transport: Transport, id: str) -> bool:
+    """Send a result to its response_url, once; False when it was not taken, which is logged (CMD-13, CLI-14).
+
+    True also when there is none to send, since somebody else does.
+    """
+    return _send(services, transport, id) is None
+
+
+def send_timeouts(services: Services, transport: Transport) -> int:
+    """End all open requests whose time is over, with TIMEOUT where there is such a result; return how many.
+
+    Returns when each was sent, or not taken; one slow platform does not hold up the others. Of one that lets us wait in
+    vain what is left is sent the next time, or each of its results could hold up the next deadlines for as long.
+    """
+    ended = [due for id in pending.overdue(services) if (due := pending.expire(services, id)) is not None]
+    left = deque(_in_turn([due for due in ended if due.state is DueState.FINISHED]))
+    silent: set[str] = set()
+
+    def send_one(due: Due) -> None:
+        try:
+            if due.platform not in silent and isinstance(_send(services, transport, due.id), UnansweredError):
+                silent.add(due.platform)
+        except Exception:  # the others are still to be sent
+            _log.exception("The result of %s for %s could not be delivered.", due.operation, due.platform)
+
+    def send_some() -> None:
+        with suppress(IndexError):  # nothing is left
+            while True:
+                send_one(left.popleft())
+
+    _side_by_side(services, send_some, min(len(left), _SENT_AT_ONCE))
+    return len(ended)
+
+
+def _send(services: Services, transport: Transport, id: str) -> FlaskOCPIError | None:
+    """Send a result; return why it was not taken, or None."""
+    due = pending.claim(services, id)
+    if due is None:
+        return None
+    taken = False
+    with working_for(due.platform):
+        try:
+            _post(services, transport, due)
+            taken = True
+        except FlaskOCPIError as error:
+            _log.warning("The result of %s for %s could not be delivered: %s", due.operation, due.platform, error)
+            return error
+        finally:
+            pending.delivered(services, due, taken=taken)
+    return None
+
+
+def _in_turn(dues: Sequence[Due]) -> list[Due]:
+    """Order results so that each platform has its first before any has its second."""
+    count: Counter[str] = Counter()
+    turns: list[tuple[int, Due]] = []
+    for due in dues:
+        turns.append((count[due.platform], due))
+        count[due.platform] += 1
+    return [due for _, due in sorted(turns, key=lambda turn: turn[0])]
+
+
+def _post(services: Services, transport: Transport, due: Due) -> None:
+    """Post a result with our token for that platform and the routing headers turned round (CMD-08, RT-27)."""
+    platform = services.platforms.get(due.platform)
+    if platform is None:
+        raise MissingEndpointError(f"Platform {due.platform} is gone.")
+    pending.check_response_url(platform, services.settings, due.response_url)  # it may have moved since
+    client = Client(services, platform, transport, sender=due.receiver, to=due.sender)
+    module = client.module(due.module).module
+    headers = client.routing(module, InterfaceRole.SENDER, None)
+    client.check_connected(due.sender, module, InterfaceRole.SENDER)
+    operation = _operation(module, due)
+    client.request(
+        "POST",
+        due.response_url,
+        body=due.result if operation is None or operation.body is None else client.shaped(operation.body, due.result),
+        headers=headers,
+        module=due.module,
+        operation=None if operation is None else module.view_name(InterfaceRole.SENDER, operation),
+    )
+
+
+def _operation(module: Module, due: Due) -> Operation | None:
+    """Return the operation that takes such results."""
+    results = {o.name: o.result for i in module.interfaces for o in i.operations if o.result is not None}
+    taking = [o for i in module.interfaces for o in i.operations if o.body and o.body is results.get(due.operation)]
+    return taking[0] if taking else None
+
+
+def _side_by_side(services: Services, work: Callable[[], None], number: int) -> None:
+    """Do some work so many times in the background, and wait for all of them."""
+    done = threading.Semaphore(0)
+
+    def run() -> None:
+        try:
+            work()
+        finally:
+            done.release()
+
+    for _ in range(number):
+        services.background(run)
+    with forks.waiting():
+        for _ in range(number):
+            done.acquire()

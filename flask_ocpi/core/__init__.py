@@ -1,0 +1,1 @@
+"""What everything stands on: the words and rules of OCPI, schemas, settings."""

@@ -1,0 +1,399 @@
+"""Writes the loader of one class as Python source, readable: one statement a check, with the property names in it."""
+
+from __future__ import annotations
+
+import builtins
+import inspect
+import keyword
+import linecache
+import math
+import re
+import threading
+from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import marshmallow as ma
+
+from flask_ocpi.core import forks
+from flask_ocpi.core.compiled_checks import CHECKS
+from flask_ocpi.core.compiled_checks import Lines
+from flask_ocpi.core.compiled_checks import indented
+from flask_ocpi.core.compiled_checks import loaded
+from flask_ocpi.core.fields import DEFAULT_POLICY
+from flask_ocpi.core.fields import CiString
+from flask_ocpi.core.fields import ListOf
+from flask_ocpi.core.fields import Policy
+from flask_ocpi.core.fields import String
+from flask_ocpi.core.fields import list_limit
+from flask_ocpi.core.schema import Document
+from flask_ocpi.core.schema import Object
+from flask_ocpi.core.schema import Schema
+from flask_ocpi.core.schema import flaw_of
+
+#: What a class has to leave as it is: a loader does the same in another way.
+_METHODS = (
+    *("__init__", "_init_fields", "_normalize_nested_options", "_bind_field", "on_bind_field", "dict_class"),
+    *("load", "_do_load", "_deserialize", "_call_and_store", "_check_rules", "_keep_unknown"),
+    *("_invoke_load_processors", "_invoke_processors"),
+    *("_invoke_field_validators", "_invoke_schema_validators", "_run_validator"),
+)
+_OPTIONS = ("fields", "exclude", "load_only", "dump_only", "unknown", "many")
+#: What binding a field to a schema gives it; ``inner`` and ``_schema`` are compared apart.
+_BOUND = frozenset({"parent", "name", "root", "policy", "inner", "_schema", "limit"})
+
+
+def obstacle(schema: Schema) -> str | None:
+    """Say why marshmallow has to load a schema; None: it can be compiled."""
+    cls = type(schema)
+    found = _obstacle_of(cls)
+    if found is not None:
+        return found
+    for name in vars(schema):
+        if name in ("rules", "_hooks") or callable(getattr(cls, name, None)):
+            return f"this instance has its own {name}"
+    if not isinstance(schema.policy.open_enums, frozenset):
+        return "open_enums of its policy is no frozenset"
+    declared = declared_fields(cls)
+    if list(schema.load_fields) != list(declared):
+        return "this instance has other fields than its class"
+    for name, field in schema.load_fields.items():
+        if not _is_as_declared(field, declared[name], schema.policy):
+            return f"{name} of this instance is not as its class declares it"
+    return None
+
+
+def _obstacle_of(cls: type[Schema]) -> str | None:
+    for name in _METHODS:
+        if getattr(cls, name) is not getattr(Schema, name):
+            return f"it overrides {name}"
+    if _hooks_of(cls) != _hooks_of(Schema):
+        return "it has hooks of its own"
+    for option in _OPTIONS:
+        if getattr(cls.opts, option) != getattr(Schema.opts, option):
+            return f"its Meta has {option}"
+    for name, field in declared_fields(cls).items():
+        if field.data_key is not None or field.attribute is not None or "." in name:
+            return f"{name} is stored by another name"
+    return None
+
+
+def _hooks_of(cls: type[Schema]) -> dict[str, Any]:
+    return {tag: hooks for tag, hooks in cls._hooks.items() if hooks}  # looking for hooks leaves empty lists there
+
+
+def declared_fields(cls: type[Schema]) -> Mapping[str, Any]:
+    """Return the fields that a class loads, as it declares them."""
+    return {name: field for name, field in cls._declared_fields.items() if not field.dump_only}
+
+
+def _is_as_declared(field: Any, declared: Any, policy: Policy) -> bool:
+    """Whether nobody changed a field of an instance, nor the schemas in it."""
+    own, theirs = vars(field), vars(declared)
+    if type(field) is not type(declared) or own.keys() - _BOUND != theirs.keys() - _BOUND:
+        return False
+    if not all(value is theirs[name] or value == theirs[name] for name, value in own.items() if name not in _BOUND):
+        return False
+    if own.get("policy", policy) != policy:
+        return False
+    nested = own.get("_schema")
+    if nested is not None and not _is_as_made(nested, own["nested"], policy):
+        return False
+    return "inner" not in own or _is_as_declared(own["inner"], theirs["inner"], policy)
+
+
+def _is_as_made(nested: Any, cls: Any, policy: Policy) -> bool:
+    """Whether the instance that a field made of a nested class is still as it was."""
+    return type(nested) is cls and isinstance(nested, Schema) and nested.policy == policy and obstacle(nested) is None
+
+
+def is_known(cls: type[Schema], policy: Policy, seen: set[type[Schema]]) -> bool:
+    """Whether all fields of a class, and of the classes in it, can be written out."""
+    if cls in seen:
+        return True
+    seen.add(cls)
+    fields = declared_fields(cls).values()
+    return _obstacle_of(cls) is None and all(is_known_field(field, policy, seen) for field in fields)
+
+
+def is_known_field(field: Any, policy: Policy, seen: set[type[Schema]]) -> bool:
+    """Whether a field can be written out: it is of one of our classes, and its values go through nothing else."""
+    if type(field) not in CHECKS or any(callable(getattr(type(field), name, None)) for name in vars(field)):
+        return False
+    if field.pre_load or field.post_load or field.load_default is not ma.missing:
+        return False
+    if field.allow_none == field.required:
+        return False
+    if type(field) is Object:
+        nested: Any = field.nested
+        return (
+            isinstance(nested, type)
+            and issubclass(nested, Schema)
+            and field.unknown is None
+            and is_known(nested, policy, seen)
+        )
+    if type(field) is ListOf:
+        return not field.validators and field.inner.required and _is_known_list(field, policy, seen)
+    return True
+
+
+def _is_known_list(field: Any, policy: Policy, seen: set[type[Schema]]) -> bool:
+    inner: Any = field.inner
+    if not is_known_field(inner, policy, seen):
+        return False
+    if field.unique is None:
+        return True
+    nested: Any = inner.nested if type(inner) is Object else None
+    key: Any = None if nested is None else declared_fields(nested).get(field.unique)
+    return type(key) in (String, CiString) and bool(key.required)
+
+
+Loader = Callable[[Any], Document | None]
+
+_RESERVED = re.compile(r"(data|get|document|others|(value|element).*|(load|deserialize)_.*|_|__.*)\Z")
+
+
+class Writer:
+    """Writes the loader of one class.
+
+    ``names`` are the globals of the function; ``nested`` the classes whose loaders it calls, by name: they are not yet
+    among the globals.
+    """
+
+    def __init__(self, cls: type[Schema], fields: Mapping[str, Any], policy: Policy, partial: bool | None) -> None:
+        self.cls = cls
+        self.fields = fields
+        self.policy = policy
+        self.partial = partial
+        self.names: dict[str, Any] = {"__name__": __name__}
+        self.nested: dict[str, type[Schema]] = {}
+
+    def compile(self) -> Loader:
+        """Make the function."""
+        name = f"load_{_identifier(self.cls.__name__)}"
+        source = "".join(f"{line}\n" for line in self._function(name))
+        exec(compile(source, _register(self._label(), source), "exec"), self.names)  # noqa: S102  (from our own fields)
+        loader: Loader = self.names[name]
+        return loader
+
+    def bind(self, name: str, value: Any) -> str:
+        """Make a value a global of the function; return by which name."""
+        wanted = name = _identifier(name)
+        number = 1
+        while name in self.names and self.names[name] is not value:
+            number += 1
+            name = f"{wanted}_{number}"
+        self.names[name] = value
+        return name
+
+    def bind_function(self, function: Any) -> str:
+        """As :meth:`bind`, by a name that hides none of the function's own."""
+        name = _identifier(getattr(function, "__name__", type(function).__name__))
+        hides = _RESERVED.match(name) or keyword.iskeyword(name) or hasattr(builtins, name) or name[:1].isdigit()
+        return self.bind(f"given_{name}" if hides else name, function)
+
+    def bind_nested(self, cls: type[Schema]) -> str:
+        """As :meth:`bind`, for the loader of a nested class."""
+        wanted = name = f"load_{_identifier(cls.__name__)}"
+        number = 1
+        own = f"load_{_identifier(self.cls.__name__)}"
+        while self.nested.get(name, cls) is not cls or (name == own and cls is not self.cls):
+            number += 1
+            name = f"{wanted}_{number}"
+        self.nested[name] = cls
+        return name
+
+    def _label(self) -> str:
+        return f"{self.cls.__module__}.{self.cls.__qualname__}{' partial' if self.partial else ''}"
+
+    def _function(self, name: str) -> Lines:
+        known = {field: is_known_field(self.fields[field], self.policy, set()) for field in self.fields}
+        yield f"def {name}(data):"
+        what = f"{'a part of a' if self.partial else 'a'} {_identifier(self.cls.__name__)}"
+        yield f'    """Load {what}, or return None."""'
+        yield "    if type(data) is not dict:"
+        yield "        return None"
+        yield "    get = data.get"
+        yield "    document = {}"
+        for field, is_known in known.items():
+            yield ""
+            if not is_known:
+                write = self._unknown_field
+            elif self.partial:
+                write = self._partial_field
+            else:
+                write = self._required_field if self.fields[field].required else self._optional_field
+            yield from indented(write(field, self.fields[field]))
+        yield ""
+        yield from indented(self._end(all(known.values())))
+
+    def _required_field(self, name: str, field: Any) -> Lines:
+        yield f"value = get({name!r})"
+        yield from self.checks(field, "value")
+        yield f"document[{name!r}] = {loaded(field, 'value')}"
+
+    def _optional_field(self, name: str, field: Any) -> Lines:
+        yield f"if (value := get({name!r})) is not None:"
+        yield from indented(self.checks(field, "value"))
+        if type(field) is ListOf:
+            yield "    if value:"
+            yield f"        document[{name!r}] = {loaded(field, 'value')}"
+        else:
+            yield f"    document[{name!r}] = {loaded(field, 'value')}"
+
+    def _partial_field(self, name: str, field: Any) -> Lines:
+        yield f"if {name!r} in data:"
+        yield f"    value = data[{name!r}]"
+        kept = loaded(field, "value")
+        if field.required:
+            yield from indented(self.checks(field, "value"))
+        else:
+            yield "    if value is not None:"
+            yield from indented(indented(self.checks(field, "value")))
+            kept = f"{kept} if value else None" if type(field) is ListOf else kept
+        yield f"    document[{name!r}] = {kept}"
+
+    def _unknown_field(self, name: str, field: Any) -> Lines:
+        """Call a field as marshmallow does."""
+        missing, error = self.bind("missing", ma.missing), self.bind("ValidationError", ma.ValidationError)
+        deserialize = self.bind(f"deserialize_{name}", field.deserialize)
+        partial = "" if self.partial is None else f", partial={self.partial}"
+        lines = (
+            "try:",
+            f"    value = {deserialize}(get({name!r}, {missing}), {name!r}, data{partial})",
+            f"except {error}:",
+            "    return None",
+            f"if value is not {missing}:",
+            f"    document[{name!r}] = value",
+        )
+        if self.partial:
+            yield f"if {name!r} in data:"
+            yield from indented(lines)
+        else:
+            yield from lines
+
+    def _end(self, all_known: bool) -> Lines:
+        """Apply the rules, and keep what OCPI does not define: it is there if not every property was loaded."""
+        keep = self.bind("keep_others", _keeper(frozenset(self.fields), self.policy))
+        others = "len(document) != len(data)"
+        rules = () if self.partial else self.cls.rules
+        if not all_known:
+            others = ""
+        elif rules:
+            yield f"others = {others}"
+            others = "others"
+        for rule in rules:
+            yield "try:"
+            yield f"    for _ in {self.bind_function(rule)}(document):"
+            yield "        return None"
+            yield f"except {self.bind('ValidationError', ma.ValidationError)}:"
+            yield "    return None"
+        yield f"if {others}{' and ' if others else ''}not {keep}(document, data):"
+        yield "    return None"
+        yield "return document"
+
+    def checks(self, field: Any, value: str) -> Lines:
+        """Write the checks of a field; ``value`` is the variable that has the value and gets the loaded one."""
+        yield from CHECKS[type(field)](self, field, value)
+        for validator in field.validators:
+            yield "try:"
+            yield f"    {self.bind_function(validator)}({value})"
+            yield f"except {self.bind('ValidationError', ma.ValidationError)}:"
+            yield "    return None"
+
+    def limit_of(self, field: ListOf) -> int:
+        """Return how many elements a list may have."""
+        names = (name for name, own in self.fields.items() if own is field)
+        return next((list_limit(self.policy, self.cls, name, field.max) for name in names), field.max)
+
+    def literal(self, number: Any) -> str:
+        """Write a bound, as a global if it is none of JSON's numbers."""
+        plain = type(number) is int or (type(number) is float and math.isfinite(number))
+        return repr(number) if plain else self.bind("bound", number)
+
+
+def _identifier(text: str) -> str:
+    return re.sub(r"\W", "_", text, flags=re.ASCII)
+
+
+def _register(label: str, source: str) -> str:
+    """Make a source known to tracebacks and ``inspect``; return its file name, another one for another source."""
+    number, lines = 1, source.splitlines(keepends=True)
+    while True:
+        name = f"<compiled {label}{'' if number == 1 else f' {number}'}>"
+        entry = linecache.cache.setdefault(name, (len(source), None, lines, name))
+        if len(entry) == 4 and entry[2] == lines:
+            return name
+        number += 1
+
+
+def _keeper(known: frozenset[str], policy: Policy) -> Callable[[Document, Document], bool]:
+    depth, keep = policy.max_depth, policy.keep_unknown
+
+    def keep_others(document: Document, data: Document) -> bool:
+        """Take over the properties that OCPI does not define; False when one of them has a flaw."""
+        others = {name: value for name, value in data.items() if name not in known}
+        if keep:
+            document.update(others)
+        return flaw_of(others, depth) is None
+
+    return keep_others
+
+
+_loaders: WeakKeyDictionary[type[Schema], dict[tuple[Policy, bool], Loader]] = WeakKeyDictionary()
+_lock = threading.RLock()
+
+
+def _begin_in_child() -> None:
+    global _lock
+    _lock = threading.RLock()
+
+
+forks.in_child(_begin_in_child)
+
+
+def loader_of(schema: Schema, partial: bool | None) -> Loader | None:
+    """Return the compiled loader of an instance, or None: marshmallow loads it.
+
+    partial: what its ``load`` gets. Loaders are compiled once in a process for each class, Policy and kind; if a field
+    is of a kind that is not known here, the loader calls that field, so it belongs to the one instance.
+    """
+    if not schema.policy.compiled or obstacle(schema) is not None:
+        return None
+    key = schema.policy, bool(partial)
+    if key in _loaders.get(type(schema), ()) or is_known(type(schema), schema.policy, set()):
+        return _shared(type(schema), schema.policy, bool(partial))
+    writer = Writer(type(schema), schema.load_fields, schema.policy, partial)
+    loader = writer.compile()
+    _link(writer)
+    return loader
+
+
+def source_of(schema: type[Schema] | Schema, *, partial: bool = False, policy: Policy = DEFAULT_POLICY) -> str:
+    """Return the Python source of a schema's loader, or a comment that says why it has none.
+
+    partial: the one for PATCH bodies. policy: that of the app, when ``schema`` is a class.
+    """
+    instance = schema(policy=policy) if isinstance(schema, type) else schema
+    loader = loader_of(instance, partial)
+    if loader is None:
+        return f"# {type(instance).__name__} is not compiled: {obstacle(instance) or 'its policy turns that off'}.\n"
+    return inspect.getsource(loader)
+
+
+def _shared(cls: type[Schema], policy: Policy, partial: bool) -> Loader:
+    """Return the loader of a class whose fields are all known, compiling it if need be."""
+    with forks.at_work, _lock:  # no child gets a loader that is linked in part
+        loaders = _loaders.setdefault(cls, {})
+        if (policy, partial) not in loaders:
+            writer = Writer(cls, declared_fields(cls), policy, partial)
+            loaders[policy, partial] = writer.compile()
+            _link(writer)  # only now: a class may have itself in it
+        return loaders[policy, partial]
+
+
+def _link(writer: Writer) -> None:
+    """Give a loader those of the nested classes, which are complete objects even in a PATCH."""
+    for name, cls in writer.nested.items():
+        writer.names[name] = _shared(cls, writer.policy, False)

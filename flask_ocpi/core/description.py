@@ -1,0 +1,242 @@
+"""What a module is: frozen descriptions that routes, OpenAPI, client, versions, CLI and docs all read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import replace
+from enum import StrEnum
+from typing import TYPE_CHECKING
+from typing import Any
+
+from flask_ocpi.core.enums import InterfaceRole
+from flask_ocpi.errors import NotFoundError
+from flask_ocpi.errors import StatusCode
+
+if TYPE_CHECKING:
+    from flask_ocpi.core.schema import Schema
+
+OWNER_KEY = ("country_code", "party_id")
+
+Document = dict[str, Any]
+Handler = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PathParameter:
+    """A variable segment of an operation's path: a CiString of at most ``max`` characters."""
+
+    name: str
+    max: int
+    description: str = ""
+    example: str = ""
+    min: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A class of objects that live in a list property of another object, such as the EVSEs of a Location.
+
+    name: "evse"; property: "evses"; key: the identifying property ("uid"); parameter: its URL segment.
+    """
+
+    name: str
+    schema: type[Schema]
+    property: str
+    key: str
+    parameter: PathParameter
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectType:
+    """A class of objects that is stored and exchanged as a whole.
+
+    name: singular ("location"); kind: where it is stored ("locations"), also the plural in operation names.
+    parameter: its URL segment, None where the owner alone is in the URL.
+    key: the properties that identify it, starting with the owner's; the rest make up the id.
+    defaults: what properties of the key are when a URL does not say, which has them in its query (a Token's type).
+    parts: nested classes with URLs of their own, outermost first.
+    appended: lists that a PATCH adds to. final: once stored it never changes.
+    described: the party in its key is not its owner but who it tells of (ClientInfo).
+    audience: the (country code, party id) of those that an own object is for, where the object itself tells.
+    missing: the error for an object (or part) that does not exist.
+    """
+
+    name: str
+    kind: str
+    schema: type[Schema]
+    parameter: PathParameter | None = None
+    key: tuple[str, ...] = (*OWNER_KEY, "id")
+    defaults: tuple[tuple[str, str], ...] = ()
+    parts: tuple[Part, ...] = ()
+    appended: tuple[str, ...] = ()
+    final: bool = False
+    described: bool = False
+    audience: Callable[[Document], tuple[tuple[str, str], ...]] | None = None
+    missing: type[NotFoundError] = NotFoundError
+
+    @property
+    def id_key(self) -> tuple[str, ...]:
+        """The properties that make up the id."""
+        return self.key[len(OWNER_KEY) :]
+
+    def id_of(self, document: Mapping[str, Any]) -> str:
+        """Return the id under which a document is stored; several properties are joined with a line feed."""
+        return "\n".join(str(document[name]) for name in self.id_key)
+
+    def id_from(self, values: Mapping[str, str | None]) -> str:
+        """Return the id that values of the key make up, some of which may have been left out."""
+        defaults = dict(self.defaults)
+        return "\n".join(values.get(name) or defaults[name] for name in self.id_key)
+
+    def split_ids(self, ids: Sequence[str]) -> tuple[dict[str, str], tuple[str, ...]]:
+        """Split ids as people give them into the values of the key and the ids of parts, one a level."""
+        width = len(self.id_key)
+        return dict(zip(self.id_key, ids, strict=False)), tuple(ids[width:])
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """Another path by which some software calls an operation; it is served, to everybody, but not documented."""
+
+    path: str
+    parameters: tuple[PathParameter, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One HTTP operation of an interface.
+
+    path: below the interface's URL, with ``{parameters}``. handler: ``(ctx, target, body) -> Result``.
+    query, body, returns: schema classes; returns may also be an enum. returns_list: an array of them, paginated.
+    result: the class of what the other platform posts to the response_url in the body or query, later.
+    object: the class of stored objects it works on; part: how many levels of its parts the path goes down.
+    owned: the URL names the owner, who has to be a party of the calling platform (PUSH-05).
+    partial: the body is a PATCH. dated: a list whose callers have to send date_from. created: it answers 201 when it
+    creates something; located: with the URL of that in Location. rooted: its path is below the OCPI prefix itself, not
+    below the interface (the list of versions).
+    admits: raises when the caller may not use it in its present state; called before the body is read.
+    finished: called with the services and a request that got its result, in the transaction that stores it.
+    errors: OCPI status codes beyond 2000, 2001 and 3000, for the documentation.
+    alias: another path by which it is called as well; ``owned`` does not hold there.
+    """
+
+    name: str
+    method: str
+    path: str
+    summary: str
+    handler: Handler
+    description: str = ""
+    parameters: tuple[PathParameter, ...] = ()
+    query: type[Schema] | None = None
+    body: type[Schema] | None = None
+    body_required: bool = True
+    returns: type[Schema] | type[StrEnum] | None = None
+    result: type[Schema] | None = None
+    returns_list: bool = False
+    object: ObjectType | None = None
+    part: int = 0
+    owned: bool = False
+    partial: bool = False
+    dated: bool = False
+    created: bool = False
+    located: bool = False
+    rooted: bool = False
+    admits: Callable[[Any], None] | None = None
+    finished: Callable[[Any, Any], None] | None = None
+    errors: tuple[StatusCode, ...] = ()
+    alias: Alias | None = None
+
+    @property
+    def aliased(self) -> Operation:
+        """The operation as it is under its alias, or itself."""
+        if self.alias is None:
+            return self
+        return replace(self, path=self.alias.path, parameters=self.alias.parameters, owned=False, alias=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """One side of a module: what the SENDER or the RECEIVER of the data serves.
+
+    hidden: to platforms whose roles do not use it, it is answered as if it were not there.
+    """
+
+    role: InterfaceRole
+    operations: tuple[Operation, ...]
+    hidden: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """An OCPI module.
+
+    id: its ModuleID, or a custom one. configuration: a configuration module, whose messages carry no routing headers.
+    single: both interfaces are one and the same, under one URL without an interface segment (credentials).
+    listed: it is among the endpoints in the version details. path: its segment in URLs, the id unless given.
+    requires: modules that OCPI says this one depends on. kinds: further kinds of records that it stores.
+    extend: the exit; called with the flask-smorest blueprint, to add routes that do not fit a description.
+    """
+
+    id: str
+    description: str
+    interfaces: tuple[Interface, ...]
+    configuration: bool = False
+    single: bool = False
+    listed: bool = True
+    path: str | None = None
+    requires: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    extend: Callable[[Any], None] | None = None
+
+    def interface(self, role: InterfaceRole) -> Interface | None:
+        """Return the interface of that role, or None; a module with a single interface has it under either role."""
+        if self.single:
+            return self.interfaces[0]
+        return next((interface for interface in self.interfaces if interface.role is role), None)
+
+    def path_of(self, interface: Interface) -> str:
+        """Return the path of an interface below its version: ``/sender/locations``, or ``/credentials``."""
+        segment = f"/{self.id}" if self.path is None else self.path
+        return segment if self.single else f"/{interface.role.lower()}{segment}"
+
+    def view_name(self, role: InterfaceRole, operation: Operation) -> str:
+        """Name an operation with its side: ``receiver_put_evse``, or ``get_credentials`` where there is only one."""
+        return operation.name if self.single else f"{role.lower()}_{operation.name}"
+
+    @property
+    def objects(self) -> tuple[ObjectType, ...]:
+        """The classes of stored objects its operations work on, each once."""
+        found = {o.object.name: o.object for i in self.interfaces for o in i.operations if o.object is not None}
+        return tuple(found.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version of OCPI as this package serves it."""
+
+    number: str
+    modules: tuple[Module, ...]
+
+    @property
+    def slug(self) -> str:
+        """The number as part of a name: ``2_2_1``."""
+        return self.number.replace(".", "_")
+
+    def module(self, id: str) -> Module | None:
+        return next((module for module in self.modules if module.id == id), None)
+
+    def operations(self) -> Iterator[tuple[Module, Interface, Operation]]:
+        """Walk all operations in the order of the description."""
+        for module in self.modules:
+            for interface in module.interfaces:
+                for operation in interface.operations:
+                    yield module, interface, operation
+
+
+def version_order(number: str) -> tuple[int, ...]:
+    """Sort key of version numbers, by value and not by text: 2.10 comes after 2.2 (VER-15)."""
+    return tuple(int(part) if part.isdigit() else -1 for part in number.split("."))

@@ -1,0 +1,457 @@
+"""The data types of OCPI as marshmallow fields: they check a value and bring it to its canonical form."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC
+from datetime import datetime
+from datetime import timedelta
+from decimal import ROUND_HALF_UP
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+import marshmallow as ma
+
+from flask_ocpi.core.violations import Violations
+
+NOT_AVAILABLE = "#NA"  # OCPI 2.2.1, Transport and format, "No data available"
+UNKNOWN_TIME = "1970-1-1T00:00:00Z"  # OCPI 2.2.1, CDRs, "CDR Object": no DateTime, but to be accepted there
+
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # lone surrogates are no characters
+_PRINTABLE_ASCII = re.compile(r"[\x20-\x7e]*\Z")
+_DATE_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|\+00:00)?\Z", re.ASCII)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+MAX_INTEGER = 2**53 - 1  # what every JSON peer can hold
+MAX_NUMBER = sys.float_info.max  # JSON such as 1e400 decodes to infinity, which cannot be written back
+
+URL_PATTERN = (
+    r"^[Hh][Tt][Tt][Pp][Ss]?://([A-Za-z0-9._~!$&'()*+,;=:%-]*@)?"
+    r"([A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?"
+    r"([/?#][A-Za-z0-9._~:/?#@!$&'()*+,;=%\[\]|-]*)?$"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How strictly documents are checked; one per app, from its settings.
+
+    strict_codes: compare country, currency and language codes with the ISO lists.
+    open_enums: names of enums whose unknown values are accepted.
+    keep_unknown: keep properties that OCPI does not define (else they are dropped).
+    max_depth: how deep an unknown property may be nested.
+    compiled: check with functions compiled from the schemas, and by marshmallow itself only what they leave to it.
+    list_limits: how many elements a list may have, by class and property, where that differs from what is declared.
+    """
+
+    strict_codes: bool = False
+    open_enums: frozenset[str] = frozenset()
+    keep_unknown: bool = True
+    max_depth: int = 32
+    compiled: bool = True
+    list_limits: tuple[tuple[str, int], ...] = ()
+
+
+DEFAULT_POLICY = Policy()
+
+
+def parse_date_time(text: str) -> tuple[str, int]:
+    """Parse an OCPI DateTime into its canonical text (with ``Z``) and microseconds since 1970 UTC.
+
+    Accepted: ``YYYY-MM-DDThh:mm:ss``, an optional fraction, and nothing, ``Z`` or ``+00:00`` behind it; no
+    zone is UTC. At most 25 characters in canonical form; ValueError otherwise. OCPI 2.2.1, Types, "DateTime".
+    """
+    usual = read_usual(text)
+    if usual is not None:
+        since = usual - _EPOCH
+        return text, (since.days * 86400 + since.seconds) * 1_000_000 + since.microseconds
+    match = _DATE_TIME.match(text)
+    if match is None:
+        raise ValueError("must be a UTC date and time such as 2024-05-31T12:00:00Z")
+    seconds, fraction, zone = match.groups()
+    try:
+        instant = datetime.fromisoformat(f"{seconds}+00:00")
+    except ValueError:
+        raise ValueError("is not a date and time that exists") from None
+    fraction = fraction or ""
+    if len(fraction) == 6 and not zone:  # five digits are legal only where there is no Z
+        fraction = fraction[:5]
+    if len(fraction) > 5:
+        raise ValueError("is longer than 25 characters: at most 4 digits of a second")
+    micros = (instant - _EPOCH) // _MICROSECOND + (int(fraction[1:].ljust(6, "0")) if fraction else 0)
+    return f"{seconds}{fraction}Z", micros
+
+
+def canonical_date_time(text: str) -> str:
+    """Return the canonical text of a DateTime; ValueError as of :func:`parse_date_time`."""
+    return text if read_usual(text) is not None else parse_date_time(text)[0]
+
+
+def read_usual(text: str) -> datetime | None:
+    """Read the two spellings that nearly all have and that are canonical: with Z, and at most 4 decimals.
+
+    None: it has another one, or does not exist. The characters between the marks are left to ``fromisoformat``,
+    which takes nothing but digits there.
+    """
+    if len(text) == 20:
+        is_usual = text[4::3] == "--T::Z"
+    else:
+        is_usual = 22 <= len(text) <= 25 and text[4:20:3] == "--T::." and text[-1] == "Z"
+    if not is_usual or type(text) is not str:
+        return None
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def to_micros(text: str) -> int:
+    """Return microseconds since 1970 UTC of a DateTime text."""
+    return parse_date_time(text)[1]
+
+
+def format_date_time(instant: datetime) -> str:
+    """Write an aware datetime as an OCPI DateTime with milliseconds."""
+    return f"{instant.astimezone(UTC).isoformat(timespec='milliseconds')[:23]}Z"
+
+
+class Field(ma.fields.Field[Any]):
+    """Base of all fields: OCPI's cardinalities.
+
+    ``required=True`` is cardinality 1 (or + for lists). Without it (? and *), null and absent are the same: a
+    document does not keep the property, a partial one (PATCH) keeps None, which clears it.
+    """
+
+    default_error_messages = {"required": "is required", "null": "must not be null"}  # noqa: RUF012
+    policy: Policy = DEFAULT_POLICY
+
+    def __init__(self, *, required: bool = False, **kwargs: Any) -> None:
+        super().__init__(required=required, allow_none=not required, **kwargs)
+
+    def _bind_to_schema(self, field_name: str, parent: Any) -> None:
+        # Before super(), where a list binds its element, which asks the list for the policy.
+        self.policy = getattr(parent, "policy", DEFAULT_POLICY)
+        super()._bind_to_schema(field_name, parent)
+
+    def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **kwargs: Any) -> Any:
+        result = super().deserialize(value, attr, data, **kwargs)
+        if result is None and not kwargs.get("partial"):
+            return ma.missing
+        return result
+
+    def json_schema(self) -> dict[str, Any]:
+        """Return the JSON Schema keywords of this field's values."""
+        return {}
+
+
+class String(Field):
+    """Printable Unicode of at most ``max`` characters, case-sensitive. OCPI 2.2.1, Types, "string"."""
+
+    def __init__(
+        self,
+        *,
+        max: int,
+        min: int = 0,
+        pattern: str | None = None,
+        pattern_hint: str = "",
+        codes: Collection[str] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.max = max
+        self.min = min
+        self.pattern = pattern
+        self.matches = re.compile(pattern).fullmatch if pattern else None
+        self._hint = pattern_hint or f"must match {pattern}"
+        self.codes = codes
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        if not isinstance(value, str):
+            raise ma.ValidationError("must be a string")
+        if value == NOT_AVAILABLE and self.required:
+            return value
+        if len(value) > self.max:
+            raise ma.ValidationError(f"is longer than {self.max} characters (it has {len(value)})")
+        if len(value) < self.min:
+            shorter = f"is shorter than {self.min} characters (it has {len(value)})"
+            raise ma.ValidationError("must not be empty" if self.min == 1 else shorter)
+        self._check_characters(value)
+        if self.matches is not None and not self.matches(value):
+            raise ma.ValidationError(self._hint)
+        if self.codes is not None and self.policy.strict_codes and not self._is_code(value, self.codes):
+            raise ma.ValidationError("is not a code of the ISO list")
+        return value
+
+    def _check_characters(self, value: str) -> None:
+        if CONTROL.search(value):
+            raise ma.ValidationError("must not contain control characters or line breaks")
+
+    def _is_code(self, value: str, codes: Collection[str]) -> bool:
+        return value in codes
+
+    def json_schema(self) -> dict[str, Any]:
+        keywords: dict[str, Any] = {"type": "string", "maxLength": self.max}
+        if self.min:
+            keywords["minLength"] = self.min
+        if self.pattern:
+            keywords["pattern"] = f"^(?:{self.pattern})$" if "|" in self.pattern else f"^{self.pattern}$"
+        return keywords
+
+
+class CiString(String):
+    """Printable ASCII, compared without regard to case, kept as received. OCPI 2.2.1, Types, "CiString"."""
+
+    def __init__(self, *, max: int, min: int = 1, **kwargs: Any) -> None:
+        super().__init__(max=max, min=min, **kwargs)
+
+    def _check_characters(self, value: str) -> None:
+        if not _PRINTABLE_ASCII.match(value):
+            raise ma.ValidationError("must contain printable ASCII characters only")
+
+    def _is_code(self, value: str, codes: Collection[str]) -> bool:
+        return value.upper() in codes
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"pattern": "^[ -~]*$", **super().json_schema()}
+
+
+class Url(Field):
+    """An absolute http or https URL of at most 255 characters. OCPI 2.2.1, Types, "URL".
+
+    ``called=True``: messages are sent there, so nothing is guessed where it cannot be read.
+    """
+
+    def __init__(self, *, called: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.called = called
+
+    matches = re.compile(f"{URL_PATTERN[:-1]}\\Z").match
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        if not isinstance(value, str):
+            raise ma.ValidationError("must be a string")
+        if len(value) > 255:
+            raise ma.ValidationError(f"is longer than 255 characters (it has {len(value)})")
+        if not self.matches(value):
+            raise ma.ValidationError("must be an absolute http or https URL")
+        return value
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "string", "maxLength": 255, "pattern": URL_PATTERN}
+
+
+class DateTime(Field):
+    """A UTC date and time as text; see :func:`parse_date_time`. OCPI 2.2.1, Types, "DateTime".
+
+    ``or_unknown=True`` also accepts OCPI's own spelling of a time that nobody knows, which becomes the start of 1970.
+    """
+
+    def __init__(self, *, or_unknown: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.or_unknown = or_unknown
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        if not isinstance(value, str):
+            raise ma.ValidationError("must be a string")
+        if self.or_unknown and value == UNKNOWN_TIME:
+            return "1970-01-01T00:00:00Z"
+        try:
+            return canonical_date_time(value)
+        except ValueError as error:
+            raise ma.ValidationError(str(error)) from error
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "string", "format": "ocpi-date-time", "maxLength": 25}
+
+
+class Boolean(Field):
+    """JSON true or false, nothing else. ``default`` documents what an absent value means."""
+
+    def __init__(self, *, default: bool | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.default = default
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        if value is True or value is False:
+            return bool(value)
+        raise ma.ValidationError("must be true or false")
+
+    def json_schema(self) -> dict[str, Any]:
+        default = {} if self.default is None else {"default": self.default}
+        return {"type": "boolean", **default}
+
+
+class Integer(Field):
+    """A JSON integer; also its spelling 16.0, which becomes 16."""
+
+    def __init__(self, *, min: int | None = None, max: int | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.min = min
+        self.max = max
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise ma.ValidationError("must be an integer")
+        low = -MAX_INTEGER if self.min is None else self.min
+        high = MAX_INTEGER if self.max is None else self.max
+        if not low <= value <= high:
+            raise ma.ValidationError(f"must be between {low} and {high}")
+        return value
+
+    def json_schema(self) -> dict[str, Any]:
+        return {
+            "type": "integer",
+            "minimum": -MAX_INTEGER if self.min is None else self.min,
+            "maximum": MAX_INTEGER if self.max is None else self.max,
+        }
+
+
+class Number(Field):
+    """A JSON number with at most four decimals; more are rounded half up. OCPI 2.2.1, Types, "number"."""
+
+    def __init__(self, *, min: float | None = None, max: float | None = None, decimals: int = 4, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.min = min
+        self.max = max
+        self.decimals = decimals
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int | float:
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise ma.ValidationError("must be a number")
+        if not -MAX_NUMBER <= value <= MAX_NUMBER:
+            raise ma.ValidationError("must be a finite number")
+        if self.min is not None and value < self.min:
+            raise ma.ValidationError(f"must be at least {self.min:g}")
+        if self.max is not None and value > self.max:
+            raise ma.ValidationError(f"must be at most {self.max:g}")
+        return round_half_up(value, self.decimals) if isinstance(value, float) else value
+
+    def json_schema(self) -> dict[str, Any]:
+        bounds = {"minimum": self.min, "maximum": self.max}
+        return {"type": "number", **{name: bound for name, bound in bounds.items() if bound is not None}}
+
+
+def round_half_up(value: float, decimals: int) -> float:
+    """Round a finite number to so many decimals, half away from zero; one that has no more comes back as it is."""
+    if round(value, decimals) == value:
+        return value
+    return float(Decimal(repr(value)).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP))
+
+
+class QueryInteger(Field):
+    """A whole number in a query string."""
+
+    DIGITS = 18
+    matches = re.compile(rf"[+-]?[0-9]{{1,{DIGITS}}}\Z").match
+
+    def __init__(self, *, min: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.min = min
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        text = str(value)
+        if not self.matches(text):
+            raise ma.ValidationError("must be a whole number")
+        number = int(text)
+        if number < self.min:
+            raise ma.ValidationError(f"must be at least {self.min}")
+        return number
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "integer", "minimum": self.min, "maximum": 10**self.DIGITS - 1}
+
+
+class Enum(Field):
+    """A value of a closed, case-sensitive set (unless OCPI_OPEN_ENUMS names the enum)."""
+
+    def __init__(self, enum: type[StrEnum], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.enum = enum
+        self.values = frozenset(member.value for member in enum)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        if not isinstance(value, str):
+            raise ma.ValidationError("must be a string")
+        if value in self.values or (self.is_open and 0 < len(value) <= 255 and not CONTROL.search(value)):
+            return value
+        shown = value if len(value) <= 40 else f"{value[:40]}..."
+        raise ma.ValidationError(f"{shown!a} is not a {self.enum.__name__}: use {_listing(self.enum)}")
+
+    @property
+    def is_open(self) -> bool:
+        return self.enum.__name__ in self.policy.open_enums
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "string", "enum": [member.value for member in self.enum]}
+
+
+def _listing(enum: type[StrEnum]) -> str:
+    values = [member.value for member in enum]
+    return ", ".join(values) if len(values) <= 10 else f"{', '.join(values[:10])}, ... ({len(values)} values)"
+
+
+class ListOf(Field, ma.fields.List[Any]):
+    """A list of values: ``*`` (null, [] and absent are the same), or ``+`` with ``required=True``.
+
+    ``unique`` names a CiString property in which no two elements, being objects, may agree. ``max`` is how many it may
+    have, which OCPI leaves open, and ``limit`` the same by the policy of the app.
+    """
+
+    def __init__(self, inner: Field, *, unique: str | None = None, max: int = 1000, **kwargs: Any) -> None:
+        super().__init__(cls_or_instance=inner, **kwargs)
+        self.unique = unique
+        self.limit = self.max = max
+        inner.required, inner.allow_none = True, False
+
+    def _bind_to_schema(self, field_name: str, parent: Any) -> None:
+        super()._bind_to_schema(field_name, parent)
+        self.limit = list_limit(self.policy, type(parent), field_name, self.max)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if not isinstance(value, list):
+            raise ma.ValidationError("must be an array")
+        if not value:
+            if self.required:
+                raise ma.ValidationError("must have at least one element")
+            return None
+        if len(value) > self.limit:
+            raise ma.ValidationError(f"has more than {self.limit} elements (it has {len(value)})")
+        elements, found = [], Violations()
+        for index, element in enumerate(value):
+            try:
+                elements.append(self.inner.deserialize(element))
+            except ma.ValidationError as error:
+                if error.valid_data is not None:
+                    elements.append(error.valid_data)
+                if found.add(index, error.messages):
+                    break
+        found.raise_any(elements)
+        if self.unique is not None:
+            _check_unique(elements, self.unique)
+        return elements
+
+    def json_schema(self) -> dict[str, Any]:
+        return {**({"minItems": 1} if self.required else {}), "maxItems": self.limit}
+
+
+def list_limit(policy: Policy, cls: type, name: str, declared: int) -> int:
+    """Return how many elements a list of a class may have; the limits of a class count for those derived from it."""
+    limits, names = dict(policy.list_limits), (f"{base.__name__}.{name}" for base in cls.__mro__)
+    return next((limits[name] for name in names if name in limits), declared)
+
+
+def _check_unique(elements: list[Any], name: str) -> None:
+    first: dict[str, int] = {}
+    found = Violations()
+    for index, element in enumerate(elements):
+        place = first.setdefault(element[name].lower(), index)
+        again = {name: [f"is the same as that of element {place}: it must be unique"]}
+        if place != index and found.add(index, again):
+            break
+    found.raise_any()

@@ -1,0 +1,217 @@
+"""The base of all schemas: a declaration that validates a document and brings it to its canonical form."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+from itertools import islice
+from typing import Any
+from typing import ClassVar
+
+import marshmallow as ma
+
+from flask_ocpi.core.fields import DEFAULT_POLICY
+from flask_ocpi.core.fields import Boolean
+from flask_ocpi.core.fields import Field
+from flask_ocpi.core.fields import Policy
+from flask_ocpi.core.violations import MOST
+from flask_ocpi.core.violations import Violations
+from flask_ocpi.core.violations import number_of
+from flask_ocpi.core.violations import walk
+from flask_ocpi.errors import InvalidParametersError
+
+Document = dict[str, Any]
+Violation = tuple[str, str]
+Rule = Callable[[Document], Iterator[Violation]]
+
+_MAX_SHOWN = 8
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class Schema(ma.Schema):
+    """Declares a class of OCPI objects, one field a property.
+
+    ``load`` takes a decoded JSON object and returns the document as it is stored and sent: wire names, wire
+    types, canonical timestamps, no nulls, no empty optional lists, unknown properties kept (:class:`Policy`).
+    ``rules`` are the conditions between fields: functions that yield (path, message) for each violation.
+
+    What is valid is loaded by a function compiled from the declaration (:mod:`flask_ocpi.core.compiled`), all else by
+    marshmallow, with the same result. Fields and rules are not to be changed once an instance has loaded something.
+    """
+
+    class Meta:
+        unknown = ma.EXCLUDE  # _keep_unknown puts them back, in order and checked
+
+    error_messages: dict[str, str] = {"type": "must be a JSON object"}  # noqa: RUF012
+    rules: ClassVar[tuple[Rule, ...]] = ()
+
+    def __init__(self, *, policy: Policy = DEFAULT_POLICY, **kwargs: Any) -> None:
+        self.policy = policy
+        super().__init__(**kwargs)
+
+    def _init_fields(self) -> None:
+        self._loaders: dict[bool | None, Callable[[Any], Document | None] | None] = {}
+        super()._init_fields()
+
+    def load(self, data: Any, *, many: bool | None = None, partial: Any = None, unknown: Any = None) -> Any:
+        """As marshmallow's: return the document, or raise ValidationError."""
+        kind = self.partial if partial is None else partial
+        excludes = (self.unknown if unknown is None else unknown) == ma.EXCLUDE
+        if excludes and (kind is None or kind is True or kind is False) and not (self.many if many is None else many):
+            loader = self._loader(kind)
+            if loader is not None:
+                document = loader(data)
+                if document is not None:
+                    return document
+        return super().load(data, many=many, partial=partial, unknown=unknown)
+
+    def load_valid(self, data: Any, partial: Any = None) -> Document | None:
+        """As ``load``, for many that may be broken: None where something is wrong, at the cost of a valid document.
+
+        It may also be None where something is only out of the ordinary. partial: None for as the schema is.
+        """
+        kind = self.partial if partial is None else partial
+        loader = self._loader(kind)
+        if loader is not None:
+            return loader(data)
+        try:
+            document: Document = self.load(data, partial=kind)
+        except ma.ValidationError:
+            return None
+        return document
+
+    def _loader(self, partial: Any) -> Callable[[Any], Document | None] | None:
+        try:
+            return self._loaders[partial]
+        except KeyError:
+            return self._compile(partial)
+
+    def _compile(self, partial: bool | None) -> Callable[[Any], Document | None] | None:
+        from flask_ocpi.core.compiled import loader_of  # not before it is needed, and it builds on this module
+
+        return self._loaders.setdefault(partial, loader_of(self, partial))
+
+    @ma.validates_schema(skip_on_field_errors=True)
+    def _check_rules(self, data: Document, *, partial: Any = None, **kwargs: Any) -> None:
+        if partial:  # rules hold for whole objects: they are checked again after the merge
+            return
+        found = Violations()
+        for path, message in (violation for rule in self.rules for violation in rule(data)):
+            if found.add(path, message):
+                break
+        found.raise_any()
+
+    @ma.post_load(pass_original=True)
+    def _keep_unknown(self, data: Document, original: Mapping[str, Any], **kwargs: Any) -> Document:
+        others = {name: value for name, value in original.items() if name not in self.load_fields}
+        flaw = flaw_of(others, self.policy.max_depth)
+        if flaw is not None:
+            raise ma.ValidationError(flaw, _first_with_flaw(others, self.policy.max_depth))
+        if self.policy.keep_unknown:
+            data.update(others)
+        return data
+
+
+class Object(Field, ma.fields.Nested):
+    """A nested object, always complete: a PATCH replaces it as a whole."""
+
+    def __init__(self, nested: type[Schema], **kwargs: Any) -> None:
+        super().__init__(nested=nested, **kwargs)
+
+    @property
+    def schema(self) -> ma.Schema:
+        if self._schema is None:
+            nested: type[Schema] = self.nested  # type: ignore[assignment]
+            self._schema = nested(policy=self.policy)
+        return self._schema
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, partial: Any = None, **kw: Any) -> Any:
+        return self._load(value, partial=False)
+
+
+def violations(messages: Any) -> Iterator[Violation]:
+    """Flatten marshmallow's error messages into (JSON path, message) pairs, such as ``evses[0].uid``."""
+    for names, message in walk(messages):
+        steps = (f"[{name}]" if isinstance(name, int) else f".{_shown(name)}" for name in names)
+        yield "".join(steps).removeprefix("."), message
+
+
+def _shown(name: str) -> str:
+    text = name if name.isprintable() else ascii(name)
+    return text if len(text) <= 60 else f"{text[:60]}..."
+
+
+def invalid(error: ma.ValidationError, where: str = "body") -> InvalidParametersError:
+    """Turn a validation error into OCPI's 2001, with a message that names each path."""
+    return refusal(list(islice(violations(error.messages), _MAX_SHOWN)), number_of(error.messages), where)
+
+
+def refusal(flaws: Sequence[Violation], number: int, where: str = "body") -> InvalidParametersError:
+    """Make the 2001 that names the first flaws of a body in which there are so many."""
+    shown = [f"{path or f'The {where}'} {text}" for path, text in flaws[:_MAX_SHOWN]]
+    others = f"{number - len(shown)} " if number < MOST else ""  # from there on nobody looked for more
+    more = f"; and {others}more" if number > len(shown) else ""
+    return InvalidParametersError(f"Invalid {where}: {'; '.join(shown)}{more}.")
+
+
+def load(schema: ma.Schema, data: Any, *, partial: bool = False, where: str = "body") -> Document:
+    """Validate and normalise one object; raise InvalidParametersError (2001) that names what is wrong."""
+    try:
+        document: Document = schema.load(data, partial=partial)
+    except ma.ValidationError as error:
+        raise invalid(error, where) from error
+    return document
+
+
+def with_defaults(schema: ma.Schema, document: Document) -> Document:
+    """Return a copy of a document in which absent properties have OCPI's default values, if there are any.
+
+    OCPI 2.2.1, Terminology, "Cardinality". Stored and sent documents leave them out.
+    """
+    defaults = {
+        name: field.default
+        for name, field in schema.load_fields.items()
+        if isinstance(field, Boolean) and field.default is not None
+    }
+    return {**defaults, **document}
+
+
+def example_of(schema: type[ma.Schema]) -> Document:
+    """Compose an example of a class from the examples of its required properties."""
+    declared = schema._declared_fields.items()
+    return {name: field.metadata["example"] for name, field in declared if field.required}
+
+
+def flaw_of(value: dict[str, Any], max_depth: int) -> str | None:
+    """Say why unknown properties cannot be kept, or None: they are too deep, or would not be JSON again."""
+    level: list[Any] = [value]
+    for _ in range(max_depth + 1):
+        below: list[Any] = []
+        for item in level:
+            if isinstance(item, list):
+                below += item
+            elif isinstance(item, dict):
+                below += item
+                below += item.values()
+            elif isinstance(item, str):
+                if not item.isascii() and _SURROGATE.search(item):
+                    return "must not contain lone surrogates"
+            elif isinstance(item, float) and not math.isfinite(item):
+                return "must not contain infinite numbers"
+        if not below:
+            return None
+        level = below
+    return f"is nested deeper than {max_depth} levels"
+
+
+def _first_with_flaw(properties: Document, max_depth: int) -> str:
+    """Return the name of the first property that has a flaw, of those in which there is one."""
+    items = list(properties.items())
+    while len(items) > 1:
+        first, second = items[: len(items) // 2], items[len(items) // 2 :]
+        items = second if flaw_of(dict(first), max_depth) is None else first
+    return items[0][0]

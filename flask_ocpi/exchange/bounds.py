@@ -1,0 +1,192 @@
+"""How long bodies are waited for: whoever sends slowly holds up few of the server's threads, and not for ever."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextlib import suppress
+from contextvars import ContextVar
+from dataclasses import dataclass
+from time import monotonic
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import TypeVar
+
+from flask_ocpi.core import forks
+from flask_ocpi.errors import CrowdedError
+from flask_ocpi.errors import RequestTimeoutError
+from flask_ocpi.errors import TooManyRequestsError
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+_answering: ContextVar[bool] = ContextVar("flask_ocpi_answering", default=False)
+
+
+class Waits:
+    """Counts the requests of this process that wait, ``most`` at a time, of which ``each`` for one platform.
+
+    Processes count for themselves: what is to be kept free are the threads of each.
+    """
+
+    def __init__(self, most: int, *, each: int) -> None:
+        self._most = most
+        self._each = each
+        forks.begin(self._begin)
+
+    @contextmanager
+    def waiting_for(self, platform: str) -> Iterator[None]:
+        """Wait for a platform within the block; raise CrowdedError, at once, when too many do already."""
+        with self._lock:
+            if self._counts[platform] >= self._each:
+                raise CrowdedError(f"Too many requests wait for {platform} already.", is_about_platform=True)
+            if self._counts.total() >= self._most:
+                raise CrowdedError("Too many requests wait for other platforms already.", is_about_platform=False)
+            self._counts[platform] += 1
+            counts = self._counts
+        try:
+            yield
+        finally:
+            with self._lock:
+                counts[platform] -= 1
+                if not counts[platform]:
+                    del counts[platform]
+
+    def _begin(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: Counter[str] = Counter()
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Have :func:`is_answering` tell, within the block and in this thread, that a platform waits for our answer."""
+    token = _answering.set(True)
+    try:
+        yield
+    finally:
+        _answering.reset(token)
+
+
+def is_answering() -> bool:
+    """Tell whether a platform waits for what this thread is doing."""
+    return _answering.get()
+
+
+_T = TypeVar("_T")
+
+_TURN = 0.5  # seconds for which a request waits until fewer bodies of its platform are being read
+_DRAIN_TURN = 0.25
+_LOOK = 0.25  # seconds between two looks at what is being read
+_SOCKETS = ("gunicorn.socket", "werkzeug.socket")
+_DRAINED = 4  # at a time, where it can be ended
+_DRAINED_FOR_EVER = 1
+
+
+@dataclass(slots=True, eq=False)
+class _Reading:
+    """A body that is being read. who: the platform; "" where nobody wants it. seconds: its time."""
+
+    who: str
+    connection: socket.socket | None
+    began: float
+    seconds: float
+    is_over: bool = False
+
+
+class Bodies:
+    """The bodies that are being read: at most ``at_once`` of a platform, each for ``seconds`` at the most.
+
+    A server reads for as long as it takes. Where it shows the socket, that is closed for reading when the time is over.
+    granian does not, and stops altogether when a read goes on behind the answer: there only the numbers are bounded.
+    """
+
+    def __init__(self, *, seconds: float, at_once: int) -> None:
+        self._seconds = seconds
+        self._at_once = at_once
+        forks.begin(self._begin_anew)
+
+    def _begin_anew(self) -> None:
+        self._changed = threading.Condition(threading.Lock())
+        self._under_way: dict[str, list[_Reading]] = {}
+        self._watch: threading.Thread | None = None
+
+    def read(self, platform: str, environ: WSGIEnvironment, read: Callable[[], _T]) -> _T:
+        """Read a body of a platform; raise TooManyRequestsError, or RequestTimeoutError when it takes too long."""
+        reading = _Reading(platform, _socket(environ), monotonic(), self._seconds)
+        if not self._begin(reading, self._at_once, patience=_TURN):
+            raise TooManyRequestsError(
+                f"{self._at_once} of your requests wait for their bodies: send those first.",
+                headers={"Retry-After": "1"},
+            )
+        with self._ending(reading):
+            try:
+                return read()
+            except Exception as error:
+                if reading.is_over or isinstance(error, TimeoutError):  # or the server ended it
+                    message = f"The body did not come within {self._seconds:g} seconds (OCPI_BODY_TIMEOUT)."
+                    raise RequestTimeoutError(message) from None
+                raise
+
+    def drain(self, environ: WSGIEnvironment, drain: Callable[[], object], *, seconds: float) -> None:
+        """Read a body that nobody wants, for so many seconds; not at all while that is done with others."""
+        reading = _Reading("", _socket(environ), monotonic(), seconds)
+        most = _DRAINED_FOR_EVER if reading.connection is None else _DRAINED
+        if not self._begin(reading, most, patience=_DRAIN_TURN):
+            _close_for_reading(reading)  # or gunicorn would wait for it
+            return
+        with self._ending(reading):
+            drain()
+
+    def _begin(self, reading: _Reading, most: int, *, patience: float) -> bool:
+        with self._changed:
+            readings = self._under_way.setdefault(reading.who, [])
+            if all(other.began < reading.began - patience for other in readings):
+                patience = 0  # it is not known whether those ever end
+            if not self._changed.wait_for(lambda: len(readings) < most, patience):
+                return False
+            readings.append(reading)
+            if reading.connection is not None and (self._watch is None or not self._watch.is_alive()):
+                self._watch = forks.thread(self._end_slow, "ocpi-bodies")
+                self._watch.start()
+            return True
+
+    @contextmanager
+    def _ending(self, reading: _Reading) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._under_way[reading.who].remove(reading)
+                self._changed.notify_all()
+
+    def _end_slow(self) -> None:
+        """End what takes too long; returns as soon as nothing is being read."""
+        while True:
+            with forks.waiting():
+                time.sleep(_LOOK)
+            with self._changed:
+                under_way = [reading for readings in self._under_way.values() for reading in readings]
+                if not under_way:
+                    self._watch = None
+                    return
+                for reading in under_way:
+                    if reading.began + reading.seconds < monotonic():
+                        reading.is_over = True
+                        _close_for_reading(reading)
+
+
+def _close_for_reading(reading: _Reading) -> None:
+    """Let whoever reads from a connection be at its end; it can still be written to."""
+    if reading.connection is not None:
+        with suppress(OSError):
+            socket.socket.shutdown(reading.connection, socket.SHUT_RD)  # that of TLS would write in clear from then on
+
+
+def _socket(environ: WSGIEnvironment) -> socket.socket | None:
+    found: Any = next((environ[name] for name in _SOCKETS if name in environ), None)
+    return found if isinstance(found, socket.socket) else None

@@ -1,0 +1,330 @@
+"""Copies: the objects that other platforms sent. Each belongs to its platform, also when the registration has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Collection
+from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from functools import partial
+
+from flask_ocpi.core.description import Document
+from flask_ocpi.core.description import ObjectType
+from flask_ocpi.errors import InvalidParametersError
+from flask_ocpi.exchange.context import Services
+from flask_ocpi.partners.platforms import PLATFORMS
+from flask_ocpi.partners.platforms import Platform
+from flask_ocpi.signals import object_removed
+from flask_ocpi.storage.base import Key
+from flask_ocpi.storage.base import Party
+from flask_ocpi.storage.base import Query
+from flask_ocpi.storage.base import Record
+from flask_ocpi.storage.base import received
+from flask_ocpi.storage.base import walk
+
+#: The source of copies of which it is not known who sent them: those of a database that did not keep it.
+UNKNOWN = ""
+
+_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How many copies an own party has of a module of a platform. source: its id, or UNKNOWN."""
+
+    source: str
+    module: str
+    receiver: Party
+    number: int
+
+
+@dataclass(slots=True)
+class Moved:
+    """What became of copies that were to be moved. left: those that stayed where they were."""
+
+    moved: int = 0
+    left: int = 0
+
+
+class Copies:
+    """Reads, moves and removes copies, for the host application and its operator: ``ocpi.copies``."""
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+
+    def get(
+        self,
+        module: str,
+        *ids: str,
+        owner: Party,
+        platform: Platform | str | None = None,
+        receiver: Party | None = None,
+    ) -> Document:
+        """Return the copy of an object of another party; raise NotFoundError when there is none.
+
+        ``ids`` and ``owner`` are those of the object: a Token's type may follow its uid, a ClientInfo's id is its role.
+        Without ``platform``, of several copies that one is returned that came from the platform which answers for the
+        party now, be it as its hub; where none does, the latest. Without ``receiver``, that of any own party.
+        """
+        return self.find(module, *ids, owner=owner, platform=platform, receiver=receiver)[1].document
+
+    def find(
+        self,
+        module: str,
+        *ids: str,
+        owner: Party,
+        platform: Platform | str | None = None,
+        receiver: Party | None = None,
+    ) -> tuple[Key, Record]:
+        """Return the copy that :meth:`get` returns as it is stored, with its key."""
+        object_type = self.services.object_type(module)
+        values, part_ids = object_type.split_ids(ids)
+        if part_ids or len(values) < len(object_type.id_key) - len(object_type.defaults):
+            raise InvalidParametersError(f"A {object_type.name} is addressed by {' and '.join(object_type.id_key)}.")
+        id = object_type.id_from(values)
+        for sources in self._by_rank(owner) if platform is None else [[self._find(platform).id]]:
+            parties = self._parties() if receiver is None else (receiver,)
+            keys = (_key(object_type, owner, id, party, source) for source in sources for party in parties)
+            found = [(key, record) for key in keys if (record := self.services.storage.get(object_type.kind, key))]
+            if found:
+                return max(found, key=lambda item: item[1].last_updated)
+        raise object_type.missing(f"There is no copy of the {object_type.name} {' '.join(ids)} of {owner}.")
+
+    def source_of(self, owner: Party) -> str:
+        """Return the id of the platform that answers for a party now, be it as its hub; UNKNOWN where none does."""
+        return next(iter([*self._speaking(owner), *self._hubs(owner)]), UNKNOWN)
+
+    def documents(self, module: str, *, platform: Platform | str | None = None) -> Iterator[Document]:
+        """Walk the copies of a module, platform by platform, each in the order in which they came.
+
+        Without ``platform`` those of all, also of registrations that have ended. Of an object that came from several
+        platforms, the copy of the one that answers for the party now stands for the others.
+        """
+        object_type = self.services.object_type(module)
+        sources = self._sources() if platform is None else [self._find(platform).id]
+        better = cache(self._better)
+        for source in sources:
+            for receiver in self._parties():
+                for record in walk(self.services.storage, object_type.kind, _of(receiver, source)):
+                    document = record.document
+                    single = object_type.described or platform is not None
+                    others = () if single else better(source, _owner(document))
+                    if not self._is_there(object_type, document, receiver, others):
+                        yield document
+
+    def counts(self, platform: Platform | str | None = None) -> list[Kept]:
+        """Return how many copies there are of each platform, or of that one ("": not known), module and own party."""
+        found = []
+        for source in self._sources() if platform is None else [self._source(platform)]:
+            for module, object_type in self.services.object_types.items():
+                for receiver in self._parties():
+                    page = self.services.storage.list(object_type.kind, _of(receiver, source, limit=1))
+                    if page.total:
+                        found.append(Kept(source, module, receiver, page.total))
+        return found
+
+    def move(self, source: Platform | str, target: Platform | str, modules: Collection[str] = ()) -> Moved:
+        """Give what one platform sent to another one, which now speaks for its parties; of all modules unless named.
+
+        Left where they are: copies of objects that the other one has sent itself, of parties that it does not speak
+        for, and what a hub tells of others. ``source`` "" are the copies of which it is not known who sent them.
+        """
+        to = self._find(target)
+        known = self._source(source)
+        if known == to.id:
+            raise InvalidParametersError(f"The copies of {to.id} are its own already.")
+        speaks: dict[Party, bool] = {}
+
+        def target_of(owner: Party) -> str | None:
+            if owner not in speaks:
+                speaks[owner] = self.services.platforms.speaks_for(to, owner)
+            return to.id if speaks[owner] else None
+
+        moved = Moved()
+        for module in modules or self.services.object_types:
+            object_type = self.services.object_type(module)
+            if not object_type.described:
+                for receiver in self._parties():
+                    self._move(object_type, receiver, known, target_of, moved)
+        return moved
+
+    def adopt(self) -> Moved:
+        """Give copies of which it is not known who sent them to the one platform that can have; the others stay."""
+        moved = Moved()
+        answering: dict[Party, str | None] = {}
+
+        def target_of(owner: Party) -> str | None:
+            if owner not in answering:
+                answering[owner] = self._only_answering(owner)
+            return answering[owner]
+
+        for object_type in self.services.object_types.values():
+            for receiver in self._parties():
+                self._move(object_type, receiver, UNKNOWN, target_of, moved)
+        return moved
+
+    def remove(self, source: Platform | str, modules: Collection[str] = ()) -> int:
+        """Remove what a platform sent, unless it is registered; return how many copies that were.
+
+        ``source`` "" are the copies of which it is not known who sent them.
+        """
+        platform = None if source == UNKNOWN else self._find(source)
+        if platform is not None and platform.is_registered:
+            raise InvalidParametersError(f"Platform {platform.id} is registered: its copies are in use.")
+        removed = 0
+        for module in modules or self.services.object_types:
+            for receiver in self._parties():
+                while number := self._remove_some(module, receiver, platform):
+                    removed += number
+        return removed
+
+    def _remove_some(self, module: str, receiver: Party, platform: Platform | None) -> int:
+        object_type, storage = self.services.object_type(module), self.services.storage
+        source = UNKNOWN if platform is None else platform.id
+        keys: list[Key] = []
+
+        def remove() -> None:
+            keys.clear()
+            if platform is not None:  # locked: whoever registers anew waits, and what it sends then stays
+                storage.get(PLATFORMS, Key.of("", "", platform.id), for_update=True)
+                current = self.services.platforms.get(platform.id)
+                if current is not None and current.is_registered:
+                    return
+            for record in storage.list(object_type.kind, _of(receiver, source, limit=_AT_ONCE)).records:
+                key = self._key_in(object_type, record.document, receiver, source)
+                if key is not None and storage.delete(object_type.kind, key):
+                    keys.append(key)
+
+        storage.run(remove)
+        for key in keys:
+            self.services.emit(object_removed, module=module, key=key, platform=platform)
+        return len(keys)
+
+    def _move(
+        self,
+        object_type: ObjectType,
+        receiver: Party,
+        source: str,
+        target_of: Callable[[Party], str | None],
+        moved: Moved,
+    ) -> None:
+        left = 0
+        while True:
+            some = partial(self._move_some, object_type, receiver, source, target_of, left)
+            seen, went = self.services.storage.run(some)
+            left += seen - went
+            moved.moved += went
+            if not seen:
+                break
+        moved.left += left
+
+    def _move_some(
+        self,
+        object_type: ObjectType,
+        receiver: Party,
+        source: str,
+        target_of: Callable[[Party], str | None],
+        offset: int,
+    ) -> tuple[int, int]:
+        """Move some copies, in the transaction that is open; return how many were looked at, and how many moved."""
+        storage, kind = self.services.storage, object_type.kind
+        records = storage.list(kind, _of(receiver, source, offset=offset, limit=_AT_ONCE)).records
+        new_keys: dict[Key, Key] = {}
+        for record in records:
+            old = self._key_in(object_type, record.document, receiver, source)
+            target = self._target(object_type, old, target_of)
+            if old is not None and target is not None:
+                new_keys[old] = old._replace(receiver=received(receiver, target))
+        here = storage.get_many(kind, list(new_keys), for_update=True)
+        items = [(new_keys[old], Record(r.text, r.last_updated, r.audience)) for old, r in here.items()]
+        created = storage.create_many(kind, items)
+        gone = [old for old, is_new in zip(here, created, strict=True) if is_new]
+        for old in gone:
+            storage.delete(kind, old)
+        return len(records), len(gone)
+
+    def _target(self, object_type: ObjectType, old: Key | None, target_of: Callable[[Party], str | None]) -> str | None:
+        if old is None:
+            return None
+        if object_type.described:  # who told it is in its id
+            platform = self.services.platforms.get(old.id.partition("\n")[2])
+            return None if platform is None else platform.id
+        return target_of(old.owner)
+
+    def _key_in(self, object_type: ObjectType, document: Document, receiver: Party, source: str) -> Key | None:
+        """Return the key of a stored copy; None where that cannot be told."""
+        owner, id = _owner(document), object_type.id_of(document)
+        if not object_type.described or source != UNKNOWN:
+            return _key(object_type, owner, id, receiver, source)
+        keys = (Key.of(*owner, f"{id}\n{platform.id}", receiver) for platform in self.services.platforms.all())
+        return next((key for key in keys if self.services.storage.get(object_type.kind, key) is not None), None)
+
+    def _only_answering(self, owner: Party) -> str | None:
+        """Return the one platform that answers for a party now, or None: nobody, or several."""
+        answering = self._speaking(owner) or self._hubs(owner)
+        return answering[0] if len(answering) == 1 else None
+
+    def _by_rank(self, owner: Party) -> Iterator[Sequence[str]]:
+        """Walk who may have sent objects of a party: who speaks for it now, then its hubs, then all others."""
+        direct = self._speaking(owner)
+        yield direct
+        hubs = self._hubs(owner)
+        yield hubs
+        yield [source for source in self._sources() if source not in (*direct, *hubs)]
+
+    def _better(self, source: str, owner: Party) -> Sequence[str]:
+        """Return the platforms whose copies of a party's objects stand for those of that source."""
+        direct = self._speaking(owner)
+        if source in direct:
+            return ()
+        hubs = self._hubs(owner)
+        return direct if source in hubs else (*direct, *hubs)
+
+    def _speaking(self, owner: Party) -> Sequence[str]:
+        return self.services.platforms.claims.of(owner).platforms
+
+    def _hubs(self, owner: Party) -> Sequence[str]:
+        """Return the hubs that a party may be behind: none where it is registered itself."""
+        claim = self.services.platforms.claims.of(owner)
+        if claim.platforms:
+            return ()
+        if claim.hub is not None:
+            return (claim.hub,)
+        return tuple(p.id for p in self.services.platforms.all() if p.is_registered and p.is_hub)
+
+    def _is_there(self, object_type: ObjectType, document: Document, receiver: Party, sources: Collection[str]) -> bool:
+        owner, id = _owner(document), object_type.id_of(document)
+        keys = (_key(object_type, owner, id, receiver, source) for source in sources)
+        return any(self.services.storage.get(object_type.kind, key) is not None for key in keys)
+
+    def _sources(self) -> list[str]:
+        return [*(platform.id for platform in self.services.platforms.all()), UNKNOWN]
+
+    def _parties(self) -> tuple[Party, ...]:
+        return tuple(Party.of(party.country_code, party.party_id) for party in self.services.settings.parties)
+
+    def _source(self, platform: Platform | str) -> str:
+        return UNKNOWN if platform == UNKNOWN else self._find(platform).id
+
+    def _find(self, platform: Platform | str) -> Platform:
+        return self.services.platforms.find(platform) if isinstance(platform, str) else platform
+
+
+def registration_ended(services: Services, platform: Platform) -> None:
+    """Do with the copies of a platform what OCPI_COPIES_AFTER_UNREGISTRATION says, once its registration has ended."""
+    if services.settings.copies_after_unregistration == "remove":
+        Copies(services).remove(platform)
+
+
+def _of(receiver: Party, source: str, *, offset: int = 0, limit: int = 50) -> Query:
+    return Query(receiver=received(receiver, source), offset=offset, limit=limit)
+
+
+def _key(object_type: ObjectType, owner: Party, id: str, receiver: Party, source: str) -> Key:
+    return Key.of(*owner, f"{id}\n{source}" if object_type.described else id, receiver, source)
+
+
+def _owner(document: Document) -> Party:
+    return Party.of(document["country_code"], document["party_id"])

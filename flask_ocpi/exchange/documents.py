@@ -1,0 +1,342 @@
+"""Changing a document and the parts that live in it, such as the EVSEs of a Location."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import replace
+from typing import Any
+
+import orjson
+
+from flask_ocpi.core.description import Document
+from flask_ocpi.core.description import ObjectType
+from flask_ocpi.core.description import Part
+from flask_ocpi.core.fields import CiString
+from flask_ocpi.core.fields import DateTime
+from flask_ocpi.core.fields import ListOf
+from flask_ocpi.core.fields import to_micros
+from flask_ocpi.core.schema import Object
+from flask_ocpi.core.schema import Schema
+from flask_ocpi.core.schema import load
+from flask_ocpi.errors import ConflictError
+from flask_ocpi.errors import InvalidParametersError
+from flask_ocpi.storage.base import Key
+from flask_ocpi.storage.base import Party
+from flask_ocpi.storage.base import Record
+from flask_ocpi.storage.base import Storage
+from flask_ocpi.storage.base import fold
+
+#: The property that names whom an object is for, in exports and imports; it is no part of the object.
+AUDIENCE = "_audience"
+
+_PARTY = re.compile(r"(.{2})-(.{1,3})", re.DOTALL)
+
+
+def audience_of(object_type: ObjectType, document: Document) -> tuple[Party, ...]:
+    """Return the parties that an object is for, as far as it tells itself."""
+    return () if object_type.audience is None else tuple(Party.of(*party) for party in object_type.audience(document))
+
+
+def audience_after(
+    object_type: ObjectType, stored: Record, record: Record, *, is_given: bool, may_widen: bool = True
+) -> tuple[Party, ...]:
+    """Return the parties that an object is for when ``record`` replaces what is stored.
+
+    ``is_given``: somebody said whom it is for, and that is ``record.audience``; otherwise that is what the object tells
+    itself, and who sees it now goes on to see it, and nobody else: where that was what the object told, what it tells
+    by now. Unless it ``may_widen``, nobody sees it who would not without being said.
+    """
+    kept = stored.audience
+    if object_type.audience is not None:
+        told = audience_of(object_type, record.document) if is_given else record.audience
+        if kept != told and kept == audience_of(object_type, stored.document):
+            kept = told
+    if not is_given:
+        return kept
+    is_wider = bool(kept) and not (record.audience and set(record.audience) <= set(kept))
+    return kept if is_wider and not may_widen else record.audience
+
+
+def with_audience(record: Record) -> Document:
+    """Return a stored object with whom it is for, as :func:`parted` reads it."""
+    return {**record.document, AUDIENCE: [str(party) for party in record.audience]}
+
+
+def parted(item: Any) -> tuple[Any, tuple[Party, ...] | None]:
+    """Return an object of a file and the audience that it names, None where it does not."""
+    if not isinstance(item, Mapping) or AUDIENCE not in item:
+        return item, None
+    texts = item[AUDIENCE] if isinstance(item[AUDIENCE], list) else [None]
+    found = [_PARTY.fullmatch(text) if isinstance(text, str) else None for text in texts]
+    if None in found:
+        raise InvalidParametersError(f'{AUDIENCE} must be a list of parties, such as ["NL-ABC"].')
+    document = {name: value for name, value in item.items() if name != AUDIENCE}
+    return document, tuple(Party.of(match[1], match[2]) for match in found if match is not None)
+
+
+#: Bytes of a document from which a change of a part gives its outermost parts a line each.
+LARGE = 8192
+#: How often a write is tried that is guarded by the revision, before the record is locked.
+GUARDED_ATTEMPTS = 5
+
+_MOST_BLANKS = 64
+
+
+@dataclass(slots=True)
+class Place:
+    """Where a part is in its document: what it belongs to (outermost first), its siblings, its index or None."""
+
+    ancestors: list[Document]
+    siblings: list[Document]
+    index: int | None
+
+    def put(self, part: Document) -> bool:
+        """Add or replace the part; True when it was added."""
+        if self.index is None:
+            self.siblings.append(part)
+        else:
+            self.siblings[self.index] = part
+        raise_last_updated(self.ancestors, part["last_updated"])
+        return self.index is None
+
+
+def find_part(siblings: Sequence[Document], key: str, value: str) -> int | None:
+    """Return the index of the part with that identifier, compared without regard to case."""
+    wanted = fold(value)
+    return next((index for index, item in enumerate(siblings) if fold(item[key]) == wanted), None)
+
+
+def locate(document: Document, object_type: ObjectType, ids: Sequence[str]) -> Place | None:
+    """Walk down to the part that ``ids`` names (one a level); None when something above it is missing."""
+    ancestors = [document]
+    parts = object_type.parts[: len(ids)]
+    for part, id in zip(parts[:-1], ids[:-1], strict=True):
+        siblings = ancestors[-1].get(part.property, [])
+        index = find_part(siblings, part.key, id)
+        if index is None:
+            return None
+        ancestors.append(siblings[index])
+    siblings = ancestors[-1].setdefault(parts[-1].property, [])
+    return Place(ancestors, siblings, find_part(siblings, parts[-1].key, ids[-1]))
+
+
+def raise_last_updated(ancestors: Sequence[Document], moment: str) -> None:
+    """Move ``last_updated`` of what a part belongs to up to a moment, never backwards (LOC-11)."""
+    for ancestor in ancestors:
+        if to_micros(moment) > to_micros(ancestor["last_updated"]):
+            ancestor["last_updated"] = moment
+
+
+def merge(
+    schema: Schema,
+    document: Document,
+    changes: Document,
+    *,
+    appended: Sequence[str] = (),
+    read: Callable[..., Document] = load,
+) -> Document:
+    """Apply the changes of a PATCH: null clears, the rest replaces; the result has to be valid (T-17 to T-19).
+
+    Lists named in ``appended`` are added to; nothing, null and an empty list leave them as they are (SES-16, SES-17).
+    An element that the list has already is not added again: the PATCH is sent once more when its answer was lost.
+    read: checks the result, as :func:`flask_ocpi.core.schema.load` does.
+    """
+    merged = {**document, **changes}
+    for name in appended:
+        known = document.get(name, [])
+        merged[name] = [*known, *(element for element in changes.get(name) or () if element not in known)]
+    kept = {name: value for name, value in merged.items() if value is not None or name not in changes}
+    return read(schema, kept, where="result of the PATCH")
+
+
+@dataclass(slots=True)
+class Opened:
+    """A stored document, decoded as far as one of its parts is asked for.
+
+    document: the whole of it. Where the text has a line for each of the outermost parts, ``start`` and ``end`` are
+    where in it the part that was asked for is, and the document has no other of them.
+    """
+
+    document: Document
+    text: bytes
+    part: Part | None = None
+    start: int = 0
+    end: int = 0
+
+    def closed(self, document: Document) -> bytes:
+        """Return the text of the document as it was changed to; what was not decoded is taken over as it is.
+
+        A large one gets its lines, so that the next change is cheap. A part that became a little shorter is followed by
+        blanks: then nothing behind it moves, and a database writes only the pages that changed.
+        """
+        if self.part is None:
+            return orjson.dumps(document)
+        if not self.end:
+            return _on_lines(document, self.part) if len(self.text) >= LARGE else orjson.dumps(document)
+        old, new = self.text[self.start : self.end], orjson.dumps(document[self.part.property][0])
+        if len(old) - len(new) <= _MOST_BLANKS:
+            new = new.ljust(len(old))
+        first, last = _lines(self.text, self.part)
+        parts = b"".join((b"[", self.text[first : self.start], new, self.text[self.end : last], b"]"))
+        return orjson.dumps({**document, self.part.property: orjson.Fragment(parts)})
+
+
+def open_text(text: bytes, object_type: ObjectType, ids: Sequence[str]) -> Opened:
+    """Decode a stored document, or no more of it than the part needs that ``ids`` names (one a level)."""
+    part = object_type.parts[0] if ids else None
+    if part is not None and len(text) >= LARGE:
+        opened = _open_line(text, part, ids[0])
+        if opened is not None:
+            return opened
+    return Opened(orjson.loads(text), text, part)
+
+
+def _open_line(text: bytes, part: Part, id: str) -> Opened | None:
+    """Decode the one part on its line and what is around the parts; None in all doubt.
+
+    JSON has no line breaks in strings, and :func:`_on_lines` makes them nowhere else: each line is a part.
+    """
+    first, last = _lines(text, part)
+    found = text.find(b'\n{"%b":%b' % (part.key.encode(), orjson.dumps(id)), first, last)
+    if first < 0 or found < 0:
+        return None
+    start = found + 1
+    end = text.index(b"\n", start)
+    end -= text[end - 1 : end] == b","
+    try:
+        document, item = orjson.loads(text[:first] + b"0" + text[last:]), orjson.loads(text[start:end])
+    except orjson.JSONDecodeError:
+        return None
+    if document.get(part.property) != [0]:
+        return None
+    document[part.property] = [item]
+    return Opened(document, text, part, start, end)
+
+
+def _lines(text: bytes, part: Part) -> tuple[int, int]:
+    """Return where the lines of the outermost parts begin and end; -1 and any number where there are none."""
+    opening = b'"%b":[' % part.property.encode()
+    first = text.find(opening + b"\n")
+    last = text.rfind(b"\n]") + 1
+    return (first + len(opening), last) if 0 <= first < last else (-1, last)
+
+
+def _on_lines(document: Document, part: Part) -> bytes:
+    """Write a document with a line for each of its outermost parts, as long as each can be told by its beginning."""
+    siblings = document[part.property]
+    texts = [orjson.dumps(item) for item in siblings]
+    begin = b'{"%b":' % part.key.encode()
+    if len({fold(item[part.key]) for item in siblings}) < len(texts) or not all(t.startswith(begin) for t in texts):
+        return orjson.dumps(document)
+    return orjson.dumps({**document, part.property: orjson.Fragment(b"[\n%b\n]" % b",\n".join(texts))})
+
+
+def update(
+    storage: Storage,
+    object_type: ObjectType,
+    key: Key,
+    change: Callable[[Document], Document],
+    *,
+    missing: Callable[[], Exception],
+    part_ids: Sequence[str] = (),
+    most: int | None = None,
+    saved: Callable[[Record, Record], None] | None = None,
+) -> Record:
+    """Change an object's document and store it, and return the record; raise ``missing()`` when it does not exist.
+
+    ``change`` is called again where somebody else changes the object at the same time. ``part_ids`` (one a level) tells
+    that it changes that part only, besides what is no part: it may then be given a document without the other parts.
+    Where it would grow to more than ``most`` bytes, InvalidParametersError is raised.
+    ``saved`` is called in the transaction that stores, with the record as it was and as it is.
+    """
+
+    def make(record: Record | None) -> Record:
+        if record is None:
+            raise missing()
+        tells = object_type.audience is not None and not key.receiver  # nobody asks whom a copy is for
+        opened = open_text(record.text, object_type, () if tells else part_ids)
+        before = audience_of(object_type, opened.document) if tells else ()
+        document = change(opened.document)
+        audience = audience_of(object_type, document) if tells and record.audience == before else record.audience
+        text = opened.closed(document)
+        if most is not None and len(text) > max(most, len(record.text)):
+            raise InvalidParametersError(f"The {object_type.name} would have {len(text)} bytes: it has {most} at most.")
+        return Record(text, to_micros(document["last_updated"]), audience)
+
+    if saved is None:
+        return replace_record(storage, object_type.kind, key, make)
+    with storage.transaction():
+        record = storage.get(object_type.kind, key, for_update=True)
+        changed = make(record)
+        storage.save(object_type.kind, key, changed)
+        if record is not None:
+            saved(record, changed)
+    return changed
+
+
+def replace_record(storage: Storage, kind: str, key: Key, make: Callable[[Record | None], Record]) -> Record:
+    """Store what ``make`` makes of a record (None: there is none), and return it; nothing is locked meanwhile.
+
+    It is written only over what was read. Where somebody else was faster, ``make`` is called again with what is there
+    by then; where that happens time and again, with a record that is locked.
+    """
+    for _ in range(GUARDED_ATTEMPTS):
+        record = storage.get(kind, key)
+        made = make(record)
+        expected = 0 if record is None else record.revision
+        if record is not None and not expected:  # a storage without revisions
+            break
+        if record is not None:
+            made = replace(made, created=record.created)  # not one that was removed and made anew meanwhile
+        try:
+            storage.save(kind, key, made, expected=expected)
+        except ConflictError:
+            continue
+        return made
+    with storage.transaction():
+        made = make(storage.get(kind, key, for_update=True))
+        storage.save(kind, key, made)
+    return made
+
+
+def save_object(storage: Storage, object_type: ObjectType, key: Key, record: Record, document: Document) -> bool:
+    """Create or replace an object; True when it is new.
+
+    One that is final is only created: saving the same again changes nothing, saving something else raises
+    InvalidParametersError.
+    """
+    if not object_type.final:
+        return storage.save(object_type.kind, key, record)
+    try:
+        return storage.save(object_type.kind, key, record, expected=0)
+    except ConflictError:
+        stored = storage.get(object_type.kind, key)
+    if stored is not None and say_the_same(object_type.schema(), stored.document, document):
+        return False
+    name = object_type.id_of(document)
+    raise InvalidParametersError(f"The {object_type.name} {name!a} is stored already, with other content: it stays.")
+
+
+def say_the_same(schema: Schema, first: Document, second: Document) -> bool:
+    """Compare documents: identifiers in any case, moments in any spelling, properties in any order (CDR-08, TYP-01)."""
+    return _comparable_document(schema, first) == _comparable_document(schema, second)
+
+
+def _comparable_document(schema: Any, document: Document) -> Document:
+    return {name: _comparable(schema.load_fields.get(name), value) for name, value in document.items()}
+
+
+def _comparable(field: Any, value: Any) -> Any:
+    if isinstance(field, CiString):
+        return fold(value)
+    if isinstance(field, DateTime):
+        return to_micros(value)
+    if isinstance(field, ListOf):
+        return [_comparable(field.inner, item) for item in value]
+    if isinstance(field, Object):
+        return _comparable_document(field.schema, value)
+    return value

@@ -1,0 +1,349 @@
+"""The list of findings: noted beside the requests, kept once for each flaw, bounded, and forgotten in time."""
+
+from __future__ import annotations
+
+import heapq
+import logging
+import re
+import threading
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from dataclasses import replace
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+import orjson
+
+from flask_ocpi.core import forks
+from flask_ocpi.core.config import Settings
+from flask_ocpi.exchange.findings import FINDINGS
+from flask_ocpi.exchange.findings import NOBODY
+from flask_ocpi.exchange.findings import Entry
+from flask_ocpi.exchange.findings import Finding
+from flask_ocpi.exchange.findings import key_of
+from flask_ocpi.exchange.findings import key_of_finding
+from flask_ocpi.exchange.findings import log_finding
+from flask_ocpi.exchange.findings import new_record
+from flask_ocpi.exchange.findings import read_entry
+from flask_ocpi.exchange.logs import Ration
+from flask_ocpi.exchange.messages import HIDDEN
+from flask_ocpi.exchange.write_behind import BATCH
+from flask_ocpi.exchange.write_behind import WriteBehind
+from flask_ocpi.signals import finding_made
+from flask_ocpi.storage.base import Key
+from flask_ocpi.storage.base import Query
+from flask_ocpi.storage.base import Storage
+from flask_ocpi.storage.base import fold
+from flask_ocpi.storage.base import numbered
+from flask_ocpi.storage.base import walk
+
+LONGEST_DOCUMENT = 64 * 1024  # bytes
+_USER = re.compile(r"//[^/?#\s]*@")
+_LONGEST_NAME = 255
+_LONGEST_TEXT = 500
+_LONGEST_OUTCOME = 2000
+
+
+class Hiding:
+    """Takes out of findings what the journal hides too: tokens, and the properties in OCPI_JOURNAL_HIDDEN."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._names = {"token", *(name.lower() for name in settings.journal_hidden)}
+        spelled = "|".join(map(re.escape, self._names))
+        self._in_query = re.compile(rf"([?&](?:{spelled})=)[^&#\s]*", re.IGNORECASE)
+        self._quoted = re.compile(rf"['\"](?:{spelled})\\*['\"]", re.IGNORECASE)
+
+    def __call__(self, finding: Finding) -> Finding:
+        """Return a finding as it may be kept."""
+        is_hidden = finding.path.rsplit(".", 1)[-1].split("[", 1)[0].lower() in self._names
+        came, outcome = finding.came, finding.outcome
+        if is_hidden and not finding.refused and came != HIDDEN:
+            came = outcome = HIDDEN
+        return replace(
+            finding,
+            module=_plain(finding.module, _LONGEST_NAME),
+            object=_plain(finding.object, _LONGEST_NAME),
+            path=_plain(finding.path, _LONGEST_NAME),
+            came=self._text(came, _LONGEST_TEXT),
+            outcome=self._text(outcome, _LONGEST_OUTCOME),
+            document=self._document(finding.document),
+        )
+
+    def _text(self, text: str, longest: int) -> str:
+        """Return a text without credentials: all of it, where it shows an object that has some."""
+        text = text[: 4 * longest]
+        if self._quoted.search(text):
+            return HIDDEN
+        return _plain(self._url(text), longest)
+
+    def _url(self, text: str) -> str:
+        """Return a text without the credentials that a URL in it may have."""
+        return self._in_query.sub(rf"\1{HIDDEN}", _USER.sub(f"//{HIDDEN}@", text))
+
+    def _document(self, document: Any) -> Any:
+        """Return what was refused; None where that is too large, or nested too deep, to be kept."""
+        if document is None:
+            return None
+        try:
+            text = orjson.dumps([[document]])  # at the depth that it has in a record of it
+        except (TypeError, ValueError):
+            return None
+        if len(text) > LONGEST_DOCUMENT:
+            return None
+        return self._without_secrets(document, hides=False)
+
+    def _without_secrets(self, value: Any, *, hides: bool) -> Any:
+        """Return a copy of a document; ``hides``: texts and numbers in it, but for those of objects, are secrets."""
+        if isinstance(value, dict):
+            values: dict[str, Any] = {}
+            for name, inner in value.items():
+                values[name] = self._without_secrets(inner, hides=str(name).lower() in self._names)
+            return values
+        if isinstance(value, list | tuple):
+            items: list[Any] = []
+            for item in value:
+                items.append(self._without_secrets(item, hides=hides))  # a comprehension is a frame more for each level
+            return items
+        if hides and value is not None:
+            return HIDDEN
+        return self._url(value) if isinstance(value, str) else value
+
+
+def _plain(text: str, longest: int) -> str:
+    """Return a text that steers no terminal and that every database takes."""
+    text = str(text[:longest])
+    return text if text.isprintable() else "".join(char if char.isprintable() else "?" for char in text)
+
+
+MOST_WAITING = 2000
+MOST_LOGGED = 20  # a minute, of a module of a partner
+PURGED_AT_ONCE = 200
+_MOST_DOCUMENTS = 8 * 1024 * 1024 // LONGEST_DOCUMENT  # that wait to be written
+_REMOVED_AT_ONCE = 200
+_MICROS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Which findings are looked for; None means any. platform: the id of the partner."""
+
+    platform: str | None = None
+    module: str | None = None
+    kind: str | None = None
+    refused: bool | None = None
+
+    def fits(self, finding: Finding) -> bool:
+        return all(wanted in (None, getattr(finding, name)) for name, wanted in self._wanted)
+
+    @property
+    def mark(self) -> bytes:
+        """What is in the text of each record that fits."""
+        return b"" if self.platform is None else orjson.dumps({"platform": self.platform})[1:-1]
+
+    @property
+    def _wanted(self) -> Sequence[tuple[str, str | bool | None]]:
+        names = (("platform", self.platform), ("module", self.module), ("kind", self.kind))
+        return (*names, ("refused", self.refused))
+
+
+class Findings(WriteBehind[tuple[Key, Entry]]):
+    """What was wrong with what partners sent, once for each flaw of an object: ``ocpi.findings``.
+
+    Noting one costs no access to the storage: a thread writes what came, added up. Of a partner and module as many are
+    kept one by one as OCPI_FINDINGS_MAX_COUNT says, and as many refused objects; more are counted by their kind, under
+    the object "". emit: calls the listeners of a signal. inline: there is no thread, and who asks writes them, or the
+    end of a request.
+    """
+
+    title = "list of findings"
+    noun = "finding"
+    log = logging.getLogger("flask_ocpi.findings")
+
+    def __init__(
+        self,
+        storage: Storage,
+        settings: Settings,
+        *,
+        clock: Callable[[], datetime],
+        emit: Callable[..., None],
+        in_context: Callable[[], AbstractContextManager[object]],
+        inline: bool,
+    ) -> None:
+        self._storage = storage
+        self._clock = clock
+        self._emit = emit
+        self._hide = Hiding(settings)
+        self._ration = Ration(MOST_LOGGED)
+        self._most = settings.findings_max_count
+        self._max_age = settings.findings_max_age * _MICROS
+        super().__init__(in_context=in_context, inline=inline)
+
+    def add(self, finding: Finding) -> None:
+        """Note a finding; returns at once and never fails."""
+        forks.look_for_fork()
+        now = self._now()
+        entry = Entry(self._hide(finding), now, now)
+        with self._lock:
+            if entry.key not in self._waiting and len(self._waiting) >= MOST_WAITING:
+                entry = entry.merged()
+            if entry.finding.document is not None and self._documents >= _MOST_DOCUMENTS:
+                entry = replace(entry, finding=replace(entry.finding, document=None))
+            self._documents += entry.finding.document is not None
+            self._waiting[entry.key] = entry.after(self._waiting.get(entry.key))
+        if not self._inline:
+            self._have_written()
+
+    def write_inline(self) -> None:
+        """Write what waits where no thread does; for the end of a request."""
+        if self._inline and self._waiting:
+            self.flush()
+
+    def list(
+        self,
+        *,
+        platform: str | None = None,
+        module: str | None = None,
+        kind: str | None = None,
+        refused: bool | None = None,
+        limit: int | None = None,
+    ) -> Sequence[Entry]:
+        """Return what is kept, what came last first. platform: the id of the partner; None means any of all these."""
+        found = (entry for _, entry in self._walk(Search(platform, module, kind, refused)))
+        if limit is None:
+            return sorted(found, key=_recency, reverse=True)
+        return heapq.nlargest(limit, found, key=_recency)
+
+    def find(self, number: int) -> Entry | None:
+        """Return the finding with a number; None when there is none (any more)."""
+        self.flush()
+        record = numbered(self._storage, FINDINGS, number)
+        return None if record is None else read_entry(record)
+
+    def remove(self, *numbers: int) -> int:
+        """Remove the findings with these numbers, as they are dealt with; return how many there were."""
+        found = (self.find(number) for number in numbers)
+        return sum(self._storage.delete(FINDINGS, entry.key) for entry in found if entry is not None)
+
+    def remove_all(
+        self,
+        *,
+        platform: str | None = None,
+        module: str | None = None,
+        kind: str | None = None,
+        refused: bool | None = None,
+    ) -> int:
+        """Remove the findings that :meth:`list` would return; return how many."""
+        keys = iter([key for key, _ in self._walk(Search(platform, module, kind, refused))])
+        number = 0
+        while some := list(islice(keys, _REMOVED_AT_ONCE)):
+            with self._storage.transaction():
+                number += sum(self._storage.delete(FINDINGS, key) for key in some)
+        return number
+
+    def settle(self, finding: Finding) -> None:
+        """Remove one that does not hold any more, whatever was made of it; joins the transaction of the caller."""
+        key = key_of_finding(finding)
+        with self._lock:
+            self._waiting.pop(key, None)
+        self._storage.delete(FINDINGS, key)
+
+    def objects_in(self, group: str) -> set[str]:
+        """Return what identifies the objects of a group, folded; see :func:`.records.group_of`."""
+        self.flush()
+        records = walk(self._storage, FINDINGS, Query(owners=(NOBODY,), receiver=group))
+        return {fold(read_entry(record).finding.object) for record in records}
+
+    def settle_all(self, group: str, *, before: int) -> None:
+        """Remove those of a group that came last before a moment, microseconds."""
+        with self._storage.transaction():
+            for record in list(walk(self._storage, FINDINGS, Query(owners=(NOBODY,), receiver=group, date_to=before))):
+                self._storage.delete(FINDINGS, key_of(record))
+
+    def _walk(self, search: Search) -> Iterator[tuple[Key, Entry]]:
+        self.flush()
+        mark = search.mark
+        for record in walk(self._storage, FINDINGS, Query(owners=(NOBODY,))):
+            if mark in record.text and search.fits((entry := read_entry(record)).finding):
+                yield entry.key, entry
+
+    def _now(self) -> int:
+        return int(self._clock().timestamp() * _MICROS)
+
+    def _forget(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: dict[Key, Entry] = {}
+        self._documents = 0
+
+    def _number_waiting(self) -> int:
+        return len(self._waiting)
+
+    def _take(self) -> Sequence[tuple[Key, Entry]]:
+        with self._lock:
+            batch = [*islice(self._waiting.items(), BATCH)]
+            for key, _ in batch:
+                del self._waiting[key]
+            self._documents = sum(entry.finding.document is not None for entry in self._waiting.values())
+        return sorted(batch, key=lambda item: item[0])
+
+    def _save(self, batch: Sequence[tuple[Key, Entry]]) -> None:
+        try:
+            for entry in self._storage.run(lambda: self._add_up(batch)):
+                self._log_new(entry)
+        finally:
+            for _, entry in batch:
+                self._emit(finding_made, finding=entry.finding, count=entry.count)
+
+    def _log_new(self, entry: Entry) -> None:
+        left_out = self._ration.take(entry.key.receiver)
+        if left_out:
+            self.log.warning("%s: %d more findings are in the list only.", entry.finding.platform, left_out)
+        if left_out is not None:
+            log_finding(entry.finding)
+
+    def _add_up(self, batch: Sequence[tuple[Key, Entry]]) -> Sequence[Entry]:
+        """Add what came to what is kept, in a transaction; return what is new."""
+        kept = self._read([key for key, _ in batch])
+        room: dict[str, int] = {}
+        merged: dict[Key, Entry] = {}
+        changed: dict[Key, Entry] = {}
+        for key, entry in batch:
+            group = key.receiver
+            if group not in room:
+                here = self._storage.list(FINDINGS, Query(owners=(NOBODY,), receiver=group, limit=1)).total
+                room[group] = self._most - here
+            if key not in kept and entry.finding.object and room[group] <= 0:
+                other = entry.merged()
+                merged[other.key] = other.after(merged.get(other.key))
+                continue
+            room[group] -= key not in kept
+            changed[key] = entry
+        kept |= self._read([key for key in merged if key not in kept])
+        for key, entry in merged.items():
+            changed[key] = entry.after(changed.get(key))
+        written = [(key, new_record(entry.after(kept.get(key)))) for key, entry in sorted(changed.items(), key=_key)]
+        self._storage.save_many(FINDINGS, written)
+        return [entry for key, entry in changed.items() if key not in kept]
+
+    def _read(self, keys: Sequence[Key]) -> dict[Key, Entry]:
+        found = self._storage.get_many(FINDINGS, keys, for_update=True) if keys else {}
+        return {key: read_entry(record) for key, record in found.items()}
+
+    def _remove_old(self) -> None:
+        purge(self._storage, before=self._now() - self._max_age)
+
+
+def purge(storage: Storage, *, before: int) -> int:
+    """Remove findings that came last before a moment (microseconds), a limited number at once; return how many."""
+    return storage.delete_page(FINDINGS, Query(date_to=before, limit=PURGED_AT_ONCE), key_of=key_of)
+
+
+def _recency(entry: Entry) -> tuple[int, int]:
+    return entry.last, entry.number
+
+
+def _key(item: tuple[Key, Entry]) -> Key:
+    return item[0]

@@ -1,0 +1,182 @@
+"""How a finding is kept: one record for each flaw of an object, with how often it came."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field
+from dataclasses import fields
+from dataclasses import replace
+from datetime import UTC
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from flask_ocpi.core.fields import format_date_time
+from flask_ocpi.storage.base import Key
+from flask_ocpi.storage.base import Party
+from flask_ocpi.storage.base import Record
+from flask_ocpi.storage.base import fold
+
+_log = logging.getLogger("flask_ocpi.findings")
+_SHOWN = 200
+_LONGEST_NAME = 255
+
+#: The kind of findings that an object, or a request, was refused for what is in it.
+REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One flaw in what a platform sent.
+
+    platform: its id. kind: which flaw, one of a short list of words ("endless_list"). module, object: where, as far as
+    that is known; ``object`` is what identifies the object. path: the JSON path in it. came: what came, as text.
+    outcome: one sentence that says what was made of it. refused: True when the object or the request was not taken.
+    receiver: the own party that it was for, such as "NL-ABC", where that makes a difference. document: the whole of
+    what was refused.
+    """
+
+    platform: str
+    kind: str
+    module: str = ""
+    object: str = ""
+    path: str = ""
+    came: str = ""
+    outcome: str = ""
+    refused: bool = False
+    receiver: str = ""
+    document: Any = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where an object comes from. platform: its id. module: the id of the module. object: what identifies it.
+
+    key: the properties that identify it, where ``object`` is not known before. receiver: the own party that it is for.
+    """
+
+    platform: str
+    module: str = ""
+    object: str = ""
+    key: tuple[str, ...] = ()
+    receiver: str = ""
+
+
+def log_finding(finding: Finding) -> None:
+    """Write a finding to the log, with its texts cut and without control characters."""
+    _log.warning(
+        "%s: %s %s %s %s: %a. %s",
+        finding.platform,
+        finding.kind,
+        finding.module,
+        ascii(finding.object[:_SHOWN]),
+        finding.path,
+        finding.came[:_SHOWN],
+        finding.outcome,
+    )
+
+
+def name_of(document: Any, key: tuple[str, ...], known: Mapping[str, Any]) -> str:
+    """Return what identifies an object by its key, such as ``NL ABC LOC1``; else "#" and a hash of what it contains.
+
+    known: properties that the circumstances tell.
+    """
+    values = document if isinstance(document, dict) else {}
+    found = [known.get(name) if values.get(name) is None else values[name] for name in key]
+    if values and all(isinstance(value, str | int) and not isinstance(value, bool) for value in found):
+        name = " ".join(str(value).strip() for value in found)
+        if len(name) <= _LONGEST_NAME and name.isprintable() and all(map(str, found)):
+            return name
+    try:
+        text = orjson.dumps(document)
+    except (TypeError, ValueError):  # nested too deep
+        text = b""
+    return f"#{hashlib.sha256(text).hexdigest()[:32]}"
+
+
+FINDINGS = "findings"
+#: The owner of findings: they belong to no party.
+NOBODY = Party("", "")
+
+_MICROS = 1_000_000
+_MORE = "There were more of these than are kept one by one."
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A finding as it is kept.
+
+    first, last: when it came, microseconds since 1970 UTC. count: how often. number: by which people call it; 0 before
+    it is stored. The texts of the finding are those of the last time.
+    """
+
+    finding: Finding
+    first: int
+    last: int
+    count: int = 1
+    number: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it for machines: the fields of the finding, its number, when it came and how often."""
+        return {
+            "id": self.number,
+            **_values(self.finding),
+            "first": format_date_time(datetime.fromtimestamp(self.first / _MICROS, UTC)),
+            "last": format_date_time(datetime.fromtimestamp(self.last / _MICROS, UTC)),
+            "count": self.count,
+        }
+
+    @property
+    def key(self) -> Key:
+        return key_of_finding(self.finding)
+
+    def after(self, earlier: Entry | None) -> Entry:
+        """Return this one and an earlier one of the same flaw as one."""
+        if earlier is None:
+            return self
+        last = max(self.last, earlier.last)
+        return replace(self, first=min(self.first, earlier.first), last=last, count=self.count + earlier.count)
+
+    def merged(self) -> Entry:
+        """Return this one as it is kept where there is no room for it: with others of its kind."""
+        finding = replace(self.finding, object="", path="", came="", outcome=_MORE, document=None)
+        return replace(self, finding=finding)
+
+
+def group_of(platform: str, module: str, *, receiver: str = "", refused: bool = False) -> str:
+    """Return what stands in a key for the receiver: findings that have it in common share a bound."""
+    return "\n".join((platform, module, receiver, "refused" if refused else ""))
+
+
+def key_of_finding(finding: Finding) -> Key:
+    """Return the key of the one record of a flaw; what is refused is so once, whatever the path."""
+    parts = (finding.kind, "" if finding.refused else finding.path, fold(finding.object))
+    id = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32].upper()
+    group = group_of(finding.platform, finding.module, receiver=finding.receiver, refused=finding.refused)
+    return Key("", "", id, group)
+
+
+def new_record(entry: Entry) -> Record:
+    """Return a finding as it is kept; its record's ``last_updated`` is when it came last."""
+    document = {**_values(entry.finding), "first": entry.first, "count": entry.count}
+    return Record.of(document, last_updated=entry.last)
+
+
+def read_entry(record: Record) -> Entry:
+    """Return the finding in a record."""
+    document = record.document
+    first, count = document.pop("first"), document.pop("count")
+    return Entry(Finding(**document), first, record.last_updated, count, record.created)
+
+
+def key_of(record: Record) -> Key:
+    """Return the key that a record is kept under."""
+    return read_entry(record).key
+
+
+def _values(finding: Finding) -> dict[str, Any]:
+    return {field.name: getattr(finding, field.name) for field in fields(finding)}

@@ -1,0 +1,266 @@
+"""What another platform may be: its roles and parties are what the operator granted, whatever it names in a handshake.
+
+Every handshake goes through :func:`decide`: their POST and PUT, and what they answer to ours.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+from collections.abc import Callable
+from collections.abc import Collection
+from collections.abc import Iterable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import replace
+from typing import Any
+
+from flask_ocpi.core.enums import Role
+from flask_ocpi.errors import InvalidParametersError
+from flask_ocpi.exchange.context import Services
+from flask_ocpi.partners.claims import Claim
+from flask_ocpi.partners.claims import party_of
+from flask_ocpi.partners.platforms import Platform
+from flask_ocpi.signals import roles_requested
+from flask_ocpi.storage.base import Party
+
+ACCEPT, ASK, REFUSE = "accept", "ask", "refuse"
+
+_log = logging.getLogger("flask_ocpi")
+_SHOWN = 10
+
+Documents = tuple[Mapping[str, Any], ...]
+Pair = tuple[str, Party]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """How the CredentialsRole documents of a platform part: those in use from now on, and those that are pending."""
+
+    roles: Documents
+    requested: Documents
+
+
+def pair_of(role: Mapping[str, Any]) -> Pair:
+    """Return what is granted as a whole: a party in a role."""
+    return str(role["role"]), party_of(role)
+
+
+def decide(services: Services, before: Platform, named: Sequence[Mapping[str, Any]]) -> Decision:
+    """Part what a platform names in a handshake into what it has, or gets by it, and what the operator is to approve.
+
+    before: its record as it is. What it names no more is lost at once; only a party that waits for another role keeps
+    those that it has. Raises InvalidParametersError when the handshake is refused: it names a party of ours, too many,
+    nothing but parties of others at its first registration, or something new where OCPI_NEW_ROLES is "refuse".
+    """
+    wanted = [pair_of(role) for role in named]
+    parties = {party for _, party in wanted}
+    most = services.settings.max_parties
+    if len(parties) > most:
+        raise InvalidParametersError(f"roles: names {len(parties)} parties; {most} are accepted at the most.")
+    claims = services.platforms.claims
+    for party in parties & claims.own:
+        claims.check(party, ())
+    in_use = {pair_of(role) for role in before.roles}
+    new = {party for name, party in wanted if (name, party) not in in_use}
+    others = {} if claims.shared or not new else claims.of_many(new)
+    judge = _Judge(services, before, others, _is_granted_hub(before, named))
+    roles: list[Mapping[str, Any]] = []
+    requested: list[Mapping[str, Any]] = []
+    for role, pair in zip(named, wanted, strict=True):
+        (roles if pair in in_use or judge.gets(role) else requested).append(role)
+    if not roles and before.granted_parties is None and not before.is_registered:
+        _refuse_parties_of_others(services, others, parties, before)
+    waiting, named_now = {party_of(role) for role in requested}, set(wanted)
+    kept = (role for role in before.roles if party_of(role) in waiting and pair_of(role) not in named_now)
+    return Decision((*roles, *kept), tuple(requested))
+
+
+def announce(services: Services, before: Platform, after: Platform) -> None:
+    """Tell the operator what a handshake left pending that was not before: by the log and a signal."""
+    known = {pair_of(role) for role in before.requested}
+    new = [dict(role) for role in after.requested if pair_of(role) not in known]
+    if not new:
+        return
+    _log.warning(
+        "Platform %s names what it was not granted: %s. It has no effect before you approve of it: "
+        "flask ocpi partners requests",
+        after.id,
+        listing(new),
+    )
+    services.emit(roles_requested, platform=after, roles=new)
+
+
+def approve(
+    services: Services,
+    platform: Platform,
+    *,
+    roles: Collection[str] | None = None,
+    parties: Collection[Party] | None = None,
+    move: bool = False,
+) -> tuple[Platform, Documents]:
+    """Grant what is pending of a platform, as far as it is of these roles and parties; it may use it from now on.
+
+    move: take parties from the platforms that have them. Returns the platform and what it was granted. Raises
+    InvalidParametersError when nothing is pending, or a party is another platform's and is not to be moved.
+    """
+    chosen, left = _chosen(platform, roles, parties)
+    storage, platforms = services.storage, services.platforms
+    wanted = {party_of(role) for role in chosen}
+    with storage.transaction():
+        claims = {} if platforms.claims.shared else platforms.claims.of_many(wanted)
+        holders = {id for claim in claims.values() for id in claim.platforms} - {platform.id}
+        for id in sorted(holders):
+            holder = platforms.get(id)
+            if holder is None:
+                continue
+            if not move:
+                taken = ", ".join(str(party) for party in sorted(wanted) if holder.has(party))
+                raise InvalidParametersError(f"{taken} is registered by platform {id}: approve of the move, too.")
+            kept = tuple(role for role in holder.roles if party_of(role) not in wanted)
+            platforms.save(replace(holder, roles=kept), before=holder)
+        granted = replace(platform, roles=(*platform.roles, *chosen), requested=left)
+        return platforms.save(granted, before=platform), chosen
+
+
+def reject(
+    services: Services,
+    platform: Platform,
+    *,
+    roles: Collection[str] | None = None,
+    parties: Collection[Party] | None = None,
+) -> tuple[Platform, Documents]:
+    """Drop what is pending of a platform, as far as it is of these roles and parties; return both."""
+    chosen, left = _chosen(platform, roles, parties)
+    return services.platforms.save(replace(platform, requested=left), before=platform), chosen
+
+
+def checked_roles(names: Iterable[str] | None) -> tuple[str, ...] | None:
+    """Return the names of roles for a grant; None stays None. Raises InvalidParametersError for others."""
+    if names is None:
+        return None
+    found = tuple(dict.fromkeys(name.upper() for name in names))
+    for name in found:
+        if name not in set(Role):
+            raise InvalidParametersError(f"There is no role {name!a}; roles are {', '.join(Role)}.")
+    return found
+
+
+def checked_parties(services: Services, parties: Iterable[Party] | None) -> tuple[str, ...] | None:
+    """Return parties for a grant; None stays None. Raises InvalidParametersError for one of ours."""
+    if parties is None:
+        return None
+    found = tuple(dict.fromkeys(parties))
+    for party in found:
+        services.platforms.claims.check(party, ())
+    return tuple(map(str, found))
+
+
+def listing(roles: Sequence[Mapping[str, Any]]) -> str:
+    """Write roles for people: "CPO NL-ABC, EMSP NL-DEF"; of very many only the first."""
+    shown = ", ".join(f"{role['role']} {party_of(role)}" for role in roles[:_SHOWN])
+    return shown if len(roles) <= _SHOWN else f"{shown} and {len(roles) - _SHOWN} more"
+
+
+class _Judge:
+    """Judges each role that is new to a platform. claims: whose the parties that it names are."""
+
+    def __init__(self, services: Services, before: Platform, claims: Mapping[Party, Claim], is_hub: bool) -> None:
+        self._settings = services.settings
+        self._hook: Callable[..., str | None] | None = services.hooks.registration_filter
+        self._before = before
+        self._claims = claims
+        self._is_hub = is_hub
+
+    def gets(self, role: Mapping[str, Any]) -> bool:
+        """Tell whether the platform gets a role at once; raise InvalidParametersError when it is refused."""
+        name, party = pair_of(role)
+        explicit = _is_granted(self._before, name, party)
+        claim = self._claims.get(party, Claim())
+        is_taken = bool(set(claim.platforms) - {self._before.id})
+        # It may be that the party left the hub; only the operator knows.
+        is_free = not is_taken and (explicit or claim.hub in (None, self._before.id))
+        if explicit and is_free:
+            return True
+        verdict = self._asked(role)
+        if verdict is None:
+            verdict = ACCEPT if is_free and self._is_usual(name) else self._setting(name)
+        if verdict == REFUSE:
+            raise InvalidParametersError(
+                f"roles: {party} is not granted the role {name} here; ask the operator of this platform. "
+                "Nothing was changed."
+            )
+        return verdict == ACCEPT and is_free
+
+    def _is_usual(self, name: str) -> bool:
+        """Tell whether a role at a free party needs no consent: of a hub, or of a first registration."""
+        first = not self._before.is_registered and not _has_terms(self._before)
+        return self._is_hub or (first and name != Role.HUB)
+
+    def _setting(self, name: str) -> str:
+        setting: str = self._settings.new_roles
+        return ASK if setting == ACCEPT and name == Role.HUB else setting
+
+    def _asked(self, role: Mapping[str, Any]) -> str | None:
+        if self._hook is None:
+            return None
+        try:
+            verdict = self._hook(self._before, copy.deepcopy(dict(role)))
+        except Exception:  # the other side may be registered by now: that is no reason to part
+            _log.exception("The registration filter failed: you are asked.")
+            return ASK
+        if verdict not in (None, ACCEPT, ASK, REFUSE):
+            _log.error("The registration filter returned %a, not accept, ask or refuse: you are asked.", verdict)
+            return ASK
+        return verdict
+
+
+def _has_terms(platform: Platform) -> bool:
+    return platform.granted_roles is not None or platform.granted_parties is not None
+
+
+def _is_granted(platform: Platform, name: str, party: Party) -> bool:
+    """Tell whether the operator granted a role at a party. Where only roles, or only parties, were said, the other is
+    open at the first registration, and later what the platform has; HUB is never left open.
+    """
+    if not _has_terms(platform):
+        return False
+    first = not platform.is_registered
+    by_role = name in (platform.granted_roles or ())
+    by_party = str(party) in (platform.granted_parties or ())
+    if platform.granted_roles is None:
+        by_role = (first and name != Role.HUB) or name in platform.role_names
+    if platform.granted_parties is None:
+        by_party = first or platform.has(party)
+    return by_role and by_party
+
+
+def _is_granted_hub(before: Platform, named: Sequence[Mapping[str, Any]]) -> bool:
+    """Tell whether a platform is a hub, or becomes one now: it may add parties that nobody else has."""
+    hubs = (party_of(role) for role in named if role["role"] == Role.HUB)
+    return before.is_hub or any(_is_granted(before, Role.HUB, party) for party in hubs)
+
+
+def _refuse_parties_of_others(
+    services: Services, claims: Mapping[Party, Claim], parties: Collection[Party], before: Platform
+) -> None:
+    taken = {party: set(claims[party].platforms) - {before.id} for party in parties if party in claims}
+    if all(taken.get(party) for party in parties):
+        party = min(taken)
+        services.platforms.claims.check(party, taken[party])
+
+
+def _chosen(
+    platform: Platform, roles: Collection[str] | None, parties: Collection[Party] | None
+) -> tuple[Documents, Documents]:
+    """Part what is pending into what is of these roles and parties, and the rest."""
+    chosen: list[Mapping[str, Any]] = []
+    left: list[Mapping[str, Any]] = []
+    for role in platform.requested:
+        name, party = pair_of(role)
+        fits = (roles is None or name in roles) and (parties is None or party in parties)
+        (chosen if fits else left).append(role)
+    if not chosen:
+        raise InvalidParametersError(f"Nothing of that is pending of platform {platform.id}.")
+    return tuple(chosen), tuple(left)

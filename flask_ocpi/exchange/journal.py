@@ -1,0 +1,269 @@
+"""Reading the journal: the latest messages, those that come next, and one by its number."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections import deque
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from dataclasses import replace
+from datetime import datetime
+from itertools import islice
+
+import orjson
+
+from flask_ocpi.core import forks
+from flask_ocpi.core.config import Settings
+from flask_ocpi.core.description import Document
+from flask_ocpi.exchange.messages import Direction
+from flask_ocpi.exchange.messages import Message
+from flask_ocpi.exchange.write_behind import BATCH
+from flask_ocpi.exchange.write_behind import WriteBehind
+from flask_ocpi.storage.base import Key
+from flask_ocpi.storage.base import Party
+from flask_ocpi.storage.base import Query
+from flask_ocpi.storage.base import Record
+from flask_ocpi.storage.base import Storage
+from flask_ocpi.storage.base import fold
+from flask_ocpi.storage.base import numbered
+
+JOURNAL = "journal"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A message in the journal. number: by which people call it; it rises in the order of writing."""
+
+    number: int
+    message: Message
+
+
+def receiver_of(platform: str | None) -> str:
+    """Return what stands in a key for the receiver: the other platform, "" where that is not known."""
+    return platform or ""
+
+
+def new_record(message: Message) -> tuple[Key, Record]:
+    """Return a message as it is kept; its record's ``last_updated`` is when it began."""
+    document = {
+        "key": f"{message.moment:016x}{secrets.token_hex(4)}",
+        "direction": message.direction,
+        "method": message.method,
+        "url": message.url,
+        "moment": message.moment,
+        "duration": round(message.duration, 6),
+        "platform": message.platform,
+        "module": message.module,
+        "operation": message.operation,
+        "request_id": message.request_id,
+        "correlation_id": message.correlation_id,
+        "http_status": message.http_status,
+        "status_code": message.status_code,
+        "error": message.error,
+        "request_bytes": message.request_bytes,
+        "response_bytes": message.response_bytes,
+        "request_headers": message.request_headers,
+        "request_body": message.request_body.decode(),
+        "request_whole": message.request_whole,
+        "response_headers": message.response_headers,
+        "response_body": message.response_body.decode(),
+        "response_whole": message.response_whole,
+    }
+    return _key(document), Record(orjson.dumps(document), message.moment)
+
+
+def read_entry(record: Record) -> Entry:
+    """Return the message in a record."""
+    document = record.document
+    del document["key"]
+    document["direction"] = Direction(document["direction"])
+    for name in ("request_body", "response_body"):
+        document[name] = document[name].encode()
+    return Entry(record.created, Message(**document))
+
+
+def key_of(record: Record) -> Key:
+    """Return the key that a record is kept under."""
+    return _key(record.document)
+
+
+def _key(document: Document) -> Key:
+    """Return a key that rises with the time: what is written together then lies together, on every index."""
+    return Key("", "", fold(document["key"]), receiver_of(document["platform"]))
+
+
+_PAGE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Which messages are looked for; None means any.
+
+    platform: the id of the other platform. since: microseconds since 1970 UTC. failed: only those that were no success.
+    A platform and a time are looked up on an index; for the rest, the messages that they leave are read.
+    """
+
+    platform: str | None = None
+    correlation_id: str | None = None
+    since: int | None = None
+    failed: bool = False
+
+    @property
+    def query(self) -> Query:
+        if self.platform is None:
+            return Query(date_from=self.since, limit=_PAGE)
+        owners = (Party("", ""),)
+        return Query(owners=owners, receiver=receiver_of(self.platform), date_from=self.since, limit=_PAGE)
+
+    def matching(self, records: Sequence[Record]) -> list[Entry]:
+        """Return the messages in records that are looked for."""
+        mark = b"" if self.correlation_id is None else orjson.dumps(self.correlation_id)
+        entries = [read_entry(record) for record in records if mark in record.text]
+        return [entry for entry in entries if self._fits(entry)]
+
+    def _fits(self, entry: Entry) -> bool:
+        message = entry.message
+        return (self.correlation_id is None or message.correlation_id == self.correlation_id) and (
+            message.failed or not self.failed
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How far the journal was read: the number of the last message, and the storage's cursor, where it has such."""
+
+    number: int
+    cursor: str | None
+
+
+def latest(storage: Storage, search: Search, limit: int) -> list[Entry]:
+    """Return the latest messages that are looked for, oldest first."""
+    found = [*islice(_backwards(storage, search), limit)]
+    return found[::-1]
+
+
+def end(storage: Storage) -> Place:
+    """Return the place behind the last message that there is."""
+    total = storage.list(JOURNAL, Query(limit=1)).total
+    page = storage.list(JOURNAL, Query(offset=max(0, total - 1), limit=_PAGE))
+    return Place(max((record.created for record in page.records), default=0), page.cursor)
+
+
+def next_ones(storage: Storage, search: Search, place: Place) -> tuple[list[Entry], Place]:
+    """Return the messages that are looked for and came after a place, and the place behind them."""
+    query = search.query
+    found: list[Entry] = []
+    while True:
+        page = storage.list(JOURNAL, replace(query, after=place.cursor))
+        news = [record for record in page.records if record.created > place.number]
+        found += search.matching(news)
+        if news:
+            place = Place(news[-1].created, page.cursor)
+        if place.cursor is None:  # no cursors in this storage: turn the pages
+            query = replace(query, offset=query.offset + _PAGE)
+        if len(page.records) < _PAGE:
+            return found, place
+
+
+def find(storage: Storage, number: int) -> Entry | None:
+    """Return the message with a number, None when there is none (any more)."""
+    record = numbered(storage, JOURNAL, number)
+    return None if record is None else read_entry(record)
+
+
+def _backwards(storage: Storage, search: Search) -> Iterator[Entry]:
+    """Walk the messages from the latest to the oldest; records cannot be listed that way, so by offsets."""
+    end = storage.list(JOURNAL, replace(search.query, limit=1)).total
+    while end > 0:
+        start = max(0, end - _PAGE)
+        records = storage.list(JOURNAL, replace(search.query, offset=start, limit=end - start)).records
+        yield from reversed(search.matching(records))
+        end = start
+
+
+QUEUE_LENGTH = 2000
+PURGED_AT_ONCE = 200
+_MICROS = 1_000_000
+_MOST_OF_STRANGERS = 1000
+
+
+class Writer(WriteBehind[Callable[[], Message]]):
+    """Takes messages at any time and puts them into the storage, with a thread of its own; inline: at once."""
+
+    title = "journal"
+    noun = "message"
+    log = logging.getLogger("flask_ocpi.journal")
+
+    def __init__(
+        self,
+        storage: Storage,
+        settings: Settings,
+        *,
+        clock: Callable[[], datetime],
+        in_context: Callable[[], AbstractContextManager[object]],
+        inline: bool,
+    ) -> None:
+        self._storage = storage
+        self._clock = clock
+        self._max_age = settings.journal_max_age * _MICROS
+        self._max_count = settings.journal_max_count
+        super().__init__(in_context=in_context, inline=inline)
+
+    def add(self, make: Callable[[], Message]) -> None:
+        """Have a message written, that ``make`` makes when there is time; returns at once and never fails."""
+        if self._inline:
+            self._write([make])
+            return
+        forks.look_for_fork()
+        if len(self._queue) >= QUEUE_LENGTH:
+            self._lose(1, "they come faster than they can be written")
+            return
+        self._queue.append(make)
+        self._have_written()
+
+    def _forget(self) -> None:
+        self._queue: deque[Callable[[], Message]] = deque()
+
+    def _number_waiting(self) -> int:
+        return len(self._queue)
+
+    def _take(self) -> Sequence[Callable[[], Message]]:
+        return [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
+
+    def _save(self, batch: Sequence[Callable[[], Message]]) -> None:
+        self._storage.save_new(JOURNAL, [new_record(make()) for make in batch])
+
+    def _remove_old(self) -> None:
+        before = int(self._clock().timestamp() * _MICROS) - self._max_age
+        purge(self._storage, before=before, most=self._max_count)
+
+
+def purge(storage: Storage, *, before: int, most: int) -> int:
+    """Remove messages that began before a moment (microseconds), or are more than ``most``, oldest first.
+
+    Of messages of unknown callers, at most a twentieth as many are kept, and a thousand.
+    Returns how many; there may be more left to remove than are removed at once.
+    """
+    strangers = Query(owners=(Party("", ""),), receiver=receiver_of(None))
+    removed = _purge(storage, strangers, before=before, most=min(most // 20, _MOST_OF_STRANGERS))
+    return removed + _purge(storage, Query(), before=before, most=most)
+
+
+def _purge(storage: Storage, query: Query, *, before: int, most: int) -> int:
+    oldest = storage.list(JOURNAL, replace(query, limit=1))
+    surplus = oldest.total - most
+    if surplus > 0:
+        ending = replace(query, limit=min(surplus, PURGED_AT_ONCE))
+    elif any(record.last_updated < before for record in oldest.records):
+        ending = replace(query, date_to=before, limit=PURGED_AT_ONCE)
+    else:
+        return 0
+    return storage.delete_page(JOURNAL, ending, key_of=key_of)
+
+
+#: The kinds of records that it stores.
+KINDS = (JOURNAL,)

@@ -1,0 +1,290 @@
+"""The messages that go in and out, as those see them that record, count or log them."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from collections.abc import Collection
+from collections.abc import Iterable
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field
+from datetime import datetime
+from enum import StrEnum
+from functools import partial
+from typing import NamedTuple
+
+from flask_ocpi.core.config import Settings
+from flask_ocpi.errors import is_success
+from flask_ocpi.exchange.logs import log_message
+from flask_ocpi.exchange.logs import messages_are_logged
+from flask_ocpi.exchange.logs import on_a_line
+from flask_ocpi.exchange.logs import shortened
+from flask_ocpi.signals import message_exchanged
+
+HIDDEN = "***"
+
+_MICROS = 1_000_000
+_SHORTEST_SECRET = 8  # a shorter one could be any word of the text
+_BEGINNING = 2048  # bytes of a body that is too long to be kept
+_LONGEST_URL = 4096
+_LONGEST_ERROR = 1000
+#: The headers that are kept, and no others: proxies add some that are as good as a password.
+KEPT_HEADERS = (
+    *("Accept", "Allow", "Content-Type", "Date", "Link", "Location", "Retry-After", "Server", "User-Agent"),
+    *("X-Request-ID", "X-Correlation-ID", "X-Total-Count", "X-Limit", "WWW-Authenticate"),
+    *("OCPI-to-country-code", "OCPI-to-party-id", "OCPI-from-country-code", "OCPI-from-party-id"),
+)
+_KEPT = frozenset(map(str.lower, KEPT_HEADERS))
+_LONGEST_HEADER = 300
+_LONGEST_HEADERS = {"link": _LONGEST_URL, "location": _LONGEST_URL, "x-request-id": 100, "x-correlation-id": 100}
+
+
+class Direction(StrEnum):
+    """Who sent the request: another platform (IN) or we (OUT)."""
+
+    IN = "IN"
+    OUT = "OUT"
+
+
+def is_failure(http_status: int, status_code: int | None, error: str = "") -> bool:
+    """Tell whether an exchange was no success: no answer, a wrong one, an HTTP error, or an OCPI status not 1xxx."""
+    return not 200 <= http_status < 300 or error != "" or (status_code is not None and not is_success(status_code))
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A request and its answer, over. No credentials are in it: whoever makes one leaves them out of headers and body.
+
+    url: absolute where we called; path and query of a request to us. moment: when the request began, microseconds
+    since 1970 UTC. duration: seconds until the answer was there.
+    platform: the id of the other platform, None where it is not known. module, operation: as described, with the
+    interface: ``"locations"``, ``"receiver_put_location"``; None where the request reached none.
+    http_status: 0 when there was no answer. status_code: OCPI's, None when the answer had none.
+    error: why there was no answer, or why it is a failure, in words; "" after a success.
+    request_bytes, response_bytes: how long the bodies are.
+
+    Headers and bodies are there if the journal keeps the message; of a body that is longer than OCPI_JOURNAL_BODY_BYTES
+    only the beginning is.
+    request_whole, response_whole: the body is there as it was sent, neither cut nor with something hidden.
+    """
+
+    direction: Direction
+    method: str
+    url: str
+    moment: int
+    duration: float
+    platform: str | None = None
+    module: str | None = None
+    operation: str | None = None
+    request_id: str = ""
+    correlation_id: str = ""
+    http_status: int = 0
+    status_code: int | None = None
+    error: str = ""
+    request_bytes: int = 0
+    response_bytes: int = 0
+    request_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    request_body: bytes = field(default=b"", repr=False)
+    request_whole: bool = False
+    response_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    response_body: bytes = field(default=b"", repr=False)
+    response_whole: bool = False
+
+    @property
+    def failed(self) -> bool:
+        """Tell whether it was no success: see :func:`is_failure`."""
+        return is_failure(self.http_status, self.status_code, self.error)
+
+
+class Started(NamedTuple):
+    """When an exchange began: ``moment`` in microseconds since 1970 UTC, ``ticks`` in seconds of a clock of its own."""
+
+    moment: int
+    ticks: float
+
+    @property
+    def duration(self) -> float:
+        """The seconds since then."""
+        return time.perf_counter() - self.ticks
+
+
+@dataclass(slots=True)
+class Exchange:
+    """A request and its answer as they were on the wire, credentials included; the fields are those of a Message.
+
+    duration: seconds. secrets: the spellings of the token that was sent, which are replaced wherever they turn up.
+    """
+
+    direction: Direction
+    method: str
+    url: str
+    moment: int
+    duration: float
+    platform: str | None
+    module: str | None
+    operation: str | None
+    request_id: str
+    correlation_id: str
+    http_status: int
+    status_code: int | None
+    error: str
+    request_bytes: int
+    response_bytes: int
+    request_headers: Iterable[tuple[str, str]] = field(repr=False)
+    request_body: bytes = field(repr=False)
+    response_headers: Iterable[tuple[str, str]] = field(repr=False)
+    response_body: bytes = field(repr=False)
+    secrets: tuple[str, ...] = field(repr=False)
+
+
+class Traffic:
+    """The one seam between the exchanges of an app and those that look at them: the journal, and who listens.
+
+    journal: takes functions that make the messages which OCPI_JOURNAL says are kept; to be called when there is time.
+    emit: calls the listeners of a signal.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Callable[[], datetime],
+        emit: Callable[..., None],
+        journal: Callable[[Callable[[], Message]], None],
+    ) -> None:
+        self._clock = clock
+        self._emit = emit
+        self._journal = journal
+        self._kept = settings.journal
+        self._limit = settings.journal_body_bytes
+        names = {"token", *(name.lower() for name in settings.journal_hidden)}
+        self._quoted = tuple(f'"{name}"'.encode() for name in names)
+        self._in_json = _in_json(names)
+        self._in_query = re.compile(rf"([?&](?:{'|'.join(map(re.escape, names))})=)[^&#\s]*", re.IGNORECASE)
+
+    def begin(self) -> Started | None:
+        """Note that an exchange begins; None when nobody looks."""
+        if self._kept == "off" and not _anybody_listens():
+            return None
+        return Started(int(self._clock().timestamp() * _MICROS), time.perf_counter())
+
+    def is_wanted(self, *, failed: bool) -> bool:
+        """Tell whether a message that failed, or did not, is worth making."""
+        return self._keeps(failed) or _anybody_listens()
+
+    def tell(self, exchange: Exchange, *, failed: bool, kept: bool = True) -> None:
+        """Give an exchange, as a message, to the listeners and to the journal, if that keeps it and is to have it."""
+        kept = kept and self._keeps(failed)
+        if kept:
+            exchange.request_body = self._beginning(exchange.request_body)
+            exchange.response_body = self._beginning(exchange.response_body)
+        if not _anybody_listens():
+            if kept:
+                self._journal(partial(self._message, exchange))
+            return
+        if not kept:
+            exchange.request_headers, exchange.request_body = (), b""
+            exchange.response_headers, exchange.response_body = (), b""
+        message = self._message(exchange)
+        if kept:
+            self._journal(lambda: message)
+        log_message(message)
+        self._emit(message_exchanged, message=message)
+
+    def _keeps(self, failed: bool) -> bool:
+        return self._kept == "all" or (failed and self._kept == "errors")
+
+    def _beginning(self, body: bytes) -> bytes:
+        """Return a body, or what is kept of one that is too long: an exchange may wait for a while."""
+        return body if len(body) <= self._limit else body[: min(_BEGINNING, self._limit)]
+
+    def _message(self, exchange: Exchange) -> Message:
+        """Return an exchange without the credentials."""
+        e = exchange
+        spellings = (secret.strip().rstrip("=") for secret in e.secrets)  # the padding of Base64 may get lost
+        secrets = [secret for secret in spellings if len(secret) >= _SHORTEST_SECRET]
+        url = on_a_line(self._clean(_hidden_user(e.url), secrets)[:_LONGEST_URL])
+        error = on_a_line(self._clean(e.error, secrets)[:_LONGEST_ERROR])
+        sent, sent_whole = self._body(e.request_body, e.request_bytes, secrets)
+        answered, answered_whole = self._body(e.response_body, e.response_bytes, secrets)
+        return Message(
+            e.direction,
+            shortened(e.method),
+            url,
+            e.moment,
+            e.duration,
+            e.platform,
+            e.module,
+            e.operation,
+            shortened(self._clean(e.request_id, secrets)),
+            shortened(self._clean(e.correlation_id, secrets)),
+            e.http_status,
+            e.status_code,
+            error,
+            e.request_bytes,
+            e.response_bytes,
+            request_headers=self._headers(e.request_headers, secrets),
+            request_body=sent,
+            request_whole=sent_whole,
+            response_headers=self._headers(e.response_headers, secrets),
+            response_body=answered,
+            response_whole=answered_whole,
+        )
+
+    def _headers(self, headers: Iterable[tuple[str, str]], secrets: Iterable[str]) -> Mapping[str, str]:
+        return {
+            name: on_a_line(self._clean(value, secrets)[: _LONGEST_HEADERS.get(name.lower(), _LONGEST_HEADER)])
+            for name, value in headers
+            if name.lower() in _KEPT
+        }
+
+    def _clean(self, text: str, secrets: Iterable[str]) -> str:
+        """Return a URL, a header or an error without credentials."""
+        for secret in secrets:
+            text = text.replace(secret, HIDDEN)
+        return self._in_query.sub(rf"\1{HIDDEN}", text) if "=" in text else text
+
+    def _body(self, body: bytes, size: int, secrets: Iterable[str]) -> tuple[bytes, bool]:
+        """Return what may be kept of a body, and whether that is all of it."""
+        if not body:
+            return b"", size == 0
+        clean = _text(body, is_cut=len(body) < size)
+        for secret in secrets:
+            clean = clean.replace(secret.encode(), HIDDEN.encode())
+        lowered = clean.lower()
+        if b"\\u00" in lowered or any(name in lowered for name in self._quoted):
+            clean = self._in_json.sub(rb'\1"%s"' % HIDDEN.encode(), clean)
+        return clean, len(body) == size and clean == body
+
+
+def _anybody_listens() -> bool:
+    return bool(message_exchanged.receivers) or messages_are_logged()
+
+
+def _text(body: bytes, *, is_cut: bool) -> bytes:
+    """Return a body, or b"" for one that is no text in UTF-8: nobody could tell what is in it."""
+    try:
+        body.decode()
+    except UnicodeDecodeError as error:
+        if not is_cut or error.start < len(body) - 3:
+            return b""
+        body = body[: error.start]  # the rest is half a character
+    return b"" if b"\0" in body else body
+
+
+def _in_json(names: Collection[str]) -> re.Pattern[bytes]:
+    """Return what finds texts and numbers under these names in JSON, also in one that is broken or cut."""
+    spelled = "|".join("".join(map(_spelled, name)) for name in names)
+    value = r'(?:"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[^\s"\[\]{},]+)'
+    return re.compile(rf'("(?:{spelled})"\s*:\s*){value}'.encode(), re.IGNORECASE | re.DOTALL)
+
+
+def _spelled(char: str) -> str:
+    """Return the pattern of a lower-case letter in JSON, in either case and also if it is written as an escape."""
+    return rf"(?:{re.escape(char)}|\\u{ord(char):04x}|\\u{ord(char.upper()[0]):04x})"
+
+
+def _hidden_user(url: str) -> str:
+    return re.sub(r"//[^/?#]*@", f"//{HIDDEN}@", url, count=1) if "@" in url else url

@@ -1,0 +1,170 @@
+"""Requests that we make of other platforms, and the results that they post to our response_url."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from dataclasses import replace
+from enum import StrEnum
+
+from flask_ocpi.core.description import Document
+from flask_ocpi.errors import InvalidParametersError
+from flask_ocpi.errors import NotFoundError
+from flask_ocpi.exchange.context import Context
+from flask_ocpi.exchange.context import Result
+from flask_ocpi.exchange.context import Services
+from flask_ocpi.exchange.context import Target
+from flask_ocpi.exchange.pending.records import ACCEPTED
+from flask_ocpi.exchange.pending.records import CANCELED_RESERVATION
+from flask_ocpi.exchange.pending.records import RESERVE_NOW
+from flask_ocpi.exchange.pending.records import RESULTS_AWAITED
+from flask_ocpi.exchange.pending.records import TIMEOUT
+from flask_ocpi.exchange.pending.records import end_of
+from flask_ocpi.exchange.pending.records import find_operation
+from flask_ocpi.exchange.pending.records import kept_until
+from flask_ocpi.exchange.pending.records import now_micros
+from flask_ocpi.exchange.pending.records import pending_key
+from flask_ocpi.exchange.pending.records import purge
+from flask_ocpi.signals import result_received
+from flask_ocpi.storage.base import Record
+
+
+class CallState(StrEnum):
+    """Where a request stands that we made of another platform."""
+
+    SENT = "SENT"  # not answered, or not yet
+    ACCEPTED = "ACCEPTED"  # the result is still to come
+    REFUSED = "REFUSED"  # by the immediate response, or by an error
+    FINISHED = "FINISHED"  # the result is there
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request that we made of another platform, such as a command, and what came of it.
+
+    operation: its name in the description, such as "start_session". platform: the id of who was asked.
+    request: what was asked. response: the immediate response, None until it came. results: what was posted to the
+    response_url, in order of arrival. expires: microseconds; after it no result is to be expected.
+    reference: whatever the host application keeps with it.
+    """
+
+    id: str
+    module: str
+    operation: str
+    platform: str
+    request: Document
+    state: CallState = CallState.SENT
+    response: Document | None = None
+    results: tuple[Document, ...] = ()
+    expires: int = 0
+    kept_until: int = 0
+    reference: str = ""
+
+    @property
+    def result(self) -> Document | None:
+        """The latest result, or None: there is none yet."""
+        return self.results[-1] if self.results else None
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether the immediate response was ACCEPTED, so that a result is to come."""
+        return self.response is not None and self.response["result"] == ACCEPTED
+
+    @classmethod
+    def from_record(cls, record: Record) -> Call:
+        document = record.document
+        return cls(**{**document, "state": CallState(document["state"]), "results": tuple(document["results"])})
+
+
+def new_call_id() -> str:
+    """Return an id that cannot be guessed: it makes the response_url unique (CMD-11)."""
+    return secrets.token_hex(16)
+
+
+def start_call(services: Services, call: Call) -> Call:
+    """Store a request before it is sent, since its result may come before its response."""
+    purge(services, RESULTS_AWAITED)
+    expires = end_of(services, services.settings.command_timeout)
+    started = replace(call, expires=expires, kept_until=kept_until(services, call.request, expires))
+    _save(services, started)
+    return started
+
+
+def answered_call(services: Services, id: str, response: Document) -> Call:
+    """Note the immediate response to a request of ours."""
+    expires = end_of(services, response["timeout"])
+    with services.storage.transaction():
+        call = _lock(services, id)
+        state = call.state
+        if state is CallState.SENT:
+            state = CallState.ACCEPTED if response["result"] == ACCEPTED else CallState.REFUSED
+        kept = max(call.kept_until, kept_until(services, call.request, expires))
+        changed = replace(call, response=response, state=state, expires=expires, kept_until=kept)
+        _save(services, changed)
+    return changed
+
+
+def refused_call(services: Services, id: str) -> None:
+    """Note that a request of ours was answered with an error, or not sent: no result will come."""
+    with services.storage.transaction():
+        call = _lock(services, id)
+        if call.state is CallState.SENT:
+            _save(services, replace(call, state=CallState.REFUSED))
+
+
+def get_call(services: Services, id: str) -> Call:
+    """Return a request of ours as it stands; raise NotFoundError when it is not known (any more)."""
+    record = services.storage.get(RESULTS_AWAITED, pending_key(id))
+    if record is None:
+        raise NotFoundError(f"There is no request {id!a} of ours that has, or waits for, a result.")
+    return Call.from_record(record)
+
+
+def receive_result(ctx: Context, target: Target, body: Document) -> Result:
+    """Take the result of a request of ours: 404 when there is no such request, or it went to somebody else (CMD-12).
+
+    The same result twice is fine. Another one is refused, unless it cancels a reservation, or the first was TIMEOUT.
+    """
+    services = ctx.services
+    id = target.path["id"]
+    with services.storage.transaction():
+        record = services.storage.get(RESULTS_AWAITED, pending_key(id), for_update=True)
+        call = None if record is None else Call.from_record(record)
+        if call is None or not _is_answer_to(ctx, target, call):
+            raise NotFoundError(f"No result is awaited at {target.operation.name} {id!a}.")
+        if body in call.results:
+            return Result()
+        known = None if call.result is None else call.result["result"]
+        cancels = call.operation == RESERVE_NOW and body["result"] == CANCELED_RESERVATION
+        if known not in (None, TIMEOUT) and not cancels:
+            raise InvalidParametersError(f"result: there is a result already, {known}.")
+        changed = replace(call, state=CallState.FINISHED, results=(*call.results, body))
+        _save(services, changed)
+    late = not cancels and (known == TIMEOUT or call.expires <= now_micros(services))
+    services.emit(result_received, module=call.module, call=changed, result=body, late=late, platform=ctx.platform)
+    return Result()
+
+
+def _is_answer_to(ctx: Context, target: Target, call: Call) -> bool:
+    asked = find_operation(ctx.services, call.module, call.operation)
+    segment = target.path.get("command")
+    return (
+        call.platform == ctx.platform.id
+        and call.module == target.module.id
+        and call.state is not CallState.REFUSED
+        and call.kept_until > now_micros(ctx.services)
+        and asked.result is target.operation.body
+        and (segment is None or asked.path == f"/{segment}")
+    )
+
+
+def _lock(services: Services, id: str) -> Call:
+    record = services.storage.get(RESULTS_AWAITED, pending_key(id), for_update=True)
+    if record is None:
+        raise NotFoundError(f"There is no request {id!a} of ours here.")
+    return Call.from_record(record)
+
+
+def _save(services: Services, call: Call) -> None:
+    document = {name: getattr(call, name) for name in call.__slots__}
+    services.storage.save(RESULTS_AWAITED, pending_key(call.id), Record.of(document, last_updated=call.kept_until))

@@ -1,0 +1,390 @@
+"""Requests that other platforms make of us, and the results that we owe them.
+
+A request is ASKED until the host application answered. Accepted, it is OPEN until its result is there: FINISHED. Who
+sends that takes it first (SENDING), so that it is sent once, whatever ends or starts meanwhile. What is OPEN or
+FINISHED also has a record in DEADLINES.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from dataclasses import field
+from dataclasses import replace
+from enum import StrEnum
+
+import orjson
+
+from flask_ocpi.core.description import Document
+from flask_ocpi.core.description import Operation
+from flask_ocpi.core.schema import load
+from flask_ocpi.errors import ConflictError
+from flask_ocpi.errors import InvalidParametersError
+from flask_ocpi.errors import NotFoundError
+from flask_ocpi.errors import ServerError
+from flask_ocpi.exchange.context import Answer
+from flask_ocpi.exchange.context import CallHook
+from flask_ocpi.exchange.context import Context
+from flask_ocpi.exchange.context import Result
+from flask_ocpi.exchange.context import Services
+from flask_ocpi.exchange.context import Target
+from flask_ocpi.exchange.context import receiving_party
+from flask_ocpi.exchange.pending.records import ACCEPTED
+from flask_ocpi.exchange.pending.records import CANCELED_RESERVATION
+from flask_ocpi.exchange.pending.records import DEADLINES
+from flask_ocpi.exchange.pending.records import FAILED
+from flask_ocpi.exchange.pending.records import NOT_SUPPORTED
+from flask_ocpi.exchange.pending.records import REJECTED
+from flask_ocpi.exchange.pending.records import RESERVE_NOW
+from flask_ocpi.exchange.pending.records import RESULTS_DUE
+from flask_ocpi.exchange.pending.records import TIMEOUT
+from flask_ocpi.exchange.pending.records import check_response_url
+from flask_ocpi.exchange.pending.records import end_of
+from flask_ocpi.exchange.pending.records import every_pending
+from flask_ocpi.exchange.pending.records import find_operation
+from flask_ocpi.exchange.pending.records import kept_until
+from flask_ocpi.exchange.pending.records import now_micros
+from flask_ocpi.exchange.pending.records import pending_key
+from flask_ocpi.exchange.pending.records import purge
+from flask_ocpi.partners.platforms import Platform
+from flask_ocpi.storage.base import Party
+from flask_ocpi.storage.base import Record
+from flask_ocpi.storage.base import walk
+
+_log = logging.getLogger("flask_ocpi")
+
+
+class DueState(StrEnum):
+    """Where a request stands that another platform made of us."""
+
+    ASKED = "ASKED"  # not answered yet
+    OPEN = "OPEN"  # ACCEPTED; the result is still to come
+    FINISHED = "FINISHED"  # the result is there, and not sent yet
+    SENDING = "SENDING"
+    SENT = "SENT"
+    FAILED = "FAILED"  # sent once, and not taken; OCPI wants no retries
+    TIMED_OUT = "TIMED_OUT"  # nothing is sent for that, but a result that comes after all
+
+
+_TO_SEND = (DueState.OPEN, DueState.FINISHED)
+_FIRST_LOOK = 1_000_000  # microseconds ahead
+_FARTHEST_LOOK = 3_600_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A request that another platform made of us, and the result that it is to get.
+
+    operation: its name in the description. platform: the id of who asked; sender: the party, where that is clear.
+    receiver: our party. request: what was asked, without the response_url. expires: the end of its time, in
+    microseconds; 0 before the answer. result: what the host application gave.
+    """
+
+    id: str
+    module: str
+    operation: str
+    platform: str
+    receiver: Party
+    sender: Party | None
+    response_url: str
+    request: Document
+    state: DueState = DueState.ASKED
+    expires: int = 0
+    result: Document | None = None
+
+    def to_document(self) -> Document:
+        receiver, sender = list(self.receiver), self.sender and list(self.sender)
+        return {**{name: getattr(self, name) for name in self.__slots__}, "receiver": receiver, "sender": sender}
+
+    @classmethod
+    def from_record(cls, record: Record) -> Due:
+        document = record.document
+        document["state"] = DueState(document["state"])
+        document["receiver"] = Party(*document["receiver"])
+        document["sender"] = Party(*document["sender"]) if document["sender"] else None
+        return cls(**document)
+
+
+@dataclass(slots=True)
+class Reply:
+    """How the host application answers a request of another platform, now or later.
+
+    id: by which :meth:`OCPI.finish_command` and :meth:`OCPI.finish_charging_profile` know the request, from any thread
+    or process. platform: who asks; sender: the party that asks, where that is clear; receiver: our party that is asked.
+    timeout: seconds that the asking platform will wait, unless the response says otherwise.
+    reservation: for RESERVE_NOW and CANCEL_RESERVATION our own number of the reservation, which no other eMSP's has.
+    """
+
+    id: str
+    platform: Platform
+    sender: Party | None
+    receiver: Party
+    timeout: int
+    services: Services = field(repr=False)
+    reservation: int | None = None
+    work: Callable[[], Answer] | None = field(default=None, repr=False)
+
+    def accept(self, work: Callable[[], Answer], *, timeout: int | None = None) -> Document:
+        """Return the response ACCEPTED, and have ``work`` called in the background once it is sent.
+
+        What ``work`` returns is the result. Where it raises, the result is FAILED (for profiles: REJECTED).
+        """
+        self.work = work
+        return {"result": ACCEPTED, "timeout": self.timeout if timeout is None else timeout}
+
+    def finish(self, result: Answer) -> None:
+        """Give the result: its value, or the whole object. It is sent in the background."""
+        if finish(self.services, self.id, result):
+            self.services.background(lambda: self.services.deliver(self.id))
+
+
+def respond(result: str) -> Result:
+    """Answer a request at once, with a result that leaves nothing to come."""
+    return Result(orjson.dumps({"result": result, "timeout": 0}))
+
+
+def receive(ctx: Context, target: Target, request: Document, response_url: str, hook: CallHook | None) -> Result:
+    """Let the host application answer a request, and see to its result. Without a hook: NOT_SUPPORTED."""
+    services = ctx.services
+    check_response_url(ctx.platform, services.settings, response_url)
+    if hook is None:
+        return respond(NOT_SUPPORTED)
+    due = Due(
+        id=secrets.token_hex(16),
+        module=str(target.module.id),
+        operation=target.operation.name,
+        platform=ctx.platform.id,
+        receiver=receiving_party(ctx, target),
+        sender=_sender(ctx),
+        response_url=response_url,
+        request=request,
+    )
+    purge(services, RESULTS_DUE)
+    _save(services, due)
+    timeout = services.settings.command_timeout
+    reply = Reply(due.id, ctx.platform, due.sender, due.receiver, timeout, services)
+    try:
+        response = _response(services, target.operation, hook(request, reply), timeout)
+        finished = _answered(services, due, response)
+    except Exception:
+        _forget(services, due.id)
+        raise
+    after: tuple[Callable[[], None], ...] = ()
+    if finished:
+        after = (lambda: services.background(lambda: services.deliver(due.id)),)
+    elif reply.work is not None and response["result"] == ACCEPTED:
+        work = reply.work
+        after = (lambda: services.background(lambda: _work(reply, work)),)
+    return Result(orjson.dumps(response), after=after)
+
+
+def finish(services: Services, id: str, result: Answer) -> bool:
+    """Store the result of a request; True when it is to be sent now, and not by the request that still goes on.
+
+    Raises NotFoundError for an id that is not known (any more), InvalidParametersError for a result that is not valid
+    or comes second. Only a reservation that was made may be followed by CANCELED_RESERVATION (CMD-14).
+    """
+    with services.storage.transaction():
+        due = _lock(services, id)
+        checked = _checked(services, due, result)
+        if due.result is not None and not _cancels(due, checked):
+            raise InvalidParametersError(
+                f"Request {id} has its result already, {due.result['result']}: there is only one."
+            )
+        if due.state is DueState.ASKED:
+            _save(services, replace(due, result=checked), was=due)
+            return False
+        finished = replace(due, state=DueState.FINISHED, result=checked)
+        _save(services, finished, was=due)
+        _after_finish(services, finished)
+    return True
+
+
+def claim(services: Services, id: str) -> Due | None:
+    """Take a result to send it, once; None when there is none to send, or somebody else sends it."""
+    with services.storage.transaction():
+        record = services.storage.get(RESULTS_DUE, pending_key(id), for_update=True)
+        due = None if record is None else Due.from_record(record)
+        if due is None or due.state is not DueState.FINISHED:
+            return None
+        _save(services, replace(due, state=DueState.SENDING), was=due)
+    return due
+
+
+def delivered(services: Services, due: Due, *, taken: bool) -> None:
+    """Note what became of a result that was sent, unless there is another one by now (CMD-14)."""
+    with services.storage.transaction():
+        current = _lock(services, due.id)
+        if current.state is DueState.SENDING and current.result == due.result:
+            _save(services, replace(current, state=DueState.SENT if taken else DueState.FAILED), was=current)
+
+
+def get_due(services: Services, id: str) -> Due:
+    """Return a request that another platform made of us; raise NotFoundError when it is not known (any more)."""
+    record = services.storage.get(RESULTS_DUE, pending_key(id))
+    if record is None:
+        raise _unknown(id)
+    return Due.from_record(record)
+
+
+def overdue(services: Services) -> list[str]:
+    """Return the ids of the requests whose time is over and that something is still to be sent for."""
+    query = every_pending(date_to=now_micros(services) + 1)
+    return [record.document["id"] for record in walk(services.storage, DEADLINES, query)]
+
+
+def expire(services: Services, id: str) -> Due | None:
+    """End a request that is :func:`overdue`, and return it in its new state; None when somebody else ended it.
+
+    FINISHED: there is a result to be sent now, TIMEOUT as a rule (CMD-33), or one that was not sent because the process
+    ended. TIMED_OUT: nothing is sent, since the results of charging profiles know no such value.
+    """
+    with services.storage.transaction():
+        record = services.storage.get(RESULTS_DUE, pending_key(id), for_update=True)
+        due = None if record is None else Due.from_record(record)
+        if due is None or due.state not in _TO_SEND:
+            services.storage.delete(DEADLINES, pending_key(id))
+            return None
+        ended = due
+        if due.state is DueState.OPEN and TIMEOUT in _result_values(services, due):
+            ended = replace(due, state=DueState.FINISHED, result={"result": TIMEOUT})
+        elif due.state is DueState.OPEN:
+            ended = replace(due, state=DueState.TIMED_OUT)
+        _save(services, ended, was=due)
+    return ended
+
+
+def next_deadline(services: Services) -> int | None:
+    """Return when the first request is overdue, in microseconds, or None; where many are open, no later than that."""
+    storage = services.storage
+    page = storage.list(DEADLINES, every_pending())
+    if page.total <= len(page.records):
+        return min((record.last_updated for record in page.records), default=None)
+    now = now_micros(services)
+    reached = now + _FIRST_LOOK
+    first = min((r.last_updated for r in walk(storage, DEADLINES, every_pending(date_to=reached))), default=None)
+    while first is None and reached < now + _FARTHEST_LOOK:
+        farther = now + 4 * (reached - now)
+        first = reached if storage.list(DEADLINES, every_pending(date_to=farther)).records else None
+        reached = farther
+    return reached if first is None else first
+
+
+def _sender(ctx: Context) -> Party | None:
+    """Return the party that asks: the one that is named, or the only one it can be."""
+    parties = ctx.platform.parties
+    only = parties[0] if len(parties) == 1 and not ctx.platform.is_hub else None
+    return ctx.routing.from_party or only
+
+
+def _response(services: Services, operation: Operation, answer: Answer, timeout: int) -> Document:
+    """Complete the host's answer; ServerError when it is none, which is not the caller's fault."""
+    given = {"result": answer} if isinstance(answer, str) else answer
+    if isinstance(given, dict):
+        given = {"timeout": timeout if given.get("result") == ACCEPTED else 0, **given}
+    try:
+        return load(services.schemas[operation.returns], given, where="response")  # type: ignore[index]
+    except InvalidParametersError as error:
+        raise ServerError(
+            f"The host application answered {operation.name} with something that is no response. {error.message}"
+        ) from error
+
+
+def _answered(services: Services, asked: Due, response: Document) -> bool:
+    """Note the response to a new request; True when the result came before it and is to be sent now."""
+    expires = end_of(services, response["timeout"])
+    if response["result"] == ACCEPTED:
+        try:
+            with services.storage.transaction():
+                _save(services, replace(asked, state=DueState.OPEN, expires=expires), was=asked, expected=1)
+        except ConflictError:  # its result is there
+            pass
+        else:
+            services.look_within(_seconds_to(services, expires))
+            return False
+    with services.storage.transaction():
+        due = _lock(services, asked.id)
+        finished = due.result is not None
+        if response["result"] != ACCEPTED:
+            if finished:
+                _log.warning("Request %s was finished, and then not accepted: its result is not sent.", due.id)
+            _forget(services, due.id)
+            return False
+        answered = replace(due, state=DueState.FINISHED if finished else DueState.OPEN, expires=expires)
+        _save(services, answered, was=due)
+        if finished:
+            _after_finish(services, answered)
+    if not finished:
+        services.look_within(_seconds_to(services, expires))
+    return finished
+
+
+def _seconds_to(services: Services, moment: int) -> float:
+    return (moment - now_micros(services)) / 1_000_000
+
+
+def _after_finish(services: Services, due: Due) -> None:
+    finished = find_operation(services, due.module, due.operation).finished
+    if finished is not None:
+        finished(services, due)
+
+
+def _work(reply: Reply, work: Callable[[], Answer]) -> None:
+    services = reply.services
+    due = get_due(services, reply.id)
+    try:
+        result: Answer = _checked(services, due, work())
+    except Exception:
+        _log.exception("The work for request %s failed.", reply.id)
+        result = FAILED if FAILED in _result_values(services, due) else REJECTED
+    try:
+        reply.finish(result)
+    except InvalidParametersError as error:
+        _log.warning("The result of the work for request %s is not sent: %s", reply.id, error)
+
+
+def _checked(services: Services, due: Due, result: Answer) -> Document:
+    given = {"result": result} if isinstance(result, str) else result
+    schema = find_operation(services, due.module, due.operation).result
+    return load(services.schemas[schema], given, where="result")  # type: ignore[index]
+
+
+def _result_values(services: Services, due: Due) -> frozenset[str]:
+    schema = services.schemas[find_operation(services, due.module, due.operation).result]  # type: ignore[index]
+    return frozenset(schema.load_fields["result"].enum)  # type: ignore[attr-defined]
+
+
+def _lock(services: Services, id: str) -> Due:
+    record = services.storage.get(RESULTS_DUE, pending_key(id), for_update=True)
+    if record is None:
+        raise _unknown(id)
+    return Due.from_record(record)
+
+
+def _save(services: Services, due: Due, *, was: Due | None = None, expected: int | None = None) -> None:
+    """Store a request and, where that changes, its deadline; ``was`` is the request as it is stored."""
+    storage, key = services.storage, pending_key(due.id)
+    moment = kept_until(services, due.request, due.expires)
+    storage.save(RESULTS_DUE, key, Record.of(due.to_document(), last_updated=moment), expected=expected)
+    waits, waited = due.state in _TO_SEND, was is not None and was.state in _TO_SEND
+    if waits and not waited:
+        storage.save(DEADLINES, key, Record.of({"id": due.id}, last_updated=due.expires))
+    elif waited and not waits:
+        storage.delete(DEADLINES, key)
+
+
+def _forget(services: Services, id: str) -> None:
+    for kind in (RESULTS_DUE, DEADLINES):
+        services.storage.delete(kind, pending_key(id))
+
+
+def _unknown(id: str) -> NotFoundError:
+    return NotFoundError(f"There is no request {id!a} of another platform here.")
+
+
+def _cancels(due: Due, result: Document) -> bool:
+    """Tell whether a result takes back a reservation that was made: the one that may come second (CMD-14)."""
+    made = due.result is not None and due.result["result"] == ACCEPTED
+    return due.operation == RESERVE_NOW and made and result["result"] == CANCELED_RESERVATION

@@ -1,0 +1,141 @@
+"""What both sides of a result that comes later share: where requests are kept, and for how long."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC
+from datetime import datetime
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from flask_ocpi.core.config import Settings
+from flask_ocpi.core.description import Document
+from flask_ocpi.core.description import Operation
+from flask_ocpi.core.enums import InterfaceRole
+from flask_ocpi.core.enums import ModuleID
+from flask_ocpi.core.fields import to_micros
+from flask_ocpi.errors import InvalidParametersError
+from flask_ocpi.errors import NotFoundError
+from flask_ocpi.exchange.context import Context
+from flask_ocpi.exchange.context import Services
+from flask_ocpi.exchange.context import Target
+from flask_ocpi.exchange.context import receiving_party
+from flask_ocpi.partners.platforms import Platform
+from flask_ocpi.storage.base import Key
+from flask_ocpi.storage.base import Party
+from flask_ocpi.storage.base import Query
+
+RESULTS_DUE = "results_due"
+RESULTS_AWAITED = "results_awaited"
+#: The ids of the results due that something is still to be sent for; ``last_updated`` is the end of their time.
+DEADLINES = "result_deadlines"
+#: The kinds of records of a module with such requests.
+KINDS = (RESULTS_DUE, DEADLINES, RESULTS_AWAITED)
+
+ACCEPTED = "ACCEPTED"
+REJECTED = "REJECTED"
+FAILED = "FAILED"
+NOT_SUPPORTED = "NOT_SUPPORTED"
+UNKNOWN_SESSION = "UNKNOWN_SESSION"
+TIMEOUT = "TIMEOUT"
+CANCELED_RESERVATION = "CANCELED_RESERVATION"
+RESERVE_NOW = "reserve_now"
+
+_MICROS = 1_000_000
+_LONGEST_TIMEOUT = 366 * 86_400  # seconds; OCPI sets no bound, integers in a database have one
+_WALKED_AT_ONCE = 50
+_PURGED_AT_ONCE = 500
+_PURGE_INTERVAL = 60 * _MICROS
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+def now_micros(services: Services) -> int:
+    """Return the time in microseconds, as exact as a DateTime."""
+    return (services.clock() - _EPOCH) // _MILLISECOND * 1000
+
+
+def end_of(services: Services, timeout: int) -> int:
+    """Return when so many seconds are over, in microseconds."""
+    return now_micros(services) + min(timeout, _LONGEST_TIMEOUT) * _MICROS
+
+
+def kept_until(services: Services, request: Document, expires: int) -> int:
+    """Return until when to keep a request, in microseconds: a reservation beyond the end of it (CMD-14)."""
+    reserved = to_micros(request["expiry_date"]) if "expiry_date" in request else 0
+    return max(now_micros(services), expires, reserved) + services.settings.result_retention * _MICROS
+
+
+def pending_key(id: str) -> Key:
+    return Key.of("", "", id)
+
+
+def every_pending(*, date_to: int | None = None) -> Query:
+    """Select all records with a :func:`pending_key`, up to a moment, in a way that indexes help with."""
+    return Query(owners=(Party("", ""),), receiver="", date_to=date_to, limit=_WALKED_AT_ONCE)
+
+
+def purge(services: Services, kind: str) -> None:
+    """Forget the requests that were kept long enough: a new one does so once a minute, or some, where many are."""
+    now = now_micros(services)
+    if abs(now - services.purged.get(kind, 0)) < _PURGE_INTERVAL:
+        return
+    old = replace(every_pending(date_to=now), limit=_PURGED_AT_ONCE)
+    removed = services.storage.delete_page(kind, old, key_of=lambda record: pending_key(record.document["id"]))
+    if removed < _PURGED_AT_ONCE:
+        services.purged[kind] = now
+
+
+def find_operation(services: Services, module: str, name: str) -> Operation:
+    """Return the operation that a request was made of."""
+    for version in services.versions:
+        for found, interface, operation in version.operations():
+            if found.id == module and interface.role is InterfaceRole.RECEIVER and operation.name == name:
+                return operation
+    raise NotFoundError(f"The operation {name} of {module} is not served here any more.")
+
+
+def check_response_url(platform: Platform, settings: Settings, url: str) -> None:
+    """Refuse a response_url at a host that is not the platform's: it would be sent the token (CMD-10)."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise InvalidParametersError("response_url: its host or port cannot be read.") from None
+    if parts.scheme.lower() != "https" and not settings.http_allow_private:
+        raise InvalidParametersError("response_url must be an https URL.")
+    if "@" in parts.netloc:
+        raise InvalidParametersError("response_url must not carry a user name or password.")
+    urls = [platform.versions_url or "", *(str(endpoint["url"]) for endpoint in platform.endpoints)]
+    known = {_host(known_url) for known_url in (*urls, *(f"//{name}" for name in settings.callback_hosts))}
+    if _folded(host) not in known - {""}:
+        raise InvalidParametersError(
+            f"response_url: {host!a} is not a host of your endpoints, so nothing is sent there."
+        )
+
+
+def session_refusal(ctx: Context, target: Target, session_id: str) -> str | None:
+    """Return what to answer where one of our sessions is addressed that is not there, or is not for the caller.
+
+    None: it may be asked for, or sessions are not kept here. OCPI 2.2.1, "CommandResponseType" and
+    "ChargingProfileResponseType".
+    """
+    owner = receiving_party(ctx, target)
+    if not ctx.services.keeps(ModuleID.SESSIONS, owner):
+        return None
+    record = ctx.storage.get(ModuleID.SESSIONS, Key.of(*owner, session_id))
+    if record is None:
+        return UNKNOWN_SESSION
+    seen = not record.audience or not set(record.audience).isdisjoint(ctx.audience)
+    return None if seen else REJECTED
+
+
+def _host(url: str) -> str:
+    try:
+        return _folded(urlsplit(url).hostname)
+    except ValueError:
+        return ""
+
+
+def _folded(host: str | None) -> str:
+    return (host or "").lower().removesuffix(".")

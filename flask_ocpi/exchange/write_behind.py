@@ -1,0 +1,186 @@
+"""Writing beside the requests: collected in memory, written in batches by a thread, and never at their cost."""
+
+from __future__ import annotations
+
+import abc
+import atexit
+import logging
+import threading
+from collections.abc import Callable
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from functools import cache
+from time import monotonic
+from typing import Any
+from typing import ClassVar
+from typing import Generic
+from typing import TypeVar
+from weakref import WeakSet
+
+from flask_ocpi.core import forks
+
+_log = logging.getLogger("flask_ocpi")
+
+
+def run_in_thread(work: Callable[[], object]) -> None:
+    """Run in a thread of its own that does not keep the process alive; a failure is logged."""
+    forks.thread(lambda: run_inline(work), "ocpi-background").start()
+
+
+def run_inline(work: Callable[[], object]) -> None:
+    """Run here and now; a failure is logged."""
+    try:
+        work()
+    except Exception:
+        _log.exception("Work in the background failed.")
+
+
+BATCH = 100
+PURGE_AFTER = 100  # things written
+_PURGE_SECONDS = 3600.0
+_GATHER_SECONDS = 0.5  # for which things are collected before they are written, unless there is a batch
+_COMPLAIN_SECONDS = 60.0
+_EXIT_SECONDS = 5.0
+
+T = TypeVar("T")
+
+
+class WriteBehind(abc.ABC, Generic[T]):
+    """Puts things into the storage in batches, with a thread of its own.
+
+    What cannot be written, or comes faster than it can be, is dropped, and logged with a count once a minute at the
+    most. Subclasses collect the things, which are bounded, and save some of them; ``title`` and ``noun`` are what all
+    of them and one of them are called. in_context: gives the context of the app, which storages may need. inline:
+    there is no thread.
+    """
+
+    title: ClassVar[str]
+    noun: ClassVar[str]
+    log: ClassVar[logging.Logger]
+
+    def __init__(self, *, in_context: Callable[[], AbstractContextManager[object]], inline: bool) -> None:
+        self._in_context = in_context
+        self._inline = inline
+        self._lost = 0
+        self._complained = float("-inf")
+        self._unpurged = 0
+        forks.begin(self._begin)
+        _flush_at_exit()
+        _writers.add(self)
+
+    @property
+    def lost(self) -> int:
+        """How many things could not be written since the start of the process."""
+        return self._lost
+
+    def flush(self, timeout: float = _EXIT_SECONDS) -> bool:
+        """Write everything that was added so far; False when that takes longer than ``timeout`` seconds."""
+        forks.look_for_fork()
+        ends = monotonic() + timeout
+        writing = self._writing
+        with forks.waiting():
+            is_mine = writing.acquire(timeout=timeout)
+        if not is_mine:
+            return False
+        try:
+            while self._number_waiting() and monotonic() < ends:
+                self._write(self._take())
+        finally:
+            writing.release()
+        return not self._number_waiting()
+
+    @abc.abstractmethod
+    def _forget(self) -> None:
+        """Begin with nothing that waits to be written."""
+
+    @abc.abstractmethod
+    def _number_waiting(self) -> int:
+        """Return how many things wait to be written."""
+
+    @abc.abstractmethod
+    def _take(self) -> Sequence[T]:
+        """Return the next batch, which waits no longer."""
+
+    @abc.abstractmethod
+    def _save(self, batch: Sequence[T]) -> None:
+        """Put a batch into the storage, all or none of it."""
+
+    @abc.abstractmethod
+    def _remove_old(self) -> None:
+        """Remove what is too old or too much, a limited number of things each time."""
+
+    def _begin(self) -> None:
+        """Begin with nothing: what a fork copied is written by the parent, whose thread did not come along."""
+        self._news = threading.Event()
+        self._batch = threading.Event()
+        self._writing = threading.Lock()
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._forget()
+
+    def _have_written(self) -> None:
+        """Have the thread write what waits, soon."""
+        if not self._news.is_set():
+            self._wake()
+        if self._number_waiting() >= BATCH:
+            self._batch.set()
+
+    def _wake(self) -> None:
+        self._news.set()
+        with self._starting:
+            if self._thread is None or not self._thread.is_alive():
+                thread = forks.thread(self._run, f"ocpi-{self.noun}s")
+                thread.start()
+                self._thread = thread
+
+    def _run(self) -> None:
+        while True:
+            with forks.waiting():
+                is_idle = not self._news.wait(_PURGE_SECONDS)
+                if not is_idle:
+                    self._batch.wait(_GATHER_SECONDS)
+            if is_idle:
+                self._purge()
+                continue
+            self._news.clear()
+            self._batch.clear()
+            self.flush(threading.TIMEOUT_MAX)
+
+    def _write(self, batch: Sequence[T]) -> None:
+        try:
+            with self._in_context():
+                self._save(batch)
+        except Exception as error:  # the storage may be anybody's
+            self._lose(len(batch), str(error) or type(error).__name__)
+            return
+        self._unpurged += len(batch)
+        if self._unpurged >= PURGE_AFTER:
+            self._purge()
+
+    def _purge(self) -> None:
+        self._unpurged = 0
+        try:
+            with self._in_context():
+                self._remove_old()
+        except Exception as error:
+            self.log.warning("Old %ss could not be removed from the %s: %s", self.noun, self.title, error)
+
+    def _lose(self, number: int, reason: str) -> None:
+        self._lost += number
+        if monotonic() - self._complained >= _COMPLAIN_SECONDS:
+            self._complained = monotonic()
+            lost = f"{self._lost} {self.noun}" if self._lost == 1 else f"{self._lost} {self.noun}s"
+            since = "since the start of the process"
+            self.log.warning("The %s lacks %s %s: %s.", self.title, lost, since, reason.removesuffix("."))
+
+
+_writers: WeakSet[WriteBehind[Any]] = WeakSet()
+
+
+@cache
+def _flush_at_exit() -> None:
+    def flush() -> None:
+        for writer in list(_writers):
+            writer.flush()
+
+    atexit.register(flush)

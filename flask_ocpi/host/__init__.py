@@ -1,0 +1,1 @@
+"""What the host application calls: its objects, results, prices, partners."""

@@ -1,0 +1,322 @@
+"""Audits of the CDRs in the storage: what is known beside each is looked up, and the result is kept beside it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import islice
+from typing import Any
+
+import orjson
+
+from flask_ocpi.core import forks
+from flask_ocpi.core.description import Document
+from flask_ocpi.core.enums import InterfaceRole
+from flask_ocpi.core.fields import format_date_time
+from flask_ocpi.core.fields import to_micros
+from flask_ocpi.errors import NotFoundError
+from flask_ocpi.exchange.context import Services
+from flask_ocpi.exchange.copies import Copies
+from flask_ocpi.exchange.findings import Finding
+from flask_ocpi.modules.cdrs import CDR_AUDITS
+from flask_ocpi.modules.cdrs import SESSION_CDRS
+from flask_ocpi.partners.platforms import Platform
+from flask_ocpi.pricing import Audit
+from flask_ocpi.pricing import Evidence
+from flask_ocpi.pricing import audit
+from flask_ocpi.pricing.audits import tariff_keys_of
+from flask_ocpi.pricing.report import digits
+from flask_ocpi.pricing.rules import RuleBook
+from flask_ocpi.signals import cdr_audited
+from flask_ocpi.storage.base import Key
+from flask_ocpi.storage.base import Party
+from flask_ocpi.storage.base import Query
+from flask_ocpi.storage.base import Record
+from flask_ocpi.storage.base import fold
+from flask_ocpi.storage.base import received
+from flask_ocpi.storage.base import walk
+
+_log = logging.getLogger("flask_ocpi.audits")
+
+_AT_ONCE = 200
+_LISTED = 50  # CDRs of a session, in its list at the most; those that are not come after all others
+#: CDRs that wait for their audit in a process at the most. What comes faster is left to `flask ocpi cdrs audit`.
+WAITING = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """A CDR that was audited: its key, the document, and the result."""
+
+    key: Key
+    document: Document
+    audit: Audit
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain data, with what identifies the CDR; amounts are Decimals."""
+        return {
+            "country_code": self.document["country_code"],
+            "party_id": self.document["party_id"],
+            "cdr_id": self.document["id"],
+            "platform": self.key.source or None,
+            **self.audit.to_dict(),
+        }
+
+    def record(self, text: str, micros: int) -> Record:
+        """Return the record that keeps it, with when it was audited."""
+        return Record(orjson.dumps({**self.to_dict(), "audited": text}, default=digits), micros)
+
+
+class Audits:
+    """Audits CDRs that are stored, ours and those of partners, and keeps the results."""
+
+    def __init__(self, services: Callable[[], Services], rules: RuleBook) -> None:
+        self._of_app = services
+        self._rules = rules
+        forks.begin(self._begin)
+
+    def _begin(self) -> None:
+        self._waiting: deque[Key] = deque()
+        self._lock = threading.Lock()
+        self._is_running = False
+
+    @property
+    def services(self) -> Services:
+        return self._of_app()
+
+    def run(self, *, platform: Platform | None = None, since: int | None = None) -> Iterator[Audited]:
+        """Audit the CDRs of a platform, or ours and those of all, and store the results; yield one after another.
+
+        since: only those whose ``last_updated`` is that or later, in microseconds.
+        """
+        for receiver in self.receivers(platform):
+            records = walk(self.services.storage, "cdrs", Query(receiver=receiver, date_from=since), page_size=_AT_ONCE)
+            documents = (record.document for record in records)
+            keyed = ((key, each) for each in documents if (key := _key(each, each["id"], receiver)) is not None)
+            while batch := list(islice(keyed, _AT_ONCE)):
+                yield from self.audit_all(batch)
+
+    def audit_all(self, cdrs: Sequence[tuple[Key, Document]]) -> list[Audited]:
+        """Audit some CDRs that are stored under these keys, and store the results."""
+        evidence = self._evidence(cdrs)
+        audited = [
+            Audited(key, cdr, self._audit(key, cdr, each)) for (key, cdr), each in zip(cdrs, evidence, strict=True)
+        ]
+        text = format_date_time(self.services.clock())
+        micros = to_micros(text)
+        self.services.storage.save_many(CDR_AUDITS, [(item.key, item.record(text, micros)) for item in audited])
+        return audited
+
+    def audit(self, key: Key, cdr: Document) -> Audit:
+        """Audit one CDR with what is known beside it; it need not be stored, and the result is not."""
+        return self._audit(key, cdr, self._evidence([(key, cdr)], kept=False)[0])
+
+    def result(self, key: Key) -> Document | None:
+        """Return what the last audit of a stored CDR found, None where there was none."""
+        record = self.services.storage.get(CDR_AUDITS, key)
+        return None if record is None else record.document
+
+    def arrived(self, app: object, *, module: str, key: Key, created: bool, **_: object) -> None:
+        """Have a CDR that another platform sent audited in the background; a listener of ``object_received``."""
+        if module != "cdrs" or not created:
+            return
+        forks.look_for_fork()
+        with self._lock:
+            if len(self._waiting) >= WAITING:
+                _log.warning(
+                    "The CDR %s is not audited: too many wait. `flask ocpi cdrs audit` does it.", ascii(key.id)
+                )
+                return
+            self._waiting.append(key)
+            if self._is_running:
+                return
+            self._is_running = True
+        self.services.background(self._audit_waiting)
+
+    def _audit_waiting(self) -> None:
+        """Audit what arrived until there is no more; what fails is logged, and does not hold up the others."""
+        while True:
+            with self._lock:
+                keys = [self._waiting.popleft() for _ in range(min(_AT_ONCE, len(self._waiting)))]
+                self._is_running = bool(keys)
+            if not keys:
+                return
+            try:
+                self._audit_arrived(keys)
+            except Exception:  # the storage may be anybody's
+                _log.exception("%d CDRs could not be audited.", len(keys))
+
+    def _audit_arrived(self, keys: Sequence[Key]) -> None:
+        services = self.services
+        records = services.storage.get_many("cdrs", keys)
+        for item in self.audit_all([(key, records[key].document) for key in keys if key in records]):
+            if item.audit.verdict == "dispute":
+                first = next(finding for finding in item.audit.findings if finding.verdict == "dispute")
+                services.found(
+                    Finding(
+                        platform=item.key.source,
+                        kind="cdr_disputed",
+                        module="cdrs",
+                        object=item.document["id"],
+                        path=first.path,
+                        came=first.message,
+                        outcome=f"It was stored, and is in dispute: {first.id}.",
+                    )
+                )
+            platform = services.platforms.get(item.key.source)
+            services.emit(cdr_audited, key=item.key, document=item.document, audit=item.audit, platform=platform)
+
+    def _audit(self, key: Key, cdr: Document, evidence: Evidence) -> Audit:
+        return audit(cdr, rules=self._rules.rules_for(key.source, str(key.owner)), evidence=evidence)
+
+    def receivers(self, platform: Platform | None) -> list[str]:
+        """Return what :attr:`Key.receiver` is of what a platform sent, or of all that is stored, ours first."""
+        parties = self._own_parties()
+        if platform is not None:
+            return [received(party, platform.id) for party in parties]
+        sources = [*(each.id for each in self.services.platforms.all()), ""]
+        return ["", *(received(party, source) for source in sources for party in parties)]
+
+    def _own_parties(self) -> list[Party]:
+        return [Party.of(party.country_code, party.party_id) for party in self.services.settings.parties]
+
+    # What is looked up.
+
+    def _evidence(self, cdrs: Sequence[tuple[Key, Document]], *, kept: bool = True) -> list[Evidence]:
+        """Look up what is known beside some CDRs, each kind at once."""
+        is_here = cache(self._is_here)
+
+        def found(module: str, id_of: Callable[[Document], Any]) -> list[Document | None]:
+            """Return the object of a module that each CDR names, where all of its owner's should be here."""
+            return self._found(
+                module,
+                [
+                    _key(cdr, id_of(cdr), key.receiver) if is_here(module, key.owner, key.receiver) else None
+                    for key, cdr in cdrs
+                ],
+            )
+
+        sessions = found("sessions", lambda cdr: cdr.get("session_id"))
+        locations = found("locations", lambda cdr: _part(cdr, "cdr_location").get("id"))
+        originals = found("cdrs", lambda cdr: cdr.get("credit_reference_id") if cdr.get("credit") is True else None)
+        tokens = self._found("tokens", [self._token_key(cdr) for _, cdr in cdrs])
+        columns = (sessions, locations, tokens, self._tariffs(cdrs), originals, self._others(cdrs, kept=kept))
+        return [Evidence(*row) for row in zip(*columns, strict=True)]
+
+    def _is_here(self, module: str, owner: Party, receiver: str) -> bool:
+        """Tell whether what a party has in a module should all be here, so that what is not is unknown."""
+        if not receiver:
+            return self.services.keeps(module, owner)
+        found = next((m for version in self.services.versions if (m := version.module(module))), None)
+        if found is not None and self.services.serves(found, InterfaceRole.RECEIVER):
+            return True
+        return self._has_some(module, owner, receiver)
+
+    def _has_some(self, module: str, owner: Party, receiver: str) -> bool:
+        return bool(self.services.storage.list(module, Query(owners=(owner,), receiver=receiver, limit=1)).records)
+
+    def _found(self, kind: str, keys: Sequence[Key | None]) -> list[Document | None]:
+        """Return the documents under some keys; {} where there is none, None where there is no key."""
+        wanted = {key for key in keys if key is not None}
+        records = self.services.storage.get_many(kind, wanted)
+        found = {key: records[key].document if key in records else self._elsewhere(kind, key) for key in wanted}
+        return [None if key is None else found[key] for key in keys]
+
+    def _elsewhere(self, kind: str, key: Key) -> Document:
+        """Return a copy that came another way than the CDR, such as for another party of ours; {} where none did."""
+        if not key.receiver:
+            return {}
+        try:
+            return Copies(self.services).get(kind, key.id, owner=key.owner)
+        except NotFoundError:
+            return {}
+
+    def _tariffs(self, cdrs: Sequence[tuple[Key, Document]]) -> list[Mapping[str, Document] | None]:
+        """Return the tariffs that the owners sent; None for a CDR whose owner has sent none at all."""
+        ids = [sorted(tariff_keys_of(cdr)) for _, cdr in cdrs]
+        wanted = [(place, id) for place, of_cdr in enumerate(ids) for id in of_cdr]
+        documents = self._found("tariffs", [_key(cdrs[place][1], id, cdrs[place][0].receiver) for place, id in wanted])
+        found: list[dict[str, Document]] = [{} for _ in cdrs]
+        for (place, id), document in zip(wanted, documents, strict=True):
+            if document:
+                found[place][id] = document
+        has_some = cache(self._has_some)
+        return [
+            of_cdr if of_cdr or has_some("tariffs", key.owner, key.receiver) else None
+            for of_cdr, (key, _) in zip(found, cdrs, strict=True)
+        ]
+
+    def _others(self, cdrs: Sequence[tuple[Key, Document]], *, kept: bool) -> list[Sequence[str]]:
+        """Return for each CDR those of the same session that were here before it, and that no credit took back.
+
+        The list of each session is kept, as ``kept`` says, and gains the CDRs that are new in it.
+        """
+        keys = [_key(cdr, cdr.get("session_id"), key.receiver) for key, cdr in cdrs]
+        lists: dict[Key, list[list[str | None]]] = {}
+
+        def gather() -> None:
+            storage, wanted = self.services.storage, {key for key in keys if key is not None}
+            records = storage.get_many(SESSION_CDRS, wanted, for_update=kept)
+            changed: dict[Key, None] = {}
+            lists.update({key: records[key].document["cdrs"] if key in records else [] for key in wanted})
+            for key, (cdr_key, cdr) in zip(keys, cdrs, strict=True):
+                if key is not None and len(lists[key]) < _LISTED and all(id != cdr_key.id for id, _ in lists[key]):
+                    lists[key].append([cdr_key.id, _credited(cdr)])
+                    changed[key] = None
+            if kept and changed:
+                storage.save_many(SESSION_CDRS, [(key, Record.of({"cdrs": lists[key]})) for key in changed])
+
+        if kept:
+            self.services.storage.run(gather)
+        else:
+            gather()
+        return [
+            () if key is None else _before(cdr_key.id, lists[key]) for key, (cdr_key, _) in zip(keys, cdrs, strict=True)
+        ]
+
+    def _token_key(self, cdr: Document) -> Key | None:
+        """Return the key of the token, where all those of its party are here."""
+        token = _part(cdr, "cdr_token")
+        if not {"country_code", "party_id", "uid", "type"} <= token.keys():
+            return None
+        party = Party.of(str(token["country_code"]), str(token["party_id"]))
+        if party not in self._own_parties() or not self.services.keeps("tokens", party):
+            return None
+        return Key.of(*party, self.services.object_type("tokens").id_of(token))
+
+
+def _key(cdr: Document, id: Any, receiver: str) -> Key | None:
+    """Return the key that another object of a CDR's owner has, which came the same way; None where it names none."""
+    if not isinstance(id, str):
+        return None
+    return Key(fold(str(cdr["country_code"])), fold(str(cdr["party_id"])), fold(id), receiver)
+
+
+def _part(cdr: Document, name: str) -> Mapping[str, Any]:
+    value = cdr.get(name)
+    return value if isinstance(value, Mapping) else {}
+
+
+def _credited(cdr: Document) -> str | None:
+    """Return the id of the CDR that a credit CDR takes back."""
+    id = cdr.get("credit_reference_id")
+    return fold(id) if cdr.get("credit") is True and isinstance(id, str) else None
+
+
+def _before(id: str, listed: Sequence[Sequence[str | None]]) -> Sequence[str]:
+    """Return the CDRs in the list of a session that come before one, are no credits and were not taken back."""
+    taken_back = {credited for _, credited in listed if credited is not None}
+    found = []
+    for other, credited in listed:
+        if other == id:
+            break
+        if credited is None and other is not None and other not in taken_back:
+            found.append(other)
+    return found

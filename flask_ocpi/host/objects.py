@@ -1,0 +1,423 @@
+"""The objects of our own parties: what the host application saves, changes and reads."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from itertools import islice
+
+from flask_ocpi.core.description import Document
+from flask_ocpi.core.description import ObjectType
+from flask_ocpi.core.enums import InterfaceRole
+from flask_ocpi.core.enums import ModuleID
+from flask_ocpi.core.fields import format_date_time
+from flask_ocpi.core.fields import to_micros
+from flask_ocpi.core.schema import load
+from flask_ocpi.errors import ConflictError
+from flask_ocpi.errors import InvalidParametersError
+from flask_ocpi.errors import NotFoundError
+from flask_ocpi.exchange.checked import Checked
+from flask_ocpi.exchange.checked import CheckedObjects
+from flask_ocpi.exchange.context import Services
+from flask_ocpi.exchange.copies import Copies
+from flask_ocpi.exchange.documents import audience_after
+from flask_ocpi.exchange.documents import audience_of
+from flask_ocpi.exchange.documents import locate
+from flask_ocpi.exchange.documents import merge
+from flask_ocpi.exchange.documents import parted
+from flask_ocpi.exchange.documents import save_object
+from flask_ocpi.exchange.documents import update
+from flask_ocpi.outbox.entries import Marking
+from flask_ocpi.partners.platforms import Platform
+from flask_ocpi.signals import object_saved
+from flask_ocpi.storage.base import Key
+from flask_ocpi.storage.base import Party
+from flask_ocpi.storage.base import Query
+from flask_ocpi.storage.base import Record
+from flask_ocpi.storage.base import walk
+
+_log = logging.getLogger("flask_ocpi.tariffs")
+
+_MARKED_AT_ONCE = 500
+# Of two imports in opposite orders, the one that is ended may meet the other one again half way of what is left.
+_ATTEMPTS = 10
+
+
+class OwnObjects:
+    """Saves and reads own objects of every module; all checks of the protocol apply to them as well."""
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+
+    def save(self, module: str, document: Document, *, audience: Iterable[Party] | None = None) -> bool:
+        """Create or replace an object; True when it is new. ``audience`` limits who may see it (empty: all).
+
+        Without ``audience`` the object stays for whom it was for; a new one is for all. A Session or CDR is for the
+        eMSP in its ``cdr_token`` unless another ``audience`` was given, also when that changes. A CDR never changes
+        once it is stored.
+        """
+        object_type = self.object_type(module)
+        key, record, checked = self._checked(object_type, document, audience)
+        marking = Marking(self.services, module, object_type)
+        with self.services.storage.transaction():
+            created = self._save(marking, object_type, key, record, checked, is_given=audience is not None)
+        self.services.emit(object_saved, module=module, key=key, document=checked, created=created)
+        self.services.wake(marking.platforms)
+        return created
+
+    def save_all(
+        self,
+        documents: Mapping[str, Iterable[Document]] | Iterable[tuple[str, Iterable[Document]]],
+        *,
+        progress: Callable[[], None] = lambda: None,
+        may_widen: bool = False,
+        withheld: Callable[[str, Key], None] = lambda module, key: None,
+    ) -> int:
+        """Save many objects, by module id, all or none; raise InvalidParametersError that names the first bad one.
+
+        All are checked before the first one is stored. There may be any number of them: they are read once and one
+        after another, from what may be generators, and wait in a temporary file. ``progress`` is called after each
+        object is stored. Returns how many there were.
+
+        A document may name its audience in ``_audience``, a list of texts such as "NL-ABC"; without it, as in
+        :meth:`save`. Unless it ``may_widen``, no object is then for anybody whom the stored one is not for: it stays
+        for whom it was for, and ``withheld`` is called with its module and key, once all are stored.
+        """
+        with CheckedObjects() as checked:
+            for module, items in documents.items() if isinstance(documents, Mapping) else documents:
+                object_type = self.object_type(module)
+                if isinstance(items, (str, bytes, Mapping)) or not isinstance(items, Iterable):
+                    raise InvalidParametersError(f"{module} must be a list of objects.")
+                for index, item in enumerate(items):
+                    with _naming(module, index):
+                        document, audience = parted(item)
+                        key, record, _ = self._checked(object_type, document, audience)
+                    checked.add(Checked(module, index, key, record, audience is not None))
+            for module, key in self._store_all(checked, progress, may_widen=may_widen):
+                withheld(module, key)
+            return checked.count
+
+    def _store_all(
+        self, checked: CheckedObjects, progress: Callable[[], None], *, may_widen: bool
+    ) -> list[tuple[str, Key]]:
+        """Store all; return which of them would have been for more than the stored ones."""
+        markings: dict[str, Marking] = {}
+        withheld: list[tuple[str, Key]] = []
+        created = bytearray()  # a byte for each object
+        told = 0
+
+        def save() -> None:
+            nonlocal told
+            # Locked by and by: another import in another order may be in the way, and one of them begins anew.
+            created.clear()
+            withheld.clear()
+            markings.clear()
+            for batch in checked.batches():
+                module = batch[0].module
+                object_type = self.object_type(module)
+                marking = markings.get(module)
+                if marking is None:
+                    marking = markings[module] = Marking(self.services, module, object_type)
+                new, narrower = self._save_batch(marking, object_type, batch, may_widen=may_widen)
+                created.extend(new)
+                withheld.extend((module, key) for key in narrower)
+                while told < len(created):
+                    told += 1
+                    progress()
+
+        self.services.storage.run(save, attempts=_ATTEMPTS)
+        if object_saved.receivers:
+            for item, new in zip(checked, created, strict=True):
+                document = item.record.document
+                self.services.emit(object_saved, module=item.module, key=item.key, document=document, created=bool(new))
+        self.services.wake(set().union(*(marking.platforms for marking in markings.values())))
+        return withheld
+
+    def patch(self, module: str, ids: Sequence[str], changes: Document, *, party: Party | None = None) -> Document:
+        """Change properties of an object, or of a part of it (one id a level), and return the whole object.
+
+        ``last_updated`` is now unless given, and rises in all that the part belongs to (LOC-03). None clears.
+        As in a PATCH, ``charging_periods`` of a Session are added to those that are stored.
+        """
+        object_type, key, part_ids = self._addressed(module, ids, party)
+        if object_type.final:
+            raise InvalidParametersError(f"A {object_type.name} never changes once it is stored.")
+        changed = {"last_updated": format_date_time(self.services.clock()), **changes}
+        part = object_type.parts[len(part_ids) - 1] if part_ids else None
+        for name in (part.key,) if part else object_type.key:
+            if name in changed:
+                raise InvalidParametersError(f"{name} identifies the object and never changes.")
+        schema = self.services.schemas[part.schema if part else object_type.schema]
+        missing = _missing(object_type, ids)
+
+        def change(document: Document) -> Document:
+            if part is None:
+                merged = merge(schema, document, changed, appended=object_type.appended)
+                self._look_over(object_type, merged)
+                return merged
+            place = locate(document, object_type, part_ids)
+            if place is None or place.index is None:
+                raise missing
+            place.put(merge(schema, place.siblings[place.index], changed))
+            return document
+
+        marking = Marking(self.services, module, object_type)
+
+        def saved(before: Record, after: Record) -> None:
+            marking.changed(key, before, after)
+
+        document = update(
+            self.services.storage,
+            object_type,
+            key,
+            change,
+            missing=lambda: missing,
+            part_ids=part_ids,
+            saved=saved if marking.is_needed else None,
+        ).document
+        self.services.emit(object_saved, module=module, key=key, document=document, created=False)
+        self.services.wake(marking.platforms)
+        return document
+
+    def get(self, module: str, *ids: str, party: Party | None = None) -> Document:
+        """Return an object, or a part of it (one id a level); raise NotFoundError when there is none.
+
+        A Token's type may follow its uid; it is RFID unless given. A ClientInfo's id is its role, and ``party`` whom it
+        describes.
+        """
+        record, object_type, part_ids = self._get(module, ids, party)
+        if not part_ids:
+            return record.document
+        place = locate(record.document, object_type, part_ids)
+        if place is None or place.index is None:
+            raise _missing(object_type, ids)
+        return place.siblings[place.index]
+
+    def record(self, module: str, *ids: str, party: Party | None = None) -> Record:
+        """Return an object as it is stored, with its audience; raise NotFoundError when there is none."""
+        return self._get(module, ids, party)[0]
+
+    def delete(self, module: str, *ids: str, party: Party | None = None) -> None:
+        """Remove an object; raise NotFoundError when there is none."""
+        object_type, key, part_ids = self._addressed(module, ids, party)
+        if part_ids:
+            raise InvalidParametersError(f"Only a whole {object_type.name} is removed, not a part of it.")
+        storage = self.services.storage
+        marking = Marking(self.services, module, object_type)
+        with storage.transaction():
+            before = storage.get(object_type.kind, key, for_update=True)
+            if before is None or not storage.delete(object_type.kind, key):
+                raise _missing(object_type, ids)
+            marking.removed(key, before)
+        self.services.wake(marking.platforms)
+
+    def changed(self, module: str, *ids: str, party: Party | None = None) -> None:
+        """Note that an object changed in a table of the host application's own, so that the change is pushed.
+
+        It is sent as it is read from the storage then. Raises NotFoundError when there is no such object.
+        """
+        object_type, key, _ = self._addressed(module, ids, party)
+        record = self.record(module, *ids, party=party)
+        marking = Marking(self.services, module, object_type)
+        with self.services.storage.transaction():
+            marking.changed(key, None, record)
+        self.services.wake(marking.platforms)
+
+    def push_all(self, module: str, *, platform: Platform | None = None) -> int:
+        """Have all objects of a module sent, to one platform or to all that receive it; return how many there are.
+
+        For a platform that says that it lost them, or that cannot pull.
+        """
+        object_type = self.object_type(module)
+        storage = self.services.storage
+        marking = Marking(self.services, module, object_type, only=platform)
+        records = walk(storage, object_type.kind, Query(receiver=""))
+        number = 0
+        while batch := list(islice(records, _MARKED_AT_ONCE)):
+            number += len(batch)
+            changes = [(self._key_of(object_type, record.document), None, record) for record in batch]
+            storage.run(partial(marking.all_changed, changes))
+        self.services.wake(marking.platforms)
+        return number
+
+    def documents(self, module: str, *, copies: bool = False) -> Iterator[Document]:
+        """Walk all own objects of a module in the order of their creation; with ``copies`` those of others instead.
+
+        Copies come as of :meth:`flask_ocpi.exchange.copies.Copies.documents`.
+        """
+        if copies:
+            return Copies(self.services).documents(module)
+        return (record.document for record in self.records(module))
+
+    def records(self, module: str) -> Iterator[Record]:
+        """Walk all own objects of a module as they are stored, with their audiences, in the order of their creation."""
+        return walk(self.services.storage, self.object_type(module).kind, Query(receiver=""))
+
+    def object_type(self, module: str) -> ObjectType:
+        """Return the class of objects a module stores; raise InvalidParametersError that lists the modules with one."""
+        return self.services.object_type(module)
+
+    def modules(self) -> tuple[str, ...]:
+        """Return the ids of the modules that have objects."""
+        return tuple(self.services.object_types)
+
+    def parties(self) -> tuple[Party, ...]:
+        return tuple(Party.of(party.country_code, party.party_id) for party in self.services.settings.parties)
+
+    def _save(
+        self,
+        marking: Marking,
+        object_type: ObjectType,
+        key: Key,
+        record: Record,
+        document: Document,
+        *,
+        is_given: bool,
+    ) -> bool:
+        """Store an object and mark it, in the transaction that is open; True when it is new."""
+        storage, kind = self.services.storage, object_type.kind
+        if object_type.final:
+            created = save_object(storage, object_type, key, record, document)
+            if created:
+                marking.changed(key, None, record)
+            return created
+        before = storage.get(kind, key, for_update=True)
+        if before is None:
+            try:
+                storage.save(kind, key, record, expected=0)
+            except ConflictError:  # somebody else made it at this moment, and it can be locked now
+                before = storage.get(kind, key, for_update=True)
+        if before is not None:
+            record = replace(record, audience=audience_after(object_type, before, record, is_given=is_given))
+            storage.save(kind, key, record)
+        marking.changed(key, before, record)
+        return before is None
+
+    def _save_batch(
+        self, marking: Marking, object_type: ObjectType, batch: Sequence[Checked], *, may_widen: bool
+    ) -> tuple[Sequence[bool], list[Key]]:
+        """Store objects of one module as :meth:`_save` does, in the transaction that is open.
+
+        Returns for each whether it is new, and which of them would have been for more than the stored ones.
+        """
+        if object_type.final:
+            return self._create_batch(marking, object_type, batch), []
+        storage, kind = self.services.storage, object_type.kind
+        before = storage.get_many(kind, [item.key for item in batch], for_update=True)
+        first: dict[Key, Checked] = {}
+        for item in batch:
+            if item.key not in before:
+                first.setdefault(item.key, item)
+        made = storage.create_many(kind, [(key, item.record) for key, item in first.items()])
+        new = {key for key, is_new in zip(first, made, strict=True) if is_new}
+        here = {**before, **{key: first[key].record for key in new}}
+        if len(new) < len(first):  # somebody else made some at this moment, and they can be locked now
+            here |= storage.get_many(kind, [key for key in first if key not in new], for_update=True)
+        created, changes, withheld = [], [], []
+        for item in batch:
+            key, record = item.key, item.record
+            created.append(key in new and first[key] is item)
+            if not created[-1]:
+                audience = audience_after(object_type, here[key], record, is_given=item.is_given, may_widen=may_widen)
+                if item.is_given and audience != record.audience:
+                    withheld.append(key)
+                record = here[key] = replace(record, audience=audience)
+            changes.append((key, before.get(key), record))
+        storage.save_many(kind, [(key, r) for (key, _, r), is_new in zip(changes, created, strict=True) if not is_new])
+        marking.all_changed(changes)
+        return created, withheld
+
+    def _create_batch(self, marking: Marking, object_type: ObjectType, batch: Sequence[Checked]) -> Sequence[bool]:
+        """Store objects that never change; of those that are there, compare the content."""
+        storage = self.services.storage
+        rows = [(item.key, item.record) for item in batch]
+        created = storage.create_many(object_type.kind, rows)
+        for item, new in zip(batch, created, strict=True):
+            if not new:
+                with _naming(item.module, item.index):
+                    save_object(storage, object_type, item.key, item.record, item.record.document)
+        marking.all_changed((key, None, record) for (key, record), new in zip(rows, created, strict=True) if new)
+        return created
+
+    @staticmethod
+    def _key_of(object_type: ObjectType, document: Document) -> Key:
+        return Key.of(document["country_code"], document["party_id"], object_type.id_of(document))
+
+    def _checked(
+        self, object_type: ObjectType, document: Document, audience: Iterable[Party] | None
+    ) -> tuple[Key, Record, Document]:
+        checked = load(self.services.schemas[object_type.schema], document, where=object_type.name)
+        self._look_over(object_type, checked)
+        owner = Party.of(checked["country_code"], checked["party_id"])
+        if owner not in self.parties() and not object_type.described:
+            listing = ", ".join(map(str, self.parties()))
+            raise InvalidParametersError(f"{owner} is not one of our own parties, which are {listing}.")
+        key = self._key_of(object_type, checked)
+        micros = to_micros(checked["last_updated"])
+        seen_by = tuple(Party.of(*party) for party in audience or ()) or audience_of(object_type, checked)
+        return key, Record.of(checked, last_updated=micros, audience=seen_by), checked
+
+    def _look_over(self, object_type: ObjectType, document: Document) -> None:
+        """Look for mistakes in a tariff, and log or refuse them as OCPI_TARIFF_LINT says."""
+        what = self.services.settings.tariff_lint
+        if object_type.kind != ModuleID.TARIFFS or what == "off":
+            return
+        from flask_ocpi.pricing import lint  # the engine is not needed to start
+
+        for finding in lint(document):
+            text = f"The tariff {document['id']!a} at {finding.path}: {finding.message} ({finding.rule})"
+            if finding.weighs and what == "refuse":
+                raise InvalidParametersError(text)
+            if finding.weighs:
+                _log.warning("%s", text)
+
+    def _get(self, module: str, ids: Sequence[str], party: Party | None) -> tuple[Record, ObjectType, tuple[str, ...]]:
+        object_type, key, part_ids = self._addressed(module, ids, party)
+        record = self.services.storage.get(object_type.kind, key)
+        if record is None:
+            raise _missing(object_type, ids)
+        return record, object_type, part_ids
+
+    def _addressed(
+        self, module: str, ids: Sequence[str], party: Party | None
+    ) -> tuple[ObjectType, Key, tuple[str, ...]]:
+        object_type = self.object_type(module)
+        values, part_ids = object_type.split_ids(ids)
+        least = len(object_type.id_key) - len(object_type.defaults)
+        if len(values) < least or len(part_ids) > len(object_type.parts):
+            most = len(object_type.id_key) + len(object_type.parts)
+            raise InvalidParametersError(
+                f"A {object_type.name} is addressed by {least}, and its parts by at most {most} ids."
+                if object_type.parts
+                else f"A {object_type.name} is addressed by {' and '.join(object_type.id_key)}."
+            )
+        if party is None and object_type.described:
+            raise InvalidParametersError(f"Say with party= whom the {object_type.name} describes.")
+        owner = party or self._only_party(module)
+        return object_type, Key.of(*owner, object_type.id_from(values)), part_ids
+
+    def _only_party(self, module: str) -> Party:
+        parties = self.services.own_parties(module, InterfaceRole.SENDER)
+        if len(parties) > 1:
+            raise InvalidParametersError(f"Several own parties may have {module}: say which one with party=.")
+        return parties[0]
+
+
+@contextmanager
+def _naming(module: str, index: int) -> Iterator[None]:
+    """Say in errors which of several objects they are about."""
+    try:
+        yield
+    except InvalidParametersError as error:
+        raise InvalidParametersError(f"{module}[{index}]: {error.message}") from error
+
+
+def _missing(object_type: ObjectType, ids: Sequence[str]) -> NotFoundError:
+    return object_type.missing(f"There is no own {object_type.name} {' '.join(ids)}.")

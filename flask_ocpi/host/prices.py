@@ -1,0 +1,287 @@
+"""Prices: tariff, location and time zone looked up, ours or a partner's, for the engine to price by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from flask_ocpi.core.description import Document
+from flask_ocpi.core.fields import format_date_time
+from flask_ocpi.core.fields import to_micros
+from flask_ocpi.errors import InvalidParametersError
+from flask_ocpi.errors import NotFoundError
+from flask_ocpi.exchange.context import Services
+from flask_ocpi.exchange.copies import Copies
+from flask_ocpi.host.audits import Audited
+from flask_ocpi.host.audits import Audits
+from flask_ocpi.partners.platforms import Platform
+from flask_ocpi.pricing import Audit
+from flask_ocpi.pricing import Charging
+from flask_ocpi.pricing import LintFinding
+from flask_ocpi.pricing import Parking
+from flask_ocpi.pricing import Policy
+from flask_ocpi.pricing import Report
+from flask_ocpi.pricing import TimeZone
+from flask_ocpi.pricing import build_cdr
+from flask_ocpi.pricing import lint
+from flask_ocpi.pricing import price
+from flask_ocpi.pricing import quote
+from flask_ocpi.pricing.quotes import Phase
+from flask_ocpi.pricing.report import digits
+from flask_ocpi.storage.base import Key
+from flask_ocpi.storage.base import Party
+from flask_ocpi.storage.base import Query
+from flask_ocpi.storage.base import walk
+
+# The types of tariffs that a quote takes, in this order, where a connector has several (None: for all sessions).
+_TYPES = ("REGULAR", None)
+
+
+@dataclass(frozen=True, slots=True)
+class Linted:
+    """A tariff that was looked at: the document, from which platform it came ("": ours), and what was found."""
+
+    document: Document
+    source: str
+    findings: tuple[LintFinding, ...]
+
+
+class Prices:
+    """Quotes, prices and audits with what is stored: ``ocpi.pricing``."""
+
+    def __init__(self, services: Services, audits: Audits) -> None:
+        self.services = services
+        self.audits = audits
+
+    def quote(
+        self,
+        location_id: str,
+        evse_uid: str,
+        connector_id: str,
+        *,
+        start: datetime | str,
+        kwh: Any = 0,
+        minutes: Any = 0,
+        parking: Any = 0,
+        phases: Sequence[Phase] = (),
+        tariff_id: str | None = None,
+        owner: Party | None = None,
+        policy: Policy | None = None,
+    ) -> Report:
+        """Say what a session at a connector would cost, ours or a partner's.
+
+        ``minutes`` of charging with ``kwh``, then minutes of ``parking``; or ``phases`` for more. ``tariff_id``
+        chooses among the tariffs of the connector; otherwise it is the first that is valid at ``start``, a regular one
+        rather than one for other sessions. Raises NotFoundError where location, connector or tariff are not here,
+        InvalidParametersError where several parties have such a location: say with ``owner`` whose it is.
+        """
+        location, party = self._location(location_id, owner)
+        connector = _connector(location, evse_uid, connector_id)
+        tariff = self._tariff_of(connector, party, tariff_id, start)
+        if not phases:
+            phases = [Charging(minutes=minutes, kwh=kwh), *([Parking(minutes=parking)] if parking else [])]
+        return quote(tariff, start=start, phases=phases, time_zone=_zone(location), policy=policy)
+
+    def price(
+        self,
+        document: Mapping[str, Any],
+        tariffs: Sequence[Mapping[str, Any]] = (),
+        *,
+        time_zone: TimeZone | str | None = None,
+        policy: Policy | None = None,
+    ) -> Report:
+        """Price a CDR or a Session by these tariffs, else by those that it carries, else by those that are stored.
+
+        Those are the ones that its periods name, or that of its connector. The time zone is that of its location, if
+        that is here.
+        """
+        owner = _owner(document)
+        location = self._find("locations", _place(document).get("id", document.get("location_id")), owner)
+        if not tariffs and not document.get("tariffs"):
+            tariffs = self._tariffs(document, owner, location)
+        return price(document, tariffs, time_zone=time_zone or _zone(location or {}), policy=policy)
+
+    def cost_so_far(self, session: Mapping[str, Any], *, policy: Policy | None = None) -> Report:
+        """Price a Session, running or ended, by the tariffs that its periods name, or else that of its connector."""
+        return self.price(session, policy=policy)
+
+    def build_cdr(self, session: Mapping[str, Any], *, id: str | None = None, policy: Policy | None = None) -> Document:
+        """Make the CDR of a Session that has ended, for :meth:`OCPI.save`; ``id`` is by default that of the session.
+
+        Raises NotFoundError where its location is not here, PricingError where it cannot be priced.
+        """
+        owner = _owner(session)
+        location = self._find("locations", session.get("location_id"), owner)
+        if location is None:
+            raise NotFoundError(f"There is no location {session.get('location_id')!a} of {owner} here.")
+        cdr = build_cdr(
+            session,
+            location,
+            self._tariffs(session, owner, location),
+            id=id,
+            last_updated=format_date_time(self.services.clock()),
+            policy=policy,
+        )
+        document: Document = orjson.loads(orjson.dumps(cdr, default=digits))
+        return document
+
+    def audit(self, cdr: Mapping[str, Any]) -> Audit:
+        """Check a CDR against its price, its session, location and token, and the other CDRs of the session.
+
+        The result of one that is stored is kept with it: see :meth:`result`.
+        """
+        document, owner = dict(cdr), _owner(cdr)
+        key = self._stored(document, owner)
+        if key is None:
+            return self.audits.audit(self._as_sent(document, owner), document)
+        return self.audits.audit_all([(key, document)])[0].audit
+
+    def audit_all(self, *, platform: Platform | str | None = None, since: str | None = None) -> Iterator[Audited]:
+        """Audit the stored CDRs of a platform, or ours and those of all, and keep the results; yield one by one.
+
+        since: only those whose ``last_updated`` is that or later.
+        """
+        found = self.services.platforms.find(platform) if isinstance(platform, str) else platform
+        return self.audits.run(platform=found, since=None if since is None else to_micros(since))
+
+    def result(self, cdr: Mapping[str, Any]) -> Document | None:
+        """Return what the last audit of a stored CDR found, None where it was never audited."""
+        key = self._stored(cdr, _owner(cdr))
+        return None if key is None else self.audits.result(key)
+
+    def lint_all(self, *, platform: Platform | str | None = None) -> Iterator[Linted]:
+        """Look for mistakes in the stored tariffs of a platform, or in ours and those of all; yield one by one."""
+        found = self.services.platforms.find(platform) if isinstance(platform, str) else platform
+        for receiver in self.audits.receivers(found):
+            connectors = self._connectors(receiver)
+            for record in walk(self.services.storage, "tariffs", Query(receiver=receiver)):
+                tariff = record.document
+                key = (_owner(tariff), str(tariff["id"]).upper())
+                offered = list(connectors.get(key, {}).values())
+                yield Linted(tariff, receiver.partition(" ")[2], lint(tariff, connectors=offered))
+
+    def _connectors(self, receiver: str) -> dict[tuple[Party, str], dict[Any, Document]]:
+        """Return the connectors that name each tariff, one of a kind, of locations that came the same way."""
+        found: dict[tuple[Party, str], dict[Any, Document]] = {}
+        for record in walk(self.services.storage, "locations", Query(receiver=receiver)):
+            location = record.document
+            for connector in (c for evse in location.get("evses", ()) for c in evse["connectors"]):
+                kind = tuple(connector.get(name) for name in ("power_type", "max_voltage", "max_amperage"))
+                for id in connector.get("tariff_ids", ()):
+                    of_tariff = found.setdefault((_owner(location), id.upper()), {})
+                    of_tariff.setdefault((*kind, connector.get("max_electric_power")), connector)
+        return found
+
+    def _stored(self, cdr: Mapping[str, Any], owner: Party) -> Key | None:
+        """Return the key of a CDR in the storage, None where it is not there."""
+        if owner in self._own_parties():
+            key = Key.of(*owner, str(cdr["id"]))
+            return key if self.services.storage.get("cdrs", key) else None
+        try:
+            return Copies(self.services).find("cdrs", str(cdr["id"]), owner=owner)[0]
+        except NotFoundError:
+            return None
+
+    def _as_sent(self, cdr: Document, owner: Party) -> Key:
+        """Return the key that a CDR would have if its owner had sent it."""
+        id, own = str(cdr.get("id")), self._own_parties()
+        return (
+            Key.of(*owner, id) if owner in own else Key.of(*owner, id, own[0], Copies(self.services).source_of(owner))
+        )
+
+    def _own_parties(self) -> tuple[Party, ...]:
+        return tuple(Party.of(party.country_code, party.party_id) for party in self.services.settings.parties)
+
+    def _find(self, module: str, id: Any, owner: Party) -> Document | None:
+        """Return an object of a party, ours or a copy, None where there is none."""
+        if not isinstance(id, str):
+            return None
+        if owner in self._own_parties():
+            record = self.services.storage.get(self.services.object_type(module).kind, Key.of(*owner, id))
+            return None if record is None else record.document
+        try:
+            return Copies(self.services).get(module, id, owner=owner)
+        except NotFoundError:
+            return None
+
+    def _location(self, id: str, owner: Party | None) -> tuple[Document, Party]:
+        parties = self._own_parties() if owner is None else (owner,)
+        found = [(location, party) for party in parties if (location := self._find("locations", id, party))]
+        if not found and owner is None:
+            others = {party for platform in self.services.platforms.all() for party in platform.parties}
+            found = [(location, party) for party in sorted(others) if (location := self._find("locations", id, party))]
+        if not found:
+            raise NotFoundError(
+                f"There is no location {id!a} here; say with owner= whose it is, if it is behind a hub."
+            )
+        if len(found) > 1:
+            listing = ", ".join(str(party) for _, party in found)
+            raise InvalidParametersError(f"{listing} have a location {id!a}: say with owner= which of them is meant.")
+        return found[0]
+
+    def _tariff_of(
+        self, connector: Mapping[str, Any], owner: Party, tariff_id: str | None, start: datetime | str
+    ) -> Document:
+        """Return the tariff of a connector that counts at a moment, or the one that was asked for."""
+        ids = connector.get("tariff_ids", []) if tariff_id is None else [tariff_id]
+        here = [tariff for id in ids if (tariff := self._find("tariffs", id, owner))]
+        if not here:
+            named = ", ".join(map(ascii, ids)) or "none"
+            raise NotFoundError(f"There is no tariff for the connector {connector['id']!a}: it names {named}.")
+        moment = to_micros(start if isinstance(start, str) else format_date_time(start))
+        valid = [tariff for tariff in here if _is_valid(tariff, moment)] or here
+        ranked = (tariff for type in _TYPES for tariff in valid if tariff.get("type") == type)
+        return next(ranked, valid[0])
+
+    def _tariffs(self, session: Mapping[str, Any], owner: Party, location: Document | None) -> list[Document]:
+        """Return the tariffs that the periods of a session name, or else the one of its connector, as far as known."""
+        ids = {
+            p["tariff_id"].upper(): p["tariff_id"] for p in session.get("charging_periods", ()) if p.get("tariff_id")
+        }
+        if ids:
+            return [tariff for id in ids.values() if (tariff := self._find("tariffs", id, owner))]
+        place = {**session, **_place(session)}
+        try:
+            connector = _connector(location or {}, str(place.get("evse_uid")), str(place.get("connector_id")))
+            return [self._tariff_of(connector, owner, None, session["start_date_time"])]
+        except NotFoundError:
+            return []
+
+
+def _is_valid(tariff: Document, moment: int) -> bool:
+    start, end = tariff.get("start_date_time"), tariff.get("end_date_time")
+    return (start is None or to_micros(start) <= moment) and (end is None or moment < to_micros(end))
+
+
+def _connector(location: Mapping[str, Any], evse_uid: str, connector_id: str) -> Document:
+    for evse in location.get("evses", ()):
+        if str(evse["uid"]).upper() == evse_uid.upper():
+            for connector in evse["connectors"]:
+                if str(connector["id"]).upper() == connector_id.upper():
+                    found: Document = connector
+                    return found
+    raise NotFoundError(f"The location has no connector {connector_id!a} at an EVSE {evse_uid!a}.")
+
+
+def _place(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the location that a CDR carries; a Session has none."""
+    place = document.get("cdr_location")
+    return place if isinstance(place, Mapping) else {}
+
+
+def _zone(location: Mapping[str, Any]) -> TimeZone | None:
+    name = location.get("time_zone")
+    return TimeZone(name, "location") if isinstance(name, str) else None
+
+
+def _owner(document: Mapping[str, Any]) -> Party:
+    try:
+        return Party.of(document["country_code"], document["party_id"])
+    except (KeyError, AttributeError):
+        raise InvalidParametersError("country_code and party_id are needed, to know whose it is.") from None

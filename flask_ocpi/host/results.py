@@ -1,0 +1,240 @@
+"""What the host application has to say and to finish: the hooks and results of :class:`OCPI`."""
+
+from __future__ import annotations
+
+import abc
+import time
+from collections.abc import Callable
+from typing import Any
+
+from flask_ocpi.client import callbacks
+from flask_ocpi.client.client import Client
+from flask_ocpi.client.modules import only
+from flask_ocpi.client.wire import Transport
+from flask_ocpi.core.enums import InterfaceRole
+from flask_ocpi.core.enums import ModuleID
+from flask_ocpi.core.fields import format_date_time
+from flask_ocpi.core.fields import to_micros
+from flask_ocpi.errors import ConfigurationError
+from flask_ocpi.errors import InvalidParametersError
+from flask_ocpi.errors import NoResultError
+from flask_ocpi.errors import RemoteError
+from flask_ocpi.exchange import pending
+from flask_ocpi.exchange.bounds import is_answering
+from flask_ocpi.exchange.context import Answer
+from flask_ocpi.exchange.context import Authorizer
+from flask_ocpi.exchange.context import CallHook
+from flask_ocpi.exchange.context import ChargingPreferencesHook
+from flask_ocpi.exchange.context import Hooks
+from flask_ocpi.exchange.context import PushFilter
+from flask_ocpi.exchange.context import RegistrationFilter
+from flask_ocpi.exchange.context import Services
+from flask_ocpi.exchange.pending import Call
+from flask_ocpi.host.objects import OwnObjects
+from flask_ocpi.modules.chargingprofiles import profile_senders
+from flask_ocpi.modules.enums import CommandType
+from flask_ocpi.outbox.delivery import Pushed
+from flask_ocpi.outbox.delivery import failed
+from flask_ocpi.partners.platforms import UnknownPlatformError
+from flask_ocpi.storage.base import Party
+
+_FIRST_PAUSE = 0.02
+_LONGEST_PAUSE = 0.5
+
+
+class HostHooks:
+    """The decorators with which the host application registers what it decides."""
+
+    def __init__(self) -> None:
+        self._hooks = Hooks()
+
+    def authorizer(self, function: Authorizer) -> Authorizer:
+        """Let a function decide on real-time authorizations: ``@ocpi.authorizer``.
+
+        It is called with the stored Token and the LocationReferences (or None), and returns an AllowedType such as
+        "NO_CREDIT", an AuthorizationInfo (or a part of it) for more, or None: as the token's ``valid`` says. It may
+        raise NotEnoughInformationError (2002) when it needs to know the location.
+        """
+        self._hooks.authorizer = function
+        return function
+
+    def charging_preferences(self, function: ChargingPreferencesHook) -> ChargingPreferencesHook:
+        """Let a function answer charging preferences: ``@ocpi.charging_preferences``.
+
+        It is called with the Session and the ChargingPreferences, and returns a ChargingPreferencesResponse such as
+        "ACCEPTED". Without one the answer is NOT_POSSIBLE.
+        """
+        self._hooks.charging_preferences = function
+        return function
+
+    def push_filter(self, function: PushFilter) -> PushFilter:
+        """Let a function narrow who is sent what: ``@ocpi.push_filter``.
+
+        It is called with a module id, an own object and a Platform that would be sent it, and returns whether it is.
+        What a platform may read on our Sender interfaces stays as it is.
+        """
+        self._hooks.push_filter = function
+        return function
+
+    def registration_filter(self, function: RegistrationFilter) -> RegistrationFilter:
+        """Let a function decide on what platforms name in a handshake: ``@ocpi.registration_filter``.
+
+        It is called with the Platform as it was before (its ``roles`` are what it has) and one CredentialsRole that is
+        new to it and that no invitation or registration of yours grants by name. It returns "accept", "ask" (you
+        approve of it later), "refuse" (the handshake is answered with 2001 and changes nothing), or None: as without
+        it. What another platform has is never taken by it: "accept" is "ask" then. It may be called more than once for
+        one handshake, so it does nothing but decide; when it raises, you are asked.
+        """
+        self._hooks.registration_filter = function
+        return function
+
+    def command(self, name: str) -> Callable[[CallHook], CallHook]:
+        """Let a function carry out a command: ``@ocpi.command("START_SESSION")``.
+
+        It is called with the command (without response_url) and a :class:`~flask_ocpi.Reply`, and returns the
+        CommandResponse, or its result, at once: "ACCEPTED", "REJECTED", ... The result that is to follow is given later
+        by :meth:`finish_command`, by ``reply.finish``, or by the function handed to ``reply.accept``.
+        """
+        if name not in set(CommandType):
+            raise ConfigurationError(f"There is no command {name!r}; there are {', '.join(CommandType)}.")
+        return self._register_call("commands", name)
+
+    def charging_profile(self, method: str) -> Callable[[CallHook], CallHook]:
+        """Let a function see to charging profiles: ``@ocpi.charging_profile("PUT")``, and "GET" and "DELETE".
+
+        It is called with what is asked and a :class:`~flask_ocpi.Reply`: ``session_id``, for PUT with the
+        ``charging_profile``, for GET with the ``duration``. It answers as a command does; a result ACCEPTED of a GET
+        comes with the ``profile``.
+        """
+        if method not in ("GET", "PUT", "DELETE"):
+            raise ConfigurationError(f"Charging profiles have GET, PUT and DELETE, not {method!r}.")
+        return self._register_call("chargingprofiles", method)
+
+    def _register_call(self, module: str, name: str) -> Callable[[CallHook], CallHook]:
+        def register(function: CallHook) -> CallHook:
+            self._hooks.calls[module, name] = function
+            return function
+
+        return register
+
+
+class HostCalls(abc.ABC):
+    """The results that come later: of requests that were made of us, and of those that we made."""
+
+    client: Callable[..., Client]
+
+    @property
+    @abc.abstractmethod
+    def services(self) -> Services:
+        """What this platform is made of."""
+
+    @property
+    @abc.abstractmethod
+    def transport(self) -> Transport:
+        """The way to other platforms."""
+
+    @property
+    @abc.abstractmethod
+    def objects(self) -> OwnObjects:
+        """The objects of the own parties."""
+
+    def finish_command(self, command_id: str, result: Answer) -> bool:
+        """Send the result of a command that was answered with ACCEPTED, from any thread or process.
+
+        ``command_id`` is the id of its Reply; ``result`` a CommandResultType such as "ACCEPTED", or a CommandResult. It
+        is sent once, now; False when the platform did not take it. In a hook or listener, for which somebody waits, it
+        is sent in the background. Raises NotFoundError for an unknown id, InvalidParametersError when there is a result
+        already.
+        """
+        if not pending.finish(self.services, command_id, result):
+            return True
+        if is_answering():
+            self.services.background(lambda: self.services.deliver(command_id))
+            return True
+        return self.services.deliver(command_id)
+
+    def finish_charging_profile(self, request_id: str, result: Answer) -> bool:
+        """Send the result of a charging profile request that was answered with ACCEPTED, as :meth:`finish_command`."""
+        return self.finish_command(request_id, result)
+
+    def send_timeouts(self) -> int:
+        """End the commands and profile requests whose time is over; return how many.
+
+        Whoever dispatches does it by itself; with OCPI_DISPATCHER = "inline", as in tests, it is up to the caller.
+        """
+        return callbacks.send_timeouts(self.services, self.transport)
+
+    def call(self, call_id: str) -> Call:
+        """Return a command or profile request of ours as it stands; raise NotFoundError for an unknown id."""
+        return pending.get_call(self.services, call_id)
+
+    def wait_for_command(self, command_id: str, timeout: float | None = None) -> Call:
+        """Wait until the result of a command of ours is there, in this process or another, and return it.
+
+        timeout: seconds; by default as long as the other platform said. Raises NoResultError when it is over. In a hook
+        it raises CrowdedError when too many requests of others wait already: see OCPI_MAX_WAITING.
+        """
+        if is_answering():
+            with self.services.waits.waiting_for(self.call(command_id).platform):
+                return self._wait_for_command(command_id, timeout)
+        return self._wait_for_command(command_id, timeout)
+
+    def _wait_for_command(self, command_id: str, timeout: float | None) -> Call:
+        seconds = self._seconds_to(self.call(command_id).expires) if timeout is None else timeout
+        ends = time.monotonic() + seconds
+        pause = _FIRST_PAUSE
+        while True:
+            call = self.call(command_id)
+            if call.result is not None or call.state is pending.CallState.REFUSED:
+                return call
+            if time.monotonic() >= ends:
+                raise NoResultError(f"The result of {call.operation} did not come in time.")
+            time.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    def wait_for_charging_profile(self, request_id: str, timeout: float | None = None) -> Call:
+        """Wait for the result of a profile request of ours, as :meth:`wait_for_command`."""
+        return self.wait_for_command(request_id, timeout)
+
+    def push_active_profile(
+        self, session_id: str, profile: dict[str, Any], *, party: Party | None = None
+    ) -> list[Pushed]:
+        """Tell everybody who set a profile of our session that the active one changed (CHP-12).
+
+        ``party`` is the own party whose session it is, where there are several. Returns what became of it for each; a
+        failure of one does not hold up the others.
+        """
+        owner = party or only(self.services.own_parties(ModuleID.CHARGINGPROFILES, InterfaceRole.RECEIVER))
+        if owner is None:
+            raise InvalidParametersError("Several own parties have sessions: say whose it is with party=.")
+        return [
+            self._push_active_profile(session_id, profile, platform, owner=owner, to=sender)
+            for platform, sender in profile_senders(self.services, session_id, owner)
+        ]
+
+    def background(self, work: Callable[[], object]) -> None:
+        """Have something done in the background, within the app's context; a failure is logged.
+
+        For what takes long in a hook or a listener: the other platform waits for their return.
+        """
+        self.services.background(work)
+
+    def _push_active_profile(
+        self, session_id: str, profile: dict[str, Any], platform_id: str, *, owner: Party, to: Party | None
+    ) -> Pushed:
+        what = f"the active profile of session {session_id!a}"
+        platform = self.services.platforms.get(platform_id)
+        if platform is None:
+            return failed(platform_id, to, UnknownPlatformError(f"Platform {platform_id} is gone."), what=what)
+        try:
+            self.client(platform, sender=owner, to=to).chargingprofiles.put_active(session_id, profile)
+        except RemoteError as error:
+            return failed(platform_id, to, error, what=what)
+        return Pushed(platform_id, party=to)
+
+    def _next_deadline(self) -> float | None:
+        deadline = pending.next_deadline(self.services)
+        return None if deadline is None else self._seconds_to(deadline)
+
+    def _seconds_to(self, moment: int) -> float:
+        return (moment - to_micros(format_date_time(self.services.clock()))) / 1_000_000

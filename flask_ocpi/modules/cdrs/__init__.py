@@ -1,1 +1,0 @@
-"""CDRs: what was charged, where, and what it costs; final once sent."""

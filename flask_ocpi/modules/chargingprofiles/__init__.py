@@ -1,1 +1,0 @@
-"""Charging profiles: how much power or current a session may take over time."""

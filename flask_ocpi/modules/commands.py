@@ -1,0 +1,330 @@
+"""Commands: what is checked before the host application gets them.
+
+OCPI 2.2.1, Commands. The host's hook is called with the body without its response_url, and a Reply.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+
+from flask_ocpi.core.description import Document
+from flask_ocpi.core.description import Handler
+from flask_ocpi.core.description import Interface
+from flask_ocpi.core.description import Module
+from flask_ocpi.core.description import Operation
+from flask_ocpi.core.description import PathParameter
+from flask_ocpi.core.enums import InterfaceRole
+from flask_ocpi.core.enums import ModuleID
+from flask_ocpi.core.fields import to_micros
+from flask_ocpi.core.schema import Schema
+from flask_ocpi.errors import InvalidParametersError
+from flask_ocpi.errors import OCPIError
+from flask_ocpi.errors import StatusCode
+from flask_ocpi.errors import UnknownLocationError
+from flask_ocpi.exchange import pending
+from flask_ocpi.exchange.context import Answer
+from flask_ocpi.exchange.context import CallHook
+from flask_ocpi.exchange.context import Context
+from flask_ocpi.exchange.context import Result
+from flask_ocpi.exchange.context import Services
+from flask_ocpi.exchange.context import Target
+from flask_ocpi.exchange.context import receiving_party
+from flask_ocpi.exchange.documents import find_part
+from flask_ocpi.exchange.handlers import is_visible
+from flask_ocpi.exchange.patterns import CALL_ID
+from flask_ocpi.exchange.pending import Due
+from flask_ocpi.exchange.pending import Reply
+from flask_ocpi.exchange.pending.records import now_micros
+from flask_ocpi.modules.commands_schemas import CancelReservation
+from flask_ocpi.modules.commands_schemas import CommandResponse
+from flask_ocpi.modules.commands_schemas import CommandResult
+from flask_ocpi.modules.commands_schemas import ReserveNow
+from flask_ocpi.modules.commands_schemas import StartSession
+from flask_ocpi.modules.commands_schemas import StopSession
+from flask_ocpi.modules.commands_schemas import UnlockConnector
+from flask_ocpi.modules.enums import Capability
+from flask_ocpi.modules.enums import CommandResponseType
+from flask_ocpi.modules.enums import CommandResultType
+from flask_ocpi.modules.enums import CommandType
+from flask_ocpi.storage.base import Key
+from flask_ocpi.storage.base import Party
+from flask_ocpi.storage.base import Query
+from flask_ocpi.storage.base import Record
+
+#: The reservations that eMSPs made, under their own ids, for our number of each (CMD-23). ``stands``: it was made, as
+#: the result said; ``last_updated`` is its end.
+RESERVATIONS = "reservations"
+
+_REJECTED = orjson.dumps({"result": CommandResponseType.REJECTED, "timeout": 0})
+_PURGED_AT_ONCE = 50
+
+
+def start_session(ctx: Context, target: Target, body: Document) -> Result:
+    """Have a session started. The token is taken as it is: neither checked nor stored (CMD-20, CMD-21)."""
+    hook = _hook(ctx, target)
+    if hook is not None:
+        _check_token(ctx, body["token"])
+        evse = _check_place(ctx, target, body)
+        if Capability.START_SESSION_CONNECTOR_REQUIRED in evse.get("capabilities", ()) and "connector_id" not in body:
+            raise InvalidParametersError(f"connector_id is required for EVSE {body['evse_uid']!a}.")
+    return _receive(ctx, target, body, hook)
+
+
+def stop_session(ctx: Context, target: Target, body: Document) -> Result:
+    """Have a session stopped: UNKNOWN_SESSION when there is none, REJECTED when it is another eMSP's (CMD-16, 17)."""
+    hook = _hook(ctx, target)
+    refusal = None if hook is None else pending.session_refusal(ctx, target, body["session_id"])
+    return pending.respond(refusal) if refusal else _receive(ctx, target, body, hook)
+
+
+def unlock_connector(ctx: Context, target: Target, body: Document) -> Result:
+    """Have a connector unlocked."""
+    hook = _hook(ctx, target)
+    if hook is not None:
+        _check_place(ctx, target, body)
+    return _receive(ctx, target, body, hook)
+
+
+def reserve_now(ctx: Context, target: Target, body: Document) -> Result:
+    """Have an EVSE reserved, or a reservation of the same eMSP changed (CMD-23, CMD-24).
+
+    REJECTED when the eMSP has a reservation with that id at another Location.
+    """
+    hook = _hook(ctx, target)
+    if hook is None:
+        return _receive(ctx, target, body, None)
+    _check_token(ctx, body["token"])
+    _check_place(ctx, target, body)
+    _purge_reservations(ctx)
+    sender = ctx.routing.from_party or Party.of(body["token"]["country_code"], body["token"]["party_id"])
+    key = Key.of(*sender, body["reservation_id"], receiving_party(ctx, target), ctx.platform.id)
+    noted = _note_reservation(ctx, key, body)
+    if noted is None:
+        return pending.respond(CommandResponseType.REJECTED)
+    accepted = False
+    try:
+        result = _receive(ctx, target, body, _numbered(hook, noted))
+        accepted = orjson.loads(result.data or b"{}")["result"] == CommandResponseType.ACCEPTED
+    finally:
+        if not accepted:
+            _drop_new_reservation(ctx, key, noted)
+    return result
+
+
+def cancel_reservation(ctx: Context, target: Target, body: Document) -> Result:
+    """Have a reservation of the calling eMSP cancelled: REJECTED when it has none with that id (CMD-29)."""
+    hook = _hook(ctx, target)
+    if hook is None:
+        return _receive(ctx, target, body, None)
+    senders = ctx.platform.parties if ctx.routing.from_party is None else (ctx.routing.from_party,)
+    found = _find_reservations(
+        ctx.services, ctx.platform.id, senders, body["reservation_id"], receiving_party(ctx, target)
+    )
+    if len(found) > 1:
+        raise InvalidParametersError(
+            "OCPI-from-country-code and OCPI-from-party-id are needed: several of your parties have a reservation "
+            f"{body['reservation_id']!a}."
+        )
+    if not found:
+        return pending.respond(CommandResponseType.REJECTED)
+    return _receive(ctx, target, body, _numbered(hook, found[0][1]))
+
+
+def reservation_finished(services: Services, due: Due) -> None:
+    """Note that a reservation was made, or taken back."""
+    token = due.request["token"]
+    sender = due.sender or Party.of(token["country_code"], token["party_id"])
+    key = Key.of(*sender, due.request["reservation_id"], due.receiver, due.platform)
+    result = due.result["result"] if due.result is not None else None
+    if result == CommandResultType.CANCELED_RESERVATION:
+        services.storage.delete(RESERVATIONS, key)
+    elif result == CommandResultType.ACCEPTED:
+        record = services.storage.get(RESERVATIONS, key, for_update=True)
+        if record is not None:
+            made = {**record.document, "location_id": due.request["location_id"], "stands": True}
+            end = to_micros(due.request["expiry_date"])
+            services.storage.save(RESERVATIONS, key, Record.of(made, last_updated=end))
+
+
+def cancellation_finished(services: Services, due: Due) -> None:
+    """Forget a reservation that was cancelled: its id may be used again."""
+    if due.result is None or due.result["result"] != CommandResultType.ACCEPTED:
+        return
+    platform = services.platforms.get(due.platform)
+    senders = (due.sender,) if due.sender is not None else platform.parties if platform is not None else ()
+    for key, _ in _find_reservations(services, due.platform, senders, due.request["reservation_id"], due.receiver):
+        services.storage.delete(RESERVATIONS, key)
+
+
+def _hook(ctx: Context, target: Target) -> CallHook | None:
+    return ctx.services.hooks.calls.get((target.module.id, target.operation.path.removeprefix("/")))
+
+
+def _receive(ctx: Context, target: Target, body: Document, hook: CallHook | None) -> Result:
+    request = {name: value for name, value in body.items() if name != "response_url"}
+    try:
+        return pending.receive(ctx, target, request, body["response_url"], hook)
+    except OCPIError as error:
+        if error.status_code == StatusCode.UNKNOWN_LOCATION and error.data is None:  # the host knows the places
+            raise _unknown(error.message) from error
+        raise
+
+
+def _numbered(hook: CallHook, reservation: Record) -> CallHook:
+    """Give a hook our own number of the reservation."""
+
+    def numbered(request: Document, reply: Reply) -> Answer:
+        reply.reservation = reservation.created
+        return hook(request, reply)
+
+    return numbered
+
+
+def _note_reservation(ctx: Context, key: Key, body: Document) -> Record | None:
+    """Store that a reservation is asked for, and return it with its number; None: that id stands elsewhere."""
+    end = to_micros(body["expiry_date"])
+    with ctx.storage.transaction():
+        before = ctx.storage.get(RESERVATIONS, key, for_update=True)
+        if before is not None and before.last_updated <= now_micros(ctx.services):
+            ctx.storage.delete(RESERVATIONS, key)
+            before = None
+        stands = before is not None and before.document["stands"]
+        if before is not None:
+            if stands and before.document["location_id"].upper() != body["location_id"].upper():
+                return None
+            end = max(end, before.last_updated)
+        asked = {"key": list(key), "location_id": body["location_id"], "stands": stands}
+        ctx.storage.save(RESERVATIONS, key, Record.of(asked, last_updated=end))
+        return ctx.storage.get(RESERVATIONS, key)
+
+
+def _drop_new_reservation(ctx: Context, key: Key, noted: Record) -> None:
+    """Forget a reservation that was refused at once, unless it was there before or is asked for again by now."""
+    with ctx.storage.transaction():
+        record = ctx.storage.get(RESERVATIONS, key, for_update=True)
+        if record is not None and record.revision == noted.revision == 1:
+            ctx.storage.delete(RESERVATIONS, key)
+
+
+def _find_reservations(
+    services: Services, platform: str, senders: Iterable[Party], reservation_id: str, receiver: Party
+) -> list[tuple[Key, Record]]:
+    """Return the reservations that a platform made with that id and which have not ended."""
+    found = []
+    for sender in senders:
+        key = Key.of(*sender, reservation_id, receiver, platform)
+        record = services.storage.get(RESERVATIONS, key)
+        if record is not None and record.last_updated > now_micros(services):
+            found.append((key, record))
+    return found
+
+
+def _purge_reservations(ctx: Context) -> None:
+    """Forget reservations that ended long ago."""
+    end = now_micros(ctx.services) - ctx.services.settings.result_retention * 1_000_000
+    for record in ctx.storage.list(RESERVATIONS, Query(date_to=end, limit=_PURGED_AT_ONCE)).records:
+        ctx.storage.delete(RESERVATIONS, Key(*record.document["key"]))
+
+
+def _check_token(ctx: Context, token: Document) -> None:
+    """Demand that the token is the caller's, or of somebody it speaks for (CMD-19)."""
+    owner = Party.of(token["country_code"], token["party_id"])
+    if not ctx.services.platforms.speaks_for(ctx.platform, owner):
+        raise InvalidParametersError(f"token: {owner} is not one of your parties.")
+
+
+def _check_place(ctx: Context, target: Target, body: Document) -> Document:
+    """Return the EVSE that a command is for, or {}; raise UnknownLocationError with REJECTED (CMD-15, CMD-30)."""
+    owner = receiving_party(ctx, target)
+    if not ctx.services.keeps(ModuleID.LOCATIONS, owner):
+        return {}
+    record = ctx.storage.get(ModuleID.LOCATIONS, Key.of(*owner, body["location_id"]))
+    if record is None or not is_visible(ctx, record):
+        raise _unknown(f"There is no location {body['location_id']!a} here.")
+    if "evse_uid" not in body:
+        return {}
+    evses = record.document.get("evses", [])
+    index = find_part(evses, "uid", body["evse_uid"])
+    if index is None:
+        raise _unknown(f"Location {body['location_id']!a} has no EVSE {body['evse_uid']!a}.")
+    evse: Document = evses[index]
+    if "connector_id" in body and find_part(evse["connectors"], "id", body["connector_id"]) is None:
+        raise _unknown(f"EVSE {body['evse_uid']!a} has no connector {body['connector_id']!a}.")
+    return evse
+
+
+def _unknown(message: str) -> UnknownLocationError:
+    return UnknownLocationError(message, http_status=200, data=_REJECTED)
+
+
+def _command(
+    command: CommandType,
+    body: type[Schema],
+    summary: str,
+    handler: Handler,
+    *,
+    at_a_place: bool,
+    finished: Callable[[Any, Any], None] | None = None,
+) -> Operation:
+    return Operation(
+        name=command.lower(),
+        method="POST",
+        path=f"/{command}",
+        summary=summary,
+        description="Answered at once; the result is posted to the response_url once the charge point gave it.",
+        handler=handler,
+        body=body,
+        returns=CommandResponse,
+        result=CommandResult,
+        finished=finished,
+        errors=(StatusCode.UNKNOWN_LOCATION,) if at_a_place else (),
+    )
+
+
+COMMANDS = (
+    _command(
+        CommandType.CANCEL_RESERVATION,
+        CancelReservation,
+        "Cancel a reservation",
+        cancel_reservation,
+        at_a_place=False,
+        finished=cancellation_finished,
+    ),
+    _command(
+        CommandType.RESERVE_NOW,
+        ReserveNow,
+        "Reserve an EVSE",
+        reserve_now,
+        at_a_place=True,
+        finished=reservation_finished,
+    ),
+    _command(CommandType.START_SESSION, StartSession, "Start a session", start_session, at_a_place=True),
+    _command(CommandType.STOP_SESSION, StopSession, "Stop a session", stop_session, at_a_place=False),
+    _command(CommandType.UNLOCK_CONNECTOR, UnlockConnector, "Unlock a connector", unlock_connector, at_a_place=True),
+)
+
+POST_RESULT = Operation(
+    name="post_command_result",
+    method="POST",
+    path="/{command}/{id}",
+    summary="Send the result of a command",
+    description="This is where the response_url of our commands leads.",
+    handler=pending.receive_result,
+    parameters=(PathParameter("command", 36, "The CommandType.", CommandType.START_SESSION), CALL_ID),
+    body=CommandResult,
+)
+
+MODULE = Module(
+    id=ModuleID.COMMANDS,
+    description="What an eMSP asks a charge point to do, and what came of it.",
+    interfaces=(
+        Interface(InterfaceRole.SENDER, (POST_RESULT,)),
+        Interface(InterfaceRole.RECEIVER, COMMANDS),
+    ),
+    requires=(ModuleID.LOCATIONS, ModuleID.SESSIONS),
+    kinds=(*pending.KINDS, RESERVATIONS),
+)

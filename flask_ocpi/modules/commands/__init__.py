@@ -1,1 +1,0 @@
-"""Commands: what an eMSP asks the charge points of a CPO to do."""

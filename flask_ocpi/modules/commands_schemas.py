@@ -1,0 +1,189 @@
+"""The classes of the commands module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from flask_ocpi.core.fields import CiString
+from flask_ocpi.core.fields import DateTime
+from flask_ocpi.core.fields import Enum
+from flask_ocpi.core.fields import Integer
+from flask_ocpi.core.fields import ListOf
+from flask_ocpi.core.fields import Url
+from flask_ocpi.core.schema import Document
+from flask_ocpi.core.schema import Object
+from flask_ocpi.core.schema import Schema
+from flask_ocpi.core.schema import Violation
+from flask_ocpi.core.schema import example_of
+from flask_ocpi.modules.enums import CommandResponseType
+from flask_ocpi.modules.enums import CommandResultType
+from flask_ocpi.modules.tokens import Token
+from flask_ocpi.modules.types import DisplayText
+
+
+def connector_is_of_an_evse(command: Document) -> Iterator[Violation]:
+    """Demand the EVSE of a connector, whose id says nothing without it (CMD-18)."""
+    if "connector_id" in command and "evse_uid" not in command:
+        yield "evse_uid", "is required where there is a connector_id"
+
+
+_RESPONSE_URL = "Where to send the CommandResult, exactly as it is."
+_LOCATION = "Id of a location of the receiver."
+_REFERENCE = "The eMSP's; comes back in the Session and the CDR."
+
+
+class CancelReservation(Schema):
+    """Give up a reservation (OCPI 2.2.1, Commands, "CancelReservation Object")."""
+
+    response_url = Url(
+        called=True,
+        required=True,
+        metadata={
+            "description": _RESPONSE_URL,
+            "example": "https://emsp.example.com/ocpi/2.2.1/sender/commands/CANCEL_RESERVATION/1",
+        },
+    )
+    reservation_id = CiString(
+        max=36,
+        required=True,
+        metadata={"description": "The id it was made under.", "example": "RES1"},
+    )
+
+
+class CommandResponse(Schema):
+    """What a CPO answers to a command at once (OCPI 2.2.1, Commands, "CommandResponse Object")."""
+
+    result = Enum(
+        CommandResponseType,
+        required=True,
+        metadata={"description": "Whether the command is passed on.", "example": "ACCEPTED"},
+    )
+    timeout = Integer(
+        min=0,
+        required=True,
+        metadata={"description": "Seconds after which no result is to be expected any more.", "example": 30},
+    )
+    message = ListOf(
+        Object(DisplayText),
+        metadata={
+            "description": "What to tell people, in several languages.",
+            "example": [{"language": "en", "text": "The charge point is being asked."}],
+        },
+    )
+
+
+class CommandResult(Schema):
+    """What came of a command at the charge point (OCPI 2.2.1, Commands, "CommandResult Object")."""
+
+    result = Enum(
+        CommandResultType,
+        required=True,
+        metadata={"description": "What the charge point did.", "example": "ACCEPTED"},
+    )
+    message = ListOf(
+        Object(DisplayText),
+        metadata={
+            "description": "What to tell people, in several languages.",
+            "example": [{"language": "en", "text": "Charging has started."}],
+        },
+    )
+
+
+class ReserveNow(Schema):
+    """Keep an EVSE free for a driver (OCPI 2.2.1, Commands, "ReserveNow Object")."""
+
+    response_url = Url(
+        called=True,
+        required=True,
+        metadata={
+            "description": _RESPONSE_URL,
+            "example": "https://emsp.example.com/ocpi/2.2.1/sender/commands/RESERVE_NOW/1",
+        },
+    )
+    token = Object(
+        Token,
+        required=True,
+        metadata={"description": "Whom for: a token of the sender, authorised already.", "example": example_of(Token)},
+    )
+    expiry_date = DateTime(
+        required=True, metadata={"description": "Until when, UTC.", "example": "2024-05-31T12:00:00Z"}
+    )
+    reservation_id = CiString(
+        max=36,
+        required=True,
+        metadata={
+            "description": "Unique among those of the sender; replaces the reservation that has it at the location.",
+            "example": "RES1",
+        },
+    )
+    location_id = CiString(max=36, required=True, metadata={"description": _LOCATION, "example": "LOC1"})
+    evse_uid = CiString(
+        max=36,
+        metadata={"description": "The EVSE; left out: any of the location.", "example": "3256"},
+    )
+    authorization_reference = CiString(max=36, metadata={"description": _REFERENCE, "example": "AUTH-0001"})
+
+
+class StartSession(Schema):
+    """Start charging (OCPI 2.2.1, Commands, "StartSession Object")."""
+
+    rules = (connector_is_of_an_evse,)
+
+    response_url = Url(
+        called=True,
+        required=True,
+        metadata={
+            "description": _RESPONSE_URL,
+            "example": "https://emsp.example.com/ocpi/2.2.1/sender/commands/START_SESSION/1",
+        },
+    )
+    token = Object(
+        Token,
+        required=True,
+        metadata={"description": "Whom for: a token of the sender, authorised already.", "example": example_of(Token)},
+    )
+    location_id = CiString(max=36, required=True, metadata={"description": _LOCATION, "example": "LOC1"})
+    evse_uid = CiString(
+        max=36,
+        metadata={"description": "The EVSE; required with connector_id.", "example": "3256"},
+    )
+    connector_id = CiString(
+        max=36,
+        metadata={
+            "description": "The connector; required by EVSEs with the capability START_SESSION_CONNECTOR_REQUIRED.",
+            "example": "1",
+        },
+    )
+    authorization_reference = CiString(max=36, metadata={"description": _REFERENCE, "example": "AUTH-0001"})
+
+
+class StopSession(Schema):
+    """Stop charging (OCPI 2.2.1, Commands, "StopSession Object")."""
+
+    response_url = Url(
+        called=True,
+        required=True,
+        metadata={
+            "description": _RESPONSE_URL,
+            "example": "https://emsp.example.com/ocpi/2.2.1/sender/commands/STOP_SESSION/1",
+        },
+    )
+    session_id = CiString(
+        max=36, required=True, metadata={"description": "Id of a session of the receiver.", "example": "SES1"}
+    )
+
+
+class UnlockConnector(Schema):
+    """Release a cable that is stuck; for help desks only (OCPI 2.2.1, Commands, "UnlockConnector Object")."""
+
+    response_url = Url(
+        called=True,
+        required=True,
+        metadata={
+            "description": _RESPONSE_URL,
+            "example": "https://emsp.example.com/ocpi/2.2.1/sender/commands/UNLOCK_CONNECTOR/1",
+        },
+    )
+    location_id = CiString(max=36, required=True, metadata={"description": _LOCATION, "example": "LOC1"})
+    evse_uid = CiString(max=36, required=True, metadata={"description": "The EVSE.", "example": "3256"})
+    connector_id = CiString(max=36, required=True, metadata={"description": "The connector.", "example": "1"})

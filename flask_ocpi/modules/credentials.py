@@ -1,0 +1,359 @@
+"""The handshake as a server: another platform registers, renews or ends its registration with us."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from math import ceil
+
+import orjson
+
+from flask_ocpi.core.codes import COUNTRIES_ALPHA2
+from flask_ocpi.core.description import Interface
+from flask_ocpi.core.description import Module
+from flask_ocpi.core.description import Operation
+from flask_ocpi.core.enums import InterfaceRole
+from flask_ocpi.core.enums import ModuleID
+from flask_ocpi.core.enums import Role
+from flask_ocpi.core.fields import CiString
+from flask_ocpi.core.fields import Enum
+from flask_ocpi.core.fields import ListOf
+from flask_ocpi.core.fields import String
+from flask_ocpi.core.fields import Url
+from flask_ocpi.core.quirks import encoding_for
+from flask_ocpi.core.schema import Document
+from flask_ocpi.core.schema import Object
+from flask_ocpi.core.schema import Schema
+from flask_ocpi.core.schema import Violation
+from flask_ocpi.core.schema import example_of
+from flask_ocpi.errors import ClientError
+from flask_ocpi.errors import ConflictError
+from flask_ocpi.errors import CrowdedError
+from flask_ocpi.errors import MethodNotAllowedError
+from flask_ocpi.errors import NoMatchingEndpointsError
+from flask_ocpi.errors import RemoteError
+from flask_ocpi.errors import StatusCode
+from flask_ocpi.errors import TooManyRequestsError
+from flask_ocpi.errors import UnableToUseClientAPIError
+from flask_ocpi.exchange import grants
+from flask_ocpi.exchange import logs
+from flask_ocpi.exchange.context import Context
+from flask_ocpi.exchange.context import Discovery
+from flask_ocpi.exchange.context import Result
+from flask_ocpi.exchange.context import Target
+from flask_ocpi.exchange.copies import registration_ended
+from flask_ocpi.modules.locations_schemas import BusinessDetails
+from flask_ocpi.partners.platforms import Platform
+from flask_ocpi.partners.platforms import PlatformState
+from flask_ocpi.partners.platforms import TokenUse
+from flask_ocpi.signals import platform_registered
+from flask_ocpi.signals import platform_unregistered
+
+
+def roles_are_unique(credentials: Document) -> Iterator[Violation]:
+    """No two roles agree in role and both ids."""
+    first: dict[tuple[str, ...], int] = {}
+    for index, role in enumerate(credentials["roles"]):
+        identity = (role["role"], role["country_code"].lower(), role["party_id"].lower())
+        if first.setdefault(identity, index) != index:
+            yield f"roles[{index}]", f"repeats role, country_code and party_id of roles[{first[identity]}]"
+
+
+def hub_has_no_other_role(credentials: Document) -> Iterator[Violation]:
+    """A hub names itself alone."""
+    names = [role["role"] for role in credentials["roles"]]
+    if Role.HUB in names:
+        for index, name in enumerate(names):
+            if name != Role.HUB:
+                yield f"roles[{index}].role", "must be HUB as well: a Hub does not list the parties behind it"
+
+
+class CredentialsRole(Schema):
+    """A party of a platform in one of its roles (OCPI 2.2.1, Credentials, "CredentialsRole class")."""
+
+    role = Enum(Role, required=True, metadata={"description": "What the party does.", "example": "CPO"})
+    business_details = Object(
+        BusinessDetails,
+        required=True,
+        metadata={"description": "Who the party is.", "example": example_of(BusinessDetails)},
+    )
+    party_id = CiString(
+        min=3,
+        max=3,
+        required=True,
+        metadata={"description": "Id of the party, unique in its country.", "example": "ABC"},
+    )
+    country_code = CiString(
+        min=2,
+        max=2,
+        codes=COUNTRIES_ALPHA2,
+        required=True,
+        metadata={"description": "ISO 3166-1 alpha-2 code of the party's country.", "example": "NL"},
+    )
+
+
+class Credentials(Schema):
+    """What a platform gives another one to be called with (OCPI 2.2.1, Credentials, "Credentials object").
+
+    No message about ``token`` repeats it.
+    """
+
+    rules = (roles_are_unique, hub_has_no_other_role)
+
+    token = String(
+        min=1,
+        max=64,
+        pattern="[!-~]+",
+        pattern_hint="must be printable ASCII without blanks",
+        required=True,
+        metadata={
+            "description": "What the receiver of this object authorises itself with; case-sensitive.",
+            "example": "example-token-not-a-secret",
+        },
+    )
+    url = Url(
+        called=True,
+        required=True,
+        metadata={
+            "description": "The versions endpoint of the sender of this object.",
+            "example": "https://ocpi.example.com/ocpi/versions",
+        },
+    )
+    roles = ListOf(
+        Object(CredentialsRole),
+        max=2000,
+        required=True,
+        metadata={
+            "description": "The parties on the platform; no two agree in role and both ids.",
+            "example": [example_of(CredentialsRole)],
+        },
+    )
+
+
+_log = logging.getLogger("flask_ocpi")
+
+
+def get_credentials(ctx: Context, target: Target, body: None) -> Result:
+    """Answer our credentials, with the token that the caller uses (CRED-02, CRED-03)."""
+    return Result(_credentials(ctx, ctx.caller.token))
+
+
+def post_credentials(ctx: Context, target: Target, body: Document) -> Result:
+    """Register the calling platform: fetch its versions and endpoints, then issue its token (CRED-04 to CRED-12)."""
+    return _accept(ctx, body, renewed=False)
+
+
+def put_credentials(ctx: Context, target: Target, body: Document) -> Result:
+    """Renew the registration: new credentials, endpoints fetched again, a new token issued (CRED-17 to CRED-20)."""
+    return _accept(ctx, body, renewed=True)
+
+
+def delete_credentials(ctx: Context, target: Target, body: None) -> Result:
+    """End the registration: none of the tokens works any more, in either direction (CRED-21, CRED-22)."""
+    platform = ctx.platform
+    ended = unregistered(platform)
+    _save(ctx, ended)
+    ctx.services.emit(platform_unregistered, platform=platform)
+    remove = partial(registration_ended, ctx.services, ended)
+    return Result(after=(lambda: ctx.services.background(remove),))
+
+
+def check_unregistered(ctx: Context) -> None:
+    """Raise MethodNotAllowedError when the token is that of a registration already (CRED-08)."""
+    if ctx.caller.issued.use not in (TokenUse.REGISTRATION, TokenUse.SPENT):
+        message = "This platform is registered already; use PUT to renew the registration."
+        raise MethodNotAllowedError(message, headers={"Allow": "GET, PUT, DELETE"})
+
+
+def check_registered(ctx: Context) -> None:
+    """Raise MethodNotAllowedError when there is no registration yet (CRED-20, CRED-21)."""
+    if not ctx.caller.is_registered:
+        message = "This platform is not registered yet; use POST first."
+        raise MethodNotAllowedError(message, headers={"Allow": "GET, POST"})
+
+
+def unregistered(platform: Platform) -> Platform:
+    """Return the platform as it is after its registration ended: known by name, without tokens, parties, endpoints."""
+    return replace(
+        platform,
+        state=PlatformState.UNREGISTERED,
+        issued=(),
+        token=None,
+        endpoints=(),
+        version=None,
+        roles=(),
+        requested=(),
+        granted_roles=None,
+        granted_parties=None,
+    )
+
+
+def check_endpoints(discovery: Discovery, required: Sequence[str]) -> None:
+    """Raise NoMatchingEndpointsError when endpoints that we need are not among those of a platform.
+
+    ``required`` holds "module" or "module:SENDER"; credentials is always needed. The message names what is missing, and
+    the entries that are there but cannot be read.
+    """
+    found = discovery.endpoints
+    offered = {str(e["identifier"]) for e in found} | {f"{e['identifier']}:{e['role']}" for e in found}
+    missing = [name for name in (ModuleID.CREDENTIALS.value, *required) if name not in offered]
+    if missing:
+        listing = ", ".join(missing)
+        if discovery.unreadable:
+            raise NoMatchingEndpointsError(
+                f"These endpoints are missing in the version details, or cannot be read: {listing}."
+                + unreadable(discovery.unreadable)
+            )
+        raise NoMatchingEndpointsError(f"These endpoints are missing in the version details: {listing}.")
+
+
+def unreadable(flaws: Sequence[str]) -> str:
+    """Say which entries cannot be read, as a sentence behind others; "" for none."""
+    return f" Entries that cannot be read: {'; '.join(flaws)}." if flaws else ""
+
+
+def _accept(ctx: Context, body: Document, *, renewed: bool) -> Result:
+    platforms = ctx.services.platforms
+    before = ctx.platform
+    decision = grants.decide(ctx.services, before, body["roles"])
+    discovery = _call_back(ctx, body)  # no transaction is open here: the other platform calls us meanwhile
+    issued, token = platforms.issue(TokenUse.ACTIVE)
+    # A token of our own handshake that runs at the same time stays: the platform may be given it any moment.
+    pending = (t for t in before.issued if t.use is TokenUse.PENDING and t != ctx.caller.issued)
+    after = platforms.registered(
+        before,
+        body,
+        roles=decision.roles,
+        requested=decision.requested,
+        version=discovery.version,
+        endpoints=discovery.endpoints,
+        issued=(*platforms.retire((ctx.caller.issued,)), *pending, issued),
+    )
+    after = _save(ctx, after)
+    ctx.services.emit(platform_registered, platform=after, renewed=renewed)
+    grants.announce(ctx.services, before, after)
+    resume = partial(ctx.services.registered, after)
+    return Result(_credentials(ctx, token), after=(lambda: ctx.services.background(resume),))
+
+
+def _call_back(ctx: Context, body: Document) -> Discovery:
+    try:
+        with ctx.services.handshakes.waiting_for(ctx.platform.id):
+            discovery = ctx.services.discover(
+                body["url"],
+                body["token"],
+                version=ctx.version.number,
+                encoding=encoding_for(ctx.platform, ctx.services.quirks(ctx.platform)),
+                platform=ctx.platform.id,
+            )
+    except CrowdedError as error:
+        raise _busy(ctx, error) from error
+    except RemoteError as error:
+        raise _unusable(ctx, error) from error
+    check_endpoints(discovery, ctx.services.settings.required_endpoints)
+    return discovery
+
+
+def _unusable(ctx: Context, error: RemoteError) -> UnableToUseClientAPIError:
+    """Log why an endpoint could not be used, and return the answer, which is the same whatever the reason.
+
+    The URL is any that the other platform names: the reason would tell it which hosts and ports there are around us.
+    """
+    about = logs.current()
+    id = about.request_id if about is not None else ""
+    endpoint = error.endpoint or "versions"
+    where = f"{endpoint} endpoint of platform {ctx.platform.id}"
+    _log.warning("The %s could not be used (request %s): %s", where, id, error)
+    return UnableToUseClientAPIError(
+        f"Your {endpoint} endpoint could not be used. It has to answer at a public https address, with a valid "
+        "certificate, in time, and accept the token in your credentials. The operator of this platform finds the "
+        f"reason in the log, by X-Request-ID {id or '(none)'}."
+    )
+
+
+def _busy(ctx: Context, error: CrowdedError) -> TooManyRequestsError:
+    """Say when to come again. Not with a status of ours, 5xx or 3000: nothing was changed, and that is certain."""
+    seconds = ceil(ctx.services.settings.handshake_timeout)
+    running = "A handshake of this platform is" if error.is_about_platform else "Other handshakes are"
+    return TooManyRequestsError(
+        f"{running} under way; nothing was changed by this one: repeat it in {seconds} seconds.",
+        headers={"Retry-After": str(seconds)},
+    )
+
+
+def _save(ctx: Context, after: Platform) -> Platform:
+    """Save the platform as it was read for this request, changed; another handshake that came first wins."""
+    try:
+        return ctx.services.platforms.save(after, before=ctx.platform)
+    except ConflictError as error:
+        raise ClientError("Another handshake of this platform was faster; nothing was changed by this one.") from error
+
+
+def _credentials(ctx: Context, token: str) -> bytes:
+    return orjson.dumps(
+        {"token": token, "url": ctx.url("versions"), "roles": ctx.services.credentials_roles()},
+    )
+
+
+HANDSHAKE_ERRORS = (
+    StatusCode.UNABLE_TO_USE_CLIENT_API,
+    StatusCode.UNSUPPORTED_VERSION,
+    StatusCode.NO_MATCHING_ENDPOINTS,
+)
+
+MODULE = Module(
+    id=ModuleID.CREDENTIALS,
+    description="How two platforms register with each other and exchange their tokens.",
+    interfaces=(
+        Interface(
+            InterfaceRole.SENDER,
+            (
+                Operation(
+                    name="get_credentials",
+                    method="GET",
+                    path="",
+                    summary="Get our credentials",
+                    handler=get_credentials,
+                    returns=Credentials,
+                ),
+                Operation(
+                    name="post_credentials",
+                    method="POST",
+                    path="",
+                    summary="Register",
+                    description="Needs a registration token. The answer holds the token to use from now on.",
+                    handler=post_credentials,
+                    admits=check_unregistered,
+                    body=Credentials,
+                    returns=Credentials,
+                    errors=HANDSHAKE_ERRORS,
+                ),
+                Operation(
+                    name="put_credentials",
+                    method="PUT",
+                    path="",
+                    summary="Renew the registration",
+                    description="New token, parties, version or endpoints. The answer holds a new token.",
+                    handler=put_credentials,
+                    admits=check_registered,
+                    body=Credentials,
+                    returns=Credentials,
+                    errors=HANDSHAKE_ERRORS,
+                ),
+                Operation(
+                    name="delete_credentials",
+                    method="DELETE",
+                    path="",
+                    summary="Unregister",
+                    handler=delete_credentials,
+                    admits=check_registered,
+                ),
+            ),
+        ),
+    ),
+    configuration=True,
+    single=True,
+)

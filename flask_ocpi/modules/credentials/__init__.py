@@ -1,1 +1,0 @@
-"""Credentials: how two platforms register with each other."""

@@ -1,0 +1,200 @@
+"""What hubs told of the parties behind them; kept apart for each hub, since a party may be behind several."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import fields
+from dataclasses import replace
+from typing import Any
+
+from flask_ocpi.core.codes import COUNTRIES_ALPHA2
+from flask_ocpi.core.description import OWNER_KEY
+from flask_ocpi.core.description import Document
+from flask_ocpi.core.description import Interface
+from flask_ocpi.core.description import Module
+from flask_ocpi.core.description import ObjectType
+from flask_ocpi.core.description import Operation
+from flask_ocpi.core.enums import InterfaceRole
+from flask_ocpi.core.enums import ModuleID
+from flask_ocpi.core.enums import Role
+from flask_ocpi.core.fields import CiString
+from flask_ocpi.core.fields import DateTime
+from flask_ocpi.core.fields import Enum
+from flask_ocpi.core.schema import Schema
+from flask_ocpi.errors import NotFoundError
+from flask_ocpi.exchange.context import Context
+from flask_ocpi.exchange.context import Result
+from flask_ocpi.exchange.context import Services
+from flask_ocpi.exchange.context import Target
+from flask_ocpi.exchange.findings import Finding
+from flask_ocpi.exchange.handlers import described_object
+from flask_ocpi.exchange.handlers import put_object
+from flask_ocpi.exchange.patterns import OWNER
+from flask_ocpi.exchange.patterns import list_objects
+from flask_ocpi.modules.enums import ConnectionStatus
+from flask_ocpi.partners.claims import party_of
+from flask_ocpi.partners.platforms import Platform
+from flask_ocpi.storage.base import Key
+from flask_ocpi.storage.base import Party
+from flask_ocpi.storage.base import Record
+
+
+class ClientInfo(Schema):
+    """A party behind a Hub in one of its roles (OCPI 2.2.1, HubClientInfo, "ClientInfo Object")."""
+
+    party_id = CiString(min=3, max=3, required=True, metadata={"description": "Id of the party.", "example": "XYZ"})
+    country_code = CiString(
+        min=2,
+        max=2,
+        codes=COUNTRIES_ALPHA2,
+        required=True,
+        metadata={"description": "ISO 3166-1 alpha-2 code of the party's country.", "example": "DE"},
+    )
+    role = Enum(
+        Role,
+        required=True,
+        metadata={"description": "What the party does; one that does two things is two objects.", "example": "EMSP"},
+    )
+    status = Enum(
+        ConnectionStatus,
+        required=True,
+        metadata={"description": "Whether the party can be reached.", "example": "CONNECTED"},
+    )
+    last_updated = DateTime(
+        required=True, metadata={"description": "When it changed last, UTC.", "example": "2024-05-31T12:00:00Z"}
+    )
+
+
+CLIENT_INFOS = "client_infos"
+_MOST_FINDINGS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class ToldObjectType(ObjectType):
+    """A class of objects as one platform tells them: its id is part of theirs."""
+
+    platform: str = ""
+
+    def id_of(self, document: Mapping[str, Any]) -> str:
+        return _id(ObjectType.id_of(self, document), self.platform)
+
+
+def told_by(object_type: ObjectType, platform: Platform) -> ToldObjectType:
+    """Return a class of objects as that platform tells them."""
+    values = {field.name: getattr(object_type, field.name) for field in fields(ObjectType)}
+    return ToldObjectType(**values, platform=platform.id)
+
+
+def note_parties(services: Services, platform: Platform, told: Sequence[Mapping[str, Any]]) -> None:
+    """Note for which parties a hub stands by the ClientInfos that it told, which are stored; another's are a finding.
+
+    Of a page of a list the first of those are noted.
+    A party that the hub told to be SUSPENDED in all its roles left it: another hub may stand for it.
+    """
+    if not platform.is_hub or not told:
+        return
+    claims = services.platforms.claims
+    parties = {party_of(info) for info in told}
+    for party, hub in sorted(claims.told(platform.id, parties).items())[:_MOST_FINDINGS]:
+        services.found(
+            Finding(
+                platform=platform.id,
+                kind="party_of_another_hub",
+                module=ModuleID.HUBCLIENTINFO,
+                object=str(party),
+                came=str(party),
+                outcome=f"The hub {hub} stands for it; this one does not.",
+            )
+        )
+    for party in {party_of(info) for info in told if info["status"] == ConnectionStatus.SUSPENDED}:
+        states = {record.document["status"] for record in client_infos(services, platform, party)}
+        if states == {ConnectionStatus.SUSPENDED.value}:
+            claims.release(platform.id, party)
+
+
+def client_infos(services: Services, hub: Platform, party: Party) -> list[Record]:
+    """Return the ClientInfos of a party that a hub told, one a role."""
+    receiver = services.own_parties(ModuleID.HUBCLIENTINFO, InterfaceRole.RECEIVER)[0]
+    keys = [Key.of(*party, _id(role, hub.id), receiver, hub.id) for role in Role]
+    return [record for key in keys if (record := services.storage.get(CLIENT_INFOS, key)) is not None]
+
+
+def connection_status(
+    services: Services, hub: Platform, party: Party, module: str, interface: InterfaceRole
+) -> ConnectionStatus | None:
+    """Return the state of a party at a hub, or None: the hub did not tell.
+
+    Of its roles those count that implement the interface; all of them, where none does.
+    """
+    told = [record.document for record in client_infos(services, hub, party)]
+    fitting = [info for info in told if services.permissions.implements((Role(info["role"]),), module, interface)]
+    states = [ConnectionStatus(info["status"]) for info in fitting or told]
+    if ConnectionStatus.CONNECTED in states:
+        return ConnectionStatus.CONNECTED
+    return states[0] if states else None
+
+
+def _id(role: str, platform: str) -> str:
+    return f"{role}\n{platform}"
+
+
+def get_client_info(ctx: Context, target: Target, body: None) -> Result:
+    """Answer the ClientInfo of a party that the caller told: of its roles, the one that was changed last (HCI-07)."""
+    records = client_infos(ctx.services, ctx.platform, target.owner)
+    if not records:
+        raise NotFoundError(f"There is no ClientInfo of {target.owner} here.")
+    return Result(max(records, key=lambda record: (record.last_updated, record.created)).text)
+
+
+def put_client_info(ctx: Context, target: Target, body: Document) -> Result:
+    """Store what the caller tells of a party in the role that the body names: 201 when it is new, else 200."""
+    told = told_by(described_object(target), ctx.platform)
+    result = put_object(ctx, replace(target, operation=replace(target.operation, object=told)), body)
+    note_parties(ctx.services, ctx.platform, [body])
+    return result
+
+
+CLIENT_INFO = ObjectType(
+    name="client_info",
+    kind=CLIENT_INFOS,
+    schema=ClientInfo,
+    key=(*OWNER_KEY, "role"),
+    described=True,
+)
+
+GET_CLIENT_INFO = Operation(
+    name="get_client_info",
+    method="GET",
+    path="/{country_code}/{party_id}",
+    summary="Get the stored copy of a ClientInfo",
+    description="As the calling hub put it; of a party with several roles, the ClientInfo that changed last.",
+    handler=get_client_info,
+    parameters=OWNER,
+    returns=ClientInfo,
+    object=CLIENT_INFO,
+)
+
+PUT_CLIENT_INFO = Operation(
+    name="put_client_info",
+    method="PUT",
+    path="/{country_code}/{party_id}",
+    summary="Create or replace a ClientInfo",
+    description="The URL names the party that it tells of; the role in the body says which of its ClientInfos it is.",
+    handler=put_client_info,
+    parameters=OWNER,
+    body=ClientInfo,
+    object=CLIENT_INFO,
+    created=True,
+)
+
+MODULE = Module(
+    id=ModuleID.HUBCLIENTINFO,
+    description="Which parties a hub connects, and whether they can be reached.",
+    interfaces=(
+        Interface(InterfaceRole.SENDER, list_objects(CLIENT_INFO)),
+        Interface(InterfaceRole.RECEIVER, (GET_CLIENT_INFO, PUT_CLIENT_INFO), hidden=True),
+    ),
+    configuration=True,
+)

@@ -1,1 +1,0 @@
-"""Hub client info: which parties a Hub connects, and whether they can be reached."""

@@ -1,1 +1,0 @@
-"""Locations: where one can charge, with which EVSEs and connectors."""

@@ -1,0 +1,472 @@
+"""The classes of the locations module."""
+
+from __future__ import annotations
+
+import zoneinfo
+from collections.abc import Iterator
+from functools import cache
+
+import marshmallow as ma
+
+from flask_ocpi.core.codes import COUNTRIES_ALPHA3
+from flask_ocpi.core.fields import NOT_AVAILABLE
+from flask_ocpi.core.fields import Boolean
+from flask_ocpi.core.fields import CiString
+from flask_ocpi.core.fields import DateTime
+from flask_ocpi.core.fields import Enum
+from flask_ocpi.core.fields import Integer
+from flask_ocpi.core.fields import ListOf
+from flask_ocpi.core.fields import Number
+from flask_ocpi.core.fields import String
+from flask_ocpi.core.fields import Url
+from flask_ocpi.core.schema import Document
+from flask_ocpi.core.schema import Object
+from flask_ocpi.core.schema import Schema
+from flask_ocpi.core.schema import Violation
+from flask_ocpi.core.schema import example_of
+from flask_ocpi.modules.enums import Capability
+from flask_ocpi.modules.enums import ConnectorFormat
+from flask_ocpi.modules.enums import ConnectorType
+from flask_ocpi.modules.enums import EnergySourceCategory
+from flask_ocpi.modules.enums import EnvironmentalImpactCategory
+from flask_ocpi.modules.enums import Facility
+from flask_ocpi.modules.enums import ImageCategory
+from flask_ocpi.modules.enums import ParkingRestriction
+from flask_ocpi.modules.enums import ParkingType
+from flask_ocpi.modules.enums import PowerType
+from flask_ocpi.modules.enums import Status
+from flask_ocpi.modules.enums import TokenType
+from flask_ocpi.modules.types import DisplayText
+from flask_ocpi.modules.types import OwnedObject
+
+
+def check_time_zone(value: str) -> None:
+    """Accept the names of the IANA time zone database only (LOC-22)."""
+    if value != NOT_AVAILABLE and value not in _time_zones():
+        raise ma.ValidationError("must be an IANA time zone name such as Europe/Amsterdam")
+
+
+def known_time_zone(value: str) -> str | None:
+    """Return the time zone that a name in any case means, or None."""
+    wanted = value.strip().replace(" ", "_").casefold()
+    return next((name for name in _time_zones() if name.casefold() == wanted), None)
+
+
+@cache
+def _time_zones() -> frozenset[str]:
+    return frozenset(zoneinfo.available_timezones())
+
+
+def publish_token_is_complete(entry: Document) -> Iterator[Violation]:
+    """Demand something that identifies tokens, and what goes with it (LOC-20)."""
+    if not any(name in entry for name in ("uid", "visual_number", "group_id")):
+        yield "uid", "is required where there is neither visual_number nor group_id"
+    if "uid" in entry and "type" not in entry:
+        yield "type", "is required where there is a uid"
+    if "visual_number" in entry and "issuer" not in entry:
+        yield "issuer", "is required where there is a visual_number"
+
+
+def period_ends_later(period: Document) -> Iterator[Violation]:
+    """Demand that a period of the day ends after it begins (LOC-26)."""
+    begin, end = period["period_begin"], period["period_end"]
+    if NOT_AVAILABLE not in (begin, end) and end <= begin:
+        yield "period_end", "must be later than period_begin"
+
+
+def regular_hours_go_with_closing(hours: Document) -> Iterator[Violation]:
+    """Demand regular hours exactly where a location is not always open (LOC-25)."""
+    if hours["twentyfourseven"] and "regular_hours" in hours:
+        yield "regular_hours", "must be left out when twentyfourseven is true"
+    if not hours["twentyfourseven"] and "regular_hours" not in hours:
+        yield "regular_hours", "must have at least one element when twentyfourseven is false"
+
+
+def published_to_all_or_some(location: Document) -> Iterator[Violation]:
+    """Refuse to limit who may see a location that everybody may see (LOC-19)."""
+    if location["publish"] and "publish_allowed_to" in location:
+        yield "publish_allowed_to", "must be left out when publish is true"
+
+
+HOUR_MINUTE = "([0-1][0-9]|2[0-3]):[0-5][0-9]"
+LATITUDE = r"-?[0-9]{1,2}\.[0-9]{5,7}"
+LONGITUDE = r"-?[0-9]{1,3}\.[0-9]{5,7}"
+
+_HOUR_MINUTE_HINT = "must be a time from 00:00 to 23:59"
+_DATE_TIME = "2024-05-31T12:00:00Z"
+
+
+class GeoLocation(Schema):
+    """A point on Earth (OCPI 2.2.1, Locations, "GeoLocation class").
+
+    The patterns decide, not the lengths of the table, which are a character short of what they admit.
+    """
+
+    latitude = String(
+        max=11,
+        pattern=LATITUDE,
+        pattern_hint="must be a string of degrees with 5 to 7 decimals such as 51.04759",
+        required=True,
+        metadata={"description": "WGS84 degrees, as a string with 5 to 7 decimals.", "example": "51.047599"},
+    )
+    longitude = String(
+        max=12,
+        pattern=LONGITUDE,
+        pattern_hint="must be a string of degrees with 5 to 7 decimals such as 3.72994",
+        required=True,
+        metadata={"description": "WGS84 degrees, as a string with 5 to 7 decimals.", "example": "3.729944"},
+    )
+
+
+class AdditionalGeoLocation(GeoLocation):
+    """A related point, such as an entrance (OCPI 2.2.1, Locations, "AdditionalGeoLocation class")."""
+
+    name = Object(
+        DisplayText,
+        metadata={"description": "What is there.", "example": {"language": "en", "text": "Entrance"}},
+    )
+
+
+class Image(Schema):
+    """A reference to a picture (OCPI 2.2.1, Locations, "Image class")."""
+
+    url = Url(
+        required=True,
+        metadata={"description": "The picture.", "example": "https://www.example.com/logo.png"},
+    )
+    thumbnail = Url(
+        metadata={
+            "description": "A small version of it.",
+            "example": "https://www.example.com/logo-small.png",
+        }
+    )
+    category = Enum(ImageCategory, required=True, metadata={"description": "What it shows.", "example": "OPERATOR"})
+    type = CiString(
+        max=4,
+        required=True,
+        metadata={"description": "Format: gif, jpeg, png, svg or another one.", "example": "png"},
+    )
+    width = Integer(min=0, max=99999, metadata={"description": "Pixels of the full size.", "example": 512})
+    height = Integer(min=0, max=99999, metadata={"description": "Pixels of the full size.", "example": 512})
+
+
+class BusinessDetails(Schema):
+    """A company (OCPI 2.2.1, Locations, "BusinessDetails class")."""
+
+    name = String(max=100, required=True, metadata={"description": "Its name.", "example": "Abc Charging"})
+    website = Url(metadata={"description": "Its website.", "example": "https://www.example.com"})
+    logo = Object(Image, metadata={"description": "Its logo.", "example": example_of(Image)})
+
+
+class EnergySource(Schema):
+    """A part of the energy (OCPI 2.2.1, Locations, "EnergySource class")."""
+
+    source = Enum(
+        EnergySourceCategory,
+        required=True,
+        metadata={"description": "What it is made from.", "example": "WIND"},
+    )
+    percentage = Number(
+        min=0,
+        max=100,
+        required=True,
+        metadata={"description": "Its share; all shares should add up to 100.", "example": 100},
+    )
+
+
+class EnvironmentalImpact(Schema):
+    """What the energy leaves behind (OCPI 2.2.1, Locations, "EnvironmentalImpact class")."""
+
+    category = Enum(
+        EnvironmentalImpactCategory,
+        required=True,
+        metadata={"description": "What it leaves behind.", "example": "CARBON_DIOXIDE"},
+    )
+    amount = Number(required=True, metadata={"description": "In g/kWh.", "example": 372})
+
+
+class EnergyMix(Schema):
+    """Where the energy comes from (OCPI 2.2.1, Locations, "EnergyMix class").
+
+    Shares that do not add up to 100, say by rounding, are tolerated.
+    """
+
+    is_green_energy = Boolean(
+        required=True,
+        metadata={"description": "Whether all of it is from regenerative sources.", "example": True},
+    )
+    energy_sources = ListOf(
+        Object(EnergySource),
+        metadata={"description": "What it is made from.", "example": [example_of(EnergySource)]},
+    )
+    environ_impact = ListOf(
+        Object(EnvironmentalImpact),
+        metadata={"description": "What it leaves behind.", "example": [example_of(EnvironmentalImpact)]},
+    )
+    supplier_name = String(max=64, metadata={"description": "Who supplies it.", "example": "Example Energy"})
+    energy_product_name = String(max=64, metadata={"description": "How it is sold.", "example": "Example Wind"})
+
+
+class RegularHours(Schema):
+    """Opening hours that come back every week (OCPI 2.2.1, Locations, "RegularHours class")."""
+
+    rules = (period_ends_later,)
+
+    weekday = Integer(
+        min=1,
+        max=7,
+        required=True,
+        metadata={"description": "1 is Monday, 7 is Sunday.", "example": 1},
+    )
+    period_begin = String(
+        max=5,
+        pattern=HOUR_MINUTE,
+        pattern_hint=_HOUR_MINUTE_HINT,
+        required=True,
+        metadata={"description": "Local time, HH:MM.", "example": "08:00"},
+    )
+    period_end = String(
+        max=5,
+        pattern=HOUR_MINUTE,
+        pattern_hint=_HOUR_MINUTE_HINT,
+        required=True,
+        metadata={"description": "Local time, HH:MM, later than period_begin.", "example": "20:00"},
+    )
+
+
+class ExceptionalPeriod(Schema):
+    """An exception to the opening hours (OCPI 2.2.1, Locations, "ExceptionalPeriod class")."""
+
+    period_begin = DateTime(required=True, metadata={"description": "In UTC.", "example": "2024-12-25T03:00:00Z"})
+    period_end = DateTime(required=True, metadata={"description": "In UTC.", "example": "2024-12-25T05:00:00Z"})
+
+
+class Hours(Schema):
+    """When a location is open (OCPI 2.2.1, Locations, "Hours class")."""
+
+    rules = (regular_hours_go_with_closing,)
+
+    twentyfourseven = Boolean(
+        required=True,
+        metadata={"description": "Open day and night, but for exceptional_closings.", "example": True},
+    )
+    regular_hours = ListOf(
+        Object(RegularHours),
+        metadata={
+            "description": "Required when twentyfourseven is false, and only then.",
+            "example": [example_of(RegularHours)],
+        },
+    )
+    exceptional_openings = ListOf(
+        Object(ExceptionalPeriod),
+        metadata={"description": "Also open.", "example": [example_of(ExceptionalPeriod)]},
+    )
+    exceptional_closings = ListOf(
+        Object(ExceptionalPeriod),
+        metadata={
+            "description": "Closed nevertheless; goes before all the others.",
+            "example": [example_of(ExceptionalPeriod)],
+        },
+    )
+
+
+class StatusSchedule(Schema):
+    """What the status of an EVSE is expected to be (OCPI 2.2.1, Locations, "StatusSchedule class")."""
+
+    period_begin = DateTime(required=True, metadata={"description": "From when on, UTC.", "example": _DATE_TIME})
+    period_end = DateTime(
+        metadata={"description": "Until when, UTC, if that is known.", "example": "2024-06-30T12:00:00Z"}
+    )
+    status = Enum(Status, required=True, metadata={"description": "The status then.", "example": "INOPERATIVE"})
+
+
+class PublishTokenType(Schema):
+    """Tokens whose owners may see a location (OCPI 2.2.1, Locations, "PublishTokenType class")."""
+
+    rules = (publish_token_is_complete,)
+
+    uid = CiString(max=36, metadata={"description": "Id of the token.", "example": "12345678905880"})
+    type = Enum(TokenType, metadata={"description": "Its type; required with uid.", "example": "RFID"})
+    visual_number = String(max=64, metadata={"description": "What is printed on it.", "example": "12345-67"})
+    issuer = String(
+        max=64,
+        metadata={
+            "description": "Who issued it; required with visual_number.",
+            "example": "Example Provider",
+        },
+    )
+    group_id = CiString(max=36, metadata={"description": "The group of tokens it is in.", "example": "FLEET-7"})
+
+
+class Connector(Schema):
+    """A socket or cable of an EVSE (OCPI 2.2.1, Locations, "Connector Object")."""
+
+    id = CiString(max=36, required=True, metadata={"description": "Unique within the EVSE.", "example": "1"})
+    standard = Enum(ConnectorType, required=True, metadata={"description": "Its standard.", "example": "IEC_62196_T2"})
+    format = Enum(ConnectorFormat, required=True, metadata={"description": "Socket or cable.", "example": "SOCKET"})
+    power_type = Enum(
+        PowerType, required=True, metadata={"description": "AC or DC, and phases.", "example": "AC_3_PHASE"}
+    )
+    max_voltage = Integer(
+        min=0,
+        required=True,
+        metadata={"description": "In V; from line to neutral for AC_3_PHASE.", "example": 230},
+    )
+    max_amperage = Integer(min=0, required=True, metadata={"description": "In A.", "example": 16})
+    max_electric_power = Integer(
+        min=0,
+        metadata={"description": "In W; set where below what V and A give.", "example": 11000},
+    )
+    tariff_ids = ListOf(
+        CiString(max=36),
+        metadata={"description": "The tariffs; at a time one active of each type.", "example": ["11"]},
+    )
+    terms_and_conditions = Url(
+        metadata={"description": "The operator's terms.", "example": "https://www.example.com/terms"}
+    )
+    last_updated = DateTime(
+        required=True, metadata={"description": "When it changed last, UTC.", "example": _DATE_TIME}
+    )
+
+
+class EVSE(Schema):
+    """What charges one vehicle at a time (OCPI 2.2.1, Locations, "EVSE Object")."""
+
+    uid = CiString(
+        max=36,
+        required=True,
+        metadata={"description": "Id in the platform; never changes, never used again.", "example": "3256"},
+    )
+    evse_id = CiString(
+        max=48,
+        metadata={"description": "eMI3 id; may be gone when REMOVED.", "example": "NL*ABC*E041503001"},
+    )
+    status = Enum(Status, required=True, metadata={"description": "Its status now.", "example": "AVAILABLE"})
+    status_schedule = ListOf(
+        Object(StatusSchedule),
+        metadata={
+            "description": "What its status will be; a plan only.",
+            "example": [example_of(StatusSchedule)],
+        },
+    )
+    capabilities = ListOf(
+        Enum(Capability),
+        metadata={"description": "What it can do.", "example": ["RESERVABLE", "RFID_READER"]},
+    )
+    connectors = ListOf(
+        Object(Connector),
+        unique="id",
+        required=True,
+        metadata={"description": "Its sockets and cables.", "example": [example_of(Connector)]},
+    )
+    floor_level = String(max=4, metadata={"description": "The floor, as it is called there.", "example": "-1"})
+    coordinates = Object(
+        GeoLocation, metadata={"description": "Where exactly it is.", "example": example_of(GeoLocation)}
+    )
+    physical_reference = String(max=16, metadata={"description": "What is written on it.", "example": "A7"})
+    directions = ListOf(
+        Object(DisplayText),
+        metadata={
+            "description": "How to find it, in several languages.",
+            "example": [example_of(DisplayText)],
+        },
+    )
+    parking_restrictions = ListOf(
+        Enum(ParkingRestriction), metadata={"description": "Who may park there.", "example": ["EV_ONLY"]}
+    )
+    images = ListOf(Object(Image), metadata={"description": "Pictures.", "example": [example_of(Image)]})
+    last_updated = DateTime(
+        required=True,
+        metadata={"description": "When it or a connector changed last, UTC.", "example": _DATE_TIME},
+    )
+
+
+class Location(OwnedObject):
+    """A place with EVSEs (OCPI 2.2.1, Locations, "Location Object")."""
+
+    rules = (published_to_all_or_some,)
+
+    id = CiString(
+        max=36,
+        required=True,
+        metadata={"description": "Unique among those of the owner; never changes.", "example": "LOC1"},
+    )
+    publish = Boolean(required=True, metadata={"description": "Whether every driver may see it.", "example": True})
+    publish_allowed_to = ListOf(
+        Object(PublishTokenType),
+        max=5000,
+        metadata={
+            "description": "Whose tokens may see it nevertheless; only when publish is false.",
+            "example": [{"uid": "12345678905880", "type": "RFID"}],
+        },
+    )
+    name = String(max=255, metadata={"description": "What it is called.", "example": "Central Station"})
+    address = String(
+        max=255, required=True, metadata={"description": "Street and number.", "example": "Station Road 1"}
+    )
+    city = String(max=45, required=True, metadata={"description": "City or town.", "example": "Utrecht"})
+    postal_code = String(max=10, metadata={"description": "Left out only where there are none.", "example": "3511 ED"})
+    state = String(max=45, metadata={"description": "State or province, where relevant.", "example": "Utrecht"})
+    country = String(
+        min=3,
+        max=3,
+        codes=COUNTRIES_ALPHA3,
+        required=True,
+        metadata={"description": "ISO 3166-1 alpha-3 code of the country it is in.", "example": "NLD"},
+    )
+    coordinates = Object(
+        GeoLocation,
+        required=True,
+        metadata={"description": "Where it is.", "example": example_of(GeoLocation)},
+    )
+    related_locations = ListOf(
+        Object(AdditionalGeoLocation),
+        metadata={
+            "description": "Points that help to find it.",
+            "example": [example_of(AdditionalGeoLocation)],
+        },
+    )
+    parking_type = Enum(ParkingType, metadata={"description": "Kind of place.", "example": "PARKING_LOT"})
+    evses = ListOf(
+        Object(EVSE),
+        max=5000,
+        unique="uid",
+        metadata={"description": "Its EVSEs, removed ones too.", "example": [example_of(EVSE)]},
+    )
+    directions = ListOf(
+        Object(DisplayText),
+        metadata={
+            "description": "How to get there, in several languages.",
+            "example": [example_of(DisplayText)],
+        },
+    )
+    operator = Object(
+        BusinessDetails,
+        metadata={
+            "description": "Who operates it; left out: the owner, as in its credentials.",
+            "example": example_of(BusinessDetails),
+        },
+    )
+    suboperator = Object(
+        BusinessDetails,
+        metadata={"description": "Who operates it for them.", "example": example_of(BusinessDetails)},
+    )
+    owner = Object(BusinessDetails, metadata={"description": "Whose it is.", "example": example_of(BusinessDetails)})
+    facilities = ListOf(Enum(Facility), metadata={"description": "What else is there.", "example": ["CAFE", "WIFI"]})
+    time_zone = String(
+        max=255,
+        required=True,
+        validate=check_time_zone,
+        metadata={"description": "IANA name of its time zone.", "example": "Europe/Amsterdam"},
+    )
+    opening_times = Object(Hours, metadata={"description": "When one gets in.", "example": example_of(Hours)})
+    charging_when_closed = Boolean(
+        default=True,
+        metadata={"description": "Whether vehicles go on charging outside opening times.", "example": True},
+    )
+    images = ListOf(Object(Image), metadata={"description": "Pictures.", "example": [example_of(Image)]})
+    energy_mix = Object(EnergyMix, metadata={"description": "What energy there is.", "example": example_of(EnergyMix)})
+    last_updated = DateTime(
+        required=True,
+        metadata={"description": "When it, an EVSE or a connector changed last, UTC.", "example": _DATE_TIME},
+    )

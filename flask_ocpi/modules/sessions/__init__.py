@@ -1,1 +1,0 @@
-"""Sessions: what is being charged right now, and the preferences of drivers."""

@@ -1,0 +1,214 @@
+"""The classes of the tariffs module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from flask_ocpi.core.codes import CURRENCIES
+from flask_ocpi.core.description import Interface
+from flask_ocpi.core.description import Module
+from flask_ocpi.core.description import ObjectType
+from flask_ocpi.core.description import PathParameter
+from flask_ocpi.core.enums import InterfaceRole
+from flask_ocpi.core.enums import ModuleID
+from flask_ocpi.core.fields import CiString
+from flask_ocpi.core.fields import DateTime
+from flask_ocpi.core.fields import Enum
+from flask_ocpi.core.fields import Integer
+from flask_ocpi.core.fields import ListOf
+from flask_ocpi.core.fields import Number
+from flask_ocpi.core.fields import String
+from flask_ocpi.core.fields import Url
+from flask_ocpi.core.schema import Document
+from flask_ocpi.core.schema import Object
+from flask_ocpi.core.schema import Schema
+from flask_ocpi.core.schema import Violation
+from flask_ocpi.core.schema import example_of
+from flask_ocpi.exchange.patterns import client_owned
+from flask_ocpi.exchange.patterns import list_objects
+from flask_ocpi.modules.enums import DayOfWeek
+from flask_ocpi.modules.enums import ReservationRestrictionType
+from flask_ocpi.modules.enums import TariffDimensionType
+from flask_ocpi.modules.enums import TariffType
+from flask_ocpi.modules.locations_schemas import HOUR_MINUTE
+from flask_ocpi.modules.locations_schemas import EnergyMix
+from flask_ocpi.modules.types import DisplayText
+from flask_ocpi.modules.types import OwnedObject
+from flask_ocpi.modules.types import Price
+
+_OF_RESERVATIONS = (TariffDimensionType.FLAT, TariffDimensionType.TIME)
+
+
+def reservations_cost_fees_and_time(element: Document) -> Iterator[Violation]:
+    """Refuse to price energy and parking where an element is about reservations (TAR-15)."""
+    if "reservation" not in element.get("restrictions", {}):
+        return
+    for index, component in enumerate(element["price_components"]):
+        if component["type"] not in _OF_RESERVATIONS:
+            yield f"price_components[{index}].type", "must be FLAT or TIME where reservation is restricted"
+
+
+DATE = "[12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+
+_HOUR_MINUTE_HINT = "must be a time from 00:00 to 23:59"
+_DATE_HINT = "must be a date such as 2024-05-31"
+
+
+class PriceComponent(Schema):
+    """The price of one dimension (OCPI 2.2.1, Tariffs, "PriceComponent class").
+
+    A step_size of 0 is what the specification's own free tariff has: it means the same as 1.
+    """
+
+    type = Enum(TariffDimensionType, required=True, metadata={"description": "What is priced.", "example": "ENERGY"})
+    price = Number(required=True, metadata={"description": "Per kWh, per hour or once, without VAT.", "example": 0.25})
+    vat = Number(
+        metadata={
+            "description": "VAT in percent; left out where none applies, which is not the same as 0.",
+            "example": 21.0,
+        }
+    )
+    step_size = Integer(
+        min=0,
+        required=True,
+        metadata={"description": "What is billed is a multiple of so many Wh or seconds.", "example": 1},
+    )
+
+
+class TariffRestrictions(Schema):
+    """When an element applies: when all of them hold (OCPI 2.2.1, Tariffs, "TariffRestrictions class")."""
+
+    start_time = String(
+        max=5,
+        pattern=HOUR_MINUTE,
+        pattern_hint=_HOUR_MINUTE_HINT,
+        metadata={"description": "From then on, local time, HH:MM.", "example": "13:30"},
+    )
+    end_time = String(
+        max=5,
+        pattern=HOUR_MINUTE,
+        pattern_hint=_HOUR_MINUTE_HINT,
+        metadata={
+            "description": "Until just before, local time, HH:MM; of the next day where before start_time.",
+            "example": "19:45",
+        },
+    )
+    start_date = String(
+        max=10,
+        pattern=DATE,
+        pattern_hint=_DATE_HINT,
+        metadata={"description": "From that local date on.", "example": "2024-12-24"},
+    )
+    end_date = String(
+        max=10,
+        pattern=DATE,
+        pattern_hint=_DATE_HINT,
+        metadata={"description": "Until just before that local date.", "example": "2024-12-27"},
+    )
+    min_kwh = Number(metadata={"description": "From so much energy on, in kWh.", "example": 20})
+    max_kwh = Number(metadata={"description": "Until just before so much energy, in kWh.", "example": 50})
+    min_current = Number(
+        metadata={"description": "At so much current or more, in A, all phases together.", "example": 5}
+    )
+    max_current = Number(metadata={"description": "Below so much current, in A, all phases together.", "example": 20})
+    min_power = Number(metadata={"description": "At so much power or more, in kW.", "example": 5})
+    max_power = Number(metadata={"description": "Below so much power, in kW.", "example": 20})
+    min_duration = Integer(min=0, metadata={"description": "From so many seconds on.", "example": 1800})
+    max_duration = Integer(min=0, metadata={"description": "Until just before so many seconds.", "example": 3600})
+    day_of_week = ListOf(Enum(DayOfWeek), metadata={"description": "On those days.", "example": ["SATURDAY", "SUNDAY"]})
+    reservation = Enum(
+        ReservationRestrictionType,
+        metadata={
+            "description": "While reserved, which only FLAT and TIME can price; TIME is that of the reservation.",
+            "example": "RESERVATION",
+        },
+    )
+
+
+class TariffElement(Schema):
+    """Prices that apply under the same conditions (OCPI 2.2.1, Tariffs, "TariffElement class")."""
+
+    rules = (reservations_cost_fees_and_time,)
+
+    price_components = ListOf(
+        Object(PriceComponent),
+        required=True,
+        metadata={
+            "description": "The prices, one a dimension.",
+            "example": [{"type": "ENERGY", "price": 0.25, "vat": 21.0, "step_size": 1}],
+        },
+    )
+    restrictions = Object(
+        TariffRestrictions,
+        metadata={"description": "When they apply; left out: always.", "example": {"day_of_week": ["FRIDAY"]}},
+    )
+
+
+class Tariff(OwnedObject):
+    """What charging costs (OCPI 2.2.1, Tariffs, "Tariff Object").
+
+    The first element in the list that prices a dimension and applies is the one that counts: keep their order.
+    """
+
+    id = CiString(
+        max=36,
+        required=True,
+        metadata={"description": "Unique among those of the owner.", "example": "11"},
+    )
+    currency = String(
+        min=3,
+        max=3,
+        codes=CURRENCIES,
+        required=True,
+        metadata={"description": "ISO 4217 code of its currency.", "example": "EUR"},
+    )
+    type = Enum(
+        TariffType,
+        metadata={"description": "Which sessions it is for; left out: all.", "example": "REGULAR"},
+    )
+    tariff_alt_text = ListOf(
+        Object(DisplayText),
+        metadata={
+            "description": "What else there is to say, in several languages; never the prices of elements.",
+            "example": [{"language": "en", "text": "Half the start fee with a debit card."}],
+        },
+    )
+    tariff_alt_url = Url(
+        metadata={"description": "A web page that explains it.", "example": "https://www.example.com/tariffs/11"}
+    )
+    min_price = Object(
+        Price,
+        metadata={"description": "The least a session costs.", "example": {"excl_vat": 0.5, "incl_vat": 0.55}},
+    )
+    max_price = Object(
+        Price,
+        metadata={"description": "The most a session costs.", "example": {"excl_vat": 10, "incl_vat": 11}},
+    )
+    elements = ListOf(
+        Object(TariffElement),
+        required=True,
+        metadata={"description": "The prices, and when they apply.", "example": [example_of(TariffElement)]},
+    )
+    start_date_time = DateTime(metadata={"description": "Valid from then on, UTC.", "example": "2024-01-01T00:00:00Z"})
+    end_date_time = DateTime(metadata={"description": "Valid until then, UTC.", "example": "2025-01-01T00:00:00Z"})
+    energy_mix = Object(EnergyMix, metadata={"description": "What energy there is.", "example": example_of(EnergyMix)})
+    last_updated = DateTime(
+        required=True, metadata={"description": "When it changed last, UTC.", "example": "2024-05-31T12:00:00Z"}
+    )
+
+
+TARIFF = ObjectType(
+    name="tariff",
+    kind="tariffs",
+    schema=Tariff,
+    parameter=PathParameter("tariff_id", 36, "Tariff.id.", "12"),
+)
+
+MODULE = Module(
+    id=ModuleID.TARIFFS,
+    description="What charging costs.",
+    interfaces=(
+        Interface(InterfaceRole.SENDER, list_objects(TARIFF)),
+        Interface(InterfaceRole.RECEIVER, client_owned(TARIFF, verbs=("GET", "PUT", "DELETE"))),
+    ),
+)

@@ -1,1 +1,0 @@
-"""Tariffs: what charging costs, when, and for whom."""

@@ -1,0 +1,275 @@
+"""The classes of the tokens module."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from typing import Any
+
+import orjson
+
+from flask_ocpi.core.codes import LANGUAGES
+from flask_ocpi.core.description import OWNER_KEY
+from flask_ocpi.core.description import Alias
+from flask_ocpi.core.description import Document
+from flask_ocpi.core.description import Interface
+from flask_ocpi.core.description import Module
+from flask_ocpi.core.description import ObjectType
+from flask_ocpi.core.description import Operation
+from flask_ocpi.core.description import PathParameter
+from flask_ocpi.core.enums import InterfaceRole
+from flask_ocpi.core.enums import ModuleID
+from flask_ocpi.core.fields import Boolean
+from flask_ocpi.core.fields import CiString
+from flask_ocpi.core.fields import DateTime
+from flask_ocpi.core.fields import Enum
+from flask_ocpi.core.fields import ListOf
+from flask_ocpi.core.fields import String
+from flask_ocpi.core.schema import Object
+from flask_ocpi.core.schema import Schema
+from flask_ocpi.core.schema import example_of
+from flask_ocpi.core.schema import load
+from flask_ocpi.errors import InvalidParametersError
+from flask_ocpi.errors import ServerError
+from flask_ocpi.errors import StatusCode
+from flask_ocpi.errors import UnknownTokenError
+from flask_ocpi.exchange.context import Context
+from flask_ocpi.exchange.context import Result
+from flask_ocpi.exchange.context import Target
+from flask_ocpi.exchange.handlers import described_object
+from flask_ocpi.exchange.handlers import find_all_own
+from flask_ocpi.exchange.handlers import missing
+from flask_ocpi.exchange.handlers import object_id
+from flask_ocpi.exchange.patterns import OWNER
+from flask_ocpi.exchange.patterns import client_owned
+from flask_ocpi.exchange.patterns import list_objects
+from flask_ocpi.modules.enums import AllowedType
+from flask_ocpi.modules.enums import ProfileType
+from flask_ocpi.modules.enums import TokenType
+from flask_ocpi.modules.enums import WhitelistType
+from flask_ocpi.modules.types import DisplayText
+from flask_ocpi.modules.types import OwnedObject
+from flask_ocpi.signals import token_authorized
+from flask_ocpi.storage.base import Party
+from flask_ocpi.storage.base import fold
+
+
+class EnergyContract(Schema):
+    """Whom a driver buys energy from (OCPI 2.2.1, Tokens, "EnergyContract class")."""
+
+    supplier_name = String(
+        max=64, required=True, metadata={"description": "The supplier.", "example": "Example Energy"}
+    )
+    contract_id = String(
+        max=64, metadata={"description": "Id of the contract with the supplier.", "example": "0123456789"}
+    )
+
+
+class LocationReferences(Schema):
+    """Where a token is to be used (OCPI 2.2.1, Tokens, "LocationReferences class")."""
+
+    location_id = CiString(max=36, required=True, metadata={"description": "Id of the location.", "example": "LOC1"})
+    evse_uids = ListOf(
+        CiString(max=36),
+        max=5000,
+        metadata={"description": "The uids of EVSEs of the location.", "example": ["3256"]},
+    )
+
+
+class Token(OwnedObject):
+    """What a driver identifies themselves with (OCPI 2.2.1, Tokens, "Token Object")."""
+
+    uid = CiString(
+        max=36,
+        required=True,
+        metadata={
+            "description": "Unique with type among those of the owner; of an RFID token, what readers see.",
+            "example": "12345678905880",
+        },
+    )
+    type = Enum(TokenType, required=True, metadata={"description": "What kind of token it is.", "example": "RFID"})
+    contract_id = CiString(
+        max=36,
+        required=True,
+        metadata={"description": "The driver's contract, best as an eMA id.", "example": "DE8ACC12E46L89"},
+    )
+    visual_number = String(max=64, metadata={"description": "What is printed on it.", "example": "DF000-2001-8999-1"})
+    issuer = String(
+        max=64,
+        required=True,
+        metadata={"description": "Who issued it, as printed on it.", "example": "Example Provider"},
+    )
+    group_id = CiString(
+        max=36,
+        metadata={
+            "description": (
+                "What one token of a group starts another one may stop; OCPP before 2.0 knows at most 20 characters."
+            ),
+            "example": "FLEET-7",
+        },
+    )
+    valid = Boolean(required=True, metadata={"description": "Whether it is valid.", "example": True})
+    whitelist = Enum(
+        WhitelistType,
+        required=True,
+        metadata={"description": "When to ask the owner whether it may charge.", "example": "ALLOWED"},
+    )
+    language = String(
+        min=2,
+        max=2,
+        codes=LANGUAGES,
+        metadata={"description": "ISO 639-1 code of the language that its owner prefers.", "example": "en"},
+    )
+    default_profile_type = Enum(
+        ProfileType,
+        metadata={"description": "How to charge where nobody says otherwise.", "example": "GREEN"},
+    )
+    energy_contract = Object(
+        EnergyContract,
+        metadata={"description": "The driver's own supplier of energy.", "example": example_of(EnergyContract)},
+    )
+    last_updated = DateTime(
+        required=True, metadata={"description": "When it changed last, UTC.", "example": "2024-05-31T12:00:00Z"}
+    )
+
+
+class AuthorizationInfo(Schema):
+    """Whether a token may charge, and where (OCPI 2.2.1, Tokens, "AuthorizationInfo Object")."""
+
+    allowed = Enum(
+        AllowedType, required=True, metadata={"description": "Whether it may charge, or why not.", "example": "ALLOWED"}
+    )
+    token = Object(
+        Token, required=True, metadata={"description": "The token asked about, complete.", "example": example_of(Token)}
+    )
+    location = Object(
+        LocationReferences,
+        metadata={
+            "description": "Where it may charge: only what was asked about.",
+            "example": {"location_id": "LOC1", "evse_uids": ["3256"]},
+        },
+    )
+    authorization_reference = CiString(
+        max=36,
+        metadata={"description": "Comes back in the Session and the CDR.", "example": "AUTH-0001"},
+    )
+    info = Object(
+        DisplayText,
+        metadata={
+            "description": "What to tell the driver.",
+            "example": {"language": "en", "text": "Your credit is low."},
+        },
+    )
+
+
+class TokenTypeQuery(Schema):
+    """The query parameter that picks a token among those with one uid (OCPI 2.2.1, Tokens, "Request Parameters")."""
+
+    type = Enum(TokenType, metadata={"description": "Type of the token; RFID when left out.", "example": "RFID"})
+
+
+_log = logging.getLogger("flask_ocpi")
+
+
+def authorize(ctx: Context, target: Target, body: Document | None) -> Result:
+    """Answer whether a token may be used: what the host's authorizer says, or else the stored Token.
+
+    A refusal is a normal answer (TOK-12). UnknownTokenError (HTTP 404, 2004) when there is no such token, or several
+    own parties have one and the request does not say whose is meant (TOK-26). ServerError (3000) when the authorizer
+    answers what is no AuthorizationInfo of that token.
+    OCPI 2.2.1, Tokens, "Real-time authorization".
+    """
+    found = list(find_all_own(ctx, target, described_object(target), object_id(target)))
+    if "party_id" in target.path:  # by the alias
+        found = [record for record in found if _owner_of(record.document) == target.owner]
+    if len(found) != 1:
+        raise missing(target)
+    token = found[0].document
+    authorizer = ctx.services.hooks.authorizer
+    answer = None if authorizer is None else authorizer(token, body)
+    try:
+        info = _complete(ctx, target, token, answer)
+    except (InvalidParametersError, TypeError) as error:
+        _log.error("The authorizer answered %.500r: %s", answer, error)
+        raise ServerError("The host application gave no valid answer about this token.") from error
+    place = _place(info.pop("location", None), body, answer)
+    if info["allowed"] == AllowedType.ALLOWED:
+        info.setdefault("authorization_reference", str(uuid.uuid4()))
+        if place is not None:
+            info["location"] = place
+    ctx.services.emit(token_authorized, token=token, location=body, info=info, platform=ctx.platform)
+    return Result(orjson.dumps(info))
+
+
+def _owner_of(token: Document) -> Party:
+    return Party.of(token["country_code"], token["party_id"])
+
+
+def _complete(ctx: Context, target: Target, token: Document, answer: Any) -> Document:
+    """Make the host's answer a valid AuthorizationInfo; raise InvalidParametersError or TypeError where it is none."""
+    by_itself = AllowedType.ALLOWED if token["valid"] else AllowedType.BLOCKED
+    given = {} if answer is None else {"allowed": answer} if isinstance(answer, str) else answer
+    complete = {"allowed": by_itself, "token": token, **given}
+    info = load(ctx.services.schemas[AuthorizationInfo], complete, where="answer of the authorizer")
+    for name in described_object(target).key:
+        if fold(info["token"][name]) != fold(token[name]):
+            raise InvalidParametersError(f"token.{name} is not that of the token asked about.")
+    return info
+
+
+def _place(allowed: Document | None, asked: Document | None, answer: Any) -> Document | None:
+    """Return where the driver may charge of what was asked for, or None: nowhere there (TOK-14).
+
+    Everything, where the answer says nothing about the location; all its EVSEs, where it names none.
+    """
+    told = answer.get("location") if isinstance(answer, dict) and "location" in answer else asked
+    if asked is None or told is None or told.get("evse_uids") == []:
+        return None
+    if allowed is None:
+        return asked
+    if fold(allowed["location_id"]) != fold(asked["location_id"]):
+        return None
+    if "evse_uids" not in allowed:
+        return asked
+    permitted = {fold(uid): uid for uid in allowed["evse_uids"]}
+    uids = [uid for uid in asked.get("evse_uids", permitted.values()) if fold(uid) in permitted]
+    return {**asked, "evse_uids": uids} if uids else None
+
+
+TOKEN_UID = PathParameter("token_uid", 36, "Token.uid.", "012345678")
+
+TOKEN = ObjectType(
+    name="token",
+    kind="tokens",
+    schema=Token,
+    parameter=TOKEN_UID,
+    key=(*OWNER_KEY, "uid", "type"),
+    defaults=(("type", TokenType.RFID),),
+    missing=UnknownTokenError,
+)
+
+AUTHORIZE = Operation(
+    name="authorize",
+    method="POST",
+    path="/{token_uid}/authorize",
+    summary="Authorize a token in real time",
+    description="The body, which may be left out, says where the driver wants to charge.",
+    handler=authorize,
+    parameters=(TOKEN_UID,),
+    query=TokenTypeQuery,
+    body=LocationReferences,
+    body_required=False,
+    returns=AuthorizationInfo,
+    object=TOKEN,
+    errors=(StatusCode.NOT_ENOUGH_INFORMATION, StatusCode.UNKNOWN_TOKEN),
+    alias=Alias("/{country_code}/{party_id}/{token_uid}/authorize", (*OWNER, TOKEN_UID)),
+)
+
+MODULE = Module(
+    id=ModuleID.TOKENS,
+    description="What drivers identify themselves with, and whether they may charge.",
+    interfaces=(
+        Interface(InterfaceRole.SENDER, (*list_objects(TOKEN), AUTHORIZE)),
+        Interface(InterfaceRole.RECEIVER, client_owned(TOKEN, verbs=("GET", "PUT", "PATCH"), query=TokenTypeQuery)),
+    ),
+)

@@ -1,1 +1,0 @@
-"""Tokens: what drivers identify themselves with."""

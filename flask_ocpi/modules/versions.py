@@ -1,0 +1,164 @@
+"""The classes of the versions module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import orjson
+
+from flask_ocpi.core.description import Interface
+from flask_ocpi.core.description import Module
+from flask_ocpi.core.description import Operation
+from flask_ocpi.core.enums import InterfaceRole
+from flask_ocpi.core.enums import Role
+from flask_ocpi.core.fields import Enum
+from flask_ocpi.core.fields import ListOf
+from flask_ocpi.core.fields import String
+from flask_ocpi.core.fields import Url
+from flask_ocpi.core.schema import Object
+from flask_ocpi.core.schema import Schema
+from flask_ocpi.core.schema import example_of
+from flask_ocpi.exchange.context import Context
+from flask_ocpi.exchange.context import Result
+from flask_ocpi.exchange.context import Target
+
+
+class Version(Schema):
+    """A version that a platform offers (OCPI 2.2.1, Versions, "Version class").
+
+    ``version`` is text, not an enum: whoever reads the list of a peer skips versions it does not know, such
+    as newer ones. See :class:`~flask_ocpi.core.enums.VersionNumber` for those that OCPI 2.2.1 knows.
+    """
+
+    version = String(
+        min=1,
+        max=255,
+        required=True,
+        metadata={"description": "Version number: 2.0, 2.1, 2.1.1, 2.2, 2.2.1 or newer.", "example": "2.2.1"},
+    )
+    url = Url(
+        called=True,
+        required=True,
+        metadata={"description": "Where its details are.", "example": "https://ocpi.example.com/ocpi/2.2.1"},
+    )
+
+
+class Endpoint(Schema):
+    """One side of a module that a platform serves (OCPI 2.2.1, Versions, "Endpoint class").
+
+    ``identifier`` is text, not an enum: parties may agree on modules of their own, and whoever does not know
+    one skips it. See :class:`~flask_ocpi.core.enums.ModuleID` for the modules of OCPI.
+    """
+
+    identifier = String(
+        min=1,
+        max=255,
+        required=True,
+        metadata={
+            "description": "Id of the module: one of OCPI's, or a custom one such as nltnm-tokens.",
+            "example": "locations",
+        },
+    )
+    role = Enum(
+        InterfaceRole,
+        required=True,
+        metadata={
+            "description": "The side that is served; says nothing for credentials.",
+            "example": "SENDER",
+        },
+    )
+    url = Url(
+        called=True,
+        required=True,
+        metadata={
+            "description": "Where it is served.",
+            "example": "https://ocpi.example.com/ocpi/2.2.1/sender/locations",
+        },
+    )
+
+
+class VersionDetails(Schema):
+    """The endpoints of one version (OCPI 2.2.1, Versions, "Version details endpoint")."""
+
+    version = String(
+        min=1,
+        max=255,
+        required=True,
+        metadata={"description": "The version that these endpoints speak.", "example": "2.2.1"},
+    )
+    endpoints = ListOf(
+        Object(Endpoint),
+        required=True,
+        metadata={"description": "One for each side of each module.", "example": [example_of(Endpoint)]},
+    )
+
+
+def get_versions(ctx: Context, target: Target, body: None) -> Result:
+    """Answer the versions we serve and where their details are (VER-01)."""
+    versions = [{"version": version.number, "url": ctx.url(version.number)} for version in ctx.services.versions]
+    return Result(orjson.dumps(versions))
+
+
+def get_version_details(ctx: Context, target: Target, body: None) -> Result:
+    """Answer the endpoints of a version; a registered platform sees those that its roles may use (VER-02, VER-17).
+
+    Roles that are pending count here, so that it need not ask again when they are approved.
+    """
+    both = ctx.services.quirks(ctx.platform).credentials_both_roles
+    endpoints = [
+        {
+            "identifier": module.id,
+            "role": role.value,
+            "url": ctx.url(f"{ctx.version.number}{module.path_of(interface)}"),
+        }
+        for module, interface in _usable(ctx)
+        for role in (InterfaceRole if both and module.single else (interface.role,))
+    ]
+    return Result(orjson.dumps({"version": ctx.version.number, "endpoints": endpoints}))
+
+
+def _usable(ctx: Context) -> Iterator[tuple[Module, Interface]]:
+    roles = ctx.platform.role_names | {Role(role["role"]) for role in ctx.platform.requested}
+    for module in ctx.version.modules:
+        for interface in module.interfaces:
+            if not module.listed or not ctx.services.serves(module, interface.role):
+                continue
+            if module.single or not roles or ctx.services.permissions.may_call(roles, module.id, interface.role):
+                yield module, interface
+
+
+MODULE = Module(
+    id="versions",
+    description="Which versions of OCPI this platform serves, and the endpoints of one.",
+    interfaces=(
+        Interface(
+            InterfaceRole.SENDER,
+            (
+                Operation(
+                    name="get_versions",
+                    method="GET",
+                    path="/versions",
+                    summary="List the versions",
+                    description="The URL to hand to a partner, together with a registration token.",
+                    handler=get_versions,
+                    returns=Version,
+                    returns_list=True,
+                    rooted=True,
+                ),
+                Operation(
+                    name="get_version_details",
+                    method="GET",
+                    path="",
+                    summary="List the endpoints of this version",
+                    description="A registered platform sees the endpoints that its roles may use.",
+                    handler=get_version_details,
+                    returns=VersionDetails,
+                ),
+            ),
+        ),
+    ),
+    configuration=True,
+    single=True,
+    listed=False,
+    path="",
+)

@@ -1,1 +1,0 @@
-"""Versions: which versions of OCPI a platform speaks, and where their endpoints are."""

@@ -1,0 +1,184 @@
+"""Delivering a mark: send the current state of its object, and judge what became of it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from flask_ocpi.client.client import Client
+from flask_ocpi.client.modules import ModuleClient
+from flask_ocpi.core.description import Document
+from flask_ocpi.core.description import ObjectType
+from flask_ocpi.errors import FlaskOCPIError
+from flask_ocpi.errors import InvalidParametersError
+from flask_ocpi.errors import InvalidResponseError
+from flask_ocpi.errors import MissingEndpointError
+from flask_ocpi.errors import NotConnectedError
+from flask_ocpi.errors import RefusedError
+from flask_ocpi.errors import StatusCode
+from flask_ocpi.exchange.context import Services
+from flask_ocpi.outbox.changes import Recipient
+from flask_ocpi.outbox.changes import can_be_deleted
+from flask_ocpi.outbox.changes import patch_of
+from flask_ocpi.outbox.changes import recipients
+from flask_ocpi.outbox.entries import Mark
+from flask_ocpi.partners.platforms import Platform
+from flask_ocpi.partners.records import Partners
+from flask_ocpi.storage.base import Party
+from flask_ocpi.storage.base import Record
+
+_log = logging.getLogger("flask_ocpi.outbox")
+
+_BEHIND_THE_HUB = frozenset(
+    {StatusCode.UNKNOWN_RECEIVER, StatusCode.HUB_TIMEOUT, StatusCode.RECEIVER_NOT_CONNECTED, StatusCode.HUB_ERROR}
+)
+
+
+class Outcome(StrEnum):
+    """What became of a mark that was sent."""
+
+    DELIVERED = "DELIVERED"  # the platform has the state
+    NEEDLESS = "NEEDLESS"  # it is not to have it (any more), or there is nothing to tell
+    REFUSED = "REFUSED"  # it does not want the state: sending it again would not help
+    FAILED = "FAILED"  # it, or the party behind it, failed over this object; others may go through
+    UNREACHABLE = "UNREACHABLE"  # nothing goes through to it at present
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """How sending a mark went. method: the last HTTP method used. retry_after: seconds that the platform asks for."""
+
+    outcome: Outcome
+    method: str = ""
+    error: FlaskOCPIError | None = None
+    retry_after: float | None = None
+
+    @property
+    def error_text(self) -> str:
+        """What went wrong, and whether that was on our side."""
+        return f"It was not sent: {self.error}" if isinstance(self.error, InvalidParametersError) else str(self.error)
+
+    @property
+    def status_code(self) -> int | None:
+        return self.error.status_code if isinstance(self.error, RefusedError) else None
+
+
+def attempt(services: Services, connect: Callable[..., Client], platform: Platform, mark: Mark) -> Attempt:
+    """Send the current state of a mark's object to its platform, once.
+
+    PATCH where that tells it, else PUT, also after a PATCH that was refused (T-38, LOC-41); POST for CDRs; DELETE for
+    what is gone.
+    """
+    try:
+        calls = connect(platform, to=mark.party).module(mark.module)
+        object_type = calls.module.objects[0]
+        record = services.storage.get(object_type.kind, mark.object_key)
+        if not _is_for(services, platform, mark, record):
+            return Attempt(Outcome.NEEDLESS)
+        method = _send(calls, object_type, mark, None if record is None else record.document)
+    except FlaskOCPIError as error:
+        return _judged(error)
+    return Attempt(Outcome.DELIVERED if method else Outcome.NEEDLESS, method)
+
+
+def _is_for(services: Services, platform: Platform, mark: Mark, record: Record | None) -> bool:
+    """Tell whether the platform is still to have the object: its audience, the roles or the filter may have changed."""
+    if record is None:
+        return True
+    hook = services.hooks.push_filter
+    if hook is not None and not hook(mark.module, record.document, platform):
+        return False
+    found = recipients(services, Partners((platform,)), mark.module, record.audience, only=platform)
+    return Recipient(platform, mark.party) in list(found)
+
+
+def _send(calls: ModuleClient, object_type: ObjectType, mark: Mark, document: Document | None) -> str:
+    """Send the state and return the HTTP method; "" when there is nothing that OCPI could say."""
+    if document is None:
+        if not can_be_deleted(calls.module):
+            return ""
+        try:
+            calls.delete(*mark.ids, owner=mark.owner)
+        except RefusedError as error:
+            if error.http_status != 404:
+                raise
+        return "DELETE"
+    patch = patch_of(calls.module, object_type, document, mark.changed)
+    if patch is not None:
+        answer = calls.update(patch.changes, *mark.ids, *patch.part_ids, whole=document)
+    else:
+        answer = calls.push(document)
+    return answer.method
+
+
+def _judged(error: FlaskOCPIError) -> Attempt:
+    """Judge a failure: is it about this object, about the party behind a hub, or about the platform."""
+    if isinstance(error, MissingEndpointError):
+        return Attempt(Outcome.NEEDLESS, error=error)
+    if isinstance(error, RefusedError):
+        return Attempt(_judged_answer(error), error=error, retry_after=error.retry_after)
+    if isinstance(error, InvalidParametersError):
+        return Attempt(Outcome.REFUSED, error=error)
+    if isinstance(error, (InvalidResponseError, NotConnectedError)):
+        return Attempt(Outcome.FAILED, error=error)
+    return Attempt(Outcome.UNREACHABLE, error=error)
+
+
+def _judged_answer(error: RefusedError) -> Outcome:
+    if error.is_about_us:
+        return Outcome.UNREACHABLE
+    if (
+        error.http_status == 403
+        or error.status_code in _BEHIND_THE_HUB
+        or error.http_status >= 500
+        or 3000 <= error.status_code < 4000
+    ):
+        return Outcome.FAILED
+    return Outcome.REFUSED
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What became of a push to one party; ``error`` None: it was taken.
+
+    platform: the id of the platform it was sent to. party: for whom; None where a hub spreads it.
+    """
+
+    platform: str
+    error: FlaskOCPIError | None = None
+    party: Party | None = None
+
+
+def push(
+    services: Services,
+    connect: Callable[..., Client],
+    module: str,
+    document: Document,
+    audience: tuple[Party, ...],
+) -> list[Pushed]:
+    """Send an object once to each party that is to have it.
+
+    A failure is logged and does not hold up the others; nothing is repeated (T-33, CLI-12). ``connect`` makes a client
+    of a platform, and of its party ``to``.
+    """
+    pushed = []
+    for recipient in list(recipients(services, services.platforms.partners(), module, audience)):
+        platform, party = recipient.platform, recipient.party
+        try:
+            connect(platform, to=party).module(module).push(document)
+        except FlaskOCPIError as error:
+            names = services.object_type(module).id_key
+            what = f"{module} {' '.join(str(document.get(name)) for name in names)!a}"
+            pushed.append(failed(platform.id, party, error, what=what))
+        else:
+            pushed.append(Pushed(platform.id, party=party))
+    return pushed
+
+
+def failed(platform: str, party: Party | None, error: FlaskOCPIError, *, what: str) -> Pushed:
+    """Log and return that a party of a platform did not take what was pushed, or was not sent it."""
+    outcome = "was not sent" if isinstance(error, InvalidParametersError) else "did not take"
+    _log.warning("%s %s %s: %s", platform if party is None else f"{platform} ({party})", outcome, what, error)
+    return Pushed(platform, error, party)

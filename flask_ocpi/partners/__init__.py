@@ -1,0 +1,1 @@
+"""The other platforms: their records, tokens and claims to parties."""

@@ -1,0 +1,398 @@
+"""The other platforms: who they are, which tokens open what, and which parties they speak for."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import field
+from dataclasses import replace
+from datetime import datetime
+from time import monotonic
+from typing import Any
+
+from flask_ocpi.core.fields import NOT_AVAILABLE
+from flask_ocpi.core.fields import format_date_time
+from flask_ocpi.core.fields import to_micros
+from flask_ocpi.errors import ClientError
+from flask_ocpi.errors import ConflictError
+from flask_ocpi.errors import FlaskOCPIError
+from flask_ocpi.errors import InvalidParametersError
+from flask_ocpi.partners.auth_tokens import TokenCipher
+from flask_ocpi.partners.auth_tokens import hash_token
+from flask_ocpi.partners.auth_tokens import is_token
+from flask_ocpi.partners.auth_tokens import new_token
+from flask_ocpi.partners.auth_tokens import same_hash
+from flask_ocpi.partners.claims import PARTIES
+from flask_ocpi.partners.claims import Claims
+from flask_ocpi.partners.records import IssuedToken
+from flask_ocpi.partners.records import Partners
+from flask_ocpi.partners.records import Platform
+from flask_ocpi.partners.records import PlatformState
+from flask_ocpi.partners.records import RememberedPartners
+from flask_ocpi.partners.records import TokenUse
+from flask_ocpi.storage.base import Key
+from flask_ocpi.storage.base import Party
+from flask_ocpi.storage.base import Query
+from flask_ocpi.storage.base import Record
+from flask_ocpi.storage.base import Storage
+from flask_ocpi.storage.base import walk
+
+_MOST = 1000
+
+
+class Callers:
+    """The callers behind Authorization headers that were looked up less than ``seconds`` ago; 0 remembers none.
+
+    A header is kept as its hash. Whoever changed a platform forgets all of them: in this process a revoked token opens
+    nothing from then on, in others for so many seconds at the most.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._known: dict[bytes, tuple[float, Caller]] = {}
+        self._changes = 0
+
+    @property
+    def changes(self) -> int:
+        """How often all were forgotten: what was read before the last time is not remembered."""
+        return self._changes
+
+    def get(self, header: str) -> Caller | None:
+        """Return the caller that sent this header a moment ago."""
+        found = self._known.get(_hashed(header))
+        return found[1] if found is not None and monotonic() < found[0] else None
+
+    def remember(self, header: str, caller: Caller, *, changes: int) -> None:
+        """Remember a caller, as it was read when there had been so many ``changes``."""
+        if not self._seconds or changes != self._changes:
+            return
+        if len(self._known) >= _MOST:
+            self._known.clear()
+        self._known[_hashed(header)] = (monotonic() + self._seconds, caller)
+
+    def forget(self) -> None:
+        """Forget all: a platform changed."""
+        self._changes += 1
+        self._known = {}
+
+
+def _hashed(header: str) -> bytes:
+    return hashlib.sha256(header.encode("utf-8", "surrogateescape")).digest()
+
+
+__all__ = [
+    "KINDS",
+    "PARTIES",
+    "PLATFORMS",
+    "TOKENS",
+    "Caller",
+    "IssuedToken",
+    "Platform",
+    "PlatformState",
+    "Platforms",
+    "TokenUse",
+    "UnknownPlatformError",
+    "slug",
+]
+
+PLATFORMS = "platforms"
+TOKENS = "credential_tokens"
+KINDS = (PLATFORMS, TOKENS, PARTIES)
+
+_MICROS = 1_000_000
+_PARTY = re.compile(r"[A-Z]{2}-[A-Z0-9]{3}")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The platform behind a request, and what the token it sent opens."""
+
+    platform: Platform
+    issued: IssuedToken
+    token: str = field(repr=False)
+
+    @property
+    def is_registered(self) -> bool:
+        if self.issued.use is TokenUse.PENDING:
+            return self.platform.is_registered
+        return self.issued.use in (TokenUse.ACTIVE, TokenUse.REPLACED)
+
+
+class UnknownPlatformError(FlaskOCPIError):
+    """No platform goes by that id, name or party."""
+
+
+class Platforms:
+    """Reads and changes the records of the other platforms, each change as a whole or not at all."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        *,
+        cipher: TokenCipher,
+        clock: Callable[[], datetime],
+        grace: int,
+        allow_shared_parties: bool,
+        own_parties: Iterable[Party],
+        remembered_seconds: float = 0,
+    ) -> None:
+        self.storage = storage
+        self.cipher = cipher
+        self.clock = clock
+        self.grace = grace
+        self.claims = Claims(storage, own=own_parties, shared=allow_shared_parties, is_hub=self._is_hub)
+        self.callers = Callers(remembered_seconds)
+        self._partners = RememberedPartners(storage, PARTIES, self.all)
+
+    def get(self, id: str) -> Platform | None:
+        record = self.storage.get(PLATFORMS, Key.of("", "", id))
+        return None if record is None else Platform.from_record(record)
+
+    def all(self) -> Iterator[Platform]:
+        """Walk all platforms in the order in which they were added."""
+        return map(Platform.from_record, walk(self.storage, PLATFORMS, Query()))
+
+    def partners(self) -> Partners:
+        """Return the registered platforms as they are now; they are decoded again only after one of all changed."""
+        return self._partners.get()
+
+    def find(self, text: str) -> Platform:
+        """Return the platform with that id, name or party (``NL-ABC``); raise UnknownPlatformError with the known."""
+        found = self.get(text)
+        if found is not None:
+            return found
+        known = list(self.all())
+        wanted = text.upper()
+        # A platform chooses its name itself: it is not taken for the one that has the party of that name.
+        matching = [p for p in known if wanted in map(str, p.parties)]
+        if not matching and not _PARTY.fullmatch(wanted):
+            matching = [p for p in known if p.name.upper() == wanted]
+        matching = [p for p in matching if p.is_registered] or matching
+        if len(matching) == 1:
+            return matching[0]
+        if matching:
+            raise UnknownPlatformError(
+                f"{text!r} fits several platforms: use one of the ids {', '.join(p.id for p in matching)}."
+            )
+        listing = ", ".join(p.id for p in known) or "none yet"
+        raise UnknownPlatformError(f"There is no platform {text!r}. Known platforms: {listing}.")
+
+    def caller(self, tokens: Iterable[str]) -> Caller | None:
+        """Return the platform that one of these tokens belongs to, or None when none of them is in use."""
+        now = self._now()
+        for token in tokens:
+            hashed = hash_token(token)
+            index = self.storage.get(TOKENS, Key.of("", "", hashed))
+            platform = None if index is None else self.get(index.document["platform"])
+            for issued in platform.issued if platform is not None else ():
+                if same_hash(issued.hash, hashed) and (issued.expires is None or issued.expires > now):
+                    return Caller(platform, issued, token)  # type: ignore[arg-type]
+        return None
+
+    def caller_by(self, header: str, tokens: Callable[[], Iterable[str]]) -> Caller | None:
+        """Return the platform that sent an Authorization header, of which ``tokens`` reads the tokens.
+
+        One whose token is in steady use may be as it was OCPI_TOKEN_CACHE seconds ago.
+        """
+        caller = self.callers.get(header)
+        if caller is None:
+            changes = self.callers.changes
+            caller = self.caller(tokens())
+            if caller is not None and caller.issued.use is TokenUse.ACTIVE and caller.issued.used:
+                self.callers.remember(header, caller, changes=changes)
+        return caller
+
+    def confirm(self, caller: Caller) -> Caller:
+        """Note the first use of a new token: the tokens that it replaces end now (CRED-31).
+
+        The platform knows us from now on, so its endpoints are to be fetched again.
+        """
+        platform = caller.platform
+        kept = tuple(
+            replace(token, used=True) if token.hash == caller.issued.hash else token
+            for token in platform.issued
+            if token.use not in (TokenUse.REPLACED, TokenUse.SPENT)
+        )
+        try:
+            known = replace(platform, issued=kept, endpoints_due=self._now(), endpoints_tries=0)
+            platform = self.save(known, before=platform)
+        except ConflictError:  # another request with the same token did it
+            return self.caller([caller.token]) or caller
+        return replace(caller, platform=platform, issued=replace(caller.issued, used=True))
+
+    def invite(
+        self,
+        *,
+        name: str,
+        token: str | None,
+        known: Platform | None,
+        encoding: str,
+        roles: tuple[str, ...] | None = None,
+        parties: tuple[str, ...] | None = None,
+    ) -> tuple[Platform, str]:
+        """Issue a registration token to a new platform, or to a known one that has to register anew (CRED-32).
+
+        roles, parties: what it is granted. It replaces what an earlier invitation granted, said or not; what a
+        registered platform has by now it keeps.
+        """
+        issued, text = self.issue(TokenUse.REGISTRATION, token)
+        if known is None:
+            platform = Platform(
+                id=slug(name),
+                name=name,
+                state=PlatformState.INVITED,
+                token_encoding=encoding,
+                issued=(issued,),
+                granted_roles=roles,
+                granted_parties=parties,
+            )
+            return self.create(platform), text
+        kept = tuple(t for t in known.issued if t.use not in (TokenUse.REGISTRATION, TokenUse.SPENT))
+        changed = replace(
+            known,
+            state=known.state if known.is_registered else PlatformState.INVITED,
+            token_encoding=encoding,
+            issued=(*kept, issued),
+            granted_roles=roles,
+            granted_parties=parties,
+        )
+        return self.save(changed, before=known), text
+
+    def create(self, platform: Platform) -> Platform:
+        """Store a new platform; its id is made unique."""
+        for _ in range(20):
+            try:
+                return self.save(platform, before=None)
+            except ConflictError:
+                platform = replace(platform, id=f"{platform.id.rsplit('~', 1)[0]}~{secrets.token_hex(2)}")
+        raise ClientError("No free id was found for the platform; give it another name.")
+
+    def save(self, platform: Platform, *, before: Platform | None) -> Platform:
+        """Store a platform together with its tokens and parties, or raise and change nothing.
+
+        ``before`` is what was read; ConflictError when somebody else changed it since. InvalidParametersError when a
+        party is taken by another platform.
+        """
+        now = self._now()
+        issued = tuple(token for token in platform.issued if token.expires is None or token.expires > now)
+        platform = replace(platform, issued=issued, last_updated=format_date_time(self.clock()))
+        key = Key.of("", "", platform.id)
+        record = Record.of(platform.to_document(), last_updated=now)
+        try:
+            with self.storage.transaction():
+                self.storage.save(PLATFORMS, key, record, expected=before.revision if before else 0)
+                self._index_tokens(platform, before)
+                self.claims.change(platform.id, before=before.parties if before else (), after=platform.parties)
+                if before is not None and before.is_hub and not platform.is_hub:
+                    self.claims.forget(platform.id)
+                self._partners.note_change()
+        finally:
+            self.callers.forget()
+        return replace(platform, revision=(before.revision if before else 0) + 1)
+
+    def delete(self, platform: Platform) -> None:
+        """Forget a platform, its tokens and its claims.
+
+        What it sent stays under its id, which a new platform may be given: remove it before (``ocpi.copies.remove``).
+        """
+        try:
+            with self.storage.transaction():
+                self.save(replace(platform, issued=(), roles=()), before=platform)
+                self.storage.delete(PLATFORMS, Key.of("", "", platform.id))
+        finally:
+            self.callers.forget()
+
+    def issue(self, use: TokenUse, token: str | None = None) -> tuple[IssuedToken, str]:
+        """Make a token (or take the given one) and return it both as kept and as sent."""
+        text = new_token() if token is None else token
+        if not is_token(text):
+            raise InvalidParametersError("A token has 1 to 64 printable ASCII characters and no blanks.")
+        return IssuedToken(hash_token(text), use), text
+
+    def retire(self, tokens: Iterable[IssuedToken]) -> tuple[IssuedToken, ...]:
+        """Turn tokens into ones that end with the grace time: a registration token SPENT, any other one REPLACED."""
+        expires = self._now() + self.grace * _MICROS
+        retired = []
+        for token in tokens:
+            if token.use in (TokenUse.ACTIVE, TokenUse.PENDING):
+                retired.append(replace(token, use=TokenUse.REPLACED, expires=expires))
+            elif token.use is TokenUse.REGISTRATION:
+                retired.append(replace(token, use=TokenUse.SPENT, expires=expires))
+            elif token.use in (TokenUse.REPLACED, TokenUse.SPENT):
+                retired.append(token)
+        return tuple(retired) if self.grace else ()
+
+    def registered(
+        self,
+        platform: Platform,
+        credentials: Mapping[str, Any],
+        *,
+        roles: tuple[Mapping[str, Any], ...],
+        requested: tuple[Mapping[str, Any], ...],
+        version: str,
+        endpoints: tuple[Mapping[str, Any], ...],
+        issued: tuple[IssuedToken, ...],
+    ) -> Platform:
+        """Return a platform as it is after a handshake, by the Credentials it gave and what it was given.
+
+        roles, requested: as :func:`flask_ocpi.exchange.grants.decide` parts those in the Credentials.
+        """
+        return replace(
+            platform,
+            state=PlatformState.REGISTERED,
+            name=platform.name or _name_of(credentials["roles"]) or platform.id,
+            roles=roles,
+            requested=requested,
+            versions_url=credentials["url"],
+            version=version,
+            endpoints=endpoints,
+            endpoints_due=None,
+            token=self.cipher.encrypt(credentials["token"]),
+            issued=issued,
+        )
+
+    def speaks_for(self, platform: Platform, party: Party) -> bool:
+        """Tell whether a platform may act for a party: its own, or, for a hub, one that it stands for.
+
+        A hub does not list the parties behind it (PUSH-06): those count that its ClientInfos name. One that never sent
+        any stands for whom it first speaks for. It never acts for ours, for a party that is registered here by a
+        platform of its own, nor for one that another hub stands for.
+        """
+        return platform.has(party) or (platform.is_hub and self.claims.speaks(platform.id, party))
+
+    def _is_hub(self, id: str) -> bool:
+        platform = self.get(id)
+        return platform is not None and platform.is_registered and platform.is_hub
+
+    def _now(self) -> int:
+        return to_micros(format_date_time(self.clock()))
+
+    def _index_tokens(self, platform: Platform, before: Platform | None) -> None:
+        old = {token.hash for token in before.issued} if before else set()
+        new = {token.hash for token in platform.issued}
+        for hashed in old - new:
+            self.storage.delete(TOKENS, Key.of("", "", hashed))
+        for hashed in new - old:
+            try:
+                index = Record.of({"platform": platform.id})
+                self.storage.save(TOKENS, Key.of("", "", hashed), index, expected=0)
+            except ConflictError:
+                raise InvalidParametersError("This token is in use already; choose another one.") from None
+
+
+def slug(name: str) -> str:
+    """Make an id from a name: lower-case letters, digits and hyphens."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "platform"
+
+
+def _name_of(roles: Sequence[Mapping[str, Any]]) -> str:
+    """Return the first name in CredentialsRole documents that is one, or ""."""
+    names = (str(role["business_details"]["name"]) for role in roles)
+    return next((name for name in names if name != NOT_AVAILABLE), "")

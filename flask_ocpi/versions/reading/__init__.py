@@ -1,0 +1,153 @@
+"""Reading what other platforms send: what is certainly meant is kept, and each flaw is noted.
+
+What is valid is loaded as ever. Only an object that does not load is read property by property: values are mended
+(:mod:`.values`), an optional property that cannot be read is left out, a list keeps its good elements, and what follows
+from other properties is derived (:mod:`.classes`). Only a flaw in what is needed refuses the object.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask_ocpi.core.description import OWNER_KEY
+from flask_ocpi.core.schema import Document
+from flask_ocpi.core.schema import Schema
+from flask_ocpi.core.schema import load
+from flask_ocpi.core.schema import refusal
+from flask_ocpi.errors import InvalidParametersError
+from flask_ocpi.exchange.context import Context
+from flask_ocpi.exchange.context import Target
+from flask_ocpi.exchange.findings import REFUSED
+from flask_ocpi.exchange.findings import Finding
+from flask_ocpi.exchange.findings import Source
+from flask_ocpi.exchange.findings import name_of
+from flask_ocpi.storage.base import Party
+from flask_ocpi.versions.reading.reader import NOTHING_KNOWN
+from flask_ocpi.versions.reading.reader import Flaw
+from flask_ocpi.versions.reading.reader import LostError
+from flask_ocpi.versions.reading.reader import Reader
+from flask_ocpi.versions.reading.reader import shown
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """An object as it was understood, and the flaws that it had."""
+
+    document: Document
+    flaws: tuple[Flaw, ...] = ()
+
+
+def read(
+    schema: Schema,
+    data: Any,
+    *,
+    where: str = "body",
+    partial: bool | None = None,
+    known: Mapping[str, Any] = NOTHING_KNOWN,
+    strict: bool | Callable[[], bool] = False,
+) -> Reading:
+    """Read one object that another platform sent; raise InvalidParametersError (2001) that names what is needed.
+
+    known: required properties that the circumstances tell, such as the owner in a URL; ``cdr_token`` is who receives a
+    CDR. strict: take what is valid only; a function is asked only about what is not.
+    """
+    partial = bool(schema.partial if partial is None else partial)
+    document = schema.load_valid(data, partial)
+    if document is not None:
+        return Reading(document)
+    if strict() if callable(strict) else strict:
+        return Reading(load(schema, data, partial=partial, where=where))
+    reader = Reader(partial)
+    try:
+        document = reader.object(schema, data, "", known)
+    except LostError as lost:
+        raise refusal(lost.flaws, len(lost.flaws), where) from None
+    return Reading(document, tuple(reader.flaws.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class Receiving:
+    """Reads what other platforms send to one app, and has each flaw noted. strict: whether a platform's has none."""
+
+    found: Callable[[Finding], None]
+    strict: Callable[[str], bool]
+
+    def __call__(
+        self,
+        schema: Schema,
+        data: Any,
+        source: Source,
+        *,
+        where: str = "body",
+        partial: bool | None = None,
+        known: Mapping[str, Any] = NOTHING_KNOWN,
+    ) -> Document:
+        """Return the object as :func:`read` does; raise InvalidParametersError when it is refused."""
+        strict = functools.partial(self.strict, source.platform)
+        try:
+            reading = read(schema, data, where=where, partial=partial, known=known, strict=strict)
+        except InvalidParametersError as error:
+            self.found(
+                Finding(
+                    source.platform,
+                    REFUSED,
+                    source.module,
+                    _named(data, source, known),
+                    outcome=error.message,
+                    refused=True,
+                    receiver=source.receiver,
+                    document=data,
+                )
+            )
+            raise
+        if reading.flaws:
+            object_id = _named(reading.document, source, known)
+            for flaw in reading.flaws:
+                kind = flaw.kind.replace(" ", "_")
+                self.found(Finding(source.platform, kind, source.module, object_id, flaw.path, flaw.came, flaw.outcome))
+        return reading.document
+
+
+def known_of(ctx: Context, target: Target) -> Mapping[str, Any]:
+    """Return what the circumstances of a request tell of the object in its body: owner and id, and who receives it."""
+    described = target.operation.object
+    known: dict[str, Any] = {name: target.path[name] for name in OWNER_KEY if name in target.path}
+    if described is None:
+        return known
+    if target.operation.part:
+        part = described.parts[target.operation.part - 1]
+        return {part.key: target.path[part.parameter.name]}
+    if described.parameter is not None and described.parameter.name in target.path:
+        known[described.id_key[0]] = target.path[described.parameter.name]
+    if described.audience is not None:
+        receiver = only(ctx.services.own_parties(target.module.id, target.interface.role), ctx.routing.to_party)
+        if receiver is not None:
+            known["cdr_token"] = {"country_code": receiver.country_code, "party_id": receiver.party_id}
+    return known
+
+
+def only(hosted: Sequence[Party], wanted: Party | None) -> Party | None:
+    """Return the own party that receives, where that is certain."""
+    if wanted in hosted:
+        return wanted
+    return hosted[0] if len(hosted) == 1 else None
+
+
+def _named(document: Any, source: Source, known: Mapping[str, Any]) -> str:
+    if source.object or not source.key:
+        return source.object or identity_of(document)
+    return name_of(document, source.key, known)
+
+
+def identity_of(document: Any) -> str:
+    """Return what identifies an object, as far as it can be read: ``NL ABC LOC1``; "" when nothing does."""
+    if not isinstance(document, dict):
+        return ""
+    names = ("country_code", "party_id", "id", "uid")
+    values = (document.get(name) for name in names)
+    return " ".join(shown(value) for value in values if isinstance(value, str | int))

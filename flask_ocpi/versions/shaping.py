@@ -1,0 +1,69 @@
+"""Objects in the shape that one partner wants, by its quirks."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_UP
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+from flask_ocpi.core.fields import DateTime
+from flask_ocpi.core.fields import ListOf
+from flask_ocpi.core.quirks import Quirks
+from flask_ocpi.core.schema import Document
+from flask_ocpi.core.schema import Object
+from flask_ocpi.core.schema import Schema
+from flask_ocpi.modules.tariffs import PriceComponent
+from flask_ocpi.modules.types import Price
+
+_AMOUNTS = {Price: ("excl_vat", "incl_vat"), PriceComponent: ("price",)}
+
+
+def shaped(schema: Schema, document: Any, quirks: Quirks, *, partial: bool = False) -> Any:
+    """Return an object as a partner with these quirks is sent it; the one that is given stays as it is.
+
+    partial: a PATCH, in which null would remove a property.
+    """
+    if not isinstance(document, dict):
+        return document
+    fields = schema.load_fields
+    made: Document = {
+        name: _value(fields[name], value, quirks) if name in fields else value
+        for name, value in document.items()
+        if name in fields or not quirks.strip_unknown
+    }
+    if isinstance(schema, Price) and quirks.always_incl_vat and made.get("incl_vat") is None:
+        made["incl_vat"] = made.get("excl_vat")
+    for name in _AMOUNTS.get(type(schema), ()) if quirks.integer_prices else ():
+        made[name] = _whole(made.get(name))
+        if made[name] is None:
+            del made[name]
+    if quirks.send_nulls and not partial:
+        made |= {name: None for name, field in fields.items() if name not in made and not field.required}
+    return made
+
+
+def shaped_text(schema: Schema, text: bytes, quirks: Quirks) -> bytes:
+    """Return JSON of an object, or of a list of such, as a partner with these quirks is sent it."""
+    data = orjson.loads(text)
+    if isinstance(data, list):
+        return orjson.dumps([shaped(schema, item, quirks) for item in data])
+    return orjson.dumps(shaped(schema, data, quirks))
+
+
+def _value(field: Any, value: Any, quirks: Quirks) -> Any:
+    if isinstance(field, Object):
+        nested: Any = field.schema
+        return shaped(nested, value, quirks)
+    if isinstance(field, ListOf) and isinstance(value, list):
+        return [_value(field.inner, item, quirks) for item in value]
+    if isinstance(field, DateTime) and quirks.offset_in_dates and isinstance(value, str) and value.endswith("Z"):
+        return f"{value[:-1]}+00:00"
+    return value
+
+
+def _whole(amount: Any) -> Any:
+    if isinstance(amount, bool) or not isinstance(amount, int | float):
+        return amount
+    return int(Decimal(repr(amount)).quantize(Decimal(1), ROUND_HALF_UP))

@@ -1,0 +1,249 @@
+"""A request: what is known of it, its body, read up to a limit, and its arguments, read with the schemas."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
+from io import BytesIO
+from time import monotonic
+from typing import IO
+from typing import TYPE_CHECKING
+from typing import Any
+
+import orjson
+from flask import Request
+from flask.globals import request_ctx
+from werkzeug.exceptions import ClientDisconnected
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.wsgi import get_input_stream
+
+from flask_ocpi.core.responses import BYTE_ORDER_MARK
+from flask_ocpi.core.schema import Document
+from flask_ocpi.core.schema import Schema
+from flask_ocpi.errors import InvalidJSONError
+from flask_ocpi.errors import InvalidParametersError
+from flask_ocpi.errors import UnsupportedMediaTypeError
+from flask_ocpi.exchange.bounds import Bodies
+from flask_ocpi.exchange.context import Context
+from flask_ocpi.exchange.messages import Started
+from flask_ocpi.partners.platforms import Caller
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+_CHUNK = 64 * 1024
+_MOST_DRAINED = 64 * 1024 * 1024
+_DRAIN_SECONDS = 1.0
+_KEY = "flask_ocpi.incoming"
+
+
+class Incoming:
+    """A request: whose it is, and what its handler is given, as soon as that is known.
+
+    started: when it began; None where nobody looks. body: what was read of it, for the journal.
+    is_read: nothing of the body is left to read. rest: what is, once it is known that nobody is going to read it.
+    """
+
+    __slots__ = ("body", "caller", "context", "environ", "is_read", "rest", "started")
+
+    def __init__(self, environ: WSGIEnvironment, started: Started | None = None) -> None:
+        self.environ = environ
+        self.started = started
+        self.caller: Caller | None = None
+        self.context: Context | None = None
+        self.body = b""
+        self.is_read = False
+        self.rest: IO[bytes] | None = None
+        environ[_KEY] = self
+
+    @classmethod
+    def of(cls, environ: WSGIEnvironment) -> Incoming:
+        """Return what is known of a request."""
+        found: Incoming | None = environ.get(_KEY)
+        return cls(environ) if found is None else found
+
+
+def read_body(request: Request) -> bytes:
+    """Return the body, read once.
+
+    Raises RequestEntityTooLarge when it is longer than ``max_content_length``, at once if it says so, and
+    RequestTimeoutError when it takes too long.
+    """
+    incoming = Incoming.of(request.environ)
+    if incoming.is_read:
+        return incoming.body
+    length = request.content_length
+    if length is None or "stream" in request.__dict__:  # chunked, or the host application has begun to read it
+        body = _in_time(incoming, partial(_read_to_end, request))
+    else:
+        limit = request.max_content_length
+        if limit is not None and length > limit:
+            raise RequestEntityTooLarge
+        body = _in_time(incoming, partial(_read, request.environ["wsgi.input"], length))
+        request.stream = BytesIO()  # whoever reads on is at the end
+    incoming.is_read = True
+    incoming.body = body
+    return body
+
+
+def _in_time(incoming: Incoming, read: Callable[[], bytes]) -> bytes:
+    context = incoming.context
+    return read() if context is None else context.services.bodies.read(context.platform.id, incoming.environ, read)
+
+
+def may_have_body(environ: WSGIEnvironment) -> bool:
+    """Tell whether a request says that it has a body."""
+    return environ.get("CONTENT_LENGTH", "0") not in ("", "0") or bool(environ.get("HTTP_TRANSFER_ENCODING"))
+
+
+def note_rest(environ: WSGIEnvironment) -> None:
+    """Note what is left of the body, for :class:`Draining`."""
+    incoming = Incoming.of(environ)
+    if may_have_body(environ) and not incoming.is_read:
+        incoming.rest = _rest(request_ctx.request)
+
+
+class Draining:
+    """An answer, and behind it what is left of the body of its request, as far as that comes within a second.
+
+    A peer that is still sending would never get to read the answer of a connection that is closed. Few are waited for
+    at a time; all others, and those who take longer, find their connection closed.
+    """
+
+    def __init__(self, answer: Iterable[bytes], environ: WSGIEnvironment, rest: IO[bytes], bodies: Bodies) -> None:
+        self._answer = answer
+        self._environ = environ
+        self._rest = rest
+        self._bodies = bodies
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._answer
+        with suppress(OSError, ClientDisconnected, ValueError):
+            self._bodies.drain(self._environ, self._drain, seconds=_DRAIN_SECONDS)
+
+    def close(self) -> None:
+        close = getattr(self._answer, "close", None)
+        if close is not None:
+            close()
+
+    def _drain(self) -> None:
+        ends = monotonic() + _DRAIN_SECONDS
+        left = _MOST_DRAINED
+        while left > 0 and monotonic() < ends and (data := self._rest.read(_CHUNK)):
+            left -= len(data)
+
+
+def _read_to_end(request: Request) -> bytes:
+    """Read a body of unknown length, and nothing after its limit."""
+    body = request.get_data(cache=False)
+    at_limit = request.content_length is None and len(body) == request.max_content_length
+    if at_limit and request.environ["wsgi.input"].read(1):  # Werkzeug cuts a chunked body without a word
+        raise RequestEntityTooLarge
+    return body
+
+
+def _read(stream: IO[bytes], length: int) -> bytes:
+    """Read so many bytes, as a rule at once: each call waits for the server, and lets other threads go first."""
+    body = b""
+    while len(body) < length:
+        try:
+            more = stream.read(length - len(body))
+        except TimeoutError:
+            raise
+        except (OSError, ValueError) as error:
+            raise ClientDisconnected from error
+        if not more:
+            raise ClientDisconnected
+        body = body + more if body else more
+    return body
+
+
+def _rest(request: Request) -> IO[bytes]:
+    if "wsgi.input_terminated" in request.environ:  # the server knows where the body ends
+        stream: IO[bytes] = request.environ["wsgi.input"]
+        return stream
+    return request.__dict__.get("stream") or get_input_stream(request.environ)
+
+
+Understand = Callable[[Schema, Any, str], Document]
+#: Notes a flaw of a request: its kind, what came, and what was made of it.
+Note = Callable[[str, str, str], None]
+
+_JSON_TYPES = ("application/json", "text/json", "")
+#: What libraries say of a body when nobody told them what it is.
+_TYPES_OF_ANYTHING = frozenset(
+    {"text/plain", "application/octet-stream", "application/x-www-form-urlencoded", "application/text", "text/x-json"}
+)
+
+
+def read_json(request: Request, note: Note | None = None) -> Any:
+    """Decode the body strictly: UTF-8, no NaN, no lone surrogates; raise InvalidJSONError (HTTP 400).
+
+    note: notes another Content-Type than JSON's and a byte order mark, which are passed over; without it they are
+    refused. OCPI 2.2.1, Transport and format, "Request format".
+    """
+    if request.environ.get("CONTENT_TYPE") not in _JSON_TYPES:
+        mimetype = request.mimetype
+        if mimetype not in _JSON_TYPES and not mimetype.endswith("+json"):
+            if note is None or mimetype not in _TYPES_OF_ANYTHING:
+                raise UnsupportedMediaTypeError(
+                    f"The Content-Type must be application/json, not {mimetype[:60]!a}.", http_status=415
+                )
+            note("content_type", mimetype, "The body was read as JSON.")
+    encoding = request.environ.get("HTTP_CONTENT_ENCODING")
+    if encoding and encoding.strip().lower() != "identity":  # a few bytes may be gigabytes
+        raise UnsupportedMediaTypeError(
+            f"The body must not be compressed, and its Content-Encoding is {encoding[:40]!a}.",
+            headers={"Accept-Encoding": "identity"},
+        )
+    body = read_body(request)
+    if note is not None and body.startswith(BYTE_ORDER_MARK):
+        body = body.removeprefix(BYTE_ORDER_MARK)
+        note("byte_order_mark", "", "It was passed over.")
+    if not body:
+        raise InvalidJSONError("The body is empty; it has to be a JSON object.")
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise InvalidJSONError(
+            f"The body is not valid JSON: {error.msg} (line {error.lineno}, column {error.colno})."
+        ) from error
+
+
+def read_query(request: Request, schema: Schema, understand: Understand) -> Document:
+    """Return the query parameters, of each the first value; raise InvalidParametersError that names what is wrong."""
+    given = request.args.to_dict() if request.environ.get("QUERY_STRING") else {}
+    document = schema.load_valid(given)
+    return understand(schema, given, "query parameter") if document is None else document
+
+
+def read_document(
+    request: Request, schema: Schema, understand: Understand, *, required: bool, note: Note | None = None
+) -> Document | None:
+    """Return the body, checked; None when there is none and none is ``required``.
+
+    Raises InvalidJSONError, UnsupportedMediaTypeError, and InvalidParametersError that names what is wrong.
+    ``understand`` reads what is not valid. With ``note``, which is told of each flaw, a body that is not required and
+    says nothing, or nothing that can be read, counts as none: nobody is refused for it.
+    """
+    if not required and not (may_have_body(request.environ) and read_body(request)):
+        return None
+    data = read_json(request, note)
+    document = schema.load_valid(data)
+    if document is not None:
+        return document
+    if required or note is None:
+        return understand(schema, data, "body")
+    if _says_nothing(data):
+        return None
+    try:
+        return understand(schema, data, "body")
+    except InvalidParametersError:  # it is noted
+        return None
+
+
+def _says_nothing(data: Any) -> bool:
+    return not data or (isinstance(data, dict) and not any(data.values()))

@@ -1,0 +1,70 @@
+"""Limits on how often a platform may call, with the Flask-Limiter of the host application."""
+
+from __future__ import annotations
+
+import time
+from math import ceil
+from typing import TYPE_CHECKING
+
+from flask import request
+
+from flask_ocpi.errors import ConfigurationError
+from flask_ocpi.errors import TooManyRequestsError
+from flask_ocpi.web.api import Blueprint
+from flask_ocpi.web.auth import network_of
+from flask_ocpi.web.incoming import Incoming
+
+if TYPE_CHECKING:
+    from flask_ocpi.extension import OCPI
+
+try:
+    from flask_limiter import Limiter
+    from flask_limiter import RateLimitExceeded
+except ImportError as error:
+    raise ImportError('Flask-Limiter is missing. Install it with: pip install "Flask-OCPI[limiter]"') from error
+
+
+def limit_platforms(ocpi: OCPI, limiter: Limiter, limit: str) -> None:
+    """Let each platform call the OCPI endpoints so often and no more, such as "600/minute"; "10/second; 300/minute".
+
+    Call it once, after ``init_app``. All endpoints count together: for each platform, and for each address of callers
+    whose token is not known. Who calls too often gets HTTP 429 in the envelope, with ``Retry-After``. It replaces the
+    default and application limits of the limiter, which would count the platforms behind one proxy as one; other
+    routes of the app keep theirs. Raises ConfigurationError when the app has such limits already.
+    """
+    app = ocpi._app
+    if app is None:
+        raise ConfigurationError("This OCPI object has no app yet: call init_app(app) before limit_platforms.")
+    if "ocpi_limiter" in app.extensions:
+        raise ConfigurationError("The platforms of this app are limited already: call limit_platforms once.")
+    app.extensions["ocpi_limiter"] = limiter
+    for blueprint in app.blueprints.values():
+        if isinstance(blueprint, Blueprint):
+            limiter.exempt(blueprint)
+
+    @limiter.shared_limit(limit, scope="ocpi", key_func=_calling)
+    def count() -> None:
+        """Do nothing more: the decorator counts."""
+
+    def check() -> None:
+        try:
+            count()
+        except RateLimitExceeded as error:
+            seconds = _seconds_left(limiter)
+            raise TooManyRequestsError(
+                f"Too many requests: {error.description} is the limit. Wait for {seconds} seconds.",
+                headers={"Retry-After": str(seconds)},
+            ) from error
+
+    ocpi.services.limits.append(check)
+
+
+def _calling() -> str:
+    """Name who calls: the platform, or the address of one that is not known."""
+    caller = Incoming.of(request.environ).caller
+    return f"address {network_of(request.remote_addr)}" if caller is None else f"platform {caller.platform.id}"
+
+
+def _seconds_left(limiter: Limiter) -> int:
+    exceeded = limiter.current_limit
+    return 1 if exceeded is None else max(1, ceil(exceeded.reset_at - time.time()))
