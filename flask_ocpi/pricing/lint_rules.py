@@ -11,7 +11,7 @@ from dataclasses import field
 from fractions import Fraction
 from typing import Any
 
-from flask_ocpi.codes import CURRENCIES
+from flask_ocpi.core.codes import CURRENCIES
 from flask_ocpi.pricing.lint_coverage import Found
 from flask_ocpi.pricing.lint_coverage import Subject
 from flask_ocpi.pricing.lint_coverage import dead_components
