@@ -1,0 +1,106 @@
+"""The types of what is saved, received and sent, for editors and type checkers; at run time they are dicts.
+
+Written by scripts/write_types.py: change the schemas instead.
+
+A class is a TypedDict with its required and optional properties. ``LocationChanges`` and its like are what
+``ocpi.patch`` takes: nothing is required, what identifies the object is left out, and None clears what is
+optional. An enum is a Literal of its values.
+"""
+
+from flask_ocpi.core.types.charging import CDR as CDR
+from flask_ocpi.core.types.charging import ActiveChargingProfile as ActiveChargingProfile
+from flask_ocpi.core.types.charging import ActiveChargingProfileResult as ActiveChargingProfileResult
+from flask_ocpi.core.types.charging import AuthorizationAnswer as AuthorizationAnswer
+from flask_ocpi.core.types.charging import AuthorizationInfo as AuthorizationInfo
+from flask_ocpi.core.types.charging import CancelReservation as CancelReservation
+from flask_ocpi.core.types.charging import CdrDimension as CdrDimension
+from flask_ocpi.core.types.charging import CdrLocation as CdrLocation
+from flask_ocpi.core.types.charging import CdrToken as CdrToken
+from flask_ocpi.core.types.charging import ChargingPeriod as ChargingPeriod
+from flask_ocpi.core.types.charging import ChargingPreferences as ChargingPreferences
+from flask_ocpi.core.types.charging import ChargingProfile as ChargingProfile
+from flask_ocpi.core.types.charging import ChargingProfilePeriod as ChargingProfilePeriod
+from flask_ocpi.core.types.charging import ChargingProfileResponse as ChargingProfileResponse
+from flask_ocpi.core.types.charging import ChargingProfileResult as ChargingProfileResult
+from flask_ocpi.core.types.charging import ClearProfileResult as ClearProfileResult
+from flask_ocpi.core.types.charging import CommandResponse as CommandResponse
+from flask_ocpi.core.types.charging import CommandResult as CommandResult
+from flask_ocpi.core.types.charging import EnergyContract as EnergyContract
+from flask_ocpi.core.types.charging import LocationReferences as LocationReferences
+from flask_ocpi.core.types.charging import PriceComponent as PriceComponent
+from flask_ocpi.core.types.charging import ReserveNow as ReserveNow
+from flask_ocpi.core.types.charging import Session as Session
+from flask_ocpi.core.types.charging import SessionChanges as SessionChanges
+from flask_ocpi.core.types.charging import SetChargingProfile as SetChargingProfile
+from flask_ocpi.core.types.charging import SignedData as SignedData
+from flask_ocpi.core.types.charging import SignedValue as SignedValue
+from flask_ocpi.core.types.charging import StartSession as StartSession
+from flask_ocpi.core.types.charging import StopSession as StopSession
+from flask_ocpi.core.types.charging import Tariff as Tariff
+from flask_ocpi.core.types.charging import TariffChanges as TariffChanges
+from flask_ocpi.core.types.charging import TariffElement as TariffElement
+from flask_ocpi.core.types.charging import TariffRestrictions as TariffRestrictions
+from flask_ocpi.core.types.charging import Token as Token
+from flask_ocpi.core.types.charging import TokenChanges as TokenChanges
+from flask_ocpi.core.types.charging import UnlockConnector as UnlockConnector
+from flask_ocpi.core.types.enums import AllowedType as AllowedType
+from flask_ocpi.core.types.enums import AuthMethod as AuthMethod
+from flask_ocpi.core.types.enums import Capability as Capability
+from flask_ocpi.core.types.enums import CdrDimensionType as CdrDimensionType
+from flask_ocpi.core.types.enums import ChargingPreferencesResponse as ChargingPreferencesResponse
+from flask_ocpi.core.types.enums import ChargingProfileResponseType as ChargingProfileResponseType
+from flask_ocpi.core.types.enums import ChargingProfileResultType as ChargingProfileResultType
+from flask_ocpi.core.types.enums import ChargingRateUnit as ChargingRateUnit
+from flask_ocpi.core.types.enums import CommandResponseType as CommandResponseType
+from flask_ocpi.core.types.enums import CommandResultType as CommandResultType
+from flask_ocpi.core.types.enums import CommandType as CommandType
+from flask_ocpi.core.types.enums import ConnectionStatus as ConnectionStatus
+from flask_ocpi.core.types.enums import ConnectorFormat as ConnectorFormat
+from flask_ocpi.core.types.enums import ConnectorType as ConnectorType
+from flask_ocpi.core.types.enums import DayOfWeek as DayOfWeek
+from flask_ocpi.core.types.enums import EnergySourceCategory as EnergySourceCategory
+from flask_ocpi.core.types.enums import EnvironmentalImpactCategory as EnvironmentalImpactCategory
+from flask_ocpi.core.types.enums import Facility as Facility
+from flask_ocpi.core.types.enums import ImageCategory as ImageCategory
+from flask_ocpi.core.types.enums import InterfaceRole as InterfaceRole
+from flask_ocpi.core.types.enums import ModuleID as ModuleID
+from flask_ocpi.core.types.enums import ParkingRestriction as ParkingRestriction
+from flask_ocpi.core.types.enums import ParkingType as ParkingType
+from flask_ocpi.core.types.enums import PowerType as PowerType
+from flask_ocpi.core.types.enums import ProfileType as ProfileType
+from flask_ocpi.core.types.enums import ReservationRestrictionType as ReservationRestrictionType
+from flask_ocpi.core.types.enums import Role as Role
+from flask_ocpi.core.types.enums import SessionStatus as SessionStatus
+from flask_ocpi.core.types.enums import Status as Status
+from flask_ocpi.core.types.enums import TariffDimensionType as TariffDimensionType
+from flask_ocpi.core.types.enums import TariffType as TariffType
+from flask_ocpi.core.types.enums import TokenType as TokenType
+from flask_ocpi.core.types.enums import VersionNumber as VersionNumber
+from flask_ocpi.core.types.enums import WhitelistType as WhitelistType
+from flask_ocpi.core.types.places import EVSE as EVSE
+from flask_ocpi.core.types.places import AdditionalGeoLocation as AdditionalGeoLocation
+from flask_ocpi.core.types.places import BusinessDetails as BusinessDetails
+from flask_ocpi.core.types.places import ClientInfo as ClientInfo
+from flask_ocpi.core.types.places import ClientInfoChanges as ClientInfoChanges
+from flask_ocpi.core.types.places import Connector as Connector
+from flask_ocpi.core.types.places import ConnectorChanges as ConnectorChanges
+from flask_ocpi.core.types.places import Credentials as Credentials
+from flask_ocpi.core.types.places import CredentialsRole as CredentialsRole
+from flask_ocpi.core.types.places import DisplayText as DisplayText
+from flask_ocpi.core.types.places import Endpoint as Endpoint
+from flask_ocpi.core.types.places import EnergyMix as EnergyMix
+from flask_ocpi.core.types.places import EnergySource as EnergySource
+from flask_ocpi.core.types.places import EnvironmentalImpact as EnvironmentalImpact
+from flask_ocpi.core.types.places import EVSEChanges as EVSEChanges
+from flask_ocpi.core.types.places import ExceptionalPeriod as ExceptionalPeriod
+from flask_ocpi.core.types.places import GeoLocation as GeoLocation
+from flask_ocpi.core.types.places import Hours as Hours
+from flask_ocpi.core.types.places import Image as Image
+from flask_ocpi.core.types.places import Location as Location
+from flask_ocpi.core.types.places import LocationChanges as LocationChanges
+from flask_ocpi.core.types.places import Price as Price
+from flask_ocpi.core.types.places import PublishTokenType as PublishTokenType
+from flask_ocpi.core.types.places import RegularHours as RegularHours
+from flask_ocpi.core.types.places import StatusSchedule as StatusSchedule
+from flask_ocpi.core.types.places import Version as Version
+from flask_ocpi.core.types.places import VersionDetails as VersionDetails

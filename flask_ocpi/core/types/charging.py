@@ -1,0 +1,430 @@
+"""The classes of charging and what it costs.
+
+Written by scripts/write_types.py: change the schemas instead.
+"""
+
+from typing import NotRequired
+from typing import TypedDict
+
+from flask_ocpi.core.types.enums import AllowedType
+from flask_ocpi.core.types.enums import AuthMethod
+from flask_ocpi.core.types.enums import CdrDimensionType
+from flask_ocpi.core.types.enums import ChargingProfileResponseType
+from flask_ocpi.core.types.enums import ChargingProfileResultType
+from flask_ocpi.core.types.enums import ChargingRateUnit
+from flask_ocpi.core.types.enums import CommandResponseType
+from flask_ocpi.core.types.enums import CommandResultType
+from flask_ocpi.core.types.enums import ConnectorFormat
+from flask_ocpi.core.types.enums import ConnectorType
+from flask_ocpi.core.types.enums import DayOfWeek
+from flask_ocpi.core.types.enums import PowerType
+from flask_ocpi.core.types.enums import ProfileType
+from flask_ocpi.core.types.enums import ReservationRestrictionType
+from flask_ocpi.core.types.enums import SessionStatus
+from flask_ocpi.core.types.enums import TariffDimensionType
+from flask_ocpi.core.types.enums import TariffType
+from flask_ocpi.core.types.enums import TokenType
+from flask_ocpi.core.types.enums import WhitelistType
+from flask_ocpi.core.types.places import DisplayText
+from flask_ocpi.core.types.places import EnergyMix
+from flask_ocpi.core.types.places import GeoLocation
+from flask_ocpi.core.types.places import Price
+
+
+class CdrToken(TypedDict):
+    """The token that a session was started with (OCPI 2.2.1, CDRs, "CdrToken class")."""
+
+    country_code: str
+    party_id: str
+    uid: str
+    type: TokenType
+    contract_id: str
+
+
+class CdrDimension(TypedDict):
+    """How much there was of something (OCPI 2.2.1, CDRs, "CdrDimension class")."""
+
+    type: CdrDimensionType
+    volume: float
+
+
+class ChargingPeriod(TypedDict):
+    """What happened until the next period began, or the session ended (OCPI 2.2.1, CDRs, "ChargingPeriod class")."""
+
+    start_date_time: str
+    dimensions: list[CdrDimension]
+    tariff_id: NotRequired[str]
+
+
+class Session(TypedDict):
+    """A charging session, or a reservation (OCPI 2.2.1, Sessions, "Session Object")."""
+
+    country_code: str
+    party_id: str
+    id: str
+    start_date_time: str
+    end_date_time: NotRequired[str]
+    kwh: float
+    cdr_token: CdrToken
+    auth_method: AuthMethod
+    authorization_reference: NotRequired[str]
+    location_id: str
+    evse_uid: str
+    connector_id: str
+    meter_id: NotRequired[str]
+    currency: str
+    charging_periods: NotRequired[list[ChargingPeriod]]
+    total_cost: NotRequired[Price]
+    status: SessionStatus
+    last_updated: str
+
+
+class SessionChanges(TypedDict, total=False):
+    """What of a Session can be changed; None clears what is optional."""
+
+    start_date_time: str
+    end_date_time: str | None
+    kwh: float
+    cdr_token: CdrToken
+    auth_method: AuthMethod
+    authorization_reference: str | None
+    location_id: str
+    evse_uid: str
+    connector_id: str
+    meter_id: str | None
+    currency: str
+    charging_periods: list[ChargingPeriod] | None
+    total_cost: Price | None
+    status: SessionStatus
+    last_updated: str
+
+
+class ChargingPreferences(TypedDict):
+    """How a driver wants to charge (OCPI 2.2.1, Sessions, "ChargingPreferences Object")."""
+
+    profile_type: ProfileType
+    departure_time: NotRequired[str]
+    energy_need: NotRequired[float]
+    discharge_allowed: NotRequired[bool]
+
+
+class CdrLocation(TypedDict):
+    """Where a session was, as it was when it began (OCPI 2.2.1, CDRs, "CdrLocation class")."""
+
+    id: str
+    name: NotRequired[str]
+    address: str
+    city: str
+    postal_code: NotRequired[str]
+    state: NotRequired[str]
+    country: str
+    coordinates: GeoLocation
+    evse_uid: str
+    evse_id: str
+    connector_id: str
+    connector_standard: ConnectorType
+    connector_format: ConnectorFormat
+    connector_power_type: PowerType
+
+
+class PriceComponent(TypedDict):
+    """The price of one dimension (OCPI 2.2.1, Tariffs, "PriceComponent class")."""
+
+    type: TariffDimensionType
+    price: float
+    vat: NotRequired[float]
+    step_size: int
+
+
+class TariffRestrictions(TypedDict):
+    """When an element applies: when all of them hold (OCPI 2.2.1, Tariffs, "TariffRestrictions class")."""
+
+    start_time: NotRequired[str]
+    end_time: NotRequired[str]
+    start_date: NotRequired[str]
+    end_date: NotRequired[str]
+    min_kwh: NotRequired[float]
+    max_kwh: NotRequired[float]
+    min_current: NotRequired[float]
+    max_current: NotRequired[float]
+    min_power: NotRequired[float]
+    max_power: NotRequired[float]
+    min_duration: NotRequired[int]
+    max_duration: NotRequired[int]
+    day_of_week: NotRequired[list[DayOfWeek]]
+    reservation: NotRequired[ReservationRestrictionType]
+
+
+class TariffElement(TypedDict):
+    """Prices that apply under the same conditions (OCPI 2.2.1, Tariffs, "TariffElement class")."""
+
+    price_components: list[PriceComponent]
+    restrictions: NotRequired[TariffRestrictions]
+
+
+class Tariff(TypedDict):
+    """What charging costs (OCPI 2.2.1, Tariffs, "Tariff Object")."""
+
+    country_code: str
+    party_id: str
+    id: str
+    currency: str
+    type: NotRequired[TariffType]
+    tariff_alt_text: NotRequired[list[DisplayText]]
+    tariff_alt_url: NotRequired[str]
+    min_price: NotRequired[Price]
+    max_price: NotRequired[Price]
+    elements: list[TariffElement]
+    start_date_time: NotRequired[str]
+    end_date_time: NotRequired[str]
+    energy_mix: NotRequired[EnergyMix]
+    last_updated: str
+
+
+class TariffChanges(TypedDict, total=False):
+    """What of a Tariff can be changed; None clears what is optional."""
+
+    currency: str
+    type: TariffType | None
+    tariff_alt_text: list[DisplayText] | None
+    tariff_alt_url: str | None
+    min_price: Price | None
+    max_price: Price | None
+    elements: list[TariffElement]
+    start_date_time: str | None
+    end_date_time: str | None
+    energy_mix: EnergyMix | None
+    last_updated: str
+
+
+class SignedValue(TypedDict):
+    """A signed reading of a meter (OCPI 2.2.1, CDRs, "SignedValue class")."""
+
+    nature: str
+    plain_data: str
+    signed_data: str
+
+
+class SignedData(TypedDict):
+    """Signed readings, and what is needed to check them (OCPI 2.2.1, CDRs, "SignedData class")."""
+
+    encoding_method: str
+    encoding_method_version: NotRequired[int]
+    public_key: NotRequired[str]
+    signed_values: list[SignedValue]
+    url: NotRequired[str]
+
+
+class CDR(TypedDict):
+    """What is to be paid for a session, and why (OCPI 2.2.1, CDRs, "CDR Object")."""
+
+    country_code: str
+    party_id: str
+    id: str
+    start_date_time: str
+    end_date_time: str
+    session_id: NotRequired[str]
+    cdr_token: CdrToken
+    auth_method: AuthMethod
+    authorization_reference: NotRequired[str]
+    cdr_location: CdrLocation
+    meter_id: NotRequired[str]
+    currency: str
+    tariffs: NotRequired[list[Tariff]]
+    charging_periods: list[ChargingPeriod]
+    signed_data: NotRequired[SignedData]
+    total_cost: Price
+    total_fixed_cost: NotRequired[Price]
+    total_energy: float
+    total_energy_cost: NotRequired[Price]
+    total_time: float
+    total_time_cost: NotRequired[Price]
+    total_parking_time: NotRequired[float]
+    total_parking_cost: NotRequired[Price]
+    total_reservation_cost: NotRequired[Price]
+    remark: NotRequired[str]
+    invoice_reference_id: NotRequired[str]
+    credit: NotRequired[bool]
+    credit_reference_id: NotRequired[str]
+    home_charging_compensation: NotRequired[bool]
+    last_updated: str
+
+
+class EnergyContract(TypedDict):
+    """Whom a driver buys energy from (OCPI 2.2.1, Tokens, "EnergyContract class")."""
+
+    supplier_name: str
+    contract_id: NotRequired[str]
+
+
+class Token(TypedDict):
+    """What a driver identifies themselves with (OCPI 2.2.1, Tokens, "Token Object")."""
+
+    country_code: str
+    party_id: str
+    uid: str
+    type: TokenType
+    contract_id: str
+    visual_number: NotRequired[str]
+    issuer: str
+    group_id: NotRequired[str]
+    valid: bool
+    whitelist: WhitelistType
+    language: NotRequired[str]
+    default_profile_type: NotRequired[ProfileType]
+    energy_contract: NotRequired[EnergyContract]
+    last_updated: str
+
+
+class TokenChanges(TypedDict, total=False):
+    """What of a Token can be changed; None clears what is optional."""
+
+    contract_id: str
+    visual_number: str | None
+    issuer: str
+    group_id: str | None
+    valid: bool
+    whitelist: WhitelistType
+    language: str | None
+    default_profile_type: ProfileType | None
+    energy_contract: EnergyContract | None
+    last_updated: str
+
+
+class LocationReferences(TypedDict):
+    """Where a token is to be used (OCPI 2.2.1, Tokens, "LocationReferences class")."""
+
+    location_id: str
+    evse_uids: NotRequired[list[str]]
+
+
+class AuthorizationInfo(TypedDict):
+    """Whether a token may charge, and where (OCPI 2.2.1, Tokens, "AuthorizationInfo Object")."""
+
+    allowed: AllowedType
+    token: Token
+    location: NotRequired[LocationReferences]
+    authorization_reference: NotRequired[str]
+    info: NotRequired[DisplayText]
+
+
+class AuthorizationAnswer(TypedDict, total=False):
+    """What an authorizer says of an AuthorizationInfo; the rest is added."""
+
+    allowed: AllowedType
+    token: Token
+    location: LocationReferences
+    authorization_reference: str
+    info: DisplayText
+
+
+class CommandResult(TypedDict):
+    """What came of a command at the charge point (OCPI 2.2.1, Commands, "CommandResult Object")."""
+
+    result: CommandResultType
+    message: NotRequired[list[DisplayText]]
+
+
+class CancelReservation(TypedDict):
+    """Give up a reservation (OCPI 2.2.1, Commands, "CancelReservation Object")."""
+
+    reservation_id: str
+
+
+class CommandResponse(TypedDict):
+    """What a CPO answers to a command at once (OCPI 2.2.1, Commands, "CommandResponse Object")."""
+
+    result: CommandResponseType
+    timeout: int
+    message: NotRequired[list[DisplayText]]
+
+
+class ReserveNow(TypedDict):
+    """Keep an EVSE free for a driver (OCPI 2.2.1, Commands, "ReserveNow Object")."""
+
+    token: Token
+    expiry_date: str
+    reservation_id: str
+    location_id: str
+    evse_uid: NotRequired[str]
+    authorization_reference: NotRequired[str]
+
+
+class StartSession(TypedDict):
+    """Start charging (OCPI 2.2.1, Commands, "StartSession Object")."""
+
+    token: Token
+    location_id: str
+    evse_uid: NotRequired[str]
+    connector_id: NotRequired[str]
+    authorization_reference: NotRequired[str]
+
+
+class StopSession(TypedDict):
+    """Stop charging (OCPI 2.2.1, Commands, "StopSession Object")."""
+
+    session_id: str
+
+
+class UnlockConnector(TypedDict):
+    """Release a cable that is stuck; for help desks only (OCPI 2.2.1, Commands, "UnlockConnector Object")."""
+
+    location_id: str
+    evse_uid: str
+    connector_id: str
+
+
+class ChargingProfilePeriod(TypedDict):
+    """A limit from some moment on (OCPI 2.2.1, ChargingProfiles, "ChargingProfilePeriod class")."""
+
+    start_period: int
+    limit: float
+
+
+class ChargingProfile(TypedDict):
+    """Limits over time (OCPI 2.2.1, ChargingProfiles, "ChargingProfile class")."""
+
+    start_date_time: NotRequired[str]
+    duration: NotRequired[int]
+    charging_rate_unit: ChargingRateUnit
+    min_charging_rate: NotRequired[float]
+    charging_profile_period: NotRequired[list[ChargingProfilePeriod]]
+
+
+class ActiveChargingProfile(TypedDict):
+    """What an EVSE is going to do (OCPI 2.2.1, ChargingProfiles, "ActiveChargingProfile class")."""
+
+    start_date_time: str
+    charging_profile: ChargingProfile
+
+
+class ActiveChargingProfileResult(TypedDict):
+    """What came of a GET (OCPI 2.2.1, ChargingProfiles, "ActiveChargingProfileResult Object")."""
+
+    result: ChargingProfileResultType
+    profile: NotRequired[ActiveChargingProfile]
+
+
+class ChargingProfileResult(TypedDict):
+    """What came of a PUT (OCPI 2.2.1, ChargingProfiles, "ChargingProfileResult Object")."""
+
+    result: ChargingProfileResultType
+
+
+class ClearProfileResult(TypedDict):
+    """What came of a DELETE (OCPI 2.2.1, ChargingProfiles, "ClearProfileResult Object")."""
+
+    result: ChargingProfileResultType
+
+
+class ChargingProfileResponse(TypedDict):
+    """What a CPO answers to a request at once (OCPI 2.2.1, ChargingProfiles, "ChargingProfileResponse Object")."""
+
+    result: ChargingProfileResponseType
+    timeout: int
+
+
+class SetChargingProfile(TypedDict):
+    """Limit a session (OCPI 2.2.1, ChargingProfiles, "SetChargingProfile Object")."""
+
+    charging_profile: ChargingProfile

@@ -1,0 +1,316 @@
+"""The classes of locations, parties and endpoints.
+
+Written by scripts/write_types.py: change the schemas instead.
+"""
+
+from typing import NotRequired
+from typing import TypedDict
+
+from flask_ocpi.core.types.enums import Capability
+from flask_ocpi.core.types.enums import ConnectionStatus
+from flask_ocpi.core.types.enums import ConnectorFormat
+from flask_ocpi.core.types.enums import ConnectorType
+from flask_ocpi.core.types.enums import EnergySourceCategory
+from flask_ocpi.core.types.enums import EnvironmentalImpactCategory
+from flask_ocpi.core.types.enums import Facility
+from flask_ocpi.core.types.enums import ImageCategory
+from flask_ocpi.core.types.enums import InterfaceRole
+from flask_ocpi.core.types.enums import ParkingRestriction
+from flask_ocpi.core.types.enums import ParkingType
+from flask_ocpi.core.types.enums import PowerType
+from flask_ocpi.core.types.enums import Role
+from flask_ocpi.core.types.enums import Status
+from flask_ocpi.core.types.enums import TokenType
+
+
+class Version(TypedDict):
+    """A version that a platform offers (OCPI 2.2.1, Versions, "Version class")."""
+
+    version: str
+    url: str
+
+
+class Endpoint(TypedDict):
+    """One side of a module that a platform serves (OCPI 2.2.1, Versions, "Endpoint class")."""
+
+    identifier: str
+    role: InterfaceRole
+    url: str
+
+
+class VersionDetails(TypedDict):
+    """The endpoints of one version (OCPI 2.2.1, Versions, "Version details endpoint")."""
+
+    version: str
+    endpoints: list[Endpoint]
+
+
+class Image(TypedDict):
+    """A reference to a picture (OCPI 2.2.1, Locations, "Image class")."""
+
+    url: str
+    thumbnail: NotRequired[str]
+    category: ImageCategory
+    type: str
+    width: NotRequired[int]
+    height: NotRequired[int]
+
+
+class BusinessDetails(TypedDict):
+    """A company (OCPI 2.2.1, Locations, "BusinessDetails class")."""
+
+    name: str
+    website: NotRequired[str]
+    logo: NotRequired[Image]
+
+
+class CredentialsRole(TypedDict):
+    """A party of a platform in one of its roles (OCPI 2.2.1, Credentials, "CredentialsRole class")."""
+
+    role: Role
+    business_details: BusinessDetails
+    party_id: str
+    country_code: str
+
+
+class Credentials(TypedDict):
+    """What a platform gives another one to be called with (OCPI 2.2.1, Credentials, "Credentials object")."""
+
+    token: str
+    url: str
+    roles: list[CredentialsRole]
+
+
+class PublishTokenType(TypedDict):
+    """Tokens whose owners may see a location (OCPI 2.2.1, Locations, "PublishTokenType class")."""
+
+    uid: NotRequired[str]
+    type: NotRequired[TokenType]
+    visual_number: NotRequired[str]
+    issuer: NotRequired[str]
+    group_id: NotRequired[str]
+
+
+class GeoLocation(TypedDict):
+    """A point on Earth (OCPI 2.2.1, Locations, "GeoLocation class")."""
+
+    latitude: str
+    longitude: str
+
+
+class DisplayText(TypedDict):
+    """A text to show to people, in one language (OCPI 2.2.1, Types, "DisplayText class")."""
+
+    language: str
+    text: str
+
+
+class AdditionalGeoLocation(TypedDict):
+    """A related point, such as an entrance (OCPI 2.2.1, Locations, "AdditionalGeoLocation class")."""
+
+    latitude: str
+    longitude: str
+    name: NotRequired[DisplayText]
+
+
+class StatusSchedule(TypedDict):
+    """What the status of an EVSE is expected to be (OCPI 2.2.1, Locations, "StatusSchedule class")."""
+
+    period_begin: str
+    period_end: NotRequired[str]
+    status: Status
+
+
+class Connector(TypedDict):
+    """A socket or cable of an EVSE (OCPI 2.2.1, Locations, "Connector Object")."""
+
+    id: str
+    standard: ConnectorType
+    format: ConnectorFormat
+    power_type: PowerType
+    max_voltage: int
+    max_amperage: int
+    max_electric_power: NotRequired[int]
+    tariff_ids: NotRequired[list[str]]
+    terms_and_conditions: NotRequired[str]
+    last_updated: str
+
+
+class ConnectorChanges(TypedDict, total=False):
+    """What of a Connector can be changed; None clears what is optional."""
+
+    standard: ConnectorType
+    format: ConnectorFormat
+    power_type: PowerType
+    max_voltage: int
+    max_amperage: int
+    max_electric_power: int | None
+    tariff_ids: list[str] | None
+    terms_and_conditions: str | None
+    last_updated: str
+
+
+class EVSE(TypedDict):
+    """What charges one vehicle at a time (OCPI 2.2.1, Locations, "EVSE Object")."""
+
+    uid: str
+    evse_id: NotRequired[str]
+    status: Status
+    status_schedule: NotRequired[list[StatusSchedule]]
+    capabilities: NotRequired[list[Capability]]
+    connectors: list[Connector]
+    floor_level: NotRequired[str]
+    coordinates: NotRequired[GeoLocation]
+    physical_reference: NotRequired[str]
+    directions: NotRequired[list[DisplayText]]
+    parking_restrictions: NotRequired[list[ParkingRestriction]]
+    images: NotRequired[list[Image]]
+    last_updated: str
+
+
+class EVSEChanges(TypedDict, total=False):
+    """What of a EVSE can be changed; None clears what is optional."""
+
+    evse_id: str | None
+    status: Status
+    status_schedule: list[StatusSchedule] | None
+    capabilities: list[Capability] | None
+    connectors: list[Connector]
+    floor_level: str | None
+    coordinates: GeoLocation | None
+    physical_reference: str | None
+    directions: list[DisplayText] | None
+    parking_restrictions: list[ParkingRestriction] | None
+    images: list[Image] | None
+    last_updated: str
+
+
+class RegularHours(TypedDict):
+    """Opening hours that come back every week (OCPI 2.2.1, Locations, "RegularHours class")."""
+
+    weekday: int
+    period_begin: str
+    period_end: str
+
+
+class ExceptionalPeriod(TypedDict):
+    """An exception to the opening hours (OCPI 2.2.1, Locations, "ExceptionalPeriod class")."""
+
+    period_begin: str
+    period_end: str
+
+
+class Hours(TypedDict):
+    """When a location is open (OCPI 2.2.1, Locations, "Hours class")."""
+
+    twentyfourseven: bool
+    regular_hours: NotRequired[list[RegularHours]]
+    exceptional_openings: NotRequired[list[ExceptionalPeriod]]
+    exceptional_closings: NotRequired[list[ExceptionalPeriod]]
+
+
+class EnergySource(TypedDict):
+    """A part of the energy (OCPI 2.2.1, Locations, "EnergySource class")."""
+
+    source: EnergySourceCategory
+    percentage: float
+
+
+class EnvironmentalImpact(TypedDict):
+    """What the energy leaves behind (OCPI 2.2.1, Locations, "EnvironmentalImpact class")."""
+
+    category: EnvironmentalImpactCategory
+    amount: float
+
+
+class EnergyMix(TypedDict):
+    """Where the energy comes from (OCPI 2.2.1, Locations, "EnergyMix class")."""
+
+    is_green_energy: bool
+    energy_sources: NotRequired[list[EnergySource]]
+    environ_impact: NotRequired[list[EnvironmentalImpact]]
+    supplier_name: NotRequired[str]
+    energy_product_name: NotRequired[str]
+
+
+class Location(TypedDict):
+    """A place with EVSEs (OCPI 2.2.1, Locations, "Location Object")."""
+
+    country_code: str
+    party_id: str
+    id: str
+    publish: bool
+    publish_allowed_to: NotRequired[list[PublishTokenType]]
+    name: NotRequired[str]
+    address: str
+    city: str
+    postal_code: NotRequired[str]
+    state: NotRequired[str]
+    country: str
+    coordinates: GeoLocation
+    related_locations: NotRequired[list[AdditionalGeoLocation]]
+    parking_type: NotRequired[ParkingType]
+    evses: NotRequired[list[EVSE]]
+    directions: NotRequired[list[DisplayText]]
+    operator: NotRequired[BusinessDetails]
+    suboperator: NotRequired[BusinessDetails]
+    owner: NotRequired[BusinessDetails]
+    facilities: NotRequired[list[Facility]]
+    time_zone: str
+    opening_times: NotRequired[Hours]
+    charging_when_closed: NotRequired[bool]
+    images: NotRequired[list[Image]]
+    energy_mix: NotRequired[EnergyMix]
+    last_updated: str
+
+
+class LocationChanges(TypedDict, total=False):
+    """What of a Location can be changed; None clears what is optional."""
+
+    publish: bool
+    publish_allowed_to: list[PublishTokenType] | None
+    name: str | None
+    address: str
+    city: str
+    postal_code: str | None
+    state: str | None
+    country: str
+    coordinates: GeoLocation
+    related_locations: list[AdditionalGeoLocation] | None
+    parking_type: ParkingType | None
+    evses: list[EVSE] | None
+    directions: list[DisplayText] | None
+    operator: BusinessDetails | None
+    suboperator: BusinessDetails | None
+    owner: BusinessDetails | None
+    facilities: list[Facility] | None
+    time_zone: str
+    opening_times: Hours | None
+    charging_when_closed: bool | None
+    images: list[Image] | None
+    energy_mix: EnergyMix | None
+    last_updated: str
+
+
+class Price(TypedDict):
+    """An amount of money (OCPI 2.2.1, Types, "Price class")."""
+
+    excl_vat: float
+    incl_vat: NotRequired[float]
+
+
+class ClientInfo(TypedDict):
+    """A party behind a Hub in one of its roles (OCPI 2.2.1, HubClientInfo, "ClientInfo Object")."""
+
+    party_id: str
+    country_code: str
+    role: Role
+    status: ConnectionStatus
+    last_updated: str
+
+
+class ClientInfoChanges(TypedDict, total=False):
+    """What of a ClientInfo can be changed; None clears what is optional."""
+
+    status: ConnectionStatus
+    last_updated: str

@@ -1,0 +1,253 @@
+"""Write the types of OCPI's classes and enums from the schemas.
+
+``python -m scripts.write_types`` writes the files; tests/test_types.py compares them with what it would write.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from subprocess import PIPE
+from typing import cast
+
+from flask_ocpi.core import enums as core_enums
+from flask_ocpi.core.description import ObjectType
+from flask_ocpi.core.fields import Boolean
+from flask_ocpi.core.fields import Enum
+from flask_ocpi.core.fields import Field
+from flask_ocpi.core.fields import Integer
+from flask_ocpi.core.fields import ListOf
+from flask_ocpi.core.fields import Number
+from flask_ocpi.core.schema import Object
+from flask_ocpi.core.schema import Schema
+from flask_ocpi.modules import enums as module_enums
+from flask_ocpi.modules.tokens import AuthorizationInfo
+from flask_ocpi.versions.v2_2_1 import VERSION
+
+ROOT = Path(__file__).parents[1]
+TYPES = Path("flask_ocpi/core/types")
+
+#: The modules whose classes are in the first file of classes; the second one builds on it.
+FIRST = ("locations_schemas", "types", "credentials", "versions", "hubclientinfo")
+
+#: Added and taken away by the extension itself, so that host applications never see it.
+HIDDEN = "response_url"
+
+WRITTEN = "Written by scripts/write_types.py: change the schemas instead."
+
+
+def files() -> dict[Path, str]:
+    """Return the text of each file by its path below the root of the repository."""
+    first = [schema for schema in classes() if _module_of(schema) in FIRST]
+    second = [schema for schema in classes() if _module_of(schema) not in FIRST]
+    texts = {
+        TYPES / "__init__.py": _exports(),
+        TYPES / "enums.py": _literals(),
+        TYPES / "places.py": _typed_dicts(first, "The classes of locations, parties and endpoints", above=()),
+        TYPES / "charging.py": _typed_dicts(second, "The classes of charging and what it costs", above=first),
+    }
+    return {path: _formatted(path, text) for path, text in texts.items()}
+
+
+def classes() -> list[type[Schema]]:
+    """Return the classes of all bodies, answers and results, each after those that it is made of."""
+    found: dict[type[Schema], None] = {}
+
+    def visit(schema: type[Schema]) -> None:
+        if schema not in found:
+            for field in schema._declared_fields.values():
+                inner = field.inner if isinstance(field, ListOf) else field
+                if isinstance(inner, Object):
+                    visit(inner.nested)
+            found[schema] = None
+
+    for _, _, operation in VERSION.operations():
+        for schema in (operation.body, operation.returns, operation.result):
+            if isinstance(schema, type) and issubclass(schema, Schema):
+                visit(schema)
+    return list(found)
+
+
+def object_types() -> list[tuple[str, ObjectType]]:
+    """Return the classes of stored objects with the ids of their modules."""
+    return [(str(module.id), kind) for module in VERSION.modules for kind in module.objects]
+
+
+def main() -> None:
+    for path, text in files().items():
+        (ROOT / path).write_text(text)
+    print(f"Wrote {len(files())} files.")
+
+
+def _exports() -> str:
+    names = {
+        "enums": [enum.__name__ for enum in _enums()],
+        "places": [schema.__name__ for schema in classes() if _module_of(schema) in FIRST],
+        "charging": [schema.__name__ for schema in classes() if _module_of(schema) not in FIRST],
+    }
+    for schema in _changing():
+        names["places" if _module_of(schema) in FIRST else "charging"].append(f"{schema.__name__}Changes")
+    names["charging"].append("AuthorizationAnswer")
+    imports = [f"from flask_ocpi.core.types.{m} import {name} as {name}" for m in names for name in sorted(names[m])]
+    return _text(
+        f'''
+        """The types of what is saved, received and sent, for editors and type checkers; at run time they are dicts.
+
+        {WRITTEN}
+
+        A class is a TypedDict with its required and optional properties. ``LocationChanges`` and its like are what
+        ``ocpi.patch`` takes: nothing is required, what identifies the object is left out, and None clears what is
+        optional. An enum is a Literal of its values.
+        """
+        ''',
+        *imports,
+    )
+
+
+def _literals() -> str:
+    lines = []
+    for enum in _enums():
+        values = ", ".join(f'"{member.value}"' for member in enum)
+        literal = f"{enum.__name__} = Literal[{values}]"
+        if _is_public(enum):
+            literal += f" | enums.{enum.__name__}"
+        lines.append(f"#: {_summary(enum)}")
+        lines += textwrap.wrap(literal, 116, subsequent_indent="    ", break_on_hyphens=False)
+    return _text(
+        f'''
+        """The values of OCPI's enums.
+
+        {WRITTEN}
+        """
+        ''',
+        "from typing import Literal",
+        "from flask_ocpi.core import enums",
+        "# fmt: off",
+        *lines,
+    )
+
+
+def _typed_dicts(schemas: Sequence[type[Schema]], about: str, *, above: Sequence[type[Schema]]) -> str:
+    bodies: list[str] = []
+    for schema in schemas:
+        bodies.append(_typed_dict(schema.__name__, _summary(schema), _properties(schema)))
+        if schema in _changing():
+            text = f"What of a {schema.__name__} can be changed; None clears what is optional."
+            bodies.append(_typed_dict(f"{schema.__name__}Changes", text, _changes(schema), total=False))
+        if schema is AuthorizationInfo:
+            text = "What an authorizer says of an AuthorizationInfo; the rest is added."
+            parts = {name: _type_of(field) for name, field in _fields(schema)}
+            bodies.append(_typed_dict("AuthorizationAnswer", text, parts, total=False))
+    body = "\n".join(bodies)
+    imported = [f"from flask_ocpi.core.types.enums import {e.__name__}" for e in _enums() if _names(body, e.__name__)]
+    imported += [f"from flask_ocpi.core.types.places import {s.__name__}" for s in above if _names(body, s.__name__)]
+    return _text(
+        f'''
+        """{about}.
+
+        {WRITTEN}
+        """
+        ''',
+        *(f"from typing import {name}" for name in ("NotRequired", "TypedDict")),
+        *imported,
+        body,
+    )
+
+
+def _typed_dict(name: str, about: str, properties: dict[str, str], *, total: bool = True) -> str:
+    lines = [f"    {property}: {type}" for property, type in properties.items()]
+    bases = "TypedDict" if total else "TypedDict, total=False"
+    return "\n".join([f"class {name}({bases}):", f'    """{about}"""', "", *lines, ""])
+
+
+def _properties(schema: type[Schema]) -> dict[str, str]:
+    return {
+        name: _type_of(field) if field.required else f"NotRequired[{_type_of(field)}]"
+        for name, field in _fields(schema)
+        if name != HIDDEN
+    }
+
+
+def _changes(schema: type[Schema]) -> dict[str, str]:
+    identity = _changing()[schema]
+    return {
+        name: _type_of(field) if field.required else f"{_type_of(field)} | None"
+        for name, field in _fields(schema)
+        if name not in identity
+    }
+
+
+def _changing() -> dict[type[Schema], Sequence[str]]:
+    """Return the classes that can be changed, with the names of what identifies them."""
+    found: dict[type[Schema], Sequence[str]] = {}
+    for _, kind in object_types():
+        if not kind.final:
+            found[kind.schema] = kind.key
+            found.update({part.schema: (part.key,) for part in kind.parts})
+    return found
+
+
+def _fields(schema: type[Schema]) -> Iterator[tuple[str, Field]]:
+    for name, field in schema._declared_fields.items():
+        yield name, cast(Field, field)
+
+
+def _type_of(field: Field) -> str:
+    match field:
+        case ListOf():
+            return f"list[{_type_of(field.inner)}]"
+        case Object():
+            return str(field.nested.__name__)
+        case Enum():
+            return field.enum.__name__
+        case Boolean():
+            return "bool"
+        case Integer():
+            return "int"
+        case Number():
+            return "float"
+        case _:
+            return "str"
+
+
+def _enums() -> list[type[StrEnum]]:
+    members = [*vars(core_enums).values(), *vars(module_enums).values()]
+    return [item for item in members if isinstance(item, type) and issubclass(item, StrEnum) and item is not StrEnum]
+
+
+def _is_public(enum: type[StrEnum]) -> bool:
+    return enum.__module__ == core_enums.__name__
+
+
+def _summary(cls: type) -> str:
+    return str(cls.__doc__).partition("\n")[0]
+
+
+def _module_of(schema: type[Schema]) -> str:
+    return schema.__module__.rpartition(".")[2]
+
+
+def _names(text: str, name: str) -> bool:
+    return re.search(rf"(: |\[){name}\b", text) is not None
+
+
+def _text(opening: str, *lines: str) -> str:
+    return "\n".join([textwrap.dedent(opening).strip(), *lines, ""])
+
+
+def _formatted(path: Path, text: str) -> str:
+    name = ["--stdin-filename", str(ROOT / path), "-"]
+    for command in (["check", "--select", "I", "--fix", "-q", *name], ["format", "-q", *name]):
+        done = subprocess.run([sys.executable, "-m", "ruff", *command], input=text, stdout=PIPE, text=True, check=True)
+        text = done.stdout
+    return text
+
+
+if __name__ == "__main__":
+    main()
