@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Mapping
+from collections.abc import Sequence
 from datetime import UTC
 from datetime import datetime
 from functools import cached_property
@@ -74,6 +75,7 @@ from flask_ocpi.sync.syncing import Schedule
 from flask_ocpi.sync.syncing import Synced
 from flask_ocpi.sync.syncing import sync_all
 from flask_ocpi.versions import select_versions
+from flask_ocpi.versions import stored_version
 from flask_ocpi.versions.reading import Receiving
 from flask_ocpi.web.api import Api
 from flask_ocpi.web.auth import RefusedTokens
@@ -116,6 +118,8 @@ class OCPI(HostHooks, HostCalls, Partnering):
     called with that default, so that a part of it can be replaced:
     ``lambda default: RoutedStorage({"locations": MyLocations(), "*": default})``.
     transport: how other platforms are called; by default over HTTP with requests. clock: returns the time, aware.
+    versions: the versions of OCPI to serve, unless OCPI_VERSIONS picks some of them; by default those of this package.
+    Modules and versions of your own come in here: ``versions=(V2_2_1.with_module(MY_MODULE),)``.
 
     One object serves one app; what it needs of the app is taken from ``app.config`` (the OCPI_* keys) in ``init_app``.
     """
@@ -127,12 +131,14 @@ class OCPI(HostHooks, HostCalls, Partnering):
         storage: StorageSource | None = None,
         transport: Transport | None = None,
         clock: Callable[[], datetime] = utc_now,
+        versions: Sequence[Version] | None = None,
     ) -> None:
         super().__init__()
         self._storage_source = storage
         self._transport = transport
         forks.begin(self._begin)
         self._clock = clock
+        self._versions = versions
         self._services: Services | None = None
         self._app: Flask | None = None
         self._objects: OwnObjects | None = None
@@ -156,10 +162,14 @@ class OCPI(HostHooks, HostCalls, Partnering):
             raise ConfigurationError("This OCPI object serves another app already; make one OCPI() for each app.")
         settings = Settings.from_mapping(app.config)
         _check_business_details(settings)
-        _check_modules(settings)
-        _check_synced_modules(settings)
-        storage = self._make_storage(app, settings)
-        services = self._make_services(app, settings, storage)
+        numbers = settings.versions
+        if self._versions is not None and "OCPI_VERSIONS" not in app.config:
+            numbers = tuple(version.number for version in self._versions)
+        versions = select_versions(numbers, self._versions)
+        _check_modules(settings, versions)
+        _check_synced_modules(settings, versions)
+        storage = self._make_storage(app, settings, versions)
+        services = self._make_services(app, settings, storage, versions)
         self._services = services
         self._app = app
         self._objects = OwnObjects(services)
@@ -370,14 +380,14 @@ class OCPI(HostHooks, HostCalls, Partnering):
         self._notice_request()  # who asks for the health of a process that serves nobody else has it look, too
         return self.dispatcher.is_alive()
 
-    def _make_storage(self, app: Flask, settings: Settings) -> Storage:
+    def _make_storage(self, app: Flask, settings: Settings, versions: Sequence[Version]) -> Storage:
         source: Any = self._storage_source
         if source is not None and not _takes_default(source):
             storage = _storage_of(source if isinstance(source, Storage) or not callable(source) else source())
             if settings.create_tables is not False:
                 storage.setup()
             return storage
-        default = default_storage(app, settings, select_versions(settings.versions))
+        default = default_storage(app, settings, (stored_version(versions), *versions))
         if source is None:
             return default
         storage = _storage_of(source(default))
@@ -385,7 +395,9 @@ class OCPI(HostHooks, HostCalls, Partnering):
             storage.setup()
         return storage
 
-    def _make_services(self, app: Flask, settings: Settings, storage: Storage) -> Services:
+    def _make_services(
+        self, app: Flask, settings: Settings, storage: Storage, versions: tuple[Version, ...]
+    ) -> Services:
         platforms = Platforms(
             storage,
             cipher=TokenCipher(settings.encryption_keys, secret_key=secret_key(app, settings)),
@@ -417,7 +429,8 @@ class OCPI(HostHooks, HostCalls, Partnering):
             platforms=platforms,
             permissions=Permissions.with_overrides(settings.role_permissions),
             schemas=Schemas(policy),
-            versions=select_versions(settings.versions),
+            versions=versions,
+            own=stored_version(self._versions or versions),
             clock=self._clock,
             discover=self._discover,
             emit=emit,
@@ -562,8 +575,8 @@ def _check_business_details(settings: Settings) -> None:
         raise ConfigurationError(f"OCPI_PARTIES: {path.replace('roles', 'role', 1)} {message}.")
 
 
-def _check_modules(settings: Settings) -> None:
-    modules = {module.id: module for version in select_versions(settings.versions) for module in version.modules}
+def _check_modules(settings: Settings, versions: Sequence[Version]) -> None:
+    modules = {module.id: module for version in versions for module in version.modules}
     listing = ", ".join(id for id, module in modules.items() if module.listed)
     for key, names in (("OCPI_MODULES", settings.modules or ()), ("OCPI_MODULE_LIMITS", settings.module_limits)):
         for name in names:
@@ -574,8 +587,7 @@ def _check_modules(settings: Settings) -> None:
                 raise ConfigurationError(f"{key} names {name!r}; write {id}:SENDER, {id}:RECEIVER or {id}.")
 
 
-def _check_synced_modules(settings: Settings) -> None:
-    versions = select_versions(settings.versions)
+def _check_synced_modules(settings: Settings, versions: Sequence[Version]) -> None:
     known = dict.fromkeys(module.id for version in versions for module in version.modules if module.objects)
     for name in settings.sync_modules:
         if name not in known:

@@ -7,17 +7,19 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import field
 from dataclasses import replace
 from enum import StrEnum
-from typing import TYPE_CHECKING
 from typing import Any
 
+from flask_ocpi.core.converting import Conversion
+from flask_ocpi.core.converting import Converter
+from flask_ocpi.core.converting import Replacing
+from flask_ocpi.core.converting import conversion_of
 from flask_ocpi.core.enums import InterfaceRole
+from flask_ocpi.core.schema import Schema
 from flask_ocpi.errors import NotFoundError
 from flask_ocpi.errors import StatusCode
-
-if TYPE_CHECKING:
-    from flask_ocpi.core.schema import Schema
 
 OWNER_KEY = ("country_code", "party_id")
 
@@ -215,11 +217,36 @@ class Module:
 
 
 @dataclass(frozen=True, slots=True)
+class Dialect:
+    """What tells versions apart besides modules and classes; the defaults are those of OCPI 2.2.1.
+
+    routing: whether functional modules have the OCPI-to and OCPI-from headers.
+    token_encoding: "base64" or "plain", how a token is sent; None leaves it to OCPI_TOKEN_ENCODING.
+    endpoint_roles: whether an endpoint in the version details says which side of its module it is. Without, it is the
+    side that the roles of its platform implement.
+    patch_has_last_updated: whether a PATCH needs last_updated. Without, it is the time of the request.
+    """
+
+    routing: bool = True
+    token_encoding: str | None = None
+    endpoint_roles: bool = True
+    patch_has_last_updated: bool = True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Version:
-    """A version of OCPI as this package serves it."""
+    """A version of OCPI.
+
+    Objects are stored, and known to the host application, in the shape of 2.2.1. converters: by its own classes, what
+    is more than left out or added. origins: the class of the stored shape for each class that takes its place.
+    """
 
     number: str
     modules: tuple[Module, ...]
+    dialect: Dialect = Dialect()
+    converters: Mapping[type[Schema], Converter] = field(default_factory=dict)
+    origins: Mapping[type[Schema], type[Schema]] = field(default_factory=dict)
+    _conversions: dict[Any, Conversion | None] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def slug(self) -> str:
@@ -229,12 +256,92 @@ class Version:
     def module(self, id: str) -> Module | None:
         return next((module for module in self.modules if module.id == id), None)
 
+    def operation(self, module: str, name: str) -> Operation | None:
+        """Return an operation by its name, or None."""
+        return next((o for m, _, o in self.operations() if m.id == module and o.name == name), None)
+
     def operations(self) -> Iterator[tuple[Module, Interface, Operation]]:
         """Walk all operations in the order of the description."""
         for module in self.modules:
             for interface in module.interfaces:
                 for operation in interface.operations:
                     yield module, interface, operation
+
+    def routes(self, module: Module) -> bool:
+        """Tell whether the messages of a module have routing headers."""
+        return self.dialect.routing and not module.configuration
+
+    def conversion(self, schema: Any) -> Conversion | None:
+        """Return how objects of one of its classes are converted; None where they are stored as they are sent."""
+        if not self.origins and not self.converters:
+            return None
+        if schema not in self._conversions:
+            is_schema = isinstance(schema, type) and issubclass(schema, Schema)
+            found = conversion_of(schema, self.converters, self.origins) if is_schema else None
+            self._conversions[schema] = found
+        return self._conversions[schema]
+
+    def stored(self, schema: type[Schema]) -> type[Schema]:
+        """Return the class that has the stored shape of objects of one of its own classes."""
+        return self.origins.get(schema, schema)
+
+    def with_module(self, module: Module) -> Version:
+        """Return the version with one more module, or with this one instead of its own of that id."""
+        others = tuple(known for known in self.modules if known.id != module.id)
+        return replace(self, modules=(*others, module))
+
+    def evolve(
+        self,
+        number: str,
+        *,
+        dialect: Dialect | None = None,
+        classes: Mapping[type[Schema], type[Schema]] | None = None,
+        converters: Mapping[type[Schema], Converter] | None = None,
+        add: Sequence[Module] = (),
+        drop: Sequence[str] = (),
+    ) -> Version:
+        """Return another version that differs from this one in what is given.
+
+        classes: the ones that take the place of others, also in whatever these are nested in. converters: by those
+        classes, where properties are not only left out or added. add: modules, instead of those with the same id if
+        there are such. drop: the ids of modules that it lacks.
+        """
+        replacing = Replacing(classes or {})
+        modules = [_replaced(module, replacing) for module in self.modules if module.id not in drop]
+        made = {new: self.stored(old) for old, new in replacing.made.items() if new is not old}
+        given = {replacing(schema): converter for schema, converter in (converters or {}).items()}
+        evolved = replace(
+            self,
+            number=number,
+            modules=tuple(modules),
+            dialect=self.dialect if dialect is None else dialect,
+            converters={**{replacing(old): converter for old, converter in self.converters.items()}, **given},
+            origins={**self.origins, **made},
+        )
+        for module in add:
+            evolved = evolved.with_module(module)
+        return evolved
+
+
+def _replaced(module: Module, classes: Replacing) -> Module:
+    """Return a module with other classes in its operations; what is stored stays as it is."""
+    interfaces = tuple(
+        replace(
+            interface,
+            operations=tuple(
+                replace(
+                    o,
+                    query=classes(o.query),
+                    body=classes(o.body),
+                    returns=classes(o.returns),
+                    result=classes(o.result),
+                )
+                for o in interface.operations
+            ),
+        )
+        for interface in module.interfaces
+    )
+    return replace(module, interfaces=interfaces)
 
 
 def version_order(number: str) -> tuple[int, ...]:

@@ -168,6 +168,7 @@ class Services:
     limits: called for each request, as soon as it is known whose it is, or that it is nobody's: raise to refuse it.
     handshakes: bounds those that call another platform back. waits: bounds other requests that wait for one.
     quirks: what is done differently for a platform.
+    own: the version in whose shape objects are stored, and known to the host application: 2.2.1.
     purged: when records of a kind that were kept long enough were last removed, in microseconds.
     """
 
@@ -177,6 +178,7 @@ class Services:
     permissions: Permissions
     schemas: Schemas
     versions: tuple[Version, ...]
+    own: Version
     clock: Callable[[], datetime]
     discover: Discover
     emit: Callable[..., None]
@@ -200,6 +202,7 @@ class Services:
     purged: dict[str, int] = field(default_factory=dict)
     quirks: Known = field(default_factory=lambda: Known({}))
     _own_parties: dict[tuple[str, InterfaceRole], tuple[Party, ...]] = field(default_factory=dict, init=False)
+    _object_types: dict[str, ObjectType] = field(default_factory=dict, init=False)
 
     def found(self, finding: Finding) -> None:
         """Note a flaw in what a platform sent; it costs no access to the storage, and never fails."""
@@ -207,8 +210,13 @@ class Services:
 
     @property
     def object_types(self) -> Mapping[str, ObjectType]:
-        """The classes of stored objects by the id of their module."""
-        return {m.id: m.objects[0] for version in self.versions for m in version.modules if m.objects}
+        """The classes of stored objects by the id of their module; of modules that 2.2.1 lacks, as others have them."""
+        if not self._object_types:
+            for version in (self.own, *self.versions):
+                for module in version.modules:
+                    if module.objects:
+                        self._object_types.setdefault(module.id, module.objects[0])
+        return self._object_types
 
     def object_type(self, module: str) -> ObjectType:
         """Return the class of objects a module stores; raise InvalidParametersError that lists the modules with one."""
@@ -216,6 +224,14 @@ class Services:
         if module not in known:
             raise InvalidParametersError(f"There is no module {module!r} with objects; there are {', '.join(known)}.")
         return known[module]
+
+    def version(self, number: str | None) -> Version | None:
+        """Return the version with that number, if it is served."""
+        return next((version for version in self.versions if version.number == number), None)
+
+    def module(self, id: str) -> Module | None:
+        """Return a module as 2.2.1 has it, or, where it lacks that, another version; None where none has."""
+        return next((module for version in (self.own, *self.versions) if (module := version.module(id))), None)
 
     def serves(self, module: Module, interface: InterfaceRole) -> bool:
         """Tell whether this platform serves an interface: as configured, or because an own role implements it."""
@@ -243,7 +259,7 @@ class Services:
 
     def keeps(self, module: str, party: Party) -> bool:
         """Tell whether the objects that an own party has in a module are all here: we serve them for it."""
-        found = next((m for version in self.versions if (m := version.module(module))), None)
+        found = self.module(module)
         if found is None or not self.serves(found, InterfaceRole.SENDER):
             return False
         return party in self.own_parties(module, InterfaceRole.SENDER)

@@ -18,6 +18,7 @@ from flask import Flask
 
 from flask_ocpi.client.wire import Request
 from flask_ocpi.client.wire import Response
+from flask_ocpi.core.description import Version
 from flask_ocpi.errors import UnreachableError
 from flask_ocpi.extension import OCPI
 from flask_ocpi.partners.auth_tokens import authorization
@@ -69,6 +70,7 @@ class Network:
         storage: Storage | None = None,
         config: Mapping[str, Any] | None = None,
         instance_path: str | None = None,
+        versions: Sequence[Version] | None = None,
     ) -> OCPI:
         """Add a platform at ``https://host``; parties are (country code, party id, roles)."""
         app = Flask(
@@ -85,7 +87,7 @@ class Network:
                 **(config or {}),
             }
         )
-        ocpi = OCPI(app, storage=storage or MemoryStorage(), transport=self, clock=self.clock)
+        ocpi = OCPI(app, storage=storage or MemoryStorage(), transport=self, clock=self.clock, versions=versions)
         self.apps[host] = app
         return ocpi
 
@@ -217,7 +219,10 @@ def _all_of(ocpi: OCPI) -> dict[str, Any]:
 def add_partner(
     app: Flask, parties: Sequence[PartySpec], *, name: str = "Partner", versions_url: str = "https://partner.example/v"
 ) -> PartnerClient:
-    """Make a registered partner without a handshake and return a client that calls the app with its token."""
+    """Make a registered partner without a handshake and return a client that calls the app with its token.
+
+    It speaks 2.2.1.
+    """
     ocpi: OCPI = app.extensions["ocpi"]
     issued, token = ocpi.platforms.issue(TokenUse.ACTIVE)
     platform = ocpi.platforms.create(
@@ -236,7 +241,7 @@ def add_partner(
                 for role in roles
             ),
             versions_url=versions_url,
-            version=ocpi.services.versions[-1].number,
+            version=ocpi.services.own.number,
             token=ocpi.platforms.cipher.encrypt("token-of-the-partner"),
             issued=(replace(issued, used=True),),
         )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from flask import Flask
 from flask import Response
@@ -17,7 +15,7 @@ from flask_ocpi.core.description import Module
 from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.testing.network import PartnerClient
 from flask_ocpi.testing.network import add_partner
-from flask_ocpi.versions import select_versions
+from flask_ocpi.versions.v2_2_1 import VERSION as V2_2_1
 
 
 def add_routes(blueprint):
@@ -36,10 +34,8 @@ REPORTS = Module(id="nlabc-reports", description="Reports.", interfaces=(), exte
 
 
 @pytest.fixture
-def partner(ocpi_network, monkeypatch):
-    versions = tuple(replace(v, modules=(*v.modules, REPORTS)) for v in select_versions(("2.2.1",)))
-    monkeypatch.setattr("flask_ocpi.extension.select_versions", lambda numbers: versions)
-    ocpi_network.add("reports.example", [("NL", "ABC", ["CPO"])])
+def partner(ocpi_network):
+    ocpi_network.add("reports.example", [("NL", "ABC", ["CPO"])], versions=(V2_2_1.with_module(REPORTS),))
     return add_partner(ocpi_network.apps["reports.example"], [("DE", "EMS", ["EMSP"])])
 
 
