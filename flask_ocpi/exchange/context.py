@@ -9,16 +9,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
 from datetime import datetime
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 from typing import Protocol
 
 from flask_ocpi.core.config import OwnParty
 from flask_ocpi.core.config import Settings
+from flask_ocpi.core.description import OWNER_KEY
 from flask_ocpi.core.description import Document
 from flask_ocpi.core.description import Interface
 from flask_ocpi.core.description import Module
 from flask_ocpi.core.description import ObjectType
 from flask_ocpi.core.description import Operation
+from flask_ocpi.core.description import Part
 from flask_ocpi.core.description import Version
 from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.enums import Permissions
@@ -37,8 +41,12 @@ from flask_ocpi.exchange.messages import Traffic
 from flask_ocpi.partners.platforms import Caller
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.partners.platforms import Platforms
+from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Storage
+
+#: Stands for the party where there is none.
+NOBODY = Party("", "")
 
 Answer = str | Document
 #: Called with the Token and the LocationReferences (or None); returns an AllowedType, an AuthorizationInfo, or None.
@@ -290,10 +298,6 @@ class Context:
     def platform(self) -> Platform:
         return self.caller.platform
 
-    def source(self, target: Target) -> Source:
-        """Return where what the caller sent comes from."""
-        return Source(self.platform.id, str(target.module.id), " ".join(target.path.values()))
-
     @property
     def audience(self) -> tuple[Party, ...]:
         """The parties in whose name the caller reads: its own; for a hub also the one it forwards for."""
@@ -303,18 +307,105 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a request addresses: the operation, and the values in its path and query."""
+    """What a request addresses, resolved once, before its body is read.
+
+    path, query: the values in its URL. platform: the id of the platform that calls. parties: our parties that it is
+    for, the one in its TO headers or all that serve the interface (RT-22).
+    owner: the party that the URL names. id: the one that the addressed object is stored under, by the URL. part_ids:
+    the ids of its addressed parts, one a level. Where the URL has none, they are NOBODY, "" and ().
+    """
 
     module: Module
     interface: Interface
     operation: Operation
-    path: Mapping[str, str] = field(default_factory=dict)
-    query: Mapping[str, Any] = field(default_factory=dict)
+    path: Mapping[str, str]
+    query: Mapping[str, Any]
+    platform: str
+    parties: tuple[Party, ...]
+    owner: Party = NOBODY
+    id: str = ""
+    part_ids: tuple[str, ...] = ()
 
     @property
-    def owner(self) -> Party:
-        """The party that the URL names as the owner (Receiver interfaces)."""
-        return Party.of(self.path["country_code"], self.path["party_id"])
+    def object_type(self) -> ObjectType:
+        """The class of stored objects that the operation works on."""
+        if self.operation.object is None:
+            raise TypeError(f"{self.operation.name} describes no object.")
+        return self.operation.object
+
+    @property
+    def part(self) -> Part:
+        """The class of parts that the operation works on."""
+        return self.object_type.parts[self.operation.part - 1]
+
+    @property
+    def receiver(self) -> Party:
+        """The one own party that receives; InvalidParametersError when the request leaves it open (RT-22).
+
+        What arrives through a configuration module is for all of them, and kept once, for the first.
+        """
+        if len(self.parties) > 1 and not self.module.configuration:
+            listing = ", ".join(map(str, self.parties))
+            raise InvalidParametersError(
+                f"OCPI-to-country-code and OCPI-to-party-id are needed: {listing} all serve "
+                f"{self.module.id} {self.interface.role} here."
+            )
+        return self.parties[0]
+
+    @property
+    def key(self) -> Key:
+        """The key of our copy of the addressed object; InvalidParametersError as for the receiver."""
+        return self.key_of(self.id)
+
+    def key_of(self, id: str) -> Key:
+        """Return the key of our copy of another object of the same owner."""
+        return Key.of(*self.owner, id, self.receiver, self.platform)
+
+    @property
+    def source(self) -> Source:
+        """Where what the caller sent comes from, for findings."""
+        return Source(self.platform, str(self.module.id), " ".join(self.path.values()))
+
+    def missing(self) -> Exception:
+        """Return the error for an object, or a part of it, that is not here."""
+        segments = [self.path[p.name] for p in self.operation.parameters if p.name not in OWNER_KEY]
+        object_type = self.object_type
+        names = [object_type.name, *(part.name for part in object_type.parts)][: len(segments)]
+        shown = " ".join(f"{name} {segment!a}" for name, segment in zip(names, segments, strict=True))
+        return object_type.missing(f"There is no {shown} here.")
+
+
+_NO_QUERY: Mapping[str, Any] = MappingProxyType({})
+
+
+def resolve(
+    ctx: Context,
+    module: Module,
+    interface: Interface,
+    operation: Operation,
+    *,
+    path: Mapping[str, str],
+    parties: tuple[Party, ...],
+    query: Mapping[str, Any] = _NO_QUERY,
+) -> Target:
+    """Return what a request addresses, by the path and the query of its URL."""
+    owner, id = NOBODY, ""
+    part_ids: tuple[str, ...] = ()
+    if "party_id" in path:
+        owner = party_named(path["country_code"], path["party_id"])
+    described = operation.object
+    if described is not None and described.parameter is not None and described.parameter.name in path:
+        id = path[described.parameter.name]
+        if len(described.key) > len(OWNER_KEY) + 1:
+            first, *others = described.id_key
+            id = described.id_from({first: id, **{name: query.get(name) for name in others}})
+        if operation.part:
+            part_ids = tuple([path[part.parameter.name] for part in described.parts[: operation.part]])
+    return Target(module, interface, operation, path, query, ctx.caller.platform.id, parties, owner, id, part_ids)
+
+
+#: As :meth:`Party.of`; the same few parties are named again and again.
+party_named = lru_cache(1024)(Party.of)
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,34 +418,17 @@ class Result:
     after: tuple[Callable[[], None], ...] = ()
 
 
-def addressed_parties(ctx: Context, target: Target) -> tuple[Party, ...]:
+def addressed_parties(ctx: Context, module: Module, interface: Interface) -> tuple[Party, ...]:
     """Return the own parties a request is for: the one in its TO headers, or all that serve the interface (RT-22).
 
-    A TO that names one of the caller's own parties counts as absent; any other party that is not hosted here, or does
+    A TO that names one of the caller's own parties is ignored; any other party that is not hosted here, or does
     not serve the interface, raises InvalidParametersError.
     """
-    hosted = ctx.services.own_parties(target.module.id, target.interface.role)
+    hosted = ctx.services.own_parties(module.id, interface.role)
     wanted = ctx.routing.to_party
-    if wanted is None or ctx.platform.has(wanted):
+    if wanted is None or ctx.caller.platform.has(wanted):
         return hosted
     if wanted in hosted:
         return (wanted,)
     listing = ", ".join(map(str, hosted))
-    raise InvalidParametersError(
-        f"OCPI-to: {wanted} does not serve {target.module.id} {target.interface.role} here; {listing} does."
-    )
-
-
-def receiving_party(ctx: Context, target: Target) -> Party:
-    """Return the one own party that receives; raise InvalidParametersError when the request leaves it open (RT-22).
-
-    What arrives through a configuration module is for all of them, and kept once, for the first.
-    """
-    parties = addressed_parties(ctx, target)
-    if len(parties) > 1 and not target.module.configuration:
-        listing = ", ".join(map(str, parties))
-        raise InvalidParametersError(
-            f"OCPI-to-country-code and OCPI-to-party-id are needed: {listing} all serve "
-            f"{target.module.id} {target.interface.role} here."
-        )
-    return parties[0]
+    raise InvalidParametersError(f"OCPI-to: {wanted} does not serve {module.id} {interface.role} here; {listing} does.")

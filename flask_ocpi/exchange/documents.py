@@ -184,6 +184,18 @@ class Opened:
         parts = b"".join((b"[", self.text[first : self.start], new, self.text[self.end : last], b"]"))
         return orjson.dumps({**document, self.part.property: orjson.Fragment(parts)})
 
+    def record(
+        self, object_type: ObjectType, document: Document, *, audience: tuple[Party, ...], most: int | None = None
+    ) -> Record:
+        """Return the record of the document as it was changed to.
+
+        Raises InvalidParametersError where it has grown to more than ``most`` bytes.
+        """
+        text = self.closed(document)
+        if most is not None and len(text) > max(most, len(self.text)):
+            raise InvalidParametersError(f"The {object_type.name} would have {len(text)} bytes: it has {most} at most.")
+        return Record(text, to_micros(document["last_updated"]), audience)
+
 
 def open_text(text: bytes, object_type: ObjectType, ids: Sequence[str]) -> Opened:
     """Decode a stored document, or no more of it than the part needs that ``ids`` names (one a level)."""
@@ -243,14 +255,12 @@ def update(
     *,
     missing: Callable[[], Exception],
     part_ids: Sequence[str] = (),
-    most: int | None = None,
     saved: Callable[[Record, Record], None] | None = None,
 ) -> Record:
     """Change an object's document and store it, and return the record; raise ``missing()`` when it does not exist.
 
     ``change`` is called again where somebody else changes the object at the same time. ``part_ids`` (one a level) tells
     that it changes that part only, besides what is no part: it may then be given a document without the other parts.
-    Where it would grow to more than ``most`` bytes, InvalidParametersError is raised.
     ``saved`` is called in the transaction that stores, with the record as it was and as it is.
     """
 
@@ -262,10 +272,7 @@ def update(
         before = audience_of(object_type, opened.document) if tells else ()
         document = change(opened.document)
         audience = audience_of(object_type, document) if tells and record.audience == before else record.audience
-        text = opened.closed(document)
-        if most is not None and len(text) > max(most, len(record.text)):
-            raise InvalidParametersError(f"The {object_type.name} would have {len(text)} bytes: it has {most} at most.")
-        return Record(text, to_micros(document["last_updated"]), audience)
+        return opened.record(object_type, document, audience=audience)
 
     if saved is None:
         return replace_record(storage, object_type.kind, key, make)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Sequence
+from functools import partial
 
 import orjson
 
@@ -19,21 +21,17 @@ from flask_ocpi.core.responses import array
 from flask_ocpi.core.responses import make_cursor
 from flask_ocpi.core.responses import page_link
 from flask_ocpi.core.responses import read_cursor
-from flask_ocpi.core.schema import Schema
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import NotFoundError
 from flask_ocpi.exchange.context import Context
 from flask_ocpi.exchange.context import Missing
 from flask_ocpi.exchange.context import Result
 from flask_ocpi.exchange.context import Target
-from flask_ocpi.exchange.context import addressed_parties
-from flask_ocpi.exchange.context import receiving_party
 from flask_ocpi.exchange.documents import Place
 from flask_ocpi.exchange.documents import locate
 from flask_ocpi.exchange.documents import merge
 from flask_ocpi.exchange.documents import open_text
 from flask_ocpi.exchange.documents import replace_record
-from flask_ocpi.exchange.documents import update
 from flask_ocpi.signals import object_received
 from flask_ocpi.signals import object_removed
 from flask_ocpi.storage.base import Key
@@ -60,9 +58,9 @@ def list_objects(ctx: Context, target: Target, body: None) -> Result:
         raise InvalidParametersError("Invalid query parameter: date_from is required.")
     offset, most = asked.get("offset", 0), ctx.services.settings.max_page_bytes
     page = ctx.storage.list(
-        described_object(target).kind,
+        target.object_type.kind,
         Query(
-            owners=None if described_object(target).described else addressed_parties(ctx, target),
+            owners=None if target.object_type.described else target.parties,
             receiver="",
             audience=ctx.audience,
             date_from=_micros(asked.get("date_from")),
@@ -82,16 +80,16 @@ def list_objects(ctx: Context, target: Target, body: None) -> Result:
 
 def get_object(ctx: Context, target: Target, body: None) -> Result:
     """Answer one of our own objects, or a part of it, that the calling platform may see."""
-    record = next(find_all_own(ctx, target, described_object(target), object_id(target)), None)
+    record = next(find_all_own(ctx, target), None)
     if record is None:
-        raise missing(target)
+        raise target.missing()
     return Result(_text(record, target))
 
 
-def find_all_own(ctx: Context, target: Target, object_type: ObjectType, id: str) -> Iterator[Record]:
-    """Walk the objects with that id that our addressed parties have, as far as the calling platform may see them."""
-    for owner in addressed_parties(ctx, target):
-        record = ctx.storage.get(object_type.kind, Key.of(*owner, id))
+def find_all_own(ctx: Context, target: Target) -> Iterator[Record]:
+    """Walk the objects with the addressed id that our parties have, as far as the calling platform may see them."""
+    for owner in target.parties:
+        record = ctx.storage.get(target.object_type.kind, Key.of(*owner, target.id))
         if record is not None and is_visible(ctx, record):
             yield record
 
@@ -103,180 +101,146 @@ def is_visible(ctx: Context, record: Record) -> bool:
 
 def get_copy(ctx: Context, target: Target, body: None) -> Result:
     """Answer our copy of an object of the calling platform, or of a part of it, as it was received (PUSH-09)."""
-    record = ctx.storage.get(described_object(target).kind, _copy_key(ctx, target))
+    record = ctx.storage.get(target.object_type.kind, target.key)
     if record is None:
-        raise missing(target)
+        raise target.missing()
     return Result(_text(record, target))
 
 
 def put_object(ctx: Context, target: Target, body: Document) -> Result:
     """Store a whole object of the calling platform: 201 when it is new, 200 when it replaces one."""
-    object_type = described_object(target)
-    kind = object_type.kind
-    _check_identity(target, body)
-    key = Key.of(*target.owner, object_type.id_of(body), receiving_party(ctx, target), ctx.platform.id)
+    check_identity(target, body)
+    return store_copy(ctx, target, body, id=target.object_type.id_of(body))
+
+
+def store_copy(ctx: Context, target: Target, body: Document, *, id: str) -> Result:
+    """Store a whole object of the calling platform under an id of the owner in the URL."""
+    kind, key = target.object_type.kind, target.key_of(id)
     record = Record.of(body, last_updated=to_micros(body["last_updated"]))
     if ctx.services.settings.refuse_older:
         created = _replace_older(ctx, kind, key, record)
     else:
-        created = ctx.storage.save(kind, key, record)
+        created = ctx.services.storage.save(kind, key, record)
     emit_received(ctx, target, key, record, created=created)
     return Result(http_status=201 if created else 200)
 
 
 def put_part(ctx: Context, target: Target, body: Document) -> Result:
     """Add or replace a part (an EVSE, a Connector); ``last_updated`` above it rises (LOC-08, LOC-09)."""
-    _check_identity(target, body)
+    check_identity(target, body)
     created = False
 
     def put(document: Document) -> Document:
         nonlocal created
         place = _place(document, target)
-        if place.index is not None:
-            _refuse_older(ctx, place.siblings[place.index], body)
-        else:
+        if place.index is None:
             _check_room(ctx, target, place)
+        else:
+            _refuse_older(ctx, place.siblings[place.index], body)
         created = place.put(body)
         return document
 
-    _update(ctx, target, put, told=body)
+    _change(ctx, target, put, told=body)
     return Result(http_status=201 if created else 200)
 
 
 def patch_object(ctx: Context, target: Target, body: Document) -> Result:
     """Change the given properties of an object; null clears one, everything left out stays (T-15 to T-20)."""
     changes = _changes(target, body)
-    schema = ctx.services.schemas[described_object(target).schema]
-    read = _reading(ctx, target)
 
     def patch(document: Document) -> Document:
         _refuse_older(ctx, document, changes)
-        return merge(schema, document, changes, appended=described_object(target).appended, read=read)
+        return _merged(ctx, target, target.object_type, document, changes)
 
-    _update(ctx, target, patch, told=changes)
+    _change(ctx, target, patch, told=changes)
     return Result()
 
 
 def patch_part(ctx: Context, target: Target, body: Document) -> Result:
     """Change the given properties of a part, and raise ``last_updated`` of what it belongs to (LOC-10)."""
     changes = _changes(target, body)
-    schema = ctx.services.schemas[_part(target).schema]
-    read = _reading(ctx, target)
 
     def patch(document: Document) -> Document:
         place = _place(document, target)
         if place.index is None:
-            raise missing(target)
-        _refuse_older(ctx, place.siblings[place.index], changes)
-        place.put(merge(schema, place.siblings[place.index], changes, read=read))
+            raise target.missing()
+        part = place.siblings[place.index]
+        _refuse_older(ctx, part, changes)
+        place.put(_merged(ctx, target, target.part, part, changes))
         return document
 
-    _update(ctx, target, patch, told=changes)
+    _change(ctx, target, patch, told=changes)
     return Result()
-
-
-def _reading(ctx: Context, target: Target) -> Callable[..., Document]:
-    """Return what checks the result of a PATCH: what was understood when it came is understood again."""
-
-    def read(schema: Schema, document: Document, *, where: str) -> Document:
-        return ctx.services.read(schema, document, ctx.source(target), where=where, partial=False)
-
-    return read
 
 
 def delete_object(ctx: Context, target: Target, body: None) -> Result:
     """Remove our copy of an object of the calling platform."""
-    key = _copy_key(ctx, target)
-    if not ctx.storage.delete(described_object(target).kind, key):
-        raise missing(target)
+    key = target.key
+    if not ctx.storage.delete(target.object_type.kind, key):
+        raise target.missing()
     ctx.services.emit(object_removed, module=target.module.id, key=key, platform=ctx.platform)
     return Result()
 
 
-def described_object(target: Target) -> ObjectType:
-    """Return the class of stored objects that an operation works on."""
-    if target.operation.object is None:
-        raise TypeError(f"{target.operation.name} describes no object.")
-    return target.operation.object
-
-
-def _part(target: Target) -> Part:
-    return described_object(target).parts[target.operation.part - 1]
-
-
-def _part_ids(target: Target) -> list[str]:
-    return [target.path[part.parameter.name] for part in described_object(target).parts[: target.operation.part]]
-
-
-def _copy_key(ctx: Context, target: Target) -> Key:
-    return Key.of(*target.owner, object_id(target), receiving_party(ctx, target), ctx.platform.id)
-
-
-def object_id(target: Target) -> str:
-    """Return the id under which the addressed object is stored, by the path and what of its key is in the query."""
-    object_type = described_object(target)
-    first, *others = object_type.id_key
-    values = {name: target.query.get(name) for name in others}
-    if object_type.parameter is not None:
-        values[first] = target.path[object_type.parameter.name]
-    return object_type.id_from(values)
-
-
-def missing(target: Target) -> Exception:
-    """Return the error for an object, or a part of it, that is not here."""
-    segments = [target.path[p.name] for p in target.operation.parameters if p.name not in OWNER_KEY]
-    object_type = described_object(target)
-    names = [object_type.name, *(part.name for part in object_type.parts)][: len(segments)]
-    shown = " ".join(f"{name} {segment!a}" for name, segment in zip(names, segments, strict=True))
-    return object_type.missing(f"There is no {shown} here.")
-
-
 def _text(record: Record, target: Target) -> bytes:
-    if not target.operation.part:
+    if not target.part_ids:
         return record.text
-    place = _place(open_text(record.text, described_object(target), _part_ids(target)).document, target)
+    place = _place(open_text(record.text, target.object_type, target.part_ids).document, target)
     if place.index is None:
-        raise missing(target)
+        raise target.missing()
     return orjson.dumps(place.siblings[place.index])
 
 
 def _place(document: Document, target: Target) -> Place:
-    place = locate(document, described_object(target), _part_ids(target))
+    place = locate(document, target.object_type, target.part_ids)
     if place is None:
-        raise missing(target)
+        raise target.missing()
     return place
 
 
 def _check_room(ctx: Context, target: Target, place: Place) -> None:
     """Refuse one more part where there are as many as the whole object could be sent with."""
-    above: list[ObjectType | Part] = [described_object(target), *described_object(target).parts]
-    name = _part(target).property
+    above: Sequence[ObjectType | Part] = (target.object_type, *target.object_type.parts)
+    name = target.part.property
     field = ctx.services.schemas[above[target.operation.part - 1].schema].load_fields[name]
     if isinstance(field, ListOf) and len(place.siblings) >= field.limit:
         raise InvalidParametersError(f"There are {len(place.siblings)} {name} already, and can be no more.")
 
 
-def _update(ctx: Context, target: Target, change: Callable[[Document], Document], *, told: Document) -> None:
+def _change(ctx: Context, target: Target, change: Callable[[Document], Document], *, told: Document) -> None:
     """Change a copy by what the platform ``told``; one that is not here is fetched from it after the answer."""
-    key = _copy_key(ctx, target)
-    object_type, part_ids = described_object(target), _part_ids(target)
+    key, object_type = target.key, target.object_type
     most = _LARGEST * ctx.services.settings.max_body_bytes
+
+    def make(record: Record | None) -> Record:
+        if record is None:
+            raise target.missing()
+        opened = open_text(record.text, object_type, target.part_ids)
+        return opened.record(object_type, change(opened.document), audience=record.audience, most=most)
+
     try:
-        record = update(
-            ctx.storage, object_type, key, change, missing=lambda: missing(target), part_ids=part_ids, most=most
-        )
+        record = replace_record(ctx.services.storage, object_type.kind, key, make)
     except NotFoundError as error:
         missed = Missing(
             platform=ctx.platform,
             module=str(target.module.id),
             owner=target.owner,
-            id=object_id(target),
-            receiver=receiving_party(ctx, target),
+            id=target.id,
+            receiver=target.receiver,
             last_updated=to_micros(told["last_updated"]),
         )
         error.after = (lambda: ctx.services.missed(missed),)
         raise
     emit_received(ctx, target, key, record, created=False)
+
+
+def _merged(
+    ctx: Context, target: Target, changed: ObjectType | Part, document: Document, changes: Document
+) -> Document:
+    """Return an object or a part with the changes of a PATCH: what was understood when it came is understood again."""
+    read = partial(ctx.services.read, source=target.source, partial=False)
+    appended = changed.appended if isinstance(changed, ObjectType) else ()
+    return merge(ctx.services.schemas[changed.schema], document, changes, appended=appended, read=read)
 
 
 def _replace_older(ctx: Context, kind: str, key: Key, record: Record) -> bool:
@@ -294,32 +258,35 @@ def _replace_older(ctx: Context, kind: str, key: Key, record: Record) -> bool:
     return created
 
 
-def _check_identity(target: Target, body: Document) -> None:
+def check_identity(target: Target, body: Document) -> None:
     """Compare what URL and body say of the object's identity (PUSH-03, PUSH-04, T-20)."""
-    operation = target.operation
-    object_type = described_object(target)
+    operation, object_type = target.operation, target.object_type
     if operation.part:
-        named = {_part(target).key: _part(target).parameter.name}
+        part = target.part
+        _check_same(body, part.key, part.parameter.name, target.path[part.parameter.name])
     else:
-        named = {name: name for name in OWNER_KEY}
+        for name in OWNER_KEY:
+            _check_same(body, name, name, target.path[name])
         if object_type.parameter is not None:
-            named[object_type.id_key[0]] = object_type.parameter.name
-    in_url = {name: (parameter, target.path[parameter]) for name, parameter in named.items()}
+            parameter = object_type.parameter.name
+            _check_same(body, object_type.id_key[0], parameter, target.path[parameter])
     for name, default in object_type.defaults:
         asked = target.query.get(name)
         if asked is not None or operation.partial:  # a PUT that does not say goes by its body (TOK-04)
-            in_url[name] = (name, asked or default)
-    for name, (parameter, value) in in_url.items():
-        if body.get(name) is not None and fold(str(body[name])) != fold(value):
-            raise InvalidParametersError(f"{name} in the body is not {parameter} in the URL ({value!a}).")
+            _check_same(body, name, name, asked or default)
+
+
+def _check_same(body: Document, name: str, parameter: str, value: str) -> None:
+    told = body.get(name)
+    if told is not None and told != value and fold(str(told)) != fold(value):
+        raise InvalidParametersError(f"{name} in the body is not {parameter} in the URL ({value!a}).")
 
 
 def _changes(target: Target, body: Document) -> Document:
     if body.get("last_updated") is None:
         raise InvalidParametersError("Invalid body: last_updated is required in a PATCH.")
-    _check_identity(target, body)
-    operation = target.operation
-    identity = (_part(target).key,) if operation.part else described_object(target).key
+    check_identity(target, body)
+    identity = (target.part.key,) if target.operation.part else target.object_type.key
     for name in identity:
         if name in body and body[name] is None:
             raise InvalidParametersError(f"Invalid body: {name} must not be null.")

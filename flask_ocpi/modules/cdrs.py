@@ -35,13 +35,8 @@ from flask_ocpi.errors import ServerError
 from flask_ocpi.exchange.context import Context
 from flask_ocpi.exchange.context import Result
 from flask_ocpi.exchange.context import Target
-from flask_ocpi.exchange.context import addressed_parties
-from flask_ocpi.exchange.context import receiving_party
 from flask_ocpi.exchange.documents import save_object
-from flask_ocpi.exchange.handlers import described_object
 from flask_ocpi.exchange.handlers import emit_received
-from flask_ocpi.exchange.handlers import missing
-from flask_ocpi.exchange.handlers import object_id
 from flask_ocpi.exchange.patterns import OWNER
 from flask_ocpi.exchange.patterns import list_objects
 from flask_ocpi.modules.enums import AuthMethod
@@ -369,11 +364,11 @@ def post_cdr(ctx: Context, target: Target, body: Document) -> Result:
 
     OCPI 2.2.1, CDRs, "POST Method".
     """
-    object_type = described_object(target)
+    object_type = target.object_type
     owner = Party.of(body["country_code"], body["party_id"])
     if not ctx.services.platforms.speaks_for(ctx.platform, owner):
         raise InvalidParametersError(f"country_code and party_id: {owner} is not one of your parties.")
-    key = Key.of(*owner, object_type.id_of(body), receiving_party(ctx, target), ctx.platform.id)
+    key = Key.of(*owner, object_type.id_of(body), target.receiver, ctx.platform.id)
     url = _url_of(ctx, target, key)
     record = Record.of(body, last_updated=to_micros(body["last_updated"]))
     created = save_object(ctx.storage, object_type, key, record, body)
@@ -387,14 +382,14 @@ def get_cdr(ctx: Context, target: Target, body: None) -> Result:
 
     Under its id alone it is that of the party in FROM, or of any of the platform's, if these are few.
     """
-    object_type = described_object(target)
+    object_type = target.object_type
     for owner in _owners(ctx, target):
-        for receiver in addressed_parties(ctx, target):
-            key = Key.of(*owner, object_id(target), receiver, ctx.platform.id)
+        for receiver in target.parties:
+            key = Key.of(*owner, target.id, receiver, ctx.platform.id)
             record = ctx.storage.get(object_type.kind, key)
             if record is not None:
                 return Result(record.text)
-    raise missing(target)
+    raise target.missing()
 
 
 def _owners(ctx: Context, target: Target) -> tuple[Party, ...]:

@@ -32,7 +32,6 @@ from flask_ocpi.exchange.context import Context
 from flask_ocpi.exchange.context import Result
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.context import Target
-from flask_ocpi.exchange.context import receiving_party
 from flask_ocpi.exchange.documents import find_part
 from flask_ocpi.exchange.handlers import is_visible
 from flask_ocpi.exchange.patterns import CALL_ID
@@ -101,7 +100,7 @@ def reserve_now(ctx: Context, target: Target, body: Document) -> Result:
     _check_place(ctx, target, body)
     _purge_reservations(ctx)
     sender = ctx.routing.from_party or Party.of(body["token"]["country_code"], body["token"]["party_id"])
-    key = Key.of(*sender, body["reservation_id"], receiving_party(ctx, target), ctx.platform.id)
+    key = Key.of(*sender, body["reservation_id"], target.receiver, ctx.platform.id)
     noted = _note_reservation(ctx, key, body)
     if noted is None:
         return pending.respond(CommandResponseType.REJECTED)
@@ -121,9 +120,7 @@ def cancel_reservation(ctx: Context, target: Target, body: Document) -> Result:
     if hook is None:
         return _receive(ctx, target, body, None)
     senders = ctx.platform.parties if ctx.routing.from_party is None else (ctx.routing.from_party,)
-    found = _find_reservations(
-        ctx.services, ctx.platform.id, senders, body["reservation_id"], receiving_party(ctx, target)
-    )
+    found = _find_reservations(ctx.services, ctx.platform.id, senders, body["reservation_id"], target.receiver)
     if len(found) > 1:
         raise InvalidParametersError(
             "OCPI-from-country-code and OCPI-from-party-id are needed: several of your parties have a reservation "
@@ -239,7 +236,7 @@ def _check_token(ctx: Context, token: Document) -> None:
 
 def _check_place(ctx: Context, target: Target, body: Document) -> Document:
     """Return the EVSE that a command is for, or {}; raise UnknownLocationError with REJECTED (CMD-15, CMD-30)."""
-    owner = receiving_party(ctx, target)
+    owner = target.receiver
     if not ctx.services.keeps(ModuleID.LOCATIONS, owner):
         return {}
     record = ctx.storage.get(ModuleID.LOCATIONS, Key.of(*owner, body["location_id"]))

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import fields
-from dataclasses import replace
 from typing import Any
 
 from flask_ocpi.core.codes import COUNTRIES_ALPHA2
@@ -29,8 +28,8 @@ from flask_ocpi.exchange.context import Result
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.context import Target
 from flask_ocpi.exchange.findings import Finding
-from flask_ocpi.exchange.handlers import described_object
-from flask_ocpi.exchange.handlers import put_object
+from flask_ocpi.exchange.handlers import check_identity
+from flask_ocpi.exchange.handlers import store_copy
 from flask_ocpi.exchange.patterns import OWNER
 from flask_ocpi.exchange.patterns import list_objects
 from flask_ocpi.modules.enums import ConnectionStatus
@@ -150,8 +149,9 @@ def get_client_info(ctx: Context, target: Target, body: None) -> Result:
 
 def put_client_info(ctx: Context, target: Target, body: Document) -> Result:
     """Store what the caller tells of a party in the role that the body names: 201 when it is new, else 200."""
-    told = told_by(described_object(target), ctx.platform)
-    result = put_object(ctx, replace(target, operation=replace(target.operation, object=told)), body)
+    check_identity(target, body)
+    id = told_by(target.object_type, ctx.platform).id_of(body)
+    result = store_copy(ctx, target, body, id=id)
     note_parties(ctx.services, ctx.platform, [body])
     return result
 

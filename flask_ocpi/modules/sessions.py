@@ -30,11 +30,8 @@ from flask_ocpi.exchange.context import Context
 from flask_ocpi.exchange.context import Result
 from flask_ocpi.exchange.context import Target
 from flask_ocpi.exchange.documents import find_part
-from flask_ocpi.exchange.handlers import described_object
 from flask_ocpi.exchange.handlers import find_all_own
 from flask_ocpi.exchange.handlers import is_visible
-from flask_ocpi.exchange.handlers import missing
-from flask_ocpi.exchange.handlers import object_id
 from flask_ocpi.exchange.patterns import client_owned
 from flask_ocpi.exchange.patterns import list_objects
 from flask_ocpi.modules.cdrs import CdrToken
@@ -162,13 +159,12 @@ def put_charging_preferences(ctx: Context, target: Target, body: Document) -> Re
 
 def _session(ctx: Context, target: Target) -> Document:
     """Return the addressed session, which the calling platform may see and which is the only one with that id."""
-    found = list(find_all_own(ctx, target, described_object(target), object_id(target)))
+    found = list(find_all_own(ctx, target))
     if not found:
-        raise missing(target)
+        raise target.missing()
     if len(found) > 1:
         raise InvalidParametersError(
-            f"OCPI-to-country-code and OCPI-to-party-id are needed: several parties have a session "
-            f"{object_id(target)!a} here."
+            f"OCPI-to-country-code and OCPI-to-party-id are needed: several parties have a session {target.id!a} here."
         )
     return found[0].document
 

@@ -36,10 +36,7 @@ from flask_ocpi.errors import UnknownTokenError
 from flask_ocpi.exchange.context import Context
 from flask_ocpi.exchange.context import Result
 from flask_ocpi.exchange.context import Target
-from flask_ocpi.exchange.handlers import described_object
 from flask_ocpi.exchange.handlers import find_all_own
-from flask_ocpi.exchange.handlers import missing
-from flask_ocpi.exchange.handlers import object_id
 from flask_ocpi.exchange.patterns import OWNER
 from flask_ocpi.exchange.patterns import client_owned
 from flask_ocpi.exchange.patterns import list_objects
@@ -179,11 +176,11 @@ def authorize(ctx: Context, target: Target, body: Document | None) -> Result:
     answers what is no AuthorizationInfo of that token.
     OCPI 2.2.1, Tokens, "Real-time authorization".
     """
-    found = list(find_all_own(ctx, target, described_object(target), object_id(target)))
+    found = list(find_all_own(ctx, target))
     if "party_id" in target.path:  # by the alias
         found = [record for record in found if _owner_of(record.document) == target.owner]
     if len(found) != 1:
-        raise missing(target)
+        raise target.missing()
     token = found[0].document
     authorizer = ctx.services.hooks.authorizer
     answer = None if authorizer is None else authorizer(token, body)
@@ -211,7 +208,7 @@ def _complete(ctx: Context, target: Target, token: Document, answer: Any) -> Doc
     given = {} if answer is None else {"allowed": answer} if isinstance(answer, str) else answer
     complete = {"allowed": by_itself, "token": token, **given}
     info = load(ctx.services.schemas[AuthorizationInfo], complete, where="answer of the authorizer")
-    for name in described_object(target).key:
+    for name in target.object_type.key:
         if fold(info["token"][name]) != fold(token[name]):
             raise InvalidParametersError(f"token.{name} is not that of the token asked about.")
     return info

@@ -26,8 +26,8 @@ from flask_ocpi.exchange.bounds import answering
 from flask_ocpi.exchange.context import Context
 from flask_ocpi.exchange.context import Result
 from flask_ocpi.exchange.context import Services
-from flask_ocpi.exchange.context import Target
 from flask_ocpi.exchange.context import addressed_parties
+from flask_ocpi.exchange.context import resolve
 from flask_ocpi.exchange.findings import Finding
 from flask_ocpi.exchange.logs import carried
 from flask_ocpi.versions.reading import known_of
@@ -50,23 +50,20 @@ from flask_ocpi.web.incoming import read_query
 def module_blueprint(services: Services, version: Version, module: Module) -> Blueprint:
     """Build the blueprint of one module, with a view for every operation of every interface that is served."""
     blueprint = Blueprint(f"ocpi_{version.slug}_{module.id}", __name__, description=module.description)
-    operations: dict[str, tuple[Interface, Operation]] = {}
+    described: set[str] = set()
     for interface in module.interfaces:
         if not services.serves(module, interface.role):
             continue
         for operation in interface.operations:
-            name = view_name(module, interface, operation)
-            operations[f"{blueprint.name}.{name}"] = (interface, operation)
-            _add_view(blueprint, services, version, module, interface, operation)
-            if operation.alias is not None:
-                operations[f"{blueprint.name}.{name}_alias"] = (interface, operation.aliased)
+            described |= _add_view(blueprint, services, version, module, interface, operation)
     if module.extend is not None:
         module.extend(blueprint)
 
-    def begin() -> None:
-        _begin(services, version, module, operations.get(str(request.endpoint)))
+        def begin() -> None:
+            if request.endpoint not in described:  # any registered platform may call it
+                _admit(services, version, module, None, request_ctx.request)
 
-    blueprint.before_request(begin)
+        blueprint.before_request(begin)
     equip(blueprint, services, functional=not module.configuration)
     return blueprint
 
@@ -112,33 +109,24 @@ def add_catch_all(app: Flask, blueprint: Any, services: Services) -> None:
         add_route(app, path, endpoint, view)
 
 
-def _begin(services: Services, version: Version, module: Module, addressed: tuple[Interface, Operation] | None) -> None:
-    """Run the checks that come before the body is read: token, roles, routing headers, identifiers, ownership.
+def _admit(
+    services: Services, version: Version, module: Module, interface: Interface | None, current: Request
+) -> Context:
+    """Return who calls and for whom, before the body is read: by its token, its roles and its routing headers.
 
-    ``addressed`` is None for routes of ``Module.extend``: any registered platform may call those.
+    interface: None for routes of ``Module.extend``.
     """
-    current = request_ctx.request
     current.max_content_length = services.settings.max_body_bytes
     caller = auth.authenticate(services, current)
-    url = _absolute_url(services, current)
-    auth.authorize(services, caller, module, addressed[0] if addressed else None, url=url)
+    url = partial(_absolute_url, services, current)
+    auth.authorize(services, caller, module, interface, url=url)
     routing = auth.routing_of(module, caller, services.platforms, current)
-    context = Context(services, version, caller, routing, url)
-    if addressed:
-        interface, operation = addressed
-        auth.check_path(operation, current.view_args or {}, caller, services.platforms)
-        addressed_parties(context, Target(module, interface, operation))  # a party that is not here is refused
-        if operation.admits is not None:
-            operation.admits(context)
-    Incoming.of(current.environ).context = context
+    return Context(services, version, caller, routing, url)
 
 
-def _absolute_url(services: Services, current: Request) -> Callable[[str], str]:
-    def url(path: str) -> str:
-        root = services.settings.base_url or _root_url(current.scheme, current.host, current.root_path)
-        return f"{root}{services.settings.url_prefix}/{path}"
-
-    return url
+def _absolute_url(services: Services, current: Request, path: str) -> str:
+    root = services.settings.base_url or _root_url(current.scheme, current.host, current.root_path)
+    return f"{root}{services.settings.url_prefix}/{path}"
 
 
 @lru_cache(256)
@@ -154,15 +142,18 @@ def _add_view(
     module: Module,
     interface: Interface,
     operation: Operation,
-) -> None:
-    """Register one operation: flask-smorest's decorators document it, and the view itself is called."""
+) -> set[str]:
+    """Register one operation: flask-smorest's decorators document it, and the view itself is called.
+
+    Returns its endpoints.
+    """
     schemas = services.schemas
     body = query = None
     if operation.body is not None:
         body = schemas.partial(operation.body) if operation.partial else schemas[operation.body]
     if operation.query is not None:
         query = schemas[operation.query]
-    view = _view(services, module, interface, operation, query=query, body=body)
+    view = _view(services, version, module, interface, operation, query=query, body=body)
 
     def describe() -> Documentation:
         from flask_ocpi.web import openapi  # not before somebody wants to read a document
@@ -186,11 +177,14 @@ def _add_view(
         methods.append("HEAD")
     rule, name = _rule(services, version, module, interface, operation), view_name(module, interface, operation)
     blueprint.add_view(rule, name, view, methods=methods, describe=describe)
+    endpoints = {f"{blueprint.name}.{name}"}
     if operation.alias is not None:
         aliased = operation.aliased
-        view = _view(services, module, interface, aliased, query=query, body=body)
+        view = _view(services, version, module, interface, aliased, query=query, body=body)
         rule = _rule(services, version, module, interface, aliased)
         blueprint.add_view(rule, f"{name}_alias", view, methods=methods)
+        endpoints.add(f"{blueprint.name}.{name}_alias")
+    return endpoints
 
 
 def _rule(services: Services, version: Version, module: Module, interface: Interface, operation: Operation) -> str:
@@ -204,6 +198,7 @@ def _note(context: Context, module: Module, kind: str, came: str, outcome: str) 
 
 def _view(
     services: Services,
+    version: Version,
     module: Module,
     interface: Interface,
     operation: Operation,
@@ -211,24 +206,30 @@ def _view(
     query: Schema | None,
     body: Schema | None,
 ) -> Callable[..., Response]:
-    """Make the view function: query and body are read by their schemas, the handler's result goes into the envelope."""
+    """Make the view function: it checks who calls, reads query and body, and puts the result in the envelope."""
     around = SurroundingHeaders(services, functional=not module.configuration)
+    is_strict = services.settings.receive == "strict"
 
     def view(**path: str) -> Response:
         current = request_ctx.request
-        context: Context = Incoming.of(current.environ).context  # type: ignore[assignment]  # made before the view
+        context = _admit(services, version, module, interface, current)
+        auth.check_path(operation, path, context.caller, services.platforms)
+        parties = addressed_parties(context, module, interface)
+        if operation.admits is not None:
+            operation.admits(context)
+        Incoming.of(current.environ).context = context
+        target = resolve(context, module, interface, operation, path=path, parties=parties)
 
         def understand(schema: Schema, data: Any, where: str) -> Document:
-            addressed = Target(module, interface, operation, path)
-            known = known_of(context, addressed)
-            return services.read(schema, data, context.source(addressed), where=where, known=known)
+            return services.read(schema, data, target.source, where=where, known=known_of(target))
 
-        asked = {} if query is None else read_query(current, query, understand)
+        if query is not None:
+            asked = read_query(current, query, understand)
+            target = resolve(context, module, interface, operation, path=path, parties=parties, query=asked)
         document = None
         if body is not None:
-            note = None if services.settings.receive == "strict" else partial(_note, context, module)
+            note = None if is_strict else partial(_note, context, module)
             document = read_document(current, body, understand, required=operation.body_required, note=note)
-        target = Target(module, interface, operation, path, asked)
         with answering():
             result: Result = operation.handler(context, target, document)
         answer = envelope(_shaped(context, operation, result.data), now=services.clock())

@@ -30,7 +30,6 @@ from flask_ocpi.exchange.context import Context
 from flask_ocpi.exchange.context import Result
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.context import Target
-from flask_ocpi.exchange.context import receiving_party
 from flask_ocpi.exchange.pending.records import ACCEPTED
 from flask_ocpi.exchange.pending.records import CANCELED_RESERVATION
 from flask_ocpi.exchange.pending.records import DEADLINES
@@ -156,7 +155,7 @@ def receive(ctx: Context, target: Target, request: Document, response_url: str, 
         module=str(target.module.id),
         operation=target.operation.name,
         platform=ctx.platform.id,
-        receiver=receiving_party(ctx, target),
+        receiver=target.receiver,
         sender=_sender(ctx),
         response_url=response_url,
         request=request,

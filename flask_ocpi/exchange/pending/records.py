@@ -19,7 +19,6 @@ from flask_ocpi.errors import NotFoundError
 from flask_ocpi.exchange.context import Context
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.context import Target
-from flask_ocpi.exchange.context import receiving_party
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
@@ -120,7 +119,7 @@ def session_refusal(ctx: Context, target: Target, session_id: str) -> str | None
     None: it may be asked for, or sessions are not kept here. OCPI 2.2.1, "CommandResponseType" and
     "ChargingProfileResponseType".
     """
-    owner = receiving_party(ctx, target)
+    owner = target.receiver
     if not ctx.services.keeps(ModuleID.SESSIONS, owner):
         return None
     record = ctx.storage.get(ModuleID.SESSIONS, Key.of(*owner, session_id))

@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from collections.abc import Mapping
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,13 +19,11 @@ from flask_ocpi.core.schema import Schema
 from flask_ocpi.core.schema import load
 from flask_ocpi.core.schema import refusal
 from flask_ocpi.errors import InvalidParametersError
-from flask_ocpi.exchange.context import Context
 from flask_ocpi.exchange.context import Target
 from flask_ocpi.exchange.findings import REFUSED
 from flask_ocpi.exchange.findings import Finding
 from flask_ocpi.exchange.findings import Source
 from flask_ocpi.exchange.findings import name_of
-from flask_ocpi.storage.base import Party
 from flask_ocpi.versions.reading.reader import NOTHING_KNOWN
 from flask_ocpi.versions.reading.reader import Flaw
 from flask_ocpi.versions.reading.reader import LostError
@@ -113,29 +110,20 @@ class Receiving:
         return reading.document
 
 
-def known_of(ctx: Context, target: Target) -> Mapping[str, Any]:
+def known_of(target: Target) -> Mapping[str, Any]:
     """Return what the circumstances of a request tell of the object in its body: owner and id, and who receives it."""
     described = target.operation.object
     known: dict[str, Any] = {name: target.path[name] for name in OWNER_KEY if name in target.path}
     if described is None:
         return known
     if target.operation.part:
-        part = described.parts[target.operation.part - 1]
-        return {part.key: target.path[part.parameter.name]}
+        return {target.part.key: target.path[target.part.parameter.name]}
     if described.parameter is not None and described.parameter.name in target.path:
         known[described.id_key[0]] = target.path[described.parameter.name]
-    if described.audience is not None:
-        receiver = only(ctx.services.own_parties(target.module.id, target.interface.role), ctx.routing.to_party)
-        if receiver is not None:
-            known["cdr_token"] = {"country_code": receiver.country_code, "party_id": receiver.party_id}
+    if described.audience is not None and len(target.parties) == 1:
+        country_code, party_id = target.parties[0]
+        known["cdr_token"] = {"country_code": country_code, "party_id": party_id}
     return known
-
-
-def only(hosted: Sequence[Party], wanted: Party | None) -> Party | None:
-    """Return the own party that receives, where that is certain."""
-    if wanted in hosted:
-        return wanted
-    return hosted[0] if len(hosted) == 1 else None
 
 
 def _named(document: Any, source: Source, known: Mapping[str, Any]) -> str:
