@@ -58,7 +58,7 @@ def workloads(neighbours: Neighbours) -> list[Work]:
     def change() -> None:
         number = next(numbers)
         status = ("AVAILABLE", "CHARGING", "BLOCKED")[number % 3]
-        cpo.patch("locations", (f"LOC{number % LOCATIONS}", "E1"), {"status": status})
+        cpo.patch("locations", f"LOC{number % LOCATIONS}", "E1", changes={"status": status})
 
     def put() -> None:
         uid = f"TOKEN{next(numbers) % LOCATIONS}"

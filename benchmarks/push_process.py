@@ -33,7 +33,7 @@ class Clock:
         committed = {}
         for number in numbers:
             name = f"Name {number}"
-            self.ocpi.patch("locations", (f"LOC{number % 20}",), {"name": name})
+            self.ocpi.patch("locations", f"LOC{number % 20}", changes={"name": name})
             committed[name] = time.time()
             time.sleep(pause)
         return committed

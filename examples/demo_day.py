@@ -78,7 +78,7 @@ def change_statuses(day: Day, seed: int = 1) -> None:
     network = day.cpo.own("locations")
     changes = list(status_changes(network.values(), seed=seed, count=CHANGES, now=day.now))
     for id, uid, change in changes:
-        day.cpo.ocpi.patch("locations", (id, uid), {"status": change["status"]})
+        day.cpo.ocpi.patch("locations", id, uid, changes={"status": change["status"]})
     day.seen(day.cpo)
     there = [find_evse(day.emsp.copies("locations")[id], uid)["status"] for id, uid, _ in changes]
     day.check(there == [change["status"] for _, _, change in changes], "the provider has each new status")

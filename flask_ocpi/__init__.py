@@ -19,6 +19,7 @@ from flask_ocpi.exchange.pending import Reply
 from flask_ocpi.extension import OCPI
 from flask_ocpi.globals import current_ocpi
 from flask_ocpi.globals import current_platform
+from flask_ocpi.host.objects import Saved
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Page
 from flask_ocpi.storage.base import Party
@@ -49,6 +50,7 @@ __all__ = [
     "RemoteError",
     "Reply",
     "RoutedStorage",
+    "Saved",
     "StatusCode",
     "Storage",
     "StorageError",

@@ -51,6 +51,7 @@ from flask_ocpi.exchange.messages import Traffic
 from flask_ocpi.exchange.write_behind import run_in_thread
 from flask_ocpi.exchange.write_behind import run_inline
 from flask_ocpi.host.objects import OwnObjects
+from flask_ocpi.host.objects import Saved
 from flask_ocpi.host.partnering import Partnering
 from flask_ocpi.host.results import HostCalls
 from flask_ocpi.host.results import HostHooks
@@ -260,15 +261,15 @@ class OCPI(HostHooks, HostCalls, Partnering):
             )
         return f"{settings.base_url}{settings.url_prefix}/versions"
 
-    def save(self, module: str, document: dict[str, Any], *, audience: tuple[Party, ...] | None = None) -> bool:
-        """Create or replace one of our own objects; True when it is new. See :meth:`OwnObjects.save`."""
+    def save(self, module: str, document: dict[str, Any], *, audience: tuple[Party, ...] | None = None) -> Saved:
+        """Create or replace one of our own objects, and tell which it was. See :meth:`OwnObjects.save`."""
         return self.objects.save(module, document, audience=audience)
 
     def patch(
-        self, module: str, ids: tuple[str, ...], changes: dict[str, Any], *, party: Party | None = None
+        self, module: str, *ids: str, changes: dict[str, Any] | None = None, party: Party | None = None
     ) -> dict[str, Any]:
         """Change one of our own objects, or a part of it. See :meth:`OwnObjects.patch`."""
-        return self.objects.patch(module, ids, changes, party=party)
+        return self.objects.patch(module, *ids, changes=changes, party=party)
 
     def delete(self, module: str, *ids: str, party: Party | None = None) -> None:
         """Remove one of our own objects. See :meth:`OwnObjects.delete`."""

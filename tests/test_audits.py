@@ -368,7 +368,7 @@ def test_tariff_with_a_mistake_is_logged_or_refused_when_it_is_saved(caplog):
 
     refusing.save("tariffs", documents.tariff())
     with pytest.raises(Exception, match="vat_fraction"):
-        refusing.patch("tariffs", ("TARIFF1",), {"elements": wrong["elements"]})
+        refusing.patch("tariffs", "TARIFF1", changes={"elements": wrong["elements"]})
     assert refusing.objects.get("tariffs", "TARIFF1")["elements"] == documents.tariff()["elements"]
 
 

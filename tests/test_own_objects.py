@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import NotFoundError
 from flask_ocpi.errors import StorageError
 from flask_ocpi.errors import UnknownLocationError
+from flask_ocpi.host.objects import Saved
 from flask_ocpi.signals import object_saved
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
@@ -29,8 +32,11 @@ EMS, OTH = Party("DE", "EMS"), Party("BE", "OTH")
 def test_save_creates_then_replaces(ocpi):
     created = ocpi.save("locations", location(name="One"))
     replaced = ocpi.save("locations", location())
+    unchanged = ocpi.save("locations", location())
 
-    assert (created, replaced) == (True, False)
+    assert (created, replaced, unchanged) == (Saved.CREATED, Saved.REPLACED, Saved.UNCHANGED)
+    assert all((created, replaced, unchanged))
+    assert ocpi.objects.record("locations", "LOC1").revision == 2
     assert ocpi.objects.get("locations", "loc1") == location()
 
 
@@ -112,7 +118,7 @@ def test_save_all_names_what_is_wrong(ocpi, documents, message):
 def test_patch_of_a_part_returns_the_whole(ocpi):
     ocpi.save("locations", location(evses=[evse(connectors=[connector(), connector(id="2")])]))
 
-    changed = ocpi.patch("locations", ("LOC1", "EVSE1", "2"), {"max_amperage": 63})
+    changed = ocpi.patch("locations", "LOC1", "EVSE1", "2", changes={"max_amperage": 63})
 
     assert changed == ocpi.objects.get("locations", "LOC1")
     assert [item["max_amperage"] for item in changed["evses"][0]["connectors"]] == [16, 63]
@@ -121,7 +127,7 @@ def test_patch_of_a_part_returns_the_whole(ocpi):
 def test_patch_clears_with_none_and_keeps_the_given_moment(ocpi):
     ocpi.save("locations", location(name="One"))
 
-    changed = ocpi.patch("locations", ("LOC1",), {"name": None, "last_updated": "2030-01-01T00:00:00Z"})
+    changed = ocpi.patch("locations", "LOC1", changes={"name": None, "last_updated": "2030-01-01T00:00:00Z"})
 
     assert changed == location(last_updated="2030-01-01T00:00:00Z")
 
@@ -131,7 +137,7 @@ def test_unknown_objects_are_named(ocpi, ids):
     ocpi.save("locations", location(evses=[evse()]))
 
     with pytest.raises(UnknownLocationError, match=" ".join(ids)):
-        ocpi.patch("locations", ids, {"x": 1})
+        ocpi.patch("locations", *ids, changes={"x": 1})
     with pytest.raises(NotFoundError, match=" ".join(ids)):
         ocpi.objects.get("locations", *ids)
 
@@ -158,8 +164,8 @@ def test_several_parties_have_to_be_told_apart(ocpi):
 def test_a_third_id_below_a_connector_is_refused(ocpi):
     ocpi.save("locations", location(evses=[evse()]))
 
-    with pytest.raises(InvalidParametersError, match="at most 3 ids"):
-        ocpi.patch("locations", ("LOC1", "EVSE1", "1", "X"), {})
+    with pytest.raises(InvalidParametersError, match="addressed by 1 to 3 ids, not 4"):
+        ocpi.patch("locations", "LOC1", "EVSE1", "1", "X", changes={})
 
 
 def test_identifiers_never_change(ocpi):
@@ -167,7 +173,7 @@ def test_identifiers_never_change(ocpi):
 
     for ids, changes in ((("LOC1",), {"party_id": "ABC"}), (("LOC1", "EVSE1"), {"uid": "EVSE2"})):
         with pytest.raises(InvalidParametersError, match=f"{next(iter(changes))} identifies"):
-            ocpi.patch("locations", ids, changes)
+            ocpi.patch("locations", *ids, changes=changes)
 
     assert ocpi.objects.get("locations", "LOC1") == location(evses=[evse()])
 
@@ -178,7 +184,7 @@ def test_party_goes_without_saying_where_only_one_has_the_module(ocpi):
     ocpi.save("tokens", token(country_code="NL", party_id="XYZ"))
 
     assert ocpi.objects.get("locations", "LOC1") == location()
-    assert ocpi.patch("tokens", (token()["uid"],), {"valid": False})["party_id"] == "XYZ"
+    assert ocpi.patch("tokens", token()["uid"], changes={"valid": False})["party_id"] == "XYZ"
 
 
 # Lists that a PATCH adds to
@@ -194,7 +200,7 @@ PERIODS = [
 def test_patch_appends_periods_and_save_replaces_them(ocpi):
     ocpi.save("sessions", session(charging_periods=PERIODS[:1]))
 
-    patched = ocpi.patch("sessions", ("SES1",), {"charging_periods": PERIODS})
+    patched = ocpi.patch("sessions", "SES1", changes={"charging_periods": PERIODS})
     stored = ocpi.objects.get("sessions", "SES1")
     ocpi.save("sessions", session(charging_periods=PERIODS[1:]))
 
@@ -207,7 +213,7 @@ def test_patch_appends_periods_and_save_replaces_them(ocpi):
 def test_patch_clears_no_periods(ocpi, periods):
     ocpi.save("sessions", session(charging_periods=PERIODS))
 
-    patched = ocpi.patch("sessions", ("SES1",), {"charging_periods": periods, "meter_id": "M1"})
+    patched = ocpi.patch("sessions", "SES1", changes={"charging_periods": periods, "meter_id": "M1"})
 
     assert (patched["charging_periods"], patched["meter_id"]) == (PERIODS, "M1")
 
@@ -223,9 +229,9 @@ def test_final_object_is_saved_once(ocpi):
     with pytest.raises(InvalidParametersError, match="cdr 'CDR1' is stored already"):
         ocpi.save("cdrs", cdr(remark="Changed."))
     with pytest.raises(InvalidParametersError, match="A cdr never changes"):
-        ocpi.patch("cdrs", ("CDR1",), {"remark": "Changed."})
+        ocpi.patch("cdrs", "CDR1", changes={"remark": "Changed."})
 
-    assert (first, again) == (True, False)
+    assert (first, again) == (Saved.CREATED, Saved.UNCHANGED)
     assert ocpi.objects.get("cdrs", "CDR1") == cdr()
     assert ocpi.objects.record("cdrs", "CDR1").revision == 1
 
@@ -260,8 +266,8 @@ def ours(**changes):
 def test_type_tells_tokens_with_one_uid_apart_and_is_rfid_by_default(ocpi):
     for kind in ("RFID", "APP_USER"):
         ocpi.save("tokens", ours(uid="Uid1", type=kind))
-    ocpi.patch("tokens", ("uid1",), {"valid": False})
-    ocpi.patch("tokens", ("uid1", "app_user"), {"language": "nl"})
+    ocpi.patch("tokens", "uid1", changes={"valid": False})
+    ocpi.patch("tokens", "uid1", "app_user", changes={"language": "nl"})
 
     rfid, app = ocpi.objects.get("tokens", "UID1"), ocpi.objects.get("tokens", "UID1", "APP_USER")
     ocpi.objects.delete("tokens", "UID1")
@@ -278,22 +284,46 @@ def test_no_property_of_a_key_is_patched(ocpi, name):
     ocpi.save("tokens", ours())
 
     with pytest.raises(InvalidParametersError, match=f"{name} identifies"):
-        ocpi.patch("tokens", (ours()["uid"],), {name: ours()[name]})
+        ocpi.patch("tokens", ours()["uid"], changes={name: ours()[name]})
 
 
 @pytest.mark.parametrize(
     ("module", "ids", "message"),
     [
-        ("tokens", (), "addressed by uid and type"),
-        ("tokens", ("UID1", "RFID", "X"), "addressed by uid and type"),
-        ("cdrs", (), "addressed by id"),
-        ("cdrs", ("CDR1", "X"), "addressed by id"),
-        ("locations", (), "addressed by 1, and its parts by at most 3 ids"),
+        ("tokens", (), "addressed by 1 to 2 ids, not 0"),
+        ("tokens", ("UID1", "RFID", "X"), "addressed by 1 to 2 ids, not 3"),
+        ("cdrs", (), "addressed by 1 id, not 0"),
+        ("cdrs", ("CDR1", "X"), "addressed by 1 id, not 2"),
+        ("locations", (), "addressed by 1 to 3 ids, not 0"),
     ],
 )
 def test_wrong_number_of_ids_is_refused(ocpi, module, ids, message):
     with pytest.raises(InvalidParametersError, match=message):
         ocpi.objects.get(module, *ids)
+
+
+@pytest.mark.parametrize(
+    ("call", "form"),
+    [
+        (lambda o: o.get("locations", ("LOC1", "EVSE1")), 'Each id is a text, not a tuple. Write get("locations", id)'),
+        (lambda o: o.get("locations", location()), 'Each id is a text, not a dict. Write get("locations", id)'),
+        (lambda o: o.delete("tokens", ["UID1"]), 'Each id is a text, not a list. Write delete("tokens", uid, type).'),
+        (lambda o: o.changed("cdrs", 1), 'Each id is a text, not a int. Write changed("cdrs", id).'),
+        (
+            lambda o: o.patch("locations", ("LOC1",), {"name": "New"}),
+            'or for a part patch("locations", id, evse_uid, connector_id, changes={...})',
+        ),
+        (lambda o: o.patch("locations", "LOC1", {"name": "New"}), 'Write patch("locations", id, changes={...})'),
+        (
+            lambda o: o.patch("locations", "LOC1"),
+            'The changes are missing. Write patch("locations", id, changes={...})',
+        ),
+    ],
+    ids=["tuple", "document", "list", "number", "old form", "changes as an id", "no changes"],
+)
+def test_a_wrong_form_shows_the_right_one(ocpi, call, form):
+    with pytest.raises(InvalidParametersError, match=re.escape(form)):
+        call(ocpi.objects)
 
 
 def test_only_whole_objects_are_deleted(ocpi):
@@ -311,9 +341,9 @@ def test_only_whole_objects_are_deleted(ocpi):
 @EVERY_STORAGE
 def test_described_party_need_not_be_ours_and_is_named(ocpi):
     created = ocpi.save("hubclientinfo", client_info())
-    changed = ocpi.patch("hubclientinfo", ("EMSP",), {"status": "OFFLINE"}, party=EMS)
+    changed = ocpi.patch("hubclientinfo", "EMSP", changes={"status": "OFFLINE"}, party=EMS)
 
-    assert created is True
+    assert created is Saved.CREATED
     assert changed["status"] == "OFFLINE"
     assert ocpi.objects.get("hubclientinfo", "emsp", party=EMS) == changed
     with pytest.raises(InvalidParametersError, match="party= whom the client_info describes"):
@@ -348,9 +378,9 @@ def test_audience_follows_the_driver(ocpi):
 
     ocpi.save("sessions", session(cdr_token=issued_by(OTH)))
     saved = audience(ocpi, "sessions", "SES1")
-    ocpi.patch("sessions", ("SES1",), {"kwh": 20})
+    ocpi.patch("sessions", "SES1", changes={"kwh": 20})
     kept = audience(ocpi, "sessions", "SES1")
-    ocpi.patch("sessions", ("SES1",), {"cdr_token": issued_by(EMS)})
+    ocpi.patch("sessions", "SES1", changes={"cdr_token": issued_by(EMS)})
 
     assert (saved, kept) == ((OTH,), (OTH,))
     assert audience(ocpi, "sessions", "SES1") == (EMS,)
@@ -367,7 +397,7 @@ def test_audience_follows_the_driver(ocpi):
 def test_audience_that_was_given_stays(ocpi, module, document, id, changes):
     ocpi.save(module, document, audience=(("de", "ems"), Party("FR", "SCS")))
 
-    ocpi.patch(module, (id,), changes)
+    ocpi.patch(module, id, changes=changes)
     patched = audience(ocpi, module, id)
     ocpi.save(module, document)
 

@@ -60,7 +60,7 @@ def report_status(location_id: str, evse_uid: str) -> Response:
     if not isinstance(body, dict) or not isinstance(body.get("status"), str):
         abort(400, 'Send {"status": "CHARGING"} or another Status of OCPI.')
     try:
-        current_ocpi.patch("locations", (location_id, evse_uid), {"status": body["status"]})
+        current_ocpi.patch("locations", location_id, evse_uid, changes={"status": body["status"]})
     except OCPIError as error:
         abort(404 if error.http_status == 404 else 400, error.message)
     return jsonify(current_ocpi.objects.get("locations", location_id, evse_uid))

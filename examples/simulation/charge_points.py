@@ -358,11 +358,11 @@ class ChargePoints:
         return STANDARD_TARIFF
 
     def _change(self, party: Party, session: Document, changes: Document) -> Document:
-        return self.ocpi.patch("sessions", (session["id"],), changes, party=party)
+        return self.ocpi.patch("sessions", session["id"], changes=changes, party=party)
 
     def _set_status(self, party: Party, location_id: str, evse_uid: str, status: str) -> None:
         try:
-            self.ocpi.patch("locations", (location_id, evse_uid), {"status": status}, party=party)
+            self.ocpi.patch("locations", location_id, evse_uid, changes={"status": status}, party=party)
         except NotFoundError as error:
             log.warning("The status of an EVSE is not told any more: %s", error)
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from enum import StrEnum
 from functools import partial
 from itertools import islice
 
@@ -50,14 +51,22 @@ _MARKED_AT_ONCE = 500
 _ATTEMPTS = 10
 
 
+class Saved(StrEnum):
+    """What became of an object that was saved; always true."""
+
+    CREATED = "CREATED"
+    REPLACED = "REPLACED"
+    UNCHANGED = "UNCHANGED"
+
+
 class OwnObjects:
     """Saves and reads own objects of every module; all checks of the protocol apply to them as well."""
 
     def __init__(self, services: Services) -> None:
         self.services = services
 
-    def save(self, module: str, document: Document, *, audience: Iterable[Party] | None = None) -> bool:
-        """Create or replace an object; True when it is new. ``audience`` limits who may see it (empty: all).
+    def save(self, module: str, document: Document, *, audience: Iterable[Party] | None = None) -> Saved:
+        """Create or replace an object, and tell which it was. ``audience`` limits who may see it (empty: all).
 
         Without ``audience`` the object stays for whom it was for; a new one is for all. A Session or CDR is for the
         eMSP in its ``cdr_token`` unless another ``audience`` was given, also when that changes. A CDR never changes
@@ -67,10 +76,10 @@ class OwnObjects:
         key, record, checked = self._checked(object_type, document, audience)
         marking = Marking(self.services, module, object_type)
         with self.services.storage.transaction():
-            created = self._save(marking, object_type, key, record, checked, is_given=audience is not None)
-        self.services.emit(object_saved, module=module, key=key, document=checked, created=created)
+            saved = self._save(marking, object_type, key, record, checked, is_given=audience is not None)
+        self.services.emit(object_saved, module=module, key=key, document=checked, created=saved is Saved.CREATED)
         self.services.wake(marking.platforms)
-        return created
+        return saved
 
     def save_all(
         self,
@@ -140,13 +149,16 @@ class OwnObjects:
         self.services.wake(set().union(*(marking.platforms for marking in markings.values())))
         return withheld
 
-    def patch(self, module: str, ids: Sequence[str], changes: Document, *, party: Party | None = None) -> Document:
-        """Change properties of an object, or of a part of it (one id a level), and return the whole object.
+    def patch(self, module: str, *ids: str, changes: Document | None = None, party: Party | None = None) -> Document:
+        """Change properties of an object, or of a part of it (one more id a level), and return the whole object.
 
+        ``patch("locations", "LOC1", "EVSE1", changes={"status": "CHARGING"})`` changes an EVSE.
         ``last_updated`` is now unless given, and rises in all that the part belongs to (LOC-03). None clears.
         As in a PATCH, ``charging_periods`` of a Session are added to those that are stored.
         """
-        object_type, key, part_ids = self._addressed(module, ids, party)
+        object_type, key, part_ids = self._addressed("patch", module, ids, party)
+        if not isinstance(changes, Mapping):
+            raise InvalidParametersError(f"The changes are missing. {_form('patch', module, object_type)}")
         if object_type.final:
             raise InvalidParametersError(f"A {object_type.name} never changes once it is stored.")
         changed = {"last_updated": format_date_time(self.services.clock()), **changes}
@@ -192,7 +204,7 @@ class OwnObjects:
         A Token's type may follow its uid; it is RFID unless given. A ClientInfo's id is its role, and ``party`` whom it
         describes.
         """
-        record, object_type, part_ids = self._get(module, ids, party)
+        record, object_type, part_ids = self._get("get", module, ids, party)
         if not part_ids:
             return record.document
         place = locate(record.document, object_type, part_ids)
@@ -202,11 +214,11 @@ class OwnObjects:
 
     def record(self, module: str, *ids: str, party: Party | None = None) -> Record:
         """Return an object as it is stored, with its audience; raise NotFoundError when there is none."""
-        return self._get(module, ids, party)[0]
+        return self._get("record", module, ids, party)[0]
 
     def delete(self, module: str, *ids: str, party: Party | None = None) -> None:
         """Remove an object; raise NotFoundError when there is none."""
-        object_type, key, part_ids = self._addressed(module, ids, party)
+        object_type, key, part_ids = self._addressed("delete", module, ids, party)
         if part_ids:
             raise InvalidParametersError(f"Only a whole {object_type.name} is removed, not a part of it.")
         storage = self.services.storage
@@ -223,7 +235,7 @@ class OwnObjects:
 
         It is sent as it is read from the storage then. Raises NotFoundError when there is no such object.
         """
-        object_type, key, _ = self._addressed(module, ids, party)
+        object_type, key, _ = self._addressed("changed", module, ids, party)
         record = self.record(module, *ids, party=party)
         marking = Marking(self.services, module, object_type)
         with self.services.storage.transaction():
@@ -280,14 +292,14 @@ class OwnObjects:
         document: Document,
         *,
         is_given: bool,
-    ) -> bool:
-        """Store an object and mark it, in the transaction that is open; True when it is new."""
+    ) -> Saved:
+        """Store an object and mark it, in the transaction that is open."""
         storage, kind = self.services.storage, object_type.kind
         if object_type.final:
-            created = save_object(storage, object_type, key, record, document)
-            if created:
-                marking.changed(key, None, record)
-            return created
+            if not save_object(storage, object_type, key, record, document):
+                return Saved.UNCHANGED
+            marking.changed(key, None, record)
+            return Saved.CREATED
         before = storage.get(kind, key, for_update=True)
         if before is None:
             try:
@@ -296,9 +308,11 @@ class OwnObjects:
                 before = storage.get(kind, key, for_update=True)
         if before is not None:
             record = replace(record, audience=audience_after(object_type, before, record, is_given=is_given))
+            if record.audience == before.audience and record.has_same_document(before):
+                return Saved.UNCHANGED
             storage.save(kind, key, record)
         marking.changed(key, before, record)
-        return before is None
+        return Saved.CREATED if before is None else Saved.REPLACED
 
     def _save_batch(
         self, marking: Marking, object_type: ObjectType, batch: Sequence[Checked], *, may_widen: bool
@@ -378,26 +392,30 @@ class OwnObjects:
             if finding.weighs:
                 _log.warning("%s", text)
 
-    def _get(self, module: str, ids: Sequence[str], party: Party | None) -> tuple[Record, ObjectType, tuple[str, ...]]:
-        object_type, key, part_ids = self._addressed(module, ids, party)
+    def _get(
+        self, verb: str, module: str, ids: Sequence[str], party: Party | None
+    ) -> tuple[Record, ObjectType, tuple[str, ...]]:
+        object_type, key, part_ids = self._addressed(verb, module, ids, party)
         record = self.services.storage.get(object_type.kind, key)
         if record is None:
             raise _missing(object_type, ids)
         return record, object_type, part_ids
 
     def _addressed(
-        self, module: str, ids: Sequence[str], party: Party | None
+        self, verb: str, module: str, ids: Sequence[str], party: Party | None
     ) -> tuple[ObjectType, Key, tuple[str, ...]]:
         object_type = self.object_type(module)
+        wrong = next((id for id in ids if not isinstance(id, str)), None)
+        if wrong is not None:
+            found = type(wrong).__name__
+            raise InvalidParametersError(f"Each id is a text, not a {found}. {_form(verb, module, object_type)}")
         values, part_ids = object_type.split_ids(ids)
         least = len(object_type.id_key) - len(object_type.defaults)
         if len(values) < least or len(part_ids) > len(object_type.parts):
             most = len(object_type.id_key) + len(object_type.parts)
-            raise InvalidParametersError(
-                f"A {object_type.name} is addressed by {least}, and its parts by at most {most} ids."
-                if object_type.parts
-                else f"A {object_type.name} is addressed by {' and '.join(object_type.id_key)}."
-            )
+            number = f"{least} to {most} ids" if most > least else f"{most} id{'s' * (most > 1)}"
+            text = f"A {object_type.name} is addressed by {number}, not {len(ids)}."
+            raise InvalidParametersError(f"{text} {_form(verb, module, object_type)}")
         if party is None and object_type.described:
             raise InvalidParametersError(f"Say with party= whom the {object_type.name} describes.")
         owner = party or self._only_party(module)
@@ -417,6 +435,17 @@ def _naming(module: str, index: int) -> Iterator[None]:
         yield
     except InvalidParametersError as error:
         raise InvalidParametersError(f"{module}[{index}]: {error.message}") from error
+
+
+def _form(verb: str, module: str, object_type: ObjectType) -> str:
+    """Return a sentence that shows how a method is called that takes the ids of an object."""
+    changes = ", changes={...}" if verb == "patch" else ""
+    ids = ", ".join(object_type.id_key)
+    parts = [f"{part.property.removesuffix('s')}_{part.key}" for part in object_type.parts]
+    text = f'Write {verb}("{module}", {ids}{changes})'
+    if not parts or verb not in ("get", "patch"):
+        return f"{text}."
+    return f'{text}, or for a part {verb}("{module}", {", ".join((ids, *parts))}{changes}).'
 
 
 def _missing(object_type: ObjectType, ids: Sequence[str]) -> NotFoundError:

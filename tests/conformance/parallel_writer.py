@@ -56,7 +56,7 @@ def write(app, token, writers):
 def take(client, method, where, body):
     if method == "own":
         module, id = where
-        client.app.extensions["ocpi"].patch(module, (id,), body)
+        client.app.extensions["ocpi"].patch(module, id, changes=body)
         return [200, 1000]
     answer = client.open(method, where, json=body)
     return [answer.http_status, answer.status_code]

@@ -8,6 +8,7 @@ import pytest
 
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import RefusedError
+from flask_ocpi.host.objects import Saved
 from flask_ocpi.signals import object_received
 from flask_ocpi.storage.base import Key
 from flask_ocpi.testing.documents import cdr
@@ -95,11 +96,11 @@ def test_own_cdr_never_changes(ocpi, ocpi_client):
     with pytest.raises(InvalidParametersError, match="'CDR1' is stored already, with other content"):
         ocpi.save("cdrs", cdr(total_cost={"excl_vat": 1}))
     with pytest.raises(InvalidParametersError, match="never changes"):
-        ocpi.patch("cdrs", ("CDR1",), {"remark": "Changed."})
+        ocpi.patch("cdrs", "CDR1", changes={"remark": "Changed."})
     with pytest.raises(InvalidParametersError, match=r"cdrs\[1\]: .*with other content"):
         ocpi.objects.save_all({"cdrs": [cdr(id="CDR2"), cdr(remark="Changed.")]})
 
-    assert again is False
+    assert again is Saved.UNCHANGED
     assert ocpi_client.get(SENDER).data == [cdr()]
 
 
@@ -468,8 +469,8 @@ def test_cdr_stays_as_it_was_when_what_it_tells_of_changes(ocpi, ocpi_other, ocp
         ocpi_other.pull(module, there)
 
     ocpi.save("tariffs", tariff(currency="USD"))
-    ocpi.patch("locations", ("LOC1",), {"address": "Renamed Street 1", "evses": None})
-    ocpi.patch("sessions", ("SES1",), {"cdr_token": {**document["cdr_token"], "uid": "OTHER"}})
+    ocpi.patch("locations", "LOC1", changes={"address": "Renamed Street 1", "evses": None})
+    ocpi.patch("sessions", "SES1", changes={"cdr_token": {**document["cdr_token"], "uid": "OTHER"}})
     ocpi.objects.delete("tariffs", "TARIFF1")
     ocpi_other.objects.delete("tokens", old_token["uid"])
     for module in ("locations", "tariffs", "sessions", "cdrs"):
@@ -508,8 +509,8 @@ def test_periods_arrive_each_with_its_tariff_in_their_order(ocpi, ocpi_other, em
 def test_cdr_says_how_the_driver_was_authorised_last(ocpi, ocpi_other, emsp):
     cdr_token = for_emsp()["cdr_token"]
     ocpi.save("sessions", session(cdr_token=cdr_token, status="RESERVATION", auth_method="COMMAND"))
-    ocpi.patch("sessions", ("SES1",), {"status": "ACTIVE", "auth_method": "WHITELIST"})
-    over = ocpi.patch("sessions", ("SES1",), {"status": "COMPLETED"})
+    ocpi.patch("sessions", "SES1", changes={"status": "ACTIVE", "auth_method": "WHITELIST"})
+    over = ocpi.patch("sessions", "SES1", changes={"status": "COMPLETED"})
     ocpi.save("cdrs", for_emsp(session_id=over["id"], auth_method=over["auth_method"]))
 
     ocpi.push("cdrs", "CDR1")

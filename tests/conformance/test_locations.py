@@ -61,7 +61,9 @@ def test_list_has_complete_locations(ocpi, ocpi_client):
 def test_date_filter_sees_changes_of_a_connector(ocpi, ocpi_client):
     document = own(ocpi)
     uid = document["evses"][0]["uid"]
-    ocpi.patch("locations", (document["id"], uid, document["evses"][0]["connectors"][0]["id"]), {"max_amperage": 32})
+    ocpi.patch(
+        "locations", document["id"], uid, document["evses"][0]["connectors"][0]["id"], changes={"max_amperage": 32}
+    )
 
     response = ocpi_client.get(SENDER, query_string={"date_from": "2026-01-01T12:00:00Z"})
 
@@ -76,7 +78,7 @@ def test_own_evse_change_raises_only_its_location(ocpi):
     document = own(ocpi)
     connectors = document["evses"][0]["connectors"]
 
-    changed = ocpi.patch("locations", (document["id"], document["evses"][0]["uid"]), {"status": "CHARGING"})
+    changed = ocpi.patch("locations", document["id"], document["evses"][0]["uid"], changes={"status": "CHARGING"})
 
     assert changed["last_updated"] == changed["evses"][0]["last_updated"] == "2026-01-01T12:00:00.000Z"
     assert changed["evses"][0]["connectors"] == connectors
@@ -431,7 +433,7 @@ def test_client_pushes_whole_objects_and_changes(ocpi, ocpi_other, ocpi_network)
 
     with ocpi.client(there) as client:
         created = client.locations.put(document)
-        changed = ocpi.patch("locations", (document["id"], uid), {"status": "CHARGING"})
+        changed = ocpi.patch("locations", document["id"], uid, changes={"status": "CHARGING"})
         change = {"status": "CHARGING", "last_updated": changed["last_updated"]}
         client.locations.patch(change, document["id"], uid)
 
@@ -478,7 +480,7 @@ def test_pull_makes_the_copies_equal_to_the_list(ocpi, ocpi_other, ocpi_network)
 
     first = ocpi_other.pull("locations", there)
     ocpi.objects.delete("locations", "L7")
-    ocpi.patch("locations", ("L8", "E8"), {"status": "CHARGING"})
+    ocpi.patch("locations", "L8", "E8", changes={"status": "CHARGING"})
     second = ocpi_other.pull("locations", there)
 
     assert (first.created, first.total, first.seen) == (120, 120, 120)
@@ -493,7 +495,7 @@ def test_pull_of_a_delta_removes_nothing(ocpi, ocpi_other, ocpi_network):
         ocpi.save("locations", location(id=f"L{number}"))
     ocpi_other.pull("locations", there)
     ocpi.objects.delete("locations", "L0")
-    ocpi.patch("locations", ("L1",), {"name": "New"})
+    ocpi.patch("locations", "L1", changes={"name": "New"})
 
     pulled = ocpi_other.pull("locations", there, date_from="2026-01-01T00:00:00Z")
 

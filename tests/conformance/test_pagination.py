@@ -256,7 +256,7 @@ def test_the_order_is_that_of_creation_whatever_changes(ocpi, ocpi_client):
     first = ids(ocpi_client.get(SENDER))
 
     ocpi.save("locations", location(id="C", last_updated="2025-01-01T00:00:00Z"))
-    ocpi.patch("locations", ("A",), {"name": "Renamed"})
+    ocpi.patch("locations", "A", changes={"name": "Renamed"})
 
     assert first == ["C", "A", "B"]
     assert ids(ocpi_client.get(SENDER)) == first

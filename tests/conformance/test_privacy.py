@@ -243,7 +243,7 @@ def test_object_that_changes_hands_changes_lists(platform):
     """A Session is for who its token is of, also after it was changed."""
     changed = _document("sessions", "ann-object-1", PARTIES["bob"][0])
 
-    platform.ocpi.patch("sessions", ("ann-object-1",), {"cdr_token": changed["cdr_token"], "last_updated": LATER})
+    platform.ocpi.patch("sessions", "ann-object-1", changes={"cdr_token": changed["cdr_token"], "last_updated": LATER})
 
     found = {}
     for name in ("ann", "bob"):

@@ -630,7 +630,7 @@ def test_start_moves_when_the_session_becomes_active(ocpi, ocpi_other, emsp):
     ocpi.push("sessions", "SES1")
     pending = copy_of(ocpi_other)
 
-    changed = ocpi.patch("sessions", ("SES1",), {"status": "ACTIVE", "start_date_time": charging})
+    changed = ocpi.patch("sessions", "SES1", changes={"status": "ACTIVE", "start_date_time": charging})
     ocpi.client(emsp).sessions.patch(
         {name: changed[name] for name in ("status", "start_date_time", "last_updated")}, "SES1"
     )
@@ -648,7 +648,7 @@ def test_reservation_becomes_an_active_session(ocpi, ocpi_other, emsp):
     reserved = copy_of(ocpi_other)
 
     charging = {"status": "ACTIVE", "auth_method": "WHITELIST", "evse_uid": "EVSE1", "connector_id": "1"}
-    changed = ocpi.patch("sessions", ("SES1",), charging)
+    changed = ocpi.patch("sessions", "SES1", changes=charging)
     ocpi.push("sessions", "SES1")
 
     assert {name: reserved[name] for name in charging} == {
@@ -665,7 +665,7 @@ def test_reservation_that_was_not_used_is_completed_and_stays(ocpi, ocpi_other, 
     ocpi.save("sessions", for_emsp(status="RESERVATION", kwh=0, charging_periods=None))
     ocpi.push("sessions", "SES1")
 
-    changed = ocpi.patch("sessions", ("SES1",), {"status": "COMPLETED", "end_date_time": LATE})
+    changed = ocpi.patch("sessions", "SES1", changes={"status": "COMPLETED", "end_date_time": LATE})
     ocpi.push("sessions", "SES1")
 
     assert copy_of(ocpi_other) == changed
@@ -704,7 +704,7 @@ def test_last_of_several_references_comes_back_in_the_session(ocpi, ocpi_other, 
     reserved = copy_of(ocpi_other)
 
     given = ocpi.client(emsp).tokens.authorize(token()["uid"]).info["authorization_reference"]
-    ocpi.patch("sessions", ("SES1",), {"status": "ACTIVE", "authorization_reference": given})
+    ocpi.patch("sessions", "SES1", changes={"status": "ACTIVE", "authorization_reference": given})
     ocpi.push("sessions", "SES1")
 
     assert reserved["authorization_reference"] == "REF-of-the-reservation"
@@ -717,7 +717,7 @@ def test_owner_sends_new_periods_by_patch_and_other_ones_by_put(ocpi, ocpi_other
     ocpi.push("sessions", "SES1")
     with ocpi.client(emsp) as client:
         cost = {"excl_vat": 0.0}
-        changed = ocpi.patch("sessions", ("SES1",), {"charging_periods": [period(11)], "total_cost": cost})
+        changed = ocpi.patch("sessions", "SES1", changes={"charging_periods": [period(11)], "total_cost": cost})
         client.sessions.patch(
             {"charging_periods": [period(11)], "total_cost": cost, "last_updated": changed["last_updated"]}, "SES1"
         )

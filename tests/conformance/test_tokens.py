@@ -284,7 +284,7 @@ def test_pull_adds_and_changes_and_removes(ocpi_network, ocpi, ocpi_other):
         ocpi_other.save("tokens", document)
     first = ocpi.pull("tokens", platform)
     ocpi_other.objects.delete("tokens", "1")
-    ocpi_other.patch("tokens", ("2", "APP_USER"), {"valid": False, "last_updated": LATER})
+    ocpi_other.patch("tokens", "2", "APP_USER", changes={"valid": False, "last_updated": LATER})
     ocpi_other.save("tokens", theirs(uid="3"))
 
     second = ocpi.pull("tokens", platform)

@@ -214,7 +214,7 @@ def test_work_of_a_killed_worker_is_taken_over(operator, partner):
             ocpi.save("locations", location(id=id, party_id="OPR"))
         until(lambda: set(partner.names) == set(IDS), workers[0].said)
         partner.do("hold", id="LOC0")
-        ocpi.patch("locations", ("LOC0",), {"name": "In the middle"})
+        ocpi.patch("locations", "LOC0", changes={"name": "In the middle"})
         killed_group = until(lambda: partner.noted["held"], workers[0].said)
         change(ocpi, IDS, times=2)
         # Whoever else is at work passes over the one that is being sent. That may not take as long as a lease.
@@ -252,7 +252,7 @@ def change(ocpi, ids, *, times):
     """Change each of some Locations several times."""
     for number in range(times):
         for id in ids:
-            ocpi.patch("locations", (id,), {"name": f"{id} {number} {time.monotonic()}"})
+            ocpi.patch("locations", id, changes={"name": f"{id} {number} {time.monotonic()}"})
 
 
 def test_celery_beat_has_commands_time_out(operator, partner):

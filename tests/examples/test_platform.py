@@ -393,7 +393,7 @@ def test_profiles_of_a_session_that_is_over_are_rejected(emsp: OCPI) -> None:
 
 
 def test_charging_preferences_are_accepted(cpo: OCPI, emsp: OCPI) -> None:
-    cpo.patch("locations", ("LOC1", "EVSE1"), {"capabilities": ["CHARGING_PREFERENCES_CAPABLE"]})
+    cpo.patch("locations", "LOC1", "EVSE1", changes={"capabilities": ["CHARGING_PREFERENCES_CAPABLE"]})
     session_id = start(emsp)
 
     answer = emsp.client("NL-ABC").sessions.put_charging_preferences(session_id, {"profile_type": "REGULAR"})

@@ -60,7 +60,7 @@ class Host:
     def _patch(self, module: str, ids: list[str], changes: dict[str, Any]) -> Any:
         """Change an object, or a part of it, and return what it was before."""
         before = self.ocpi.objects.get(module, *ids)
-        self.ocpi.patch(module, ids, changes)
+        self.ocpi.patch(module, *ids, changes=changes)
         return before
 
     def _marks(self) -> Any:

@@ -70,10 +70,10 @@ class Host:
             evses = [evse(uid="E0", last_updated=now), evse(uid="E1", last_updated=now)]
             cpo.save("locations", location(id=place, name=f"Name {number}", evses=evses, last_updated=now))
         elif change == SET_STATUS:
-            cpo.patch("locations", (place, f"E{number % 2}"), {"status": STATUSES[number % 4]})
+            cpo.patch("locations", place, f"E{number % 2}", changes={"status": STATUSES[number % 4]})
         elif change == SET_BOTH:
             for uid in ("E0", "E1"):
-                cpo.patch("locations", (place, uid), {"status": STATUSES[number % 4]})
+                cpo.patch("locations", place, uid, changes={"status": STATUSES[number % 4]})
         elif change == ADD_EVSE:
             before = cpo.objects.get("locations", place)
             added = [*before["evses"], evse(uid=f"N{number}", last_updated=now)]
@@ -81,10 +81,10 @@ class Host:
         elif change == SAVE_SESSION:
             cpo.save("sessions", session(id=transaction, cdr_token=DRIVER, kwh=number, last_updated=now))
         elif change == UPDATE_SESSION:
-            cpo.patch("sessions", (transaction,), {"kwh": number})
+            cpo.patch("sessions", transaction, changes={"kwh": number})
         elif change == ADD_PERIOD:
             period = {"start_date_time": now, "dimensions": [{"type": "ENERGY", "volume": number}]}
-            cpo.patch("sessions", (transaction,), {"kwh": number, "charging_periods": [period]})
+            cpo.patch("sessions", transaction, changes={"kwh": number, "charging_periods": [period]})
         elif change == SAVE_CDR:
             cpo.save("cdrs", cdr(id=f"CDR{number}", cdr_token=DRIVER, total_energy=number, last_updated=now))
         elif change == SAVE_TARIFF:
@@ -245,7 +245,7 @@ def test_answers_in_any_order_and_a_slow_partner_change_nothing(seed):
         pair.cpo.save("locations", location(id=f"LOC{number}", evses=[evse(uid="E0"), evse(uid="E1")]))
     for number in range(80):
         pair.clock.advance(0.2)
-        pair.cpo.patch("locations", (f"LOC{number % 8}", f"E{number % 2}"), {"status": STATUSES[number // 8 % 4]})
+        pair.cpo.patch("locations", f"LOC{number % 8}", f"E{number % 2}", changes={"status": STATUSES[number // 8 % 4]})
         if number % 10 == 0:
             pair.cpo.save("cdrs", cdr(id=f"CDR{number}", cdr_token=DRIVER))
     line.heal()

@@ -51,7 +51,7 @@ def test_nine_partners_have_everything_while_the_tenth_still_holds_its_first_req
     eventually(lambda: line.held, "the tenth was called")
     for number in range(LOCATIONS * ROUNDS):
         status = "CHARGING" if number // LOCATIONS % 2 else "BLOCKED"
-        cpo.patch("locations", (f"LOC{number % LOCATIONS}", "E1"), {"status": status})
+        cpo.patch("locations", f"LOC{number % LOCATIONS}", "E1", changes={"status": status})
 
     eventually(lambda: all(has_all(provider, cpo) for provider in nine), "nine have everything")
     eventually(lambda: sum(waiting(cpo).values()) == LOCATIONS, "nothing waits for the nine")

@@ -34,7 +34,7 @@ def test_ten_thousand_changes_to_200_evses_in_an_hour_are_at_most_200_messages_a
     statuses = itertools.cycle(["CHARGING", "AVAILABLE", "OUTOFORDER"])
     for number in range(CHANGES):
         pair.clock.advance(HOUR / CHANGES)
-        pair.cpo.patch("locations", names[number % len(names)], {"status": next(statuses)})
+        pair.cpo.patch("locations", *names[number % len(names)], changes={"status": next(statuses)})
         if number % 100 == 0:
             pair.cpo.dispatch()
     attempts, waiting = len(pair.network.requests), len(pair.waiting())

@@ -203,7 +203,7 @@ class Exchange:
         return f"there{f', without {left_out}' if left_out else ''}", not set(needed) & set(left_out)
 
     def patch(self, module: str, ids: tuple[str, ...], changes: dict[str, Any]) -> tuple[str, bool]:
-        self.ocpi.patch(module, ids, {**changes, "last_updated": "2024-06-02T12:00:00Z"})
+        self.ocpi.patch(module, *ids, changes={**changes, "last_updated": "2024-06-02T12:00:00Z"})
         needed = [f"evses[].{name}" if module == "locations" else name for name in (*changes, "last_updated")]
         return self.arrived(module, self.ocpi.objects.record(module, ids[0]).document, *needed)
 

@@ -50,7 +50,7 @@ def test_what_is_held_back_goes_out_as_soon_as_the_token_is_mended(
     ocpi_network.after_send = forbid
     for number in range(12):
         ocpi.save("locations", location(id=f"LOC{number}"))
-    ocpi.patch("locations", ("OLD", "E1"), {"status": "CHARGING"})
+    ocpi.patch("locations", "OLD", "E1", changes={"status": "CHARGING"})
     for _ in range(8):
         ocpi_clock.advance(400)
         ocpi.dispatch()

@@ -87,7 +87,7 @@ def test_new_object_is_put_and_a_changed_status_is_patched(ocpi, partner):
     ocpi.save("locations", location(evses=[evse(uid="E1")]))
     assert partner.sent == [("PUT", "/locations/NL/ABC/LOC1")]
 
-    ocpi.patch("locations", ("LOC1", "E1"), {"status": "CHARGING"})
+    ocpi.patch("locations", "LOC1", "E1", changes={"status": "CHARGING"})
 
     assert partner.sent == [("PATCH", "/locations/NL/ABC/LOC1/E1")]
     assert partner.has_all("locations")
@@ -108,7 +108,7 @@ def test_object_that_the_partner_turns_out_not_to_have_is_put(ocpi, ocpi_network
     ocpi.save("locations", location(evses=[evse(uid="E1")]))
     partner = Partner(ocpi_network, ocpi)  # registered only now, and did not pull
 
-    ocpi.patch("locations", ("LOC1", "E1"), {"status": "CHARGING"})
+    ocpi.patch("locations", "LOC1", "E1", changes={"status": "CHARGING"})
 
     assert partner.sent == [("PATCH", "/locations/NL/ABC/LOC1/E1"), ("PUT", "/locations/NL/ABC/LOC1")]
     assert partner.has_all("locations")
@@ -120,7 +120,9 @@ def test_hundred_changes_while_a_partner_is_down_are_one_message_when_it_is_back
     partner.failing = UnreachableError("down")
     for number in range(100):
         ocpi_clock.advance(1)
-        ocpi.patch("locations", ("LOC1", f"E{number % 2 + 1}"), {"status": "CHARGING" if number % 3 else "AVAILABLE"})
+        ocpi.patch(
+            "locations", "LOC1", f"E{number % 2 + 1}", changes={"status": "CHARGING" if number % 3 else "AVAILABLE"}
+        )
     assert len(partner.marks()) == 1
     assert len(partner.sent) < 30, "a partner that is down is left alone for longer and longer"
     partner.failing = None
@@ -243,7 +245,7 @@ def test_after_a_refusal_the_whole_object_is_sent_since_the_partner_may_lack_all
     ocpi_network.after_send = lambda request, response: response
     partner.network.requests.clear()
 
-    ocpi.patch("locations", ("LOC1", "E1"), {"status": "CHARGING"})
+    ocpi.patch("locations", "LOC1", "E1", changes={"status": "CHARGING"})
 
     assert partner.sent == [("PUT", "/locations/NL/ABC/LOC1")]
 

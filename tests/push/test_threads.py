@@ -125,7 +125,7 @@ def test_objects_go_out_side_by_side_and_each_one_alone(ocpi, partners, ocpi_net
     for number in range(6):
         ocpi.save("locations", location(id=f"LOC{number}"))
     for number in range(30):
-        ocpi.patch("locations", (f"LOC{number % 6}",), {"name": f"Name {number}"})
+        ocpi.patch("locations", f"LOC{number % 6}", changes={"name": f"Name {number}"})
 
     eventually(lambda: waiting(ocpi) == 0)
     assert not any(overlaps)

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from flask_ocpi.errors import InvalidParametersError
+from flask_ocpi.host.objects import Saved
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.memory import MemoryStorage
@@ -243,7 +244,7 @@ def test_patch_keeps_it(ocpi, save):
     for module in ("locations", "tariffs", "sessions"):
         save(module, EMS, SCS)
 
-        ocpi.patch(module, tuple(PRIVATE[module][0]), {"last_updated": "2026-05-05T00:00:00Z"})
+        ocpi.patch(module, *PRIVATE[module][0], changes={"last_updated": "2026-05-05T00:00:00Z"})
 
         assert audience(ocpi, module) == (EMS, SCS)
 
@@ -269,7 +270,7 @@ def test_object_made_by_another_process_at_the_same_moment_stays_for_whom_it_is(
     monkeypatch.setattr(ocpi.storage, "get", miss)
     monkeypatch.setattr(ocpi.storage, "get_many", miss_many)
 
-    assert ocpi.save("tariffs", tariff(currency="USD")) is False
+    assert ocpi.save("tariffs", tariff(currency="USD")) is Saved.REPLACED
     saved = audience(ocpi, "tariffs")
     hidden[0] = True
     ocpi.objects.save_all({"tariffs": [tariff()]})

@@ -161,7 +161,7 @@ def test_own_objects_are_saved_right_after_the_server_closed_the_connections(pla
     ocpi.save("locations", location())
 
     assert cutter.cut()
-    ocpi.patch("locations", ["LOC1"], {"name": "New"})
+    ocpi.patch("locations", "LOC1", changes={"name": "New"})
     assert cutter.cut()
     ocpi.objects.save_all({"locations": [location(id="LOC2"), location(id="LOC3")]})
     assert cutter.cut()

@@ -196,7 +196,7 @@ def test_time_out_of_an_old_request_is_sent_once(network, ocpi, storage):
 
 def test_old_database_takes_what_is_new(ocpi, partner, network):
     ocpi.save("locations", location(id="LOC4"))
-    ocpi.patch("locations", ["LOC2"], {"name": "Newer"})
+    ocpi.patch("locations", "LOC2", changes={"name": "Newer"})
 
     found = {document["id"]: document.get("name") for document in partner.get(f"{SENDER}/locations").data}
 

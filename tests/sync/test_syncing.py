@@ -300,7 +300,7 @@ def test_what_was_pushed_during_the_crawl_is_not_overwritten_by_the_older_page(o
 def test_large_object_that_was_patched_here_as_it_was_there_is_unchanged(ocpi, cpo, save, ocpi_clock):
     save("A", evses=[evse(uid=f"E{number}", vendor="x" * 1000) for number in range(10)])
     sync(ocpi)
-    patched = cpo.objects.patch("locations", ("A", "E7"), {"status": "CHARGING"})
+    patched = cpo.objects.patch("locations", "A", "E7", changes={"status": "CHARGING"})
     client = cpo.client("NL-ABC")
     for status in ("OUTOFORDER", "CHARGING"):  # the longer text leaves blanks
         changes = {"status": status, "last_updated": patched["last_updated"]}

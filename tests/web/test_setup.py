@@ -16,6 +16,7 @@ from sqlalchemy.orm import mapped_column
 from flask_ocpi import OCPI
 from flask_ocpi import ConfigurationError
 from flask_ocpi import MemoryStorage
+from flask_ocpi import Saved
 from flask_ocpi import StorageError
 from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.network import party_settings
@@ -86,7 +87,7 @@ def test_tables_of_a_configured_database_are_made_by_command(bare_app, tmp_path)
         ocpi.save("locations", location())
     ocpi.storage.setup()
 
-    assert ocpi.save("locations", location()) is True
+    assert ocpi.save("locations", location()) is Saved.CREATED
     close(bare_app)
 
 
@@ -106,7 +107,7 @@ def test_tables_can_be_made_at_start(bare_app, tmp_path):
     bare_app.config["SQLALCHEMY_DATABASE_URI"] = f"sqlite:///{tmp_path / 'own.sqlite3'}"
     bare_app.config["OCPI_CREATE_TABLES"] = True
 
-    assert OCPI(bare_app).save("locations", location()) is True
+    assert OCPI(bare_app).save("locations", location()) is Saved.CREATED
     close(bare_app)
 
 
