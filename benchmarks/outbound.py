@@ -28,7 +28,7 @@ import urllib3
 from flask import Flask
 
 from flask_ocpi import OCPI
-from flask_ocpi.client.client import Caller
+from flask_ocpi.client.connection import Connection
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
 from flask_ocpi.testing.documents import location
@@ -133,7 +133,7 @@ def say(name: str, values: list[float], unit: str, digits: int = 0) -> None:
 def measure_sending(ocpi: OCPI, port: int) -> None:
     url = f"http://127.0.0.1:{port}/locations/NL/ABC/L1"
     document = location()
-    caller = Caller(ocpi.transport, "the token of the platform")
+    connection = Connection(ocpi.transport, "the token of the platform")
     pool, body = urllib3.PoolManager(retries=False), orjson.dumps(document)
 
     def bare() -> None:
@@ -142,7 +142,7 @@ def measure_sending(ocpi: OCPI, port: int) -> None:
 
     def requests() -> None:
         for _ in range(REQUESTS):
-            caller.request("PUT", url, body=document)
+            connection.request("PUT", url, body=document)
 
     def deliveries() -> None:
         delivered = ocpi.dispatcher.deliver("partner")

@@ -13,7 +13,7 @@ from examples.network import locations
 from examples.network import status_changes
 from examples.network import summary
 from examples.simulation.moments import text_of
-from flask_ocpi.client.client import Caller
+from flask_ocpi.client.connection import Connection
 from flask_ocpi.partners.auth_tokens import authorization
 from flask_ocpi.testing.network import add_partner
 
@@ -196,11 +196,11 @@ def invite_visitors(day: Day) -> None:
     day.step("Try it yourself", "Two visitors have got tokens that may be shown.")
     reader = add_partner(day.cpo.app, [("DE", "NAV", ["NSP"])], name="Visitor").token
     writer = add_partner(day.emsp.app, [("NL", "TRY", ["CPO"])], name="Visitor").token
-    listed = Caller(day.visitor, reader).request("GET", f"{day.cpo.base_url}/ocpi/2.2.1/sender/locations?limit=5")
+    listed = Connection(day.visitor, reader).request("GET", f"{day.cpo.base_url}/ocpi/2.2.1/sender/locations?limit=5")
     location = next(iter(day.cpo.own("locations").values()))
-    caller, url = Caller(day.visitor, writer), f"{day.emsp.base_url}/ocpi/2.2.1/receiver/locations/NL/TRY/TRY-1"
-    caller.request("PUT", url, body={**location, "country_code": "NL", "party_id": "TRY", "id": "TRY-1"})
-    copy = caller.request("GET", url)
+    connection, url = Connection(day.visitor, writer), f"{day.emsp.base_url}/ocpi/2.2.1/receiver/locations/NL/TRY/TRY-1"
+    connection.request("PUT", url, body={**location, "country_code": "NL", "party_id": "TRY", "id": "TRY-1"})
+    copy = connection.request("GET", url)
     day.check(len(listed.data) == 5, "one lists locations of the operator")
     day.check(copy.data["id"] == "TRY-1", "the other has a location at the provider")
     for side, visitor, hint in (

@@ -23,8 +23,8 @@ from flask import Flask
 from flask_ocpi.cli import ocpi as cli_group
 from flask_ocpi.client import callbacks
 from flask_ocpi.client.addresses import AddressPolicy
-from flask_ocpi.client.client import Caller
 from flask_ocpi.client.client import Client
+from flask_ocpi.client.connection import Connection
 from flask_ocpi.client.discovery import Refetching
 from flask_ocpi.client.discovery import discover
 from flask_ocpi.client.wire import Transport
@@ -476,7 +476,7 @@ class OCPI(HostHooks, HostCalls, Partnering):
         return CeleryQueue(app, self).enqueue
 
     def _discover(self, versions_url: str, token: str, *, version: str, encoding: str, platform: str) -> Discovery:
-        caller = Caller(
+        caller = Connection(
             self.transport,
             token,
             encoding=encoding,

@@ -10,6 +10,8 @@ from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.errors import ClientError
 from flask_ocpi.errors import ConflictError
 from flask_ocpi.errors import InvalidParametersError
+from flask_ocpi.exchange.handshake import confirm
+from flask_ocpi.exchange.handshake import retire
 from flask_ocpi.partners.auth_tokens import TokenCipher
 from flask_ocpi.partners.auth_tokens import hash_token
 from flask_ocpi.partners.claims import PARTIES
@@ -395,18 +397,18 @@ def test_what_counts_as_registered(platforms, use, state, opens):
 def test_retired_tokens_end_with_the_grace_time(platforms, clock, use, becomes):
     issued, _ = platforms.issue(use)
 
-    (retired,) = platforms.retire([issued])
+    (retired,) = retire(platforms, [issued])
 
     ends = int(clock().timestamp() + 600) * 1_000_000
     assert retired == replace(issued, use=becomes, expires=ends)
-    assert platforms.retire([replace(retired, expires=1)]) == (replace(retired, expires=1),)
+    assert retire(platforms, [replace(retired, expires=1)]) == (replace(retired, expires=1),)
 
 
 def test_retired_tokens_end_at_once_without_grace(ocpi_storage):
     platforms = make(ocpi_storage, grace=0)
     issued, _ = platforms.issue(TokenUse.ACTIVE)
 
-    assert platforms.retire([issued]) == ()
+    assert retire(platforms, [issued]) == ()
 
 
 @pytest.mark.conformance("CRED-31")
@@ -414,9 +416,9 @@ def test_retired_tokens_end_at_once_without_grace(ocpi_storage):
 def test_first_use_of_a_token_ends_those_it_replaces(platforms):
     platform, old = registered(platforms, "partner", "AAA")
     issued, new = platforms.issue(TokenUse.ACTIVE)
-    platforms.save(replace(platform, issued=(*platforms.retire(platform.issued), issued)), before=platform)
+    platforms.save(replace(platform, issued=(*retire(platforms, platform.issued), issued)), before=platform)
 
-    confirmed = platforms.confirm(platforms.caller([new]))
+    confirmed = confirm(platforms, platforms.caller([new]))
 
     assert confirmed.issued.used
     assert platforms.get("partner") == confirmed.platform
@@ -429,7 +431,7 @@ def test_first_use_beside_another_change_is_left_to_that(platforms):
     caller = platforms.caller([token])
     platforms.save(replace(platform, name="Renamed"), before=platform)
 
-    confirmed = platforms.confirm(caller)
+    confirmed = confirm(platforms, caller)
 
     assert confirmed.platform.name == "Renamed"
 

@@ -22,7 +22,7 @@ from flask import Flask
 from werkzeug.serving import make_server
 
 from flask_ocpi import OCPI
-from flask_ocpi.client.client import Caller
+from flask_ocpi.client.connection import Connection
 from flask_ocpi.client.transport import Request
 from flask_ocpi.core.config import Settings
 from flask_ocpi.errors import ConfigurationError
@@ -287,10 +287,10 @@ def work_and_fail(one: Side, two: Side, tokens: set[str]) -> list[str]:
     there = client.rotate(there)
     server.rotate(invited.id)
     said.append(failing(lambda: list(stale.locations.list())))
-    caller = Caller(client.transport, server.platforms.cipher.decrypt(server.platforms.get(invited.id).token))
+    connection = Connection(client.transport, server.platforms.cipher.decrypt(server.platforms.get(invited.id).token))
     credentials = f"{two.app.config['OCPI_BASE_URL']}{CREDENTIALS}"
     broken = {"token": broken_one, "url": "nowhere", "roles": []}
-    said.append(failing(lambda: caller.request("POST", credentials, body=broken)))
+    said.append(failing(lambda: connection.request("POST", credentials, body=broken)))
     live = client.client(client.platforms.get(there.id))
     said.append(failing(lambda: live.request("PUT", credentials, body=broken)))
     said.append(failing(lambda: live.request("PUT", credentials, body={**broken, "token": f"{blank} {blank}"})))
@@ -298,8 +298,8 @@ def work_and_fail(one: Side, two: Side, tokens: set[str]) -> list[str]:
     with object_received.connected_to(raise_with_context, two.app):
         live.locations.put(location(country_code="NL", party_id="ONE"))
     nobody = f"http://127.0.0.1:{free_port()}/"
-    said.append(failing(lambda: Caller(client.transport, live_token(client, there.id)).request("GET", nobody)))
-    impossible = Caller(client.transport, f"{split}\n{split}", encoding="plain")
+    said.append(failing(lambda: Connection(client.transport, live_token(client, there.id)).request("GET", nobody)))
+    impossible = Connection(client.transport, f"{split}\n{split}", encoding="plain")
     said.append(failing(lambda: impossible.request("GET", credentials)))
     client.unregister(there.id)
     said.append(failing(lambda: list(live.locations.list())))

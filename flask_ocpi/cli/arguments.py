@@ -15,7 +15,7 @@ import orjson
 
 from flask_ocpi.cli.output import refusal
 from flask_ocpi.client.client import Client
-from flask_ocpi.client.client import receivers
+from flask_ocpi.client.connection import receivers
 from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.enums import Role
 from flask_ocpi.core.fields import format_date_time

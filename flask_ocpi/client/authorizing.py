@@ -6,8 +6,8 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
+from flask_ocpi.client.connection import only
 from flask_ocpi.client.modules import ModuleClient
-from flask_ocpi.client.modules import only
 from flask_ocpi.core.description import Document
 from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.fields import format_date_time

@@ -9,8 +9,8 @@ from urllib.parse import quote
 from urllib.parse import urljoin
 
 from flask_ocpi.client.addresses import same_origin
-from flask_ocpi.client.modules import Answer
 from flask_ocpi.client.modules import ModuleClient
+from flask_ocpi.client.wire import Answer
 from flask_ocpi.core.description import Document
 from flask_ocpi.core.description import Operation
 from flask_ocpi.core.enums import InterfaceRole

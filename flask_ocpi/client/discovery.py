@@ -12,8 +12,8 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask_ocpi.client.client import Caller
 from flask_ocpi.client.client import Client
+from flask_ocpi.client.connection import Connection
 from flask_ocpi.core.description import version_order
 from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.enums import ModuleID
@@ -27,9 +27,9 @@ from flask_ocpi.errors import UnsupportedVersionError
 from flask_ocpi.exchange.context import Discovery
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.findings import Source
+from flask_ocpi.exchange.handshake import check_endpoints
+from flask_ocpi.exchange.handshake import unreadable
 from flask_ocpi.exchange.logs import working_for
-from flask_ocpi.modules.credentials import check_endpoints
-from flask_ocpi.modules.credentials import unreadable
 from flask_ocpi.modules.versions import Endpoint
 from flask_ocpi.modules.versions import Version
 from flask_ocpi.partners.platforms import Platform
@@ -44,15 +44,15 @@ _MOST_LOGGED = 10  # of the entries that are ignored
 _MOST_NAMED = 20  # versions, or entries that cannot be read
 
 
-def discover(caller: Caller, services: Services, versions_url: str, *, versions: Sequence[str]) -> Discovery:
+def discover(connection: Connection, services: Services, versions_url: str, *, versions: Sequence[str]) -> Discovery:
     """Fetch a platform's versions and the details of the latest one of ``versions`` that it offers (VER-14, VER-15).
 
     Raises RemoteError when that fails and UnsupportedVersionError when there is none in common. Versions and modules
     that we do not know are passed over; entries that cannot be read are left out.
     """
-    entries = _Entries(services, Source(caller.platform_id or urlsplit(versions_url).netloc, "versions"))
+    entries = _Entries(services, Source(connection.platform_id or urlsplit(versions_url).netloc, "versions"))
     with _calling("versions"):
-        answer = caller.request("GET", versions_url, module="versions", operation="get_versions")
+        answer = connection.request("GET", versions_url, module="versions", operation="get_versions")
         offered = entries.read(Version, answer.data, versions_url)
     urls = {item["version"].strip(): item["url"] for item in offered}
     mutual = sorted(set(versions) & set(urls), key=version_order)
@@ -65,7 +65,7 @@ def discover(caller: Caller, services: Services, versions_url: str, *, versions:
     entries.unreadable.clear()
     with _calling("version details"):
         url = urls[mutual[-1]]
-        details = caller.request("GET", url, module="versions", operation="get_version_details").data
+        details = connection.request("GET", url, module="versions", operation="get_version_details").data
         if isinstance(details, list) and len(details) == 1:
             details = details[0]
         if not isinstance(details, dict):

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
-from dataclasses import dataclass
-from dataclasses import field
 from enum import StrEnum
 from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING
 from typing import Any
 from urllib.parse import quote
 from urllib.parse import urlencode
 
 from flask_ocpi.client.addresses import joined
+from flask_ocpi.client.connection import PlatformConnection
+from flask_ocpi.client.connection import only
 from flask_ocpi.client.listing import Listing
 from flask_ocpi.client.listing import Pages
 from flask_ocpi.client.paging import OUTCOMES
 from flask_ocpi.client.paging import Bounds
+from flask_ocpi.client.wire import Answer
 from flask_ocpi.core.description import Document
 from flask_ocpi.core.description import Module
 from flask_ocpi.core.description import ObjectType
@@ -38,32 +38,13 @@ from flask_ocpi.partners.auth_tokens import same_hash
 from flask_ocpi.storage.base import Party
 from flask_ocpi.versions.reading.reader import NOTHING_KNOWN
 
-if TYPE_CHECKING:
-    from flask_ocpi.client.client import Client
-
-
 _NO_SUCH_METHOD = (405, 501)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A successful answer: the ``data`` of its envelope, the codes, and the headers (looked up in any case).
-
-    method: of the request that it answers. timestamp: the ``timestamp`` of its envelope, as it was sent.
-    """
-
-    data: Any = field(repr=False)
-    status_code: int
-    http_status: int
-    headers: Mapping[str, str] = field(repr=False)
-    method: str = ""
-    timestamp: str = ""
 
 
 class ModuleClient:
     """The calls of one module: shorthands for the usual ones, and :meth:`call` for any operation by its name."""
 
-    def __init__(self, client: Client, module: Module) -> None:
+    def __init__(self, client: PlatformConnection, module: Module) -> None:
         self.client = client
         self.module = module
 
@@ -376,11 +357,6 @@ class ModuleClient:
             module=self.module.id,
             operation=self.module.view_name(role, operation),
         )
-
-
-def only(parties: Sequence[Party]) -> Party | None:
-    """Return the party where there is just one."""
-    return parties[0] if len(parties) == 1 else None
 
 
 def _path(operation: Operation, segments: Sequence[str]) -> str:

@@ -6,9 +6,9 @@ import logging
 from contextlib import suppress
 from dataclasses import replace
 
-from flask_ocpi.client.client import Caller
+from flask_ocpi.client.connection import Connection
 from flask_ocpi.client.discovery import discover
-from flask_ocpi.client.modules import Answer
+from flask_ocpi.client.wire import Answer
 from flask_ocpi.client.wire import Transport
 from flask_ocpi.core.description import Document
 from flask_ocpi.core.enums import ModuleID
@@ -25,13 +25,13 @@ from flask_ocpi.errors import RemoteError
 from flask_ocpi.errors import StorageError
 from flask_ocpi.errors import UnsupportedVersionError
 from flask_ocpi.exchange import grants
+from flask_ocpi.exchange import handshake
 from flask_ocpi.exchange.context import Discovery
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.copies import registration_ended
 from flask_ocpi.exchange.findings import Source
+from flask_ocpi.exchange.grants import Decision
 from flask_ocpi.modules.credentials import Credentials
-from flask_ocpi.modules.credentials import check_endpoints
-from flask_ocpi.modules.credentials import unregistered
 from flask_ocpi.modules.versions import VersionDetails
 from flask_ocpi.partners.auth_tokens import is_token
 from flask_ocpi.partners.auth_tokens import same_hash
@@ -80,7 +80,7 @@ class Registrar:
             plain = self.services.quirks.of_host(versions_url).plain_token
             encoding = "plain" if plain else self.services.settings.token_encoding
         known = self._known(versions_url)
-        caller = Caller(
+        connection = Connection(
             self.transport,
             token,
             encoding=encoding,
@@ -89,13 +89,13 @@ class Registrar:
             strict=self.services.settings.receive == "strict",
         )
         try:
-            discovery = self._discover(caller, versions_url)
+            discovery = self._discover(connection, versions_url)
         except RefusedError as error:
             discovery = self._resume(error)
         pending, own_token = self._prepare(versions_url, name, encoding, known, roles, parties)
-        caller.platform_id = pending.id
+        connection.platform_id = pending.id
         try:
-            answer = self._send(caller, "POST", discovery, own_token, pending)
+            answer = self._send(connection, "POST", discovery, own_token, pending)
             try:
                 credentials = self._read(answer, pending)
                 registered = self._complete(pending, credentials, discovery, own_token)
@@ -115,12 +115,12 @@ class Registrar:
         nothing but the token is needed: the rest stays as it was where it cannot be read.
         """
         platform = self._reread(platform)
-        caller = self._caller(platform)
-        discovery = self._discover(caller, self._versions_url(platform))
+        connection = self._connection(platform)
+        discovery = self._discover(connection, self._versions_url(platform))
         issued, own_token = self._pending_token()
         before = self.services.platforms.save(replace(platform, issued=(*platform.issued, issued)), before=platform)
         try:
-            answer = self._send(caller, "PUT", discovery, own_token, before)
+            answer = self._send(connection, "PUT", discovery, own_token, before)
         except RefusedError as error:
             if error.http_status < 500:  # it took nothing; after a crash nobody knows
                 self._take_back(before)
@@ -136,34 +136,34 @@ class Registrar:
         """
         platform = self._reread(platform)
         if not platform.is_registered:
-            return self.services.platforms.save(unregistered(platform), before=platform)
+            return self.services.platforms.save(handshake.unregistered(platform), before=platform)
         try:
             self._send_delete(platform)
         except (RemoteError, StorageError):
             if not force:
                 raise
         current = self._reread(platform)
-        ended = self.services.platforms.save(unregistered(current), before=current)
+        ended = self.services.platforms.save(handshake.unregistered(current), before=current)
         self.services.emit(platform_unregistered, platform=platform)
         registration_ended(self.services, ended)
         return ended
 
     def _send_delete(self, platform: Platform) -> None:
-        caller = self._caller(platform)
+        connection = self._connection(platform)
         url = platform.endpoint(ModuleID.CREDENTIALS, None)
         if url is None:
             raise MissingEndpointError(f"Platform {platform.id} offers no credentials endpoint.")
         try:
-            caller.request("DELETE", url, module=ModuleID.CREDENTIALS, operation="delete_credentials")
+            connection.request("DELETE", url, module=ModuleID.CREDENTIALS, operation="delete_credentials")
         except RefusedError as error:
             if error.http_status not in (401, 405):  # these say that it knows us no more
                 raise
 
-    def _discover(self, caller: Caller, versions_url: str) -> Discovery:
+    def _discover(self, connection: Connection, versions_url: str) -> Discovery:
         numbers = [version.number for version in self.services.versions]
-        discovery = discover(caller, self.services, versions_url, versions=numbers)
+        discovery = discover(connection, self.services, versions_url, versions=numbers)
         try:
-            check_endpoints(discovery, self.services.settings.required_endpoints)
+            handshake.check_endpoints(discovery, self.services.settings.required_endpoints)
         except NoMatchingEndpointsError as error:
             _log.error("Not registering with %s: %s", versions_url, error)
             raise
@@ -261,11 +261,13 @@ class Registrar:
         with suppress(ConflictError):
             self.services.platforms.save(replace(current, issued=issued), before=current)
 
-    def _send(self, caller: Caller, method: str, discovery: Discovery, own_token: str, platform: Platform) -> Answer:
+    def _send(
+        self, connection: Connection, method: str, discovery: Discovery, own_token: str, platform: Platform
+    ) -> Answer:
         url, quirks = _credentials_url(discovery), self.services.quirks(platform)
         body = {"token": own_token, "url": self.own_versions_url, "roles": self.services.credentials_roles()}
         body = shaped(self.services.schemas[Credentials], body, quirks)
-        return caller.request(
+        return connection.request(
             method, url, body=body, module=ModuleID.CREDENTIALS, operation=f"{method.lower()}_credentials"
         )
 
@@ -312,47 +314,43 @@ class Registrar:
         current = self._reread(before)
         known = {token.hash for token in before.issued}
         # A token that the other platform got by a handshake of its own, crossing ours, stays: it may use that one.
-        crossing = (
+        crossing = [
             token
             for token in current.issued
             if token.hash not in known or (token.use is TokenUse.ACTIVE and not token.used)
-        )
-        # What it had stays until it is decided what it gets.
-        after = platforms.registered(
-            current,
-            credentials,
-            roles=current.roles,
-            requested=current.requested,
-            version=discovery.version,
-            endpoints=discovery.endpoints,
-            issued=(replace(active, used=True), *crossing),
-        )
+        ]
+        tokens = (replace(active, used=True), *crossing)
+
+        def after(decision: Decision) -> Platform:
+            return handshake.registered(
+                platforms, current, credentials, decision=decision, discovery=discovery, issued=tokens
+            )
+
         try:
-            decision = grants.decide(self.services, current, credentials["roles"])
-            granted = replace(after, roles=decision.roles, requested=decision.requested)
+            granted = after(grants.decide(self.services, current, credentials["roles"]))
             return platforms.save(granted, before=current)
         except InvalidParametersError:
             if before.is_registered:  # a new party is taken: go on with those it had
-                platforms.save(after, before=current)
+                platforms.save(after(Decision(current.roles, current.requested)), before=current)
             raise
 
     def _call_off(self, pending: Platform, token: str, discovery: Discovery, reason: FlaskOCPIError) -> None:
         """Tell the other platform that the registration is off, so that both sides can begin again."""
         _log.warning("The registration with %s is called off: %s", pending.id, reason)
         url = _credentials_url(discovery)
-        caller = self._caller_with(token, pending)
+        connection = self._connection_with(token, pending)
         try:
-            caller.request("DELETE", url, module=ModuleID.CREDENTIALS, operation="delete_credentials")
+            connection.request("DELETE", url, module=ModuleID.CREDENTIALS, operation="delete_credentials")
         except RemoteError as error:
             _log.warning("The registration could not be called off at %s: %s", url, error)
 
     def _refresh(self, platform: Platform, *, before: Platform) -> Platform:
         """Fetch the endpoints with the new token: the list may depend on who asks (CLI-02). Tell what changed."""
         try:
-            caller = self._caller(platform)
+            connection = self._connection(platform)
             numbers = [platform.version or ""]
-            found = discover(caller, self.services, self._versions_url(platform), versions=numbers)
-            check_endpoints(found, ())
+            found = discover(connection, self.services, self._versions_url(platform), versions=numbers)
+            handshake.check_endpoints(found, ())
             current = self._reread(platform)
             platform = self.services.platforms.save(replace(current, endpoints=found.endpoints), before=current)
         except (RemoteError, UnsupportedVersionError, NoMatchingEndpointsError, StorageError) as error:
@@ -362,14 +360,14 @@ class Registrar:
         self.services.registered(platform)
         return platform
 
-    def _caller(self, platform: Platform) -> Caller:
+    def _connection(self, platform: Platform) -> Connection:
         if not platform.is_registered or platform.token is None:
             raise InvalidParametersError(f"Platform {platform.id} is not registered (it is {platform.state}).")
         token = self.services.platforms.cipher.decrypt(platform.token)
-        return self._caller_with(token, platform)
+        return self._connection_with(token, platform)
 
-    def _caller_with(self, token: str, platform: Platform) -> Caller:
-        return Caller(
+    def _connection_with(self, token: str, platform: Platform) -> Connection:
+        return Connection(
             self.transport,
             token,
             encoding=encoding_for(platform, self.services.quirks(platform)),

@@ -13,7 +13,6 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from typing import Protocol
 
-from flask_ocpi.client.modules import Answer
 from flask_ocpi.core.responses import excerpt
 from flask_ocpi.core.responses import parse_envelope
 from flask_ocpi.errors import InvalidResponseError
@@ -54,6 +53,21 @@ class Response:
 
     def __repr__(self) -> str:
         return f"Response({self.status!r}, {self.url!r}, body={_size(self.body)})"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A successful answer: the ``data`` of its envelope, the codes, and the headers (looked up in any case).
+
+    method: of the request that it answers. timestamp: the ``timestamp`` of its envelope, as it was sent.
+    """
+
+    data: Any = field(repr=False)
+    status_code: int
+    http_status: int
+    headers: Mapping[str, str] = field(repr=False)
+    method: str = ""
+    timestamp: str = ""
 
 
 class Headers(Mapping[str, str]):

@@ -9,7 +9,7 @@ from typing import Any
 
 from flask_ocpi.client import callbacks
 from flask_ocpi.client.client import Client
-from flask_ocpi.client.modules import only
+from flask_ocpi.client.connection import only
 from flask_ocpi.client.wire import Transport
 from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.enums import ModuleID

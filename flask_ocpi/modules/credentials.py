@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from math import ceil
 
@@ -33,12 +31,12 @@ from flask_ocpi.errors import ClientError
 from flask_ocpi.errors import ConflictError
 from flask_ocpi.errors import CrowdedError
 from flask_ocpi.errors import MethodNotAllowedError
-from flask_ocpi.errors import NoMatchingEndpointsError
 from flask_ocpi.errors import RemoteError
 from flask_ocpi.errors import StatusCode
 from flask_ocpi.errors import TooManyRequestsError
 from flask_ocpi.errors import UnableToUseClientAPIError
 from flask_ocpi.exchange import grants
+from flask_ocpi.exchange import handshake
 from flask_ocpi.exchange import logs
 from flask_ocpi.exchange.context import Context
 from flask_ocpi.exchange.context import Discovery
@@ -47,7 +45,6 @@ from flask_ocpi.exchange.context import Target
 from flask_ocpi.exchange.copies import registration_ended
 from flask_ocpi.modules.locations_schemas import BusinessDetails
 from flask_ocpi.partners.platforms import Platform
-from flask_ocpi.partners.platforms import PlatformState
 from flask_ocpi.partners.platforms import TokenUse
 from flask_ocpi.signals import platform_registered
 from flask_ocpi.signals import platform_unregistered
@@ -154,7 +151,7 @@ def put_credentials(ctx: Context, target: Target, body: Document) -> Result:
 def delete_credentials(ctx: Context, target: Target, body: None) -> Result:
     """End the registration: none of the tokens works any more, in either direction (CRED-21, CRED-22)."""
     platform = ctx.platform
-    ended = unregistered(platform)
+    ended = handshake.unregistered(platform)
     _save(ctx, ended)
     ctx.services.emit(platform_unregistered, platform=platform)
     remove = partial(registration_ended, ctx.services, ended)
@@ -175,46 +172,6 @@ def check_registered(ctx: Context) -> None:
         raise MethodNotAllowedError(message, headers={"Allow": "GET, POST"})
 
 
-def unregistered(platform: Platform) -> Platform:
-    """Return the platform as it is after its registration ended: known by name, without tokens, parties, endpoints."""
-    return replace(
-        platform,
-        state=PlatformState.UNREGISTERED,
-        issued=(),
-        token=None,
-        endpoints=(),
-        version=None,
-        roles=(),
-        requested=(),
-        granted_roles=None,
-        granted_parties=None,
-    )
-
-
-def check_endpoints(discovery: Discovery, required: Sequence[str]) -> None:
-    """Raise NoMatchingEndpointsError when endpoints that we need are not among those of a platform.
-
-    ``required`` holds "module" or "module:SENDER"; credentials is always needed. The message names what is missing, and
-    the entries that are there but cannot be read.
-    """
-    found = discovery.endpoints
-    offered = {str(e["identifier"]) for e in found} | {f"{e['identifier']}:{e['role']}" for e in found}
-    missing = [name for name in (ModuleID.CREDENTIALS.value, *required) if name not in offered]
-    if missing:
-        listing = ", ".join(missing)
-        if discovery.unreadable:
-            raise NoMatchingEndpointsError(
-                f"These endpoints are missing in the version details, or cannot be read: {listing}."
-                + unreadable(discovery.unreadable)
-            )
-        raise NoMatchingEndpointsError(f"These endpoints are missing in the version details: {listing}.")
-
-
-def unreadable(flaws: Sequence[str]) -> str:
-    """Say which entries cannot be read, as a sentence behind others; "" for none."""
-    return f" Entries that cannot be read: {'; '.join(flaws)}." if flaws else ""
-
-
 def _accept(ctx: Context, body: Document, *, renewed: bool) -> Result:
     platforms = ctx.services.platforms
     before = ctx.platform
@@ -223,14 +180,13 @@ def _accept(ctx: Context, body: Document, *, renewed: bool) -> Result:
     issued, token = platforms.issue(TokenUse.ACTIVE)
     # A token of our own handshake that runs at the same time stays: the platform may be given it any moment.
     pending = (t for t in before.issued if t.use is TokenUse.PENDING and t != ctx.caller.issued)
-    after = platforms.registered(
+    after = handshake.registered(
+        platforms,
         before,
         body,
-        roles=decision.roles,
-        requested=decision.requested,
-        version=discovery.version,
-        endpoints=discovery.endpoints,
-        issued=(*platforms.retire((ctx.caller.issued,)), *pending, issued),
+        decision=decision,
+        discovery=discovery,
+        issued=(*handshake.retire(platforms, (ctx.caller.issued,)), *pending, issued),
     )
     after = _save(ctx, after)
     ctx.services.emit(platform_registered, platform=after, renewed=renewed)
@@ -253,7 +209,7 @@ def _call_back(ctx: Context, body: Document) -> Discovery:
         raise _busy(ctx, error) from error
     except RemoteError as error:
         raise _unusable(ctx, error) from error
-    check_endpoints(discovery, ctx.services.settings.required_endpoints)
+    handshake.check_endpoints(discovery, ctx.services.settings.required_endpoints)
     return discovery
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flask_ocpi.client.client import fitting
+from flask_ocpi.client.connection import fitting
 from flask_ocpi.core.description import Document
 from flask_ocpi.core.description import Module
 from flask_ocpi.core.description import ObjectType

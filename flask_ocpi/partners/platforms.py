@@ -8,16 +8,12 @@ import secrets
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
-from collections.abc import Mapping
-from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
 from datetime import datetime
 from time import monotonic
-from typing import Any
 
-from flask_ocpi.core.fields import NOT_AVAILABLE
 from flask_ocpi.core.fields import format_date_time
 from flask_ocpi.core.fields import to_micros
 from flask_ocpi.errors import ClientError
@@ -186,7 +182,7 @@ class Platforms:
 
     def caller(self, tokens: Iterable[str]) -> Caller | None:
         """Return the platform that one of these tokens belongs to, or None when none of them is in use."""
-        now = self._now()
+        now = self.now()
         for token in tokens:
             hashed = hash_token(token)
             index = self.storage.get(TOKENS, Key.of("", "", hashed))
@@ -208,24 +204,6 @@ class Platforms:
             if caller is not None and caller.issued.use is TokenUse.ACTIVE and caller.issued.used:
                 self.callers.remember(header, caller, changes=changes)
         return caller
-
-    def confirm(self, caller: Caller) -> Caller:
-        """Note the first use of a new token: the tokens that it replaces end now (CRED-31).
-
-        The platform knows us from now on, so its endpoints are to be fetched again.
-        """
-        platform = caller.platform
-        kept = tuple(
-            replace(token, used=True) if token.hash == caller.issued.hash else token
-            for token in platform.issued
-            if token.use not in (TokenUse.REPLACED, TokenUse.SPENT)
-        )
-        try:
-            known = replace(platform, issued=kept, endpoints_due=self._now(), endpoints_tries=0)
-            platform = self.save(known, before=platform)
-        except ConflictError:  # another request with the same token did it
-            return self.caller([caller.token]) or caller
-        return replace(caller, platform=platform, issued=replace(caller.issued, used=True))
 
     def invite(
         self,
@@ -280,7 +258,7 @@ class Platforms:
         ``before`` is what was read; ConflictError when somebody else changed it since. InvalidParametersError when a
         party is taken by another platform.
         """
-        now = self._now()
+        now = self.now()
         issued = tuple(token for token in platform.issued if token.expires is None or token.expires > now)
         platform = replace(platform, issued=issued, last_updated=format_date_time(self.clock()))
         key = Key.of("", "", platform.id)
@@ -316,48 +294,6 @@ class Platforms:
             raise InvalidParametersError("A token has 1 to 64 printable ASCII characters and no blanks.")
         return IssuedToken(hash_token(text), use), text
 
-    def retire(self, tokens: Iterable[IssuedToken]) -> tuple[IssuedToken, ...]:
-        """Turn tokens into ones that end with the grace time: a registration token SPENT, any other one REPLACED."""
-        expires = self._now() + self.grace * _MICROS
-        retired = []
-        for token in tokens:
-            if token.use in (TokenUse.ACTIVE, TokenUse.PENDING):
-                retired.append(replace(token, use=TokenUse.REPLACED, expires=expires))
-            elif token.use is TokenUse.REGISTRATION:
-                retired.append(replace(token, use=TokenUse.SPENT, expires=expires))
-            elif token.use in (TokenUse.REPLACED, TokenUse.SPENT):
-                retired.append(token)
-        return tuple(retired) if self.grace else ()
-
-    def registered(
-        self,
-        platform: Platform,
-        credentials: Mapping[str, Any],
-        *,
-        roles: tuple[Mapping[str, Any], ...],
-        requested: tuple[Mapping[str, Any], ...],
-        version: str,
-        endpoints: tuple[Mapping[str, Any], ...],
-        issued: tuple[IssuedToken, ...],
-    ) -> Platform:
-        """Return a platform as it is after a handshake, by the Credentials it gave and what it was given.
-
-        roles, requested: as :func:`flask_ocpi.exchange.grants.decide` parts those in the Credentials.
-        """
-        return replace(
-            platform,
-            state=PlatformState.REGISTERED,
-            name=platform.name or _name_of(credentials["roles"]) or platform.id,
-            roles=roles,
-            requested=requested,
-            versions_url=credentials["url"],
-            version=version,
-            endpoints=endpoints,
-            endpoints_due=None,
-            token=self.cipher.encrypt(credentials["token"]),
-            issued=issued,
-        )
-
     def speaks_for(self, platform: Platform, party: Party) -> bool:
         """Tell whether a platform may act for a party: its own, or, for a hub, one that it stands for.
 
@@ -371,7 +307,8 @@ class Platforms:
         platform = self.get(id)
         return platform is not None and platform.is_registered and platform.is_hub
 
-    def _now(self) -> int:
+    def now(self) -> int:
+        """Return the time in microseconds since 1970 UTC, in whole milliseconds."""
         return to_micros(format_date_time(self.clock()))
 
     def _index_tokens(self, platform: Platform, before: Platform | None) -> None:
@@ -390,9 +327,3 @@ class Platforms:
 def slug(name: str) -> str:
     """Make an id from a name: lower-case letters, digits and hyphens."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "platform"
-
-
-def _name_of(roles: Sequence[Mapping[str, Any]]) -> str:
-    """Return the first name in CredentialsRole documents that is one, or ""."""
-    names = (str(role["business_details"]["name"]) for role in roles)
-    return next((name for name in names if name != NOT_AVAILABLE), "")

@@ -28,6 +28,7 @@ from flask_ocpi.errors import TooManyRequestsError
 from flask_ocpi.errors import UnauthorizedError
 from flask_ocpi.exchange.context import Routing
 from flask_ocpi.exchange.context import Services
+from flask_ocpi.exchange.handshake import confirm
 from flask_ocpi.exchange.logs import note_platform
 from flask_ocpi.partners.auth_tokens import candidates
 from flask_ocpi.partners.platforms import Caller
@@ -108,7 +109,7 @@ def authenticate(services: Services, request: Request) -> Caller:
     note_platform(caller.platform.id)
     _check_limits(services)
     if caller.issued.use is TokenUse.ACTIVE and not caller.issued.used:
-        caller = incoming.caller = services.platforms.confirm(caller)
+        caller = incoming.caller = confirm(services.platforms, caller)
         services.wake(())  # its endpoints are due
     return caller
 

@@ -11,8 +11,8 @@ import orjson
 import pytest
 from flask import Response
 
-from flask_ocpi.client.client import Caller
 from flask_ocpi.client.client import Client
+from flask_ocpi.client.connection import Connection
 from flask_ocpi.client.transport import Request
 from flask_ocpi.client.transport import Response as Received
 from flask_ocpi.errors import InvalidParametersError
@@ -645,10 +645,10 @@ def test_what_we_push_is_checked_before_it_is_sent(client, ocpi_network):
 
 
 def test_no_repr_shows_a_token(ocpi, client, ocpi_network, peer):
-    caller = Caller(ocpi_network, peer.token)
-    answered = caller.request("GET", peer.endpoints[0]["url"])
+    connection = Connection(ocpi_network, peer.token)
+    answered = connection.request("GET", peer.endpoints[0]["url"])
 
-    shown = repr([client, caller, client.platform, client.locations, answered, ocpi_network.requests])
+    shown = repr([client, connection, client.platform, client.locations, answered, ocpi_network.requests])
 
     assert isinstance(client, Client)
     assert answered.data["token"] == peer.token

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from flask_ocpi.client.client import Caller
+from flask_ocpi.client.connection import Connection
 from flask_ocpi.client.discovery import discover
 from flask_ocpi.core.description import Version
 from flask_ocpi.core.description import version_order
@@ -213,9 +213,9 @@ def test_versions_are_ordered_by_number(numbers, ordered):
 )
 def test_latest_mutual_version_is_chosen(ocpi, ocpi_network, mine, theirs, chosen):
     peer = Peer(ocpi_network, versions=theirs)
-    caller = Caller(ocpi_network, "token-a")
+    connection = Connection(ocpi_network, "token-a")
 
-    discovery = discover(caller, ocpi.services, peer.url, versions=mine)
+    discovery = discover(connection, ocpi.services, peer.url, versions=mine)
 
     assert discovery.version == chosen
     assert [name for name, _ in peer.seen] == ["GET /versions", f"GET /{chosen}"]

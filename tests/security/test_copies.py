@@ -6,6 +6,9 @@ import pytest
 
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import NotFoundError
+from flask_ocpi.exchange.context import Discovery
+from flask_ocpi.exchange.grants import Decision
+from flask_ocpi.exchange.handshake import registered
 from flask_ocpi.modules.enums import WhitelistType
 from flask_ocpi.partners.platforms import TokenUse
 from flask_ocpi.storage.base import Key
@@ -112,13 +115,12 @@ def test_platform_that_registers_again_has_its_copies_back(ocpi_app, ocpi, first
     before = ocpi.platforms.get("first")
     issued, text = ocpi.platforms.issue(TokenUse.ACTIVE)
     ocpi.platforms.save(
-        ocpi.platforms.registered(
+        registered(
+            ocpi.platforms,
             before,
             {"roles": first.platform.roles, "url": "https://partner.example/v", "token": "again"},
-            roles=first.platform.roles,
-            requested=(),
-            version="2.2.1",
-            endpoints=(),
+            decision=Decision(first.platform.roles, ()),
+            discovery=Discovery("2.2.1", ()),
             issued=(issued,),
         ),
         before=before,

@@ -15,7 +15,7 @@ from flask import request
 
 from flask_ocpi import OCPI
 from flask_ocpi.client.addresses import AddressPolicy
-from flask_ocpi.client.client import Caller
+from flask_ocpi.client.connection import Connection
 from flask_ocpi.client.transport import Request
 from flask_ocpi.client.transport import RequestsTransport
 from flask_ocpi.client.transport import Response as Received
@@ -323,9 +323,9 @@ def test_a_redirect_is_not_followed_even_where_every_address_may_be_called(code,
 
     transport = RequestsTransport(policy=AddressPolicy(allow_private=True))
     with served(target) as target_url, served(redirecting) as url:
-        caller = Caller(transport, "token-of-the-partner")
+        connection = Connection(transport, "token-of-the-partner")
         with pytest.raises(RefusedError) as refused:
-            caller.request(method, f"{url}/versions", body=None if method == "GET" else {})
+            connection.request(method, f"{url}/versions", body=None if method == "GET" else {})
     transport.close()
 
     assert refused.value.http_status == code

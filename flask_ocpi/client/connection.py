@@ -1,0 +1,361 @@
+"""Connections to other platforms: one token, one transport, and what each request carries."""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import orjson
+
+from flask_ocpi.client.addresses import moved_by_slash
+from flask_ocpi.client.wire import Answer
+from flask_ocpi.client.wire import Answers
+from flask_ocpi.client.wire import Request
+from flask_ocpi.client.wire import Response
+from flask_ocpi.client.wire import Transport
+from flask_ocpi.core.description import Module
+from flask_ocpi.core.description import Operation
+from flask_ocpi.core.description import Version
+from flask_ocpi.core.enums import InterfaceRole
+from flask_ocpi.core.quirks import encoding_for
+from flask_ocpi.core.schema import Schema
+from flask_ocpi.errors import MissingEndpointError
+from flask_ocpi.errors import NotConnectedError
+from flask_ocpi.errors import RefusedError
+from flask_ocpi.errors import UnansweredError
+from flask_ocpi.exchange import logs
+from flask_ocpi.exchange.bounds import Waits
+from flask_ocpi.exchange.bounds import is_answering
+from flask_ocpi.exchange.context import Services
+from flask_ocpi.exchange.findings import Finding
+from flask_ocpi.exchange.messages import Direction
+from flask_ocpi.exchange.messages import Exchange
+from flask_ocpi.exchange.messages import Started
+from flask_ocpi.exchange.messages import Traffic
+from flask_ocpi.modules.enums import ConnectionStatus
+from flask_ocpi.modules.hubclientinfo import connection_status
+from flask_ocpi.partners.auth_tokens import authorization
+from flask_ocpi.partners.claims import party_of
+from flask_ocpi.partners.platforms import Platform
+from flask_ocpi.storage.base import Party
+from flask_ocpi.versions.shaping import shaped
+
+_log = logging.getLogger("flask_ocpi.client")
+_MOVED = frozenset({301, 302, 307, 308})
+_Read = TypeVar("_Read", Answer, Response)
+
+
+class Connection:
+    """Sends requests with one token: what discovery needs, before there is a platform record.
+
+    traffic: is told of each exchange. platform_id: with whom that is, where it is known. seconds: all that its requests
+    may take together. waits: bounds those that are sent while another platform waits for our answer. strict: take no
+    answer that is not to the letter of OCPI. found: as that of :class:`Answers`.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        token: str,
+        *,
+        encoding: str = "base64",
+        traffic: Traffic | None = None,
+        platform_id: str | None = None,
+        seconds: float | None = None,
+        waits: Waits | None = None,
+        strict: bool = False,
+        found: Callable[[str, str, str, str], None] = lambda kind, source, came, outcome: None,
+    ) -> None:
+        self.transport = transport
+        self.traffic = traffic
+        self.platform_id = platform_id
+        self._ends = None if seconds is None else time.monotonic() + seconds
+        self._waits = waits
+        self._authorization = authorization(token, encoding)
+        self._secrets = (token, authorization(token).removeprefix("Token "))
+        self._answers = Answers(self._secrets, strict=strict, found=found)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        correlation_id: str | None = None,
+        module: str | None = None,
+        operation: str | None = None,
+    ) -> Answer:
+        """Send one request and return its successful answer.
+
+        module, operation: what is called, by its name in the description and with its side, for the journal.
+
+        Raises RefusedError when the answer is no success (its codes and message are in it), InvalidResponseError when
+        it is no OCPI answer; and as :meth:`exchange`.
+        """
+        payload = None if body is None else orjson.dumps(body)
+        request = self._made(method, url, payload, headers, correlation_id)
+        return self._exchange(request, self._answers.read, (module, operation))
+
+    def exchange(
+        self,
+        method: str,
+        url: str,
+        *,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        correlation_id: str | None = None,
+        module: str | None = None,
+        operation: str | None = None,
+    ) -> Response:
+        """Send one request, whose body is JSON text, and return the answer as it came, whatever its status.
+
+        Raises UnreachableError and BlockedAddressError when there was none; CrowdedError, an UnreachableError, when too
+        many requests of others wait for such answers, so that nothing was sent.
+        """
+        request = self._made(method, url, body, headers, correlation_id)
+        return self._exchange(request, lambda method, source, response: response, (module, operation))
+
+    def _made(
+        self,
+        method: str,
+        url: str,
+        payload: bytes | None,
+        headers: Mapping[str, str] | None,
+        correlation_id: str | None,
+    ) -> Request:
+        sent = {
+            "Authorization": self._authorization,
+            "Accept": "application/json",
+            "X-Request-ID": str(uuid.uuid4()),
+            "X-Correlation-ID": correlation_id or str(uuid.uuid4()),
+            **(headers or {}),
+        }
+        if payload is not None:
+            sent["Content-Type"] = "application/json"
+        return Request(method, url, sent, payload, self._time_left(url))
+
+    def _exchange(
+        self,
+        request: Request,
+        read: Callable[[str, str, Response], _Read],
+        called: tuple[str | None, str | None],
+    ) -> _Read:
+        """Send a request, once more where only a slash was missing, and return what is read of the answer."""
+        source = f"{request.method} {_without_query(request.url)}"
+        started = self._begin()
+        response: Response | None = None
+        ids = {"request_id": request.headers["X-Request-ID"], "correlation_id": request.headers["X-Correlation-ID"]}
+        with logs.sending(**ids, platform=self.platform_id, operation=called[1]):
+            try:
+                response = self._send(request)
+                location = response.headers.get("Location")
+                moved = moved_by_slash(request.url, location) if response.status in _MOVED else None
+                if moved is not None:
+                    self._tell(started, request, response, self._answers.refused(source, response), called)
+                    request, started = replace(request, url=moved, timeout=self._time_left(moved)), self._begin()
+                    response = None
+                    response = self._send(request)
+                answer = read(request.method, source, response)
+            except Exception as error:
+                self._tell(started, request, response, error, called)
+                raise
+            self._tell(started, request, response, answer, called)
+            return answer
+
+    def _begin(self) -> Started | None:
+        return None if self.traffic is None else self.traffic.begin()
+
+    def _send(self, request: Request) -> Response:
+        if self._waits is None or not is_answering():
+            return self.transport.send(request)
+        with self._waits.waiting_for(self.platform_id or urlsplit(request.url).netloc):
+            return self.transport.send(request)
+
+    def _time_left(self, url: str) -> float | None:
+        if self._ends is None:
+            return None
+        left = self._ends - time.monotonic()
+        if left <= 0:
+            raise UnansweredError(f"{_without_query(url)} was not called: the time allowed for all requests is over.")
+        return left
+
+    def _tell(
+        self,
+        started: Started | None,
+        request: Request,
+        response: Response | None,
+        outcome: Answer | Response | Exception,
+        called: tuple[str | None, str | None],
+    ) -> None:
+        """Tell the journal and the listeners of an exchange; never fails."""
+        if self.traffic is None or started is None:
+            return
+        failed = isinstance(outcome, Exception)
+        if not self.traffic.is_wanted(failed=failed):
+            return
+        answer = Response(0, {}, b"", request.url) if response is None else response
+        sent = request.body or b""
+        try:
+            exchange = Exchange(
+                Direction.OUT,
+                request.method,
+                request.url,
+                started.moment,
+                started.duration,
+                platform=self.platform_id,
+                module=called[0],
+                operation=called[1],
+                request_id=request.headers["X-Request-ID"],
+                correlation_id=request.headers["X-Correlation-ID"],
+                http_status=answer.status,
+                status_code=outcome.status_code or None if isinstance(outcome, Answer | RefusedError) else None,
+                error=(str(outcome) or type(outcome).__name__) if failed else "",
+                request_bytes=len(sent),
+                response_bytes=len(answer.body),
+                request_headers=request.headers.items(),
+                request_body=sent,
+                response_headers=answer.headers.items(),
+                response_body=answer.body,
+                secrets=self._secrets,
+            )
+            self.traffic.tell(exchange, failed=failed)
+        except Exception:
+            _log.exception("The journal could not be told of %s %s.", request.method, _without_query(request.url))
+
+
+class PlatformConnection(Connection):
+    """Sends requests to one registered platform, with its token, its version and the routing headers.
+
+    sender: the own party in whose name it calls (by default the owner of what is pushed, or the only fitting one).
+    to: the party addressed, where the platform has several.
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        platform: Platform,
+        transport: Transport,
+        *,
+        sender: Party | None = None,
+        to: Party | None = None,
+        correlation_id: str | None = None,
+    ) -> None:
+        if platform.token is None or platform.version is None:
+            raise MissingEndpointError(f"Platform {platform.id} is not registered: there is no token to call it with.")
+        token = services.platforms.cipher.decrypt(platform.token)
+        quirks = services.quirks(platform)
+        strict = (quirks.receive or services.settings.receive) == "strict"
+        super().__init__(
+            transport,
+            token,
+            encoding=encoding_for(platform, quirks),
+            traffic=services.traffic,
+            platform_id=platform.id,
+            waits=services.waits,
+            strict=strict,
+            found=self._note_flaw,
+        )
+        self.strict = strict
+        self.services = services
+        self.platform = platform
+        self.quirks = quirks
+        self.sender = sender
+        self.to = to
+        self.correlation_id = correlation_id
+        self.version = _version(services, platform)
+
+    def _note_flaw(self, kind: str, source: str, came: str, outcome: str) -> None:
+        came = came.removeprefix(": ")
+        self.services.found(Finding(self.platform.id, kind, object=source, came=came, outcome=outcome))
+
+    def routing(
+        self,
+        module: Module,
+        role: InterfaceRole,
+        owner: Party | None,
+        *,
+        operation: Operation | None = None,
+        to: Party | None = None,
+    ) -> dict[str, str]:
+        """Return the routing headers for a call of a platform's interface (RT-05, RT-26, and RT-02).
+
+        ``operation`` is what is called there, unless it is a list. A hub that is called without a party is itself the
+        one only for lists and for what goes to everybody; of the rest it finds out whom it is for.
+        OCPI 2.2.1, Transport and format, "Open Routing Request".
+        """
+        if module.configuration or self.quirks.no_routing_headers:
+            return {}
+        sender = self.sender or owner or only(self.services.own_parties(module.id, role.opposite))
+        receiver = to or self.to
+        if receiver is None and not (self.platform.is_hub and operation is not None and not _is_broadcast(operation)):
+            receiver = only(receivers(self.services, self.platform, module.id, role))
+        headers: dict[str, str] = {}
+        if receiver is not None:
+            headers |= {"OCPI-to-country-code": receiver.country_code, "OCPI-to-party-id": receiver.party_id}
+        if sender is not None:
+            headers |= {"OCPI-from-country-code": sender.country_code, "OCPI-from-party-id": sender.party_id}
+        return headers
+
+    def shaped(self, cls: type[Schema], body: Any, *, partial: bool = False) -> Any:
+        """Return an object in the shape in which this platform wants it. partial: it is a PATCH."""
+        if not self.quirks.shape:
+            return body
+        return shaped(self.services.schemas[cls], body, self.quirks, partial=partial)
+
+    def check_connected(self, to: Party | None, module: Module, role: InterfaceRole) -> None:
+        """Raise NotConnectedError when this hub told that the party is not connected, in the role that is called.
+
+        What other hubs told of it does not count (HCI-09, CLI-13).
+        """
+        if to is None or not self.platform.is_hub or self.platform.has(to):
+            return
+        status = connection_status(self.services, self.platform, to, module.id, role)
+        if status not in (None, ConnectionStatus.CONNECTED):
+            raise NotConnectedError(f"{to} is {status} at the hub {self.platform.id}.")
+
+
+def only(parties: Sequence[Party]) -> Party | None:
+    """Return the party where there is just one."""
+    return parties[0] if len(parties) == 1 else None
+
+
+def receivers(services: Services, platform: Platform, module: str, role: InterfaceRole) -> tuple[Party, ...]:
+    """Return the parties of a platform with a role that implements an interface; all, where there is none."""
+    return fitting(services, platform, module, role) or platform.parties
+
+
+def fitting(services: Services, platform: Platform, module: str, role: InterfaceRole) -> tuple[Party, ...]:
+    """Return the parties of a platform with a role that implements an interface."""
+    implements = services.permissions.implements
+    return tuple(dict.fromkeys(party_of(item) for item in platform.roles if implements((item["role"],), module, role)))
+
+
+def _is_broadcast(operation: Operation) -> bool:
+    """Tell whether a hub may spread a message: the push of an object that is for everybody (RT-10, RT-11)."""
+    pushed = operation.owned and operation.method in ("PUT", "PATCH")
+    return pushed and operation.object is not None and operation.object.audience is None
+
+
+def _version(services: Services, platform: Platform) -> Version:
+    for version in services.versions:
+        if version.number == platform.version:
+            return version
+    raise MissingEndpointError(
+        f"Platform {platform.id} speaks OCPI {platform.version}, which is not served here any more."
+    )
+
+
+def _without_query(url: str) -> str:
+    return url.split("?", 1)[0]

@@ -1,0 +1,133 @@
+"""The handshake's rules that both sides share: which endpoints are needed, and what a platform's record becomes.
+
+The side that is asked is :mod:`flask_ocpi.modules.credentials`, the one that asks
+:mod:`flask_ocpi.client.registration`; what a platform gets of what it names is decided by :mod:`.grants`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from flask_ocpi.core.description import Document
+from flask_ocpi.core.enums import ModuleID
+from flask_ocpi.core.fields import NOT_AVAILABLE
+from flask_ocpi.errors import ConflictError
+from flask_ocpi.errors import NoMatchingEndpointsError
+from flask_ocpi.exchange.context import Discovery
+from flask_ocpi.exchange.grants import Decision
+from flask_ocpi.partners.platforms import Caller
+from flask_ocpi.partners.platforms import IssuedToken
+from flask_ocpi.partners.platforms import Platform
+from flask_ocpi.partners.platforms import Platforms
+from flask_ocpi.partners.platforms import PlatformState
+from flask_ocpi.partners.platforms import TokenUse
+
+_MICROS = 1_000_000
+
+
+def check_endpoints(discovery: Discovery, required: Sequence[str]) -> None:
+    """Raise NoMatchingEndpointsError when endpoints that we need are not among those of a platform.
+
+    ``required`` holds "module" or "module:SENDER"; credentials is always needed. The message names what is missing, and
+    the entries that are there but cannot be read.
+    """
+    found = discovery.endpoints
+    offered = {str(e["identifier"]) for e in found} | {f"{e['identifier']}:{e['role']}" for e in found}
+    missing = [name for name in (ModuleID.CREDENTIALS.value, *required) if name not in offered]
+    if missing:
+        listing = ", ".join(missing)
+        if discovery.unreadable:
+            raise NoMatchingEndpointsError(
+                f"These endpoints are missing in the version details, or cannot be read: {listing}."
+                + unreadable(discovery.unreadable)
+            )
+        raise NoMatchingEndpointsError(f"These endpoints are missing in the version details: {listing}.")
+
+
+def unreadable(flaws: Sequence[str]) -> str:
+    """Say which entries cannot be read, as a sentence behind others; "" for none."""
+    return f" Entries that cannot be read: {'; '.join(flaws)}." if flaws else ""
+
+
+def registered(
+    platforms: Platforms,
+    platform: Platform,
+    credentials: Document,
+    *,
+    decision: Decision,
+    discovery: Discovery,
+    issued: Iterable[IssuedToken],
+) -> Platform:
+    """Return a platform as it is after a handshake, by the Credentials it gave and what was decided that it gets."""
+    return replace(
+        platform,
+        state=PlatformState.REGISTERED,
+        name=platform.name or _name_of(credentials["roles"]) or platform.id,
+        roles=decision.roles,
+        requested=decision.requested,
+        versions_url=credentials["url"],
+        version=discovery.version,
+        endpoints=discovery.endpoints,
+        endpoints_due=None,
+        token=platforms.cipher.encrypt(credentials["token"]),
+        issued=tuple(issued),
+    )
+
+
+def unregistered(platform: Platform) -> Platform:
+    """Return the platform as it is after its registration ended: known by name, without tokens, parties, endpoints."""
+    return replace(
+        platform,
+        state=PlatformState.UNREGISTERED,
+        issued=(),
+        token=None,
+        endpoints=(),
+        version=None,
+        roles=(),
+        requested=(),
+        granted_roles=None,
+        granted_parties=None,
+    )
+
+
+def retire(platforms: Platforms, tokens: Iterable[IssuedToken]) -> tuple[IssuedToken, ...]:
+    """Turn tokens into ones that end with the grace time: a registration token SPENT, any other one REPLACED."""
+    expires = platforms.now() + platforms.grace * _MICROS
+    retired = []
+    for token in tokens:
+        if token.use in (TokenUse.ACTIVE, TokenUse.PENDING):
+            retired.append(replace(token, use=TokenUse.REPLACED, expires=expires))
+        elif token.use is TokenUse.REGISTRATION:
+            retired.append(replace(token, use=TokenUse.SPENT, expires=expires))
+        elif token.use in (TokenUse.REPLACED, TokenUse.SPENT):
+            retired.append(token)
+    return tuple(retired) if platforms.grace else ()
+
+
+def confirm(platforms: Platforms, caller: Caller) -> Caller:
+    """Note the first use of a new token: the tokens that it replaces end now (CRED-31).
+
+    The platform knows us from now on, so its endpoints are to be fetched again.
+    """
+    platform = caller.platform
+    kept = tuple(
+        replace(token, used=True) if token.hash == caller.issued.hash else token
+        for token in platform.issued
+        if token.use not in (TokenUse.REPLACED, TokenUse.SPENT)
+    )
+    try:
+        known = replace(platform, issued=kept, endpoints_due=platforms.now(), endpoints_tries=0)
+        platform = platforms.save(known, before=platform)
+    except ConflictError:  # another request with the same token did it
+        return platforms.caller([caller.token]) or caller
+    return replace(caller, platform=platform, issued=replace(caller.issued, used=True))
+
+
+def _name_of(roles: Sequence[Mapping[str, Any]]) -> str:
+    """Return the first name in CredentialsRole documents that is one, or ""."""
+    names = (str(role["business_details"]["name"]) for role in roles)
+    return next((name for name in names if name != NOT_AVAILABLE), "")
