@@ -28,7 +28,7 @@ from flask_ocpi.core.schema import Object
 from flask_ocpi.core.schema import Schema
 from flask_ocpi.modules import enums as module_enums
 from flask_ocpi.modules.tokens import AuthorizationInfo
-from flask_ocpi.versions.v2_2_1 import VERSION
+from flask_ocpi.versions import V2_2_1
 
 ROOT = Path(__file__).parents[1]
 TYPES = Path("flask_ocpi/core/types")
@@ -67,7 +67,7 @@ def classes() -> list[type[Schema]]:
                     visit(inner.nested)
             found[schema] = None
 
-    for _, _, operation in VERSION.operations():
+    for _, _, operation in V2_2_1.operations():
         for schema in (operation.body, operation.returns, operation.result):
             if isinstance(schema, type) and issubclass(schema, Schema):
                 visit(schema)
@@ -76,7 +76,7 @@ def classes() -> list[type[Schema]]:
 
 def object_types() -> list[tuple[str, ObjectType]]:
     """Return the classes of stored objects with the ids of their modules."""
-    return [(str(module.id), kind) for module in VERSION.modules for kind in module.objects]
+    return [(str(module.id), kind) for module in V2_2_1.modules for kind in module.objects]
 
 
 def main() -> None:
