@@ -46,8 +46,7 @@ SELECT 'NL', 'ABC', 'S' || n, CASE n % 2 WHEN 0 THEN ',DE-EM1,' ELSE ',DE-EM2,' 
        {begin} + CAST(n AS bigint) * {step}, 1, :document
 FROM {series}
 """
-# Noon of a day: at a midnight there would be nothing to count beside whole days.
-BEGIN = 19_000 * counts.DAY + counts.DAY // 2
+BEGIN = 1_641_600_000_000_000  # microseconds
 
 
 @dataclass
@@ -69,11 +68,12 @@ def queries(table: Table, audience: tuple[Party, ...] | None) -> dict[str, Query
     everything = Query(owners=(OWNER,), receiver="", audience=audience)
 
     def asking(*, after: int | None = None, since: int | None = None, until: int | None = None) -> Query:
+        dated = since is not None or until is not None
         return Query(
             owners=everything.owners,
             receiver="",
             audience=audience,
-            after=None if after is None else str(after),
+            after=None if after is None else f"{after}-{size}" if dated else str(after),
             date_from=None if since is None else table.changed(since),
             date_to=None if until is None else table.changed(until),
         )

@@ -158,7 +158,8 @@ class Query:
 class Page:
     """A page of records, and how many records match the query in all.
 
-    total counts exactly the records that the query's filters let through, whatever the offset and limit.
+    total counts exactly the records that the query's filters let through, whatever the offset and limit. On
+    a page after a cursor it may be the total of an earlier page, if it still tells whether more records follow.
     cursor: opaque, where the next page starts; None where the storage has no cursors.
     """
 

@@ -20,7 +20,6 @@ from sqlalchemy import Table
 from sqlalchemy import Text
 from sqlalchemy import and_
 from sqlalchemy import bindparam
-from sqlalchemy import case
 from sqlalchemy import cast
 from sqlalchemy import column
 from sqlalchemy import delete
@@ -35,9 +34,6 @@ from sqlalchemy import update
 from sqlalchemy import values
 
 from flask_ocpi.storage.base import Query
-from flask_ocpi.storage.counts import DAY
-from flask_ocpi.storage.counts import Counts
-from flask_ocpi.storage.counts import day_of
 from flask_ocpi.storage.memory import read_cursor
 from flask_ocpi.storage.statements import Statement
 from flask_ocpi.storage.tables import audience_text
@@ -54,7 +50,10 @@ LONGEST_OF_ONE = 8
 
 
 class ListShape(NamedTuple):
-    """What a query filters by: queries of one shape share statements. None and False mean no such filter."""
+    """What a query filters by: queries of one shape share statements. None and False mean no such filter.
+
+    known: the cursor says how many match.
+    """
 
     owners: int | None
     audience: int | None
@@ -63,17 +62,20 @@ class ListShape(NamedTuple):
     date_to: bool
     after: bool
     max_bytes: bool
+    known: bool
 
     @classmethod
     def of(cls, query: Query) -> ListShape:
+        after, total = read_total(query.after)
         return cls(
             owners=None if query.owners is None else len(query.owners),
             audience=None if query.audience is None else min(len(query.audience), MOST_ALTERNATIVES + 1),
             receiver=query.receiver is not None,
             date_from=query.date_from is not None,
             date_to=query.date_to is not None,
-            after=read_cursor(query.after) is not None,
+            after=after is not None,
             max_bytes=query.max_bytes is not None,
+            known=total is not None,
         )
 
     @property
@@ -86,48 +88,43 @@ class ListStatements:
     """The statements for queries of one shape; their parameters are :func:`query_values`.
 
     Those that answer a page have the columns of a record and the total in each row; one moment's.
-    page: counts what there is. count: only counts.
+    page: a page and its total. Of a shape whose total is known, the total is that of the page and of one record more.
+    count: the total alone.
     few: of a dated query, where no more than FEW records match; else its total is FEW + 1 and the rest means nothing.
     It always answers a row, without a record where there is none on the page.
-    counted, counted_count: as page and count, by the counts that the database keeps.
-    counted_few: as few, which does not begin to look where these counts say that more match.
     """
 
     page: Statement
     count: Statement
     few: Statement | None = None
-    counted: Statement | None = None
-    counted_count: Statement | None = None
-    counted_few: Statement | None = None
 
 
-def list_statements(table: Table, counts: Counts | None, shape: ListShape, dialect: Dialect) -> ListStatements:
-    """Build the statements; counts are the tables of :mod:`flask_ocpi.storage.counts`, if there are any."""
+def list_statements(table: Table, counts: Table | None, shape: ListShape, dialect: Dialect) -> ListStatements:
+    """Build the statements; ``counts`` is the table of counts, where the database keeps those of such queries."""
     name = dialect.name
-    page = _page(table, shape, name)
     total = _count(table, shape, name)
-    made: dict[str, Executable] = {
-        "page": _rows(table, _fitting(table, page, shape, dialect), total.scalar_subquery()),
-        "count": total,
-    }
-    if shape.is_dated:
-        made["few"] = _few(table, shape, dialect)
-    if counts is not None:
-        kept = _kept(table, counts, shape, name)
-        made["counted_count"] = select(kept)
-        if shape.is_dated:
-            made["counted_few"] = _few(table, shape, dialect, counts.days)
-            page = _walk(table, counts.days, shape, name)
-        made["counted"] = _rows(table, _fitting(table, page, shape, dialect), kept)
-    return ListStatements(**{name: Statement(executable, dialect) for name, executable in made.items()})
+    if shape.known:
+        page, number = _further(table, shape, name)
+    elif shape.is_dated:
+        page, number = _many(table, shape, name)
+    else:
+        page = _page(table, shape, name)
+        if counts is not None:
+            total = select(_sum(table, counts, shape, name))
+        number = total.scalar_subquery()
+    return ListStatements(
+        page=Statement(_rows(table, _fitting(table, page, shape, dialect), number), dialect),
+        count=Statement(total, dialect),
+        few=Statement(_few(table, shape, dialect), dialect) if shape.is_dated else None,
+    )
 
 
-def delete_statement(table: Table, counts: Counts | None, shape: ListShape, dialect: Dialect) -> Delete:
+def delete_statement(table: Table, counts: Table | None, shape: ListShape, dialect: Dialect) -> Delete:
     """Build the statement that removes a page; its parameters are :func:`query_values`."""
     return delete(table).where(table.c.created.in_(_page(table, shape, dialect.name)))
 
 
-def claim_statement(table: Table, counts: Counts | None, shape: ListShape, dialect: Dialect) -> Executable:
+def claim_statement(table: Table, counts: Table | None, shape: ListShape, dialect: Dialect) -> Executable:
     """Build the statement that takes records, and answers rows for :func:`record_of` in any order.
 
     Its parameters are :func:`query_values` and ``until``. It takes those first that have been due for longest: the
@@ -180,25 +177,31 @@ def _fitting(table: Table, page: Select[tuple[Any]], shape: ListShape, dialect: 
     return select(ends.c.created).where(fits)
 
 
-def _walk(table: Table, days: Table, shape: ListShape, dialect: str) -> Select[tuple[Any]]:
-    """Build the statement of a page of many by their dates: walked in the order of creation, where they can be."""
+def _further(table: Table, shape: ListShape, dialect: str) -> tuple[Select[tuple[Any]], ColumnElement[Any]]:
+    """Build the statement of a page whose total is known, and what tells how many it found: one more at the most."""
+    narrow = table.alias("narrow")
+    created = narrow.c.created
+    limit = bindparam("limit", type_=BigInteger)
+    walk = select(created).where(*_undated(narrow, shape, dialect), *_dates(narrow, shape, indexed=False))
+    found = walk.where(created > bindparam("after")).order_by(created).limit(limit + 1).cte("found")
+    page = select(found.c.created).order_by(found.c.created).limit(limit)
+    return page, select(func.count()).select_from(found).scalar_subquery()
+
+
+def _many(table: Table, shape: ListShape, dialect: str) -> tuple[Select[tuple[Any]], ColumnElement[Any]]:
+    """Build the statement of a page of many by their dates, and their number.
+
+    It counts by the index on ``last_updated`` and walks in the order of creation from the first that it counted.
+    """
+    counted = table.alias("counted")
+    number = select(func.count().label("number"), func.min(counted.c.created).label("first"))
+    match = number.where(*_filters(counted, shape, dialect)).cte("match")
     narrow = table.alias("narrow")
     created = narrow.c.created
     filters = [*_undated(narrow, shape, dialect), *_dates(narrow, shape, indexed=False)]
-    touched = [*_of_kind(days, table), *_shown(days, shape, dialect)]
-    if shape.date_from:
-        touched.append(days.c.day >= bindparam("first_day", type_=BigInteger))
-    if shape.date_to:
-        touched.append(days.c.day <= bindparam("last_day", type_=BigInteger))
-    lowest, highest = (select(end).where(*touched) for end in (func.min(days.c.lowest), func.max(days.c.highest)))
-    begin: ColumnElement[Any] = lowest.scalar_subquery()
-    if shape.after:
-        # One bound, as SQLite takes but one of two to find where to begin.
-        later = func.max if dialect == "sqlite" else func.greatest
-        begin = later(begin, bindparam("after", type_=BigInteger) + 1)
-    walk = select(created).where(*filters, created >= begin, created <= highest.scalar_subquery()).order_by(created)
-    walk = walk.limit(bindparam("limit", type_=BigInteger))
-    return walk if shape.after else walk.offset(bindparam("offset", type_=BigInteger))
+    begin = select(match.c.first).scalar_subquery()
+    walk = select(created).where(*filters, created >= begin).order_by(created)
+    return _part(walk, created, shape), select(match.c.number).scalar_subquery()
 
 
 def _part(walk: Select[tuple[Any]], created: ColumnElement[Any], shape: ListShape) -> Select[tuple[Any]]:
@@ -208,74 +211,25 @@ def _part(walk: Select[tuple[Any]], created: ColumnElement[Any], shape: ListShap
     return walk.offset(bindparam("offset", type_=BigInteger))
 
 
-def _few(table: Table, shape: ListShape, dialect: Dialect, days: Table | None = None) -> Select[Any]:
-    """Select a page of what is found by its dates: at most FEW + 1 records are read and sorted.
-
-    days: the counts by day; where they say that there are more, none is read.
-    """
+def _few(table: Table, shape: ListShape, dialect: Dialect) -> Select[Any]:
+    """Select a page of what is found by its dates: at most FEW + 1 records are read and sorted."""
     narrow = table.alias("narrow")
-    filters = _filters(narrow, shape, dialect.name)
-    supposed = None
-    limit: int | ColumnElement[Any] = FEW + 1
-    if days is not None:
-        number = select(_sum(table, days, shape, dialect.name).label("number")).cte("supposed")
-        supposed = select(number.c.number).scalar_subquery()
-        # SQLite would compare once a row, and PostgreSQL plan for an unknown limit.
-        if dialect.name == "sqlite":
-            limit = case((supposed <= FEW, FEW + 1), else_=0)
-        else:
-            filters.append(supposed <= FEW)
-    found = select(narrow.c.created).where(*filters).limit(limit).cte("found")
+    found = select(narrow.c.created).where(*_filters(narrow, shape, dialect.name)).limit(FEW + 1).cte("found")
     part = _part(select(found.c.created).order_by(found.c.created), found.c.created, shape)
     page = _fitting(table, part, shape, dialect).subquery("page")
     counted = select(func.count().label("number")).select_from(found).subquery("counted")
-    total: ColumnElement[Any] = counted.c.number
-    if supposed is not None:
-        total = case((supposed <= FEW, total), else_=FEW + 1)
     return (
-        select(*record_columns(table), total.label("total"))
+        select(*record_columns(table), counted.c.number.label("total"))
         .select_from(counted.outerjoin(page, true()).outerjoin(table, page.c.created == table.c.created))
         .order_by(page.c.created)
     )
 
 
-def _kept(table: Table, counts: Counts, shape: ListShape, dialect: str) -> ColumnElement[Any]:
-    """Tell how many match by the counts that are kept, and what lies between the dates and their nearest midnights."""
-    if not shape.is_dated:
-        return _sum(table, counts.whole, shape, dialect)
-    total = _sum(table, counts.days, shape, dialect)
-    if shape.date_from:
-        total = total - _beside(table, shape, dialect, "from")
-    if shape.date_to:
-        total = total + _beside(table, shape, dialect, "to")
-    return total
-
-
 def _sum(table: Table, counts: Table, shape: ListShape, dialect: str) -> ColumnElement[Any]:
-    """Sum up counts: those of the days between the midnights nearest to the dates, or those of all."""
-    filters = [*_of_kind(counts, table), *_shown(counts, shape, dialect)]
-    if shape.date_from:
-        filters.append(counts.c.day >= bindparam("midnight_from", type_=BigInteger))
-    if shape.date_to:
-        filters.append(counts.c.day < bindparam("midnight_to", type_=BigInteger))
-    total = select(func.coalesce(func.sum(counts.c.number), 0)).where(*filters)
+    """Sum up the counts that the database keeps."""
+    is_kind = counts.c.kind == table.name.removeprefix("ocpi_")
+    total = select(func.coalesce(func.sum(counts.c.number), 0)).where(is_kind, *_shown(counts, shape, dialect))
     return cast(total.scalar_subquery(), BigInteger)
-
-
-def _beside(table: Table, shape: ListShape, dialect: str, date: str) -> ColumnElement[Any]:
-    """Count the records from the midnight nearest to a date up to it; those from it up to that midnight as missing."""
-    others = table.alias("others")
-    changed = others.c.last_updated
-    number = select(func.count()).where(
-        *_undated(others, shape, dialect),
-        changed >= bindparam(f"beside_{date}", type_=BigInteger),
-        changed < bindparam(f"beside_{date}_end", type_=BigInteger),
-    )
-    return number.select_from(others).scalar_subquery() * bindparam(f"beside_{date}_sign", type_=BigInteger)
-
-
-def _of_kind(counts: Table, table: Table) -> list[ColumnElement[bool]]:
-    return [counts.c.kind == table.name.removeprefix("ocpi_")]
 
 
 def _count(table: Table, shape: ListShape, dialect: str) -> Select[Any]:
@@ -349,6 +303,13 @@ def _dates(table: FromClause, shape: ListShape, *, indexed: bool = True) -> list
     return filters
 
 
+def read_total(cursor: str | None) -> tuple[int | None, int | None]:
+    """Read the cursor of an earlier page: where it ended and, of a page whose records were counted, the total."""
+    created, _, total = (cursor or "").partition("-")
+    after = read_cursor(created)
+    return after, None if after is None else read_cursor(total)
+
+
 def query_values(query: Query) -> Mapping[str, Any]:
     # None is named like a column: an UPDATE would set it.
     values: dict[str, Any] = {
@@ -357,15 +318,9 @@ def query_values(query: Query) -> Mapping[str, Any]:
         "date_to": query.date_to,
         "limit": query.limit,
         "offset": min(query.offset, MAX_OFFSET),
-        "after": read_cursor(query.after),
+        "after": read_total(query.after)[0],
         "max_bytes": query.max_bytes,
     }
-    if query.date_from is not None:
-        values["first_day"] = day_of(query.date_from)
-        values.update(_midnight_values("from", query.date_from))
-    if query.date_to is not None:
-        values["last_day"] = day_of(query.date_to)
-        values.update(_midnight_values("to", query.date_to))
     for i, owner in enumerate(query.owners or ()):
         values[f"owner_country_code_{i}"] = owner.country_code
         values[f"owner_party_id_{i}"] = owner.party_id
@@ -376,16 +331,3 @@ def query_values(query: Query) -> Mapping[str, Any]:
     for i, party in enumerate(parties):
         values[f"seen_by_{i}"] = party
     return values
-
-
-def _midnight_values(name: str, date: int) -> dict[str, int]:
-    """Return the day that begins nearest to a date, what lies between, and whether that is more (1) or less (-1)."""
-    day = day_of(date + DAY // 2)
-    begin, end = sorted((day * DAY, date))
-    sign = 1 if begin < date else -1
-    return {
-        f"midnight_{name}": day,
-        f"beside_{name}": begin,
-        f"beside_{name}_end": min(end, MAX_OFFSET),
-        f"beside_{name}_sign": sign,
-    }

@@ -10,10 +10,12 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any
+from typing import TypeAlias
 from typing import TypeVar
 from urllib.parse import unquote
 from urllib.parse import urlsplit
@@ -36,13 +38,13 @@ from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.base import Storage
 from flask_ocpi.storage.batches import BatchStatements
 from flask_ocpi.storage.connections import Database
-from flask_ocpi.storage.counts import Counts
 from flask_ocpi.storage.lists import FEW
 from flask_ocpi.storage.lists import ListShape
 from flask_ocpi.storage.lists import claim_statement
 from flask_ocpi.storage.lists import delete_statement
 from flask_ocpi.storage.lists import list_statements
 from flask_ocpi.storage.lists import query_values
+from flask_ocpi.storage.lists import read_total
 from flask_ocpi.storage.statements import Statement
 from flask_ocpi.storage.tables import Rows
 from flask_ocpi.storage.tables import Statements
@@ -82,6 +84,7 @@ def is_open_to_others(path: Path) -> bool:
 
 
 T = TypeVar("T")
+_Build: TypeAlias = Callable[[Table, Table | None, ListShape, Dialect], T]
 
 SETUP_ATTEMPTS = 5
 COUNTS_SECONDS = 60.0
@@ -110,7 +113,7 @@ class SQLAlchemyStorage(Storage):
         self._kept: dict[str, tuple[float, bool]] = {}
         self._statements: dict[str, Statements] = {}
         self._batches: dict[str, BatchStatements] = {}
-        self._lists: dict[tuple[object, str, ListShape], Any] = {}
+        self._lists: dict[tuple[object, ...], Any] = {}
         # Passwords may be in the query of the URL, too.
         self._place = engine.url.set(query={}).render_as_string(hide_password=True)
 
@@ -134,25 +137,25 @@ class SQLAlchemyStorage(Storage):
 
     def list(self, kind: str, query: Query) -> Page:
         shape = ListShape.of(query)
-        statements = self._shaped(list_statements, kind, shape)
+        kept = not (shape.known or shape.is_dated) and query.receiver == "" and self._counts_are_kept(kind)
+        statements = self._shaped(list_statements, kind, shape, counts=self._counts if kept else None)
         values = query_values(query)
-        skipped = shape.after or query.offset > 0
-        counted = statements.counted if query.receiver == "" and self._counts_are_kept(kind) else None
 
         def rows_of(statement: Statement) -> Sequence[Any]:
             return self._database.execute(statement, values, reads=True).rows
 
         # The rows and the total come from one statement, so that they are of one moment.
-        few = statements.few if counted is None else statements.counted_few
-        if few is not None:
-            rows = rows_of(few)
+        if statements.few is not None and not shape.known:
+            rows = rows_of(statements.few)
             if rows[0][_TOTAL] <= FEW:
                 return _page(rows, query)
-        rows = rows_of(counted or statements.page)
+        rows = rows_of(statements.page)
+        if shape.known:
+            return _counted(_further(rows, query))
         if rows:
-            return _page(rows, query)
-        count = statements.counted_count if counted is not None else statements.count
-        return Page((), int(rows_of(count or statements.count)[0][0]) if skipped else 0, query.after)
+            return _page(rows, query) if kept else _counted(_page(rows, query))
+        skipped = shape.after or query.offset > 0
+        return Page((), int(rows_of(statements.count)[0][0]) if skipped else 0, query.after)
 
     def save(self, kind: str, key: Key, record: Record, *, expected: int | None = None) -> bool:
         statements = self._statements_of(kind)
@@ -257,11 +260,13 @@ class SQLAlchemyStorage(Storage):
         with self.transaction(), self._database.connection() as connection:
             if not self._database.is_sqlite:
                 connection.execute(select(func.pg_advisory_xact_lock(SETUP_LOCK)))
-            for table in (*self._tables.values(), *(self._counts or ())):
+            for table in self._tables.values():
                 table.create(connection, checkfirst=True)
-            for kind, table in self._tables.items():
-                if self._counts is not None and kind in counts.COUNTED:
-                    counts.keep(connection, table, self._counts)
+            if self._counts is not None:
+                self._counts.create(connection, checkfirst=True)
+                counts.drop_days(connection, self._counts)
+                for kind in counts.COUNTED & self._tables.keys():
+                    counts.keep(connection, self._tables[kind], self._counts)
             self._kept.clear()
 
     def _statements_of(self, kind: str) -> Statements:
@@ -300,21 +305,35 @@ class SQLAlchemyStorage(Storage):
             known = self._kept[kind] = (0.0 if has_more else monotonic() + COUNTS_SECONDS, kept)
         return known[1]
 
-    def _make_few(self, all_counts: Counts) -> bool:
+    def _make_few(self, all_counts: Table) -> bool:
         with self._database.connection() as connection:
             return counts.make_few(connection, all_counts)
 
-    def _shaped(self, build: Callable[[Table, Counts | None, ListShape, Dialect], T], kind: str, shape: ListShape) -> T:
+    def _shaped(self, build: _Build[T], kind: str, shape: ListShape, *, counts: Table | None = None) -> T:
         """Return the statements that a function of :mod:`flask_ocpi.storage.lists` builds for queries of a shape."""
         self._statements_of(kind)
-        statements: T | None = self._lists.get((build, kind, shape))
+        known = (build, kind, shape, counts is not None)
+        statements: T | None = self._lists.get(known)
         if statements is None:
             if len(self._lists) >= LIST_SHAPES:
                 self._lists.clear()
-            statements = self._lists[build, kind, shape] = build(
-                self._tables[kind], self._counts, shape, self._sqlalchemy_dialect
-            )
+            statements = self._lists[known] = build(self._tables[kind], counts, shape, self._sqlalchemy_dialect)
         return statements
+
+
+def _further(rows: Sequence[Any], query: Query) -> Page:
+    """Make a page whose total is known from an earlier one: it is raised where more was found, and exact at the end."""
+    known = read_total(query.after)[1] or 0
+    if not rows:
+        return Page((), min(known, query.offset), query.after)
+    page = _page(rows, query)
+    total = query.offset + page.total
+    return replace(page, total=max(total, known) if page.total > query.limit else total)
+
+
+def _counted(page: Page) -> Page:
+    """Have the cursor of a page carry its total, so that those after it are not counted again."""
+    return replace(page, cursor=f"{page.cursor}-{page.total}") if page.records else page
 
 
 def _page(rows: Sequence[Any], query: Query) -> Page:

@@ -41,7 +41,7 @@ from flask_ocpi.storage.statements import Statement
 def define_tables(metadata: MetaData, kinds: Iterable[str]) -> dict[str, Table]:
     """Return the tables ``ocpi_<kind>`` by kind; those that the metadata lacks are added to it.
 
-    With them go ``ocpi_counts`` and ``ocpi_day_counts``, in which the database counts what is in some of them.
+    With them goes ``ocpi_counts``, in which the database counts what is in some of them.
     """
     define_counts(metadata)
     return {kind: _table(metadata, kind) for kind in kinds}

@@ -61,7 +61,7 @@ def test_kinds_are_those_of_all_modules():
 def test_every_kind_has_its_table(engine, every_kind):
     found = inspect(engine)
 
-    assert set(found.get_table_names()) == {"ocpi_counts", "ocpi_day_counts", *(f"ocpi_{kind}" for kind in KINDS)}
+    assert set(found.get_table_names()) == {"ocpi_counts", *(f"ocpi_{kind}" for kind in KINDS)}
     for kind in KINDS:
         (unique,) = found.get_unique_constraints(f"ocpi_{kind}")
         named = {index["name"] for index in found.get_indexes(f"ocpi_{kind}")}

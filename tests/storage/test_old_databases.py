@@ -201,3 +201,34 @@ def test_old_database_takes_what_is_new(ocpi, partner, network):
     found = {document["id"]: document.get("name") for document in partner.get(f"{SENDER}/locations").data}
 
     assert found == {"LOC1": "Renamed", "LOC2": "Newer", "LOC3": "Zürich ⚡", "LOC4": location().get("name")}
+
+
+def test_counts_by_day_of_an_earlier_state_are_removed(engine):
+    storage = SQLAlchemyStorage(engine, define_tables(MetaData(), ["locations"]))
+    storage.setup()
+    with engine.begin() as connection:
+        for statement in DAY_COUNTS[engine.dialect.name]:
+            connection.exec_driver_sql(statement)
+    storage.save("locations", Key.of("NL", "ABC", "LOC1"), Record(b"{}"))
+
+    storage.setup()
+    storage.save("locations", Key.of("NL", "ABC", "LOC2"), Record(b"{}"))
+
+    assert storage.list("locations", Query(receiver="")).total == 2
+    assert set(inspect(engine).get_table_names()) == {"ocpi_counts", "ocpi_locations"}
+
+
+DAY_COUNTS = {
+    "sqlite": (
+        "CREATE TABLE ocpi_day_counts (number BIGINT)",
+        "CREATE TRIGGER ocpi_locations_day_counts_added AFTER INSERT ON ocpi_locations WHEN NEW.receiver = ''"
+        " BEGIN INSERT INTO ocpi_day_counts VALUES (1); END",
+    ),
+    "postgresql": (
+        "CREATE TABLE ocpi_day_counts (number BIGINT)",
+        "CREATE FUNCTION ocpi_count_days() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN INSERT INTO ocpi_day_counts VALUES (1); RETURN NULL; END $$",
+        "CREATE TRIGGER ocpi_day_counts_added AFTER INSERT ON ocpi_locations"
+        " FOR EACH ROW WHEN (NEW.receiver = '') EXECUTE FUNCTION ocpi_count_days('locations')",
+    ),
+}

@@ -102,7 +102,7 @@ def test_setup_by_several_processes_at_once(engine, url):
     run_together(url, *["setup"] * PROCESSES, count=0)
 
     tables = inspect(engine).get_table_names()
-    assert sorted(tables) == ["ocpi_counts", "ocpi_day_counts", "ocpi_locations", "ocpi_platforms"]
+    assert sorted(tables) == ["ocpi_counts", "ocpi_locations", "ocpi_platforms"]
     assert all(inspect(engine).get_indexes(table) for table in tables)
 
 

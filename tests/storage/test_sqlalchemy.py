@@ -397,4 +397,4 @@ def test_only_our_tables_are_created(engine):
     tables = define_tables(metadata, ["locations", "platforms"])
     SQLAlchemyStorage(engine, {"locations": tables["locations"]}).setup()
 
-    assert set(inspect(engine).get_table_names()) == {"ocpi_counts", "ocpi_day_counts", "ocpi_locations"}
+    assert set(inspect(engine).get_table_names()) == {"ocpi_counts", "ocpi_locations"}
