@@ -24,7 +24,6 @@ from sqlalchemy import bindparam
 from sqlalchemy import delete
 from sqlalchemy import func
 from sqlalchemy import insert
-from sqlalchemy import inspect
 from sqlalchemy import literal
 from sqlalchemy import select
 from sqlalchemy import text
@@ -119,8 +118,6 @@ def keep(connection: Connection, table: Table, counts: Table) -> None:
 
 def drop_days(connection: Connection, counts: Table) -> None:
     """Remove the counts by day, and the triggers that kept them, from a database of an earlier state."""
-    if not inspect(connection).has_table(DAYS_NAME, schema=counts.schema):
-        return
     if connection.dialect.name == "sqlite":
         for kind in COUNTED:
             for event in _EVENTS:
@@ -128,7 +125,7 @@ def drop_days(connection: Connection, counts: Table) -> None:
     else:
         function = _in_schema(connection, counts, "ocpi_count_days")
         connection.exec_driver_sql(f"DROP FUNCTION IF EXISTS {function}() CASCADE")
-    connection.exec_driver_sql(f"DROP TABLE {_in_schema(connection, counts, DAYS_NAME)}")
+    connection.exec_driver_sql(f"DROP TABLE IF EXISTS {_in_schema(connection, counts, DAYS_NAME)}")
 
 
 def make_few(connection: Connection, counts: Table) -> bool:
