@@ -56,7 +56,8 @@ class Network:
 
     def __init__(self, *, clock: Callable[[], Any] | None = None, config: Mapping[str, Any] | None = None) -> None:
         self.clock = clock or Clock()
-        self.config = dict(config or {})
+        # In memory nothing is slow but the machine itself.
+        self.config = {"OCPI_HANDSHAKE_TIMEOUT": 600, **(config or {})}
         self.apps: dict[str, Flask] = {}
         self.requests: list[Request] = []
         self.before_send: Callable[[Request], None] = lambda request: None

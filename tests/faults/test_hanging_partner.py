@@ -38,6 +38,11 @@ def has_all(provider, cpo):
     return by_id(theirs) == by_id(ours)
 
 
+def pushes(line):
+    """Return the objects that the partner holds; its endpoints may be fetched beside them."""
+    return [data for data in line.held if data.startswith(b"PUT")]
+
+
 def waiting(cpo):
     return {p.id: len(list(marks.marks(cpo.services, p.id))) for p in cpo.platforms.all()}
 
@@ -48,7 +53,7 @@ def test_nine_partners_have_everything_while_the_tenth_still_holds_its_first_req
     line.hang()
     for number in range(LOCATIONS):
         cpo.save("locations", location(id=f"LOC{number}", evses=[evse(uid="E1")]))
-    eventually(lambda: line.held, "the tenth was called")
+    eventually(lambda: pushes(line), "the tenth was called")
     for number in range(LOCATIONS * ROUNDS):
         status = "CHARGING" if number // LOCATIONS % 2 else "BLOCKED"
         cpo.patch("locations", f"LOC{number % LOCATIONS}", "E1", changes={"status": status})
@@ -57,6 +62,6 @@ def test_nine_partners_have_everything_while_the_tenth_still_holds_its_first_req
     eventually(lambda: sum(waiting(cpo).values()) == LOCATIONS, "nothing waits for the nine")
 
     # Its requests are still open: nothing of it ended, so nobody waited for it.
-    assert 1 <= len(line.held) <= 3, "as many as it may be sent at a time"
-    assert all(data.startswith(b"PUT /ocpi/") for data in line.held)
+    assert 1 <= len(pushes(line)) <= 3, "as many as it may be sent at a time"
+    assert all(data.startswith((b"PUT /ocpi/", b"GET /ocpi/versions")) for data in line.held)
     assert waiting(cpo)["e09"] == LOCATIONS

@@ -82,6 +82,11 @@ class Hanging:
 
 
 @pytest.fixture
+def ocpi_config():
+    return {"OCPI_HANDSHAKE_TIMEOUT": 10}
+
+
+@pytest.fixture
 def hostile():
     with closing(Hanging()) as hostile:
         yield hostile

@@ -275,6 +275,7 @@ def configuration(*, examples: int, coverage: str, base_url: str | None = None) 
         {
             **options,
             "seed": SEED,
+            "request-timeout": 300,  # seconds; a busy machine is no finding
             "workers": 1,
             "continue-on-failure": True,
             "generation": generation,
