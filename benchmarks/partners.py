@@ -83,7 +83,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         few, many = (platform(Path(folder, str(number)), number) for number in (FEW, MANY))
         for ocpi in (few, many):
-            stack.enter_context(ocpi._app.app_context())  # type: ignore[union-attr]
+            stack.enter_context(ocpi.app.app_context())  # type: ignore[union-attr]
         for name, change in (("Location for none", save_location), ("CDR for one", save_cdr)):
             for ocpi in (few, many):
                 change(ocpi)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sphinx.application import Sphinx
 
-from flask_ocpi._version import __version__
+from flask_ocpi import __version__
 from flask_ocpi.core.config import SETTINGS
 
 project = "Flask-OCPI"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from flask_ocpi._version import __version__
 from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.errors import ConflictError
 from flask_ocpi.errors import FlaskOCPIError
@@ -17,8 +16,6 @@ from flask_ocpi.errors import abort
 from flask_ocpi.exchange.pending import Call
 from flask_ocpi.exchange.pending import Reply
 from flask_ocpi.extension import OCPI
-from flask_ocpi.globals import current_ocpi
-from flask_ocpi.globals import current_platform
 from flask_ocpi.host.objects import Saved
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Page
@@ -29,6 +26,10 @@ from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.base import Storage
 from flask_ocpi.storage.memory import MemoryStorage
 from flask_ocpi.storage.router import RoutedStorage
+from flask_ocpi.web.current import current_ocpi
+from flask_ocpi.web.current import current_platform
+
+__version__ = "0.1.0"
 
 __all__ = [
     "OCPI",

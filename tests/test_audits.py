@@ -66,7 +66,7 @@ def heard(ocpi):
     def listen(app, *, key, document, audit, platform, **_):
         told.append((document["id"], audit.verdict, platform.id))
 
-    cdr_audited.connect(listen, ocpi._app, weak=False)
+    cdr_audited.connect(listen, ocpi.app, weak=False)
     return told
 
 
@@ -219,7 +219,7 @@ def test_background_audits_what_came_meanwhile(emsp):
     """While one audit runs, further CDRs wait for it instead of starting threads of their own."""
     ocpi, partner = emsp
     waiting = []
-    audits = Audits(lambda: services, ocpi._audits._rules)
+    audits = Audits(lambda: services, ocpi.state.audits._rules)
     services = _replaced(ocpi.services, background=waiting.append)
     for id in ("CDR1", "CDR2", "CDR3"):
         partner.post(f"{BASE}/cdrs", cdr(id=id))

@@ -300,7 +300,7 @@ def test_memory_does_not_grow_with_the_number_of_objects(ocpi, tmp_path, monkeyp
     monkeypatch.setattr("flask_ocpi.cli.json_lists._READ_AT_ONCE", 16 * 1024)
 
     def run(ocpi, *args):
-        return ocpi._app.test_cli_runner().invoke(args=["ocpi", *args])
+        return ocpi.app.test_cli_runner().invoke(args=["ocpi", *args])
 
     peak_of_importing(run, ocpi, tmp_path / "warm.json", 100)
     few = peak_of_importing(run, ocpi, tmp_path / "few.json", 500)

@@ -105,7 +105,7 @@ def test_command_that_an_earlier_process_left_open_times_out_once_the_next_one_i
     asker.command("STOP_SESSION", {"session_id": "SES1"})
     taken = queue.SimpleQueue()
     network.before_send = taken.put
-    config = {**IN_THREADS, "SECRET_KEY": earlier._app.config["SECRET_KEY"]}
+    config = {**IN_THREADS, "SECRET_KEY": earlier.app.config["SECRET_KEY"]}
     later = network.add("cpo.example", parties, storage=storage, config=config)
     assert taken.empty()
 

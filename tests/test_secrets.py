@@ -132,7 +132,7 @@ def test_keys_are_changed_without_losing_a_token(tmp_path):
 
     def start(*keys: str) -> OCPI:
         ocpi = build(*keys)
-        network.apps["keyed.example"] = ocpi._app
+        network.apps["keyed.example"] = ocpi.app
         return ocpi
 
     peer = network.add("peer.example", [("DE", "PEE", ["CPO", "EMSP"])])

@@ -20,9 +20,9 @@ from flask_ocpi.core.description import Interface
 from flask_ocpi.core.description import Module
 from flask_ocpi.core.description import Operation
 from flask_ocpi.core.description import Version
-from flask_ocpi.globals import current_ocpi
 from flask_ocpi.web.blueprints import url_rule
 from flask_ocpi.web.blueprints import view_name
+from flask_ocpi.web.current import current_ocpi
 from flask_ocpi.web.docs import openapi_document
 from flask_ocpi.web.setup import kinds
 

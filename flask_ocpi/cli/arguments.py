@@ -20,9 +20,9 @@ from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.enums import Role
 from flask_ocpi.core.fields import format_date_time
 from flask_ocpi.core.fields import parse_date_time
-from flask_ocpi.globals import current_ocpi
 from flask_ocpi.modules.enums import TokenType
 from flask_ocpi.storage.base import Party
+from flask_ocpi.web.current import current_ocpi
 
 
 def require_party(parties: tuple[Party, ...], party: Party | None) -> None:

@@ -35,10 +35,10 @@ from flask_ocpi.errors import NoResultError
 from flask_ocpi.errors import RemoteError
 from flask_ocpi.exchange.pending import Call
 from flask_ocpi.exchange.pending import CallState
-from flask_ocpi.globals import current_ocpi
 from flask_ocpi.modules.enums import ChargingRateUnit
 from flask_ocpi.modules.enums import CommandType
 from flask_ocpi.storage.base import Party
+from flask_ocpi.web.current import current_ocpi
 
 _ACCEPTED = "ACCEPTED"
 _PROFILE_CALLS = {

@@ -27,12 +27,12 @@ from flask_ocpi.errors import FlaskOCPIError
 from flask_ocpi.errors import RefusedError
 from flask_ocpi.errors import StorageError
 from flask_ocpi.exchange.copies import UNKNOWN
-from flask_ocpi.globals import current_ocpi
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.partners.platforms import PlatformState
 from flask_ocpi.partners.platforms import TokenUse
 from flask_ocpi.storage.memory import MemoryStorage
 from flask_ocpi.storage.sqlalchemy import is_open_to_others
+from flask_ocpi.web.current import current_ocpi
 from flask_ocpi.web.setup import KEY_FILE
 
 _SHORT_SECRET = 16

@@ -35,9 +35,9 @@ from flask_ocpi.core.description import ObjectType
 from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.exchange.copies import UNKNOWN
 from flask_ocpi.exchange.documents import with_audience
-from flask_ocpi.globals import current_ocpi
 from flask_ocpi.storage.base import Party
 from flask_ocpi.sync.receiving import Pulled
+from flask_ocpi.web.current import current_ocpi
 
 _NOT_KNOWN = "-"  # how the commands name UNKNOWN
 

@@ -16,11 +16,11 @@ from flask_ocpi.cli.output import json_option
 from flask_ocpi.cli.output import say
 from flask_ocpi.cli.output import show
 from flask_ocpi.cli.output import table
-from flask_ocpi.globals import current_ocpi
 from flask_ocpi.outbox import circuits
 from flask_ocpi.outbox import entries as marks
 from flask_ocpi.outbox.entries import Mark
 from flask_ocpi.partners.platforms import Platform
+from flask_ocpi.web.current import current_ocpi
 
 _MICROS = 1_000_000
 _SHOWN = 50

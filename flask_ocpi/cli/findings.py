@@ -15,8 +15,8 @@ from flask_ocpi.cli.output import say
 from flask_ocpi.cli.output import show
 from flask_ocpi.cli.output import table
 from flask_ocpi.exchange.findings import Entry
-from flask_ocpi.globals import current_ocpi
 from flask_ocpi.partners.platforms import UnknownPlatformError
+from flask_ocpi.web.current import current_ocpi
 
 _HEADER = ("ID", "PARTNER", "MODULE", "OBJECT", "KIND", "PATH", "COUNT", "LAST", "OUTCOME")
 _WHOLE = ("platform", "module", "object", "receiver", "kind", "path", "came", "outcome", "first", "last", "count")

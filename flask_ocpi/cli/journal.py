@@ -33,9 +33,9 @@ from flask_ocpi.exchange.logs import on_a_line
 from flask_ocpi.exchange.messages import HIDDEN
 from flask_ocpi.exchange.messages import Direction
 from flask_ocpi.exchange.messages import Message
-from flask_ocpi.globals import current_ocpi
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.partners.platforms import UnknownPlatformError
+from flask_ocpi.web.current import current_ocpi
 
 _POLL_SECONDS = 1.0
 _MICROS = 1_000_000

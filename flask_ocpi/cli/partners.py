@@ -31,10 +31,10 @@ from flask_ocpi.errors import RefusedError
 from flask_ocpi.errors import RemoteError
 from flask_ocpi.errors import StatusCode
 from flask_ocpi.exchange.grants import listing
-from flask_ocpi.globals import current_ocpi
 from flask_ocpi.partners.claims import party_of
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.storage.base import Party
+from flask_ocpi.web.current import current_ocpi
 
 _SHOWN = 20
 _encoding = click.option(

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import IO
-from typing import TYPE_CHECKING
 from typing import Any
 
 import click
@@ -22,7 +21,7 @@ from flask_ocpi.cli.output import counted
 from flask_ocpi.cli.output import json_option
 from flask_ocpi.cli.output import refusal
 from flask_ocpi.cli.output import say
-from flask_ocpi.globals import current_ocpi
+from flask_ocpi.host.facade import OwnPlatform
 from flask_ocpi.pricing import Audit
 from flask_ocpi.pricing import LintFinding
 from flask_ocpi.pricing import audit
@@ -30,9 +29,7 @@ from flask_ocpi.pricing import differences
 from flask_ocpi.pricing import lint
 from flask_ocpi.pricing import price
 from flask_ocpi.pricing.report import digits
-
-if TYPE_CHECKING:
-    from flask_ocpi.extension import OCPI
+from flask_ocpi.web.current import current_ocpi
 
 Document = dict[str, Any]
 
@@ -247,7 +244,7 @@ def _one_of(file: IO[bytes] | None, partner: str | None) -> None:
         raise click.UsageError("Give FILE or --partner, not both.")
 
 
-def _platform(ctx: click.Context) -> OCPI | None:
+def _platform(ctx: click.Context) -> OwnPlatform | None:
     """Return the platform of the app, None where there is no app: what is in a file is looked at without one."""
     try:
         return _here(ctx)
@@ -255,8 +252,8 @@ def _platform(ctx: click.Context) -> OCPI | None:
         return None
 
 
-def _here(ctx: click.Context) -> OCPI:
-    ocpi: OCPI = ctx.invoke(with_appcontext(lambda: current_ocpi._get_current_object()))  # type: ignore[attr-defined]
+def _here(ctx: click.Context) -> OwnPlatform:
+    ocpi: OwnPlatform = ctx.invoke(with_appcontext(lambda: current_ocpi._get_current_object()))  # type: ignore[attr-defined]
     return ocpi
 
 

@@ -17,8 +17,8 @@ from flask_ocpi.cli.output import say
 from flask_ocpi.cli.output import show
 from flask_ocpi.cli.output import table
 from flask_ocpi.cli.output import warn
-from flask_ocpi.globals import current_ocpi
 from flask_ocpi.sync.syncing import Synced
+from flask_ocpi.web.current import current_ocpi
 
 _COUNTS = ("created", "updated", "unchanged", "removed", "foreign")
 

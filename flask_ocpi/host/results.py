@@ -1,4 +1,4 @@
-"""What the host application has to say and to finish: the hooks and results of :class:`OCPI`."""
+"""The results that come later: those that the host application owes, and those that it waits for."""
 
 from __future__ import annotations
 
@@ -15,24 +15,16 @@ from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.enums import ModuleID
 from flask_ocpi.core.fields import format_date_time
 from flask_ocpi.core.fields import to_micros
-from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import NoResultError
 from flask_ocpi.errors import RemoteError
 from flask_ocpi.exchange import pending
 from flask_ocpi.exchange.bounds import is_answering
 from flask_ocpi.exchange.context import Answer
-from flask_ocpi.exchange.context import Authorizer
-from flask_ocpi.exchange.context import CallHook
-from flask_ocpi.exchange.context import ChargingPreferencesHook
-from flask_ocpi.exchange.context import Hooks
-from flask_ocpi.exchange.context import PushFilter
-from flask_ocpi.exchange.context import RegistrationFilter
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.pending import Call
 from flask_ocpi.host.objects import OwnObjects
 from flask_ocpi.modules.chargingprofiles import profile_senders
-from flask_ocpi.modules.enums import CommandType
 from flask_ocpi.outbox.delivery import Pushed
 from flask_ocpi.outbox.delivery import failed
 from flask_ocpi.partners.platforms import UnknownPlatformError
@@ -40,82 +32,6 @@ from flask_ocpi.storage.base import Party
 
 _FIRST_PAUSE = 0.02
 _LONGEST_PAUSE = 0.5
-
-
-class HostHooks:
-    """The decorators with which the host application registers what it decides."""
-
-    def __init__(self) -> None:
-        self._hooks = Hooks()
-
-    def authorizer(self, function: Authorizer) -> Authorizer:
-        """Let a function decide on real-time authorizations: ``@ocpi.authorizer``.
-
-        It is called with the stored Token and the LocationReferences (or None), and returns an AllowedType such as
-        "NO_CREDIT", an AuthorizationInfo (or a part of it) for more, or None: as the token's ``valid`` says. It may
-        raise NotEnoughInformationError (2002) when it needs to know the location.
-        """
-        self._hooks.authorizer = function
-        return function
-
-    def charging_preferences(self, function: ChargingPreferencesHook) -> ChargingPreferencesHook:
-        """Let a function answer charging preferences: ``@ocpi.charging_preferences``.
-
-        It is called with the Session and the ChargingPreferences, and returns a ChargingPreferencesResponse such as
-        "ACCEPTED". Without one the answer is NOT_POSSIBLE.
-        """
-        self._hooks.charging_preferences = function
-        return function
-
-    def push_filter(self, function: PushFilter) -> PushFilter:
-        """Let a function narrow who is sent what: ``@ocpi.push_filter``.
-
-        It is called with a module id, an own object and a Platform that would be sent it, and returns whether it is.
-        What a platform may read on our Sender interfaces stays as it is.
-        """
-        self._hooks.push_filter = function
-        return function
-
-    def registration_filter(self, function: RegistrationFilter) -> RegistrationFilter:
-        """Let a function decide on what platforms name in a handshake: ``@ocpi.registration_filter``.
-
-        It is called with the Platform as it was before (its ``roles`` are what it has) and one CredentialsRole that is
-        new to it and that no invitation or registration of yours grants by name. It returns "accept", "ask" (you
-        approve of it later), "refuse" (the handshake is answered with 2001 and changes nothing), or None: as without
-        it. What another platform has is never taken by it: "accept" is "ask" then. It may be called more than once for
-        one handshake, so it does nothing but decide; when it raises, you are asked.
-        """
-        self._hooks.registration_filter = function
-        return function
-
-    def command(self, name: str) -> Callable[[CallHook], CallHook]:
-        """Let a function carry out a command: ``@ocpi.command("START_SESSION")``.
-
-        It is called with the command (without response_url) and a :class:`~flask_ocpi.Reply`, and returns the
-        CommandResponse, or its result, at once: "ACCEPTED", "REJECTED", ... The result that is to follow is given later
-        by :meth:`finish_command`, by ``reply.finish``, or by the function handed to ``reply.accept``.
-        """
-        if name not in set(CommandType):
-            raise ConfigurationError(f"There is no command {name!r}; there are {', '.join(CommandType)}.")
-        return self._register_call("commands", name)
-
-    def charging_profile(self, method: str) -> Callable[[CallHook], CallHook]:
-        """Let a function see to charging profiles: ``@ocpi.charging_profile("PUT")``, and "GET" and "DELETE".
-
-        It is called with what is asked and a :class:`~flask_ocpi.Reply`: ``session_id``, for PUT with the
-        ``charging_profile``, for GET with the ``duration``. It answers as a command does; a result ACCEPTED of a GET
-        comes with the ``profile``.
-        """
-        if method not in ("GET", "PUT", "DELETE"):
-            raise ConfigurationError(f"Charging profiles have GET, PUT and DELETE, not {method!r}.")
-        return self._register_call("chargingprofiles", method)
-
-    def _register_call(self, module: str, name: str) -> Callable[[CallHook], CallHook]:
-        def register(function: CallHook) -> CallHook:
-            self._hooks.calls[module, name] = function
-            return function
-
-        return register
 
 
 class HostCalls(abc.ABC):
@@ -231,10 +147,6 @@ class HostCalls(abc.ABC):
         except RemoteError as error:
             return failed(platform_id, to, error, what=what)
         return Pushed(platform_id, party=to)
-
-    def _next_deadline(self) -> float | None:
-        deadline = pending.next_deadline(self.services)
-        return None if deadline is None else self._seconds_to(deadline)
 
     def _seconds_to(self, moment: int) -> float:
         return (moment - to_micros(format_date_time(self.services.clock()))) / 1_000_000

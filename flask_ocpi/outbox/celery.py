@@ -9,9 +9,9 @@ from __future__ import annotations
 import logging
 import threading
 import weakref
+from collections.abc import Callable
 from collections.abc import Collection
 from time import monotonic
-from typing import TYPE_CHECKING
 from typing import Any
 
 from flask import Flask
@@ -30,9 +30,6 @@ except ImportError as error:
         'OCPI_DISPATCHER = "celery" needs Celery. Install it with: pip install "Flask-OCPI[celery]"'
     ) from error
 
-if TYPE_CHECKING:
-    from flask_ocpi.extension import OCPI
-
 DELIVER = "flask_ocpi.deliver"
 DISPATCH = "flask_ocpi.dispatch"
 
@@ -46,7 +43,7 @@ _ONCE_MORE = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interv
 _TIMEOUTS = ("socket_timeout", "socket_connect_timeout", "read_timeout", "write_timeout")
 _CONNECTION_OPTIONS: dict[str, Any] = dict.fromkeys(_TIMEOUTS, _BROKER_TIMEOUT) | _ONCE_MORE
 
-_platforms: weakref.WeakKeyDictionary[Celery, weakref.ref[OCPI]] = weakref.WeakKeyDictionary()
+_dispatchers: weakref.WeakKeyDictionary[Celery, weakref.ref[Dispatcher]] = weakref.WeakKeyDictionary()
 _lock = threading.Lock()
 
 
@@ -58,7 +55,7 @@ def _begin_in_child() -> None:
 forks.in_child(_begin_in_child)
 
 
-def register_tasks(celery_app: Celery, ocpi: OCPI) -> None:
+def register_tasks(celery_app: Celery, dispatcher: Dispatcher) -> None:
     """Add the tasks and the entry for Celery beat to a Celery app.
 
     With ``OCPI_DISPATCHER = "celery"`` that happens by itself to the one in ``app.extensions["celery"]``.
@@ -67,16 +64,15 @@ def register_tasks(celery_app: Celery, ocpi: OCPI) -> None:
     the Celery app works for another platform.
     """
     with _lock:
-        known = _platforms.get(celery_app)
+        known = _dispatchers.get(celery_app)
         if known is None:
-            _add_tasks(celery_app, ocpi)
-            _platforms[celery_app] = weakref.ref(ocpi)
-        elif known() is not ocpi:
+            _add_tasks(celery_app, dispatcher)
+            _dispatchers[celery_app] = weakref.ref(dispatcher)
+        elif known() is not dispatcher:
             raise ConfigurationError("This Celery app works for another OCPI platform already: make one for each app.")
 
 
-def _add_tasks(celery_app: Celery, ocpi: OCPI) -> None:
-    dispatcher = ocpi.dispatcher
+def _add_tasks(celery_app: Celery, dispatcher: Dispatcher) -> None:
     options = {
         "shared": False,  # they are of this Celery app alone
         "ignore_result": True,
@@ -107,21 +103,21 @@ def _add_tasks(celery_app: Celery, ocpi: OCPI) -> None:
 
     celery_app.task(deliver, name=DELIVER, **options)
     celery_app.task(dispatch, name=DISPATCH, **options)
-    celery_app.conf.beat_schedule = beat_schedule(ocpi) | celery_app.conf.beat_schedule
+    celery_app.conf.beat_schedule = beat_schedule(dispatcher) | celery_app.conf.beat_schedule
 
 
-def beat_schedule(ocpi: OCPI) -> dict[str, dict[str, Any]]:
+def beat_schedule(dispatcher: Dispatcher) -> dict[str, dict[str, Any]]:
     """Return the entry for Celery beat: ``flask_ocpi.dispatch`` every OCPI_DISPATCH_INTERVAL seconds."""
-    interval = ocpi.services.settings.dispatch_interval
+    interval = dispatcher.services.settings.dispatch_interval
     return {DISPATCH: {"task": DISPATCH, "schedule": interval}}
 
 
 class CeleryQueue:
     """Enqueues deliveries with the Celery app that is in ``app.extensions["celery"]`` when it is first needed."""
 
-    def __init__(self, app: Flask, ocpi: OCPI) -> None:
+    def __init__(self, app: Flask, dispatcher: Callable[[], Dispatcher]) -> None:
         self._app = app
-        self._ocpi = ocpi
+        self._dispatcher = dispatcher
         self._silent_until = 0.0
         # Sent by workers and beat when they start, in whatever order the two extensions were made.
         import_modules.connect(self._register)
@@ -140,7 +136,7 @@ class CeleryQueue:
             )
         if monotonic() < self._silent_until:
             return
-        register_tasks(celery_app, self._ocpi)
+        register_tasks(celery_app, self._dispatcher())
         deliver = celery_app.tasks[DELIVER]
         connection = celery_app.connection_for_write(
             connect_timeout=_BROKER_TIMEOUT, transport_options=_CONNECTION_OPTIONS
@@ -150,7 +146,7 @@ class CeleryQueue:
                 for platform_id in sorted(platforms):
                     deliver.apply_async((platform_id,), producer=producer, retry=True, retry_policy=_ONCE_MORE)
         except Exception as error:
-            interval = self._ocpi.services.settings.dispatch_interval
+            interval = self._dispatcher().services.settings.dispatch_interval
             self._silent_until = monotonic() + interval
             _log.warning(
                 "Celery could not be told of changes, which it finds by itself later: %s: %s",
@@ -160,7 +156,7 @@ class CeleryQueue:
 
     def _register(self, sender: Celery, **_: Any) -> None:
         if sender is self._app.extensions.get("celery"):
-            register_tasks(sender, self._ocpi)
+            register_tasks(sender, self._dispatcher())
 
 
 def _deliver(dispatcher: Dispatcher, platform_id: str) -> bool:

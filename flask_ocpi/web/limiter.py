@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import time
 from math import ceil
-from typing import TYPE_CHECKING
+from typing import cast
 
+from flask import Flask
 from flask import request
 
 from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.errors import TooManyRequestsError
+from flask_ocpi.host.facade import OwnPlatform
 from flask_ocpi.web.api import Blueprint
 from flask_ocpi.web.auth import network_of
 from flask_ocpi.web.incoming import Incoming
-
-if TYPE_CHECKING:
-    from flask_ocpi.extension import OCPI
 
 try:
     from flask_limiter import Limiter
@@ -24,17 +23,17 @@ except ImportError as error:
     raise ImportError('Flask-Limiter is missing. Install it with: pip install "Flask-OCPI[limiter]"') from error
 
 
-def limit_platforms(ocpi: OCPI, limiter: Limiter, limit: str) -> None:
+def limit_platforms(app: Flask, limiter: Limiter, limit: str) -> None:
     """Let each platform call the OCPI endpoints so often and no more, such as "600/minute"; "10/second; 300/minute".
 
-    Call it once, after ``init_app``. All endpoints count together: for each platform, and for each address of callers
+    Call it once, after ``OCPI(app)``. All endpoints count together: for each platform, and for each address of callers
     whose token is not known. Who calls too often gets HTTP 429 in the envelope, with ``Retry-After``. It replaces the
     default and application limits of the limiter, which would count the platforms behind one proxy as one; other
     routes of the app keep theirs. Raises ConfigurationError when the app has such limits already.
     """
-    app = ocpi._app
-    if app is None:
-        raise ConfigurationError("This OCPI object has no app yet: call init_app(app) before limit_platforms.")
+    ocpi = cast("OwnPlatform | None", app.extensions.get("ocpi"))
+    if ocpi is None:
+        raise ConfigurationError("This app has no OCPI platform yet: call OCPI(app) before limit_platforms.")
     if "ocpi_limiter" in app.extensions:
         raise ConfigurationError("The platforms of this app are limited already: call limit_platforms once.")
     app.extensions["ocpi_limiter"] = limiter

@@ -7,7 +7,6 @@ import os
 from collections import Counter as Tally
 from collections.abc import Iterator
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 from typing import Any
 
 from flask import Blueprint
@@ -19,15 +18,13 @@ from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.errors import StatusCode
 from flask_ocpi.exchange.findings import Finding
 from flask_ocpi.exchange.messages import Message
+from flask_ocpi.host.facade import OwnPlatform
 from flask_ocpi.outbox import entries as marks
 from flask_ocpi.partners.platforms import PlatformState
 from flask_ocpi.signals import finding_made
 from flask_ocpi.signals import message_exchanged
 from flask_ocpi.sync import lags
 from flask_ocpi.web.pages import protect
-
-if TYPE_CHECKING:
-    from flask_ocpi.extension import OCPI
 
 try:
     from prometheus_client import REGISTRY
@@ -65,7 +62,7 @@ class Metrics:
     def __init__(
         self, app: Flask, *, registry: CollectorRegistry = REGISTRY, buckets: Sequence[float] = BUCKETS
     ) -> None:
-        ocpi: OCPI | None = app.extensions.get("ocpi")
+        ocpi: OwnPlatform | None = app.extensions.get("ocpi")
         if ocpi is None:
             raise ConfigurationError("This app has no OCPI platform yet: call OCPI(app) before Metrics(app).")
         if "ocpi_prometheus" in app.extensions:
@@ -151,7 +148,7 @@ class Metrics:
 class StoredNumbers(Collector):
     """What the storage says at the moment it is asked: the same in every process of an app."""
 
-    def __init__(self, app: Flask, ocpi: OCPI) -> None:
+    def __init__(self, app: Flask, ocpi: OwnPlatform) -> None:
         self._app = app
         self._ocpi = ocpi
 

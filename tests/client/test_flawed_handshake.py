@@ -97,7 +97,7 @@ def token_sent(network: Network, method: str) -> str:
 
 def opens(ocpi: OCPI, token: str) -> bool:
     """Tell whether the platform lets a partner in by a token."""
-    return PartnerClient(ocpi._app, token).get(CREDENTIALS).status_code == 1000
+    return PartnerClient(ocpi.app, token).get(CREDENTIALS).status_code == 1000
 
 
 def token_of(ocpi: OCPI, platform: Platform) -> str:
@@ -317,7 +317,7 @@ def test_an_endpoint_that_cannot_be_read_is_not_called_missing(ocpi_network, pee
             ocpi.register(peer.url, "token-a")
         message = str(refused.value)
     else:
-        response = peer.post(ocpi._app, ocpi.invite()[1])
+        response = peer.post(ocpi.app, ocpi.invite()[1])
         assert response.status_code == 3003
         message = response.message
 

@@ -60,7 +60,7 @@ def asked(network: Network) -> list[str]:
 
 def warnings_of(ocpi: OCPI) -> list[str]:
     """Return what the check says of other platforms that is not OK."""
-    app = ocpi._app
+    app = ocpi.app
     assert app is not None
     checks = json.loads(app.test_cli_runner().invoke(args=["ocpi", "check", "--json"]).stdout)["checks"]
     found = [check for check in checks if check["check"].startswith("platform ")]

@@ -62,7 +62,7 @@ class Asker:
         self.host = host
         self.network = network
         self.peer = Peer(network, host)
-        self.client = add_partner(ocpi._app, parties, name=host, versions_url=self.peer.url)
+        self.client = add_partner(ocpi.app, parties, name=host, versions_url=self.peer.url)
 
     def change(self, ocpi: OCPI, **changes: Any) -> None:
         """Change the platform's record of it."""
@@ -93,7 +93,7 @@ def heard(ocpi: OCPI) -> Iterator[list[dict[str, Any]]]:
     def hear(app: Any, **payload: Any) -> None:
         payloads.append(payload)
 
-    with result_received.connected_to(hear, ocpi._app):
+    with result_received.connected_to(hear, ocpi.app):
         yield payloads
 
 

@@ -69,7 +69,7 @@ class SharedNetwork(Network):
         if name not in self._built:
             self._built[name] = super().add(host, parties, config=config, storage=EmptyableStorage())
         ocpi = self._built[name]
-        self.apps[host] = ocpi._app
+        self.apps[host] = ocpi.app
         return ocpi
 
 

@@ -133,7 +133,7 @@ def poster(network, emsp):
     """Return the function by which the registered operator posts to the provider."""
     cpo = network.apps["cpo.example"].extensions["ocpi"]
     token = cpo.platforms.cipher.decrypt(cpo.platforms.find("DE-EMS").token)
-    return PartnerClient(emsp._app, token).post
+    return PartnerClient(emsp.app, token).post
 
 
 # What is asked, and the immediate answer
@@ -572,7 +572,7 @@ def test_a_changed_profile_is_heard_of(network, cpo, emsp, profiles):
     def hear(app, **payload):
         heard_of.append(payload)
 
-    with active_charging_profile_received.connected_to(hear, emsp._app):
+    with active_charging_profile_received.connected_to(hear, emsp.app):
         (taken,) = cpo.push_active_profile("SES1", ACTIVE)
 
     assert (taken.error, taken.party) == (None, Party("DE", "EMS"))
@@ -717,7 +717,7 @@ def test_a_provider_relays_between_an_scsp_and_the_operator_with_ids_of_its_own(
         emsp.finish_charging_profile(call.reference, result)
 
     network.requests.clear()
-    with result_received.connected_to(hand_on, emsp._app), heard(scsp) as payloads:
+    with result_received.connected_to(hand_on, emsp.app), heard(scsp) as payloads:
         call = {
             "GET": lambda client: client.get_active("OWN-7", duration=900),
             "PUT": lambda client: client.set("OWN-7", PROFILE),

@@ -139,7 +139,7 @@ def test_endpoints_are_those_that_the_server_shows_us_as_registered(ocpi, ocpi_o
 
     offered = [(e["identifier"], e["role"]) for e in platform.endpoints]
     own = ocpi.platforms.find("FR-OTH")
-    details = PartnerClient(ocpi._app, ocpi_other.platforms.cipher.decrypt(platform.token)).get("/ocpi/2.2.1").data
+    details = PartnerClient(ocpi.app, ocpi_other.platforms.cipher.decrypt(platform.token)).get("/ocpi/2.2.1").data
     assert offered == [(e["identifier"], e["role"]) for e in details["endpoints"]]
     assert {("credentials", "SENDER"), ("locations", "SENDER"), ("commands", "RECEIVER")} < set(offered)
     assert own.is_registered

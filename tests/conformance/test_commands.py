@@ -380,7 +380,7 @@ def test_nothing_is_sent_for_a_platform_that_only_has_the_name_of_the_one_that_a
     command_id = accepted(asker, cpo)
     cpo.platforms.delete(cpo.platforms.get(asker.client.platform.id))
     other = add_partner(
-        cpo._app, [("FR", "OTH", ["EMSP"])], name="asker-example", versions_url="https://asker.example/v"
+        cpo.app, [("FR", "OTH", ["EMSP"])], name="asker-example", versions_url="https://asker.example/v"
     )
     change_id = cpo.platforms.get(other.platform.id)
     cpo.platforms.delete(change_id)

@@ -62,7 +62,7 @@ class Operator:
         self.ocpi = ocpi
         self.asked = []
         self.response = {"result": "ACCEPTED", "timeout": 30}
-        self.client = add_partner(ocpi._app, [("NL", party, ["CPO"])], name=host, versions_url=self.peer.url)
+        self.client = add_partner(ocpi.app, [("NL", party, ["CPO"])], name=host, versions_url=self.peer.url)
         endpoints = ({"identifier": "commands", "role": "RECEIVER", "url": f"{self.peer.base}/commands"},)
         record = ocpi.platforms.get(self.client.platform.id)
         self.record = ocpi.platforms.save(replace(record, endpoints=endpoints), before=record)
@@ -368,7 +368,7 @@ def test_results_that_nobody_awaits_are_answered_404(network, emsp, cpo):
 @pytest.mark.conformance("A-06", "CMD-08")
 def test_a_result_without_a_token_is_not_taken(emsp, cpo):
     cpo.commands.start_session(START)
-    stranger = PartnerClient(emsp._app, "guessed")
+    stranger = PartnerClient(emsp.app, "guessed")
 
     response = stranger.post(urlsplit(cpo.asked[0]["response_url"]).path, {"result": "ACCEPTED"})
 
@@ -490,7 +490,7 @@ def test_a_listener_that_fails_does_not_lose_the_result(emsp, cpo, caplog):
         raise ZeroDivisionError
 
     call = cpo.commands.start_session(START)
-    with result_received.connected_to(fail, emsp._app):
+    with result_received.connected_to(fail, emsp.app):
         response = cpo.finish()
 
     assert response.status_code == 1000

@@ -122,7 +122,7 @@ def test_queue_is_what_celery_is_configured_with(ocpi_app, ocpi, partner, redis_
 
 
 def test_tasks_survive_their_worker_and_end_in_time(ocpi, eager):
-    register_tasks(eager, ocpi)
+    register_tasks(eager, ocpi.dispatcher)
 
     for name in ("flask_ocpi.deliver", "flask_ocpi.dispatch"):
         task = eager.tasks[name]
@@ -150,7 +150,7 @@ def test_dispatch_runs_the_jobs_that_are_due(ocpi, eager, ocpi_clock):
     due = type("Due", (), {"name": "due", "seconds_left": lambda self: 0.0, "run": lambda self: ran.append("due")})
     later = type("Later", (), {"name": "later", "seconds_left": lambda self: 9.0, "run": lambda self: ran.append("no")})
     ocpi.services.jobs.extend([due(), later()])
-    register_tasks(eager, ocpi)
+    register_tasks(eager, ocpi.dispatcher)
 
     eager.tasks["flask_ocpi.dispatch"].delay()
 
@@ -229,7 +229,7 @@ def test_worker_knows_the_tasks_in_whatever_order_the_extensions_were_made(celer
     celery_app.loader.import_default_modules()  # what a worker and beat begin with
 
     assert {"flask_ocpi.deliver", "flask_ocpi.dispatch"} <= set(celery_app.tasks)
-    assert celery_app.conf.beat_schedule == beat_schedule(ocpi)
+    assert celery_app.conf.beat_schedule == beat_schedule(ocpi.dispatcher)
 
 
 def test_tasks_are_of_the_one_celery_app_alone(ocpi_app, ocpi, eager):
@@ -247,7 +247,7 @@ def test_beat_dispatches_as_often_as_it_is_told_to(ocpi, eager):
     own = {"task": "host.clean", "schedule": 60}
     eager.conf.beat_schedule = {"clean": own}
 
-    register_tasks(eager, ocpi)
+    register_tasks(eager, ocpi.dispatcher)
 
     assert eager.conf.beat_schedule == {
         "clean": own,
@@ -259,33 +259,33 @@ def test_entry_of_beat_that_the_host_has_is_left_as_it_is(ocpi, eager):
     own = {"flask_ocpi.dispatch": {"task": "flask_ocpi.dispatch", "schedule": 1, "options": {"queue": "ocpi"}}}
     eager.conf.beat_schedule = own
 
-    register_tasks(eager, ocpi)
+    register_tasks(eager, ocpi.dispatcher)
 
     assert eager.conf.beat_schedule == own
 
 
 def test_tasks_are_registered_once(ocpi, eager):
     """Celery warns of a second task of a name, and warnings are errors here."""
-    register_tasks(eager, ocpi)
+    register_tasks(eager, ocpi.dispatcher)
     before = dict(eager.tasks)
     eager.loader.import_default_modules()
-    register_tasks(eager, ocpi)
+    register_tasks(eager, ocpi.dispatcher)
 
     assert eager.tasks == before
 
 
 def test_celery_app_is_of_one_platform(ocpi, ocpi_other, eager):
-    register_tasks(eager, ocpi)
+    register_tasks(eager, ocpi.dispatcher)
 
     with pytest.raises(ConfigurationError, match="works for another OCPI platform"):
-        register_tasks(eager, ocpi_other)
+        register_tasks(eager, ocpi_other.dispatcher)
 
 
 def test_app_that_is_done_with_is_not_kept():
     def make():
         app = Flask("host")
         app.config.update(OCPI_PARTIES=[party_settings("NL", "ABC", ["CPO"])], OCPI_DISPATCHER="celery")
-        return weakref.ref(OCPI(app, storage=MemoryStorage))
+        return weakref.ref(OCPI(app, storage=MemoryStorage).state)
 
     found = make()
     gc.collect()

@@ -31,7 +31,7 @@ def make_platform(folder: str) -> OCPI:
 
 def call(ocpi: OCPI, names: Iterable[str]) -> None:
     for name in names:
-        ocpi._app.test_client().get("/ocpi/versions", headers={"X-Request-ID": name})
+        ocpi.app.test_client().get("/ocpi/versions", headers={"X-Request-ID": name})
 
 
 def main() -> None:

@@ -41,7 +41,7 @@ def prepare(database: str, parties: Sequence[Any] = (("DE", "EMS", ["EMSP"]),)) 
     """Make the database of a platform with one Location; return the token of its partner."""
     ocpi = make_platform(database, OCPI_DISPATCHER="none")
     ocpi.save("locations", location())
-    return add_partner(ocpi._app, parties).token
+    return add_partner(ocpi.app, parties).token
 
 
 def start(database: str, worked: Path | None, **config: Any) -> OCPI:
@@ -71,7 +71,7 @@ def queue(folder: str) -> Celery:
 
 if "DATABASE_URI" in os.environ:
     ocpi = start(os.environ["DATABASE_URI"], Path(os.environ["WORKED_FILE"]))
-    app = ocpi._app
+    app = ocpi.app
     if "QUEUE_FOLDER" in os.environ:
         celery_app = queue(os.environ["QUEUE_FOLDER"])
 

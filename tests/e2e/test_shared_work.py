@@ -268,7 +268,7 @@ def test_celery_beat_has_commands_time_out(operator, partner):
 
 
 def test_the_deployed_example_delivers_by_celery_what_was_saved_while_the_broker_was_down(operator, partner):
-    celery_app = operator.ocpi._app.extensions["celery"]
+    celery_app = operator.ocpi.app.extensions["celery"]
     celery_app.conf.broker_write_url = f"redis://127.0.0.1:{free_port()}/0"
     operator.ocpi.save("locations", location(party_id="OPR"))
     example = ["-m", "celery", "--app", "celery_app"]

@@ -85,7 +85,7 @@ def in_process(platform: Deployment) -> OCPI:
 def partner_token(platform: Deployment, name: str = "Partner") -> str:
     """Make a registered partner, NL-PRT, and return the token by which it calls."""
     ocpi = in_process(platform)
-    app: Any = ocpi._app
+    app: Any = ocpi.app
     with app.app_context():
         return add_partner(app, [("DE", "EMS", ["CPO", "EMSP"])], name=name).token
 

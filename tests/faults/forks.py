@@ -52,7 +52,7 @@ def fork_once(database: str, token: str, delay: float) -> bool:
         if child == 0:
             signal.alarm(int(SECONDS))
             headers = {"Authorization": authorization(token)}
-            served = all(ocpi._app.test_client().get(PATH, headers=headers).status_code == 200 for _ in range(REQUESTS))
+            served = all(ocpi.app.test_client().get(PATH, headers=headers).status_code == 200 for _ in range(REQUESTS))
             os._exit(0 if served and _appears(worked, str(os.getpid())) else 1)
         _, status = os.waitpid(child, 0)
         ocpi.dispatcher.threads.stop(SECONDS, drain=False)

@@ -295,7 +295,7 @@ class Hold:
 def served(network, storage, **config):
     """Return a platform that writes in a thread, and a partner of it that puts what has to be mended."""
     ocpi = network.add("busy.example", [("NL", "BUS", ["EMSP"])], storage=storage, config={**IN_THREADS, **config})
-    partner = add_partner(ocpi._app, [("DE", "CPO", ["CPO"])])
+    partner = add_partner(ocpi.app, [("DE", "CPO", ["CPO"])])
 
     def put(id="LOC1"):
         document = location(country_code="DE", party_id="CPO", id=id, publish="true")

@@ -103,13 +103,13 @@ def test_no_token_of_a_refused_request_gets_into_the_journal(ocpi_network, path)
     ocpi = ocpi_network.add("one.example", PROVIDER)
     peer = Peer(ocpi_network)
     _, token = ocpi.invite(name="Peer")
-    partner = add_partner(ocpi._app, [("DE", "CPO", ["CPO"])])
+    partner = add_partner(ocpi.app, [("DE", "CPO", ["CPO"])])
     body = {**peer.credentials(), "token": SECRET, "url": 5}
 
-    PartnerClient(ocpi._app, token).post(path, body)
+    PartnerClient(ocpi.app, token).post(path, body)
     partner.put(path, body, headers={"X-Api-Key": partner.token, "Cookie": f"token={partner.token}"})
     partner.put(f"{path}?token={SECRET}", {**documents.location(), "key": partner.token})
-    PartnerClient(ocpi._app, SECRET).put(path, data=f'{{"token": "{SECRET}')
+    PartnerClient(ocpi.app, SECRET).put(path, data=f'{{"token": "{SECRET}')
 
     assert len(kept(ocpi)) == 4
     assert_unreadable(texts(ocpi), {token, SECRET, partner.token, peer.token})

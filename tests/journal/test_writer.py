@@ -46,7 +46,7 @@ class JournalStorage(MemoryStorage):
 def platform(network, storage, **config):
     """Return a platform that writes in a thread, and a partner of it."""
     ocpi = network.add("busy.example", [("NL", "BUS", ["CPO"])], storage=storage, config={**IN_THREADS, **config})
-    return ocpi, add_partner(ocpi._app, [("DE", "EMS", ["EMSP"])])
+    return ocpi, add_partner(ocpi.app, [("DE", "EMS", ["EMSP"])])
 
 
 def lost(caplog):

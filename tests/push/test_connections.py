@@ -18,8 +18,8 @@ import pytest
 from flask import Flask
 
 from flask_ocpi import OCPI
-from flask_ocpi import extension
 from flask_ocpi.errors import UnreachableError
+from flask_ocpi.host import state
 from flask_ocpi.outbox import entries as marks
 from flask_ocpi.storage.memory import MemoryStorage
 from flask_ocpi.testing.documents import cdr
@@ -182,8 +182,8 @@ def test_threads_that_call_first_share_one_transport(operator, monkeypatch):
         time.sleep(0.05)  # the others come meanwhile
         return original(settings)
 
-    original = extension._http_transport
-    monkeypatch.setattr(extension, "_http_transport", make)
+    original = state._http_transport
+    monkeypatch.setattr(state, "_http_transport", make)
 
     with ThreadPoolExecutor(8) as threads:
         found = list(threads.map(lambda _: operator.transport, range(8)))

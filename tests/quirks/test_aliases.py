@@ -25,7 +25,7 @@ def ocpi(ocpi_network: Any) -> OCPI:
 
 @pytest.fixture
 def partner(ocpi: OCPI) -> PartnerClient:
-    return add_partner(ocpi._app, [("DE", "CPO", ["CPO"]), ("DE", "CP2", ["CPO"])])
+    return add_partner(ocpi.app, [("DE", "CPO", ["CPO"]), ("DE", "CP2", ["CPO"])])
 
 
 @pytest.mark.parametrize("owner", ["ABC", "abc", "DEF"])
@@ -80,14 +80,14 @@ def test_cdr_by_its_id_of_another_party_in_from(partner, posted):
 
 
 def test_cdr_of_somebody_else_is_not_found_by_its_id(ocpi, posted):
-    other = add_partner(ocpi._app, [("FR", "CPO", ["CPO"])], name="Other")
+    other = add_partner(ocpi.app, [("FR", "CPO", ["CPO"])], name="Other")
 
     assert other.get(f"{CDRS}/{posted['id']}").http_status == 404
 
 
 def test_aliases_open_to_registered_partners_only(ocpi, posted):
-    stranger = PartnerClient(ocpi._app, "token-of-nobody")
-    emsp = add_partner(ocpi._app, [("FR", "EMS", ["EMSP"])], name="EMSP")
+    stranger = PartnerClient(ocpi.app, "token-of-nobody")
+    emsp = add_partner(ocpi.app, [("FR", "EMS", ["EMSP"])], name="EMSP")
 
     assert stranger.get(f"{CDRS}/{posted['id']}").http_status == 401
     assert emsp.get(f"{CDRS}/{posted['id']}").http_status == 403

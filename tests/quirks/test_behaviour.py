@@ -40,7 +40,7 @@ class World:
         self.peer = Peer(network, parties=[("DE", "PEE", ["EMSP", "CPO"])])
         self.peer.endpoints[1:] = [self.peer.endpoint(name, role) for name in NAMES for role in ("SENDER", "RECEIVER")]
         invited, token = ocpi.invite(name="Peer")
-        self.token = self.peer.post(ocpi._app, token).data["token"]
+        self.token = self.peer.post(ocpi.app, token).data["token"]
         self.id = invited.id
         network.requests.clear()
 
@@ -62,7 +62,7 @@ class World:
 
     def asks(self, path: str) -> Any:
         """Return what the partner is answered."""
-        return PartnerClient(self.ocpi._app, self.token).get(f"/ocpi/2.2.1{path}").data
+        return PartnerClient(self.ocpi.app, self.token).get(f"/ocpi/2.2.1{path}").data
 
 
 @pytest.fixture
@@ -155,7 +155,7 @@ def cdr_by_id(world: World) -> Any:
 
 def receive(world: World) -> Any:
     flawed = location(country_code="DE", party_id="PEE", coordinates={"latitude": 52.5, "longitude": "4.9"})
-    partner = PartnerClient(world.ocpi._app, world.token)
+    partner = PartnerClient(world.ocpi.app, world.token)
     return partner.put("/ocpi/2.2.1/receiver/locations/DE/PEE/LOC1", flawed).status_code
 
 

@@ -115,7 +115,7 @@ def test_a_storage_that_does_not_look_at_the_bytes_ends_up_right(make, limit):
     ocpi = Network().add(
         "platform.example", [("NL", "ABC", ["CPO"])], storage=make(), config={"OCPI_MAX_PAGE_BYTES": 7_000}
     )
-    partner = add_partner(ocpi._app, [("DE", "EMS", ["EMSP"])])
+    partner = add_partner(ocpi.app, [("DE", "EMS", ["EMSP"])])
     ids = save_large(ocpi, 7)
 
     assert read_all(partner, limit=limit) == ([ids[0:2], ids[2:4], ids[4:6], ids[6:]], {"7"})

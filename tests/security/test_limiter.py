@@ -10,7 +10,6 @@ from flask import Flask
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 
-from flask_ocpi import OCPI
 from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.partners.auth_tokens import authorization
 from flask_ocpi.testing.network import PartnerClient
@@ -40,9 +39,9 @@ def limiter(ocpi_app: Flask) -> Limiter:
 
 
 @pytest.fixture
-def limited(ocpi: OCPI, limiter: Limiter) -> OCPI:
-    limit_platforms(ocpi, limiter, "3/minute")
-    return ocpi
+def limited(ocpi_app: Flask, limiter: Limiter) -> Flask:
+    limit_platforms(ocpi_app, limiter, "3/minute")
+    return ocpi_app
 
 
 @pytest.fixture
@@ -108,8 +107,8 @@ def test_without_limit_platforms_the_hosts_limits_are_answered_in_the_envelope_t
     check(ocpi_client.get(VERSIONS), 429, 2000)
 
 
-def test_several_limits_hold_at_once(ocpi, limiter, ocpi_client):
-    limit_platforms(ocpi, limiter, "5/hour; 2/minute")
+def test_several_limits_hold_at_once(ocpi_app, limiter, ocpi_client):
+    limit_platforms(ocpi_app, limiter, "5/hour; 2/minute")
 
     statuses = [ocpi_client.get(VERSIONS).http_status for _ in range(3)]
 
@@ -123,7 +122,7 @@ def test_limits_are_set_once(limited, limiter):
 
 def test_limits_are_set_after_the_app():
     with pytest.raises(ConfigurationError, match="before limit_platforms"):
-        limit_platforms(OCPI(), Limiter(get_remote_address), "5/minute")
+        limit_platforms(Flask("host"), Limiter(get_remote_address), "5/minute")
 
 
 def test_without_flask_limiter_it_says_what_to_install():

@@ -149,14 +149,14 @@ def two(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[OCPI, 
         yield platform_on(storage), platform_on(storage)
         return
     apps = [platform_on(None, tmp_path) for _ in range(2)]
-    contexts = [ocpi._app.app_context() for ocpi in apps]
+    contexts = [ocpi.app.app_context() for ocpi in apps]
     for context in contexts:
         context.push()
     yield apps[0], apps[1]
     for context in reversed(contexts):
         context.pop()
     for ocpi in apps:
-        close(ocpi._app)
+        close(ocpi.app)
 
 
 def test_who_registered_at_another_process_gets_the_next_change(two):

@@ -434,6 +434,6 @@ def _answer_with(ocpi: OCPI, method: str, headers: dict[str, str]) -> None:
 
 
 def _app(ocpi: OCPI) -> Flask:
-    app = ocpi._app
+    app = ocpi.app
     assert app is not None
     return app

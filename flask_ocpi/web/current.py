@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
 from typing import cast
 
 from flask import current_app
@@ -11,18 +10,16 @@ from flask import request
 from werkzeug.local import LocalProxy
 
 from flask_ocpi.errors import ConfigurationError
+from flask_ocpi.host.facade import OwnPlatform
+from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.web.incoming import Incoming
 
-if TYPE_CHECKING:
-    from flask_ocpi.extension import OCPI
-    from flask_ocpi.partners.platforms import Platform
 
-
-def _find_ocpi() -> OCPI:
+def _find_ocpi() -> OwnPlatform:
     ocpi = current_app.extensions.get("ocpi")
     if ocpi is None:
         raise ConfigurationError("This app has no OCPI platform: create one with OCPI(app), or call init_app(app).")
-    return cast("OCPI", ocpi)
+    return cast("OwnPlatform", ocpi)
 
 
 def _find_platform() -> Platform:
@@ -32,5 +29,5 @@ def _find_platform() -> Platform:
     return caller.platform
 
 
-current_ocpi = cast("OCPI", LocalProxy(_find_ocpi))
+current_ocpi = cast("OwnPlatform", LocalProxy(_find_ocpi))
 current_platform = cast("Platform", LocalProxy(_find_platform))

@@ -1,0 +1,90 @@
+"""The functions that a host application registers to decide: the decorators of :class:`flask_ocpi.OCPI`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask_ocpi.errors import ConfigurationError
+from flask_ocpi.exchange.context import Authorizer
+from flask_ocpi.exchange.context import CallHook
+from flask_ocpi.exchange.context import ChargingPreferencesHook
+from flask_ocpi.exchange.context import Hooks
+from flask_ocpi.exchange.context import PushFilter
+from flask_ocpi.exchange.context import RegistrationFilter
+from flask_ocpi.modules.enums import CommandType
+
+
+class HostHooks:
+    """The decorators with which the host application registers what it decides."""
+
+    def __init__(self) -> None:
+        self._hooks = Hooks()
+
+    def authorizer(self, function: Authorizer) -> Authorizer:
+        """Let a function decide on real-time authorizations: ``@ocpi.authorizer``.
+
+        It is called with the stored Token and the LocationReferences (or None), and returns an AllowedType such as
+        "NO_CREDIT", an AuthorizationInfo (or a part of it) for more, or None: as the token's ``valid`` says. It may
+        raise NotEnoughInformationError (2002) when it needs to know the location.
+        """
+        self._hooks.authorizer = function
+        return function
+
+    def charging_preferences(self, function: ChargingPreferencesHook) -> ChargingPreferencesHook:
+        """Let a function answer charging preferences: ``@ocpi.charging_preferences``.
+
+        It is called with the Session and the ChargingPreferences, and returns a ChargingPreferencesResponse such as
+        "ACCEPTED". Without one the answer is NOT_POSSIBLE.
+        """
+        self._hooks.charging_preferences = function
+        return function
+
+    def push_filter(self, function: PushFilter) -> PushFilter:
+        """Let a function narrow who is sent what: ``@ocpi.push_filter``.
+
+        It is called with a module id, an own object and a Platform that would be sent it, and returns whether it is.
+        What a platform may read on our Sender interfaces stays as it is.
+        """
+        self._hooks.push_filter = function
+        return function
+
+    def registration_filter(self, function: RegistrationFilter) -> RegistrationFilter:
+        """Let a function decide on what platforms name in a handshake: ``@ocpi.registration_filter``.
+
+        It is called with the Platform as it was before (its ``roles`` are what it has) and one CredentialsRole that is
+        new to it and that no invitation or registration of yours grants by name. It returns "accept", "ask" (you
+        approve of it later), "refuse" (the handshake is answered with 2001 and changes nothing), or None: as without
+        it. What another platform has is never taken by it: "accept" is "ask" then. It may be called more than once for
+        one handshake, so it does nothing but decide; when it raises, you are asked.
+        """
+        self._hooks.registration_filter = function
+        return function
+
+    def command(self, name: str) -> Callable[[CallHook], CallHook]:
+        """Let a function carry out a command: ``@ocpi.command("START_SESSION")``.
+
+        It is called with the command (without response_url) and a :class:`~flask_ocpi.Reply`, and returns the
+        CommandResponse, or its result, at once: "ACCEPTED", "REJECTED", ... The result that is to follow is given later
+        by :meth:`finish_command`, by ``reply.finish``, or by the function handed to ``reply.accept``.
+        """
+        if name not in set(CommandType):
+            raise ConfigurationError(f"There is no command {name!r}; there are {', '.join(CommandType)}.")
+        return self._register_call("commands", name)
+
+    def charging_profile(self, method: str) -> Callable[[CallHook], CallHook]:
+        """Let a function see to charging profiles: ``@ocpi.charging_profile("PUT")``, and "GET" and "DELETE".
+
+        It is called with what is asked and a :class:`~flask_ocpi.Reply`: ``session_id``, for PUT with the
+        ``charging_profile``, for GET with the ``duration``. It answers as a command does; a result ACCEPTED of a GET
+        comes with the ``profile``.
+        """
+        if method not in ("GET", "PUT", "DELETE"):
+            raise ConfigurationError(f"Charging profiles have GET, PUT and DELETE, not {method!r}.")
+        return self._register_call("chargingprofiles", method)
+
+    def _register_call(self, module: str, name: str) -> Callable[[CallHook], CallHook]:
+        def register(function: CallHook) -> CallHook:
+            self._hooks.calls[module, name] = function
+            return function
+
+        return register

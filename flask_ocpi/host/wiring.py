@@ -1,0 +1,231 @@
+"""Puts the parts of one platform together: what each of them needs of the others is said here, and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Collection
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from flask_ocpi.client import callbacks
+from flask_ocpi.client.connection import Connection
+from flask_ocpi.client.discovery import Refetching
+from flask_ocpi.client.discovery import discover
+from flask_ocpi.client.wire import Transport
+from flask_ocpi.core.config import Settings
+from flask_ocpi.core.description import Version
+from flask_ocpi.core.enums import InterfaceRole
+from flask_ocpi.core.enums import Permissions
+from flask_ocpi.core.fields import Policy
+from flask_ocpi.core.fields import format_date_time
+from flask_ocpi.core.fields import to_micros
+from flask_ocpi.core.quirks import Known
+from flask_ocpi.core.schema import violations
+from flask_ocpi.errors import ConfigurationError
+from flask_ocpi.exchange import pending
+from flask_ocpi.exchange.bounds import Bodies
+from flask_ocpi.exchange.bounds import Waits
+from flask_ocpi.exchange.context import Discovery
+from flask_ocpi.exchange.context import Hooks
+from flask_ocpi.exchange.context import Schemas
+from flask_ocpi.exchange.context import Services
+from flask_ocpi.exchange.finding_store import Findings
+from flask_ocpi.exchange.journal import Writer
+from flask_ocpi.exchange.logs import carried
+from flask_ocpi.exchange.messages import Traffic
+from flask_ocpi.exchange.write_behind import run_in_thread
+from flask_ocpi.exchange.write_behind import run_inline
+from flask_ocpi.host.state import State
+from flask_ocpi.host.state import audit_rules
+from flask_ocpi.modules.credentials import Credentials
+from flask_ocpi.outbox.dispatcher import Dispatcher
+from flask_ocpi.outbox.dispatcher import Job
+from flask_ocpi.partners.auth_tokens import TokenCipher
+from flask_ocpi.partners.platforms import Platforms
+from flask_ocpi.storage.base import Party
+from flask_ocpi.storage.base import Storage
+from flask_ocpi.sync.misses import Fetcher
+from flask_ocpi.sync.syncing import Schedule
+from flask_ocpi.versions.reading import Receiving
+
+_MICROS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the wiring is given of the app and of the OCPI object.
+
+    own: the version whose shape objects are stored in. secret: what the key for tokens derives from. app_context: makes a context of the app, as threads need one.
+    emit: calls the listeners of a signal. refused: notes a refused token, as in :class:`Services`. enqueue: hands
+    platforms over to a task queue.
+    """
+
+    versions: tuple[Version, ...]
+    own: Version
+    storage: Storage
+    hooks: Hooks
+    transport: Transport | None
+    clock: Callable[[], datetime]
+    secret: str | bytes | None
+    app_context: Callable[[], AbstractContextManager[object]]
+    emit: Callable[..., None]
+    refused: Callable[[str | None], int]
+    enqueue: Callable[[Collection[str]], None]
+
+
+def wire(settings: Settings, around: Surroundings) -> State:
+    """Build the platform of one app."""
+    state = State(settings, around.transport)
+    inline = settings.dispatcher == "inline"
+    writing: dict[str, Any] = {"clock": around.clock, "in_context": around.app_context, "inline": inline}
+    state.journal = Writer(around.storage, settings, **writing)
+    findings = Findings(around.storage, settings, emit=around.emit, **writing)
+    state.services = _services(settings, around, state, findings)
+    state.dispatcher = Dispatcher(
+        state.services, state.client, lambda work: _in_context(around, work), enqueue=around.enqueue
+    )
+    return state
+
+
+def _services(settings: Settings, around: Surroundings, state: State, findings: Findings) -> Services:
+    run = run_inline if settings.dispatcher == "inline" else run_in_thread
+    fetcher = Fetcher(lambda: state.services, state.client)
+    return Services(
+        settings=settings,
+        storage=around.storage,
+        platforms=_platforms(settings, around),
+        permissions=Permissions.with_overrides(settings.role_permissions),
+        schemas=Schemas(_policy(settings)),
+        versions=around.versions,
+        own=around.own,
+        clock=around.clock,
+        discover=partial(_discover, state),
+        emit=around.emit,
+        hooks=around.hooks,
+        background=lambda work: run(carried(lambda: _in_context(around, work))),
+        deliver=lambda id: callbacks.deliver(state.services, state.transport, id),
+        wake=lambda platforms: state.dispatcher.wake(platforms),
+        look_within=lambda seconds: state.dispatcher.look_within(seconds),
+        bodies=Bodies(seconds=settings.body_timeout, at_once=settings.bodies_at_once),
+        traffic=Traffic(settings, clock=around.clock, emit=around.emit, journal=state.journal.add),
+        findings=findings,
+        read=Receiving(findings.add, strict=lambda platform: _is_read_strictly(state.services, platform)),
+        quirks=Known(settings.quirks),
+        jobs=_jobs(state, fetcher),
+        missed=fetcher.missed,
+        registered=lambda platform: state.dispatcher.resume(platform),
+        refused=around.refused,
+        handshakes=Waits(settings.max_handshakes, each=1),
+        waits=Waits(settings.max_waiting, each=max(1, settings.max_waiting // 2)),
+    )
+
+
+def _platforms(settings: Settings, around: Surroundings) -> Platforms:
+    return Platforms(
+        around.storage,
+        cipher=TokenCipher(settings.encryption_keys, secret_key=around.secret),
+        clock=around.clock,
+        grace=settings.token_grace,
+        remembered_seconds=settings.token_cache,
+        allow_shared_parties=settings.allow_shared_parties,
+        own_parties=(Party.of(party.country_code, party.party_id) for party in settings.parties),
+    )
+
+
+def _policy(settings: Settings) -> Policy:
+    return Policy(
+        strict_codes=settings.strict_codes,
+        open_enums=frozenset(settings.open_enums),
+        keep_unknown=settings.unknown_fields == "keep",
+        max_depth=settings.max_depth,
+        compiled=settings.compiled_validation,
+        list_limits=settings.list_limits,
+    )
+
+
+def _jobs(state: State, fetcher: Fetcher) -> list[Job]:
+    schedule = Schedule(lambda: state.services, state.client)
+    refetching = Refetching(lambda: state.services, state.client)
+    return [
+        Job("time-outs", lambda: _next_deadline(state.services), lambda: send_timeouts(state)),
+        Job("sync", schedule.seconds_left, schedule.run),
+        Job("missing objects", fetcher.seconds_left, fetcher.run),
+        Job("endpoints", refetching.seconds_left, refetching.run),
+    ]
+
+
+def send_timeouts(state: State) -> int:
+    """End the commands and profile requests whose time is over; return how many."""
+    return callbacks.send_timeouts(state.services, state.transport)
+
+
+def _next_deadline(services: Services) -> float | None:
+    deadline = pending.next_deadline(services)
+    now = to_micros(format_date_time(services.clock()))
+    return None if deadline is None else (deadline - now) / _MICROS
+
+
+def _is_read_strictly(services: Services, platform_id: str) -> bool:
+    """Tell whether only what is valid is taken of a platform; asked where something is not."""
+    platform = services.platforms.get(platform_id)
+    chosen = None if platform is None else services.quirks(platform).receive
+    return (chosen or services.settings.receive) == "strict"
+
+
+def _discover(state: State, versions_url: str, token: str, *, version: str, encoding: str, platform: str) -> Discovery:
+    caller = Connection(
+        state.transport,
+        token,
+        encoding=encoding,
+        traffic=state.services.traffic,
+        platform_id=platform,
+        seconds=state.settings.handshake_timeout,
+        strict=state.settings.receive == "strict",
+    )
+    return discover(caller, state.services, versions_url, versions=[version])
+
+
+def _in_context(around: Surroundings, work: Callable[[], object]) -> object:
+    """Call a function in the app's context, as threads do that no request started."""
+    with around.app_context():
+        return work()
+
+
+def check(settings: Settings, versions: Sequence[Version]) -> None:
+    """Raise ConfigurationError for settings that do not fit what is served."""
+    _check_business_details(settings)
+    _check_modules(settings, versions)
+    _check_synced_modules(settings, versions)
+    if settings.audit_rules:
+        audit_rules(settings)
+
+
+def _check_business_details(settings: Settings) -> None:
+    schema = Schemas()[Credentials]
+    roles = [role for party in settings.parties for role in party.credentials_roles()]
+    errors = schema.validate({"token": "x", "url": "https://example.com/", "roles": roles})
+    for path, message in violations(errors):
+        raise ConfigurationError(f"OCPI_PARTIES: {path.replace('roles', 'role', 1)} {message}.")
+
+
+def _check_modules(settings: Settings, versions: Sequence[Version]) -> None:
+    modules = {module.id: module for version in versions for module in version.modules}
+    listing = ", ".join(id for id, module in modules.items() if module.listed)
+    for key, names in (("OCPI_MODULES", settings.modules or ()), ("OCPI_MODULE_LIMITS", settings.module_limits)):
+        for name in names:
+            id, _, role = name.partition(":")
+            if id not in modules:
+                raise ConfigurationError(f"{key} names the module {id!r}; this release has {listing}.")
+            if role not in ("", *InterfaceRole):
+                raise ConfigurationError(f"{key} names {name!r}; write {id}:SENDER, {id}:RECEIVER or {id}.")
+
+
+def _check_synced_modules(settings: Settings, versions: Sequence[Version]) -> None:
+    known = dict.fromkeys(module.id for version in versions for module in version.modules if module.objects)
+    for name in settings.sync_modules:
+        if name not in known:
+            raise ConfigurationError(f"OCPI_SYNC_MODULES names the module {name!r}; there are {', '.join(known)}.")

@@ -1,0 +1,108 @@
+"""Registers a platform on its app: routes, documentation, health and the watch over requests."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from flask import Blueprint
+from flask import Flask
+
+from flask_ocpi.core.description import Version
+from flask_ocpi.exchange.context import Services
+from flask_ocpi.host.state import State
+from flask_ocpi.web.api import Api
+from flask_ocpi.web.blueprints import add_catch_all
+from flask_ocpi.web.blueprints import equip
+from flask_ocpi.web.blueprints import module_blueprint
+from flask_ocpi.web.docs import Documents
+from flask_ocpi.web.docs import register_docs
+from flask_ocpi.web.headers import EncodedSlashes
+from flask_ocpi.web.headers import RestConverter
+from flask_ocpi.web.headers import SegmentConverter
+from flask_ocpi.web.headers import request_id
+from flask_ocpi.web.health import register_health
+from flask_ocpi.web.logs import attach_filters
+from flask_ocpi.web.messages import RequestWatch
+
+_log = logging.getLogger("flask_ocpi")
+
+
+def serve(app: Flask, state: State) -> None:
+    """Register on an app all that its platform serves."""
+    services = state.services
+    prefix = services.settings.url_prefix
+    app.url_map.converters |= {"ocpi": SegmentConverter, "ocpi_rest": RestConverter}
+    app.wsgi_app = EncodedSlashes(app.wsgi_app, prefix)  # type: ignore[method-assign]
+    makers = {}
+    watched: dict[str, str | None] = {"ocpi": None}
+    for version in services.versions:
+        api = Api(app, version=version.number, about=partial(_about, services, version), policy=services.schemas.policy)
+        watched |= _add_modules(api, services, version)
+        makers[version.number] = partial(_finished, api)
+    state.specs = Documents(makers)
+    rim = Blueprint("ocpi", __name__)
+    equip(rim, services, functional=False)
+    app.register_blueprint(rim)
+    add_catch_all(app, rim, services)
+    attach_filters()
+    RequestWatch(app, services.traffic, services.bodies, watched, prefix=prefix, ended=partial(_ended, app, state))
+    if services.settings.health:
+        register_health(app, services, partial(_is_dispatching, app, state))
+    if services.settings.docs:
+        register_docs(app, services, state.specs)
+
+
+def emitter(app: Flask) -> Callable[..., None]:
+    """Return what calls the host's listeners of a signal."""
+
+    def emit(signal: Any, **payload: Any) -> None:
+        """Call the listeners; what is stored stays stored when one of them fails."""
+        for receiver in signal.receivers_for(app):
+            try:
+                receiver(app, **payload)
+            except Exception:
+                _log.exception("A listener of %s failed (request %s).", signal.name, request_id())
+
+    return emit
+
+
+def _add_modules(api: Api, services: Services, version: Version) -> dict[str, str | None]:
+    """Register the modules of a version that are served; return their ids by the names of their blueprints."""
+    added: dict[str, str | None] = {}
+    for module in version.modules:
+        if module.extend or any(services.serves(module, interface.role) for interface in module.interfaces):
+            blueprint = module_blueprint(services, version, module)
+            api.register_blueprint(blueprint)
+            added[blueprint.name] = module.id
+    return added
+
+
+def _ended(app: Flask, state: State) -> None:
+    """Do what follows a request that was answered."""
+    state.services.findings.write_inline()
+    _notice_request(app, state)
+
+
+def _notice_request(app: Flask, state: State) -> None:
+    if not app.testing:
+        state.dispatcher.notice_request()
+
+
+def _is_dispatching(app: Flask, state: State) -> bool:
+    _notice_request(app, state)  # a process that is only asked for its health looks for work as well
+    return state.dispatcher.is_alive()
+
+
+def _about(services: Services, version: Version) -> dict[str, Any]:
+    from flask_ocpi.web.openapi import document_options  # not before somebody wants to read a document
+
+    return document_options(services, version)
+
+
+def _finished(api: Api) -> dict[str, Any]:
+    from flask_ocpi.web.openapi import finish
+
+    return finish(api.document())
