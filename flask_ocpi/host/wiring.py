@@ -59,9 +59,9 @@ _MICROS = 1_000_000
 class Surroundings:
     """What the wiring is given of the app and of the OCPI object.
 
-    own: the version whose shape objects are stored in. secret: what the key for tokens derives from. app_context: makes a context of the app, as threads need one.
-    emit: calls the listeners of a signal. refused: notes a refused token, as in :class:`Services`. enqueue: hands
-    platforms over to a task queue.
+    own: the version in whose shape objects are stored. secret: what the key for tokens derives from. app_context: makes
+    a context of the app, as threads need one. emit: calls the listeners of a signal. refused: notes a refused token, as
+    in :class:`Services`. enqueue: hands platforms over to a task queue.
     """
 
     versions: tuple[Version, ...]
