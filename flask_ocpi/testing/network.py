@@ -21,6 +21,8 @@ from flask_ocpi.client.wire import Response
 from flask_ocpi.core.description import Version
 from flask_ocpi.errors import UnreachableError
 from flask_ocpi.extension import OCPI
+from flask_ocpi.host.facade import Facade
+from flask_ocpi.host.facade import OwnPlatform
 from flask_ocpi.partners.auth_tokens import authorization
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.partners.platforms import PlatformState
@@ -59,6 +61,7 @@ class Network:
         # In memory nothing is slow but the machine itself.
         self.config = {"OCPI_HANDSHAKE_TIMEOUT": 600, **(config or {})}
         self.apps: dict[str, Flask] = {}
+        self.platforms: dict[str, OCPI] = {}
         self.requests: list[Request] = []
         self.before_send: Callable[[Request], None] = lambda request: None
         self.after_send: Callable[[Request, Response], Response] = lambda request, response: response
@@ -89,10 +92,10 @@ class Network:
             }
         )
         ocpi = OCPI(app, storage=storage or MemoryStorage(), transport=self, clock=self.clock, versions=versions)
-        self.apps[host] = app
+        self.apps[host], self.platforms[host] = app, ocpi
         return ocpi
 
-    def connect(self, client: OCPI, server: OCPI, *, refetch: bool = True) -> tuple[Platform, Platform]:
+    def connect(self, client: Facade, server: Facade, *, refetch: bool = True) -> tuple[Platform, Platform]:
         """Register ``client`` with ``server``; return what each calls the other: (server's record, client's record).
 
         Each grants the other all its parties and roles. refetch: the server has fetched the client's endpoints again.
@@ -212,7 +215,7 @@ def party_settings(country_code: str, party_id: str, roles: Sequence[str]) -> di
     }
 
 
-def _all_of(ocpi: OCPI) -> dict[str, Any]:
+def _all_of(ocpi: Facade) -> dict[str, Any]:
     """Return what grants a platform all that it is."""
     return {"roles": sorted(ocpi.services.own_roles), "parties": ocpi.objects.parties()}
 
@@ -224,7 +227,7 @@ def add_partner(
 
     It speaks 2.2.1.
     """
-    ocpi: OCPI = app.extensions["ocpi"]
+    ocpi: OwnPlatform = app.extensions["ocpi"]
     issued, token = ocpi.platforms.issue(TokenUse.ACTIVE)
     platform = ocpi.platforms.create(
         Platform(

@@ -77,10 +77,9 @@ def ocpi_app(
 
 
 @pytest.fixture
-def ocpi(ocpi_app: Flask) -> OCPI:
-    """The platform of the app."""
-    found: OCPI = ocpi_app.extensions["ocpi"]
-    return found
+def ocpi(ocpi_app: Flask, ocpi_network: Network) -> OCPI:
+    """The OCPI object of the app."""
+    return ocpi_network.platforms[HOST]
 
 
 @pytest.fixture
