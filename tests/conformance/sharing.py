@@ -53,7 +53,7 @@ class SharedNetwork(Network):
         """Forget what was stored, sent and set."""
         fresh = Network(clock=self.clock)
         self.clock.now = Clock().now
-        self.apps, self.requests = fresh.apps, fresh.requests
+        self.apps, self.platforms, self.requests = fresh.apps, fresh.platforms, fresh.requests
         self.before_send, self.after_send = fresh.before_send, fresh.after_send
         for ocpi in self._built.values():
             ocpi.services.storage.clear()
@@ -69,7 +69,7 @@ class SharedNetwork(Network):
         if name not in self._built:
             self._built[name] = super().add(host, parties, config=config, storage=EmptyableStorage())
         ocpi = self._built[name]
-        self.apps[host] = ocpi.app
+        self.apps[host], self.platforms[host] = ocpi.app, ocpi
         return ocpi
 
 

@@ -158,7 +158,7 @@ def line(ocpi: OCPI, ocpi_network: Network, real: RequestsTransport, monkeypatch
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     monkeypatch.setattr(socket.socket, "connect", connect)
-    monkeypatch.setattr(ocpi, "_transport", line)
+    monkeypatch.setattr(ocpi.state, "_transport", line)
     return line
 
 
@@ -376,7 +376,7 @@ def test_the_answer_to_a_handshake_does_not_tell_what_is_at_a_url(
     answers = set()
     for number, answer_as in enumerate(FOUND.values()):
         client = PartnerClient(_app(ocpi), token or ocpi.invite(name="Peer")[1])
-        monkeypatch.setattr(ocpi, "_transport", _Diverted(ocpi_network, named, answer_as))
+        monkeypatch.setattr(ocpi.state, "_transport", _Diverted(ocpi_network, named, answer_as))
         call = client.put if renewed else client.post
         response = call(CREDENTIALS, peer.credentials(url=url), headers={"X-Request-ID": f"request-{number}"})
         answers.add((response.http_status, response.status_code, response.message.replace(f"t-{number}", "t-N")))
