@@ -33,12 +33,10 @@ from flask_ocpi.errors import RefusedError
 from flask_ocpi.errors import UnansweredError
 from flask_ocpi.exchange import logs
 from flask_ocpi.exchange.bounds import Waits
-from flask_ocpi.exchange.bounds import is_answering
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.findings import Finding
 from flask_ocpi.exchange.messages import Direction
-from flask_ocpi.exchange.messages import Exchange
-from flask_ocpi.exchange.messages import Started
+from flask_ocpi.exchange.messages import Message
 from flask_ocpi.exchange.messages import Traffic
 from flask_ocpi.modules.enums import ConnectionStatus
 from flask_ocpi.modules.hubclientinfo import connection_status
@@ -154,33 +152,42 @@ class Connection:
     ) -> _Read:
         """Send a request, once more where only a slash was missing, and return what is read of the answer."""
         source = f"{request.method} {_without_query(request.url)}"
-        started = self._begin()
+        waits = self._waits if logs.is_answering() else None
+        exchange = self._begun(request, called[1])
         response: Response | None = None
-        ids = {"request_id": request.headers["X-Request-ID"], "correlation_id": request.headers["X-Correlation-ID"]}
-        with logs.sending(**ids, platform=self.platform_id, operation=called[1]):
+        with logs.within(exchange):
             try:
-                response = self._send(request)
+                response = self._send(request, waits)
                 location = response.headers.get("Location")
                 moved = moved_by_slash(request.url, location) if response.status in _MOVED else None
                 if moved is not None:
-                    self._tell(started, request, response, self._answers.refused(source, response), called)
-                    request, started = replace(request, url=moved, timeout=self._time_left(moved)), self._begin()
+                    self._tell(exchange, request, response, self._answers.refused(source, response), called)
+                    request, exchange = (
+                        replace(request, url=moved, timeout=self._time_left(moved)),
+                        self._begun(request, called[1]),
+                    )
                     response = None
-                    response = self._send(request)
+                    response = self._send(request, waits)
                 answer = read(request.method, source, response)
             except Exception as error:
-                self._tell(started, request, response, error, called)
+                self._tell(exchange, request, response, error, called)
                 raise
-            self._tell(started, request, response, answer, called)
+            self._tell(exchange, request, response, answer, called)
             return answer
 
-    def _begin(self) -> Started | None:
-        return None if self.traffic is None else self.traffic.begin()
+    def _begun(self, request: Request, operation: str | None) -> logs.Exchange:
+        return logs.Exchange(
+            request_id=logs.shortened(request.headers["X-Request-ID"]),
+            correlation_id=logs.shortened(request.headers["X-Correlation-ID"]),
+            platform=self.platform_id or "",
+            operation=operation or "",
+            moment=0 if self.traffic is None else self.traffic.now(),
+        )
 
-    def _send(self, request: Request) -> Response:
-        if self._waits is None or not is_answering():
+    def _send(self, request: Request, waits: Waits | None) -> Response:
+        if waits is None:
             return self.transport.send(request)
-        with self._waits.waiting_for(self.platform_id or urlsplit(request.url).netloc):
+        with waits.waiting_for(self.platform_id or urlsplit(request.url).netloc):
             return self.transport.send(request)
 
     def _time_left(self, url: str) -> float | None:
@@ -193,27 +200,25 @@ class Connection:
 
     def _tell(
         self,
-        started: Started | None,
+        exchange: logs.Exchange,
         request: Request,
         response: Response | None,
         outcome: Answer | Response | Exception,
         called: tuple[str | None, str | None],
     ) -> None:
         """Tell the journal and the listeners of an exchange; never fails."""
-        if self.traffic is None or started is None:
-            return
         failed = isinstance(outcome, Exception)
-        if not self.traffic.is_wanted(failed=failed):
+        if self.traffic is None or not exchange.moment or not self.traffic.is_wanted(failed=failed):
             return
         answer = Response(0, {}, b"", request.url) if response is None else response
         sent = request.body or b""
         try:
-            exchange = Exchange(
+            message = Message(
                 Direction.OUT,
                 request.method,
                 request.url,
-                started.moment,
-                started.duration,
+                exchange.moment,
+                exchange.duration,
                 platform=self.platform_id,
                 module=called[0],
                 operation=called[1],
@@ -224,13 +229,12 @@ class Connection:
                 error=(str(outcome) or type(outcome).__name__) if failed else "",
                 request_bytes=len(sent),
                 response_bytes=len(answer.body),
-                request_headers=request.headers.items(),
+                request_headers=request.headers,
                 request_body=sent,
-                response_headers=answer.headers.items(),
+                response_headers=answer.headers,
                 response_body=answer.body,
-                secrets=self._secrets,
             )
-            self.traffic.tell(exchange, failed=failed)
+            self.traffic.tell(message, secrets=self._secrets)
         except Exception:
             _log.exception("The journal could not be told of %s %s.", request.method, _without_query(request.url))
 

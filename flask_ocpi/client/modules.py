@@ -31,9 +31,9 @@ from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import InvalidResponseError
 from flask_ocpi.errors import MissingEndpointError
 from flask_ocpi.errors import RefusedError
-from flask_ocpi.exchange.bounds import is_answering
 from flask_ocpi.exchange.findings import Finding
 from flask_ocpi.exchange.findings import Source
+from flask_ocpi.exchange.logs import is_answering
 from flask_ocpi.partners.auth_tokens import same_hash
 from flask_ocpi.storage.base import Party
 from flask_ocpi.versions.reading.reader import NOTHING_KNOWN

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextlib import suppress
-from contextvars import ContextVar
 from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -24,8 +23,6 @@ from flask_ocpi.errors import TooManyRequestsError
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
-
-_answering: ContextVar[bool] = ContextVar("flask_ocpi_answering", default=False)
 
 
 class Waits:
@@ -62,27 +59,11 @@ class Waits:
         self._counts: Counter[str] = Counter()
 
 
-@contextmanager
-def answering() -> Iterator[None]:
-    """Have :func:`is_answering` tell, within the block and in this thread, that a platform waits for our answer."""
-    token = _answering.set(True)
-    try:
-        yield
-    finally:
-        _answering.reset(token)
-
-
-def is_answering() -> bool:
-    """Tell whether a platform waits for what this thread is doing."""
-    return _answering.get()
-
-
 _T = TypeVar("_T")
 
 _TURN = 0.5  # seconds for which a request waits until fewer bodies of its platform are being read
 _DRAIN_TURN = 0.25
 _LOOK = 0.25  # seconds between two looks at what is being read
-_SOCKETS = ("gunicorn.socket", "werkzeug.socket")
 _DRAINED = 4  # at a time, where it can be ended
 _DRAINED_FOR_EVER = 1
 
@@ -111,7 +92,9 @@ class Bodies:
         forks.begin(self._begin_anew)
 
     def _begin_anew(self) -> None:
-        self._changed = threading.Condition(threading.Lock())
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._waiting = 0  # requests for fewer bodies to be read
         self._under_way: dict[str, list[_Reading]] = {}
         self._watch: threading.Thread | None = None
 
@@ -123,14 +106,15 @@ class Bodies:
                 f"{self._at_once} of your requests wait for their bodies: send those first.",
                 headers={"Retry-After": "1"},
             )
-        with self._ending(reading):
-            try:
-                return read()
-            except Exception as error:
-                if reading.is_over or isinstance(error, TimeoutError):  # or the server ended it
-                    message = f"The body did not come within {self._seconds:g} seconds (OCPI_BODY_TIMEOUT)."
-                    raise RequestTimeoutError(message) from None
-                raise
+        try:
+            return read()
+        except Exception as error:
+            if reading.is_over or isinstance(error, TimeoutError):  # or the server ended it
+                message = f"The body did not come within {self._seconds:g} seconds (OCPI_BODY_TIMEOUT)."
+                raise RequestTimeoutError(message) from None
+            raise
+        finally:
+            self._end(reading)
 
     def drain(self, environ: WSGIEnvironment, drain: Callable[[], object], *, seconds: float) -> None:
         """Read a body that nobody wants, for so many seconds; not at all while that is done with others."""
@@ -139,15 +123,15 @@ class Bodies:
         if not self._begin(reading, most, patience=_DRAIN_TURN):
             _close_for_reading(reading)  # or gunicorn would wait for it
             return
-        with self._ending(reading):
+        try:
             drain()
+        finally:
+            self._end(reading)
 
     def _begin(self, reading: _Reading, most: int, *, patience: float) -> bool:
-        with self._changed:
+        with self._lock:
             readings = self._under_way.setdefault(reading.who, [])
-            if all(other.began < reading.began - patience for other in readings):
-                patience = 0  # it is not known whether those ever end
-            if not self._changed.wait_for(lambda: len(readings) < most, patience):
+            if len(readings) >= most and not self._has_turn(readings, reading, most, patience):
                 return False
             readings.append(reading)
             if reading.connection is not None and (self._watch is None or not self._watch.is_alive()):
@@ -155,13 +139,20 @@ class Bodies:
                 self._watch.start()
             return True
 
-    @contextmanager
-    def _ending(self, reading: _Reading) -> Iterator[None]:
+    def _has_turn(self, readings: list[_Reading], reading: _Reading, most: int, patience: float) -> bool:
+        """Wait for others to end, unless it is not known whether they ever do."""
+        if all(other.began < reading.began - patience for other in readings):
+            return False
+        self._waiting += 1
         try:
-            yield
+            return self._changed.wait_for(lambda: len(readings) < most, patience)
         finally:
-            with self._changed:
-                self._under_way[reading.who].remove(reading)
+            self._waiting -= 1
+
+    def _end(self, reading: _Reading) -> None:
+        with self._lock:
+            self._under_way[reading.who].remove(reading)
+            if self._waiting:
                 self._changed.notify_all()
 
     def _end_slow(self) -> None:
@@ -188,5 +179,5 @@ def _close_for_reading(reading: _Reading) -> None:
 
 
 def _socket(environ: WSGIEnvironment) -> socket.socket | None:
-    found: Any = next((environ[name] for name in _SOCKETS if name in environ), None)
+    found: Any = environ.get("gunicorn.socket") or environ.get("werkzeug.socket")
     return found if isinstance(found, socket.socket) else None

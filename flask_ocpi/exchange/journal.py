@@ -19,6 +19,7 @@ import orjson
 from flask_ocpi.core import forks
 from flask_ocpi.core.config import Settings
 from flask_ocpi.core.description import Document
+from flask_ocpi.exchange.messages import BODIES
 from flask_ocpi.exchange.messages import Direction
 from flask_ocpi.exchange.messages import Message
 from flask_ocpi.exchange.write_behind import BATCH
@@ -51,27 +52,9 @@ def new_record(message: Message) -> tuple[Key, Record]:
     """Return a message as it is kept; its record's ``last_updated`` is when it began."""
     document = {
         "key": f"{message.moment:016x}{secrets.token_hex(4)}",
-        "direction": message.direction,
-        "method": message.method,
-        "url": message.url,
-        "moment": message.moment,
+        **{name: getattr(message, name) for name in Message.__slots__},
+        **{name: getattr(message, name).decode() for name in BODIES},
         "duration": round(message.duration, 6),
-        "platform": message.platform,
-        "module": message.module,
-        "operation": message.operation,
-        "request_id": message.request_id,
-        "correlation_id": message.correlation_id,
-        "http_status": message.http_status,
-        "status_code": message.status_code,
-        "error": message.error,
-        "request_bytes": message.request_bytes,
-        "response_bytes": message.response_bytes,
-        "request_headers": message.request_headers,
-        "request_body": message.request_body.decode(),
-        "request_whole": message.request_whole,
-        "response_headers": message.response_headers,
-        "response_body": message.response_body.decode(),
-        "response_whole": message.response_whole,
     }
     return _key(document), Record(orjson.dumps(document), message.moment)
 
@@ -81,7 +64,7 @@ def read_entry(record: Record) -> Entry:
     document = record.document
     del document["key"]
     document["direction"] = Direction(document["direction"])
-    for name in ("request_body", "response_body"):
+    for name in BODIES:
         document[name] = document[name].encode()
     return Entry(record.created, Message(**document))
 

@@ -7,17 +7,12 @@ import threading
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
-from dataclasses import replace
-from typing import TYPE_CHECKING
-from typing import Protocol
+from time import perf_counter
 
 from flask_ocpi.core import forks
-
-if TYPE_CHECKING:
-    from flask_ocpi.exchange.messages import Message
 
 #: The loggers of this package: a filter of one is not asked about the records of those below it.
 LOGGERS = (
@@ -33,148 +28,131 @@ LOGGERS = (
     "flask_ocpi.tariffs",
 )
 
-_log = logging.getLogger("flask_ocpi.messages")
-_LONGEST_ID = 100
+LONGEST_ID = 100
 _LONGEST_TEXT = 2000
 _MINUTE = 60.0  # seconds
 
 
-@dataclass(slots=True)
-class About:
-    """The message with another platform that is being handled or sent; "" for what is not known of it.
+class Exchange:
+    """What goes on with another platform in this thread: a message that is received or sent, or work that sends some.
 
-    platform: its id. operation: as :class:`~flask_ocpi.exchange.messages.Message` has it. is_work: this is no message,
-    but work with a platform that sends some; it takes on the ids of the last one. ration: what is logged of it
-    while its platform is not known; None for any number.
+    request_id, correlation_id, platform (its id), operation: "" for what is not known; the operation is named as in
+    :class:`~flask_ocpi.exchange.messages.Message`.
+    moment: when it began, in microseconds since 1970 UTC; 0 where nobody looks.
+    is_work: this is no message, but work with a platform; it takes on the ids of the last message that it sends.
+    is_answering: a platform waits for our answer meanwhile.
+    ration: what is logged of it while its platform is not known; None for any number.
     """
 
-    request_id: str = ""
-    correlation_id: str = ""
-    platform: str = ""
-    operation: str = ""
-    is_work: bool = False
+    platform = ""
+    moment = 0
+    is_work = False
+    is_answering = False
     ration: Ration | None = None
+    _ids = ("", "")
+    _operation = ""
 
-
-class Described(Protocol):
-    """What is there of an :class:`About`, however it is found out."""
-
-    platform: str
-    ration: Ration | None
+    def __init__(
+        self,
+        *,
+        request_id: str = "",
+        correlation_id: str = "",
+        platform: str = "",
+        operation: str = "",
+        moment: int = 0,
+        is_work: bool = False,
+        is_answering: bool = False,
+    ) -> None:
+        self._ids = (request_id, correlation_id)
+        self._operation = operation
+        self.platform = platform
+        self.moment = moment
+        self.is_work = is_work
+        self.is_answering = is_answering
+        self._began = perf_counter()
 
     @property
-    def request_id(self) -> str: ...
+    def request_id(self) -> str:
+        return self._ids[0]
 
     @property
-    def correlation_id(self) -> str: ...
+    def correlation_id(self) -> str:
+        return self._ids[1]
 
     @property
-    def operation(self) -> str: ...
+    def operation(self) -> str:
+        return self._operation
+
+    @property
+    def duration(self) -> float:
+        """The seconds since it began."""
+        return perf_counter() - self._began
+
+    def took_on(self, sent: Exchange) -> None:
+        """Carry the ids of a message that this work sends."""
+        self._ids, self._operation = (sent.request_id, sent.correlation_id), sent.operation
+
+    def copied(self) -> Exchange:
+        """Return what can be carried on when this is over."""
+        return Exchange(
+            request_id=self.request_id,
+            correlation_id=self.correlation_id,
+            platform=self.platform,
+            operation=self.operation,
+            is_work=self.is_work,
+        )
 
 
-_current: ContextVar[Described | None] = ContextVar("flask_ocpi_about", default=None)
+#: What goes on in this thread; None: nothing that has to do with another platform.
+CURRENT: ContextVar[Exchange | None] = ContextVar("flask_ocpi_exchange", default=None)
 
 
-def current() -> Described | None:
-    """Return what is going on in this thread; None: nothing that has to do with a message."""
-    return _current.get()
+def current() -> Exchange | None:
+    """Return what goes on in this thread; None: nothing that has to do with another platform."""
+    return CURRENT.get()
 
 
-def enter(about: Described | None) -> Described | None:
-    """Have what is logged from now on carry a message, and return what to enter again when that is over."""
-    before = _current.get()
-    _current.set(about)
-    return before
+def is_answering() -> bool:
+    """Tell whether a platform waits for what this thread is doing."""
+    exchange = CURRENT.get()
+    return exchange is not None and exchange.is_answering
 
 
 @contextmanager
-def sending(*, request_id: str, correlation_id: str, platform: str | None, operation: str | None) -> Iterator[None]:
-    """Have what is logged meanwhile carry a message that is sent."""
-    about = About(shortened(request_id), shortened(correlation_id), platform or "", operation or "")
-    before = enter(about)
-    if isinstance(before, About) and before.is_work:
-        before.request_id, before.correlation_id = about.request_id, about.correlation_id
-        before.operation = about.operation
+def within(exchange: Exchange) -> Iterator[None]:
+    """Have what is logged meanwhile carry an exchange; whoever waits for what goes on now waits for it as well."""
+    before = CURRENT.get()
+    if before is not None:
+        exchange.is_answering = exchange.is_answering or before.is_answering
+        if before.is_work and not exchange.is_work:
+            before.took_on(exchange)
+    token = CURRENT.set(exchange)
     try:
         yield
     finally:
-        enter(before)
+        CURRENT.reset(token)
 
 
-@contextmanager
-def working_for(platform: str) -> Iterator[None]:
+def working_for(platform: str) -> AbstractContextManager[None]:
     """Have what is logged meanwhile carry a platform, and the last message that was sent by then."""
-    before = enter(About(platform=platform, is_work=True))
-    try:
-        yield
-    finally:
-        enter(before)
+    return within(Exchange(platform=platform, is_work=True))
 
 
 def carried(work: Callable[[], object]) -> Callable[[], None]:
     """Return a function that does some work later, or in another thread, as a part of what is going on now."""
-    about = _current.get()
-    if about is None or isinstance(about, About):
-        kept = about and replace(about)
-    else:  # of a request, which will be over
-        kept = About(about.request_id, about.correlation_id, about.platform, about.operation)
+    exchange = CURRENT.get()
+    kept = None if exchange is None else exchange.copied()
 
     def run() -> None:
-        before = enter(kept)
-        try:
+        with within(kept or Exchange()):
             work()
-        finally:
-            enter(before)
 
     return run
 
 
-def note_platform(platform: str) -> None:
-    """Note who sent the request that is being handled."""
-    about = _current.get()
-    if about is not None:
-        about.platform = platform
-
-
-def messages_are_logged() -> bool:
-    """Tell whether anybody wants a record of each message."""
-    return _log.isEnabledFor(logging.INFO)
-
-
-def log_message(message: Message) -> None:
-    """Log one record about a message: no query, since tokens may be in it, and no headers and bodies."""
-    if not messages_are_logged():
-        return
-    path = on_a_line(message.url.split("?", 1)[0])
-    milliseconds = round(message.duration * 1000, 1)
-    about = {
-        "request_id": shortened(message.request_id),
-        "correlation_id": shortened(message.correlation_id),
-        "platform": message.platform or "",
-        "operation": message.operation or "",
-        "direction": message.direction.value,
-        "method": message.method,
-        "path": path,
-        "http_status": message.http_status,
-        "status_code": message.status_code,
-        "milliseconds": milliseconds,
-    }
-    _log.info(
-        "%s %s %s %s: HTTP %s, OCPI %s, %s ms",
-        message.direction.value,
-        message.platform or "-",
-        message.method,
-        path,
-        message.http_status or "-",
-        message.status_code or "-",
-        milliseconds,
-        extra=about,
-    )
-
-
 def shortened(id: str) -> str:
     """Return an id as it is logged: on a line, and not too long."""
-    return on_a_line(id[:_LONGEST_ID])
+    return on_a_line(id[:LONGEST_ID])
 
 
 def on_a_line(text: str) -> str:
@@ -216,8 +194,8 @@ class TidyFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple):
             record.args = tuple(map(_tidy, record.args))
-        about = current()
-        ration = None if about is None or about.platform else about.ration
+        exchange = CURRENT.get()
+        ration = None if exchange is None or exchange.platform else exchange.ration
         if ration is None:
             return True
         left_out = ration.take((record.name, record.levelno, record.msg))

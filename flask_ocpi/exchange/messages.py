@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
+import logging
 import re
-import time
 from collections.abc import Callable
 from collections.abc import Collection
-from collections.abc import Iterable
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
-from typing import NamedTuple
+from typing import Any
 
 from flask_ocpi.core.config import Settings
 from flask_ocpi.errors import is_success
-from flask_ocpi.exchange.logs import log_message
-from flask_ocpi.exchange.logs import messages_are_logged
+from flask_ocpi.exchange.logs import LONGEST_ID
 from flask_ocpi.exchange.logs import on_a_line
-from flask_ocpi.exchange.logs import shortened
 from flask_ocpi.signals import message_exchanged
 
 HIDDEN = "***"
+
+_log = logging.getLogger("flask_ocpi.messages")
 
 _MICROS = 1_000_000
 _SHORTEST_SECRET = 8  # a shorter one could be any word of the text
 _BEGINNING = 2048  # bytes of a body that is too long to be kept
 _LONGEST_URL = 4096
-_LONGEST_ERROR = 1000
+_LONGEST = {"url": _LONGEST_URL, "error": 1000}  # characters; of all other texts LONGEST_ID
+_OUR_WORDS = frozenset({"direction", "platform", "module", "operation"})  # nobody else writes these
 #: The headers that are kept, and no others: proxies add some that are as good as a password.
 KEPT_HEADERS = (
     *("Accept", "Allow", "Content-Type", "Date", "Link", "Location", "Retry-After", "Server", "User-Agent"),
@@ -55,7 +56,7 @@ def is_failure(http_status: int, status_code: int | None, error: str = "") -> bo
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A request and its answer, over. No credentials are in it: whoever makes one leaves them out of headers and body.
+    """A request and its answer. No credentials are in it once it went through :meth:`Traffic.tell`.
 
     url: absolute where we called; path and query of a request to us. moment: when the request began, microseconds
     since 1970 UTC. duration: seconds until the answer was there.
@@ -98,45 +99,8 @@ class Message:
         return is_failure(self.http_status, self.status_code, self.error)
 
 
-class Started(NamedTuple):
-    """When an exchange began: ``moment`` in microseconds since 1970 UTC, ``ticks`` in seconds of a clock of its own."""
-
-    moment: int
-    ticks: float
-
-    @property
-    def duration(self) -> float:
-        """The seconds since then."""
-        return time.perf_counter() - self.ticks
-
-
-@dataclass(slots=True)
-class Exchange:
-    """A request and its answer as they were on the wire, credentials included; the fields are those of a Message.
-
-    duration: seconds. secrets: the spellings of the token that was sent, which are replaced wherever they turn up.
-    """
-
-    direction: Direction
-    method: str
-    url: str
-    moment: int
-    duration: float
-    platform: str | None
-    module: str | None
-    operation: str | None
-    request_id: str
-    correlation_id: str
-    http_status: int
-    status_code: int | None
-    error: str
-    request_bytes: int
-    response_bytes: int
-    request_headers: Iterable[tuple[str, str]] = field(repr=False)
-    request_body: bytes = field(repr=False)
-    response_headers: Iterable[tuple[str, str]] = field(repr=False)
-    response_body: bytes = field(repr=False)
-    secrets: tuple[str, ...] = field(repr=False)
+#: The fields of a message that are bodies.
+BODIES = ("request_body", "response_body")
 
 
 class Traffic:
@@ -164,34 +128,41 @@ class Traffic:
         self._in_json = _in_json(names)
         self._in_query = re.compile(rf"([?&](?:{'|'.join(map(re.escape, names))})=)[^&#\s]*", re.IGNORECASE)
 
-    def begin(self) -> Started | None:
-        """Note that an exchange begins; None when nobody looks."""
-        if self._kept == "off" and not _anybody_listens():
-            return None
-        return Started(int(self._clock().timestamp() * _MICROS), time.perf_counter())
+    def now(self) -> int:
+        """Return the time in microseconds since 1970 UTC, for an exchange that begins; 0 when nobody looks."""
+        if self._kept == "off" and not self.is_wanted(failed=True):
+            return 0
+        return int(self._clock().timestamp() * _MICROS)
 
     def is_wanted(self, *, failed: bool) -> bool:
         """Tell whether a message that failed, or did not, is worth making."""
-        return self._keeps(failed) or _anybody_listens()
+        return (
+            self._kept == "all"
+            or (failed and self._kept == "errors")
+            or bool(message_exchanged.receivers)
+            or _log.isEnabledFor(logging.INFO)
+        )
 
-    def tell(self, exchange: Exchange, *, failed: bool, kept: bool = True) -> None:
-        """Give an exchange, as a message, to the listeners and to the journal, if that keeps it and is to have it."""
-        kept = kept and self._keeps(failed)
-        if kept:
-            exchange.request_body = self._beginning(exchange.request_body)
-            exchange.response_body = self._beginning(exchange.response_body)
-        if not _anybody_listens():
-            if kept:
-                self._journal(partial(self._message, exchange))
-            return
+    def tell(self, sent: Message, *, secrets: Collection[str], kept: bool = True) -> None:
+        """Give a message to the listeners and to the journal, if that keeps it and is to have it.
+
+        sent: as it was on the wire, credentials included. secrets: the spellings of the token that was sent, which are
+        replaced wherever they turn up.
+        """
+        kept = kept and self._keeps(sent.failed)
         if not kept:
-            exchange.request_headers, exchange.request_body = (), b""
-            exchange.response_headers, exchange.response_body = (), b""
-        message = self._message(exchange)
+            sent = replace(sent, request_headers={}, request_body=b"", response_headers={}, response_body=b"")
+        elif max(len(sent.request_body), len(sent.response_body)) > self._limit:
+            request_body, response_body = self._beginning(sent.request_body), self._beginning(sent.response_body)
+            sent = replace(sent, request_body=request_body, response_body=response_body)
+        make = partial(self._clean, sent, secrets)
+        if message_exchanged.receivers or _log.isEnabledFor(logging.INFO):
+            message = make()
+            make = partial(_itself, message)
+            log_message(message)
+            self._emit(message_exchanged, message=message)
         if kept:
-            self._journal(lambda: message)
-        log_message(message)
-        self._emit(message_exchanged, message=message)
+            self._journal(make)
 
     def _keeps(self, failed: bool) -> bool:
         return self._kept == "all" or (failed and self._kept == "errors")
@@ -200,57 +171,44 @@ class Traffic:
         """Return a body, or what is kept of one that is too long: an exchange may wait for a while."""
         return body if len(body) <= self._limit else body[: min(_BEGINNING, self._limit)]
 
-    def _message(self, exchange: Exchange) -> Message:
-        """Return an exchange without the credentials."""
-        e = exchange
-        spellings = (secret.strip().rstrip("=") for secret in e.secrets)  # the padding of Base64 may get lost
-        secrets = [secret for secret in spellings if len(secret) >= _SHORTEST_SECRET]
-        url = on_a_line(self._clean(_hidden_user(e.url), secrets)[:_LONGEST_URL])
-        error = on_a_line(self._clean(e.error, secrets)[:_LONGEST_ERROR])
-        sent, sent_whole = self._body(e.request_body, e.request_bytes, secrets)
-        answered, answered_whole = self._body(e.response_body, e.response_bytes, secrets)
-        return Message(
-            e.direction,
-            shortened(e.method),
-            url,
-            e.moment,
-            e.duration,
-            e.platform,
-            e.module,
-            e.operation,
-            shortened(self._clean(e.request_id, secrets)),
-            shortened(self._clean(e.correlation_id, secrets)),
-            e.http_status,
-            e.status_code,
-            error,
-            e.request_bytes,
-            e.response_bytes,
-            request_headers=self._headers(e.request_headers, secrets),
-            request_body=sent,
-            request_whole=sent_whole,
-            response_headers=self._headers(e.response_headers, secrets),
-            response_body=answered,
-            response_whole=answered_whole,
-        )
+    def _clean(self, sent: Message, secrets: Collection[str]) -> Message:
+        """Return a message without the credentials."""
+        spellings = (secret.strip().rstrip("=") for secret in secrets)  # the padding of Base64 may get lost
+        hidden = [secret for secret in spellings if len(secret) >= _SHORTEST_SECRET]
+        clean = {name: self._value(name, getattr(sent, name), hidden) for name in Message.__slots__}
+        for side in ("request", "response"):
+            body = getattr(sent, f"{side}_body")
+            size = getattr(sent, f"{side}_bytes")
+            clean[f"{side}_body"], clean[f"{side}_whole"] = self._body(body, size, hidden)
+        return Message(**clean)
 
-    def _headers(self, headers: Iterable[tuple[str, str]], secrets: Iterable[str]) -> Mapping[str, str]:
+    def _value(self, name: str, value: Any, secrets: Collection[str]) -> Any:
+        if name in _OUR_WORDS:
+            return value
+        if name == "url":
+            value = _hidden_user(value)
+        if isinstance(value, str):
+            return on_a_line(self._text(value, secrets)[: _LONGEST.get(name, LONGEST_ID)])
+        return self._headers(value, secrets) if isinstance(value, Mapping) else value
+
+    def _headers(self, headers: Mapping[str, str], secrets: Collection[str]) -> Mapping[str, str]:
         return {
-            name: on_a_line(self._clean(value, secrets)[: _LONGEST_HEADERS.get(name.lower(), _LONGEST_HEADER)])
-            for name, value in headers
+            name: on_a_line(self._text(value, secrets)[: _LONGEST_HEADERS.get(name.lower(), _LONGEST_HEADER)])
+            for name, value in headers.items()
             if name.lower() in _KEPT
         }
 
-    def _clean(self, text: str, secrets: Iterable[str]) -> str:
+    def _text(self, text: str, secrets: Collection[str]) -> str:
         """Return a URL, a header or an error without credentials."""
         for secret in secrets:
             text = text.replace(secret, HIDDEN)
         return self._in_query.sub(rf"\1{HIDDEN}", text) if "=" in text else text
 
-    def _body(self, body: bytes, size: int, secrets: Iterable[str]) -> tuple[bytes, bool]:
+    def _body(self, body: bytes, size: int, secrets: Collection[str]) -> tuple[bytes, bool]:
         """Return what may be kept of a body, and whether that is all of it."""
         if not body:
             return b"", size == 0
-        clean = _text(body, is_cut=len(body) < size)
+        clean = _readable(body, is_cut=len(body) < size)
         for secret in secrets:
             clean = clean.replace(secret.encode(), HIDDEN.encode())
         lowered = clean.lower()
@@ -259,11 +217,42 @@ class Traffic:
         return clean, len(body) == size and clean == body
 
 
-def _anybody_listens() -> bool:
-    return bool(message_exchanged.receivers) or messages_are_logged()
+def log_message(message: Message) -> None:
+    """Log one record about a message: no query, since tokens may be in it, and no headers and bodies."""
+    if not _log.isEnabledFor(logging.INFO):
+        return
+    path = on_a_line(message.url.split("?", 1)[0])
+    milliseconds = round(message.duration * 1000, 1)
+    about = {
+        "request_id": message.request_id,
+        "correlation_id": message.correlation_id,
+        "platform": message.platform or "",
+        "operation": message.operation or "",
+        "direction": message.direction.value,
+        "method": message.method,
+        "path": path,
+        "http_status": message.http_status,
+        "status_code": message.status_code,
+        "milliseconds": milliseconds,
+    }
+    _log.info(
+        "%s %s %s %s: HTTP %s, OCPI %s, %s ms",
+        message.direction.value,
+        message.platform or "-",
+        message.method,
+        path,
+        message.http_status or "-",
+        message.status_code or "-",
+        milliseconds,
+        extra=about,
+    )
 
 
-def _text(body: bytes, *, is_cut: bool) -> bytes:
+def _itself(message: Message) -> Message:
+    return message
+
+
+def _readable(body: bytes, *, is_cut: bool) -> bytes:
     """Return a body, or b"" for one that is no text in UTF-8: nobody could tell what is in it."""
     try:
         body.decode()

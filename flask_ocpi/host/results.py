@@ -19,9 +19,9 @@ from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import NoResultError
 from flask_ocpi.errors import RemoteError
 from flask_ocpi.exchange import pending
-from flask_ocpi.exchange.bounds import is_answering
 from flask_ocpi.exchange.context import Answer
 from flask_ocpi.exchange.context import Services
+from flask_ocpi.exchange.logs import is_answering
 from flask_ocpi.exchange.pending import Call
 from flask_ocpi.host.objects import OwnObjects
 from flask_ocpi.modules.chargingprofiles import profile_senders

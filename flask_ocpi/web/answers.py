@@ -15,10 +15,11 @@ from flask_ocpi.core.description import Interface
 from flask_ocpi.core.description import Module
 from flask_ocpi.core.description import Operation
 from flask_ocpi.errors import NotFoundError
+from flask_ocpi.errors import StatusCode
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.storage.base import Party
-from flask_ocpi.web.headers import answered_ids
 from flask_ocpi.web.headers import routing_headers
+from flask_ocpi.web.incoming import Incoming
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -27,19 +28,34 @@ _DONE = (200, 201)
 
 
 class Answer(Response):
-    """The answer of an operation that did what was asked."""
+    """An answer in the envelope, which carries what it says: OCPI's status code and, of an error, the message.
 
-    def __init__(self, body: bytes, http_status: int, headers: Mapping[str, str]) -> None:
+    has_all_headers: those of :class:`SurroundingHeaders` are among its headers.
+    """
+
+    def __init__(
+        self,
+        body: bytes,
+        http_status: int,
+        headers: Mapping[str, str],
+        *,
+        status_code: int = StatusCode.SUCCESS,
+        message: str = "",
+        has_all_headers: bool = True,
+    ) -> None:
         super().__init__(body, http_status, {"Content-Type": "application/json", **headers})
+        self.ocpi_status = int(status_code)
+        self.message = message
+        self.has_all_headers = has_all_headers
 
     @property
     def is_done(self) -> bool:
-        """Tell whether it still says so: hooks of the host application may have made another answer of it."""
-        return self.status_code in _DONE
+        """Tell whether it says that what was asked was done: hooks of the host may have made another one of it."""
+        return self.ocpi_status == StatusCode.SUCCESS and self.status_code in _DONE
 
     def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:
         # Werkzeug makes a copy to add to; of these headers none is missing.
-        if self.is_done and "Content-Length" in self.headers:
+        if self.status_code in _DONE and "Content-Length" in self.headers:
             return self.headers
         return super().get_wsgi_headers(environ)
 
@@ -55,10 +71,10 @@ class SurroundingHeaders:
         self._only = Party.of(own[0].country_code, own[0].party_id) if len(own) == 1 else None
         self._functional = functional
 
-    def of(self, environ: WSGIEnvironment) -> dict[str, str]:
+    def of(self, incoming: Incoming) -> dict[str, str]:
         """Return those of the answer to a request."""
-        ids = answered_ids(environ)
-        return {**ids, **routing_headers(environ, self._only)} if self._functional else ids
+        ids = incoming.answered_ids
+        return {**ids, **routing_headers(incoming.environ, self._only)} if self._functional else ids
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,6 @@ from flask_ocpi.errors import UnauthorizedError
 from flask_ocpi.exchange.context import Routing
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.handshake import confirm
-from flask_ocpi.exchange.logs import note_platform
 from flask_ocpi.partners.auth_tokens import candidates
 from flask_ocpi.partners.platforms import Caller
 from flask_ocpi.partners.platforms import Platforms
@@ -106,7 +105,7 @@ def authenticate(services: Services, request: Request) -> Caller:
     except UnauthorizedError:
         _check_limits(services)
         raise
-    note_platform(caller.platform.id)
+    incoming.platform = caller.platform.id
     _check_limits(services)
     if caller.issued.use is TokenUse.ACTIVE and not caller.issued.used:
         caller = incoming.caller = confirm(services.platforms, caller)

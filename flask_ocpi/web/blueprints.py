@@ -22,7 +22,6 @@ from flask_ocpi.core.description import Version
 from flask_ocpi.core.responses import envelope
 from flask_ocpi.core.schema import Document
 from flask_ocpi.core.schema import Schema
-from flask_ocpi.exchange.bounds import answering
 from flask_ocpi.exchange.context import Context
 from flask_ocpi.exchange.context import Result
 from flask_ocpi.exchange.context import Services
@@ -42,7 +41,6 @@ from flask_ocpi.web.api import response_schema
 from flask_ocpi.web.errorhandlers import not_routed
 from flask_ocpi.web.errorhandlers import register_error_handlers
 from flask_ocpi.web.incoming import Incoming
-from flask_ocpi.web.incoming import note_rest
 from flask_ocpi.web.incoming import read_document
 from flask_ocpi.web.incoming import read_query
 
@@ -87,10 +85,12 @@ def equip(blueprint: Any, services: Services, *, functional: bool) -> None:
     around = SurroundingHeaders(services, functional=functional)
 
     def finish(response: Response) -> Response:
-        environ = request_ctx.request.environ
-        note_rest(environ)
-        if not isinstance(response, Answer):
-            response.headers.update(around.of(environ))
+        current = request_ctx.request
+        incoming = Incoming.of(current.environ)
+        if not incoming.is_read:
+            incoming.note_rest(current)
+        if not (isinstance(response, Answer) and response.has_all_headers):
+            response.headers.update(around.of(incoming))
         return response
 
     blueprint.after_request(finish)
@@ -212,12 +212,12 @@ def _view(
 
     def view(**path: str) -> Response:
         current = request_ctx.request
+        incoming = Incoming.of(current.environ)
         context = _admit(services, version, module, interface, current)
         auth.check_path(operation, path, context.caller, services.platforms)
         parties = addressed_parties(context, module, interface)
         if operation.admits is not None:
             operation.admits(context)
-        Incoming.of(current.environ).context = context
         target = resolve(context, module, interface, operation, path=path, parties=parties)
 
         def understand(schema: Schema, data: Any, where: str) -> Document:
@@ -230,10 +230,10 @@ def _view(
         if body is not None:
             note = None if is_strict else partial(_note, context, module)
             document = read_document(current, body, understand, required=operation.body_required, note=note)
-        with answering():
-            result: Result = operation.handler(context, target, document)
+        incoming.is_answering = True
+        result: Result = operation.handler(context, target, document)
         answer = envelope(_shaped(context, operation, result.data), now=services.clock())
-        response = Answer(answer, result.http_status, {**around.of(current.environ), **result.headers})
+        response = Answer(answer, result.http_status, {**around.of(incoming), **result.headers})
         for action in result.after:
             response.call_on_close(carried(action))
         return response

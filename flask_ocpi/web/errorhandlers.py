@@ -37,6 +37,7 @@ from flask_ocpi.errors import UnreachableError
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.logs import carried
 from flask_ocpi.partners.platforms import UnknownPlatformError
+from flask_ocpi.web.answers import Answer
 
 _log = logging.getLogger("flask_ocpi")
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -45,7 +46,14 @@ _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 def error_response(error: OCPIError, services: Services) -> Response:
     """Answer an error in the envelope."""
     body = envelope(error.data, now=services.clock(), status_code=error.status_code, message=error.message)
-    response = Response(body, error.http_status, headers=dict(error.extra_headers), mimetype="application/json")
+    response = Answer(
+        body,
+        error.http_status,
+        error.extra_headers,
+        status_code=error.status_code,
+        message=error.message,
+        has_all_headers=False,
+    )
     for action in error.after:
         response.call_on_close(carried(action))
     return response

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import uuid
 from collections.abc import Callable
 from collections.abc import Iterable
 from functools import lru_cache
@@ -30,8 +29,6 @@ TO_PARTY = "OCPI-to-party-id"
 FROM_COUNTRY = "OCPI-from-country-code"
 FROM_PARTY = "OCPI-from-party-id"
 
-_IDS = "flask_ocpi.message_ids"
-
 _SLASH = "\ue000"  # stands for an encoded slash until the path is split; no CiString can hold it
 _MARKER = _SLASH.encode().decode("latin-1")  # the same as WSGI writes it
 ENCODED_MARK = "%EE%80%80"  # and the same as it is in a URL
@@ -50,14 +47,6 @@ def environ_key(name: str) -> str:
     """Return under which key WSGI has a header."""
     key = name.upper().replace("-", "_")
     return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
-
-
-def answered_ids(environ: WSGIEnvironment) -> dict[str, str]:
-    """Return the message ids that the answer to a request has: its own, or made up (MID-07); the same each time."""
-    ids: dict[str, str] | None = environ.get(_IDS)
-    if ids is None:
-        ids = environ[_IDS] = {name: environ.get(key) or str(uuid.uuid4()) for name, key in _ID_KEYS}
-    return ids
 
 
 def parse_routing(environ: WSGIEnvironment) -> Routing:
@@ -98,7 +87,6 @@ def _party(pair: tuple[str, str], country_name: str, party_name: str) -> Party:
     return Party.of(*pair)
 
 
-_ID_KEYS = [(name, environ_key(name)) for name in (REQUEST_ID, CORRELATION_ID)]
 _TO = (environ_key(TO_COUNTRY), environ_key(TO_PARTY))
 _FROM = (environ_key(FROM_COUNTRY), environ_key(FROM_PARTY))
 

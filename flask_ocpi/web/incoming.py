@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from io import BytesIO
 from time import monotonic
+from time import perf_counter
+from types import MappingProxyType
 from typing import IO
 from typing import TYPE_CHECKING
 from typing import Any
 
 import orjson
 from flask import Request
-from flask.globals import request_ctx
 from werkzeug.exceptions import ClientDisconnected
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wsgi import get_input_stream
@@ -27,9 +30,12 @@ from flask_ocpi.errors import InvalidJSONError
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import UnsupportedMediaTypeError
 from flask_ocpi.exchange.bounds import Bodies
-from flask_ocpi.exchange.context import Context
-from flask_ocpi.exchange.messages import Started
+from flask_ocpi.exchange.logs import Exchange
+from flask_ocpi.exchange.logs import Ration
+from flask_ocpi.exchange.logs import shortened
 from flask_ocpi.partners.platforms import Caller
+from flask_ocpi.web.headers import CORRELATION_ID
+from flask_ocpi.web.headers import REQUEST_ID
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -38,25 +44,38 @@ _CHUNK = 64 * 1024
 _MOST_DRAINED = 64 * 1024 * 1024
 _DRAIN_SECONDS = 1.0
 _KEY = "flask_ocpi.incoming"
+_NO_MODULES: Mapping[str, str | None] = MappingProxyType({})
 
 
-class Incoming:
-    """A request: whose it is, and what its handler is given, as soon as that is known.
+class Incoming(Exchange):
+    """A request of another platform: what is known of it so far, found by the request as by the thread.
 
-    started: when it began; None where nobody looks. body: what was read of it, for the journal.
-    is_read: nothing of the body is left to read. rest: what is, once it is known that nobody is going to read it.
+    modules: the id of the module by the name of its blueprint, None for the one that answers all other paths. bodies:
+    bounds the reading of its body. caller: whose it is, as soon as that is known. body: what was read of it, for the
+    journal. is_read: nothing of the body is left to read. rest: what is, once it is known that nobody will read it.
     """
 
-    __slots__ = ("body", "caller", "context", "environ", "is_read", "rest", "started")
+    caller: Caller | None = None
+    body = b""
+    is_read = False
+    rest: IO[bytes] | None = None
+    _answered: dict[str, str] | None = None
 
-    def __init__(self, environ: WSGIEnvironment, started: Started | None = None) -> None:
+    def __init__(
+        self,
+        environ: WSGIEnvironment,
+        *,
+        moment: int = 0,
+        modules: Mapping[str, str | None] = _NO_MODULES,
+        ration: Ration | None = None,
+        bodies: Bodies | None = None,
+    ) -> None:
         self.environ = environ
-        self.started = started
-        self.caller: Caller | None = None
-        self.context: Context | None = None
-        self.body = b""
-        self.is_read = False
-        self.rest: IO[bytes] | None = None
+        self.moment = moment
+        self.modules = modules
+        self.ration = ration
+        self.bodies = bodies
+        self._began = perf_counter()
         environ[_KEY] = self
 
     @classmethod
@@ -64,6 +83,46 @@ class Incoming:
         """Return what is known of a request."""
         found: Incoming | None = environ.get(_KEY)
         return cls(environ) if found is None else found
+
+    @property
+    def endpoint(self) -> str:
+        """The endpoint that Flask found for it; "" before it did, and where there is none."""
+        request: Request | None = self.environ.get("werkzeug.request")
+        return (request.endpoint if request is not None else None) or ""
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether a blueprint of ours answers it."""
+        return self.endpoint.rpartition(".")[0] in self.modules
+
+    @property
+    def answered_ids(self) -> dict[str, str]:
+        """The message ids that its answer has: its own, or made up (MID-07); the same each time."""
+        if self._answered is None:
+            get = self.environ.get
+            self._answered = {
+                REQUEST_ID: get("HTTP_X_REQUEST_ID") or str(uuid.uuid4()),
+                CORRELATION_ID: get("HTTP_X_CORRELATION_ID") or str(uuid.uuid4()),
+            }
+        return self._answered
+
+    @property
+    def request_id(self) -> str:
+        return shortened(self.answered_ids[REQUEST_ID]) if self.is_ours else ""
+
+    @property
+    def correlation_id(self) -> str:
+        return shortened(self.answered_ids[CORRELATION_ID]) if self.is_ours else ""
+
+    @property
+    def operation(self) -> str:
+        blueprint, _, view = self.endpoint.rpartition(".")
+        return view if self.modules.get(blueprint) is not None else ""
+
+    def note_rest(self, request: Request) -> None:
+        """Note what is left of its body: nobody is going to read it."""
+        if may_have_body(self.environ):
+            self.rest = _rest(request)
 
 
 def read_body(request: Request) -> bytes:
@@ -77,33 +136,25 @@ def read_body(request: Request) -> bytes:
         return incoming.body
     length = request.content_length
     if length is None or "stream" in request.__dict__:  # chunked, or the host application has begun to read it
-        body = _in_time(incoming, partial(_read_to_end, request))
+        read = partial(_read_to_end, request)
     else:
         limit = request.max_content_length
         if limit is not None and length > limit:
             raise RequestEntityTooLarge
-        body = _in_time(incoming, partial(_read, request.environ["wsgi.input"], length))
+        read = partial(_read, request.environ["wsgi.input"], length)
         request.stream = BytesIO()  # whoever reads on is at the end
+    if incoming.caller is None or incoming.bodies is None:
+        body = read()
+    else:
+        body = incoming.bodies.read(incoming.caller.platform.id, request.environ, read)
     incoming.is_read = True
     incoming.body = body
     return body
 
 
-def _in_time(incoming: Incoming, read: Callable[[], bytes]) -> bytes:
-    context = incoming.context
-    return read() if context is None else context.services.bodies.read(context.platform.id, incoming.environ, read)
-
-
 def may_have_body(environ: WSGIEnvironment) -> bool:
     """Tell whether a request says that it has a body."""
     return environ.get("CONTENT_LENGTH", "0") not in ("", "0") or bool(environ.get("HTTP_TRANSFER_ENCODING"))
-
-
-def note_rest(environ: WSGIEnvironment) -> None:
-    """Note what is left of the body, for :class:`Draining`."""
-    incoming = Incoming.of(environ)
-    if may_have_body(environ) and not incoming.is_read:
-        incoming.rest = _rest(request_ctx.request)
 
 
 class Draining:

@@ -8,26 +8,15 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
 from datetime import UTC
 from datetime import datetime
-from typing import TYPE_CHECKING
 from typing import Any
 
 import orjson
-from flask import Request
 
 from flask_ocpi.exchange.logs import LOGGERS
-from flask_ocpi.exchange.logs import Ration
 from flask_ocpi.exchange.logs import TidyFilter
 from flask_ocpi.exchange.logs import current
-from flask_ocpi.exchange.logs import shortened
-from flask_ocpi.web.headers import CORRELATION_ID
-from flask_ocpi.web.headers import REQUEST_ID
-from flask_ocpi.web.headers import answered_ids
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
 
 ATTRIBUTES = ("request_id", "correlation_id", "platform", "operation")
 
@@ -71,40 +60,6 @@ class JSONFormatter(logging.Formatter):
         if record.stack_info:
             line["stack"] = self.formatStack(record.stack_info)
         return _json(line)
-
-
-class Receiving:
-    """What log records say of a request that is being handled, found out when one is written."""
-
-    __slots__ = ("_environ", "_modules", "platform", "ration")
-
-    def __init__(self, environ: WSGIEnvironment, modules: Mapping[str, str | None], ration: Ration) -> None:
-        self._environ = environ
-        self._modules = modules
-        self.platform = ""
-        self.ration: Ration | None = ration
-
-    @property
-    def request_id(self) -> str:
-        return shortened(answered_ids(self._environ)[REQUEST_ID]) if self._is_ours else ""
-
-    @property
-    def correlation_id(self) -> str:
-        return shortened(answered_ids(self._environ)[CORRELATION_ID]) if self._is_ours else ""
-
-    @property
-    def operation(self) -> str:
-        blueprint, _, view = self._endpoint.rpartition(".")
-        return view if self._modules.get(blueprint) is not None else ""
-
-    @property
-    def _endpoint(self) -> str:
-        request: Request | None = self._environ.get("werkzeug.request")
-        return (request.endpoint if request is not None else None) or ""
-
-    @property
-    def _is_ours(self) -> bool:
-        return self._endpoint.rpartition(".")[0] in self._modules
 
 
 def attach_filters() -> None:

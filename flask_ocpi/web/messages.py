@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
@@ -11,19 +10,17 @@ from typing import TYPE_CHECKING
 from typing import Any
 from urllib.parse import quote
 
-import orjson
 from flask import Flask
 from flask import Response
 from flask import request_finished
 from flask.globals import request_ctx
 
 from flask_ocpi.exchange.bounds import Bodies
+from flask_ocpi.exchange.logs import CURRENT
 from flask_ocpi.exchange.logs import Ration
-from flask_ocpi.exchange.logs import enter
 from flask_ocpi.exchange.messages import KEPT_HEADERS
 from flask_ocpi.exchange.messages import Direction
-from flask_ocpi.exchange.messages import Exchange
-from flask_ocpi.exchange.messages import Started
+from flask_ocpi.exchange.messages import Message
 from flask_ocpi.exchange.messages import Traffic
 from flask_ocpi.exchange.messages import is_failure
 from flask_ocpi.partners.auth_tokens import candidates
@@ -35,7 +32,6 @@ from flask_ocpi.web.headers import REQUEST_ID
 from flask_ocpi.web.headers import environ_key
 from flask_ocpi.web.incoming import Draining
 from flask_ocpi.web.incoming import Incoming
-from flask_ocpi.web.logs import Receiving
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse
@@ -43,7 +39,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("flask_ocpi")
 _journal_log = logging.getLogger("flask_ocpi.journal")
-_STATUS_CODE = re.compile(rb'"status_code"\s*:\s*(\d{4})\b')
 _PLAIN = "/!$&'()*+,;=:@~"
 _LOGGED = 30  # records of a kind about unknown callers, a minute
 _KEPT = 10  # messages of unknown callers in the journal, a minute
@@ -84,66 +79,64 @@ class RequestWatch:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if not environ.get("PATH_INFO", "").startswith(self._prefix):
             return self._wsgi_app(environ, start_response)
-        incoming = Incoming(environ, self._traffic.begin())
-        before = enter(Receiving(environ, self._modules, self._logged))
+        incoming = Incoming(
+            environ, moment=self._traffic.now(), modules=self._modules, ration=self._logged, bodies=self._bodies
+        )
+        token = CURRENT.set(incoming)
         try:
             answer = self._wsgi_app(environ, start_response)
             return answer if incoming.rest is None else Draining(answer, environ, incoming.rest, self._bodies)
         finally:
-            enter(before)
+            CURRENT.reset(token)
             self._ended()
 
     def end(self, app: Flask, *, response: Response, **kwargs: Any) -> None:
         """Tell of a request that was answered; never fails."""
         if isinstance(response, Answer) and response.is_done and not self._traffic.is_wanted(failed=False):
             return
-        current = request_ctx.request
-        incoming = Incoming.of(current.environ)
-        if incoming.started is None:
-            return
-        blueprint, _, operation = (current.endpoint or "").rpartition(".")
-        if blueprint not in self._modules:
+        incoming = Incoming.of(request_ctx.request.environ)
+        if not incoming.moment or not incoming.is_ours:
             return
         try:
-            self._tell(incoming, incoming.started, self._modules[blueprint], operation, response)
+            self._tell(incoming, response)
         except Exception:
-            _log.exception("The journal could not be told of %s %s.", current.method, current.path)
+            path = incoming.environ["PATH_INFO"]
+            _log.exception("The journal could not be told of %s %s.", incoming.environ["REQUEST_METHOD"], path)
 
-    def _tell(
-        self, incoming: Incoming, started: Started, module: str | None, operation: str, response: Response
-    ) -> None:
-        body = b"" if response.is_streamed else response.get_data()
+    def _tell(self, incoming: Incoming, response: Response) -> None:
         http_status = response.status_code
-        status_code = _status_code(body)
+        status_code, said = (response.ocpi_status, response.message) if isinstance(response, Answer) else (None, "")
         failed = is_failure(http_status, status_code)
         if not self._traffic.is_wanted(failed=failed):
             return
-        caller = incoming.caller
-        kept = http_status != 429 and (caller is not None or self._has_room())
-        environ = incoming.environ
-        exchange = Exchange(
+        body = b"" if response.is_streamed else response.get_data()
+        caller, environ, headers = incoming.caller, incoming.environ, response.headers
+        blueprint, _, operation = incoming.endpoint.rpartition(".")
+        module = self._modules[blueprint]
+        message = Message(
             Direction.IN,
             environ["REQUEST_METHOD"],
             _url(environ),
-            started.moment,
-            started.duration,
+            incoming.moment,
+            incoming.duration,
             platform=None if caller is None else caller.platform.id,
             module=module,
             operation=operation if module else None,
-            request_id=response.headers.get(REQUEST_ID, ""),
-            correlation_id=response.headers.get(CORRELATION_ID, ""),
+            request_id=headers.get(REQUEST_ID, ""),
+            correlation_id=headers.get(CORRELATION_ID, ""),
             http_status=http_status,
             status_code=status_code,
-            error=_status_message(body) if failed else "",
+            error=said if failed else "",
             request_bytes=len(incoming.body) or request_ctx.request.content_length or 0,
             response_bytes=len(body),
-            request_headers=[(name, environ[key]) for key, name in _HEADERS if key in environ],
+            request_headers={name: environ[key] for key, name in _HEADERS if key in environ},
             request_body=incoming.body,
-            response_headers=list(response.headers),
+            response_headers=dict([*headers]),
             response_body=body,
-            secrets=_secrets(environ.get("HTTP_AUTHORIZATION", ""), caller),
         )
-        self._traffic.tell(exchange, failed=failed, kept=kept)
+        secrets = _secrets(environ.get("HTTP_AUTHORIZATION", ""), caller)
+        kept = http_status != 429 and (caller is not None or self._has_room())
+        self._traffic.tell(message, secrets=secrets, kept=kept)
 
     def _has_room(self) -> bool:
         """Tell whether the journal takes one more message of an unknown caller; what it does not is counted."""
@@ -163,18 +156,3 @@ def _url(environ: WSGIEnvironment) -> str:
 def _secrets(header: str, caller: Caller | None) -> tuple[str, ...]:
     """Return the spellings of the token in an Authorization header."""
     return (header[6:], *(candidates(header) if caller is None else (caller.token,)))
-
-
-def _status_code(body: bytes) -> int | None:
-    """Return the OCPI status code of an answer of ours, in which it comes behind the data."""
-    match = _STATUS_CODE.match(body, body.rfind(b'"status_code"')) if body else None
-    return None if match is None else int(match[1])
-
-
-def _status_message(body: bytes) -> str:
-    """Return what an answer that is no success says of itself."""
-    try:
-        answer = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return ""
-    return str(answer.get("status_message") or "") if isinstance(answer, dict) else ""

@@ -13,7 +13,7 @@ from flask_ocpi.core.config import Settings
 from flask_ocpi.errors import RefusedError
 from flask_ocpi.exchange.journal import JOURNAL
 from flask_ocpi.exchange.messages import Direction
-from flask_ocpi.exchange.messages import Exchange
+from flask_ocpi.exchange.messages import Message
 from flask_ocpi.exchange.messages import Traffic
 from flask_ocpi.exchange.messages import _hidden_user
 from flask_ocpi.storage.base import Query
@@ -58,15 +58,16 @@ def told():
             **dict.fromkeys(("platform", "module", "operation", "status_code")),
             **dict.fromkeys(("request_id", "correlation_id", "error"), ""),
             "http_status": 200,
-            "request_headers": (),
-            "response_headers": (),
+            "request_headers": {},
+            "response_headers": {},
             "request_body": b"",
             "response_body": b"",
             "secrets": (),
             **given,
         }
+        secrets = values.pop("secrets")
         sizes = {f"{side}_bytes": len(values[f"{side}_body"]) for side in ("request", "response")}
-        traffic.tell(Exchange(**values, **sizes), failed=failed)
+        traffic.tell(Message(**values, **sizes), secrets=secrets)
         (message,) = made
         return message
 
@@ -208,8 +209,8 @@ def test_configured_properties_are_hidden_in_bodies_and_queries(told):
 
 
 def test_only_known_headers_are_kept(told):
-    sent = [("Authorization", f"Token {SECRET}"), ("X-Real-Key", SECRET), ("OCPI-to-party-id", "ABC"), ("ACCEPT", "a")]
-    answered = [("Set-Cookie", SECRET), ("Link", f'<https://x.example/?token={SECRET}&limit=1>; rel="next"')]
+    sent = {"Authorization": f"Token {SECRET}", "X-Real-Key": SECRET, "OCPI-to-party-id": "ABC", "ACCEPT": "a"}
+    answered = {"Set-Cookie": SECRET, "Link": f'<https://x.example/?token={SECRET}&limit=1>; rel="next"'}
 
     message = told(request_headers=sent, response_headers=answered)
 
@@ -226,7 +227,7 @@ def test_spellings_of_the_token_that_was_sent_are_hidden_everywhere(told):
         error=f"{coded}!",
         request_body=f'["{SECRET}"]'.encode(),
         response_body=f'["{coded}"]'.encode(),
-        response_headers=[("Location", f"/{SECRET}")],
+        response_headers={"Location": f"/{SECRET}"},
     )
 
     assert coded.endswith("==")

@@ -7,7 +7,6 @@ import pytest
 from flask import Response
 from flask import abort
 
-import flask_ocpi.exchange.messages
 from flask_ocpi.errors import InvalidResponseError
 from flask_ocpi.errors import RefusedError
 from flask_ocpi.errors import UnreachableError
@@ -236,7 +235,7 @@ def test_message_that_cannot_be_made_fails_no_request(ocpi, ocpi_other, ocpi_net
     ocpi_network.connect(ocpi, ocpi_other)
     for platform in (ocpi, ocpi_other):
         monkeypatch.setattr(platform.services.traffic, "is_wanted", lambda failed: True)
-        monkeypatch.setattr(platform.services.traffic, "tell", lambda exchange, failed: 1 / 0)
+        monkeypatch.setattr(platform.services.traffic, "tell", lambda message, secrets: 1 / 0)
 
     assert list(ocpi.client("FR-OTH").locations.list()) == []
 
@@ -247,7 +246,7 @@ def test_message_that_cannot_be_made_fails_no_request(ocpi, ocpi_other, ocpi_net
 def test_nothing_is_made_of_a_success_that_nobody_looks_at(ocpi_network, ocpi_other, monkeypatch, mode):
     ocpi = ocpi_network.add("quiet.example", [("NL", "QUI", ["CPO"])], config={"OCPI_JOURNAL": mode})
     made = []
-    monkeypatch.setattr(flask_ocpi.exchange.messages, "Message", lambda *a, **k: made.append(a))
+    monkeypatch.setattr(type(ocpi.services.traffic), "tell", lambda *a, **k: made.append(a))
 
     ocpi_network.connect(ocpi, ocpi_other)
 
@@ -257,7 +256,7 @@ def test_nothing_is_made_of_a_success_that_nobody_looks_at(ocpi_network, ocpi_ot
 def test_nothing_is_noted_where_the_journal_is_off_and_nobody_listens(ocpi_network):
     ocpi = ocpi_network.add("quiet.example", [("NL", "QUI", ["CPO"])], config={"OCPI_JOURNAL": "off"})
 
-    assert ocpi.services.traffic.begin() is None
+    assert ocpi.services.traffic.now() == 0
 
 
 def test_listeners_get_no_bodies_of_what_the_journal_does_not_keep(ocpi, ocpi_client, heard):

@@ -14,7 +14,6 @@ from flask_ocpi.exchange.journal import latest
 from flask_ocpi.exchange.journal import new_record
 from flask_ocpi.exchange.logs import Ration
 from flask_ocpi.exchange.messages import Direction
-from flask_ocpi.exchange.messages import Exchange
 from flask_ocpi.exchange.messages import Message
 from flask_ocpi.partners.auth_tokens import authorization
 from flask_ocpi.testing.network import Clock
@@ -183,11 +182,12 @@ def test_texts_of_partners_are_cut_in_the_log(ocpi_app, caplog):
 def test_texts_of_partners_are_in_the_journal_on_a_line(ocpi, ocpi_client):
     ocpi_client.app.test_client().get(f"{SENDER}/A%0AB", headers={"User-Agent": "a\x85b"})
 
-    exchanged = Exchange(
+    sent = Message(
         *(Direction.OUT, "PUT", "https://other.example/a\nb", 1, 0.1, "other", None, None, "id\n1", "id\n2", 200, 2001),
-        *("It said:\r\n401 forged", 0, 0, [], b"", [("Server", "x\ny")], b"", ()),
+        error="It said:\r\n401 forged",
+        response_headers={"Server": "x\ny"},
     )
-    ocpi.services.traffic.tell(exchanged, failed=True)
+    ocpi.services.traffic.tell(sent, secrets=())
 
     for message in kept(ocpi):
         texts = [message.url, message.error, message.request_id, message.correlation_id]

@@ -26,9 +26,8 @@ from flask_ocpi.client.transport import RequestsTransport
 from flask_ocpi.errors import CrowdedError
 from flask_ocpi.errors import RefusedError
 from flask_ocpi.errors import UnansweredError
-from flask_ocpi.exchange import bounds as waiting
+from flask_ocpi.exchange import logs
 from flask_ocpi.exchange.bounds import Waits
-from flask_ocpi.exchange.bounds import answering
 from flask_ocpi.partners.auth_tokens import authorization
 from flask_ocpi.signals import token_authorized
 from flask_ocpi.testing.documents import session
@@ -362,7 +361,7 @@ def test_a_command_that_is_not_passed_on_waits_for_no_result_and_a_list_is_not_f
     provider.platforms.save(replace(operator.platform, endpoints=endpoints), before=operator.platform)
     client = provider.client("operator")
 
-    with full(provider), answering():
+    with full(provider), logs.within(logs.Exchange(is_answering=True)):
         with pytest.raises(CrowdedError):
             client.commands.stop_session("S")
         within = client.locations.pages(prefetch=True)
@@ -379,7 +378,7 @@ def test_a_result_that_is_finished_within_a_request_is_sent_behind_it(provider, 
     monkeypatch.setattr("flask_ocpi.host.results.pending.finish", lambda *_: True)
     monkeypatch.setattr("flask_ocpi.client.callbacks.deliver", lambda *_: sent.append(threading.current_thread()))
 
-    with answering():
+    with logs.within(logs.Exchange(is_answering=True)):
         assert provider.finish_command("1", "ACCEPTED")
     for thread in threading.enumerate():
         if thread.name == "ocpi-background":
@@ -433,9 +432,9 @@ def test_what_a_listener_calls_counts_as_part_of_the_request(ocpi, ocpi_app, ocp
 
     @token_authorized.connect_via(ocpi_app)
     def listen(app, **payload):
-        seen.append(waiting.is_answering())
+        seen.append(logs.is_answering())
 
     ocpi.save("tokens", token(country_code="NL", party_id="ABC", uid="1"))
     PartnerClient(ocpi_app, ocpi_client.token).post(AUTHORIZE)
 
-    assert (seen, waiting.is_answering()) == ([True], False)
+    assert (seen, logs.is_answering()) == ([True], False)
