@@ -13,10 +13,10 @@ from flask_ocpi.errors import RemoteError
 from flask_ocpi.errors import StatusCode
 from flask_ocpi.errors import StorageError
 from flask_ocpi.errors import abort
+from flask_ocpi.exchange.documents import Saved
 from flask_ocpi.exchange.pending import Call
 from flask_ocpi.exchange.pending import Reply
 from flask_ocpi.extension import OCPI
-from flask_ocpi.host.objects import Saved
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Page
 from flask_ocpi.storage.base import Party

@@ -1,4 +1,4 @@
-"""Write the types of OCPI's classes and enums from the schemas.
+"""Write the types of OCPI's classes and enums, and the overloads that use them, from the schemas.
 
 ``python -m scripts.write_types`` writes the files; tests/test_types.py compares them with what it would write.
 """
@@ -18,6 +18,7 @@ from typing import cast
 
 from flask_ocpi.core import enums as core_enums
 from flask_ocpi.core.description import ObjectType
+from flask_ocpi.core.enums import ModuleID
 from flask_ocpi.core.fields import Boolean
 from flask_ocpi.core.fields import Enum
 from flask_ocpi.core.fields import Field
@@ -32,6 +33,7 @@ from flask_ocpi.versions import V2_2_1
 
 ROOT = Path(__file__).parents[1]
 TYPES = Path("flask_ocpi/core/types")
+OVERLOADS = Path("flask_ocpi/exchange/overloads.py")
 
 #: The modules whose classes are in the first file of classes; the second one builds on it.
 FIRST = ("locations_schemas", "types", "credentials", "versions", "hubclientinfo")
@@ -51,6 +53,7 @@ def files() -> dict[Path, str]:
         TYPES / "enums.py": _literals(),
         TYPES / "places.py": _typed_dicts(first, "The classes of locations, parties and endpoints", above=()),
         TYPES / "charging.py": _typed_dicts(second, "The classes of charging and what it costs", above=first),
+        OVERLOADS: _overloads(),
     }
     return {path: _formatted(path, text) for path, text in texts.items()}
 
@@ -214,6 +217,119 @@ def _type_of(field: Field) -> str:
             return "float"
         case _:
             return "str"
+
+
+def _overloads() -> str:
+    saves, gets, copies, patches = [], [], [], []
+    for module, kind in object_types():
+        names = f'module: Literal["{module}", ModuleID.{ModuleID(module).name}]'
+        type = f"types.{kind.schema.__name__}"
+        ids = "".join(f", {id}: str" + " = ..." * (id in dict(kind.defaults)) for id in kind.id_key)
+        saves.append(_overload(f"{names}, document: {type}, *, {_SAVING}", "Saved"))
+        copies.append(_overload(f"{names}{ids}, /, *, {_COPIES}", type))
+        for level, schema in enumerate([kind.schema, *(part.schema for part in kind.parts)]):
+            parts = "".join(f", {part.name}_{part.key}: str" for part in kind.parts[:level])
+            part_type = f"types.{schema.__name__}"
+            gets.append(_overload(f"{names}{ids}{parts}, /, *, {_PARTY}", part_type))
+            if not kind.final:
+                patches.append(_overload(f"{names}{ids}{parts}, /, *, changes: {part_type}Changes, {_CHANGING}", type))
+    saves.append(_overload(f"module: str, document: Document, *, {_SAVING}", "Saved"))
+    gets.append(_overload(f"module: str, *ids: str, {_PARTY}", "dict[str, Any]"))
+    copies.append(_overload(f"module: str, *ids: str, {_COPIES}", "dict[str, Any]"))
+    patches.append(_overload(f"module: str, *ids: str, changes: Document, {_CHANGING}", "dict[str, Any]"))
+    return "\n".join(
+        [
+            _OPENING,
+            *_protocol("Save", "Creates or replaces an own object.", saves),
+            *_protocol("Get", "Returns an own object, or a part of it.", gets),
+            *_protocol("GetCopy", "Returns the copy of an object of another party.", copies),
+            *_protocol("Patch", "Changes an own object, or a part of it, and returns the whole object.", patches),
+            _typed_dict("Objects", "Objects of several modules, to be saved together.", _many(), total=False),
+            *_protocol("SaveAll", "Saves many own objects, all or none.", [_SAVE_ALL]),
+        ]
+    )
+
+
+def _many() -> dict[str, str]:
+    return {module: f"Iterable[types.{kind.schema.__name__} | Document]" for module, kind in object_types()}
+
+
+def _protocol(name: str, about: str, overloads: Sequence[str]) -> list[str]:
+    return [f"class {name}(Protocol):", f'    """{about}"""', "", *overloads]
+
+
+def _overload(parameters: str, returns: str) -> str:
+    return f"    @overload\n    def __call__(self, {parameters}) -> {returns}: ...\n"
+
+
+_PARTY = "party: Party | None = None"
+_SAVING = "audience: Iterable[Party] | None = None"
+_CHANGING = _PARTY
+_COPIES = "owner: Party, platform: Platform | str | None = None, receiver: Party | None = None"
+
+_SAVE_ALL = """
+    def __call__(
+        self,
+        documents: Objects | Mapping[str, Iterable[Document]] | Iterable[tuple[str, Iterable[Document]]],
+        *,
+        progress: Callable[[], None] = ...,
+        may_widen: bool = False,
+        withheld: Callable[[str, Key], None] = ...,
+    ) -> int: ...
+"""
+
+_OPENING = f'''"""How own objects are saved, read and changed, with the types of each module, for type checkers.
+
+{WRITTEN}
+
+A dict that is written in a call has to be what OCPI says, a variable of type ``dict[str, Any]`` is taken as it is.
+mypy names ``Unchecked`` where a dict that is written is neither: give it its type, as in ``tariff: Tariff = {{...}}``,
+and mypy names the property.
+"""
+# mypy: disable-error-code="overload-overlap"
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import Generic
+from typing import Literal
+from typing import Protocol
+from typing import TypedDict
+from typing import TypeVar
+from typing import cast
+from typing import final
+from typing import overload
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from collections.abc import Mapping
+
+    from flask_ocpi.core import types
+    from flask_ocpi.core.enums import ModuleID
+    from flask_ocpi.exchange.documents import Saved
+    from flask_ocpi.partners.platforms import Platform
+    from flask_ocpi.storage.base import Key
+    from flask_ocpi.storage.base import Party
+
+F = TypeVar("F")
+
+
+@final
+class Unchecked:
+    """A property of a document whose type says nothing of its properties."""
+
+
+Document = dict[str, Unchecked]
+
+
+class typed_as(Generic[F]):
+    """Gives a method the type of a protocol: ``@typed_as[Save]()``; the method stays what it is."""
+
+    def __call__(self, method: Callable[..., Any]) -> F:
+        return cast(F, method)
+'''
 
 
 def _enums() -> list[type[StrEnum]]:

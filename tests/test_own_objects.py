@@ -6,11 +6,11 @@ import re
 
 import pytest
 
+from flask_ocpi import Saved
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import NotFoundError
 from flask_ocpi.errors import StorageError
 from flask_ocpi.errors import UnknownLocationError
-from flask_ocpi.host.objects import Saved
 from flask_ocpi.signals import object_saved
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party

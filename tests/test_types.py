@@ -12,8 +12,9 @@ from flask_ocpi.core import types
 from flask_ocpi.core.schema import Schema
 from flask_ocpi.core.schema import example_of
 from scripts import write_types
+from tests.snippets import ROOT
+from tests.snippets import blocks
 
-ROOT = Path(__file__).parents[1]
 SAMPLES = ROOT / "tests" / "typing"
 
 
@@ -28,9 +29,11 @@ def test_type_requires_what_its_class_requires(schema: type[Schema]) -> None:
     assert getattr(types, schema.__name__).__required_keys__ == set(example_of(schema)) - {write_types.HIDDEN}
 
 
-def test_mypy_finds_the_mistakes_in_the_samples_and_no_others() -> None:
+def test_mypy_finds_the_mistakes_in_the_samples_and_no_others(tmp_path: Path) -> None:
     mypy = importlib.import_module("mypy.api")
-    files = sorted(SAMPLES.glob("*.py"))
+    page = tmp_path / "page.py"
+    page.write_text("\n".join(blocks((ROOT / "docs" / "types.md").read_text(), "python")))
+    files = [*sorted(SAMPLES.glob("*.py")), page]
 
     options = ["--config-file", str(ROOT / "pyproject.toml"), "--no-error-summary"]
 

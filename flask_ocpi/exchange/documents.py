@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import replace
+from enum import StrEnum
 from typing import Any
 
 import orjson
@@ -34,6 +35,14 @@ from flask_ocpi.storage.base import fold
 AUDIENCE = "_audience"
 
 _PARTY = re.compile(r"(.{2})-(.{1,3})", re.DOTALL)
+
+
+class Saved(StrEnum):
+    """What became of an object that was saved; always true."""
+
+    CREATED = "CREATED"
+    REPLACED = "REPLACED"
+    UNCHANGED = "UNCHANGED"
 
 
 def audience_of(object_type: ObjectType, document: Document) -> tuple[Party, ...]:

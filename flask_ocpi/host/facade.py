@@ -13,10 +13,13 @@ from flask_ocpi.client.client import Client
 from flask_ocpi.client.wire import Transport
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.copies import Copies
+from flask_ocpi.exchange.documents import Saved
 from flask_ocpi.exchange.finding_store import Findings
 from flask_ocpi.exchange.journal import Writer
+from flask_ocpi.exchange.overloads import Patch
+from flask_ocpi.exchange.overloads import Save
+from flask_ocpi.exchange.overloads import typed_as
 from flask_ocpi.host.objects import OwnObjects
-from flask_ocpi.host.objects import Saved
 from flask_ocpi.host.partnering import Partnering
 from flask_ocpi.host.results import HostCalls
 from flask_ocpi.host.state import State
@@ -103,13 +106,13 @@ class Facade(HostCalls, Partnering):
         """What delivers the changes of own objects, and sees to time-outs and scheduled syncs."""
         return self.state.dispatcher
 
+    @typed_as[Save]()
     def save(self, module: str, document: dict[str, Any], *, audience: tuple[Party, ...] | None = None) -> Saved:
         """Create or replace one of our own objects, and tell which it was. See :meth:`OwnObjects.save`."""
         return self.objects.save(module, document, audience=audience)
 
-    def patch(
-        self, module: str, *ids: str, changes: dict[str, Any] | None = None, party: Party | None = None
-    ) -> dict[str, Any]:
+    @typed_as[Patch]()
+    def patch(self, module: str, *ids: str, changes: Any = None, party: Party | None = None) -> dict[str, Any]:
         """Change one of our own objects, or a part of it. See :meth:`OwnObjects.patch`."""
         return self.objects.patch(module, *ids, changes=changes, party=party)
 

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from enum import StrEnum
 from functools import partial
 from itertools import islice
 
@@ -28,6 +27,7 @@ from flask_ocpi.exchange.checked import Checked
 from flask_ocpi.exchange.checked import CheckedObjects
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.copies import Copies
+from flask_ocpi.exchange.documents import Saved
 from flask_ocpi.exchange.documents import audience_after
 from flask_ocpi.exchange.documents import audience_of
 from flask_ocpi.exchange.documents import locate
@@ -35,6 +35,11 @@ from flask_ocpi.exchange.documents import merge
 from flask_ocpi.exchange.documents import parted
 from flask_ocpi.exchange.documents import save_object
 from flask_ocpi.exchange.documents import update
+from flask_ocpi.exchange.overloads import Get
+from flask_ocpi.exchange.overloads import Patch
+from flask_ocpi.exchange.overloads import Save
+from flask_ocpi.exchange.overloads import SaveAll
+from flask_ocpi.exchange.overloads import typed_as
 from flask_ocpi.outbox.entries import Marking
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.signals import object_saved
@@ -51,20 +56,13 @@ _MARKED_AT_ONCE = 500
 _ATTEMPTS = 10
 
 
-class Saved(StrEnum):
-    """What became of an object that was saved; always true."""
-
-    CREATED = "CREATED"
-    REPLACED = "REPLACED"
-    UNCHANGED = "UNCHANGED"
-
-
 class OwnObjects:
     """Saves and reads own objects of every module; all checks of the protocol apply to them as well."""
 
     def __init__(self, services: Services) -> None:
         self.services = services
 
+    @typed_as[Save]()
     def save(self, module: str, document: Document, *, audience: Iterable[Party] | None = None) -> Saved:
         """Create or replace an object, and tell which it was. ``audience`` limits who may see it (empty: all).
 
@@ -81,6 +79,7 @@ class OwnObjects:
         self.services.wake(marking.platforms)
         return saved
 
+    @typed_as[SaveAll]()
     def save_all(
         self,
         documents: Mapping[str, Iterable[Document]] | Iterable[tuple[str, Iterable[Document]]],
@@ -149,6 +148,7 @@ class OwnObjects:
         self.services.wake(set().union(*(marking.platforms for marking in markings.values())))
         return withheld
 
+    @typed_as[Patch]()
     def patch(self, module: str, *ids: str, changes: Document | None = None, party: Party | None = None) -> Document:
         """Change properties of an object, or of a part of it (one more id a level), and return the whole object.
 
@@ -198,6 +198,7 @@ class OwnObjects:
         self.services.wake(marking.platforms)
         return document
 
+    @typed_as[Get]()
     def get(self, module: str, *ids: str, party: Party | None = None) -> Document:
         """Return an object, or a part of it (one id a level); raise NotFoundError when there is none.
 

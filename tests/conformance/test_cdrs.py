@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from flask_ocpi import Saved
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import RefusedError
-from flask_ocpi.host.objects import Saved
 from flask_ocpi.signals import object_received
 from flask_ocpi.storage.base import Key
 from flask_ocpi.testing.documents import cdr

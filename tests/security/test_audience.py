@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from flask_ocpi import Saved
 from flask_ocpi.errors import InvalidParametersError
-from flask_ocpi.host.objects import Saved
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.memory import MemoryStorage
