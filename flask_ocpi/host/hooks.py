@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import Literal
+from typing import TypeVar
+from typing import cast
 
 from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.exchange.context import Authorizer
@@ -13,6 +18,37 @@ from flask_ocpi.exchange.context import PushFilter
 from flask_ocpi.exchange.context import RegistrationFilter
 from flask_ocpi.modules.enums import CommandType
 
+if TYPE_CHECKING:
+    from flask_ocpi.core import types
+    from flask_ocpi.exchange.overloads import Document as Untyped
+    from flask_ocpi.exchange.pending import Reply
+    from flask_ocpi.partners.platforms import Platform
+
+    # What functions of a host application may take and return: the types of OCPI, or dicts without a type.
+    Plain = dict[str, Any]
+    Authorization = types.AllowedType | types.AuthorizationAnswer | types.AuthorizationInfo | Untyped | None
+    Authorizes = (
+        Callable[[types.Token, types.LocationReferences | None], Authorization]
+        | Callable[[Plain, Plain | None], Authorization]
+    )
+    Prefers = (
+        Callable[[types.Session, types.ChargingPreferences], types.ChargingPreferencesResponse]
+        | Callable[[Plain, Plain], types.ChargingPreferencesResponse]
+    )
+    Decision = Literal["accept", "ask", "refuse"] | None
+    Grants = Callable[[Platform, types.CredentialsRole], Decision] | Callable[[Platform, Plain], Decision]
+    Filters = Callable[[str, Plain, Platform], bool]
+    Response = types.CommandResponseType | types.CommandResponse | types.ChargingProfileResponse | Untyped
+    CarriesOut = Callable[[Any, Reply], Response]
+    Limits = Callable[[Any, Reply], types.ChargingProfileResponseType | Response]
+
+A = TypeVar("A", bound="Authorizes")
+C = TypeVar("C", bound="CarriesOut")
+F = TypeVar("F", bound="Filters")
+G = TypeVar("G", bound="Grants")
+L = TypeVar("L", bound="Limits")
+P = TypeVar("P", bound="Prefers")
+
 
 class HostHooks:
     """The decorators with which the host application registers what it decides."""
@@ -20,35 +56,35 @@ class HostHooks:
     def __init__(self) -> None:
         self._hooks = Hooks()
 
-    def authorizer(self, function: Authorizer) -> Authorizer:
+    def authorizer(self, function: A) -> A:
         """Let a function decide on real-time authorizations: ``@ocpi.authorizer``.
 
         It is called with the stored Token and the LocationReferences (or None), and returns an AllowedType such as
         "NO_CREDIT", an AuthorizationInfo (or a part of it) for more, or None: as the token's ``valid`` says. It may
         raise NotEnoughInformationError (2002) when it needs to know the location.
         """
-        self._hooks.authorizer = function
+        self._hooks.authorizer = cast(Authorizer, function)
         return function
 
-    def charging_preferences(self, function: ChargingPreferencesHook) -> ChargingPreferencesHook:
+    def charging_preferences(self, function: P) -> P:
         """Let a function answer charging preferences: ``@ocpi.charging_preferences``.
 
         It is called with the Session and the ChargingPreferences, and returns a ChargingPreferencesResponse such as
         "ACCEPTED". Without one the answer is NOT_POSSIBLE.
         """
-        self._hooks.charging_preferences = function
+        self._hooks.charging_preferences = cast(ChargingPreferencesHook, function)
         return function
 
-    def push_filter(self, function: PushFilter) -> PushFilter:
+    def push_filter(self, function: F) -> F:
         """Let a function narrow who is sent what: ``@ocpi.push_filter``.
 
         It is called with a module id, an own object and a Platform that would be sent it, and returns whether it is.
         What a platform may read on our Sender interfaces stays as it is.
         """
-        self._hooks.push_filter = function
+        self._hooks.push_filter = cast(PushFilter, function)
         return function
 
-    def registration_filter(self, function: RegistrationFilter) -> RegistrationFilter:
+    def registration_filter(self, function: G) -> G:
         """Let a function decide on what platforms name in a handshake: ``@ocpi.registration_filter``.
 
         It is called with the Platform as it was before (its ``roles`` are what it has) and one CredentialsRole that is
@@ -57,10 +93,10 @@ class HostHooks:
         it. What another platform has is never taken by it: "accept" is "ask" then. It may be called more than once for
         one handshake, so it does nothing but decide; when it raises, you are asked.
         """
-        self._hooks.registration_filter = function
+        self._hooks.registration_filter = cast(RegistrationFilter, function)
         return function
 
-    def command(self, name: str) -> Callable[[CallHook], CallHook]:
+    def command(self, name: types.CommandType) -> Callable[[C], C]:
         """Let a function carry out a command: ``@ocpi.command("START_SESSION")``.
 
         It is called with the command (without response_url) and a :class:`~flask_ocpi.Reply`, and returns the
@@ -71,7 +107,7 @@ class HostHooks:
             raise ConfigurationError(f"There is no command {name!r}; there are {', '.join(CommandType)}.")
         return self._register_call("commands", name)
 
-    def charging_profile(self, method: str) -> Callable[[CallHook], CallHook]:
+    def charging_profile(self, method: Literal["GET", "PUT", "DELETE"]) -> Callable[[L], L]:
         """Let a function see to charging profiles: ``@ocpi.charging_profile("PUT")``, and "GET" and "DELETE".
 
         It is called with what is asked and a :class:`~flask_ocpi.Reply`: ``session_id``, for PUT with the
@@ -82,9 +118,9 @@ class HostHooks:
             raise ConfigurationError(f"Charging profiles have GET, PUT and DELETE, not {method!r}.")
         return self._register_call("chargingprofiles", method)
 
-    def _register_call(self, module: str, name: str) -> Callable[[CallHook], CallHook]:
-        def register(function: CallHook) -> CallHook:
-            self._hooks.calls[module, name] = function
+    def _register_call(self, module: str, name: str) -> Callable[[L], L]:
+        def register(function: L) -> L:
+            self._hooks.calls[module, name] = cast(CallHook, function)
             return function
 
         return register

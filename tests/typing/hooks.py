@@ -1,0 +1,88 @@
+"""What host applications decide, right and wrong; tests/test_types.py has mypy read it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_ocpi import OCPI
+from flask_ocpi import Reply
+from flask_ocpi.core.types import AllowedType
+from flask_ocpi.core.types import AuthorizationAnswer
+from flask_ocpi.core.types import ChargingPreferences
+from flask_ocpi.core.types import ChargingPreferencesResponse
+from flask_ocpi.core.types import CommandResponseType
+from flask_ocpi.core.types import CredentialsRole
+from flask_ocpi.core.types import LocationReferences
+from flask_ocpi.core.types import Session
+from flask_ocpi.core.types import StartSession
+from flask_ocpi.core.types import Token
+from flask_ocpi.partners.platforms import Platform
+
+ocpi = OCPI()
+
+
+@ocpi.authorizer
+def by_balance(token: Token, location: LocationReferences | None) -> AllowedType | AuthorizationAnswer | None:
+    if location is None:
+        return None
+    if token["whitelist"] == "NEVER":
+        return {"allowed": "ALLOWED", "info": {"language": "en", "text": "Welcome."}}
+    return "NO_CREDIT"
+
+
+@ocpi.authorizer
+def untyped(token: dict[str, Any], location: dict[str, Any] | None) -> dict[str, Any]:
+    return {"allowed": "ALLOWED"}
+
+
+ocpi.authorizer(lambda token, location: "ALLOWED" if token["valid"] else "BLOCKED")
+
+
+@ocpi.charging_preferences
+def plan(session: Session, wishes: ChargingPreferences) -> ChargingPreferencesResponse:
+    return "ACCEPTED" if session["kwh"] < 10 else "NOT_POSSIBLE"
+
+
+@ocpi.registration_filter
+def known(platform: Platform, role: CredentialsRole) -> None:
+    assert role["role"] != "HUB"
+
+
+@ocpi.command("START_SESSION")
+def start(command: StartSession, reply: Reply) -> CommandResponseType | dict[str, Any]:
+    return reply.accept(lambda: "ACCEPTED") if "evse_uid" in command else "REJECTED"
+
+
+@ocpi.charging_profile("PUT")
+def limit(asked: dict[str, Any], reply: Reply) -> dict[str, Any]:
+    return reply.accept(lambda: "ACCEPTED")
+
+
+@ocpi.authorizer
+def misspelt(token: Token, location: LocationReferences | None) -> AllowedType:
+    return "ALOWED"  # wrong
+
+
+@ocpi.authorizer  # wrong
+def any_text(token: Token, location: LocationReferences | None) -> str:
+    return "ALLOWED"
+
+
+@ocpi.authorizer  # wrong
+def of_a_session(session: Session, location: LocationReferences | None) -> AllowedType:
+    return "ALLOWED"
+
+
+@ocpi.authorizer
+def part(token: Token, location: LocationReferences | None) -> AuthorizationAnswer:
+    return {"alowed": "ALLOWED"}  # wrong
+
+
+@ocpi.command("START_SESION")  # wrong
+def misspelt_command(command: StartSession, reply: Reply) -> CommandResponseType:
+    return "ACCEPTED"
+
+
+@ocpi.command("STOP_SESSION")
+def misspelt_method(command: dict[str, Any], reply: Reply) -> CommandResponseType | dict[str, Any]:
+    return reply.acept(lambda: "ACCEPTED")  # wrong
