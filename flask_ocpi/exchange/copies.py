@@ -1,4 +1,4 @@
-"""Copies: the objects that other platforms sent. Each belongs to its platform, also when the registration has ended."""
+"""Copies: the objects that partners sent. Each belongs to its platform, also after the end of the registration."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """How many copies an own party has of a module of a platform. source: its id, or UNKNOWN."""
+    """The number of copies of a module that an own party has from a platform. source: its id, or UNKNOWN."""
 
     source: str
     module: str
@@ -44,7 +44,7 @@ class Kept:
 
 @dataclass(slots=True)
 class Moved:
-    """What became of copies that were to be moved. left: those that stayed where they were."""
+    """The outcome of a move. moved, left: the numbers of copies that were moved and that stayed."""
 
     moved: int = 0
     left: int = 0
@@ -68,8 +68,8 @@ class Copies:
         """Return the copy of an object of another party; raise NotFoundError when there is none.
 
         ``ids`` and ``owner`` are those of the object: a Token's type may follow its uid, a ClientInfo's id is its role.
-        Without ``platform``, of several copies that one is returned that came from the platform which answers for the
-        party now, be it as its hub; where none does, the latest. Without ``receiver``, that of any own party.
+        By default the copy comes from the platform that speaks for the party now, directly or as its hub, or else it is
+        the latest one; ``platform`` names another. By default it is the copy of any own party; ``receiver`` names one.
         """
         return self.find(module, *ids, owner=owner, platform=platform, receiver=receiver)[1].document
 
@@ -81,7 +81,7 @@ class Copies:
         platform: Platform | str | None = None,
         receiver: Party | None = None,
     ) -> tuple[Key, Record]:
-        """Return the copy that :meth:`get` returns as it is stored, with its key."""
+        """Return the key and the record of the copy that :meth:`get` returns."""
         object_type = self.services.object_type(module)
         values, part_ids = object_type.split_ids(ids)
         if part_ids or len(values) < len(object_type.id_key) - len(object_type.defaults):
@@ -96,14 +96,14 @@ class Copies:
         raise object_type.missing(f"There is no copy of the {object_type.name} {' '.join(ids)} of {owner}.")
 
     def source_of(self, owner: Party) -> str:
-        """Return the id of the platform that answers for a party now, be it as its hub; UNKNOWN where none does."""
+        """Return the id of the platform that speaks for a party now, directly or as its hub, or UNKNOWN."""
         return next(iter([*self._speaking(owner), *self._hubs(owner)]), UNKNOWN)
 
     def documents(self, module: str, *, platform: Platform | str | None = None) -> Iterator[Document]:
-        """Walk the copies of a module, platform by platform, each in the order in which they came.
+        """Iterate over the copies of a module, platform by platform, in the order of arrival.
 
-        Without ``platform`` those of all, also of registrations that have ended. Of an object that came from several
-        platforms, the copy of the one that answers for the party now stands for the others.
+        By default over the copies of all platforms, also of ended registrations. If several platforms sent an object,
+        only the copy of the platform that speaks for the party now is included.
         """
         object_type = self.services.object_type(module)
         sources = self._sources() if platform is None else [self._find(platform).id]
@@ -118,7 +118,7 @@ class Copies:
                         yield document
 
     def counts(self, platform: Platform | str | None = None) -> list[Kept]:
-        """Return how many copies there are of each platform, or of that one ("": not known), module and own party."""
+        """Return the numbers of copies by platform, module and own party; of one platform ("": unknown) if given."""
         found = []
         for source in self._sources() if platform is None else [self._source(platform)]:
             for module, object_type in self.services.object_types.items():
@@ -129,10 +129,10 @@ class Copies:
         return found
 
     def move(self, source: Platform | str, target: Platform | str, modules: Collection[str] = ()) -> Moved:
-        """Give what one platform sent to another one, which now speaks for its parties; of all modules unless named.
+        """Move copies from one platform to another one that now speaks for their parties; by default of all modules.
 
-        Left where they are: copies of objects that the other one has sent itself, of parties that it does not speak
-        for, and what a hub tells of others. ``source`` "" are the copies of which it is not known who sent them.
+        Three kinds stay: copies of objects that the target sent itself, copies of parties that it does not speak for,
+        and ClientInfos. ``source`` "" means copies with an unknown sender.
         """
         to = self._find(target)
         known = self._source(source)
@@ -154,7 +154,7 @@ class Copies:
         return moved
 
     def adopt(self) -> Moved:
-        """Give copies of which it is not known who sent them to the one platform that can have; the others stay."""
+        """Move copies with an unknown sender to the only platform that can have sent them; the others stay."""
         moved = Moved()
         answering: dict[Party, str | None] = {}
 
@@ -169,9 +169,9 @@ class Copies:
         return moved
 
     def remove(self, source: Platform | str, modules: Collection[str] = ()) -> int:
-        """Remove what a platform sent, unless it is registered; return how many copies that were.
+        """Remove the copies of a platform that is not registered; return their number.
 
-        ``source`` "" are the copies of which it is not known who sent them.
+        ``source`` "" means copies with an unknown sender.
         """
         platform = None if source == UNKNOWN else self._find(source)
         if platform is not None and platform.is_registered:
@@ -316,7 +316,7 @@ class Copies:
 
 
 def registration_ended(services: Services, platform: Platform) -> None:
-    """Do with the copies of a platform what OCPI_COPIES_AFTER_UNREGISTRATION says, once its registration has ended."""
+    """Keep or remove the copies of a platform whose registration ended, as OCPI_COPIES_AFTER_UNREGISTRATION says."""
     if services.settings.copies_after_unregistration == "remove":
         Copies(services).remove(platform)
 

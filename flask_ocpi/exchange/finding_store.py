@@ -1,4 +1,4 @@
-"""The list of findings: noted beside the requests, kept once for each flaw, bounded, and forgotten in time."""
+"""The list of findings: written beside the requests, once for each flaw, bounded in number and age."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ _MICROS = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Which findings are looked for; None means any. platform: the id of the partner."""
+    """A filter of findings; None means any. platform: the id of the partner."""
 
     platform: str | None = None
     module: str | None = None
@@ -151,12 +151,12 @@ class Search:
 
 
 class Findings(WriteBehind[tuple[Key, Entry]]):
-    """What was wrong with what partners sent, once for each flaw of an object: ``ocpi.findings``.
+    """The flaws in what partners sent, once for each flaw of an object: ``ocpi.findings``.
 
-    Noting one costs no access to the storage: a thread writes what came, added up. Of a partner and module as many are
-    kept one by one as OCPI_FINDINGS_MAX_COUNT says, and as many refused objects; more are counted by their kind, under
-    the object "". emit: calls the listeners of a signal. inline: there is no thread, and who asks writes them, or the
-    end of a request.
+    Adding a finding does not access the storage: a thread writes new findings, added up. OCPI_FINDINGS_MAX_COUNT
+    findings of a partner and module are kept one by one, and as many refused objects; further ones are counted by kind,
+    under the object "". emit: calls the listeners of a signal. inline: without a thread, they are written by readers
+    and at the end of a request.
     """
 
     title = "list of findings"
@@ -211,20 +211,20 @@ class Findings(WriteBehind[tuple[Key, Entry]]):
         refused: bool | None = None,
         limit: int | None = None,
     ) -> Sequence[Entry]:
-        """Return what is kept, what came last first. platform: the id of the partner; None means any of all these."""
+        """Return findings, latest first. platform: the id of the partner. None means any, for each argument."""
         found = (entry for _, entry in self._walk(Search(platform, module, kind, refused)))
         if limit is None:
             return sorted(found, key=_recency, reverse=True)
         return heapq.nlargest(limit, found, key=_recency)
 
     def find(self, number: int) -> Entry | None:
-        """Return the finding with a number; None when there is none (any more)."""
+        """Return the finding with a number, or None."""
         self.flush()
         record = numbered(self._storage, FINDINGS, number)
         return None if record is None else read_entry(record)
 
     def remove(self, *numbers: int) -> int:
-        """Remove the findings with these numbers, as they are dealt with; return how many there were."""
+        """Remove the findings with these numbers; return how many there were."""
         found = (self.find(number) for number in numbers)
         return sum(self._storage.delete(FINDINGS, entry.key) for entry in found if entry is not None)
 
@@ -236,7 +236,7 @@ class Findings(WriteBehind[tuple[Key, Entry]]):
         kind: str | None = None,
         refused: bool | None = None,
     ) -> int:
-        """Remove the findings that :meth:`list` would return; return how many."""
+        """Remove the findings that :meth:`list` would return; return their number."""
         keys = iter([key for key, _ in self._walk(Search(platform, module, kind, refused))])
         number = 0
         while some := list(islice(keys, _REMOVED_AT_ONCE)):

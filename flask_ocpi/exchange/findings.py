@@ -1,4 +1,4 @@
-"""How a finding is kept: one record for each flaw of an object, with how often it came."""
+"""Findings as records: one for each flaw of an object, with a count."""
 
 from __future__ import annotations
 
@@ -33,11 +33,10 @@ REFUSED = "refused"
 class Finding:
     """One flaw in what a platform sent.
 
-    platform: its id. kind: which flaw, one of a short list of words ("endless_list"). module, object: where, as far as
-    that is known; ``object`` is what identifies the object. path: the JSON path in it. came: what came, as text.
-    outcome: one sentence that says what was made of it. refused: True when the object or the request was not taken.
-    receiver: the own party that it was for, such as "NL-ABC", where that makes a difference. document: the whole of
-    what was refused.
+    platform: its id. kind: the kind of flaw, such as "endless_list". module, object: the place, as far as known;
+    ``object`` contains the ids of the object. path: the JSON path in it. came: the received value, as text. outcome:
+    one sentence about what happened to it. refused: True if the object or the request was refused. receiver: the
+    receiving own party, such as "NL-ABC", if that matters. document: the refused document.
     """
 
     platform: str
@@ -108,10 +107,10 @@ _MORE = "There were more of these than are kept one by one."
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A finding as it is kept.
+    """A stored finding.
 
-    first, last: when it came, microseconds since 1970 UTC. count: how often. number: by which people call it; 0 before
-    it is stored. The texts of the finding are those of the last time.
+    first, last: the times of the first and last occurrence, in microseconds since 1970 UTC. count: the number of
+    occurrences. number: identifies it for people; 0 before it is stored. Its texts are those of the last occurrence.
     """
 
     finding: Finding
@@ -121,7 +120,7 @@ class Entry:
     number: int = 0
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it for machines: the fields of the finding, its number, when it came and how often."""
+        """Return the finding as plain data, with number, times and count."""
         return {
             "id": self.number,
             **_values(self.finding),

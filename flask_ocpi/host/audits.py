@@ -1,4 +1,4 @@
-"""Audits of the CDRs in the storage: what is known beside each is looked up, and the result is kept beside it."""
+"""Audits of stored CDRs: looks up related objects, and keeps the results."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ WAITING = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Audited:
-    """A CDR that was audited: its key, the document, and the result."""
+    """An audited CDR: its key, the document, and the result."""
 
     key: Key
     document: Document
     audit: Audit
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain data, with what identifies the CDR; amounts are Decimals."""
+        """Return it as plain data with the ids of the CDR; amounts are Decimals."""
         return {
             "country_code": self.document["country_code"],
             "party_id": self.document["party_id"],
@@ -75,7 +75,7 @@ class Audited:
 
 
 class Audits:
-    """Audits CDRs that are stored, ours and those of partners, and keeps the results."""
+    """Audits stored CDRs, own and partners', and keeps the results."""
 
     def __init__(self, services: Callable[[], Services], rules: RuleBook) -> None:
         self._of_app = services
@@ -119,12 +119,12 @@ class Audits:
         return self._audit(key, cdr, self._evidence([(key, cdr)], kept=False)[0])
 
     def result(self, key: Key) -> Document | None:
-        """Return what the last audit of a stored CDR found, None where there was none."""
+        """Return the result of the last audit of a stored CDR, or None."""
         record = self.services.storage.get(CDR_AUDITS, key)
         return None if record is None else record.document
 
     def arrived(self, app: object, *, module: str, key: Key, created: bool, **_: object) -> None:
-        """Have a CDR that another platform sent audited in the background; a listener of ``object_received``."""
+        """Audit a received CDR in the background; a listener of ``object_received``."""
         if module != "cdrs" or not created:
             return
         forks.look_for_fork()

@@ -157,7 +157,7 @@ class Facade(HostCalls, Partnering):
         force: bool = False,
         progress: Callable[[Synced], None] = lambda _: None,
     ) -> list[Synced]:
-        """Fetch what changed at one platform, or at all, since the last time; what was interrupted is gone on with.
+        """Fetch what changed at one platform, or at all, since the last time; resume an interrupted sync.
 
         ``full`` reads the whole lists, and removes copies of what they lack; ``force`` also when a list is empty.
         Returns what became of each module of a platform, for each own party that receives it; the error of one is in

@@ -1,4 +1,4 @@
-"""Prices: tariff, location and time zone looked up, ours or a partner's, for the engine to price by."""
+"""Prices: looks up tariff, location and time zone, own or a partner's, for the pricing engine."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _TYPES = ("REGULAR", None)
 
 @dataclass(frozen=True, slots=True)
 class Linted:
-    """A tariff that was looked at: the document, from which platform it came ("": ours), and what was found."""
+    """A checked tariff: the document, its platform ("": an own tariff), and the mistakes."""
 
     document: Document
     source: str
@@ -53,7 +53,7 @@ class Linted:
 
 
 class Prices:
-    """Quotes, prices and audits with what is stored: ``ocpi.pricing``."""
+    """Quotes, prices and audits with stored objects: ``ocpi.pricing``."""
 
     def __init__(self, services: Services, audits: Audits) -> None:
         self.services = services
@@ -74,12 +74,12 @@ class Prices:
         owner: Party | None = None,
         policy: Policy | None = None,
     ) -> Report:
-        """Say what a session at a connector would cost, ours or a partner's.
+        """Return the expected cost of a session at a connector, own or a partner's.
 
-        ``minutes`` of charging with ``kwh``, then minutes of ``parking``; or ``phases`` for more. ``tariff_id``
-        chooses among the tariffs of the connector; otherwise it is the first that is valid at ``start``, a regular one
-        rather than one for other sessions. Raises NotFoundError where location, connector or tariff are not here,
-        InvalidParametersError where several parties have such a location: say with ``owner`` whose it is.
+        ``minutes`` of charging with ``kwh``, then minutes of ``parking``; or ``phases`` for more. ``tariff_id`` chooses
+        a tariff of the connector; by default the first one that is valid at ``start``, preferably a regular one. Raises
+        NotFoundError if location, connector or tariff are unknown, and InvalidParametersError if several parties have
+        such a location: name one with ``owner``.
         """
         location, party = self._location(location_id, owner)
         connector = _connector(location, evse_uid, connector_id)
@@ -96,10 +96,10 @@ class Prices:
         time_zone: TimeZone | str | None = None,
         policy: Policy | None = None,
     ) -> Report:
-        """Price a CDR or a Session by these tariffs, else by those that it carries, else by those that are stored.
+        """Price a CDR or a Session by the given tariffs, or else by its own, or else by stored ones.
 
-        Those are the ones that its periods name, or that of its connector. The time zone is that of its location, if
-        that is here.
+        Stored ones are those that its periods name, or that of its connector. The time zone is that of its location if
+        that is stored.
         """
         owner = _owner(document)
         location = self._find("locations", _place(document).get("id", document.get("location_id")), owner)
@@ -108,13 +108,13 @@ class Prices:
         return price(document, tariffs, time_zone=time_zone or _zone(location or {}), policy=policy)
 
     def cost_so_far(self, session: Mapping[str, Any], *, policy: Policy | None = None) -> Report:
-        """Price a Session, running or ended, by the tariffs that its periods name, or else that of its connector."""
+        """Price a Session, running or ended, by the tariffs of its periods, or else by that of its connector."""
         return self.price(session, policy=policy)
 
     def build_cdr(self, session: Mapping[str, Any], *, id: str | None = None, policy: Policy | None = None) -> Document:
         """Make the CDR of a Session that has ended, for :meth:`OCPI.save`; ``id`` is by default that of the session.
 
-        Raises NotFoundError where its location is not here, PricingError where it cannot be priced.
+        Raises NotFoundError if its location is unknown, PricingError if it cannot be priced.
         """
         owner = _owner(session)
         location = self._find("locations", session.get("location_id"), owner)
@@ -134,7 +134,7 @@ class Prices:
     def audit(self, cdr: Mapping[str, Any]) -> Audit:
         """Check a CDR against its price, its session, location and token, and the other CDRs of the session.
 
-        The result of one that is stored is kept with it: see :meth:`result`.
+        The result of a stored CDR is kept: see :meth:`result`.
         """
         document, owner = dict(cdr), _owner(cdr)
         key = self._stored(document, owner)
@@ -143,7 +143,7 @@ class Prices:
         return self.audits.audit_all([(key, document)])[0].audit
 
     def audit_all(self, *, platform: Platform | str | None = None, since: str | None = None) -> Iterator[Audited]:
-        """Audit the stored CDRs of a platform, or ours and those of all, and keep the results; yield one by one.
+        """Audit the stored CDRs of a platform, or all and own ones, and keep the results; yield one by one.
 
         since: only those whose ``last_updated`` is that or later.
         """
@@ -151,12 +151,12 @@ class Prices:
         return self.audits.run(platform=found, since=None if since is None else to_micros(since))
 
     def result(self, cdr: Mapping[str, Any]) -> Document | None:
-        """Return what the last audit of a stored CDR found, None where it was never audited."""
+        """Return the result of the last audit of a stored CDR, or None."""
         key = self._stored(cdr, _owner(cdr))
         return None if key is None else self.audits.result(key)
 
     def lint_all(self, *, platform: Platform | str | None = None) -> Iterator[Linted]:
-        """Look for mistakes in the stored tariffs of a platform, or in ours and those of all; yield one by one."""
+        """Find mistakes in the stored tariffs of a platform, or in all and own ones; yield one by one."""
         found = self.services.platforms.find(platform) if isinstance(platform, str) else platform
         for receiver in self.audits.receivers(found):
             connectors = self._connectors(receiver)

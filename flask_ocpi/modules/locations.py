@@ -27,10 +27,10 @@ _CASE_SENSITIVE = ("type", "visual_number", "issuer")
 
 
 def is_visible_to(location: Mapping[str, Any], token: Mapping[str, Any] | None = None) -> bool:
-    """Tell whether a location may be shown to the owner of a token, or to anybody when there is none.
+    """Tell whether a driver with that token, or without one, may see a location.
 
-    ``token`` is a Token object, or as much of it as is known: uid, type, visual_number, issuer, group_id.
-    It has to agree with every property of an entry of ``publish_allowed_to``.
+    ``token`` is a Token object, or the known part of it: uid, type, visual_number, issuer, group_id. It must match
+    every property of an entry of ``publish_allowed_to``.
     OCPI 2.2.1, Locations, "Location Object" and "PublishTokenType class".
     """
     if location["publish"]:
@@ -46,12 +46,11 @@ def driver_view(
     *,
     operator: Mapping[str, Any] | None = None,
 ) -> Document | None:
-    """Return what a driver may be shown of a location, or None: nothing.
+    """Return a location as a driver may see it, or None.
 
-    Nothing of a location that is not visible to the token, or has no EVSE left. EVSEs that are REMOVED are
-    hidden, and so is ``publish_allowed_to``, which identifies other drivers. ``operator`` is the
-    ``business_details`` of the owner's role in its platform's credentials; it stands in where the location
-    names no operator. The location itself stays as it is.
+    It is None if the location is not visible to the token, or has no EVSE left. REMOVED EVSEs are hidden, and so is
+    ``publish_allowed_to``, which identifies other drivers. ``operator``: the ``business_details`` of the owner's role
+    in its platform's credentials, used if the location names no operator. The given location is not changed.
     OCPI 2.2.1, Locations, "Flow and Lifecycle" and "Location Object".
     """
     evses = [evse for evse in location.get("evses") or () if evse["status"] != Status.REMOVED]

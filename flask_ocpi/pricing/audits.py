@@ -1,4 +1,4 @@
-"""Audit: check a CDR before it is paid, against its tariff, itself and what is known beside it."""
+"""Audit: check a CDR before payment, against its tariff, itself and related objects."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ _DAY = 24 * 3600 * SECOND
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """The result: ``verdict`` ok, review or dispute, why, and the price that the CDR was compared with.
+    """The result: ``verdict`` ok, review or dispute, its findings, and the price for comparison.
 
-    ``report`` is None where the CDR could not be priced.
+    ``report`` is None if the CDR could not be priced.
     """
 
     verdict: str
@@ -81,10 +81,10 @@ def audit(
     rules: Rules | None = None,
     evidence: Evidence | None = None,
 ) -> Audit:
-    """Check a CDR in the stored (2.2.1) shape: its price, its own consistency, and what ``evidence`` says beside it.
+    """Check a CDR in the stored (2.2.1) shape: its price, its consistency, and related objects in ``evidence``.
 
-    It is priced by ``tariffs``, else by those that it carries, else by those of the evidence; in ``time_zone``, else in
-    that of the location in the evidence. Never raises for what is in the CDR.
+    Its tariffs are ``tariffs``, or else those in the CDR, or else those in the evidence; its time zone is
+    ``time_zone``, or else that of the location in the evidence. The content of the CDR never raises an error.
     """
     rules, evidence = rules or Rules(), evidence or Evidence()
     if not isinstance(cdr, Mapping):
@@ -109,7 +109,7 @@ def audit(
 
 
 def differences(cdr: Document, report: Report, rules: Rules | None = None) -> tuple[AuditFinding, ...]:
-    """Return where the costs that a CDR says are not those of a report of its price."""
+    """Return the differences between the costs in a CDR and a report of its price."""
     findings = Findings()
     check_costs(cdr, report, rules or Rules(), findings)
     return tuple(findings.found.values())
@@ -129,7 +129,7 @@ def _price(cdr: Document, tariffs: Any, time_zone: Any, policy: Policy | None, f
 
 
 def check_costs(cdr: Document, report: Report, rules: Rules, findings: Findings) -> None:
-    """Compare the totals of a CDR with the price, dimension by dimension; what it does not say is not compared."""
+    """Compare the totals of a CDR with the price, dimension by dimension; missing totals are not compared."""
     if _is_unpriced(report):
         return
     tolerance = rules.tolerance_in(report.currency)

@@ -1,4 +1,4 @@
-"""CDRs: made of a session that ended, with the costs that its tariffs make."""
+"""CDRs: built from a session that has ended, with computed costs."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def build_cdr(
     time_zone: TimeZone | str | None = None,
     policy: Policy | None = None,
 ) -> dict[str, Any]:
-    """Return the CDR of a session that ended, as OCPI has it: location, tariffs, periods and totals.
+    """Return the CDR of a session that has ended: location, tariffs, periods and totals.
 
     ``id`` and ``last_updated`` are by default those of the session; the time zone is by default that of the location.
-    Numbers are Decimals of four places at the most. Raises PricingError while the session runs, or where its EVSE or
+    Numbers are Decimals of at most four places. Raises PricingError if the session has not ended, or if its EVSE or
     connector is not in the location.
     """
     if session.get("end_date_time") is None:
@@ -70,7 +70,7 @@ def build_cdr(
 
 
 def costs(report: Report) -> dict[str, dict[str, Decimal]]:
-    """Return the costs of a report as a CDR has them: total_cost, and each part that costs something."""
+    """Return the costs of a report as properties of a CDR: total_cost, and each part that is not free."""
     parts = {name: getattr(report, name) for name in _PARTS}
     amounts = {"total_cost": report.total_cost, **{name: cost for name, cost in parts.items() if cost != Amount()}}
     return {name: {side: _short(value) for side, value in cost.to_dict().items()} for name, cost in amounts.items()}

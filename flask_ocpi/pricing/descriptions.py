@@ -1,4 +1,4 @@
-"""Tariffs in words: what a driver reads, from the structure of the tariff and in several languages."""
+"""Tariffs in words for drivers, in several languages."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ _LEAST_DAYS = 3  # that are written as "Monday to Friday"
 
 
 def describe(tariff: Mapping[str, Any], language: str = "en") -> str:
-    """Return what a tariff costs, a line for each price, in a language of ``LANGUAGES`` (en, de, nl, fr).
+    """Describe the prices of a tariff, one on each line, in a language of ``LANGUAGES`` (en, de, nl, fr).
 
-    The lines of a dimension stand in the order in which the tariff looks at them: the first that applies counts.
-    Raises PricingError where the tariff cannot be understood, or for another language.
+    The lines of a dimension have the order of the tariff: the first one that applies counts. Raises PricingError if the
+    tariff cannot be understood, or for another language.
     """
     known = LANGUAGES.get(language.lower().split("-")[0])
     if known is None:

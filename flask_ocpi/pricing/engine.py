@@ -54,9 +54,9 @@ def price(
 ) -> Report:
     """Price a CDR or a Session, running or ended, in the stored (2.2.1) shape.
 
-    ``tariffs``: the tariffs that its periods name; those that a CDR carries itself are used where none is given.
-    ``time_zone``: that of the location; without it the document's coordinates decide, if the extra ``zones`` is
-    installed, and else UTC. Raises PricingError where the document or a tariff cannot be understood.
+    ``tariffs``: the tariffs that its periods name; by default those in the CDR. ``time_zone``: that of the location; by
+    default that of the document's coordinates if the extra ``zones`` is installed, or else UTC. Raises PricingError if
+    the document or a tariff cannot be understood.
     """
     remarks = Remarks(policy or Policy())
     usage = read_usage(document, remarks)

@@ -1,4 +1,4 @@
-"""Evidence: what is known beside a CDR, and where the CDR does not fit it."""
+"""Evidence: objects related to a CDR, and contradictions between them."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _DECIDING = (*_COMPARED, "tax_included")
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What was looked up for a CDR. None: it was not looked for. An empty mapping: it was, and is not there.
+    """Objects that were looked up for a CDR. None: not looked up. An empty mapping: looked up, and not found.
 
     ``tariffs``: those that the owner sent, by :func:`tariff_key` of their id. ``original``: the CDR that a credit CDR
-    takes back. ``others``: the ids of CDRs of the same session that were here before, and that no credit took back.
+    takes back. ``others``: the ids of earlier CDRs of the session that no credit CDR took back.
     """
 
     session: Document | None = None
@@ -45,7 +45,7 @@ class Evidence:
 
 
 def check_evidence(cdr: Document, evidence: Evidence, rules: Rules, findings: Findings) -> None:
-    """Find where a CDR does not fit what is known beside it."""
+    """Find contradictions between a CDR and its evidence."""
     if evidence.session is not None:
         _check_session(cdr, evidence.session, rules, findings)
     if evidence.others and cdr.get("credit") is not True:
@@ -177,7 +177,7 @@ def differ(one: Fraction, other: Fraction, tolerance: Fraction) -> bool:
 
 
 def energy_tolerance(kwh: Fraction) -> Fraction:
-    """Return by how much the same energy may differ where it was rounded: a thousandth, but 10 Wh at the least."""
+    """Return the permitted difference of energy: a thousandth, at least 10 Wh."""
     return max(abs(kwh) / 1000, Fraction(1, 100))
 
 

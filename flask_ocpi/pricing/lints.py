@@ -1,4 +1,4 @@
-"""Lint: small rules that find in a tariff what its author can hardly have meant, before a driver sees it."""
+"""Lint: small rules that find probable mistakes in a tariff before a driver sees it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LEVELS = ("hint", "warning", "error")
 
 @dataclass(frozen=True, slots=True)
 class LintFinding:
-    """One thing that is odd in a tariff: the rule, its level, a sentence, and the JSON path where it is."""
+    """One probable mistake in a tariff: the rule, its level, a sentence, and the JSON path."""
 
     rule: str
     level: str
@@ -29,7 +29,7 @@ class LintFinding:
 
     @property
     def weighs(self) -> bool:
-        """Whether somebody should look: it is more than a hint."""
+        """Whether it needs attention: its level is higher than hint."""
         return self.level != "hint"
 
     def to_dict(self) -> dict[str, str]:
@@ -39,9 +39,9 @@ class LintFinding:
 def lint(
     tariff: Mapping[str, Any], *, connectors: Sequence[Mapping[str, Any]] = (), policy: Policy | None = None
 ) -> tuple[LintFinding, ...]:
-    """Look for mistakes in a tariff in the stored (2.2.1) shape; return them, the gravest first.
+    """Find mistakes in a tariff in the stored (2.2.1) shape; return them, most severe first.
 
-    ``connectors``: the Connectors that offer it, to find what they deliver and the tariff has no price for.
+    ``connectors``: the Connectors that offer it, to find power for which the tariff has no price.
     """
     if not isinstance(tariff, Mapping):
         raise PricingError(f"A tariff has to be an object, got {type(tariff).__name__}.")

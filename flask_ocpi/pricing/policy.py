@@ -1,4 +1,4 @@
-"""Readings: where the text of OCPI leaves something open, a named option says how it is read."""
+"""Readings: named options for points that the text of OCPI leaves open."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from flask_ocpi.pricing.findings import PricingError
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One place that the text leaves open: what can be chosen, the first being the default, and what it is about."""
+    """One open point: its choices, the first of which is the default, and a sentence."""
 
     option: str
     choices: tuple[str, ...]
@@ -99,7 +99,7 @@ READINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How to read what the text leaves open; ``READINGS`` has a sentence for each option.
+    """The chosen readings of open points; ``READINGS`` has a sentence for each option.
 
     ``places``: decimals of the currency for ``rounding``; None takes those of the currency (ISO 4217).
     """

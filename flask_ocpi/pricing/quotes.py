@@ -1,4 +1,4 @@
-"""Quotes: what a session would cost, from phases that somebody expects."""
+"""Quotes: what a session would cost, from its expected phases."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from flask_ocpi.pricing.usage import Usage
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Charging:
-    """A phase of charging at an even pace. ``power`` (kW) is, if left out, what the kWh make of the minutes.
+    """A phase of charging at constant power. ``power`` (kW) follows from kWh and minutes by default.
 
-    Numbers may be int, Decimal, Fraction, text, or what JSON has; ``current`` is the sum over the phases in A.
+    Numbers may be int, float, Decimal, Fraction or text; ``current`` is the sum over the phases in A.
     """
 
     minutes: Any
@@ -38,14 +38,14 @@ class Charging:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parking:
-    """A phase in which the vehicle is connected and asks for no power."""
+    """A phase in which the vehicle is connected but does not charge."""
 
     minutes: Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reserved:
-    """A phase in which the EVSE is reserved; a quote of nothing else is that of a reservation that expires."""
+    """A phase in which the EVSE is reserved; a quote of only this phase is that of an expired reservation."""
 
     minutes: Any
 
@@ -61,9 +61,9 @@ def quote(
     time_zone: TimeZone | str | None = None,
     policy: Policy | None = None,
 ) -> Report:
-    """Price phases that follow each other from a moment on, by one tariff in the stored (2.2.1) shape.
+    """Price successive phases by one tariff in the stored (2.2.1) shape.
 
-    ``start``: an aware datetime or a DateTime of OCPI. Raises PricingError where something cannot be understood.
+    ``start``: an aware datetime or a DateTime of OCPI. Raises PricingError if something cannot be understood.
     """
     remarks = Remarks(policy or Policy())
     known = read_tariff(tariff, "tariff", remarks)

@@ -1,4 +1,4 @@
-"""The report: what a session costs, of which parts that is made, and what to know about it."""
+"""The report: the cost of a session, its parts, and notes."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Segment:
     """A part of a period in which one dimension has one price.
 
     ``dimension``: ENERGY, TIME, PARKING_TIME, RESERVATION_TIME or FLAT; ``cost_type``: the total it belongs to (fixed,
-    energy, time, parking or reservation). ``volume`` is what the document reports, ``billed`` what step_size makes of
-    it; kWh and hours. ``element`` is the index in the tariff; it and ``component`` are None where nothing is priced.
+    energy, time, parking or reservation). ``volume`` is the reported volume, ``billed`` the volume after step_size; in
+    kWh and hours. ``element`` is the index in the tariff; it and ``component`` are None for a free segment.
     """
 
     dimension: str
@@ -62,7 +62,7 @@ class Segment:
 
     @property
     def because(self) -> str:
-        """Say why this component applies and why the elements before it do not."""
+        """Explain why this component applies and the elements before it do not."""
         return self.match.because
 
     def to_dict(self) -> dict[str, Any]:
@@ -140,7 +140,7 @@ class Report:
     """The price of a session. Amounts and volumes are exact fractions; ``to_dict`` rounds them to four places.
 
     ``total_cost`` is bounded by the price limits, ``cost_before_limits`` is the sum of the periods. A side of an amount
-    is None where VAT is not known.
+    is None if VAT is unknown.
     """
 
     currency: str
@@ -169,7 +169,7 @@ class Report:
 
     @property
     def taxes(self) -> tuple[Tax, ...]:
-        """The VAT of each rate, before price limits; what has no known rate is left out."""
+        """The VAT of each rate, before price limits; amounts with an unknown rate are left out."""
         rates: dict[Fraction, Tax] = {}
         for segment in self.segments:
             excl, incl = segment.cost.excl_vat, segment.cost.incl_vat
@@ -182,7 +182,7 @@ class Report:
 
     @property
     def weighs(self) -> bool:
-        """Whether a note says that somebody should look before money moves."""
+        """Whether a note needs attention before payment."""
         return any(note.weighs for note in self.notes)
 
     def to_dict(self) -> dict[str, Any]:

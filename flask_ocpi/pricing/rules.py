@@ -1,4 +1,4 @@
-"""What an audit goes by: tolerances and ranges, for every partner or for one."""
+"""The rules of audits: tolerances and ranges, for every partner or for one."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ _DEFAULTS = {
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Tolerance of amounts (None: two of the smallest unit of the currency), ranges, and what is not looked at."""
+    """Tolerance of amounts (None: two of the smallest unit of the currency), ranges, and ignored findings."""
 
     tolerance: Fraction | None = None
     currencies: frozenset[str] = frozenset()
@@ -62,7 +62,7 @@ class Rules:
     ranges: Mapping[str, Range] = field(default_factory=lambda: _DEFAULTS)
 
     def tolerance_in(self, currency: str) -> Fraction:
-        """Return by how much amounts in a currency may differ."""
+        """Return the permitted difference of amounts in a currency."""
         if self.tolerance is not None:
             return self.tolerance
         return Fraction(2, 10 ** places_of(currency, _POLICY))
@@ -81,7 +81,7 @@ class RuleBook:
 
 
 def read_rules(data: Mapping[str, Any], where: str = "OCPI_AUDIT_RULES") -> RuleBook:
-    """Read the setting: the rules, and below ``partners`` what differs for some; raise PricingError for a wrong one."""
+    """Read the setting: the rules, and below ``partners`` those of single partners; raise PricingError."""
     if not isinstance(data, Mapping):
         raise PricingError(f'{where} must be a mapping such as {{"energy": {{"max": 200}}}}, got {data!r:.60}.')
     general = _rules({name: value for name, value in data.items() if name != "partners"}, where, Rules())

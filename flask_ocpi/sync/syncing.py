@@ -85,7 +85,7 @@ def sync(
     """Bring the copies of one scope up to date, and return what was done; a RemoteError and the like are in it.
 
     Only what changed is asked for, by the watermark. The whole list is, when it is for the first time, OCPI_SYNC_FULL_
-    INTERVAL is over, or ``full``. What an earlier process left in the middle is gone on with. ``force`` removes copies
+    INTERVAL is over, or ``full``. An interrupted sync is resumed. ``force`` removes copies
     also when the whole list is empty. connect: makes a client of a platform, in the name of ``sender``.
     """
     synced = Synced(scope.platform.id, str(scope.module.id), scope.receiver)

@@ -124,7 +124,7 @@ def _passed_on(error: RemoteError | UnknownPlatformError) -> OCPIError:
     """Answer what another platform answered to what a hook passed on, or that it did not (CLI-15, RT-20, RT-21).
 
     The OCPI status goes through as it is. The HTTP status is between us and that platform, but for a 404 about what the
-    URL names, such as a Token. 401 says that our token is not right there, which is no matter of the caller's.
+    URL names, such as a Token. A 401 concerns our own token, so it is not passed on.
     """
     if isinstance(error, RefusedError) and error.status_code and error.http_status != 401:
         data = _repeated(error.data)
