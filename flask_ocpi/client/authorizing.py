@@ -9,9 +9,9 @@ from typing import Any
 from flask_ocpi.client.connection import only
 from flask_ocpi.client.modules import ModuleClient
 from flask_ocpi.core.description import Document
+from flask_ocpi.core.description import Operation
 from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.fields import format_date_time
-from flask_ocpi.core.schema import load
 from flask_ocpi.errors import InvalidResponseError
 from flask_ocpi.errors import MissingEndpointError
 from flask_ocpi.errors import NotConnectedError
@@ -22,7 +22,6 @@ from flask_ocpi.errors import UnreachableError
 from flask_ocpi.modules.enums import AllowedType
 from flask_ocpi.modules.enums import TokenType
 from flask_ocpi.modules.enums import WhitelistType
-from flask_ocpi.modules.tokens import LocationReferences
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Record
@@ -77,8 +76,8 @@ class TokensClient(ModuleClient):
         Raises RemoteError when the eMSP has to be asked and gives no answer; a RefusedError with 2002 means that it
         needs the location.
         """
-        schema = self.client.services.schemas[LocationReferences]
-        where = None if location is None else load(schema, location, where="location")
+        operation = self.find(InterfaceRole.SENDER, lambda o: o.name == "authorize")
+        where = None if location is None else self.checked(operation, location)
         copy = self._copy(uid, type)
         policy = None if copy is None else copy["whitelist"]
         if copy is not None and policy == WhitelistType.ALWAYS:
@@ -86,16 +85,17 @@ class TokensClient(ModuleClient):
         if copy is not None and policy == WhitelistType.ALLOWED and copy["valid"] and not ask:
             return _by_copy(copy)
         try:
-            return self._ask(uid, type, where, copy)
+            return self._ask(operation, uid, type, where, copy)
         except RemoteError as error:
             if copy is None or policy not in _WITHOUT_ANSWER or not _gave_no_answer(error):
                 raise
             _log.warning("%s cannot be asked for a token, so our copy decides: %s", self.client.platform.id, error)
             return _by_copy(copy)
 
-    def _ask(self, uid: str, type: str, location: Document | None, known: Document | None) -> Authorization:
+    def _ask(
+        self, operation: Operation, uid: str, type: str, location: Document | None, known: Document | None
+    ) -> Authorization:
         owner = None if known is None else _owner(known)
-        operation = self.find(InterfaceRole.SENDER, lambda o: o.name == "authorize")
         query = {"type": type}
         segments: tuple[str, ...] = (uid,)
         issuer = owner or self.client.to or only(self.client.platform.parties)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Any
 from urllib.parse import quote
 from urllib.parse import urljoin
 
 from flask_ocpi.client.addresses import same_origin
 from flask_ocpi.client.modules import ModuleClient
+from flask_ocpi.client.operations import enum_of
 from flask_ocpi.client.wire import Answer
 from flask_ocpi.core.description import Document
 from flask_ocpi.core.description import Operation
@@ -27,10 +29,7 @@ from flask_ocpi.errors import RemoteError
 from flask_ocpi.exchange import pending
 from flask_ocpi.exchange.findings import Finding
 from flask_ocpi.exchange.pending import Call
-from flask_ocpi.modules.cdrs import CDR
 from flask_ocpi.modules.cdrs import CDR_URLS
-from flask_ocpi.modules.enums import ChargingPreferencesResponse
-from flask_ocpi.modules.sessions import ChargingPreferences
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Record
@@ -67,7 +66,7 @@ class CallingClient(ModuleClient):
         sent = {**asked, "response_url": self._response_url(found, id)}
         schema = found.body if body else found.query
         if schema is not None:
-            sent = load(services.schemas[schema], sent, where=found.name)
+            sent = load(services.schemas[self.client.version.stored(schema)], sent, where=found.name)
         owner = self._owner_of_token(sent)
         request = {**{p.name: s for p, s in zip(found.parameters, segments, strict=True)}, **sent}
         request.pop("response_url")
@@ -191,32 +190,31 @@ class ChargingProfilesClient(CallingClient):
     def put_active(self, session_id: str, profile: Document) -> Answer:
         """Tell who set a profile that the active one changed (CHP-12)."""
         operation = self.find(InterfaceRole.SENDER, lambda o: o.name == "put_active_profile")
-        schema = self.client.services.schemas[operation.body]  # type: ignore[index]
-        checked = load(schema, profile, where="active charging profile")
+        checked = self.checked(operation, profile)
         return self.send(operation, InterfaceRole.SENDER, (session_id,), body=checked)
 
 
 class SessionsClient(ModuleClient):
     """The sessions module, with charging preferences."""
 
-    def put_charging_preferences(self, session_id: str, preferences: Document) -> ChargingPreferencesResponse:
+    def put_charging_preferences(self, session_id: str, preferences: Document) -> StrEnum:
         """Ask the operator of a session to charge as the driver prefers, and return what it makes of that.
 
-        OCPI 2.2.1, Sessions, "Set: Charging Preferences". Raises RefusedError with HTTP 404 where the operator does not
-        know the session, or its EVSE takes no preferences.
+        That is a ChargingPreferencesResponse. OCPI 2.2.1, Sessions, "Set: Charging Preferences". Raises RefusedError
+        with HTTP 404 where the operator does not know the session, or its EVSE takes no preferences.
         """
         operation = self.find(InterfaceRole.SENDER, lambda o: o.name == "put_charging_preferences")
-        checked = load(self.client.services.schemas[ChargingPreferences], preferences, where="charging preferences")
+        checked = self.checked(operation, preferences)
         answer = self.send(operation, InterfaceRole.SENDER, (session_id,), body=checked)
+        responses = enum_of(operation)
         try:
-            return ChargingPreferencesResponse(answer.data)
+            return responses(answer.data)
         except ValueError as error:
-            understood = (
-                None if self.client.services.settings.receive == "strict" else _understood(answer.data, checked)
-            )
+            strict = self.client.services.settings.receive == "strict"
+            understood = None if strict else _understood(answer.data, checked, responses)
             if understood is None:
                 raise InvalidResponseError(
-                    f"{self.client.platform.id} answered no ChargingPreferencesResponse: {answer.data!a:.100}."
+                    f"{self.client.platform.id} answered no {responses.__name__}: {answer.data!a:.100}."
                 ) from error
         outcome = f"It was taken for the answer {understood}."
         came = shown(answer.data)
@@ -226,7 +224,7 @@ class SessionsClient(ModuleClient):
         return understood
 
 
-def _understood(data: Any, asked: Document) -> ChargingPreferencesResponse | None:
+def _understood(data: Any, asked: Document, responses: type[StrEnum]) -> StrEnum | None:
     """Read an answer that is not to the letter; None: it says nothing certain.
 
     Some platforms answer with the preferences as they set them, and some with a list of one.
@@ -235,11 +233,11 @@ def _understood(data: Any, asked: Document) -> ChargingPreferencesResponse | Non
         data = data[0]
     if isinstance(data, dict):
         is_set = data.get("profile_type") == asked["profile_type"]
-        return ChargingPreferencesResponse.ACCEPTED if is_set else None
+        return responses("ACCEPTED") if is_set else None
     if not isinstance(data, str):
         return None
     text = "_".join(data.upper().split())
-    return next((member for member in ChargingPreferencesResponse if member.value == text), None)
+    return next((member for member in responses if member.value == text), None)
 
 
 _log = logging.getLogger("flask_ocpi.client")
@@ -253,9 +251,9 @@ class CdrsClient(ModuleClient):
 
         OCPI 2.2.1, CDRs, "POST Method".
         """
-        checked = load(self.client.services.schemas[CDR], document, where=f"CDR {document.get('id', '?')}")
-        owner = Party.of(checked["country_code"], checked["party_id"])
         operation = self.find(InterfaceRole.RECEIVER, lambda o: o.method == "POST")
+        checked = self.checked(operation, document, where=str(document.get("id", "?")))
+        owner = Party.of(checked["country_code"], checked["party_id"])
         answer = self.send(operation, InterfaceRole.RECEIVER, (), body=checked, owner=owner)
         url = self._url(answer.headers.get("Location"))
         if url is not None:
@@ -278,7 +276,8 @@ class CdrsClient(ModuleClient):
             raise MissingEndpointError(f"{self.client.platform.id} gave no URL for the CDR {ids[0]!a}.")
         operation = self.find(InterfaceRole.RECEIVER, lambda o: o.method == "GET")
         if record is None:
-            return self.loaded(operation, self.send(operation.aliased, InterfaceRole.RECEIVER, ids, owner=party))
+            answer = self.send(operation.aliased, InterfaceRole.RECEIVER, ids, owner=party)
+            return self.loaded(operation, answer, owner=party)
         headers = self.client.routing(self.module, InterfaceRole.RECEIVER, party, operation=operation)
         self.client.check_connected(self.client.to, self.module, InterfaceRole.RECEIVER)
         answer = self.client.request(
@@ -289,7 +288,7 @@ class CdrsClient(ModuleClient):
             module=self.module.id,
             operation=self.module.view_name(InterfaceRole.RECEIVER, operation),
         )
-        return self.loaded(operation, answer, object=" ".join(ids))
+        return self.loaded(operation, answer, object=" ".join(ids), owner=party)
 
     def _url(self, location: str | None) -> str | None:
         """Return the absolute URL in a Location header; None for one elsewhere: our token is not sent there."""

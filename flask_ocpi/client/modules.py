@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
-from enum import StrEnum
 from functools import partial
 from time import monotonic
 from typing import Any
-from urllib.parse import quote
 from urllib.parse import urlencode
 
 from flask_ocpi.client.addresses import joined
@@ -17,20 +15,26 @@ from flask_ocpi.client.connection import PlatformConnection
 from flask_ocpi.client.connection import only
 from flask_ocpi.client.listing import Listing
 from flask_ocpi.client.listing import Pages
+from flask_ocpi.client.operations import body_of
+from flask_ocpi.client.operations import find
+from flask_ocpi.client.operations import find_addressed
+from flask_ocpi.client.operations import object_of
+from flask_ocpi.client.operations import path_of
+from flask_ocpi.client.operations import schema_of
 from flask_ocpi.client.paging import OUTCOMES
 from flask_ocpi.client.paging import Bounds
 from flask_ocpi.client.wire import Answer
+from flask_ocpi.core.converting import fields_of
 from flask_ocpi.core.description import Document
 from flask_ocpi.core.description import Module
-from flask_ocpi.core.description import ObjectType
 from flask_ocpi.core.description import Operation
 from flask_ocpi.core.enums import InterfaceRole
-from flask_ocpi.core.schema import Schema
 from flask_ocpi.core.schema import load
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import InvalidResponseError
 from flask_ocpi.errors import MissingEndpointError
 from flask_ocpi.errors import RefusedError
+from flask_ocpi.exchange.documents import locate
 from flask_ocpi.exchange.findings import Finding
 from flask_ocpi.exchange.findings import Source
 from flask_ocpi.exchange.logs import is_answering
@@ -59,10 +63,11 @@ class ModuleClient:
     ) -> Answer:
         """Call an operation by its name in the description, with the values of its path in order.
 
-        Body and query are sent as they are. ``owner`` is the own party in whose name it is, where there are several.
+        Body and query are sent as they are, so in the shape of the platform's version. ``owner`` is the own party in
+        whose name it is, where there are several.
         """
         found = self.find(role, lambda o: o.name == operation)
-        return self.send(found, role, segments, body=body, query=query, owner=owner)
+        return self._request(found, role, segments, body=body, query=query, owner=owner)
 
     def list(
         self,
@@ -152,7 +157,7 @@ class ModuleClient:
         )
 
     def _reading(self, operation: Operation, receiver: Party | None) -> Callable[[Any], Document]:
-        """Return what reads an object of the platform's list."""
+        """Return what reads an object of the platform's list, and brings it to the stored shape."""
         services, platform, object_type = self.client.services, self.client.platform, object_of(operation)
         known: dict[str, Any] = {}
         owner = None if object_type.described else only(platform.parties)
@@ -163,9 +168,11 @@ class ModuleClient:
             known["cdr_token"] = {"country_code": own.country_code, "party_id": own.party_id}
         name = "" if receiver is None else str(receiver)
         source = Source(platform.id, str(self.module.id), key=object_type.key, receiver=name)
-        return partial(
+        read = partial(
             services.read, services.schemas[schema_of(operation)], source=source, where="object", known=known
         )
+        conversion = self.client.version.conversion(operation.returns)
+        return read if conversion is None else lambda item: conversion.to_store(read(item), owner)
 
     def get(self, *ids: str) -> Document:
         """Get one object (or a part of it: one id a level) from the platform's Sender interface."""
@@ -190,8 +197,7 @@ class ModuleClient:
         )
         object_type = object_of(operation)
         names = (object_type.parts[operation.part - 1].key,) if operation.part else object_type.id_key
-        where = " ".join((_body_of(operation).__name__, *(str(document.get(name, "?")) for name in names)))
-        checked = load(self.client.services.schemas[_body_of(operation)], document, where=where)
+        checked = self.checked(operation, document, where=" ".join(str(document.get(name, "?")) for name in names))
         if operation.part:
             ids = (*parents, checked[object_type.parts[operation.part - 1].key])
             return self._owned(operation, ids, self._owner(owner), body=checked)
@@ -200,27 +206,36 @@ class ModuleClient:
         return self._owned(operation, own_ids, party, body=checked)
 
     def patch(self, changes: Document, *ids: str, owner: Party | None = None) -> Answer:
-        """Change some properties of an object (or a part) on the platform's Receiver interface; needs last_updated."""
+        """Change some properties of an object (or a part) on the platform's Receiver interface; needs last_updated.
+
+        Raises InvalidParametersError where the platform's version has another shape of the object: see :meth:`update`.
+        """
         if changes.get("last_updated") is None:
             raise InvalidParametersError("A PATCH needs last_updated.")
-        operation = self._find_addressed("PATCH", ids)
+        operation = find_addressed(self.module, "PATCH", ids)
+        if self.client.version.conversion(operation.body) is not None:
+            raise InvalidParametersError(
+                f"{self.client.platform.id} speaks OCPI {self.client.version.number}, in which changes alone may read "
+                "otherwise: send them with update(changes, *ids, whole=object)."
+            )
         return self._owned(operation, ids, self._owner(owner), body=changes)
 
     def update(self, changes: Document, *ids: str, whole: Document) -> Answer:
-        """Patch, and put the whole object once when that is refused (T-38, LOC-41).
+        """Patch, and put the whole object once when that is refused (T-38, LOC-41), or cannot tell the changes.
 
-        A refusal that is about our token or the moment is raised. A platform that has no PATCH in this module is not
-        asked for one again by this process, until it has another token: then it registered anew. One with the quirk
-        no-patch never is.
+        A PATCH can where the platform's version has the same names and values for all that changed. A refusal that is
+        about our token or the moment is raised. A platform that has no PATCH in this module is not asked for one again
+        by this process, until it has another token: then it registered anew. One with the quirk no-patch never is.
         """
         owner = Party.of(whole["country_code"], whole["party_id"])
         platform, lacking = self.client.platform, self.client.services.without_patch
         here = (platform.id, str(self.module.id))
         refusal = None
         known = here not in lacking or not same_hash(lacking[here] or "", platform.token or "")
-        if known and not self.client.quirks.no_patch:
+        can_be_told = self._tells(changes, ids, whole)
+        if known and can_be_told and not self.client.quirks.no_patch:
             try:
-                return self.patch(changes, *ids, owner=owner)
+                return self._owned(find_addressed(self.module, "PATCH", ids), ids, owner, body=changes)
             except RefusedError as error:
                 if error.is_about_us:
                     raise
@@ -234,9 +249,25 @@ class ModuleClient:
             )
         return answer
 
+    def _tells(self, changes: Document, ids: Sequence[str], whole: Document) -> bool:
+        """Tell whether a PATCH says to this platform what changed: where name and value are the same in its version."""
+        operation = find_addressed(self.module, "PATCH", ids)
+        conversion = self.client.version.conversion(operation.body)
+        if conversion is None:
+            return True
+        object_type, stored = object_of(operation), whole
+        part_ids = object_type.split_ids(ids)[1]
+        if part_ids:
+            place = locate(whole, object_type, part_ids)
+            if place is None or place.index is None:
+                return False
+            stored = place.siblings[place.index]
+        sent = conversion.from_store(stored)
+        return all(name in fields_of(body_of(operation)) and sent.get(name) == changes[name] for name in changes)
+
     def delete(self, *ids: str, owner: Party | None = None) -> Answer:
         """Remove an object from the platform's Receiver interface."""
-        operation = self._find_addressed("DELETE", ids)
+        operation = find_addressed(self.module, "DELETE", ids)
         return self._owned(operation, ids, self._owner(owner))
 
     def endpoint(self, role: InterfaceRole) -> str:
@@ -249,22 +280,38 @@ class ModuleClient:
         return url
 
     def _get(self, role: InterfaceRole, ids: Sequence[str], *, owner: Party | None) -> Document:
-        operation = self._find_addressed("GET", ids, role)
+        operation = find_addressed(self.module, "GET", ids, role)
         answer = self.send(operation, role, ids) if owner is None else self._owned(operation, ids, owner)
-        return self.loaded(operation, answer, object=" ".join(ids))
+        return self.loaded(operation, answer, object=" ".join(ids), owner=owner)
+
+    def checked(self, operation: Operation, document: Document, *, where: str = "") -> Document:
+        """Return the body for an operation, in the stored shape; raise InvalidParametersError where it is not valid."""
+        cls = self.client.version.stored(body_of(operation))
+        return load(self.client.services.schemas[cls], document, where=f"{cls.__name__} {where}".rstrip())
 
     def loaded(
-        self, operation: Operation, answer: Answer, *, known: Mapping[str, Any] = NOTHING_KNOWN, object: str = ""
+        self,
+        operation: Operation,
+        answer: Answer,
+        *,
+        known: Mapping[str, Any] = NOTHING_KNOWN,
+        object: str = "",
+        owner: Party | None = None,
     ) -> Document:
-        """Return the object in an answer; raise InvalidResponseError when it cannot be read.
+        """Return the object in an answer, in the stored shape; raise InvalidResponseError when it cannot be read.
 
-        known: required properties that the request tells. object: what identifies what was asked for.
+        known: required properties that the request tells. object: what identifies what was asked for. owner: whose it
+        is, unless it is the platform's.
         """
         client, cls = self.client, schema_of(operation)
         source = Source(client.platform.id, str(self.module.id), object)
         where = f"{cls.__name__} {object}".rstrip()
+        conversion = client.version.conversion(cls)
         try:
-            return client.services.read(client.services.schemas[cls], answer.data, source, where=where, known=known)
+            read = client.services.read(client.services.schemas[cls], answer.data, source, where=where, known=known)
+            if conversion is None:
+                return read
+            return {**known, **conversion.to_store(read, owner or only(client.platform.parties))}
         except InvalidParametersError as error:
             raise InvalidResponseError(
                 f"{client.platform.id} answered {operation.name} with an object that cannot be read. {error}"
@@ -302,30 +349,9 @@ class ModuleClient:
             raise InvalidParametersError(f"Several own parties have {self.module.id}: say which one with owner=.")
         return found
 
-    def _find_addressed(
-        self, method: str, ids: Sequence[str], role: InterfaceRole = InterfaceRole.RECEIVER
-    ) -> Operation:
-        """Find the operation on the object, or the part of it, that so many ids address."""
-
-        def addresses(operation: Operation) -> bool:
-            return operation.object is not None and operation.method == method and not operation.returns_list
-
-        object_type = object_of(self.find(role, addresses))
-        width = 0 if object_type.parameter is None else len(object_type.id_key)
-        least, most = width - len(object_type.defaults), width + len(object_type.parts)
-        if not least <= len(ids) <= most:
-            count = "1 id" if (least, most) == (1, 1) else f"{least} to {most} ids" if most else "no id"
-            raise InvalidParametersError(f"A {object_type.name} is addressed by {count}, not {len(ids)}.")
-        part = max(0, len(ids) - width)
-        return self.find(role, lambda o: addresses(o) and o.part == part)
-
     def find(self, role: InterfaceRole, fits: Callable[[Operation], bool]) -> Operation:
         """Return the first operation of an interface that fits; raise MissingEndpointError when there is none."""
-        interface = self.module.interface(role)
-        found = next(filter(fits, interface.operations), None) if interface is not None else None
-        if found is None:
-            raise MissingEndpointError(f"OCPI has no such operation in {self.module.id} {role}.")
-        return found
+        return find(self.module, role, fits)
 
     def send(
         self,
@@ -338,11 +364,30 @@ class ModuleClient:
         owner: Party | None = None,
         to: Party | None = None,
     ) -> Answer:
-        """Send an operation's request, with the values of its path in order.
+        """Send an operation's request, with the values of its path in order, and a body in the stored shape.
 
-        ``to`` is the party it is for, where the client names none.
+        ``to`` is the party it is for, where the client names none. Raises InvalidParametersError where the platform's
+        version cannot say what is in the body.
         """
-        url = joined(self.endpoint(role), _path(operation, segments), urlencode(query or {}))
+        conversion = self.client.version.conversion(operation.body)
+        if conversion is not None and operation.body is not None and body is not None and not operation.partial:
+            source = Source(self.client.platform.id, str(self.module.id), " ".join(segments))
+            sent = conversion.from_store(body, self.client.services.lose(source, self.client.version))
+            body = load(self.client.services.schemas[operation.body], sent, where=operation.name)
+        return self._request(operation, role, segments, body=body, query=query, owner=owner, to=to)
+
+    def _request(
+        self,
+        operation: Operation,
+        role: InterfaceRole,
+        segments: Sequence[str],
+        *,
+        body: Any = None,
+        query: Mapping[str, Any] | None = None,
+        owner: Party | None = None,
+        to: Party | None = None,
+    ) -> Answer:
+        url = joined(self.endpoint(role), path_of(operation, segments), urlencode(query or {}))
         if operation.body is not None:
             body = self.client.shaped(operation.body, body, partial=operation.partial)
         receiver = self.client.to or to
@@ -357,36 +402,3 @@ class ModuleClient:
             module=self.module.id,
             operation=self.module.view_name(role, operation),
         )
-
-
-def _path(operation: Operation, segments: Sequence[str]) -> str:
-    """Fill in the path of an operation; raise InvalidParametersError for what would make it another path."""
-    names = [parameter.name for parameter in operation.parameters]
-    if len(segments) != len(names):
-        wanted = ", ".join(names) or "nothing"
-        raise InvalidParametersError(f"The path of {operation.name} is made of {wanted}; {len(segments)} were given.")
-    for name, segment in zip(names, segments, strict=True):
-        if segment in ("", ".", ".."):
-            raise InvalidParametersError(f"{name} must not be {segment!a} in a URL.")
-    values = {name: quote(segment, safe="") for name, segment in zip(names, segments, strict=True)}
-    return operation.path.format(**values)
-
-
-def schema_of(operation: Operation) -> type[Schema]:
-    """Return the class of what an operation answers."""
-    if operation.returns is None or issubclass(operation.returns, StrEnum):
-        raise MissingEndpointError(f"{operation.name} returns no object.")
-    return operation.returns
-
-
-def _body_of(operation: Operation) -> type[Schema]:
-    if operation.body is None:
-        raise MissingEndpointError(f"{operation.name} takes no object.")
-    return operation.body
-
-
-def object_of(operation: Operation) -> ObjectType:
-    """Return the class of stored objects that an operation works on."""
-    if operation.object is None:
-        raise MissingEndpointError(f"{operation.name} works on no object.")
-    return operation.object

@@ -16,6 +16,7 @@ from typing import Protocol
 
 from flask_ocpi.core.config import OwnParty
 from flask_ocpi.core.config import Settings
+from flask_ocpi.core.converting import Lose
 from flask_ocpi.core.description import OWNER_KEY
 from flask_ocpi.core.description import Document
 from flask_ocpi.core.description import Interface
@@ -215,6 +216,15 @@ class Services:
     def found(self, finding: Finding) -> None:
         """Note a flaw in what a platform sent; it costs no access to the storage, and never fails."""
         self.findings.add(finding)
+
+    def lose(self, source: Source, version: Version) -> Lose:
+        """Return what notes, as findings, what a version cannot say of an object for a platform."""
+
+        def lose(pointer: str, reason: str) -> None:
+            outcome = f"{reason} OCPI {version.number} was sent."
+            self.found(Finding(source.platform, "not_sent", source.module, source.object, pointer, outcome=outcome))
+
+        return lose
 
     @property
     def object_types(self) -> Mapping[str, ObjectType]:

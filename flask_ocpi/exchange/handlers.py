@@ -146,7 +146,7 @@ def put_part(ctx: Context, target: Target, body: Document) -> Result:
 
 def patch_object(ctx: Context, target: Target, body: Document) -> Result:
     """Change the given properties of an object; null clears one, everything left out stays (T-15 to T-20)."""
-    changes = _changes(target, body)
+    changes = _changes(ctx, target, body)
 
     def patch(document: Document) -> Document:
         _refuse_older(ctx, document, changes)
@@ -158,7 +158,7 @@ def patch_object(ctx: Context, target: Target, body: Document) -> Result:
 
 def patch_part(ctx: Context, target: Target, body: Document) -> Result:
     """Change the given properties of a part, and raise ``last_updated`` of what it belongs to (LOC-10)."""
-    changes = _changes(target, body)
+    changes = _changes(ctx, target, body)
 
     def patch(document: Document) -> Document:
         place = _place(document, target)
@@ -237,10 +237,21 @@ def _change(ctx: Context, target: Target, change: Callable[[Document], Document]
 def _merged(
     ctx: Context, target: Target, changed: ObjectType | Part, document: Document, changes: Document
 ) -> Document:
-    """Return an object or a part with the changes of a PATCH: what was understood when it came is understood again."""
+    """Return an object or a part with the changes of a PATCH: what was understood when it came is understood again.
+
+    The changes are made in the shape of the caller's version.
+    """
+    cls = target.operation.body
+    if cls is None:
+        raise TypeError(f"{target.operation.name} takes no body.")
     read = partial(ctx.services.read, source=target.source, partial=False)
     appended = changed.appended if isinstance(changed, ObjectType) else ()
-    return merge(ctx.services.schemas[changed.schema], document, changes, appended=appended, read=read)
+    schema, conversion = ctx.services.schemas[cls], ctx.version.conversion(cls)
+    if conversion is None:
+        return merge(schema, document, changes, appended=appended, read=read)
+    before = conversion.from_store(document)
+    after = merge(schema, before, changes, appended=appended, read=read)
+    return conversion.merged(document, before, after, target.owner)
 
 
 def _replace_older(ctx: Context, kind: str, key: Key, record: Record) -> bool:
@@ -282,8 +293,10 @@ def _check_same(body: Document, name: str, parameter: str, value: str) -> None:
         raise InvalidParametersError(f"{name} in the body is not {parameter} in the URL ({value!a}).")
 
 
-def _changes(target: Target, body: Document) -> Document:
+def _changes(ctx: Context, target: Target, body: Document) -> Document:
     if body.get("last_updated") is None:
+        if not ctx.version.dialect.patch_has_last_updated:
+            return _changes(ctx, target, {**body, "last_updated": format_date_time(ctx.services.clock())})
         raise InvalidParametersError("Invalid body: last_updated is required in a PATCH.")
     check_identity(target, body)
     identity = (target.part.key,) if target.operation.part else target.object_type.key

@@ -207,7 +207,8 @@ def _complete(ctx: Context, target: Target, token: Document, answer: Any) -> Doc
     by_itself = AllowedType.ALLOWED if token["valid"] else AllowedType.BLOCKED
     given = {} if answer is None else {"allowed": answer} if isinstance(answer, str) else answer
     complete = {"allowed": by_itself, "token": token, **given}
-    info = load(ctx.services.schemas[AuthorizationInfo], complete, where="answer of the authorizer")
+    answers: Any = target.operation.returns
+    info = load(ctx.services.schemas[ctx.version.stored(answers)], complete, where="answer of the authorizer")
     for name in target.object_type.key:
         if fold(info["token"][name]) != fold(token[name]):
             raise InvalidParametersError(f"token.{name} is not that of the token asked about.")

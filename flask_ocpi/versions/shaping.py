@@ -1,19 +1,29 @@
-"""Objects in the shape that one partner wants, by its quirks."""
+"""Objects in the shape that one partner wants: that of its version, with its quirks."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import ROUND_HALF_UP
 from decimal import Decimal
 from typing import Any
 
 import orjson
 
+from flask_ocpi.core.converting import Owner
+from flask_ocpi.core.converting import unnoted
+from flask_ocpi.core.description import Handler
+from flask_ocpi.core.description import Operation
+from flask_ocpi.core.description import Version
 from flask_ocpi.core.fields import DateTime
 from flask_ocpi.core.fields import ListOf
 from flask_ocpi.core.quirks import Quirks
 from flask_ocpi.core.schema import Document
 from flask_ocpi.core.schema import Object
 from flask_ocpi.core.schema import Schema
+from flask_ocpi.errors import OCPIError
+from flask_ocpi.exchange.context import Context
+from flask_ocpi.exchange.context import Result
+from flask_ocpi.exchange.context import Target
 from flask_ocpi.modules.tariffs import PriceComponent
 from flask_ocpi.modules.types import Price
 
@@ -50,6 +60,40 @@ def shaped_text(schema: Schema, text: bytes, quirks: Quirks) -> bytes:
     if isinstance(data, list):
         return orjson.dumps([shaped(schema, item, quirks) for item in data])
     return orjson.dumps(shaped(schema, data, quirks))
+
+
+def handler_of(version: Version, operation: Operation) -> Handler:
+    """Return the handler of an operation, for bodies and answers in the shape of the version.
+
+    The operation's own one takes and returns the stored shape, but for the changes in a PATCH.
+    """
+    taken = None if operation.partial else version.conversion(operation.body)
+    returned = version.conversion(operation.returns)
+    if taken is None and returned is None:
+        return operation.handler
+
+    def handle(ctx: Context, target: Target, body: Document | None) -> Result:
+        if taken is not None and body is not None:
+            body = taken.to_store(body, _owner_in(ctx, target))
+        try:
+            result: Result = operation.handler(ctx, target, body)
+        except OCPIError as error:
+            if returned is not None and error.data is not None:
+                error.data = returned.text_from_store(error.data)
+            raise
+        if returned is None or result.data is None:
+            return result
+        lose = unnoted if operation.object is None else ctx.services.lose(target.source, version)
+        return replace(result, data=returned.text_from_store(result.data, lose))
+
+    return handle
+
+
+def _owner_in(ctx: Context, target: Target) -> Owner:
+    """Return who owns what comes in a request: the party in its URL, or the only one that calls."""
+    if "party_id" in target.path:
+        return target.owner
+    return ctx.platform.parties[0] if len(ctx.platform.parties) == 1 else None
 
 
 def _value(field: Any, value: Any, quirks: Quirks) -> Any:

@@ -19,6 +19,7 @@ from flask_ocpi.core.description import Interface
 from flask_ocpi.core.description import Module
 from flask_ocpi.core.description import Operation
 from flask_ocpi.core.description import PathParameter
+from flask_ocpi.core.description import Version
 from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.enums import ModuleID
 from flask_ocpi.errors import ForbiddenError
@@ -193,12 +194,12 @@ def check_path(operation: Operation, path: dict[str, str], caller: Caller, platf
             raise NotFoundError(f"{owner} in the URL is {_foreign(caller)}.")
 
 
-def routing_of(module: Module, caller: Caller, platforms: Platforms, request: Request) -> Routing:
-    """Return the parties in the routing headers; configuration modules ignore them (RT-02).
+def routing_of(version: Version, module: Module, caller: Caller, platforms: Platforms, request: Request) -> Routing:
+    """Return the parties in the routing headers; configuration modules ignore them (RT-02), and versions without.
 
     Raises InvalidParametersError when the caller may not act for the party in FROM (RT-23).
     """
-    if module.configuration:
+    if not version.routes(module):
         return Routing()
     routing = parse_routing(request.environ)
     sender = routing.from_party

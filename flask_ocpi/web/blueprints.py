@@ -30,6 +30,7 @@ from flask_ocpi.exchange.context import resolve
 from flask_ocpi.exchange.findings import Finding
 from flask_ocpi.exchange.logs import carried
 from flask_ocpi.versions.reading import known_of
+from flask_ocpi.versions.shaping import handler_of
 from flask_ocpi.versions.shaping import shaped_text
 from flask_ocpi.web import auth
 from flask_ocpi.web.answers import Answer
@@ -62,7 +63,7 @@ def module_blueprint(services: Services, version: Version, module: Module) -> Bl
                 _admit(services, version, module, None, request_ctx.request)
 
         blueprint.before_request(begin)
-    equip(blueprint, services, functional=not module.configuration)
+    equip(blueprint, services, functional=version.routes(module))
     return blueprint
 
 
@@ -120,7 +121,7 @@ def _admit(
     caller = auth.authenticate(services, current)
     url = partial(_absolute_url, services, current)
     auth.authorize(services, caller, module, interface, url=url)
-    routing = auth.routing_of(module, caller, services.platforms, current)
+    routing = auth.routing_of(version, module, caller, services.platforms, current)
     return Context(services, version, caller, routing, url)
 
 
@@ -207,8 +208,9 @@ def _view(
     body: Schema | None,
 ) -> Callable[..., Response]:
     """Make the view function: it checks who calls, reads query and body, and puts the result in the envelope."""
-    around = SurroundingHeaders(services, functional=not module.configuration)
+    around = SurroundingHeaders(services, functional=version.routes(module))
     is_strict = services.settings.receive == "strict"
+    handler = handler_of(version, operation)
 
     def view(**path: str) -> Response:
         current = request_ctx.request
@@ -231,7 +233,7 @@ def _view(
             note = None if is_strict else partial(_note, context, module)
             document = read_document(current, body, understand, required=operation.body_required, note=note)
         incoming.is_answering = True
-        result: Result = operation.handler(context, target, document)
+        result: Result = handler(context, target, document)
         answer = envelope(_shaped(context, operation, result.data), now=services.clock())
         response = Answer(answer, result.http_status, {**around.of(incoming), **result.headers})
         for action in result.after:
