@@ -154,20 +154,26 @@ def conversion_of(
 class Replacing:
     """Replaces classes, and in all others whatever is nested in them: a changed Price changes each class with one.
 
-    made: the class that took the place of another one, for all that were asked for.
+    origins: for each class that took the place of another one, that one.
     """
 
     def __init__(self, classes: Mapping[type[Schema], type[Schema]]) -> None:
+        self.origins: dict[type[Schema], type[Schema]] = {}
         self._classes = classes
-        self.made: dict[type[Schema], type[Schema]] = {}
+        self._replaced = {new: old for old, new in classes.items()}
+        self._made: dict[type[Schema], type[Schema]] = {}
 
     def __call__(self, schema: Any) -> Any:
         """Return the class in the place of another one; what is no schema stays."""
         if not (isinstance(schema, type) and issubclass(schema, Schema)):
             return schema
-        if schema not in self.made:
-            self.made[schema] = self._with_nested(self._classes.get(schema, schema))
-        return self.made[schema]
+        chosen = self._classes.get(schema, schema)
+        if chosen not in self._made:
+            made = self._made[chosen] = self._with_nested(chosen)
+            origin = self._replaced.get(chosen, chosen)
+            if made is not origin:
+                self.origins[made] = origin
+        return self._made[chosen]
 
     def _with_nested(self, schema: type[Schema]) -> type[Schema]:
         changed = {}
@@ -181,8 +187,9 @@ class Replacing:
 
 
 def fields_of(schema: type[Schema]) -> Mapping[str, Field]:
-    """Return the declared fields of a class by the names of the properties."""
-    return schema._declared_fields  # type: ignore[return-value]
+    """Return the fields of a class by the names of the properties; those in its ``Meta.exclude`` are none of it."""
+    fields: Mapping[str, Any] = schema._declared_fields
+    return {name: field for name, field in fields.items() if name not in schema.opts.exclude}
 
 
 def _class_in(field: Any) -> type[Schema] | None:

@@ -308,7 +308,6 @@ class Version:
         """
         replacing = Replacing(classes or {})
         modules = [_replaced(module, replacing) for module in self.modules if module.id not in drop]
-        made = {new: self.stored(old) for old, new in replacing.made.items() if new is not old}
         given = {replacing(schema): converter for schema, converter in (converters or {}).items()}
         evolved = replace(
             self,
@@ -316,7 +315,7 @@ class Version:
             modules=tuple(modules),
             dialect=self.dialect if dialect is None else dialect,
             converters={**{replacing(old): converter for old, converter in self.converters.items()}, **given},
-            origins={**self.origins, **made},
+            origins={**self.origins, **{new: self.stored(old) for new, old in replacing.origins.items()}},
         )
         for module in add:
             evolved = evolved.with_module(module)
