@@ -25,7 +25,6 @@ from flask_ocpi.core.description import Module
 from flask_ocpi.core.description import Operation
 from flask_ocpi.core.description import Version
 from flask_ocpi.core.enums import InterfaceRole
-from flask_ocpi.core.quirks import encoding_for
 from flask_ocpi.core.schema import Schema
 from flask_ocpi.errors import MissingEndpointError
 from flask_ocpi.errors import NotConnectedError
@@ -264,7 +263,7 @@ class PlatformConnection(Connection):
         super().__init__(
             transport,
             token,
-            encoding=encoding_for(platform, quirks),
+            encoding=services.token_encoding(platform),
             traffic=services.traffic,
             platform_id=platform.id,
             waits=services.waits,
@@ -299,7 +298,7 @@ class PlatformConnection(Connection):
         one only for lists and for what goes to everybody; of the rest it finds out whom it is for.
         OCPI 2.2.1, Transport and format, "Open Routing Request".
         """
-        if module.configuration or self.quirks.no_routing_headers:
+        if not self.version.routes(module) or self.quirks.no_routing_headers:
             return {}
         sender = self.sender or owner or only(self.services.own_parties(module.id, role.opposite))
         receiver = to or self.to
@@ -353,12 +352,12 @@ def _is_broadcast(operation: Operation) -> bool:
 
 
 def _version(services: Services, platform: Platform) -> Version:
-    for version in services.versions:
-        if version.number == platform.version:
-            return version
-    raise MissingEndpointError(
-        f"Platform {platform.id} speaks OCPI {platform.version}, which is not served here any more."
-    )
+    version = services.version(platform.version)
+    if version is None:
+        raise MissingEndpointError(
+            f"Platform {platform.id} speaks OCPI {platform.version}, which is not served here any more."
+        )
+    return version
 
 
 def _without_query(url: str) -> str:

@@ -14,6 +14,9 @@ from urllib.parse import urlsplit
 
 from flask_ocpi.client.client import Client
 from flask_ocpi.client.connection import Connection
+from flask_ocpi.client.operations import answer_of
+from flask_ocpi.core.converting import fields_of
+from flask_ocpi.core.description import Version
 from flask_ocpi.core.description import version_order
 from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.enums import ModuleID
@@ -29,9 +32,8 @@ from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.findings import Source
 from flask_ocpi.exchange.handshake import check_endpoints
 from flask_ocpi.exchange.handshake import unreadable
+from flask_ocpi.exchange.handshake import with_roles
 from flask_ocpi.exchange.logs import working_for
-from flask_ocpi.modules.versions import Endpoint
-from flask_ocpi.modules.versions import Version
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.versions.reading.reader import shown
 
@@ -53,7 +55,7 @@ def discover(connection: Connection, services: Services, versions_url: str, *, v
     entries = _Entries(services, Source(connection.platform_id or urlsplit(versions_url).netloc, "versions"))
     with _calling("versions"):
         answer = connection.request("GET", versions_url, module="versions", operation="get_versions")
-        offered = entries.read(Version, answer.data, versions_url)
+        offered = entries.read(answer_of(services.own, "versions", "get_versions"), answer.data, versions_url)
     urls = {item["version"].strip(): item["url"] for item in offered}
     mutual = sorted(set(versions) & set(urls), key=version_order)
     if not mutual:
@@ -70,7 +72,12 @@ def discover(connection: Connection, services: Services, versions_url: str, *, v
             details = details[0]
         if not isinstance(details, dict):
             raise InvalidResponseError(f"{url} did not answer with version details.")
-        endpoints = entries.read(Endpoint, details.get("endpoints"), url)
+        spoken = services.version(mutual[-1]) or services.own
+        cls = _endpoint_class(spoken)
+        endpoints = entries.read(cls, details.get("endpoints"), url)
+        conversion = spoken.conversion(cls)
+        if conversion is not None:
+            endpoints = [conversion.to_store(dict(endpoint)) for endpoint in endpoints]
     return Discovery(mutual[-1], tuple(endpoints), tuple(entries.unreadable))
 
 
@@ -105,7 +112,7 @@ class _Entries:
 
     def _entry(self, schema: type[Schema], item: Any) -> Mapping[str, Any]:
         checks = self.services.schemas[schema]
-        item = _canonical(item) if schema is Endpoint else item
+        item = _canonical(item)
         entry = checks.load_valid(item)
         if entry is not None:
             return entry
@@ -113,6 +120,13 @@ class _Entries:
         if self._flawed > _MOST_FLAWED:
             raise InvalidParametersError("Invalid entry: too many before it were not valid.")
         return self.services.read(checks, item, self.source, where="entry")
+
+
+def _endpoint_class(version: Version) -> type[Schema]:
+    """Return the class of the entries in the details of a version."""
+    field: Any = fields_of(answer_of(version, "versions", "get_version_details"))["endpoints"]
+    cls: type[Schema] = field.inner.nested
+    return cls
 
 
 def _canonical(item: Any) -> Any:
@@ -126,8 +140,8 @@ def _canonical(item: Any) -> Any:
         return item
     role = item.get("role")
     if bare == ModuleID.CREDENTIALS and not (isinstance(role, str) and role in _ROLES):
-        role = InterfaceRole.SENDER.value
-    return {**item, "identifier": bare, "role": role}
+        return {**item, "identifier": bare, "role": InterfaceRole.SENDER.value}
+    return {**item, "identifier": bare}
 
 
 def _name_of(item: Any) -> str:
@@ -190,7 +204,8 @@ class Refetching:
             versions = [taken.version or ""]
             found = discover(self._connect(taken), services, taken.versions_url or "", versions=versions)
             check_endpoints(found, ())
-            done = replace(taken, endpoints=found.endpoints, endpoints_due=None, endpoints_tries=0)
+            endpoints = with_roles(services, found.endpoints, (*taken.roles, *taken.requested))
+            done = replace(taken, endpoints=endpoints, endpoints_due=None, endpoints_tries=0)
             services.platforms.save(done, before=taken)
         except ConflictError:  # it changed meanwhile: by what it is now, it is due again or not
             _log.info("%s changed while its endpoints were fetched.", taken.id)

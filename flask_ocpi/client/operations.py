@@ -10,6 +10,7 @@ from urllib.parse import quote
 from flask_ocpi.core.description import Module
 from flask_ocpi.core.description import ObjectType
 from flask_ocpi.core.description import Operation
+from flask_ocpi.core.description import Version
 from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.schema import Schema
 from flask_ocpi.errors import InvalidParametersError
@@ -61,6 +62,14 @@ def schema_of(operation: Operation) -> type[Schema]:
     if operation.returns is None or issubclass(operation.returns, StrEnum):
         raise MissingEndpointError(f"{operation.name} returns no object.")
     return operation.returns
+
+
+def answer_of(version: Version, module: str, name: str) -> type[Schema]:
+    """Return the class of what an operation of a version answers, by its name."""
+    found = version.operation(module, name)
+    if found is None:
+        raise MissingEndpointError(f"OCPI {version.number} has no {name} in {module}.")
+    return schema_of(found)
 
 
 def enum_of(operation: Operation) -> type[StrEnum]:

@@ -8,11 +8,12 @@ from dataclasses import replace
 
 from flask_ocpi.client.connection import Connection
 from flask_ocpi.client.discovery import discover
+from flask_ocpi.client.operations import answer_of
 from flask_ocpi.client.wire import Answer
 from flask_ocpi.client.wire import Transport
 from flask_ocpi.core.description import Document
+from flask_ocpi.core.description import Version
 from flask_ocpi.core.enums import ModuleID
-from flask_ocpi.core.quirks import encoding_for
 from flask_ocpi.core.schema import load
 from flask_ocpi.errors import ConflictError
 from flask_ocpi.errors import FlaskOCPIError
@@ -31,8 +32,6 @@ from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.copies import registration_ended
 from flask_ocpi.exchange.findings import Source
 from flask_ocpi.exchange.grants import Decision
-from flask_ocpi.modules.credentials import Credentials
-from flask_ocpi.modules.versions import VersionDetails
 from flask_ocpi.partners.auth_tokens import is_token
 from flask_ocpi.partners.auth_tokens import same_hash
 from flask_ocpi.partners.platforms import IssuedToken
@@ -76,28 +75,16 @@ class Registrar:
         the answer was lost, so that the other side is registered, calling this again completes the registration. Where
         the answer cannot be used, the other side is told that the registration is off.
         """
-        if encoding is None:
-            plain = self.services.quirks.of_host(versions_url).plain_token
-            encoding = "plain" if plain else self.services.settings.token_encoding
+        if encoding is None and self.services.quirks.of_host(versions_url).plain_token:
+            encoding = "plain"
         known = self._known(versions_url)
-        connection = Connection(
-            self.transport,
-            token,
-            encoding=encoding,
-            traffic=self.services.traffic,
-            waits=self.services.waits,
-            strict=self.services.settings.receive == "strict",
-        )
-        try:
-            discovery = self._discover(connection, versions_url)
-        except RefusedError as error:
-            discovery = self._resume(error)
+        discovery = self._first_discovery(versions_url, token, encoding)
         pending, own_token = self._prepare(versions_url, name, encoding, known, roles, parties)
-        connection.platform_id = pending.id
+        connection = self._connection_with(token, pending, self._version(discovery))
         try:
             answer = self._send(connection, "POST", discovery, own_token, pending)
             try:
-                credentials = self._read(answer, pending)
+                credentials = self._read(answer, pending, discovery)
                 registered = self._complete(pending, credentials, discovery, own_token)
             except FlaskOCPIError as error:
                 self._call_off(pending, _token_in(answer) or token, discovery, error)
@@ -115,8 +102,8 @@ class Registrar:
         nothing but the token is needed: the rest stays as it was where it cannot be read.
         """
         platform = self._reread(platform)
-        connection = self._connection(platform)
-        discovery = self._discover(connection, self._versions_url(platform))
+        discovery = self._discover(self._connection(platform), self._versions_url(platform))
+        connection = self._connection(platform, self._version(discovery))
         issued, own_token = self._pending_token()
         before = self.services.platforms.save(replace(platform, issued=(*platform.issued, issued)), before=platform)
         try:
@@ -125,7 +112,7 @@ class Registrar:
             if error.http_status < 500:  # it took nothing; after a crash nobody knows
                 self._take_back(before)
             raise
-        credentials = self._renewed_by(answer, before)
+        credentials = self._renewed_by(answer, before, discovery)
         renewed = self._complete(before, credentials, discovery, own_token)
         return self._refresh(renewed, before=before)
 
@@ -159,6 +146,26 @@ class Registrar:
             if error.http_status not in (401, 405):  # these say that it knows us no more
                 raise
 
+    def _first_discovery(self, versions_url: str, token: str, encoding: str | None) -> Discovery:
+        """Fetch what a platform offers that nothing is known of, with its token as it may be sent in any version."""
+        by_version = (version.dialect.token_encoding for version in self.services.versions)
+        encodings = (encoding,) if encoding else (self.services.settings.token_encoding, *by_version)
+        tried = list(dict.fromkeys(filter(None, encodings)))
+        for spelling in tried:
+            try:
+                return self._discover(self._new_connection(token, spelling), versions_url)
+            except RefusedError as error:
+                if error.http_status != 401 or error.data is not None or spelling == tried[-1]:
+                    return self._resume(error)
+        raise AssertionError("There is at least one spelling of a token.")
+
+    def _version(self, discovery: Discovery) -> Version:
+        """Return the version that was agreed on: one of ours."""
+        found = self.services.version(discovery.version)
+        if found is None:
+            raise UnsupportedVersionError(f"OCPI {discovery.version} is not served here any more.")
+        return found
+
     def _discover(self, connection: Connection, versions_url: str) -> Discovery:
         numbers = [version.number for version in self.services.versions]
         discovery = discover(connection, self.services, versions_url, versions=numbers)
@@ -177,7 +184,11 @@ class Registrar:
         if error.http_status != 401:
             raise error
         try:
-            details = load(self.services.schemas[VersionDetails], error.data, where="data")
+            details = load(
+                self.services.schemas[answer_of(self.services.own, "versions", "get_version_details")],
+                error.data,
+                where="data",
+            )
         except InvalidParametersError:
             raise error from None
         endpoints = tuple(details["endpoints"])
@@ -190,7 +201,7 @@ class Registrar:
         self,
         versions_url: str,
         name: str | None,
-        encoding: str,
+        encoding: str | None,
         known: Platform | None,
         roles: tuple[str, ...] | None,
         parties: tuple[str, ...] | None,
@@ -266,18 +277,23 @@ class Registrar:
     ) -> Answer:
         url, quirks = _credentials_url(discovery), self.services.quirks(platform)
         body = {"token": own_token, "url": self.own_versions_url, "roles": self.services.credentials_roles()}
-        body = shaped(self.services.schemas[Credentials], body, quirks)
+        version = self._version(discovery)
+        cls = answer_of(version, ModuleID.CREDENTIALS, "get_credentials")
+        conversion = version.conversion(cls)
+        if conversion is not None:
+            body = load(self.services.schemas[cls], conversion.from_store(body), where="credentials")
+        body = shaped(self.services.schemas[cls], body, quirks)
         return connection.request(
             method, url, body=body, module=ModuleID.CREDENTIALS, operation=f"{method.lower()}_credentials"
         )
 
-    def _renewed_by(self, answer: Answer, before: Platform) -> Document:
+    def _renewed_by(self, answer: Answer, before: Platform, discovery: Discovery) -> Document:
         """Return the Credentials in the answer to a PUT; of broken ones the token, with what was known before.
 
         The other platform has changed its token by now: without the new one it could not be called any more.
         """
         try:
-            return self._read(answer, before)
+            return self._read(answer, before, discovery)
         except InvalidResponseError as error:
             token = _token_in(answer)
             if token is None:
@@ -287,13 +303,16 @@ class Registrar:
             roles = [dict(role) for role in (*before.roles, *before.requested)]
             return {"token": token, "url": before.versions_url, "roles": roles}
 
-    def _read(self, answer: Answer, platform: Platform) -> Document:
+    def _read(self, answer: Answer, platform: Platform, discovery: Discovery) -> Document:
         """Return the Credentials that a platform answered; raise InvalidResponseError when they are of no use."""
         source = Source(platform.id, ModuleID.CREDENTIALS)
-        schema = self.services.schemas[Credentials]
+        version = self._version(discovery)
+        cls = answer_of(version, ModuleID.CREDENTIALS, "get_credentials")
+        schema, conversion = self.services.schemas[cls], version.conversion(cls)
         known = {"url": platform.versions_url}
         try:
-            return self.services.read(schema, answer.data, source, where="credentials", known=known)
+            read = self.services.read(schema, answer.data, source, where="credentials", known=known)
+            return read if conversion is None else conversion.to_store(read)
         except InvalidParametersError as error:
             raise InvalidResponseError(
                 f"{platform.id} accepted the {answer.method} but answered broken credentials. {error}"
@@ -323,7 +342,7 @@ class Registrar:
 
         def after(decision: Decision) -> Platform:
             return handshake.registered(
-                platforms, current, credentials, decision=decision, discovery=discovery, issued=tokens
+                self.services, current, credentials, decision=decision, discovery=discovery, issued=tokens
             )
 
         try:
@@ -338,7 +357,7 @@ class Registrar:
         """Tell the other platform that the registration is off, so that both sides can begin again."""
         _log.warning("The registration with %s is called off: %s", pending.id, reason)
         url = _credentials_url(discovery)
-        connection = self._connection_with(token, pending)
+        connection = self._connection_with(token, pending, self._version(discovery))
         try:
             connection.request("DELETE", url, module=ModuleID.CREDENTIALS, operation="delete_credentials")
         except RemoteError as error:
@@ -352,7 +371,8 @@ class Registrar:
             found = discover(connection, self.services, self._versions_url(platform), versions=numbers)
             handshake.check_endpoints(found, ())
             current = self._reread(platform)
-            platform = self.services.platforms.save(replace(current, endpoints=found.endpoints), before=current)
+            endpoints = handshake.with_roles(self.services, found.endpoints, (*current.roles, *current.requested))
+            platform = self.services.platforms.save(replace(current, endpoints=endpoints), before=current)
         except (RemoteError, UnsupportedVersionError, NoMatchingEndpointsError, StorageError) as error:
             _log.warning("The endpoints of %s could not be fetched again: %s", platform.id, error)
         self.services.emit(platform_registered, platform=platform, renewed=before.is_registered)
@@ -360,19 +380,23 @@ class Registrar:
         self.services.registered(platform)
         return platform
 
-    def _connection(self, platform: Platform) -> Connection:
+    def _connection(self, platform: Platform, version: Version | None = None) -> Connection:
+        """Return a connection with our token; version: in which that is sent, unless in the one of the registration."""
         if not platform.is_registered or platform.token is None:
             raise InvalidParametersError(f"Platform {platform.id} is not registered (it is {platform.state}).")
         token = self.services.platforms.cipher.decrypt(platform.token)
-        return self._connection_with(token, platform)
+        return self._connection_with(token, platform, version)
 
-    def _connection_with(self, token: str, platform: Platform) -> Connection:
+    def _connection_with(self, token: str, platform: Platform, version: Version | None = None) -> Connection:
+        return self._new_connection(token, self.services.token_encoding(platform, version), platform.id)
+
+    def _new_connection(self, token: str, encoding: str, platform_id: str | None = None) -> Connection:
         return Connection(
             self.transport,
             token,
-            encoding=encoding_for(platform, self.services.quirks(platform)),
+            encoding=encoding,
             traffic=self.services.traffic,
-            platform_id=platform.id,
+            platform_id=platform_id,
             waits=self.services.waits,
             strict=self.services.settings.receive == "strict",
         )

@@ -222,14 +222,11 @@ class Dialect:
 
     routing: whether functional modules have the OCPI-to and OCPI-from headers.
     token_encoding: "base64" or "plain", how a token is sent; None leaves it to OCPI_TOKEN_ENCODING.
-    endpoint_roles: whether an endpoint in the version details says which side of its module it is. Without, it is the
-    side that the roles of its platform implement.
     patch_has_last_updated: whether a PATCH needs last_updated. Without, it is the time of the request.
     """
 
     routing: bool = True
     token_encoding: str | None = None
-    endpoint_roles: bool = True
     patch_has_last_updated: bool = True
 
 

@@ -206,9 +206,6 @@ class _Partner(Protocol):
     def versions_url(self) -> str | None: ...
 
     @property
-    def token_encoding(self) -> str: ...
-
-    @property
     def quirks(self) -> Values: ...
 
 
@@ -228,11 +225,6 @@ class Known:
     def of_host(self, versions_url: str) -> Quirks:
         """Return those of a platform that there is no record of yet."""
         return _made(self._configured.get(_host_of(versions_url), {}))
-
-
-def encoding_for(platform: _Partner, quirks: Quirks) -> str:
-    """Return how a platform is sent its token: "base64" or "plain"."""
-    return "plain" if quirks.plain_token else platform.token_encoding
 
 
 def _made(values: Values) -> Quirks:

@@ -217,6 +217,17 @@ class Services:
         """Note a flaw in what a platform sent; it costs no access to the storage, and never fails."""
         self.findings.add(finding)
 
+    def token_encoding(self, platform: Platform, version: Version | None = None) -> str:
+        """Return how a platform is sent its token: "base64" or "plain". version: which it speaks, unless by its record.
+
+        Its quirks come first, then its record, its version, and OCPI_TOKEN_ENCODING.
+        """
+        if self.quirks(platform).plain_token:
+            return "plain"
+        spoken = version or self.version(platform.version)
+        by_version = None if spoken is None else spoken.dialect.token_encoding
+        return platform.token_encoding or by_version or self.settings.token_encoding
+
     def lose(self, source: Source, version: Version) -> Lose:
         """Return what notes, as findings, what a version cannot say of an object for a platform."""
 

@@ -13,11 +13,13 @@ from dataclasses import replace
 from typing import Any
 
 from flask_ocpi.core.description import Document
+from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.enums import ModuleID
 from flask_ocpi.core.fields import NOT_AVAILABLE
 from flask_ocpi.errors import ConflictError
 from flask_ocpi.errors import NoMatchingEndpointsError
 from flask_ocpi.exchange.context import Discovery
+from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.grants import Decision
 from flask_ocpi.partners.platforms import Caller
 from flask_ocpi.partners.platforms import IssuedToken
@@ -36,7 +38,10 @@ def check_endpoints(discovery: Discovery, required: Sequence[str]) -> None:
     the entries that are there but cannot be read.
     """
     found = discovery.endpoints
-    offered = {str(e["identifier"]) for e in found} | {f"{e['identifier']}:{e['role']}" for e in found}
+    offered = {str(e["identifier"]) for e in found}
+    for endpoint in found:  # one without a role may be either side
+        sides = (endpoint["role"],) if "role" in endpoint else InterfaceRole
+        offered |= {f"{endpoint['identifier']}:{side}" for side in sides}
     missing = [name for name in (ModuleID.CREDENTIALS.value, *required) if name not in offered]
     if missing:
         listing = ", ".join(missing)
@@ -53,8 +58,27 @@ def unreadable(flaws: Sequence[str]) -> str:
     return f" Entries that cannot be read: {'; '.join(flaws)}." if flaws else ""
 
 
+def with_roles(
+    services: Services, endpoints: Iterable[Mapping[str, Any]], roles: Iterable[Mapping[str, Any]]
+) -> tuple[Mapping[str, Any], ...]:
+    """Return endpoints that each say which side of its module it is.
+
+    Where the platform's version has no roles there, it is the side that its own roles implement.
+    """
+    names = [role["role"] for role in roles]
+    told: list[Mapping[str, Any]] = []
+    for endpoint in endpoints:
+        if "role" in endpoint:
+            told.append(endpoint)
+            continue
+        module = str(endpoint["identifier"])
+        sides = [side for side in InterfaceRole if services.permissions.implements(names, module, side)]
+        told += [{**endpoint, "role": side.value} for side in sides or InterfaceRole]
+    return tuple(told)
+
+
 def registered(
-    platforms: Platforms,
+    services: Services,
     platform: Platform,
     credentials: Document,
     *,
@@ -71,9 +95,9 @@ def registered(
         requested=decision.requested,
         versions_url=credentials["url"],
         version=discovery.version,
-        endpoints=discovery.endpoints,
+        endpoints=with_roles(services, discovery.endpoints, (*decision.roles, *decision.requested)),
         endpoints_due=None,
-        token=platforms.cipher.encrypt(credentials["token"]),
+        token=services.platforms.cipher.encrypt(credentials["token"]),
         issued=tuple(issued),
     )
 

@@ -56,7 +56,7 @@ class Partnering(abc.ABC):
         granted by ``roles`` only.
         """
         known = None if platform is None else self.services.platforms.find(platform)
-        default = self.services.settings.token_encoding if known is None else known.token_encoding
+        default = None if known is None else known.token_encoding
         return self.services.platforms.invite(
             name=name,
             token=token,

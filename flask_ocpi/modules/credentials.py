@@ -21,7 +21,6 @@ from flask_ocpi.core.fields import Enum
 from flask_ocpi.core.fields import ListOf
 from flask_ocpi.core.fields import String
 from flask_ocpi.core.fields import Url
-from flask_ocpi.core.quirks import encoding_for
 from flask_ocpi.core.schema import Document
 from flask_ocpi.core.schema import Object
 from flask_ocpi.core.schema import Schema
@@ -181,7 +180,7 @@ def _accept(ctx: Context, body: Document, *, renewed: bool) -> Result:
     # A token of our own handshake that runs at the same time stays: the platform may be given it any moment.
     pending = (t for t in before.issued if t.use is TokenUse.PENDING and t != ctx.caller.issued)
     after = handshake.registered(
-        platforms,
+        ctx.services,
         before,
         body,
         decision=decision,
@@ -202,7 +201,7 @@ def _call_back(ctx: Context, body: Document) -> Discovery:
                 body["url"],
                 body["token"],
                 version=ctx.version.number,
-                encoding=encoding_for(ctx.platform, ctx.services.quirks(ctx.platform)),
+                encoding=ctx.services.token_encoding(ctx.platform, ctx.version),
                 platform=ctx.platform.id,
             )
     except CrowdedError as error:

@@ -211,7 +211,7 @@ class Platforms:
         name: str,
         token: str | None,
         known: Platform | None,
-        encoding: str,
+        encoding: str | None,
         roles: tuple[str, ...] | None = None,
         parties: tuple[str, ...] | None = None,
     ) -> tuple[Platform, str]:

@@ -59,7 +59,8 @@ class Platform:
     roles: the CredentialsRole documents that it was granted. requested: those that it names beyond them, which are of
     no effect before the operator approves of them. granted_roles, granted_parties: what its invitation, or our
     registration with it, grants; None where that does not say. endpoints: its Endpoint documents for ``version``.
-    token: the token that we send, encrypted. issued: the tokens that it may send us, hashed.
+    token: the token that we send, encrypted. token_encoding: "base64" or "plain", how it is sent; None: as its version
+    has it. issued: the tokens that it may send us, hashed.
     push_parties: "first" or "each", which of its parties get what is for everybody; None: as OCPI_PUSH_PARTIES says.
     endpoints_due: when to fetch the endpoints again, in microseconds, after so many ``endpoints_tries``; None: not.
     quirks: what is done differently for it, by name (:mod:`flask_ocpi.core.quirks`).
@@ -73,7 +74,7 @@ class Platform:
     version: str | None = None
     endpoints: tuple[Mapping[str, Any], ...] = ()
     token: str | None = field(default=None, repr=False)
-    token_encoding: str = "base64"  # noqa: S105
+    token_encoding: str | None = None
     issued: tuple[IssuedToken, ...] = field(default=(), repr=False)
     last_updated: str = ""
     requested: tuple[Mapping[str, Any], ...] = ()

@@ -155,7 +155,7 @@ def cdr_from_store(document: Document, lose: Lose) -> Document:
 
 V9_9 = V2_2_1.evolve(
     "9.9",
-    dialect=Dialect(routing=False, token_encoding="plain", endpoint_roles=False, patch_has_last_updated=False),
+    dialect=Dialect(routing=False, token_encoding="plain", patch_has_last_updated=False),
     classes={
         Location: LocationOf99,
         EVSE: EVSEOf99,
