@@ -232,8 +232,9 @@ class Services:
         """Return what notes, as findings, what a version cannot say of an object for a platform."""
 
         def lose(pointer: str, reason: str) -> None:
+            path = "".join("[]" if part.isdigit() else f".{part}" for part in pointer.split("/")[1:])
             outcome = f"{reason} OCPI {version.number} was sent."
-            self.found(Finding(source.platform, "not_sent", source.module, source.object, pointer, outcome=outcome))
+            self.found(Finding(source.platform, "not_sent", source.module, source.object, path[1:], outcome=outcome))
 
         return lose
 

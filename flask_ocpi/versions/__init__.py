@@ -1,14 +1,82 @@
-"""The versions of OCPI that this package serves: the only registry of modules."""
+"""The versions of OCPI that this package serves, and what versions and modules of one's own are made of."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from collections.abc import Sequence
 
+from flask_ocpi.core.converting import Converter
+from flask_ocpi.core.converting import Lose
+from flask_ocpi.core.converting import Owner
+from flask_ocpi.core.converting import renamed
+from flask_ocpi.core.description import Alias
+from flask_ocpi.core.description import Dialect
+from flask_ocpi.core.description import Document
+from flask_ocpi.core.description import Interface
+from flask_ocpi.core.description import Module
+from flask_ocpi.core.description import ObjectType
+from flask_ocpi.core.description import Operation
+from flask_ocpi.core.description import Part
+from flask_ocpi.core.description import PathParameter
 from flask_ocpi.core.description import Version
 from flask_ocpi.core.description import version_order
+from flask_ocpi.core.enums import InterfaceRole
+from flask_ocpi.core.fields import Boolean
+from flask_ocpi.core.fields import CiString
+from flask_ocpi.core.fields import DateTime
+from flask_ocpi.core.fields import Enum
+from flask_ocpi.core.fields import Integer
+from flask_ocpi.core.fields import ListOf
+from flask_ocpi.core.fields import Number
+from flask_ocpi.core.fields import String
+from flask_ocpi.core.fields import Url
+from flask_ocpi.core.schema import Object
+from flask_ocpi.core.schema import Schema
 from flask_ocpi.errors import ConfigurationError
+from flask_ocpi.exchange.context import Context
+from flask_ocpi.exchange.context import Result
+from flask_ocpi.exchange.context import Target
+from flask_ocpi.exchange.patterns import client_owned
+from flask_ocpi.exchange.patterns import get_objects
+from flask_ocpi.exchange.patterns import list_objects
 from flask_ocpi.versions.v2_2_1 import VERSION as V2_2_1
+
+__all__ = [
+    "V2_2_1",
+    "VERSIONS",
+    "Alias",
+    "Boolean",
+    "CiString",
+    "Context",
+    "Converter",
+    "DateTime",
+    "Dialect",
+    "Document",
+    "Enum",
+    "Integer",
+    "Interface",
+    "InterfaceRole",
+    "ListOf",
+    "Lose",
+    "Module",
+    "Number",
+    "Object",
+    "ObjectType",
+    "Operation",
+    "Owner",
+    "Part",
+    "PathParameter",
+    "Result",
+    "Schema",
+    "String",
+    "Target",
+    "Url",
+    "Version",
+    "client_owned",
+    "get_objects",
+    "list_objects",
+    "renamed",
+]
 
 VERSIONS = (V2_2_1,)
 

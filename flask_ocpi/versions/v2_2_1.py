@@ -1,18 +1,132 @@
-"""OCPI 2.2.1."""
+"""OCPI 2.2.1: its modules, and its classes for those of other versions to be derived from."""
 
 from __future__ import annotations
 
 from flask_ocpi.core.description import Version
+from flask_ocpi.modules.cdrs import CDR
 from flask_ocpi.modules.cdrs import MODULE as CDRS
+from flask_ocpi.modules.cdrs import CdrDimension
+from flask_ocpi.modules.cdrs import CdrLocation
+from flask_ocpi.modules.cdrs import CdrToken
+from flask_ocpi.modules.cdrs import ChargingPeriod
+from flask_ocpi.modules.cdrs import SignedData
+from flask_ocpi.modules.cdrs import SignedValue
 from flask_ocpi.modules.chargingprofiles import MODULE as CHARGINGPROFILES
+from flask_ocpi.modules.chargingprofiles import ActiveChargingProfile
+from flask_ocpi.modules.chargingprofiles import ActiveChargingProfileResult
+from flask_ocpi.modules.chargingprofiles import ChargingProfile
+from flask_ocpi.modules.chargingprofiles import ChargingProfilePeriod
+from flask_ocpi.modules.chargingprofiles import ChargingProfileResponse
+from flask_ocpi.modules.chargingprofiles import ChargingProfileResult
+from flask_ocpi.modules.chargingprofiles import ClearProfileResult
+from flask_ocpi.modules.chargingprofiles import SetChargingProfile
 from flask_ocpi.modules.commands import MODULE as COMMANDS
+from flask_ocpi.modules.commands_schemas import CancelReservation
+from flask_ocpi.modules.commands_schemas import CommandResponse
+from flask_ocpi.modules.commands_schemas import CommandResult
+from flask_ocpi.modules.commands_schemas import ReserveNow
+from flask_ocpi.modules.commands_schemas import StartSession
+from flask_ocpi.modules.commands_schemas import StopSession
+from flask_ocpi.modules.commands_schemas import UnlockConnector
 from flask_ocpi.modules.credentials import MODULE as CREDENTIALS
+from flask_ocpi.modules.credentials import Credentials
+from flask_ocpi.modules.credentials import CredentialsRole
 from flask_ocpi.modules.hubclientinfo import MODULE as HUBCLIENTINFO
+from flask_ocpi.modules.hubclientinfo import ClientInfo
 from flask_ocpi.modules.locations import MODULE as LOCATIONS
+from flask_ocpi.modules.locations_schemas import EVSE
+from flask_ocpi.modules.locations_schemas import AdditionalGeoLocation
+from flask_ocpi.modules.locations_schemas import BusinessDetails
+from flask_ocpi.modules.locations_schemas import Connector
+from flask_ocpi.modules.locations_schemas import EnergyMix
+from flask_ocpi.modules.locations_schemas import EnergySource
+from flask_ocpi.modules.locations_schemas import EnvironmentalImpact
+from flask_ocpi.modules.locations_schemas import ExceptionalPeriod
+from flask_ocpi.modules.locations_schemas import GeoLocation
+from flask_ocpi.modules.locations_schemas import Hours
+from flask_ocpi.modules.locations_schemas import Image
+from flask_ocpi.modules.locations_schemas import Location
+from flask_ocpi.modules.locations_schemas import PublishTokenType
+from flask_ocpi.modules.locations_schemas import RegularHours
+from flask_ocpi.modules.locations_schemas import StatusSchedule
 from flask_ocpi.modules.sessions import MODULE as SESSIONS
+from flask_ocpi.modules.sessions import ChargingPreferences
+from flask_ocpi.modules.sessions import Session
 from flask_ocpi.modules.tariffs import MODULE as TARIFFS
+from flask_ocpi.modules.tariffs import PriceComponent
+from flask_ocpi.modules.tariffs import Tariff
+from flask_ocpi.modules.tariffs import TariffElement
+from flask_ocpi.modules.tariffs import TariffRestrictions
 from flask_ocpi.modules.tokens import MODULE as TOKENS
+from flask_ocpi.modules.tokens import AuthorizationInfo
+from flask_ocpi.modules.tokens import EnergyContract
+from flask_ocpi.modules.tokens import LocationReferences
+from flask_ocpi.modules.tokens import Token
+from flask_ocpi.modules.types import DisplayText
+from flask_ocpi.modules.types import OwnedObject
+from flask_ocpi.modules.types import Price
 from flask_ocpi.modules.versions import MODULE as VERSIONS
+from flask_ocpi.modules.versions import Endpoint
+from flask_ocpi.modules.versions import VersionDetails
+
+__all__ = [
+    "CDR",
+    "EVSE",
+    "VERSION",
+    "ActiveChargingProfile",
+    "ActiveChargingProfileResult",
+    "AdditionalGeoLocation",
+    "AuthorizationInfo",
+    "BusinessDetails",
+    "CancelReservation",
+    "CdrDimension",
+    "CdrLocation",
+    "CdrToken",
+    "ChargingPeriod",
+    "ChargingPreferences",
+    "ChargingProfile",
+    "ChargingProfilePeriod",
+    "ChargingProfileResponse",
+    "ChargingProfileResult",
+    "ClearProfileResult",
+    "ClientInfo",
+    "CommandResponse",
+    "CommandResult",
+    "Connector",
+    "Credentials",
+    "CredentialsRole",
+    "DisplayText",
+    "Endpoint",
+    "EnergyContract",
+    "EnergyMix",
+    "EnergySource",
+    "EnvironmentalImpact",
+    "ExceptionalPeriod",
+    "GeoLocation",
+    "Hours",
+    "Image",
+    "Location",
+    "LocationReferences",
+    "OwnedObject",
+    "Price",
+    "PriceComponent",
+    "PublishTokenType",
+    "RegularHours",
+    "ReserveNow",
+    "Session",
+    "SetChargingProfile",
+    "SignedData",
+    "SignedValue",
+    "StartSession",
+    "StatusSchedule",
+    "StopSession",
+    "Tariff",
+    "TariffElement",
+    "TariffRestrictions",
+    "Token",
+    "UnlockConnector",
+    "VersionDetails",
+]
 
 VERSION = Version(
     "2.2.1",
