@@ -24,7 +24,7 @@ from statistics import mean
 
 import requests
 
-from flask_ocpi.outbox import entries as marks
+from flask_ocpi.outbox import entries
 from flask_ocpi.partners.auth_tokens import authorization
 from flask_ocpi.testing.backends import sqlalchemy_storage
 from flask_ocpi.testing.documents import evse
@@ -80,7 +80,7 @@ def settle(neighbours: Neighbours) -> None:
     """Wait until everything is pushed."""
     cpo = neighbours.cpo
     ends = time.monotonic() + TIMEOUT
-    while any(marks.is_waiting(cpo.services, platform.id) for platform in cpo.platforms.all()):
+    while any(entries.is_waiting(cpo.services, platform.id) for platform in cpo.platforms.all()):
         if time.monotonic() > ends:
             raise SystemExit("The changes were not delivered.")
         time.sleep(0.05)

@@ -145,7 +145,7 @@ def measure_sending(ocpi: OCPI, port: int) -> None:
             connection.request("PUT", url, body=document)
 
     def deliveries() -> None:
-        delivered = ocpi.dispatcher.deliver("partner")
+        delivered = ocpi.dispatcher.deliveries.deliver("partner")
         assert delivered == REQUESTS, f"{delivered} of {REQUESTS} were delivered"
 
     def saved() -> None:

@@ -25,7 +25,7 @@ from flask_ocpi import Call
 from flask_ocpi import Party
 from flask_ocpi.client.client import Client
 from flask_ocpi.client.transport import Transport
-from flask_ocpi.outbox import entries as marks
+from flask_ocpi.outbox import entries
 
 Document = dict[str, Any]
 
@@ -115,7 +115,7 @@ class Day:
 
     def seen(self, side: Side) -> None:
         """Wait until everybody has seen what a platform saved."""
-        self.until(f"what the {side.role} saved", lambda: not marks.summary(side.ocpi.services))
+        self.until(f"what the {side.role} saved", lambda: not entries.summary(side.ocpi.services))
 
     def told(
         self, to: Side, what: str, method: str, module: str, fits: Callable[[Document], bool] = lambda sent: True

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import weakref
 from collections.abc import Callable
-from collections.abc import Collection
 from collections.abc import Sequence
 from datetime import UTC
 from datetime import datetime
@@ -151,7 +150,7 @@ class OCPI(HostHooks, Facade):
             app_context=app.app_context,
             emit=emitter(app),
             refused=RefusedTokens(settings.max_unknown_tokens, clock=self._clock).note,
-            enqueue=_enqueue(app, settings),
+            celery_app=lambda: app.extensions.get("celery"),
         )
 
     def _make_storage(self, app: Flask, settings: Settings, versions: Sequence[Version]) -> Storage:
@@ -175,15 +174,6 @@ def _forget_audit(app: Flask, *, module: str, key: Key, **_: Any) -> None:
     if module == ModuleID.CDRS:
         own: OwnPlatform = app.extensions["ocpi"]
         own.storage.delete(CDR_AUDITS, key)
-
-
-def _enqueue(app: Flask, settings: Settings) -> Callable[[Collection[str]], None]:
-    """Return how platforms are handed over to a task queue, where the app works with one."""
-    if settings.dispatcher != "celery":
-        return lambda platforms: None
-    from flask_ocpi.outbox.celery import CeleryQueue  # Celery is an extra
-
-    return CeleryQueue(app, lambda: app.extensions["ocpi"].dispatcher).enqueue
 
 
 def _takes_default(source: Any) -> bool:

@@ -25,7 +25,7 @@ SMOKE = (
     "tests/storage/test_claims.py",
     "tests/conformance/test_credentials.py",
     "tests/security/test_platform_tls.py",
-    "tests/push/test_connections.py",
+    "tests/outbox/test_connections.py",
     "tests/contrib",
     "tests/e2e/test_socket.py::test_a_chunked_body_is_read",
 )

@@ -15,7 +15,7 @@ from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import StorageError
 from flask_ocpi.exchange.checked import Checked
 from flask_ocpi.exchange.checked import CheckedObjects
-from flask_ocpi.outbox import entries as marks
+from flask_ocpi.outbox import entries
 from flask_ocpi.signals import object_saved
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
@@ -60,8 +60,8 @@ def partner(ocpi, ocpi_app, ocpi_network):
     return client.platform.id
 
 
-def marks_of(ocpi, partner):
-    return {mark.ids[0]: mark for mark in marks.marks(ocpi.services, partner)}
+def entries_of(ocpi, partner):
+    return {entry.ids[0]: entry for entry in entries.of_platform(ocpi.services, partner)}
 
 
 def ids(ocpi, module="locations"):
@@ -132,41 +132,41 @@ def test_of_an_object_that_comes_twice_the_last_stays(ocpi, ocpi_app, partner, o
     assert ocpi.objects.record("locations", "L0").revision == 2
     assert [h for h in heard if h[0] == "L0"] == [("L0", location()["city"], True), ("L0", "Last", False)]
     assert len(heard) == other + 1
-    assert marks_of(ocpi, partner)["l0"].changed is None
+    assert entries_of(ocpi, partner)["l0"].changed is None
 
 
 @EVERY_STORAGE
 def test_what_changed_is_marked_and_nothing_else(ocpi, partner):
     before = [location(id=f"L{number}", name="Before") for number in range(20)]
     ocpi.objects.save_all({"locations": before})
-    for mark in marks_of(ocpi, partner).values():
-        marks.remove(ocpi.services, mark)
+    for entry in entries_of(ocpi, partner).values():
+        entries.remove(ocpi.services, entry)
     after = [*before, location(id="L20")]
     after[5] = {**before[5], "name": "After"}
     after[15] = {**before[15], "name": "After", "last_updated": "2030-01-01T00:00:00Z"}
 
     ocpi.objects.save_all({"locations": after})
 
-    changed = {id: mark.changed for id, mark in marks_of(ocpi, partner).items()}
+    changed = {id: entry.changed for id, entry in entries_of(ocpi, partner).items()}
     assert changed == {"L5": {"": ["name"]}, "L15": {"": ["name", "last_updated"]}, "L20": None}
 
 
 @EVERY_STORAGE
-def test_marks_that_are_there_are_part_of_the_new_ones(ocpi, partner):
+def test_entries_that_are_there_are_part_of_the_new_ones(ocpi, partner):
     ocpi.objects.save_all({"locations": [location(id=id) for id in ("NAMED", "PARKED", "SAME")]})
-    for id, mark in marks_of(ocpi, partner).items():
+    for id, entry in entries_of(ocpi, partner).items():
         if id == "PARKED":
-            marks.postpone(ocpi.services, mark, due=marks.PARKED, error="refused", status_code=2001)
+            entries.postpone(ocpi.services, entry, due=entries.PARKED, error="refused", status_code=2001)
         else:
-            marks.remove(ocpi.services, mark)
+            entries.remove(ocpi.services, entry)
     ocpi.save("locations", location(id="NAMED", name="One"))
-    known = marks_of(ocpi, partner)
+    known = entries_of(ocpi, partner)
 
     ocpi.objects.save_all(
         {"locations": [location(id="NAMED", city="Two"), location(id="PARKED", city="Two"), location(id="SAME")]}
     )
 
-    found = marks_of(ocpi, partner)
+    found = entries_of(ocpi, partner)
     assert set(found) == {"NAMED", "PARKED"}
     assert set(found["NAMED"].changed[""]) == {"name", "city"}
     assert (found["NAMED"].since, found["NAMED"].revision) == (known["NAMED"].since, known["NAMED"].revision + 1)
@@ -177,12 +177,12 @@ def test_marks_that_are_there_are_part_of_the_new_ones(ocpi, partner):
 @EVERY_STORAGE
 def test_all_objects_are_marked_when_all_are_pushed(ocpi, partner):
     ocpi.objects.save_all({"locations": [location(id=f"L{number}") for number in range(50)]})
-    for mark in marks_of(ocpi, partner).values():
-        marks.remove(ocpi.services, mark)
+    for entry in entries_of(ocpi, partner).values():
+        entries.remove(ocpi.services, entry)
 
     assert ocpi.objects.push_all("locations", platform=ocpi.platforms.find(partner)) == 50
 
-    assert list(marks_of(ocpi, partner)) == [f"L{number}" for number in range(50)]
+    assert list(entries_of(ocpi, partner)) == [f"L{number}" for number in range(50)]
 
 
 @EVERY_STORAGE
@@ -224,7 +224,7 @@ def test_parallel_imports_in_other_orders_all_come_to_their_end(ocpi, partner):
     found = list(ocpi.objects.documents("locations"))
     assert sorted(document["id"] for document in found) == sorted(f"L{number}" for number in numbers)
     assert len({document["name"] for document in found}) == 1
-    assert set(marks_of(ocpi, partner)) == {f"L{number}" for number in numbers}
+    assert set(entries_of(ocpi, partner)) == {f"L{number}" for number in numbers}
 
 
 def test_batches_of_large_objects_are_small(ocpi, monkeypatch):

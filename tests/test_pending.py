@@ -11,9 +11,9 @@ from flask_ocpi.core.fields import to_micros
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import NotFoundError
 from flask_ocpi.exchange import pending
-from flask_ocpi.exchange.pending import DueState
+from flask_ocpi.exchange.pending import IncomingState
 from flask_ocpi.exchange.pending.records import DEADLINES
-from flask_ocpi.exchange.pending.records import RESULTS_DUE
+from flask_ocpi.exchange.pending.records import INCOMING
 from flask_ocpi.exchange.pending.records import every_pending
 from flask_ocpi.exchange.pending.records import pending_key
 from flask_ocpi.storage.base import Query
@@ -61,7 +61,7 @@ def accepted(asker, ocpi, command="START_SESSION", body=START):
 
 
 def state(ocpi, id):
-    return pending.get_due(ocpi.services, id).state
+    return pending.get_incoming(ocpi.services, id).state
 
 
 def count(ocpi, kind):
@@ -86,7 +86,7 @@ def test_of_many_who_finish_a_request_at_once_one_does(ocpi_network, ocpi):
         (winner,) = [result for result, done in zip(results, outcome, strict=True) if done is True]
         assert sent == {"result": winner}
         assert sum(isinstance(done, InvalidParametersError) for done in outcome) == 3
-        assert state(ocpi, id) is DueState.SENT
+        assert state(ocpi, id) is IncomingState.SENT
 
 
 @EVERY_STORAGE
@@ -140,7 +140,7 @@ def test_a_result_that_was_stored_and_not_sent_is_sent_by_the_end_of_its_time(oc
     assert too_early == (0, [])
     assert ended == [1, 0]
     assert asker.results == [{"result": "FAILED"}]
-    assert state(ocpi, id) is DueState.SENT
+    assert state(ocpi, id) is IncomingState.SENT
 
 
 def test_a_result_is_not_sent_again_when_the_process_ended_while_sending_it(network, cpo, asker):
@@ -151,7 +151,7 @@ def test_a_result_is_not_sent_again_when_the_process_ended_while_sending_it(netw
     network.clock.advance(3600)
 
     assert (cpo.send_timeouts(), asker.results) == (0, [])
-    assert state(cpo, id) is DueState.SENDING
+    assert state(cpo, id) is IncomingState.SENDING
     with pytest.raises(InvalidParametersError, match="has its result already"):
         cpo.finish_command(id, "ACCEPTED")
 
@@ -171,7 +171,7 @@ def test_nothing_is_sent_for_a_request_whose_answer_was_never_given(network, cpo
     cpo.send_timeouts()
 
     assert (finished, asker.results) == (True, [])
-    assert state(cpo, ids[0]) is DueState.ASKED
+    assert state(cpo, ids[0]) is IncomingState.ASKED
     accepted(asker, cpo)
     with pytest.raises(NotFoundError):
         state(cpo, ids[0])
@@ -193,7 +193,7 @@ def test_a_reservation_that_is_taken_back_while_its_result_is_sent_is_told_next(
 
     assert (made, taken) == (True, [True])
     assert asker.results == [{"result": "ACCEPTED"}, {"result": "CANCELED_RESERVATION"}]
-    assert state(cpo, id) is DueState.SENT
+    assert state(cpo, id) is IncomingState.SENT
     assert count(cpo, DEADLINES) == 0
 
 
@@ -206,14 +206,14 @@ def test_a_result_that_comes_while_another_is_sent_is_not_taken_for_that(network
 
     asker.peer.answers["POST /results/1"] = take_back
     cpo.finish_command(id, "ACCEPTED")
-    assert state(cpo, id) is DueState.FINISHED
+    assert state(cpo, id) is IncomingState.FINISHED
     asker.peer.answers.clear()
     network.clock.advance(30)
 
     cpo.send_timeouts()
 
     assert asker.results == [{"result": "ACCEPTED"}, {"result": "CANCELED_RESERVATION"}]
-    assert state(cpo, id) is DueState.SENT
+    assert state(cpo, id) is IncomingState.SENT
 
 
 def test_a_result_is_sent_by_one_of_those_who_find_it(network, cpo, asker):
@@ -256,7 +256,7 @@ def test_an_error_that_nobody_expects_is_an_attempt_all_the_same(network, cpo, a
     network.clock.advance(3600)
 
     assert cpo.send_timeouts() == 0
-    assert state(cpo, id) is DueState.FAILED
+    assert state(cpo, id) is IncomingState.FAILED
 
 
 def test_one_error_that_nobody_expects_does_not_hold_up_the_other_time_outs(network, cpo, asker, caplog):
@@ -329,7 +329,7 @@ def test_each_new_request_forgets_old_ones_but_none_that_is_open(network, cpo, a
 
     newest = accepted(asker, cpo)
 
-    records = cpo.storage.list(RESULTS_DUE, every_pending()).records
+    records = cpo.storage.list(INCOMING, every_pending()).records
     assert [record.document["state"] for record in records] == ["OPEN", "OPEN"]
     assert records[-1].document["id"] == newest
 
@@ -339,13 +339,13 @@ def test_old_requests_are_looked_for_once_a_minute_and_until_none_is_left(networ
     accepted(asker, cpo)
     for number in range(7):
         old = {"id": f"old{number}"}
-        cpo.storage.save(RESULTS_DUE, pending_key(old["id"]), Record.of(old, last_updated=1))
+        cpo.storage.save(INCOMING, pending_key(old["id"]), Record.of(old, last_updated=1))
     left = []
 
     for seconds in (1, 60, 1, 1, 1):
         network.clock.advance(seconds)
         accepted(asker, cpo)
-        left.append(sum("state" not in r.document for r in cpo.storage.list(RESULTS_DUE, every_pending()).records))
+        left.append(sum("state" not in r.document for r in cpo.storage.list(INCOMING, every_pending()).records))
 
     assert left == [7, 4, 1, 0, 0]
 
@@ -364,9 +364,9 @@ def test_an_accepted_request_is_stored_twice_and_its_deadline_once(cpo, asker, m
 
     accepted(asker, cpo)
 
-    assert [call for call in calls if call[1] in (RESULTS_DUE, DEADLINES)] == [
-        ("save", RESULTS_DUE),
-        ("save", RESULTS_DUE),
+    assert [call for call in calls if call[1] in (INCOMING, DEADLINES)] == [
+        ("save", INCOMING),
+        ("save", INCOMING),
         ("save", DEADLINES),
     ]
 

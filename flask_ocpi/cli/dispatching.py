@@ -17,8 +17,9 @@ from flask_ocpi.cli.output import say
 from flask_ocpi.cli.output import show
 from flask_ocpi.cli.output import table
 from flask_ocpi.outbox import circuits
-from flask_ocpi.outbox import entries as marks
-from flask_ocpi.outbox.entries import Mark
+from flask_ocpi.outbox import entries
+from flask_ocpi.outbox.entries import OutboxEntry
+from flask_ocpi.outbox.threads import Threads
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.web.current import current_ocpi
 
@@ -33,20 +34,22 @@ _SHOWN = 50
 )
 @with_appcontext
 def worker(once: bool, drain: float) -> None:
-    """Send what was marked, time commands out and sync as scheduled, until SIGTERM or Ctrl-C.
+    """Deliver what is in the outbox, time commands out and sync as scheduled, until SIGTERM or Ctrl-C.
 
     Any number of workers may run on one storage, on any number of machines. With OCPI_DISPATCHER=none they do all of
     it; otherwise they help.
     """
     dispatcher = current_ocpi.dispatcher
     if once:
-        return say(f"Delivered {counted(dispatcher.run_due(), 'message')}.")
+        return say(f"Delivered {counted(dispatcher.deliveries.run_due(), 'message')}.")
+    if not isinstance(dispatcher, Threads):
+        dispatcher = Threads(dispatcher.deliveries)
     with _told_to_end() as told:
-        dispatcher.threads.start()
+        dispatcher.start()
         say(f"Working for {current_ocpi.storage}; SIGTERM or Ctrl-C ends it.")
         told.wait()
         in_time = dispatcher.stop(drain)
-    return say("Ended." if in_time else "Ended; what was not delivered stays marked.")
+    return say("Ended." if in_time else "Ended; what was not delivered stays in the outbox.")
 
 
 @click.command("marks", short_help="Show which platforms have not seen which changes.")
@@ -75,19 +78,19 @@ def show_marks(
         return say(f"Marked {counted(number, 'object')} of {module}.")
     if found is None:
         return _show_summary(as_json=as_json)
-    listed = list(marks.marks(current_ocpi.services, found.id, parked=True if parked else None))
+    listed = list(entries.of_platform(current_ocpi.services, found.id, parked=True if parked else None))
     if retry or discard:
         return _act(listed, discard=discard)
     return _show_marks(found, listed, as_json=as_json)
 
 
-def _act(listed: list[Mark], *, discard: bool) -> None:
+def _act(listed: list[OutboxEntry], *, discard: bool) -> None:
     services = current_ocpi.services
     for mark in listed:
         if discard:
-            marks.remove(services, mark)
+            entries.remove(services, mark)
         else:
-            marks.retry(services, mark)
+            entries.retry(services, mark)
     if not discard:
         for platform in {mark.platform for mark in listed}:
             circuits.close_circuit(services, platform)
@@ -98,7 +101,7 @@ def _act(listed: list[Mark], *, discard: bool) -> None:
 def _show_summary(*, as_json: bool) -> None:
     services = current_ocpi.services
     rows: list[dict[str, Any]] = []
-    for summary in marks.summary(services):
+    for summary in entries.summary(services):
         circuit = circuits.circuit_of(services, summary.platform)
         rows.append(
             {
@@ -127,7 +130,7 @@ def _show_summary(*, as_json: bool) -> None:
     return say(table(["PLATFORM", "WAITING", "PARKED", "OLDEST", "HELD BACK FOR"], cells))
 
 
-def _show_marks(platform: Platform, listed: list[Mark], *, as_json: bool) -> None:
+def _show_marks(platform: Platform, listed: list[OutboxEntry], *, as_json: bool) -> None:
     if as_json:
         return show([_document(mark) for mark in listed])
     if not listed:
@@ -150,7 +153,7 @@ def _show_marks(platform: Platform, listed: list[Mark], *, as_json: bool) -> Non
     return None
 
 
-def _document(mark: Mark) -> dict[str, Any]:
+def _document(mark: OutboxEntry) -> dict[str, Any]:
     return {
         "module": mark.module,
         "owner": str(mark.owner),
@@ -165,7 +168,7 @@ def _document(mark: Mark) -> dict[str, Any]:
 
 
 def _age(moment: int) -> int:
-    return (marks.now_micros(current_ocpi.services) - moment) // _MICROS
+    return (current_ocpi.services.now() - moment) // _MICROS
 
 
 @contextmanager

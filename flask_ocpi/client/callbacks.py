@@ -22,8 +22,8 @@ from flask_ocpi.errors import UnansweredError
 from flask_ocpi.exchange import pending
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.logs import working_for
-from flask_ocpi.exchange.pending import Due
-from flask_ocpi.exchange.pending import DueState
+from flask_ocpi.exchange.pending import IncomingRequest
+from flask_ocpi.exchange.pending import IncomingState
 
 _log = logging.getLogger("flask_ocpi")
 _SENT_AT_ONCE = 16
@@ -43,16 +43,16 @@ def send_timeouts(services: Services, transport: Transport) -> int:
     Returns when each was sent, or not taken; one slow platform does not hold up the others. Of one that lets us wait in
     vain what is left is sent the next time, or each of its results could hold up the next deadlines for as long.
     """
-    ended = [due for id in pending.overdue(services) if (due := pending.expire(services, id)) is not None]
-    left = deque(_in_turn([due for due in ended if due.state is DueState.FINISHED]))
+    ended = [incoming for id in pending.overdue(services) if (incoming := pending.expire(services, id)) is not None]
+    left = deque(_in_turn([incoming for incoming in ended if incoming.state is IncomingState.FINISHED]))
     silent: set[str] = set()
 
-    def send_one(due: Due) -> None:
+    def send_one(incoming: IncomingRequest) -> None:
         try:
-            if due.platform not in silent and isinstance(_send(services, transport, due.id), UnansweredError):
-                silent.add(due.platform)
+            if incoming.platform not in silent and isinstance(_send(services, transport, incoming.id), UnansweredError):
+                silent.add(incoming.platform)
         except Exception:  # the others are still to be sent
-            _log.exception("The result of %s for %s could not be delivered.", due.operation, due.platform)
+            _log.exception("The result of %s for %s could not be delivered.", incoming.operation, incoming.platform)
 
     def send_some() -> None:
         with suppress(IndexError):  # nothing is left
@@ -65,57 +65,63 @@ def send_timeouts(services: Services, transport: Transport) -> int:
 
 def _send(services: Services, transport: Transport, id: str) -> FlaskOCPIError | None:
     """Send a result; return why it was not taken, or None."""
-    due = pending.claim(services, id)
-    if due is None:
+    incoming = pending.claim(services, id)
+    if incoming is None:
         return None
     taken = False
-    with working_for(due.platform):
+    with working_for(incoming.platform):
         try:
-            _post(services, transport, due)
+            _post(services, transport, incoming)
             taken = True
         except FlaskOCPIError as error:
-            _log.warning("The result of %s for %s could not be delivered: %s", due.operation, due.platform, error)
+            _log.warning(
+                "The result of %s for %s could not be delivered: %s", incoming.operation, incoming.platform, error
+            )
             return error
         finally:
-            pending.delivered(services, due, taken=taken)
+            pending.delivered(services, incoming, taken=taken)
     return None
 
 
-def _in_turn(dues: Sequence[Due]) -> list[Due]:
+def _in_turn(requests: Sequence[IncomingRequest]) -> list[IncomingRequest]:
     """Order results so that each platform has its first before any has its second."""
     count: Counter[str] = Counter()
-    turns: list[tuple[int, Due]] = []
-    for due in dues:
-        turns.append((count[due.platform], due))
-        count[due.platform] += 1
-    return [due for _, due in sorted(turns, key=lambda turn: turn[0])]
+    turns: list[tuple[int, IncomingRequest]] = []
+    for incoming in requests:
+        turns.append((count[incoming.platform], incoming))
+        count[incoming.platform] += 1
+    return [incoming for _, incoming in sorted(turns, key=lambda turn: turn[0])]
 
 
-def _post(services: Services, transport: Transport, due: Due) -> None:
+def _post(services: Services, transport: Transport, incoming: IncomingRequest) -> None:
     """Post a result with our token for that platform and the routing headers turned round (CMD-08, RT-27)."""
-    platform = services.platforms.get(due.platform)
+    platform = services.platforms.get(incoming.platform)
     if platform is None:
-        raise MissingEndpointError(f"Platform {due.platform} is gone.")
-    pending.check_response_url(platform, services.settings, due.response_url)  # it may have moved since
-    client = Client(services, platform, transport, sender=due.receiver, to=due.sender)
-    module = client.module(due.module).module
+        raise MissingEndpointError(f"Platform {incoming.platform} is gone.")
+    pending.check_response_url(platform, services.settings, incoming.response_url)  # it may have moved since
+    client = Client(services, platform, transport, sender=incoming.receiver, to=incoming.sender)
+    module = client.module(incoming.module).module
     headers = client.routing(module, InterfaceRole.SENDER, None)
-    client.check_connected(due.sender, module, InterfaceRole.SENDER)
-    operation = _operation(module, due)
+    client.check_connected(incoming.sender, module, InterfaceRole.SENDER)
+    operation = _operation(module, incoming)
     client.request(
         "POST",
-        due.response_url,
-        body=due.result if operation is None or operation.body is None else client.shaped(operation.body, due.result),
+        incoming.response_url,
+        body=incoming.result
+        if operation is None or operation.body is None
+        else client.shaped(operation.body, incoming.result),
         headers=headers,
-        module=due.module,
+        module=incoming.module,
         operation=None if operation is None else module.view_name(InterfaceRole.SENDER, operation),
     )
 
 
-def _operation(module: Module, due: Due) -> Operation | None:
+def _operation(module: Module, incoming: IncomingRequest) -> Operation | None:
     """Return the operation that takes such results."""
     results = {o.name: o.result for i in module.interfaces for o in i.operations if o.result is not None}
-    taking = [o for i in module.interfaces for o in i.operations if o.body and o.body is results.get(due.operation)]
+    taking = [
+        o for i in module.interfaces for o in i.operations if o.body and o.body is results.get(incoming.operation)
+    ]
     return taking[0] if taking else None
 
 

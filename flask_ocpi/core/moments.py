@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import UTC
+from datetime import datetime
+from datetime import timedelta
+
 _MICROS = 1_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 _AHEAD = 3600 * _MICROS  # that the clock of another platform may be ahead
 _MOST_AHEAD = 24 * 3600 * _MICROS  # where local time is sent as UTC
+
+
+def now_micros(clock: Callable[[], datetime]) -> int:
+    """Return the time of a clock in microseconds since 1970 UTC, as exact as a DateTime: to a millisecond."""
+    return (clock() - _EPOCH) // _MILLISECOND * 1000
 
 
 def is_believable(moment: int, now: int) -> bool:

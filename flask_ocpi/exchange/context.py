@@ -30,6 +30,7 @@ from flask_ocpi.core.enums import Permissions
 from flask_ocpi.core.enums import Role
 from flask_ocpi.core.fields import DEFAULT_POLICY
 from flask_ocpi.core.fields import Policy
+from flask_ocpi.core.moments import now_micros
 from flask_ocpi.core.quirks import Known
 from flask_ocpi.core.schema import Schema
 from flask_ocpi.errors import InvalidParametersError
@@ -158,14 +159,20 @@ class Read(Protocol):
     ) -> dict[str, Any]: ...
 
 
+class Wake(Protocol):
+    """What :attr:`Services.wake` is: see there."""
+
+    def __call__(self, platforms: Collection[str] = ..., *, within: float = ...) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """What one app is made of, the same for every request; never of another app.
 
     background: runs a function once the request is answered. deliver: sends the result with that id to who waits for
-    it. wake: tells the dispatcher that there is something to do for these platforms.
-    look_within: has the dispatcher see what is due after so many seconds, or before.
-    jobs: what the dispatcher sees to besides pushing (:class:`flask_ocpi.outbox.dispatcher.Job`).
+    it. wake: has what was written to the outbox for these platforms delivered; without any, has the jobs' times looked
+    at, ``within`` so many seconds (:meth:`flask_ocpi.outbox.dispatcher.Dispatcher.wake`).
+    jobs: what is done at certain times besides pushing (:class:`flask_ocpi.outbox.deliveries.Job`).
     traffic: is told of each exchange with another platform.
     missed: has an object fetched that a platform changes and that is not here.
     findings: the flaws in what platforms sent.
@@ -194,7 +201,7 @@ class Services:
     hooks: Hooks
     background: Callable[[Callable[[], object]], None]
     deliver: Callable[[str], bool]
-    wake: Callable[[Collection[str]], None]
+    wake: Wake
     traffic: Traffic
     read: Read
     findings: Findings
@@ -207,11 +214,14 @@ class Services:
     limits: list[Callable[[], None]] = field(default_factory=list)
     handshakes: Waits = field(default_factory=lambda: Waits(2, each=1))
     waits: Waits = field(default_factory=lambda: Waits(8, each=4))
-    look_within: Callable[[float], None] = lambda seconds: None
     purged: dict[str, int] = field(default_factory=dict)
     quirks: Known = field(default_factory=lambda: Known({}))
     _own_parties: dict[tuple[str, InterfaceRole], tuple[Party, ...]] = field(default_factory=dict, init=False)
     _object_types: dict[str, ObjectType] = field(default_factory=dict, init=False)
+
+    def now(self) -> int:
+        """Return the time in microseconds since 1970 UTC, to a millisecond as a DateTime."""
+        return now_micros(self.clock)
 
     def found(self, finding: Finding) -> None:
         """Note a flaw in what a platform sent; it costs no access to the storage, and never fails."""

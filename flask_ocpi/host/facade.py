@@ -186,7 +186,7 @@ class Facade(HostCalls, Partnering):
 
     def dispatch(self) -> int:
         """Deliver what is due now, and run the jobs that are; return how many messages went out."""
-        return self.dispatcher.run_due()
+        return self.dispatcher.deliveries.run_due()
 
     def changed(self, module: str, *ids: str, party: Party | None = None) -> None:
         """Have an own object pushed that changed in a table of yours. See :meth:`OwnObjects.changed`."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from collections.abc import Collection
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -21,8 +20,6 @@ from flask_ocpi.core.description import Version
 from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.enums import Permissions
 from flask_ocpi.core.fields import Policy
-from flask_ocpi.core.fields import format_date_time
-from flask_ocpi.core.fields import to_micros
 from flask_ocpi.core.quirks import Known
 from flask_ocpi.core.schema import violations
 from flask_ocpi.errors import ConfigurationError
@@ -42,17 +39,17 @@ from flask_ocpi.exchange.write_behind import run_inline
 from flask_ocpi.host.state import State
 from flask_ocpi.host.state import audit_rules
 from flask_ocpi.modules.credentials import Credentials
-from flask_ocpi.outbox.dispatcher import Dispatcher
-from flask_ocpi.outbox.dispatcher import Job
+from flask_ocpi.outbox import make_dispatcher
+from flask_ocpi.outbox.deliveries import Deliveries
+from flask_ocpi.outbox.deliveries import Job
 from flask_ocpi.partners.auth_tokens import TokenCipher
 from flask_ocpi.partners.platforms import Platforms
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Storage
-from flask_ocpi.sync.misses import Fetcher
+from flask_ocpi.storage.leases import SECOND
+from flask_ocpi.sync.backfill import Backfill
 from flask_ocpi.sync.syncing import Schedule
 from flask_ocpi.versions.reading import Receiving
-
-_MICROS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +58,7 @@ class Surroundings:
 
     own: the version in whose shape objects are stored. secret: what the key for tokens derives from. app_context: makes
     a context of the app, as threads need one. emit: calls the listeners of a signal. refused: notes a refused token, as
-    in :class:`Services`. enqueue: hands platforms over to a task queue.
+    in :class:`Services`. celery_app: returns the host's Celery app, or None.
     """
 
     versions: tuple[Version, ...]
@@ -74,7 +71,7 @@ class Surroundings:
     app_context: Callable[[], AbstractContextManager[object]]
     emit: Callable[..., None]
     refused: Callable[[str | None], int]
-    enqueue: Callable[[Collection[str]], None]
+    celery_app: Callable[[], Any]
 
 
 def wire(settings: Settings, around: Surroundings) -> State:
@@ -85,15 +82,14 @@ def wire(settings: Settings, around: Surroundings) -> State:
     state.journal = Writer(around.storage, settings, **writing)
     findings = Findings(around.storage, settings, emit=around.emit, **writing)
     state.services = _services(settings, around, state, findings)
-    state.dispatcher = Dispatcher(
-        state.services, state.client, lambda work: _in_context(around, work), enqueue=around.enqueue
-    )
+    deliveries = Deliveries(state.services, state.client, lambda work: _in_context(around, work))
+    state.dispatcher = make_dispatcher(deliveries, around.celery_app)
     return state
 
 
 def _services(settings: Settings, around: Surroundings, state: State, findings: Findings) -> Services:
     run = run_inline if settings.dispatcher == "inline" else run_in_thread
-    fetcher = Fetcher(lambda: state.services, state.client)
+    backfill = Backfill(lambda: state.services, state.client)
     return Services(
         settings=settings,
         storage=around.storage,
@@ -108,15 +104,14 @@ def _services(settings: Settings, around: Surroundings, state: State, findings: 
         hooks=around.hooks,
         background=lambda work: run(carried(lambda: _in_context(around, work))),
         deliver=lambda id: callbacks.deliver(state.services, state.transport, id),
-        wake=lambda platforms: state.dispatcher.wake(platforms),
-        look_within=lambda seconds: state.dispatcher.look_within(seconds),
+        wake=lambda platforms=(), *, within=0.0: state.dispatcher.wake(platforms, within=within),
         bodies=Bodies(seconds=settings.body_timeout, at_once=settings.bodies_at_once),
         traffic=Traffic(settings, clock=around.clock, emit=around.emit, journal=state.journal.add),
         findings=findings,
         read=Receiving(findings.add, strict=lambda platform: _is_read_strictly(state.services, platform)),
         quirks=Known(settings.quirks),
-        jobs=_jobs(state, fetcher),
-        missed=fetcher.missed,
+        jobs=_jobs(state, backfill),
+        missed=backfill.missed,
         registered=lambda platform: state.dispatcher.resume(platform),
         refused=around.refused,
         handshakes=Waits(settings.max_handshakes, each=1),
@@ -147,13 +142,13 @@ def _policy(settings: Settings) -> Policy:
     )
 
 
-def _jobs(state: State, fetcher: Fetcher) -> list[Job]:
+def _jobs(state: State, backfill: Backfill) -> list[Job]:
     schedule = Schedule(lambda: state.services, state.client)
     refetching = Refetching(lambda: state.services, state.client)
     return [
         Job("time-outs", lambda: _next_deadline(state.services), lambda: send_timeouts(state)),
         Job("sync", schedule.seconds_left, schedule.run),
-        Job("missing objects", fetcher.seconds_left, fetcher.run),
+        Job("missing objects", backfill.seconds_left, backfill.run),
         Job("endpoints", refetching.seconds_left, refetching.run),
     ]
 
@@ -165,8 +160,7 @@ def send_timeouts(state: State) -> int:
 
 def _next_deadline(services: Services) -> float | None:
     deadline = pending.next_deadline(services)
-    now = to_micros(format_date_time(services.clock()))
-    return None if deadline is None else (deadline - now) / _MICROS
+    return None if deadline is None else (deadline - services.now()) / SECOND
 
 
 def _is_read_strictly(services: Services, platform_id: str) -> bool:

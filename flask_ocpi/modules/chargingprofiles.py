@@ -31,8 +31,7 @@ from flask_ocpi.exchange.context import Result
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.context import Target
 from flask_ocpi.exchange.patterns import CALL_ID
-from flask_ocpi.exchange.pending import Due
-from flask_ocpi.exchange.pending.records import now_micros
+from flask_ocpi.exchange.pending import IncomingRequest
 from flask_ocpi.modules.enums import ChargingProfileResponseType
 from flask_ocpi.modules.enums import ChargingProfileResultType
 from flask_ocpi.modules.enums import ChargingRateUnit
@@ -256,13 +255,13 @@ def put_active_profile(ctx: Context, target: Target, body: Document) -> Result:
     return Result()
 
 
-def remember_sender(services: Services, due: Due) -> None:
+def remember_sender(services: Services, incoming: IncomingRequest) -> None:
     """Note who set a profile successfully: it is told when the active one changes (CHP-12, CHP-24)."""
-    if due.result is None or due.result["result"] != ChargingProfileResultType.ACCEPTED:
+    if incoming.result is None or incoming.result["result"] != ChargingProfileResultType.ACCEPTED:
         return
     _purge_senders(services)
-    key = Key.of("", "", due.request["session_id"], due.receiver)
-    sender = {"platform": due.platform, "party": due.sender and list(due.sender)}
+    key = Key.of("", "", incoming.request["session_id"], incoming.receiver)
+    sender = {"platform": incoming.platform, "party": incoming.sender and list(incoming.sender)}
     try:
         _add_sender(services, key, sender)
     except ConflictError:  # another one was the first at the same moment, and can be read by now
@@ -281,12 +280,12 @@ def _add_sender(services: Services, key: Key, sender: Document) -> None:
     senders = record.document["senders"] if record is not None else []
     if sender not in senders:
         senders.append(sender)
-    noted = Record.of({"key": list(key), "senders": senders}, last_updated=now_micros(services))
+    noted = Record.of({"key": list(key), "senders": senders}, last_updated=services.now())
     services.storage.save(PROFILED_SESSIONS, key, noted, expected=record.revision if record is not None else 0)
 
 
 def _purge_senders(services: Services) -> None:
-    old = Query(date_to=now_micros(services) - _LONGEST_SESSION, limit=_PURGED_AT_ONCE)
+    old = Query(date_to=services.now() - _LONGEST_SESSION, limit=_PURGED_AT_ONCE)
     for record in services.storage.list(PROFILED_SESSIONS, old).records:
         services.storage.delete(PROFILED_SESSIONS, Key(*record.document["key"]))
 

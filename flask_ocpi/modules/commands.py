@@ -35,9 +35,8 @@ from flask_ocpi.exchange.context import Target
 from flask_ocpi.exchange.documents import find_part
 from flask_ocpi.exchange.handlers import is_visible
 from flask_ocpi.exchange.patterns import CALL_ID
-from flask_ocpi.exchange.pending import Due
+from flask_ocpi.exchange.pending import IncomingRequest
 from flask_ocpi.exchange.pending import Reply
-from flask_ocpi.exchange.pending.records import now_micros
 from flask_ocpi.modules.commands_schemas import CancelReservation
 from flask_ocpi.modules.commands_schemas import CommandResponse
 from flask_ocpi.modules.commands_schemas import CommandResult
@@ -131,29 +130,31 @@ def cancel_reservation(ctx: Context, target: Target, body: Document) -> Result:
     return _receive(ctx, target, body, _numbered(hook, found[0][1]))
 
 
-def reservation_finished(services: Services, due: Due) -> None:
+def reservation_finished(services: Services, incoming: IncomingRequest) -> None:
     """Note that a reservation was made, or taken back."""
-    token = due.request["token"]
-    sender = due.sender or Party.of(token["country_code"], token["party_id"])
-    key = Key.of(*sender, due.request["reservation_id"], due.receiver, due.platform)
-    result = due.result["result"] if due.result is not None else None
+    token = incoming.request["token"]
+    sender = incoming.sender or Party.of(token["country_code"], token["party_id"])
+    key = Key.of(*sender, incoming.request["reservation_id"], incoming.receiver, incoming.platform)
+    result = incoming.result["result"] if incoming.result is not None else None
     if result == CommandResultType.CANCELED_RESERVATION:
         services.storage.delete(RESERVATIONS, key)
     elif result == CommandResultType.ACCEPTED:
         record = services.storage.get(RESERVATIONS, key, for_update=True)
         if record is not None:
-            made = {**record.document, "location_id": due.request["location_id"], "stands": True}
-            end = to_micros(due.request["expiry_date"])
+            made = {**record.document, "location_id": incoming.request["location_id"], "stands": True}
+            end = to_micros(incoming.request["expiry_date"])
             services.storage.save(RESERVATIONS, key, Record.of(made, last_updated=end))
 
 
-def cancellation_finished(services: Services, due: Due) -> None:
+def cancellation_finished(services: Services, incoming: IncomingRequest) -> None:
     """Forget a reservation that was cancelled: its id may be used again."""
-    if due.result is None or due.result["result"] != CommandResultType.ACCEPTED:
+    if incoming.result is None or incoming.result["result"] != CommandResultType.ACCEPTED:
         return
-    platform = services.platforms.get(due.platform)
-    senders = (due.sender,) if due.sender is not None else platform.parties if platform is not None else ()
-    for key, _ in _find_reservations(services, due.platform, senders, due.request["reservation_id"], due.receiver):
+    platform = services.platforms.get(incoming.platform)
+    senders = (incoming.sender,) if incoming.sender is not None else platform.parties if platform is not None else ()
+    for key, _ in _find_reservations(
+        services, incoming.platform, senders, incoming.request["reservation_id"], incoming.receiver
+    ):
         services.storage.delete(RESERVATIONS, key)
 
 
@@ -186,7 +187,7 @@ def _note_reservation(ctx: Context, key: Key, body: Document) -> Record | None:
     end = to_micros(body["expiry_date"])
     with ctx.storage.transaction():
         before = ctx.storage.get(RESERVATIONS, key, for_update=True)
-        if before is not None and before.last_updated <= now_micros(ctx.services):
+        if before is not None and before.last_updated <= ctx.services.now():
             ctx.storage.delete(RESERVATIONS, key)
             before = None
         stands = before is not None and before.document["stands"]
@@ -215,14 +216,14 @@ def _find_reservations(
     for sender in senders:
         key = Key.of(*sender, reservation_id, receiver, platform)
         record = services.storage.get(RESERVATIONS, key)
-        if record is not None and record.last_updated > now_micros(services):
+        if record is not None and record.last_updated > services.now():
             found.append((key, record))
     return found
 
 
 def _purge_reservations(ctx: Context) -> None:
     """Forget reservations that ended long ago."""
-    end = now_micros(ctx.services) - ctx.services.settings.result_retention * 1_000_000
+    end = ctx.services.now() - ctx.services.settings.result_retention * 1_000_000
     for record in ctx.storage.list(RESERVATIONS, Query(date_to=end, limit=_PURGED_AT_ONCE)).records:
         ctx.storage.delete(RESERVATIONS, Key(*record.document["key"]))
 

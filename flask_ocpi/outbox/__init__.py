@@ -1,14 +1,31 @@
-"""Push: what changed, who is to know, and delivering it.
+"""The outbox: what changed, who is to know, and delivering it.
 
-A mark says that a platform has not seen the current state of an own object. It is written in the transaction that
-changes the object, and whoever delivers it sends the state as it is then: nothing is queued or replayed.
+An outbox entry says that a platform has not seen the current state of an own object. It is written in the transaction
+that changes the object, and whoever delivers it sends the state as it is then: nothing is queued or replayed.
 """
 
 from __future__ import annotations
 
-from flask_ocpi.outbox.circuits import CIRCUITS
-from flask_ocpi.outbox.entries import MARKS
-from flask_ocpi.outbox.lanes import LANES
+from collections.abc import Callable
+from typing import Any
 
-#: The kinds of records that pushing needs.
-KINDS = (MARKS, CIRCUITS, LANES)
+from flask_ocpi.outbox.circuits import Circuit
+from flask_ocpi.outbox.deliveries import Deliveries
+from flask_ocpi.outbox.dispatcher import Dispatcher
+from flask_ocpi.outbox.dispatcher import Inline
+from flask_ocpi.outbox.entries import OutboxEntry
+from flask_ocpi.outbox.threads import Threads
+
+#: The kinds of records that the outbox needs.
+KINDS = (OutboxEntry.KIND, Circuit.KIND)
+
+
+def make_dispatcher(deliveries: Deliveries, celery_app: Callable[[], Any]) -> Dispatcher:
+    """Return the dispatcher that OCPI_DISPATCHER names. celery_app: returns the host's Celery app, or None."""
+    mode = deliveries.services.settings.dispatcher
+    if mode == "celery":
+        from flask_ocpi.outbox.celery import CeleryQueue  # Celery is an extra
+
+        return CeleryQueue(deliveries, celery_app)
+    dispatchers: dict[str, type[Dispatcher]] = {"thread": Threads, "inline": Inline}
+    return dispatchers.get(mode, Dispatcher)(deliveries)

@@ -1,6 +1,6 @@
 """Celery as the dispatcher: workers of the host's Celery app deliver changes and run the jobs, on any machine.
 
-What is to be done is in the storage, as with every dispatcher. Celery's tasks carry nothing but the ids of platforms,
+What is to be done is in the storage, as with every deliveries. Celery's tasks carry nothing but the ids of platforms,
 and say that there may be something: one that is lost, late or there twice does no harm.
 """
 
@@ -11,15 +11,19 @@ import threading
 import weakref
 from collections.abc import Callable
 from collections.abc import Collection
+from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
-from flask import Flask
-
 from flask_ocpi.core import forks
 from flask_ocpi.errors import ConfigurationError
-from flask_ocpi.outbox import lanes
+from flask_ocpi.exchange.context import Services
+from flask_ocpi.outbox.circuits import Circuit
+from flask_ocpi.outbox.deliveries import Deliveries
 from flask_ocpi.outbox.dispatcher import Dispatcher
+from flask_ocpi.storage import leases
+from flask_ocpi.storage.base import Key
+from flask_ocpi.storage.stored import Stored
 
 try:
     from celery import Celery
@@ -37,13 +41,14 @@ _log = logging.getLogger("flask_ocpi.outbox")
 
 _LONGEST = 50.0  # seconds for which one task delivers; then it goes to the end of the queue
 _MARGIN = 30.0
+_LEEWAY = 60.0  # by which the clocks of workers may differ
 _BROKER_TIMEOUT = 1.0
 # A broker that is down must not hold up who saves: one attempt on a connection of our own, and a second on a fresh one.
 _ONCE_MORE = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
 _TIMEOUTS = ("socket_timeout", "socket_connect_timeout", "read_timeout", "write_timeout")
 _CONNECTION_OPTIONS: dict[str, Any] = dict.fromkeys(_TIMEOUTS, _BROKER_TIMEOUT) | _ONCE_MORE
 
-_dispatchers: weakref.WeakKeyDictionary[Celery, weakref.ref[Dispatcher]] = weakref.WeakKeyDictionary()
+_known: weakref.WeakKeyDictionary[Celery, weakref.ref[Deliveries]] = weakref.WeakKeyDictionary()
 _lock = threading.Lock()
 
 
@@ -64,71 +69,70 @@ def register_tasks(celery_app: Celery, dispatcher: Dispatcher) -> None:
     the Celery app works for another platform.
     """
     with _lock:
-        known = _dispatchers.get(celery_app)
+        deliveries = dispatcher.deliveries
+        known = _known.get(celery_app)
         if known is None:
-            _add_tasks(celery_app, dispatcher)
-            _dispatchers[celery_app] = weakref.ref(dispatcher)
-        elif known() is not dispatcher:
+            _add_tasks(celery_app, deliveries)
+            _known[celery_app] = weakref.ref(deliveries)
+        elif known() is not deliveries:
             raise ConfigurationError("This Celery app works for another OCPI platform already: make one for each app.")
 
 
-def _add_tasks(celery_app: Celery, dispatcher: Dispatcher) -> None:
+def _add_tasks(celery_app: Celery, deliveries: Deliveries) -> None:
     options = {
         "shared": False,  # they are of this Celery app alone
         "ignore_result": True,
         "acks_late": True,
         "reject_on_worker_lost": True,
-        "time_limit": _LONGEST + dispatcher.lease + _MARGIN,
-        "expires": _expires(dispatcher),
+        "time_limit": _LONGEST + deliveries.lease + _MARGIN,
+        "expires": _expires(deliveries),
     }
 
     def deliver(platform_id: str) -> None:
         """Deliver what is due for a platform; goes on in another task when that takes long."""
 
         def work() -> None:
-            if not _deliver(dispatcher, platform_id):
+            if not _deliver(deliveries, platform_id):
                 celery_app.tasks[DELIVER].delay(platform_id)
 
-        dispatcher.in_context(work)
+        deliveries.in_context(work)
 
     def dispatch() -> None:
         """Enqueue a delivery for each platform that something is due for, and run the jobs that are due."""
 
         def work() -> None:
-            for platform_id in dispatcher.due_platforms():
+            for platform_id in deliveries.due_platforms():
                 celery_app.tasks[DELIVER].delay(platform_id)
-            dispatcher.run_jobs()
+            deliveries.run_jobs()
 
-        dispatcher.in_context(work)
+        deliveries.in_context(work)
 
     celery_app.task(deliver, name=DELIVER, **options)
     celery_app.task(dispatch, name=DISPATCH, **options)
-    celery_app.conf.beat_schedule = beat_schedule(dispatcher) | celery_app.conf.beat_schedule
+    # ``flask_ocpi.dispatch`` every OCPI_DISPATCH_INTERVAL seconds.
+    beat = {DISPATCH: {"task": DISPATCH, "schedule": deliveries.services.settings.dispatch_interval}}
+    celery_app.conf.beat_schedule = beat | celery_app.conf.beat_schedule
 
 
-def beat_schedule(dispatcher: Dispatcher) -> dict[str, dict[str, Any]]:
-    """Return the entry for Celery beat: ``flask_ocpi.dispatch`` every OCPI_DISPATCH_INTERVAL seconds."""
-    interval = dispatcher.services.settings.dispatch_interval
-    return {DISPATCH: {"task": DISPATCH, "schedule": interval}}
+class CeleryQueue(Dispatcher):
+    """Enqueues deliveries (OCPI_DISPATCHER "celery"). celery_app: returns the host's Celery app, or None."""
 
-
-class CeleryQueue:
-    """Enqueues deliveries with the Celery app that is in ``app.extensions["celery"]`` when it is first needed."""
-
-    def __init__(self, app: Flask, dispatcher: Callable[[], Dispatcher]) -> None:
-        self._app = app
-        self._dispatcher = dispatcher
+    def __init__(self, deliveries: Deliveries, celery_app: Callable[[], Celery | None]) -> None:
+        super().__init__(deliveries)
+        self._celery_app = celery_app
         self._silent_until = 0.0
         # Sent by workers and beat when they start, in whatever order the two extensions were made.
         import_modules.connect(self._register)
 
-    def enqueue(self, platforms: Collection[str]) -> None:
+    def wake(self, platforms: Collection[str] = (), *, within: float = 0.0) -> None:
         """Enqueue a delivery for each platform; what fails is logged, and found by beat.
 
         After a failure the broker is left alone for OCPI_DISPATCH_INTERVAL. Raises ConfigurationError when the app has
         no Celery app.
         """
-        celery_app = self._app.extensions.get("celery")
+        if not platforms:
+            return
+        celery_app = self._celery_app()
         if celery_app is None:
             raise ConfigurationError(
                 'OCPI_DISPATCHER is "celery", but the app has no Celery app: put one into app.extensions["celery"], as '
@@ -136,7 +140,7 @@ class CeleryQueue:
             )
         if monotonic() < self._silent_until:
             return
-        register_tasks(celery_app, self._dispatcher())
+        register_tasks(celery_app, self)
         deliver = celery_app.tasks[DELIVER]
         connection = celery_app.connection_for_write(
             connect_timeout=_BROKER_TIMEOUT, transport_options=_CONNECTION_OPTIONS
@@ -146,7 +150,7 @@ class CeleryQueue:
                 for platform_id in sorted(platforms):
                     deliver.apply_async((platform_id,), producer=producer, retry=True, retry_policy=_ONCE_MORE)
         except Exception as error:
-            interval = self._dispatcher().services.settings.dispatch_interval
+            interval = self.deliveries.services.settings.dispatch_interval
             self._silent_until = monotonic() + interval
             _log.warning(
                 "Celery could not be told of changes, which it finds by itself later: %s: %s",
@@ -155,37 +159,78 @@ class CeleryQueue:
             )
 
     def _register(self, sender: Celery, **_: Any) -> None:
-        if sender is self._app.extensions.get("celery"):
-            register_tasks(sender, self._dispatcher())
+        if sender is self._celery_app():
+            register_tasks(sender, self)
 
 
-def _deliver(dispatcher: Dispatcher, platform_id: str) -> bool:
+@dataclass(frozen=True, slots=True)
+class Lane(Stored):
+    """The right to deliver to a platform, of which there are OCPI_PUSH_CONCURRENCY, until ``due``."""
+
+    KIND = Circuit.KIND  # no table for Celery alone; they are known by their ids
+
+    platform: str
+    number: int
+    due: int = 0
+    revision: int = 0
+
+    @property
+    def key(self) -> Key:
+        return Key("", "", f"LANE{self.number}", self.platform)
+
+
+def take_lane(services: Services, platform: str, *, seconds: float) -> Lane | None:
+    """Take one of the lanes of a platform; None when others have them all."""
+    now = services.now()
+    for number in range(services.settings.push_concurrency):
+        free = Lane(platform, number)
+        record = services.storage.get(Lane.KIND, free.key)
+        lane = free if record is None else Lane.from_record(record)
+        # Nobody takes one for longer than that: the clock was put back since.
+        if now < lane.due <= leases.after(now, seconds + _LEEWAY):
+            continue
+        if (taken := leases.keep(services.storage, lane, now=now, seconds=seconds)) is not None:
+            return taken
+    return None
+
+
+def _deliver(deliveries: Deliveries, platform_id: str) -> bool:
     """Deliver what is due for a platform, unless enough others do; False when there was not enough time."""
     ends = monotonic() + _LONGEST
     # Who finds all lanes taken relies on those who have one: they look again after they left it.
-    while _is_due(dispatcher, platform_id):
+    while _is_due(deliveries, platform_id):
         left = ends - monotonic()
         if left <= 0:
             return False
-        lane = lanes.take(dispatcher.services, platform_id, seconds=dispatcher.lease)
+        lane = take_lane(deliveries.services, platform_id, seconds=deliveries.lease)
         if lane is None:
             return True
-        try:
-            _deliver_in(lane, dispatcher, platform_id, seconds=left)
-        finally:
-            lane.leave()
+        _deliver_in(lane, deliveries, seconds=left)
     return True
 
 
-def _deliver_in(lane: lanes.Lane, dispatcher: Dispatcher, platform_id: str, *, seconds: float) -> None:
-    dispatcher.deliver(platform_id, seconds=seconds, stop=lambda: not lane.keep())
+def _deliver_in(lane: Lane, deliveries: Deliveries, *, seconds: float) -> None:
+    """Deliver as long as the lane is ours; it is kept before each message."""
+    services = deliveries.services
+    held: Lane | None = lane
+
+    def is_lost() -> bool:
+        nonlocal held
+        held = held and leases.keep(services.storage, held, now=services.now(), seconds=deliveries.lease)
+        return held is None
+
+    try:
+        deliveries.deliver(lane.platform, seconds=seconds, stop=is_lost)
+    finally:
+        if held is not None:
+            leases.release(services.storage, held, now=services.now())
 
 
-def _is_due(dispatcher: Dispatcher, platform_id: str) -> bool:
-    platform = dispatcher.services.platforms.get(platform_id)
-    return platform is not None and dispatcher.messages_due(platform) > 0
+def _is_due(deliveries: Deliveries, platform_id: str) -> bool:
+    platform = deliveries.services.platforms.get(platform_id)
+    return platform is not None and deliveries.messages_due(platform) > 0
 
 
-def _expires(dispatcher: Dispatcher) -> float:
+def _expires(deliveries: Deliveries) -> float:
     """Return after how many seconds a task that no worker took is of no use: beat has sent others since."""
-    return max(60.0, 3 * dispatcher.services.settings.dispatch_interval)
+    return max(60.0, 3 * deliveries.services.settings.dispatch_interval)

@@ -1,4 +1,4 @@
-"""Circuits: a platform that cannot be reached is left alone for a while, and then asked with one message."""
+"""Circuits: nothing is sent for a while to a platform that cannot be reached, and then one message to try."""
 
 from __future__ import annotations
 
@@ -7,117 +7,95 @@ from dataclasses import dataclass
 from dataclasses import replace
 
 from flask_ocpi.exchange.context import Services
-from flask_ocpi.outbox.entries import NOBODY
-from flask_ocpi.outbox.entries import now_micros
+from flask_ocpi.storage import leases
 from flask_ocpi.storage.base import Key
-from flask_ocpi.storage.base import Query
-from flask_ocpi.storage.base import Record
+from flask_ocpi.storage.stored import Stored
 
-CIRCUITS = "push_circuits"
-
-_FIRST_PAUSE = 1.0  # seconds; it doubles with each failure
-_LONGEST_RETRY_AFTER = 3600.0
-_LEEWAY = 120.0  # seconds: marks are due some time after their circuit, and clocks differ
-_MICROS = 1_000_000
+_LONGEST_RETRY_AFTER = 3600.0  # seconds
+_LEEWAY = 120.0  # entries are due some time after their circuit, and clocks differ
 
 
 @dataclass(frozen=True, slots=True)
-class Circuit:
+class Circuit(Stored):
     """A platform to which nothing is sent until ``due``, microseconds, because of an ``error``.
 
     Then one message tries; the first success closes the circuit for all. since: when it opened. asked: the seconds that
     the platform asked for.
     """
 
-    platform: str
-    failures: int
-    since: int
-    error: str
-    due: int
-    asked: float = 0.0
+    KIND = "circuits"
 
-    @classmethod
-    def from_record(cls, record: Record) -> Circuit:
-        return cls(**record.document, due=record.last_updated)
+    platform: str
+    failures: int = 0
+    since: int = 0
+    error: str = ""
+    asked: float = 0.0
+    due: int = 0
+    revision: int = 0
+
+    @property
+    def key(self) -> Key:
+        return Key("", "", "", self.platform)
 
 
 def pause(attempts: int, longest: float) -> float:
-    """Return how many seconds to wait after so many failures in a row: doubling, up to the longest, with jitter."""
-    full: float = min(_FIRST_PAUSE * 2.0 ** min(attempts - 1, 30), longest)
-    return full * random.uniform(0.5, 1.0)  # noqa: S311
+    """Return for how many seconds to back off after so many failures in a row, with jitter."""
+    return leases.pause(attempts, longest) * random.uniform(0.5, 1.0)  # noqa: S311
 
 
 def circuit_of(services: Services, platform: str) -> Circuit | None:
     """Return the open circuit of a platform, or None: it may be called."""
-    record = services.storage.get(CIRCUITS, _key(platform))
+    record = services.storage.get(Circuit.KIND, Circuit(platform).key)
     return None if record is None else Circuit.from_record(record)
 
 
-def probe(services: Services, platform: str, *, seconds: float) -> bool:
+def probe(services: Services, circuit: Circuit, *, seconds: float) -> bool:
     """Take the right to try with one message; False when it is too early, or somebody else tries."""
-    now = now_micros(services)
-    query = Query(owners=(NOBODY,), receiver=platform, date_to=now + 1, limit=1)
-    until = now + int(seconds * _MICROS)
-    return bool(services.storage.claim(CIRCUITS, query, until=until, key_of=lambda _: _key(platform)))
+    return leases.take(services.storage, circuit, now=services.now(), seconds=seconds) is not None
 
 
 def open_circuit(
     services: Services, platform: str, error: str, *, probed: bool, retry_after: float | None = None
 ) -> Circuit:
-    """Leave a platform alone for a while: longer with each failure, and at least as long as it asks for.
+    """Back off from a platform: for longer with each failure, and at least for as long as it asks.
 
     ``probed``: it is the one who had the right to try that failed; what else was under way counts as one failure.
     """
-    now = now_micros(services)
+    now = services.now()
     with services.storage.transaction():
-        record = services.storage.get(CIRCUITS, _key(platform), for_update=True)
-        before = None if record is None else Circuit.from_record(record)
+        before = leases.locked(services.storage, Circuit(platform))
         if before is not None and not probed and before.due > now:
             return before
-        failures = 1 if before is None else before.failures + 1
+        known = before or Circuit(platform, since=now)
         asked = min(retry_after or 0.0, _LONGEST_RETRY_AFTER)
-        seconds = max(pause(failures, services.settings.push_longest_pause), asked)
-        since = now if before is None else before.since
-        circuit = Circuit(platform, failures, since, error, now + int(seconds * _MICROS), asked)
-        document = {
-            "platform": platform,
-            "failures": failures,
-            "since": since,
-            "error": error,
-            "asked": asked,
-        }
-        services.storage.save(CIRCUITS, _key(platform), Record.of(document, last_updated=circuit.due))
+        seconds = max(pause(known.failures + 1, services.settings.push_longest_pause), asked)
+        due = leases.after(now, seconds)
+        circuit = replace(known, failures=known.failures + 1, error=error, due=due, asked=asked)
+        services.storage.save(Circuit.KIND, circuit.key, circuit.to_record())
     return circuit
 
 
 def release(services: Services, platform: str) -> None:
     """Give the right to try back: nothing was found out."""
-    with services.storage.transaction():
-        record = services.storage.get(CIRCUITS, _key(platform), for_update=True)
-        if record is not None:
-            services.storage.save(CIRCUITS, _key(platform), replace(record, last_updated=now_micros(services)))
+    leases.change(services.storage, Circuit(platform), lambda circuit: replace(circuit, due=services.now()))
 
 
 def latest_due(services: Services, platform: str, *, lease: float) -> int:
-    """Return up to when marks of a platform may have to wait, in microseconds: later ones are of a clock put back.
+    """Return up to when entries of a platform may have to wait, in microseconds: later ones are of a clock put back.
 
     A circuit that is open for longer than it may be is made due now.
     """
-    now = now_micros(services)
-    margin = int((max(lease, services.settings.push_longest_pause) + _LEEWAY) * _MICROS)
+    now = services.now()
+    margin = max(lease, services.settings.push_longest_pause) + _LEEWAY
     circuit = circuit_of(services, platform)
     if circuit is None:
-        return now + margin
-    if circuit.due > now + int(circuit.asked * _MICROS) + margin:
+        return leases.after(now, margin)
+    if circuit.due > leases.after(now, circuit.asked + margin):
         release(services, platform)
-        return now + margin
-    return max(circuit.due, now) + margin
+        return leases.after(now, margin)
+    return leases.after(max(circuit.due, now), margin)
 
 
 def close_circuit(services: Services, platform: str) -> bool:
     """Let messages through to a platform again; True when they were held back."""
-    return services.storage.delete(CIRCUITS, _key(platform))
-
-
-def _key(platform: str) -> Key:
-    return Key("", "", "", platform)
+    return services.storage.delete(Circuit.KIND, Circuit(platform).key)

@@ -1,4 +1,4 @@
-"""Delivering a mark: send the current state of its object, and judge what became of it."""
+"""Delivering an outbox entry: send the current state of its object, and judge what became of it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from flask_ocpi.outbox.changes import Recipient
 from flask_ocpi.outbox.changes import can_be_deleted
 from flask_ocpi.outbox.changes import patch_of
 from flask_ocpi.outbox.changes import recipients
-from flask_ocpi.outbox.entries import Mark
+from flask_ocpi.outbox.entries import OutboxEntry
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.partners.records import Partners
 from flask_ocpi.storage.base import Party
@@ -37,7 +37,7 @@ _BEHIND_THE_HUB = frozenset(
 
 
 class Outcome(StrEnum):
-    """What became of a mark that was sent."""
+    """What became of an entry that was sent."""
 
     DELIVERED = "DELIVERED"  # the platform has the state
     NEEDLESS = "NEEDLESS"  # it is not to have it (any more), or there is nothing to tell
@@ -48,7 +48,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """How sending a mark went. method: the last HTTP method used. retry_after: seconds that the platform asks for."""
+    """How sending an entry went. method: the last HTTP method used. retry_after: seconds that the platform asks for."""
 
     outcome: Outcome
     method: str = ""
@@ -65,49 +65,49 @@ class Attempt:
         return self.error.status_code if isinstance(self.error, RefusedError) else None
 
 
-def attempt(services: Services, connect: Callable[..., Client], platform: Platform, mark: Mark) -> Attempt:
-    """Send the current state of a mark's object to its platform, once.
+def attempt(services: Services, connect: Callable[..., Client], platform: Platform, entry: OutboxEntry) -> Attempt:
+    """Send the current state of an entry's object to its platform, once.
 
     PATCH where that tells it, else PUT, also after a PATCH that was refused (T-38, LOC-41); POST for CDRs; DELETE for
     what is gone.
     """
     try:
-        calls = connect(platform, to=mark.party).module(mark.module)
+        calls = connect(platform, to=entry.party).module(entry.module)
         object_type = calls.module.objects[0]
-        record = services.storage.get(object_type.kind, mark.object_key)
-        if not _is_for(services, platform, mark, record):
+        record = services.storage.get(object_type.kind, entry.object_key)
+        if not _is_for(services, platform, entry, record):
             return Attempt(Outcome.NEEDLESS)
-        method = _send(calls, object_type, mark, None if record is None else record.document)
+        method = _send(calls, object_type, entry, None if record is None else record.document)
     except FlaskOCPIError as error:
         return _judged(error)
     return Attempt(Outcome.DELIVERED if method else Outcome.NEEDLESS, method)
 
 
-def _is_for(services: Services, platform: Platform, mark: Mark, record: Record | None) -> bool:
+def _is_for(services: Services, platform: Platform, entry: OutboxEntry, record: Record | None) -> bool:
     """Tell whether the platform is still to have the object: its audience, the roles or the filter may have changed."""
     if record is None:
         return True
     hook = services.hooks.push_filter
-    if hook is not None and not hook(mark.module, record.document, platform):
+    if hook is not None and not hook(entry.module, record.document, platform):
         return False
-    found = recipients(services, Partners((platform,)), mark.module, record.audience, only=platform)
-    return Recipient(platform, mark.party) in list(found)
+    found = recipients(services, Partners((platform,)), entry.module, record.audience, only=platform)
+    return Recipient(platform, entry.party) in list(found)
 
 
-def _send(calls: ModuleClient, object_type: ObjectType, mark: Mark, document: Document | None) -> str:
+def _send(calls: ModuleClient, object_type: ObjectType, entry: OutboxEntry, document: Document | None) -> str:
     """Send the state and return the HTTP method; "" when there is nothing that OCPI could say."""
     if document is None:
         if not can_be_deleted(calls.module):
             return ""
         try:
-            calls.delete(*mark.ids, owner=mark.owner)
+            calls.delete(*entry.ids, owner=entry.owner)
         except RefusedError as error:
             if error.http_status != 404:
                 raise
         return "DELETE"
-    patch = patch_of(calls.module, object_type, document, mark.changed)
+    patch = patch_of(calls.module, object_type, document, entry.changed)
     if patch is not None:
-        answer = calls.update(patch.changes, *mark.ids, *patch.part_ids, whole=document)
+        answer = calls.update(patch.changes, *entry.ids, *patch.part_ids, whole=document)
     else:
         answer = calls.push(document)
     return answer.method

@@ -1,4 +1,4 @@
-"""Marks: what a platform has not seen yet. One a platform, party and object, however often that changes."""
+"""The outbox: what a partner has not seen yet. One entry a platform, party and object, however often that changes."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from functools import reduce
 
 from flask_ocpi.core.description import Document
 from flask_ocpi.core.description import ObjectType
-from flask_ocpi.core.fields import format_date_time
-from flask_ocpi.core.fields import to_micros
 from flask_ocpi.errors import NotFoundError
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.outbox.changes import Changed
@@ -23,28 +21,30 @@ from flask_ocpi.outbox.changes import recipients
 from flask_ocpi.outbox.changes import united
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.partners.records import Partners
+from flask_ocpi.storage import leases
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.base import walk
+from flask_ocpi.storage.leases import NOBODY
+from flask_ocpi.storage.stored import Stored
 
-MARKS = "push_marks"
-#: When a mark is due that was refused: it waits for a change, or for somebody to say "retry".
-PARKED = 2**62
-NOBODY = Party("", "")
-_MICROS = 1_000_000
+#: When an entry is due that was refused: it waits for a change, or for somebody to say "retry".
+PARKED = leases.NEVER
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class OutboxEntry(Stored):
     """A platform has not seen the current state of an own object.
 
     party: whom at the platform it is for, None where a hub spreads it. owner, ids: the object; its id as it is written.
     changed: what the platform lacks, None for the whole object. since: when it began to lack it, in microseconds.
     attempts, error, status_code: how often sending failed, and how it did the last time. due: when it is to be sent, in
-    microseconds; while somebody sends it, when that is given up for dead. revision: of the record.
+    microseconds; while somebody sends it, when the lease ends. revision: of the record.
     """
+
+    KIND = "outbox"
 
     platform: str
     party: Party | None
@@ -78,40 +78,10 @@ class Mark:
         """What names the object in a sentence, such as ``locations NL-ABC 'LOC1'``."""
         return f"{self.module} {self.owner} {' '.join(self.ids)!a}"
 
-    def to_record(self) -> Record:
-        document = {
-            "platform": self.platform,
-            "party": self.party and list(self.party),
-            "module": self.module,
-            "owner": list(self.owner),
-            "ids": self.ids,
-            "changed": self.changed,
-            "since": self.since,
-            "attempts": self.attempts,
-            "error": self.error,
-            "status_code": self.status_code,
-        }
-        return Record.of(document, last_updated=self.due)
-
-    @classmethod
-    def from_record(cls, record: Record) -> Mark:
-        document = record.document
-        party = document.pop("party")
-        owner = Party(*document.pop("owner"))
-        ids = tuple(document.pop("ids"))
-        return cls(
-            **document,
-            party=Party(*party) if party else None,
-            owner=owner,
-            ids=ids,
-            due=record.last_updated,
-            revision=record.revision,
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """How a platform's marks stand. oldest: since when it has not seen something, in microseconds; None: it has."""
+    """How a platform's entries stand. oldest: since when it has not seen something, in microseconds; None: it has."""
 
     platform: str
     waiting: int
@@ -119,173 +89,156 @@ class Summary:
     oldest: int | None
 
 
-def now_micros(services: Services) -> int:
-    """Return the time in microseconds, as exact as a DateTime."""
-    return to_micros(format_date_time(services.clock()))
+def write(services: Services, new: Iterable[OutboxEntry]) -> None:
+    """Write entries in the transaction that changes their objects; each joins the entry that there is already.
 
-
-def write(services: Services, new: Iterable[Mark]) -> None:
-    """Mark objects, in the transaction that changes them; what was marked before is part of it.
-
-    A mark that is being sent, or waits after a failure, stays so; a refused one gets a new chance. Those that are new
-    become due in the order in which they are given, which has to be the same for the marks of one object.
+    An entry that is being sent, or waits after a failure, stays so; a refused one gets a new chance. Those that are new
+    become due in the order in which they are given, which has to be the same for the entries of one object.
     """
-    of_key: dict[Key, list[Mark]] = {}
-    for mark in new:
-        of_key.setdefault(mark.key, []).append(mark)
+    of_key: dict[Key, list[OutboxEntry]] = {}
+    for entry in new:
+        of_key.setdefault(entry.key, []).append(entry)
     if not of_key:
         return
-    stored = services.storage.get_many(MARKS, of_key, for_update=True)
+    stored = services.storage.get_many(OutboxEntry.KIND, of_key, for_update=True)
     records = []
     for key, added in of_key.items():
         record = stored.get(key)
-        mark = added[0] if record is None else _joined(Mark.from_record(record), added[0])
-        records.append((key, reduce(_joined, added[1:], mark).to_record()))
-    services.storage.save_many(MARKS, records)
+        entry = added[0] if record is None else _joined(OutboxEntry.from_record(record), added[0])
+        records.append((key, reduce(_joined, added[1:], entry).to_record()))
+    services.storage.save_many(OutboxEntry.KIND, records)
 
 
-def _joined(known: Mark, new: Mark) -> Mark:
+def _joined(known: OutboxEntry, new: OutboxEntry) -> OutboxEntry:
     if known.is_parked:  # it was refused for what it was, so the platform may lack all of it
         return replace(new, changed=None, since=known.since)
     return replace(known, changed=united(known.changed, new.changed), ids=new.ids)
 
 
-def take(services: Services, platform: str, *, seconds: float) -> Mark | None:
-    """Take one due mark of a platform to send it; nobody else gets it for so many seconds. None: there is none."""
-    now = now_micros(services)
-    query = _marks_of(platform, date_to=now + 1, limit=1)
-    taken = services.storage.claim(MARKS, query, until=now + int(seconds * _MICROS), key_of=_key_of)
-    return Mark.from_record(taken[0]) if taken else None
+def take(services: Services, platform: str, *, seconds: float) -> OutboxEntry | None:
+    """Take one due entry of a platform to send it; nobody else gets it for so many seconds. None: there is none."""
+    return leases.take_next(services.storage, OutboxEntry, platform, now=services.now(), seconds=seconds)
 
 
-def settle(services: Services, mark: Mark) -> None:
-    """Remove a mark that was taken: the platform has the state. If the object changed meanwhile, it is due at once."""
+def settle(services: Services, entry: OutboxEntry) -> None:
+    """Remove an entry that was sent: the platform has the state. If the object changed meanwhile, it is due at once."""
     with services.storage.transaction():
-        record = services.storage.get(MARKS, mark.key, for_update=True)
-        if record is None:
+        current = leases.locked(services.storage, entry)
+        if current is None:
             return
-        if record.revision == mark.revision:
-            services.storage.delete(MARKS, mark.key)
+        if current.revision == entry.revision:
+            services.storage.delete(OutboxEntry.KIND, entry.key)
             return
         # It saw all but what came since; which of the changes those are is not known any more.
-        current = Mark.from_record(record)
-        fresh = replace(current, attempts=0, error="", status_code=None, due=now_micros(services))
-        services.storage.save(MARKS, mark.key, fresh.to_record())
+        fresh = replace(current, attempts=0, error="", status_code=None, due=services.now())
+        services.storage.save(OutboxEntry.KIND, entry.key, fresh.to_record())
 
 
-def postpone(services: Services, mark: Mark, *, due: int, error: str, status_code: int | None) -> None:
-    """Note that a mark could not be sent, and when it is due again: PARKED for never."""
-    with services.storage.transaction():
-        record = services.storage.get(MARKS, mark.key, for_update=True)
-        if record is None:
-            return
-        current = Mark.from_record(record)
-        if record.revision != mark.revision and due >= PARKED:  # what was refused is not what it is now
-            due, current = now_micros(services), replace(current, changed=None)
-        failed = replace(current, attempts=mark.attempts + 1, error=error, status_code=status_code, due=due)
-        services.storage.save(MARKS, mark.key, failed.to_record())
+def postpone(services: Services, entry: OutboxEntry, *, due: int, error: str, status_code: int | None) -> None:
+    """Note that an entry could not be sent, and when it is due again: PARKED for never."""
+
+    def failed(current: OutboxEntry) -> OutboxEntry:
+        moment = due
+        if current.revision != entry.revision and due >= PARKED:  # what was refused is not what it is now
+            moment, current = services.now(), replace(current, changed=None)
+        return replace(current, attempts=entry.attempts + 1, error=error, status_code=status_code, due=moment)
+
+    leases.change(services.storage, entry, failed)
 
 
 def bring_forward(services: Services, platform: str, *, latest: int) -> int:
-    """Make marks of a platform due now that are so after ``latest``, some at a time; return how many.
+    """Make entries of a platform due now that are so after ``latest``, some at a time; return how many.
 
     Nothing waits for that long but what was refused: they were made when the clock was ahead.
     """
-    found = services.storage.list(MARKS, _marks_of(platform, date_from=latest, date_to=PARKED)).records
-    for record in found:
-        _make_due(services, _key_of(record), latest=latest)
+    found = services.storage.list(OutboxEntry.KIND, _query(platform, date_from=latest, date_to=PARKED)).records
+    for entry in map(OutboxEntry.from_record, found):
+        _make_due(services, entry, latest=latest)
     return len(found)
 
 
 def hasten(services: Services, platform: str) -> int:
-    """Make marks due now that wait because sending them failed, and was not refused; return how many."""
-    soon = now_micros(services) + 1
-    waiting = map(Mark.from_record, walk(services.storage, MARKS, _marks_of(platform, date_from=soon, date_to=PARKED)))
-    failed = [mark.key for mark in waiting if mark.error]
-    for key in failed:
-        _make_due(services, key, latest=soon)
+    """Make entries due now that wait because sending them failed, and was not refused; return how many."""
+    soon = services.now() + 1
+    failed = [entry for entry in _walk(services, _query(platform, date_from=soon, date_to=PARKED)) if entry.error]
+    for entry in failed:
+        _make_due(services, entry, latest=soon)
     return len(failed)
 
 
-def _make_due(services: Services, key: Key, *, latest: int) -> None:
-    """Make a mark due now that still is so after ``latest``, and is not parked."""
-    with services.storage.transaction():
-        current = services.storage.get(MARKS, key, for_update=True)
-        if current is not None and latest <= current.last_updated < PARKED:
-            due = replace(Mark.from_record(current), due=now_micros(services))
-            services.storage.save(MARKS, key, due.to_record())
+def _make_due(services: Services, entry: OutboxEntry, *, latest: int) -> None:
+    """Make an entry due now that still is so after ``latest``, and is not parked."""
+
+    def hastened(current: OutboxEntry) -> OutboxEntry:
+        return replace(current, due=services.now()) if latest <= current.due < PARKED else current
+
+    leases.change(services.storage, entry, hastened)
 
 
 def due_count(services: Services, platform: str) -> int:
-    """Return how many marks of a platform are due now."""
-    return services.storage.list(MARKS, _marks_of(platform, date_to=now_micros(services) + 1, limit=1)).total
+    """Return how many entries of a platform are due now."""
+    return services.storage.list(OutboxEntry.KIND, leases.due_by(services.now(), platform)).total
 
 
 def is_waiting(services: Services, platform: str) -> bool:
-    """Tell whether a platform has marks that are due, now or later; parked ones are not."""
-    return bool(services.storage.list(MARKS, _marks_of(platform, date_to=PARKED, limit=1)).records)
+    """Tell whether a platform has entries that are due, now or later; parked ones are not."""
+    return bool(services.storage.list(OutboxEntry.KIND, _query(platform, date_to=PARKED, limit=1)).records)
 
 
-def marks(services: Services, platform: str, *, parked: bool | None = None) -> Iterator[Mark]:
-    """Walk the marks of a platform, oldest first: all, or only those (not) parked."""
-    query = _marks_of(platform)
-    if parked is not None:
-        query = _marks_of(platform, date_from=PARKED) if parked else _marks_of(platform, date_to=PARKED)
-    return map(Mark.from_record, walk(services.storage, MARKS, query))
+def of_platform(services: Services, platform: str, *, parked: bool | None = None) -> Iterator[OutboxEntry]:
+    """Walk the entries of a platform, oldest first: all, or only those (not) parked."""
+    if parked is None:
+        return _walk(services, _query(platform))
+    return _walk(services, _query(platform, date_from=PARKED) if parked else _query(platform, date_to=PARKED))
 
 
 def summary(services: Services) -> list[Summary]:
-    """Return how the marks of each platform stand that has any."""
+    """Return how the entries of each platform stand that has any."""
     found = []
     for platform in services.platforms.all():
-        waiting = services.storage.list(MARKS, _marks_of(platform.id, date_to=PARKED, limit=1))
-        parked = services.storage.list(MARKS, _marks_of(platform.id, date_from=PARKED, limit=1))
+        waiting = services.storage.list(OutboxEntry.KIND, _query(platform.id, date_to=PARKED, limit=1))
+        parked = services.storage.list(OutboxEntry.KIND, _query(platform.id, date_from=PARKED, limit=1))
         if waiting.total or parked.total:
-            first = next(map(Mark.from_record, waiting.records), None)
+            first = next(map(OutboxEntry.from_record, waiting.records), None)
             oldest = None if first is None else first.since
             found.append(Summary(platform.id, waiting.total, parked.total, oldest))
     return found
 
 
-def retry(services: Services, mark: Mark) -> None:
-    """Make a mark due at once, such as a parked one after its cause was removed; raise NotFoundError if it is gone."""
-    with services.storage.transaction():
-        record = services.storage.get(MARKS, mark.key, for_update=True)
-        if record is None:
-            raise NotFoundError(f"{mark.platform} has no such mark any more.")
-        current = Mark.from_record(record)
-        again = replace(current, changed=None, attempts=0, due=now_micros(services))
-        services.storage.save(MARKS, mark.key, again.to_record())
+def retry(services: Services, entry: OutboxEntry) -> None:
+    """Make an entry due at once, such as a parked one after its cause was removed; NotFoundError where it is gone."""
+
+    def again(current: OutboxEntry) -> OutboxEntry:
+        return replace(current, changed=None, attempts=0, due=services.now())
+
+    if leases.change(services.storage, entry, again) is None:
+        raise NotFoundError(f"The outbox has no such entry of {entry.platform} any more.")
 
 
 def forget(services: Services, platform: str) -> int:
-    """Remove all marks of a platform, as of one that is not registered any more; return how many there were."""
-    found = list(marks(services, platform))
-    for mark in found:
-        services.storage.delete(MARKS, mark.key)
-    return len(found)
+    """Remove all entries of a platform, as of one that is not registered any more; return how many there were."""
+    return sum(remove(services, entry) for entry in list(of_platform(services, platform)))
 
 
-def remove(services: Services, mark: Mark) -> bool:
-    """Remove a mark: the platform is not sent the state. True when it was still there."""
-    return services.storage.delete(MARKS, mark.key)
+def remove(services: Services, entry: OutboxEntry) -> bool:
+    """Remove an entry: the platform is not sent the state. True when it was still there."""
+    return services.storage.delete(OutboxEntry.KIND, entry.key)
 
 
-def _key_of(record: Record) -> Key:
-    return Mark.from_record(record).key
+def _walk(services: Services, query: Query) -> Iterator[OutboxEntry]:
+    return map(OutboxEntry.from_record, walk(services.storage, OutboxEntry.KIND, query))
 
 
-def _marks_of(platform: str, *, date_from: int | None = None, date_to: int | None = None, limit: int = 500) -> Query:
-    owners: Sequence[Party] = (NOBODY,)
-    return Query(owners=tuple(owners), receiver=platform, date_from=date_from, date_to=date_to, limit=limit)
+def _query(platform: str, *, date_from: int | None = None, date_to: int | None = None, limit: int = 500) -> Query:
+    return Query(owners=(NOBODY,), receiver=platform, date_from=date_from, date_to=date_to, limit=limit)
 
 
 class Marking:
-    """Marks objects of one module for the platforms that receive it. platforms: the ids of those that got a mark.
+    """Writes the outbox entries of objects of one module. platforms: the ids of the platforms that got one.
 
-    ``is_needed`` is False when nobody receives the module: then nothing has to be compared or written. Objects have to
-    be marked after they were written, in the same transaction: whoever locks an object locks its marks next. ``only``
-    marks for one platform, also where OCPI_PUSH is off.
+    ``is_needed`` is False when nobody receives the module: then nothing has to be compared or written. It is told of
+    objects after they were written, in the same transaction: whoever locks an object locks its entries next. ``only``
+    writes for one platform, also where OCPI_PUSH is off.
     """
 
     def __init__(
@@ -302,42 +255,41 @@ class Marking:
         self.is_needed = bool(self._partners.receiving(module))
 
     def changed(self, key: Key, before: Record | None, after: Record) -> None:
-        """Mark an object that was created (``before`` None) or replaced."""
+        """Write the entries of an object that was created (``before`` None) or replaced."""
         self.all_changed([(key, before, after)])
 
     def all_changed(self, changes: Iterable[tuple[Key, Record | None, Record]]) -> None:
-        """Mark many objects, each as :meth:`changed` does."""
+        """Write the entries of many objects, each as :meth:`changed` does."""
         if not self.is_needed:
             return
-        found: list[Mark] = []
+        found: list[OutboxEntry] = []
         for key, before, after in changes:
             if before is None:
-                found.extend(self._marks(key, after, after.document, None))
+                found.extend(self._entries(key, after, after.document, None))
             elif not before.has_same_document(after):
                 document = after.document
-                found.extend(
-                    self._marks(key, after, document, difference(self._object_type, before.document, document))
-                )
+                changed = difference(self._object_type, before.document, document)
+                found.extend(self._entries(key, after, document, changed))
         self._write(found)
 
     def removed(self, key: Key, before: Record) -> None:
-        """Mark an object that was removed, where OCPI has a way to say so."""
+        """Write the entries of an object that was removed, where OCPI has a way to say so."""
         versions = self._services.versions
         modules = [module for version in versions if (module := version.module(self._module))]
         if self.is_needed and any(map(can_be_deleted, modules)):
-            self._write(list(self._marks(key, before, before.document, None)))
+            self._write(list(self._entries(key, before, before.document, None)))
 
-    def _write(self, found: Sequence[Mark]) -> None:
+    def _write(self, found: Sequence[OutboxEntry]) -> None:
         write(self._services, found)
-        self.platforms.update(mark.platform for mark in found)
+        self.platforms.update(entry.platform for entry in found)
 
-    def _marks(self, key: Key, record: Record, document: Document, changed: Changed) -> Iterator[Mark]:
+    def _entries(self, key: Key, record: Record, document: Document, changed: Changed) -> Iterator[OutboxEntry]:
         hook = self._services.hooks.push_filter
-        now = now_micros(self._services)
+        now = self._services.now()
         ids = tuple(str(document[name]) for name in self._object_type.id_key)
         for recipient in self._recipients(record.audience):
             if hook is None or hook(self._module, document, recipient.platform):
-                yield Mark(
+                yield OutboxEntry(
                     recipient.platform.id, recipient.party, self._module, key.owner, ids, changed, since=now, due=now
                 )
 

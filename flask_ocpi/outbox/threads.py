@@ -10,37 +10,36 @@ import weakref
 from collections.abc import Callable
 from collections.abc import Collection
 from functools import partial
+from math import inf
 from time import monotonic
-from typing import TYPE_CHECKING
 
 from flask_ocpi.core import forks
 from flask_ocpi.errors import StorageError
-
-if TYPE_CHECKING:
-    from flask_ocpi.outbox.dispatcher import Dispatcher
-    from flask_ocpi.outbox.dispatcher import Job
+from flask_ocpi.outbox.deliveries import Deliveries
+from flask_ocpi.outbox.deliveries import Job
+from flask_ocpi.outbox.dispatcher import Dispatcher
 
 _log = logging.getLogger("flask_ocpi.outbox")
 
-_FIRST_NAP = 0.05  # seconds; who woke us may still have to commit
-_FORKED_NAP = 0.5  # a process that was forked may do so again and end, as daemons come to be
+_FORKED_NAP = 0.5  # seconds; a process that was forked may do so again and end, as daemons come to be
 _LEAST_PAUSE = 1.0  # between two runs of a job
 _LONGEST_ROUND = 60.0
-_LOOKS = 30.0  # seconds between two looks of a process that serves at what other processes left
+_LOOKS = 30.0  # seconds between two looks of a process that has nothing to do at what other processes left
 _AT_EXIT = 5.0
 _FAILURES = 12  # rounds in a row, after which threads that nobody asked to stay wait for the next need
 
 
-class Threads:
-    """One thread that looks what is due, and others that do it: for each platform some, for each job one.
+class Threads(Dispatcher):
+    """Delivers in threads (OCPI_DISPATCHER "thread"): one looks what is due, others do it.
 
-    A slow platform holds up none but its own threads, of which there are at most OCPI_PUSH_CONCURRENCY. interval:
-    seconds between looks at what other processes left, while there is anything at all.
+    They start with the first need and end when nothing is left. A slow platform holds up none but its own threads, of
+    which there are at most OCPI_PUSH_CONCURRENCY. Every OCPI_DISPATCH_INTERVAL seconds, while there is anything at all,
+    they look at what other processes left.
     """
 
-    def __init__(self, dispatcher: Dispatcher, *, interval: float) -> None:
-        self._dispatcher = dispatcher
-        self._interval = interval
+    def __init__(self, deliveries: Deliveries) -> None:
+        super().__init__(deliveries)
+        self._interval = deliveries.services.settings.dispatch_interval
         self._stays = False
         _all.add(self)
         forks.begin(self._begin)
@@ -49,16 +48,15 @@ class Threads:
         """Begin without threads: in a forked process they, and the locks in their hands, stayed with the parent."""
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
-        self._lanes: dict[str, set[threading.Thread]] = {}
+        self._sending: dict[str, set[threading.Thread]] = {}
         self._jobs: dict[str, threading.Thread] = {}
         self._ran: dict[str, float] = {}
         self._hinted: set[str] = set()
-        self._all_wanted = True
-        self._alarm: float | None = None
-        self._nap = _FIRST_NAP
+        self._waiting: set[str] = set()  # the platforms that something was left for when they were last looked at
+        # When (monotonic) to look at all platforms and the jobs, and at the jobs alone.
+        self._poll_at = self._jobs_at = 0.0
         self._lingers = 0.0
         self._serves = False
-        self._look_at = 0.0
         self._round_began = monotonic()
         self._failures = 0
         self._stopping = False
@@ -66,51 +64,44 @@ class Threads:
         self._quiet_until = monotonic()
         if self._stays:
             self._quiet_until += _FORKED_NAP
-            self.wake()
+            self._poll()
 
-    def wake(self, platforms: Collection[str] = ()) -> None:
-        """Take notice of new marks, or (without platforms) of new times of jobs."""
+    def wake(self, platforms: Collection[str] = (), *, within: float = 0.0) -> None:
+        now = monotonic()
         with self._changed:
-            self._hinted.update(platforms)
-            self._all_wanted = self._all_wanted or not platforms
-            self._nap = _FIRST_NAP
-            self._lingers = monotonic() + 2 * self._interval
+            if platforms:
+                self._hinted.update(platforms)
+                self._lingers = now + 2 * self._interval
+                self._poll_at = min(self._poll_at, now + self._interval)
+            else:
+                at = now + max(within, 0.0)
+                if self._jobs_at <= at and self._thread is not None:
+                    return
+                self._jobs_at = min(self._jobs_at, at)
             self._ensure_running()
             self._changed.notify_all()
 
     def start(self) -> None:
         """Keep looking until :meth:`stop`, in forked processes as well."""
         self._stays = True
-        self.wake()
+        self._poll()
 
-    def look_now_and_then(self) -> None:
-        """Look at what other processes left, unless that was done a moment ago, and from now on every so often."""
-        if self._look_at <= monotonic():
-            self._look_at = monotonic() + _LOOKS
+    def serve(self) -> None:
+        thread = self._thread
+        if not self._serves or thread is None or not thread.is_alive():
             self._serves = True
-            self.wake()
+            self._poll()
 
-    def remind(self, seconds: float) -> None:
-        """Look again after so many seconds at the latest, while the threads run."""
+    def _poll(self) -> None:
         with self._changed:
-            at = monotonic() + max(seconds, 0.0)
-            self._alarm = at if self._alarm is None else min(self._alarm, at)
-            self._changed.notify_all()
-
-    def look_within(self, seconds: float) -> None:
-        """Look after so many seconds at the latest, and be there until then; nothing to do where that is so anyway."""
-        at = monotonic() + max(seconds, 0.0)
-        with self._changed:
-            if self._alarm is not None and self._alarm <= at and self._thread is not None:
-                return
-            self._alarm = at if self._alarm is None else min(self._alarm, at)
+            self._poll_at = 0.0
             self._ensure_running()
             self._changed.notify_all()
 
     def is_running(self) -> bool:
         """Tell whether the looking thread, or one that it started, is there."""
         with self._changed:
-            return self._thread is not None or bool(self._lanes or self._jobs)
+            return self._thread is not None or bool(self._sending or self._jobs)
 
     def is_alive(self) -> bool:
         """Tell whether the looking thread works, or nothing is left for it to do."""
@@ -119,7 +110,7 @@ class Threads:
                 return not (self._stays or self._serves)
             return self._thread.is_alive() and monotonic() - self._round_began < max(_LONGEST_ROUND, self._interval * 4)
 
-    def stop(self, timeout: float, *, drain: bool = True) -> bool:
+    def stop(self, timeout: float = 5.0, *, drain: bool = True) -> bool:
         """End all threads, each after what it is doing; True when there was time.
 
         ``drain`` delivers what else is due, as far as there is time.
@@ -129,7 +120,8 @@ class Threads:
             began = self._began
             self._stopping = True
             self._changed.notify_all()
-            threads = [self._thread, *self._jobs.values(), *(lane for lanes in self._lanes.values() for lane in lanes)]
+            sending = [thread for threads in self._sending.values() for thread in threads]
+            threads = [self._thread, *self._jobs.values(), *sending]
         for thread in threads:
             if thread is not None and thread is not threading.current_thread():
                 thread.join(max(0.0, ends - monotonic()))
@@ -144,12 +136,12 @@ class Threads:
         """Deliver in this thread what is due, as far as there is time."""
 
         def deliver() -> None:
-            for platform in self._dispatcher.due_platforms():
-                self._dispatcher.deliver(platform, seconds=max(0.0, ends - monotonic()))
+            for platform in self.deliveries.due_platforms():
+                self.deliveries.deliver(platform, seconds=max(0.0, ends - monotonic()))
 
         if monotonic() < ends:
             try:
-                self._dispatcher.in_context(deliver)
+                self.deliveries.in_context(deliver)
             except Exception as error:
                 _log_failure("What was left at the end could not be pushed", error)
         return monotonic() < ends
@@ -165,108 +157,117 @@ class Threads:
         self._thread.start()
 
     def _run(self) -> None:
-        next_poll = 0.0
         with forks.waiting(), self._changed:
             self._changed.wait_for(lambda: self._stopping, max(0.0, self._quiet_until - monotonic()))
         while True:
             with self._changed:
-                hinted, self._hinted = self._hinted, set()
-                everything = self._all_wanted or next_poll <= monotonic()
-                self._all_wanted = False
-                self._round_began = monotonic()
-                if self._alarm is not None and self._alarm <= monotonic():
-                    self._alarm, everything = None, True
-            left = self._round(hinted, everything)
-            if everything:
-                next_poll = monotonic() + self._interval
+                self._round_began = now = monotonic()
+                hinted, self._hinted = self._hinted | self.deliveries.take_retries(), set()
+                polls = self._poll_at <= now
+                jobs = polls or self._jobs_at <= now
+                self._poll_at = inf if polls else self._poll_at
+                self._jobs_at = inf if jobs else self._jobs_at
+            self._round(hinted, polls=polls, jobs=jobs)
             with self._changed:
-                busy = self._hinted or self._all_wanted or self._lanes or self._jobs
-                if self._stopping or not (left is not None or busy or self._is_kept()):
+                self._poll_at = min(self._poll_at, monotonic() + self._pace())
+                if self._stopping or not self._is_needed():
                     self._thread = None
                     return
             with forks.waiting(), self._changed:
-                if not self._hinted and not self._all_wanted and not self._stopping:
-                    self._changed.wait(self._seconds_to_wait(left))
+                if not self._hinted and not self._stopping:
+                    self._changed.wait(self._seconds_to_wait())
 
-    def _is_kept(self) -> bool:
-        return self._stays or self._serves or self._lingers_on()
+    def _is_needed(self) -> bool:
+        left = self._hinted or self._waiting or self._sending or self._jobs or self._jobs_at < inf
+        return bool(left) or self._stays or self._serves or self._is_expecting()
 
-    def _lingers_on(self) -> bool:
-        return self._alarm is not None or monotonic() < self._lingers
+    def _is_expecting(self) -> bool:
+        """Tell whether something may have to be done soon: what was just written, or failed a moment ago."""
+        return monotonic() < self._lingers or self.deliveries.next_retry() is not None
 
-    def _seconds_to_wait(self, left: float | None) -> float:
-        # A process that serves, and has nothing to do, looks what others left; it need not be quick about it.
-        is_idle = left is None and not self._stays and not self._lingers_on()
-        waits = [max(_LOOKS, self._interval)] if is_idle else [self._interval, self._nap]
-        self._nap = min(self._nap * 2, self._interval)
-        if left is not None:
-            waits.append(max(left, 0.0))
-        if self._alarm is not None:
-            waits.append(max(self._alarm - monotonic(), 0.0))
-        return max(min(waits), 0.001)
+    def _pace(self) -> float:
+        """Return the seconds between two looks at everything: a process that has nothing to do need not be quick."""
+        is_busy = self._stays or self._waiting or self._is_expecting()
+        return self._interval if is_busy else max(_LOOKS, self._interval)
 
-    def _round(self, hinted: Collection[str], everything: bool) -> float | None:
-        """Start threads for what is due; return the seconds until something is, None when nothing waits at all."""
-        found: list[float] = []
+    def _seconds_to_wait(self) -> float:
+        at = min(self._poll_at, self._jobs_at, self.deliveries.next_retry() or inf)
+        return max(min(at - monotonic(), self._pace()), 0.001)
+
+    def _round(self, hinted: Collection[str], *, polls: bool, jobs: bool) -> None:
+        """Start threads for what is due at some platforms, or at all, and for the jobs that are due."""
+
+        def look() -> None:
+            self._look_at_platforms(hinted, everything=polls)
+            if jobs:
+                self._look_at_jobs()
+
         try:
-            self._dispatcher.in_context(lambda: found.extend(self._look(hinted, everything)))
+            self.deliveries.in_context(look)
         except Exception as error:
             _log_failure("The dispatcher could not look what is due", error)
             self._failures += 1
-            return self._interval if self._stays or self._failures < _FAILURES else None
-        self._failures = 0
-        return min(found, default=None)
+            lasts = self._stays or self._failures < _FAILURES
+            with self._changed:
+                self._waiting.update(hinted)
+                self._waiting = self._waiting if lasts else set()
+                self._jobs_at = self._poll_at = monotonic() + self._interval if lasts else inf
+        else:
+            self._failures = 0
 
-    def _look(self, hinted: Collection[str], everything: bool) -> list[float]:
-        dispatcher = self._dispatcher
-        waiting = []
-        platforms = dispatcher.services.platforms
+    def _look_at_platforms(self, hinted: Collection[str], *, everything: bool) -> None:
+        platforms = self.deliveries.services.platforms
+        waiting = set()
         for platform in platforms.all() if everything else filter(None, map(platforms.get, hinted)):
-            due = dispatcher.messages_due(platform)
+            due = self.deliveries.messages_due(platform)
             if due:
-                self._add_lanes(platform.id, due)
-            if due or dispatcher.has_waiting(platform):
-                waiting.append(self._interval)
-        for job in dispatcher.services.jobs:
+                self._send(platform.id, due)
+            if due or self.deliveries.has_waiting(platform):
+                waiting.add(platform.id)
+        self._waiting = waiting | (set() if everything else self._waiting.difference(hinted))
+
+    def _look_at_jobs(self) -> None:
+        for job in self.deliveries.services.jobs:
             left = job.seconds_left()
             if left is not None and left <= 0:
                 left = self._start_job(job)
             if left is not None:
-                waiting.append(left)
-        return waiting
+                self.wake(within=left)
 
-    def _add_lanes(self, platform: str, due: int) -> None:
-        most = self._dispatcher.services.settings.push_concurrency
+    def _send(self, platform: str, due: int) -> None:
+        most = self.deliveries.services.settings.push_concurrency
         with self._changed:
-            lanes = self._lanes.setdefault(platform, set())
-            for _ in range(min(due, most - len(lanes))):
-                lane = forks.thread(partial(self._deliver, platform), f"ocpi-push-{platform}")
-                lanes.add(lane)
-                lane.start()
+            threads = self._sending.setdefault(platform, set())
+            for _ in range(min(due, most - len(threads))):
+                thread = forks.thread(partial(self._deliver, platform), f"ocpi-push-{platform}")
+                threads.add(thread)
+                thread.start()
 
     def _deliver(self, platform: str) -> None:
         failed = True
         try:
-            self._dispatcher.in_context(lambda: self._dispatcher.deliver(platform, stop=lambda: self._stopping))
+            self.deliveries.in_context(lambda: self.deliveries.deliver(platform, stop=lambda: self._stopping))
             failed = False
         except Exception as error:
             _log_failure(f"Pushing to {platform} failed", error)
         finally:
             with self._changed:
-                lanes = self._lanes.get(platform, set())
-                lanes.discard(threading.current_thread())
-                if not lanes:
-                    self._lanes.pop(platform, None)
-                if not failed:  # something may have been marked after the last look
+                threads = self._sending.get(platform, set())
+                threads.discard(threading.current_thread())
+                if not threads:
+                    self._sending.pop(platform, None)
+                if not failed:  # something may have been written after the last look
                     self._hinted.add(platform)
                 self._changed.notify_all()
 
-    def _start_job(self, job: Job) -> float:
+    def _start_job(self, job: Job) -> float | None:
         """Start a job that is due, unless it is running or did so a moment ago; return when to look again."""
         with self._changed:
+            if job.name in self._jobs:  # its end is noticed
+                return None
             again = self._ran.get(job.name, -_LEAST_PAUSE) + _LEAST_PAUSE - monotonic()
-            if job.name in self._jobs or again > 0:
-                return max(again, 0.1)
+            if again > 0:
+                return again
             self._ran[job.name] = monotonic()
             thread = forks.thread(partial(self._do, job), f"ocpi-job-{job.name}")
             self._jobs[job.name] = thread
@@ -275,12 +276,13 @@ class Threads:
 
     def _do(self, job: Job) -> None:
         try:
-            self._dispatcher.in_context(job.run)
+            self.deliveries.in_context(job.run)
         except Exception as error:
             _log_failure(f"The job {job.name} failed", error)
         finally:
             with self._changed:
                 self._jobs.pop(job.name, None)
+                self._jobs_at = 0.0
                 self._changed.notify_all()
 
 

@@ -45,6 +45,7 @@ from flask_ocpi.storage.lists import delete_statement
 from flask_ocpi.storage.lists import list_statements
 from flask_ocpi.storage.lists import query_values
 from flask_ocpi.storage.lists import read_total
+from flask_ocpi.storage.migration import migrate
 from flask_ocpi.storage.statements import Statement
 from flask_ocpi.storage.tables import Rows
 from flask_ocpi.storage.tables import Statements
@@ -237,6 +238,8 @@ class SQLAlchemyStorage(Storage):
     def setup(self) -> None:
         """Create the tables that are missing; on a SQLite file also switch to write-ahead logging.
 
+        Records that an earlier state of this package kept in tables of other names move to those of today.
+
         A file that is made by this is for its owner only.
         """
         if self._database.current is not None:
@@ -262,6 +265,7 @@ class SQLAlchemyStorage(Storage):
                 connection.execute(select(func.pg_advisory_xact_lock(SETUP_LOCK)))
             for table in self._tables.values():
                 table.create(connection, checkfirst=True)
+            migrate(connection, self._tables)
             if self._counts is not None:
                 self._counts.create(connection, checkfirst=True)
                 counts.drop_days(connection, self._counts)

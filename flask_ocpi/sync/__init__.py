@@ -6,13 +6,13 @@ A watermark says up to where the list of a platform, module and own party is rea
 
 from __future__ import annotations
 
-from flask_ocpi.sync.misses import MISSES
+from flask_ocpi.sync.backfill import MissingObject
 from flask_ocpi.sync.positions import POSITIONS
 from flask_ocpi.sync.syncing import Synced
 from flask_ocpi.sync.syncing import lags
-from flask_ocpi.sync.watermarks import WATERMARKS
+from flask_ocpi.sync.watermarks import Watermark
 
 #: The kinds of records that syncing needs.
-KINDS = (WATERMARKS, POSITIONS, MISSES)
+KINDS = (Watermark.KIND, POSITIONS, MissingObject.KIND)
 
 __all__ = ["KINDS", "Synced", "lags"]

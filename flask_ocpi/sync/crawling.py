@@ -30,7 +30,6 @@ from flask_ocpi.sync.receiving import receive
 from flask_ocpi.sync.receiving import tell
 from flask_ocpi.sync.scopes import Scope
 from flask_ocpi.sync.scopes import scope_of
-from flask_ocpi.sync.watermarks import now_micros
 
 _log = logging.getLogger("flask_ocpi.sync")
 _REMOVED_AT_ONCE = 500
@@ -76,7 +75,7 @@ class Crawl:
         date_to: str | None = None,
     ) -> Crawl:
         """Return a crawl that has read nothing yet."""
-        now = now_micros(services)
+        now = services.now()
         whole = date_from is None and date_to is None
         crawl = cls(whole, calls.endpoint(InterfaceRole.SENDER), now, now, date_from, date_to)
         if whole and scope.loses_objects:
@@ -191,7 +190,7 @@ def _advance(services: Services, crawl: Crawl, page: ListPage) -> None:
         crawl.asked_at = crawl.began if page.moment is None else min(page.moment, crawl.began)
     crawl.url = page.following
     crawl.total = crawl.pulled.total = page.total
-    crawl.touched = now_micros(services)
+    crawl.touched = services.now()
     crawl.pages += 1
     crawl.doubt = page.doubt
     moments = [to_micros(document["last_updated"]) for document in page.documents]

@@ -14,9 +14,9 @@ from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.base import walk
+from flask_ocpi.storage.leases import NOBODY
 from flask_ocpi.sync.crawling import Crawl
 from flask_ocpi.sync.receiving import Pulled
-from flask_ocpi.sync.scopes import NOBODY
 from flask_ocpi.sync.scopes import Scope
 
 #: One record says how far a crawl is; others hold the keys of the copies that there were before, and of each page.

@@ -33,7 +33,6 @@ from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.base import fold
 from flask_ocpi.sync.scopes import Scope
-from flask_ocpi.sync.watermarks import now_micros
 
 
 def names_in(services: Services, scope: Scope) -> set[str]:
@@ -218,7 +217,7 @@ class _Copies:
         self._object_type = scope.object_type
         self._kind = scope.object_type.kind
         self._known = known
-        self._now = now_micros(services)
+        self._now = services.now()
         self._changed: list[tuple[Key, Record]] = []
         # All processes lock in the same order, so that none waits for another that waits for it.
         self._here = dict(self._storage.get_many(self._kind, keys, for_update=True))

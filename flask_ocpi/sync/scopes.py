@@ -17,9 +17,6 @@ from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
 
-#: The owner of records that belong to no party.
-NOBODY = Party("", "")
-
 
 @dataclass(frozen=True, slots=True)
 class Scope:

@@ -28,6 +28,8 @@ from flask_ocpi.exchange.context import Services
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
+from flask_ocpi.storage.leases import NEVER
+from flask_ocpi.storage.leases import SECOND
 from flask_ocpi.sync import positions
 from flask_ocpi.sync import receiving as quarantine
 from flask_ocpi.sync import watermarks
@@ -40,12 +42,10 @@ from flask_ocpi.sync.scopes import all_scopes
 from flask_ocpi.sync.scopes import scopes_of
 from flask_ocpi.sync.watermarks import BusyError
 from flask_ocpi.sync.watermarks import Watermark
-from flask_ocpi.sync.watermarks import now_micros
 
 _log = logging.getLogger("flask_ocpi.sync")
 
-_MICROS = 1_000_000
-_STALE = 86_400 * _MICROS  # after that a list has changed too much to go on in the middle of it
+_STALE = 86_400 * SECOND  # after that a list has changed too much to go on in the middle of it
 
 
 @dataclass(slots=True)
@@ -101,10 +101,10 @@ def sync(
         synced.error = error
         _note_failure(services, scope, taken, error)
     except Exception as error:
-        watermarks.failed(services, scope, taken, f"{type(error).__name__}: {error}")
+        watermarks.failed(services, taken, f"{type(error).__name__}: {error}")
         raise
     except BaseException:
-        watermarks.given_back(services, scope, taken)
+        watermarks.given_back(services, taken)
         raise
     return synced
 
@@ -133,10 +133,10 @@ def lags(services: Services) -> Iterator[tuple[str, str, Party, float | None]]:
 
     None: it never was.
     """
-    now = now_micros(services)
+    now = services.now()
     for scope in all_scopes(services):
         completed = watermarks.get(services, scope).completed
-        seconds = None if completed is None else (now - completed) / _MICROS
+        seconds = None if completed is None else (now - completed) / SECOND
         yield scope.platform.id, str(scope.module.id), scope.receiver, seconds
 
 
@@ -144,9 +144,9 @@ def _note_failure(services: Services, scope: Scope, taken: Watermark, error: Fla
     try:
         if isinstance(error, InvalidResponseError):  # going on there would only lead to the same answer
             with suppress(BusyError), services.storage.transaction():
-                watermarks.renew(services, scope, taken)
+                watermarks.renew(services, taken)
                 positions.forget(services, scope)
-        watermarks.failed(services, scope, taken, str(error), retry_after=getattr(error, "retry_after", None))
+        watermarks.failed(services, taken, str(error), retry_after=getattr(error, "retry_after", None))
     except StorageError as failure:  # then the others are not to be had either, but that they tell themselves
         _log.warning("That %s of %s failed could not be noted: %s", scope.module.id, scope.platform.id, failure)
 
@@ -190,28 +190,28 @@ class _Run:
         last, interval = self.taken.reconciled, self.services.settings.sync_full_interval
         if self.taken.moment is None or last is None or self.taken.endpoint != self._endpoint:
             return True
-        now = now_micros(self.services)
+        now = self.services.now()
         if not is_believable(self.taken.moment, now):  # it would hide all that changes until then
             return True
-        return bool(interval) and now - last >= interval * _MICROS
+        return bool(interval) and now - last >= interval * SECOND
 
     def _left_over(self, *, whole: bool) -> Crawl | None:
         """Return the crawl that was left in the middle, if it is of use."""
         crawl = positions.load(self.services, self.scope)
         if crawl is None or (whole and not crawl.whole):
             return None
-        if now_micros(self.services) - crawl.touched > _STALE:
+        if self.services.now() - crawl.touched > _STALE:
             return None
         return crawl if crawl.endpoint == self._endpoint else None
 
     def _begin(self, *, whole: bool) -> Crawl:
         date_from = None
         if not whole and self.taken.moment is not None:
-            overlap = self.services.settings.sync_overlap * _MICROS
-            date_from = watermarks.date_time(min(self.taken.moment, now_micros(self.services)) - overlap)
+            overlap = self.services.settings.sync_overlap * SECOND
+            date_from = watermarks.date_time(min(self.taken.moment, self.services.now()) - overlap)
         crawl = Crawl.begin(self.services, self.scope, self.calls, date_from=date_from)
         with self.services.storage.transaction():
-            watermarks.renew(self.services, self.scope, self.taken)
+            watermarks.renew(self.services, self.taken)
             positions.begin(self.services, self.scope, crawl)
         return crawl
 
@@ -229,14 +229,14 @@ class _Run:
             _log.warning(text, synced.platform, synced.module, synced.held_back)
         with services.storage.transaction():
             moment = self._new_moment(crawl)
-            watermarks.completed(services, scope, self.taken, moment=moment, endpoint=crawl.endpoint, whole=crawl.whole)
+            watermarks.completed(services, self.taken, moment=moment, endpoint=crawl.endpoint, whole=crawl.whole)
             positions.forget(services, scope)
         if crawl.whole:
             quarantine.forget_unseen(services, scope, since=crawl.began)
         self.progress(synced)
 
     def _keep(self, crawl: Crawl, keys: Sequence[Key]) -> None:
-        watermarks.renew(self.services, self.scope, self.taken)
+        watermarks.renew(self.services, self.taken)
         positions.advance(self.services, self.scope, crawl, keys)
 
     def _new_moment(self, crawl: Crawl) -> int | None:
@@ -276,7 +276,7 @@ class Schedule:
         services = self._services()
         if not services.settings.sync_interval:
             return None
-        return max(0.0, (self._look_at - watermarks.now_micros(services)) / _MICROS)
+        return max(0.0, (self._look_at - services.now()) / SECOND)
 
     def run(self) -> None:
         """Start to sync what is due."""
@@ -285,7 +285,7 @@ class Schedule:
         by_platform: dict[str, list[Scope]] = {}
         for scope in scopes:
             watermarks.plan(services, scope)
-            if watermarks.get(services, scope).due <= watermarks.now_micros(services):
+            if watermarks.get(services, scope).due <= services.now():
                 by_platform.setdefault(scope.platform.id, []).append(scope)
         for platform, chosen in by_platform.items():
             if self._reserve(platform):
@@ -294,9 +294,9 @@ class Schedule:
 
     def _plan_look(self, services: Services, scopes: Sequence[Scope]) -> None:
         """Note when to look again: at the next time of a scope, soon when one is due that waits for others."""
-        now = watermarks.now_micros(services)
-        next_due = min((watermarks.get(services, scope).due for scope in scopes), default=watermarks.NEVER)
-        earliest, latest = now + int(_BUSY_PAUSE * _MICROS), now + int(_LOOKS * _MICROS)
+        now = services.now()
+        next_due = min((watermarks.get(services, scope).due for scope in scopes), default=NEVER)
+        earliest, latest = now + int(_BUSY_PAUSE * SECOND), now + int(_LOOKS * SECOND)
         self._look_at = max(earliest, min(next_due, latest))
 
     def _sync(self, platform: str, scopes: Sequence[Scope]) -> None:
@@ -309,9 +309,9 @@ class Schedule:
             self._look_at = 0  # what was synced has a new time, and others may have waited for this one
 
     def _reserve(self, platform: str) -> bool:
-        now = watermarks.now_micros(self._services())
+        now = self._services().now()
         with self._lock:
-            in_turn = sum(0 <= now - began < _TURN * _MICROS for began in self._syncing.values())
+            in_turn = sum(0 <= now - began < _TURN * SECOND for began in self._syncing.values())
             if platform in self._syncing or in_turn >= _PLATFORMS_AT_ONCE or len(self._syncing) >= _MOST_PLATFORMS:
                 return False
             self._syncing[platform] = now

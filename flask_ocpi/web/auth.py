@@ -110,7 +110,7 @@ def authenticate(services: Services, request: Request) -> Caller:
     _check_limits(services)
     if caller.issued.use is TokenUse.ACTIVE and not caller.issued.used:
         caller = incoming.caller = confirm(services.platforms, caller)
-        services.wake(())  # its endpoints are due
+        services.wake()  # its endpoints are due
     return caller
 
 

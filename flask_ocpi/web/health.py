@@ -16,7 +16,7 @@ from flask import Response
 from flask_ocpi.core import forks
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.logs import Ration
-from flask_ocpi.outbox.lanes import LANES
+from flask_ocpi.outbox.circuits import Circuit
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Record
 from flask_ocpi.web.pages import protect
@@ -95,8 +95,8 @@ class Health:
         key = Key("", "", f"HEALTH-{secrets.token_hex(8)}".upper(), "")
         storage = self._services.storage
         with self._app.app_context(), storage.transaction():
-            storage.save(LANES, key, Record.of({"health": True}, last_updated=0))
-            storage.delete(LANES, key)
+            storage.save(Circuit.KIND, key, Record.of({"health": True}, last_updated=0))
+            storage.delete(Circuit.KIND, key)
 
     def _ask(self) -> None:
         with self._app.app_context():

@@ -19,7 +19,7 @@ from flask_ocpi.errors import StatusCode
 from flask_ocpi.exchange.findings import Finding
 from flask_ocpi.exchange.messages import Message
 from flask_ocpi.host.facade import OwnPlatform
-from flask_ocpi.outbox import entries as marks
+from flask_ocpi.outbox import entries
 from flask_ocpi.partners.platforms import PlatformState
 from flask_ocpi.signals import finding_made
 from flask_ocpi.signals import message_exchanged
@@ -185,7 +185,7 @@ class StoredNumbers(Collector):
         tally = Tally(platform.state for platform in platforms)
         for state in PlatformState:
             states.add_metric((state.value.lower(),), tally[state])
-        found = {summary.platform: summary for summary in marks.summary(services)}
+        found = {summary.platform: summary for summary in entries.summary(services)}
         for platform in platforms:
             summary = found.get(platform.id)
             if summary is None and not platform.is_registered:

@@ -88,7 +88,7 @@ def _ended(app: Flask, state: State) -> None:
 
 def _notice_request(app: Flask, state: State) -> None:
     if not app.testing:
-        state.dispatcher.notice_request()
+        state.dispatcher.serve()
 
 
 def _is_dispatching(app: Flask, state: State) -> bool:

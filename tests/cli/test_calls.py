@@ -14,7 +14,7 @@ from flask_ocpi.cli.arguments import moment_ahead
 from flask_ocpi.cli.arguments import token_given
 from flask_ocpi.core.fields import parse_date_time
 from flask_ocpi.errors import RefusedError
-from flask_ocpi.exchange.pending.records import RESULTS_AWAITED
+from flask_ocpi.exchange.pending.records import OUTGOING
 from flask_ocpi.storage.base import Query
 from flask_ocpi.testing.documents import evse
 from flask_ocpi.testing.documents import location
@@ -91,7 +91,7 @@ def test_error_tells_the_id_of_the_call(run, connected, asked, ocpi_network, err
 
     result = run(connected, *START)
 
-    (record,) = connected.storage.list(RESULTS_AWAITED, Query()).records
+    (record,) = connected.storage.list(OUTGOING, Query()).records
     assert (result.exit_code, result.stderr) == (1, f"Error: {error}\n{hint.format(id=record.document['id'])}\n")
 
 
@@ -245,7 +245,7 @@ def test_the_result_of_a_platform_that_is_gone_is_still_shown(run, connected, as
 def test_a_request_that_nobody_answered_shows_that(run, connected, ocpi_network, asked):
     del ocpi_network.apps["other.example"]
     unreachable = run(connected, "command", "STOP_SESSION", *TO, "--session", "SES1")
-    [record] = connected.storage.list("results_awaited", Query()).records
+    [record] = connected.storage.list("outgoing_requests", Query()).records
 
     result = run(connected, "result", record.document["id"], "--no-wait")
 
@@ -258,7 +258,7 @@ def test_a_request_that_nobody_answered_shows_that(run, connected, ocpi_network,
 
 def test_a_request_that_was_answered_with_an_error_shows_that(run, connected, asked):
     run(connected, *START[:-1], "LOC9")
-    [record] = connected.storage.list("results_awaited", Query()).records
+    [record] = connected.storage.list("outgoing_requests", Query()).records
 
     result = run(connected, "result", record.document["id"])
 

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from flask_ocpi.errors import UnreachableError
-from flask_ocpi.outbox import entries as marks
+from flask_ocpi.outbox import entries
 from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.documents import tariff
 
@@ -93,7 +93,7 @@ def test_parked_marks_show_the_reason_and_are_sent_again_on_demand(run, connecte
 
     assert result.stdout == "Marked again: 1 mark.\n"
     assert copies(ocpi_other) == ["LOC1"]
-    assert list(marks.marks(connected.services, "other-example")) == []
+    assert list(entries.of_platform(connected.services, "other-example")) == []
 
 
 def test_marks_can_be_discarded(run, connected, ocpi_network, ocpi_other):
@@ -102,7 +102,7 @@ def test_marks_can_be_discarded(run, connected, ocpi_network, ocpi_other):
     result = run(connected, "marks", "--platform", "FR-OTH", "--discard")
 
     assert result.stdout == "Discarded: 1 mark.\n"
-    assert list(marks.marks(connected.services, "other-example")) == []
+    assert list(entries.of_platform(connected.services, "other-example")) == []
     assert copies(ocpi_other) == []
 
 

@@ -19,7 +19,7 @@ from flask_ocpi.errors import MissingEndpointError
 from flask_ocpi.errors import NotConnectedError
 from flask_ocpi.errors import RefusedError
 from flask_ocpi.exchange.pending import CallState
-from flask_ocpi.exchange.pending.records import RESULTS_AWAITED
+from flask_ocpi.exchange.pending.records import OUTGOING
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Query
 from flask_ocpi.testing.documents import cdr
@@ -379,5 +379,5 @@ def test_command_that_is_not_sent_waits_for_no_result(ocpi, ocpi_network, client
     with pytest.raises(InvalidParametersError, match="session_id must not be ''"):
         client.chargingprofiles.clear("")
 
-    records = ocpi.storage.list(RESULTS_AWAITED, Query()).records
+    records = ocpi.storage.list(OUTGOING, Query()).records
     assert [record.document["state"] for record in records] == [CallState.REFUSED] * 3

@@ -17,7 +17,7 @@ from flask_ocpi.errors import UnknownLocationError
 from flask_ocpi.errors import UnreachableError
 from flask_ocpi.errors import abort
 from flask_ocpi.exchange import pending
-from flask_ocpi.exchange.pending import DueState
+from flask_ocpi.exchange.pending import IncomingState
 from flask_ocpi.modules.enums import CommandResponseType
 from flask_ocpi.modules.enums import CommandResultType
 from flask_ocpi.storage.base import Party
@@ -498,7 +498,7 @@ def test_a_result_that_is_not_taken_is_logged_and_not_sent_again(network, cpo, a
     assert taken is False
     assert len(asker.received) == 1
     assert f"The result of start_session for {asker.client.platform.id} could not be delivered" in caplog.text
-    assert pending.get_due(cpo.services, command_id).state is DueState.FAILED
+    assert pending.get_incoming(cpo.services, command_id).state is IncomingState.FAILED
     with pytest.raises(InvalidParametersError, match="has its result already, ACCEPTED"):
         cpo.finish_command(command_id, "FAILED")
 

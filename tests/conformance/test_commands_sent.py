@@ -105,7 +105,9 @@ def cpo(network, emsp):
 
 def states(ocpi):
     """Return the states of all commands that a platform sent."""
-    return [ocpi.call(record.document["id"]).state for record in ocpi.storage.list("results_awaited", Query()).records]
+    return [
+        ocpi.call(record.document["id"]).state for record in ocpi.storage.list("outgoing_requests", Query()).records
+    ]
 
 
 # What is sent

@@ -212,7 +212,7 @@ def test_status_of_the_platform_behind_is_forwarded_unchanged(
     assert (caught.value.http_status, caught.value.status_code) == answered
     assert caught.value.data == (None if http_status == 401 else {"why": [1]})
     assert "cpo" not in str(caught.value)
-    assert dump(emsp)["results_due"] == []
+    assert dump(emsp)["incoming_requests"] == []
 
 
 @pytest.mark.conformance("CLI-15", "RT-20", "RT-21")
@@ -238,7 +238,7 @@ def test_failure_to_pass_on_is_said_in_the_codes_of_hubs(ocpi_network, emsp, rel
 
     assert (caught.value.http_status, caught.value.status_code) == (200, code)
     assert "cpo" not in str(caught.value)
-    assert dump(emsp)["results_due"] == []
+    assert dump(emsp)["incoming_requests"] == []
 
 
 @pytest.mark.conformance("CLI-15")
@@ -319,4 +319,4 @@ def test_every_hook_may_let_errors_of_calls_escape(ocpi, ocpi_client, hooked, ho
     assert answered.http_status == (200 if hook == "command" else http_status)  # its URL names nothing that is missing
     assert answered.data == data
     assert answered.message
-    assert dump(ocpi)["results_due"] == []
+    assert dump(ocpi)["incoming_requests"] == []

@@ -22,10 +22,10 @@ from flask_ocpi import OCPI
 from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.errors import UnreachableError
 from flask_ocpi.outbox import celery as contrib
-from flask_ocpi.outbox import entries as marks
-from flask_ocpi.outbox import lanes
-from flask_ocpi.outbox.celery import beat_schedule
+from flask_ocpi.outbox import entries
 from flask_ocpi.outbox.celery import register_tasks
+from flask_ocpi.outbox.celery import take_lane
+from flask_ocpi.storage import leases
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.memory import MemoryStorage
 from flask_ocpi.testing.documents import location
@@ -90,7 +90,7 @@ def copies(ocpi_other):
 
 
 def waiting(ocpi):
-    return [mark for platform in ocpi.platforms.all() for mark in marks.marks(ocpi.services, platform.id)]
+    return [entry for platform in ocpi.platforms.all() for entry in entries.of_platform(ocpi.services, platform.id)]
 
 
 @EVERY_STORAGE
@@ -229,7 +229,7 @@ def test_worker_knows_the_tasks_in_whatever_order_the_extensions_were_made(celer
     celery_app.loader.import_default_modules()  # what a worker and beat begin with
 
     assert {"flask_ocpi.deliver", "flask_ocpi.dispatch"} <= set(celery_app.tasks)
-    assert celery_app.conf.beat_schedule == beat_schedule(ocpi.dispatcher)
+    assert celery_app.conf.beat_schedule == {"flask_ocpi.dispatch": {"task": "flask_ocpi.dispatch", "schedule": 7.0}}
 
 
 def test_tasks_are_of_the_one_celery_app_alone(ocpi_app, ocpi, eager):
@@ -285,7 +285,7 @@ def test_app_that_is_done_with_is_not_kept():
     def make():
         app = Flask("host")
         app.config.update(OCPI_PARTIES=[party_settings("NL", "ABC", ["CPO"])], OCPI_DISPATCHER="celery")
-        return weakref.ref(OCPI(app, storage=MemoryStorage).state)
+        return weakref.ref(OCPI(app, storage=MemoryStorage))
 
     found = make()
     gc.collect()
@@ -303,7 +303,7 @@ def test_workers_page_runs():
 
     assert page.rest == []
     assert celery_app.conf.broker_url == "redis://localhost:6379/0"
-    assert celery_app.conf.beat_schedule == beat_schedule(page.names["ocpi"])
+    assert celery_app.conf.beat_schedule == {"flask_ocpi.dispatch": {"task": "flask_ocpi.dispatch", "schedule": 5.0}}
 
 
 # A broker that fails
@@ -352,7 +352,7 @@ def test_broker_that_is_down_does_not_fail_who_saves(ocpi_app, ocpi, caplog):
     for id in ("LOC1", "LOC2"):
         ocpi.save("locations", location(id=id))
 
-    assert {mark.ids for mark in waiting(ocpi)} == {("LOC1",), ("LOC2",)}
+    assert {entry.ids for entry in waiting(ocpi)} == {("LOC1",), ("LOC2",)}
     (record,) = [record for record in caplog.records if record.name == "flask_ocpi.outbox"]
     assert "Celery could not be told of changes" in record.message
 
@@ -410,9 +410,13 @@ def test_platform_that_cannot_be_reached_is_left_to_beat(ocpi_app, ocpi, ocpi_ot
 # Lanes
 
 
+def keep(ocpi, lane):
+    return leases.keep(ocpi.storage, lane, now=ocpi.services.now(), seconds=60) is not None
+
+
 @pytest.fixture
 def deliver(ocpi_app, ocpi, partner, redis_url):
-    """The task, with three marks for the partner to deliver."""
+    """The task, with three entries for the partner to deliver."""
     celery_app = use(ocpi_app, redis_url)
     object.__setattr__(ocpi.services.settings, "push_concurrency", 2)
     for number in range(3):
@@ -422,27 +426,27 @@ def deliver(ocpi_app, ocpi, partner, redis_url):
 
 @EVERY_STORAGE
 def test_only_so_many_workers_deliver_to_a_platform_at_a_time(ocpi, ocpi_other, partner, deliver):
-    first, second = (lanes.take(ocpi.services, partner.id, seconds=60) for _ in range(2))
+    first, second = (take_lane(ocpi.services, partner.id, seconds=60) for _ in range(2))
     deliver()
-    none_was_left = lanes.take(ocpi.services, partner.id, seconds=60)
+    none_was_left = take_lane(ocpi.services, partner.id, seconds=60)
     before = copies(ocpi_other)
 
-    second.leave()
+    leases.release(ocpi.storage, second, now=ocpi.services.now())
     deliver()
 
     assert (none_was_left, before) == (None, {})
     assert len(copies(ocpi_other)) == 3
-    assert first.keep()
+    assert keep(ocpi, first)
 
 
 def test_lane_of_a_worker_that_died_is_taken_after_its_time(ocpi, ocpi_other, partner, deliver, ocpi_clock):
-    dead = [lanes.take(ocpi.services, partner.id, seconds=60) for _ in range(2)]
+    dead = [take_lane(ocpi.services, partner.id, seconds=60) for _ in range(2)]
     ocpi_clock.advance(61)
 
     deliver()
 
     assert len(copies(ocpi_other)) == 3
-    assert [lane.keep() for lane in dead] == [False, True]
+    assert [keep(ocpi, lane) for lane in dead] == [False, True]
 
 
 def test_lane_is_kept_with_each_message(ocpi, ocpi_other, ocpi_network, partner, deliver, ocpi_clock):
@@ -452,8 +456,8 @@ def test_lane_is_kept_with_each_message(ocpi, ocpi_other, ocpi_network, partner,
 
     def be_slow(request):
         if request.method == "PUT":
-            ocpi_clock.advance(ocpi.dispatcher.lease - 1)
-            taken.append(lanes.take(ocpi.services, partner.id, seconds=60))
+            ocpi_clock.advance(ocpi.dispatcher.deliveries.lease - 1)
+            taken.append(take_lane(ocpi.services, partner.id, seconds=60))
 
     ocpi_network.before_send = be_slow
     deliver()
@@ -470,46 +474,43 @@ def test_worker_that_lost_its_lane_leaves_the_rest_to_who_took_it(
 
     def hang(request):
         if request.method == "PUT" and not others:
-            ocpi_clock.advance(2 * ocpi.dispatcher.lease)
-            others.append(lanes.take(ocpi.services, partner.id, seconds=60))
+            ocpi_clock.advance(2 * ocpi.dispatcher.deliveries.lease)
+            others.append(take_lane(ocpi.services, partner.id, seconds=60))
 
     ocpi_network.before_send = hang
     deliver()
 
     assert len(copies(ocpi_other)) == 1
-    assert others[0].keep()
+    assert keep(ocpi, others[0])
 
 
 def test_lane_is_left_when_a_delivery_breaks(ocpi, partner, deliver, monkeypatch):
     def break_(*_, **__):
         raise RuntimeError("broken")
 
-    monkeypatch.setattr(marks, "take", break_)
+    monkeypatch.setattr(entries, "take", break_)
     with pytest.raises(RuntimeError, match="broken"):
         deliver()
 
     object.__setattr__(ocpi.services.settings, "push_concurrency", 1)
-    assert lanes.take(ocpi.services, partner.id, seconds=60) is not None
+    assert take_lane(ocpi.services, partner.id, seconds=60) is not None
 
 
 def test_change_that_comes_while_all_lanes_are_taken_is_seen_by_who_leaves_one(
-    ocpi, ocpi_other, ocpi_network, partner, deliver
+    ocpi, ocpi_other, partner, deliver, monkeypatch
 ):
     """The delivery that was enqueued for it ends at once; who has the lane looks again after leaving it."""
     object.__setattr__(ocpi.services.settings, "push_concurrency", 1)
-    leave = lanes.Lane.leave
+    release = leases.release
 
-    def save_then_leave(lane):
-        lanes.Lane.leave = leave
+    def save_then_release(storage, lane, *, now):
+        monkeypatch.setattr(leases, "release", release)
         ocpi.save("locations", location(id="LATE"))
         deliver()
-        leave(lane)
+        release(storage, lane, now=now)
 
-    lanes.Lane.leave = save_then_leave
-    try:
-        deliver()
-    finally:
-        lanes.Lane.leave = leave
+    monkeypatch.setattr(leases, "release", save_then_release)
+    deliver()
 
     assert sorted(copies(ocpi_other)) == ["LATE", "LOC0", "LOC1", "LOC2"]
 
@@ -517,6 +518,6 @@ def test_change_that_comes_while_all_lanes_are_taken_is_seen_by_who_leaves_one(
 def test_lanes_are_for_each_platform(ocpi):
     object.__setattr__(ocpi.services.settings, "push_concurrency", 1)
 
-    assert lanes.take(ocpi.services, "one", seconds=60) is not None
-    assert lanes.take(ocpi.services, "other", seconds=60) is not None
-    assert ocpi.storage.get(lanes.LANES, Key("", "", "0", "one")) is not None
+    assert take_lane(ocpi.services, "one", seconds=60) is not None
+    assert take_lane(ocpi.services, "other", seconds=60) is not None
+    assert ocpi.storage.get("circuits", Key("", "", "LANE0", "one")) is not None

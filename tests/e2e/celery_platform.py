@@ -14,9 +14,9 @@ from flask import Flask
 
 from flask_ocpi import OCPI
 from flask_ocpi.client.transport import Request
-from flask_ocpi.outbox import dispatcher
+from flask_ocpi.outbox import deliveries
 
-LEASE = 8.0  # seconds after which whoever took a mark is given up
+LEASE = 8.0  # seconds after which the lease of an outbox entry ends
 GROUP = "X-Process-Group"  # tells the other side which process sends
 
 
@@ -26,7 +26,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     app.config.from_prefixed_env()
     app.config.update(config or {})
     # By default a lease is longer than what two messages can take, which is longer than a test should.
-    dispatcher._LEASE_MARGIN = LEASE - 2 * app.config["OCPI_HTTP_TIMEOUT"]
+    deliveries._LEASE_MARGIN = LEASE - 2 * app.config["OCPI_HTTP_TIMEOUT"]
     ocpi = OCPI(app)
     celery_init_app(app)
     ocpi.transport.send = _signed(ocpi.transport.send)  # type: ignore[method-assign]

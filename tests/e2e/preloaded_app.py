@@ -14,7 +14,7 @@ from celery import Celery
 from flask import Flask
 
 from flask_ocpi import OCPI
-from flask_ocpi.outbox.dispatcher import Job
+from flask_ocpi.outbox.deliveries import Job
 from flask_ocpi.partners.auth_tokens import authorization
 from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.network import add_partner

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from flask_ocpi import OCPI
-from flask_ocpi.outbox import entries as marks
+from flask_ocpi.outbox import entries
 from flask_ocpi.storage.base import Query
 from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.documents import session
@@ -138,11 +138,11 @@ class Operator:
         return ["beat", "--schedule", str(self.folder / "beat"), "--pidfile", ""]
 
     def results_due(self):
-        return [record.text for record in self.ocpi.storage.list("results_due", Query()).records]
+        return [record.text for record in self.ocpi.storage.list("incoming_requests", Query()).records]
 
     def is_done(self):
         return not any(
-            True for platform in self.ocpi.platforms.all() for _ in marks.marks(self.ocpi.services, platform.id)
+            True for platform in self.ocpi.platforms.all() for _ in entries.of_platform(self.ocpi.services, platform.id)
         )
 
 
@@ -190,7 +190,7 @@ def operator(request, dispatcher, database, partner, tmp_path, monkeypatch):
         "OCPI_DOCS": False,
         "CELERY": {"broker_url": request.getfixturevalue("redis_url")} if dispatcher == "celery" else {},
     }
-    monkeypatch.setattr("flask_ocpi.outbox.dispatcher._LEASE_MARGIN", None)  # which create_app() sets
+    monkeypatch.setattr("flask_ocpi.outbox.deliveries._LEASE_MARGIN", None)  # which create_app() sets
     environment = os.environ | {f"FLASK_{key}": json.dumps(value) for key, value in config.items()}
     app = create_app(config)
     ocpi = app.extensions["ocpi"]

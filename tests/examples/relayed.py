@@ -105,7 +105,7 @@ class Chain:
 
     def pending(self) -> int:
         """Count what the relay has still to answer."""
-        return self.ocpi.storage.list("results_due", Query()).total
+        return self.ocpi.storage.list("incoming_requests", Query()).total
 
     def requests_to(self, host: str) -> list[Request]:
         return [request for request in self.network.requests if urlsplit(request.url).netloc == host]

@@ -380,7 +380,7 @@ class Crashes:
             time.sleep(0.2)
         self.outcome.recovery = time.monotonic() - began
         complaints = self.outcome.complaints
-        complaints += [f"not delivered: {mark}" for mark in left]
+        complaints += [f"not delivered: {entry}" for entry in left]
         complaints += [f"before the sync {problem}" for problem in self._differences()]
         for platform in platforms:
             complaints += [f"sync at {platform.name}: {problem}" for problem in platform.do("sync")]
@@ -396,7 +396,7 @@ class Crashes:
             complaints += [f"database of {platform.name}: {problem}" for problem in damages(platform.database)]
 
     def _left(self) -> list[Any]:
-        return [mark for platform in (self.cpo, self.emsp) for mark in platform.do("marks")]
+        return [entry for platform in (self.cpo, self.emsp) for entry in platform.do("entries")]
 
     def _differences(self) -> Iterator[str]:
         """Compare what one side owns with what the other has of it; everything is there once."""

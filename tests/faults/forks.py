@@ -55,7 +55,7 @@ def fork_once(database: str, token: str, delay: float) -> bool:
             served = all(ocpi.app.test_client().get(PATH, headers=headers).status_code == 200 for _ in range(REQUESTS))
             os._exit(0 if served and _appears(worked, str(os.getpid())) else 1)
         _, status = os.waitpid(child, 0)
-        ocpi.dispatcher.threads.stop(SECONDS, drain=False)
+        ocpi.dispatcher.stop(SECONDS, drain=False)
         return status == 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from flask_ocpi.outbox import entries as marks
+from flask_ocpi.outbox import entries
 from flask_ocpi.storage.base import Storage
 from flask_ocpi.testing.documents import cdr
 from flask_ocpi.testing.network import Clock
@@ -33,12 +33,16 @@ class Pair:
         self.network.connect(self.emsp, self.cpo)
         self.network.requests.clear()
 
-    def waiting(self) -> list[marks.Mark]:
+    def waiting(self) -> list[entries.OutboxEntry]:
         """Return what the provider has not seen, as the operator knows it."""
-        return [mark for platform in self.cpo.platforms.all() for mark in marks.marks(self.cpo.services, platform.id)]
+        return [
+            entry
+            for platform in self.cpo.platforms.all()
+            for entry in entries.of_platform(self.cpo.services, platform.id)
+        ]
 
     def settle(self) -> None:
-        """Dispatch, as time goes by, until nothing waits: each mark is tried at the latest when its pause is over."""
+        """Dispatch, as time goes by, until nothing waits: each entry is tried at the latest when its pause is over."""
         for _ in range(200):
             if not self.waiting():
                 return

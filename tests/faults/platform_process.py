@@ -24,12 +24,12 @@ from werkzeug.serving import make_server
 
 from flask_ocpi import OCPI
 from flask_ocpi.errors import FlaskOCPIError
-from flask_ocpi.outbox import entries as marks
+from flask_ocpi.outbox import entries
 from flask_ocpi.signals import object_received
 from flask_ocpi.testing.network import party_settings
 from tests.forking import import_all
 
-#: Seconds. Whoever took a mark is given up after twice that and ten.
+#: Seconds. Whoever took an entry is given up after twice that and ten.
 HTTP_TIMEOUT = 3
 
 
@@ -63,10 +63,12 @@ class Host:
         self.ocpi.patch(module, *ids, changes=changes)
         return before
 
-    def _marks(self) -> Any:
+    def _entries(self) -> Any:
         """Return what other platforms have not seen, and why; parked is what they refused."""
         services = self.ocpi.services
-        found = [mark for platform in self.ocpi.platforms.all() for mark in marks.marks(services, platform.id)]
+        found = [
+            entry for platform in self.ocpi.platforms.all() for entry in entries.of_platform(services, platform.id)
+        ]
         return [f"{m.module} {' '.join(m.ids)}{' (parked)' if m.is_parked else ''}: {m.error}" for m in found]
 
     def _sync(self) -> Any:

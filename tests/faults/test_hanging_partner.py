@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from flask_ocpi.outbox import entries as marks
+from flask_ocpi.outbox import entries
 from flask_ocpi.testing.documents import evse
 from flask_ocpi.testing.documents import location
 from tests.faults.networks import by_id
@@ -44,7 +44,7 @@ def pushes(line):
 
 
 def waiting(cpo):
-    return {p.id: len(list(marks.marks(cpo.services, p.id))) for p in cpo.platforms.all()}
+    return {p.id: len(list(entries.of_platform(cpo.services, p.id))) for p in cpo.platforms.all()}
 
 
 def test_nine_partners_have_everything_while_the_tenth_still_holds_its_first_requests(neighbours):

@@ -14,7 +14,7 @@ import orjson
 from flask_ocpi import OCPI
 from flask_ocpi.client.client import Client
 from flask_ocpi.errors import FlaskOCPIError
-from flask_ocpi.outbox.entries import marks
+from flask_ocpi.outbox.entries import of_platform
 from flask_ocpi.storage.base import Party
 from flask_ocpi.testing import documents as made
 from flask_ocpi.versions.reading.values import read_instant
@@ -139,7 +139,7 @@ class Exchange:
         self.step("PUT charging preferences", self.prefer)
         self.commands()
         self.profiles()
-        self.step("marks that wait or are parked after all this", self.outbox)
+        self.step("entries that wait or are parked after all this", self.outbox)
         self.step("rotate (PUT credentials)", self.rotate)
         self.step("GET the list of tariffs after it", lambda: self.fetch("tariffs"))
         self.step("unregister (DELETE credentials)", self.unregister)
@@ -271,9 +271,9 @@ class Exchange:
         return waiting or "none", not waiting
 
     def waiting(self) -> str:
-        found = marks(self.ocpi.services, self.platform.id)
+        found = of_platform(self.ocpi.services, self.platform.id)
         return "; ".join(
-            f"{mark.module} {'parked' if mark.is_parked else 'waits'}: {mark.error}"[:200] for mark in found
+            f"{entry.module} {'parked' if entry.is_parked else 'waits'}: {entry.error}"[:200] for entry in found
         )
 
     def rotate(self) -> tuple[str, bool]:

@@ -20,7 +20,7 @@ from flask_ocpi.partners.platforms import TokenUse
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import walk
 from flask_ocpi.sync.syncing import Schedule
-from flask_ocpi.sync.watermarks import WATERMARKS
+from flask_ocpi.sync.watermarks import Watermark
 from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.documents import session
 from flask_ocpi.testing.network import PartnerClient
@@ -102,7 +102,7 @@ def peer(ocpi, ocpi_network):
 def standing(ocpi):
     """Return up to where lists are known to be read."""
     kept = ("moment", "completed", "reconciled", "endpoint")
-    records = walk(ocpi.storage, WATERMARKS, Query())
+    records = walk(ocpi.storage, Watermark.KIND, Query())
     return {record.document["platform"]: tuple(record.document[name] for name in kept) for record in records}
 
 

@@ -20,7 +20,7 @@ from flask_ocpi.core import forks
 from flask_ocpi.core.compiled import loader_of
 from flask_ocpi.errors import StorageError
 from flask_ocpi.modules.locations_schemas import Location
-from flask_ocpi.outbox.dispatcher import Job
+from flask_ocpi.outbox.deliveries import Job
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import Record
@@ -44,7 +44,7 @@ def ocpi_config():
 @pytest.fixture(autouse=True)
 def stopped(ocpi) -> Iterator[None]:
     yield
-    assert ocpi.dispatcher.threads.stop(SECONDS, drain=False)
+    assert ocpi.dispatcher.stop(SECONDS, drain=False)
 
 
 def key(number: int) -> Key:

@@ -365,7 +365,7 @@ def test_a_command_that_is_not_passed_on_waits_for_no_result_and_a_list_is_not_f
         with pytest.raises(CrowdedError):
             client.commands.stop_session("S")
         within = client.locations.pages(prefetch=True)
-    (call,) = dump(provider)["results_awaited"]
+    (call,) = dump(provider)["outgoing_requests"]
 
     assert orjson.loads(call)["state"] == "REFUSED"
     assert within._background is None

@@ -12,7 +12,7 @@ import pytest
 from flask import Flask
 
 from flask_ocpi import OCPI
-from flask_ocpi.outbox import entries as marks
+from flask_ocpi.outbox import entries
 from flask_ocpi.partners import records as partners
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.partners.platforms import PlatformState
@@ -69,7 +69,7 @@ def add(ocpi: OCPI, number: int, *modules: str, hub: bool = False) -> Platform:
 
 
 def receivers(ocpi: OCPI) -> set[str]:
-    return {platform.id for platform in ocpi.platforms.all() if list(marks.marks(ocpi.services, platform.id))}
+    return {platform.id for platform in ocpi.platforms.all() if list(entries.of_platform(ocpi.services, platform.id))}
 
 
 @pytest.fixture
@@ -174,7 +174,7 @@ def test_who_is_no_receiver_any_more_gets_nothing_whatever_process_changed_it(tw
     here, there = two
     partner = add(there, 0, "cdrs")
     save_cdr_for_one(here, "1")
-    marks.forget(here.services, partner.id)
+    entries.forget(here.services, partner.id)
 
     current = there.platforms.get(partner.id)
     if change == "deleted":
@@ -188,7 +188,7 @@ def test_who_is_no_receiver_any_more_gets_nothing_whatever_process_changed_it(tw
         there.platforms.save(replace(current, roles=(role,)), before=current)
     save_cdr_for_one(here, "2")
 
-    assert list(marks.marks(here.services, partner.id)) == []
+    assert list(entries.of_platform(here.services, partner.id)) == []
 
 
 def test_what_was_rolled_back_is_not_remembered(two):
@@ -229,7 +229,7 @@ def test_a_hub_is_reached_for_who_is_behind_it_and_not_for_who_is_registered(two
     add(there, 0)
     save_cdr_for_one(here, "2")
 
-    found = [mark.object_key.id for mark in marks.marks(here.services, "partner-7")]
+    found = [entry.object_key.id for entry in entries.of_platform(here.services, "partner-7")]
     assert found == ["1"]
 
 
@@ -239,12 +239,12 @@ def test_a_hint_has_only_that_platform_looked_at(monkeypatch):
     for number in range(30):
         add(ocpi, number, "tokens")
     seen = []
-    monkeypatch.setattr(ocpi.dispatcher, "messages_due", lambda platform: seen.append(platform.id) or 0)
-    monkeypatch.setattr(ocpi.dispatcher, "has_waiting", lambda platform: False)
+    monkeypatch.setattr(ocpi.dispatcher.deliveries, "messages_due", lambda platform: seen.append(platform.id) or 0)
+    monkeypatch.setattr(ocpi.dispatcher.deliveries, "has_waiting", lambda platform: False)
     ocpi.platforms.partners()  # which the jobs look at
     monkeypatch.setattr(Platform, "from_record", _Once(Platform.from_record))
 
-    ocpi.dispatcher.threads._look({"partner-3"}, False)
+    ocpi.dispatcher._look_at_platforms({"partner-3"}, everything=False)
 
     assert seen == ["partner-3"]
 

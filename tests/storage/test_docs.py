@@ -45,11 +45,11 @@ def test_run_swaps_two_records(storage):
     assert [storage.get("locations", key).text for key in (ONE, OTHER)] == [b"2", b"1"]
 
 
-def test_claim_takes_the_marks_that_are_due(storage):
-    key = Key("", "", "MARK", "de-ems")
-    storage.save("push_marks", key, Record(b"{}", last_updated=NOW - 1))
+def test_claim_takes_the_entries_that_are_due(storage):
+    key = Key("", "", "ENTRY", "de-ems")
+    storage.save("outbox", key, Record(b"{}", last_updated=NOW - 1))
 
     names = run_block("storage.claim(", storage=storage, now=NOW, key_of=lambda record: key)
 
     assert [record.last_updated for record in names["taken"]] == [NOW + 60_000_000]
-    assert storage.list("push_marks", Query(date_to=NOW)).total == 0
+    assert storage.list("outbox", Query(date_to=NOW)).total == 0

@@ -24,11 +24,11 @@ FIRST = ("platforms", "credential_tokens", "platform_parties", "locations")
 KINDS = {
     *FIRST,
     *("sessions", "session_cdrs", "cdrs", "cdr_audits", "tariffs", "tokens", "client_infos"),
-    *("results_due", "result_deadlines", "results_awaited", "reservations", "profiled_sessions", "cdr_urls"),
+    *("incoming_requests", "request_deadlines", "outgoing_requests", "reservations", "profiled_sessions", "cdr_urls"),
     "journal",
     "findings",
-    *("push_marks", "push_circuits", "push_lanes"),
-    *("sync_watermarks", "sync_positions", "sync_misses"),
+    *("outbox", "circuits"),
+    *("sync_watermarks", "sync_positions", "missing_objects"),
 }
 
 # The keys that the kinds are really stored under.

@@ -22,7 +22,7 @@ from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.base import walk
 from flask_ocpi.sync import watermarks
 from flask_ocpi.sync.scopes import scope_of
-from flask_ocpi.sync.watermarks import WATERMARKS
+from flask_ocpi.sync.watermarks import Watermark
 from flask_ocpi.testing.documents import evse
 from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.documents import session
@@ -74,7 +74,7 @@ def sync(ocpi, module="locations", **options):
 
 def standing(ocpi):
     kept = ("moment", "completed", "reconciled")
-    return [tuple(record.document[name] for name in kept) for record in walk(ocpi.storage, WATERMARKS, Query())]
+    return [tuple(record.document[name] for name in kept) for record in walk(ocpi.storage, Watermark.KIND, Query())]
 
 
 def findings(caplog):
@@ -269,10 +269,10 @@ def test_a_moment_in_the_future_hides_no_later_change(ocpi, peer, ocpi_clock, ti
 def test_a_watermark_in_the_future_is_not_kept(ocpi, peer, ocpi_clock, ahead, whole):
     sync(ocpi)
     scope = scope_of(ocpi.services, ocpi.platforms.find("peer"), "locations")
-    record = ocpi.storage.get(WATERMARKS, scope.key)
+    record = ocpi.storage.get(Watermark.KIND, scope.key)
     moment = to_micros(format_date_time(ocpi_clock() + timedelta(seconds=min(ahead, 70 * 365 * 86_400))))
     ocpi.storage.save(
-        WATERMARKS, scope.key, Record.of({**record.document, "moment": moment}, last_updated=record.last_updated)
+        Watermark.KIND, scope.key, Record.of({**record.document, "moment": moment}, last_updated=record.last_updated)
     )
     ocpi_clock.advance(10)
     peer.objects.append(theirs("NEW", last_updated=format_date_time(ocpi_clock())))
@@ -280,7 +280,7 @@ def test_a_watermark_in_the_future_is_not_kept(ocpi, peer, ocpi_clock, ahead, wh
     synced = sync(ocpi)
 
     assert (synced.whole, "NEW" in copies(ocpi)) == (whole, True)
-    assert watermarks.get(ocpi.services, scope).moment <= watermarks.now_micros(ocpi.services)
+    assert watermarks.get(ocpi.services, scope).moment <= ocpi.services.now()
 
 
 @pytest.mark.parametrize("ocpi_config", [{"OCPI_REFUSE_OLDER": True}], ids=["refuse older"])
@@ -339,7 +339,7 @@ def test_an_object_that_is_missed_by_a_change_from_the_future_is_got(ocpi, peer,
     ocpi.services.missed(missing)
 
     assert list(copies(ocpi, "sessions")) == ["S"]
-    assert not list(walk(ocpi.storage, "sync_misses", Query()))
+    assert not list(walk(ocpi.storage, "missing_objects", Query()))
 
 
 # What a platform may ask for.
@@ -371,4 +371,4 @@ def test_a_sync_that_failed_is_due_within_an_hour_whatever_is_asked_for(ocpi, pe
     watermarks.failed(ocpi.services, scope, taken, "Refused.", retry_after=10.0**9)
 
     due = watermarks.get(ocpi.services, scope).due
-    assert due - watermarks.now_micros(ocpi.services) == HOUR * 10**6
+    assert due - ocpi.services.now() == HOUR * 10**6

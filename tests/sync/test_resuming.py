@@ -13,8 +13,8 @@ from flask_ocpi.storage.base import Query
 from flask_ocpi.sync import watermarks
 from flask_ocpi.sync.positions import POSITIONS
 from flask_ocpi.sync.scopes import scope_of
-from flask_ocpi.sync.watermarks import WATERMARKS
 from flask_ocpi.sync.watermarks import BusyError
+from flask_ocpi.sync.watermarks import Watermark
 from tests.conftest import EVERY_STORAGE
 from tests.sync.conftest import asked
 from tests.sync.conftest import copies
@@ -332,7 +332,7 @@ def test_listener_is_told_once_the_page_is_stored(ocpi, cpo, six, line, ocpi_app
 # What goes wrong at an awkward moment.
 
 
-@pytest.mark.parametrize("kind", ["locations", WATERMARKS], ids=["object", "watermark"])
+@pytest.mark.parametrize("kind", ["locations", Watermark.KIND], ids=["object", "watermark"])
 def test_record_that_appears_between_a_look_and_the_write_is_respected(ocpi, cpo, save, monkeypatch, kind, ocpi_clock):
     page = save("A", last_updated=OLD)
     pushed = {**page, "city": "Pushed", "last_updated": "2025-01-01T00:00:00Z"}
@@ -373,7 +373,7 @@ def test_storage_that_fails_altogether_does_not_stop_the_others(ocpi, cpo, six, 
     save = ocpi.storage.save
 
     def fail(kind, key, record, **options):
-        if kind in (POSITIONS, WATERMARKS) and "locations" in key.receiver:
+        if kind in (POSITIONS, Watermark.KIND) and "locations" in key.receiver:
             fail.count += 1
             if fail.count > 1:
                 raise StorageError("The disk is full.")

@@ -14,9 +14,7 @@ from flask_ocpi.storage.base import walk
 from flask_ocpi.sync import lags
 from flask_ocpi.sync.syncing import Schedule
 from flask_ocpi.sync.watermarks import NEVER
-from flask_ocpi.sync.watermarks import WATERMARKS
 from flask_ocpi.sync.watermarks import Watermark
-from flask_ocpi.sync.watermarks import now_micros
 from flask_ocpi.testing.documents import location
 from tests.sync.conftest import copies
 
@@ -37,13 +35,13 @@ def schedule(ocpi):
 
 def marks(ocpi):
     return {
-        (mark.platform, mark.module): mark
-        for mark in map(Watermark.from_record, walk(ocpi.storage, WATERMARKS, Query()))
+        (watermark.platform, watermark.module): watermark
+        for watermark in map(Watermark.from_record, walk(ocpi.storage, Watermark.KIND, Query()))
     }
 
 
 def seconds_to(ocpi, moment):
-    return (moment - now_micros(ocpi.services)) / MICROS
+    return (moment - ocpi.services.now()) / MICROS
 
 
 def pass_time(schedule, clock, seconds):

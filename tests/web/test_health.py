@@ -15,7 +15,6 @@ import pytest
 
 from flask_ocpi.core import forks
 from flask_ocpi.errors import StorageError
-from flask_ocpi.outbox.dispatcher import Dispatcher
 from flask_ocpi.signals import message_exchanged
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import walk
@@ -127,8 +126,8 @@ def test_storage_that_does_not_answer_is_told_without_the_reason(ask, ocpi_stora
     assert answer.headers["Cache-Control"] == "no-store"
 
 
-def test_dispatcher_that_has_ended_is_told(ask, monkeypatch):
-    monkeypatch.setattr(Dispatcher, "is_alive", lambda self: False)
+def test_dispatcher_that_has_ended_is_told(ocpi, ask, monkeypatch):
+    monkeypatch.setattr(ocpi.dispatcher, "is_alive", lambda: False)
 
     answer = ask()
 
@@ -137,8 +136,8 @@ def test_dispatcher_that_has_ended_is_told(ask, monkeypatch):
 
 
 @pytest.mark.parametrize("ocpi_config", [{"OCPI_DISPATCHER": "none"}], ids=["none"])
-def test_dispatcher_of_other_processes_is_no_matter_of_this_one(ask, monkeypatch):
-    monkeypatch.setattr(Dispatcher, "is_alive", lambda self: False)
+def test_dispatcher_of_other_processes_is_no_matter_of_this_one(ocpi, ask, monkeypatch):
+    monkeypatch.setattr(ocpi.dispatcher, "is_alive", lambda: False)
 
     answer = ask()
 
@@ -263,7 +262,7 @@ def test_a_disk_that_is_full_is_noticed_although_it_can_be_read(ask, ocpi_storag
 def test_what_is_written_for_the_health_is_not_kept(ask, ocpi_storage):
     ask()
 
-    assert list(walk(ocpi_storage, "push_lanes", Query())) == []
+    assert list(walk(ocpi_storage, "circuits", Query())) == []
 
 
 def test_something_is_written_now_and_then_only(ask, ocpi_storage, now, monkeypatch):

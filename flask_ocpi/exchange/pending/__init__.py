@@ -6,26 +6,26 @@ posted to that URL once the charge point gave it.
 
 from __future__ import annotations
 
-from flask_ocpi.exchange.pending.calls import Call
-from flask_ocpi.exchange.pending.calls import CallState
-from flask_ocpi.exchange.pending.calls import answered_call
-from flask_ocpi.exchange.pending.calls import get_call
-from flask_ocpi.exchange.pending.calls import new_call_id
-from flask_ocpi.exchange.pending.calls import receive_result
-from flask_ocpi.exchange.pending.calls import refused_call
-from flask_ocpi.exchange.pending.calls import start_call
-from flask_ocpi.exchange.pending.due import Due
-from flask_ocpi.exchange.pending.due import DueState
-from flask_ocpi.exchange.pending.due import Reply
-from flask_ocpi.exchange.pending.due import claim
-from flask_ocpi.exchange.pending.due import delivered
-from flask_ocpi.exchange.pending.due import expire
-from flask_ocpi.exchange.pending.due import finish
-from flask_ocpi.exchange.pending.due import get_due
-from flask_ocpi.exchange.pending.due import next_deadline
-from flask_ocpi.exchange.pending.due import overdue
-from flask_ocpi.exchange.pending.due import receive
-from flask_ocpi.exchange.pending.due import respond
+from flask_ocpi.exchange.pending.incoming import IncomingRequest
+from flask_ocpi.exchange.pending.incoming import IncomingState
+from flask_ocpi.exchange.pending.incoming import Reply
+from flask_ocpi.exchange.pending.incoming import claim
+from flask_ocpi.exchange.pending.incoming import delivered
+from flask_ocpi.exchange.pending.incoming import expire
+from flask_ocpi.exchange.pending.incoming import finish
+from flask_ocpi.exchange.pending.incoming import get_incoming
+from flask_ocpi.exchange.pending.incoming import next_deadline
+from flask_ocpi.exchange.pending.incoming import overdue
+from flask_ocpi.exchange.pending.incoming import receive
+from flask_ocpi.exchange.pending.incoming import respond
+from flask_ocpi.exchange.pending.outgoing import Call
+from flask_ocpi.exchange.pending.outgoing import CallState
+from flask_ocpi.exchange.pending.outgoing import answered_call
+from flask_ocpi.exchange.pending.outgoing import get_call
+from flask_ocpi.exchange.pending.outgoing import new_call_id
+from flask_ocpi.exchange.pending.outgoing import receive_result
+from flask_ocpi.exchange.pending.outgoing import refused_call
+from flask_ocpi.exchange.pending.outgoing import start_call
 from flask_ocpi.exchange.pending.records import KINDS
 from flask_ocpi.exchange.pending.records import check_response_url
 from flask_ocpi.exchange.pending.records import session_refusal
@@ -34,8 +34,8 @@ __all__ = [
     "KINDS",
     "Call",
     "CallState",
-    "Due",
-    "DueState",
+    "IncomingRequest",
+    "IncomingState",
     "Reply",
     "answered_call",
     "check_response_url",
@@ -44,7 +44,7 @@ __all__ = [
     "expire",
     "finish",
     "get_call",
-    "get_due",
+    "get_incoming",
     "new_call_id",
     "next_deadline",
     "overdue",

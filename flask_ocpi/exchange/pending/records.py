@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC
-from datetime import datetime
-from datetime import timedelta
 from urllib.parse import urlsplit
 
 from flask_ocpi.core.config import Settings
@@ -21,15 +18,16 @@ from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.context import Target
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.storage.base import Key
-from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Query
+from flask_ocpi.storage.leases import NOBODY
+from flask_ocpi.storage.leases import SECOND
 
-RESULTS_DUE = "results_due"
-RESULTS_AWAITED = "results_awaited"
-#: The ids of the results due that something is still to be sent for; ``last_updated`` is the end of their time.
-DEADLINES = "result_deadlines"
+INCOMING = "incoming_requests"
+OUTGOING = "outgoing_requests"
+#: The ids of the incoming requests that something is still to be sent for; ``last_updated`` is the end of their time.
+DEADLINES = "request_deadlines"
 #: The kinds of records of a module with such requests.
-KINDS = (RESULTS_DUE, DEADLINES, RESULTS_AWAITED)
+KINDS = (INCOMING, DEADLINES, OUTGOING)
 
 ACCEPTED = "ACCEPTED"
 REJECTED = "REJECTED"
@@ -40,29 +38,21 @@ TIMEOUT = "TIMEOUT"
 CANCELED_RESERVATION = "CANCELED_RESERVATION"
 RESERVE_NOW = "reserve_now"
 
-_MICROS = 1_000_000
 _LONGEST_TIMEOUT = 366 * 86_400  # seconds; OCPI sets no bound, integers in a database have one
 _WALKED_AT_ONCE = 50
 _PURGED_AT_ONCE = 500
-_PURGE_INTERVAL = 60 * _MICROS
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
-
-
-def now_micros(services: Services) -> int:
-    """Return the time in microseconds, as exact as a DateTime."""
-    return (services.clock() - _EPOCH) // _MILLISECOND * 1000
+_PURGE_INTERVAL = 60 * SECOND
 
 
 def end_of(services: Services, timeout: int) -> int:
     """Return when so many seconds are over, in microseconds."""
-    return now_micros(services) + min(timeout, _LONGEST_TIMEOUT) * _MICROS
+    return services.now() + min(timeout, _LONGEST_TIMEOUT) * SECOND
 
 
 def kept_until(services: Services, request: Document, expires: int) -> int:
     """Return until when to keep a request, in microseconds: a reservation beyond the end of it (CMD-14)."""
     reserved = to_micros(request["expiry_date"]) if "expiry_date" in request else 0
-    return max(now_micros(services), expires, reserved) + services.settings.result_retention * _MICROS
+    return max(services.now(), expires, reserved) + services.settings.result_retention * SECOND
 
 
 def pending_key(id: str) -> Key:
@@ -71,12 +61,12 @@ def pending_key(id: str) -> Key:
 
 def every_pending(*, date_to: int | None = None) -> Query:
     """Select all records with a :func:`pending_key`, up to a moment, in a way that indexes help with."""
-    return Query(owners=(Party("", ""),), receiver="", date_to=date_to, limit=_WALKED_AT_ONCE)
+    return Query(owners=(NOBODY,), receiver="", date_to=date_to, limit=_WALKED_AT_ONCE)
 
 
 def purge(services: Services, kind: str) -> None:
     """Forget the requests that were kept long enough: a new one does so once a minute, or some, where many are."""
-    now = now_micros(services)
+    now = services.now()
     if abs(now - services.purged.get(kind, 0)) < _PURGE_INTERVAL:
         return
     old = replace(every_pending(date_to=now), limit=_PURGED_AT_ONCE)

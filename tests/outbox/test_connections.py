@@ -20,7 +20,7 @@ from flask import Flask
 from flask_ocpi import OCPI
 from flask_ocpi.errors import UnreachableError
 from flask_ocpi.host import state
-from flask_ocpi.outbox import entries as marks
+from flask_ocpi.outbox import entries
 from flask_ocpi.storage.memory import MemoryStorage
 from flask_ocpi.testing.documents import cdr
 from flask_ocpi.testing.documents import location
@@ -129,11 +129,11 @@ def eventually(holds: Callable[[], bool]) -> None:
 
 def all_delivered(ocpi: OCPI) -> None:
     (platform,) = ocpi.platforms.all()
-    eventually(lambda: not list(marks.marks(ocpi.services, platform.id)))
+    eventually(lambda: not list(entries.of_platform(ocpi.services, platform.id)))
 
 
 def threads_ended(ocpi: OCPI) -> None:
-    eventually(lambda: not ocpi.dispatcher.threads._lanes)
+    eventually(lambda: not ocpi.dispatcher._sending)
 
 
 def test_fifty_pushes_need_no_more_connections_than_there_are_threads(operator, partner):

@@ -34,28 +34,30 @@ from flask_ocpi.exchange.pending.records import ACCEPTED
 from flask_ocpi.exchange.pending.records import CANCELED_RESERVATION
 from flask_ocpi.exchange.pending.records import DEADLINES
 from flask_ocpi.exchange.pending.records import FAILED
+from flask_ocpi.exchange.pending.records import INCOMING
 from flask_ocpi.exchange.pending.records import NOT_SUPPORTED
 from flask_ocpi.exchange.pending.records import REJECTED
 from flask_ocpi.exchange.pending.records import RESERVE_NOW
-from flask_ocpi.exchange.pending.records import RESULTS_DUE
 from flask_ocpi.exchange.pending.records import TIMEOUT
 from flask_ocpi.exchange.pending.records import check_response_url
 from flask_ocpi.exchange.pending.records import end_of
 from flask_ocpi.exchange.pending.records import every_pending
 from flask_ocpi.exchange.pending.records import find_operation
 from flask_ocpi.exchange.pending.records import kept_until
-from flask_ocpi.exchange.pending.records import now_micros
 from flask_ocpi.exchange.pending.records import pending_key
 from flask_ocpi.exchange.pending.records import purge
 from flask_ocpi.partners.platforms import Platform
+from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.base import walk
+from flask_ocpi.storage.leases import SECOND
+from flask_ocpi.storage.stored import Stored
 
 _log = logging.getLogger("flask_ocpi")
 
 
-class DueState(StrEnum):
+class IncomingState(StrEnum):
     """Where a request stands that another platform made of us."""
 
     ASKED = "ASKED"  # not answered yet
@@ -67,19 +69,21 @@ class DueState(StrEnum):
     TIMED_OUT = "TIMED_OUT"  # nothing is sent for that, but a result that comes after all
 
 
-_TO_SEND = (DueState.OPEN, DueState.FINISHED)
-_FIRST_LOOK = 1_000_000  # microseconds ahead
-_FARTHEST_LOOK = 3_600_000_000
+_TO_SEND = (IncomingState.OPEN, IncomingState.FINISHED)
+_FIRST_LOOK = SECOND  # ahead
+_FARTHEST_LOOK = 3600 * SECOND
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
+class IncomingRequest(Stored):
     """A request that another platform made of us, and the result that it is to get.
 
     operation: its name in the description. platform: the id of who asked; sender: the party, where that is clear.
     receiver: our party. request: what was asked, without the response_url. expires: the end of its time, in
     microseconds; 0 before the answer. result: what the host application gave.
     """
+
+    KIND = INCOMING
 
     id: str
     module: str
@@ -89,21 +93,13 @@ class Due:
     sender: Party | None
     response_url: str
     request: Document
-    state: DueState = DueState.ASKED
+    state: IncomingState = IncomingState.ASKED
     expires: int = 0
     result: Document | None = None
 
-    def to_document(self) -> Document:
-        receiver, sender = list(self.receiver), self.sender and list(self.sender)
-        return {**{name: getattr(self, name) for name in self.__slots__}, "receiver": receiver, "sender": sender}
-
-    @classmethod
-    def from_record(cls, record: Record) -> Due:
-        document = record.document
-        document["state"] = DueState(document["state"])
-        document["receiver"] = Party(*document["receiver"])
-        document["sender"] = Party(*document["sender"]) if document["sender"] else None
-        return cls(**document)
+    @property
+    def key(self) -> Key:
+        return pending_key(self.id)
 
 
 @dataclass(slots=True)
@@ -150,7 +146,7 @@ def receive(ctx: Context, target: Target, request: Document, response_url: str, 
     check_response_url(ctx.platform, services.settings, response_url)
     if hook is None:
         return respond(NOT_SUPPORTED)
-    due = Due(
+    incoming = IncomingRequest(
         id=secrets.token_hex(16),
         module=str(target.module.id),
         operation=target.operation.name,
@@ -160,19 +156,19 @@ def receive(ctx: Context, target: Target, request: Document, response_url: str, 
         response_url=response_url,
         request=request,
     )
-    purge(services, RESULTS_DUE)
-    _save(services, due)
+    purge(services, INCOMING)
+    _save(services, incoming)
     timeout = services.settings.command_timeout
-    reply = Reply(due.id, ctx.platform, due.sender, due.receiver, timeout, services)
+    reply = Reply(incoming.id, ctx.platform, incoming.sender, incoming.receiver, timeout, services)
     try:
         response = _response(services, target.operation, hook(request, reply), timeout)
-        finished = _answered(services, due, response)
+        finished = _answered(services, incoming, response)
     except Exception:
-        _forget(services, due.id)
+        _forget(services, incoming.id)
         raise
     after: tuple[Callable[[], None], ...] = ()
     if finished:
-        after = (lambda: services.background(lambda: services.deliver(due.id)),)
+        after = (lambda: services.background(lambda: services.deliver(incoming.id)),)
     elif reply.work is not None and response["result"] == ACCEPTED:
         work = reply.work
         after = (lambda: services.background(lambda: _work(reply, work)),)
@@ -186,72 +182,70 @@ def finish(services: Services, id: str, result: Answer) -> bool:
     or comes second. Only a reservation that was made may be followed by CANCELED_RESERVATION (CMD-14).
     """
     with services.storage.transaction():
-        due = _lock(services, id)
-        checked = _checked(services, due, result)
-        if due.result is not None and not _cancels(due, checked):
+        incoming = _lock(services, id)
+        checked = _checked(services, incoming, result)
+        if incoming.result is not None and not _cancels(incoming, checked):
             raise InvalidParametersError(
-                f"Request {id} has its result already, {due.result['result']}: there is only one."
+                f"Request {id} has its result already, {incoming.result['result']}: there is only one."
             )
-        if due.state is DueState.ASKED:
-            _save(services, replace(due, result=checked), was=due)
+        if incoming.state is IncomingState.ASKED:
+            _save(services, replace(incoming, result=checked), was=incoming)
             return False
-        finished = replace(due, state=DueState.FINISHED, result=checked)
-        _save(services, finished, was=due)
+        finished = replace(incoming, state=IncomingState.FINISHED, result=checked)
+        _save(services, finished, was=incoming)
         _after_finish(services, finished)
     return True
 
 
-def claim(services: Services, id: str) -> Due | None:
+def claim(services: Services, id: str) -> IncomingRequest | None:
     """Take a result to send it, once; None when there is none to send, or somebody else sends it."""
     with services.storage.transaction():
-        record = services.storage.get(RESULTS_DUE, pending_key(id), for_update=True)
-        due = None if record is None else Due.from_record(record)
-        if due is None or due.state is not DueState.FINISHED:
+        incoming = _locked(services, id)
+        if incoming is None or incoming.state is not IncomingState.FINISHED:
             return None
-        _save(services, replace(due, state=DueState.SENDING), was=due)
-    return due
+        _save(services, replace(incoming, state=IncomingState.SENDING), was=incoming)
+    return incoming
 
 
-def delivered(services: Services, due: Due, *, taken: bool) -> None:
+def delivered(services: Services, incoming: IncomingRequest, *, taken: bool) -> None:
     """Note what became of a result that was sent, unless there is another one by now (CMD-14)."""
     with services.storage.transaction():
-        current = _lock(services, due.id)
-        if current.state is DueState.SENDING and current.result == due.result:
-            _save(services, replace(current, state=DueState.SENT if taken else DueState.FAILED), was=current)
+        current = _lock(services, incoming.id)
+        if current.state is IncomingState.SENDING and current.result == incoming.result:
+            _save(services, replace(current, state=IncomingState.SENT if taken else IncomingState.FAILED), was=current)
 
 
-def get_due(services: Services, id: str) -> Due:
+def get_incoming(services: Services, id: str) -> IncomingRequest:
     """Return a request that another platform made of us; raise NotFoundError when it is not known (any more)."""
-    record = services.storage.get(RESULTS_DUE, pending_key(id))
+    record = services.storage.get(INCOMING, pending_key(id))
     if record is None:
         raise _unknown(id)
-    return Due.from_record(record)
+    return IncomingRequest.from_record(record)
 
 
 def overdue(services: Services) -> list[str]:
     """Return the ids of the requests whose time is over and that something is still to be sent for."""
-    query = every_pending(date_to=now_micros(services) + 1)
+    query = every_pending(date_to=services.now() + 1)
     return [record.document["id"] for record in walk(services.storage, DEADLINES, query)]
 
 
-def expire(services: Services, id: str) -> Due | None:
+def expire(services: Services, id: str) -> IncomingRequest | None:
     """End a request that is :func:`overdue`, and return it in its new state; None when somebody else ended it.
 
     FINISHED: there is a result to be sent now, TIMEOUT as a rule (CMD-33), or one that was not sent because the process
     ended. TIMED_OUT: nothing is sent, since the results of charging profiles know no such value.
     """
     with services.storage.transaction():
-        record = services.storage.get(RESULTS_DUE, pending_key(id), for_update=True)
-        due = None if record is None else Due.from_record(record)
-        if due is None or due.state not in _TO_SEND:
+        incoming = _locked(services, id)
+        if incoming is None or incoming.state not in _TO_SEND:
             services.storage.delete(DEADLINES, pending_key(id))
             return None
-        ended = due
-        if due.state is DueState.OPEN and TIMEOUT in _result_values(services, due):
-            ended = replace(due, state=DueState.FINISHED, result={"result": TIMEOUT})
-        elif due.state is DueState.OPEN:
-            ended = replace(due, state=DueState.TIMED_OUT)
-        _save(services, ended, was=due)
+        ended = incoming
+        if incoming.state is IncomingState.OPEN and TIMEOUT in _result_values(services, incoming):
+            ended = replace(incoming, state=IncomingState.FINISHED, result={"result": TIMEOUT})
+        elif incoming.state is IncomingState.OPEN:
+            ended = replace(incoming, state=IncomingState.TIMED_OUT)
+        _save(services, ended, was=incoming)
     return ended
 
 
@@ -261,7 +255,7 @@ def next_deadline(services: Services) -> int | None:
     page = storage.list(DEADLINES, every_pending())
     if page.total <= len(page.records):
         return min((record.last_updated for record in page.records), default=None)
-    now = now_micros(services)
+    now = services.now()
     reached = now + _FIRST_LOOK
     first = min((r.last_updated for r in walk(storage, DEADLINES, every_pending(date_to=reached))), default=None)
     while first is None and reached < now + _FARTHEST_LOOK:
@@ -291,91 +285,98 @@ def _response(services: Services, operation: Operation, answer: Answer, timeout:
         ) from error
 
 
-def _answered(services: Services, asked: Due, response: Document) -> bool:
+def _answered(services: Services, asked: IncomingRequest, response: Document) -> bool:
     """Note the response to a new request; True when the result came before it and is to be sent now."""
     expires = end_of(services, response["timeout"])
     if response["result"] == ACCEPTED:
         try:
             with services.storage.transaction():
-                _save(services, replace(asked, state=DueState.OPEN, expires=expires), was=asked, expected=1)
+                _save(services, replace(asked, state=IncomingState.OPEN, expires=expires), was=asked, expected=1)
         except ConflictError:  # its result is there
             pass
         else:
-            services.look_within(_seconds_to(services, expires))
+            services.wake(within=_seconds_to(services, expires))
             return False
     with services.storage.transaction():
-        due = _lock(services, asked.id)
-        finished = due.result is not None
+        incoming = _lock(services, asked.id)
+        finished = incoming.result is not None
         if response["result"] != ACCEPTED:
             if finished:
-                _log.warning("Request %s was finished, and then not accepted: its result is not sent.", due.id)
-            _forget(services, due.id)
+                _log.warning("Request %s was finished, and then not accepted: its result is not sent.", incoming.id)
+            _forget(services, incoming.id)
             return False
-        answered = replace(due, state=DueState.FINISHED if finished else DueState.OPEN, expires=expires)
-        _save(services, answered, was=due)
+        answered = replace(incoming, state=IncomingState.FINISHED if finished else IncomingState.OPEN, expires=expires)
+        _save(services, answered, was=incoming)
         if finished:
             _after_finish(services, answered)
     if not finished:
-        services.look_within(_seconds_to(services, expires))
+        services.wake(within=_seconds_to(services, expires))
     return finished
 
 
 def _seconds_to(services: Services, moment: int) -> float:
-    return (moment - now_micros(services)) / 1_000_000
+    return (moment - services.now()) / SECOND
 
 
-def _after_finish(services: Services, due: Due) -> None:
-    finished = find_operation(services, due.module, due.operation).finished
+def _after_finish(services: Services, incoming: IncomingRequest) -> None:
+    finished = find_operation(services, incoming.module, incoming.operation).finished
     if finished is not None:
-        finished(services, due)
+        finished(services, incoming)
 
 
 def _work(reply: Reply, work: Callable[[], Answer]) -> None:
     services = reply.services
-    due = get_due(services, reply.id)
+    incoming = get_incoming(services, reply.id)
     try:
-        result: Answer = _checked(services, due, work())
+        result: Answer = _checked(services, incoming, work())
     except Exception:
         _log.exception("The work for request %s failed.", reply.id)
-        result = FAILED if FAILED in _result_values(services, due) else REJECTED
+        result = FAILED if FAILED in _result_values(services, incoming) else REJECTED
     try:
         reply.finish(result)
     except InvalidParametersError as error:
         _log.warning("The result of the work for request %s is not sent: %s", reply.id, error)
 
 
-def _checked(services: Services, due: Due, result: Answer) -> Document:
+def _checked(services: Services, incoming: IncomingRequest, result: Answer) -> Document:
     given = {"result": result} if isinstance(result, str) else result
-    schema = find_operation(services, due.module, due.operation).result
+    schema = find_operation(services, incoming.module, incoming.operation).result
     return load(services.schemas[schema], given, where="result")  # type: ignore[index]
 
 
-def _result_values(services: Services, due: Due) -> frozenset[str]:
-    schema = services.schemas[find_operation(services, due.module, due.operation).result]  # type: ignore[index]
+def _result_values(services: Services, incoming: IncomingRequest) -> frozenset[str]:
+    schema = services.schemas[find_operation(services, incoming.module, incoming.operation).result]  # type: ignore[index]
     return frozenset(schema.load_fields["result"].enum)  # type: ignore[attr-defined]
 
 
-def _lock(services: Services, id: str) -> Due:
-    record = services.storage.get(RESULTS_DUE, pending_key(id), for_update=True)
-    if record is None:
+def _lock(services: Services, id: str) -> IncomingRequest:
+    incoming = _locked(services, id)
+    if incoming is None:
         raise _unknown(id)
-    return Due.from_record(record)
+    return incoming
 
 
-def _save(services: Services, due: Due, *, was: Due | None = None, expected: int | None = None) -> None:
+def _locked(services: Services, id: str) -> IncomingRequest | None:
+    record = services.storage.get(INCOMING, pending_key(id), for_update=True)
+    return None if record is None else IncomingRequest.from_record(record)
+
+
+def _save(
+    services: Services, incoming: IncomingRequest, *, was: IncomingRequest | None = None, expected: int | None = None
+) -> None:
     """Store a request and, where that changes, its deadline; ``was`` is the request as it is stored."""
-    storage, key = services.storage, pending_key(due.id)
-    moment = kept_until(services, due.request, due.expires)
-    storage.save(RESULTS_DUE, key, Record.of(due.to_document(), last_updated=moment), expected=expected)
-    waits, waited = due.state in _TO_SEND, was is not None and was.state in _TO_SEND
+    storage, key = services.storage, pending_key(incoming.id)
+    moment = kept_until(services, incoming.request, incoming.expires)
+    storage.save(INCOMING, key, incoming.to_record(last_updated=moment), expected=expected)
+    waits, waited = incoming.state in _TO_SEND, was is not None and was.state in _TO_SEND
     if waits and not waited:
-        storage.save(DEADLINES, key, Record.of({"id": due.id}, last_updated=due.expires))
+        storage.save(DEADLINES, key, Record.of({"id": incoming.id}, last_updated=incoming.expires))
     elif waited and not waits:
         storage.delete(DEADLINES, key)
 
 
 def _forget(services: Services, id: str) -> None:
-    for kind in (RESULTS_DUE, DEADLINES):
+    for kind in (INCOMING, DEADLINES):
         services.storage.delete(kind, pending_key(id))
 
 
@@ -383,7 +384,7 @@ def _unknown(id: str) -> NotFoundError:
     return NotFoundError(f"There is no request {id!a} of another platform here.")
 
 
-def _cancels(due: Due, result: Document) -> bool:
+def _cancels(incoming: IncomingRequest, result: Document) -> bool:
     """Tell whether a result takes back a reservation that was made: the one that may come second (CMD-14)."""
-    made = due.result is not None and due.result["result"] == ACCEPTED
-    return due.operation == RESERVE_NOW and made and result["result"] == CANCELED_RESERVATION
+    made = incoming.result is not None and incoming.result["result"] == ACCEPTED
+    return incoming.operation == RESERVE_NOW and made and result["result"] == CANCELED_RESERVATION

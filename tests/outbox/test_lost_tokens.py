@@ -9,13 +9,12 @@ import pytest
 
 from flask_ocpi.errors import UnreachableError
 from flask_ocpi.outbox import circuits
-from flask_ocpi.outbox import entries as marks
 from flask_ocpi.storage.base import Party
 from flask_ocpi.testing.documents import client_info
 from flask_ocpi.testing.documents import evse
 from flask_ocpi.testing.documents import location
 from tests.conftest import EVERY_STORAGE
-from tests.push.test_pushing import Partner
+from tests.outbox.test_pushing import Partner
 
 ENVELOPE = orjson.dumps({"status_code": 2000, "status_message": "Forbidden", "timestamp": "2026-01-01T00:00:00Z"})
 REFUSALS = pytest.mark.parametrize(
@@ -54,16 +53,16 @@ def test_what_is_held_back_goes_out_as_soon_as_the_token_is_mended(
     for _ in range(8):
         ocpi_clock.advance(400)
         ocpi.dispatch()
-    held = partner.marks()
+    held = partner.entries()
     assert len(held) == 13
-    assert not any(mark.is_parked for mark in held)
+    assert not any(entry.is_parked for entry in held)
 
     if renew == "theirs":
         partner.ocpi.rotate(partner.ocpi.platforms.find("NL-ABC"))
     else:
         ocpi.rotate(ocpi.platforms.get(partner.id))
 
-    assert partner.marks() == []
+    assert partner.entries() == []
     assert circuits.circuit_of(ocpi.services, partner.id) is None
     assert partner.has_all("locations")
 
@@ -93,21 +92,21 @@ def test_what_was_refused_for_what_it_is_stays_parked(ocpi, partner, ocpi_networ
 
     ocpi.rotate(ocpi.platforms.get(partner.id))
 
-    (mark,) = partner.marks()
-    assert mark.is_parked
+    (entry,) = partner.entries()
+    assert entry.is_parked
 
 
-def test_mark_that_is_being_sent_for_the_first_time_is_left_to_who_sends_it(ocpi, partner):
+def test_entry_that_is_being_sent_for_the_first_time_is_left_to_who_sends_it(ocpi, partner):
     partner.failing = KeyboardInterrupt()  # the process ends in the middle
     with pytest.raises(KeyboardInterrupt):
         ocpi.save("locations", location())
     partner.failing = None
-    (before,) = partner.marks()
+    (before,) = partner.entries()
 
     ocpi.rotate(ocpi.platforms.get(partner.id))
 
-    (after,) = partner.marks()
-    assert after.due == before.due > marks.now_micros(ocpi.services)
+    (after,) = partner.entries()
+    assert after.due == before.due > ocpi.services.now()
 
 
 def test_client_infos_are_pushed_by_hubs_only(ocpi, partner, ocpi_network):
@@ -117,7 +116,7 @@ def test_client_infos_are_pushed_by_hubs_only(ocpi, partner, ocpi_network):
     ocpi_network.requests.clear()
 
     ocpi.save("hubclientinfo", info)
-    assert ocpi.push("hubclientinfo", "EMSP", party=Party("FR", "FAR")) == [] == partner.marks() == partner.sent
+    assert ocpi.push("hubclientinfo", "EMSP", party=Party("FR", "FAR")) == [] == partner.entries() == partner.sent
     hub.save("hubclientinfo", info)
 
     assert [method for method, path in partner.sent if "FAR" in path] == ["PUT"]

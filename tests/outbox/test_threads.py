@@ -14,8 +14,8 @@ import pytest
 
 from flask_ocpi.errors import StorageError
 from flask_ocpi.errors import UnansweredError
-from flask_ocpi.outbox import entries as marks
-from flask_ocpi.outbox.dispatcher import Job
+from flask_ocpi.outbox import entries
+from flask_ocpi.outbox.deliveries import Job
 from flask_ocpi.testing.documents import location
 from tests.conftest import EVERY_STORAGE
 
@@ -61,7 +61,14 @@ def received(partner):
 
 
 def waiting(ocpi):
-    return sum(len(list(marks.marks(ocpi.services, platform.id))) for platform in ocpi.platforms.all())
+    return sum(len(list(entries.of_platform(ocpi.services, platform.id))) for platform in ocpi.platforms.all())
+
+
+def save_unnoticed(ocpi):
+    """Save an object as another process does that leaves it to this one to deliver it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ocpi.dispatcher, "wake", lambda platforms=(), *, within=0.0: None)
+        ocpi.save("locations", location())
 
 
 @EVERY_STORAGE
@@ -77,7 +84,7 @@ def test_thread_ends_when_nothing_is_left_and_starts_with_the_next_need(ocpi, pa
     ocpi.save("locations", location())
     eventually(lambda: waiting(ocpi) == 0)
 
-    eventually(lambda: ocpi.dispatcher.threads._thread is None, "the end of the thread")
+    eventually(lambda: ocpi.dispatcher._thread is None, "the end of the thread")
     assert ocpi.dispatcher.is_alive()
     ocpi.save("locations", location(id="LOC2"))
     eventually(lambda: all(len(received(partner)) == 2 for partner in partners))
@@ -137,22 +144,18 @@ def test_objects_go_out_side_by_side_and_each_one_alone(ocpi, partners, ocpi_net
 
 
 def test_what_another_process_left_is_found_by_one_that_was_started(ocpi, partners):
-    object.__setattr__(ocpi.services.settings, "dispatcher", "none")
-    ocpi.save("locations", location())
-    object.__setattr__(ocpi.services.settings, "dispatcher", "thread")
+    save_unnoticed(ocpi)
 
     ocpi.start()
 
     eventually(lambda: waiting(ocpi) == 0)
     assert all(received(partner) == ["LOC1"] for partner in partners)
-    assert ocpi.dispatcher.threads._thread is not None, "a started one stays"
+    assert ocpi.dispatcher._thread is not None, "a started one stays"
 
 
 @pytest.mark.parametrize("path", ["/ocpi/versions", "/ocpi/health"])
 def test_request_makes_a_process_look_at_what_others_left(ocpi, partners, ocpi_network, path):
-    object.__setattr__(ocpi.services.settings, "dispatcher", "none")
-    ocpi.save("locations", location())
-    object.__setattr__(ocpi.services.settings, "dispatcher", "thread")
+    save_unnoticed(ocpi)
     app = ocpi_network.apps["platform.example"]
     app.testing = False
 
@@ -166,11 +169,9 @@ def test_process_that_served_a_request_goes_on_looking_when_it_is_idle(ocpi, par
     app = ocpi_network.apps["platform.example"]
     app.testing = False
     app.test_client().get("/ocpi/versions")
-    threads = ocpi.dispatcher.threads
-    eventually(lambda: not threads._lingers_on() and not threads._lanes, "idleness")
-    object.__setattr__(ocpi.services.settings, "dispatcher", "none")
-    ocpi.save("locations", location())
-    object.__setattr__(ocpi.services.settings, "dispatcher", "thread")
+    threads = ocpi.dispatcher
+    eventually(lambda: not threads._is_expecting() and not threads._sending, "idleness")
+    save_unnoticed(ocpi)
 
     eventually(lambda: waiting(ocpi) == 0)
 
@@ -179,53 +180,57 @@ def test_process_that_served_a_request_goes_on_looking_when_it_is_idle(ocpi, par
 
 
 def test_idle_process_that_serves_looks_less_often_than_a_busy_one(ocpi, ocpi_network, monkeypatch):
-    threads = ocpi.dispatcher.threads
+    threads = ocpi.dispatcher
     app = ocpi_network.apps["platform.example"]
     app.testing = False
     app.test_client().get("/ocpi/versions")
-    eventually(lambda: threads._thread is not None, "the thread")
-    monkeypatch.setattr(threads, "_lingers_on", lambda: False)
+    eventually(lambda: threads._thread is not None and threads._poll_at > 0, "the first look")
 
-    assert threads._seconds_to_wait(None) == 30.0
-    assert threads._seconds_to_wait(5.0) <= ocpi.services.settings.dispatch_interval
+    assert threads._pace() == 30.0
+    threads._waiting = {"platform"}
+    assert threads._pace() == ocpi.services.settings.dispatch_interval
 
 
 def test_who_has_to_look_by_a_time_is_there_then_and_not_disturbed_by_later_times(ocpi, monkeypatch):
-    threads = ocpi.dispatcher.threads
-    rounds, looks = [], threading.Semaphore(0)
-    original = threads._round
+    threads = ocpi.dispatcher
+    looks = threading.Semaphore(0)
+    found = []
+    original = threads._look_at_jobs
 
-    def noted(hinted, everything):
-        rounds.append(everything)
+    def noted():
+        found.append(time.monotonic())
         looks.release()
-        return original(hinted, everything)
+        original()
 
+    ocpi.services.jobs.clear()
     monkeypatch.setattr(threads, "_interval", PATIENCE)
-    monkeypatch.setattr(threads, "_round", noted)
-    threads._nap = PATIENCE
-    threads.look_within(1.0)
+    monkeypatch.setattr(threads, "_look_at_jobs", noted)
+    threads.wake(within=1.0)
     assert looks.acquire(timeout=PATIENCE)  # it starts with a look
-    began = len(rounds)
+    threads.wake(within=1.0)
+    began = time.monotonic()
 
     for seconds in (1.5, 2.0, PATIENCE):
-        threads.look_within(seconds)
+        threads.wake(within=seconds)
 
     assert looks.acquire(timeout=PATIENCE)
-    assert len(rounds) == began + 1
-    assert rounds[-1] is True
-    eventually(lambda: not ocpi.dispatcher.threads.is_running(), "the end of the thread")
+    assert len(found) == 2
+    assert found[-1] - began > 0.9
+    eventually(lambda: not threads.is_running(), "the end of the thread")
 
 
 def test_an_earlier_time_to_look_replaces_a_later_one(ocpi, monkeypatch):
-    threads = ocpi.dispatcher.threads
+    threads = ocpi.dispatcher
     monkeypatch.setattr(threads, "_interval", PATIENCE)
-    threads.look_within(1000.0)
-    first = threads._alarm
+    threads.start()
+    eventually(lambda: threads._poll_at > 0, "the first look")
+    now = time.monotonic()
+    threads.wake(within=1000.0)
 
-    threads.look_within(500.0)
-    threads.look_within(800.0)
+    threads.wake(within=500.0)
+    threads.wake(within=800.0)
 
-    assert first - 510 < threads._alarm < first - 490
+    assert 490 < threads._jobs_at - now < 510
     assert threads.is_running()
 
 
@@ -285,7 +290,7 @@ def test_dispatcher_outlives_a_storage_that_fails(ocpi, partners, monkeypatch, c
 
 def test_storage_that_stays_gone_is_left_alone_until_the_next_need(ocpi, partners, monkeypatch, caplog):
     original = ocpi.storage.list
-    ocpi.dispatcher.threads._interval = 0.02
+    ocpi.dispatcher._interval = 0.02
 
     def fail(*args, **options):
         if threading.current_thread().name.startswith("ocpi-"):
@@ -294,7 +299,7 @@ def test_storage_that_stays_gone_is_left_alone_until_the_next_need(ocpi, partner
 
     monkeypatch.setattr(ocpi.storage, "list", fail)
     ocpi.save("locations", location())
-    eventually(lambda: not ocpi.dispatcher.threads.is_running(), "the end of the thread")
+    eventually(lambda: not ocpi.dispatcher.is_running(), "the end of the thread")
     assert "could not look what is due: It is gone." in caplog.text
     assert "Traceback" not in caplog.text
     monkeypatch.setattr(ocpi.storage, "list", original)
@@ -308,8 +313,8 @@ FORKING = """
 import os, sys, time
 from flask import Flask
 from flask_ocpi import OCPI
-from flask_ocpi.outbox import entries as marks
-from flask_ocpi.outbox.dispatcher import Job
+from flask_ocpi.outbox import entries
+from flask_ocpi.outbox.deliveries import Job
 
 app = Flask("forking", instance_path=sys.argv[1])
 app.config.update(

@@ -16,8 +16,8 @@ from flask_ocpi.signals import object_received
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import Record
-from flask_ocpi.sync.misses import MISSES
-from flask_ocpi.sync.misses import Fetcher
+from flask_ocpi.sync.backfill import Backfill
+from flask_ocpi.sync.backfill import MissingObject
 from flask_ocpi.testing.documents import evse
 from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.documents import session
@@ -51,7 +51,7 @@ def fetched(network):
 
 
 def waiting(ocpi):
-    return ocpi.storage.list(MISSES, Query()).total
+    return ocpi.storage.list(MissingObject.KIND, Query()).total
 
 
 @pytest.mark.conformance("T-38")
@@ -150,7 +150,7 @@ def test_one_list_brings_all_that_is_missed_of_a_module(ocpi, cpo, ocpi_clock, o
     driver = {**session()["cdr_token"], "country_code": "NL", "party_id": "ABC"}
     works = []
     services = replace(ocpi.services, background=works.append)
-    fetcher = Fetcher(lambda: services, ocpi.client)
+    fetcher = Backfill(lambda: services, ocpi.client)
     for number in range(10):
         cpo.save("sessions", session(**THEIRS, id=f"S{number}", cdr_token=driver, last_updated=now(ocpi_clock)))
         fetcher.missed(_missing(ocpi, "sessions", f"S{number}", ocpi_clock))
@@ -171,7 +171,7 @@ def test_one_object_of_a_platform_is_fetched_at_a_time(ocpi, save, ocpi_network,
         threads[-1].start()
 
     services = replace(ocpi.services, background=background)
-    fetcher = Fetcher(lambda: services, ocpi.client)
+    fetcher = Backfill(lambda: services, ocpi.client)
     reached, released = threading.Event(), threading.Event()
 
     def hold(request):
@@ -255,7 +255,7 @@ def test_older_state_than_what_is_here_by_then_is_not_stored(ocpi, cpo, save, pa
 def test_object_of_somebody_else_is_never_fetched(ocpi, cpo, ocpi_network, ocpi_clock):
     works = []
     services = replace(ocpi.services, background=works.append)
-    fetcher = Fetcher(lambda: services, ocpi.client)
+    fetcher = Backfill(lambda: services, ocpi.client)
 
     fetcher.missed(replace(_missing(ocpi, "locations", "A", ocpi_clock), owner=Party.of("DE", "XYZ")))
 
@@ -298,7 +298,7 @@ def test_partner_that_unregistered_is_not_asked_any_more(ocpi, cpo, patch, ocpi_
 
 def test_number_of_objects_missed_is_bounded(ocpi, cpo, ocpi_clock):
     services = replace(ocpi.services, background=lambda work: None)
-    fetcher = Fetcher(lambda: services, ocpi.client)
+    fetcher = Backfill(lambda: services, ocpi.client)
 
     for number in range(1005):
         fetcher.missed(_missing(ocpi, "locations", f"L{number}", ocpi_clock))
@@ -329,7 +329,7 @@ def test_storage_that_fails_after_the_answer_does_no_harm(ocpi, save, patch, mon
     keep = ocpi.storage.save
 
     def fail(kind, *args, **options):
-        if kind == MISSES:
+        if kind == MissingObject.KIND:
             raise StorageError("The disk is full.")
         return keep(kind, *args, **options)
 

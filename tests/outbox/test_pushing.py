@@ -9,7 +9,7 @@ from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import UnansweredError
 from flask_ocpi.errors import UnreachableError
 from flask_ocpi.outbox import circuits
-from flask_ocpi.outbox import entries as marks
+from flask_ocpi.outbox import entries
 from flask_ocpi.signals import object_pushed
 from flask_ocpi.signals import push_parked
 from flask_ocpi.storage.base import Key
@@ -59,8 +59,8 @@ class Partner:
     def copies(self, module):
         return list(self.ocpi.objects.documents(module, copies=True))
 
-    def marks(self):
-        return list(marks.marks(self.cpo.services, self.id))
+    def entries(self):
+        return list(entries.of_platform(self.cpo.services, self.id))
 
     def has_all(self, module):
         return self.copies(module) == list(self.cpo.objects.documents(module))
@@ -91,7 +91,7 @@ def test_new_object_is_put_and_a_changed_status_is_patched(ocpi, partner):
 
     assert partner.sent == [("PATCH", "/locations/NL/ABC/LOC1/E1")]
     assert partner.has_all("locations")
-    assert partner.marks() == []
+    assert partner.entries() == []
 
 
 def test_saving_the_same_again_sends_nothing(ocpi, partner):
@@ -123,7 +123,7 @@ def test_hundred_changes_while_a_partner_is_down_are_one_message_when_it_is_back
         ocpi.patch(
             "locations", "LOC1", f"E{number % 2 + 1}", changes={"status": "CHARGING" if number % 3 else "AVAILABLE"}
         )
-    assert len(partner.marks()) == 1
+    assert len(partner.entries()) == 1
     assert len(partner.sent) < 30, "a partner that is down is left alone for longer and longer"
     partner.failing = None
     ocpi_clock.advance(400)
@@ -148,7 +148,7 @@ def test_cdr_is_posted_to_whom_it_is_for_and_to_nobody_else(ocpi, partner, other
 def test_object_that_is_for_another_party_by_the_time_it_is_sent_is_not_sent(ocpi, partner, other, ocpi_clock):
     partner.failing = UnreachableError("down")
     ocpi.save("sessions", session(cdr_token=DRIVER))
-    assert len(partner.marks()) == 1
+    assert len(partner.entries()) == 1
     ocpi.save("sessions", session(cdr_token={**DRIVER, "country_code": "BE", "party_id": "TWO"}))
     partner.failing = None
     partner.network.requests.clear()
@@ -156,7 +156,7 @@ def test_object_that_is_for_another_party_by_the_time_it_is_sent_is_not_sent(ocp
 
     ocpi.dispatch()
 
-    assert partner.sent == [] == partner.copies("sessions") == partner.marks()
+    assert partner.sent == [] == partner.copies("sessions") == partner.entries()
     assert len(other.copies("sessions")) == 1
 
 
@@ -177,7 +177,7 @@ def test_removed_tariff_is_deleted_there_also_when_it_never_arrived(ocpi, partne
     ocpi.dispatch()
 
     assert partner.sent == [("DELETE", "/tariffs/NL/ABC/T2")]
-    assert partner.marks() == []
+    assert partner.entries() == []
 
 
 def test_removed_location_has_no_message_since_ocpi_knows_none(ocpi, partner):
@@ -186,7 +186,7 @@ def test_removed_location_has_no_message_since_ocpi_knows_none(ocpi, partner):
 
     ocpi.delete("locations", "LOC1")
 
-    assert partner.sent == [] == partner.marks()
+    assert partner.sent == [] == partner.entries()
 
 
 def refuse_with(network, status_code, http_status=200, headers=None, path="locations"):
@@ -208,15 +208,15 @@ def test_refused_object_is_parked_with_the_reason_until_it_changes(ocpi, partner
     ocpi_clock.advance(100_000)
     assert ocpi.dispatch() == 0
 
-    (mark,) = partner.marks()
-    assert mark.is_parked
-    assert mark.status_code == 2001
-    assert "No." in mark.error
+    (entry,) = partner.entries()
+    assert entry.is_parked
+    assert entry.status_code == 2001
+    assert "No." in entry.error
     assert [payload["key"].id for payload in parked] == ["LOC1"]
     assert circuits.circuit_of(ocpi.services, partner.id) is None
     ocpi_network.after_send = lambda request, response: response
     ocpi.save("locations", location(name="Other"))
-    assert partner.marks() == []
+    assert partner.entries() == []
     assert partner.has_all("locations")
 
 
@@ -229,7 +229,7 @@ def test_log_and_mark_tell_which_side_refused_which_object(ocpi, partner, ocpi_n
 
     ocpi.changed("locations", "BAD")
 
-    errors = {mark.ids: mark.error for mark in partner.marks()}
+    errors = {entry.ids: entry.error for entry in partner.entries()}
     assert "locations/NL/ABC/LOC1 answered 2001 (HTTP 200): No." in errors["LOC1",]
     assert errors["BAD",] == "It was not sent: Invalid Location BAD: coordinates must not be null."
     said = [line for line in caplog.messages if "is not sent to" in line]
@@ -259,12 +259,12 @@ def test_failing_object_is_tried_again_later_and_holds_up_no_other(
     refuse_with(ocpi_network, status_code, http_status, path="LOC1")
     ocpi.save("locations", location())
     ocpi.save("locations", location(id="LOC2"))
-    assert [mark.ids for mark in partner.marks()] == [("LOC1",)]
+    assert [entry.ids for entry in partner.entries()] == [("LOC1",)]
     ocpi_network.after_send = lambda request, response: response
     ocpi_clock.advance(2)
 
     assert ocpi.dispatch() == 1
-    assert partner.marks() == []
+    assert partner.entries() == []
 
 
 def test_many_failures_in_a_row_open_the_circuit(ocpi, partner, ocpi_network, ocpi_clock):
@@ -307,7 +307,7 @@ def test_after_an_outage_one_message_tries_and_its_success_lets_all_through(ocpi
     partner.failing = None
     ocpi_clock.advance(5)
 
-    assert ocpi.dispatch() == 10 - len(partner.marks())
+    assert ocpi.dispatch() == 10 - len(partner.entries())
     ocpi_clock.advance(5)
     ocpi.dispatch()
     assert partner.has_all("locations")
@@ -326,7 +326,7 @@ def test_object_that_always_times_out_keeps_none_of_the_others_back_for_good(ocp
         ocpi.dispatch()
 
     assert sorted(document["id"] for document in partner.copies("locations")) == ["LOC1", "LOC2"]
-    assert [mark.ids for mark in partner.marks()] == [("POISON",)]
+    assert [entry.ids for entry in partner.entries()] == [("POISON",)]
 
 
 def test_filter_narrows_who_is_sent_what(ocpi, partner, other):
@@ -349,7 +349,7 @@ def test_filter_that_fails_keeps_the_object_from_being_saved(ocpi, partner):
     with pytest.raises(ZeroDivisionError):
         ocpi.save("locations", location())
 
-    assert list(ocpi.objects.documents("locations")) == [] == partner.marks()
+    assert list(ocpi.objects.documents("locations")) == [] == partner.entries()
 
 
 def saved_in_vain(ocpi):
@@ -366,11 +366,11 @@ def test_nothing_is_marked_when_saving_fails(ocpi, partner):
     with pytest.raises(ZeroDivisionError):
         saved_in_vain(ocpi)
 
-    assert partner.marks() == []
+    assert partner.entries() == []
     assert list(ocpi.objects.documents("locations")) == []
 
 
-def test_import_marks_and_sends_all(ocpi, partner):
+def test_import_entries_and_sends_all(ocpi, partner):
     ocpi.objects.save_all({"locations": [location(id=f"L{number}") for number in range(20)], "tariffs": [tariff()]})
 
     assert partner.has_all("locations")
@@ -398,7 +398,7 @@ def test_object_changed_in_a_table_of_the_host_is_sent_when_told(ocpi, partner, 
     assert other.has_all("locations")
 
 
-def test_marks_of_a_platform_that_ended_its_registration_are_forgotten(ocpi, partner, ocpi_clock):
+def test_entries_of_a_platform_that_ended_its_registration_are_forgotten(ocpi, partner, ocpi_clock):
     partner.failing = UnreachableError("down")
     ocpi.save("locations", location())
     partner.failing = None
@@ -408,17 +408,17 @@ def test_marks_of_a_platform_that_ended_its_registration_are_forgotten(ocpi, par
 
     ocpi.dispatch()
 
-    assert partner.sent == [] == partner.marks()
+    assert partner.sent == [] == partner.entries()
 
 
 @EVERY_STORAGE
-def test_mark_of_a_sender_that_died_is_sent_by_another_when_its_lease_is_over(ocpi, partner, ocpi_clock):
+def test_entry_of_a_sender_that_died_is_sent_by_another_when_its_lease_is_over(ocpi, partner, ocpi_clock):
     partner.failing = KeyboardInterrupt()  # the process ends in the middle
     with pytest.raises(KeyboardInterrupt):
         ocpi.save("locations", location())
     partner.failing = None
     assert ocpi.dispatch() == 0, "it may still be on its way"
-    ocpi_clock.advance(ocpi.dispatcher.lease + 1)
+    ocpi_clock.advance(ocpi.dispatcher.deliveries.lease + 1)
 
     assert ocpi.dispatch() == 1
     assert partner.has_all("locations")
@@ -439,7 +439,7 @@ def test_change_during_a_delivery_is_delivered_after_it(ocpi, partner, ocpi_netw
 
     assert [method for method, _ in partner.sent] == ["PUT", "PUT"]
     assert partner.has_all("locations")
-    assert partner.marks() == []
+    assert partner.entries() == []
 
 
 def test_answer_that_was_lost_leads_to_the_same_cdr_once(ocpi, partner, ocpi_network, ocpi_clock):
@@ -458,7 +458,7 @@ def test_answer_that_was_lost_leads_to_the_same_cdr_once(ocpi, partner, ocpi_net
 
     assert lost
     assert len(partner.copies("cdrs")) == 1
-    assert partner.marks() == []
+    assert partner.entries() == []
 
 
 def test_signal_tells_what_arrived_and_how(ocpi, partner, ocpi_network):

@@ -16,17 +16,17 @@ from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.context import Target
 from flask_ocpi.exchange.pending.records import ACCEPTED
 from flask_ocpi.exchange.pending.records import CANCELED_RESERVATION
+from flask_ocpi.exchange.pending.records import OUTGOING
 from flask_ocpi.exchange.pending.records import RESERVE_NOW
-from flask_ocpi.exchange.pending.records import RESULTS_AWAITED
 from flask_ocpi.exchange.pending.records import TIMEOUT
 from flask_ocpi.exchange.pending.records import end_of
 from flask_ocpi.exchange.pending.records import find_operation
 from flask_ocpi.exchange.pending.records import kept_until
-from flask_ocpi.exchange.pending.records import now_micros
 from flask_ocpi.exchange.pending.records import pending_key
 from flask_ocpi.exchange.pending.records import purge
 from flask_ocpi.signals import result_received
-from flask_ocpi.storage.base import Record
+from flask_ocpi.storage.base import Key
+from flask_ocpi.storage.stored import Stored
 
 
 class CallState(StrEnum):
@@ -39,7 +39,7 @@ class CallState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class Call(Stored):
     """A request that we made of another platform, such as a command, and what came of it.
 
     operation: its name in the description, such as "start_session". platform: the id of who was asked.
@@ -47,6 +47,8 @@ class Call:
     response_url, in order of arrival. expires: microseconds; after it no result is to be expected.
     reference: whatever the host application keeps with it.
     """
+
+    KIND = OUTGOING
 
     id: str
     module: str
@@ -70,10 +72,9 @@ class Call:
         """Whether the immediate response was ACCEPTED, so that a result is to come."""
         return self.response is not None and self.response["result"] == ACCEPTED
 
-    @classmethod
-    def from_record(cls, record: Record) -> Call:
-        document = record.document
-        return cls(**{**document, "state": CallState(document["state"]), "results": tuple(document["results"])})
+    @property
+    def key(self) -> Key:
+        return pending_key(self.id)
 
 
 def new_call_id() -> str:
@@ -83,7 +84,7 @@ def new_call_id() -> str:
 
 def start_call(services: Services, call: Call) -> Call:
     """Store a request before it is sent, since its result may come before its response."""
-    purge(services, RESULTS_AWAITED)
+    purge(services, OUTGOING)
     expires = end_of(services, services.settings.command_timeout)
     started = replace(call, expires=expires, kept_until=kept_until(services, call.request, expires))
     _save(services, started)
@@ -114,7 +115,7 @@ def refused_call(services: Services, id: str) -> None:
 
 def get_call(services: Services, id: str) -> Call:
     """Return a request of ours as it stands; raise NotFoundError when it is not known (any more)."""
-    record = services.storage.get(RESULTS_AWAITED, pending_key(id))
+    record = services.storage.get(OUTGOING, pending_key(id))
     if record is None:
         raise NotFoundError(f"There is no request {id!a} of ours that has, or waits for, a result.")
     return Call.from_record(record)
@@ -128,8 +129,7 @@ def receive_result(ctx: Context, target: Target, body: Document) -> Result:
     services = ctx.services
     id = target.path["id"]
     with services.storage.transaction():
-        record = services.storage.get(RESULTS_AWAITED, pending_key(id), for_update=True)
-        call = None if record is None else Call.from_record(record)
+        call = _locked(services, id)
         if call is None or not _is_answer_to(ctx, target, call):
             raise NotFoundError(f"No result is awaited at {target.operation.name} {id!a}.")
         if body in call.results:
@@ -140,7 +140,7 @@ def receive_result(ctx: Context, target: Target, body: Document) -> Result:
             raise InvalidParametersError(f"result: there is a result already, {known}.")
         changed = replace(call, state=CallState.FINISHED, results=(*call.results, body))
         _save(services, changed)
-    late = not cancels and (known == TIMEOUT or call.expires <= now_micros(services))
+    late = not cancels and (known == TIMEOUT or call.expires <= services.now())
     services.emit(result_received, module=call.module, call=changed, result=body, late=late, platform=ctx.platform)
     return Result()
 
@@ -152,19 +152,23 @@ def _is_answer_to(ctx: Context, target: Target, call: Call) -> bool:
         call.platform == ctx.platform.id
         and call.module == target.module.id
         and call.state is not CallState.REFUSED
-        and call.kept_until > now_micros(ctx.services)
+        and call.kept_until > ctx.services.now()
         and asked.result is target.operation.body
         and (segment is None or asked.path == f"/{segment}")
     )
 
 
 def _lock(services: Services, id: str) -> Call:
-    record = services.storage.get(RESULTS_AWAITED, pending_key(id), for_update=True)
-    if record is None:
+    call = _locked(services, id)
+    if call is None:
         raise NotFoundError(f"There is no request {id!a} of ours here.")
-    return Call.from_record(record)
+    return call
+
+
+def _locked(services: Services, id: str) -> Call | None:
+    record = services.storage.get(OUTGOING, pending_key(id), for_update=True)
+    return None if record is None else Call.from_record(record)
 
 
 def _save(services: Services, call: Call) -> None:
-    document = {name: getattr(call, name) for name in call.__slots__}
-    services.storage.save(RESULTS_AWAITED, pending_key(call.id), Record.of(document, last_updated=call.kept_until))
+    services.storage.save(OUTGOING, call.key, call.to_record(last_updated=call.kept_until))

@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 
 from flask_ocpi.errors import UnreachableError
-from flask_ocpi.outbox import dispatcher
-from flask_ocpi.outbox import lanes
+from flask_ocpi.outbox import deliveries
+from flask_ocpi.outbox.celery import take_lane
 from flask_ocpi.outbox.circuits import circuit_of
 from flask_ocpi.outbox.entries import PARKED
-from flask_ocpi.outbox.entries import marks
+from flask_ocpi.outbox.entries import of_platform
 from flask_ocpi.testing.documents import location
 from tests.conftest import EVERY_STORAGE
-from tests.push.test_pushing import Partner
-from tests.push.test_pushing import refuse_with
+from tests.outbox.test_pushing import Partner
+from tests.outbox.test_pushing import refuse_with
 
 DAYS = 30 * 86_400
 
@@ -30,12 +30,12 @@ def partner(ocpi_network, ocpi):
 
 @pytest.fixture(autouse=True)
 def looks_each_time(monkeypatch):
-    monkeypatch.setattr(dispatcher, "_CLOCK_SECONDS", 0.0)
+    monkeypatch.setattr(deliveries, "_CLOCK_SECONDS", 0.0)
 
 
 @EVERY_STORAGE
 @pytest.mark.parametrize("ahead", [1000, 86_400, DAYS])
-def test_marks_that_were_made_by_a_clock_ahead_are_sent_when_it_is_put_back(ocpi, partner, ocpi_clock, ahead):
+def test_entries_that_were_made_by_a_clock_ahead_are_sent_when_it_is_put_back(ocpi, partner, ocpi_clock, ahead):
     ocpi_clock.advance(ahead)
     ocpi.save("locations", location())
     ocpi_clock.advance(-ahead)
@@ -44,7 +44,7 @@ def test_marks_that_were_made_by_a_clock_ahead_are_sent_when_it_is_put_back(ocpi
     assert partner.has_all("locations")
 
 
-def test_marks_that_were_taken_by_a_clock_ahead_are_sent_when_it_is_put_back(ocpi, partner, ocpi_clock):
+def test_entries_that_were_taken_by_a_clock_ahead_are_sent_when_it_is_put_back(ocpi, partner, ocpi_clock):
     partner.failing = UnreachableError("down")
     ocpi_clock.advance(DAYS)
     ocpi.save("locations", location())
@@ -80,14 +80,14 @@ def test_a_refused_object_stays_parked(ocpi, partner, ocpi_network, ocpi_clock):
 
     ocpi.dispatch()
 
-    assert [mark.due for mark in marks(ocpi.services, partner.id)] == [PARKED]
+    assert [entry.due for entry in of_platform(ocpi.services, partner.id)] == [PARKED]
 
 
 def test_a_lane_that_was_taken_by_a_clock_ahead_is_free_when_it_is_put_back(ocpi, partner, ocpi_clock):
     ocpi_clock.advance(DAYS)
     for _ in range(ocpi.services.settings.push_concurrency):
-        assert lanes.take(ocpi.services, partner.id, seconds=60) is not None
-    assert lanes.take(ocpi.services, partner.id, seconds=60) is None
+        assert take_lane(ocpi.services, partner.id, seconds=60) is not None
+    assert take_lane(ocpi.services, partner.id, seconds=60) is None
     ocpi_clock.advance(-DAYS)
 
-    assert lanes.take(ocpi.services, partner.id, seconds=60) is not None
+    assert take_lane(ocpi.services, partner.id, seconds=60) is not None

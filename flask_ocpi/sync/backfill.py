@@ -1,4 +1,4 @@
-"""Misses: objects that another platform changes and that we do not have; they are fetched from it."""
+"""Backfill: objects that another platform changes and that we do not have are fetched from it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 from flask_ocpi.client.client import Client
 from flask_ocpi.client.modules import ModuleClient
@@ -21,43 +20,42 @@ from flask_ocpi.errors import StorageError
 from flask_ocpi.exchange.context import Missing
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.partners.platforms import Platform
+from flask_ocpi.storage import leases
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Query
-from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.base import fold
 from flask_ocpi.storage.base import walk
+from flask_ocpi.storage.leases import NOBODY
+from flask_ocpi.storage.stored import Stored
 from flask_ocpi.sync.crawling import Crawl
 from flask_ocpi.sync.crawling import read_pages
 from flask_ocpi.sync.receiving import Pulled
 from flask_ocpi.sync.receiving import receive
 from flask_ocpi.sync.receiving import tell
-from flask_ocpi.sync.scopes import NOBODY
 from flask_ocpi.sync.scopes import Scope
 from flask_ocpi.sync.scopes import scope_of
 from flask_ocpi.sync.watermarks import date_time
-from flask_ocpi.sync.watermarks import now_micros
-
-MISSES = "sync_misses"
 
 _log = logging.getLogger("flask_ocpi.sync")
 
-_MICROS = 1_000_000
 _MOST = 1000  # of one platform
 _FIRST_PAUSE = 60.0  # seconds; it doubles with each failure
 _LONGEST_PAUSE = 3600.0
-_GIVEN_UP_AFTER = 86_400 * _MICROS
+_GIVEN_UP_AFTER = 86_400 * leases.SECOND
 _LEASE_MARGIN = 60.0
 _LONGEST_NAP = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Miss:
+class MissingObject(Stored):
     """An object that is to be fetched from a platform.
 
     moment: the ``last_updated`` of the change that it missed. since: when that came. failures: how often fetching it
-    failed. due: when it is to be fetched; while somebody does, when that is given up for dead. All in microseconds.
+    failed. due: when it is to be fetched; while somebody does, when the lease ends. All in microseconds.
     """
+
+    KIND = "missing_objects"
 
     platform: str
     module: str
@@ -78,20 +76,8 @@ class Miss:
     def object_key(self) -> Key:
         return Key.of(*self.owner, self.id, self.receiver, self.platform)
 
-    def to_record(self) -> Record:
-        document: dict[str, Any] = {name: getattr(self, name) for name in ("platform", "module", "id", "moment")}
-        document |= {"owner": list(self.owner), "receiver": list(self.receiver)}
-        document |= {"since": self.since, "failures": self.failures}
-        return Record.of(document, last_updated=self.due)
 
-    @classmethod
-    def from_record(cls, record: Record) -> Miss:
-        document = record.document
-        owner, receiver = Party(*document.pop("owner")), Party(*document.pop("receiver"))
-        return cls(**document, owner=owner, receiver=receiver, due=record.last_updated)
-
-
-class Fetcher:
+class Backfill:
     """Fetches what is missed, one object of a platform after another, each for one process only.
 
     connect: makes a client of a platform, in the name of ``sender`` and addressed to the party ``to``.
@@ -133,8 +119,8 @@ class Fetcher:
             self._fetching.add(platform_id)
         got = 0
         try:
-            while (miss := _take(services, platform_id)) is not None:
-                got += self._fetch(services, miss)
+            while (wanted := _take(services, platform_id)) is not None:
+                got += self._fetch(services, wanted)
         finally:
             with self._lock:
                 self._fetching.discard(platform_id)
@@ -143,47 +129,47 @@ class Fetcher:
     def run(self) -> None:
         """Have all fetched that is due, each platform's in the background: the work of a job."""
         services = self._services()
-        due = walk(services.storage, MISSES, _due(services, None))
-        for platform in sorted({Miss.from_record(record).platform for record in due}):
+        due = walk(services.storage, MissingObject.KIND, leases.due_by(services.now(), None))
+        for platform in sorted({MissingObject.from_record(record).platform for record in due}):
             services.background(partial(self.fetch_due, platform))
 
     def seconds_left(self) -> float | None:
         """Return how long until something is due, None when nothing is missed."""
         services = self._services()
-        if services.storage.list(MISSES, _due(services, None)).records:
+        if services.storage.list(MissingObject.KIND, leases.due_by(services.now(), None)).records:
             return 0.0
-        return _LONGEST_NAP if services.storage.list(MISSES, Query(owners=(NOBODY,), limit=1)).records else None
+        return _LONGEST_NAP if services.storage.list(MissingObject.KIND, _all_of(None)).records else None
 
-    def _fetch(self, services: Services, miss: Miss) -> bool:
+    def _fetch(self, services: Services, wanted: MissingObject) -> bool:
         """Fetch an object that was taken; True when it is here now, however it came."""
-        platform = services.platforms.get(miss.platform)
-        if platform is None or not platform.is_registered or not services.platforms.speaks_for(platform, miss.owner):
-            services.storage.delete(MISSES, miss.key)
+        platform = services.platforms.get(wanted.platform)
+        if platform is None or not platform.is_registered or not services.platforms.speaks_for(platform, wanted.owner):
+            services.storage.delete(MissingObject.KIND, wanted.key)
             return False
         try:
-            scope = scope_of(services, platform, miss.module, miss.receiver)
-            if not _is_here(services, scope, miss, fetched=False):
-                with self._connect(platform, sender=miss.receiver, to=_addressed(platform, miss.owner)) as client:
-                    _get(services, scope, client.module(miss.module), miss)
-            reason = "" if _is_here(services, scope, miss, fetched=True) else "the platform does not list it"
+            scope = scope_of(services, platform, wanted.module, wanted.receiver)
+            if not _is_here(services, scope, wanted, fetched=False):
+                with self._connect(platform, sender=wanted.receiver, to=_addressed(platform, wanted.owner)) as client:
+                    _get(services, scope, client.module(wanted.module), wanted)
+            reason = "" if _is_here(services, scope, wanted, fetched=True) else "the platform does not list it"
         except FlaskOCPIError as error:
             reason = str(error)
         except Exception:
-            _postpone(services, miss)
+            _postpone(services, wanted)
             raise
         if not reason:
-            services.storage.delete(MISSES, miss.key)
+            services.storage.delete(MissingObject.KIND, wanted.key)
             return True
-        _log.warning("%s %s of %s could not be fetched: %s", miss.module, ascii(miss.id), miss.platform, reason)
-        _postpone(services, miss)
+        _log.warning("%s %s of %s could not be fetched: %s", wanted.module, ascii(wanted.id), wanted.platform, reason)
+        _postpone(services, wanted)
         return False
 
 
 def _note(services: Services, missing: Missing) -> bool:
     """Note an object that is to be fetched; False when that is known."""
-    now = now_micros(services)
+    now = services.now()
     platform = missing.platform.id
-    miss = Miss(
+    wanted = MissingObject(
         platform=platform,
         module=missing.module,
         owner=missing.owner,
@@ -193,37 +179,34 @@ def _note(services: Services, missing: Missing) -> bool:
         since=now,
         due=now,
     )
-    if services.storage.list(MISSES, Query(owners=(NOBODY,), receiver=platform, limit=1)).total >= _MOST:
+    if services.storage.list(MissingObject.KIND, _all_of(platform)).total >= _MOST:
         return False
     try:
-        services.storage.save(MISSES, miss.key, miss.to_record(), expected=0)
+        services.storage.save(MissingObject.KIND, wanted.key, wanted.to_record(), expected=0)
     except ConflictError:
         return False
     return True
 
 
-def _due(services: Services, platform: str | None) -> Query:
-    return Query(owners=(NOBODY,), receiver=platform, date_to=now_micros(services) + 1, limit=1)
+def _all_of(platform: str | None) -> Query:
+    return Query(owners=(NOBODY,), receiver=platform, limit=1)
 
 
-def _take(services: Services, platform: str) -> Miss | None:
+def _take(services: Services, platform: str) -> MissingObject | None:
     """Take an object that is due, for as long as fetching it may take; those that were tried for a day are dropped."""
+    seconds = 2 * services.settings.http_timeout + _LEASE_MARGIN
     while True:
-        until = now_micros(services) + int((2 * services.settings.http_timeout + _LEASE_MARGIN) * _MICROS)
-        query = _due(services, platform)
-        taken = services.storage.claim(MISSES, query, until=until, key_of=lambda r: Miss.from_record(r).key)
-        if not taken:
-            return None
-        miss = Miss.from_record(taken[0])
-        if now_micros(services) - miss.since < _GIVEN_UP_AFTER:
-            return miss
-        services.storage.delete(MISSES, miss.key)
+        wanted = leases.take_next(services.storage, MissingObject, platform, now=services.now(), seconds=seconds)
+        if wanted is None or services.now() - wanted.since < _GIVEN_UP_AFTER:
+            return wanted
+        services.storage.delete(MissingObject.KIND, wanted.key)
 
 
-def _postpone(services: Services, miss: Miss) -> None:
-    pause = min(_FIRST_PAUSE * 2.0 ** min(miss.failures, 30), _LONGEST_PAUSE)
-    later = replace(miss, failures=miss.failures + 1, due=now_micros(services) + int(pause * _MICROS))
-    services.storage.save(MISSES, miss.key, later.to_record())
+def _postpone(services: Services, wanted: MissingObject) -> None:
+    failures = wanted.failures + 1
+    pause = leases.pause(failures, _LONGEST_PAUSE, first=_FIRST_PAUSE)
+    later = replace(wanted, failures=failures, due=leases.after(services.now(), pause))
+    services.storage.save(MissingObject.KIND, wanted.key, later.to_record())
 
 
 def _addressed(platform: Platform, owner: Party) -> Party | None:
@@ -231,29 +214,29 @@ def _addressed(platform: Platform, owner: Party) -> Party | None:
     return owner if platform.is_hub or platform.has(owner) else None
 
 
-def _is_here(services: Services, scope: Scope, miss: Miss, *, fetched: bool) -> bool:
+def _is_here(services: Services, scope: Scope, wanted: MissingObject, *, fetched: bool) -> bool:
     """Tell whether a copy is here that is not older than the change that was missed.
 
     Where one of their moments lies in the future, that is known only once the object was ``fetched``.
     """
-    record = services.storage.get(scope.object_type.kind, miss.object_key)
+    record = services.storage.get(scope.object_type.kind, wanted.object_key)
     if record is None:
         return False
-    if not is_believable(max(record.last_updated, miss.moment), miss.since):
+    if not is_believable(max(record.last_updated, wanted.moment), wanted.since):
         return fetched
-    return record.last_updated >= miss.moment
+    return record.last_updated >= wanted.moment
 
 
-def _get(services: Services, scope: Scope, calls: ModuleClient, miss: Miss) -> None:
+def _get(services: Services, scope: Scope, calls: ModuleClient, wanted: MissingObject) -> None:
     """Fetch an object by its id, where its module has that; else all that changed since the change that was missed."""
     pulled = Pulled()
     if not _is_got_by_id(scope):
-        moment = min(miss.moment, now_micros(services)) - services.settings.sync_overlap * _MICROS
+        moment = min(wanted.moment, services.now()) - services.settings.sync_overlap * leases.SECOND
         crawl = Crawl.begin(services, scope, calls, date_from=date_time(moment))
         read_pages(services, scope, calls, crawl, seconds=2 * services.settings.http_timeout)  # as long as it is taken
         return
-    document = calls.get(*miss.id.split("\n"))
-    if scope.key_of(document) != miss.object_key:  # another party of the platform has one of that id
+    document = calls.get(*wanted.id.split("\n"))
+    if scope.key_of(document) != wanted.object_key:  # another party of the platform has one of that id
         return
     with services.storage.transaction():
         receipt = receive(services, scope, [document], pulled, known={})

@@ -1,0 +1,93 @@
+"""Leases: work that is kept as records, each taken by one worker at a time, in whatever thread or process.
+
+A record is due at its ``last_updated``. Who takes it moves that into the future, and keeps, releases or settles it
+before then. After that time it is due again, so nothing is lost with a worker that ends. The clocks of workers may
+differ by less than the leases last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+from typing import TypeVar
+
+from flask_ocpi.errors import ConflictError
+from flask_ocpi.storage.base import Party
+from flask_ocpi.storage.base import Query
+from flask_ocpi.storage.base import Storage
+from flask_ocpi.storage.stored import Stored
+
+#: A second, in microseconds.
+SECOND = 1_000_000
+#: The owner of records that belong to no party.
+NOBODY = Party("", "")
+#: When a record is due that waits for something else than time.
+NEVER = 2**62
+
+T = TypeVar("T", bound=Stored)
+
+
+def after(now: int, seconds: float) -> int:
+    """Return the moment so many seconds after another; both in microseconds."""
+    return now + int(seconds * SECOND)
+
+
+def pause(attempts: int, longest: float, *, first: float = 1.0) -> float:
+    """Return for how many seconds to back off after so many failures in a row: doubling from ``first``."""
+    return float(min(first * 2.0 ** min(attempts - 1, 30), longest))
+
+
+def due_by(now: int, receiver: str | None, *, limit: int = 1) -> Query:
+    """Select records that are due, of one :attr:`Key.receiver` or of all."""
+    return Query(owners=(NOBODY,), receiver=receiver, date_to=now + 1, limit=limit)
+
+
+def take_next(storage: Storage, of: type[T], receiver: str, *, now: int, seconds: float) -> T | None:
+    """Take a record that is due, for so many seconds; None when there is none."""
+    taken = storage.claim(
+        of.KIND,
+        due_by(now, receiver),
+        until=after(now, seconds),
+        key_of=lambda record: of.from_record(record).key,
+    )
+    return of.from_record(taken[0]) if taken else None
+
+
+def take(storage: Storage, stored: T, *, now: int, seconds: float) -> T | None:
+    """Take one certain record for so many seconds; None when it is not due, or somebody else took it meanwhile."""
+    any_stored: Any = stored
+    return None if any_stored.due > now else keep(storage, stored, now=now, seconds=seconds)
+
+
+def keep(storage: Storage, taken: T, *, now: int, seconds: float) -> T | None:
+    """Have what was taken for so many seconds from now; None when somebody else has it."""
+    kept: Any = replace(taken, due=after(now, seconds))  # type: ignore[type-var]
+    try:
+        storage.save(kept.KIND, kept.key, kept.to_record(), expected=kept.revision)
+    except ConflictError:
+        return None
+    renewed: T = replace(kept, revision=kept.revision + 1)
+    return renewed
+
+
+def release(storage: Storage, taken: T, *, now: int) -> None:
+    """Let others have what was taken, unless somebody else has it."""
+    keep(storage, taken, now=now, seconds=0)
+
+
+def locked(storage: Storage, stored: T) -> T | None:
+    """Return a record as it is now, for as long as the transaction lasts; None when it is gone."""
+    record = storage.get(stored.KIND, stored.key, for_update=True)
+    return None if record is None else type(stored).from_record(record)
+
+
+def change(storage: Storage, stored: T, to: Callable[[T], T]) -> T | None:
+    """Replace a record by what ``to`` makes of it as it is now; None when it is gone, or stays the same."""
+    with storage.transaction():
+        current = locked(storage, stored)
+        changed = None if current is None else to(current)
+        if changed is None or changed is current:
+            return None
+        storage.save(stored.KIND, stored.key, changed.to_record())
+        return changed

@@ -1,0 +1,57 @@
+"""Migration: what a database of an earlier state has in tables of other names moves to those of today."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy import MetaData
+from sqlalchemy import Table
+from sqlalchemy import inspect
+from sqlalchemy import select
+from sqlalchemy import true
+
+from flask_ocpi.storage.tables import insert_into
+
+#: What kinds of records were called before, and are called now.
+RENAMED = {
+    "push_marks": "outbox",
+    "push_circuits": "circuits",
+    "sync_misses": "missing_objects",
+    "results_due": "incoming_requests",
+    "results_awaited": "outgoing_requests",
+    "result_deadlines": "request_deadlines",
+}
+#: Kinds whose records are of no use any more.
+GONE = ("push_lanes",)
+
+_COLUMNS = ("country_code", "party_id", "id", "receiver", "audience", "last_updated", "revision", "document")
+
+_log = logging.getLogger("flask_ocpi")
+
+
+def migrate(connection: Connection, tables: Mapping[str, Table]) -> None:
+    """Move the records of tables with an earlier name, in their order, and drop these tables; in a transaction.
+
+    Each moves where the tables of today are: in the same schema. A record that is there already stays.
+    """
+    for schema in {table.schema for table in tables.values()}:
+        here = set(inspect(connection).get_table_names(schema))
+        for old, new in RENAMED.items():
+            table = tables.get(new)
+            if f"ocpi_{old}" in here and table is not None and table.schema == schema:
+                _move(connection, f"ocpi_{old}", table)
+        for kind in GONE:
+            if f"ocpi_{kind}" in here:
+                Table(f"ocpi_{kind}", MetaData(), schema=schema).drop(connection)
+
+
+def _move(connection: Connection, name: str, to: Table) -> None:
+    old = Table(name, MetaData(), schema=to.schema, autoload_with=connection)
+    found = select(*(old.c[column] for column in _COLUMNS)).where(true()).order_by(old.c.created)
+    insert: Any = insert_into(to, connection.dialect.name).from_select(_COLUMNS, found)
+    moved = connection.execute(insert.on_conflict_do_nothing(index_elements=_COLUMNS[:4]))
+    old.drop(connection)
+    _log.info("Moved %d records of the table %s to %s.", moved.rowcount, name, to.name)

@@ -1,0 +1,154 @@
+"""A database with the table names of before opens after `flask ocpi init-db`: nothing that waited in it is lost."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from sqlalchemy import MetaData
+from sqlalchemy import inspect
+from sqlalchemy import text
+
+from flask_ocpi.outbox.circuits import Circuit
+from flask_ocpi.outbox.entries import PARKED
+from flask_ocpi.outbox.entries import OutboxEntry
+from flask_ocpi.storage.base import Party
+from flask_ocpi.storage.base import Query
+from flask_ocpi.storage.migration import GONE
+from flask_ocpi.storage.migration import RENAMED
+from flask_ocpi.storage.sqlalchemy import SQLAlchemyStorage
+from flask_ocpi.storage.tables import define_tables
+from flask_ocpi.sync.backfill import MissingObject
+from flask_ocpi.versions import VERSIONS
+from flask_ocpi.web.setup import kinds
+
+DUE = 1_780_000_000_000_000
+# As they were written: an entry that waits, one that was refused, and so on.
+MARK = {
+    "platform": "de-ems",
+    "party": ["DE", "EMS"],
+    "module": "locations",
+    "owner": ["NL", "ABC"],
+    "ids": ["LOC1"],
+    "changed": {"": ["name", "last_updated"]},
+    "since": DUE - 1_000_000,
+    "attempts": 2,
+    "error": "down",
+    "status_code": None,
+}
+PARKED_MARK = {**MARK, "party": None, "ids": ["LOC2"], "changed": None, "error": "No.", "status_code": 2001}
+CIRCUIT = {"platform": "de-ems", "failures": 3, "since": DUE - 9_000_000, "error": "down", "asked": 0.0}
+MISS = {
+    "platform": "de-ems",
+    "module": "tokens",
+    "id": "T1\nRFID",
+    "moment": DUE - 5,
+    "owner": ["DE", "EMS"],
+    "receiver": ["NL", "ABC"],
+    "since": DUE - 4,
+    "failures": 1,
+}
+ROWS = [
+    ("push_marks", "LOCATIONS\nNL-ABC\nLOC1\nDE-EMS", DUE, 3, MARK),
+    ("push_marks", "LOCATIONS\nNL-ABC\nLOC2\n", PARKED, 1, PARKED_MARK),
+    ("push_circuits", "", DUE, 1, CIRCUIT),
+    ("push_lanes", "0", DUE, 1, {"platform": "de-ems", "lane": 0}),
+    ("sync_misses", "TOKENS\nNL-ABC\nDE-EMS\nT1\nRFID", DUE, 2, MISS),
+    ("result_deadlines", "", DUE, 1, {"id": "1"}),
+]
+INSERT = text(
+    "INSERT INTO ocpi_{kind} (country_code, party_id, id, receiver, audience, last_updated, revision, document) "
+    "VALUES ('', '', :id, 'de-ems', '', :last_updated, :revision, :document)"
+)
+
+
+def insert(engine, rows):
+    with engine.begin() as connection:
+        for kind, id, last_updated, revision, document in rows:
+            values = {"id": id, "last_updated": last_updated, "revision": revision, "document": json.dumps(document)}
+            connection.execute(text(INSERT.text.replace("{kind}", kind)), values)
+
+
+@pytest.fixture
+def old(engine):
+    """A database with the tables of before, and what waited in it."""
+    metadata = MetaData()
+    define_tables(metadata, (*RENAMED, *GONE))
+    metadata.create_all(engine)
+    insert(engine, ROWS)
+    return engine
+
+
+def storage_on(engine):
+    return SQLAlchemyStorage(engine, define_tables(MetaData(), kinds(VERSIONS)))
+
+
+def test_tables_of_before_are_gone_and_those_of_today_there(old):
+    storage = storage_on(old)
+
+    storage.setup()
+
+    storage.check()
+    names = set(inspect(old).get_table_names())
+    assert names.isdisjoint({f"ocpi_{kind}" for kind in (*RENAMED, *GONE)})
+    assert names >= {f"ocpi_{kind}" for kind in RENAMED.values()}
+
+
+def test_entries_that_waited_are_in_the_outbox_as_they_were(old):
+    storage = storage_on(old)
+
+    storage.setup()
+
+    records = storage.list("outbox", Query()).records
+    waiting, parked = map(OutboxEntry.from_record, records)
+    assert waiting == OutboxEntry(
+        "de-ems",
+        Party("DE", "EMS"),
+        "locations",
+        Party("NL", "ABC"),
+        ("LOC1",),
+        changed={"": ["name", "last_updated"]},
+        since=DUE - 1_000_000,
+        attempts=2,
+        error="down",
+        due=DUE,
+        revision=3,
+    )
+    assert (parked.is_parked, parked.status_code, parked.party) == (True, 2001, None)
+    assert [storage.get("outbox", entry.key) for entry in (waiting, parked)] == list(records)
+
+
+def test_circuits_and_missing_objects_are_there_as_they_were(old):
+    storage = storage_on(old)
+
+    storage.setup()
+
+    circuit = Circuit.from_record(storage.get("circuits", Circuit("de-ems").key))
+    (record,) = storage.list("missing_objects", Query()).records
+    missing = MissingObject.from_record(record)
+    assert (circuit.failures, circuit.error, circuit.due, circuit.revision) == (3, "down", DUE, 1)
+    assert (missing.id, missing.failures, missing.due) == ("T1\nRFID", 1, DUE)
+    assert storage.get("missing_objects", missing.key) == record
+
+
+def test_setup_may_be_repeated(old):
+    storage_on(old).setup()
+    before = storage_on(old).list("outbox", Query()).records
+
+    storage_on(old).setup()
+
+    assert storage_on(old).list("outbox", Query()).records == before
+
+
+def test_record_that_is_there_already_stays(old):
+    """Where the tables of today were made in another way, such as by the host's own migrations."""
+    define_tables(metadata := MetaData(), RENAMED.values())
+    metadata.create_all(old)
+    newer = {**MARK, "changed": None, "attempts": 0}
+    insert(old, [("outbox", "LOCATIONS\nNL-ABC\nLOC1\nDE-EMS", DUE + 1, 7, newer)])
+    storage = storage_on(old)
+
+    storage.setup()
+
+    found = map(OutboxEntry.from_record, storage.list("outbox", Query()).records)
+    assert [(entry.ids, entry.revision) for entry in found] == [(("LOC1",), 7), (("LOC2",), 1)]
