@@ -13,6 +13,7 @@ from flask import Flask
 
 from flask_ocpi import OCPI
 from flask_ocpi.outbox import entries
+from flask_ocpi.outbox.threads import Threads
 from flask_ocpi.partners import records as partners
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.partners.platforms import PlatformState
@@ -244,7 +245,7 @@ def test_a_hint_has_only_that_platform_looked_at(monkeypatch):
     ocpi.platforms.partners()  # which the jobs look at
     monkeypatch.setattr(Platform, "from_record", _Once(Platform.from_record))
 
-    ocpi.dispatcher._look_at_platforms({"partner-3"}, everything=False)
+    Threads(ocpi.dispatcher.deliveries)._look_at_platforms({"partner-3"}, everything=False)
 
     assert seen == ["partner-3"]
 

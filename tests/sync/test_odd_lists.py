@@ -368,7 +368,7 @@ def test_a_sync_that_failed_is_due_within_an_hour_whatever_is_asked_for(ocpi, pe
     scope = scope_of(ocpi.services, ocpi.platforms.find("peer"), "locations")
     taken = watermarks.take(ocpi.services, scope)
 
-    watermarks.failed(ocpi.services, scope, taken, "Refused.", retry_after=10.0**9)
+    watermarks.failed(ocpi.services, taken, "Refused.", retry_after=10.0**9)
 
     due = watermarks.get(ocpi.services, scope).due
     assert due - ocpi.services.now() == HOUR * 10**6
