@@ -157,7 +157,8 @@ def test_every_lock_of_the_package_is_free_in_the_child(ocpi, ocpi_client):
 
 def test_threads_and_handlers_of_forks_are_made_in_one_place():
     pattern = re.compile(r"threading\.Thread\(|register_at_fork|os\.getpid|ThreadPoolExecutor\(")
-    of_others = ("core/forks.py", "testing/", "cli/output.py", "outbox/threads.py")  # the last: for the end of the process
+    # The last one for the end of the process.
+    of_others = ("core/forks.py", "testing/", "cli/output.py", "outbox/threads.py")
 
     root = ROOT / "flask_ocpi"
     found = [
