@@ -229,7 +229,7 @@ def test_worker_knows_the_tasks_in_whatever_order_the_extensions_were_made(celer
     celery_app.loader.import_default_modules()  # what a worker and beat begin with
 
     assert {"flask_ocpi.deliver", "flask_ocpi.dispatch"} <= set(celery_app.tasks)
-    assert celery_app.conf.beat_schedule == {"flask_ocpi.dispatch": {"task": "flask_ocpi.dispatch", "schedule": 7.0}}
+    assert celery_app.conf.beat_schedule == {"flask_ocpi.dispatch": {"task": "flask_ocpi.dispatch", "schedule": 5.0}}
 
 
 def test_tasks_are_of_the_one_celery_app_alone(ocpi_app, ocpi, eager):
