@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from flask import Flask
 
 from flask_ocpi import OCPI
 from flask_ocpi.outbox import entries
@@ -102,6 +103,7 @@ class Worker:
 class Operator:
     """The operator: its part that saves and is served is in this process; who delivers is in others."""
 
+    app: Flask
     ocpi: OCPI
     environment: dict[str, str]
     folder: Path
@@ -196,7 +198,7 @@ def operator(request, dispatcher, database, partner, tmp_path, monkeypatch):
     ocpi = app.extensions["ocpi"]
     with served(app, port=port):
         ocpi.register(f"{partner.url}/ocpi/versions", partner.do("invite"))
-        yield Operator(ocpi, environment, tmp_path, dispatcher)
+        yield Operator(app, ocpi, environment, tmp_path, dispatcher)
     with app.app_context():
         app.extensions["sqlalchemy"].engine.dispose()
 
@@ -268,7 +270,7 @@ def test_celery_beat_has_commands_time_out(operator, partner):
 
 
 def test_the_deployed_example_delivers_by_celery_what_was_saved_while_the_broker_was_down(operator, partner):
-    celery_app = operator.ocpi.app.extensions["celery"]
+    celery_app = operator.app.extensions["celery"]
     celery_app.conf.broker_write_url = f"redis://127.0.0.1:{free_port()}/0"
     operator.ocpi.save("locations", location(party_id="OPR"))
     example = ["-m", "celery", "--app", "celery_app"]
