@@ -98,7 +98,7 @@ __all__ = [
     "slug",
 ]
 
-PLATFORMS = "platforms"
+PLATFORMS = Platform.KIND
 TOKENS = "credential_tokens"
 KINDS = (PLATFORMS, TOKENS, PARTIES)
 
@@ -261,8 +261,8 @@ class Platforms:
         now = self.now()
         issued = tuple(token for token in platform.issued if token.expires is None or token.expires > now)
         platform = replace(platform, issued=issued, last_updated=format_date_time(self.clock()))
-        key = Key.of("", "", platform.id)
-        record = Record.of(platform.to_document(), last_updated=now)
+        key = platform.key
+        record = platform.to_record(last_updated=now)
         try:
             with self.storage.transaction():
                 self.storage.save(PLATFORMS, key, record, expected=before.revision if before else 0)

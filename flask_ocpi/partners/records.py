@@ -21,6 +21,7 @@ from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.base import Storage
+from flask_ocpi.storage.stored import Stored
 
 
 class PlatformState(StrEnum):
@@ -53,7 +54,7 @@ class IssuedToken:
 
 
 @dataclass(frozen=True)
-class Platform:
+class Platform(Stored):
     """Another platform: what we need to call it and to recognise it.
 
     roles: the CredentialsRole documents that it was granted. requested: those that it names beyond them, which are of
@@ -65,6 +66,8 @@ class Platform:
     endpoints_due: when to fetch the endpoints again, in microseconds, after so many ``endpoints_tries``; None: not.
     quirks: what is done differently for it, by name (:mod:`flask_ocpi.core.quirks`).
     """
+
+    KIND = "platforms"
 
     id: str
     name: str
@@ -85,6 +88,10 @@ class Platform:
     endpoints_tries: int = 0
     quirks: Mapping[str, Any] = field(default_factory=dict)
     revision: int = 0
+
+    @property
+    def key(self) -> Key:
+        return Key.of("", "", self.id)
 
     @cached_property
     def parties(self) -> tuple[Party, ...]:
@@ -117,52 +124,6 @@ class Platform:
             if endpoint["identifier"] == module and (role is None or endpoint["role"] == role.value):
                 return str(endpoint["url"])
         return None
-
-    def to_document(self) -> dict[str, Any]:
-        again = {"endpoints_due": self.endpoints_due, "endpoints_tries": self.endpoints_tries}
-        return {
-            "id": self.id,
-            "name": self.name,
-            "state": self.state.value,
-            "roles": [dict(role) for role in self.roles],
-            "versions_url": self.versions_url,
-            "version": self.version,
-            "endpoints": [dict(endpoint) for endpoint in self.endpoints],
-            "token": self.token,
-            "token_encoding": self.token_encoding,
-            "issued": [{"hash": t.hash, "use": t.use.value, "expires": t.expires, "used": t.used} for t in self.issued],
-            "last_updated": self.last_updated,
-            "requested": [dict(role) for role in self.requested],
-            "granted_roles": self.granted_roles,
-            "granted_parties": self.granted_parties,
-            "push_parties": self.push_parties,
-            **(again if self.endpoints_due is not None else {}),
-            **({"quirks": dict(self.quirks)} if self.quirks else {}),
-        }
-
-    @classmethod
-    def from_record(cls, record: Record) -> Platform:
-        document = record.document
-        issued = tuple(
-            IssuedToken(item["hash"], TokenUse(item["use"]), item["expires"], item["used"])
-            for item in document.pop("issued")
-        )
-        state = PlatformState(document.pop("state"))
-        roles = tuple(document.pop("roles"))
-        endpoints = tuple(document.pop("endpoints"))
-        requested = tuple(document.pop("requested", ()))
-        for name in ("granted_roles", "granted_parties"):
-            if document.get(name) is not None:
-                document[name] = tuple(document[name])
-        return cls(
-            **document,
-            state=state,
-            roles=roles,
-            requested=requested,
-            endpoints=endpoints,
-            issued=issued,
-            revision=record.revision,
-        )
 
 
 #: For how long platforms are believed to be as they were when nothing says that they changed, in seconds: for those who

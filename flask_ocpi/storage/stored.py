@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import is_dataclass
 from enum import StrEnum
 from typing import Any
 from typing import ClassVar
 from typing import Self
-from typing import cast
 from typing import get_args
 from typing import get_origin
 from typing import get_type_hints
@@ -18,17 +20,16 @@ from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Record
 
-#: Fields that are columns of the record, not properties of its document.
-_COLUMNS = frozenset({"due", "revision"})
+#: Fields that are of the record, not properties of its document.
+_COLUMNS = {"due": "last_updated", "revision": "revision"}
 _Read = Callable[[Any], Any]
-_fields: dict[Any, dict[str, _Read | None]] = {}
 
 
 class Stored:
     """A frozen dataclass that is kept as a record of ``KIND``; each field is a property of the document.
 
-    Parties, text enums and tuples of them are read as such; all else is JSON. A property that is missing has the
-    default of its field, and one that no field has is ignored: an earlier or later release wrote it.
+    Parties, text enums, dataclasses and tuples of them are read as such; all else is JSON. A property that is missing
+    has the default of its field, and one that no field has is ignored: an earlier or later release wrote it.
     due: a field of that name is the record's ``last_updated``, in microseconds. revision: the record's, 0 before it is
     stored.
     """
@@ -43,36 +44,56 @@ class Stored:
 
     def to_record(self, *, last_updated: int | None = None) -> Record:
         """Return the record. last_updated: its moment, where that is not ``due``."""
-        document = {name: getattr(self, name) for name in _fields_of(type(self))}
+        document = {name: getattr(self, name) for name in _plan_of(type(self)).names}
         moment = getattr(self, "due", 0) if last_updated is None else last_updated
-        return Record(orjson.dumps(document, default=_as_list), moment)
+        return Record(orjson.dumps(document, default=_as_json), moment)
 
     @classmethod
     def from_record(cls, record: Record) -> Self:
         document = record.document
-        columns = {"due": record.last_updated, "revision": record.revision}
-        values: dict[str, Any] = {name: value for name, value in columns.items() if hasattr(cls, name)}
-        for name, read in _fields_of(cls).items():
-            if name in document:
-                value = document[name]
-                values[name] = value if read is None or value is None else read(value)
-        return cast(Any, cls)(**values)  # type: ignore[no-any-return]
+        plan = _plan_of(cls)
+        stored: Self = _read(cls, plan, document, {name: getattr(record, own) for name, own in plan.columns})
+        return stored
 
 
-def _as_list(value: Any) -> list[Any]:
+def _as_json(value: Any) -> Any:
     if isinstance(value, tuple):  # a Party: orjson writes no named tuples
         return list(value)
+    if isinstance(value, Mapping):
+        return dict(value)
     raise TypeError(f"{value!r} cannot be stored.")
 
 
-def _fields_of(cls: Any) -> dict[str, _Read | None]:
-    """Return what is kept in the document, and how each property is read."""
-    fields = _fields.get(cls)
-    if fields is None:
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is kept in the document, how some of it is read, and which fields are which of the record's."""
+
+    names: dict[str, None]
+    reads: tuple[tuple[str, _Read], ...]
+    columns: tuple[tuple[str, str], ...]
+
+
+_plans: dict[Any, _Plan] = {}
+
+
+def _plan_of(cls: Any) -> _Plan:
+    plan = _plans.get(cls)
+    if plan is None:
         hints = {name: hint for name, hint in get_type_hints(cls).items() if get_origin(hint) is not ClassVar}
-        fields = {name: _reader(hint) for name, hint in hints.items() if name not in _COLUMNS}
-        _fields[cls] = fields
-    return fields
+        names = dict.fromkeys(name for name in hints if name not in _COLUMNS)
+        reads = tuple((name, read) for name in names if (read := _reader(hints[name])) is not None)
+        plan = _plans[cls] = _Plan(names, reads, tuple((n, own) for n, own in _COLUMNS.items() if n in hints))
+    return plan
+
+
+def _read(cls: Any, plan: _Plan, document: dict[str, Any], columns: dict[str, int]) -> Any:
+    if not document.keys() <= plan.names.keys():
+        document = {name: value for name, value in document.items() if name in plan.names}
+    for name, read in plan.reads:
+        value = document.get(name)
+        if value is not None:
+            document[name] = read(value)
+    return cls(**document, **columns)
 
 
 def _reader(hint: Any) -> _Read | None:
@@ -81,6 +102,8 @@ def _reader(hint: Any) -> _Read | None:
     if isinstance(hint, type) and issubclass(hint, StrEnum):
         return hint
     inner = [argument for argument in get_args(hint) if argument is not type(None)]
+    if is_dataclass(hint):
+        return lambda value: _read(hint, _plan_of(hint), value, {})
     if get_origin(hint) is tuple:
         read = _reader(inner[0])
         return tuple if read is None else lambda value: tuple(map(read, value))
