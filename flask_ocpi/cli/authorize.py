@@ -23,7 +23,7 @@ from flask_ocpi.storage.base import Party
 
 @click.command(short_help="Ask an eMSP whether a token may charge.")
 @click.argument("uid")
-@click.option("--at", "platform", required=True, help="The eMSP's platform, by id, name or party.")
+@click.option("--partner", "platform", required=True, help="The provider, by id, name or party.")
 @click.option("--to-party", metavar="DE-EMS", callback=party_given, help="Its party, where it has several.")
 @click.option(
     "--party", metavar="NL-ABC", callback=party_given, help="The own party that asks, where there are several."

@@ -93,7 +93,7 @@ def _asking(function: Function) -> Function:
             raise refusal(str(error), _hint(error.call_id)) from error
 
     return _with(
-        click.option("--to", "platform", required=True, help="The platform to ask, by id, name or party."),
+        click.option("--partner", "platform", required=True, help="The partner to ask, by id, name or party."),
         click.option(
             "--to-party", metavar="NL-ABC", callback=party_given, help="Its party that is meant, where it has several."
         ),

@@ -177,7 +177,7 @@ def import_objects(file: IO[bytes], may_widen: bool, as_json: bool) -> None:
 @click.command(short_help="Print our objects as JSON.")
 @click.argument("modules", metavar="[MODULE]...", nargs=-1)
 @click.option("--copies", is_flag=True, help="Export the copies of other platforms' objects instead.")
-@click.option("--from", "platform", help="Export the copies of what this platform sent, by id, name or party.")
+@click.option("--partner", "platform", help="Export the copies from this partner, by id, name or party.")
 @click.option("--output", type=click.Path(dir_okay=False), help="Write to this file instead of stdout.")
 @json_option
 @with_appcontext
@@ -209,7 +209,7 @@ def export(modules: tuple[str, ...], copies: bool, platform: str | None, output:
 
 @click.command(short_help="Fetch the objects of a platform.")
 @click.argument("module")
-@click.option("--from", "platform", required=True, help="The platform to ask, by id, name or party.")
+@click.option("--partner", "platform", required=True, help="The partner to ask, by id, name or party.")
 @click.option(
     "--date-from",
     metavar="DATE",
@@ -256,7 +256,7 @@ def pull(
 @click.command(short_help="Send one of our objects to a platform.")
 @click.argument("module")
 @click.argument("ids", metavar="ID...", nargs=-1, required=True)
-@click.option("--to", "platform", required=True, help="The platform that gets it, by id, name or party.")
+@click.option("--partner", "platform", required=True, help="The partner that receives it, by id, name or party.")
 @click.option(
     "--party",
     metavar="NL-ABC",

@@ -24,7 +24,7 @@ _WHOLE = ("platform", "module", "object", "receiver", "kind", "path", "came", "o
 
 @click.command(short_help="Show what was wrong with what partners sent.")
 @click.argument("numbers", metavar="[ID]...", type=click.IntRange(min=1), nargs=-1)
-@click.option("--partner", "--platform", "partner", metavar="P", help="Only of this partner, by id, name or party.")
+@click.option("--partner", "partner", metavar="P", help="Only of this partner, by id, name or party.")
 @click.option("--module", help="Only in this module.")
 @click.option("--kind", help="Only of this kind, such as mended, left_out or refused.")
 @click.option("--refused", is_flag=True, help="Only what was refused: objects that could not be stored, and requests.")

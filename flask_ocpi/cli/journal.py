@@ -44,7 +44,7 @@ _NOT_AGAIN = "Only what we sent, and what is in the journal as it was sent, can 
 
 @click.command(short_help="Show what was exchanged with other platforms.")
 @click.argument("number", metavar="[ID]", type=click.IntRange(min=1), required=False)
-@click.option("--platform", help="Only messages from and to this platform, by id, name or party.")
+@click.option("--partner", "platform", help="Only messages from and to this partner, by id, name or party.")
 @click.option("--correlation", metavar="ID", help="Only the conversation with this correlation id.")
 @click.option("--failed", is_flag=True, help="Only messages that were no success.")
 @click.option(

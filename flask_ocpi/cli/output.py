@@ -26,6 +26,9 @@ _REDRAWN = 200  # times, at the most, however many objects there are
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
 
 
+yes_option = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+
+
 class Commands(AppGroup):
     """A group whose commands end with ``Error: <message>`` and exit code 1 when this package refuses something."""
 
@@ -43,6 +46,12 @@ class Commands(AppGroup):
 def refusal(message: str, hint: str = "") -> click.ClickException:
     """Return the exception that ends a command with exit code 1; the hint says what to do about it."""
     return click.ClickException("\n".join(filter(None, (printable(message), hint))))
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask on stderr before something that cannot be undone; without a yes the command ends with exit code 1."""
+    if not yes:
+        click.confirm(printable(question), abort=True, err=True)
 
 
 def printable(text: str) -> str:

@@ -15,6 +15,7 @@ from flask_ocpi.cli.arguments import roles_given
 from flask_ocpi.cli.arguments import secret_of
 from flask_ocpi.cli.output import Commands
 from flask_ocpi.cli.output import WarningsHandler
+from flask_ocpi.cli.output import confirm
 from flask_ocpi.cli.output import counted
 from flask_ocpi.cli.output import json_option
 from flask_ocpi.cli.output import logged_to
@@ -22,6 +23,7 @@ from flask_ocpi.cli.output import refusal
 from flask_ocpi.cli.output import say
 from flask_ocpi.cli.output import show
 from flask_ocpi.cli.output import table
+from flask_ocpi.cli.output import yes_option
 from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.quirks import PRESETS
 from flask_ocpi.core.quirks import TABLE
@@ -57,7 +59,7 @@ _granted_parties = click.option(
 @click.command()
 @click.option("--name", default="", help="What to call the partner; its id is made from it.")
 @click.option("--token", help="The token to give out instead of a random one; - reads it from stdin.")
-@click.option("--platform", help="A known platform that is to register again, by id, name or party.")
+@click.option("--partner", "platform", help="A known partner that shall register again, by id, name or party.")
 @_roles
 @_granted_parties
 @_encoding
@@ -78,7 +80,7 @@ def invite(
     `flask ocpi partners approve`.
     """
     if name and platform:
-        raise click.UsageError("--name is for a new platform, --platform for a known one: give one of them.")
+        raise click.UsageError("--name is for a new partner, --partner for a known one: give only one of them.")
     versions_url = current_ocpi.versions_url  # first: where it is missing, no token is made in vain
     chosen = None if token is None else secret_of(token, "Token")
     invited, issued = current_ocpi.invite(
@@ -133,22 +135,25 @@ def register(
         return show(_document(platform))
     say(f"Registered with {platform.name} as platform {platform.id}, over OCPI {platform.version}.\n")
     _say_endpoints(platform)
-    pulls = [f"  flask ocpi pull {module} --from {platform.id}" for module in _pullable(platform)]
+    pulls = [f"  flask ocpi pull {module} --partner {platform.id}" for module in _pullable(platform)]
     return say("\n".join(["\nNext:", *pulls])) if pulls else None
 
 
 @click.command(short_help="Renew a registration.")
 @click.argument("platform")
+@yes_option
 @json_option
 @with_appcontext
-def rotate(platform: str, as_json: bool) -> None:
+def rotate(platform: str, yes: bool, as_json: bool) -> None:
     """Renew the registration with PLATFORM: new tokens in both directions, endpoints fetched again.
 
     PLATFORM is an id, a name or a party such as NL-ABC. This app has to be running at OCPI_BASE_URL meanwhile.
     """
+    found = current_ocpi.platforms.find(platform)
+    confirm(f"Replace the tokens that {found.name or found.id} and this platform use?", yes=yes)
     try:
         with logged_to(WarningsHandler()):
-            renewed = current_ocpi.rotate(platform)
+            renewed = current_ocpi.rotate(found)
     except RefusedError as error:
         raise _handshake_refusal(error, _ACCEPTED_NO_MORE) from error
     if as_json:
@@ -160,14 +165,16 @@ def rotate(platform: str, as_json: bool) -> None:
 @click.command(short_help="End a registration.")
 @click.argument("platform")
 @click.option("--force", is_flag=True, help="End it on this side also when the other side cannot be told.")
+@yes_option
 @json_option
 @with_appcontext
-def unregister(platform: str, force: bool, as_json: bool) -> None:
+def unregister(platform: str, force: bool, yes: bool, as_json: bool) -> None:
     """End the registration with PLATFORM on both sides, or withdraw an invitation.
 
     What it sent stays, for you alone, unless OCPI_COPIES_AFTER_UNREGISTRATION says otherwise.
     """
     found = current_ocpi.platforms.find(platform)
+    confirm(f"End the registration with {found.name or found.id}? Only a new handshake brings it back.", yes=yes)
     try:
         ended = current_ocpi.unregister(found, force=force)
     except RemoteError as error:

@@ -25,7 +25,7 @@ _COUNTS = ("created", "updated", "unchanged", "removed", "foreign")
 
 @click.command(short_help="Fetch what changed at other platforms.")
 @click.argument("modules", metavar="[MODULE]...", nargs=-1)
-@click.option("--platform", help="Only this platform, by id, name or party; by default all that are registered.")
+@click.option("--partner", "platform", help="Only this partner, by id, name or party; by default all registered ones.")
 @click.option("--full", is_flag=True, help="Read the whole lists, and remove copies of what they lack.")
 @click.option("--force", is_flag=True, help="Remove copies also when a whole list is empty.")
 @json_option
@@ -111,6 +111,6 @@ def _problem(synced: Synced) -> str:
         why = f"may lack some objects ({synced.doubt})" if synced.doubt else "is empty"
         return (
             f"The list of {name} {why}: {kept} for {synced.receiver} stayed. If it is right that nothing is left, "
-            f"remove them with: flask ocpi sync {synced.module} --platform {synced.platform} --full --force"
+            f"remove them with: flask ocpi sync {synced.module} --partner {synced.platform} --full --force"
         )
     return ""

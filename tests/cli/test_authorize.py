@@ -10,7 +10,7 @@ from flask_ocpi import NotEnoughInformationError
 from flask_ocpi.testing.documents import token
 
 THEIRS = {"country_code": "FR", "party_id": "OTH"}
-AT = ("--at", "FR-OTH")
+AT = ("--partner", "FR-OTH")
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_only_allowed_tokens_end_well(run, connected, emsp, args, line):
 
 @pytest.mark.conformance("TOK-18")
 def test_our_copy_decides_where_the_whitelist_says_so(run, connected, emsp):
-    run(connected, "pull", "tokens", "--from", "FR-OTH")
+    run(connected, "pull", "tokens", "--partner", "FR-OTH")
 
     copied = run(connected, "authorize", "CARD", *AT)
     asked = run(connected, "authorize", "CARD", *AT, "--ask")
@@ -90,10 +90,10 @@ def test_an_emsp_that_has_to_know_the_location_gets_a_hint(run, connected, emsp)
 @pytest.mark.parametrize(
     ("args", "exit_code", "message"),
     [
-        (["CARD"], 2, "Missing option '--at'"),
+        (["CARD"], 2, "Missing option '--partner'"),
         (["CARD", *AT, "--evse", "E1"], 2, "--evse needs --location"),
         (["CARD", *AT, "--type", "CHIP"], 2, "'CHIP' is not one of"),
-        (["CARD", "--at", "nobody"], 1, "Error: There is no platform 'nobody'."),
+        (["CARD", "--partner", "nobody"], 1, "Error: There is no platform 'nobody'."),
         (["", *AT], 1, "Error: "),
     ],
     ids=["platform", "evse", "type", "unknown platform", "no uid"],

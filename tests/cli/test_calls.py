@@ -23,7 +23,7 @@ from flask_ocpi.testing.documents import token
 
 OURS = {"country_code": "NL", "party_id": "ABC"}
 THEIRS = {"country_code": "FR", "party_id": "OTH"}
-TO = ("--to", "FR-OTH")
+TO = ("--partner", "FR-OTH")
 START = ("command", "START_SESSION", *TO, "--token", "CARD", "--location", "LOC1")
 TEXTS = [{"language": "en", "text": "Plug in the cable."}]
 
@@ -271,14 +271,14 @@ def test_a_request_that_was_answered_with_an_error_shows_that(run, connected, as
     [
         (["START_SESSION", *TO], 2, "Missing option '--token' (or token in --body)."),
         (["START_SESSION", *TO, "--token", "CARD"], 2, "Missing option '--location' (or location_id in --body)."),
-        (["START_SESSION", "--token", "CARD", "--location", "LOC1"], 2, "Missing option '--to'"),
+        (["START_SESSION", "--token", "CARD", "--location", "LOC1"], 2, "Missing option '--partner'"),
         (["STOP_SESSION", *TO], 2, "Missing option '--session' (or session_id in --body)."),
         (["UNLOCK_CONNECTOR", *TO, "--location", "LOC1", "--evse", "EVSE1"], 2, "Missing option '--connector'"),
         (["START_SESSION", *TO, "--token", "NONE", "--location", "LOC1"], 1, "Error: There is no own token NONE."),
         (["START_SESSION", *TO, "--token", "CARD:X", "--location", "LOC1"], 2, "'X' is not a type of tokens: use"),
         (["START_SESSION", *TO, "--token", "CARD", "--location", "LOC1", "--connector", "1"], 1,
          "Error: Invalid start_session: evse_uid is required where there is a connector_id."),
-        (["STOP_SESSION", "--to", "nobody", "--session", "SES1"], 1, "Error: There is no platform 'nobody'."),
+        (["STOP_SESSION", "--partner", "nobody", "--session", "SES1"], 1, "Error: There is no platform 'nobody'."),
         (["RESERVE_NOW", *TO, "--expiry", "soon"], 2, "'soon' must be a UTC date and time such as"),
         (["STOP_SESSION", *TO, "--session", "SES1", "--wait", "-1"], 2, "Invalid value for '--wait'"),
         (["STOP_SESSION", *TO, "--session", "SES1", "--party", "X"], 2, "'X' is not a party"),
@@ -323,14 +323,14 @@ def shared(ocpi_network, ocpi, ocpi_other):
 
 
 def test_the_party_of_a_platform_with_several_is_asked_for(run, ocpi, shared):
-    result = run(ocpi, "command", "STOP_SESSION", "--to", shared, "--session", "TWO")
+    result = run(ocpi, "command", "STOP_SESSION", "--partner", shared, "--session", "TWO")
 
     assert result.exit_code == 2
     assert f"{shared} speaks for BE-ONE, BE-TWO: say with --to-party which of them is meant." in result.stderr
 
 
 @pytest.mark.parametrize(
-    "to", [["--to", "be-two"], ["--to", "BE-ONE", "--to-party", "BE-TWO"]], ids=["by name", "by option"]
+    "to", [["--partner", "be-two"], ["--partner", "BE-ONE", "--to-party", "BE-TWO"]], ids=["by name", "by option"]
 )
 def test_the_party_that_is_named_gets_the_command(run, ocpi, shared, to):
     result = run(ocpi, "command", "STOP_SESSION", *to, "--session", "TWO")
@@ -429,7 +429,7 @@ def test_a_profile_that_could_not_be_cleared_fails(run, connected, profiles):
         (["set", "SES1", *TO, "--limit", "-7"], "Invalid value for '--limit'"),
         (["set", "SES1", *TO, "--limit", "7", "--unit", "kW"], "Invalid value for '--unit'"),
         (["get", *TO], "Missing argument 'SESSION'"),
-        (["clear", "SES1"], "Missing option '--to'"),
+        (["clear", "SES1"], "Missing option '--partner'"),
     ],
     ids=["nothing", "both", "limit", "unit", "session", "to"],
 )

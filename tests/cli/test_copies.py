@@ -81,7 +81,7 @@ def test_remove_asks_first(run, ocpi, ended):
 def test_export_tells_the_copies_of_platforms_apart(run, ocpi, second):
     second.put(f"{PATH}/B", tariff(**CPO, id="B", currency="USD"))
 
-    options = (["--from", "first"], ["--from", "second"], ["--copies"])
+    options = (["--partner", "first"], ["--partner", "second"], ["--copies"])
     exports = [run(ocpi, "export", "tariffs", *args) for args in options]
 
     assert [[(t["id"], t["currency"]) for t in json.loads(export.stdout)["tariffs"]] for export in exports] == [

@@ -195,11 +195,11 @@ def test_export_says_what_is_wrong(run, ocpi, args, message):
 def test_pull_reports_what_it_did(run, connected, ocpi_other):
     for number in range(1, 4):
         ocpi_other.save("locations", location(id=f"L{number}", **THEIRS))
-    first = run(connected, "pull", "locations", "--from", "FR-OTH")
+    first = run(connected, "pull", "locations", "--partner", "FR-OTH")
     ocpi_other.objects.delete("locations", "L1")
     ocpi_other.save("locations", location(id="L2", city="Elsewhere", **THEIRS))
 
-    second = run(connected, "pull", "locations", "--from", "other-example", "--json")
+    second = run(connected, "pull", "locations", "--partner", "other-example", "--json")
 
     assert (first.exit_code, first.stderr) == (0, "")
     assert first.stdout.splitlines()[:2] == ["Pulled locations from OTH Charging (other-example):", "  created    3"]
@@ -219,7 +219,7 @@ def test_pull_reports_what_it_did(run, connected, ocpi_other):
 
 def test_copies_are_exported_on_request(run, connected, ocpi_other):
     ocpi_other.save("locations", location(**THEIRS))
-    run(connected, "pull", "locations", "--from", "FR-OTH")
+    run(connected, "pull", "locations", "--partner", "FR-OTH")
 
     result = run(connected, "export", "--copies", "locations")
 
@@ -233,7 +233,7 @@ def test_pull_passes_dates_on(run, connected, ocpi_other, ocpi_network):
     ocpi_other.save("locations", location(id="NEW", last_updated="2025-01-01T00:00:00Z", **THEIRS))
 
     result = run(
-        connected, "pull", "locations", "--from", "FR-OTH", "--date-from", "2024-06-01",
+        connected, "pull", "locations", "--partner", "FR-OTH", "--date-from", "2024-06-01",
         "--date-to", "2024-12-31T23:59:59.5Z", "--json",
     )  # fmt: skip
 
@@ -261,8 +261,8 @@ def test_pull_warns_of_objects_it_could_not_read(run, connected, ocpi_other, ocp
         ocpi_other.save("locations", location(id=f"L{number}", **THEIRS))
     spoil(ocpi_network, "L2")
 
-    text = run(connected, "pull", "locations", "--from", "FR-OTH")
-    answer = run(connected, "pull", "locations", "--from", "FR-OTH", "--json")
+    text = run(connected, "pull", "locations", "--partner", "FR-OTH")
+    answer = run(connected, "pull", "locations", "--partner", "FR-OTH", "--json")
 
     assert text.exit_code == 0
     assert ["broken", "1"] in [line.split() for line in text.stdout.splitlines()]
@@ -278,7 +278,7 @@ def test_pull_fails_when_nothing_could_be_read(run, connected, ocpi_other, ocpi_
     ocpi_other.save("locations", location(id="L1", **THEIRS))
     spoil(ocpi_network, "L1")
 
-    result = run(connected, "pull", "locations", "--from", "FR-OTH", "--date-from", "2020-01-01", "--json")
+    result = run(connected, "pull", "locations", "--partner", "FR-OTH", "--date-from", "2020-01-01", "--json")
 
     assert result.exit_code == 1
     assert len(json.loads(result.stdout)["broken"]) == 1
@@ -293,7 +293,7 @@ def test_pull_shortens_a_long_list_of_broken_objects(run, connected, ocpi_other,
         ocpi_other.save("locations", location(id=id, **THEIRS))
     spoil(ocpi_network, *ids[1:])
 
-    result = run(connected, "pull", "locations", "--from", "FR-OTH")
+    result = run(connected, "pull", "locations", "--partner", "FR-OTH")
 
     assert result.stderr.splitlines()[-1] == "  and 2 more; --json lists them all"
     assert len(result.stderr.splitlines()) == 22
@@ -302,12 +302,28 @@ def test_pull_shortens_a_long_list_of_broken_objects(run, connected, ocpi_other,
 @pytest.mark.parametrize(
     ("args", "exit_code", "message"),
     [
-        (["lokations", "--from", "FR-OTH"], 1, "Error: There is no module 'lokations' with objects"),
-        (["locations", "--from", "nobody"], 1, "Error: There is no platform 'nobody'. Known platforms: other-example."),
-        (["locations", "--from", "FR-OTH", "--party", "BE-XXX"], 1, "BE-XXX is no own party that receives locations"),
-        (["locations", "--from", "FR-OTH", "--party", "X"], 2, "'X' is not a party: write country code and party id"),
-        (["locations", "--from", "FR-OTH", "--date-from", "now"], 2, "'now' must be a UTC date and time such as 2024"),
-        (["locations"], 2, "Missing option '--from'"),
+        (["lokations", "--partner", "FR-OTH"], 1, "Error: There is no module 'lokations' with objects"),
+        (
+            ["locations", "--partner", "nobody"],
+            1,
+            "Error: There is no platform 'nobody'. Known platforms: other-example.",
+        ),
+        (
+            ["locations", "--partner", "FR-OTH", "--party", "BE-XXX"],
+            1,
+            "BE-XXX is no own party that receives locations",
+        ),
+        (
+            ["locations", "--partner", "FR-OTH", "--party", "X"],
+            2,
+            "'X' is not a party: write country code and party id",
+        ),
+        (
+            ["locations", "--partner", "FR-OTH", "--date-from", "now"],
+            2,
+            "'now' must be a UTC date and time such as 2024",
+        ),
+        (["locations"], 2, "Missing option '--partner'"),
     ],
     ids=["module", "platform", "other party", "no party", "date", "no platform"],
 )
@@ -321,7 +337,7 @@ def test_pull_says_what_is_wrong(run, connected, args, exit_code, message):
 def test_pull_says_that_the_platform_cannot_be_reached(run, connected, ocpi_network):
     del ocpi_network.apps["other.example"]
 
-    result = run(connected, "pull", "locations", "--from", "FR-OTH")
+    result = run(connected, "pull", "locations", "--partner", "FR-OTH")
 
     assert (result.exit_code, result.stderr) == (1, "Error: There is no platform at other.example.\n")
 
@@ -329,7 +345,7 @@ def test_pull_says_that_the_platform_cannot_be_reached(run, connected, ocpi_netw
 def test_pull_says_that_the_token_was_refused(run, connected, ocpi_other):
     ocpi_other.platforms.delete(ocpi_other.platforms.find("NL-ABC"))
 
-    result = run(connected, "pull", "locations", "--from", "FR-OTH")
+    result = run(connected, "pull", "locations", "--partner", "FR-OTH")
 
     assert result.exit_code == 1
     assert "sender/locations answered 2000 (HTTP 401)" in result.stderr
@@ -345,7 +361,7 @@ def several(ocpi_network, ocpi_other):
 
 @pytest.mark.parametrize(
     "args",
-    [["pull", "locations", "--from", "FR-OTH"], ["push", "locations", "L1", "--to", "FR-OTH"]],
+    [["pull", "locations", "--partner", "FR-OTH"], ["push", "locations", "L1", "--partner", "FR-OTH"]],
     ids=lambda a: a[0],
 )
 def test_party_is_asked_for_where_there_are_several(run, several, args):
@@ -358,7 +374,7 @@ def test_party_is_asked_for_where_there_are_several(run, several, args):
 def test_pull_gives_the_copies_to_the_party_named(run, several, ocpi_other):
     ocpi_other.save("locations", location(**THEIRS))
 
-    run(several, "pull", "locations", "--from", "FR-OTH", "--party", "nl-bbb")
+    run(several, "pull", "locations", "--partner", "FR-OTH", "--party", "nl-bbb")
 
     (kept,) = several.copies.counts()
     assert (kept.module, str(kept.receiver), kept.number) == ("locations", "NL-BBB", 1)
@@ -372,8 +388,8 @@ def copy_at(other, party="NL-ABC"):
 def test_push_sends_an_object_as_it_is_now(run, connected, ocpi_other):
     connected.save("locations", full_location())
 
-    first = run(connected, "push", "locations", "LOC1", "--to", "FR-OTH")
-    again = run(connected, "push", "locations", "loc1", "--to", "FR-OTH", "--json")
+    first = run(connected, "push", "locations", "LOC1", "--partner", "FR-OTH")
+    again = run(connected, "push", "locations", "loc1", "--partner", "FR-OTH", "--json")
 
     assert (first.exit_code, first.stderr) == (0, "")
     assert first.stdout == "Pushed location LOC1 to OTH Charging: created there.\n"
@@ -388,13 +404,13 @@ def test_push_sends_an_object_as_it_is_now(run, connected, ocpi_other):
 
 def test_push_sends_parts_alone(run, connected, ocpi_other):
     connected.save("locations", location(evses=[evse()]))
-    run(connected, "push", "locations", "LOC1", "--to", "FR-OTH")
+    run(connected, "push", "locations", "LOC1", "--partner", "FR-OTH")
     changed = location(city="Not sent", evses=[evse(status="CHARGING", connectors=[connector(max_amperage=32)])])
     connected.save("locations", changed)
 
-    deep = run(connected, "push", "locations", "LOC1", "EVSE1", "1", "--to", "FR-OTH")
+    deep = run(connected, "push", "locations", "LOC1", "EVSE1", "1", "--partner", "FR-OTH")
     after_connector = copy_at(ocpi_other)
-    run(connected, "push", "locations", "LOC1", "EVSE1", "--to", "FR-OTH")
+    run(connected, "push", "locations", "LOC1", "EVSE1", "--partner", "FR-OTH")
 
     assert deep.stdout == "Pushed connector LOC1 EVSE1 1 to OTH Charging: replaced there.\n"
     assert after_connector["evses"][0]["connectors"][0]["max_amperage"] == 32
@@ -406,7 +422,7 @@ def test_push_sends_parts_alone(run, connected, ocpi_other):
 def test_push_sends_the_object_of_the_party_named(run, several, ocpi_other):
     several.save("locations", location(country_code="NL", party_id="BBB"))
 
-    result = run(several, "push", "locations", "LOC1", "--to", "FR-OTH", "--party", "NL-BBB")
+    result = run(several, "push", "locations", "LOC1", "--partner", "FR-OTH", "--party", "NL-BBB")
 
     assert result.exit_code == 0
     assert copy_at(ocpi_other)["party_id"] == "BBB"
@@ -418,7 +434,7 @@ def test_objects_of_every_module_are_imported_exported_and_pushed(run, connected
 
     imported = run(connected, "import", "-", input=json.dumps({module: [document]}))
     exported = run(connected, "export", module)
-    pushed = run(connected, "push", module, *ids, "--to", "FR-OTH", "--json")
+    pushed = run(connected, "push", module, *ids, "--partner", "FR-OTH", "--json")
 
     assert imported.stdout == f"Imported 1 {module}.\n"
     holder = document.get("cdr_token")
@@ -434,7 +450,7 @@ def test_objects_of_every_module_are_pulled(run, ocpi, ocpi_other, ocpi_network,
     document, _ = OBJECTS[module]
     ocpi.save(module, document)
 
-    result = run(ocpi_other, "pull", module, "--from", "NL-ABC", "--json")
+    result = run(ocpi_other, "pull", module, "--partner", "NL-ABC", "--json")
 
     assert json.loads(result.stdout)["created"] == 1
     assert list(ocpi_other.objects.documents(module, copies=True)) == [document]
@@ -445,9 +461,9 @@ def test_a_token_is_pushed_by_its_uid_and_type(run, connected, ocpi_other):
     for kind in ("RFID", "APP_USER"):
         connected.save("tokens", token(type=kind, **OURS))
 
-    run(connected, "push", "tokens", token()["uid"], "--to", "FR-OTH")
+    run(connected, "push", "tokens", token()["uid"], "--partner", "FR-OTH")
     first = [copy["type"] for copy in ocpi_other.objects.documents("tokens", copies=True)]
-    result = run(connected, "push", "tokens", token()["uid"], "APP_USER", "--to", "FR-OTH")
+    result = run(connected, "push", "tokens", token()["uid"], "APP_USER", "--partner", "FR-OTH")
 
     assert first == ["RFID"]
     assert result.stdout == "Pushed token 12345678905880 APP_USER to OTH Charging: created there.\n"
@@ -465,21 +481,21 @@ def hub(ocpi_network, ocpi_other):
 
 @pytest.mark.conformance("HCI-05")
 def test_a_client_info_is_pushed_by_its_party_and_role(run, hub, ocpi_other):
-    result = run(hub, "push", "hubclientinfo", "EMSP", "--party", "DE-EMS", "--to", "FR-OTH")
+    result = run(hub, "push", "hubclientinfo", "EMSP", "--party", "DE-EMS", "--partner", "FR-OTH")
 
     assert result.stdout == "Pushed client_info EMSP to OTH Charging: created there.\n"
     assert list(ocpi_other.objects.documents("hubclientinfo", copies=True)) == [client_info()]
 
 
 def test_a_client_info_needs_the_party_that_it_describes(run, hub):
-    result = run(hub, "push", "hubclientinfo", "EMSP", "--to", "FR-OTH")
+    result = run(hub, "push", "hubclientinfo", "EMSP", "--partner", "FR-OTH")
 
     assert result.exit_code == 2
     assert "Say with --party which party the client_info describes." in result.stderr
 
 
 def test_client_infos_are_pulled(run, hub, ocpi_other):
-    result = run(ocpi_other, "pull", "hubclientinfo", "--from", "NL-HUB", "--json")
+    result = run(ocpi_other, "pull", "hubclientinfo", "--partner", "NL-HUB", "--json")
 
     assert json.loads(result.stdout)["created"] == 1
     assert list(ocpi_other.objects.documents("hubclientinfo", copies=True)) == [client_info()]
@@ -494,7 +510,7 @@ def test_broken_objects_are_named_by_what_identifies_them(run, connected, ocpi_o
 
     ocpi_network.after_send = after_send
 
-    result = run(connected, "pull", "tokens", "--from", "FR-OTH", "--json")
+    result = run(connected, "pull", "tokens", "--partner", "FR-OTH", "--json")
 
     assert [item["id"] for item in json.loads(result.stdout)["broken"]] == ["12345678905880 RFID"]
 
@@ -508,7 +524,7 @@ def test_what_is_no_object_is_broken_and_has_no_id(run, connected, ocpi_other, o
 
     ocpi_network.after_send = after_send
 
-    result = run(connected, "pull", "locations", "--from", "FR-OTH")
+    result = run(connected, "pull", "locations", "--partner", "FR-OTH")
 
     assert result.exit_code == 1
     assert "  (no id): " in result.stderr
@@ -525,14 +541,14 @@ def test_several_modules_are_counted_in_one_sentence(run, ocpi):
 @pytest.mark.parametrize(
     ("args", "exit_code", "message"),
     [
-        (["tokens", "1", "RFID", "2", "--to", "FR-OTH"], 2, "tokens takes at most 2 IDs: uid, type"),
-        (["locations", "LOC9", "--to", "FR-OTH"], 1, "Error: There is no own location LOC9."),
-        (["locations", "LOC1", "E9", "--to", "FR-OTH"], 1, "Error: There is no own location LOC1 E9."),
-        (["lokations", "LOC1", "--to", "FR-OTH"], 1, "Error: There is no module 'lokations' with objects"),
-        (["locations", "LOC1", "--to", "nobody"], 1, "Error: There is no platform 'nobody'."),
-        (["locations", "LOC1", "--to", "FR-OTH", "--party", "FR-OTH"], 1, "FR-OTH is not one of our own parties"),
-        (["locations", "1", "2", "3", "4", "--to", "FR-OTH"], 2, "locations takes at most 3 IDs: location, evse"),
-        (["locations", "--to", "FR-OTH"], 2, "Missing argument 'ID...'"),
+        (["tokens", "1", "RFID", "2", "--partner", "FR-OTH"], 2, "tokens takes at most 2 IDs: uid, type"),
+        (["locations", "LOC9", "--partner", "FR-OTH"], 1, "Error: There is no own location LOC9."),
+        (["locations", "LOC1", "E9", "--partner", "FR-OTH"], 1, "Error: There is no own location LOC1 E9."),
+        (["lokations", "LOC1", "--partner", "FR-OTH"], 1, "Error: There is no module 'lokations' with objects"),
+        (["locations", "LOC1", "--partner", "nobody"], 1, "Error: There is no platform 'nobody'."),
+        (["locations", "LOC1", "--partner", "FR-OTH", "--party", "FR-OTH"], 1, "FR-OTH is not one of our own parties"),
+        (["locations", "1", "2", "3", "4", "--partner", "FR-OTH"], 2, "locations takes at most 3 IDs: location, evse"),
+        (["locations", "--partner", "FR-OTH"], 2, "Missing argument 'ID...'"),
     ],
     ids=["too many for a token", "object", "part", "module", "platform", "party", "too many", "none"],
 )
@@ -548,7 +564,7 @@ def test_push_says_what_is_wrong(run, connected, args, exit_code, message):
 def test_push_says_that_the_platform_refused(run, connected, ocpi_other):
     connected.save("locations", location(evses=[evse()]))
 
-    result = run(connected, "push", "locations", "LOC1", "EVSE1", "--to", "FR-OTH")
+    result = run(connected, "push", "locations", "LOC1", "EVSE1", "--partner", "FR-OTH")
 
     assert result.exit_code == 1
     assert "Error: PUT https://other.example/ocpi/2.2.1/receiver/locations/NL/ABC/LOC1/EVSE1 answered" in result.stderr
@@ -558,7 +574,7 @@ def test_push_needs_a_registered_platform(run, ocpi):
     ocpi.save("locations", location())
     ocpi.invite(name="Other")
 
-    result = run(ocpi, "push", "locations", "LOC1", "--to", "other")
+    result = run(ocpi, "push", "locations", "LOC1", "--partner", "other")
 
     assert result.exit_code == 1
     assert "Platform other is not registered" in result.stderr

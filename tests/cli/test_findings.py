@@ -51,7 +51,7 @@ def test_findings_are_shown_latest_first(run, found):
     ("args", "objects"),
     [
         (["--partner", "FR-OTH"], ["FR OTH A"]),
-        (["--platform", "other-example"], ["FR OTH A"]),
+        (["--partner", "other-example"], ["FR OTH A"]),
         (["--partner", "gone"], ["FR OTH B"]),
         (["--module", "cdrs"], ["FR OTH B"]),
         (["--kind", "mended"], ["FR OTH A"]),

@@ -82,8 +82,8 @@ def test_journal_as_json_groups_conversations(run, pushed):
 @pytest.mark.parametrize(
     ("options", "shown"),
     [
-        (["--platform", OTHER], True),
-        (["--platform", "other-example"], True),
+        (["--partner", OTHER], True),
+        (["--partner", "other-example"], True),
         (["--correlation", "talk"], False),
         (["--failed"], False),
         (["--since", "2025-12-31"], True),
@@ -102,8 +102,8 @@ def test_journal_is_narrowed_down(run, pushed, options, shown):
 def test_journal_of_a_platform_that_is_gone_can_be_read(run, pushed):
     pushed.platforms.delete(pushed.platforms.get("other-example"))
 
-    assert "receiver_put_location" in run(pushed, "journal", "--platform", "other-example").stdout
-    assert "There is no platform 'nobody'" in run(pushed, "journal", "--platform", "nobody").stderr
+    assert "receiver_put_location" in run(pushed, "journal", "--partner", "other-example").stdout
+    assert "There is no platform 'nobody'" in run(pushed, "journal", "--partner", "nobody").stderr
 
 
 def test_empty_journal_says_what_it_keeps(run, ocpi_network):
@@ -147,7 +147,7 @@ def test_message_that_is_not_whole_says_so(run, pushed):
 
 def test_message_without_an_answer_is_shown(run, pushed, ocpi_network):
     del ocpi_network.apps["other.example"]
-    run(pushed, "push", "locations", "LOC1", "--to", OTHER)
+    run(pushed, "push", "locations", "LOC1", "--partner", OTHER)
 
     result = run(pushed, "journal", str(last(pushed).number))
 
@@ -212,7 +212,7 @@ def test_replay_sends_the_message_again_with_new_ids(run, pushed, ocpi_other, oc
 
 def test_replay_prints_the_data_of_the_answer(run, pushed, ocpi_other):
     ocpi_other.save("locations", documents.location(country_code="FR", party_id="OTH"))
-    run(pushed, "pull", "locations", "--from", OTHER)
+    run(pushed, "pull", "locations", "--partner", OTHER)
     (entry,) = (e for e in latest(pushed.storage, Search(), 99) if e.message.operation == "sender_list_locations")
 
     result = run(pushed, "replay", str(entry.number), "--json")
@@ -298,6 +298,6 @@ def test_message_that_is_not_whole_is_not_sent_again(run, ocpi_network, ocpi_oth
 def test_messages_of_commands_are_in_the_journal(run, pushed):
     before = len(numbers(pushed))
 
-    run(pushed, "push", "locations", "LOC1", "--to", OTHER)
+    run(pushed, "push", "locations", "LOC1", "--partner", OTHER)
 
     assert len(numbers(pushed)) == before + 1

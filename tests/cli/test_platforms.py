@@ -54,7 +54,7 @@ def test_invite_reads_the_token_from_stdin(run, ocpi):
 def test_invite_again_keeps_the_platform_and_takes_its_encoding(run, ocpi):
     run(ocpi, "invite", "--name", "Other")
 
-    result = run(ocpi, "invite", "--platform", "other", "--encoding", "plain", "--json")
+    result = run(ocpi, "invite", "--partner", "other", "--encoding", "plain", "--json")
 
     assert json.loads(result.stdout)["platform"] == "other"
     assert [(p.id, p.token_encoding, len(p.issued)) for p in ocpi.platforms.all()] == [("other", "plain", 1)]
@@ -63,9 +63,9 @@ def test_invite_again_keeps_the_platform_and_takes_its_encoding(run, ocpi):
 @pytest.mark.parametrize(
     ("args", "exit_code", "message"),
     [
-        (["--platform", "nobody"], 1, "Error: There is no platform 'nobody'. Known platforms: none yet."),
+        (["--partner", "nobody"], 1, "Error: There is no platform 'nobody'. Known platforms: none yet."),
         (["--token", "two words"], 1, "Error: A token has 1 to 64 printable ASCII characters and no blanks."),
-        (["--name", "a", "--platform", "b"], 2, "Error: --name is for a new platform"),
+        (["--name", "a", "--partner", "b"], 2, "Error: --name is for a new partner"),
         (["--encoding", "rot13"], 2, "'rot13' is not one of 'base64', 'plain'"),
     ],
     ids=["unknown platform", "no token", "name and platform", "encoding"],
@@ -98,7 +98,7 @@ def test_register_takes_the_token_from_stdin_and_says_what_it_found(run, ocpi, o
     assert "Registered with Other as platform other, over OCPI 2.2.1." in result.stdout
     assert "FR-OTH (CPO, EMSP)" in result.stdout
     assert ["locations", "SENDER", "https://other.example/ocpi/2.2.1/sender/locations"] in lines(result.stdout)
-    assert "flask ocpi pull locations --from other" in result.stdout
+    assert "flask ocpi pull locations --partner other" in result.stdout
     assert ocpi.platforms.find("FR-OTH").is_registered
 
 
@@ -195,7 +195,7 @@ def test_register_shows_logged_warnings_as_its_own(run, ocpi, ocpi_other, ocpi_n
 def test_rotate_renews_the_tokens(run, connected, ocpi_other):
     before = connected.platforms.find("FR-OTH")
 
-    result = run(connected, "rotate", "fr-oth")
+    result = run(connected, "rotate", "fr-oth", "--yes")
 
     after = connected.platforms.find("FR-OTH")
     assert (result.exit_code, result.stderr) == (0, "")
@@ -206,7 +206,7 @@ def test_rotate_renews_the_tokens(run, connected, ocpi_other):
 
 @pytest.mark.conformance("CLI-03")
 def test_rotate_answers_json(run, connected):
-    result = run(connected, "rotate", "other-example", "--json")
+    result = run(connected, "rotate", "other-example", "--yes", "--json")
 
     assert json.loads(result.stdout)["id"] == "other-example"
 
@@ -214,7 +214,7 @@ def test_rotate_answers_json(run, connected):
 def test_rotate_says_how_to_start_over_when_the_token_is_refused(run, connected, ocpi_other):
     ocpi_other.platforms.delete(ocpi_other.platforms.find("NL-ABC"))
 
-    result = run(connected, "rotate", "FR-OTH")
+    result = run(connected, "rotate", "FR-OTH", "--yes")
 
     assert result.exit_code == 1
     assert "answered 2000 (HTTP 401)" in result.stderr
@@ -229,10 +229,30 @@ def test_platform_has_to_be_known(run, connected, command):
     assert result.stderr == "Error: There is no platform 'nobody'. Known platforms: other-example.\n"
 
 
+@pytest.mark.parametrize("command", ["rotate", "unregister"])
+@pytest.mark.parametrize("answer", ["n\n", ""], ids=["no", "no terminal"])
+def test_nothing_happens_without_a_yes(run, connected, command, answer):
+    before = connected.platforms.find("FR-OTH")
+
+    result = run(connected, command, "FR-OTH", input=answer)
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "OTH Charging" in result.stderr
+    assert "[y/N]" in result.stderr
+    assert connected.platforms.find("FR-OTH") == before
+
+
+def test_a_yes_unregisters(run, connected):
+    result = run(connected, "unregister", "FR-OTH", input="y\n")
+
+    assert result.exit_code == 0
+    assert not connected.platforms.find("other-example").is_registered
+
+
 def test_rotate_needs_a_registration(run, ocpi):
     ocpi.invite(name="Other")
 
-    result = run(ocpi, "rotate", "other")
+    result = run(ocpi, "rotate", "other", "--yes")
 
     assert (result.exit_code, result.stdout) == (1, "")
     assert "Platform other is not registered" in result.stderr
@@ -241,7 +261,7 @@ def test_rotate_needs_a_registration(run, ocpi):
 def test_unregister_withdraws_an_invitation(run, ocpi):
     ocpi.invite(name="Other")
 
-    result = run(ocpi, "unregister", "other")
+    result = run(ocpi, "unregister", "other", "--yes")
 
     assert result.exit_code == 0
     assert "Platform other was not registered; a registration token it may have is void." in result.stdout
@@ -250,7 +270,7 @@ def test_unregister_withdraws_an_invitation(run, ocpi):
 
 @pytest.mark.conformance("CLI-04")
 def test_unregister_ends_it_on_both_sides(run, connected, ocpi_other):
-    result = run(connected, "unregister", "FR-OTH")
+    result = run(connected, "unregister", "FR-OTH", "--yes")
 
     here, there = next(connected.platforms.all()), next(ocpi_other.platforms.all())
     assert result.exit_code == 0
@@ -261,7 +281,7 @@ def test_unregister_ends_it_on_both_sides(run, connected, ocpi_other):
 
 @pytest.mark.conformance("CLI-04")
 def test_unregister_answers_json(run, connected):
-    result = run(connected, "unregister", "FR-OTH", "--json")
+    result = run(connected, "unregister", "FR-OTH", "--yes", "--json")
 
     assert json.loads(result.stdout)["state"] == "UNREGISTERED"
 
@@ -270,8 +290,8 @@ def test_unregister_answers_json(run, connected):
 def test_unregister_needs_force_when_the_other_side_cannot_be_told(run, connected, ocpi_network):
     del ocpi_network.apps["other.example"]
 
-    refused = run(connected, "unregister", "FR-OTH")
-    forced = run(connected, "unregister", "FR-OTH", "--force")
+    refused = run(connected, "unregister", "FR-OTH", "--yes")
+    forced = run(connected, "unregister", "FR-OTH", "--yes", "--force")
 
     assert refused.exit_code == 1
     assert "Nothing was changed. To end it on this side alone, add --force." in refused.stderr
@@ -320,15 +340,15 @@ def test_tokens_appear_in_the_output_of_invite_alone(run, ocpi, ocpi_other, ocpi
 
     outputs = [
         run(ocpi, "register", OTHER_VERSIONS, "-", input=token),
-        run(ocpi, "rotate", "FR-OTH"),
-        run(ocpi, "rotate", "FR-OTH", "--json"),
+        run(ocpi, "rotate", "FR-OTH", "--yes"),
+        run(ocpi, "rotate", "FR-OTH", "--yes", "--json"),
         *(run(side, *args) for side in (ocpi, ocpi_other) for args in (["platforms"], ["platforms", "--json"])),
         run(ocpi, "check"),
         run(ocpi, "check", "--json"),
-        run(ocpi, "pull", "locations", "--from", "FR-OTH"),
+        run(ocpi, "pull", "locations", "--partner", "FR-OTH"),
         run(ocpi, "export", "--copies"),
         run(ocpi, "openapi"),
-        run(ocpi, "unregister", "FR-OTH"),
+        run(ocpi, "unregister", "FR-OTH", "--yes"),
         run(ocpi, "register", OTHER_VERSIONS, token),
     ]
 

@@ -51,7 +51,7 @@ def test_sync_answers_json(run, connected, ocpi_other):
     run(connected, "sync")
     ocpi_other.save("locations", location(**THEIRS, id="A", city="Elsewhere"))
 
-    result = run(connected, "sync", "--json", "--platform", "FR-OTH", "locations")
+    result = run(connected, "sync", "--json", "--partner", "FR-OTH", "locations")
 
     assert json.loads(result.stdout) == {
         "synced": [
@@ -99,7 +99,7 @@ def test_empty_list_is_reported_and_believed_by_force(run, connected, ocpi_other
 
     assert (held.exit_code, kept) == (1, ["A"])
     assert "The list of locations of other-example is empty: 1 copy for NL-ABC stayed." in held.stderr
-    assert "flask ocpi sync locations --platform other-example --full --force" in held.stderr
+    assert "flask ocpi sync locations --partner other-example --full --force" in held.stderr
     assert (forced.exit_code, copies(connected)) == (0, [])
 
 
@@ -150,7 +150,7 @@ def test_objects_that_cannot_be_stored_are_warned_of(run, connected, ocpi_other,
     ("args", "message"),
     [
         (["lokations"], "Error: There is no module 'lokations' with objects"),
-        (["--platform", "nobody"], "Error: There is no platform 'nobody'. Known platforms: other-example."),
+        (["--partner", "nobody"], "Error: There is no platform 'nobody'. Known platforms: other-example."),
     ],
     ids=["module", "platform"],
 )

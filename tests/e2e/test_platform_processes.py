@@ -173,7 +173,7 @@ def start(emsp: Side, evse_uid: str, *options: str) -> str:
     """Start a session by a command; return its id."""
     before = set(emsp.copies("sessions"))
     started = emsp.run_json(
-        "command", "START_SESSION", "--to", "NL-ABC", "--token", token()["uid"], "--location", "LOC1",
+        "command", "START_SESSION", "--partner", "NL-ABC", "--token", token()["uid"], "--location", "LOC1",
         "--evse", evse_uid, *options,
     )  # fmt: skip
     assert started["result"] == {"result": "ACCEPTED"}
@@ -187,7 +187,7 @@ def test_a_session_is_started_charged_stopped_and_billed(cpo: Side, emsp: Side) 
     session_id = start(emsp, "EVSE1", "--reference", "REF-1")
     charged = until(lambda: emsp.copies("sessions")[session_id].get("charging_periods"), "a charging period")
     active = emsp.copies("sessions")[session_id]
-    stopped = emsp.run("ocpi", "command", "STOP_SESSION", "--to", "NL-ABC", "--session", session_id)
+    stopped = emsp.run("ocpi", "command", "STOP_SESSION", "--partner", "NL-ABC", "--session", session_id)
     cdr = until(lambda: emsp.copies("cdrs").get(session_id), "the CDR")
 
     session = emsp.copies("sessions")[session_id]
@@ -201,7 +201,7 @@ def test_a_session_is_started_charged_stopped_and_billed(cpo: Side, emsp: Side) 
 
 def test_a_result_can_be_asked_for_later(emsp: Side) -> None:
     place = ["--location", "LOC1", "--evse", "EVSE2", "--connector", "1"]
-    sent = emsp.run_json("command", "unlock_connector", "--to", "NL-ABC", *place, "--no-wait")
+    sent = emsp.run_json("command", "unlock_connector", "--partner", "NL-ABC", *place, "--no-wait")
 
     later = emsp.run("ocpi", "result", sent["id"])
 
@@ -210,7 +210,7 @@ def test_a_result_can_be_asked_for_later(emsp: Side) -> None:
 
 
 def test_a_terminal_shows_a_countdown_and_then_the_result(emsp: Side) -> None:
-    command = ["ocpi", "command", "RESERVE_NOW", "--to", "NL-ABC", "--token", token()["uid"], "--location", "LOC1",
+    command = ["ocpi", "command", "RESERVE_NOW", "--partner", "NL-ABC", "--token", token()["uid"], "--location", "LOC1",
                "--evse", "EVSE3", "--reservation", "RES1", "--expiry", "1h"]  # fmt: skip
     reading, writing = pty.openpty()
     process = subprocess.Popen(
@@ -234,7 +234,7 @@ def test_a_terminal_shows_a_countdown_and_then_the_result(emsp: Side) -> None:
 @pytest.mark.conformance("CHP-08", "CHP-10")
 def test_profiles_are_set_asked_for_and_cleared(emsp: Side) -> None:
     session_id = start(emsp, "EVSE4")
-    to = ["--to", "NL-ABC"]
+    to = ["--partner", "NL-ABC"]
 
     limited = emsp.run("ocpi", "profile", "set", session_id, *to, "--limit", "3", "--unit", "A")
     asked = emsp.run("ocpi", "profile", "get", session_id, *to, "--duration", "900")
@@ -247,8 +247,8 @@ def test_profiles_are_set_asked_for_and_cleared(emsp: Side) -> None:
 
 @pytest.mark.conformance("TOK-12")
 def test_a_token_is_authorized_by_its_emsp(cpo: Side) -> None:
-    allowed = cpo.run("ocpi", "authorize", token()["uid"], "--at", "DE-EMS", "--location", "LOC1", "--ask")
-    blocked = cpo.run("ocpi", "authorize", "BLOCKED", "--at", "DE-EMS", "--ask", "--json")
+    allowed = cpo.run("ocpi", "authorize", token()["uid"], "--partner", "DE-EMS", "--location", "LOC1", "--ask")
+    blocked = cpo.run("ocpi", "authorize", "BLOCKED", "--partner", "DE-EMS", "--ask", "--json")
 
     assert (allowed.returncode, allowed.stdout.splitlines()[0]) == (0, "ALLOWED: Ems (ems) says so")
     assert (blocked.returncode, json.loads(blocked.stdout)["info"]["allowed"]) == (1, "BLOCKED")

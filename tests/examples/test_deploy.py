@@ -127,7 +127,7 @@ class TestTwoPlatforms:
         locations = [documents.location(id=f"LOC{number}") for number in range(5)]
         cpo.flask("ocpi", "import", "-", given=orjson.dumps({"locations": locations}).decode())
 
-        emsp.flask("ocpi", "pull", "locations", "--from", "abc")
+        emsp.flask("ocpi", "pull", "locations", "--partner", "abc")
         copies = emsp.json("ocpi", "export", "locations", "--copies")
 
         assert [copy["id"] for copy in copies["locations"]] == [location["id"] for location in locations]

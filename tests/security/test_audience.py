@@ -284,7 +284,7 @@ def test_operator_does_not_push_it_to_others_by_mistake(ocpi, ocpi_app, ocpi_net
     add_partner(ocpi_app, [("FR", "OTH", roles)], name="Other")
 
     for to in ("other", "FR-OTH"):
-        result = run("push", "tariffs", "TARIFF1", "--to", to)
+        result = run("push", "tariffs", "TARIFF1", "--partner", to)
 
         assert (result.exit_code, ocpi_network.requests) == (1, [])
         assert result.stderr == "Error: tariff TARIFF1 is for DE-EMS, so it is not sent to other.\n"

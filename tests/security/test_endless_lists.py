@@ -152,7 +152,7 @@ def test_commands_say_so_by_their_exit_code(ocpi_app, peer):
     runner = ocpi_app.test_cli_runner()
 
     synced = runner.invoke(args=["ocpi", "sync", "--full", "--json"])
-    pulled = runner.invoke(args=["ocpi", "pull", "locations", "--from", "peer"])
+    pulled = runner.invoke(args=["ocpi", "pull", "locations", "--partner", "peer"])
 
     assert (synced.exit_code, pulled.exit_code) == (1, 1)
     (item,) = json.loads(synced.stdout)["synced"]
