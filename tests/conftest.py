@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from flask import Flask
 from redis import Redis
-from sqlalchemy import create_engine
-from sqlalchemy import make_url
-from sqlalchemy import text
 
 from flask_ocpi.core.schema import Schema
 from flask_ocpi.storage.base import Storage
 from flask_ocpi.storage.memory import MemoryStorage
-from flask_ocpi.testing.backends import sqlalchemy_storage
 from flask_ocpi.testing.network import Clock
 from flask_ocpi.testing.network import Network
 from tests.closing import end_threads
+from tests.databases import PostgresSchema
+from tests.databases import SQLiteFile
+from tests.databases import new_schema
+from tests.databases import storage_on
 from tests.servers import POSTGRESQL
 from tests.servers import REDIS
 from tests.servers import left_out
@@ -80,10 +79,30 @@ def ocpi_storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Sto
     if backend == "memory":
         yield MemoryStorage()
         return
-    sqlite_url = f"sqlite:///{tmp_path / 'ocpi.sqlite3'}"
-    with sqlalchemy_storage(sqlite_url if backend == "sqlite" else request.getfixturevalue("postgres_url")) as storage:
+    if backend == "sqlite":
+        url = request.getfixturevalue("sqlite_file").copy(tmp_path / "ocpi.sqlite3")
+    else:
+        schema = request.getfixturevalue("postgres_schema")
+        schema.empty()
+        url = schema.url
+    with storage_on(url) as storage:
         yield storage
         end_threads()
+
+
+@pytest.fixture(scope="session")
+def sqlite_file(tmp_path_factory: pytest.TempPathFactory) -> SQLiteFile:
+    """A prepared file, to be copied."""
+    return SQLiteFile(tmp_path_factory.mktemp("prepared"))
+
+
+@pytest.fixture(scope="session")
+def postgres_schema(postgres_server: str) -> Iterator[PostgresSchema]:
+    """A prepared schema, to be emptied."""
+    with new_schema(postgres_server) as url:
+        schema = PostgresSchema(url)
+        yield schema
+        schema.close()
 
 
 @pytest.fixture(scope="session")
@@ -99,16 +118,9 @@ def postgres_server() -> Iterator[str]:
 
 @pytest.fixture
 def postgres_url(postgres_server: str) -> Iterator[str]:
-    """The URL of a schema that has nothing in it yet: far quicker to create than a database."""
-    name = f"test_{uuid.uuid4().hex}"
-    admin = create_engine(postgres_server, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f"CREATE SCHEMA {name}"))
-    url = make_url(postgres_server).update_query_dict({"options": f"-csearch_path={name}"})
-    yield url.render_as_string(hide_password=False)
-    with admin.connect() as connection:
-        connection.execute(text(f"DROP SCHEMA {name} CASCADE"))
-    admin.dispose()
+    """The URL of a schema that has nothing in it yet."""
+    with new_schema(postgres_server) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -125,7 +125,7 @@ class TestTwoPlatforms:
     @pytest.mark.conformance("PAG-10")
     def test_pages_are_followed_through_nginx(self, cpo: Deployment, emsp: Deployment) -> None:
         locations = [documents.location(id=f"LOC{number}") for number in range(5)]
-        cpo.flask("ocpi", "import", "-", given=orjson.dumps({"locations": locations}).decode())
+        in_process(cpo).objects.save_all({"locations": locations})  # from where nothing is pushed
 
         emsp.flask("ocpi", "pull", "locations", "--partner", "abc")
         copies = emsp.json("ocpi", "export", "locations", "--copies")
