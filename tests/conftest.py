@@ -15,6 +15,7 @@ from flask_ocpi.storage.base import Storage
 from flask_ocpi.storage.memory import MemoryStorage
 from flask_ocpi.testing.network import Clock
 from flask_ocpi.testing.network import Network
+from tests import selecting
 from tests.closing import end_threads
 from tests.databases import PostgresSchema
 from tests.databases import SQLiteFile
@@ -32,6 +33,23 @@ pytest.register_assert_rewrite("flask_ocpi.testing.storage_contract")
 pytest_plugins = ["flask_ocpi.testing.plugin"]
 
 EVERY_STORAGE = pytest.mark.parametrize("ocpi_storage", ["memory", "sqlite", "postgresql"], indirect=True)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    selecting.add_option(parser)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    selecting.select(config, items)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Leave the names of the tests that failed where .ci/run prints them at its very end."""
+    path = os.environ.get("OCPI_TEST_FAILED")
+    if path:
+        failed = [report.nodeid for kind in ("failed", "error") for report in terminalreporter.stats.get(kind, ())]
+        Path(path).write_text("".join(f"{name}\n" for name in failed), encoding="utf-8")
 
 
 @pytest.fixture(autouse=True)

@@ -29,6 +29,7 @@ from flask_ocpi.testing.documents import evse
 from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.documents import session
 from tests.conftest import EVERY_STORAGE
+from tests.selecting import examples
 
 KEY = Key.of("DE", "CPO", "LOC1", Party("NL", "ABC"))
 NOW = "2024-06-01T12:00:00Z"
@@ -440,7 +441,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(evses=EVSES, around=VENDORS, steps=STEPS)
 def test_changing_parts_is_the_same_as_changing_the_whole_document(evses, around, steps):
     document = location(evses=evses, **around)

@@ -25,6 +25,7 @@ from tests.conformance.operations import as_new
 from tests.conformance.operations import every
 from tests.conformance.operations import everything_anew
 from tests.conformance.sharing import check
+from tests.selecting import examples
 
 WORKING = [example for example in EXAMPLES if example not in HANDSHAKE]
 FUNCTIONAL = [example for example in EXAMPLES if not example.module.configuration]
@@ -64,7 +65,7 @@ WRONG = {
 }
 # Generating a large document takes time, which says nothing about us.
 generated = settings(
-    max_examples=25,
+    max_examples=examples(25),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )

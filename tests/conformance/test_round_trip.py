@@ -13,11 +13,12 @@ from flask_ocpi.testing.strategies import documents
 from tests.conformance.operations import EXAMPLES
 from tests.conformance.operations import every
 from tests.conformance.operations import everything_anew
+from tests.selecting import examples
 
 SENT = [example for example in EXAMPLES if example.operation.created]
 LISTED = [example for example in EXAMPLES if example.operation.returns_list and example.operation.object]
 # Generating a large document takes time, which says nothing about us.
-generated = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+generated = settings(max_examples=examples(30), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def canonical(everything, schema, document):

@@ -26,6 +26,7 @@ from flask_ocpi.testing.documents import session
 from flask_ocpi.testing.documents import tariff
 from tests.faults.networks import DRIVER
 from tests.faults.networks import Pair
+from tests.selecting import examples
 
 FINE = "fine"
 CUT_BEFORE = "cut before the partner got it"
@@ -166,7 +167,7 @@ HISTORIES = st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 1)), min_s
 
 @pytest.mark.conformance("T-33", "T-38", "CDR-06")
 @given(steps=HISTORIES, faults=st.lists(st.sampled_from(FAULTS), max_size=30))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_partner_has_what_we_have_after_any_faults(steps, faults):
     pair = Pair()
 

@@ -27,6 +27,7 @@ from flask_ocpi.testing.documents import evse
 from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.documents import session
 from flask_ocpi.testing.documents import tariff
+from tests.selecting import examples
 
 LATER = "2030-01-01T00:00:00Z"
 LATEST = "2031-01-01T00:00:00Z"
@@ -144,7 +145,7 @@ def histories(draw):
 
 
 @given(histories())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_whoever_applies_the_patch_to_the_first_state_has_the_last(states):
     object_type = LOCATIONS.objects[0]
     schemas = Schemas()

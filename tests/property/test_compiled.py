@@ -25,9 +25,10 @@ from tests.schemas.comparing import pair
 from tests.schemas.declarations import ENUMS
 from tests.schemas.declarations import QUERIES
 from tests.schemas.declarations import SCHEMAS
+from tests.selecting import examples
 
 every_class = pytest.mark.parametrize("schema", [*SCHEMAS.values(), *QUERIES.values()], ids=lambda cls: cls.__name__)
-generated = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+generated = settings(max_examples=examples(40), deadline=None, suppress_health_check=list(HealthCheck))
 POLICIES = (
     Policy(),
     Policy(strict_codes=True),
@@ -105,7 +106,7 @@ def _not_to_be_called(self, *args, **kwargs):
     raise AssertionError(f"marshmallow loads a {type(self).__name__}")
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(
     value=st.floats()
     | st.floats(-1000, 1000)
@@ -148,7 +149,7 @@ def test_every_change_of_one_character_of_a_date_time_is_read_as_the_long_way_re
     assert [text for text in changed if read(text) != read(LongWay(text))] == []
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 @given(
     st.datetimes(),
     st.sampled_from(["", ".1", ".12", ".123", ".1234", ".12345", "."]),

@@ -22,11 +22,12 @@ from flask_ocpi.core.schema import violations
 from flask_ocpi.testing.strategies import documents
 from flask_ocpi.testing.strategies import mutations
 from tests.schemas.declarations import SCHEMAS
+from tests.selecting import examples
 
 EVERY = {schema: schema() for schema in SCHEMAS.values()}
 every_class = pytest.mark.parametrize("schema", EVERY, ids=lambda schema: schema.__name__)
 # A Location is a large document; the time it takes to generate one says nothing about us.
-generated = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+generated = settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def without_nothing(schema, document):

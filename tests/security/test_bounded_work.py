@@ -30,6 +30,7 @@ from tests.security.bodies import placed
 from tests.security.bodies import whole
 from tests.security.costs import calls_of
 from tests.security.costs import peak_of
+from tests.selecting import examples
 
 MOST = 30  # times what is valid
 SIZE = 20_000
@@ -90,7 +91,7 @@ JSON = st.recursive(
 PLACES = [(cls, path) for cls in SCHEMAS.values() for path, _ in lists_in(cls)]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=list(HealthCheck))
 @given(place=st.sampled_from(PLACES), element=JSON, size=st.integers(2_000, 200_000), strict=st.booleans())
 def test_lists_of_anything_cost_no_more_than_what_is_valid(place, element, size, strict):
     schema, path = place

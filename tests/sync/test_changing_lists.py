@@ -12,6 +12,7 @@ from flask_ocpi.errors import UnreachableError
 from flask_ocpi.storage.base import Key
 from flask_ocpi.testing.documents import location
 from tests.conformance.sharing import shared_network
+from tests.selecting import examples
 from tests.sync.conftest import copies
 from tests.sync.conftest import own
 
@@ -21,7 +22,7 @@ remove = st.tuples(st.just("remove"), IDS)
 push = st.tuples(st.just("push"), IDS)
 cut = st.tuples(st.just("cut"), st.just(0))
 wait = st.tuples(st.just("wait"), st.integers(1, 400))
-thorough = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+thorough = settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 class World:

@@ -1,0 +1,106 @@
+"""Which tests are slow, which come first, and which a quick look leaves out: the hooks of tests/conftest.py.
+
+``make test`` runs everything. ``make test-fast`` leaves out what is marked ``slow`` or ``database``, and runs the first
+cases of each parametrised test and fewer examples of each property. With ``--cov``, coverage is measured in the first
+cases alone: the others take the same lines with other values, and measuring doubles what they cost.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+#: Folders and files whose tests start processes or take long, the longest first: so that all workers end together.
+SLOW = (
+    "web/test_schemathesis.py",
+    "faults",
+    "e2e",
+    "examples/test_deploy.py",
+    "examples/test_deploy_databases.py",
+    "examples/test_demo.py",
+    "examples/test_quickstart.py",
+    "benchmarks",
+    "browser",
+    "storage/test_processes.py",
+    "storage/test_migrations.py",
+    "storage/test_old_databases.py",
+    "storage/test_claims.py",
+    "storage/test_counts.py",
+    "storage/test_lost_connections.py",
+    "storage/test_sqlite.py",
+    "conformance/test_parallel_writers.py",
+    "sync/test_processes.py",
+    "security/test_slow_callers.py",
+    "security/test_fork.py",
+    "security/test_bounded_work.py",
+    "security/test_handshake_bounds.py",
+    "contrib/test_celery.py",
+    "property",
+    "pricing/test_simulation.py",
+    "web/test_unicode.py",
+    "test_plugin.py",
+    "test_readme.py",
+    "test_servers.py",
+    "test_start.py",
+)
+DATABASES = ("sqlite", "postgresql", "routed")
+MEASURED_CASES = 2
+TESTS = Path(__file__).parent
+
+# On a machine of CI a change is judged by the same examples as the one before.
+settings.register_profile("ci", deadline=None, print_blob=True, derandomize="CI" in os.environ)
+settings.register_profile("dev", deadline=None, max_examples=10)
+settings.load_profile("ci")
+
+
+def examples(count: int) -> int:
+    """Return how many examples a property of some cost has: so many, and a tenth with ``--hypothesis-profile=dev``."""
+    return count if settings.get_current_profile_name() == "ci" else max(count // 10, 5)
+
+
+def add_option(parser: pytest.Parser) -> None:
+    parser.addoption("--cases", type=int, help="run the first cases of each parametrised test only, so many")
+
+
+def select(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark, order and leave out tests."""
+    for item in items:
+        if _slowness(item) < len(SLOW):
+            item.add_marker(pytest.mark.slow)
+        if _uses_database(item):
+            item.add_marker(pytest.mark.database)
+    items.sort(key=_slowness)
+    most = config.getoption("--cases")
+    if most:
+        items[:], left_out = _first_cases(items, most)
+        config.hook.pytest_deselected(items=left_out)
+    if config.pluginmanager.hasplugin("_cov"):
+        for item in _first_cases(items, MEASURED_CASES)[1]:
+            item.add_marker(pytest.mark.no_cover)
+
+
+def _slowness(item: pytest.Item) -> int:
+    """Return the place of a test in SLOW, or its length."""
+    name = item.path.relative_to(TESTS).as_posix()
+    return next((place for place, slow in enumerate(SLOW) if name == slow or name.startswith(f"{slow}/")), len(SLOW))
+
+
+def _uses_database(item: pytest.Item) -> bool:
+    case = item.name.partition("[")[2]
+    return "postgres_server" in getattr(item, "fixturenames", ()) or any(name in case for name in DATABASES)
+
+
+def _first_cases(items: Iterable[pytest.Item], most: int) -> tuple[list[pytest.Item], list[pytest.Item]]:
+    """Part the first cases of each test from the others."""
+    seen: Counter[str] = Counter()
+    first, others = [], []
+    for item in items:
+        test = item.nodeid.partition("[")[0]
+        seen[test] += 1
+        (first if seen[test] <= most else others).append(item)
+    return first, others
