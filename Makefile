@@ -1,7 +1,8 @@
 # Every target sets itself up in .venv. All paths are relative, so the folder's own path may contain spaces.
 
 PYTHON ?= python3
-TEST_WORKERS ?= 2
+# More than there are cores: slow tests mostly wait for the programs that they start.
+TEST_WORKERS ?= 3
 PYTEST_ARGS ?=
 
 VENV := .venv
@@ -12,16 +13,19 @@ DEV_EXTRAS := test,quality,docs
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test soak interop bench lint docs wheel bounds clean
+.PHONY: help demo test test-fast soak interop bench lint docs wheel bounds clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VENV)/.ready-demo ## Play a roaming day between a CPO, an eMSP and a hub (DEMO_ONCE=1: then exit)
 	@$(PY) -m examples.demo
 
-test: $(VENV)/.ready-dev ## Run all tests with coverage, then name what was left out
-	@$(PY) -m scripts.run_tests -n $(TEST_WORKERS) --cov --cov-report=term $(PYTEST_ARGS)
+test: $(VENV)/.ready-dev ## Run all tests, then name what was left out (PYTEST_ARGS="--cov --cov-report=term": with coverage)
+	@$(PY) -m scripts.run_tests -n $(TEST_WORKERS) --dist worksteal $(PYTEST_ARGS)
+
+test-fast: $(VENV)/.ready-dev ## Run what takes about a minute: no servers, no databases, the first cases of each test
+	@$(PY) -m pytest -q -n 2 --dist worksteal -m "not slow and not database" --cases 3 --hypothesis-profile=dev $(PYTEST_ARGS)
 
 soak: $(VENV)/.ready-dev ## Kill processes and databases a hundred times; nothing may be lost (SOAK_KILLS=100)
 	@$(PY) -m tests.faults.soak
