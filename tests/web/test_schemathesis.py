@@ -264,10 +264,6 @@ def _fit_body(case: Any) -> None:
             body |= {name: stored[name] for name in body if name in stored}
 
 
-#: The seconds that an answer may take on a busy machine.
-PATIENCE = 120.0
-
-
 def configuration(*, examples: int, coverage: str, base_url: str | None = None) -> SchemathesisConfig:
     """Return the configuration: everything on, nothing random, bounded.
 
@@ -281,7 +277,6 @@ def configuration(*, examples: int, coverage: str, base_url: str | None = None) 
             "seed": SEED,
             "request-timeout": 300,  # seconds; a busy machine is no finding
             "workers": 1,
-            "request-timeout": PATIENCE,
             "continue-on-failure": True,
             "generation": generation,
             "checks": CHECKS,
