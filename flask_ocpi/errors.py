@@ -42,11 +42,11 @@ class ConfigurationError(FlaskOCPIError):
 
 
 class StorageError(FlaskOCPIError):
-    """The storage cannot do what was asked of it."""
+    """The storage failed or refused an operation."""
 
 
 class DeadlockError(StorageError):
-    """The database ended a transaction in favour of another one: nothing of it was written, it may be run again."""
+    """The database ended a transaction in favour of another one: it wrote nothing and can be run again."""
 
 
 class ConflictError(StorageError):
@@ -147,13 +147,13 @@ class MethodNotAllowedError(ClientError):
 
 
 class RequestTimeoutError(ClientError):
-    """HTTP 408: the body takes longer to come than OCPI_BODY_TIMEOUT."""
+    """HTTP 408: the body took longer than OCPI_BODY_TIMEOUT."""
 
     http_status = 408
 
 
 class TooManyRequestsError(ClientError):
-    """HTTP 429: the caller has to wait; ``Retry-After`` says how long."""
+    """HTTP 429: the caller must wait; ``Retry-After`` tells how long."""
 
     http_status = 429
 
@@ -217,10 +217,10 @@ class ReceiverNotConnectedError(HubError):
 
 
 class RemoteError(FlaskOCPIError):
-    """Calling another platform did not succeed.
+    """A call to another platform failed.
 
-    endpoint: what was called, where a handshake says it. call_id: the id of the command or charging profile that it was
-    about, whose result may still come; else None.
+    endpoint: the called endpoint, in a handshake. call_id: the id of the command or charging profile whose result may
+    still come; else None.
     """
 
     endpoint: str | None = None
@@ -259,7 +259,7 @@ class BlockedAddressError(RemoteError):
 
 
 class InvalidResponseError(RemoteError):
-    """The other platform answered something that is not an OCPI response."""
+    """The answer of the other platform is not an OCPI response."""
 
 
 class EndlessListError(InvalidResponseError):
@@ -267,7 +267,7 @@ class EndlessListError(InvalidResponseError):
 
 
 class IncompleteListError(InvalidResponseError):
-    """A list of the other platform could not be read to its end, by what it says of its length."""
+    """A list of the other platform could not be read to the end that it announced."""
 
 
 class LongListError(RemoteError):
@@ -282,9 +282,9 @@ _ABOUT_US = frozenset({401, 408, 425, 429, 503})
 
 
 class RefusedError(RemoteError):
-    """The other platform answered in the envelope, and not with success; ``status_message`` is what it said.
+    """The other platform answered with an error in the envelope; ``status_message`` is its text.
 
-    ``retry_after``: the seconds after which it wants to be asked again, None when it did not say.
+    ``retry_after``: the seconds to wait before the next call, None without a Retry-After.
     """
 
     def __init__(

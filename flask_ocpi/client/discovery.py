@@ -145,7 +145,7 @@ def _canonical(item: Any) -> Any:
 
 
 def _name_of(item: Any) -> str:
-    """Return what an entry is about, shortened, as far as that can be told."""
+    """Return a short name of an entry, as far as it has one."""
     if not isinstance(item, dict):
         return shown(item)[:_MOST_NAMED]
     names = (item.get(name) for name in ("version", "identifier", "role"))

@@ -1,7 +1,7 @@
-"""How a list goes on: by its Link, by its total, and by what its pages bring.
+"""How a list continues: by its Link, its total, and the objects of its pages.
 
-Neither header is believed alone. Where they contradict each other, or cannot be read, the list is read on until a page
-brings nothing new.
+Neither header is trusted alone. If they contradict each other, or cannot be read, reading continues until a page brings
+nothing new.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ class Course:
         return with_offset(url, max(0, offset_of(url) - before + self.total))
 
     def step(self, url: str, items: list[Any]) -> Step:
-        """Say how the list goes on after a page with these objects."""
+        """Return how the list continues after a page with these objects."""
         self._visited.add(url)
         was_asking, self.is_asking = self.is_asking, False
         is_last = self._target is None and self.total is None and not self._is_total_odd

@@ -50,7 +50,7 @@ _TRIES = 3  # to store what the other platform gave
 
 
 class Registrar:
-    """Registers this platform with others. ``own_versions_url`` is what they are told to call."""
+    """Registers this platform with others. ``own_versions_url`` is the URL that they call."""
 
     def __init__(self, services: Services, transport: Transport, own_versions_url: str) -> None:
         self.services = services
@@ -117,7 +117,7 @@ class Registrar:
         return self._refresh(renewed, before=before)
 
     def unregister(self, platform: Platform, *, force: bool = False) -> Platform:
-        """End a registration on both sides; ``force`` ends it here even when the other one cannot be told (CLI-04).
+        """End a registration on both sides; ``force`` ends it here even if the other side cannot be reached (CLI-04).
 
         A platform that was only invited loses its registration token.
         """
@@ -147,7 +147,7 @@ class Registrar:
                 raise
 
     def _first_discovery(self, versions_url: str, token: str, encoding: str | None) -> Discovery:
-        """Fetch what a platform offers that nothing is known of, with its token as it may be sent in any version."""
+        """Fetch the endpoints of an unknown platform, trying the token encodings of all versions."""
         by_version = (version.dialect.token_encoding for version in self.services.versions)
         encodings = (encoding,) if encoding else (self.services.settings.token_encoding, *by_version)
         tried = list(dict.fromkeys(filter(None, encodings)))
@@ -364,7 +364,7 @@ class Registrar:
             _log.warning("The registration could not be called off at %s: %s", url, error)
 
     def _refresh(self, platform: Platform, *, before: Platform) -> Platform:
-        """Fetch the endpoints with the new token: the list may depend on who asks (CLI-02). Tell what changed."""
+        """Fetch the endpoints with the new token, since the list may depend on the caller (CLI-02); report changes."""
         try:
             connection = self._connection(platform)
             numbers = [platform.version or ""]
@@ -411,9 +411,9 @@ class Registrar:
         return platform.versions_url
 
     def _known(self, versions_url: str) -> Platform | None:
-        """Return the record of a platform whose registration ended, or whose attempt to register was cut short.
+        """Return the record of a platform whose registration ended, or whose attempt to register was interrupted.
 
-        Raises InvalidParametersError when there is a registration.
+        Raises InvalidParametersError if it is registered.
         """
         known = None
         for platform in self.services.platforms.all():

@@ -79,7 +79,7 @@ current_exchange: ContextVar[Exchange] = ContextVar("flask_ocpi_exchange")
 
 
 class _Socket(socket.socket):
-    """A socket whose every step obeys the exchange: a plain timeout starts anew with each byte."""
+    """A socket with one time limit for the whole exchange; a plain timeout restarts with each byte."""
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         exchange = current_exchange.get()

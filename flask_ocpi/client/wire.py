@@ -23,9 +23,9 @@ from flask_ocpi.errors import is_success
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is sent to another platform; its repr shows neither the credentials token nor the body.
+    """A request to another platform; its repr shows neither the credentials token nor the body.
 
-    timeout: seconds that the whole exchange may take; None for what the transport allows, which is never exceeded.
+    timeout: seconds for the whole exchange; None for the limit of the transport, which always applies.
     """
 
     method: str

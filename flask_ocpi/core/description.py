@@ -1,4 +1,4 @@
-"""What a module is: frozen descriptions that routes, OpenAPI, client, versions, CLI and docs all read."""
+"""Frozen descriptions of modules, from which routes, OpenAPI, client, versions, CLI and docs are made."""
 
 from __future__ import annotations
 
@@ -162,9 +162,9 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """One side of a module: what the SENDER or the RECEIVER of the data serves.
+    """One side of a module: the operations that the SENDER or the RECEIVER of the data serves.
 
-    hidden: to platforms whose roles do not use it, it is answered as if it were not there.
+    hidden: platforms whose roles do not use it get 404.
     """
 
     role: InterfaceRole
@@ -195,7 +195,7 @@ class Module:
     extend: Callable[[Any], None] | None = None
 
     def interface(self, role: InterfaceRole) -> Interface | None:
-        """Return the interface of that role, or None; a module with a single interface has it under either role."""
+        """Return the interface of that role, or None; a module with a single interface returns it for both roles."""
         if self.single:
             return self.interfaces[0]
         return next((interface for interface in self.interfaces if interface.role is role), None)
@@ -320,7 +320,7 @@ class Version:
 
 
 def _replaced(module: Module, classes: Replacing) -> Module:
-    """Return a module with other classes in its operations; what is stored stays as it is."""
+    """Return a module with other classes in its operations; stored objects do not change."""
     interfaces = tuple(
         replace(
             interface,

@@ -1,4 +1,4 @@
-"""How long bodies are waited for: whoever sends slowly holds up few of the server's threads, and not for ever."""
+"""Bounds on waiting: slow senders occupy few threads of the server, and for a limited time."""
 
 from __future__ import annotations
 

@@ -131,7 +131,7 @@ def reject(
     roles: Collection[str] | None = None,
     parties: Collection[Party] | None = None,
 ) -> tuple[Platform, Documents]:
-    """Drop what is pending of a platform, as far as it is of these roles and parties; return both."""
+    """Drop pending roles, limited to these roles and parties; return the platform and the dropped ones."""
     chosen, left = _chosen(platform, roles, parties)
     return services.platforms.save(replace(platform, requested=left), before=platform), chosen
 
@@ -164,7 +164,7 @@ def listing(roles: Sequence[Mapping[str, Any]]) -> str:
 
 
 class _Judge:
-    """Judges each role that is new to a platform. claims: whose the parties that it names are."""
+    """Decides on each role that is new to a platform. claims: the claims on the parties that it names."""
 
     def __init__(self, services: Services, before: Platform, claims: Mapping[Party, Claim], is_hub: bool) -> None:
         self._settings = services.settings
@@ -254,7 +254,7 @@ def _refuse_parties_of_others(
 def _chosen(
     platform: Platform, roles: Collection[str] | None, parties: Collection[Party] | None
 ) -> tuple[Documents, Documents]:
-    """Part what is pending into what is of these roles and parties, and the rest."""
+    """Divide pending roles into those of these roles and parties, and the rest."""
     chosen: list[Mapping[str, Any]] = []
     left: list[Mapping[str, Any]] = []
     for role in platform.requested:

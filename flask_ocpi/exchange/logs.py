@@ -93,7 +93,7 @@ class Exchange:
         self._ids, self._operation = (sent.request_id, sent.correlation_id), sent.operation
 
     def copied(self) -> Exchange:
-        """Return what can be carried on when this is over."""
+        """Return a copy that work after this exchange can carry."""
         return Exchange(
             request_id=self.request_id,
             correlation_id=self.correlation_id,
@@ -108,12 +108,12 @@ CURRENT: ContextVar[Exchange | None] = ContextVar("flask_ocpi_exchange", default
 
 
 def current() -> Exchange | None:
-    """Return what goes on in this thread; None: nothing that has to do with another platform."""
+    """Return the exchange that this thread works on, or None."""
     return CURRENT.get()
 
 
 def is_answering() -> bool:
-    """Tell whether a platform waits for what this thread is doing."""
+    """Tell whether a platform waits for the work of this thread."""
     exchange = CURRENT.get()
     return exchange is not None and exchange.is_answering
 

@@ -43,7 +43,7 @@ _LONGEST_HEADERS = {"link": _LONGEST_URL, "location": _LONGEST_URL, "x-request-i
 
 
 class Direction(StrEnum):
-    """Who sent the request: another platform (IN) or we (OUT)."""
+    """The sender of the request: another platform (IN) or this one (OUT)."""
 
     IN = "IN"
     OUT = "OUT"
@@ -205,7 +205,7 @@ class Traffic:
         return self._in_query.sub(rf"\1{HIDDEN}", text) if "=" in text else text
 
     def _body(self, body: bytes, size: int, secrets: Collection[str]) -> tuple[bytes, bool]:
-        """Return what may be kept of a body, and whether that is all of it."""
+        """Return the part of a body that may be kept, and whether it is complete."""
         if not body:
             return b"", size == 0
         clean = _readable(body, is_cut=len(body) < size)

@@ -110,7 +110,7 @@ class WriteBehind(abc.ABC, Generic[T]):
         """Remove what is too old or too much, a limited number of things each time."""
 
     def _begin(self) -> None:
-        """Begin with nothing: what a fork copied is written by the parent, whose thread did not come along."""
+        """Start empty after a fork: the parent, which still has its thread, writes what the fork copied."""
         self._news = threading.Event()
         self._batch = threading.Event()
         self._writing = threading.Lock()

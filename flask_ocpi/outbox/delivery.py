@@ -141,9 +141,9 @@ def _judged_answer(error: RefusedError) -> Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """What became of a push to one party; ``error`` None: it was taken.
+    """The outcome of a push to one party; ``error`` is None if it was accepted.
 
-    platform: the id of the platform it was sent to. party: for whom; None where a hub spreads it.
+    platform: the id of the platform. party: the addressed party; None if a hub distributes it.
     """
 
     platform: str

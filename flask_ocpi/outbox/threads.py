@@ -111,9 +111,9 @@ class Threads(Dispatcher):
             return self._thread.is_alive() and monotonic() - self._round_began < max(_LONGEST_ROUND, self._interval * 4)
 
     def stop(self, timeout: float = 5.0, *, drain: bool = True) -> bool:
-        """End all threads, each after what it is doing; True when there was time.
+        """End all threads, each after its current work; return True if there was time.
 
-        ``drain`` delivers what else is due, as far as there is time.
+        ``drain`` also delivers due entries, as far as time allows.
         """
         ends = monotonic() + timeout
         with self._changed:
@@ -133,7 +133,7 @@ class Threads(Dispatcher):
         return in_time
 
     def _drain(self, ends: float) -> bool:
-        """Deliver in this thread what is due, as far as there is time."""
+        """Deliver due entries in this thread, as far as time allows."""
 
         def deliver() -> None:
             for platform in self.deliveries.due_platforms():

@@ -1,4 +1,4 @@
-"""Whose a party is: of the platforms that registered it, or of the hub that stands for it; first come, first kept."""
+"""Claims on parties: by the platforms that registered them, or by the first hub that represents them."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ _ATTEMPTS = 5
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Whose a party is. platforms: ids of those that registered it, which go before the hub.
+    """The claim on a party.
 
-    hub: the id of the platform that stands for it. released: that hub told that the party left it.
+    platforms: the ids of those that registered it, which have priority over the hub. hub: the id of the hub that
+    represents it. released: that hub reported that the party left it.
     """
 
     platforms: tuple[str, ...] = ()
@@ -61,12 +62,12 @@ class Claims:
         self._is_hub = is_hub
 
     def of(self, party: Party) -> Claim:
-        """Return whose a party is."""
+        """Return the claim on a party."""
         record = self.storage.get(PARTIES, _key(party))
         return _NOBODY if record is None else Claim.of(record)
 
     def of_many(self, parties: Collection[Party]) -> dict[Party, Claim]:
-        """Return whose parties are, of those that are somebody's."""
+        """Return the claims on these parties, as far as there are any."""
         found = self.storage.get_many(PARTIES, [_key(party) for party in parties])
         return {key.owner: Claim.of(record) for key, record in found.items()}
 
@@ -122,14 +123,14 @@ class Claims:
     # Parties behind hubs.
 
     def is_behind(self, hub: str, party: Party) -> bool:
-        """Tell whether a hub stands for a party, or could: nobody else does, and it never told for whom it stands."""
+        """Tell whether a hub represents a party, or may: no other hub does, and it never sent ClientInfos."""
         claim = self.of(party)
         if claim.platforms or party in self.own:
             return False
         return claim.hub == hub or (self._standing(claim) is None and not self.tells(hub))
 
     def speaks(self, hub: str, party: Party) -> bool:
-        """Tell whether a hub may speak for a party; one that never told for whom it stands claims it by that."""
+        """Tell whether a hub may speak for a party; a hub without ClientInfos claims the party by speaking for it."""
         if self.shared:
             return True
         claim = self.of(party)
@@ -158,11 +159,11 @@ class Claims:
         return {party: other for party, other in contested.items() if other not in (None, hub)}
 
     def tells(self, hub: str) -> bool:
-        """Tell whether a hub ever told for whom it stands."""
+        """Tell whether a hub ever sent ClientInfos."""
         return self.storage.get(PARTIES, _marker(hub)) is not None
 
     def release(self, hub: str, party: Party) -> None:
-        """Let other hubs stand for a party, as this one told that it is gone; nothing happens where it is another's."""
+        """Release a party that this hub reported as gone; another hub's party stays."""
         self._change(party, lambda claim: replace(claim, released=True) if claim.hub == hub else None)
 
     def assign(self, hub: str, party: Party) -> None:
@@ -170,7 +171,7 @@ class Claims:
         self._change(party, lambda claim: replace(claim, hub=hub, released=False))
 
     def forget(self, hub: str) -> None:
-        """Forget that a platform told as a hub. For whom it stood is free from now on: it is no hub any more."""
+        """Release all parties of a platform that is no longer a hub."""
         self.storage.delete(PARTIES, _marker(hub))
 
     def _take(self, hub: str, party: Party) -> str | None:
@@ -188,7 +189,7 @@ class Claims:
         return claim.hub if claim.hub is not None and self._is_hub(claim.hub) else None
 
     def _change(self, party: Party, change: Callable[[Claim], Claim | None]) -> Claim:
-        """Change a claim by what it is at that moment; None leaves it. Return what it is then."""
+        """Change a claim in a transaction and return it; a change of None leaves it as it is."""
         for _ in range(_ATTEMPTS):
             claim = self.of(party)
             changed = change(claim)
@@ -212,5 +213,5 @@ def _key(party: Party) -> Key:
 
 
 def _marker(hub: str) -> Key:
-    """Return the key of the record that says that a hub told for whom it stands: it is no party's."""
+    """Return the key of the record that says that a hub sent ClientInfos."""
     return Key.of("", "", hub)

@@ -1,4 +1,4 @@
-"""The bill in text: what a support person reads to somebody who asks why it costs that much."""
+"""The bill in text, for support: each line with its reason."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ class Synced:
 
     @property
     def is_complete(self) -> bool:
-        """Tell whether what is here is now what the platform has, as far as objects are not broken."""
+        """Tell whether the copies are complete now, apart from broken objects."""
         return self.error is None and not self.held_back
 
 

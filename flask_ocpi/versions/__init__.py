@@ -1,4 +1,4 @@
-"""The versions of OCPI that this package serves, and what versions and modules of one's own are made of."""
+"""The versions of OCPI that this package serves, and the parts of your own versions and modules."""
 
 from __future__ import annotations
 
@@ -95,5 +95,5 @@ def select_versions(numbers: Iterable[str], among: Sequence[Version] | None = No
 
 
 def stored_version(versions: Iterable[Version]) -> Version:
-    """Return the version whose shape objects are stored in, whatever others are served: 2.2.1."""
+    """Return the version of the stored shape: always 2.2.1."""
     return next((version for version in versions if version.number == V2_2_1.number), V2_2_1)

@@ -61,9 +61,9 @@ class Answer(Response):
 
 
 class SurroundingHeaders:
-    """The headers that every answer of a blueprint carries, an error as well: message ids, and those of routing.
+    """The headers of every answer of a blueprint, also of errors: message ids and routing.
 
-    functional: of a functional module, whose messages are routed.
+    functional: for a functional module, whose messages are routed.
     """
 
     def __init__(self, services: Services, *, functional: bool) -> None:

@@ -1,4 +1,4 @@
-"""Authentication and authorisation: who calls, and may it call this."""
+"""Authentication and authorisation of incoming requests."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class RefusedTokens:
 
 
 def network_of(address: str | None) -> str:
-    """Return whose an address is: an IPv4 address itself, of IPv6 the /64, since that much is everybody's at once."""
+    """Return the network that counts as one caller: an IPv4 address, or the /64 of an IPv6 address."""
     try:
         ip = ipaddress.ip_address(address or "")
     except ValueError:  # of a socket file, or what a proxy wrote

@@ -92,7 +92,7 @@ _FROM = (environ_key(FROM_COUNTRY), environ_key(FROM_PARTY))
 
 
 class SegmentConverter(BaseConverter):
-    """One path segment of any length and content; what is wrong with it is said in the envelope, not by a 404."""
+    """One path segment of any length and content; errors are answered in the envelope, not by a 404."""
 
     regex = "[^/]+"
     part_isolating = True

@@ -103,7 +103,7 @@ class Health:
             self._services.storage.check()
 
     def _note(self, answers: bool, error: str) -> None:
-        """Log when the storage stops to work and when it does again, each once a minute at the most."""
+        """Log when the storage stops and resumes working, each at most once a minute."""
         with self._lock:
             changed, self._known_to_fail = self._known_to_fail is answers, not answers
         if not changed or self._logged.take(answers) is None:
@@ -127,7 +127,7 @@ class _Check:
         forks.thread(self._run, "ocpi-health").start()
 
     def error_within(self, seconds: float) -> str:
-        """Return why it failed, waiting so long for its end; "" if it did not, or goes on."""
+        """Wait for its end and return why it failed; "" if it did not fail, or still runs."""
         self._over.wait(seconds)
         return self.error
 

@@ -59,7 +59,7 @@ def limit_platforms(app: Flask, limiter: Limiter, limit: str) -> None:
 
 
 def _calling() -> str:
-    """Name who calls: the platform, or the address of one that is not known."""
+    """Return the key of the caller: its platform, or the address of an unknown one."""
     caller = Incoming.of(request.environ).caller
     return f"address {network_of(request.remote_addr)}" if caller is None else f"platform {caller.platform.id}"
 

@@ -1,4 +1,4 @@
-"""Telling the journal, and whoever listens, of each request that another platform made of us."""
+"""Reports each incoming request to the journal and to listeners."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ class RequestWatch:
         self._traffic.tell(message, secrets=secrets, kept=kept)
 
     def _has_room(self) -> bool:
-        """Tell whether the journal takes one more message of an unknown caller; what it does not is counted."""
+        """Tell whether the journal keeps one more message of an unknown caller; others are counted."""
         left_out = self._kept.take("journal")
         if left_out:
             _journal_log.warning("%s messages of unknown callers were left out of the journal.", left_out)

@@ -94,7 +94,7 @@ class Metrics:
         return registry
 
     def blueprint(self, url: str = "/metrics") -> Blueprint:
-        """Return a blueprint that serves the numbers, to everybody who reaches it: it must not be public."""
+        """Return a blueprint that serves the metrics to every caller: it must not be public."""
         blueprint = Blueprint("ocpi_prometheus", __name__)
 
         def metrics() -> Response:
@@ -146,7 +146,7 @@ class Metrics:
 
 
 class StoredNumbers(Collector):
-    """What the storage says at the moment it is asked: the same in every process of an app."""
+    """Metrics read from the storage at each scrape: the same in every process of an app."""
 
     def __init__(self, app: Flask, ocpi: OwnPlatform) -> None:
         self._app = app
