@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import queue
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -410,6 +411,17 @@ def test_testing_page_runs(pytester: pytest.Pytester) -> None:
     outcome = pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider")
 
     outcome.assert_outcomes(passed=3)
+
+
+def test_files_and_folders_of_the_architecture_page_exist() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    named = set(re.findall(r"`(?:flask_ocpi/)?((?:\w+/)*\w+(?:\.py|/))`", page))
+    folders = [ROOT, ROOT / "flask_ocpi", *(path for path in (ROOT / "flask_ocpi").rglob("*") if path.is_dir())]
+    drawn = set(re.findall(r" (\w+)/ ", blocks(page, "text")[0]))
+
+    assert len(named) > 40
+    assert [name for name in named if not any((folder / name).exists() for folder in folders)] == []
+    assert drawn == {path.parent.name for path in (ROOT / "flask_ocpi").glob("*/__init__.py")}
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "docs").glob("*.md")), ids=lambda path: path.stem)
