@@ -20,6 +20,7 @@ from flask_ocpi.core.description import Version
 from flask_ocpi.core.description import version_order
 from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.enums import ModuleID
+from flask_ocpi.core.moments import SECOND
 from flask_ocpi.core.schema import Schema
 from flask_ocpi.errors import ConflictError
 from flask_ocpi.errors import FlaskOCPIError
@@ -166,7 +167,6 @@ def _calling(endpoint: str) -> Iterator[None]:
         raise
 
 
-_MICROS = 1_000_000
 _TRIES = 3
 _PAUSE = 60.0  # seconds
 
@@ -186,12 +186,12 @@ class Refetching:
         services = self._services()
         due = [platform.endpoints_due for platform in services.platforms.partners().awaiting_endpoints]
         first = min((moment for moment in due if moment is not None), default=None)
-        return None if first is None else max(0.0, (first - self._now()) / _MICROS)
+        return None if first is None else max(0.0, (first - self._services().now()) / SECOND)
 
     def run(self) -> None:
         """Fetch all endpoints that are due."""
         for platform in self._services().platforms.partners().awaiting_endpoints:
-            if (platform.endpoints_due or 0) <= self._now():
+            if (platform.endpoints_due or 0) <= self._services().now():
                 with working_for(platform.id):
                     self._refetch(platform)
 
@@ -218,13 +218,10 @@ class Refetching:
         """Note that it is tried, and when to try again; None where another process was faster."""
         tries = platform.endpoints_tries + 1
         pause = 2 * self._services().settings.http_timeout + _PAUSE  # as long as it can take, and a while
-        due = None if tries >= _TRIES else self._now() + int(pause * _MICROS)
+        due = None if tries >= _TRIES else self._services().now() + int(pause * SECOND)
         try:
             return self._services().platforms.save(
                 replace(platform, endpoints_due=due, endpoints_tries=tries), before=platform
             )
         except ConflictError:
             return None
-
-    def _now(self) -> int:
-        return int(self._services().clock().timestamp() * _MICROS)

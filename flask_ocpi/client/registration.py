@@ -14,6 +14,7 @@ from flask_ocpi.client.wire import Transport
 from flask_ocpi.core.description import Document
 from flask_ocpi.core.description import Version
 from flask_ocpi.core.enums import ModuleID
+from flask_ocpi.core.moments import SECOND
 from flask_ocpi.core.schema import load
 from flask_ocpi.errors import ConflictError
 from flask_ocpi.errors import FlaskOCPIError
@@ -44,7 +45,6 @@ from flask_ocpi.signals import platform_unregistered
 from flask_ocpi.versions.shaping import shaped
 
 _log = logging.getLogger("flask_ocpi.client")
-_MICROS = 1_000_000
 _HANDSHAKE_SECONDS = 600
 _TRIES = 3  # to store what the other platform gave
 
@@ -250,9 +250,9 @@ class Registrar:
 
     def _pending_token(self) -> tuple[IssuedToken, str]:
         issued, token = self.services.platforms.issue(TokenUse.PENDING)
-        now = int(self.services.clock().timestamp() * _MICROS)
+        now = int(self.services.clock().timestamp() * SECOND)
         seconds = max(_HANDSHAKE_SECONDS, self.services.settings.token_grace)
-        return replace(issued, expires=now + seconds * _MICROS), token
+        return replace(issued, expires=now + seconds * SECOND), token
 
     def _accept_both(self, platform: Platform) -> None:
         """Have the new token of a renewal and the old one be accepted: the other platform uses one of them.

@@ -7,11 +7,12 @@ from datetime import UTC
 from datetime import datetime
 from datetime import timedelta
 
-_MICROS = 1_000_000
+#: A second, in microseconds.
+SECOND = 1_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
-_AHEAD = 3600 * _MICROS  # that the clock of another platform may be ahead
-_MOST_AHEAD = 24 * 3600 * _MICROS  # where local time is sent as UTC
+_AHEAD = 3600 * SECOND  # that the clock of another platform may be ahead
+_MOST_AHEAD = 24 * 3600 * SECOND  # where local time is sent as UTC
 
 
 def now_micros(clock: Callable[[], datetime]) -> int:

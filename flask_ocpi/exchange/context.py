@@ -43,12 +43,12 @@ from flask_ocpi.exchange.messages import Traffic
 from flask_ocpi.partners.platforms import Caller
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.partners.platforms import Platforms
+from flask_ocpi.storage.base import NOBODY
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Storage
 
 #: Stands for the party where there is none.
-NOBODY = Party("", "")
 
 Answer = str | Document
 #: Called with the Token and the LocationReferences (or None); returns an AllowedType, an AuthorizationInfo, or None.

@@ -20,8 +20,8 @@ import orjson
 
 from flask_ocpi.core import forks
 from flask_ocpi.core.config import Settings
+from flask_ocpi.core.moments import SECOND
 from flask_ocpi.exchange.findings import FINDINGS
-from flask_ocpi.exchange.findings import NOBODY
 from flask_ocpi.exchange.findings import Entry
 from flask_ocpi.exchange.findings import Finding
 from flask_ocpi.exchange.findings import key_of
@@ -34,6 +34,7 @@ from flask_ocpi.exchange.messages import HIDDEN
 from flask_ocpi.exchange.write_behind import BATCH
 from flask_ocpi.exchange.write_behind import WriteBehind
 from flask_ocpi.signals import finding_made
+from flask_ocpi.storage.base import NOBODY
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import Storage
@@ -124,7 +125,6 @@ MOST_LOGGED = 20  # a minute, of a module of a partner
 PURGED_AT_ONCE = 200
 _MOST_DOCUMENTS = 8 * 1024 * 1024 // LONGEST_DOCUMENT  # that wait to be written
 _REMOVED_AT_ONCE = 200
-_MICROS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +179,7 @@ class Findings(WriteBehind[tuple[Key, Entry]]):
         self._hide = Hiding(settings)
         self._ration = Ration(MOST_LOGGED)
         self._most = settings.findings_max_count
-        self._max_age = settings.findings_max_age * _MICROS
+        self._max_age = settings.findings_max_age * SECOND
         super().__init__(in_context=in_context, inline=inline)
 
     def add(self, finding: Finding) -> None:
@@ -271,7 +271,7 @@ class Findings(WriteBehind[tuple[Key, Entry]]):
                 yield entry.key, entry
 
     def _now(self) -> int:
-        return int(self._clock().timestamp() * _MICROS)
+        return int(self._clock().timestamp() * SECOND)
 
     def _forget(self) -> None:
         self._lock = threading.Lock()

@@ -16,8 +16,8 @@ from typing import Any
 import orjson
 
 from flask_ocpi.core.fields import format_date_time
+from flask_ocpi.core.moments import SECOND
 from flask_ocpi.storage.base import Key
-from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.base import fold
 
@@ -98,10 +98,7 @@ def name_of(document: Any, key: tuple[str, ...], known: Mapping[str, Any]) -> st
 
 
 FINDINGS = "findings"
-#: The owner of findings: they belong to no party.
-NOBODY = Party("", "")
 
-_MICROS = 1_000_000
 _MORE = "There were more of these than are kept one by one."
 
 
@@ -124,8 +121,8 @@ class Entry:
         return {
             "id": self.number,
             **_values(self.finding),
-            "first": format_date_time(datetime.fromtimestamp(self.first / _MICROS, UTC)),
-            "last": format_date_time(datetime.fromtimestamp(self.last / _MICROS, UTC)),
+            "first": format_date_time(datetime.fromtimestamp(self.first / SECOND, UTC)),
+            "last": format_date_time(datetime.fromtimestamp(self.last / SECOND, UTC)),
             "count": self.count,
         }
 

@@ -261,7 +261,7 @@ def _replace_older(ctx: Context, kind: str, key: Key, record: Record) -> bool:
     def make(stored: Record | None) -> Record:
         nonlocal created
         created = stored is None
-        if stored is not None and is_newer(stored.last_updated, record.last_updated, _now(ctx)):
+        if stored is not None and is_newer(stored.last_updated, record.last_updated, ctx.services.now()):
             raise _older()
         return record
 
@@ -309,7 +309,7 @@ def _changes(ctx: Context, target: Target, body: Document) -> Document:
 def _refuse_older(ctx: Context, stored: Document, body: Document) -> None:
     if not ctx.services.settings.refuse_older:
         return
-    if is_newer(to_micros(stored["last_updated"]), to_micros(body["last_updated"]), _now(ctx)):
+    if is_newer(to_micros(stored["last_updated"]), to_micros(body["last_updated"]), ctx.services.now()):
         raise _older()
 
 
@@ -322,10 +322,6 @@ def emit_received(ctx: Context, target: Target, key: Key, record: Record, *, cre
     if object_received.receivers:
         told = {"module": target.module.id, "key": key, "document": record.document, "created": created}
         ctx.services.emit(object_received, **told, platform=ctx.platform)
-
-
-def _now(ctx: Context) -> int:
-    return to_micros(format_date_time(ctx.services.clock()))
 
 
 def _micros(text: str | None) -> int | None:

@@ -16,6 +16,7 @@ from flask_ocpi.core.description import Document
 from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.enums import ModuleID
 from flask_ocpi.core.fields import NOT_AVAILABLE
+from flask_ocpi.core.moments import SECOND
 from flask_ocpi.errors import ConflictError
 from flask_ocpi.errors import NoMatchingEndpointsError
 from flask_ocpi.exchange.context import Discovery
@@ -27,8 +28,6 @@ from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.partners.platforms import Platforms
 from flask_ocpi.partners.platforms import PlatformState
 from flask_ocpi.partners.platforms import TokenUse
-
-_MICROS = 1_000_000
 
 
 def check_endpoints(discovery: Discovery, required: Sequence[str]) -> None:
@@ -120,7 +119,7 @@ def unregistered(platform: Platform) -> Platform:
 
 def retire(platforms: Platforms, tokens: Iterable[IssuedToken]) -> tuple[IssuedToken, ...]:
     """Turn tokens into ones that end with the grace time: a registration token SPENT, any other one REPLACED."""
-    expires = platforms.now() + platforms.grace * _MICROS
+    expires = platforms.now() + platforms.grace * SECOND
     retired = []
     for token in tokens:
         if token.use in (TokenUse.ACTIVE, TokenUse.PENDING):

@@ -19,13 +19,14 @@ import orjson
 from flask_ocpi.core import forks
 from flask_ocpi.core.config import Settings
 from flask_ocpi.core.description import Document
+from flask_ocpi.core.moments import SECOND
 from flask_ocpi.exchange.messages import BODIES
 from flask_ocpi.exchange.messages import Direction
 from flask_ocpi.exchange.messages import Message
 from flask_ocpi.exchange.write_behind import BATCH
 from flask_ocpi.exchange.write_behind import WriteBehind
+from flask_ocpi.storage.base import NOBODY
 from flask_ocpi.storage.base import Key
-from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.base import Storage
@@ -99,7 +100,7 @@ class Search:
     def query(self) -> Query:
         if self.platform is None:
             return Query(date_from=self.since, limit=_PAGE)
-        owners = (Party("", ""),)
+        owners = (NOBODY,)
         return Query(owners=owners, receiver=receiver_of(self.platform), date_from=self.since, limit=_PAGE)
 
     def matching(self, records: Sequence[Record]) -> list[Entry]:
@@ -170,7 +171,6 @@ def _backwards(storage: Storage, search: Search) -> Iterator[Entry]:
 
 QUEUE_LENGTH = 2000
 PURGED_AT_ONCE = 200
-_MICROS = 1_000_000
 _MOST_OF_STRANGERS = 1000
 
 
@@ -192,7 +192,7 @@ class Writer(WriteBehind[Callable[[], Message]]):
     ) -> None:
         self._storage = storage
         self._clock = clock
-        self._max_age = settings.journal_max_age * _MICROS
+        self._max_age = settings.journal_max_age * SECOND
         self._max_count = settings.journal_max_count
         super().__init__(in_context=in_context, inline=inline)
 
@@ -221,7 +221,7 @@ class Writer(WriteBehind[Callable[[], Message]]):
         self._storage.save_new(JOURNAL, [new_record(make()) for make in batch])
 
     def _remove_old(self) -> None:
-        before = int(self._clock().timestamp() * _MICROS) - self._max_age
+        before = int(self._clock().timestamp() * SECOND) - self._max_age
         purge(self._storage, before=before, most=self._max_count)
 
 
@@ -231,7 +231,7 @@ def purge(storage: Storage, *, before: int, most: int) -> int:
     Of messages of unknown callers, at most a twentieth as many are kept, and a thousand.
     Returns how many; there may be more left to remove than are removed at once.
     """
-    strangers = Query(owners=(Party("", ""),), receiver=receiver_of(None))
+    strangers = Query(owners=(NOBODY,), receiver=receiver_of(None))
     removed = _purge(storage, strangers, before=before, most=min(most // 20, _MOST_OF_STRANGERS))
     return removed + _purge(storage, Query(), before=before, most=most)
 

@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any
 
 from flask_ocpi.core.config import Settings
+from flask_ocpi.core.moments import SECOND
 from flask_ocpi.errors import is_success
 from flask_ocpi.exchange.logs import LONGEST_ID
 from flask_ocpi.exchange.logs import on_a_line
@@ -25,7 +26,6 @@ HIDDEN = "***"
 
 _log = logging.getLogger("flask_ocpi.messages")
 
-_MICROS = 1_000_000
 _SHORTEST_SECRET = 8  # a shorter one could be any word of the text
 _BEGINNING = 2048  # bytes of a body that is too long to be kept
 _LONGEST_URL = 4096
@@ -132,7 +132,7 @@ class Traffic:
         """Return the time in microseconds since 1970 UTC, for an exchange that begins; 0 when nobody looks."""
         if self._kept == "off" and not self.is_wanted(failed=True):
             return 0
-        return int(self._clock().timestamp() * _MICROS)
+        return int(self._clock().timestamp() * SECOND)
 
     def is_wanted(self, *, failed: bool) -> bool:
         """Tell whether a message that failed, or did not, is worth making."""

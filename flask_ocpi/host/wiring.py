@@ -20,6 +20,7 @@ from flask_ocpi.core.description import Version
 from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.enums import Permissions
 from flask_ocpi.core.fields import Policy
+from flask_ocpi.core.moments import SECOND
 from flask_ocpi.core.quirks import Known
 from flask_ocpi.core.schema import violations
 from flask_ocpi.errors import ConfigurationError
@@ -46,7 +47,6 @@ from flask_ocpi.partners.auth_tokens import TokenCipher
 from flask_ocpi.partners.platforms import Platforms
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Storage
-from flask_ocpi.storage.leases import SECOND
 from flask_ocpi.sync.backfill import Backfill
 from flask_ocpi.sync.syncing import Schedule
 from flask_ocpi.versions.reading import Receiving

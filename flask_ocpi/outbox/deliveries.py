@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from time import monotonic
 
 from flask_ocpi.client.client import Client
+from flask_ocpi.core.moments import SECOND
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.logs import working_for
 from flask_ocpi.outbox import circuits
@@ -191,9 +192,9 @@ class Deliveries:
             circuit = circuits.open_circuit(services, platform.id, error, probed=probed, retry_after=made.retry_after)
             _log.warning("%s cannot be pushed to for now: %s", platform.id, error)
             # Others come first then: this one may be what it fails over.
-            due = circuit.due + min(entry.attempts + 1, 60) * leases.SECOND
+            due = circuit.due + min(entry.attempts + 1, 60) * SECOND
             entries.postpone(services, entry, due=due, error=error, status_code=made.status_code)
-            self._retry_within(platform.id, (circuit.due - services.now()) / leases.SECOND)
+            self._retry_within(platform.id, (circuit.due - services.now()) / SECOND)
         elif made.outcome is Outcome.NEEDLESS:
             entries.settle(services, entry)
             if probed:

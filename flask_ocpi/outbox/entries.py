@@ -22,12 +22,12 @@ from flask_ocpi.outbox.changes import united
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.partners.records import Partners
 from flask_ocpi.storage import leases
+from flask_ocpi.storage.base import NOBODY
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.base import walk
-from flask_ocpi.storage.leases import NOBODY
 from flask_ocpi.storage.stored import Stored
 
 #: When an entry is due that was refused: it waits for a change, or for somebody to say "retry".

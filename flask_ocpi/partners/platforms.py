@@ -15,7 +15,7 @@ from datetime import datetime
 from time import monotonic
 
 from flask_ocpi.core.fields import format_date_time
-from flask_ocpi.core.fields import to_micros
+from flask_ocpi.core.moments import now_micros
 from flask_ocpi.errors import ClientError
 from flask_ocpi.errors import ConflictError
 from flask_ocpi.errors import FlaskOCPIError
@@ -102,7 +102,6 @@ PLATFORMS = Platform.KIND
 TOKENS = "credential_tokens"
 KINDS = (PLATFORMS, TOKENS, PARTIES)
 
-_MICROS = 1_000_000
 _PARTY = re.compile(r"[A-Z]{2}-[A-Z0-9]{3}")
 
 
@@ -309,7 +308,7 @@ class Platforms:
 
     def now(self) -> int:
         """Return the time in microseconds since 1970 UTC, in whole milliseconds."""
-        return to_micros(format_date_time(self.clock()))
+        return now_micros(self.clock)
 
     def _index_tokens(self, platform: Platform, before: Platform | None) -> None:
         old = {token.hash for token in before.issued} if before else set()

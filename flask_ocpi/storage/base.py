@@ -51,6 +51,10 @@ class Party(NamedTuple):
         return f"{self.country_code}-{self.party_id}"
 
 
+#: The owner of records that belong to no party.
+NOBODY = Party("", "")
+
+
 class Key(NamedTuple):
     """Identifies one record of a kind. All parts are folded: build it with :meth:`of`.
 

@@ -12,16 +12,13 @@ from dataclasses import replace
 from typing import Any
 from typing import TypeVar
 
+from flask_ocpi.core.moments import SECOND
 from flask_ocpi.errors import ConflictError
-from flask_ocpi.storage.base import Party
+from flask_ocpi.storage.base import NOBODY
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import Storage
 from flask_ocpi.storage.stored import Stored
 
-#: A second, in microseconds.
-SECOND = 1_000_000
-#: The owner of records that belong to no party.
-NOBODY = Party("", "")
 #: When a record is due that waits for something else than time.
 NEVER = 2**62
 

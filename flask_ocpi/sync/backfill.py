@@ -13,6 +13,7 @@ from flask_ocpi.client.client import Client
 from flask_ocpi.client.modules import ModuleClient
 from flask_ocpi.core import forks
 from flask_ocpi.core.enums import InterfaceRole
+from flask_ocpi.core.moments import SECOND
 from flask_ocpi.core.moments import is_believable
 from flask_ocpi.errors import ConflictError
 from flask_ocpi.errors import FlaskOCPIError
@@ -21,12 +22,12 @@ from flask_ocpi.exchange.context import Missing
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.storage import leases
+from flask_ocpi.storage.base import NOBODY
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import fold
 from flask_ocpi.storage.base import walk
-from flask_ocpi.storage.leases import NOBODY
 from flask_ocpi.storage.stored import Stored
 from flask_ocpi.sync.crawling import Crawl
 from flask_ocpi.sync.crawling import read_pages
@@ -42,7 +43,7 @@ _log = logging.getLogger("flask_ocpi.sync")
 _MOST = 1000  # of one platform
 _FIRST_PAUSE = 60.0  # seconds; it doubles with each failure
 _LONGEST_PAUSE = 3600.0
-_GIVEN_UP_AFTER = 86_400 * leases.SECOND
+_GIVEN_UP_AFTER = 86_400 * SECOND
 _LEASE_MARGIN = 60.0
 _LONGEST_NAP = 60.0
 
@@ -231,7 +232,7 @@ def _get(services: Services, scope: Scope, calls: ModuleClient, wanted: MissingO
     """Fetch an object by its id, where its module has that; else all that changed since the change that was missed."""
     pulled = Pulled()
     if not _is_got_by_id(scope):
-        moment = min(wanted.moment, services.now()) - services.settings.sync_overlap * leases.SECOND
+        moment = min(wanted.moment, services.now()) - services.settings.sync_overlap * SECOND
         crawl = Crawl.begin(services, scope, calls, date_from=date_time(moment))
         read_pages(services, scope, calls, crawl, seconds=2 * services.settings.http_timeout)  # as long as it is taken
         return

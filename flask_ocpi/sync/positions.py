@@ -10,11 +10,11 @@ from itertools import islice
 
 from flask_ocpi.core.description import Document
 from flask_ocpi.exchange.context import Services
+from flask_ocpi.storage.base import NOBODY
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.base import walk
-from flask_ocpi.storage.leases import NOBODY
 from flask_ocpi.sync.crawling import Crawl
 from flask_ocpi.sync.receiving import Pulled
 from flask_ocpi.sync.scopes import Scope

@@ -19,6 +19,7 @@ from flask_ocpi.client.modules import ModuleClient
 from flask_ocpi.client.paging import is_about_the_page
 from flask_ocpi.core import forks
 from flask_ocpi.core.enums import InterfaceRole
+from flask_ocpi.core.moments import SECOND
 from flask_ocpi.core.moments import is_believable
 from flask_ocpi.errors import FlaskOCPIError
 from flask_ocpi.errors import InvalidResponseError
@@ -29,7 +30,6 @@ from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.leases import NEVER
-from flask_ocpi.storage.leases import SECOND
 from flask_ocpi.sync import positions
 from flask_ocpi.sync import receiving as quarantine
 from flask_ocpi.sync import watermarks

@@ -11,6 +11,7 @@ from datetime import UTC
 from datetime import datetime
 from datetime import timedelta
 
+from flask_ocpi.core.moments import SECOND
 from flask_ocpi.errors import ConflictError
 from flask_ocpi.errors import FlaskOCPIError
 from flask_ocpi.exchange.context import Services
@@ -76,7 +77,7 @@ class Watermark(Stored):
 
 def date_time(micros: int) -> str:
     """Write a moment as an OCPI DateTime, rounded down to a second: not every platform reads fractions."""
-    return f"{(_EPOCH + timedelta(seconds=max(0, micros) // leases.SECOND)).isoformat()[:19]}Z"
+    return f"{(_EPOCH + timedelta(seconds=max(0, micros) // SECOND)).isoformat()[:19]}Z"
 
 
 def get(services: Services, scope: Scope) -> Watermark:
@@ -161,7 +162,7 @@ def next_slot(services: Services, name: str) -> int:
 
     So neither a restart nor the hour has all platforms asked at once (T-35).
     """
-    interval = services.settings.sync_interval * leases.SECOND
+    interval = services.settings.sync_interval * SECOND
     if not interval:
         return NEVER
     offset = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") % interval

@@ -14,6 +14,7 @@ from flask import Flask
 from flask import Response
 from flask import request
 
+from flask_ocpi.core.moments import SECOND
 from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.errors import StatusCode
 from flask_ocpi.exchange.findings import Finding
@@ -45,7 +46,6 @@ _log = logging.getLogger("flask_ocpi.prometheus")
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 _KNOWN_CODES = frozenset(int(code) for code in StatusCode)
-_MICROS = 1_000_000
 _NEVER = float("inf")
 
 
@@ -193,7 +193,7 @@ class StoredNumbers(Collector):
             since = None if summary is None else summary.oldest
             waiting.add_metric((platform.id,), 0 if summary is None else summary.waiting)
             parked.add_metric((platform.id,), 0 if summary is None else summary.parked)
-            age.add_metric((platform.id,), 0 if since is None else max(0.0, now - since / _MICROS))
+            age.add_metric((platform.id,), 0 if since is None else max(0.0, now - since / SECOND))
         for labels, seconds in self._lags().items():
             lag.add_metric(labels, seconds)
 

@@ -19,6 +19,7 @@ import orjson
 
 from flask_ocpi.core.description import Document
 from flask_ocpi.core.description import Operation
+from flask_ocpi.core.moments import SECOND
 from flask_ocpi.core.schema import load
 from flask_ocpi.errors import ConflictError
 from flask_ocpi.errors import InvalidParametersError
@@ -51,7 +52,6 @@ from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.base import walk
-from flask_ocpi.storage.leases import SECOND
 from flask_ocpi.storage.stored import Stored
 
 _log = logging.getLogger("flask_ocpi")

@@ -11,16 +11,16 @@ from flask_ocpi.core.description import Operation
 from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.enums import ModuleID
 from flask_ocpi.core.fields import to_micros
+from flask_ocpi.core.moments import SECOND
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import NotFoundError
 from flask_ocpi.exchange.context import Context
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.context import Target
 from flask_ocpi.partners.platforms import Platform
+from flask_ocpi.storage.base import NOBODY
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Query
-from flask_ocpi.storage.leases import NOBODY
-from flask_ocpi.storage.leases import SECOND
 
 INCOMING = "incoming_requests"
 OUTGOING = "outgoing_requests"
