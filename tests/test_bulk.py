@@ -278,10 +278,7 @@ def many(count):
 def peak_of_importing(run, ocpi, path, count):
     """Return the most bytes that Python's objects took while a file of so many objects was imported."""
     with path.open("w") as file:
-        file.write('{"locations": [')
-        for number, document in enumerate(many(count)):
-            file.write(("," if number else "") + json.dumps(document))
-        file.write("]}")
+        file.writelines(json.dumps({"locations": [document]}) + "\n" for document in many(count))
     tracemalloc.start()
     try:
         assert ocpi.objects.save_all([("locations", many(count))]) == count
@@ -297,7 +294,6 @@ def peak_of_importing(run, ocpi, path, count):
 @pytest.mark.parametrize("ocpi_storage", ["sqlite"], indirect=True)
 def test_memory_does_not_grow_with_the_number_of_objects(ocpi, tmp_path, monkeypatch):
     monkeypatch.setattr("flask_ocpi.exchange.checked._IN_MEMORY", 64 * 1024)
-    monkeypatch.setattr("flask_ocpi.cli.json_lists._READ_AT_ONCE", 16 * 1024)
 
     def run(ocpi, *args):
         return ocpi.app.test_cli_runner().invoke(args=["ocpi", *args])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Iterable
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import IO
 from typing import Any
 
@@ -16,9 +16,6 @@ from flask.cli import with_appcontext
 from flask_ocpi.cli.arguments import moment
 from flask_ocpi.cli.arguments import party_given
 from flask_ocpi.cli.arguments import require_party
-from flask_ocpi.cli.json_lists import JSONError
-from flask_ocpi.cli.json_lists import NoObjectError
-from flask_ocpi.cli.json_lists import read_lists
 from flask_ocpi.cli.output import Progress
 from flask_ocpi.cli.output import counted
 from flask_ocpi.cli.output import json_option
@@ -33,6 +30,8 @@ from flask_ocpi.client.listing import Broken
 from flask_ocpi.core.description import Document
 from flask_ocpi.core.description import ObjectType
 from flask_ocpi.core.enums import InterfaceRole
+from flask_ocpi.core.responses import BYTE_ORDER_MARK
+from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.exchange.copies import UNKNOWN
 from flask_ocpi.exchange.documents import with_audience
 from flask_ocpi.storage.base import Party
@@ -141,30 +140,34 @@ _SHOWN_EVERY = 500  # objects
 def import_objects(file: IO[bytes], may_widen: bool, as_json: bool) -> None:
     """Store the objects in FILE as those of our own parties: all of them, or none when one is wrong.
 
-    FILE is a JSON object of module id to a list of objects, such as {"locations": [...]}; - reads it from stdin. What
-    is stored already under the same id is replaced, and stays for whom it is for, or those of them whom FILE names.
+    FILE is a JSON object of module id to a list of objects, such as {"locations": [...]}, or JSON Lines: one such JSON
+    object a line, for files that do not fit in memory. - reads it from stdin. What is stored already under the same id
+    is replaced, and stays for whom it is for, or those of them whom FILE names.
     """
     name = getattr(file, "name", "<stdin>")
-    counts: dict[str, int] = {}
+    lists = _Lists(file, name)
     done = 0
-    with Progress("Importing") as bar, _reading(name):
+    with Progress("Importing") as bar:
 
         def progress() -> None:
             nonlocal done
             done += 1
-            bar.reach(done, sum(counts.values()))
+            bar.reach(done, sum(lists.counts.values()))
 
         withheld: list[str] = []
-        current_ocpi.objects.save_all(
-            _lists(file, name, counts),
-            progress=progress,
-            may_widen=may_widen,
-            withheld=lambda module, key: withheld.append(f"{module} {key.owner} {key.id}"),
-        )
+        try:
+            current_ocpi.objects.save_all(
+                lists,
+                progress=progress,
+                may_widen=may_widen,
+                withheld=lambda module, key: withheld.append(f"{module} {key.owner} {key.id}"),
+            )
+        except InvalidParametersError as error:
+            raise refusal(f"line {lists.line}: {error.message}" if lists.line else error.message) from error
     if as_json:
-        show({"imported": counts, "withheld": withheld})
+        show({"imported": lists.counts, "withheld": withheld})
     else:
-        say(f"Imported {_listing(counts)}.")
+        say(f"Imported {_listing(lists.counts)}.")
     if withheld:
         some = [f"  {item}" for item in withheld[:_MAX_SHOWN]]
         if len(withheld) > _MAX_SHOWN:
@@ -179,10 +182,15 @@ def import_objects(file: IO[bytes], may_widen: bool, as_json: bool) -> None:
 @click.option("--copies", is_flag=True, help="Export the copies of other platforms' objects instead.")
 @click.option("--partner", "platform", help="Export the copies from this partner, by id, name or party.")
 @click.option("--output", type=click.Path(dir_okay=False), help="Write to this file instead of stdout.")
+@click.option("--lines", is_flag=True, help="Write JSON Lines, for very many objects.")
 @json_option
 @with_appcontext
-def export(modules: tuple[str, ...], copies: bool, platform: str | None, output: str | None, as_json: bool) -> None:
+def export(
+    modules: tuple[str, ...], copies: bool, platform: str | None, output: str | None, lines: bool, as_json: bool
+) -> None:
     """Print the objects of our own parties, in the format that import reads; of all modules unless some are named.
+
+    With --lines it is JSON Lines, one object a line, which import reads in little memory.
 
     _audience names the parties that an object is for; where it is empty, that is everybody.
 
@@ -199,11 +207,12 @@ def export(modules: tuple[str, ...], copies: bool, platform: str | None, output:
         else map(with_audience, objects.records(module))
         for module in chosen
     }
+    write = _write_lines if lines else _write
     if output is None:
-        _write(sys.stdout.buffer, lists)
+        write(sys.stdout.buffer, lists)
         return None
     with written_whole(output) as file:
-        counts = _write(file, lists)
+        counts = write(file, lists)
     return show({"output": output, "exported": counts}) if as_json else say(f"Exported {_listing(counts)} to {output}.")
 
 
@@ -294,33 +303,56 @@ def push(module: str, ids: tuple[str, ...], platform: str, party: Party | None, 
     return say(f"Pushed {name} {' '.join(ids)} to {client.platform.name}: {state} there.")
 
 
-@contextmanager
-def _reading(name: str) -> Iterator[None]:
-    """Say of the file of that name what is wrong with it."""
-    try:
-        yield
-    except JSONError as error:
-        raise refusal(f"{name} is not valid JSON (line {error.line}, column {error.column}): {error}.") from error
-    except NoObjectError as error:
-        raise refusal(f"{name} must hold a JSON object of module ids to lists, {_SUCH_AS}.") from error
+class _Lists:
+    """The lists of objects in a file: a JSON object, or one in each line, of which one at a time is in memory.
 
+    counts: how many objects of each module were read. line: which line was read last; 0 where it is not one a line.
+    """
 
-def _lists(file: IO[bytes], name: str, counts: dict[str, int]) -> Iterator[tuple[str, Any]]:
-    """Read the lists of objects in a file, while they are asked for, and count the objects."""
-    for module, items in read_lists(file):
-        if module in counts:
-            raise refusal(f"{name} has {module} more than once: put all of them into one list.")
-        counts[module] = 0
-        yield module, _counted(items, module, counts) if isinstance(items, Iterator) else items
+    def __init__(self, file: IO[bytes], name: str) -> None:
+        self._file = file
+        self._name = name
+        self.counts: dict[str, int] = {}
+        self.line = 0
 
+    def __iter__(self) -> Iterator[tuple[str, Any]]:
+        with Progress("Checking") as bar:
+            shown = number = 0
+            for document in self._documents():
+                for module, items in self._lists_of(document):
+                    yield module, items
+                    read = len(items) if isinstance(items, list) else 0
+                    self.counts[module] = self.counts.get(module, 0) + read
+                    number += read
+                if number - shown >= _SHOWN_EVERY:
+                    shown = number
+                    bar.reach(shown, None)
 
-def _counted(items: Iterator[Any], module: str, counts: dict[str, int]) -> Iterator[Any]:
-    with Progress(f"Checking {module}") as bar:
-        for item in items:
-            counts[module] += 1
-            if not counts[module] % _SHOWN_EVERY:
-                bar.reach(counts[module], None)
-            yield item
+    def _documents(self) -> Iterator[Any]:
+        first = self._file.readline().removeprefix(BYTE_ORDER_MARK)
+        try:
+            document = orjson.loads(first)
+        except orjson.JSONDecodeError:  # it goes on in the next line
+            yield self._parsed(first + self._file.read(), 1)
+            return
+        yield document
+        for number, line in enumerate(self._file, 2):
+            if line.strip():
+                self.line = number
+                yield self._parsed(line, number)
+        self.line = 0
+
+    def _parsed(self, text: bytes, line: int) -> Any:
+        try:
+            return orjson.loads(text)
+        except orjson.JSONDecodeError as error:
+            place = f"line {line + error.lineno - 1}, column {error.colno}"
+            raise refusal(f"{self._name} is not valid JSON ({place}): {error.msg}.") from error
+
+    def _lists_of(self, document: Any) -> Iterable[tuple[str, Any]]:
+        if not isinstance(document, dict):
+            raise refusal(f"{self._name} must hold a JSON object of module ids to lists, {_SUCH_AS}.")
+        return document.items()
 
 
 def _owner(object_type: ObjectType, party: Party | None) -> Party:
@@ -348,6 +380,16 @@ def _write(file: IO[bytes], lists: dict[str, Iterator[Document]]) -> dict[str, i
             counts[module] += 1
         file.write(b"\n]" if counts[module] else b"]")
     file.write(b"\n}\n")
+    return counts
+
+
+def _write_lines(file: IO[bytes], lists: dict[str, Iterator[Document]]) -> dict[str, int]:
+    """Write a line for each object as it comes from the storage; return how many there were of each module."""
+    counts = dict.fromkeys(lists, 0)
+    for module, documents in lists.items():
+        for document in documents:
+            file.write(orjson.dumps({module: [document]}) + b"\n")
+            counts[module] += 1
     return counts
 
 

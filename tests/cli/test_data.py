@@ -40,6 +40,11 @@ def written(path, content):
     return str(path)
 
 
+def lines(*locations):
+    """Write JSON Lines."""
+    return "".join(json.dumps({"locations": [item]}) + "\n" for item in locations)
+
+
 def own_ids(ocpi):
     return [document["id"] for document in ocpi.objects.documents("locations")]
 
@@ -51,6 +56,16 @@ def test_import_stores_the_objects_of_a_file(run, ocpi, tmp_path):
     result = run(ocpi, "import", file)
 
     assert (result.exit_code, result.stdout, result.stderr) == (0, "Imported 2 locations.\n", "")
+    assert own_ids(ocpi) == ["LOC1", "LOC2"]
+
+
+@EVERY_KIND
+def test_import_reads_json_lines(run, ocpi):
+    text = "\ufeff" + lines(location(), location(id="LOC2")) + "\n" + json.dumps({"tariffs": [tariff()]})
+
+    result = run(ocpi, "import", "-", input=text)
+
+    assert (result.exit_code, result.stdout) == (0, "Imported 2 locations and 1 tariffs.\n")
     assert own_ids(ocpi) == ["LOC1", "LOC2"]
 
 
@@ -77,8 +92,12 @@ def test_import_reads_stdin_and_answers_json(run, ocpi):
         ('{"locations": [\n  {"id": 1,}]}', "is not valid JSON (line 2, column 11): "),
         ('{"locations": [NaN]}', "is not valid JSON (line 1, column 16): "),
         ("", "is not valid JSON (line 1, column 1): "),
+        (lines(location(), location(id="L2"), location(id="L3", city=None)), "line 3: locations[0]: Invalid location"),
+        (lines(location()) + "\n\n{]", "is not valid JSON (line 4, column 2): "),
+        (lines(location()) + "\n[]", "must hold a JSON object of module ids to lists"),
     ],
-    ids=["wrong object", "party of others", "no object", "no list", "module", "array", "syntax", "NaN", "empty"],
+    ids=["wrong object", "party of others", "no object", "no list", "module", "array", "syntax", "NaN", "empty",
+         "wrong object in a line", "syntax in a line", "array in a line"],
 )  # fmt: skip
 def test_import_stores_nothing_when_something_is_wrong(run, ocpi, tmp_path, content, message):
     result = run(ocpi, "import", written(tmp_path / "own.json", content))
@@ -125,6 +144,7 @@ def test_what_export_prints_import_restores(run, ocpi, ocpi_network, tmp_path):
     copy = ocpi_network.add("copy.example", [("NL", "ABC", ["CPO"])])
 
     exported = run(ocpi, "export")
+    in_lines = run(ocpi, "export", "--lines", "locations")
     imported = run(copy, "import", "-", input=exported.stdout)
 
     assert (exported.exit_code, exported.stderr, imported.exit_code) == (0, "", 0)
@@ -132,6 +152,8 @@ def test_what_export_prints_import_restores(run, ocpi, ocpi_network, tmp_path):
     assert json.loads(exported.stdout)["locations"] == exports
     assert list(copy.objects.documents("locations")) == list(ocpi.objects.documents("locations"))
     assert run(copy, "export").stdout == exported.stdout
+    assert [json.loads(line) for line in in_lines.stdout.splitlines()] == [{"locations": [item]} for item in exports]
+    assert run(copy, "import", "-", input=in_lines.stdout).stdout == "Imported 3 locations.\n"
 
 
 def test_export_of_nothing_is_a_document_too(run, ocpi):
