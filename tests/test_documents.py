@@ -229,7 +229,7 @@ def test_audience_follows_an_own_object_and_not_a_copy():
     assert storage.get("sessions", copy).audience == ()
 
 
-@pytest.mark.parametrize("ocpi_config", [{"OCPI_REFUSE_OLDER": True}], ids=["refuse older"])
+@pytest.mark.parametrize("ocpi_config", [{"OCPI_REJECT_STALE": True}], ids=["refuse older"])
 @EVERY_STORAGE
 def test_a_put_that_a_newer_one_overtakes_is_refused(ocpi, ocpi_client, monkeypatch):
     path = "/ocpi/2.2.1/receiver/locations/DE/CPO/LOC1"

@@ -145,7 +145,7 @@ def test_table_of_settings_shows_defaults_as_they_are_written() -> None:
     assert rows["OCPI_URL_PREFIX"] == "`/ocpi`"
     assert rows["OCPI_TOKEN_GRACE"] == "`600`"
     assert json.loads(rows["OCPI_VERSIONS"].strip("`")) == ["2.2.1"]
-    assert rows["OCPI_BASE_URL"] == rows["OCPI_MODULE_LIMITS"] == ""
+    assert rows["OCPI_BASE_URL"] == rows["OCPI_PAGE_MODULE_LIMITS"] == ""
 
 
 def docs_conf() -> ModuleType:

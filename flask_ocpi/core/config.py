@@ -357,9 +357,9 @@ SETTINGS: tuple[Setting, ...] = (
         "get 4003. Half the threads that serve requests at the most.",
         "number",
     ),
-    Setting("OCPI_DEFAULT_LIMIT", _integer(1), 50, "Objects on a page when the request names no limit.", "number"),
-    Setting("OCPI_MAX_LIMIT", _integer(1), 1000, "Objects on a page at the most.", "number"),
-    Setting("OCPI_MODULE_LIMITS", _limits, {}, 'OCPI_MAX_LIMIT by module, such as {"cdrs": 20}.', "mapping"),
+    Setting("OCPI_PAGE_LIMIT", _integer(1), 50, "Objects on a page when the request names no limit.", "number"),
+    Setting("OCPI_PAGE_MAX_LIMIT", _integer(1), 1000, "Objects on a page at the most.", "number"),
+    Setting("OCPI_PAGE_MODULE_LIMITS", _limits, {}, 'OCPI_PAGE_MAX_LIMIT by module, such as {"cdrs": 20}.', "mapping"),
     Setting(
         "OCPI_MAX_PAGE_BYTES",
         _integer(1),
@@ -416,7 +416,7 @@ SETTINGS: tuple[Setting, ...] = (
         'What is done differently for partners, by platform id or host, such as {"peer.example": ["no-patch"]}.',
         "mapping",
     ),
-    Setting("OCPI_REFUSE_OLDER", _boolean, False, "Refuse objects older than the stored ones with 2001.", "bool"),
+    Setting("OCPI_REJECT_STALE", _boolean, False, "Refuse objects older than the stored ones with 2001.", "bool"),
     Setting(
         "OCPI_REQUIRE_DATE_FROM", _boolean, False, "Refuse to list sessions without date_from, as OCPI has it.", "bool"
     ),
@@ -428,7 +428,7 @@ SETTINGS: tuple[Setting, ...] = (
         "seconds",
     ),
     Setting(
-        "OCPI_RESULT_RETENTION",
+        "OCPI_COMMAND_RETENTION",
         _integer(1),
         86400,
         "Seconds for which such requests are kept, for late results and questions about them.",
@@ -466,7 +466,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("OCPI_PUSH_CONCURRENCY", _integer(1), 4, "Messages a process sends to one platform at a time.", "number"),
     Setting(
-        "OCPI_PUSH_LONGEST_PAUSE",
+        "OCPI_PUSH_MAX_BACKOFF",
         _seconds,
         300.0,
         "How long a platform that cannot be reached is left alone at the most, unless it asks for more.",
@@ -626,9 +626,9 @@ class Settings:
     max_handshakes: int
     handshake_timeout: float
     max_waiting: int
-    default_limit: int
-    max_limit: int
-    module_limits: Mapping[str, int]
+    page_limit: int
+    page_max_limit: int
+    page_module_limits: Mapping[str, int]
     max_page_bytes: int
     max_body_bytes: int
     body_timeout: float
@@ -641,17 +641,17 @@ class Settings:
     compiled_validation: bool
     receive: str
     quirks: Mapping[str, Mapping[str, Any]]
-    refuse_older: bool
+    reject_stale: bool
     require_date_from: bool
     command_timeout: int
-    result_retention: int
+    command_retention: int
     callback_hosts: tuple[str, ...]
     dispatcher: str
     dispatch_interval: float
     push: bool
     push_parties: int
     push_concurrency: int
-    push_longest_pause: float
+    push_max_backoff: float
     sync_interval: int
     sync_full_interval: int
     sync_overlap: int
@@ -702,4 +702,4 @@ class Settings:
 
     def limit_of(self, module: str) -> int:
         """Return how many objects a page of a module's list has at the most."""
-        return self.module_limits.get(module, self.max_limit)
+        return self.page_module_limits.get(module, self.page_max_limit)

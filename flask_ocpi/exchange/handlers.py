@@ -52,7 +52,7 @@ def list_objects(ctx: Context, target: Target, body: None) -> Result:
     """
     asked = target.query
     cap = ctx.services.settings.limit_of(target.module.id)
-    default = min(ctx.services.settings.default_limit, cap)
+    default = min(ctx.services.settings.page_limit, cap)
     limit = min(asked.get("limit", default), cap)
     if target.operation.dated and ctx.services.settings.require_date_from and "date_from" not in asked:
         raise InvalidParametersError("Invalid query parameter: date_from is required.")
@@ -117,7 +117,7 @@ def store_copy(ctx: Context, target: Target, body: Document, *, id: str) -> Resu
     """Store a whole object of the calling platform under an id of the owner in the URL."""
     kind, key = target.object_type.kind, target.key_of(id)
     record = Record.of(body, last_updated=to_micros(body["last_updated"]))
-    if ctx.services.settings.refuse_older:
+    if ctx.services.settings.reject_stale:
         created = _replace_older(ctx, kind, key, record)
     else:
         created = ctx.services.storage.save(kind, key, record)
@@ -307,7 +307,7 @@ def _changes(ctx: Context, target: Target, body: Document) -> Document:
 
 
 def _refuse_older(ctx: Context, stored: Document, body: Document) -> None:
-    if not ctx.services.settings.refuse_older:
+    if not ctx.services.settings.reject_stale:
         return
     if is_newer(to_micros(stored["last_updated"]), to_micros(body["last_updated"]), ctx.services.now()):
         raise _older()

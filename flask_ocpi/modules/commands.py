@@ -223,7 +223,7 @@ def _find_reservations(
 
 def _purge_reservations(ctx: Context) -> None:
     """Forget reservations that ended long ago."""
-    end = ctx.services.now() - ctx.services.settings.result_retention * 1_000_000
+    end = ctx.services.now() - ctx.services.settings.command_retention * 1_000_000
     for record in ctx.storage.list(RESERVATIONS, Query(date_to=end, limit=_PURGED_AT_ONCE)).records:
         ctx.storage.delete(RESERVATIONS, Key(*record.document["key"]))
 

@@ -68,7 +68,7 @@ def open_circuit(
             return before
         known = before or Circuit(platform, since=now)
         asked = min(retry_after or 0.0, _LONGEST_RETRY_AFTER)
-        seconds = max(pause(known.failures + 1, services.settings.push_longest_pause), asked)
+        seconds = max(pause(known.failures + 1, services.settings.push_max_backoff), asked)
         due = leases.after(now, seconds)
         circuit = replace(known, failures=known.failures + 1, error=error, due=due, asked=asked)
         services.storage.save(Circuit.KIND, circuit.key, circuit.to_record())
@@ -86,7 +86,7 @@ def latest_due(services: Services, platform: str, *, lease: float) -> int:
     A circuit that is open for longer than it may be is made due now.
     """
     now = services.now()
-    margin = max(lease, services.settings.push_longest_pause) + _LEEWAY
+    margin = max(lease, services.settings.push_max_backoff) + _LEEWAY
     circuit = circuit_of(services, platform)
     if circuit is None:
         return leases.after(now, margin)

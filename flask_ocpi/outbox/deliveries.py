@@ -222,7 +222,7 @@ class Deliveries:
     def _failed(self, entry: OutboxEntry, error: str, *, status_code: int | None = None, probed: bool) -> None:
         """Let an entry wait for longer each time; many failures in a row are the platform's."""
         services = self.services
-        seconds = circuits.pause(entry.attempts + 1, services.settings.push_longest_pause)
+        seconds = circuits.pause(entry.attempts + 1, services.settings.push_max_backoff)
         due = leases.after(services.now(), seconds)
         entries.postpone(services, entry, due=due, error=error, status_code=status_code)
         failures = self._failures[entry.platform] = self._failures.get(entry.platform, 0) + 1

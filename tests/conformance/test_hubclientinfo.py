@@ -230,7 +230,7 @@ def test_what_is_told_is_for_all_our_parties_and_kept_once(ocpi, hub):
     assert copies(ocpi) == [client_info(status="OFFLINE")]
 
 
-@pytest.mark.parametrize("ocpi_config", [{"OCPI_REFUSE_OLDER": True}], ids=["refuse older"])
+@pytest.mark.parametrize("ocpi_config", [{"OCPI_REJECT_STALE": True}], ids=["refuse older"])
 def test_older_info_is_refused_where_the_operator_wants_it(ocpi_network, ocpi_config):
     ocpi = ocpi_network.add("strict.example", [("NL", "ABC", ["CPO"])], config=ocpi_config)
     hub = add_partner(ocpi_network.apps["strict.example"], [("NL", "HUB", ["HUB"])])

@@ -373,7 +373,7 @@ def test_schedule_does_not_change_the_status(ocpi_client, stored):
 
 
 @pytest.mark.conformance("T-21")
-@pytest.mark.parametrize("ocpi_config", [{"OCPI_REFUSE_OLDER": True}], ids=["refuse"])
+@pytest.mark.parametrize("ocpi_config", [{"OCPI_REJECT_STALE": True}], ids=["refuse"])
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [

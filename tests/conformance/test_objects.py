@@ -171,7 +171,7 @@ def test_older_objects_are_accepted_by_default(ocpi, ocpi_client, stored, method
 
 
 @pytest.mark.conformance("T-21")
-@pytest.mark.parametrize("ocpi_config", [{"OCPI_REFUSE_OLDER": True}], ids=[""])
+@pytest.mark.parametrize("ocpi_config", [{"OCPI_REJECT_STALE": True}], ids=[""])
 @OLDER_REQUESTS
 def test_older_objects_are_refused_when_configured(ocpi, ocpi_client, stored, method, path, body):
     answer = ocpi_client.open(method, path, json=body)

@@ -21,7 +21,7 @@ from tests.conformance.sharing import shared_network
 SENDER = "/ocpi/2.2.1/sender/locations"
 URL = f"https://platform.example{SENDER}"
 LISTS = [example for example in EXAMPLES if example.operation.returns_list and example.operation.object]
-LIMITS = pytest.mark.parametrize("ocpi_config", [{"OCPI_DEFAULT_LIMIT": 3, "OCPI_MAX_LIMIT": 5}], ids=[""])
+LIMITS = pytest.mark.parametrize("ocpi_config", [{"OCPI_PAGE_LIMIT": 3, "OCPI_PAGE_MAX_LIMIT": 5}], ids=[""])
 
 
 @pytest.fixture
@@ -204,10 +204,10 @@ def test_pages(ocpi, ocpi_client, total, query, served, following):
     [
         ({}, None, 50),
         ({}, 60, 60),
-        ({"OCPI_MODULE_LIMITS": {"locations": 20}}, None, 20),
-        ({"OCPI_MODULE_LIMITS": {"locations": 20}}, 60, 20),
-        ({"OCPI_MODULE_LIMITS": {"credentials": 20}}, 60, 60),
-        ({"OCPI_MODULE_LIMITS": {"locations": 70}, "OCPI_MAX_LIMIT": 10}, 60, 60),
+        ({"OCPI_PAGE_MODULE_LIMITS": {"locations": 20}}, None, 20),
+        ({"OCPI_PAGE_MODULE_LIMITS": {"locations": 20}}, 60, 20),
+        ({"OCPI_PAGE_MODULE_LIMITS": {"credentials": 20}}, 60, 60),
+        ({"OCPI_PAGE_MODULE_LIMITS": {"locations": 70}, "OCPI_PAGE_MAX_LIMIT": 10}, 60, 60),
     ],
     ids=["default", "asked", "module default", "module cap", "other module", "module over the general"],
 )

@@ -93,7 +93,7 @@ def partner_token(platform: Deployment, name: str = "Partner") -> str:
 @pytest.fixture(scope="module")
 def cpo(tmp_path_factory: pytest.TempPathFactory, trusted: Path) -> Iterator[Deployment]:
     folder = tmp_path_factory.mktemp("cpo") / "ocpi"
-    settings = {"FLASK_OCPI_MAX_LIMIT": "2"}
+    settings = {"FLASK_OCPI_PAGE_MAX_LIMIT": "2"}
     with deployed(folder, "NL-ABC", ["CPO"], server="granian", trusted=trusted, environment=settings) as platform:
         yield platform
 

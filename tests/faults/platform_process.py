@@ -96,9 +96,9 @@ def create_app(settings: dict[str, Any]) -> Flask:
         OCPI_HTTP_TIMEOUT=HTTP_TIMEOUT,
         OCPI_DISPATCHER=settings["dispatcher"],
         OCPI_DISPATCH_INTERVAL=0.5,
-        OCPI_PUSH_LONGEST_PAUSE=2,
+        OCPI_PUSH_MAX_BACKOFF=2,
         # What a killed process had sent may arrive after what was sent next.
-        OCPI_REFUSE_OLDER=True,
+        OCPI_REJECT_STALE=True,
         OCPI_DOCS=False,
         SQLALCHEMY_DATABASE_URI=settings["database"],
         OCPI_CREATE_TABLES=True,

@@ -307,7 +307,7 @@ def test_message_that_arrives_after_a_newer_one_is_mended_by_the_next_sync():
 
 
 def test_message_that_arrives_after_a_newer_one_is_refused_where_older_ones_are():
-    pair = Pair(provider={"OCPI_REFUSE_OLDER": True})
+    pair = Pair(provider={"OCPI_REJECT_STALE": True})
 
     assert overtaken(pair).arrive() >= 2000
 

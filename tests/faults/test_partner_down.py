@@ -13,7 +13,7 @@ from tests.faults.networks import Pair
 
 CHANGES = 10_000
 HOUR = 3600.0
-# One message tries at a time, after pauses that double up to OCPI_PUSH_LONGEST_PAUSE, of which jitter takes half away.
+# One message tries at a time, after pauses that double up to OCPI_PUSH_MAX_BACKOFF, of which jitter takes half away.
 MOST_ATTEMPTS = 2 * HOUR / 300 + 20
 
 

@@ -30,7 +30,7 @@ def ocpi_parties() -> list[PartySpec]:
 @pytest.fixture
 def ocpi_other(ocpi_network: Network) -> OCPI:
     """The operator, which pushes nothing."""
-    config = {"OCPI_PUSH": False, "OCPI_DEFAULT_LIMIT": PAGE}
+    config = {"OCPI_PUSH": False, "OCPI_PAGE_LIMIT": PAGE}
     return ocpi_network.add("other.example", [("FR", "OTH", ["CPO"])], config=config)
 
 

@@ -32,7 +32,7 @@ class World:
         self.network = shared_network()
         self.clock = self.network.clock
         self.ocpi = self.network.add("platform.example", [("NL", "ABC", ["EMSP"])])
-        config = {"OCPI_PUSH": False, "OCPI_DEFAULT_LIMIT": 2}
+        config = {"OCPI_PUSH": False, "OCPI_PAGE_LIMIT": 2}
         self.cpo = self.network.add("other.example", [("FR", "OTH", ["CPO"])], config=config)
         self.network.connect(self.ocpi, self.cpo)
         self.number = 0

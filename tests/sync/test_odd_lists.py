@@ -283,7 +283,7 @@ def test_a_watermark_in_the_future_is_not_kept(ocpi, peer, ocpi_clock, ahead, wh
     assert watermarks.get(ocpi.services, scope).moment <= ocpi.services.now()
 
 
-@pytest.mark.parametrize("ocpi_config", [{"OCPI_REFUSE_OLDER": True}], ids=["refuse older"])
+@pytest.mark.parametrize("ocpi_config", [{"OCPI_REJECT_STALE": True}], ids=["refuse older"])
 @pytest.mark.parametrize("part", [(), ("E",)], ids=["object", "part"])
 def test_a_copy_from_the_future_does_not_refuse_what_changes_later(ocpi_network, ocpi, cpo, ocpi_clock, part):
     stored = location(country_code="FR", party_id="OTH", id="A", last_updated=FAR)

@@ -11,7 +11,7 @@ from tests.e2e.processes import Running
 from tests.e2e.processes import until
 
 OBJECTS = 2000
-PAGE = 50  # OCPI_DEFAULT_LIMIT
+PAGE = 50  # OCPI_PAGE_LIMIT
 OLD = "2024-01-01T00:00:00Z"
 NEW = "2025-01-01T00:00:00Z"
 BEYOND_THE_LEASE = 3600

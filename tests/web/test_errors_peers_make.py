@@ -199,7 +199,7 @@ def test_every_parameter_of_a_list_is_optional(ocpi, ocpi_client):
 
 
 @pytest.mark.parametrize("query", [{}, {"limit": 2}, {"limit": 100_000}], ids=["none", "small", "large"])
-@pytest.mark.parametrize("ocpi_config", [{"OCPI_MAX_LIMIT": 5, "OCPI_DEFAULT_LIMIT": 5}], ids=[""])
+@pytest.mark.parametrize("ocpi_config", [{"OCPI_PAGE_MAX_LIMIT": 5, "OCPI_PAGE_LIMIT": 5}], ids=[""])
 def test_x_limit_is_what_the_server_can_do_not_what_was_asked(ocpi, ocpi_client, query):
     save(ocpi, 6)
 
@@ -209,7 +209,7 @@ def test_x_limit_is_what_the_server_can_do_not_what_was_asked(ocpi, ocpi_client,
     assert len(answer.data) == min(query.get("limit", 5), 5)
 
 
-@pytest.mark.parametrize("ocpi_config", [{"OCPI_DEFAULT_LIMIT": 2}], ids=[""])
+@pytest.mark.parametrize("ocpi_config", [{"OCPI_PAGE_LIMIT": 2}], ids=[""])
 def test_a_link_is_there_although_no_limit_was_asked(ocpi, ocpi_client):
     save(ocpi, 3)
 

@@ -239,7 +239,7 @@ def test_hooks_of_the_host_run_for_ocpi_too():
 
 def test_two_platforms_in_one_process_share_nothing():
     (one, partner_of_one), (two, partner_of_two) = (
-        platform(configured(OCPI_PARTIES=[party_settings("NL", party_id, ["CPO"])], OCPI_MAX_LIMIT=limit))
+        platform(configured(OCPI_PARTIES=[party_settings("NL", party_id, ["CPO"])], OCPI_PAGE_MAX_LIMIT=limit))
         for party_id, limit in (("ONE", 1), ("TWO", 2))
     )
     one.save("locations", location(party_id="ONE"))
@@ -346,7 +346,7 @@ WRONG = {
     "party key": ({"OCPI_PARTIES": [{**PARTIES[0], "name": "x"}]}, "OCPI_PARTIES[0] has an unknown key 'name'"),
     "twice": ({"OCPI_PARTIES": [*PARTIES, *PARTIES]}, "OCPI_PARTIES names NL-ABC twice"),
     "typo": ({"OCPI_PARTYS": 1}, "OCPI_PARTYS is not a setting of Flask-OCPI. Did you mean OCPI_PARTIES?"),
-    "typo of limit": ({"OCPI_MAXLIMIT": 1}, "Did you mean OCPI_MAX_LIMIT?"),
+    "typo of limit": ({"OCPI_MAXLIMIT": 1}, "Did you mean OCPI_PAGE_MAX_LIMIT?"),
     "typo of prefix": ({"OCPI_URL_PERFIX": "/x"}, "Did you mean OCPI_URL_PREFIX?"),
     "nothing near": ({"OCPI_": 1}, "OCPI_ is not a setting of Flask-OCPI. Did you mean OCPI_"),
     "prefix": (
@@ -358,9 +358,15 @@ WRONG = {
     "version": ({"OCPI_VERSIONS": ["2.1"]}, "2.1"),
     "module": ({"OCPI_MODULES": ["locatoins"]}, "OCPI_MODULES names the module 'locatoins'"),
     "interface": ({"OCPI_MODULES": ["locations:CPO"]}, "write locations:SENDER, locations:RECEIVER or locations"),
-    "limit": ({"OCPI_MAX_LIMIT": 0}, "OCPI_MAX_LIMIT must be a whole number of at least 1, got 0"),
-    "limit text": ({"OCPI_MAX_LIMIT": "many"}, "OCPI_MAX_LIMIT must be a whole number of at least 1, got 'many'"),
-    "limits": ({"OCPI_MODULE_LIMITS": {"locations": -1}}, "OCPI_MODULE_LIMITS['locations'] must be a whole number"),
+    "limit": ({"OCPI_PAGE_MAX_LIMIT": 0}, "OCPI_PAGE_MAX_LIMIT must be a whole number of at least 1, got 0"),
+    "limit text": (
+        {"OCPI_PAGE_MAX_LIMIT": "many"},
+        "OCPI_PAGE_MAX_LIMIT must be a whole number of at least 1, got 'many'",
+    ),
+    "limits": (
+        {"OCPI_PAGE_MODULE_LIMITS": {"locations": -1}},
+        "OCPI_PAGE_MODULE_LIMITS['locations'] must be a whole number",
+    ),
     "flag": ({"OCPI_DOCS": "yes"}, "OCPI_DOCS must be True or False, got 'yes'"),
     "choice": ({"OCPI_TOKEN_ENCODING": "hex"}, "OCPI_TOKEN_ENCODING must be one of base64, plain, got 'hex'"),
     "permissions": (

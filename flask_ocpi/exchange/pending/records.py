@@ -52,7 +52,7 @@ def end_of(services: Services, timeout: int) -> int:
 def kept_until(services: Services, request: Document, expires: int) -> int:
     """Return until when to keep a request, in microseconds: a reservation beyond the end of it (CMD-14)."""
     reserved = to_micros(request["expiry_date"]) if "expiry_date" in request else 0
-    return max(services.now(), expires, reserved) + services.settings.result_retention * SECOND
+    return max(services.now(), expires, reserved) + services.settings.command_retention * SECOND
 
 
 def pending_key(id: str) -> Key:
