@@ -41,7 +41,7 @@ def _settings_rows() -> Iterator[str]:
     yield "|---|---|---|---|"
     for setting in SETTINGS:
         default = "" if setting.default in (None, (), {}) else f"`{_shown(setting.default)}`"
-        yield f"| `{setting.key}` | {setting.type} | {default} | {setting.doc} |"
+        yield f"| `{setting.key}` | {setting.kind.type} | {default} | {setting.doc} |"
 
 
 def _shown(default: object) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from examples.network import locations
 from examples.simulation.moments import text_of
-from flask_ocpi.core.config import OwnParty
+from flask_ocpi.core.setting_kinds import OwnParty
 
 Document = dict[str, Any]
 

@@ -29,8 +29,8 @@ from flask_ocpi.client.wire import Request
 from flask_ocpi.client.wire import Response
 from flask_ocpi.client.wire import Transport
 from flask_ocpi.core import forks
-from flask_ocpi.core.config import Certificate
-from flask_ocpi.core.config import PlatformTLS
+from flask_ocpi.core.setting_kinds import Certificate
+from flask_ocpi.core.setting_kinds import PlatformTLS
 from flask_ocpi.errors import BlockedAddressError
 from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.errors import InvalidResponseError

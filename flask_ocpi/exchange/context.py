@@ -14,7 +14,6 @@ from types import MappingProxyType
 from typing import Any
 from typing import Protocol
 
-from flask_ocpi.core.config import OwnParty
 from flask_ocpi.core.config import Settings
 from flask_ocpi.core.converting import Lose
 from flask_ocpi.core.description import OWNER_KEY
@@ -33,6 +32,7 @@ from flask_ocpi.core.fields import Policy
 from flask_ocpi.core.moments import now_micros
 from flask_ocpi.core.quirks import Known
 from flask_ocpi.core.schema import Schema
+from flask_ocpi.core.setting_kinds import OwnParty
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.exchange.bounds import Bodies
 from flask_ocpi.exchange.bounds import Waits

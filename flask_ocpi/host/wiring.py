@@ -137,7 +137,6 @@ def _policy(settings: Settings) -> Policy:
         open_enums=frozenset(settings.open_enums),
         keep_unknown=settings.unknown_fields == "keep",
         max_depth=settings.max_depth,
-        compiled=settings.compiled_validation,
         list_limits=settings.list_limits,
     )
 

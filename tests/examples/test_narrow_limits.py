@@ -13,8 +13,8 @@ from examples.network import locations
 from examples.simulation.billing import STANDARD_TARIFF
 from examples.simulation.billing import cdr as bill
 from examples.simulation.sample_data import sample_data
-from flask_ocpi.core.config import OwnParty
 from flask_ocpi.core.schema import Schema
+from flask_ocpi.core.setting_kinds import OwnParty
 from flask_ocpi.testing import documents
 from flask_ocpi.versions import VERSIONS
 from flask_ocpi.web.docs import full_example

@@ -894,15 +894,3 @@ def test_policy_turns_compiling_off(asked):
     assert loader_of(Plain(policy=OFF), None) is None
     assert Plain(policy=OFF).load({"name": "A"}) == {"name": "A"}
     assert asked == ["Plain"]
-
-
-@pytest.mark.parametrize(
-    ("ocpi_config", "wanted"),
-    [({}, True), ({"OCPI_COMPILED_VALIDATION": False}, False)],
-    ids=["default", "off"],
-)
-def test_setting_decides_for_all_schemas_of_an_app(ocpi, wanted):
-    schemas = ocpi.services.schemas
-
-    assert (loader_of(schemas[Location], None) is not None) is wanted
-    assert (loader_of(schemas.partial(Location), True) is not None) is wanted
