@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import builtins
 import inspect
-import keyword
 import linecache
 import math
 import re
@@ -28,46 +26,31 @@ from flask_ocpi.core.fields import Policy
 from flask_ocpi.core.fields import String
 from flask_ocpi.core.fields import list_limit
 from flask_ocpi.core.schema import Document
+from flask_ocpi.core.schema import Loader
 from flask_ocpi.core.schema import Object
 from flask_ocpi.core.schema import Schema
 from flask_ocpi.core.schema import flaw_of
 
-#: What a class has to leave as it is: a loader does the same in another way.
-_METHODS = (
-    *("__init__", "_init_fields", "_normalize_nested_options", "_bind_field", "on_bind_field", "dict_class"),
-    *("load", "_do_load", "_deserialize", "_call_and_store", "_check_rules", "_keep_unknown"),
-    *("_invoke_load_processors", "_invoke_processors"),
-    *("_invoke_field_validators", "_invoke_schema_validators", "_run_validator"),
-)
+#: What a class may have otherwise than Schema has it; where it overrides anything else, marshmallow loads it.
+_OWN = frozenset({"rules", "error_messages", "Meta", "opts", "_declared_fields", "_hooks", "_abc_impl"})
 _OPTIONS = ("fields", "exclude", "load_only", "dump_only", "unknown", "many")
-#: What binding a field to a schema gives it; ``inner`` and ``_schema`` are compared apart.
-_BOUND = frozenset({"parent", "name", "root", "policy", "inner", "_schema", "limit"})
 
 
 def obstacle(schema: Schema) -> str | None:
     """Say why marshmallow has to load a schema; None: it can be compiled."""
-    cls = type(schema)
-    found = _obstacle_of(cls)
-    if found is not None:
-        return found
-    for name in vars(schema):
-        if name in ("rules", "_hooks") or callable(getattr(cls, name, None)):
-            return f"this instance has its own {name}"
-    if not isinstance(schema.policy.open_enums, frozenset):
-        return "open_enums of its policy is no frozenset"
-    declared = declared_fields(cls)
-    if list(schema.load_fields) != list(declared):
+    if list(schema.load_fields) != list(declared_fields(type(schema))):
         return "this instance has other fields than its class"
-    for name, field in schema.load_fields.items():
-        if not _is_as_declared(field, declared[name], schema.policy):
-            return f"{name} of this instance is not as its class declares it"
-    return None
+    return _obstacle_of(type(schema), set())
 
 
-def _obstacle_of(cls: type[Schema]) -> str | None:
-    for name in _METHODS:
-        if getattr(cls, name) is not getattr(Schema, name):
-            return f"it overrides {name}"
+def _obstacle_of(cls: type[Schema], seen: set[type[Schema]]) -> str | None:
+    if cls in seen:
+        return None
+    seen.add(cls)
+    for base in cls.__mro__[: cls.__mro__.index(Schema)]:
+        for name in vars(base).keys() - _OWN:
+            if name == "__init__" or (not name.startswith("__") and hasattr(Schema, name)):
+                return f"it overrides {name}"
     if _hooks_of(cls) != _hooks_of(Schema):
         return "it has hooks of its own"
     for option in _OPTIONS:
@@ -76,6 +59,8 @@ def _obstacle_of(cls: type[Schema]) -> str | None:
     for name, field in declared_fields(cls).items():
         if field.data_key is not None or field.attribute is not None or "." in name:
             return f"{name} is stored by another name"
+        if not _is_known_field(field, seen):
+            return f"{name} is loaded in a way of its own"
     return None
 
 
@@ -88,82 +73,41 @@ def declared_fields(cls: type[Schema]) -> Mapping[str, Any]:
     return {name: field for name, field in cls._declared_fields.items() if not field.dump_only}
 
 
-def _is_as_declared(field: Any, declared: Any, policy: Policy) -> bool:
-    """Whether nobody changed a field of an instance, nor the schemas in it."""
-    own, theirs = vars(field), vars(declared)
-    if type(field) is not type(declared) or own.keys() - _BOUND != theirs.keys() - _BOUND:
-        return False
-    if not all(value is theirs[name] or value == theirs[name] for name, value in own.items() if name not in _BOUND):
-        return False
-    if own.get("policy", policy) != policy:
-        return False
-    nested = own.get("_schema")
-    if nested is not None and not _is_as_made(nested, own["nested"], policy):
-        return False
-    return "inner" not in own or _is_as_declared(own["inner"], theirs["inner"], policy)
-
-
-def _is_as_made(nested: Any, cls: Any, policy: Policy) -> bool:
-    """Whether the instance that a field made of a nested class is still as it was."""
-    return type(nested) is cls and isinstance(nested, Schema) and nested.policy == policy and obstacle(nested) is None
-
-
-def is_known(cls: type[Schema], policy: Policy, seen: set[type[Schema]]) -> bool:
-    """Whether all fields of a class, and of the classes in it, can be written out."""
-    if cls in seen:
-        return True
-    seen.add(cls)
-    fields = declared_fields(cls).values()
-    return _obstacle_of(cls) is None and all(is_known_field(field, policy, seen) for field in fields)
-
-
-def is_known_field(field: Any, policy: Policy, seen: set[type[Schema]]) -> bool:
+def _is_known_field(field: Any, seen: set[type[Schema]]) -> bool:
     """Whether a field can be written out: it is of one of our classes, and its values go through nothing else."""
-    if type(field) not in CHECKS or any(callable(getattr(type(field), name, None)) for name in vars(field)):
-        return False
-    if field.pre_load or field.post_load or field.load_default is not ma.missing:
+    if type(field) not in CHECKS or field.pre_load or field.post_load or field.load_default is not ma.missing:
         return False
     if field.allow_none == field.required:
         return False
     if type(field) is Object:
         nested: Any = field.nested
-        return (
-            isinstance(nested, type)
-            and issubclass(nested, Schema)
-            and field.unknown is None
-            and is_known(nested, policy, seen)
-        )
+        is_class = isinstance(nested, type) and issubclass(nested, Schema)
+        return is_class and field.unknown is None and _obstacle_of(nested, seen) is None
     if type(field) is ListOf:
-        return not field.validators and field.inner.required and _is_known_list(field, policy, seen)
+        is_plain = not field.validators and field.inner.required
+        return is_plain and _is_known_field(field.inner, seen) and _is_known_key(field)
     return True
 
 
-def _is_known_list(field: Any, policy: Policy, seen: set[type[Schema]]) -> bool:
-    inner: Any = field.inner
-    if not is_known_field(inner, policy, seen):
-        return False
+def _is_known_key(field: ListOf) -> bool:
+    """Whether each element of a list is certain to have the property that is unique in it."""
     if field.unique is None:
         return True
-    nested: Any = inner.nested if type(inner) is Object else None
+    nested: Any = field.inner.nested if type(field.inner) is Object else None
     key: Any = None if nested is None else declared_fields(nested).get(field.unique)
     return type(key) in (String, CiString) and bool(key.required)
-
-
-Loader = Callable[[Any], Document | None]
-
-_RESERVED = re.compile(r"(data|get|document|others|(value|element).*|(load|deserialize)_.*|_|__.*)\Z")
 
 
 class Writer:
     """Writes the loader of one class.
 
-    ``names`` are the globals of the function; ``nested`` the classes whose loaders it calls, by name: they are not yet
-    among the globals.
+    ``names`` are the globals of the function; ``nested`` the classes whose loaders it calls, by name: they take their
+    places among the globals when they are made.
     """
 
-    def __init__(self, cls: type[Schema], fields: Mapping[str, Any], policy: Policy, partial: bool | None) -> None:
+    def __init__(self, cls: type[Schema], policy: Policy, *, partial: bool) -> None:
         self.cls = cls
-        self.fields = fields
+        self.fields = declared_fields(cls)
         self.policy = policy
         self.partial = partial
         self.names: dict[str, Any] = {"__name__": __name__}
@@ -189,18 +133,11 @@ class Writer:
 
     def bind_function(self, function: Any) -> str:
         """As :meth:`bind`, by a name that hides none of the function's own."""
-        name = _identifier(getattr(function, "__name__", type(function).__name__))
-        hides = _RESERVED.match(name) or keyword.iskeyword(name) or hasattr(builtins, name) or name[:1].isdigit()
-        return self.bind(f"given_{name}" if hides else name, function)
+        return self.bind(f"given_{getattr(function, '__name__', type(function).__name__)}", function)
 
     def bind_nested(self, cls: type[Schema]) -> str:
         """As :meth:`bind`, for the loader of a nested class."""
-        wanted = name = f"load_{_identifier(cls.__name__)}"
-        number = 1
-        own = f"load_{_identifier(self.cls.__name__)}"
-        while self.nested.get(name, cls) is not cls or (name == own and cls is not self.cls):
-            number += 1
-            name = f"{wanted}_{number}"
+        name = self.bind(f"load_{cls.__name__}", cls)
         self.nested[name] = cls
         return name
 
@@ -208,7 +145,6 @@ class Writer:
         return f"{self.cls.__module__}.{self.cls.__qualname__}{' partial' if self.partial else ''}"
 
     def _function(self, name: str) -> Lines:
-        known = {field: is_known_field(self.fields[field], self.policy, set()) for field in self.fields}
         yield f"def {name}(data):"
         what = f"{'a part of a' if self.partial else 'a'} {_identifier(self.cls.__name__)}"
         yield f'    """Load {what}, or return None."""'
@@ -216,17 +152,15 @@ class Writer:
         yield "        return None"
         yield "    get = data.get"
         yield "    document = {}"
-        for field, is_known in known.items():
+        for field_name, field in self.fields.items():
             yield ""
-            if not is_known:
-                write = self._unknown_field
-            elif self.partial:
+            if self.partial:
                 write = self._partial_field
             else:
-                write = self._required_field if self.fields[field].required else self._optional_field
-            yield from indented(write(field, self.fields[field]))
+                write = self._required_field if field.required else self._optional_field
+            yield from indented(write(field_name, field))
         yield ""
-        yield from indented(self._end(all(known.values())))
+        yield from indented(self._end())
 
     def _required_field(self, name: str, field: Any) -> Lines:
         yield f"value = get({name!r})"
@@ -254,33 +188,12 @@ class Writer:
             kept = f"{kept} if value else None" if type(field) is ListOf else kept
         yield f"    document[{name!r}] = {kept}"
 
-    def _unknown_field(self, name: str, field: Any) -> Lines:
-        """Call a field as marshmallow does."""
-        missing, error = self.bind("missing", ma.missing), self.bind("ValidationError", ma.ValidationError)
-        deserialize = self.bind(f"deserialize_{name}", field.deserialize)
-        partial = "" if self.partial is None else f", partial={self.partial}"
-        lines = (
-            "try:",
-            f"    value = {deserialize}(get({name!r}, {missing}), {name!r}, data{partial})",
-            f"except {error}:",
-            "    return None",
-            f"if value is not {missing}:",
-            f"    document[{name!r}] = value",
-        )
-        if self.partial:
-            yield f"if {name!r} in data:"
-            yield from indented(lines)
-        else:
-            yield from lines
-
-    def _end(self, all_known: bool) -> Lines:
+    def _end(self) -> Lines:
         """Apply the rules, and keep what OCPI does not define: it is there if not every property was loaded."""
         keep = self.bind("keep_others", _keeper(frozenset(self.fields), self.policy))
         others = "len(document) != len(data)"
         rules = () if self.partial else self.cls.rules
-        if not all_known:
-            others = ""
-        elif rules:
+        if rules:
             yield f"others = {others}"
             others = "others"
         for rule in rules:
@@ -289,7 +202,7 @@ class Writer:
             yield "        return None"
             yield f"except {self.bind('ValidationError', ma.ValidationError)}:"
             yield "    return None"
-        yield f"if {others}{' and ' if others else ''}not {keep}(document, data):"
+        yield f"if {others} and not {keep}(document, data):"
         yield "    return None"
         yield "return document"
 
@@ -356,18 +269,11 @@ forks.in_child(_begin_in_child)
 def loader_of(schema: Schema, partial: bool | None) -> Loader | None:
     """Return the compiled loader of an instance, or None: marshmallow loads it.
 
-    partial: what its ``load`` gets. Loaders are compiled once in a process for each class, Policy and kind; if a field
-    is of a kind that is not known here, the loader calls that field, so it belongs to the one instance.
+    partial: what its ``load`` gets. Loaders are compiled once in a process for each class, Policy and kind.
     """
     if not schema.policy.compiled or obstacle(schema) is not None:
         return None
-    key = schema.policy, bool(partial)
-    if key in _loaders.get(type(schema), ()) or is_known(type(schema), schema.policy, set()):
-        return _shared(type(schema), schema.policy, bool(partial))
-    writer = Writer(type(schema), schema.load_fields, schema.policy, partial)
-    loader = writer.compile()
-    _link(writer)
-    return loader
+    return _shared(type(schema), schema.policy, partial=bool(partial))
 
 
 def source_of(schema: type[Schema] | Schema, *, partial: bool = False, policy: Policy = DEFAULT_POLICY) -> str:
@@ -382,18 +288,12 @@ def source_of(schema: type[Schema] | Schema, *, partial: bool = False, policy: P
     return inspect.getsource(loader)
 
 
-def _shared(cls: type[Schema], policy: Policy, partial: bool) -> Loader:
-    """Return the loader of a class whose fields are all known, compiling it if need be."""
+def _shared(cls: type[Schema], policy: Policy, *, partial: bool) -> Loader:
     with forks.at_work, _lock:  # no child gets a loader that is linked in part
         loaders = _loaders.setdefault(cls, {})
         if (policy, partial) not in loaders:
-            writer = Writer(cls, declared_fields(cls), policy, partial)
+            writer = Writer(cls, policy, partial=partial)
             loaders[policy, partial] = writer.compile()
-            _link(writer)  # only now: a class may have itself in it
+            for name, nested in writer.nested.items():  # only now: a class may have itself in it
+                writer.names[name] = _shared(nested, policy, partial=False)  # complete objects even in a PATCH
         return loaders[policy, partial]
-
-
-def _link(writer: Writer) -> None:
-    """Give a loader those of the nested classes, which are complete objects even in a PATCH."""
-    for name, cls in writer.nested.items():
-        writer.names[name] = _shared(cls, writer.policy, False)

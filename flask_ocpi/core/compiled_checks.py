@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 from typing import Any
+from typing import Protocol
 
 from flask_ocpi.core.fields import CONTROL
 from flask_ocpi.core.fields import MAX_INTEGER
@@ -23,6 +23,7 @@ from flask_ocpi.core.fields import Enum
 from flask_ocpi.core.fields import Integer
 from flask_ocpi.core.fields import ListOf
 from flask_ocpi.core.fields import Number
+from flask_ocpi.core.fields import Policy
 from flask_ocpi.core.fields import QueryInteger
 from flask_ocpi.core.fields import String
 from flask_ocpi.core.fields import Url
@@ -30,15 +31,29 @@ from flask_ocpi.core.fields import canonical_date_time
 from flask_ocpi.core.fields import read_usual
 from flask_ocpi.core.fields import round_half_up
 from flask_ocpi.core.schema import Object
-
-if TYPE_CHECKING:
-    from flask_ocpi.core.compiled import Writer
+from flask_ocpi.core.schema import Schema
 
 Lines = Iterator[str]
 
 _LARGEST = int(MAX_NUMBER)  # quicker to compare an int with
 _TOO_LARGE = 1e300  # times 10,000 still finite
 _has_control = CONTROL.search
+
+
+class Writer(Protocol):
+    """What the checks need of the writer of a loader."""
+
+    policy: Policy
+
+    def bind(self, name: str, value: Any) -> str: ...
+
+    def bind_nested(self, cls: type[Schema]) -> str: ...
+
+    def checks(self, field: Any, value: str) -> Lines: ...
+
+    def limit_of(self, field: ListOf) -> int: ...
+
+    def literal(self, number: Any) -> str: ...
 
 
 def indented(lines: Iterable[str]) -> Lines:

@@ -27,6 +27,8 @@ from flask_ocpi.errors import InvalidParametersError
 Document = dict[str, Any]
 Violation = tuple[str, str]
 Rule = Callable[[Document], Iterator[Violation]]
+#: Returns the document, or None where marshmallow has to load it, or to word what is wrong with it.
+Loader = Callable[[Any], Document | None]
 
 _MAX_SHOWN = 8
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -48,13 +50,15 @@ class Schema(ma.Schema):
 
     error_messages: dict[str, str] = {"type": "must be a JSON object"}  # noqa: RUF012
     rules: ClassVar[tuple[Rule, ...]] = ()
+    #: Compiles the loader of an instance; what makes the schemas of an app sets it for all of them.
+    compiler: ClassVar[Callable[[Any, bool | None], Loader | None]] = staticmethod(lambda schema, partial: None)
 
     def __init__(self, *, policy: Policy = DEFAULT_POLICY, **kwargs: Any) -> None:
         self.policy = policy
         super().__init__(**kwargs)
 
     def _init_fields(self) -> None:
-        self._loaders: dict[bool | None, Callable[[Any], Document | None] | None] = {}
+        self._loaders: dict[bool | None, Loader | None] = {}
         super()._init_fields()
 
     def load(self, data: Any, *, many: bool | None = None, partial: Any = None, unknown: Any = None) -> Any:
@@ -84,16 +88,14 @@ class Schema(ma.Schema):
             return None
         return document
 
-    def _loader(self, partial: Any) -> Callable[[Any], Document | None] | None:
+    def _loader(self, partial: Any) -> Loader | None:
         try:
             return self._loaders[partial]
         except KeyError:
             return self._compile(partial)
 
-    def _compile(self, partial: bool | None) -> Callable[[Any], Document | None] | None:
-        from flask_ocpi.core.compiled import loader_of  # not before it is needed, and it builds on this module
-
-        return self._loaders.setdefault(partial, loader_of(self, partial))
+    def _compile(self, partial: bool | None) -> Loader | None:
+        return self._loaders.setdefault(partial, Schema.compiler(self, partial))
 
     @ma.validates_schema(skip_on_field_errors=True)
     def _check_rules(self, data: Document, *, partial: Any = None, **kwargs: Any) -> None:

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any
 from typing import Protocol
 
+from flask_ocpi.core.compiled import loader_of
 from flask_ocpi.core.config import Settings
 from flask_ocpi.core.converting import Lose
 from flask_ocpi.core.description import OWNER_KEY
@@ -102,9 +103,9 @@ class Schemas:
     """The schema instances of one app, each class instantiated once."""
 
     def __init__(self, policy: Policy = DEFAULT_POLICY) -> None:
+        Schema.compiler = loader_of
         self.policy = policy
         self._instances: dict[type[Schema], Schema] = {}
-
         self._partial: dict[type[Schema], Schema] = {}
 
     def __getitem__(self, schema: type[Schema]) -> Schema:

@@ -17,6 +17,7 @@ from flask_ocpi.core.fields import Number
 from flask_ocpi.core.fields import Policy
 from flask_ocpi.core.fields import parse_date_time
 from flask_ocpi.core.schema import Schema
+from flask_ocpi.exchange.context import Schemas
 from flask_ocpi.testing.strategies import documents
 from flask_ocpi.testing.strategies import mutations
 from tests.schemas.comparing import ODD
@@ -72,6 +73,7 @@ def _places(value):
 @pytest.fixture(autouse=True)
 def _validation():
     """Stay as the product is."""
+    Schemas()
 
 
 @every_class
