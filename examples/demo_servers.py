@@ -24,7 +24,7 @@ from examples import platform
 from examples.demo_wire import Recorder
 from flask_ocpi import OCPI
 from flask_ocpi.client.addresses import AddressPolicy
-from flask_ocpi.client.transport import RequestsTransport
+from flask_ocpi.client.transport import HTTPTransport
 
 ROOT = Path(__file__).parents[1]
 HOST = "127.0.0.1"
@@ -53,7 +53,7 @@ def create_app() -> Flask:
 
 def recorder(journal: Path, sender: str) -> Recorder:
     """Return a way to the platforms that is noted in the journal."""
-    return Recorder(RequestsTransport(policy=AddressPolicy(allow_private=True)), journal, sender)
+    return Recorder(HTTPTransport(policy=AddressPolicy(allow_private=True)), journal, sender)
 
 
 def program() -> str:

@@ -40,7 +40,6 @@ LATER = frozenset(
         "flask_ocpi.testing",
         "flask_ocpi.web.docs",
         "flask_ocpi.web.openapi",
-        "requests",
         "sqlalchemy.dialects.postgresql",
         "sqlalchemy.dialects.mysql",
         "urllib3",
@@ -120,7 +119,7 @@ def test_swagger_ui_is_imported_only_where_there_are_docs(tmp_path):
 @pytest.mark.parametrize(
     ("last", "then"),
     [
-        ("ocpi.transport", {"requests", "urllib3", "flask_ocpi.client.transport"}),
+        ("ocpi.transport", {"urllib3", "flask_ocpi.client.transport"}),
         ("ocpi.platforms.cipher.encrypt('token')", {"cryptography"}),
         ("list(ocpi.specs['2.2.1'])", {"flask_ocpi.web.openapi", "flask_ocpi.web.docs"}),
         ("app.test_cli_runner().invoke(args=['ocpi', '--help'])", {"flask_ocpi.cli.check", "flask_ocpi.cli.calls"}),

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import requests
+import certifi
 import urllib3
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
+from urllib3.util import parse_url
 from urllib3.util.ssl_ import create_urllib3_context
 
 from flask_ocpi.client.addresses import AddressPolicy
@@ -38,25 +38,26 @@ from flask_ocpi.errors import RemoteError
 from flask_ocpi.errors import UnansweredError
 from flask_ocpi.errors import UnreachableError
 
-__all__ = ["Request", "RequestsTransport", "Response", "Transport"]
+__all__ = ["HTTPTransport", "Request", "Response", "Transport"]
 
 MAX_BYTES = 32 * 1024 * 1024
 
 _CHUNK = 64 * 1024
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _IN_URL = r"\w~:@!$&'()*+,;=-"
-#: A URL that preparing it would not change: plain characters only, and no segment that is dots.
+#: A URL that encoding it would not change: plain characters only, and no segment that is dots.
 _READY_URL = re.compile(
     r"https?://[a-z0-9]+(?:[.-][a-z0-9]+)*(?::[1-9][0-9]{0,4})?"
     rf"(?:/(?!\.\.?(?:[/?]|\Z))[.{_IN_URL}]*)+(?:\?[./{_IN_URL}]+)?",
     re.ASCII,
 )
+_HOST = re.compile(r"[\w-]+(?:\.[\w-]+)*\.?|\[[0-9a-fA-F:.]+\]", re.ASCII)
 _NO_RETRIES = urllib3.Retry(False)  # False, not 0: errors then come as they are, without one that repeats the query
 _HEADER_VALUE = re.compile(r"(?:[!-~\xa1-\xff][\t -~\xa0-\xff]*)?")
 
 
-class RequestsTransport:
-    """A :class:`Transport` on what requests is made of, for use by any number of threads.
+class HTTPTransport:
+    """A :class:`Transport` on urllib3, for use by any number of threads.
 
     Times are in seconds: ``connect_timeout`` for each address and for the TLS handshake, ``read_timeout``
     for each wait for the peer, ``total_timeout`` for everything from name resolution to the last byte.
@@ -127,7 +128,7 @@ class RequestsTransport:
         self._pools.close()
 
     def _exchange(self, request: Request, exchange: Exchange) -> Response:
-        url = self._prepared(request)
+        url = _sendable(request.url)
         headers = _headers(request)
         try:
             answer = self._start(request, url, headers)
@@ -142,20 +143,6 @@ class RequestsTransport:
             answer.close()
             answer.release_conn()
         return Response(answer.status, answer.headers, body, request.url)
-
-    def _prepared(self, request: Request) -> str:
-        """Return the URL as it is sent: what is not ASCII or out of place in it is encoded."""
-        if _READY_URL.fullmatch(request.url):
-            return request.url
-        prepared = requests.PreparedRequest()
-        try:
-            prepared.prepare_url(request.url, None)
-        except (requests.RequestException, ValueError):
-            # The original repeats the URL with its query.
-            raise BlockedAddressError(f"{_target(request)} is not a valid URL.") from None
-        url = str(prepared.url)
-        self._policy.check_url(url)
-        return url
 
     def _start(self, request: Request, url: str, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
         """Send a request and return its answer, whose body is still to be read."""
@@ -175,6 +162,22 @@ class RequestsTransport:
         )
 
 
+def _sendable(url: str) -> str:
+    """Return a URL as it is sent: what is out of place in its path and query is encoded, segments of dots are resolved.
+
+    Raises BlockedAddressError where the host is no plain name or address: one with other letters is written as xn--.
+    """
+    if _READY_URL.fullmatch(url):
+        return url
+    host = urlsplit(url).hostname or ""
+    if _HOST.fullmatch(f"[{host}]" if ":" in host else host):
+        try:
+            return parse_url(url).url
+        except urllib3.exceptions.LocationParseError:
+            pass
+    raise BlockedAddressError(f"{host!a} is not the host of a URL that can be called.")
+
+
 def _headers(request: Request) -> dict[str, str]:
     """Return all headers that are sent, each once, however its name is spelled."""
     given = [("Accept-Encoding", "gzip"), ("User-Agent", "flask-ocpi"), *request.headers.items()]
@@ -186,7 +189,7 @@ def _headers(request: Request) -> dict[str, str]:
 def _tls_context(ca_bundle: str | None, client_certificate: Certificate | None) -> ssl.SSLContext:
     context = create_urllib3_context()
     context.sslsocket_class = TLSSocket
-    bundle = Path(ca_bundle or DEFAULT_CA_BUNDLE_PATH)
+    bundle = Path(ca_bundle or certifi.where())
     try:
         if bundle.is_dir():
             context.load_verify_locations(capath=bundle)

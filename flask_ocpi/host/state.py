@@ -110,9 +110,9 @@ def audit_rules(settings: Settings) -> RuleBook:
 
 
 def _http_transport(settings: Settings) -> Transport:
-    from flask_ocpi.client.transport import RequestsTransport  # not before a partner is called
+    from flask_ocpi.client.transport import HTTPTransport  # not before a partner is called
 
-    return RequestsTransport(
+    return HTTPTransport(
         policy=AddressPolicy(settings.http_allow_private, settings.http_allowed_hosts),
         connect_timeout=settings.http_connect_timeout,
         read_timeout=settings.http_timeout,

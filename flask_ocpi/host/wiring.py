@@ -208,7 +208,10 @@ def _check_business_details(settings: Settings) -> None:
 def _check_modules(settings: Settings, versions: Sequence[Version]) -> None:
     modules = {module.id: module for version in versions for module in version.modules}
     listing = ", ".join(id for id, module in modules.items() if module.listed)
-    for key, names in (("OCPI_MODULES", settings.modules or ()), ("OCPI_PAGE_MODULE_LIMITS", settings.page_module_limits)):
+    for key, names in {
+        "OCPI_MODULES": settings.modules or (),
+        "OCPI_PAGE_MODULE_LIMITS": settings.page_module_limits,
+    }.items():
         for name in names:
             id, _, role = name.partition(":")
             if id not in modules:

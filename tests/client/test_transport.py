@@ -22,7 +22,6 @@ from typing import BinaryIO
 from typing import NamedTuple
 
 import pytest
-import requests
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives import serialization
@@ -31,12 +30,13 @@ from cryptography.x509.oid import NameOID
 from hypothesis import example
 from hypothesis import given
 from hypothesis import strategies as st
+from urllib3.util import parse_url
 
 from flask_ocpi.client import sockets
 from flask_ocpi.client.addresses import AddressPolicy
 from flask_ocpi.client.transport import _READY_URL
+from flask_ocpi.client.transport import HTTPTransport
 from flask_ocpi.client.transport import Request
-from flask_ocpi.client.transport import RequestsTransport
 from flask_ocpi.client.transport import Response
 from flask_ocpi.errors import BlockedAddressError
 from flask_ocpi.errors import ConfigurationError
@@ -155,11 +155,11 @@ def serve() -> Iterator[Callable[..., Peer]]:
 
 
 @pytest.fixture
-def make_transport() -> Iterator[Callable[..., RequestsTransport]]:
-    transports: list[RequestsTransport] = []
+def make_transport() -> Iterator[Callable[..., HTTPTransport]]:
+    transports: list[HTTPTransport] = []
 
-    def make(policy: AddressPolicy | None = None, **options: object) -> RequestsTransport:
-        transports.append(RequestsTransport(policy=policy or AddressPolicy(allow_private=True), **options))
+    def make(policy: AddressPolicy | None = None, **options: object) -> HTTPTransport:
+        transports.append(HTTPTransport(policy=policy or AddressPolicy(allow_private=True), **options))
         return transports[-1]
 
     yield make
@@ -168,7 +168,7 @@ def make_transport() -> Iterator[Callable[..., RequestsTransport]]:
 
 
 @pytest.fixture
-def transport(make_transport: Callable[..., RequestsTransport]) -> RequestsTransport:
+def transport(make_transport: Callable[..., HTTPTransport]) -> HTTPTransport:
     return make_transport()
 
 
@@ -298,10 +298,38 @@ def test_each_header_is_sent_once_however_it_is_spelled(serve, transport):
 @example("%41")
 def test_url_that_is_sent_as_it_is_needs_no_preparing(rest):
     url = f"https://example.com:8443/{rest}"
-    prepared = requests.PreparedRequest()
-    prepared.prepare_url(url, None)
 
-    assert prepared.url == url or not _READY_URL.fullmatch(url)
+    assert parse_url(url).url == url or not _READY_URL.fullmatch(url)
+
+
+@pytest.mark.parametrize(
+    ("path", "sent"),
+    [
+        ("", "/"),
+        ("?x=1", "/?x=1"),
+        ("/a b|é", "/a%20b%7C%C3%A9"),
+        ("/%41?x=é y", "/%41?x=%C3%A9%20y"),
+        ("/100%", "/100%25"),
+        ("/a/./../b", "/b"),
+        ("//a", "/a"),
+        ("/a#part", "/a"),
+    ],
+)
+def test_what_is_out_of_place_in_a_url_is_encoded(serve, transport, path, sent):
+    peer = serve()
+
+    transport.send(get(peer.url("") + path))
+
+    assert peer.calls[0].head.split()[1] == sent
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["bücher.example", "*.example.com", ".example.com", "a..example", "%65xample.com", "exa,mple.com", "[v1.x]"],
+)
+def test_host_that_is_no_plain_name_is_refused(make_transport, host):
+    with pytest.raises(BlockedAddressError):
+        make_transport().send(get(f"https://{host}/é"))
 
 
 def test_response_comes_back_whole(serve, transport):
@@ -782,7 +810,7 @@ def test_unusable_certificate_file_is_a_configuration_error(tmp_path, option, co
         file.write_text(content)
 
     with pytest.raises(ConfigurationError, match=r"file\.pem cannot be used"):
-        RequestsTransport(policy=AddressPolicy(), **{option: str(file)})
+        HTTPTransport(policy=AddressPolicy(), **{option: str(file)})
 
 
 # --- kept connections

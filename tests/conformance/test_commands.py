@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from flask_ocpi.client.addresses import AddressPolicy
-from flask_ocpi.client.transport import RequestsTransport
+from flask_ocpi.client.transport import HTTPTransport
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import NotFoundError
 from flask_ocpi.errors import StatusCode
@@ -396,7 +396,7 @@ def test_nothing_is_sent_for_a_platform_that_only_has_the_name_of_the_one_that_a
 def test_the_guard_of_the_transport_holds_for_results_too(monkeypatch, network, cpo, caplog):
     asker = Asker(network, cpo, host="localhost")
     command_id = accepted(asker, cpo, body={**START, "response_url": "https://localhost:1/results"})
-    monkeypatch.setattr(cpo.state, "_transport", RequestsTransport(policy=AddressPolicy()))
+    monkeypatch.setattr(cpo.state, "_transport", HTTPTransport(policy=AddressPolicy()))
 
     assert cpo.finish_command(command_id, "ACCEPTED") is False
 

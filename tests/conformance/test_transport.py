@@ -9,8 +9,8 @@ import orjson
 import pytest
 
 from flask_ocpi.client.transport import AddressPolicy
+from flask_ocpi.client.transport import HTTPTransport
 from flask_ocpi.client.transport import Request
-from flask_ocpi.client.transport import RequestsTransport
 from flask_ocpi.core.description import Interface
 from flask_ocpi.core.description import Module
 from flask_ocpi.core.description import Operation
@@ -99,7 +99,7 @@ def failing(ocpi_network: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 @pytest.mark.conformance("T-01")
 @pytest.mark.parametrize("url", ["http://partner.example/ocpi", "ftp://partner.example/ocpi"], ids=["http", "ftp"])
 def test_platforms_are_called_over_https_only(url):
-    transport = RequestsTransport(policy=AddressPolicy())
+    transport = HTTPTransport(policy=AddressPolicy())
 
     with pytest.raises(BlockedAddressError, match="https"):
         transport.send(Request("GET", url))

@@ -21,8 +21,8 @@ import orjson
 import pytest
 
 from flask_ocpi.client.transport import AddressPolicy
+from flask_ocpi.client.transport import HTTPTransport
 from flask_ocpi.client.transport import Request
-from flask_ocpi.client.transport import RequestsTransport
 from flask_ocpi.errors import CrowdedError
 from flask_ocpi.errors import RefusedError
 from flask_ocpi.errors import UnansweredError
@@ -254,7 +254,7 @@ def test_a_handshake_whose_time_is_over_calls_nobody(ocpi_network):
 def test_a_request_may_have_less_time_than_the_transport_and_not_more(hostile):
     allowed = {"connect_timeout": PATIENCE, "read_timeout": PATIENCE}
     for most, timeout in ((2 * PATIENCE, 0.05), (0.05, 2 * PATIENCE)):
-        transport = RequestsTransport(policy=AddressPolicy(True, ()), total_timeout=most, **allowed)
+        transport = HTTPTransport(policy=AddressPolicy(True, ()), total_timeout=most, **allowed)
         with closing(transport), pytest.raises(UnansweredError):
             transport.send(Request("GET", hostile.url, timeout=timeout))
 

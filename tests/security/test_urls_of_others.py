@@ -16,8 +16,8 @@ from flask import request
 from flask_ocpi import OCPI
 from flask_ocpi.client.addresses import AddressPolicy
 from flask_ocpi.client.connection import Connection
+from flask_ocpi.client.transport import HTTPTransport
 from flask_ocpi.client.transport import Request
-from flask_ocpi.client.transport import RequestsTransport
 from flask_ocpi.client.transport import Response as Received
 from flask_ocpi.errors import BlockedAddressError
 from flask_ocpi.errors import FlaskOCPIError
@@ -112,7 +112,7 @@ class _Diverted:
 class Line:
     """The way to the peer, and the real transport to everywhere else; ``connected`` lists where that one went."""
 
-    def __init__(self, network: Network, real: RequestsTransport) -> None:
+    def __init__(self, network: Network, real: HTTPTransport) -> None:
         self.network = network
         self.real = real
         self.connected: list[Any] = []
@@ -135,14 +135,14 @@ def ocpi_network() -> SharedNetwork:
 
 
 @pytest.fixture(scope="module")
-def real() -> Iterator[RequestsTransport]:
-    transport = RequestsTransport(policy=AddressPolicy())
+def real() -> Iterator[HTTPTransport]:
+    transport = HTTPTransport(policy=AddressPolicy())
     yield transport
     transport.close()
 
 
 @pytest.fixture
-def line(ocpi: OCPI, ocpi_network: Network, real: RequestsTransport, monkeypatch: pytest.MonkeyPatch) -> Line:
+def line(ocpi: OCPI, ocpi_network: Network, real: HTTPTransport, monkeypatch: pytest.MonkeyPatch) -> Line:
     """The transport of the platform, on a machine that connects to nobody."""
     line = Line(ocpi_network, real)
     looked_up = socket.getaddrinfo
@@ -321,7 +321,7 @@ def test_a_redirect_is_not_followed_even_where_every_address_may_be_called(code,
     def lead_on() -> Any:
         return redirect(f"{target_url}/secret", code)
 
-    transport = RequestsTransport(policy=AddressPolicy(allow_private=True))
+    transport = HTTPTransport(policy=AddressPolicy(allow_private=True))
     with served(target) as target_url, served(redirecting) as url:
         connection = Connection(transport, "token-of-the-partner")
         with pytest.raises(RefusedError) as refused:
