@@ -76,9 +76,6 @@ class ReplicaStorage(Storage):
     def create_many(self, kind: str, records: Sequence[tuple[Key, Record]]) -> Sequence[bool]:
         return self._primary.create_many(kind, records)
 
-    def save_new(self, kind: str, records: Sequence[tuple[Key, Record]]) -> None:
-        self._primary.save_new(kind, records)
-
     def claim(self, kind: str, query: Query, *, until: int, key_of: Callable[[Record], Key]) -> Sequence[Record]:
         return self._primary.claim(kind, query, until=until, key_of=key_of)
 

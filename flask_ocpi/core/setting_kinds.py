@@ -91,10 +91,10 @@ def integer(low: int, type: str = "number") -> Kind[int]:
 
 @kind("number")
 def depth(key: str, value: Any) -> int:
-    depth = integer(1).parse(key, value)
-    if depth > _DEEPEST:
-        raise ConfigurationError(f"{key} must be {_DEEPEST} at the most, got {depth}.")
-    return depth
+    found = integer(1).parse(key, value)
+    if found > _DEEPEST:
+        raise ConfigurationError(f"{key} must be {_DEEPEST} at the most, got {found}.")
+    return found
 
 
 @kind("seconds")
@@ -214,10 +214,10 @@ def platform_tls(key: str, value: Any) -> dict[str, PlatformTLS]:
             raise ConfigurationError(f"{key} names {host!r}; write the host as in its URL, without scheme and port.")
         if not isinstance(options, Mapping) or not options or set(options) - {"ca_bundle", "client_certificate"}:
             raise ConfigurationError(f"{example}, got {options!r} for {host}.")
-        bundle, certificate = options.get("ca_bundle"), options.get("client_certificate")
+        bundle, client = options.get("ca_bundle"), options.get("client_certificate")
         parsed[host.lower().rstrip(".")] = PlatformTLS(
             None if bundle is None else path.parse(f"{key}[{host!r}]['ca_bundle']", bundle),
-            None if certificate is None else certificate.parse(f"{key}[{host!r}]['client_certificate']", certificate),
+            None if client is None else certificate.parse(f"{key}[{host!r}]['client_certificate']", client),
         )
     return parsed
 

@@ -218,7 +218,7 @@ class Writer(WriteBehind[Callable[[], Message]]):
         return [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
 
     def _save(self, batch: Sequence[Callable[[], Message]]) -> None:
-        self._storage.save_new(JOURNAL, [new_record(make()) for make in batch])
+        self._storage.create_many(JOURNAL, [new_record(make()) for make in batch])
 
     def _remove_old(self) -> None:
         before = int(self._clock().timestamp() * SECOND) - self._max_age

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from contextlib import contextmanager
 from contextlib import nullcontext
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from typing import TypeVar
@@ -31,12 +30,11 @@ from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.errors import DeadlockError
 from flask_ocpi.errors import StorageError
 from flask_ocpi.storage.base import FORKED
-from flask_ocpi.storage.held import Held
-from flask_ocpi.storage.held import HeldConnections
-from flask_ocpi.storage.held import has_news
-from flask_ocpi.storage.statements import Answer
-from flask_ocpi.storage.statements import Statement
-from flask_ocpi.storage.statements import fetched
+from flask_ocpi.storage.driver import Answer
+from flask_ocpi.storage.driver import Held
+from flask_ocpi.storage.driver import HeldConnections
+from flask_ocpi.storage.driver import Statement
+from flask_ocpi.storage.driver import has_news
 
 T = TypeVar("T")
 
@@ -135,14 +133,14 @@ class Database:
 
     def execute(self, statement: Statement, values: Mapping[str, Any], *, reads: bool = False) -> Answer:
         """Run one statement on what :meth:`connection` gives, and again where :meth:`run` would."""
-        for _ in range(STATEMENT_ATTEMPTS - 1):
+        attempts = STATEMENT_ATTEMPTS
+        while True:
+            attempts -= 1
             try:
                 return self._execute(statement, values, reads=reads)
             except StorageError as error:
-                if not self._may_run_again(error, reads=reads):
+                if not attempts or not self._may_run_again(error, reads=reads):
                     raise
-                _let_others_go_on(error)
-        return self._execute(statement, values, reads=reads)
 
     def run(self, work: Callable[[Connection], T], *, reads: bool = False) -> T:
         """Run statements on what :meth:`connection` gives, and again where that can do no harm.
@@ -150,16 +148,15 @@ class Database:
         Outside of a transaction, what the database ended in favour of another is run again, and what only ``reads``
         also after the connection was lost. Whether a write was carried out then is not known: it raises StorageError.
         """
-        for _ in range(STATEMENT_ATTEMPTS - 1):
+        attempts = STATEMENT_ATTEMPTS
+        while True:
+            attempts -= 1
             try:
                 with self.connection(reads=reads) as connection:
                     return work(connection)
             except StorageError as error:
-                if not self._may_run_again(error, reads=reads):
+                if not attempts or not self._may_run_again(error, reads=reads):
                     raise
-                _let_others_go_on(error)
-        with self.connection(reads=reads) as connection:
-            return work(connection)
 
     def refusal(self, error: SQLAlchemyError | UnicodeError) -> StorageError:
         """Return what to raise when something cannot be stored; a transaction of this thread is over then."""
@@ -249,14 +246,14 @@ class Database:
         if transaction is not None:
             _go_on(transaction)
             try:
-                return self._run_on(transaction.held, statement, values)
+                return transaction.held.run(statement, values)
             except (SQLAlchemyError, UnicodeError) as error:
                 raise self.refusal(error) from error
         with self._turn(reads=reads), forks.at_work:
             try:
                 held = self._take()
                 try:
-                    answer = self._run_on(held, statement, values)
+                    answer = held.run(statement, values)
                 except BaseException:
                     held.give_back()
                     raise
@@ -265,52 +262,19 @@ class Database:
             self._held.put(held)
             return answer
 
-    def _run_on(self, held: Held, statement: Statement, values: Mapping[str, Any]) -> Answer:
-        if held.by_sqlalchemy:
-            result = held.connection.execute(statement.executable, values)
-            rows = fetched(result, values) if result.returns_rows else ()
-            result.close()
-            return Answer(rows, result.rowcount)
-        try:
-            return statement.run(held.driver, values)
-        except self._engine.dialect.loaded_dbapi.Error as error:
-            raise self._wrapped(held, statement, error) from error
-        except Exception:
-            raise
-        except BaseException:
-            # An interrupted connection may be in the middle of an answer.
-            held.connection.invalidate()
-            raise
-
-    def _wrapped(self, held: Held, statement: Statement, error: Any) -> Exception:
-        """Return a driver's error as SQLAlchemy raises it; when the connection is lost, have the pool replace all."""
-        dialect = self._engine.dialect
-        is_lost = dialect.is_disconnect(error, held.driver, None)
-        if is_lost:
-            with suppress(SQLAlchemyError):
-                held.connection.exec_driver_sql("SELECT 1")
-            if not held.connection.invalidated:
-                held.connection.invalidate(error)
-        wrapped: Exception = DBAPIError.instance(
-            statement.sql,
-            None,
-            error,
-            dialect.loaded_dbapi.Error,
-            hide_parameters=True,
-            connection_invalidated=is_lost,
-            dialect=dialect,
-        )
-        return wrapped
-
     def _may_run_again(self, error: StorageError, *, reads: bool) -> bool:
-        again = isinstance(error, DeadlockError) or (reads and _is_lost(error.__cause__))
-        return again and self.current is None
+        if self.current is not None:
+            return False
+        if isinstance(error, DeadlockError):
+            time.sleep(DEADLOCK_PAUSE_SECONDS)  # whoever is quicker than the others meets them again
+            return True
+        return reads and _is_lost(error.__cause__)
 
     def _open(self) -> Transaction:
         try:
             held = self._take()
             try:
-                self._run_on(held, self._begin_statement, {})
+                held.run(self._begin_statement, {})
             except BaseException:
                 held.give_back()
                 raise
@@ -325,7 +289,7 @@ class Database:
             raise StorageError(FORKED)
         _go_on(transaction)
         try:
-            self._run_on(transaction.held, self._commit_statement, {})
+            transaction.held.run(self._commit_statement, {})
         except SQLAlchemyError as error:
             if _is_lost(error):
                 reason = f"{_storage_error(error)} Whether the transaction was written is not known."
@@ -340,7 +304,7 @@ class Database:
         try:
             # After a grave error SQLite has rolled back already.
             if getattr(held.driver, "in_transaction", True):
-                self._run_on(held, self._rollback_statement, {})
+                held.run(self._rollback_statement, {})
         except SQLAlchemyError:
             held.connection.invalidate()
 
@@ -448,12 +412,6 @@ def _go_on(transaction: Transaction) -> None:
     if failure is not None:
         reason = "Nothing of the transaction was written, since one of its statements failed"
         raise type(failure)(f"{reason}: {failure}") from failure
-
-
-def _let_others_go_on(error: StorageError) -> None:
-    """Wait a moment after a deadlock: whoever is quicker than those that it was ended for meets them again."""
-    if isinstance(error, DeadlockError):
-        time.sleep(DEADLOCK_PAUSE_SECONDS)
 
 
 def _is_lost(error: BaseException | None) -> bool:

@@ -34,8 +34,8 @@ from sqlalchemy import update
 from sqlalchemy import values
 
 from flask_ocpi.storage.base import Query
+from flask_ocpi.storage.driver import Statement
 from flask_ocpi.storage.memory import read_cursor
-from flask_ocpi.storage.statements import Statement
 from flask_ocpi.storage.tables import audience_text
 from flask_ocpi.storage.tables import record_columns
 
@@ -163,7 +163,7 @@ def _page(table: Table, shape: ListShape, dialect: str) -> Select[tuple[Any]]:
 def _fitting(table: Table, page: Select[tuple[Any]], shape: ListShape, dialect: Dialect) -> Select[tuple[Any]]:
     """End a page before the record with which its documents are too long: what is beyond is not read.
 
-    SQLite reads a record when its row is fetched, so there :func:`flask_ocpi.storage.statements.fetched` sees to it.
+    SQLite reads a record when its row is fetched, so there :func:`flask_ocpi.storage.driver.fetched` sees to it.
     """
     if not shape.max_bytes or dialect.name == "sqlite":
         return page

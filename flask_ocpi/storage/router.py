@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from collections.abc import Collection
 from collections.abc import Iterator
 from collections.abc import Mapping
-from collections.abc import Sequence
 from contextlib import ExitStack
 from contextlib import contextmanager
+from functools import wraps
+from typing import Any
+from typing import TypeVar
+from typing import cast
 
 from flask_ocpi.errors import StorageError
-from flask_ocpi.storage.base import Key
-from flask_ocpi.storage.base import Page
 from flask_ocpi.storage.base import Query
-from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.base import Storage
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _forwarded(method: F) -> F:
+    """Make the method that calls the storage of its kind."""
+    name = method.__name__
+
+    @wraps(method)
+    def forward(self: Any, kind: str, *arguments: Any, **options: Any) -> Any:
+        return getattr(self._storage(kind), name)(kind, *arguments, **options)
+
+    return cast("F", forward)
 
 
 class RoutedStorage(Storage):
@@ -31,35 +43,15 @@ class RoutedStorage(Storage):
     def __init__(self, routes: Mapping[str, Storage]) -> None:
         self._routes = dict(routes)
 
-    def get(self, kind: str, key: Key, *, for_update: bool = False) -> Record | None:
-        return self._storage(kind).get(kind, key, for_update=for_update)
-
-    def list(self, kind: str, query: Query) -> Page:
-        return self._storage(kind).list(kind, query)
-
-    def save(self, kind: str, key: Key, record: Record, *, expected: int | None = None) -> bool:
-        return self._storage(kind).save(kind, key, record, expected=expected)
-
-    def get_many(self, kind: str, keys: Collection[Key], *, for_update: bool = False) -> Mapping[Key, Record]:
-        return self._storage(kind).get_many(kind, keys, for_update=for_update)
-
-    def save_many(self, kind: str, records: Sequence[tuple[Key, Record]]) -> Sequence[bool]:
-        return self._storage(kind).save_many(kind, records)
-
-    def create_many(self, kind: str, records: Sequence[tuple[Key, Record]]) -> Sequence[bool]:
-        return self._storage(kind).create_many(kind, records)
-
-    def save_new(self, kind: str, records: Sequence[tuple[Key, Record]]) -> None:
-        self._storage(kind).save_new(kind, records)
-
-    def delete(self, kind: str, key: Key) -> bool:
-        return self._storage(kind).delete(kind, key)
-
-    def delete_page(self, kind: str, query: Query, *, key_of: Callable[[Record], Key]) -> int:
-        return self._storage(kind).delete_page(kind, query, key_of=key_of)
-
-    def claim(self, kind: str, query: Query, *, until: int, key_of: Callable[[Record], Key]) -> Sequence[Record]:
-        return self._storage(kind).claim(kind, query, until=until, key_of=key_of)
+    get = _forwarded(Storage.get)
+    get_many = _forwarded(Storage.get_many)
+    list = _forwarded(Storage.list)
+    save = _forwarded(Storage.save)
+    save_many = _forwarded(Storage.save_many)
+    create_many = _forwarded(Storage.create_many)
+    delete = _forwarded(Storage.delete)
+    delete_page = _forwarded(Storage.delete_page)
+    claim = _forwarded(Storage.claim)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -38,6 +38,7 @@ from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.base import Storage
 from flask_ocpi.storage.batches import BatchStatements
 from flask_ocpi.storage.connections import Database
+from flask_ocpi.storage.driver import Statement
 from flask_ocpi.storage.lists import FEW
 from flask_ocpi.storage.lists import ListShape
 from flask_ocpi.storage.lists import claim_statement
@@ -46,7 +47,6 @@ from flask_ocpi.storage.lists import list_statements
 from flask_ocpi.storage.lists import query_values
 from flask_ocpi.storage.lists import read_total
 from flask_ocpi.storage.migration import migrate
-from flask_ocpi.storage.statements import Statement
 from flask_ocpi.storage.tables import Rows
 from flask_ocpi.storage.tables import Statements
 from flask_ocpi.storage.tables import key_values
@@ -203,17 +203,6 @@ class SQLAlchemyStorage(Storage):
         statements = self._batch_for(kind, records)
         with self.transaction(), self._database.connection() as connection:
             return statements.create(connection, records)
-
-    def save_new(self, kind: str, records: Sequence[tuple[Key, Record]]) -> None:
-        statements = self._statements_of(kind)
-        if not all(_can_be_stored(key) for key, _ in records):
-            raise StorageError(f"The key of a record of {kind} holds characters that a database cannot store.")
-        if not records:
-            return
-        rows = [{**key_values(key), **record_values(record)} for key, record in records]
-        with self.transaction(), self._database.connection() as connection:
-            if connection.execute(statements.add.executable, rows).rowcount != len(rows):
-                raise ConflictError(f"Some of {len(rows)} new records of {kind} exist already.")
 
     def delete(self, kind: str, key: Key) -> bool:
         statements = self._statements_of(kind)

@@ -35,7 +35,7 @@ from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.counts import define_counts
-from flask_ocpi.storage.statements import Statement
+from flask_ocpi.storage.driver import Statement
 
 
 def define_tables(metadata: MetaData, kinds: Iterable[str]) -> dict[str, Table]:
@@ -85,7 +85,6 @@ class Statements:
 
     get, lock: answer a row for :func:`record_of`; lock keeps it until the end of the transaction.
     upsert, insert: answer the new revision; insert answers no row when there is such a record.
-    add: insert for many records at once, and their number as its row count.
     update: takes ``expected``, the revision to replace, and ``made``, the number of the record, or 0 for any.
     """
 
@@ -93,7 +92,6 @@ class Statements:
     lock: Statement
     upsert: Statement
     insert: Statement
-    add: Statement
     update: Statement
     delete: Statement
 
@@ -113,7 +111,6 @@ class Statements:
             "lock": get.with_for_update(),
             "upsert": new.on_conflict_do_update(index_elements=Key._fields, set_=replaced).returning(c.revision),
             "insert": new.on_conflict_do_nothing(index_elements=Key._fields).returning(c.revision),
-            "add": new.on_conflict_do_nothing(index_elements=Key._fields).execution_options(preserve_rowcount=True),
             "update": update(table)
             .where(is_key, c.revision == bindparam("expected"))
             .where(or_(bindparam("made", type_=BigInteger) == 0, c.created == bindparam("made", type_=BigInteger)))

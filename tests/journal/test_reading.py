@@ -68,7 +68,7 @@ def message(number, **changes):
 
 
 def write(storage, *messages):
-    storage.save_new(JOURNAL, [new_record(each) for each in messages])
+    storage.create_many(JOURNAL, [new_record(each) for each in messages])
 
 
 def ids(entries):

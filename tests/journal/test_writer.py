@@ -33,14 +33,14 @@ class JournalStorage(MemoryStorage):
         self.begun, self.free = threading.Event(), threading.Event()
         self.free.set()
 
-    def save_new(self, kind, records):
+    def create_many(self, kind, records):
         assert current_app.name
         self.begun.set()
         assert self.free.wait(SECONDS)
         if self.error is not None:
             raise self.error
         self.batches.append(len(records))
-        super().save_new(kind, records)
+        return super().create_many(kind, records)
 
 
 def platform(network, storage, **config):

@@ -104,8 +104,8 @@ def test_unknown_callers_have_a_small_share_of_the_journal(ocpi_storage):
         return Message(Direction.IN, "GET", SENDER, number, 0.0, platform=platform, http_status=401)
 
     strangers = [new_record(message(number, None)) for number in range(100, 220)]
-    ocpi_storage.save_new("journal", [new_record(message(number, "known")) for number in range(60)])
-    ocpi_storage.save_new("journal", strangers)
+    ocpi_storage.create_many("journal", [new_record(message(number, "known")) for number in range(60)])
+    ocpi_storage.create_many("journal", strangers)
 
     writer.purge(ocpi_storage, before=0, most=100)
 

@@ -24,6 +24,7 @@ from flask_ocpi.outbox.deliveries import Job
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import Record
+from flask_ocpi.storage.driver import Held
 from flask_ocpi.testing.documents import location
 from tests.conftest import EVERY_STORAGE
 from tests.forking import SECONDS
@@ -71,7 +72,7 @@ class Library:
         self._lock = threading.Lock()
         database = storage._database
         monkeypatch.setattr(database, "_connect", self._slowed(database._connect))
-        monkeypatch.setattr(database, "_run_on", self._slowed(database._run_on))
+        monkeypatch.setattr(Held, "run", self._slowed(Held.run))
 
     def _slowed(self, function):
         def call(*arguments):

@@ -107,7 +107,7 @@ def vars_of(query):
 
 def change(chance, storages):
     """Do the same by chance to each storage."""
-    what = chance.choice(["save", "save", "save", "delete", "delete_page", "save_new", "roll back", "again"])
+    what = chance.choice(["save", "save", "save", "delete", "delete_page", "create", "roll back", "again"])
     key = some_key(chance)
     record = some_record(chance, key)
     date = chance.choice(MOMENTS)
@@ -118,9 +118,9 @@ def change(chance, storages):
             storage.delete(KIND, key)
         elif what == "delete_page":
             storage.delete_page(KIND, Query(date_to=date, limit=2), key_of=key_of)
-        elif what in ("save_new", "again"):
+        elif what in ("create", "again"):
             try:
-                storage.save_new(KIND, [(key, record)])
+                storage.save(KIND, key, record, expected=0)
             except ConflictError:
                 stored = storage.get(KIND, key)
                 storage.save(KIND, key, record, expected=stored.revision)

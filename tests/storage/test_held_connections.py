@@ -15,11 +15,11 @@ from sqlalchemy import text
 
 from flask_ocpi.errors import StorageError
 from flask_ocpi.storage import connections
-from flask_ocpi.storage import held
+from flask_ocpi.storage import driver
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import Record
-from flask_ocpi.storage.statements import Statement
+from flask_ocpi.storage.driver import Statement
 from tests.storage.conftest import storage_on
 
 KEY = Key.of("NL", "ABC", "LOC1")
@@ -52,7 +52,7 @@ def in_threads(number, work):
 def ticks(monkeypatch):
     """The clock that tells how long a connection is held, in seconds."""
     now = [1000.0]
-    monkeypatch.setattr(held, "monotonic", lambda: now[0])
+    monkeypatch.setattr(driver, "monotonic", lambda: now[0])
     return now
 
 
@@ -206,11 +206,11 @@ def test_connection_is_given_back_when_it_was_held_for_long(database, ticks):
     database._database._held.release()
     database.get("locations", KEY)
     returned = []
-    give_back = held.Held.give_back
+    give_back = driver.Held.give_back
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(held.Held, "give_back", lambda self: returned.append(self) or give_back(self))
-        ticks[0] += held.HELD_SECONDS - 1
+        patch.setattr(driver.Held, "give_back", lambda self: returned.append(self) or give_back(self))
+        ticks[0] += driver.HELD_SECONDS - 1
         database.get("locations", KEY)
         assert not returned
 
@@ -222,7 +222,7 @@ def test_connection_is_given_back_when_it_was_held_for_long(database, ticks):
 def test_transaction_keeps_its_connection_however_long_it_takes(database, ticks):
     with database.transaction():
         database.save("locations", KEY, Record(b"1"))
-        ticks[0] += 10 * held.HELD_SECONDS
+        ticks[0] += 10 * driver.HELD_SECONDS
         assert database.get("locations", KEY).text == b"1"
 
     assert database.get("locations", KEY).text == b"1"
@@ -363,7 +363,7 @@ def test_interrupted_statement_is_not_followed_by_another_on_its_connection(data
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("flask_ocpi.storage.statements.Statement.run", interrupt)
+        patch.setattr("flask_ocpi.storage.driver.Statement.run", interrupt)
         with pytest.raises(KeyboardInterrupt):
             database.get("locations", KEY)
 

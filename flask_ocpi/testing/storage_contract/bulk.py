@@ -41,7 +41,7 @@ def key_of(record: Record) -> Key:
 
 def save_and_fail(storage: Storage) -> None:
     with storage.transaction():
-        storage.save_new("locations", new_records(3))
+        storage.create_many("locations", new_records(3))
         raise ConflictError("on purpose")
 
 
@@ -59,10 +59,10 @@ def save_many_and_fail(storage: Storage) -> None:
 
 
 class BulkContract:
-    """get_many, save_many, create_many, save_new and delete_page: as one call for each record, and in one go."""
+    """get_many, save_many, create_many and delete_page: as one call for each record, and in one go."""
 
     def test_many_are_got_by_their_keys(self, storage: Storage) -> None:
-        storage.save_new("locations", new_records(5))
+        storage.create_many("locations", new_records(5))
         keys = [numbered_key(number) for number in (4, 9, 1, 4)]
 
         found = storage.get_many("locations", keys)
@@ -90,7 +90,7 @@ class BulkContract:
         }
 
     def test_more_keys_than_a_statement_takes(self, storage: Storage) -> None:
-        storage.save_new("locations", new_records(3))
+        storage.create_many("locations", new_records(3))
 
         found = storage.get_many("locations", [numbered_key(number) for number in range(20_000)])
 
@@ -101,7 +101,7 @@ class BulkContract:
             storage.get_many("locations", [KEY], for_update=True)
 
     def test_nobody_changes_many_records_got_for_update(self, storage: Storage) -> None:
-        storage.save_new("locations", new_records(3))
+        storage.create_many("locations", new_records(3))
 
         with ThreadPoolExecutor(1) as pool:
             with storage.transaction():
@@ -116,7 +116,7 @@ class BulkContract:
         assert fetch(storage, numbered_key(2)).text == b"other"
 
     def test_many_are_created_or_replaced_in_their_order(self, storage: Storage) -> None:
-        storage.save_new("locations", new_records(2))
+        storage.create_many("locations", new_records(2))
         first = fetch(storage, numbered_key(1))
         changed = [(numbered_key(number), Record(b"9", audience=(EMB,))) for number in (5, 1, 3)]
 
@@ -185,7 +185,7 @@ class BulkContract:
         assert {(record.revision, record.text) for record in records} == {(THREADS, records[0].text)}
 
     def test_new_records_are_stored_in_their_order(self, storage: Storage) -> None:
-        storage.save_new("locations", new_records(30))
+        storage.create_many("locations", new_records(30))
 
         page = storage.list("locations", Query(limit=100))
         assert [record.text for record in page.records] == [str(number).encode() for number in range(30)]
@@ -193,19 +193,9 @@ class BulkContract:
         assert (stored.last_updated, stored.audience, stored.revision) == (7, (EMA, EMB), 1)
 
     def test_none_at_all_may_be_new(self, storage: Storage) -> None:
-        storage.save_new("locations", [])
+        storage.create_many("locations", [])
 
         assert storage.list("locations", Query()).total == 0
-
-    def test_one_that_exists_keeps_all_from_being_created(self, storage: Storage) -> None:
-        storage.save("locations", numbered_key(3), Record(b"3", last_updated=99))
-
-        with pytest.raises(ConflictError):
-            storage.save_new("locations", new_records(5))
-
-        assert [(r.text, r.last_updated, r.revision) for r in storage.list("locations", Query()).records] == [
-            (b"3", 99, 1)
-        ]
 
     def test_new_records_vanish_with_their_transaction(self, storage: Storage) -> None:
         with pytest.raises(ConflictError):
@@ -214,7 +204,7 @@ class BulkContract:
         assert storage.list("locations", Query()).total == 0
 
     def test_page_that_is_removed_is_the_one_that_would_be_listed(self, storage: Storage) -> None:
-        storage.save_new("locations", new_records(10))
+        storage.create_many("locations", new_records(10))
         query = Query(date_from=2, date_to=9, offset=1, limit=4)
         page = [int(record.text) for record in storage.list("locations", query).records]
 
@@ -224,7 +214,7 @@ class BulkContract:
         assert [int(record.text) for record in storage.list("locations", Query()).records] == [0, 1, 2, 7, 8, 9]
 
     def test_page_of_an_owner_is_removed_and_no_other_one(self, storage: Storage) -> None:
-        storage.save_new("locations", new_records(2))
+        storage.create_many("locations", new_records(2))
         other = Key.of("DE", "XYZ", "LOC0")
         storage.save("locations", other, Record(b"0"))
 
@@ -234,13 +224,13 @@ class BulkContract:
         assert listed(storage, Query(owners=(ABC,))) == []
 
     def test_nothing_is_removed_where_nothing_fits(self, storage: Storage) -> None:
-        storage.save_new("locations", new_records(2))
+        storage.create_many("locations", new_records(2))
 
         assert storage.delete_page("locations", Query(date_from=5), key_of=key_of) == 0
         assert storage.list("locations", Query()).total == 2
 
     def test_removed_page_comes_back_with_a_transaction_that_fails(self, storage: Storage) -> None:
-        storage.save_new("locations", new_records(3))
+        storage.create_many("locations", new_records(3))
 
         with pytest.raises(ConflictError):
             delete_and_fail(storage)
