@@ -86,7 +86,7 @@ def fail(how: str) -> Result:
 def failing(ocpi_network: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A partner's client of a platform that serves one more module."""
     with_more = [replace(version, modules=(*version.modules, FAILING)) for version in select_versions(("2.2.1",))]
-    monkeypatch.setattr("flask_ocpi.extension.select_versions", lambda numbers: tuple(with_more))
+    monkeypatch.setattr("flask_ocpi.extension.select_versions", lambda numbers, known: tuple(with_more))
     permissions = {"CPO": {"failing": ["SENDER"]}, "EMSP": {"failing": ["RECEIVER"]}}
     ocpi_network.add(
         "failing.example",
