@@ -16,7 +16,7 @@ from flask_ocpi import Party
 from flask_ocpi import RefusedError
 from flask_ocpi.client.client import Client
 from flask_ocpi.core.config import Settings
-from flask_ocpi.core.fields import to_micros
+from flask_ocpi.core.moments import to_micros
 from flask_ocpi.extension import utc_now
 from flask_ocpi.signals import object_received
 from flask_ocpi.signals import result_received

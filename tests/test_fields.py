@@ -25,9 +25,9 @@ from flask_ocpi.core.fields import Number
 from flask_ocpi.core.fields import Policy
 from flask_ocpi.core.fields import String
 from flask_ocpi.core.fields import Url
-from flask_ocpi.core.fields import format_date_time
-from flask_ocpi.core.fields import parse_date_time
-from flask_ocpi.core.fields import to_micros
+from flask_ocpi.core.moments import format_date_time
+from flask_ocpi.core.moments import parse_date_time
+from flask_ocpi.core.moments import to_micros
 from flask_ocpi.core.schema import Object
 from flask_ocpi.core.schema import Schema
 from flask_ocpi.core.schema import violations

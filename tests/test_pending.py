@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from flask_ocpi.core.fields import format_date_time
-from flask_ocpi.core.fields import to_micros
+from flask_ocpi.core.moments import format_date_time
+from flask_ocpi.core.moments import to_micros
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import NotFoundError
 from flask_ocpi.exchange import pending

@@ -22,8 +22,8 @@ from flask_ocpi import Party
 from flask_ocpi import Query
 from flask_ocpi import ReadOnlyStorage
 from flask_ocpi import Record
-from flask_ocpi.core.fields import format_date_time
-from flask_ocpi.core.fields import to_micros
+from flask_ocpi.core.moments import format_date_time
+from flask_ocpi.core.moments import to_micros
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -18,8 +18,8 @@ from flask_ocpi.client.client import Client
 from flask_ocpi.client.connection import receivers
 from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.enums import Role
-from flask_ocpi.core.fields import format_date_time
-from flask_ocpi.core.fields import parse_date_time
+from flask_ocpi.core.moments import format_date_time
+from flask_ocpi.core.moments import parse_date_time
 from flask_ocpi.modules.enums import TokenType
 from flask_ocpi.storage.base import Party
 from flask_ocpi.web.current import current_ocpi

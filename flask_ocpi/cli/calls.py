@@ -29,8 +29,8 @@ from flask_ocpi.client.client import Client
 from flask_ocpi.core.description import Document
 from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.enums import ModuleID
-from flask_ocpi.core.fields import format_date_time
-from flask_ocpi.core.fields import to_micros
+from flask_ocpi.core.moments import format_date_time
+from flask_ocpi.core.moments import to_micros
 from flask_ocpi.errors import NoResultError
 from flask_ocpi.errors import RemoteError
 from flask_ocpi.exchange.pending import Call

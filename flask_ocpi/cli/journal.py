@@ -24,8 +24,8 @@ from flask_ocpi.cli.output import show
 from flask_ocpi.cli.output import table
 from flask_ocpi.client.addresses import same_origin
 from flask_ocpi.core.enums import ModuleID
-from flask_ocpi.core.fields import format_date_time
-from flask_ocpi.core.fields import to_micros
+from flask_ocpi.core.moments import format_date_time
+from flask_ocpi.core.moments import to_micros
 from flask_ocpi.exchange import journal as reading
 from flask_ocpi.exchange.journal import Entry
 from flask_ocpi.exchange.journal import Search

@@ -11,7 +11,7 @@ from flask_ocpi.client.modules import ModuleClient
 from flask_ocpi.core.description import Document
 from flask_ocpi.core.description import Operation
 from flask_ocpi.core.enums import InterfaceRole
-from flask_ocpi.core.fields import format_date_time
+from flask_ocpi.core.moments import format_date_time
 from flask_ocpi.errors import InvalidResponseError
 from flask_ocpi.errors import MissingEndpointError
 from flask_ocpi.errors import NotConnectedError

@@ -21,7 +21,7 @@ from flask_ocpi.client.paging import Course
 from flask_ocpi.client.paging import Step
 from flask_ocpi.client.paging import path_of
 from flask_ocpi.core.description import Document
-from flask_ocpi.core.fields import to_micros
+from flask_ocpi.core.moments import to_micros
 from flask_ocpi.core.schema import Schema
 from flask_ocpi.core.schema import load
 from flask_ocpi.errors import InvalidParametersError

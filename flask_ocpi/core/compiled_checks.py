@@ -27,9 +27,9 @@ from flask_ocpi.core.fields import Policy
 from flask_ocpi.core.fields import QueryInteger
 from flask_ocpi.core.fields import String
 from flask_ocpi.core.fields import Url
-from flask_ocpi.core.fields import canonical_date_time
-from flask_ocpi.core.fields import read_usual
 from flask_ocpi.core.fields import round_half_up
+from flask_ocpi.core.moments import canonical_date_time
+from flask_ocpi.core.moments import read_usual
 from flask_ocpi.core.schema import Object
 from flask_ocpi.core.schema import Schema
 

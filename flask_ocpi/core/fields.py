@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Collection
+from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC
-from datetime import datetime
-from datetime import timedelta
 from decimal import ROUND_HALF_UP
 from decimal import Decimal
 from enum import StrEnum
@@ -16,16 +15,15 @@ from typing import Any
 
 import marshmallow as ma
 
-from flask_ocpi.core.violations import Violations
+from flask_ocpi.core.moments import canonical_date_time
 
 NOT_AVAILABLE = "#NA"  # OCPI 2.2.1, Transport and format, "No data available"
 UNKNOWN_TIME = "1970-1-1T00:00:00Z"  # OCPI 2.2.1, CDRs, "CDR Object": no DateTime, but to be accepted there
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # lone surrogates are no characters
 _PRINTABLE_ASCII = re.compile(r"[\x20-\x7e]*\Z")
-_DATE_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|\+00:00)?\Z", re.ASCII)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
+#: Of so many violations no more are looked for: by then the sender knows enough.
+MOST = 30
 MAX_INTEGER = 2**53 - 1  # what every JSON peer can hold
 MAX_NUMBER = sys.float_info.max  # JSON such as 1e400 decodes to infinity, which cannot be written back
 
@@ -59,64 +57,48 @@ class Policy:
 DEFAULT_POLICY = Policy()
 
 
-def parse_date_time(text: str) -> tuple[str, int]:
-    """Parse an OCPI DateTime into its canonical text (with ``Z``) and microseconds since 1970 UTC.
+class Violations:
+    """The violations in the parts of one value, such as the elements of a list.
 
-    Accepted: ``YYYY-MM-DDThh:mm:ss``, an optional fraction, and nothing, ``Z`` or ``+00:00`` behind it; no
-    zone is UTC. At most 25 characters in canonical form; ValueError otherwise. OCPI 2.2.1, Types, "DateTime".
+    All that may be many in a document is checked by way of one of these: who adds to it stops when it is full.
     """
-    usual = read_usual(text)
-    if usual is not None:
-        since = usual - _EPOCH
-        return text, (since.days * 86400 + since.seconds) * 1_000_000 + since.microseconds
-    match = _DATE_TIME.match(text)
-    if match is None:
-        raise ValueError("must be a UTC date and time such as 2024-05-31T12:00:00Z")
-    seconds, fraction, zone = match.groups()
-    try:
-        instant = datetime.fromisoformat(f"{seconds}+00:00")
-    except ValueError:
-        raise ValueError("is not a date and time that exists") from None
-    fraction = fraction or ""
-    if len(fraction) == 6 and not zone:  # five digits are legal only where there is no Z
-        fraction = fraction[:5]
-    if len(fraction) > 5:
-        raise ValueError("is longer than 25 characters: at most 4 digits of a second")
-    micros = (instant - _EPOCH) // _MICROSECOND + (int(fraction[1:].ljust(6, "0")) if fraction else 0)
-    return f"{seconds}{fraction}Z", micros
+
+    __slots__ = ("_messages", "_number")
+
+    def __init__(self) -> None:
+        self._messages: dict[Any, Any] = {}
+        self._number = 0
+
+    def add(self, part: str | int, messages: Any) -> bool:
+        """Note what is wrong with a part: a message, or messages by its own parts. True when there are enough."""
+        if isinstance(messages, str):
+            self._messages.setdefault(part, []).append(messages)
+        else:
+            self._messages[part] = messages
+        self._number += number_of(messages)
+        return self._number >= MOST
+
+    def raise_any(self, valid: Any = None) -> None:
+        """Raise marshmallow's ValidationError if there are any; ``valid`` are the parts that have none."""
+        if self._messages:
+            raise ma.ValidationError(self._messages, valid_data=valid)
 
 
-def canonical_date_time(text: str) -> str:
-    """Return the canonical text of a DateTime; ValueError as of :func:`parse_date_time`."""
-    return text if read_usual(text) is not None else parse_date_time(text)[0]
+def number_of(messages: Any) -> int:
+    """Count marshmallow's error messages."""
+    return sum(1 for _ in walk(messages))
 
 
-def read_usual(text: str) -> datetime | None:
-    """Read the two spellings that nearly all have and that are canonical: with Z, and at most 4 decimals.
-
-    None: it has another one, or does not exist. The characters between the marks are left to ``fromisoformat``,
-    which takes nothing but digits there.
-    """
-    if len(text) == 20:
-        is_usual = text[4::3] == "--T::Z"
+def walk(messages: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Walk marshmallow's error messages, each with the names and indexes that lead to it."""
+    if isinstance(messages, Mapping):
+        for name, inner in messages.items():
+            yield from walk(inner, path if name == "_schema" else (*path, name))
+    elif isinstance(messages, list):
+        for message in messages:
+            yield path, str(message)
     else:
-        is_usual = 22 <= len(text) <= 25 and text[4:20:3] == "--T::." and text[-1] == "Z"
-    if not is_usual or type(text) is not str:
-        return None
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        return None
-
-
-def to_micros(text: str) -> int:
-    """Return microseconds since 1970 UTC of a DateTime text."""
-    return parse_date_time(text)[1]
-
-
-def format_date_time(instant: datetime) -> str:
-    """Write an aware datetime as an OCPI DateTime with milliseconds."""
-    return f"{instant.astimezone(UTC).isoformat(timespec='milliseconds')[:23]}Z"
+        yield path, str(messages)
 
 
 class Field(ma.fields.Field[Any]):

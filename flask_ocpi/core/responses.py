@@ -19,8 +19,8 @@ import orjson
 from flask_ocpi.core.fields import DateTime
 from flask_ocpi.core.fields import QueryInteger
 from flask_ocpi.core.fields import String
-from flask_ocpi.core.fields import format_date_time
-from flask_ocpi.core.fields import to_micros
+from flask_ocpi.core.moments import format_date_time
+from flask_ocpi.core.moments import to_micros
 from flask_ocpi.core.schema import Document
 from flask_ocpi.core.schema import Schema
 from flask_ocpi.core.schema import Violation

@@ -15,13 +15,13 @@ from typing import ClassVar
 import marshmallow as ma
 
 from flask_ocpi.core.fields import DEFAULT_POLICY
+from flask_ocpi.core.fields import MOST
 from flask_ocpi.core.fields import Boolean
 from flask_ocpi.core.fields import Field
 from flask_ocpi.core.fields import Policy
-from flask_ocpi.core.violations import MOST
-from flask_ocpi.core.violations import Violations
-from flask_ocpi.core.violations import number_of
-from flask_ocpi.core.violations import walk
+from flask_ocpi.core.fields import Violations
+from flask_ocpi.core.fields import number_of
+from flask_ocpi.core.fields import walk
 from flask_ocpi.errors import InvalidParametersError
 
 Document = dict[str, Any]

@@ -19,7 +19,7 @@ from flask_ocpi.core.description import Part
 from flask_ocpi.core.fields import CiString
 from flask_ocpi.core.fields import DateTime
 from flask_ocpi.core.fields import ListOf
-from flask_ocpi.core.fields import to_micros
+from flask_ocpi.core.moments import to_micros
 from flask_ocpi.core.schema import Object
 from flask_ocpi.core.schema import Schema
 from flask_ocpi.core.schema import load

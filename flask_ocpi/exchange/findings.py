@@ -15,8 +15,8 @@ from typing import Any
 
 import orjson
 
-from flask_ocpi.core.fields import format_date_time
 from flask_ocpi.core.moments import SECOND
+from flask_ocpi.core.moments import format_date_time
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.base import fold

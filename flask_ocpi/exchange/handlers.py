@@ -14,9 +14,9 @@ from flask_ocpi.core.description import Document
 from flask_ocpi.core.description import ObjectType
 from flask_ocpi.core.description import Part
 from flask_ocpi.core.fields import ListOf
-from flask_ocpi.core.fields import format_date_time
-from flask_ocpi.core.fields import to_micros
+from flask_ocpi.core.moments import format_date_time
 from flask_ocpi.core.moments import is_newer
+from flask_ocpi.core.moments import to_micros
 from flask_ocpi.core.responses import array
 from flask_ocpi.core.responses import make_cursor
 from flask_ocpi.core.responses import page_link

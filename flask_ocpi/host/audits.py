@@ -19,8 +19,8 @@ import orjson
 from flask_ocpi.core import forks
 from flask_ocpi.core.description import Document
 from flask_ocpi.core.enums import InterfaceRole
-from flask_ocpi.core.fields import format_date_time
-from flask_ocpi.core.fields import to_micros
+from flask_ocpi.core.moments import format_date_time
+from flask_ocpi.core.moments import to_micros
 from flask_ocpi.errors import NotFoundError
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.copies import Copies

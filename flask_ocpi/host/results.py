@@ -13,8 +13,8 @@ from flask_ocpi.client.connection import only
 from flask_ocpi.client.wire import Transport
 from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.enums import ModuleID
-from flask_ocpi.core.fields import format_date_time
-from flask_ocpi.core.fields import to_micros
+from flask_ocpi.core.moments import format_date_time
+from flask_ocpi.core.moments import to_micros
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import NoResultError
 from flask_ocpi.errors import RemoteError

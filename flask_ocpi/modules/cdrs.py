@@ -24,7 +24,7 @@ from flask_ocpi.core.fields import Integer
 from flask_ocpi.core.fields import ListOf
 from flask_ocpi.core.fields import Number
 from flask_ocpi.core.fields import String
-from flask_ocpi.core.fields import to_micros
+from flask_ocpi.core.moments import to_micros
 from flask_ocpi.core.schema import Document
 from flask_ocpi.core.schema import Object
 from flask_ocpi.core.schema import Schema

@@ -19,7 +19,7 @@ from flask_ocpi.core.description import Operation
 from flask_ocpi.core.description import PathParameter
 from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.enums import ModuleID
-from flask_ocpi.core.fields import to_micros
+from flask_ocpi.core.moments import to_micros
 from flask_ocpi.core.schema import Schema
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import OCPIError

@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import datetime
 from time import monotonic
 
-from flask_ocpi.core.fields import format_date_time
+from flask_ocpi.core.moments import format_date_time
 from flask_ocpi.core.moments import now_micros
 from flask_ocpi.errors import ClientError
 from flask_ocpi.errors import ConflictError

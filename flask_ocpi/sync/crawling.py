@@ -14,7 +14,7 @@ from flask_ocpi.client.listing import ListPage
 from flask_ocpi.client.modules import ModuleClient
 from flask_ocpi.core.description import Document
 from flask_ocpi.core.enums import InterfaceRole
-from flask_ocpi.core.fields import to_micros
+from flask_ocpi.core.moments import to_micros
 from flask_ocpi.errors import IncompleteListError
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.findings import Finding

@@ -18,8 +18,8 @@ from flask_ocpi.client.listing import LeftOut
 from flask_ocpi.core.description import OWNER_KEY
 from flask_ocpi.core.description import Document
 from flask_ocpi.core.enums import ModuleID
-from flask_ocpi.core.fields import to_micros
 from flask_ocpi.core.moments import is_newer
+from flask_ocpi.core.moments import to_micros
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.documents import save_object

@@ -12,7 +12,7 @@ import pytest
 
 from flask_ocpi.cli.arguments import moment_ahead
 from flask_ocpi.cli.arguments import token_given
-from flask_ocpi.core.fields import parse_date_time
+from flask_ocpi.core.moments import parse_date_time
 from flask_ocpi.errors import RefusedError
 from flask_ocpi.exchange.pending.records import OUTGOING
 from flask_ocpi.storage.base import Query

@@ -6,7 +6,7 @@ from threading import Thread
 
 import pytest
 
-from flask_ocpi.core.fields import to_micros
+from flask_ocpi.core.moments import to_micros
 from flask_ocpi.modules.locations import driver_view
 from flask_ocpi.signals import object_received
 from flask_ocpi.storage.base import Party

@@ -31,7 +31,7 @@ from sqlalchemy import make_url
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from flask_ocpi.core.fields import format_date_time
+from flask_ocpi.core.moments import format_date_time
 from flask_ocpi.testing.documents import cdr
 from flask_ocpi.testing.documents import evse
 from flask_ocpi.testing.documents import location

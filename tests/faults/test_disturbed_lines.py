@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from flask_ocpi.client.transport import Request
 from flask_ocpi.client.transport import Response
-from flask_ocpi.core.fields import format_date_time
+from flask_ocpi.core.moments import format_date_time
 from flask_ocpi.errors import UnansweredError
 from flask_ocpi.errors import UnreachableError
 from flask_ocpi.testing.backends import sqlalchemy_storage

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from flask_ocpi.core.compiled import loader_of
 from flask_ocpi.core.fields import Number
 from flask_ocpi.core.fields import Policy
-from flask_ocpi.core.fields import parse_date_time
+from flask_ocpi.core.moments import parse_date_time
 from flask_ocpi.core.schema import Schema
 from flask_ocpi.exchange.context import Schemas
 from flask_ocpi.testing.strategies import documents

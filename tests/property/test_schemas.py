@@ -15,7 +15,7 @@ from flask_ocpi.core.fields import DateTime
 from flask_ocpi.core.fields import Field
 from flask_ocpi.core.fields import ListOf
 from flask_ocpi.core.fields import String
-from flask_ocpi.core.fields import to_micros
+from flask_ocpi.core.moments import to_micros
 from flask_ocpi.core.schema import Object
 from flask_ocpi.core.schema import Schema
 from flask_ocpi.core.schema import violations

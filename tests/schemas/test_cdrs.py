@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flask_ocpi.core.fields import to_micros
+from flask_ocpi.core.moments import to_micros
 from flask_ocpi.core.schema import load
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.modules.cdrs import CDR

@@ -11,7 +11,7 @@ import pytest
 
 from flask_ocpi import OCPI
 from flask_ocpi import Party
-from flask_ocpi.core.fields import format_date_time
+from flask_ocpi.core.moments import format_date_time
 from flask_ocpi.errors import UnreachableError
 from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.network import Clock

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from flask_ocpi import Party
-from flask_ocpi.core.fields import to_micros
+from flask_ocpi.core.moments import to_micros
 from flask_ocpi.errors import RefusedError
 from flask_ocpi.errors import StorageError
 from flask_ocpi.exchange.context import Missing

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from flask_ocpi.core.fields import format_date_time
+from flask_ocpi.core.moments import format_date_time
 from flask_ocpi.errors import UnreachableError
 from flask_ocpi.storage.base import Key
 from flask_ocpi.testing.documents import location

@@ -10,10 +10,10 @@ import pytest
 from flask import request
 
 from flask_ocpi.client.wire import _retry_after
-from flask_ocpi.core.fields import format_date_time
-from flask_ocpi.core.fields import to_micros
+from flask_ocpi.core.moments import format_date_time
 from flask_ocpi.core.moments import is_believable
 from flask_ocpi.core.moments import is_newer
+from flask_ocpi.core.moments import to_micros
 from flask_ocpi.errors import IncompleteListError
 from flask_ocpi.exchange.context import Missing
 from flask_ocpi.storage.base import Party

@@ -7,7 +7,7 @@ import tracemalloc
 
 import pytest
 
-from flask_ocpi.core.fields import to_micros
+from flask_ocpi.core.moments import to_micros
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import Record
 from flask_ocpi.sync.receiving import Pulled

@@ -10,8 +10,8 @@ from flask_ocpi.core.description import Document
 from flask_ocpi.core.description import Operation
 from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.enums import ModuleID
-from flask_ocpi.core.fields import to_micros
 from flask_ocpi.core.moments import SECOND
+from flask_ocpi.core.moments import to_micros
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import NotFoundError
 from flask_ocpi.exchange.context import Context

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask_ocpi.core.fields import NOT_AVAILABLE
-from flask_ocpi.core.fields import to_micros
+from flask_ocpi.core.moments import to_micros
 from flask_ocpi.core.schema import Document
 from flask_ocpi.core.schema import Rule
 from flask_ocpi.core.schema import Schema

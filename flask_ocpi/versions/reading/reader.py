@@ -13,6 +13,7 @@ from typing import Any
 
 import marshmallow as ma
 
+from flask_ocpi.core.fields import MOST
 from flask_ocpi.core.fields import NOT_AVAILABLE
 from flask_ocpi.core.fields import Enum
 from flask_ocpi.core.fields import ListOf
@@ -22,7 +23,6 @@ from flask_ocpi.core.schema import Schema
 from flask_ocpi.core.schema import Violation
 from flask_ocpi.core.schema import flaw_of
 from flask_ocpi.core.schema import violations
-from flask_ocpi.core.violations import MOST
 from flask_ocpi.exchange.messages import HIDDEN
 from flask_ocpi.versions.reading import classes
 from flask_ocpi.versions.reading.values import mend

@@ -33,8 +33,8 @@ from flask_ocpi.core.fields import Number
 from flask_ocpi.core.fields import QueryInteger
 from flask_ocpi.core.fields import String
 from flask_ocpi.core.fields import Url
-from flask_ocpi.core.fields import format_date_time
 from flask_ocpi.core.fields import round_half_up
+from flask_ocpi.core.moments import format_date_time
 from flask_ocpi.modules.locations_schemas import HOUR_MINUTE
 from flask_ocpi.modules.locations_schemas import LATITUDE
 from flask_ocpi.modules.locations_schemas import LONGITUDE
