@@ -15,8 +15,8 @@ from contextlib import contextmanager
 
 import pytest
 
-import flask_ocpi
 from flask_ocpi.core import forks
+from flask_ocpi.core.compiled import Writer
 from flask_ocpi.core.compiled import loader_of
 from flask_ocpi.errors import StorageError
 from flask_ocpi.modules.locations_schemas import Location
@@ -313,14 +313,15 @@ def test_loader_that_is_being_compiled_is_whole_in_the_child(ocpi, monkeypatch):
         pass
 
     linking = threading.Event()
-    original = flask_ocpi.core.compiled._link
+    original = Writer.compile
 
-    def link(writer):
+    def compile(writer):
+        loader = original(writer)
         linking.set()
         time.sleep(MOMENT if threading.current_thread() is not threading.main_thread() else 0)
-        original(writer)
+        return loader
 
-    monkeypatch.setattr(flask_ocpi.core.compiled, "_link", link)
+    monkeypatch.setattr(Writer, "compile", compile)
     with beside(lambda: loader_of(Fresh(), None)):
         assert linking.wait(SECONDS)
         code = fork(lambda: Fresh().load(location()))
