@@ -23,7 +23,7 @@ def _forwarded(method: F) -> F:
     """Make the method that calls the storage of its kind."""
     name = method.__name__
 
-    @wraps(method)
+    @wraps(method, updated=())  # not that it is abstract
     def forward(self: Any, kind: str, *arguments: Any, **options: Any) -> Any:
         return getattr(self._storage(kind), name)(kind, *arguments, **options)
 
