@@ -54,4 +54,4 @@ def _move(connection: Connection, name: str, to: Table) -> None:
     insert: Any = insert_into(to, connection.dialect.name).from_select(_COLUMNS, found)
     moved = connection.execute(insert.on_conflict_do_nothing(index_elements=_COLUMNS[:4]))
     old.drop(connection)
-    _log.info("Moved %d records of the table %s to %s.", moved.rowcount, name, to.name)
+    _log.warning("Moved %d records of the table %s to %s.", moved.rowcount, name, to.name)
