@@ -254,11 +254,13 @@ def _say_endpoints(platform: Platform) -> None:
 def _pullable(platform: Platform) -> list[str]:
     """Return the modules whose objects the platform offers and this one receives."""
     services = current_ocpi.services
-    modules = [module for version in services.versions for module in version.modules if module.objects]
+    version = services.version(platform.version)
     return [
         module.id
-        for module in modules
-        if platform.endpoint(module.id, InterfaceRole.SENDER) and services.serves(module, InterfaceRole.RECEIVER)
+        for module in (version.modules if version is not None else ())
+        if module.objects
+        and platform.endpoint(module.id, InterfaceRole.SENDER)
+        and services.serves(module, InterfaceRole.RECEIVER)
     ]
 
 

@@ -16,6 +16,7 @@ from flask_ocpi.core import forks
 from flask_ocpi.core.description import Module
 from flask_ocpi.core.description import Operation
 from flask_ocpi.core.enums import InterfaceRole
+from flask_ocpi.core.schema import load
 from flask_ocpi.errors import FlaskOCPIError
 from flask_ocpi.errors import MissingEndpointError
 from flask_ocpi.errors import UnansweredError
@@ -24,6 +25,7 @@ from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.logs import working_for
 from flask_ocpi.exchange.pending import IncomingRequest
 from flask_ocpi.exchange.pending import IncomingState
+from flask_ocpi.exchange.pending import version_of
 
 _log = logging.getLogger("flask_ocpi")
 _SENT_AT_ONCE = 16
@@ -100,16 +102,23 @@ def _post(services: Services, transport: Transport, incoming: IncomingRequest) -
         raise MissingEndpointError(f"Platform {incoming.platform} is gone.")
     pending.check_response_url(platform, services.settings, incoming.response_url)  # it may have moved since
     client = Client(services, platform, transport, sender=incoming.receiver, to=incoming.sender)
-    module = client.module(incoming.module).module
+    version = version_of(services, incoming)  # that of the request, whatever the platform speaks by now
+    module = version.module(incoming.module)
+    if module is None:
+        raise MissingEndpointError(f"OCPI {version.number} has no module {incoming.module} here.")
     headers = client.routing(module, InterfaceRole.SENDER, None)
     client.check_connected(incoming.sender, module, InterfaceRole.SENDER)
     operation = _operation(module, incoming)
+    body = incoming.result
+    if operation is not None and operation.body is not None:
+        conversion = version.conversion(operation.body)
+        if conversion is not None and body is not None:
+            body = load(services.schemas[operation.body], conversion.from_store(body), where="result")
+        body = client.shaped(operation.body, body)
     client.request(
         "POST",
         incoming.response_url,
-        body=incoming.result
-        if operation is None or operation.body is None
-        else client.shaped(operation.body, incoming.result),
+        body=body,
         headers=headers,
         module=incoming.module,
         operation=None if operation is None else module.view_name(InterfaceRole.SENDER, operation),

@@ -77,6 +77,7 @@ class CallingClient(ModuleClient):
             platform=self.client.platform.id,
             request=request,
             reference=reference,
+            version=self.client.version.number,
         )
         pending.start_call(services, call)
         try:

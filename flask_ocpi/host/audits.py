@@ -214,7 +214,7 @@ class Audits:
         """Tell whether what a party has in a module should all be here, so that what is not is unknown."""
         if not receiver:
             return self.services.keeps(module, owner)
-        found = next((m for version in self.services.versions if (m := version.module(module))), None)
+        found = self.services.module(module)
         if found is not None and self.services.serves(found, InterfaceRole.RECEIVER):
             return True
         return self._has_some(module, owner, receiver)

@@ -177,7 +177,8 @@ def _parties(
 
 
 def _is_configuration(services: Services, id: str) -> bool:
-    return any((module := version.module(id)) and module.configuration for version in services.versions)
+    module = services.module(id)
+    return module is not None and module.configuration
 
 
 def _gets_it_once(services: Services, platform: Platform) -> bool:

@@ -82,7 +82,7 @@ def scopes_of(services: Services, platform: Platform, modules: Collection[str] =
     modules: only these; none means those of OCPI_SYNC_MODULES.
     """
     wanted = modules or services.settings.sync_modules
-    version = next((version for version in services.versions if version.number == platform.version), None)
+    version = services.version(platform.version)
     if not platform.is_registered or version is None:
         return
     for module in version.modules:
@@ -103,7 +103,7 @@ def all_scopes(services: Services) -> Iterator[Scope]:
 
 def _module(services: Services, platform: Platform, id: str) -> Module | None:
     """Return a module as the platform's version has it, if it has a list of objects there."""
-    version = next((version for version in services.versions if version.number == platform.version), None)
+    version = services.version(platform.version)
     module = None if version is None else version.module(id)
     interface = None if module is None else module.interface(InterfaceRole.SENDER)
     if module is None or interface is None or not module.objects:

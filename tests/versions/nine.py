@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from flask_ocpi import OCPI
 from flask_ocpi.core.converting import Converter
 from flask_ocpi.core.converting import Lose
 from flask_ocpi.core.converting import Owner
@@ -14,8 +13,10 @@ from flask_ocpi.core.description import Dialect
 from flask_ocpi.core.description import Document
 from flask_ocpi.core.fields import CiString
 from flask_ocpi.core.fields import DateTime
+from flask_ocpi.core.fields import ListOf
 from flask_ocpi.core.fields import Number
 from flask_ocpi.core.fields import String
+from flask_ocpi.core.schema import Object
 from flask_ocpi.core.schema import Schema
 from flask_ocpi.modules.cdrs import CDR
 from flask_ocpi.modules.commands_schemas import CommandResponse
@@ -26,6 +27,7 @@ from flask_ocpi.modules.locations_schemas import Connector
 from flask_ocpi.modules.locations_schemas import Location
 from flask_ocpi.modules.sessions import Session
 from flask_ocpi.modules.tokens import Token
+from flask_ocpi.modules.types import DisplayText
 from flask_ocpi.modules.types import Price
 from flask_ocpi.modules.versions import Endpoint
 from flask_ocpi.versions.v2_2_1 import VERSION as V2_2_1
@@ -122,6 +124,8 @@ class CommandResultOf99(CommandResult):
     class Meta(Schema.Meta):
         exclude = ("message",)
 
+    texts = ListOf(Object(DisplayText), metadata=example([{"language": "en", "text": "Go."}]))
+
 
 class EndpointOf99(Endpoint):
     """It does not say which side of the module it is."""
@@ -178,10 +182,7 @@ V9_9 = V2_2_1.evolve(
         CDROf99: Converter(cdr_to_store, cdr_from_store),
         TokenOf99: renamed(contract="contract_id"),
         StartSessionOf99: renamed(place="location_id"),
+        CommandResultOf99: renamed(texts="message"),
     },
     drop=("hubclientinfo",),
 )
-
-
-def served(ocpi: OCPI) -> list[str]:
-    return [version.number for version in ocpi.services.versions]

@@ -29,6 +29,7 @@ from flask_ocpi.exchange.pending.outgoing import start_call
 from flask_ocpi.exchange.pending.records import KINDS
 from flask_ocpi.exchange.pending.records import check_response_url
 from flask_ocpi.exchange.pending.records import session_refusal
+from flask_ocpi.exchange.pending.records import version_of
 
 __all__ = [
     "KINDS",
@@ -54,4 +55,5 @@ __all__ = [
     "respond",
     "session_refusal",
     "start_call",
+    "version_of",
 ]

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
 from enum import StrEnum
+from typing import Any
 
 import orjson
 
@@ -43,10 +44,11 @@ from flask_ocpi.exchange.pending.records import TIMEOUT
 from flask_ocpi.exchange.pending.records import check_response_url
 from flask_ocpi.exchange.pending.records import end_of
 from flask_ocpi.exchange.pending.records import every_pending
-from flask_ocpi.exchange.pending.records import find_operation
 from flask_ocpi.exchange.pending.records import kept_until
+from flask_ocpi.exchange.pending.records import operation_of
 from flask_ocpi.exchange.pending.records import pending_key
 from flask_ocpi.exchange.pending.records import purge
+from flask_ocpi.exchange.pending.records import result_class
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
@@ -80,7 +82,8 @@ class IncomingRequest(Stored):
 
     operation: its name in the description. platform: the id of who asked; sender: the party, where that is clear.
     receiver: our party. request: what was asked, without the response_url. expires: the end of its time, in
-    microseconds; 0 before the answer. result: what the host application gave.
+    microseconds; 0 before the answer. result: what the host application gave. version: the number of the version in
+    which it was made; "" stands for 2.2.1.
     """
 
     KIND = INCOMING
@@ -96,6 +99,7 @@ class IncomingRequest(Stored):
     state: IncomingState = IncomingState.ASKED
     expires: int = 0
     result: Document | None = None
+    version: str = ""
 
     @property
     def key(self) -> Key:
@@ -155,13 +159,14 @@ def receive(ctx: Context, target: Target, request: Document, response_url: str, 
         sender=_sender(ctx),
         response_url=response_url,
         request=request,
+        version=ctx.version.number,
     )
     purge(services, INCOMING)
     _save(services, incoming)
     timeout = services.settings.command_timeout
     reply = Reply(incoming.id, ctx.platform, incoming.sender, incoming.receiver, timeout, services)
     try:
-        response = _response(services, target.operation, hook(request, reply), timeout)
+        response = _response(ctx, target.operation, hook(request, reply), timeout)
         finished = _answered(services, incoming, response)
     except Exception:
         _forget(services, incoming.id)
@@ -272,13 +277,14 @@ def _sender(ctx: Context) -> Party | None:
     return ctx.routing.from_party or only
 
 
-def _response(services: Services, operation: Operation, answer: Answer, timeout: int) -> Document:
+def _response(ctx: Context, operation: Operation, answer: Answer, timeout: int) -> Document:
     """Complete the host's answer; ServerError when it is none, which is not the caller's fault."""
+    cls: Any = operation.returns
     given = {"result": answer} if isinstance(answer, str) else answer
     if isinstance(given, dict):
         given = {"timeout": timeout if given.get("result") == ACCEPTED else 0, **given}
     try:
-        return load(services.schemas[operation.returns], given, where="response")  # type: ignore[index]
+        return load(ctx.services.schemas[ctx.version.stored(cls)], given, where="response")
     except InvalidParametersError as error:
         raise ServerError(
             f"The host application answered {operation.name} with something that is no response. {error.message}"
@@ -319,7 +325,7 @@ def _seconds_to(services: Services, moment: int) -> float:
 
 
 def _after_finish(services: Services, incoming: IncomingRequest) -> None:
-    finished = find_operation(services, incoming.module, incoming.operation).finished
+    finished = operation_of(services, incoming).finished
     if finished is not None:
         finished(services, incoming)
 
@@ -340,12 +346,11 @@ def _work(reply: Reply, work: Callable[[], Answer]) -> None:
 
 def _checked(services: Services, incoming: IncomingRequest, result: Answer) -> Document:
     given = {"result": result} if isinstance(result, str) else result
-    schema = find_operation(services, incoming.module, incoming.operation).result
-    return load(services.schemas[schema], given, where="result")  # type: ignore[index]
+    return load(services.schemas[result_class(services, incoming)], given, where="result")
 
 
 def _result_values(services: Services, incoming: IncomingRequest) -> frozenset[str]:
-    schema = services.schemas[find_operation(services, incoming.module, incoming.operation).result]  # type: ignore[index]
+    schema = services.schemas[result_class(services, incoming)]
     return frozenset(schema.load_fields["result"].enum)  # type: ignore[attr-defined]
 
 

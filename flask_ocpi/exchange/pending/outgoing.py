@@ -20,8 +20,8 @@ from flask_ocpi.exchange.pending.records import OUTGOING
 from flask_ocpi.exchange.pending.records import RESERVE_NOW
 from flask_ocpi.exchange.pending.records import TIMEOUT
 from flask_ocpi.exchange.pending.records import end_of
-from flask_ocpi.exchange.pending.records import find_operation
 from flask_ocpi.exchange.pending.records import kept_until
+from flask_ocpi.exchange.pending.records import operation_of
 from flask_ocpi.exchange.pending.records import pending_key
 from flask_ocpi.exchange.pending.records import purge
 from flask_ocpi.signals import result_received
@@ -45,7 +45,8 @@ class Call(Stored):
     operation: its name in the description, such as "start_session". platform: the id of who was asked.
     request: what was asked. response: the immediate response, None until it came. results: what was posted to the
     response_url, in order of arrival. expires: microseconds; after it no result is to be expected.
-    reference: whatever the host application keeps with it.
+    reference: whatever the host application keeps with it. version: the number of the version in which it was made; ""
+    stands for 2.2.1.
     """
 
     KIND = OUTGOING
@@ -61,6 +62,7 @@ class Call(Stored):
     expires: int = 0
     kept_until: int = 0
     reference: str = ""
+    version: str = ""
 
     @property
     def result(self) -> Document | None:
@@ -146,7 +148,7 @@ def receive_result(ctx: Context, target: Target, body: Document) -> Result:
 
 
 def _is_answer_to(ctx: Context, target: Target, call: Call) -> bool:
-    asked = find_operation(ctx.services, call.module, call.operation)
+    asked = operation_of(ctx.services, call)
     segment = target.path.get("command")
     return (
         call.platform == ctx.platform.id

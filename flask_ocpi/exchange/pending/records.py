@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from flask_ocpi.core.config import Settings
 from flask_ocpi.core.description import Document
 from flask_ocpi.core.description import Operation
+from flask_ocpi.core.description import Version
 from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.enums import ModuleID
 from flask_ocpi.core.moments import SECOND
 from flask_ocpi.core.moments import to_micros
+from flask_ocpi.core.schema import Schema
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import NotFoundError
 from flask_ocpi.exchange.context import Context
@@ -75,13 +78,42 @@ def purge(services: Services, kind: str) -> None:
         services.purged[kind] = now
 
 
-def find_operation(services: Services, module: str, name: str) -> Operation:
-    """Return the operation that a request was made of."""
-    for version in services.versions:
-        for found, interface, operation in version.operations():
-            if found.id == module and interface.role is InterfaceRole.RECEIVER and operation.name == name:
-                return operation
-    raise NotFoundError(f"The operation {name} of {module} is not served here any more.")
+class _Request(Protocol):
+    """A request in either direction. version: the number; "" in those of a release that had 2.2.1 only."""
+
+    @property
+    def version(self) -> str: ...
+
+    @property
+    def module(self) -> str: ...
+
+    @property
+    def operation(self) -> str: ...
+
+
+def version_of(services: Services, request: _Request) -> Version:
+    """Return the version that a request was made in; raise NotFoundError where it is not served any more."""
+    found = services.version(request.version) if request.version else services.own
+    if found is None:
+        raise NotFoundError(f"OCPI {request.version} is not served here any more.")
+    return found
+
+
+def operation_of(services: Services, request: _Request) -> Operation:
+    """Return the operation that a request was made of, in the version of the request."""
+    for module, interface, operation in version_of(services, request).operations():
+        is_received = module.id == request.module and interface.role is InterfaceRole.RECEIVER
+        if is_received and operation.name == request.operation:
+            return operation
+    raise NotFoundError(f"The operation {request.operation} of {request.module} is not served here any more.")
+
+
+def result_class(services: Services, request: _Request) -> type[Schema]:
+    """Return the class that the result of a request has as the host application gives and gets it."""
+    result = operation_of(services, request).result
+    if result is None:
+        raise NotFoundError(f"The operation {request.operation} of {request.module} has no result that comes later.")
+    return version_of(services, request).stored(result)
 
 
 def check_response_url(platform: Platform, settings: Settings, url: str) -> None:
