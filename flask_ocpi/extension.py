@@ -74,11 +74,10 @@ class OCPI(HostHooks, Facade):
         clock: Callable[[], datetime] = utc_now,
         versions: Sequence[Version] | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(versions)
         self._storage_source = storage
         self._transport = transport
         self._clock = clock
-        self._versions = versions
         self._apps: weakref.WeakSet[Flask] = weakref.WeakSet()
         self._given_app = app  # it lives as long as this object, unlike those of app factories
         if app is not None:

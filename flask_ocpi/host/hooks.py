@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import Literal
 from typing import TypeVar
 from typing import cast
 
+from flask_ocpi.core.description import Version
+from flask_ocpi.core.enums import InterfaceRole
+from flask_ocpi.core.enums import ModuleID
 from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.exchange.context import Authorizer
 from flask_ocpi.exchange.context import CallHook
@@ -16,7 +20,7 @@ from flask_ocpi.exchange.context import ChargingPreferencesHook
 from flask_ocpi.exchange.context import Hooks
 from flask_ocpi.exchange.context import PushFilter
 from flask_ocpi.exchange.context import RegistrationFilter
-from flask_ocpi.modules.enums import CommandType
+from flask_ocpi.versions import VERSIONS
 
 if TYPE_CHECKING:
     from flask_ocpi.core import types
@@ -53,8 +57,9 @@ P = TypeVar("P", bound="Prefers")
 class HostHooks:
     """The decorators with which the host application registers what it decides."""
 
-    def __init__(self) -> None:
+    def __init__(self, versions: Sequence[Version] | None = None) -> None:
         self._hooks = Hooks()
+        self._versions = versions
 
     def authorizer(self, function: A) -> A:
         """Let a function decide on real-time authorizations: ``@ocpi.authorizer``.
@@ -103,9 +108,19 @@ class HostHooks:
         CommandResponse, or its result, at once: "ACCEPTED", "REJECTED", ... The result that is to follow is given later
         by :meth:`finish_command`, by ``reply.finish``, or by the function handed to ``reply.accept``.
         """
-        if name not in set(CommandType):
-            raise ConfigurationError(f"There is no command {name!r}; there are {', '.join(CommandType)}.")
+        known = self._commands()
+        if name not in known:
+            raise ConfigurationError(f"There is no command {name!r}; there are {', '.join(known)}.")
         return self._register_call("commands", name)
+
+    def _commands(self) -> list[str]:
+        """Return the commands of all versions that may be served."""
+        known: dict[str, None] = {}
+        for version in self._versions or VERSIONS:
+            for module, interface, operation in version.operations():
+                if module.id == ModuleID.COMMANDS and interface.role is InterfaceRole.RECEIVER:
+                    known[operation.path.removeprefix("/")] = None
+        return list(known)
 
     def charging_profile(self, method: Literal["GET", "PUT", "DELETE"]) -> Callable[[L], L]:
         """Let a function see to charging profiles: ``@ocpi.charging_profile("PUT")``, and "GET" and "DELETE".

@@ -163,14 +163,14 @@ def _add_view(
             200,
             response_schema(operation.returns, many=operation.returns_list),
             description=openapi.success_description(operation),
-            headers=openapi.response_headers(module, operation),
+            headers=openapi.response_headers(version, module, operation),
         )(view)
         if body is not None:
             documented = blueprint.arguments(body, location="json", required=operation.body_required)(documented)
         if query is not None:
             documented = blueprint.arguments(query, location="query")(documented)
-        documented = blueprint.doc(**openapi.operation_doc(module, interface, operation))(documented)
-        parameters = openapi.parameters(module, operation)
+        documented = blueprint.doc(**openapi.operation_doc(version, module, interface, operation))(documented)
+        parameters = openapi.parameters(version, module, operation)
         return Documentation(documented, operation.method, parameters, tags=[openapi.tag_name(module, interface)])
 
     methods = [operation.method]

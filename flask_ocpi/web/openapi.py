@@ -41,9 +41,7 @@ DESCRIPTION = """\
 OCPI {version}, as this platform serves it for {parties}.
 
 ### Authorize
-Press *Authorize* and enter the whole header value: `Token`, a blank, and your credentials token in Base64. For the
-token `example-token` that is `Token ZXhhbXBsZS10b2tlbg==`. In a shell:
-`echo "Token $(printf %s "$TOKEN" | base64 -w0)"`.
+{authorize}
 
 A registration token (made by `flask ocpi invite`) opens *versions* and *credentials*; the token that a
 registration returns opens the rest.
@@ -53,13 +51,25 @@ Every answer is an envelope. HTTP 200 says that the request was understood; its 
 is success, 2xxx a mistake in the request, 3xxx a failure of the server. `status_message` names what to mend.
 
 ### Headers
-`X-Request-ID` and `X-Correlation-ID` may hold any text and come back with the answer. The `OCPI-to-*` and
-`OCPI-from-*` headers name the parties; they may be left out where each side has a single one, and come back exchanged.
+`X-Request-ID` and `X-Correlation-ID` may hold any text and come back with the answer.{routing}
 
 ### Values
 Properties that are not required may be null, which is the same as leaving them out. `#NA` stands in a required string
 for what cannot be known. Properties that OCPI does not define are never refused.
 """
+
+_AUTHORIZE = """\
+Press *Authorize* and enter the whole header value: `Token`, a blank, and your credentials token in Base64. For the
+token `example-token` that is `Token ZXhhbXBsZS10b2tlbg==`. In a shell:
+`echo "Token $(printf %s "$TOKEN" | base64 -w0)"`."""
+_AUTHORIZE_PLAIN = """\
+Press *Authorize* and enter the whole header value: `Token`, a blank, and your credentials token."""
+_ROUTING = (
+    " The `OCPI-to-*` and\n"
+    "`OCPI-from-*` headers name the parties; they may be left out where each side has a single one, "
+    "and come back exchanged."
+)
+_PLAIN = "plain"
 
 _INTERFACES = {
     "SENDER": "The Sender interface, which Receivers call.",
@@ -76,15 +86,23 @@ def document_options(services: Services, version: Version) -> dict[str, Any]:
         f"{party.country_code}-{party.party_id} ({', '.join(party.roles)})" for party in services.settings.parties
     )
     name = services.settings.parties[0].business_details["name"]
+    is_plain = version.dialect.token_encoding == _PLAIN
+    in_base64 = " in Base64: `Token ZXhhbXBsZS10b2tlbg==`"
     scheme = {
         "type": "apiKey",
         "in": "header",
         "name": "Authorization",
-        "description": "Enter `Token`, a blank and your credentials token in Base64: `Token ZXhhbXBsZS10b2tlbg==`.",
+        "description": f"Enter `Token`, a blank and your credentials token{'' if is_plain else in_base64}.",
     }
+    description = DESCRIPTION.format(
+        version=version.number,
+        parties=parties,
+        authorize=_AUTHORIZE_PLAIN if is_plain else _AUTHORIZE,
+        routing=_ROUTING if version.dialect.routing else "",
+    )
     return {
         "title": f"OCPI platform of {name}",
-        "info": {"description": DESCRIPTION.format(version=version.number, parties=parties)},
+        "info": {"description": description},
         "components": {"securitySchemes": {SECURITY_SCHEME: scheme}},
         "security": [{SECURITY_SCHEME: []}],
         "tags": [
@@ -111,7 +129,7 @@ def operation_id(module: Module, interface: Interface, operation: Operation) -> 
     return f"{module.id}_{side}{operation.name}"
 
 
-def operation_doc(module: Module, interface: Interface, operation: Operation) -> dict[str, Any]:
+def operation_doc(version: Version, module: Module, interface: Interface, operation: Operation) -> dict[str, Any]:
     """Return what the OpenAPI operation says of itself, beyond what the decorators of the view say."""
     codes = [f"{int(code)} ({code.name.lower().replace('_', ' ')})" for code in operation.errors]
     sentences = [
@@ -138,21 +156,23 @@ def operation_doc(module: Module, interface: Interface, operation: Operation) ->
     if operation.body is not None:
         doc["requestBody"] = {"content": {JSON: {"examples": body_examples(operation)}}}
     if operation.result is not None:
-        doc["callbacks"] = {"result": _callback(module, operation, operation.result)}
+        doc["callbacks"] = {"result": _callback(version, module, operation, operation.result)}
     return doc
 
 
-def _callback(module: Module, operation: Operation, result: type[Schema]) -> dict[str, Any]:
+def _callback(version: Version, module: Module, operation: Operation, result: type[Schema]) -> dict[str, Any]:
     """Describe the request with the result that goes to the response_url later."""
     source = "query.response_url" if operation.body is None else "body#/response_url"
     return {
         f"{{$request.{source}}}": {
             "post": {
                 "summary": "The result, once the charge point gave it",
-                "description": "Only after the answer ACCEPTED. Sent once, with the token that you gave, and with the "
-                "routing headers of the request exchanged.",
+                "description": "Only after the answer ACCEPTED. Sent once, with the token that you gave"
+                + (", and with the routing headers of the request exchanged." if version.dialect.routing else "."),
                 "security": [{SECURITY_SCHEME: []}],
-                "parameters": [_reference("parameters", header["name"]) for header in _header_parameters(module)],
+                "parameters": [
+                    _reference("parameters", header["name"]) for header in _header_parameters(version, module)
+                ],
                 "requestBody": {
                     "required": True,
                     "content": {JSON: {"schema": result, "examples": complete_and_required(result)}},
@@ -166,7 +186,7 @@ def _callback(module: Module, operation: Operation, result: type[Schema]) -> dic
     }
 
 
-def parameters(module: Module, operation: Operation) -> list[dict[str, Any]]:
+def parameters(version: Version, module: Module, operation: Operation) -> list[dict[str, Any]]:
     """Return the path and header parameters of an operation."""
     path = [
         {
@@ -184,15 +204,15 @@ def parameters(module: Module, operation: Operation) -> list[dict[str, Any]]:
         }
         for parameter in operation.parameters
     ]
-    return path + _header_parameters(module)
+    return path + _header_parameters(version, module)
 
 
-def _header_parameters(module: Module) -> list[dict[str, Any]]:
+def _header_parameters(version: Version, module: Module) -> list[dict[str, Any]]:
     headers = [
         _header(REQUEST_ID, "Unique to this request; comes back with the answer.", _REQUEST_ID),
         _header(CORRELATION_ID, "The same over all hops of a message.", _CORRELATION_ID),
     ]
-    if not module.configuration:
+    if version.routes(module):
         headers += [
             _header(TO_COUNTRY, "Country code of the party the request is for.", "", 2),
             _header(TO_PARTY, "Party id of the party the request is for.", "", 3),
@@ -202,10 +222,10 @@ def _header_parameters(module: Module) -> list[dict[str, Any]]:
     return headers
 
 
-def response_headers(module: Module, operation: Operation) -> dict[str, Any]:
+def response_headers(version: Version, module: Module, operation: Operation) -> dict[str, Any]:
     """Return the headers of a successful answer."""
     headers = _message_headers()
-    if not module.configuration:
+    if version.routes(module):
         text: dict[str, Any] = {"schema": {"type": "string"}}
         headers |= {
             TO_COUNTRY: {"description": "OCPI-from-country-code of the request.", **text},
