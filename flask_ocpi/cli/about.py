@@ -41,7 +41,8 @@ def init_db(as_json: bool) -> None:
     storage.setup()
     storage.check()
     adopted = current_ocpi.copies.adopt()
-    names = kinds(current_ocpi.services.versions)
+    services = current_ocpi.services
+    names = kinds((services.own, *services.versions))
     if as_json:
         copies = {"adopted": adopted.moved, "unknown": adopted.left}
         return show({"storage": str(storage), "kinds": list(names), "copies": copies})

@@ -68,7 +68,6 @@ def test_command_and_its_result_are_in_the_shape_of_the_version(ocpi_network, oc
     assert kept.request == asked.command
 
 
-@EVERY_STORAGE
 def test_response_without_a_timeout_is_given_that_of_the_settings(ocpi_network, ocpi_storage):
     asked = Asked(ocpi_network, (V9_9,), BOTH, storage=ocpi_storage, storage_of="ems")
     accepting(asked)
@@ -98,7 +97,6 @@ def test_result_comes_in_the_version_of_its_command_also_when_another_is_spoken_
     assert result == RESULT
 
 
-@EVERY_STORAGE
 def test_request_of_a_version_that_is_not_served_any_more_has_no_result(ocpi_network, ocpi_storage, caplog):
     asked = Asked(ocpi_network, BOTH, (V9_9,), storage=ocpi_storage, storage_of="cpo")
     accepting(asked)

@@ -184,7 +184,6 @@ def test_what_arrives_is_stored_in_one_shape(house):
     assert list(house.ems.objects.documents("locations", copies=True)) == [as_9_9(saved)]
 
 
-@EVERY_STORAGE
 def test_routing_headers_go_to_the_partner_of_2_2_1_only(house):
     house.cpo.save("locations", documents.location())
 
@@ -193,7 +192,6 @@ def test_routing_headers_go_to_the_partner_of_2_2_1_only(house):
     assert to_old.headers["OCPI-to-party-id"] == "OLD"
 
 
-@EVERY_STORAGE
 def test_what_the_version_cannot_say_is_a_finding(house):
     house.cpo.save("locations", stored_location())
 
@@ -236,7 +234,6 @@ def test_change_that_reads_otherwise_is_the_whole_object_to_one(house, ids, chan
     assert copy == as_9_9(house.cpo.objects.get("locations", "LOC1"))
 
 
-@EVERY_STORAGE
 def test_removed_tariff_is_removed_at_both(house):
     house.cpo.save("tariffs", documents.tariff(min_price={"excl_vat": 1, "incl_vat": 1.21}))
     assert body_of(house.sent("ems.example")[0])["min_price"] == {"net": 1, "incl_vat": 1.21}
@@ -358,7 +355,6 @@ def test_sync_stores_what_a_pull_brings(ocpi_network, ocpi_storage):
     assert list(ems.objects.documents("cdrs", copies=True)) == [documents.cdr()]
 
 
-@EVERY_STORAGE
 def test_object_that_a_patch_misses_is_fetched(ocpi_network, ocpi_storage):
     cpo = ocpi_network.add("cpo.example", [("NL", "ABC", ["CPO"])], versions=(V9_9,))
     ems = ocpi_network.add("ems.example", [("DE", "EMS", ["EMSP"])], storage=ocpi_storage, versions=BOTH)
@@ -460,7 +456,6 @@ def _lose(ems, evses):
     ems.storage.save("locations", key, Record.of(document, last_updated=record.last_updated))
 
 
-@EVERY_STORAGE
 def test_put_of_parts(cpo_partner):
     ems, partner = cpo_partner
     partner.put(URL, told())
@@ -476,7 +471,6 @@ def test_put_of_parts(cpo_partner):
     assert copy["evses"][1]["connectors"][0]["tariff_ids"] == ["7"]
 
 
-@EVERY_STORAGE
 def test_what_is_not_valid_in_the_version_is_refused_in_its_words(cpo_partner):
     _, partner = cpo_partner
 
@@ -486,7 +480,6 @@ def test_what_is_not_valid_in_the_version_is_refused_in_its_words(cpo_partner):
     assert "city" in response.message
 
 
-@EVERY_STORAGE
 def test_cdr_without_owner_is_of_who_posts_it(cpo_partner):
     ems, partner = cpo_partner
     cdr = without(documents.cdr(), "country_code", "party_id", "end_date_time")
