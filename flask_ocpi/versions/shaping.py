@@ -43,8 +43,8 @@ def shaped(schema: Schema, document: Any, quirks: Quirks, *, partial: bool = Fal
         for name, value in document.items()
         if name in fields or not quirks.strip_unknown
     }
-    if isinstance(schema, Price) and quirks.always_incl_vat and made.get("incl_vat") is None:
-        made["incl_vat"] = made.get("excl_vat")
+    if isinstance(schema, Price) and quirks.always_incl_vat and made.get("incl_vat") is None and "excl_vat" in made:
+        made["incl_vat"] = made["excl_vat"]
     for name in _AMOUNTS.get(type(schema), ()) if quirks.integer_prices else ():
         made[name] = _whole(made.get(name))
         if made[name] is None:

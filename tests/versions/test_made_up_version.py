@@ -480,6 +480,19 @@ def test_what_is_not_valid_in_the_version_is_refused_in_its_words(cpo_partner):
     assert "city" in response.message
 
 
+def test_flaws_are_mended_as_in_2_2_1(cpo_partner):
+    ems, partner = cpo_partner
+    flawed = told()
+    del flawed["evses"][0]["last_updated"]
+    flawed["title"] = ["not", "a", "text"]
+
+    assert partner.put(URL, flawed).http_status == 201
+
+    (copy,) = ems.objects.documents("locations", copies=True)
+    assert copy["evses"][0]["last_updated"] == documents.evse()["last_updated"]
+    assert "name" not in copy
+
+
 def test_cdr_without_owner_is_of_who_posts_it(cpo_partner):
     ems, partner = cpo_partner
     cdr = without(documents.cdr(), "country_code", "party_id", "end_date_time")

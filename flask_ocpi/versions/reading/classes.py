@@ -9,6 +9,7 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
+from typing import TypeVar
 
 from flask_ocpi.core.fields import NOT_AVAILABLE
 from flask_ocpi.core.moments import to_micros
@@ -53,6 +54,8 @@ from flask_ocpi.modules.types import Price
 from flask_ocpi.versions.reading.values import hour_minute
 from flask_ocpi.versions.reading.values import read_instant
 from flask_ocpi.versions.reading.values import weekday_of
+
+_T = TypeVar("_T")
 
 #: What an object is made of that came as a single value: 2.1.1 has amounts as numbers and texts without a language.
 FROM_VALUE: Mapping[type[Schema], Callable[[Any], Document]] = {
@@ -186,6 +189,11 @@ REMOVING = frozenset(
         roles_are_unique,
     }
 )
+
+
+def of(table: Mapping[type[Schema], _T], schema: Schema) -> _T | None:
+    """Return what a table says of a class, or of the nearest one that it is derived from, as those of versions are."""
+    return next((table[cls] for cls in type(schema).__mro__ if cls in table), None)
 
 
 def is_forgiven(rule: Rule, data: Document) -> bool:

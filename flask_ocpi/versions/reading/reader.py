@@ -138,7 +138,7 @@ class Reader:
             return dict(data[0])
         if isinstance(data, dict):
             return data
-        made = classes.FROM_VALUE.get(type(schema))
+        made = classes.of(classes.FROM_VALUE, schema)
         if made is None or not isinstance(data, str | int | float) or isinstance(data, bool):
             raise LostError((path, "must be a JSON object"))
         if path.endswith("]"):
@@ -181,7 +181,7 @@ class Reader:
                 if value != [] or not isinstance(declared, ListOf):  # an empty list is no flaw
                     self.note("left out", place, value, "It is empty, and was left out.")
                 return
-            if name in classes.NEEDED.get(type(schema), ()) and not self.guessing:
+            if name in (classes.of(classes.NEEDED, schema) or ()) and not self.guessing:
                 self.held_back = True
                 raise lost
             first_place, reason = lost.flaws[0]
@@ -206,7 +206,7 @@ class Reader:
         came = data.get(name)
         made = known.get(name)
         if made is None:
-            derive = classes.DERIVED.get(type(schema), {}).get(name)
+            derive = (classes.of(classes.DERIVED, schema) or {}).get(name)
             made = None if derive is None else derive({**data, **document})
         if made is not None:
             try:
@@ -218,10 +218,10 @@ class Reader:
                     "derived", place, came, f"It is missing or cannot be read; {shown(document[name])} was derived."
                 )
                 return
-        if name in classes.UNKNOWN_TEXTS.get(type(schema), ()):
+        if name in (classes.of(classes.UNKNOWN_TEXTS, schema) or ()):
             document[name] = NOT_AVAILABLE
             self.note("derived", place, came, f"It is missing or cannot be read; {NOT_AVAILABLE} stands for it.")
-        elif name in classes.DISPENSABLE.get(type(schema), ()):
+        elif name in (classes.of(classes.DISPENSABLE, schema) or ()):
             self.note("kept", place, came, "It is missing or cannot be read; the object was kept without it.")
         elif isinstance(declared, ListOf) and classes.may_be_empty(schema, name, data):
             document[name] = []
