@@ -471,13 +471,13 @@ def test_put_of_parts(cpo_partner):
     assert copy["evses"][1]["connectors"][0]["tariff_ids"] == ["7"]
 
 
-def test_what_is_not_valid_in_the_version_is_refused_in_its_words(cpo_partner):
+def test_what_lacks_something_that_is_needed_is_refused(cpo_partner):
     _, partner = cpo_partner
 
-    response = partner.put(URL, told(title=5, city=None))
+    response = partner.put(URL, told(coordinates=None))
 
     assert response.status_code == 2001
-    assert "city" in response.message
+    assert "coordinates" in response.message
 
 
 def test_flaws_are_mended_as_in_2_2_1(cpo_partner):
