@@ -34,6 +34,7 @@ from flask_ocpi.exchange import logs
 from flask_ocpi.exchange.bounds import Waits
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.findings import Finding
+from flask_ocpi.exchange.handshake import token_encoding
 from flask_ocpi.exchange.messages import Direction
 from flask_ocpi.exchange.messages import Message
 from flask_ocpi.exchange.messages import Traffic
@@ -263,7 +264,7 @@ class PlatformConnection(Connection):
         super().__init__(
             transport,
             token,
-            encoding=services.token_encoding(platform),
+            encoding=token_encoding(services, platform),
             traffic=services.traffic,
             platform_id=platform.id,
             waits=services.waits,

@@ -41,6 +41,7 @@ from flask_ocpi.exchange.logs import is_answering
 from flask_ocpi.partners.auth_tokens import same_hash
 from flask_ocpi.storage.base import Party
 from flask_ocpi.versions.reading.reader import NOTHING_KNOWN
+from flask_ocpi.versions.shaping import losing
 
 _NO_SUCH_METHOD = (405, 501)
 
@@ -372,7 +373,7 @@ class ModuleClient:
         conversion = self.client.version.conversion(operation.body)
         if conversion is not None and operation.body is not None and body is not None and not operation.partial:
             source = Source(self.client.platform.id, str(self.module.id), " ".join(segments))
-            sent = conversion.from_store(body, self.client.services.lose(source, self.client.version))
+            sent = conversion.from_store(body, losing(self.client.services, source, self.client.version))
             body = load(self.client.services.schemas[operation.body], sent, where=operation.name)
         return self._request(operation, role, segments, body=body, query=query, owner=owner, to=to)
 

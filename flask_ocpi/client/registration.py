@@ -388,7 +388,7 @@ class Registrar:
         return self._connection_with(token, platform, version)
 
     def _connection_with(self, token: str, platform: Platform, version: Version | None = None) -> Connection:
-        return self._new_connection(token, self.services.token_encoding(platform, version), platform.id)
+        return self._new_connection(token, handshake.token_encoding(self.services, platform, version), platform.id)
 
     def _new_connection(self, token: str, encoding: str, platform_id: str | None = None) -> Connection:
         return Connection(

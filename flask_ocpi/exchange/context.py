@@ -16,7 +16,6 @@ from typing import Protocol
 
 from flask_ocpi.core.compiled import loader_of
 from flask_ocpi.core.config import Settings
-from flask_ocpi.core.converting import Lose
 from flask_ocpi.core.description import OWNER_KEY
 from flask_ocpi.core.description import Document
 from flask_ocpi.core.description import Interface
@@ -227,27 +226,6 @@ class Services:
     def found(self, finding: Finding) -> None:
         """Note a flaw in what a platform sent; it costs no access to the storage, and never fails."""
         self.findings.add(finding)
-
-    def token_encoding(self, platform: Platform, version: Version | None = None) -> str:
-        """Return how a platform is sent its token: "base64" or "plain". version: which it speaks, unless by its record.
-
-        Its quirks come first, then its record, its version, and OCPI_TOKEN_ENCODING.
-        """
-        if self.quirks(platform).plain_token:
-            return "plain"
-        spoken = version or self.version(platform.version)
-        by_version = None if spoken is None else spoken.dialect.token_encoding
-        return platform.token_encoding or by_version or self.settings.token_encoding
-
-    def lose(self, source: Source, version: Version) -> Lose:
-        """Return what notes, as findings, what a version cannot say of an object for a platform."""
-
-        def lose(pointer: str, reason: str) -> None:
-            path = "".join("[]" if part.isdigit() else f".{part}" for part in pointer.split("/")[1:])
-            outcome = f"{reason} OCPI {version.number} was sent."
-            self.found(Finding(source.platform, "not_sent", source.module, source.object, path[1:], outcome=outcome))
-
-        return lose
 
     @property
     def object_types(self) -> Mapping[str, ObjectType]:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from flask_ocpi.core.description import Document
+from flask_ocpi.core.description import Version
 from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.enums import ModuleID
 from flask_ocpi.core.fields import NOT_AVAILABLE
@@ -55,6 +56,18 @@ def check_endpoints(discovery: Discovery, required: Sequence[str]) -> None:
 def unreadable(flaws: Sequence[str]) -> str:
     """Say which entries cannot be read, as a sentence behind others; "" for none."""
     return f" Entries that cannot be read: {'; '.join(flaws)}." if flaws else ""
+
+
+def token_encoding(services: Services, platform: Platform, version: Version | None = None) -> str:
+    """Return how a platform is sent its token: "base64" or "plain". version: which it speaks, unless by its record.
+
+    Its quirks come first, then its record, its version, and OCPI_TOKEN_ENCODING.
+    """
+    if services.quirks(platform).plain_token:
+        return "plain"
+    spoken = version or services.version(platform.version)
+    by_version = None if spoken is None else spoken.dialect.token_encoding
+    return platform.token_encoding or by_version or services.settings.token_encoding
 
 
 def with_roles(

@@ -201,7 +201,7 @@ def _call_back(ctx: Context, body: Document) -> Discovery:
                 body["url"],
                 body["token"],
                 version=ctx.version.number,
-                encoding=ctx.services.token_encoding(ctx.platform, ctx.version),
+                encoding=handshake.token_encoding(ctx.services, ctx.platform, ctx.version),
                 platform=ctx.platform.id,
             )
     except CrowdedError as error:

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from flask_ocpi.core.converting import Lose
 from flask_ocpi.core.converting import Owner
 from flask_ocpi.core.converting import unnoted
 from flask_ocpi.core.description import Handler
@@ -23,7 +24,10 @@ from flask_ocpi.core.schema import Schema
 from flask_ocpi.errors import OCPIError
 from flask_ocpi.exchange.context import Context
 from flask_ocpi.exchange.context import Result
+from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.context import Target
+from flask_ocpi.exchange.findings import Finding
+from flask_ocpi.exchange.findings import Source
 from flask_ocpi.modules.tariffs import PriceComponent
 from flask_ocpi.modules.types import Price
 
@@ -83,10 +87,22 @@ def handler_of(version: Version, operation: Operation) -> Handler:
             raise
         if returned is None or result.data is None:
             return result
-        lose = unnoted if operation.object is None else ctx.services.lose(target.source, version)
+        lose = unnoted if operation.object is None else losing(ctx.services, target.source, version)
         return replace(result, data=returned.text_from_store(result.data, lose))
 
     return handle
+
+
+def losing(services: Services, source: Source, version: Version) -> Lose:
+    """Return what notes, as findings, what a version cannot say of an object for a platform."""
+
+    def lose(pointer: str, reason: str) -> None:
+        path = "".join("[]" if part.isdigit() else f".{part}" for part in pointer.split("/")[1:])
+        outcome = f"{reason} OCPI {version.number} was sent."
+        finding = Finding(source.platform, "not_sent", source.module, source.object, path[1:], outcome=outcome)
+        services.found(finding)
+
+    return lose
 
 
 def _owner_in(ctx: Context, target: Target) -> Owner:

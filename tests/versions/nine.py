@@ -11,8 +11,10 @@ from flask_ocpi.core.converting import Owner
 from flask_ocpi.core.converting import renamed
 from flask_ocpi.core.description import Dialect
 from flask_ocpi.core.description import Document
+from flask_ocpi.core.enums import Role
 from flask_ocpi.core.fields import CiString
 from flask_ocpi.core.fields import DateTime
+from flask_ocpi.core.fields import Enum
 from flask_ocpi.core.fields import ListOf
 from flask_ocpi.core.fields import Number
 from flask_ocpi.core.fields import String
@@ -22,7 +24,9 @@ from flask_ocpi.modules.cdrs import CDR
 from flask_ocpi.modules.commands_schemas import CommandResponse
 from flask_ocpi.modules.commands_schemas import CommandResult
 from flask_ocpi.modules.commands_schemas import StartSession
+from flask_ocpi.modules.credentials import Credentials
 from flask_ocpi.modules.locations_schemas import EVSE
+from flask_ocpi.modules.locations_schemas import BusinessDetails
 from flask_ocpi.modules.locations_schemas import Connector
 from flask_ocpi.modules.locations_schemas import Location
 from flask_ocpi.modules.sessions import Session
@@ -134,6 +138,34 @@ class EndpointOf99(Endpoint):
         exclude = ("role",)
 
 
+class CredentialsOf99(Credentials):
+    """It tells one role, in properties of its own."""
+
+    class Meta(Schema.Meta):
+        exclude = ("roles",)
+
+    rules = ()
+    role = Enum(Role, required=True, metadata=example("CPO"))
+    country_code = CiString(max=2, required=True, metadata=example("NL"))
+    party_id = CiString(max=3, required=True, metadata=example("ABC"))
+    business_details = Object(BusinessDetails, required=True, metadata=example({"name": "Abc"}))
+
+
+_OF_A_ROLE = ("role", "country_code", "party_id", "business_details")
+
+
+def credentials_to_store(document: Document, owner: Owner) -> Document:
+    role = {name: document.pop(name) for name in _OF_A_ROLE}
+    return {**document, "roles": [role]}
+
+
+def credentials_from_store(document: Document, lose: Lose) -> Document:
+    first, *others = document.pop("roles")
+    for index, _ in enumerate(others, start=1):
+        lose(f"/roles/{index}", "Credentials of OCPI 9.9 have one role.")
+    return {**document, **first}
+
+
 def connector_to_store(document: Document, owner: Owner) -> Document:
     tariff = document.pop("tariff_id", None)
     return document if tariff is None else {**document, "tariff_ids": [tariff]}
@@ -172,6 +204,7 @@ V9_9 = V2_2_1.evolve(
         CommandResponse: CommandResponseOf99,
         CommandResult: CommandResultOf99,
         Endpoint: EndpointOf99,
+        Credentials: CredentialsOf99,
     },
     converters={
         LocationOf99: renamed(title="name"),
@@ -180,6 +213,7 @@ V9_9 = V2_2_1.evolve(
         PriceOf99: renamed(net="excl_vat"),
         SessionOf99: renamed(started="start_date_time"),
         CDROf99: Converter(cdr_to_store, cdr_from_store),
+        CredentialsOf99: Converter(credentials_to_store, credentials_from_store),
         TokenOf99: renamed(contract="contract_id"),
         StartSessionOf99: renamed(place="location_id"),
         CommandResultOf99: renamed(texts="message"),

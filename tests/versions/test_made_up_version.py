@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import orjson
 import pytest
 
 from flask_ocpi.core.enums import InterfaceRole
@@ -51,8 +52,6 @@ def house(ocpi_network, ocpi_storage):
 
 
 def body_of(request):
-    import orjson
-
     return orjson.loads(request.body)
 
 
@@ -95,6 +94,25 @@ def test_handshake_in_both_directions(ocpi_network, ocpi_storage, asks):
     assert record.endpoint("tokens", InterfaceRole.SENDER) == "https://ems.example/ocpi/9.9/sender/tokens"
     assert mirror.endpoint("commands", InterfaceRole.RECEIVER) == "https://cpo.example/ocpi/9.9/receiver/commands"
     assert {"role", "identifier", "url"} == set(mirror.endpoints[0])
+
+
+@pytest.mark.parametrize("asks", ["ems", "cpo"])
+def test_credentials_are_in_the_shape_of_the_version(ocpi_network, asks):
+    cpo = ocpi_network.add("cpo.example", [("NL", "ABC", ["CPO"])], versions=BOTH)
+    ems = ocpi_network.add("ems.example", [("DE", "EMS", ["EMSP"])], versions=(V9_9,))
+    answers = []
+    ocpi_network.after_send = lambda request, response: answers.append((request, response)) or response
+    client, server = (ems, cpo) if asks == "ems" else (cpo, ems)
+
+    ocpi_network.connect(client, server)
+    client.rotate(next(client.platforms.all()))
+
+    handshakes = [(r.method, body_of(r), orjson.loads(a.body)["data"]) for r, a in answers if r.method != "GET"]
+    assert [method for method, _, _ in handshakes] == ["POST", "PUT"]
+    for _, asked, answered in handshakes:
+        assert "roles" not in {**asked, **answered}
+        assert {asked["role"], answered["role"]} == {"CPO", "EMSP"}
+    assert [role["role"] for role in cpo.platforms.find("DE-EMS").roles] == ["EMSP"]
 
 
 def test_where_both_have_both_versions_the_newer_one_is_spoken(ocpi_network):
