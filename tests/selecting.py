@@ -2,7 +2,7 @@
 
 ``make test`` runs everything. ``make test-fast`` leaves out what is marked ``slow`` or ``database``, and runs the first
 cases of each parametrised test and fewer examples of each property. With ``--cov``, coverage is measured in the first
-cases alone: the others take the same lines with other values, and measuring doubles what they cost.
+cases of what is not slow: the others take the same lines with other values, and measuring doubles what they cost.
 """
 
 from __future__ import annotations
@@ -84,7 +84,8 @@ def select(config: pytest.Config, items: list[pytest.Item]) -> None:
         items[:], left_out = _first_cases(items, most)
         config.hook.pytest_deselected(items=left_out)
     if config.pluginmanager.hasplugin("_cov"):
-        for item in _first_cases(items, MEASURED_CASES)[1]:
+        measured, _ = _first_cases((item for item in items if item.get_closest_marker("slow") is None), MEASURED_CASES)
+        for item in set(items).difference(measured):
             item.add_marker(pytest.mark.no_cover)
 
 
