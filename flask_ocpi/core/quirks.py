@@ -49,7 +49,7 @@ PRESETS: Mapping[str, Preset] = {
         {"credentials-both-roles": True},
     ),
     "gireve": Preset(
-        "Its pages have 100 locations or tariffs, 1000 tokens or 20 CDRs at the most.",
+        "Its pages have at most 100 locations or tariffs, 1000 tokens or 20 CDRs.",
         {"page-limit": "locations:100,tariffs:100,tokens:1000,cdrs:20"},
     ),
     "e-clearing": Preset(
@@ -123,7 +123,7 @@ class Quirks:
     offset_in_dates: bool = _quirk(False, "Send dates with +00:00 instead of Z.")
     no_patch: bool = _quirk(False, "Send whole objects by PUT instead of changes by PATCH.")
     page_limit: Mapping[str, int] | None = _quirk(
-        None, "Ask for lists in pages of so many objects at the most, for all modules or each.", _limits
+        None, "Request lists in pages of at most so many objects, for all modules or each.", _limits
     )
     plain_token: bool = _quirk(False, "Send the token as it is, without Base64.")
     no_routing_headers: bool = _quirk(False, "Send no OCPI-to and OCPI-from headers.")
