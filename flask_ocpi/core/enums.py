@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field
 from enum import StrEnum
 
 
@@ -108,6 +109,7 @@ class Permissions:
     """The matrix of one app: the default one with the operator's changes."""
 
     matrix: Mapping[Role, Mapping[str, tuple[InterfaceRole, ...]]]
+    _callers: dict[tuple[frozenset[Role], str, InterfaceRole], bool] = field(default_factory=dict, compare=False)
 
     @classmethod
     def with_overrides(cls, overrides: Mapping[Role, Mapping[str, tuple[str, ...]]]) -> Permissions:
@@ -131,6 +133,9 @@ class Permissions:
                 return True
         return False
 
-    def may_call(self, roles: Iterable[Role], module: str, interface: InterfaceRole) -> bool:
+    def may_call(self, roles: frozenset[Role], module: str, interface: InterfaceRole) -> bool:
         """Tell whether a platform with these roles may call an interface: one of them is the other side of it."""
-        return self.implements(roles, module, interface.opposite)
+        may = self._callers.get((roles, module, interface))
+        if may is None:
+            may = self._callers[roles, module, interface] = self.implements(roles, module, interface.opposite)
+        return may

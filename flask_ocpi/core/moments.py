@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC
 from datetime import datetime
 from datetime import timedelta
+from functools import lru_cache
 
 #: A second, in microseconds.
 SECOND = 1_000_000
@@ -89,6 +90,7 @@ def read_usual(text: str) -> datetime | None:
         return None
 
 
+@lru_cache(512)  # a request asks about the same moment several times
 def to_micros(text: str) -> int:
     """Return microseconds since 1970 UTC of a DateTime text."""
     return parse_date_time(text)[1]

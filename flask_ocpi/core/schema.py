@@ -79,7 +79,7 @@ class Schema(ma.Schema):
         It may also be None where something is only out of the ordinary. partial: None for as the schema is.
         """
         kind = self.partial if partial is None else partial
-        loader = self._loader(kind)
+        loader = self._loaders.get(kind) or self._loader(kind)  # type: ignore[arg-type]
         if loader is not None:
             return loader(data)
         try:

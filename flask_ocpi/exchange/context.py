@@ -47,6 +47,8 @@ from flask_ocpi.storage.base import NOBODY
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Storage
+from flask_ocpi.storage.base import fold
+from flask_ocpi.storage.base import received
 
 #: Stands for the party where there is none.
 
@@ -127,6 +129,10 @@ class Routing:
 
     to_party: Party | None = None
     from_party: Party | None = None
+
+
+#: Of a request without routing headers, or to a module that ignores them.
+NOT_ROUTED = Routing()
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,8 +328,9 @@ class Target:
 
     path, query: the values in its URL. platform: the id of the platform that calls. parties: our parties that it is
     for, the one in its TO headers or all that serve the interface (RT-22).
-    owner: the party that the URL names. id: the one that the addressed object is stored under, by the URL. part_ids:
-    the ids of its addressed parts, one a level. Where the URL has none, they are NOBODY, "" and ().
+    owner: the party that the URL names. object_type, part: the classes of objects and of parts that the operation works
+    on. id: what the addressed object is stored under, by the URL. part_ids: those of its addressed parts, one a level.
+    Where the URL has none, owner, id and part_ids are NOBODY, "" and ().
     """
 
     module: Module
@@ -333,21 +340,11 @@ class Target:
     query: Mapping[str, Any]
     platform: str
     parties: tuple[Party, ...]
-    owner: Party = NOBODY
+    owner: Party
+    object_type: ObjectType
+    part: Part
     id: str = ""
     part_ids: tuple[str, ...] = ()
-
-    @property
-    def object_type(self) -> ObjectType:
-        """The class of stored objects that the operation works on."""
-        if self.operation.object is None:
-            raise TypeError(f"{self.operation.name} describes no object.")
-        return self.operation.object
-
-    @property
-    def part(self) -> Part:
-        """The class of parts that the operation works on."""
-        return self.object_type.parts[self.operation.part - 1]
 
     @property
     def receiver(self) -> Party:
@@ -370,7 +367,8 @@ class Target:
 
     def key_of(self, id: str) -> Key:
         """Return the key of our copy of another object of the same owner."""
-        return Key.of(*self.owner, id, self.receiver, self.platform)
+        receiver = self.parties[0] if len(self.parties) == 1 else self.receiver
+        return Key(self.owner.country_code, self.owner.party_id, fold(id), _received(receiver, self.platform))
 
     @property
     def source(self) -> Source:
@@ -401,22 +399,38 @@ def resolve(
 ) -> Target:
     """Return what a request addresses, by the path and the query of its URL."""
     owner, id = NOBODY, ""
+    part: Part | None = None
     part_ids: tuple[str, ...] = ()
     if "party_id" in path:
         owner = party_named(path["country_code"], path["party_id"])
     described = operation.object
     if described is not None and described.parameter is not None and described.parameter.name in path:
         id = path[described.parameter.name]
-        if len(described.key) > len(OWNER_KEY) + 1:
+        if described.defaults:
             first, *others = described.id_key
             id = described.id_from({first: id, **{name: query.get(name) for name in others}})
-        if operation.part:
-            part_ids = tuple([path[part.parameter.name] for part in described.parts[: operation.part]])
-    return Target(module, interface, operation, path, query, ctx.caller.platform.id, parties, owner, id, part_ids)
+        for part in described.parts[: operation.part]:
+            part_ids = (*part_ids, path[part.parameter.name])
+    # Where an operation works on no object, or on no part, nobody asks for one.
+    return Target(
+        module,
+        interface,
+        operation,
+        path,
+        query,
+        ctx.caller.platform.id,
+        parties,
+        owner,
+        described,  # type: ignore[arg-type]
+        part,  # type: ignore[arg-type]
+        id,
+        part_ids,
+    )
 
 
 #: As :meth:`Party.of`; the same few parties are named again and again.
 party_named = lru_cache(1024)(Party.of)
+_received = lru_cache(1024)(received)
 
 
 @dataclass(frozen=True, slots=True)
@@ -437,9 +451,9 @@ def addressed_parties(ctx: Context, module: Module, interface: Interface) -> tup
     """
     hosted = ctx.services.own_parties(module.id, interface.role)
     wanted = ctx.routing.to_party
+    if wanted in hosted:
+        return hosted if len(hosted) == 1 else (wanted,)
     if wanted is None or ctx.caller.platform.has(wanted):
         return hosted
-    if wanted in hosted:
-        return (wanted,)
     listing = ", ".join(map(str, hosted))
     raise InvalidParametersError(f"OCPI-to: {wanted} does not serve {module.id} {interface.role} here; {listing} does.")

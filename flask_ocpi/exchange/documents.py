@@ -116,7 +116,10 @@ class Place:
 def find_part(siblings: Sequence[Document], key: str, value: str) -> int | None:
     """Return the index of the part with that identifier, compared without regard to case."""
     wanted = fold(value)
-    return next((index for index, item in enumerate(siblings) if fold(item[key]) == wanted), None)
+    for index, item in enumerate(siblings):
+        if item[key] == value or fold(item[key]) == wanted:
+            return index
+    return None
 
 
 def locate(document: Document, object_type: ObjectType, ids: Sequence[str]) -> Place | None:
@@ -136,7 +139,7 @@ def locate(document: Document, object_type: ObjectType, ids: Sequence[str]) -> P
 def raise_last_updated(ancestors: Sequence[Document], moment: str) -> None:
     """Move ``last_updated`` of what a part belongs to up to a moment, never backwards (LOC-11)."""
     for ancestor in ancestors:
-        if to_micros(moment) > to_micros(ancestor["last_updated"]):
+        if moment != ancestor["last_updated"] and to_micros(moment) > to_micros(ancestor["last_updated"]):
             ancestor["last_updated"] = moment
 
 

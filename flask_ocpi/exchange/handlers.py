@@ -132,10 +132,12 @@ def put_part(ctx: Context, target: Target, body: Document) -> Result:
 
     def put(document: Document) -> Document:
         nonlocal created
-        place = _place(document, target)
+        place = locate(document, target.object_type, target.part_ids)
+        if place is None:
+            raise target.missing()
         if place.index is None:
             _check_room(ctx, target, place)
-        else:
+        elif ctx.services.settings.refuse_older:
             _refuse_older(ctx, place.siblings[place.index], body)
         created = place.put(body)
         return document
@@ -161,8 +163,8 @@ def patch_part(ctx: Context, target: Target, body: Document) -> Result:
     changes = _changes(ctx, target, body)
 
     def patch(document: Document) -> Document:
-        place = _place(document, target)
-        if place.index is None:
+        place = locate(document, target.object_type, target.part_ids)
+        if place is None or place.index is None:
             raise target.missing()
         part = place.siblings[place.index]
         _refuse_older(ctx, part, changes)
@@ -185,17 +187,11 @@ def delete_object(ctx: Context, target: Target, body: None) -> Result:
 def _text(record: Record, target: Target) -> bytes:
     if not target.part_ids:
         return record.text
-    place = _place(open_text(record.text, target.object_type, target.part_ids).document, target)
-    if place.index is None:
+    opened = open_text(record.text, target.object_type, target.part_ids)
+    place = locate(opened.document, target.object_type, target.part_ids)
+    if place is None or place.index is None:
         raise target.missing()
     return orjson.dumps(place.siblings[place.index])
-
-
-def _place(document: Document, target: Target) -> Place:
-    place = locate(document, target.object_type, target.part_ids)
-    if place is None:
-        raise target.missing()
-    return place
 
 
 def _check_room(ctx: Context, target: Target, place: Place) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import secrets
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
 from datetime import datetime
+from hashlib import sha256
 from time import monotonic
 
 from flask_ocpi.core.moments import format_date_time
@@ -21,6 +21,7 @@ from flask_ocpi.errors import ConflictError
 from flask_ocpi.errors import FlaskOCPIError
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.partners.auth_tokens import TokenCipher
+from flask_ocpi.partners.auth_tokens import candidates
 from flask_ocpi.partners.auth_tokens import hash_token
 from flask_ocpi.partners.auth_tokens import is_token
 from flask_ocpi.partners.auth_tokens import new_token
@@ -62,7 +63,7 @@ class Callers:
 
     def get(self, header: str) -> Caller | None:
         """Return the caller that sent this header a moment ago."""
-        found = self._known.get(_hashed(header))
+        found = self._known.get(sha256(header.encode("utf-8", "surrogateescape")).digest())
         return found[1] if found is not None and monotonic() < found[0] else None
 
     def remember(self, header: str, caller: Caller, *, changes: int) -> None:
@@ -71,16 +72,13 @@ class Callers:
             return
         if len(self._known) >= _MOST:
             self._known.clear()
-        self._known[_hashed(header)] = (monotonic() + self._seconds, caller)
+        hashed = sha256(header.encode("utf-8", "surrogateescape")).digest()
+        self._known[hashed] = (monotonic() + self._seconds, caller)
 
     def forget(self) -> None:
         """Forget all: a platform changed."""
         self._changes += 1
         self._known = {}
-
-
-def _hashed(header: str) -> bytes:
-    return hashlib.sha256(header.encode("utf-8", "surrogateescape")).digest()
 
 
 __all__ = [
@@ -191,15 +189,15 @@ class Platforms:
                     return Caller(platform, issued, token)  # type: ignore[arg-type]
         return None
 
-    def caller_by(self, header: str, tokens: Callable[[], Iterable[str]]) -> Caller | None:
-        """Return the platform that sent an Authorization header, of which ``tokens`` reads the tokens.
+    def caller_by(self, header: str) -> Caller | None:
+        """Return the platform that sent an Authorization header, or None when its token is not in use.
 
         One whose token is in steady use may be as it was OCPI_TOKEN_CACHE seconds ago.
         """
         caller = self.callers.get(header)
         if caller is None:
             changes = self.callers.changes
-            caller = self.caller(tokens())
+            caller = self.caller(candidates(header))
             if caller is not None and caller.issued.use is TokenUse.ACTIVE and caller.issued.used:
                 self.callers.remember(header, caller, changes=changes)
         return caller

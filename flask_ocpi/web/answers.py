@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from flask import Response
 from werkzeug.datastructures import Headers
+from werkzeug.wsgi import ClosingIterator
 
 from flask_ocpi.core.description import Interface
 from flask_ocpi.core.description import Module
@@ -22,16 +24,14 @@ from flask_ocpi.web.headers import routing_headers
 from flask_ocpi.web.incoming import Incoming
 
 if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse
     from _typeshed.wsgi import WSGIEnvironment
 
 _DONE = (200, 201)
 
 
 class Answer(Response):
-    """An answer in the envelope, which carries what it says: OCPI's status code and, of an error, the message.
-
-    has_all_headers: those of :class:`SurroundingHeaders` are among its headers.
-    """
+    """An answer in the envelope with all its headers; it carries OCPI's status code and, of an error, the message."""
 
     def __init__(
         self,
@@ -41,23 +41,36 @@ class Answer(Response):
         *,
         status_code: int = StatusCode.SUCCESS,
         message: str = "",
-        has_all_headers: bool = True,
     ) -> None:
-        super().__init__(body, http_status, {"Content-Type": "application/json", **headers})
+        super().__init__(body, http_status, _headers(headers))
         self.ocpi_status = int(status_code)
         self.message = message
-        self.has_all_headers = has_all_headers
+        self._body = body
+        self._made = self.response
 
     @property
     def is_done(self) -> bool:
         """Tell whether it says that what was asked was done: hooks of the host may have made another one of it."""
         return self.ocpi_status == StatusCode.SUCCESS and self.status_code in _DONE
 
-    def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:
-        # Werkzeug makes a copy to add to; of these headers none is missing.
-        if self.status_code in _DONE and "Content-Length" in self.headers:
-            return self.headers
-        return super().get_wsgi_headers(environ)
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if self.response is not self._made or self.status_code not in _DONE or environ["REQUEST_METHOD"] == "HEAD":
+            return super().__call__(environ, start_response)
+        start_response(self.status, list(self.headers))  # none is missing
+        return ClosingIterator((self._body,), self.close)
+
+
+class _Trusted(Headers):
+    """Headers whose values are known to be on a line each, so that they are not looked at one by one."""
+
+    def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
+        super().__init__()
+        self._list = list(pairs)
+
+
+def _headers(headers: Mapping[str, str]) -> Headers:
+    pairs = [("Content-Type", "application/json"), *headers.items()]
+    return _Trusted(pairs) if "".join(headers.values()).isprintable() else Headers(pairs)
 
 
 class SurroundingHeaders:

@@ -9,10 +9,9 @@ from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime
 from math import ceil
+from typing import TYPE_CHECKING
 
 import orjson
-from flask import Request
-from flask import request
 
 from flask_ocpi.core import forks
 from flask_ocpi.core.description import Interface
@@ -22,21 +21,27 @@ from flask_ocpi.core.description import PathParameter
 from flask_ocpi.core.description import Version
 from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.enums import ModuleID
+from flask_ocpi.errors import ClientError
 from flask_ocpi.errors import ForbiddenError
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import NotFoundError
 from flask_ocpi.errors import TooManyRequestsError
 from flask_ocpi.errors import UnauthorizedError
+from flask_ocpi.exchange.context import NOT_ROUTED
+from flask_ocpi.exchange.context import Context
 from flask_ocpi.exchange.context import Routing
 from flask_ocpi.exchange.context import Services
+from flask_ocpi.exchange.context import party_named
 from flask_ocpi.exchange.handshake import confirm
 from flask_ocpi.partners.auth_tokens import candidates
 from flask_ocpi.partners.platforms import Caller
 from flask_ocpi.partners.platforms import Platforms
 from flask_ocpi.partners.platforms import TokenUse
-from flask_ocpi.storage.base import Party
 from flask_ocpi.web.headers import parse_routing
 from flask_ocpi.web.incoming import Incoming
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 _log = logging.getLogger("flask_ocpi")
 
@@ -95,65 +100,53 @@ def network_of(address: str | None) -> str:
 _SHOWN = 20
 
 
-def authenticate(services: Services, request: Request) -> Caller:
+def authenticate(services: Services, incoming: Incoming, address: str | None) -> Caller:
     """Return the calling platform by its credentials token; raise UnauthorizedError (A-06).
 
     Raises TooManyRequestsError when it calls too often, or its address tries one unknown token after the other.
     """
-    incoming = Incoming.of(request.environ)
-    try:
-        caller = incoming.caller = _caller(services, request)
-    except UnauthorizedError:
-        _check_limits(services)
-        raise
-    incoming.platform = caller.platform.id
-    _check_limits(services)
+    header = incoming.environ.get("HTTP_AUTHORIZATION")
+    caller = None if header is None else services.platforms.caller_by(header)
+    if caller is not None:
+        incoming.caller = caller
+        incoming.platform = caller.platform.id
+    for check in services.limits:
+        check()
+    if caller is None:
+        raise _unauthorized(services, header, address)
     if caller.issued.use is TokenUse.ACTIVE and not caller.issued.used:
         caller = incoming.caller = confirm(services.platforms, caller)
         services.wake()  # its endpoints are due
     return caller
 
 
-def _check_limits(services: Services) -> None:
-    for check in services.limits:
-        check()
-
-
-def _caller(services: Services, request: Request) -> Caller:
-    header = request.environ.get("HTTP_AUTHORIZATION")
+def _unauthorized(services: Services, header: str | None, address: str | None) -> ClientError:
     if header is None:
-        raise UnauthorizedError(
+        return UnauthorizedError(
             "The Authorization header is missing. Send: Authorization: Token <your token in Base64>."
         )
-
-    def tokens() -> list[str]:
-        found = candidates(header)
-        if not found:
-            raise UnauthorizedError("The Authorization header is not of the form: Token <your token in Base64>.")
-        return found
-
-    caller = services.platforms.caller_by(header, tokens)
-    if caller is None:
-        _refuse_for_a_while(services, request)
-        raise UnauthorizedError("The token in the Authorization header is not in use here.")
-    return caller
-
-
-def _refuse_for_a_while(services: Services, request: Request) -> None:
-    """Raise TooManyRequestsError when the address has tried too many tokens that are not in use."""
-    seconds = services.refused(request.remote_addr)
-    if seconds:
-        raise TooManyRequestsError(
+    if not candidates(header):
+        return UnauthorizedError("The Authorization header is not of the form: Token <your token in Base64>.")
+    seconds = services.refused(address)
+    if seconds:  # the address has tried too many tokens that are not in use
+        return TooManyRequestsError(
             f"Too many tokens that are not in use here were sent from your address; wait for {seconds} seconds.",
             headers={"Retry-After": str(seconds)},
         )
+    return UnauthorizedError("The token in the Authorization header is not in use here.")
 
 
 def authorize(
-    services: Services, caller: Caller, module: Module, interface: Interface | None, *, url: Callable[[str], str]
+    services: Services,
+    caller: Caller,
+    module: Module,
+    interface: Interface | None,
+    method: str,
+    *,
+    url: Callable[[str], str],
 ) -> None:
     """Check that the caller's token and roles open an interface (A-07, and the permissions of the roles)."""
-    if caller.issued.use is TokenUse.SPENT and not (module.id == ModuleID.CREDENTIALS and request.method == "POST"):
+    if caller.issued.use is TokenUse.SPENT and not (module.id == ModuleID.CREDENTIALS and method == "POST"):
         raise UnauthorizedError(
             "This token was for the registration, which is done: use the token it returned. "
             "Only if that got lost, repeat the POST now.",
@@ -161,7 +154,7 @@ def authorize(
         )
     if module.configuration and module.single:
         return
-    if not caller.is_registered:
+    if caller.issued.use is not TokenUse.ACTIVE and not caller.is_registered:
         raise UnauthorizedError("This token opens versions and credentials only: register first.")
     roles = caller.platform.role_names
     if interface is not None and not services.permissions.may_call(roles, module.id, interface.role):
@@ -184,24 +177,28 @@ def _where_to_repeat(caller: Caller, url: Callable[[str], str]) -> bytes:
     return orjson.dumps({"version": version, "endpoints": [endpoint]})
 
 
-def check_path(operation: Operation, path: dict[str, str], caller: Caller, platforms: Platforms) -> None:
+def check_path(operation: Operation, path: dict[str, str], ctx: Context) -> None:
     """Check the identifiers in the URL, and that the caller may act for the owner it names (PUSH-05, PUSH-06)."""
     for parameter in operation.parameters:
-        _check_segment(parameter, path[parameter.name])
+        value = path[parameter.name]
+        if not (parameter.min <= len(value) <= parameter.max and value.isascii() and value.isprintable()):
+            raise _wrong_segment(parameter, value)
     if operation.owned:
-        owner = Party.of(path["country_code"], path["party_id"])
-        if not platforms.speaks_for(caller.platform, owner):
-            raise NotFoundError(f"{owner} in the URL is {_foreign(caller)}.")
+        owner = party_named(path["country_code"], path["party_id"])
+        if owner != ctx.routing.from_party and not ctx.services.platforms.speaks_for(ctx.caller.platform, owner):
+            raise NotFoundError(f"{owner} in the URL is {_foreign(ctx.caller)}.")
 
 
-def routing_of(version: Version, module: Module, caller: Caller, platforms: Platforms, request: Request) -> Routing:
+def routing_of(
+    version: Version, module: Module, caller: Caller, platforms: Platforms, environ: WSGIEnvironment
+) -> Routing:
     """Return the parties in the routing headers; configuration modules ignore them (RT-02), and versions without.
 
     Raises InvalidParametersError when the caller may not act for the party in FROM (RT-23).
     """
     if not version.routes(module):
-        return Routing()
-    routing = parse_routing(request.environ)
+        return NOT_ROUTED
+    routing = parse_routing(environ)
     sender = routing.from_party
     if sender is not None and not platforms.speaks_for(caller.platform, sender):
         raise InvalidParametersError(f"OCPI-from: {sender} is {_foreign(caller)}.")
@@ -218,10 +215,9 @@ def _foreign(caller: Caller) -> str:
     return f"not one of your parties, which are {', '.join(map(str, parties[:_SHOWN]))}{more}"
 
 
-def _check_segment(parameter: PathParameter, value: str) -> None:
+def _wrong_segment(parameter: PathParameter, value: str) -> InvalidParametersError:
     if len(value) > parameter.max:
-        raise InvalidParametersError(f"{parameter.name} in the URL is longer than {parameter.max} characters.")
+        return InvalidParametersError(f"{parameter.name} in the URL is longer than {parameter.max} characters.")
     if len(value) < parameter.min:
-        raise InvalidParametersError(f"{parameter.name} in the URL is shorter than {parameter.min} characters.")
-    if not (value.isascii() and value.isprintable()):
-        raise InvalidParametersError(f"{parameter.name} in the URL must be printable ASCII.")
+        return InvalidParametersError(f"{parameter.name} in the URL is shorter than {parameter.min} characters.")
+    return InvalidParametersError(f"{parameter.name} in the URL must be printable ASCII.")

@@ -11,7 +11,6 @@ from typing import Any
 from flask import Flask
 from flask import Request
 from flask import Response
-from flask import request
 from flask.globals import request_ctx
 from werkzeug.sansio.utils import get_current_url
 
@@ -59,11 +58,12 @@ def module_blueprint(services: Services, version: Version, module: Module) -> Bl
         module.extend(blueprint)
 
         def begin() -> None:
-            if request.endpoint not in described:  # any registered platform may call it
-                _admit(services, version, module, None, request_ctx.request)
+            current = request_ctx.request
+            if current.endpoint not in described:  # any registered platform may call it
+                _admit(services, version, module, None, current, Incoming.of(current.environ))
 
         blueprint.before_request(begin)
-    equip(blueprint, services, functional=version.routes(module))
+    register_error_handlers(blueprint, services, functional=version.routes(module))
     return blueprint
 
 
@@ -80,48 +80,38 @@ def url_rule(services: Services, version: Version, module: Module, interface: In
     return f"{prefix}/{version.number}{module.path_of(interface)}{operation.path}"
 
 
-def equip(blueprint: Any, services: Services, *, functional: bool) -> None:
-    """Give a blueprint the envelope for errors and the headers that every answer carries."""
-
-    around = SurroundingHeaders(services, functional=functional)
-
-    def finish(response: Response) -> Response:
-        current = request_ctx.request
-        incoming = Incoming.of(current.environ)
-        if not incoming.is_read:
-            incoming.note_rest(current)
-        if not (isinstance(response, Answer) and response.has_all_headers):
-            response.headers.update(around.of(incoming))
-        return response
-
-    blueprint.after_request(finish)
-    register_error_handlers(blueprint, services)
-
-
 def add_catch_all(app: Flask, blueprint: Any, services: Services) -> None:
     """Answer every other path and method below the prefix in the envelope, without touching the app's error pages."""
+    around = SurroundingHeaders(services, functional=False)
+    register_error_handlers(blueprint, services, functional=False)
+    app.register_blueprint(blueprint)
     endpoint = f"{blueprint.name}.not_routed"
     prefix = services.settings.url_prefix
 
     def view(**_: str) -> Response:
-        return not_routed(services)
+        return not_routed(services, around)
 
     for path in (prefix, f"{prefix}/<ocpi_rest:rest>"):
         add_route(app, path, endpoint, view)
 
 
 def _admit(
-    services: Services, version: Version, module: Module, interface: Interface | None, current: Request
+    services: Services,
+    version: Version,
+    module: Module,
+    interface: Interface | None,
+    current: Request,
+    incoming: Incoming,
 ) -> Context:
     """Return who calls and for whom, before the body is read: by its token, its roles and its routing headers.
 
     interface: None for routes of ``Module.extend``.
     """
     current.max_content_length = services.settings.max_body_bytes
-    caller = auth.authenticate(services, current)
+    caller = auth.authenticate(services, incoming, current.remote_addr)
     url = partial(_absolute_url, services, current)
-    auth.authorize(services, caller, module, interface, url=url)
-    routing = auth.routing_of(version, module, caller, services.platforms, current)
+    auth.authorize(services, caller, module, interface, current.method, url=url)
+    routing = auth.routing_of(version, module, caller, services.platforms, incoming.environ)
     return Context(services, version, caller, routing, url)
 
 
@@ -210,13 +200,15 @@ def _view(
     """Make the view function: it checks who calls, reads query and body, and puts the result in the envelope."""
     around = SurroundingHeaders(services, functional=version.routes(module))
     is_strict = services.settings.receive == "strict"
+    returns = operation.returns
+    shape = None if returns is None or issubclass(returns, StrEnum) else services.schemas[returns]
     handler = handler_of(version, operation)
 
     def view(**path: str) -> Response:
         current = request_ctx.request
         incoming = Incoming.of(current.environ)
-        context = _admit(services, version, module, interface, current)
-        auth.check_path(operation, path, context.caller, services.platforms)
+        context = _admit(services, version, module, interface, current, incoming)
+        auth.check_path(operation, path, context)
         parties = addressed_parties(context, module, interface)
         if operation.admits is not None:
             operation.admits(context)
@@ -234,7 +226,11 @@ def _view(
             document = read_document(current, body, understand, required=operation.body_required, note=note)
         incoming.is_answering = True
         result: Result = handler(context, target, document)
-        answer = envelope(_shaped(context, operation, result.data), now=services.clock())
+        data = result.data
+        if shape is not None and data is not None:
+            quirks = services.quirks(context.caller.platform)
+            data = shaped_text(shape, data, quirks) if quirks.shape else data
+        answer = envelope(data, now=services.clock())
         response = Answer(answer, result.http_status, {**around.of(incoming), **result.headers})
         for action in result.after:
             response.call_on_close(carried(action))
@@ -244,12 +240,3 @@ def _view(
     view.__name__ = operation.name
     view.__doc__ = operation.handler.__doc__
     return view
-
-
-def _shaped(context: Context, operation: Operation, data: bytes | None) -> bytes | None:
-    """Return what is answered in the shape that the calling platform wants."""
-    quirks = context.services.quirks(context.platform)
-    returns = operation.returns
-    if data is None or not quirks.shape or returns is None or issubclass(returns, StrEnum):
-        return data
-    return shaped_text(context.services.schemas[returns], data, quirks)

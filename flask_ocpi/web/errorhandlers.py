@@ -38,50 +38,53 @@ from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.logs import carried
 from flask_ocpi.partners.platforms import UnknownPlatformError
 from flask_ocpi.web.answers import Answer
+from flask_ocpi.web.answers import SurroundingHeaders
+from flask_ocpi.web.incoming import Incoming
 
 _log = logging.getLogger("flask_ocpi")
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
-def error_response(error: OCPIError, services: Services) -> Response:
+def error_response(error: OCPIError, services: Services, around: SurroundingHeaders) -> Response:
     """Answer an error in the envelope."""
+    incoming = Incoming.of(request.environ)
     body = envelope(error.data, now=services.clock(), status_code=error.status_code, message=error.message)
     response = Answer(
         body,
         error.http_status,
-        error.extra_headers,
+        {**error.extra_headers, **around.of(incoming)},
         status_code=error.status_code,
         message=error.message,
-        has_all_headers=False,
     )
     for action in error.after:
         response.call_on_close(carried(action))
     return response
 
 
-def register_error_handlers(blueprint: Blueprint, services: Services) -> None:
-    """Let a blueprint answer all its errors in the envelope."""
+def register_error_handlers(blueprint: Blueprint, services: Services, *, functional: bool) -> None:
+    """Let a blueprint, of a functional module or not, answer all its errors in the envelope."""
+    around = SurroundingHeaders(services, functional=functional)
 
     def handle_ocpi_error(error: OCPIError) -> Response:
         if error.http_status >= 500 or 3000 <= error.status_code < 4000:
             _log.warning("%s %s: %s", request.method, request.path, error.message)
-        return error_response(error, services)
+        return error_response(error, services, around)
 
     def handle_http_exception(error: HTTPException) -> Response:
-        return error_response(_translate(error, services), services)
+        return error_response(_translate(error, services), services, around)
 
     def handle_remote_error(error: RemoteError | UnknownPlatformError) -> Response:
         _log.warning("%s %s could not be passed on: %s", request.method, request.path, error)
-        return error_response(_passed_on(error), services)
+        return error_response(_passed_on(error), services, around)
 
     def handle_storage_error(error: StorageError) -> Response:
         _log.error("%s %s failed: %s", request.method, request.path, error, exc_info=error)
-        return error_response(ServerError("The server could not reach its storage; try again later."), services)
+        return error_response(ServerError("The server could not reach its storage; try again later."), services, around)
 
     def handle_exception(error: Exception) -> Response:
         _log.error("%s %s failed.", request.method, request.path, exc_info=error)
         failure = ServerError("The server failed to handle this request.", http_status=500)
-        return error_response(failure, services)
+        return error_response(failure, services, around)
 
     blueprint.register_error_handler(OCPIError, handle_ocpi_error)
     blueprint.register_error_handler(HTTPException, handle_http_exception)
@@ -93,7 +96,7 @@ def register_error_handlers(blueprint: Blueprint, services: Services) -> None:
     blueprint.register_error_handler(Exception, handle_exception)
 
 
-def not_routed(services: Services) -> Response:
+def not_routed(services: Services, around: SurroundingHeaders) -> Response:
     """Answer a path below our prefix that no operation has: 405 with Allow where another method would fit, else 404."""
     allowed = allowed_methods()
     if allowed:
@@ -103,7 +106,7 @@ def not_routed(services: Services) -> Response:
         )
     else:
         error = NotFoundError(f"There is no OCPI endpoint at {request.path[:200]!a}.")
-    return error_response(error, services)
+    return error_response(error, services, around)
 
 
 def allowed_methods() -> list[str]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from collections.abc import Iterable
 from functools import lru_cache
+from operator import methodcaller
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 from urllib.parse import urlsplit
@@ -34,8 +35,6 @@ _MARKER = _SLASH.encode().decode("latin-1")  # the same as WSGI writes it
 ENCODED_MARK = "%EE%80%80"  # and the same as it is in a URL
 _ENCODED_SLASH = re.compile(r"%2f", re.IGNORECASE)
 _REPLACEMENT = "\ufffd".encode().decode("latin-1")
-# Where the path as it was sent may be: set by servers, or by a proxy before a server that sets neither.
-_RAW_PATHS = ("RAW_URI", "REQUEST_URI", "HTTP_X_ORIGINAL_URI")
 
 
 def request_id() -> str:
@@ -51,10 +50,15 @@ def environ_key(name: str) -> str:
 
 def parse_routing(environ: WSGIEnvironment) -> Routing:
     """Read the routing headers; half a pair counts as none (RT-25). InvalidParametersError for a wrong length."""
-    to_party, from_party = _pair(environ, _TO), _pair(environ, _FROM)
+    get = environ.get
+    return _routing(get(_TO[0]), get(_TO[1]), get(_FROM[0]), get(_FROM[1]))
+
+
+@lru_cache(1024)
+def _routing(to_country: str | None, to_party: str | None, from_country: str | None, from_party: str | None) -> Routing:
     return Routing(
-        None if to_party is None else _party(to_party, TO_COUNTRY, TO_PARTY),
-        None if from_party is None else _party(from_party, FROM_COUNTRY, FROM_PARTY),
+        _party((to_country, to_party), TO_COUNTRY, TO_PARTY) if to_country and to_party else None,
+        _party((from_country, from_party), FROM_COUNTRY, FROM_PARTY) if from_country and from_party else None,
     )
 
 
@@ -63,23 +67,18 @@ def routing_headers(environ: WSGIEnvironment, answering: Party | None) -> dict[s
 
     ``answering`` is the own party to name where the request named none. Nothing where the request has no pair at all.
     """
-    to_pair, from_pair = _pair(environ, _TO), _pair(environ, _FROM)
+    get = environ.get
+    to_country, to_party, from_country, from_party = get(_TO[0]), get(_TO[1]), get(_FROM[0]), get(_FROM[1])
     answer: dict[str, str] = {}
-    if from_pair is not None:
-        answer[TO_COUNTRY], answer[TO_PARTY] = from_pair
-    if to_pair is not None:
-        answer[FROM_COUNTRY], answer[FROM_PARTY] = to_pair
+    if from_country and from_party:
+        answer[TO_COUNTRY], answer[TO_PARTY] = from_country, from_party
+    if to_country and to_party:
+        answer[FROM_COUNTRY], answer[FROM_PARTY] = to_country, to_party
     elif answer and answering is not None:
         answer[FROM_COUNTRY], answer[FROM_PARTY] = answering
     return answer
 
 
-def _pair(environ: WSGIEnvironment, keys: tuple[str, str]) -> tuple[str, str] | None:
-    country, party = environ.get(keys[0]), environ.get(keys[1])
-    return (country, party) if country and party else None
-
-
-@lru_cache(1024)
 def _party(pair: tuple[str, str], country_name: str, party_name: str) -> Party:
     for name, value, length in zip((country_name, party_name), pair, (2, 3), strict=True):
         if len(value) != length or not value.isascii() or not value.isprintable():
@@ -97,8 +96,8 @@ class SegmentConverter(BaseConverter):
     regex = "[^/]+"
     part_isolating = True
 
-    def to_python(self, value: str) -> str:
-        return value.replace(_SLASH, "/")
+    #: Puts the slashes back; not a method, since it is called for each segment of each request.
+    to_python = methodcaller("replace", _SLASH, "/")  # type: ignore[assignment]
 
 
 class RestConverter(BaseConverter):
@@ -112,8 +111,9 @@ class EncodedSlashes:
     """WSGI middleware: keeps ``%2F`` in a path below the OCPI prefix from being taken for a separator (T-42).
 
     Servers decode the path before the application sees it; the raw one is in RAW_URI or REQUEST_URI (gunicorn,
-    Werkzeug, uWSGI, mod_wsgi), or a proxy sends it as X-Original-URI. It only tells which slashes were encoded: one
-    that decodes to another path than the server's is ignored, so that there is nothing to gain by forging the header.
+    Werkzeug, uWSGI, mod_wsgi), or a proxy before a server that sets neither sends it as X-Original-URI. It only tells
+    which slashes were encoded: one that decodes to another path than the server's is ignored, so that there is nothing
+    to gain by forging the header.
     """
 
     def __init__(self, wsgi_app: Callable[..., Iterable[bytes]], prefix: str) -> None:
@@ -123,10 +123,11 @@ class EncodedSlashes:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
         if path.startswith(self.prefix):
-            raw = next((environ[name] for name in _RAW_PATHS if environ.get(name)), "")
+            get = environ.get
+            raw = get("RAW_URI") or get("REQUEST_URI") or get("HTTP_X_ORIGINAL_URI") or ""
             if _MARKER in path:  # sent by the client: it must not pass for a slash
                 environ["PATH_INFO"] = path.replace(_MARKER, _REPLACEMENT)
-            elif _ENCODED_SLASH.search(raw):
+            elif "%" in raw and _ENCODED_SLASH.search(raw):
                 environ["PATH_INFO"] = _decoded(raw, path)
         return self.wsgi_app(environ, start_response)
 

@@ -43,16 +43,17 @@ if TYPE_CHECKING:
 _CHUNK = 64 * 1024
 _MOST_DRAINED = 64 * 1024 * 1024
 _DRAIN_SECONDS = 1.0
-_KEY = "flask_ocpi.incoming"
+#: Where the environment of a request has what is known of it.
+INCOMING = "flask_ocpi.incoming"
 _NO_MODULES: Mapping[str, str | None] = MappingProxyType({})
 
 
 class Incoming(Exchange):
     """A request of another platform: what is known of it so far, found by the request as by the thread.
 
-    modules: the id of the module by the name of its blueprint, None for the one that answers all other paths. bodies:
-    bounds the reading of its body. caller: whose it is, as soon as that is known. body: what was read of it, for the
-    journal. is_read: nothing of the body is left to read. rest: what is, once it is known that nobody will read it.
+    modules: the id of the module by the name of its blueprint, None for the one that answers all other paths. bodies: bounds the
+    reading of its body. caller: whose it is, as soon as that is known. body: what was read of it, for the journal.
+    is_read: nothing of the body is left to read. rest: what is, once it is known that nobody will read it.
     """
 
     caller: Caller | None = None
@@ -76,13 +77,12 @@ class Incoming(Exchange):
         self.ration = ration
         self.bodies = bodies
         self._began = perf_counter()
-        environ[_KEY] = self
+        environ[INCOMING] = self
 
     @classmethod
     def of(cls, environ: WSGIEnvironment) -> Incoming:
         """Return what is known of a request."""
-        found: Incoming | None = environ.get(_KEY)
-        return cls(environ) if found is None else found
+        return environ.get(INCOMING) or cls(environ)
 
     @property
     def endpoint(self) -> str:
@@ -121,7 +121,7 @@ class Incoming(Exchange):
 
     def note_rest(self, request: Request) -> None:
         """Note what is left of its body: nobody is going to read it."""
-        if may_have_body(self.environ):
+        if may_have_body(self.environ) and self.is_ours:
             self.rest = _rest(request)
 
 
@@ -131,7 +131,8 @@ def read_body(request: Request) -> bytes:
     Raises RequestEntityTooLarge when it is longer than ``max_content_length``, at once if it says so, and
     RequestTimeoutError when it takes too long.
     """
-    incoming = Incoming.of(request.environ)
+    environ = request.environ
+    incoming = environ.get(INCOMING) or Incoming(environ)
     if incoming.is_read:
         return incoming.body
     length = request.content_length
@@ -141,12 +142,12 @@ def read_body(request: Request) -> bytes:
         limit = request.max_content_length
         if limit is not None and length > limit:
             raise RequestEntityTooLarge
-        read = partial(_read, request.environ["wsgi.input"], length)
+        read = partial(_read, environ["wsgi.input"], length)
         request.stream = BytesIO()  # whoever reads on is at the end
     if incoming.caller is None or incoming.bodies is None:
         body = read()
     else:
-        body = incoming.bodies.read(incoming.caller.platform.id, request.environ, read)
+        body = incoming.bodies.read(incoming.caller.platform.id, environ, read)
     incoming.is_read = True
     incoming.body = body
     return body

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -15,21 +16,22 @@ from flask import Response
 from flask import request_finished
 from flask.globals import request_ctx
 
-from flask_ocpi.exchange.bounds import Bodies
+from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.logs import CURRENT
 from flask_ocpi.exchange.logs import Ration
 from flask_ocpi.exchange.messages import KEPT_HEADERS
 from flask_ocpi.exchange.messages import Direction
 from flask_ocpi.exchange.messages import Message
-from flask_ocpi.exchange.messages import Traffic
 from flask_ocpi.exchange.messages import is_failure
 from flask_ocpi.partners.auth_tokens import candidates
 from flask_ocpi.partners.platforms import Caller
 from flask_ocpi.web.answers import Answer
+from flask_ocpi.web.answers import SurroundingHeaders
 from flask_ocpi.web.headers import CORRELATION_ID
 from flask_ocpi.web.headers import ENCODED_MARK
 from flask_ocpi.web.headers import REQUEST_ID
 from flask_ocpi.web.headers import environ_key
+from flask_ocpi.web.incoming import INCOMING
 from flask_ocpi.web.incoming import Draining
 from flask_ocpi.web.incoming import Incoming
 
@@ -51,24 +53,26 @@ class RequestWatch:
     """WSGI middleware that follows the requests to our blueprints, until the answer is made.
 
     It comes before all hooks of the host application, and has what is logged meanwhile carry the request.
-    modules: the id of the module by the name of its blueprint, None for the one that answers all other paths.
+    modules: the id of the module by the name of its blueprint, None for the one that answers all other paths. routed:
+    the names of the blueprints whose messages have routing headers.
     ended: called after each of these requests.
     """
 
     def __init__(
         self,
         app: Flask,
-        traffic: Traffic,
-        bodies: Bodies,
+        services: Services,
         modules: Mapping[str, str | None],
         *,
-        prefix: str,
+        routed: Collection[str],
         ended: Callable[[], None],
     ) -> None:
-        self._traffic = traffic
-        self._bodies = bodies
+        self._traffic = services.traffic
+        self._bodies = services.bodies
         self._modules = dict(modules)
-        self._prefix = prefix
+        self._prefix = services.settings.url_prefix
+        self._routed = frozenset(routed)
+        self._around = {routed: SurroundingHeaders(services, functional=routed) for routed in (True, False)}
         self._logged = Ration(_LOGGED)
         self._kept = Ration(_KEPT)
         self._ended = ended
@@ -91,10 +95,18 @@ class RequestWatch:
             self._ended()
 
     def end(self, app: Flask, *, response: Response, **kwargs: Any) -> None:
-        """Tell of a request that was answered; never fails."""
-        if isinstance(response, Answer) and response.is_done and not self._traffic.is_wanted(failed=False):
+        """Give an answer of the host's to a request of ours the headers of all, and tell of it; never fails."""
+        incoming: Incoming | None = request_ctx.request.environ.get(INCOMING)
+        if incoming is None:
             return
-        incoming = Incoming.of(request_ctx.request.environ)
+        if not incoming.is_read:
+            incoming.note_rest(request_ctx.request)
+        if isinstance(response, Answer):
+            if response.is_done and not self._traffic.is_wanted(failed=False):
+                return
+        elif incoming.is_ours:
+            is_routed = incoming.endpoint.rpartition(".")[0] in self._routed
+            response.headers.update(self._around[is_routed].of(incoming))
         if not incoming.moment or not incoming.is_ours:
             return
         try:
@@ -121,7 +133,7 @@ class RequestWatch:
             incoming.duration,
             platform=None if caller is None else caller.platform.id,
             module=module,
-            operation=operation if module else None,
+            operation=None if module is None else operation,
             request_id=headers.get(REQUEST_ID, ""),
             correlation_id=headers.get(CORRELATION_ID, ""),
             http_status=http_status,

@@ -10,12 +10,12 @@ from typing import Any
 from flask import Blueprint
 from flask import Flask
 
+from flask_ocpi.core.description import Module
 from flask_ocpi.core.description import Version
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.host.state import State
 from flask_ocpi.web.api import Api
 from flask_ocpi.web.blueprints import add_catch_all
-from flask_ocpi.web.blueprints import equip
 from flask_ocpi.web.blueprints import module_blueprint
 from flask_ocpi.web.docs import Documents
 from flask_ocpi.web.docs import register_docs
@@ -38,17 +38,18 @@ def serve(app: Flask, state: State) -> None:
     app.wsgi_app = EncodedSlashes(app.wsgi_app, prefix)  # type: ignore[method-assign]
     makers = {}
     watched: dict[str, str | None] = {"ocpi": None}
+    routed: set[str] = set()
     for version in services.versions:
         api = Api(app, version=version.number, about=partial(_about, services, version), policy=services.schemas.policy)
-        watched |= _add_modules(api, services, version)
+        for name, module in _add_modules(api, services, version).items():
+            watched[name] = module.id
+            if version.routes(module):
+                routed.add(name)
         makers[version.number] = partial(_finished, api)
     state.specs = Documents(makers)
-    rim = Blueprint("ocpi", __name__)
-    equip(rim, services, functional=False)
-    app.register_blueprint(rim)
-    add_catch_all(app, rim, services)
+    add_catch_all(app, Blueprint("ocpi", __name__), services)
     attach_filters()
-    RequestWatch(app, services.traffic, services.bodies, watched, prefix=prefix, ended=partial(_ended, app, state))
+    RequestWatch(app, services, watched, routed=routed, ended=partial(_ended, app, state))
     if services.settings.health:
         register_health(app, services, partial(_is_dispatching, app, state))
     if services.settings.docs:
@@ -69,14 +70,14 @@ def emitter(app: Flask) -> Callable[..., None]:
     return emit
 
 
-def _add_modules(api: Api, services: Services, version: Version) -> dict[str, str | None]:
-    """Register the modules of a version that are served; return their ids by the names of their blueprints."""
-    added: dict[str, str | None] = {}
+def _add_modules(api: Api, services: Services, version: Version) -> dict[str, Module]:
+    """Register the modules of a version that are served; return them by the names of their blueprints."""
+    added: dict[str, Module] = {}
     for module in version.modules:
         if module.extend or any(services.serves(module, interface.role) for interface in module.interfaces):
             blueprint = module_blueprint(services, version, module)
             api.register_blueprint(blueprint)
-            added[blueprint.name] = module.id
+            added[blueprint.name] = module
     return added
 
 
