@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import cProfile
+import gc
 import io
 import itertools
 import os
@@ -19,6 +20,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -27,16 +29,24 @@ from cryptography.fernet import Fernet
 from flask import Flask
 from werkzeug.test import EnvironBuilder
 
+import flask_ocpi
 from benchmarks.http import app as platform
 from benchmarks.http import bare
+from benchmarks.http import documents
 from benchmarks.http.contestants import OURS
 from benchmarks.http.contestants import Contestant
 from benchmarks.http.workloads import FRESH_ID
 from benchmarks.http.workloads import WORKLOADS
 from benchmarks.http.workloads import Call
+from flask_ocpi import OCPI
+from flask_ocpi.storage.base import Storage
+from flask_ocpi.storage.memory import MemoryStorage
+from flask_ocpi.testing.network import add_partner
+from flask_ocpi.testing.network import party_settings
 
 LOCATIONS = 1000
 ROUNDS = 400
+PACKAGE = str(Path(flask_ocpi.__file__).parent)
 PARTS = ("Flask", "this package", "validation", "storage", "others")
 
 
@@ -87,6 +97,68 @@ def profiled(ask: Callable[[], bytes]) -> pstats.Stats:
     return pstats.Stats(profiler)
 
 
+@dataclass(frozen=True)
+class Counted:
+    """What a request calls. ours: functions of this package, comprehensions and validation included; all: any function.
+
+    files: the files of this package that those are in. hops: from the view to the verb of the storage that is farthest.
+    """
+
+    ours: int
+    all: int
+    files: int
+    hops: int
+
+
+def counted(ask: Callable[[], bytes]) -> Counted:
+    ours, every, hops = Counter[str](), 0, 0
+    stack: list[str] = []
+
+    def note(frame: Any, event: str, argument: Any) -> None:
+        nonlocal every, hops
+        every += event in ("call", "c_call")
+        path = frame.f_code.co_filename
+        if not path.startswith((PACKAGE, "<compiled")) or event not in ("call", "return"):
+            return
+        if event == "return":
+            if stack:
+                stack.pop()
+            return
+        ours[path] += 1
+        stack.append(frame.f_code.co_qualname)
+        view = next((depth for depth, name in enumerate(stack) if name.endswith(".view")), None)
+        if view is not None and path.startswith(f"{PACKAGE}/storage") and frame.f_code.co_name in ("get", "save"):
+            hops = max(hops, len(stack) - 1 - view)
+
+    gc.disable()  # what was left before would be finalised meanwhile, and counted
+    sys.setprofile(note)
+    try:
+        ask()
+    finally:
+        sys.setprofile(None)
+        gc.enable()
+    return Counted(sum(ours.values()), every, len(ours), hops)
+
+
+def count_put_of_evse(storage: Storage | None = None) -> Counted:
+    """Count what the PUT of an EVSE calls, in an app with its defaults; without a storage on a SQLite file."""
+    with tempfile.TemporaryDirectory() as folder:
+        app = Flask("counted", instance_path=folder)
+        app.config["OCPI_PARTIES"] = [party_settings("NL", "ABC", ["EMSP"])]
+        ocpi = OCPI(app) if storage is None else OCPI(app, storage=storage)
+        ocpi.storage.setup()
+        token = add_partner(app, [("DE", "CPO", ["CPO"])]).token
+        client = InProcess(app, Contestant("", OURS, "http://localhost", token, locations=0).headers())
+        location = documents.their_location(1)
+        path = f"/ocpi/2.2.1/receiver/locations/DE/CPO/{location['id']}"
+        evse = location["evses"][0]
+        client.ask(*client.environ(Call("PUT", path, location)))
+        ask = client.asking([Call("PUT", f"{path}/{evse['uid']}", evse)])
+        for _ in range(3):
+            ask()  # what is made once only
+        return counted(ask)
+
+
 def part_of(path: str, name: str) -> str | None:
     """Return whose a function is; None for one in C, which counts for who calls it."""
     if "sqlite3" in name:
@@ -126,8 +198,17 @@ def say(name: str, time: float, base: float, parts: dict[str, float]) -> None:
 def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.profile_requests", description=__doc__)
     parser.add_argument("--top", type=int, default=0, help="functions to print of each workload (0)")
+    parser.add_argument("--calls", action="store_true", help="count the calls of the PUT of an EVSE")
     parser.add_argument("--only", nargs="+", choices=[w.name for w in WORKLOADS], help="these workloads")
     options = parser.parse_args(arguments)
+    if options.calls:
+        for name, storage in (("memory", MemoryStorage()), ("SQLite", None)):
+            found = count_put_of_evse(storage)
+            sys.stdout.write(
+                f"PUT of an EVSE, {name}: {found.ours} calls of ours in {found.files} files, {found.all} in all, "
+                f"{found.hops} hops from the view to the storage\n"
+            )
+        return
     with tempfile.TemporaryDirectory() as folder:
         os.environ.update(BENCH_FOLDER=folder, BENCH_KEY=Fernet.generate_key().decode())
         os.environ["BENCH_DATABASE"] = f"sqlite:///{Path(folder) / 'ocpi.sqlite3'}"
