@@ -133,9 +133,10 @@ class Permissions:
                 return True
         return False
 
-    def may_call(self, roles: frozenset[Role], module: str, interface: InterfaceRole) -> bool:
+    def may_call(self, roles: Iterable[Role], module: str, interface: InterfaceRole) -> bool:
         """Tell whether a platform with these roles may call an interface: one of them is the other side of it."""
-        may = self._callers.get((roles, module, interface))
+        asked = (frozenset(roles), module, interface)
+        may = self._callers.get(asked)
         if may is None:
-            may = self._callers[roles, module, interface] = self.implements(roles, module, interface.opposite)
+            may = self._callers[asked] = self.implements(asked[0], module, interface.opposite)
         return may

@@ -27,7 +27,10 @@ _Function = Callable[[], object]
 
 
 class _Gate:
-    """Knows the threads at work, by their ids, and how deep each is in it; keeps them out while a thread forks."""
+    """Knows the threads at work, by their ids, and how deep each is in it; keeps them out while a thread forks.
+
+    A thread is at work in the context of the gate, which can be nested.
+    """
 
     def __init__(self) -> None:
         self.process = os.getpid()
@@ -44,17 +47,32 @@ class _Gate:
         self._depths = {me: self._depths[me]} if me in self._depths else {}
         self.process = os.getpid()
 
-    def enter(self, depth: int = 1) -> None:
-        look_for_fork()
+    def __enter__(self) -> None:
+        if self.process != os.getpid():
+            look_for_fork()
         me = threading.get_ident()
         if me in self._depths:
-            self._depths[me] += depth
+            self._depths[me] += 1
             return
         # No lock for what each statement does: either the thread that forks sees this, or this one sees that it forks.
-        self._depths[me] = depth
-        forking = self._forking
-        if forking is not None and forking != me:
-            self._wait_to_enter(me, depth)
+        self._depths[me] = 1
+        if self._forking is not None and self._forking != me:
+            self._wait_to_enter(me, 1)
+
+    def __exit__(self, *error: object) -> None:
+        me = threading.get_ident()
+        left = self._depths.get(me, 0) - 1
+        if left > 0:
+            self._depths[me] = left
+        elif left == 0:
+            del self._depths[me]
+            if self._forking is not None:
+                self._notify()
+
+    def enter_again(self, depth: int) -> None:
+        """Have this thread be at work again, as deep as it was when it left all."""
+        with self:
+            self._depths[threading.get_ident()] += depth
 
     def _wait_to_enter(self, me: int, depth: int) -> None:
         with self._changed:
@@ -64,21 +82,16 @@ class _Gate:
                 self._changed.wait()
             self._depths[me] = depth
 
-    def leave(self) -> None:
-        me = threading.get_ident()
-        left = self._depths.get(me, 0) - 1
-        if left > 0:
-            self._depths[me] = left
-        else:
-            self.leave_all()
-
     def leave_all(self) -> int:
         """Have this thread no longer be at work; return how deep it was in it."""
         depth = self._depths.pop(threading.get_ident(), 0)
         if depth and self._forking is not None:
-            with self._changed:
-                self._changed.notify_all()
+            self._notify()
         return depth
+
+    def _notify(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
 
     def close(self) -> int:
         """Wait until no other thread is at work, and let none begin; return how many still are, when that took long."""
@@ -99,19 +112,6 @@ class _Gate:
             self._changed.notify_all()
 
 
-class _AtWork:
-    """What a thread does in this context is whole in each forked process; it can be nested."""
-
-    def __enter__(self) -> None:
-        _gate.enter()
-
-    def __exit__(self, *error: object) -> None:
-        _gate.leave()
-
-
-at_work = _AtWork()
-
-
 @contextmanager
 def waiting() -> Iterator[None]:
     """Let others fork while this thread waits for another thread or for a peer, also inside of :data:`at_work`."""
@@ -120,7 +120,7 @@ def waiting() -> Iterator[None]:
         yield
     finally:
         if depth:
-            _gate.enter(depth)
+            _gate.enter_again(depth)
 
 
 def thread(work: _Function, name: str) -> threading.Thread:
@@ -186,6 +186,8 @@ def _begin_in_child() -> None:
 
 
 _gate = _Gate()
+#: What a thread does in this context is whole in each forked process; it can be nested.
+at_work = _gate
 #: What a parent process goes on using: even to clean it up would disturb it, so a child keeps it to its end.
 left_to_parent: list[object] = _gate.left_to_parent
 _in_child: list[ref[_Function]] = []
