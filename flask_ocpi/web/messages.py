@@ -72,7 +72,7 @@ class RequestWatch:
         self._modules = dict(modules)
         self._prefix = services.settings.url_prefix
         self._routed = frozenset(routed)
-        self._around = {routed: SurroundingHeaders(services, functional=routed) for routed in (True, False)}
+        self._around = {flag: SurroundingHeaders(services, functional=flag) for flag in (True, False)}
         self._logged = Ration(_LOGGED)
         self._kept = Ration(_KEPT)
         self._ended = ended
