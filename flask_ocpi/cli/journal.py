@@ -40,6 +40,8 @@ from flask_ocpi.web.current import current_ocpi
 _POLL_SECONDS = 1.0
 _MICROS = 1_000_000
 _NOT_AGAIN = "Only what we sent, and what is in the journal as it was sent, can be sent again."
+#: How the fields of a message are called of which a list shows nothing.
+_PARTS = ("_headers", "_body", "_whole")
 
 
 @click.command(short_help="Show what was exchanged with other platforms.")
@@ -181,35 +183,12 @@ def _conversation(id: str, entries: Sequence[Entry]) -> dict[str, Any]:
 def _document(entry: Entry, *, whole: bool = False) -> dict[str, Any]:
     """Return a message for machines; ``whole`` with its headers and bodies."""
     message = entry.message
-    document = {
-        "id": entry.number,
-        "direction": message.direction,
-        "time": _time(message),
-        "duration": message.duration,
-        "platform": message.platform,
-        "module": message.module,
-        "operation": message.operation,
-        "method": message.method,
-        "url": message.url,
-        "request_id": message.request_id,
-        "correlation_id": message.correlation_id,
-        "http_status": message.http_status or None,
-        "status_code": message.status_code,
-        "failed": message.failed,
-        "error": message.error,
-        "request_bytes": message.request_bytes,
-        "response_bytes": message.response_bytes,
-    }
-    if whole:
-        document |= {
-            "request_headers": dict(message.request_headers),
-            "request_body": message.request_body.decode(),
-            "request_whole": message.request_whole,
-            "response_headers": dict(message.response_headers),
-            "response_body": message.response_body.decode(),
-            "response_whole": message.response_whole,
-        }
-    return document
+    document: dict[str, Any] = {"id": entry.number, "time": _time(message), "failed": message.failed}
+    for name in Message.__slots__:
+        value = getattr(message, name)
+        if name != "moment" and (whole or not name.endswith(_PARTS)):
+            document[name] = value.decode() if isinstance(value, bytes) else value
+    return document | {"http_status": message.http_status or None}
 
 
 def _show_conversations(entries: list[Entry]) -> None:

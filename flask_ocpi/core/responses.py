@@ -146,13 +146,13 @@ def read_cursor(cursor: str | None, offset: int) -> str | None:
 
 
 def page_link(url: str, query: Mapping[str, Any], *, offset: int, limit: int, cursor: str | None) -> str:
-    """Build the Link header value of the next page; the filters of the request stay as they are.
+    """Build the Link header value of the next page; the filters of the request stay as they are, canonical dates.
 
     OCPI 2.2.1, Transport and format, "Paginated Response".
     """
-    kept = {name: query[name] for name in ("date_from", "date_to") if query.get(name) is not None}
-    parameters = {**kept, "offset": offset, "limit": limit, **({"cursor": cursor} if cursor else {})}
-    return f'<{url}?{urlencode(parameters, safe=":")}>; rel="next"'
+    parameters = [f"{name}={query[name]}&" for name in ("date_from", "date_to") if query.get(name) is not None]
+    following = f"&cursor={quote(cursor, safe=':')}" if cursor else ""
+    return f'<{url}?{"".join(parameters)}offset={offset}&limit={limit}{following}>; rel="next"'
 
 
 def next_target(link: str | None) -> str | None:

@@ -175,7 +175,8 @@ class Page:
     def texts(self) -> list[bytes]:
         """The documents of the records."""
         records: Any = self.records
-        return records.texts if hasattr(records, "texts") else [record.text for record in records]
+        texts: list[bytes] | None = getattr(records, "texts", None)
+        return [record.text for record in records] if texts is None else texts
 
 
 def how_many_fit(texts: Sequence[bytes], max_bytes: int | None) -> int:

@@ -157,7 +157,9 @@ class Rows(Sequence[Record]):
 
     @property
     def texts(self) -> list[bytes]:
-        return [_text(row[0]) for row in self._rows]
+        texts = [row[0] for row in self._rows]
+        # A database has all its texts in one encoding.
+        return texts if texts and texts[0] is _text(texts[0]) else [_text(text) for text in texts]
 
     def __len__(self) -> int:
         return len(self._rows)

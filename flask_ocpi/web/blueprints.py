@@ -212,14 +212,13 @@ def _view(
         parties = addressed_parties(context, module, interface)
         if operation.admits is not None:
             operation.admits(context)
-        target = resolve(context, module, interface, operation, path=path, parties=parties)
+        addressed = partial(resolve, context, module, interface, operation, path=path, parties=parties)
 
         def understand(schema: Schema, data: Any, where: str) -> Document:
-            return services.read(schema, data, target.source, where=where, known=known_of(target))
+            at = addressed()
+            return services.read(schema, data, at.source, where=where, known=known_of(at))
 
-        if query is not None:
-            asked = read_query(current, query, understand)
-            target = resolve(context, module, interface, operation, path=path, parties=parties, query=asked)
+        target = addressed() if query is None else addressed(query=read_query(current, query, understand))
         document = None
         if body is not None:
             note = None if is_strict else partial(_note, context, module)
