@@ -137,7 +137,7 @@ def put_part(ctx: Context, target: Target, body: Document) -> Result:
             raise target.missing()
         if place.index is None:
             _check_room(ctx, target, place)
-        elif ctx.services.settings.refuse_older:
+        elif ctx.services.settings.reject_stale:
             _refuse_older(ctx, place.siblings[place.index], body)
         created = place.put(body)
         return document

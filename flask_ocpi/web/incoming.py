@@ -51,9 +51,9 @@ _NO_MODULES: Mapping[str, str | None] = MappingProxyType({})
 class Incoming(Exchange):
     """A request of another platform: what is known of it so far, found by the request as by the thread.
 
-    modules: the id of the module by the name of its blueprint, None for the one that answers all other paths. bodies: bounds the
-    reading of its body. caller: whose it is, as soon as that is known. body: what was read of it, for the journal.
-    is_read: nothing of the body is left to read. rest: what is, once it is known that nobody will read it.
+    modules: the id of the module by the name of its blueprint, None for the one that answers all other paths. bodies:
+    bounds the reading of its body. caller: whose it is, as soon as that is known. body: what was read of it, for the
+    journal. is_read: nothing of the body is left to read. rest: what is, once it is known that nobody will read it.
     """
 
     caller: Caller | None = None
