@@ -151,7 +151,7 @@ def test_every_lock_of_the_package_is_free_in_the_child(ocpi, ocpi_client):
         code = fork(all_are_free)
         ended.set()
 
-    some = {"OCPI._transport_made", "Threads._changed", "Writer._writing", "flask_ocpi.core.compiled._lock"}
+    some = {"State._transport_made", "Threads._changed", "Writer._writing", "flask_ocpi.core.compiled._lock"}
     assert some <= kinds_of(before)
     assert code == 0
 
