@@ -16,7 +16,6 @@ from flask_ocpi.core import forks
 from flask_ocpi.core.description import Module
 from flask_ocpi.core.description import Operation
 from flask_ocpi.core.enums import InterfaceRole
-from flask_ocpi.core.schema import load
 from flask_ocpi.errors import FlaskOCPIError
 from flask_ocpi.errors import MissingEndpointError
 from flask_ocpi.errors import UnansweredError
@@ -26,6 +25,7 @@ from flask_ocpi.exchange.logs import working_for
 from flask_ocpi.exchange.pending import IncomingRequest
 from flask_ocpi.exchange.pending import IncomingState
 from flask_ocpi.exchange.pending import version_of
+from flask_ocpi.versions.shaping import said
 
 _log = logging.getLogger("flask_ocpi")
 _SENT_AT_ONCE = 16
@@ -111,9 +111,8 @@ def _post(services: Services, transport: Transport, incoming: IncomingRequest) -
     operation = _operation(module, incoming)
     body = incoming.result
     if operation is not None and operation.body is not None:
-        conversion = version.conversion(operation.body)
-        if conversion is not None and body is not None:
-            body = load(services.schemas[operation.body], conversion.from_store(body), where="result")
+        if body is not None:
+            body = said(services, version, operation.body, body, where="result")
         body = client.shaped(operation.body, body)
     client.request(
         "POST",

@@ -42,6 +42,7 @@ from flask_ocpi.partners.auth_tokens import same_hash
 from flask_ocpi.storage.base import Party
 from flask_ocpi.versions.reading.reader import NOTHING_KNOWN
 from flask_ocpi.versions.shaping import losing
+from flask_ocpi.versions.shaping import said
 
 _NO_SUCH_METHOD = (405, 501)
 
@@ -253,8 +254,8 @@ class ModuleClient:
     def _tells(self, changes: Document, ids: Sequence[str], whole: Document) -> bool:
         """Tell whether a PATCH says to this platform what changed: where name and value are the same in its version."""
         operation = find_addressed(self.module, "PATCH", ids)
-        conversion = self.client.version.conversion(operation.body)
-        if conversion is None:
+        cls, services, version = body_of(operation), self.client.services, self.client.version
+        if version.conversion(cls) is None:
             return True
         object_type, stored = object_of(operation), whole
         part_ids = object_type.split_ids(ids)[1]
@@ -263,8 +264,8 @@ class ModuleClient:
             if place is None or place.index is None:
                 return False
             stored = place.siblings[place.index]
-        sent = conversion.from_store(stored)
-        return all(name in fields_of(body_of(operation)) and sent.get(name) == changes[name] for name in changes)
+        sent = said(services, version, cls, stored, where=operation.name)
+        return all(name in fields_of(cls) and sent.get(name) == changes[name] for name in changes)
 
     def delete(self, *ids: str, owner: Party | None = None) -> Answer:
         """Remove an object from the platform's Receiver interface."""
@@ -370,11 +371,11 @@ class ModuleClient:
         ``to`` is the party it is for, where the client names none. Raises InvalidParametersError where the platform's
         version cannot say what is in the body.
         """
-        conversion = self.client.version.conversion(operation.body)
-        if conversion is not None and operation.body is not None and body is not None and not operation.partial:
+        if operation.body is not None and body is not None and not operation.partial:
+            services, version = self.client.services, self.client.version
             source = Source(self.client.platform.id, str(self.module.id), " ".join(segments))
-            sent = conversion.from_store(body, losing(self.client.services, source, self.client.version))
-            body = load(self.client.services.schemas[operation.body], sent, where=operation.name)
+            lose = losing(services, source, version)
+            body = said(services, version, operation.body, body, where=operation.name, lose=lose)
         return self._request(operation, role, segments, body=body, query=query, owner=owner, to=to)
 
     def _request(

@@ -42,6 +42,7 @@ from flask_ocpi.partners.platforms import TokenUse
 from flask_ocpi.partners.platforms import slug
 from flask_ocpi.signals import platform_registered
 from flask_ocpi.signals import platform_unregistered
+from flask_ocpi.versions.shaping import said
 from flask_ocpi.versions.shaping import shaped
 
 _log = logging.getLogger("flask_ocpi.client")
@@ -279,9 +280,7 @@ class Registrar:
         body = {"token": own_token, "url": self.own_versions_url, "roles": self.services.credentials_roles()}
         version = self._version(discovery)
         cls = answer_of(version, ModuleID.CREDENTIALS, "get_credentials")
-        conversion = version.conversion(cls)
-        if conversion is not None:
-            body = load(self.services.schemas[cls], conversion.from_store(body), where="credentials")
+        body = said(self.services, version, cls, body, where="credentials")
         body = shaped(self.services.schemas[cls], body, quirks)
         return connection.request(
             method, url, body=body, module=ModuleID.CREDENTIALS, operation=f"{method.lower()}_credentials"

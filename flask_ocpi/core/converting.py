@@ -17,11 +17,15 @@ from flask_ocpi.core.fields import ListOf
 from flask_ocpi.core.schema import Document
 from flask_ocpi.core.schema import Object
 from flask_ocpi.core.schema import Schema
+from flask_ocpi.errors import InvalidParametersError
 
 #: (country code, party id) of who owns an object; None where that is not known.
 Owner = tuple[str, str] | None
 #: Called with the JSON pointer to what a version cannot say, and with a sentence that says what was made of it.
 Lose = Callable[[str, str], None]
+
+#: What converters raise over objects that they did not expect.
+FAILURES = (LookupError, TypeError, ValueError, AttributeError)
 
 _LEFT_OUT = "This version has no such property: it was left out."
 _NO_VALUE = "This version has no such value: it was left out."
@@ -84,11 +88,14 @@ class Conversion:
         self.is_needed = bool(converter or nested or self._lacking or narrower)
 
     def to_store(self, document: Document, owner: Owner = None) -> Document:
-        """Return an object in the stored shape."""
+        """Return an object in the stored shape; raise InvalidParametersError where its converter cannot."""
         made = dict(document)
         for name in self._nested.keys() & made.keys():
             made[name] = _each(made[name], partial(self._nested[name].to_store, owner=owner))
-        return self._converter.to_store(made, owner)
+        try:
+            return self._converter.to_store(made, owner)
+        except FAILURES as error:  # one object that is out of the ordinary must not hold up a list
+            raise InvalidParametersError(f"It cannot be brought to the shape of OCPI 2.2.1: {error!r}.") from error
 
     def from_store(self, document: Document, lose: Lose = unnoted) -> Document:
         """Return a stored object in the shape of the version; ``lose`` is told of what that cannot say."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from flask_ocpi.core.converting import FAILURES
 from flask_ocpi.core.converting import Lose
 from flask_ocpi.core.converting import Owner
 from flask_ocpi.core.converting import unnoted
@@ -21,6 +22,8 @@ from flask_ocpi.core.quirks import Quirks
 from flask_ocpi.core.schema import Document
 from flask_ocpi.core.schema import Object
 from flask_ocpi.core.schema import Schema
+from flask_ocpi.core.schema import load
+from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import OCPIError
 from flask_ocpi.exchange.context import Context
 from flask_ocpi.exchange.context import Result
@@ -93,14 +96,28 @@ def handler_of(version: Version, operation: Operation) -> Handler:
     return handle
 
 
+def said(
+    services: Services, version: Version, cls: type[Schema], body: Document, *, where: str, lose: Lose = unnoted
+) -> Document:
+    """Return a body in the shape of a version; raise InvalidParametersError where that cannot say it."""
+    conversion = version.conversion(cls)
+    if conversion is None:
+        return body
+    try:
+        sent = conversion.from_store(body, lose)
+    except FAILURES as error:
+        raise InvalidParametersError(f"{where} cannot be said in OCPI {version.number}: {error!r}.") from error
+    return load(services.schemas[cls], sent, where=where)
+
+
 def losing(services: Services, source: Source, version: Version) -> Lose:
     """Return what notes, as findings, what a version cannot say of an object for a platform."""
 
     def lose(pointer: str, reason: str) -> None:
         path = "".join("[]" if part.isdigit() else f".{part}" for part in pointer.split("/")[1:])
+        path = path.removeprefix("[]").removeprefix(".")  # that of an object in a list is that of the object
         outcome = f"{reason} OCPI {version.number} was sent."
-        finding = Finding(source.platform, "not_sent", source.module, source.object, path[1:], outcome=outcome)
-        services.found(finding)
+        services.found(Finding(source.platform, "not_sent", source.module, source.object, path, outcome=outcome))
 
     return lose
 

@@ -104,3 +104,15 @@ def test_command_of_ones_own_version_may_be_hooked(make):
     ocpi.command("HONK")(lambda request, reply: "ACCEPTED")
     with pytest.raises(ConfigurationError, match="there are HONK"):
         ocpi.command("START_SESSION")
+
+
+def test_each_version_has_its_document(make):
+    _, ocpi = make((V2_2_1, V9_9))
+    old, new = ocpi.specs["2.2.1"], ocpi.specs["9.9"]
+
+    assert "OCPI-to-party-id" in old["components"]["parameters"]
+    assert "OCPI-to-party-id" not in new["components"]["parameters"]
+    assert "Base64" in old["info"]["description"]
+    assert "Base64" not in new["info"]["description"]
+    assert "timeout" in old["components"]["schemas"]["CommandResponse"]["properties"]
+    assert "timeout" not in new["components"]["schemas"]["CommandResponseOf99"]["properties"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import orjson
 import pytest
 
+from flask_ocpi.core.converting import Converter
 from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.storage.base import Party
@@ -329,8 +330,6 @@ def own_class(name):
 
 
 def _losing(name):
-    from flask_ocpi.core.converting import Converter
-
     return Converter(from_store=lambda document, lose: without(document, name))
 
 
@@ -496,6 +495,53 @@ def test_what_lacks_something_that_is_needed_is_refused(cpo_partner):
 
     assert response.status_code == 2001
     assert "coordinates" in response.message
+
+
+def failing(*args):
+    raise KeyError("nothing like that")
+
+
+def test_object_that_a_converter_fails_over_does_not_hold_up_a_list(ocpi_network):
+    conversion = {own_class("put_location"): Converter(to_store=failing)}
+    cpo = ocpi_network.add("cpo.example", [("NL", "ABC", ["CPO"])], versions=(V9_9,))
+    ems = ocpi_network.add(
+        "ems.example", [("DE", "EMS", ["EMSP"])], versions=(V9_9.evolve("9.9", converters=conversion),)
+    )
+    cpo.save("locations", documents.location())
+    ocpi_network.connect(ems, cpo)
+
+    with ems.client("NL-ABC") as client:
+        listing = client.locations.list()
+        assert list(listing) == []
+
+    assert "nothing like that" in listing.broken[0].reason
+
+
+def test_object_that_a_converter_fails_over_is_not_pushed(ocpi_network):
+    conversion = {own_class("put_location"): Converter(from_store=failing)}
+    cpo = ocpi_network.add(
+        "cpo.example", [("NL", "ABC", ["CPO"])], versions=(V9_9.evolve("9.9", converters=conversion),)
+    )
+    ems = ocpi_network.add("ems.example", [("DE", "EMS", ["EMSP"])], versions=(V9_9,))
+    ocpi_network.connect(ems, cpo)
+
+    cpo.save("locations", documents.location())
+    (pushed,) = cpo.push("locations", "LOC1")
+
+    assert "cannot be said in OCPI 9.9" in str(pushed.error)
+
+
+def test_what_a_list_cannot_say_is_a_finding_about_its_objects(house):
+    house.cpo.save("locations", stored_location())
+    house.cpo.findings.flush()
+    house.cpo.findings.remove_all(kind="not_sent")
+
+    with house.ems.client("NL-ABC") as client:
+        list(client.locations.list())
+
+    house.cpo.findings.flush()
+    found = [entry.finding for entry in house.cpo.findings.list(platform=house.here.id)]
+    assert sorted(finding.path for finding in found) == ["evses[].connectors[].tariff_ids[]", "parking_type"]
 
 
 def test_flaws_are_mended_as_in_2_2_1(cpo_partner):
