@@ -15,6 +15,7 @@ from flask_ocpi.cli.arguments import token_given
 from flask_ocpi.core.moments import parse_date_time
 from flask_ocpi.errors import RefusedError
 from flask_ocpi.exchange.pending.records import OUTGOING
+from flask_ocpi.host.results import HostCalls
 from flask_ocpi.storage.base import Query
 from flask_ocpi.testing.documents import evse
 from flask_ocpi.testing.documents import location
@@ -200,12 +201,12 @@ def later(ocpi_other, asked):
 def test_the_result_is_waited_for(run, connected, ocpi_other, later, monkeypatch):
     wait = connected.wait_for_command
 
-    def finished_meanwhile(id, timeout):
+    def finished_meanwhile(self, id, timeout):
         monkeypatch.undo()
         ocpi_other.finish_command(later[0].id, "FAILED")
         return wait(id, timeout)
 
-    monkeypatch.setattr(connected, "wait_for_command", finished_meanwhile)
+    monkeypatch.setattr(HostCalls, "wait_for_command", finished_meanwhile)
 
     result = run(connected, *START)
 

@@ -6,11 +6,8 @@ from typing import Any
 
 import pytest
 
-from flask_ocpi.core import enums
 from flask_ocpi.core import fields
 from flask_ocpi.core.schema import Object
-from flask_ocpi.modules import enums as credentials_enums
-from flask_ocpi.modules import enums as versions_enums
 from tests.schemas import declarations
 from tests.schemas.declarations import QUERIES
 from tests.schemas.declarations import SCHEMAS
@@ -119,13 +116,6 @@ def test_enum_has_every_value_in_order(name):
 
 def test_no_enum_is_declared_that_has_no_table():
     assert sorted(declarations.ENUMS) == sorted(ENUMS)
-
-
-def test_modules_show_the_enums_of_the_core():
-    assert versions_enums.ModuleID is enums.ModuleID
-    assert versions_enums.InterfaceRole is enums.InterfaceRole
-    assert versions_enums.VersionNumber is enums.VersionNumber
-    assert credentials_enums.Role is enums.Role
 
 
 def _properties() -> list[Any]:
