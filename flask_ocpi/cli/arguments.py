@@ -37,7 +37,7 @@ def connect(platform: str, module: str, role: InterfaceRole, *, party: Party | N
     The party that is addressed is the only one that could be, the one by which the platform is named, or ``to``.
     """
     require_party(current_ocpi.services.own_parties(module, role.opposite), party)
-    found = current_ocpi.platforms.find(platform)
+    found = current_ocpi.partners.find(platform)
     named = read_party(platform)
     addressed = to or (named if named in found.parties else None)
     possible = receivers(current_ocpi.services, found, module, role)

@@ -325,7 +325,7 @@ def _waited(call: Call, seconds: float, *, visible: bool) -> Call:
             left = max(0.0, ends - time.monotonic())
             countdown.show(left)
             try:
-                return current_ocpi.wait_for_command(call.id, min(left, 0.5))
+                return current_ocpi.wait(call.id, min(left, 0.5))
             except NoResultError as error:
                 if left == 0:
                     raise _no_result(call, seconds) from error
@@ -378,5 +378,5 @@ def _name(call: Call) -> str:
 
 
 def _platform(call: Call) -> str:
-    found = current_ocpi.platforms.get(call.platform)
+    found = current_ocpi.partners.get(call.platform)
     return call.platform if found is None else f"{found.name} ({found.id})"

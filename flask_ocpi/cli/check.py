@@ -174,7 +174,7 @@ def _copies() -> Iterator[Finding]:
 
 
 def _platforms(*, offline: bool) -> Iterator[Finding]:
-    for platform in current_ocpi.platforms.all():
+    for platform in current_ocpi.partners.list():
         name = f"platform {platform.id}"
         if platform.state is PlatformState.INVITED:
             yield Finding(name, Outcome.OK, "Is invited, and has not registered yet.")

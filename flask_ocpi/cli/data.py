@@ -56,7 +56,7 @@ def copies() -> None:
 def list_copies(as_json: bool) -> None:
     """Count the copies of each platform, module and own party that received them."""
     kept = current_ocpi.copies.counts()
-    states = {platform.id: platform.state.value for platform in current_ocpi.platforms.all()}
+    states = {platform.id: platform.state.value for platform in current_ocpi.partners.list()}
     if as_json:
         return show(
             [
@@ -89,7 +89,7 @@ def move(source: str, target: str, modules: tuple[str, ...], as_json: bool) -> N
     parties that TO does not speak for.
     """
     moved = current_ocpi.copies.move(_source(source), target, modules)
-    to = current_ocpi.platforms.find(target)
+    to = current_ocpi.partners.find(target)
     if as_json:
         return show({"from": source, "to": to.id, "moved": moved.moved, "left": moved.left})
     say(f"Moved {_copies(moved.moved)} to {to.name} ({to.id}).")
@@ -200,7 +200,7 @@ def export(
     chosen = tuple(dict.fromkeys(modules)) or objects.modules()
     for module in chosen:
         objects.object_type(module)
-    found = None if platform is None else current_ocpi.platforms.find(platform)
+    found = None if platform is None else current_ocpi.partners.find(platform)
     lists = {
         module: current_ocpi.copies.documents(module, platform=found)
         if copies or found
@@ -241,7 +241,7 @@ def pull(
     """
     object_type = current_ocpi.objects.object_type(module)
     require_party(current_ocpi.services.own_parties(module, InterfaceRole.RECEIVER), party)
-    found = current_ocpi.platforms.find(platform)
+    found = current_ocpi.partners.find(platform)
     with Progress(f"Pulling {module}") as bar, logged_to(logging.NullHandler()):
         pulled = current_ocpi.pull(
             module,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Iterator
+from collections.abc import Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import click
 from flask.cli import with_appcontext
@@ -16,14 +16,11 @@ from flask_ocpi.cli.output import json_option
 from flask_ocpi.cli.output import say
 from flask_ocpi.cli.output import show
 from flask_ocpi.cli.output import table
-from flask_ocpi.outbox import circuits
-from flask_ocpi.outbox import entries
-from flask_ocpi.outbox.entries import OutboxEntry
+from flask_ocpi.host.outbox import Undelivered
 from flask_ocpi.outbox.threads import Threads
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.web.current import current_ocpi
 
-_MICROS = 1_000_000
 _SHOWN = 50
 
 
@@ -72,103 +69,60 @@ def show_marks(
         raise click.UsageError("Say with --platform whose marks it is about.")
     if retry and discard:
         raise click.UsageError("Either --retry or --discard.")
-    found = None if platform is None else current_ocpi.platforms.find(platform)
+    found = None if platform is None else current_ocpi.partners.find(platform)
     if module is not None:
         number = current_ocpi.objects.push_all(module, platform=found)
         return say(f"Marked {counted(number, 'object')} of {module}.")
     if found is None:
-        return _show_summary(as_json=as_json)
-    listed = list(entries.of_platform(current_ocpi.services, found.id, parked=True if parked else None))
-    if retry or discard:
-        return _act(listed, discard=discard)
-    return _show_marks(found, listed, as_json=as_json)
+        return _show_lags(as_json=as_json)
+    listed = current_ocpi.outbox.list(found, parked=True if parked else None)
+    if discard:
+        return say(f"Discarded: {counted(current_ocpi.outbox.discard(listed), 'mark')}.")
+    if retry:
+        return say(f"Marked again: {counted(current_ocpi.outbox.retry(listed), 'mark')}.")
+    return _show_entries(found, listed, as_json=as_json)
 
 
-def _act(listed: list[OutboxEntry], *, discard: bool) -> None:
-    services = current_ocpi.services
-    for mark in listed:
-        if discard:
-            entries.remove(services, mark)
-        else:
-            entries.retry(services, mark)
-    if not discard:
-        for platform in {mark.platform for mark in listed}:
-            circuits.close_circuit(services, platform)
-            current_ocpi.dispatcher.wake((platform,))
-    say(f"{'Discarded' if discard else 'Marked again'}: {counted(len(listed), 'mark')}.")
-
-
-def _show_summary(*, as_json: bool) -> None:
-    services = current_ocpi.services
-    rows: list[dict[str, Any]] = []
-    for summary in entries.summary(services):
-        circuit = circuits.circuit_of(services, summary.platform)
-        rows.append(
-            {
-                "platform": summary.platform,
-                "waiting": summary.waiting,
-                "parked": summary.parked,
-                "oldest_seconds": None if summary.oldest is None else _age(summary.oldest),
-                "held_back_seconds": None if circuit is None else max(0, -_age(circuit.due)),
-                "error": "" if circuit is None else circuit.error,
-            }
-        )
+def _show_lags(*, as_json: bool) -> None:
+    lags = current_ocpi.outbox.lags()
     if as_json:
-        return show(rows)
-    if not rows:
+        return show([lag.to_dict() for lag in lags])
+    if not lags:
         return say("Every platform has seen everything.")
     cells = [
         [
-            row["platform"],
-            str(row["waiting"]),
-            str(row["parked"]),
-            "" if row["oldest_seconds"] is None else f"{row['oldest_seconds']} s",
-            "" if row["held_back_seconds"] is None else f"{row['held_back_seconds']} s: {row['error']}",
+            lag.platform,
+            str(lag.waiting),
+            str(lag.parked),
+            "" if lag.oldest_seconds is None else f"{lag.oldest_seconds} s",
+            "" if lag.held_back_seconds is None else f"{lag.held_back_seconds} s: {lag.error}",
         ]
-        for row in rows
+        for lag in lags
     ]
     return say(table(["PLATFORM", "WAITING", "PARKED", "OLDEST", "HELD BACK FOR"], cells))
 
 
-def _show_marks(platform: Platform, listed: list[OutboxEntry], *, as_json: bool) -> None:
+def _show_entries(platform: Platform, listed: Sequence[Undelivered], *, as_json: bool) -> None:
     if as_json:
-        return show([_document(mark) for mark in listed])
+        return show([entry.to_dict() for entry in listed])
     if not listed:
         return say(f"{platform.id} has seen everything.")
     cells = [
         [
-            mark.module,
-            " ".join(mark.ids),
-            str(mark.party or ""),
-            "parked" if mark.is_parked else "waiting",
-            f"{_age(mark.since)} s",
-            str(mark.attempts),
-            mark.error,
+            entry.module,
+            " ".join(entry.ids),
+            str(entry.party or ""),
+            entry.state,
+            f"{entry.since_seconds} s",
+            str(entry.attempts),
+            entry.error,
         ]
-        for mark in listed[:_SHOWN]
+        for entry in listed[:_SHOWN]
     ]
     say(table(["MODULE", "ID", "FOR", "STATE", "SINCE", "TRIED", "WHY"], cells))
     if len(listed) > _SHOWN:
         say(f"and {len(listed) - _SHOWN} more; --json lists them all")
     return None
-
-
-def _document(mark: OutboxEntry) -> dict[str, Any]:
-    return {
-        "module": mark.module,
-        "owner": str(mark.owner),
-        "ids": list(mark.ids),
-        "party": None if mark.party is None else str(mark.party),
-        "state": "parked" if mark.is_parked else "waiting",
-        "since_seconds": _age(mark.since),
-        "attempts": mark.attempts,
-        "status_code": mark.status_code,
-        "error": mark.error,
-    }
-
-
-def _age(moment: int) -> int:
-    return (current_ocpi.services.now() - moment) // _MICROS
 
 
 @contextmanager

@@ -83,7 +83,7 @@ def _check(numbers: tuple[int, ...]) -> list[Entry]:
 def _platform_id(text: str) -> str:
     """Return the id of a platform; there may still be findings of one that is gone."""
     try:
-        return current_ocpi.platforms.find(text).id
+        return current_ocpi.partners.find(text).id
     except UnknownPlatformError:
         if current_ocpi.findings.list(platform=text, limit=1):
             return text

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
-from dataclasses import replace
-from datetime import UTC
-from datetime import datetime
 from typing import Any
 
 import click
@@ -18,30 +15,16 @@ from flask.cli import with_appcontext
 from flask_ocpi.cli.arguments import moment_back
 from flask_ocpi.cli.output import counted
 from flask_ocpi.cli.output import json_option
-from flask_ocpi.cli.output import refusal
 from flask_ocpi.cli.output import say
 from flask_ocpi.cli.output import show
 from flask_ocpi.cli.output import table
-from flask_ocpi.client.addresses import same_origin
-from flask_ocpi.core.enums import ModuleID
-from flask_ocpi.core.moments import format_date_time
-from flask_ocpi.core.moments import to_micros
-from flask_ocpi.exchange import journal as reading
 from flask_ocpi.exchange.journal import Entry
-from flask_ocpi.exchange.journal import Search
 from flask_ocpi.exchange.logs import on_a_line
 from flask_ocpi.exchange.messages import HIDDEN
 from flask_ocpi.exchange.messages import Direction
-from flask_ocpi.exchange.messages import Message
-from flask_ocpi.partners.platforms import Platform
-from flask_ocpi.partners.platforms import UnknownPlatformError
+from flask_ocpi.host.journal import time_of
+from flask_ocpi.host.journal import to_dict
 from flask_ocpi.web.current import current_ocpi
-
-_POLL_SECONDS = 1.0
-_MICROS = 1_000_000
-_NOT_AGAIN = "Only what we sent, and what is in the journal as it was sent, can be sent again."
-#: How the fields of a message are called of which a list shows nothing.
-_PARTS = ("_headers", "_body", "_whole")
 
 
 @click.command(short_help="Show what was exchanged with other platforms.")
@@ -74,20 +57,20 @@ def journal(
     A conversation is what has the same correlation id. OCPI_JOURNAL says which messages are kept: by default those that
     failed. With --follow and --json, each message is a JSON document on a line of its own.
     """
+    group = current_ocpi.journal
     if number is not None:
-        entry = _entry(number)
-        return show(_document(entry, whole=True)) if as_json else _show_whole(entry)
-    search = Search(
-        platform=None if platform is None else _platform_id(platform),
-        correlation_id=correlation,
-        since=None if since is None else to_micros(since),
-        failed=failed,
-    )
-    place = reading.end(current_ocpi.storage)
-    entries = reading.latest(current_ocpi.storage, search, limit)
+        entry = group.find(number)
+        return show(to_dict(entry, whole=True)) if as_json else _show_whole(entry)
+    wanted: dict[str, Any] = {
+        "platform": platform,
+        "correlation_id": correlation,
+        "since": since,
+        "failed": failed,
+        "limit": limit,
+    }
     if follow:
-        place = replace(place, number=max(place.number, *(entry.number for entry in entries), 0))
-        return _follow(search, entries, place, as_json=as_json)
+        return _follow(group.follow(**wanted), as_json=as_json)
+    entries = group.list(**wanted)
     if as_json:
         return show([_conversation(id, group) for id, group in _grouped(entries)])
     return _show_conversations(entries) if entries else say(_nothing())
@@ -102,68 +85,22 @@ def replay(number: int, as_json: bool) -> None:
 
     What other platforms sent cannot be, nor what is not in the journal as a whole.
     """
-    message = _entry(number).message
-    platform = _receiver_of(message)
-    headers = {name: value for name, value in message.request_headers.items() if name.upper().startswith("OCPI-")}
-    answer = current_ocpi.client(platform).request(
-        message.method,
-        message.url,
-        body=orjson.loads(message.request_body) if message.request_body else None,
-        headers=headers,
-        module=message.module,
-        operation=message.operation,
-    )
+    answer = current_ocpi.journal.replay(number)
     if as_json:
         return show({"http_status": answer.http_status, "status_code": answer.status_code, "data": answer.data})
-    say(f"{platform.name} answered {answer.status_code} (HTTP {answer.http_status}).")
+    say(f"The partner answered {answer.status_code} (HTTP {answer.http_status}).")
     return None if answer.data is None else show(answer.data)
 
 
-def _receiver_of(message: Message) -> Platform:
-    """Return the platform to which a message may be sent again; a refusal where it may not."""
-    if message.direction is Direction.IN:
-        raise refusal("Another platform sent this message.", _NOT_AGAIN)
-    if message.module == ModuleID.CREDENTIALS:
-        raise refusal("This message was about our registration: use register, rotate or unregister.")
-    if not message.request_whole or HIDDEN in message.url:
-        raise refusal("The journal has only a part of this message.", _NOT_AGAIN)
-    platform = None if message.platform is None else current_ocpi.platforms.get(message.platform)
-    if platform is None:
-        raise refusal(f"The platform that got this message is not known (any more): {message.platform or 'no id'}.")
-    urls = [platform.versions_url or "", *(str(endpoint["url"]) for endpoint in platform.endpoints)]
-    if not any(same_origin(message.url, url) for url in urls):
-        raise refusal(f"{platform.id} has no endpoint at the server of this message any more: our token is not for it.")
-    return platform
-
-
-def _entry(number: int) -> Entry:
-    entry = reading.find(current_ocpi.storage, number)
-    if entry is None:
-        raise refusal(f"There is no message {number} in the journal.")
-    return entry
-
-
-def _platform_id(text: str) -> str:
-    """Return the id of a platform; one that is gone may still be in the journal."""
-    try:
-        return current_ocpi.platforms.find(text).id
-    except UnknownPlatformError:
-        if reading.latest(current_ocpi.storage, Search(platform=text), 1):
-            return text
-        raise
-
-
-def _follow(search: Search, entries: list[Entry], place: reading.Place, *, as_json: bool) -> None:
+def _follow(found: Iterator[Sequence[Entry]], *, as_json: bool) -> None:
     """Print messages as they come, until Ctrl-C."""
     try:
-        while True:
+        for entries in found:
             for entry in entries:
                 if as_json:
-                    click.echo(orjson.dumps(_document(entry)))
+                    click.echo(orjson.dumps(to_dict(entry)))
                 else:
                     _show_line(entry, *_lines([entry]))
-            time.sleep(_POLL_SECONDS)
-            entries, place = reading.next_ones(current_ocpi.storage, search, place)
     except KeyboardInterrupt:
         return
 
@@ -177,21 +114,10 @@ def _grouped(entries: Iterable[Entry]) -> list[tuple[str, list[Entry]]]:
 
 
 def _conversation(id: str, entries: Sequence[Entry]) -> dict[str, Any]:
-    return {"correlation_id": id, "messages": [_document(entry) for entry in entries]}
+    return {"correlation_id": id, "messages": [to_dict(entry) for entry in entries]}
 
 
-def _document(entry: Entry, *, whole: bool = False) -> dict[str, Any]:
-    """Return a message for machines; ``whole`` with its headers and bodies."""
-    message = entry.message
-    document: dict[str, Any] = {"id": entry.number, "time": _time(message), "failed": message.failed}
-    for name in Message.__slots__:
-        value = getattr(message, name)
-        if name != "moment" and (whole or not name.endswith(_PARTS)):
-            document[name] = value.decode() if isinstance(value, bytes) else value
-    return document | {"http_status": message.http_status or None}
-
-
-def _show_conversations(entries: list[Entry]) -> None:
+def _show_conversations(entries: Sequence[Entry]) -> None:
     groups = _grouped(entries)
     ordered = [entry for _, group in groups for entry in group]
     lines = iter(_lines(ordered))
@@ -212,7 +138,7 @@ def _lines(entries: Sequence[Entry]) -> list[str]:
         ocpi = "" if message.status_code is None else f"OCPI {message.status_code}"
         peer = f"{'from' if message.direction is Direction.IN else 'to'} {message.platform or '?'}"
         took = f"{message.duration * 1000:.0f} ms"
-        rows.append((str(entry.number), _time(message), peer, message.method, target, http, ocpi, took))
+        rows.append((str(entry.number), time_of(message), peer, message.method, target, http, ocpi, took))
     return table(("",) * 8, rows).split("\n")[1:]
 
 
@@ -245,10 +171,6 @@ def _show_part(headers: Mapping[str, str], body: bytes, size: int, *, whole: boo
         say(f"\n{text}")
     if not whole and size:
         say(f"({len(body)} of {counted(size, 'byte')} are in the journal; {HIDDEN} stands for what is kept out of it)")
-
-
-def _time(message: Message) -> str:
-    return format_date_time(datetime.fromtimestamp(message.moment / _MICROS, UTC))
 
 
 def _nothing() -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -83,7 +81,7 @@ def invite(
         raise click.UsageError("--name is for a new partner, --partner for a known one: give only one of them.")
     versions_url = current_ocpi.versions_url  # first: where it is missing, no token is made in vain
     chosen = None if token is None else secret_of(token, "Token")
-    invited, issued = current_ocpi.invite(
+    invited, issued = current_ocpi.partners.invite(
         name=name, token=chosen, platform=platform, encoding=encoding, roles=roles, parties=parties
     )
     if as_json:
@@ -126,13 +124,13 @@ def register(
     secret = secret_of(token, "Registration token")
     try:
         with logged_to(WarningsHandler()):
-            platform = current_ocpi.register(
+            platform = current_ocpi.partners.register(
                 versions_url, secret, name=name, encoding=encoding, roles=roles, parties=parties
             )
     except RefusedError as error:
         raise _handshake_refusal(error, _NOT_ACCEPTED) from error
     if as_json:
-        return show(_document(platform))
+        return show(current_ocpi.partners.status(platform))
     say(f"Registered with {platform.name} as platform {platform.id}, over OCPI {platform.version}.\n")
     _say_endpoints(platform)
     pulls = [f"  flask ocpi pull {module} --partner {platform.id}" for module in _pullable(platform)]
@@ -149,15 +147,15 @@ def rotate(platform: str, yes: bool, as_json: bool) -> None:
 
     PLATFORM is an id, a name or a party such as NL-ABC. This app has to be running at OCPI_BASE_URL meanwhile.
     """
-    found = current_ocpi.platforms.find(platform)
+    found = current_ocpi.partners.find(platform)
     confirm(f"Replace the tokens that {found.name or found.id} and this platform use?", yes=yes)
     try:
         with logged_to(WarningsHandler()):
-            renewed = current_ocpi.rotate(found)
+            renewed = current_ocpi.partners.rotate(found)
     except RefusedError as error:
         raise _handshake_refusal(error, _ACCEPTED_NO_MORE) from error
     if as_json:
-        return show(_document(renewed))
+        return show(current_ocpi.partners.status(renewed))
     say(f"Renewed the registration with {renewed.name} ({renewed.id}): both sides have new tokens.\n")
     return _say_endpoints(renewed)
 
@@ -173,14 +171,14 @@ def unregister(platform: str, force: bool, yes: bool, as_json: bool) -> None:
 
     What it sent stays, for you alone, unless OCPI_COPIES_AFTER_UNREGISTRATION says otherwise.
     """
-    found = current_ocpi.platforms.find(platform)
+    found = current_ocpi.partners.find(platform)
     confirm(f"End the registration with {found.name or found.id}? Only a new handshake brings it back.", yes=yes)
     try:
-        ended = current_ocpi.unregister(found, force=force)
+        ended = current_ocpi.partners.unregister(found, force=force)
     except RemoteError as error:
         raise refusal(str(error), "Nothing was changed. To end it on this side alone, add --force.") from error
     if as_json:
-        return show(_document(ended))
+        return show(current_ocpi.partners.status(ended))
     if not found.is_registered:
         return say(f"Platform {ended.id} was not registered; a registration token it may have is void.")
     state = "this side knows it no more" if force else "the tokens of both directions are void"
@@ -197,11 +195,11 @@ def unregister(platform: str, force: bool, yes: bool, as_json: bool) -> None:
 def platforms(platform: str | None, as_json: bool) -> None:
     """List the other platforms, registered or not; of PLATFORM, show what it speaks for and offers."""
     if platform is not None:
-        found = current_ocpi.platforms.find(platform)
-        return show(_document(found)) if as_json else _say_platform(found)
-    known = list(current_ocpi.platforms.all())
+        found = current_ocpi.partners.find(platform)
+        return show(current_ocpi.partners.status(found)) if as_json else _say_platform(found)
+    known = current_ocpi.partners.list()
     if as_json:
-        return show([_document(platform) for platform in known])
+        return show([current_ocpi.partners.status(platform) for platform in known])
     if not known:
         return say("No platforms yet. `flask ocpi invite` lets one register, `flask ocpi register` does it yourself.")
     rows = [(p.id, p.name or "-", p.state.value, p.version or "-", _parties(p) or "-", p.last_updated) for p in known]
@@ -218,22 +216,6 @@ def _say_platform(platform: Platform) -> None:
     if platform.endpoints:
         say("")
         _say_endpoints(platform)
-
-
-def _document(platform: Platform) -> dict[str, Any]:
-    """Describe a platform without its tokens."""
-    return {
-        "id": platform.id,
-        "name": platform.name,
-        "state": platform.state.value,
-        "version": platform.version,
-        "versions_url": platform.versions_url,
-        "roles": [dict(role) for role in platform.roles],
-        "requested": [dict(role) for role in platform.requested],
-        "endpoints": [dict(endpoint) for endpoint in platform.endpoints],
-        "quirks": dict(platform.quirks),
-        "last_updated": platform.last_updated,
-    }
 
 
 def _parties(platform: Platform) -> str:
@@ -303,15 +285,12 @@ def partners() -> None:
 @with_appcontext
 def requests(platform: str | None, as_json: bool) -> None:
     """List the roles and parties that partners, or PLATFORM, name beyond what they were granted."""
-    known = current_ocpi.platforms
-    chosen = list(known.all()) if platform is None else [known.find(platform)]
-    found = [(asking, role) for asking in chosen for role in asking.requested]
-    has = _holders([party_of(role) for _, role in found])
+    found = current_ocpi.partners.requests(platform)
     if as_json:
-        return show([{"platform": p.id, "role": dict(r), "held_by": _held(has, p, r)} for p, r in found])
+        return show([request.to_dict() for request in found])
     if not found:
         return say("No partner asks for anything.")
-    rows = [(p.id, p.name, r["role"], str(party_of(r)), ", ".join(_held(has, p, r)) or "-") for p, r in found]
+    rows = [(r.platform.id, r.platform.name, r.role["role"], str(r.party), ", ".join(r.held_by) or "-") for r in found]
     return say(table(("ID", "NAME", "ROLE", "PARTY", "HELD BY"), rows))
 
 
@@ -326,8 +305,8 @@ def approve(
     platform: str, roles: tuple[str, ...] | None, parties: tuple[Party, ...] | None, move: bool, as_json: bool
 ) -> None:
     """Grant what PLATFORM asks for, all or some; it may use it from now on."""
-    found = current_ocpi.platforms.find(platform)
-    granted = current_ocpi.approve(found, roles=roles, parties=parties, move=move)
+    found = current_ocpi.partners.find(platform)
+    granted = current_ocpi.partners.approve(found, roles=roles, parties=parties, move=move)
     return _say_decided(found, granted, "Granted", as_json=as_json)
 
 
@@ -339,8 +318,8 @@ def approve(
 @with_appcontext
 def reject(platform: str, roles: tuple[str, ...] | None, parties: tuple[Party, ...] | None, as_json: bool) -> None:
     """Drop what PLATFORM asks for, all or some, until it names it again; what it has it keeps."""
-    found = current_ocpi.platforms.find(platform)
-    dropped = current_ocpi.reject(found, roles=roles, parties=parties)
+    found = current_ocpi.partners.find(platform)
+    dropped = current_ocpi.partners.reject(found, roles=roles, parties=parties)
     return _say_decided(found, dropped, "Dropped", as_json=as_json)
 
 
@@ -353,7 +332,7 @@ def push(platform: str, which: str) -> None:
 
     By default one with more than OCPI_PUSH_PARTIES parties gets it once.
     """
-    changed = current_ocpi.push_parties(platform, None if which == "default" else which)
+    changed = current_ocpi.partners.push_parties(platform, None if which == "default" else which)
     say(f"Platform {changed.id} gets what is for everybody: {which}.")
 
 
@@ -363,7 +342,7 @@ def push(platform: str, which: str) -> None:
 @with_appcontext
 def behind(hub: str, party: Party) -> None:
     """Have HUB stand for PARTY, whichever hub did before: after one told of it that should not."""
-    current_ocpi.stand_for(hub, party)
+    current_ocpi.partners.stand_for(hub, party)
     say(f"{hub} stands for {party}.")
 
 
@@ -381,7 +360,7 @@ def set_(
     if not (given or presets or unset):
         raise click.UsageError("Give --quirk, --preset or --unset.")
     values = written([*(f"preset={name}" for name in presets), *given])
-    changed = current_ocpi.set_quirks(platform, values, unset=unset)
+    changed = current_ocpi.partners.set_quirks(platform, values, unset=unset)
     return _say_quirks(changed, as_json=as_json)
 
 
@@ -392,7 +371,7 @@ def set_(
 def quirks(platform: str | None, as_json: bool) -> None:
     """List the quirks and presets that there are, or the quirks in force for PLATFORM."""
     if platform is not None:
-        return _say_quirks(current_ocpi.platforms.find(platform), as_json=as_json)
+        return _say_quirks(current_ocpi.partners.find(platform), as_json=as_json)
     sentences = {name: item.metadata["doc"] for name, item in TABLE.items()}
     reasons = {name: preset.reason for name, preset in PRESETS.items()}
     if as_json:
@@ -402,25 +381,13 @@ def quirks(platform: str | None, as_json: bool) -> None:
 
 
 def _say_quirks(platform: Platform, *, as_json: bool) -> None:
-    in_force = current_ocpi.services.quirks(platform)
-    found = {name: getattr(in_force, item.name) for name, item in TABLE.items()}
-    changed = {name: value for name, value in found.items() if value != TABLE[name].default}
+    changed = current_ocpi.partners.quirks(platform)
     if as_json:
         return show({"platform": platform.id, "quirks": changed})
     if not changed:
         return say(f"Nothing is done differently for {platform.id}.")
     rows = [(name, as_text(value), TABLE[name].metadata["doc"]) for name, value in changed.items()]
     return say(table(("QUIRK", "VALUE", "WHAT IT DOES"), rows))
-
-
-def _holders(parties: Collection[Party]) -> Mapping[Party, tuple[str, ...]]:
-    """Return the ids of who has parties: platforms, or the hub that stands for them."""
-    claims = current_ocpi.platforms.claims.of_many(parties)
-    return {party: claim.platforms or ((claim.hub,) if claim.hub else ()) for party, claim in claims.items()}
-
-
-def _held(holders: Mapping[Party, tuple[str, ...]], platform: Platform, role: Mapping[str, Any]) -> list[str]:
-    return [id for id in holders.get(party_of(role), ()) if id != platform.id]
 
 
 def _say_decided(platform: Platform, roles: Any, done: str, *, as_json: bool) -> None:

@@ -15,19 +15,19 @@ from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.copies import Copies
 from flask_ocpi.exchange.documents import Saved
 from flask_ocpi.exchange.finding_store import Findings
-from flask_ocpi.exchange.journal import Writer
 from flask_ocpi.exchange.overloads import Patch
 from flask_ocpi.exchange.overloads import Save
 from flask_ocpi.exchange.overloads import typed_as
+from flask_ocpi.host.journal import Journal
 from flask_ocpi.host.objects import OwnObjects
-from flask_ocpi.host.partnering import Partnering
+from flask_ocpi.host.outbox import Outbox
+from flask_ocpi.host.partners import Partners
 from flask_ocpi.host.results import HostCalls
 from flask_ocpi.host.state import State
 from flask_ocpi.outbox.delivery import Pushed
 from flask_ocpi.outbox.delivery import push
 from flask_ocpi.outbox.dispatcher import Dispatcher
 from flask_ocpi.partners.platforms import Platform
-from flask_ocpi.partners.platforms import Platforms
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Storage
 from flask_ocpi.sync.crawling import pull
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from flask_ocpi.host.prices import Prices
 
 
-class Facade(HostCalls, Partnering):
+class Facade(HostCalls):
     """The groups of one platform, and the short ways to what is used most."""
 
     @property
@@ -87,8 +87,8 @@ class Facade(HostCalls, Partnering):
         return self.services.findings
 
     @property
-    def journal(self) -> Writer:
-        """What writes the journal: ``ocpi.journal.flush()`` returns when everything is in the storage."""
+    def journal(self) -> Journal:
+        """The messages that were exchanged with partners: list, find, follow, replay, flush."""
         return self.state.journal
 
     @property
@@ -97,9 +97,14 @@ class Facade(HostCalls, Partnering):
         return self.state.pricing
 
     @property
-    def platforms(self) -> Platforms:
-        """The records of the other platforms."""
-        return self.services.platforms
+    def partners(self) -> Partners:
+        """The other platforms: invite, register, rotate, unregister, approve, list, find, status."""
+        return self.state.partners
+
+    @property
+    def outbox(self) -> Outbox:
+        """The changes of own objects that partners have not seen: list, lags, retry, discard, flush."""
+        return self.state.outbox
 
     @property
     def dispatcher(self) -> Dispatcher:
@@ -165,8 +170,8 @@ class Facade(HostCalls, Partnering):
         """
         for module in modules:
             self.objects.object_type(module)
-        found = self.platforms.find(platform) if isinstance(platform, str) else platform
-        chosen = list(self.platforms.all()) if found is None else [found]
+        found = self.services.platforms.find(platform) if isinstance(platform, str) else platform
+        chosen = list(self.services.platforms.all()) if found is None else [found]
         return sync_all(self.services, self.client, chosen, modules, full=full, force=force, progress=progress)
 
     def push(self, module: str, *ids: str, party: Party | None = None) -> list[Pushed]:
@@ -183,14 +188,6 @@ class Facade(HostCalls, Partnering):
         So what an earlier process left is sent also when no request comes.
         """
         self.dispatcher.start()
-
-    def dispatch(self) -> int:
-        """Deliver what is due now, and run the jobs that are; return how many messages went out."""
-        return self.dispatcher.deliveries.run_due()
-
-    def changed(self, module: str, *ids: str, party: Party | None = None) -> None:
-        """Have an own object pushed that changed in a table of yours. See :meth:`OwnObjects.changed`."""
-        self.objects.changed(module, *ids, party=party)
 
 
 class OwnPlatform(Facade):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -68,6 +69,7 @@ class HostHooks:
         "NO_CREDIT", an AuthorizationInfo (or a part of it) for more, or None: as the token's ``valid`` says. It may
         raise NotEnoughInformationError (2002) when it needs to know the location.
         """
+        _check("authorizer", function, "token", "location")
         self._hooks.authorizer = cast(Authorizer, function)
         return function
 
@@ -77,6 +79,7 @@ class HostHooks:
         It is called with the Session and the ChargingPreferences, and returns a ChargingPreferencesResponse such as
         "ACCEPTED". Without one the answer is NOT_POSSIBLE.
         """
+        _check("charging_preferences", function, "session", "preferences")
         self._hooks.charging_preferences = cast(ChargingPreferencesHook, function)
         return function
 
@@ -86,6 +89,7 @@ class HostHooks:
         It is called with a module id, an own object and a Platform that would be sent it, and returns whether it is.
         What a platform may read on our Sender interfaces stays as it is.
         """
+        _check("push_filter", function, "module", "document", "platform")
         self._hooks.push_filter = cast(PushFilter, function)
         return function
 
@@ -98,6 +102,7 @@ class HostHooks:
         it. What another platform has is never taken by it: "accept" is "ask" then. It may be called more than once for
         one handshake, so it does nothing but decide; when it raises, you are asked.
         """
+        _check("registration_filter", function, "platform", "role")
         self._hooks.registration_filter = cast(RegistrationFilter, function)
         return function
 
@@ -106,12 +111,12 @@ class HostHooks:
 
         It is called with the command (without response_url) and a :class:`~flask_ocpi.Reply`, and returns the
         CommandResponse, or its result, at once: "ACCEPTED", "REJECTED", ... The result that is to follow is given later
-        by :meth:`finish_command`, by ``reply.finish``, or by the function handed to ``reply.accept``.
+        by :meth:`OCPI.finish`, by ``reply.finish``, or by the function handed to ``reply.accept``.
         """
         known = self._commands()
         if name not in known:
             raise ConfigurationError(f"There is no command {name!r}; there are {', '.join(known)}.")
-        return self._register_call("commands", name)
+        return self._register_call("commands", name, "command")
 
     def _commands(self) -> list[str]:
         """Return the commands of all versions that may be served."""
@@ -131,11 +136,29 @@ class HostHooks:
         """
         if method not in ("GET", "PUT", "DELETE"):
             raise ConfigurationError(f"Charging profiles have GET, PUT and DELETE, not {method!r}.")
-        return self._register_call("chargingprofiles", method)
+        return self._register_call("chargingprofiles", method, "charging_profile")
 
-    def _register_call(self, module: str, name: str) -> Callable[[L], L]:
+    def _register_call(self, module: str, name: str, hook: str) -> Callable[[L], L]:
         def register(function: L) -> L:
+            _check(f'{hook}("{name}")', function, "asked", "reply")
             self._hooks.calls[module, name] = cast(CallHook, function)
             return function
 
         return register
+
+
+def _check(hook: str, function: Callable[..., Any], *parameters: str) -> None:
+    """Raise ConfigurationError where a function cannot be called with these parameters, by position."""
+    if not callable(function):
+        raise ConfigurationError(f"@ocpi.{hook} takes a function, got {function!r}.")
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # a few functions written in C do not tell
+        return
+    try:
+        signature.bind(*parameters)
+    except TypeError:
+        name = getattr(function, "__name__", "function")
+        raise ConfigurationError(
+            f"@ocpi.{hook} calls its function with ({', '.join(parameters)}), which {name}{signature} does not take."
+        ) from None

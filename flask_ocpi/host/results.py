@@ -54,24 +54,20 @@ class HostCalls(abc.ABC):
     def objects(self) -> OwnObjects:
         """The objects of the own parties."""
 
-    def finish_command(self, command_id: str, result: Answer) -> bool:
-        """Send the result of a command that was answered with ACCEPTED, from any thread or process.
+    def finish(self, id: str, result: Answer) -> bool:
+        """Send the result of a command or profile request that was answered with ACCEPTED, from any process.
 
-        ``command_id`` is the id of its Reply; ``result`` a CommandResultType such as "ACCEPTED", or a CommandResult. It
-        is sent once, now; False when the platform did not take it. In a hook or listener, for which somebody waits, it
-        is sent in the background. Raises NotFoundError for an unknown id, InvalidParametersError when there is a result
-        already.
+        id: that of its Reply. result: its type, such as "ACCEPTED", or the whole document: a CommandResult, or what the
+        charging profile request has. It is sent once, now; False when the partner did not take it. In a hook or
+        listener, whose return somebody waits for, it is sent in the background. Raises NotFoundError for an unknown id,
+        InvalidParametersError when there is a result already.
         """
-        if not pending.finish(self.services, command_id, result):
+        if not pending.finish(self.services, id, result):
             return True
         if is_answering():
-            self.services.background(lambda: self.services.deliver(command_id))
+            self.services.background(lambda: self.services.deliver(id))
             return True
-        return self.services.deliver(command_id)
-
-    def finish_charging_profile(self, request_id: str, result: Answer) -> bool:
-        """Send the result of a charging profile request that was answered with ACCEPTED, as :meth:`finish_command`."""
-        return self.finish_command(request_id, result)
+        return self.services.deliver(id)
 
     def send_timeouts(self) -> int:
         """End the commands and profile requests whose time is over; return how many.
@@ -84,33 +80,30 @@ class HostCalls(abc.ABC):
         """Return a command or profile request of ours as it stands; raise NotFoundError for an unknown id."""
         return pending.get_call(self.services, call_id)
 
-    def wait_for_command(self, command_id: str, timeout: float | None = None) -> Call:
-        """Wait until the result of a command of ours is there, in this process or another, and return it.
+    def wait(self, id: str, timeout: float | None = None) -> Call:
+        """Wait until the result of a command or profile request of ours is there, and return the request.
 
-        timeout: seconds; by default as long as the other platform said. Raises NoResultError when it is over. In a hook
-        it raises CrowdedError when too many requests of others wait already: see OCPI_MAX_WAITING.
+        The result may come to another process. timeout: seconds; by default as long as the partner said. Raises
+        NoResultError when it is over. In a hook it raises CrowdedError when too many requests of others wait already:
+        see OCPI_MAX_WAITING.
         """
         if is_answering():
-            with self.services.waits.waiting_for(self.call(command_id).platform):
-                return self._wait_for_command(command_id, timeout)
-        return self._wait_for_command(command_id, timeout)
+            with self.services.waits.waiting_for(self.call(id).platform):
+                return self._wait(id, timeout)
+        return self._wait(id, timeout)
 
-    def _wait_for_command(self, command_id: str, timeout: float | None) -> Call:
-        seconds = self._seconds_to(self.call(command_id).expires) if timeout is None else timeout
+    def _wait(self, id: str, timeout: float | None) -> Call:
+        seconds = self._seconds_to(self.call(id).expires) if timeout is None else timeout
         ends = time.monotonic() + seconds
         pause = _FIRST_PAUSE
         while True:
-            call = self.call(command_id)
+            call = self.call(id)
             if call.result is not None or call.state is pending.CallState.REFUSED:
                 return call
             if time.monotonic() >= ends:
                 raise NoResultError(f"The result of {call.operation} did not come in time.")
             time.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
-
-    def wait_for_charging_profile(self, request_id: str, timeout: float | None = None) -> Call:
-        """Wait for the result of a profile request of ours, as :meth:`wait_for_command`."""
-        return self.wait_for_command(request_id, timeout)
 
     def push_active_profile(
         self, session_id: str, profile: dict[str, Any], *, party: Party | None = None

@@ -17,7 +17,10 @@ from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.copies import Copies
 from flask_ocpi.exchange.journal import Writer
+from flask_ocpi.host.journal import Journal
 from flask_ocpi.host.objects import OwnObjects
+from flask_ocpi.host.outbox import Outbox
+from flask_ocpi.host.partners import Partners
 from flask_ocpi.outbox.dispatcher import Dispatcher
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.storage.base import Party
@@ -29,11 +32,11 @@ if TYPE_CHECKING:
 
 
 class State:
-    """The parts of one platform. services, dispatcher and journal are set by :func:`flask_ocpi.host.wiring.wire`."""
+    """The parts of one platform. services, dispatcher and writer are set by :func:`flask_ocpi.host.wiring.wire`."""
 
     services: Services
     dispatcher: Dispatcher
-    journal: Writer
+    writer: Writer
     #: The OpenAPI documents by version, each made when it is first asked for.
     specs: Mapping[str, Mapping[str, Any]] = {}
 
@@ -52,6 +55,18 @@ class State:
     @cached_property
     def copies(self) -> Copies:
         return Copies(self.services)
+
+    @cached_property
+    def partners(self) -> Partners:
+        return Partners(self.services, lambda: self.transport, lambda: self.versions_url)
+
+    @cached_property
+    def outbox(self) -> Outbox:
+        return Outbox(self.services, self.dispatcher)
+
+    @cached_property
+    def journal(self) -> Journal:
+        return Journal(self.services, self.writer, self.client)
 
     @cached_property
     def audits(self) -> Audits:

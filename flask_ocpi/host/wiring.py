@@ -80,7 +80,7 @@ def wire(settings: Settings, around: Surroundings) -> State:
     state = State(settings, around.transport)
     inline = settings.dispatcher == "inline"
     writing: dict[str, Any] = {"clock": around.clock, "in_context": around.app_context, "inline": inline}
-    state.journal = Writer(around.storage, settings, **writing)
+    state.writer = Writer(around.storage, settings, **writing)
     findings = Findings(around.storage, settings, emit=around.emit, **writing)
     state.services = _services(settings, around, state, findings)
     deliveries = Deliveries(state.services, state.client, lambda work: _in_context(around, work))
@@ -107,7 +107,7 @@ def _services(settings: Settings, around: Surroundings, state: State, findings: 
         deliver=lambda id: callbacks.deliver(state.services, state.transport, id),
         wake=lambda platforms=(), *, within=0.0: state.dispatcher.wake(platforms, within=within),
         bodies=Bodies(seconds=settings.body_timeout, at_once=settings.bodies_at_once),
-        traffic=Traffic(settings, clock=around.clock, emit=around.emit, journal=state.journal.add),
+        traffic=Traffic(settings, clock=around.clock, emit=around.emit, journal=state.writer.add),
         findings=findings,
         read=Receiving(findings.add, strict=lambda platform: _is_read_strictly(state.services, platform)),
         quirks=Known(settings.quirks),

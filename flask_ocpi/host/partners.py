@@ -1,10 +1,12 @@
-"""Registering with other platforms, and what they are granted: the part of :class:`OCPI` that is about partners."""
+"""Registering with other platforms, and what they are granted."""
 
 from __future__ import annotations
 
-import abc
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
 from dataclasses import replace
 from typing import Any
 
@@ -15,29 +17,70 @@ from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.exchange import grants
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.grants import Documents
+from flask_ocpi.partners.claims import party_of
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.storage.base import Party
 
 _PREFERENCES = ("first", "each", None)
 
 
-class Partnering(abc.ABC):
-    """How other platforms become partners, and what they may be."""
+@dataclass(frozen=True, slots=True)
+class RoleRequest:
+    """A role that a partner names and that waits for an answer. held_by: the ids of the platforms that have its party.
+
+    role: the CredentialsRole.
+    """
+
+    platform: Platform
+    role: Mapping[str, Any]
+    held_by: tuple[str, ...]
 
     @property
-    @abc.abstractmethod
-    def services(self) -> Services:
-        """What this platform is made of."""
+    def party(self) -> Party:
+        return party_of(self.role)
 
-    @property
-    @abc.abstractmethod
-    def transport(self) -> Transport:
-        """The way to other platforms."""
+    def to_dict(self) -> dict[str, Any]:
+        return {"platform": self.platform.id, "role": dict(self.role), "held_by": list(self.held_by)}
 
-    @property
-    @abc.abstractmethod
-    def versions_url(self) -> str:
-        """The URL to hand to partners."""
+
+class Partners:
+    """Invites partners, registers with them, says what each of them may be, and lists them: ``ocpi.partners``.
+
+    A partner is given by its Platform, or as a text: its id, its name, or a party such as "NL-ABC".
+    """
+
+    def __init__(self, services: Services, transport: Callable[[], Transport], versions_url: Callable[[], str]) -> None:
+        self.services = services
+        self._transport = transport
+        self._versions_url = versions_url
+
+    def list(self) -> Sequence[Platform]:
+        """Return the records of all partners, registered or not, in the order in which they came."""
+        return list(self.services.platforms.all())
+
+    def find(self, platform: Platform | str) -> Platform:
+        """Return the record of a partner; raise UnknownPlatformError where there is none, or several have the name."""
+        return self.services.platforms.find(platform) if isinstance(platform, str) else platform
+
+    def get(self, id: str) -> Platform | None:
+        """Return the record of the partner with an id, None where there is none."""
+        return self.services.platforms.get(id)
+
+    def status(self, platform: Platform | str) -> dict[str, Any]:
+        """Return what is known of a partner, as plain data: its state, version, roles and endpoints, no tokens."""
+        found = self.find(platform)
+        return {
+            "id": found.id,
+            "name": found.name,
+            "state": found.state.value,
+            "version": found.version,
+            "versions_url": found.versions_url,
+            "roles": [dict(role) for role in found.roles],
+            "requested": [dict(role) for role in found.requested],
+            "endpoints": [dict(endpoint) for endpoint in found.endpoints],
+            "quirks": dict(found.quirks),
+            "last_updated": found.last_updated,
+        }
 
     def invite(
         self,
@@ -91,11 +134,23 @@ class Partnering(abc.ABC):
 
     def rotate(self, platform: Platform | str) -> Platform:
         """Renew a registration: new tokens in both directions, endpoints fetched again."""
-        return self._registrar().rotate(self._found(platform))
+        return self._registrar().rotate(self.find(platform))
 
     def unregister(self, platform: Platform | str, *, force: bool = False) -> Platform:
         """End a registration on both sides; ``force`` ends it here even when the other side cannot be told."""
-        return self._registrar().unregister(self._found(platform), force=force)
+        return self._registrar().unregister(self.find(platform), force=force)
+
+    def requests(self, platform: Platform | str | None = None) -> Sequence[RoleRequest]:
+        """Return what one partner, or each of them, names beyond what it is granted."""
+        asking = self.list() if platform is None else [self.find(platform)]
+        named = [(each, role) for each in asking for role in each.requested]
+        claims = self.services.platforms.claims.of_many({party_of(role) for _, role in named})
+        found = []
+        for each, role in named:
+            claim = claims.get(party_of(role))
+            holders = () if claim is None else claim.platforms or ((claim.hub,) if claim.hub else ())
+            found.append(RoleRequest(each, role, tuple(id for id in holders if id != each.id)))
+        return found
 
     def approve(
         self,
@@ -110,7 +165,7 @@ class Partnering(abc.ABC):
         move: take parties from the platforms that have them.
         """
         chosen = None if parties is None else set(parties)
-        found = self._found(platform)
+        found = self.find(platform)
         wanted = grants.checked_roles(roles)
         return grants.approve(self.services, found, roles=wanted, parties=chosen, move=move)[1]
 
@@ -124,13 +179,13 @@ class Partnering(abc.ABC):
         """Drop what a platform names and waits for, until it names it again; return it."""
         chosen = None if parties is None else set(parties)
         wanted = grants.checked_roles(roles)
-        return grants.reject(self.services, self._found(platform), roles=wanted, parties=chosen)[1]
+        return grants.reject(self.services, self.find(platform), roles=wanted, parties=chosen)[1]
 
     def push_parties(self, platform: Platform | str, which: str | None) -> Platform:
         """Say whether what is for everybody goes to the "first" party of a platform or to "each"; None: by default."""
         if which not in _PREFERENCES:
             raise InvalidParametersError(f"Say first, each or None, not {which!a}.")
-        found = self._found(platform)
+        found = self.find(platform)
         return self.services.platforms.save(replace(found, push_parties=which), before=found)
 
     def set_quirks(
@@ -140,24 +195,27 @@ class Partnering(abc.ABC):
 
         unset: names for which what OCPI_QUIRKS says counts again. See :data:`flask_ocpi.core.quirks.TABLE`.
         """
-        found = self._found(platform)
+        found = self.find(platform)
         gone = set(unset)
         quirks.check_names(gone)
         kept = {name: value for name, value in found.quirks.items() if name not in gone}
         changed = replace(found, quirks={**kept, **quirks.checked(values or {})})
         return self.services.platforms.save(changed, before=found)
 
+    def quirks(self, platform: Platform | str) -> dict[str, Any]:
+        """Return what is done differently for a partner, by the names of the quirks, settings included."""
+        in_force = self.services.quirks(self.find(platform))
+        found = {name: getattr(in_force, item.name) for name, item in quirks.TABLE.items()}
+        return {name: value for name, value in found.items() if value != quirks.TABLE[name].default}
+
     def stand_for(self, hub: Platform | str, party: Party) -> None:
         """Have a hub stand for a party, whichever hub did before."""
-        found = self._found(hub)
+        found = self.find(hub)
         if not found.is_hub:
             raise InvalidParametersError(f"Platform {found.id} is no hub.")
         claims = self.services.platforms.claims
         claims.check(party, claims.of(party).platforms)
         claims.assign(found.id, party)
 
-    def _found(self, platform: Platform | str) -> Platform:
-        return self.services.platforms.find(platform) if isinstance(platform, str) else platform
-
     def _registrar(self) -> Registrar:
-        return Registrar(self.services, self.transport, self.versions_url)
+        return Registrar(self.services, self._transport(), self._versions_url())

@@ -1,0 +1,172 @@
+"""The journal: the messages that were exchanged with partners, for the host application and its operator."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from flask_ocpi.client.addresses import same_origin
+from flask_ocpi.client.client import Client
+from flask_ocpi.client.wire import Answer
+from flask_ocpi.core.enums import ModuleID
+from flask_ocpi.core.moments import SECOND
+from flask_ocpi.core.moments import format_date_time
+from flask_ocpi.core.moments import to_micros
+from flask_ocpi.errors import InvalidParametersError
+from flask_ocpi.errors import NotFoundError
+from flask_ocpi.exchange import journal as reading
+from flask_ocpi.exchange.context import Services
+from flask_ocpi.exchange.journal import Entry
+from flask_ocpi.exchange.journal import Search
+from flask_ocpi.exchange.journal import Writer
+from flask_ocpi.exchange.messages import HIDDEN
+from flask_ocpi.exchange.messages import Direction
+from flask_ocpi.exchange.messages import Message
+from flask_ocpi.partners.platforms import Platform
+from flask_ocpi.partners.platforms import UnknownPlatformError
+
+_POLL_SECONDS = 1.0
+#: How the fields of a message are called of which a list shows nothing.
+_PARTS = ("_headers", "_body", "_whole")
+_NOT_AGAIN = "Only what we sent, and what is in the journal as it was sent, can be sent again."
+
+
+class Journal:
+    """Reads the journal, and sends its messages again: ``ocpi.journal``. OCPI_JOURNAL says what it keeps."""
+
+    def __init__(self, services: Services, writer: Writer, connect: Callable[[Platform], Client]) -> None:
+        self.services = services
+        self._writer = writer
+        self._connect = connect
+
+    def list(
+        self,
+        *,
+        platform: Platform | str | None = None,
+        correlation_id: str | None = None,
+        since: str | None = None,
+        failed: bool = False,
+        limit: int = 50,
+    ) -> Sequence[Entry]:
+        """Return the latest messages, oldest first: those of a partner, of a conversation, or that failed.
+
+        since: a DateTime. platform: may also be the id of a partner that is gone.
+        """
+        search = self._search(platform, correlation_id, since, failed=failed)
+        return reading.latest(self.services.storage, search, limit)
+
+    def follow(
+        self,
+        *,
+        platform: Platform | str | None = None,
+        correlation_id: str | None = None,
+        since: str | None = None,
+        failed: bool = False,
+        limit: int = 50,
+    ) -> Iterator[Sequence[Entry]]:
+        """Yield what :meth:`list` returns, and then what comes next, about once a second and without an end."""
+        storage, search = self.services.storage, self._search(platform, correlation_id, since, failed=failed)
+        place = reading.end(storage)
+        found = reading.latest(storage, search, limit)
+        place = replace(place, number=max(place.number, *(entry.number for entry in found), 0))
+        while True:
+            yield found
+            time.sleep(_POLL_SECONDS)
+            found, place = reading.next_ones(storage, search, place)
+
+    def find(self, number: int) -> Entry:
+        """Return the message with a number; raise NotFoundError where there is none, or it is not kept any more."""
+        entry = reading.find(self.services.storage, number)
+        if entry is None:
+            raise NotFoundError(f"There is no message {number} in the journal.")
+        return entry
+
+    def replay(self, number: int) -> Answer:
+        """Send a message again, with our current token and new message ids, and return what was answered.
+
+        Raises InvalidParametersError for what partners sent, and for what is not in the journal as a whole.
+        """
+        message = self.find(number).message
+        platform = self.receiver_of(message)
+        headers = {name: value for name, value in message.request_headers.items() if name.upper().startswith("OCPI-")}
+        return self._connect(platform).request(
+            message.method,
+            message.url,
+            body=orjson.loads(message.request_body) if message.request_body else None,
+            headers=headers,
+            module=message.module,
+            operation=message.operation,
+        )
+
+    def receiver_of(self, message: Message) -> Platform:
+        """Return the partner to which a message may be sent again; raise InvalidParametersError where it may not."""
+        if message.direction is Direction.IN:
+            raise InvalidParametersError(f"Another platform sent this message. {_NOT_AGAIN}")
+        if message.module == ModuleID.CREDENTIALS:
+            raise InvalidParametersError("This message was about our registration: use register, rotate or unregister.")
+        if not message.request_whole or HIDDEN in message.url:
+            raise InvalidParametersError(f"The journal has only a part of this message. {_NOT_AGAIN}")
+        platform = None if message.platform is None else self.services.platforms.get(message.platform)
+        if platform is None:
+            name = message.platform or "no id"
+            raise InvalidParametersError(f"The platform that got this message is not known (any more): {name}.")
+        urls = [platform.versions_url or "", *(str(endpoint["url"]) for endpoint in platform.endpoints)]
+        if not any(same_origin(message.url, url) for url in urls):
+            raise InvalidParametersError(
+                f"{platform.id} has no endpoint at the server of this message any more: our token is not for it."
+            )
+        return platform
+
+    def flush(self, timeout: float = 5.0) -> bool:
+        """Wait until every message is in the storage; False when that took longer than ``timeout`` seconds."""
+        return self._writer.flush(timeout)
+
+    @property
+    def lost(self) -> int:
+        """How many messages this process could not write."""
+        return self._writer.lost
+
+    def _search(
+        self, platform: Platform | str | None, correlation_id: str | None, since: str | None, *, failed: bool
+    ) -> Search:
+        return Search(
+            platform=None if platform is None else self._id_of(platform),
+            correlation_id=correlation_id,
+            since=None if since is None else to_micros(since),
+            failed=failed,
+        )
+
+    def _id_of(self, platform: Platform | str) -> str:
+        """Return the id of a partner; one that is gone may still be in the journal."""
+        if not isinstance(platform, str):
+            return platform.id
+        try:
+            return self.services.platforms.find(platform).id
+        except UnknownPlatformError:
+            if reading.latest(self.services.storage, Search(platform=platform), 1):
+                return platform
+            raise
+
+
+def time_of(message: Message) -> str:
+    """Return when a message began, as a DateTime."""
+    return format_date_time(datetime.fromtimestamp(message.moment / SECOND, UTC))
+
+
+def to_dict(entry: Entry, *, whole: bool = False) -> dict[str, Any]:
+    """Return a message as plain data; ``whole`` with its headers and bodies."""
+    message = entry.message
+    document: dict[str, Any] = {"id": entry.number, "time": time_of(message), "failed": message.failed}
+    for name in Message.__slots__:
+        value = getattr(message, name)
+        if name != "moment" and (whole or not name.endswith(_PARTS)):
+            document[name] = value.decode() if isinstance(value, bytes) else value
+    return document | {"http_status": message.http_status or None}
