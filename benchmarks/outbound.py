@@ -106,7 +106,7 @@ def platform(folder: Path, port: int, *, dispatcher: str) -> OCPI:
         {"identifier": "locations", "role": role, "url": f"http://127.0.0.1:{port}/locations"}
         for role in ("SENDER", "RECEIVER")
     )
-    ocpi.platforms.save(replace(found, endpoints=endpoints), before=found)
+    ocpi.services.platforms.save(replace(found, endpoints=endpoints), before=found)
     return ocpi
 
 

@@ -44,7 +44,7 @@ def platform(folder: Path, partners: int) -> OCPI:
     ocpi = OCPI(app)
     with ocpi.storage.transaction():
         for number in range(partners):
-            ocpi.platforms.create(partner(number))
+            ocpi.services.platforms.create(partner(number))
     return ocpi
 
 

@@ -40,7 +40,7 @@ def register(day: Day) -> None:
     )
     join(day.emsp, day.cpo)
     for side, peer in ((day.emsp, day.cpo), (day.cpo, day.emsp)):
-        record = side.ocpi.platforms.find(str(peer.party))
+        record = side.ocpi.partners.find(str(peer.party))
         knows = record.is_registered and record.parties == (peer.party,)
         day.check(
             knows, f"the {side.role} knows the {peer.role} {peer.party} and its {len(record.endpoints)} endpoints"
@@ -50,8 +50,10 @@ def register(day: Day) -> None:
 
 def join(newcomer: Side, host: Side) -> None:
     """Register one platform with another; each grants the other what it is, and nothing else."""
-    _, token = host.ocpi.invite(name=newcomer.name, roles=newcomer.roles, parties=[newcomer.party])
-    newcomer.ocpi.register(host.ocpi.versions_url, token, name=host.name, roles=host.roles, parties=[host.party])
+    _, token = host.ocpi.partners.invite(name=newcomer.name, roles=newcomer.roles, parties=[newcomer.party])
+    newcomer.ocpi.partners.register(
+        host.ocpi.versions_url, token, name=host.name, roles=host.roles, parties=[host.party]
+    )
 
 
 def open_network(day: Day) -> None:
@@ -176,7 +178,7 @@ def join_hub(day: Day) -> None:
         day.check(pulled.total == 2, f"the {side.role} gets the whole list: {pulled.total} parties")
     known = day.cpo.copies("hubclientinfo") == day.emsp.copies("hubclientinfo") == day.hub.own("hubclientinfo")
     day.check(known, "all three have the same list")
-    day.emsp.ocpi.unregister(str(day.hub.party))
+    day.emsp.ocpi.partners.unregister(str(day.hub.party))
     hear_of_provider(day, "SUSPENDED")
     status = day.cpo.copies("hubclientinfo")[day.emsp.party.party_id]["status"]
     day.check(status == "SUSPENDED", "the provider leaves the hub, and the operator hears of it")
@@ -218,7 +220,7 @@ def invite_visitors(day: Day) -> None:
 def say_goodbye(day: Day) -> None:
     day.step("Everybody goes home", "The provider ends the registration with the operator, the operator with the hub.")
     for side, peer in ((day.emsp, day.cpo), (day.cpo, day.hub)):
-        there = peer.ocpi.platforms.find(str(side.party)).id
-        records = side.ocpi.unregister(str(peer.party)), peer.ocpi.platforms.get(there)
+        there = peer.ocpi.partners.find(str(side.party)).id
+        records = side.ocpi.partners.unregister(str(peer.party)), peer.ocpi.partners.get(there)
         ended = not any(record and record.is_registered for record in records)
         day.check(ended, f"{side.role} and {peer.role} have no tokens of each other any more")

@@ -111,7 +111,7 @@ def pass_result_on(app: Flask, *, call: Call, result: dict[str, Any], **_: Any) 
     if call.module != "chargingprofiles" or not call.reference:
         return
     try:
-        current_ocpi.finish_charging_profile(call.reference, result)
+        current_ocpi.finish(call.reference, result)
     except OCPIError as error:
         app.logger.warning("The result of %s is of no use to anybody any more: %s", call.operation, error)
 

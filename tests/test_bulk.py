@@ -56,7 +56,7 @@ def partner(ocpi, ocpi_app, ocpi_network):
         {"identifier": module, "role": InterfaceRole.RECEIVER.value, "url": f"https://partner.example/{module}"}
         for module in ("locations", "cdrs")
     )
-    ocpi.platforms.save(replace(client.platform, endpoints=endpoints), before=client.platform)
+    ocpi.services.platforms.save(replace(client.platform, endpoints=endpoints), before=client.platform)
     return client.platform.id
 
 
@@ -180,7 +180,7 @@ def test_all_objects_are_marked_when_all_are_pushed(ocpi, partner):
     for entry in entries_of(ocpi, partner).values():
         entries.remove(ocpi.services, entry)
 
-    assert ocpi.objects.push_all("locations", platform=ocpi.platforms.find(partner)) == 50
+    assert ocpi.objects.push_all("locations", platform=ocpi.partners.find(partner)) == 50
 
     assert list(entries_of(ocpi, partner)) == [f"L{number}" for number in range(50)]
 

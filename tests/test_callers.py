@@ -62,8 +62,8 @@ def test_a_revoked_token_opens_nothing_in_the_same_process(ocpi, ocpi_client):
     for _ in range(3):
         assert ocpi_client.get(LIST).status_code == 1000
 
-    platform = ocpi.platforms.get(ocpi_client.platform.id)
-    ocpi.platforms.save(replace(platform, issued=()), before=platform)
+    platform = ocpi.partners.get(ocpi_client.platform.id)
+    ocpi.services.platforms.save(replace(platform, issued=()), before=platform)
 
     assert ocpi_client.get(LIST).http_status == 401
 
@@ -73,7 +73,7 @@ def test_a_platform_that_was_deleted_is_refused_at_once(ocpi, ocpi_client):
     for _ in range(3):
         assert ocpi_client.get(LIST).status_code == 1000
 
-    ocpi.platforms.delete(ocpi.platforms.get(ocpi_client.platform.id))
+    ocpi.services.platforms.delete(ocpi.partners.get(ocpi_client.platform.id))
 
     assert ocpi_client.get(LIST).http_status == 401
 
@@ -83,9 +83,9 @@ def test_roles_that_change_count_with_the_next_request(ocpi, ocpi_app):
     for _ in range(3):
         assert partner.get(LIST).status_code == 1000
 
-    platform = ocpi.platforms.get(partner.platform.id)
+    platform = ocpi.partners.get(partner.platform.id)
     nothing = [{**role, "role": "OTHER"} for role in platform.roles]
-    ocpi.platforms.save(replace(platform, roles=tuple(nothing)), before=platform)
+    ocpi.services.platforms.save(replace(platform, roles=tuple(nothing)), before=platform)
 
     assert partner.get(LIST).http_status == 403
 
@@ -97,8 +97,8 @@ def test_what_another_process_revokes_counts_when_the_time_is_over(
     for _ in range(3):
         assert ocpi_client.get(LIST).status_code == 1000
 
-    platform = other.platforms.get(ocpi_client.platform.id)
-    other.platforms.save(replace(platform, issued=()), before=platform)
+    platform = other.partners.get(ocpi_client.platform.id)
+    other.services.platforms.save(replace(platform, issued=()), before=platform)
 
     assert ocpi_client.get(LIST).status_code == 1000
     ticks[0] += 2
@@ -118,9 +118,9 @@ def test_nothing_is_remembered_where_the_operator_wants_none(ocpi_client, ocpi_s
 
 @pytest.mark.parametrize("use", [TokenUse.REGISTRATION, TokenUse.PENDING, TokenUse.REPLACED, TokenUse.SPENT])
 def test_tokens_that_come_and_go_are_looked_up_each_time(ocpi, ocpi_app, ocpi_client, ocpi_storage, use):
-    issued, token = ocpi.platforms.issue(use)
-    platform = ocpi.platforms.get(ocpi_client.platform.id)
-    ocpi.platforms.save(replace(platform, issued=(*platform.issued, issued)), before=platform)
+    issued, token = ocpi.services.platforms.issue(use)
+    platform = ocpi.partners.get(ocpi_client.platform.id)
+    ocpi.services.platforms.save(replace(platform, issued=(*platform.issued, issued)), before=platform)
     client = PartnerClient(ocpi_app, token, platform=platform)
     client.get(VERSIONS)
     before = ocpi_storage.reads
@@ -141,7 +141,7 @@ def test_another_token_of_the_same_beginning_opens_nothing(ocpi_app, ocpi_client
 def test_what_was_read_before_a_change_is_not_remembered_after_it(ocpi, ocpi_client):
     header = authorization(ocpi_client.token)
     ocpi_client.get(LIST)
-    platforms = ocpi.platforms
+    platforms = ocpi.services.platforms
     platform = platforms.get(ocpi_client.platform.id)
 
     before = platforms.callers.changes
@@ -154,7 +154,7 @@ def test_what_was_read_before_a_change_is_not_remembered_after_it(ocpi, ocpi_cli
 
 def test_no_more_callers_are_remembered_than_is_bounded(ocpi, ocpi_client):
     ocpi_client.get(LIST)
-    caller = ocpi.platforms.caller([ocpi_client.token])
+    caller = ocpi.services.platforms.caller([ocpi_client.token])
     known = Callers(60)
 
     for number in range(2500):
@@ -168,5 +168,5 @@ def test_no_token_is_kept_as_the_key(ocpi, ocpi_client):
     ocpi_client.get(LIST)
     ocpi_client.get(LIST)
 
-    assert ocpi.platforms.callers._known
-    assert not any(ocpi_client.token.encode() in key for key in ocpi.platforms.callers._known)
+    assert ocpi.services.platforms.callers._known
+    assert not any(ocpi_client.token.encode() in key for key in ocpi.services.platforms.callers._known)

@@ -52,8 +52,8 @@ class World:
         for partner, name in ((self.emsp, "Ems Mobility"), (self.cpo, "Xyz Charging")):
             partner.storage.clear()  # type: ignore[attr-defined]
             partner.services.hooks.calls.clear()
-            _, token = self.ocpi.invite(name=name)
-            partner.register(self.ocpi.versions_url, token)
+            _, token = self.ocpi.partners.invite(name=name)
+            partner.partners.register(self.ocpi.versions_url, token)
 
     def page(self, name: str, **names: Any) -> Page:
         app = self.network.apps["abc.example"]
@@ -307,8 +307,8 @@ def test_charging_profiles_page_runs(world: World) -> None:
 
 def test_hub_client_info_page_runs(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     hub = world.network.add("hub.example", [("NL", "HUB", ["HUB"])])
-    _, token = world.ocpi.invite(name="The Hub", roles=["HUB"])
-    hub.register(world.ocpi.versions_url, token)
+    _, token = world.ocpi.partners.invite(name="The Hub", roles=["HUB"])
+    hub.partners.register(world.ocpi.versions_url, token)
     hub.save("hubclientinfo", documents.client_info(party_id="OFF", status="OFFLINE"))
     page = world.page("hubclientinfo", location=documents.location())
 
@@ -357,8 +357,8 @@ def test_signals_page_runs(world: World, caplog: pytest.LogCaptureFixture) -> No
     prefer(world, {"profile_type": "FAST"})
     with world.ocpi.client("DE-XYZ") as client:
         client.commands.start_session({"token": CARD, "location_id": "LOC7"}, reference="driver 7")
-    world.ocpi.rotate("DE-XYZ")
-    world.ocpi.unregister("DE-EMS")
+    world.ocpi.partners.rotate("DE-XYZ")
+    world.ocpi.partners.unregister("DE-EMS")
 
     assert [copy["id"] for copy in copies(world.emsp, "locations")] == ["LOC1"]
     assert shown == ["LOC7", "LOC7"]  # pushed when it was saved, and put once more
@@ -434,7 +434,7 @@ def test_journal_page_runs(world: World, capsys: pytest.CaptureFixture[str]) -> 
     page = world.page("journal")
 
     page.run(count=2)
-    page.names["ocpi"].services.platforms.delete(world.ocpi.platforms.find("DE-EMS"))
+    page.names["ocpi"].services.platforms.delete(world.ocpi.partners.find("DE-EMS"))
     with pytest.raises(RefusedError):
         world.emsp_calls().locations.get("LOC1")
     assert capsys.readouterr().out.startswith("IN None sender_get_location: 2000 The token in the Authorization header")

@@ -76,8 +76,8 @@ def test_hooks_and_commands_work_as_written() -> None:
     network = Network(clock=utc_now)  # a clock that stands still would have us wait forever
     ours = network.add("ours.example", [("NL", "ABC", ["CPO", "EMSP"])])
     partner = network.add("partner.example", [("DE", "XYZ", ["CPO", "EMSP"])])
-    _, registration = ours.invite(name="Xyz Charging")
-    us = partner.register(ours.versions_url, registration)
+    _, registration = ours.partners.invite(name="Xyz Charging")
+    us = partner.partners.register(ours.versions_url, registration)
     partner.save("locations", location(country_code="DE", party_id="XYZ"))
     partner.command("START_SESSION")(lambda command, reply: reply.accept(lambda: "ACCEPTED"))
     ours.save("locations", location())

@@ -84,18 +84,18 @@ def test_storage_holds_hashes_of_our_tokens_and_encrypted_ones_of_theirs(ocpi, o
 
     ocpi_network.after_send = collect
     there, here = ocpi_network.connect(ocpi_other, ocpi)
-    ocpi_other.rotate(there)
-    ocpi.rotate(here.id)
-    ocpi_other.invite(name="Somebody", token="an-invitation-token")
+    ocpi_other.partners.rotate(there)
+    ocpi.partners.rotate(here.id)
+    ocpi_other.partners.invite(name="Somebody", token="an-invitation-token")
 
     stored = json.dumps([str(dump(platform, journal=True)) for platform in (ocpi, ocpi_other)])
     on_disk = b"".join(path.read_bytes() for path in tmp_path.glob("ocpi.sqlite3*")).decode("latin-1")
     assert_unreadable(stored + on_disk, {*tokens, "an-invitation-token"})
-    (platform,) = ocpi.platforms.all()
+    (platform,) = ocpi.partners.list()
     assert [token.hash for token in platform.issued] == [
-        hash_token(ocpi_other.platforms.cipher.decrypt(ocpi_other.platforms.find("NL-ABC").token))
+        hash_token(ocpi_other.services.platforms.cipher.decrypt(ocpi_other.partners.find("NL-ABC").token))
     ]
-    assert ocpi.platforms.cipher.decrypt(platform.token) in tokens
+    assert ocpi.services.platforms.cipher.decrypt(platform.token) in tokens
 
 
 def test_sqlite_file_can_be_read_by_nobody_for_a_token(ocpi_network, tmp_path):
@@ -106,7 +106,7 @@ def test_sqlite_file_can_be_read_by_nobody_for_a_token(ocpi_network, tmp_path):
     ocpi = OCPI(app, transport=ocpi_network)
     ocpi_network.apps["filed.example"] = app
     peer = Peer(ocpi_network)
-    _, token = ocpi.invite(name="Peer")
+    _, token = ocpi.partners.invite(name="Peer")
 
     issued = peer.post(app, token).data["token"]
     PartnerClient(app, issued).put(CREDENTIALS, peer.credentials())
@@ -141,13 +141,13 @@ def test_keys_are_changed_without_losing_a_token(tmp_path):
     with pytest.raises(StorageError, match="put the old key back, at the end of OCPI_ENCRYPTION_KEYS"):
         start(new).pull("locations", "DE-PEE")
 
-    start(new, old).rotate("DE-PEE")
+    start(new, old).partners.rotate("DE-PEE")
     second = start(new).pull("locations", "DE-PEE").seen
 
     assert first == second == 0
     with pytest.raises(StorageError):
-        start(other).unregister("DE-PEE")
-    assert start(other).unregister("DE-PEE", force=True).token is None
+        start(other).partners.unregister("DE-PEE")
+    assert start(other).partners.unregister("DE-PEE", force=True).token is None
 
 
 def unkeyed_app(folder: Path, **config: Any) -> Flask:
@@ -159,13 +159,13 @@ def unkeyed_app(folder: Path, **config: Any) -> Flask:
 def test_key_is_made_in_the_instance_folder_for_its_owner_only(tmp_path):
     folder = tmp_path / "instance"
     first = OCPI(unkeyed_app(folder), storage=MemoryStorage())
-    encrypted = first.platforms.cipher.encrypt("token")
+    encrypted = first.services.platforms.cipher.encrypt("token")
 
     second = OCPI(unkeyed_app(folder), storage=MemoryStorage())
 
     assert stat.S_IMODE((folder / "ocpi_secret_key").stat().st_mode) == 0o600
     assert len((folder / "ocpi_secret_key").read_text()) == 64
-    assert second.platforms.cipher.decrypt(encrypted) == "token"
+    assert second.services.platforms.cipher.decrypt(encrypted) == "token"
 
 
 @pytest.mark.parametrize(
@@ -272,26 +272,28 @@ def work_and_fail(one: Side, two: Side, tokens: set[str]) -> list[str]:
     """Register, push, pull, renew and end, with failures of every kind in between; return what errors said."""
     said = []
     client, server = one.ocpi, two.ocpi
-    invited, token = server.invite(name="One")
+    invited, token = server.partners.invite(name="One")
     tokens.add(token)
     # Tracebacks show lines of this file, so no token is written in one.
     unknown, broken_one, blank, split = (new_token() for _ in range(4))
     tokens |= {unknown, broken_one, blank, split}
-    said.append(failing(lambda: client.register(server.versions_url, unknown)))
-    there = client.register(server.versions_url, token)
-    said.append(failing(lambda: client.register(server.versions_url, token)))
+    said.append(failing(lambda: client.partners.register(server.versions_url, unknown)))
+    there = client.partners.register(server.versions_url, token)
+    said.append(failing(lambda: client.partners.register(server.versions_url, token)))
     client.client(there).locations.put(location(country_code="NL", party_id="ONE"))
     client.pull("locations", there)
     said.append(failing(lambda: client.client(there).locations.get("MISSING")))
     stale = client.client(there)
-    there = client.rotate(there)
-    server.rotate(invited.id)
+    there = client.partners.rotate(there)
+    server.partners.rotate(invited.id)
     said.append(failing(lambda: list(stale.locations.list())))
-    connection = Connection(client.transport, server.platforms.cipher.decrypt(server.platforms.get(invited.id).token))
+    connection = Connection(
+        client.transport, server.services.platforms.cipher.decrypt(server.partners.get(invited.id).token)
+    )
     credentials = f"{two.app.config['OCPI_BASE_URL']}{CREDENTIALS}"
     broken = {"token": broken_one, "url": "nowhere", "roles": []}
     said.append(failing(lambda: connection.request("POST", credentials, body=broken)))
-    live = client.client(client.platforms.get(there.id))
+    live = client.client(client.partners.get(there.id))
     said.append(failing(lambda: live.request("PUT", credentials, body=broken)))
     said.append(failing(lambda: live.request("PUT", credentials, body={**broken, "token": f"{blank} {blank}"})))
     crash_while(server, lambda: said.append(failing(lambda: list(live.locations.list()))))
@@ -301,13 +303,13 @@ def work_and_fail(one: Side, two: Side, tokens: set[str]) -> list[str]:
     said.append(failing(lambda: Connection(client.transport, live_token(client, there.id)).request("GET", nobody)))
     impossible = Connection(client.transport, f"{split}\n{split}", encoding="plain")
     said.append(failing(lambda: impossible.request("GET", credentials)))
-    client.unregister(there.id)
+    client.partners.unregister(there.id)
     said.append(failing(lambda: list(live.locations.list())))
     return said
 
 
 def live_token(ocpi: OCPI, platform: str) -> str:
-    return ocpi.platforms.cipher.decrypt(ocpi.platforms.get(platform).token)
+    return ocpi.services.platforms.cipher.decrypt(ocpi.partners.get(platform).token)
 
 
 def raise_with_context(app: Flask, **payload: Any) -> None:
@@ -328,9 +330,9 @@ def test_nothing_that_is_logged_said_or_shown_holds_a_token(tmp_path, caplog, ca
     one, two = Side(tmp_path / "one", "ONE", tokens), Side(tmp_path / "two", "TWO", tokens)
 
     with one.serving(), two.serving():
-        there = one.ocpi.register(two.ocpi.versions_url, two.ocpi.invite(name="Shown")[1])
+        there = one.ocpi.partners.register(two.ocpi.versions_url, two.ocpi.partners.invite(name="Shown")[1])
         shown = [repr_of_everything(side) for side in (one, two)]
-        one.ocpi.unregister(there)
+        one.ocpi.partners.unregister(there)
         said = work_and_fail(one, two, tokens)
         listed = [side.app.test_cli_runner().invoke(args=["ocpi", "platforms", "--json"]).output for side in (one, two)]
 
@@ -349,7 +351,7 @@ def test_nothing_that_is_logged_said_or_shown_holds_a_token(tmp_path, caplog, ca
 def repr_of_everything(side: Side) -> str:
     """Return the repr of whatever holds a token or a key, and of what is in there."""
     ocpi = side.ocpi
-    (platform,) = [platform for platform in ocpi.platforms.all() if platform.is_registered]
+    (platform,) = [platform for platform in ocpi.partners.list() if platform.is_registered]
     with ocpi.client(platform) as client:
         fetched = client.request("GET", platform.endpoint("credentials", None))
         things = [
@@ -361,8 +363,8 @@ def repr_of_everything(side: Side) -> str:
             ocpi,
             ocpi.services,
             ocpi.services.settings,
-            ocpi.platforms,
-            ocpi.platforms.cipher,
+            ocpi.services.platforms,
+            ocpi.services.platforms.cipher,
             ocpi.transport,
             ocpi.objects,
             Request("POST", platform.versions_url, {"Authorization": "Token x"}, b"body"),

@@ -37,7 +37,7 @@ def visible_locations(ocpi: OCPI, driver: Mapping[str, Any] | None = None) -> It
 
 def pull_everything(ocpi: OCPI) -> Iterator[tuple[str, Pulled]]:
     """Fetch the locations of every registered platform that has some: what to do once a day, beside being pushed to."""
-    for platform in list(ocpi.platforms.all()):
+    for platform in ocpi.partners.list():
         if platform.is_registered and platform.endpoint("locations", InterfaceRole.SENDER):
             yield platform.id, ocpi.pull("locations", platform)
 
@@ -46,7 +46,7 @@ def _operators(ocpi: OCPI) -> dict[Party, Mapping[str, Any]]:
     """Return the business details of the operators: they stand in where a location names no operator."""
     return {
         Party.of(role["country_code"], role["party_id"]): role["business_details"]
-        for platform in ocpi.platforms.all()
+        for platform in ocpi.partners.list()
         for role in platform.roles
         if role["role"] == Role.CPO
     }

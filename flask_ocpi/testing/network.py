@@ -100,12 +100,12 @@ class Network:
 
         Each grants the other all its parties and roles. refetch: the server has fetched the client's endpoints again.
         """
-        invited, token = server.invite(name="", **_all_of(client))
-        there = client.register(server.versions_url, token, **_all_of(server))
+        invited, token = server.partners.invite(name="", **_all_of(client))
+        there = client.partners.register(server.versions_url, token, **_all_of(server))
         for job in server.services.jobs:
             if job.name == "endpoints" and refetch:
                 job.run()
-        here = server.platforms.find(invited.id)
+        here = server.partners.find(invited.id)
         return there, here
 
     def send(self, request: Request) -> Response:
@@ -228,8 +228,8 @@ def add_partner(
     It speaks 2.2.1.
     """
     ocpi: OwnPlatform = app.extensions["ocpi"]
-    issued, token = ocpi.platforms.issue(TokenUse.ACTIVE)
-    platform = ocpi.platforms.create(
+    issued, token = ocpi.services.platforms.issue(TokenUse.ACTIVE)
+    platform = ocpi.services.platforms.create(
         Platform(
             id=slug(name),
             name=name,
@@ -246,7 +246,7 @@ def add_partner(
             ),
             versions_url=versions_url,
             version=ocpi.services.own.number,
-            token=ocpi.platforms.cipher.encrypt("token-of-the-partner"),
+            token=ocpi.services.platforms.cipher.encrypt("token-of-the-partner"),
             issued=(replace(issued, used=True),),
         )
     )

@@ -106,7 +106,7 @@ def test_authorize_says_what_is_wrong(run, connected, emsp, args, exit_code, mes
 
 
 def test_authorize_says_that_the_emsp_refused(run, connected, emsp):
-    emsp.platforms.delete(emsp.platforms.find("NL-ABC"))
+    emsp.services.platforms.delete(emsp.partners.find("NL-ABC"))
 
     result = run(connected, "authorize", "CARD", *AT)
 

@@ -166,7 +166,7 @@ def test_check_offline_calls_nobody(run, connected, ocpi_network):
 
 
 def test_check_fails_when_our_token_is_refused(run, connected, ocpi_other):
-    ocpi_other.platforms.delete(ocpi_other.platforms.find("NL-ABC"))
+    ocpi_other.services.platforms.delete(ocpi_other.partners.find("NL-ABC"))
 
     outcome, message = check_one(run, connected, "platform other-example")
 
@@ -197,8 +197,8 @@ def test_check_fails_when_the_encryption_key_is_lost(run, connected, ocpi_networ
 
 
 def test_check_warns_when_endpoints_have_changed(run, connected):
-    platform = connected.platforms.find("FR-OTH")
-    connected.platforms.save(replace(platform, endpoints=platform.endpoints[:1]), before=platform)
+    platform = connected.partners.find("FR-OTH")
+    connected.services.platforms.save(replace(platform, endpoints=platform.endpoints[:1]), before=platform)
 
     outcome, message = check_one(run, connected, "platform other-example")
 
@@ -207,11 +207,11 @@ def test_check_warns_when_endpoints_have_changed(run, connected):
 
 
 def test_check_tells_of_handshakes_that_are_not_over(run, ocpi):
-    ocpi.invite(name="Invited")
-    broken_off, _ = ocpi.invite(name="Broken")
-    ocpi.platforms.save(replace(broken_off, state=PlatformState.PENDING), before=broken_off)
-    gone, _ = ocpi.invite(name="Gone")
-    ocpi.platforms.save(replace(gone, state=PlatformState.UNREGISTERED), before=gone)
+    ocpi.partners.invite(name="Invited")
+    broken_off, _ = ocpi.partners.invite(name="Broken")
+    ocpi.services.platforms.save(replace(broken_off, state=PlatformState.PENDING), before=broken_off)
+    gone, _ = ocpi.partners.invite(name="Gone")
+    ocpi.services.platforms.save(replace(gone, state=PlatformState.UNREGISTERED), before=gone)
 
     found = findings(run(ocpi, "check", "--json"))
 

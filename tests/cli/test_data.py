@@ -365,7 +365,7 @@ def test_pull_says_that_the_platform_cannot_be_reached(run, connected, ocpi_netw
 
 
 def test_pull_says_that_the_token_was_refused(run, connected, ocpi_other):
-    ocpi_other.platforms.delete(ocpi_other.platforms.find("NL-ABC"))
+    ocpi_other.services.platforms.delete(ocpi_other.partners.find("NL-ABC"))
 
     result = run(connected, "pull", "locations", "--partner", "FR-OTH")
 
@@ -594,7 +594,7 @@ def test_push_says_that_the_platform_refused(run, connected, ocpi_other):
 
 def test_push_needs_a_registered_platform(run, ocpi):
     ocpi.save("locations", location())
-    ocpi.invite(name="Other")
+    ocpi.partners.invite(name="Other")
 
     result = run(ocpi, "push", "locations", "LOC1", "--partner", "other")
 

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from flask_ocpi.cli import journal as commands
 from flask_ocpi.exchange.journal import Search
 from flask_ocpi.exchange.journal import latest
 from flask_ocpi.exchange.messages import Direction
+from flask_ocpi.host import journal
 from flask_ocpi.testing import documents
 from flask_ocpi.testing.network import add_partner
 
@@ -100,7 +100,7 @@ def test_journal_is_narrowed_down(run, pushed, options, shown):
 
 
 def test_journal_of_a_platform_that_is_gone_can_be_read(run, pushed):
-    pushed.platforms.delete(pushed.platforms.get("other-example"))
+    pushed.services.platforms.delete(pushed.partners.get("other-example"))
 
     assert "receiver_put_location" in run(pushed, "journal", "--partner", "other-example").stdout
     assert "There is no platform 'nobody'" in run(pushed, "journal", "--partner", "nobody").stderr
@@ -178,7 +178,7 @@ def test_follow_shows_what_comes_until_interrupted(run, pushed, monkeypatch, as_
         pushed.push("locations", "LOC1")
 
     waits = []
-    monkeypatch.setattr(commands.time, "sleep", sleep)
+    monkeypatch.setattr(journal.time, "sleep", sleep)
     before = last(pushed).number
 
     result = run(pushed, "journal", "--follow", "--limit", "1", *(["--json"] if as_json else []))
@@ -194,8 +194,8 @@ def test_follow_shows_what_comes_until_interrupted(run, pushed, monkeypatch, as_
 def test_replay_sends_the_message_again_with_new_ids(run, pushed, ocpi_other, ocpi_network):
     entry = last(pushed)
     first = ocpi_network.requests[-1]
-    there = pushed.platforms.get("other-example")
-    pushed.rotate(there)
+    there = pushed.partners.get("other-example")
+    pushed.partners.rotate(there)
 
     result = run(pushed, "replay", str(entry.number))
 
@@ -224,7 +224,7 @@ def test_replay_prints_the_data_of_the_answer(run, pushed, ocpi_other):
 
 def test_replay_that_is_refused_says_what_the_other_side_said(run, pushed, ocpi_other, monkeypatch):
     entry = last(pushed)
-    ocpi_other.platforms.callers.forget()
+    ocpi_other.services.platforms.callers.forget()
     monkeypatch.setattr(ocpi_other.storage, "get", lambda *a, **k: 1 / 0)
 
     result = run(pushed, "replay", str(entry.number))
@@ -247,7 +247,10 @@ def test_message_of_another_platform_is_not_sent_again(run, ocpi, ocpi_client, o
     ("change", "reason"),
     [
         (lambda o, n: n.requests, None),
-        (lambda o, n: o.platforms.delete(o.platforms.get("other-example")), "is not known (any more): other-example."),
+        (
+            lambda o, n: o.services.platforms.delete(o.partners.get("other-example")),
+            "is not known (any more): other-example.",
+        ),
         (lambda o, n: move(o), "our token is not for it"),
     ],
     ids=["as it is", "gone", "moved"],
@@ -266,10 +269,10 @@ def test_message_goes_to_nobody_else(run, pushed, ocpi_network, change, reason):
 
 def move(ocpi):
     """Have the other platform's endpoints be elsewhere."""
-    record = ocpi.platforms.get("other-example")
+    record = ocpi.partners.get("other-example")
     elsewhere = "https://elsewhere.example/x"
     endpoints = tuple({**endpoint, "url": elsewhere} for endpoint in record.endpoints)
-    ocpi.platforms.save(replace(record, endpoints=endpoints, versions_url=elsewhere), before=record)
+    ocpi.services.platforms.save(replace(record, endpoints=endpoints, versions_url=elsewhere), before=record)
 
 
 def test_registration_is_not_sent_again(run, pushed, ocpi_network):

@@ -18,7 +18,7 @@ HUB = {"role": "HUB", "business_details": {"name": "Peer"}, "country_code": "DE"
 def peer(ocpi, ocpi_app, ocpi_network):
     """A partner, DE-PEE, that asks to be a hub."""
     peer = Peer(ocpi_network)
-    _, token_a = ocpi.invite(name="Peer")
+    _, token_a = ocpi.partners.invite(name="Peer")
     token = peer.post(ocpi_app, token_a).data["token"]
     peer.token_c = peer.put(ocpi_app, token, roles=[HUB]).data["token"]
     return peer
@@ -29,7 +29,7 @@ def test_what_is_granted_is_said_with_the_invitation(run, ocpi, ocpi_app, ocpi_n
 
     peer = Peer(ocpi_network, parties=[("DE", "PEE", ["EMSP"]), ("DE", "TWO", ["EMSP"])])
     peer.post(ocpi_app, json.loads(result.stdout)["token"])
-    platform = ocpi.platforms.get("peer")
+    platform = ocpi.partners.get("peer")
     assert (platform.granted_roles, platform.granted_parties) == (("CPO", "EMSP"), ("NL-DEF", "DE-PEE"))
     assert platform.parties == (Party.of("DE", "PEE"),)
     assert "It waits for EMSP DE-TWO" in run(ocpi, "platforms", "peer").stdout
@@ -41,7 +41,7 @@ def test_what_is_granted_is_said_with_a_registration(run, ocpi, ocpi_network):
     result = run(ocpi, "register", peer.url, "token-a", "--roles", "HUB", "--parties", "DE-PEE")
 
     assert result.exit_code == 0
-    assert ocpi.platforms.get("peer-example").is_hub
+    assert ocpi.partners.get("peer-example").is_hub
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_what_nobody_can_be_granted_is_refused(run, ocpi, command, option, named
 
     assert result.exit_code == 2
     assert named in result.stderr
-    assert list(ocpi.platforms.all()) == []
+    assert ocpi.partners.list() == []
 
 
 def test_requests_show_what_partners_ask_for_and_who_has_it(run, ocpi, ocpi_app, peer):
@@ -87,7 +87,7 @@ def test_approved_is_what_the_operator_names(run, ocpi, peer):
     result = run(ocpi, "partners", "approve", "peer", "--roles", "HUB", "--parties", "DE-PEE")
 
     assert result.stdout == "Granted: HUB DE-PEE of platform peer.\n"
-    assert ocpi.platforms.get("peer").is_hub
+    assert ocpi.partners.get("peer").is_hub
     assert run(ocpi, "partners", "approve", "peer").exit_code == 1
 
 
@@ -95,7 +95,7 @@ def test_rejected_is_forgotten(run, ocpi, peer):
     result = run(ocpi, "partners", "reject", "peer", "--json")
 
     assert [role["role"] for role in json.loads(result.stdout)["roles"]] == ["HUB"]
-    platform = ocpi.platforms.get("peer")
+    platform = ocpi.partners.get("peer")
     assert (platform.is_hub, platform.requested) == (False, ())
 
 
@@ -109,14 +109,14 @@ def test_a_party_is_moved_only_where_that_is_said(run, ocpi, ocpi_app, peer):
     assert refused.exit_code == 1
     assert "DE-EMS is registered by platform other" in refused.stderr
     assert moved.exit_code == 0
-    assert ocpi.platforms.get(other.id).roles == ()
+    assert ocpi.partners.get(other.id).roles == ()
 
 
 def test_how_often_a_partner_gets_what_is_for_everybody(run, ocpi, peer):
     chosen = []
     for which in ("first", "each", "default"):
         assert run(ocpi, "partners", "push", "peer", which).exit_code == 0
-        chosen.append(ocpi.platforms.get("peer").push_parties)
+        chosen.append(ocpi.partners.get("peer").push_parties)
 
     assert chosen == ["first", "each", None]
 
@@ -128,12 +128,12 @@ def test_the_operator_has_a_hub_stand_for_a_party(run, ocpi, ocpi_app, peer):
     result = run(ocpi, "partners", "behind", "hub", "AT-FAR")
 
     assert (refused.exit_code, result.stdout) == (1, "hub stands for AT-FAR.\n")
-    assert ocpi.platforms.speaks_for(hub.platform, Party.of("AT", "FAR"))
+    assert ocpi.services.platforms.speaks_for(hub.platform, Party.of("AT", "FAR"))
 
 
 def test_a_platform_without_roles_is_shown(run, ocpi, ocpi_app, ocpi_network):
     peer = Peer(ocpi_network, parties=[("DE", "PEE", ["HUB"])])
-    _, token_a = ocpi.invite(name="Peer")
+    _, token_a = ocpi.partners.invite(name="Peer")
     answered = peer.post(ocpi_app, token_a)
 
     shown = run(ocpi, "platforms", "peer").stdout

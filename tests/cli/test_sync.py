@@ -124,7 +124,7 @@ def test_platform_that_fails_sets_the_exit_code_and_stops_no_other(run, connecte
 
 
 def test_what_another_process_syncs_is_reported(run, connected):
-    platform = connected.platforms.find("FR-OTH")
+    platform = connected.partners.find("FR-OTH")
     watermarks.take(connected.services, scope_of(connected.services, platform, "locations"))
 
     result = run(connected, "sync", "locations")

@@ -46,7 +46,7 @@ def peer(ocpi_network):
 
 @pytest.fixture
 def client(ocpi, ocpi_network, peer):
-    platform = ocpi.register(peer.url, "token-a")
+    platform = ocpi.partners.register(peer.url, "token-a")
     ocpi_network.requests.clear()
     return ocpi.client(platform)
 
@@ -248,7 +248,7 @@ def test_url_below_an_endpoint(endpoint, path, query, url):
 def test_slash_at_the_end_of_an_endpoint_and_its_query_stay(ocpi, ocpi_network, peer):
     peer.endpoints[1] = {"identifier": "cdrs", "role": "RECEIVER", "url": f"{peer.base}/cdrs/?tenant=7"}
     peer.endpoints[2] = {"identifier": "locations", "role": "RECEIVER", "url": f"{peer.base}/locations/?tenant=7"}
-    client = ocpi.client(ocpi.register(peer.url, "token-a"))
+    client = ocpi.client(ocpi.partners.register(peer.url, "token-a"))
     ocpi_network.requests.clear()
 
     client.cdrs.post(cdr())

@@ -59,7 +59,7 @@ def peer(ocpi_network):
 
 @pytest.fixture
 def client(ocpi, peer):
-    return ocpi.client(ocpi.register(peer.url, "token-a"))
+    return ocpi.client(ocpi.partners.register(peer.url, "token-a"))
 
 
 @pytest.fixture
@@ -289,7 +289,7 @@ def test_location_that_is_none_is_not_sent(ocpi_network, client, remember):
 def test_emsp_need_not_offer_authorization(ocpi, ocpi_network, client, peer, remember, whitelist, valid, allowed):
     remember(token(whitelist=whitelist, valid=valid))
     peer.endpoints.pop()
-    platform = ocpi.rotate(client.platform)
+    platform = ocpi.partners.rotate(client.platform)
     ocpi_network.requests.clear()
 
     if allowed is None:
@@ -338,7 +338,7 @@ def test_emsp_that_issued_the_copy_is_asked(ocpi, ocpi_network):
     peer = Peer(ocpi_network, parties=[("DE", "EMS", ["EMSP"]), ("FR", "EMS", ["EMSP"])])
     peer.endpoints.append(peer.endpoint("tokens", "SENDER"))
     peer.answers[ASKED] = lambda: answer({"allowed": "NO_CREDIT", "token": token()})
-    platform = ocpi.register(peer.url, "token-a")
+    platform = ocpi.partners.register(peer.url, "token-a")
     for documents in ([token(country_code="FR")], [token(country_code="FR"), token(whitelist="ALWAYS")]):
         peer.answers["GET /2.2.1/sender/tokens"] = lambda documents=documents: answer(documents)
         ocpi.pull("tokens", platform)

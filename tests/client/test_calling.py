@@ -46,7 +46,7 @@ def ocpi_parties():
 
 @pytest.fixture
 def client(ocpi, ocpi_network, peer):
-    return ocpi.client(ocpi.register(peer.url, "token-a"))
+    return ocpi.client(ocpi.partners.register(peer.url, "token-a"))
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ def peer(ocpi_network):
 
 @pytest.fixture
 def client(ocpi, ocpi_network, peer):
-    platform = ocpi.register(peer.url, "token-a")
+    platform = ocpi.partners.register(peer.url, "token-a")
     ocpi_network.requests.clear()
     return ocpi.client(platform)
 
@@ -112,7 +112,7 @@ def test_cdr_is_taken_without_a_url_at_the_receiver_and_the_token_goes_nowhere_e
 def test_each_receiver_has_a_url_of_its_own(ocpi, ocpi_network, client):
     other = Peer(ocpi_network, "other-peer.example", parties=[("FR", "EMS", ["EMSP"])])
     other.endpoints.append(other.endpoint("cdrs", "RECEIVER"))
-    second = ocpi.client(ocpi.register(other.url, "token-a"))
+    second = ocpi.client(ocpi.partners.register(other.url, "token-a"))
     ocpi_network.after_send = keep_cdrs("cdrs/1")
     for calls in (client, second):
         calls.cdrs.post(cdr())

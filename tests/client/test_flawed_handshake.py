@@ -101,14 +101,14 @@ def opens(ocpi: OCPI, token: str) -> bool:
 
 
 def token_of(ocpi: OCPI, platform: Platform) -> str:
-    return ocpi.platforms.cipher.decrypt(ocpi.platforms.get(platform.id).token)
+    return ocpi.services.platforms.cipher.decrypt(ocpi.partners.get(platform.id).token)
 
 
 @pytest.mark.parametrize("given", USABLE.values(), ids=USABLE)
 def test_registration_is_kept_where_what_is_needed_can_be_read(ocpi, ocpi_network, peer, given):
     peer.answers[POST] = lambda: answer(given)
 
-    platform = ocpi.register(peer.url, "token-a")
+    platform = ocpi.partners.register(peer.url, "token-a")
 
     assert platform.state is PlatformState.REGISTERED
     assert [str(party) for party in platform.parties] == ["DE-PEE"]
@@ -120,10 +120,10 @@ def test_registration_is_kept_where_what_is_needed_can_be_read(ocpi, ocpi_networ
 
 @pytest.mark.parametrize("given", USABLE.values(), ids=USABLE)
 def test_renewal_takes_the_new_token_where_it_can_be_read(ocpi, ocpi_network, peer, given):
-    platform = ocpi.register(peer.url, "token-a")
+    platform = ocpi.partners.register(peer.url, "token-a")
     peer.answers[PUT] = lambda: answer(given)
 
-    renewed = ocpi.rotate(platform)
+    renewed = ocpi.partners.rotate(platform)
 
     assert token_of(ocpi, platform) == TOKEN
     assert [str(party) for party in renewed.parties] == ["DE-PEE"]
@@ -132,19 +132,19 @@ def test_renewal_takes_the_new_token_where_it_can_be_read(ocpi, ocpi_network, pe
 
 @pytest.mark.parametrize("name", [name for name in USABLE if "url" not in name])  # by it a partner is called back
 def test_partner_that_registers_is_taken_where_what_is_needed_can_be_read(ocpi, ocpi_app, peer, name):
-    _, token = ocpi.invite()
+    _, token = ocpi.partners.invite()
 
     response = PartnerClient(ocpi_app, token).post(CREDENTIALS, USABLE[name])
 
     assert response.status_code == 1000
-    assert [str(party) for party in ocpi.platforms.find("DE-PEE").parties] == ["DE-PEE"]
+    assert [str(party) for party in ocpi.partners.find("DE-PEE").parties] == ["DE-PEE"]
 
 
 def test_a_hub_that_lists_who_is_behind_it_is_the_hub_alone(ocpi, peer):
     roles = [{**ROLE, "party_id": "BEH"}, {**ROLE, "role": "HUB"}, {**ROLE, "role": "CPO"}]
     peer.answers[POST] = lambda: answer(credentials(roles=roles))
 
-    platform = ocpi.register(peer.url, "token-a", roles=["HUB"])
+    platform = ocpi.partners.register(peer.url, "token-a", roles=["HUB"])
 
     assert [(role["role"], role["party_id"]) for role in platform.roles] == [("HUB", "PEE")]
 
@@ -154,13 +154,13 @@ def test_registration_that_is_of_no_use_is_called_off(ocpi, ocpi_network, peer, 
     peer.answers[POST] = lambda: answer(given)
 
     with pytest.raises(InvalidResponseError, match="accepted the POST but answered broken credentials"):
-        ocpi.register(peer.url, "token-a")
+        ocpi.partners.register(peer.url, "token-a")
 
     assert peer.seen[-1] == (DELETE, peer_sees(token or "token-a"))
-    assert list(ocpi.platforms.all()) == []
+    assert ocpi.partners.list() == []
     assert not opens(ocpi, token_sent(ocpi_network, "POST"))
     del peer.answers[POST]
-    assert ocpi.register(peer.url, "token-a2").is_registered
+    assert ocpi.partners.register(peer.url, "token-a2").is_registered
 
 
 @pytest.mark.parametrize("body", BARE)
@@ -168,25 +168,25 @@ def test_registration_answered_without_an_envelope_is_called_off(ocpi, peer, bod
     peer.answers[POST] = lambda: Response(body, 200)
 
     with pytest.raises(InvalidResponseError, match="broken credentials"):
-        ocpi.register(peer.url, "token-a")
+        ocpi.partners.register(peer.url, "token-a")
 
     assert peer.seen[-1] == (DELETE, peer_sees("token-a"))
-    assert list(ocpi.platforms.all()) == []
+    assert ocpi.partners.list() == []
 
 
 @pytest.mark.parametrize(("given", "token"), USELESS.values(), ids=USELESS)
 def test_renewal_that_is_of_no_use_leaves_a_registration_that_works(ocpi, ocpi_network, peer, given, token):
-    platform = ocpi.register(peer.url, "token-a")
+    platform = ocpi.partners.register(peer.url, "token-a")
     first = token_sent(ocpi_network, "POST")
     peer.answers[PUT] = lambda: answer(given)
 
     if token is None:
         with pytest.raises(InvalidResponseError, match="accepted the PUT but answered broken credentials"):
-            ocpi.rotate(platform)
+            ocpi.partners.rotate(platform)
     else:
-        ocpi.rotate(platform)
+        ocpi.partners.rotate(platform)
 
-    kept = ocpi.platforms.get(platform.id)
+    kept = ocpi.partners.get(platform.id)
     assert [str(party) for party in kept.parties] == ["DE-PEE"]
     assert (kept.versions_url, token_of(ocpi, platform)) == (peer.url, token or peer.token)
     assert opens(ocpi, first) is (token is None)
@@ -195,12 +195,12 @@ def test_renewal_that_is_of_no_use_leaves_a_registration_that_works(ocpi, ocpi_n
 
 
 def test_either_token_opens_after_a_renewal_without_a_token_until_the_new_one_is_used(ocpi, ocpi_clock, peer):
-    platform = ocpi.register(peer.url, "token-a")
+    platform = ocpi.partners.register(peer.url, "token-a")
     network = ocpi.transport
     old = token_sent(network, "POST")
     peer.answers[PUT] = lambda: answer(None)
     with pytest.raises(InvalidResponseError):
-        ocpi.rotate(platform)
+        ocpi.partners.rotate(platform)
     new = token_sent(network, "PUT")
 
     ocpi_clock.advance(30 * 86_400)
@@ -209,7 +209,7 @@ def test_either_token_opens_after_a_renewal_without_a_token_until_the_new_one_is
     assert opens(ocpi, new)
     assert not opens(ocpi, old)
     del peer.answers[PUT]
-    assert ocpi.rotate(platform).is_registered
+    assert ocpi.partners.rotate(platform).is_registered
 
 
 @pytest.mark.parametrize("strict", ["register", "rotate"])
@@ -219,13 +219,13 @@ def test_strict_reading_leaves_no_side_registered_alone(ocpi_network, peer, stri
     if strict == "register":
         peer.answers[POST] = lambda: answer(given)
         with pytest.raises(InvalidResponseError, match="website"):
-            ocpi.register(peer.url, "token-a")
+            ocpi.partners.register(peer.url, "token-a")
         assert peer.seen[-1] == (DELETE, peer_sees(TOKEN))
-        assert list(ocpi.platforms.all()) == []
+        assert ocpi.partners.list() == []
     else:
-        platform = ocpi.register(peer.url, "token-a")
+        platform = ocpi.partners.register(peer.url, "token-a")
         peer.answers[PUT] = lambda: answer(given)
-        assert [str(party) for party in ocpi.rotate(platform).parties] == ["DE-PEE"]
+        assert [str(party) for party in ocpi.partners.rotate(platform).parties] == ["DE-PEE"]
         assert token_of(ocpi, platform) == TOKEN
 
 
@@ -233,11 +233,11 @@ def test_strict_reading_leaves_no_side_registered_alone(ocpi_network, peer, stri
 @pytest.mark.parametrize("operation", ["register", "rotate"])
 @pytest.mark.parametrize("failures", [1, 2])
 def test_what_was_answered_is_stored_at_another_try(ocpi, peer, monkeypatch, error, operation, failures):
-    platform = ocpi.register(peer.url, "token-a") if operation == "rotate" else None
+    platform = ocpi.partners.register(peer.url, "token-a") if operation == "rotate" else None
     peer.answers[POST] = peer.answers[PUT] = lambda: answer(credentials())
     _fail(ocpi, monkeypatch, error, failures)
 
-    renewed = ocpi.register(peer.url, "token-a") if platform is None else ocpi.rotate(platform)
+    renewed = ocpi.partners.register(peer.url, "token-a") if platform is None else ocpi.partners.rotate(platform)
 
     assert renewed.is_registered
     assert token_of(ocpi, renewed) == TOKEN
@@ -247,10 +247,10 @@ def test_registration_that_cannot_be_stored_is_called_off(ocpi, peer, monkeypatc
     _fail(ocpi, monkeypatch, StorageError("The disk is full."), 3)
 
     with pytest.raises(StorageError, match="The disk is full"):
-        ocpi.register(peer.url, "token-a")
+        ocpi.partners.register(peer.url, "token-a")
 
     assert peer.seen[-1] == (DELETE, peer_sees(peer.token))
-    assert list(ocpi.platforms.all()) == []
+    assert ocpi.partners.list() == []
 
 
 # The lists of versions and endpoints.
@@ -264,10 +264,10 @@ def test_role_of_credentials_is_disregarded(ocpi_network, peer, role, receive):
     if role == "left out":
         del peer.endpoints[0]["role"]
 
-    platform = ocpi.register(peer.url, "token-a")
+    platform = ocpi.partners.register(peer.url, "token-a")
 
     assert platform.endpoint("credentials", None) == peer.endpoints[0]["url"]
-    assert ocpi.unregister(platform).state is PlatformState.UNREGISTERED
+    assert ocpi.partners.unregister(platform).state is PlatformState.UNREGISTERED
 
 
 @pytest.mark.parametrize(
@@ -292,7 +292,7 @@ def test_lists_are_read_as_they_are_meant(ocpi, peer, path, data):
     given = made[data] if isinstance(data, str) else data
     peer.answers[path] = lambda: answer(given)
 
-    platform = ocpi.register(peer.url, "token-a")
+    platform = ocpi.partners.register(peer.url, "token-a")
 
     assert {endpoint["identifier"] for endpoint in platform.endpoints} == {"credentials", "locations"}
     assert platform.endpoint("locations", None) == peer.endpoints[1]["url"]
@@ -314,10 +314,10 @@ def test_an_endpoint_that_cannot_be_read_is_not_called_missing(ocpi_network, pee
 
     if side == "client":
         with pytest.raises(NoMatchingEndpointsError) as refused:
-            ocpi.register(peer.url, "token-a")
+            ocpi.partners.register(peer.url, "token-a")
         message = str(refused.value)
     else:
-        response = peer.post(ocpi.app, ocpi.invite()[1])
+        response = peer.post(ocpi.app, ocpi.partners.invite()[1])
         assert response.status_code == 3003
         message = response.message
 
@@ -331,10 +331,10 @@ def test_a_version_that_cannot_be_read_is_said_to_be_so(ocpi, ocpi_app, peer, si
 
     if side == "client":
         with pytest.raises(UnsupportedVersionError) as refused:
-            ocpi.register(peer.url, "token-a")
+            ocpi.partners.register(peer.url, "token-a")
         message = str(refused.value)
     else:
-        response = peer.post(ocpi_app, ocpi.invite()[1])
+        response = peer.post(ocpi_app, ocpi.partners.invite()[1])
         assert response.status_code == 3002
         message = response.message
 
@@ -344,7 +344,7 @@ def test_a_version_that_cannot_be_read_is_said_to_be_so(ocpi, ocpi_app, peer, si
 def test_what_is_said_of_entries_is_bounded(ocpi, ocpi_app, peer):
     peer.versions = [{"version": f"{'9' * 200}{number}", "url": "x" * 300} for number in range(2000)]
 
-    response = peer.post(ocpi_app, ocpi.invite()[1])
+    response = peer.post(ocpi_app, ocpi.partners.invite()[1])
 
     assert response.status_code == 3002
     assert len(response.message) < 2500
@@ -354,7 +354,7 @@ def test_endless_flaws_are_noted_up_to_a_bound(ocpi, ocpi_app, peer, caplog):
     flawed = {"identifier": "x", "role": "sender", "url": "https://peer.example/x"}
     peer.endpoints[2:] = [flawed, {**flawed, "url": "x"}] * 500
 
-    response = peer.post(ocpi_app, ocpi.invite()[1])
+    response = peer.post(ocpi_app, ocpi.partners.invite()[1])
 
     assert response.status_code == 1000
     assert sum(entry.count for entry in ocpi.findings.list()) == 100
@@ -367,10 +367,10 @@ def test_endless_flaws_are_noted_up_to_a_bound(ocpi, ocpi_app, peer, caplog):
 @pytest.mark.parametrize("body", BARE)
 @pytest.mark.parametrize("http_status", [200, 202, 204])
 def test_unregistration_is_done_when_its_status_says_so(ocpi, peer, body, http_status):
-    platform = ocpi.register(peer.url, "token-a")
+    platform = ocpi.partners.register(peer.url, "token-a")
     peer.answers[DELETE] = lambda: Response(b"" if http_status == 204 else body, http_status)
 
-    assert ocpi.unregister(platform).state is PlatformState.UNREGISTERED
+    assert ocpi.partners.unregister(platform).state is PlatformState.UNREGISTERED
 
 
 def peer_sees(token: str) -> str:
@@ -379,7 +379,7 @@ def peer_sees(token: str) -> str:
 
 def _fail(ocpi: OCPI, monkeypatch: pytest.MonkeyPatch, error: Exception, times: int) -> None:
     """Have so many attempts fail to store a registered platform."""
-    save = type(ocpi.platforms).save
+    save = type(ocpi.services.platforms).save
     failed: list[Exception] = []
 
     def failing(self: Any, platform: Platform, *, before: Platform | None) -> Platform:
@@ -389,7 +389,7 @@ def _fail(ocpi: OCPI, monkeypatch: pytest.MonkeyPatch, error: Exception, times: 
             raise error
         return save(self, platform, before=before)
 
-    monkeypatch.setattr(type(ocpi.platforms), "save", failing)
+    monkeypatch.setattr(type(ocpi.services.platforms), "save", failing)
 
 
 def token_is_new(platforms: Any, platform: Platform, before: Platform | None) -> bool:

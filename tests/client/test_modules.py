@@ -59,7 +59,7 @@ def peer(ocpi_network):
 
 @pytest.fixture
 def client(ocpi, ocpi_network, peer):
-    platform = ocpi.register(peer.url, "token-a", roles=["HUB"])
+    platform = ocpi.partners.register(peer.url, "token-a", roles=["HUB"])
     ocpi_network.requests.clear()
     return ocpi.client(platform)
 
@@ -260,7 +260,7 @@ def test_platform_without_patch_is_one_in_that_module_and_until_it_registers_ane
     for name in (PATCHED, tariffs):
         peer.answers[name] = refusal(405)
     client.tokens.update(CHANGES, "1", whole=token(**ours, uid="1"))
-    renewed = ocpi.client(ocpi.rotate(client.platform))
+    renewed = ocpi.client(ocpi.partners.rotate(client.platform))
     ocpi_network.requests.clear()
 
     renewed.sessions.update({"kwh": 2.0, "last_updated": LATER}, "SES1", whole=session(**ours))

@@ -44,7 +44,7 @@ def join(ocpi, ocpi_network):
         peer = Peer(ocpi_network, host, parties=parties)
         peer.endpoints[1:] = [peer.endpoint(module, role) for module in modules for role in ("SENDER", "RECEIVER")]
         granted = [Party.of(country_code, party_id) for country_code, party_id, _ in parties]
-        platform = ocpi.register(peer.url, "token-a", roles=list(Role), parties=granted)
+        platform = ocpi.partners.register(peer.url, "token-a", roles=list(Role), parties=granted)
         if infos:
             peer.answers["GET /2.2.1/sender/hubclientinfo"] = lambda: answer(list(infos))
             ocpi.pull("hubclientinfo", platform)
@@ -114,9 +114,9 @@ def test_refusal_of_a_partner_is_told_with_its_codes(ocpi, join):
 def test_partner_that_cannot_be_called_does_not_hold_up_the_others(ocpi, ocpi_network, join):
     join("first.example", ("DE", "FIR", ["EMSP"]))
     join("second.example", ("DE", "SEC", ["EMSP"]))
-    first = ocpi.platforms.find("DE-FIR")
+    first = ocpi.partners.find("DE-FIR")
 
-    ocpi.platforms.save(replace(first, version="2.1.1"), before=first)
+    ocpi.services.platforms.save(replace(first, version="2.1.1"), before=first)
     ocpi.save("locations", location())
 
     pushed = ocpi.push("locations", "LOC1")
@@ -129,8 +129,8 @@ def test_only_registered_platforms_that_receive_the_module_get_anything(ocpi, oc
     join("without.example", ("DE", "WTO", ["EMSP"]), modules=("tokens",))
     join("former.example", ("DE", "FOR", ["EMSP"]))
     join("good.example", ("DE", "GOO", ["EMSP"]))
-    ocpi.unregister("DE-FOR")
-    ocpi.invite(name="Invited")
+    ocpi.partners.unregister("DE-FOR")
+    ocpi.partners.invite(name="Invited")
     ocpi_network.requests.clear()
     ocpi.save("locations", location())
 
@@ -260,7 +260,7 @@ def test_client_info_goes_to_a_platform_once(ocpi_network, audience):
     ):
         peer = Peer(ocpi_network, host, parties=parties)
         peer.endpoints.append(peer.endpoint("hubclientinfo", "RECEIVER"))
-        hub.register(peer.url, "token-a")
+        hub.partners.register(peer.url, "token-a")
     hub.save("hubclientinfo", client_info(), audience=audience)
     ocpi_network.requests.clear()
 

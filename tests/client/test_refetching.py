@@ -51,7 +51,7 @@ def partner(ocpi_network: Network, inviter: OCPI, client: OCPI) -> Platform:
 
 
 def modules(ocpi: OCPI, id: str) -> set[str]:
-    return {f"{endpoint['identifier']}:{endpoint['role']}" for endpoint in ocpi.platforms.get(id).endpoints}
+    return {f"{endpoint['identifier']}:{endpoint['role']}" for endpoint in ocpi.partners.get(id).endpoints}
 
 
 def asked(network: Network) -> list[str]:
@@ -71,7 +71,7 @@ def warnings_of(ocpi: OCPI) -> list[str]:
 def test_the_endpoints_are_fetched_with_what_the_partner_knows_now(ocpi_network, inviter, client, partner):
     before = modules(inviter, partner.id)
 
-    inviter.dispatch()
+    inviter.outbox.flush()
 
     after = modules(inviter, partner.id)
     assert before - after == {UNKNOWN, "chargingprofiles:RECEIVER"}
@@ -82,36 +82,36 @@ def test_the_endpoints_are_fetched_with_what_the_partner_knows_now(ocpi_network,
 def test_check_has_no_false_alarm_on_either_side_at_any_time(inviter, client, partner):
     at_once = warnings_of(inviter), warnings_of(client)
 
-    inviter.dispatch()
-    client.dispatch()
+    inviter.outbox.flush()
+    client.outbox.flush()
 
     assert at_once == ([], [])
     assert (warnings_of(inviter), warnings_of(client)) == ([], [])
 
 
 def test_check_still_tells_of_endpoints_that_changed_later(inviter, partner):
-    inviter.dispatch()
-    known = inviter.platforms.get(partner.id)
-    inviter.platforms.save(replace(known, endpoints=known.endpoints[:1]), before=known)
+    inviter.outbox.flush()
+    known = inviter.partners.get(partner.id)
+    inviter.services.platforms.save(replace(known, endpoints=known.endpoints[:1]), before=known)
 
     assert warnings_of(inviter) == ["Offers other endpoints than when they were fetched."]
 
 
 def test_it_is_done_once(ocpi_network, inviter, partner):
     for _ in range(3):
-        inviter.dispatch()
+        inviter.outbox.flush()
         ocpi_network.clock.advance(PAUSE)
 
     assert asked(ocpi_network) == ["versions", "2.2.1"]
-    assert inviter.platforms.get(partner.id).endpoints_due is None
+    assert inviter.partners.get(partner.id).endpoints_due is None
 
 
 def test_a_renewal_has_them_fetched_again(ocpi_network, inviter, client, partner):
-    inviter.dispatch()
-    client.rotate(next(client.platforms.all()))
+    inviter.outbox.flush()
+    client.partners.rotate(client.partners.list()[0])
     ocpi_network.requests.clear()
 
-    inviter.dispatch()
+    inviter.outbox.flush()
 
     assert asked(ocpi_network) == ["versions", "2.2.1"]
 
@@ -125,15 +125,15 @@ def test_a_partner_that_cannot_be_reached_is_tried_a_few_times(ocpi_network, inv
     ocpi_network.before_send = cut
     counts = []
     for _ in range(5):
-        inviter.dispatch()
-        inviter.dispatch()
+        inviter.outbox.flush()
+        inviter.outbox.flush()
         counts.append(len(ocpi_network.requests))
         ocpi_network.clock.advance(PAUSE)
 
     assert counts == [1, 2, 3, 3, 3]
     assert modules(inviter, partner.id) == before
     assert f"flask ocpi rotate {partner.id}" in caplog.text
-    assert inviter.platforms.get(partner.id).is_registered
+    assert inviter.partners.get(partner.id).is_registered
 
 
 def test_the_next_try_brings_them(ocpi_network, inviter, partner):
@@ -142,9 +142,9 @@ def test_the_next_try_brings_them(ocpi_network, inviter, partner):
         raise UnreachableError("client.example could not be connected to.")
 
     ocpi_network.before_send = cut
-    inviter.dispatch()
+    inviter.outbox.flush()
     ocpi_network.clock.advance(PAUSE)
-    inviter.dispatch()
+    inviter.outbox.flush()
 
     assert UNKNOWN not in modules(inviter, partner.id)
 
@@ -157,11 +157,11 @@ def test_what_a_killed_process_left_is_done_by_another(ocpi_network, inviter, pa
     another = ocpi_network.add("inviter.example", [("NL", "CPO", ["CPO"])], storage=shared)
     ocpi_network.before_send = kill
     with pytest.raises(SystemExit):
-        inviter.dispatch()
-    another.dispatch()
+        inviter.outbox.flush()
+    another.outbox.flush()
     before = modules(another, partner.id)
     ocpi_network.clock.advance(PAUSE)
-    another.dispatch()
+    another.outbox.flush()
 
     assert UNKNOWN in before
     assert UNKNOWN not in modules(another, partner.id)
@@ -172,19 +172,19 @@ def test_of_two_processes_one_does_it(ocpi_network, inviter, partner, shared):
 
     def meanwhile(request):
         ocpi_network.before_send = lambda request: None
-        another.dispatch()
+        another.outbox.flush()
 
     ocpi_network.before_send = meanwhile
-    inviter.dispatch()
+    inviter.outbox.flush()
 
     assert asked(ocpi_network) == ["versions", "2.2.1"]
 
 
 def test_one_that_another_process_took_since_it_was_read_is_left_to_it(ocpi_network, inviter, partner):
     [job] = [job for job in inviter.services.jobs if job.name == "endpoints"]
-    known = inviter.platforms.partners()
-    inviter.platforms.save(inviter.platforms.get(partner.id), before=inviter.platforms.get(partner.id))
-    inviter.platforms.partners = lambda: known
+    known = inviter.services.platforms.partners()
+    inviter.services.platforms.save(inviter.partners.get(partner.id), before=inviter.partners.get(partner.id))
+    inviter.services.platforms.partners = lambda: known
 
     job.run()
 
@@ -195,25 +195,25 @@ def test_one_that_another_process_took_since_it_was_read_is_left_to_it(ocpi_netw
 def test_a_registration_that_changes_meanwhile_stays_as_it_is_then(ocpi_network, inviter, client, partner, change):
     def meanwhile(request):
         ocpi_network.before_send = lambda request: None
-        there = next(client.platforms.all())
-        client.unregister(there) if change == "ends" else client.rotate(there)
+        there = client.partners.list()[0]
+        client.partners.unregister(there) if change == "ends" else client.partners.rotate(there)
 
     ocpi_network.before_send = meanwhile
-    inviter.dispatch()
+    inviter.outbox.flush()
 
-    now = inviter.platforms.get(partner.id)
+    now = inviter.partners.get(partner.id)
     assert now.is_registered is (change == "renews")
     assert (now.endpoints == ()) is (change == "ends")
     if change == "renews":
-        inviter.dispatch()
+        inviter.outbox.flush()
         assert UNKNOWN not in modules(inviter, partner.id)
 
 
 def test_one_that_ended_before_is_not_called(ocpi_network, inviter, client, partner):
-    client.unregister(next(client.platforms.all()))
+    client.partners.unregister(client.partners.list()[0])
     ocpi_network.requests.clear()
 
-    inviter.dispatch()
+    inviter.outbox.flush()
 
     assert asked(ocpi_network) == []
 
@@ -242,9 +242,9 @@ def sockets() -> Iterator[tuple[OCPI, OCPI]]:
 
 def test_it_happens_by_itself_over_sockets(sockets):
     inviter, client = sockets
-    invited, token = inviter.invite(name="Client")
+    invited, token = inviter.partners.invite(name="Client")
 
-    client.register(inviter.versions_url, token)
+    client.partners.register(inviter.versions_url, token)
 
     ends = monotonic() + PATIENCE
     while UNKNOWN in modules(inviter, invited.id) and monotonic() < ends:

@@ -66,8 +66,8 @@ class Asker:
 
     def change(self, ocpi: OCPI, **changes: Any) -> None:
         """Change the platform's record of it."""
-        record = ocpi.platforms.get(self.client.platform.id)
-        ocpi.platforms.save(replace(record, **changes), before=record)
+        record = ocpi.partners.get(self.client.platform.id)
+        ocpi.services.platforms.save(replace(record, **changes), before=record)
 
     def command(self, name: str, body: dict[str, Any], **options: Any) -> TestResponse:
         """Send a command, with a response_url unless it has one."""

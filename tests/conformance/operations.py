@@ -221,7 +221,7 @@ def make_everything(network: Network) -> Everything:
     _accept_everything(ocpi)
     partner = add_partner(app, [("DE", "EMS", ["EMSP"]), ("DE", "CPO", ["CPO"])])
     hub = add_partner(app, [("DE", "HUB", ["HUB"])], name="Hub")
-    newcomer = PartnerClient(app, ocpi.invite(name="newcomer")[1])
+    newcomer = PartnerClient(app, ocpi.partners.invite(name="newcomer")[1])
     everything = Everything(ocpi, partner, hub, newcomer)
     _store(everything)
     return everything

@@ -51,7 +51,7 @@ def ocpi_network() -> SharedNetwork:
 @pytest.fixture
 def invited(ocpi, ocpi_app):
     """A platform that has a registration token and nothing else."""
-    platform, _ = ocpi.invite(name="Invited", token=TOKEN)
+    platform, _ = ocpi.partners.invite(name="Invited", token=TOKEN)
     return PartnerClient(ocpi_app, TOKEN, platform=platform)
 
 
@@ -69,13 +69,13 @@ def test_every_request_needs_a_token(ocpi, ocpi_client, method, path, body):
 @pytest.mark.conformance("A-01", "A-02", "A-03")
 def test_every_request_of_the_client_carries_the_token(ocpi_network, ocpi, ocpi_other):
     platform, _ = ocpi_network.connect(ocpi, ocpi_other)
-    token = ocpi.platforms.cipher.decrypt(platform.token)
+    token = ocpi.services.platforms.cipher.decrypt(platform.token)
     ocpi_network.requests.clear()
 
     with ocpi.client(platform) as client:
         client.locations.put(location())
         list(client.locations.list())
-    ocpi.rotate(platform)
+    ocpi.partners.rotate(platform)
 
     ours = [r for r in ocpi_network.requests if r.url.startswith("https://other.example/")][:5]
     assert [r.method for r in ours] == ["PUT", "GET", "GET", "GET", "PUT"]
@@ -119,9 +119,9 @@ def test_usual_spellings_of_the_header_are_understood(invited, header):
 @pytest.mark.conformance("A-05")
 @pytest.mark.parametrize(("encoding", "sent"), [("base64", encoded("raw-token")), ("plain", "raw-token")])
 def test_how_the_token_is_sent_is_set_per_platform(ocpi_network, ocpi, ocpi_other, encoding, sent):
-    ocpi_other.invite(name="Them", token="raw-token")
+    ocpi_other.partners.invite(name="Them", token="raw-token")
 
-    ocpi.register(ocpi_other.versions_url, "raw-token", encoding=encoding)
+    ocpi.partners.register(ocpi_other.versions_url, "raw-token", encoding=encoding)
 
     assert ocpi_network.requests[0].headers["Authorization"] == f"Token {sent}"
 
@@ -211,13 +211,13 @@ def test_a_token_names_one_platform(ocpi_app, ocpi):
 @pytest.mark.conformance("A-08")
 def test_a_token_that_is_in_use_is_not_given_to_another_platform(ocpi, invited):
     with pytest.raises(InvalidParametersError, match="in use already"):
-        ocpi.invite(name="Second", token=TOKEN)
+        ocpi.partners.invite(name="Second", token=TOKEN)
 
 
 @pytest.mark.conformance("A-09")
 @pytest.mark.parametrize("token", ["!", "~" * 64, "aB/+=:#?%"], ids=["short", "long", "signs"])
 def test_tokens_of_all_allowed_characters_work(ocpi, ocpi_app, token):
-    ocpi.invite(name="Partner", token=token)
+    ocpi.partners.invite(name="Partner", token=token)
 
     assert PartnerClient(ocpi_app, token).get("/ocpi/versions").http_status == 200
 
@@ -226,7 +226,7 @@ def test_tokens_of_all_allowed_characters_work(ocpi, ocpi_app, token):
 @pytest.mark.parametrize("token", ["", "a b", "\t", "é", "x" * 65], ids=["empty", "blank", "tab", "letter", "long"])
 def test_other_tokens_are_refused(ocpi, token):
     with pytest.raises(InvalidParametersError, match="1 to 64"):
-        ocpi.invite(name="Partner", token=token)
+        ocpi.partners.invite(name="Partner", token=token)
 
 
 @pytest.mark.conformance("A-12", "PUSH-05")

@@ -91,13 +91,13 @@ def test_what_is_not_json_is_answered_400(ocpi_client, stored, body, method):
 @pytest.mark.parametrize("method", ["POST", "PUT"])
 @pytest.mark.parametrize("body", [b"", b"{", b"NaN", b"\xef\xbb\xbf{}"], ids=["empty", "open", "NaN", "BOM"])
 def test_what_is_not_json_starts_no_handshake(ocpi, ocpi_app, ocpi_network, ocpi_client, method, body):
-    caller = ocpi_client if method == "PUT" else PartnerClient(ocpi_app, ocpi.invite(name="New")[1])
-    before = list(ocpi.platforms.all())
+    caller = ocpi_client if method == "PUT" else PartnerClient(ocpi_app, ocpi.partners.invite(name="New")[1])
+    before = ocpi.partners.list()
 
     answer = caller.open(method, "/ocpi/2.2.1/credentials", data=body)
 
     check(answer, 400, 2001)
-    assert [platform.issued[0].hash for platform in ocpi.platforms.all()] == [p.issued[0].hash for p in before]
+    assert [platform.issued[0].hash for platform in ocpi.partners.list()] == [p.issued[0].hash for p in before]
     assert ocpi_network.requests == []
 
 

@@ -525,7 +525,7 @@ def test_pulled_cdrs_never_overwrite_what_is_here(ocpi, ocpi_other, ocpi_network
     owner = {"country_code": "FR", "party_id": "OTH"}
     token_of_ours = {**cdr()["cdr_token"], "country_code": "NL", "party_id": "ABC"}
     posted = cdr(**owner, cdr_token=token_of_ours)
-    ocpi_other.client(ocpi_other.platforms.find("NL-ABC")).cdrs.post(posted)
+    ocpi_other.client(ocpi_other.partners.find("NL-ABC")).cdrs.post(posted)
     ocpi_other.save("cdrs", {**posted, "remark": "Changed."})
     ocpi_other.save("cdrs", {**posted, "id": "CDR2"})
 

@@ -132,7 +132,7 @@ def pushed(network, host="asker.example"):
 def poster(network, emsp):
     """Return the function by which the registered operator posts to the provider."""
     cpo = network.apps["cpo.example"].extensions["ocpi"]
-    token = cpo.platforms.cipher.decrypt(cpo.platforms.find("DE-EMS").token)
+    token = cpo.services.platforms.cipher.decrypt(cpo.partners.find("DE-EMS").token)
     return PartnerClient(emsp.app, token).post
 
 
@@ -233,7 +233,7 @@ def test_a_response_url_is_decoded_once(network, cpo, asker, method):
     url = "https://asker.example/r?request_id=5678&x=a%20b&duration=1&response_url=z#end"
     query = f"response_url={quote(url, safe='')}&duration=900"
 
-    cpo.finish_charging_profile(accepted(asker, cpo, method, query_string=query), REQUESTS[method][2])
+    cpo.finish(accepted(asker, cpo, method, query_string=query), REQUESTS[method][2])
 
     assert [sent.url for sent in network.requests] == [url]
 
@@ -242,7 +242,7 @@ def test_a_response_url_is_decoded_once(network, cpo, asker, method):
 def test_what_follows_an_ampersand_that_is_not_encoded_is_no_part_of_the_url(network, cpo, asker):
     query = "duration=900&response_url=https://asker.example/r?request_id=5678&x=1"
 
-    cpo.finish_charging_profile(accepted(asker, cpo, "GET", query_string=query), REQUESTS["GET"][2])
+    cpo.finish(accepted(asker, cpo, "GET", query_string=query), REQUESTS["GET"][2])
 
     assert [sent.url for sent in network.requests] == ["https://asker.example/r?request_id=5678"]
 
@@ -333,7 +333,7 @@ def test_no_token_goes_to_a_host_that_is_not_the_callers(network, cpo, asker, me
 def test_the_result_of_each_request_is_posted_to_its_response_url(cpo, asker, method):
     result = REQUESTS[method][2]
 
-    taken = cpo.finish_charging_profile(accepted(asker, cpo, method), result)
+    taken = cpo.finish(accepted(asker, cpo, method), result)
 
     (sent,) = asker.received
     assert taken is True
@@ -347,7 +347,7 @@ def test_the_result_of_each_request_is_posted_to_its_response_url(cpo, asker, me
 @each_request
 @pytest.mark.parametrize("result", ["REJECTED", "UNKNOWN"])
 def test_the_other_results_are_just_those(cpo, asker, method, result):
-    cpo.finish_charging_profile(accepted(asker, cpo, method), ChargingProfileResultType(result))
+    cpo.finish(accepted(asker, cpo, method), ChargingProfileResultType(result))
 
     assert asker.results == [{"result": result}]
 
@@ -366,10 +366,10 @@ def test_a_result_that_is_none_is_the_hosts_error_and_leaves_the_request_open(cp
     request_id = accepted(asker, cpo, method)
 
     with pytest.raises(InvalidParametersError, match=message):
-        cpo.finish_charging_profile(request_id, nonsense)
+        cpo.finish(request_id, nonsense)
 
     assert asker.received == []
-    assert cpo.finish_charging_profile(request_id, REQUESTS[method][2]) is True
+    assert cpo.finish(request_id, REQUESTS[method][2]) is True
 
 
 @pytest.mark.conformance("CHP-08")
@@ -379,7 +379,7 @@ def test_no_result_follows_what_was_not_accepted(cpo, asker, result):
     ask(asker)
 
     with pytest.raises(NotFoundError):
-        cpo.finish_charging_profile(given[0][1].id, "ACCEPTED")
+        cpo.finish(given[0][1].id, "ACCEPTED")
 
     assert asker.received == []
 
@@ -389,7 +389,7 @@ def test_a_result_that_is_not_taken_is_logged_and_not_sent_again(network, cpo, a
     asker.peer.answers["POST /results/1"] = lambda: answer(None, status_code=3000, http_status=500)
     request_id = accepted(asker, cpo)
 
-    taken = cpo.finish_charging_profile(request_id, "ACCEPTED")
+    taken = cpo.finish(request_id, "ACCEPTED")
     network.clock.advance(3600)
 
     assert (taken, cpo.send_timeouts()) == (False, 0)
@@ -404,7 +404,7 @@ def test_nothing_is_sent_for_a_time_out_but_a_late_result_is(network, cpo, asker
 
     ended = [cpo.send_timeouts(), cpo.send_timeouts()]
     before = asker.results
-    taken = cpo.finish_charging_profile(request_id, "REJECTED")
+    taken = cpo.finish(request_id, "REJECTED")
 
     assert (ended, before, taken) == ([1, 0], [], True)
     assert asker.results == [{"result": "REJECTED"}]
@@ -435,7 +435,7 @@ def test_only_who_set_a_profile_with_success_is_told_of_changes(ocpi_network, oc
         ocpi.save("sessions", session(id=id))
         request_id = accepted(asker, ocpi, session_id=id)
         if result is not None:
-            ocpi.finish_charging_profile(request_id, result)
+            ocpi.finish(request_id, result)
 
     for result in results:
         ocpi.push_active_profile(f"SES-{result}", ACTIVE)
@@ -447,7 +447,7 @@ def test_only_who_set_a_profile_with_success_is_told_of_changes(ocpi_network, oc
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
 def test_reading_and_clearing_a_profile_is_no_reason_to_be_told(network, cpo, asker, method):
     listening(asker, cpo)
-    cpo.finish_charging_profile(accepted(asker, cpo, method), REQUESTS[method][2])
+    cpo.finish(accepted(asker, cpo, method), REQUESTS[method][2])
 
     cpo.push_active_profile("SES1", ACTIVE)
 
@@ -458,8 +458,8 @@ def test_reading_and_clearing_a_profile_is_no_reason_to_be_told(network, cpo, as
 def test_who_set_a_profile_once_is_told_ever_after_also_that_none_is_left(network, cpo, asker):
     listening(asker, cpo)
     for result in ("ACCEPTED", "REJECTED", "ACCEPTED"):
-        cpo.finish_charging_profile(accepted(asker, cpo), result)
-    cpo.finish_charging_profile(accepted(asker, cpo, "DELETE"), "ACCEPTED")
+        cpo.finish(accepted(asker, cpo), result)
+    cpo.finish(accepted(asker, cpo, "DELETE"), "ACCEPTED")
     most = {"charging_rate_unit": "A", "charging_profile_period": [{"start_period": 0, "limit": 32}], "duration": 3600}
 
     answers = cpo.push_active_profile("SES1", {"start_date_time": NOW, "charging_profile": most})
@@ -476,9 +476,9 @@ def test_each_session_has_those_who_set_its_profile(network, cpo, asker):
     for who in (asker, scsp):
         listening(who, cpo)
     by_scsp = {"response_url": "https://scsp.example/r", "charging_profile": PROFILE}
-    cpo.finish_charging_profile(accepted(asker, cpo), "ACCEPTED")
-    cpo.finish_charging_profile(accepted(scsp, cpo, json=by_scsp), "ACCEPTED")
-    cpo.finish_charging_profile(accepted(scsp, cpo, json=by_scsp, session_id="SES2"), "ACCEPTED")
+    cpo.finish(accepted(asker, cpo), "ACCEPTED")
+    cpo.finish(accepted(scsp, cpo, json=by_scsp), "ACCEPTED")
+    cpo.finish(accepted(scsp, cpo, json=by_scsp, session_id="SES2"), "ACCEPTED")
 
     for id in ("SES1", "SES2", "SES3"):
         cpo.push_active_profile(id, ACTIVE)
@@ -493,7 +493,7 @@ def test_one_that_cannot_be_told_does_not_hold_up_the_others(network, cpo, asker
     cpo.save("sessions", session(), audience=(Party("DE", "EMS"), Party("FR", "OTH")))
     for who in (asker, other):
         by_them = {"response_url": f"https://{who.host}/r", "charging_profile": PROFILE}
-        cpo.finish_charging_profile(accepted(who, cpo, json=by_them), "ACCEPTED")
+        cpo.finish(accepted(who, cpo, json=by_them), "ACCEPTED")
     listening(other, cpo)  # the first one has no such endpoint
 
     outcomes = cpo.push_active_profile("SES1", ACTIVE)
@@ -508,7 +508,7 @@ def test_one_that_cannot_be_told_does_not_hold_up_the_others(network, cpo, asker
 @pytest.mark.conformance("CHP-14")
 def test_a_schedule_of_a_quarter_of_an_hour(network, cpo, asker):
     listening(asker, cpo)
-    cpo.finish_charging_profile(accepted(asker, cpo), "ACCEPTED")
+    cpo.finish(accepted(asker, cpo), "ACCEPTED")
     periods = [{"start_period": start, "limit": 32 - start / 60} for start in range(0, 900, 60)]
     schedule = {"charging_rate_unit": "A", "duration": 900, "charging_profile_period": periods}
 
@@ -522,7 +522,7 @@ def test_a_schedule_of_a_quarter_of_an_hour(network, cpo, asker):
 @pytest.mark.conformance("CHP-12")
 def test_a_changed_profile_that_is_not_valid_is_not_sent(network, cpo, asker):
     listening(asker, cpo)
-    cpo.finish_charging_profile(accepted(asker, cpo), "ACCEPTED")
+    cpo.finish(accepted(asker, cpo), "ACCEPTED")
 
     with pytest.raises(InvalidParametersError, match="start_date_time is required"):
         cpo.push_active_profile("SES1", {"charging_profile": PROFILE})
@@ -542,7 +542,7 @@ def test_all_who_set_a_profile_at_the_same_moment_are_remembered(ocpi_network, o
     for asker in askers:
         ask(asker, json={"response_url": f"https://{asker.host}/r", "charging_profile": PROFILE})
 
-    at_once([lambda id=reply.id: ocpi.finish_charging_profile(id, "ACCEPTED") for _, reply in given])
+    at_once([lambda id=reply.id: ocpi.finish(id, "ACCEPTED") for _, reply in given])
     ocpi.push_active_profile("SES1", ACTIVE)
 
     assert [pushed(ocpi_network, asker.host) for asker in askers] == [[("/profiles/SES1", ACTIVE)]] * 6
@@ -551,10 +551,10 @@ def test_all_who_set_a_profile_at_the_same_moment_are_remembered(ocpi_network, o
 @pytest.mark.conformance("CHP-24")
 def test_sessions_of_long_ago_are_forgotten(network, cpo, asker):
     cpo.save("sessions", session(id="SES2"))
-    cpo.finish_charging_profile(accepted(asker, cpo), "ACCEPTED")
+    cpo.finish(accepted(asker, cpo), "ACCEPTED")
     network.clock.advance(367 * 86_400)
 
-    cpo.finish_charging_profile(accepted(asker, cpo, session_id="SES2"), "ACCEPTED")
+    cpo.finish(accepted(asker, cpo, session_id="SES2"), "ACCEPTED")
 
     records = cpo.storage.list("profiled_sessions", Query()).records
     assert [record.document["key"][2] for record in records] == ["SES2"]
@@ -611,7 +611,7 @@ def test_each_request_between_two_platforms(network, cpo, emsp, profiles, method
 
     assert (call.response, call.result) == ({"result": "ACCEPTED", "timeout": 30}, result)
     assert call.request == {"session_id": "SES1", **REQUESTS[method][1]}
-    assert emsp.wait_for_charging_profile(call.id) == call
+    assert emsp.wait(call.id) == call
     assert [(payload["module"], payload["result"], payload["late"]) for payload in payloads] == [
         ("chargingprofiles", result, False)
     ]
@@ -672,7 +672,7 @@ def test_a_refusal_ends_the_request(cpo, emsp, profiles, method, result):
     call = SEND[method](profiles)
 
     assert (call.state, call.response["result"], call.is_accepted) == (CallState.REFUSED, result, False)
-    assert emsp.wait_for_charging_profile(call.id) == call
+    assert emsp.wait(call.id) == call
 
 
 @pytest.mark.conformance("CHP-19", "CHP-01")
@@ -714,7 +714,7 @@ def test_a_provider_relays_between_an_scsp_and_the_operator_with_ids_of_its_own(
         return call.response
 
     def hand_on(app, *, call, result, **payload):
-        emsp.finish_charging_profile(call.reference, result)
+        emsp.finish(call.reference, result)
 
     network.requests.clear()
     with result_received.connected_to(hand_on, emsp.app), heard(scsp) as payloads:

@@ -60,7 +60,7 @@ def peer(ocpi_network):
 
 @pytest.fixture
 def client(ocpi, ocpi_network, peer):
-    platform = ocpi.register(peer.url, "token-a")
+    platform = ocpi.partners.register(peer.url, "token-a")
     ocpi_network.requests.clear()
     return ocpi.client(platform)
 
@@ -82,13 +82,13 @@ def steps(network: SharedNetwork) -> list[tuple[str, str, str]]:
 
 @pytest.mark.conformance("CLI-01", "CLI-02", "CRED-01", "CRED-04", "CRED-14", "CRED-16")
 def test_registration_uses_tokens_a_b_c_in_order(ocpi, ocpi_other, ocpi_network):
-    _, a = ocpi.invite(name="Other")
+    _, a = ocpi.partners.invite(name="Other")
 
-    there = ocpi_other.register(ocpi.versions_url, a)
+    there = ocpi_other.partners.register(ocpi.versions_url, a)
 
     (post,) = [request for request in ocpi_network.requests if request.method == "POST"]
     b = orjson.loads(post.body)["token"]
-    c = ocpi_other.platforms.cipher.decrypt(there.token)
+    c = ocpi_other.services.platforms.cipher.decrypt(there.token)
     assert steps(ocpi_network) == [
         ("GET", "platform.example/ocpi/versions", a),
         ("GET", "platform.example/ocpi/2.2.1", a),
@@ -105,7 +105,7 @@ def test_registration_uses_tokens_a_b_c_in_order(ocpi, ocpi_other, ocpi_network)
 def test_registration_sends_our_versions_url_and_all_our_roles(ocpi, ocpi_network):
     peer = Peer(ocpi_network)
 
-    ocpi.register(peer.url, "token-a")
+    ocpi.partners.register(peer.url, "token-a")
 
     (post,) = [request for request in ocpi_network.requests if request.method == "POST"]
     body = orjson.loads(post.body)
@@ -121,25 +121,27 @@ def test_registration_sends_our_versions_url_and_all_our_roles(ocpi, ocpi_networ
 def test_registration_stores_what_the_server_said(ocpi, ocpi_network):
     peer = Peer(ocpi_network)
 
-    platform = ocpi.register(peer.url, "token-a")
+    platform = ocpi.partners.register(peer.url, "token-a")
 
-    assert platform == ocpi.platforms.get("peer-example")
+    assert platform == ocpi.partners.get("peer-example")
     assert platform.state is PlatformState.REGISTERED
     assert (platform.name, platform.version, platform.versions_url) == ("peer.example", "2.2.1", peer.url)
     assert list(platform.roles) == peer.roles
     assert list(platform.endpoints) == peer.endpoints
-    assert ocpi.platforms.cipher.decrypt(platform.token) == peer.token
+    assert ocpi.services.platforms.cipher.decrypt(platform.token) == peer.token
 
 
 @pytest.mark.conformance("CLI-02", "VER-17")
 def test_endpoints_are_those_that_the_server_shows_us_as_registered(ocpi, ocpi_other):
-    _, token = ocpi.invite(name="Other")
+    _, token = ocpi.partners.invite(name="Other")
 
-    platform = ocpi_other.register(ocpi.versions_url, token)
+    platform = ocpi_other.partners.register(ocpi.versions_url, token)
 
     offered = [(e["identifier"], e["role"]) for e in platform.endpoints]
-    own = ocpi.platforms.find("FR-OTH")
-    details = PartnerClient(ocpi.app, ocpi_other.platforms.cipher.decrypt(platform.token)).get("/ocpi/2.2.1").data
+    own = ocpi.partners.find("FR-OTH")
+    details = (
+        PartnerClient(ocpi.app, ocpi_other.services.platforms.cipher.decrypt(platform.token)).get("/ocpi/2.2.1").data
+    )
     assert offered == [(e["identifier"], e["role"]) for e in details["endpoints"]]
     assert {("credentials", "SENDER"), ("locations", "SENDER"), ("commands", "RECEIVER")} < set(offered)
     assert own.is_registered
@@ -151,10 +153,10 @@ def test_list_without_credentials_does_not_replace_the_one_we_have(ocpi, ocpi_ne
     detailed = iter([peer.endpoints, peer.endpoints[1:]])
     peer.answers["GET /2.2.1"] = lambda: answer({"version": "2.2.1", "endpoints": next(detailed)})
 
-    platform = ocpi.register(peer.url, "token-a")
+    platform = ocpi.partners.register(peer.url, "token-a")
 
     assert platform.endpoint("credentials", None) == peer.endpoints[0]["url"]
-    assert ocpi.unregister(platform).state is PlatformState.UNREGISTERED
+    assert ocpi.partners.unregister(platform).state is PlatformState.UNREGISTERED
 
 
 @pytest.mark.conformance("CLI-03", "CRED-17", "CRED-18", "CRED-29")
@@ -164,15 +166,15 @@ def test_renewal_changes_the_tokens_in_both_directions(ocpi, ocpi_other, ocpi_ne
     caller, platform = (ocpi_other, there) if initiator == "client" else (ocpi, here)
     peer = "platform.example" if initiator == "client" else "other.example"
     own = "other.example" if initiator == "client" else "platform.example"
-    old = caller.platforms.cipher.decrypt(caller.platforms.get(platform.id).token)
-    old_hashes = {token.hash for token in caller.platforms.get(platform.id).issued}
+    old = caller.services.platforms.cipher.decrypt(caller.partners.get(platform.id).token)
+    old_hashes = {token.hash for token in caller.partners.get(platform.id).issued}
     ocpi_network.requests.clear()
 
-    renewed = caller.rotate(platform.id)
+    renewed = caller.partners.rotate(platform.id)
 
     (put,) = [request for request in ocpi_network.requests if request.method == "PUT"]
     b = orjson.loads(put.body)["token"]
-    c = caller.platforms.cipher.decrypt(renewed.token)
+    c = caller.services.platforms.cipher.decrypt(renewed.token)
     assert steps(ocpi_network) == [
         ("GET", f"{peer}/ocpi/versions", old),
         ("GET", f"{peer}/ocpi/2.2.1", old),
@@ -193,10 +195,10 @@ def test_unregistration_ends_both_directions(ocpi, ocpi_other, ocpi_network, ini
     there, here = ocpi_network.connect(ocpi_other, ocpi)
     caller, platform = (ocpi_other, there) if initiator == "client" else (ocpi, here)
 
-    caller.unregister(platform.id)
+    caller.partners.unregister(platform.id)
 
     for side in (ocpi, ocpi_other):
-        (record,) = side.platforms.all()
+        (record,) = side.partners.list()
         assert (record.state, record.token, record.issued) == (PlatformState.UNREGISTERED, None, ())
         with pytest.raises(MissingEndpointError, match="not registered"):
             side.client(record)
@@ -208,7 +210,7 @@ def test_unregistration_where_the_other_side_has_forgotten_us(ocpi, ocpi_network
     path = urlsplit(peer.endpoints[0]["url"]).path
     peer.answers[f"DELETE {path}"] = lambda: answer(None, status_code=2000, http_status=http_status)
 
-    ended = ocpi.unregister(client.platform)
+    ended = ocpi.partners.unregister(client.platform)
 
     assert ended.state is PlatformState.UNREGISTERED
 
@@ -218,10 +220,10 @@ def test_unregistration_that_is_refused_ends_nothing_unless_forced(ocpi, client,
     path = urlsplit(peer.endpoints[0]["url"]).path
     peer.answers[f"DELETE {path}"] = lambda: answer(None, status_code=2000, http_status=http_status)
     with pytest.raises(RefusedError):
-        ocpi.unregister(client.platform)
-    kept = ocpi.platforms.get(client.platform.id)
+        ocpi.partners.unregister(client.platform)
+    kept = ocpi.partners.get(client.platform.id)
 
-    ended = ocpi.unregister(client.platform, force=True)
+    ended = ocpi.partners.unregister(client.platform, force=True)
 
     assert (kept.state, ended.state) == (PlatformState.REGISTERED, PlatformState.UNREGISTERED)
 
@@ -229,41 +231,41 @@ def test_unregistration_that_is_refused_ends_nothing_unless_forced(ocpi, client,
 @pytest.mark.conformance("CRED-12")
 def test_registration_is_called_off_when_the_server_names_a_party_that_is_taken(ocpi, ocpi_network, client):
     rival = Peer(ocpi_network, "rival.example", parties=[("DE", "EMS", ["EMSP"])])
-    before = list(ocpi.platforms.all())
+    before = ocpi.partners.list()
 
     with pytest.raises(InvalidParametersError, match="DE-EMS is registered by another platform"):
-        ocpi.register(rival.url, "token-a")
+        ocpi.partners.register(rival.url, "token-a")
 
     assert rival.seen[-1][0].startswith("DELETE ")
-    assert list(ocpi.platforms.all()) == before
+    assert ocpi.partners.list() == before
 
 
 def test_renewal_with_a_party_that_is_taken_keeps_the_connection_with_the_known_parties(ocpi, ocpi_network, client):
     rival = Peer(ocpi_network, "rival.example", parties=[("DE", "RIV", ["EMSP"])])
-    ocpi.register(rival.url, "token-a")
+    ocpi.partners.register(rival.url, "token-a")
     rival.roles.append({**rival.roles[0], "party_id": "CPO"})
     rival.token = "renewed-token"
 
-    ocpi.rotate("DE-RIV")
+    ocpi.partners.rotate("DE-RIV")
 
-    platform = ocpi.platforms.find("DE-RIV")
+    platform = ocpi.partners.find("DE-RIV")
     assert [str(party) for party in platform.parties] == ["DE-RIV"]
     assert [role["party_id"] for role in platform.requested] == ["CPO"]
-    assert ocpi.platforms.cipher.decrypt(platform.token) == "renewed-token"
+    assert ocpi.services.platforms.cipher.decrypt(platform.token) == "renewed-token"
 
 
 def test_second_registration_with_the_same_platform_is_refused(ocpi, client, peer):
     with pytest.raises(InvalidParametersError, match="registered already, as platform peer-example"):
-        ocpi.register(peer.url, "token-a")
+        ocpi.partners.register(peer.url, "token-a")
 
 
 def test_registration_after_an_end_takes_up_the_old_record(ocpi, client, peer):
-    ocpi.unregister(client.platform)
+    ocpi.partners.unregister(client.platform)
 
-    platform = ocpi.register(peer.url, "token-a")
+    platform = ocpi.partners.register(peer.url, "token-a")
 
     assert platform.id == client.platform.id
-    assert [p.id for p in ocpi.platforms.all()] == [platform.id]
+    assert [p.id for p in ocpi.partners.list()] == [platform.id]
 
 
 def test_attempt_whose_process_was_killed_does_not_stand_in_the_way(ocpi, ocpi_network, peer):
@@ -278,42 +280,44 @@ def test_attempt_whose_process_was_killed_does_not_stand_in_the_way(ocpi, ocpi_n
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("flask_ocpi.client.registration.Registrar._restore", lambda *_: None)
         with pytest.raises(KilledError):
-            ocpi.register(peer.url, "token-a")
+            ocpi.partners.register(peer.url, "token-a")
     ocpi_network.before_send = lambda request: None
-    left = [platform.state for platform in ocpi.platforms.all()]
+    left = [platform.state for platform in ocpi.partners.list()]
 
-    platform = ocpi.register(peer.url, "token-a")
+    platform = ocpi.partners.register(peer.url, "token-a")
 
     assert left == [PlatformState.PENDING]
-    assert [p.id for p in ocpi.platforms.all()] == [platform.id]
+    assert [p.id for p in ocpi.partners.list()] == [platform.id]
 
 
 def test_invitation_is_withdrawn_by_unregistering(ocpi, ocpi_app, peer):
-    invited, token = ocpi.invite(name="Peer")
+    invited, token = ocpi.partners.invite(name="Peer")
 
-    ocpi.unregister(invited)
+    ocpi.partners.unregister(invited)
 
     assert peer.post(ocpi_app, token).http_status == 401
-    assert ocpi.platforms.get(invited.id).state is PlatformState.UNREGISTERED
+    assert ocpi.partners.get(invited.id).state is PlatformState.UNREGISTERED
 
 
 @pytest.mark.parametrize("state", ["invited", "ended"])
 def test_only_a_registration_can_be_renewed(ocpi, client, state):
-    platform = ocpi.invite(name="Other")[0] if state == "invited" else ocpi.unregister(client.platform)
+    platform = (
+        ocpi.partners.invite(name="Other")[0] if state == "invited" else ocpi.partners.unregister(client.platform)
+    )
 
     with pytest.raises(InvalidParametersError, match=f"Platform {platform.id} is not registered"):
-        ocpi.rotate(platform)
+        ocpi.partners.rotate(platform)
 
 
 def test_partner_without_an_address_or_endpoints_cannot_be_told(ocpi, ocpi_app):
     partner = add_partner(ocpi_app, [("DE", "PEE", ["EMSP"])], versions_url=None).platform
 
     with pytest.raises(InvalidParametersError, match="versions URL of platform partner is not known"):
-        ocpi.rotate(partner)
+        ocpi.partners.rotate(partner)
     with pytest.raises(MissingEndpointError, match="partner offers no credentials endpoint"):
-        ocpi.unregister(partner)
+        ocpi.partners.unregister(partner)
 
-    assert ocpi.unregister(partner, force=True).state is PlatformState.UNREGISTERED
+    assert ocpi.partners.unregister(partner, force=True).state is PlatformState.UNREGISTERED
 
 
 def test_registration_that_cannot_be_called_off_is_logged(ocpi, ocpi_network, client, caplog):
@@ -322,25 +326,25 @@ def test_registration_that_cannot_be_called_off_is_logged(ocpi, ocpi_network, cl
     rival.answers[f"DELETE {path}"] = lambda: Response("", 502)
 
     with pytest.raises(InvalidParametersError, match="DE-EMS is registered by another platform"):
-        ocpi.register(rival.url, "token-a")
+        ocpi.partners.register(rival.url, "token-a")
 
     assert f"could not be called off at https://rival.example{path}" in caplog.text
 
 
 @pytest.mark.conformance("CRED-12", "CRED-14")
 def test_second_attempt_to_register_takes_over_from_one_that_is_still_running(ocpi, ocpi_other, ocpi_network):
-    _, token = ocpi.invite(name="Other")
+    _, token = ocpi.partners.invite(name="Other")
 
     def again(request: Request) -> None:
         if request.method == "POST":
             ocpi_network.before_send = lambda request: None
-            ocpi_other.register(ocpi.versions_url, token)
+            ocpi_other.partners.register(ocpi.versions_url, token)
 
     ocpi_network.before_send = again
     with pytest.raises(RefusedError):
-        ocpi_other.register(ocpi.versions_url, token)
+        ocpi_other.partners.register(ocpi.versions_url, token)
 
-    assert [platform.state for platform in ocpi_other.platforms.all()] == [PlatformState.REGISTERED]
+    assert [platform.state for platform in ocpi_other.partners.list()] == [PlatformState.REGISTERED]
     assert ocpi_other.pull("locations", "NL-ABC").seen == ocpi.pull("locations", "FR-OTH").seen == 0
 
 
@@ -357,17 +361,17 @@ def test_signals_tell_of_registration_renewal_and_end(ocpi, ocpi_app, peer):
         platform_registered.connected_to(on_registered, ocpi_app),
         platform_unregistered.connected_to(on_unregistered, ocpi_app),
     ):
-        platform = ocpi.register(peer.url, "token-a")
-        ocpi.rotate(platform)
-        ocpi.unregister(platform)
+        platform = ocpi.partners.register(peer.url, "token-a")
+        ocpi.partners.rotate(platform)
+        ocpi.partners.unregister(platform)
 
     assert heard == [("peer-example", word) for word in ("registered", "renewed", "ended")]
 
 
 @pytest.mark.conformance("A-05")
 def test_plain_tokens_for_platforms_that_want_them(ocpi, ocpi_network, peer):
-    platform = ocpi.register(peer.url, "token-a", encoding="plain")
-    ocpi.rotate(platform)
+    platform = ocpi.partners.register(peer.url, "token-a", encoding="plain")
+    ocpi.partners.rotate(platform)
 
     headers = {request.headers["Authorization"] for request in ocpi_network.requests}
     assert headers == {"Token token-a", f"Token {peer.token}"}
@@ -375,12 +379,12 @@ def test_plain_tokens_for_platforms_that_want_them(ocpi, ocpi_network, peer):
 
 @pytest.mark.conformance("A-05")
 def test_invited_platform_that_wants_plain_tokens_is_called_with_them(ocpi, ocpi_app, ocpi_network):
-    invited, token = ocpi.invite(name="Peer", encoding="plain")
+    invited, token = ocpi.partners.invite(name="Peer", encoding="plain")
     peer = Peer(ocpi_network)
 
     peer.post(ocpi_app, token)
-    again, _ = ocpi.invite(platform=invited.id)
-    changed, _ = ocpi.invite(platform=invited.id, encoding="base64")
+    again, _ = ocpi.partners.invite(platform=invited.id)
+    changed, _ = ocpi.partners.invite(platform=invited.id, encoding="base64")
 
     assert {header for _, header in peer.seen} == {f"Token {peer.token}"}
     assert (again.token_encoding, changed.token_encoding) == ("plain", "base64")
@@ -403,10 +407,10 @@ def test_refused_token_a_is_an_error_and_nothing_is_sent(ocpi, ocpi_network, dat
     peer.answers["GET /versions"] = lambda: answer(data, status_code=2000, http_status=401)
 
     with pytest.raises(RefusedError, match="HTTP 401"):
-        ocpi.register(peer.url, "token-a")
+        ocpi.partners.register(peer.url, "token-a")
 
     assert [name for name, _ in peer.seen] == ["GET /versions"]
-    assert list(ocpi.platforms.all()) == []
+    assert ocpi.partners.list() == []
 
 
 # Every call.
@@ -457,9 +461,9 @@ def test_given_correlation_id_is_sent_with_every_request(ocpi, client, ocpi_netw
 
 @pytest.mark.conformance("CLI-06", "RT-02", "CRED-30", "VER-10")
 def test_configuration_modules_get_no_routing_headers(ocpi, ocpi_network, peer):
-    platform = ocpi.register(peer.url, "token-a")
-    ocpi.rotate(platform)
-    ocpi.unregister(platform)
+    platform = ocpi.partners.register(peer.url, "token-a")
+    ocpi.partners.rotate(platform)
+    ocpi.partners.unregister(platform)
 
     assert len(ocpi_network.requests) == 11
     assert not [name for request in ocpi_network.requests for name in ROUTING if name in request.headers]
@@ -501,7 +505,7 @@ def test_sender_and_receiver_can_be_named(ocpi, client, ocpi_network):
 
 def test_missing_interface_is_said_without_a_call(ocpi, ocpi_network):
     peer = Peer(ocpi_network)
-    client = ocpi.client(ocpi.register(peer.url, "token-a"))
+    client = ocpi.client(ocpi.partners.register(peer.url, "token-a"))
     ocpi_network.requests.clear()
 
     with pytest.raises(MissingEndpointError, match="offers no locations SENDER endpoint"):

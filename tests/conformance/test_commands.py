@@ -192,11 +192,11 @@ def test_the_timeout_is_in_every_answer_and_only_accepted_is_followed_by_a_resul
     reply = given[0][1]
     assert response.data == {"result": result, "timeout": reply.timeout if result == "ACCEPTED" else 0}
     if result == "ACCEPTED":
-        assert cpo.finish_command(reply.id, "ACCEPTED") is True
+        assert cpo.finish(reply.id, "ACCEPTED") is True
         assert asker.results == [{"result": "ACCEPTED"}]
     else:
         with pytest.raises(NotFoundError, match=reply.id):
-            cpo.finish_command(reply.id, "ACCEPTED")
+            cpo.finish(reply.id, "ACCEPTED")
         assert asker.received == []
 
 
@@ -222,7 +222,7 @@ def test_an_answer_of_the_host_that_is_none_is_our_fault(cpo, asker, nonsense, c
 
     assert "start_session" in caplog.text
     with pytest.raises(NotFoundError):
-        cpo.finish_command(given[0][1].id, "ACCEPTED")
+        cpo.finish(given[0][1].id, "ACCEPTED")
     assert asker.received == []
 
 
@@ -235,7 +235,7 @@ def test_a_hook_that_fails_is_answered_500_and_owes_nothing(cpo, asker, caplog):
     check(response, 500, 3000)
     assert "secret" not in response.body.decode()
     with pytest.raises(NotFoundError):
-        cpo.finish_command(given[0][1].id, "ACCEPTED")
+        cpo.finish(given[0][1].id, "ACCEPTED")
 
 
 @pytest.mark.conformance("ST-02")
@@ -268,7 +268,7 @@ def test_a_hook_may_refuse_with_a_status_code(cpo, asker):
 def test_the_response_url_is_used_to_the_letter(network, cpo, asker, url):
     network.apps["asker.example:8443"] = network.apps["ASKER.example"] = network.apps["asker.example"]
 
-    cpo.finish_command(accepted(asker, cpo, body={**START, "response_url": url}), "ACCEPTED")
+    cpo.finish(accepted(asker, cpo, body={**START, "response_url": url}), "ACCEPTED")
 
     assert [(sent.method, sent.url) for sent in network.requests] == [("POST", url)]
 
@@ -369,7 +369,7 @@ def test_nothing_is_sent_to_a_host_that_the_platform_has_left_meanwhile(network,
     command_id = accepted(asker, cpo)
     asker.change(cpo, versions_url="https://new.example/versions")
 
-    assert cpo.finish_command(command_id, "ACCEPTED") is False
+    assert cpo.finish(command_id, "ACCEPTED") is False
 
     assert network.requests == []
     assert "'asker.example' is not a host of your endpoints" in caplog.text
@@ -378,15 +378,15 @@ def test_nothing_is_sent_to_a_host_that_the_platform_has_left_meanwhile(network,
 @pytest.mark.conformance("CMD-10")
 def test_nothing_is_sent_for_a_platform_that_only_has_the_name_of_the_one_that_asked(network, cpo, asker, caplog):
     command_id = accepted(asker, cpo)
-    cpo.platforms.delete(cpo.platforms.get(asker.client.platform.id))
+    cpo.services.platforms.delete(cpo.partners.get(asker.client.platform.id))
     other = add_partner(
         cpo.app, [("FR", "OTH", ["EMSP"])], name="asker-example", versions_url="https://asker.example/v"
     )
-    change_id = cpo.platforms.get(other.platform.id)
-    cpo.platforms.delete(change_id)
-    cpo.platforms.save(replace(change_id, id="another", revision=0), before=None)
+    change_id = cpo.partners.get(other.platform.id)
+    cpo.services.platforms.delete(change_id)
+    cpo.services.platforms.save(replace(change_id, id="another", revision=0), before=None)
 
-    assert cpo.finish_command(command_id, "ACCEPTED") is False
+    assert cpo.finish(command_id, "ACCEPTED") is False
 
     assert network.requests == []
     assert "is gone" in caplog.text
@@ -398,7 +398,7 @@ def test_the_guard_of_the_transport_holds_for_results_too(monkeypatch, network, 
     command_id = accepted(asker, cpo, body={**START, "response_url": "https://localhost:1/results"})
     monkeypatch.setattr(cpo.state, "_transport", HTTPTransport(policy=AddressPolicy()))
 
-    assert cpo.finish_command(command_id, "ACCEPTED") is False
+    assert cpo.finish(command_id, "ACCEPTED") is False
 
     assert "which is not public" in caplog.text
 
@@ -409,14 +409,14 @@ def test_the_guard_of_the_transport_holds_for_results_too(monkeypatch, network, 
 @pytest.mark.conformance("CMD-07")
 @pytest.mark.parametrize("result", list(CommandResultType))
 def test_each_result_is_sent_without_a_timeout(cpo, asker, result):
-    cpo.finish_command(accepted(asker, cpo), result)
+    cpo.finish(accepted(asker, cpo), result)
 
     assert asker.results == [{"result": result}]
 
 
 @pytest.mark.conformance("CMD-05", "CMD-07")
 def test_a_result_may_have_texts(cpo, asker):
-    cpo.finish_command(accepted(asker, cpo), {"result": "EVSE_OCCUPIED", "message": TEXTS})
+    cpo.finish(accepted(asker, cpo), {"result": "EVSE_OCCUPIED", "message": TEXTS})
 
     assert asker.results == [{"result": "EVSE_OCCUPIED", "message": TEXTS}]
 
@@ -427,10 +427,10 @@ def test_a_result_that_is_none_is_the_hosts_error_and_leaves_the_command_open(cp
     command_id = accepted(asker, cpo)
 
     with pytest.raises(InvalidParametersError, match=r"^Invalid result: "):
-        cpo.finish_command(command_id, nonsense)
+        cpo.finish(command_id, nonsense)
 
     assert asker.received == []
-    assert cpo.finish_command(command_id, "ACCEPTED") is True
+    assert cpo.finish(command_id, "ACCEPTED") is True
     assert asker.results == [{"result": "ACCEPTED"}]
 
 
@@ -444,7 +444,7 @@ def test_the_result_is_a_message_of_its_own_with_our_token_and_the_routing_turne
         "OCPI-from-party-id": "EMS",
     }
 
-    cpo.finish_command(accepted(asker, cpo, headers={**ids, **routing}), "ACCEPTED")
+    cpo.finish(accepted(asker, cpo, headers={**ids, **routing}), "ACCEPTED")
 
     (sent,) = asker.received
     assert asker.peer.seen == [("POST /results/1", "Token dG9rZW4tb2YtdGhlLXBhcnRuZXI=")]  # what it gave us
@@ -464,7 +464,7 @@ def test_the_result_of_a_command_through_a_hub_is_for_the_party_behind_it(networ
     hub = Asker(network, cpo, host="hub.example", parties=[("DE", "HUB", ["HUB"])])
     body = {**START, "token": token(country_code="FR", party_id="FAR")}
 
-    cpo.finish_command(accepted(hub, cpo, body=body, headers=from_party("FR", "FAR")), "ACCEPTED")
+    cpo.finish(accepted(hub, cpo, body=body, headers=from_party("FR", "FAR")), "ACCEPTED")
 
     (sent,) = hub.received
     assert (sent.headers["OCPI-to-country-code"], sent.headers["OCPI-to-party-id"]) == ("FR", "FAR")
@@ -479,7 +479,7 @@ def test_no_result_goes_to_a_party_that_left_the_hub(network, cpo, caplog):
     info = {"country_code": "FR", "party_id": "FAR", "role": "EMSP", "status": "OFFLINE", "last_updated": NOW}
     assert hub.client.put("/ocpi/2.2.1/receiver/hubclientinfo/FR/FAR", info).status_code == 1000
 
-    assert cpo.finish_command(command_id, "ACCEPTED") is False
+    assert cpo.finish(command_id, "ACCEPTED") is False
 
     assert hub.received == []
     assert "FR-FAR is OFFLINE" in caplog.text
@@ -491,7 +491,7 @@ def test_a_result_that_is_not_taken_is_logged_and_not_sent_again(network, cpo, a
     asker.peer.answers["POST /results/1"] = lambda: answer(None, status_code=3000, http_status=http_status)
     command_id = accepted(asker, cpo)
 
-    taken = cpo.finish_command(command_id, "ACCEPTED")
+    taken = cpo.finish(command_id, "ACCEPTED")
     network.clock.advance(3600)
     cpo.send_timeouts()
 
@@ -500,7 +500,7 @@ def test_a_result_that_is_not_taken_is_logged_and_not_sent_again(network, cpo, a
     assert f"The result of start_session for {asker.client.platform.id} could not be delivered" in caplog.text
     assert pending.get_incoming(cpo.services, command_id).state is IncomingState.FAILED
     with pytest.raises(InvalidParametersError, match="has its result already, ACCEPTED"):
-        cpo.finish_command(command_id, "FAILED")
+        cpo.finish(command_id, "FAILED")
 
 
 @pytest.mark.conformance("CMD-13", "CLI-14")
@@ -512,7 +512,7 @@ def test_a_provider_that_cannot_be_reached_is_tried_once(network, cpo, asker):
 
     network.before_send = cut
 
-    assert cpo.finish_command(command_id, "ACCEPTED") is False
+    assert cpo.finish(command_id, "ACCEPTED") is False
     assert len(asker.received) == 1
 
 
@@ -520,28 +520,28 @@ def test_a_provider_that_cannot_be_reached_is_tried_once(network, cpo, asker):
 def test_a_platform_that_unregistered_gets_no_result(network, cpo, emsp, commands):
     given = hooked(cpo)
     commands.start_session(START)
-    emsp.unregister("cpo-example")
+    emsp.partners.unregister("cpo-example")
     network.requests.clear()
 
-    assert cpo.finish_command(given[0][1].id, "ACCEPTED") is False
+    assert cpo.finish(given[0][1].id, "ACCEPTED") is False
     assert network.requests == []
 
 
 @pytest.mark.conformance("CMD-06")
 def test_there_is_one_result(cpo, asker):
     command_id = accepted(asker, cpo)
-    cpo.finish_command(command_id, "ACCEPTED")
+    cpo.finish(command_id, "ACCEPTED")
 
     for second in ("ACCEPTED", "FAILED", "CANCELED_RESERVATION"):
         with pytest.raises(InvalidParametersError, match="has its result already, ACCEPTED: there is only one"):
-            cpo.finish_command(command_id, second)
+            cpo.finish(command_id, second)
 
     assert asker.results == [{"result": "ACCEPTED"}]
 
 
 def test_a_result_for_an_unknown_command_is_an_error(cpo):
     with pytest.raises(NotFoundError, match="There is no request 'nope' of another platform here"):
-        cpo.finish_command("nope", "ACCEPTED")
+        cpo.finish("nope", "ACCEPTED")
 
 
 @pytest.mark.conformance("CMD-06")
@@ -581,7 +581,7 @@ def test_a_result_is_not_sent_when_the_command_is_not_accepted_after_all(cpo, as
 
     assert asker.received == []
     with pytest.raises(NotFoundError):
-        cpo.finish_command(replies[0].id, "ACCEPTED")
+        cpo.finish(replies[0].id, "ACCEPTED")
 
 
 @pytest.mark.conformance("CMD-31")
@@ -678,14 +678,14 @@ def test_a_result_that_comes_after_timeout_was_sent_is_the_hosts_error(network, 
     cpo.send_timeouts()
 
     with pytest.raises(InvalidParametersError, match="has its result already, TIMEOUT"):
-        cpo.finish_command(command_id, "ACCEPTED")
+        cpo.finish(command_id, "ACCEPTED")
 
     assert asker.results == [{"result": "TIMEOUT"}]
 
 
 @pytest.mark.conformance("CMD-33")
 def test_a_result_in_time_is_followed_by_no_timeout(network, cpo, asker):
-    cpo.finish_command(accepted(asker, cpo), "FAILED")
+    cpo.finish(accepted(asker, cpo), "FAILED")
     network.clock.advance(3600)
 
     assert cpo.send_timeouts() == 0
@@ -697,7 +697,7 @@ def test_a_late_result_before_timeout_was_sent_is_sent(network, cpo, asker):
     command_id = accepted(asker, cpo)
     network.clock.advance(3600)
 
-    cpo.finish_command(command_id, "ACCEPTED")
+    cpo.finish(command_id, "ACCEPTED")
 
     assert (cpo.send_timeouts(), asker.results) == (0, [{"result": "ACCEPTED"}])
 
@@ -988,7 +988,7 @@ def test_the_same_reservation_at_the_same_location_is_changed(ocpi_network, ocpi
     for change in ({}, {"expiry_date": "2026-01-01T14:00:00Z"}, {"evse_uid": "EVSE1"}, {"location_id": "LOC2"}):
         answers.append(asker.command("RESERVE_NOW", {**RESERVE, **change}).data["result"])
         if answers[-1] == "ACCEPTED":
-            ocpi.finish_command(given[-1][1].id, "ACCEPTED")
+            ocpi.finish(given[-1][1].id, "ACCEPTED")
 
     assert answers == ["ACCEPTED", "ACCEPTED", "ACCEPTED", "REJECTED"]
     assert len({reply.reservation for _, reply in given}) == 1
@@ -1000,11 +1000,11 @@ def test_the_same_reservation_at_the_same_location_is_changed(ocpi_network, ocpi
 def test_an_id_may_be_used_elsewhere_once_the_reservation_is_over(network, cpo, asker, end):
     cpo.save("locations", location(id="LOC2", evses=[evse()]))
     reserved = accepted(asker, cpo, "RESERVE_NOW")
-    cpo.finish_command(reserved, "FAILED" if end == "failed" else "ACCEPTED")
+    cpo.finish(reserved, "FAILED" if end == "failed" else "ACCEPTED")
     if end == "cancelled":
-        cpo.finish_command(accepted(asker, cpo, "CANCEL_RESERVATION"), "ACCEPTED")
+        cpo.finish(accepted(asker, cpo, "CANCEL_RESERVATION"), "ACCEPTED")
     elif end == "taken back":
-        cpo.finish_command(reserved, "CANCELED_RESERVATION")
+        cpo.finish(reserved, "CANCELED_RESERVATION")
     elif end == "over":
         network.clock.advance(3600)
     given = hooked(cpo, "RESERVE_NOW")
@@ -1018,8 +1018,8 @@ def test_an_id_may_be_used_elsewhere_once_the_reservation_is_over(network, cpo, 
 @pytest.mark.conformance("CMD-24", "CMD-29")
 @pytest.mark.parametrize("result", ["REJECTED", "FAILED", "UNKNOWN_RESERVATION"])
 def test_a_cancellation_that_fails_leaves_the_reservation(cpo, asker, result):
-    cpo.finish_command(accepted(asker, cpo, "RESERVE_NOW"), "ACCEPTED")
-    cpo.finish_command(accepted(asker, cpo, "CANCEL_RESERVATION"), result)
+    cpo.finish(accepted(asker, cpo, "RESERVE_NOW"), "ACCEPTED")
+    cpo.finish(accepted(asker, cpo, "CANCEL_RESERVATION"), result)
 
     again = asker.command("CANCEL_RESERVATION", {"reservation_id": "RES1"})
 
@@ -1040,7 +1040,7 @@ def test_cancelling_what_is_not_reserved_is_rejected_at_once(network, cpo, asker
         asker.command("RESERVE_NOW", {**RESERVE, "response_url": "https://evil.example/"})
     elif before == "cancelled":
         accepted(asker, cpo, "RESERVE_NOW")
-        cpo.finish_command(accepted(asker, cpo, "CANCEL_RESERVATION"), "ACCEPTED")
+        cpo.finish(accepted(asker, cpo, "CANCEL_RESERVATION"), "ACCEPTED")
     elif before == "over":
         accepted(asker, cpo, "RESERVE_NOW")
         network.clock.advance(3600)
@@ -1085,27 +1085,27 @@ def test_a_reservation_can_be_taken_back_until_it_is_over(ocpi_network, ocpi, oc
     ocpi.save("locations", location(evses=[evse()]))
     body = {**RESERVE, "expiry_date": "2026-01-08T12:00:00Z"}
     command_id = accepted(asker, ocpi, "RESERVE_NOW", body)
-    ocpi.finish_command(command_id, "ACCEPTED")
+    ocpi.finish(command_id, "ACCEPTED")
     ocpi_clock.advance(7 * 86_400 - 60)
     accepted(asker, ocpi, "RESERVE_NOW", {**body, "reservation_id": "NEW", "expiry_date": "2026-02-01T12:00:00Z"})
 
-    taken = ocpi.finish_command(command_id, "CANCELED_RESERVATION")
+    taken = ocpi.finish(command_id, "CANCELED_RESERVATION")
 
     assert taken is True
     assert asker.results == [{"result": "ACCEPTED"}, {"result": "CANCELED_RESERVATION"}]
     assert {sent.url for sent in asker.received} == {RESPONSE_URL}
     with pytest.raises(InvalidParametersError, match="has its result already, CANCELED_RESERVATION"):
-        ocpi.finish_command(command_id, "CANCELED_RESERVATION")
+        ocpi.finish(command_id, "CANCELED_RESERVATION")
 
 
 @pytest.mark.conformance("CMD-14")
 @pytest.mark.parametrize("first", ["FAILED", "REJECTED", "EVSE_OCCUPIED"])
 def test_what_was_not_reserved_cannot_be_taken_back(cpo, asker, first):
     command_id = accepted(asker, cpo, "RESERVE_NOW")
-    cpo.finish_command(command_id, first)
+    cpo.finish(command_id, first)
 
     with pytest.raises(InvalidParametersError, match=f"has its result already, {first}"):
-        cpo.finish_command(command_id, "CANCELED_RESERVATION")
+        cpo.finish(command_id, "CANCELED_RESERVATION")
 
 
 @pytest.mark.conformance("CMD-14")
@@ -1124,9 +1124,9 @@ def test_a_reservation_that_is_taken_back_before_the_answer_is_told_once(cpo, as
 @pytest.mark.conformance("CMD-13", "CMD-14")
 def test_commands_are_forgotten_in_the_end(network, cpo, asker):
     old = accepted(asker, cpo)
-    cpo.finish_command(old, "ACCEPTED")
+    cpo.finish(old, "ACCEPTED")
     network.clock.advance(86_400 + 31)
     asker.command("START_SESSION", START)
 
     with pytest.raises(NotFoundError):
-        cpo.finish_command(old, "FAILED")
+        cpo.finish(old, "FAILED")

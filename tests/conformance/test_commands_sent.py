@@ -64,8 +64,8 @@ class Operator:
         self.response = {"result": "ACCEPTED", "timeout": 30}
         self.client = add_partner(ocpi.app, [("NL", party, ["CPO"])], name=host, versions_url=self.peer.url)
         endpoints = ({"identifier": "commands", "role": "RECEIVER", "url": f"{self.peer.base}/commands"},)
-        record = ocpi.platforms.get(self.client.platform.id)
-        self.record = ocpi.platforms.save(replace(record, endpoints=endpoints), before=record)
+        record = ocpi.partners.get(self.client.platform.id)
+        self.record = ocpi.services.platforms.save(replace(record, endpoints=endpoints), before=record)
         for command in SEND:
             self.peer.answers[f"POST /commands/{command}"] = self.respond
 
@@ -150,7 +150,7 @@ def test_no_result_is_taken_for_what_was_not_accepted(emsp, cpo, result):
 
     check(cpo.finish(), 404, 2001)
 
-    assert emsp.wait_for_command(call.id) == call
+    assert emsp.wait(call.id) == call
 
 
 @pytest.mark.conformance("CMD-02", "CMD-18", "CMD-19")
@@ -216,7 +216,7 @@ def test_a_platform_that_does_not_take_results_sends_no_commands(network):
 
 
 def test_an_operator_without_commands_is_not_asked(emsp, cpo):
-    record = emsp.platforms.save(replace(cpo.record, endpoints=()), before=cpo.record)
+    record = emsp.services.platforms.save(replace(cpo.record, endpoints=()), before=cpo.record)
 
     with pytest.raises(MissingEndpointError, match="commands RECEIVER"):
         emsp.client(record).commands.start_session(START)
@@ -288,7 +288,7 @@ def test_a_command_that_may_have_arrived_can_still_have_its_result(network, emsp
 def test_a_command_for_a_party_that_left_the_hub_is_neither_sent_nor_awaited(network, emsp):
     hub = Operator(network, emsp, host="hub.example", party="HUB")
     roles = tuple({**role, "role": "HUB"} for role in hub.record.roles)
-    record = emsp.platforms.save(replace(hub.record, roles=roles), before=hub.record)
+    record = emsp.services.platforms.save(replace(hub.record, roles=roles), before=hub.record)
     info = {"country_code": "NL", "party_id": "FAR", "role": "CPO", "status": "SUSPENDED", "last_updated": LATER}
     assert hub.client.put("/ocpi/2.2.1/receiver/hubclientinfo/NL/FAR", info).status_code == 1000
 
@@ -326,7 +326,7 @@ def test_each_result_is_taken_and_told(emsp, cpo, result):
     assert "data" not in response.envelope
     (payload,) = payloads
     assert payload["result"] == {"result": result, "message": TEXTS}
-    assert payload["call"] == emsp.call(call.id) == emsp.wait_for_command(call.id)
+    assert payload["call"] == emsp.call(call.id) == emsp.wait(call.id)
     assert payload["call"].result == payload["result"]
     assert (payload["module"], payload["platform"].id, payload["late"]) == ("commands", cpo.record.id, False)
 
@@ -439,7 +439,7 @@ def test_a_result_that_comes_before_the_response_is_kept(network, emsp, cpo):
     assert (call.state, call.response) == (CallState.FINISHED, cpo.response)
     assert call.result == {"result": "EVSE_OCCUPIED"}
     assert len(payloads) == 1
-    assert emsp.wait_for_command(call.id, timeout=0) == call
+    assert emsp.wait(call.id, timeout=0) == call
 
 
 @pytest.mark.conformance("CMD-14")
@@ -478,7 +478,7 @@ def test_a_reservation_from_beginning_to_end_between_two_platforms(network, emsp
     network.clock.advance(1800)
 
     with heard(emsp) as payloads:
-        cpo.finish_command(replies[0].id, {"result": "CANCELED_RESERVATION", "message": TEXTS})
+        cpo.finish(replies[0].id, {"result": "CANCELED_RESERVATION", "message": TEXTS})
 
     assert emsp.call(call.id).results == (
         {"result": "ACCEPTED"},
@@ -509,19 +509,19 @@ def test_waiting_ends_with_the_operators_timeout(network, emsp, cpo):
     network.clock.advance(30)
 
     with pytest.raises(NoResultError, match="start_session did not come in time"):
-        emsp.wait_for_command(call.id)
+        emsp.wait(call.id)
 
 
 def test_waiting_ends_with_the_callers_own_timeout(emsp, cpo):
     call = cpo.commands.start_session(START)
 
     with pytest.raises(NoResultError):
-        emsp.wait_for_command(call.id, timeout=0.01)
+        emsp.wait(call.id, timeout=0.01)
 
 
 def test_waiting_for_an_unknown_command_is_an_error(emsp):
     with pytest.raises(NotFoundError, match="There is no request 'nope' of ours"):
-        emsp.wait_for_command("nope")
+        emsp.wait("nope")
 
 
 @EVERY_STORAGE
@@ -529,7 +529,7 @@ def test_waiting_sees_the_result_that_another_thread_takes(ocpi_network, ocpi):
     cpo = Operator(ocpi_network, ocpi)
     call = cpo.commands.stop_session("SES1")
     found = []
-    waiting = threading.Thread(target=lambda: found.append(ocpi.wait_for_command(call.id, timeout=20)))
+    waiting = threading.Thread(target=lambda: found.append(ocpi.wait(call.id, timeout=20)))
     waiting.start()
 
     cpo.finish("FAILED")

@@ -46,7 +46,7 @@ def peer(ocpi_network):
 @pytest.fixture
 def invited(ocpi, ocpi_app):
     """A platform that has token A and nothing else."""
-    platform, _ = ocpi.invite(name="Peer", token=TOKEN_A)
+    platform, _ = ocpi.partners.invite(name="Peer", token=TOKEN_A)
     return PartnerClient(ocpi_app, TOKEN_A, platform=platform)
 
 
@@ -97,7 +97,7 @@ def test_tokens_differ_from_platform_to_platform(ocpi, ocpi_app, ocpi_network):
     tokens = set()
     for number in range(3):
         peer = Peer(ocpi_network, f"peer{number}.example", parties=[("DE", f"PE{number}", ["EMSP"])])
-        _, token = ocpi.invite(name=f"Peer {number}")
+        _, token = ocpi.partners.invite(name=f"Peer {number}")
         tokens |= {token, peer.post(ocpi_app, token).data["token"]}
 
     assert len(tokens) == 6
@@ -114,14 +114,14 @@ def test_post_calls_back_with_token_b_before_it_answers(ocpi_app, invited, peer)
 def test_post_stores_what_the_client_said(ocpi, ocpi_app, invited, peer):
     peer.post(ocpi_app, TOKEN_A)
 
-    platform = ocpi.platforms.find("DE-PEE")
+    platform = ocpi.partners.find("DE-PEE")
     assert platform.id == invited.platform.id
     assert platform.state is PlatformState.REGISTERED
     assert platform.versions_url == peer.url
     assert platform.version == "2.2.1"
     assert list(platform.endpoints) == peer.endpoints
     assert list(platform.roles) == peer.roles
-    assert ocpi.platforms.cipher.decrypt(platform.token) == peer.token
+    assert ocpi.services.platforms.cipher.decrypt(platform.token) == peer.token
 
 
 @pytest.mark.conformance("CRED-07", "A-07")
@@ -192,7 +192,7 @@ def test_unknown_token_is_401(ocpi_app, peer, method):
 @pytest.mark.conformance("CRED-21", "CRED-22")
 def test_delete_ends_the_registration_and_keeps_the_objects(ocpi, ocpi_app, ocpi_network):
     cpo = Peer(ocpi_network, parties=[("DE", "PEE", ["CPO"])])
-    ocpi.invite(name="Peer", token=TOKEN_A)
+    ocpi.partners.invite(name="Peer", token=TOKEN_A)
     registered = PartnerClient(ocpi_app, cpo.post(ocpi_app, TOKEN_A).data["token"])
     url = "/ocpi/2.2.1/receiver/locations/DE/PEE/LOC1"
     registered.put(url, location(country_code="DE", party_id="PEE", id="LOC1"))
@@ -202,7 +202,7 @@ def test_delete_ends_the_registration_and_keeps_the_objects(ocpi, ocpi_app, ocpi
     assert (response.http_status, response.status_code, response.data) == (200, 1000, None)
     assert [registered.get(path).http_status for path in ("/ocpi/versions", CREDENTIALS, url)] == [401] * 3
     assert len(dump(ocpi)["locations"]) == 1
-    (platform,) = ocpi.platforms.all()
+    (platform,) = ocpi.partners.list()
     assert (platform.state, platform.token, platform.issued) == (PlatformState.UNREGISTERED, None, ())
     assert dump(ocpi)["credential_tokens"] == dump(ocpi)["platform_parties"] == []
 
@@ -211,13 +211,13 @@ def test_delete_ends_the_registration_and_keeps_the_objects(ocpi, ocpi_app, ocpi
 def test_registration_after_an_end_needs_a_new_token_a(ocpi, ocpi_app, registered, peer):
     registered.delete(CREDENTIALS)
     refused = peer.post(ocpi_app, TOKEN_A)
-    platform, token = ocpi.invite(platform=registered.platform.id)
+    platform, token = ocpi.partners.invite(platform=registered.platform.id)
 
     accepted = peer.post(ocpi_app, token)
 
     assert refused.http_status == 401
     assert accepted.status_code == 1000
-    assert ocpi.platforms.get(platform.id).state is PlatformState.REGISTERED
+    assert ocpi.partners.get(platform.id).state is PlatformState.REGISTERED
 
 
 # What the server finds when it calls back.
@@ -350,7 +350,7 @@ def test_client_without_credentials_endpoint_is_3003(ocpi, ocpi_app, invited, pe
 )
 def test_required_endpoints(ocpi_network, required, status_code):
     server = ocpi_network.add("needs.example", [("NL", "ABC", ["CPO"])], config={"OCPI_REQUIRED_ENDPOINTS": required})
-    server.invite(name="Peer", token=TOKEN_A)
+    server.partners.invite(name="Peer", token=TOKEN_A)
     peer = Peer(ocpi_network)
 
     response = peer.post(ocpi_network.apps["needs.example"], TOKEN_A)
@@ -366,7 +366,7 @@ def test_what_we_do_not_know_in_the_clients_lists_is_ignored(ocpi, ocpi_app, inv
     response = peer.post(ocpi_app, TOKEN_A)
 
     assert response.status_code == 1000
-    identifiers = [endpoint["identifier"] for endpoint in ocpi.platforms.find("DE-PEE").endpoints]
+    identifiers = [endpoint["identifier"] for endpoint in ocpi.partners.find("DE-PEE").endpoints]
     assert identifiers == ["credentials", "locations", "nltnm-tokens"]
 
 
@@ -422,7 +422,7 @@ def test_several_parties_and_roles_on_one_connection(ocpi, ocpi_app, ocpi_networ
     response = peer.post(ocpi_app, TOKEN_A)
 
     assert response.status_code == 1000
-    platform = ocpi.platforms.find("DE-BBB")
+    platform = ocpi.partners.find("DE-BBB")
     assert [str(party) for party in platform.parties] == ["DE-AAA", "FR-AAA", "DE-BBB"]
     assert platform.role_names == {"CPO", "EMSP"}
 
@@ -442,7 +442,7 @@ def test_party_ids_may_be_anything_the_object_ids_are_not(ocpi_app, invited, ocp
 @pytest.mark.parametrize("renewing", [False, True], ids=["POST", "PUT"])
 @pytest.mark.parametrize("party", [("DE", "TKN"), ("de", "tkn")], ids=["same case", "other case"])
 def test_party_of_another_platform_is_not_had(ocpi, ocpi_app, ocpi_network, invited, peer, party, renewing):
-    ocpi.invite(name="First", token="first")
+    ocpi.partners.invite(name="First", token="first")
     Peer(ocpi_network, "first.example", parties=[("DE", "TKN", ["EMSP"])]).post(ocpi_app, "first")
     token = peer.post(ocpi_app, TOKEN_A).data["token"] if renewing else TOKEN_A
     roles = [*peer.roles, {**ROLE, "country_code": party[0], "party_id": party[1]}]
@@ -450,7 +450,7 @@ def test_party_of_another_platform_is_not_had(ocpi, ocpi_app, ocpi_network, invi
     response = peer.put(ocpi_app, token, roles=roles) if renewing else peer.post(ocpi_app, token, roles=roles)
 
     assert (response.http_status, response.status_code) == (200, 1000)
-    platform = ocpi.platforms.get(invited.platform.id)
+    platform = ocpi.partners.get(invited.platform.id)
     assert ([*platform.roles], [*platform.requested]) == (peer.roles, roles[-1:])
 
 
@@ -461,8 +461,8 @@ def test_party_of_another_platform_is_not_had(ocpi, ocpi_app, ocpi_network, invi
 def test_party_of_another_platform_is_2001(ocpi_config, ocpi_network, party, renewing):
     ocpi = ocpi_network.add("strict.example", [("NL", "ABC", ["CPO"])], config=ocpi_config)
     ocpi_app, peer = ocpi_network.apps["strict.example"], Peer(ocpi_network)
-    ocpi.invite(name="Peer", token=TOKEN_A)
-    ocpi.invite(name="First", token="first")
+    ocpi.partners.invite(name="Peer", token=TOKEN_A)
+    ocpi.partners.invite(name="First", token="first")
     Peer(ocpi_network, "first.example", parties=[("DE", "TKN", ["EMSP"])]).post(ocpi_app, "first")
     token = peer.post(ocpi_app, TOKEN_A).data["token"] if renewing else TOKEN_A
     PartnerClient(ocpi_app, token).get("/ocpi/versions")
@@ -477,7 +477,7 @@ def test_party_of_another_platform_is_2001(ocpi_config, ocpi_network, party, ren
 
 
 def test_party_is_free_again_after_its_platform_left(ocpi, ocpi_app, ocpi_network, invited):
-    ocpi.invite(name="First", token="first")
+    ocpi.partners.invite(name="First", token="first")
     first = Peer(ocpi_network, "first.example", parties=[("DE", "TKN", ["EMSP"])]).post(ocpi_app, "first")
     second = Peer(ocpi_network, parties=[("DE", "TKN", ["EMSP"])])
     refused = second.post(ocpi_app, TOKEN_A)
@@ -503,14 +503,14 @@ def test_shared_parties_where_the_operator_allows_them(ocpi_network):
     app = ocpi_network.apps["shared.example"]
     answers = []
     for number, party in enumerate([("DE", "TKN"), ("DE", "TKN"), ("NL", "ABC")]):
-        server.invite(name=f"Peer {number}", token=f"token-{number}")
+        server.partners.invite(name=f"Peer {number}", token=f"token-{number}")
         peer = Peer(ocpi_network, f"peer{number}.example", parties=[(*party, ["EMSP"])])
         answers.append(peer.post(app, f"token-{number}"))
 
     left = PartnerClient(app, answers[0].data["token"]).delete(CREDENTIALS)
 
     assert [response.status_code for response in (*answers, left)] == [1000] * 4
-    assert [str(party) for p in server.platforms.all() for party in p.parties] == ["DE-TKN", "NL-ABC"]
+    assert [str(party) for p in server.partners.list() for party in p.parties] == ["DE-TKN", "NL-ABC"]
 
 
 # Renewing.
@@ -526,11 +526,11 @@ def test_put_replaces_credentials_and_endpoints(ocpi, ocpi_app, registered, peer
     assert (response.http_status, response.status_code) == (200, 1000)
     assert response.data["token"] != registered.token
     assert moved.seen == [("GET /versions", sent(moved.token)), ("GET /2.2.1", sent(moved.token))]
-    platform = ocpi.platforms.get(registered.platform.id)
+    platform = ocpi.partners.get(registered.platform.id)
     assert platform.versions_url == moved.url
     assert list(platform.endpoints) == moved.endpoints
     assert list(platform.roles) == moved.roles
-    assert ocpi.platforms.cipher.decrypt(platform.token) == moved.token
+    assert ocpi.services.platforms.cipher.decrypt(platform.token) == moved.token
 
 
 @pytest.mark.conformance("CRED-33", "PUSH-05")
@@ -627,7 +627,7 @@ def test_post_cannot_be_repeated_any_more(ocpi_app, ocpi_network, registered, pe
 def test_no_grace_where_the_operator_wants_none(ocpi_network):
     server = ocpi_network.add("strict.example", [("NL", "ABC", ["CPO"])], config={"OCPI_TOKEN_GRACE": 0})
     app = ocpi_network.apps["strict.example"]
-    server.invite(name="Peer", token=TOKEN_A)
+    server.partners.invite(name="Peer", token=TOKEN_A)
     peer = Peer(ocpi_network)
     first = peer.post(app, TOKEN_A).data["token"]
     second = peer.put(app, first).data["token"]
@@ -665,7 +665,7 @@ def test_call_back_to_a_forbidden_address_is_3001(tmp_path, peer, url):
     app = Flask("guarded", instance_path=str(tmp_path))
     app.config.update(SECRET_KEY="s", OCPI_PARTIES=[party_settings("NL", "ABC", ["CPO"])])
     ocpi = OCPI(app, storage=MemoryStorage())
-    ocpi.invite(name="Peer", token=TOKEN_A)
+    ocpi.partners.invite(name="Peer", token=TOKEN_A)
     before = dump(ocpi)
 
     response = peer.post(app, TOKEN_A, url=url)
@@ -691,7 +691,7 @@ def test_an_address_that_may_not_be_called_is_named_to_the_operator_only(ocpi, o
     def block(request: Request) -> None:
         raise BlockedAddressError("internal.example has the address 10.1.2.3, which is not public.")
 
-    ocpi.invite(name="Peer", token=TOKEN_A)
+    ocpi.partners.invite(name="Peer", token=TOKEN_A)
     ocpi_network.before_send = block
 
     response = peer.post(ocpi_app, TOKEN_A)

@@ -56,7 +56,7 @@ def apps(ocpi_app, ocpi_storage, ocpi_parties, ocpi_network):
 @EVERY_STORAGE
 def test_two_posts_with_one_token_a_register_one(ocpi, ocpi_app, apps, ocpi_network):
     peers = [Peer(ocpi_network, f"peer{n}.example") for n in range(2)]
-    ocpi.invite(name="Peer", token="token-a")
+    ocpi.partners.invite(name="Peer", token="token-a")
     meet_in_call_backs(ocpi_network, 2, "/2.2.1")
 
     answers = together(
@@ -65,9 +65,9 @@ def test_two_posts_with_one_token_a_register_one(ocpi, ocpi_app, apps, ocpi_netw
 
     assert sorted(answer.status_code for answer in answers) == [1000, 2000]
     winner = 0 if answers[0].status_code == 1000 else 1
-    platform = ocpi.platforms.find("DE-PEE")
+    platform = ocpi.partners.find("DE-PEE")
     assert platform.versions_url == peers[winner].url
-    assert ocpi.platforms.cipher.decrypt(platform.token) == peers[winner].token
+    assert ocpi.services.platforms.cipher.decrypt(platform.token) == peers[winner].token
     client = PartnerClient(ocpi_app, answers[winner].data["token"])
     assert client.get("/ocpi/2.2.1/sender/locations").http_status == 200
     assert len(dump(ocpi)["credential_tokens"]) == 1
@@ -77,7 +77,7 @@ def test_two_posts_with_one_token_a_register_one(ocpi, ocpi_app, apps, ocpi_netw
 @EVERY_STORAGE
 def test_two_puts_at_once_renew_once(ocpi, ocpi_app, apps, ocpi_network):
     peer = Peer(ocpi_network)
-    ocpi.invite(name="Peer", token="token-a")
+    ocpi.partners.invite(name="Peer", token="token-a")
     token = peer.post(ocpi_app, "token-a").data["token"]
     PartnerClient(ocpi_app, token).get("/ocpi/versions")
     meet_in_call_backs(ocpi_network, 2, "/2.2.1")
@@ -94,7 +94,7 @@ def test_two_puts_at_once_renew_once(ocpi, ocpi_app, apps, ocpi_network):
 def test_two_platforms_that_claim_one_party_at_once(ocpi, ocpi_app, ocpi_network):
     peers = [Peer(ocpi_network, f"peer{n}.example", parties=[("DE", "TKN", ["EMSP"])]) for n in range(2)]
     for number in range(2):
-        ocpi.invite(name=f"Peer {number}", token=f"token-{number}")
+        ocpi.partners.invite(name=f"Peer {number}", token=f"token-{number}")
     meet_in_call_backs(ocpi_network, 2, "/2.2.1")
 
     answers = together(
@@ -105,15 +105,15 @@ def test_two_platforms_that_claim_one_party_at_once(ocpi, ocpi_app, ocpi_network
     assert sorted(answer.status_code for answer in answers) == [1000, 2001]
     (refused,) = [answer for answer in answers if answer.status_code == 2001]
     assert "DE-TKN is registered by another platform" in refused.message
-    assert sorted(platform.state for platform in ocpi.platforms.all()) == ["INVITED", "REGISTERED"]
+    assert sorted(platform.state for platform in ocpi.partners.list()) == ["INVITED", "REGISTERED"]
     (claim,) = dump(ocpi)["platform_parties"]
-    assert orjson.loads(claim) == {"platforms": [ocpi.platforms.find("DE-TKN").id]}
+    assert orjson.loads(claim) == {"platforms": [ocpi.partners.find("DE-TKN").id]}
 
 
 @EVERY_STORAGE
 def test_first_use_of_a_new_token_by_many_at_once(ocpi, ocpi_app, ocpi_network):
     peer = Peer(ocpi_network)
-    ocpi.invite(name="Peer", token="token-a")
+    ocpi.partners.invite(name="Peer", token="token-a")
     token = peer.post(ocpi_app, "token-a").data["token"]
 
     answers = together(*(lambda: PartnerClient(ocpi_app, token).get("/ocpi/versions") for _ in range(6)))
@@ -131,8 +131,8 @@ class Elsewhere:
         self.storage = SQLAlchemyStorage(self.engine, storage._tables)
         self.platforms = Platforms(
             self.storage,
-            cipher=ocpi.platforms.cipher,
-            clock=ocpi.platforms.clock,
+            cipher=ocpi.services.platforms.cipher,
+            clock=ocpi.services.platforms.clock,
             grace=0,
             allow_shared_parties=False,
             own_parties=(),
@@ -156,22 +156,22 @@ def test_token_b_is_committed_while_the_request_with_it_is_in_flight(
     ocpi, ocpi_other, ocpi_storage, ocpi_network, operation
 ):
     elsewhere = Elsewhere(ocpi, ocpi_storage)
-    _, token = ocpi_other.invite(name="Us")
+    _, token = ocpi_other.partners.invite(name="Us")
     if operation == "rotate":
-        ocpi.register(ocpi_other.versions_url, token)
+        ocpi.partners.register(ocpi_other.versions_url, token)
     seen = []
 
     def look(request: Request) -> None:
         if request.method in ("POST", "PUT"):
             elsewhere.assert_no_transaction_is_open()
-            caller = elsewhere.platforms.caller([orjson.loads(request.body)["token"]])
+            caller = elsewhere.services.platforms.caller([orjson.loads(request.body)["token"]])
             seen.append((caller.issued.use, caller.is_registered))
 
     ocpi_network.before_send = look
     if operation == "rotate":
-        ocpi.rotate("FR-OTH")
+        ocpi.partners.rotate("FR-OTH")
     else:
-        ocpi.register(ocpi_other.versions_url, token)
+        ocpi.partners.register(ocpi_other.versions_url, token)
 
     elsewhere.engine.dispose()
     assert seen == [(TokenUse.PENDING, operation == "rotate")]
@@ -182,9 +182,9 @@ def test_token_b_is_committed_while_the_request_with_it_is_in_flight(
 @pytest.mark.parametrize("operation", ["register", "rotate"])
 def test_no_transaction_is_open_while_the_server_calls_back(ocpi, ocpi_other, ocpi_storage, ocpi_network, operation):
     elsewhere = Elsewhere(ocpi, ocpi_storage)
-    _, token = ocpi.invite(name="Other")
+    _, token = ocpi.partners.invite(name="Other")
     if operation == "rotate":
-        ocpi_other.register(ocpi.versions_url, token)
+        ocpi_other.partners.register(ocpi.versions_url, token)
     called_back = []
 
     def look(request: Request) -> None:
@@ -194,9 +194,9 @@ def test_no_transaction_is_open_while_the_server_calls_back(ocpi, ocpi_other, oc
 
     ocpi_network.before_send = look
     if operation == "rotate":
-        ocpi_other.rotate("NL-ABC")
+        ocpi_other.partners.rotate("NL-ABC")
     else:
-        ocpi_other.register(ocpi.versions_url, token)
+        ocpi_other.partners.register(ocpi.versions_url, token)
 
     elsewhere.engine.dispose()
     assert called_back == ["/ocpi/versions", "/ocpi/2.2.1"]
@@ -204,7 +204,7 @@ def test_no_transaction_is_open_while_the_server_calls_back(ocpi, ocpi_other, oc
 
 @pytest.mark.conformance("CRED-15")
 def test_token_b_opens_versions_and_credentials_only_while_we_register(ocpi, ocpi_app, ocpi_other, ocpi_network):
-    _, token = ocpi_other.invite(name="Us")
+    _, token = ocpi_other.partners.invite(name="Us")
     paths = ["/ocpi/versions", "/ocpi/2.2.1", "/ocpi/2.2.1/credentials", "/ocpi/2.2.1/sender/locations"]
     statuses = []
 
@@ -214,6 +214,6 @@ def test_token_b_opens_versions_and_credentials_only_while_we_register(ocpi, ocp
             statuses.extend(client.get(path).http_status for path in paths)
 
     ocpi_network.before_send = look
-    ocpi.register(ocpi_other.versions_url, token)
+    ocpi.partners.register(ocpi_other.versions_url, token)
 
     assert statuses == [200, 200, 200, 401]

@@ -69,7 +69,7 @@ class Line:
 
 def calls_work(caller: OCPI, called: OCPI) -> bool:
     """Tell whether one platform can use the other one's locations."""
-    (platform,) = [p for p in caller.platforms.all() if p.versions_url == called.versions_url]
+    (platform,) = [p for p in caller.partners.list() if p.versions_url == called.versions_url]
     return list(caller.client(platform).locations.list()) == []
 
 
@@ -84,18 +84,18 @@ def without_pending(dumped: dict[str, list[bytes]]) -> dict[str, Any]:
 @EVERY_CUT
 def test_registration_cut_at_any_step(ocpi, ocpi_other, ocpi_network, step, moment):
     client, server = ocpi_other, ocpi
-    _, token = server.invite(name="Other")
+    _, token = server.partners.invite(name="Other")
     before = dump(client), dump(server)
     line = Line(ocpi_network, step, moment)
 
     with pytest.raises(RemoteError):
-        client.register(server.versions_url, token)
+        client.partners.register(server.versions_url, token)
 
     line.mend()
     assert dump(client) == before[0]
     if (step, moment) != (3, "after"):  # there the server cannot know that its answer got lost
         assert dump(server) == before[1]
-    client.register(server.versions_url, token)
+    client.partners.register(server.versions_url, token)
     assert calls_work(client, server)
     assert calls_work(server, client)
 
@@ -104,22 +104,22 @@ def test_registration_cut_at_any_step(ocpi, ocpi_other, ocpi_network, step, mome
 def test_registration_of_a_known_platform_cut_at_any_step(ocpi, ocpi_other, ocpi_network, step, moment):
     client, server = ocpi_other, ocpi
     there, here = ocpi_network.connect(client, server)
-    client.unregister(there)
-    _, token = server.invite(platform=here.id)
+    client.partners.unregister(there)
+    _, token = server.partners.invite(platform=here.id)
     before = dump(client), dump(server)
     line = Line(ocpi_network, step, moment)
 
     with pytest.raises(RemoteError):
-        client.register(server.versions_url, token)
+        client.partners.register(server.versions_url, token)
 
     line.mend()
     assert dump(client) == before[0]
     if (step, moment) != (3, "after"):
         assert dump(server) == before[1]
-    client.register(server.versions_url, token)
+    client.partners.register(server.versions_url, token)
     assert calls_work(client, server)
     assert calls_work(server, client)
-    assert len(list(client.platforms.all())) == len(list(server.platforms.all())) == 1
+    assert len(client.partners.list()) == len(server.partners.list()) == 1
 
 
 @pytest.mark.parametrize("step", [6, 7], ids=["versions", "details"])
@@ -127,10 +127,10 @@ def test_registration_of_a_known_platform_cut_at_any_step(ocpi, ocpi_other, ocpi
 def test_registration_stands_when_only_the_endpoints_are_not_fetched_again(
     ocpi, ocpi_other, ocpi_network, step, moment
 ):
-    _, token = ocpi.invite(name="Other")
+    _, token = ocpi.partners.invite(name="Other")
     Line(ocpi_network, step, moment)
 
-    platform = ocpi_other.register(ocpi.versions_url, token)
+    platform = ocpi_other.partners.register(ocpi.versions_url, token)
 
     assert platform.state is PlatformState.REGISTERED
     assert platform.endpoint("credentials", None) == "https://platform.example/ocpi/2.2.1/credentials"
@@ -145,7 +145,7 @@ def test_renewal_cut_at_any_step(ocpi, ocpi_other, ocpi_network, initiator, step
     line = Line(ocpi_network, step, moment)
 
     with pytest.raises(RemoteError):
-        client.rotate(platform)
+        client.partners.rotate(platform)
 
     line.mend()
     if step == 3:  # the client cannot know whether its new token arrived, so it accepts that one too
@@ -156,20 +156,20 @@ def test_renewal_cut_at_any_step(ocpi, ocpi_other, ocpi_network, initiator, step
         assert dump(server) == before[1]
     assert calls_work(client, server)
     assert calls_work(server, client)
-    client.rotate(platform)
+    client.partners.rotate(platform)
     assert calls_work(client, server)
     assert calls_work(server, client)
-    assert [token.use for token in client.platforms.get(platform.id).issued] == ["ACTIVE"]
+    assert [token.use for token in client.partners.get(platform.id).issued] == ["ACTIVE"]
 
 
 def test_renewal_can_be_repeated_by_the_other_side_after_a_lost_answer(ocpi, ocpi_other, ocpi_network):
     there, here = ocpi_network.connect(ocpi_other, ocpi)
     line = Line(ocpi_network, 3, "after")
     with pytest.raises(UnreachableError):
-        ocpi_other.rotate(there)
+        ocpi_other.partners.rotate(there)
     line.mend()
 
-    ocpi.rotate(here)
+    ocpi.partners.rotate(here)
 
     assert calls_work(ocpi, ocpi_other)
     assert calls_work(ocpi_other, ocpi)
@@ -184,14 +184,14 @@ def test_unregistration_cut(ocpi, ocpi_other, ocpi_network, initiator, moment):
     line = Line(ocpi_network, 1, moment)
 
     with pytest.raises(UnreachableError):
-        client.unregister(platform)
+        client.partners.unregister(platform)
 
     line.mend()
     assert dump(client) == before[0]
     if moment == "before":
         assert dump(server) == before[1]
-    assert client.unregister(platform).state is PlatformState.UNREGISTERED
-    assert [p.state for p in server.platforms.all()] == [PlatformState.UNREGISTERED]
+    assert client.partners.unregister(platform).state is PlatformState.UNREGISTERED
+    assert [p.state for p in server.partners.list()] == [PlatformState.UNREGISTERED]
 
 
 @pytest.mark.parametrize("http_status", [500, 502, 503])
@@ -205,7 +205,7 @@ def test_crash_while_renewing_keeps_the_new_token_usable(ocpi, ocpi_other, ocpi_
 
     ocpi_network.after_send = crash
     with pytest.raises(RefusedError):
-        ocpi_other.rotate(there)
+        ocpi_other.partners.rotate(there)
 
     assert calls_work(ocpi, ocpi_other)
     assert calls_work(ocpi_other, ocpi)
@@ -218,18 +218,18 @@ def without_roles(request: Request, response: Response) -> Response:
 
 
 def test_registration_with_broken_credentials_in_the_answer_ends_on_both_sides(ocpi, ocpi_other, ocpi_network):
-    invited, token = ocpi.invite(name="Other")
+    invited, token = ocpi.partners.invite(name="Other")
     before = dump(ocpi_other)
     ocpi_network.after_send = without_roles
 
     with pytest.raises(RemoteError, match=r"broken credentials.*roles"):
-        ocpi_other.register(ocpi.versions_url, token)
+        ocpi_other.partners.register(ocpi.versions_url, token)
 
     assert dump(ocpi_other) == before
-    assert ocpi.platforms.get(invited.id).state is PlatformState.UNREGISTERED
+    assert ocpi.partners.get(invited.id).state is PlatformState.UNREGISTERED
     ocpi_network.after_send = lambda request, response: response
-    _, token = ocpi.invite(platform=invited.id)
-    ocpi_other.register(ocpi.versions_url, token)
+    _, token = ocpi.partners.invite(platform=invited.id)
+    ocpi_other.partners.register(ocpi.versions_url, token)
     assert calls_work(ocpi, ocpi_other)
     assert calls_work(ocpi_other, ocpi)
 
@@ -238,7 +238,7 @@ def test_renewal_with_broken_credentials_in_the_answer_takes_the_token(ocpi, ocp
     there, _ = ocpi_network.connect(ocpi_other, ocpi)
     ocpi_network.after_send = without_roles
 
-    renewed = ocpi_other.rotate(there)
+    renewed = ocpi_other.partners.rotate(there)
 
     assert renewed.token != there.token
     assert renewed.roles == there.roles
@@ -254,11 +254,11 @@ def test_renewals_from_both_sides_that_cross_leave_a_working_connection(ocpi, oc
         # The other side renews at the moment at which our own renewal is answered by a call back.
         if not crossed and urlsplit(request.url).netloc == "other.example":
             crossed.append(True)
-            ocpi.rotate(here)
+            ocpi.partners.rotate(here)
 
     ocpi_network.before_send = cross
     with pytest.raises(RefusedError, match="Another handshake of this platform was faster"):
-        ocpi_other.rotate(there)
+        ocpi_other.partners.rotate(there)
 
     assert calls_work(ocpi, ocpi_other)
     assert calls_work(ocpi_other, ocpi)
@@ -270,11 +270,11 @@ def test_renewal_by_the_other_side_while_our_answer_travels_leaves_a_working_con
     def cross(request: Request, response: Response) -> Response:
         if request.method == "PUT" and "platform.example" in request.url:
             ocpi_network.after_send = lambda request, response: response
-            ocpi.rotate(here)
+            ocpi.partners.rotate(here)
         return response
 
     ocpi_network.after_send = cross
-    ocpi_other.rotate(there)
+    ocpi_other.partners.rotate(there)
 
     assert calls_work(ocpi, ocpi_other)
     assert calls_work(ocpi_other, ocpi)

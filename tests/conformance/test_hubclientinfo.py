@@ -327,7 +327,7 @@ def join(ocpi, ocpi_network):
     def join(host, *infos, roles=("HUB",)):
         peer = Peer(ocpi_network, host, parties=[("NL", host[:3].upper(), roles)])
         peer.endpoints[1:] = [peer.endpoint(module, role) for module in MODULES for role in ("SENDER", "RECEIVER")]
-        platform = ocpi.register(peer.url, "token-a", roles=roles)
+        platform = ocpi.partners.register(peer.url, "token-a", roles=roles)
         peer.answers["GET /2.2.1/sender/hubclientinfo"] = lambda: answer(list(infos))
         assert ocpi.pull("hubclientinfo", platform).created == len(infos)
         ocpi_network.requests.clear()
@@ -485,7 +485,7 @@ def test_party_that_a_hub_tells_of_may_push_through_it(ocpi, hub):
 )
 def test_whether_a_hub_is_alive_is_asked_at_its_versions(ocpi, ocpi_network, response, alive):
     peer = Peer(ocpi_network, "hub.example", parties=[("NL", "HUB", ["HUB"])])
-    client = ocpi.client(ocpi.register(peer.url, "token-a"))
+    client = ocpi.client(ocpi.partners.register(peer.url, "token-a"))
     if response is not None:
         peer.answers["GET /versions"] = response
     ocpi_network.requests.clear()
@@ -500,7 +500,7 @@ def test_whether_a_hub_is_alive_is_asked_at_its_versions(ocpi, ocpi_network, res
 @pytest.mark.conformance("HCI-12")
 def test_hub_that_cannot_be_reached_is_not_alive(ocpi, ocpi_network):
     peer = Peer(ocpi_network, "hub.example", parties=[("NL", "HUB", ["HUB"])])
-    client = ocpi.client(ocpi.register(peer.url, "token-a"))
+    client = ocpi.client(ocpi.partners.register(peer.url, "token-a"))
 
     def fail(request):
         raise UnreachableError("The line is cut.")

@@ -86,7 +86,7 @@ def relay(ocpi_network, cpo, emsp, scsp):
         return "SES1"
 
     def pass_back(app, call, result, **payload):
-        emsp.finish_charging_profile(call.reference, result)
+        emsp.finish(call.reference, result)
 
     ocpi_network.requests.clear()
     with result_received.connected_to(pass_back, ocpi_network.apps["emsp.example"]):
@@ -120,7 +120,7 @@ def test_emsp_is_receiver_and_sender_at_once(ocpi_network, cpo, emsp, scsp, rela
 
     assert asked == [("SES1", "EMS Charging")]
     assert call.is_accepted
-    assert scsp.wait_for_charging_profile(call.id, 0).result == result
+    assert scsp.wait(call.id, 0).result == result
     hosts = [(request.method, request.url.split("/")[2]) for request in ocpi_network.requests]
     method = METHODS[request_name]
     assert hosts == [(method, host) for host in ("emsp.example", "cpo.example")] + [

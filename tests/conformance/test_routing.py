@@ -100,8 +100,8 @@ def test_configuration_modules_ignore_routing_headers(ocpi_client, path, headers
 @pytest.mark.conformance("RT-02")
 def test_the_handshake_sends_no_routing_headers(ocpi_network, ocpi, ocpi_other):
     platform, _ = ocpi_network.connect(ocpi, ocpi_other)
-    ocpi.rotate(platform)
-    ocpi.unregister(platform.id)
+    ocpi.partners.rotate(platform)
+    ocpi.partners.unregister(platform.id)
 
     assert len(ocpi_network.requests) > 8
     assert [routed(request.headers) for request in ocpi_network.requests if routed(request.headers)] == []

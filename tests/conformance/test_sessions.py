@@ -370,7 +370,7 @@ def test_host_hears_of_preferences_and_their_answer(ocpi, ocpi_app, ocpi_client,
     with charging_preferences_received.connected_to(listen, sender=ocpi_app):
         ocpi_client.put(PREFERENCES, GREEN)
 
-    platform = ocpi.platforms.get(ocpi_client.platform.id)
+    platform = ocpi.partners.get(ocpi_client.platform.id)
     assert heard == [{"session": session(), "preferences": GREEN, "answer": "ACCEPTED", "platform": platform}]
 
 
@@ -614,7 +614,7 @@ def copy_of(ocpi):
 @pytest.mark.conformance("SES-03", "SES-04", "SES-07")
 def test_emsp_sets_the_preferences_of_its_driver(ocpi, ocpi_other, emsp, asked):
     ocpi.save("sessions", for_emsp())
-    client = ocpi_other.client(ocpi_other.platforms.find("NL-ABC"))
+    client = ocpi_other.client(ocpi_other.partners.find("NL-ABC"))
 
     answer = client.sessions.put_charging_preferences("SES1", GREEN)
 
@@ -683,7 +683,7 @@ def test_reference_of_a_command_comes_back_in_the_session(ocpi, ocpi_other, emsp
         return reply.accept(lambda: "ACCEPTED" if ocpi.push("sessions", "SES1") else "FAILED")
 
     ocpi.save("locations", location(evses=[evse()]))
-    operator = ocpi_other.platforms.find("NL-ABC")
+    operator = ocpi_other.partners.find("NL-ABC")
     command = {
         "token": token(country_code="FR", party_id="OTH"),
         "location_id": "LOC1",

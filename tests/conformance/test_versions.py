@@ -40,7 +40,7 @@ def ocpi_network() -> SharedNetwork:
 
 @pytest.fixture
 def invited(ocpi, ocpi_app):
-    ocpi.invite(name="Invited", token="token-a")
+    ocpi.partners.invite(name="Invited", token="token-a")
     return PartnerClient(ocpi_app, "token-a")
 
 
@@ -226,10 +226,10 @@ def test_no_mutual_version_is_said_before_anything_is_sent(ocpi, ocpi_network):
     peer = Peer(ocpi_network, versions=["2.1.1", "2.2"])
 
     with pytest.raises(UnsupportedVersionError, match=r"offers the versions 2\.1\.1, 2\.2; needed is 2\.2\.1"):
-        ocpi.register(peer.url, "token-a")
+        ocpi.partners.register(peer.url, "token-a")
 
     assert [name for name, _ in peer.seen] == ["GET /versions"]
-    assert list(ocpi.platforms.all()) == []
+    assert ocpi.partners.list() == []
 
 
 @pytest.mark.conformance("CRED-13", "CLI-01")
@@ -240,11 +240,11 @@ def test_missing_endpoint_keeps_us_from_registering(ocpi_network, caplog):
     peer = Peer(ocpi_network)
 
     with pytest.raises(NoMatchingEndpointsError, match="locations:SENDER"):
-        ocpi.register(peer.url, "token-a")
+        ocpi.partners.register(peer.url, "token-a")
 
     assert [name for name, _ in peer.seen] == ["GET /versions", "GET /2.2.1"]
     assert "Not registering with https://peer.example/versions" in caplog.text
-    assert list(ocpi.platforms.all()) == []
+    assert ocpi.partners.list() == []
 
 
 @pytest.mark.conformance("VER-05", "VER-09")
@@ -254,8 +254,8 @@ def test_role_of_credentials_and_unknown_modules_are_ignored(ocpi, ocpi_network,
     peer.endpoints[0]["role"] = role
     peer.endpoints.insert(0, peer.endpoint("nltnm-tokens", "SENDER"))
 
-    platform = ocpi.register(peer.url, "token-a")
-    ocpi.rotate(platform)
+    platform = ocpi.partners.register(peer.url, "token-a")
+    ocpi.partners.rotate(platform)
 
     posted = [name for name, _ in peer.seen if name.startswith(("POST", "PUT"))]
     path = urlsplit(peer.endpoints[1]["url"]).path
@@ -273,9 +273,9 @@ def test_answers_of_a_wrong_shape_are_refused(ocpi, ocpi_network, path, data):
     peer.answers[path] = lambda: answer(data)
 
     with pytest.raises(InvalidResponseError):
-        ocpi.register(peer.url, "token-a")
+        ocpi.partners.register(peer.url, "token-a")
 
-    assert list(ocpi.platforms.all()) == []
+    assert ocpi.partners.list() == []
 
 
 # Several versions at once.
@@ -308,10 +308,10 @@ def test_upgrade_to_a_newer_version_by_put(both):
     )
     network.requests.clear()
 
-    renewed = upgraded.rotate(there.id)
+    renewed = upgraded.partners.rotate(there.id)
 
     assert (there.version, renewed.version) == ("2.2.1", "2.10")
-    assert server.platforms.find("DE-CLI").version == "2.10"
+    assert server.partners.find("DE-CLI").version == "2.10"
     (put,) = [request for request in network.requests if request.method == "PUT"]
     assert put.url == "https://server.example/ocpi/2.10/credentials"
     assert renewed.endpoint("locations", None) == "https://server.example/ocpi/2.10/sender/locations"
@@ -333,7 +333,7 @@ def test_token_opens_the_credentials_of_every_version(both, number):
 def test_version_of_the_endpoint_that_was_posted_to_counts(both, number, status_code):
     network, server = both
     peer = Peer(network)
-    server.invite(name="Peer", token="token-a")
+    server.partners.invite(name="Peer", token="token-a")
 
     client = PartnerClient(network.apps["server.example"], "token-a")
     response = client.post(f"/ocpi/{number}/credentials", peer.credentials())
@@ -346,6 +346,6 @@ def test_refusals_carry_the_code_of_the_other_side(ocpi, ocpi_network):
     peer.answers["GET /versions"] = lambda: answer(None, status_code=2900)
 
     with pytest.raises(RefusedError) as caught:
-        ocpi.register(peer.url, "token-a")
+        ocpi.partners.register(peer.url, "token-a")
 
     assert (caught.value.status_code, caught.value.http_status) == (2900, 200)

@@ -211,8 +211,8 @@ def test_messages_that_the_journal_lost_are_counted(ocpi, ocpi_client, scrape, m
 
 
 def test_platforms_are_counted_by_state(ocpi, ocpi_client, scrape):
-    ocpi.invite(name="Somebody")
-    ocpi.invite(name="Somebody else")
+    ocpi.partners.invite(name="Somebody")
+    ocpi.partners.invite(name="Somebody else")
 
     assert scrape().all("ocpi_platforms") == {
         (("state", "invited"),): 2,
@@ -249,7 +249,7 @@ def test_marks_that_were_refused_are_told_apart(ocpi, other, ocpi_network, scrap
 
 
 def test_platform_that_lacks_nothing_is_told_with_zeros(ocpi, other, scrape):
-    ocpi.invite(name="Somebody")
+    ocpi.partners.invite(name="Somebody")
 
     for name in ("waiting", "parked", "oldest_seconds"):
         assert scrape().all(f"ocpi_push_{name}") == {(("platform", other),): 0}
@@ -497,7 +497,7 @@ def test_numbers_of_several_processes_are_added_up_and_those_of_the_storage_are_
     ocpi: OCPI = here.extensions["ocpi"]
     endpoint = {"identifier": "locations", "role": "RECEIVER", "url": "https://partner.example/locations"}
     assert partner.platform is not None
-    ocpi.platforms.save(replace(partner.platform, endpoints=(endpoint,)), before=partner.platform)
+    ocpi.services.platforms.save(replace(partner.platform, endpoints=(endpoint,)), before=partner.platform)
     ocpi.save("locations", location(evses=[evse()]))
 
     with gunicorn(tmp_path, database) as url, ThreadPoolExecutor(8) as pool:

@@ -94,10 +94,10 @@ class Host:
         return getattr(self, f"_{name}")(**arguments)
 
     def _invite(self) -> Any:
-        return self.ocpi.invite(name="")[1]
+        return self.ocpi.partners.invite(name="")[1]
 
     def _register(self, versions_url: str, token: str) -> Any:
-        return self.ocpi.register(versions_url, token).state
+        return self.ocpi.partners.register(versions_url, token).state
 
     def _answer(self, answer: Any) -> None:
         self.answer = answer
@@ -115,10 +115,10 @@ class Host:
         return _shown(self.ocpi.call(id))
 
     def _wait(self, id: str) -> Any:
-        return _shown(self.ocpi.wait_for_command(id, timeout=HANGING_SECONDS))
+        return _shown(self.ocpi.wait(id, timeout=HANGING_SECONDS))
 
     def _finish(self, id: str, result: str) -> Any:
-        return self.ocpi.finish_command(id, result)
+        return self.ocpi.finish(id, result)
 
     def _send_timeouts(self) -> Any:
         return self.ocpi.send_timeouts()

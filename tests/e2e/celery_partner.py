@@ -88,7 +88,7 @@ def create_app(settings: dict[str, Any]) -> Flask:
     recorder = Recorder()
     app.wsgi_app = recorder.serving(app.wsgi_app)  # type: ignore[method-assign]
     actions: dict[str, Callable[..., Any]] = {
-        "invite": lambda: ocpi.invite()[1],
+        "invite": lambda: ocpi.partners.invite()[1],
         "hold": recorder.hold,
         "release": recorder.release,
         "noted": lambda: {"seen": recorder.seen, "overlaps": recorder.overlaps, "held": recorder.held},

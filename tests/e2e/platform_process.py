@@ -100,7 +100,7 @@ def create_app(settings: dict[str, Any]) -> Flask:
         arguments = request.get_json()
         try:
             if name == "invite":
-                return {"token": ocpi.invite(**arguments)[1]}
+                return {"token": ocpi.partners.invite(**arguments)[1]}
             if name == "arm":
                 return {"armed": switch.arm(*arguments)}
             if name == "pull":

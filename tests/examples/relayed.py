@@ -97,11 +97,11 @@ class Chain:
 
     def finish(self, result: Any) -> bool:
         """Have the operator give the result of the latest request."""
-        return self.operator.finish_charging_profile(self.asked[-1][1].id, result)
+        return self.operator.finish(self.asked[-1][1].id, result)
 
     def result_of(self, call: Call) -> Any:
         """Return what the smart charging provider got for a request; raise NoResultError when it got nothing."""
-        return self.planner.wait_for_charging_profile(call.id, timeout=0).result
+        return self.planner.wait(call.id, timeout=0).result
 
     def pending(self) -> int:
         """Count what the relay has still to answer."""

@@ -85,7 +85,7 @@ def test_partner_that_is_down_does_not_keep_others_from_being_told(network: Netw
     assert copies(emsp)[0]["evses"][0]["status"] == "AVAILABLE"
     network.before_send = lambda request: None
     network.clock.advance(10)
-    assert ocpi_of(cpo).dispatch() == 1
+    assert ocpi_of(cpo).outbox.flush() == 1
     assert copies(emsp)[0]["evses"][0]["status"] == "CHARGING"
 
 

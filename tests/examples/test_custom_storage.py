@@ -294,7 +294,7 @@ def test_objects_of_others_are_not_taken(emsp: PartnerClient, cpo: PartnerClient
 
 
 def test_everything_else_is_in_the_default_storage(ocpi: OCPI, emsp: PartnerClient, tmp_path: Path) -> None:
-    assert [platform.name for platform in ocpi.platforms.all()] == ["Partner"]
+    assert [platform.name for platform in ocpi.partners.list()] == ["Partner"]
     assert (tmp_path / "ocpi.sqlite3").exists()
 
 

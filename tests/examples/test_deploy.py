@@ -436,7 +436,7 @@ class TestEnds:
     def test_sigterm_lets_an_open_request_end(self, tmp_path: Path, server: str) -> None:
         platform = Deployment(tmp_path, {"FLASK_OCPI_HTTP_ALLOW_PRIVATE": "true"})
         ocpi = in_process(platform)
-        _, token = ocpi.invite(name="Slow")
+        _, token = ocpi.partners.invite(name="Slow")
         answers = []
 
         def register(url: str) -> None:

@@ -456,7 +456,7 @@ def test_a_hub_tells_who_is_connected(ocpi_network: Network) -> None:
     ocpi_network.connect(first, hub)
     ocpi_network.connect(second, hub)
     connected = {info["party_id"]: info["status"] for info in copies(first, "hubclientinfo")}
-    second.unregister("NL-HUB")
+    second.partners.unregister("NL-HUB")
 
     assert connected["EMS"] == "CONNECTED"
     assert {info["party_id"]: info["status"] for info in copies(first, "hubclientinfo")}["EMS"] == "SUSPENDED"

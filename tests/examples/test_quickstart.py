@@ -89,7 +89,7 @@ def invite(folder: Path, base_url: str, settings: dict[str, str]) -> str:
         "from quickstart import create_app\n"
         "app = create_app()\n"
         "with app.app_context():\n"
-        "    print(app.extensions['ocpi'].invite(name='Partner')[1])\n"
+        "    print(app.extensions['ocpi'].partners.invite(name='Partner')[1])\n"
     )
     run = subprocess.run(
         [sys.executable, "-c", code],

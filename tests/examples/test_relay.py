@@ -308,7 +308,7 @@ def test_only_who_set_a_profile_is_told_of_the_active_one(chain: Chain, told: li
 
 
 def test_active_profile_of_a_session_that_the_relay_does_not_know_goes_nowhere(chain: Chain, told: list[Any]) -> None:
-    client = chain.operator.client(chain.operator.platforms.find("DE-EMS"))
+    client = chain.operator.client(chain.operator.partners.find("DE-EMS"))
 
     assert client.chargingprofiles.put_active("SES2", ACTIVE).http_status == 200
     assert told == []

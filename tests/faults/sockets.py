@@ -117,5 +117,5 @@ class Neighbours:
             provider = make_platform(("DE", f"E{number:02}", ["EMSP"]), self.line.port)
             stack.enter_context(served(provider, port=port))
             self.providers.append(provider.extensions["ocpi"])
-            _, token = self.cpo.invite(name=f"E{number:02}")
-            self.providers[-1].register(self.cpo.versions_url, token)
+            _, token = self.cpo.partners.invite(name=f"E{number:02}")
+            self.providers[-1].partners.register(self.cpo.versions_url, token)

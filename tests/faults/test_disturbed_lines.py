@@ -94,7 +94,7 @@ class Host:
             cpo.delete("tariffs", f"TARIFF{which}")
         else:
             self.pair.clock.advance(30)
-            cpo.dispatch()
+            cpo.outbox.flush()
 
     def _has(self, module: str, id: str) -> bool:
         return any(document["id"] == id for document in self.pair.cpo.objects.documents(module))
@@ -211,7 +211,7 @@ def test_cdr_whose_answer_is_lost_every_time_is_stored_once():
     pair.cpo.save("cdrs", cdr(cdr_token=DRIVER))
     for _ in range(9):
         pair.clock.advance(600)
-        pair.cpo.dispatch()
+        pair.cpo.outbox.flush()
 
     assert line.seen == [CUT_AFTER] * 10
     assert len(pair.waiting()) == 1

@@ -36,7 +36,7 @@ def test_ten_thousand_changes_to_200_evses_in_an_hour_are_at_most_200_messages_a
         pair.clock.advance(HOUR / CHANGES)
         pair.cpo.patch("locations", *names[number % len(names)], changes={"status": next(statuses)})
         if number % 100 == 0:
-            pair.cpo.dispatch()
+            pair.cpo.outbox.flush()
     attempts, waiting = len(pair.network.requests), len(pair.waiting())
     pair.network.requests.clear()
     pair.network.before_send = lambda request: None

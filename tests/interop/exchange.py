@@ -157,7 +157,7 @@ class Exchange:
         self.rows.append(Row(message, fault or outcome, not ok and not fault, fault))
 
     def register(self) -> tuple[str, bool]:
-        self.platform = self.ocpi.register(
+        self.platform = self.ocpi.partners.register(
             f"{self.peer.url}/ocpi/versions", TOKEN_A, roles=["CPO", "EMSP"], parties=[THEIRS]
         )
         return f"{len(self.platform.endpoints)} endpoints", str(self.platform.state) == "REGISTERED"
@@ -193,7 +193,7 @@ class Exchange:
         return self.arrived(module, document)
 
     def arrived(self, module: str, document: dict[str, Any], *needed: str) -> tuple[str, bool]:
-        self.ocpi.dispatch()
+        self.ocpi.outbox.flush()
         role = "CPO" if module == "tokens" else "EMSP"
         id = str(document.get("id") or document["uid"]).lower()
         there = self.peer.stored().get((module, role, id))
@@ -210,7 +210,7 @@ class Exchange:
     def delete(self) -> tuple[str, bool]:
         id = made.full_tariff()["id"]
         self.ocpi.delete("tariffs", id)
-        self.ocpi.dispatch()
+        self.ocpi.outbox.flush()
         gone = ("tariffs", "EMSP", id.lower()) not in self.peer.stored()
         return "gone" if gone else f"still there: {self.waiting()}", gone
 
@@ -266,7 +266,7 @@ class Exchange:
         return f"answer {response}, result {result}", response == "ACCEPTED" and result is not None
 
     def outbox(self) -> tuple[str, bool]:
-        self.ocpi.dispatch()
+        self.ocpi.outbox.flush()
         waiting = self.waiting()
         return waiting or "none", not waiting
 
@@ -277,9 +277,9 @@ class Exchange:
         )
 
     def rotate(self) -> tuple[str, bool]:
-        self.platform = self.ocpi.rotate(self.platform)
+        self.platform = self.ocpi.partners.rotate(self.platform)
         return str(self.platform.state), str(self.platform.state) == "REGISTERED"
 
     def unregister(self) -> tuple[str, bool]:
-        platform = self.ocpi.unregister(self.platform)
+        platform = self.ocpi.partners.unregister(self.platform)
         return str(platform.state), str(platform.state) == "UNREGISTERED"

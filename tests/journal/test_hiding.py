@@ -86,12 +86,12 @@ def test_no_token_of_a_registration_gets_into_the_journal(ocpi_network):
 
     ocpi_network.after_send = collect
     there, here = ocpi_network.connect(one, other)
-    one.rotate(there.id)
-    other.rotate(here.id)
-    one.unregister(there.id)
-    one.invite(name="Somebody", token="an-invitation-token")
+    one.partners.rotate(there.id)
+    other.partners.rotate(here.id)
+    one.partners.unregister(there.id)
+    one.partners.invite(name="Somebody", token="an-invitation-token")
     with pytest.raises(RefusedError):
-        one.register(other.versions_url, "a-token-that-nobody-knows")
+        one.partners.register(other.versions_url, "a-token-that-nobody-knows")
 
     assert len(kept(one)) + len(kept(other)) == 2 * len(ocpi_network.requests)
     assert_unreadable(texts(one, other), {*tokens, "an-invitation-token", "a-token-that-nobody-knows"})
@@ -103,7 +103,7 @@ def test_no_token_of_a_registration_gets_into_the_journal(ocpi_network):
 def test_no_token_of_a_refused_request_gets_into_the_journal(ocpi_network, path):
     ocpi = ocpi_network.add("one.example", PROVIDER)
     peer = Peer(ocpi_network)
-    _, token = ocpi.invite(name="Peer")
+    _, token = ocpi.partners.invite(name="Peer")
     partner = add_partner(ocpi.app, [("DE", "CPO", ["CPO"])])
     body = {**peer.credentials(), "token": SECRET, "url": 5}
 
@@ -123,7 +123,7 @@ def test_token_that_an_answer_repeats_is_hidden(ocpi_network):
     peer.answers["GET /versions"] = lambda: (answer, 401)
 
     with pytest.raises(RefusedError, match="is unknown") as refused:
-        ocpi.register(peer.url, SECRET)
+        ocpi.partners.register(peer.url, SECRET)
 
     assert SECRET not in str(refused.value)
 

@@ -209,7 +209,7 @@ def test_answer_that_is_no_success_is_a_failed_message(ocpi, ocpi_network, heard
     peer.answers["GET /versions"] = answer
 
     with pytest.raises(error) as raised:
-        ocpi.register(peer.url, "token-of-the-peer")
+        ocpi.partners.register(peer.url, "token-of-the-peer")
 
     (message,) = heard
     assert (message.http_status, message.status_code, message.failed) == (*codes, True)

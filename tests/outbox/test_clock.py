@@ -40,7 +40,7 @@ def test_entries_that_were_made_by_a_clock_ahead_are_sent_when_it_is_put_back(oc
     ocpi.save("locations", location())
     ocpi_clock.advance(-ahead)
 
-    assert ocpi.dispatch() == 1
+    assert ocpi.outbox.flush() == 1
     assert partner.has_all("locations")
 
 
@@ -48,13 +48,13 @@ def test_entries_that_were_taken_by_a_clock_ahead_are_sent_when_it_is_put_back(o
     partner.failing = UnreachableError("down")
     ocpi_clock.advance(DAYS)
     ocpi.save("locations", location())
-    ocpi.dispatch()
+    ocpi.outbox.flush()
     partner.failing = None
     ocpi_clock.advance(-DAYS)
 
-    ocpi.dispatch()
+    ocpi.outbox.flush()
     ocpi_clock.advance(400)
-    ocpi.dispatch()
+    ocpi.outbox.flush()
 
     assert partner.has_all("locations")
     assert circuit_of(ocpi.services, partner.id) is None
@@ -63,22 +63,22 @@ def test_entries_that_were_taken_by_a_clock_ahead_are_sent_when_it_is_put_back(o
 def test_a_pause_that_a_platform_asked_for_is_none_of_a_clock(ocpi, partner, ocpi_network, ocpi_clock):
     refuse_with(ocpi_network, 2000, 503, {"Retry-After": "3500"})
     ocpi.save("locations", location())
-    ocpi.dispatch()
+    ocpi.outbox.flush()
     ocpi_network.after_send = lambda request, response: response
     partner.network.requests.clear()
     ocpi_clock.advance(3_400)
 
-    assert ocpi.dispatch() == 0
+    assert ocpi.outbox.flush() == 0
     assert partner.sent == []
 
 
 def test_a_refused_object_stays_parked(ocpi, partner, ocpi_network, ocpi_clock):
     refuse_with(ocpi_network, 2001, 200)
     ocpi.save("locations", location())
-    ocpi.dispatch()
+    ocpi.outbox.flush()
     ocpi_clock.advance(-DAYS)
 
-    ocpi.dispatch()
+    ocpi.outbox.flush()
 
     assert [entry.due for entry in of_platform(ocpi.services, partner.id)] == [PARKED]
 

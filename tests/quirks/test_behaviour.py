@@ -39,14 +39,14 @@ class World:
         self.network = network
         self.peer = Peer(network, parties=[("DE", "PEE", ["EMSP", "CPO"])])
         self.peer.endpoints[1:] = [self.peer.endpoint(name, role) for name in NAMES for role in ("SENDER", "RECEIVER")]
-        invited, token = ocpi.invite(name="Peer")
+        invited, token = ocpi.partners.invite(name="Peer")
         self.token = self.peer.post(ocpi.app, token).data["token"]
         self.id = invited.id
         network.requests.clear()
 
     @property
     def platform(self) -> Platform:
-        return self.ocpi.platforms.get(self.id)
+        return self.ocpi.partners.get(self.id)
 
     @property
     def client(self) -> Any:
@@ -215,7 +215,7 @@ def test_without_the_quirk(world, name):
 def test_with_the_quirk_on_the_record(world, name):
     see, value, _, changed = SEEN[name]
 
-    world.ocpi.set_quirks(world.id, {name: value})
+    world.ocpi.partners.set_quirks(world.id, {name: value})
 
     assert see(world) == changed
 
@@ -234,7 +234,7 @@ def test_with_the_quirk_in_the_configuration(ocpi_network, name, by):
 def test_a_quirk_of_somebody_else_changes_nothing(world, ocpi_network, name):
     see, value, usual, _ = SEEN[name]
     other = Peer(ocpi_network, "other-peer.example", parties=[("DE", "OTH", ["EMSP"])])
-    world.ocpi.set_quirks(world.ocpi.register(other.url, "token-a"), {name: value})
+    world.ocpi.partners.set_quirks(world.ocpi.partners.register(other.url, "token-a"), {name: value})
 
     assert see(world) == usual
 
@@ -242,9 +242,9 @@ def test_a_quirk_of_somebody_else_changes_nothing(world, ocpi_network, name):
 @pytest.mark.parametrize("name", SEEN)
 def test_a_quirk_that_was_unset_is_gone(world, name):
     see, value, usual, _ = SEEN[name]
-    world.ocpi.set_quirks(world.id, {name: value})
+    world.ocpi.partners.set_quirks(world.id, {name: value})
 
-    world.ocpi.set_quirks(world.id, unset=[name])
+    world.ocpi.partners.set_quirks(world.id, unset=[name])
 
     assert see(world) == usual
     assert world.platform.quirks == {}
@@ -254,7 +254,7 @@ def test_a_quirk_that_was_unset_is_gone(world, name):
 
 
 def test_nulls_are_not_put_into_a_patch(world):
-    world.ocpi.set_quirks(world.id, {"send-nulls": True})
+    world.ocpi.partners.set_quirks(world.id, {"send-nulls": True})
 
     world.client.locations.patch({"name": "New", "last_updated": "2024-05-01T10:00:00Z"}, "LOC1")
 
@@ -265,7 +265,7 @@ def test_nulls_are_not_put_into_a_patch(world):
 @pytest.mark.parametrize("kind", ["locations", "cdrs"])
 def test_what_is_sent_with_a_quirk_still_means_the_same(world, name, kind):
     document = {"locations": full_location, "cdrs": full_cdr}[kind]()
-    world.ocpi.set_quirks(world.id, {name: True})
+    world.ocpi.partners.set_quirks(world.id, {name: True})
     world.client.module(kind).push(document)
 
     schema = world.ocpi.services.schemas[world.ocpi.services.object_type(kind).schema]
@@ -280,7 +280,7 @@ def test_credentials_are_sent_in_the_shape_that_is_wanted(ocpi_network):
     ocpi = ocpi_network.add("quirky.example", [("NL", "ABC", ["CPO"])], config=config)
     peer = Peer(ocpi_network)
 
-    ocpi.rotate(ocpi.register(peer.url, "token-a"))
+    ocpi.partners.rotate(ocpi.partners.register(peer.url, "token-a"))
 
     for method in ("POST", "PUT"):
         [request] = [request for request in ocpi_network.requests if request.method == method]
@@ -296,16 +296,16 @@ def test_a_quirk_may_be_turned_off_for_one_platform(ocpi_network):
     world = World(ocpi, ocpi_network)
     assert ocpi.services.quirks(world.platform).page_limit == {"*": 20}
 
-    ocpi.set_quirks(world.id, {"no-patch": "off"})
+    ocpi.partners.set_quirks(world.id, {"no-patch": "off"})
 
     assert no_patch(world) == "PATCH"
 
 
 def test_quirks_stay_through_a_renewal_and_an_end(world):
-    world.ocpi.set_quirks(world.id, {"no-patch": True})
+    world.ocpi.partners.set_quirks(world.id, {"no-patch": True})
 
-    world.ocpi.rotate(world.platform)
-    ended = world.ocpi.unregister(world.platform)
+    world.ocpi.partners.rotate(world.platform)
+    ended = world.ocpi.partners.unregister(world.platform)
 
     assert ended.quirks == {"no-patch": True}
 
@@ -313,12 +313,12 @@ def test_quirks_stay_through_a_renewal_and_an_end(world):
 def test_an_unknown_quirk_is_refused_with_the_known_ones(world):
     for values, unset in (({"no-pach": True}, []), ({}, ["no-pach"])):
         with pytest.raises(InvalidParametersError, match=r"no quirk 'no-pach'; there are send-nulls, .*receive"):
-            world.ocpi.set_quirks(world.id, values, unset=unset)
+            world.ocpi.partners.set_quirks(world.id, values, unset=unset)
     assert world.platform.quirks == {}
 
 
 def test_prices_of_a_tariff_are_whole_too(world):
-    world.ocpi.set_quirks(world.id, {"integer-prices": True})
+    world.ocpi.partners.set_quirks(world.id, {"integer-prices": True})
 
     world.client.tariffs.put(tariff())
 

@@ -41,7 +41,7 @@ def make_app() -> tuple[Flask, dict[str, str]]:
     healthy = add_partner(app, [("NL", "CPO", ["CPO", "EMSP"])], name="Healthy")
     hostile = add_partner(app, [("NL", "BAD", ["CPO", "EMSP"])], name="Hostile")
     endpoint = {"identifier": "tokens", "role": "SENDER", "url": f"{HOSTILE}/tokens"}
-    ocpi.platforms.save(replace(hostile.platform, endpoints=(endpoint,)), before=hostile.platform)
+    ocpi.services.platforms.save(replace(hostile.platform, endpoints=(endpoint,)), before=hostile.platform)
 
     @ocpi.authorizer
     def ask(document: Any, place: Any) -> str:
@@ -49,7 +49,7 @@ def make_app() -> tuple[Flask, dict[str, str]]:
         return "ALLOWED" if asked.is_allowed else "BLOCKED"
 
     tokens = {"healthy": healthy.token, "hostile": hostile.token}
-    tokens |= {name: ocpi.invite(name=name)[1] for name in ("invited", "late")}
+    tokens |= {name: ocpi.partners.invite(name=name)[1] for name in ("invited", "late")}
     return app, tokens
 
 

@@ -189,7 +189,7 @@ def test_foreign_objects_are_logged_in_bounds(ocpi, lists, caplog):
 
 @pytest.mark.parametrize("what", ["versions", "endpoints"])
 def test_broken_entries_of_a_handshake_are_read_and_logged_in_bounds(ocpi, ocpi_app, ocpi_network, caplog, what):
-    _, token = ocpi.invite(name="Peer")
+    _, token = ocpi.partners.invite(name="Peer")
     peer = Peer(ocpi_network)
     getattr(peer, what).extend([{"role": 7}] * 20_000)
     caplog.set_level(logging.WARNING, "flask_ocpi")
@@ -203,7 +203,7 @@ def test_broken_entries_of_a_handshake_are_read_and_logged_in_bounds(ocpi, ocpi_
 
 
 def test_very_many_versions_are_not_repeated(ocpi, ocpi_app, ocpi_network):
-    _, token = ocpi.invite(name="Peer")
+    _, token = ocpi.partners.invite(name="Peer")
     peer = Peer(ocpi_network, versions=[f"3.{number}{'x' * 200}" for number in range(500)])
 
     answer = peer.post(ocpi_app, token)
@@ -213,7 +213,7 @@ def test_very_many_versions_are_not_repeated(ocpi, ocpi_app, ocpi_network):
 
 
 def test_very_many_roles_are_refused(ocpi, ocpi_app, ocpi_network):
-    _, token = ocpi.invite(name="Peer")
+    _, token = ocpi.partners.invite(name="Peer")
     peer = Peer(ocpi_network)
 
     answer = peer.post(ocpi_app, token, roles=peer.roles * 2_001)

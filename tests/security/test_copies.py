@@ -112,11 +112,11 @@ def test_another_platform_of_the_party_changes_no_copy(second, kept, module):
 @EVERY_STORAGE
 def test_platform_that_registers_again_has_its_copies_back(ocpi_app, ocpi, first):
     unregister(first)
-    before = ocpi.platforms.get("first")
-    issued, text = ocpi.platforms.issue(TokenUse.ACTIVE)
-    ocpi.platforms.save(
+    before = ocpi.partners.get("first")
+    issued, text = ocpi.services.platforms.issue(TokenUse.ACTIVE)
+    ocpi.services.platforms.save(
         registered(
-            ocpi.platforms,
+            ocpi.services.platforms,
             before,
             {"roles": first.platform.roles, "url": "https://partner.example/v", "token": "again"},
             decision=Decision(first.platform.roles, ()),
@@ -328,16 +328,16 @@ def test_copies_go_also_when_we_end_the_registration(ocpi, ocpi_other, ocpi_netw
     ocpi.pull("locations", "FR-OTH")
     assert len(ocpi.copies.counts()) == 1
 
-    ocpi.unregister("FR-OTH")
+    ocpi.partners.unregister("FR-OTH")
 
     assert ocpi.copies.counts() == []
 
 
 def test_removal_stops_where_the_platform_is_registered_again(ocpi, first):
-    ended = ocpi.platforms.get("first")
+    ended = ocpi.partners.get("first")
     unregister(first)
-    unregistered = ocpi.platforms.get("first")
-    ocpi.platforms.save(
+    unregistered = ocpi.partners.get("first")
+    ocpi.services.platforms.save(
         type(ended)(**{**vars_of(ended), "revision": unregistered.revision}),
         before=unregistered,
     )

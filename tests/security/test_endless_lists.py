@@ -83,7 +83,7 @@ def registered(ocpi, network, name, *, modules=("locations",), party="PEE"):
     """Return a platform that is registered and offers lists."""
     peer = Peer(network, f"{name}.example", parties=[("DE", party, ["CPO"])])
     peer.endpoints += [peer.endpoint(module, "SENDER") for module in modules]
-    ocpi.invite(name=name, token=f"token-{name}")
+    ocpi.partners.invite(name=name, token=f"token-{name}")
     assert peer.post(network.apps["platform.example"], f"token-{name}").status_code == 1000
     return peer
 
@@ -165,9 +165,9 @@ def test_what_is_fetched_because_it_is_missing_ends_as_well(ocpi, ocpi_network):
     peer = registered(ocpi, ocpi_network, "peer", modules=("sessions",))
     path = "GET /2.2.1/sender/sessions"
     peer.answers[path] = lambda: page([session(country_code="DE", party_id="PEE", id=str(offset()))], link=True)
-    token = ocpi.platforms.issue(TokenUse.ACTIVE)
-    platform = ocpi.platforms.find("peer")
-    ocpi.platforms.save(replace(platform, issued=(*platform.issued, token[0])), before=platform)
+    token = ocpi.services.platforms.issue(TokenUse.ACTIVE)
+    platform = ocpi.partners.find("peer")
+    ocpi.services.platforms.save(replace(platform, issued=(*platform.issued, token[0])), before=platform)
     client = PartnerClient(ocpi_network.apps["platform.example"], token[1])
 
     change = {"last_updated": "2026-01-01T12:00:00Z", "kwh": 1.0}

@@ -71,7 +71,7 @@ class Partner:
             for module in ("locations", "sessions", "tariffs", "tokens", "cdrs", "hubclientinfo")
             for side in ("SENDER", "RECEIVER")
         ]
-        self.invited, token_a = ocpi.invite(name=host, **granted)
+        self.invited, token_a = ocpi.partners.invite(name=host, **granted)
         self.answered = self.peer.post(self.app, token_a)
         self.client = PartnerClient(self.app, (self.answered.data or {}).get("token", token_a))
 
@@ -83,7 +83,7 @@ class Partner:
 
     @property
     def platform(self):
-        return self.ocpi.platforms.get(self.invited.id)
+        return self.ocpi.partners.get(self.invited.id)
 
     @property
     def has(self):
@@ -123,7 +123,7 @@ def test_what_is_approved_is_usable_without_another_put(ocpi, ems):
     url, document = f"{RECEIVER}/locations/DE/EMS/LOC1", location(country_code="DE", party_id="EMS")
     before = ems.client.put(url, document)
 
-    granted = ocpi.approve(ems.invited.id)
+    granted = ocpi.partners.approve(ems.invited.id)
 
     assert before.http_status == 403
     assert pairs(granted) == ["CPO DE-EMS"]
@@ -202,7 +202,7 @@ def test_the_operator_is_told_once(ocpi, ocpi_app, ems, caplog):
 def test_the_answer_to_our_rotation_adds_nothing(ocpi, ems):
     ems.peer.roles = [HUB]
 
-    ocpi.rotate(ems.invited.id)
+    ocpi.partners.rotate(ems.invited.id)
 
     assert (ems.has, ems.waits_for) == (["EMSP DE-EMS"], ["HUB DE-EMS"])
 
@@ -214,10 +214,10 @@ def test_a_refusal_does_not_part_the_two_sides_after_our_rotation(ocpi_network):
     ems.peer.token = "another-token"
 
     with pytest.raises(InvalidParametersError, match="DE-NEW is not granted"):
-        ocpi.rotate(ems.invited.id)
+        ocpi.partners.rotate(ems.invited.id)
 
     assert (ems.has, ems.waits_for) == (["EMSP DE-EMS"], [])
-    assert ocpi.platforms.cipher.decrypt(ems.platform.token) == "another-token"
+    assert ocpi.services.platforms.cipher.decrypt(ems.platform.token) == "another-token"
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ def test_hub_is_what_the_operator_says_is_one(ocpi, ocpi_app, ocpi_network, invi
     else:
         peer = Peer(ocpi_network, "hub.example")
         peer.roles = [HUB]
-        platform = ocpi.register(peer.url, "token-a", **granted)
+        platform = ocpi.partners.register(peer.url, "token-a", **granted)
 
     assert platform.is_registered
     assert pairs(platform.roles) == has
@@ -280,16 +280,16 @@ def test_a_grant_counts_for_later_puts_as_well(ocpi, ocpi_network):
 @pytest.mark.parametrize("granted", [{"roles": ["NOBODY"]}, {"parties": [Party.of("NL", "ABC")]}], ids=str)
 def test_what_cannot_be_granted_is_refused(ocpi, granted):
     with pytest.raises(InvalidParametersError):
-        ocpi.invite(name="Partner", **granted)
+        ocpi.partners.invite(name="Partner", **granted)
 
-    assert list(ocpi.platforms.all()) == []
+    assert ocpi.partners.list() == []
 
 
 # In every state.
 
 
 def test_another_registration_token_opens_no_more(ocpi, ems):
-    _, token_a = ocpi.invite(platform=ems.invited.id)
+    _, token_a = ocpi.partners.invite(platform=ems.invited.id)
 
     answered = ems.peer.post(ems.app, token_a, roles=[HUB])
     spent = ems.peer.post(ems.app, token_a, roles=[*ems.peer.roles, role("CPO", "DE-NEW")])
@@ -300,33 +300,33 @@ def test_another_registration_token_opens_no_more(ocpi, ems):
 
 def test_the_last_invitation_counts(ocpi, ocpi_network):
     peer = Peer(ocpi_network, "hub.example", parties=[("DE", "EMS", ["HUB"])])
-    invited, _ = ocpi.invite(name="Hub", roles=["HUB"])
-    _, token_a = ocpi.invite(platform=invited.id)
+    invited, _ = ocpi.partners.invite(name="Hub", roles=["HUB"])
+    _, token_a = ocpi.partners.invite(platform=invited.id)
 
     peer.post(ocpi_network.apps["platform.example"], token_a)
 
-    assert ocpi.platforms.get(invited.id).roles == ()
+    assert ocpi.partners.get(invited.id).roles == ()
 
 
 @pytest.mark.parametrize("ending", ["they", "we"])
 @pytest.mark.parametrize("again", ["the same record", "another one", "we register"])
 def test_nothing_granted_outlives_a_registration(ocpi, ocpi_network, ending, again):
     hub = Partner(ocpi, ocpi_network, names=["HUB DE-EMS"], parties=[EMS])
-    ocpi.approve(hub.invited.id)
+    ocpi.partners.approve(hub.invited.id)
     hub.put("HUB DE-EMS", "HUB DE-TWO")
     assert hub.has == ["HUB DE-EMS", "HUB DE-TWO"]
     if ending == "they":
         hub.client.delete("/ocpi/2.2.1/credentials")
     else:
-        ocpi.unregister(hub.invited.id)
+        ocpi.partners.unregister(hub.invited.id)
 
     if again == "we register":
-        platform = ocpi.register(hub.peer.url, "token-a")
+        platform = ocpi.partners.register(hub.peer.url, "token-a")
     else:
         known = {"platform": hub.invited.id} if again == "the same record" else {"name": "Impostor"}
-        invited, token_a = ocpi.invite(**known)
+        invited, token_a = ocpi.partners.invite(**known)
         hub.peer.post(hub.app, token_a)
-        platform = ocpi.platforms.get(invited.id)
+        platform = ocpi.partners.get(invited.id)
 
     assert platform.state is PlatformState.REGISTERED
     assert (platform.roles, pairs(platform.requested)) == ((), ["HUB DE-EMS"])
@@ -355,9 +355,9 @@ def test_a_party_moves_with_consent_only(ocpi, ems, ocpi_network):
     ocpi.save("tariffs", tariff(), audience=(EMS,))
 
     with pytest.raises(InvalidParametersError, match="DE-EMS is registered by platform ems-example"):
-        ocpi.approve(other.invited.id)
+        ocpi.partners.approve(other.invited.id)
     before = [other.client.get(f"{SENDER}/tariffs").data, ems.client.get(f"{SENDER}/tariffs").data]
-    ocpi.approve(other.invited.id, move=True)
+    ocpi.partners.approve(other.invited.id, move=True)
 
     assert [len(data) for data in before] == [0, 1]
     assert (ems.has, other.has) == ([], ["EMSP DE-OTH", "EMSP DE-EMS"])
@@ -370,23 +370,23 @@ def test_a_party_moves_with_consent_only(ocpi, ems, ocpi_network):
 def test_of_what_waits_some_is_approved_some_rejected(ocpi, ems):
     ems.put("EMSP DE-EMS", "CPO DE-EMS", "NSP DE-EMS", "CPO DE-TWO")
 
-    ocpi.approve(ems.invited.id, roles=["CPO"], parties=[EMS])
-    ocpi.reject(ems.invited.id, parties=[EMS])
+    ocpi.partners.approve(ems.invited.id, roles=["CPO"], parties=[EMS])
+    ocpi.partners.reject(ems.invited.id, parties=[EMS])
 
     assert (ems.has, ems.waits_for) == (["EMSP DE-EMS", "CPO DE-EMS"], ["CPO DE-TWO"])
     with pytest.raises(InvalidParametersError, match="Nothing of that is pending"):
-        ocpi.reject(ems.invited.id, roles=["HUB"])
+        ocpi.partners.reject(ems.invited.id, roles=["HUB"])
 
 
 def test_a_name_is_not_taken_for_a_party(ocpi, ocpi_app):
     rightful = add_partner(ocpi_app, [("DE", "EMS", ["EMSP"])], name="Rightful").platform
     for id, name in (("one", "DE-EMS"), ("two", "fr-xyz")):
         named = Platform(id=id, name=name, state=PlatformState.REGISTERED, roles=(role("EMSP", f"AT-{id.upper()}"),))
-        ocpi.platforms.create(named)
+        ocpi.services.platforms.create(named)
 
-    assert ocpi.platforms.find("DE-EMS") == rightful
+    assert ocpi.partners.find("DE-EMS") == rightful
     with pytest.raises(UnknownPlatformError, match="no platform 'FR-XYZ'"):
-        ocpi.platforms.find("FR-XYZ")
+        ocpi.partners.find("FR-XYZ")
 
 
 # What the operator sets.
@@ -469,7 +469,7 @@ def joined(app, name, *party):
 
 def test_a_hub_adds_parties_that_nobody_has(ocpi, ocpi_app, ems, ocpi_network):
     hub = Partner(ocpi, ocpi_network, host="hub.example", names=["HUB NL-HUB"])
-    ocpi.approve(hub.invited.id)
+    ocpi.partners.approve(hub.invited.id)
     second = joined(ocpi_app, "Second", "NL", "TWO")
     second.put(f"{RECEIVER}/hubclientinfo/AT/FAR", client_info(country_code="AT", party_id="FAR"))
 
@@ -491,7 +491,7 @@ def test_of_two_hubs_the_first_that_told_stands_for_a_party(ocpi, ocpi_app, ocpi
         peer.answers["GET /2.2.1/sender/hubclientinfo"] = lambda: answer([client_info()])
         endpoint = peer.endpoint("hubclientinfo", "SENDER")
         platform = replace(second.platform, endpoints=(endpoint,))
-        ocpi.platforms.save(platform, before=second.platform)
+        ocpi.services.platforms.save(platform, before=second.platform)
         ocpi.pull("hubclientinfo", platform.id)
 
     (entry,) = ocpi.findings.list(kind="party_of_another_hub")
@@ -523,7 +523,7 @@ def test_of_two_hubs_that_never_tell_the_first_that_speaks_stands_for_a_party(oc
 def test_what_is_for_a_party_goes_through_the_hub_that_stands_for_it_only(ocpi, ocpi_network):
     hubs = [Partner(ocpi, ocpi_network, host=f"{n}.example", names=[f"HUB NL-{n.upper()}"]) for n in ("one", "two")]
     for hub in hubs:
-        ocpi.approve(hub.invited.id)
+        ocpi.partners.approve(hub.invited.id)
         hub.client.put(f"{RECEIVER}/hubclientinfo/DE/EMS", client_info())
     ocpi.save("sessions", session())
 
@@ -555,20 +555,20 @@ def test_what_a_platform_told_before_it_was_a_hub_does_not_count(ocpi, ems):
     answered = ems.client.put(f"{RECEIVER}/hubclientinfo/AT/FAR", client_info(country_code="AT", party_id="FAR"))
 
     assert answered.http_status == 404
-    assert ocpi.platforms.claims.of(Party.of("AT", "FAR")) == Claim()
+    assert ocpi.services.platforms.claims.of(Party.of("AT", "FAR")) == Claim()
 
 
 def test_the_operator_says_which_hub_stands_for_a_party(ocpi, ocpi_app, ems):
     first, second = joined(ocpi_app, "First", "NL", "ONE"), joined(ocpi_app, "Second", "NL", "TWO")
     first.get(f"{SENDER}/locations", headers=speaking_as("AT-FAR"))
 
-    ocpi.stand_for(second.platform, Party.of("AT", "FAR"))
+    ocpi.partners.stand_for(second.platform, Party.of("AT", "FAR"))
 
     assert second.get(f"{SENDER}/locations", headers=speaking_as("AT-FAR")).status_code == 1000
     assert first.get(f"{SENDER}/locations", headers=speaking_as("AT-FAR")).status_code == 2001
     for platform, party in ((ems.platform, "AT-FAR"), (second.platform, "DE-EMS"), (second.platform, "NL-ABC")):
         with pytest.raises(InvalidParametersError):
-            ocpi.stand_for(platform, Party.of(*party.split("-")))
+            ocpi.partners.stand_for(platform, Party.of(*party.split("-")))
 
 
 @EVERY_STORAGE
@@ -577,21 +577,23 @@ def test_claims_of_hubs_in_every_storage(ocpi_storage):
     ocpi = network.add("platform.example", [("NL", "ABC", ["CPO"])], storage=ocpi_storage)
     app = network.apps["platform.example"]
     first, second = joined(app, "First", "NL", "ONE"), joined(app, "Second", "NL", "TWO")
-    claims, far = ocpi.platforms.claims, Party.of("AT", "FAR")
+    claims, far = ocpi.services.platforms.claims, Party.of("AT", "FAR")
     direct = add_partner(app, [("DE", "EMS", ["EMSP"])])
 
     assert claims.told("first", [far, EMS, Party.of("NL", "ABC")]) == {}
     assert claims.told("second", [far, EMS]) == {far: "first"}
     assert (claims.of(EMS).hub, claims.of(Party.of("NL", "ABC"))) == (None, Claim())
-    assert [ocpi.platforms.speaks_for(hub.platform, far) for hub in (first, second)] == [True, False]
-    assert not ocpi.platforms.speaks_for(first.platform, EMS)
+    assert [ocpi.services.platforms.speaks_for(hub.platform, far) for hub in (first, second)] == [True, False]
+    assert not ocpi.services.platforms.speaks_for(first.platform, EMS)
 
-    taking = ocpi.platforms.save(replace(direct.platform, roles=(role("EMSP", "AT-FAR"),)), before=direct.platform)
-    assert not ocpi.platforms.speaks_for(first.platform, far)  # who is registered goes before
-    ocpi.platforms.save(replace(taking, roles=()), before=taking)
-    assert ocpi.platforms.speaks_for(first.platform, far)
+    taking = ocpi.services.platforms.save(
+        replace(direct.platform, roles=(role("EMSP", "AT-FAR"),)), before=direct.platform
+    )
+    assert not ocpi.services.platforms.speaks_for(first.platform, far)  # who is registered goes before
+    ocpi.services.platforms.save(replace(taking, roles=()), before=taking)
+    assert ocpi.services.platforms.speaks_for(first.platform, far)
 
-    ocpi.unregister(first.platform, force=True)  # a hub no more: who tells next stands for its parties
+    ocpi.partners.unregister(first.platform, force=True)  # a hub no more: who tells next stands for its parties
     assert claims.told("second", [far]) == {}
     assert (claims.of(far).hub, claims.tells("first")) == ("second", False)
 
@@ -615,14 +617,14 @@ def test_of_two_hubs_at_the_same_moment_one_stands_for_a_party(way):
     app, far = network.apps["platform.example"], Party.of("AT", "FAR")
     joined(app, "First", "NL", "ONE")
     second = joined(app, "Second", "NL", "TWO")
-    claims = ocpi.platforms.claims
+    claims = ocpi.services.platforms.claims
     claims.told("first", [far])
     storage.hidden = 1 if way == "told" else 2
 
     if way == "told":
         assert claims.told("second", [far]) == {far: "first"}
     else:
-        assert not ocpi.platforms.speaks_for(second.platform, far)
+        assert not ocpi.services.platforms.speaks_for(second.platform, far)
     assert claims.of(far).hub == "first"
 
 
@@ -630,11 +632,11 @@ def test_a_claim_that_changes_all_the_time_is_an_error():
     network, storage = Network(clock=Clock()), Late()
     ocpi = network.add("platform.example", [("NL", "ABC", ["CPO"])], storage=storage)
     joined(network.apps["platform.example"], "First", "NL", "ONE")
-    ocpi.platforms.claims.told("first", [Party.of("AT", "FAR")])
+    ocpi.services.platforms.claims.told("first", [Party.of("AT", "FAR")])
     storage.hidden = 100
 
     with pytest.raises(ConflictError, match="AT-FAR changes too often"):
-        ocpi.platforms.claims.assign("second", Party.of("AT", "FAR"))
+        ocpi.services.platforms.claims.assign("second", Party.of("AT", "FAR"))
 
 
 # Very many parties.
@@ -700,7 +702,7 @@ def test_a_platform_with_very_many_parties_reads_what_is_for_them(ocpi_storage):
     assert [item["id"] for item in answered.data] == ["all", "one", "two"]
     assert answered.headers["X-Total-Count"] == "3"
     ems.put(*many(1))
-    assert [ems.has, ocpi.platforms.claims.of(Party.of("DE", "ABC"))] == [many(1), Claim()]
+    assert [ems.has, ocpi.services.platforms.claims.of(Party.of("DE", "ABC"))] == [many(1), Claim()]
 
 
 @pytest.mark.parametrize(
@@ -708,7 +710,7 @@ def test_a_platform_with_very_many_parties_reads_what_is_for_them(ocpi_storage):
 )
 def test_a_platform_with_many_parties_gets_what_is_for_everybody_once(ocpi, ocpi_network, number, which, times):
     ems = Partner(ocpi, ocpi_network, names=["CPO DE-CPO", *many(number - 1)] if number > 2 else many(2))
-    ocpi.push_parties(ems.invited.id, which)
+    ocpi.partners.push_parties(ems.invited.id, which)
     ocpi.save("locations", location())
     ocpi_network.requests.clear()
 

@@ -212,7 +212,7 @@ def test_what_a_hook_passes_on_leaves_threads_for_everybody_else(platform, hosti
 
 def test_a_refused_handshake_changes_nothing_and_the_next_one_works(ocpi, ocpi_app, ocpi_network):
     peer = Peer(ocpi_network)
-    ocpi.invite(name="Peer", token="token-a")
+    ocpi.partners.invite(name="Peer", token="token-a")
     second = []
 
     def come_again():
@@ -233,7 +233,7 @@ def test_a_refused_handshake_changes_nothing_and_the_next_one_works(ocpi, ocpi_a
 
 def test_the_time_of_a_handshake_is_one_for_all_that_it_fetches(ocpi, ocpi_app, ocpi_network):
     peer = Peer(ocpi_network)
-    ocpi.invite(name="Peer", token="token-a")
+    ocpi.partners.invite(name="Peer", token="token-a")
 
     assert peer.post(ocpi_app, "token-a").status_code == 1000
 
@@ -244,7 +244,7 @@ def test_the_time_of_a_handshake_is_one_for_all_that_it_fetches(ocpi, ocpi_app, 
 def test_a_handshake_whose_time_is_over_calls_nobody(ocpi_network):
     ocpi = ocpi_network.add("hurried.example", [("NL", "HUR", ["CPO"])], config={"OCPI_HANDSHAKE_TIMEOUT": 1e-9})
     peer = Peer(ocpi_network)
-    ocpi.invite(name="Peer", token="token-a")
+    ocpi.partners.invite(name="Peer", token="token-a")
 
     refused = peer.post(ocpi_network.apps["hurried.example"], "token-a")
 
@@ -270,11 +270,11 @@ def test_handshakes_of_two_platforms_that_cross_do_not_refuse_each_other_for_bei
     def cross(request):
         if request.url.startswith("https://platform.example") and not crossed:  # the call back for our own rotation
             crossed.append(request)
-            ocpi_other.rotate("NL-ABC")
+            ocpi_other.partners.rotate("NL-ABC")
 
     ocpi_network.before_send = cross
     with pytest.raises(RefusedError, match="was faster"):
-        ocpi.rotate("FR-OTH")
+        ocpi.partners.rotate("FR-OTH")
 
     assert crossed
     for one, other in ((ocpi, "FR-OTH"), (ocpi_other, "NL-ABC")):
@@ -343,7 +343,7 @@ def test_nobody_is_called_for_a_request_when_enough_of_them_wait(provider, ocpi_
 def test_a_hook_does_not_wait_for_a_result_when_enough_of_them_wait(provider, monkeypatch):
     provider, operator = provider
     monkeypatch.setattr(provider, "call", lambda id: type("Call", (), {"platform": "two", "expires": 0}))
-    provider.authorizer(lambda document, place: provider.wait_for_command("1").result)
+    provider.authorizer(lambda document, place: provider.wait("1").result)
 
     with full(provider):
         refused = operator.post(AUTHORIZE)
@@ -358,7 +358,7 @@ def test_a_command_that_is_not_passed_on_waits_for_no_result_and_a_list_is_not_f
         {"identifier": module, "role": role, "url": f"https://partner.example/{module}"}
         for module, role in (("commands", "RECEIVER"), ("locations", "SENDER"))
     )
-    provider.platforms.save(replace(operator.platform, endpoints=endpoints), before=operator.platform)
+    provider.services.platforms.save(replace(operator.platform, endpoints=endpoints), before=operator.platform)
     client = provider.client("operator")
 
     with full(provider), logs.within(logs.Exchange(is_answering=True)):
@@ -379,11 +379,11 @@ def test_a_result_that_is_finished_within_a_request_is_sent_behind_it(provider, 
     monkeypatch.setattr("flask_ocpi.client.callbacks.deliver", lambda *_: sent.append(threading.current_thread()))
 
     with logs.within(logs.Exchange(is_answering=True)):
-        assert provider.finish_command("1", "ACCEPTED")
+        assert provider.finish("1", "ACCEPTED")
     for thread in threading.enumerate():
         if thread.name == "ocpi-background":
             thread.join(PATIENCE)
-    provider.finish_command("1", "ACCEPTED")
+    provider.finish("1", "ACCEPTED")
 
     assert [thread is threading.current_thread() for thread in sent] == [False, True]
 

@@ -173,7 +173,7 @@ def test_a_deeply_nested_property_in_a_list_is_left_out_and_the_objects_are_stor
     listed = orjson.dumps(objects)[:-2] + b',"x":' + nested(depth).encode() + b"}]"
     envelope = b'{"status_code":1000,"timestamp":"%s","data":%s}' % (TIMESTAMP.encode(), listed)
     peer.answers["GET /2.2.1/sender/locations"] = lambda: Response(envelope, mimetype="application/json")
-    platform = ocpi.register(peer.url, "token-a")
+    platform = ocpi.partners.register(peer.url, "token-a")
 
     ocpi.pull("locations", platform)
     ocpi.sync(platform, ["locations"])

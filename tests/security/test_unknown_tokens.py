@@ -55,7 +55,7 @@ def test_a_token_that_is_in_use_works_however_many_were_tried_from_its_address(o
 
 def test_a_new_token_works_although_its_address_is_told_to_wait(ocpi, ocpi_client):
     try_tokens(ocpi_client, LIMIT + 5)
-    _, invited = ocpi.invite(name="New")
+    _, invited = ocpi.partners.invite(name="New")
 
     assert call_from(ocpi_client, "127.0.0.1", Authorization=authorization(invited)).http_status == 200
 

@@ -173,26 +173,26 @@ def peer(ocpi_network: Network) -> Peer:
 
 
 def named_in_credentials(ocpi: OCPI, peer: Peer, url: str) -> bool:
-    _, token = ocpi.invite(name="Peer")
+    _, token = ocpi.partners.invite(name="Peer")
     return peer.post(_app(ocpi), token, url=url).status_code == 1000
 
 
 def named_in_renewed_credentials(ocpi: OCPI, peer: Peer, url: str) -> bool:
-    _, token = ocpi.invite(name="Peer")
+    _, token = ocpi.partners.invite(name="Peer")
     issued = peer.post(_app(ocpi), token).data["token"]
     return peer.put(_app(ocpi), issued, url=url).status_code == 1000
 
 
 def named_in_answered_credentials(ocpi: OCPI, peer: Peer, url: str) -> bool:
     peer.answers["POST /2.2.1/sender/credentials"] = lambda: answer(peer.credentials(url=url))
-    platform = _attempt(lambda: ocpi.register(peer.url, "token-a"))
+    platform = _attempt(lambda: ocpi.partners.register(peer.url, "token-a"))
     # Registered it may be: the URL is kept, and leads nowhere later either.
-    return platform is not None and _attempt(lambda: ocpi.rotate(platform)) is not None
+    return platform is not None and _attempt(lambda: ocpi.partners.rotate(platform)) is not None
 
 
 def named_in_versions(ocpi: OCPI, peer: Peer, url: str) -> bool:
     peer.versions = [{"version": "2.2.1", "url": url}]
-    return _attempt(lambda: ocpi.register(peer.url, "token-a")) is not None
+    return _attempt(lambda: ocpi.partners.register(peer.url, "token-a")) is not None
 
 
 def named_in_versions_while_it_registers(ocpi: OCPI, peer: Peer, url: str) -> bool:
@@ -202,24 +202,24 @@ def named_in_versions_while_it_registers(ocpi: OCPI, peer: Peer, url: str) -> bo
 
 def named_as_credentials_endpoint(ocpi: OCPI, peer: Peer, url: str) -> bool:
     peer.endpoints[0]["url"] = url
-    return _attempt(lambda: ocpi.register(peer.url, "token-a")) is not None
+    return _attempt(lambda: ocpi.partners.register(peer.url, "token-a")) is not None
 
 
 def named_when_a_spent_token_is_refused(ocpi: OCPI, peer: Peer, url: str) -> bool:
     details = {"version": "2.2.1", "endpoints": [{"identifier": "credentials", "role": "SENDER", "url": url}]}
     peer.answers["GET /versions"] = lambda: answer(details, status_code=2000, http_status=401)
-    return _attempt(lambda: ocpi.register(peer.url, "token-a")) is not None
+    return _attempt(lambda: ocpi.partners.register(peer.url, "token-a")) is not None
 
 
 def named_as_endpoint_of_a_list(ocpi: OCPI, peer: Peer, url: str) -> bool:
     peer.endpoints[2]["url"] = url
-    platform = _attempt(lambda: ocpi.register(peer.url, "token-a"))
+    platform = _attempt(lambda: ocpi.partners.register(peer.url, "token-a"))
     return platform is not None and _attempt(lambda: ocpi.pull("locations", platform)) is not None
 
 
 def named_as_endpoint_of_objects(ocpi: OCPI, peer: Peer, url: str) -> bool:
     peer.endpoints[3]["url"] = url
-    platform = _attempt(lambda: ocpi.register(peer.url, "token-a"))
+    platform = _attempt(lambda: ocpi.partners.register(peer.url, "token-a"))
     return platform is not None and _attempt(lambda: ocpi.client(platform).cdrs.post(cdr())) is not None
 
 
@@ -232,7 +232,7 @@ def named_as_response_url(ocpi: OCPI, peer: Peer, url: str) -> bool:
         return reply.accept(lambda: "ACCEPTED")
 
     ocpi.save("locations", location())
-    _, token_a = ocpi.invite(name="Peer")
+    _, token_a = ocpi.partners.invite(name="Peer")
     token = peer.post(_app(ocpi), token_a).data["token"]
     body = start_session(response_url=url, token=card(country_code="DE", party_id="PEE"))
     PartnerClient(_app(ocpi), token).post("/ocpi/2.2.1/receiver/commands/START_SESSION", body)
@@ -371,11 +371,11 @@ def test_the_answer_to_a_handshake_does_not_tell_what_is_at_a_url(
 ):
     named = "https://internal.example/x"
     url = named if endpoint == "versions" else peer.url
-    token = peer.post(_app(ocpi), ocpi.invite(name="Peer")[1]).data["token"] if renewed else ""
+    token = peer.post(_app(ocpi), ocpi.partners.invite(name="Peer")[1]).data["token"] if renewed else ""
     peer.versions = [{"version": "2.2.1", "url": named}] if endpoint == "version details" else peer.versions
     answers = set()
     for number, answer_as in enumerate(FOUND.values()):
-        client = PartnerClient(_app(ocpi), token or ocpi.invite(name="Peer")[1])
+        client = PartnerClient(_app(ocpi), token or ocpi.partners.invite(name="Peer")[1])
         monkeypatch.setattr(ocpi.state, "_transport", _Diverted(ocpi_network, named, answer_as))
         call = client.put if renewed else client.post
         response = call(CREDENTIALS, peer.credentials(url=url), headers={"X-Request-ID": f"request-{number}"})
@@ -417,7 +417,7 @@ def _attempt(follow: Callable[[], Any]) -> Any:
 
 
 def _registered(ocpi: OCPI, peer: Peer) -> Platform:
-    return ocpi.register(peer.url, "token-a")
+    return ocpi.partners.register(peer.url, "token-a")
 
 
 def _answer_with(ocpi: OCPI, method: str, headers: dict[str, str]) -> None:

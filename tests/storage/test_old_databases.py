@@ -158,7 +158,7 @@ def test_every_copy_has_its_platform_afterwards(before, network):
     assert json.loads(adopted.stdout)["copies"] == {"adopted": len(copies), "unknown": 0}
     assert json.loads(again.stdout)["copies"] == {"adopted": 0, "unknown": 0}
     assert sorted(item.module for item in kept for _ in range(item.number)) == copies
-    assert {item.source for item in kept} == {platform.id for platform in ocpi.platforms.all()}
+    assert {item.source for item in kept} == {platform.id for platform in ocpi.partners.list()}
 
 
 def test_other_partners_token_works_as_well(network, ocpi, facts):
@@ -173,7 +173,7 @@ def test_result_that_was_due_is_sent_with_the_token_we_were_given(network, ocpi,
     waiting = [r.document for r in storage.list("incoming_requests", Query()).records if r.document["state"] == "OPEN"]
     start = next(document for document in waiting if document["operation"] == "start_session")
 
-    ocpi.finish_command(start["id"], "ACCEPTED")
+    ocpi.finish(start["id"], "ACCEPTED")
 
     sent = network.requests[-1]
     assert sent.url == start["response_url"]

@@ -85,8 +85,8 @@ def create_app(settings: dict[str, Any]) -> Flask:
         return [len(texts), hashlib.sha256("".join(texts).encode()).hexdigest()]
 
     deeds: dict[str, Callable[..., Any]] = {
-        "invite": lambda: ocpi.invite(name="")[1],
-        "register": lambda **arguments: ocpi.register(**arguments).state,
+        "invite": lambda: ocpi.partners.invite(name="")[1],
+        "register": lambda **arguments: ocpi.partners.register(**arguments).state,
         "start": lambda: ocpi.start(),
         "sync": sync,
         "fill": fill,

@@ -201,12 +201,12 @@ def test_what_could_not_be_fetched_is_tried_again_after_a_pause_that_grows(ocpi,
     patch("A")
     attempts = []
     for _ in range(8):
-        ocpi.dispatch()
+        ocpi.outbox.flush()
         attempts.append(len(fetched(ocpi_network)))
         ocpi_clock.advance(60)
     ocpi_network.after_send = lambda request, response: response
     ocpi_clock.advance(3600)
-    ocpi.dispatch()
+    ocpi.outbox.flush()
 
     assert attempts == [1, 2, 2, 3, 3, 3, 3, 4]
     assert list(copies(ocpi)) == ["A"]
@@ -218,7 +218,7 @@ def test_what_could_not_be_fetched_for_a_day_is_given_up(ocpi, patch, ocpi_clock
     ocpi_clock.advance(86_401)
     before = len(fetched(ocpi_network))
 
-    ocpi.dispatch()
+    ocpi.outbox.flush()
 
     assert (len(fetched(ocpi_network)), waiting(ocpi)) == (before, 0)
 
@@ -232,7 +232,7 @@ def test_object_that_came_by_push_meanwhile_is_not_fetched(ocpi, cpo, save, patc
     before = len(fetched(ocpi_network))
     ocpi_clock.advance(120)
 
-    ocpi.dispatch()
+    ocpi.outbox.flush()
 
     assert (len(fetched(ocpi_network)), waiting(ocpi)) == (before, 0)
 
@@ -287,11 +287,11 @@ def test_partner_without_a_list_is_not_asked(ocpi, ocpi_client, ocpi_network):
 
 def test_partner_that_unregistered_is_not_asked_any_more(ocpi, cpo, patch, ocpi_network, ocpi_clock):
     patch("A")
-    ocpi.unregister("FR-OTH")
+    ocpi.partners.unregister("FR-OTH")
     ocpi_network.requests.clear()
     ocpi_clock.advance(120)
 
-    ocpi.dispatch()
+    ocpi.outbox.flush()
 
     assert (ocpi_network.requests, waiting(ocpi)) == ([], 0)
 
@@ -318,7 +318,7 @@ def test_fault_of_ours_while_fetching_is_tried_again_later(ocpi, save, patch, oc
     ocpi_network.before_send = lambda request: None
     before = waiting(ocpi)
     ocpi_clock.advance(61)
-    ocpi.dispatch()
+    ocpi.outbox.flush()
 
     assert "Work in the background failed." in caplog.messages
     assert (before, waiting(ocpi), list(copies(ocpi))) == (1, 0, ["A"])
@@ -356,7 +356,7 @@ def test_change_in_the_far_future_is_looked_for_from_now_on(ocpi, cpo, patch, oc
 
 
 def _missing(ocpi, module, id, clock):
-    platform = ocpi.platforms.find("FR-OTH")
+    platform = ocpi.partners.find("FR-OTH")
     return Missing(platform, module, OTH, id, ABC, to_micros(now(clock)))
 
 
@@ -375,10 +375,10 @@ def _own_token(ocpi, document):
 
 def test_what_is_missed_of_a_platform_that_is_forgotten_leaves_nothing_to_do(ocpi, cpo, patch, ocpi_clock):
     patch("A")
-    ocpi.platforms.delete(ocpi.platforms.find("FR-OTH"))
+    ocpi.services.platforms.delete(ocpi.partners.find("FR-OTH"))
     ocpi_clock.advance(120)
 
-    ocpi.dispatch()
+    ocpi.outbox.flush()
 
     jobs = {job.name: job for job in ocpi.services.jobs}
     assert (waiting(ocpi), jobs["missing objects"].seconds_left()) == (0, None)

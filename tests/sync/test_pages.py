@@ -26,7 +26,7 @@ def page(ocpi, cpo):
     """A function that stores a page, and returns what became of it: counts, and the receipt."""
 
     def store(documents, *, module="locations", known=None):
-        scope = scope_of(ocpi.services, ocpi.platforms.find("FR-OTH"), module)
+        scope = scope_of(ocpi.services, ocpi.partners.find("FR-OTH"), module)
         pulled = Pulled()
         with ocpi.storage.transaction():
             receipt = receive(ocpi.services, scope, documents, pulled, known=known or {})

@@ -92,7 +92,7 @@ def test_a_page_that_was_only_fetched_is_fetched_again(ocpi, cpo, six, requests,
 
     synced = sync(ocpi)
 
-    crawl = load(ocpi.services, scope_of(ocpi.services, ocpi.platforms.find("FR-OTH"), "locations"))
+    crawl = load(ocpi.services, scope_of(ocpi.services, ocpi.partners.find("FR-OTH"), "locations"))
     assert (str(synced.error), crawl.pages, "offset=2&" in crawl.url) == ("The disk is full.", 1, True)
     assert sorted(copies(ocpi)) == ["A", "B"]
 

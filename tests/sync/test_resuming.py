@@ -210,10 +210,10 @@ def test_position_at_another_address_is_dropped(ocpi, cpo, six, line, ocpi_netwo
     line.cut(1)
     sync(ocpi)
     line.mend()
-    platform = ocpi.platforms.find("FR-OTH")
+    platform = ocpi.partners.find("FR-OTH")
     ocpi_network.apps["new.example"] = ocpi_network.apps["other.example"]
     moved = tuple({**e, "url": e["url"].replace("other.", "new.")} for e in platform.endpoints)
-    ocpi.platforms.save(replace(platform, endpoints=moved), before=platform)
+    ocpi.services.platforms.save(replace(platform, endpoints=moved), before=platform)
     ocpi_network.requests.clear()
 
     synced = sync(ocpi)
@@ -344,7 +344,7 @@ def test_record_that_appears_between_a_look_and_the_write_is_respected(ocpi, cpo
             if kind == "locations":
                 cpo.client("NL-ABC").locations.put(pushed)
             else:
-                watermarks.take(ocpi.services, scope_of(ocpi.services, ocpi.platforms.find("FR-OTH"), "locations"))
+                watermarks.take(ocpi.services, scope_of(ocpi.services, ocpi.partners.find("FR-OTH"), "locations"))
             return None
         return get(asked, key, **options)
 
@@ -364,7 +364,7 @@ def test_fault_of_ours_is_raised_and_noted(ocpi, cpo, six, line):
         sync(ocpi)
     line.mend()
 
-    mark = watermarks.get(ocpi.services, scope_of(ocpi.services, ocpi.platforms.find("FR-OTH"), "locations"))
+    mark = watermarks.get(ocpi.services, scope_of(ocpi.services, ocpi.partners.find("FR-OTH"), "locations"))
     assert (mark.failures, mark.error, mark.holder) == (1, "ZeroDivisionError: A fault.", "")
     assert sync(ocpi).error is None
 
@@ -394,7 +394,7 @@ def test_process_that_ends_after_another_took_over_gives_nothing_back(ocpi, cpo,
         if count == 1 and not others:
             others.append(None)
             ocpi_clock.advance(LEASE)
-            platform = ocpi.platforms.find("FR-OTH")
+            platform = ocpi.partners.find("FR-OTH")
             others.append(watermarks.take(ocpi.services, scope_of(ocpi.services, platform, "locations")))
             raise Killed
 
@@ -402,5 +402,5 @@ def test_process_that_ends_after_another_took_over_gives_nothing_back(ocpi, cpo,
     with pytest.raises(Killed):
         sync(ocpi)
 
-    mark = watermarks.get(ocpi.services, scope_of(ocpi.services, ocpi.platforms.find("FR-OTH"), "locations"))
+    mark = watermarks.get(ocpi.services, scope_of(ocpi.services, ocpi.partners.find("FR-OTH"), "locations"))
     assert mark.holder == others[1].holder

@@ -101,7 +101,7 @@ def test_each_list_has_its_own_time_that_a_restart_does_not_change(ocpi, cpo, sc
 def test_dispatcher_runs_it(ocpi, cpo, save, ocpi_clock):
     save("A")
     for _ in range(2 * HOUR // 60):
-        ocpi.dispatch()
+        ocpi.outbox.flush()
         ocpi_clock.advance(60)
 
     assert list(copies(ocpi)) == ["A"]
@@ -259,7 +259,7 @@ def test_lags_name_what_is_synced_by_itself(ocpi, cpo):
 
 def test_platform_that_unregistered_leaves_nothing_to_do(ocpi, cpo, schedule, ocpi_clock):
     pass_time(schedule, ocpi_clock, HOUR)
-    ocpi.unregister("FR-OTH")
+    ocpi.partners.unregister("FR-OTH")
     ocpi_clock.advance(2 * HOUR)
 
     schedule.run()

@@ -381,10 +381,10 @@ def test_object_that_is_deleted_here_while_its_page_is_under_way_does_not_come_b
 def test_list_at_another_address_is_read_as_a_whole(ocpi, cpo, save, ocpi_network):
     save("A")
     sync(ocpi)
-    platform = ocpi.platforms.find("FR-OTH")
+    platform = ocpi.partners.find("FR-OTH")
     ocpi_network.apps["new.example"] = ocpi_network.apps["other.example"]
     moved = tuple({**e, "url": e["url"].replace("other.", "new.")} for e in platform.endpoints)
-    ocpi.platforms.save(replace(platform, endpoints=moved), before=platform)
+    ocpi.services.platforms.save(replace(platform, endpoints=moved), before=platform)
 
     first, second = sync(ocpi), sync(ocpi)
 
@@ -467,7 +467,7 @@ def test_unknown_module_and_platform_are_refused(ocpi):
 
 def test_platform_that_is_not_registered_any_more_is_left_out(ocpi, cpo, save):
     save("A")
-    ocpi.unregister("FR-OTH")
+    ocpi.partners.unregister("FR-OTH")
 
     assert ocpi.sync() == []
 

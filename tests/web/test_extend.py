@@ -60,7 +60,7 @@ def test_added_routes_are_documented(partner):
 
 def test_added_routes_are_for_registered_platforms_only(partner):
     ocpi = partner.app.extensions["ocpi"]
-    _, token = ocpi.invite(name="New")
+    _, token = ocpi.partners.invite(name="New")
 
     assert PartnerClient(partner.app, token).get("/ocpi/2.2.1/sender/reports/monthly").http_status == 401
     assert PartnerClient(partner.app, "none").get("/ocpi/2.2.1/sender/reports/monthly").http_status == 401

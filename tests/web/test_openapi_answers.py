@@ -168,7 +168,7 @@ def test_a_page_has_a_link_and_the_last_one_has_none(everything):
 def example_peer(ocpi_network):
     """The platform that the credentials in the document's examples belong to."""
     peer = ocpi_network.add("ocpi.example.com", [("DE", "XYZ", ["CPO"])])
-    peer.invite(name="caller", token="example-token-not-a-secret")
+    peer.partners.invite(name="caller", token="example-token-not-a-secret")
     return peer
 
 
@@ -176,7 +176,7 @@ def test_a_handshake_is_as_documented(ocpi, ocpi_app, example_peer):
     operation = SPEC["paths"]["/ocpi/2.2.1/credentials"]["post"]
     example = operation["requestBody"]["content"][JSON]["examples"]["required"]["value"]
     body = {**example, "roles": [{**example["roles"][0], "country_code": "DE", "party_id": "XYZ"}]}
-    client = PartnerClient(ocpi_app, ocpi.invite(name="new")[1])
+    client = PartnerClient(ocpi_app, ocpi.partners.invite(name="new")[1])
     post, put, delete = (Checker(f"credentials_{name}_credentials") for name in ("post", "put", "delete"))
     path = "/ocpi/2.2.1/credentials"
 

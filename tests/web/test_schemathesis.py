@@ -198,12 +198,12 @@ class Platform:
     def _answer_handshakes(self) -> None:
         """Serve the platform that the credentials in the examples of the document belong to."""
         example = self.network.add("ocpi.example.com", [("NL", "ABC", ["CPO"])])
-        example.invite(name="caller", token="example-token-not-a-secret")
+        example.partners.invite(name="caller", token="example-token-not-a-secret")
 
     def token_for(self, method: str, path: str) -> str:
         """Return a token that opens an operation; a new one where the call uses it up."""
         if path.endswith("/credentials") and method == "POST":
-            return self.ocpi.invite(name="new")[1]
+            return self.ocpi.partners.invite(name="new")[1]
         if path.endswith("/credentials") and method in ("PUT", "DELETE"):
             return add_partner(self.app, PARTNER, name="passing").token
         return self.partner.token

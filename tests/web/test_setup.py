@@ -44,14 +44,14 @@ def test_default_is_a_sqlite_file_in_the_instance_folder(bare_app, tmp_path):
 
 def test_what_is_stored_is_there_for_the_next_process(bare_app, tmp_path):
     first = OCPI(bare_app)
-    platform, token = first.invite(name="Partner")
+    platform, token = first.partners.invite(name="Partner")
     close(bare_app)
 
     again = Flask("host", instance_path=bare_app.instance_path)
     again.config.from_mapping(OCPI_PARTIES=bare_app.config["OCPI_PARTIES"])
     second = OCPI(again)
 
-    assert second.platforms.caller([token]).platform.id == platform.id
+    assert second.services.platforms.caller([token]).platform.id == platform.id
     close(again)
 
 

@@ -53,7 +53,7 @@ def fill(storage):
     reservation = {"expiry_date": "2026-01-01T20:00:00Z", "reservation_id": "RES1"}
     partner.commands.reserve_now({**for_driver, **reservation})
     partner.chargingprofiles.set("SES1", set_charging_profile()["charging_profile"])
-    ocpi.finish_charging_profile(profiles[0], "ACCEPTED")
+    ocpi.finish(profiles[0], "ACCEPTED")
     other.save("locations", location(**THEIRS))
     ours = {"token": token(country_code="NL", party_id="ABC"), "location_id": "LOC1"}
     ocpi.client(here).commands.start_session(ours)
