@@ -58,6 +58,14 @@ class Transaction:
     forked: bool = False
 
 
+def check_dialect(name: str) -> None:
+    """Raise ConfigurationError for a kind of database that is not supported."""
+    if name not in ("sqlite", "postgresql"):
+        raise ConfigurationError(
+            f"SQLALCHEMY_DATABASE_URI must begin with 'sqlite:' or 'postgresql+psycopg:', got a database of {name}."
+        )
+
+
 class Database:
     """The connections to one engine's database: one for each statement, or one for a whole transaction.
 
@@ -93,11 +101,7 @@ class Database:
     @classmethod
     def of(cls, engine: Engine) -> Database:
         """Return the engine's own: the same one for all storages that use the engine."""
-        if engine.dialect.name not in ("sqlite", "postgresql"):
-            raise ConfigurationError(
-                "SQLALCHEMY_DATABASE_URI must begin with 'sqlite:' or 'postgresql+psycopg:', "
-                f"got a database of {engine.dialect.name}."
-            )
+        check_dialect(engine.dialect.name)
         database = _databases.get(id(engine))
         if database is None:
             database = _databases[id(engine)] = cls(engine)

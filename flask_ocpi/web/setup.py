@@ -5,47 +5,98 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterable
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
+from typing import Any
 
 from flask import Flask
+from flask import appcontext_pushed
 
 from flask_ocpi import outbox as push
 from flask_ocpi import sync
 from flask_ocpi.core.config import Settings
 from flask_ocpi.core.description import Version
+from flask_ocpi.errors import StorageError
 from flask_ocpi.exchange import journal
 from flask_ocpi.exchange.findings import FINDINGS
 from flask_ocpi.partners.platforms import KINDS
 from flask_ocpi.storage.base import Storage
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse
+    from _typeshed.wsgi import WSGIEnvironment
+    from sqlalchemy import Engine
+    from sqlalchemy import Table
+
 KEY_FILE = "ocpi_secret_key"
+_DATABASE_KEYS = ("SQLALCHEMY_DATABASE_URI", "SQLALCHEMY_ENGINES", "SQLALCHEMY_BINDS")
 EMBEDDED_DATABASE = "sqlite:///ocpi.sqlite3"  # Flask-SQLAlchemy puts relative paths into the instance folder
 
 
 def default_storage(app: Flask, settings: Settings, versions: Iterable[Version]) -> Storage:
-    """Store in the host's Flask-SQLAlchemy database, or in an own SQLite file in the instance folder."""
+    """Store in the host's Flask-SQLAlchemy database, or in an own SQLite file in the instance folder.
+
+    Where a database is configured and the host's ``db`` is not registered yet, it is found when it is first needed.
+    """
     # Not before it is known that they are needed: SQLAlchemy is a third of what there is to import.
     from flask_ocpi.storage.sqlalchemy import SQLAlchemyStorage
     from flask_ocpi.storage.sqlalchemy import make_private
+
+    names = kinds(versions)
+    is_registered = "sqlalchemy" in app.extensions
+    if not is_registered and any(app.config.get(key) for key in _DATABASE_KEYS):
+        return _late_storage(app, names, creates_tables=bool(settings.create_tables))
+    if not is_registered:
+        app.config["SQLALCHEMY_DATABASE_URI"] = EMBEDDED_DATABASE
+    engine, tables = _database(app, names)
+    if not is_registered:  # whoever first connects would make it for everybody
+        make_private(engine.url)
+    storage = SQLAlchemyStorage(engine, tables)
+    if settings.create_tables or (settings.create_tables is None and not is_registered):
+        storage.setup()
+    return storage
+
+
+def _late_storage(app: Flask, names: tuple[str, ...], *, creates_tables: bool) -> Storage:
+    from sqlalchemy import make_url
+
+    from flask_ocpi.storage.connections import check_dialect
+    from flask_ocpi.storage.late import LateStorage
+
+    if app.config.get("SQLALCHEMY_DATABASE_URI"):
+        check_dialect(make_url(app.config["SQLALCHEMY_DATABASE_URI"]).get_dialect().name)
+    storage = LateStorage(lambda: _database(app, names), creates_tables=creates_tables)
+    inner = app.wsgi_app
+
+    def find_in_context(app: Flask, **_: Any) -> None:
+        if not storage.is_found and "sqlalchemy" in app.extensions:  # its tables belong to its migrations
+            storage.find()
+
+    def first(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if not storage.is_found:  # a db of ours cannot be registered any more once Flask has begun with a request
+            with suppress(StorageError):
+                storage.find()
+        return inner(environ, start_response)
+
+    appcontext_pushed.connect(find_in_context, app, weak=False)
+    app.wsgi_app = first  # type: ignore[method-assign]
+    return storage
+
+
+def _database(app: Flask, names: tuple[str, ...]) -> tuple[Engine, Mapping[str, Table]]:
+    """Return the engine and tables of the host's database, or of one that is registered now."""
     from flask_ocpi.storage.tables import define_tables
 
-    embedded = False
     db = app.extensions.get("sqlalchemy")
     if db is None:
-        if not app.config.get("SQLALCHEMY_DATABASE_URI") and not app.config.get("SQLALCHEMY_ENGINES"):
-            app.config["SQLALCHEMY_DATABASE_URI"] = EMBEDDED_DATABASE
-            embedded = True
         from flask_sqlalchemy import SQLAlchemy
 
         db = SQLAlchemy(app)
     with app.app_context():
-        engine = db.engine
-    if embedded:  # whoever first connects would make it for everybody
-        make_private(engine.url)
-    storage = SQLAlchemyStorage(engine, define_tables(db.metadata, kinds(versions)))
-    if settings.create_tables or (settings.create_tables is None and embedded):
-        storage.setup()
-    return storage
+        engine: Engine = db.engine
+    return engine, define_tables(db.metadata, names)
 
 
 def kinds(versions: Iterable[Version]) -> tuple[str, ...]:

@@ -1,0 +1,51 @@
+"""A storage whose database is found when it is first used: the host application may register its own until then."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Engine
+from sqlalchemy import Table
+
+from flask_ocpi.core import forks
+from flask_ocpi.storage.sqlalchemy import SQLAlchemyStorage
+
+
+class LateStorage(SQLAlchemyStorage):
+    """Becomes what :class:`SQLAlchemyStorage` is with the first attribute that it lacks.
+
+    find: returns engine and tables. creates_tables: create those that are missing then.
+    """
+
+    def __init__(self, find: Callable[[], tuple[Engine, Mapping[str, Table]]], *, creates_tables: bool) -> None:
+        self.is_found = False
+        self._find = find
+        self._creates_tables = creates_tables
+        forks.begin(self._begin)
+
+    def _begin(self) -> None:
+        self._finding = threading.RLock()
+
+    def find(self) -> None:
+        """Find the database now, unless that was done. What fails is tried again with the next use."""
+        with self._finding:
+            if self.is_found:
+                return
+            self.is_found = True  # what is called here may use the storage
+            try:
+                super().__init__(*self._find())
+                if self._creates_tables:
+                    self.setup()
+            except BaseException:
+                self.is_found = False
+                raise
+
+    def __getattr__(self, name: str) -> Any:
+        """Find the database for an attribute that is not here before that."""
+        if "_finding" not in self.__dict__:
+            raise AttributeError(name)
+        self.find()
+        return object.__getattribute__(self, name)
