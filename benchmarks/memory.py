@@ -80,7 +80,7 @@ def settle(neighbours: Neighbours) -> None:
     """Wait until everything is pushed."""
     cpo = neighbours.cpo
     ends = time.monotonic() + TIMEOUT
-    while any(entries.is_waiting(cpo.services, platform.id) for platform in cpo.platforms.all()):
+    while any(entries.is_waiting(cpo.services, platform.id) for platform in cpo.partners.list()):
         if time.monotonic() > ends:
             raise SystemExit("The changes were not delivered.")
         time.sleep(0.05)

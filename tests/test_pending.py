@@ -78,9 +78,7 @@ def test_of_many_who_finish_a_request_at_once_one_does(ocpi_network, ocpi):
         asker.command("STOP_SESSION", {"session_id": "SES1"})
     results = ["ACCEPTED", "FAILED", "REJECTED", "EVSE_OCCUPIED"]
 
-    outcomes = [
-        at_once([lambda id=id, result=result: ocpi.finish_command(id, result) for result in results]) for id in ids
-    ]
+    outcomes = [at_once([lambda id=id, result=result: ocpi.finish(id, result) for result in results]) for id in ids]
 
     for id, outcome, sent in zip(ids, outcomes, asker.results, strict=True):
         (winner,) = [result for result, done in zip(results, outcome, strict=True) if done is True]
@@ -97,9 +95,7 @@ def test_a_result_and_the_time_out_at_the_same_moment_are_one_result(ocpi_networ
         id = accepted(asker, ocpi, "STOP_SESSION", {"session_id": "SES1"})
         ocpi_clock.advance(30)
 
-        finished, *ended = at_once(
-            [lambda id=id: ocpi.finish_command(id, "ACCEPTED"), ocpi.send_timeouts, ocpi.send_timeouts]
-        )
+        finished, *ended = at_once([lambda id=id: ocpi.finish(id, "ACCEPTED"), ocpi.send_timeouts, ocpi.send_timeouts])
 
         assert not any(isinstance(outcome, Exception) for outcome in ended)
         (sent,) = asker.results[number:]
@@ -112,7 +108,7 @@ def test_a_result_that_another_thread_gives_while_the_hook_runs_is_sent_after_th
 
     @cpo.command("START_SESSION")
     def start(body, reply):
-        other = threading.Thread(target=lambda: outcomes.append(cpo.finish_command(reply.id, "ACCEPTED")))
+        other = threading.Thread(target=lambda: outcomes.append(cpo.finish(reply.id, "ACCEPTED")))
         other.start()
         other.join(SECONDS)
         outcomes.append(len(asker.received))
@@ -153,7 +149,7 @@ def test_a_result_is_not_sent_again_when_the_process_ended_while_sending_it(netw
     assert (cpo.send_timeouts(), asker.results) == (0, [])
     assert state(cpo, id) is IncomingState.SENDING
     with pytest.raises(InvalidParametersError, match="has its result already"):
-        cpo.finish_command(id, "ACCEPTED")
+        cpo.finish(id, "ACCEPTED")
 
 
 def test_nothing_is_sent_for_a_request_whose_answer_was_never_given(network, cpo, asker):
@@ -166,7 +162,7 @@ def test_nothing_is_sent_for_a_request_whose_answer_was_never_given(network, cpo
 
     with pytest.raises(SystemExit):
         asker.command("START_SESSION", START)
-    finished = cpo.finish_command(ids[0], "ACCEPTED")  # by who was asked before the process ended
+    finished = cpo.finish(ids[0], "ACCEPTED")  # by who was asked before the process ended
     network.clock.advance(86_401)
     cpo.send_timeouts()
 
@@ -184,12 +180,12 @@ def test_a_reservation_that_is_taken_back_while_its_result_is_sent_is_told_next(
     def take_back():
         if not taken:
             taken.append(None)
-            taken[0] = cpo.finish_command(id, "CANCELED_RESERVATION")
+            taken[0] = cpo.finish(id, "CANCELED_RESERVATION")
         return answer(None)
 
     asker.peer.answers["POST /results/1"] = take_back
 
-    made = cpo.finish_command(id, "ACCEPTED")
+    made = cpo.finish(id, "ACCEPTED")
 
     assert (made, taken) == (True, [True])
     assert asker.results == [{"result": "ACCEPTED"}, {"result": "CANCELED_RESERVATION"}]
@@ -205,7 +201,7 @@ def test_a_result_that_comes_while_another_is_sent_is_not_taken_for_that(network
         return answer(None)
 
     asker.peer.answers["POST /results/1"] = take_back
-    cpo.finish_command(id, "ACCEPTED")
+    cpo.finish(id, "ACCEPTED")
     assert state(cpo, id) is IncomingState.FINISHED
     asker.peer.answers.clear()
     network.clock.advance(30)
@@ -227,7 +223,7 @@ def test_a_result_is_sent_by_one_of_those_who_find_it(network, cpo, asker):
 
     network.before_send = find_too
 
-    cpo.finish_command(id, "ACCEPTED")
+    cpo.finish(id, "ACCEPTED")
 
     assert others == [(True, 0)]
     assert cpo.services.deliver(id) is True
@@ -236,7 +232,7 @@ def test_a_result_is_sent_by_one_of_those_who_find_it(network, cpo, asker):
 
 def test_a_reservation_that_was_taken_back_and_not_told_is_told_after_a_restart(network, cpo, asker):
     id = accepted(asker, cpo, "RESERVE_NOW", RESERVE)
-    cpo.finish_command(id, "ACCEPTED")
+    cpo.finish(id, "ACCEPTED")
     network.clock.advance(3600)
     pending.finish(cpo.services, id, "CANCELED_RESERVATION")  # and now the process ends
 
@@ -252,7 +248,7 @@ def test_an_error_that_nobody_expects_is_an_attempt_all_the_same(network, cpo, a
     id = accepted(asker, cpo)
     network.before_send = fail
     with pytest.raises(ZeroDivisionError):
-        cpo.finish_command(id, "ACCEPTED")
+        cpo.finish(id, "ACCEPTED")
     network.clock.advance(3600)
 
     assert cpo.send_timeouts() == 0
@@ -303,7 +299,7 @@ def test_the_next_deadline_is_that_of_what_is_open(ocpi_network, ocpi, ocpi_cloc
         deadlines.append(pending.next_deadline(ocpi.services))
 
     for id in (ids[1], ids[0], ids[2]):
-        ocpi.finish_command(id, "ACCEPTED")
+        ocpi.finish(id, "ACCEPTED")
         deadlines.append(pending.next_deadline(ocpi.services))
 
     seconds = [None if moment is None else moment / 1_000_000 - begin for moment in deadlines]
@@ -322,7 +318,7 @@ def test_a_timeout_without_measure_is_kept_within_it(network, cpo, asker):
 
 def test_each_new_request_forgets_old_ones_but_none_that_is_open(network, cpo, asker):
     for _ in range(3):
-        cpo.finish_command(accepted(asker, cpo), "ACCEPTED")
+        cpo.finish(accepted(asker, cpo), "ACCEPTED")
     cpo.command("START_SESSION")(lambda body, reply: {"result": "ACCEPTED", "timeout": 200_000})
     asker.command("START_SESSION", START)
     network.clock.advance(100_000)
@@ -386,7 +382,7 @@ def test_a_deadline_is_there_for_as_long_as_something_is_to_be_sent(ocpi_network
     for _ in range(2):
         asker.command("STOP_SESSION", {"session_id": "SES1"})
         there.append(count(ocpi, DEADLINES))
-    ocpi.finish_command(inside[0][0], "ACCEPTED")
+    ocpi.finish(inside[0][0], "ACCEPTED")
     there.append(count(ocpi, DEADLINES))
     ocpi_clock.advance(30)
     ocpi.send_timeouts()
@@ -423,7 +419,7 @@ def test_a_platform_of_several_parties_is_answered_whole(network, cpo):
     cpo.command("START_SESSION")(lambda body, reply: replies.append(reply) or "ACCEPTED")
     asker.command("START_SESSION", START)
 
-    cpo.finish_command(replies[0].id, "ACCEPTED")
+    cpo.finish(replies[0].id, "ACCEPTED")
 
     assert replies[0].sender is None
     assert "OCPI-to-party-id" not in asker.received[0].headers

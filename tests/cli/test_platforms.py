@@ -30,8 +30,8 @@ def test_invite_prints_versions_url_and_a_token_that_registers(run, ocpi, ocpi_o
     invitation = json.loads(result.stdout)
     assert result.stderr == ""
     assert invitation["platform"] == "other-ltd"
-    assert ocpi_other.register(invitation["versions_url"], invitation["token"]).is_registered
-    assert ocpi.platforms.get("other-ltd").is_registered
+    assert ocpi_other.partners.register(invitation["versions_url"], invitation["token"]).is_registered
+    assert ocpi.partners.get("other-ltd").is_registered
 
 
 @pytest.mark.conformance("CRED-32")
@@ -42,7 +42,7 @@ def test_invite_tells_what_to_do_next(run, ocpi):
     assert ["Versions", "URL", "https://platform.example/ocpi/versions"] in lines(result.stdout)
     assert ["Token", "the-agreed-token"] in lines(result.stdout)
     assert "flask ocpi register https://platform.example/ocpi/versions -" in result.stdout
-    assert [token.hash for token in ocpi.platforms.get("other").issued] == [hash_token("the-agreed-token")]
+    assert [token.hash for token in ocpi.partners.get("other").issued] == [hash_token("the-agreed-token")]
 
 
 def test_invite_reads_the_token_from_stdin(run, ocpi):
@@ -57,7 +57,7 @@ def test_invite_again_keeps_the_platform_and_takes_its_encoding(run, ocpi):
     result = run(ocpi, "invite", "--partner", "other", "--encoding", "plain", "--json")
 
     assert json.loads(result.stdout)["platform"] == "other"
-    assert [(p.id, p.token_encoding, len(p.issued)) for p in ocpi.platforms.all()] == [("other", "plain", 1)]
+    assert [(p.id, p.token_encoding, len(p.issued)) for p in ocpi.partners.list()] == [("other", "plain", 1)]
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_invite_refuses_what_is_wrong(run, ocpi, args, exit_code, message):
 
     assert (result.exit_code, result.stdout) == (exit_code, "")
     assert message in result.stderr
-    assert list(ocpi.platforms.all()) == []
+    assert ocpi.partners.list() == []
 
 
 def test_invite_makes_no_token_that_nobody_would_see(ocpi_app, ocpi):
@@ -85,12 +85,12 @@ def test_invite_makes_no_token_that_nobody_would_see(ocpi_app, ocpi):
 
     assert result.exit_code == 1
     assert result.stderr.startswith("Error: OCPI_BASE_URL is missing")
-    assert list(ocpi.platforms.all()) == []
+    assert ocpi.partners.list() == []
 
 
 @pytest.mark.conformance("CLI-01")
 def test_register_takes_the_token_from_stdin_and_says_what_it_found(run, ocpi, ocpi_other):
-    _, token = ocpi_other.invite()
+    _, token = ocpi_other.partners.invite()
 
     result = run(ocpi, "register", OTHER_VERSIONS, "-", "--name", "Other", input=f"{token}\n")
 
@@ -99,12 +99,12 @@ def test_register_takes_the_token_from_stdin_and_says_what_it_found(run, ocpi, o
     assert "FR-OTH (CPO, EMSP)" in result.stdout
     assert ["locations", "SENDER", "https://other.example/ocpi/2.2.1/sender/locations"] in lines(result.stdout)
     assert "flask ocpi pull locations --partner other" in result.stdout
-    assert ocpi.platforms.find("FR-OTH").is_registered
+    assert ocpi.partners.find("FR-OTH").is_registered
 
 
 @pytest.mark.parametrize("token", ["-n", "-J9x_kQ", "--xz", "--json9"])
 def test_register_takes_a_token_that_begins_with_a_dash(run, ocpi, ocpi_other, token):
-    ocpi_other.invite(token=token)
+    ocpi_other.partners.invite(token=token)
 
     result = run(ocpi, "register", OTHER_VERSIONS, token)
 
@@ -113,7 +113,7 @@ def test_register_takes_a_token_that_begins_with_a_dash(run, ocpi, ocpi_other, t
 
 @pytest.mark.conformance("CLI-01")
 def test_register_answers_json(run, ocpi, ocpi_other):
-    _, token = ocpi_other.invite()
+    _, token = ocpi_other.partners.invite()
 
     result = run(ocpi, "register", OTHER_VERSIONS, token, "--json")
 
@@ -138,11 +138,11 @@ def test_register_says_why_it_failed(run, ocpi, ocpi_other, url, message):
     assert result.stderr.startswith("Error: ")
     assert message in result.stderr
     assert "not-the-token" not in result.stderr
-    assert not any(platform.is_registered for platform in ocpi.platforms.all())
+    assert not any(platform.is_registered for platform in ocpi.partners.list())
 
 
 def test_register_says_that_this_app_has_to_run(run, ocpi, ocpi_other, ocpi_network):
-    _, token = ocpi_other.invite()
+    _, token = ocpi_other.partners.invite()
 
     def cut_calls_back(request):
         if request.url.startswith("https://platform.example"):
@@ -158,7 +158,7 @@ def test_register_says_that_this_app_has_to_run(run, ocpi, ocpi_other, ocpi_netw
 
 
 def test_register_refuses_a_platform_that_is_registered(run, connected, ocpi_other):
-    _, token = ocpi_other.invite()
+    _, token = ocpi_other.partners.invite()
 
     result = run(connected, "register", OTHER_VERSIONS, token, "--json")
 
@@ -174,7 +174,7 @@ def test_register_needs_a_token_on_stdin(run, ocpi):
 
 
 def test_register_shows_logged_warnings_as_its_own(run, ocpi, ocpi_other, ocpi_network):
-    _, token = ocpi_other.invite()
+    _, token = ocpi_other.partners.invite()
     posted = []
 
     def cut_after_handshake(request):
@@ -193,11 +193,11 @@ def test_register_shows_logged_warnings_as_its_own(run, ocpi, ocpi_other, ocpi_n
 
 @pytest.mark.conformance("CLI-03")
 def test_rotate_renews_the_tokens(run, connected, ocpi_other):
-    before = connected.platforms.find("FR-OTH")
+    before = connected.partners.find("FR-OTH")
 
     result = run(connected, "rotate", "fr-oth", "--yes")
 
-    after = connected.platforms.find("FR-OTH")
+    after = connected.partners.find("FR-OTH")
     assert (result.exit_code, result.stderr) == (0, "")
     assert "Renewed the registration with OTH Charging (other-example)" in result.stdout
     assert after.token != before.token
@@ -212,7 +212,7 @@ def test_rotate_answers_json(run, connected):
 
 
 def test_rotate_says_how_to_start_over_when_the_token_is_refused(run, connected, ocpi_other):
-    ocpi_other.platforms.delete(ocpi_other.platforms.find("NL-ABC"))
+    ocpi_other.services.platforms.delete(ocpi_other.partners.find("NL-ABC"))
 
     result = run(connected, "rotate", "FR-OTH", "--yes")
 
@@ -232,25 +232,25 @@ def test_platform_has_to_be_known(run, connected, command):
 @pytest.mark.parametrize("command", ["rotate", "unregister"])
 @pytest.mark.parametrize("answer", ["n\n", ""], ids=["no", "no terminal"])
 def test_nothing_happens_without_a_yes(run, connected, command, answer):
-    before = connected.platforms.find("FR-OTH")
+    before = connected.partners.find("FR-OTH")
 
     result = run(connected, command, "FR-OTH", input=answer)
 
     assert (result.exit_code, result.stdout) == (1, "")
     assert "OTH Charging" in result.stderr
     assert "[y/N]" in result.stderr
-    assert connected.platforms.find("FR-OTH") == before
+    assert connected.partners.find("FR-OTH") == before
 
 
 def test_a_yes_unregisters(run, connected):
     result = run(connected, "unregister", "FR-OTH", input="y\n")
 
     assert result.exit_code == 0
-    assert not connected.platforms.find("other-example").is_registered
+    assert not connected.partners.find("other-example").is_registered
 
 
 def test_rotate_needs_a_registration(run, ocpi):
-    ocpi.invite(name="Other")
+    ocpi.partners.invite(name="Other")
 
     result = run(ocpi, "rotate", "other", "--yes")
 
@@ -259,20 +259,20 @@ def test_rotate_needs_a_registration(run, ocpi):
 
 
 def test_unregister_withdraws_an_invitation(run, ocpi):
-    ocpi.invite(name="Other")
+    ocpi.partners.invite(name="Other")
 
     result = run(ocpi, "unregister", "other", "--yes")
 
     assert result.exit_code == 0
     assert "Platform other was not registered; a registration token it may have is void." in result.stdout
-    assert ocpi.platforms.get("other").issued == ()
+    assert ocpi.partners.get("other").issued == ()
 
 
 @pytest.mark.conformance("CLI-04")
 def test_unregister_ends_it_on_both_sides(run, connected, ocpi_other):
     result = run(connected, "unregister", "FR-OTH", "--yes")
 
-    here, there = next(connected.platforms.all()), next(ocpi_other.platforms.all())
+    here, there = connected.partners.list()[0], ocpi_other.partners.list()[0]
     assert result.exit_code == 0
     assert "the tokens of both directions are void" in result.stdout
     assert (here.state, here.token, here.issued) == ("UNREGISTERED", None, ())
@@ -297,11 +297,11 @@ def test_unregister_needs_force_when_the_other_side_cannot_be_told(run, connecte
     assert "Nothing was changed. To end it on this side alone, add --force." in refused.stderr
     assert forced.exit_code == 0
     assert "this side knows it no more" in forced.stdout
-    assert next(connected.platforms.all()).state == "UNREGISTERED"
+    assert connected.partners.list()[0].state == "UNREGISTERED"
 
 
 def test_platforms_lists_what_is_known(run, connected):
-    connected.invite(name="New Partner")
+    connected.partners.invite(name="New Partner")
 
     result = run(connected, "platforms")
 
@@ -327,7 +327,7 @@ def test_platforms_says_what_to_do_when_there_are_none(run, ocpi):
 
 def test_names_of_others_cannot_steer_the_terminal(run, ocpi, ocpi_app):
     partner = add_partner(ocpi_app, [("DE", "EMS", ["EMSP"])])
-    ocpi.platforms.save(replace(partner.platform, name="\x1b[2JEvil\nname"), before=partner.platform)
+    ocpi.services.platforms.save(replace(partner.platform, name="\x1b[2JEvil\nname"), before=partner.platform)
 
     result = run(ocpi, "platforms")
 
@@ -384,11 +384,11 @@ def test_platforms_shows_one_in_full(run, connected):
 
 
 def test_platforms_shows_one_that_did_not_register_yet(run, ocpi):
-    ocpi.invite(name="Other")
+    ocpi.partners.invite(name="Other")
 
     result = run(ocpi, "platforms", "other")
 
-    assert result.stdout == f"Other (other): INVITED, since {ocpi.platforms.get('other').last_updated}.\n"
+    assert result.stdout == f"Other (other): INVITED, since {ocpi.partners.get('other').last_updated}.\n"
 
 
 def test_platforms_knows_only_those_that_there_are(run, ocpi):

@@ -90,7 +90,7 @@ def copies(ocpi_other):
 
 
 def waiting(ocpi):
-    return [entry for platform in ocpi.platforms.all() for entry in entries.of_platform(ocpi.services, platform.id)]
+    return [entry for platform in ocpi.partners.list() for entry in entries.of_platform(ocpi.services, platform.id)]
 
 
 @EVERY_STORAGE
@@ -107,7 +107,7 @@ def test_nothing_but_the_id_of_the_platform_goes_through_the_broker(ocpi_app, oc
     ocpi.save("locations", location(name="Private parking"))
 
     ((text, arguments, keywords, headers),) = messages(redis_url)
-    token = ocpi.platforms.cipher.decrypt(partner.token)
+    token = ocpi.services.platforms.cipher.decrypt(partner.token)
     assert (headers["task"], arguments, keywords) == ("flask_ocpi.deliver", [partner.id], {})
     assert not [word for word in (b"Private", b"LOC1", token.encode()) if word in text]
 

@@ -144,7 +144,7 @@ class Operator:
 
     def is_done(self):
         return not any(
-            True for platform in self.ocpi.platforms.all() for _ in entries.of_platform(self.ocpi.services, platform.id)
+            True for platform in self.ocpi.partners.list() for _ in entries.of_platform(self.ocpi.services, platform.id)
         )
 
 
@@ -197,7 +197,7 @@ def operator(request, dispatcher, database, partner, tmp_path, monkeypatch):
     app = create_app(config)
     ocpi = app.extensions["ocpi"]
     with served(app, port=port):
-        ocpi.register(f"{partner.url}/ocpi/versions", partner.do("invite"))
+        ocpi.partners.register(f"{partner.url}/ocpi/versions", partner.do("invite"))
         yield Operator(app, ocpi, environment, tmp_path, dispatcher)
     with app.app_context():
         app.extensions["sqlalchemy"].engine.dispose()

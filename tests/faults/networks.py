@@ -37,7 +37,7 @@ class Pair:
         """Return what the provider has not seen, as the operator knows it."""
         return [
             entry
-            for platform in self.cpo.platforms.all()
+            for platform in self.cpo.partners.list()
             for entry in entries.of_platform(self.cpo.services, platform.id)
         ]
 
@@ -47,7 +47,7 @@ class Pair:
             if not self.waiting():
                 return
             self.clock.advance(60)
-            self.cpo.dispatch()
+            self.cpo.outbox.flush()
         raise AssertionError(f"Still not delivered: {self.waiting()[:3]}")
 
     def assert_equal(self) -> None:

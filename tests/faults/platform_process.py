@@ -49,10 +49,10 @@ class Host:
                 file.write(f"{key.id}\n")
 
     def _invite(self) -> Any:
-        return self.ocpi.invite(name="")[1]
+        return self.ocpi.partners.invite(name="")[1]
 
     def _register(self, versions_url: str, token: str) -> Any:
-        return self.ocpi.register(versions_url, token).state
+        return self.ocpi.partners.register(versions_url, token).state
 
     def _save(self, module: str, document: dict[str, Any]) -> Any:
         return self.ocpi.save(module, document)
@@ -67,7 +67,7 @@ class Host:
         """Return what other platforms have not seen, and why; parked is what they refused."""
         services = self.ocpi.services
         found = [
-            entry for platform in self.ocpi.platforms.all() for entry in entries.of_platform(services, platform.id)
+            entry for platform in self.ocpi.partners.list() for entry in entries.of_platform(services, platform.id)
         ]
         return [f"{m.module} {' '.join(m.ids)}{' (parked)' if m.is_parked else ''}: {m.error}" for m in found]
 

@@ -44,7 +44,7 @@ def pushes(line):
 
 
 def waiting(cpo):
-    return {p.id: len(list(entries.of_platform(cpo.services, p.id))) for p in cpo.platforms.all()}
+    return {p.id: len(list(entries.of_platform(cpo.services, p.id))) for p in cpo.partners.list()}
 
 
 def test_nine_partners_have_everything_while_the_tenth_still_holds_its_first_requests(neighbours):

@@ -114,7 +114,7 @@ def operator(partner, tmp_path) -> Iterator[OCPI]:
     endpoints = tuple(
         {"identifier": module, "role": "RECEIVER", "url": f"{url}/{module}"} for module in ("locations", "cdrs")
     )
-    ocpi.platforms.save(replace(platform, endpoints=endpoints), before=platform)
+    ocpi.services.platforms.save(replace(platform, endpoints=endpoints), before=platform)
     yield ocpi
     assert ocpi.dispatcher.stop(PATIENCE)
     ocpi.transport.close()
@@ -128,7 +128,7 @@ def eventually(holds: Callable[[], bool]) -> None:
 
 
 def all_delivered(ocpi: OCPI) -> None:
-    (platform,) = ocpi.platforms.all()
+    (platform,) = ocpi.partners.list()
     eventually(lambda: not list(entries.of_platform(ocpi.services, platform.id)))
 
 

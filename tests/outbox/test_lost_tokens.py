@@ -40,10 +40,10 @@ def test_what_is_held_back_goes_out_as_soon_as_the_token_is_mended(
     ocpi, partner, ocpi_network, ocpi_clock, http_status, body, renew
 ):
     ocpi.save("locations", location(id="OLD", evses=[evse(uid="E1")]))
-    old = ocpi.platforms.get(partner.id).token
+    old = ocpi.partners.get(partner.id).token
 
     def forbid(request, response):
-        is_lost = partner.host in request.url and ocpi.platforms.get(partner.id).token == old
+        is_lost = partner.host in request.url and ocpi.partners.get(partner.id).token == old
         return replace(response, status=http_status, body=body) if is_lost and "/receiver/" in request.url else response
 
     ocpi_network.after_send = forbid
@@ -52,15 +52,15 @@ def test_what_is_held_back_goes_out_as_soon_as_the_token_is_mended(
     ocpi.patch("locations", "OLD", "E1", changes={"status": "CHARGING"})
     for _ in range(8):
         ocpi_clock.advance(400)
-        ocpi.dispatch()
+        ocpi.outbox.flush()
     held = partner.entries()
     assert len(held) == 13
     assert not any(entry.is_parked for entry in held)
 
     if renew == "theirs":
-        partner.ocpi.rotate(partner.ocpi.platforms.find("NL-ABC"))
+        partner.ocpi.partners.rotate(partner.ocpi.partners.find("NL-ABC"))
     else:
-        ocpi.rotate(ocpi.platforms.get(partner.id))
+        ocpi.partners.rotate(ocpi.partners.get(partner.id))
 
     assert partner.entries() == []
     assert circuits.circuit_of(ocpi.services, partner.id) is None
@@ -74,11 +74,11 @@ def test_registration_of_another_process_is_enough(ocpi, partner, ocpi_network, 
     partner.failing = None
     config = {"OCPI_DISPATCHER": "none", "OCPI_BASE_URL": "https://platform.example"}
     other_process = ocpi_network.add("console.example", [("NL", "ABC", ["CPO"])], storage=ocpi.storage, config=config)
-    other_process.platforms.cipher = ocpi.platforms.cipher
+    other_process.services.platforms.cipher = ocpi.services.platforms.cipher
 
-    other_process.rotate(other_process.platforms.get(partner.id))
+    other_process.partners.rotate(other_process.partners.get(partner.id))
 
-    assert ocpi.dispatch() == 1
+    assert ocpi.outbox.flush() == 1
     assert partner.has_all("locations")
 
 
@@ -90,7 +90,7 @@ def test_what_was_refused_for_what_it_is_stays_parked(ocpi, partner, ocpi_networ
     ocpi_network.after_send = refuse
     ocpi.save("locations", location())
 
-    ocpi.rotate(ocpi.platforms.get(partner.id))
+    ocpi.partners.rotate(ocpi.partners.get(partner.id))
 
     (entry,) = partner.entries()
     assert entry.is_parked
@@ -103,7 +103,7 @@ def test_entry_that_is_being_sent_for_the_first_time_is_left_to_who_sends_it(ocp
     partner.failing = None
     (before,) = partner.entries()
 
-    ocpi.rotate(ocpi.platforms.get(partner.id))
+    ocpi.partners.rotate(ocpi.partners.get(partner.id))
 
     (after,) = partner.entries()
     assert after.due == before.due > ocpi.services.now()

@@ -35,11 +35,11 @@ class Partner:
         self.cpo = cpo
         self.ocpi = network.add(host, [party])
         self.record, _ = network.connect(self.ocpi, cpo)
-        self.id = cpo.platforms.find(f"{party[0]}-{party[1]}").id
+        self.id = cpo.partners.find(f"{party[0]}-{party[1]}").id
         self.host = host
         self.failing = None
         before = network.before_send
-        cpo.dispatch()  # fetches its endpoints again, as is due once it is registered
+        cpo.outbox.flush()  # fetches its endpoints again, as is due once it is registered
         network.requests.clear()
 
         def fail(request):
@@ -128,7 +128,7 @@ def test_hundred_changes_while_a_partner_is_down_are_one_message_when_it_is_back
     partner.failing = None
     ocpi_clock.advance(400)
 
-    assert ocpi.dispatch() == 1
+    assert ocpi.outbox.flush() == 1
 
     assert partner.sent == [("PUT", "/locations/NL/ABC/LOC1")]
     assert partner.has_all("locations")
@@ -154,7 +154,7 @@ def test_object_that_is_for_another_party_by_the_time_it_is_sent_is_not_sent(ocp
     partner.network.requests.clear()
     ocpi_clock.advance(400)
 
-    ocpi.dispatch()
+    ocpi.outbox.flush()
 
     assert partner.sent == [] == partner.copies("sessions") == partner.entries()
     assert len(other.copies("sessions")) == 1
@@ -174,7 +174,7 @@ def test_removed_tariff_is_deleted_there_also_when_it_never_arrived(ocpi, partne
     ocpi_clock.advance(400)
     partner.network.requests.clear()
 
-    ocpi.dispatch()
+    ocpi.outbox.flush()
 
     assert partner.sent == [("DELETE", "/tariffs/NL/ABC/T2")]
     assert partner.entries() == []
@@ -206,7 +206,7 @@ def test_refused_object_is_parked_with_the_reason_until_it_changes(ocpi, partner
     push_parked.connect(lambda sender, **payload: parked.append(payload), app, weak=False)
     ocpi.save("locations", location())
     ocpi_clock.advance(100_000)
-    assert ocpi.dispatch() == 0
+    assert ocpi.outbox.flush() == 0
 
     (entry,) = partner.entries()
     assert entry.is_parked
@@ -227,7 +227,7 @@ def test_log_and_mark_tell_which_side_refused_which_object(ocpi, partner, ocpi_n
     record = Record.of({**location(id="BAD"), "coordinates": None}, last_updated=0)
     ocpi.storage.save("locations", key, record)  # as another program may do
 
-    ocpi.changed("locations", "BAD")
+    ocpi.objects.changed("locations", "BAD")
 
     errors = {entry.ids: entry.error for entry in partner.entries()}
     assert "locations/NL/ABC/LOC1 answered 2001 (HTTP 200): No." in errors["LOC1",]
@@ -263,7 +263,7 @@ def test_failing_object_is_tried_again_later_and_holds_up_no_other(
     ocpi_network.after_send = lambda request, response: response
     ocpi_clock.advance(2)
 
-    assert ocpi.dispatch() == 1
+    assert ocpi.outbox.flush() == 1
     assert partner.entries() == []
 
 
@@ -277,7 +277,7 @@ def test_many_failures_in_a_row_open_the_circuit(ocpi, partner, ocpi_network, oc
     ocpi_network.after_send = lambda request, response: response
     ocpi_clock.advance(100)
 
-    assert ocpi.dispatch() == 8
+    assert ocpi.outbox.flush() == 8
     assert partner.has_all("locations")
 
 
@@ -288,11 +288,11 @@ def test_retry_after_is_honoured(ocpi, partner, ocpi_network, ocpi_clock, http_s
     ocpi_network.after_send = lambda request, response: response
     partner.network.requests.clear()
     ocpi_clock.advance(119)
-    assert ocpi.dispatch() == 0
+    assert ocpi.outbox.flush() == 0
     assert partner.sent == []
     ocpi_clock.advance(10)
 
-    assert ocpi.dispatch() == 1
+    assert ocpi.outbox.flush() == 1
     assert partner.has_all("locations")
 
 
@@ -302,14 +302,14 @@ def test_after_an_outage_one_message_tries_and_its_success_lets_all_through(ocpi
         ocpi.save("locations", location(id=f"LOC{number}"))
     assert len(partner.sent) == 1, "the first failure holds the others back"
     ocpi_clock.advance(5)
-    ocpi.dispatch()
+    ocpi.outbox.flush()
     assert len(partner.sent) == 1, "one tries"
     partner.failing = None
     ocpi_clock.advance(5)
 
-    assert ocpi.dispatch() == 10 - len(partner.entries())
+    assert ocpi.outbox.flush() == 10 - len(partner.entries())
     ocpi_clock.advance(5)
-    ocpi.dispatch()
+    ocpi.outbox.flush()
     assert partner.has_all("locations")
 
 
@@ -323,7 +323,7 @@ def test_object_that_always_times_out_keeps_none_of_the_others_back_for_good(ocp
         ocpi.save("locations", location(id=id))
     for _ in range(10):
         ocpi_clock.advance(3)
-        ocpi.dispatch()
+        ocpi.outbox.flush()
 
     assert sorted(document["id"] for document in partner.copies("locations")) == ["LOC1", "LOC2"]
     assert [entry.ids for entry in partner.entries()] == [("POISON",)]
@@ -382,7 +382,7 @@ def test_with_push_off_nothing_is_marked_and_push_all_still_sends(ocpi, partner)
     ocpi.save("locations", location())
     assert partner.sent == []
 
-    assert ocpi.objects.push_all("locations", platform=ocpi.platforms.find(partner.id)) == 1
+    assert ocpi.objects.push_all("locations", platform=ocpi.partners.find(partner.id)) == 1
 
     assert partner.has_all("locations")
 
@@ -392,7 +392,7 @@ def test_object_changed_in_a_table_of_the_host_is_sent_when_told(ocpi, partner, 
     ocpi.save("locations", location())
     object.__setattr__(ocpi.services.settings, "push", True)
 
-    ocpi.changed("locations", "LOC1")
+    ocpi.objects.changed("locations", "LOC1")
 
     assert partner.has_all("locations")
     assert other.has_all("locations")
@@ -402,11 +402,11 @@ def test_entries_of_a_platform_that_ended_its_registration_are_forgotten(ocpi, p
     partner.failing = UnreachableError("down")
     ocpi.save("locations", location())
     partner.failing = None
-    partner.ocpi.unregister(partner.record)
+    partner.ocpi.partners.unregister(partner.record)
     ocpi_clock.advance(400)
     partner.network.requests.clear()
 
-    ocpi.dispatch()
+    ocpi.outbox.flush()
 
     assert partner.sent == [] == partner.entries()
 
@@ -417,10 +417,10 @@ def test_entry_of_a_sender_that_died_is_sent_by_another_when_its_lease_is_over(o
     with pytest.raises(KeyboardInterrupt):
         ocpi.save("locations", location())
     partner.failing = None
-    assert ocpi.dispatch() == 0, "it may still be on its way"
+    assert ocpi.outbox.flush() == 0, "it may still be on its way"
     ocpi_clock.advance(ocpi.dispatcher.deliveries.lease + 1)
 
-    assert ocpi.dispatch() == 1
+    assert ocpi.outbox.flush() == 1
     assert partner.has_all("locations")
 
 
@@ -454,7 +454,7 @@ def test_answer_that_was_lost_leads_to_the_same_cdr_once(ocpi, partner, ocpi_net
     ocpi_network.after_send = lose
     ocpi.save("cdrs", cdr(cdr_token=DRIVER))
     ocpi_clock.advance(400)
-    ocpi.dispatch()
+    ocpi.outbox.flush()
 
     assert lost
     assert len(partner.copies("cdrs")) == 1

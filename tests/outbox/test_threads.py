@@ -61,7 +61,7 @@ def received(partner):
 
 
 def waiting(ocpi):
-    return sum(len(list(entries.of_platform(ocpi.services, platform.id))) for platform in ocpi.platforms.all())
+    return sum(len(list(entries.of_platform(ocpi.services, platform.id))) for platform in ocpi.partners.list())
 
 
 def save_unnoticed(ocpi):

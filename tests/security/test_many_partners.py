@@ -53,7 +53,7 @@ def platform_on(storage: Storage | None, folder: Path | None = None, **config: A
 
 def add(ocpi: OCPI, number: int, *modules: str, hub: bool = False) -> Platform:
     party = {"country_code": "DE", "party_id": f"{number:03X}", "business_details": {"name": "P"}}
-    return ocpi.platforms.create(
+    return ocpi.services.platforms.create(
         Platform(
             id=f"partner-{number}",
             name=f"Partner {number}",
@@ -70,7 +70,7 @@ def add(ocpi: OCPI, number: int, *modules: str, hub: bool = False) -> Platform:
 
 
 def receivers(ocpi: OCPI) -> set[str]:
-    return {platform.id for platform in ocpi.platforms.all() if list(entries.of_platform(ocpi.services, platform.id))}
+    return {platform.id for platform in ocpi.partners.list() if list(entries.of_platform(ocpi.services, platform.id))}
 
 
 @pytest.fixture
@@ -177,16 +177,16 @@ def test_who_is_no_receiver_any_more_gets_nothing_whatever_process_changed_it(tw
     save_cdr_for_one(here, "1")
     entries.forget(here.services, partner.id)
 
-    current = there.platforms.get(partner.id)
+    current = there.partners.get(partner.id)
     if change == "deleted":
-        there.platforms.delete(current)
+        there.services.platforms.delete(current)
     elif change == "ended":
-        there.platforms.save(replace(current, state=PlatformState.UNREGISTERED, roles=()), before=current)
+        there.services.platforms.save(replace(current, state=PlatformState.UNREGISTERED, roles=()), before=current)
     elif change == "no endpoint":
-        there.platforms.save(replace(current, endpoints=()), before=current)
+        there.services.platforms.save(replace(current, endpoints=()), before=current)
     else:
         role = {**current.roles[0], "party_id": "ZZZ"}
-        there.platforms.save(replace(current, roles=(role,)), before=current)
+        there.services.platforms.save(replace(current, roles=(role,)), before=current)
     save_cdr_for_one(here, "2")
 
     assert list(entries.of_platform(here.services, partner.id)) == []
@@ -198,15 +198,15 @@ def test_what_was_rolled_back_is_not_remembered(two):
     def fail_after_adding() -> None:
         with here.storage.transaction():
             add(here, 1, "locations")
-            assert here.platforms.partners().receiving("locations")
+            assert here.services.platforms.partners().receiving("locations")
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         fail_after_adding()
 
-    assert not here.platforms.partners().receiving("locations")
+    assert not here.services.platforms.partners().receiving("locations")
     add(there, 2, "locations")
-    assert [platform.id for platform in here.platforms.partners().receiving("locations")] == ["partner-2"]
+    assert [platform.id for platform in here.services.platforms.partners().receiving("locations")] == ["partner-2"]
 
 
 def test_records_that_were_changed_past_the_platforms_are_noticed_after_a_while(monkeypatch):
@@ -215,12 +215,12 @@ def test_records_that_were_changed_past_the_platforms_are_noticed_after_a_while(
     storage = MemoryStorage()
     ocpi = platform_on(storage)
     add(ocpi, 1, "locations")
-    assert ocpi.platforms.partners().receiving("locations")
+    assert ocpi.services.platforms.partners().receiving("locations")
 
     storage._kinds["platforms"].clear()
     now[0] += partners.LONGEST_AGE
 
-    assert not ocpi.platforms.partners().receiving("locations")
+    assert not ocpi.services.platforms.partners().receiving("locations")
 
 
 def test_a_hub_is_reached_for_who_is_behind_it_and_not_for_who_is_registered(two):
@@ -242,7 +242,7 @@ def test_a_hint_has_only_that_platform_looked_at(monkeypatch):
     seen = []
     monkeypatch.setattr(ocpi.dispatcher.deliveries, "messages_due", lambda platform: seen.append(platform.id) or 0)
     monkeypatch.setattr(ocpi.dispatcher.deliveries, "has_waiting", lambda platform: False)
-    ocpi.platforms.partners()  # which the jobs look at
+    ocpi.services.platforms.partners()  # which the jobs look at
     monkeypatch.setattr(Platform, "from_record", _Once(Platform.from_record))
 
     Threads(ocpi.dispatcher.deliveries)._look_at_platforms({"partner-3"}, everything=False)

@@ -41,7 +41,7 @@ def peer(ocpi, ocpi_network):
     """A platform that lists what is in ``peer.objects``, by pages of three; ``peer.headers`` makes their headers."""
     peer = Peer(ocpi_network, parties=[("DE", "PEE", ["CPO"])])
     peer.endpoints += [peer.endpoint("locations", "SENDER"), peer.endpoint("sessions", "SENDER")]
-    ocpi.invite(name="peer", token="token-a")
+    ocpi.partners.invite(name="peer", token="token-a")
     assert peer.post(ocpi_network.apps["platform.example"], "token-a").status_code == 1000
     peer.objects = [theirs(str(number)) for number in range(7)]
     peer.headers = lambda at, objects: {"X-Total-Count": str(len(objects))}
@@ -126,9 +126,9 @@ def test_the_dates_that_are_asked_for_are_ours_on_each_page(ocpi, peer, ocpi_clo
 
 
 def test_an_endpoint_with_a_query_keeps_it_on_each_page(ocpi, peer):
-    platform = ocpi.platforms.find("peer")
+    platform = ocpi.partners.find("peer")
     endpoints = tuple({**e, "url": f"{e['url']}?tenant=7"} for e in platform.endpoints)
-    ocpi.platforms.save(replace(platform, endpoints=endpoints), before=platform)
+    ocpi.services.platforms.save(replace(platform, endpoints=endpoints), before=platform)
     peer.headers = lambda at, objects: {"Link": f"<?tenant=8&offset={at + SIZE}>; rel=next"} if at < 6 else {}
 
     assert sync(ocpi).pulled.created == 7
@@ -268,7 +268,7 @@ def test_a_moment_in_the_future_hides_no_later_change(ocpi, peer, ocpi_clock, ti
 @pytest.mark.parametrize(("ahead", "whole"), [(90, False), (100 * 365 * 86_400, True)], ids=["a little", "far"])
 def test_a_watermark_in_the_future_is_not_kept(ocpi, peer, ocpi_clock, ahead, whole):
     sync(ocpi)
-    scope = scope_of(ocpi.services, ocpi.platforms.find("peer"), "locations")
+    scope = scope_of(ocpi.services, ocpi.partners.find("peer"), "locations")
     record = ocpi.storage.get(Watermark.KIND, scope.key)
     moment = to_micros(format_date_time(ocpi_clock() + timedelta(seconds=min(ahead, 70 * 365 * 86_400))))
     ocpi.storage.save(
@@ -331,7 +331,7 @@ def test_what_is_believable():
 @pytest.mark.parametrize("moment", [FAR, "2026-01-01T12:00:00Z"], ids=["far", "now"])
 def test_an_object_that_is_missed_by_a_change_from_the_future_is_got(ocpi, peer, moment):
     peer.objects = [session(country_code="DE", party_id="PEE", id="S", last_updated="2026-01-01T12:00:00Z")]
-    platform = ocpi.platforms.find("peer")
+    platform = ocpi.partners.find("peer")
     missing = Missing(
         platform, "sessions", Party.of("DE", "PEE"), "S", Party.of("NL", "ABC"), last_updated=to_micros(moment)
     )
@@ -365,7 +365,7 @@ def test_a_retry_after_of_nothing_is_none(text):
 @pytest.mark.parametrize("ocpi_config", [{"OCPI_SYNC_INTERVAL": 60}], ids=["interval"])
 def test_a_sync_that_failed_is_due_within_an_hour_whatever_is_asked_for(ocpi, peer, ocpi_clock):
     sync(ocpi)
-    scope = scope_of(ocpi.services, ocpi.platforms.find("peer"), "locations")
+    scope = scope_of(ocpi.services, ocpi.partners.find("peer"), "locations")
     taken = watermarks.take(ocpi.services, scope)
 
     watermarks.failed(ocpi.services, taken, "Refused.", retry_after=10.0**9)

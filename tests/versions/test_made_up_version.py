@@ -88,7 +88,7 @@ def test_handshake_in_both_directions(ocpi_network, ocpi_storage, asks):
 
     ocpi_network.connect(client, server)
 
-    record, mirror = cpo.platforms.find("DE-EMS"), ems.platforms.find("NL-ABC")
+    record, mirror = cpo.partners.find("DE-EMS"), ems.partners.find("NL-ABC")
     assert (record.version, mirror.version) == ("9.9", "9.9")
     assert record.endpoint("locations", InterfaceRole.RECEIVER) == "https://ems.example/ocpi/9.9/receiver/locations"
     assert record.endpoint("locations", InterfaceRole.SENDER) is None
@@ -137,7 +137,7 @@ def test_token_is_sent_as_the_version_has_it(house):
 def test_partner_that_takes_plain_tokens_only_is_found(ocpi_network):
     cpo = ocpi_network.add("cpo.example", [("NL", "ABC", ["CPO"])], versions=BOTH)
     ems = ocpi_network.add("ems.example", [("DE", "EMS", ["EMSP"])], versions=(V9_9,))
-    _, token = ems.invite(name="Cpo", roles=["CPO"])
+    _, token = ems.partners.invite(name="Cpo", roles=["CPO"])
     sent = []
 
     def before(request):
@@ -146,7 +146,7 @@ def test_partner_that_takes_plain_tokens_only_is_found(ocpi_network):
             request.headers["Authorization"] = "Token that-nobody-knows"
 
     ocpi_network.before_send = before
-    cpo.register(ems.versions_url, token)
+    cpo.partners.register(ems.versions_url, token)
 
     spoken = {request.headers["Authorization"] for request in sent if request.method == "POST"}
     assert spoken == {f"Token {token}"}
@@ -155,9 +155,9 @@ def test_partner_that_takes_plain_tokens_only_is_found(ocpi_network):
 def test_encoding_that_was_said_stays(ocpi_network):
     cpo = ocpi_network.add("cpo.example", [("NL", "ABC", ["CPO"])], versions=BOTH)
     ems = ocpi_network.add("ems.example", [("DE", "EMS", ["EMSP"])], versions=(V9_9,))
-    _, token = cpo.invite(name="Ems", encoding="base64")
+    _, token = cpo.partners.invite(name="Ems", encoding="base64")
 
-    ems.register(cpo.versions_url, token)
+    ems.partners.register(cpo.versions_url, token)
 
     called = [request for request in ocpi_network.requests if request.url.startswith("https://ems.example/")]
     assert called
@@ -171,10 +171,10 @@ def test_partner_comes_to_speak_a_newer_version_and_its_copies_stay(ocpi_network
     cpo.save("locations", stored_location())
     newer = ocpi_network.add("cpo.example", [("NL", "ABC", ["CPO"])], versions=BOTH, storage=cpo.storage)
 
-    newer.rotate("DE-EMS")
+    newer.partners.rotate("DE-EMS")
     newer.patch("locations", "LOC1", changes={"city": "Gent"})
 
-    assert newer.platforms.find("DE-EMS").version == "9.9"
+    assert newer.partners.find("DE-EMS").version == "9.9"
     assert ems.copies.get("locations", "LOC1", owner=Party.of("NL", "ABC"))["city"] == "Gent"
 
 
