@@ -56,7 +56,7 @@ app = Flask("starting", instance_path=sys.argv[1])
 app.config.from_mapping(json.loads(sys.argv[2]))
 ocpi = OCPI(app, **({"storage": MemoryStorage()} if sys.argv[3] == "memory" else {}))
 seen["start"] = sorted(sys.modules)
-_, token = ocpi.invite()
+_, token = ocpi.partners.invite()
 header = "Token " + base64.b64encode(token.encode()).decode()
 answer = app.test_client().get("/ocpi/versions", headers={"Authorization": header})
 assert answer.json["status_code"] == 1000, answer.json
@@ -119,7 +119,7 @@ def test_swagger_ui_is_imported_only_where_there_are_docs(tmp_path):
     ("last", "then"),
     [
         ("ocpi.transport", {"urllib3", "flask_ocpi.client.transport"}),
-        ("ocpi.platforms.cipher.encrypt('token')", {"cryptography"}),
+        ("ocpi.services.platforms.cipher.encrypt('token')", {"cryptography"}),
         ("list(ocpi.specs['2.2.1'])", {"flask_ocpi.web.openapi"}),
         ("app.test_cli_runner().invoke(args=['ocpi', '--help'])", {"flask_ocpi.cli.check", "flask_ocpi.cli.calls"}),
     ],

@@ -86,8 +86,8 @@ def test_result_comes_in_the_version_of_its_command_also_when_another_is_spoken_
     newer = ocpi_network.add(
         "ems.example", [("DE", "EMS", ["EMSP"])], versions=BOTH, storage=asked.ems.services.storage
     )
-    newer.rotate("NL-ABC")
-    assert asked.cpo.platforms.find("DE-EMS").version == "9.9"
+    newer.partners.rotate("NL-ABC")
+    assert asked.cpo.partners.find("DE-EMS").version == "9.9"
     ocpi_network.requests.clear()
 
     asked.replies[0].finish(RESULT)
@@ -104,7 +104,7 @@ def test_request_of_a_version_that_is_not_served_any_more_has_no_result(ocpi_net
     older = ocpi_network.add("cpo.example", [("NL", "ABC", ["CPO"])], versions=(V2_2_1,), storage=ocpi_storage)
 
     with pytest.raises(Exception, match="is not served"):
-        older.finish_command(asked.replies[0].id, "ACCEPTED")
+        older.finish(asked.replies[0].id, "ACCEPTED")
 
 
 def test_refused_command_has_its_data_in_the_shape_of_the_version(ocpi_network):

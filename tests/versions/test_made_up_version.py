@@ -106,14 +106,14 @@ def test_credentials_are_in_the_shape_of_the_version(ocpi_network, asks):
     client, server = (ems, cpo) if asks == "ems" else (cpo, ems)
 
     ocpi_network.connect(client, server)
-    client.rotate(next(client.platforms.all()))
+    client.partners.rotate(client.partners.list()[0])
 
     handshakes = [(r.method, body_of(r), orjson.loads(a.body)["data"]) for r, a in answers if r.method != "GET"]
     assert [method for method, _, _ in handshakes] == ["POST", "PUT"]
     for _, asked, answered in handshakes:
         assert "roles" not in {**asked, **answered}
         assert {asked["role"], answered["role"]} == {"CPO", "EMSP"}
-    assert [role["role"] for role in cpo.platforms.find("DE-EMS").roles] == ["EMSP"]
+    assert [role["role"] for role in cpo.partners.find("DE-EMS").roles] == ["EMSP"]
 
 
 def test_where_both_have_both_versions_the_newer_one_is_spoken(ocpi_network):
