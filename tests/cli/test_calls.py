@@ -199,11 +199,11 @@ def later(ocpi_other, asked):
 
 
 def test_the_result_is_waited_for(run, connected, ocpi_other, later, monkeypatch):
-    wait = connected.wait_for_command
+    wait = connected.wait
 
     def finished_meanwhile(self, id, timeout):
         monkeypatch.undo()
-        ocpi_other.finish_command(later[0].id, "FAILED")
+        ocpi_other.finish(later[0].id, "FAILED")
         return wait(id, timeout)
 
     monkeypatch.setattr(HostCalls, "wait_for_command", finished_meanwhile)
@@ -217,7 +217,7 @@ def test_a_result_that_does_not_come_is_an_error_that_says_where_to_look(run, co
     result = run(connected, *START, "--wait", "0")
 
     [id] = [line.split("`")[1].split()[-1] for line in result.stderr.splitlines() if "ocpi result" in line]
-    ocpi_other.finish_command(later[0].id, "ACCEPTED")
+    ocpi_other.finish(later[0].id, "ACCEPTED")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith(
         "Error: START_SESSION: no result came in 0 s.\nIt is posted to https://platform.example: is this app running "
@@ -236,7 +236,7 @@ def test_without_waiting_the_response_counts(run, connected, later):
 
 def test_the_result_of_a_platform_that_is_gone_is_still_shown(run, connected, asked):
     id = json.loads(run(connected, *START, "--json").stdout)["id"]
-    connected.platforms.delete(connected.platforms.find("FR-OTH"))
+    connected.services.platforms.delete(connected.partners.find("FR-OTH"))
 
     result = run(connected, "result", id)
 
@@ -320,7 +320,7 @@ def shared(ocpi_network, ocpi, ocpi_other):
     for party in ("ONE", "TWO"):
         driver = {**session()["cdr_token"], **OURS}
         two.save("sessions", session(country_code="BE", party_id=party, id=party, cdr_token=driver))
-    return next(platform.id for platform in ocpi.platforms.all())
+    return next(platform.id for platform in ocpi.partners.list())
 
 
 def test_the_party_of_a_platform_with_several_is_asked_for(run, ocpi, shared):
