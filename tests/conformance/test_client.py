@@ -21,6 +21,7 @@ from flask_ocpi.errors import MissingEndpointError
 from flask_ocpi.errors import RefusedError
 from flask_ocpi.errors import UnreachableError
 from flask_ocpi.partners.platforms import PlatformState
+from flask_ocpi.signals import message_exchanged
 from flask_ocpi.signals import platform_registered
 from flask_ocpi.signals import platform_unregistered
 from flask_ocpi.storage.base import Party
@@ -658,6 +659,22 @@ def test_no_repr_shows_a_token(ocpi, client, ocpi_network, peer):
     assert answered.data["token"] == peer.token
     assert peer.token not in shown
     assert base64.b64encode(peer.token.encode()).decode() not in shown
+
+
+def test_a_raw_exchange_gives_the_answer_as_it_came_whatever_it_says(ocpi, ocpi_app, ocpi_network, peer):
+    told = []
+    peer.answers["PUT /nothing"] = lambda: Response("no envelope", 404)
+    connection = Connection(ocpi_network, peer.token, traffic=ocpi.services.traffic)
+
+    with message_exchanged.connected_to(lambda app, message, **_: told.append(message), ocpi_app):
+        answered = connection.exchange("GET", peer.url)
+        refused = connection.exchange("PUT", f"{peer.base}/nothing", body=b'{"a": 1}')
+
+    assert (orjson.loads(answered.body)["data"], refused.body) == (peer.versions, b"no envelope")
+    assert [(message.http_status, message.status_code, message.request_bytes) for message in told] == [
+        (200, None, 0),
+        (404, None, 8),
+    ]
 
 
 # Tokens: their type is in the query.
