@@ -26,12 +26,12 @@ from flask_ocpi.errors import NotFoundError
 from flask_ocpi.exchange.context import Context
 from flask_ocpi.exchange.context import Missing
 from flask_ocpi.exchange.context import Result
-from flask_ocpi.exchange.context import Target
 from flask_ocpi.exchange.documents import Place
 from flask_ocpi.exchange.documents import locate
 from flask_ocpi.exchange.documents import merge
 from flask_ocpi.exchange.documents import open_text
 from flask_ocpi.exchange.documents import replace_record
+from flask_ocpi.exchange.targets import Target
 from flask_ocpi.signals import object_received
 from flask_ocpi.signals import object_removed
 from flask_ocpi.storage.base import Key

@@ -34,11 +34,11 @@ from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import ServerError
 from flask_ocpi.exchange.context import Context
 from flask_ocpi.exchange.context import Result
-from flask_ocpi.exchange.context import Target
 from flask_ocpi.exchange.documents import save_object
 from flask_ocpi.exchange.handlers import emit_received
 from flask_ocpi.exchange.patterns import OWNER
 from flask_ocpi.exchange.patterns import list_objects
+from flask_ocpi.exchange.targets import Target
 from flask_ocpi.modules.enums import AuthMethod
 from flask_ocpi.modules.enums import CdrDimensionType
 from flask_ocpi.modules.enums import ConnectorFormat

@@ -29,9 +29,9 @@ from flask_ocpi.exchange import pending
 from flask_ocpi.exchange.context import Context
 from flask_ocpi.exchange.context import Result
 from flask_ocpi.exchange.context import Services
-from flask_ocpi.exchange.context import Target
 from flask_ocpi.exchange.patterns import CALL_ID
 from flask_ocpi.exchange.pending import IncomingRequest
+from flask_ocpi.exchange.targets import Target
 from flask_ocpi.modules.enums import ChargingProfileResponseType
 from flask_ocpi.modules.enums import ChargingProfileResultType
 from flask_ocpi.modules.enums import ChargingRateUnit

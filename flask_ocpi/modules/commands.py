@@ -31,12 +31,12 @@ from flask_ocpi.exchange.context import CallHook
 from flask_ocpi.exchange.context import Context
 from flask_ocpi.exchange.context import Result
 from flask_ocpi.exchange.context import Services
-from flask_ocpi.exchange.context import Target
 from flask_ocpi.exchange.documents import find_part
 from flask_ocpi.exchange.handlers import is_visible
 from flask_ocpi.exchange.patterns import CALL_ID
 from flask_ocpi.exchange.pending import IncomingRequest
 from flask_ocpi.exchange.pending import Reply
+from flask_ocpi.exchange.targets import Target
 from flask_ocpi.modules.commands_schemas import CancelReservation
 from flask_ocpi.modules.commands_schemas import CommandResponse
 from flask_ocpi.modules.commands_schemas import CommandResult

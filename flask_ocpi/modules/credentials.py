@@ -40,8 +40,8 @@ from flask_ocpi.exchange import logs
 from flask_ocpi.exchange.context import Context
 from flask_ocpi.exchange.context import Discovery
 from flask_ocpi.exchange.context import Result
-from flask_ocpi.exchange.context import Target
 from flask_ocpi.exchange.copies import registration_ended
+from flask_ocpi.exchange.targets import Target
 from flask_ocpi.modules.locations_schemas import BusinessDetails
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.partners.platforms import TokenUse

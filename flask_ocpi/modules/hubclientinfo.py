@@ -26,12 +26,12 @@ from flask_ocpi.errors import NotFoundError
 from flask_ocpi.exchange.context import Context
 from flask_ocpi.exchange.context import Result
 from flask_ocpi.exchange.context import Services
-from flask_ocpi.exchange.context import Target
 from flask_ocpi.exchange.findings import Finding
 from flask_ocpi.exchange.handlers import check_identity
 from flask_ocpi.exchange.handlers import store_copy
 from flask_ocpi.exchange.patterns import OWNER
 from flask_ocpi.exchange.patterns import list_objects
+from flask_ocpi.exchange.targets import Target
 from flask_ocpi.modules.enums import ConnectionStatus
 from flask_ocpi.partners.claims import party_of
 from flask_ocpi.partners.platforms import Platform

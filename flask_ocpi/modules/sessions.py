@@ -28,12 +28,12 @@ from flask_ocpi.errors import NotFoundError
 from flask_ocpi.errors import ServerError
 from flask_ocpi.exchange.context import Context
 from flask_ocpi.exchange.context import Result
-from flask_ocpi.exchange.context import Target
 from flask_ocpi.exchange.documents import find_part
 from flask_ocpi.exchange.handlers import find_all_own
 from flask_ocpi.exchange.handlers import is_visible
 from flask_ocpi.exchange.patterns import client_owned
 from flask_ocpi.exchange.patterns import list_objects
+from flask_ocpi.exchange.targets import Target
 from flask_ocpi.modules.cdrs import CdrToken
 from flask_ocpi.modules.cdrs import ChargingPeriod
 from flask_ocpi.modules.cdrs import token_party

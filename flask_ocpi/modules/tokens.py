@@ -35,11 +35,11 @@ from flask_ocpi.errors import StatusCode
 from flask_ocpi.errors import UnknownTokenError
 from flask_ocpi.exchange.context import Context
 from flask_ocpi.exchange.context import Result
-from flask_ocpi.exchange.context import Target
 from flask_ocpi.exchange.handlers import find_all_own
 from flask_ocpi.exchange.patterns import OWNER
 from flask_ocpi.exchange.patterns import client_owned
 from flask_ocpi.exchange.patterns import list_objects
+from flask_ocpi.exchange.targets import Target
 from flask_ocpi.modules.enums import AllowedType
 from flask_ocpi.modules.enums import ProfileType
 from flask_ocpi.modules.enums import TokenType

@@ -20,7 +20,7 @@ from flask_ocpi.core.schema import Schema
 from flask_ocpi.core.schema import example_of
 from flask_ocpi.exchange.context import Context
 from flask_ocpi.exchange.context import Result
-from flask_ocpi.exchange.context import Target
+from flask_ocpi.exchange.targets import Target
 
 
 class Version(Schema):

@@ -35,10 +35,10 @@ from flask_ocpi.core.schema import Schema
 from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.exchange.context import Context
 from flask_ocpi.exchange.context import Result
-from flask_ocpi.exchange.context import Target
 from flask_ocpi.exchange.patterns import client_owned
 from flask_ocpi.exchange.patterns import get_objects
 from flask_ocpi.exchange.patterns import list_objects
+from flask_ocpi.exchange.targets import Target
 from flask_ocpi.versions.v2_2_1 import VERSION as V2_2_1
 
 __all__ = [

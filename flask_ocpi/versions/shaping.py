@@ -28,9 +28,9 @@ from flask_ocpi.errors import OCPIError
 from flask_ocpi.exchange.context import Context
 from flask_ocpi.exchange.context import Result
 from flask_ocpi.exchange.context import Services
-from flask_ocpi.exchange.context import Target
 from flask_ocpi.exchange.findings import Finding
 from flask_ocpi.exchange.findings import Source
+from flask_ocpi.exchange.targets import Target
 from flask_ocpi.modules.tariffs import PriceComponent
 from flask_ocpi.modules.types import Price
 

@@ -31,8 +31,8 @@ from flask_ocpi.exchange.context import NOT_ROUTED
 from flask_ocpi.exchange.context import Context
 from flask_ocpi.exchange.context import Routing
 from flask_ocpi.exchange.context import Services
-from flask_ocpi.exchange.context import party_named
 from flask_ocpi.exchange.handshake import confirm
+from flask_ocpi.exchange.targets import party_named
 from flask_ocpi.partners.auth_tokens import candidates
 from flask_ocpi.partners.platforms import Caller
 from flask_ocpi.partners.platforms import Platforms

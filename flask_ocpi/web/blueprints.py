@@ -24,10 +24,10 @@ from flask_ocpi.core.schema import Schema
 from flask_ocpi.exchange.context import Context
 from flask_ocpi.exchange.context import Result
 from flask_ocpi.exchange.context import Services
-from flask_ocpi.exchange.context import addressed_parties
-from flask_ocpi.exchange.context import resolve
 from flask_ocpi.exchange.findings import Finding
 from flask_ocpi.exchange.logs import carried
+from flask_ocpi.exchange.targets import addressed_parties
+from flask_ocpi.exchange.targets import resolve
 from flask_ocpi.versions.reading import known_of
 from flask_ocpi.versions.shaping import handler_of
 from flask_ocpi.versions.shaping import shaped_text
@@ -201,7 +201,7 @@ def _view(
     around = SurroundingHeaders(services, functional=version.routes(module))
     is_strict = services.settings.receive == "strict"
     returns = operation.returns
-    shape = None if returns is None or issubclass(returns, StrEnum) else services.schemas[returns]
+    shape = None if returns is None or issubclass(returns, StrEnum) else returns
     handler = handler_of(version, operation)
 
     def view(**path: str) -> Response:
@@ -228,7 +228,7 @@ def _view(
         data = result.data
         if shape is not None and data is not None:
             quirks = services.quirks(context.caller.platform)
-            data = shaped_text(shape, data, quirks) if quirks.shape else data
+            data = shaped_text(services.schemas[shape], data, quirks) if quirks.shape else data
         answer = envelope(data, now=services.clock())
         response = Answer(answer, result.http_status, {**around.of(incoming), **result.headers})
         for action in result.after:

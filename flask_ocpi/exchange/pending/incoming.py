@@ -31,7 +31,6 @@ from flask_ocpi.exchange.context import CallHook
 from flask_ocpi.exchange.context import Context
 from flask_ocpi.exchange.context import Result
 from flask_ocpi.exchange.context import Services
-from flask_ocpi.exchange.context import Target
 from flask_ocpi.exchange.pending.records import ACCEPTED
 from flask_ocpi.exchange.pending.records import CANCELED_RESERVATION
 from flask_ocpi.exchange.pending.records import DEADLINES
@@ -49,6 +48,7 @@ from flask_ocpi.exchange.pending.records import operation_of
 from flask_ocpi.exchange.pending.records import pending_key
 from flask_ocpi.exchange.pending.records import purge
 from flask_ocpi.exchange.pending.records import result_class
+from flask_ocpi.exchange.targets import Target
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party

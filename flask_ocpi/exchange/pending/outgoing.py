@@ -13,7 +13,6 @@ from flask_ocpi.errors import NotFoundError
 from flask_ocpi.exchange.context import Context
 from flask_ocpi.exchange.context import Result
 from flask_ocpi.exchange.context import Services
-from flask_ocpi.exchange.context import Target
 from flask_ocpi.exchange.pending.records import ACCEPTED
 from flask_ocpi.exchange.pending.records import CANCELED_RESERVATION
 from flask_ocpi.exchange.pending.records import OUTGOING
@@ -24,6 +23,7 @@ from flask_ocpi.exchange.pending.records import kept_until
 from flask_ocpi.exchange.pending.records import operation_of
 from flask_ocpi.exchange.pending.records import pending_key
 from flask_ocpi.exchange.pending.records import purge
+from flask_ocpi.exchange.targets import Target
 from flask_ocpi.signals import result_received
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.stored import Stored

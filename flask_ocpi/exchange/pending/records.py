@@ -19,7 +19,7 @@ from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import NotFoundError
 from flask_ocpi.exchange.context import Context
 from flask_ocpi.exchange.context import Services
-from flask_ocpi.exchange.context import Target
+from flask_ocpi.exchange.targets import Target
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.storage.base import NOBODY
 from flask_ocpi.storage.base import Key

@@ -19,11 +19,11 @@ from flask_ocpi.core.schema import Schema
 from flask_ocpi.core.schema import load
 from flask_ocpi.core.schema import refusal
 from flask_ocpi.errors import InvalidParametersError
-from flask_ocpi.exchange.context import Target
 from flask_ocpi.exchange.findings import REFUSED
 from flask_ocpi.exchange.findings import Finding
 from flask_ocpi.exchange.findings import Source
 from flask_ocpi.exchange.findings import name_of
+from flask_ocpi.exchange.targets import Target
 from flask_ocpi.versions.reading.reader import NOTHING_KNOWN
 from flask_ocpi.versions.reading.reader import Flaw
 from flask_ocpi.versions.reading.reader import LostError
