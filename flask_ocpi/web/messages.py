@@ -96,24 +96,24 @@ class RequestWatch:
 
     def end(self, app: Flask, *, response: Response, **kwargs: Any) -> None:
         """Give an answer of the host's to a request of ours the headers of all, and tell of it; never fails."""
-        incoming: Incoming | None = request_ctx.request.environ.get(INCOMING)
+        current = request_ctx.request
+        incoming: Incoming | None = current.environ.get(INCOMING)
         if incoming is None:
             return
         if not incoming.is_read:
-            incoming.note_rest(request_ctx.request)
+            incoming.note_rest(current)
         if isinstance(response, Answer):
             if response.is_done and not self._traffic.is_wanted(failed=False):
                 return
         elif incoming.is_ours:
             is_routed = incoming.endpoint.rpartition(".")[0] in self._routed
             response.headers.update(self._around[is_routed].of(incoming))
-        if not incoming.moment or not incoming.is_ours:
-            return
-        try:
-            self._tell(incoming, response)
-        except Exception:
-            path = incoming.environ["PATH_INFO"]
-            _log.exception("The journal could not be told of %s %s.", incoming.environ["REQUEST_METHOD"], path)
+        if incoming.moment and incoming.is_ours:
+            try:
+                self._tell(incoming, response)
+            except Exception:
+                path = incoming.environ["PATH_INFO"]
+                _log.exception("The journal could not be told of %s %s.", incoming.environ["REQUEST_METHOD"], path)
 
     def _tell(self, incoming: Incoming, response: Response) -> None:
         http_status = response.status_code
