@@ -1,7 +1,7 @@
-"""The outbox: what changed, who is to know, and delivering it.
+"""The outbox: changes, their receivers, and delivery.
 
-An outbox entry says that a platform has not seen the current state of an own object. It is written in the transaction
-that changes the object, and whoever delivers it sends the state as it is then: nothing is queued or replayed.
+An outbox entry says that a platform has not received the current state of an own object. It is written in the
+transaction that changes the object. A delivery sends the state at that time: no message is queued or replayed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Celery as the dispatcher: workers of the host's Celery app deliver changes and run the jobs, on any machine.
 
-What is to be done is in the storage, as with every deliveries. Celery's tasks carry nothing but the ids of platforms,
-and say that there may be something: one that is lost, late or there twice does no harm.
+The work itself is in the storage. Celery's tasks carry only ids of platforms that may have work: a lost, late or
+repeated task does no harm.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def _add_tasks(celery_app: Celery, deliveries: Deliveries) -> None:
     }
 
     def deliver(platform_id: str) -> None:
-        """Deliver what is due for a platform; goes on in another task when that takes long."""
+        """Deliver due entries of a platform; continue in another task if that takes long."""
 
         def work() -> None:
             if not _deliver(deliveries, platform_id):
@@ -98,7 +98,7 @@ def _add_tasks(celery_app: Celery, deliveries: Deliveries) -> None:
         deliveries.in_context(work)
 
     def dispatch() -> None:
-        """Enqueue a delivery for each platform that something is due for, and run the jobs that are due."""
+        """Enqueue a delivery for each platform with due entries, and run the due jobs."""
 
         def work() -> None:
             for platform_id in deliveries.due_platforms():
@@ -125,10 +125,10 @@ class CeleryQueue(Dispatcher):
         import_modules.connect(self._register)
 
     def wake(self, platforms: Collection[str] = (), *, within: float = 0.0) -> None:
-        """Enqueue a delivery for each platform; what fails is logged, and found by beat.
+        """Enqueue a delivery for each platform; a failure is logged, and beat enqueues it later.
 
-        After a failure the broker is left alone for OCPI_DISPATCH_INTERVAL. Raises ConfigurationError when the app has
-        no Celery app.
+        After a failure the broker is not called for OCPI_DISPATCH_INTERVAL. Raises ConfigurationError if the app has no
+        Celery app.
         """
         if not platforms:
             return
@@ -180,7 +180,7 @@ class Lane(Stored):
 
 
 def take_lane(services: Services, platform: str, *, seconds: float) -> Lane | None:
-    """Take one of the lanes of a platform; None when others have them all."""
+    """Take one of the lanes of a platform; None if all are in use."""
     now = services.now()
     for number in range(services.settings.push_concurrency):
         free = Lane(platform, number)

@@ -1,4 +1,4 @@
-"""What of an object changed, and whether a PATCH can tell it."""
+"""The changes of an object, the receivers, and whether a PATCH can express a change."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def difference(object_type: ObjectType, before: Document, after: Document) -> Ch
 
 
 def united(first: Changed, second: Changed) -> Changed:
-    """Return what changed in all, first and then."""
+    """Return two successive changes as one."""
     if first is None or second is None:
         return None
     both = {place: list(names) for place, names in first.items()}
@@ -189,7 +189,7 @@ def _gets_it_once(services: Services, platform: Platform) -> bool:
 
 
 def can_be_deleted(module: Module) -> bool:
-    """Tell whether OCPI has a way to say that an object of a module is gone: of Tariffs only."""
+    """Tell whether OCPI can delete objects of a module: only Tariffs."""
     interface = module.interface(InterfaceRole.RECEIVER)
     return interface is not None and any(
         o.method == "DELETE" and o.owned and o.object is not None for o in interface.operations

@@ -1,4 +1,4 @@
-"""Circuits: nothing is sent for a while to a platform that cannot be reached, and then one message to try."""
+"""Circuits: sending backs off from an unreachable platform, and then tries one message."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def circuit_of(services: Services, platform: str) -> Circuit | None:
 
 
 def probe(services: Services, circuit: Circuit, *, seconds: float) -> bool:
-    """Take the right to try with one message; False when it is too early, or somebody else tries."""
+    """Lease the right to try one message; False if it is too early, or another worker tries."""
     return leases.take(services.storage, circuit, now=services.now(), seconds=seconds) is not None
 
 
@@ -76,7 +76,7 @@ def open_circuit(
 
 
 def release(services: Services, platform: str) -> None:
-    """Give the right to try back: nothing was found out."""
+    """Release the right to try, without a result."""
     leases.change(services.storage, Circuit(platform), lambda circuit: replace(circuit, due=services.now()))
 
 
@@ -97,5 +97,5 @@ def latest_due(services: Services, platform: str, *, lease: float) -> int:
 
 
 def close_circuit(services: Services, platform: str) -> bool:
-    """Let messages through to a platform again; True when they were held back."""
+    """Stop backing off from a platform; True if sending had backed off."""
     return services.storage.delete(Circuit.KIND, Circuit(platform).key)

@@ -1,4 +1,4 @@
-"""Deliveries: take what is due from the outbox and send it, and run the jobs that are due."""
+"""Deliveries: lease due outbox entries and send them, and run due jobs."""
 
 from __future__ import annotations
 
@@ -65,13 +65,13 @@ class Deliveries:
 
     @property
     def lease(self) -> float:
-        """Seconds for which an entry is taken: as long as a PATCH and the PUT after it can take."""
+        """Seconds of an entry's lease: as long as a PATCH and the PUT after it can take."""
         return 2 * self.services.settings.http_timeout + _LEASE_MARGIN
 
     def resume(self, platform: Platform) -> bool:
-        """Make due what is held back from a platform: it registered anew, so our token for it is another one.
+        """Make all waiting entries of a platform due: it registered again, so our token for it is new.
 
-        True when there is something to deliver.
+        True if there is something to deliver.
         """
         self._failures.pop(platform.id, None)
         was_open = circuits.close_circuit(self.services, platform.id)
@@ -90,13 +90,13 @@ class Deliveries:
         return due
 
     def run_due(self) -> int:
-        """Deliver all that is due now and run the jobs that are, in this thread; return how many messages went out."""
+        """Deliver all due entries and run due jobs in this thread; return the number of sent messages."""
         delivered = sum(self.deliver(platform) for platform in self.due_platforms())
         self.run_jobs()
         return delivered
 
     def run_jobs(self) -> int:
-        """Run the jobs that are due now, in this thread; return how many. A failure is logged."""
+        """Run due jobs in this thread; return their number. A failure is logged."""
         number = 0
         for job in self.services.jobs:
             try:
@@ -113,7 +113,7 @@ class Deliveries:
         return [platform.id for platform in self.services.platforms.all() if self.messages_due(platform)]
 
     def messages_due(self, platform: Platform) -> int:
-        """Return how many messages may be sent to a platform side by side: 1 where one has to try first."""
+        """Return how many messages may be sent to a platform in parallel: 1 if one must try first."""
         self._look_at_the_clock(platform)
         due = entries.due_count(self.services, platform.id)
         if not due:

@@ -1,4 +1,4 @@
-"""Delivering an outbox entry: send the current state of its object, and judge what became of it."""
+"""Delivering an outbox entry: send the current state of its object, and judge the answer."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _BEHIND_THE_HUB = frozenset(
 
 
 class Outcome(StrEnum):
-    """What became of an entry that was sent."""
+    """The outcome of sending an entry."""
 
     DELIVERED = "DELIVERED"  # the platform has the state
     NEEDLESS = "NEEDLESS"  # it is not to have it (any more), or there is nothing to tell
@@ -48,7 +48,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """How sending an entry went. method: the last HTTP method used. retry_after: seconds that the platform asks for."""
+    """The result of sending an entry. method: the last HTTP method. retry_after: seconds that the platform asks for."""
 
     outcome: Outcome
     method: str = ""
@@ -57,7 +57,7 @@ class Attempt:
 
     @property
     def error_text(self) -> str:
-        """What went wrong, and whether that was on our side."""
+        """The error as text, and whether it is on our side."""
         return f"It was not sent: {self.error}" if isinstance(self.error, InvalidParametersError) else str(self.error)
 
     @property
@@ -158,9 +158,9 @@ def push(
     document: Document,
     audience: tuple[Party, ...],
 ) -> list[Pushed]:
-    """Send an object once to each party that is to have it.
+    """Send an object once to each party in its audience.
 
-    A failure is logged and does not hold up the others; nothing is repeated (T-33, CLI-12). ``connect`` makes a client
+    A failure is logged and does not delay the others; there is no retry (T-33, CLI-12). ``connect`` makes a client
     of a platform, and of its party ``to``.
     """
     pushed = []
@@ -178,7 +178,7 @@ def push(
 
 
 def failed(platform: str, party: Party | None, error: FlaskOCPIError, *, what: str) -> Pushed:
-    """Log and return that a party of a platform did not take what was pushed, or was not sent it."""
+    """Log and return a push that a party of a platform refused or did not get."""
     outcome = "was not sent" if isinstance(error, InvalidParametersError) else "did not take"
     _log.warning("%s %s %s: %s", platform if party is None else f"{platform} ({party})", outcome, what, error)
     return Pushed(platform, error, party)

@@ -1,4 +1,4 @@
-"""Dispatchers: who has what is due delivered, and when. One class for each value of OCPI_DISPATCHER."""
+"""Dispatchers decide when deliveries run. One class for each value of OCPI_DISPATCHER."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ class Dispatcher:
         self.deliveries = deliveries
 
     def wake(self, platforms: Collection[str] = (), *, within: float = 0.0) -> None:
-        """Have what was just written to the outbox for these platforms delivered.
+        """Have new outbox entries of these platforms delivered.
 
-        Without any: have the jobs' times looked at, after so many seconds at the latest.
+        Without platforms: check the times of the jobs, after at most so many seconds.
         """
 
     def resume(self, platform: Platform) -> None:
-        """Have what is held back from a platform delivered now: it registered anew."""
+        """Have all waiting entries of a platform delivered now: it registered again."""
         if self.deliveries.resume(platform):
             self.wake([platform.id])
 
@@ -32,11 +32,11 @@ class Dispatcher:
         """Work in this process until :meth:`stop`, whether or not something is waiting."""
 
     def stop(self, timeout: float = 5.0) -> bool:
-        """End after what is under way, and deliver what is due as far as there is time; True when there was."""
+        """End after the current work, and deliver due entries as far as time allows; return True if there was time."""
         return True
 
     def is_alive(self) -> bool:
-        """Tell whether what works in this process does, as far as there is anything."""
+        """Tell whether the worker of this process, if there is one, is alive."""
         return True
 
 

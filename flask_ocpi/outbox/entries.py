@@ -1,4 +1,4 @@
-"""The outbox: what a partner has not seen yet. One entry a platform, party and object, however often that changes."""
+"""Outbox entries: one for each platform, party and object, for any number of changes."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class OutboxEntry(Stored):
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """How a platform's entries stand. oldest: since when it has not seen something, in microseconds; None: it has."""
+    """The entries of a platform in numbers. oldest: the time of the oldest waiting entry, in microseconds, or None."""
 
     platform: str
     waiting: int
@@ -116,7 +116,7 @@ def _joined(known: OutboxEntry, new: OutboxEntry) -> OutboxEntry:
 
 
 def take(services: Services, platform: str, *, seconds: float) -> OutboxEntry | None:
-    """Take one due entry of a platform to send it; nobody else gets it for so many seconds. None: there is none."""
+    """Lease one due entry of a platform for so many seconds; None if there is none."""
     return leases.take_next(services.storage, OutboxEntry, platform, now=services.now(), seconds=seconds)
 
 
@@ -135,7 +135,7 @@ def settle(services: Services, entry: OutboxEntry) -> None:
 
 
 def postpone(services: Services, entry: OutboxEntry, *, due: int, error: str, status_code: int | None) -> None:
-    """Note that an entry could not be sent, and when it is due again: PARKED for never."""
+    """Record that an entry could not be sent, and when it is due again: PARKED for never."""
 
     def failed(current: OutboxEntry) -> OutboxEntry:
         moment = due
@@ -193,7 +193,7 @@ def of_platform(services: Services, platform: str, *, parked: bool | None = None
 
 
 def summary(services: Services) -> list[Summary]:
-    """Return how the entries of each platform stand that has any."""
+    """Return the numbers of entries for each platform that has any."""
     found = []
     for platform in services.platforms.all():
         waiting = services.storage.list(OutboxEntry.KIND, _query(platform.id, date_to=PARKED, limit=1))
@@ -216,12 +216,12 @@ def retry(services: Services, entry: OutboxEntry) -> None:
 
 
 def forget(services: Services, platform: str) -> int:
-    """Remove all entries of a platform, as of one that is not registered any more; return how many there were."""
+    """Remove all entries of a platform, for example after the end of its registration; return their number."""
     return sum(remove(services, entry) for entry in list(of_platform(services, platform)))
 
 
 def remove(services: Services, entry: OutboxEntry) -> bool:
-    """Remove an entry: the platform is not sent the state. True when it was still there."""
+    """Remove an entry, so that the platform does not get this state; True if the entry still existed."""
     return services.storage.delete(OutboxEntry.KIND, entry.key)
 
 
@@ -273,7 +273,7 @@ class Marking:
         self._write(found)
 
     def removed(self, key: Key, before: Record) -> None:
-        """Write the entries of an object that was removed, where OCPI has a way to say so."""
+        """Write the entries of a removed object, if OCPI can delete it."""
         versions = self._services.versions
         modules = [module for version in versions if (module := version.module(self._module))]
         if self.is_needed and any(map(can_be_deleted, modules)):

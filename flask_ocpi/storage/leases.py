@@ -1,8 +1,8 @@
-"""Leases: work that is kept as records, each taken by one worker at a time, in whatever thread or process.
+"""Leases: work as records, each leased to one worker at a time, in any thread or process.
 
-A record is due at its ``last_updated``. Who takes it moves that into the future, and keeps, releases or settles it
-before then. After that time it is due again, so nothing is lost with a worker that ends. The clocks of workers may
-differ by less than the leases last.
+A record is due at its ``last_updated``. A worker that takes it moves that into the future, and keeps, releases or
+settles it before then. After that time it is due again, so the end of a worker loses nothing. The clocks of workers may
+differ by less than the length of the leases.
 """
 
 from __future__ import annotations
@@ -52,13 +52,13 @@ def take_next(storage: Storage, of: type[T], receiver: str, *, now: int, seconds
 
 
 def take(storage: Storage, stored: T, *, now: int, seconds: float) -> T | None:
-    """Take one certain record for so many seconds; None when it is not due, or somebody else took it meanwhile."""
+    """Take a given record for so many seconds; None if it is not due, or another worker has it."""
     any_stored: Any = stored
     return None if any_stored.due > now else keep(storage, stored, now=now, seconds=seconds)
 
 
 def keep(storage: Storage, taken: T, *, now: int, seconds: float) -> T | None:
-    """Have what was taken for so many seconds from now; None when somebody else has it."""
+    """Extend a lease to so many seconds from now; None if another worker has it."""
     kept: Any = replace(taken, due=after(now, seconds))  # type: ignore[type-var]
     try:
         storage.save(kept.KIND, kept.key, kept.to_record(), expected=kept.revision)
@@ -69,18 +69,18 @@ def keep(storage: Storage, taken: T, *, now: int, seconds: float) -> T | None:
 
 
 def release(storage: Storage, taken: T, *, now: int) -> None:
-    """Let others have what was taken, unless somebody else has it."""
+    """Give a lease back, unless another worker has it."""
     keep(storage, taken, now=now, seconds=0)
 
 
 def locked(storage: Storage, stored: T) -> T | None:
-    """Return a record as it is now, for as long as the transaction lasts; None when it is gone."""
+    """Return the current record, locked until the end of the transaction; None if it is gone."""
     record = storage.get(stored.KIND, stored.key, for_update=True)
     return None if record is None else type(stored).from_record(record)
 
 
 def change(storage: Storage, stored: T, to: Callable[[T], T]) -> T | None:
-    """Replace a record by what ``to`` makes of it as it is now; None when it is gone, or stays the same."""
+    """Replace the current record with the result of ``to``; None if it is gone, or stays the same."""
     with storage.transaction():
         current = locked(storage, stored)
         changed = None if current is None else to(current)

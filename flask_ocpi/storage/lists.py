@@ -1,4 +1,4 @@
-"""The statements that select pages: by what a query filters, in a form that reads no more than it has to."""
+"""The statements that select pages, by the filters of a query."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Migration: what a database of an earlier state has in tables of other names moves to those of today."""
+"""Migration: moves records from tables with earlier names to the current ones."""
 
 from __future__ import annotations
 

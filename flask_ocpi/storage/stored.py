@@ -1,4 +1,4 @@
-"""Stored: a dataclass that is a record of one kind. The fields are written and read here, and nowhere else."""
+"""Stored: dataclasses that are records of one kind. Only this module writes and reads their fields."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Sync: pull what changed at other platforms, find out what vanished there, and fetch what they think we have.
+"""Sync: fetch what changed at partners, find what vanished there, and fetch objects that are missing here.
 
-A watermark says up to where the list of a platform, module and own party is read. It moves to the newest
-``last_updated`` that was stored, when the whole crawl is over. How far a crawl is, is stored with each of its pages.
+A watermark is the newest ``last_updated`` that was read and stored of the list of a platform, module and own party. It
+moves when the whole crawl is complete. The position of a crawl is stored with each of its pages.
 """
 
 from __future__ import annotations

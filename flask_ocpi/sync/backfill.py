@@ -1,4 +1,4 @@
-"""Backfill: objects that another platform changes and that we do not have are fetched from it."""
+"""Backfill: fetches objects that a partner changes and that are missing here."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class MissingObject(Stored):
 
 
 class Backfill:
-    """Fetches what is missed, one object of a platform after another, each for one process only.
+    """Fetches missing objects, one object of a platform after another, each in one process only.
 
     connect: makes a client of a platform, in the name of ``sender`` and addressed to the party ``to``.
     """
@@ -112,7 +112,7 @@ class Backfill:
             services.background(lambda: self.fetch_due(platform.id))
 
     def fetch_due(self, platform_id: str) -> int:
-        """Fetch what is due of a platform, unless another thread does; return how many objects were got."""
+        """Fetch due objects of a platform, unless another thread does; return the number of fetched objects."""
         services = self._services()
         with self._lock:
             if platform_id in self._fetching:
@@ -128,14 +128,14 @@ class Backfill:
         return got
 
     def run(self) -> None:
-        """Have all fetched that is due, each platform's in the background: the work of a job."""
+        """Fetch all due objects, those of each platform in the background: the work of a job."""
         services = self._services()
         due = walk(services.storage, MissingObject.KIND, leases.due_by(services.now(), None))
         for platform in sorted({MissingObject.from_record(record).platform for record in due}):
             services.background(partial(self.fetch_due, platform))
 
     def seconds_left(self) -> float | None:
-        """Return how long until something is due, None when nothing is missed."""
+        """Return the seconds until an object is due, None if none is missing."""
         services = self._services()
         if services.storage.list(MissingObject.KIND, leases.due_by(services.now(), None)).records:
             return 0.0
@@ -211,7 +211,7 @@ def _postpone(services: Services, wanted: MissingObject) -> None:
 
 
 def _addressed(platform: Platform, owner: Party) -> Party | None:
-    """Return whom to ask: the owner, which may be one of several; behind a hub it is found by that, too."""
+    """Return the party to ask: the owner, which may be one of several parties of the platform, or behind a hub."""
     return owner if platform.is_hub or platform.has(owner) else None
 
 

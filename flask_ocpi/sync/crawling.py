@@ -1,4 +1,4 @@
-"""Reading a whole list, page by page: what all pulls and syncs do."""
+"""Crawls: reading a list page by page, for pulls and syncs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Positions: how far a list is read, kept with each page, so that another process can go on."""
+"""Positions: stored with each page of a list, so that another process can resume."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _COUNTS = ("total", "created", "updated", "unchanged", "removed", "foreign")
 
 
 def load(services: Services, scope: Scope) -> Crawl | None:
-    """Return how far the list of a scope is read, or None: nothing was left in the middle.
+    """Return the interrupted crawl of a scope, or None.
 
-    Of the objects that were broken only the number is known.
+    Of broken objects only the number is known.
     """
     record = services.storage.get(POSITIONS, scope.key)
     if record is None:
@@ -55,7 +55,7 @@ def load(services: Services, scope: Scope) -> Crawl | None:
 
 
 def begin(services: Services, scope: Scope, crawl: Crawl) -> None:
-    """Keep a crawl that has read nothing yet, instead of any other; in a transaction."""
+    """Store a new crawl in place of any other; in a transaction."""
     forget(services, scope)
     known = ((*key, revision) for key, revision in crawl.known.items())
     for number in count():
@@ -67,14 +67,14 @@ def begin(services: Services, scope: Scope, crawl: Crawl) -> None:
 
 
 def advance(services: Services, scope: Scope, crawl: Crawl, seen: Sequence[Key]) -> None:
-    """Keep how far a crawl is, with the keys of the page just read; in the transaction that stores that page."""
+    """Store the position of a crawl and the keys of the page just read, in the transaction that stores that page."""
     if crawl.known and seen:
         _save_keys(services, scope, _SEEN, crawl.pages, seen)
     _save(services, scope, crawl)
 
 
 def forget(services: Services, scope: Scope) -> None:
-    """Remove all that is kept of a crawl; in a transaction."""
+    """Remove the position of a crawl; in a transaction."""
     query = replace(_all_of(scope), limit=_RECORDS_AT_ONCE)
     while services.storage.delete_page(POSITIONS, query, key_of=lambda record: _key(scope, record.document)):
         pass

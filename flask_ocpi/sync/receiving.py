@@ -1,4 +1,4 @@
-"""Storing what another platform's list has: never over something newer, and never what is not the platform's."""
+"""Storing the objects of a partner's list, unless they are older than the copy or belong to another platform."""
 
 from __future__ import annotations
 
@@ -36,23 +36,23 @@ from flask_ocpi.sync.scopes import Scope
 
 
 def names_in(services: Services, scope: Scope) -> set[str]:
-    """Return what identifies the objects of a scope that are in quarantine."""
+    """Return the ids of the refused objects of a scope."""
     return services.findings.objects_in(_group(scope))
 
 
 def put(services: Services, scope: Scope, items: Iterable[Broken]) -> None:
-    """Put objects into quarantine; those that were refused when they were read are there already."""
+    """Record refused objects as findings; objects that were refused when they were read are findings already."""
     for item in items:
         services.found(_finding(scope, item.document, item.reason))
 
 
 def names_of(scope: Scope, items: Iterable[Broken]) -> set[str]:
-    """Return what identifies objects in quarantine."""
+    """Return the ids of refused objects."""
     return {fold(_finding(scope, item.document).object) for item in items}
 
 
 def release(services: Services, scope: Scope, document: Any, known: set[str]) -> None:
-    """Let an object out that could be stored, if it is in quarantine."""
+    """Remove the finding of an object that could be stored."""
     if not known:
         return
     finding = _finding(scope, document)
@@ -63,7 +63,7 @@ def release(services: Services, scope: Scope, document: Any, known: set[str]) ->
 
 
 def forget_unseen(services: Services, scope: Scope, *, since: int) -> None:
-    """Let out what the whole list, read since that moment, did not have any more."""
+    """Remove findings of objects that the whole list, read since that moment, no longer had."""
     if services.findings.flush():  # what came again is written by now
         services.findings.settle_all(_group(scope), before=since)
 
@@ -120,7 +120,7 @@ class Pulled:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """An object that was stored, and is to be told of once the transaction is over."""
+    """A stored object, to be reported after the transaction."""
 
     key: Key
     document: Document
@@ -176,7 +176,7 @@ def receive(
 
 
 def tell(services: Services, scope: Scope, received: Sequence[Received]) -> None:
-    """Tell the host application what was stored; after the transaction."""
+    """Report stored objects to the host application, after the transaction."""
     for item in received:
         services.emit(
             object_received,

@@ -1,4 +1,4 @@
-"""What is synced as one: a module of another platform, for one of our own parties."""
+"""Scopes: the units of a sync."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from flask_ocpi.storage.base import Party
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """A module of a platform, and the own party that gets the copies."""
+    """A module of a platform, and the own party that receives the copies."""
 
     platform: Platform
     module: Module
@@ -28,7 +28,7 @@ class Scope:
 
     @property
     def name(self) -> str:
-        """What tells it from all others."""
+        """A unique name."""
         return f"{self.platform.id}\n{self.module.id}\n{self.receiver}"
 
     @property
@@ -50,7 +50,7 @@ class Scope:
         return not (self.object_type.final or self.object_type.described or self.platform.is_hub)
 
     def key_of(self, document: Document) -> Key:
-        """Return under which key a copy of an object is stored."""
+        """Return the key of the copy of an object."""
         id = self.object_type.id_of(document)
         return Key.of(document["country_code"], document["party_id"], id, self.receiver, self.platform.id)
 
@@ -77,7 +77,7 @@ def scope_of(services: Services, platform: Platform, id: str, receiver: Party | 
 
 
 def scopes_of(services: Services, platform: Platform, modules: Collection[str] = ()) -> Iterator[Scope]:
-    """Walk what there is to sync with a platform: the modules that it offers a list of, and that we receive.
+    """Iterate over the scopes of a platform: the modules that it lists and that we receive.
 
     modules: only these; none means those of OCPI_SYNC_MODULES.
     """
@@ -96,7 +96,7 @@ def scopes_of(services: Services, platform: Platform, modules: Collection[str] =
 
 
 def all_scopes(services: Services) -> Iterator[Scope]:
-    """Walk all that there is to sync, platform by platform."""
+    """Iterate over the scopes of all platforms."""
     for platform in services.platforms.all():
         yield from scopes_of(services, platform)
 

@@ -1,4 +1,4 @@
-"""Syncing: keep the copies of other platforms' objects up to date by asking for what changed."""
+"""Syncing: keeps copies current by fetching what changed."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _STALE = 86_400 * SECOND  # after that a list has changed too much to go on in t
 
 @dataclass(slots=True)
 class Synced:
-    """What became of syncing a module of a platform for one own party.
+    """The outcome of syncing a module of a platform for one own party.
 
     platform: its id. whole: the whole list was read, not only what changed. pulled: what was done, in all pages, also
     those that an earlier process had read. held_back: how many copies were not removed although the list had nothing
@@ -129,10 +129,7 @@ def sync_all(
 
 
 def lags(services: Services) -> Iterator[tuple[str, str, Party, float | None]]:
-    """Walk all that is to be synced: platform id, module, own party, and the seconds since it was last complete.
-
-    None: it never was.
-    """
+    """Iterate over all scopes: platform id, module, own party, and seconds since the last complete sync, or None."""
     now = services.now()
     for scope in all_scopes(services):
         completed = watermarks.get(services, scope).completed
@@ -272,14 +269,14 @@ class Schedule:
         self._look_at = 0  # microseconds; until then nothing is due
 
     def seconds_left(self) -> float | None:
-        """Return how long until something is due, or to be looked at; None when nothing is synced by itself."""
+        """Return the seconds until a sync is due or may be; None without scheduled syncs."""
         services = self._services()
         if not services.settings.sync_interval:
             return None
         return max(0.0, (self._look_at - services.now()) / SECOND)
 
     def run(self) -> None:
-        """Start to sync what is due."""
+        """Start due syncs."""
         services = self._services()
         scopes = list(all_scopes(services))
         by_platform: dict[str, list[Scope]] = {}

@@ -1,4 +1,4 @@
-"""Watermarks: up to where a list is read, when that was, and who is reading it right now."""
+"""Watermarks: the state of the sync of each list, and its lease."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class BusyError(FlaskOCPIError):
 
 @dataclass(frozen=True, slots=True)
 class Watermark(Stored):
-    """How a scope stands; all moments are microseconds since 1970 UTC.
+    """The state of a scope; all moments are microseconds since 1970 UTC.
 
     moment: the newest ``last_updated`` that was read, by the other platform's clock, not in the future by ours; None
     before the first time.
@@ -81,7 +81,7 @@ def date_time(micros: int) -> str:
 
 
 def get(services: Services, scope: Scope) -> Watermark:
-    """Return how a scope stands; of one that was never synced, that."""
+    """Return the state of a scope; a new one if it was never synced."""
     record = services.storage.get(Watermark.KIND, scope.key)
     return Watermark.of(scope) if record is None else Watermark.from_record(record)
 
@@ -97,7 +97,7 @@ def plan(services: Services, scope: Scope) -> None:
 
 
 def take(services: Services, scope: Scope) -> Watermark | None:
-    """Take a scope to sync it: nobody else does until it is given back or not renewed in time. None: somebody does."""
+    """Lease a scope to sync it, until the lease is given back or ends; None if another process has it."""
     now = services.now()
     try:
         with services.storage.transaction():
@@ -120,7 +120,7 @@ def renew(services: Services, taken: Watermark) -> None:
 
 
 def completed(services: Services, taken: Watermark, *, moment: int | None, endpoint: str, whole: bool) -> None:
-    """Note that everything up to a moment is stored, and give the scope back; in a transaction."""
+    """Record that everything up to a moment is stored, and give the lease back; in a transaction."""
     current, now = _locked(services, taken), services.now()
     done = replace(
         current,
@@ -151,7 +151,7 @@ def failed(services: Services, taken: Watermark, error: str, *, retry_after: flo
 
 
 def given_back(services: Services, taken: Watermark) -> None:
-    """Give back what was taken and not finished: it is due at once, and resumed where it was."""
+    """Give the lease of an unfinished scope back: it is due at once, and the next sync resumes it."""
     with suppress(BusyError), services.storage.transaction():
         due = services.now() if services.settings.sync_interval else NEVER
         _save(services, replace(_locked(services, taken), holder="", due=due))
