@@ -281,18 +281,18 @@ def test_answers_of_a_wrong_shape_are_refused(ocpi, ocpi_network, path, data):
 # Several versions at once.
 
 
+BOTH = (Version("2.10", V2_2_1.modules), V2_2_1)
+
+
 @pytest.fixture
-def both(monkeypatch):
+def both():
     """A server of 2.2.1 and 2.10, and a client that knows 2.2.1 only at first."""
-    newer = Version("2.10", V2_2_1.modules)
-    monkeypatch.setattr("flask_ocpi.versions.VERSIONS", (newer, V2_2_1))
     network = Network()
-    server = network.add("server.example", [("NL", "SRV", ["CPO"])], config={"OCPI_VERSIONS": ["2.10", "2.2.1"]})
-    return network, server
+    return network, network.add("server.example", [("NL", "SRV", ["CPO"])], versions=BOTH)
 
 
-def test_versions_are_served_oldest_first(both):
-    assert [version.number for version in select_versions(["2.10", "2.2.1"])] == ["2.2.1", "2.10"]
+def test_versions_are_served_oldest_first():
+    assert [version.number for version in select_versions(["2.10", "2.2.1"], BOTH)] == ["2.2.1", "2.10"]
 
 
 @pytest.mark.conformance("VER-14", "VER-15", "CRED-17", "CRED-19")
@@ -304,7 +304,7 @@ def test_upgrade_to_a_newer_version_by_put(both):
         "client.example",
         [("DE", "CLI", ["EMSP"])],
         storage=old.storage,
-        config={"OCPI_VERSIONS": ["2.2.1", "2.10"]},
+        versions=BOTH,
     )
     network.requests.clear()
 
