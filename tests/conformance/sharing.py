@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
+from flask_ocpi.core.description import Version
 from flask_ocpi.extension import OCPI
 from flask_ocpi.storage.memory import MemoryStorage
 from flask_ocpi.testing.documents import location
@@ -63,11 +64,18 @@ class SharedNetwork(Network):
         return self
 
     def add(
-        self, host: str, parties: Sequence[PartySpec], *, config: Mapping[str, Any] | None = None, **options: Any
+        self,
+        host: str,
+        parties: Sequence[PartySpec],
+        *,
+        config: Mapping[str, Any] | None = None,
+        versions: Sequence[Version] | None = None,
+        **options: Any,
     ) -> OCPI:
-        name = repr((host, parties, config))
+        name = repr((host, parties, config, [id(version) for version in versions or ()]))
         if name not in self._built:
-            self._built[name] = super().add(host, parties, config=config, storage=EmptyableStorage())
+            storage = EmptyableStorage()
+            self._built[name] = super().add(host, parties, config=config, storage=storage, versions=versions)
         ocpi = self._built[name]
         self.apps[host], self.platforms[host] = ocpi.app, ocpi
         return ocpi

@@ -24,8 +24,8 @@ from flask_ocpi.testing.documents import connector
 from flask_ocpi.testing.documents import evse
 from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.network import add_partner
+from flask_ocpi.versions import V2_2_1
 from flask_ocpi.versions import VERSIONS
-from flask_ocpi.versions import select_versions
 from tests.conformance.operations import EXAMPLES
 from tests.conformance.operations import every
 from tests.conformance.sharing import COPY
@@ -76,6 +76,9 @@ FAILING = Module(
 )
 
 
+WITH_FAILING = (V2_2_1.with_module(FAILING),)
+
+
 def fail(how: str) -> Result:
     if how == "crash":
         raise RuntimeError("password hunter2")
@@ -83,15 +86,14 @@ def fail(how: str) -> Result:
 
 
 @pytest.fixture
-def failing(ocpi_network: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+def failing(ocpi_network: Any) -> Any:
     """A partner's client of a platform that serves one more module."""
-    with_more = [replace(version, modules=(*version.modules, FAILING)) for version in select_versions(("2.2.1",))]
-    monkeypatch.setattr("flask_ocpi.extension.select_versions", lambda numbers, known: tuple(with_more))
     permissions = {"CPO": {"failing": ["SENDER"]}, "EMSP": {"failing": ["RECEIVER"]}}
     ocpi_network.add(
         "failing.example",
         [("NL", "ABC", ["CPO"])],
         config={"OCPI_ROLE_PERMISSIONS": permissions, "PROPAGATE_EXCEPTIONS": False},
+        versions=WITH_FAILING,
     )
     return add_partner(ocpi_network.apps["failing.example"], [("DE", "EMS", ["EMSP"])])
 
