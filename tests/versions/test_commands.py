@@ -116,3 +116,20 @@ def test_refused_command_has_its_data_in_the_shape_of_the_version(ocpi_network):
         asked.ask()
 
     assert caught.value.data == {"result": "REJECTED"}
+
+
+def test_charging_profile_and_its_result(ocpi_network):
+    asked = Asked(ocpi_network, (V9_9,), BOTH)
+    asked.cpo.save("sessions", documents.session())
+    profile = documents.set_charging_profile()["charging_profile"]
+
+    @asked.cpo.charging_profile("PUT")
+    def limit(request, reply):
+        asked.requests.append(request)
+        return reply.accept(lambda: "ACCEPTED")
+
+    with asked.ems.client("NL-ABC") as client:
+        call = client.chargingprofiles.set("SES1", profile)
+
+    assert asked.requests == [{"session_id": "SES1", "charging_profile": profile}]
+    assert asked.ems.call(call.id).result == {"result": "ACCEPTED"}
