@@ -45,13 +45,13 @@ def _as_it_is(document: Document, lose: Lose) -> Document:
 
 @dataclass(frozen=True, slots=True)
 class Converter:
-    """How objects of one class of a version are brought to the stored shape and back.
+    """Converts objects of one class of a version to the stored shape and back.
 
-    Each function gets a copy that it may change, and returns the whole object. Objects nested in it have converters of
-    their own, by their class: for both functions those are in the stored shape.
+    Each function gets a copy, which it may change, and returns the whole object. Nested objects have converters of
+    their own, by their class; both functions see them in the stored shape.
     to_store: gets a valid object and its owner, and returns one with everything that OCPI 2.2.1 requires.
-    from_store: tells ``lose`` of what the version cannot say. Properties of 2.2.1 that its class lacks are left out
-    without it, and so are values of optional enums, and of lists of them, that its enum lacks.
+    from_store: tells ``lose`` what the version cannot say. Properties of 2.2.1 that its class lacks, and optional
+    values that its enums lack, need no converter: they are left out.
     """
 
     to_store: Callable[[Document, Owner], Document] = _as_it_comes
@@ -72,7 +72,7 @@ def renamed(**stored_by_own: str) -> Converter:
 
 
 class Conversion:
-    """Both ways for objects of one class, with all that is nested in them. Made by :func:`conversion_of`."""
+    """Converts objects of one class both ways, with all nested objects. :func:`conversion_of` makes it."""
 
     def __init__(
         self, schema: type[Schema], stored: type[Schema], converter: Converter | None, nested: Mapping[str, Conversion]
