@@ -30,8 +30,8 @@ def _commands() -> Sequence[Command]:
     from flask_ocpi.cli import calls
     from flask_ocpi.cli import data
     from flask_ocpi.cli import data as copies
-    from flask_ocpi.cli import dispatching
     from flask_ocpi.cli import journal
+    from flask_ocpi.cli import outbox
     from flask_ocpi.cli import partners as platforms
     from flask_ocpi.cli import pricing
     from flask_ocpi.cli.authorize import authorize
@@ -54,8 +54,8 @@ def _commands() -> Sequence[Command]:
         sync,
         data.push,
         copies.copies,
-        dispatching.show_marks,
-        dispatching.worker,
+        outbox.outbox,
+        outbox.worker,
         authorize,
         calls.command,
         calls.profile,

@@ -264,8 +264,9 @@ def pull(
 
 @click.command(short_help="Send one of our objects to a platform.")
 @click.argument("module")
-@click.argument("ids", metavar="ID...", nargs=-1, required=True)
-@click.option("--partner", "platform", required=True, help="The partner that receives it, by id, name or party.")
+@click.argument("ids", metavar="[ID...]", nargs=-1)
+@click.option("--partner", help="The partner that receives it, by id, name or party.")
+@click.option("--all", "every", is_flag=True, help="All own objects of the module, to one partner or to all.")
 @click.option(
     "--party",
     metavar="NL-ABC",
@@ -274,19 +275,27 @@ def pull(
 )
 @json_option
 @with_appcontext
-def push(module: str, ids: tuple[str, ...], platform: str, party: Party | None, as_json: bool) -> None:
-    """Send the current state of one of our own objects to a platform: CDRs with POST, all others with PUT.
+def push(
+    module: str, ids: tuple[str, ...], partner: str | None, every: bool, party: Party | None, as_json: bool
+) -> None:
+    """Send the current state of one of our own objects to a partner: CDRs with POST, all others with PUT.
+
+    With --all, all own objects of the module are written to the outbox, such as after the partner lost its data.
 
     A part of an object takes one ID a level: LOC1 is a Location, LOC1 EVSE1 one of its EVSEs. A token's type may follow
     its uid; it is RFID unless given. The ID of a ClientInfo is its role, and --party the party that it describes.
     """
+    if every:
+        return _push_all(module, partner, ids, as_json=as_json)
+    if partner is None or not ids:
+        raise click.UsageError("Give --partner and the ID of one object, or --all.")
     object_type = current_ocpi.objects.object_type(module)
     names = (object_type.name if name == "id" else name for name in object_type.id_key)
     levels = [*names, *(part.name for part in object_type.parts)]
     if len(ids) > len(levels):
         raise click.UsageError(f"{module} takes at most {counted(len(levels), 'ID')}: {', '.join(levels)}.")
     owner = _owner(object_type, party)
-    client = current_ocpi.client(platform)
+    client = current_ocpi.client(partner)
     document = current_ocpi.objects.get(module, *ids, party=owner)
     audience = current_ocpi.objects.record(module, *ids, party=owner).audience
     if audience and set(audience).isdisjoint(client.platform.parties if client.to is None else (client.to,)):
@@ -301,6 +310,16 @@ def push(module: str, ids: tuple[str, ...], platform: str, party: Party | None, 
     name = object_type.parts[len(part_ids) - 1].name if part_ids else object_type.name
     state = "created" if created else "replaced"
     return say(f"Pushed {name} {' '.join(ids)} to {client.platform.name}: {state} there.")
+
+
+def _push_all(module: str, partner: str | None, ids: tuple[str, ...], *, as_json: bool) -> None:
+    if ids:
+        raise click.UsageError("Either IDs or --all.")
+    found = None if partner is None else current_ocpi.partners.find(partner)
+    number = current_ocpi.objects.push_all(module, platform=found)
+    if as_json:
+        return show({"platform": found and found.id, "module": module, "number": number})
+    return say(f"Wrote {counted(number, 'object')} of {module} to the outbox.")
 
 
 class _Lists:

@@ -170,7 +170,7 @@ class TestPostgreSQLAndWorker:
         operator.flask("ocpi", "import", "-", given=orjson.dumps({"locations": [saved]}).decode())
 
         def waiting() -> int:
-            return sum(row["waiting"] for row in operator.json("ocpi", "marks", "--json"))
+            return sum(row["waiting"] for row in operator.json("ocpi", "outbox", "list", "--json"))
 
         assert waiting() == 1
         with operator.running(units()["ocpi-worker.service"].command) as worker:

@@ -1,4 +1,4 @@
-"""Commands about what goes out by itself: what waits, and the worker that sends it."""
+"""Commands about what is sent by itself: the outbox, and the worker that delivers it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from contextlib import contextmanager
 import click
 from flask.cli import with_appcontext
 
+from flask_ocpi.cli.output import confirm
 from flask_ocpi.cli.output import counted
 from flask_ocpi.cli.output import json_option
 from flask_ocpi.cli.output import say
 from flask_ocpi.cli.output import show
 from flask_ocpi.cli.output import table
+from flask_ocpi.cli.output import yes_option
 from flask_ocpi.host.outbox import Undelivered
 from flask_ocpi.outbox.threads import Threads
 from flask_ocpi.partners.platforms import Platform
@@ -49,38 +51,61 @@ def worker(once: bool, drain: float) -> None:
     return say("Ended." if in_time else "Ended; what was not delivered stays in the outbox.")
 
 
-@click.command("marks", short_help="Show which platforms have not seen which changes.")
-@click.option("--platform", metavar="PLATFORM", help="List the marks of one platform, by id, name or party.")
-@click.option("--parked", is_flag=True, help="Only those that were refused.")
-@click.option("--retry", is_flag=True, help="Send those listed again, at once.")
-@click.option("--discard", is_flag=True, help="Forget those listed: the platform is not sent these changes.")
-@click.option("--all", "module", metavar="MODULE", help="Mark all own objects of a module first.")
+_partner = click.option("--partner", required=True, help="The partner that they are for, by id, name or party.")
+_parked = click.option("--parked", is_flag=True, help="Only those that the partner refused.")
+
+
+@click.group("outbox", short_help="List, retry and discard what partners have not seen yet.")
+def outbox() -> None:
+    """List, retry and discard what partners have not seen yet.
+
+    An outbox entry says that a partner has not seen the current state of an own object. It is parked when the partner
+    refused that state: then it is sent again when the object changes, or by `retry`.
+    """
+
+
+@outbox.command("list")
+@click.option("--partner", help="List the entries of this partner, by id, name or party.")
+@_parked
 @json_option
 @with_appcontext
-def show_marks(
-    platform: str | None, parked: bool, retry: bool, discard: bool, module: str | None, as_json: bool
-) -> None:
-    """Show what is to be pushed: how much waits for each platform, or (--platform) what and why.
-
-    A mark says that a platform has not seen the current state of an own object. It is parked when the platform refused
-    that state, and gets a new chance when the object changes, or with --retry.
-    """
-    if platform is None and (retry or discard or parked):
-        raise click.UsageError("Say with --platform whose marks it is about.")
-    if retry and discard:
-        raise click.UsageError("Either --retry or --discard.")
-    found = None if platform is None else current_ocpi.partners.find(platform)
-    if module is not None:
-        number = current_ocpi.objects.push_all(module, platform=found)
-        return say(f"Marked {counted(number, 'object')} of {module}.")
-    if found is None:
+def list_entries(partner: str | None, parked: bool, as_json: bool) -> None:
+    """Show how much waits for each partner, or (--partner) what and why."""
+    if partner is None and parked:
+        raise click.UsageError("Say with --partner whose entries to list.")
+    if partner is None:
         return _show_lags(as_json=as_json)
-    listed = current_ocpi.outbox.list(found, parked=True if parked else None)
-    if discard:
-        return say(f"Discarded: {counted(current_ocpi.outbox.discard(listed), 'mark')}.")
-    if retry:
-        return say(f"Marked again: {counted(current_ocpi.outbox.retry(listed), 'mark')}.")
-    return _show_entries(found, listed, as_json=as_json)
+    found = current_ocpi.partners.find(partner)
+    return _show_entries(found, _listed(found, parked=parked), as_json=as_json)
+
+
+@outbox.command("retry")
+@_partner
+@_parked
+@with_appcontext
+def retry_entries(partner: str, parked: bool) -> None:
+    """Send the entries of a partner again, at once."""
+    number = current_ocpi.outbox.retry(_listed(current_ocpi.partners.find(partner), parked=parked))
+    say(f"Retried {number} {'entry' if number == 1 else 'entries'}.")
+
+
+@outbox.command("discard")
+@_partner
+@_parked
+@yes_option
+@with_appcontext
+def discard_entries(partner: str, parked: bool, yes: bool) -> None:
+    """Remove the entries of a partner: it is not sent these changes."""
+    found = current_ocpi.partners.find(partner)
+    listed = _listed(found, parked=parked)
+    if listed:
+        confirm(f"Never send {found.name or found.id} these {len(listed)} changes?", yes=yes)
+    number = current_ocpi.outbox.discard(listed)
+    say(f"Discarded {number} {'entry' if number == 1 else 'entries'}.")
+
+
+def _listed(platform: Platform, *, parked: bool) -> Sequence[Undelivered]:
+    return current_ocpi.outbox.list(platform, parked=True if parked else None)
 
 
 def _show_lags(*, as_json: bool) -> None:
@@ -88,7 +113,7 @@ def _show_lags(*, as_json: bool) -> None:
     if as_json:
         return show([lag.to_dict() for lag in lags])
     if not lags:
-        return say("Every platform has seen everything.")
+        return say("Every partner has seen everything.")
     cells = [
         [
             lag.platform,
@@ -99,7 +124,7 @@ def _show_lags(*, as_json: bool) -> None:
         ]
         for lag in lags
     ]
-    return say(table(["PLATFORM", "WAITING", "PARKED", "OLDEST", "HELD BACK FOR"], cells))
+    return say(table(["PARTNER", "WAITING", "PARKED", "OLDEST", "HELD BACK FOR"], cells))
 
 
 def _show_entries(platform: Platform, listed: Sequence[Undelivered], *, as_json: bool) -> None:

@@ -39,31 +39,31 @@ def copies(ocpi_other, module="locations"):
     return [document["id"] for document in ocpi_other.objects.documents(module, copies=True)]
 
 
-def test_marks_says_that_there_are_none(run, connected):
-    assert run(connected, "marks").stdout == "Every platform has seen everything.\n"
-    assert run(connected, "marks", "--platform", "FR-OTH").stdout == "other-example has seen everything.\n"
-    assert json.loads(run(connected, "marks", "--json").stdout) == []
+def test_list_says_that_the_outbox_is_empty(run, connected):
+    assert run(connected, "outbox", "list").stdout == "Every partner has seen everything.\n"
+    assert run(connected, "outbox", "list", "--partner", "FR-OTH").stdout == "other-example has seen everything.\n"
+    assert json.loads(run(connected, "outbox", "list", "--json").stdout) == []
 
 
-def test_marks_shows_how_much_waits_for_whom_and_why(run, connected, down, ocpi_clock):
+def test_list_shows_how_much_waits_for_whom_and_why(run, connected, down, ocpi_clock):
     connected.save("locations", location())
     connected.save("tariffs", tariff())
     ocpi_clock.advance(90)
 
-    shown = run(connected, "marks").stdout
-    (row,) = json.loads(run(connected, "marks", "--json").stdout)
+    shown = run(connected, "outbox", "list").stdout
+    (row,) = json.loads(run(connected, "outbox", "list", "--json").stdout)
 
-    assert shown.splitlines()[0].split() == ["PLATFORM", "WAITING", "PARKED", "OLDEST", "HELD", "BACK", "FOR"]
+    assert shown.splitlines()[0].split() == ["PARTNER", "WAITING", "PARKED", "OLDEST", "HELD", "BACK", "FOR"]
     assert shown.splitlines()[1].split()[:5] == ["other-example", "2", "0", "90", "s"]
     assert "The line is cut." in shown
     assert (row["platform"], row["waiting"], row["parked"], row["oldest_seconds"]) == ("other-example", 2, 0, 90)
 
 
-def test_marks_lists_what_a_platform_has_not_seen(run, connected, down):
+def test_list_shows_what_a_partner_has_not_seen(run, connected, down):
     connected.save("locations", location())
 
-    shown = run(connected, "marks", "--platform", "FR-OTH").stdout
-    (row,) = json.loads(run(connected, "marks", "--platform", "FR-OTH", "--json").stdout)
+    shown = run(connected, "outbox", "list", "--partner", "FR-OTH").stdout
+    (row,) = json.loads(run(connected, "outbox", "list", "--partner", "FR-OTH", "--json").stdout)
 
     assert "locations  LOC1  FR-OTH  waiting" in shown
     assert (row["module"], row["ids"], row["party"], row["state"]) == ("locations", ["LOC1"], "FR-OTH", "waiting")
@@ -83,52 +83,64 @@ def park(connected, ocpi_network, ocpi_other):
     ocpi_other.storage.delete("locations", next(iter(ocpi_other.storage._kinds["locations"])))
 
 
-def test_parked_marks_show_the_reason_and_are_sent_again_on_demand(run, connected, ocpi_network, ocpi_other):
+def test_parked_entries_show_the_reason_and_are_sent_again_on_demand(run, connected, ocpi_network, ocpi_other):
     park(connected, ocpi_network, ocpi_other)
-    shown = run(connected, "marks", "--platform", "FR-OTH", "--parked").stdout
+    shown = run(connected, "outbox", "list", "--partner", "FR-OTH", "--parked").stdout
     assert "parked" in shown
     assert "Bad." in shown
 
-    result = run(connected, "marks", "--platform", "FR-OTH", "--parked", "--retry")
+    result = run(connected, "outbox", "retry", "--partner", "FR-OTH", "--parked")
 
-    assert result.stdout == "Marked again: 1 mark.\n"
+    assert result.stdout == "Retried 1 entry.\n"
     assert copies(ocpi_other) == ["LOC1"]
     assert list(entries.of_platform(connected.services, "other-example")) == []
 
 
-def test_marks_can_be_discarded(run, connected, ocpi_network, ocpi_other):
+def test_entries_can_be_discarded(run, connected, ocpi_network, ocpi_other):
     park(connected, ocpi_network, ocpi_other)
 
-    result = run(connected, "marks", "--platform", "FR-OTH", "--discard")
+    result = run(connected, "outbox", "discard", "--partner", "FR-OTH", "--yes")
 
-    assert result.stdout == "Discarded: 1 mark.\n"
+    assert result.stdout == "Discarded 1 entry.\n"
     assert list(entries.of_platform(connected.services, "other-example")) == []
     assert copies(ocpi_other) == []
 
 
-def test_all_objects_of_a_module_are_marked_for_a_platform(run, connected, ocpi_other):
+def test_all_objects_of_a_module_are_sent_to_a_partner(run, connected, ocpi_other):
     object.__setattr__(connected.services.settings, "push", False)
     for id in ("LOC1", "LOC2"):
         connected.save("locations", location(id=id))
 
-    result = run(connected, "marks", "--platform", "FR-OTH", "--all", "locations")
+    result = run(connected, "push", "locations", "--all", "--partner", "FR-OTH")
 
-    assert result.stdout == "Marked 2 objects of locations.\n"
+    assert result.stdout == "Wrote 2 objects of locations to the outbox.\n"
     assert copies(ocpi_other) == ["LOC1", "LOC2"]
 
 
-@pytest.mark.parametrize("arguments", [["--retry"], ["--discard"], ["--parked"]])
-def test_marks_wants_to_know_whose(run, connected, arguments):
-    result = run(connected, "marks", *arguments)
+@pytest.mark.parametrize("arguments", [["retry"], ["discard"], ["list", "--parked"]], ids=" ".join)
+def test_outbox_wants_to_know_whose(run, connected, arguments):
+    result = run(connected, "outbox", *arguments)
 
     assert result.exit_code == 2
-    assert "--platform" in result.stderr
+    assert "--partner" in result.stderr
 
 
-def test_marks_does_one_thing_at_a_time(run, connected):
-    result = run(connected, "marks", "--platform", "FR-OTH", "--retry", "--discard")
+def test_discarding_asks_first(run, connected, ocpi_network, ocpi_other):
+    park(connected, ocpi_network, ocpi_other)
 
-    assert (result.exit_code, "Either --retry or --discard." in result.stderr) == (2, True)
+    result = run(connected, "outbox", "discard", "--partner", "FR-OTH", input="n\n")
+
+    assert result.exit_code == 1
+    assert "these 1 changes" in result.stderr
+    assert len(list(entries.of_platform(connected.services, "other-example"))) == 1
+
+
+@pytest.mark.parametrize("arguments", [["LOC1", "--all"], ["LOC1"], ["--partner", "FR-OTH"]], ids=" ".join)
+def test_push_takes_one_object_for_a_partner_or_all(run, connected, arguments):
+    result = run(connected, "push", "locations", *arguments)
+
+    assert result.exit_code == 2
+    assert "--all" in result.stderr
 
 
 def test_worker_does_what_is_due_once(run, connected, down, ocpi_other, ocpi_clock):
