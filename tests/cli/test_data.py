@@ -570,7 +570,7 @@ def test_several_modules_are_counted_in_one_sentence(run, ocpi):
         (["locations", "LOC1", "--partner", "nobody"], 1, "Error: There is no platform 'nobody'."),
         (["locations", "LOC1", "--partner", "FR-OTH", "--party", "FR-OTH"], 1, "FR-OTH is not one of our own parties"),
         (["locations", "1", "2", "3", "4", "--partner", "FR-OTH"], 2, "locations takes at most 3 IDs: location, evse"),
-        (["locations", "--partner", "FR-OTH"], 2, "Missing argument 'ID...'"),
+        (["locations", "--partner", "FR-OTH"], 2, "Give --partner and the ID of one object, or --all."),
     ],
     ids=["too many for a token", "object", "part", "module", "platform", "party", "too many", "none"],
 )
