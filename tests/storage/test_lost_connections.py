@@ -16,6 +16,7 @@ from flask_ocpi.errors import ConflictError
 from flask_ocpi.errors import DeadlockError
 from flask_ocpi.errors import StorageError
 from flask_ocpi.exchange import documents
+from flask_ocpi.exchange.documents import Saved
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import Record
@@ -193,7 +194,7 @@ def test_restart_of_the_server_between_two_requests_is_not_noticed(end):
             server.start()
 
             assert client.get(RECEIVER).data["name"] == "New"
-            assert ocpi.save("locations", location()) is True
+            assert ocpi.save("locations", location()) is Saved.CREATED
         finally:
             engine.dispose()
 
