@@ -15,7 +15,7 @@ from examples.network import summary
 from examples.simulation.moments import text_of
 from flask_ocpi.client.connection import Connection
 from flask_ocpi.partners.auth_tokens import authorization
-from flask_ocpi.testing.network import add_partner
+from flask_ocpi.testing import add_partner
 
 LOCATIONS = 60
 CHANGES = 4

@@ -23,8 +23,8 @@ from flask import Flask
 from examples import platform
 from examples.demo_wire import Recorder
 from flask_ocpi import OCPI
-from flask_ocpi.client.addresses import AddressPolicy
-from flask_ocpi.client.transport import HTTPTransport
+from flask_ocpi.client import AddressPolicy
+from flask_ocpi.client import HTTPTransport
 
 ROOT = Path(__file__).parents[1]
 HOST = "127.0.0.1"

@@ -22,9 +22,9 @@ from examples.demo_wire import Wire
 from examples.demo_wire import wait_a_little
 from flask_ocpi import OCPI
 from flask_ocpi import Call
+from flask_ocpi import Client
 from flask_ocpi import Party
-from flask_ocpi.client.client import Client
-from flask_ocpi.client.transport import Transport
+from flask_ocpi.client import Transport
 from flask_ocpi.outbox import entries
 
 Document = dict[str, Any]

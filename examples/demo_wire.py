@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 
 from examples.demo_screen import CheckFailedError
 from flask_ocpi import RemoteError
-from flask_ocpi.client.transport import Request
-from flask_ocpi.client.transport import Response
-from flask_ocpi.client.transport import Transport
+from flask_ocpi.client import Request
+from flask_ocpi.client import Response
+from flask_ocpi.client import Transport
 
 VERSION = "2.2.1"
 SIDES = ("sender", "receiver")

@@ -28,9 +28,9 @@ from examples.simulation.charge_points import ChargePoints
 from examples.simulation.sample_data import sample_data
 from flask_ocpi import OCPI
 from flask_ocpi import Party
+from flask_ocpi import Platform
 from flask_ocpi import Reply
 from flask_ocpi import current_ocpi
-from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.signals import platform_registered
 from flask_ocpi.signals import platform_unregistered
 

@@ -28,9 +28,9 @@ from flask_ocpi import OCPI
 from flask_ocpi import Call
 from flask_ocpi import OCPIError
 from flask_ocpi import Party
+from flask_ocpi import Platform
 from flask_ocpi import Reply
 from flask_ocpi import current_ocpi
-from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.signals import active_charging_profile_received
 from flask_ocpi.signals import object_received
 from flask_ocpi.signals import result_received

@@ -8,6 +8,53 @@ from enum import IntEnum
 from typing import ClassVar
 from typing import NoReturn
 
+__all__ = [
+    "BlockedAddressError",
+    "ClientError",
+    "ConfigurationError",
+    "ConflictError",
+    "CrowdedError",
+    "DeadlockError",
+    "EndlessListError",
+    "FlaskOCPIError",
+    "ForbiddenError",
+    "HubError",
+    "HubTimeoutError",
+    "IncompleteListError",
+    "InvalidJSONError",
+    "InvalidParametersError",
+    "InvalidResponseError",
+    "LongListError",
+    "MethodNotAllowedError",
+    "MissingEndpointError",
+    "NoMatchingEndpointsError",
+    "NoResultError",
+    "NotConnectedError",
+    "NotEnoughInformationError",
+    "NotFoundError",
+    "OCPIError",
+    "PayloadTooLargeError",
+    "ReceiverNotConnectedError",
+    "RefusedError",
+    "RemoteError",
+    "RequestTimeoutError",
+    "ServerError",
+    "StatusCode",
+    "StorageError",
+    "TooManyRequestsError",
+    "UnableToUseClientAPIError",
+    "UnansweredError",
+    "UnauthorizedError",
+    "UnknownLocationError",
+    "UnknownReceiverError",
+    "UnknownTokenError",
+    "UnreachableError",
+    "UnsupportedMediaTypeError",
+    "UnsupportedVersionError",
+    "abort",
+    "is_success",
+]
+
 
 class StatusCode(IntEnum):
     """OCPI status codes (OCPI 2.2.1, "Status codes")."""

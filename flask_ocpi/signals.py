@@ -4,6 +4,24 @@ from __future__ import annotations
 
 from blinker import Namespace
 
+__all__ = [
+    "active_charging_profile_received",
+    "cdr_audited",
+    "charging_preferences_received",
+    "finding_made",
+    "message_exchanged",
+    "object_pushed",
+    "object_received",
+    "object_removed",
+    "object_saved",
+    "platform_registered",
+    "platform_unregistered",
+    "push_parked",
+    "result_received",
+    "roles_requested",
+    "token_authorized",
+]
+
 _signals = Namespace()
 
 #: An object of another party arrived and is stored. Payload: module, key, document, created, platform.

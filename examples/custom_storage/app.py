@@ -18,7 +18,7 @@ from examples.custom_storage.tokens import MyTokens
 from flask_ocpi import OCPI
 from flask_ocpi import Party
 from flask_ocpi import RoutedStorage
-from flask_ocpi.client.transport import Transport
+from flask_ocpi.client import Transport
 
 PARTY = {"country_code": "NL", "party_id": "OWN", "roles": ["CPO", "EMSP"], "business_details": {"name": "Own Tables"}}
 # A CPO receives tokens and an eMSP locations. The own tables have no place for other companies' objects, so this

@@ -21,10 +21,10 @@ from flask_ocpi import Key
 from flask_ocpi import Page
 from flask_ocpi import Query
 from flask_ocpi import Record
+from flask_ocpi import SQLAlchemyStorage
 from flask_ocpi import Storage
 from flask_ocpi import StorageError
-from flask_ocpi.storage.sqlalchemy import SQLAlchemyStorage
-from flask_ocpi.storage.tables import define_tables
+from flask_ocpi.storage import define_tables
 
 LISTED = ("locations", "sessions", "cdrs", "tariffs", "tokens", "client_infos")
 

@@ -21,7 +21,7 @@ from examples.emsp.drivers import visible_locations
 from flask_ocpi import OCPI
 from flask_ocpi import current_ocpi
 from flask_ocpi.signals import object_received
-from flask_ocpi.storage.base import Key
+from flask_ocpi.storage import Key
 
 PARTY = {
     "country_code": "DE",

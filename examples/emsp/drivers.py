@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask_ocpi import OCPI
+from flask_ocpi import InterfaceRole
 from flask_ocpi import Party
-from flask_ocpi.core.enums import InterfaceRole
-from flask_ocpi.core.enums import Role
+from flask_ocpi import Role
+from flask_ocpi.host import Pulled
 from flask_ocpi.modules.locations import driver_view
-from flask_ocpi.sync.receiving import Pulled
 
 # Who may charge: the Tokens this provider gave out. A real one keeps them in a table.
 DRIVERS = (

@@ -1,1 +1,19 @@
 """What helps to test an application that uses this extension."""
+
+from __future__ import annotations
+
+from flask_ocpi.testing.network import Clock
+from flask_ocpi.testing.network import Network
+from flask_ocpi.testing.network import PartnerClient
+from flask_ocpi.testing.network import TestResponse
+from flask_ocpi.testing.network import add_partner
+from flask_ocpi.testing.network import party_settings
+
+__all__ = [
+    "Clock",
+    "Network",
+    "PartnerClient",
+    "TestResponse",
+    "add_partner",
+    "party_settings",
+]
