@@ -28,20 +28,21 @@ class LateStorage(SQLAlchemyStorage):
 
     def _begin(self) -> None:
         self._finding = threading.RLock()
+        self._is_at_it = False
 
     def find(self) -> None:
-        """Find the database now, unless that was done. What fails is tried again with the next use."""
+        """Find the database now, unless that was done; wait where another thread does. A failure is tried again."""
         with self._finding:
-            if self.is_found:
+            if self.is_found or self._is_at_it:
                 return
-            self.is_found = True  # what is called here may use the storage
+            self._is_at_it = True  # what is called here may use the storage
             try:
                 super().__init__(*self._find())
                 if self._creates_tables:
                     self.setup()
-            except BaseException:
-                self.is_found = False
-                raise
+                self.is_found = True
+            finally:
+                self._is_at_it = False
 
     def __getattr__(self, name: str) -> Any:
         """Find the database for an attribute that is not here before that."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
@@ -15,6 +17,7 @@ from flask_ocpi.errors import StorageError
 from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.network import add_partner
 from flask_ocpi.testing.network import party_settings
+from flask_ocpi.web import setup
 from tests.closing import end_threads
 
 ORDER = pytest.mark.parametrize("is_late", [False, True], ids=["db first", "OCPI first"])
@@ -103,6 +106,36 @@ def test_a_context_before_the_hosts_database_does_not_fix_it(app):
         db.create_all()
         ocpi.save("locations", location())
     assert "ocpi_locations" in db.metadata.tables
+
+
+def test_a_request_waits_for_a_thread_that_finds_the_database(app, monkeypatch):
+    """Flask refuses to register anything once it has begun with a request."""
+    app.config["OCPI_CREATE_TABLES"] = True
+    began, may_go_on = threading.Event(), threading.Event()
+    find = setup._database
+
+    def slow(*given):
+        began.set()
+        may_go_on.wait(10)
+        return find(*given)
+
+    monkeypatch.setattr(setup, "_database", slow)
+    ocpi = OCPI(app)
+    answered = []
+    threads = [
+        threading.Thread(target=ocpi.partners.list),
+        threading.Thread(target=lambda: answered.append(app.test_client().get("/ocpi/versions").status_code)),
+    ]
+
+    threads[0].start()
+    assert began.wait(10)
+    threads[1].start()
+    threads[1].join(0.2)
+    may_go_on.set()
+    for thread in threads:
+        thread.join(10)
+
+    assert answered == [401]
 
 
 def test_a_command_finds_the_database(app):
