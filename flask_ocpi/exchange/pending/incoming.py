@@ -110,8 +110,8 @@ class IncomingRequest(Stored):
 class Reply:
     """How the host application answers a request of another platform, now or later.
 
-    id: by which :meth:`OCPI.finish` knows the request, from any thread or process. platform: who asks; sender: the party
-    that asks, where that is clear; receiver: our party that is asked.
+    id: by which :meth:`OCPI.finish` knows the request, from any thread or process. platform: who asks; sender: the
+    party that asks, where that is clear; receiver: our party that is asked.
     timeout: seconds that the asking platform will wait, unless the response says otherwise.
     reservation: for RESERVE_NOW and CANCEL_RESERVATION our own number of the reservation, which no other eMSP's has.
     """
