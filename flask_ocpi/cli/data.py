@@ -121,7 +121,6 @@ def _copies(number: int) -> str:
     return "1 copy" if number == 1 else f"{number} copies"
 
 
-_COUNTS = ("created", "updated", "unchanged", "removed", "foreign")
 _MAX_SHOWN = 20
 _SUCH_AS = 'such as {"locations": [...]}'
 _SHOWN_EVERY = 500  # objects
@@ -251,7 +250,7 @@ def pull(
             receiver=party,
             progress=lambda state: bar.reach(state.seen, state.total),
         )
-    counts = {name: getattr(pulled, name) for name in _COUNTS}
+    counts = pulled.counts
     broken = [{"id": _id(object_type, item), "reason": item.reason} for item in pulled.broken]
     if as_json:
         show({"platform": found.id, "module": module, "listed": pulled.total, **counts, "broken": broken})

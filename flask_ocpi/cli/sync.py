@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 import click
 from flask.cli import with_appcontext
@@ -19,8 +18,6 @@ from flask_ocpi.cli.output import table
 from flask_ocpi.cli.output import warn
 from flask_ocpi.sync.syncing import Synced
 from flask_ocpi.web.current import current_ocpi
-
-_COUNTS = ("created", "updated", "unchanged", "removed", "foreign")
 
 
 @click.command(short_help="Fetch what changed at other platforms.")
@@ -41,9 +38,14 @@ def sync(modules: tuple[str, ...], platform: str | None, full: bool, force: bool
     with _Bars() as bars, logged_to(logging.NullHandler()):
         done = current_ocpi.sync(platform, modules, full=full, force=force, progress=bars.show)
     if as_json:
-        show({"synced": [_document(synced) for synced in done]})
+        show({"synced": [synced.to_dict() for synced in done]})
     elif done:
-        say(table(("PLATFORM", "MODULE", "PARTY", "READ", *map(str.upper, _COUNTS), "BROKEN"), [_row(s) for s in done]))
+        say(
+            table(
+                ("PLATFORM", "MODULE", "PARTY", "READ", *map(str.upper, done[0].pulled.counts), "BROKEN"),
+                [_row(s) for s in done],
+            )
+        )
     else:
         say("There is nothing to sync: no registered platform has a list that one of our parties receives.")
     broken = sum(synced.pulled.left_out.number for synced in done)
@@ -83,22 +85,8 @@ class _Bars:
 
 def _row(synced: Synced) -> list[str]:
     read = "-" if synced.error else "all" if synced.whole else "changes"
-    counts = [str(getattr(synced.pulled, name)) for name in _COUNTS]
+    counts = map(str, synced.pulled.counts.values())
     return [synced.platform, synced.module, str(synced.receiver), read, *counts, str(synced.pulled.left_out.number)]
-
-
-def _document(synced: Synced) -> dict[str, Any]:
-    return {
-        "platform": synced.platform,
-        "module": synced.module,
-        "receiver": str(synced.receiver),
-        "full": synced.whole,
-        "listed": synced.pulled.total,
-        **{name: getattr(synced.pulled, name) for name in _COUNTS},
-        "broken": synced.pulled.left_out.number,
-        "held_back": synced.held_back,
-        "error": None if synced.error is None else str(synced.error),
-    }
 
 
 def _problem(synced: Synced) -> str:

@@ -114,6 +114,11 @@ class Pulled:
         return self.left_out.kept
 
     @property
+    def counts(self) -> dict[str, int]:
+        """How many objects were created, updated, unchanged, removed and foreign."""
+        return {name: getattr(self, name) for name in ("created", "updated", "unchanged", "removed", "foreign")}
+
+    @property
     def seen(self) -> int:
         return self.created + self.updated + self.unchanged + self.foreign + self.left_out.number
 

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import field
 from functools import partial
+from typing import Any
 
 from flask_ocpi.client.client import Client
 from flask_ocpi.client.modules import ModuleClient
@@ -71,6 +72,20 @@ class Synced:
     def is_complete(self) -> bool:
         """Tell whether the copies are complete now, apart from broken objects."""
         return self.error is None and not self.held_back
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain data, with the number of broken objects."""
+        return {
+            "platform": self.platform,
+            "module": self.module,
+            "receiver": str(self.receiver),
+            "full": self.whole,
+            "listed": self.pulled.total,
+            **self.pulled.counts,
+            "broken": self.pulled.left_out.number,
+            "held_back": self.held_back,
+            "error": None if self.error is None else str(self.error),
+        }
 
 
 def sync(
