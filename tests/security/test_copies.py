@@ -116,7 +116,7 @@ def test_platform_that_registers_again_has_its_copies_back(ocpi_app, ocpi, first
     issued, text = ocpi.services.platforms.issue(TokenUse.ACTIVE)
     ocpi.services.platforms.save(
         registered(
-            ocpi.services.platforms,
+            ocpi.services,
             before,
             {"roles": first.platform.roles, "url": "https://partner.example/v", "token": "again"},
             decision=Decision(first.platform.roles, ()),
