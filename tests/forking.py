@@ -10,7 +10,7 @@ from collections.abc import Callable
 from importlib import import_module
 
 #: After which a forked process is taken for hung.
-SECONDS = 20
+SECONDS = 60
 
 NAMES = (
     "cryptography.fernet",

@@ -20,7 +20,7 @@ from flask_ocpi.testing.documents import session
 from flask_ocpi.testing.network import Network
 from tests.conformance.asking import Asker
 
-SECONDS = 20
+SECONDS = 120
 IN_THREADS = {"OCPI_DISPATCHER": "thread"}
 
 

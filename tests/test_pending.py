@@ -27,7 +27,7 @@ from tests.conformance.sharing import shared_network
 from tests.conftest import EVERY_STORAGE
 from tests.peers import answer
 
-SECONDS = 20
+SECONDS = 120
 START = {"token": token(), "location_id": "LOC1"}
 RESERVE = {**START, "reservation_id": "RES1", "expiry_date": "2026-01-08T12:00:00Z"}
 

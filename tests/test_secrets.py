@@ -185,11 +185,11 @@ def test_key_file_is_made_once_by_many_at_once(tmp_path):
     barrier = threading.Barrier(8)
 
     def read() -> Any:
-        barrier.wait(timeout=10)
+        barrier.wait(timeout=120)
         return secret_key(app, settings)
 
     with ThreadPoolExecutor(8) as pool:
-        keys = {future.result(timeout=20) for future in [pool.submit(read) for _ in range(8)]}
+        keys = {future.result(timeout=120) for future in [pool.submit(read) for _ in range(8)]}
 
     assert len(keys) == 1
 
@@ -254,7 +254,7 @@ class Side:
             yield
         finally:
             server.shutdown()
-            thread.join(timeout=10)
+            thread.join(timeout=120)
             server.server_close()
             self.ocpi.transport.close()
 

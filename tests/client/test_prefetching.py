@@ -22,7 +22,7 @@ from flask_ocpi.exchange.write_behind import run_in_thread
 from flask_ocpi.modules.locations_schemas import Location
 from flask_ocpi.testing.documents import location
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 URL = "https://partner.example/locations"
 MOMENT = "2026-01-01T12:00:00Z"
 

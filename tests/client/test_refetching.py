@@ -23,7 +23,7 @@ from tests.serving import served
 
 #: Listed to a caller whose roles are not known, and not to a CPO.
 UNKNOWN = "hubclientinfo:RECEIVER"
-PATIENCE = 20.0  # seconds; waited for only where something is broken
+PATIENCE = 120.0  # seconds; waited for only where something is broken
 PAUSE = 200.0  # longer than that before the next try
 
 

@@ -858,7 +858,7 @@ def test_get_is_sent_again_on_a_new_connection(serve, make_transport, monkeypatc
 
     def answer(sock: socket.socket, call: Call) -> bool:
         if "/together" in call.head:
-            both.wait(10)
+            both.wait(120)
         return closes_on_turn(2)(sock, call)
 
     peer = serve(answer)
@@ -884,7 +884,7 @@ def test_connection_that_the_peer_has_closed_is_not_used_for_a_writing_request(s
 
     peer = serve(answer)
     transport.send(get(peer.url()))
-    assert closed.wait(10)
+    assert closed.wait(120)
 
     response = transport.send(Request("POST", peer.url(), {}, b"{}"))
 
@@ -909,7 +909,7 @@ def test_no_more_connections_are_kept_than_said(serve, make_transport):
 
     def answer(sock: socket.socket, call: Call) -> bool:
         if "/together" in call.head:
-            together.wait(10)
+            together.wait(120)
         sock.sendall(OK)
         return True
 

@@ -534,5 +534,5 @@ def test_waiting_sees_the_result_that_another_thread_takes(ocpi_network, ocpi):
 
     cpo.finish("FAILED")
 
-    waiting.join(20)
+    waiting.join(120)
     assert [result.result for result in found] == [{"result": "FAILED"}]

@@ -29,7 +29,7 @@ EVERY_DATABASE = pytest.mark.parametrize("ocpi_storage", ["sqlite", "postgresql"
 def together(*tasks):
     with ThreadPoolExecutor(len(tasks)) as pool:
         futures = [pool.submit(task) for task in tasks]
-        return [future.result(timeout=30) for future in futures]
+        return [future.result(timeout=120) for future in futures]
 
 
 def meet_in_call_backs(network, count, path):
@@ -39,7 +39,7 @@ def meet_in_call_backs(network, count, path):
 
     def wait(request: Request) -> None:
         if urlsplit(request.url).path == path and waiting.acquire(blocking=False):
-            barrier.wait(timeout=20)
+            barrier.wait(timeout=120)
 
     network.before_send = wait
 

@@ -34,7 +34,7 @@ from tests.conftest import EVERY_STORAGE
 from tests.servers import free_port
 from tests.snippets import Page
 
-SECONDS = 30
+SECONDS = 120
 
 
 @pytest.fixture

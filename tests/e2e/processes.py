@@ -22,7 +22,7 @@ from werkzeug.serving import make_server
 from tests.forking import import_all
 from tests.servers import free_port
 
-SECONDS = 20
+SECONDS = 120
 ROOT = Path(__file__).parents[2]
 
 

@@ -24,7 +24,7 @@ from tests.e2e.socket_app import make_platform
 from tests.servers import free_port
 
 ROOT = Path(__file__).parents[2]
-SECONDS = 20
+SECONDS = 120
 NAMES = ("werkzeug", "granian", "gunicorn")
 COMMANDS = {
     "granian": ["-m", "granian", "--interface", "wsgi", "--no-ws", "--host", "127.0.0.1", "--blocking-threads"],

@@ -21,7 +21,7 @@ import pytest
 
 from tests.servers import free_port
 
-SECONDS = 20
+SECONDS = 120
 ROOT = Path(__file__).parents[2]
 
 pytestmark = pytest.mark.conformance("CRED-12", "CRED-14", "CRED-31", "CLI-01", "CLI-03", "CLI-04")

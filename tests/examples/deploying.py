@@ -43,7 +43,7 @@ from tests.servers import nginx
 DEPLOY = Path(__file__).parents[2] / "examples" / "deploy"
 UNITS = DEPLOY / "systemd"
 PROGRAMS = "/srv/ocpi/venv/bin/"
-SECONDS = 30
+SECONDS = 120
 # Programs end with the tests even when those are killed.
 ENDING_WITH_US = ("setpriv", "--pdeathsig", "TERM", "--") if shutil.which("setpriv") else ()
 

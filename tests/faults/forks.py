@@ -31,7 +31,7 @@ from tests.servers import free_port
 ROOT = Path(__file__).parents[2]
 MODULE = "tests.e2e.preloaded_app"
 APP = f"{MODULE}:app"
-SECONDS = 20.0
+SECONDS = 60.0
 REQUESTS = 4
 SERVERS = {
     "gunicorn": ["gunicorn", "--workers", "2", "--threads", "2", "--bind", "127.0.0.1:{port}", APP],

@@ -235,7 +235,7 @@ def test_answers_in_any_order_and_a_slow_partner_change_nothing(seed):
         with drawing:
             delay = delays.pop() if delays else 0
         if request is pair.network.requests[0]:
-            assert overtaken.wait(30)
+            assert overtaken.wait(120)
         time.sleep(delay)
         order.append(request.url)
         overtaken.set()

@@ -39,7 +39,7 @@ from tests.forking import fork
 
 IN_THREADS = {"OCPI_DISPATCHER": "thread", "OCPI_PUSH": False}
 NOON = "2026-01-01T12:00:00.000Z"
-SECONDS = 20
+SECONDS = 120
 DAY = 86_400
 CLOCK = Clock()
 SETTINGS = Settings.from_mapping({"OCPI_PARTIES": [party_settings("NL", "ABC", ["CPO"])]})

@@ -19,7 +19,7 @@ from tests.journal.conftest import kept
 
 SENDER = "/ocpi/2.2.1/sender/locations"
 IN_THREADS = {"OCPI_DISPATCHER": "thread", "OCPI_JOURNAL": "all", "OCPI_PUSH": False}
-SECONDS = 20
+SECONDS = 120
 DAY = 86_400
 
 

@@ -84,6 +84,6 @@ def test_claim_waits_for_nobody_on_postgresql(postgres_engine):
     with ThreadPoolExecutor(1) as pool, storage.transaction():
         first = storage.claim("locations", query, until=LATER, key_of=None)
         others = pool.submit(storage.claim, "locations", replace(query, limit=10), until=LATER, key_of=None)
-        second = others.result(20)
+        second = others.result(120)
 
     assert (len(first), len(second)) == (2, 3)

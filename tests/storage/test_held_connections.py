@@ -23,7 +23,7 @@ from flask_ocpi.storage.driver import Statement
 from tests.storage.conftest import storage_on
 
 KEY = Key.of("NL", "ABC", "LOC1")
-SECONDS = 30  # that any of this may take at the most
+SECONDS = 120  # that any of this may take at the most
 
 
 def in_threads(number, work):
