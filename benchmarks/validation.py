@@ -23,7 +23,7 @@ from flask_ocpi.core.schema import Document
 from flask_ocpi.core.schema import Schema
 from flask_ocpi.core.schema import example_of
 from flask_ocpi.exchange.context import Schemas
-from flask_ocpi.modules.cdrs import CDR
+from flask_ocpi.modules.cdrs_schemas import CDR
 from flask_ocpi.modules.commands_schemas import StartSession
 from flask_ocpi.modules.locations_schemas import EVSE
 from flask_ocpi.modules.locations_schemas import Location

@@ -42,7 +42,7 @@ from flask_ocpi.exchange.context import Discovery
 from flask_ocpi.exchange.context import Result
 from flask_ocpi.exchange.copies import registration_ended
 from flask_ocpi.exchange.targets import Target
-from flask_ocpi.modules.locations_schemas import BusinessDetails
+from flask_ocpi.modules.types import BusinessDetails
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.partners.platforms import TokenUse
 from flask_ocpi.signals import platform_registered

@@ -34,9 +34,9 @@ from flask_ocpi.exchange.handlers import is_visible
 from flask_ocpi.exchange.patterns import client_owned
 from flask_ocpi.exchange.patterns import list_objects
 from flask_ocpi.exchange.targets import Target
-from flask_ocpi.modules.cdrs import CdrToken
-from flask_ocpi.modules.cdrs import ChargingPeriod
 from flask_ocpi.modules.cdrs import token_party
+from flask_ocpi.modules.cdrs_schemas import CdrToken
+from flask_ocpi.modules.cdrs_schemas import ChargingPeriod
 from flask_ocpi.modules.enums import AuthMethod
 from flask_ocpi.modules.enums import Capability
 from flask_ocpi.modules.enums import ChargingPreferencesResponse

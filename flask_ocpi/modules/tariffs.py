@@ -31,8 +31,8 @@ from flask_ocpi.modules.enums import ReservationRestrictionType
 from flask_ocpi.modules.enums import TariffDimensionType
 from flask_ocpi.modules.enums import TariffType
 from flask_ocpi.modules.locations_schemas import HOUR_MINUTE
-from flask_ocpi.modules.locations_schemas import EnergyMix
 from flask_ocpi.modules.types import DisplayText
+from flask_ocpi.modules.types import EnergyMix
 from flask_ocpi.modules.types import OwnedObject
 from flask_ocpi.modules.types import Price
 

@@ -1,13 +1,23 @@
-"""The classes of OCPI's Types section, which several modules use."""
+"""The classes that several modules use: those of the section Types, businesses, pictures and the origin of energy."""
 
 from __future__ import annotations
 
 from flask_ocpi.core.codes import COUNTRIES_ALPHA2
 from flask_ocpi.core.codes import LANGUAGES
+from flask_ocpi.core.fields import Boolean
 from flask_ocpi.core.fields import CiString
+from flask_ocpi.core.fields import Enum
+from flask_ocpi.core.fields import Integer
+from flask_ocpi.core.fields import ListOf
 from flask_ocpi.core.fields import Number
 from flask_ocpi.core.fields import String
+from flask_ocpi.core.fields import Url
+from flask_ocpi.core.schema import Object
 from flask_ocpi.core.schema import Schema
+from flask_ocpi.core.schema import example_of
+from flask_ocpi.modules.enums import EnergySourceCategory
+from flask_ocpi.modules.enums import EnvironmentalImpactCategory
+from flask_ocpi.modules.enums import ImageCategory
 
 
 class DisplayText(Schema):
@@ -37,6 +47,86 @@ class Price(Schema):
     incl_vat = Number(
         metadata={"description": "With VAT; left out where no VAT is known, never a copy.", "example": 12.1}
     )
+
+
+class Image(Schema):
+    """A reference to a picture (OCPI 2.2.1, Locations, "Image class")."""
+
+    url = Url(
+        required=True,
+        metadata={"description": "The picture.", "example": "https://www.example.com/logo.png"},
+    )
+    thumbnail = Url(
+        metadata={
+            "description": "A small version of it.",
+            "example": "https://www.example.com/logo-small.png",
+        }
+    )
+    category = Enum(ImageCategory, required=True, metadata={"description": "What it shows.", "example": "OPERATOR"})
+    type = CiString(
+        max=4,
+        required=True,
+        metadata={"description": "Format: gif, jpeg, png, svg or another one.", "example": "png"},
+    )
+    width = Integer(min=0, max=99999, metadata={"description": "Pixels of the full size.", "example": 512})
+    height = Integer(min=0, max=99999, metadata={"description": "Pixels of the full size.", "example": 512})
+
+
+class BusinessDetails(Schema):
+    """A company (OCPI 2.2.1, Locations, "BusinessDetails class")."""
+
+    name = String(max=100, required=True, metadata={"description": "Its name.", "example": "Abc Charging"})
+    website = Url(metadata={"description": "Its website.", "example": "https://www.example.com"})
+    logo = Object(Image, metadata={"description": "Its logo.", "example": example_of(Image)})
+
+
+class EnergySource(Schema):
+    """A part of the energy (OCPI 2.2.1, Locations, "EnergySource class")."""
+
+    source = Enum(
+        EnergySourceCategory,
+        required=True,
+        metadata={"description": "What it is made from.", "example": "WIND"},
+    )
+    percentage = Number(
+        min=0,
+        max=100,
+        required=True,
+        metadata={"description": "Its share; all shares should add up to 100.", "example": 100},
+    )
+
+
+class EnvironmentalImpact(Schema):
+    """What the energy leaves behind (OCPI 2.2.1, Locations, "EnvironmentalImpact class")."""
+
+    category = Enum(
+        EnvironmentalImpactCategory,
+        required=True,
+        metadata={"description": "What it leaves behind.", "example": "CARBON_DIOXIDE"},
+    )
+    amount = Number(required=True, metadata={"description": "In g/kWh.", "example": 372})
+
+
+class EnergyMix(Schema):
+    """Where the energy comes from (OCPI 2.2.1, Locations, "EnergyMix class").
+
+    Shares that do not add up to 100, say by rounding, are tolerated.
+    """
+
+    is_green_energy = Boolean(
+        required=True,
+        metadata={"description": "Whether all of it is from regenerative sources.", "example": True},
+    )
+    energy_sources = ListOf(
+        Object(EnergySource),
+        metadata={"description": "What it is made from.", "example": [example_of(EnergySource)]},
+    )
+    environ_impact = ListOf(
+        Object(EnvironmentalImpact),
+        metadata={"description": "What it leaves behind.", "example": [example_of(EnvironmentalImpact)]},
+    )
+    supplier_name = String(max=64, metadata={"description": "Who supplies it.", "example": "Example Energy"})
+    energy_product_name = String(max=64, metadata={"description": "How it is sold.", "example": "Example Wind"})
 
 
 class OwnedObject(Schema):

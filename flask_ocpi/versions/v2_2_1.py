@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from flask_ocpi.core.description import Version
-from flask_ocpi.modules.cdrs import CDR
 from flask_ocpi.modules.cdrs import MODULE as CDRS
-from flask_ocpi.modules.cdrs import CdrDimension
-from flask_ocpi.modules.cdrs import CdrLocation
-from flask_ocpi.modules.cdrs import CdrToken
-from flask_ocpi.modules.cdrs import ChargingPeriod
-from flask_ocpi.modules.cdrs import SignedData
-from flask_ocpi.modules.cdrs import SignedValue
+from flask_ocpi.modules.cdrs_schemas import CDR
+from flask_ocpi.modules.cdrs_schemas import CdrDimension
+from flask_ocpi.modules.cdrs_schemas import CdrLocation
+from flask_ocpi.modules.cdrs_schemas import CdrToken
+from flask_ocpi.modules.cdrs_schemas import ChargingPeriod
+from flask_ocpi.modules.cdrs_schemas import SignedData
+from flask_ocpi.modules.cdrs_schemas import SignedValue
 from flask_ocpi.modules.chargingprofiles import MODULE as CHARGINGPROFILES
 from flask_ocpi.modules.chargingprofiles import ActiveChargingProfile
 from flask_ocpi.modules.chargingprofiles import ActiveChargingProfileResult
@@ -36,15 +36,10 @@ from flask_ocpi.modules.hubclientinfo import ClientInfo
 from flask_ocpi.modules.locations import MODULE as LOCATIONS
 from flask_ocpi.modules.locations_schemas import EVSE
 from flask_ocpi.modules.locations_schemas import AdditionalGeoLocation
-from flask_ocpi.modules.locations_schemas import BusinessDetails
 from flask_ocpi.modules.locations_schemas import Connector
-from flask_ocpi.modules.locations_schemas import EnergyMix
-from flask_ocpi.modules.locations_schemas import EnergySource
-from flask_ocpi.modules.locations_schemas import EnvironmentalImpact
 from flask_ocpi.modules.locations_schemas import ExceptionalPeriod
 from flask_ocpi.modules.locations_schemas import GeoLocation
 from flask_ocpi.modules.locations_schemas import Hours
-from flask_ocpi.modules.locations_schemas import Image
 from flask_ocpi.modules.locations_schemas import Location
 from flask_ocpi.modules.locations_schemas import PublishTokenType
 from flask_ocpi.modules.locations_schemas import RegularHours
@@ -62,7 +57,12 @@ from flask_ocpi.modules.tokens import AuthorizationInfo
 from flask_ocpi.modules.tokens import EnergyContract
 from flask_ocpi.modules.tokens import LocationReferences
 from flask_ocpi.modules.tokens import Token
+from flask_ocpi.modules.types import BusinessDetails
 from flask_ocpi.modules.types import DisplayText
+from flask_ocpi.modules.types import EnergyMix
+from flask_ocpi.modules.types import EnergySource
+from flask_ocpi.modules.types import EnvironmentalImpact
+from flask_ocpi.modules.types import Image
 from flask_ocpi.modules.types import OwnedObject
 from flask_ocpi.modules.types import Price
 from flask_ocpi.modules.versions import MODULE as VERSIONS

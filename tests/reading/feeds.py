@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask_ocpi.core.schema import Schema
-from flask_ocpi.modules.cdrs import CDR
+from flask_ocpi.modules.cdrs_schemas import CDR
 from flask_ocpi.modules.locations_schemas import Location
 from flask_ocpi.modules.sessions import Session
 from flask_ocpi.modules.tariffs import Tariff

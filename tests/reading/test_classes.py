@@ -8,7 +8,7 @@ import pytest
 
 from flask_ocpi.core.responses import PageQuery
 from flask_ocpi.errors import InvalidParametersError
-from flask_ocpi.modules.cdrs import CDR
+from flask_ocpi.modules.cdrs_schemas import CDR
 from flask_ocpi.modules.commands_schemas import CommandResponse
 from flask_ocpi.modules.commands_schemas import CommandResult
 from flask_ocpi.modules.credentials import Credentials

@@ -13,7 +13,7 @@ from flask_ocpi.core.fields import ListOf
 from flask_ocpi.core.schema import Object
 from flask_ocpi.core.schema import Schema
 from flask_ocpi.errors import InvalidParametersError
-from flask_ocpi.modules.cdrs import credit_refers_to_a_cdr
+from flask_ocpi.modules.cdrs_schemas import credit_refers_to_a_cdr
 from flask_ocpi.modules.chargingprofiles import accepted_result_has_profile
 from flask_ocpi.modules.tariffs import TariffElement
 from flask_ocpi.versions import VERSIONS

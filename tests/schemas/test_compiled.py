@@ -35,7 +35,7 @@ from flask_ocpi.core.responses import PageQuery
 from flask_ocpi.core.schema import Object
 from flask_ocpi.core.schema import Schema
 from flask_ocpi.exchange.context import Schemas
-from flask_ocpi.modules.cdrs import CDR
+from flask_ocpi.modules.cdrs_schemas import CDR
 from flask_ocpi.modules.credentials import Credentials
 from flask_ocpi.modules.locations_schemas import EVSE
 from flask_ocpi.modules.locations_schemas import Connector

@@ -6,7 +6,7 @@ import pytest
 
 from flask_ocpi.core.schema import example_of
 from flask_ocpi.core.schema import load
-from flask_ocpi.modules.cdrs import CDR
+from flask_ocpi.modules.cdrs_schemas import CDR
 from flask_ocpi.modules.chargingprofiles import SetChargingProfile
 from flask_ocpi.modules.commands_schemas import StartSession
 from flask_ocpi.modules.hubclientinfo import ClientInfo

@@ -8,18 +8,18 @@ import pytest
 
 from flask_ocpi.core.schema import load
 from flask_ocpi.errors import InvalidParametersError
-from flask_ocpi.modules.cdrs import CDR
+from flask_ocpi.modules.cdrs_schemas import CDR
 from flask_ocpi.modules.credentials import Credentials
 from flask_ocpi.modules.hubclientinfo import ClientInfo
 from flask_ocpi.modules.locations_schemas import EVSE
 from flask_ocpi.modules.locations_schemas import Connector
-from flask_ocpi.modules.locations_schemas import EnergyMix
 from flask_ocpi.modules.locations_schemas import Hours
 from flask_ocpi.modules.locations_schemas import Location
 from flask_ocpi.modules.sessions import Session
 from flask_ocpi.modules.tariffs import Tariff
 from flask_ocpi.modules.tokens import Token
 from flask_ocpi.modules.types import DisplayText
+from flask_ocpi.modules.types import EnergyMix
 from flask_ocpi.modules.versions import Version
 from flask_ocpi.modules.versions import VersionDetails
 from tests.schemas.specification import EXAMPLES

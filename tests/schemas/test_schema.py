@@ -15,9 +15,9 @@ from flask_ocpi.core.schema import with_defaults
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.modules.credentials import Credentials
 from flask_ocpi.modules.locations_schemas import EVSE
-from flask_ocpi.modules.locations_schemas import BusinessDetails
 from flask_ocpi.modules.locations_schemas import Connector
 from flask_ocpi.modules.locations_schemas import Location
+from flask_ocpi.modules.types import BusinessDetails
 from flask_ocpi.testing.documents import connector
 from flask_ocpi.testing.documents import credentials
 from flask_ocpi.testing.documents import evse

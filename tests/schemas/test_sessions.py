@@ -7,7 +7,7 @@ import pytest
 from flask_ocpi.core.schema import load
 from flask_ocpi.core.schema import with_defaults
 from flask_ocpi.errors import InvalidParametersError
-from flask_ocpi.modules.cdrs import SESSION_ONLY
+from flask_ocpi.modules.cdrs_schemas import SESSION_ONLY
 from flask_ocpi.modules.enums import AuthMethod
 from flask_ocpi.modules.enums import CdrDimensionType
 from flask_ocpi.modules.enums import ProfileType

@@ -7,7 +7,7 @@ import pytest
 from flask_ocpi.core.description import Dialect
 from flask_ocpi.core.fields import String
 from flask_ocpi.exchange.context import Schemas
-from flask_ocpi.modules.cdrs import CDR
+from flask_ocpi.modules.cdrs_schemas import CDR
 from flask_ocpi.modules.locations_schemas import EVSE
 from flask_ocpi.modules.locations_schemas import Location
 from flask_ocpi.modules.tariffs import Tariff

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flask_ocpi.modules.cdrs import CDR
+from flask_ocpi.modules.cdrs_schemas import CDR
 from flask_ocpi.modules.sessions import Session
 from flask_ocpi.modules.tariffs import Tariff
 from flask_ocpi.pricing import audit

@@ -16,12 +16,12 @@ from flask_ocpi.core.moments import to_micros
 from flask_ocpi.core.schema import Document
 from flask_ocpi.core.schema import Rule
 from flask_ocpi.core.schema import Schema
-from flask_ocpi.modules.cdrs import CDR
-from flask_ocpi.modules.cdrs import CdrLocation
-from flask_ocpi.modules.cdrs import CdrToken
-from flask_ocpi.modules.cdrs import credit_refers_to_a_cdr
-from flask_ocpi.modules.cdrs import dimensions_are_of_cdrs
-from flask_ocpi.modules.cdrs import only_credit_has_long_ids
+from flask_ocpi.modules.cdrs_schemas import CDR
+from flask_ocpi.modules.cdrs_schemas import CdrLocation
+from flask_ocpi.modules.cdrs_schemas import CdrToken
+from flask_ocpi.modules.cdrs_schemas import credit_refers_to_a_cdr
+from flask_ocpi.modules.cdrs_schemas import dimensions_are_of_cdrs
+from flask_ocpi.modules.cdrs_schemas import only_credit_has_long_ids
 from flask_ocpi.modules.chargingprofiles import ChargingProfile
 from flask_ocpi.modules.chargingprofiles import ChargingProfileResponse
 from flask_ocpi.modules.chargingprofiles import accepted_result_has_profile
@@ -36,7 +36,6 @@ from flask_ocpi.modules.enums import ConnectorType
 from flask_ocpi.modules.enums import PowerType
 from flask_ocpi.modules.enums import TokenType
 from flask_ocpi.modules.locations_schemas import EVSE
-from flask_ocpi.modules.locations_schemas import BusinessDetails
 from flask_ocpi.modules.locations_schemas import Connector
 from flask_ocpi.modules.locations_schemas import Hours
 from flask_ocpi.modules.locations_schemas import Location
@@ -49,6 +48,7 @@ from flask_ocpi.modules.tariffs import TariffRestrictions
 from flask_ocpi.modules.tariffs import reservations_cost_fees_and_time
 from flask_ocpi.modules.tokens import EnergyContract
 from flask_ocpi.modules.tokens import Token
+from flask_ocpi.modules.types import BusinessDetails
 from flask_ocpi.modules.types import DisplayText
 from flask_ocpi.modules.types import Price
 from flask_ocpi.versions.reading.values import hour_minute

@@ -1,0 +1,333 @@
+"""The classes of the cdrs module, and the rules between their properties."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from flask_ocpi.core.codes import COUNTRIES_ALPHA2
+from flask_ocpi.core.codes import COUNTRIES_ALPHA3
+from flask_ocpi.core.codes import CURRENCIES
+from flask_ocpi.core.fields import Boolean
+from flask_ocpi.core.fields import CiString
+from flask_ocpi.core.fields import DateTime
+from flask_ocpi.core.fields import Enum
+from flask_ocpi.core.fields import Integer
+from flask_ocpi.core.fields import ListOf
+from flask_ocpi.core.fields import Number
+from flask_ocpi.core.fields import String
+from flask_ocpi.core.schema import Document
+from flask_ocpi.core.schema import Object
+from flask_ocpi.core.schema import Schema
+from flask_ocpi.core.schema import Violation
+from flask_ocpi.core.schema import example_of
+from flask_ocpi.modules.enums import AuthMethod
+from flask_ocpi.modules.enums import CdrDimensionType
+from flask_ocpi.modules.enums import ConnectorFormat
+from flask_ocpi.modules.enums import ConnectorType
+from flask_ocpi.modules.enums import PowerType
+from flask_ocpi.modules.enums import TokenType
+from flask_ocpi.modules.locations_schemas import GeoLocation
+from flask_ocpi.modules.tariffs import Tariff
+from flask_ocpi.modules.types import OwnedObject
+from flask_ocpi.modules.types import Price
+
+SESSION_ONLY = frozenset(
+    {
+        CdrDimensionType.CURRENT,
+        CdrDimensionType.ENERGY_EXPORT,
+        CdrDimensionType.ENERGY_IMPORT,
+        CdrDimensionType.POWER,
+        CdrDimensionType.STATE_OF_CHARGE,
+    }
+)
+
+_LONGEST_ID = 36  # three characters less than that of a credit CDR
+
+
+def state_of_charge_is_a_percentage(dimension: Document) -> Iterator[Violation]:
+    """Demand 0 to 100 percent of a battery."""
+    if dimension["type"] == CdrDimensionType.STATE_OF_CHARGE and not 0 <= dimension["volume"] <= 100:
+        yield "volume", "must be between 0 and 100 for STATE_OF_CHARGE"
+
+
+def dimensions_are_of_cdrs(cdr: Document) -> Iterator[Violation]:
+    """Refuse the dimensions that only sessions may have (CDR-17)."""
+    for at, period in enumerate(cdr["charging_periods"]):
+        for index, dimension in enumerate(period["dimensions"]):
+            if dimension["type"] in SESSION_ONLY:
+                path = f"charging_periods[{at}].dimensions[{index}].type"
+                yield path, f"must not be {dimension['type']}: it is for sessions only"
+
+
+def only_credit_has_long_ids(cdr: Document) -> Iterator[Violation]:
+    """Leave the last characters of an id to credit CDRs, which append them to the original's (CDR-09)."""
+    if len(cdr["id"]) > _LONGEST_ID and cdr.get("credit") is not True:
+        yield (
+            "id",
+            f"is longer than {_LONGEST_ID} characters (it has {len(cdr['id'])}), as only that of a credit CDR is",
+        )
+
+
+def credit_refers_to_a_cdr(cdr: Document) -> Iterator[Violation]:
+    """Demand the credited CDR's id in a credit CDR, and nowhere else (CDR-10, CDR-12, CDR-13)."""
+    if cdr.get("credit") is True and "credit_reference_id" not in cdr:
+        yield "credit_reference_id", "is required when credit is true"
+    if cdr.get("credit") is not True and "credit_reference_id" in cdr:
+        yield "credit_reference_id", "must be left out unless credit is true"
+
+
+_START = "2024-05-31T10:00:00Z"
+_END = "2024-05-31T12:00:00Z"
+_UNUSED = "#NA for a reservation that was never used"
+
+
+class CdrToken(Schema):
+    """The token that a session was started with (OCPI 2.2.1, CDRs, "CdrToken class")."""
+
+    country_code = CiString(
+        min=2,
+        max=2,
+        codes=COUNTRIES_ALPHA2,
+        required=True,
+        metadata={"description": "ISO 3166-1 alpha-2 code of the token owner's country.", "example": "DE"},
+    )
+    party_id = CiString(
+        min=3, max=3, required=True, metadata={"description": "Id of the token's owner, an eMSP.", "example": "XYZ"}
+    )
+    uid = CiString(max=36, required=True, metadata={"description": "Id of the token.", "example": "12345678905880"})
+    type = Enum(TokenType, required=True, metadata={"description": "What kind of token it is.", "example": "RFID"})
+    contract_id = CiString(
+        max=36, required=True, metadata={"description": "The driver's contract.", "example": "DE8ACC12E46L89"}
+    )
+
+
+class CdrDimension(Schema):
+    """How much there was of something (OCPI 2.2.1, CDRs, "CdrDimension class")."""
+
+    rules = (state_of_charge_is_a_percentage,)
+
+    type = Enum(CdrDimensionType, required=True, metadata={"description": "What is measured.", "example": "ENERGY"})
+    volume = Number(
+        required=True,
+        metadata={"description": "In kWh, A, kW, hours or percent; negative while discharging.", "example": 12.5},
+    )
+
+
+class ChargingPeriod(Schema):
+    """What happened until the next period began, or the session ended (OCPI 2.2.1, CDRs, "ChargingPeriod class")."""
+
+    start_date_time = DateTime(required=True, metadata={"description": "When it began, UTC.", "example": _START})
+    dimensions = ListOf(
+        Object(CdrDimension),
+        required=True,
+        metadata={"description": "What was measured.", "example": [example_of(CdrDimension)]},
+    )
+    tariff_id = CiString(
+        max=36, metadata={"description": "The tariff that counts; left out: none does.", "example": "11"}
+    )
+
+
+class CdrLocation(Schema):
+    """Where a session was, as it was when it began (OCPI 2.2.1, CDRs, "CdrLocation class").
+
+    Address and state may be as long as those of a Location, and longer than the table says.
+    """
+
+    id = CiString(max=36, required=True, metadata={"description": "Id of the location.", "example": "LOC1"})
+    name = String(max=255, metadata={"description": "What it is called.", "example": "Central Station"})
+    address = String(
+        max=255, required=True, metadata={"description": "Street and number.", "example": "Station Road 1"}
+    )
+    city = String(max=45, required=True, metadata={"description": "City or town.", "example": "Utrecht"})
+    postal_code = String(max=10, metadata={"description": "Left out only where there are none.", "example": "3511 ED"})
+    state = String(max=45, metadata={"description": "State or province, where relevant.", "example": "Utrecht"})
+    country = String(
+        min=3,
+        max=3,
+        codes=COUNTRIES_ALPHA3,
+        required=True,
+        metadata={"description": "ISO 3166-1 alpha-3 code of the country it is in.", "example": "NLD"},
+    )
+    coordinates = Object(
+        GeoLocation, required=True, metadata={"description": "Where it is.", "example": example_of(GeoLocation)}
+    )
+    evse_uid = CiString(
+        max=36, required=True, metadata={"description": f"Id of the EVSE; {_UNUSED}.", "example": "3256"}
+    )
+    evse_id = CiString(
+        max=48,
+        required=True,
+        metadata={"description": f"eMI3 id of the EVSE; {_UNUSED}.", "example": "NL*ABC*E041503001"},
+    )
+    connector_id = CiString(
+        max=36, required=True, metadata={"description": f"Id of the connector; {_UNUSED}.", "example": "1"}
+    )
+    connector_standard = Enum(
+        ConnectorType,
+        required=True,
+        metadata={"description": "Its standard; any for a reservation that was never used.", "example": "IEC_62196_T2"},
+    )
+    connector_format = Enum(
+        ConnectorFormat,
+        required=True,
+        metadata={
+            "description": "Socket or cable; either for a reservation that was never used.",
+            "example": "SOCKET",
+        },
+    )
+    connector_power_type = Enum(
+        PowerType,
+        required=True,
+        metadata={
+            "description": "AC or DC, and phases; any for a reservation that was never used.",
+            "example": "AC_3_PHASE",
+        },
+    )
+
+
+class SignedValue(Schema):
+    """A signed reading of a meter (OCPI 2.2.1, CDRs, "SignedValue class")."""
+
+    nature = CiString(
+        max=32,
+        required=True,
+        metadata={"description": "When it was read: Start, End, Intermediate or else.", "example": "Start"},
+    )
+    plain_data = String(max=5000, required=True, metadata={"description": "The data as text.", "example": "0.0 kWh"})
+    signed_data = String(
+        max=5000,
+        required=True,
+        metadata={"description": "The data and its signature, Base64.", "example": "MC4wIGtXaA=="},
+    )
+
+
+class SignedData(Schema):
+    """Signed readings, and what is needed to check them (OCPI 2.2.1, CDRs, "SignedData class")."""
+
+    encoding_method = CiString(
+        max=36, required=True, metadata={"description": "What the encoding is called.", "example": "OCMF"}
+    )
+    encoding_method_version = Integer(metadata={"description": "The version of the encoding.", "example": 1})
+    public_key = String(
+        max=512, metadata={"description": "The key to check with, Base64.", "example": "ZXhhbXBsZSBrZXk="}
+    )
+    signed_values = ListOf(
+        Object(SignedValue),
+        required=True,
+        metadata={"description": "The signed readings.", "example": [example_of(SignedValue)]},
+    )
+    url = String(
+        max=512,
+        metadata={"description": "Where drivers can check them.", "example": "https://www.example.com/check"},
+    )
+
+
+class CDR(OwnedObject):
+    """What is to be paid for a session, and why (OCPI 2.2.1, CDRs, "CDR Object").
+
+    Location, tariffs and token are as they were when the session began.
+    """
+
+    rules = (only_credit_has_long_ids, dimensions_are_of_cdrs, credit_refers_to_a_cdr)
+
+    id = CiString(
+        max=39,
+        required=True,
+        metadata={
+            "description": "Unique among those of the owner; at most 36 characters unless it is a credit CDR.",
+            "example": "CDR1",
+        },
+    )
+    start_date_time = DateTime(
+        or_unknown=True,
+        required=True,
+        metadata={"description": "When the session, or its reservation, began, UTC.", "example": _START},
+    )
+    end_date_time = DateTime(
+        or_unknown=True, required=True, metadata={"description": "When the session ended, UTC.", "example": _END}
+    )
+    session_id = CiString(
+        max=36,
+        metadata={
+            "description": "The session; left out only without sessions module or session.",
+            "example": "SES1",
+        },
+    )
+    cdr_token = Object(
+        CdrToken,
+        required=True,
+        metadata={"description": "What it was started with.", "example": example_of(CdrToken)},
+    )
+    auth_method = Enum(
+        AuthMethod,
+        required=True,
+        metadata={"description": "How the driver was authorised last.", "example": "WHITELIST"},
+    )
+    authorization_reference = CiString(
+        max=36, metadata={"description": "The eMSP's reference, the last one given.", "example": "AUTH-0001"}
+    )
+    cdr_location = Object(
+        CdrLocation, required=True, metadata={"description": "Where it was.", "example": example_of(CdrLocation)}
+    )
+    meter_id = String(max=255, metadata={"description": "Id of the meter.", "example": "METER-1"})
+    currency = String(
+        min=3,
+        max=3,
+        codes=CURRENCIES,
+        required=True,
+        metadata={"description": "ISO 4217 code of its currency.", "example": "EUR"},
+    )
+    tariffs = ListOf(
+        Object(Tariff),
+        metadata={"description": "The tariffs that count, complete.", "example": [example_of(Tariff)]},
+    )
+    charging_periods = ListOf(
+        Object(ChargingPeriod),
+        max=10000,
+        required=True,
+        metadata={"description": "What the costs come from.", "example": [example_of(ChargingPeriod)]},
+    )
+    signed_data = Object(
+        SignedData, metadata={"description": "Signed readings of its meter.", "example": example_of(SignedData)}
+    )
+    total_cost = Object(
+        Price,
+        required=True,
+        metadata={
+            "description": "All costs; negative in a credit CDR.",
+            "example": {"excl_vat": 10.0, "incl_vat": 12.1},
+        },
+    )
+    total_fixed_cost = Object(
+        Price,
+        metadata={"description": "Fees, but for those of parking and reservation.", "example": {"excl_vat": 0.5}},
+    )
+    total_energy = Number(required=True, metadata={"description": "Energy in kWh.", "example": 12.5})
+    total_energy_cost = Object(
+        Price, metadata={"description": "Cost of the energy.", "example": {"excl_vat": 3.125, "incl_vat": 3.78}}
+    )
+    total_time = Number(required=True, metadata={"description": "Hours, charging or not.", "example": 2})
+    total_time_cost = Object(Price, metadata={"description": "Cost of charging time.", "example": {"excl_vat": 4}})
+    total_parking_time = Number(metadata={"description": "Hours without charging.", "example": 0.5})
+    total_parking_cost = Object(
+        Price, metadata={"description": "Cost of parking, with its fees.", "example": {"excl_vat": 1}}
+    )
+    total_reservation_cost = Object(
+        Price, metadata={"description": "Cost of the reservation, with its fees.", "example": {"excl_vat": 2}}
+    )
+    remark = String(max=255, metadata={"description": "Something to add.", "example": "Stopped by the help desk."})
+    invoice_reference_id = CiString(
+        max=39, metadata={"description": "The invoice it will be on.", "example": "INV-2024-05"}
+    )
+    credit = Boolean(
+        metadata={"description": "Whether it takes back the CDR in credit_reference_id.", "example": False}
+    )
+    credit_reference_id = CiString(
+        max=39, metadata={"description": "Required when credit is true, and only then.", "example": "CDR0"}
+    )
+    home_charging_compensation = Boolean(
+        metadata={"description": "Whether the driver, at home, is to be paid for the energy.", "example": False}
+    )
+    last_updated = DateTime(
+        required=True, metadata={"description": "When it was made, UTC.", "example": "2024-05-31T12:05:00Z"}
+    )
