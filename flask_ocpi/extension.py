@@ -8,6 +8,7 @@ from collections.abc import Callable
 from collections.abc import Sequence
 from datetime import UTC
 from datetime import datetime
+from functools import partial
 from typing import Any
 from typing import cast
 
@@ -41,6 +42,7 @@ from flask_ocpi.web.serving import serve
 from flask_ocpi.web.setup import EMBEDDED_DATABASE
 from flask_ocpi.web.setup import default_storage
 from flask_ocpi.web.setup import secret_key
+from flask_ocpi.web.setup import shared_session
 
 StorageSource = Storage | type[Storage] | Callable[[], Storage] | Callable[[Storage], Storage]
 
@@ -150,6 +152,7 @@ class OCPI(HostHooks, Facade):
             emit=emitter(app),
             refused=RefusedTokens(settings.max_unknown_tokens, clock=self._clock).note,
             celery_app=lambda: app.extensions.get("celery"),
+            shared_session=partial(shared_session, app),
         )
 
     def _make_storage(self, app: Flask, settings: Settings, versions: Sequence[Version]) -> Storage:

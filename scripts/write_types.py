@@ -263,18 +263,23 @@ def _overload(parameters: str, returns: str) -> str:
 
 
 _PARTY = "party: Party | None = None"
-_SAVING = "audience: Iterable[Party] | None = None"
-_CHANGING = _PARTY
+_SESSION = "session: HostSession | None = None"
+_SAVING = f"audience: Iterable[Party] | None = None, {_SESSION}"
+_CHANGING = f"{_PARTY}, {_SESSION}"
 _COPIES = "owner: Party, platform: Platform | str | None = None, receiver: Party | None = None"
 
 _SAVE_ALL = """
     def __call__(
         self,
-        documents: Objects | Mapping[str, Iterable[Document]] | Iterable[tuple[str, Iterable[Document]]],
+        documents: Objects
+        | Mapping[str, Iterable[Document]]
+        | Iterable[tuple[str, Iterable[Document]]]
+        | Callable[[], Iterable[tuple[str, Iterable[Document]]]],
         *,
         progress: Callable[[], None] = ...,
         may_widen: bool = False,
         withheld: Callable[[str, Key], None] = ...,
+        session: HostSession | None = None,
     ) -> int: ...
 """
 
@@ -310,6 +315,7 @@ if TYPE_CHECKING:
     from flask_ocpi.core.enums import ModuleID
     from flask_ocpi.exchange.documents import Saved
     from flask_ocpi.partners.platforms import Platform
+    from flask_ocpi.storage.base import HostSession
     from flask_ocpi.storage.base import Key
     from flask_ocpi.storage.base import Party
 

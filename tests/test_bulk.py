@@ -1,4 +1,4 @@
-"""Very many own objects at once: all or none, each as if it came alone, and in little memory."""
+"""Very many own objects at once: all or none, and each as if it came alone."""
 
 from __future__ import annotations
 
@@ -12,15 +12,9 @@ import pytest
 from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.errors import DeadlockError
 from flask_ocpi.errors import InvalidParametersError
-from flask_ocpi.errors import StorageError
-from flask_ocpi.exchange.checked import Checked
-from flask_ocpi.exchange.checked import CheckedObjects
 from flask_ocpi.outbox import entries
 from flask_ocpi.signals import object_saved
-from flask_ocpi.storage.base import Key
-from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Query
-from flask_ocpi.storage.base import Record
 from flask_ocpi.testing.documents import cdr
 from flask_ocpi.testing.documents import evse
 from flask_ocpi.testing.documents import location
@@ -44,7 +38,7 @@ def ocpi_config():
 @pytest.fixture(autouse=True)
 def _small_batches(monkeypatch):
     """Have a few dozen objects make several batches."""
-    monkeypatch.setattr("flask_ocpi.exchange.checked._MOST_AT_ONCE", 7)
+    monkeypatch.setattr("flask_ocpi.host.changing._MOST_AT_ONCE", 7)
     monkeypatch.setattr("flask_ocpi.host.objects._MARKED_AT_ONCE", 7)
 
 
@@ -228,7 +222,7 @@ def test_parallel_imports_in_other_orders_all_come_to_their_end(ocpi, partner):
 
 
 def test_batches_of_large_objects_are_small(ocpi, monkeypatch):
-    monkeypatch.setattr("flask_ocpi.exchange.checked._LARGEST_AT_ONCE", 2000)
+    monkeypatch.setattr("flask_ocpi.host.changing._LARGEST_AT_ONCE", 2000)
     create_many, sizes = ocpi.storage.create_many, []
 
     def note(kind, records):
@@ -261,63 +255,41 @@ def test_large_objects_are_stored_as_they_are(ocpi, ocpi_app):
     assert heard == documents
 
 
-def test_full_disk_is_an_error_of_the_storage(ocpi, monkeypatch):
-    def fail(self, item):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("flask_ocpi.exchange.checked.SpooledTemporaryFile.write", fail)
-
-    with pytest.raises(StorageError, match=r"temporary file .* No space left on device"):
-        ocpi.objects.save_all({"locations": [location()]})
-
-
 def many(count):
     return (location(id=f"L{number}", name="x" * 200) for number in range(count))
 
 
-def peak_of_importing(run, ocpi, path, count):
+def peak_of_importing(ocpi, path, count):
     """Return the most bytes that Python's objects took while a file of so many objects was imported."""
     with path.open("w") as file:
         file.writelines(json.dumps({"locations": [document]}) + "\n" for document in many(count))
     tracemalloc.start()
     try:
-        assert ocpi.objects.save_all([("locations", many(count))]) == count
-        saved = tracemalloc.get_traced_memory()[1]
-        tracemalloc.reset_peak()
-        result = run(ocpi, "import", str(path))
+        result = ocpi.app.test_cli_runner().invoke(args=["ocpi", "import", str(path)])
         assert result.output == f"Imported {count} locations.\n"
-        return saved, tracemalloc.get_traced_memory()[1]
+        return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
 
 
 @pytest.mark.parametrize("ocpi_storage", ["sqlite"], indirect=True)
-def test_memory_does_not_grow_with_the_number_of_objects(ocpi, tmp_path, monkeypatch):
-    monkeypatch.setattr("flask_ocpi.exchange.checked._IN_MEMORY", 64 * 1024)
+def test_memory_does_not_grow_with_the_lines_of_a_file(ocpi, tmp_path):
+    peak_of_importing(ocpi, tmp_path / "warm.jsonl", 100)
+    few = peak_of_importing(ocpi, tmp_path / "few.jsonl", 500)
+    more = peak_of_importing(ocpi, tmp_path / "more.jsonl", 2000)
 
-    def run(ocpi, *args):
-        return ocpi.app.test_cli_runner().invoke(args=["ocpi", *args])
-
-    peak_of_importing(run, ocpi, tmp_path / "warm.json", 100)
-    few = peak_of_importing(run, ocpi, tmp_path / "few.json", 500)
-    more = peak_of_importing(run, ocpi, tmp_path / "more.json", 2000)
-
-    assert more[0] < 2 * few[0]
-    assert more[1] < 2 * few[1]
+    assert more < 2 * few
 
 
-def test_text_waits_byte_by_byte():
-    records = [
-        Record(b'{"a":[\n1,\n2]}', last_updated=7, audience=(Party("DE", "EMS"), Party("BE", "A,B"))),
-        Record(b"", last_updated=0),
-        Record("\u2028é\n\n".encode(), last_updated=-1),
-    ]
-    items = [Checked("cdrs", n, Key("NL", "ABC", f"A\nB{n}", "é"), record) for n, record in enumerate(records)]
+def test_a_function_is_asked_for_the_objects_twice_and_a_generator_once(ocpi):
+    calls = []
 
-    with CheckedObjects() as checked:
-        for item in items:
-            checked.add(item)
+    def objects():
+        calls.append(len(ids(ocpi)))
+        yield "locations", many(20)
 
-        assert list(checked) == items
-        assert [item for batch in checked.batches() for item in batch] == items
-        assert checked.count == 3
+    assert ocpi.objects.save_all(objects) == 20
+    assert ocpi.objects.save_all([("locations", many(30))]) == 30
+
+    assert calls == [0, 0]
+    assert len(ids(ocpi)) == 30

@@ -24,6 +24,7 @@ from flask_ocpi import Record
 from flask_ocpi import SQLAlchemyStorage
 from flask_ocpi import Storage
 from flask_ocpi import StorageError
+from flask_ocpi.storage import HostSession
 from flask_ocpi.storage import define_tables
 
 LISTED = ("locations", "sessions", "cdrs", "tariffs", "tokens", "client_infos")
@@ -94,6 +95,22 @@ class ReplicaStorage(Storage):
                 yield
         finally:
             self._local.in_transaction = outer
+
+    @contextmanager
+    def join(self, session: HostSession) -> Iterator[None]:
+        outer = self._in_transaction
+        self._local.in_transaction = True
+        try:
+            with self._primary.join(session):
+                yield
+        finally:
+            self._local.in_transaction = outer
+
+    def joins(self, session: HostSession) -> bool:
+        return self._primary.joins(session)
+
+    def after_commit(self, work: Callable[[], None], session: HostSession | None = None) -> None:
+        self._primary.after_commit(work, session)
 
     def setup(self) -> None:
         self._primary.setup()

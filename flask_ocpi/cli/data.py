@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import sys
 from collections.abc import Iterable
 from collections.abc import Iterator
+from contextlib import contextmanager
+from tempfile import TemporaryFile
 from typing import IO
 from typing import Any
 
@@ -144,9 +147,9 @@ def import_objects(file: IO[bytes], may_widen: bool, as_json: bool) -> None:
     is replaced, and stays for whom it is for, or those of them whom FILE names.
     """
     name = getattr(file, "name", "<stdin>")
-    lists = _Lists(file, name)
     done = 0
-    with Progress("Importing") as bar:
+    with Progress("Importing") as bar, _read_twice(file) as whole:
+        lists = _Lists(whole, name)
 
         def progress() -> None:
             nonlocal done
@@ -156,7 +159,7 @@ def import_objects(file: IO[bytes], may_widen: bool, as_json: bool) -> None:
         withheld: list[str] = []
         try:
             current_ocpi.objects.save_all(
-                lists,
+                lists.read,
                 progress=progress,
                 may_widen=may_widen,
                 withheld=lambda module, key: withheld.append(f"{module} {key.owner} {key.id}"),
@@ -311,6 +314,7 @@ def push(
     return say(f"Pushed {name} {' '.join(ids)} to {client.platform.name}: {state} there.")
 
 
+<<<<<<< HEAD
 def _push_all(module: str, partner: str | None, ids: tuple[str, ...], *, as_json: bool) -> None:
     if ids:
         raise click.UsageError("Either IDs or --all.")
@@ -319,21 +323,40 @@ def _push_all(module: str, partner: str | None, ids: tuple[str, ...], *, as_json
     if as_json:
         return show({"platform": found and found.id, "module": module, "number": number})
     return say(f"Wrote {counted(number, 'object')} of {module} to the outbox.")
+=======
+@contextmanager
+def _read_twice(file: IO[bytes]) -> Iterator[IO[bytes]]:
+    """Return a file that can be read again from its beginning: a copy where it is a stream, such as stdin."""
+    if file.seekable():
+        yield file
+        return
+    with TemporaryFile() as whole:
+        shutil.copyfileobj(file, whole)
+        yield whole
+>>>>>>> 1798640 (Own objects are written in the host application's transaction, and told of when it commits)
 
 
 class _Lists:
     """The lists of objects in a file: a JSON object, or one in each line, of which one at a time is in memory.
 
-    counts: how many objects of each module were read. line: which line was read last; 0 where it is not one a line.
+    counts: how many objects of each module there are. line: which one is being checked; 0 where it is not one a line.
     """
 
     def __init__(self, file: IO[bytes], name: str) -> None:
         self._file = file
         self._name = name
+        self._is_checked = False
         self.counts: dict[str, int] = {}
         self.line = 0
 
-    def __iter__(self) -> Iterator[tuple[str, Any]]:
+    def read(self) -> Iterator[tuple[str, Any]]:
+        """Walk the lists from the beginning of the file, and count them the first time."""
+        self._file.seek(0)
+        if self._is_checked:
+            for document in self._documents():
+                self.line = 0
+                yield from self._lists_of(document)
+            return
         with Progress("Checking") as bar:
             shown = number = 0
             for document in self._documents():
@@ -345,6 +368,7 @@ class _Lists:
                 if number - shown >= _SHOWN_EVERY:
                     shown = number
                     bar.reach(shown, None)
+        self._is_checked = True
 
     def _documents(self) -> Iterator[Any]:
         first = self._file.readline().removeprefix(BYTE_ORDER_MARK)

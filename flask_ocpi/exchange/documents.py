@@ -259,42 +259,20 @@ def _on_lines(document: Document, part: Part) -> bytes:
     return orjson.dumps({**document, part.property: orjson.Fragment(b"[\n%b\n]" % b",\n".join(texts))})
 
 
-def update(
-    storage: Storage,
-    object_type: ObjectType,
-    key: Key,
-    change: Callable[[Document], Document],
-    *,
-    missing: Callable[[], Exception],
-    part_ids: Sequence[str] = (),
-    saved: Callable[[Record, Record], None] | None = None,
+def changed_record(
+    object_type: ObjectType, record: Record, change: Callable[[Document], Document], *, part_ids: Sequence[str] = ()
 ) -> Record:
-    """Change an object's document and store it, and return the record; raise ``missing()`` when it does not exist.
+    """Change the document of an own object, and return the record to store.
 
-    ``change`` is called again where somebody else changes the object at the same time. ``part_ids`` (one a level) tells
-    that it changes that part only, besides what is no part: it may then be given a document without the other parts.
-    ``saved`` is called in the transaction that stores, with the record as it was and as it is.
+    ``part_ids`` (one a level) tells that only that part changes, besides what is no part: ``change`` may then be given
+    a document without the other parts.
     """
-
-    def make(record: Record | None) -> Record:
-        if record is None:
-            raise missing()
-        tells = object_type.audience is not None and not key.receiver  # nobody asks whom a copy is for
-        opened = open_text(record.text, object_type, () if tells else part_ids)
-        before = audience_of(object_type, opened.document) if tells else ()
-        document = change(opened.document)
-        audience = audience_of(object_type, document) if tells and record.audience == before else record.audience
-        return opened.record(object_type, document, audience=audience)
-
-    if saved is None:
-        return replace_record(storage, object_type.kind, key, make)
-    with storage.transaction():
-        record = storage.get(object_type.kind, key, for_update=True)
-        changed = make(record)
-        storage.save(object_type.kind, key, changed)
-        if record is not None:
-            saved(record, changed)
-    return changed
+    tells = object_type.audience is not None
+    opened = open_text(record.text, object_type, () if tells else part_ids)
+    before = audience_of(object_type, opened.document)
+    document = change(opened.document)
+    audience = audience_of(object_type, document) if tells and record.audience == before else record.audience
+    return opened.record(object_type, document, audience=audience)
 
 
 def replace_record(storage: Storage, kind: str, key: Key, make: Callable[[Record | None], Record]) -> Record:

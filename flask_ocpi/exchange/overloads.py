@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from flask_ocpi.core.enums import ModuleID
     from flask_ocpi.exchange.documents import Saved
     from flask_ocpi.partners.platforms import Platform
+    from flask_ocpi.storage.base import HostSession
     from flask_ocpi.storage.base import Key
     from flask_ocpi.storage.base import Party
 
@@ -61,6 +62,7 @@ class Save(Protocol):
         document: types.Location,
         *,
         audience: Iterable[Party] | None = None,
+        session: HostSession | None = None,
     ) -> Saved: ...
 
     @overload
@@ -70,11 +72,17 @@ class Save(Protocol):
         document: types.Session,
         *,
         audience: Iterable[Party] | None = None,
+        session: HostSession | None = None,
     ) -> Saved: ...
 
     @overload
     def __call__(
-        self, module: Literal["cdrs", ModuleID.CDRS], document: types.CDR, *, audience: Iterable[Party] | None = None
+        self,
+        module: Literal["cdrs", ModuleID.CDRS],
+        document: types.CDR,
+        *,
+        audience: Iterable[Party] | None = None,
+        session: HostSession | None = None,
     ) -> Saved: ...
 
     @overload
@@ -84,6 +92,7 @@ class Save(Protocol):
         document: types.Tariff,
         *,
         audience: Iterable[Party] | None = None,
+        session: HostSession | None = None,
     ) -> Saved: ...
 
     @overload
@@ -93,6 +102,7 @@ class Save(Protocol):
         document: types.Token,
         *,
         audience: Iterable[Party] | None = None,
+        session: HostSession | None = None,
     ) -> Saved: ...
 
     @overload
@@ -102,10 +112,18 @@ class Save(Protocol):
         document: types.ClientInfo,
         *,
         audience: Iterable[Party] | None = None,
+        session: HostSession | None = None,
     ) -> Saved: ...
 
     @overload
-    def __call__(self, module: str, document: Document, *, audience: Iterable[Party] | None = None) -> Saved: ...
+    def __call__(
+        self,
+        module: str,
+        document: Document,
+        *,
+        audience: Iterable[Party] | None = None,
+        session: HostSession | None = None,
+    ) -> Saved: ...
 
 
 class Get(Protocol):
@@ -261,6 +279,7 @@ class Patch(Protocol):
         *,
         changes: types.LocationChanges,
         party: Party | None = None,
+        session: HostSession | None = None,
     ) -> types.Location: ...
 
     @overload
@@ -273,6 +292,7 @@ class Patch(Protocol):
         *,
         changes: types.EVSEChanges,
         party: Party | None = None,
+        session: HostSession | None = None,
     ) -> types.Location: ...
 
     @overload
@@ -286,6 +306,7 @@ class Patch(Protocol):
         *,
         changes: types.ConnectorChanges,
         party: Party | None = None,
+        session: HostSession | None = None,
     ) -> types.Location: ...
 
     @overload
@@ -297,6 +318,7 @@ class Patch(Protocol):
         *,
         changes: types.SessionChanges,
         party: Party | None = None,
+        session: HostSession | None = None,
     ) -> types.Session: ...
 
     @overload
@@ -308,6 +330,7 @@ class Patch(Protocol):
         *,
         changes: types.TariffChanges,
         party: Party | None = None,
+        session: HostSession | None = None,
     ) -> types.Tariff: ...
 
     @overload
@@ -320,6 +343,7 @@ class Patch(Protocol):
         *,
         changes: types.TokenChanges,
         party: Party | None = None,
+        session: HostSession | None = None,
     ) -> types.Token: ...
 
     @overload
@@ -331,10 +355,13 @@ class Patch(Protocol):
         *,
         changes: types.ClientInfoChanges,
         party: Party | None = None,
+        session: HostSession | None = None,
     ) -> types.ClientInfo: ...
 
     @overload
-    def __call__(self, module: str, *ids: str, changes: Document, party: Party | None = None) -> dict[str, Any]: ...
+    def __call__(
+        self, module: str, *ids: str, changes: Document, party: Party | None = None, session: HostSession | None = None
+    ) -> dict[str, Any]: ...
 
 
 class Objects(TypedDict, total=False):
@@ -353,9 +380,13 @@ class SaveAll(Protocol):
 
     def __call__(
         self,
-        documents: Objects | Mapping[str, Iterable[Document]] | Iterable[tuple[str, Iterable[Document]]],
+        documents: Objects
+        | Mapping[str, Iterable[Document]]
+        | Iterable[tuple[str, Iterable[Document]]]
+        | Callable[[], Iterable[tuple[str, Iterable[Document]]]],
         *,
         progress: Callable[[], None] = ...,
         may_widen: bool = False,
         withheld: Callable[[str, Key], None] = ...,
+        session: HostSession | None = None,
     ) -> int: ...

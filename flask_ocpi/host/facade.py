@@ -28,6 +28,7 @@ from flask_ocpi.outbox.delivery import Pushed
 from flask_ocpi.outbox.delivery import push
 from flask_ocpi.outbox.dispatcher import Dispatcher
 from flask_ocpi.partners.platforms import Platform
+from flask_ocpi.storage.base import HostSession
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Storage
 from flask_ocpi.sync.crawling import pull
@@ -112,18 +113,32 @@ class Facade(HostCalls):
         return self.state.dispatcher
 
     @typed_as[Save]()
-    def save(self, module: str, document: dict[str, Any], *, audience: tuple[Party, ...] | None = None) -> Saved:
+    def save(
+        self,
+        module: str,
+        document: dict[str, Any],
+        *,
+        audience: tuple[Party, ...] | None = None,
+        session: HostSession | None = None,
+    ) -> Saved:
         """Create or replace one of our own objects, and tell which it was. See :meth:`OwnObjects.save`."""
-        return self.objects.save(module, document, audience=audience)
+        return self.objects.save(module, document, audience=audience, session=session)
 
     @typed_as[Patch]()
-    def patch(self, module: str, *ids: str, changes: Any = None, party: Party | None = None) -> dict[str, Any]:
+    def patch(
+        self,
+        module: str,
+        *ids: str,
+        changes: Any = None,
+        party: Party | None = None,
+        session: HostSession | None = None,
+    ) -> dict[str, Any]:
         """Change one of our own objects, or a part of it. See :meth:`OwnObjects.patch`."""
-        return self.objects.patch(module, *ids, changes=changes, party=party)
+        return self.objects.patch(module, *ids, changes=changes, party=party, session=session)
 
-    def delete(self, module: str, *ids: str, party: Party | None = None) -> None:
+    def delete(self, module: str, *ids: str, party: Party | None = None, session: HostSession | None = None) -> None:
         """Remove one of our own objects. See :meth:`OwnObjects.delete`."""
-        self.objects.delete(module, *ids, party=party)
+        self.objects.delete(module, *ids, party=party, session=session)
 
     def client(
         self,

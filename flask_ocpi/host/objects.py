@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import islice
+from typing import TypeVar
 
 from flask_ocpi.core.description import Document
 from flask_ocpi.core.description import ObjectType
@@ -23,31 +24,34 @@ from flask_ocpi.core.schema import load
 from flask_ocpi.errors import ConflictError
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import NotFoundError
-from flask_ocpi.exchange.checked import Checked
-from flask_ocpi.exchange.checked import CheckedObjects
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.copies import Copies
 from flask_ocpi.exchange.documents import Saved
 from flask_ocpi.exchange.documents import audience_after
 from flask_ocpi.exchange.documents import audience_of
+from flask_ocpi.exchange.documents import changed_record
 from flask_ocpi.exchange.documents import locate
 from flask_ocpi.exchange.documents import merge
 from flask_ocpi.exchange.documents import parted
 from flask_ocpi.exchange.documents import save_object
-from flask_ocpi.exchange.documents import update
 from flask_ocpi.exchange.overloads import Get
 from flask_ocpi.exchange.overloads import Patch
 from flask_ocpi.exchange.overloads import Save
 from flask_ocpi.exchange.overloads import SaveAll
 from flask_ocpi.exchange.overloads import typed_as
+from flask_ocpi.host.changing import Change
+from flask_ocpi.host.changing import Checked
+from flask_ocpi.host.changing import batches
 from flask_ocpi.outbox.entries import Marking
 from flask_ocpi.partners.platforms import Platform
-from flask_ocpi.signals import object_saved
+from flask_ocpi.storage.base import HostSession
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.base import walk
+
+T = TypeVar("T")
 
 _log = logging.getLogger("flask_ocpi.tariffs")
 
@@ -59,11 +63,19 @@ _ATTEMPTS = 10
 class OwnObjects:
     """Saves and reads own objects of every module; all checks of the protocol apply to them as well."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, shared: Callable[[], HostSession | None] = lambda: None) -> None:
         self.services = services
+        self._shared = shared
 
     @typed_as[Save]()
-    def save(self, module: str, document: Document, *, audience: Iterable[Party] | None = None) -> Saved:
+    def save(
+        self,
+        module: str,
+        document: Document,
+        *,
+        audience: Iterable[Party] | None = None,
+        session: HostSession | None = None,
+    ) -> Saved:
         """Create or replace an object, and tell which it was. ``audience`` limits who may see it (empty: all).
 
         Without ``audience`` the object stays for whom it was for; a new one is for all. A Session or CDR is for the
@@ -72,84 +84,94 @@ class OwnObjects:
         """
         object_type = self.object_type(module)
         key, record, checked = self._checked(object_type, document, audience)
-        marking = Marking(self.services, module, object_type)
-        with self.services.storage.transaction():
+
+        def work(change: Change) -> Saved:
+            marking = change.marking(module, object_type)
             saved = self._save(marking, object_type, key, record, checked, is_given=audience is not None)
-        self.services.emit(object_saved, module=module, key=key, document=checked, created=saved is Saved.CREATED)
-        self.services.wake(marking.platforms)
-        return saved
+            change.saved(module, key, checked, created=saved is Saved.CREATED)
+            return saved
+
+        return self._change(work, session)
 
     @typed_as[SaveAll]()
     def save_all(
         self,
-        documents: Mapping[str, Iterable[Document]] | Iterable[tuple[str, Iterable[Document]]],
+        documents: Mapping[str, Iterable[Document]]
+        | Iterable[tuple[str, Iterable[Document]]]
+        | Callable[[], Iterable[tuple[str, Iterable[Document]]]],
         *,
         progress: Callable[[], None] = lambda: None,
         may_widen: bool = False,
         withheld: Callable[[str, Key], None] = lambda module, key: None,
+        session: HostSession | None = None,
     ) -> int:
         """Save many objects, by module id, all or none; raise InvalidParametersError that names the first bad one.
 
-        All are checked before the first one is stored. There may be any number of them: they are read once and one
-        after another, from what may be generators, and wait in a temporary file. ``progress`` is called after each
-        object is stored. Returns how many there were.
+        All are checked before the first one is stored, and held in memory until then, also where they come from a
+        generator. A function that returns pairs of module and objects is called twice instead, to check them and to
+        store them, so that there may be any number. ``progress`` is called after each object is stored. Returns how
+        many there were.
 
         A document may name its audience in ``_audience``, a list of texts such as "NL-ABC"; without it, as in
         :meth:`save`. Unless it ``may_widen``, no object is then for anybody whom the stored one is not for: it stays
         for whom it was for, and ``withheld`` is called with its module and key, once all are stored.
         """
-        with CheckedObjects() as checked:
-            for module, items in documents.items() if isinstance(documents, Mapping) else documents:
-                object_type = self.object_type(module)
-                if isinstance(items, (str, bytes, Mapping)) or not isinstance(items, Iterable):
-                    raise InvalidParametersError(f"{module} must be a list of objects.")
-                for index, item in enumerate(items):
-                    with _naming(module, index):
-                        document, audience = parted(item)
-                        key, record, _ = self._checked(object_type, document, audience)
-                    checked.add(Checked(module, index, key, record, audience is not None))
-            for module, key in self._store_all(checked, progress, may_widen=may_widen):
-                withheld(module, key)
-            return checked.count
+        if callable(documents):
+            number = sum(1 for _ in self._checked_all(documents()))
+        else:
+            held = list(self._checked_all(documents))
+            number = len(held)
 
-    def _store_all(
-        self, checked: CheckedObjects, progress: Callable[[], None], *, may_widen: bool
-    ) -> list[tuple[str, Key]]:
-        """Store all; return which of them would have been for more than the stored ones."""
-        markings: dict[str, Marking] = {}
-        withheld: list[tuple[str, Key]] = []
-        created = bytearray()  # a byte for each object
+        def checked() -> Iterable[Checked]:
+            return self._checked_all(documents()) if callable(documents) else held
+
         told = 0
 
-        def save() -> None:
-            nonlocal told
+        def work(change: Change) -> list[tuple[str, Key]]:
             # Locked by and by: another import in another order may be in the way, and one of them begins anew.
-            created.clear()
-            withheld.clear()
-            markings.clear()
-            for batch in checked.batches():
+            nonlocal told
+            found: list[tuple[str, Key]] = []
+            stored = 0
+            for batch in batches(checked()):
                 module = batch[0].module
                 object_type = self.object_type(module)
-                marking = markings.get(module)
-                if marking is None:
-                    marking = markings[module] = Marking(self.services, module, object_type)
+                marking = change.marking(module, object_type)
                 new, narrower = self._save_batch(marking, object_type, batch, may_widen=may_widen)
-                created.extend(new)
-                withheld.extend((module, key) for key in narrower)
-                while told < len(created):
+                for item, created in zip(batch, new, strict=True):
+                    change.saved(module, item.key, item.record, created=created)
+                found.extend((module, key) for key in narrower)
+                stored += len(batch)
+                while told < stored:
                     told += 1
                     progress()
+            return found
 
-        self.services.storage.run(save, attempts=_ATTEMPTS)
-        if object_saved.receivers:
-            for item, new in zip(checked, created, strict=True):
-                document = item.record.document
-                self.services.emit(object_saved, module=item.module, key=item.key, document=document, created=bool(new))
-        self.services.wake(set().union(*(marking.platforms for marking in markings.values())))
-        return withheld
+        for module, key in self._change(work, session):
+            withheld(module, key)
+        return number
+
+    def _checked_all(
+        self, documents: Mapping[str, Iterable[Document]] | Iterable[tuple[str, Iterable[Document]]]
+    ) -> Iterator[Checked]:
+        for module, items in documents.items() if isinstance(documents, Mapping) else documents:
+            object_type = self.object_type(module)
+            if isinstance(items, (str, bytes, Mapping)) or not isinstance(items, Iterable):
+                raise InvalidParametersError(f"{module} must be a list of objects.")
+            for index, item in enumerate(items):
+                with _naming(module, index):
+                    document, audience = parted(item)
+                    key, record, _ = self._checked(object_type, document, audience)
+                yield Checked(module, index, key, record, audience is not None)
 
     @typed_as[Patch]()
-    def patch(self, module: str, *ids: str, changes: Document | None = None, party: Party | None = None) -> Document:
+    def patch(
+        self,
+        module: str,
+        *ids: str,
+        changes: Document | None = None,
+        party: Party | None = None,
+        session: HostSession | None = None,
+    ) -> Document:
         """Change properties of an object, or of a part of it (one more id a level), and return the whole object.
 
         ``patch("locations", "LOC1", "EVSE1", changes={"status": "CHARGING"})`` changes an EVSE.
@@ -180,23 +202,20 @@ class OwnObjects:
             place.put(merge(schema, place.siblings[place.index], changed))
             return document
 
-        marking = Marking(self.services, module, object_type)
-
-        def saved(before: Record, after: Record) -> None:
+        def work(unit: Change) -> Document:
+            storage = self.services.storage
+            marking = unit.marking(module, object_type)
+            before = storage.get(object_type.kind, key, for_update=True)
+            if before is None:
+                raise missing
+            after = changed_record(object_type, before, change, part_ids=part_ids)
+            storage.save(object_type.kind, key, after)
             marking.changed(key, before, after)
+            document = after.document
+            unit.saved(module, key, document, created=False)
+            return document
 
-        document = update(
-            self.services.storage,
-            object_type,
-            key,
-            change,
-            missing=lambda: missing,
-            part_ids=part_ids,
-            saved=saved if marking.is_needed else None,
-        ).document
-        self.services.emit(object_saved, module=module, key=key, document=document, created=False)
-        self.services.wake(marking.platforms)
-        return document
+        return self._change(work, session)
 
     @typed_as[Get]()
     def get(self, module: str, *ids: str, party: Party | None = None) -> Document:
@@ -217,31 +236,34 @@ class OwnObjects:
         """Return an object as it is stored, with its audience; raise NotFoundError when there is none."""
         return self._get("record", module, ids, party)[0]
 
-    def delete(self, module: str, *ids: str, party: Party | None = None) -> None:
+    def delete(self, module: str, *ids: str, party: Party | None = None, session: HostSession | None = None) -> None:
         """Remove an object; raise NotFoundError when there is none."""
         object_type, key, part_ids = self._addressed("delete", module, ids, party)
         if part_ids:
             raise InvalidParametersError(f"Only a whole {object_type.name} is removed, not a part of it.")
-        storage = self.services.storage
-        marking = Marking(self.services, module, object_type)
-        with storage.transaction():
+
+        def work(change: Change) -> None:
+            storage = self.services.storage
+            marking = change.marking(module, object_type)
             before = storage.get(object_type.kind, key, for_update=True)
             if before is None or not storage.delete(object_type.kind, key):
                 raise _missing(object_type, ids)
             marking.removed(key, before)
-        self.services.wake(marking.platforms)
 
-    def changed(self, module: str, *ids: str, party: Party | None = None) -> None:
+        self._change(work, session)
+
+    def changed(self, module: str, *ids: str, party: Party | None = None, session: HostSession | None = None) -> None:
         """Note that an object changed in a table of the host application's own, so that the change is pushed.
 
         It is sent as it is read from the storage then. Raises NotFoundError when there is no such object.
         """
         object_type, key, _ = self._addressed("changed", module, ids, party)
-        record = self.record(module, *ids, party=party)
-        marking = Marking(self.services, module, object_type)
-        with self.services.storage.transaction():
-            marking.changed(key, None, record)
-        self.services.wake(marking.platforms)
+
+        def work(change: Change) -> None:
+            record = self.record(module, *ids, party=party)
+            change.marking(module, object_type).changed(key, None, record)
+
+        self._change(work, session)
 
     def push_all(self, module: str, *, platform: Platform | None = None) -> int:
         """Have all objects of a module sent, to one platform or to all that receive it; return how many there are.
@@ -283,6 +305,29 @@ class OwnObjects:
 
     def parties(self) -> tuple[Party, ...]:
         return tuple(Party.of(party.country_code, party.party_id) for party in self.services.settings.parties)
+
+    def _change(self, work: Callable[[Change], T], session: HostSession | None) -> T:
+        """Do a unit of work: what it writes is stored as a whole, and told of when that is committed.
+
+        Within the transaction of ``session``, or of the session that the host application shares with the storage
+        where that holds writes which are not committed; otherwise in a transaction of its own.
+        """
+        storage = self.services.storage
+        if session is None:
+            shared = self._shared()
+            session = shared if shared is not None and storage.joins(shared) else None
+
+        def attempt() -> tuple[Change, T]:
+            change = Change(self.services)
+            return change, work(change)
+
+        if session is None:
+            change, result = storage.run(attempt, attempts=_ATTEMPTS)
+        else:
+            with storage.join(session):
+                change, result = attempt()
+        storage.after_commit(change.tell, session)
+        return result
 
     def _save(
         self,
@@ -442,7 +487,7 @@ def _form(verb: str, module: str, object_type: ObjectType) -> str:
     """Return a sentence that shows how a method is called that takes the ids of an object."""
     changes = ", changes={...}" if verb == "patch" else ""
     ids = ", ".join(object_type.id_key)
-    parts = [f"{part.property.removesuffix('s')}_{part.key}" for part in object_type.parts]
+    parts = [f"{part.name}_{part.key}" for part in object_type.parts]
     text = f'Write {verb}("{module}", {ids}{changes})'
     if not parts or verb not in ("get", "patch"):
         return f"{text}."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ from flask_ocpi.host.outbox import Outbox
 from flask_ocpi.host.partners import Partners
 from flask_ocpi.outbox.dispatcher import Dispatcher
 from flask_ocpi.partners.platforms import Platform
+from flask_ocpi.storage.base import HostSession
 from flask_ocpi.storage.base import Party
 
 if TYPE_CHECKING:
@@ -32,7 +34,10 @@ if TYPE_CHECKING:
 
 
 class State:
-    """The parts of one platform. services, dispatcher and writer are set by :func:`flask_ocpi.host.wiring.wire`."""
+    """The parts of one platform. services, dispatcher and writer are set by :func:`flask_ocpi.host.wiring.wire`.
+
+    shared_session: returns the host's ``db.session``, None where it has not been used.
+    """
 
     services: Services
     dispatcher: Dispatcher
@@ -40,8 +45,11 @@ class State:
     #: The OpenAPI documents by version, each made when it is first asked for.
     specs: Mapping[str, Mapping[str, Any]] = {}
 
-    def __init__(self, settings: Settings, transport: Transport | None) -> None:
+    def __init__(
+        self, settings: Settings, transport: Transport | None, shared_session: Callable[[], HostSession | None]
+    ) -> None:
         self.settings = settings
+        self._shared_session = shared_session
         self._transport = transport
         forks.begin(self._begin)
 
@@ -50,7 +58,7 @@ class State:
 
     @cached_property
     def objects(self) -> OwnObjects:
-        return OwnObjects(self.services)
+        return OwnObjects(self.services, self._shared_session)
 
     @cached_property
     def copies(self) -> Copies:

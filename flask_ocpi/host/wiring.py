@@ -45,6 +45,7 @@ from flask_ocpi.outbox.deliveries import Deliveries
 from flask_ocpi.outbox.deliveries import Job
 from flask_ocpi.partners.auth_tokens import TokenCipher
 from flask_ocpi.partners.platforms import Platforms
+from flask_ocpi.storage.base import HostSession
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Storage
 from flask_ocpi.sync.backfill import Backfill
@@ -59,7 +60,8 @@ class Surroundings:
 
     own: the version in whose shape objects are stored. secret: what the key for tokens derives from. app_context: makes
     a context of the app, as threads need one. emit: calls the listeners of a signal. refused: notes a refused token, as
-    in :class:`Services`. celery_app: returns the host's Celery app, or None.
+    in :class:`Services`. celery_app: returns the host's Celery app, or None. shared_session: its
+    ``db.session``, None where it has not been used.
     """
 
     versions: tuple[Version, ...]
@@ -73,11 +75,12 @@ class Surroundings:
     emit: Callable[..., None]
     refused: Callable[[str | None], int]
     celery_app: Callable[[], Any]
+    shared_session: Callable[[], HostSession | None]
 
 
 def wire(settings: Settings, around: Surroundings) -> State:
     """Build the platform of one app."""
-    state = State(settings, around.transport)
+    state = State(settings, around.transport, around.shared_session)
     inline = settings.dispatcher == "inline"
     writing: dict[str, Any] = {"clock": around.clock, "in_context": around.app_context, "inline": inline}
     state.writer = Writer(around.storage, settings, **writing)

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 from typing import Any
 
+from flask_ocpi.storage.base import HostSession
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Page
 from flask_ocpi.storage.base import Party
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from flask_ocpi.storage.tables import define_tables
 
 __all__ = [
+    "HostSession",
     "Key",
     "MemoryStorage",
     "Page",

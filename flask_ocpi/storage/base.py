@@ -15,8 +15,10 @@ from dataclasses import field
 from dataclasses import replace
 from itertools import accumulate
 from itertools import takewhile
+from typing import TYPE_CHECKING
 from typing import Any
 from typing import NamedTuple
+from typing import TypeAlias
 from typing import TypeVar
 
 import orjson
@@ -25,7 +27,13 @@ from flask_ocpi.errors import ConflictError
 from flask_ocpi.errors import DeadlockError
 from flask_ocpi.errors import StorageError
 
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+    from sqlalchemy.orm import scoped_session
+
 T = TypeVar("T")
+#: A SQLAlchemy session of the host application's, such as Flask-SQLAlchemy's ``db.session``.
+HostSession: TypeAlias = "Session | scoped_session[Any]"
 
 _WALKED_AT_ONCE = 8 * 1024 * 1024  # bytes
 #: Why a transaction is not carried out in a process that was forked inside of it.
@@ -268,6 +276,25 @@ class Storage(abc.ABC):
         other threads and processes wait for it or fail, they never see half of it.
         """
 
+    def join(self, session: HostSession) -> AbstractContextManager[None]:
+        """Run a block whose writes are part of a SQLAlchemy session's transaction, and are all or not made there.
+
+        The host application commits it, or rolls it back. Raises StorageError where the storage does not write to the
+        database of the session, or this thread writes to it on another connection.
+        """
+        raise StorageError(f"{self} cannot write in the transaction of a session: it is not on the session's engine.")
+
+    def joins(self, session: HostSession) -> bool:
+        """Tell whether a session holds writes that are not committed, in a transaction that :meth:`join` takes."""
+        return False
+
+    def after_commit(self, work: Callable[[], None], session: HostSession | None = None) -> None:
+        """Do some work once the transaction of this thread, or of a session, is committed; not when it is rolled back.
+
+        Where there is no transaction, it is done at once. Storages that do not implement it do it at once as well.
+        """
+        work()
+
     def run(self, work: Callable[[], T], *, attempts: int = 3) -> T:
         """Run a function in a transaction, and again from its beginning when that was ended in favour of another one.
 
@@ -356,6 +383,12 @@ class ReadOnlyStorage(Storage):
 
     def transaction(self) -> AbstractContextManager[None]:
         return nullcontext()
+
+    def join(self, session: HostSession) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def joins(self, session: HostSession) -> bool:
+        return True
 
     def setup(self) -> None:
         """Nothing to do: the tables are the host application's."""

@@ -11,18 +11,23 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from contextlib import contextmanager
 from contextlib import nullcontext
+from contextlib import suppress
 from dataclasses import dataclass
+from dataclasses import field
 from typing import Any
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
 from sqlalchemy import Connection
 from sqlalchemy import Engine
+from sqlalchemy import NestedTransaction
+from sqlalchemy import Table
 from sqlalchemy import event
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import StatementError
+from sqlalchemy.orm import Session
 from sqlalchemy.pool import StaticPool
 
 from flask_ocpi.core import forks
@@ -35,6 +40,16 @@ from flask_ocpi.storage.driver import Held
 from flask_ocpi.storage.driver import HeldConnections
 from flask_ocpi.storage.driver import Statement
 from flask_ocpi.storage.driver import has_news
+from flask_ocpi.storage.joining import ALL_CONNECTIONS
+from flask_ocpi.storage.joining import HOLDS_FILE
+from flask_ocpi.storage.joining import HOLDS_JOINED
+from flask_ocpi.storage.joining import HOLDS_LOCK
+from flask_ocpi.storage.joining import INSIDE_ANOTHER
+from flask_ocpi.storage.joining import HostConnections
+from flask_ocpi.storage.joining import HostTransaction
+from flask_ocpi.storage.joining import connection_of
+from flask_ocpi.storage.joining import has_begun
+from flask_ocpi.storage.joining import is_on
 
 T = TypeVar("T")
 
@@ -50,9 +65,13 @@ class Transaction:
     failure: why one of its statements failed; the database may have rolled back already.
     committed: it was written, and its connection can be used for others.
     forked: this is a copy in a forked process; the connection belongs to the parent.
+    host: the transaction of the host application's that it is a part of, on its connection; None: it is one of its own.
+    work: what is to be done once it is committed.
     """
 
     held: Held
+    host: HostTransaction | None = None
+    work: list[Callable[[], None]] = field(default_factory=list)
     failure: StorageError | None = None
     committed: bool = False
     forked: bool = False
@@ -85,6 +104,8 @@ class Database:
         self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._forked_inside = False
         self._held = HeldConnections(engine)
+        self._file = os.path.abspath(str(engine.url.database)) if self.is_sqlite and not self.in_memory else None
+        self._host = HostConnections(engine, in_memory=self.in_memory)
         # It also makes this live as long as the engine, and so does what it holds.
         event.listen(engine, "engine_disposed", self._on_disposed)
         # Whoever reads in order to write locks the record, so no stricter level is needed.
@@ -120,7 +141,7 @@ class Database:
         Whoever only ``reads`` need not wait for a turn to write. What the database refuses in the block is raised as
         StorageError.
         """
-        transaction = self.current
+        transaction = self._ongoing(reads=reads)
         if transaction is not None:
             _go_on(transaction)
             try:
@@ -185,6 +206,61 @@ class Database:
                 raise
             finally:
                 self._end(transaction)
+        for work in transaction.work:
+            work()
+
+    @contextmanager
+    def join(self, session: Session, table: Table) -> Iterator[None]:
+        """Run a block on the connection of a session, in its transaction: all of the block, or nothing.
+
+        Until the host application ends that transaction, this thread reads in it as well, and writes nowhere else.
+        """
+        host = HostTransaction.of(session)
+        current = self.current
+        if current is not None:
+            if current.host is not host:
+                raise StorageError(INSIDE_ANOTHER)
+            yield
+            return
+        with forks.at_work:
+            transaction, savepoint = self._open_in(host, table)
+            try:
+                yield
+                _go_on(transaction)
+                _release(savepoint)
+            except BaseException:
+                with suppress(SQLAlchemyError):  # the host application learns of that when it commits
+                    savepoint.rollback()
+                raise
+            finally:
+                self._local.transaction = None
+                self._transactions.discard(transaction)
+            self._local.joined = transaction
+
+    def joins(self, session: Session, table: Table) -> bool:
+        """Tell whether a session holds what is not committed, on connections to this database; flush it before.
+
+        Not where this thread has a transaction of its own, in which it goes on writing.
+        """
+        if self.current is not None or not is_on(session, table, self._engine):
+            return False
+        if session.new or session.dirty or session.deleted:
+            session.flush()
+        if not session.in_transaction():
+            return False
+        if has_begun(session):
+            return True
+        return self._host.has_written(connection_of(session, table, self._engine), self._turn_to_write)
+
+    def after_commit(self, work: Callable[[], None]) -> None:
+        """Do some work when the transaction of this thread is committed; at once where there is none."""
+        current = self.current
+        if current is None:
+            work()
+        elif current.host is not None:
+            current.host.after_commit(work)
+        else:
+            current.work.append(work)
 
     def enable_wal(self) -> None:
         """Switch a SQLite file to write-ahead logging: readers then do not wait for a writer."""
@@ -220,6 +296,7 @@ class Database:
 
     def _leave_to_parent(self) -> None:
         """Give up, in a forked process, the connections that the parent goes on using."""
+        self._host.forget()
         self._forked_inside |= self.is_sqlite and not self.in_memory and bool(self._transactions)
         for transaction in self._transactions:
             transaction.forked = True
@@ -236,17 +313,18 @@ class Database:
             self._engine.dispose(close=False)
 
     def _turn(self, *, reads: bool) -> AbstractContextManager[object]:
-        if reads:
+        if reads and not self.in_memory:
             return self._turn_to_read
         if self._forked_inside:
             raise StorageError("This process was forked inside a transaction: SQLite then keeps it from ever writing.")
+        self._refuse_to_wait()
         return self._turn_to_write
 
     def _on_disposed(self, engine: Engine) -> None:
         self._held.release()
 
     def _execute(self, statement: Statement, values: Mapping[str, Any], *, reads: bool) -> Answer:
-        transaction = self.current
+        transaction = self._ongoing(reads=reads)
         if transaction is not None:
             _go_on(transaction)
             try:
@@ -274,6 +352,42 @@ class Database:
             return True
         return reads and _is_lost(error.__cause__)
 
+    def _ongoing(self, *, reads: bool) -> Transaction | None:
+        """Return the transaction in which this thread goes on; it only reads in one that it has joined before."""
+        current = self.current
+        if current is not None or not reads:
+            return current
+        joined: Transaction | None = getattr(self._local, "joined", None)
+        return None if joined is None or joined.host is None or joined.host.has_ended else joined
+
+    def _refuse_to_wait(self, host: HostTransaction | None = None, driver: Any = None) -> None:
+        """Raise an error instead of waiting for what this thread holds itself, other than in the transaction given."""
+        joined = self._ongoing(reads=True)
+        if joined is not None and joined.host is not host:
+            raise StorageError(HOLDS_JOINED)
+        if self._host.are_writing(self._turn_to_write, besides=driver):
+            raise StorageError(HOLDS_LOCK)
+        if self._file in _files_of_thread():
+            raise StorageError(HOLDS_FILE)
+
+    def _open_in(self, host: HostTransaction, table: Table) -> tuple[Transaction, NestedTransaction]:
+        """Begin what is all or nothing, in a transaction of the host application's."""
+        try:
+            connection = connection_of(host.session, table, self._engine)
+            held = Held(connection, 0)
+            held.by_sqlalchemy = True
+            self._refuse_to_wait(host, held.driver)
+            if self.in_memory:  # no other thread may get into the transaction: they share the connection
+                host.hold(self._turn_to_write)
+            if self.is_sqlite and not held.driver.in_transaction:  # sqlite3 would not, for a savepoint
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            savepoint = connection.begin_nested()
+        except SQLAlchemyError as error:
+            raise _storage_error(error) from error
+        transaction = self._local.transaction = Transaction(held, host)
+        self._transactions.add(transaction)
+        return transaction, savepoint
+
     def _open(self) -> Transaction:
         try:
             held = self._take()
@@ -286,6 +400,8 @@ class Database:
             raise _storage_error(error) from error
         transaction = self._local.transaction = Transaction(held)
         self._transactions.add(transaction)
+        if self._file is not None:
+            _files_of_thread().add(self._file)
         return transaction
 
     def _commit(self, transaction: Transaction) -> None:
@@ -317,6 +433,8 @@ class Database:
             return
         self._transactions.discard(transaction)
         self._local.transaction = None
+        if self._file is not None:
+            _files_of_thread().discard(self._file)
         if transaction.committed:
             self._held.put(transaction.held)
         else:
@@ -347,6 +465,12 @@ class Database:
 
     def _connect(self) -> Connection:
         """Take a connection from the pool; when the server has closed it since, a new one in place of all of them."""
+        if self._host.number >= self._held.most:
+            raise StorageError(ALL_CONNECTIONS.format(number=self._host.number))
+        with self._host.passing_by():
+            return self._connected()
+
+    def _connected(self) -> Connection:
         connection = self._autocommit.connect()
         try:
             if not self.is_sqlite and has_news(connection.connection.driver_connection):
@@ -399,6 +523,15 @@ class _Turn:
 
 _PREPARED = "flask_ocpi.prepared"
 _databases: WeakValueDictionary[int, Database] = WeakValueDictionary()
+_open_files = threading.local()
+
+
+def _files_of_thread() -> set[str]:
+    """Return the SQLite files on which this thread has a transaction of a storage's own."""
+    files: set[str] | None = getattr(_open_files, "files", None)
+    if files is None:
+        files = _open_files.files = set()
+    return files
 
 
 def _cut_off(held: Held) -> None:
@@ -416,6 +549,13 @@ def _go_on(transaction: Transaction) -> None:
     if failure is not None:
         reason = "Nothing of the transaction was written, since one of its statements failed"
         raise type(failure)(f"{reason}: {failure}") from failure
+
+
+def _release(savepoint: NestedTransaction) -> None:
+    try:
+        savepoint.commit()
+    except SQLAlchemyError as error:
+        raise _storage_error(error) from error
 
 
 def _is_lost(error: BaseException | None) -> bool:

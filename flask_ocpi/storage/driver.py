@@ -29,6 +29,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 HELD_SECONDS = 30.0
+# How many listeners of ours there are: one here, and those of flask_ocpi.storage.joining.
+_OWN_CHECKOUT, _OWN_CHECKIN = 2, 1
 
 
 class Answer(NamedTuple):
@@ -199,6 +201,11 @@ class HeldConnections:
             self._all = pool.size() + overflow if overflow >= 0 else math.inf
             event.listen(engine, "checkout", self._on_checkout)
 
+    @property
+    def most(self) -> float:
+        """How many connections the pool gives out at once."""
+        return self._all
+
     def take(self) -> Held | None:
         """Return one that is at hand and that the server has not closed; None when there is none."""
         idle = self._idle
@@ -261,7 +268,7 @@ class HeldConnections:
         if not self._most or self._is_exhausted() or (held.poll is None and not self._is_sqlite):
             return False
         events: Any = self._engine.pool.dispatch
-        return not (events.checkin or events.reset or len(events.checkout) > 1)
+        return not (len(events.checkin) > _OWN_CHECKIN or events.reset or len(events.checkout) > _OWN_CHECKOUT)
 
     def _is_exhausted(self) -> bool:
         pool: Any = self._engine.pool

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,6 +13,7 @@ from flask_ocpi.core import forks
 from flask_ocpi.errors import ConflictError
 from flask_ocpi.errors import StorageError
 from flask_ocpi.storage.base import FORKED
+from flask_ocpi.storage.base import HostSession
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Page
 from flask_ocpi.storage.base import Query
@@ -33,6 +35,7 @@ class MemoryStorage(Storage):
         self._created = 0
         # What each write of the running transaction replaced, oldest first; None outside of one.
         self._undo: _Undo | None = None
+        self._work: list[Callable[[], None]] = []
         forks.begin(self._begin)
 
     def _begin(self) -> None:
@@ -90,6 +93,8 @@ class MemoryStorage(Storage):
                 yield
                 return
             undo = self._undo = []
+            done: list[Callable[[], None]] = []
+            self._work = done
             try:
                 yield
                 if self._undo is not undo:
@@ -101,6 +106,15 @@ class MemoryStorage(Storage):
             finally:
                 if self._undo is undo:
                     self._undo = None
+        for work in done:
+            work()
+
+    def after_commit(self, work: Callable[[], None], session: HostSession | None = None) -> None:
+        with self._lock:
+            if self._undo is not None:
+                self._work.append(work)
+                return
+        work()
 
     def setup(self) -> None:
         """Nothing to do: a dict needs no tables."""

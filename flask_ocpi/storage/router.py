@@ -13,6 +13,7 @@ from typing import TypeVar
 from typing import cast
 
 from flask_ocpi.errors import StorageError
+from flask_ocpi.storage.base import HostSession
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import Storage
 
@@ -59,6 +60,19 @@ class RoutedStorage(Storage):
             for storage in self._distinct():
                 stack.enter_context(storage.transaction())
             yield
+
+    @contextmanager
+    def join(self, session: HostSession) -> Iterator[None]:
+        with ExitStack() as stack:
+            for storage in self._distinct():
+                stack.enter_context(storage.join(session))
+            yield
+
+    def joins(self, session: HostSession) -> bool:
+        return all(storage.joins(session) for storage in self._distinct())
+
+    def after_commit(self, work: Callable[[], None], session: HostSession | None = None) -> None:
+        self._distinct()[0].after_commit(work, session)
 
     def setup(self) -> None:
         for storage in self._distinct():

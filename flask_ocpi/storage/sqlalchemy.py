@@ -31,6 +31,7 @@ from sqlalchemy import select
 from flask_ocpi.errors import ConflictError
 from flask_ocpi.errors import StorageError
 from flask_ocpi.storage import counts
+from flask_ocpi.storage.base import HostSession
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Page
 from flask_ocpi.storage.base import Query
@@ -39,6 +40,8 @@ from flask_ocpi.storage.base import Storage
 from flask_ocpi.storage.batches import BatchStatements
 from flask_ocpi.storage.connections import Database
 from flask_ocpi.storage.driver import Statement
+from flask_ocpi.storage.joining import HostTransaction
+from flask_ocpi.storage.joining import session_of
 from flask_ocpi.storage.lists import FEW
 from flask_ocpi.storage.lists import ListShape
 from flask_ocpi.storage.lists import claim_statement
@@ -223,6 +226,22 @@ class SQLAlchemyStorage(Storage):
 
     def transaction(self) -> AbstractContextManager[None]:
         return self._database.transaction()
+
+    def join(self, session: HostSession) -> AbstractContextManager[None]:
+        return self._database.join(session_of(session), self._any_table)
+
+    def joins(self, session: HostSession) -> bool:
+        return self._database.joins(session_of(session), self._any_table)
+
+    def after_commit(self, work: Callable[[], None], session: HostSession | None = None) -> None:
+        if session is None:
+            self._database.after_commit(work)
+        else:
+            HostTransaction.of(session_of(session)).after_commit(work)
+
+    @property
+    def _any_table(self) -> Table:
+        return next(iter(self._tables.values()))
 
     def setup(self) -> None:
         """Create the tables that are missing; on a SQLite file also switch to write-ahead logging.

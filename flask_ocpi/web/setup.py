@@ -13,6 +13,8 @@ from typing import Any
 
 from flask import Flask
 from flask import appcontext_pushed
+from flask import current_app
+from flask import has_app_context
 
 from flask_ocpi import outbox as push
 from flask_ocpi import sync
@@ -22,6 +24,7 @@ from flask_ocpi.errors import StorageError
 from flask_ocpi.exchange import journal
 from flask_ocpi.exchange.findings import FINDINGS
 from flask_ocpi.partners.platforms import KINDS
+from flask_ocpi.storage.base import HostSession
 from flask_ocpi.storage.base import Storage
 
 if TYPE_CHECKING:
@@ -97,6 +100,15 @@ def _database(app: Flask, names: tuple[str, ...]) -> tuple[Engine, Mapping[str, 
     with app.app_context():
         engine: Engine = db.engine
     return engine, define_tables(db.metadata, names)
+
+
+def shared_session(app: Flask) -> HostSession | None:
+    """Return the ``db.session`` of the host's Flask-SQLAlchemy; None where this context has not used it."""
+    db = app.extensions.get("sqlalchemy")
+    if db is None or not has_app_context() or current_app != app:
+        return None
+    session: HostSession = db.session
+    return session if db.session.registry.has() else None
 
 
 def kinds(versions: Iterable[Version]) -> tuple[str, ...]:

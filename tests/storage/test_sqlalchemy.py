@@ -205,7 +205,8 @@ def test_locked_sqlite_is_a_storage_error(sqlite_url, monkeypatch):
     storage = storage_on(engine)
     storage.setup()
 
-    with engine.connect() as other:
+    another = create_engine(sqlite_url)
+    with another.connect() as other:
         other.exec_driver_sql("BEGIN IMMEDIATE")
         with pytest.raises(StorageError, match="locked"):
             storage.save("locations", KEY, Record(b"{}"))
@@ -214,6 +215,7 @@ def test_locked_sqlite_is_a_storage_error(sqlite_url, monkeypatch):
 
     assert storage.save("locations", KEY, Record(b"{}")) is True
     engine.dispose()
+    another.dispose()
 
 
 def test_transaction_with_a_failed_statement_writes_nothing(database, lacking):

@@ -1,0 +1,75 @@
+"""Changes of own objects: what waits to be stored, what became of it, and who hears of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from flask_ocpi.core.description import Document
+from flask_ocpi.core.description import ObjectType
+from flask_ocpi.exchange.context import Services
+from flask_ocpi.outbox.entries import Marking
+from flask_ocpi.signals import object_saved
+from flask_ocpi.storage.base import Key
+from flask_ocpi.storage.base import Record
+
+_MOST_AT_ONCE = 500
+_LARGEST_AT_ONCE = 2 * 1024 * 1024  # bytes
+
+
+class Change:
+    """A unit of work: its outbox entries are written with what it stores, its signals are sent after the commit."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._markings: dict[str, Marking] = {}
+        self._saved: list[tuple[str, Key, Document | Record, bool]] = []
+
+    def marking(self, module: str, object_type: ObjectType) -> Marking:
+        """Return what writes outbox entries for the objects of a module."""
+        found = self._markings.get(module)
+        if found is None:
+            found = self._markings[module] = Marking(self._services, module, object_type)
+        return found
+
+    def saved(self, module: str, key: Key, content: Document | Record, *, created: bool) -> None:
+        """Note an object that was stored, for the signal."""
+        if object_saved.receivers:
+            self._saved.append((module, key, content, created))
+
+    def tell(self) -> None:
+        """Send the signals, and have the outbox delivered."""
+        for module, key, content, created in self._saved:
+            document = content.document if isinstance(content, Record) else content
+            self._services.emit(object_saved, module=module, key=key, document=document, created=created)
+        self._services.wake(set().union(*(marking.platforms for marking in self._markings.values())))
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """An object that may be stored. module: its id. index: its place among those of the module that were given.
+
+    is_given: its audience was said; otherwise it is what the object tells itself.
+    """
+
+    module: str
+    index: int
+    key: Key
+    record: Record
+    is_given: bool = False
+
+
+def batches(objects: Iterable[Checked]) -> Iterator[list[Checked]]:
+    """Walk objects some at a time, those of one module each; few, where they are large."""
+    batch: list[Checked] = []
+    size = 0
+    for item in objects:
+        is_full = len(batch) >= _MOST_AT_ONCE or size >= _LARGEST_AT_ONCE
+        if batch and (is_full or item.module != batch[0].module):
+            yield batch
+            batch, size = [], 0
+        batch.append(item)
+        size += len(item.record.text)
+    if batch:
+        yield batch
