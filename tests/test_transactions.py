@@ -286,7 +286,7 @@ def test_object_and_message_share_the_end_of_the_hosts_transaction(world, id, ve
         assert world.heard == ([] if verb is delete else [id])
     else:
         assert (after, world.told, world.heard) == (before, [], [])
-    assert world.ocpi.dispatch() == 0
+    assert world.ocpi.outbox.flush() == 0
     if way not in (given_session, joined_block):
         assert (id in world.stations()) == (end in COMMITTING)
 
@@ -601,7 +601,7 @@ def test_own_tables_of_the_host_do_not_keep_the_rest_from_joining(host):
 
     with made.app.app_context():
         made.db.session.execute(text("INSERT INTO station VALUES ('S')"))
-        made.ocpi.changed("locations", "LOC1")
+        made.ocpi.objects.changed("locations", "LOC1")
         made.ocpi.save("tariffs", tariff())
         made.db.session.rollback()
 
