@@ -84,9 +84,8 @@ class World:
         self.partner = self.network.add("partner.example", [("DE", "EMS", ["EMSP"])], storage=MemoryStorage())
         self.network.connect(self.ocpi, self.partner)
         self.heard = []
-        object_saved.connect(self._hear, self.app)
 
-    def _hear(self, sender, *, document, **_):
+    def hear(self, sender, *, document, **_):
         with self.engine.connect() as connection:  # whoever listens may use the database
             connection.execute(text("SELECT 1"))
         self.heard.append(document["id"])
@@ -154,7 +153,8 @@ def worlds(request, tmp_path_factory):
 def world(request, worlds):
     found = worlds[request.param]
     found.begin()
-    yield found
+    with object_saved.connected_to(found.hear, sender=found.app):
+        yield found
     with found.app.app_context():
         found.db.session.remove()
 
