@@ -314,7 +314,6 @@ def push(
     return say(f"Pushed {name} {' '.join(ids)} to {client.platform.name}: {state} there.")
 
 
-<<<<<<< HEAD
 def _push_all(module: str, partner: str | None, ids: tuple[str, ...], *, as_json: bool) -> None:
     if ids:
         raise click.UsageError("Either IDs or --all.")
@@ -323,7 +322,8 @@ def _push_all(module: str, partner: str | None, ids: tuple[str, ...], *, as_json
     if as_json:
         return show({"platform": found and found.id, "module": module, "number": number})
     return say(f"Wrote {counted(number, 'object')} of {module} to the outbox.")
-=======
+
+
 @contextmanager
 def _read_twice(file: IO[bytes]) -> Iterator[IO[bytes]]:
     """Return a file that can be read again from its beginning: a copy where it is a stream, such as stdin."""
@@ -333,7 +333,6 @@ def _read_twice(file: IO[bytes]) -> Iterator[IO[bytes]]:
     with TemporaryFile() as whole:
         shutil.copyfileobj(file, whole)
         yield whole
->>>>>>> 1798640 (Own objects are written in the host application's transaction, and told of when it commits)
 
 
 class _Lists:
