@@ -46,6 +46,13 @@ def postgres_engine(postgres_url):
     yield from _engine(postgres_url)
 
 
+@pytest.fixture
+def prepared_engine(postgres_schema):
+    """PostgreSQL with the tables of all kinds, empty: to create them takes longer than most tests."""
+    postgres_schema.empty()
+    yield from _engine(postgres_schema.url)
+
+
 def _engine(url):
     engine = create_engine(url)
     yield engine
@@ -81,6 +88,6 @@ def _storage(name, request):
     if name == "sqlite_memory":
         return storage_on(request.getfixturevalue("memory_engine"))
     if name == "postgresql":
-        return storage_on(request.getfixturevalue("postgres_engine"))
+        return storage_on(request.getfixturevalue("prepared_engine"))
     on_file = storage_on(request.getfixturevalue("sqlite_engine"))
     return RoutedStorage({"locations": on_file, "*": MemoryStorage()}) if name == "routed" else on_file
