@@ -25,7 +25,7 @@ test: $(VENV)/.ready-dev ## Run all tests, then name what was left out (PYTEST_A
 	@$(PY) -m scripts.run_tests -n $(TEST_WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 test-fast: $(VENV)/.ready-dev ## Run what takes about a minute: no servers, no databases, the first cases of each test
-	@$(PY) -m pytest -q -n 2 --dist worksteal -m "not slow and not database" --cases 3 --hypothesis-profile=dev $(PYTEST_ARGS)
+	@$(PY) -m pytest -q -n 2 --dist worksteal -m "not slow and not database" --cases 2 --hypothesis-profile=dev $(PYTEST_ARGS)
 
 soak: $(VENV)/.ready-dev ## Kill processes and databases a hundred times; nothing may be lost (SOAK_KILLS=100)
 	@$(PY) -m tests.faults.soak
