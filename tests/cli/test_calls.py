@@ -206,7 +206,7 @@ def test_the_result_is_waited_for(run, connected, ocpi_other, later, monkeypatch
         ocpi_other.finish(later[0].id, "FAILED")
         return wait(id, timeout)
 
-    monkeypatch.setattr(HostCalls, "wait_for_command", finished_meanwhile)
+    monkeypatch.setattr(HostCalls, "wait", finished_meanwhile)
 
     result = run(connected, *START)
 
