@@ -2,7 +2,7 @@
 
 ``make test`` runs everything. ``make test-fast`` leaves out what is marked ``slow`` or ``database``, and runs the first
 cases of each parametrised test and fewer examples of each property. With ``--cov``, coverage is measured in the first
-cases of what is not slow: the others take the same lines with other values, and measuring doubles what they cost.
+cases alone: the others take the same lines with other values, and measuring doubles what they cost.
 """
 
 from __future__ import annotations
@@ -56,6 +56,14 @@ SLOW = (
     "test_servers.py",
     "test_start.py",
 )
+#: What computes for long on lines that others take as well.
+UNMEASURED = (
+    "web/test_schemathesis.py",
+    "property",
+    "pricing/test_simulation.py",
+    "reading/test_spoilt.py",
+    "security/test_bounded_work.py",
+)
 DATABASES = ("sqlite", "postgresql", "routed")
 MEASURED_CASES = 2
 TESTS = Path(__file__).parent
@@ -88,15 +96,20 @@ def select(config: pytest.Config, items: list[pytest.Item]) -> None:
         items[:], left_out = _first_cases(items, most)
         config.hook.pytest_deselected(items=left_out)
     if config.pluginmanager.hasplugin("_cov"):
-        measured, _ = _first_cases((item for item in items if item.get_closest_marker("slow") is None), MEASURED_CASES)
+        measured, _ = _first_cases((item for item in items if not _is_among(item, UNMEASURED)), MEASURED_CASES)
         for item in set(items).difference(measured):
             item.add_marker(pytest.mark.no_cover)
 
 
 def _slowness(item: pytest.Item) -> int:
     """Return the place of a test in SLOW, or its length."""
-    name = item.path.relative_to(TESTS).as_posix()
-    return next((place for place, slow in enumerate(SLOW) if name == slow or name.startswith(f"{slow}/")), len(SLOW))
+    return next((place for place, slow in enumerate(SLOW) if _is_among(item, [slow])), len(SLOW))
+
+
+def _is_among(item: pytest.Item, names: Iterable[str]) -> bool:
+    """Tell whether a test is in one of these folders and files."""
+    path = item.path.relative_to(TESTS).as_posix()
+    return any(path == name or path.startswith(f"{name}/") for name in names)
 
 
 def _uses_database(item: pytest.Item) -> bool:
