@@ -34,6 +34,17 @@ if TYPE_CHECKING:
     from flask_ocpi.storage.base import Key
     from flask_ocpi.storage.base import Party
 
+    #: What ends a command or charging profile request: its result, or the whole object.
+    Outcome = (
+        types.CommandResultType
+        | types.ChargingProfileResultType
+        | types.CommandResult
+        | types.ActiveChargingProfileResult
+        | types.ChargingProfileResult
+        | types.ClearProfileResult
+        | dict[str, "Unchecked"]
+    )
+
 F = TypeVar("F")
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import abc
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 from typing import Any
+from typing import cast
 
 from flask_ocpi.client import callbacks
 from flask_ocpi.client.client import Client
@@ -29,6 +31,9 @@ from flask_ocpi.outbox.delivery import Pushed
 from flask_ocpi.outbox.delivery import failed
 from flask_ocpi.partners.platforms import UnknownPlatformError
 from flask_ocpi.storage.base import Party
+
+if TYPE_CHECKING:
+    from flask_ocpi.exchange.overloads import Outcome
 
 _FIRST_PAUSE = 0.02
 _LONGEST_PAUSE = 0.5
@@ -54,7 +59,7 @@ class HostCalls(abc.ABC):
     def objects(self) -> OwnObjects:
         """The objects of the own parties."""
 
-    def finish(self, id: str, result: Answer) -> bool:
+    def finish(self, id: str, result: Outcome) -> bool:
         """Send the result of a command or profile request that was answered with ACCEPTED, from any process.
 
         id: that of its Reply. result: its type, such as "ACCEPTED", or the whole document: a CommandResult, or what the
@@ -62,7 +67,7 @@ class HostCalls(abc.ABC):
         listener, whose return somebody waits for, it is sent in the background. Raises NotFoundError for an unknown id,
         InvalidParametersError when there is a result already.
         """
-        if not pending.finish(self.services, id, result):
+        if not pending.finish(self.services, id, cast("Answer", result)):
             return True
         if is_answering():
             self.services.background(lambda: self.services.deliver(id))

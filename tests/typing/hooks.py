@@ -6,6 +6,7 @@ from typing import Any
 
 from flask_ocpi import OCPI
 from flask_ocpi import Reply
+from flask_ocpi.core.types import ActiveChargingProfile
 from flask_ocpi.core.types import AllowedType
 from flask_ocpi.core.types import AuthorizationAnswer
 from flask_ocpi.core.types import ChargingPreferences
@@ -86,3 +87,18 @@ def misspelt_command(command: StartSession, reply: Reply) -> CommandResponseType
 @ocpi.command("STOP_SESSION")
 def misspelt_method(command: dict[str, Any], reply: Reply) -> CommandResponseType | dict[str, Any]:
     return reply.acept(lambda: "ACCEPTED")  # wrong
+
+
+def finish(command: str, result: dict[str, Any], profile: ActiveChargingProfile) -> None:
+    ocpi.finish(command, "EVSE_OCCUPIED")
+    ocpi.finish(command, {"result": "ACCEPTED", "message": [{"language": "en", "text": "Started."}]})
+    ocpi.finish(command, {"result": "ACCEPTED", "profile": profile})
+    ocpi.finish(command, result)
+
+    ocpi.finish(command, "ACEPTED")  # wrong
+    ocpi.finish(command, {"result": "ACCEPTED", "mesage": []})  # wrong
+
+
+@ocpi.command("UNLOCK_CONNECTOR")
+def misspelt_result(command: dict[str, Any], reply: Reply) -> dict[str, Any]:
+    return reply.accept(lambda: "ACEPTED")  # wrong

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
 from enum import StrEnum
+from typing import TYPE_CHECKING
 from typing import Any
+from typing import cast
 
 import orjson
 
@@ -55,6 +57,9 @@ from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.base import walk
 from flask_ocpi.storage.stored import Stored
+
+if TYPE_CHECKING:
+    from flask_ocpi.exchange.overloads import Outcome
 
 _log = logging.getLogger("flask_ocpi")
 
@@ -125,17 +130,17 @@ class Reply:
     reservation: int | None = None
     work: Callable[[], Answer] | None = field(default=None, repr=False)
 
-    def accept(self, work: Callable[[], Answer], *, timeout: int | None = None) -> Document:
+    def accept(self, work: Callable[[], Outcome], *, timeout: int | None = None) -> Document:
         """Return the response ACCEPTED, and have ``work`` called in the background once it is sent.
 
         What ``work`` returns is the result. Where it raises, the result is FAILED (for profiles: REJECTED).
         """
-        self.work = work
+        self.work = cast("Callable[[], Answer]", work)
         return {"result": ACCEPTED, "timeout": self.timeout if timeout is None else timeout}
 
-    def finish(self, result: Answer) -> None:
+    def finish(self, result: Outcome) -> None:
         """Give the result: its value, or the whole object. It is sent in the background."""
-        if finish(self.services, self.id, result):
+        if finish(self.services, self.id, cast("Answer", result)):
             self.services.background(lambda: self.services.deliver(self.id))
 
 
@@ -339,7 +344,7 @@ def _work(reply: Reply, work: Callable[[], Answer]) -> None:
         _log.exception("The work for request %s failed.", reply.id)
         result = FAILED if FAILED in _result_values(services, incoming) else REJECTED
     try:
-        reply.finish(result)
+        reply.finish(cast("Outcome", result))
     except InvalidParametersError as error:
         _log.warning("The result of the work for request %s is not sent: %s", reply.id, error)
 
