@@ -29,13 +29,13 @@ from flask_ocpi.web.setup import kinds
 _PACKAGE = Path(__file__).parent.parent
 
 
-@click.command("init-db", short_help="Create the tables that are missing.")
+@click.command("init-db", short_help="Create missing tables.")
 @json_option
 @with_appcontext
 def init_db(as_json: bool) -> None:
-    """Make the storage ready: create the tables that are missing. Harmless when they are there.
+    """Make the storage ready: create missing tables, and adapt a database of an earlier state. It may be run again.
 
-    Copies of an earlier release, which did not keep who sent them, go to the platform that now answers for their party.
+    Copies of an earlier state without a sender are assigned to the platform that speaks for their party now.
     """
     storage = current_ocpi.storage
     storage.setup()
@@ -62,7 +62,7 @@ def init_db(as_json: bool) -> None:
 @json_option
 @with_appcontext
 def modules(verbose: bool, as_json: bool) -> None:
-    """List the modules and the interfaces of them that this platform serves."""
+    """List the modules and interfaces that this platform serves."""
     versions = current_ocpi.services.versions
     if as_json:
         return show({v.number: [_module(v, m, verbose=verbose) for m in v.modules] for v in versions})
@@ -85,7 +85,7 @@ def modules(verbose: bool, as_json: bool) -> None:
 def openapi(version: str | None, output: str | None, as_json: bool) -> None:
     """Print the OpenAPI document of this platform.
 
-    Its server is OCPI_BASE_URL, or / without it. With --output and --json, stdout says what was written.
+    Its server is OCPI_BASE_URL, or / without it. With --output and --json, stdout reports the written file.
     """
     specs = current_ocpi.specs
     number = version or list(specs)[-1]

@@ -24,10 +24,8 @@ from flask_ocpi.storage.base import Party
 @click.command(short_help="Ask an eMSP whether a token may charge.")
 @click.argument("uid")
 @click.option("--partner", "platform", required=True, help="The provider, by id, name or party.")
-@click.option("--to-party", metavar="DE-EMS", callback=party_given, help="Its party, where it has several.")
-@click.option(
-    "--party", metavar="NL-ABC", callback=party_given, help="The own party that asks, where there are several."
-)
+@click.option("--to-party", metavar="DE-EMS", callback=party_given, help="Its party, if it has several.")
+@click.option("--party", metavar="NL-ABC", callback=party_given, help="The own party that asks, if there are several.")
 @click.option(
     "--type",
     "token_type",
@@ -36,9 +34,9 @@ from flask_ocpi.storage.base import Party
     default=TokenType.RFID.value,
     help=f"What kind of token it is: {', '.join(TokenType)}; RFID unless given.",
 )
-@click.option("--location", metavar="ID", help="Where the driver is.")
+@click.option("--location", metavar="ID", help="The location of the driver.")
 @click.option("--evse", "evses", metavar="UID", multiple=True, help="An EVSE there; may be given several times.")
-@click.option("--ask", is_flag=True, help="Ask even where our copy of the token would do.")
+@click.option("--ask", is_flag=True, help="Ask even if our copy of the token is enough.")
 @json_option
 @with_appcontext
 def authorize(
@@ -52,9 +50,9 @@ def authorize(
     ask: bool,
     as_json: bool,
 ) -> None:
-    """Tell whether the token UID may charge: by our copy of it, or by asking its eMSP, as its whitelist demands.
+    """Tell whether the token UID may charge: by our copy, or by asking its eMSP, as its whitelist demands.
 
-    The exit code is 0 only when it is ALLOWED.
+    The exit code is 0 only if the answer is ALLOWED.
     """
     if evses and location is None:
         raise click.UsageError("--evse needs --location: an EVSE is one of a location.")

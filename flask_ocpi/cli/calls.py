@@ -95,10 +95,13 @@ def _asking(function: Function) -> Function:
     return _with(
         click.option("--partner", "platform", required=True, help="The partner to ask, by id, name or party."),
         click.option(
-            "--to-party", metavar="NL-ABC", callback=party_given, help="Its party that is meant, where it has several."
+            "--to-party",
+            metavar="NL-ABC",
+            callback=party_given,
+            help="The addressed party, if the partner has several.",
         ),
         click.option(
-            "--party", metavar="DE-EMS", callback=party_given, help="The own party that asks, where there are several."
+            "--party", metavar="DE-EMS", callback=party_given, help="The own party that asks, if there are several."
         ),
     )(asked)
 
@@ -109,7 +112,7 @@ _waiting = _with(
         "--wait",
         metavar="SECONDS",
         type=click.FloatRange(min=0),
-        help="How long to wait; by default as long as the other platform said.",
+        help="Seconds to wait; by default the time-out of the partner.",
     ),
     json_option,
 )
@@ -130,8 +133,8 @@ class AnyCase(AppGroup):
 def command() -> None:
     """Send a command to a CPO and wait for its result.
 
-    The result is posted to this app: it has to be running at OCPI_BASE_URL, with the same storage. The exit code is 0
-    only when the result is ACCEPTED.
+    The CPO posts the result to this app, which must run at OCPI_BASE_URL with the same storage. The exit code is 0 only
+    if the result is ACCEPTED.
     """
 
 
@@ -174,7 +177,7 @@ def _add(name: CommandType, summary: str, needed: Sequence[_Property], others: S
         "--body",
         type=click.File("rb"),
         metavar="FILE",
-        help="JSON with the command, or what the other options do not say of it; - is stdin.",
+        help="JSON with the command, or the rest of it; - is stdin.",
     )
 
     def send(ask: _Ask, body: IO[bytes] | None, **given: Any) -> None:
@@ -217,10 +220,10 @@ _add(
 
 @click.group(cls=AnyCase, short_help="Set, clear or ask for a charging profile.")
 def profile() -> None:
-    """Limit how fast a session may charge, and ask what it is going to do.
+    """Limit the charging speed of a session, and ask for its active profile.
 
-    SESSION is the CPO's id of the session. The result is posted to this app: it has to be running at OCPI_BASE_URL,
-    with the same storage. The exit code is 0 only when the result is ACCEPTED.
+    SESSION is the CPO's id of the session. The CPO posts the result to this app, which must run at OCPI_BASE_URL with
+    the same storage. The exit code is 0 only if the result is ACCEPTED.
     """
 
 
@@ -244,7 +247,7 @@ def profile() -> None:
 def set_profile(
     ask: _Ask, session: str, limit: float | None, unit: str, duration: int | None, body: IO[bytes] | None
 ) -> None:
-    """Have a charging profile set for SESSION: a limit, or the whole profile in a file."""
+    """Set a charging profile for SESSION: a limit, or a whole profile from a file."""
     if (limit is None) == (body is None):
         raise click.UsageError("Give either --limit or --body.")
     wanted = _limit(limit, unit, duration) if body is None else json_object(body)
@@ -256,11 +259,11 @@ def set_profile(
 @_asking
 @_waiting
 def clear_profile(ask: _Ask, session: str) -> None:
-    """Have the charging profile of SESSION removed."""
+    """Remove the charging profile of SESSION."""
     ask.finish(ask.connect(ModuleID.CHARGINGPROFILES).chargingprofiles.clear(session))
 
 
-@profile.command("get", short_help="Ask what a session is going to do.")
+@profile.command("get", short_help="Show the active profile of a session.")
 @click.argument("session")
 @_asking
 @click.option(
@@ -277,12 +280,12 @@ def get_profile(ask: _Ask, session: str, duration: int) -> None:
     ask.finish(ask.connect(ModuleID.CHARGINGPROFILES).chargingprofiles.get_active(session, duration=duration))
 
 
-@click.command(short_help="Show what came of a command or profile.")
+@click.command(short_help="Show the result of a command or profile.")
 @click.argument("id")
 @_waiting
 @with_appcontext
 def result(id: str, no_wait: bool, wait: float | None, as_json: bool) -> None:
-    """Show the result of the command or charging profile with that ID, and wait for it if it is still to come."""
+    """Show the result of the command or charging profile with that ID, and wait for it if necessary."""
     _finish(current_ocpi.call(id), no_wait=no_wait, wait=wait, as_json=as_json)
 
 

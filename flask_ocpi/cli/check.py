@@ -59,14 +59,14 @@ class Finding:
     fix: str | None = None
 
 
-@click.command(short_help="Look for what would keep it from working.")
-@click.option("--offline", is_flag=True, help="Do not call the registered platforms.")
+@click.command(short_help="Check configuration, storage and partners.")
+@click.option("--offline", is_flag=True, help="Do not call the registered partners.")
 @json_option
 @click.pass_context
 def check(ctx: click.Context, offline: bool, as_json: bool) -> None:
-    """Check configuration, storage, encryption, and that the registered platforms can be reached.
+    """Check configuration, storage and encryption, and whether the registered partners answer.
 
-    Each line says OK, WARN or FAIL, and what to do. The exit code is 1 when something failed.
+    Each line says OK, WARN or FAIL, and what to do. With a FAIL the exit code is 1.
     """
     findings = list(_findings(ctx, offline=offline))
     counts = {outcome: sum(finding.outcome is outcome for finding in findings) for outcome in Outcome}

@@ -20,6 +20,7 @@ from flask_ocpi.cli.arguments import moment
 from flask_ocpi.cli.arguments import party_given
 from flask_ocpi.cli.arguments import require_party
 from flask_ocpi.cli.output import Progress
+from flask_ocpi.cli.output import confirm
 from flask_ocpi.cli.output import counted
 from flask_ocpi.cli.output import json_option
 from flask_ocpi.cli.output import logged_to
@@ -29,6 +30,7 @@ from flask_ocpi.cli.output import show
 from flask_ocpi.cli.output import table
 from flask_ocpi.cli.output import warn
 from flask_ocpi.cli.output import written_whole
+from flask_ocpi.cli.output import yes_option
 from flask_ocpi.client.listing import Broken
 from flask_ocpi.core.description import Document
 from flask_ocpi.core.description import ObjectType
@@ -44,12 +46,12 @@ from flask_ocpi.web.current import current_ocpi
 _NOT_KNOWN = "-"  # how the commands name UNKNOWN
 
 
-@click.group("copies", short_help="Count, move and remove what other platforms sent.")
+@click.group("copies", short_help="Count, move and remove copies of partners' objects.")
 def copies() -> None:
-    """Count, move and remove what other platforms sent.
+    """Count, move and remove copies of partners' objects.
 
-    Copies belong to the platform that sent them, also when its registration has ended. A platform is named by id, name
-    or party; - stands for those of which it is not known who sent them.
+    Copies belong to the platform that sent them, also after the end of its registration. Name a platform by id, name or
+    party; - stands for an unknown sender.
     """
 
 
@@ -79,17 +81,17 @@ def list_copies(as_json: bool) -> None:
     return say(table(("PLATFORM", "STATE", "MODULE", "RECEIVER", "COPIES"), rows))
 
 
-@copies.command(short_help="Give the copies of one platform to another one.")
+@copies.command(short_help="Move the copies of one platform to another one.")
 @click.argument("source", metavar="FROM")
 @click.argument("target", metavar="TO")
 @click.argument("modules", metavar="[MODULE]...", nargs=-1)
 @json_option
 @with_appcontext
 def move(source: str, target: str, modules: tuple[str, ...], as_json: bool) -> None:
-    """Give what FROM sent to TO, which now speaks for its parties; of all modules unless some are named.
+    """Move the copies of FROM to TO, which now speaks for their parties; by default of all modules.
 
-    TO can then read and change it as if it had sent it. Left where they are: copies of what TO has sent itself, and of
-    parties that TO does not speak for.
+    TO can then read and change them as its own. Copies of objects that TO sent itself, and of parties that it does not
+    speak for, stay.
     """
     moved = current_ocpi.copies.move(_source(source), target, modules)
     to = current_ocpi.partners.find(target)
@@ -104,14 +106,13 @@ def move(source: str, target: str, modules: tuple[str, ...], as_json: bool) -> N
 @copies.command(short_help="Remove the copies of a platform that is not registered.")
 @click.argument("source", metavar="PLATFORM")
 @click.argument("modules", metavar="[MODULE]...", nargs=-1)
-@click.option("--yes", is_flag=True, help="Do not ask first.")
+@yes_option
 @json_option
 @with_appcontext
 def remove(source: str, modules: tuple[str, ...], yes: bool, as_json: bool) -> None:
-    """Remove what PLATFORM sent, whose registration has ended; of all modules unless some are named."""
+    """Remove the copies of PLATFORM, whose registration has ended; by default of all modules."""
     wanted = _source(source)
-    if not yes:
-        click.confirm(f"Remove all that {source} sent? It cannot be brought back", abort=True, err=True)
+    confirm(f"Remove all copies from {source}? This cannot be undone.", yes=yes)
     removed = current_ocpi.copies.remove(wanted, modules)
     return show({"platform": source, "removed": removed}) if as_json else say(f"Removed {_copies(removed)}.")
 
@@ -129,7 +130,7 @@ _SUCH_AS = 'such as {"locations": [...]}'
 _SHOWN_EVERY = 500  # objects
 
 
-@click.command("import", short_help="Store objects of our own from a file.")
+@click.command("import", short_help="Store own objects from a file.")
 @click.argument("file", type=click.File("rb"))
 @click.option(
     "--audience",
@@ -179,9 +180,9 @@ def import_objects(file: IO[bytes], may_widen: bool, as_json: bool) -> None:
         warn("\n".join([f"{name} names others in _audience: {stayed}, unless you add --audience.", *some]))
 
 
-@click.command(short_help="Print our objects as JSON.")
+@click.command(short_help="Print own objects as JSON.")
 @click.argument("modules", metavar="[MODULE]...", nargs=-1)
-@click.option("--copies", is_flag=True, help="Export the copies of other platforms' objects instead.")
+@click.option("--copies", is_flag=True, help="Export copies of partners' objects instead.")
 @click.option("--partner", "platform", help="Export the copies from this partner, by id, name or party.")
 @click.option("--output", type=click.Path(dir_okay=False), help="Write to this file instead of stdout.")
 @click.option("--lines", is_flag=True, help="Write JSON Lines, for very many objects.")
@@ -218,7 +219,7 @@ def export(
     return show({"output": output, "exported": counts}) if as_json else say(f"Exported {_listing(counts)} to {output}.")
 
 
-@click.command(short_help="Fetch the objects of a platform.")
+@click.command(short_help="Fetch the objects of a partner.")
 @click.argument("module")
 @click.option("--partner", "platform", required=True, help="The partner to ask, by id, name or party.")
 @click.option(
@@ -229,7 +230,7 @@ def export(
 )
 @click.option("--date-to", metavar="DATE", callback=moment, help="Only objects changed before this moment.")
 @click.option(
-    "--party", metavar="NL-ABC", callback=party_given, help="The own party that gets the copies, where several could."
+    "--party", metavar="NL-ABC", callback=party_given, help="The own party that receives the copies, if several can."
 )
 @json_option
 @with_appcontext
@@ -273,7 +274,7 @@ def pull(
     "--party",
     metavar="NL-ABC",
     callback=party_given,
-    help="The own party that has the object, where there are several.",
+    help="The own party that has the object, if several have one.",
 )
 @json_option
 @with_appcontext

@@ -22,14 +22,14 @@ _HEADER = ("ID", "PARTNER", "MODULE", "OBJECT", "KIND", "PATH", "COUNT", "LAST",
 _WHOLE = ("platform", "module", "object", "receiver", "kind", "path", "came", "outcome", "first", "last", "count")
 
 
-@click.command(short_help="Show what was wrong with what partners sent.")
+@click.command(short_help="Show flaws in what partners sent.")
 @click.argument("numbers", metavar="[ID]...", type=click.IntRange(min=1), nargs=-1)
 @click.option("--partner", "partner", metavar="P", help="Only of this partner, by id, name or party.")
 @click.option("--module", help="Only in this module.")
 @click.option("--kind", help="Only of this kind, such as mended, left_out or refused.")
-@click.option("--refused", is_flag=True, help="Only what was refused: objects that could not be stored, and requests.")
+@click.option("--refused", is_flag=True, help="Only refused objects and requests.")
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="At most so many, the latest.")
-@click.option("--remove", is_flag=True, help="Remove them: they are dealt with.")
+@click.option("--remove", is_flag=True, help="Remove the selected findings.")
 @json_option
 @with_appcontext
 def findings(
@@ -42,9 +42,9 @@ def findings(
     remove: bool,
     as_json: bool,
 ) -> None:
-    """Show the flaws in what partners sent, those that came last first; those with an ID as a whole.
+    """Show the flaws in what partners sent, latest first, or whole findings by ID.
 
-    What was refused is shown with what came. With --remove they are removed, whatever the limit, until they come again.
+    A refused object is shown with its document. --remove removes the selected findings, independent of --limit.
     """
     wanted: dict[str, Any] = {
         "platform": None if partner is None else _platform_id(partner),

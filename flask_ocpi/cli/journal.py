@@ -27,19 +27,19 @@ from flask_ocpi.host.journal import to_dict
 from flask_ocpi.web.current import current_ocpi
 
 
-@click.command(short_help="Show what was exchanged with other platforms.")
+@click.command(short_help="Show messages to and from partners.")
 @click.argument("number", metavar="[ID]", type=click.IntRange(min=1), required=False)
 @click.option("--partner", "platform", help="Only messages from and to this partner, by id, name or party.")
 @click.option("--correlation", metavar="ID", help="Only the conversation with this correlation id.")
-@click.option("--failed", is_flag=True, help="Only messages that were no success.")
+@click.option("--failed", is_flag=True, help="Only failed messages.")
 @click.option(
     "--since",
     metavar="WHEN",
     callback=moment_back,
-    help="Only messages since then: a date, a DateTime, or a while ago, such as 2h.",
+    help="Only messages since a date, a DateTime, or a time span ago such as 2h.",
 )
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="At most so many messages.")
-@click.option("--follow", is_flag=True, help="Go on with what comes next, until Ctrl-C.")
+@click.option("--follow", is_flag=True, help="Also show new messages, until Ctrl-C.")
 @json_option
 @with_appcontext
 def journal(
@@ -52,10 +52,10 @@ def journal(
     follow: bool,
     as_json: bool,
 ) -> None:
-    """Show the latest messages in the journal, those of a conversation together; or the one with ID as a whole.
+    """Show the latest messages in the journal by conversation, or the whole message with ID.
 
-    A conversation is what has the same correlation id. OCPI_JOURNAL says which messages are kept: by default those that
-    failed. With --follow and --json, each message is a JSON document on a line of its own.
+    Messages with the same correlation id are a conversation. OCPI_JOURNAL sets which messages are kept, by default
+    failed ones. With --follow and --json, each message is a JSON document on a separate line.
     """
     group = current_ocpi.journal
     if number is not None:
@@ -81,9 +81,9 @@ def journal(
 @json_option
 @with_appcontext
 def replay(number: int, as_json: bool) -> None:
-    """Send the message with ID again, with our current token and new message ids, and print what was answered.
+    """Send the message with ID again, with our current token and new message ids, and print the answer.
 
-    What other platforms sent cannot be, nor what is not in the journal as a whole.
+    Messages of partners, and messages that are not completely in the journal, cannot be sent.
     """
     answer = current_ocpi.journal.replay(number)
     if as_json:

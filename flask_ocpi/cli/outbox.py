@@ -26,17 +26,17 @@ from flask_ocpi.web.current import current_ocpi
 _SHOWN = 50
 
 
-@click.command("worker", short_help="Deliver changes and keep times, as a process of its own.")
+@click.command("worker", short_help="Deliver changes, send time-outs and sync, as a separate process.")
 @click.option("--once", is_flag=True, help="Do what is due now, and exit.")
 @click.option(
     "--drain", type=click.FloatRange(min=0), default=30.0, show_default=True, help="Seconds to finish in at the end."
 )
 @with_appcontext
 def worker(once: bool, drain: float) -> None:
-    """Deliver what is in the outbox, time commands out and sync as scheduled, until SIGTERM or Ctrl-C.
+    """Deliver the outbox, send time-outs of commands and sync as scheduled, until SIGTERM or Ctrl-C.
 
-    Any number of workers may run on one storage, on any number of machines. With OCPI_DISPATCHER=none they do all of
-    it; otherwise they help.
+    Any number of workers may run on one storage, on any number of machines. With OCPI_DISPATCHER=none they do all this
+    work; otherwise they share it.
     """
     dispatcher = current_ocpi.dispatcher
     if once:

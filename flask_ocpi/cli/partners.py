@@ -40,23 +40,23 @@ _SHOWN = 20
 _encoding = click.option(
     "--encoding",
     type=click.Choice(["base64", "plain"]),
-    help="How the platform is sent tokens: in Base64 as OCPI 2.2.1 rules, or plain as older software expects.",
+    help="The encoding of tokens for the partner: Base64 as OCPI 2.2.1 demands, or plain for older software.",
 )
 _roles = click.option(
     "--roles",
     callback=roles_given,
-    help="The roles that it is granted, such as CPO,EMSP; HUB is granted so only.",
+    help="The granted roles, such as CPO,EMSP; HUB is granted only by this option.",
 )
 _granted_parties = click.option(
     "--parties",
     callback=parties_given,
-    help="The parties that it is granted, such as NL-ABC,NL-DEF. By default those that it names, if nobody has them.",
+    help="The granted parties, such as NL-ABC,NL-DEF. By default the free ones that it names.",
 )
 
 
 @click.command()
-@click.option("--name", default="", help="What to call the partner; its id is made from it.")
-@click.option("--token", help="The token to give out instead of a random one; - reads it from stdin.")
+@click.option("--name", default="", help="The name of the partner; its id is made from it.")
+@click.option("--token", help="The token to issue instead of a random one; - reads it from stdin.")
 @click.option("--partner", "platform", help="A known partner that shall register again, by id, name or party.")
 @_roles
 @_granted_parties
@@ -74,8 +74,8 @@ def invite(
 ) -> None:
     """Create a registration token for a partner.
 
-    The token is printed this once: only its hash is stored. What the partner names beyond what you grant here waits for
-    `flask ocpi partners approve`.
+    The token is printed only once: the storage has its hash. Roles and parties beyond those that you grant here wait
+    for `flask ocpi partners approve`.
     """
     if name and platform:
         raise click.UsageError("--name is for a new partner, --partner for a known one: give only one of them.")
@@ -101,7 +101,7 @@ def invite(
 @click.command(short_help="Register with another platform.", context_settings={"ignore_unknown_options": True})
 @click.argument("versions_url")
 @click.argument("token")
-@click.option("--name", help="What to call the platform; by default its own name.")
+@click.option("--name", help="The name of the partner; by default its own.")
 @_roles
 @_granted_parties
 @_encoding
@@ -116,10 +116,10 @@ def register(
     encoding: str | None,
     as_json: bool,
 ) -> None:
-    """Register with the platform at VERSIONS_URL by the registration TOKEN it gave out.
+    """Register with the platform at VERSIONS_URL, with its registration TOKEN.
 
-    TOKEN - reads it from stdin, so that it stays out of the shell's history. This app has to be running at
-    OCPI_BASE_URL meanwhile: the other platform calls it back.
+    TOKEN - reads it from stdin, which keeps it out of the shell's history. This app must run at OCPI_BASE_URL
+    meanwhile: the other platform calls it back.
     """
     secret = secret_of(token, "Registration token")
     try:
@@ -145,7 +145,7 @@ def register(
 def rotate(platform: str, yes: bool, as_json: bool) -> None:
     """Renew the registration with PLATFORM: new tokens in both directions, endpoints fetched again.
 
-    PLATFORM is an id, a name or a party such as NL-ABC. This app has to be running at OCPI_BASE_URL meanwhile.
+    PLATFORM is an id, a name or a party such as NL-ABC. This app must run at OCPI_BASE_URL meanwhile.
     """
     found = current_ocpi.partners.find(platform)
     confirm(f"Replace the tokens that {found.name or found.id} and this platform use?", yes=yes)
@@ -162,14 +162,14 @@ def rotate(platform: str, yes: bool, as_json: bool) -> None:
 
 @click.command(short_help="End a registration.")
 @click.argument("platform")
-@click.option("--force", is_flag=True, help="End it on this side also when the other side cannot be told.")
+@click.option("--force", is_flag=True, help="End it on this side even if the other side cannot be reached.")
 @yes_option
 @json_option
 @with_appcontext
 def unregister(platform: str, force: bool, yes: bool, as_json: bool) -> None:
     """End the registration with PLATFORM on both sides, or withdraw an invitation.
 
-    What it sent stays, for you alone, unless OCPI_COPIES_AFTER_UNREGISTRATION says otherwise.
+    Its copies stay, visible only to you, unless OCPI_COPIES_AFTER_UNREGISTRATION is remove.
     """
     found = current_ocpi.partners.find(platform)
     confirm(f"End the registration with {found.name or found.id}? Only a new handshake brings it back.", yes=yes)
@@ -188,12 +188,12 @@ def unregister(platform: str, force: bool, yes: bool, as_json: bool) -> None:
     )
 
 
-@click.command(short_help="List the other platforms, or show one.")
+@click.command(short_help="List the partners, or show one.")
 @click.argument("platform", required=False)
 @json_option
 @with_appcontext
 def platforms(platform: str | None, as_json: bool) -> None:
-    """List the other platforms, registered or not; of PLATFORM, show what it speaks for and offers."""
+    """List the partners, registered or not, or show the parties and endpoints of PLATFORM."""
     if platform is not None:
         found = current_ocpi.partners.find(platform)
         return show(current_ocpi.partners.status(found)) if as_json else _say_platform(found)
@@ -274,12 +274,12 @@ _only_roles = click.option("--roles", callback=roles_given, help="Only these rol
 _only_parties = click.option("--parties", callback=parties_given, help="Only these parties, such as NL-ABC,NL-DEF.")
 
 
-@click.group(cls=Commands, short_help="Decide what partners may be.")
+@click.group(cls=Commands, short_help="Decide on roles, parties and quirks of partners.")
 def partners() -> None:
     """Decide what partners may be: the roles and parties that they name beyond what they were granted."""
 
 
-@partners.command(short_help="List what partners ask for.")
+@partners.command(short_help="List pending roles and parties.")
 @click.argument("platform", required=False)
 @json_option
 @with_appcontext
@@ -294,7 +294,7 @@ def requests(platform: str | None, as_json: bool) -> None:
     return say(table(("ID", "NAME", "ROLE", "PARTY", "HELD BY"), rows))
 
 
-@partners.command(short_help="Grant what a partner asks for.")
+@partners.command(short_help="Grant pending roles and parties.")
 @click.argument("platform")
 @_only_roles
 @_only_parties
@@ -310,7 +310,7 @@ def approve(
     return _say_decided(found, granted, "Granted", as_json=as_json)
 
 
-@partners.command(short_help="Drop what a partner asks for.")
+@partners.command(short_help="Drop pending roles and parties.")
 @click.argument("platform")
 @_only_roles
 @_only_parties
@@ -323,7 +323,7 @@ def reject(platform: str, roles: tuple[str, ...] | None, parties: tuple[Party, .
     return _say_decided(found, dropped, "Dropped", as_json=as_json)
 
 
-@partners.command(short_help="Choose how often a partner gets what is for everybody.")
+@partners.command(short_help="Set whether a partner gets objects without audience once or for each party.")
 @click.argument("platform")
 @click.argument("which", type=click.Choice(["first", "each", "default"]))
 @with_appcontext
@@ -336,7 +336,7 @@ def push(platform: str, which: str) -> None:
     say(f"Platform {changed.id} gets what is for everybody: {which}.")
 
 
-@partners.command(short_help="Have a hub stand for a party.")
+@partners.command(short_help="Set which hub represents a party.")
 @click.argument("hub")
 @click.argument("party", callback=party_given)
 @with_appcontext
@@ -346,11 +346,11 @@ def behind(hub: str, party: Party) -> None:
     say(f"{hub} stands for {party}.")
 
 
-@partners.command("set", short_help="Say what is done differently for a partner.")
+@partners.command("set", short_help="Set quirks of a partner.")
 @click.argument("platform")
 @click.option("--quirk", "given", multiple=True, metavar="NAME[=VALUE]", help="A quirk; NAME=off for none.")
 @click.option("--preset", "presets", multiple=True, help="The quirks of known software, such as py-ocpi or gireve.")
-@click.option("--unset", multiple=True, metavar="NAME", help="Have what OCPI_QUIRKS says of a quirk count again.")
+@click.option("--unset", multiple=True, metavar="NAME", help="Restore the value of OCPI_QUIRKS for a quirk.")
 @json_option
 @with_appcontext
 def set_(
@@ -364,7 +364,7 @@ def set_(
     return _say_quirks(changed, as_json=as_json)
 
 
-@partners.command(short_help="List the quirks that there are, or those of a partner.")
+@partners.command(short_help="List all quirks, or those of a partner.")
 @click.argument("platform", required=False)
 @json_option
 @with_appcontext

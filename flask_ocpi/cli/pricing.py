@@ -71,14 +71,14 @@ def price_file(
         ctx.exit(1)
 
 
-@click.group("tariffs", short_help="Look for mistakes in tariffs.")
+@click.group("tariffs", short_help="Find mistakes in tariffs.")
 def tariffs_group() -> None:
     """Look for mistakes in tariffs."""
 
 
-@tariffs_group.command("lint", short_help="Look for mistakes in a file, or in the stored tariffs.")
+@tariffs_group.command("lint", short_help="Find mistakes in a file, or in stored tariffs.")
 @click.argument("file", type=click.File("rb"), required=False)
-@click.option("--partner", help="Look at the tariffs that this platform sent, by id, name or party.")
+@click.option("--partner", help="Check the tariffs of this partner, by id, name or party.")
 @json_option
 @click.pass_context
 def lint_tariffs(ctx: click.Context, file: IO[bytes] | None, partner: str | None, as_json: bool) -> None:
@@ -120,7 +120,7 @@ def cdrs_group() -> None:
 
 @cdrs_group.command("audit", short_help="Audit the CDRs in a file, or the stored ones.")
 @click.argument("file", type=click.File("rb"), required=False)
-@click.option("--partner", help="Audit the CDRs that this platform sent, by id, name or party.")
+@click.option("--partner", help="Audit the CDRs of this partner, by id, name or party.")
 @click.option("--since", callback=moment_back, help="Only those made since then: a date, a DateTime, or 7d.")
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="Print a line for each finding, as comma-separated values.")

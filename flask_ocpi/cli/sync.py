@@ -20,18 +20,18 @@ from flask_ocpi.sync.syncing import Synced
 from flask_ocpi.web.current import current_ocpi
 
 
-@click.command(short_help="Fetch what changed at other platforms.")
+@click.command(short_help="Fetch what changed at partners.")
 @click.argument("modules", metavar="[MODULE]...", nargs=-1)
 @click.option("--partner", "platform", help="Only this partner, by id, name or party; by default all registered ones.")
-@click.option("--full", is_flag=True, help="Read the whole lists, and remove copies of what they lack.")
-@click.option("--force", is_flag=True, help="Remove copies also when a whole list is empty.")
+@click.option("--full", is_flag=True, help="Read whole lists, and remove copies that they lack.")
+@click.option("--force", is_flag=True, help="Remove copies even if a whole list is empty.")
 @json_option
 @with_appcontext
 def sync(modules: tuple[str, ...], platform: str | None, full: bool, force: bool, as_json: bool) -> None:
     """Fetch the objects that changed since the last time, of all modules or of MODULEs, and store copies.
 
     The first time, and once in OCPI_SYNC_FULL_INTERVAL, the whole lists are read, and copies removed that they lack. A
-    sync that was interrupted is gone on with. The exit code is 1 when something could not be synced; all else is.
+    sync that was interrupted is resumed. Exits with 1 if anything failed; everything else is still synced.
     """
     for module in modules:
         current_ocpi.objects.object_type(module)
