@@ -144,7 +144,7 @@ class CallingClient(ModuleClient):
 class CommandsClient(CallingClient):
     """Sends commands. Each takes the properties of its class as a document, without ``response_url``.
 
-    OCPI 2.2.1, Commands. The result is in :attr:`Call.result` once it came: see :meth:`OCPI.wait_for_command`.
+    OCPI 2.2.1, Commands. The result is in :attr:`Call.result` once it came: see :meth:`OCPI.wait`.
     """
 
     def start_session(self, command: Document, *, reference: str = "") -> Call:
@@ -172,7 +172,7 @@ class ChargingProfilesClient(CallingClient):
     """Sets, clears and asks for charging profiles of sessions, by the id that the operator gave them.
 
     OCPI 2.2.1, Charging profiles. The result is in :attr:`Call.result` once it came: see
-    :meth:`OCPI.wait_for_charging_profile`.
+    :meth:`OCPI.wait`.
     """
 
     def set(self, session_id: str, profile: Document, *, reference: str = "") -> Call:
