@@ -105,7 +105,7 @@ def create_app(settings: dict[str, Any]) -> Flask:
                 return {"armed": switch.arm(*arguments)}
             if name == "pull":
                 return {"pulled": ocpi.pull("locations", *arguments).seen}
-            done = getattr(ocpi, name)(*arguments)
+            done = getattr(ocpi.partners, name)(*arguments)
             return {"state": done.state}
         except FlaskOCPIError as error:
             return Response(str(error), 409)
