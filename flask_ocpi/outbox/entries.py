@@ -30,7 +30,7 @@ from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.base import walk
 from flask_ocpi.storage.stored import Stored
 
-#: When an entry is due that was refused: it waits for a change, or for somebody to say "retry".
+#: When an entry is due that was refused: it waits for a change of the object, or for `retry`.
 PARKED = leases.NEVER
 
 
@@ -41,7 +41,7 @@ class OutboxEntry(Stored):
     party: whom at the platform it is for, None where a hub spreads it. owner, ids: the object; its id as it is written.
     changed: what the platform lacks, None for the whole object. since: when it began to lack it, in microseconds.
     attempts, error, status_code: how often sending failed, and how it did the last time. due: when it is to be sent, in
-    microseconds; while somebody sends it, when the lease ends. revision: of the record.
+    microseconds; while it is being sent, when the lease ends. revision: of the record.
     """
 
     KIND = "outbox"

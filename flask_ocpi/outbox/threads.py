@@ -26,7 +26,7 @@ _LEAST_PAUSE = 1.0  # between two runs of a job
 _LONGEST_ROUND = 60.0
 _LOOKS = 30.0  # seconds between two looks of a process that has nothing to do at what other processes left
 _AT_EXIT = 5.0
-_FAILURES = 12  # rounds in a row, after which threads that nobody asked to stay wait for the next need
+_FAILURES = 12  # rounds in a row, after which threads that were not started to stay end until they are needed
 
 
 class Threads(Dispatcher):

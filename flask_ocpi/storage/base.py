@@ -317,8 +317,8 @@ class Storage(abc.ABC):
         """Take records that the query selects, each for one caller only, and return them as they are now.
 
         Taking a record moves its ``last_updated`` to ``until``, microseconds, and its revision by one; its text and
-        audience stay. So a query with ``date_to`` finds it again only after that time, when whoever took it is taken
-        for dead. Records that somebody else is taking at the moment are passed over, so there may be fewer than match.
+        audience stay. So a query with ``date_to`` finds it again only when this lease is over. Records that
+        another caller is taking at the moment are skipped, so there may be fewer than match.
 
         At most ``limit`` are taken; which ones, where more match, is up to the storage. They are returned in the order
         of their creation. The query has no offset and no cursor.

@@ -53,7 +53,7 @@ class MissingObject(Stored):
     """An object that is to be fetched from a platform.
 
     moment: the ``last_updated`` of the change that it missed. since: when that came. failures: how often fetching it
-    failed. due: when it is to be fetched; while somebody does, when the lease ends. All in microseconds.
+    failed. due: when it is to be fetched; while it is being fetched, when the lease ends. All in microseconds.
     """
 
     KIND = "missing_objects"

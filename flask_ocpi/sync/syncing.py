@@ -46,7 +46,7 @@ from flask_ocpi.sync.watermarks import Watermark
 
 _log = logging.getLogger("flask_ocpi.sync")
 
-_STALE = 86_400 * SECOND  # after that a list has changed too much to go on in the middle of it
+_STALE = 86_400 * SECOND  # after that a list has changed too much to resume it
 
 
 @dataclass(slots=True)
@@ -195,7 +195,9 @@ class _Run:
         except RefusedError as error:
             if crawl.pages > pages or not is_about_the_page(error):
                 raise
-            _log.info("%s does not go on in the middle of its list: it is read anew.", self.scope.platform.id)
+            _log.info(
+                "%s cannot resume its list where it was: the list is read from its beginning.", self.scope.platform.id
+            )
             self._read(self._begin(whole=whole), force=force)
 
     def _is_whole_list_due(self) -> bool:
@@ -208,7 +210,7 @@ class _Run:
         return bool(interval) and now - last >= interval * SECOND
 
     def _left_over(self, *, whole: bool) -> Crawl | None:
-        """Return the crawl that was left in the middle, if it is of use."""
+        """Return the crawl that was interrupted, if it can be resumed."""
         crawl = positions.load(self.services, self.scope)
         if crawl is None or (whole and not crawl.whole):
             return None
@@ -269,7 +271,7 @@ _BUSY_PAUSE = 1.0
 class Schedule:
     """Syncs what is due by OCPI_SYNC_INTERVAL, each platform in the background, some of them side by side.
 
-    One whose sync takes long goes on beside those, so that lists that are slow, or do not end, hold up no others.
+    A sync that takes long continues beside those, so lists that are slow, or do not end, delay no others.
     Any number of processes may have one on the same storage: what is synced is taken first.
     """
 

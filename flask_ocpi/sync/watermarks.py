@@ -41,8 +41,8 @@ class Watermark(Stored):
     before the first time.
     endpoint: the URL of the list that it was read from.
     completed: when everything up to it was stored; reconciled: the same, of the whole list. failures, error: how often
-    syncing failed since then, and how the last time. holder: who syncs it now, "" for nobody. due: when it is to be
-    synced again, NEVER where that is on demand only; while somebody does, when the lease ends.
+    syncing failed since then, and how the last time. holder: the sync that has the lease, "" for none. due: when it is
+    to be synced again, NEVER where that is on demand only; while it is synced, when the lease ends.
     """
 
     KIND = "sync_watermarks"
@@ -92,7 +92,7 @@ def plan(services: Services, scope: Scope) -> None:
     due = next_slot(services, scope.name)
     if known.revision and (known.due <= due or known.holder or known.failures):
         return
-    with suppress(ConflictError):  # somebody else planned or took it
+    with suppress(ConflictError):  # another process planned or took it
         _save(services, replace(known, due=due), expected=known.revision)
 
 
@@ -114,7 +114,7 @@ def take(services: Services, scope: Scope) -> Watermark | None:
 def renew(services: Services, taken: Watermark) -> None:
     """Keep what was taken for as long again, in the transaction that stores something of it.
 
-    Raises BusyError when somebody else has it by now, so that nothing is stored.
+    Raises BusyError when another process has the lease, so nothing is stored.
     """
     _save(services, replace(_locked(services, taken), due=_end_of_lease(services)))
 
@@ -139,7 +139,7 @@ def completed(services: Services, taken: Watermark, *, moment: int | None, endpo
 def failed(services: Services, taken: Watermark, error: str, *, retry_after: float | None = None) -> None:
     """Note that syncing failed, and give the scope back: it is retried after a pause that grows.
 
-    The pause is at least ``retry_after`` seconds. Nothing is noted when somebody else has the scope by now.
+    The pause is at least ``retry_after`` seconds. Nothing is noted when another process has the lease.
     """
     with suppress(BusyError), services.storage.transaction():
         current = _locked(services, taken)

@@ -208,7 +208,7 @@ def finish(services: Services, id: str, result: Answer) -> bool:
 
 
 def claim(services: Services, id: str) -> IncomingRequest | None:
-    """Take a result to send it, once; None when there is none to send, or somebody else sends it."""
+    """Take a result to send it, once; None when there is none to send, or another process sends it."""
     with services.storage.transaction():
         incoming = _locked(services, id)
         if incoming is None or incoming.state is not IncomingState.FINISHED:
@@ -240,7 +240,7 @@ def overdue(services: Services) -> list[str]:
 
 
 def expire(services: Services, id: str) -> IncomingRequest | None:
-    """End a request that is :func:`overdue`, and return it in its new state; None when somebody else ended it.
+    """End a request that is :func:`overdue`, and return it in its new state; None when another process ended it.
 
     FINISHED: there is a result to be sent now, TIMEOUT as a rule (CMD-33), or one that was not sent because the process
     ended. TIMED_OUT: nothing is sent, since the results of charging profiles know no such value.
