@@ -39,7 +39,7 @@ def ocpi_config():
 def _small_batches(monkeypatch):
     """Have a few dozen objects make several batches."""
     monkeypatch.setattr("flask_ocpi.host.changing._MOST_AT_ONCE", 7)
-    monkeypatch.setattr("flask_ocpi.host.objects._MARKED_AT_ONCE", 7)
+    monkeypatch.setattr("flask_ocpi.host.objects._WRITTEN_AT_ONCE", 7)
 
 
 @pytest.fixture

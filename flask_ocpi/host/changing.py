@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from flask_ocpi.core.description import Document
 from flask_ocpi.core.description import ObjectType
 from flask_ocpi.exchange.context import Services
-from flask_ocpi.outbox.entries import Marking
+from flask_ocpi.outbox.writing import OutboxWriter
 from flask_ocpi.signals import object_saved
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Record
@@ -23,14 +23,14 @@ class Change:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._markings: dict[str, Marking] = {}
+        self._outboxes: dict[str, OutboxWriter] = {}
         self._saved: list[tuple[str, Key, Document | Record, bool]] = []
 
-    def marking(self, module: str, object_type: ObjectType) -> Marking:
+    def outbox(self, module: str, object_type: ObjectType) -> OutboxWriter:
         """Return what writes outbox entries for the objects of a module."""
-        found = self._markings.get(module)
+        found = self._outboxes.get(module)
         if found is None:
-            found = self._markings[module] = Marking(self._services, module, object_type)
+            found = self._outboxes[module] = OutboxWriter(self._services, module, object_type)
         return found
 
     def saved(self, module: str, key: Key, content: Document | Record, *, created: bool) -> None:
@@ -43,7 +43,9 @@ class Change:
         for module, key, content, created in self._saved:
             document = content.document if isinstance(content, Record) else content
             self._services.emit(object_saved, module=module, key=key, document=document, created=created)
-        self._services.wake(set().union(*(marking.platforms for marking in self._markings.values())))
+        platforms = set().union(*(outbox.platforms for outbox in self._outboxes.values()))
+        if platforms:
+            self._services.wake(platforms)
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ from flask_ocpi.exchange.overloads import typed_as
 from flask_ocpi.host.changing import Change
 from flask_ocpi.host.changing import Checked
 from flask_ocpi.host.changing import batches
-from flask_ocpi.outbox.entries import Marking
+from flask_ocpi.outbox.writing import OutboxWriter
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.storage.base import HostSession
 from flask_ocpi.storage.base import Key
@@ -55,7 +55,7 @@ T = TypeVar("T")
 
 _log = logging.getLogger("flask_ocpi.tariffs")
 
-_MARKED_AT_ONCE = 500
+_WRITTEN_AT_ONCE = 500
 # Of two imports in opposite orders, the one that is ended may meet the other one again half way of what is left.
 _ATTEMPTS = 10
 
@@ -86,8 +86,8 @@ class OwnObjects:
         key, record, checked = self._checked(object_type, document, audience)
 
         def work(change: Change) -> Saved:
-            marking = change.marking(module, object_type)
-            saved = self._save(marking, object_type, key, record, checked, is_given=audience is not None)
+            outbox = change.outbox(module, object_type)
+            saved = self._save(outbox, object_type, key, record, checked, is_given=audience is not None)
             change.saved(module, key, checked, created=saved is Saved.CREATED)
             return saved
 
@@ -135,8 +135,8 @@ class OwnObjects:
             for batch in batches(checked()):
                 module = batch[0].module
                 object_type = self.object_type(module)
-                marking = change.marking(module, object_type)
-                new, narrower = self._save_batch(marking, object_type, batch, may_widen=may_widen)
+                outbox = change.outbox(module, object_type)
+                new, narrower = self._save_batch(outbox, object_type, batch, may_widen=may_widen)
                 for item, created in zip(batch, new, strict=True):
                     change.saved(module, item.key, item.record, created=created)
                 found.extend((module, key) for key in narrower)
@@ -204,13 +204,13 @@ class OwnObjects:
 
         def work(unit: Change) -> Document:
             storage = self.services.storage
-            marking = unit.marking(module, object_type)
+            outbox = unit.outbox(module, object_type)
             before = storage.get(object_type.kind, key, for_update=True)
             if before is None:
                 raise missing
             after = changed_record(object_type, before, change, part_ids=part_ids)
             storage.save(object_type.kind, key, after)
-            marking.changed(key, before, after)
+            outbox.changed(key, before, after)
             document = after.document
             unit.saved(module, key, document, created=False)
             return document
@@ -244,11 +244,11 @@ class OwnObjects:
 
         def work(change: Change) -> None:
             storage = self.services.storage
-            marking = change.marking(module, object_type)
+            outbox = change.outbox(module, object_type)
             before = storage.get(object_type.kind, key, for_update=True)
             if before is None or not storage.delete(object_type.kind, key):
                 raise _missing(object_type, ids)
-            marking.removed(key, before)
+            outbox.removed(key, before)
 
         self._change(work, session)
 
@@ -261,7 +261,7 @@ class OwnObjects:
 
         def work(change: Change) -> None:
             record = self.record(module, *ids, party=party)
-            change.marking(module, object_type).changed(key, None, record)
+            change.outbox(module, object_type).changed(key, None, record)
 
         self._change(work, session)
 
@@ -272,14 +272,15 @@ class OwnObjects:
         """
         object_type = self.object_type(module)
         storage = self.services.storage
-        marking = Marking(self.services, module, object_type, only=platform)
+        outbox = OutboxWriter(self.services, module, object_type, only=platform)
         records = walk(storage, object_type.kind, Query(receiver=""))
         number = 0
-        while batch := list(islice(records, _MARKED_AT_ONCE)):
+        while batch := list(islice(records, _WRITTEN_AT_ONCE)):
             number += len(batch)
             changes = [(self._key_of(object_type, record.document), None, record) for record in batch]
-            storage.run(partial(marking.all_changed, changes))
-        self.services.wake(marking.platforms)
+            storage.run(partial(outbox.all_changed, changes))
+        if outbox.platforms:
+            self.services.wake(outbox.platforms)
         return number
 
     def documents(self, module: str, *, copies: bool = False) -> Iterator[Document]:
@@ -331,7 +332,7 @@ class OwnObjects:
 
     def _save(
         self,
-        marking: Marking,
+        outbox: OutboxWriter,
         object_type: ObjectType,
         key: Key,
         record: Record,
@@ -344,7 +345,7 @@ class OwnObjects:
         if object_type.final:
             if not save_object(storage, object_type, key, record, document):
                 return Saved.UNCHANGED
-            marking.changed(key, None, record)
+            outbox.changed(key, None, record)
             return Saved.CREATED
         before = storage.get(kind, key, for_update=True)
         if before is None:
@@ -357,18 +358,18 @@ class OwnObjects:
             if record.audience == before.audience and record.has_same_document(before):
                 return Saved.UNCHANGED
             storage.save(kind, key, record)
-        marking.changed(key, before, record)
+        outbox.changed(key, before, record)
         return Saved.CREATED if before is None else Saved.REPLACED
 
     def _save_batch(
-        self, marking: Marking, object_type: ObjectType, batch: Sequence[Checked], *, may_widen: bool
+        self, outbox: OutboxWriter, object_type: ObjectType, batch: Sequence[Checked], *, may_widen: bool
     ) -> tuple[Sequence[bool], list[Key]]:
         """Store objects of one module as :meth:`_save` does, in the transaction that is open.
 
         Returns for each whether it is new, and which of them would have been for more than the stored ones.
         """
         if object_type.final:
-            return self._create_batch(marking, object_type, batch), []
+            return self._create_batch(outbox, object_type, batch), []
         storage, kind = self.services.storage, object_type.kind
         before = storage.get_many(kind, [item.key for item in batch], for_update=True)
         first: dict[Key, Checked] = {}
@@ -391,10 +392,10 @@ class OwnObjects:
                 record = here[key] = replace(record, audience=audience)
             changes.append((key, before.get(key), record))
         storage.save_many(kind, [(key, r) for (key, _, r), is_new in zip(changes, created, strict=True) if not is_new])
-        marking.all_changed(changes)
+        outbox.all_changed(changes)
         return created, withheld
 
-    def _create_batch(self, marking: Marking, object_type: ObjectType, batch: Sequence[Checked]) -> Sequence[bool]:
+    def _create_batch(self, outbox: OutboxWriter, object_type: ObjectType, batch: Sequence[Checked]) -> Sequence[bool]:
         """Store objects that never change; of those that are there, compare the content."""
         storage = self.services.storage
         rows = [(item.key, item.record) for item in batch]
@@ -403,7 +404,7 @@ class OwnObjects:
             if not new:
                 with _naming(item.module, item.index):
                     save_object(storage, object_type, item.key, item.record, item.record.document)
-        marking.all_changed((key, None, record) for (key, record), new in zip(rows, created, strict=True) if new)
+        outbox.all_changed((key, None, record) for (key, record), new in zip(rows, created, strict=True) if new)
         return created
 
     @staticmethod
