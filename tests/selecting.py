@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -86,30 +87,32 @@ def add_option(parser: pytest.Parser) -> None:
 def select(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark, order and leave out tests."""
     for item in items:
-        if _slowness(item) < len(SLOW):
+        if _slowness(item.path) < len(SLOW):
             item.add_marker(pytest.mark.slow)
         if _uses_database(item):
             item.add_marker(pytest.mark.database)
-    items.sort(key=_slowness)
+    items.sort(key=lambda item: _slowness(item.path))
     most = config.getoption("--cases")
     if most:
         items[:], left_out = _first_cases(items, most)
         config.hook.pytest_deselected(items=left_out)
     if config.pluginmanager.hasplugin("_cov"):
-        measured, _ = _first_cases((item for item in items if not _is_among(item, UNMEASURED)), MEASURED_CASES)
+        measured, _ = _first_cases((item for item in items if not _is_among(item.path, UNMEASURED)), MEASURED_CASES)
         for item in set(items).difference(measured):
             item.add_marker(pytest.mark.no_cover)
 
 
-def _slowness(item: pytest.Item) -> int:
+@cache
+def _slowness(path: Path) -> int:
     """Return the place of a test in SLOW, or its length."""
-    return next((place for place, slow in enumerate(SLOW) if _is_among(item, [slow])), len(SLOW))
+    return next((place for place, slow in enumerate(SLOW) if _is_among(path, (slow,))), len(SLOW))
 
 
-def _is_among(item: pytest.Item, names: Iterable[str]) -> bool:
+@cache
+def _is_among(path: Path, names: tuple[str, ...]) -> bool:
     """Tell whether a test is in one of these folders and files."""
-    path = item.path.relative_to(TESTS).as_posix()
-    return any(path == name or path.startswith(f"{name}/") for name in names)
+    place = path.relative_to(TESTS).as_posix()
+    return any(place == name or place.startswith(f"{name}/") for name in names)
 
 
 def _uses_database(item: pytest.Item) -> bool:
