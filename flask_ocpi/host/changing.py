@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from flask_ocpi.core.description import Document
 from flask_ocpi.core.description import ObjectType
+from flask_ocpi.errors import InvalidParametersError
+from flask_ocpi.errors import NotFoundError
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.outbox.writing import OutboxWriter
 from flask_ocpi.signals import object_saved
@@ -75,3 +79,27 @@ def batches(objects: Iterable[Checked]) -> Iterator[list[Checked]]:
         size += len(item.record.text)
     if batch:
         yield batch
+
+
+@contextmanager
+def naming(module: str, index: int) -> Iterator[None]:
+    """Say in errors which of several objects they are about."""
+    try:
+        yield
+    except InvalidParametersError as error:
+        raise InvalidParametersError(f"{module}[{index}]: {error.message}") from error
+
+
+def form(verb: str, module: str, object_type: ObjectType) -> str:
+    """Return a sentence that shows how a method is called that takes the ids of an object."""
+    changes = ", changes={...}" if verb == "patch" else ""
+    ids = ", ".join(object_type.id_key)
+    parts = [f"{part.name}_{part.key}" for part in object_type.parts]
+    text = f'Write {verb}("{module}", {ids}{changes})'
+    if not parts or verb not in ("get", "patch"):
+        return f"{text}."
+    return f'{text}, or for a part {verb}("{module}", {", ".join((ids, *parts))}{changes}).'
+
+
+def missing_error(object_type: ObjectType, ids: Sequence[str]) -> NotFoundError:
+    return object_type.missing(f"There is no own {object_type.name} {' '.join(ids)}.")

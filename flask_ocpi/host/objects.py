@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -23,7 +22,6 @@ from flask_ocpi.core.moments import to_micros
 from flask_ocpi.core.schema import load
 from flask_ocpi.errors import ConflictError
 from flask_ocpi.errors import InvalidParametersError
-from flask_ocpi.errors import NotFoundError
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.copies import Copies
 from flask_ocpi.exchange.documents import Saved
@@ -42,6 +40,9 @@ from flask_ocpi.exchange.overloads import typed_as
 from flask_ocpi.host.changing import Change
 from flask_ocpi.host.changing import Checked
 from flask_ocpi.host.changing import batches
+from flask_ocpi.host.changing import form
+from flask_ocpi.host.changing import missing_error
+from flask_ocpi.host.changing import naming
 from flask_ocpi.outbox.writing import OutboxWriter
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.storage.base import HostSession
@@ -158,7 +159,7 @@ class OwnObjects:
             if isinstance(items, (str, bytes, Mapping)) or not isinstance(items, Iterable):
                 raise InvalidParametersError(f"{module} must be a list of objects.")
             for index, item in enumerate(items):
-                with _naming(module, index):
+                with naming(module, index):
                     document, audience = parted(item)
                     key, record, _ = self._checked(object_type, document, audience)
                 yield Checked(module, index, key, record, audience is not None)
@@ -180,7 +181,7 @@ class OwnObjects:
         """
         object_type, key, part_ids = self._addressed("patch", module, ids, party)
         if not isinstance(changes, Mapping):
-            raise InvalidParametersError(f"The changes are missing. {_form('patch', module, object_type)}")
+            raise InvalidParametersError(f"The changes are missing. {form('patch', module, object_type)}")
         if object_type.final:
             raise InvalidParametersError(f"A {object_type.name} never changes once it is stored.")
         changed = {"last_updated": format_date_time(self.services.clock()), **changes}
@@ -189,7 +190,7 @@ class OwnObjects:
             if name in changed:
                 raise InvalidParametersError(f"{name} identifies the object and never changes.")
         schema = self.services.schemas[part.schema if part else object_type.schema]
-        missing = _missing(object_type, ids)
+        missing = missing_error(object_type, ids)
 
         def change(document: Document) -> Document:
             if part is None:
@@ -229,7 +230,7 @@ class OwnObjects:
             return record.document
         place = locate(record.document, object_type, part_ids)
         if place is None or place.index is None:
-            raise _missing(object_type, ids)
+            raise missing_error(object_type, ids)
         return place.siblings[place.index]
 
     def record(self, module: str, *ids: str, party: Party | None = None) -> Record:
@@ -247,7 +248,7 @@ class OwnObjects:
             outbox = change.outbox(module, object_type)
             before = storage.get(object_type.kind, key, for_update=True)
             if before is None or not storage.delete(object_type.kind, key):
-                raise _missing(object_type, ids)
+                raise missing_error(object_type, ids)
             outbox.removed(key, before)
 
         self._change(work, session)
@@ -402,7 +403,7 @@ class OwnObjects:
         created = storage.create_many(object_type.kind, rows)
         for item, new in zip(batch, created, strict=True):
             if not new:
-                with _naming(item.module, item.index):
+                with naming(item.module, item.index):
                     save_object(storage, object_type, item.key, item.record, item.record.document)
         outbox.all_changed((key, None, record) for (key, record), new in zip(rows, created, strict=True) if new)
         return created
@@ -445,7 +446,7 @@ class OwnObjects:
         object_type, key, part_ids = self._addressed(verb, module, ids, party)
         record = self.services.storage.get(object_type.kind, key)
         if record is None:
-            raise _missing(object_type, ids)
+            raise missing_error(object_type, ids)
         return record, object_type, part_ids
 
     def _addressed(
@@ -455,14 +456,14 @@ class OwnObjects:
         wrong = next((id for id in ids if not isinstance(id, str)), None)
         if wrong is not None:
             found = type(wrong).__name__
-            raise InvalidParametersError(f"Each id is a text, not a {found}. {_form(verb, module, object_type)}")
+            raise InvalidParametersError(f"Each id is a text, not a {found}. {form(verb, module, object_type)}")
         values, part_ids = object_type.split_ids(ids)
         least = len(object_type.id_key) - len(object_type.defaults)
         if len(values) < least or len(part_ids) > len(object_type.parts):
             most = len(object_type.id_key) + len(object_type.parts)
             number = f"{least} to {most} ids" if most > least else f"{most} id{'s' * (most > 1)}"
             text = f"A {object_type.name} is addressed by {number}, not {len(ids)}."
-            raise InvalidParametersError(f"{text} {_form(verb, module, object_type)}")
+            raise InvalidParametersError(f"{text} {form(verb, module, object_type)}")
         if party is None and object_type.described:
             raise InvalidParametersError(f"Say with party= whom the {object_type.name} describes.")
         owner = party or self._only_party(module)
@@ -473,27 +474,3 @@ class OwnObjects:
         if len(parties) > 1:
             raise InvalidParametersError(f"Several own parties may have {module}: say which one with party=.")
         return parties[0]
-
-
-@contextmanager
-def _naming(module: str, index: int) -> Iterator[None]:
-    """Say in errors which of several objects they are about."""
-    try:
-        yield
-    except InvalidParametersError as error:
-        raise InvalidParametersError(f"{module}[{index}]: {error.message}") from error
-
-
-def _form(verb: str, module: str, object_type: ObjectType) -> str:
-    """Return a sentence that shows how a method is called that takes the ids of an object."""
-    changes = ", changes={...}" if verb == "patch" else ""
-    ids = ", ".join(object_type.id_key)
-    parts = [f"{part.name}_{part.key}" for part in object_type.parts]
-    text = f'Write {verb}("{module}", {ids}{changes})'
-    if not parts or verb not in ("get", "patch"):
-        return f"{text}."
-    return f'{text}, or for a part {verb}("{module}", {", ".join((ids, *parts))}{changes}).'
-
-
-def _missing(object_type: ObjectType, ids: Sequence[str]) -> NotFoundError:
-    return object_type.missing(f"There is no own {object_type.name} {' '.join(ids)}.")

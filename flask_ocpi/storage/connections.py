@@ -12,8 +12,6 @@ from contextlib import AbstractContextManager
 from contextlib import contextmanager
 from contextlib import nullcontext
 from contextlib import suppress
-from dataclasses import dataclass
-from dataclasses import field
 from typing import Any
 from typing import TypeVar
 from weakref import WeakValueDictionary
@@ -26,7 +24,6 @@ from sqlalchemy import event
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.exc import StatementError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import StaticPool
 
@@ -50,39 +47,24 @@ from flask_ocpi.storage.joining import HostTransaction
 from flask_ocpi.storage.joining import connection_of
 from flask_ocpi.storage.joining import has_begun
 from flask_ocpi.storage.joining import is_on
+from flask_ocpi.storage.opening import PREPARED
+from flask_ocpi.storage.opening import check_dialect
+from flask_ocpi.storage.opening import cut_off
+from flask_ocpi.storage.opening import is_in_memory
+from flask_ocpi.storage.opening import prepare
+from flask_ocpi.storage.transactions import BUSY_MILLISECONDS
+from flask_ocpi.storage.transactions import Transaction
+from flask_ocpi.storage.transactions import Turn
+from flask_ocpi.storage.transactions import files_of_thread
+from flask_ocpi.storage.transactions import go_on
+from flask_ocpi.storage.transactions import is_lost
+from flask_ocpi.storage.transactions import release
+from flask_ocpi.storage.transactions import storage_error
 
 T = TypeVar("T")
 
-BUSY_MILLISECONDS = 30_000
 STATEMENT_ATTEMPTS = 3
 DEADLOCK_PAUSE_SECONDS = 0.02
-
-
-@dataclass(eq=False, slots=True)
-class Transaction:
-    """An open transaction of one thread.
-
-    failure: why one of its statements failed; the database may have rolled back already.
-    committed: it was written, and its connection can be used for others.
-    forked: this is a copy in a forked process; the connection belongs to the parent.
-    host: the transaction of the host application's that it is a part of, on its connection; None: it is one of its own.
-    work: what is to be done once it is committed.
-    """
-
-    held: Held
-    host: HostTransaction | None = None
-    work: list[Callable[[], None]] = field(default_factory=list)
-    failure: StorageError | None = None
-    committed: bool = False
-    forked: bool = False
-
-
-def check_dialect(name: str) -> None:
-    """Raise ConfigurationError for a kind of database that is not supported."""
-    if name not in ("sqlite", "postgresql"):
-        raise ConfigurationError(
-            f"SQLALCHEMY_DATABASE_URI must begin with 'sqlite:' or 'postgresql+psycopg:', got a database of {name}."
-        )
 
 
 class Database:
@@ -94,7 +76,7 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self.is_sqlite = engine.dialect.name == "sqlite"
-        self.in_memory = self.is_sqlite and _is_in_memory(engine)
+        self.in_memory = self.is_sqlite and is_in_memory(engine)
         if self.in_memory and not isinstance(engine.pool, StaticPool):
             raise ConfigurationError(
                 "SQLite in memory has a database for each connection: create the engine with "
@@ -143,7 +125,7 @@ class Database:
         """
         transaction = self._ongoing(reads=reads)
         if transaction is not None:
-            _go_on(transaction)
+            go_on(transaction)
             try:
                 yield transaction.held.connection
             except (SQLAlchemyError, UnicodeError) as error:
@@ -185,7 +167,7 @@ class Database:
 
     def refusal(self, error: SQLAlchemyError | UnicodeError) -> StorageError:
         """Return what to raise when something cannot be stored; a transaction of this thread is over then."""
-        failure = _storage_error(error)
+        failure = storage_error(error)
         transaction = self.current
         if transaction is not None:
             transaction.failure = failure
@@ -226,8 +208,8 @@ class Database:
             transaction, savepoint = self._open_in(host, table)
             try:
                 yield
-                _go_on(transaction)
-                _release(savepoint)
+                go_on(transaction)
+                release(savepoint)
             except BaseException:
                 with suppress(SQLAlchemyError):  # the host application learns of that when it commits
                     savepoint.rollback()
@@ -271,7 +253,7 @@ class Database:
             try:
                 with self.connection() as connection:
                     connection.exec_driver_sql("PRAGMA journal_mode = WAL")
-                    connection.info.pop(_PREPARED, None)
+                    connection.info.pop(PREPARED, None)
                     self._held.release()
                 return
             except StorageError as error:
@@ -285,9 +267,9 @@ class Database:
         self._transactions: set[Transaction] = set()
         if self.in_memory:
             # Threads share the only connection: none may get into another's transaction.
-            self._turn_to_read = self._turn_to_write = _Turn(threading.RLock())
+            self._turn_to_read = self._turn_to_write = Turn(threading.RLock())
         elif self.is_sqlite:
-            self._turn_to_write = _Turn(threading.Lock())
+            self._turn_to_write = Turn(threading.Lock())
 
     def _close_idle(self) -> None:
         """Have no SQLite file open during a fork: the child would take the parent's locks on it for its own."""
@@ -306,7 +288,7 @@ class Database:
         left = [*idle, *(transaction.held for transaction in self._transactions)]
         if not self.is_sqlite:
             for held in left:
-                _cut_off(held)
+                cut_off(held)
         forks.left_to_parent.extend(left)
         self._begin()
         if not self.in_memory:
@@ -326,7 +308,7 @@ class Database:
     def _execute(self, statement: Statement, values: Mapping[str, Any], *, reads: bool) -> Answer:
         transaction = self._ongoing(reads=reads)
         if transaction is not None:
-            _go_on(transaction)
+            go_on(transaction)
             try:
                 return transaction.held.run(statement, values)
             except (SQLAlchemyError, UnicodeError) as error:
@@ -350,7 +332,7 @@ class Database:
         if isinstance(error, DeadlockError):
             time.sleep(DEADLOCK_PAUSE_SECONDS)  # whoever is quicker than the others meets them again
             return True
-        return reads and _is_lost(error.__cause__)
+        return reads and is_lost(error.__cause__)
 
     def _ongoing(self, *, reads: bool) -> Transaction | None:
         """Return the transaction in which this thread goes on; it only reads in one that it has joined before."""
@@ -367,7 +349,7 @@ class Database:
             raise StorageError(HOLDS_JOINED)
         if self._host.are_writing(self._turn_to_write, besides=driver):
             raise StorageError(HOLDS_LOCK)
-        if self._file in _files_of_thread():
+        if self._file in files_of_thread():
             raise StorageError(HOLDS_FILE)
 
     def _open_in(self, host: HostTransaction, table: Table) -> tuple[Transaction, NestedTransaction]:
@@ -383,7 +365,7 @@ class Database:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             savepoint = connection.begin_nested()
         except SQLAlchemyError as error:
-            raise _storage_error(error) from error
+            raise storage_error(error) from error
         transaction = self._local.transaction = Transaction(held, host)
         self._transactions.add(transaction)
         return transaction, savepoint
@@ -397,24 +379,24 @@ class Database:
                 held.give_back()
                 raise
         except SQLAlchemyError as error:
-            raise _storage_error(error) from error
+            raise storage_error(error) from error
         transaction = self._local.transaction = Transaction(held)
         self._transactions.add(transaction)
         if self._file is not None:
-            _files_of_thread().add(self._file)
+            files_of_thread().add(self._file)
         return transaction
 
     def _commit(self, transaction: Transaction) -> None:
         if transaction.forked:
             raise StorageError(FORKED)
-        _go_on(transaction)
+        go_on(transaction)
         try:
             transaction.held.run(self._commit_statement, {})
         except SQLAlchemyError as error:
-            if _is_lost(error):
-                reason = f"{_storage_error(error)} Whether the transaction was written is not known."
+            if is_lost(error):
+                reason = f"{storage_error(error)} Whether the transaction was written is not known."
                 raise StorageError(reason) from error
-            raise _storage_error(error) from error
+            raise storage_error(error) from error
         transaction.committed = True
 
     def _roll_back(self, transaction: Transaction) -> None:
@@ -434,7 +416,7 @@ class Database:
         self._transactions.discard(transaction)
         self._local.transaction = None
         if self._file is not None:
-            _files_of_thread().discard(self._file)
+            files_of_thread().discard(self._file)
         if transaction.committed:
             self._held.put(transaction.held)
         else:
@@ -457,7 +439,8 @@ class Database:
             return held
         connection = self._connect()
         try:
-            self._prepare(connection)
+            if self.is_sqlite:
+                prepare(connection)
             return self._held.hold(connection)
         except BaseException:
             connection.close()
@@ -477,117 +460,10 @@ class Database:
                 connection.exec_driver_sql("SELECT 1")
         except DBAPIError as error:
             connection.close()
-            if not _is_lost(error):
+            if not is_lost(error):
                 raise
             return self._autocommit.connect()
         return connection
 
-    def _prepare(self, connection: Connection) -> None:
-        if not self.is_sqlite:
-            return
-        connection.begin()
-        driver: Any = connection.connection.driver_connection
-        # SQLAlchemy's documentation has applications send BEGIN by an event: here nobody would commit it.
-        if driver.in_transaction:
-            driver.rollback()
-        if _PREPARED in connection.info:
-            return
-        if connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one() < BUSY_MILLISECONDS:
-            connection.exec_driver_sql(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
-        # Without WAL a power cut could corrupt what was written with less than FULL.
-        if connection.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "wal":
-            connection.exec_driver_sql("PRAGMA synchronous = NORMAL")
-        connection.info[_PREPARED] = True
 
-
-class _Turn:
-    """Has the threads of a process write to a SQLite file, or use a database in memory, one after the other.
-
-    SQLite would have all but one sleep and try again, each with a connection of its own.
-    """
-
-    def __init__(self, lock: Any) -> None:
-        self._lock = lock
-
-    def __enter__(self) -> None:
-        if self._lock.acquire(blocking=False):
-            return
-        with forks.waiting():
-            is_mine = self._lock.acquire(timeout=BUSY_MILLISECONDS / 1000)
-        if not is_mine:
-            raise StorageError("The database is locked: another thread has been writing for too long.")
-
-    def __exit__(self, *error: object) -> None:
-        self._lock.release()
-
-
-_PREPARED = "flask_ocpi.prepared"
 _databases: WeakValueDictionary[int, Database] = WeakValueDictionary()
-_open_files = threading.local()
-
-
-def _files_of_thread() -> set[str]:
-    """Return the SQLite files on which this thread has a transaction of a storage's own."""
-    files: set[str] | None = getattr(_open_files, "files", None)
-    if files is None:
-        files = _open_files.files = set()
-    return files
-
-
-def _cut_off(held: Held) -> None:
-    """Lead this process' end of the connection nowhere, so that nothing sent from here reaches the server."""
-    if held.connection.invalidated:
-        return
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    os.dup2(nowhere, held.driver.fileno())
-    os.close(nowhere)
-
-
-def _go_on(transaction: Transaction) -> None:
-    """Raise an error when a transaction cannot go on, of the class of the first one."""
-    failure = transaction.failure
-    if failure is not None:
-        reason = "Nothing of the transaction was written, since one of its statements failed"
-        raise type(failure)(f"{reason}: {failure}") from failure
-
-
-def _release(savepoint: NestedTransaction) -> None:
-    try:
-        savepoint.commit()
-    except SQLAlchemyError as error:
-        raise _storage_error(error) from error
-
-
-def _is_lost(error: BaseException | None) -> bool:
-    """Tell whether an error is the loss of the connection to the database."""
-    return isinstance(error, DBAPIError) and error.connection_invalidated
-
-
-def _is_in_memory(engine: Engine) -> bool:
-    name = engine.url.database or ":memory:"
-    return ":memory:" in name or "mode=memory" in name or engine.url.query.get("mode") == "memory"
-
-
-# Serialization failure and deadlock.
-_SUPERSEDED = ("40001", "40P01")
-
-
-def _storage_error(error: SQLAlchemyError | UnicodeError) -> StorageError:
-    """Word a database's error without the statement's parameters, in which there may be secrets."""
-    original: BaseException = error
-    if isinstance(error, StatementError):
-        error.hide_parameters = True
-        original = error.orig or error
-    reason = next(iter(str(original).strip().splitlines()), type(original).__name__)
-    code = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
-    if code == "42P01" or reason.startswith("no such table"):
-        return StorageError(f"A table is missing ({reason}): run `flask ocpi init-db`.")
-    if code in _SUPERSEDED:
-        return DeadlockError(f"The database ended this in favour of others that wait for it: {reason}.")
-    if _is_lost(error):
-        return StorageError(f"The connection to the database was lost: {reason}.")
-    if "readonly database" in reason:
-        return StorageError(
-            f"The SQLite file cannot be written ({reason}): give this process the right to, in its folder as well."
-        )
-    return StorageError(f"The database refused: {reason}.")

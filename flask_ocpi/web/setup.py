@@ -65,8 +65,8 @@ def default_storage(app: Flask, settings: Settings, versions: Iterable[Version])
 def _late_storage(app: Flask, names: tuple[str, ...], *, creates_tables: bool) -> Storage:
     from sqlalchemy import make_url
 
-    from flask_ocpi.storage.connections import check_dialect
     from flask_ocpi.storage.late import LateStorage
+    from flask_ocpi.storage.opening import check_dialect
 
     if app.config.get("SQLALCHEMY_DATABASE_URI"):
         check_dialect(make_url(app.config["SQLALCHEMY_DATABASE_URI"]).get_dialect().name)

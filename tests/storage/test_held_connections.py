@@ -14,8 +14,8 @@ from sqlalchemy import event
 from sqlalchemy import text
 
 from flask_ocpi.errors import StorageError
-from flask_ocpi.storage import connections
 from flask_ocpi.storage import driver
+from flask_ocpi.storage import transactions
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import Record
@@ -150,7 +150,7 @@ def test_threads_that_write_to_a_file_take_turns_on_one_connection(sqlite_engine
 def test_who_waits_for_too_long_to_write_to_a_file_is_told(sqlite_engine, monkeypatch):
     storage = storage_on(sqlite_engine)
     storage.setup()
-    monkeypatch.setattr(connections, "BUSY_MILLISECONDS", 20)
+    monkeypatch.setattr(transactions, "BUSY_MILLISECONDS", 20)
 
     def write():
         with pytest.raises(StorageError, match="locked"):

@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.errors import StorageError
-from flask_ocpi.storage import connections
+from flask_ocpi.storage import opening
 from flask_ocpi.storage import sqlalchemy as module
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
@@ -200,7 +200,7 @@ def test_errors_show_no_parameters(lacking):
 
 
 def test_locked_sqlite_is_a_storage_error(sqlite_url, monkeypatch):
-    monkeypatch.setattr(connections, "BUSY_MILLISECONDS", 1)
+    monkeypatch.setattr(opening, "BUSY_MILLISECONDS", 1)
     engine = create_engine(sqlite_url, connect_args={"timeout": 0})
     storage = storage_on(engine)
     storage.setup()

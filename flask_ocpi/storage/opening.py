@@ -1,0 +1,54 @@
+"""Connections as the package needs them: what is set on SQLite, and what a forked process leaves to its parent."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy import Engine
+
+from flask_ocpi.errors import ConfigurationError
+from flask_ocpi.storage.driver import Held
+from flask_ocpi.storage.transactions import BUSY_MILLISECONDS
+
+PREPARED = "flask_ocpi.prepared"
+
+
+def check_dialect(name: str) -> None:
+    """Raise ConfigurationError for a kind of database that is not supported."""
+    if name not in ("sqlite", "postgresql"):
+        raise ConfigurationError(
+            f"SQLALCHEMY_DATABASE_URI must begin with 'sqlite:' or 'postgresql+psycopg:', got a database of {name}."
+        )
+
+
+def prepare(connection: Connection) -> None:
+    """Set what the package needs on a new connection to SQLite."""
+    connection.begin()
+    driver: Any = connection.connection.driver_connection
+    # SQLAlchemy's documentation has applications send BEGIN by an event: here nobody would commit it.
+    if driver.in_transaction:
+        driver.rollback()
+    if PREPARED in connection.info:
+        return
+    if connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one() < BUSY_MILLISECONDS:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
+    # Without WAL a power cut could corrupt what was written with less than FULL.
+    if connection.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "wal":
+        connection.exec_driver_sql("PRAGMA synchronous = NORMAL")
+    connection.info[PREPARED] = True
+
+
+def cut_off(held: Held) -> None:
+    """Lead this process' end of the connection nowhere, so that nothing sent from here reaches the server."""
+    if held.connection.invalidated:
+        return
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nowhere, held.driver.fileno())
+    os.close(nowhere)
+
+
+def is_in_memory(engine: Engine) -> bool:
+    name = engine.url.database or ":memory:"
+    return ":memory:" in name or "mode=memory" in name or engine.url.query.get("mode") == "memory"
