@@ -91,6 +91,7 @@ def create_app(settings: dict[str, Any]) -> Flask:
         OCPI_CREATE_TABLES=True,
     )
     ocpi = OCPI(app)
+    ocpi.storage.check()  # the database is there before the first request
     switch = KillSwitch()
     app.wsgi_app = switch.serving(app.wsgi_app)  # type: ignore[method-assign]
     ocpi.transport.send = switch.sending(ocpi.transport.send)  # type: ignore[method-assign]
