@@ -164,7 +164,7 @@ def test_token_b_is_committed_while_the_request_with_it_is_in_flight(
     def look(request: Request) -> None:
         if request.method in ("POST", "PUT"):
             elsewhere.assert_no_transaction_is_open()
-            caller = elsewhere.services.platforms.caller([orjson.loads(request.body)["token"]])
+            caller = elsewhere.platforms.caller([orjson.loads(request.body)["token"]])
             seen.append((caller.issued.use, caller.is_registered))
 
     ocpi_network.before_send = look

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
-from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import replace
 from pathlib import Path
@@ -31,7 +29,9 @@ from examples.simulation import billing
 from examples.simulation import charge_points
 from flask_ocpi import OCPI
 from flask_ocpi import FlaskOCPIError
+from flask_ocpi import Key
 from flask_ocpi import MemoryStorage
+from flask_ocpi import Record
 from flask_ocpi.client.transport import Request
 from flask_ocpi.client.transport import Response
 from flask_ocpi.errors import UnreachableError
@@ -70,8 +70,11 @@ class Line:
         """Nothing is held open."""
 
 
-class DayIsOver(Exception):
-    """Undoes what the platforms have stored."""
+def stored(side: Side) -> dict[str, dict[Key, Record]]:
+    """Return all that a platform has stored."""
+    storage = side.ocpi.storage
+    assert isinstance(storage, MemoryStorage)
+    return storage._kinds
 
 
 @pytest.fixture(scope="module")
@@ -117,11 +120,11 @@ def day(stage: tuple[Line, dict[str, Side], Path], line: Line, monkeypatch: pyte
         line.network.clock.advance(1)
         points.tick()
 
-    with suppress(DayIsOver), ExitStack() as storages:
-        for side in sides.values():
-            storages.enter_context(side.ocpi.storage.transaction())
-        yield make_day(Screen(), journal, sides, Recorder(line, journal, "you"), wait=wait)
-        raise DayIsOver
+    before = {role: {kind: dict(records) for kind, records in stored(side).items()} for role, side in sides.items()}
+    yield make_day(Screen(), journal, sides, Recorder(line, journal, "you"), wait=wait)
+    for role, side in sides.items():
+        stored(side).clear()
+        stored(side).update(before[role])
     points.charging.clear()
     points.reservations.clear()
 
