@@ -129,7 +129,7 @@ class Platform:
     def wait_until_endpoints_are_fetched(self) -> None:
         """Wait for what a platform does by itself once a partner has used its new token."""
         deadline = time.monotonic() + SECONDS
-        while any("endpoints_due" in text for text in self.rows()["platforms"]):
+        while any(json.loads(text)["endpoints_due"] is not None for text in self.rows()["platforms"]):
             assert time.monotonic() < deadline, "The endpoints were never fetched again."
             time.sleep(0.005)
 
