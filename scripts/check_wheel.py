@@ -20,7 +20,7 @@ import flask_ocpi
 if not flask_ocpi.__file__.startswith(sys.prefix):
     sys.exit(f"Imported {flask_ocpi.__file__}, not the installed wheel.")
 names = [m.name for m in pkgutil.walk_packages(flask_ocpi.__path__, "flask_ocpi.", onerror=lambda name: None)]
-needs_extra = ("flask_ocpi.contrib", "flask_ocpi.testing")
+needs_extra = ("flask_ocpi.outbox.celery", "flask_ocpi.testing", "flask_ocpi.web.limiter", "flask_ocpi.web.prometheus")
 names = [name for name in names if not name.startswith(needs_extra) and not name.endswith("__main__")]
 for name in names:
     importlib.import_module(name)

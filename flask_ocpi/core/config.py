@@ -254,7 +254,9 @@ class Settings:
     health: bool = setting(kinds.boolean, True, "Serve an unauthenticated health check at /health below the prefix.")
     docs: bool = setting(kinds.boolean, True, "Serve Swagger UI and the OpenAPI documents.")
     create_tables: bool | None = setting(
-        kinds.boolean, None, "Create missing tables at start. By default only for the embedded SQLite file."
+        kinds.boolean,
+        None,
+        "Create missing tables before their first use. By default only for the embedded SQLite file.",
     )
     http_allow_private: bool = setting(
         kinds.boolean, False, "Also call partners over http and at private addresses. For development."

@@ -153,6 +153,7 @@ def run_app(folder: Path, settings: dict[str, str]) -> dict[str, Any]:
         "from quickstart import create_app\n"
         "o = create_app().extensions['ocpi']\n"
         "s = o.services.settings\n"
+        "assert list(o.partners.list()) == []\n"
         "names = ('url_prefix', 'token_grace', 'open_enums', 'strict_codes')\n"
         "print(json.dumps({'repr': repr(s), **{name: getattr(s, name) for name in names}}))\n"
     )
