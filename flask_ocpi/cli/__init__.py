@@ -28,26 +28,25 @@ def _commands() -> Sequence[Command]:
     """Import all commands, in the order in which one needs them."""
     from flask_ocpi.cli import about
     from flask_ocpi.cli import calls
+    from flask_ocpi.cli import copies
     from flask_ocpi.cli import data
-    from flask_ocpi.cli import data as copies
     from flask_ocpi.cli import journal
     from flask_ocpi.cli import outbox
-    from flask_ocpi.cli import partners as platforms
+    from flask_ocpi.cli import partners
     from flask_ocpi.cli import pricing
     from flask_ocpi.cli.authorize import authorize
     from flask_ocpi.cli.check import check
     from flask_ocpi.cli.findings import findings
-    from flask_ocpi.cli.partners import partners
     from flask_ocpi.cli.sync import sync
 
     return (
         about.init_db,
-        platforms.invite,
-        platforms.register,
-        platforms.rotate,
-        platforms.unregister,
-        platforms.platforms,
-        partners,
+        partners.invite,
+        partners.register,
+        partners.rotate,
+        partners.unregister,
+        partners.platforms,
+        partners.partners,
         data.import_objects,
         data.export,
         data.pull,

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from flask_ocpi.core.config import Settings
 from flask_ocpi.core.description import Document
 from flask_ocpi.core.description import ObjectType
+from flask_ocpi.core.enums import ModuleID
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import NotFoundError
 from flask_ocpi.exchange.context import Services
+from flask_ocpi.exchange.documents import save_object
 from flask_ocpi.outbox.writing import OutboxWriter
 from flask_ocpi.signals import object_saved
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Record
+from flask_ocpi.storage.base import Storage
+
+_log = logging.getLogger("flask_ocpi.tariffs")
 
 _MOST_AT_ONCE = 500
 _LARGEST_AT_ONCE = 2 * 1024 * 1024  # bytes
@@ -103,3 +110,35 @@ def form(verb: str, module: str, object_type: ObjectType) -> str:
 
 def missing_error(object_type: ObjectType, ids: Sequence[str]) -> NotFoundError:
     return object_type.missing(f"There is no own {object_type.name} {' '.join(ids)}.")
+
+
+def look_over(settings: Settings, object_type: ObjectType, document: Document) -> None:
+    """Look for mistakes in a tariff, and log or refuse them as OCPI_TARIFF_LINT says."""
+    what = settings.tariff_lint
+    if object_type.kind != ModuleID.TARIFFS or what == "off":
+        return
+    from flask_ocpi.pricing import lint  # the engine is not needed to start
+
+    for finding in lint(document):
+        text = f"The tariff {document['id']!a} at {finding.path}: {finding.message} ({finding.rule})"
+        if finding.weighs and what == "refuse":
+            raise InvalidParametersError(text)
+        if finding.weighs:
+            _log.warning("%s", text)
+
+
+def create_batch(
+    storage: Storage, outbox: OutboxWriter, object_type: ObjectType, batch: Sequence[Checked]
+) -> Sequence[bool]:
+    """Store objects that never change; of those that are there, compare the content.
+
+    Returns for each whether it is new. Raises InvalidParametersError that names the first one that differs.
+    """
+    rows = [(item.key, item.record) for item in batch]
+    created = storage.create_many(object_type.kind, rows)
+    for item, new in zip(batch, created, strict=True):
+        if not new:
+            with naming(item.module, item.index):
+                save_object(storage, object_type, item.key, item.record, item.record.document)
+    outbox.all_changed((key, None, record) for (key, record), new in zip(rows, created, strict=True) if new)
+    return created

@@ -22,7 +22,7 @@ from flask_ocpi.core.moments import format_date_time
 from flask_ocpi.core.moments import to_micros
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import NotFoundError
-from flask_ocpi.exchange import journal as reading
+from flask_ocpi.exchange import journal
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.journal import Entry
 from flask_ocpi.exchange.journal import Search
@@ -61,7 +61,7 @@ class Journal:
         since: a DateTime. platform: may also be the id of a partner that is gone.
         """
         search = self._search(platform, correlation_id, since, failed=failed)
-        return reading.latest(self.services.storage, search, limit)
+        return journal.latest(self.services.storage, search, limit)
 
     def follow(
         self,
@@ -74,17 +74,17 @@ class Journal:
     ) -> Iterator[Sequence[Entry]]:
         """Yield what :meth:`list` returns, and then what comes next, about once a second and without an end."""
         storage, search = self.services.storage, self._search(platform, correlation_id, since, failed=failed)
-        place = reading.end(storage)
-        found = reading.latest(storage, search, limit)
+        place = journal.end(storage)
+        found = journal.latest(storage, search, limit)
         place = replace(place, number=max(place.number, *(entry.number for entry in found), 0))
         while True:
             yield found
             time.sleep(_POLL_SECONDS)
-            found, place = reading.next_ones(storage, search, place)
+            found, place = journal.next_ones(storage, search, place)
 
     def find(self, number: int) -> Entry:
         """Return the message with a number; raise NotFoundError where there is none, or it is not kept any more."""
-        entry = reading.find(self.services.storage, number)
+        entry = journal.find(self.services.storage, number)
         if entry is None:
             raise NotFoundError(f"There is no message {number} in the journal.")
         return entry
@@ -151,7 +151,7 @@ class Journal:
         try:
             return self.services.platforms.find(platform).id
         except UnknownPlatformError:
-            if reading.latest(self.services.storage, Search(platform=platform), 1):
+            if journal.latest(self.services.storage, Search(platform=platform), 1):
                 return platform
             raise
 

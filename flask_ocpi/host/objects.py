@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -16,7 +15,6 @@ from typing import TypeVar
 from flask_ocpi.core.description import Document
 from flask_ocpi.core.description import ObjectType
 from flask_ocpi.core.enums import InterfaceRole
-from flask_ocpi.core.enums import ModuleID
 from flask_ocpi.core.moments import format_date_time
 from flask_ocpi.core.moments import to_micros
 from flask_ocpi.core.schema import load
@@ -40,7 +38,9 @@ from flask_ocpi.exchange.overloads import typed_as
 from flask_ocpi.host.changing import Change
 from flask_ocpi.host.changing import Checked
 from flask_ocpi.host.changing import batches
+from flask_ocpi.host.changing import create_batch
 from flask_ocpi.host.changing import form
+from flask_ocpi.host.changing import look_over
 from flask_ocpi.host.changing import missing_error
 from flask_ocpi.host.changing import naming
 from flask_ocpi.outbox.writing import OutboxWriter
@@ -53,8 +53,6 @@ from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.base import walk
 
 T = TypeVar("T")
-
-_log = logging.getLogger("flask_ocpi.tariffs")
 
 _WRITTEN_AT_ONCE = 500
 # Of two imports in opposite orders, the one that is ended may meet the other one again half way of what is left.
@@ -195,7 +193,7 @@ class OwnObjects:
         def change(document: Document) -> Document:
             if part is None:
                 merged = merge(schema, document, changed, appended=object_type.appended)
-                self._look_over(object_type, merged)
+                look_over(self.services.settings, object_type, merged)
                 return merged
             place = locate(document, object_type, part_ids)
             if place is None or place.index is None:
@@ -341,7 +339,7 @@ class OwnObjects:
         *,
         is_given: bool,
     ) -> Saved:
-        """Store an object and mark it, in the transaction that is open."""
+        """Store an object and its outbox entries, in the transaction that is open."""
         storage, kind = self.services.storage, object_type.kind
         if object_type.final:
             if not save_object(storage, object_type, key, record, document):
@@ -370,7 +368,7 @@ class OwnObjects:
         Returns for each whether it is new, and which of them would have been for more than the stored ones.
         """
         if object_type.final:
-            return self._create_batch(outbox, object_type, batch), []
+            return create_batch(self.services.storage, outbox, object_type, batch), []
         storage, kind = self.services.storage, object_type.kind
         before = storage.get_many(kind, [item.key for item in batch], for_update=True)
         first: dict[Key, Checked] = {}
@@ -396,18 +394,6 @@ class OwnObjects:
         outbox.all_changed(changes)
         return created, withheld
 
-    def _create_batch(self, outbox: OutboxWriter, object_type: ObjectType, batch: Sequence[Checked]) -> Sequence[bool]:
-        """Store objects that never change; of those that are there, compare the content."""
-        storage = self.services.storage
-        rows = [(item.key, item.record) for item in batch]
-        created = storage.create_many(object_type.kind, rows)
-        for item, new in zip(batch, created, strict=True):
-            if not new:
-                with naming(item.module, item.index):
-                    save_object(storage, object_type, item.key, item.record, item.record.document)
-        outbox.all_changed((key, None, record) for (key, record), new in zip(rows, created, strict=True) if new)
-        return created
-
     @staticmethod
     def _key_of(object_type: ObjectType, document: Document) -> Key:
         return Key.of(document["country_code"], document["party_id"], object_type.id_of(document))
@@ -416,7 +402,7 @@ class OwnObjects:
         self, object_type: ObjectType, document: Document, audience: Iterable[Party] | None
     ) -> tuple[Key, Record, Document]:
         checked = load(self.services.schemas[object_type.schema], document, where=object_type.name)
-        self._look_over(object_type, checked)
+        look_over(self.services.settings, object_type, checked)
         owner = Party.of(checked["country_code"], checked["party_id"])
         if owner not in self.parties() and not object_type.described:
             listing = ", ".join(map(str, self.parties()))
@@ -425,20 +411,6 @@ class OwnObjects:
         micros = to_micros(checked["last_updated"])
         seen_by = tuple(Party.of(*party) for party in audience or ()) or audience_of(object_type, checked)
         return key, Record.of(checked, last_updated=micros, audience=seen_by), checked
-
-    def _look_over(self, object_type: ObjectType, document: Document) -> None:
-        """Look for mistakes in a tariff, and log or refuse them as OCPI_TARIFF_LINT says."""
-        what = self.services.settings.tariff_lint
-        if object_type.kind != ModuleID.TARIFFS or what == "off":
-            return
-        from flask_ocpi.pricing import lint  # the engine is not needed to start
-
-        for finding in lint(document):
-            text = f"The tariff {document['id']!a} at {finding.path}: {finding.message} ({finding.rule})"
-            if finding.weighs and what == "refuse":
-                raise InvalidParametersError(text)
-            if finding.weighs:
-                _log.warning("%s", text)
 
     def _get(
         self, verb: str, module: str, ids: Sequence[str], party: Party | None

@@ -47,12 +47,10 @@ from flask_ocpi.storage.joining import HostTransaction
 from flask_ocpi.storage.joining import connection_of
 from flask_ocpi.storage.joining import has_begun
 from flask_ocpi.storage.joining import is_on
-from flask_ocpi.storage.opening import PREPARED
 from flask_ocpi.storage.opening import check_dialect
 from flask_ocpi.storage.opening import cut_off
 from flask_ocpi.storage.opening import is_in_memory
 from flask_ocpi.storage.opening import prepare
-from flask_ocpi.storage.transactions import BUSY_MILLISECONDS
 from flask_ocpi.storage.transactions import Transaction
 from flask_ocpi.storage.transactions import Turn
 from flask_ocpi.storage.transactions import files_of_thread
@@ -89,7 +87,7 @@ class Database:
         self._file = os.path.abspath(str(engine.url.database)) if self.is_sqlite and not self.in_memory else None
         self._host = HostConnections(engine, in_memory=self.in_memory)
         # It also makes this live as long as the engine, and so does what it holds.
-        event.listen(engine, "engine_disposed", self._on_disposed)
+        event.listen(engine, "engine_disposed", lambda _: self.release_idle())
         # Whoever reads in order to write locks the record, so no stricter level is needed.
         begin = "BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN ISOLATION LEVEL READ COMMITTED"
         self._begin_statement, self._commit_statement, self._rollback_statement = (
@@ -244,23 +242,9 @@ class Database:
         else:
             current.work.append(work)
 
-    def enable_wal(self) -> None:
-        """Switch a SQLite file to write-ahead logging: readers then do not wait for a writer."""
-        if not self.is_sqlite or self.in_memory:
-            return
-        deadline = time.monotonic() + BUSY_MILLISECONDS / 1000
-        while True:
-            try:
-                with self.connection() as connection:
-                    connection.exec_driver_sql("PRAGMA journal_mode = WAL")
-                    connection.info.pop(PREPARED, None)
-                    self._held.release()
-                return
-            except StorageError as error:
-                # SQLite does not wait for others here, whatever its busy timeout.
-                if "locked" not in str(error) or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.02)
+    def release_idle(self) -> None:
+        """Give connections that nobody uses back to the engine: what is set on the file holds for new ones."""
+        self._held.release()
 
     def _begin(self) -> None:
         self._local = threading.local()
@@ -301,9 +285,6 @@ class Database:
             raise StorageError("This process was forked inside a transaction: SQLite then keeps it from ever writing.")
         self._refuse_to_wait()
         return self._turn_to_write
-
-    def _on_disposed(self, engine: Engine) -> None:
-        self._held.release()
 
     def _execute(self, statement: Statement, values: Mapping[str, Any], *, reads: bool) -> Answer:
         transaction = self._ongoing(reads=reads)

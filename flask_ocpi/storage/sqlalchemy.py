@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Mapping
@@ -50,11 +51,13 @@ from flask_ocpi.storage.lists import list_statements
 from flask_ocpi.storage.lists import query_values
 from flask_ocpi.storage.lists import read_total
 from flask_ocpi.storage.migration import migrate
+from flask_ocpi.storage.opening import PREPARED
 from flask_ocpi.storage.tables import Rows
 from flask_ocpi.storage.tables import Statements
 from flask_ocpi.storage.tables import key_values
 from flask_ocpi.storage.tables import record_of
 from flask_ocpi.storage.tables import record_values
+from flask_ocpi.storage.transactions import BUSY_MILLISECONDS
 
 _OTHERS = stat.S_IRWXO
 
@@ -253,7 +256,7 @@ class SQLAlchemyStorage(Storage):
         if self._database.current is not None:
             raise StorageError("setup() cannot run inside a transaction: call it before.")
         make_private(self._url)
-        self._database.enable_wal()
+        _enable_wal(self._database)
         for attempt in range(1, SETUP_ATTEMPTS + 1):
             try:
                 return self._create_tables()
@@ -360,3 +363,22 @@ def _can_be_stored(key: Key) -> bool:
         return True
     # PostgreSQL refuses NUL in texts; surrogates have no place in UTF-8.
     return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _enable_wal(database: Database) -> None:
+    """Switch a SQLite file to write-ahead logging: readers then do not wait for a writer."""
+    if not database.is_sqlite or database.in_memory:
+        return
+    deadline = time.monotonic() + BUSY_MILLISECONDS / 1000
+    while True:
+        try:
+            with database.connection() as connection:
+                connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+                connection.info.pop(PREPARED, None)
+                database.release_idle()
+            return
+        except StorageError as error:
+            # SQLite does not wait for others here, whatever its busy timeout.
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)

@@ -24,7 +24,7 @@ from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import received
 from flask_ocpi.storage.base import walk
-from flask_ocpi.sync import receiving as quarantine
+from flask_ocpi.sync import receiving
 from flask_ocpi.sync.receiving import Pulled
 from flask_ocpi.sync.receiving import receive
 from flask_ocpi.sync.receiving import tell
@@ -121,7 +121,7 @@ def read_pages(
     """
     if crawl.url is None:
         return
-    in_quarantine = quarantine.names_in(services, scope)
+    in_quarantine = receiving.names_in(services, scope)
     pages = calls.pages(
         date_from=crawl.date_from,
         date_to=crawl.date_to,
@@ -141,10 +141,10 @@ def read_pages(
             crawl.broken += len(broken) + page.more_broken
             crawl.pulled.left_out.add(broken, page.more_broken)
             unsaid = [item for item in page.broken if item.reason == UNSAID]
-            quarantine.put(services, scope, [*unsaid, *receipt.broken])
-            in_quarantine |= quarantine.names_of(scope, broken)
+            receiving.put(services, scope, [*unsaid, *receipt.broken])
+            in_quarantine |= receiving.names_of(scope, broken)
             for document in receipt.settled:
-                quarantine.release(services, scope, document, in_quarantine)
+                receiving.release(services, scope, document, in_quarantine)
             if crawl.known:
                 crawl.seen.update(receipt.seen)
             keep(crawl, receipt.seen)

@@ -32,7 +32,7 @@ from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.leases import NEVER
 from flask_ocpi.sync import positions
-from flask_ocpi.sync import receiving as quarantine
+from flask_ocpi.sync import receiving
 from flask_ocpi.sync import watermarks
 from flask_ocpi.sync.crawling import Crawl
 from flask_ocpi.sync.crawling import read_pages
@@ -246,7 +246,7 @@ class _Run:
             watermarks.completed(services, self.taken, moment=moment, endpoint=crawl.endpoint, whole=crawl.whole)
             positions.forget(services, scope)
         if crawl.whole:
-            quarantine.forget_unseen(services, scope, since=crawl.began)
+            receiving.forget_unseen(services, scope, since=crawl.began)
         self.progress(synced)
 
     def _keep(self, crawl: Crawl, keys: Sequence[Key]) -> None:

@@ -16,7 +16,7 @@ from flask import appcontext_pushed
 from flask import current_app
 from flask import has_app_context
 
-from flask_ocpi import outbox as push
+from flask_ocpi import outbox
 from flask_ocpi import sync
 from flask_ocpi.core.config import Settings
 from flask_ocpi.core.description import Version
@@ -116,7 +116,7 @@ def kinds(versions: Iterable[Version]) -> tuple[str, ...]:
     modules = [module for version in versions for module in version.modules]
     objects = [object_type.kind for module in modules for object_type in module.objects]
     others = [kind for module in modules for kind in module.kinds]
-    return tuple(dict.fromkeys((*KINDS, *objects, *others, *push.KINDS, *sync.KINDS, *journal.KINDS, FINDINGS)))
+    return tuple(dict.fromkeys((*KINDS, *objects, *others, *outbox.KINDS, *sync.KINDS, *journal.KINDS, FINDINGS)))
 
 
 def secret_key(app: Flask, settings: Settings) -> str | bytes | None:
