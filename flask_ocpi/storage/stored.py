@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC
+from abc import abstractmethod
 from collections.abc import Callable
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,7 +27,7 @@ _COLUMNS = {"due": "last_updated", "revision": "revision"}
 _Read = Callable[[Any], Any]
 
 
-class Stored:
+class Stored(ABC):
     """A frozen dataclass that is kept as a record of ``KIND``; each field is a property of the document.
 
     Parties, text enums, dataclasses and tuples of them are read as such; all else is JSON. A property that is missing
@@ -38,9 +40,9 @@ class Stored:
     KIND: ClassVar[str]
 
     @property
+    @abstractmethod
     def key(self) -> Key:
         """The key of the record."""
-        raise NotImplementedError
 
     def to_record(self, *, last_updated: int | None = None) -> Record:
         """Return the record. last_updated: its moment, where that is not ``due``."""

@@ -8,6 +8,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
+import pytest
+
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Record
@@ -54,6 +56,10 @@ class Bare(Stored):
 
     id: str
 
+    @property
+    def key(self):
+        return Key.of("", "", self.id)
+
 
 FULL = Crossing(
     "ONE",
@@ -92,6 +98,15 @@ def test_due_and_revision_are_of_the_record_and_not_in_its_document():
     assert record.document.keys().isdisjoint({"due", "revision"})
     assert Crossing.from_record(Record(record.text, 9, revision=3)).due == 9
     assert Crossing.from_record(Record(record.text, 9, revision=3)).revision == 3
+
+
+def test_class_without_a_key_cannot_be_made():
+    @dataclass(frozen=True)
+    class Keyless(Stored):
+        KIND = "keyless"
+
+    with pytest.raises(TypeError, match="key"):
+        Keyless()
 
 
 def test_class_without_due_says_the_moment_of_its_record_when_it_is_written():
