@@ -46,6 +46,8 @@ PAGES = sorted(page for page in [*(ROOT / "docs").glob("*.md"), ROOT / "README.m
 OTHER = re.compile(r"flask_ocpi\.(messages|findings|deliver|dispatch|journal|outbox|audits|tariffs|sync)\b")
 IMPORT = re.compile(r"^from (flask_ocpi[\w.]*) import ([\w, ]+)$", re.MULTILINE)
 NAME = re.compile(r"\bflask_ocpi(?:\.\w+)+")
+#: Uses of the extension, not names of hosts and files such as ocpi.example.com and ocpi.env.
+CALL = re.compile(r"(?<![\w./\"'-])(?:current_)?ocpi\.(?!example\b|env\b|dump\b|sqlite3\b)([a-z_]+)(?:\.([a-z_]+))?")
 
 
 @pytest.mark.parametrize("name", PACKAGES)
@@ -98,6 +100,18 @@ def test_a_page_names_only_what_is_public(page):
     imported = {f"{module}.{name.strip()}" for module, names in IMPORT.findall(text) for name in names.split(",")}
 
     assert sorted(name for name in named | imported if not resolved(name)) == []
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CHANGES.md"], ids=lambda page: page.name)
+def test_a_page_calls_only_what_the_extension_and_its_groups_have(page, ocpi):
+    wrong = []
+    for name, member in CALL.findall(page.read_text()):
+        if not hasattr(ocpi, name):
+            wrong.append(f"ocpi.{name}")
+        elif member and not hasattr(getattr(ocpi, name), member):
+            wrong.append(f"ocpi.{name}.{member}")
+
+    assert wrong == []
 
 
 @pytest.mark.parametrize("name", ["flask_ocpi", "flask_ocpi.client", "flask_ocpi.host", "flask_ocpi.testing"])
