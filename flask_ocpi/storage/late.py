@@ -35,14 +35,26 @@ class LateStorage(SQLAlchemyStorage):
         with self._finding:
             if self.is_found or self._is_at_it:
                 return
-            self._is_at_it = True  # what is called here may use the storage
-            try:
-                super().__init__(*self._find())
-                if self._creates_tables:
-                    self.setup()
-                self.is_found = True
-            finally:
-                self._is_at_it = False
+            storage = self._made(creates_tables=self._creates_tables)
+            self.__dict__.update(storage.__dict__)
+            self.is_found = True
+
+    def _made(self, *, creates_tables: bool) -> SQLAlchemyStorage:
+        self._is_at_it = True  # what is called here may use the storage
+        try:
+            storage = SQLAlchemyStorage(*self._find())
+            if creates_tables:
+                storage.setup()
+            return storage
+        finally:
+            self._is_at_it = False
+
+    def __str__(self) -> str:
+        """Name the database without connecting to it: a worker that starts while it is down says so and waits."""
+        if not self.is_found:
+            with self._finding:
+                return type(self).__name__ if self._is_at_it else str(self._made(creates_tables=False))
+        return super().__str__()
 
     def __getattr__(self, name: str) -> Any:
         """Find the database for an attribute that is not here before that."""

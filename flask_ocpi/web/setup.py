@@ -75,7 +75,8 @@ def _late_storage(app: Flask, names: tuple[str, ...], *, creates_tables: bool) -
 
     def find_in_context(app: Flask, **_: Any) -> None:
         if not storage.is_found and "sqlalchemy" in app.extensions:  # its tables belong to its migrations
-            storage.find()
+            with suppress(StorageError):  # Flask does not pop a context whose signal raises; the first use raises
+                storage.find()
 
     def first(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if not storage.is_found:  # a db of ours cannot be registered any more once Flask has begun with a request

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextvars
 import threading
 
 import pytest
 from flask import Flask
+from flask import has_app_context
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Integer
 from sqlalchemy import String
@@ -14,6 +16,7 @@ from sqlalchemy.orm import mapped_column
 from flask_ocpi import OCPI
 from flask_ocpi import ConfigurationError
 from flask_ocpi.errors import StorageError
+from flask_ocpi.outbox.threads import Threads
 from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.network import add_partner
 from flask_ocpi.testing.network import party_settings
@@ -155,6 +158,26 @@ def test_what_fails_at_first_is_tried_again(app):
         db.create_all()
 
     ocpi.save("locations", location())
+
+
+def test_a_worker_starts_and_contexts_end_while_the_database_is_away(app, tmp_path):
+    away = tmp_path / "away"
+    app.config.update(SQLALCHEMY_DATABASE_URI=f"sqlite:///{away / 'host.sqlite3'}", OCPI_CREATE_TABLES=True)
+    ocpi = OCPI(app)
+    worker = Threads(ocpi.dispatcher.deliveries)
+
+    def use_it_in_a_context():
+        with pytest.raises(StorageError), app.app_context():
+            ocpi.save("locations", location())
+        return has_app_context()
+
+    assert str(ocpi.storage) == f"SQLAlchemyStorage at sqlite:///{away / 'host.sqlite3'}"
+    assert contextvars.Context().run(use_it_in_a_context) is False
+    worker.start()
+    away.mkdir()
+
+    assert ocpi.save("locations", location())
+    assert worker.stop()
 
 
 def test_a_database_of_another_kind_is_refused_at_start():
