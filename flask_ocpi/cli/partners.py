@@ -241,7 +241,7 @@ def _pullable(platform: Platform) -> list[str]:
         module.id
         for module in (version.modules if version is not None else ())
         if module.objects
-        and platform.endpoint(module.id, InterfaceRole.SENDER)
+        and platform.endpoint(module.identifier, InterfaceRole.SENDER)
         and services.serves(module, InterfaceRole.RECEIVER)
     ]
 

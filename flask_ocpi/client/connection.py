@@ -325,7 +325,7 @@ class PlatformConnection(Connection):
         """
         if to is None or not self.platform.is_hub or self.platform.has(to):
             return
-        status = connection_status(self.services, self.platform, to, module.id, role)
+        status = connection_status(self.services, self.platform, to, module.identifier, role)
         if status not in (None, ConnectionStatus.CONNECTED):
             raise NotConnectedError(f"{to} is {status} at the hub {self.platform.id}.")
 
@@ -342,8 +342,8 @@ def receivers(services: Services, platform: Platform, module: str, role: Interfa
 
 def fitting(services: Services, platform: Platform, module: str, role: InterfaceRole) -> tuple[Party, ...]:
     """Return the parties of a platform with a role that implements an interface."""
-    implements = services.permissions.implements
-    return tuple(dict.fromkeys(party_of(item) for item in platform.roles if implements((item["role"],), module, role)))
+    implements, id = services.permissions.implements, services.identifier(module)
+    return tuple(dict.fromkeys(party_of(item) for item in platform.roles if implements((item["role"],), id, role)))
 
 
 def _is_broadcast(operation: Operation) -> bool:

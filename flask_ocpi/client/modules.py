@@ -114,7 +114,7 @@ class ModuleClient:
         operation = self.find(InterfaceRole.SENDER, lambda o: o.returns_list)
         if operation.dated and date_from is None:
             date_from = "1970-01-01T00:00:00Z"  # OCPI demands one here (SES-02)
-        most = self.client.quirks.page_limit_of(self.module.id)
+        most = self.client.quirks.page_limit_of(self.module.identifier)
         limit = most if limit is None else min(limit, most or limit)
         dates = {"date_from": date_from, "date_to": date_to}
         query = urlencode({name: value for name, value in dates.items() if value is not None}, safe=":")
@@ -274,12 +274,12 @@ class ModuleClient:
 
     def endpoint(self, role: InterfaceRole) -> str:
         """Return the URL of the platform's interface; raise MissingEndpointError where it offers none."""
-        url = self.client.platform.endpoint(self.module.id, None if self.module.single else role)
+        url = self.client.platform.endpoint(self.module.identifier, None if self.module.single else role)
         if url is None:
             raise MissingEndpointError(
-                f"Platform {self.client.platform.id} offers no {self.module.id} {role} endpoint."
+                f"Platform {self.client.platform.id} offers no {self.module.identifier} {role} endpoint."
             )
-        return url
+        return joined(url, self.module.below) if self.module.within else url
 
     def _get(self, role: InterfaceRole, ids: Sequence[str], *, owner: Party | None) -> Document:
         operation = find_addressed(self.module, "GET", ids, role)

@@ -179,6 +179,8 @@ class Module:
     id: its ModuleID, or a custom one. configuration: a configuration module, whose messages carry no routing headers.
     single: both interfaces are one and the same, under one URL without an interface segment (credentials).
     listed: it is among the endpoints in the version details. path: its segment in URLs, the id unless given.
+    within: the module at whose endpoint it is found, where OCPI has several classes of objects in one module: the
+    details of a version list that one only, roles and OCPI_MODULES name that one, and path is below that one's.
     requires: modules that OCPI says this one depends on. kinds: further kinds of records that it stores.
     extend: the exit; called with the flask-smorest blueprint, to add routes that do not fit a description.
     """
@@ -190,6 +192,7 @@ class Module:
     single: bool = False
     listed: bool = True
     path: str | None = None
+    within: str | None = None
     requires: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
     extend: Callable[[Any], None] | None = None
@@ -200,9 +203,19 @@ class Module:
             return self.interfaces[0]
         return next((interface for interface in self.interfaces if interface.role is role), None)
 
+    @property
+    def identifier(self) -> str:
+        """The ModuleID that version details and permissions have for it."""
+        return self.within or self.id
+
+    @property
+    def below(self) -> str:
+        """Its own segment in URLs."""
+        return f"/{self.id}" if self.path is None else self.path
+
     def path_of(self, interface: Interface) -> str:
         """Return the path of an interface below its version: ``/sender/locations``, or ``/credentials``."""
-        segment = f"/{self.id}" if self.path is None else self.path
+        segment = f"/{self.within}{self.below}" if self.within else self.below
         return segment if self.single else f"/{interface.role.lower()}{segment}"
 
     def view_name(self, role: InterfaceRole, operation: Operation) -> str:

@@ -248,13 +248,19 @@ class Services:
         """Return a module as 2.2.1 has it, or, where it lacks that, another version; None where none has."""
         return next((module for version in (self.own, *self.versions) if (module := version.module(id))), None)
 
+    def identifier(self, module: str) -> str:
+        """Return the ModuleID that version details and permissions have for a module: that of another one it is in."""
+        found = self.module(module)
+        return module if found is None else found.identifier
+
     def serves(self, module: Module, interface: InterfaceRole) -> bool:
         """Tell whether this platform serves an interface: as configured, or because an own role implements it."""
         if module.single:
             return True
         if self.settings.modules is not None:
-            return bool({module.id, f"{module.id}:{interface.value}"} & set(self.settings.modules))
-        return self.permissions.implements(self.own_roles, module.id, interface)
+            identifier = module.identifier
+            return bool({identifier, f"{identifier}:{interface.value}"} & set(self.settings.modules))
+        return self.permissions.implements(self.own_roles, module.identifier, interface)
 
     @property
     def own_roles(self) -> frozenset[Role]:
@@ -268,7 +274,8 @@ class Services:
         return found
 
     def _find_own_parties(self, module: str, interface: InterfaceRole) -> tuple[Party, ...]:
-        fitting = [p for p in self.settings.parties if self.permissions.implements(p.roles, module, interface)]
+        id = self.identifier(module)
+        fitting = [p for p in self.settings.parties if self.permissions.implements(p.roles, id, interface)]
         chosen: Iterable[OwnParty] = fitting or self.settings.parties
         return tuple(Party.of(party.country_code, party.party_id) for party in chosen)
 

@@ -51,7 +51,7 @@ def list_objects(ctx: Context, target: Target, body: None) -> Result:
     OCPI 2.2.1, Transport and format, "Pagination".
     """
     asked = target.query
-    cap = ctx.services.settings.limit_of(target.module.id)
+    cap = ctx.services.settings.limit_of(target.module.identifier)
     default = min(ctx.services.settings.page_limit, cap)
     limit = min(asked.get("limit", default), cap)
     if target.operation.dated and ctx.services.settings.require_date_from and "date_from" not in asked:

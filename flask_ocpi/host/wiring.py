@@ -213,7 +213,7 @@ def _check_business_details(settings: Settings) -> None:
 
 
 def _check_modules(settings: Settings, versions: Sequence[Version]) -> None:
-    modules = {module.id: module for version in versions for module in version.modules}
+    modules = {module.identifier: module for version in versions for module in version.modules}
     listing = ", ".join(id for id, module in modules.items() if module.listed)
     for key, names in {
         "OCPI_MODULES": settings.modules or (),

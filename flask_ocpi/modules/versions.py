@@ -121,7 +121,7 @@ def _usable(ctx: Context) -> Iterator[tuple[Module, Interface]]:
     roles = ctx.platform.role_names | {Role(role["role"]) for role in ctx.platform.requested}
     for module in ctx.version.modules:
         for interface in module.interfaces:
-            if not module.listed or not ctx.services.serves(module, interface.role):
+            if not module.listed or module.within or not ctx.services.serves(module, interface.role):
                 continue
             if module.single or not roles or ctx.services.permissions.may_call(roles, module.id, interface.role):
                 yield module, interface

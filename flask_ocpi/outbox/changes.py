@@ -153,8 +153,9 @@ def recipients(
     """
     if services.object_type(module).described and Role.HUB not in services.own_roles:
         return
-    for platform in partners.reached(module, audience) if only is None else (only,):
-        if platform.roles and platform.endpoint(module, InterfaceRole.RECEIVER) is not None:
+    identifier = services.identifier(module)
+    for platform in partners.reached(identifier, audience) if only is None else (only,):
+        if platform.roles and platform.endpoint(identifier, InterfaceRole.RECEIVER) is not None:
             for party in _parties(services, platform, module, audience):
                 yield Recipient(platform, party)
 

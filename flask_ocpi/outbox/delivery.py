@@ -71,6 +71,9 @@ def attempt(services: Services, connect: Callable[..., Client], platform: Platfo
     PATCH where that tells it, else PUT, also after a PATCH that was refused (T-38, LOC-41); POST for CDRs; DELETE for
     what is gone.
     """
+    version = services.version(platform.version)
+    if version is not None and version.module(entry.module) is None:  # it came to speak a version without
+        return Attempt(Outcome.NEEDLESS)
     try:
         calls = connect(platform, to=entry.party).module(entry.module)
         object_type = calls.module.objects[0]

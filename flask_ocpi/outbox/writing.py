@@ -43,7 +43,7 @@ class OutboxWriter:
         self._partners = services.platforms.partners() if services.settings.push or only else Partners()
         # Many objects are for the same few.
         self._found: dict[tuple[Party, ...], Sequence[Recipient]] = {}
-        self.is_needed = bool(self._partners.receiving(module))
+        self.is_needed = bool(self._partners.receiving(services.identifier(module)))
 
     def changed(self, key: Key, before: Record | None, after: Record) -> None:
         """Write the entries of an object that was created (``before`` None) or replaced."""

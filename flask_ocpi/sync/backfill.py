@@ -101,7 +101,7 @@ class Backfill:
         """
         services, platform = self._services(), missing.platform
         theirs = services.platforms.speaks_for(platform, missing.owner)
-        if not theirs or platform.endpoint(missing.module, InterfaceRole.SENDER) is None:
+        if not theirs or platform.endpoint(services.identifier(missing.module), InterfaceRole.SENDER) is None:
             return
         try:
             is_new = _note(services, missing)

@@ -88,9 +88,11 @@ def scopes_of(services: Services, platform: Platform, modules: Collection[str] =
     for module in version.modules:
         if (wanted and module.id not in wanted) or _module(services, platform, module.id) is None:
             continue
-        if not services.permissions.implements(platform.role_names, module.id, InterfaceRole.SENDER):
+        if not services.permissions.implements(platform.role_names, module.identifier, InterfaceRole.SENDER):
             continue  # it offers what it was not granted
-        if platform.endpoint(module.id, InterfaceRole.SENDER) and services.serves(module, InterfaceRole.RECEIVER):
+        if platform.endpoint(module.identifier, InterfaceRole.SENDER) and services.serves(
+            module, InterfaceRole.RECEIVER
+        ):
             for party in _receivers(services, module):
                 yield Scope(platform, module, party)
 

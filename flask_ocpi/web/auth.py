@@ -157,7 +157,7 @@ def authorize(
     if caller.issued.use is not TokenUse.ACTIVE and not caller.is_registered:
         raise UnauthorizedError("This token opens versions and credentials only: register first.")
     roles = caller.platform.role_names
-    if interface is not None and not services.permissions.may_call(roles, module.id, interface.role):
+    if interface is not None and not services.permissions.may_call(roles, module.identifier, interface.role):
         if interface.hidden:
             raise NotFoundError(f"There is no {module.id} {interface.role} here for you.")
         if not roles:
