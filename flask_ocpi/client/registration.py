@@ -105,7 +105,7 @@ class Registrar:
         platform = self._reread(platform)
         discovery = self._discover(self._connection(platform), self._versions_url(platform))
         connection = self._connection(platform, self._version(discovery))
-        issued, own_token = self._pending_token()
+        issued, own_token = self._pending_token(discovery.version)
         before = self.services.platforms.save(replace(platform, issued=(*platform.issued, issued)), before=platform)
         try:
             answer = self._send(connection, "PUT", discovery, own_token, before)
@@ -208,7 +208,7 @@ class Registrar:
         parties: tuple[str, ...] | None,
     ) -> tuple[Platform, str]:
         """Commit our token before the other platform is asked to use it (CRED-14)."""
-        issued, token = self._pending_token()
+        issued, token = self._pending_token(None)
         if known is not None:
             pending = replace(
                 known,
@@ -249,11 +249,11 @@ class Registrar:
         with suppress(ConflictError):
             self.services.platforms.save(replace(current, issued=kept), before=current)
 
-    def _pending_token(self) -> tuple[IssuedToken, str]:
+    def _pending_token(self, version: str | None) -> tuple[IssuedToken, str]:
         issued, token = self.services.platforms.issue(TokenUse.PENDING)
         now = int(self.services.clock().timestamp() * SECOND)
         seconds = max(_HANDSHAKE_SECONDS, self.services.settings.token_grace)
-        return replace(issued, expires=now + seconds * SECOND), token
+        return replace(issued, expires=now + seconds * SECOND, version=version), token
 
     def _accept_both(self, platform: Platform) -> None:
         """Have the new token of a renewal and the old one be accepted: the other platform uses one of them.
@@ -333,7 +333,7 @@ class Registrar:
         known = {token.hash for token in before.issued}
         # A token that the other platform got by a handshake of its own, crossing ours, stays: it may use that one.
         crossing = [
-            token
+            replace(token, version=token.version or current.version)
             for token in current.issued
             if token.hash not in known or (token.use is TokenUse.ACTIVE and not token.used)
         ]

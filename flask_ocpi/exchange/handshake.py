@@ -130,13 +130,20 @@ def unregistered(platform: Platform) -> Platform:
     )
 
 
-def retire(platforms: Platforms, tokens: Iterable[IssuedToken]) -> tuple[IssuedToken, ...]:
-    """Turn tokens into ones that end with the grace time: a registration token SPENT, any other one REPLACED."""
+def retire(
+    platforms: Platforms, tokens: Iterable[IssuedToken], *, version: str | None = None
+) -> tuple[IssuedToken, ...]:
+    """Turn tokens into ones that end with the grace time: a registration token SPENT, any other one REPLACED.
+
+    version: which the platform spoke until now. A replaced token opens that one only: it is sent by a platform that
+    missed our answer, and so does not know that it speaks another one now.
+    """
     expires = platforms.now() + platforms.grace * SECOND
     retired = []
     for token in tokens:
         if token.use in (TokenUse.ACTIVE, TokenUse.PENDING):
-            retired.append(replace(token, use=TokenUse.REPLACED, expires=expires))
+            spoken = token.version or version
+            retired.append(replace(token, use=TokenUse.REPLACED, expires=expires, version=spoken))
         elif token.use is TokenUse.REGISTRATION:
             retired.append(replace(token, use=TokenUse.SPENT, expires=expires))
         elif token.use in (TokenUse.REPLACED, TokenUse.SPENT):

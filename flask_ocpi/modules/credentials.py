@@ -185,7 +185,7 @@ def _accept(ctx: Context, body: Document, *, renewed: bool) -> Result:
         body,
         decision=decision,
         discovery=discovery,
-        issued=(*handshake.retire(platforms, (ctx.caller.issued,)), *pending, issued),
+        issued=(*handshake.retire(platforms, (ctx.caller.issued,), version=before.version), *pending, issued),
     )
     after = _save(ctx, after)
     ctx.services.emit(platform_registered, platform=after, renewed=renewed)

@@ -117,6 +117,11 @@ class Caller:
             return self.platform.is_registered
         return self.issued.use in (TokenUse.ACTIVE, TokenUse.REPLACED)
 
+    @property
+    def version(self) -> str | None:
+        """The number of the one version whose functional modules the token opens."""
+        return self.issued.version or self.platform.version
+
 
 class UnknownPlatformError(FlaskOCPIError):
     """No platform goes by that id, name or party."""

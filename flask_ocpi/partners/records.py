@@ -45,12 +45,16 @@ class TokenUse(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class IssuedToken:
-    """A token that we issued, as we keep it: hashed. ``expires`` in microseconds, ``used`` once it was seen."""
+    """A token that we issued, as we keep it: hashed. ``expires`` in microseconds, ``used`` once it was seen.
+
+    version: the version whose endpoints it opens, where that is not the one that the platform speaks by now.
+    """
 
     hash: str = field(repr=False)
     use: TokenUse
     expires: int | None = None
     used: bool = False
+    version: str | None = None
 
 
 @dataclass(frozen=True)

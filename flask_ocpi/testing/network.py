@@ -221,11 +221,16 @@ def _all_of(ocpi: Facade) -> dict[str, Any]:
 
 
 def add_partner(
-    app: Flask, parties: Sequence[PartySpec], *, name: str = "Partner", versions_url: str = "https://partner.example/v"
+    app: Flask,
+    parties: Sequence[PartySpec],
+    *,
+    name: str = "Partner",
+    versions_url: str = "https://partner.example/v",
+    version: str = "2.2.1",
 ) -> PartnerClient:
     """Make a registered partner without a handshake and return a client that calls the app with its token.
 
-    It speaks 2.2.1.
+    version: the number of the version that it speaks.
     """
     ocpi: OwnPlatform = app.extensions["ocpi"]
     issued, token = ocpi.services.platforms.issue(TokenUse.ACTIVE)
@@ -245,7 +250,7 @@ def add_partner(
                 for role in roles
             ),
             versions_url=versions_url,
-            version=ocpi.services.own.number,
+            version=version,
             token=ocpi.services.platforms.cipher.encrypt("token-of-the-partner"),
             issued=(replace(issued, used=True),),
         )

@@ -139,13 +139,17 @@ def _unauthorized(services: Services, header: str | None, address: str | None) -
 def authorize(
     services: Services,
     caller: Caller,
+    version: Version,
     module: Module,
     interface: Interface | None,
     method: str,
     *,
     url: Callable[[str], str],
 ) -> None:
-    """Check that the caller's token and roles open an interface (A-07, and the permissions of the roles)."""
+    """Check that the caller's token and roles open an interface (A-07, and the permissions of the roles).
+
+    A platform speaks one version at a time: the functional modules of others are closed to it.
+    """
     if caller.issued.use is TokenUse.SPENT and not (module.id == ModuleID.CREDENTIALS and method == "POST"):
         raise UnauthorizedError(
             "This token was for the registration, which is done: use the token it returned. "
@@ -156,6 +160,11 @@ def authorize(
         return
     if caller.issued.use is not TokenUse.ACTIVE and not caller.is_registered:
         raise UnauthorizedError("This token opens versions and credentials only: register first.")
+    if caller.version != version.number:
+        raise ForbiddenError(
+            f"You are registered with OCPI {caller.version} here, and this is OCPI {version.number}: "
+            f"to change to it, PUT its credentials."
+        )
     roles = caller.platform.role_names
     if interface is not None and not services.permissions.may_call(roles, module.identifier, interface.role):
         if interface.hidden:

@@ -110,7 +110,7 @@ def _admit(
     current.max_content_length = services.settings.max_body_bytes
     caller = auth.authenticate(services, incoming, current.remote_addr)
     url = partial(_absolute_url, services, current)
-    auth.authorize(services, caller, module, interface, current.method, url=url)
+    auth.authorize(services, caller, version, module, interface, current.method, url=url)
     routing = auth.routing_of(version, module, caller, services.platforms, incoming.environ)
     return Context(services, version, caller, routing, url)
 
