@@ -144,6 +144,10 @@ class InvalidParametersError(ClientError):
     status_code = StatusCode.INVALID_PARAMETERS
 
 
+class NotSaidError(InvalidParametersError):
+    """2001: the version of OCPI that a platform speaks has no way to say an object; the message says why."""
+
+
 class NotEnoughInformationError(ClientError):
     """2002: the request lacks information that is needed to answer it."""
 

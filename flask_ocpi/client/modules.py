@@ -38,6 +38,8 @@ from flask_ocpi.exchange.documents import locate
 from flask_ocpi.exchange.findings import Finding
 from flask_ocpi.exchange.findings import Source
 from flask_ocpi.exchange.logs import is_answering
+from flask_ocpi.exchange.origins import finder
+from flask_ocpi.exchange.origins import origin_of
 from flask_ocpi.partners.auth_tokens import same_hash
 from flask_ocpi.storage.base import Party
 from flask_ocpi.versions.reading.reader import NOTHING_KNOWN
@@ -174,7 +176,10 @@ class ModuleClient:
             services.read, services.schemas[schema_of(operation)], source=source, where="object", known=known
         )
         conversion = self.client.version.conversion(operation.returns)
-        return read if conversion is None else lambda item: conversion.to_store(read(item), owner)
+        if conversion is None:
+            return read
+        origin = origin_of(services, owner, own)
+        return lambda item: conversion.to_store(read(item), origin)
 
     def get(self, *ids: str) -> Document:
         """Get one object (or a part of it: one id a level) from the platform's Sender interface."""
@@ -264,7 +269,7 @@ class ModuleClient:
             if place is None or place.index is None:
                 return False
             stored = place.siblings[place.index]
-        sent = said(services, version, cls, stored, where=operation.name)
+        sent = said(services, version, cls, stored, where=operation.name, find=finder(services))
         return all(name in fields_of(cls) and sent.get(name) == changes[name] for name in changes)
 
     def delete(self, *ids: str, owner: Party | None = None) -> Answer:
@@ -313,7 +318,9 @@ class ModuleClient:
             read = client.services.read(client.services.schemas[cls], answer.data, source, where=where, known=known)
             if conversion is None:
                 return read
-            return {**known, **conversion.to_store(read, owner or only(client.platform.parties))}
+            receiver = client.sender or only(client.services.own_parties(self.module.id, InterfaceRole.RECEIVER))
+            origin = origin_of(client.services, owner or only(client.platform.parties), receiver)
+            return {**known, **conversion.to_store(read, origin)}
         except InvalidParametersError as error:
             raise InvalidResponseError(
                 f"{client.platform.id} answered {operation.name} with an object that cannot be read. {error}"
@@ -330,7 +337,8 @@ class ModuleClient:
         object_type = object_of(operation)
         values, part_ids = object_type.split_ids(ids)
         path_ids = () if object_type.parameter is None else (values.pop(object_type.id_key[0]),)
-        query = {name: values.get(name, default) for name, default in object_type.defaults}
+        defaults = object_type.defaults if operation.query is not None else ()
+        query = {name: values.get(name, default) for name, default in defaults}
         # A ClientInfo is described by its hub, who calls in its own name.
         sender = None if object_type.described else owner
         segments = (owner.country_code, owner.party_id, *path_ids, *part_ids)
@@ -375,7 +383,8 @@ class ModuleClient:
             services, version = self.client.services, self.client.version
             source = Source(self.client.platform.id, str(self.module.id), " ".join(segments))
             lose = losing(services, source, version)
-            body = said(services, version, operation.body, body, where=operation.name, lose=lose)
+            find = finder(services)
+            body = said(services, version, operation.body, body, where=operation.name, lose=lose, find=find)
         return self._request(operation, role, segments, body=body, query=query, owner=owner, to=to)
 
     def _request(

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from collections.abc import Collection
+from collections.abc import Iterator
 from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -23,6 +26,10 @@ from flask_ocpi.errors import InvalidParametersError
 Owner = tuple[str, str] | None
 #: Called with the JSON pointer to what a version cannot say, and with a sentence that says what was made of it.
 Lose = Callable[[str, str], None]
+#: (country code, party id, id) of a stored object.
+Reference = tuple[str, str, str]
+#: Called with a kind of stored objects and references to some; returns those that there are.
+Find = Callable[[str, Collection[Reference]], Mapping[Reference, Document]]
 
 #: What converters raise over objects that they did not expect.
 FAILURES = (LookupError, TypeError, ValueError, AttributeError)
@@ -31,11 +38,52 @@ _LEFT_OUT = "This version has no such property: it was left out."
 _NO_VALUE = "This version has no such value: it was left out."
 
 
+class LeftOutError(Exception):
+    """A version cannot say an object at all; the message is a sentence that says why.
+
+    In a list, or as an optional property, the object is left out of what is sent; as a required one, what it is in.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a request or a connection tells of an object that came.
+
+    owner: the party in the URL, or the partner's only party. receiver: our party that it is for. Both are None where
+    they are not known. token_of: returns the Token of the receiver with that ``contract_id``, or None.
+    """
+
+    owner: Owner = None
+    receiver: Owner = None
+    token_of: Callable[[str], Document | None] = lambda contract_id: None
+
+
+NO_ORIGIN = Origin()
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A stored object that ``from_store`` needs as well.
+
+    property: the property in which it gets that object, unless the document has it, or it is not there.
+    kind: where it is stored. refer: returns the reference to it for a document.
+    """
+
+    property: str
+    kind: str
+    refer: Callable[[Document], Reference]
+
+
 def unnoted(pointer: str, reason: str) -> None:
     """Note no loss."""
 
 
-def _as_it_comes(document: Document, owner: Owner) -> Document:
+def nothing(kind: str, references: Collection[Reference]) -> Mapping[Reference, Document]:
+    """Find no stored objects."""
+    return {}
+
+
+def _as_it_comes(document: Document, origin: Origin) -> Document:
     return document
 
 
@@ -49,20 +97,23 @@ class Converter:
 
     Each function gets a copy, which it may change, and returns the whole object. Nested objects have converters of
     their own, by their class; both functions see them in the stored shape.
-    to_store: gets a valid object and its owner, and returns one with everything that OCPI 2.2.1 requires.
-    from_store: tells ``lose`` what the version cannot say. Properties of 2.2.1 that its class lacks, and optional
-    values that its enums lack, need no converter: they are left out.
+    to_store: gets a valid object and where it comes from, and returns one with everything that OCPI 2.2.1 requires.
+    from_store: tells ``lose`` what the version cannot say, and raises LeftOutError where that is the whole object.
+    Properties of 2.2.1 that its class lacks, and values that its enums lack, need no converter: they are left out; a
+    required value with the object that it is in.
+    beside: another stored object that from_store needs. It counts for whole objects, not for nested ones.
     """
 
-    to_store: Callable[[Document, Owner], Document] = _as_it_comes
+    to_store: Callable[[Document, Origin], Document] = _as_it_comes
     from_store: Callable[[Document, Lose], Document] = _as_it_is
+    beside: Beside | None = None
 
 
 def renamed(**stored_by_own: str) -> Converter:
     """Return the converter of a class that has other names for properties: ``renamed(start="start_date_time")``."""
     own_by_stored = {stored: own for own, stored in stored_by_own.items()}
 
-    def to_store(document: Document, owner: Owner) -> Document:
+    def to_store(document: Document, origin: Origin) -> Document:
         return {stored_by_own.get(name, name): value for name, value in document.items()}
 
     def from_store(document: Document, lose: Lose) -> Document:
@@ -87,18 +138,55 @@ class Conversion:
         #: Whether the two shapes differ at all.
         self.is_needed = bool(converter or nested or self._lacking or narrower)
 
-    def to_store(self, document: Document, owner: Owner = None) -> Document:
+    def to_store(self, document: Document, origin: Origin = NO_ORIGIN) -> Document:
         """Return an object in the stored shape; raise InvalidParametersError where its converter cannot."""
         made = dict(document)
         for name in self._nested.keys() & made.keys():
-            made[name] = _each(made[name], partial(self._nested[name].to_store, owner=owner))
+            made[name] = _each(made[name], partial(self._nested[name].to_store, origin=origin))
         try:
-            return self._converter.to_store(made, owner)
+            return self._converter.to_store(made, origin)
         except FAILURES as error:  # one object that is out of the ordinary must not hold up a list
             raise InvalidParametersError(f"It cannot be brought to the shape of OCPI 2.2.1: {error!r}.") from error
 
-    def from_store(self, document: Document, lose: Lose = unnoted) -> Document:
-        """Return a stored object in the shape of the version; ``lose`` is told of what that cannot say."""
+    def from_store(self, document: Document, lose: Lose = unnoted, find: Find = nothing) -> Document:
+        """Return a stored object in the shape of the version; ``lose`` is told of what that cannot say.
+
+        Raises LeftOutError where it cannot say the object at all. find: gives the stored objects that are needed.
+        """
+        (completed,) = self._completed([document], find)
+        return self._from_store(completed, lose)
+
+    def text_from_store(self, text: bytes, lose: Lose = unnoted, find: Find = nothing) -> bytes:
+        """Return the JSON of a stored object, or of a list of such, in the shape of the version.
+
+        A list is without the objects that the version cannot say; of a single one, LeftOutError is raised.
+        """
+        data = orjson.loads(text)
+        if isinstance(data, list):
+            return orjson.dumps(list(self._said(self._completed(data, find), lose)))
+        return orjson.dumps(self.from_store(data, lose, find) if isinstance(data, dict) else data)
+
+    def _said(self, documents: Sequence[Document], lose: Lose) -> Iterator[Document]:
+        """Walk the objects of a list in the shape of the version; one that cannot be said holds up no other."""
+        for index, document in enumerate(documents):
+            try:
+                yield self._from_store(document, _below(lose, f"/{index}"))
+            except (LeftOutError, *FAILURES) as error:
+                lose(f"/{index}", str(error) if isinstance(error, LeftOutError) else f"It was left out: {error!r}.")
+
+    def _completed(self, documents: Sequence[Document], find: Find) -> Sequence[Document]:
+        """Return objects with those that the converter needs beside each of them, which are looked for at once."""
+        beside = self._converter.beside
+        if beside is None or find is nothing:
+            return documents
+        wanted = {id(document): beside.refer(document) for document in documents if beside.property not in document}
+        found = find(beside.kind, set(wanted.values())) if wanted else {}
+        return [
+            {**document, beside.property: found[wanted[id(document)]]} if wanted.get(id(document)) in found else document
+            for document in documents
+        ]
+
+    def _from_store(self, document: Document, lose: Lose) -> Document:
         made = self._converter.from_store(dict(document), lose)
         for name in [name for name in made if name in self._lacking]:
             del made[name]
@@ -106,36 +194,59 @@ class Conversion:
         for name in self._enums.keys() & made.keys():
             self._limit(made, name, lose)
         for name in self._nested.keys() & made.keys():
-            made[name] = _each_told(made[name], self._nested[name].from_store, lose, f"/{name}")
+            self._nest(made, name, lose)
         return made
 
-    def text_from_store(self, text: bytes, lose: Lose = unnoted) -> bytes:
-        """Return the JSON of a stored object, or of a list of such, in the shape of the version."""
-        return orjson.dumps(_each_told(orjson.loads(text), self.from_store, lose))
-
-    def merged(self, stored: Document, before: Document, after: Document, owner: Owner = None) -> Document:
+    def merged(self, stored: Document, before: Document, after: Document, origin: Origin = NO_ORIGIN) -> Document:
         """Return a stored object after it was changed in the shape of the version, from ``before`` to ``after``.
 
         What that shape cannot say, or what did not change in it, stays as it is stored.
         """
-        old, new = self.to_store(before, owner), self.to_store(after, owner)
+        old, new = self.to_store(before, origin), self.to_store(after, origin)
         kept = {n: v for n, v in stored.items() if n not in old or (n in new and new[n] == old[n])}
         changed = {n: v for n, v in new.items() if n not in old or v != old[n]}
         return {**{n: kept.get(n, changed.get(n)) for n in stored if n in kept or n in changed}, **changed}
 
     def _limit(self, made: Document, name: str, lose: Lose) -> None:
-        """Leave out values that the version lacks. A required one stays: it is the converter's to replace."""
+        """Leave out values that the version lacks; LeftOutError where the object needs one."""
         value, known = made[name], self._enums[name].values
-        if not isinstance(value, list):
-            if value not in known and name not in self._required:
+        if isinstance(value, list):
+            for index, item in enumerate(value):
+                if item not in known:
+                    lose(f"/{name}/{index}", _NO_VALUE)
+            self._keep(made, name, [item for item in value if item in known])
+        elif value not in known:
+            if name in self._required:
+                raise LeftOutError(f"This version has no {name} {value}, so the object was left out.")
+            del made[name]
+            lose(f"/{name}", _NO_VALUE)
+
+    def _nest(self, made: Document, name: str, lose: Lose) -> None:
+        """Bring nested objects to the shape of the version, and leave out those that it cannot say."""
+        value, conversion = made[name], self._nested[name]
+        if isinstance(value, dict):
+            try:
+                made[name] = conversion._from_store(value, _below(lose, f"/{name}"))
+            except LeftOutError as error:
+                if name in self._required:
+                    raise LeftOutError(f"{name}: {error}") from error
                 del made[name]
-                lose(f"/{name}", _NO_VALUE)
-            return
-        for index, item in enumerate(value):
-            if item not in known:
-                lose(f"/{name}/{index}", _NO_VALUE)
-        made[name] = [item for item in value if item in known]
-        if not made[name] and name not in self._required:
+                lose(f"/{name}", str(error))
+        elif isinstance(value, list):
+            kept = []
+            for index, item in enumerate(value):
+                try:
+                    kept.append(conversion._from_store(item, _below(lose, f"/{name}/{index}")))
+                except LeftOutError as error:
+                    lose(f"/{name}/{index}", str(error))
+            self._keep(made, name, kept)
+
+    def _keep(self, made: Document, name: str, kept: list[Any]) -> None:
+        """Put what is left of a list in its place; LeftOutError where nothing is, and something is needed."""
+        if not kept and made[name] and name in self._required:
+            raise LeftOutError(f"This version can say nothing of its {name}, so the object was left out.")
+        made[name] = kept
+        if not kept and name not in self._required:
             del made[name]
 
 
@@ -233,10 +344,6 @@ def _each(value: Any, convert: Callable[[Document], Document]) -> Any:
     return convert(value) if isinstance(value, dict) else value
 
 
-def _each_told(value: Any, convert: Callable[[Document, Lose], Document], lose: Lose, pointer: str = "") -> Any:
-    """Convert an object, or each object of a list, with what is lost told under its JSON pointer."""
-    if isinstance(value, list):
-        return [_each_told(item, convert, lose, f"{pointer}/{index}") for index, item in enumerate(value)]
-    if not isinstance(value, dict):
-        return value
-    return convert(value, lambda below, reason: lose(f"{pointer}{below}", reason))
+def _below(lose: Lose, pointer: str) -> Lose:
+    """Return what tells losses under a JSON pointer."""
+    return lambda below, reason: lose(f"{pointer}{below}", reason)

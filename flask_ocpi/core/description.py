@@ -236,11 +236,13 @@ class Dialect:
     routing: whether functional modules have the OCPI-to and OCPI-from headers.
     token_encoding: "base64" or "plain", how a token is sent; None leaves it to OCPI_TOKEN_ENCODING.
     patch_has_last_updated: whether a PATCH needs last_updated. Without, it is the time of the request.
+    patch_appends: whether a PATCH of charging periods adds to those that there are; otherwise it replaces them.
     """
 
     routing: bool = True
     token_encoding: str | None = None
     patch_has_last_updated: bool = True
+    patch_appends: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -307,17 +309,20 @@ class Version:
         dialect: Dialect | None = None,
         classes: Mapping[type[Schema], type[Schema]] | None = None,
         converters: Mapping[type[Schema], Converter] | None = None,
+        parameters: Mapping[str, PathParameter] | None = None,
         add: Sequence[Module] = (),
         drop: Sequence[str] = (),
     ) -> Version:
         """Return another version that differs from this one in what is given.
 
         classes: the ones that take the place of others, also in whatever these are nested in. converters: by those
-        classes, where properties are not only left out or added. add: modules, instead of those with the same id if
+        classes, where properties are not only left out or added. parameters: by name, segments of paths that differ.
+        add: modules, instead of those with the same id if
         there are such. drop: the ids of modules that it lacks.
         """
         replacing = Replacing(classes or {})
-        modules = [_replaced(module, replacing) for module in self.modules if module.id not in drop]
+        segments = parameters or {}
+        modules = [_replaced(module, replacing, segments) for module in self.modules if module.id not in drop]
         given = {replacing(schema): converter for schema, converter in (converters or {}).items()}
         evolved = replace(
             self,
@@ -332,14 +337,15 @@ class Version:
         return evolved
 
 
-def _replaced(module: Module, classes: Replacing) -> Module:
-    """Return a module with other classes in its operations; stored objects do not change."""
+def _replaced(module: Module, classes: Replacing, segments: Mapping[str, PathParameter]) -> Module:
+    """Return a module with other classes and segments in its operations; stored objects do not change."""
     interfaces = tuple(
         replace(
             interface,
             operations=tuple(
                 replace(
                     o,
+                    parameters=tuple(segments.get(parameter.name, parameter) for parameter in o.parameters),
                     query=classes(o.query),
                     body=classes(o.body),
                     returns=classes(o.returns),

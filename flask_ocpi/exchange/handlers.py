@@ -9,6 +9,7 @@ from functools import partial
 
 import orjson
 
+from flask_ocpi.core.converting import LeftOutError
 from flask_ocpi.core.description import OWNER_KEY
 from flask_ocpi.core.description import Document
 from flask_ocpi.core.description import ObjectType
@@ -31,6 +32,8 @@ from flask_ocpi.exchange.documents import locate
 from flask_ocpi.exchange.documents import merge
 from flask_ocpi.exchange.documents import open_text
 from flask_ocpi.exchange.documents import replace_record
+from flask_ocpi.exchange.origins import finder
+from flask_ocpi.exchange.origins import origin_of
 from flask_ocpi.exchange.targets import Target
 from flask_ocpi.signals import object_received
 from flask_ocpi.signals import object_removed
@@ -241,13 +244,17 @@ def _merged(
     if cls is None:
         raise TypeError(f"{target.operation.name} takes no body.")
     read = partial(ctx.services.read, source=target.source, partial=False)
-    appended = changed.appended if isinstance(changed, ObjectType) else ()
+    appended = changed.appended if isinstance(changed, ObjectType) and ctx.version.dialect.patch_appends else ()
     schema, conversion = ctx.services.schemas[cls], ctx.version.conversion(cls)
     if conversion is None:
         return merge(schema, document, changes, appended=appended, read=read)
-    before = conversion.from_store(document)
+    receiver = target.only_receiver
+    try:
+        before = conversion.from_store(document, find=finder(ctx.services, receiver, ctx.platform.id))
+    except LeftOutError as error:
+        raise target.missing() from error
     after = merge(schema, before, changes, appended=appended, read=read)
-    return conversion.merged(document, before, after, target.owner)
+    return conversion.merged(document, before, after, origin_of(ctx.services, target.owner, receiver))
 
 
 def _replace_older(ctx: Context, kind: str, key: Key, record: Record) -> bool:

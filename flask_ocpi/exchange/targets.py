@@ -63,6 +63,11 @@ class Target:
         return self.parties[0]
 
     @property
+    def only_receiver(self) -> Party | None:
+        """The one own party that receives; None when the request leaves it open."""
+        return self.parties[0] if len(self.parties) == 1 else None
+
+    @property
     def key(self) -> Key:
         """The key of our copy of the addressed object; InvalidParametersError as for the receiver."""
         return self.key_of(self.id)

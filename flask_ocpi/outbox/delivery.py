@@ -16,6 +16,7 @@ from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import InvalidResponseError
 from flask_ocpi.errors import MissingEndpointError
 from flask_ocpi.errors import NotConnectedError
+from flask_ocpi.errors import NotSaidError
 from flask_ocpi.errors import RefusedError
 from flask_ocpi.errors import StatusCode
 from flask_ocpi.exchange.context import Services
@@ -118,7 +119,7 @@ def _send(calls: ModuleClient, object_type: ObjectType, entry: OutboxEntry, docu
 
 def _judged(error: FlaskOCPIError) -> Attempt:
     """Judge a failure: is it about this object, about the party behind a hub, or about the platform."""
-    if isinstance(error, MissingEndpointError):
+    if isinstance(error, (MissingEndpointError, NotSaidError)):
         return Attempt(Outcome.NEEDLESS, error=error)
     if isinstance(error, RefusedError):
         return Attempt(_judged_answer(error), error=error, retry_after=error.retry_after)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from collections.abc import Sequence
 
+from flask_ocpi.core.converting import Beside
 from flask_ocpi.core.converting import Converter
+from flask_ocpi.core.converting import LeftOutError
 from flask_ocpi.core.converting import Lose
-from flask_ocpi.core.converting import Owner
+from flask_ocpi.core.converting import Origin
 from flask_ocpi.core.converting import renamed
 from flask_ocpi.core.description import Alias
 from flask_ocpi.core.description import Dialect
@@ -45,6 +47,7 @@ __all__ = [
     "V2_2_1",
     "VERSIONS",
     "Alias",
+    "Beside",
     "Boolean",
     "CiString",
     "Context",
@@ -56,6 +59,7 @@ __all__ = [
     "Integer",
     "Interface",
     "InterfaceRole",
+    "LeftOutError",
     "ListOf",
     "Lose",
     "Module",
@@ -63,7 +67,7 @@ __all__ = [
     "Object",
     "ObjectType",
     "Operation",
-    "Owner",
+    "Origin",
     "Part",
     "PathParameter",
     "Result",

@@ -10,12 +10,15 @@ from typing import Any
 import orjson
 
 from flask_ocpi.core.converting import FAILURES
+from flask_ocpi.core.converting import Find
+from flask_ocpi.core.converting import LeftOutError
 from flask_ocpi.core.converting import Lose
-from flask_ocpi.core.converting import Owner
+from flask_ocpi.core.converting import nothing
 from flask_ocpi.core.converting import unnoted
 from flask_ocpi.core.description import Handler
 from flask_ocpi.core.description import Operation
 from flask_ocpi.core.description import Version
+from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.fields import DateTime
 from flask_ocpi.core.fields import ListOf
 from flask_ocpi.core.quirks import Quirks
@@ -24,15 +27,19 @@ from flask_ocpi.core.schema import Object
 from flask_ocpi.core.schema import Schema
 from flask_ocpi.core.schema import load
 from flask_ocpi.errors import InvalidParametersError
+from flask_ocpi.errors import NotSaidError
 from flask_ocpi.errors import OCPIError
 from flask_ocpi.exchange.context import Context
 from flask_ocpi.exchange.context import Result
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.findings import Finding
 from flask_ocpi.exchange.findings import Source
+from flask_ocpi.exchange.origins import finder
+from flask_ocpi.exchange.origins import origin_of
 from flask_ocpi.exchange.targets import Target
 from flask_ocpi.modules.tariffs import PriceComponent
 from flask_ocpi.modules.types import Price
+from flask_ocpi.storage.base import Party
 
 _AMOUNTS = {Price: ("excl_vat", "incl_vat"), PriceComponent: ("price",)}
 
@@ -81,7 +88,7 @@ def handler_of(version: Version, operation: Operation) -> Handler:
 
     def handle(ctx: Context, target: Target, body: Document | None) -> Result:
         if taken is not None and body is not None:
-            body = taken.to_store(body, _owner_in(ctx, target))
+            body = taken.to_store(body, origin_of(ctx.services, _owner_in(ctx, target), target.only_receiver))
         try:
             result: Result = operation.handler(ctx, target, body)
         except OCPIError as error:
@@ -90,21 +97,41 @@ def handler_of(version: Version, operation: Operation) -> Handler:
             raise
         if returned is None or result.data is None:
             return result
-        lose = unnoted if operation.object is None else losing(ctx.services, target.source, version)
-        return replace(result, data=returned.text_from_store(result.data, lose))
+        if operation.object is None:
+            return replace(result, data=returned.text_from_store(result.data))
+        lose, find = losing(ctx.services, target.source, version), _find_for(ctx, target)
+        try:
+            data = returned.text_from_store(result.data, lose, find)
+        except LeftOutError as error:
+            lose("", str(error))
+            raise target.missing() from error
+        return replace(result, data=data)
 
     return handle
 
 
 def said(
-    services: Services, version: Version, cls: type[Schema], body: Document, *, where: str, lose: Lose = unnoted
+    services: Services,
+    version: Version,
+    cls: type[Schema],
+    body: Document,
+    *,
+    where: str,
+    lose: Lose = unnoted,
+    find: Find = nothing,
 ) -> Document:
-    """Return a body in the shape of a version; raise InvalidParametersError where that cannot say it."""
+    """Return a body in the shape of a version.
+
+    Raises NotSaidError where the version has no way to say it, InvalidParametersError where it would not be valid.
+    """
     conversion = version.conversion(cls)
     if conversion is None:
         return body
     try:
-        sent = conversion.from_store(body, lose)
+        sent = conversion.from_store(body, lose, find)
+    except LeftOutError as error:
+        lose("", str(error))
+        raise NotSaidError(f"{where} cannot be said in OCPI {version.number}: {error}") from error
     except FAILURES as error:
         raise InvalidParametersError(f"{where} cannot be said in OCPI {version.number}: {error!r}.") from error
     return load(services.schemas[cls], sent, where=where)
@@ -116,13 +143,20 @@ def losing(services: Services, source: Source, version: Version) -> Lose:
     def lose(pointer: str, reason: str) -> None:
         path = "".join("[]" if part.isdigit() else f".{part}" for part in pointer.split("/")[1:])
         path = path.removeprefix("[]").removeprefix(".")  # that of an object in a list is that of the object
-        outcome = f"{reason} OCPI {version.number} was sent."
+        outcome = f"{reason} OCPI {version.number} is spoken."
         services.found(Finding(source.platform, "not_sent", source.module, source.object, path, outcome=outcome))
 
     return lose
 
 
-def _owner_in(ctx: Context, target: Target) -> Owner:
+def _find_for(ctx: Context, target: Target) -> Find:
+    """Return what finds the objects beside those that are answered: own ones, or copies of those of the caller."""
+    if target.interface.role is InterfaceRole.SENDER:
+        return finder(ctx.services)
+    return finder(ctx.services, target.only_receiver, ctx.platform.id)
+
+
+def _owner_in(ctx: Context, target: Target) -> Party | None:
     """Return who owns what comes in a request: the party in its URL, or the only one that calls."""
     if "party_id" in target.path:
         return target.owner

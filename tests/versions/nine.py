@@ -7,7 +7,7 @@ from typing import Any
 
 from flask_ocpi.core.converting import Converter
 from flask_ocpi.core.converting import Lose
-from flask_ocpi.core.converting import Owner
+from flask_ocpi.core.converting import Origin
 from flask_ocpi.core.converting import renamed
 from flask_ocpi.core.description import Dialect
 from flask_ocpi.core.description import Document
@@ -154,7 +154,7 @@ class CredentialsOf99(Credentials):
 _OF_A_ROLE = ("role", "country_code", "party_id", "business_details")
 
 
-def credentials_to_store(document: Document, owner: Owner) -> Document:
+def credentials_to_store(document: Document, origin: Origin) -> Document:
     role = {name: document.pop(name) for name in _OF_A_ROLE}
     return {**document, "roles": [role]}
 
@@ -166,7 +166,7 @@ def credentials_from_store(document: Document, lose: Lose) -> Document:
     return {**document, **first}
 
 
-def connector_to_store(document: Document, owner: Owner) -> Document:
+def connector_to_store(document: Document, origin: Origin) -> Document:
     tariff = document.pop("tariff_id", None)
     return document if tariff is None else {**document, "tariff_ids": [tariff]}
 
@@ -178,8 +178,8 @@ def connector_from_store(document: Document, lose: Lose) -> Document:
     return {**document, "tariff_id": tariffs[0]} if tariffs else document
 
 
-def cdr_to_store(document: Document, owner: Owner) -> Document:
-    country_code, party_id = owner or ("", "")
+def cdr_to_store(document: Document, origin: Origin) -> Document:
+    country_code, party_id = origin.owner or ("", "")
     document["end_date_time"] = document.pop("stopped")
     return {"country_code": country_code, "party_id": party_id, **document}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from flask_ocpi.core.converting import Origin
 from flask_ocpi.core.description import Dialect
 from flask_ocpi.core.fields import String
 from flask_ocpi.exchange.context import Schemas
@@ -17,7 +18,7 @@ from flask_ocpi.versions.v2_2_1 import VERSION as V2_2_1
 from tests.versions.nine import V9_9
 from tests.versions.nine import CDROf99
 
-OWNER = ("NL", "ABC")
+ORIGIN = Origin(("NL", "ABC"))
 
 
 def own_class(version, module, name):
@@ -113,7 +114,7 @@ def test_the_stored_object_stays_as_it_is(location_99, stored):
 def test_down_and_up_again_loses_nothing_that_the_version_can_say(module, name, document):
     conversion = V9_9.conversion(own_class(V9_9, module, name))
 
-    assert conversion.to_store(conversion.from_store(document), OWNER) == document
+    assert conversion.to_store(conversion.from_store(document), ORIGIN) == document
 
 
 def test_a_change_in_the_shape_of_a_version_keeps_what_that_cannot_say(location_99, stored):
@@ -121,7 +122,7 @@ def test_a_change_in_the_shape_of_a_version_keeps_what_that_cannot_say(location_
     after = {**before, "title": "Main Station"}
     del after["city"]
 
-    merged = location_99.merged(stored, before, after, OWNER)
+    merged = location_99.merged(stored, before, after, ORIGIN)
 
     assert merged == {**{n: v for n, v in stored.items() if n != "city"}, "name": "Main Station"}
 

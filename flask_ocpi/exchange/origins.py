@@ -1,0 +1,81 @@
+"""Stored objects that the converters of a version need beside the one that they convert."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from collections.abc import Mapping
+from functools import partial
+
+from flask_ocpi.core.converting import Find
+from flask_ocpi.core.converting import Origin
+from flask_ocpi.core.converting import Reference
+from flask_ocpi.core.description import Document
+from flask_ocpi.core.enums import ModuleID
+from flask_ocpi.exchange.context import Services
+from flask_ocpi.storage.base import Key
+from flask_ocpi.storage.base import Party
+from flask_ocpi.storage.base import Query
+from flask_ocpi.storage.base import Record
+from flask_ocpi.storage.base import Storage
+from flask_ocpi.storage.base import walk
+
+#: The ids of own Tokens, under owner and ``contract_id``; and under an empty id how far the Tokens were read for that.
+CONTRACTS = "contracts"
+_AT_ONCE = 500
+
+
+def origin_of(services: Services, owner: Party | None, receiver: Party | None) -> Origin:
+    """Return where an object comes from, with the Tokens of the own party that receives it."""
+    if receiver is None or not services.keeps(ModuleID.TOKENS, receiver):
+        return Origin(owner, receiver)
+    return Origin(owner, receiver, partial(token_of, services.storage, receiver))
+
+
+def finder(services: Services, receiver: Party | None = None, source: str = "") -> Find:
+    """Return what finds own objects; with ``receiver`` copies that this own party has from the platform ``source``."""
+
+    def find(kind: str, references: Collection[Reference]) -> Mapping[Reference, Document]:
+        keys = {Key.of(*reference, receiver, source): reference for reference in references}
+        records = services.storage.get_many(kind, keys)
+        return {keys[key]: record.document for key, record in records.items()}
+
+    return find
+
+
+def token_of(storage: Storage, owner: Party, contract_id: str) -> Document | None:
+    """Return the own Token with a contract, the one created last of several; None where there is none.
+
+    Tokens created since the last call are noted by their contract first, where the contract is not known yet. A Token
+    that gets another contract later is not found by that.
+    """
+    key = Key.of(*owner, contract_id)
+    noted = storage.get(CONTRACTS, key)
+    if noted is None and _note_new_tokens(storage, owner):
+        noted = storage.get(CONTRACTS, key)
+    record = None if noted is None else storage.get(ModuleID.TOKENS, Key.of(*owner, noted.document["id"]))
+    if record is None or Key.of(*owner, record.document["contract_id"]) != key:
+        return None
+    return record.document
+
+
+def _note_new_tokens(storage: Storage, owner: Party) -> bool:
+    """Note the contracts of the own Tokens created since the last time; False when there are none."""
+    mark = Key.of(*owner, "")
+    read = storage.get(CONTRACTS, mark)
+    last = 0 if read is None else read.document["created"]
+    newest, noted = last, 0
+    found: list[tuple[Key, Record]] = []
+    for record in walk(storage, ModuleID.TOKENS, Query(owners=(owner,), receiver="", after=str(last))):
+        if record.created <= last:  # the storage knows no such cursor, and began at its first record
+            continue
+        token = record.document
+        id = f"{token['uid']}\n{token['type']}"
+        found.append((Key.of(*owner, token["contract_id"]), Record.of({"id": id})))
+        newest = max(newest, record.created)
+        if len(found) == _AT_ONCE:
+            storage.save_many(CONTRACTS, found)
+            noted += len(found)
+            found = []
+    if found or noted:
+        storage.save_many(CONTRACTS, [*found, (mark, Record.of({"created": newest}))])
+    return bool(found or noted)
