@@ -182,7 +182,9 @@ class Conversion:
         wanted = {id(document): beside.refer(document) for document in documents if beside.property not in document}
         found = find(beside.kind, set(wanted.values())) if wanted else {}
         return [
-            {**document, beside.property: found[wanted[id(document)]]} if wanted.get(id(document)) in found else document
+            {**document, beside.property: found[wanted[id(document)]]}
+            if wanted.get(id(document)) in found
+            else document
             for document in documents
         ]
 
