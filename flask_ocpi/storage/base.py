@@ -1,4 +1,4 @@
-"""The storage interface, the seam that users replace: 13 methods over kinds of records, of which 6 are needed."""
+"""The storage interface, the seam that users replace: 17 methods over kinds of records, of which 6 are needed."""
 
 from __future__ import annotations
 
@@ -221,6 +221,13 @@ class Storage(abc.ABC):
     @abc.abstractmethod
     def list(self, kind: str, query: Query) -> Page:
         """Return the page that the query selects, oldest creation first."""
+
+    def keys(self, kind: str, query: Query, *, key_of: Callable[[Record], Key]) -> Iterator[tuple[Key, int]]:
+        """Walk the keys and revisions of all records that the query's filters let through, oldest creation first.
+
+        Implementations may do better than this one, which reads the records. ``key_of`` tells the key of a record.
+        """
+        return ((key_of(record), record.revision) for record in walk(self, kind, query))
 
     @abc.abstractmethod
     def save(self, kind: str, key: Key, record: Record, *, expected: int | None = None) -> bool:

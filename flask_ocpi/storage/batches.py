@@ -6,11 +6,14 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import orjson
+from sqlalchemy import BigInteger
 from sqlalchemy import ColumnElement
 from sqlalchemy import Connection
+from sqlalchemy import Dialect
 from sqlalchemy import Executable
 from sqlalchemy import FromClause
 from sqlalchemy import Table
@@ -18,10 +21,13 @@ from sqlalchemy import Text
 from sqlalchemy import and_
 from sqlalchemy import bindparam
 from sqlalchemy import func
+from sqlalchemy import literal_column
 from sqlalchemy import select
 
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Record
+from flask_ocpi.storage.connections import Database
+from flask_ocpi.storage.driver import Statement
 from flask_ocpi.storage.tables import insert_into
 from flask_ocpi.storage.tables import key_values
 from flask_ocpi.storage.tables import record_of
@@ -33,22 +39,24 @@ _PARTS = len(Key._fields)
 
 @dataclass(frozen=True, slots=True)
 class BatchStatements:
-    """The statements on many records of a kind. They answer the parts of a key, and what follows.
+    """The statements on many records of a kind.
 
-    get, lock: answer what :func:`record_of` takes; lock takes the locks in the order of the keys. upsert, insert: for
-    records of different keys, answer the revision; insert answers nothing of those that exist.
+    get, lock, here: answer the parts of a key; get and lock then what :func:`record_of` takes; lock takes the locks in
+    the order of the keys. upsert, insert: on SQLite for one record each, and answer nothing; on PostgreSQL for records
+    of different keys, and answer key and revision; insert answers nothing of those that exist.
     """
 
     get: Executable
     lock: Executable
-    upsert: Executable
-    insert: Executable
+    here: Executable
+    upsert: Statement
+    insert: Statement
     is_sqlite: bool
 
     @classmethod
-    def of(cls, table: Table, dialect: str) -> BatchStatements:
-        """Build them for "sqlite" or "postgresql"."""
-        is_sqlite = dialect == "sqlite"
+    def of(cls, table: Table, dialect: Dialect) -> BatchStatements:
+        """Build them for SQLite or PostgreSQL."""
+        is_sqlite = dialect.name == "sqlite"
         wanted, values, order = _keys_in_json() if is_sqlite else _keys_in_arrays()
         c = table.c
         key = [c[name] for name in Key._fields]
@@ -56,45 +64,63 @@ class BatchStatements:
         # As an expression, so that PostgreSQL takes the index on the key: without statistics, as in a table that was
         # just filled, others that begin with the receiver look as good, and it would read all of an owner's records.
         is_wanted.append((c.receiver if is_sqlite else c.receiver.concat("")) == values["receiver"])
-        get = select(*key, *(c[name] for name in _RECORD_COLUMNS)).select_from(wanted.join(table, and_(*is_wanted)))
-        content: dict[str, Any] = {name: bindparam(f"new_{name}") for name in ("audience", "last_updated", "document")}
-        new = insert_into(table, dialect).values(
-            {**{name: bindparam(f"key_{name}") for name in Key._fields}, **content, "revision": 1}
-        )
-        replaced = {**{name: new.excluded[name] for name in content}, "revision": c.revision + 1}
+        found = wanted.join(table, and_(*is_wanted))
+        get = select(*key, *(c[name] for name in _RECORD_COLUMNS)).select_from(found)
+        new = _new_rows(table, dialect.name)
+        replaced = {**{name: new.excluded[name] for name in _CONTENT}, "revision": c.revision + 1}
+        upsert = new.on_conflict_do_update(index_elements=Key._fields, set_=replaced)
+        insert = new.on_conflict_do_nothing(index_elements=Key._fields)
+        if not is_sqlite:
+            upsert, insert = upsert.returning(*key, c.revision), insert.returning(*key, c.revision)
         return cls(
             get=get,
             lock=get.order_by(order).with_for_update(of=table),
-            upsert=new.on_conflict_do_update(index_elements=Key._fields, set_=replaced).returning(*key, c.revision),
-            insert=new.on_conflict_do_nothing(index_elements=Key._fields).returning(*key, c.revision),
+            here=select(*key).select_from(found),
+            upsert=Statement(upsert, dialect),
+            insert=Statement(insert, dialect),
             is_sqlite=is_sqlite,
         )
 
     def read(self, connection: Connection, keys: Iterable[Key], *, for_update: bool) -> dict[Key, Record]:
         """Return the records that there are."""
-        statement = self.lock if for_update else self.get
+        rows = self._rows(connection, self.lock if for_update else self.get, keys)
+        return {Key(*row[:_PARTS]): record_of(row[_PARTS:]) for row in rows}
+
+    def keys(self, connection: Connection, keys: Iterable[Key]) -> set[Key]:
+        """Return those of the keys that there are records of."""
+        return {Key(*row) for row in self._rows(connection, self.here, keys)}
+
+    def _rows(self, connection: Connection, statement: Executable, keys: Iterable[Key]) -> Iterator[Any]:
         ordered = sorted(set(keys))
-        found = {}
         for start in range(0, len(ordered), _KEYS_AT_ONCE):
-            values = self._values(ordered[start : start + _KEYS_AT_ONCE])
-            for row in connection.execute(statement, values):
-                found[Key(*row[:_PARTS])] = record_of(row[_PARTS:])
-        return found
+            some = ordered[start : start + _KEYS_AT_ONCE]
+            if self.is_sqlite:
+                values: dict[str, Any] = {"keys": orjson.dumps([list(key) for key in some]).decode()}
+            else:
+                values = {f"keys_{name}": [key[i] for key in some] for i, name in enumerate(Key._fields)}
+            yield from connection.execute(statement, values).all()
 
-    def save(self, connection: Connection, records: Sequence[tuple[Key, Record]]) -> list[bool]:
-        """Create or replace records, in their order; return for each whether it was created."""
-        return _write(connection, self.upsert, records)
+    def write(self, database: Database, statement: Statement, records: Sequence[tuple[Key, Record]]) -> list[bool]:
+        """Run ``upsert`` or ``insert``, in the transaction of this thread; tell for each record if it was created."""
+        if self.is_sqlite:  # nobody else writes meanwhile
+            new = {key for key, _ in records}
+            new -= database.run(partial(self.keys, keys=new))
+            database.execute(statement, [{**key_values(key), **record_values(record)} for key, record in records])
+            created = []
+            for key, _ in records:
+                created.append(key in new)
+                new.discard(key)
+            return created
+        created = [False] * len(records)
+        for places in _turns([key for key, _ in records]):
+            rows = database.execute(statement, _columns([records[place] for place in places])).rows
+            made = {Key(*row[:_PARTS]) for row in rows if row[_PARTS] == 1}
+            for place in places:
+                created[place] = records[place][0] in made
+        return created
 
-    def create(self, connection: Connection, records: Sequence[tuple[Key, Record]]) -> list[bool]:
-        """Create the records that do not exist, in their order; return for each whether it was created."""
-        return _write(connection, self.insert, records)
 
-    def _values(self, keys: Sequence[Key]) -> dict[str, Any]:
-        if self.is_sqlite:
-            return {"keys": orjson.dumps([list(key) for key in keys]).decode()}
-        return {f"keys_{name}": [key[i] for key in keys] for i, name in enumerate(Key._fields)}
-
-
+_CONTENT = ("audience", "last_updated", "document")
 #: In the order of Record's fields.
 _RECORD_COLUMNS = ("document", "last_updated", "audience", "revision", "created")
 
@@ -117,14 +143,27 @@ def _keys_in_arrays() -> tuple[FromClause, dict[str, ColumnElement[Any]], Column
     return rows, {name: rows.c[name] for name in Key._fields}, rows.c.number
 
 
-def _write(connection: Connection, statement: Executable, records: Sequence[tuple[Key, Record]]) -> list[bool]:
-    created = [False] * len(records)
-    for places in _turns([key for key, _ in records]):
-        rows = [{**key_values(key), **record_values(record)} for key, record in (records[i] for i in places)]
-        new = {Key(*row[:_PARTS]) for row in connection.execute(statement, rows) if row[_PARTS] == 1}
-        for place in places:
-            created[place] = records[place][0] in new
-    return created
+def _new_rows(table: Table, dialect: str) -> Any:
+    """Insert a row on SQLite; on PostgreSQL as many as the arrays have that are its parameters."""
+    new = insert_into(table, dialect)
+    if dialect == "sqlite":
+        content: dict[str, Any] = {name: bindparam(f"new_{name}") for name in _CONTENT}
+        return new.values({**{name: bindparam(f"key_{name}") for name in Key._fields}, **content, "revision": 1})
+    from sqlalchemy.dialects import postgresql  # not on SQLite
+
+    names = [*(f"key_{name}" for name in Key._fields), *(f"new_{name}" for name in _CONTENT)]
+    arrays = [
+        bindparam(name, type_=postgresql.ARRAY(BigInteger if name == "new_last_updated" else Text)) for name in names
+    ]
+    rows = func.unnest(*arrays).table_valued(*names, with_ordinality="number", name="new").render_derived()
+    made = select(*(rows.c[name] for name in names), literal_column("1")).order_by(rows.c.number)
+    return new.from_select([*Key._fields, *_CONTENT, "revision"], made)
+
+
+def _columns(records: Sequence[tuple[Key, Record]]) -> dict[str, list[Any]]:
+    """Return the parameters of many records, column by column."""
+    rows = [{**key_values(key), **record_values(record)} for key, record in records]
+    return {name: [row[name] for row in rows] for name in rows[0]}
 
 
 def _turns(keys: Sequence[Key]) -> Iterator[list[int]]:

@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
-from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from contextlib import contextmanager
 from contextlib import nullcontext
@@ -36,6 +35,7 @@ from flask_ocpi.storage.driver import Answer
 from flask_ocpi.storage.driver import Held
 from flask_ocpi.storage.driver import HeldConnections
 from flask_ocpi.storage.driver import Statement
+from flask_ocpi.storage.driver import Values
 from flask_ocpi.storage.driver import has_news
 from flask_ocpi.storage.joining import ALL_CONNECTIONS
 from flask_ocpi.storage.joining import HOLDS_FILE
@@ -136,7 +136,7 @@ class Database:
             except (SQLAlchemyError, UnicodeError) as error:
                 raise self.refusal(error) from error
 
-    def execute(self, statement: Statement, values: Mapping[str, Any], *, reads: bool = False) -> Answer:
+    def execute(self, statement: Statement, values: Values, *, reads: bool = False) -> Answer:
         """Run one statement on what :meth:`connection` gives, and again where :meth:`run` would."""
         attempts = STATEMENT_ATTEMPTS
         while True:
@@ -286,7 +286,7 @@ class Database:
         self._refuse_to_wait()
         return self._turn_to_write
 
-    def _execute(self, statement: Statement, values: Mapping[str, Any], *, reads: bool) -> Answer:
+    def _execute(self, statement: Statement, values: Values, *, reads: bool) -> Answer:
         transaction = self._ongoing(reads=reads)
         if transaction is not None:
             go_on(transaction)

@@ -18,6 +18,7 @@ from operator import itemgetter
 from time import monotonic
 from typing import Any
 from typing import NamedTuple
+from typing import TypeAlias
 
 from sqlalchemy import Connection
 from sqlalchemy import Dialect
@@ -31,6 +32,10 @@ from sqlalchemy.pool import QueuePool
 HELD_SECONDS = 30.0
 # How many listeners of ours there are: one here, and those of flask_ocpi.storage.joining.
 _OWN_CHECKOUT, _OWN_CHECKIN = 2, 1
+
+
+#: The parameters of a statement by name; a list of them runs it for each, and answers no rows.
+Values: TypeAlias = Mapping[str, Any] | list[Mapping[str, Any]]
 
 
 class Answer(NamedTuple):
@@ -66,10 +71,13 @@ class Statement:
             self._sql = str(compiled)
         return self._sql
 
-    def run(self, driver: Any, values: Mapping[str, Any]) -> Answer:
+    def run(self, driver: Any, values: Values) -> Answer:
         """Run it on the driver's connection; raises the driver's own errors."""
         cursor = driver.cursor()
         try:
+            if isinstance(values, list):
+                cursor.executemany(self.sql, [self.call(row)[1] for row in values])
+                return Answer((), cursor.rowcount)
             cursor.execute(*self.call(values))
             # Rows that were left would keep a read open on SQLite, and its log from being written back.
             rows = fetched(cursor, values) if cursor.description is not None else ()
@@ -129,11 +137,11 @@ class Held:
         self.round = round_
         self._pool = connection.engine.pool
 
-    def run(self, statement: Statement, values: Mapping[str, Any]) -> Answer:
+    def run(self, statement: Statement, values: Values) -> Answer:
         """Run a statement; raises what SQLAlchemy would raise."""
         if self.by_sqlalchemy:
             result = self.connection.execute(statement.executable, values)
-            rows = fetched(result, values) if result.returns_rows else ()
+            rows = fetched(result, values) if result.returns_rows and not isinstance(values, list) else ()
             result.close()
             return Answer(rows, result.rowcount)
         try:

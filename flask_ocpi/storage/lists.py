@@ -33,6 +33,7 @@ from sqlalchemy import tuple_
 from sqlalchemy import update
 from sqlalchemy import values
 
+from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.driver import Statement
 from flask_ocpi.storage.memory import read_cursor
@@ -122,6 +123,14 @@ def list_statements(table: Table, counts: Table | None, shape: ListShape, dialec
 def delete_statement(table: Table, counts: Table | None, shape: ListShape, dialect: Dialect) -> Delete:
     """Build the statement that removes a page; its parameters are :func:`query_values`."""
     return delete(table).where(table.c.created.in_(_page(table, shape, dialect.name)))
+
+
+def keys_statement(table: Table, counts: Table | None, shape: ListShape, dialect: Dialect) -> Statement:
+    """Build the statement that answers the parts of the keys after a cursor, and of each the revision and number."""
+    c = table.c
+    found = select(*(c[name] for name in Key._fields), c.revision, c.created)
+    found = found.where(*_filters(table, shape, dialect.name), c.created > bindparam("after")).order_by(c.created)
+    return Statement(found.limit(bindparam("limit", type_=BigInteger)), dialect)
 
 
 def claim_statement(table: Table, counts: Table | None, shape: ListShape, dialect: Dialect) -> Executable:

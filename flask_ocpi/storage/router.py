@@ -47,6 +47,7 @@ class RoutedStorage(Storage):
     get = _forwarded(Storage.get)
     get_many = _forwarded(Storage.get_many)
     list = _forwarded(Storage.list)
+    keys = _forwarded(Storage.keys)
     save = _forwarded(Storage.save)
     save_many = _forwarded(Storage.save_many)
     create_many = _forwarded(Storage.create_many)

@@ -7,6 +7,7 @@ import stat
 import time
 from collections.abc import Callable
 from collections.abc import Collection
+from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -47,6 +48,7 @@ from flask_ocpi.storage.lists import FEW
 from flask_ocpi.storage.lists import ListShape
 from flask_ocpi.storage.lists import claim_statement
 from flask_ocpi.storage.lists import delete_statement
+from flask_ocpi.storage.lists import keys_statement
 from flask_ocpi.storage.lists import list_statements
 from flask_ocpi.storage.lists import query_values
 from flask_ocpi.storage.lists import read_total
@@ -98,6 +100,9 @@ COUNTS_SECONDS = 60.0
 # Where the rows of a page have the number of a record, and how many match in all.
 _CREATED, _TOTAL = 4, 5
 LIST_SHAPES = 256
+KEYS_AT_ONCE = 2000
+# From so many records on, one statement for all of them is the faster way.
+MANY = 4
 # An arbitrary number: whoever holds it as an advisory lock on PostgreSQL may create tables.
 SETUP_LOCK = 0x0C91_0221
 
@@ -196,19 +201,26 @@ class SQLAlchemyStorage(Storage):
         read = partial(statements.read, keys=known, for_update=for_update)
         return self._database.run(read, reads=True)
 
+    def keys(self, kind: str, query: Query, *, key_of: Callable[[Record], Key]) -> Iterator[tuple[Key, int]]:
+        query = replace(query, limit=KEYS_AT_ONCE, after="0")  # records are numbered from 1
+        statement = self._shaped(keys_statement, kind, ListShape.of(query))
+        while rows := self._database.execute(statement, query_values(query), reads=True).rows:
+            yield from ((Key(*row[:-2]), row[-2]) for row in rows)
+            query = replace(query, after=str(rows[-1][-1]))
+
     def save_many(self, kind: str, records: Sequence[tuple[Key, Record]]) -> Sequence[bool]:
-        if self._database.is_sqlite:  # it is in this process: one statement after another is the faster way
+        if len(records) < MANY:
             return super().save_many(kind, records)
         statements = self._batch_for(kind, records)
-        with self.transaction(), self._database.connection() as connection:
-            return statements.save(connection, records)
+        with self.transaction():
+            return statements.write(self._database, statements.upsert, records)
 
     def create_many(self, kind: str, records: Sequence[tuple[Key, Record]]) -> Sequence[bool]:
-        if self._database.is_sqlite:
+        if len(records) < MANY:
             return super().create_many(kind, records)
         statements = self._batch_for(kind, records)
-        with self.transaction(), self._database.connection() as connection:
-            return statements.create(connection, records)
+        with self.transaction():
+            return statements.write(self._database, statements.insert, records)
 
     def delete(self, kind: str, key: Key) -> bool:
         statements = self._statements_of(kind)
@@ -297,7 +309,7 @@ class SQLAlchemyStorage(Storage):
         self._statements_of(kind)
         found = self._batches.get(kind)
         if found is None:
-            found = self._batches[kind] = BatchStatements.of(self._tables[kind], self._dialect)
+            found = self._batches[kind] = BatchStatements.of(self._tables[kind], self._sqlalchemy_dialect)
         return found
 
     def _batch_for(self, kind: str, records: Sequence[tuple[Key, Record]]) -> BatchStatements:

@@ -59,7 +59,19 @@ def save_many_and_fail(storage: Storage) -> None:
 
 
 class BulkContract:
-    """get_many, save_many, create_many and delete_page: as one call for each record, and in one go."""
+    """get_many, keys, save_many, create_many and delete_page: as one call for each record, and in one go."""
+
+    def test_keys_and_revisions_of_all_that_match_are_walked(self, storage: Storage) -> None:
+        storage.create_many("locations", new_records(2500))
+        storage.save("locations", numbered_key(7), Record(b"7", last_updated=7))
+        others = Key.of("NL", "ABC", "0", DEF), Key.of("DE", "XYZ", "0")
+        for key in others:
+            storage.save("locations", key, Record(b"0"))
+
+        found = list(storage.keys("locations", Query(owners=(ABC,), receiver="", limit=1), key_of=key_of))
+
+        assert found == [(numbered_key(number), 1 + (number == 7)) for number in range(2500)]
+        assert list(storage.keys("locations", Query(owners=(EMA,)), key_of=key_of)) == []
 
     def test_many_are_got_by_their_keys(self, storage: Storage) -> None:
         storage.create_many("locations", new_records(5))
