@@ -234,6 +234,7 @@ def _overloads() -> str:
             if not kind.final:
                 patches.append(_overload(f"{names}{ids}{parts}, /, *, changes: {part_type}Changes, {_CHANGING}", type))
     saves.append(_overload(f"module: str, document: Document, *, {_SAVING}", "Saved"))
+    saves.append(_overload(f"module: str, document: dict[str, Any], *, {_CONVERTING}, {_SAVING}", "Saved"))
     gets.append(_overload(f"module: str, *ids: str, {_PARTY}", "dict[str, Any]"))
     copies.append(_overload(f"module: str, *ids: str, {_COPIES}", "dict[str, Any]"))
     patches.append(_overload(f"module: str, *ids: str, changes: Document, {_CHANGING}", "dict[str, Any]"))
@@ -265,6 +266,7 @@ def _overload(parameters: str, returns: str) -> str:
 _PARTY = "party: Party | None = None"
 _SESSION = "session: HostSession | None = None"
 _SAVING = f"audience: Iterable[Party] | None = None, {_SESSION}"
+_CONVERTING = "version: str | None, party: Party | None = None"
 _CHANGING = f"{_PARTY}, {_SESSION}"
 _COPIES = "owner: Party, platform: Platform | str | None = None, receiver: Party | None = None"
 
@@ -280,6 +282,8 @@ _SAVE_ALL = """
         may_widen: bool = False,
         withheld: Callable[[str, Key], None] = ...,
         session: HostSession | None = None,
+        version: str | None = None,
+        party: Party | None = None,
     ) -> int: ...
 """
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from typing import TypeVar
 
 import click
 import orjson
@@ -25,6 +27,8 @@ from flask_ocpi.web.blueprints import view_name
 from flask_ocpi.web.current import current_ocpi
 from flask_ocpi.web.docs import openapi_document
 from flask_ocpi.web.setup import kinds
+
+T = TypeVar("T")
 
 _PACKAGE = Path(__file__).parent.parent
 
@@ -59,21 +63,23 @@ def init_db(as_json: bool) -> None:
 
 @click.command(short_help="List modules, interfaces and operations.")
 @click.option("-v", "--verbose", is_flag=True, help="Also list every operation: URL, schemas, handler, view.")
+@click.option("--version", help="Of this version of OCPI only.")
 @json_option
 @with_appcontext
-def modules(verbose: bool, as_json: bool) -> None:
-    """List the modules and interfaces that this platform serves."""
-    versions = current_ocpi.services.versions
+def modules(verbose: bool, version: str | None, as_json: bool) -> None:
+    """List the modules and interfaces that this platform serves, in each version of OCPI."""
+    served = {served.number: served for served in current_ocpi.services.versions}
+    versions = [_served_version(served, version)] if version else list(served.values())
     if as_json:
         return show({v.number: [_module(v, m, verbose=verbose) for m in v.modules] for v in versions})
-    for version in versions:
-        say(f"OCPI {version.number}\n")
+    for shown in versions:
+        say(f"OCPI {shown.number}\n")
         rows = [
-            (m.id, "both sides" if m.single else ", ".join(_interfaces(m)) or "-", _about(m)) for m in version.modules
+            (m.id, "both sides" if m.single else ", ".join(_interfaces(m)) or "-", _about(m)) for m in shown.modules
         ]
         say("\n".join(f"  {line}" for line in table(("MODULE", "SERVED", "ABOUT"), rows).splitlines()))
         if verbose:
-            say("\n".join(_operation_lines(version)))
+            say("\n".join(_operation_lines(shown)))
     return None
 
 
@@ -89,15 +95,20 @@ def openapi(version: str | None, output: str | None, as_json: bool) -> None:
     """
     specs = current_ocpi.specs
     number = version or list(specs)[-1]
-    if number not in specs:
-        raise refusal(f"OCPI {number} is not served here; there is {', '.join(specs)}.")
-    document = openapi_document(specs[number], current_ocpi.services.settings.base_url or "/")
+    document = openapi_document(_served_version(specs, number), current_ocpi.services.settings.base_url or "/")
     if output is None:
         return show(document)
     with written_whole(output) as file:
         file.write(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
     text = f"Wrote the OpenAPI document of OCPI {number} to {output}."
     return show({"output": output, "version": number}) if as_json else say(text)
+
+
+def _served_version(versions: Mapping[str, T], number: str) -> T:
+    """Return what there is for a version; refuse one that is not served."""
+    if number not in versions:
+        raise refusal(f"OCPI {number} is not served here; there is {', '.join(versions)}.")
+    return versions[number]
 
 
 def _about(module: Module) -> str:

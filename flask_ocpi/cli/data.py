@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from contextlib import contextmanager
 from tempfile import TemporaryFile
 from typing import IO
@@ -29,12 +30,16 @@ from flask_ocpi.cli.output import show
 from flask_ocpi.cli.output import warn
 from flask_ocpi.cli.output import written_whole
 from flask_ocpi.client.listing import Broken
+from flask_ocpi.core.converting import nothing
 from flask_ocpi.core.description import Document
 from flask_ocpi.core.description import ObjectType
 from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.responses import BYTE_ORDER_MARK
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.exchange.documents import with_audience
+from flask_ocpi.exchange.origins import finder
+from flask_ocpi.host.shapes import Shapes
+from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.storage.base import Party
 from flask_ocpi.sync.receiving import Pulled
 from flask_ocpi.web.current import current_ocpi
@@ -52,14 +57,20 @@ _SHOWN_EVERY = 500  # objects
     is_flag=True,
     help="Let objects be for those whom FILE names in _audience, also where they are stored for fewer.",
 )
+@click.option("--version", help="The version of OCPI in whose shape FILE has the objects, instead of the stored one.")
+@click.option(
+    "--party", metavar="NL-ABC", callback=party_given, help="With --version, whose objects that do not say it are."
+)
 @json_option
 @with_appcontext
-def import_objects(file: IO[bytes], may_widen: bool, as_json: bool) -> None:
+def import_objects(file: IO[bytes], may_widen: bool, version: str | None, party: Party | None, as_json: bool) -> None:
     """Store the objects in FILE as those of our own parties: all of them, or none when one is wrong.
 
     FILE is a JSON object of module id to a list of objects, such as {"locations": [...]}, or JSON Lines: one such JSON
     object a line, for files that do not fit in memory. - reads it from stdin. What is stored already under the same id
     is replaced, and stays for whom it is for, or those of them whom FILE names.
+
+    Objects are in the shape in which they are stored, that of OCPI 2.2.1, unless --version names another one.
     """
     name = getattr(file, "name", "<stdin>")
     done = 0
@@ -78,6 +89,8 @@ def import_objects(file: IO[bytes], may_widen: bool, as_json: bool) -> None:
                 progress=progress,
                 may_widen=may_widen,
                 withheld=lambda module, key: withheld.append(f"{module} {key.owner} {key.id}"),
+                version=version,
+                party=party,
             )
         except InvalidParametersError as error:
             raise refusal(f"line {lists.line}: {error.message}" if lists.line else error.message) from error
@@ -100,10 +113,17 @@ def import_objects(file: IO[bytes], may_widen: bool, as_json: bool) -> None:
 @click.option("--partner", "platform", help="Export the copies from this partner, by id, name or party.")
 @click.option("--output", type=click.Path(dir_okay=False), help="Write to this file instead of stdout.")
 @click.option("--lines", is_flag=True, help="Write JSON Lines, for very many objects.")
+@click.option("--version", help="The version of OCPI in whose shape they are written, instead of the stored one.")
 @json_option
 @with_appcontext
 def export(
-    modules: tuple[str, ...], copies: bool, platform: str | None, output: str | None, lines: bool, as_json: bool
+    modules: tuple[str, ...],
+    copies: bool,
+    platform: str | None,
+    output: str | None,
+    lines: bool,
+    version: str | None,
+    as_json: bool,
 ) -> None:
     """Print the objects of our own parties, in the format that import reads; of all modules unless some are named.
 
@@ -112,25 +132,54 @@ def export(
     _audience names the parties that an object is for; where it is empty, that is everybody.
 
     The file of --output is replaced when everything is written; with --json, stdout then says what is in it.
+
+    Objects are in the shape in which they are stored, that of OCPI 2.2.1, unless --version names another one: then it
+    is without what that cannot say, and without modules that it lacks.
     """
     objects = current_ocpi.objects
-    chosen = tuple(dict.fromkeys(modules)) or objects.modules()
+    shapes = Shapes(current_ocpi.services, version)
+    chosen = tuple(dict.fromkeys(modules)) or tuple(filter(shapes.has, objects.modules()))
     for module in chosen:
         objects.object_type(module)
     found = None if platform is None else current_ocpi.partners.find(platform)
-    lists = {
-        module: current_ocpi.copies.documents(module, platform=found)
-        if copies or found
-        else map(with_audience, objects.records(module))
-        for module in chosen
-    }
+    lists = {module: _copies(module, found, shapes) if copies or found else _own(module, shapes) for module in chosen}
     write = _write_lines if lines else _write
     if output is None:
         write(sys.stdout.buffer, lists)
-        return None
+        return _warn_of_lost(shapes.lost, version)
     with written_whole(output) as file:
         counts = write(file, lists)
-    return show({"output": output, "exported": counts}) if as_json else say(f"Exported {_listing(counts)} to {output}.")
+    if as_json:
+        show({"output": output, "exported": counts, "lost": shapes.lost})
+    else:
+        say(f"Exported {_listing(counts)} to {output}.")
+    return _warn_of_lost(shapes.lost, version)
+
+
+def _own(module: str, shapes: Shapes) -> Iterator[Document]:
+    convert = shapes.of(module, finder(current_ocpi.services))
+    records = current_ocpi.objects.records(module)
+    converted = ((convert(record.document), record) for record in records)
+    return (with_audience(document, record) for document, record in converted if document is not None)
+
+
+def _copies(module: str, platform: Platform | None, shapes: Shapes) -> Iterator[Document]:
+    receivers = current_ocpi.services.own_parties(module, InterfaceRole.RECEIVER)
+    find = (
+        finder(current_ocpi.services, receivers[0], platform.id)
+        if platform is not None and len(receivers) == 1
+        else nothing
+    )
+    converted = map(shapes.of(module, find), current_ocpi.copies.documents(module, platform=platform))
+    return (document for document in converted if document is not None)
+
+
+def _warn_of_lost(lost: dict[str, int], version: str | None) -> None:
+    if lost:
+        some = [f"  {text}: {counted(number, 'time')}" for text, number in list(lost.items())[:_MAX_SHOWN]]
+        if len(lost) > _MAX_SHOWN:
+            some.append(f"  and {len(lost) - _MAX_SHOWN} more")
+        warn("\n".join([f"OCPI {version} cannot say all that is stored:", *some]))
 
 
 @click.command(short_help="Fetch the objects of a partner.")
@@ -324,7 +373,7 @@ def _owner(object_type: ObjectType, party: Party | None) -> Party:
     return party or owners[0]
 
 
-def _write(file: IO[bytes], lists: dict[str, Iterator[Document]]) -> dict[str, int]:
+def _write(file: IO[bytes], lists: Mapping[str, Iterator[Document]]) -> dict[str, int]:
     """Write the objects one a line as they come from the storage; return how many there were of each module."""
     counts = dict.fromkeys(lists, 0)
     file.write(b"{")
@@ -339,7 +388,7 @@ def _write(file: IO[bytes], lists: dict[str, Iterator[Document]]) -> dict[str, i
     return counts
 
 
-def _write_lines(file: IO[bytes], lists: dict[str, Iterator[Document]]) -> dict[str, int]:
+def _write_lines(file: IO[bytes], lists: Mapping[str, Iterator[Document]]) -> dict[str, int]:
     """Write a line for each object as it comes from the storage; return how many there were of each module."""
     counts = dict.fromkeys(lists, 0)
     for module, documents in lists.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from types import TracebackType
 from typing import Self
 
@@ -32,27 +33,27 @@ class Client(PlatformConnection):
     @property
     def tokens(self) -> TokensClient:
         """The tokens module, with real-time authorization."""
-        return TokensClient(self, self._described(ModuleID.TOKENS))
+        return TokensClient(self, self.described(ModuleID.TOKENS))
 
     @property
     def sessions(self) -> SessionsClient:
         """The sessions module, with charging preferences."""
-        return SessionsClient(self, self._described(ModuleID.SESSIONS))
+        return SessionsClient(self, self.described(ModuleID.SESSIONS))
 
     @property
     def cdrs(self) -> CdrsClient:
         """The cdrs module: CDRs are posted."""
-        return CdrsClient(self, self._described(ModuleID.CDRS))
+        return CdrsClient(self, self.described(ModuleID.CDRS))
 
     @property
     def commands(self) -> CommandsClient:
         """The commands module, one method a command."""
-        return CommandsClient(self, self._described(ModuleID.COMMANDS))
+        return CommandsClient(self, self.described(ModuleID.COMMANDS))
 
     @property
     def chargingprofiles(self) -> ChargingProfilesClient:
         """The chargingprofiles module: setting, clearing and asking for profiles."""
-        return ChargingProfilesClient(self, self._described(ModuleID.CHARGINGPROFILES))
+        return ChargingProfilesClient(self, self.described(ModuleID.CHARGINGPROFILES))
 
     def __getattr__(self, name: str) -> ModuleClient:
         if name.startswith("_"):
@@ -64,7 +65,12 @@ class Client(PlatformConnection):
 
     def module(self, id: str) -> ModuleClient:
         """Return the client of one module of the platform's version."""
-        return _MODULE_CLIENTS.get(id, ModuleClient)(self, self._described(id))
+        return _MODULE_CLIENTS.get(id, ModuleClient)(self, self.described(id))
+
+    @property
+    def raw(self) -> RawClient:
+        """The modules in the shape of the platform's version, which nothing is converted from or to."""
+        return RawClient(self)
 
     def is_alive(self) -> bool:
         """Tell whether the platform answers at its versions endpoint (HCI-12); for when it was silent for long."""
@@ -76,12 +82,36 @@ class Client(PlatformConnection):
             return False
         return True
 
-    def _described(self, id: str) -> Module:
+    def described(self, id: str) -> Module:
+        """Return a module as the platform's version describes it; raise InvalidParametersError where it has none."""
         module = self.version.module(id)
         if module is None:
             known = ", ".join(m.id for m in self.version.modules if m.listed)
             raise InvalidParametersError(f"OCPI {self.version.number} has no module {id!r} here; there are {known}.")
         return module
+
+
+class RawClient:
+    """The plain calls of each module, with documents as the platform's version has them: ``client.raw.tariffs.list()``.
+
+    Where objects of the version do not say whose they are, ``put`` and ``patch`` take it as ``owner``.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = copy(client)
+        self._client.version = client.version.unconverted
+
+    def __getattr__(self, name: str) -> ModuleClient:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        try:
+            return self.module(name)
+        except InvalidParametersError as error:
+            raise AttributeError(error.message) from error
+
+    def module(self, id: str) -> ModuleClient:
+        """Return the client of one module of the platform's version."""
+        return ModuleClient(self._client, self._client.described(id))
 
 
 _MODULE_CLIENTS: dict[str, type[ModuleClient]] = {

@@ -198,7 +198,10 @@ class ModuleClient:
         return self.put(document, *parents, owner=owner)
 
     def put(self, document: Document, *parents: str, owner: Party | None = None) -> Answer:
-        """Put a whole object on the platform's Receiver interface; for a part, ``parents`` are the ids above it."""
+        """Put a whole object on the platform's Receiver interface; for a part, ``parents`` are the ids above it.
+
+        ``owner`` is whose part it is, where there are several own parties.
+        """
         operation = self.find(
             InterfaceRole.RECEIVER, lambda o: o.method == "PUT" and o.object is not None and o.part == len(parents)
         )
@@ -208,7 +211,8 @@ class ModuleClient:
         if operation.part:
             ids = (*parents, checked[object_type.parts[operation.part - 1].key])
             return self._owned(operation, ids, self._owner(owner), body=checked)
-        party = Party.of(checked["country_code"], checked["party_id"])
+        says_whose = "party_id" in checked
+        party = Party.of(checked["country_code"], checked["party_id"]) if says_whose else self._owner(owner)
         own_ids = [checked[name] for name in object_type.id_key]
         return self._owned(operation, own_ids, party, body=checked)
 

@@ -297,6 +297,17 @@ class Version:
         """Return the class that has the stored shape of objects of one of its own classes."""
         return self.origins.get(schema, schema)
 
+    def own(self, schema: type[Schema]) -> type[Schema] | None:
+        """Return the class that it exchanges for one of the stored shape; None where it exchanges none."""
+        exchanged = (cls for _, _, o in self.operations() for cls in (o.body, o.returns, o.result))
+        found = (cls for cls in exchanged if isinstance(cls, type) and issubclass(cls, Schema))
+        return next((cls for cls in found if self.stored(cls) is schema), None)
+
+    @property
+    def unconverted(self) -> Version:
+        """The version with its own shape of objects only, which nothing is converted from or to."""
+        return replace(self, converters={}, origins={})
+
     def with_module(self, module: Module) -> Version:
         """Return the version with one more module, or with this one instead of its own of that id."""
         others = tuple(known for known in self.modules if known.id != module.id)

@@ -70,9 +70,9 @@ def audience_after(
     return kept if is_wider and not may_widen else record.audience
 
 
-def with_audience(record: Record) -> Document:
-    """Return a stored object with whom it is for, as :func:`parted` reads it."""
-    return {**record.document, AUDIENCE: [str(party) for party in record.audience]}
+def with_audience(document: Document, record: Record) -> Document:
+    """Return a document with whom its record is for, as :func:`parted` reads it."""
+    return {**document, AUDIENCE: [str(party) for party in record.audience]}
 
 
 def parted(item: Any) -> tuple[Any, tuple[Party, ...] | None]:

@@ -136,6 +136,18 @@ class Save(Protocol):
         session: HostSession | None = None,
     ) -> Saved: ...
 
+    @overload
+    def __call__(
+        self,
+        module: str,
+        document: dict[str, Any],
+        *,
+        version: str | None,
+        party: Party | None = None,
+        audience: Iterable[Party] | None = None,
+        session: HostSession | None = None,
+    ) -> Saved: ...
+
 
 class Get(Protocol):
     """Returns an own object, or a part of it."""
@@ -400,4 +412,6 @@ class SaveAll(Protocol):
         may_widen: bool = False,
         withheld: Callable[[str, Key], None] = ...,
         session: HostSession | None = None,
+        version: str | None = None,
+        party: Party | None = None,
     ) -> int: ...

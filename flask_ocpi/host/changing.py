@@ -13,13 +13,17 @@ from flask_ocpi.core.config import Settings
 from flask_ocpi.core.description import Document
 from flask_ocpi.core.description import ObjectType
 from flask_ocpi.core.enums import ModuleID
+from flask_ocpi.core.moments import to_micros
+from flask_ocpi.core.schema import load
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import NotFoundError
 from flask_ocpi.exchange.context import Services
+from flask_ocpi.exchange.documents import audience_of
 from flask_ocpi.exchange.documents import save_object
 from flask_ocpi.outbox.writing import OutboxWriter
 from flask_ocpi.signals import object_saved
 from flask_ocpi.storage.base import Key
+from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.base import Storage
 
@@ -86,6 +90,27 @@ def batches(objects: Iterable[Checked]) -> Iterator[list[Checked]]:
         size += len(item.record.text)
     if batch:
         yield batch
+
+
+def key_of(object_type: ObjectType, document: Document) -> Key:
+    """Return the key under which an own object is stored."""
+    return Key.of(document["country_code"], document["party_id"], object_type.id_of(document))
+
+
+def checked_object(
+    services: Services, object_type: ObjectType, document: Document, audience: Iterable[Party] | None
+) -> tuple[Key, Record, Document]:
+    """Return an own object as it is to be stored, and as it was read; raise InvalidParametersError for a bad one."""
+    checked = load(services.schemas[object_type.schema], document, where=object_type.name)
+    look_over(services.settings, object_type, checked)
+    owner = Party.of(checked["country_code"], checked["party_id"])
+    parties = [Party.of(party.country_code, party.party_id) for party in services.settings.parties]
+    if owner not in parties and not object_type.described:
+        listing = ", ".join(map(str, parties))
+        raise InvalidParametersError(f"{owner} is not one of our own parties, which are {listing}.")
+    micros = to_micros(checked["last_updated"])
+    seen_by = tuple(Party.of(*party) for party in audience or ()) or audience_of(object_type, checked)
+    return key_of(object_type, checked), Record.of(checked, last_updated=micros, audience=seen_by), checked
 
 
 @contextmanager

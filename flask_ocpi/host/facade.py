@@ -120,9 +120,11 @@ class Facade(HostCalls):
         *,
         audience: tuple[Party, ...] | None = None,
         session: HostSession | None = None,
+        version: str | None = None,
+        party: Party | None = None,
     ) -> Saved:
         """Create or replace one of our own objects, and tell which it was. See :meth:`OwnObjects.save`."""
-        return self.objects.save(module, document, audience=audience, session=session)
+        return self.objects.save(module, document, audience=audience, session=session, version=version, party=party)
 
     @typed_as[Patch]()
     def patch(

@@ -16,15 +16,12 @@ from flask_ocpi.core.description import Document
 from flask_ocpi.core.description import ObjectType
 from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.moments import format_date_time
-from flask_ocpi.core.moments import to_micros
-from flask_ocpi.core.schema import load
 from flask_ocpi.errors import ConflictError
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.copies import Copies
 from flask_ocpi.exchange.documents import Saved
 from flask_ocpi.exchange.documents import audience_after
-from flask_ocpi.exchange.documents import audience_of
 from flask_ocpi.exchange.documents import changed_record
 from flask_ocpi.exchange.documents import locate
 from flask_ocpi.exchange.documents import merge
@@ -38,11 +35,14 @@ from flask_ocpi.exchange.overloads import typed_as
 from flask_ocpi.host.changing import Change
 from flask_ocpi.host.changing import Checked
 from flask_ocpi.host.changing import batches
+from flask_ocpi.host.changing import checked_object
 from flask_ocpi.host.changing import create_batch
 from flask_ocpi.host.changing import form
+from flask_ocpi.host.changing import key_of
 from flask_ocpi.host.changing import look_over
 from flask_ocpi.host.changing import missing_error
 from flask_ocpi.host.changing import naming
+from flask_ocpi.host.shapes import to_store
 from flask_ocpi.outbox.writing import OutboxWriter
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.storage.base import HostSession
@@ -74,15 +74,22 @@ class OwnObjects:
         *,
         audience: Iterable[Party] | None = None,
         session: HostSession | None = None,
+        version: str | None = None,
+        party: Party | None = None,
     ) -> Saved:
         """Create or replace an object, and tell which it was. ``audience`` limits who may see it (empty: all).
 
         Without ``audience`` the object stays for whom it was for; a new one is for all. A Session or CDR is for the
         eMSP in its ``cdr_token`` unless another ``audience`` was given, also when that changes. A CDR never changes
         once it is stored.
+
+        ``version``: the object is in the shape of that version of OCPI, and converted; ``party`` is whose it is, where
+        such objects do not say.
         """
         object_type = self.object_type(module)
-        key, record, checked = self._checked(object_type, document, audience)
+        if version is not None:
+            document = to_store(self.services, module, version, party=party)(document)
+        key, record, checked = checked_object(self.services, object_type, document, audience)
 
         def work(change: Change) -> Saved:
             outbox = change.outbox(module, object_type)
@@ -103,6 +110,8 @@ class OwnObjects:
         may_widen: bool = False,
         withheld: Callable[[str, Key], None] = lambda module, key: None,
         session: HostSession | None = None,
+        version: str | None = None,
+        party: Party | None = None,
     ) -> int:
         """Save many objects, by module id, all or none; raise InvalidParametersError that names the first bad one.
 
@@ -113,16 +122,18 @@ class OwnObjects:
 
         A document may name its audience in ``_audience``, a list of texts such as "NL-ABC"; without it, as in
         :meth:`save`. Unless it ``may_widen``, no object is then for anybody whom the stored one is not for: it stays
-        for whom it was for, and ``withheld`` is called with its module and key, once all are stored.
+        for whom it was for, and ``withheld`` is called with its module and key, once all are stored. ``version`` and
+        ``party`` are those of :meth:`save`.
         """
+        check = partial(self._checked_all, version=version, party=party)
         if callable(documents):
-            number = sum(1 for _ in self._checked_all(documents()))
+            number = sum(1 for _ in check(documents()))
         else:
-            held = list(self._checked_all(documents))
+            held = list(check(documents))
             number = len(held)
 
         def checked() -> Iterable[Checked]:
-            return self._checked_all(documents()) if callable(documents) else held
+            return check(documents()) if callable(documents) else held
 
         told = 0
 
@@ -150,16 +161,22 @@ class OwnObjects:
         return number
 
     def _checked_all(
-        self, documents: Mapping[str, Iterable[Document]] | Iterable[tuple[str, Iterable[Document]]]
+        self,
+        documents: Mapping[str, Iterable[Document]] | Iterable[tuple[str, Iterable[Document]]],
+        *,
+        version: str | None,
+        party: Party | None,
     ) -> Iterator[Checked]:
         for module, items in documents.items() if isinstance(documents, Mapping) else documents:
             object_type = self.object_type(module)
             if isinstance(items, (str, bytes, Mapping)) or not isinstance(items, Iterable):
                 raise InvalidParametersError(f"{module} must be a list of objects.")
+            convert = None if version is None else to_store(self.services, module, version, party=party)
             for index, item in enumerate(items):
                 with naming(module, index):
                     document, audience = parted(item)
-                    key, record, _ = self._checked(object_type, document, audience)
+                    document = document if convert is None else convert(document)
+                    key, record, _ = checked_object(self.services, object_type, document, audience)
                 yield Checked(module, index, key, record, audience is not None)
 
     @typed_as[Patch]()
@@ -276,7 +293,7 @@ class OwnObjects:
         number = 0
         while batch := list(islice(records, _WRITTEN_AT_ONCE)):
             number += len(batch)
-            changes = [(self._key_of(object_type, record.document), None, record) for record in batch]
+            changes = [(key_of(object_type, record.document), None, record) for record in batch]
             storage.run(partial(outbox.all_changed, changes))
         if outbox.platforms:
             self.services.wake(outbox.platforms)
@@ -393,24 +410,6 @@ class OwnObjects:
         storage.save_many(kind, [(key, r) for (key, _, r), is_new in zip(changes, created, strict=True) if not is_new])
         outbox.all_changed(changes)
         return created, withheld
-
-    @staticmethod
-    def _key_of(object_type: ObjectType, document: Document) -> Key:
-        return Key.of(document["country_code"], document["party_id"], object_type.id_of(document))
-
-    def _checked(
-        self, object_type: ObjectType, document: Document, audience: Iterable[Party] | None
-    ) -> tuple[Key, Record, Document]:
-        checked = load(self.services.schemas[object_type.schema], document, where=object_type.name)
-        look_over(self.services.settings, object_type, checked)
-        owner = Party.of(checked["country_code"], checked["party_id"])
-        if owner not in self.parties() and not object_type.described:
-            listing = ", ".join(map(str, self.parties()))
-            raise InvalidParametersError(f"{owner} is not one of our own parties, which are {listing}.")
-        key = self._key_of(object_type, checked)
-        micros = to_micros(checked["last_updated"])
-        seen_by = tuple(Party.of(*party) for party in audience or ()) or audience_of(object_type, checked)
-        return key, Record.of(checked, last_updated=micros, audience=seen_by), checked
 
     def _get(
         self, verb: str, module: str, ids: Sequence[str], party: Party | None

@@ -141,12 +141,16 @@ def losing(services: Services, source: Source, version: Version) -> Lose:
     """Return what notes, as findings, what a version cannot say of an object for a platform."""
 
     def lose(pointer: str, reason: str) -> None:
-        path = "".join("[]" if part.isdigit() else f".{part}" for part in pointer.split("/")[1:])
-        path = path.removeprefix("[]").removeprefix(".")  # that of an object in a list is that of the object
-        outcome = f"{reason} OCPI {version.number} is spoken."
+        outcome, path = f"{reason} OCPI {version.number} is spoken.", place_of(pointer)
         services.found(Finding(source.platform, "not_sent", source.module, source.object, path, outcome=outcome))
 
     return lose
+
+
+def place_of(pointer: str) -> str:
+    """Return a JSON pointer as the path of findings, which has no places in lists: ``evses[].status``."""
+    path = "".join("[]" if part.isdigit() else f".{part}" for part in pointer.split("/")[1:])
+    return path.removeprefix("[]").removeprefix(".")  # that of an object in a list is that of the object
 
 
 def _find_for(ctx: Context, target: Target) -> Find:

@@ -167,7 +167,11 @@ def test_export_writes_a_file(run, ocpi, tmp_path):
     answer = run(ocpi, "export", "locations", "--output", str(tmp_path / "answer.json"), "--json")
 
     assert text.stdout == f"Exported 1 locations to {tmp_path / 'text.json'}.\n"
-    assert json.loads(answer.stdout) == {"output": str(tmp_path / "answer.json"), "exported": {"locations": 1}}
+    assert json.loads(answer.stdout) == {
+        "output": str(tmp_path / "answer.json"),
+        "exported": {"locations": 1},
+        "lost": {},
+    }
     assert (tmp_path / "text.json").read_text() == (tmp_path / "answer.json").read_text()
     assert json.loads((tmp_path / "text.json").read_text()) == {"locations": [location(_audience=[])]}
 
