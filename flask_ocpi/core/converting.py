@@ -20,6 +20,7 @@ from flask_ocpi.core.fields import ListOf
 from flask_ocpi.core.schema import Document
 from flask_ocpi.core.schema import Object
 from flask_ocpi.core.schema import Schema
+from flask_ocpi.core.schema import example_of
 from flask_ocpi.errors import InvalidParametersError
 
 #: (country code, party id) of who owns an object; None where that is not known.
@@ -263,7 +264,7 @@ def conversion_of(
     """
     nested = {}
     for name, field in fields_of(schema).items():
-        inner = _class_in(field)
+        inner = class_in(field)
         found = None if inner is None else conversion_of(inner, converters, origins)
         if found is not None:
             nested[name] = found
@@ -298,7 +299,7 @@ class Replacing:
     def _with_nested(self, schema: type[Schema]) -> type[Schema]:
         changed = {}
         for name, field in fields_of(schema).items():
-            inner = _class_in(field)
+            inner = class_in(field)
             if inner is not None and self(inner) is not inner:
                 changed[name] = _holding(field, self(inner))
         if not changed:
@@ -312,7 +313,7 @@ def fields_of(schema: type[Schema]) -> Mapping[str, Field]:
     return {name: field for name, field in fields.items() if name not in schema.opts.exclude}
 
 
-def _class_in(field: Any) -> type[Schema] | None:
+def class_in(field: Any) -> type[Schema] | None:
     """Return the class of objects in a property, directly or as the elements of a list."""
     inner = field.inner if isinstance(field, ListOf) else field
     return inner.nested if isinstance(inner, Object) else None  # type: ignore[return-value]
@@ -321,11 +322,14 @@ def _class_in(field: Any) -> type[Schema] | None:
 def _holding(field: Field, schema: type[Schema]) -> Field:
     """Return a copy of a field with objects of another class."""
     made = copy.copy(field)
+    example: Any = example_of(schema)
     if isinstance(made, ListOf):
         made.inner = _holding(made.inner, schema)  # type: ignore[arg-type]
+        example = [example]
     elif isinstance(made, Object):
         made.nested = schema
         made._schema = None
+    made.metadata = {**field.metadata, "example": example}
     return made
 
 

@@ -15,7 +15,9 @@ from typing import Any
 from flask_ocpi.core.converting import Conversion
 from flask_ocpi.core.converting import Converter
 from flask_ocpi.core.converting import Replacing
+from flask_ocpi.core.converting import class_in
 from flask_ocpi.core.converting import conversion_of
+from flask_ocpi.core.converting import fields_of
 from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.schema import Schema
 from flask_ocpi.errors import NotFoundError
@@ -297,11 +299,21 @@ class Version:
         """Return the class that has the stored shape of objects of one of its own classes."""
         return self.origins.get(schema, schema)
 
+    def classes(self) -> tuple[type[Schema], ...]:
+        """Return the classes that it exchanges, and after them those that are nested in them."""
+        exchanged = (cls for _, _, o in self.operations() for cls in (o.body, o.returns, o.result))
+        found = dict.fromkeys(cls for cls in exchanged if isinstance(cls, type) and issubclass(cls, Schema))
+        waiting = list(found)
+        while waiting:
+            inner = map(class_in, fields_of(waiting.pop()).values())
+            new = [cls for cls in inner if cls is not None and cls not in found]
+            found |= dict.fromkeys(new)
+            waiting += new
+        return tuple(found)
+
     def own(self, schema: type[Schema]) -> type[Schema] | None:
         """Return the class that it exchanges for one of the stored shape; None where it exchanges none."""
-        exchanged = (cls for _, _, o in self.operations() for cls in (o.body, o.returns, o.result))
-        found = (cls for cls in exchanged if isinstance(cls, type) and issubclass(cls, Schema))
-        return next((cls for cls in found if self.stored(cls) is schema), None)
+        return next((cls for cls in self.classes() if self.stored(cls) is schema), None)
 
     @property
     def unconverted(self) -> Version:

@@ -184,8 +184,8 @@ def with_defaults(schema: ma.Schema, document: Document) -> Document:
 
 def example_of(schema: type[ma.Schema]) -> Document:
     """Compose an example of a class from the examples of its required properties."""
-    declared = schema._declared_fields.items()
-    return {name: field.metadata["example"] for name, field in declared if field.required}
+    declared, excluded = schema._declared_fields.items(), schema.opts.exclude
+    return {name: field.metadata["example"] for name, field in declared if field.required and name not in excluded}
 
 
 def flaw_of(value: dict[str, Any], max_depth: int) -> str | None:

@@ -21,12 +21,10 @@ from flask_ocpi.web.answers import UNAUTHORIZED
 from flask_ocpi.web.answers import ErrorAnswer
 from flask_ocpi.web.answers import error_responses
 from flask_ocpi.web.api import ErrorResponse
-from flask_ocpi.web.docs import body_examples
-from flask_ocpi.web.docs import complete_and_required
-from flask_ocpi.web.docs import error_example
-from flask_ocpi.web.docs import mistake_examples
-from flask_ocpi.web.docs import path_example
-from flask_ocpi.web.docs import success_examples
+from flask_ocpi.web.examples import error_example
+from flask_ocpi.web.examples import examples_of
+from flask_ocpi.web.examples import mistake_examples
+from flask_ocpi.web.examples import path_example
 from flask_ocpi.web.headers import CORRELATION_ID
 from flask_ocpi.web.headers import FROM_COUNTRY
 from flask_ocpi.web.headers import FROM_PARTY
@@ -138,7 +136,8 @@ def operation_doc(version: Version, module: Module, interface: Interface, operat
         f"Also answers {', '.join(codes)}." if codes else "",
     ]
     text = " ".join(filter(None, sentences))
-    succeeding = success_examples(operation)
+    examples = examples_of(version)
+    succeeding = examples.of_success(operation)
     links = _links(module, interface, operation)
     responses: dict[HTTPStatus, Any] = {HTTPStatus.OK: _answer({**succeeding, **mistake_examples(operation)}, links)}
     if operation.created:
@@ -154,7 +153,7 @@ def operation_doc(version: Version, module: Module, interface: Interface, operat
     if text:
         doc["description"] = text
     if operation.body is not None:
-        doc["requestBody"] = {"content": {JSON: {"examples": body_examples(operation)}}}
+        doc["requestBody"] = {"content": {JSON: {"examples": examples.of_body(operation)}}}
     if operation.result is not None:
         doc["callbacks"] = {"result": _callback(version, module, operation, operation.result)}
     return doc
@@ -175,7 +174,7 @@ def _callback(version: Version, module: Module, operation: Operation, result: ty
                 ],
                 "requestBody": {
                     "required": True,
-                    "content": {JSON: {"schema": result, "examples": complete_and_required(result)}},
+                    "content": {JSON: {"schema": result, "examples": examples_of(version).of_class(result)}},
                 },
                 "responses": {
                     str(int(HTTPStatus.OK)): {"description": "Taken: an envelope without data."},

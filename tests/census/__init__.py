@@ -44,7 +44,7 @@ class Census:
 
     def differences(self, version: Version) -> Iterator[tuple[str, str]]:
         """Return ("Class" or "Class.property", what the version has) wherever it is not what the tables have."""
-        declared = {self.name(version, schema): schema for schema in reached(version)}
+        declared = {self.name(version, schema): schema for schema in version.classes()}
         for name in declared.keys() - self.classes.keys():
             yield name, "no class of this version"
         for name in self.classes.keys() - declared.keys():
@@ -86,24 +86,6 @@ class Census:
         beyond = [f"+{value}" for value in sorted(own - listed)]
         missing = [f"-{value}" for value in sorted(listed - own)]
         return " ".join([expected, *beyond, *missing])
-
-
-def reached(version: Version) -> list[type[Schema]]:
-    """Return the classes that a version exchanges, with all that are nested in them."""
-    found: dict[type[Schema], None] = {}
-    waiting: list[Any] = [
-        cls
-        for _, _, operation in version.operations()
-        for cls in (operation.body, operation.returns, operation.result)
-        if isinstance(cls, type) and issubclass(cls, Schema)
-    ]
-    while waiting:
-        schema = waiting.pop()
-        if schema not in found:
-            found[schema] = None
-            inner = (field.inner if isinstance(field, fields.ListOf) else field for field in fields_of(schema).values())
-            waiting += [field.nested for field in inner if isinstance(field, Object)]
-    return list(found)
 
 
 def _type_of(field: Any) -> str:

@@ -17,7 +17,7 @@ from flask_ocpi.core.schema import Schema
 from flask_ocpi.core.setting_kinds import OwnParty
 from flask_ocpi.testing import documents
 from flask_ocpi.versions import VERSIONS
-from flask_ocpi.web.docs import full_example
+from flask_ocpi.web.examples import full_example
 
 #: Characters of properties that are wider here, by what they are in: OCPI 2.2.1, Locations and CDRs.
 LIMITS = {

@@ -10,7 +10,7 @@ from flask_ocpi.modules.tariffs import Tariff
 from flask_ocpi.pricing import audit
 from flask_ocpi.pricing import differences
 from flask_ocpi.pricing import price
-from flask_ocpi.web.docs import full_example
+from flask_ocpi.web.examples import full_example
 
 
 @pytest.mark.parametrize("schema", [CDR, Session], ids=["cdr", "session"])
