@@ -69,7 +69,7 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class ListPage:
-    """A page of a list: its valid objects, the broken ones, and where the list goes on.
+    """A page of a list: what is kept of its valid objects, the broken ones, and where the list goes on.
 
     more_broken: how many broken objects there are beyond the first thousand.
 
@@ -78,7 +78,7 @@ class ListPage:
     page, why it is not sure that the list had everything; "" where it is.
     """
 
-    documents: list[Document]
+    documents: list[Any]
     broken: list[Broken]
     total: int | None
     following: str | None
@@ -128,6 +128,7 @@ class Pages:
     is any page, ``total`` what the page before said, ``objects`` how many were read by then. An object that came
     before, just as it is, is left out. fetched: how many pages were fetched and asked for. strict: take a list only.
     read: reads an object, and raises InvalidParametersError for one that is to be left out; by default by the schema.
+    keep: returns what pages have of an object; by default the object.
     background: runs a function in a thread. With it, the page after the one that was asked for is fetched meanwhile,
     no more than that one. Who stops early leaves at most one request behind, which ends by itself.
 
@@ -146,6 +147,7 @@ class Pages:
         total: int | None = None,
         objects: int = 0,
         read: Callable[[Any], Document] | None = None,
+        keep: Callable[[Document], Any] = lambda document: document,
         background: Callable[[Callable[[], object]], None] | None = None,
         bounds: Bounds = NO_BOUNDS,
         strict: bool = False,
@@ -155,6 +157,7 @@ class Pages:
         self._url = url
         self._schema = schema
         self._read = read or partial(load, schema, where="object")
+        self._keep = keep
         self._endpoint = endpoint
         self._background = background
         self._bounds = bounds
@@ -217,10 +220,11 @@ class Pages:
 
     def _page(self, step: Step, moment: int | None) -> ListPage:
         broken: list[Broken] = []
-        documents = list(self._valid(step.items, broken))
-        more_broken = len(step.items) - len(documents) - len(broken)
+        number = len(step.items)
+        objects = list(self._valid(step.items, broken))
+        more_broken = number - len(objects) - len(broken)
         doubt = "" if step.following is not None else self._course.doubt
-        return ListPage(documents, broken, self.total, step.following, moment, more_broken, doubt)
+        return ListPage(objects, broken, self.total, step.following, moment, more_broken, doubt)
 
     def _check_time(self, url: str) -> None:
         """Raise LongListError when the time is over; one page is always read, so that each attempt gets on."""
@@ -239,19 +243,21 @@ class Pages:
             self._bounds.found("no_list", "null" if data is None else "an object")
         return [] if data is None else [data]
 
-    def _valid(self, items: list[Any], broken: list[Broken]) -> Iterator[Document]:
-        """Walk the objects that can be taken, and note the first of the others.
+    def _valid(self, items: list[Any], broken: list[Broken]) -> Iterator[Any]:
+        """Walk what is kept of the objects that can be taken, and note the first of the others; the items are used up.
 
         Where those are many, and more than can be taken, only what is valid is from there on: to read another takes
         long.
         """
         left_out = taken = 0
-        for item in items:
+        items.reverse()
+        while items:
+            item = items.pop()  # none is held longer: fewer objects are there to be looked through for garbage
             closely = left_out < _MOST_SAID + taken
             document, reason = self._load(item) if closely else (self._schema.load_valid(item), UNSAID)
             if document is not None:
                 taken += 1
-                yield document
+                yield self._keep(document)
                 continue
             left_out += 1
             if left_out <= MOST_BROKEN:

@@ -101,10 +101,12 @@ class ModuleClient:
         objects: int = 0,
         seconds: float | None = None,
         receiver: Party | None = None,
+        keep: Callable[[Document], Any] = lambda document: document,
     ) -> Pages:
         """Walk the pages of that list. With ``url`` it goes on at that page; ``total`` is what the one before said.
 
-        Objects are read for the own party ``receiver``, where it is known: a flaw in one is a finding.
+        Objects are read for the own party ``receiver``, where it is known: a flaw in one is a finding. ``keep`` returns
+        what pages have of each.
 
         It ends with EndlessListError after OCPI_SYNC_MAX_PAGES, of which ``read``, with so many ``objects``, were read
         before, and where it turns out earlier that the list does not end; with IncompleteListError where it cannot be
@@ -150,6 +152,7 @@ class ModuleClient:
             endpoint=endpoint,
             total=total,
             read=self._reading(operation, receiver),
+            keep=keep,
             objects=objects,
             strict=self.client.strict,
             background=services.background if threads else None,
@@ -172,9 +175,13 @@ class ModuleClient:
             known["cdr_token"] = {"country_code": own.country_code, "party_id": own.party_id}
         name = "" if receiver is None else str(receiver)
         source = Source(platform.id, str(self.module.id), key=object_type.key, receiver=name)
-        read = partial(
-            services.read, services.schemas[schema_of(operation)], source=source, where="object", known=known
-        )
+        schema = services.schemas[schema_of(operation)]
+        closely = partial(services.read, schema, source=source, where="object", known=known)
+
+        def read(item: Any) -> Document:
+            document = schema.load_valid(item)
+            return closely(item) if document is None else document
+
         conversion = self.client.version.conversion(operation.returns)
         if conversion is None:
             return read

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 import orjson
+from sqlalchemy import JSON
 from sqlalchemy import BigInteger
 from sqlalchemy import ColumnElement
 from sqlalchemy import Connection
@@ -20,6 +21,8 @@ from sqlalchemy import Table
 from sqlalchemy import Text
 from sqlalchemy import and_
 from sqlalchemy import bindparam
+from sqlalchemy import cast
+from sqlalchemy import column
 from sqlalchemy import func
 from sqlalchemy import literal_column
 from sqlalchemy import select
@@ -113,7 +116,8 @@ class BatchStatements:
             return created
         created = [False] * len(records)
         for places in _turns([key for key, _ in records]):
-            rows = database.execute(statement, _columns([records[place] for place in places])).rows
+            given = [{"place": i, **key_values(records[i][0]), **record_values(records[i][1])} for i in places]
+            rows = database.execute(statement, {"rows": orjson.dumps(given).decode()}).rows
             made = {Key(*row[:_PARTS]) for row in rows if row[_PARTS] == 1}
             for place in places:
                 created[place] = records[place][0] in made
@@ -144,26 +148,17 @@ def _keys_in_arrays() -> tuple[FromClause, dict[str, ColumnElement[Any]], Column
 
 
 def _new_rows(table: Table, dialect: str) -> Any:
-    """Insert a row on SQLite; on PostgreSQL as many as the arrays have that are its parameters."""
+    """Insert a row on SQLite; on PostgreSQL those of a JSON array, which is one parameter."""
     new = insert_into(table, dialect)
     if dialect == "sqlite":
         content: dict[str, Any] = {name: bindparam(f"new_{name}") for name in _CONTENT}
         return new.values({**{name: bindparam(f"key_{name}") for name in Key._fields}, **content, "revision": 1})
-    from sqlalchemy.dialects import postgresql  # not on SQLite
-
     names = [*(f"key_{name}" for name in Key._fields), *(f"new_{name}" for name in _CONTENT)]
-    arrays = [
-        bindparam(name, type_=postgresql.ARRAY(BigInteger if name == "new_last_updated" else Text)) for name in names
-    ]
-    rows = func.unnest(*arrays).table_valued(*names, with_ordinality="number", name="new").render_derived()
-    made = select(*(rows.c[name] for name in names), literal_column("1")).order_by(rows.c.number)
+    columns = [column(name, BigInteger if name == "new_last_updated" else Text) for name in names]
+    given = func.json_to_recordset(cast(bindparam("rows", type_=Text), JSON))
+    rows = given.table_valued(column("place", BigInteger), *columns, name="new").render_derived(with_types=True)
+    made = select(*(rows.c[name] for name in names), literal_column("1")).order_by(rows.c.place)
     return new.from_select([*Key._fields, *_CONTENT, "revision"], made)
-
-
-def _columns(records: Sequence[tuple[Key, Record]]) -> dict[str, list[Any]]:
-    """Return the parameters of many records, column by column."""
-    rows = [{**key_values(key), **record_values(record)} for key, record in records]
-    return {name: [row[name] for row in rows] for name in rows[0]}
 
 
 def _turns(keys: Sequence[Key]) -> Iterator[list[int]]:

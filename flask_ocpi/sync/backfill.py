@@ -31,6 +31,7 @@ from flask_ocpi.storage.base import walk
 from flask_ocpi.storage.stored import Stored
 from flask_ocpi.sync.crawling import Crawl
 from flask_ocpi.sync.crawling import read_pages
+from flask_ocpi.sync.known import Known
 from flask_ocpi.sync.receiving import Pulled
 from flask_ocpi.sync.receiving import receive
 from flask_ocpi.sync.receiving import tell
@@ -240,7 +241,7 @@ def _get(services: Services, scope: Scope, calls: ModuleClient, wanted: MissingO
     if scope.key_of(document) != wanted.object_key:  # another party of the platform has one of that id
         return
     with services.storage.transaction():
-        receipt = receive(services, scope, [document], pulled, known={})
+        receipt = receive(services, scope, [scope.item_of(document)], pulled, known=Known())
     tell(services, scope, receipt.stored)
 
 

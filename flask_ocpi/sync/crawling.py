@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from dataclasses import field
 
@@ -21,10 +21,8 @@ from flask_ocpi.exchange.findings import Finding
 from flask_ocpi.signals import object_removed
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
-from flask_ocpi.storage.base import Query
-from flask_ocpi.storage.base import received
-from flask_ocpi.storage.base import walk
 from flask_ocpi.sync import receiving
+from flask_ocpi.sync.known import Known
 from flask_ocpi.sync.receiving import Pulled
 from flask_ocpi.sync.receiving import receive
 from flask_ocpi.sync.receiving import tell
@@ -43,8 +41,8 @@ class Crawl:
     the last. began, touched: by our clock, when it began and when the latest page was stored. asked_at: by the other
     platform's clock, when it answered the first page, and not after it began by ours; by ours, when it does not say.
     newest: the latest ``last_updated`` that was read. broken: how many objects were. doubt: why it is not sure that the
-    list had everything; "" where it is. known: the copies there were at the beginning, with
-    their revisions; seen: those of the list. Both are only of use where :attr:`Scope.loses_objects`, in a whole list.
+    list had everything; "" where it is. known: the copies there were at the beginning, and which of them the list had;
+    only of use where :attr:`Scope.loses_objects`, in a whole list.
     """
 
     whole: bool
@@ -61,8 +59,7 @@ class Crawl:
     doubt: str = ""
     pages: int = 0
     pulled: Pulled = field(default_factory=Pulled)
-    known: dict[Key, int] = field(default_factory=dict)
-    seen: set[Key] = field(default_factory=set)
+    known: Known = field(default_factory=Known)
 
     @classmethod
     def begin(
@@ -79,14 +76,18 @@ class Crawl:
         whole = date_from is None and date_to is None
         crawl = cls(whole, calls.endpoint(InterfaceRole.SENDER), now, now, date_from, date_to)
         if whole and scope.loses_objects:
-            crawl.known = dict(_copies(services, scope))
+            crawl.known.add(_copies(services, scope))
         return crawl
+
+    @property
+    def own(self) -> int:
+        """Return how many objects of the platform's own were read."""
+        return self.pulled.created + self.pulled.updated + self.pulled.unchanged
 
     @property
     def objects(self) -> int:
         """Return how many objects were read, the broken ones with them."""
-        pulled = self.pulled
-        return pulled.created + pulled.updated + pulled.unchanged + pulled.foreign + self.broken
+        return self.own + self.pulled.foreign + self.broken
 
     @property
     def moment(self) -> int | None:
@@ -100,8 +101,8 @@ class Crawl:
         return min(self.newest, self.asked_at)
 
 
-#: Called in the transaction that stores a page, or removes something, with the keys that the page had.
-Keep = Callable[[Crawl, Sequence[Key]], None]
+#: Called in the transaction that stores a page, or removes something, with what :meth:`Known.see` made of the page.
+Keep = Callable[[Crawl, bytes], None]
 
 
 def read_pages(
@@ -110,7 +111,7 @@ def read_pages(
     calls: ModuleClient,
     crawl: Crawl,
     *,
-    keep: Keep = lambda crawl, keys: None,
+    keep: Keep = lambda crawl, seen: None,
     progress: Callable[[Pulled], None] = lambda pulled: None,
     seconds: float | None = None,
 ) -> None:
@@ -132,6 +133,7 @@ def read_pages(
         objects=crawl.objects,
         seconds=services.settings.sync_max_seconds if seconds is None else seconds,
         receiver=scope.receiver,
+        keep=scope.item_of,
     )
     for page in pages:
         with services.storage.transaction():
@@ -143,11 +145,9 @@ def read_pages(
             unsaid = [item for item in page.broken if item.reason == UNSAID]
             receiving.put(services, scope, [*unsaid, *receipt.broken])
             in_quarantine |= receiving.names_of(scope, broken)
-            for document in receipt.settled:
-                receiving.release(services, scope, document, in_quarantine)
-            if crawl.known:
-                crawl.seen.update(receipt.seen)
-            keep(crawl, receipt.seen)
+            for record in receipt.settled if in_quarantine else ():
+                receiving.release(services, scope, record.document, in_quarantine)
+            keep(crawl, crawl.known.see(receipt.seen))
         if page.more_broken:
             outcome = f"{page.more_broken} objects of a page are not valid and were only counted."
             platform, module = scope.platform.id, str(scope.module.id)
@@ -157,7 +157,7 @@ def read_pages(
 
 
 def remove_vanished(
-    services: Services, scope: Scope, crawl: Crawl, *, force: bool, keep: Keep = lambda crawl, keys: None
+    services: Services, scope: Scope, crawl: Crawl, *, force: bool, keep: Keep = lambda crawl, seen: None
 ) -> int:
     """Remove the copies that the whole list did not have (PAG-20); return how many were held back instead.
 
@@ -165,18 +165,18 @@ def remove_vanished(
     changed since the list was asked for. When the list had nothing at all, or it is not sure that it had everything,
     all of these copies are held back unless ``force``.
     """
-    vanished = [key for key in crawl.known if key not in crawl.seen]
-    if crawl.broken or not vanished:
+    if crawl.broken or not crawl.known.unseen:
         return 0
-    if (crawl.doubt or not crawl.seen) and not force:
-        return len(vanished)
+    if (crawl.doubt or not crawl.own) and not force:
+        return crawl.known.unseen
+    vanished = [key for key, _ in _copies(services, scope) if crawl.known.is_unseen(key)]
     for start in range(0, len(vanished), _REMOVED_AT_ONCE):
         removed = []
         with services.storage.transaction():
-            keep(crawl, ())
+            keep(crawl, b"")
             some = vanished[start : start + _REMOVED_AT_ONCE]
             for key, record in services.storage.get_many(scope.object_type.kind, some, for_update=True).items():
-                if record.revision == crawl.known[key]:
+                if record.revision == crawl.known.revision(key):
                     services.storage.delete(scope.object_type.kind, key)
                     removed.append(key)
         crawl.pulled.removed += len(removed)
@@ -193,7 +193,7 @@ def _advance(services: Services, crawl: Crawl, page: ListPage) -> None:
     crawl.touched = services.now()
     crawl.pages += 1
     crawl.doubt = page.doubt
-    moments = [to_micros(document["last_updated"]) for document in page.documents]
+    moments = [item.record.last_updated for item in page.documents]
     moments += [moment for item in page.broken if (moment := _last_updated(item.document)) is not None]
     crawl.newest = max((moment for moment in (*moments, crawl.newest) if moment is not None), default=None)
 
@@ -206,11 +206,10 @@ def _last_updated(document: Document) -> int | None:
         return None
 
 
-def _copies(services: Services, scope: Scope) -> list[tuple[Key, int]]:
-    """Return the keys and revisions of the copies that the receiver has of the platform's objects."""
-    query = Query(owners=scope.platform.parties, receiver=received(scope.receiver, scope.platform.id))
-    records = walk(services.storage, scope.object_type.kind, query)
-    return [(scope.key_of(record.document), record.revision) for record in records]
+def _copies(services: Services, scope: Scope) -> Iterator[tuple[Key, int]]:
+    """Walk the keys and revisions of the copies that the receiver has of the platform's objects."""
+    kind = scope.object_type.kind
+    return services.storage.keys(kind, scope.copies, key_of=lambda record: scope.key_of(record.document))
 
 
 def pull(

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from collections.abc import Sequence
+from base64 import b64decode
+from base64 import b64encode
 from dataclasses import replace
-from itertools import count
-from itertools import islice
 
 from flask_ocpi.core.description import Document
 from flask_ocpi.exchange.context import Services
@@ -19,10 +17,9 @@ from flask_ocpi.sync.crawling import Crawl
 from flask_ocpi.sync.receiving import Pulled
 from flask_ocpi.sync.scopes import Scope
 
-#: One record says how far a crawl is; others hold the keys of the copies that there were before, and of each page.
+#: One record says how far a crawl is; others hold what :class:`Known` has of the copies there were, and of each page.
 POSITIONS = "sync_positions"
 
-_KEYS_AT_ONCE = 1000
 _RECORDS_AT_ONCE = 100
 _KNOWN = "KNOWN"
 _SEEN = "SEEN"
@@ -45,31 +42,32 @@ def load(services: Services, scope: Scope) -> Crawl | None:
         pages=document["pages"],
     )
     crawl.pulled = Pulled(**document["pulled"])
+    seen = []
     for item in walk(services.storage, POSITIONS, _all_of(scope)):
-        keys = item.document
-        if keys.get("part") == _KNOWN:
-            crawl.known.update((Key(*key), revision) for *key, revision in keys["keys"])
-        elif keys.get("part") == _SEEN:
-            crawl.seen.update(Key(*key) for key in keys["keys"])
+        kept = item.document
+        if "keys" in kept:  # by an earlier release: the list is read from its beginning
+            return None
+        if kept.get("part") == _KNOWN:
+            crawl.known.load(b64decode(kept["copies"]))
+        elif kept.get("part") == _SEEN:
+            seen.append(kept["copies"])
+    for copies in seen:
+        crawl.known.see_again(b64decode(copies))
     return crawl
 
 
 def begin(services: Services, scope: Scope, crawl: Crawl) -> None:
     """Store a new crawl in place of any other; in a transaction."""
     forget(services, scope)
-    known = ((*key, revision) for key, revision in crawl.known.items())
-    for number in count():
-        some = list(islice(known, _KEYS_AT_ONCE))
-        if not some:
-            break
-        _save_keys(services, scope, _KNOWN, number, some)
+    for number, part in enumerate(crawl.known.parts()):
+        _save_copies(services, scope, _KNOWN, number, part)
     _save(services, scope, crawl)
 
 
-def advance(services: Services, scope: Scope, crawl: Crawl, seen: Sequence[Key]) -> None:
-    """Store the position of a crawl and the keys of the page just read, in the transaction that stores that page."""
-    if crawl.known and seen:
-        _save_keys(services, scope, _SEEN, crawl.pages, seen)
+def advance(services: Services, scope: Scope, crawl: Crawl, seen: bytes) -> None:
+    """Store the position of a crawl and the copies that it has just seen, in the transaction that stores that page."""
+    if seen:
+        _save_copies(services, scope, _SEEN, crawl.pages, seen)
     _save(services, scope, crawl)
 
 
@@ -90,8 +88,8 @@ def _save(services: Services, scope: Scope, crawl: Crawl) -> None:
     services.storage.save(POSITIONS, scope.key, Record.of(document, last_updated=crawl.touched))
 
 
-def _save_keys(services: Services, scope: Scope, part: str, number: int, keys: Iterable[Sequence[str | int]]) -> None:
-    document = {"part": part, "number": number, "keys": [list(key) for key in keys]}
+def _save_copies(services: Services, scope: Scope, part: str, number: int, copies: bytes) -> None:
+    document = {"part": part, "number": number, "copies": b64encode(copies).decode()}
     services.storage.save(POSITIONS, _key(scope, document), Record.of(document))
 
 

@@ -5,21 +5,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from collections.abc import Iterable
-from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
 from functools import cache
 from typing import Any
+from typing import NamedTuple
 
 from flask_ocpi.client.listing import Broken
 from flask_ocpi.client.listing import LeftOut
 from flask_ocpi.core.description import OWNER_KEY
-from flask_ocpi.core.description import Document
 from flask_ocpi.core.enums import ModuleID
 from flask_ocpi.core.moments import is_newer
-from flask_ocpi.core.moments import to_micros
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.documents import save_object
@@ -32,6 +30,8 @@ from flask_ocpi.signals import object_received
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.base import fold
+from flask_ocpi.sync.known import Known
+from flask_ocpi.sync.scopes import Item
 from flask_ocpi.sync.scopes import Scope
 
 
@@ -123,12 +123,11 @@ class Pulled:
         return self.created + self.updated + self.unchanged + self.foreign + self.left_out.number
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(NamedTuple):
     """A stored object, to be reported after the transaction."""
 
     key: Key
-    document: Document
+    record: Record
     created: bool
 
 
@@ -136,18 +135,16 @@ class Received:
 class Receipt:
     """What became of some objects. seen: the keys of all that are the platform's, stored anew or not.
 
-    stored: those that changed something. settled: the documents that are here now. broken: those that were refused.
+    stored: those that changed something. settled: those that are here now. broken: those that were refused.
     """
 
     seen: list[Key] = field(default_factory=list)
     stored: list[Received] = field(default_factory=list)
-    settled: list[Document] = field(default_factory=list)
+    settled: list[Record] = field(default_factory=list)
     broken: list[Broken] = field(default_factory=list)
 
 
-def receive(
-    services: Services, scope: Scope, documents: Iterable[Document], pulled: Pulled, *, known: Mapping[Key, int]
-) -> Receipt:
+def receive(services: Services, scope: Scope, items: Iterable[Item], pulled: Pulled, *, known: Known) -> Receipt:
     """Store objects and count them, in the transaction of the caller.
 
     What is here and newer stays: it was pushed after the list was made (not where that moment lies in the future: see
@@ -156,58 +153,56 @@ def receive(
     and what is gone was removed since then, and stays so.
     """
     receipt = Receipt()
-    own = _own_objects(services, scope, documents, pulled)
-    items = [(key, Record.of(document, last_updated=to_micros(document["last_updated"]))) for key, document in own]
-    copies = _Copies(services, scope, [key for key, _ in own], known)
-    created = copies.create(items)
-    for (key, document), (_, record), is_new in zip(own, items, created, strict=True):
+    own = _own_objects(services, scope, items, pulled)
+    copies = _Copies(services, scope, [item.key for item in own], known)
+    for (key, record), is_new in zip(own, copies.create(own), strict=True):
         receipt.seen.append(key)
         try:
-            outcome = is_new or copies.replace(key, record, document)
+            outcome = is_new or copies.replace(key, record)
         except InvalidParametersError as error:
-            receipt.broken.append(Broken(document, error.message))
+            receipt.broken.append(Broken(record.document, error.message))
             continue
-        receipt.settled.append(document)
+        receipt.settled.append(record)
         if outcome is None:
             pulled.unchanged += 1
             continue
         pulled.created += outcome
         pulled.updated += not outcome
-        receipt.stored.append(Received(key, document, outcome))
+        receipt.stored.append(Received(key, record, outcome))
     copies.write()
     if scope.module.id == ModuleID.HUBCLIENTINFO:
-        note_parties(services, scope.platform, receipt.settled)
+        note_parties(services, scope.platform, [record.document for record in receipt.settled])
     return receipt
 
 
 def tell(services: Services, scope: Scope, received: Sequence[Received]) -> None:
     """Report stored objects to the host application, after the transaction."""
+    if not object_received.receivers:
+        return
     for item in received:
         services.emit(
             object_received,
             module=scope.module.id,
             key=item.key,
-            document=item.document,
+            document=item.record.document,
             created=item.created,
             platform=scope.platform,
         )
 
 
-def _own_objects(
-    services: Services, scope: Scope, documents: Iterable[Document], pulled: Pulled
-) -> list[tuple[Key, Document]]:
-    """Return the objects that the platform may speak for, with their keys; of the others only the number is noted."""
+def _own_objects(services: Services, scope: Scope, items: Iterable[Item], pulled: Pulled) -> list[Item]:
+    """Return the objects that the platform may speak for; of the others only the number is noted."""
     is_theirs: Callable[..., bool] = cache(lambda party: services.platforms.speaks_for(scope.platform, party))
     name = scope.object_type.name
     own, before = [], pulled.foreign
-    for document in documents:
-        key = scope.key_of(document)
-        if scope.object_type.described or is_theirs(key.owner):
-            own.append((key, document))
+    for item in items:
+        owner = item.key.owner
+        if scope.object_type.described or is_theirs(owner):
+            own.append(item)
             continue
         pulled.foreign += 1
         if pulled.foreign - before <= _MOST_LOGGED:
-            _log.warning("%s lists a %s of %s, which is not its party: ignored.", scope.platform.id, name, key.owner)
+            _log.warning("%s lists a %s of %s, which is not its party: ignored.", scope.platform.id, name, owner)
     others = pulled.foreign - before - _MOST_LOGGED
     if others > 0:
         _log.warning("%s lists %d more of parties that are not its own: ignored (%s).", scope.platform.id, others, name)
@@ -217,7 +212,7 @@ def _own_objects(
 class _Copies:
     """The copies of the objects on a page, and what becomes of them: the same as if each object came alone."""
 
-    def __init__(self, services: Services, scope: Scope, keys: Sequence[Key], known: Mapping[Key, int]) -> None:
+    def __init__(self, services: Services, scope: Scope, keys: Sequence[Key], known: Known) -> None:
         self._storage = services.storage
         self._object_type = scope.object_type
         self._kind = scope.object_type.kind
@@ -227,11 +222,11 @@ class _Copies:
         # All processes lock in the same order, so that none waits for another that waits for it.
         self._here = dict(self._storage.get_many(self._kind, keys, for_update=True))
 
-    def create(self, items: Sequence[tuple[Key, Record]]) -> list[bool]:
+    def create(self, items: Sequence[Item]) -> list[bool]:
         """Store what is not here, and was not removed since the list was asked for; tell for each if it was."""
         places: dict[Key, int] = {}
         for place, (key, _) in enumerate(items):
-            if key not in self._here and key not in self._known:
+            if key not in self._here and self._known.revision(key) is None:
                 places.setdefault(key, place)
         is_new = [False] * len(items)
         pushed = []
@@ -246,22 +241,22 @@ class _Copies:
             self._here.update(self._storage.get_many(self._kind, pushed, for_update=True))
         return is_new
 
-    def replace(self, key: Key, record: Record, document: Document) -> bool | None:
+    def replace(self, key: Key, record: Record) -> bool | None:
         """Replace what is here unless that stays; True when nothing was, None when nothing changes.
 
         Raises InvalidParametersError where a final object has other content. The rest is up to :meth:`write`.
         """
         here = self._here.get(key)
-        if here is None and key in self._known:
+        if here is None and self._known.revision(key) is not None:
             return None
         if here is not None:
             if here.has_same_document(record):
                 return None
             stays = is_newer(here.last_updated, record.last_updated, self._now)
-            if stays and here.revision != self._known.get(key) and not self._object_type.final:
+            if stays and here.revision != self._known.revision(key) and not self._object_type.final:
                 return None
         if self._object_type.final:
-            return save_object(self._storage, self._object_type, key, record, document) or None
+            return save_object(self._storage, self._object_type, key, record, record.document) or None
         self._here[key] = replace(record, revision=_NOT_COMPARABLE)
         self._changed.append((key, record))
         return here is None

@@ -5,17 +5,30 @@ from __future__ import annotations
 from collections.abc import Collection
 from collections.abc import Iterator
 from dataclasses import dataclass
+from dataclasses import field
+from typing import NamedTuple
 
 from flask_ocpi.core.description import Document
 from flask_ocpi.core.description import Module
 from flask_ocpi.core.description import ObjectType
 from flask_ocpi.core.enums import InterfaceRole
+from flask_ocpi.core.moments import to_micros
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.modules.hubclientinfo import told_by
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
+from flask_ocpi.storage.base import Query
+from flask_ocpi.storage.base import Record
+from flask_ocpi.storage.base import received
+
+
+class Item(NamedTuple):
+    """An object of a list, as it is stored: its key and its record."""
+
+    key: Key
+    record: Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +38,12 @@ class Scope:
     platform: Platform
     module: Module
     receiver: Party
+    object_type: ObjectType = field(init=False)
+
+    def __post_init__(self) -> None:
+        found = self.module.objects[0]
+        own = told_by(found, self.platform) if found.described else found
+        object.__setattr__(self, "object_type", own)
 
     @property
     def name(self) -> str:
@@ -37,11 +56,6 @@ class Scope:
         return Key("", "", "", self.name)
 
     @property
-    def object_type(self) -> ObjectType:
-        found = self.module.objects[0]
-        return told_by(found, self.platform) if found.described else found
-
-    @property
     def loses_objects(self) -> bool:
         """Tell whether what is not in the whole list is gone (PAG-20).
 
@@ -49,10 +63,19 @@ class Scope:
         """
         return not (self.object_type.final or self.object_type.described or self.platform.is_hub)
 
+    @property
+    def copies(self) -> Query:
+        """What selects the copies that the receiver has of the platform's objects."""
+        return Query(owners=self.platform.parties, receiver=received(self.receiver, self.platform.id))
+
     def key_of(self, document: Document) -> Key:
         """Return the key of the copy of an object."""
         id = self.object_type.id_of(document)
         return Key.of(document["country_code"], document["party_id"], id, self.receiver, self.platform.id)
+
+    def item_of(self, document: Document) -> Item:
+        """Return an object as its copy is stored."""
+        return Item(self.key_of(document), Record.of(document, last_updated=to_micros(document["last_updated"])))
 
 
 def scope_of(services: Services, platform: Platform, id: str, receiver: Party | None = None) -> Scope:

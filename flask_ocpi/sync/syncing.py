@@ -28,7 +28,6 @@ from flask_ocpi.errors import RefusedError
 from flask_ocpi.errors import StorageError
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.partners.platforms import Platform
-from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.leases import NEVER
 from flask_ocpi.sync import positions
@@ -249,9 +248,9 @@ class _Run:
             receiving.forget_unseen(services, scope, since=crawl.began)
         self.progress(synced)
 
-    def _keep(self, crawl: Crawl, keys: Sequence[Key]) -> None:
+    def _keep(self, crawl: Crawl, seen: bytes) -> None:
         watermarks.renew(self.services, self.taken)
-        positions.advance(self.services, self.scope, crawl, keys)
+        positions.advance(self.services, self.scope, crawl, seen)
 
     def _new_moment(self, crawl: Crawl) -> int | None:
         """Return the new watermark: only the whole list may take it back, as when the platform's clock was wrong."""
