@@ -404,13 +404,13 @@ def test_value_in_a_comment_has_to_be_true() -> None:
 
 
 def test_testing_page_runs(pytester: pytest.Pytester) -> None:
-    plugin, listing, command, time_out, *_ = Page("docs/testing.md").rest
+    plugin, listing, version, command, time_out, *_ = Page("docs/testing.md").rest
     pytester.makeconftest(plugin)
-    pytester.makepyfile(test_listing=listing, test_commands=command + time_out)
+    pytester.makepyfile(test_listing=listing, test_versions=version, test_commands=command + time_out)
 
     outcome = pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider")
 
-    outcome.assert_outcomes(passed=3)
+    outcome.assert_outcomes(passed=4)
 
 
 def test_files_and_folders_of_the_architecture_page_exist() -> None:
