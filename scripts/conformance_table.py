@@ -47,6 +47,7 @@ GROUPS = {
     "CMD": "Commands",
     "CHP": "Charging profiles",
     "HCI": "Hub client info",
+    "V211": "OCPI 2.1.1",
 }
 
 HUB_ROUTING = "Later release: forwarding and broadcasting between the platforms of a hub."

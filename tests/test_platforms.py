@@ -128,7 +128,7 @@ def test_caller_is_found_by_its_token(platforms):
 
 @pytest.mark.conformance("A-09")
 def test_tokens_differ_by_case(platforms):
-    platforms.invite(name="Partner", token="Token", known=None, encoding="base64")
+    platforms.invite(name="Partner", token="Token", known=None)
 
     assert platforms.caller(["token"]) is None
     assert platforms.caller(["Token"]).platform.name == "Partner"
@@ -153,11 +153,11 @@ def test_expired_token_finds_nobody_and_is_dropped_by_the_next_change(platforms,
 @EVERY_STORAGE
 def test_token_of_another_platform_cannot_be_issued_again(platforms):
     registered(platforms, "first", "AAA")
-    platforms.invite(name="Second", token="same-token", known=None, encoding="base64")
+    platforms.invite(name="Second", token="same-token", known=None)
     before = stored(platforms)
 
     with pytest.raises(InvalidParametersError, match="in use already"):
-        platforms.invite(name="Third", token="same-token", known=None, encoding="base64")
+        platforms.invite(name="Third", token="same-token", known=None)
 
     assert stored(platforms) == before
 
@@ -345,9 +345,9 @@ def test_ids_are_made_from_names(name, id):
 @pytest.mark.conformance("CRED-32")
 @EVERY_STORAGE
 def test_invitation_of_a_known_platform_replaces_an_earlier_one(platforms):
-    platform, first = platforms.invite(name="Partner", token=None, known=None, encoding="base64")
+    platform, first = platforms.invite(name="Partner", token=None, known=None)
 
-    again, second = platforms.invite(name="", token=None, known=platform, encoding="base64")
+    again, second = platforms.invite(name="", token=None, known=platform)
 
     assert again.id == platform.id
     assert platforms.caller([first]) is None
@@ -358,7 +358,7 @@ def test_invitation_of_a_known_platform_replaces_an_earlier_one(platforms):
 def test_invitation_of_a_registered_platform_leaves_its_registration(platforms):
     platform, active = registered(platforms, "partner", "AAA")
 
-    again, token = platforms.invite(name="", token=None, known=platform, encoding="base64")
+    again, token = platforms.invite(name="", token=None, known=platform)
 
     assert again.is_registered
     assert platforms.caller([active]).is_registered

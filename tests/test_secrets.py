@@ -334,7 +334,7 @@ def test_nothing_that_is_logged_said_or_shown_holds_a_token(tmp_path, caplog, ca
         shown = [repr_of_everything(side) for side in (one, two)]
         one.ocpi.partners.unregister(there)
         said = work_and_fail(one, two, tokens)
-        listed = [side.app.test_cli_runner().invoke(args=["ocpi", "platforms", "--json"]).output for side in (one, two)]
+        listed = [side.app.test_cli_runner().invoke(args=["ocpi", "partners", "--json"]).output for side in (one, two)]
 
     out, err = capfd.readouterr()
     documents = json.dumps([dict(side.ocpi.specs) for side in (one, two)])

@@ -34,6 +34,7 @@ def _commands() -> Sequence[Command]:
     from flask_ocpi.cli import outbox
     from flask_ocpi.cli import partners
     from flask_ocpi.cli import pricing
+    from flask_ocpi.cli import registering
     from flask_ocpi.cli.authorize import authorize
     from flask_ocpi.cli.check import check
     from flask_ocpi.cli.findings import findings
@@ -41,11 +42,10 @@ def _commands() -> Sequence[Command]:
 
     return (
         about.init_db,
-        partners.invite,
-        partners.register,
-        partners.rotate,
-        partners.unregister,
-        partners.platforms,
+        registering.invite,
+        registering.register,
+        registering.rotate,
+        registering.unregister,
         partners.partners,
         data.import_objects,
         data.export,

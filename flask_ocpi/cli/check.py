@@ -27,6 +27,7 @@ from flask_ocpi.errors import FlaskOCPIError
 from flask_ocpi.errors import RefusedError
 from flask_ocpi.errors import StorageError
 from flask_ocpi.exchange.copies import UNKNOWN
+from flask_ocpi.exchange.handshake import with_roles
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.partners.platforms import PlatformState
 from flask_ocpi.partners.platforms import TokenUse
@@ -194,7 +195,8 @@ def _reachability(name: str, platform: Platform) -> Finding:
         found = discover(caller, current_ocpi.services, url, versions=[caller.version.number])
     except FlaskOCPIError as error:
         return Finding(name, Outcome.FAIL, str(error), _fix(error, platform))
-    if _addresses_of(found.endpoints) != _addresses_of(platform.endpoints) and not _is_fetched_again(platform):
+    offered = with_roles(current_ocpi.services, platform, found.endpoints)
+    if _addresses_of(offered) != _addresses_of(platform.endpoints) and not _is_fetched_again(platform):
         text = "Offers other endpoints than when they were fetched."
         return Finding(name, Outcome.WARN, text, f"Fetch them again with `flask ocpi rotate {platform.id}`.")
     return Finding(name, Outcome.OK, f"Answers at {url} and accepts our token.")

@@ -136,7 +136,7 @@ class TokensClient(ModuleClient):
     def _copy(self, uid: str, type: str) -> Document | None:
         """Find our copy of a token of the platform."""
         client = self.client
-        own = client.services.own_parties(self.module.id, InterfaceRole.RECEIVER)
+        own = client.own_parties(self.module.id, InterfaceRole.RECEIVER)
         receivers = own if client.sender is None else (client.sender,)
         owners = client.platform.parties if client.to is None else (client.to,)
         id = f"{uid}\n{type}"

@@ -112,7 +112,7 @@ class CallingClient(ModuleClient):
         if "token" not in sent:
             return None
         owner = Party.of(sent["token"]["country_code"], sent["token"]["party_id"])
-        if owner not in self.client.services.own_parties(self.module.id, InterfaceRole.SENDER):
+        if owner not in self.client.own_parties(self.module.id, InterfaceRole.SENDER):
             raise InvalidParametersError(f"token: {owner} is not one of our own parties that send commands.")
         return owner
 

@@ -38,6 +38,7 @@ from flask_ocpi.exchange.handshake import token_encoding
 from flask_ocpi.exchange.messages import Direction
 from flask_ocpi.exchange.messages import Message
 from flask_ocpi.exchange.messages import Traffic
+from flask_ocpi.exchange.sides import own_parties
 from flask_ocpi.modules.enums import ConnectionStatus
 from flask_ocpi.modules.hubclientinfo import connection_status
 from flask_ocpi.partners.auth_tokens import authorization
@@ -301,7 +302,7 @@ class PlatformConnection(Connection):
         """
         if not self.version.routes(module) or self.quirks.no_routing_headers:
             return {}
-        sender = self.sender or owner or only(self.services.own_parties(module.id, role.opposite))
+        sender = self.sender or owner or only(self.own_parties(module.id, role.opposite))
         receiver = to or self.to
         if receiver is None and not (self.platform.is_hub and operation is not None and not _is_broadcast(operation)):
             receiver = only(receivers(self.services, self.platform, module.id, role))
@@ -311,6 +312,10 @@ class PlatformConnection(Connection):
         if sender is not None:
             headers |= {"OCPI-from-country-code": sender.country_code, "OCPI-from-party-id": sender.party_id}
         return headers
+
+    def own_parties(self, module: str, role: InterfaceRole) -> tuple[Party, ...]:
+        """Return the own parties that an interface of ours can be about with this platform. module: its id."""
+        return own_parties(self.services, self.platform, self.version, module, role)
 
     def shaped(self, cls: type[Schema], body: Any, *, partial: bool = False) -> Any:
         """Return an object in the shape in which this platform wants it. partial: it is a PATCH."""

@@ -15,8 +15,6 @@ from urllib.parse import urlsplit
 from flask_ocpi.client.client import Client
 from flask_ocpi.client.connection import Connection
 from flask_ocpi.client.operations import answer_of
-from flask_ocpi.core.converting import fields_of
-from flask_ocpi.core.description import Version
 from flask_ocpi.core.description import version_order
 from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.enums import ModuleID
@@ -35,6 +33,7 @@ from flask_ocpi.exchange.handshake import check_endpoints
 from flask_ocpi.exchange.handshake import unreadable
 from flask_ocpi.exchange.handshake import with_roles
 from flask_ocpi.exchange.logs import working_for
+from flask_ocpi.modules.versions import Endpoint
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.versions.reading.reader import shown
 
@@ -47,9 +46,17 @@ _MOST_LOGGED = 10  # of the entries that are ignored
 _MOST_NAMED = 20  # versions, or entries that cannot be read
 
 
-def discover(connection: Connection, services: Services, versions_url: str, *, versions: Sequence[str]) -> Discovery:
+def discover(
+    connection: Connection,
+    services: Services,
+    versions_url: str,
+    *,
+    versions: Sequence[str],
+    preferred: str | None = None,
+) -> Discovery:
     """Fetch a platform's versions and the details of the latest one of ``versions`` that it offers (VER-14, VER-15).
 
+    preferred: take that one if it offers it.
     Raises RemoteError when that fails and UnsupportedVersionError when there is none in common. Versions and modules
     that we do not know are passed over; entries that cannot be read are left out.
     """
@@ -67,19 +74,20 @@ def discover(connection: Connection, services: Services, versions_url: str, *, v
         )
     entries.unreadable.clear()
     with _calling("version details"):
-        url = urls[mutual[-1]]
+        chosen = preferred if preferred in mutual else mutual[-1]
+        url = urls[chosen]
         details = connection.request("GET", url, module="versions", operation="get_version_details").data
         if isinstance(details, list) and len(details) == 1:
             details = details[0]
         if not isinstance(details, dict):
             raise InvalidResponseError(f"{url} did not answer with version details.")
-        spoken = services.version(mutual[-1]) or services.own
-        cls = _endpoint_class(spoken)
+        spoken = services.version(chosen) or services.own
+        cls = spoken.endpoint or Endpoint
         endpoints = entries.read(cls, details.get("endpoints"), url)
         conversion = spoken.conversion(cls)
         if conversion is not None:
             endpoints = [conversion.to_store(dict(endpoint)) for endpoint in endpoints]
-    return Discovery(mutual[-1], tuple(endpoints), tuple(entries.unreadable))
+    return Discovery(chosen, tuple(endpoints), tuple(entries.unreadable))
 
 
 class _Entries:
@@ -121,13 +129,6 @@ class _Entries:
         if self._flawed > _MOST_FLAWED:
             raise InvalidParametersError("Invalid entry: too many before it were not valid.")
         return self.services.read(checks, item, self.source, where="entry")
-
-
-def _endpoint_class(version: Version) -> type[Schema]:
-    """Return the class of the entries in the details of a version."""
-    field: Any = fields_of(answer_of(version, "versions", "get_version_details"))["endpoints"]
-    cls: type[Schema] = field.inner.nested
-    return cls
 
 
 def _canonical(item: Any) -> Any:
@@ -204,7 +205,7 @@ class Refetching:
             versions = [taken.version or ""]
             found = discover(self._connect(taken), services, taken.versions_url or "", versions=versions)
             check_endpoints(found, ())
-            endpoints = with_roles(services, found.endpoints, (*taken.roles, *taken.requested))
+            endpoints = with_roles(services, taken, found.endpoints)
             done = replace(taken, endpoints=endpoints, endpoints_due=None, endpoints_tries=0)
             services.platforms.save(done, before=taken)
         except ConflictError:  # it changed meanwhile: by what it is now, it is due again or not

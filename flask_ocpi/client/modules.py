@@ -170,7 +170,7 @@ class ModuleClient:
         owner = None if object_type.described else only(platform.parties)
         if owner is not None:
             known |= {"country_code": owner.country_code, "party_id": owner.party_id}
-        own = receiver or only(services.own_parties(self.module.id, InterfaceRole.RECEIVER))
+        own = receiver or only(self.client.own_parties(self.module.id, InterfaceRole.RECEIVER))
         if object_type.audience is not None and own is not None:
             known["cdr_token"] = {"country_code": own.country_code, "party_id": own.party_id}
         name = "" if receiver is None else str(receiver)
@@ -365,7 +365,7 @@ class ModuleClient:
     def _owner(self, owner: Party | None) -> Party:
         if owner is None and any(object_type.described for object_type in self.module.objects):
             raise InvalidParametersError(f"Say with owner= whom the {self.module.objects[0].name} describes.")
-        found = owner or only(self.client.services.own_parties(self.module.id, InterfaceRole.SENDER))
+        found = owner or only(self.client.own_parties(self.module.id, InterfaceRole.SENDER))
         if found is None:
             raise InvalidParametersError(f"Several own parties have {self.module.id}: say which one with owner=.")
         return found

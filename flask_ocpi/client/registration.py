@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
+from flask_ocpi.client import credentials
 from flask_ocpi.client.connection import Connection
 from flask_ocpi.client.discovery import discover
 from flask_ocpi.client.operations import answer_of
@@ -28,22 +30,21 @@ from flask_ocpi.errors import StorageError
 from flask_ocpi.errors import UnsupportedVersionError
 from flask_ocpi.exchange import grants
 from flask_ocpi.exchange import handshake
+from flask_ocpi.exchange import sides
 from flask_ocpi.exchange.context import Discovery
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.copies import registration_ended
-from flask_ocpi.exchange.findings import Source
 from flask_ocpi.exchange.grants import Decision
-from flask_ocpi.partners.auth_tokens import is_token
 from flask_ocpi.partners.auth_tokens import same_hash
+from flask_ocpi.partners.platforms import NO_TERMS
 from flask_ocpi.partners.platforms import IssuedToken
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.partners.platforms import PlatformState
+from flask_ocpi.partners.platforms import Terms
 from flask_ocpi.partners.platforms import TokenUse
 from flask_ocpi.partners.platforms import slug
 from flask_ocpi.signals import platform_registered
 from flask_ocpi.signals import platform_unregistered
-from flask_ocpi.versions.shaping import said
-from flask_ocpi.versions.shaping import shaped
 
 _log = logging.getLogger("flask_ocpi.client")
 _HANDSHAKE_SECONDS = 600
@@ -64,57 +65,62 @@ class Registrar:
         token: str,
         *,
         name: str | None = None,
-        encoding: str | None = None,
-        roles: tuple[str, ...] | None = None,
-        parties: tuple[str, ...] | None = None,
+        version: str | None = None,
+        terms: Terms = NO_TERMS,
     ) -> Platform:
         """Register with a platform by its versions URL and the registration token it gave out (CLI-01).
 
-        roles, parties: what it is granted of those that it answers.
+        version: the number of the only one to register in; by default it is the newest that both sides have.
+        terms: what it is granted of what it answers, and what we are for it.
 
         Either both sides are registered afterwards, or an error is raised and this side is as it was before. Where only
         the answer was lost, so that the other side is registered, calling this again completes the registration. Where
         the answer cannot be used, the other side is told that the registration is off.
         """
-        if encoding is None and self.services.quirks.of_host(versions_url).plain_token:
-            encoding = "plain"
-        known = self._known(versions_url)
-        discovery = self._first_discovery(versions_url, token, encoding)
-        pending, own_token = self._prepare(versions_url, name, encoding, known, roles, parties)
+        if terms.token_encoding is None and self.services.quirks.of_host(versions_url).plain_token:
+            terms = replace(terms, token_encoding="plain")  # noqa: S106
+        known = self._known(versions_url, terms)
+        discovery = self._first_discovery(versions_url, token, terms.token_encoding, self._numbers(version))
+        pending, own_token = self._prepare(versions_url, name, known, terms, self._version(discovery))
         connection = self._connection_with(token, pending, self._version(discovery))
         try:
             answer = self._send(connection, "POST", discovery, own_token, pending)
             try:
-                credentials = self._read(answer, pending, discovery)
-                registered = self._complete(pending, credentials, discovery, own_token)
+                given = credentials.read(self.services, answer, pending, self._version(discovery))
+                registered = self._complete(pending, given, discovery, own_token)
             except FlaskOCPIError as error:
-                self._call_off(pending, _token_in(answer) or token, discovery, error)
+                self._call_off(pending, credentials.token_in(answer) or token, discovery, error)
                 raise
         except BaseException:
             self._restore(pending, known)
             raise
         return self._refresh(registered, before=pending)
 
-    def rotate(self, platform: Platform) -> Platform:
+    def rotate(self, platform: Platform, *, version: str | None = None, terms: Terms = NO_TERMS) -> Platform:
         """Renew a registration with new tokens in both directions, and fetch the endpoints again (CLI-03).
+
+        version: the number of the one to change to; by default it stays, if both sides still have it. terms: what we
+        are for it in that version.
 
         When it fails, the old tokens stay in use. Where it is not known whether the other side took the new token, that
         one is accepted too, for the grace time and ten minutes at least; calling this again settles it. Of an answer
         nothing but the token is needed: the rest stays as it was where it cannot be read.
         """
         platform = self._reread(platform)
-        discovery = self._discover(self._connection(platform), self._versions_url(platform))
+        caller, numbers = self._connection(platform), self._numbers(version)
+        discovery = self._discover(caller, self._versions_url(platform), numbers, preferred=platform.version)
         connection = self._connection(platform, self._version(discovery))
         issued, own_token = self._pending_token(discovery.version)
-        before = self.services.platforms.save(replace(platform, issued=(*platform.issued, issued)), before=platform)
+        before = sides.meant(self.services, replace(platform, issued=(*platform.issued, issued)), terms)
+        sides.side_of(self.services, before, self._version(discovery))  # where that is open, nothing is sent
+        before = self.services.platforms.save(before, before=platform)
         try:
             answer = self._send(connection, "PUT", discovery, own_token, before)
         except RefusedError as error:
             if error.http_status < 500:  # it took nothing; after a crash nobody knows
                 self._take_back(before)
             raise
-        credentials = self._renewed_by(answer, before, discovery)
-        renewed = self._complete(before, credentials, discovery, own_token)
+        renewed = self._complete(before, self._renewed_by(answer, before, discovery), discovery, own_token)
         return self._refresh(renewed, before=before)
 
     def unregister(self, platform: Platform, *, force: bool = False) -> Platform:
@@ -147,14 +153,16 @@ class Registrar:
             if error.http_status not in (401, 405):  # these say that it knows us no more
                 raise
 
-    def _first_discovery(self, versions_url: str, token: str, encoding: str | None) -> Discovery:
-        """Fetch the endpoints of an unknown platform, trying the token encodings of all versions."""
-        by_version = (version.dialect.token_encoding for version in self.services.versions)
+    def _first_discovery(
+        self, versions_url: str, token: str, encoding: str | None, numbers: Sequence[str]
+    ) -> Discovery:
+        """Fetch the endpoints of an unknown platform, trying the token encodings of these versions."""
+        by_version = (version.dialect.token_encoding for version in self.services.versions if version.number in numbers)
         encodings = (encoding,) if encoding else (self.services.settings.token_encoding, *by_version)
         tried = list(dict.fromkeys(filter(None, encodings)))
         for spelling in tried:
             try:
-                return self._discover(self._new_connection(token, spelling), versions_url)
+                return self._discover(self._new_connection(token, spelling), versions_url, numbers)
             except RefusedError as error:
                 if error.http_status != 401 or error.data is not None or spelling == tried[-1]:
                     return self._resume(error)
@@ -167,9 +175,19 @@ class Registrar:
             raise UnsupportedVersionError(f"OCPI {discovery.version} is not served here any more.")
         return found
 
-    def _discover(self, connection: Connection, versions_url: str) -> Discovery:
-        numbers = [version.number for version in self.services.versions]
-        discovery = discover(connection, self.services, versions_url, versions=numbers)
+    def _numbers(self, version: str | None) -> Sequence[str]:
+        """Return the numbers of the versions to choose among: the one given, or all that are served."""
+        served = [version.number for version in self.services.versions]
+        if version is None:
+            return served
+        if version not in served:
+            raise InvalidParametersError(f"OCPI {version} is not served here; there is {', '.join(served)}.")
+        return [version]
+
+    def _discover(
+        self, connection: Connection, versions_url: str, numbers: Sequence[str], *, preferred: str | None = None
+    ) -> Discovery:
+        discovery = discover(connection, self.services, versions_url, versions=numbers, preferred=preferred)
         try:
             handshake.check_endpoints(discovery, self.services.settings.required_endpoints)
         except NoMatchingEndpointsError as error:
@@ -202,35 +220,23 @@ class Registrar:
         self,
         versions_url: str,
         name: str | None,
-        encoding: str | None,
         known: Platform | None,
-        roles: tuple[str, ...] | None,
-        parties: tuple[str, ...] | None,
+        terms: Terms,
+        version: Version,
     ) -> tuple[Platform, str]:
         """Commit our token before the other platform is asked to use it (CRED-14)."""
         issued, token = self._pending_token(None)
-        if known is not None:
-            pending = replace(
-                known,
-                name=name or known.name,
-                state=PlatformState.PENDING,
-                token_encoding=encoding,
-                issued=(issued,),
-                granted_roles=roles,
-                granted_parties=parties,
-            )
-            return self.services.platforms.save(pending, before=known), token
-        platform = Platform(
+        platform = known or Platform(
             id=slug(name or versions_url.split("//", 1)[-1].split("/", 1)[0]),
-            name=name or "",
+            name="",
             state=PlatformState.PENDING,
             versions_url=versions_url,
-            token_encoding=encoding,
-            issued=(issued,),
-            granted_roles=roles,
-            granted_parties=parties,
         )
-        return self.services.platforms.create(platform), token
+        pending = terms.on(replace(platform, name=name or platform.name, state=PlatformState.PENDING, issued=(issued,)))
+        sides.side_of(self.services, pending, version)  # where that is open, nothing is sent
+        if known is not None:
+            return self.services.platforms.save(pending, before=known), token
+        return self.services.platforms.create(pending), token
 
     def _restore(self, pending: Platform, known: Platform | None) -> None:
         """Put back what was there before an attempt to register, unless another attempt took the record over."""
@@ -276,12 +282,8 @@ class Registrar:
     def _send(
         self, connection: Connection, method: str, discovery: Discovery, own_token: str, platform: Platform
     ) -> Answer:
-        url, quirks = _credentials_url(discovery), self.services.quirks(platform)
-        body = {"token": own_token, "url": self.own_versions_url, "roles": self.services.credentials_roles()}
-        version = self._version(discovery)
-        cls = answer_of(version, ModuleID.CREDENTIALS, "get_credentials")
-        body = said(self.services, version, cls, body, where="credentials")
-        body = shaped(self.services.schemas[cls], body, quirks)
+        url, version = _credentials_url(discovery), self._version(discovery)
+        body = credentials.own(self.services, platform, version, token=own_token, url=self.own_versions_url)
         return connection.request(
             method, url, body=body, module=ModuleID.CREDENTIALS, operation=f"{method.lower()}_credentials"
         )
@@ -292,9 +294,9 @@ class Registrar:
         The other platform has changed its token by now: without the new one it could not be called any more.
         """
         try:
-            return self._read(answer, before, discovery)
+            return credentials.read(self.services, answer, before, self._version(discovery))
         except InvalidResponseError as error:
-            token = _token_in(answer)
+            token = credentials.token_in(answer)
             if token is None:
                 self._accept_both(before)
                 raise
@@ -302,31 +304,16 @@ class Registrar:
             roles = [dict(role) for role in (*before.roles, *before.requested)]
             return {"token": token, "url": before.versions_url, "roles": roles}
 
-    def _read(self, answer: Answer, platform: Platform, discovery: Discovery) -> Document:
-        """Return the Credentials that a platform answered; raise InvalidResponseError when they are of no use."""
-        source = Source(platform.id, ModuleID.CREDENTIALS)
-        version = self._version(discovery)
-        cls = answer_of(version, ModuleID.CREDENTIALS, "get_credentials")
-        schema, conversion = self.services.schemas[cls], version.conversion(cls)
-        known = {"url": platform.versions_url}
-        try:
-            read = self.services.read(schema, answer.data, source, where="credentials", known=known)
-            return read if conversion is None else conversion.to_store(read)
-        except InvalidParametersError as error:
-            raise InvalidResponseError(
-                f"{platform.id} accepted the {answer.method} but answered broken credentials. {error}"
-            ) from error
-
-    def _complete(self, before: Platform, credentials: Document, discovery: Discovery, own_token: str) -> Platform:
+    def _complete(self, before: Platform, given: Document, discovery: Discovery, own_token: str) -> Platform:
         """Store what the handshake gave, also where the record changes at the same time."""
         for _ in range(_TRIES - 1):
             try:
-                return self._take_over(before, credentials, discovery, own_token)
+                return self._take_over(before, given, discovery, own_token)
             except StorageError as error:
                 _log.warning("What %s answered could not be stored, and is tried again: %s", before.id, error)
-        return self._take_over(before, credentials, discovery, own_token)
+        return self._take_over(before, given, discovery, own_token)
 
-    def _take_over(self, before: Platform, credentials: Document, discovery: Discovery, own_token: str) -> Platform:
+    def _take_over(self, before: Platform, given: Document, discovery: Discovery, own_token: str) -> Platform:
         platforms = self.services.platforms
         active, _ = platforms.issue(TokenUse.ACTIVE, own_token)
         current = self._reread(before)
@@ -341,11 +328,11 @@ class Registrar:
 
         def after(decision: Decision) -> Platform:
             return handshake.registered(
-                self.services, current, credentials, decision=decision, discovery=discovery, issued=tokens
+                self.services, current, given, decision=decision, discovery=discovery, issued=tokens
             )
 
         try:
-            granted = after(grants.decide(self.services, current, credentials["roles"]))
+            granted = after(grants.decide(self.services, current, given["roles"], version=self._version(discovery)))
             return platforms.save(granted, before=current)
         except InvalidParametersError:
             if before.is_registered:  # a new party is taken: go on with those it had
@@ -370,7 +357,7 @@ class Registrar:
             found = discover(connection, self.services, self._versions_url(platform), versions=numbers)
             handshake.check_endpoints(found, ())
             current = self._reread(platform)
-            endpoints = handshake.with_roles(self.services, found.endpoints, (*current.roles, *current.requested))
+            endpoints = handshake.with_roles(self.services, current, found.endpoints)
             platform = self.services.platforms.save(replace(current, endpoints=endpoints), before=current)
         except (RemoteError, UnsupportedVersionError, NoMatchingEndpointsError, StorageError) as error:
             _log.warning("The endpoints of %s could not be fetched again: %s", platform.id, error)
@@ -409,14 +396,16 @@ class Registrar:
             raise InvalidParametersError(f"The versions URL of platform {platform.id} is not known.")
         return platform.versions_url
 
-    def _known(self, versions_url: str) -> Platform | None:
+    def _known(self, versions_url: str, terms: Terms) -> Platform | None:
         """Return the record of a platform whose registration ended, or whose attempt to register was interrupted.
 
-        Raises InvalidParametersError if it is registered.
+        Raises InvalidParametersError if it is registered, unless for our other side.
         """
         known = None
         for platform in self.services.platforms.all():
             if platform.versions_url != versions_url:
+                continue
+            if platform.is_registered and sides.are_two(self.services, platform, terms.own_role):
                 continue
             if platform.is_registered:
                 raise InvalidParametersError(
@@ -428,10 +417,3 @@ class Registrar:
 
 def _credentials_url(discovery: Discovery) -> str:
     return str(next(e for e in discovery.endpoints if e["identifier"] == ModuleID.CREDENTIALS)["url"])
-
-
-def _token_in(answer: Answer) -> str | None:
-    """Return the token in an answer that is of no other use, where there is one that can be sent."""
-    data = answer.data[0] if isinstance(answer.data, list) and len(answer.data) == 1 else answer.data
-    token = data.get("token") if isinstance(data, dict) else None
-    return token.strip() if isinstance(token, str) and is_token(token.strip()) else None

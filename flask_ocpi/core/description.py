@@ -224,6 +224,11 @@ class Module:
         """Name an operation with its side: ``receiver_put_evse``, or ``get_credentials`` where there is only one."""
         return operation.name if self.single else f"{role.lower()}_{operation.name}"
 
+    def takes_result(self, operation: Operation) -> bool:
+        """Tell whether an operation takes the result of another one, at the URL that was given to whom it was asked."""
+        results = (o.result for interface in self.interfaces for o in interface.operations)
+        return operation.body is not None and operation.body in results
+
     @property
     def objects(self) -> tuple[ObjectType, ...]:
         """The classes of stored objects its operations work on, each once."""
@@ -251,6 +256,8 @@ class Dialect:
 class Version:
     """A version of OCPI.
 
+    is_one_sided: its version details do not tell the two sides of a module apart, since a platform has one role there:
+    operator or provider.
     Objects are stored, and known to the host application, in the shape of 2.2.1. converters: by its own classes, what
     is more than left out or added. origins: the class of the stored shape for each class that takes its place.
     """
@@ -260,7 +267,23 @@ class Version:
     dialect: Dialect = Dialect()
     converters: Mapping[type[Schema], Converter] = field(default_factory=dict)
     origins: Mapping[type[Schema], type[Schema]] = field(default_factory=dict)
+    is_one_sided: bool = field(init=False)
     _conversions: dict[Any, Conversion | None] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        endpoint = self.endpoint
+        object.__setattr__(self, "is_one_sided", endpoint is not None and "role" not in fields_of(endpoint))
+
+    @property
+    def endpoint(self) -> type[Schema] | None:
+        """The class of the entries in its version details."""
+        details = self.operation("versions", "get_version_details")
+        returns = None if details is None else details.returns
+        if not (isinstance(returns, type) and issubclass(returns, Schema)):
+            return None
+        field: Any = fields_of(returns)["endpoints"]
+        endpoint: type[Schema] = field.inner.nested
+        return endpoint
 
     @property
     def slug(self) -> str:

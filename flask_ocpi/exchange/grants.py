@@ -16,9 +16,12 @@ from dataclasses import dataclass
 from dataclasses import replace
 from typing import Any
 
+from flask_ocpi.core.description import Version
 from flask_ocpi.core.enums import Role
 from flask_ocpi.errors import InvalidParametersError
+from flask_ocpi.exchange import sides
 from flask_ocpi.exchange.context import Services
+from flask_ocpi.exchange.sides import Side
 from flask_ocpi.partners.claims import Claim
 from flask_ocpi.partners.claims import party_of
 from flask_ocpi.partners.platforms import Platform
@@ -47,12 +50,13 @@ def pair_of(role: Mapping[str, Any]) -> Pair:
     return str(role["role"]), party_of(role)
 
 
-def decide(services: Services, before: Platform, named: Sequence[Mapping[str, Any]]) -> Decision:
+def decide(services: Services, before: Platform, named: Sequence[Mapping[str, Any]], *, version: Version) -> Decision:
     """Part what a platform names in a handshake into what it has, or gets by it, and what the operator is to approve.
 
-    before: its record as it is. What it names no more is lost at once; only a party that waits for another role keeps
-    those that it has. Raises InvalidParametersError when the handshake is refused: it names a party of ours, too many,
-    nothing but parties of others at its first registration, or something new where OCPI_NEW_ROLES is "refuse".
+    before: its record as it is. version: that of the handshake. What it names no more is lost at once; only a party
+    that waits for another role keeps those that it has. Raises InvalidParametersError when the handshake is refused: it
+    names a party of ours, too many, nothing but parties of others at its first registration, or something new where
+    OCPI_NEW_ROLES is "refuse".
     """
     wanted = [pair_of(role) for role in named]
     parties = {party for _, party in wanted}
@@ -65,7 +69,7 @@ def decide(services: Services, before: Platform, named: Sequence[Mapping[str, An
     in_use = {pair_of(role) for role in before.roles}
     new = {party for name, party in wanted if (name, party) not in in_use}
     others = {} if claims.shared or not new else claims.of_many(new)
-    judge = _Judge(services, before, others, _is_granted_hub(before, named))
+    judge = _Judge(services, before, others, sides.side_of(services, before, version), _is_granted_hub(before, named))
     roles: list[Mapping[str, Any]] = []
     requested: list[Mapping[str, Any]] = []
     for role, pair in zip(named, wanted, strict=True):
@@ -166,11 +170,20 @@ def listing(roles: Sequence[Mapping[str, Any]]) -> str:
 class _Judge:
     """Decides on each role that is new to a platform. claims: the claims on the parties that it names."""
 
-    def __init__(self, services: Services, before: Platform, claims: Mapping[Party, Claim], is_hub: bool) -> None:
+    def __init__(
+        self,
+        services: Services,
+        before: Platform,
+        claims: Mapping[Party, Claim],
+        side: Side | None,
+        is_hub: bool,
+    ) -> None:
+        self._services = services
         self._settings = services.settings
         self._hook: Callable[..., str | None] | None = services.hooks.registration_filter
         self._before = before
         self._claims = claims
+        self._side = side
         self._is_hub = is_hub
 
     def gets(self, role: Mapping[str, Any]) -> bool:
@@ -178,7 +191,8 @@ class _Judge:
         name, party = pair_of(role)
         explicit = _is_granted(self._before, name, party)
         claim = self._claims.get(party, Claim())
-        is_taken = bool(set(claim.platforms) - {self._before.id})
+        others = set(claim.platforms) - {self._before.id}
+        is_taken = bool(self._rivals(others) if explicit else others)
         # It may be that the party left the hub; only the operator knows.
         is_free = not is_taken and (explicit or claim.hub in (None, self._before.id))
         if explicit and is_free:
@@ -192,6 +206,13 @@ class _Judge:
                 "Nothing was changed."
             )
         return verdict == ACCEPT and is_free
+
+    def _rivals(self, others: Collection[str]) -> Collection[str]:
+        """Return those of other platforms that cannot be one with this one: it may have registered for each side."""
+        if self._side is None:
+            return others
+        known = (self._services.platforms.get(id) for id in others)
+        return [p.id for p in known if p is not None and not sides.are_two(self._services, p, self._side.role)]
 
     def _is_usual(self, name: str) -> bool:
         """Tell whether a role at a free party needs no consent: of a hub, or of a first registration."""

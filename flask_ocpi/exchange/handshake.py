@@ -20,6 +20,7 @@ from flask_ocpi.core.fields import NOT_AVAILABLE
 from flask_ocpi.core.moments import SECOND
 from flask_ocpi.errors import ConflictError
 from flask_ocpi.errors import NoMatchingEndpointsError
+from flask_ocpi.exchange import sides
 from flask_ocpi.exchange.context import Discovery
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.grants import Decision
@@ -71,21 +72,22 @@ def token_encoding(services: Services, platform: Platform, version: Version | No
 
 
 def with_roles(
-    services: Services, endpoints: Iterable[Mapping[str, Any]], roles: Iterable[Mapping[str, Any]]
+    services: Services, platform: Platform, endpoints: Iterable[Mapping[str, Any]]
 ) -> tuple[Mapping[str, Any], ...]:
-    """Return endpoints that each say which side of its module it is.
+    """Return endpoints of a platform that each say which side of its module it is.
 
-    Where the platform's version has no roles there, it is the side that its own roles implement.
+    Where its version has no roles there, it is the side that is not ours (:mod:`.sides`).
     """
-    names = [role["role"] for role in roles]
+    side = sides.side_of(services, platform, services.version(platform.version))
+    names = [role["role"] for role in (*platform.roles, *platform.requested)] if side is None else [side.other]
     told: list[Mapping[str, Any]] = []
     for endpoint in endpoints:
         if "role" in endpoint:
             told.append(endpoint)
             continue
         module = str(endpoint["identifier"])
-        sides = [side for side in InterfaceRole if services.permissions.implements(names, module, side)]
-        told += [{**endpoint, "role": side.value} for side in sides or InterfaceRole]
+        found = [role for role in InterfaceRole if services.permissions.implements(names, module, role)]
+        told += [{**endpoint, "role": role.value} for role in found or InterfaceRole]
     return tuple(told)
 
 
@@ -99,7 +101,8 @@ def registered(
     issued: Iterable[IssuedToken],
 ) -> Platform:
     """Return a platform as it is after a handshake, by the Credentials it gave and what was decided that it gets."""
-    return replace(
+    side = sides.side_of(services, platform, services.version(discovery.version))
+    after = replace(
         platform,
         state=PlatformState.REGISTERED,
         name=platform.name or _name_of(credentials["roles"]) or platform.id,
@@ -107,11 +110,13 @@ def registered(
         requested=decision.requested,
         versions_url=credentials["url"],
         version=discovery.version,
-        endpoints=with_roles(services, discovery.endpoints, (*decision.roles, *decision.requested)),
+        own_role=platform.own_role if side is None else side.role,
+        own_party=platform.own_party if side is None else side.party,
         endpoints_due=None,
         token=services.platforms.cipher.encrypt(credentials["token"]),
         issued=tuple(issued),
     )
+    return replace(after, endpoints=with_roles(services, after, discovery.endpoints))
 
 
 def unregistered(platform: Platform) -> Platform:
@@ -127,6 +132,9 @@ def unregistered(platform: Platform) -> Platform:
         requested=(),
         granted_roles=None,
         granted_parties=None,
+        granted_version=None,
+        own_role=None,
+        own_party=None,
     )
 
 

@@ -17,6 +17,7 @@ from flask_ocpi.core.description import Part
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.exchange.context import Context
 from flask_ocpi.exchange.findings import Source
+from flask_ocpi.exchange.sides import own_parties
 from flask_ocpi.storage.base import NOBODY
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
@@ -146,7 +147,7 @@ def addressed_parties(ctx: Context, module: Module, interface: Interface) -> tup
     A TO that names one of the caller's own parties is ignored; any other party that is not hosted here, or does
     not serve the interface, raises InvalidParametersError.
     """
-    hosted = ctx.services.own_parties(module.id, interface.role)
+    hosted = own_parties(ctx.services, ctx.platform, ctx.version, module.id, interface.role)
     wanted = ctx.routing.to_party
     if wanted in hosted:
         return hosted if len(hosted) == 1 else (wanted,)

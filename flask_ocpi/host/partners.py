@@ -15,12 +15,18 @@ from flask_ocpi.client.wire import Transport
 from flask_ocpi.core import quirks
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.exchange import grants
+from flask_ocpi.exchange import sides
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.grants import Documents
+from flask_ocpi.exchange.sides import Side
 from flask_ocpi.partners.claims import party_of
 from flask_ocpi.partners.platforms import Platform
+from flask_ocpi.partners.platforms import PlatformState
+from flask_ocpi.partners.platforms import Terms
 from flask_ocpi.storage.base import Party
 
+#: Who is invited and not yet known.
+_NOBODY = Platform("", "", PlatformState.INVITED)
 _PREFERENCES = ("first", "each", None)
 
 
@@ -69,11 +75,14 @@ class Partners:
     def status(self, platform: Platform | str) -> dict[str, Any]:
         """Return what is known of a partner, as plain data: its state, version, roles and endpoints, no tokens."""
         found = self.find(platform)
+        side = self.side(found)
         return {
             "id": found.id,
             "name": found.name,
             "state": found.state.value,
             "version": found.version,
+            "own_role": None if side is None else side.role.value,
+            "own_party": None if side is None else str(side.party),
             "versions_url": found.versions_url,
             "roles": [dict(role) for role in found.roles],
             "requested": [dict(role) for role in found.requested],
@@ -81,6 +90,10 @@ class Partners:
             "quirks": dict(found.quirks),
             "last_updated": found.last_updated,
         }
+
+    def side(self, platform: Platform | str) -> Side | None:
+        """Return what this platform is for a partner that is registered in a version with one role, such as 2.1.1."""
+        return sides.known_side(self.services, self.find(platform))
 
     def invite(
         self,
@@ -91,23 +104,33 @@ class Partners:
         encoding: str | None = None,
         roles: Iterable[str] | None = None,
         parties: Iterable[Party] | None = None,
+        version: str | None = None,
+        own_role: str | None = None,
+        own_party: Party | None = None,
     ) -> tuple[Platform, str]:
         """Create a registration token for a partner, new or (``platform``) known; it is shown this once (CRED-32).
 
+        version: the number of the only one in which it can register. own_role, own_party: what this platform is for it
+        in a version that tells one role, such as 2.1.1: "CPO" or "EMSP", and with which own party where several have
+        that role.
         roles, parties: what it is granted, such as ``["CPO"]`` and ``[Party.of("NL", "ABC")]``; what it names beyond
         that waits for :meth:`approve`. Without them it gets what it names first, as far as nobody else has it; HUB is
         granted by ``roles`` only.
         """
         known = None if platform is None else self.services.platforms.find(platform)
-        default = None if known is None else known.token_encoding
-        return self.services.platforms.invite(
-            name=name,
-            token=token,
-            known=known,
-            encoding=encoding or default,
-            roles=grants.checked_roles(roles),
-            parties=grants.checked_parties(self.services, parties),
-        )
+        terms = self._terms(encoding, roles, parties, own_role, own_party)
+        if known is not None:
+            terms = replace(terms, token_encoding=encoding or known.token_encoding)
+            if known.is_registered:
+                kept = sides.meant(self.services, known, terms)
+                terms = replace(terms, own_role=kept.own_role, own_party=kept.own_party)
+        if version is not None:
+            served = {version.number: version for version in self.services.versions}
+            if version not in served:
+                raise InvalidParametersError(f"OCPI {version} is not served here; there is {', '.join(served)}.")
+            terms = replace(terms, granted_version=version)
+            sides.side_of(self.services, terms.on(known or _NOBODY), served[version])
+        return self.services.platforms.invite(name=name, token=token, known=known, terms=terms)
 
     def register(
         self,
@@ -118,23 +141,33 @@ class Partners:
         encoding: str | None = None,
         roles: Iterable[str] | None = None,
         parties: Iterable[Party] | None = None,
+        version: str | None = None,
+        own_role: str | None = None,
+        own_party: Party | None = None,
     ) -> Platform:
         """Register with another platform by its versions URL and the registration token it gave us.
 
-        roles, parties: what it is granted of what it answers, as in :meth:`invite`.
+        roles, parties: what it is granted of what it answers, as in :meth:`invite`. version: in which; by default it is
+        the newest that both sides have. own_role, own_party: as in :meth:`invite`.
         """
-        return self._registrar().register(
-            versions_url,
-            token,
-            name=name,
-            encoding=encoding,
-            roles=grants.checked_roles(roles),
-            parties=grants.checked_parties(self.services, parties),
-        )
+        terms = self._terms(encoding, roles, parties, own_role, own_party)
+        return self._registrar().register(versions_url, token, name=name, version=version, terms=terms)
 
-    def rotate(self, platform: Platform | str) -> Platform:
-        """Renew a registration: new tokens in both directions, endpoints fetched again."""
-        return self._registrar().rotate(self.find(platform))
+    def rotate(
+        self,
+        platform: Platform | str,
+        *,
+        version: str | None = None,
+        own_role: str | None = None,
+        own_party: Party | None = None,
+    ) -> Platform:
+        """Renew a registration: new tokens in both directions, endpoints fetched again.
+
+        version: change to that one; what was copied, and what waits to be sent, stays. own_role, own_party: as in
+        :meth:`invite`, where that version needs it.
+        """
+        terms = self._terms(None, None, None, own_role, own_party)
+        return self._registrar().rotate(self.find(platform), version=version, terms=terms)
 
     def unregister(self, platform: Platform | str, *, force: bool = False) -> Platform:
         """End a registration on both sides; ``force`` ends it here even when the other side cannot be told."""
@@ -216,6 +249,23 @@ class Partners:
         claims = self.services.platforms.claims
         claims.check(party, claims.of(party).platforms)
         claims.assign(found.id, party)
+
+    def _terms(
+        self,
+        encoding: str | None,
+        roles: Iterable[str] | None,
+        parties: Iterable[Party] | None,
+        own_role: str | None,
+        own_party: Party | None,
+    ) -> Terms:
+        role, party = sides.checked(self.services, own_role, own_party)
+        return Terms(
+            token_encoding=encoding,
+            granted_roles=grants.checked_roles(roles),
+            granted_parties=grants.checked_parties(self.services, parties),
+            own_role=role,
+            own_party=party,
+        )
 
     def _registrar(self) -> Registrar:
         return Registrar(self.services, self._transport(), self._versions_url())

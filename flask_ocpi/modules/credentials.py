@@ -29,6 +29,7 @@ from flask_ocpi.core.schema import example_of
 from flask_ocpi.errors import ClientError
 from flask_ocpi.errors import ConflictError
 from flask_ocpi.errors import CrowdedError
+from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import MethodNotAllowedError
 from flask_ocpi.errors import RemoteError
 from flask_ocpi.errors import StatusCode
@@ -37,6 +38,7 @@ from flask_ocpi.errors import UnableToUseClientAPIError
 from flask_ocpi.exchange import grants
 from flask_ocpi.exchange import handshake
 from flask_ocpi.exchange import logs
+from flask_ocpi.exchange import sides
 from flask_ocpi.exchange.context import Context
 from flask_ocpi.exchange.context import Discovery
 from flask_ocpi.exchange.context import Result
@@ -162,6 +164,9 @@ def check_unregistered(ctx: Context) -> None:
     if ctx.caller.issued.use not in (TokenUse.REGISTRATION, TokenUse.SPENT):
         message = "This platform is registered already; use PUT to renew the registration."
         raise MethodNotAllowedError(message, headers={"Allow": "GET, PUT, DELETE"})
+    granted = ctx.platform.granted_version
+    if granted not in (None, ctx.version.number):
+        raise InvalidParametersError(f"You are invited to register in OCPI {granted}, not in {ctx.version.number}.")
 
 
 def check_registered(ctx: Context) -> None:
@@ -174,7 +179,8 @@ def check_registered(ctx: Context) -> None:
 def _accept(ctx: Context, body: Document, *, renewed: bool) -> Result:
     platforms = ctx.services.platforms
     before = ctx.platform
-    decision = grants.decide(ctx.services, before, body["roles"])
+    body = sides.with_role(ctx.services, before, ctx.version, body)
+    decision = grants.decide(ctx.services, before, body["roles"], version=ctx.version)
     discovery = _call_back(ctx, body)  # no transaction is open here: the other platform calls us meanwhile
     issued, token = platforms.issue(TokenUse.ACTIVE)
     # A token of our own handshake that runs at the same time stays: the platform may be given it any moment.
@@ -248,9 +254,8 @@ def _save(ctx: Context, after: Platform) -> Platform:
 
 
 def _credentials(ctx: Context, token: str) -> bytes:
-    return orjson.dumps(
-        {"token": token, "url": ctx.url("versions"), "roles": ctx.services.credentials_roles()},
-    )
+    roles = sides.credentials_roles(ctx.services, ctx.platform, ctx.version)
+    return orjson.dumps({"token": token, "url": ctx.url("versions"), "roles": roles})
 
 
 HANDSHAKE_ERRORS = (

@@ -18,6 +18,7 @@ from flask_ocpi.core.fields import Url
 from flask_ocpi.core.schema import Object
 from flask_ocpi.core.schema import Schema
 from flask_ocpi.core.schema import example_of
+from flask_ocpi.exchange import sides
 from flask_ocpi.exchange.context import Context
 from flask_ocpi.exchange.context import Result
 from flask_ocpi.exchange.targets import Target
@@ -94,8 +95,10 @@ class VersionDetails(Schema):
 
 
 def get_versions(ctx: Context, target: Target, body: None) -> Result:
-    """Answer the versions we serve and where their details are (VER-01)."""
-    versions = [{"version": version.number, "url": ctx.url(version.number)} for version in ctx.services.versions]
+    """Answer the versions we serve and where their details are (VER-01); of an invitation to one, that one."""
+    granted = None if ctx.caller.is_registered else ctx.platform.granted_version
+    numbers = [version.number for version in ctx.services.versions if granted in (None, version.number)]
+    versions = [{"version": number, "url": ctx.url(number)} for number in numbers]
     return Result(orjson.dumps(versions))
 
 
@@ -118,12 +121,16 @@ def get_version_details(ctx: Context, target: Target, body: None) -> Result:
 
 
 def _usable(ctx: Context) -> Iterator[tuple[Module, Interface]]:
+    side = sides.side_of(ctx.services, ctx.platform, ctx.version)
+    permissions = ctx.services.permissions
     roles = ctx.platform.role_names | {Role(role["role"]) for role in ctx.platform.requested}
     for module in ctx.version.modules:
         for interface in module.interfaces:
             if not module.listed or module.within or not ctx.services.serves(module, interface.role):
                 continue
-            if module.single or not roles or ctx.services.permissions.may_call(roles, module.id, interface.role):
+            if side is not None and not (module.single or side.offers(permissions, module.id, interface.role)):
+                continue
+            if module.single or not roles or permissions.may_call(roles, module.id, interface.role):
                 yield module, interface
 
 

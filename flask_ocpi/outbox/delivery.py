@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from flask_ocpi.client.client import Client
 from flask_ocpi.client.modules import ModuleClient
+from flask_ocpi.core.description import OWNER_KEY
 from flask_ocpi.core.description import Document
 from flask_ocpi.core.description import ObjectType
 from flask_ocpi.errors import FlaskOCPIError
@@ -94,7 +95,7 @@ def _is_for(services: Services, platform: Platform, entry: OutboxEntry, record: 
     hook = services.hooks.push_filter
     if hook is not None and not hook(entry.module, record.document, platform):
         return False
-    found = recipients(services, Partners((platform,)), entry.module, record.audience, only=platform)
+    found = recipients(services, Partners((platform,)), entry.module, entry.owner, record.audience, only=platform)
     return Recipient(platform, entry.party) in list(found)
 
 
@@ -168,7 +169,8 @@ def push(
     of a platform, and of its party ``to``.
     """
     pushed = []
-    for recipient in list(recipients(services, services.platforms.partners(), module, audience)):
+    owner = Party.of(*(str(document[name]) for name in OWNER_KEY))
+    for recipient in list(recipients(services, services.platforms.partners(), module, owner, audience)):
         platform, party = recipient.platform, recipient.party
         try:
             connect(platform, to=party).module(module).push(document)

@@ -42,7 +42,7 @@ class OutboxWriter:
         self._only = only
         self._partners = services.platforms.partners() if services.settings.push or only else Partners()
         # Many objects are for the same few.
-        self._found: dict[tuple[Party, ...], Sequence[Recipient]] = {}
+        self._found: dict[tuple[Party, tuple[Party, ...]], Sequence[Recipient]] = {}
         self.is_needed = bool(self._partners.receiving(services.identifier(module)))
 
     def changed(self, key: Key, before: Record | None, after: Record) -> None:
@@ -78,18 +78,18 @@ class OutboxWriter:
         hook = self._services.hooks.push_filter
         now = self._services.now()
         ids = tuple(str(document[name]) for name in self._object_type.id_key)
-        for recipient in self._recipients(record.audience):
+        for recipient in self._recipients(key.owner, record.audience):
             if hook is None or hook(self._module, document, recipient.platform):
                 yield OutboxEntry(
                     recipient.platform.id, recipient.party, self._module, key.owner, ids, changed, since=now, due=now
                 )
 
-    def _recipients(self, audience: tuple[Party, ...]) -> Sequence[Recipient]:
-        known = self._found.get(audience)
+    def _recipients(self, owner: Party, audience: tuple[Party, ...]) -> Sequence[Recipient]:
+        known = self._found.get((owner, audience))
         if known is None:
-            found = recipients(self._services, self._partners, self._module, audience, only=self._only)
+            found = recipients(self._services, self._partners, self._module, owner, audience, only=self._only)
             # In one order, so that two who change the same object never wait for each other.
-            known = self._found[audience] = sorted(
+            known = self._found[owner, audience] = sorted(
                 found, key=lambda recipient: (recipient.platform.id, recipient.party or NOBODY)
             )
         return known

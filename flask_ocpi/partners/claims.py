@@ -83,9 +83,17 @@ class Claims:
                 "or the operator of this platform has to allow it."
             )
 
-    def change(self, platform: str, *, before: Collection[Party], after: Collection[Party]) -> None:
+    def change(
+        self,
+        platform: str,
+        *,
+        before: Collection[Party],
+        after: Collection[Party],
+        beside: Callable[[str], bool] = lambda id: False,
+    ) -> None:
         """Give up the parties that a platform has no more and claim those that are new, in the caller's transaction.
 
+        beside: tells whether the platform with an id may have the same parties.
         Raises InvalidParametersError when one of them is taken.
         """
         new, gone = set(after) - set(before), set(before) - set(after)
@@ -99,7 +107,9 @@ class Claims:
             claim = Claim.of(record)
             others = set(claim.platforms) - {platform}
             if key.owner in new:
-                self.check(key.owner, others)  # by what is locked: an earlier look may be out of date
+                self.check(
+                    key.owner, {id for id in others if not beside(id)}
+                )  # by what is locked: an earlier look may be out of date
                 others |= {platform}
             elif not others and claim.hub is None:
                 self.storage.delete(PARTIES, key)

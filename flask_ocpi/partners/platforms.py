@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from hashlib import sha256
 from time import monotonic
 
@@ -28,11 +29,13 @@ from flask_ocpi.partners.auth_tokens import new_token
 from flask_ocpi.partners.auth_tokens import same_hash
 from flask_ocpi.partners.claims import PARTIES
 from flask_ocpi.partners.claims import Claims
+from flask_ocpi.partners.records import NO_TERMS
 from flask_ocpi.partners.records import IssuedToken
 from flask_ocpi.partners.records import Partners
 from flask_ocpi.partners.records import Platform
 from flask_ocpi.partners.records import PlatformState
 from flask_ocpi.partners.records import RememberedPartners
+from flask_ocpi.partners.records import Terms
 from flask_ocpi.partners.records import TokenUse
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
@@ -83,6 +86,7 @@ class Callers:
 
 __all__ = [
     "KINDS",
+    "NO_TERMS",
     "PARTIES",
     "PLATFORMS",
     "TOKENS",
@@ -91,6 +95,7 @@ __all__ = [
     "Platform",
     "PlatformState",
     "Platforms",
+    "Terms",
     "TokenUse",
     "UnknownPlatformError",
     "slug",
@@ -213,37 +218,19 @@ class Platforms:
         name: str,
         token: str | None,
         known: Platform | None,
-        encoding: str | None,
-        roles: tuple[str, ...] | None = None,
-        parties: tuple[str, ...] | None = None,
+        terms: Terms = NO_TERMS,
     ) -> tuple[Platform, str]:
         """Issue a registration token to a new platform, or to a known one that has to register anew (CRED-32).
 
-        roles, parties: what it is granted. It replaces what an earlier invitation granted, said or not; what a
-        registered platform has by now it keeps.
+        terms: they replace those of an earlier invitation, said or not; what a registered platform has by now it keeps.
         """
         issued, text = self.issue(TokenUse.REGISTRATION, token)
         if known is None:
-            platform = Platform(
-                id=slug(name),
-                name=name,
-                state=PlatformState.INVITED,
-                token_encoding=encoding,
-                issued=(issued,),
-                granted_roles=roles,
-                granted_parties=parties,
-            )
-            return self.create(platform), text
+            platform = Platform(id=slug(name), name=name, state=PlatformState.INVITED, issued=(issued,))
+            return self.create(terms.on(platform)), text
         kept = tuple(t for t in known.issued if t.use not in (TokenUse.REGISTRATION, TokenUse.SPENT))
-        changed = replace(
-            known,
-            state=known.state if known.is_registered else PlatformState.INVITED,
-            token_encoding=encoding,
-            issued=(*kept, issued),
-            granted_roles=roles,
-            granted_parties=parties,
-        )
-        return self.save(changed, before=known), text
+        state = known.state if known.is_registered else PlatformState.INVITED
+        return self.save(terms.on(replace(known, state=state, issued=(*kept, issued))), before=known), text
 
     def create(self, platform: Platform) -> Platform:
         """Store a new platform; its id is made unique."""
@@ -269,7 +256,12 @@ class Platforms:
             with self.storage.transaction():
                 self.storage.save(PLATFORMS, key, record, expected=before.revision if before else 0)
                 self._index_tokens(platform, before)
-                self.claims.change(platform.id, before=before.parties if before else (), after=platform.parties)
+                self.claims.change(
+                    platform.id,
+                    before=before.parties if before else (),
+                    after=platform.parties,
+                    beside=partial(self._is_other_side, platform),
+                )
                 if before is not None and before.is_hub and not platform.is_hub:
                     self.claims.forget(platform.id)
                 self._partners.note_change()
@@ -304,6 +296,12 @@ class Platforms:
         platform of its own, nor for one that another hub stands for.
         """
         return platform.has(party) or (platform.is_hub and self.claims.speaks(platform.id, party))
+
+    def _is_other_side(self, platform: Platform, id: str) -> bool:
+        """Tell whether a platform is registered for one role of ours, and another one for the other."""
+        other = self.get(id)
+        roles = {None if other is None else other.own_role, platform.own_role}
+        return None not in roles and len(roles) == 2
 
     def _is_hub(self, id: str) -> bool:
         platform = self.get(id)

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
+from dataclasses import fields
+from dataclasses import replace
 from enum import StrEnum
 from functools import cached_property
 from time import monotonic
@@ -57,13 +59,35 @@ class IssuedToken:
     version: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What an operator says of a partner before it is registered: fields of its :class:`Platform`."""
+
+    token_encoding: str | None = None
+    granted_roles: tuple[str, ...] | None = None
+    granted_parties: tuple[str, ...] | None = None
+    granted_version: str | None = None
+    own_role: Role | None = None
+    own_party: Party | None = None
+
+    def on(self, platform: Platform) -> Platform:
+        """Return a platform with these terms in place of its own."""
+        return replace(platform, **{item.name: getattr(self, item.name) for item in fields(self)})
+
+
+#: Nothing is said of a partner.
+NO_TERMS = Terms()
+
+
 @dataclass(frozen=True)
 class Platform(Stored):
     """Another platform: what we need to call it and to recognise it.
 
     roles: the CredentialsRole documents that it was granted. requested: those that it names beyond them, which are of
     no effect before the operator approves of them. granted_roles, granted_parties: what its invitation, or our
-    registration with it, grants; None where that does not say. endpoints: its Endpoint documents for ``version``.
+    registration with it, grants; None where that does not say. granted_version: the only one in which its invitation
+    lets it register. own_role, own_party: what this platform is for it in versions that tell one role
+    (:mod:`flask_ocpi.exchange.sides`). endpoints: its Endpoint documents for ``version``.
     token: the token that we send, encrypted. token_encoding: "base64" or "plain", how it is sent; None: as its version
     has it. issued: the tokens that it may send us, hashed.
     push_parties: "first" or "each", which of its parties get what is for everybody; None: as OCPI_PUSH_PARTIES says.
@@ -87,6 +111,9 @@ class Platform(Stored):
     requested: tuple[Mapping[str, Any], ...] = ()
     granted_roles: tuple[str, ...] | None = None
     granted_parties: tuple[str, ...] | None = None
+    granted_version: str | None = None
+    own_role: Role | None = None
+    own_party: Party | None = None
     push_parties: str | None = None
     endpoints_due: int | None = None
     endpoints_tries: int = 0

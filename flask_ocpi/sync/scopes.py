@@ -15,6 +15,7 @@ from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.moments import to_micros
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.exchange.context import Services
+from flask_ocpi.exchange.sides import own_parties
 from flask_ocpi.modules.hubclientinfo import told_by
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.storage.base import Key
@@ -87,8 +88,8 @@ def scope_of(services: Services, platform: Platform, id: str, receiver: Party | 
     module = _module(services, platform, id)
     if module is None:
         raise InvalidParametersError(f"The module {id} has no objects to pull.")
-    parties = _receivers(services, module)
-    all_parties = services.own_parties(id, InterfaceRole.RECEIVER)
+    parties = _receivers(services, platform, module)
+    all_parties = own_parties(services, platform, services.version(platform.version), id, InterfaceRole.RECEIVER)
     listing = ", ".join(map(str, all_parties))
     if receiver is not None and receiver not in all_parties:
         raise InvalidParametersError(f"{receiver} is no own party that receives {id}; there is {listing}.")
@@ -116,7 +117,7 @@ def scopes_of(services: Services, platform: Platform, modules: Collection[str] =
         if platform.endpoint(module.identifier, InterfaceRole.SENDER) and services.serves(
             module, InterfaceRole.RECEIVER
         ):
-            for party in _receivers(services, module):
+            for party in _receivers(services, platform, module):
                 yield Scope(platform, module, party)
 
 
@@ -136,7 +137,8 @@ def _module(services: Services, platform: Platform, id: str) -> Module | None:
     return module if any(operation.returns_list for operation in interface.operations) else None
 
 
-def _receivers(services: Services, module: Module) -> tuple[Party, ...]:
+def _receivers(services: Services, platform: Platform, module: Module) -> tuple[Party, ...]:
     """Return the own parties that get copies; what a configuration module tells is kept once, for all of them."""
-    parties = services.own_parties(module.id, InterfaceRole.RECEIVER)
+    version = services.version(platform.version)
+    parties = own_parties(services, platform, version, module.id, InterfaceRole.RECEIVER)
     return parties[:1] if module.configuration else parties

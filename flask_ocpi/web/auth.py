@@ -32,6 +32,7 @@ from flask_ocpi.exchange.context import Context
 from flask_ocpi.exchange.context import Routing
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.handshake import confirm
+from flask_ocpi.exchange.sides import side_of
 from flask_ocpi.exchange.targets import party_named
 from flask_ocpi.partners.auth_tokens import candidates
 from flask_ocpi.partners.platforms import Caller
@@ -145,10 +146,12 @@ def authorize(
     method: str,
     *,
     url: Callable[[str], str],
+    is_result: bool,
 ) -> None:
     """Check that the caller's token and roles open an interface (A-07, and the permissions of the roles).
 
-    A platform speaks one version at a time: the functional modules of others are closed to it.
+    A platform speaks one version at a time: the functional modules of others are closed to it. is_result: it is what
+    was asked for before; that comes in the version in which it was asked for.
     """
     if caller.issued.use is TokenUse.SPENT and not (module.id == ModuleID.CREDENTIALS and method == "POST"):
         raise UnauthorizedError(
@@ -160,10 +163,10 @@ def authorize(
         return
     if caller.issued.use is not TokenUse.ACTIVE and not caller.is_registered:
         raise UnauthorizedError("This token opens versions and credentials only: register first.")
-    if caller.version != version.number:
+    if caller.version != version.number and not is_result:
         raise ForbiddenError(
             f"You are registered with OCPI {caller.version} here, and this is OCPI {version.number}: "
-            f"to change to it, PUT its credentials."
+            "to change to it, PUT its credentials."
         )
     roles = caller.platform.role_names
     if interface is not None and not services.permissions.may_call(roles, module.identifier, interface.role):
@@ -173,6 +176,13 @@ def authorize(
             raise ForbiddenError("Your roles and parties are to be approved by the operator of this platform first.")
         listing = ", ".join(sorted(roles))
         raise ForbiddenError(f"Platforms with the roles {listing} may not call {module.id} {interface.role}.")
+    side = side_of(services, caller.platform, version)
+    if (
+        side is not None
+        and interface is not None
+        and not side.offers(services.permissions, module.identifier, interface.role)
+    ):
+        raise ForbiddenError(f"This platform is {side.role} for you: it has no {module.id} {interface.role}.")
 
 
 def _where_to_repeat(caller: Caller, url: Callable[[str], str]) -> bytes:

@@ -60,7 +60,7 @@ def module_blueprint(services: Services, version: Version, module: Module) -> Bl
         def begin() -> None:
             current = request_ctx.request
             if current.endpoint not in described:  # any registered platform may call it
-                _admit(services, version, module, None, current, Incoming.of(current.environ))
+                _admit(services, version, module, None, current, Incoming.of(current.environ), is_result=False)
 
         blueprint.before_request(begin)
     register_error_handlers(blueprint, services, functional=version.routes(module))
@@ -102,15 +102,17 @@ def _admit(
     interface: Interface | None,
     current: Request,
     incoming: Incoming,
+    *,
+    is_result: bool,
 ) -> Context:
     """Return who calls and for whom, before the body is read: by its token, its roles and its routing headers.
 
-    interface: None for routes of ``Module.extend``.
+    interface: None for routes of ``Module.extend``. is_result: as in :func:`flask_ocpi.web.auth.authorize`.
     """
     current.max_content_length = services.settings.max_body_bytes
     caller = auth.authenticate(services, incoming, current.remote_addr)
     url = partial(_absolute_url, services, current)
-    auth.authorize(services, caller, version, module, interface, current.method, url=url)
+    auth.authorize(services, caller, version, module, interface, current.method, url=url, is_result=is_result)
     routing = auth.routing_of(version, module, caller, services.platforms, incoming.environ)
     return Context(services, version, caller, routing, url)
 
@@ -203,11 +205,12 @@ def _view(
     returns = operation.returns
     shape = None if returns is None or issubclass(returns, StrEnum) else returns
     handler = handler_of(version, operation)
+    is_result = module.takes_result(operation)
 
     def view(**path: str) -> Response:
         current = request_ctx.request
         incoming = Incoming.of(current.environ)
-        context = _admit(services, version, module, interface, current, incoming)
+        context = _admit(services, version, module, interface, current, incoming, is_result=is_result)
         auth.check_path(operation, path, context)
         parties = addressed_parties(context, module, interface)
         if operation.admits is not None:

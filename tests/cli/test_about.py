@@ -24,12 +24,12 @@ def test_commands_stand_in_the_order_of_their_use(run, ocpi):
     names = [line.split()[0] for line in listing.strip().splitlines()]
     assert names[:4] == ["init-db", "invite", "register", "rotate"]
     assert names[-13:-6] == ["authorize", "command", "profile", "result", "journal", "replay", "findings"]
-    assert len(names) == 28
+    assert len(names) == 27
     assert "..." not in listing
 
 
 def test_init_db_creates_the_tables(run, without_tables, tmp_path):
-    before = run(without_tables, "platforms")
+    before = run(without_tables, "partners")
 
     result = run(without_tables, "init-db")
 
@@ -41,7 +41,7 @@ def test_init_db_creates_the_tables(run, without_tables, tmp_path):
     assert result.stdout.startswith(
         f"SQLAlchemyStorage at sqlite:///{tmp_path}/empty.sqlite3 is ready.\nIt keeps platforms"
     )
-    assert run(without_tables, "platforms").exit_code == 0
+    assert run(without_tables, "partners").exit_code == 0
 
 
 def test_init_db_answers_json_and_may_be_repeated(run, ocpi):

@@ -112,7 +112,7 @@ def test_check_fails_when_the_app_cannot_be_made(error, line):
 def test_other_commands_say_why_the_app_cannot_be_made():
     script = ScriptInfo(create_app=lambda: OCPI(Flask("app")))
 
-    result = CliRunner().invoke(commands, ["platforms"], obj=script)
+    result = CliRunner().invoke(commands, ["partners"], obj=script)
 
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith("Error: OCPI_PARTIES is missing.")

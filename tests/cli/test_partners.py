@@ -32,7 +32,7 @@ def test_what_is_granted_is_said_with_the_invitation(run, ocpi, ocpi_app, ocpi_n
     platform = ocpi.partners.get("peer")
     assert (platform.granted_roles, platform.granted_parties) == (("CPO", "EMSP"), ("NL-DEF", "DE-PEE"))
     assert platform.parties == (Party.of("DE", "PEE"),)
-    assert "It waits for EMSP DE-TWO" in run(ocpi, "platforms", "peer").stdout
+    assert "It waits for EMSP DE-TWO" in run(ocpi, "partners", "show", "peer").stdout
 
 
 def test_what_is_granted_is_said_with_a_registration(run, ocpi, ocpi_network):
@@ -136,7 +136,7 @@ def test_a_platform_without_roles_is_shown(run, ocpi, ocpi_app, ocpi_network):
     _, token_a = ocpi.partners.invite(name="Peer")
     answered = peer.post(ocpi_app, token_a)
 
-    shown = run(ocpi, "platforms", "peer").stdout
+    shown = run(ocpi, "partners", "show", "peer").stdout
 
     assert PartnerClient(ocpi_app, answered.data["token"]).get("/ocpi/versions").http_status == 200
     assert "It waits for HUB DE-PEE" in shown
@@ -146,4 +146,4 @@ def test_a_platform_without_roles_is_shown(run, ocpi, ocpi_app, ocpi_network):
 def test_of_very_many_parties_the_first_are_shown(run, ocpi, ocpi_app):
     add_partner(ocpi_app, [("DE", f"A{number:02}", ["EMSP"]) for number in range(30)])
 
-    assert "DE-A19 (EMSP), 10 more" in run(ocpi, "platforms").stdout
+    assert "DE-A19 (EMSP), 10 more" in run(ocpi, "partners").stdout

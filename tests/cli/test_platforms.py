@@ -303,7 +303,7 @@ def test_unregister_needs_force_when_the_other_side_cannot_be_told(run, connecte
 def test_platforms_lists_what_is_known(run, connected):
     connected.partners.invite(name="New Partner")
 
-    result = run(connected, "platforms")
+    result = run(connected, "partners")
 
     header, *rows = lines(result.stdout)
     assert header == ["ID", "NAME", "STATE", "OCPI", "PARTIES", "LAST", "CHANGE"]
@@ -312,7 +312,7 @@ def test_platforms_lists_what_is_known(run, connected):
 
 
 def test_platforms_lists_endpoints_as_json(run, connected):
-    result = run(connected, "platforms", "--json")
+    result = run(connected, "partners", "--json")
 
     [platform] = json.loads(result.stdout)
     assert platform["versions_url"] == OTHER_VERSIONS
@@ -321,15 +321,15 @@ def test_platforms_lists_endpoints_as_json(run, connected):
 
 
 def test_platforms_says_what_to_do_when_there_are_none(run, ocpi):
-    assert "No platforms yet. `flask ocpi invite`" in run(ocpi, "platforms").stdout
-    assert json.loads(run(ocpi, "platforms", "--json").stdout) == []
+    assert "No partners yet. `flask ocpi invite`" in run(ocpi, "partners").stdout
+    assert json.loads(run(ocpi, "partners", "--json").stdout) == []
 
 
 def test_names_of_others_cannot_steer_the_terminal(run, ocpi, ocpi_app):
     partner = add_partner(ocpi_app, [("DE", "EMS", ["EMSP"])])
     ocpi.services.platforms.save(replace(partner.platform, name="\x1b[2JEvil\nname"), before=partner.platform)
 
-    result = run(ocpi, "platforms")
+    result = run(ocpi, "partners")
 
     assert "?[2JEvil name" in result.stdout
     assert "\x1b" not in result.stdout
@@ -342,7 +342,7 @@ def test_tokens_appear_in_the_output_of_invite_alone(run, ocpi, ocpi_other, ocpi
         run(ocpi, "register", OTHER_VERSIONS, "-", input=token),
         run(ocpi, "rotate", "FR-OTH", "--yes"),
         run(ocpi, "rotate", "FR-OTH", "--yes", "--json"),
-        *(run(side, *args) for side in (ocpi, ocpi_other) for args in (["platforms"], ["platforms", "--json"])),
+        *(run(side, *args) for side in (ocpi, ocpi_other) for args in (["partners"], ["partners", "--json"])),
         run(ocpi, "check"),
         run(ocpi, "check", "--json"),
         run(ocpi, "pull", "locations", "--partner", "FR-OTH"),
@@ -374,8 +374,8 @@ def test_secret_is_asked_for_without_echo_at_a_terminal(monkeypatch):
 
 
 def test_platforms_shows_one_in_full(run, connected):
-    text = run(connected, "platforms", "fr-oth").stdout
-    document = json.loads(run(connected, "platforms", "FR-OTH", "--json").stdout)
+    text = run(connected, "partners", "show", "fr-oth").stdout
+    document = json.loads(run(connected, "partners", "show", "FR-OTH", "--json").stdout)
 
     assert text.startswith("OTH Charging (other-example): REGISTERED, over OCPI 2.2.1, since ")
     assert "Its versions URL is https://other.example/ocpi/versions." in text
@@ -386,13 +386,13 @@ def test_platforms_shows_one_in_full(run, connected):
 def test_platforms_shows_one_that_did_not_register_yet(run, ocpi):
     ocpi.partners.invite(name="Other")
 
-    result = run(ocpi, "platforms", "other")
+    result = run(ocpi, "partners", "show", "other")
 
     assert result.stdout == f"Other (other): INVITED, since {ocpi.partners.get('other').last_updated}.\n"
 
 
 def test_platforms_knows_only_those_that_there_are(run, ocpi):
-    result = run(ocpi, "platforms", "nobody")
+    result = run(ocpi, "partners", "show", "nobody")
 
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == "Error: There is no platform 'nobody'. Known platforms: none yet.\n"

@@ -65,4 +65,4 @@ def test_a_platform_shows_its_quirks(run, ocpi):
     ocpi.partners.invite(name="Peer")
     run(ocpi, "partners", "set", "peer", "--quirk", "no-patch")
 
-    assert json.loads(run(ocpi, "platforms", "peer", "--json").stdout)["quirks"] == {"no-patch": True}
+    assert json.loads(run(ocpi, "partners", "show", "peer", "--json").stdout)["quirks"] == {"no-patch": True}

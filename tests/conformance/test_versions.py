@@ -308,7 +308,7 @@ def test_upgrade_to_a_newer_version_by_put(both):
     )
     network.requests.clear()
 
-    renewed = upgraded.partners.rotate(there.id)
+    renewed = upgraded.partners.rotate(there.id, version="2.10")
 
     assert (there.version, renewed.version) == ("2.2.1", "2.10")
     assert server.partners.find("DE-CLI").version == "2.10"

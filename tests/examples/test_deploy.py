@@ -117,7 +117,7 @@ class TestTwoPlatforms:
     @pytest.mark.usefixtures("registered")
     @pytest.mark.conformance("T-01")
     def test_they_register_with_each_other_through_nginx(self, cpo: Deployment, emsp: Deployment) -> None:
-        seen = [platform.json("ocpi", "platforms", "--json") for platform in (cpo, emsp)]
+        seen = [platform.json("ocpi", "partners", "--json") for platform in (cpo, emsp)]
 
         assert [[entry["state"] for entry in entries] for entries in seen] == [["REGISTERED"], ["REGISTERED"]]
 

@@ -85,7 +85,7 @@ def test_versions_and_credentials_of_each_version_are_open_to_a_partner(ocpi_net
 def test_a_change_ends_the_version_before(pair):
     before = pair.calls()
 
-    pair.ems.partners.rotate(pair.there)
+    pair.ems.partners.rotate(pair.there, version="9.9")
 
     assert (pair.here.version, pair.there.version) == ("9.9", "9.9")
     assert before.get(f"{SENDER}/locations").http_status == 401
@@ -104,7 +104,7 @@ def test_who_missed_the_answer_goes_on_in_the_version_before(pair):
 
     pair.network.after_send = lose
     with pytest.raises(UnreachableError):
-        pair.ems.partners.rotate(pair.there)
+        pair.ems.partners.rotate(pair.there, version="9.9")
     pair.network.after_send = lambda request, response: response
 
     assert (pair.here.version, pair.there.version) == ("9.9", "2.2.1")
@@ -114,7 +114,7 @@ def test_who_missed_the_answer_goes_on_in_the_version_before(pair):
     pair.cpo.outbox.flush()
     (copy,) = pair.ems.objects.documents("locations", copies=True)  # pushed in the new version, with its new token
     assert copy["id"] == "LOC1"
-    pair.ems.partners.rotate(pair.there)
+    pair.ems.partners.rotate(pair.there, version="9.9")
     assert (pair.here.version, pair.there.version) == ("9.9", "9.9")
     assert before.get(f"{SENDER}/locations").http_status == 401
 
@@ -128,7 +128,7 @@ def test_a_refused_change_changes_nothing(pair):
 
     pair.network.before_send = cut
     with pytest.raises(Exception, match="could not be used"):
-        pair.ems.partners.rotate(pair.there)
+        pair.ems.partners.rotate(pair.there, version="9.9")
 
     assert (pair.here, pair.there.version, pair.there.token) == (here, there.version, there.token)
     assert before.get(f"{SENDER}/locations").status_code == 1000

@@ -86,7 +86,7 @@ def test_result_comes_in_the_version_of_its_command_also_when_another_is_spoken_
     newer = ocpi_network.add(
         "ems.example", [("DE", "EMS", ["EMSP"])], versions=BOTH, storage=asked.ems.services.storage
     )
-    newer.partners.rotate("NL-ABC")
+    newer.partners.rotate("NL-ABC", version="9.9")
     assert asked.cpo.partners.find("DE-EMS").version == "9.9"
     ocpi_network.requests.clear()
 

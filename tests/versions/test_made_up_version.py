@@ -171,7 +171,7 @@ def test_partner_comes_to_speak_a_newer_version_and_its_copies_stay(ocpi_network
     cpo.save("locations", stored_location())
     newer = ocpi_network.add("cpo.example", [("NL", "ABC", ["CPO"])], versions=BOTH, storage=cpo.storage)
 
-    newer.partners.rotate("DE-EMS")
+    newer.partners.rotate("DE-EMS", version="9.9")
     newer.patch("locations", "LOC1", changes={"city": "Gent"})
 
     assert newer.partners.find("DE-EMS").version == "9.9"
