@@ -6,16 +6,13 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import orjson
 from sqlalchemy import JSON
 from sqlalchemy import BigInteger
 from sqlalchemy import ColumnElement
-from sqlalchemy import Connection
 from sqlalchemy import Dialect
-from sqlalchemy import Executable
 from sqlalchemy import FromClause
 from sqlalchemy import Table
 from sqlalchemy import Text
@@ -49,9 +46,9 @@ class BatchStatements:
     of different keys, and answer key and revision; insert answers nothing of those that exist.
     """
 
-    get: Executable
-    lock: Executable
-    here: Executable
+    get: Statement
+    lock: Statement
+    here: Statement
     upsert: Statement
     insert: Statement
     is_sqlite: bool
@@ -76,24 +73,20 @@ class BatchStatements:
         if not is_sqlite:
             upsert, insert = upsert.returning(*key, c.revision), insert.returning(*key, c.revision)
         return cls(
-            get=get,
-            lock=get.order_by(order).with_for_update(of=table),
-            here=select(*key).select_from(found),
+            get=Statement(get, dialect),
+            lock=Statement(get.order_by(order).with_for_update(of=table), dialect),
+            here=Statement(select(*key).select_from(found), dialect),
             upsert=Statement(upsert, dialect),
             insert=Statement(insert, dialect),
             is_sqlite=is_sqlite,
         )
 
-    def read(self, connection: Connection, keys: Iterable[Key], *, for_update: bool) -> dict[Key, Record]:
+    def read(self, database: Database, keys: Iterable[Key], *, for_update: bool) -> dict[Key, Record]:
         """Return the records that there are."""
-        rows = self._rows(connection, self.lock if for_update else self.get, keys)
+        rows = self._rows(database, self.lock if for_update else self.get, keys)
         return {Key(*row[:_PARTS]): record_of(row[_PARTS:]) for row in rows}
 
-    def keys(self, connection: Connection, keys: Iterable[Key]) -> set[Key]:
-        """Return those of the keys that there are records of."""
-        return {Key(*row) for row in self._rows(connection, self.here, keys)}
-
-    def _rows(self, connection: Connection, statement: Executable, keys: Iterable[Key]) -> Iterator[Any]:
+    def _rows(self, database: Database, statement: Statement, keys: Iterable[Key]) -> Iterator[Any]:
         ordered = sorted(set(keys))
         for start in range(0, len(ordered), _KEYS_AT_ONCE):
             some = ordered[start : start + _KEYS_AT_ONCE]
@@ -101,13 +94,13 @@ class BatchStatements:
                 values: dict[str, Any] = {"keys": orjson.dumps([list(key) for key in some]).decode()}
             else:
                 values = {f"keys_{name}": [key[i] for key in some] for i, name in enumerate(Key._fields)}
-            yield from connection.execute(statement, values).all()
+            yield from database.execute(statement, values, reads=True).rows
 
     def write(self, database: Database, statement: Statement, records: Sequence[tuple[Key, Record]]) -> list[bool]:
         """Run ``upsert`` or ``insert``, in the transaction of this thread; tell for each record if it was created."""
         if self.is_sqlite:  # nobody else writes meanwhile
             new = {key for key, _ in records}
-            new -= database.run(partial(self.keys, keys=new))
+            new.difference_update(Key(*row) for row in self._rows(database, self.here, tuple(new)))
             database.execute(statement, [{**key_values(key), **record_values(record)} for key, record in records])
             created = []
             for key, _ in records:

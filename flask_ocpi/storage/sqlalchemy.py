@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -198,8 +197,7 @@ class SQLAlchemyStorage(Storage):
             raise StorageError("get_many(for_update=True) holds records until a transaction ends: open one first.")
         statements = self._batch(kind)
         known = [key for key in keys if _can_be_stored(key)]
-        read = partial(statements.read, keys=known, for_update=for_update)
-        return self._database.run(read, reads=True)
+        return statements.read(self._database, known, for_update=for_update)
 
     def keys(self, kind: str, query: Query, *, key_of: Callable[[Record], Key]) -> Iterator[tuple[Key, int]]:
         query = replace(query, limit=KEYS_AT_ONCE, after="0")  # records are numbered from 1

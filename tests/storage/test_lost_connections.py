@@ -372,7 +372,7 @@ def test_work_that_is_run_again_after_a_deadlock_is_done_once(engine):
     with ThreadPoolExecutor(2) as pool:
         assert [*pool.map(work, [KEY, OTHER_KEY], [OTHER_KEY, KEY])] == [None, None]
 
-    assert len(runs) == 3
+    assert len(runs) >= 3  # the one that lost may lose again before the other one is done
     assert [record.text for record in storage.list("locations", Query()).records] == [b"1", b"1"]
 
 
