@@ -396,6 +396,8 @@ class ModuleClient:
             lose = losing(services, source, version)
             find = finder(services)
             body = said(services, version, operation.body, body, where=operation.name, lose=lose, find=find)
+        if operation.query is not None and query:
+            query = said(self.client.services, self.client.version, operation.query, dict(query), where=operation.name)
         return self._request(operation, role, segments, body=body, query=query, owner=owner, to=to)
 
     def _request(

@@ -90,6 +90,8 @@ def published_to_all_or_some(location: Document) -> Iterator[Violation]:
 HOUR_MINUTE = "([0-1][0-9]|2[0-3]):[0-5][0-9]"
 LATITUDE = r"-?[0-9]{1,2}\.[0-9]{5,7}"
 LONGITUDE = r"-?[0-9]{1,3}\.[0-9]{5,7}"
+LATITUDE_6 = r"-?[0-9]{1,2}\.[0-9]{6}"
+LONGITUDE_6 = r"-?[0-9]{1,3}\.[0-9]{6}"
 
 _HOUR_MINUTE_HINT = "must be a time from 00:00 to 23:59"
 _DATE_TIME = "2024-05-31T12:00:00Z"

@@ -36,6 +36,7 @@ from flask_ocpi.errors import UnknownTokenError
 from flask_ocpi.exchange.context import Context
 from flask_ocpi.exchange.context import Result
 from flask_ocpi.exchange.handlers import find_all_own
+from flask_ocpi.exchange.origins import CONTRACTS
 from flask_ocpi.exchange.patterns import OWNER
 from flask_ocpi.exchange.patterns import client_owned
 from flask_ocpi.exchange.patterns import list_objects
@@ -270,4 +271,5 @@ MODULE = Module(
         Interface(InterfaceRole.SENDER, (*list_objects(TOKEN), AUTHORIZE)),
         Interface(InterfaceRole.RECEIVER, client_owned(TOKEN, verbs=("GET", "PUT", "PATCH"), query=TokenTypeQuery)),
     ),
+    kinds=(CONTRACTS,),
 )

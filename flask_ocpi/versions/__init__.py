@@ -41,9 +41,11 @@ from flask_ocpi.exchange.patterns import client_owned
 from flask_ocpi.exchange.patterns import get_objects
 from flask_ocpi.exchange.patterns import list_objects
 from flask_ocpi.exchange.targets import Target
+from flask_ocpi.versions.v2_1_1 import VERSION as V2_1_1
 from flask_ocpi.versions.v2_2_1 import VERSION as V2_2_1
 
 __all__ = [
+    "V2_1_1",
     "V2_2_1",
     "VERSIONS",
     "Alias",

@@ -206,6 +206,7 @@ def _view(
     shape = None if returns is None or issubclass(returns, StrEnum) else returns
     handler = handler_of(version, operation)
     is_result = module.takes_result(operation)
+    asked = version.conversion(operation.query)
 
     def view(**path: str) -> Response:
         current = request_ctx.request
@@ -221,7 +222,11 @@ def _view(
             at = addressed()
             return services.read(schema, data, at.source, where=where, known=known_of(at))
 
-        target = addressed() if query is None else addressed(query=read_query(current, query, understand))
+        if query is None:
+            target = addressed()
+        else:
+            found = read_query(current, query, understand)
+            target = addressed(query=found if asked is None else asked.to_store(found))
         document = None
         if body is not None:
             note = None if is_strict else partial(_note, context, module)

@@ -129,11 +129,15 @@ DERIVED: Mapping[type[Schema], Mapping[str, Callable[[Document], Any]]] = {
         "power_type": _power_type,
         "max_voltage": lambda connector: connector.get("voltage"),  # as 2.1.1 calls it
         "max_amperage": lambda connector: connector.get("amperage"),
+        "voltage": lambda connector: connector.get("max_voltage"),  # where 2.1.1 is spoken
+        "amperage": lambda connector: connector.get("max_amperage"),
     },
     DisplayText: {"language": lambda text: "en"},
     EVSE: {"last_updated": lambda evse: _latest(evse.get("connectors"))},
     Location: {
         "publish": _is_published,
+        "type": lambda location: location.get("parking_type") or "UNKNOWN",  # what 2.1.1 needs
+        "postal_code": lambda location: "",
         "last_updated": lambda location: _latest(location.get("evses")),
     },
     PriceComponent: {"step_size": lambda component: 1},  # the smallest step, which changes no price

@@ -37,7 +37,9 @@ from flask_ocpi.core.fields import round_half_up
 from flask_ocpi.core.moments import format_date_time
 from flask_ocpi.modules.locations_schemas import HOUR_MINUTE
 from flask_ocpi.modules.locations_schemas import LATITUDE
+from flask_ocpi.modules.locations_schemas import LATITUDE_6
 from flask_ocpi.modules.locations_schemas import LONGITUDE
+from flask_ocpi.modules.locations_schemas import LONGITUDE_6
 from flask_ocpi.modules.locations_schemas import known_time_zone
 from flask_ocpi.modules.tariffs import DATE
 
@@ -59,6 +61,7 @@ _FALSE = frozenset({"false", "0", "no", "n", "off", "f"})
 _SIGNS = {"€": "EUR", "£": "GBP"}
 _WEEKDAYS = ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY")
 _END_OF_DAY = "23:59"
+_DECIMALS = {LATITUDE: (5, 7), LONGITUDE: (5, 7), LATITUDE_6: (6, 6), LONGITUDE_6: (6, 6)}
 
 
 def mend(field: Field, value: Any) -> Any:
@@ -124,8 +127,8 @@ def weekday_of(value: Any) -> int | None:
     return int(number) if number is not None and number in range(1, 8) else None
 
 
-def degrees(value: Any, *, longitude: bool) -> str | None:
-    """Return degrees as text with 5 to 7 decimals, padded or rounded; None when there is no such place."""
+def degrees(value: Any, *, longitude: bool, decimals: tuple[int, int] = (5, 7)) -> str | None:
+    """Return degrees as text with 5 to 7 decimals, or so many, padded or rounded; None when there is no such place."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         value = format(Decimal(repr(value)), "f")
     match = _DEGREES.fullmatch(value.strip()) if isinstance(value, str) else None
@@ -134,8 +137,8 @@ def degrees(value: Any, *, longitude: bool) -> str | None:
     number = Decimal(f"{match[1]}{match[2]}.{match[3] or '0'}")
     if abs(number) > (180 if longitude else 90):
         return None
-    decimals = min(7, max(5, len(match[3] or "")))
-    rounded = number.quantize(Decimal(1).scaleb(-decimals))
+    least, most = decimals
+    rounded = number.quantize(Decimal(1).scaleb(-min(most, max(least, len(match[3] or "")))))
     return format(abs(rounded) if rounded == 0 else rounded, "f")
 
 
@@ -167,8 +170,8 @@ def _date_time(field: DateTime, value: Any) -> str | None:
 
 
 def _string(field: String, value: Any) -> Any:
-    if field.pattern in (LATITUDE, LONGITUDE):
-        return degrees(value, longitude=field.pattern == LONGITUDE)
+    if field.pattern in _DECIMALS:
+        return degrees(value, longitude=field.pattern in (LONGITUDE, LONGITUDE_6), decimals=_DECIMALS[field.pattern])
     if field.pattern == HOUR_MINUTE:
         time = hour_minute(value)
         return {"24:00": _END_OF_DAY if field.name == "period_end" else "00:00"}.get(time or "", time)

@@ -1,0 +1,151 @@
+"""OCPI 2.1.1, by what differs from 2.2.1: classes, converters, and what the sides of modules lack or have more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import flask_ocpi.versions.v2_1_1_classes as own
+import flask_ocpi.versions.v2_2_1 as base
+from flask_ocpi.core.description import Dialect
+from flask_ocpi.core.description import Document
+from flask_ocpi.core.description import Handler
+from flask_ocpi.core.description import Interface
+from flask_ocpi.core.description import Module
+from flask_ocpi.core.description import Operation
+from flask_ocpi.core.description import PathParameter
+from flask_ocpi.core.description import Version
+from flask_ocpi.core.enums import InterfaceRole
+from flask_ocpi.core.enums import ModuleID
+from flask_ocpi.exchange.context import Context
+from flask_ocpi.exchange.context import Result
+from flask_ocpi.exchange.handlers import find_all_own
+from flask_ocpi.exchange.patterns import client_owned
+from flask_ocpi.exchange.patterns import list_objects
+from flask_ocpi.exchange.targets import Target
+from flask_ocpi.modules import commands
+from flask_ocpi.modules import sessions
+from flask_ocpi.modules import tariffs
+from flask_ocpi.modules import tokens
+from flask_ocpi.modules.enums import TokenType
+from flask_ocpi.modules.sessions import SESSION
+from flask_ocpi.modules.tariffs import TARIFF
+from flask_ocpi.modules.tokens import AUTHORIZE
+from flask_ocpi.modules.tokens import TOKEN
+from flask_ocpi.versions.v2_1_1_converters import CONVERTERS
+from flask_ocpi.versions.v2_1_1_converters import token_type
+
+_TYPES = (TokenType.RFID, TokenType.OTHER, TokenType.APP_USER, TokenType.AD_HOC_USER)
+
+
+def _ids(target: Target, types: Iterable[str] = _TYPES) -> list[str]:
+    """Return what the addressed Token may be stored under: 2.1.1 knows it by its uid alone."""
+    return [TOKEN.id_from({"uid": target.path["token_uid"], "type": kind}) for kind in types]
+
+
+def _of_any_type(handler: Handler) -> Handler:
+    """Return a handler that works on the copy of a Token whatever type it has."""
+
+    def handle(ctx: Context, target: Target, body: Document | None) -> Result:
+        keys = {target.key_of(id): id for id in _ids(target)}
+        found = ctx.storage.get_many(TOKEN.kind, keys)
+        id = next((id for key, id in keys.items() if key in found), target.id)
+        at = replace(target, id=id, query={"type": token_type(id.rpartition("\n")[2])})
+        result: Result = handler(ctx, at, body)
+        return result
+
+    handle.__doc__ = handler.__doc__
+    return handle
+
+
+def authorize(ctx: Context, target: Target, body: Document | None) -> Result:
+    """Answer whether a token may be used; one that we have as that of an app is OTHER in 2.1.1."""
+    asked = target.query.get("type")
+    for id in _ids(target, [kind for kind in _TYPES if asked in (None, token_type(kind))]):
+        at = replace(target, id=id)
+        if next(find_all_own(ctx, at), None) is not None:
+            result: Result = AUTHORIZE.handler(ctx, at, body)
+            return result
+    raise target.missing()
+
+
+def _sides(module: Module, sender: tuple[Operation, ...], receiver: tuple[Operation, ...]) -> Module:
+    interfaces = (Interface(InterfaceRole.SENDER, sender), Interface(InterfaceRole.RECEIVER, receiver))
+    return replace(module, interfaces=interfaces)
+
+
+def _operations(module: Module, role: InterfaceRole) -> tuple[Operation, ...]:
+    return next(interface.operations for interface in module.interfaces if interface.role is role)
+
+
+_sessions = _sides(
+    sessions.MODULE, list_objects(SESSION, dated=True), _operations(sessions.MODULE, InterfaceRole.RECEIVER)
+)
+_tariffs = _sides(
+    tariffs.MODULE,
+    _operations(tariffs.MODULE, InterfaceRole.SENDER),
+    client_owned(TARIFF, verbs=("GET", "PUT", "PATCH", "DELETE")),
+)
+_tokens = _sides(
+    tokens.MODULE,
+    (*list_objects(TOKEN), replace(AUTHORIZE, handler=authorize)),
+    tuple(
+        o if o.method == "PUT" else replace(o, handler=_of_any_type(o.handler))
+        for o in client_owned(TOKEN, verbs=("GET", "PUT", "PATCH"))
+    ),
+)
+_commands = _sides(
+    commands.MODULE,
+    _operations(commands.MODULE, InterfaceRole.SENDER),
+    tuple(o for o in _operations(commands.MODULE, InterfaceRole.RECEIVER) if o.name != "cancel_reservation"),
+)
+
+VERSION: Version = (
+    base.VERSION.with_module(_sessions)
+    .with_module(_tariffs)
+    .with_module(_tokens)
+    .with_module(_commands)
+    .evolve(
+        "2.1.1",
+        dialect=Dialect(
+            routing=False,
+            token_encoding="plain",  # noqa: S106
+            patch_has_last_updated=False,
+            patch_appends=False,
+        ),
+        classes={
+            base.AdditionalGeoLocation: own.AdditionalGeoLocation,
+            base.AuthorizationInfo: own.AuthorizationInfo,
+            base.CDR: own.CDR,
+            base.CdrDimension: own.CdrDimension,
+            base.ChargingPeriod: own.ChargingPeriod,
+            base.CommandResponse: own.CommandResponse,
+            base.CommandResult: own.CommandResult,
+            base.Connector: own.Connector,
+            base.Credentials: own.Credentials,
+            base.EVSE: own.EVSE,
+            base.Endpoint: own.Endpoint,
+            base.EnvironmentalImpact: own.EnvironmentalImpact,
+            base.GeoLocation: own.GeoLocation,
+            base.Hours: own.Hours,
+            base.Location: own.Location,
+            base.LocationReferences: own.LocationReferences,
+            base.PriceComponent: own.PriceComponent,
+            base.ReserveNow: own.ReserveNow,
+            base.Session: own.Session,
+            base.StartSession: own.StartSession,
+            base.Tariff: own.Tariff,
+            base.TariffRestrictions: own.TariffRestrictions,
+            base.Token: own.Token,
+            base.UnlockConnector: own.UnlockConnector,
+            tokens.TokenTypeQuery: own.TokenTypeQuery,
+        },
+        converters=CONVERTERS,
+        parameters={
+            "location_id": PathParameter("location_id", own.LONGEST_ID, "Location.id.", "LOC1"),
+            "evse_uid": PathParameter("evse_uid", own.LONGEST_ID, "EVSE.uid.", "3256"),
+            "cdr_id": PathParameter("cdr_id", 36, "CDR.id.", "12345"),
+        },
+        drop=[ModuleID.CHARGINGPROFILES, ModuleID.HUBCLIENTINFO],
+    )
+)
