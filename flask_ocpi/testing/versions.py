@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from collections.abc import Collection
+from collections.abc import Mapping
 
 from flask_ocpi.core.converting import LeftOutError
+from flask_ocpi.core.converting import Reference
 from flask_ocpi.core.description import Version
 from flask_ocpi.core.schema import Document
 from flask_ocpi.core.schema import Schema
@@ -15,6 +18,8 @@ from flask_ocpi.versions import select_versions
 from flask_ocpi.web.examples import examples_of
 
 _FULL = "full_"
+#: full_location() is not public, and full_cdr() is a credit CDR.
+_NOT_IN_ALL = ("publish_allowed_to", "credit", "credit_reference_id")
 #: Between the words of the name of a class.
 _WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
@@ -54,10 +59,15 @@ class VersionDocuments:
         if conversion is None:
             return make()
         try:
-            return conversion.from_store(make())
-        except LeftOutError:  # full_location() is not public, which not every version can say
-            public = {key: value for key, value in make().items() if key != "publish_allowed_to"}
-            return conversion.from_store({**public, "publish": True})
+            return conversion.from_store(make(), find=_everywhere)
+        except LeftOutError:  # for what not every version can say
+            plain = {key: value for key, value in make().items() if key not in _NOT_IN_ALL}
+            return conversion.from_store({**plain, "publish": True} if "publish" in plain else plain, find=_everywhere)
+
+
+def _everywhere(kind: str, references: Collection[Reference]) -> Mapping[Reference, Document]:
+    """Find the Location of the documents."""
+    return {reference: documents.location(evses=[documents.evse()]) for reference in references}
 
 
 def documents_of(version: str | Version) -> VersionDocuments:

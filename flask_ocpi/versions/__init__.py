@@ -84,7 +84,7 @@ __all__ = [
     "renamed",
 ]
 
-VERSIONS = (V2_2_1,)
+VERSIONS = (V2_1_1, V2_2_1)
 
 
 def select_versions(numbers: Iterable[str], among: Sequence[Version] | None = None) -> tuple[Version, ...]:

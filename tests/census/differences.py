@@ -21,6 +21,18 @@ _2_2_1 = {
     "CdrLocation.state": ("string(45) ?", _REPEATED),
 }
 
+_2_1_1 = {
+    "Version.version": ("string(255) 1", _UNKNOWN),
+    "VersionDetails.version": ("string(255) 1", _UNKNOWN),
+    "Endpoint.identifier": ("string(255) 1", _UNKNOWN),
+    "CommandResult": (
+        "no class of this version",
+        "The result of a command is a CommandResponse there too; it takes the place of another class of 2.2.1.",
+    ),
+    "Hours.twentyfourseven": ("boolean ?", "It is one of two that the table lets choose from."),
+}
+
 DIFFERENCES = {
+    "2.1.1": _2_1_1,
     "2.2.1": _2_2_1,
 }

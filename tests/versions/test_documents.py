@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from flask_ocpi.core.converting import Origin
 from flask_ocpi.core.schema import load
 from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.testing import documents
@@ -11,6 +12,7 @@ from flask_ocpi.testing.versions import documents_of
 from flask_ocpi.versions import VERSIONS
 from tests.versions.nine import V9_9
 
+ORIGIN = Origin(("NL", "ABC"), ("DE", "EMS"))
 EVERY_VERSION = pytest.mark.parametrize("version", [*VERSIONS, V9_9], ids=lambda version: version.number)
 
 
@@ -35,7 +37,7 @@ def test_documents_say_what_those_of_the_stored_shape_say(version, name):
 
     document = getattr(made, name)()
 
-    stored = document if conversion is None else conversion.to_store(document)
+    stored = document if conversion is None else conversion.to_store(document, ORIGIN)
     assert stored["last_updated"] == getattr(documents, name)()["last_updated"]
     assert stored["id" if "id" in stored else "uid"] == getattr(documents, name)()["id" if "id" in stored else "uid"]
 
