@@ -32,6 +32,7 @@ __all__ = [
     "NotConnectedError",
     "NotEnoughInformationError",
     "NotFoundError",
+    "NotSaidError",
     "OCPIError",
     "PayloadTooLargeError",
     "ReceiverNotConnectedError",

@@ -20,7 +20,7 @@ from flask_ocpi.storage.base import Storage
 from flask_ocpi.storage.base import walk
 
 #: The ids of own Tokens, under owner and ``contract_id``; and under an empty id how far the Tokens were read for that.
-CONTRACTS = "contracts"
+CONTRACTS = "token_contracts"
 _AT_ONCE = 500
 
 

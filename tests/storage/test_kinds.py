@@ -23,7 +23,7 @@ FIRST = ("platforms", "credential_tokens", "platform_parties", "locations")
 # A name that is gone from here is a table that hosts still have, with what was stored in it.
 KINDS = {
     *FIRST,
-    *("sessions", "session_cdrs", "cdrs", "cdr_audits", "tariffs", "tokens", "client_infos"),
+    *("sessions", "session_cdrs", "cdrs", "cdr_audits", "tariffs", "tokens", "token_contracts", "client_infos"),
     *("incoming_requests", "request_deadlines", "outgoing_requests", "reservations", "profiled_sessions", "cdr_urls"),
     "journal",
     "findings",
