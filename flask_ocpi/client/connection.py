@@ -30,6 +30,7 @@ from flask_ocpi.errors import MissingEndpointError
 from flask_ocpi.errors import NotConnectedError
 from flask_ocpi.errors import RefusedError
 from flask_ocpi.errors import UnansweredError
+from flask_ocpi.errors import UnsupportedVersionError
 from flask_ocpi.exchange import logs
 from flask_ocpi.exchange.bounds import Waits
 from flask_ocpi.exchange.context import Services
@@ -360,7 +361,7 @@ def _is_broadcast(operation: Operation) -> bool:
 def _version(services: Services, platform: Platform) -> Version:
     version = services.version(platform.version)
     if version is None:
-        raise MissingEndpointError(
+        raise UnsupportedVersionError(
             f"Platform {platform.id} speaks OCPI {platform.version}, which is not served here any more."
         )
     return version

@@ -83,6 +83,11 @@ def attempt(services: Services, connect: Callable[..., Client], platform: Platfo
         if not _is_for(services, platform, entry, record):
             return Attempt(Outcome.NEEDLESS)
         method = _send(calls, object_type, entry, None if record is None else record.document)
+    except RefusedError as error:
+        renewed = services.platforms.get(platform.id)
+        if renewed is not None and renewed.is_registered and renewed.token != platform.token:
+            return attempt(services, connect, renewed, entry)  # it refused what was right before its handshake
+        return _judged(error)
     except FlaskOCPIError as error:
         return _judged(error)
     return Attempt(Outcome.DELIVERED if method else Outcome.NEEDLESS, method)

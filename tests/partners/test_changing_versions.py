@@ -5,16 +5,23 @@ from __future__ import annotations
 import pytest
 
 from flask_ocpi.errors import UnreachableError
+from flask_ocpi.outbox import circuits
+from flask_ocpi.outbox import entries
+from flask_ocpi.storage.base import Query
+from flask_ocpi.storage.base import walk
+from flask_ocpi.sync.watermarks import Watermark
 from flask_ocpi.testing import documents
 from flask_ocpi.testing.network import PartnerClient
 from flask_ocpi.testing.network import add_partner
 from flask_ocpi.versions.v2_2_1 import VERSION as V2_2_1
 from tests.conftest import EVERY_STORAGE
+from tests.partners.flat import FLAT
 from tests.versions.nine import V9_9
 
+ALL = (FLAT, V2_2_1)
 BOTH = (V2_2_1, V9_9)
-RECEIVER = "/ocpi/2.2.1/receiver"
 SENDER = "/ocpi/2.2.1/sender"
+TOKEN = documents.token()["uid"]
 
 
 class Pair:
@@ -132,3 +139,209 @@ def test_a_refused_change_changes_nothing(pair):
 
     assert (pair.here, pair.there.version, pair.there.token) == (here, there.version, there.token)
     assert before.get(f"{SENDER}/locations").status_code == 1000
+
+
+# What there is between two platforms stays.
+
+
+class Move:
+    """An operator and a provider that exchanged things in one version, and come to speak another one."""
+
+    def __init__(self, network, storage, *, old, new):
+        self.network, self.old, self.new = network, old, new
+        self.cpo = network.add("cpo.example", [("NL", "ABC", ["CPO"])], storage=storage, versions=ALL)
+        self.ems = network.add("ems.example", [("DE", "EMS", ["EMSP"])], versions=ALL)
+        _, token = self.cpo.partners.invite(name="Ems")
+        self.ems.partners.register(self.cpo.versions_url, token, version=old)
+        self.refetch()
+        network.requests.clear()
+
+    def refetch(self):
+        for job in self.cpo.services.jobs:
+            if job.name == "endpoints":
+                job.run()
+
+    def change(self, asks, *, to=None):
+        if asks == "theirs":
+            self.ems.partners.rotate("NL-ABC", version=to or self.new)
+        else:
+            self.cpo.partners.rotate("DE-EMS", version=to or self.new)
+        self.refetch()
+
+    def cut(self, host="ems.example"):
+        def cut(request):
+            if request.url.startswith(f"https://{host}/") and "/receiver/" in request.url:
+                raise UnreachableError("The line is down.")
+
+        self.network.before_send = cut
+
+    def mend(self):
+        self.network.before_send = lambda request: None
+
+    @property
+    def record(self):
+        return self.cpo.partners.find("DE-EMS")
+
+    def copies(self, ocpi, module):
+        return [item.get("id", item.get("uid")) for item in ocpi.objects.documents(module, copies=True)]
+
+
+MOVES = pytest.mark.parametrize(("old", "new"), [("2.1.1", "2.2.1"), ("2.2.1", "2.1.1")], ids=["up", "down"])
+ASKS = pytest.mark.parametrize("asks", ["theirs", "ours"])
+
+
+@pytest.fixture
+def move(ocpi_network, ocpi_storage, old, new):
+    return Move(ocpi_network, ocpi_storage, old=old, new=new)
+
+
+@EVERY_STORAGE
+@MOVES
+@ASKS
+@pytest.mark.conformance("V211-112", "V211-113")
+def test_copies_stay_and_changes_go_on(move, asks):
+    move.cpo.save("locations", documents.location())
+    move.ems.save("tokens", documents.token(country_code="DE", party_id="EMS"))
+    before = move.copies(move.ems, "locations"), move.copies(move.cpo, "tokens")
+
+    move.change(asks)
+
+    assert (move.record.version, move.ems.partners.find("NL-ABC").version) == (move.new, move.new)
+    assert (move.copies(move.ems, "locations"), move.copies(move.cpo, "tokens")) == before == (["LOC1"], [TOKEN])
+    move.cpo.patch("locations", "LOC1", changes={"city": "Gent"})
+    (copy,) = move.ems.objects.documents("locations", copies=True)
+    assert copy["city"] == "Gent"
+    assert f"/ocpi/{move.new}/" in move.network.requests[-1].url
+
+
+@EVERY_STORAGE
+@MOVES
+@ASKS
+@pytest.mark.conformance("V211-113")
+def test_outbox_entries_of_the_version_before_are_delivered_in_the_new_one(move, asks):
+    move.cut()
+    move.cpo.save("locations", documents.location())
+    move.cpo.patch("locations", "LOC1", changes={"city": "Gent"})
+    (waiting,) = entries.of_platform(move.cpo.services, move.record.id)
+    move.mend()
+    move.network.requests.clear()
+
+    move.change(asks)
+    move.cpo.outbox.flush()
+
+    pushed = [request.url for request in move.network.requests if request.method in ("PUT", "PATCH")]
+    assert waiting.ids == ("LOC1",)
+    assert f"https://ems.example/ocpi/{move.new}/receiver/locations/NL/ABC/LOC1" in pushed
+    assert list(entries.of_platform(move.cpo.services, move.record.id)) == []
+    assert move.copies(move.ems, "locations") == ["LOC1"]
+
+
+@EVERY_STORAGE
+@MOVES
+@pytest.mark.conformance("V211-113")
+def test_watermarks_stay(move, ocpi_clock):
+    move.cut()
+    move.cpo.save("locations", documents.location())
+    move.ems.sync()
+    before = {item.module: item.moment for item in watermarks_of(move.ems)}
+
+    move.change("theirs")
+
+    assert {item.module: item.moment for item in watermarks_of(move.ems)} == before
+    assert before["locations"] is not None
+    move.network.requests.clear()
+    (synced,) = move.ems.sync("NL-ABC", ["locations"])
+    assert (synced.error, synced.pulled.unchanged) == (None, 1)
+    assert f"/ocpi/{move.new}/sender/locations" in move.network.requests[0].url
+
+
+@EVERY_STORAGE
+@MOVES
+def test_there_and_back_again(move):
+    move.cpo.save("locations", documents.location())
+
+    move.change("theirs")
+    move.change("ours", to=move.old)
+
+    assert (move.record.version, move.ems.partners.find("NL-ABC").version) == (move.old, move.old)
+    move.cpo.save("locations", documents.location(id="LOC2"))
+    assert move.copies(move.ems, "locations") == ["LOC1", "LOC2"]
+
+
+@EVERY_STORAGE
+@MOVES
+def test_a_party_may_unregister_and_register_in_another_version(move):
+    move.cpo.save("locations", documents.location())
+    id = move.record.id
+
+    move.ems.partners.unregister("NL-ABC")
+    _, token = move.cpo.partners.invite(platform=id)
+    move.ems.partners.register(move.cpo.versions_url, token, version=move.new)
+    move.refetch()
+    move.cpo.patch("locations", "LOC1", changes={"city": "Gent"})
+
+    assert (move.record.id, move.record.version) == (id, move.new)
+    (copy,) = move.ems.objects.documents("locations", copies=True)
+    assert copy["city"] == "Gent"
+
+
+@MOVES
+@pytest.mark.conformance("V211-112")
+def test_tokens_go_in_the_encoding_of_the_version_from_the_change_on(move, new):
+    move.cpo.save("locations", documents.location())
+    before = move.network.requests[-1].headers["Authorization"]
+
+    move.change("theirs")
+    move.cpo.save("locations", documents.location(id="LOC2"))
+
+    spelled = [before, move.network.requests[-1].headers["Authorization"]]
+    assert [header.endswith("=") for header in spelled] == ([False, True] if new == "2.2.1" else [True, False])
+
+
+@EVERY_STORAGE
+@pytest.mark.parametrize(("old", "new"), [("2.1.1", "2.2.1")], ids=["up"])
+def test_entries_wait_for_a_partner_whose_version_is_not_served_any_more(move, ocpi_clock):
+    move.cut()
+    move.cpo.save("locations", documents.location())
+    newer = move.network.add(
+        "cpo.example", [("NL", "ABC", ["CPO"])], storage=move.cpo.services.storage, versions=(V2_2_1,)
+    )
+    move.mend()
+    ocpi_clock.advance(600)
+    newer.outbox.flush()
+
+    (waiting,) = entries.of_platform(newer.services, move.record.id)
+    assert "OCPI 2.1.1, which is not served here any more" in waiting.error
+    move.cpo = newer
+    move.change("theirs")
+    newer.outbox.flush()
+    assert move.copies(move.ems, "locations") == ["LOC1"]
+
+
+# While it happens.
+
+
+@EVERY_STORAGE
+@MOVES
+def test_what_is_being_sent_while_the_version_changes_is_sent_again(move):
+    """The partner refuses the token by then; that says nothing of the partner, nor of what was sent."""
+
+    def change_first(request):
+        if "/receiver/locations/" in request.url and move.record.version == move.old:
+            move.change("theirs")
+
+    move.network.before_send = change_first
+    refused = []
+    move.network.after_send = lambda request, response: refused.append(response.status) or response
+
+    move.cpo.save("locations", documents.location())
+    move.mend()
+
+    assert 401 in refused
+    assert circuits.circuit_of(move.cpo.services, move.record.id) is None
+    assert move.copies(move.ems, "locations") == ["LOC1"]
+    assert list(entries.of_platform(move.cpo.services, move.record.id)) == []
+
+
+def watermarks_of(ocpi):
+    return [Watermark.from_record(record) for record in walk(ocpi.storage, Watermark.KIND, Query())]
