@@ -262,7 +262,7 @@ class PlatformConnection(Connection):
             raise MissingEndpointError(f"Platform {platform.id} is not registered: there is no token to call it with.")
         token = services.platforms.cipher.decrypt(platform.token)
         quirks = services.quirks(platform)
-        strict = (quirks.receive or services.settings.receive) == "strict"
+        strict = services.receives_strictly(platform)
         super().__init__(
             transport,
             token,

@@ -9,6 +9,8 @@ from functools import partial
 from time import monotonic
 from typing import Any
 from urllib.parse import urlencode
+from urllib.parse import urlsplit
+from urllib.parse import urlunsplit
 
 from flask_ocpi.client.addresses import joined
 from flask_ocpi.client.connection import PlatformConnection
@@ -168,7 +170,7 @@ class ModuleClient:
         services, platform, object_type = self.client.services, self.client.platform, object_of(operation)
         known: dict[str, Any] = {}
         owner = None if object_type.described else only(platform.parties)
-        if owner is not None:
+        if owner is not None and object_type.is_owned:
             known |= {"country_code": owner.country_code, "party_id": owner.party_id}
         own = receiver or only(self.client.own_parties(self.module.id, InterfaceRole.RECEIVER))
         if object_type.audience is not None and own is not None:
@@ -295,7 +297,17 @@ class ModuleClient:
             raise MissingEndpointError(
                 f"Platform {self.client.platform.id} offers no {self.module.identifier} {role} endpoint."
             )
-        return joined(url, self.module.below) if self.module.within else url
+        interface = self.module.interface(role)
+        if self.module.within is None or interface is None:
+            return url
+        return joined(self._base_of(url), self.module.below(interface))
+
+    def _base_of(self, url: str) -> str:
+        """Return the URL that several modules share; some platforms name that of one of them."""
+        inside = [m.id for m in self.client.version.modules if m.within == self.module.within]
+        parts = urlsplit(url)
+        path, _, last = parts.path.rstrip("/").rpartition("/")
+        return urlunsplit(parts._replace(path=path)) if last in inside else url
 
     def _get(self, role: InterfaceRole, ids: Sequence[str], *, owner: Party | None) -> Document:
         operation = find_addressed(self.module, "GET", ids, role)
@@ -352,7 +364,8 @@ class ModuleClient:
         query = {name: values.get(name, default) for name, default in defaults}
         # A ClientInfo is described by its hub, who calls in its own name.
         sender = None if object_type.described else owner
-        segments = (owner.country_code, owner.party_id, *path_ids, *part_ids)
+        owners = owner if object_type.is_owned else ()
+        segments = (*owners, *path_ids, *part_ids)
         return self.send(
             operation,
             InterfaceRole.RECEIVER,

@@ -60,12 +60,15 @@ class ObjectType:
 
     name: singular ("location"); kind: where it is stored ("locations"), also the plural in operation names.
     parameter: its URL segment, None where the owner alone is in the URL.
-    key: the properties that identify it, starting with the owner's; the rest make up the id.
+    key: the properties that identify it, starting with the owner's; the rest make up the id. Where it lacks the
+    owner's, the objects of a platform are told apart by their ids alone: whose they are is nowhere in them.
     defaults: what properties of the key are when a URL does not say, which has them in its query (a Token's type).
     parts: nested classes with URLs of their own, outermost first.
     appended: lists that a PATCH adds to. final: once stored it never changes.
     described: the party in its key is not its owner but who it tells of (ClientInfo).
     audience: the (country code, party id) of those that an own object is for, where the object itself tells.
+    private: an own object without audience is refused, instead of being for all.
+    refused_change: says why a stored object cannot become another one, as where that has ended; None: it can.
     missing: the error for an object (or part) that does not exist.
     """
 
@@ -80,12 +83,23 @@ class ObjectType:
     final: bool = False
     described: bool = False
     audience: Callable[[Document], tuple[tuple[str, str], ...]] | None = None
+    private: bool = False
+    refused_change: Callable[[Document, Document], str | None] | None = None
     missing: type[NotFoundError] = NotFoundError
+
+    @property
+    def is_owned(self) -> bool:
+        """Whether its objects tell whose they are."""
+        return self.key[: len(OWNER_KEY)] == OWNER_KEY
 
     @property
     def id_key(self) -> tuple[str, ...]:
         """The properties that make up the id."""
-        return self.key[len(OWNER_KEY) :]
+        return self.key[len(OWNER_KEY) :] if self.is_owned else self.key
+
+    def owner_of(self, document: Mapping[str, Any]) -> tuple[str, str]:
+        """Return the country code and party id of who owns an object; empty ones where it does not tell."""
+        return (str(document["country_code"]), str(document["party_id"])) if self.is_owned else ("", "")
 
     def id_of(self, document: Mapping[str, Any]) -> str:
         """Return the id under which a document is stored; several properties are joined with a line feed."""
@@ -166,12 +180,13 @@ class Operation:
 class Interface:
     """One side of a module: the operations that the SENDER or the RECEIVER of the data serves.
 
-    hidden: platforms whose roles do not use it get 404.
+    hidden: platforms whose roles do not use it get 404. path: its segment in URLs, where that is not the module's.
     """
 
     role: InterfaceRole
     operations: tuple[Operation, ...]
     hidden: bool = False
+    path: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,14 +225,15 @@ class Module:
         """The ModuleID that version details and permissions have for it."""
         return self.within or self.id
 
-    @property
-    def below(self) -> str:
-        """Its own segment in URLs."""
-        return f"/{self.id}" if self.path is None else self.path
+    def below(self, interface: Interface) -> str:
+        """Return the own segment of an interface in URLs."""
+        path = self.path if interface.path is None else interface.path
+        return f"/{self.id}" if path is None else path
 
     def path_of(self, interface: Interface) -> str:
         """Return the path of an interface below its version: ``/sender/locations``, or ``/credentials``."""
-        segment = f"/{self.within}{self.below}" if self.within else self.below
+        below = self.below(interface)
+        segment = f"/{self.within}{below}" if self.within else below
         return segment if self.single else f"/{interface.role.lower()}{segment}"
 
     def view_name(self, role: InterfaceRole, operation: Operation) -> str:

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """What a party does (OCPI 2.2.1, Types, "Role")."""
+    """What a party does (OCPI 2.2.1, Types, "Role"; PTP is that of the payments module of 2.3.0)."""
 
     CPO = "CPO"
     EMSP = "EMSP"
@@ -18,6 +18,7 @@ class Role(StrEnum):
     NAP = "NAP"
     NSP = "NSP"
     OTHER = "OTHER"
+    PTP = "PTP"
     SCSP = "SCSP"
 
 
@@ -56,13 +57,20 @@ class VersionNumber(StrEnum):
     V2_2_1 = "2.2.1"
 
 
+#: The modules of 2.3.0 that texts of their own add to it.
+PAYMENTS = "payments"
+BOOKINGS = "bookings"
+
 _S = (InterfaceRole.SENDER,)
 _R = (InterfaceRole.RECEIVER,)
 _SR = (InterfaceRole.SENDER, InterfaceRole.RECEIVER)
 
 #: OCPI 2.2.1, Terminology, "Typical OCPI implementations per Role", and tariffs for SCSP. OTHER has no row there.
+#: PTP, payments and bookings are those of the tables in the texts of these modules.
 DEFAULT_MATRIX: Mapping[Role, Mapping[str, tuple[InterfaceRole, ...]]] = {
     Role.CPO: {
+        BOOKINGS: _S,
+        PAYMENTS: _R,
         ModuleID.CDRS: _S,
         ModuleID.CHARGINGPROFILES: _R,
         ModuleID.COMMANDS: _R,
@@ -73,6 +81,7 @@ DEFAULT_MATRIX: Mapping[Role, Mapping[str, tuple[InterfaceRole, ...]]] = {
         ModuleID.TOKENS: _R,
     },
     Role.EMSP: {
+        BOOKINGS: _R,
         ModuleID.CDRS: _R,
         ModuleID.CHARGINGPROFILES: _SR,
         ModuleID.COMMANDS: _S,
@@ -83,6 +92,7 @@ DEFAULT_MATRIX: Mapping[Role, Mapping[str, tuple[InterfaceRole, ...]]] = {
         ModuleID.TOKENS: _S,
     },
     Role.HUB: {
+        BOOKINGS: _SR,
         ModuleID.CDRS: _SR,
         ModuleID.CHARGINGPROFILES: _SR,
         ModuleID.COMMANDS: _SR,
@@ -94,6 +104,14 @@ DEFAULT_MATRIX: Mapping[Role, Mapping[str, tuple[InterfaceRole, ...]]] = {
     },
     Role.NSP: {ModuleID.HUBCLIENTINFO: _R, ModuleID.LOCATIONS: _R, ModuleID.TARIFFS: _R},
     Role.NAP: {ModuleID.HUBCLIENTINFO: _R, ModuleID.LOCATIONS: _SR, ModuleID.TARIFFS: _SR},
+    Role.PTP: {
+        PAYMENTS: _S,
+        ModuleID.CDRS: _R,
+        ModuleID.COMMANDS: _S,
+        ModuleID.LOCATIONS: _R,
+        ModuleID.SESSIONS: _R,
+        ModuleID.TARIFFS: _R,
+    },
     Role.SCSP: {
         ModuleID.CHARGINGPROFILES: _S,
         ModuleID.HUBCLIENTINFO: _R,

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Collection
 from collections.abc import Iterator
 from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP
 from decimal import Decimal
@@ -350,12 +351,16 @@ class QueryInteger(Field):
 
 
 class Enum(Field):
-    """A value of a closed, case-sensitive set (unless OCPI_OPEN_ENUMS names the enum)."""
+    """A value of a closed, case-sensitive set (unless OCPI_OPEN_ENUMS names the enum).
 
-    def __init__(self, enum: type[StrEnum], **kwargs: Any) -> None:
+    without: values of the enum that this property does not have, as where a version lacks them.
+    """
+
+    def __init__(self, enum: type[StrEnum], *, without: Collection[str] = (), **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.enum = enum
-        self.values = frozenset(member.value for member in enum)
+        self.listed = tuple(member.value for member in enum if member.value not in without)
+        self.values = frozenset(self.listed)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         if not isinstance(value, str):
@@ -363,18 +368,17 @@ class Enum(Field):
         if value in self.values or (self.is_open and 0 < len(value) <= 255 and not CONTROL.search(value)):
             return value
         shown = value if len(value) <= 40 else f"{value[:40]}..."
-        raise ma.ValidationError(f"{shown!a} is not a {self.enum.__name__}: use {_listing(self.enum)}")
+        raise ma.ValidationError(f"{shown!a} is not a {self.enum.__name__}: use {_listing(self.listed)}")
 
     @property
     def is_open(self) -> bool:
         return self.enum.__name__ in self.policy.open_enums
 
     def json_schema(self) -> dict[str, Any]:
-        return {"type": "string", "enum": [member.value for member in self.enum]}
+        return {"type": "string", "enum": list(self.listed)}
 
 
-def _listing(enum: type[StrEnum]) -> str:
-    values = [member.value for member in enum]
+def _listing(values: Sequence[str]) -> str:
     return ", ".join(values) if len(values) <= 10 else f"{', '.join(values[:10])}, ... ({len(values)} values)"
 
 

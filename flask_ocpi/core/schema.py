@@ -50,6 +50,8 @@ class Schema(ma.Schema):
 
     error_messages: dict[str, str] = {"type": "must be a JSON object"}  # noqa: RUF012
     rules: ClassVar[tuple[Rule, ...]] = ()
+    #: Bring an object to the names of the class before it is checked, as where an edition before had others.
+    readings: ClassVar[tuple[Callable[[Document], Document], ...]] = ()
     #: Compiles the loader of an instance; what makes the schemas of an app sets it for all of them.
     compiler: ClassVar[Callable[[Any, bool | None], Loader | None]] = staticmethod(lambda schema, partial: None)
 
@@ -107,8 +109,20 @@ class Schema(ma.Schema):
                 break
         found.raise_any()
 
+    def named(self, data: Any) -> Any:
+        """Return an object, as it came, by the names of the class."""
+        if isinstance(data, dict):
+            for reading in self.readings:
+                data = reading(data)
+        return data
+
+    @ma.pre_load
+    def _named(self, data: Any, **kwargs: Any) -> Any:
+        return self.named(data)
+
     @ma.post_load(pass_original=True)
     def _keep_unknown(self, data: Document, original: Mapping[str, Any], **kwargs: Any) -> Document:
+        original = self.named(original)
         others = {name: value for name, value in original.items() if name not in self.load_fields}
         flaw = flaw_of(others, self.policy.max_depth)
         if flaw is not None:

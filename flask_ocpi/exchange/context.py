@@ -171,6 +171,7 @@ class Services:
     jobs: what is done at certain times besides pushing (:class:`flask_ocpi.outbox.deliveries.Job`).
     traffic: is told of each exchange with another platform.
     missed: has an object fetched that a platform changes and that is not here.
+    save: stores an own object that a request asks for, as ``OCPI.save`` does.
     findings: the flaws in what platforms sent.
     registered: has what is held back from a platform sent, once it is registered, anew or for the first time.
     read: reads an object that a platform sent (:func:`flask_ocpi.versions.reading.read_from`).
@@ -204,6 +205,7 @@ class Services:
     bodies: Bodies
     jobs: list[Any] = field(default_factory=list)
     missed: Callable[[Missing], None] = lambda missing: None
+    save: Callable[..., object] = lambda module, document, **options: None
     registered: Callable[[Platform], None] = lambda platform: None
     without_patch: dict[tuple[str, str], str | None] = field(default_factory=dict)
     refused: Callable[[str | None], int] = lambda address: 0
@@ -239,6 +241,10 @@ class Services:
         if module not in known:
             raise InvalidParametersError(f"There is no module {module!r} with objects; there are {', '.join(known)}.")
         return known[module]
+
+    def receives_strictly(self, platform: Platform) -> bool:
+        """Tell whether nothing is taken from a platform but what is to the letter of OCPI."""
+        return (self.quirks(platform).receive or self.settings.receive) == "strict"
 
     def version(self, number: str | None) -> Version | None:
         """Return the version with that number, if it is served."""
@@ -311,6 +317,13 @@ class Context:
     @property
     def platform(self) -> Platform:
         return self.caller.platform
+
+    @property
+    def sender(self) -> Party | None:
+        """The party that asks: the one in FROM, or the only one it can be."""
+        parties = self.platform.parties
+        only = parties[0] if len(parties) == 1 and not self.platform.is_hub else None
+        return self.routing.from_party or only
 
     @property
     def audience(self) -> tuple[Party, ...]:

@@ -19,6 +19,7 @@ from flask_ocpi.exchange.overloads import typed_as
 from flask_ocpi.partners.platforms import PLATFORMS
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.signals import object_removed
+from flask_ocpi.storage.base import NOBODY
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Query
@@ -112,8 +113,8 @@ class Copies:
             for receiver in self._parties():
                 for record in walk(self.services.storage, object_type.kind, _of(receiver, source)):
                     document = record.document
-                    single = object_type.described or platform is not None
-                    others = () if single else better(source, _owner(document))
+                    single = object_type.described or not object_type.is_owned or platform is not None
+                    others = () if single else better(source, Party.of(*object_type.owner_of(document)))
                     if not self._is_there(object_type, document, receiver, others):
                         yield document
 
@@ -258,7 +259,7 @@ class Copies:
 
     def _key_in(self, object_type: ObjectType, document: Document, receiver: Party, source: str) -> Key | None:
         """Return the key of a stored copy; None where that cannot be told."""
-        owner, id = _owner(document), object_type.id_of(document)
+        owner, id = Party.of(*object_type.owner_of(document)), object_type.id_of(document)
         if not object_type.described or source != UNKNOWN:
             return _key(object_type, owner, id, receiver, source)
         keys = (Key.of(*owner, f"{id}\n{platform.id}", receiver) for platform in self.services.platforms.all())
@@ -298,7 +299,7 @@ class Copies:
         return tuple(p.id for p in self.services.platforms.all() if p.is_registered and p.is_hub)
 
     def _is_there(self, object_type: ObjectType, document: Document, receiver: Party, sources: Collection[str]) -> bool:
-        owner, id = _owner(document), object_type.id_of(document)
+        owner, id = Party.of(*object_type.owner_of(document)), object_type.id_of(document)
         keys = (_key(object_type, owner, id, receiver, source) for source in sources)
         return any(self.services.storage.get(object_type.kind, key) is not None for key in keys)
 
@@ -326,8 +327,5 @@ def _of(receiver: Party, source: str, *, offset: int = 0, limit: int = 50) -> Qu
 
 
 def _key(object_type: ObjectType, owner: Party, id: str, receiver: Party, source: str) -> Key:
+    owner = owner if object_type.is_owned else NOBODY
     return Key.of(*owner, f"{id}\n{source}" if object_type.described else id, receiver, source)
-
-
-def _owner(document: Document) -> Party:
-    return Party.of(document["country_code"], document["party_id"])

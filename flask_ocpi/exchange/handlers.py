@@ -34,6 +34,7 @@ from flask_ocpi.exchange.documents import open_text
 from flask_ocpi.exchange.documents import replace_record
 from flask_ocpi.exchange.origins import finder
 from flask_ocpi.exchange.origins import origin_of
+from flask_ocpi.exchange.findings import Finding
 from flask_ocpi.exchange.targets import Target
 from flask_ocpi.signals import object_received
 from flask_ocpi.signals import object_removed
@@ -63,7 +64,7 @@ def list_objects(ctx: Context, target: Target, body: None) -> Result:
     page = ctx.storage.list(
         target.object_type.kind,
         Query(
-            owners=None if target.object_type.described else target.parties,
+            owners=None if target.object_type.described else target.owners,
             receiver="",
             audience=ctx.audience,
             date_from=_micros(asked.get("date_from")),
@@ -91,8 +92,8 @@ def get_object(ctx: Context, target: Target, body: None) -> Result:
 
 def find_all_own(ctx: Context, target: Target) -> Iterator[Record]:
     """Walk the objects with the addressed id that our parties have, as far as the calling platform may see them."""
-    for owner in target.parties:
-        record = ctx.storage.get(target.object_type.kind, Key.of(*owner, target.id))
+    for key in target.own_keys:
+        record = ctx.storage.get(target.object_type.kind, key)
         if record is not None and is_visible(ctx, record):
             yield record
 
@@ -120,8 +121,8 @@ def store_copy(ctx: Context, target: Target, body: Document, *, id: str) -> Resu
     """Store a whole object of the calling platform under an id of the owner in the URL."""
     kind, key = target.object_type.kind, target.key_of(id)
     record = Record.of(body, last_updated=to_micros(body["last_updated"]))
-    if ctx.services.settings.reject_stale:
-        created = _replace_older(ctx, kind, key, record)
+    if ctx.services.settings.reject_stale or target.object_type.refused_change is not None:
+        created = _replace_older(ctx, target, key, record)
     else:
         created = ctx.services.storage.save(kind, key, record)
     emit_received(ctx, target, key, record, created=created)
@@ -155,7 +156,9 @@ def patch_object(ctx: Context, target: Target, body: Document) -> Result:
 
     def patch(document: Document) -> Document:
         _refuse_older(ctx, document, changes)
-        return _merged(ctx, target, target.object_type, document, changes)
+        merged = _merged(ctx, target, target.object_type, document, changes)
+        _check_change(ctx, target, document, merged)
+        return merged
 
     _change(ctx, target, patch, told=changes)
     return Result()
@@ -257,19 +260,35 @@ def _merged(
     return conversion.merged(document, before, after, origin_of(ctx.services, target.owner, receiver))
 
 
-def _replace_older(ctx: Context, kind: str, key: Key, record: Record) -> bool:
-    """Store a whole object unless the stored one is newer; True when there is none yet."""
+def _replace_older(ctx: Context, target: Target, key: Key, record: Record) -> bool:
+    """Store a whole object unless the stored one is newer, or cannot become it; True when there is none yet."""
     created = False
+    stale = ctx.services.settings.reject_stale
 
     def make(stored: Record | None) -> Record:
         nonlocal created
         created = stored is None
-        if stored is not None and is_newer(stored.last_updated, record.last_updated, ctx.services.now()):
-            raise _older()
+        if stored is not None:
+            if stale and is_newer(stored.last_updated, record.last_updated, ctx.services.now()):
+                raise _older()
+            _check_change(ctx, target, stored.document, record.document)
         return record
 
-    replace_record(ctx.storage, kind, key, make)
+    replace_record(ctx.storage, target.object_type.kind, key, make)
     return created
+
+
+def _check_change(ctx: Context, target: Target, before: Document, after: Document) -> None:
+    """Refuse what an object cannot become, or note it where the owner of the object is believed all the same."""
+    refused = target.object_type.refused_change
+    reason = None if refused is None else refused(before, after)
+    if reason is None:
+        return
+    if ctx.services.receives_strictly(ctx.platform):
+        raise InvalidParametersError(reason)
+    source = target.source
+    outcome = f"{reason} It was changed all the same."
+    ctx.services.found(Finding(source.platform, "kept", source.module, source.object, outcome=outcome))
 
 
 def check_identity(target: Target, body: Document) -> None:

@@ -56,12 +56,12 @@ def get_objects(object_type: ObjectType) -> tuple[Operation, ...]:
 
 
 def client_owned(
-    object_type: ObjectType, *, verbs: Sequence[str], query: type[Schema] | None = None
+    object_type: ObjectType, *, verbs: Sequence[str], query: type[Schema] | None = None, segment: str = ""
 ) -> tuple[Operation, ...]:
     """The Receiver interface of objects that the calling platform owns: GET, PUT, PATCH, DELETE, on each level.
 
-    ``query`` declares the properties of the key that are in the query. OCPI 2.2.1, Transport and format,
-    "Client Owned Object Push".
+    ``query`` declares the properties of the key that are in the query. ``segment`` comes between owner and id, with its
+    slash. OCPI 2.2.1, Transport and format, "Client Owned Object Push".
     """
     operations = []
     for part, name, schema, parameters in _levels(object_type):
@@ -72,7 +72,7 @@ def client_owned(
                 Operation(
                     name=f"{verb.lower()}_{name}",
                     method=verb,
-                    path=_path(path_parameters),
+                    path=f"{_path(OWNER)}{segment}{_path(parameters)}",
                     summary=summary.format(_noun(schema)),
                     handler=handler,
                     parameters=path_parameters,

@@ -69,6 +69,16 @@ class Target:
         return self.parties[0] if len(self.parties) == 1 else None
 
     @property
+    def owners(self) -> tuple[Party, ...]:
+        """Those whose own objects it is about: the parties that it is for, unless the objects tell of none."""
+        return self.parties if self.object_type.is_owned else (NOBODY,)
+
+    @property
+    def own_keys(self) -> tuple[Key, ...]:
+        """The keys that the addressed object may have as one of our own."""
+        return tuple(Key.of(*owner, self.id) for owner in self.owners)
+
+    @property
     def key(self) -> Key:
         """The key of our copy of the addressed object; InvalidParametersError as for the receiver."""
         return self.key_of(self.id)

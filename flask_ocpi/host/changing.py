@@ -94,7 +94,7 @@ def batches(objects: Iterable[Checked]) -> Iterator[list[Checked]]:
 
 def key_of(object_type: ObjectType, document: Document) -> Key:
     """Return the key under which an own object is stored."""
-    return Key.of(document["country_code"], document["party_id"], object_type.id_of(document))
+    return Key.of(*object_type.owner_of(document), object_type.id_of(document))
 
 
 def checked_object(
@@ -103,14 +103,14 @@ def checked_object(
     """Return an own object as it is to be stored, and as it was read; raise InvalidParametersError for a bad one."""
     checked = load(services.schemas[object_type.schema], document, where=object_type.name)
     look_over(services.settings, object_type, checked)
-    owner = Party.of(checked["country_code"], checked["party_id"])
+    key = key_of(object_type, checked)
     parties = [Party.of(party.country_code, party.party_id) for party in services.settings.parties]
-    if owner not in parties and not object_type.described:
+    if object_type.is_owned and key.owner not in parties and not object_type.described:
         listing = ", ".join(map(str, parties))
-        raise InvalidParametersError(f"{owner} is not one of our own parties, which are {listing}.")
+        raise InvalidParametersError(f"{key.owner} is not one of our own parties, which are {listing}.")
     micros = to_micros(checked["last_updated"])
     seen_by = tuple(Party.of(*party) for party in audience or ()) or audience_of(object_type, checked)
-    return key_of(object_type, checked), Record.of(checked, last_updated=micros, audience=seen_by), checked
+    return key, Record.of(checked, last_updated=micros, audience=seen_by), checked
 
 
 @contextmanager
@@ -135,6 +135,18 @@ def form(verb: str, module: str, object_type: ObjectType) -> str:
 
 def missing_error(object_type: ObjectType, ids: Sequence[str]) -> NotFoundError:
     return object_type.missing(f"There is no own {object_type.name} {' '.join(ids)}.")
+
+
+def check_change(object_type: ObjectType, before: Record | None, after: Record) -> None:
+    """Refuse an object that is new and for nobody in particular, where it must not be for all; and a wrong change."""
+    if before is None and object_type.private and not after.audience:
+        raise InvalidParametersError(
+            f"A {object_type.name} is for certain partners only: say which with audience=[Party.of(...)]."
+        )
+    if before is not None and object_type.refused_change is not None:
+        reason = object_type.refused_change(before.document, after.document)
+        if reason is not None:
+            raise InvalidParametersError(reason)
 
 
 def look_over(settings: Settings, object_type: ObjectType, document: Document) -> None:

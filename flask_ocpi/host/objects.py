@@ -36,6 +36,7 @@ from flask_ocpi.host.changing import Change
 from flask_ocpi.host.changing import Checked
 from flask_ocpi.host.changing import batches
 from flask_ocpi.host.changing import checked_object
+from flask_ocpi.host.changing import check_change
 from flask_ocpi.host.changing import create_batch
 from flask_ocpi.host.changing import form
 from flask_ocpi.host.changing import key_of
@@ -45,6 +46,7 @@ from flask_ocpi.host.changing import naming
 from flask_ocpi.host.shapes import to_store
 from flask_ocpi.outbox.writing import OutboxWriter
 from flask_ocpi.partners.platforms import Platform
+from flask_ocpi.storage.base import NOBODY
 from flask_ocpi.storage.base import HostSession
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
@@ -225,6 +227,7 @@ class OwnObjects:
             if before is None:
                 raise missing
             after = changed_record(object_type, before, change, part_ids=part_ids)
+            check_change(object_type, before, after)
             storage.save(object_type.kind, key, after)
             outbox.changed(key, before, after)
             document = after.document
@@ -374,6 +377,7 @@ class OwnObjects:
             if record.audience == before.audience and record.has_same_document(before):
                 return Saved.UNCHANGED
             storage.save(kind, key, record)
+        check_change(object_type, before, record)
         outbox.changed(key, before, record)
         return Saved.CREATED if before is None else Saved.REPLACED
 
@@ -407,6 +411,8 @@ class OwnObjects:
                     withheld.append(key)
                 record = here[key] = replace(record, audience=audience)
             changes.append((key, before.get(key), record))
+            with naming(item.module, item.index):
+                check_change(object_type, before.get(key), record)
         storage.save_many(kind, [(key, r) for (key, _, r), is_new in zip(changes, created, strict=True) if not is_new])
         outbox.all_changed(changes)
         return created, withheld
@@ -437,7 +443,7 @@ class OwnObjects:
             raise InvalidParametersError(f"{text} {form(verb, module, object_type)}")
         if party is None and object_type.described:
             raise InvalidParametersError(f"Say with party= whom the {object_type.name} describes.")
-        owner = party or self._only_party(module)
+        owner = NOBODY if not object_type.is_owned else party or self._only_party(module)
         return object_type, Key.of(*owner, object_type.id_from(values)), part_ids
 
     def _only_party(self, module: str) -> Party:

@@ -116,6 +116,7 @@ def _services(settings: Settings, around: Surroundings, state: State, findings: 
         quirks=Known(settings.quirks),
         jobs=_jobs(state, backfill),
         missed=backfill.missed,
+        save=lambda module, document, **options: state.objects.save(module, document, **options),
         registered=lambda platform: state.dispatcher.resume(platform),
         refused=around.refused,
         handshakes=Waits(settings.max_handshakes, each=1),
@@ -169,8 +170,7 @@ def _next_deadline(services: Services) -> float | None:
 def _is_read_strictly(services: Services, platform_id: str) -> bool:
     """Tell whether only what is valid is taken of a platform; asked where something is not."""
     platform = services.platforms.get(platform_id)
-    chosen = None if platform is None else services.quirks(platform).receive
-    return (chosen or services.settings.receive) == "strict"
+    return services.settings.receive == "strict" if platform is None else services.receives_strictly(platform)
 
 
 def _discover(state: State, versions_url: str, token: str, *, version: str, encoding: str, platform: str) -> Discovery:

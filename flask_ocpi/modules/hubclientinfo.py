@@ -53,6 +53,7 @@ class ClientInfo(Schema):
     )
     role = Enum(
         Role,
+        without=(Role.PTP,),
         required=True,
         metadata={"description": "What the party does; one that does two things is two objects.", "example": "EMSP"},
     )

@@ -197,7 +197,7 @@ def _own_objects(services: Services, scope: Scope, items: Iterable[Item], pulled
     own, before = [], pulled.foreign
     for item in items:
         owner = item.key.owner
-        if scope.object_type.described or is_theirs(owner):
+        if scope.object_type.described or not scope.object_type.is_owned or is_theirs(owner):
             own.append(item)
             continue
         pulled.foreign += 1

@@ -72,7 +72,7 @@ class Scope:
     def key_of(self, document: Document) -> Key:
         """Return the key of the copy of an object."""
         id = self.object_type.id_of(document)
-        return Key.of(document["country_code"], document["party_id"], id, self.receiver, self.platform.id)
+        return Key.of(*self.object_type.owner_of(document), id, self.receiver, self.platform.id)
 
     def item_of(self, document: Document) -> Item:
         """Return an object as its copy is stored."""

@@ -192,7 +192,7 @@ _VALUES: dict[type[Field], Callable[[Any], SearchStrategy[Any]]] = {
     Integer: _integers,
     Number: _numbers,
     QueryInteger: lambda field: st.integers(field.min, 10**9).map(str),
-    Enum: lambda field: st.sampled_from([member.value for member in field.enum]),
+    Enum: lambda field: st.sampled_from(field.listed),
     ListOf: _lists,
     Object: lambda field: documents(field.nested),
 }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -75,14 +74,14 @@ class Census:
         if isinstance(field, Object):
             return self.name(version, field.nested)  # type: ignore[arg-type]
         if isinstance(field, fields.Enum):
-            return self.enum_type(field.enum, expected)
+            return self.enum_type(field, expected)
         return self.plain(_type_of(field))
 
-    def enum_type(self, enum: type[StrEnum], expected: str) -> str:
+    def enum_type(self, field: fields.Enum, expected: str) -> str:
         """Return the name of an enum in the tables, with the values that are missing or beyond them."""
         if expected not in self.enums:
-            return enum.__name__
-        own, listed = {member.value for member in enum}, set(self.enums[expected])
+            return field.enum.__name__
+        own, listed = set(field.values), set(self.enums[expected])
         beyond = [f"+{value}" for value in sorted(own - listed)]
         missing = [f"-{value}" for value in sorted(listed - own)]
         return " ".join([expected, *beyond, *missing])

@@ -161,7 +161,7 @@ def receive(ctx: Context, target: Target, request: Document, response_url: str, 
         operation=target.operation.name,
         platform=ctx.platform.id,
         receiver=target.receiver,
-        sender=_sender(ctx),
+        sender=ctx.sender,
         response_url=response_url,
         request=request,
         version=ctx.version.number,
@@ -273,13 +273,6 @@ def next_deadline(services: Services) -> int | None:
         first = reached if storage.list(DEADLINES, every_pending(date_to=farther)).records else None
         reached = farther
     return reached if first is None else first
-
-
-def _sender(ctx: Context) -> Party | None:
-    """Return the party that asks: the one that is named, or the only one it can be."""
-    parties = ctx.platform.parties
-    only = parties[0] if len(parties) == 1 and not ctx.platform.is_hub else None
-    return ctx.routing.from_party or only
 
 
 def _response(ctx: Context, operation: Operation, answer: Answer, timeout: int) -> Document:

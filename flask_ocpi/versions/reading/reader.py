@@ -106,7 +106,7 @@ class Reader:
 
     def object(self, schema: Schema, data: Any, path: str, known: Mapping[str, Any] = NOTHING_KNOWN) -> Document:
         """Read an object; raise LostError when something that is needed cannot be read."""
-        data = self._as_object(schema, data, path)
+        data = schema.named(self._as_object(schema, data, path))
         if known.get("last_updated") and data.get("last_updated") is None and path:
             data = {**data, "last_updated": known["last_updated"]}
             self.note("derived", f"{path}.last_updated", None, "It is missing; that of what it belongs to was taken.")

@@ -1,0 +1,308 @@
+"""Payments: the terminals of a PTP, which the CPO assigns to its locations, and what was captured at them.
+
+OCPI 2.3.0, Payments. One endpoint with two classes of objects below it, neither of which names its owner, the PTP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from flask_ocpi.core.description import Document
+from flask_ocpi.core.description import Handler
+from flask_ocpi.core.description import Interface
+from flask_ocpi.core.description import Module
+from flask_ocpi.core.description import ObjectType
+from flask_ocpi.core.description import Operation
+from flask_ocpi.core.description import PathParameter
+from flask_ocpi.core.enums import PAYMENTS
+from flask_ocpi.core.enums import InterfaceRole
+from flask_ocpi.core.moments import format_date_time
+from flask_ocpi.core.moments import to_micros
+from flask_ocpi.core.schema import Schema
+from flask_ocpi.core.schema import load
+from flask_ocpi.errors import ClientError
+from flask_ocpi.errors import InvalidParametersError
+from flask_ocpi.errors import ServerError
+from flask_ocpi.exchange.context import Context
+from flask_ocpi.exchange.context import Result
+from flask_ocpi.exchange.documents import merge
+from flask_ocpi.exchange.documents import replace_record
+from flask_ocpi.exchange.handlers import emit_received
+from flask_ocpi.exchange.handlers import find_all_own
+from flask_ocpi.exchange.handlers import get_copy
+from flask_ocpi.exchange.handlers import is_visible
+from flask_ocpi.exchange.patterns import get_objects
+from flask_ocpi.exchange.patterns import list_objects
+from flask_ocpi.exchange.targets import Target
+from flask_ocpi.modules.payments_schemas import FinancialAdviceConfirmation
+from flask_ocpi.modules.payments_schemas import NewTerminal
+from flask_ocpi.modules.payments_schemas import Terminal
+from flask_ocpi.modules.payments_schemas import TerminalChange
+from flask_ocpi.partners.platforms import Platform
+from flask_ocpi.signals import object_saved
+from flask_ocpi.storage.base import Party
+from flask_ocpi.storage.base import Record
+
+TERMINALS = "terminals"
+CONFIRMATIONS = "financial-advice-confirmations"
+#: What a CPO asks of a terminal, by the names of the hooks.
+ACTIVATE, DEACTIVATE, UPDATE = "activate", "deactivate", "update"
+HOOKS = (ACTIVATE, DEACTIVATE, UPDATE)
+
+
+@dataclass(frozen=True, slots=True)
+class TerminalRequest:
+    """What a hook is told beside the Terminal that a CPO asks for.
+
+    platform: who asks; sender: the party that asks, where that is clear; receiver: our party, the PTP. terminal: the
+    Terminal as it is stored, None where it is to be activated.
+    """
+
+    platform: Platform
+    sender: Party | None
+    receiver: Party
+    terminal: Document | None = None
+
+
+def activate(ctx: Context, target: Target, body: Document) -> Result:
+    """Let the host application activate a terminal; what it returns is stored for the CPO, and sent to it.
+
+    OCPI 2.3.0, Payments, "POST Activate Terminal Method".
+    """
+    made = _hook(ctx, ACTIVATE)(body, _request(ctx, target, None))
+    if made is None:  # the host application saves it later
+        return Result()
+    terminal = {**body, "last_updated": format_date_time(ctx.services.clock()), **made}
+    sender = ctx.routing.from_party
+    audience = ctx.platform.parties if sender is None else (sender,)
+    try:
+        ctx.services.save(TERMINALS, terminal, audience=audience)
+    except InvalidParametersError as error:
+        raise ServerError("The host application made no valid Terminal.") from error
+    return Result()
+
+
+def deactivate(ctx: Context, target: Target, body: None) -> Result:
+    """Let the host application deactivate a terminal. OCPI 2.3.0, Payments, "POST Deactivate Terminal Method"."""
+    hook = _hook(ctx, DEACTIVATE)
+    record = next(find_all_own(ctx, target), None)
+    if record is None:
+        raise target.missing()
+    hook(record.document, _request(ctx, target, record.document))
+    return Result()
+
+
+def put_terminal(ctx: Context, target: Target, body: Document) -> Result:
+    """Replace a terminal of ours as the CPO says; where the body does not repeat its id, change what it names.
+
+    OCPI 2.3.0, Payments, "PUT Terminal Method", whose example is such a change.
+    """
+    names_itself = _check_id(target, body)
+    if not names_itself:
+        return _change(ctx, target, body, lambda stored: _merged(ctx, target, stored, body))
+    return _change(ctx, target, body, lambda stored: {"last_updated": _now(ctx), **body})
+
+
+def patch_terminal(ctx: Context, target: Target, body: Document) -> Result:
+    """Change a terminal of ours as the CPO says: which locations and EVSEs one pays for at it.
+
+    OCPI 2.3.0, Payments, "PATCH Terminal Method", whose example has no ``last_updated``: then it is now.
+    """
+    _check_id(target, body)
+    if "last_updated" in body and body["last_updated"] is None:
+        raise InvalidParametersError("Invalid body: last_updated must not be null.")
+    return _change(ctx, target, body, lambda stored: _merged(ctx, target, stored, body))
+
+
+def _change(ctx: Context, target: Target, body: Document, change: Callable[[Document], Document]) -> Result:
+    """Change a terminal of ours: whom it is for stays, and the CPO can name none but a party of its own."""
+    named = (body.get("country_code"), body.get("party_id"))
+    owner = Party.of(str(named[0]), str(named[1]))
+    if all(named) and not ctx.services.platforms.speaks_for(ctx.platform, owner):
+        raise InvalidParametersError(f"country_code and party_id: {owner} is not one of your parties.")
+    hook = ctx.services.hooks.calls.get((TERMINALS, UPDATE))
+
+    def make(record: Record | None) -> Record:
+        if record is None or not is_visible(ctx, record):
+            raise target.missing()
+        document = change(record.document)
+        if hook is not None:
+            hook(document, _request(ctx, target, record.document))
+        return Record.of(document, last_updated=to_micros(document["last_updated"]), audience=record.audience)
+
+    (key,) = target.own_keys
+    record = replace_record(ctx.storage, target.object_type.kind, key, make)
+    ctx.services.emit(object_saved, module=TERMINALS, key=key, document=record.document, created=False)
+    return Result()
+
+
+def _merged(ctx: Context, target: Target, stored: Document, body: Document) -> Document:
+    read = partial(ctx.services.read, source=target.source, partial=False)
+    changes = {"last_updated": _now(ctx), **body}
+    return merge(ctx.services.schemas[Terminal], stored, changes, read=read)
+
+
+def _check_id(target: Target, body: Document) -> bool:
+    """Compare the ids in URL and body; False: the body has none."""
+    named = body.get("terminal_id")
+    if named is not None and named.upper() != target.path["terminal_id"].upper():
+        raise InvalidParametersError("terminal_id in the body is not that in the URL.")
+    return named is not None
+
+
+def _now(ctx: Context) -> str:
+    return format_date_time(ctx.services.clock())
+
+
+def _hook(ctx: Context, name: str) -> Callable[..., Any]:
+    hook = ctx.services.hooks.calls.get((TERMINALS, name))
+    if hook is None:
+        raise ClientError(f"This platform does not {name} terminals by OCPI.")
+    return hook
+
+
+def _request(ctx: Context, target: Target, terminal: Document | None) -> TerminalRequest:
+    return TerminalRequest(ctx.platform, ctx.sender, target.receiver, terminal)
+
+
+def post_terminal(ctx: Context, target: Target, body: Document) -> Result:
+    """Store a terminal of the calling PTP; one that says nothing but its id leaves what is stored as it is."""
+    if "last_updated" in body:
+        return _post(ctx, target, lambda stored: body)
+    added = {**body, "last_updated": _now(ctx)}
+    return _post(ctx, target, lambda stored: added if stored is None else {**stored, **added}, id=body["terminal_id"])
+
+
+def post_confirmation(ctx: Context, target: Target, body: Document) -> Result:
+    """Store what the calling PTP captured for a session."""
+    return _post(ctx, target, lambda stored: body)
+
+
+def _post(
+    ctx: Context, target: Target, document_of: Callable[[Document | None], Document], *, id: str | None = None
+) -> Result:
+    """Store a copy: 201 when it is new, 200 when it takes the place of one."""
+    created = False
+    object_type = target.object_type
+
+    def make(stored: Record | None) -> Record:
+        nonlocal created
+        created = stored is None
+        document = document_of(None if stored is None else stored.document)
+        return Record.of(document, last_updated=to_micros(document["last_updated"]))
+
+    key = target.key_of(object_type.id_of(document_of(None)) if id is None else id)
+    record = replace_record(ctx.storage, object_type.kind, key, make)
+    emit_received(ctx, target, key, record, created=created)
+    return Result(http_status=201 if created else 200)
+
+
+def customer(terminal: Document) -> tuple[tuple[str, str], ...]:
+    """Return the CPO that a terminal is for, where it names one by country code and party id."""
+    if "country_code" in terminal and "party_id" in terminal:
+        return ((terminal["country_code"], terminal["party_id"]),)
+    return ()
+
+
+TERMINAL_ID = PathParameter("terminal_id", 36, "Terminal.terminal_id.", "TERM1")
+
+TERMINAL = ObjectType(
+    name="terminal",
+    kind="terminals",
+    schema=Terminal,
+    parameter=TERMINAL_ID,
+    key=("terminal_id",),
+    audience=customer,
+    private=True,
+)
+
+CONFIRMATION = ObjectType(
+    name="financial_advice_confirmation",
+    kind="financial_advice_confirmations",
+    schema=FinancialAdviceConfirmation,
+    parameter=PathParameter("financial_advice_confirmation_id", 36, "FinancialAdviceConfirmation.id.", "FAC1"),
+    key=("id",),
+    private=True,
+)
+
+
+def _asked(name: str, method: str, path: str, summary: str, handler: Handler, **more: Any) -> Operation:
+    """An operation of a CPO on a terminal of the PTP."""
+    return Operation(
+        name=name,
+        method=method,
+        path=path,
+        summary=summary,
+        handler=handler,
+        parameters=(TERMINAL_ID,) if "{" in path else (),
+        object=TERMINAL,
+        **more,
+    )
+
+
+def _received(object_type: ObjectType, body: type[Schema], handler: Handler) -> Interface:
+    """The Receiver interface of objects that a PTP posts."""
+    (get,) = get_objects(object_type)
+    post = Operation(
+        name=f"post_{object_type.name}",
+        method="POST",
+        path="",
+        summary=f"Send a {object_type.schema.__name__}",
+        description="One that is stored already is replaced.",
+        handler=handler,
+        body=body,
+        object=object_type,
+        created=True,
+    )
+    stored = Operation(
+        name=get.name,
+        method="GET",
+        path=get.path,
+        summary=f"Get the stored copy of a {object_type.schema.__name__}",
+        handler=get_copy,
+        parameters=get.parameters,
+        returns=get.returns,
+        object=object_type,
+    )
+    return Interface(InterfaceRole.RECEIVER, (post, stored))
+
+
+_OF_TERMINALS = (
+    *list_objects(TERMINAL),
+    *get_objects(TERMINAL),
+    _asked("activate_terminal", "POST", "/activate", "Activate a terminal", activate, body=TerminalChange),
+    _asked("deactivate_terminal", "POST", "/{terminal_id}/deactivate", "Deactivate a terminal", deactivate),
+    _asked("put_terminal", "PUT", "/{terminal_id}", "Replace a terminal's data", put_terminal, body=TerminalChange),
+    _asked(
+        "patch_terminal", "PATCH", "/{terminal_id}", "Assign a terminal", patch_terminal, body=Terminal, partial=True
+    ),
+)
+
+MODULES = (
+    Module(
+        id=PAYMENTS,
+        description="Payment terminals: the endpoint of terminals and financial advice confirmations.",
+        interfaces=(Interface(InterfaceRole.SENDER, ()), Interface(InterfaceRole.RECEIVER, ())),
+    ),
+    Module(
+        id=TERMINALS,
+        description="Payment terminals of a PTP, and the locations that one pays for at them.",
+        interfaces=(
+            Interface(InterfaceRole.SENDER, _OF_TERMINALS),
+            _received(TERMINAL, NewTerminal, post_terminal),
+        ),
+        within=PAYMENTS,
+    ),
+    Module(
+        id=CONFIRMATIONS,
+        description="What a PTP captured for sessions.",
+        interfaces=(
+            Interface(InterfaceRole.SENDER, (*list_objects(CONFIRMATION), *get_objects(CONFIRMATION))),
+            _received(CONFIRMATION, FinancialAdviceConfirmation, post_confirmation),
+        ),
+        within=PAYMENTS,
+    ),
+)

@@ -1,0 +1,134 @@
+"""The classes of the payments module."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from flask_ocpi.core.codes import COUNTRIES_ALPHA2
+from flask_ocpi.core.codes import COUNTRIES_ALPHA3
+from flask_ocpi.core.codes import CURRENCIES
+from flask_ocpi.core.fields import CiString
+from flask_ocpi.core.fields import DateTime
+from flask_ocpi.core.fields import Enum
+from flask_ocpi.core.fields import ListOf
+from flask_ocpi.core.fields import Url
+from flask_ocpi.core.schema import Object
+from flask_ocpi.core.schema import Schema
+from flask_ocpi.modules.locations_schemas import GeoLocation
+from flask_ocpi.modules.types import Price
+
+_CHANGED = {"description": "When it changed last, UTC.", "example": "2024-05-31T12:00:00Z"}
+_TERMINAL_ID = {"description": "Unique among those of the PTP.", "example": "TERM1"}
+
+
+class InvoiceCreator(StrEnum):
+    """Who makes the invoice for the driver (OCPI 2.3.0, Payments, "InvoiceCreator")."""
+
+    CPO = "CPO"
+    PTP = "PTP"
+
+
+class CaptureStatusCode(StrEnum):
+    """What became of the payment (OCPI 2.3.0, Payments, "CaptureStatusCode")."""
+
+    SUCCESS = "SUCCESS"
+    PARTIAL_SUCCESS = "PARTIAL_SUCCESS"
+    FAILED = "FAILED"
+
+
+class Terminal(Schema):
+    """A payment terminal, and where it takes payments (OCPI 2.3.0, Payments, "Terminal Object").
+
+    It does not name its owner, the PTP; ``country_code`` and ``party_id`` are those of the CPO that it is for.
+    """
+
+    terminal_id = CiString(max=36, required=True, metadata=_TERMINAL_ID)
+    customer_reference = CiString(
+        max=36, metadata={"description": "What the PTP calls the CPO that it is for.", "example": "CUSTOMER1"}
+    )
+    party_id = CiString(
+        min=3, max=3, metadata={"description": "Id of the CPO, instead of customer_reference.", "example": "ABC"}
+    )
+    country_code = CiString(
+        min=2,
+        max=2,
+        codes=COUNTRIES_ALPHA2,
+        metadata={"description": "Country of the CPO, instead of customer_reference.", "example": "NL"},
+    )
+    address = CiString(max=45, metadata={"description": "Street and number.", "example": "Main Street 1"})
+    city = CiString(max=45, metadata={"description": "City or town.", "example": "Amsterdam"})
+    postal_code = CiString(max=10, metadata={"description": "Postal code.", "example": "1011AB"})
+    state = CiString(max=20, metadata={"description": "State or province.", "example": "Noord-Holland"})
+    country = CiString(
+        min=3,
+        max=3,
+        codes=COUNTRIES_ALPHA3,
+        metadata={"description": "ISO 3166-1 alpha-3 code of the country.", "example": "NLD"},
+    )
+    coordinates = Object(
+        GeoLocation,
+        metadata={"description": "Where it is.", "example": {"latitude": "51.047599", "longitude": "3.729944"}},
+    )
+    invoice_base_url = Url(
+        metadata={
+            "description": "With the authorization_reference behind it, where an invoice is.",
+            "example": "https://www.example.com/invoices/",
+        }
+    )
+    invoice_creator = Enum(InvoiceCreator, metadata={"description": "Who makes the invoice.", "example": "CPO"})
+    reference = CiString(max=36, metadata={"description": "Such as a serial number.", "example": "SERIAL-1"})
+    location_ids = ListOf(
+        CiString(max=36), metadata={"description": "Locations that one pays for at it.", "example": ["LOC1"]}
+    )
+    evse_uids = ListOf(
+        CiString(max=36),
+        metadata={"description": "EVSEs that one pays for at it, besides those of the locations.", "example": ["3256"]},
+    )
+    last_updated = DateTime(required=True, metadata=_CHANGED)
+
+
+class NewTerminal(Terminal):
+    """A Terminal that a PTP creates: its id may be all that there is to say (OCPI 2.3.0, Payments, "POST Terminal")."""
+
+    last_updated = DateTime(metadata=_CHANGED)
+
+
+class TerminalChange(NewTerminal):
+    """What a CPO says of a Terminal, whose id the PTP gives or the URL has (OCPI 2.3.0, Payments, "POST Activate")."""
+
+    terminal_id = CiString(max=36, metadata=_TERMINAL_ID)
+
+
+class FinancialAdviceConfirmation(Schema):
+    """What was captured for a session (OCPI 2.3.0, Payments, "Financial Advice Confirmation Object")."""
+
+    id = CiString(max=36, required=True, metadata={"description": "Unique among those of the PTP.", "example": "FAC1"})
+    authorization_reference = CiString(
+        max=36,
+        required=True,
+        metadata={"description": "That of StartSession, Session and CDR.", "example": "AUTH-0001"},
+    )
+    total_costs = Object(
+        Price,
+        required=True,
+        metadata={"description": "What was captured, with VAT.", "example": {"excl_vat": 10.0, "incl_vat": 12.1}},
+    )
+    currency = CiString(
+        min=3,
+        max=3,
+        codes=CURRENCIES,
+        required=True,
+        metadata={"description": "ISO 4217 code of its currency.", "example": "EUR"},
+    )
+    eft_data = ListOf(
+        CiString(max=255),
+        required=True,
+        metadata={"description": "Lines of the payment that belong on the invoice.", "example": ["AID: 1234"]},
+    )
+    capture_status_code = Enum(
+        CaptureStatusCode, required=True, metadata={"description": "What became of the payment.", "example": "SUCCESS"}
+    )
+    capture_status_message = CiString(
+        max=255, metadata={"description": "More about that.", "example": "Captured at the PSP."}
+    )
+    last_updated = DateTime(required=True, metadata=_CHANGED)
