@@ -7,16 +7,26 @@ from types import TracebackType
 from typing import Self
 
 from flask_ocpi.client.authorizing import TokensClient
+from flask_ocpi.client.bookings import BookingLocationsClient
+from flask_ocpi.client.bookings import BookingsClient
 from flask_ocpi.client.calling import CdrsClient
 from flask_ocpi.client.calling import ChargingProfilesClient
 from flask_ocpi.client.calling import CommandsClient
 from flask_ocpi.client.calling import SessionsClient
 from flask_ocpi.client.connection import PlatformConnection
 from flask_ocpi.client.modules import ModuleClient
+from flask_ocpi.client.payments import PaymentsClient
+from flask_ocpi.client.payments import PostedClient
+from flask_ocpi.client.payments import TerminalsClient
 from flask_ocpi.core.description import Module
+from flask_ocpi.core.enums import BOOKINGS
+from flask_ocpi.core.enums import PAYMENTS
 from flask_ocpi.core.enums import ModuleID
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import RemoteError
+from flask_ocpi.modules.bookings import BOOKING_LOCATIONS
+from flask_ocpi.modules.payments import CONFIRMATIONS
+from flask_ocpi.modules.payments import TERMINALS
 
 
 class Client(PlatformConnection):
@@ -54,6 +64,16 @@ class Client(PlatformConnection):
     def chargingprofiles(self) -> ChargingProfilesClient:
         """The chargingprofiles module: setting, clearing and asking for profiles."""
         return ChargingProfilesClient(self, self.described(ModuleID.CHARGINGPROFILES))
+
+    @property
+    def payments(self) -> PaymentsClient:
+        """The payments module of 2.3.0: terminals, and what was captured at them."""
+        return PaymentsClient(self, self._described(PAYMENTS))
+
+    @property
+    def bookings(self) -> BookingsClient:
+        """The bookings module of 2.3.0: where one can book, and bookings."""
+        return BookingsClient(self, self._described(BOOKINGS))
 
     def __getattr__(self, name: str) -> ModuleClient:
         if name.startswith("_"):
@@ -120,4 +140,9 @@ _MODULE_CLIENTS: dict[str, type[ModuleClient]] = {
     ModuleID.CDRS: CdrsClient,
     ModuleID.COMMANDS: CommandsClient,
     ModuleID.CHARGINGPROFILES: ChargingProfilesClient,
+    PAYMENTS: PaymentsClient,
+    TERMINALS: TerminalsClient,
+    CONFIRMATIONS: PostedClient,
+    BOOKINGS: BookingsClient,
+    BOOKING_LOCATIONS: BookingLocationsClient,
 }

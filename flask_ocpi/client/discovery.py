@@ -16,6 +16,8 @@ from flask_ocpi.client.client import Client
 from flask_ocpi.client.connection import Connection
 from flask_ocpi.client.operations import answer_of
 from flask_ocpi.core.description import version_order
+from flask_ocpi.core.enums import BOOKINGS
+from flask_ocpi.core.enums import PAYMENTS
 from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.enums import ModuleID
 from flask_ocpi.core.moments import SECOND
@@ -38,7 +40,8 @@ from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.versions.reading.reader import shown
 
 _log = logging.getLogger("flask_ocpi.client")
-_MODULES = frozenset(ModuleID)
+#: The text of bookings prints its id as Booking.
+_MODULES = {**{str(id): str(id) for id in (*ModuleID, PAYMENTS, BOOKINGS)}, "booking": BOOKINGS}
 _ROLES = frozenset(InterfaceRole)
 _MOST_ENTRIES = 1000  # of a list of versions or endpoints
 _MOST_FLAWED = 100  # entries that are read although they are not valid
@@ -140,6 +143,7 @@ def _canonical(item: Any) -> Any:
     bare = identifier.strip().lower() if isinstance(identifier, str) else ""
     if bare not in _MODULES:
         return item
+    bare = _MODULES[bare]
     role = item.get("role")
     if bare == ModuleID.CREDENTIALS and not (isinstance(role, str) and role in _ROLES):
         return {**item, "identifier": bare, "role": InterfaceRole.SENDER.value}

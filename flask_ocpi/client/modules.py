@@ -104,11 +104,12 @@ class ModuleClient:
         seconds: float | None = None,
         receiver: Party | None = None,
         keep: Callable[[Document], Any] = lambda document: document,
+        filters: Mapping[str, str] | None = None,
     ) -> Pages:
         """Walk the pages of that list. With ``url`` it goes on at that page; ``total`` is what the one before said.
 
         Objects are read for the own party ``receiver``, where it is known: a flaw in one is a finding. ``keep`` returns
-        what pages have of each.
+        what pages have of each. filters: what else the module has to filter its list by.
 
         It ends with EndlessListError after OCPI_SYNC_MAX_PAGES, of which ``read``, with so many ``objects``, were read
         before, and where it turns out earlier that the list does not end; with IncompleteListError where it cannot be
@@ -122,7 +123,7 @@ class ModuleClient:
             date_from = "1970-01-01T00:00:00Z"  # OCPI demands one here (SES-02)
         most = self.client.quirks.page_limit_of(self.module.identifier)
         limit = most if limit is None else min(limit, most or limit)
-        dates = {"date_from": date_from, "date_to": date_to}
+        dates = {"date_from": date_from, "date_to": date_to, **(filters or {})}
         query = urlencode({name: value for name, value in dates.items() if value is not None}, safe=":")
         endpoint = joined(self.endpoint(InterfaceRole.SENDER), query=query)
         headers = self.client.routing(self.module, InterfaceRole.SENDER, None)
@@ -382,6 +383,13 @@ class ModuleClient:
         if found is None:
             raise InvalidParametersError(f"Several own parties have {self.module.id}: say which one with owner=.")
         return found
+
+    def sibling(self, id: str) -> Module:
+        """Return a module that is found at the same endpoint; raise MissingEndpointError where there is none."""
+        module = self.client.version.module(id)
+        if module is None:
+            raise MissingEndpointError(f"OCPI {self.client.version.number} has no {id} here.")
+        return module
 
     def find(self, role: InterfaceRole, fits: Callable[[Operation], bool]) -> Operation:
         """Return the first operation of an interface that fits; raise MissingEndpointError when there is none."""

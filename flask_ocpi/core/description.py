@@ -118,10 +118,14 @@ class ObjectType:
 
 @dataclass(frozen=True, slots=True)
 class Alias:
-    """Another path by which some software calls an operation; it is served, to everybody, but not documented."""
+    """Another path by which some software calls an operation; it is served, to everybody, but not documented.
+
+    owned: as that of the operation.
+    """
 
     path: str
     parameters: tuple[PathParameter, ...]
+    owned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +143,7 @@ class Operation:
     admits: raises when the caller may not use it in its present state; called before the body is read.
     finished: called with the services and a request that got its result, in the transaction that stores it.
     errors: OCPI status codes beyond 2000, 2001 and 3000, for the documentation.
-    alias: another path by which it is called as well; ``owned`` does not hold there.
+    alias: another path by which it is called as well; it says itself whether ``owned`` holds there.
     """
 
     name: str
@@ -173,7 +177,7 @@ class Operation:
         """The operation as it is under its alias, or itself."""
         if self.alias is None:
             return self
-        return replace(self, path=self.alias.path, parameters=self.alias.parameters, owned=False, alias=None)
+        return replace(self, path=self.alias.path, parameters=self.alias.parameters, owned=self.alias.owned, alias=None)
 
 
 @dataclass(frozen=True, slots=True)

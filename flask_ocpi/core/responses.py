@@ -145,12 +145,12 @@ def read_cursor(cursor: str | None, offset: int) -> str | None:
     return match[2] if match and int(match[1]) == offset else None
 
 
-def page_link(url: str, query: Mapping[str, Any], *, offset: int, limit: int, cursor: str | None) -> str:
+def page_link(url: str, filters: Mapping[str, str], *, offset: int, limit: int, cursor: str | None) -> str:
     """Build the Link header value of the next page; the filters of the request stay as they are, canonical dates.
 
     OCPI 2.2.1, Transport and format, "Paginated Response".
     """
-    parameters = [f"{name}={query[name]}&" for name in ("date_from", "date_to") if query.get(name) is not None]
+    parameters = [f"{name}={value}&" for name, value in filters.items()]
     following = f"&cursor={quote(cursor, safe=':')}" if cursor else ""
     return f'<{url}?{"".join(parameters)}offset={offset}&limit={limit}{following}>; rel="next"'
 

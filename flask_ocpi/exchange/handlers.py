@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import orjson
@@ -44,9 +45,11 @@ from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.base import fold
 from flask_ocpi.storage.base import how_many_fit
+from flask_ocpi.storage.base import walk
 
 #: An object that is changed piece by piece grows to so many times what it could be sent with at once.
 _LARGEST = 2
+_OF_PAGES = ("offset", "limit", "cursor")
 
 
 def list_objects(ctx: Context, target: Target, body: None) -> Result:
@@ -61,25 +64,47 @@ def list_objects(ctx: Context, target: Target, body: None) -> Result:
     if target.operation.dated and ctx.services.settings.require_date_from and "date_from" not in asked:
         raise InvalidParametersError("Invalid query parameter: date_from is required.")
     offset, most = asked.get("offset", 0), ctx.services.settings.max_page_bytes
-    page = ctx.storage.list(
-        target.object_type.kind,
-        Query(
-            owners=None if target.object_type.described else target.owners,
-            receiver="",
-            audience=ctx.audience,
-            date_from=_micros(asked.get("date_from")),
-            date_to=_micros(asked.get("date_to")),
-            offset=offset,
-            limit=limit,
-            after=read_cursor(asked.get("cursor"), offset),
-            max_bytes=most,
-        ),
+    query = replace(
+        _selected(ctx, target),
+        offset=offset,
+        limit=limit,
+        after=read_cursor(asked.get("cursor"), offset),
+        max_bytes=most,
     )
+    page = ctx.storage.list(target.object_type.kind, query)
     texts = page.texts
     fitting = how_many_fit(texts, most)
     if fitting < len(texts):  # the storage does not look at the length, and its cursor is for what it answered
         page, texts = Page(page.records[:fitting], page.total), texts[:fitting]
     return Result(array(texts), headers=_page_headers(ctx, target, page, limit, cap))
+
+
+def list_fitting(ctx: Context, target: Target, fits: Callable[[Document], bool]) -> Result:
+    """Answer a page of those of our own objects that fit, which no index of the storage can tell."""
+    cap = ctx.services.settings.limit_of(target.module.identifier)
+    limit = min(target.query.get("limit", ctx.services.settings.page_limit), cap)
+    offset = target.query.get("offset", 0)
+    chosen: list[Record] = []
+    total = 0
+    for record in walk(ctx.storage, target.object_type.kind, _selected(ctx, target)):
+        if fits(record.document):
+            if offset <= total < offset + limit:
+                chosen.append(record)
+            total += 1
+    fitting = how_many_fit([record.text for record in chosen], ctx.services.settings.max_page_bytes)
+    page = Page(chosen[:fitting], total)
+    return Result(array(page.texts), headers=_page_headers(ctx, target, page, limit, cap))
+
+
+def _selected(ctx: Context, target: Target) -> Query:
+    """Return which of our own objects a list has for who calls."""
+    return Query(
+        owners=None if target.object_type.described else target.owners,
+        receiver="",
+        audience=ctx.audience,
+        date_from=_micros(target.query.get("date_from")),
+        date_to=_micros(target.query.get("date_to")),
+    )
 
 
 def get_object(ctx: Context, target: Target, body: None) -> Result:
@@ -356,5 +381,7 @@ def _page_headers(ctx: Context, target: Target, page: Page, limit: int, cap: int
     if page.records and offset < page.total:
         path = f"{ctx.version.number}{target.module.path_of(target.interface)}"
         cursor = make_cursor(offset, page.cursor)
-        headers["Link"] = page_link(ctx.url(path), target.query, offset=offset, limit=limit, cursor=cursor)
+        declared = () if target.operation.query is None else target.operation.query._declared_fields
+        filters = {name: value for name, value in target.query.items() if name in declared and name not in _OF_PAGES}
+        headers["Link"] = page_link(ctx.url(path), filters, offset=offset, limit=limit, cursor=cursor)
     return headers

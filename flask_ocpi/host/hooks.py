@@ -12,6 +12,7 @@ from typing import TypeVar
 from typing import cast
 
 from flask_ocpi.core.description import Version
+from flask_ocpi.core.enums import BOOKINGS
 from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.enums import ModuleID
 from flask_ocpi.errors import ConfigurationError
@@ -21,12 +22,17 @@ from flask_ocpi.exchange.context import ChargingPreferencesHook
 from flask_ocpi.exchange.context import Hooks
 from flask_ocpi.exchange.context import PushFilter
 from flask_ocpi.exchange.context import RegistrationFilter
+from flask_ocpi.modules.bookings import REQUEST
+from flask_ocpi.modules.payments import HOOKS
+from flask_ocpi.modules.payments import TERMINALS
 from flask_ocpi.versions import VERSIONS
 
 if TYPE_CHECKING:
     from flask_ocpi.core import types
     from flask_ocpi.exchange.overloads import Document as Untyped
     from flask_ocpi.exchange.pending import Reply
+    from flask_ocpi.modules.bookings import BookingReply
+    from flask_ocpi.modules.payments import TerminalRequest
     from flask_ocpi.partners.platforms import Platform
 
     # What functions of a host application may take and return: the types of OCPI, or dicts without a type.
@@ -46,13 +52,18 @@ if TYPE_CHECKING:
     Response = types.CommandResponseType | types.CommandResponse | types.ChargingProfileResponse | Untyped
     CarriesOut = Callable[[Any, Reply], Response]
     Limits = Callable[[Any, Reply], types.ChargingProfileResponseType | Response]
+    Books = Callable[[Any, BookingReply], str | Plain | None]
+    Manages = Callable[[Any, TerminalRequest], Plain | None]
 
 A = TypeVar("A", bound="Authorizes")
 C = TypeVar("C", bound="CarriesOut")
 F = TypeVar("F", bound="Filters")
 G = TypeVar("G", bound="Grants")
+B = TypeVar("B", bound="Books")
 L = TypeVar("L", bound="Limits")
 P = TypeVar("P", bound="Prefers")
+R = TypeVar("R", bound=Callable[..., Any])
+T = TypeVar("T", bound="Manages")
 
 
 class HostHooks:
@@ -138,9 +149,31 @@ class HostHooks:
             raise ConfigurationError(f"Charging profiles have GET, PUT and DELETE, not {method!r}.")
         return self._register_call("chargingprofiles", method, "charging_profile")
 
-    def _register_call(self, module: str, name: str, hook: str) -> Callable[[L], L]:
-        def register(function: L) -> L:
-            _check(f'{hook}("{name}")', function, "asked", "reply")
+    def terminal(self, name: Literal["activate", "deactivate", "update"]) -> Callable[[T], T]:
+        """Let a function see to what a CPO asks of payment terminals: ``@ocpi.terminal("activate")``.
+
+        It is called with the Terminal and a :class:`~flask_ocpi.modules.payments.TerminalRequest`. "activate": it
+        returns the Terminal, which is saved for the CPO and sent to it, or at least its ``terminal_id``; None where you
+        save it later. "deactivate": it returns nothing. "update": it is called before a change is stored, with the
+        Terminal as it is to be; raise an OCPIError to refuse it. Without it, each change is stored.
+        """
+        if name not in HOOKS:
+            raise ConfigurationError(f"Terminals have the hooks {', '.join(HOOKS)}, not {name!r}.")
+        return self._register_call(TERMINALS, name, "terminal", "terminal", "request")
+
+    def booking(self, function: B) -> B:
+        """Let a function answer what eMSPs ask for: ``@ocpi.booking``.
+
+        It is called with the BookingRequest and a :class:`~flask_ocpi.modules.bookings.BookingReply`, and returns the
+        ReservationRequestStatus: "ACCEPTED", "DECLINED", "FAILED", or "PENDING" (None) where you answer later with
+        :meth:`OCPI.answer_booking`. A dict with it as ``request_status`` sets other properties of the Booking as well.
+        The status of the Booking follows from it.
+        """
+        return self._register_call(BOOKINGS, REQUEST, "booking", "request", "reply")(function)
+
+    def _register_call(self, module: str, name: str, hook: str, *parameters: str) -> Callable[[R], R]:
+        def register(function: R) -> R:
+            _check(f'{hook}("{name}")', function, *(parameters or ("asked", "reply")))
             self._hooks.calls[module, name] = cast(CallHook, function)
             return function
 

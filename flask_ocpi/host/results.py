@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import time
 from collections.abc import Callable
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import cast
@@ -13,6 +14,8 @@ from flask_ocpi.client import callbacks
 from flask_ocpi.client.client import Client
 from flask_ocpi.client.connection import only
 from flask_ocpi.client.wire import Transport
+from flask_ocpi.core.description import Document
+from flask_ocpi.core.enums import BOOKINGS
 from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.enums import ModuleID
 from flask_ocpi.core.moments import format_date_time
@@ -26,6 +29,8 @@ from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.logs import is_answering
 from flask_ocpi.exchange.pending import Call
 from flask_ocpi.host.objects import OwnObjects
+from flask_ocpi.modules.bookings import answer_of
+from flask_ocpi.modules.bookings_lifecycle import answered
 from flask_ocpi.modules.chargingprofiles import profile_senders
 from flask_ocpi.outbox.delivery import Pushed
 from flask_ocpi.outbox.delivery import failed
@@ -109,6 +114,19 @@ class HostCalls(abc.ABC):
                 raise NoResultError(f"The result of {call.operation} did not come in time.")
             time.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
+
+    def answer_booking(self, id: str, answer: str | Mapping[str, Any], *, party: Party | None = None) -> Document:
+        """Answer the request for a booking that is PENDING, from any process, and return the Booking.
+
+        id: that of its BookingReply. answer: what the hook of bookings returns. The Booking is sent to the eMSP.
+        Raises NotFoundError for an unknown booking, InvalidParametersError where no request for it is PENDING.
+        """
+        status, changes = answer_of(answer)
+        booking = self.objects.get(BOOKINGS, id, party=party)
+        now = format_date_time(self.services.clock())
+        after = answered(booking, status, changes=changes, now=now)
+        self.objects.save(BOOKINGS, after)
+        return after
 
     def push_active_profile(
         self, session_id: str, profile: dict[str, Any], *, party: Party | None = None

@@ -72,7 +72,9 @@ def hub_has_no_other_role(credentials: Document) -> Iterator[Violation]:
 class CredentialsRole(Schema):
     """A party of a platform in one of its roles (OCPI 2.2.1, Credentials, "CredentialsRole class")."""
 
-    role = Enum(Role, without=(Role.PTP,), required=True, metadata={"description": "What the party does.", "example": "CPO"})
+    role = Enum(
+        Role, without=(Role.PTP,), required=True, metadata={"description": "What the party does.", "example": "CPO"}
+    )
     business_details = Object(
         BusinessDetails,
         required=True,

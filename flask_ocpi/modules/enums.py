@@ -191,6 +191,14 @@ class EnvironmentalImpactCategory(StrEnum):
     CARBON_DIOXIDE = "CARBON_DIOXIDE"
 
 
+class EVSEPosition(StrEnum):
+    """Where the EVSE is, seen from the parking place (OCPI 2.3.0, Locations, "EVSEPosition")."""
+
+    LEFT = "LEFT"
+    RIGHT = "RIGHT"
+    CENTER = "CENTER"
+
+
 class Facility(StrEnum):
     """What else there is at a location (OCPI 2.2.1, Locations, "Facility")."""
 
@@ -375,3 +383,17 @@ class WhitelistType(StrEnum):
     ALLOWED = "ALLOWED"
     ALLOWED_OFFLINE = "ALLOWED_OFFLINE"
     NEVER = "NEVER"
+
+
+class VehicleType(StrEnum):
+    """Which vehicles may park (OCPI 2.3.0, Locations, "VehicleType")."""
+
+    MOTORCYCLE = "MOTORCYCLE"
+    PERSONAL_VEHICLE = "PERSONAL_VEHICLE"
+    PERSONAL_VEHICLE_WITH_TRAILER = "PERSONAL_VEHICLE_WITH_TRAILER"
+    VAN = "VAN"
+    SEMI_TRACTOR = "SEMI_TRACTOR"
+    RIGID = "RIGID"
+    TRUCK_WITH_TRAILER = "TRUCK_WITH_TRAILER"
+    BUS = "BUS"
+    DISABLED = "DISABLED"

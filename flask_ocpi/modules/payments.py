@@ -22,7 +22,6 @@ from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.moments import format_date_time
 from flask_ocpi.core.moments import to_micros
 from flask_ocpi.core.schema import Schema
-from flask_ocpi.core.schema import load
 from flask_ocpi.errors import ClientError
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import ServerError

@@ -16,6 +16,8 @@ from flask_ocpi.core.moments import to_micros
 from flask_ocpi.core.schema import Document
 from flask_ocpi.core.schema import Rule
 from flask_ocpi.core.schema import Schema
+from flask_ocpi.modules.bookings_schemas import BookingRequest
+from flask_ocpi.modules.bookings_schemas import BookingToken
 from flask_ocpi.modules.cdrs_schemas import CDR
 from flask_ocpi.modules.cdrs_schemas import CdrLocation
 from flask_ocpi.modules.cdrs_schemas import CdrToken
@@ -41,6 +43,7 @@ from flask_ocpi.modules.locations_schemas import Hours
 from flask_ocpi.modules.locations_schemas import Location
 from flask_ocpi.modules.locations_schemas import published_to_all_or_some
 from flask_ocpi.modules.locations_schemas import regular_hours_go_with_closing
+from flask_ocpi.modules.payments_schemas import FinancialAdviceConfirmation
 from flask_ocpi.modules.sessions import Session
 from flask_ocpi.modules.tariffs import PriceComponent
 from flask_ocpi.modules.tariffs import TariffElement
@@ -158,8 +161,11 @@ UNKNOWN_TEXTS: Mapping[type[Schema], frozenset[str]] = {
 
 #: Required properties that an object is kept without, where nothing tells their value.
 DISPENSABLE: Mapping[type[Schema], frozenset[str]] = {
+    BookingRequest: frozenset({"country_code", "party_id", "booking_location_id"}),
+    BookingToken: frozenset({"country_code", "party_id"}),
     CDR: frozenset({"auth_method"}),
     CdrLocation: frozenset({"connector_standard", "connector_format", "connector_power_type"}),
+    FinancialAdviceConfirmation: frozenset({"eft_data"}),
     Session: frozenset({"auth_method"}),
 }
 

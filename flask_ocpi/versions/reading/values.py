@@ -91,7 +91,7 @@ def read_instant(value: Any) -> str | None:
         return None
     day, hour, minute, second, fraction, zone = match.groups()
     past_midnight = hour == "24" and int(minute) == int(second or 0) == 0
-    leap = second == "60"
+    leap = second in ("60", "99")  # as the text of bookings writes the end of a minute
     try:
         naive = datetime.fromisoformat(
             f"{day}T{'00' if past_midnight else hour or '00'}:{minute or '00'}:{'59' if leap else second or '00'}+00:00"

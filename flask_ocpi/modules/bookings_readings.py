@@ -1,0 +1,81 @@
+"""How bookings are read that go by other names: those of Bookings 1.0, and those of the text's own examples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask_ocpi.core.schema import Document
+
+Reading = Callable[[Document], Document]
+
+#: What 1.0 has beside the option, and 1.1 in it.
+IN_OPTION = ("evse_uid", "connector_id", "parking_id")
+_STATUSES = {"FULLFILLED": "FULFILLED", "CANCELLED": "CANCELED"}
+#: The table of Cancellation says Role, and its link leads to InterfaceRole.
+_ROLES = {"SENDER": "CPO", "RECEIVER": "EMSP", "MSP": "EMSP"}
+
+
+def renamed(**names: str) -> Reading:
+    """Return what reads properties by earlier names: ``renamed(step_size="timeslot_increment")``."""
+
+    def read(document: Document) -> Document:
+        return {
+            names[name] if name in names and names[name] not in document else name: value
+            for name, value in document.items()
+        }
+
+    return read
+
+
+def stripped(document: Document) -> Document:
+    """Read names with blanks around them, as in the example of a changed calendar."""
+    return {name.strip(): value for name, value in document.items()}
+
+
+def with_option(document: Document) -> Document:
+    """Read what 1.0 has beside the option as parts of it, and of several options the first.
+
+    Not so in a PATCH, whose handler knows the rest of the option.
+    """
+    given = document.get("booking_option")
+    option = given[0] if isinstance(given, list) and given else given
+    parts = {name: document[name] for name in IN_OPTION if document.get(name) is not None}
+    if (not parts and option is given) or "location_id" not in document:
+        return document
+    others = {name: value for name, value in document.items() if name not in IN_OPTION}
+    return {
+        **others,
+        "booking_option": option if option and not isinstance(option, dict) else {**parts, **(option or {})},
+    }
+
+
+def with_single_terms(document: Document) -> Document:
+    """Read the list of terms that 1.0 has: the first."""
+    terms = document.get("booking_terms")
+    return {**document, "booking_terms": terms[0]} if isinstance(terms, list) and terms else document
+
+
+def with_lists(document: Document) -> Document:
+    """Read single values of what are lists since 1.1."""
+    single = {n: [document[n]] for n in ("evse_position", "connector_format") if isinstance(document.get(n), str)}
+    return {**document, **single} if single else document
+
+
+def with_statuses(document: Document) -> Document:
+    """Read the spellings of a status that the text has elsewhere."""
+    return _replaced(document, "reservation_status", _STATUSES)
+
+
+def with_roles(document: Document) -> Document:
+    """Read a side of the module as the role that has it."""
+    return _replaced(document, "who_canceled", _ROLES)
+
+
+def without_plates(document: Document) -> Document:
+    """Read the type of token that only 1.0 has; the plate itself is kept beside."""
+    return {**document, "type": "OTHER"} if document.get("type") == "LICENSE_PLATE" else document
+
+
+def _replaced(document: Document, name: str, values: dict[str, str]) -> Document:
+    value = document.get(name)
+    return {**document, name: values[value]} if isinstance(value, str) and value in values else document

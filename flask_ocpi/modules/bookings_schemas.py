@@ -1,0 +1,313 @@
+"""The classes of the bookings module, in edition 1.1; names of 1.0 are read as well."""
+
+from __future__ import annotations
+
+from flask_ocpi.core.codes import COUNTRIES_ALPHA2
+from flask_ocpi.core.enums import Role
+from flask_ocpi.core.fields import Boolean
+from flask_ocpi.core.fields import CiString
+from flask_ocpi.core.fields import DateTime
+from flask_ocpi.core.fields import Enum
+from flask_ocpi.core.fields import Integer
+from flask_ocpi.core.fields import ListOf
+from flask_ocpi.core.fields import Number
+from flask_ocpi.core.fields import String
+from flask_ocpi.core.fields import Url
+from flask_ocpi.core.responses import PageQuery
+from flask_ocpi.core.schema import Object
+from flask_ocpi.core.schema import Schema
+from flask_ocpi.core.schema import example_of
+from flask_ocpi.modules import bookings_readings as readings
+from flask_ocpi.modules.bookings_enums import AccessMethod
+from flask_ocpi.modules.bookings_enums import CanceledReason
+from flask_ocpi.modules.bookings_enums import ReservationRequestStatus
+from flask_ocpi.modules.bookings_enums import ReservationStatus
+from flask_ocpi.modules.cdrs_schemas import CdrToken
+from flask_ocpi.modules.enums import ConnectorFormat
+from flask_ocpi.modules.enums import ConnectorType
+from flask_ocpi.modules.enums import EVSEPosition
+from flask_ocpi.modules.enums import PowerType
+from flask_ocpi.modules.enums import VehicleType
+from flask_ocpi.modules.types import OwnedObject
+
+_START, _END = "2024-05-31T10:00:00Z", "2024-05-31T11:00:00Z"
+_CHANGED = {"description": "When it changed last, UTC.", "example": "2024-05-30T12:00:00Z"}
+_OF_A_SIZE = "such a vehicle fits"
+
+
+def _minutes(about: str) -> dict[str, object]:
+    return {"description": f"{about}, in minutes.", "example": 15}
+
+
+def _whether(about: str) -> dict[str, object]:
+    return {"description": f"Whether {about}.", "example": True}
+
+
+class BookingLocationQuery(PageQuery):
+    """Query parameters of the list of BookingLocations (OCPI 2.3.0, Bookings, "GET BookingLocations")."""
+
+    timeslot_from = DateTime(
+        metadata={"description": "Only where a timeslot ends after this moment.", "example": _START}
+    )
+    timeslot_to = DateTime(
+        metadata={"description": "Only where a timeslot begins before this moment.", "example": _END}
+    )
+
+
+class AccessInformation(Schema):
+    """How one gets to the charger (OCPI 2.3.0, Bookings, "AccessInformation class")."""
+
+    readings = (readings.renamed(location_access="method"),)
+
+    method = Enum(AccessMethod, required=True, metadata={"description": "The way.", "example": "ACCESS_CODE"})
+    value = String(max=255, metadata={"description": "The code, plate or the like.", "example": "1224"})
+
+
+class BookingOption(Schema):
+    """What can be booked, or is (OCPI 2.3.0, Bookings, "BookingOption class")."""
+
+    readings = (
+        readings.renamed(
+            format="connector_format",
+            formats="connector_format",
+            parking_space_length="min_parking_space_length",
+            parking_space_width="min_parking_space_width",
+        ),
+        readings.with_lists,
+    )
+
+    evse_uid = CiString(max=36, metadata={"description": "The EVSE; #NA while none is assigned.", "example": "3256"})
+    connector_id = CiString(max=36, metadata={"description": "The connector.", "example": "1"})
+    parking_id = CiString(max=36, metadata={"description": "The parking space.", "example": "P1"})
+    evse_position = ListOf(Enum(EVSEPosition), metadata={"description": "Sides of the EVSE.", "example": ["LEFT"]})
+    vehicle_types = ListOf(Enum(VehicleType), metadata={"description": "Vehicles it is for.", "example": ["VAN"]})
+    connector_format = ListOf(Enum(ConnectorFormat), metadata={"description": "Formats.", "example": ["CABLE"]})
+    connector_types = ListOf(
+        Enum(ConnectorType), metadata={"description": "Standards.", "example": ["IEC_62196_T2_COMBO"]}
+    )
+    power_types = ListOf(Enum(PowerType), metadata={"description": "Kinds of power.", "example": ["DC"]})
+    max_vehicle_weight = Number(metadata={"description": f"Up to so many kg {_OF_A_SIZE}.", "example": 5000})
+    max_vehicle_height = Number(metadata={"description": f"Up to so many cm {_OF_A_SIZE}.", "example": 300})
+    max_vehicle_length = Number(metadata={"description": f"Up to so many cm {_OF_A_SIZE}.", "example": 900})
+    max_vehicle_width = Number(metadata={"description": f"Up to so many cm {_OF_A_SIZE}.", "example": 250})
+    min_parking_space_length = Number(metadata={"description": "Length of the space in cm.", "example": 1000})
+    min_parking_space_width = Number(metadata={"description": "Width of the space in cm.", "example": 300})
+    dangerous_goods_allowed = Boolean(metadata=_whether("vehicles with dangerous goods may park"))
+    drive_through = Boolean(metadata=_whether("nobody has to reverse"))
+    refrigeration_outlet = Boolean(metadata=_whether("there is power for a refrigerated load"))
+
+
+class BookingTerms(Schema):
+    """The terms of a booking (OCPI 2.3.0, Bookings, "BookingTerms class")."""
+
+    readings = (readings.renamed(RFID_auth_required="rfid_auth_required"),)
+
+    rfid_auth_required = Boolean(metadata=_whether("the driver needs an RFID card"))
+    token_groups_supported = Boolean(metadata=_whether("another token of the group will do"))
+    remote_auth_supported = Boolean(metadata=_whether("a session can be started by command"))
+    supported_access_methods = ListOf(
+        Enum(AccessMethod), required=True, metadata={"description": "Ways to the charger.", "example": ["OPEN"]}
+    )
+    change_until_minutes = Number(required=True, metadata=_minutes("How long before its begin it can be changed"))
+    cancel_until_minutes = Number(required=True, metadata=_minutes("How long before its begin it can be cancelled"))
+    change_not_allowed = Boolean(metadata=_whether("it cannot be changed"))
+    early_start_allowed = Boolean(metadata=_whether("a session may start early"))
+    early_start_time = Number(metadata=_minutes("How early"))
+    noshow_timeout = Number(metadata=_minutes("How long after its begin it is released"))
+    noshow_fee = Boolean(metadata=_whether("it costs something where nobody comes"))
+    late_stop_allowed = Boolean(metadata=_whether("a session may go on after its end"))
+    late_stop_time = Number(metadata=_minutes("How long"))
+    overlapping_bookings_allowed = Boolean(metadata=_whether("a token may have several at a time"))
+    min_booking_duration = Number(metadata=_minutes("The shortest booking"))
+    max_booking_duration = Number(metadata=_minutes("The longest booking"))
+    booking_terms = Url(metadata={"description": "All terms.", "example": "https://www.example.com/terms"})
+
+
+class BookingToken(CdrToken):
+    """What a booking can be used with (OCPI 2.3.0, Bookings, "BookingToken class")."""
+
+    readings = (readings.without_plates,)
+
+
+class Cancellation(Schema):
+    """Why a booking was cancelled, and by whom (OCPI 2.3.0, Bookings, "Cancellation class")."""
+
+    readings = (readings.with_roles,)
+
+    cancellation_reason = Enum(CanceledReason, required=True, metadata={"description": "Why.", "example": "TRAFFIC"})
+    who_canceled = Enum(
+        Role, without=(Role.HUB, Role.PTP), required=True, metadata={"description": "By whom.", "example": "EMSP"}
+    )
+
+
+class Period(Schema):
+    """From when to when (OCPI 2.3.0, Bookings, "Period class")."""
+
+    readings = (
+        readings.stripped,
+        readings.renamed(start_from="start_date_time", end_before="end_date_time", end_from="end_date_time"),
+    )
+
+    start_date_time = DateTime(required=True, metadata={"description": "Its begin, UTC.", "example": _START})
+    end_date_time = DateTime(required=True, metadata={"description": "Its end, UTC.", "example": _END})
+
+
+class Policy(Schema):
+    """Whether one has to book (OCPI 2.3.0, Bookings, "Policy class")."""
+
+    reservation_required = Boolean(required=True, metadata=_whether("one can charge with a booking only"))
+    ad_hoc = Number(metadata={"description": "How many can charge without.", "example": 2})
+
+
+class Timeslot(Period):
+    """A time, and what one gets in it (OCPI 2.3.0, Bookings, "Timeslot class")."""
+
+    min_power = Number(metadata={"description": "Guaranteed power in W.", "example": 11000})
+    max_power = Number(metadata={"description": "Largest power in W.", "example": 22000})
+    green_energy_support = Boolean(metadata=_whether("there is green energy"))
+
+
+class Calendar(Schema):
+    """When one can book (OCPI 2.3.0, Bookings, "Calendar object")."""
+
+    readings = (readings.renamed(step_size="timeslot_increment"),)
+
+    id = CiString(max=36, required=True, metadata={"description": "Unique in the location.", "example": "CAL1"})
+    begin_from = DateTime(required=True, metadata={"description": "Its begin, UTC.", "example": _START})
+    end_before = DateTime(required=True, metadata={"description": "Its end, UTC.", "example": _END})
+    timeslot_increment = Integer(min=0, metadata=_minutes("What a booking is a multiple of"))
+    available_timeslots = ListOf(
+        Object(Timeslot),
+        required=True,
+        metadata={"description": "What is free.", "example": [example_of(Timeslot)]},
+    )
+    last_updated = DateTime(required=True, metadata=_CHANGED)
+
+
+class BookingRequest(Schema):
+    """What an eMSP asks for (OCPI 2.3.0, Bookings, "BookingRequest class").
+
+    The same ``request_id`` again changes the booking; with ``canceled`` it cancels it.
+    """
+
+    readings = (readings.renamed(bookable_parking_option="booking_option"), readings.with_option)
+
+    country_code = CiString(
+        min=2,
+        max=2,
+        codes=COUNTRIES_ALPHA2,
+        required=True,
+        metadata={"description": "ISO 3166-1 alpha-2 code of the eMSP's country.", "example": "DE"},
+    )
+    party_id = CiString(min=3, max=3, required=True, metadata={"description": "Id of the eMSP.", "example": "XYZ"})
+    request_id = CiString(
+        max=36, required=True, metadata={"description": "The eMSP's id of the booking.", "example": "REQ1"}
+    )
+    booking_option = Object(BookingOption, metadata={"description": "What to book.", "example": {"evse_uid": "3256"}})
+    location_id = CiString(max=36, required=True, metadata={"description": "Id of the location.", "example": "LOC1"})
+    booking_location_id = CiString(
+        max=36, required=True, metadata={"description": "Id of the BookingLocation.", "example": "BL1"}
+    )
+    tokens = ListOf(
+        Object(BookingToken),
+        metadata={"description": "What it is to be used with.", "example": [example_of(BookingToken)]},
+    )
+    access_information = ListOf(
+        Object(AccessInformation),
+        metadata={"description": "How one gets there.", "example": [example_of(AccessInformation)]},
+    )
+    period = Object(Period, required=True, metadata={"description": "For when.", "example": example_of(Period)})
+    authorization_reference = CiString(
+        max=36, required=True, metadata={"description": "Comes back in Session and CDR.", "example": "AUTH-0001"}
+    )
+    power_required = Integer(min=0, metadata={"description": "Power that is needed, in kW.", "example": 22})
+    canceled = Object(Cancellation, metadata={"description": "To cancel it.", "example": example_of(Cancellation)})
+
+
+class BookingRequestStatus(Schema):
+    """A request, and what became of it (OCPI 2.3.0, Bookings, "BookingRequestStatus class")."""
+
+    request_status = Enum(
+        ReservationRequestStatus, required=True, metadata={"description": "What became of it.", "example": "ACCEPTED"}
+    )
+    booking_request = Object(
+        BookingRequest,
+        required=True,
+        metadata={"description": "The request.", "example": example_of(BookingRequest)},
+    )
+    request_received = DateTime(required=True, metadata={"description": "When it came, UTC.", "example": _START})
+
+
+class Booking(OwnedObject):
+    """A booking (OCPI 2.3.0, Bookings, "Booking Object")."""
+
+    readings = (
+        readings.renamed(
+            bookable_parking_option="booking_option",
+            tariff_id="tariff_ids",
+            access_methods="access_information",
+            status="reservation_status",
+        ),
+        readings.with_option,
+        readings.with_statuses,
+    )
+
+    id = CiString(max=36, required=True, metadata={"description": "Unique among those of the CPO.", "example": "B1"})
+    request_id = CiString(max=36, required=True, metadata={"description": "The eMSP's id of it.", "example": "REQ1"})
+    booking_option = Object(BookingOption, metadata={"description": "What is booked.", "example": {"evse_uid": "3256"}})
+    location_id = CiString(max=36, required=True, metadata={"description": "Id of the location.", "example": "LOC1"})
+    booking_tokens = ListOf(
+        Object(BookingToken),
+        metadata={"description": "What it can be used with.", "example": [example_of(BookingToken)]},
+    )
+    tariff_ids = ListOf(CiString(max=36), metadata={"description": "Its tariffs.", "example": ["11"]})
+    period = Object(Timeslot, required=True, metadata={"description": "For when.", "example": example_of(Timeslot)})
+    reservation_status = Enum(
+        ReservationStatus, required=True, metadata={"description": "How far it is.", "example": "RESERVED"}
+    )
+    canceled = Object(
+        Cancellation, metadata={"description": "Why it was cancelled.", "example": example_of(Cancellation)}
+    )
+    access_information = ListOf(
+        Object(AccessInformation),
+        metadata={"description": "How one gets there.", "example": [example_of(AccessInformation)]},
+    )
+    authorization_reference = CiString(
+        max=36, required=True, metadata={"description": "That of Session and CDR.", "example": "AUTH-0001"}
+    )
+    booking_terms = Object(
+        BookingTerms, required=True, metadata={"description": "Its terms.", "example": example_of(BookingTerms)}
+    )
+    booking_requests = ListOf(
+        Object(BookingRequestStatus),
+        required=True,
+        metadata={"description": "All requests for it.", "example": [example_of(BookingRequestStatus)]},
+    )
+    last_updated = DateTime(required=True, metadata=_CHANGED)
+
+
+class BookingLocation(OwnedObject):
+    """Where one can book (OCPI 2.3.0, Bookings, "BookingLocation Object")."""
+
+    readings = (
+        readings.renamed(bookable_parking_options="booking_option", bookable="policy", tariff_id="tariff_ids"),
+        readings.with_option,
+        readings.with_single_terms,
+    )
+
+    id = CiString(max=36, required=True, metadata={"description": "Unique among those of the CPO.", "example": "BL1"})
+    location_id = CiString(max=36, required=True, metadata={"description": "Id of the location.", "example": "LOC1"})
+    booking_option = Object(
+        BookingOption, metadata={"description": "What can be booked.", "example": {"evse_uid": "3256"}}
+    )
+    policy = Object(  # type: ignore[assignment]  # marshmallow takes fields out of the class
+        Policy, metadata={"description": "Whether one has to book.", "example": example_of(Policy)}
+    )
+    tariff_ids = ListOf(CiString(max=36), metadata={"description": "Its tariffs.", "example": ["11"]})
+    booking_terms = Object(BookingTerms, metadata={"description": "Its terms.", "example": example_of(BookingTerms)})
+    calendars = ListOf(
+        Object(Calendar),
+        unique="id",
+        metadata={"description": "When one can book.", "example": [example_of(Calendar)]},
+    )
+    last_updated = DateTime(required=True, metadata=_CHANGED)
