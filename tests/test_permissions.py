@@ -46,9 +46,27 @@ def test_an_interface_is_called_by_those_that_implement_its_other_side(role, mod
 
 @pytest.mark.conformance("ROLE-01")
 def test_matrix_and_table_name_the_same_roles_and_modules():
-    assert set(DEFAULT_MATRIX) == set(Role) == set(ROLES)
-    assert {module for modules in DEFAULT_MATRIX.values() for module in modules} == set(TABLE)
+    assert set(DEFAULT_MATRIX) == set(Role) == {*ROLES, "PTP"}
+    assert {module for modules in DEFAULT_MATRIX.values() for module in modules} == {*TABLE, "payments", "bookings"}
     assert set(TABLE) == set(ModuleID) - {ModuleID.CREDENTIALS}
+
+
+# OCPI 2.3.0 with payments and with bookings, Terminology, "Typical OCPI implementations per Role".
+@pytest.mark.parametrize(
+    ("role", "senders", "receivers"),
+    [
+        ("PTP", {"payments", "commands"}, {"cdrs", "locations", "sessions", "tariffs"}),
+        ("CPO", {"bookings"}, {"payments"}),
+        ("EMSP", set(), {"bookings"}),
+        ("HUB", {"bookings"}, {"bookings"}),
+        ("NSP", set(), set()),
+    ],
+)
+def test_roles_in_payments_and_bookings(role, senders, receivers):
+    asked = TABLE if role == "PTP" else ()
+    for side, expected in (("SENDER", senders), ("RECEIVER", receivers)):
+        has = {m for m in (*asked, "payments", "bookings") if DEFAULT.implements([Role(role)], m, InterfaceRole(side))}
+        assert has == expected
 
 
 @pytest.mark.conformance("ROLE-03")

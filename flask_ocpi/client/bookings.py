@@ -8,6 +8,7 @@ from flask_ocpi.core.description import Document
 from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.moments import to_micros
 from flask_ocpi.errors import InvalidParametersError
+from flask_ocpi.exchange.documents import replace_record
 from flask_ocpi.modules.bookings import BOOKING_LOCATIONS
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
@@ -50,10 +51,12 @@ class BookingsClient(ModuleClient):
         if not services.platforms.speaks_for(self.client.platform, owner):
             raise InvalidParametersError(f"{self.client.platform.id} answered with a booking of {owner}.")
         key = Key.of(*owner, object_type.id_of(booking), asker, self.client.platform.id)
-        services.storage.save(
-            object_type.kind, key, Record.of(booking, last_updated=to_micros(booking["last_updated"]))
-        )
-        return booking
+        record = Record.of(booking, last_updated=to_micros(booking["last_updated"]))
+
+        def newest(stored: Record | None) -> Record:  # what is pushed may be faster than the answer
+            return record if stored is None or stored.last_updated < record.last_updated else stored
+
+        return replace_record(services.storage, object_type.kind, key, newest).document
 
     def cancel(self, booking: Document, reason: str = "UNKNOWN", *, by: str = "EMSP") -> Document:
         """Cancel a booking that was asked for, and return it. reason: a CanceledReason."""

@@ -68,12 +68,12 @@ class Client(PlatformConnection):
     @property
     def payments(self) -> PaymentsClient:
         """The payments module of 2.3.0: terminals, and what was captured at them."""
-        return PaymentsClient(self, self._described(PAYMENTS))
+        return PaymentsClient(self, self.described(PAYMENTS))
 
     @property
     def bookings(self) -> BookingsClient:
         """The bookings module of 2.3.0: where one can book, and bookings."""
-        return BookingsClient(self, self._described(BOOKINGS))
+        return BookingsClient(self, self.described(BOOKINGS))
 
     def __getattr__(self, name: str) -> ModuleClient:
         if name.startswith("_"):

@@ -69,7 +69,8 @@ class TerminalsClient(PostedClient):
 
     def _ask(self, name: str, segments: Sequence[str], terminal: Document) -> Answer:
         operation = self.find(InterfaceRole.SENDER, lambda o: o.name == name)
-        return self.send(operation, InterfaceRole.SENDER, segments, body=self.checked(operation, terminal))
+        sent = {"last_updated": format_date_time(self.client.services.clock()), **terminal}
+        return self.send(operation, InterfaceRole.SENDER, segments, body=self.checked(operation, sent))
 
     def _keep(self, terminal_id: str, changes: Document, *, is_whole: bool = False) -> None:
         """Change our copies of a terminal as its owner did; what is not here comes with the next list."""

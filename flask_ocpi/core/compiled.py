@@ -32,7 +32,7 @@ from flask_ocpi.core.schema import Schema
 from flask_ocpi.core.schema import flaw_of
 
 #: What a class may have otherwise than Schema has it; where it overrides anything else, marshmallow loads it.
-_OWN = frozenset({"rules", "error_messages", "Meta", "opts", "_declared_fields", "_hooks", "_abc_impl"})
+_OWN = frozenset({"rules", "readings", "error_messages", "Meta", "opts", "_declared_fields", "_hooks", "_abc_impl"})
 _OPTIONS = ("fields", "exclude", "load_only", "dump_only", "unknown", "many")
 
 
@@ -150,6 +150,8 @@ class Writer:
         yield f'    """Load {what}, or return None."""'
         yield "    if type(data) is not dict:"
         yield "        return None"
+        for reading in self.cls.readings:
+            yield f"    data = {self.bind_function(reading)}(data)"
         yield "    get = data.get"
         yield "    document = {}"
         for field_name, field in self.fields.items():

@@ -33,9 +33,9 @@ from flask_ocpi.exchange.documents import locate
 from flask_ocpi.exchange.documents import merge
 from flask_ocpi.exchange.documents import open_text
 from flask_ocpi.exchange.documents import replace_record
+from flask_ocpi.exchange.findings import Finding
 from flask_ocpi.exchange.origins import finder
 from flask_ocpi.exchange.origins import origin_of
-from flask_ocpi.exchange.findings import Finding
 from flask_ocpi.exchange.targets import Target
 from flask_ocpi.signals import object_received
 from flask_ocpi.signals import object_removed

@@ -133,6 +133,24 @@ def form(verb: str, module: str, object_type: ObjectType) -> str:
     return f'{text}, or for a part {verb}("{module}", {", ".join((ids, *parts))}{changes}).'
 
 
+def ids_given(
+    verb: str, module: str, object_type: ObjectType, ids: Sequence[str]
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Return the values of the key and the ids of parts that were given; InvalidParametersError for a wrong number."""
+    wrong = next((id for id in ids if not isinstance(id, str)), None)
+    if wrong is not None:
+        found = type(wrong).__name__
+        raise InvalidParametersError(f"Each id is a text, not a {found}. {form(verb, module, object_type)}")
+    values, part_ids = object_type.split_ids(ids)
+    least = len(object_type.id_key) - len(object_type.defaults)
+    if len(values) < least or len(part_ids) > len(object_type.parts):
+        most = len(object_type.id_key) + len(object_type.parts)
+        number = f"{least} to {most} ids" if most > least else f"{most} id{'s' * (most > 1)}"
+        text = f"A {object_type.name} is addressed by {number}, not {len(ids)}."
+        raise InvalidParametersError(f"{text} {form(verb, module, object_type)}")
+    return values, part_ids
+
+
 def missing_error(object_type: ObjectType, ids: Sequence[str]) -> NotFoundError:
     return object_type.missing(f"There is no own {object_type.name} {' '.join(ids)}.")
 

@@ -35,10 +35,11 @@ from flask_ocpi.exchange.overloads import typed_as
 from flask_ocpi.host.changing import Change
 from flask_ocpi.host.changing import Checked
 from flask_ocpi.host.changing import batches
-from flask_ocpi.host.changing import checked_object
 from flask_ocpi.host.changing import check_change
+from flask_ocpi.host.changing import checked_object
 from flask_ocpi.host.changing import create_batch
 from flask_ocpi.host.changing import form
+from flask_ocpi.host.changing import ids_given
 from flask_ocpi.host.changing import key_of
 from flask_ocpi.host.changing import look_over
 from flask_ocpi.host.changing import missing_error
@@ -430,17 +431,7 @@ class OwnObjects:
         self, verb: str, module: str, ids: Sequence[str], party: Party | None
     ) -> tuple[ObjectType, Key, tuple[str, ...]]:
         object_type = self.object_type(module)
-        wrong = next((id for id in ids if not isinstance(id, str)), None)
-        if wrong is not None:
-            found = type(wrong).__name__
-            raise InvalidParametersError(f"Each id is a text, not a {found}. {form(verb, module, object_type)}")
-        values, part_ids = object_type.split_ids(ids)
-        least = len(object_type.id_key) - len(object_type.defaults)
-        if len(values) < least or len(part_ids) > len(object_type.parts):
-            most = len(object_type.id_key) + len(object_type.parts)
-            number = f"{least} to {most} ids" if most > least else f"{most} id{'s' * (most > 1)}"
-            text = f"A {object_type.name} is addressed by {number}, not {len(ids)}."
-            raise InvalidParametersError(f"{text} {form(verb, module, object_type)}")
+        values, part_ids = ids_given(verb, module, object_type, ids)
         if party is None and object_type.described:
             raise InvalidParametersError(f"Say with party= whom the {object_type.name} describes.")
         owner = NOBODY if not object_type.is_owned else party or self._only_party(module)

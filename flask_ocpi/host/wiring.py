@@ -18,8 +18,8 @@ from flask_ocpi.client.wire import Transport
 from flask_ocpi.core.config import Settings
 from flask_ocpi.core.description import Version
 from flask_ocpi.core.enums import InterfaceRole
-from flask_ocpi.core.enums import ModuleID
 from flask_ocpi.core.enums import Permissions
+from flask_ocpi.core.enums import Role
 from flask_ocpi.core.fields import Policy
 from flask_ocpi.core.moments import SECOND
 from flask_ocpi.core.quirks import Known
@@ -40,6 +40,7 @@ from flask_ocpi.exchange.write_behind import run_in_thread
 from flask_ocpi.exchange.write_behind import run_inline
 from flask_ocpi.host.state import State
 from flask_ocpi.host.state import audit_rules
+from flask_ocpi.modules.credentials import CredentialsRole
 from flask_ocpi.outbox import make_dispatcher
 from flask_ocpi.outbox.deliveries import Deliveries
 from flask_ocpi.outbox.deliveries import Job
@@ -50,7 +51,6 @@ from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Storage
 from flask_ocpi.sync.backfill import Backfill
 from flask_ocpi.sync.syncing import Schedule
-from flask_ocpi.versions import V2_2_1
 from flask_ocpi.versions.reading import Receiving
 
 
@@ -202,14 +202,11 @@ def check(settings: Settings, versions: Sequence[Version]) -> None:
 
 
 def _check_business_details(settings: Settings) -> None:
-    credentials = V2_2_1.operation(ModuleID.CREDENTIALS, "post_credentials")
-    if credentials is None or credentials.body is None:
-        return
-    schema = Schemas()[credentials.body]
+    schema = Schemas()[CredentialsRole]
     roles = [role for party in settings.parties for role in party.credentials_roles()]
-    errors = schema.validate({"token": "x", "url": "https://example.com/", "roles": roles})
-    for path, message in violations(errors):
-        raise ConfigurationError(f"OCPI_PARTIES: {path.replace('roles', 'role', 1)} {message}.")
+    for index, role in enumerate(roles):
+        for path, message in violations(schema.validate({**role, "role": Role.OTHER})):  # it is checked already
+            raise ConfigurationError(f"OCPI_PARTIES: role[{index}].{path} {message}.")
 
 
 def _check_modules(settings: Settings, versions: Sequence[Version]) -> None:

@@ -55,7 +55,8 @@ def test_properties_of_the_stored_shape_are_in_the_order_of_the_tables(schema):
 @pytest.mark.conformance("VER-07", "VER-08")
 @pytest.mark.parametrize("name", Census("2.2.1").enums)
 def test_values_of_the_stored_shape_are_in_the_order_of_the_tables(name):
-    assert [member.value for member in ENUMS[name]] == Census("2.2.1").enums[name]
+    beyond = {"Role": {"PTP"}}.get(name, set())  # the role of 2.3.0's payments, which no property of 2.2.1 has
+    assert [member.value for member in ENUMS[name] if member.value not in beyond] == Census("2.2.1").enums[name]
 
 
 def test_whatever_differs_from_the_tables_is_found():

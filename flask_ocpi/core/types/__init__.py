@@ -60,6 +60,7 @@ from flask_ocpi.core.types.enums import ConnectorType as ConnectorType
 from flask_ocpi.core.types.enums import DayOfWeek as DayOfWeek
 from flask_ocpi.core.types.enums import EnergySourceCategory as EnergySourceCategory
 from flask_ocpi.core.types.enums import EnvironmentalImpactCategory as EnvironmentalImpactCategory
+from flask_ocpi.core.types.enums import EVSEPosition as EVSEPosition
 from flask_ocpi.core.types.enums import Facility as Facility
 from flask_ocpi.core.types.enums import ImageCategory as ImageCategory
 from flask_ocpi.core.types.enums import InterfaceRole as InterfaceRole
@@ -75,6 +76,7 @@ from flask_ocpi.core.types.enums import Status as Status
 from flask_ocpi.core.types.enums import TariffDimensionType as TariffDimensionType
 from flask_ocpi.core.types.enums import TariffType as TariffType
 from flask_ocpi.core.types.enums import TokenType as TokenType
+from flask_ocpi.core.types.enums import VehicleType as VehicleType
 from flask_ocpi.core.types.enums import VersionNumber as VersionNumber
 from flask_ocpi.core.types.enums import WhitelistType as WhitelistType
 from flask_ocpi.core.types.places import EVSE as EVSE

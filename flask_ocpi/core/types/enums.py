@@ -8,8 +8,8 @@ from typing import Literal
 from flask_ocpi.core import enums
 
 # fmt: off
-#: What a party does (OCPI 2.2.1, Types, "Role").
-Role = Literal["CPO", "EMSP", "HUB", "NAP", "NSP", "OTHER", "SCSP"] | enums.Role
+#: What a party does (OCPI 2.2.1, Types, "Role"; PTP is that of the payments module of 2.3.0).
+Role = Literal["CPO", "EMSP", "HUB", "NAP", "NSP", "OTHER", "PTP", "SCSP"] | enums.Role
 #: The side of a module: SENDER is the owner of the data (OCPI 2.2.1, Versions, "InterfaceRole").
 InterfaceRole = Literal["SENDER", "RECEIVER"] | enums.InterfaceRole
 #: The modules (OCPI 2.2.1, Versions, "ModuleID").
@@ -56,6 +56,8 @@ EnergySourceCategory = Literal["NUCLEAR", "GENERAL_FOSSIL", "COAL", "GAS", "GENE
     "WATER"]
 #: What making electricity leaves behind (OCPI 2.2.1, Locations, "EnvironmentalImpactCategory").
 EnvironmentalImpactCategory = Literal["NUCLEAR_WASTE", "CARBON_DIOXIDE"]
+#: Where the EVSE is, seen from the parking place (OCPI 2.3.0, Locations, "EVSEPosition").
+EVSEPosition = Literal["LEFT", "RIGHT", "CENTER"]
 #: What else there is at a location (OCPI 2.2.1, Locations, "Facility").
 Facility = Literal["HOTEL", "RESTAURANT", "CAFE", "MALL", "SUPERMARKET", "SPORT", "RECREATION_AREA", "NATURE",
     "MUSEUM", "BIKE_SHARING", "BUS_STOP", "TAXI_STAND", "TRAM_STOP", "METRO_STATION", "TRAIN_STATION", "AIRPORT",
@@ -93,3 +95,6 @@ AllowedType = Literal["ALLOWED", "BLOCKED", "EXPIRED", "NO_CREDIT", "NOT_ALLOWED
 TokenType = Literal["AD_HOC_USER", "APP_USER", "OTHER", "RFID"]
 #: When to ask the eMSP about a token, be it valid or not (OCPI 2.2.1, Tokens, "WhitelistType").
 WhitelistType = Literal["ALWAYS", "ALLOWED", "ALLOWED_OFFLINE", "NEVER"]
+#: Which vehicles may park (OCPI 2.3.0, Locations, "VehicleType").
+VehicleType = Literal["MOTORCYCLE", "PERSONAL_VEHICLE", "PERSONAL_VEHICLE_WITH_TRAILER", "VAN", "SEMI_TRACTOR",
+    "RIGID", "TRUCK_WITH_TRAILER", "BUS", "DISABLED"]
