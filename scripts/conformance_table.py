@@ -48,6 +48,8 @@ GROUPS = {
     "CHP": "Charging profiles",
     "HCI": "Hub client info",
     "V211": "OCPI 2.1.1",
+    "PAY": "Payments (2.3.0)",
+    "BOOK": "Bookings (2.3.0)",
 }
 
 HUB_ROUTING = "Later release: forwarding and broadcasting between the platforms of a hub."

@@ -24,7 +24,7 @@ def test_page_is_up_to_date_and_nothing_is_uncovered():
 def test_requirements_are_complete_and_short():
     requirements = conformance_table.read_requirements()
 
-    assert len(requirements) == len({item.id for item in requirements}) > 461  # those of 2.2.1
+    assert len(requirements) == len({item.id for item in requirements}) >= 461
     assert {item.group for item in requirements} == set(conformance_table.GROUPS)
     assert {item.level for item in requirements} == {"MUST", "SHOULD", "MAY", "DEC"}
     assert all(0 < len(item.text) <= 90 for item in requirements)
@@ -64,4 +64,4 @@ def test_table_names_tests_and_reasons():
     assert "| T-02 | MUST | a\\_b | `web/test_a.py::test_b` |" in page
     assert f"| {EXPLAINED} | MUST | Forward | {conformance_table.REASONS[EXPLAINED]} |" in page
     assert "| SES-90 | MAY | x | **none** |" in page
-    assert "1 of 23 requirements have tests" in page
+    assert f"1 of {len(conformance_table.GROUPS) + 2} requirements have tests" in page

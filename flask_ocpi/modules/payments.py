@@ -111,8 +111,6 @@ def patch_terminal(ctx: Context, target: Target, body: Document) -> Result:
     OCPI 2.3.0, Payments, "PATCH Terminal Method", whose example has no ``last_updated``: then it is now.
     """
     _check_id(target, body)
-    if "last_updated" in body and body["last_updated"] is None:
-        raise InvalidParametersError("Invalid body: last_updated must not be null.")
     return _change(ctx, target, body, lambda stored: _merged(ctx, target, stored, body))
 
 
