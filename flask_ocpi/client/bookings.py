@@ -10,6 +10,7 @@ from flask_ocpi.core.moments import to_micros
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.exchange.documents import replace_record
 from flask_ocpi.modules.bookings import BOOKING_LOCATIONS
+from flask_ocpi.modules.bookings_lifecycle import progress
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Record
@@ -54,7 +55,7 @@ class BookingsClient(ModuleClient):
         record = Record.of(booking, last_updated=to_micros(booking["last_updated"]))
 
         def newest(stored: Record | None) -> Record:  # what is pushed may be faster than the answer
-            return record if stored is None or stored.last_updated < record.last_updated else stored
+            return record if stored is None or progress(stored.document) < progress(booking) else stored
 
         return replace_record(services.storage, object_type.kind, key, newest).document
 

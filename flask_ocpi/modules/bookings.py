@@ -22,6 +22,7 @@ from flask_ocpi.core.description import Part
 from flask_ocpi.core.description import PathParameter
 from flask_ocpi.core.enums import BOOKINGS
 from flask_ocpi.core.enums import InterfaceRole
+from flask_ocpi.core.fields import NOT_AVAILABLE
 from flask_ocpi.core.moments import format_date_time
 from flask_ocpi.core.moments import to_micros
 from flask_ocpi.core.schema import load
@@ -136,8 +137,8 @@ def _terms(ctx: Context, owner: Party, body: Document) -> Document:
 
     Nothing, where BookingLocations are not kept here, or the request names none, as in 1.0.
     """
-    id = body.get("booking_location_id")
-    if id is None or not ctx.services.keeps(BOOKING_LOCATIONS, owner):
+    id = body["booking_location_id"]
+    if id == NOT_AVAILABLE or not ctx.services.keeps(BOOKING_LOCATIONS, owner):
         return {}
     record = ctx.storage.get(BOOKING_LOCATION.kind, Key.of(*owner, id))
     if record is None or not is_visible(ctx, record):

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from flask_ocpi.core.moments import to_micros
 from flask_ocpi.core.schema import Document
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.modules.bookings_enums import ReservationRequestStatus
@@ -43,6 +44,13 @@ def refused_change(before: Mapping[str, Any], after: Mapping[str, Any]) -> str |
 def is_over(booking: Mapping[str, Any]) -> bool:
     """Tell whether a booking is in a state in which nothing can be asked for it any more."""
     return booking["reservation_status"] not in (*_NEXT, ReservationStatus.UNKNOWN)
+
+
+def progress(booking: Mapping[str, Any]) -> tuple[int, int, int]:
+    """Return what is larger of the later one of two states of a booking, also within one millisecond."""
+    requests = booking["booking_requests"]
+    pending = sum(item["request_status"] == PENDING for item in requests)
+    return to_micros(booking["last_updated"]), len(requests), -pending
 
 
 def id_of(platform: str, request: Mapping[str, Any]) -> str:

@@ -148,6 +148,7 @@ DERIVED: Mapping[type[Schema], Mapping[str, Callable[[Document], Any]]] = {
 
 #: Required texts that become "#NA" where they are missing (OCPI 2.2.1, Transport and format, "No data available").
 UNKNOWN_TEXTS: Mapping[type[Schema], frozenset[str]] = {
+    BookingRequest: frozenset({"booking_location_id"}),
     BusinessDetails: frozenset({"name"}),
     CdrLocation: frozenset(
         {"id", "address", "city", "country", "evse_uid", "evse_id", "connector_id", "latitude", "longitude"}
@@ -161,7 +162,7 @@ UNKNOWN_TEXTS: Mapping[type[Schema], frozenset[str]] = {
 
 #: Required properties that an object is kept without, where nothing tells their value.
 DISPENSABLE: Mapping[type[Schema], frozenset[str]] = {
-    BookingRequest: frozenset({"country_code", "party_id", "booking_location_id"}),
+    BookingRequest: frozenset({"country_code", "party_id"}),
     BookingToken: frozenset({"country_code", "party_id"}),
     CDR: frozenset({"auth_method"}),
     CdrLocation: frozenset({"connector_standard", "connector_format", "connector_power_type"}),
