@@ -136,6 +136,8 @@ class Conversion:
         self._enums = {name: found for name, field in own.items() if (found := _enum_in(field)) is not None}
         self._required = frozenset(name for name, field in own.items() if field.required)
         narrower = any(not _values_in(kept.get(name)) <= enum.values for name, enum in self._enums.items())
+        #: Whether ``from_store`` needs other stored objects.
+        self.needs_others = self._converter.beside is not None
         #: Whether the two shapes differ at all.
         self.is_needed = bool(converter or nested or self._lacking or narrower)
 
@@ -164,16 +166,24 @@ class Conversion:
         """
         data = orjson.loads(text)
         if isinstance(data, list):
-            return orjson.dumps(list(self._said(self._completed(data, find), lose)))
+            said = self.each_from_store(data, lambda document: lose, find)
+            return orjson.dumps([document for document in said if document is not None])
         return orjson.dumps(self.from_store(data, lose, find) if isinstance(data, dict) else data)
 
-    def _said(self, documents: Sequence[Document], lose: Lose) -> Iterator[Document]:
-        """Walk the objects of a list in the shape of the version; one that cannot be said holds up no other."""
-        for index, document in enumerate(documents):
+    def each_from_store(
+        self, documents: Sequence[Document], lose: Callable[[Document], Lose], find: Find = nothing
+    ) -> Iterator[Document | None]:
+        """Walk objects in the shape of the version, with None for one that it cannot say: it holds up no other.
+
+        lose: makes what is told of the losses of an object.
+        """
+        for document in self._completed(documents, find):
             try:
-                yield self._from_store(document, _below(lose, f"/{index}"))
+                yield self._from_store(document, lose(document))
             except (LeftOutError, *FAILURES) as error:
-                lose(f"/{index}", str(error) if isinstance(error, LeftOutError) else f"It was left out: {error!r}.")
+                reason = str(error) if isinstance(error, LeftOutError) else f"It was left out: {error!r}."
+                lose(document)("", reason)
+                yield None
 
     def _completed(self, documents: Sequence[Document], find: Find) -> Sequence[Document]:
         """Return objects with those that the converter needs beside each of them, which are looked for at once."""
@@ -191,7 +201,7 @@ class Conversion:
 
     def _from_store(self, document: Document, lose: Lose) -> Document:
         made = self._converter.from_store(dict(document), lose)
-        for name in [name for name in made if name in self._lacking]:
+        for name in self._lacking & made.keys():
             del made[name]
             lose(f"/{name}", _LEFT_OUT)
         for name in self._enums.keys() & made.keys():

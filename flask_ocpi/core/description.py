@@ -260,7 +260,8 @@ class Module:
 class Dialect:
     """What tells versions apart besides modules and classes; the defaults are those of OCPI 2.2.1.
 
-    routing: whether functional modules have the OCPI-to and OCPI-from headers.
+    routing: whether functional modules have the OCPI-to and OCPI-from headers. Without, they are not read; those
+    that come are answered.
     token_encoding: "base64" or "plain", how a token is sent; None leaves it to OCPI_TOKEN_ENCODING.
     patch_has_last_updated: whether a PATCH needs last_updated. Without, it is the time of the request.
     patch_appends: whether a PATCH of charging periods adds to those that there are; otherwise it replaces them.

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
 from datetime import datetime
@@ -334,9 +335,13 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a handler answers. ``data`` is JSON text, None leaves it out; ``after`` is called once it is sent."""
+    """What a handler answers. ``data`` is JSON text, None leaves it out; ``after`` is called once it is sent.
+
+    objects: of a list that is answered, the JSON text of each object.
+    """
 
     data: bytes | None = field(default=None, repr=False)
     http_status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     after: tuple[Callable[[], None], ...] = ()
+    objects: Sequence[bytes] = field(default=(), repr=False)

@@ -76,7 +76,7 @@ def list_objects(ctx: Context, target: Target, body: None) -> Result:
     fitting = how_many_fit(texts, most)
     if fitting < len(texts):  # the storage does not look at the length, and its cursor is for what it answered
         page, texts = Page(page.records[:fitting], page.total), texts[:fitting]
-    return Result(array(texts), headers=_page_headers(ctx, target, page, limit, cap))
+    return Result(array(texts), headers=_page_headers(ctx, target, page, limit, cap), objects=texts)
 
 
 def list_fitting(ctx: Context, target: Target, fits: Callable[[Document], bool]) -> Result:

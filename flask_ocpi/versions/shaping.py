@@ -22,6 +22,7 @@ from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.fields import DateTime
 from flask_ocpi.core.fields import ListOf
 from flask_ocpi.core.quirks import Quirks
+from flask_ocpi.core.responses import array
 from flask_ocpi.core.schema import Document
 from flask_ocpi.core.schema import Object
 from flask_ocpi.core.schema import Schema
@@ -34,12 +35,14 @@ from flask_ocpi.exchange.context import Result
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.findings import Finding
 from flask_ocpi.exchange.findings import Source
+from flask_ocpi.exchange.findings import name_of
 from flask_ocpi.exchange.origins import finder
 from flask_ocpi.exchange.origins import origin_of
 from flask_ocpi.exchange.targets import Target
 from flask_ocpi.modules.tariffs import PriceComponent
 from flask_ocpi.modules.types import Price
 from flask_ocpi.storage.base import Party
+from flask_ocpi.versions.lists import SaidList
 
 _AMOUNTS = {Price: ("excl_vat", "incl_vat"), PriceComponent: ("price",)}
 
@@ -85,6 +88,7 @@ def handler_of(version: Version, operation: Operation) -> Handler:
     returned = version.conversion(operation.returns)
     if taken is None and returned is None:
         return operation.handler
+    listed = SaidList(returned) if returned is not None and operation.returns_list else None
 
     def handle(ctx: Context, target: Target, body: Document | None) -> Result:
         if taken is not None and body is not None:
@@ -99,7 +103,10 @@ def handler_of(version: Version, operation: Operation) -> Handler:
             return result
         if operation.object is None:
             return replace(result, data=returned.text_from_store(result.data))
-        lose, find = losing(ctx.services, target.source, version), _find_for(ctx, target)
+        find = _find_for(ctx, target)
+        if listed is not None and result.objects:
+            return _said_list(ctx, target, version, result, listed, find)
+        lose = losing(ctx.services, target.source, version)
         try:
             data = returned.text_from_store(result.data, lose, find)
         except LeftOutError as error:
@@ -108,6 +115,25 @@ def handler_of(version: Version, operation: Operation) -> Handler:
         return replace(result, data=data)
 
     return handle
+
+
+def _said_list(ctx: Context, target: Target, version: Version, result: Result, listed: SaidList, find: Find) -> Result:
+    """Return a page without the objects that the version cannot say.
+
+    Where it is the only one of the list, its total is that of what is in it.
+    """
+    source, key = target.source, target.object_type.key
+
+    def lose(document: Document) -> Lose:
+        named = losing(ctx.services, replace(source, object=name_of(document, key, {})), version)
+        alike = losing(ctx.services, source, version)  # of all objects of a list the same is lost
+        return lambda pointer, reason: (alike if pointer else named)(pointer, reason)
+
+    texts = listed.texts(result.objects, lose, find, source.platform)
+    headers = result.headers
+    if len(texts) < len(result.objects) and "Link" not in headers and not target.query.get("offset"):
+        headers = {**headers, "X-Total-Count": str(len(texts))}
+    return replace(result, data=array(texts), headers=headers)
 
 
 def said(

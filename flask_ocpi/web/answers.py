@@ -76,7 +76,7 @@ def _headers(headers: Mapping[str, str]) -> Headers:
 class SurroundingHeaders:
     """The headers of every answer of a blueprint, also of errors: message ids and routing.
 
-    functional: for a functional module, whose messages are routed.
+    functional: for a functional module, whose messages are routed; in versions without routing, where headers come.
     """
 
     def __init__(self, services: Services, *, functional: bool) -> None:

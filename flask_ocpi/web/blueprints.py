@@ -63,7 +63,7 @@ def module_blueprint(services: Services, version: Version, module: Module) -> Bl
                 _admit(services, version, module, None, current, Incoming.of(current.environ), is_result=False)
 
         blueprint.before_request(begin)
-    register_error_handlers(blueprint, services, functional=version.routes(module))
+    register_error_handlers(blueprint, services, functional=not module.configuration)
     return blueprint
 
 
@@ -200,7 +200,7 @@ def _view(
     body: Schema | None,
 ) -> Callable[..., Response]:
     """Make the view function: it checks who calls, reads query and body, and puts the result in the envelope."""
-    around = SurroundingHeaders(services, functional=version.routes(module))
+    around = SurroundingHeaders(services, functional=not module.configuration)
     is_strict = services.settings.receive == "strict"
     returns = operation.returns
     shape = None if returns is None or issubclass(returns, StrEnum) else returns

@@ -43,7 +43,7 @@ def serve(app: Flask, state: State) -> None:
         api = Api(app, version=version.number, about=partial(_about, services, version), policy=services.schemas.policy)
         for name, module in _add_modules(api, services, version).items():
             watched[name] = module.id
-            if version.routes(module):
+            if not module.configuration:
                 routed.add(name)
         makers[version.number] = partial(_finished, api)
     state.specs = Documents(makers)

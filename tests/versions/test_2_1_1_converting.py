@@ -74,14 +74,14 @@ def sayable(document):
 
 
 def told(value, name=""):
-    """Return a generated document with other values than "#NA", which is none in 2.1.1."""
+    """Return a generated document in which coordinates and ids are not "#NA", which is no value of 2.1.1."""
     if isinstance(value, dict):
         return {name: told(inner, name) for name, inner in value.items()}
     if isinstance(value, list):
         return [told(item, name) for item in value]
-    if value == NOT_AVAILABLE:
-        return "51.047590" if name in ("latitude", "longitude") else "NLD"
-    return value
+    if value != NOT_AVAILABLE or name not in ("latitude", "longitude", "id", "uid"):
+        return value
+    return "NONE" if name in ("id", "uid") else "51.047590"
 
 
 def drawn(data, cls):

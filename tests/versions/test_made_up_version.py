@@ -570,13 +570,15 @@ def test_cdr_without_owner_is_of_who_posts_it(cpo_partner):
     assert partner.get(path).data == cdr
 
 
-def test_routing_headers_are_ignored(cpo_partner):
+def test_routing_headers_are_not_needed_not_read_and_come_back(cpo_partner):
     _, partner = cpo_partner
+    sent = {"OCPI-from-country-code": "XX", "OCPI-from-party-id": "XXX"}
 
-    response = partner.put(URL, told(), headers={"OCPI-to-country-code": "XX", "OCPI-to-party-id": "XXX"})
+    bare, routed = partner.put(URL, told()), partner.put(URL, told(), headers=sent)
 
-    assert response.http_status == 201
-    assert not [name for name, _ in response.headers if name.startswith("OCPI-")]
+    assert (bare.http_status, routed.http_status) == (201, 200)
+    assert not [name for name, _ in bare.headers if name.startswith("OCPI-")]
+    assert (routed.headers["OCPI-to-country-code"], routed.headers["OCPI-to-party-id"]) == ("XX", "XXX")
 
 
 def test_details_of_the_version_have_no_roles(cpo_partner):

@@ -1,0 +1,86 @@
+"""Lists in the shape of a version: an object that did not change since it was converted is not converted again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import field
+from threading import Lock
+
+import orjson
+
+from flask_ocpi.core.converting import Conversion
+from flask_ocpi.core.converting import Find
+from flask_ocpi.core.converting import Lose
+from flask_ocpi.core.schema import Document
+
+#: Of one list, with the texts before and after.
+_MOST_BYTES = 8_000_000
+_AROUND = 500  # bytes of an entry besides its texts
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What became of one object. text: None where the version cannot say it.
+
+    losses: what was told of it, by pointer. told: the ids of the platforms for which it was.
+    """
+
+    text: bytes | None
+    losses: tuple[tuple[str, str], ...]
+    told: set[str] = field(default_factory=set)
+
+
+class SaidList:
+    """Brings the objects of one list to the shape of a version.
+
+    Objects that need others beside them are converted each time. What a version cannot say is told once for each
+    platform, until the object changes or is forgotten.
+    """
+
+    def __init__(self, conversion: Conversion) -> None:
+        self._conversion = conversion
+        self._kept: dict[bytes, _Said] = {}
+        self._size = 0
+        self._lock = Lock()
+
+    def texts(self, texts: Sequence[bytes], lose: Callable[[Document], Lose], find: Find, platform: str) -> list[bytes]:
+        """Return the JSON of the objects that the version can say, in order.
+
+        lose: makes what is told of the losses of an object. platform: the id of the one that asks.
+        """
+        if self._conversion.needs_others:
+            documents = [orjson.loads(text) for text in texts]
+            made = self._conversion.each_from_store(documents, lose, find)
+            return [orjson.dumps(document) for document in made if document is not None]
+        said = []
+        for text in texts:
+            entry = self._kept.get(text) or self._convert(text)
+            if entry.losses and platform not in entry.told:
+                tell = lose(orjson.loads(text))
+                for pointer, reason in entry.losses:
+                    tell(pointer, reason)
+                entry.told.add(platform)
+            if entry.text is not None:
+                said.append(entry.text)
+        return said
+
+    def _convert(self, text: bytes) -> _Said:
+        losses: list[tuple[str, str]] = []
+
+        def lose(document: Document) -> Lose:
+            return lambda pointer, reason: losses.append((pointer, reason))
+
+        (made,) = self._conversion.each_from_store([orjson.loads(text)], lose)
+        entry = _Said(None if made is None else orjson.dumps(made), tuple(losses))
+        with self._lock:
+            self._kept[text] = entry
+            self._size += self._size_of(text, entry)
+            while self._size > _MOST_BYTES:
+                oldest = next(iter(self._kept))
+                self._size -= self._size_of(oldest, self._kept.pop(oldest))
+        return entry
+
+    def _size_of(self, text: bytes, entry: _Said) -> int:
+        return len(text) + len(entry.text or b"") + _AROUND * (1 + len(entry.losses))
