@@ -165,8 +165,11 @@ class SQLAlchemyStorage(Storage):
             return _counted(_further(rows, query))
         if rows:
             return _page(rows, query) if kept else _counted(_page(rows, query))
-        skipped = shape.after or query.offset > 0
-        return Page((), int(rows_of(statements.count)[0][0]) if skipped else 0, query.after)
+        if not (shape.after or query.offset > 0):
+            return Page((), 0, query.after)
+        unbounded = {**values, "max_bytes": None}  # what is counted is no document
+        counted = self._database.execute(statements.count, unbounded, reads=True).rows
+        return Page((), int(counted[0][0]), query.after)
 
     def save(self, kind: str, key: Key, record: Record, *, expected: int | None = None) -> bool:
         statements = self._statements_of(kind)

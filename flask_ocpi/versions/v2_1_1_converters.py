@@ -296,10 +296,11 @@ def _where(place: Document, known: Document | None, cdr: Document, lose: Lose) -
     index = find_part(connectors, "id", place["connector_id"])
     connector = {"last_updated": evse["last_updated"]} if index is None else dict(connectors[index])
     connector |= {inner: place[name] for name, inner in _OF_CONNECTOR.items() if name in place}
-    for name in ("max_voltage", "max_amperage"):
-        if name not in connector:
-            connector[name] = 0
-            lose("/cdr_location", f"OCPI 2.1.1 needs a {name[4:]}, and none is known of this connector: 0 was sent.")
+    if "max_voltage" not in connector:
+        connector |= {"max_voltage": 0, "max_amperage": 0}
+        lose(
+            "/cdr_location", "OCPI 2.1.1 needs voltage and amperage, which are not known of this connector: 0 was sent."
+        )
     evse |= {"uid": place["evse_uid"], "evse_id": place["evse_id"], "connectors": [connector]}
     if evse["evse_id"] == NOT_AVAILABLE:
         del evse["evse_id"]

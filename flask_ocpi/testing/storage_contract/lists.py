@@ -216,9 +216,10 @@ class ListContract:
             storage.save("locations", numbered_key(number), replace(numbered(number), last_updated=number % 2))
 
         page = storage.list("locations", Query(date_to=1, offset=offset, limit=limit))
+        bounded = storage.list("locations", Query(date_to=1, offset=offset, limit=limit, max_bytes=10_000))
 
-        assert numbers(page) == found
-        assert page.total == 5
+        assert numbers(page) == numbers(bounded) == found
+        assert page.total == bounded.total == 5
 
     @pytest.mark.parametrize("limit", [1, 2, 3, 7, 10], ids=str)
     def test_cursors_walk_the_same_pages_as_offsets(self, storage: Storage, limit: int) -> None:
