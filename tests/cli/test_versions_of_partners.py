@@ -6,10 +6,10 @@ import json
 
 import pytest
 
+from flask_ocpi.versions.v2_1_1 import VERSION as V2_1_1
 from flask_ocpi.versions.v2_2_1 import VERSION as V2_2_1
-from tests.partners.flat import FLAT
 
-ALL = (FLAT, V2_2_1)
+ALL = (V2_1_1, V2_2_1)
 
 
 @pytest.fixture

@@ -13,13 +13,13 @@ from flask_ocpi.partners.auth_tokens import authorization
 from flask_ocpi.storage.base import Party
 from flask_ocpi.testing import documents
 from flask_ocpi.testing.network import PartnerClient
+from flask_ocpi.versions.v2_1_1 import VERSION as V2_1_1
 from flask_ocpi.versions.v2_2_1 import VERSION as V2_2_1
 from tests.conftest import EVERY_STORAGE
-from tests.partners.flat import FLAT
 from tests.peers import Peer
 from tests.peers import dump
 
-ALL = (FLAT, V2_2_1)
+ALL = (V2_1_1, V2_2_1)
 ABC, EMS, OTH = Party.of("NL", "ABC"), Party.of("DE", "EMS"), Party.of("FR", "OTH")
 OURS = [("NL", "ABC", ["CPO", "EMSP"])]
 CPO_MODULES = {"cdrs", "commands", "credentials", "locations", "sessions", "tariffs", "tokens"}
@@ -38,12 +38,12 @@ def both(ocpi_network, ocpi_storage):
 
 @pytest.fixture
 def ems(ocpi_network):
-    return ocpi_network.add("ems.example", [("DE", "EMS", ["EMSP"])], versions=(FLAT,))
+    return ocpi_network.add("ems.example", [("DE", "EMS", ["EMSP"])], versions=(V2_1_1,))
 
 
 @pytest.fixture
 def cpo(ocpi_network):
-    return ocpi_network.add("cpo.example", [("FR", "OTH", ["CPO"])], versions=(FLAT,))
+    return ocpi_network.add("cpo.example", [("FR", "OTH", ["CPO"])], versions=(V2_1_1,))
 
 
 def calling(network, ocpi, token):
@@ -314,7 +314,7 @@ def test_of_several_own_parties_one_deals_with_a_partner(ocpi_network, ems):
 @pytest.mark.conformance("V211-111")
 @pytest.mark.parametrize("asks", ["theirs", "ours"])
 def test_a_party_that_is_both_registers_twice(ocpi_network, both, asks):
-    peer = ocpi_network.add("peer.example", [("DE", "EMS", ["CPO", "EMSP"])], versions=(FLAT,))
+    peer = ocpi_network.add("peer.example", [("DE", "EMS", ["CPO", "EMSP"])], versions=(V2_1_1,))
     for ours, theirs in (("CPO", "EMSP"), ("EMSP", "CPO")):
         side, other, names = (both, peer, (ours, theirs)) if asks == "theirs" else (peer, both, (theirs, ours))
         party, again = ([EMS], [ABC]) if asks == "theirs" else ([ABC], [EMS])
@@ -336,7 +336,7 @@ def test_a_party_that_is_both_registers_twice(ocpi_network, both, asks):
 def test_the_second_time_the_party_has_to_be_granted(ocpi_network, registered):
     """Who names the party of a partner is not taken for that partner."""
     _, token = registered.partners.invite(name="Posing", version="2.1.1", own_role="EMSP")
-    posing = ocpi_network.add("posing.example", [("DE", "EMS", ["CPO"])], versions=(FLAT,))
+    posing = ocpi_network.add("posing.example", [("DE", "EMS", ["CPO"])], versions=(V2_1_1,))
     before = registered.partners.find("DE-EMS")
 
     with pytest.raises(RefusedError, match="DE-EMS is registered by another platform"):
@@ -347,7 +347,7 @@ def test_the_second_time_the_party_has_to_be_granted(ocpi_network, registered):
 
 def test_nor_is_it_granted_twice_for_one_side(ocpi_network, registered):
     _, token = registered.partners.invite(name="posing", version="2.1.1", own_role="CPO", parties=[EMS])
-    posing = ocpi_network.add("posing.example", [("DE", "EMS", ["EMSP"])], versions=(FLAT,))
+    posing = ocpi_network.add("posing.example", [("DE", "EMS", ["EMSP"])], versions=(V2_1_1,))
 
     posing.partners.register(registered.versions_url, token)
 
