@@ -98,4 +98,6 @@ def to_micros(text: str) -> int:
 
 def format_date_time(instant: datetime) -> str:
     """Write an aware datetime as an OCPI DateTime with milliseconds."""
-    return f"{instant.astimezone(UTC).isoformat(timespec='milliseconds')[:23]}Z"
+    if instant.tzinfo is not UTC:
+        instant = instant.astimezone(UTC)
+    return f"{instant.isoformat(timespec='milliseconds')[:23]}Z"

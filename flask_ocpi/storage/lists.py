@@ -114,7 +114,7 @@ def list_statements(table: Table, counts: Table | None, shape: ListShape, dialec
             total = select(_sum(table, counts, shape, name))
         number = total.scalar_subquery()
     return ListStatements(
-        page=Statement(_rows(table, _fitting(table, page, shape, dialect), number), dialect),
+        page=Statement(_rows(table, _fitting(table, page, shape, dialect), number, dialect), dialect),
         count=Statement(total, dialect),
         few=Statement(_few(table, shape, dialect), dialect) if shape.is_dated else None,
     )
@@ -152,8 +152,11 @@ def claim_statement(table: Table, counts: Table | None, shape: ListShape, dialec
     return moved.where(c.created == chosen.c.created)
 
 
-def _rows(table: Table, chosen: Select[tuple[Any]], total: ColumnElement[Any]) -> Select[Any]:
+def _rows(table: Table, chosen: Select[tuple[Any]], total: ColumnElement[Any], dialect: Dialect) -> Select[Any]:
     """Select the records of a page, which is chosen on the index alone: an offset walks no documents."""
+    if dialect.name == "sqlite":  # it would sort a join with all its documents, and has numbers in a list sorted
+        rows = select(*record_columns(table), total.label("total"))
+        return rows.where(table.c.created.in_(chosen)).order_by(table.c.created)
     page = chosen.subquery("page")
     return (
         select(*record_columns(table), total.label("total"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import time
 from collections.abc import Callable
@@ -102,6 +103,8 @@ LIST_SHAPES = 256
 KEYS_AT_ONCE = 2000
 # From so many records on, one statement for all of them is the faster way.
 MANY = 4
+# PostgreSQL refuses NUL in texts; surrogates have no place in UTF-8.
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 # An arbitrary number: whoever holds it as an advisory lock on PostgreSQL may create tables.
 SETUP_LOCK = 0x0C91_0221
 
@@ -371,11 +374,7 @@ def _page(rows: Sequence[Any], query: Query) -> Page:
 
 
 def _can_be_stored(key: Key) -> bool:
-    text = "".join(key)
-    if text.isprintable():
-        return True
-    # PostgreSQL refuses NUL in texts; surrogates have no place in UTF-8.
-    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+    return _UNSTORABLE.search("".join(key)) is None
 
 
 def _enable_wal(database: Database) -> None:

@@ -42,7 +42,7 @@ class Answer(Response):
         status_code: int = StatusCode.SUCCESS,
         message: str = "",
     ) -> None:
-        super().__init__(body, http_status, _headers(headers))
+        super().__init__((body,), http_status, _headers(headers, len(body)))
         self.ocpi_status = int(status_code)
         self.message = message
         self._body = body
@@ -68,8 +68,8 @@ class _Trusted(Headers):
         self._list = list(pairs)
 
 
-def _headers(headers: Mapping[str, str]) -> Headers:
-    pairs = [("Content-Type", "application/json"), *headers.items()]
+def _headers(headers: Mapping[str, str], length: int) -> Headers:
+    pairs = [("Content-Type", "application/json"), *headers.items(), ("Content-Length", str(length))]
     return _Trusted(pairs) if "".join(headers.values()).isprintable() else Headers(pairs)
 
 

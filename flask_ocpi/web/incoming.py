@@ -135,7 +135,9 @@ def read_body(request: Request) -> bytes:
     incoming = environ.get(INCOMING) or Incoming(environ)
     if incoming.is_read:
         return incoming.body
-    length = request.content_length
+    said = environ.get("CONTENT_LENGTH", "")
+    is_plain = said.isascii() and said.isdigit() and len(said) < 19 and "HTTP_TRANSFER_ENCODING" not in environ
+    length = int(said) if is_plain else request.content_length
     if length is None or "stream" in request.__dict__:  # chunked, or the host application has begun to read it
         read = partial(_read_to_end, request)
     else:

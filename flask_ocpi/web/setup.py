@@ -74,7 +74,9 @@ def _late_storage(app: Flask, names: tuple[str, ...], *, creates_tables: bool) -
     inner = app.wsgi_app
 
     def find_in_context(app: Flask, **_: Any) -> None:
-        if not storage.is_found and "sqlalchemy" in app.extensions:  # its tables belong to its migrations
+        if storage.is_found:
+            appcontext_pushed.disconnect(find_in_context, app)
+        elif "sqlalchemy" in app.extensions:  # its tables belong to its migrations
             with suppress(StorageError):  # Flask does not pop a context whose signal raises; the first use raises
                 storage.find()
 
