@@ -18,6 +18,7 @@ NAMES = (
     "flask_ocpi.client.transport",
     "flask_ocpi.storage.sqlalchemy",
     "flask_sqlalchemy",
+    "psycopg",
     "sqlalchemy.dialects.postgresql",
 )
 

@@ -24,6 +24,8 @@ _log = logging.getLogger("flask_ocpi")
 PATIENCE = 5.0
 
 _Function = Callable[[], object]
+#: Weak references by their own ids, so that one that died is found among any number; in the order they were made.
+_Functions = dict[int, ref[_Function]]
 
 
 class _Gate:
@@ -158,13 +160,14 @@ def look_for_fork() -> None:
         _begin_in_child()
 
 
-def _register(function: _Function, functions: list[ref[_Function]]) -> None:
+def _register(function: _Function, functions: _Functions) -> None:
     kind = WeakMethod if inspect.ismethod(function) else ref
-    functions.append(kind(function, functions.remove))
+    found = kind(function, lambda gone: functions.pop(id(gone), None))
+    functions[id(found)] = found
 
 
-def _call(functions: list[ref[_Function]]) -> None:
-    for found in list(functions):
+def _call(functions: _Functions) -> None:
+    for found in list(functions.values()):
         function = found()
         if function is not None:
             function()
@@ -190,8 +193,8 @@ _gate = _Gate()
 at_work = _gate
 #: What a parent process goes on using: even to clean it up would disturb it, so a child keeps it to its end.
 left_to_parent: list[object] = _gate.left_to_parent
-_in_child: list[ref[_Function]] = []
-_before: list[ref[_Function]] = []
+_in_child: _Functions = {}
+_before: _Functions = {}
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_prepare, after_in_parent=_gate.open, after_in_child=_begin_in_child)

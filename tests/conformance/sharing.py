@@ -85,7 +85,7 @@ class EmptyableStorage(MemoryStorage):
     """Keeps records in memory, until they are dropped all at once."""
 
     def clear(self) -> None:
-        super().__init__()
+        self._kinds, self._created, self._undo, self._work = {}, 0, None, []
 
 
 @functools.cache

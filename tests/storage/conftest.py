@@ -11,6 +11,7 @@ from flask_ocpi.storage.memory import MemoryStorage
 from flask_ocpi.storage.router import RoutedStorage
 from flask_ocpi.storage.sqlalchemy import SQLAlchemyStorage
 from flask_ocpi.storage.tables import define_tables
+from tests.templates import Template
 
 KINDS = ("locations", "platforms")
 
@@ -18,6 +19,14 @@ KINDS = ("locations", "platforms")
 def storage_on(engine):
     """Build a storage on tables of its own definition, without creating them."""
     return SQLAlchemyStorage(engine, define_tables(MetaData(), KINDS))
+
+
+@pytest.fixture(scope="session")
+def template():
+    """What starts the processes of tests/storage/worker.py."""
+    template = Template("tests.storage.worker")
+    yield template
+    template.close()
 
 
 @pytest.fixture

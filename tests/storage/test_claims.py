@@ -64,12 +64,12 @@ def test_claim_reads_no_more_than_it_takes(engine, database, due, later, statist
     assert [step for step in plan if step.startswith("SCAN")] == []
 
 
-def test_processes_take_every_record_exactly_once(engine, database, url):
+def test_processes_take_every_record_exactly_once(template, engine, database, url):
     fill(engine, due=400, later=20)
 
-    taken = run_together(url, *["claim"] * CLAIMERS, count=3)
+    taken = run_together(template, url, *["claim"] * CLAIMERS, count=3)
 
-    left = run_together(url, "claim", count=3)
+    left = run_together(template, url, "claim", count=3)
     numbers = [number for of_process in (*taken, *left) for number in of_process]
     assert len(numbers) == 400
     assert len(set(numbers)) == 400

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+import json
 
 import pytest
 from sqlalchemy import create_engine
@@ -13,6 +11,7 @@ from sqlalchemy import inspect
 from flask_ocpi.versions import VERSIONS
 from flask_ocpi.web.setup import kinds
 from tests.storage import old
+from tests.templates import Template
 
 APP = """
 import os
@@ -50,17 +49,6 @@ def show():
 """
 
 
-# Runs several commands, as `flask` would, in one process. Flask-Migrate takes one that compares the tables in each.
-COMMANDS = """
-import sys
-
-from flask.cli import cli
-
-for command in sys.argv[1:]:
-    cli.main(command.split(), standalone_mode=False)
-"""
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request, tmp_path):
     """The URL of the host's database, with nothing in it yet."""
@@ -69,30 +57,29 @@ def database(request, tmp_path):
     return request.getfixturevalue("postgres_url")
 
 
+@pytest.fixture(scope="module")
+def migrators():
+    """What starts the processes of tests/storage/migrator.py."""
+    template = Template("tests.storage.migrator")
+    yield template
+    template.close()
+
+
 @pytest.fixture
-def flask(tmp_path, database):
+def flask(tmp_path, database, migrators):
     """Run commands of the host application; return what they printed, the log included."""
     (tmp_path / "app.py").write_text(APP)
     environment = {
-        **os.environ,
         "FLASK_SQLALCHEMY_DATABASE_URI": database,
         "FLASK_SECRET_KEY": "secret",
         "FLASK_OCPI_DISPATCHER": "none",
     }
 
     def run(*commands, **more):
-        done = subprocess.run(
-            [sys.executable, "-c", COMMANDS, *commands],
-            cwd=tmp_path,
-            env={**environment, **more},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout
-        return done.stdout
+        with migrators.start(str(tmp_path), json.dumps({**environment, **more}), *commands) as process:
+            output, _ = process.communicate()
+            assert process.returncode == 0, output
+            return output
 
     return run
 

@@ -18,7 +18,6 @@ from flask_ocpi.testing.network import add_partner
 from flask_ocpi.versions import VERSIONS
 from flask_ocpi.web.setup import kinds
 from tests.storage.conftest import storage_on
-from tests.storage.test_processes import TIMEOUT_SECONDS
 from tests.storage.test_processes import go
 from tests.storage.test_processes import numbers
 from tests.storage.test_processes import run_together
@@ -41,10 +40,10 @@ def pragma(engine, name):
         return connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
 
 
-def test_eight_writing_processes_lose_no_update(storage, sqlite_engine, sqlite_url):
+def test_eight_writing_processes_lose_no_update(template, storage, sqlite_engine, sqlite_url):
     storage.save("locations", key(0), Record(b"0"))
 
-    run_together(sqlite_url, *["increment"] * WRITERS, count=25)
+    run_together(template, sqlite_url, *["increment"] * WRITERS, count=25)
 
     assert numbers(storage) == [25 * WRITERS]
     assert pragma(sqlite_engine, "integrity_check") == "ok"
@@ -68,14 +67,14 @@ def test_long_reader_keeps_no_writer_waiting(storage, sqlite_engine):
 
 
 @pytest.mark.parametrize("task", ["hang_in_transaction", "work_until_killed"])
-def test_killed_writer_leaves_the_file_whole(storage, sqlite_engine, sqlite_url, task):
+def test_killed_writer_leaves_the_file_whole(template, storage, sqlite_engine, sqlite_url, task):
     storage.save("locations", key(0), Record(b"0"))
 
-    with worker(sqlite_url, task, 500) as process:
+    with worker(template, sqlite_url, task, 500) as process:
         go(process)
         assert process.stdout.readline() == "written\n"
         process.kill()
-        process.wait(TIMEOUT_SECONDS)
+        process.wait()
 
     assert pragma(sqlite_engine, "integrity_check") == "ok"
     records = storage.list("locations", Query(limit=1000)).records

@@ -1,4 +1,4 @@
-"""What the processes of test_processes do: `python -m tests.storage.worker URL TASK COUNT`.
+"""What the processes of test_processes do. Their arguments: the URL of the database, a task and a count.
 
 A worker writes the line "ready", waits for a line on standard input, works, and writes its result as JSON.
 """
@@ -239,7 +239,3 @@ def main():
     result = task(storage, int(count))
     say(json.dumps(result))
     engine.dispose()
-
-
-if __name__ == "__main__":
-    main()
