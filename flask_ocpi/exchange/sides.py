@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from flask_ocpi.core.description import Document
 from flask_ocpi.core.description import Version
+from flask_ocpi.core.enums import PAYMENTS
 from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.enums import Permissions
 from flask_ocpi.core.enums import Role
@@ -128,9 +129,20 @@ def credentials_roles(services: Services, platform: Platform, version: Version) 
     roles = services.credentials_roles()
     side = side_of(services, platform, version)
     if side is None:
-        return roles
+        return roles if version.module(PAYMENTS) is not None else _without_terminals(roles)
     document = next(role for role in roles if party_of(role) == side.party)
     return [{**document, "role": side.role.value}]
+
+
+def _without_terminals(roles: list[Document]) -> list[Document]:
+    """Return roles as they are for a version without payments, which has no PTP: that is OTHER."""
+    parties = {(Role.OTHER, party_of(role)) for role in roles if role["role"] == Role.OTHER}
+    found = [role if role["role"] != Role.PTP else {**role, "role": Role.OTHER.value} for role in roles]
+    return [
+        made
+        for role, made in zip(roles, found, strict=True)
+        if role["role"] != Role.PTP or (Role.OTHER, party_of(role)) not in parties
+    ]
 
 
 def with_role(services: Services, platform: Platform, version: Version, credentials: Document) -> Document:

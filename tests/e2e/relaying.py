@@ -68,9 +68,9 @@ class Relay:
 def relay(operators: Version, providers: Version) -> Iterator[Relay]:
     """Serve the three until the block ends, registered in the operator's version and in the provider's."""
     with ExitStack() as stack:
-        operator, _ = _platform(stack, OPERATOR, ["CPO"], (operators,))
-        middle, app = _platform(stack, MIDDLE, ["CPO", "EMSP"], tuple(dict.fromkeys((operators, providers))))
-        provider, _ = _platform(stack, PROVIDER, ["EMSP"], (providers,))
+        operator, _ = serving_platform(stack, OPERATOR, ["CPO"], (operators,))
+        middle, app = serving_platform(stack, MIDDLE, ["CPO", "EMSP"], tuple(dict.fromkeys((operators, providers))))
+        provider, _ = serving_platform(stack, PROVIDER, ["EMSP"], (providers,))
         made = Relay(operator, middle, provider)
         object_received.connect(made.pass_on, app)
         stack.callback(object_received.disconnect, made.pass_on, app)
@@ -83,9 +83,10 @@ def relay(operators: Version, providers: Version) -> Iterator[Relay]:
         yield made
 
 
-def _platform(
+def serving_platform(
     stack: ExitStack, party: dict[str, str], roles: Sequence[str], versions: Sequence[Version]
 ) -> tuple[OCPI, Flask]:
+    """Serve a platform of one party on a loopback socket, as long as the stack is open."""
     port = free_port()
     app = Flask(party["party_id"], root_path=".")
     app.config.update(
