@@ -1,10 +1,9 @@
-"""Measure very many objects at once: ``flask ocpi import`` of a file of locations, and a sync that fetches them all.
+"""Measure very many objects at once: ``flask ocpi import`` of a file of locations. Syncs: ``benchmarks.pulling``.
 
 Run with ``python -m benchmarks.bulk [--objects 20000]``, on a SQLite file and, where it is installed, on PostgreSQL.
-The file is made first and not counted. Printed are objects a second: of a first import, of one that replaces them all,
-and of a sync of two platforms in this process: one that stores all, and another one in which nothing changed. What
-Python's objects took is measured in runs of their own, of a tenth and of a fifth of the objects, since measuring it
-takes time: it must not grow with their number, beyond the keys that a whole list is compared by.
+The file is made first and not counted. Printed are objects a second: of a first import, and of one that replaces them
+all. What Python's objects took is measured in runs of their own, of a tenth and of a fifth of the objects, since
+measuring it takes time: it must not grow with their number.
 """
 
 from __future__ import annotations
@@ -26,7 +25,6 @@ from sqlalchemy import create_engine
 from flask_ocpi import OCPI
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import Storage
-from flask_ocpi.sync.syncing import Synced
 from flask_ocpi.testing.backends import sqlalchemy_storage
 from flask_ocpi.testing.documents import connector
 from flask_ocpi.testing.documents import evse
@@ -37,9 +35,6 @@ from tests.servers import postgres
 
 OBJECTS = 20_000
 MOST_GROWTH = 1.3
-#: Bytes that a sync may keep of each object of a whole list: its key here, and its key there.
-KEPT_BY_SYNC = 1200
-
 Storages = Callable[[str], Storage]
 
 
@@ -53,28 +48,18 @@ def write_file(path: Path, count: int) -> Path:
     return path
 
 
-class Neighbours:
-    """An operator with locations, and a provider that syncs them, each with a storage of its own."""
+class Operator:
+    """An operator with locations that nobody receives."""
 
     def __init__(self, storages: Storages) -> None:
         config = {"OCPI_PUSH": False, "OCPI_JOURNAL": "off", "OCPI_DISPATCHER": "none"}
         self.network = Network(config=config)
-        self.cpo = self.network.add("cpo.example", [("NL", "ABC", ["CPO"])], storage=storages("cpo"))
-        self.emsp = self.network.add("emsp.example", [("DE", "EMS", ["EMSP"])], storage=storages("emsp"))
-        self.network.connect(self.emsp, self.cpo)
-        # It would keep each of them.
-        self.network.before_send = lambda request: self.network.requests.clear()
+        self.ocpi = self.network.add("cpo.example", [("NL", "ABC", ["CPO"])], storage=storages("cpo"))
 
     def import_file(self, path: Path) -> None:
         result = self.network.apps["cpo.example"].test_cli_runner().invoke(args=["ocpi", "import", str(path)])
         if result.exit_code:
             raise SystemExit(f"The import failed: {result.output}")
-
-    def sync(self) -> Synced:
-        (synced,) = self.emsp.sync(modules=["locations"], full=True)
-        if not synced.is_complete or synced.pulled.broken:
-            raise SystemExit(f"The sync failed: {synced}")
-        return synced
 
 
 def stored(ocpi: OCPI) -> int:
@@ -99,41 +84,25 @@ def peak(work: Callable[[], object]) -> int:
 
 
 def measure_rates(storages: Storages, path: Path, count: int) -> None:
-    both = Neighbours(storages)
-    figures = {
-        "import": rate(lambda: both.import_file(path), count),
-        "import again": rate(lambda: both.import_file(path), count),
-        "sync": rate(both.sync, count),
-        "sync again": rate(both.sync, count),
-    }
-    copies = sum(kept.number for kept in both.emsp.copies.counts())
-    if (stored(both.cpo), copies) != (count, count):
-        raise SystemExit(f"Of {count} objects {copies} arrived.")
+    operator = Operator(storages)
+    figures = {name: rate(lambda: operator.import_file(path), count) for name in ("import", "import again")}
+    if stored(operator.ocpi) != count:
+        raise SystemExit(f"Of {count} objects {stored(operator.ocpi)} were stored.")
     for name, figure in figures.items():
         sys.stdout.write(f"    {name:<13} {figure:>8,.0f} objects/s\n")
 
 
 def measure_memory(make: Callable[[], Storages], folder: Path, count: int) -> bool:
-    """Print what importing and syncing takes at two numbers of objects; False when it grows with them."""
-    found: dict[str, list[int]] = {"import": [], "sync": [], "sync again": []}
-    counts = (count // 10, count // 5)
-    for number in (100, *counts):  # the first one fills the caches
-        both = Neighbours(make())
+    """Print what importing takes at two numbers of objects; False when it grows with them."""
+    few, many = count // 10, count // 5
+    peaks = {}
+    for number in (100, few, many):  # the first one fills the caches
+        operator = Operator(make())
         path = write_file(folder / f"{number}.json", number)
-        peaks = [peak(lambda both=both, path=path: both.import_file(path)), peak(both.sync), peak(both.sync)]
-        if number in counts:
-            for figures, figure in zip(found.values(), peaks, strict=True):
-                figures.append(figure)
-    is_flat = True
-    for name, (few, more) in found.items():
-        allowed = few * MOST_GROWTH + (KEPT_BY_SYNC * (counts[1] - counts[0]) if name != "import" else 0)
-        is_flat &= more <= allowed
-        each = (more - few) / (counts[1] - counts[0])
-        sys.stdout.write(
-            f"    {name:<13} {more / 1e6:>6.1f} MB of {counts[1]:,} objects, {more / few:.2f} times that of "
-        )
-        sys.stdout.write(f"{counts[0]:,}, {each:,.0f} bytes for each more\n")
-    return is_flat
+        peaks[number] = peak(lambda operator=operator, path=path: operator.import_file(path))
+    sys.stdout.write(f"    import        {peaks[many] / 1e6:>6.1f} MB of {many:,} objects, ")
+    sys.stdout.write(f"{peaks[many] / peaks[few]:.2f} times that of {few:,}\n")
+    return peaks[many] <= peaks[few] * MOST_GROWTH
 
 
 @contextmanager
@@ -158,7 +127,7 @@ def made_database(url: str, name: str) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Measure importing and syncing very many objects.")
+    parser = argparse.ArgumentParser(description="Measure importing very many objects.")
     parser.add_argument("--objects", type=int, default=OBJECTS)
     count = parser.parse_args().objects
     with tempfile.TemporaryDirectory() as name:

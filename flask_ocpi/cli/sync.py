@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 
 import click
 from flask.cli import with_appcontext
@@ -57,9 +58,10 @@ def sync(modules: tuple[str, ...], platform: str | None, full: bool, force: bool
 
 
 class _Bars:
-    """A progress bar for each module of a platform, one after another."""
+    """A progress bar for each module of a platform, one after another; of those that this thread syncs itself."""
 
     def __init__(self) -> None:
+        self._thread = threading.get_ident()
         self._current: Synced | None = None
         self._bar: Progress | None = None
 
@@ -70,6 +72,8 @@ class _Bars:
         self._close()
 
     def show(self, synced: Synced) -> None:
+        if threading.get_ident() != self._thread:
+            return
         if synced is not self._current:
             self._close()
             self._current = synced

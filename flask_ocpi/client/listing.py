@@ -87,37 +87,34 @@ class ListPage:
     doubt: str = ""
 
 
-class _Ahead:
-    """A page that is fetched in a thread, or by who asks for it when that has not begun yet.
+class Ahead:
+    """Something that is done in a thread, or by who asks for it when that has not begun yet.
 
     background: runs a function in a thread, at some time.
     """
 
-    def __init__(
-        self, fetch: Callable[[str], Any], url: str, background: Callable[[Callable[[], object]], None]
-    ) -> None:
-        self._fetch = fetch
-        self._url = url
+    def __init__(self, do: Callable[[], Any], background: Callable[[Callable[[], object]], None]) -> None:
+        self._do = do
         self._answer: Future[Any] = Future()
         try:
             background(self._run)
         except RuntimeError as error:  # no thread can be started, as when the process ends
-            _log.debug("%s is not fetched ahead: %s", path_of(url), error)
+            _log.debug("Nothing is done ahead: %s", error)
 
     def answer(self) -> Any:
-        """Wait for the answer and return it, or raise what fetching it raised."""
-        return self._fetch(self._url) if self._answer.cancel() else self._answer.result()
+        """Wait for the answer and return it, or raise what doing it raised."""
+        return self._do() if self._answer.cancel() else self._answer.result()
 
     def drop(self) -> None:
-        """Want it no more: nothing is sent that was not yet."""
+        """Want it no more: nothing is begun that was not yet."""
         self._answer.cancel()
 
     def _run(self) -> None:
         if not self._answer.set_running_or_notify_cancel():
             return
         try:
-            self._answer.set_result(self._fetch(self._url))
-        except BaseException as error:  # whatever it is, it belongs to who asks for the page
+            self._answer.set_result(self._do())
+        except BaseException as error:  # whatever it is, it belongs to who asks for it
             self._answer.set_exception(error)
 
 
@@ -179,7 +176,7 @@ class Pages:
     def _walk(self) -> Iterator[ListPage]:
         url: str | None = self._url
         course = self._course
-        ahead: _Ahead | None = None
+        ahead: Ahead | None = None
         while url is not None:
             self._check_time(url)
             try:
@@ -203,7 +200,7 @@ class Pages:
             if step.following is None:
                 course.end()
             elif step.error is None and self._background is not None:
-                ahead = _Ahead(self._fetch, step.following, self._background)
+                ahead = Ahead(partial(self._fetch, step.following), self._background)
             moment = _micros(answer.timestamp)
             following, flaw = step.following, step.error
             try:

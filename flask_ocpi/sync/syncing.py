@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Iterable
@@ -16,6 +17,7 @@ from functools import partial
 from typing import Any
 
 from flask_ocpi.client.client import Client
+from flask_ocpi.client.listing import Ahead
 from flask_ocpi.client.modules import ModuleClient
 from flask_ocpi.client.paging import is_about_the_page
 from flask_ocpi.core import forks
@@ -27,6 +29,7 @@ from flask_ocpi.errors import InvalidResponseError
 from flask_ocpi.errors import RefusedError
 from flask_ocpi.errors import StorageError
 from flask_ocpi.exchange.context import Services
+from flask_ocpi.exchange.logs import is_answering
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.leases import NEVER
@@ -45,6 +48,7 @@ from flask_ocpi.sync.watermarks import Watermark
 
 _log = logging.getLogger("flask_ocpi.sync")
 
+_PLATFORMS_AT_ONCE = 4
 _STALE = 86_400 * SECOND  # after that a list has changed too much to resume it
 
 
@@ -133,13 +137,65 @@ def sync_all(
     force: bool = False,
     progress: Callable[[Synced], None] = lambda synced: None,
 ) -> list[Synced]:
-    """Sync all there is with some platforms, or only these modules, one after another; see :func:`sync`.
+    """Sync all there is with some platforms, or only these modules; see :func:`sync`.
 
-    What failed the last time comes last, so that it holds up nothing else.
+    The lists of a platform come one after another, and up to four platforms side by side, in threads: not where a
+    platform waits for the answer of this one, nor where OCPI_DISPATCHER is "inline". What failed the last time comes
+    last, so that it holds up nothing else. ``progress`` is called by one thread at a time.
     """
     chosen = [scope for platform in platforms for scope in scopes_of(services, platform, modules)]
     chosen.sort(key=lambda scope: watermarks.get(services, scope).failures > 0)
-    return [sync(services, connect, scope, full=full, force=force, progress=progress) for scope in chosen]
+    by_platform: dict[str, list[Scope]] = {}
+    for scope in chosen:
+        by_platform.setdefault(scope.platform.id, []).append(scope)
+    done: dict[str, Synced] = {}
+    telling, stopping = threading.Lock(), threading.Event()
+
+    def tell(synced: Synced) -> None:
+        if stopping.is_set():
+            raise _Stopped
+        with telling:
+            progress(synced)
+
+    def sync_each(scopes: Sequence[Scope]) -> None:
+        for scope in scopes:
+            done[scope.name] = sync(services, connect, scope, full=full, force=force, progress=tell)
+
+    _side_by_side(services, [partial(sync_each, scopes) for scopes in by_platform.values()], stopping)
+    return [done[scope.name] for scope in chosen]
+
+
+class _Stopped(BaseException):
+    """Another thread failed: what was synced beside is given back, to be resumed."""
+
+
+def _side_by_side(services: Services, works: Sequence[Callable[[], None]], stopping: threading.Event) -> None:
+    """Do all works, some at a time; when one fails, stop the others and raise its error."""
+    left, errors = deque(works), list[BaseException]()
+
+    def take_part() -> None:
+        with suppress(IndexError):
+            while not stopping.is_set():
+                work = left.popleft()
+                try:
+                    work()
+                except BaseException as error:
+                    errors.append(error)
+                    stopping.set()
+
+    others = 0 if is_answering() else min(_PLATFORMS_AT_ONCE, len(works)) - 1
+    helpers = [Ahead(take_part, services.background) for _ in range(others)]
+    take_part()
+    try:
+        for helper in helpers:
+            helper.answer()
+    except BaseException:
+        stopping.set()
+        for helper in helpers:
+            helper.answer()  # it ends with the page that it is at
+        raise
+    if errors:
+        raise errors[0]
 
 
 def lags(services: Services) -> Iterator[tuple[str, str, Party, float | None]]:
@@ -260,7 +316,6 @@ class _Run:
         return crawl.moment if crawl.whole else max(crawl.moment, min(before, crawl.began))
 
 
-_PLATFORMS_AT_ONCE = 4
 _TURN = 30.0  # seconds after which a platform that is still being synced takes no place from others
 _MOST_PLATFORMS = 32  # at a time, with those
 _LOOKS = 60.0  # seconds after which new platforms are noticed at the latest
