@@ -9,6 +9,7 @@ from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -79,12 +80,20 @@ class Connection:
         self.platform_id = platform_id
         self._ends = None if seconds is None else time.monotonic() + seconds
         self._waits = waits
-        self._authorization = authorization(token, encoding)
-        self._secrets = (token, authorization(token).removeprefix("Token "))
-        self._answers = Answers(self._secrets, strict=strict, found=found)
+        self._reading = partial(Answers, strict=strict, found=found)
+        self._use(token, encoding)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
+
+    def _use(self, token: str, encoding: str) -> None:
+        self._authorization = authorization(token, encoding)
+        self._secrets = (token, authorization(token).removeprefix("Token "))
+        self._answers = self._reading(self._secrets)
+
+    def _is_renewed(self) -> bool:
+        """Tell whether there is another token by now, which is used from then on."""
+        return False
 
     def request(
         self,
@@ -105,8 +114,15 @@ class Connection:
         it is no OCPI answer; and as :meth:`exchange`.
         """
         payload = None if body is None else orjson.dumps(body)
+        called = (module, operation)
+        try:
+            request = self._made(method, url, payload, headers, correlation_id)
+            return self._exchange(request, self._answers.read, called)
+        except RefusedError as error:
+            if error.http_status != 401 or not self._is_renewed():
+                raise
         request = self._made(method, url, payload, headers, correlation_id)
-        return self._exchange(request, self._answers.read, (module, operation))
+        return self._exchange(request, self._answers.read, called)
 
     def exchange(
         self,
@@ -282,6 +298,15 @@ class PlatformConnection(Connection):
         self.correlation_id = correlation_id
         self.version = _version(services, platform)
 
+    def _is_renewed(self) -> bool:
+        """A handshake of the platform may have replaced our token while we were about to use it."""
+        current = self.services.platforms.get(self.platform.id)
+        if current is None or current.token in (None, self.platform.token) or current.version != self.platform.version:
+            return False
+        self.platform = current
+        self._use(self.services.platforms.cipher.decrypt(str(current.token)), token_encoding(self.services, current))
+        return True
+
     def _note_flaw(self, kind: str, source: str, came: str, outcome: str) -> None:
         came = came.removeprefix(": ")
         self.services.found(Finding(self.platform.id, kind, object=source, came=came, outcome=outcome))
@@ -329,7 +354,7 @@ class PlatformConnection(Connection):
 
         What other hubs told of it does not count (HCI-09, CLI-13).
         """
-        if to is None or not self.platform.is_hub or self.platform.has(to):
+        if to is None or not self.platform.is_hub or to in self.platform.hub_parties:
             return
         status = connection_status(self.services, self.platform, to, module.identifier, role)
         if status not in (None, ConnectionStatus.CONNECTED):
@@ -342,8 +367,11 @@ def only(parties: Sequence[Party]) -> Party | None:
 
 
 def receivers(services: Services, platform: Platform, module: str, role: InterfaceRole) -> tuple[Party, ...]:
-    """Return the parties of a platform with a role that implements an interface; all, where there is none."""
-    return fitting(services, platform, module, role) or platform.parties
+    """Return the parties of a platform with a role that implements an interface; all, where there is none.
+
+    Of a hub it is the hub itself, whatever parties it lists.
+    """
+    return platform.hub_parties or fitting(services, platform, module, role) or platform.parties
 
 
 def fitting(services: Services, platform: Platform, module: str, role: InterfaceRole) -> tuple[Party, ...]:

@@ -116,8 +116,9 @@ class State:
     ) -> Client:
         """Return a client for a platform; see :meth:`flask_ocpi.host.facade.Facade.client`."""
         found = self.services.platforms.find(platform) if isinstance(platform, str) else platform
-        if to is None and isinstance(platform, str) and not found.is_hub:  # to the hub itself would be a broadcast
-            to = next((party for party in found.parties if str(party) == platform.upper()), None)
+        if to is None and isinstance(platform, str):
+            others = (party for party in found.parties if party not in found.hub_parties)  # to a hub: a broadcast
+            to = next((party for party in others if str(party) == platform.upper()), None)
         return Client(self.services, found, self.transport, sender=sender, to=to, correlation_id=correlation_id)
 
 

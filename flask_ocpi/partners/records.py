@@ -141,9 +141,14 @@ class Platform(Stored):
     def role_names(self) -> frozenset[Role]:
         return frozenset(Role(role["role"]) for role in self.roles)
 
+    @cached_property
+    def hub_parties(self) -> tuple[Party, ...]:
+        """The parties that are the hub itself; in 2.3.0 a hub lists those behind it beside them."""
+        return tuple(dict.fromkeys(party_of(role) for role in self.roles if role["role"] == Role.HUB))
+
     @property
     def is_hub(self) -> bool:
-        return Role.HUB in self.role_names
+        return bool(self.hub_parties)
 
     @property
     def is_registered(self) -> bool:
