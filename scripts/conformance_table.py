@@ -48,6 +48,7 @@ GROUPS = {
     "CHP": "Charging profiles",
     "HCI": "Hub client info",
     "V211": "OCPI 2.1.1",
+    "V230": "OCPI 2.3.0",
     "PAY": "Payments (2.3.0)",
     "BOOK": "Bookings (2.3.0)",
 }

@@ -9,11 +9,11 @@ import pytest
 from flask import Response
 
 from flask_ocpi.core.enums import Role
-from flask_ocpi.errors import MissingEndpointError
 from flask_ocpi.errors import NotConnectedError
 from flask_ocpi.errors import RefusedError
 from flask_ocpi.errors import UnansweredError
 from flask_ocpi.errors import UnreachableError
+from flask_ocpi.errors import UnsupportedVersionError
 from flask_ocpi.storage.base import Party
 from flask_ocpi.testing.documents import cdr
 from flask_ocpi.testing.documents import client_info
@@ -121,7 +121,7 @@ def test_partner_that_cannot_be_called_does_not_hold_up_the_others(ocpi, ocpi_ne
 
     pushed = ocpi.push("locations", "LOC1")
 
-    assert [type(push.error) for push in pushed] == [MissingEndpointError, type(None)]
+    assert [type(push.error) for push in pushed] == [UnsupportedVersionError, type(None)]
     assert [host for _, host, _ in sent(ocpi_network)] == ["second.example"]
 
 
