@@ -11,6 +11,9 @@ PIP := $(PY) -m pip install --quiet --disable-pip-version-check --retries 10
 SOURCES := setup.cfg pyproject.toml
 DEV_EXTRAS := test,quality,docs
 
+# The tests start a hundred programs that import the same modules: what is compiled is kept.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test test-fast soak interop bench lint docs wheel bounds clean
