@@ -81,7 +81,8 @@ def _is_passed_over(tariff: Tariff, found: Element, at: Moment, remarks: Remarks
     aside = Remarks(remarks.policy)
     return any(
         not element.restrictions.reservation and element.restrictions.refusal(at, aside) is None
-        for element in tariff.elements[: found.index]
+        for element in tariff.elements
+        if element.index < found.index
     )
 
 

@@ -22,6 +22,7 @@ NOTES: dict[str, tuple[bool, str]] = {
     "tax_unknown": (False, "The tariff {0!r} includes taxes but names no rate; the price without taxes is not known."),
     "limits_contradict": (True, "The minimum price of the tariff {0!r} is above its maximum; the maximum was applied."),
     "unpriced_dimension": (False, "{0} is priced elsewhere in the tariff, but no element matches here: it is free."),
+    "booking_not_priced": (False, "The tariff {0!r} has a price for {1}; what a booking costs was not looked at."),
     "unknown_component": (True, "The tariff {0!r} prices {1!r}, which is no dimension of OCPI; it was passed over."),
     "negative_volume": (True, "{0} is negative: {1}."),
     "no_periods": (True, "The document has no charging periods; it was priced as one period, by its totals."),

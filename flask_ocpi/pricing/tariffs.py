@@ -70,6 +70,7 @@ def read_tariff(data: Mapping[str, Any], path: str, remarks: Remarks) -> Tariff:
     elements = tuple(
         _element(index, element, f"{path}.elements[{index}]", data, remarks)
         for index, element in enumerate(objects(data.get("elements"), f"{path}.elements"))
+        if not _is_for_bookings(element, f"{path}.elements[{index}]", tariff_id, remarks)
     )
     restrictions = [element.restrictions for element in elements]
     return Tariff(
@@ -98,6 +99,15 @@ def objects(value: Any, path: str) -> Sequence[Mapping[str, Any]]:
     if not isinstance(value, (list, tuple)) or not all(isinstance(entry, Mapping) for entry in value):
         raise PricingError(f"{path} has to be a list of objects.")
     return value
+
+
+def _is_for_bookings(data: Mapping[str, Any], path: str, tariff_id: str, remarks: Remarks) -> bool:
+    """Tell whether an element of 2.3.0 prices a booking, of which a session says nothing; if so, note it."""
+    restrictions = data.get("restrictions")
+    kind = restrictions.get("booking") if isinstance(restrictions, Mapping) else None
+    if kind is not None:
+        remarks.note("booking_not_priced", f"{path}.restrictions.booking", tariff_id, str(kind))
+    return kind is not None
 
 
 def _element(index: int, data: Mapping[str, Any], path: str, tariff: Mapping[str, Any], remarks: Remarks) -> Element:

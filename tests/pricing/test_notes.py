@@ -11,6 +11,7 @@ from flask_ocpi.pricing import price
 from tests.pricing.cases import cdr
 from tests.pricing.cases import element
 from tests.pricing.cases import energy
+from tests.pricing.cases import flat
 from tests.pricing.cases import ids
 from tests.pricing.cases import parking
 from tests.pricing.cases import period
@@ -120,6 +121,12 @@ CASES = {
         used(START, (60, {"ENERGY": 10}), (60, {"PARKING_TIME": True})),
         [("unpriced_dimension", "$.charging_periods[1]")],
         10,
+    ),
+    "booking_not_priced": (
+        [tariff(element(flat(9, 21), time(9, 21), booking="BOOKING"), element(energy(1, 21), time(1, 21)))],
+        used(START, (60, {"ENERGY": 10, "TIME": 1})),
+        [("booking_not_priced", "tariffs[0].elements[0].restrictions.booking")],
+        11,
     ),
     "unknown_component": (
         [tariff(element(energy(1, 21), {"type": "ENERGIE", "price": 1, "step_size": 1}))],
