@@ -93,7 +93,7 @@ def _tables(text: str) -> Iterator[tuple[str, str, list[tuple[str, ...]]]]:
             yield from _table(heading, rows)
             heading, rows = found[1], []
         elif line.lstrip().startswith("|") and not line.startswith(("|===", "|-", "|:")):
-            cells = re.split(r"(?<!\\)\|", line.strip().removeprefix("|").removesuffix("|"))
+            cells = re.split(r"(?:\s[a-z])?(?<!\\)\|", line.strip().removeprefix("|").removesuffix("|"))
             rows.append([_ANCHOR.sub("", cell).strip().strip("`") for cell in cells])
 
 

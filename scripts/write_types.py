@@ -30,6 +30,7 @@ from flask_ocpi.core.schema import Schema
 from flask_ocpi.modules import enums as module_enums
 from flask_ocpi.modules.tokens import AuthorizationInfo
 from flask_ocpi.versions import V2_2_1
+from flask_ocpi.versions import stored
 
 ROOT = Path(__file__).parents[1]
 TYPES = Path("flask_ocpi/core/types")
@@ -37,6 +38,9 @@ OVERLOADS = Path("flask_ocpi/exchange/overloads.py")
 
 #: The modules whose classes are in the first file of classes; the second one builds on it.
 FIRST = ("locations_schemas", "types", "credentials", "versions", "hubclientinfo")
+
+#: Classes that only other versions have, and that are stored in those.
+FIRST_ADDED = ("EVSEParking", "Parking", "TaxAmount")
 
 #: Added and taken away by the extension itself, so that host applications never see it.
 HIDDEN = "response_url"
@@ -46,8 +50,8 @@ WRITTEN = "Written by scripts/write_types.py: change the schemas instead."
 
 def files() -> dict[Path, str]:
     """Return the text of each file by its path below the root of the repository."""
-    first = [schema for schema in classes() if _module_of(schema) in FIRST]
-    second = [schema for schema in classes() if _module_of(schema) not in FIRST]
+    first = [schema for schema in classes() if _is_first(schema)]
+    second = [schema for schema in classes() if not _is_first(schema)]
     texts = {
         TYPES / "__init__.py": _exports(),
         TYPES / "enums.py": _literals(),
@@ -73,7 +77,7 @@ def classes() -> list[type[Schema]]:
     for _, _, operation in V2_2_1.operations():
         for schema in (operation.body, operation.returns, operation.result):
             if isinstance(schema, type) and issubclass(schema, Schema):
-                visit(schema)
+                visit(V2_2_1.stored(schema))
     return list(found)
 
 
@@ -91,11 +95,11 @@ def main() -> None:
 def _exports() -> str:
     names = {
         "enums": [enum.__name__ for enum in _enums()],
-        "places": [schema.__name__ for schema in classes() if _module_of(schema) in FIRST],
-        "charging": [schema.__name__ for schema in classes() if _module_of(schema) not in FIRST],
+        "places": [schema.__name__ for schema in classes() if _is_first(schema)],
+        "charging": [schema.__name__ for schema in classes() if not _is_first(schema)],
     }
     for schema in _changing():
-        names["places" if _module_of(schema) in FIRST else "charging"].append(f"{schema.__name__}Changes")
+        names["places" if _is_first(schema) else "charging"].append(f"{schema.__name__}Changes")
     names["charging"].append("AuthorizationAnswer")
     imports = [f"from flask_ocpi.core.types.{m} import {name} as {name}" for m in names for name in sorted(names[m])]
     return _text(
@@ -143,7 +147,7 @@ def _typed_dicts(schemas: Sequence[type[Schema]], about: str, *, above: Sequence
         if schema in _changing():
             text = f"What of a {schema.__name__} can be changed; None clears what is optional."
             bodies.append(_typed_dict(f"{schema.__name__}Changes", text, _changes(schema), total=False))
-        if schema is AuthorizationInfo:
+        if issubclass(schema, AuthorizationInfo):
             text = "What an authorizer says of an AuthorizationInfo; the rest is added."
             parts = {name: _type_of(field) for name, field in _fields(schema)}
             bodies.append(_typed_dict("AuthorizationAnswer", text, parts, total=False))
@@ -191,8 +195,8 @@ def _changing() -> dict[type[Schema], Sequence[str]]:
     found: dict[type[Schema], Sequence[str]] = {}
     for _, kind in object_types():
         if not kind.final:
-            found[kind.schema] = kind.key
-            found.update({part.schema: (part.key,) for part in kind.parts})
+            found[V2_2_1.stored(kind.schema)] = kind.key
+            found.update({V2_2_1.stored(part.schema): (part.key,) for part in kind.parts})
     return found
 
 
@@ -354,7 +358,7 @@ class typed_as(Generic[F]):
 
 
 def _enums() -> list[type[StrEnum]]:
-    members = [*vars(core_enums).values(), *vars(module_enums).values()]
+    members = {**vars(core_enums), **vars(module_enums), **vars(stored)}.values()
     return [item for item in members if isinstance(item, type) and issubclass(item, StrEnum) and item is not StrEnum]
 
 
@@ -366,8 +370,9 @@ def _summary(cls: type) -> str:
     return str(cls.__doc__).partition("\n")[0]
 
 
-def _module_of(schema: type[Schema]) -> str:
-    return schema.__module__.rpartition(".")[2]
+def _is_first(schema: type[Schema]) -> bool:
+    modules = (cls.__module__.rpartition(".")[2] for cls in schema.__mro__)
+    return next(name for name in modules if name != "stored") in FIRST or schema.__name__ in FIRST_ADDED
 
 
 def _names(text: str, name: str) -> bool:

@@ -14,6 +14,7 @@ from flask_ocpi.client.calling import ChargingProfilesClient
 from flask_ocpi.client.calling import CommandsClient
 from flask_ocpi.client.calling import SessionsClient
 from flask_ocpi.client.connection import PlatformConnection
+from flask_ocpi.client.invoices import InvoiceReconciliationClient
 from flask_ocpi.client.modules import ModuleClient
 from flask_ocpi.client.payments import PaymentsClient
 from flask_ocpi.client.payments import PostedClient
@@ -74,6 +75,11 @@ class Client(PlatformConnection):
     def bookings(self) -> BookingsClient:
         """The bookings module of 2.3.0: where one can book, and bookings."""
         return BookingsClient(self, self.described(BOOKINGS))
+
+    @property
+    def invoicereconciliation(self) -> InvoiceReconciliationClient:
+        """The invoicereconciliation module of 2.3.0: new records are posted."""
+        return InvoiceReconciliationClient(self, self.described("invoicereconciliation"))
 
     def __getattr__(self, name: str) -> ModuleClient:
         if name.startswith("_"):
@@ -145,4 +151,5 @@ _MODULE_CLIENTS: dict[str, type[ModuleClient]] = {
     CONFIRMATIONS: PostedClient,
     BOOKINGS: BookingsClient,
     BOOKING_LOCATIONS: BookingLocationsClient,
+    "invoicereconciliation": InvoiceReconciliationClient,
 }

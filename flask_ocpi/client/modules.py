@@ -54,6 +54,8 @@ _NO_SUCH_METHOD = (405, 501)
 class ModuleClient:
     """The calls of one module: shorthands for the usual ones, and :meth:`call` for any operation by its name."""
 
+    pushes_new_only = False  # ``put`` is for all that the platform has
+
     def __init__(self, client: PlatformConnection, module: Module) -> None:
         self.client = client
         self.module = module
@@ -221,8 +223,7 @@ class ModuleClient:
         if operation.part:
             ids = (*parents, checked[object_type.parts[operation.part - 1].key])
             return self._owned(operation, ids, self._owner(owner), body=checked)
-        says_whose = "party_id" in checked
-        party = Party.of(checked["country_code"], checked["party_id"]) if says_whose else self._owner(owner)
+        party = Party.of(checked["country_code"], checked["party_id"]) if "party_id" in checked else self._owner(owner)
         own_ids = [checked[name] for name in object_type.id_key]
         return self._owned(operation, own_ids, party, body=checked)
 
@@ -234,11 +235,10 @@ class ModuleClient:
         if changes.get("last_updated") is None:
             raise InvalidParametersError("A PATCH needs last_updated.")
         operation = find_addressed(self.module, "PATCH", ids)
-        if self.client.version.conversion(operation.body) is not None:
-            raise InvalidParametersError(
-                f"{self.client.platform.id} speaks OCPI {self.client.version.number}, in which changes alone may read "
-                "otherwise: send them with update(changes, *ids, whole=object)."
-            )
+        conversion, number = self.client.version.conversion(operation.body), self.client.version.number
+        if conversion is not None and not conversion.is_marked:
+            raise InvalidParametersError(f"To OCPI {number} send changes with update(changes, *ids, whole=object).")
+        changes = changes if conversion is None else conversion.from_store(changes)
         return self._owned(operation, ids, self._owner(owner), body=changes)
 
     def update(self, changes: Document, *ids: str, whole: Document) -> Answer:
@@ -274,7 +274,8 @@ class ModuleClient:
         """Tell whether a PATCH says to this platform what changed: where name and value are the same in its version."""
         operation = find_addressed(self.module, "PATCH", ids)
         cls, services, version = body_of(operation), self.client.services, self.client.version
-        if version.conversion(cls) is None:
+        conversion = version.conversion(cls)
+        if conversion is None or (conversion.is_marked and not conversion.says_more(changes)):
             return True
         object_type, stored = object_of(operation), whole
         part_ids = object_type.split_ids(ids)[1]

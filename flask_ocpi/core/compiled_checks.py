@@ -171,7 +171,7 @@ def _check_query_integer(writer: Writer, field: Any, value: str) -> Lines:
 def _check_enum(writer: Writer, field: Any, value: str) -> Lines:
     values = writer.bind(f"values_of_{field.enum.__name__}", field.values)
     wrong = f"{value} not in {values}"
-    if field.enum.__name__ in writer.policy.open_enums:
+    if field.is_open_by(writer.policy):
         has_control = writer.bind("has_control", _has_control)
         wrong = f"({wrong} and (not 0 < len({value}) <= 255 or {has_control}({value})))"
     yield from _doubt(f"not isinstance({value}, str) or {wrong}")

@@ -35,6 +35,10 @@ Find = Callable[[str, Collection[Reference]], Mapping[Reference, Document]]
 #: What converters raise over objects that they did not expect.
 FAILURES = (LookupError, TypeError, ValueError, AttributeError)
 
+#: In the text of an own object that says more than OCPI 2.2.1 can: JSON has tabs between its tokens only, and we write
+#: none there. So a list for 2.2.1 is answered as it is stored where there is none.
+MORE = b"\t"
+
 _LEFT_OUT = "This version has no such property: it was left out."
 _NO_VALUE = "This version has no such value: it was left out."
 
@@ -127,7 +131,13 @@ class Conversion:
     """Converts objects of one class both ways, with all nested objects. :func:`conversion_of` makes it."""
 
     def __init__(
-        self, schema: type[Schema], stored: type[Schema], converter: Converter | None, nested: Mapping[str, Conversion]
+        self,
+        schema: type[Schema],
+        stored: type[Schema],
+        converter: Converter | None,
+        nested: Mapping[str, Conversion],
+        *,
+        is_marked: bool = False,
     ) -> None:
         own, kept = fields_of(schema), fields_of(stored)
         self._converter = Converter() if converter is None else converter
@@ -135,14 +145,34 @@ class Conversion:
         self._lacking = frozenset(kept) - frozenset(own)
         self._enums = {name: found for name, field in own.items() if (found := _enum_in(field)) is not None}
         self._required = frozenset(name for name, field in own.items() if field.required)
-        narrower = any(not _values_in(kept.get(name)) <= enum.values for name, enum in self._enums.items())
+        self._narrower = {
+            name: enum.values for name, enum in self._enums.items() if not _values_in(kept.get(name)) <= enum.values
+        }
         #: Whether ``from_store`` needs other stored objects.
         self.needs_others = self._converter.beside is not None
         #: Whether the two shapes differ at all.
-        self.is_needed = bool(converter or nested or self._lacking or narrower)
+        self.is_needed = bool(converter or nested or self._lacking or self._narrower)
+        #: Whether the stored shape has all of this one, and texts that say more are marked.
+        self.is_marked = is_marked
+
+    def says_more(self, document: Document) -> bool:
+        """Tell whether a stored object says something that the version lacks: a property, or a value of an enum."""
+        if not self._lacking.isdisjoint(document):
+            return True
+        for name, values in self._narrower.items():
+            value = document.get(name)
+            if value is not None and not (values.issuperset(value) if isinstance(value, list) else value in values):
+                return True
+        for name, conversion in self._nested.items():
+            value = document.get(name)
+            if value is not None and any(map(conversion.says_more, value if isinstance(value, list) else (value,))):
+                return True
+        return False
 
     def to_store(self, document: Document, origin: Origin = NO_ORIGIN) -> Document:
         """Return an object in the stored shape; raise InvalidParametersError where its converter cannot."""
+        if self.is_marked:
+            return document
         made = dict(document)
         for name in self._nested.keys() & made.keys():
             made[name] = _each(made[name], partial(self._nested[name].to_store, origin=origin))
@@ -156,6 +186,8 @@ class Conversion:
 
         Raises LeftOutError where it cannot say the object at all. find: gives the stored objects that are needed.
         """
+        if self.is_marked and not self.says_more(document):
+            return document
         (completed,) = self._completed([document], find)
         return self._from_store(completed, lose)
 
@@ -164,6 +196,8 @@ class Conversion:
 
         A list is without the objects that the version cannot say; of a single one, LeftOutError is raised.
         """
+        if self.is_marked and MORE not in text:
+            return text
         data = orjson.loads(text)
         if isinstance(data, list):
             said = self.each_from_store(data, lambda document: lose, find)
@@ -267,28 +301,45 @@ def conversion_of(
     schema: type[Schema],
     converters: Mapping[type[Schema], Converter],
     origins: Mapping[type[Schema], type[Schema]],
+    marked: Collection[type[Schema]] = (),
 ) -> Conversion | None:
     """Return how objects of a class of a version are converted; None where the stored text is what is sent.
 
-    origins: the class of the stored shape for each one of the version that took its place.
+    origins: the class of the stored shape for each one of the version that took its place. marked: those of which the
+    stored class has all, and texts that say more are marked.
     """
     nested = {}
     for name, field in fields_of(schema).items():
         inner = class_in(field)
-        found = None if inner is None else conversion_of(inner, converters, origins)
+        found = None if inner is None else conversion_of(inner, converters, origins, marked)
         if found is not None:
             nested[name] = found
-    made = Conversion(schema, origins.get(schema, schema), converters.get(schema), nested)
+    stored, converter = origins.get(schema, schema), converters.get(schema)
+    is_marked = schema in marked or (converter is None and _says_no_less(schema, nested.values(), marked))
+    made = Conversion(schema, stored, converter, nested, is_marked=is_marked)
     return made if made.is_needed else None
+
+
+def _says_no_less(schema: type[Schema], nested: Collection[Conversion], marked: Collection[type[Schema]]) -> bool:
+    """Tell whether a class only adds to a marked one that it is derived from."""
+    base = next((cls for cls in schema.__mro__ if cls in marked), None)
+    if base is None or not all(conversion.is_marked for conversion in nested):
+        return False
+    own = fields_of(schema)
+    return all(
+        name in own and (_enum_in(own[name]) is None or _values_in(own[name]) >= _values_in(field))
+        for name, field in fields_of(base).items()
+    )
 
 
 class Replacing:
     """Replaces classes, and in all others whatever is nested in them: a changed Price changes each class with one.
 
-    origins: for each class that took the place of another one, that one.
+    open_enums: the names of enums that get open. origins: for each class that took the place of another one, that one.
     """
 
-    def __init__(self, classes: Mapping[type[Schema], type[Schema]]) -> None:
+    def __init__(self, classes: Mapping[type[Schema], type[Schema]], *, open_enums: Collection[str] = ()) -> None:
+        self._open_enums = open_enums
         self.origins: dict[type[Schema], type[Schema]] = {}
         self._classes = classes
         self._replaced = {new: old for old, new in classes.items()}
@@ -312,6 +363,9 @@ class Replacing:
             inner = class_in(field)
             if inner is not None and self(inner) is not inner:
                 changed[name] = _holding(field, self(inner))
+            enum = _enum_in(field)
+            if enum is not None and enum.enum.__name__ in self._open_enums:
+                changed[name] = _opened(field)
         if not changed:
             return schema
         return type(schema.__name__, (schema,), {**changed, "__doc__": schema.__doc__, "__module__": schema.__module__})
@@ -343,9 +397,20 @@ def _holding(field: Field, schema: type[Schema]) -> Field:
     return made
 
 
+def _opened(field: Field) -> Field:
+    """Return a copy of a field whose enum is open."""
+    made = copy.copy(field)
+    if isinstance(made, ListOf):
+        made.inner = _opened(made.inner)  # type: ignore[arg-type]
+    elif isinstance(made, Enum):
+        made.open = True
+    return made
+
+
 def _enum_in(field: Any) -> Enum | None:
+    """Return the field of an enum that is closed, directly or that of the elements of a list."""
     inner = field.inner if isinstance(field, ListOf) else field
-    return inner if isinstance(inner, Enum) else None
+    return inner if isinstance(inner, Enum) and not inner.open else None
 
 
 def _values_in(field: Any) -> frozenset[str]:

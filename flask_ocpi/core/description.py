@@ -281,6 +281,7 @@ class Version:
     operator or provider.
     Objects are stored, and known to the host application, in the shape of 2.2.1. converters: by its own classes, what
     is more than left out or added. origins: the class of the stored shape for each class that takes its place.
+    marked: those of them of which the stored class has all: texts of own objects that say more are marked.
     """
 
     number: str
@@ -288,6 +289,7 @@ class Version:
     dialect: Dialect = Dialect()
     converters: Mapping[type[Schema], Converter] = field(default_factory=dict)
     origins: Mapping[type[Schema], type[Schema]] = field(default_factory=dict)
+    marked: frozenset[type[Schema]] = frozenset()
     is_one_sided: bool = field(init=False)
     _conversions: dict[Any, Conversion | None] = field(default_factory=dict, init=False, repr=False)
 
@@ -335,7 +337,7 @@ class Version:
             return None
         if schema not in self._conversions:
             is_schema = isinstance(schema, type) and issubclass(schema, Schema)
-            found = conversion_of(schema, self.converters, self.origins) if is_schema else None
+            found = conversion_of(schema, self.converters, self.origins, self.marked) if is_schema else None
             self._conversions[schema] = found
         return self._conversions[schema]
 
@@ -377,6 +379,7 @@ class Version:
         classes: Mapping[type[Schema], type[Schema]] | None = None,
         converters: Mapping[type[Schema], Converter] | None = None,
         parameters: Mapping[str, PathParameter] | None = None,
+        open_enums: Sequence[str] = (),
         add: Sequence[Module] = (),
         drop: Sequence[str] = (),
     ) -> Version:
@@ -384,10 +387,10 @@ class Version:
 
         classes: the ones that take the place of others, also in whatever these are nested in. converters: by those
         classes, where properties are not only left out or added. parameters: by name, segments of paths that differ.
-        add: modules, instead of those with the same id if
-        there are such. drop: the ids of modules that it lacks.
+        open_enums: the names of enums that have values beyond the known ones.
+        add: modules, instead of those with the same id if there are such. drop: the ids of modules that it lacks.
         """
-        replacing = Replacing(classes or {})
+        replacing = Replacing(classes or {}, open_enums=open_enums)
         segments = parameters or {}
         modules = [_replaced(module, replacing, segments) for module in self.modules if module.id not in drop]
         given = {replacing(schema): converter for schema, converter in (converters or {}).items()}

@@ -67,6 +67,7 @@ _SR = (InterfaceRole.SENDER, InterfaceRole.RECEIVER)
 
 #: OCPI 2.2.1, Terminology, "Typical OCPI implementations per Role", and tariffs for SCSP. OTHER has no row there.
 #: PTP, payments and bookings are those of the tables in the texts of these modules.
+#: Either of CPO and eMSP may issue invoices, so both have both sides of invoicereconciliation.
 DEFAULT_MATRIX: Mapping[Role, Mapping[str, tuple[InterfaceRole, ...]]] = {
     Role.CPO: {
         BOOKINGS: _S,
@@ -79,6 +80,7 @@ DEFAULT_MATRIX: Mapping[Role, Mapping[str, tuple[InterfaceRole, ...]]] = {
         ModuleID.SESSIONS: _S,
         ModuleID.TARIFFS: _S,
         ModuleID.TOKENS: _R,
+        "invoicereconciliation": _SR,
     },
     Role.EMSP: {
         BOOKINGS: _R,
@@ -90,6 +92,7 @@ DEFAULT_MATRIX: Mapping[Role, Mapping[str, tuple[InterfaceRole, ...]]] = {
         ModuleID.SESSIONS: _R,
         ModuleID.TARIFFS: _R,
         ModuleID.TOKENS: _S,
+        "invoicereconciliation": _SR,
     },
     Role.HUB: {
         BOOKINGS: _SR,
@@ -101,6 +104,7 @@ DEFAULT_MATRIX: Mapping[Role, Mapping[str, tuple[InterfaceRole, ...]]] = {
         ModuleID.SESSIONS: _SR,
         ModuleID.TARIFFS: _SR,
         ModuleID.TOKENS: _SR,
+        "invoicereconciliation": _SR,
     },
     Role.NSP: {ModuleID.HUBCLIENTINFO: _R, ModuleID.LOCATIONS: _R, ModuleID.TARIFFS: _R},
     Role.NAP: {ModuleID.HUBCLIENTINFO: _R, ModuleID.LOCATIONS: _SR, ModuleID.TARIFFS: _SR},

@@ -351,28 +351,34 @@ class QueryInteger(Field):
 
 
 class Enum(Field):
-    """A value of a closed, case-sensitive set (unless OCPI_OPEN_ENUMS names the enum).
+    """A value of a case-sensitive set, closed unless it is ``open`` or OCPI_OPEN_ENUMS names the enum.
 
-    without: values of the enum that this property does not have, as where a version lacks them.
+    without: values of the enum that this property does not have, as where a version lacks them. ``open=True`` takes
+    values beyond the known ones as well. OCPI 2.3.0, Types, "OpenEnum".
     """
 
-    def __init__(self, enum: type[StrEnum], *, without: Collection[str] = (), **kwargs: Any) -> None:
+    def __init__(
+        self, enum: type[StrEnum], *, without: Collection[str] = (), open: bool = False, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.enum = enum
+        self.open = open
         self.listed = tuple(member.value for member in enum if member.value not in without)
         self.values = frozenset(self.listed)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         if not isinstance(value, str):
             raise ma.ValidationError("must be a string")
-        if value in self.values or (self.is_open and 0 < len(value) <= 255 and not CONTROL.search(value)):
+        if value in self.values or (
+            self.is_open_by(self.policy) and 0 < len(value) <= 255 and not CONTROL.search(value)
+        ):
             return value
         shown = value if len(value) <= 40 else f"{value[:40]}..."
         raise ma.ValidationError(f"{shown!a} is not a {self.enum.__name__}: use {_listing(self.listed)}")
 
-    @property
-    def is_open(self) -> bool:
-        return self.enum.__name__ in self.policy.open_enums
+    def is_open_by(self, policy: Policy) -> bool:
+        """Tell whether it takes values that are not known."""
+        return self.open or self.enum.__name__ in policy.open_enums
 
     def json_schema(self) -> dict[str, Any]:
         return {"type": "string", "enum": list(self.listed)}

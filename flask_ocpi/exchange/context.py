@@ -226,6 +226,10 @@ class Services:
         """Note a flaw in what a platform sent; it costs no access to the storage, and never fails."""
         self.findings.add(finding)
 
+    def stored_schema(self, cls: type[Schema]) -> Schema:
+        """Return the schema of the stored shape of a class of 2.2.1."""
+        return self.schemas[self.own.stored(cls)]
+
     @property
     def object_types(self) -> Mapping[str, ObjectType]:
         """The classes of stored objects by the id of their module; of modules that 2.2.1 lacks, as others have them."""

@@ -41,6 +41,7 @@ from flask_ocpi.signals import object_received
 from flask_ocpi.signals import object_removed
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Page
+from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.base import fold
@@ -144,7 +145,20 @@ def put_object(ctx: Context, target: Target, body: Document) -> Result:
 
 def store_copy(ctx: Context, target: Target, body: Document, *, id: str) -> Result:
     """Store a whole object of the calling platform under an id of the owner in the URL."""
-    kind, key = target.object_type.kind, target.key_of(id)
+    return _store(ctx, target, target.key_of(id), body)
+
+
+def post_object(ctx: Context, target: Target, body: Document) -> Result:
+    """Store a whole object of the calling platform, whose owner only the body names: 201 when it is new."""
+    owner = Party.of(body["country_code"], body["party_id"])
+    if not ctx.services.platforms.speaks_for(ctx.platform, owner):
+        raise InvalidParametersError(f"country_code and party_id: {owner} is not one of your parties.")
+    id = target.object_type.id_of(body)
+    return _store(ctx, target, Key.of(*owner, id, target.receiver, ctx.platform.id), body)
+
+
+def _store(ctx: Context, target: Target, key: Key, body: Document) -> Result:
+    kind = target.object_type.kind
     record = Record.of(body, last_updated=to_micros(body["last_updated"]))
     if ctx.services.settings.reject_stale or target.object_type.refused_change is not None:
         created = _replace_older(ctx, target, key, record)
@@ -274,7 +288,7 @@ def _merged(
     read = partial(ctx.services.read, source=target.source, partial=False)
     appended = changed.appended if isinstance(changed, ObjectType) and ctx.version.dialect.patch_appends else ()
     schema, conversion = ctx.services.schemas[cls], ctx.version.conversion(cls)
-    if conversion is None:
+    if conversion is None or (conversion.is_marked and not conversion.says_more(document)):
         return merge(schema, document, changes, appended=appended, read=read)
     receiver = target.only_receiver
     try:

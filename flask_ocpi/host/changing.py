@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from dataclasses import replace
 
 from flask_ocpi.core.config import Settings
+from flask_ocpi.core.converting import MORE
 from flask_ocpi.core.description import Document
 from flask_ocpi.core.description import ObjectType
 from flask_ocpi.core.enums import ModuleID
@@ -101,7 +103,7 @@ def checked_object(
     services: Services, object_type: ObjectType, document: Document, audience: Iterable[Party] | None
 ) -> tuple[Key, Record, Document]:
     """Return an own object as it is to be stored, and as it was read; raise InvalidParametersError for a bad one."""
-    checked = load(services.schemas[object_type.schema], document, where=object_type.name)
+    checked = load(services.stored_schema(object_type.schema), document, where=object_type.name)
     look_over(services.settings, object_type, checked)
     key = key_of(object_type, checked)
     parties = [Party.of(party.country_code, party.party_id) for party in services.settings.parties]
@@ -110,7 +112,8 @@ def checked_object(
         raise InvalidParametersError(f"{key.owner} is not one of our own parties, which are {listing}.")
     micros = to_micros(checked["last_updated"])
     seen_by = tuple(Party.of(*party) for party in audience or ()) or audience_of(object_type, checked)
-    return key, Record.of(checked, last_updated=micros, audience=seen_by), checked
+    record = Record.of(checked, last_updated=micros, audience=seen_by)
+    return key, marked(services, object_type, record, checked), checked
 
 
 @contextmanager
@@ -165,6 +168,14 @@ def check_change(object_type: ObjectType, before: Record | None, after: Record) 
         reason = object_type.refused_change(before.document, after.document)
         if reason is not None:
             raise InvalidParametersError(reason)
+
+
+def marked(services: Services, object_type: ObjectType, record: Record, document: Document) -> Record:
+    """Return the record of an own object, with a mark in its text where it says more than 2.2.1 can."""
+    conversion = services.own.conversion(object_type.schema)
+    if conversion is None or not conversion.says_more(document):
+        return record
+    return replace(record, text=MORE + record.text)
 
 
 def look_over(settings: Settings, object_type: ObjectType, document: Document) -> None:

@@ -42,6 +42,7 @@ from flask_ocpi.host.changing import form
 from flask_ocpi.host.changing import ids_given
 from flask_ocpi.host.changing import key_of
 from flask_ocpi.host.changing import look_over
+from flask_ocpi.host.changing import marked
 from flask_ocpi.host.changing import missing_error
 from flask_ocpi.host.changing import naming
 from flask_ocpi.host.shapes import to_store
@@ -207,7 +208,7 @@ class OwnObjects:
         for name in (part.key,) if part else object_type.key:
             if name in changed:
                 raise InvalidParametersError(f"{name} identifies the object and never changes.")
-        schema = self.services.schemas[part.schema if part else object_type.schema]
+        schema = self.services.stored_schema(part.schema if part else object_type.schema)
         missing = missing_error(object_type, ids)
 
         def change(document: Document) -> Document:
@@ -229,9 +230,10 @@ class OwnObjects:
                 raise missing
             after = changed_record(object_type, before, change, part_ids=part_ids)
             check_change(object_type, before, after)
+            document = after.document
+            after = marked(self.services, object_type, after, document)
             storage.save(object_type.kind, key, after)
             outbox.changed(key, before, after)
-            document = after.document
             unit.saved(module, key, document, created=False)
             return document
 

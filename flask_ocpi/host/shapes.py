@@ -86,7 +86,8 @@ def _class(services: Services, module: str, number: str) -> tuple[Version, type[
         raise InvalidParametersError(f"OCPI {number} is not served here; there is {', '.join(served)}.")
     version = served[number]
     known = version.module(module) is not None
-    return version, version.own(services.object_type(module).schema) if known else None
+    stored = services.own.stored(services.object_type(module).schema)
+    return version, version.own(stored) if known else None
 
 
 def _required_class(services: Services, module: str, number: str) -> tuple[Version, type[Schema]]:

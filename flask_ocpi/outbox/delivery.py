@@ -118,6 +118,8 @@ def _send(calls: ModuleClient, object_type: ObjectType, entry: OutboxEntry, docu
     patch = patch_of(calls.module, object_type, document, entry.changed)
     if patch is not None:
         answer = calls.update(patch.changes, *entry.ids, *patch.part_ids, whole=document)
+    elif calls.pushes_new_only and entry.changed is not None:
+        answer = calls.put(document)
     else:
         answer = calls.push(document)
     return answer.method

@@ -23,6 +23,7 @@ from typing import TypeVar
 
 import orjson
 
+from flask_ocpi.core.converting import MORE
 from flask_ocpi.errors import ConflictError
 from flask_ocpi.errors import DeadlockError
 from flask_ocpi.errors import StorageError
@@ -137,8 +138,8 @@ class Record:
         """Tell whether two records differ in nothing but white space, such as the lines of a large document."""
         if self.text == other.text:
             return True
-        has_lines = b"\n" in self.text or b"\n" in other.text
-        return has_lines and orjson.dumps(self.document) == orjson.dumps(other.document)
+        is_spaced = any(blank in text for text in (self.text, other.text) for blank in (b"\n", MORE))
+        return is_spaced and orjson.dumps(self.document) == orjson.dumps(other.document)
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,10 +43,12 @@ from flask_ocpi.exchange.patterns import list_objects
 from flask_ocpi.exchange.targets import Target
 from flask_ocpi.versions.v2_1_1 import VERSION as V2_1_1
 from flask_ocpi.versions.v2_2_1 import VERSION as V2_2_1
+from flask_ocpi.versions.v2_3_0 import VERSION as V2_3_0
 
 __all__ = [
     "V2_1_1",
     "V2_2_1",
+    "V2_3_0",
     "VERSIONS",
     "Alias",
     "Beside",
@@ -84,7 +86,7 @@ __all__ = [
     "renamed",
 ]
 
-VERSIONS = (V2_1_1, V2_2_1)
+VERSIONS = (V2_1_1, V2_2_1, V2_3_0)
 
 
 def select_versions(numbers: Iterable[str], among: Sequence[Version] | None = None) -> tuple[Version, ...]:

@@ -10,6 +10,7 @@ from threading import Lock
 
 import orjson
 
+from flask_ocpi.core.converting import MORE
 from flask_ocpi.core.converting import Conversion
 from flask_ocpi.core.converting import Find
 from flask_ocpi.core.converting import Lose
@@ -56,6 +57,9 @@ class SaidList:
             return [orjson.dumps(document) for document in made if document is not None]
         said = []
         for text in texts:
+            if self._conversion.is_marked and MORE not in text:
+                said.append(text)
+                continue
             entry = self._kept.get(text) or self._convert(text)
             if entry.losses and platform not in entry.told:
                 tell = lose(orjson.loads(text))

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from flask_ocpi.core.converting import FAILURES
+from flask_ocpi.core.converting import MORE
 from flask_ocpi.core.converting import Find
 from flask_ocpi.core.converting import LeftOutError
 from flask_ocpi.core.converting import Lose
@@ -42,9 +43,18 @@ from flask_ocpi.exchange.targets import Target
 from flask_ocpi.modules.tariffs import PriceComponent
 from flask_ocpi.modules.types import Price
 from flask_ocpi.storage.base import Party
+from flask_ocpi.versions import v2_3_0
 from flask_ocpi.versions.lists import SaidList
+from flask_ocpi.versions.stored import TaxAmount
 
-_AMOUNTS = {Price: ("excl_vat", "incl_vat"), PriceComponent: ("price",)}
+_AMOUNTS = {
+    Price: ("excl_vat", "incl_vat"),
+    PriceComponent: ("price",),
+    v2_3_0.Price: ("before_taxes",),
+    v2_3_0.PriceComponent: ("price",),
+    v2_3_0.PriceLimit: ("before_taxes", "after_taxes"),
+    TaxAmount: ("amount",),
+}
 
 
 def shaped(schema: Schema, document: Any, quirks: Quirks, *, partial: bool = False) -> Any:
@@ -86,6 +96,8 @@ def handler_of(version: Version, operation: Operation) -> Handler:
     """
     taken = None if operation.partial else version.conversion(operation.body)
     returned = version.conversion(operation.returns)
+    if taken is not None and taken.is_marked:
+        taken = None  # what comes is in the stored shape
     if taken is None and returned is None:
         return operation.handler
     listed = SaidList(returned) if returned is not None and operation.returns_list else None
@@ -99,7 +111,7 @@ def handler_of(version: Version, operation: Operation) -> Handler:
             if returned is not None and error.data is not None:
                 error.data = returned.text_from_store(error.data)
             raise
-        if returned is None or result.data is None:
+        if returned is None or result.data is None or (returned.is_marked and MORE not in result.data):
             return result
         if operation.object is None:
             return replace(result, data=returned.text_from_store(result.data))
@@ -151,7 +163,7 @@ def said(
     Raises NotSaidError where the version has no way to say it, InvalidParametersError where it would not be valid.
     """
     conversion = version.conversion(cls)
-    if conversion is None:
+    if conversion is None or (conversion.is_marked and not conversion.says_more(body)):
         return body
     try:
         sent = conversion.from_store(body, lose, find)

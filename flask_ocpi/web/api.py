@@ -205,7 +205,7 @@ def json_schema_of(field: ma.fields.Field[Any], policy: Policy) -> dict[str, Any
     if not isinstance(field, Field):
         return {}
     keywords = field.json_schema()
-    if isinstance(field, Enum) and field.enum.__name__ in policy.open_enums:
+    if isinstance(field, Enum) and field.is_open_by(policy):
         keywords = {"type": "string", "minLength": 1, "maxLength": 255, "examples": keywords["enum"]}
     if isinstance(field, ListOf):
         keywords["maxItems"] = list_limit(policy, type(field.parent), str(field.name), field.max)

@@ -76,7 +76,7 @@ class Examples:
     def _said(self, schema: type[Schema], stored: Document) -> Document | None:
         """Return an example of the stored shape in that of the version; None where there is no difference."""
         conversion = self._version.conversion(schema)
-        if conversion is None:
+        if conversion is None or conversion.is_marked:
             return None
         try:
             return conversion.from_store(stored)

@@ -22,7 +22,7 @@ ROLES = ["CPO", "EMSP", "NAP", "NSP", "OTHER", "SCSP"]
 def platform() -> Flask:
     """Make a platform that serves both interfaces of every module."""
     app = Flask("golden", root_path=".")
-    modules = sorted({str(module.id) for version in VERSIONS for module in version.modules if not module.single})
+    modules = sorted({module.identifier for version in VERSIONS for module in version.modules if not module.single})
     app.config.update(
         SECRET_KEY="a secret",
         OCPI_MODULES=modules,

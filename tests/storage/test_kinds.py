@@ -28,7 +28,8 @@ KINDS = {
     "journal",
     "findings",
     *("outbox", "circuits"),
-    *("sync_watermarks", "sync_positions", "missing_objects"),
+    "invoice_reconciliation_records",
+    KINDS_PB * ("sync_watermarks", "sync_positions", "missing_objects"),
 }
 
 # The keys that the kinds are really stored under.

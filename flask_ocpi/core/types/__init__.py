@@ -55,6 +55,7 @@ from flask_ocpi.core.types.enums import CommandResponseType as CommandResponseTy
 from flask_ocpi.core.types.enums import CommandResultType as CommandResultType
 from flask_ocpi.core.types.enums import CommandType as CommandType
 from flask_ocpi.core.types.enums import ConnectionStatus as ConnectionStatus
+from flask_ocpi.core.types.enums import ConnectorCapability as ConnectorCapability
 from flask_ocpi.core.types.enums import ConnectorFormat as ConnectorFormat
 from flask_ocpi.core.types.enums import ConnectorType as ConnectorType
 from flask_ocpi.core.types.enums import DayOfWeek as DayOfWeek
@@ -65,6 +66,7 @@ from flask_ocpi.core.types.enums import Facility as Facility
 from flask_ocpi.core.types.enums import ImageCategory as ImageCategory
 from flask_ocpi.core.types.enums import InterfaceRole as InterfaceRole
 from flask_ocpi.core.types.enums import ModuleID as ModuleID
+from flask_ocpi.core.types.enums import ParkingDirection as ParkingDirection
 from flask_ocpi.core.types.enums import ParkingRestriction as ParkingRestriction
 from flask_ocpi.core.types.enums import ParkingType as ParkingType
 from flask_ocpi.core.types.enums import PowerType as PowerType
@@ -75,6 +77,7 @@ from flask_ocpi.core.types.enums import SessionStatus as SessionStatus
 from flask_ocpi.core.types.enums import Status as Status
 from flask_ocpi.core.types.enums import TariffDimensionType as TariffDimensionType
 from flask_ocpi.core.types.enums import TariffType as TariffType
+from flask_ocpi.core.types.enums import TaxIncluded as TaxIncluded
 from flask_ocpi.core.types.enums import TokenType as TokenType
 from flask_ocpi.core.types.enums import VehicleType as VehicleType
 from flask_ocpi.core.types.enums import VersionNumber as VersionNumber
@@ -94,15 +97,18 @@ from flask_ocpi.core.types.places import EnergyMix as EnergyMix
 from flask_ocpi.core.types.places import EnergySource as EnergySource
 from flask_ocpi.core.types.places import EnvironmentalImpact as EnvironmentalImpact
 from flask_ocpi.core.types.places import EVSEChanges as EVSEChanges
+from flask_ocpi.core.types.places import EVSEParking as EVSEParking
 from flask_ocpi.core.types.places import ExceptionalPeriod as ExceptionalPeriod
 from flask_ocpi.core.types.places import GeoLocation as GeoLocation
 from flask_ocpi.core.types.places import Hours as Hours
 from flask_ocpi.core.types.places import Image as Image
 from flask_ocpi.core.types.places import Location as Location
 from flask_ocpi.core.types.places import LocationChanges as LocationChanges
+from flask_ocpi.core.types.places import Parking as Parking
 from flask_ocpi.core.types.places import Price as Price
 from flask_ocpi.core.types.places import PublishTokenType as PublishTokenType
 from flask_ocpi.core.types.places import RegularHours as RegularHours
 from flask_ocpi.core.types.places import StatusSchedule as StatusSchedule
+from flask_ocpi.core.types.places import TaxAmount as TaxAmount
 from flask_ocpi.core.types.places import Version as Version
 from flask_ocpi.core.types.places import VersionDetails as VersionDetails

@@ -23,6 +23,7 @@ from flask_ocpi.core.types.enums import ReservationRestrictionType
 from flask_ocpi.core.types.enums import SessionStatus
 from flask_ocpi.core.types.enums import TariffDimensionType
 from flask_ocpi.core.types.enums import TariffType
+from flask_ocpi.core.types.enums import TaxIncluded
 from flask_ocpi.core.types.enums import TokenType
 from flask_ocpi.core.types.enums import WhitelistType
 from flask_ocpi.core.types.places import DisplayText
@@ -163,7 +164,7 @@ class TariffElement(TypedDict):
 
 
 class Tariff(TypedDict):
-    """What charging costs (OCPI 2.2.1, Tariffs, "Tariff Object")."""
+    """What charging costs (OCPI 2.2.1, Tariffs, "Tariff Object", with what 2.3.0 adds)."""
 
     country_code: str
     party_id: str
@@ -179,6 +180,7 @@ class Tariff(TypedDict):
     end_date_time: NotRequired[str]
     energy_mix: NotRequired[EnergyMix]
     last_updated: str
+    tax_included: NotRequired[TaxIncluded]
 
 
 class TariffChanges(TypedDict, total=False):
@@ -195,6 +197,7 @@ class TariffChanges(TypedDict, total=False):
     end_date_time: str | None
     energy_mix: EnergyMix | None
     last_updated: str
+    tax_included: TaxIncluded | None
 
 
 class SignedValue(TypedDict):

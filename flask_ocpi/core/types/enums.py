@@ -50,7 +50,8 @@ ConnectorType = Literal["CHADEMO", "CHAOJI", "DOMESTIC_A", "DOMESTIC_B", "DOMEST
     "DOMESTIC_N", "DOMESTIC_O", "GBT_AC", "GBT_DC", "IEC_60309_2_single_16", "IEC_60309_2_three_16",
     "IEC_60309_2_three_32", "IEC_60309_2_three_64", "IEC_62196_T1", "IEC_62196_T1_COMBO", "IEC_62196_T2",
     "IEC_62196_T2_COMBO", "IEC_62196_T3A", "IEC_62196_T3C", "NEMA_5_20", "NEMA_6_30", "NEMA_6_50", "NEMA_10_30",
-    "NEMA_10_50", "NEMA_14_30", "NEMA_14_50", "PANTOGRAPH_BOTTOM_UP", "PANTOGRAPH_TOP_DOWN", "TESLA_R", "TESLA_S"]
+    "NEMA_10_50", "NEMA_14_30", "NEMA_14_50", "PANTOGRAPH_BOTTOM_UP", "PANTOGRAPH_TOP_DOWN", "TESLA_R", "TESLA_S",
+    "MCS", "SAE_J3400"]
 #: What electricity is made from (OCPI 2.2.1, Locations, "EnergySourceCategory").
 EnergySourceCategory = Literal["NUCLEAR", "GENERAL_FOSSIL", "COAL", "GAS", "GENERAL_GREEN", "SOLAR", "WIND",
     "WATER"]
@@ -65,7 +66,8 @@ Facility = Literal["HOTEL", "RESTAURANT", "CAFE", "MALL", "SUPERMARKET", "SPORT"
 #: What an image shows (OCPI 2.2.1, Locations, "ImageCategory").
 ImageCategory = Literal["CHARGER", "ENTRANCE", "LOCATION", "NETWORK", "OPERATOR", "OTHER", "OWNER"]
 #: Who may park at an EVSE (OCPI 2.2.1, Locations, "ParkingRestriction").
-ParkingRestriction = Literal["EV_ONLY", "PLUGGED", "DISABLED", "CUSTOMERS", "MOTORCYCLES"]
+ParkingRestriction = Literal["EV_ONLY", "PLUGGED", "DISABLED", "CUSTOMERS", "MOTORCYCLES", "EMPLOYEES", "TAXIS",
+    "TENANTS"]
 #: The kind of place that a location is (OCPI 2.2.1, Locations, "ParkingType").
 ParkingType = Literal["ALONG_MOTORWAY", "PARKING_GARAGE", "PARKING_LOT", "ON_DRIVEWAY", "ON_STREET",
     "UNDERGROUND_GARAGE"]
@@ -92,9 +94,15 @@ TariffType = Literal["AD_HOC_PAYMENT", "PROFILE_CHEAP", "PROFILE_FAST", "PROFILE
 #: Whether a token may charge; only the first value says so (OCPI 2.2.1, Tokens, "AllowedType").
 AllowedType = Literal["ALLOWED", "BLOCKED", "EXPIRED", "NO_CREDIT", "NOT_ALLOWED"]
 #: What kind of token it is (OCPI 2.2.1, Tokens, "TokenType").
-TokenType = Literal["AD_HOC_USER", "APP_USER", "OTHER", "RFID"]
+TokenType = Literal["AD_HOC_USER", "APP_USER", "OTHER", "RFID", "EMAID"]
 #: When to ask the eMSP about a token, be it valid or not (OCPI 2.2.1, Tokens, "WhitelistType").
 WhitelistType = Literal["ALWAYS", "ALLOWED", "ALLOWED_OFFLINE", "NEVER"]
 #: Which vehicles may park (OCPI 2.3.0, Locations, "VehicleType").
 VehicleType = Literal["MOTORCYCLE", "PERSONAL_VEHICLE", "PERSONAL_VEHICLE_WITH_TRAILER", "VAN", "SEMI_TRACTOR",
     "RIGID", "TRUCK_WITH_TRAILER", "BUS", "DISABLED"]
+#: What a connector can do (OCPI 2.3.0, Locations, "ConnectorCapability").
+ConnectorCapability = Literal["ISO_15118_2_PLUG_AND_CHARGE", "ISO_15118_20_PLUG_AND_CHARGE"]
+#: How vehicles stand to the road (OCPI 2.3.0, Locations, "ParkingDirection").
+ParkingDirection = Literal["PARALLEL", "PERPENDICULAR", "ANGLE"]
+#: Whether prices include taxes; N/A where there are none (OCPI 2.3.0, Tariffs, "TaxIncluded").
+TaxIncluded = Literal["YES", "NO", "N/A"]

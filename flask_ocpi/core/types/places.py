@@ -8,19 +8,23 @@ from typing import TypedDict
 
 from flask_ocpi.core.types.enums import Capability
 from flask_ocpi.core.types.enums import ConnectionStatus
+from flask_ocpi.core.types.enums import ConnectorCapability
 from flask_ocpi.core.types.enums import ConnectorFormat
 from flask_ocpi.core.types.enums import ConnectorType
 from flask_ocpi.core.types.enums import EnergySourceCategory
 from flask_ocpi.core.types.enums import EnvironmentalImpactCategory
+from flask_ocpi.core.types.enums import EVSEPosition
 from flask_ocpi.core.types.enums import Facility
 from flask_ocpi.core.types.enums import ImageCategory
 from flask_ocpi.core.types.enums import InterfaceRole
+from flask_ocpi.core.types.enums import ParkingDirection
 from flask_ocpi.core.types.enums import ParkingRestriction
 from flask_ocpi.core.types.enums import ParkingType
 from flask_ocpi.core.types.enums import PowerType
 from flask_ocpi.core.types.enums import Role
 from flask_ocpi.core.types.enums import Status
 from flask_ocpi.core.types.enums import TokenType
+from flask_ocpi.core.types.enums import VehicleType
 
 
 class Version(TypedDict):
@@ -74,11 +78,12 @@ class CredentialsRole(TypedDict):
 
 
 class Credentials(TypedDict):
-    """What a platform gives another one to be called with (OCPI 2.2.1, Credentials, "Credentials object")."""
+    """What a platform gives another one to be called with (OCPI 2.2.1, Credentials, with what 2.3.0 adds)."""
 
     token: str
     url: str
     roles: list[CredentialsRole]
+    hub_party_id: NotRequired[str]
 
 
 class PublishTokenType(TypedDict):
@@ -122,7 +127,7 @@ class StatusSchedule(TypedDict):
 
 
 class Connector(TypedDict):
-    """A socket or cable of an EVSE (OCPI 2.2.1, Locations, "Connector Object")."""
+    """A socket or cable of an EVSE (OCPI 2.2.1, Locations, "Connector Object", with what 2.3.0 adds)."""
 
     id: str
     standard: ConnectorType
@@ -134,6 +139,7 @@ class Connector(TypedDict):
     tariff_ids: NotRequired[list[str]]
     terms_and_conditions: NotRequired[str]
     last_updated: str
+    capabilities: NotRequired[list[ConnectorCapability]]
 
 
 class ConnectorChanges(TypedDict, total=False):
@@ -148,10 +154,18 @@ class ConnectorChanges(TypedDict, total=False):
     tariff_ids: list[str] | None
     terms_and_conditions: str | None
     last_updated: str
+    capabilities: list[ConnectorCapability] | None
+
+
+class EVSEParking(TypedDict):
+    """A parking place at an EVSE (OCPI 2.3.0, Locations, "EVSEParking class")."""
+
+    parking_id: str
+    evse_position: NotRequired[EVSEPosition]
 
 
 class EVSE(TypedDict):
-    """What charges one vehicle at a time (OCPI 2.2.1, Locations, "EVSE Object")."""
+    """What charges one vehicle at a time (OCPI 2.2.1, Locations, "EVSE Object", with what 2.3.0 adds)."""
 
     uid: str
     evse_id: NotRequired[str]
@@ -166,6 +180,8 @@ class EVSE(TypedDict):
     parking_restrictions: NotRequired[list[ParkingRestriction]]
     images: NotRequired[list[Image]]
     last_updated: str
+    parking: NotRequired[list[EVSEParking]]
+    accepted_service_providers: NotRequired[list[str]]
 
 
 class EVSEChanges(TypedDict, total=False):
@@ -183,6 +199,8 @@ class EVSEChanges(TypedDict, total=False):
     parking_restrictions: list[ParkingRestriction] | None
     images: list[Image] | None
     last_updated: str
+    parking: list[EVSEParking] | None
+    accepted_service_providers: list[str] | None
 
 
 class RegularHours(TypedDict):
@@ -233,8 +251,34 @@ class EnergyMix(TypedDict):
     energy_product_name: NotRequired[str]
 
 
+class Parking(TypedDict):
+    """A parking place, or several that are alike (OCPI 2.3.0, Locations, "Parking class")."""
+
+    id: str
+    physical_reference: NotRequired[str]
+    vehicle_types: list[VehicleType]
+    max_vehicle_weight: NotRequired[float]
+    max_vehicle_height: NotRequired[float]
+    max_vehicle_length: NotRequired[float]
+    max_vehicle_width: NotRequired[float]
+    parking_space_length: NotRequired[float]
+    parking_space_width: NotRequired[float]
+    dangerous_goods_allowed: NotRequired[bool]
+    direction: NotRequired[ParkingDirection]
+    drive_through: NotRequired[bool]
+    restricted_to_type: bool
+    reservation_required: bool
+    time_limit: NotRequired[float]
+    roofed: NotRequired[bool]
+    images: NotRequired[list[Image]]
+    lighting: NotRequired[bool]
+    refrigeration_outlet: NotRequired[bool]
+    standards: NotRequired[list[str]]
+    apds_reference: NotRequired[str]
+
+
 class Location(TypedDict):
-    """A place with EVSEs (OCPI 2.2.1, Locations, "Location Object")."""
+    """A place with EVSEs (OCPI 2.2.1, Locations, "Location Object", with what 2.3.0 adds)."""
 
     country_code: str
     party_id: str
@@ -262,6 +306,8 @@ class Location(TypedDict):
     images: NotRequired[list[Image]]
     energy_mix: NotRequired[EnergyMix]
     last_updated: str
+    parking_places: NotRequired[list[Parking]]
+    help_phone: NotRequired[str]
 
 
 class LocationChanges(TypedDict, total=False):
@@ -290,13 +336,25 @@ class LocationChanges(TypedDict, total=False):
     images: list[Image] | None
     energy_mix: EnergyMix | None
     last_updated: str
+    parking_places: list[Parking] | None
+    help_phone: str | None
+
+
+class TaxAmount(TypedDict):
+    """A tax that is part of a price (OCPI 2.3.0, Types, "TaxAmount class")."""
+
+    name: str
+    account_number: NotRequired[str]
+    percentage: NotRequired[float]
+    amount: float
 
 
 class Price(TypedDict):
-    """An amount of money (OCPI 2.2.1, Types, "Price class")."""
+    """An amount of money (OCPI 2.2.1, Types, "Price class", with the taxes of 2.3.0)."""
 
     excl_vat: float
     incl_vat: NotRequired[float]
+    taxes: NotRequired[list[TaxAmount]]
 
 
 class ClientInfo(TypedDict):

@@ -54,6 +54,7 @@ from flask_ocpi.modules.tokens import Token
 from flask_ocpi.modules.types import BusinessDetails
 from flask_ocpi.modules.types import DisplayText
 from flask_ocpi.modules.types import Price
+from flask_ocpi.versions import v2_3_0
 from flask_ocpi.versions.reading.values import hour_minute
 from flask_ocpi.versions.reading.values import read_instant
 from flask_ocpi.versions.reading.values import weekday_of
@@ -63,6 +64,8 @@ _T = TypeVar("_T")
 #: What an object is made of that came as a single value: 2.1.1 has amounts as numbers and texts without a language.
 FROM_VALUE: Mapping[type[Schema], Callable[[Any], Document]] = {
     Price: lambda value: {"excl_vat": value},
+    v2_3_0.Price: lambda value: {"before_taxes": value},
+    v2_3_0.PriceLimit: lambda value: {"before_taxes": value},
     DisplayText: lambda value: {"text": value},
     BusinessDetails: lambda value: {"name": value},
     CommandResponse: lambda value: {"result": value},
@@ -144,6 +147,9 @@ DERIVED: Mapping[type[Schema], Mapping[str, Callable[[Document], Any]]] = {
         "last_updated": lambda location: _latest(location.get("evses")),
     },
     PriceComponent: {"step_size": lambda component: 1},  # the smallest step, which changes no price
+    v2_3_0.Price: {"before_taxes": lambda price: price.get("excl_vat")},  # as 2.2.1 calls it
+    v2_3_0.PriceLimit: {"before_taxes": lambda limit: limit.get("excl_vat")},
+    v2_3_0.Tariff: {"tax_included": lambda tariff: "NO"},  # as in 2.2.1
 }
 
 #: Required texts that become "#NA" where they are missing (OCPI 2.2.1, Transport and format, "No data available").

@@ -1,0 +1,284 @@
+"""The stored shape: the classes of OCPI 2.2.1 with what other versions say beyond them.
+
+A class here takes the place of the one of 2.2.1 with its name. It only adds: optional properties, and values of enums.
+Partners that speak 2.2.1 are not sent any of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from decimal import ROUND_HALF_UP
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from flask_ocpi.core.fields import Boolean
+from flask_ocpi.core.fields import CiString
+from flask_ocpi.core.fields import Enum
+from flask_ocpi.core.fields import ListOf
+from flask_ocpi.core.fields import Number
+from flask_ocpi.core.fields import String
+from flask_ocpi.core.schema import Document
+from flask_ocpi.core.schema import Object
+from flask_ocpi.core.schema import Schema
+from flask_ocpi.core.schema import Violation
+from flask_ocpi.core.schema import example_of
+from flask_ocpi.modules import cdrs_schemas
+from flask_ocpi.modules import credentials
+from flask_ocpi.modules import enums
+from flask_ocpi.modules import locations_schemas
+from flask_ocpi.modules import tariffs
+from flask_ocpi.modules import tokens
+from flask_ocpi.modules import types
+from flask_ocpi.modules.enums import EVSEPosition
+from flask_ocpi.modules.enums import VehicleType
+
+
+def of_values(enum: type[StrEnum], values: Iterable[str], about: str = "") -> type[StrEnum]:
+    """Return an enum with the name of another one and other values."""
+    names = {member.value: member.name for member in enum}
+    members = [(names.get(value, value), value) for value in values]
+    made: Any = StrEnum(enum.__name__, members, module=__name__)  # type: ignore[misc]
+    made.__doc__ = about or enum.__doc__
+    found: type[StrEnum] = made
+    return found
+
+
+ConnectorType = of_values(enums.ConnectorType, (*enums.ConnectorType, "MCS", "SAE_J3400"))
+ParkingRestriction = of_values(enums.ParkingRestriction, (*enums.ParkingRestriction, "EMPLOYEES", "TAXIS", "TENANTS"))
+TokenType = of_values(enums.TokenType, (*enums.TokenType, "EMAID"))
+
+
+class ConnectorCapability(StrEnum):
+    """What a connector can do (OCPI 2.3.0, Locations, "ConnectorCapability")."""
+
+    ISO_15118_2_PLUG_AND_CHARGE = "ISO_15118_2_PLUG_AND_CHARGE"
+    ISO_15118_20_PLUG_AND_CHARGE = "ISO_15118_20_PLUG_AND_CHARGE"
+
+
+class ParkingDirection(StrEnum):
+    """How vehicles stand to the road (OCPI 2.3.0, Locations, "ParkingDirection")."""
+
+    PARALLEL = "PARALLEL"
+    PERPENDICULAR = "PERPENDICULAR"
+    ANGLE = "ANGLE"
+
+
+class TaxIncluded(StrEnum):
+    """Whether prices include taxes; N/A where there are none (OCPI 2.3.0, Tariffs, "TaxIncluded")."""
+
+    YES = "YES"
+    NO = "NO"
+    NOT_APPLICABLE = "N/A"
+
+
+def with_taxes(before: float, taxes: list[Document]) -> float | None:
+    """Return an amount with its taxes, to four decimals; None where no JSON number holds it."""
+    amounts = [Decimal(repr(before)), *(Decimal(repr(tax["amount"])) for tax in taxes)]
+    return number_of(sum(amounts, Decimal(0)))
+
+
+def without_tax(component: Document) -> float | None:
+    """Return the price of a PriceComponent that includes VAT without it; None where its rate is not known."""
+    price, vat = Decimal(repr(component["price"])), component.get("vat")
+    if not price:
+        return component["price"]  # type: ignore[no-any-return]
+    if vat is None or vat <= -100:
+        return None
+    return number_of(price * 100 / (100 + Decimal(repr(vat))))
+
+
+def number_of(amount: Decimal) -> float | None:
+    """Return a decimal as a number of JSON with at most four decimals; None where it is too large for one."""
+    if abs(amount) >= 2**53:  # no float has decimals there
+        return _finite(float(amount))
+    if amount == amount.to_integral_value():
+        return int(amount)
+    return float(amount.quantize(Decimal("0.0001"), ROUND_HALF_UP))
+
+
+def _finite(value: float) -> float | None:
+    return value if abs(value) != float("inf") else None
+
+
+def taxes_add_up(price: Document) -> Iterator[Violation]:
+    """Demand that an amount with taxes is the one without them and the taxes."""
+    if "taxes" in price and "incl_vat" in price:
+        total = with_taxes(price["excl_vat"], price["taxes"])
+        if total is not None and total != price["incl_vat"]:
+            yield "incl_vat", f"must be excl_vat with all taxes, which is {total}"
+
+
+class TaxAmount(Schema):
+    """A tax that is part of a price (OCPI 2.3.0, Types, "TaxAmount class")."""
+
+    name = String(max=255, required=True, metadata={"description": "What the tax is called.", "example": "VAT"})
+    account_number = String(
+        max=255, metadata={"description": "The account of the business that pays it.", "example": "NL001234567B01"}
+    )
+    percentage = Number(metadata={"description": "Its rate in percent.", "example": 21})
+    amount = Number(required=True, metadata={"description": "How much it is.", "example": 2.1})
+
+
+class Price(types.Price):
+    """An amount of money (OCPI 2.2.1, Types, "Price class", with the taxes of 2.3.0).
+
+    ``incl_vat`` is ``excl_vat`` with all ``taxes``.
+    """
+
+    rules = (taxes_add_up,)
+
+    taxes = ListOf(
+        Object(TaxAmount),
+        metadata={"description": "What taxes there are, each by itself.", "example": [example_of(TaxAmount)]},
+    )
+
+
+class Parking(Schema):
+    """A parking place, or several that are alike (OCPI 2.3.0, Locations, "Parking class")."""
+
+    id = CiString(max=36, required=True, metadata={"description": "Unique in the Location.", "example": "P1"})
+    physical_reference = String(max=12, metadata={"description": "What is written there.", "example": "12"})
+    vehicle_types = ListOf(
+        Enum(VehicleType),
+        required=True,
+        metadata={"description": "The vehicles that it is for.", "example": ["PERSONAL_VEHICLE"]},
+    )
+    max_vehicle_weight = Number(metadata={"description": "In kg.", "example": 3500})
+    max_vehicle_height = Number(metadata={"description": "In cm.", "example": 210})
+    max_vehicle_length = Number(metadata={"description": "In cm.", "example": 600})
+    max_vehicle_width = Number(metadata={"description": "In cm.", "example": 220})
+    parking_space_length = Number(metadata={"description": "In cm.", "example": 500})
+    parking_space_width = Number(metadata={"description": "In cm.", "example": 250})
+    dangerous_goods_allowed = Boolean(
+        metadata={"description": "Whether vehicles with dangerous goods may park.", "example": False}
+    )
+    direction = Enum(ParkingDirection, metadata={"description": "How vehicles stand.", "example": "PARALLEL"})
+    drive_through = Boolean(metadata={"description": "Whether one leaves it forwards.", "example": True})
+    restricted_to_type = Boolean(
+        required=True, metadata={"description": "Whether vehicles of other types must not park.", "example": False}
+    )
+    reservation_required = Boolean(
+        required=True, metadata={"description": "Whether one parks with a reservation only.", "example": False}
+    )
+    time_limit = Number(metadata={"description": "How long one may park, in minutes.", "example": 240})
+    roofed = Boolean(metadata={"description": "Whether it has a roof.", "example": True})
+    images = ListOf(Object(types.Image), metadata={"description": "Pictures.", "example": [example_of(types.Image)]})
+    lighting = Boolean(metadata={"description": "Whether it is lit.", "example": True})
+    refrigeration_outlet = Boolean(
+        metadata={"description": "Whether there is power for refrigerated goods.", "example": False}
+    )
+    standards = ListOf(CiString(max=36), metadata={"description": "Standards that it meets.", "example": ["PAS 1899"]})
+    apds_reference = CiString(
+        max=255, metadata={"description": "Its id in data of the Alliance for Parking Data Standards.", "example": "A1"}
+    )
+
+
+class EVSEParking(Schema):
+    """A parking place at an EVSE (OCPI 2.3.0, Locations, "EVSEParking class")."""
+
+    parking_id = CiString(
+        max=36, required=True, metadata={"description": "Parking.id, in the same Location.", "example": "P1"}
+    )
+    evse_position = Enum(EVSEPosition, metadata={"description": "Where the EVSE is.", "example": "LEFT"})
+
+
+class Connector(locations_schemas.Connector):
+    """A socket or cable of an EVSE (OCPI 2.2.1, Locations, "Connector Object", with what 2.3.0 adds)."""
+
+    standard = Enum(ConnectorType, required=True, metadata={"description": "Its standard.", "example": "IEC_62196_T2"})
+    capabilities = ListOf(
+        Enum(ConnectorCapability),
+        metadata={"description": "What it can do.", "example": ["ISO_15118_2_PLUG_AND_CHARGE"]},
+    )
+
+
+class EVSE(locations_schemas.EVSE):
+    """What charges one vehicle at a time (OCPI 2.2.1, Locations, "EVSE Object", with what 2.3.0 adds)."""
+
+    parking_restrictions = ListOf(
+        Enum(ParkingRestriction), metadata={"description": "Who may charge there.", "example": ["EV_ONLY"]}
+    )
+    parking = ListOf(
+        Object(EVSEParking), metadata={"description": "Its parking places.", "example": [example_of(EVSEParking)]}
+    )
+    accepted_service_providers = ListOf(
+        String(max=50),
+        metadata={"description": "The eMSPs whose contracts it takes.", "example": ["Example Provider"]},
+    )
+
+
+class PublishTokenType(locations_schemas.PublishTokenType):
+    """Tokens whose owners may see a location (OCPI 2.2.1, Locations, "PublishTokenType class")."""
+
+    type = Enum(TokenType, metadata={"description": "Its type; required with uid.", "example": "RFID"})
+
+
+class Location(locations_schemas.Location):
+    """A place with EVSEs (OCPI 2.2.1, Locations, "Location Object", with what 2.3.0 adds)."""
+
+    parking_places = ListOf(
+        Object(Parking),
+        max=5000,
+        unique="id",
+        metadata={"description": "The parking places of its EVSEs.", "example": [example_of(Parking)]},
+    )
+    help_phone = CiString(max=25, metadata={"description": "Where drivers call for help.", "example": "+31201234567"})
+
+
+class Tariff(tariffs.Tariff):
+    """What charging costs (OCPI 2.2.1, Tariffs, "Tariff Object", with what 2.3.0 adds).
+
+    Without ``tax_included``, or with NO, prices are without taxes, as 2.2.1 has them.
+    """
+
+    tax_included = Enum(TaxIncluded, metadata={"description": "Whether prices include taxes.", "example": "NO"})
+
+
+class CdrToken(cdrs_schemas.CdrToken):
+    """The token that a session was started with (OCPI 2.2.1, CDRs, "CdrToken class")."""
+
+    type = Enum(TokenType, required=True, metadata={"description": "What kind of token it is.", "example": "RFID"})
+
+
+class CdrLocation(cdrs_schemas.CdrLocation):
+    """Where a session was, as it was when it began (OCPI 2.2.1, CDRs, "CdrLocation class")."""
+
+    connector_standard = Enum(
+        ConnectorType,
+        required=True,
+        metadata={"description": "Its standard; any for a reservation that was never used.", "example": "IEC_62196_T2"},
+    )
+
+
+class Token(tokens.Token):
+    """What a driver identifies themselves with (OCPI 2.2.1, Tokens, "Token Object")."""
+
+    type = Enum(TokenType, required=True, metadata={"description": "What kind of token it is.", "example": "RFID"})
+
+
+class Credentials(credentials.Credentials):
+    """What a platform gives another one to be called with (OCPI 2.2.1, Credentials, with what 2.3.0 adds)."""
+
+    hub_party_id = CiString(
+        min=5,
+        max=5,
+        metadata={"description": "Country code and party id of the platform's hub.", "example": "NLHUB"},
+    )
+
+
+#: The stored class for each class of 2.2.1; whatever these are nested in is stored with them.
+STORED: Mapping[type[Schema], type[Schema]] = {
+    types.Price: Price,
+    locations_schemas.Connector: Connector,
+    locations_schemas.EVSE: EVSE,
+    locations_schemas.PublishTokenType: PublishTokenType,
+    locations_schemas.Location: Location,
+    tariffs.Tariff: Tariff,
+    cdrs_schemas.CdrToken: CdrToken,
+    cdrs_schemas.CdrLocation: CdrLocation,
+    tokens.Token: Token,
+    credentials.Credentials: Credentials,
+}

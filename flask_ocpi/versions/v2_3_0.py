@@ -1,0 +1,208 @@
+"""OCPI 2.3.0 (core, edition 2): what differs from 2.2.1. Most of what it adds is part of the stored shape."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from functools import reduce
+
+from flask_ocpi.core.converting import Converter
+from flask_ocpi.core.converting import Lose
+from flask_ocpi.core.converting import Origin
+from flask_ocpi.core.description import Version
+from flask_ocpi.core.enums import Role
+from flask_ocpi.core.fields import Enum
+from flask_ocpi.core.fields import ListOf
+from flask_ocpi.core.fields import Number
+from flask_ocpi.core.schema import Document
+from flask_ocpi.core.schema import Object
+from flask_ocpi.core.schema import Schema
+from flask_ocpi.core.schema import example_of
+from flask_ocpi.modules import cdrs_schemas
+from flask_ocpi.modules import credentials
+from flask_ocpi.modules import hubclientinfo
+from flask_ocpi.modules import tariffs
+from flask_ocpi.modules import types
+from flask_ocpi.modules.bookings import MODULES as BOOKINGS
+from flask_ocpi.modules.invoicereconciliation import MODULE as INVOICERECONCILIATION
+from flask_ocpi.modules.payments import MODULES as PAYMENTS
+from flask_ocpi.versions import stored
+from flask_ocpi.versions.v2_2_1 import VERSION as V2_2_1
+
+#: Enums that have values beyond the known ones (OCPI 2.3.0, Types, "OpenEnum").
+OPEN_ENUMS = (
+    "Capability",
+    "ConnectorCapability",
+    "ConnectorType",
+    "EnvironmentalImpactCategory",
+    "Facility",
+    "ImageCategory",
+    "ParkingRestriction",
+    "ParkingType",
+    "TokenType",
+    "VehicleType",
+)
+
+#: The name of the tax of a price of which only the amount with VAT is known.
+VAT = "VAT"
+
+
+class Price(Schema):
+    """An amount of money (OCPI 2.3.0, Types, "Price class")."""
+
+    before_taxes = Number(
+        required=True, metadata={"description": "Without taxes; negative in a credit CDR.", "example": 10.0}
+    )
+    taxes = ListOf(
+        Object(stored.TaxAmount),
+        metadata={"description": "The taxes that apply, each by itself.", "example": [example_of(stored.TaxAmount)]},
+    )
+
+
+class PriceLimit(Schema):
+    """The least or most that a session costs (OCPI 2.3.0, Tariffs, "PriceLimit class").
+
+    Each side is a limit by itself.
+    """
+
+    before_taxes = Number(required=True, metadata={"description": "Without taxes.", "example": 10.0})
+    after_taxes = Number(metadata={"description": "With taxes.", "example": 12.1})
+
+
+class PriceComponent(tariffs.PriceComponent):
+    """The price of one dimension (OCPI 2.3.0, Tariffs, "PriceComponent class").
+
+    A step_size of 0 is what the specification's own free tariff has: it means the same as 1.
+    """
+
+    price = Number(
+        required=True,
+        metadata={
+            "description": "Per kWh, per hour or once; with or without taxes as tax_included of the tariff says.",
+            "example": 0.25,
+        },
+    )
+
+
+class Tariff(stored.Tariff):
+    """What charging costs (OCPI 2.3.0, Tariffs, "Tariff Object").
+
+    The first element in the list that prices a dimension and applies is the one that counts: keep their order.
+    """
+
+    min_price = Object(
+        PriceLimit, metadata={"description": "The least a session costs.", "example": {"before_taxes": 0.5}}
+    )
+    max_price = Object(
+        PriceLimit, metadata={"description": "The most a session costs.", "example": {"before_taxes": 10}}
+    )
+    tax_included = Enum(
+        stored.TaxIncluded,
+        required=True,
+        metadata={"description": "Whether prices include taxes.", "example": "NO"},
+    )
+
+
+class CdrTariff(Tariff):
+    """A Tariff in a CDR: the specification's own example has none that says ``tax_included``."""
+
+    tax_included = Enum(
+        stored.TaxIncluded,
+        metadata={"description": "Whether prices include taxes; left out: they do not.", "example": "NO"},
+    )
+
+
+class CDR(cdrs_schemas.CDR):
+    """What is to be paid for a session, and why (OCPI 2.3.0, CDRs, "CDR Object").
+
+    Location, tariffs and token are as they were when the session began.
+    """
+
+    tariffs = ListOf(
+        Object(CdrTariff),
+        metadata={"description": "The tariffs that count, complete.", "example": [example_of(Tariff)]},
+    )
+
+
+class CredentialsRole(credentials.CredentialsRole):
+    """A party of a platform in one of its roles (OCPI 2.3.0, Credentials, "CredentialsRole class")."""
+
+    role = Enum(
+        Role, without=(Role.HUB,), required=True, metadata={"description": "What the party does.", "example": "CPO"}
+    )
+
+
+class ClientInfo(hubclientinfo.ClientInfo):
+    """A party behind a Hub in one of its roles (OCPI 2.3.0, HubClientInfo, "ClientInfo Object")."""
+
+    role = Enum(
+        Role,
+        without=(Role.HUB,),
+        required=True,
+        metadata={"description": "What the party does; one that does two things is two objects.", "example": "EMSP"},
+    )
+
+
+def _price_to_store(price: Document, origin: Origin) -> Document:
+    before, taxes = price.pop("before_taxes"), price.pop("taxes", None)
+    others = {name: value for name, value in price.items() if name not in ("excl_vat", "incl_vat")}
+    total = stored.with_taxes(before, taxes) if taxes else price.get("incl_vat")  # as 2.2.1 calls it, where it is sent
+    made = {"excl_vat": before}
+    if isinstance(total, int | float) and not isinstance(total, bool):
+        made["incl_vat"] = total
+    return {**made, **({"taxes": taxes} if taxes else {}), **others}
+
+
+def _price_from_store(price: Document, lose: Lose) -> Document:
+    """Return a price with its taxes; where only the amount with VAT is known, with the difference as one of them."""
+    before, total, taxes = price.pop("excl_vat"), price.pop("incl_vat", None), price.pop("taxes", None)
+    made = {"before_taxes": before, **price}
+    if taxes and (total is None or stored.with_taxes(before, taxes) == total):
+        return {**made, "taxes": taxes}
+    if total is None:
+        return made
+    amount = stored.number_of(Decimal(repr(total)) - Decimal(repr(before)))
+    return {**made, "taxes": [{"name": VAT, "amount": amount}]}
+
+
+def _limit_from_store(limit: Document, lose: Lose) -> Document:
+    made = {"before_taxes": limit.pop("excl_vat")}
+    if "incl_vat" in limit:
+        made["after_taxes"] = limit.pop("incl_vat")
+    if limit.pop("taxes", None):
+        lose("/taxes", "A limit has no single taxes: they were left out.")
+    return {**made, **limit}
+
+
+def _limit_to_store(limit: Document, origin: Origin) -> Document:
+    made = {"excl_vat": limit.pop("before_taxes")}
+    if "after_taxes" in limit:
+        made["incl_vat"] = limit.pop("after_taxes")
+    return {**made, **{name: value for name, value in limit.items() if name not in ("excl_vat", "incl_vat", "taxes")}}
+
+
+def _tariff_from_store(tariff: Document, lose: Lose) -> Document:
+    """Return a tariff that says whether its prices include taxes; those of 2.2.1 do not."""
+    return {"tax_included": stored.TaxIncluded.NO.value, **tariff}
+
+
+_WITH_ALL = reduce(Version.with_module, (INVOICERECONCILIATION, *PAYMENTS, *BOOKINGS), V2_2_1)
+
+VERSION = _WITH_ALL.evolve(
+    "2.3.0",
+    classes={
+        **stored.STORED,
+        types.Price: Price,
+        tariffs.PriceComponent: PriceComponent,
+        tariffs.Tariff: Tariff,
+        cdrs_schemas.CDR: CDR,
+        credentials.CredentialsRole: CredentialsRole,
+        hubclientinfo.ClientInfo: ClientInfo,
+    },
+    converters={
+        Price: Converter(_price_to_store, _price_from_store),
+        PriceLimit: Converter(_limit_to_store, _limit_from_store),
+        Tariff: Converter(from_store=_tariff_from_store),
+        CdrTariff: Converter(from_store=_tariff_from_store),
+    },
+    open_enums=OPEN_ENUMS,
+)
