@@ -14,6 +14,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+from flask_ocpi.core.converting import Lose
 from flask_ocpi.core.fields import Boolean
 from flask_ocpi.core.fields import CiString
 from flask_ocpi.core.fields import Enum
@@ -80,7 +81,27 @@ def with_taxes(before: float, taxes: list[Document]) -> float | None:
     return number_of(sum(amounts, Decimal(0)))
 
 
-def without_tax(component: Document) -> float | None:
+#: What a version without ``tax_included`` makes of a price with taxes.
+_GROSS = "The price includes taxes, at a rate that is not known: it was sent as it is."
+
+
+def tariff_without_taxes(tariff: Document, lose: Lose) -> Document:
+    """Return a tariff with prices without taxes, as versions before 2.3.0 have them."""
+    if tariff.pop("tax_included", "NO") != "YES":
+        return tariff
+    elements = []
+    for at, element in enumerate(tariff["elements"]):
+        components = []
+        for index, component in enumerate(element["price_components"]):
+            price = _without_tax(component)
+            if price is None:
+                lose(f"/elements/{at}/price_components/{index}/price", _GROSS)
+            components.append(component if price is None else {**component, "price": price})
+        elements.append({**element, "price_components": components})
+    return {**tariff, "elements": elements}
+
+
+def _without_tax(component: Document) -> float | None:
     """Return the price of a PriceComponent that includes VAT without it; None where its rate is not known."""
     price, vat = Decimal(repr(component["price"])), component.get("vat")
     if not price:

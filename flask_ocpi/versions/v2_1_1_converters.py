@@ -26,6 +26,7 @@ from flask_ocpi.core.schema import Schema
 from flask_ocpi.exchange.documents import find_part
 from flask_ocpi.modules.enums import ParkingType
 from flask_ocpi.modules.enums import TokenType
+from flask_ocpi.versions.stored import tariff_without_taxes
 
 _WHOLE_NUMBER = re.compile(r"0|-?[1-9][0-9]{0,14}")
 _SIX_DECIMALS = Decimal("0.000001")
@@ -124,7 +125,7 @@ def element_from_store(document: Document, lose: Lose) -> Document:
 
 
 def tariff_from_store(document: Document, lose: Lose) -> Document:
-    return _disowned(document)
+    return _disowned(tariff_without_taxes(document, lose))
 
 
 def period_from_store(document: Document, lose: Lose) -> Document:

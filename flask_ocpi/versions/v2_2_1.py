@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from flask_ocpi.core.converting import Converter
-from flask_ocpi.core.converting import Lose
 from flask_ocpi.core.converting import Replacing
-from flask_ocpi.core.description import Document
 from flask_ocpi.core.description import Module
 from flask_ocpi.core.description import Version
 from flask_ocpi.core.schema import Schema
@@ -75,7 +73,7 @@ from flask_ocpi.modules.versions import MODULE as VERSIONS
 from flask_ocpi.modules.versions import Endpoint
 from flask_ocpi.modules.versions import VersionDetails
 from flask_ocpi.versions.stored import STORED
-from flask_ocpi.versions.stored import without_tax
+from flask_ocpi.versions.stored import tariff_without_taxes
 
 __all__ = [
     "CDR",
@@ -150,25 +148,6 @@ _MODULES = (
 )
 
 
-def _tariff_from_store(tariff: Document, lose: Lose) -> Document:
-    """Return a tariff with prices without taxes, as 2.2.1 has them."""
-    if tariff.pop("tax_included", "NO") != "YES":
-        return tariff
-    elements = []
-    for at, element in enumerate(tariff["elements"]):
-        components = []
-        for index, component in enumerate(element["price_components"]):
-            price = without_tax(component)
-            if price is None:
-                lose(f"/elements/{at}/price_components/{index}/price", _GROSS)
-            components.append(component if price is None else {**component, "price": price})
-        elements.append({**element, "price_components": components})
-    return {**tariff, "elements": elements}
-
-
-_GROSS = "The price includes taxes, at a rate that is not known: it was sent as it is."
-
-
 def _stored(modules: tuple[Module, ...]) -> dict[type[Schema], type[Schema]]:
     """Return the class of the stored shape for each class of 2.2.1 that is stored with more than it says."""
     replacing = Replacing(STORED)
@@ -185,7 +164,7 @@ _ORIGINS = _stored(_MODULES)
 VERSION = Version(
     "2.2.1",
     _MODULES,
-    converters={Tariff: Converter(from_store=_tariff_from_store)},
+    converters={Tariff: Converter(from_store=tariff_without_taxes)},
     origins=_ORIGINS,
     marked=frozenset(_ORIGINS),
 )
