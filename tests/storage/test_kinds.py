@@ -28,8 +28,8 @@ KINDS = {
     "journal",
     "findings",
     *("outbox", "circuits"),
-    "invoice_reconciliation_records",
-    KINDS_PB * ("sync_watermarks", "sync_positions", "missing_objects"),
+    *("sync_watermarks", "sync_positions", "missing_objects"),
+    *("invoice_reconciliation_records", "terminals", "financial_advice_confirmations", "bookings", "booking_locations"),
 }
 
 # The keys that the kinds are really stored under.
