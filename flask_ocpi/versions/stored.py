@@ -27,7 +27,6 @@ from flask_ocpi.core.schema import Schema
 from flask_ocpi.core.schema import Violation
 from flask_ocpi.core.schema import example_of
 from flask_ocpi.modules import cdrs_schemas
-from flask_ocpi.modules import credentials
 from flask_ocpi.modules import enums
 from flask_ocpi.modules import locations_schemas
 from flask_ocpi.modules import tariffs
@@ -280,16 +279,6 @@ class Token(tokens.Token):
     type = Enum(TokenType, required=True, metadata={"description": "What kind of token it is.", "example": "RFID"})
 
 
-class Credentials(credentials.Credentials):
-    """What a platform gives another one to be called with (OCPI 2.2.1, Credentials, with what 2.3.0 adds)."""
-
-    hub_party_id = CiString(
-        min=5,
-        max=5,
-        metadata={"description": "Country code and party id of the platform's hub.", "example": "NLHUB"},
-    )
-
-
 #: The stored class for each class of 2.2.1; whatever these are nested in is stored with them.
 STORED: Mapping[type[Schema], type[Schema]] = {
     types.Price: Price,
@@ -301,5 +290,4 @@ STORED: Mapping[type[Schema], type[Schema]] = {
     cdrs_schemas.CdrToken: CdrToken,
     cdrs_schemas.CdrLocation: CdrLocation,
     tokens.Token: Token,
-    credentials.Credentials: Credentials,
 }

@@ -26,6 +26,7 @@ from flask_ocpi.modules.bookings import MODULES as BOOKINGS
 from flask_ocpi.modules.invoicereconciliation import MODULE as INVOICERECONCILIATION
 from flask_ocpi.modules.payments import MODULES as PAYMENTS
 from flask_ocpi.versions import stored
+from flask_ocpi.versions import v2_3_0_credentials
 from flask_ocpi.versions.v2_2_1 import VERSION as V2_2_1
 
 #: Enums that have values beyond the known ones (OCPI 2.3.0, Types, "OpenEnum").
@@ -195,10 +196,12 @@ VERSION = _WITH_ALL.evolve(
         tariffs.PriceComponent: PriceComponent,
         tariffs.Tariff: Tariff,
         cdrs_schemas.CDR: CDR,
+        credentials.Credentials: v2_3_0_credentials.Credentials,
         credentials.CredentialsRole: CredentialsRole,
         hubclientinfo.ClientInfo: ClientInfo,
     },
     converters={
+        v2_3_0_credentials.Credentials: v2_3_0_credentials.CONVERTER,
         Price: Converter(_price_to_store, _price_from_store),
         PriceLimit: Converter(_limit_to_store, _limit_from_store),
         Tariff: Converter(from_store=_tariff_from_store),

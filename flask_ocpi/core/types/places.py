@@ -78,12 +78,11 @@ class CredentialsRole(TypedDict):
 
 
 class Credentials(TypedDict):
-    """What a platform gives another one to be called with (OCPI 2.2.1, Credentials, with what 2.3.0 adds)."""
+    """What a platform gives another one to be called with (OCPI 2.2.1, Credentials, "Credentials object")."""
 
     token: str
     url: str
     roles: list[CredentialsRole]
-    hub_party_id: NotRequired[str]
 
 
 class PublishTokenType(TypedDict):
