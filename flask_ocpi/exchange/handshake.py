@@ -31,6 +31,8 @@ from flask_ocpi.partners.platforms import Platforms
 from flask_ocpi.partners.platforms import PlatformState
 from flask_ocpi.partners.platforms import TokenUse
 
+_ROLES = frozenset(InterfaceRole)
+
 
 def check_endpoints(discovery: Discovery, required: Sequence[str]) -> None:
     """Raise NoMatchingEndpointsError when endpoints that we need are not among those of a platform.
@@ -82,7 +84,7 @@ def with_roles(
     names = [role["role"] for role in (*platform.roles, *platform.requested)] if side is None else [side.other]
     told: list[Mapping[str, Any]] = []
     for endpoint in endpoints:
-        if "role" in endpoint:
+        if endpoint.get("role") in _ROLES:
             told.append(endpoint)
             continue
         module = str(endpoint["identifier"])

@@ -107,7 +107,7 @@ def get_version_details(ctx: Context, target: Target, body: None) -> Result:
 
     Roles that are pending count here, so that it need not ask again when they are approved.
     """
-    both = ctx.services.quirks(ctx.platform).credentials_both_roles
+    both = ctx.services.quirks(ctx.platform).credentials_both_roles and not ctx.version.is_one_sided
     endpoints = [
         {
             "identifier": module.id,

@@ -7,6 +7,7 @@ import pytest
 from flask_ocpi.errors import UnreachableError
 from flask_ocpi.outbox import circuits
 from flask_ocpi.outbox import entries
+from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import walk
 from flask_ocpi.sync.watermarks import Watermark
@@ -16,6 +17,7 @@ from flask_ocpi.testing.network import add_partner
 from flask_ocpi.versions.v2_1_1 import VERSION as V2_1_1
 from flask_ocpi.versions.v2_2_1 import VERSION as V2_2_1
 from tests.conftest import EVERY_STORAGE
+from tests.peers import Peer
 from tests.versions.nine import V9_9
 
 ALL = (V2_1_1, V2_2_1)
@@ -341,6 +343,111 @@ def test_what_is_being_sent_while_the_version_changes_is_sent_again(move):
     assert circuits.circuit_of(move.cpo.services, move.record.id) is None
     assert move.copies(move.ems, "locations") == ["LOC1"]
     assert list(entries.of_platform(move.cpo.services, move.record.id)) == []
+
+
+STEPS = [(step, when) for step in range(5) for when in ("before", "after")]
+
+
+@ASKS
+@MOVES
+@pytest.mark.parametrize(("step", "when"), STEPS, ids=lambda value: str(value))
+@pytest.mark.conformance("V211-116")
+def test_processes_that_end_in_the_middle_leave_both_directions_working(move, asks, step, when):
+    """They end before a message of the handshake arrives, or when its answer does; there are five messages."""
+    requests = []
+
+    def end(moment):
+        def end(request, response=None):
+            if moment == "before":
+                requests.append(request)
+            if when == moment and len(requests) > step and request is requests[step]:
+                raise KeyboardInterrupt
+            return response
+
+        return end
+
+    move.network.before_send, move.network.after_send = end("before"), end("after")
+    with pytest.raises(KeyboardInterrupt):
+        move.change(asks)
+    move.mend()
+    move.network.after_send = lambda request, response: response
+
+    move.cpo.save("locations", documents.location())
+    move.cpo.outbox.flush()
+    move.ems.save("tokens", documents.token(country_code="DE", party_id="EMS"))
+    move.ems.outbox.flush()
+    assert (move.copies(move.ems, "locations"), move.copies(move.cpo, "tokens")) == (["LOC1"], [TOKEN])
+    move.change(asks)
+    assert (move.record.version, move.ems.partners.find("NL-ABC").version) == (move.new, move.new)
+    move.cpo.patch("locations", "LOC1", changes={"city": "Gent"})
+    (copy,) = move.ems.objects.documents("locations", copies=True)
+    assert copy["city"] == "Gent"
+
+
+# What a change does not get.
+
+
+class Changing:
+    """A provider at peer.example with two parties, which changes from 2.2.1 to 2.1.1 by hand."""
+
+    def __init__(self, network, ours, *names):
+        self.peer = Peer(network, versions=["2.1.1", "2.2.1"], parties=[("DE", "ONE", names), ("DE", "TWO", names)])
+        self.app = network.apps["ours.example"]
+        self.ours = ours
+        invited, token = ours.partners.invite(name="Peer")
+        answered = self.peer.post(self.app, token)
+        self.id, self.token = invited.id, answered.data["token"]
+
+    def put(self, party):
+        country_code, party_id = party.split("-")
+        named = {"country_code": country_code, "party_id": party_id, "business_details": {"name": party}}
+        body = {"token": self.peer.token, "url": self.peer.url, **named}
+        return PartnerClient(self.app, self.token).put("/ocpi/2.1.1/credentials", body)
+
+    @property
+    def record(self):
+        return self.ours.partners.get(self.id)
+
+
+@pytest.fixture
+def ours(ocpi_network):
+    return ocpi_network.add("ours.example", [("NL", "ABC", ["CPO", "EMSP"])], versions=ALL)
+
+
+def test_a_change_to_2_1_1_leaves_the_one_party_that_it_names(ocpi_network, ours):
+    partner = Changing(ocpi_network, ours, "EMSP")
+
+    answered = partner.put("DE-TWO")
+
+    assert (answered.status_code, answered.data["party_id"]) == (1000, "ABC")
+    assert [(role["role"], role["party_id"]) for role in partner.record.roles] == [("EMSP", "TWO")]
+    assert (partner.record.version, partner.record.own_role) == ("2.1.1", "CPO")
+    assert ours.services.platforms.claims.of(Party.of("DE", "ONE")).platforms == ()
+
+
+def test_a_change_to_2_1_1_brings_no_other_party(ocpi_network, ours):
+    partner = Changing(ocpi_network, ours, "EMSP")
+    add_partner(ocpi_network.apps["ours.example"], [("FR", "OTH", ["EMSP"])], name="Other")
+
+    answers = [partner.put("FR-OTH"), partner.put("NL-ABC")]
+
+    assert [answer.status_code for answer in answers] == [1000, 2001]
+    assert (partner.record.roles, [role["party_id"] for role in partner.record.requested]) == ((), ["OTH"])
+
+
+def test_a_change_to_2_1_1_of_a_partner_with_both_roles_is_refused_until_it_is_said_which(ocpi_network, ours):
+    partner = Changing(ocpi_network, ours, "EMSP", "CPO")
+    before = partner.record
+
+    answered = partner.put("DE-ONE")
+
+    assert answered.status_code == 2001
+    assert "its operator has to say which of them it is" in answered.message
+    after = partner.record
+    assert (after.version, after.roles, after.token) == ("2.2.1", before.roles, before.token)
+    ours.partners.invite(platform=partner.id, own_role="EMSP")
+    assert partner.put("DE-ONE").status_code == 1000
+    assert [(role["role"], role["party_id"]) for role in partner.record.roles] == [("CPO", "ONE")]
 
 
 def watermarks_of(ocpi):
