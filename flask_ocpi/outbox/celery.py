@@ -11,6 +11,7 @@ import threading
 import weakref
 from collections.abc import Callable
 from collections.abc import Collection
+from collections.abc import Iterable
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
@@ -21,6 +22,7 @@ from flask_ocpi.exchange.context import Services
 from flask_ocpi.outbox.circuits import Circuit
 from flask_ocpi.outbox.deliveries import Deliveries
 from flask_ocpi.outbox.dispatcher import Dispatcher
+from flask_ocpi.outbox.entries import EVERYBODY
 from flask_ocpi.storage import leases
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.stored import Stored
@@ -64,7 +66,8 @@ def register_tasks(celery_app: Celery, dispatcher: Dispatcher) -> None:
     """Add the tasks and the entry for Celery beat to a Celery app.
 
     With ``OCPI_DISPATCHER = "celery"`` that happens by itself to the one in ``app.extensions["celery"]``.
-    ``flask_ocpi.deliver`` delivers to one platform; ``flask_ocpi.dispatch`` looks what is due and runs the jobs.
+    ``flask_ocpi.deliver`` delivers to one platform, or finds out who is to see what was saved; ``flask_ocpi.dispatch``
+    looks what is due and runs the jobs.
     An entry of beat that has the name ``flask_ocpi.dispatch`` already is left as it is. Raises ConfigurationError when
     the Celery app works for another platform.
     """
@@ -88,12 +91,18 @@ def _add_tasks(celery_app: Celery, deliveries: Deliveries) -> None:
         "expires": _expires(deliveries),
     }
 
+    def enqueue(platforms: Iterable[str]) -> None:
+        for platform_id in platforms:
+            celery_app.tasks[DELIVER].delay(platform_id)
+
     def deliver(platform_id: str) -> None:
-        """Deliver due entries of a platform; continue in another task if that takes long."""
+        """Deliver due entries of a platform, and continue in another task if that takes long; or spread changes."""
 
         def work() -> None:
-            if not _deliver(deliveries, platform_id):
-                celery_app.tasks[DELIVER].delay(platform_id)
+            if platform_id == EVERYBODY:
+                enqueue(deliveries.spread([EVERYBODY]))
+            elif not _deliver(deliveries, platform_id):
+                enqueue([platform_id])
 
         deliveries.in_context(work)
 
@@ -101,8 +110,8 @@ def _add_tasks(celery_app: Celery, deliveries: Deliveries) -> None:
         """Enqueue a delivery for each platform with due entries, and run the due jobs."""
 
         def work() -> None:
-            for platform_id in deliveries.due_platforms():
-                celery_app.tasks[DELIVER].delay(platform_id)
+            deliveries.spread([EVERYBODY])
+            enqueue(deliveries.due_platforms())
             deliveries.run_jobs()
 
         deliveries.in_context(work)
@@ -198,7 +207,7 @@ def _deliver(deliveries: Deliveries, platform_id: str) -> bool:
     """Deliver what is due for a platform, unless enough others do; False when there was not enough time."""
     ends = monotonic() + _LONGEST
     # Who finds all lanes taken relies on those who have one: they look again after they left it.
-    while _is_due(deliveries, platform_id):
+    while deliveries.is_due(platform_id):
         left = ends - monotonic()
         if left <= 0:
             return False
@@ -210,13 +219,15 @@ def _deliver(deliveries: Deliveries, platform_id: str) -> bool:
 
 
 def _deliver_in(lane: Lane, deliveries: Deliveries, *, seconds: float) -> None:
-    """Deliver as long as the lane is ours; it is kept before each message."""
+    """Deliver as long as the lane is ours; it is kept before a message, where a while has passed."""
     services = deliveries.services
     held: Lane | None = lane
 
     def is_lost() -> bool:
         nonlocal held
-        held = held and leases.keep(services.storage, held, now=services.now(), seconds=deliveries.lease)
+        now = services.now()
+        if held is not None and held.due < leases.after(now, 0.75 * deliveries.lease):
+            held = leases.keep(services.storage, held, now=now, seconds=deliveries.lease)
         return held is None
 
     try:
@@ -224,11 +235,6 @@ def _deliver_in(lane: Lane, deliveries: Deliveries, *, seconds: float) -> None:
     finally:
         if held is not None:
             leases.release(services.storage, held, now=services.now())
-
-
-def _is_due(deliveries: Deliveries, platform_id: str) -> bool:
-    platform = deliveries.services.platforms.get(platform_id)
-    return platform is not None and deliveries.messages_due(platform) > 0
 
 
 def _expires(deliveries: Deliveries) -> float:

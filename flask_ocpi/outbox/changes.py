@@ -19,6 +19,7 @@ from flask_ocpi.exchange.documents import locate
 from flask_ocpi.exchange.sides import deals_with
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.partners.records import Partners
+from flask_ocpi.storage.base import NOBODY
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import fold
 
@@ -145,24 +146,27 @@ def recipients(
     audience: tuple[Party, ...],
     *,
     only: Platform | None = None,
-) -> Iterator[Recipient]:
-    """Walk those of some registered platforms that receive a module and belong to the audience (empty: everybody).
+) -> list[Recipient]:
+    """Return those of some registered platforms that receive a module and belong to the audience (empty: everybody).
 
-    owner: the own party whose object it is; a platform that deals with another one of them only does not get it.
-    ``only`` asks about a single one of them. A party that is registered here gets the object directly, any other one in
-    the audience through the hub that stands for it. A hub spreads only what is for all (RT-10), and only a hub tells of
-    the parties behind it. What is for everybody goes to a platform with very many parties once. A platform that was
-    granted nothing gets nothing.
+    owner: the own party whose object it is; a platform that deals with another one of them only does not get it. They
+    are in one order, so that two who change the same object never wait for each other. ``only`` asks about one of them
+    alone. A party that is registered here gets the object directly, any other one in the audience through the hub that
+    stands for it. A hub spreads only what is for all (RT-10), and only a hub tells of the parties behind it. What is
+    for everybody goes to a platform with very many parties once. A platform that was granted nothing gets nothing.
     """
     if services.object_type(module).described and Role.HUB not in services.own_roles:
-        return
+        return []
     identifier = services.identifier(module)
-    for platform in partners.reached(identifier, audience) if only is None else (only,):
-        if not deals_with(services, platform, owner):
-            continue
-        if platform.roles and platform.endpoint(identifier, InterfaceRole.RECEIVER) is not None:
-            for party in _parties(services, platform, module, audience):
-                yield Recipient(platform, party)
+    found = [
+        Recipient(platform, party)
+        for platform in (partners.reached(identifier, audience) if only is None else (only,))
+        if deals_with(services, platform, owner)
+        and platform.roles
+        and platform.endpoint(identifier, InterfaceRole.RECEIVER) is not None
+        for party in _parties(services, platform, module, audience)
+    ]
+    return sorted(found, key=lambda recipient: (recipient.platform.id, recipient.party or NOBODY))
 
 
 def _parties(

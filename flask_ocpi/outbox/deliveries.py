@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from collections.abc import Collection
+from collections.abc import Mapping
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from math import inf
 from time import monotonic
+from typing import Any
 
 from flask_ocpi.client.client import Client
 from flask_ocpi.core.moments import SECOND
@@ -16,11 +22,15 @@ from flask_ocpi.outbox import entries
 from flask_ocpi.outbox.delivery import Attempt
 from flask_ocpi.outbox.delivery import Outcome
 from flask_ocpi.outbox.delivery import attempt
+from flask_ocpi.outbox.entries import EVERYBODY
 from flask_ocpi.outbox.entries import OutboxEntry
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.signals import object_pushed
 from flask_ocpi.signals import push_parked
 from flask_ocpi.storage import leases
+from flask_ocpi.storage.base import Key
+from flask_ocpi.storage.base import Party
+from flask_ocpi.storage.base import Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +45,19 @@ class Job:
     run: Callable[[], object]
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What became of some entries: how many were delivered, and whether there may be more that are due."""
+
+    delivered: int = 0
+    may_have_more: bool = False
+
+
 _log = logging.getLogger("flask_ocpi.outbox")
 
+_MOST = 100  # entries that are taken together
+_AIM = 0.05  # seconds that a batch is to take
+_LONGEST = 1.0  # seconds in which messages of a batch are begun; what is left then is taken, and read, anew
 _FAILURES_IN_A_ROW = 5  # of a platform that answers, before this backs off from it
 _LEASE_MARGIN = 10.0  # seconds
 _CLOCK_SECONDS = 60.0
@@ -62,6 +83,8 @@ class Deliveries:
         self._looked: dict[str, float] = {}  # when, by platform
         self._failures: dict[str, int] = {}  # of platforms that answer, in a row, as this process sees them
         self._retries: dict[str, float] = {}  # when this process is to look at a platform again that it backs off from
+        self._clients: dict[tuple[str, Party | None], Client] = {}
+        self._paces: dict[str, float] = {}  # seconds a message, by platform
 
     @property
     def lease(self) -> float:
@@ -89,8 +112,17 @@ class Deliveries:
             self._retries.pop(platform, None)
         return due
 
+    def spread(self, platforms: Collection[str]) -> list[str]:
+        """Return the ids of platforms; in place of EVERYBODY those to whom the changes that are committed spread."""
+        found = set(platforms)
+        if EVERYBODY in found:
+            found.remove(EVERYBODY)
+            found |= entries.spread(self.services)
+        return sorted(found)
+
     def run_due(self) -> int:
         """Deliver all due entries and run due jobs in this thread; return the number of sent messages."""
+        entries.spread(self.services)
         delivered = sum(self.deliver(platform) for platform in self.due_platforms())
         self.run_jobs()
         return delivered
@@ -110,35 +142,37 @@ class Deliveries:
 
     def due_platforms(self) -> list[str]:
         """Return the ids of the platforms with something to deliver now."""
-        return [platform.id for platform in self.services.platforms.all() if self.messages_due(platform)]
+        return [platform for platform in self._known_platforms() if self.is_due(platform)]
 
-    def messages_due(self, platform: Platform) -> int:
-        """Return how many messages may be sent to a platform in parallel: 1 if one must try first."""
+    def waiting_platforms(self) -> list[str]:
+        """Return the ids of the platforms for which something will be due, now or later."""
+        return [platform for platform in self._known_platforms() if entries.is_waiting(self.services, platform)]
+
+    def _known_platforms(self) -> Collection[str]:
+        """Return the ids of registered platforms; forget what there is for others."""
+        partners = self.services.platforms.partners()
+        for platform in partners.other_ids:
+            if entries.is_waiting(self.services, platform):
+                entries.forget(self.services, platform)
+                circuits.close_circuit(self.services, platform)
+        return partners.ids
+
+    def is_due(self, platform: str) -> bool:
+        """Tell whether something may be sent to a platform now."""
         self._look_at_the_clock(platform)
-        due = entries.due_count(self.services, platform.id)
-        if not due:
-            return 0
-        if not platform.is_registered:
-            entries.forget(self.services, platform.id)
-            circuits.close_circuit(self.services, platform.id)
-            return 0
-        circuit = circuits.circuit_of(self.services, platform.id)
-        if circuit is None:
-            return due
-        return int(circuit.due <= self.services.now())
+        if not entries.is_due(self.services, platform):
+            return False
+        circuit = circuits.circuit_of(self.services, platform)
+        return circuit is None or circuit.due <= self.services.now()
 
-    def _look_at_the_clock(self, platform: Platform) -> None:
+    def _look_at_the_clock(self, platform: str) -> None:
         """Once a minute, have what is due later than anything can be, as after the clock was put back, due now."""
         now = monotonic()
-        if now - self._looked.get(platform.id, float("-inf")) < _CLOCK_SECONDS:
+        if now - self._looked.get(platform, float("-inf")) < _CLOCK_SECONDS:
             return
-        self._looked[platform.id] = now
-        latest = circuits.latest_due(self.services, platform.id, lease=self.lease)
-        entries.bring_forward(self.services, platform.id, latest=latest)
-
-    def has_waiting(self, platform: Platform) -> bool:
-        """Tell whether something will be due for a platform, now or later."""
-        return platform.is_registered and entries.is_waiting(self.services, platform.id)
+        self._looked[platform] = now
+        latest = circuits.latest_due(self.services, platform, lease=self.lease)
+        entries.bring_forward(self.services, platform, latest=latest)
 
     def deliver(
         self, platform_id: str, *, seconds: float | None = None, stop: Callable[[], bool] = lambda: False
@@ -147,90 +181,157 @@ class Deliveries:
 
         seconds: begin none after that time. stop: tells, before each, to leave the rest.
         """
-        ends = None if seconds is None else monotonic() + seconds
+        ends = inf if seconds is None else monotonic() + seconds
         delivered = 0
-        while not stop() and (ends is None or monotonic() < ends):
-            with working_for(platform_id):
-                outcome = self._deliver_next(platform_id)
-            if outcome is None:
+        is_over = stop if seconds is None else lambda: stop() or monotonic() >= ends
+        while not is_over():
+            batch = self.deliver_some(platform_id, stop=is_over)
+            delivered += batch.delivered
+            if not batch.may_have_more:
                 break
-            delivered += outcome is Outcome.DELIVERED
         return delivered
 
-    def _deliver_next(self, platform_id: str) -> Outcome | None:
-        """Deliver the next due entry; None when there is none, or it backs off from the platform."""
+    def deliver_some(
+        self,
+        platform_id: str,
+        *,
+        stop: Callable[[], bool] = lambda: False,
+        has_more: Callable[[], object] = lambda: None,
+    ) -> Batch:
+        """Deliver some due entries of a platform: as many as it takes in a moment, by how quickly it answered so far.
+
+        stop: tells, before each, to leave the rest. has_more: called before the first is sent, where
+        there may be more, which others can send meanwhile.
+        """
         services = self.services
-        platform = services.platforms.get(platform_id)
-        if platform is None or not platform.is_registered:
+        platform = services.platforms.partners().get(platform_id)
+        if platform is None:
             entries.forget(services, platform_id)
-            return None
+            return Batch()
         circuit = circuits.circuit_of(services, platform_id)
         probes = circuit is not None
         if circuit is not None and not circuits.probe(services, circuit, seconds=self.lease):
-            return None
-        entry = entries.take(services, platform_id, seconds=self.lease)
-        if entry is None:
-            if probes:
-                circuits.release(services, platform_id)
-            return None
-        try:
-            made = attempt(services, self._connect, platform, entry)
-        except Exception as error:
-            _log.exception("Pushing %s to %s failed.", entry.name, platform_id)
-            self._failed(entry, f"{type(error).__name__}: {error}", probed=probes)
-            return Outcome.FAILED
-        self._settle(platform, entry, made, probed=probes)
-        return made.outcome
+            return Batch()
+        most = 1 if probes else max(1, min(_MOST, int(_AIM / (self.pace(platform_id) or _AIM))))
+        taken = entries.take(services, platform_id, seconds=self.lease, most=most)
+        if probes and not taken:
+            circuits.release(services, platform_id)
+        is_full = len(taken) == most
+        if is_full and not probes:
+            has_more()
+        with working_for(platform_id):
+            return self._send(platform, taken, stop, probes=probes, is_full=is_full)
 
-    def _settle(self, platform: Platform, entry: OutboxEntry, made: Attempt, *, probed: bool) -> None:
-        """Note what became of an entry, and what that says of the platform."""
+    def _send(
+        self, platform: Platform, taken: Sequence[OutboxEntry], stop: Callable[[], bool], *, probes: bool, is_full: bool
+    ) -> Batch:
+        """Send entries, one after another, and settle together those that went through."""
+        began, read = monotonic(), self._reading(taken)
+        done: list[tuple[OutboxEntry, Attempt]] = []
+        tried = 0
+        for entry in taken:
+            if stop() or monotonic() - began > _LONGEST:
+                break
+            tried += 1
+            made = self._attempt(platform, entry, read)
+            if made.outcome in (Outcome.DELIVERED, Outcome.NEEDLESS):
+                done.append((entry, made))
+                if made.outcome is Outcome.DELIVERED:
+                    self._failures.pop(platform.id, None)
+            elif not self._note_failure(platform, entry, made, probed=probes):
+                break
+        self._note_pace(platform.id, monotonic() - began, tried)
+        is_due_again = entries.settle(self.services, [entry for entry, _ in done], taken[tried:])
+        delivered = [(entry, made) for entry, made in done if made.outcome is Outcome.DELIVERED]
+        if probes and delivered and circuits.close_circuit(self.services, platform.id):
+            _log.info("%s can be pushed to again.", platform.id)
+        elif probes and done:
+            circuits.release(self.services, platform.id)
+        for entry, made in delivered:
+            self.services.emit(object_pushed, **_about(platform, entry), method=made.method)
+        return Batch(len(delivered), may_have_more=is_full or is_due_again)
+
+    def _reading(self, taken: Sequence[OutboxEntry]) -> Callable[[OutboxEntry], Record | None]:
+        """Return what reads the object of an entry: all together, or each alone where that fails."""
+        services = self.services
+        found: dict[str, Mapping[Key, Record]] = {}
+        if len(taken) > 1:
+            with suppress(Exception):  # it is raised again, and noted, for the entry that it is about
+                keys: dict[str, list[Key]] = {}
+                for entry in taken:
+                    keys.setdefault(services.object_type(entry.module).kind, []).append(entry.object_key)
+                found = {kind: services.storage.get_many(kind, wanted) for kind, wanted in keys.items()}
+
+        def read(entry: OutboxEntry) -> Record | None:
+            kind = services.object_type(entry.module).kind
+            records = found.get(kind)
+            return services.storage.get(kind, entry.object_key) if records is None else records.get(entry.object_key)
+
+        return read
+
+    def _attempt(self, platform: Platform, entry: OutboxEntry, read: Callable[[OutboxEntry], Record | None]) -> Attempt:
+        try:
+            return attempt(self.services, self._client, platform, entry, read)
+        except Exception as error:
+            _log.exception("Pushing %s to %s failed.", entry.name, platform.id)
+            return Attempt(Outcome.FAILED, error=error)
+
+    def _client(self, platform: Platform, *, to: Party | None) -> Client:
+        """Return the client of a party; to make one takes as long as a request."""
+        known = self._clients.get((platform.id, to))
+        if known is None or known.platform is not platform:
+            known = self._clients[platform.id, to] = self._connect(platform, to=to)
+        return known
+
+    def pace(self, platform: str) -> float:
+        """Return how many seconds a message to a platform took lately; 0 where that is not known."""
+        return self._paces.get(platform, 0.0)
+
+    def _note_pace(self, platform: str, seconds: float, messages: int) -> None:
+        if messages:
+            pace = seconds / messages
+            self._paces[platform] = (pace + self._paces.get(platform, pace)) / 2
+
+    def _note_failure(self, platform: Platform, entry: OutboxEntry, made: Attempt, *, probed: bool) -> bool:
+        """Note what became of an entry that did not go through; False: nothing goes through to the platform now."""
         services = self.services
         if made.outcome is Outcome.FAILED:
-            self._failed(entry, made.error_text, status_code=made.status_code, probed=probed)
-        elif made.outcome is Outcome.UNREACHABLE:
-            error = made.error_text
-            circuit = circuits.open_circuit(services, platform.id, error, probed=probed, retry_after=made.retry_after)
-            _log.warning("%s cannot be pushed to for now: %s", platform.id, error)
-            # Others come first then: this one may be what it fails over.
-            due = circuit.due + min(entry.attempts + 1, 60) * SECOND
-            entries.postpone(services, entry, due=due, error=error, status_code=made.status_code)
-            self._retry_within(platform.id, (circuit.due - services.now()) / SECOND)
-        elif made.outcome is Outcome.NEEDLESS:
-            entries.settle(services, entry)
-            if probed:
-                circuits.release(services, platform.id)
-        else:
-            self._answered(platform, entry, made, probed=probed)
-
-    def _answered(self, platform: Platform, entry: OutboxEntry, made: Attempt, *, probed: bool) -> None:
-        services = self.services
-        self._failures.pop(platform.id, None)
+            return self._failed(entry, made, probed=probed)
+        error = made.error_text
         if made.outcome is Outcome.REFUSED:
-            error = made.error_text
+            self._failures.pop(platform.id, None)
             _log.warning("%s is not sent to %s again as it is. %s", entry.name, platform.id, error)
             entries.postpone(services, entry, due=entries.PARKED, error=error, status_code=made.status_code)
-        else:
-            entries.settle(services, entry)
-        if probed and circuits.close_circuit(services, platform.id):
-            _log.info("%s can be pushed to again.", platform.id)
-        about = {"module": entry.module, "key": entry.object_key, "platform": platform, "party": entry.party}
-        if made.outcome is Outcome.REFUSED:
-            services.emit(push_parked, **about, error=made.error)
-        else:
-            services.emit(object_pushed, **about, method=made.method)
+            if probed and circuits.close_circuit(services, platform.id):
+                _log.info("%s can be pushed to again.", platform.id)
+            services.emit(push_parked, **_about(platform, entry), error=made.error)
+            return True
+        circuit = circuits.open_circuit(services, platform.id, error, probed=probed, retry_after=made.retry_after)
+        _log.warning("%s cannot be pushed to for now: %s", platform.id, error)
+        # Others come first then: this one may be what it fails over.
+        due = circuit.due + min(entry.attempts + 1, 60) * SECOND
+        entries.postpone(services, entry, due=due, error=error, status_code=made.status_code)
+        self._retry_within(platform.id, (circuit.due - services.now()) / SECOND)
+        return False
 
-    def _failed(self, entry: OutboxEntry, error: str, *, status_code: int | None = None, probed: bool) -> None:
-        """Let an entry wait for longer each time; many failures in a row are the platform's."""
-        services = self.services
+    def _failed(self, entry: OutboxEntry, made: Attempt, *, probed: bool) -> bool:
+        """Let an entry wait for longer each time; many failures in a row are the platform's, and False is returned."""
+        services, error = self.services, made.error_text
         seconds = circuits.pause(entry.attempts + 1, services.settings.push_max_backoff)
         due = leases.after(services.now(), seconds)
-        entries.postpone(services, entry, due=due, error=error, status_code=status_code)
+        entries.postpone(services, entry, due=due, error=error, status_code=made.status_code)
         failures = self._failures[entry.platform] = self._failures.get(entry.platform, 0) + 1
-        if probed or failures >= _FAILURES_IN_A_ROW:
+        backs_off = probed or failures >= _FAILURES_IN_A_ROW
+        if backs_off:
             circuits.open_circuit(services, entry.platform, error, probed=probed)
         self._retry_within(entry.platform, seconds)
         _log.warning("%s did not take %s, which is sent again later: %s", entry.platform, entry.name, error)
+        return not backs_off
 
     def _retry_within(self, platform: str, seconds: float) -> None:
         at = monotonic() + max(seconds, 0.0) + 0.002  # our clock is read to a millisecond
         self._retries[platform] = min(self._retries.get(platform, at), at)
+
+
+def _about(platform: Platform, entry: OutboxEntry) -> dict[str, Any]:
+    return {"module": entry.module, "key": entry.object_key, "platform": platform, "party": entry.party}

@@ -54,21 +54,31 @@ class Attempt:
 
     outcome: Outcome
     method: str = ""
-    error: FlaskOCPIError | None = None
+    error: Exception | None = None
     retry_after: float | None = None
 
     @property
     def error_text(self) -> str:
         """The error as text, and whether it is on our side."""
-        return f"It was not sent: {self.error}" if isinstance(self.error, InvalidParametersError) else str(self.error)
+        if isinstance(self.error, InvalidParametersError):
+            return f"It was not sent: {self.error}"
+        return (
+            str(self.error) if isinstance(self.error, FlaskOCPIError) else f"{type(self.error).__name__}: {self.error}"
+        )
 
     @property
     def status_code(self) -> int | None:
         return self.error.status_code if isinstance(self.error, RefusedError) else None
 
 
-def attempt(services: Services, connect: Callable[..., Client], platform: Platform, entry: OutboxEntry) -> Attempt:
-    """Send the current state of an entry's object to its platform, once.
+def attempt(
+    services: Services,
+    connect: Callable[..., Client],
+    platform: Platform,
+    entry: OutboxEntry,
+    read: Callable[[OutboxEntry], Record | None],
+) -> Attempt:
+    """Send the current state of an entry's object, which ``read`` returns, to its platform, once.
 
     PATCH where that tells it, else PUT, also after a PATCH that was refused (T-38, LOC-41); POST for CDRs; DELETE for
     what is gone.
@@ -79,14 +89,14 @@ def attempt(services: Services, connect: Callable[..., Client], platform: Platfo
     try:
         calls = connect(platform, to=entry.party).module(entry.module)
         object_type = calls.module.objects[0]
-        record = services.storage.get(object_type.kind, entry.object_key)
+        record = read(entry)
         if not _is_for(services, platform, entry, record):
             return Attempt(Outcome.NEEDLESS)
         method = _send(calls, object_type, entry, None if record is None else record.document)
     except RefusedError as error:
         renewed = services.platforms.get(platform.id)
         if renewed is not None and renewed.is_registered and renewed.token != platform.token:
-            return attempt(services, connect, renewed, entry)  # it refused what was right before its handshake
+            return attempt(services, connect, renewed, entry, read)  # it refused what was right before its handshake
         return _judged(error)
     except FlaskOCPIError as error:
         return _judged(error)
@@ -101,7 +111,7 @@ def _is_for(services: Services, platform: Platform, entry: OutboxEntry, record: 
     if hook is not None and not hook(entry.module, record.document, platform):
         return False
     found = recipients(services, Partners((platform,)), entry.module, entry.owner, record.audience, only=platform)
-    return Recipient(platform, entry.party) in list(found)
+    return Recipient(platform, entry.party) in found
 
 
 def _send(calls: ModuleClient, object_type: ObjectType, entry: OutboxEntry, document: Document | None) -> str:
@@ -177,7 +187,7 @@ def push(
     """
     pushed = []
     owner = Party.of(*(str(document[name]) for name in OWNER_KEY))
-    for recipient in list(recipients(services, services.platforms.partners(), module, owner, audience)):
+    for recipient in recipients(services, services.platforms.partners(), module, owner, audience):
         platform, party = recipient.platform, recipient.party
         try:
             connect(platform, to=party).module(module).push(document)

@@ -15,7 +15,7 @@ class Dispatcher:
         self.deliveries = deliveries
 
     def wake(self, platforms: Collection[str] = (), *, within: float = 0.0) -> None:
-        """Have new outbox entries of these platforms delivered.
+        """Have new outbox entries of these platforms delivered; of EVERYBODY, have changes spread and delivered.
 
         Without platforms: check the times of the jobs, after at most so many seconds.
         """
@@ -44,4 +44,4 @@ class Inline(Dispatcher):
     """Delivers before :meth:`wake` returns (OCPI_DISPATCHER "inline"), as tests want it."""
 
     def wake(self, platforms: Collection[str] = (), *, within: float = 0.0) -> None:
-        self.deliveries.in_context(lambda: [self.deliveries.deliver(platform) for platform in sorted(platforms)])
+        self.deliveries.in_context(lambda: list(map(self.deliveries.deliver, self.deliveries.spread(platforms))))

@@ -1,9 +1,14 @@
-"""Outbox entries: one for each platform, party and object, for any number of changes."""
+"""Outbox entries: one for each platform, party and object, for any number of changes.
+
+Who saves writes one entry, of EVERYBODY, and need not know how many platforms there are. It is spread by whoever
+delivers, or looks what is to be delivered.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import replace
 from functools import reduce
@@ -11,6 +16,8 @@ from functools import reduce
 from flask_ocpi.errors import NotFoundError
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.outbox.changes import Changed
+from flask_ocpi.outbox.changes import Recipient
+from flask_ocpi.outbox.changes import recipients
 from flask_ocpi.outbox.changes import united
 from flask_ocpi.storage import leases
 from flask_ocpi.storage.base import NOBODY
@@ -20,6 +27,11 @@ from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import walk
 from flask_ocpi.storage.stored import Stored
 
+#: The platform of a change that is still to be made into entries of platforms: see :func:`spread`.
+EVERYBODY = ""
+_AT_ONCE = 50  # changes that are spread together, each of which may be for very many partners
+#: Whatever their time is: they wait for nothing, and the clock of who saved may have been ahead.
+_CHANGES = Query(owners=(NOBODY,), receiver=EVERYBODY, limit=_AT_ONCE)
 #: When an entry is due that was refused: it waits for a change of the object, or for `retry`.
 PARKED = leases.NEVER
 
@@ -28,6 +40,7 @@ PARKED = leases.NEVER
 class OutboxEntry(Stored):
     """A platform has not seen the current state of an own object.
 
+    Of EVERYBODY it is a change: who is to see it of the ``audience`` (empty: of all) is found out when it is spread.
     party: whom at the platform it is for, None where a hub spreads it. owner, ids: the object; its id as it is written.
     changed: what the platform lacks, None for the whole object. since: when it began to lack it, in microseconds.
     attempts, error, status_code: how often sending failed, and how it did the last time. due: when it is to be sent, in
@@ -46,6 +59,7 @@ class OutboxEntry(Stored):
     attempts: int = 0
     error: str = ""
     status_code: int | None = None
+    audience: tuple[Party, ...] = ()
     due: int = 0
     revision: int = 0
 
@@ -54,6 +68,10 @@ class OutboxEntry(Stored):
         party = "" if self.party is None else str(self.party)
         id = "\n".join((self.module, str(self.owner), *self.ids, party))
         return Key("", "", id.upper(), self.platform)
+
+    def for_one(self, recipient: Recipient, *, due: int) -> OutboxEntry:
+        """Return this change as the entry of one of its recipients."""
+        return replace(self, platform=recipient.platform.id, party=recipient.party, audience=(), due=due)
 
     @property
     def is_parked(self) -> bool:
@@ -102,26 +120,81 @@ def write(services: Services, new: Iterable[OutboxEntry]) -> None:
 def _joined(known: OutboxEntry, new: OutboxEntry) -> OutboxEntry:
     if known.is_parked:  # it was refused for what it was, so the platform may lack all of it
         return replace(new, changed=None, since=known.since)
-    return replace(known, changed=united(known.changed, new.changed), ids=new.ids)
+    return replace(known, changed=united(known.changed, new.changed), ids=new.ids, audience=new.audience)
 
 
-def take(services: Services, platform: str, *, seconds: float) -> OutboxEntry | None:
-    """Lease one due entry of a platform for so many seconds; None if there is none."""
-    return leases.take_next(services.storage, OutboxEntry, platform, now=services.now(), seconds=seconds)
+def spread(services: Services) -> set[str]:
+    """Make the changes that are committed into entries of the platforms that are to see them; return their ids.
+
+    Some at a time: one transaction writes the entries of platforms, and removes those of EVERYBODY.
+    """
+    platforms: set[str] = set()
+    storage = services.storage
+
+    def spread_some() -> int:
+        changes = leases.take_some(storage, OutboxEntry, _CHANGES, until=services.now())
+        entries = list(_entries_of(services, changes))
+        write(services, entries)
+        storage.delete_many(OutboxEntry.KIND, [change.key for change in changes])
+        platforms.update(entry.platform for entry in entries)
+        return len(changes)
+
+    while has_changes(services) and storage.run(spread_some):
+        pass
+    return platforms
 
 
-def settle(services: Services, entry: OutboxEntry) -> None:
-    """Remove an entry that was sent: the platform has the state. If the object changed meanwhile, it is due at once."""
-    with services.storage.transaction():
-        current = leases.locked(services.storage, entry)
-        if current is None:
-            return
-        if current.revision == entry.revision:
-            services.storage.delete(OutboxEntry.KIND, entry.key)
-            return
-        # It saw all but what came since; which of the changes those are is not known any more.
-        fresh = replace(current, attempts=0, error="", status_code=None, due=services.now())
-        services.storage.save(OutboxEntry.KIND, entry.key, fresh.to_record())
+def has_changes(services: Services) -> bool:
+    """Tell whether changes are to be spread."""
+    return bool(services.storage.list(OutboxEntry.KIND, _CHANGES).total)
+
+
+def _entries_of(services: Services, changes: Iterable[OutboxEntry]) -> Iterator[OutboxEntry]:
+    partners, now = services.platforms.partners(), services.now()
+    found: dict[tuple[str, Party, tuple[Party, ...]], Sequence[Recipient]] = {}
+    for change in changes:
+        if change.module not in services.object_types:  # it is not served any more
+            continue
+        audience = (change.module, change.owner, change.audience)
+        if audience not in found:
+            found[audience] = recipients(services, partners, *audience)
+        for recipient in found[audience]:
+            yield change.for_one(recipient, due=now)
+
+
+def take(services: Services, platform: str, *, seconds: float, most: int) -> list[OutboxEntry]:
+    """Lease due entries of a platform, at most so many, for so many seconds: those first that have been due longest."""
+    now = services.now()
+    due = leases.due_by(now, platform, limit=most)
+    return leases.take_some(services.storage, OutboxEntry, due, until=leases.after(now, seconds))
+
+
+def settle(services: Services, sent: Sequence[OutboxEntry], unsent: Sequence[OutboxEntry] = ()) -> bool:
+    """Remove entries that were sent: their platform has the state. Where the object changed meanwhile, it is due again.
+
+    So are those that were taken and not sent. What another worker took since, as our lease was over, is left to that.
+    Returns whether any is due again.
+    """
+    if not sent and not unsent:
+        return False
+
+    def settled() -> bool:
+        storage, now = services.storage, services.now()
+        taken = {entry.key: entry for entry in (*sent, *unsent)}
+        stored = storage.get_many(OutboxEntry.KIND, taken, for_update=True)
+        done = {entry.key for entry in sent if (r := stored.get(entry.key)) and r.revision == entry.revision}
+        left = {entry.key for entry in unsent}
+        again = []
+        for key, record in stored.items():
+            if key not in done and record.last_updated == taken[key].due:
+                current = replace(OutboxEntry.from_record(record), due=now)
+                # It saw all but what came since; which of the changes those are is not known any more.
+                again.append(current if key in left else replace(current, attempts=0, error="", status_code=None))
+        storage.delete_many(OutboxEntry.KIND, done)
+        storage.save_many(OutboxEntry.KIND, [(entry.key, entry.to_record()) for entry in again])
+        return bool(again)
+
+    return services.storage.run(settled)
 
 
 def postpone(services: Services, entry: OutboxEntry, *, due: int, error: str, status_code: int | None) -> None:
@@ -165,9 +238,9 @@ def _make_due(services: Services, entry: OutboxEntry, *, latest: int) -> None:
     leases.change(services.storage, entry, hastened)
 
 
-def due_count(services: Services, platform: str) -> int:
-    """Return how many entries of a platform are due now."""
-    return services.storage.list(OutboxEntry.KIND, leases.due_by(services.now(), platform)).total
+def is_due(services: Services, platform: str) -> bool:
+    """Tell whether a platform has entries that are due now."""
+    return bool(services.storage.list(OutboxEntry.KIND, leases.due_by(services.now(), platform)).records)
 
 
 def is_waiting(services: Services, platform: str) -> bool:
@@ -177,6 +250,7 @@ def is_waiting(services: Services, platform: str) -> bool:
 
 def of_platform(services: Services, platform: str, *, parked: bool | None = None) -> Iterator[OutboxEntry]:
     """Walk the entries of a platform, oldest first: all, or only those (not) parked."""
+    spread(services)
     if parked is None:
         return _walk(services, _query(platform))
     return _walk(services, _query(platform, date_from=PARKED) if parked else _query(platform, date_to=PARKED))
@@ -184,6 +258,7 @@ def of_platform(services: Services, platform: str, *, parked: bool | None = None
 
 def summary(services: Services) -> list[Summary]:
     """Return the numbers of entries for each platform that has any."""
+    spread(services)
     found = []
     for platform in services.platforms.all():
         waiting = services.storage.list(OutboxEntry.KIND, _query(platform.id, date_to=PARKED, limit=1))

@@ -14,10 +14,12 @@ from math import inf
 from time import monotonic
 
 from flask_ocpi.core import forks
-from flask_ocpi.errors import StorageError
 from flask_ocpi.outbox.deliveries import Deliveries
 from flask_ocpi.outbox.deliveries import Job
 from flask_ocpi.outbox.dispatcher import Dispatcher
+from flask_ocpi.outbox.entries import EVERYBODY
+from flask_ocpi.outbox.senders import Senders
+from flask_ocpi.outbox.senders import log_failure
 
 _log = logging.getLogger("flask_ocpi.outbox")
 
@@ -26,6 +28,7 @@ _LEAST_PAUSE = 1.0  # between two runs of a job
 _LONGEST_ROUND = 60.0
 _LOOKS = 30.0  # seconds between two looks of a process that has nothing to do at what other processes left
 _AT_EXIT = 5.0
+_MAKES_UP = 0.005  # between two looks at threads that send, while platforms are queued
 _FAILURES = 12  # rounds in a row, after which threads that were not started to stay end until they are needed
 
 
@@ -48,7 +51,7 @@ class Threads(Dispatcher):
         """Begin without threads: in a forked process they, and the locks in their hands, stayed with the parent."""
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
-        self._sending: dict[str, set[threading.Thread]] = {}
+        self._senders = Senders(self.deliveries, self._look_again)
         self._jobs: dict[str, threading.Thread] = {}
         self._ran: dict[str, float] = {}
         self._hinted: set[str] = set()
@@ -101,7 +104,7 @@ class Threads(Dispatcher):
     def is_running(self) -> bool:
         """Tell whether the looking thread, or one that it started, is there."""
         with self._changed:
-            return self._thread is not None or bool(self._sending or self._jobs)
+            return self._thread is not None or bool(self._senders.threads or self._jobs)
 
     def is_alive(self) -> bool:
         """Tell whether the looking thread works, or nothing is left for it to do."""
@@ -120,8 +123,8 @@ class Threads(Dispatcher):
             began = self._began
             self._stopping = True
             self._changed.notify_all()
-            sending = [thread for threads in self._sending.values() for thread in threads]
-            threads = [self._thread, *self._jobs.values(), *sending]
+            self._senders.stop()
+            threads = [self._thread, *self._jobs.values(), *self._senders.threads]
         for thread in threads:
             if thread is not None and thread is not threading.current_thread():
                 thread.join(max(0.0, ends - monotonic()))
@@ -130,12 +133,14 @@ class Threads(Dispatcher):
             in_time = self._drain(ends) and in_time
         with self._changed:
             self._stopping = self._stays = self._serves = self._began = False
+            self._senders = Senders(self.deliveries, self._look_again)
         return in_time
 
     def _drain(self, ends: float) -> bool:
         """Deliver due entries in this thread, as far as time allows."""
 
         def deliver() -> None:
+            self.deliveries.spread([EVERYBODY])
             for platform in self.deliveries.due_platforms():
                 self.deliveries.deliver(platform, seconds=max(0.0, ends - monotonic()))
 
@@ -143,7 +148,7 @@ class Threads(Dispatcher):
             try:
                 self.deliveries.in_context(deliver)
             except Exception as error:
-                _log_failure("What was left at the end could not be pushed", error)
+                log_failure("What was left at the end could not be pushed", error)
         return monotonic() < ends
 
     def _ensure_running(self) -> None:
@@ -167,7 +172,8 @@ class Threads(Dispatcher):
                 jobs = polls or self._jobs_at <= now
                 self._poll_at = inf if polls else self._poll_at
                 self._jobs_at = inf if jobs else self._jobs_at
-            self._round(hinted, polls=polls, jobs=jobs)
+            if hinted or jobs:
+                self._round(hinted, polls=polls, jobs=jobs)
             with self._changed:
                 self._poll_at = min(self._poll_at, monotonic() + self._pace())
                 if self._stopping or not self._is_needed():
@@ -176,9 +182,10 @@ class Threads(Dispatcher):
             with forks.waiting(), self._changed:
                 if not self._hinted and not self._stopping:
                     self._changed.wait(self._seconds_to_wait())
+            self._senders.make_up()
 
     def _is_needed(self) -> bool:
-        left = self._hinted or self._waiting or self._sending or self._jobs or self._jobs_at < inf
+        left = self._hinted or self._waiting or self._senders.are_busy or self._jobs or self._jobs_at < inf
         return bool(left) or self._stays or self._serves or self._is_expecting()
 
     def _is_expecting(self) -> bool:
@@ -192,6 +199,7 @@ class Threads(Dispatcher):
 
     def _seconds_to_wait(self) -> float:
         at = min(self._poll_at, self._jobs_at, self.deliveries.next_retry() or inf)
+        at = min(at, monotonic() + _MAKES_UP) if self._senders.has_queue else at
         return max(min(at - monotonic(), self._pace()), 0.001)
 
     def _round(self, hinted: Collection[str], *, polls: bool, jobs: bool) -> None:
@@ -205,7 +213,7 @@ class Threads(Dispatcher):
         try:
             self.deliveries.in_context(look)
         except Exception as error:
-            _log_failure("The dispatcher could not look what is due", error)
+            log_failure("The dispatcher could not look what is due", error)
             self._failures += 1
             lasts = self._stays or self._failures < _FAILURES
             with self._changed:
@@ -216,15 +224,11 @@ class Threads(Dispatcher):
             self._failures = 0
 
     def _look_at_platforms(self, hinted: Collection[str], *, everything: bool) -> None:
-        platforms = self.deliveries.services.platforms
-        waiting = set()
-        for platform in platforms.all() if everything else filter(None, map(platforms.get, hinted)):
-            due = self.deliveries.messages_due(platform)
-            if due:
-                self._send(platform.id, due)
-            if due or self.deliveries.has_waiting(platform):
-                waiting.add(platform.id)
-        self._waiting = waiting | (set() if everything else self._waiting.difference(hinted))
+        due = self.deliveries.spread({*hinted, EVERYBODY} if everything else hinted)
+        self._senders.enqueue(due)
+        if everything:
+            self._waiting = set(self.deliveries.waiting_platforms())
+            self._senders.enqueue(filter(self.deliveries.is_due, self._waiting))
 
     def _look_at_jobs(self) -> None:
         for job in self.deliveries.services.jobs:
@@ -234,31 +238,10 @@ class Threads(Dispatcher):
             if left is not None:
                 self.wake(within=left)
 
-    def _send(self, platform: str, due: int) -> None:
-        most = self.deliveries.services.settings.push_concurrency
+    def _look_again(self) -> None:
+        """Have the thread that looks see what the threads that send queued, or that one ended."""
         with self._changed:
-            threads = self._sending.setdefault(platform, set())
-            for _ in range(min(due, most - len(threads))):
-                thread = forks.thread(partial(self._deliver, platform), f"ocpi-push-{platform}")
-                threads.add(thread)
-                thread.start()
-
-    def _deliver(self, platform: str) -> None:
-        failed = True
-        try:
-            self.deliveries.in_context(lambda: self.deliveries.deliver(platform, stop=lambda: self._stopping))
-            failed = False
-        except Exception as error:
-            _log_failure(f"Pushing to {platform} failed", error)
-        finally:
-            with self._changed:
-                threads = self._sending.get(platform, set())
-                threads.discard(threading.current_thread())
-                if not threads:
-                    self._sending.pop(platform, None)
-                if not failed:  # something may have been written after the last look
-                    self._hinted.add(platform)
-                self._changed.notify_all()
+            self._changed.notify_all()
 
     def _start_job(self, job: Job) -> float | None:
         """Start a job that is due, unless it is running or did so a moment ago; return when to look again."""
@@ -278,17 +261,12 @@ class Threads(Dispatcher):
         try:
             self.deliveries.in_context(job.run)
         except Exception as error:
-            _log_failure(f"The job {job.name} failed", error)
+            log_failure(f"The job {job.name} failed", error)
         finally:
             with self._changed:
                 self._jobs.pop(job.name, None)
                 self._jobs_at = 0.0
                 self._changed.notify_all()
-
-
-def _log_failure(what: str, error: Exception) -> None:
-    """Log a failure; of the storage, which comes back or not, without the way that led there."""
-    _log.error("%s: %s", what, error or type(error).__name__, exc_info=not isinstance(error, StorageError))
 
 
 _all: weakref.WeakSet[Threads] = weakref.WeakSet()

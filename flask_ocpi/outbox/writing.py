@@ -1,4 +1,8 @@
-"""Writing to the outbox: who is to know of a change of an own object, and what of it changed."""
+"""Writing to the outbox: what of an own object changed, if anybody is to know of it.
+
+A change is one entry, of EVERYBODY, however many partners are to see it; once it is committed it is made into theirs.
+Only for what is removed, and for a single partner, entries of partners are written at once.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,6 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 
-from flask_ocpi.core.description import Document
 from flask_ocpi.core.description import ObjectType
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.outbox.changes import Changed
@@ -14,18 +17,18 @@ from flask_ocpi.outbox.changes import Recipient
 from flask_ocpi.outbox.changes import can_be_deleted
 from flask_ocpi.outbox.changes import difference
 from flask_ocpi.outbox.changes import recipients
+from flask_ocpi.outbox.entries import EVERYBODY
 from flask_ocpi.outbox.entries import OutboxEntry
 from flask_ocpi.outbox.entries import write
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.partners.records import Partners
-from flask_ocpi.storage.base import NOBODY
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Record
 
 
 class OutboxWriter:
-    """Writes the outbox entries of objects of one module. platforms: the ids of the platforms that got one.
+    """Writes the outbox entries of objects of one module. platforms: those that got one, or EVERYBODY.
 
     ``is_needed`` is False when nobody receives the module: then nothing has to be compared or written. It is told of
     objects after they were written, in the same transaction: whoever locks an object locks its entries next. ``only``
@@ -41,8 +44,6 @@ class OutboxWriter:
         self._object_type = object_type
         self._only = only
         self._partners = services.platforms.partners() if services.settings.push or only else Partners()
-        # Many objects are for the same few.
-        self._found: dict[tuple[Party, tuple[Party, ...]], Sequence[Recipient]] = {}
         self.is_needed = bool(self._partners.receiving(services.identifier(module)))
 
     def changed(self, key: Key, before: Record | None, after: Record) -> None:
@@ -56,40 +57,47 @@ class OutboxWriter:
         found: list[OutboxEntry] = []
         for key, before, after in changes:
             if before is None:
-                found.extend(self._entries(key, after, after.document, None))
+                found.extend(self._entries(key, after, None))
             elif not before.has_same_document(after):
-                document = after.document
-                changed = difference(self._object_type, before.document, document)
-                found.extend(self._entries(key, after, document, changed))
+                found.extend(self._entries(key, after, difference(self._object_type, before.document, after.document)))
         self._write(found)
 
     def removed(self, key: Key, before: Record) -> None:
-        """Write the entries of a removed object, if OCPI can delete it."""
+        """Write the entries of a removed object, if OCPI can delete it: later nobody knows for whom it was."""
         versions = self._services.versions
         modules = [module for version in versions if (module := version.module(self._module))]
-        if self.is_needed and any(map(can_be_deleted, modules)):
-            self._write(list(self._entries(key, before, before.document, None)))
+        if not self.is_needed or not any(map(can_be_deleted, modules)):
+            return
+        hook, document = self._services.hooks.push_filter, before.document
+        storage, change = self._services.storage, self._change(key, before, None)
+        shown: list[OutboxEntry] = []
+        hidden: list[OutboxEntry] = []
+        for recipient in self._recipients(key.owner, before.audience):
+            is_shown = hook is None or hook(self._module, document, recipient.platform)
+            (shown if is_shown else hidden).append(change.for_one(recipient, due=change.due))
+        storage.delete(OutboxEntry.KIND, change.key)
+        # Not before that: it may have been spread at this moment.
+        storage.delete_many(OutboxEntry.KIND, [entry.key for entry in hidden])
+        self._write(shown)
 
     def _write(self, found: Sequence[OutboxEntry]) -> None:
         write(self._services, found)
         self.platforms.update(entry.platform for entry in found)
 
-    def _entries(self, key: Key, record: Record, document: Document, changed: Changed) -> Iterator[OutboxEntry]:
-        hook = self._services.hooks.push_filter
-        now = self._services.now()
+    def _entries(self, key: Key, record: Record, changed: Changed) -> Iterator[OutboxEntry]:
+        if self._only is not None:
+            change = self._change(key, record, changed)
+            for recipient in self._recipients(key.owner, record.audience):
+                yield change.for_one(recipient, due=change.due)
+        elif self._partners.reached(self._services.identifier(self._module), record.audience):
+            yield self._change(key, record, changed)
+
+    def _change(self, key: Key, record: Record, changed: Changed) -> OutboxEntry:
+        document, now = record.document, self._services.now()
         ids = tuple(str(document[name]) for name in self._object_type.id_key)
-        for recipient in self._recipients(key.owner, record.audience):
-            if hook is None or hook(self._module, document, recipient.platform):
-                yield OutboxEntry(
-                    recipient.platform.id, recipient.party, self._module, key.owner, ids, changed, since=now, due=now
-                )
+        return OutboxEntry(
+            EVERYBODY, None, self._module, key.owner, ids, changed, since=now, audience=record.audience, due=now
+        )
 
     def _recipients(self, owner: Party, audience: tuple[Party, ...]) -> Sequence[Recipient]:
-        known = self._found.get((owner, audience))
-        if known is None:
-            found = recipients(self._services, self._partners, self._module, owner, audience, only=self._only)
-            # In one order, so that two who change the same object never wait for each other.
-            known = self._found[owner, audience] = sorted(
-                found, key=lambda recipient: (recipient.platform.id, recipient.party or NOBODY)
-            )
-        return known
+        return recipients(self._services, self._partners, self._module, owner, audience, only=self._only)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -173,19 +174,32 @@ class Partners:
     """The registered platforms of one moment.
 
     hubs: those of them that are hubs. awaiting_endpoints: those whose endpoints are to be fetched again.
+    other_ids: those of the platforms that are not registered.
     """
 
     def __init__(self, platforms: Iterable[Platform] = ()) -> None:
         self._places: dict[str, int] = {}
         self._by_party: dict[Party, list[Platform]] = {}
         self._receiving: dict[str, Sequence[Platform]] = {}
-        self._registered = tuple(platform for platform in platforms if platform.is_registered)
+        known = tuple(platforms)
+        self._registered = tuple(platform for platform in known if platform.is_registered)
+        self.other_ids = tuple(platform.id for platform in known if not platform.is_registered)
         self.hubs = tuple(platform for platform in self._registered if platform.is_hub)
         self.awaiting_endpoints = tuple(p for p in self._registered if p.endpoints_due is not None)
         for place, platform in enumerate(self._registered):
             self._places[platform.id] = place
             for party in platform.parties:
                 self._by_party.setdefault(party, []).append(platform)
+
+    @property
+    def ids(self) -> Collection[str]:
+        """The ids of all, in the order in which they were added."""
+        return self._places.keys()
+
+    def get(self, id: str) -> Platform | None:
+        """Return a platform by its id, None where it is not registered."""
+        place = self._places.get(id)
+        return None if place is None else self._registered[place]
 
     def speaking_for(self, party: Party) -> Sequence[Platform]:
         """Return the platforms that have a party themselves."""

@@ -1,4 +1,4 @@
-"""The storage interface, the seam that users replace: 17 methods over kinds of records, of which 6 are needed."""
+"""The storage interface, the seam that users replace: 18 methods over kinds of records, of which 6 are needed."""
 
 from __future__ import annotations
 
@@ -266,6 +266,14 @@ class Storage(abc.ABC):
     @abc.abstractmethod
     def delete(self, kind: str, key: Key) -> bool:
         """Remove the record; True when there was one."""
+
+    def delete_many(self, kind: str, keys: Collection[Key]) -> int:
+        """Remove the records that there are with these keys, all or none; return how many.
+
+        Implementations may do better than this one, which removes one after another.
+        """
+        with self.transaction():
+            return sum(self.delete(kind, key) for key in sorted(set(keys)))
 
     def delete_page(self, kind: str, query: Query, *, key_of: Callable[[Record], Key]) -> int:
         """Remove the records of the first page that the query selects; return how many.

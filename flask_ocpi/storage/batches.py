@@ -20,6 +20,7 @@ from sqlalchemy import and_
 from sqlalchemy import bindparam
 from sqlalchemy import cast
 from sqlalchemy import column
+from sqlalchemy import delete
 from sqlalchemy import func
 from sqlalchemy import literal_column
 from sqlalchemy import select
@@ -43,7 +44,7 @@ class BatchStatements:
 
     get, lock, here: answer the parts of a key; get and lock then what :func:`record_of` takes; lock takes the locks in
     the order of the keys. upsert, insert: on SQLite for one record each, and answer nothing; on PostgreSQL for records
-    of different keys, and answer key and revision; insert answers nothing of those that exist.
+    of different keys, and answer key and revision; insert answers nothing of those that exist. delete answers nothing.
     """
 
     get: Statement
@@ -51,6 +52,7 @@ class BatchStatements:
     here: Statement
     upsert: Statement
     insert: Statement
+    delete: Statement
     is_sqlite: bool
 
     @classmethod
@@ -78,6 +80,7 @@ class BatchStatements:
             here=Statement(select(*key).select_from(found), dialect),
             upsert=Statement(upsert, dialect),
             insert=Statement(insert, dialect),
+            delete=Statement(delete(table).where(c.created.in_(select(c.created).select_from(found))), dialect),
             is_sqlite=is_sqlite,
         )
 
@@ -86,15 +89,23 @@ class BatchStatements:
         rows = self._rows(database, self.lock if for_update else self.get, keys)
         return {Key(*row[:_PARTS]): record_of(row[_PARTS:]) for row in rows}
 
+    def remove(self, database: Database, keys: Iterable[Key]) -> int:
+        """Remove the records that there are, in the transaction of this thread; return how many."""
+        return sum(database.execute(self.delete, values).changed for values in self._values(keys))
+
     def _rows(self, database: Database, statement: Statement, keys: Iterable[Key]) -> Iterator[Any]:
+        for values in self._values(keys):
+            yield from database.execute(statement, values, reads=True).rows
+
+    def _values(self, keys: Iterable[Key]) -> Iterator[dict[str, Any]]:
+        """Walk the parameters that name these keys, each once and in their order, so many keys at a time."""
         ordered = sorted(set(keys))
         for start in range(0, len(ordered), _KEYS_AT_ONCE):
             some = ordered[start : start + _KEYS_AT_ONCE]
             if self.is_sqlite:
-                values: dict[str, Any] = {"keys": orjson.dumps([list(key) for key in some]).decode()}
+                yield {"keys": orjson.dumps([list(key) for key in some]).decode()}
             else:
-                values = {f"keys_{name}": [key[i] for key in some] for i, name in enumerate(Key._fields)}
-            yield from database.execute(statement, values, reads=True).rows
+                yield {f"keys_{name}": [key[i] for key in some] for i, name in enumerate(Key._fields)}
 
     def write(self, database: Database, statement: Statement, records: Sequence[tuple[Key, Record]]) -> list[bool]:
         """Run ``upsert`` or ``insert``, in the transaction of this thread; tell for each record if it was created."""

@@ -42,13 +42,13 @@ def due_by(now: int, receiver: str | None, *, limit: int = 1) -> Query:
 
 def take_next(storage: Storage, of: type[T], receiver: str, *, now: int, seconds: float) -> T | None:
     """Take a record that is due, for so many seconds; None when there is none."""
-    taken = storage.claim(
-        of.KIND,
-        due_by(now, receiver),
-        until=after(now, seconds),
-        key_of=lambda record: of.from_record(record).key,
-    )
-    return of.from_record(taken[0]) if taken else None
+    return next(iter(take_some(storage, of, due_by(now, receiver), until=after(now, seconds))), None)
+
+
+def take_some(storage: Storage, of: type[T], due: Query, *, until: int) -> list[T]:
+    """Take the records that a query selects, up to a moment."""
+    taken = storage.claim(of.KIND, due, until=until, key_of=lambda record: of.from_record(record).key)
+    return list(map(of.from_record, taken))
 
 
 def take(storage: Storage, stored: T, *, now: int, seconds: float) -> T | None:

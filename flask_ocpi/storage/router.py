@@ -52,6 +52,7 @@ class RoutedStorage(Storage):
     save_many = _forwarded(Storage.save_many)
     create_many = _forwarded(Storage.create_many)
     delete = _forwarded(Storage.delete)
+    delete_many = _forwarded(Storage.delete_many)
     delete_page = _forwarded(Storage.delete_page)
     claim = _forwarded(Storage.claim)
 

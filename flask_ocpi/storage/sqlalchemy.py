@@ -232,6 +232,12 @@ class SQLAlchemyStorage(Storage):
             return False
         return self._database.execute(statements.delete, key_values(key)).changed == 1
 
+    def delete_many(self, kind: str, keys: Collection[Key]) -> int:
+        statements = self._batch(kind)
+        known = [key for key in keys if _can_be_stored(key)]
+        with self.transaction():
+            return statements.remove(self._database, known)
+
     def delete_page(self, kind: str, query: Query, *, key_of: Callable[[Record], Key]) -> int:
         statement: Executable = self._shaped(delete_statement, kind, ListShape.of(query))
         values = query_values(query)

@@ -25,6 +25,7 @@ from flask_ocpi.outbox import celery as contrib
 from flask_ocpi.outbox import entries
 from flask_ocpi.outbox.celery import register_tasks
 from flask_ocpi.outbox.celery import take_lane
+from flask_ocpi.outbox.entries import EVERYBODY
 from flask_ocpi.storage import leases
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.memory import MemoryStorage
@@ -101,14 +102,14 @@ def test_what_is_saved_is_delivered_by_a_task(ocpi, ocpi_other, partner, eager):
     assert waiting(ocpi) == []
 
 
-def test_nothing_but_the_id_of_the_platform_goes_through_the_broker(ocpi_app, ocpi, partner, redis_url):
+def test_nothing_of_what_is_saved_goes_through_the_broker(ocpi_app, ocpi, partner, redis_url):
     use(ocpi_app, redis_url)
 
     ocpi.save("locations", location(name="Private parking"))
 
     ((text, arguments, keywords, headers),) = messages(redis_url)
     token = ocpi.services.platforms.cipher.decrypt(partner.token)
-    assert (headers["task"], arguments, keywords) == ("flask_ocpi.deliver", [partner.id], {})
+    assert (headers["task"], arguments, keywords) == ("flask_ocpi.deliver", [EVERYBODY], {})
     assert not [word for word in (b"Private", b"LOC1", token.encode()) if word in text]
 
 
@@ -162,6 +163,7 @@ def test_delivery_goes_on_in_another_task_when_its_time_is_over(ocpi_app, ocpi, 
     ocpi.save("locations", location())
     with Redis.from_url(redis_url) as client:
         client.flushall()
+    assert len(waiting(ocpi)) == 1
     monkeypatch.setattr(contrib, "_LONGEST", 0.0)
 
     celery_app.tasks["flask_ocpi.deliver"](partner.id)
@@ -177,10 +179,15 @@ def test_delivery_that_is_done_enqueues_no_other(ocpi_app, ocpi, ocpi_other, par
     with Redis.from_url(redis_url) as client:
         client.flushall()
 
+    celery_app.tasks["flask_ocpi.deliver"](EVERYBODY)
+    enqueued = [arguments for _, arguments, _, _ in messages(redis_url)]
+    with Redis.from_url(redis_url) as client:
+        client.flushall()
     celery_app.tasks["flask_ocpi.deliver"](partner.id)
     celery_app.tasks["flask_ocpi.deliver"](partner.id)
     celery_app.tasks["flask_ocpi.deliver"]("no-such-platform")
 
+    assert enqueued == [[partner.id]]
     assert list(copies(ocpi_other)) == ["LOC1"]
     assert messages(redis_url) == []
 
@@ -386,7 +393,7 @@ def test_broker_that_is_back_gets_the_next_change(ocpi_app, ocpi, partner, redis
     ocpi.save("locations", location(id="LOC3"))
 
     assert too_early == []
-    assert [arguments for _, arguments, _, _ in messages(redis_url)] == [[partner.id]]
+    assert [arguments for _, arguments, _, _ in messages(redis_url)] == [[EVERYBODY]]
 
 
 def test_platform_that_cannot_be_reached_is_left_to_beat(ocpi_app, ocpi, ocpi_other, ocpi_network, partner, ocpi_clock):
@@ -421,6 +428,7 @@ def deliver(ocpi_app, ocpi, partner, redis_url):
     object.__setattr__(ocpi.services.settings, "push_concurrency", 2)
     for number in range(3):
         ocpi.save("locations", location(id=f"LOC{number}"))
+    assert len(waiting(ocpi)) == 3
     return lambda: celery_app.tasks["flask_ocpi.deliver"](partner.id)
 
 
@@ -506,6 +514,7 @@ def test_change_that_comes_while_all_lanes_are_taken_is_seen_by_who_leaves_one(
     def save_then_release(storage, lane, *, now):
         monkeypatch.setattr(leases, "release", release)
         ocpi.save("locations", location(id="LATE"))
+        ocpi.dispatcher.deliveries.spread([EVERYBODY])
         deliver()
         release(storage, lane, now=now)
 

@@ -341,15 +341,35 @@ def test_filter_narrows_who_is_sent_what(ocpi, partner, other):
     assert len(other.copies("locations")) == 2
 
 
-def test_filter_that_fails_keeps_the_object_from_being_saved(ocpi, partner):
+def test_filter_that_fails_keeps_the_object_from_being_sent_and_no_other_one(ocpi, partner, ocpi_clock):
     @ocpi.push_filter
     def broken(module, document, platform):
-        raise ZeroDivisionError
+        return document["id"] == "FINE" or 1 / 0
 
-    with pytest.raises(ZeroDivisionError):
-        ocpi.save("locations", location())
+    ocpi.save("locations", location())
+    ocpi.save("locations", location(id="FINE"))
 
-    assert list(ocpi.objects.documents("locations")) == [] == partner.entries()
+    assert [document["id"] for document in partner.copies("locations")] == ["FINE"]
+    (entry,) = partner.entries()
+    assert (entry.ids, entry.error) == (("LOC1",), "ZeroDivisionError: division by zero")
+
+
+def test_removal_is_told_to_nobody_whom_the_filter_hid_the_object_from(ocpi, partner, other, ocpi_clock):
+    @ocpi.push_filter
+    def only_some(module, document, platform):
+        return platform.id == other.id
+
+    partner.failing = other.failing = UnreachableError("down")
+    ocpi.save("tariffs", tariff())
+    ocpi.delete("tariffs", "TARIFF1")
+    partner.failing = other.failing = None
+    partner.network.requests.clear()
+    ocpi_clock.advance(400)
+
+    ocpi.outbox.flush()
+
+    assert [(r.method, "second.example" in r.url) for r in partner.network.requests] == [("DELETE", True)]
+    assert partner.entries() == [] == other.entries()
 
 
 def saved_in_vain(ocpi):

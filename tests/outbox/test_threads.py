@@ -170,7 +170,7 @@ def test_process_that_served_a_request_goes_on_looking_when_it_is_idle(ocpi, par
     app.testing = False
     app.test_client().get("/ocpi/versions")
     threads = ocpi.dispatcher
-    eventually(lambda: not threads._is_expecting() and not threads._sending, "idleness")
+    eventually(lambda: not threads._is_expecting() and not threads._senders.are_busy, "idleness")
     save_unnoticed(ocpi)
 
     eventually(lambda: waiting(ocpi) == 0)

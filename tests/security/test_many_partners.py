@@ -227,6 +227,7 @@ def test_a_hub_is_reached_for_who_is_behind_it_and_not_for_who_is_registered(two
     here, there = two
     add(there, 7, "cdrs", hub=True)
     save_cdr_for_one(here, "1")
+    entries.spread(here.services)
     add(there, 0)
     save_cdr_for_one(here, "2")
 
@@ -234,31 +235,21 @@ def test_a_hub_is_reached_for_who_is_behind_it_and_not_for_who_is_registered(two
     assert found == ["1"]
 
 
-def test_a_hint_has_only_that_platform_looked_at(monkeypatch):
+def test_a_hint_has_only_that_platform_sent_to_and_decodes_none(monkeypatch):
     storage = Counting()
     ocpi = platform_on(storage)
     for number in range(30):
         add(ocpi, number, "tokens")
     seen = []
-    monkeypatch.setattr(ocpi.dispatcher.deliveries, "messages_due", lambda platform: seen.append(platform.id) or 0)
-    monkeypatch.setattr(ocpi.dispatcher.deliveries, "has_waiting", lambda platform: False)
     ocpi.services.platforms.partners()  # which the jobs look at
-    monkeypatch.setattr(Platform, "from_record", _Once(Platform.from_record))
+    monkeypatch.setattr(Platform, "from_record", _none)
+    threads = Threads(ocpi.dispatcher.deliveries)
+    monkeypatch.setattr(threads._senders, "enqueue", lambda platforms: seen.extend(platforms))
 
-    Threads(ocpi.dispatcher.deliveries)._look_at_platforms({"partner-3"}, everything=False)
+    threads._look_at_platforms({"partner-3"}, everything=False)
 
     assert seen == ["partner-3"]
 
 
-class _Once:
-    """Decodes one platform, and no second one."""
-
-    def __init__(self, decode: Any) -> None:
-        self._decode = decode
-        self._left = 1
-
-    def __call__(self, record: Any) -> Platform:
-        assert self._left, "another platform was decoded"
-        self._left -= 1
-        found: Platform = self._decode(record)
-        return found
+def _none(record: Any) -> Platform:
+    raise AssertionError("a platform was decoded")

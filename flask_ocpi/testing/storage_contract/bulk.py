@@ -51,6 +51,12 @@ def delete_and_fail(storage: Storage) -> None:
         raise ConflictError("on purpose")
 
 
+def delete_many_and_fail(storage: Storage) -> None:
+    with storage.transaction():
+        assert storage.delete_many("locations", [numbered_key(0), numbered_key(1)]) == 2
+        raise ConflictError("on purpose")
+
+
 def save_many_and_fail(storage: Storage) -> None:
     with storage.transaction():
         storage.save_many("locations", new_records(3))
@@ -59,7 +65,7 @@ def save_many_and_fail(storage: Storage) -> None:
 
 
 class BulkContract:
-    """get_many, keys, save_many, create_many and delete_page: as one call for each record, and in one go."""
+    """get_many, keys, save_many, create_many, delete_many, delete_page: as one call for each record, and in one go."""
 
     def test_keys_and_revisions_of_all_that_match_are_walked(self, storage: Storage) -> None:
         storage.create_many("locations", new_records(2500))
@@ -214,6 +220,24 @@ class BulkContract:
             save_and_fail(storage)
 
         assert storage.list("locations", Query()).total == 0
+
+    def test_many_are_removed_by_their_whole_keys_and_no_others(self, storage: Storage) -> None:
+        storage.create_many("locations", new_records(5))
+        other = Key.of("DE", "XYZ", "LOC1")
+        storage.save("locations", other, Record(b"other"))
+
+        assert storage.delete_many("locations", [numbered_key(number) for number in (4, 9, 1, 4)]) == 2
+
+        assert [record.text for record in storage.list("locations", Query()).records] == [b"0", b"2", b"3", b"other"]
+        assert storage.delete_many("locations", []) == 0
+
+    def test_many_that_are_removed_come_back_with_a_transaction_that_fails(self, storage: Storage) -> None:
+        storage.create_many("locations", new_records(3))
+
+        with pytest.raises(ConflictError):
+            delete_many_and_fail(storage)
+
+        assert storage.list("locations", Query()).total == 3
 
     def test_page_that_is_removed_is_the_one_that_would_be_listed(self, storage: Storage) -> None:
         storage.create_many("locations", new_records(10))

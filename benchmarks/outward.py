@@ -1,0 +1,274 @@
+"""Measure the outbound side on loopback: saving by number of partners, deliveries, latency, memory.
+
+Run with ``python -m benchmarks.outward``; ``--postgresql`` measures that database, and four workers on it, as well.
+This process runs on one core, the partners on the other: they answer at once, without looking. The limit is a bare loop
+that sends the same body over kept urllib3 connections, to the same partners in turns; it takes turns with what is
+compared to it, so that the load of the machine meets both alike.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Sequence
+from contextlib import contextmanager
+from contextlib import nullcontext
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+from statistics import median
+from statistics import quantiles
+from time import perf_counter
+
+import orjson
+import urllib3
+from flask import Flask
+
+from benchmarks.sink import Sink
+from benchmarks.sink import sink
+from flask_ocpi import OCPI
+from flask_ocpi.testing.documents import evse
+from flask_ocpi.testing.documents import location
+from flask_ocpi.testing.network import add_partner
+from flask_ocpi.testing.network import party_settings
+from tests.servers import postgres
+
+ROUNDS = 3
+OBJECTS = 200  # for each partner in a round
+PATCHES = 200
+SAVED = 1000
+WORKERS = 4
+
+_rounds = count(1)
+
+
+def say(name: str, text: str) -> None:
+    sys.stdout.write(f"{name:<56} {text}\n")
+    sys.stdout.flush()
+
+
+def spread(values: Sequence[float], unit: str, digits: int = 0) -> str:
+    low, middle, high = quantiles(values, n=4)
+    return f"{middle:.{digits}f} {unit} (middle half {low:.{digits}f} to {high:.{digits}f})"
+
+
+def platform(folder: Path, url: str | None, *, dispatcher: str = "none", timeout: float = 30.0) -> OCPI:
+    """Return a platform on a SQLite file in a folder, or on the database of ``url``."""
+    folder.mkdir(exist_ok=True)
+    app = Flask("platform", instance_path=str(folder))
+    app.config.update(
+        SECRET_KEY="a secret",
+        OCPI_PARTIES=[party_settings("NL", "ABC", ["CPO"])],
+        OCPI_BASE_URL="http://127.0.0.1:1",
+        OCPI_HTTP_ALLOW_PRIVATE=True,
+        OCPI_HTTP_TIMEOUT=timeout,
+        OCPI_DISPATCHER=dispatcher,
+        OCPI_CREATE_TABLES=True,
+        SQLALCHEMY_DATABASE_URI=url or f"sqlite:///{folder / 'ocpi.sqlite3'}",
+    )
+    return OCPI(app)
+
+
+def add_partners(ocpi: OCPI, ports: Sequence[int], *, receiving: str = "locations") -> None:
+    """Register a partner for each port, which receives one module."""
+    country_code = "DE" if receiving == "locations" else "FR"
+    for place, port in enumerate(ports):
+        party = f"{chr(65 + place // 676 % 26)}{chr(65 + place // 26 % 26)}{chr(65 + place % 26)}"
+        found = add_partner(ocpi.app, [(country_code, party, ["EMSP"])], name=f"{receiving} {port} {place}").platform
+        assert found is not None
+        endpoint = {"identifier": receiving, "role": "RECEIVER", "url": f"http://127.0.0.1:{port}/{receiving}"}
+        ocpi.services.platforms.save(replace(found, endpoints=(endpoint,)), before=found)
+
+
+def measure_saving(folder: Path) -> None:
+    """Time ocpi.patch and save_all on platforms with more or fewer partners, in turns."""
+    kinds = {"1": (1, 0), "10": (10, 0), "100": (100, 0), "1 of 1,001": (1, 1000)}
+    platforms = {}
+    for name, (receiving, others) in kinds.items():
+        made = platforms[name] = platform(folder / f"saving {receiving} {others}", None)
+        add_partners(made, [1] * receiving)
+        add_partners(made, [2] * others, receiving="tariffs")
+        made.objects.save_all({"locations": [location(id=f"L{n}", evses=[evse(uid="E1")]) for n in range(20)]})
+    times: dict[str, list[float]] = {name: [] for name in kinds}
+    all_times: dict[str, list[float]] = {name: [] for name in kinds}
+    for turn in range(2 * ROUNDS):
+        for name, made in platforms.items():
+            began = perf_counter()
+            for number in range(20):
+                changes = {"status": "CHARGING" if turn % 2 else "BLOCKED"}
+                made.patch("locations", f"L{number}", "E1", changes=changes)
+            times[name].append((perf_counter() - began) / 20)
+    for turn in range(3):
+        for name, made in platforms.items():
+            documents = [location(id=f"M{n}", name=f"{turn}") for n in range(SAVED // 5)]
+            began = perf_counter()
+            made.objects.save_all({"locations": documents})
+            all_times[name].append((perf_counter() - began) / len(documents))
+    for what, found in (("ocpi.patch", times), ("save_all, each object", all_times)):
+        for name, values in found.items():
+            ratio = median(a / b for a, b in zip(values, found["1"], strict=True))
+            say(f"{what}, {name} receiving", f"{1e6 * median(values):.0f} us, {ratio:.2f} times one")
+
+
+class Rig:
+    """One process that saves, and delivers when it is told to, and the partners."""
+
+    def __init__(self, folder: Path, url: str | None, partners: Sink, answering: int) -> None:
+        self.partners = partners
+        self.saving = platform(folder, url)
+        add_partners(self.saving, partners.ports)
+        self.answering = answering
+        self._pool = urllib3.PoolManager(num_pools=64, retries=False)
+
+    def save(self) -> int:
+        """Save some Locations; return how many messages will come."""
+        documents = [location(id=f"L{n}", name=f"{next(_rounds)}") for n in range(OBJECTS)]
+        self.saving.objects.save_all({"locations": documents})
+        return OBJECTS * self.answering
+
+    def deliver(self, start: Callable[[], Callable[[], None]]) -> float:
+        """Return how many messages a second come once ``start`` was called; it returns what ends it."""
+        before = self.partners.number
+        expected = self.save()
+        began = perf_counter()
+        stop = start()
+        ended = self.partners.wait_for(before + expected)
+        stop()
+        assert not self.saving.outbox.lags() or self.partners.number == before + expected
+        return expected / (ended - began)
+
+    def bare(self) -> float:
+        """Return how many messages a second a bare loop sends to the same partners in turns."""
+        body = orjson.dumps(location(id="L1"))
+        headers = {"Content-Type": "application/json", "Authorization": "Token " + "t" * 40}
+        urls = [f"http://127.0.0.1:{port}/locations/NL/ABC/L1" for port in self.partners.ports[: self.answering]]
+        began = perf_counter()
+        for _ in range(OBJECTS):
+            for url in urls:
+                self._pool.request("PUT", url, body=body, headers=headers)
+        return OBJECTS * len(urls) / (perf_counter() - began)
+
+
+def measure_delivering(folder: Path, url: str | None, database: str) -> None:
+    for answering in (1, 10):
+        with sink(answering) as partners:
+            rig = Rig(folder / f"{database} {answering}", url, partners, answering)
+            threads = platform(folder / f"{database} {answering}", url, dispatcher="thread")
+
+            def start(threads: OCPI = threads) -> Callable[[], None]:
+                threads.start()
+                return lambda: None if threads.outbox.stop(30.0) else sys.exit("The threads did not end.")
+
+            pairs = [(rig.bare(), rig.deliver(start)) for _ in range(ROUNDS + 1)][1:]
+        many = f"{answering} partner{'s' * (answering > 1)}"
+        say(f"{database}: bare loop, {many}", spread([limit for limit, _ in pairs], "/s"))
+        say(f"{database}: deliveries, {many}", spread([found for _, found in pairs], "/s"))
+        ratios = [found / limit for limit, found in pairs]
+        say(f"{database}: deliveries, to the bare loop, {many}", spread(ratios, "times", 2))
+
+
+def _work(folder: Path, url: str, pipe: object, stop: object) -> None:
+    worker = platform(folder, url, dispatcher="thread")
+    pipe.send(True)  # type: ignore[attr-defined]
+    stop.recv()  # type: ignore[attr-defined]
+    worker.start()
+    stop.recv()  # type: ignore[attr-defined]
+    worker.outbox.stop(30.0)
+
+
+@contextmanager
+def workers(number: int, folder: Path, url: str) -> Iterator[Callable[[], Callable[[], None]]]:
+    """Prepare so many processes that deliver; give what has them begin, and returns what has them end."""
+    context = multiprocessing.get_context("spawn")
+    ready, done = context.Pipe()
+    pipes = [context.Pipe() for _ in range(number)]
+    processes = [context.Process(target=_work, args=(folder, url, done, pipe[1]), daemon=True) for pipe in pipes]
+    for process in processes:
+        process.start()
+    for _ in processes:
+        ready.recv()
+
+    def tell() -> None:
+        for ours, _ in pipes:
+            ours.send(True)
+
+    def end() -> None:
+        tell()
+        for process in processes:
+            process.join(60)
+
+    def start() -> Callable[[], None]:
+        tell()
+        return end
+
+    try:
+        yield start
+    finally:
+        for process in processes:
+            process.kill()
+
+
+def measure_workers(folder: Path, url: str) -> None:
+    """Compare four processes with one, where partners take 20 ms to answer: the machine has no four cores."""
+    rates: dict[int, list[float]] = {1: [], WORKERS: []}
+    with sink(10, delay=0.02) as partners:
+        rig = Rig(folder / "workers", url, partners, 10)
+        for _ in range(3):
+            for number, found in rates.items():
+                with workers(number, folder / "workers", url) as start:
+                    before = partners.number
+                    found.append(rig.deliver(start))
+                    assert partners.number == before + OBJECTS * 10, "a message came twice"
+    for number, found in rates.items():
+        say(f"PostgreSQL: deliveries, {number} processes, 20 ms an answer", f"{median(found):.0f} /s")
+    ratios = [four / one for one, four in zip(rates[1], rates[WORKERS], strict=True)]
+    say("PostgreSQL: four processes, to one", f"{median(ratios):.2f} times as many")
+
+
+def measure_latency(folder: Path, answering: int, hanging: int, changes: float) -> None:
+    """Save some changes a second; the time is from before each was saved until it came."""
+    with sink(answering, hanging) as partners:
+        made = platform(folder / f"latency {answering} {hanging}", None, dispatcher="thread", timeout=10.0)
+        add_partners(made, partners.ports)
+        made.objects.save_all({"locations": [location(id=f"L{n}") for n in range(100)]})
+        partners.wait_for(100 * answering)
+        time.sleep(1.0)
+        first, expected = partners.number, int(changes * 10)
+        began = perf_counter()
+        for number in range(expected):
+            made.patch("locations", f"L{number % 100}", changes={"name": f"sent {time.time():.6f}"})
+            time.sleep(max(0.0, began + (number + 1) / changes - perf_counter()))
+        partners.wait_for(first + expected * answering)
+        delays = [1000 * delay for delay in partners.delays(first)]
+        made.outbox.stop(0.1)
+    name = f"Latency, {changes:.0f} changes a second to {answering} partners"
+    name += f", {hanging} more hang" if hanging else ""
+    say(name, f"median {median(delays):.1f} ms, 99th percentile {quantiles(delays, n=100)[-1]:.1f} ms")
+
+
+def main() -> None:
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    wanted = set(sys.argv[1:]) - {"--postgresql"} or {"saving", "delivering", "latency"}
+    with tempfile.TemporaryDirectory() as name, postgres() if "--postgresql" in sys.argv else nullcontext() as url:
+        folder = Path(name)
+        if "saving" in wanted:
+            measure_saving(folder)
+        if "delivering" in wanted:
+            measure_delivering(folder, None, "SQLite")
+        if "latency" in wanted:
+            measure_latency(folder, 1, 0, 100.0)
+            measure_latency(folder, 10, 0, 10.0)
+            measure_latency(folder, 20, 10, 10.0)
+        if url is not None:
+            measure_workers(folder, url)
+        say("Memory of this process, at most", f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
+
+
+if __name__ == "__main__":
+    main()
