@@ -8,6 +8,7 @@ from flask_ocpi.core.description import Document
 from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.moments import to_micros
 from flask_ocpi.errors import InvalidParametersError
+from flask_ocpi.errors import InvalidResponseError
 from flask_ocpi.exchange.documents import replace_record
 from flask_ocpi.modules.bookings import BOOKING_LOCATIONS
 from flask_ocpi.modules.bookings_lifecycle import progress
@@ -50,7 +51,7 @@ class BookingsClient(ModuleClient):
         object_type = self.module.objects[0]
         owner = Party.of(*object_type.owner_of(booking))
         if not services.platforms.speaks_for(self.client.platform, owner):
-            raise InvalidParametersError(f"{self.client.platform.id} answered with a booking of {owner}.")
+            raise InvalidResponseError(f"{self.client.platform.id} answered with a booking of {owner}.")
         key = Key.of(*owner, object_type.id_of(booking), asker, self.client.platform.id)
         record = Record.of(booking, last_updated=to_micros(booking["last_updated"]))
 

@@ -155,7 +155,8 @@ class HostHooks:
         It is called with the Terminal and a :class:`~flask_ocpi.modules.payments.TerminalRequest`. "activate": it
         returns the Terminal, which is saved for the CPO and sent to it, or at least its ``terminal_id``; None where you
         save it later. "deactivate": it returns nothing. "update": it is called before a change is stored, with the
-        Terminal as it is to be; raise an OCPIError to refuse it. Without it, each change is stored.
+        Terminal as it is to be; raise an OCPIError to refuse it. Without it, each change is stored. It may be called
+        more than once for one change, so it does nothing but decide.
         """
         if name not in HOOKS:
             raise ConfigurationError(f"Terminals have the hooks {', '.join(HOOKS)}, not {name!r}.")

@@ -57,6 +57,7 @@ from flask_ocpi.storage.base import Record
 BOOKING_LOCATIONS = "booking_locations"
 #: The name of the hook that answers requests.
 REQUEST = "request"
+_MOST_REQUESTS = 100  # for one booking
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +165,10 @@ def _note(ctx: Context, key: Key, body: Document, known: Document, asker: Party)
             if lifecycle.is_over(booking):
                 status = booking["reservation_status"]
                 raise InvalidParametersError(f"request_id: the booking {body['request_id']!a} is {status}.")
+            if len(booking["booking_requests"]) >= _MOST_REQUESTS:
+                raise InvalidParametersError(
+                    f"request_id: there are {_MOST_REQUESTS} requests for the booking {body['request_id']!a} already."
+                )
         elif "canceled" in body:
             raise InvalidParametersError(f"request_id: there is no booking {body['request_id']!a} to cancel.")
         made = lifecycle.requested(None if before is None else before.document, body, known=known, now=now)

@@ -10,6 +10,7 @@ from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.errors import ClientError
 from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.errors import InvalidParametersError
+from flask_ocpi.errors import InvalidResponseError
 from flask_ocpi.errors import NotFoundError
 from flask_ocpi.errors import RefusedError
 from flask_ocpi.signals import object_saved
@@ -231,6 +232,28 @@ def test_booking_that_has_ended_is_not_changed(house):
         book(house, request(period=slot(9, 10)))
 
     assert house.cpo.objects.get("bookings", made["id"]) == made
+
+
+def test_booking_takes_no_more_than_100_requests(house):
+    answering(house, *[None] * 100)
+    made = [book(house, request(power_required=number)) for number in range(100)]
+
+    with pytest.raises(RefusedError, match="100 requests"):
+        book(house, request(power_required=100))
+
+    assert len(made[-1]["booking_requests"]) == 100
+
+
+def test_booking_of_another_cpo_is_no_answer(house):
+    answering(house, "ACCEPTED")
+    house.network.after_send = lambda sent, response: replace(
+        response, body=response.body.replace(b'"party_id":"ABC"', b'"party_id":"XYZ"')
+    )
+
+    with pytest.raises(InvalidResponseError, match="NL-XYZ"):
+        book(house)
+
+    assert list(house.ems.copies.documents("bookings")) == []
 
 
 @pytest.mark.conformance("BOOK-09")
