@@ -22,10 +22,9 @@ from flask_ocpi.storage.sqlalchemy import SQLAlchemyStorage
 from flask_ocpi.storage.tables import define_tables
 from flask_ocpi.versions import VERSIONS
 from flask_ocpi.web.setup import kinds
-from tests.paybook.sharing import V2_3_0
 
 METADATA = MetaData()
-TABLES = define_tables(METADATA, kinds((*VERSIONS, V2_3_0)))
+TABLES = define_tables(METADATA, kinds(VERSIONS))
 #: A connection that somebody left open may hold a lock on a table: then that is said, and nobody waits for ever.
 LOCK_TIMEOUT = "10s"
 

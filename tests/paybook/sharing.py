@@ -6,29 +6,18 @@ from typing import Any
 
 import orjson
 
-from flask_ocpi.core.enums import Role
-from flask_ocpi.core.fields import Enum
-from flask_ocpi.modules.bookings import MODULES as BOOKINGS
-from flask_ocpi.modules.credentials import CredentialsRole
-from flask_ocpi.modules.payments import MODULES as PAYMENTS
 from flask_ocpi.storage.base import Party
 from flask_ocpi.testing.network import Network
 from flask_ocpi.testing.network import PartnerClient
 from flask_ocpi.testing.network import add_partner
 from flask_ocpi.versions import V2_2_1
+from flask_ocpi.versions import V2_3_0
 
 CPO, PTP, EMS = Party.of("NL", "ABC"), Party.of("DE", "PTP"), Party.of("DE", "EMS")
 NOW = "2026-01-01T12:00:00.000Z"
 EARLIER, LATER = "2025-12-01T12:00:00Z", "2026-02-01T12:00:00Z"
 
 
-class _AnyRole(CredentialsRole):
-    """A party in one of its roles (OCPI 2.3.0, Credentials, "CredentialsRole class")."""
-
-    role = Enum(Role, required=True, metadata={"description": "What the party does.", "example": "CPO"})
-
-
-V2_3_0 = V2_2_1.evolve("2.3.0", classes={CredentialsRole: _AnyRole}, add=(*PAYMENTS, *BOOKINGS))
 BOTH = (V2_2_1, V2_3_0)
 
 
@@ -75,12 +64,18 @@ def terminal(id: str = "TERM1", **changes: Any) -> dict[str, Any]:
     }
 
 
+def on_the_wire(confirmation: dict[str, Any]) -> dict[str, Any]:
+    """Return a FinancialAdviceConfirmation in the shape of OCPI 2.3.0."""
+    costs = confirmation["total_costs"]
+    return {**confirmation, "total_costs": {"before_taxes": costs["excl_vat"], "taxes": costs["taxes"]}}
+
+
 def confirmation(id: str = "FAC1", **changes: Any) -> dict[str, Any]:
     """Return a FinancialAdviceConfirmation."""
     return {
         "id": id,
         "authorization_reference": "AUTH-0001",
-        "total_costs": {"excl_vat": 4, "incl_vat": 4.4},
+        "total_costs": {"excl_vat": 4, "incl_vat": 4.4, "taxes": [{"name": "VAT", "amount": 0.4}]},
         "currency": "EUR",
         "eft_data": ["Mastercard", "Nr: **** 1234"],
         "capture_status_code": "SUCCESS",
