@@ -92,7 +92,8 @@ class Bodies:
         forks.begin(self._begin_anew)
 
     def _begin_anew(self) -> None:
-        self._changed = threading.Condition(threading.Lock())
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
         self._waiting = 0  # requests for fewer bodies to be read
         self._under_way: dict[str, list[_Reading]] = {}
         self._watch: threading.Thread | None = None
@@ -128,7 +129,7 @@ class Bodies:
             self._end(reading)
 
     def _begin(self, reading: _Reading, most: int, *, patience: float) -> bool:
-        with self._changed:
+        with self._lock:
             readings = self._under_way.setdefault(reading.who, [])
             if len(readings) >= most and not self._has_turn(readings, reading, most, patience):
                 return False
@@ -149,7 +150,7 @@ class Bodies:
             self._waiting -= 1
 
     def _end(self, reading: _Reading) -> None:
-        with self._changed:
+        with self._lock:
             self._under_way[reading.who].remove(reading)
             if self._waiting:
                 self._changed.notify_all()

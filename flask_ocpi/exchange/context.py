@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from typing import Protocol
 
@@ -92,7 +93,7 @@ class Discover(Protocol):
 
 
 class Schemas:
-    """The schema instances of one app, each class instantiated once."""
+    """The schema instances of the apps with one policy, each class instantiated once: making them takes long."""
 
     def __init__(self, policy: Policy = DEFAULT_POLICY) -> None:
         Schema.compiler = loader_of
@@ -112,6 +113,12 @@ class Schemas:
         if found is None:
             found = self._partial.setdefault(schema, schema(policy=self.policy, partial=True))
         return found
+
+
+@lru_cache(16)
+def schemas_of(policy: Policy = DEFAULT_POLICY) -> Schemas:
+    """Return the schema instances for a policy."""
+    return Schemas(policy)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,8 +30,8 @@ from flask_ocpi.exchange.bounds import Bodies
 from flask_ocpi.exchange.bounds import Waits
 from flask_ocpi.exchange.context import Discovery
 from flask_ocpi.exchange.context import Hooks
-from flask_ocpi.exchange.context import Schemas
 from flask_ocpi.exchange.context import Services
+from flask_ocpi.exchange.context import schemas_of
 from flask_ocpi.exchange.finding_store import Findings
 from flask_ocpi.exchange.journal import Writer
 from flask_ocpi.exchange.logs import carried
@@ -99,7 +99,7 @@ def _services(settings: Settings, around: Surroundings, state: State, findings: 
         storage=around.storage,
         platforms=_platforms(settings, around),
         permissions=Permissions.with_overrides(settings.role_permissions),
-        schemas=Schemas(_policy(settings)),
+        schemas=schemas_of(_policy(settings)),
         versions=around.versions,
         own=around.own,
         clock=around.clock,
@@ -202,7 +202,7 @@ def check(settings: Settings, versions: Sequence[Version]) -> None:
 
 
 def _check_business_details(settings: Settings) -> None:
-    schema = Schemas()[CredentialsRole]
+    schema = schemas_of()[CredentialsRole]
     roles = [role for party in settings.parties for role in party.credentials_roles()]
     for index, role in enumerate(roles):
         for path, message in violations(schema.validate({**role, "role": Role.OTHER})):  # it is checked already

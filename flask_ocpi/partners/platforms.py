@@ -12,7 +12,7 @@ from dataclasses import field
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from hashlib import sha256
+from hashlib import blake2b
 from time import monotonic
 
 from flask_ocpi.core.moments import format_date_time
@@ -66,7 +66,7 @@ class Callers:
 
     def get(self, header: str) -> Caller | None:
         """Return the caller that sent this header a moment ago."""
-        found = self._known.get(sha256(header.encode("utf-8", "surrogateescape")).digest())
+        found = self._known.get(blake2b(header.encode("utf-8", "surrogateescape")).digest())
         return found[1] if found is not None and monotonic() < found[0] else None
 
     def remember(self, header: str, caller: Caller, *, changes: int) -> None:
@@ -75,7 +75,7 @@ class Callers:
             return
         if len(self._known) >= _MOST:
             self._known.clear()
-        hashed = sha256(header.encode("utf-8", "surrogateescape")).digest()
+        hashed = blake2b(header.encode("utf-8", "surrogateescape")).digest()
         self._known[hashed] = (monotonic() + self._seconds, caller)
 
     def forget(self) -> None:

@@ -84,16 +84,13 @@ def _add_modules(api: Api, services: Services, version: Version) -> dict[str, Mo
 def _ended(app: Flask, state: State) -> None:
     """Do what follows a request that was answered."""
     state.services.findings.write_inline()
-    _notice_request(app, state)
-
-
-def _notice_request(app: Flask, state: State) -> None:
     if not app.testing:
         state.dispatcher.serve()
 
 
 def _is_dispatching(app: Flask, state: State) -> bool:
-    _notice_request(app, state)  # a process that is only asked for its health looks for work as well
+    if not app.testing:
+        state.dispatcher.serve()  # a process that is only asked for its health looks for work as well
     return state.dispatcher.is_alive()
 
 
