@@ -34,9 +34,7 @@ from flask_ocpi.core.schema import Schema
 _ABSENT = object()
 _ATTEMPTS = 8  # repairs of a document before its example stands in for it
 _RULE_PATH = re.compile(r"(\w+)(?:\[(\d+)\](?:\.(\w+))?)?")
-_PRINTABLE = st.characters(
-    codec="utf-8", exclude_categories=["Cc", "Cs", "Zl", "Zp"], exclude_characters="\u2028\u2029"
-)
+_PRINTABLE = st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"], exclude_characters="\u2028\u2029")
 _ASCII = st.characters(min_codepoint=0x20, max_codepoint=0x7E)
 _SMALL_JSON = st.one_of(st.none(), st.booleans(), st.integers(-9, 9), st.lists(st.integers(0, 9), max_size=2))
 _URLS = (
