@@ -594,7 +594,7 @@ def test_the_answer_does_not_wait_for_the_charge_point(ocpi_network, ocpi_storag
 
     @cpo.command("START_SESSION")
     def start(body, reply):
-        return reply.accept(lambda: "ACCEPTED" if charge_point.wait(20) else "FAILED")
+        return reply.accept(lambda: "ACCEPTED" if charge_point.wait(120) else "FAILED")
 
     response = asker.command("START_SESSION", START)
 

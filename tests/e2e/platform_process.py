@@ -85,7 +85,7 @@ def create_app(settings: dict[str, Any]) -> Flask:
         OCPI_PARTIES=[party_settings("NL", settings["party"], ["CPO", "EMSP"])],
         OCPI_BASE_URL=f"http://127.0.0.1:{settings['port']}",
         OCPI_HTTP_ALLOW_PRIVATE=True,
-        OCPI_HTTP_TIMEOUT=10,
+        OCPI_HTTP_TIMEOUT=120,
         OCPI_DOCS=False,
         SQLALCHEMY_DATABASE_URI=f"sqlite:///{Path(settings['folder']) / 'ocpi.sqlite3'}",
         OCPI_CREATE_TABLES=True,

@@ -29,7 +29,7 @@ from flask_ocpi.testing.network import add_partner
 from flask_ocpi.testing.network import party_settings
 
 CONCURRENCY = 3
-PATIENCE = 30.0
+PATIENCE = 120.0
 ANSWER = b'{"status_code":1000,"timestamp":"2026-01-01T12:00:00Z"}'
 
 

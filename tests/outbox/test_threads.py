@@ -19,7 +19,7 @@ from flask_ocpi.outbox.deliveries import Job
 from flask_ocpi.testing.documents import location
 from tests.conftest import EVERY_STORAGE
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 
 def eventually(holds, what="it"):

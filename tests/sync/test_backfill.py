@@ -178,7 +178,7 @@ def test_one_object_of_a_platform_is_fetched_at_a_time(ocpi, save, ocpi_network,
         at_once.append(None)
         most.append(len(at_once))
         reached.set()
-        released.wait(20)
+        released.wait(120)
         at_once.pop()
 
     for id in ("A", "B", "C"):
@@ -186,10 +186,10 @@ def test_one_object_of_a_platform_is_fetched_at_a_time(ocpi, save, ocpi_network,
     ocpi_network.before_send = hold
     for id in ("A", "B", "C"):
         fetcher.missed(_missing(ocpi, "locations", id, ocpi_clock))
-    assert reached.wait(20)
+    assert reached.wait(120)
     released.set()
     for thread in threads:
-        thread.join(20)
+        thread.join(120)
 
     assert max(most) == 1
     assert sorted(copies(ocpi)) == ["A", "B", "C"]

@@ -17,7 +17,7 @@ from tests.sync.conftest import copies
 from tests.sync.conftest import own
 
 OLD = "2024-01-01T00:00:00Z"
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 
 @pytest.fixture

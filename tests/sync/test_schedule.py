@@ -212,19 +212,19 @@ def test_slow_platform_holds_up_no_other(ocpi, cpo, save, ocpi_network, ocpi_clo
     def hold(request):
         if "other.example" in request.url:
             reached.set()
-            released.wait(20)
+            released.wait(120)
 
     ocpi_network.before_send = hold
     ocpi_clock.advance(HOUR)
     schedule.run()
-    assert reached.wait(20)
-    threads[1].join(20)
+    assert reached.wait(120)
+    threads[1].join(120)
     meanwhile = sorted(copies(ocpi))
     schedule.run()  # the slow one is not begun a second time
     number = len(threads)
     released.set()
     for thread in threads:
-        thread.join(20)
+        thread.join(120)
 
     assert (meanwhile, sorted(copies(ocpi))) == (["F"], ["A", "F"])
     assert number == 2

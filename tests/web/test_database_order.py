@@ -119,7 +119,7 @@ def test_a_request_waits_for_a_thread_that_finds_the_database(app, monkeypatch):
 
     def slow(*given):
         began.set()
-        may_go_on.wait(10)
+        may_go_on.wait(120)
         return find(*given)
 
     monkeypatch.setattr(setup, "_database", slow)
@@ -131,12 +131,12 @@ def test_a_request_waits_for_a_thread_that_finds_the_database(app, monkeypatch):
     ]
 
     threads[0].start()
-    assert began.wait(10)
+    assert began.wait(120)
     threads[1].start()
     threads[1].join(0.2)
     may_go_on.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(120)
 
     assert answered == [401]
 
