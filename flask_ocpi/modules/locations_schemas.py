@@ -75,9 +75,10 @@ def period_ends_later(period: Document) -> Iterator[Violation]:
 
 def regular_hours_go_with_closing(hours: Document) -> Iterator[Violation]:
     """Demand regular hours exactly where a location is not always open (LOC-25)."""
-    if hours["twentyfourseven"] and "regular_hours" in hours:
+    always = hours.get("twentyfourseven")
+    if always and "regular_hours" in hours:
         yield "regular_hours", "must be left out when twentyfourseven is true"
-    if not hours["twentyfourseven"] and "regular_hours" not in hours:
+    if not always and "regular_hours" not in hours:
         yield "regular_hours", "must have at least one element when twentyfourseven is false"
 
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any
 
@@ -19,10 +18,8 @@ from flask_ocpi.core.fields import Integer
 from flask_ocpi.core.fields import ListOf
 from flask_ocpi.core.fields import Number
 from flask_ocpi.core.fields import String
-from flask_ocpi.core.schema import Document
 from flask_ocpi.core.schema import Object
 from flask_ocpi.core.schema import Schema
-from flask_ocpi.core.schema import Violation
 from flask_ocpi.modules import enums
 from flask_ocpi.modules.locations_schemas import LATITUDE_6
 from flask_ocpi.modules.locations_schemas import LONGITUDE_6
@@ -92,14 +89,6 @@ class LocationType(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
-def hours_are_regular_or_all(hours: Document) -> Iterator[Violation]:
-    """Demand one of the two ways to say when a location is open."""
-    if hours.get("twentyfourseven") and "regular_hours" in hours:
-        yield "regular_hours", "must be left out when twentyfourseven is true"
-    if not hours.get("twentyfourseven") and "regular_hours" not in hours:
-        yield "regular_hours", "must have at least one element unless twentyfourseven is true"
-
-
 def _of(cls: type[Schema], name: str) -> Any:
     """Return the description and the example of a property of 2.2.1."""
     return cls._declared_fields[name].metadata
@@ -137,8 +126,6 @@ class AdditionalGeoLocation(base.AdditionalGeoLocation):
 
 class Hours(base.Hours):
     """When a location is open: by the week, or always (OCPI 2.1.1, Locations, "Hours class")."""
-
-    rules = (hours_are_regular_or_all,)
 
     twentyfourseven = Boolean(metadata=_of(base.Hours, "twentyfourseven"))
 

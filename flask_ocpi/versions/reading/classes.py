@@ -213,9 +213,10 @@ def of(table: Mapping[type[Schema], _T], schema: Schema) -> _T | None:
     return next((table[cls] for cls in type(schema).__mro__ if cls in table), None)
 
 
-def is_forgiven(rule: Rule, data: Document) -> bool:
-    """Tell whether an object that came as ``data`` is kept although it breaks a rule."""
-    return rule in FORGIVEN and not (rule is regular_hours_go_with_closing and data.get("regular_hours"))
+def is_forgiven(rule: Rule, data: Document, document: Document) -> bool:
+    """Tell whether an object that came as ``data``, and was read so far, is kept although it breaks a rule."""
+    says_closed = not data.get("regular_hours") and "twentyfourseven" in document
+    return rule in FORGIVEN and (rule is not regular_hours_go_with_closing or says_closed)
 
 
 def may_be_empty(schema: Schema, name: str, data: Document) -> bool:

@@ -319,7 +319,7 @@ class Reader:
         for rule in schema.rules:
             for place, reason in sorted(rule(document), reverse=True, key=lambda violation: _steps(violation[0])):
                 full = f"{path}.{place}" if path and place else path or place
-                if classes.is_forgiven(rule, data):
+                if classes.is_forgiven(rule, data, document):
                     self.note("kept", full, None, f"It {reason}; the object was kept.")
                 elif rule in classes.REMOVING and _remove(schema, document, _steps(place)):
                     self.leave_out(full, None, reason)
