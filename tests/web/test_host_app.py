@@ -237,8 +237,8 @@ def test_hooks_of_the_host_run_for_ocpi_too():
     assert partner.get("/ocpi/versions").headers["X-Host"] == "1"
 
 
-def test_two_platforms_in_one_process_share_nothing():
-    (one, partner_of_one), (two, partner_of_two) = (
+def test_two_platforms_in_one_process_share_no_data():
+    (one, partner_of_one), (_two, partner_of_two) = (
         platform(configured(OCPI_PARTIES=[party_settings("NL", party_id, ["CPO"])], OCPI_PAGE_MAX_LIMIT=limit))
         for party_id, limit in (("ONE", 1), ("TWO", 2))
     )
@@ -251,7 +251,18 @@ def test_two_platforms_in_one_process_share_nothing():
         partner_of_two.app.test_client().get(SENDER, headers={"Authorization": authorization(partner_of_one.token)}),
     ]
     assert [answer.status_code for answer in crossed] == [401, 401]
-    assert one.services.schemas is not two.services.schemas
+
+
+def test_platforms_share_schemas_only_where_they_check_alike():
+    parties = [party_settings("NL", "ONE", ["CPO"])]
+    one, alike, other = (
+        platform(configured(OCPI_PARTIES=parties, OCPI_UNKNOWN_FIELDS=unknown))[0].services.schemas
+        for unknown in ("keep", "keep", "drop")
+    )
+
+    assert one is alike
+    assert one is not other
+    assert (one.policy.keep_unknown, other.policy.keep_unknown) == (True, False)
 
 
 class Pet(ma.Schema):

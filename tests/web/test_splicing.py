@@ -11,7 +11,7 @@ from flask_ocpi.testing.documents import evse
 from flask_ocpi.testing.documents import location
 from tests.conftest import EVERY_STORAGE
 
-ODD = b'{ "id" : "ODD",\t"z":1.50, "a":"\\u00e9" }'  # no encoder of ours writes JSON like this
+ODD = b'{ "id" : "ODD",  "z":1.50, "a":"\\u00e9" }'  # no encoder of ours writes JSON like this
 SENDER = "/ocpi/2.2.1/sender/locations"
 
 
