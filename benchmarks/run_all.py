@@ -21,6 +21,7 @@ BENCHMARKS = (
     "validation",
     "pricing",
     "patch",
+    "versions",
     "partners",
     "push_latency",
     "outbound",

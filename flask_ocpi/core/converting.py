@@ -235,13 +235,18 @@ class Conversion:
 
     def _from_store(self, document: Document, lose: Lose) -> Document:
         made = self._converter.from_store(dict(document), lose)
-        for name in self._lacking & made.keys():
-            del made[name]
-            lose(f"/{name}", _LEFT_OUT)
-        for name in self._enums.keys() & made.keys():
-            self._limit(made, name, lose)
-        for name in self._nested.keys() & made.keys():
-            self._nest(made, name, lose)
+        if not self._lacking.isdisjoint(made):
+            for name in self._lacking & made.keys():
+                del made[name]
+                lose(f"/{name}", _LEFT_OUT)
+        for name, enum in self._enums.items():
+            if name in made:
+                value, values = made[name], enum.values
+                if not (values.issuperset(value) if isinstance(value, list) else value in values):
+                    self._limit(made, name, lose)
+        for name in self._nested:
+            if name in made:
+                self._nest(made, name, lose)
         return made
 
     def merged(self, stored: Document, before: Document, after: Document, origin: Origin = NO_ORIGIN) -> Document:
@@ -262,30 +267,44 @@ class Conversion:
                 if item not in known:
                     lose(f"/{name}/{index}", _NO_VALUE)
             self._keep(made, name, [item for item in value if item in known])
-        elif value not in known:
-            if name in self._required:
-                raise LeftOutError(f"This version has no {name} {value}, so the object was left out.")
+        elif name in self._required:
+            raise LeftOutError(f"This version has no {name} {value}, so the object was left out.")
+        else:
             del made[name]
             lose(f"/{name}", _NO_VALUE)
 
     def _nest(self, made: Document, name: str, lose: Lose) -> None:
         """Bring nested objects to the shape of the version, and leave out those that it cannot say."""
         value, conversion = made[name], self._nested[name]
+        told: list[tuple[str, str]] = []
+
+        def note(pointer: str, reason: str) -> None:
+            told.append((pointer, reason))
+
+        def tell(at: str) -> None:
+            for pointer, reason in told:
+                lose(f"{at}{pointer}", reason)
+            told.clear()
+
         if isinstance(value, dict):
             try:
-                made[name] = conversion._from_store(value, _below(lose, f"/{name}"))
+                made[name] = conversion._from_store(value, note)
             except LeftOutError as error:
                 if name in self._required:
                     raise LeftOutError(f"{name}: {error}") from error
                 del made[name]
-                lose(f"/{name}", str(error))
+                note("", str(error))
+            if told:
+                tell(f"/{name}")
         elif isinstance(value, list):
             kept = []
             for index, item in enumerate(value):
                 try:
-                    kept.append(conversion._from_store(item, _below(lose, f"/{name}/{index}")))
+                    kept.append(conversion._from_store(item, note))
                 except LeftOutError as error:
-                    lose(f"/{name}/{index}", str(error))
+                    note("", str(error))
+                if told:
+                    tell(f"/{name}/{index}")
             self._keep(made, name, kept)
 
     def _keep(self, made: Document, name: str, kept: list[Any]) -> None:

@@ -36,6 +36,7 @@ _RESTRICTIONS = frozenset(fields_of(base.TariffRestrictions)) - frozenset(fields
 }
 #: What has no counterpart among the power types, by one that claims no more power.
 _POWER_TYPES = {"AC_2_PHASE": "AC_1_PHASE", "AC_2_PHASE_SPLIT": "AC_1_PHASE"}
+_LOCATION_TYPES = frozenset(own.LocationType)
 _LIKE_OTHER = ("ALONG_MOTORWAY", "ON_DRIVEWAY")
 
 
@@ -47,7 +48,9 @@ def _owned(document: Document, origin: Origin) -> Document:
 
 
 def _disowned(document: Document) -> Document:
-    return {name: value for name, value in document.items() if name not in own.OWNER}
+    for name in own.OWNER:
+        document.pop(name, None)
+    return document
 
 
 def point_from_store(document: Document, lose: Lose) -> Document:
@@ -81,7 +84,9 @@ def connector_from_store(document: Document, lose: Lose) -> Document:
     tariffs = document.pop("tariff_ids", ())
     for index in range(1, len(tariffs)):
         lose(f"/tariff_ids/{index}", "A connector has one tariff in OCPI 2.1.1: this one was left out.")
-    return {**document, "tariff_id": tariffs[0]} if tariffs else document
+    if tariffs:
+        document["tariff_id"] = tariffs[0]
+    return document
 
 
 def location_to_store(document: Document, origin: Origin) -> Document:
@@ -104,7 +109,7 @@ def location_from_store(document: Document, lose: Lose) -> Document:
     if kind in _LIKE_OTHER:
         lose("/parking_type", f"OCPI 2.1.1 has no {kind}: OTHER was sent.")
     stored = own.LocationType.OTHER if kind in _LIKE_OTHER else kind or made.get("type")
-    made["type"] = stored if stored in list(own.LocationType) else own.LocationType.UNKNOWN
+    made["type"] = stored if stored in _LOCATION_TYPES else own.LocationType.UNKNOWN
     if len(made["address"]) > own.LONGEST_ADDRESS:
         made["address"] = made["address"][: own.LONGEST_ADDRESS]
         lose("/address", f"It has at most {own.LONGEST_ADDRESS} characters in OCPI 2.1.1: the rest was left out.")
