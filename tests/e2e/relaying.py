@@ -37,6 +37,10 @@ class Relay:
         middle.command("START_SESSION")(self._start)
         middle.command("STOP_SESSION")(self._stop)
 
+    def speaks(self, number: str) -> bool:
+        """Tell whether a version is spoken on one of the two lines."""
+        return self.middle.services.version(number) is not None
+
     def pass_on(self, app: Flask, *, module: str, document: dict[str, Any], **_: Any) -> None:
         """Save a received object as an own one: a listener of object_received."""
         made = {**document, **MIDDLE}
@@ -74,8 +78,8 @@ def relay(operators: Version, providers: Version) -> Iterator[Relay]:
         made = Relay(operator, middle, provider)
         object_received.connect(made.pass_on, app)
         stack.callback(object_received.disconnect, made.pass_on, app)
-        for other in (operator, provider):
-            _, token = middle.partners.invite(name="")
+        for other, own_role in ((operator, "EMSP"), (provider, "CPO")):
+            _, token = middle.partners.invite(name="", own_role=own_role)
             other.partners.register(middle.versions_url, token)
         for job in middle.services.jobs:  # it may have been told fewer endpoints during the handshake
             if job.name == "endpoints":

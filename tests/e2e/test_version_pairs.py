@@ -21,7 +21,7 @@ from tests.e2e.relaying import Relay
 from tests.e2e.relaying import relay
 from tests.versions.nine import V9_9
 
-PAIRS = [*itertools.product(VERSIONS, repeat=2), (V2_2_1, V9_9)]
+PAIRS = [*itertools.product(VERSIONS, repeat=2), (V9_9, V2_2_1), (V2_2_1, V9_9)]
 
 TARIFF = documents.tariff(
     **OPERATOR,
@@ -150,7 +150,7 @@ def test_the_provider_decides_who_may_charge(three, allowed):
     assert [(token["uid"], where) for token, where in asked] == [(TOKEN["uid"], location)]
 
 
-@pytest.mark.parametrize("result", ["ACCEPTED", "EVSE_OCCUPIED", "FAILED"])
+@pytest.mark.parametrize("result", ["ACCEPTED", "REJECTED", "EVSE_OCCUPIED"])
 def test_commands_reach_the_operator_and_their_results_the_provider(three, result):
     asked = []
     for name in ("START_SESSION", "STOP_SESSION"):
@@ -169,7 +169,8 @@ def test_commands_reach_the_operator_and_their_results_the_provider(three, resul
         ("STOP_SESSION", "STARTED", None),
     ]
     assert not lost({**TOKEN, **MIDDLE}, asked[0][1]["token"])
-    assert [started.result["result"], stopped.result["result"]] == [result, result]
+    told = "REJECTED" if result == "EVSE_OCCUPIED" and three.speaks("2.1.1") else result  # which does not say why
+    assert [started.result["result"], stopped.result["result"]] == [told, told]
 
 
 def test_sessions_arrive_with_their_periods_and_costs(three):
