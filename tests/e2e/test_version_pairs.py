@@ -73,9 +73,10 @@ def three(request):
             (three.provider, "tokens", TOKEN),
             (three.operator, "tariffs", TARIFF),
             (three.operator, "locations", LOCATION),
-            (three.operator, "sessions", {**SESSION, "id": "STARTED"}),
         ):
             ocpi.save(module, document)
+        until(lambda: received(three, "locations"), "The provider was sent no location.")
+        three.operator.save("sessions", {**SESSION, "id": "STARTED"})
         until(lambda: received(three, "sessions"), "The provider was sent no session.")
         yield three
 
