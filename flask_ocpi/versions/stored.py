@@ -14,6 +14,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+from flask_ocpi.core.converting import LeftOutError
 from flask_ocpi.core.converting import Lose
 from flask_ocpi.core.fields import Boolean
 from flask_ocpi.core.fields import CiString
@@ -49,6 +50,18 @@ def of_values(enum: type[StrEnum], values: Iterable[str], about: str = "") -> ty
 ConnectorType = of_values(enums.ConnectorType, (*enums.ConnectorType, "MCS", "SAE_J3400"))
 ParkingRestriction = of_values(enums.ParkingRestriction, (*enums.ParkingRestriction, "EMPLOYEES", "TAXIS", "TENANTS"))
 TokenType = of_values(enums.TokenType, (*enums.TokenType, "EMAID"))
+CdrDimensionType = of_values(
+    enums.CdrDimensionType, (*enums.CdrDimensionType, "RESERVATION_EXPIRES", "RESERVATION_OVERTIME")
+)
+
+
+class BookingRestrictionType(StrEnum):
+    """What of a booking an element prices (OCPI 2.3.0 with bookings, Tariffs, "BookingRestrictionType")."""
+
+    BOOKING = "BOOKING"
+    BOOKING_EXPIRES = "BOOKING_EXPIRES"
+    BOOKING_CANCELLATION_FEES = "BOOKING_CANCELLATION_FEES"
+    BOOKING_OVERTIME = "BOOKING_OVERTIME"
 
 
 class ConnectorCapability(StrEnum):
@@ -248,6 +261,48 @@ class Location(locations_schemas.Location):
     help_phone = CiString(max=25, metadata={"description": "Where drivers call for help.", "example": "+31201234567"})
 
 
+class TariffRestrictions(tariffs.TariffRestrictions):
+    """When an element applies (OCPI 2.2.1, Tariffs, "TariffRestrictions class", with what bookings add)."""
+
+    booking = Enum(
+        BookingRestrictionType,
+        metadata={"description": "It prices a booking, which only FLAT and TIME can.", "example": "BOOKING"},
+    )
+
+
+def bookings_cost_fees_and_time(element: Document) -> Iterator[Violation]:
+    """Refuse to price energy and parking where an element is about bookings."""
+    if "booking" in element.get("restrictions", {}):
+        for index, component in enumerate(element["price_components"]):
+            if component["type"] not in ("FLAT", "TIME"):
+                yield f"price_components[{index}].type", "must be FLAT or TIME where booking is restricted"
+
+
+def element_of_sessions(element: Document, lose: Lose) -> Document:
+    """Raise LeftOutError for an element that prices bookings: without that restriction it would price all sessions."""
+    if "booking" in element.get("restrictions", {}):
+        raise LeftOutError("This version has no prices of bookings: the element was left out.")
+    return element
+
+
+def dimension_of_2_2_1(dimension: Document, lose: Lose) -> Document:
+    """Return the time of a reservation that was not used as 2.2.1 calls it; the other one is left out."""
+    if dimension["type"] == "RESERVATION_EXPIRES":
+        dimension["type"] = "RESERVATION_TIME"
+    return dimension
+
+
+class TariffElement(tariffs.TariffElement):
+    """Prices that apply under the same conditions (OCPI 2.2.1, Tariffs, "TariffElement class")."""
+
+    rules = (*tariffs.TariffElement.rules, bookings_cost_fees_and_time)  # type: ignore[assignment]
+
+    restrictions = Object(
+        TariffRestrictions,
+        metadata={"description": "When they apply; left out: always.", "example": {"day_of_week": ["FRIDAY"]}},
+    )
+
+
 class Tariff(tariffs.Tariff):
     """What charging costs (OCPI 2.2.1, Tariffs, "Tariff Object", with what 2.3.0 adds).
 
@@ -255,6 +310,21 @@ class Tariff(tariffs.Tariff):
     """
 
     tax_included = Enum(TaxIncluded, metadata={"description": "Whether prices include taxes.", "example": "NO"})
+    preauthorize_amount = Number(
+        metadata={"description": "What a payment terminal reserves before a session.", "example": 50}
+    )
+
+
+class CdrDimension(cdrs_schemas.CdrDimension):
+    """How much there was of something (OCPI 2.2.1, CDRs, "CdrDimension class", with what bookings add)."""
+
+    type = Enum(CdrDimensionType, required=True, metadata={"description": "What is measured.", "example": "ENERGY"})
+
+
+class CDR(cdrs_schemas.CDR):
+    """What is to be paid for a session, and why (OCPI 2.2.1, CDRs, "CDR Object", with what bookings add)."""
+
+    booking_id = CiString(max=36, metadata={"description": "The booking that was used.", "example": "B1"})
 
 
 class CdrToken(cdrs_schemas.CdrToken):
@@ -287,6 +357,10 @@ STORED: Mapping[type[Schema], type[Schema]] = {
     locations_schemas.PublishTokenType: PublishTokenType,
     locations_schemas.Location: Location,
     tariffs.Tariff: Tariff,
+    tariffs.TariffElement: TariffElement,
+    tariffs.TariffRestrictions: TariffRestrictions,
+    cdrs_schemas.CDR: CDR,
+    cdrs_schemas.CdrDimension: CdrDimension,
     cdrs_schemas.CdrToken: CdrToken,
     cdrs_schemas.CdrLocation: CdrLocation,
     tokens.Token: Token,

@@ -73,6 +73,8 @@ from flask_ocpi.modules.versions import MODULE as VERSIONS
 from flask_ocpi.modules.versions import Endpoint
 from flask_ocpi.modules.versions import VersionDetails
 from flask_ocpi.versions.stored import STORED
+from flask_ocpi.versions.stored import dimension_of_2_2_1
+from flask_ocpi.versions.stored import element_of_sessions
 from flask_ocpi.versions.stored import tariff_without_taxes
 
 __all__ = [
@@ -164,7 +166,11 @@ _ORIGINS = _stored(_MODULES)
 VERSION = Version(
     "2.2.1",
     _MODULES,
-    converters={Tariff: Converter(from_store=tariff_without_taxes)},
+    converters={
+        Tariff: Converter(from_store=tariff_without_taxes),
+        TariffElement: Converter(from_store=element_of_sessions),
+        CdrDimension: Converter(from_store=dimension_of_2_2_1),
+    },
     origins=_ORIGINS,
     marked=frozenset(_ORIGINS),
 )

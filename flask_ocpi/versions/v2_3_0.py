@@ -112,7 +112,7 @@ class CdrTariff(Tariff):
     )
 
 
-class CDR(cdrs_schemas.CDR):
+class CDR(stored.CDR):
     """What is to be paid for a session, and why (OCPI 2.3.0, CDRs, "CDR Object").
 
     Location, tariffs and token are as they were when the session began.
@@ -205,6 +205,8 @@ VERSION = _WITH_ALL.evolve(
         Price: Converter(_price_to_store, _price_from_store),
         PriceLimit: Converter(_limit_to_store, _limit_from_store),
         Tariff: Converter(from_store=_tariff_from_store),
+        stored.TariffElement: Converter(),  # unlike 2.2.1, it has all that is stored
+        stored.CdrDimension: Converter(),
         CdrTariff: Converter(from_store=_tariff_from_store),
     },
     open_enums=OPEN_ENUMS,

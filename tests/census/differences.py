@@ -35,7 +35,6 @@ _2_1_1 = {
 _NO_LENGTH = "The text gives no length: it is that of long names in other classes."
 _CREDIT = "The id of a credit CDR, which may be on an invoice, has up to 39 characters."
 _EMBEDDED = "The example of a CDR has a Tariff without tax_included."
-_NOT_HERE = "It goes with payments or bookings, whose own classes alone are served."
 _OPEN = "The enum is open: values beyond those of 2.2.1 are taken as well."
 _PTP = "The text of payments has this role, and leaves it out of the table."
 _LENIENT = "Its examples lack what its table of Terminal demands."
@@ -48,10 +47,6 @@ _2_3_0 = {
     "InvoiceReconciliationRecord.cdrs": ("CiString(39) +", _CREDIT),
     "CDR.tariffs": ("CdrTariff *", _EMBEDDED),
     "CdrTariff": ("no class of this version", _EMBEDDED),
-    "CDR.booking_id": ("not there", _NOT_HERE),
-    "CdrDimension.type": ("CdrDimensionType -RESERVATION_EXPIRES -RESERVATION_OVERTIME 1", _NOT_HERE),
-    "Tariff.preauthorize_amount": ("not there", _NOT_HERE),
-    "TariffRestrictions.booking": ("not there", _NOT_HERE),
     "AccessInformation.value": ("string(255) ?", _NO_LENGTH),
     "BookingOption.connector_types": ("ConnectorType -MCS -SAE_J3400 *", _OPEN),
     "BookingToken.type": ("TokenType -EMAID 1", _OPEN),

@@ -45,6 +45,7 @@ from flask_ocpi.core.types.charging import TokenChanges as TokenChanges
 from flask_ocpi.core.types.charging import UnlockConnector as UnlockConnector
 from flask_ocpi.core.types.enums import AllowedType as AllowedType
 from flask_ocpi.core.types.enums import AuthMethod as AuthMethod
+from flask_ocpi.core.types.enums import BookingRestrictionType as BookingRestrictionType
 from flask_ocpi.core.types.enums import Capability as Capability
 from flask_ocpi.core.types.enums import CdrDimensionType as CdrDimensionType
 from flask_ocpi.core.types.enums import ChargingPreferencesResponse as ChargingPreferencesResponse

@@ -8,6 +8,7 @@ from typing import TypedDict
 
 from flask_ocpi.core.types.enums import AllowedType
 from flask_ocpi.core.types.enums import AuthMethod
+from flask_ocpi.core.types.enums import BookingRestrictionType
 from flask_ocpi.core.types.enums import CdrDimensionType
 from flask_ocpi.core.types.enums import ChargingProfileResponseType
 from flask_ocpi.core.types.enums import ChargingProfileResultType
@@ -43,7 +44,7 @@ class CdrToken(TypedDict):
 
 
 class CdrDimension(TypedDict):
-    """How much there was of something (OCPI 2.2.1, CDRs, "CdrDimension class")."""
+    """How much there was of something (OCPI 2.2.1, CDRs, "CdrDimension class", with what bookings add)."""
 
     type: CdrDimensionType
     volume: float
@@ -138,7 +139,7 @@ class PriceComponent(TypedDict):
 
 
 class TariffRestrictions(TypedDict):
-    """When an element applies: when all of them hold (OCPI 2.2.1, Tariffs, "TariffRestrictions class")."""
+    """When an element applies (OCPI 2.2.1, Tariffs, "TariffRestrictions class", with what bookings add)."""
 
     start_time: NotRequired[str]
     end_time: NotRequired[str]
@@ -154,6 +155,7 @@ class TariffRestrictions(TypedDict):
     max_duration: NotRequired[int]
     day_of_week: NotRequired[list[DayOfWeek]]
     reservation: NotRequired[ReservationRestrictionType]
+    booking: NotRequired[BookingRestrictionType]
 
 
 class TariffElement(TypedDict):
@@ -181,6 +183,7 @@ class Tariff(TypedDict):
     energy_mix: NotRequired[EnergyMix]
     last_updated: str
     tax_included: NotRequired[TaxIncluded]
+    preauthorize_amount: NotRequired[float]
 
 
 class TariffChanges(TypedDict, total=False):
@@ -198,6 +201,7 @@ class TariffChanges(TypedDict, total=False):
     energy_mix: EnergyMix | None
     last_updated: str
     tax_included: TaxIncluded | None
+    preauthorize_amount: float | None
 
 
 class SignedValue(TypedDict):
@@ -219,7 +223,7 @@ class SignedData(TypedDict):
 
 
 class CDR(TypedDict):
-    """What is to be paid for a session, and why (OCPI 2.2.1, CDRs, "CDR Object")."""
+    """What is to be paid for a session, and why (OCPI 2.2.1, CDRs, "CDR Object", with what bookings add)."""
 
     country_code: str
     party_id: str
@@ -251,6 +255,7 @@ class CDR(TypedDict):
     credit_reference_id: NotRequired[str]
     home_charging_compensation: NotRequired[bool]
     last_updated: str
+    booking_id: NotRequired[str]
 
 
 class EnergyContract(TypedDict):

@@ -21,7 +21,8 @@ VersionNumber = Literal["2.0", "2.1", "2.1.1", "2.2", "2.2.1"] | enums.VersionNu
 AuthMethod = Literal["AUTH_REQUEST", "COMMAND", "WHITELIST"]
 #: What is measured, in kWh, A, kW, hours or percent (OCPI 2.2.1, CDRs, "CdrDimensionType").
 CdrDimensionType = Literal["CURRENT", "ENERGY", "ENERGY_EXPORT", "ENERGY_IMPORT", "MAX_CURRENT", "MIN_CURRENT",
-    "MAX_POWER", "MIN_POWER", "PARKING_TIME", "POWER", "RESERVATION_TIME", "STATE_OF_CHARGE", "TIME"]
+    "MAX_POWER", "MIN_POWER", "PARKING_TIME", "POWER", "RESERVATION_TIME", "STATE_OF_CHARGE", "TIME",
+    "RESERVATION_EXPIRES", "RESERVATION_OVERTIME"]
 #: What limits are in: W in all, or A on each phase (OCPI 2.2.1, ChargingProfiles, "ChargingRateUnit").
 ChargingRateUnit = Literal["W", "A"]
 #: What a CPO answers at once (OCPI 2.2.1, ChargingProfiles, "ChargingProfileResponseType").
@@ -100,6 +101,8 @@ WhitelistType = Literal["ALWAYS", "ALLOWED", "ALLOWED_OFFLINE", "NEVER"]
 #: Which vehicles may park (OCPI 2.3.0, Locations, "VehicleType").
 VehicleType = Literal["MOTORCYCLE", "PERSONAL_VEHICLE", "PERSONAL_VEHICLE_WITH_TRAILER", "VAN", "SEMI_TRACTOR",
     "RIGID", "TRUCK_WITH_TRAILER", "BUS", "DISABLED"]
+#: What of a booking an element prices (OCPI 2.3.0 with bookings, Tariffs, "BookingRestrictionType").
+BookingRestrictionType = Literal["BOOKING", "BOOKING_EXPIRES", "BOOKING_CANCELLATION_FEES", "BOOKING_OVERTIME"]
 #: What a connector can do (OCPI 2.3.0, Locations, "ConnectorCapability").
 ConnectorCapability = Literal["ISO_15118_2_PLUG_AND_CHARGE", "ISO_15118_20_PLUG_AND_CHARGE"]
 #: How vehicles stand to the road (OCPI 2.3.0, Locations, "ParkingDirection").
