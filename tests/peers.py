@@ -22,8 +22,9 @@ from flask_ocpi.testing.network import PartnerClient
 from flask_ocpi.testing.network import PartySpec
 from flask_ocpi.testing.network import TestResponse
 from flask_ocpi.web.setup import kinds
+from tests.urls import ocpi_url
 
-CREDENTIALS = "/ocpi/2.2.1/credentials"
+CREDENTIALS = ocpi_url("credentials")
 TIMESTAMP = "2026-01-01T12:00:00Z"
 
 Answer = Callable[[], Response]

@@ -25,8 +25,9 @@ from tests.pricing.cdrs import TARIFF
 from tests.pricing.cdrs import TOKEN
 from tests.pricing.cdrs import cdr
 from tests.pricing.cdrs import session
+from tests.urls import ocpi_url
 
-BASE = "/ocpi/2.2.1/receiver"
+BASE = ocpi_url("receiver")
 FOR_ABC = {"OCPI-to-country-code": "NL", "OCPI-to-party-id": "ABC"}
 
 
@@ -257,7 +258,7 @@ def test_pulled_cdrs_are_audited_too():
 def test_result_goes_with_its_cdr(emsp):
     ocpi, partner = emsp
     partner.post(f"{BASE}/cdrs", cdr())
-    partner.delete("/ocpi/2.2.1/credentials")
+    partner.delete(ocpi_url("credentials"))
 
     ocpi.copies.remove("cpo", ["tariffs"])
     assert ocpi.storage.list("cdr_audits", Query()).total == 1

@@ -15,9 +15,10 @@ from flask_ocpi.partners.platforms import TokenUse
 from flask_ocpi.storage.memory import MemoryStorage
 from flask_ocpi.testing.network import PartnerClient
 from flask_ocpi.testing.network import add_partner
+from tests.urls import ocpi_url
 
 VERSIONS = "/ocpi/versions"
-LIST = "/ocpi/2.2.1/sender/locations"
+LIST = ocpi_url("sender/locations")
 
 
 class Counting(MemoryStorage):

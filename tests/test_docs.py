@@ -30,6 +30,7 @@ from tests.snippets import ROOT
 from tests.snippets import Page
 from tests.snippets import blocks
 from tests.snippets import run
+from tests.urls import ocpi_url
 
 pytest_plugins = ["pytester"]
 
@@ -383,7 +384,7 @@ def test_listener_that_raises_loses_nothing(world: World, caplog: pytest.LogCapt
     with object_received.connected_to(raises, app), object_received.connected_to(hears, app):
         partner = add_partner(app, [("FR", "CPO", ["CPO"])])
         answer = partner.put(
-            "/ocpi/2.2.1/receiver/tariffs/FR/CPO/TARIFF1",
+            ocpi_url("receiver/tariffs/FR/CPO/TARIFF1"),
             documents.tariff(country_code="FR", party_id="CPO"),
             headers={"X-Request-ID": "request-7"},
         )

@@ -30,6 +30,7 @@ from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.documents import session
 from tests.conftest import EVERY_STORAGE
 from tests.selecting import examples
+from tests.urls import ocpi_url
 
 KEY = Key.of("DE", "CPO", "LOC1", Party("NL", "ABC"))
 NOW = "2024-06-01T12:00:00Z"
@@ -223,7 +224,7 @@ def test_audience_follows_an_own_object():
 @pytest.mark.parametrize("ocpi_config", [{"OCPI_REJECT_STALE": True}], ids=["refuse older"])
 @EVERY_STORAGE
 def test_a_put_that_a_newer_one_overtakes_is_refused(ocpi, ocpi_client, monkeypatch):
-    path = "/ocpi/2.2.1/receiver/locations/DE/CPO/LOC1"
+    path = ocpi_url("receiver/locations/DE/CPO/LOC1")
     newer = location(country_code="DE", party_id="CPO", last_updated=LATER, name="Newer")
     older = location(country_code="DE", party_id="CPO", last_updated=NOW, name="Older")
 
@@ -462,7 +463,7 @@ def test_changing_parts_is_the_same_as_changing_the_whole_document(evses, around
 @EVERY_STORAGE
 @pytest.mark.conformance("LOC-10", "LOC-11")
 def test_large_locations_are_patched_and_read_like_small_ones(ocpi_client):
-    path = "/ocpi/2.2.1/receiver/locations/DE/CPO/LOC1"
+    path = ocpi_url("receiver/locations/DE/CPO/LOC1")
     document = large(country_code="DE", party_id="CPO")
     ocpi_client.put(path, document)
     steps = [
@@ -488,7 +489,7 @@ def test_large_locations_are_patched_and_read_like_small_ones(ocpi_client):
 
 
 def test_listeners_get_the_whole_of_a_large_location(ocpi, ocpi_app, ocpi_client):
-    path = "/ocpi/2.2.1/receiver/locations/DE/CPO/LOC1"
+    path = ocpi_url("receiver/locations/DE/CPO/LOC1")
     ocpi_client.put(path, large(country_code="DE", party_id="CPO"))
     ocpi_client.patch(f"{path}/E1", {"status": "CHARGING", "last_updated": NOW})
     heard = []

@@ -23,6 +23,7 @@ from flask_ocpi.testing.documents import session
 from flask_ocpi.testing.documents import tariff
 from flask_ocpi.testing.documents import token
 from tests.conftest import EVERY_STORAGE
+from tests.urls import ocpi_url
 
 TWO_PARTIES = [("NL", "ABC", ["CPO"]), ("NL", "XYZ", ["CPO"])]
 EMS, OTH = Party("DE", "EMS"), Party("BE", "OTH")
@@ -409,7 +410,7 @@ def test_audience_that_was_given_stays(ocpi, module, document, id, changes):
 
 
 def test_copies_have_no_audience(ocpi, ocpi_client):
-    url = "/ocpi/2.2.1/receiver/sessions/DE/CPO/SES1"
+    url = ocpi_url("receiver/sessions/DE/CPO/SES1")
     ocpi_client.put(url, session(country_code="DE", party_id="CPO"))
 
     ocpi_client.patch(url, {"cdr_token": issued_by(OTH), "last_updated": "2024-06-01T12:00:00Z"})

@@ -8,6 +8,7 @@ import requests
 from flask_ocpi.storage.memory import MemoryStorage
 from flask_ocpi.storage.sqlalchemy import SQLAlchemyStorage
 from flask_ocpi.testing.documents import location
+from tests.urls import ocpi_url
 
 pytest_plugins = ["pytester"]
 
@@ -21,7 +22,7 @@ def test_the_client_of_pytest_flask_reaches_the_platform(client, ocpi_client):
 @pytest.mark.parametrize("ocpi_storage", ["sqlite"], indirect=True)
 def test_the_live_server_of_pytest_flask_serves_the_platform(live_server, ocpi, ocpi_client):
     ocpi.save("locations", location())
-    url = live_server.url("/ocpi/2.2.1/sender/locations")
+    url = live_server.url(ocpi_url("sender/locations"))
 
     response = requests.get(url, headers={"Authorization": f"Token {ocpi_client.token}"}, timeout=20)
 

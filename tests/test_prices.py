@@ -18,8 +18,9 @@ from flask_ocpi.pricing import PricingError
 from flask_ocpi.testing import documents
 from flask_ocpi.testing.network import Network
 from flask_ocpi.testing.network import add_partner
+from tests.urls import ocpi_url
 
-BASE = "/ocpi/2.2.1/receiver"
+BASE = ocpi_url("receiver")
 NIGHT = {"start_time": "23:00", "end_time": "07:00"}
 
 

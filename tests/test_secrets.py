@@ -44,10 +44,11 @@ from tests.peers import CREDENTIALS
 from tests.peers import Peer
 from tests.peers import dump
 from tests.servers import free_port
+from tests.urls import ocpi_url
 
 pytestmark = pytest.mark.conformance("A-14")
 
-SENDER = "/ocpi/2.2.1/sender/locations"
+SENDER = ocpi_url("sender/locations")
 
 
 def spellings(token: str) -> list[str]:

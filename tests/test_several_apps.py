@@ -20,8 +20,9 @@ from flask_ocpi.testing.network import Clock
 from flask_ocpi.testing.network import Network
 from flask_ocpi.testing.network import add_partner
 from flask_ocpi.testing.network import party_settings
+from tests.urls import ocpi_url
 
-AUTHORIZE = "/ocpi/2.2.1/sender/tokens/T1/authorize"
+AUTHORIZE = ocpi_url("sender/tokens/T1/authorize")
 TOKEN = {"country_code": "NL", "party_id": "ABC", "uid": "T1", "contract_id": "NL-ABC-1", "whitelist": "NEVER"}
 
 
@@ -80,7 +81,7 @@ def test_each_app_has_its_own_settings_and_storage(shared, one, two):
 def test_each_app_has_its_own_journal_and_partners(shared, one, two):
     partner = add_partner(one, [("DE", "EMS", ["EMSP"])])
 
-    assert partner.get("/ocpi/2.2.1/sender/locations").status_code == 1000
+    assert partner.get(ocpi_url("sender/locations")).status_code == 1000
 
     with one.app_context():
         shared.journal.flush()

@@ -11,9 +11,10 @@ from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Record
 from flask_ocpi.testing.documents import tariff
 from flask_ocpi.testing.network import add_partner
+from tests.urls import ocpi_url
 
 CPO = {"country_code": "DE", "party_id": "CPO"}
-PATH = "/ocpi/2.2.1/receiver/tariffs/DE/CPO"
+PATH = ocpi_url("receiver/tariffs/DE/CPO")
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def ended(ocpi_app):
     first = add_partner(ocpi_app, [("DE", "CPO", ["CPO"])], name="First")
     for id in ("A", "B", "C"):
         first.put(f"{PATH}/{id}", tariff(**CPO, id=id))
-    first.delete("/ocpi/2.2.1/credentials")
+    first.delete(ocpi_url("credentials"))
 
 
 @pytest.fixture

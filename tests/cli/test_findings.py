@@ -8,6 +8,7 @@ import pytest
 
 from flask_ocpi.exchange.findings import Finding
 from flask_ocpi.testing.documents import location
+from tests.urls import ocpi_url
 
 NOON = "2026-01-01T12:00:00.000Z"
 
@@ -122,7 +123,7 @@ def test_there_may_be_no_findings(run, ocpi):
 
 def test_what_a_partner_put_is_shown(run, ocpi, ocpi_client):
     document = location(country_code="DE", party_id="CPO", id="LOC1", publish="true")
-    ocpi_client.put("/ocpi/2.2.1/receiver/locations/DE/CPO/LOC1", document)
+    ocpi_client.put(ocpi_url("receiver/locations/DE/CPO/LOC1"), document)
 
     result = run(ocpi, "findings")
 

@@ -14,6 +14,7 @@ from flask_ocpi.exchange.messages import Direction
 from flask_ocpi.host import journal
 from flask_ocpi.testing import documents
 from flask_ocpi.testing.network import add_partner
+from tests.urls import ocpi_url
 
 OTHER = "FR-OTH"
 
@@ -43,9 +44,9 @@ def test_journal_shows_the_latest_messages_by_conversation(run, pushed, ocpi_net
     push = last(pushed)
     app = ocpi_network.apps["platform.example"]
     partner = add_partner(app, [("DE", "EMS", ["EMSP"])])
-    partner.get("/ocpi/2.2.1/sender/locations", headers={"X-Correlation-ID": "talk-1"})
+    partner.get(ocpi_url("sender/locations"), headers={"X-Correlation-ID": "talk-1"})
     listed = last(pushed)
-    partner.get("/ocpi/2.2.1/nothing", headers={"X-Correlation-ID": "talk-1"})
+    partner.get(ocpi_url("nothing"), headers={"X-Correlation-ID": "talk-1"})
 
     result = run(pushed, "journal", "--limit", "3")
 
@@ -162,7 +163,7 @@ def test_unknown_message_is_refused(run, pushed):
 
 
 def test_names_from_other_platforms_cannot_steer_the_terminal(run, ocpi, ocpi_client):
-    ocpi_client.get("/ocpi/2.2.1/%1b[31mred", headers={"X-Correlation-ID": "\x85talk"})
+    ocpi_client.get(ocpi_url("%1b[31mred"), headers={"X-Correlation-ID": "\x85talk"})
 
     for args in (["journal"], ["journal", str(last(ocpi).number)]):
         assert "\x1b" not in run(ocpi, *args).stdout
@@ -234,7 +235,7 @@ def test_replay_that_is_refused_says_what_the_other_side_said(run, pushed, ocpi_
 
 
 def test_message_of_another_platform_is_not_sent_again(run, ocpi, ocpi_client, ocpi_network):
-    ocpi_client.get("/ocpi/2.2.1/sender/locations")
+    ocpi_client.get(ocpi_url("sender/locations"))
 
     result = run(ocpi, "replay", str(last(ocpi).number))
 

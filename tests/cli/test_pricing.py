@@ -19,8 +19,9 @@ from tests.pricing.cdrs import LOCATION
 from tests.pricing.cdrs import TARIFF
 from tests.pricing.cdrs import cdr
 from tests.pricing.cdrs import session
+from tests.urls import ocpi_url
 
-BASE = "/ocpi/2.2.1/receiver"
+BASE = ocpi_url("receiver")
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from flask_ocpi.testing.network import TestResponse
 from flask_ocpi.testing.network import add_partner
 from tests.conformance.sharing import SharedNetwork
 from tests.peers import Peer
+from tests.urls import ocpi_url
 
 OPERATOR = "cpo.example"
 PROVIDER = "emsp.example"
@@ -72,7 +73,7 @@ class Asker:
     def command(self, name: str, body: dict[str, Any], **options: Any) -> TestResponse:
         """Send a command, with a response_url unless it has one."""
         sent = {"response_url": f"https://{self.host}/results/1", **body}
-        return self.client.post(f"/ocpi/2.2.1/receiver/commands/{name}", sent, **options)
+        return self.client.post(ocpi_url(f"receiver/commands/{name}"), sent, **options)
 
     @property
     def received(self) -> list[Request]:

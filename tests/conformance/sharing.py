@@ -15,9 +15,10 @@ from flask_ocpi.testing.network import Clock
 from flask_ocpi.testing.network import Network
 from flask_ocpi.testing.network import PartySpec
 from flask_ocpi.testing.network import TestResponse
+from tests.urls import ocpi_url
 
-SENDER = "/ocpi/2.2.1/sender/locations"
-RECEIVER = "/ocpi/2.2.1/receiver/locations"
+SENDER = ocpi_url("sender/locations")
+RECEIVER = ocpi_url("receiver/locations")
 COPY = f"{RECEIVER}/DE/CPO/LOC1"
 LATER = "2024-06-30T12:00:00Z"
 

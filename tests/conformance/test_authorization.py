@@ -15,20 +15,21 @@ from flask_ocpi.testing.network import PartnerClient
 from flask_ocpi.testing.network import add_partner
 from tests.conformance.sharing import SharedNetwork
 from tests.conformance.sharing import shared_network
+from tests.urls import ocpi_url
 
-SENDER = "/ocpi/2.2.1/sender/locations"
-COPY = "/ocpi/2.2.1/receiver/locations/DE/CPO/LOC1"
+SENDER = ocpi_url("sender/locations")
+COPY = ocpi_url("receiver/locations/DE/CPO/LOC1")
 TOKEN = "A-token-with-Capitals~!"
 THEIRS = location(country_code="DE", party_id="CPO")
 
 # What is served, of each sort one: (method, path, body). All of it: test_every_operation.py.
 REQUESTS = [
     ("GET", "/ocpi/versions", None),
-    ("GET", "/ocpi/2.2.1", None),
-    ("GET", "/ocpi/2.2.1/credentials", None),
-    ("POST", "/ocpi/2.2.1/credentials", credentials()),
-    ("PUT", "/ocpi/2.2.1/credentials", credentials()),
-    ("DELETE", "/ocpi/2.2.1/credentials", None),
+    ("GET", ocpi_url(), None),
+    ("GET", ocpi_url("credentials"), None),
+    ("POST", ocpi_url("credentials"), credentials()),
+    ("PUT", ocpi_url("credentials"), credentials()),
+    ("DELETE", ocpi_url("credentials"), None),
     ("GET", SENDER, None),
     ("GET", f"{SENDER}/LOC1", None),
     ("GET", COPY, None),
@@ -232,8 +233,8 @@ def test_other_tokens_are_refused(ocpi, token):
 @pytest.mark.conformance("A-12", "PUSH-05")
 def test_objects_of_others_are_hidden_by_404_not_403(ocpi_client):
     answers = [
-        ocpi_client.get("/ocpi/2.2.1/receiver/locations/FR/XXX/LOC1"),
-        ocpi_client.get("/ocpi/2.2.1/receiver/locations/DE/EMS/LOC1"),
+        ocpi_client.get(ocpi_url("receiver/locations/FR/XXX/LOC1")),
+        ocpi_client.get(ocpi_url("receiver/locations/DE/EMS/LOC1")),
     ]
 
     assert [answer.http_status for answer in answers] == [404, 404]

@@ -17,6 +17,7 @@ from tests.conformance.sharing import SharedNetwork
 from tests.conformance.sharing import check
 from tests.conformance.sharing import shared_network
 from tests.conformance.sharing import theirs
+from tests.urls import ocpi_url
 
 MEGABYTE = 1024 * 1024
 
@@ -94,7 +95,7 @@ def test_what_is_not_json_starts_no_handshake(ocpi, ocpi_app, ocpi_network, ocpi
     caller = ocpi_client if method == "PUT" else PartnerClient(ocpi_app, ocpi.partners.invite(name="New")[1])
     before = ocpi.partners.list()
 
-    answer = caller.open(method, "/ocpi/2.2.1/credentials", data=body)
+    answer = caller.open(method, ocpi_url("credentials"), data=body)
 
     check(answer, 400, 2001)
     assert [platform.issued[0].hash for platform in ocpi.partners.list()] == [p.issued[0].hash for p in before]
@@ -199,7 +200,7 @@ def test_a_message_names_many_flaws_but_not_thousands(ocpi_client, stored):
         ("PATCH", COPY),
         ("PUT", f"{COPY}/EVSE1"),
         ("PATCH", f"{COPY}/EVSE1/1"),
-        ("PUT", "/ocpi/2.2.1/credentials"),
+        ("PUT", ocpi_url("credentials")),
     ],
 )
 def test_json_that_is_no_object_is_answered_2001(ocpi_client, stored, method, path, body):
@@ -215,16 +216,16 @@ def test_json_that_is_no_object_is_answered_2001(ocpi_client, stored, method, pa
 @pytest.mark.conformance("T-05", "T-26")
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "POST"])
 @pytest.mark.parametrize(
-    "path", [COPY, "/ocpi/2.2.1/credentials", "/ocpi/nothing"], ids=["locations", "credentials", "none"]
+    "path", [COPY, ocpi_url("credentials"), "/ocpi/nothing"], ids=["locations", "credentials", "none"]
 )
 def test_ten_megabytes_are_refused(ocpi, ocpi_client, stored, method, path):
     before = stored()
 
     answer = ocpi_client.open(method, path, data=with_property(f'"{"a" * 10 * MEGABYTE}"'))
 
-    if "nothing" in path or (method, path) in (("POST", COPY), ("PATCH", "/ocpi/2.2.1/credentials")):
+    if "nothing" in path or (method, path) in (("POST", COPY), ("PATCH", ocpi_url("credentials"))):
         assert answer.http_status in (404, 405)
-    elif (method, path) == ("POST", "/ocpi/2.2.1/credentials"):
+    elif (method, path) == ("POST", ocpi_url("credentials")):
         assert answer.http_status in (405, 413)
     else:
         check(answer, 413, 2001)

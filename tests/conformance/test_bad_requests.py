@@ -13,6 +13,7 @@ from tests.conformance.sharing import SharedNetwork
 from tests.conformance.sharing import check
 from tests.conformance.sharing import shared_network
 from tests.conformance.sharing import theirs
+from tests.urls import ocpi_url
 
 MEGABYTE = 1024 * 1024
 
@@ -121,31 +122,31 @@ UNKNOWN_PATHS = [
     "/ocpi/x",
     "/ocpi/2.1.1",
     "/ocpi/2.2.1/",
-    "/ocpi/2.2.1/x",
-    "/ocpi/2.2.1/locations",
-    "/ocpi/2.2.1/sender",
-    "/ocpi/2.2.1/sender/nltnm-tariffs",
-    "/ocpi/2.2.1/sender/tariffs/T1",
-    "/ocpi/2.2.1/sender/tokens/T1",
-    "/ocpi/2.2.1/sender/tokens/NL/ABC/T1",
-    "/ocpi/2.2.1/sender/cdrs/C1",
-    "/ocpi/2.2.1/sender/sessions/S1",
-    "/ocpi/2.2.1/sender/sessions/NL/ABC/S1/charging_preferences",
-    "/ocpi/2.2.1/receiver/sessions/DE/CPO/S1/charging_periods",
-    "/ocpi/2.2.1/receiver/cdrs/C1/X",
-    "/ocpi/2.2.1/receiver/commands",
-    "/ocpi/2.2.1/receiver/commands/start_session",
-    "/ocpi/2.2.1/receiver/commands/REBOOT",
-    "/ocpi/2.2.1/sender/commands/START_SESSION",
-    "/ocpi/2.2.1/receiver/chargingprofiles",
-    "/ocpi/2.2.1/receiver/hubclientinfo",
-    "/ocpi/2.2.1/receiver/hubclientinfo/DE",
-    "/ocpi/2.2.1/sender/locations/a/b/c/d",
-    "/ocpi/2.2.1/sender//locations",
+    ocpi_url("x"),
+    ocpi_url("locations"),
+    ocpi_url("sender"),
+    ocpi_url("sender/nltnm-tariffs"),
+    ocpi_url("sender/tariffs/T1"),
+    ocpi_url("sender/tokens/T1"),
+    ocpi_url("sender/tokens/NL/ABC/T1"),
+    ocpi_url("sender/cdrs/C1"),
+    ocpi_url("sender/sessions/S1"),
+    ocpi_url("sender/sessions/NL/ABC/S1/charging_preferences"),
+    ocpi_url("receiver/sessions/DE/CPO/S1/charging_periods"),
+    ocpi_url("receiver/cdrs/C1/X"),
+    ocpi_url("receiver/commands"),
+    ocpi_url("receiver/commands/start_session"),
+    ocpi_url("receiver/commands/REBOOT"),
+    ocpi_url("sender/commands/START_SESSION"),
+    ocpi_url("receiver/chargingprofiles"),
+    ocpi_url("receiver/hubclientinfo"),
+    ocpi_url("receiver/hubclientinfo/DE"),
+    ocpi_url("sender/locations/a/b/c/d"),
+    ocpi_url("sender//locations"),
     "/ocpi//versions",
-    "/ocpi/2.2.1/receiver/locations/DE/CPO/a/b/c/d",
+    ocpi_url("receiver/locations/DE/CPO/a/b/c/d"),
     "/ocpi/VERSIONS",
-    "/ocpi/2.2.1/%2e%2e/versions",
+    ocpi_url("%2e%2e/versions"),
     "/ocpi/..%2fversions",
     "/ocpi/\u00e9%FF%00",
     "/ocpi/" + "a/" * 2000,
@@ -158,7 +159,7 @@ UNKNOWN_PATHS = [
 @pytest.mark.parametrize("path", UNKNOWN_PATHS, ids=lambda path: path[:40])
 def test_unknown_paths_are_answered_404(ocpi_client, path, method, token):
     if path == "/ocpi/2.2.1/":
-        path = "/ocpi/2.2.1//"
+        path = ocpi_url("/")
     headers = {} if token else {"Authorization": None}
 
     answer = ocpi_client.open(method, path, headers=headers)

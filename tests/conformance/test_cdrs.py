@@ -20,9 +20,10 @@ from flask_ocpi.testing.documents import tariff
 from flask_ocpi.testing.documents import token
 from flask_ocpi.testing.network import add_partner
 from tests.conftest import EVERY_STORAGE
+from tests.urls import ocpi_url
 
-SENDER = "/ocpi/2.2.1/sender/cdrs"
-RECEIVER = "/ocpi/2.2.1/receiver/cdrs"
+SENDER = ocpi_url("sender/cdrs")
+RECEIVER = ocpi_url("receiver/cdrs")
 COPY = f"{RECEIVER}/DE/CPO/CDR1"
 LATE = "2024-06-01T12:00:00Z"
 TWO_EMSPS = [("NL", "ABC", ["EMSP"]), ("NL", "XYZ", ["EMSP"])]

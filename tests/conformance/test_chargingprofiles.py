@@ -33,9 +33,10 @@ from tests.conformance.sharing import check
 from tests.conformance.sharing import shared_network
 from tests.conftest import EVERY_STORAGE
 from tests.peers import answer
+from tests.urls import ocpi_url
 
-RECEIVER = "/ocpi/2.2.1/receiver/chargingprofiles"
-SENDER = "/ocpi/2.2.1/sender/chargingprofiles"
+RECEIVER = ocpi_url("receiver/chargingprofiles")
+SENDER = ocpi_url("sender/chargingprofiles")
 NOW = "2026-01-01T12:00:00Z"  # of the clock of the tests
 PROFILE = set_charging_profile()["charging_profile"]
 ACTIVE = {"start_date_time": NOW, "charging_profile": PROFILE}

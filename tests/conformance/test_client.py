@@ -33,6 +33,7 @@ from tests.conformance.sharing import SharedNetwork
 from tests.conformance.sharing import shared_network
 from tests.peers import Peer
 from tests.peers import answer
+from tests.urls import ocpi_url
 
 own_token = partial(token, country_code="NL", party_id="ABC", uid="T/1")
 CHANGES = {"last_updated": "2026-01-01T12:00:00Z"}
@@ -140,9 +141,7 @@ def test_endpoints_are_those_that_the_server_shows_us_as_registered(ocpi, ocpi_o
 
     offered = [(e["identifier"], e["role"]) for e in platform.endpoints]
     own = ocpi.partners.find("FR-OTH")
-    details = (
-        PartnerClient(ocpi.app, ocpi_other.services.platforms.cipher.decrypt(platform.token)).get("/ocpi/2.2.1").data
-    )
+    details = PartnerClient(ocpi.app, ocpi_other.services.platforms.cipher.decrypt(platform.token)).get(ocpi_url()).data
     assert offered == [(e["identifier"], e["role"]) for e in details["endpoints"]]
     assert {("credentials", "SENDER"), ("locations", "SENDER"), ("commands", "RECEIVER")} < set(offered)
     assert own.is_registered

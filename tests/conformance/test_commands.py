@@ -36,9 +36,10 @@ from tests.conformance.sharing import check
 from tests.conformance.sharing import shared_network
 from tests.conftest import EVERY_STORAGE
 from tests.peers import answer
+from tests.urls import ocpi_url
 
-SENDER = "/ocpi/2.2.1/sender/commands"
-RECEIVER = "/ocpi/2.2.1/receiver/commands"
+SENDER = ocpi_url("sender/commands")
+RECEIVER = ocpi_url("receiver/commands")
 NOW = "2026-01-01T12:00:00Z"  # of the clock of the tests
 LATER = "2026-01-01T13:00:00Z"
 TEXTS = [{"language": "en", "text": "Please wait."}, {"language": "nl", "text": "Even geduld."}]
@@ -477,7 +478,7 @@ def test_no_result_goes_to_a_party_that_left_the_hub(network, cpo, caplog):
     body = {**START, "token": token(country_code="FR", party_id="FAR")}
     command_id = accepted(hub, cpo, body=body, headers=from_party("FR", "FAR"))
     info = {"country_code": "FR", "party_id": "FAR", "role": "EMSP", "status": "OFFLINE", "last_updated": NOW}
-    assert hub.client.put("/ocpi/2.2.1/receiver/hubclientinfo/FR/FAR", info).status_code == 1000
+    assert hub.client.put(ocpi_url("receiver/hubclientinfo/FR/FAR"), info).status_code == 1000
 
     assert cpo.finish(command_id, "ACCEPTED") is False
 
@@ -855,7 +856,7 @@ def test_a_token_has_to_be_whole_and_the_callers(cpo, asker, command):
 @with_token
 def test_a_token_is_taken_as_it_is_and_not_stored(cpo, asker, command):
     blocked = token(valid=False, whitelist="NEVER")
-    copy = f"/ocpi/2.2.1/receiver/tokens/DE/EMS/{blocked['uid']}"
+    copy = ocpi_url(f"receiver/tokens/DE/EMS/{blocked['uid']}")
     asker.client.put(copy, blocked)
     adhoc = token(uid="ADHOC", type="AD_HOC_USER", valid=False)
     given = hooked(cpo, command)
@@ -869,7 +870,7 @@ def test_a_token_is_taken_as_it_is_and_not_stored(cpo, asker, command):
     assert [body["token"] for body, _ in given] == [blocked, adhoc]
     assert [body["authorization_reference"] for body, _ in given] == ["AUTH-1"] * 2
     assert list(cpo.objects.documents("tokens", copies=True)) == [blocked]
-    assert asker.client.get("/ocpi/2.2.1/receiver/tokens/DE/EMS/ADHOC?type=AD_HOC_USER").http_status == 404
+    assert asker.client.get(ocpi_url("receiver/tokens/DE/EMS/ADHOC?type=AD_HOC_USER")).http_status == 404
     assert asker.received == []  # nothing asked for an authorization
 
 

@@ -35,8 +35,9 @@ from tests.conformance.sharing import shared_network
 from tests.conftest import EVERY_STORAGE
 from tests.peers import Peer
 from tests.peers import answer
+from tests.urls import ocpi_url
 
-SENDER = "/ocpi/2.2.1/sender/commands"
+SENDER = ocpi_url("sender/commands")
 LATER = "2026-01-01T13:00:00Z"
 TEXTS = [{"language": "en", "text": "Please wait."}]
 START = {"token": token(), "location_id": "LOC1", "evse_uid": "EVSE1"}
@@ -290,7 +291,7 @@ def test_a_command_for_a_party_that_left_the_hub_is_neither_sent_nor_awaited(net
     roles = tuple({**role, "role": "HUB"} for role in hub.record.roles)
     record = emsp.services.platforms.save(replace(hub.record, roles=roles), before=hub.record)
     info = {"country_code": "NL", "party_id": "FAR", "role": "CPO", "status": "SUSPENDED", "last_updated": LATER}
-    assert hub.client.put("/ocpi/2.2.1/receiver/hubclientinfo/NL/FAR", info).status_code == 1000
+    assert hub.client.put(ocpi_url("receiver/hubclientinfo/NL/FAR"), info).status_code == 1000
 
     with pytest.raises(Exception, match="NL-FAR is SUSPENDED"):
         emsp.client(record, to=Party("NL", "FAR")).commands.start_session(START)
@@ -358,7 +359,7 @@ def test_results_that_nobody_awaits_are_answered_404(network, emsp, cpo):
             cpo.post(url.replace("START_SESSION", "start_session"), result),
             cpo.post(url.replace("START_SESSION/", ""), result),
             other.post(url, result),
-            cpo.post(f"/ocpi/2.2.1/sender/chargingprofiles/set_profile/{call.id}", result),
+            cpo.post(ocpi_url(f"sender/chargingprofiles/set_profile/{call.id}"), result),
         ]
 
     for response in answers:

@@ -24,8 +24,9 @@ from tests.peers import CREDENTIALS
 from tests.peers import Peer
 from tests.peers import answer
 from tests.peers import dump
+from tests.urls import ocpi_url
 
-LOCATIONS = "/ocpi/2.2.1/sender/locations"
+LOCATIONS = ocpi_url("sender/locations")
 TOKEN_A = "token-a"
 
 
@@ -125,7 +126,7 @@ def test_post_stores_what_the_client_said(ocpi, ocpi_app, invited, peer):
 
 
 @pytest.mark.conformance("CRED-07", "A-07")
-@pytest.mark.parametrize("path", ["/ocpi/versions", "/ocpi/2.2.1", CREDENTIALS, LOCATIONS])
+@pytest.mark.parametrize("path", ["/ocpi/versions", ocpi_url(), CREDENTIALS, LOCATIONS])
 @pytest.mark.parametrize("used", [False, True], ids=["C unused", "C used"])
 def test_token_a_is_dead_after_the_registration(invited, registered, path, used):
     if used:
@@ -194,7 +195,7 @@ def test_delete_ends_the_registration_and_keeps_the_objects(ocpi, ocpi_app, ocpi
     cpo = Peer(ocpi_network, parties=[("DE", "PEE", ["CPO"])])
     ocpi.partners.invite(name="Peer", token=TOKEN_A)
     registered = PartnerClient(ocpi_app, cpo.post(ocpi_app, TOKEN_A).data["token"])
-    url = "/ocpi/2.2.1/receiver/locations/DE/PEE/LOC1"
+    url = ocpi_url("receiver/locations/DE/PEE/LOC1")
     registered.put(url, location(country_code="DE", party_id="PEE", id="LOC1"))
 
     response = registered.delete(CREDENTIALS)
@@ -433,7 +434,7 @@ def test_party_ids_may_be_anything_the_object_ids_are_not(ocpi_app, invited, ocp
 
     token = peer.post(ocpi_app, TOKEN_A).data["token"]
     document = location(country_code="DE", party_id="X1*", id="NL*ABC*L1")
-    response = PartnerClient(ocpi_app, token).put("/ocpi/2.2.1/receiver/locations/DE/X1*/NL*ABC*L1", document)
+    response = PartnerClient(ocpi_app, token).put(ocpi_url("receiver/locations/DE/X1*/NL*ABC*L1"), document)
 
     assert (response.http_status, response.status_code) == (201, 1000)
 
@@ -537,7 +538,7 @@ def test_put_replaces_credentials_and_endpoints(ocpi, ocpi_app, registered, peer
 def test_party_removed_by_put_cannot_be_pushed_for_and_its_objects_stay(ocpi, ocpi_app, ocpi_network, invited):
     peer = Peer(ocpi_network, parties=[("DE", "AAA", ["CPO"]), ("DE", "BBB", ["CPO"])])
     client = PartnerClient(ocpi_app, peer.post(ocpi_app, TOKEN_A).data["token"])
-    url = "/ocpi/2.2.1/receiver/locations/DE/BBB/LOC1"
+    url = ocpi_url("receiver/locations/DE/BBB/LOC1")
     document = location(country_code="DE", party_id="BBB", id="LOC1")
     first = client.put(url, document)
 

@@ -22,6 +22,7 @@ from flask_ocpi.testing.network import PartnerClient
 from tests.conftest import EVERY_STORAGE
 from tests.peers import Peer
 from tests.peers import dump
+from tests.urls import ocpi_url
 
 EVERY_DATABASE = pytest.mark.parametrize("ocpi_storage", ["sqlite", "postgresql"], indirect=True)
 
@@ -69,7 +70,7 @@ def test_two_posts_with_one_token_a_register_one(ocpi, ocpi_app, apps, ocpi_netw
     assert platform.versions_url == peers[winner].url
     assert ocpi.services.platforms.cipher.decrypt(platform.token) == peers[winner].token
     client = PartnerClient(ocpi_app, answers[winner].data["token"])
-    assert client.get("/ocpi/2.2.1/sender/locations").http_status == 200
+    assert client.get(ocpi_url("sender/locations")).http_status == 200
     assert len(dump(ocpi)["credential_tokens"]) == 1
 
 
@@ -119,7 +120,7 @@ def test_first_use_of_a_new_token_by_many_at_once(ocpi, ocpi_app, ocpi_network):
     answers = together(*(lambda: PartnerClient(ocpi_app, token).get("/ocpi/versions") for _ in range(6)))
 
     assert [answer.http_status for answer in answers] == [200] * 6
-    assert PartnerClient(ocpi_app, "token-a").post("/ocpi/2.2.1/credentials", peer.credentials()).http_status == 401
+    assert PartnerClient(ocpi_app, "token-a").post(ocpi_url("credentials"), peer.credentials()).http_status == 401
 
 
 class Elsewhere:
@@ -199,13 +200,13 @@ def test_no_transaction_is_open_while_the_server_calls_back(ocpi, ocpi_other, oc
         ocpi_other.partners.register(ocpi.versions_url, token)
 
     elsewhere.engine.dispose()
-    assert called_back == ["/ocpi/versions", "/ocpi/2.2.1"]
+    assert called_back == ["/ocpi/versions", ocpi_url()]
 
 
 @pytest.mark.conformance("CRED-15")
 def test_token_b_opens_versions_and_credentials_only_while_we_register(ocpi, ocpi_app, ocpi_other, ocpi_network):
     _, token = ocpi_other.partners.invite(name="Us")
-    paths = ["/ocpi/versions", "/ocpi/2.2.1", "/ocpi/2.2.1/credentials", "/ocpi/2.2.1/sender/locations"]
+    paths = ["/ocpi/versions", ocpi_url(), ocpi_url("credentials"), ocpi_url("sender/locations")]
     statuses = []
 
     def look(request: Request) -> None:

@@ -28,9 +28,10 @@ from tests.conftest import EVERY_STORAGE
 from tests.peers import Peer
 from tests.peers import answer
 from tests.roles import ROLES
+from tests.urls import ocpi_url
 
-RECEIVER = "/ocpi/2.2.1/receiver/hubclientinfo"
-SENDER = "/ocpi/2.2.1/sender/hubclientinfo"
+RECEIVER = ocpi_url("receiver/hubclientinfo")
+SENDER = ocpi_url("sender/hubclientinfo")
 COPY = f"{RECEIVER}/DE/EMS"
 ROUTING = ("OCPI-to-country-code", "OCPI-to-party-id", "OCPI-from-country-code", "OCPI-from-party-id")
 EMS = Party.of("DE", "EMS")
@@ -76,12 +77,12 @@ def test_hub_tells_of_a_party_and_reads_it_back(ocpi_storage):
 
 @pytest.mark.conformance("HCI-02", "ROLE-02")
 def test_module_goes_by_its_id(ocpi, ocpi_app, hub):
-    (module,) = [e for e in hub.get("/ocpi/2.2.1").data["endpoints"] if e["identifier"] == "hubclientinfo"]
+    (module,) = [e for e in hub.get(ocpi_url()).data["endpoints"] if e["identifier"] == "hubclientinfo"]
 
     assert module["role"] == "RECEIVER"
     assert module["url"] == f"https://platform.example{RECEIVER}"
-    assert hub.put("/ocpi/2.2.1/receiver/clientinfo/DE/EMS", client_info()).http_status == 404
-    assert hub.get("/ocpi/2.2.1/clientinfo/DE/EMS").http_status == 404
+    assert hub.put(ocpi_url("receiver/clientinfo/DE/EMS"), client_info()).http_status == 404
+    assert hub.get(ocpi_url("clientinfo/DE/EMS")).http_status == 404
 
 
 @pytest.mark.conformance("HCI-01", "RT-02")
@@ -272,7 +273,7 @@ def test_list_of_a_hub_is_paginated_and_filtered_by_date(ocpi_network, hub_app):
     assert [[info["party_id"] for info in answered.data] for answered in (page, rest)] == [["P02", "P03"], ["P04"]]
     assert [answered.headers["X-Total-Count"] for answered in (page, rest)] == ["3", "3"]
     assert "Link" not in rest.headers
-    credentials = client.get("/ocpi/2.2.1/credentials").data
+    credentials = client.get(ocpi_url("credentials")).data
     assert [(role["party_id"], role["role"]) for role in credentials["roles"]] == [("HUB", "HUB")]
 
 
@@ -451,7 +452,7 @@ def test_who_was_offline_asks_for_what_it_missed(ocpi, ocpi_app, ocpi_network, j
     (missed,) = ocpi.push("sessions", "SES1")
     hub.put(COPY, client_info(last_updated=LATER))
     asked = hub.get(
-        "/ocpi/2.2.1/sender/sessions?date_from=2024-01-01T00:00:00Z",
+        ocpi_url("sender/sessions?date_from=2024-01-01T00:00:00Z"),
         headers={"OCPI-from-country-code": "DE", "OCPI-from-party-id": "EMS"},
     )
 
@@ -463,7 +464,7 @@ def test_who_was_offline_asks_for_what_it_missed(ocpi, ocpi_app, ocpi_network, j
 @pytest.mark.conformance("HCI-11", "PUSH-06")
 def test_party_that_a_hub_tells_of_may_push_through_it(ocpi, hub):
     hub.put(COPY, client_info())
-    path = "/ocpi/2.2.1/receiver/tokens/DE/EMS/1"
+    path = ocpi_url("receiver/tokens/DE/EMS/1")
     headers = {"OCPI-from-country-code": "DE", "OCPI-from-party-id": "EMS"}
 
     pushed = hub.put(path, token(uid="1"), headers=headers)

@@ -16,9 +16,10 @@ from flask_ocpi.testing.documents import full_location
 from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.network import add_partner
 from tests.conftest import EVERY_STORAGE
+from tests.urls import ocpi_url
 
-SENDER = "/ocpi/2.2.1/sender/locations"
-RECEIVER = "/ocpi/2.2.1/receiver/locations/DE/CPO"
+SENDER = ocpi_url("sender/locations")
+RECEIVER = ocpi_url("receiver/locations/DE/CPO")
 EARLY, LATE = "2024-05-31T12:00:00Z", "2024-06-01T12:00:00Z"
 
 

@@ -9,9 +9,10 @@ import pytest
 from flask_ocpi.testing.documents import location
 from tests.conformance.sharing import SharedNetwork
 from tests.conformance.sharing import shared_network
+from tests.urls import ocpi_url
 
-SENDER = "/ocpi/2.2.1/sender/locations"
-COPY = "/ocpi/2.2.1/receiver/locations/DE/CPO/LOC1"
+SENDER = ocpi_url("sender/locations")
+COPY = ocpi_url("receiver/locations/DE/CPO/LOC1")
 IDS = {"X-Request-ID": "12345", "X-Correlation-ID": "b6b4a7a0-0000-4000-8000-000000000001"}
 
 
@@ -29,18 +30,18 @@ def ids_of(headers):
     ("method", "path", "options", "http_status"),
     [
         ("GET", "/ocpi/versions", {}, 200),
-        ("GET", "/ocpi/2.2.1", {}, 200),
-        ("GET", "/ocpi/2.2.1/credentials", {}, 200),
+        ("GET", ocpi_url(), {}, 200),
+        ("GET", ocpi_url("credentials"), {}, 200),
         ("GET", SENDER, {}, 200),
         ("PUT", COPY, {"json": location(country_code="DE", party_id="CPO")}, 201),
         ("PUT", COPY, {"json": {}}, 200),
         ("PUT", COPY, {"data": b"{"}, 400),
         ("GET", SENDER, {"headers": {"Authorization": None}}, 401),
-        ("GET", "/ocpi/2.2.1", {"headers": {"Authorization": "Basic x"}}, 401),
+        ("GET", ocpi_url(), {"headers": {"Authorization": "Basic x"}}, 401),
         ("GET", COPY, {}, 404),
         ("GET", "/ocpi/nothing", {}, 404),
         ("POST", SENDER, {"json": {}}, 405),
-        ("PUT", "/ocpi/2.2.1/credentials", {"json": {}}, 200),
+        ("PUT", ocpi_url("credentials"), {"json": {}}, 200),
         ("PUT", COPY, {"data": b"x" * 5_000_000}, 413),
         ("PUT", COPY, {"data": b"a", "headers": {"Content-Type": "text/plain"}}, 415),
     ],

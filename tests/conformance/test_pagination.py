@@ -17,8 +17,9 @@ from tests.conformance.operations import EXAMPLES
 from tests.conformance.operations import every
 from tests.conformance.sharing import SharedNetwork
 from tests.conformance.sharing import shared_network
+from tests.urls import ocpi_url
 
-SENDER = "/ocpi/2.2.1/sender/locations"
+SENDER = ocpi_url("sender/locations")
 URL = f"https://platform.example{SENDER}"
 LISTS = [example for example in EXAMPLES if example.operation.returns_list and example.operation.object]
 LIMITS = pytest.mark.parametrize("ocpi_config", [{"OCPI_PAGE_LIMIT": 3, "OCPI_PAGE_MAX_LIMIT": 5}], ids=[""])

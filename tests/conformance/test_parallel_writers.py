@@ -17,6 +17,7 @@ from flask_ocpi.testing.documents import cdr
 from flask_ocpi.testing.documents import session
 from flask_ocpi.testing.network import add_partner
 from tests.conformance.parallel_writer import write
+from tests.urls import ocpi_url
 
 ROOT = Path(__file__).parents[2]
 WRITERS = 8
@@ -24,8 +25,8 @@ PROCESSES = 4
 ROUNDS = 10
 TIMEOUT_SECONDS = 120
 
-SESSION = "/ocpi/2.2.1/receiver/sessions/DE/CPO/SES1"
-CDRS = "/ocpi/2.2.1/receiver/cdrs"
+SESSION = ocpi_url("receiver/sessions/DE/CPO/SES1")
+CDRS = ocpi_url("receiver/cdrs")
 LATE = "2024-06-01T12:00:00Z"
 
 

@@ -29,10 +29,11 @@ from flask_ocpi.testing.network import add_partner
 from tests.conformance.sharing import LATER
 from tests.conformance.sharing import check
 from tests.conftest import EVERY_STORAGE
+from tests.urls import ocpi_url
 
 BASE = "https://platform.example"
-SENDER = "/ocpi/2.2.1/sender"
-RECEIVER = "/ocpi/2.2.1/receiver"
+SENDER = ocpi_url("sender")
+RECEIVER = ocpi_url("receiver")
 URL = "https://partner.example/result"
 FUNCTIONAL = ("cdrs", "locations", "sessions", "tariffs", "tokens")
 MODULES = (*FUNCTIONAL, "hubclientinfo")

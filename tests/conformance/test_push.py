@@ -20,6 +20,7 @@ from tests.conformance.sharing import RECEIVER
 from tests.conformance.sharing import SharedNetwork
 from tests.conformance.sharing import shared_network
 from tests.conformance.sharing import theirs
+from tests.urls import ocpi_url
 
 OWNED = [example for example in EXAMPLES if example.operation.owned]
 PUT = [example for example in OWNED if example.method == "PUT" and not example.operation.part]
@@ -188,7 +189,7 @@ def test_the_owner_reads_back_what_it_pushed(ocpi, ocpi_client):
     assert ocpi_client.get(COPY).data == document
     assert ocpi_client.get(f"{COPY}/EVSE1").data == document["evses"][0]
     assert ocpi_client.get(f"{COPY}/EVSE1/1").data == connector()
-    assert ocpi_client.get("/ocpi/2.2.1/sender/locations").data == []  # a copy is not ours to offer
+    assert ocpi_client.get(ocpi_url("sender/locations")).data == []  # a copy is not ours to offer
     assert list(ocpi.objects.documents("locations")) == []
 
 
@@ -203,9 +204,9 @@ def test_there_is_no_list_on_a_receiver_interface(ocpi_client, path):
 @pytest.mark.conformance("PUSH-06", "RT-23")
 def test_a_hub_cannot_act_for_parties_that_somebody_else_answers_for(ocpi_app, ocpi_client):
     hub = add_partner(ocpi_app, [("DE", "HUB", ["HUB"])], name="Hub")
-    sender = "/ocpi/2.2.1/sender/locations"
+    sender = ocpi_url("sender/locations")
     for country_code, party_id in (("DE", "CPO"), ("NL", "ABC")):  # another partner's party, and our own
-        url = f"/ocpi/2.2.1/receiver/locations/{country_code}/{party_id}/LOC1"
+        url = ocpi_url(f"receiver/locations/{country_code}/{party_id}/LOC1")
         headers = {"OCPI-from-country-code": country_code, "OCPI-from-party-id": party_id}
 
         pushed = hub.put(url, location(country_code=country_code, party_id=party_id))
@@ -213,14 +214,14 @@ def test_a_hub_cannot_act_for_parties_that_somebody_else_answers_for(ocpi_app, o
 
         assert (pushed.http_status, pushed.status_code) == (404, 2001)
         assert (posing.http_status, posing.status_code) == (200, 2001)
-    assert ocpi_client.get("/ocpi/2.2.1/receiver/locations/DE/CPO/LOC1").http_status == 404
+    assert ocpi_client.get(ocpi_url("receiver/locations/DE/CPO/LOC1")).http_status == 404
 
 
 @pytest.mark.conformance("PUSH-06")
 @pytest.mark.parametrize("ocpi_config", [{"OCPI_ALLOW_SHARED_PARTIES": True}], ids=["shared"])
 def test_a_hub_may_share_parties_where_the_operator_allows_it(ocpi_app, ocpi_client):
     hub = add_partner(ocpi_app, [("DE", "HUB", ["HUB"])], name="Hub")
-    url = "/ocpi/2.2.1/receiver/locations/DE/CPO/LOC1"
+    url = ocpi_url("receiver/locations/DE/CPO/LOC1")
 
     assert hub.put(url, location(country_code="DE", party_id="CPO")).http_status == 201
 
@@ -273,7 +274,7 @@ def test_nobody_reaches_objects_of_others(everything, example, owner):
 @every([example for example in EXAMPLES if example in PUT or example.operation.name == "put_client_info"])
 def test_a_hub_pushes_for_parties_behind_it(everything, example):
     named = {"country_code": "FR", "party_id": "XXX"}
-    everything.hub.put("/ocpi/2.2.1/receiver/hubclientinfo/FR/XXX", client_info(**named, role="OTHER"))
+    everything.hub.put(ocpi_url("receiver/hubclientinfo/FR/XXX"), client_info(**named, role="OTHER"))
 
     answer = everything.hub.put(example.path_with(named), {**example.body, **named})
 

@@ -27,6 +27,7 @@ from flask_ocpi.testing.documents import token
 from tests.conformance.sharing import SharedNetwork
 from tests.conformance.sharing import shared_network
 from tests.peers import dump
+from tests.urls import ocpi_url
 
 PROFILE = set_charging_profile()["charging_profile"]
 ACTIVE = {"start_date_time": "2024-05-31T12:00:00Z", "charging_profile": PROFILE}
@@ -257,12 +258,12 @@ def test_answer_that_is_none_is_a_failure_to_pass_on(ocpi_network, relay, body):
 # The same for every hook.
 
 HOOKS = {
-    "authorizer": ("POST", "/ocpi/2.2.1/sender/tokens/1/authorize", LOCATION),
-    "command": ("POST", "/ocpi/2.2.1/receiver/commands/START_SESSION", "start_session"),
-    "charging profile": ("PUT", "/ocpi/2.2.1/receiver/chargingprofiles/SES1", "set_profile"),
+    "authorizer": ("POST", ocpi_url("sender/tokens/1/authorize"), LOCATION),
+    "command": ("POST", ocpi_url("receiver/commands/START_SESSION"), "start_session"),
+    "charging profile": ("PUT", ocpi_url("receiver/chargingprofiles/SES1"), "set_profile"),
     "charging preferences": (
         "PUT",
-        "/ocpi/2.2.1/sender/sessions/SES1/charging_preferences",
+        ocpi_url("sender/sessions/SES1/charging_preferences"),
         {"profile_type": "FAST"},
     ),
 }

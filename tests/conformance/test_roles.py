@@ -14,15 +14,16 @@ from tests.peers import dump
 from tests.roles import ROLES
 from tests.roles import calls
 from tests.roles import has
+from tests.urls import ocpi_url
 
-SENDER = "/ocpi/2.2.1/sender/locations"
+SENDER = ocpi_url("sender/locations")
 BY_ROLE = [example for example in EXAMPLES if not example.module.single]
 DOCUMENT = location(country_code="DE", party_id="PEE", id="LOC1")
 CHANGES = {"last_updated": "2030-01-01T00:00:00Z"}
 
 
 def copy_url(country_code="DE", party_id="PEE"):
-    return f"/ocpi/2.2.1/receiver/locations/{country_code}/{party_id}/LOC1"
+    return ocpi_url(f"receiver/locations/{country_code}/{party_id}/LOC1")
 
 
 def headers(*, to=None, sender=None):

@@ -18,9 +18,10 @@ from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.network import add_partner
 from tests.conformance.sharing import SharedNetwork
 from tests.conformance.sharing import shared_network
+from tests.urls import ocpi_url
 
-SENDER = "/ocpi/2.2.1/sender/locations"
-RECEIVER = "/ocpi/2.2.1/receiver/locations"
+SENDER = ocpi_url("sender/locations")
+RECEIVER = ocpi_url("receiver/locations")
 COPY = f"{RECEIVER}/DE/CPO/LOC1"
 THEIRS = location(country_code="DE", party_id="CPO")
 NAMES = ("OCPI-to-country-code", "OCPI-to-party-id", "OCPI-from-country-code", "OCPI-from-party-id")
@@ -84,7 +85,7 @@ def test_the_answer_names_the_only_party_where_the_request_names_none(ocpi_clien
 
 
 @pytest.mark.conformance("RT-02", "MID-06")
-@pytest.mark.parametrize("path", ["/ocpi/versions", "/ocpi/2.2.1", "/ocpi/2.2.1/credentials"])
+@pytest.mark.parametrize("path", ["/ocpi/versions", ocpi_url(), ocpi_url("credentials")])
 @pytest.mark.parametrize(
     "headers",
     [routing("NL-ABC", "DE-EMS"), routing("FR-XXX", "FR-YYY"), dict.fromkeys(NAMES, "far too long"), {NAMES[0]: "NL"}],

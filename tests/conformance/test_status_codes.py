@@ -18,8 +18,9 @@ from flask_ocpi.testing.documents import location
 from flask_ocpi.versions import VERSIONS
 from tests.conformance.sharing import SharedNetwork
 from tests.conformance.sharing import shared_network
+from tests.urls import ocpi_url
 
-SENDER = "/ocpi/2.2.1/sender/locations"
+SENDER = ocpi_url("sender/locations")
 
 
 @pytest.fixture

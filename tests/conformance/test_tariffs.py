@@ -15,9 +15,10 @@ from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.documents import tariff
 from flask_ocpi.testing.network import add_partner
 from tests.conftest import EVERY_STORAGE
+from tests.urls import ocpi_url
 
-SENDER = "/ocpi/2.2.1/sender/tariffs"
-RECEIVER = "/ocpi/2.2.1/receiver/tariffs/DE/CPO"
+SENDER = ocpi_url("sender/tariffs")
+RECEIVER = ocpi_url("receiver/tariffs/DE/CPO")
 LATE = "2024-06-01T12:00:00Z"
 
 
@@ -182,13 +183,13 @@ def test_deleting_a_tariff_leaves_connectors_and_cdrs_alone(ocpi_client, stored)
     owner = {"country_code": "DE", "party_id": "CPO"}
     place = location(**owner, evses=[evse(connectors=[connector(tariff_ids=["TARIFF1"])])])
     bill = cdr(**owner, tariffs=[stored])
-    ocpi_client.put("/ocpi/2.2.1/receiver/locations/DE/CPO/LOC1", place)
-    where = ocpi_client.post("/ocpi/2.2.1/receiver/cdrs", bill).headers["Location"]
+    ocpi_client.put(ocpi_url("receiver/locations/DE/CPO/LOC1"), place)
+    where = ocpi_client.post(ocpi_url("receiver/cdrs"), bill).headers["Location"]
 
     deleted = ocpi_client.delete(f"{RECEIVER}/TARIFF1")
 
     assert deleted.status_code == 1000
-    assert ocpi_client.get("/ocpi/2.2.1/receiver/locations/DE/CPO/LOC1").data == place
+    assert ocpi_client.get(ocpi_url("receiver/locations/DE/CPO/LOC1")).data == place
     assert ocpi_client.get(where).data == bill
 
 

@@ -26,9 +26,10 @@ from tests.conformance.sharing import SharedNetwork
 from tests.conformance.sharing import check
 from tests.conformance.sharing import shared_network
 from tests.conftest import EVERY_STORAGE
+from tests.urls import ocpi_url
 
-SENDER = "/ocpi/2.2.1/sender/tokens"
-RECEIVER = "/ocpi/2.2.1/receiver/tokens/DE/EMS"
+SENDER = ocpi_url("sender/tokens")
+RECEIVER = ocpi_url("receiver/tokens/DE/EMS")
 UID = token()["uid"]
 COPY = f"{RECEIVER}/{UID}"
 AUTHORIZE = f"{SENDER}/{UID}/authorize"
@@ -205,7 +206,7 @@ def test_uids_are_compared_without_regard_to_case(ocpi, ocpi_client):
 @pytest.mark.conformance("TOK-05", "PUSH-05")
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH"])
 def test_tokens_of_foreign_owners_are_not_here(ocpi, ocpi_client, method):
-    path = f"/ocpi/2.2.1/receiver/tokens/FR/XXX/{UID}"
+    path = ocpi_url(f"receiver/tokens/FR/XXX/{UID}")
     body = {"GET": None, "PUT": token(country_code="FR", party_id="XXX"), "PATCH": {"last_updated": LATER}}[method]
 
     check(ocpi_client.open(method, path, json=body), 404, 2001)
@@ -512,7 +513,7 @@ def test_nobody_judges_opening_hours_or_the_status_of_an_evse(ocpi, card, ocpi_c
     closed = {"twentyfourseven": False, "exceptional_closings": [{"period_begin": "2000-01-01T00:00:00Z"}]}
     closed["exceptional_closings"][0]["period_end"] = "2099-01-01T00:00:00Z"
     document = location(opening_times=closed, evses=[evse(status="OUTOFORDER"), evse(uid="EVSE2", status="REMOVED")])
-    ocpi_client.put("/ocpi/2.2.1/receiver/locations/DE/CPO/LOC1", {**document, "country_code": "DE", "party_id": "CPO"})
+    ocpi_client.put(ocpi_url("receiver/locations/DE/CPO/LOC1"), {**document, "country_code": "DE", "party_id": "CPO"})
 
     answered = ocpi_client.post(AUTHORIZE, PLACE)
 

@@ -36,6 +36,7 @@ from tests.conformance.sharing import SharedNetwork
 from tests.conformance.sharing import copies
 from tests.conformance.sharing import shared_network
 from tests.conformance.sharing import theirs
+from tests.urls import ocpi_url
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
@@ -142,7 +143,7 @@ def test_the_client_sends_json(ocpi_network, ocpi, ocpi_other):
 @pytest.mark.parametrize("content_type", [None, "", "text/plain"], ids=["absent", "empty", "text"])
 @pytest.mark.parametrize(
     ("method", "path", "expected"),
-    [("GET", SENDER, 200), ("GET", COPY, 404), ("DELETE", "/ocpi/2.2.1/credentials", 200)],
+    [("GET", SENDER, 200), ("GET", COPY, 404), ("DELETE", ocpi_url("credentials"), 200)],
     ids=["list", "missing object", "unregister"],
 )
 def test_requests_without_body_need_no_content_type(ocpi_client, method, path, expected, content_type):
@@ -224,7 +225,7 @@ def test_what_does_not_exist_is_answered_404_with_2003(ocpi, ocpi_client, stored
 
 @pytest.mark.conformance("T-10")
 def test_unknown_paths_are_answered_404_with_2001(ocpi_client):
-    answer = ocpi_client.get("/ocpi/2.2.1/nothing")
+    answer = ocpi_client.get(ocpi_url("nothing"))
 
     assert (answer.http_status, answer.status_code) == (404, 2001)
 
@@ -240,7 +241,7 @@ def test_put_answers_201_for_a_new_object_and_200_for_a_replaced_one(ocpi_client
 
 @pytest.mark.conformance("T-12")
 def test_calls_that_create_nothing_answer_200(ocpi_client, stored):
-    answers = [ocpi_client.patch(COPY, {"last_updated": LATER}), ocpi_client.delete("/ocpi/2.2.1/credentials")]
+    answers = [ocpi_client.patch(COPY, {"last_updated": LATER}), ocpi_client.delete(ocpi_url("credentials"))]
 
     assert [answer.http_status for answer in answers] == [200, 200]
 
@@ -297,7 +298,7 @@ def test_data_is_left_out_where_nothing_is_defined(ocpi_client):
     answers = [
         ocpi_client.put(COPY, theirs()),
         ocpi_client.patch(COPY, {"last_updated": LATER}),
-        ocpi_client.delete("/ocpi/2.2.1/credentials"),
+        ocpi_client.delete(ocpi_url("credentials")),
     ]
 
     assert [(answer.status_code, "data" in answer.envelope) for answer in answers] == [(1000, False)] * 3
@@ -320,7 +321,7 @@ def test_the_client_does_not_care_for_data_where_nothing_is_defined(ocpi_network
     [
         ("PUT", COPY, {"data": b"{"}, 400),
         ("GET", SENDER, {"headers": {"Authorization": None}}, 401),
-        ("GET", "/ocpi/2.2.1/receiver/nothing", {}, 404),
+        ("GET", ocpi_url("receiver/nothing"), {}, 404),
         ("GET", "/ocpi", {}, 404),
         ("POST", SENDER, {"json": {}}, 405),
         ("PUT", COPY, {"data": b"x" * 5_000_000}, 413),
@@ -376,7 +377,7 @@ def test_owners_serve_the_list_of_what_they_own(ocpi_network, role, partner, mod
     ocpi_network.add("owner.example", [("NL", "ABC", [role])])
     client = add_partner(ocpi_network.apps["owner.example"], [("DE", "PEE", [partner])])
 
-    endpoints = {(e["identifier"], e["role"]): e["url"] for e in client.get("/ocpi/2.2.1").data["endpoints"]}
+    endpoints = {(e["identifier"], e["role"]): e["url"] for e in client.get(ocpi_url()).data["endpoints"]}
 
     for module in modules:
         answer = client.get(endpoints[module, "SENDER"].removeprefix("https://owner.example"))
@@ -427,7 +428,7 @@ def test_the_client_goes_by_the_discovered_endpoint(ocpi_network, ocpi, ocpi_oth
 
 @pytest.mark.conformance("T-39")
 def test_the_version_is_part_of_every_endpoint(ocpi_client):
-    endpoints = ocpi_client.get("/ocpi/2.2.1").data["endpoints"]
+    endpoints = ocpi_client.get(ocpi_url()).data["endpoints"]
 
     assert endpoints
     assert all(e["url"].startswith("https://platform.example/ocpi/2.2.1/") for e in endpoints)
@@ -438,8 +439,8 @@ def test_the_version_is_part_of_every_endpoint(ocpi_client):
     ("method", "path", "body"),
     [
         ("GET", "/ocpi/versions", None),
-        ("GET", "/ocpi/2.2.1", None),
-        ("GET", "/ocpi/2.2.1/credentials", None),
+        ("GET", ocpi_url(), None),
+        ("GET", ocpi_url("credentials"), None),
         ("GET", SENDER, None),
         ("GET", f"{SENDER}/LOC1", None),
         ("GET", f"{SENDER}/LOC1/EVSE1/1", None),
@@ -460,7 +461,7 @@ def test_a_trailing_slash_makes_no_difference(ocpi, ocpi_client, stored, method,
 
 @pytest.mark.conformance("T-41")
 def test_sender_and_receiver_have_urls_of_their_own(ocpi_client):
-    endpoints = ocpi_client.get("/ocpi/2.2.1").data["endpoints"]
+    endpoints = ocpi_client.get(ocpi_url()).data["endpoints"]
 
     urls = [e["url"] for e in endpoints if e["identifier"] == "locations"]
     assert sorted(urls) == [f"https://platform.example{RECEIVER}", f"https://platform.example{SENDER}"]
@@ -515,7 +516,7 @@ def test_objects_live_under_their_version_only(ocpi, ocpi_client):
 
 @pytest.mark.conformance("T-44", "T-05")
 def test_a_crash_is_answered_500_with_3000_and_tells_nothing(failing, caplog):
-    answer = failing.get("/ocpi/2.2.1/sender/failing/crash", headers={"X-Request-ID": "R1"})
+    answer = failing.get(ocpi_url("sender/failing/crash"), headers={"X-Request-ID": "R1"})
 
     assert (answer.http_status, answer.status_code) == (500, 3000)
     assert b"hunter2" not in answer.body
@@ -525,6 +526,6 @@ def test_a_crash_is_answered_500_with_3000_and_tells_nothing(failing, caplog):
 
 @pytest.mark.conformance("T-05")
 def test_a_refusal_is_answered_200_with_its_code(failing):
-    answer = failing.get("/ocpi/2.2.1/sender/failing/more")
+    answer = failing.get(ocpi_url("sender/failing/more"))
 
     assert (answer.http_status, answer.status_code, answer.message) == (200, 2002, "Say more.")

@@ -27,9 +27,10 @@ from tests.roles import ROLES
 from tests.roles import TABLE
 from tests.roles import calls
 from tests.roles import has
+from tests.urls import ocpi_url
 
 VERSIONS = "/ocpi/versions"
-DETAILS = "/ocpi/2.2.1"
+DETAILS = ocpi_url()
 RECEIVER = ("locations", "RECEIVER")
 
 

@@ -47,8 +47,9 @@ from tests.servers import free_port
 from tests.snippets import ROOT
 from tests.snippets import Page
 from tests.snippets import blocks
+from tests.urls import ocpi_url
 
-LIST = "/ocpi/2.2.1/sender/locations"
+LIST = ocpi_url("sender/locations")
 SECONDS = 100
 
 
@@ -142,7 +143,7 @@ def test_request_that_was_made_is_counted(ocpi, other, scrape):
 
 
 def test_refusal_counts_with_its_codes(ocpi_client, scrape):
-    ocpi_client.get("/ocpi/2.2.1/sender/locations/NONE")
+    ocpi_client.get(ocpi_url("sender/locations/NONE"))
 
     assert scrape().get("ocpi_messages_total", http_status="4xx", status_code="2003") == 1
 
@@ -182,7 +183,7 @@ def test_strangers_and_paths_of_their_own_make_no_labels(ocpi_app, scrape):
     client = ocpi_app.test_client()
     for number in range(5):
         headers = {"Authorization": authorization(f"token-{number}"), "X-Request-ID": f"request-{number}"}
-        client.get(f"/ocpi/2.2.1/sender/locations/L{number}", headers=headers)
+        client.get(ocpi_url(f"sender/locations/L{number}"), headers=headers)
         client.get(f"/ocpi/nowhere-{number}", headers=headers)
 
     found = {(dict(labels)["platform"], dict(labels)["operation"]): n for labels, n in counted(scrape()).items()}
@@ -521,8 +522,8 @@ def test_numbers_of_several_processes_are_added_up_and_those_of_the_storage_are_
 def test_findings_are_counted_by_platform_and_kind(scrape, ocpi, ocpi_client):
     document = location(country_code="DE", party_id="CPO", id="LOC1", publish="true")
     for _ in range(3):
-        ocpi_client.put("/ocpi/2.2.1/receiver/locations/DE/CPO/LOC1", document)
-    ocpi_client.put("/ocpi/2.2.1/receiver/locations/DE/CPO/LOC1", {"id": "LOC1"})
+        ocpi_client.put(ocpi_url("receiver/locations/DE/CPO/LOC1"), document)
+    ocpi_client.put(ocpi_url("receiver/locations/DE/CPO/LOC1"), {"id": "LOC1"})
 
     numbers = scrape()
 

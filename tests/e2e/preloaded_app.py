@@ -19,8 +19,9 @@ from flask_ocpi.partners.auth_tokens import authorization
 from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.network import add_partner
 from flask_ocpi.testing.network import party_settings
+from tests.urls import ocpi_url
 
-PATH = "/ocpi/2.2.1/sender/locations"
+PATH = ocpi_url("sender/locations")
 
 
 def make_platform(database: str, **config: Any) -> OCPI:

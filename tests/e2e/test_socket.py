@@ -22,9 +22,10 @@ from flask_ocpi.testing.documents import start_session
 from tests.e2e.socket_servers import NAMES
 from tests.e2e.socket_servers import SECONDS
 from tests.e2e.socket_servers import running
+from tests.urls import ocpi_url
 
-SENDER = "/ocpi/2.2.1/sender/locations"
-COPY = "/ocpi/2.2.1/receiver/locations/DE/CPO"
+SENDER = ocpi_url("sender/locations")
+COPY = ocpi_url("receiver/locations/DE/CPO")
 TEN_MEGABYTES = b"x" * 10 * 1024 * 1024
 
 
@@ -127,7 +128,7 @@ def test_a_chunked_body_is_read(server):
 
 
 @pytest.mark.conformance("T-40")
-@pytest.mark.parametrize("path", ["/ocpi/versions", "/ocpi/2.2.1", SENDER, f"{SENDER}/LOC1"])
+@pytest.mark.parametrize("path", ["/ocpi/versions", ocpi_url(), SENDER, f"{SENDER}/LOC1"])
 def test_a_trailing_slash_is_no_redirect(server, path):
     answers = [server.ask("GET", path + slash) for slash in ("", "/")]
 
@@ -252,7 +253,7 @@ def test_the_result_of_a_command_is_sent_when_its_answer_has_been_read(server, r
     routing = {"OCPI-from-country-code": "DE", "OCPI-from-party-id": "EMS"}
 
     # The platform sends the result in the thread that answers; before the answer, this would wait in vain for it.
-    status, _, answer = server.ask("POST", "/ocpi/2.2.1/receiver/commands/START_SESSION", body=body, headers=routing)
+    status, _, answer = server.ask("POST", ocpi_url("receiver/commands/START_SESSION"), body=body, headers=routing)
     results.allowed.set()
     allowed, path, headers, result = results.taken.get(timeout=SECONDS)
 
@@ -267,7 +268,7 @@ def test_the_result_of_a_command_is_sent_when_its_answer_has_been_read(server, r
 def test_head_asks_no_charge_point(server, results):
     results.allowed.set()
     query = urlencode({"duration": 900, "response_url": results.url})
-    path = f"/ocpi/2.2.1/receiver/chargingprofiles/SES1?{query}"
+    path = ocpi_url(f"receiver/chargingprofiles/SES1?{query}")
 
     status, headers, body = server.ask("HEAD", path)
     asked, _, _ = server.ask("GET", path)

@@ -36,10 +36,11 @@ from flask_ocpi.testing.network import Network
 from flask_ocpi.testing.network import PartnerClient
 from flask_ocpi.testing.network import add_partner
 from tests.closing import close
+from tests.urls import ocpi_url
 
 OWN = Party.of("NL", "OWN")
 OTHER = Party.of("NL", "ABC")
-SENDER = "/ocpi/2.2.1/sender"
+SENDER = ocpi_url("sender")
 STATIONS = 30
 TOKENS = 24
 COUNT = {"locations": STATIONS, "tokens": TOKENS}
@@ -286,11 +287,11 @@ def test_tokens_are_pushed_and_asked_for_by_another_platform(network: Network, o
 
 
 def test_objects_of_others_are_not_taken(emsp: PartnerClient, cpo: PartnerClient) -> None:
-    endpoints = [*emsp.get("/ocpi/2.2.1").data["endpoints"], *cpo.get("/ocpi/2.2.1").data["endpoints"]]
+    endpoints = [*emsp.get(ocpi_url()).data["endpoints"], *cpo.get(ocpi_url()).data["endpoints"]]
 
     offered = {(endpoint["identifier"], endpoint["role"]) for endpoint in endpoints}
     assert {pair for pair in offered if pair[0] in SERVED} == {("locations", "SENDER"), ("tokens", "SENDER")}
-    assert emsp.put("/ocpi/2.2.1/receiver/tokens/DE/EMS/1", json={}).http_status == 404
+    assert emsp.put(ocpi_url("receiver/tokens/DE/EMS/1"), json={}).http_status == 404
 
 
 def test_everything_else_is_in_the_default_storage(ocpi: OCPI, emsp: PartnerClient, tmp_path: Path) -> None:

@@ -46,10 +46,11 @@ from tests.examples.deploying import units
 from tests.servers import SQLITE
 from tests.servers import SYSTEMD
 from tests.servers import left_out
+from tests.urls import ocpi_url
 
 DEFAULTS = {setting.key: setting.default for setting in SETTINGS}
-SENDER = "/ocpi/2.2.1/sender/locations"
-RECEIVER = "/ocpi/2.2.1/receiver/locations/DE/EMS"
+SENDER = ocpi_url("sender/locations")
+RECEIVER = ocpi_url("receiver/locations/DE/EMS")
 FORGED = {"X-Forwarded-Host": "forged.example", "X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.1"}
 SERVERS = pytest.mark.parametrize("server", ["granian", "gunicorn"])
 
@@ -441,7 +442,7 @@ class TestEnds:
 
         def register(url: str) -> None:
             body = orjson.dumps({"token": "their-token", "url": url, "roles": ROLES})
-            answers.append(ask(platform.port, "POST", "/ocpi/2.2.1/credentials", token=token, body=body))
+            answers.append(ask(platform.port, "POST", ocpi_url("credentials"), token=token, body=body))
 
         with SlowPartner().running() as partner, platform.served(server) as process:
             request = threading.Thread(target=register, args=(partner.url,))

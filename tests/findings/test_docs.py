@@ -11,6 +11,7 @@ from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.network import add_partner
 from tests.snippets import ROOT
 from tests.snippets import Page
+from tests.urls import ocpi_url
 
 PAGE = "docs/findings.md"
 
@@ -22,7 +23,7 @@ def test_page_runs(ocpi, ocpi_app, capsys, caplog):
 
     page.run(count=len(page.rest))
     partner = add_partner(ocpi_app, [("DE", "CPO", ["CPO"])])
-    partner.put("/ocpi/2.2.1/receiver/locations/DE/CPO/LOC1", {"id": "LOC1"})
+    partner.put(ocpi_url("receiver/locations/DE/CPO/LOC1"), {"id": "LOC1"})
 
     assert capsys.readouterr().out.startswith("NL ABC 1 Invalid. 1 ")
     assert [entry.finding.object for entry in ocpi.findings.list(platform="abc-charging")] == ["NL ABC 1"]
@@ -41,8 +42,8 @@ def test_page_names_the_kinds_of_flaws(ocpi, ocpi_app):
     document = location(country_code="DE", party_id="CPO", id="LOC1", publish="true", name=5, city=None)
     del document["time_zone"]
     document["images"] = [7]
-    partner.put("/ocpi/2.2.1/receiver/locations/DE/CPO/LOC1", document)
-    partner.put("/ocpi/2.2.1/receiver/locations/DE/CPO/LOC1", {})
+    partner.put(ocpi_url("receiver/locations/DE/CPO/LOC1"), document)
+    partner.put(ocpi_url("receiver/locations/DE/CPO/LOC1"), {})
 
     kinds = {entry.finding.kind for entry in ocpi.findings.list()}
 

@@ -36,6 +36,7 @@ from flask_ocpi.testing.network import add_partner
 from flask_ocpi.testing.network import party_settings
 from tests.conftest import EVERY_STORAGE
 from tests.forking import fork
+from tests.urls import ocpi_url
 
 IN_THREADS = {"OCPI_DISPATCHER": "thread", "OCPI_PUSH": False}
 NOON = "2026-01-01T12:00:00.000Z"
@@ -299,7 +300,7 @@ def served(network, storage, **config):
 
     def put(id="LOC1"):
         document = location(country_code="DE", party_id="CPO", id=id, publish="true")
-        return partner.put(f"/ocpi/2.2.1/receiver/locations/DE/CPO/{id}", document).status_code
+        return partner.put(ocpi_url(f"receiver/locations/DE/CPO/{id}"), document).status_code
 
     return ocpi, put
 
@@ -506,7 +507,7 @@ def test_plain_finding_is_kept_as_it_is():
     ],
 )
 def test_no_token_of_flawed_credentials_is_kept(ocpi, ocpi_client, body, caplog):
-    answer = ocpi_client.put("/ocpi/2.2.1/credentials", body)
+    answer = ocpi_client.put(ocpi_url("credentials"), body)
 
     assert answer.status_code != 1000
     assert ocpi.findings.list()

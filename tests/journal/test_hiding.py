@@ -27,11 +27,12 @@ from tests.peers import CREDENTIALS
 from tests.peers import Peer
 from tests.test_secrets import assert_unreadable
 from tests.test_secrets import tokens_in
+from tests.urls import ocpi_url
 
 SECRET = "gHx3kPzQ9-wLrTn7Vb2M"
 ALL = {"OCPI_JOURNAL": "all"}
 PROVIDER = [("NL", "ALL", ["CPO", "EMSP"])]
-COPY = "/ocpi/2.2.1/receiver/locations/DE/CPO/LOC1"
+COPY = ocpi_url("receiver/locations/DE/CPO/LOC1")
 
 
 def texts(*platforms):
@@ -52,7 +53,7 @@ def told():
         values = {
             "direction": Direction.IN,
             "method": "POST",
-            "url": "/ocpi/2.2.1/credentials",
+            "url": ocpi_url("credentials"),
             "moment": 0,
             "duration": 0.0,
             **dict.fromkeys(("platform", "module", "operation", "status_code")),
@@ -99,7 +100,7 @@ def test_no_token_of_a_registration_gets_into_the_journal(ocpi_network):
 
 
 @pytest.mark.conformance("A-14")
-@pytest.mark.parametrize("path", [CREDENTIALS, "/ocpi/2.2.1/sender/credentials", COPY], ids=["there", "no", "other"])
+@pytest.mark.parametrize("path", [CREDENTIALS, ocpi_url("sender/credentials"), COPY], ids=["there", "no", "other"])
 def test_no_token_of_a_refused_request_gets_into_the_journal(ocpi_network, path):
     ocpi = ocpi_network.add("one.example", PROVIDER)
     peer = Peer(ocpi_network)

@@ -16,9 +16,10 @@ from flask_ocpi.signals import object_received
 from flask_ocpi.testing import documents
 from tests.journal.conftest import kept
 from tests.peers import Peer
+from tests.urls import ocpi_url
 
-SENDER = "/ocpi/2.2.1/sender/locations"
-COPY = "/ocpi/2.2.1/receiver/locations/DE/CPO/LOC1"
+SENDER = ocpi_url("sender/locations")
+COPY = ocpi_url("receiver/locations/DE/CPO/LOC1")
 OTHER = {"country_code": "FR", "party_id": "OTH"}
 IDS = {"X-Request-ID": "request-1", "X-Correlation-ID": "correlation-1"}
 
@@ -109,7 +110,7 @@ def test_result_of_a_command_is_a_message_of_its_operation(ocpi, ocpi_other, ocp
     [
         ("GET", SENDER, {"Authorization": None}, (401, 2000), "sender_list_locations"),
         ("GET", SENDER, {"Authorization": "Token bm8tdG9rZW4tYXQtYWxs"}, (401, 2000), "sender_list_locations"),
-        ("GET", "/ocpi/2.2.1/nothing", {}, (404, 2001), None),
+        ("GET", ocpi_url("nothing"), {}, (404, 2001), None),
         ("GET", "/ocpi", {}, (404, 2001), None),
         ("DELETE", SENDER, {}, (405, 2000), None),
         ("GET", f"{SENDER}?limit=many", {}, (200, 2001), "sender_list_locations"),

@@ -16,8 +16,9 @@ from flask_ocpi.testing.network import add_partner
 from tests.conftest import EVERY_STORAGE
 from tests.e2e.processes import until
 from tests.journal.conftest import kept
+from tests.urls import ocpi_url
 
-SENDER = "/ocpi/2.2.1/sender/locations"
+SENDER = ocpi_url("sender/locations")
 IN_THREADS = {"OCPI_DISPATCHER": "thread", "OCPI_JOURNAL": "all", "OCPI_PUSH": False}
 SECONDS = 120
 DAY = 86_400

@@ -18,11 +18,12 @@ from flask_ocpi.versions.v2_1_1 import VERSION as V2_1_1
 from flask_ocpi.versions.v2_2_1 import VERSION as V2_2_1
 from tests.conftest import EVERY_STORAGE
 from tests.peers import Peer
+from tests.urls import ocpi_url
 from tests.versions.nine import V9_9
 
 ALL = (V2_1_1, V2_2_1)
 BOTH = (V2_2_1, V9_9)
-SENDER = "/ocpi/2.2.1/sender"
+SENDER = ocpi_url("sender")
 TOKEN = documents.token()["uid"]
 
 
@@ -75,7 +76,7 @@ def test_functional_modules_of_another_version_are_closed(ocpi_network, method):
     assert (refused.http_status, refused.status_code) == (403, 2000)
     assert "registered with OCPI 2.2.1 here, and this is OCPI 9.9" in refused.message
     assert new.get("/ocpi/9.9/sender/locations").status_code == 1000
-    assert new.get("/ocpi/2.2.1/sender/locations").http_status == 403
+    assert new.get(ocpi_url("sender/locations")).http_status == 403
     assert list(cpo.objects.documents("tokens", copies=True)) == []
 
 

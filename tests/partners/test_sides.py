@@ -18,6 +18,7 @@ from flask_ocpi.versions.v2_2_1 import VERSION as V2_2_1
 from tests.conftest import EVERY_STORAGE
 from tests.peers import Peer
 from tests.peers import dump
+from tests.urls import ocpi_url
 
 ALL = (V2_1_1, V2_2_1)
 ABC, EMS, OTH = Party.of("NL", "ABC"), Party.of("DE", "EMS"), Party.of("FR", "OTH")
@@ -231,7 +232,7 @@ def test_an_invitation_to_one_version_opens_no_other(ocpi_network, both):
     before = dump(both)
 
     listed = client.get("/ocpi/versions").data
-    posted = client.post("/ocpi/2.2.1/credentials", {"token": "x", "url": "https://ems.example/v", "roles": []})
+    posted = client.post(ocpi_url("credentials"), {"token": "x", "url": "https://ems.example/v", "roles": []})
 
     assert [item["version"] for item in listed] == ["2.1.1"]
     assert posted.status_code == 2001
@@ -407,7 +408,7 @@ def test_a_token_of_a_registration_registers_once(ocpi_network, both, ems):
 
     answers = [
         client.post("/ocpi/2.1.1/credentials", credentials()),
-        client.put("/ocpi/2.2.1/credentials", {"token": "x", "url": "https://ems.example/v", "roles": []}),
+        client.put(ocpi_url("credentials"), {"token": "x", "url": "https://ems.example/v", "roles": []}),
         client.get("/ocpi/2.1.1/sender/locations"),
     ]
 

@@ -11,9 +11,10 @@ from flask_ocpi.testing.documents import cdr
 from flask_ocpi.testing.documents import token
 from flask_ocpi.testing.network import PartnerClient
 from flask_ocpi.testing.network import add_partner
+from tests.urls import ocpi_url
 
-CDRS = "/ocpi/2.2.1/receiver/cdrs"
-TOKENS = "/ocpi/2.2.1/sender/tokens"
+CDRS = ocpi_url("receiver/cdrs")
+TOKENS = ocpi_url("sender/tokens")
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ from flask_ocpi.testing.network import Network
 from flask_ocpi.testing.network import PartnerClient
 from tests.peers import Peer
 from tests.peers import answer
+from tests.urls import ocpi_url
 
 NAMES = ("cdrs", "locations", "sessions", "tariffs", "tokens")
 
@@ -156,7 +157,7 @@ def cdr_by_id(world: World) -> Any:
 def receive(world: World) -> Any:
     flawed = location(country_code="DE", party_id="PEE", coordinates={"latitude": 52.5, "longitude": "4.9"})
     partner = PartnerClient(world.ocpi.app, world.token)
-    return partner.put("/ocpi/2.2.1/receiver/locations/DE/PEE/LOC1", flawed).status_code
+    return partner.put(ocpi_url("receiver/locations/DE/PEE/LOC1"), flawed).status_code
 
 
 TOKEN_SENT = "token-of-peer.example"

@@ -19,6 +19,7 @@ from tests.reading.feeds import CLASSES
 from tests.reading.feeds import COUNTS
 from tests.reading.feeds import DEVIATIONS
 from tests.reading.feeds import feed
+from tests.urls import ocpi_url
 
 BOTH = ["CPO", "EMSP"]
 OWNER = Party.of("DE", "PEE")
@@ -109,9 +110,9 @@ def test_every_object_of_a_feed_is_taken_when_it_is_pushed(module):
     for item in pair.feed:
         id = item.sound[pair.key]
         if module == "cdrs":
-            answer = client.post("/ocpi/2.2.1/receiver/cdrs", item.sent)
+            answer = client.post(ocpi_url("receiver/cdrs"), item.sent)
         else:
-            answer = client.put(f"/ocpi/2.2.1/receiver/{module}/DE/PEE/{id}", item.sent)
+            answer = client.put(ocpi_url(f"receiver/{module}/DE/PEE/{id}"), item.sent)
         if answer.status_code != 1000:
             refused[id] = answer.message
 

@@ -18,9 +18,10 @@ from flask_ocpi.exchange.messages import Message
 from flask_ocpi.partners.auth_tokens import authorization
 from flask_ocpi.testing.network import Clock
 from flask_ocpi.web.auth import RefusedTokens
+from tests.urls import ocpi_url
 
-SENDER = "/ocpi/2.2.1/sender/locations"
-COPY = "/ocpi/2.2.1/receiver/locations/DE/CPO/LOC1"
+SENDER = ocpi_url("sender/locations")
+COPY = ocpi_url("receiver/locations/DE/CPO/LOC1")
 
 
 @pytest.fixture

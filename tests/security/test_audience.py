@@ -20,9 +20,10 @@ from flask_ocpi.testing.documents import tariff
 from flask_ocpi.testing.documents import token
 from flask_ocpi.testing.network import add_partner
 from tests.conftest import EVERY_STORAGE
+from tests.urls import ocpi_url
 
 EMS, OTH, SCS = Party.of("DE", "EMS"), Party.of("FR", "OTH"), Party.of("FR", "SCS")
-SENDER = "/ocpi/2.2.1/sender"
+SENDER = ocpi_url("sender")
 OTHER_TOKEN = {**session()["cdr_token"], "country_code": "FR", "party_id": "OTH"}
 
 #: A private object of each module, by its ids, and the same with another property.
@@ -308,7 +309,7 @@ def test_routed_storages_keep_it(ocpi_network, run):
 
 def test_copy_that_a_partner_sends_has_no_audience_of_its_own(ocpi, ocpi_client):
     document = tariff(country_code="DE", party_id="CPO", _audience=["DE-CPO"])
-    ocpi_client.put("/ocpi/2.2.1/receiver/tariffs/DE/CPO/TARIFF1", document)
+    ocpi_client.put(ocpi_url("receiver/tariffs/DE/CPO/TARIFF1"), document)
 
     key = Key.of("DE", "CPO", "TARIFF1", Party.of("NL", "ABC"), ocpi_client.platform.id)
 

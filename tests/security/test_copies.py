@@ -25,8 +25,9 @@ from flask_ocpi.testing.documents import token
 from flask_ocpi.testing.network import add_partner
 from tests.conformance.sharing import check
 from tests.conftest import EVERY_STORAGE
+from tests.urls import ocpi_url
 
-RECEIVER = "/ocpi/2.2.1/receiver"
+RECEIVER = ocpi_url("receiver")
 CPO = {"country_code": "DE", "party_id": "CPO"}
 DE_CPO, DE_EMS, ABC = Party.of("DE", "CPO"), Party.of("DE", "EMS"), Party.of("NL", "ABC")
 SPEAKS = [("DE", "CPO", ["CPO"]), ("DE", "EMS", ["EMSP"])]
@@ -43,7 +44,7 @@ LATER = "2027-01-01T00:00:00Z"
 
 
 def unregister(client):
-    assert client.delete("/ocpi/2.2.1/credentials").http_status == 200
+    assert client.delete(ocpi_url("credentials")).http_status == 200
 
 
 @pytest.fixture

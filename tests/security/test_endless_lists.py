@@ -26,6 +26,7 @@ from flask_ocpi.testing.documents import session
 from flask_ocpi.testing.network import PartnerClient
 from tests.peers import Peer
 from tests.peers import answer
+from tests.urls import ocpi_url
 
 HOUR = 3600
 MOST_PAGES = 12
@@ -171,7 +172,7 @@ def test_what_is_fetched_because_it_is_missing_ends_as_well(ocpi, ocpi_network):
     client = PartnerClient(ocpi_network.apps["platform.example"], token[1])
 
     change = {"last_updated": "2026-01-01T12:00:00Z", "kwh": 1.0}
-    missed = client.patch("/ocpi/2.2.1/receiver/sessions/DE/PEE/S", change)
+    missed = client.patch(ocpi_url("receiver/sessions/DE/PEE/S"), change)
 
     assert missed.http_status == 404
     assert [path for path, _ in peer.seen].count(path) == MOST_PAGES

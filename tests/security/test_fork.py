@@ -30,9 +30,10 @@ from tests.conftest import EVERY_STORAGE
 from tests.forking import SECONDS
 from tests.forking import fork
 from tests.snippets import ROOT
+from tests.urls import ocpi_url
 
 DATABASES = pytest.mark.parametrize("ocpi_storage", ["sqlite", "postgresql"], indirect=True)
-LOCATIONS = "/ocpi/2.2.1/sender/locations"
+LOCATIONS = ocpi_url("sender/locations")
 MOMENT = 0.3  # seconds for which others go on while a process wants to fork
 LOCKS = (type(threading.Lock()), type(threading.RLock()), threading.Condition)
 

@@ -32,9 +32,10 @@ from tests.conftest import EVERY_STORAGE
 from tests.peers import Peer
 from tests.peers import answer
 from tests.peers import dump
+from tests.urls import ocpi_url
 
-SENDER = "/ocpi/2.2.1/sender"
-RECEIVER = "/ocpi/2.2.1/receiver"
+SENDER = ocpi_url("sender")
+RECEIVER = ocpi_url("receiver")
 EMS = Party.of("DE", "EMS")
 HUB = {"role": "HUB", "business_details": {"name": "Hub"}, "country_code": "DE", "party_id": "EMS"}
 
@@ -316,7 +317,7 @@ def test_nothing_granted_outlives_a_registration(ocpi, ocpi_network, ending, aga
     hub.put("HUB DE-EMS", "HUB DE-TWO")
     assert hub.has == ["HUB DE-EMS", "HUB DE-TWO"]
     if ending == "they":
-        hub.client.delete("/ocpi/2.2.1/credentials")
+        hub.client.delete(ocpi_url("credentials"))
     else:
         ocpi.partners.unregister(hub.invited.id)
 
@@ -341,7 +342,7 @@ def test_a_platform_that_was_granted_nothing_can_do_nothing_and_is_sent_nothing(
 
     assert {item.http_status for item in answers} == {403}
     assert "approved" in answers[0].message
-    assert partner.client.get("/ocpi/2.2.1/credentials").status_code == 1000
+    assert partner.client.get(ocpi_url("credentials")).status_code == 1000
     assert ocpi.push("locations", "LOC1") == ocpi.push("tariffs", "TARIFF1") == []
     assert ocpi.sync(partner.invited.id) == []
 

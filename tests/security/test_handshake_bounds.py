@@ -40,10 +40,11 @@ from tests.peers import answer
 from tests.peers import dump
 from tests.servers import free_port
 from tests.snippets import ROOT
+from tests.urls import ocpi_url
 
 PATIENCE = 60.0  # seconds; only something that hangs takes as long
-CREDENTIALS = "/ocpi/2.2.1/credentials"
-AUTHORIZE = "/ocpi/2.2.1/sender/tokens/1/authorize"
+CREDENTIALS = ocpi_url("credentials")
+AUTHORIZE = ocpi_url("sender/tokens/1/authorize")
 ROLE = {"role": "CPO", "business_details": {"name": "Bad"}, "country_code": "NL"}
 
 
@@ -152,8 +153,8 @@ def pool():
 
 def assert_served(platform, pool, hostile):
     """Health and lists are answered while what hangs still does."""
-    asked = [pool.submit(platform.ask, "GET", path, "healthy") for path in ("/ocpi/health", "/ocpi/2.2.1") * 8]
-    asked += [pool.submit(platform.ask, "GET", "/ocpi/2.2.1/sender/locations", "healthy") for _ in range(16)]
+    asked = [pool.submit(platform.ask, "GET", path, "healthy") for path in ("/ocpi/health", ocpi_url()) * 8]
+    asked += [pool.submit(platform.ask, "GET", ocpi_url("sender/locations"), "healthy") for _ in range(16)]
     answers = [future.result(PATIENCE) for future in asked]
     assert [status for status, _, _ in answers] == [200] * 32
     assert len(answers[-1][2]["data"]) == 1

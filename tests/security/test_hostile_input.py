@@ -27,8 +27,9 @@ from tests.conformance.sharing import check
 from tests.conformance.sharing import theirs
 from tests.peers import TIMESTAMP
 from tests.peers import Peer
+from tests.urls import ocpi_url
 
-HOOKED = "/ocpi/2.2.1/sender/tokens/012345/authorize"
+HOOKED = ocpi_url("sender/tokens/012345/authorize")
 
 
 def nested(depth: int, shape: str = "[") -> str:

@@ -16,9 +16,10 @@ from flask_ocpi.testing.network import PartnerClient
 from flask_ocpi.testing.network import add_partner
 from flask_ocpi.web.limiter import limit_platforms
 from tests.conformance.sharing import check
+from tests.urls import ocpi_url
 
 VERSIONS = "/ocpi/versions"
-LOCATIONS = "/ocpi/2.2.1/sender/locations"
+LOCATIONS = ocpi_url("sender/locations")
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def other(ocpi_app: Flask) -> PartnerClient:
 
 
 def test_a_platform_that_calls_too_often_is_answered_429_in_the_envelope(limited, ocpi_client):
-    first = [ocpi_client.get(path) for path in (VERSIONS, LOCATIONS, "/ocpi/2.2.1")]
+    first = [ocpi_client.get(path) for path in (VERSIONS, LOCATIONS, ocpi_url())]
 
     answer = ocpi_client.get(LOCATIONS)
 
@@ -78,7 +79,7 @@ def test_nothing_is_read_or_stored_for_a_refused_request(limited, ocpi_client, o
     for _ in range(3):
         ocpi_client.get(VERSIONS)
 
-    answer = ocpi_client.put("/ocpi/2.2.1/receiver/locations/DE/CPO/LOC1", data=b"not JSON")
+    answer = ocpi_client.put(ocpi_url("receiver/locations/DE/CPO/LOC1"), data=b"not JSON")
 
     assert answer.http_status == 429
 

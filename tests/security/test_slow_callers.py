@@ -23,11 +23,12 @@ from flask_ocpi.testing.documents import location
 from tests.e2e.socket_servers import NAMES
 from tests.e2e.socket_servers import SECONDS
 from tests.e2e.socket_servers import running
+from tests.urls import ocpi_url
 
 THREADS = 16
 AT_ONCE = 8
-SENDER = "/ocpi/2.2.1/sender/locations"
-COPY = "/ocpi/2.2.1/receiver/locations/DE/CPO/SLOW"
+SENDER = ocpi_url("sender/locations")
+COPY = ocpi_url("receiver/locations/DE/CPO/SLOW")
 BODY = orjson.dumps(location(country_code="DE", party_id="CPO", id="SLOW"))
 
 

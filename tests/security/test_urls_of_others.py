@@ -39,6 +39,7 @@ from tests.peers import CREDENTIALS
 from tests.peers import Peer
 from tests.peers import answer
 from tests.serving import served
+from tests.urls import ocpi_url
 
 pytestmark = pytest.mark.conformance("CRED-34")
 
@@ -235,7 +236,7 @@ def named_as_response_url(ocpi: OCPI, peer: Peer, url: str) -> bool:
     _, token_a = ocpi.partners.invite(name="Peer")
     token = peer.post(_app(ocpi), token_a).data["token"]
     body = start_session(response_url=url, token=card(country_code="DE", party_id="PEE"))
-    PartnerClient(_app(ocpi), token).post("/ocpi/2.2.1/receiver/commands/START_SESSION", body)
+    PartnerClient(_app(ocpi), token).post(ocpi_url("receiver/commands/START_SESSION"), body)
     return bool(accepted)
 
 
@@ -402,7 +403,7 @@ def test_a_call_that_is_passed_on_does_not_tell_a_blocked_address_from_nobody(oc
         raise errors.pop()
 
     body = start_session(response_url="https://partner.example/1", token=card(country_code="DE", party_id="EMS"))
-    answers = [partner.post("/ocpi/2.2.1/receiver/commands/START_SESSION", body) for _ in range(2)]
+    answers = [partner.post(ocpi_url("receiver/commands/START_SESSION"), body) for _ in range(2)]
 
     assert answers[0].status_code == answers[1].status_code == 4003
     assert answers[0].message == answers[1].message

@@ -32,9 +32,10 @@ from tests.servers import crashing_postgres
 from tests.servers import left_out
 from tests.storage.conftest import storage_on
 from tests.storage.lines import Line
+from tests.urls import ocpi_url
 
-RECEIVER = "/ocpi/2.2.1/receiver/locations/DE/CPO/LOC1"
-SENDER = "/ocpi/2.2.1/sender/locations"
+RECEIVER = ocpi_url("receiver/locations/DE/CPO/LOC1")
+SENDER = ocpi_url("sender/locations")
 KEY = Key.of("NL", "ABC", "LOC1")
 OTHER_KEY = Key.of("NL", "ABC", "LOC2")
 LATER = "2026-01-02T00:00:00.000Z"

@@ -23,9 +23,10 @@ from flask_ocpi.testing.network import PartnerClient
 from flask_ocpi.versions import VERSIONS
 from flask_ocpi.web.setup import kinds
 from tests.storage import old
+from tests.urls import ocpi_url
 
-SENDER = "/ocpi/2.2.1/sender"
-RECEIVER = "/ocpi/2.2.1/receiver"
+SENDER = ocpi_url("sender")
+RECEIVER = ocpi_url("receiver")
 ABC = Party.of("NL", "ABC")
 OLD_KINDS = {
     *("platforms", "credential_tokens", "platform_parties"),

@@ -23,9 +23,10 @@ from tests.storage.test_processes import numbers
 from tests.storage.test_processes import run_together
 from tests.storage.test_processes import worker
 from tests.storage.worker import key
+from tests.urls import ocpi_url
 
 WRITERS = 8
-RECEIVER = "/ocpi/2.2.1/receiver/locations/DE/CPO"
+RECEIVER = ocpi_url("receiver/locations/DE/CPO")
 
 
 @pytest.fixture

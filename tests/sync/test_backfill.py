@@ -26,6 +26,7 @@ from tests.conftest import EVERY_STORAGE
 from tests.sync.conftest import ABC
 from tests.sync.conftest import copies
 from tests.sync.conftest import now
+from tests.urls import ocpi_url
 
 OTH = Party.of("FR", "OTH")
 THEIRS = {"country_code": "FR", "party_id": "OTH"}
@@ -278,7 +279,7 @@ def test_answer_that_is_another_object_is_not_stored(ocpi, save, patch, ocpi_net
 
 def test_partner_without_a_list_is_not_asked(ocpi, ocpi_client, ocpi_network):
     answer = ocpi_client.patch(
-        "/ocpi/2.2.1/receiver/locations/DE/CPO/L", {"city": "X", "last_updated": "2026-01-01T12:00:00Z"}
+        ocpi_url("receiver/locations/DE/CPO/L"), {"city": "X", "last_updated": "2026-01-01T12:00:00Z"}
     )
 
     assert (answer.http_status, answer.status_code) == (404, 2003)

@@ -17,8 +17,9 @@ from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.network import add_partner
 from flask_ocpi.testing.network import party_settings
 from tests.journal.conftest import kept
+from tests.urls import ocpi_url
 
-COPY = "/ocpi/2.2.1/receiver/locations/DE/CPO/LOC1"
+COPY = ocpi_url("receiver/locations/DE/CPO/LOC1")
 DOCUMENT = location(country_code="DE", party_id="CPO")
 BODY = orjson.dumps(DOCUMENT)
 

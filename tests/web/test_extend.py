@@ -16,10 +16,11 @@ from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.testing.network import PartnerClient
 from flask_ocpi.testing.network import add_partner
 from flask_ocpi.versions.v2_2_1 import VERSION as V2_2_1
+from tests.urls import ocpi_url
 
 
 def add_routes(blueprint):
-    @blueprint.route("/ocpi/2.2.1/sender/reports/<name>")
+    @blueprint.route(ocpi_url("sender/reports/<name>"))
     def report(name):
         if name.isdigit():
             abort(int(name))
@@ -41,7 +42,7 @@ def partner(ocpi_network):
 
 def fetch(partner, name, **headers):
     headers = {"Authorization": f"Token {partner.token}", **headers}
-    return partner.app.test_client().get(f"/ocpi/2.2.1/sender/reports/{name}", headers=headers)
+    return partner.app.test_client().get(ocpi_url(f"sender/reports/{name}"), headers=headers)
 
 
 def test_added_routes_know_the_calling_platform(partner):
@@ -55,15 +56,15 @@ def test_added_routes_answer_with_the_message_ids(partner):
 def test_added_routes_are_documented(partner):
     ocpi = partner.app.extensions["ocpi"]
 
-    assert "/ocpi/2.2.1/sender/reports/{name}" in ocpi.specs["2.2.1"]["paths"]
+    assert ocpi_url("sender/reports/{name}") in ocpi.specs["2.2.1"]["paths"]
 
 
 def test_added_routes_are_for_registered_platforms_only(partner):
     ocpi = partner.app.extensions["ocpi"]
     _, token = ocpi.partners.invite(name="New")
 
-    assert PartnerClient(partner.app, token).get("/ocpi/2.2.1/sender/reports/monthly").http_status == 401
-    assert PartnerClient(partner.app, "none").get("/ocpi/2.2.1/sender/reports/monthly").http_status == 401
+    assert PartnerClient(partner.app, token).get(ocpi_url("sender/reports/monthly")).http_status == 401
+    assert PartnerClient(partner.app, "none").get(ocpi_url("sender/reports/monthly")).http_status == 401
 
 
 @pytest.mark.parametrize(

@@ -30,10 +30,11 @@ from flask_ocpi.testing.network import PartnerClient
 from flask_ocpi.web.logs import ATTRIBUTES
 from flask_ocpi.web.logs import ContextFilter
 from flask_ocpi.web.logs import JSONFormatter
+from tests.urls import ocpi_url
 
 IDS = {"X-Request-ID": "request-7", "X-Correlation-ID": "correlation-7"}
-COPY = "/ocpi/2.2.1/receiver/locations/DE/CPO/LOC1"
-LIST = "/ocpi/2.2.1/sender/locations"
+COPY = ocpi_url("receiver/locations/DE/CPO/LOC1")
+LIST = ocpi_url("sender/locations")
 COPIED = location(country_code="DE", party_id="CPO")
 SECONDS = 60
 
@@ -166,7 +167,7 @@ def test_record_of_what_follows_the_answer_carries_the_request(ocpi, ocpi_client
     url = "https://partner.example/results/1"
     ocpi.save("locations", location())
 
-    ocpi_client.post("/ocpi/2.2.1/receiver/commands/START_SESSION", start_session(response_url=url), headers=IDS)
+    ocpi_client.post(ocpi_url("receiver/commands/START_SESSION"), start_session(response_url=url), headers=IDS)
 
     [record] = [record for record in logged.records if record.getMessage() == "at work"]
     assert about(record) == ("request-7", "correlation-7", ocpi_client.platform.id, "receiver_start_session")
@@ -345,7 +346,7 @@ def test_record_of_a_message_without_an_answer_says_so(pair, ocpi_network, logge
 
 
 def test_refusals_and_unknown_paths_are_logged_as_well(ocpi_client, logged):
-    ocpi_client.get("/ocpi/2.2.1/sender/locations/NONE")
+    ocpi_client.get(ocpi_url("sender/locations/NONE"))
     ocpi_client.get("/ocpi/nothing")
 
     refused, unknown = messages(logged)
@@ -364,7 +365,7 @@ def test_messages_are_made_only_when_somebody_wants_their_records(ocpi, caplog):
 
 
 def test_path_cannot_pass_for_a_record_of_its_own(ocpi_client, logged):
-    ocpi_client.get("/ocpi/2.2.1/sender/locations/A%0AIN%20forged")
+    ocpi_client.get(ocpi_url("sender/locations/A%0AIN%20forged"))
 
     [record] = messages(logged)
     assert "\n" not in record.getMessage()

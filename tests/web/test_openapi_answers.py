@@ -21,6 +21,7 @@ from tests.conformance.operations import Example
 from tests.conformance.operations import as_new
 from tests.conformance.operations import every
 from tests.conformance.operations import everything_anew
+from tests.urls import ocpi_url
 from tests.web.document import JSON
 from tests.web.document import SPEC
 from tests.web.document import errors
@@ -158,7 +159,7 @@ def test_a_page_has_a_link_and_the_last_one_has_none(everything):
     everything.ocpi.save("locations", documents.location(id="LOC2"))
 
     pages = [{"limit": 1}, {"offset": 1}, {"offset": 7}]
-    answers = [everything.partner.get("/ocpi/2.2.1/sender/locations", query_string=page) for page in pages]
+    answers = [everything.partner.get(ocpi_url("sender/locations"), query_string=page) for page in pages]
 
     assert ["Link" in check(answer, 200, 1000).headers for answer in answers] == [True, False, False]
     assert answers[2].data == []
@@ -173,12 +174,12 @@ def example_peer(ocpi_network):
 
 
 def test_a_handshake_is_as_documented(ocpi, ocpi_app, example_peer):
-    operation = SPEC["paths"]["/ocpi/2.2.1/credentials"]["post"]
+    operation = SPEC["paths"][ocpi_url("credentials")]["post"]
     example = operation["requestBody"]["content"][JSON]["examples"]["required"]["value"]
     body = {**example, "roles": [{**example["roles"][0], "country_code": "DE", "party_id": "XYZ"}]}
     client = PartnerClient(ocpi_app, ocpi.partners.invite(name="new")[1])
     post, put, delete = (Checker(f"credentials_{name}_credentials") for name in ("post", "put", "delete"))
-    path = "/ocpi/2.2.1/credentials"
+    path = ocpi_url("credentials")
 
     post(client.post(path, {**body, "roles": []}), 200, 2001)
     post(client.post(path, {**body, "url": "https://nobody.example/versions"}), 200, 3001)

@@ -11,9 +11,10 @@ from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.documents import session
 from flask_ocpi.testing.documents import token
 from tests.peers import noted_by
+from tests.urls import ocpi_url
 
-COPY = "/ocpi/2.2.1/receiver/locations/DE/CPO/LOC1"
-AUTHORIZE = "/ocpi/2.2.1/sender/tokens/12345678905880/authorize"
+COPY = ocpi_url("receiver/locations/DE/CPO/LOC1")
+AUTHORIZE = ocpi_url("sender/tokens/12345678905880/authorize")
 BODY = orjson.dumps(location(country_code="DE", party_id="CPO"))
 PLACE = {"location_id": "LOC1", "evse_uids": ["EVSE1"]}
 MARK = b"\xef\xbb\xbf"
@@ -131,7 +132,7 @@ def test_place_that_can_be_read_is_told(ocpi_client, asked, place, read):
     assert asked == [read]
 
 
-SESSION = "/ocpi/2.2.1/receiver/sessions/DE/CPO/SES1"
+SESSION = ocpi_url("receiver/sessions/DE/CPO/SES1")
 
 
 def period(hour, volume=1.0):

@@ -51,6 +51,7 @@ from flask_ocpi.testing.network import add_partner
 from flask_ocpi.testing.network import party_settings
 from tests.conformance.operations import MODULES
 from tests.serving import served
+from tests.urls import ocpi_url
 
 DOCUMENT = "/ocpi/openapi-2.2.1.json"
 OWN_ROLES = ["CPO", "EMSP", "NAP", "NSP", "OTHER", "SCSP"]
@@ -176,7 +177,7 @@ class Platform:
         self.ocpi.save("tariffs", tariff(**OWN))
         self.ocpi.save("tokens", token(**OWN))
         self.ocpi.save("hubclientinfo", client_info())
-        receiver = "/ocpi/2.2.1/receiver"
+        receiver = ocpi_url("receiver")
         for path, document in (
             ("locations/NL/ABC/LOC1", location(evses=[tree])),
             ("sessions/NL/ABC/SES1", session()),

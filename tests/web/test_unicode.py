@@ -7,6 +7,7 @@ import json
 import pytest
 
 from flask_ocpi.testing.documents import location
+from tests.urls import ocpi_url
 
 NAME = "Žluťoučký kůň, 充電, \N{ELECTRIC PLUG}"
 
@@ -14,7 +15,7 @@ NAME = "Žluťoučký kůň, 充電, \N{ELECTRIC PLUG}"
 @pytest.mark.conformance("TYP-22", "TYP-03")
 @pytest.mark.parametrize("ascii_only", [False, True], ids=["utf8", "escaped"])
 def test_json_is_read_and_written_as_utf8(ocpi_client, ascii_only):
-    path = "/ocpi/2.2.1/receiver/locations/DE/CPO/LOC1"
+    path = ocpi_url("receiver/locations/DE/CPO/LOC1")
     body = location(country_code="DE", party_id="CPO", name=NAME)
 
     created = ocpi_client.put(path, data=json.dumps(body, ensure_ascii=ascii_only))
