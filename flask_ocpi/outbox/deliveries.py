@@ -230,7 +230,7 @@ class Deliveries:
         done: list[tuple[OutboxEntry, Attempt]] = []
         tried = 0
         for entry in taken:
-            if stop() or monotonic() - began > _LONGEST:
+            if stop() or (tried and monotonic() - began > _LONGEST):
                 break
             tried += 1
             made = self._attempt(platform, entry, read)

@@ -33,6 +33,7 @@ from flask_ocpi.storage.base import Record
 
 _log = logging.getLogger("flask_ocpi.outbox")
 
+_NO_OTHERS = Partners()
 _BEHIND_THE_HUB = frozenset(
     {StatusCode.UNKNOWN_RECEIVER, StatusCode.HUB_TIMEOUT, StatusCode.RECEIVER_NOT_CONNECTED, StatusCode.HUB_ERROR}
 )
@@ -110,7 +111,7 @@ def _is_for(services: Services, platform: Platform, entry: OutboxEntry, record: 
     hook = services.hooks.push_filter
     if hook is not None and not hook(entry.module, record.document, platform):
         return False
-    found = recipients(services, Partners((platform,)), entry.module, entry.owner, record.audience, only=platform)
+    found = recipients(services, _NO_OTHERS, entry.module, entry.owner, record.audience, only=platform)
     return Recipient(platform, entry.party) in found
 
 

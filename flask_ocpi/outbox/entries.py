@@ -139,8 +139,9 @@ def spread(services: Services) -> set[str]:
         platforms.update(entry.platform for entry in entries)
         return len(changes)
 
-    while has_changes(services) and storage.run(spread_some):
-        pass
+    is_left = has_changes(services)
+    while is_left:
+        is_left = storage.run(spread_some) == _AT_ONCE
     return platforms
 
 

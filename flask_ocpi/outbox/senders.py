@@ -11,6 +11,7 @@ from time import monotonic
 from flask_ocpi.core import forks
 from flask_ocpi.errors import StorageError
 from flask_ocpi.outbox.deliveries import Deliveries
+from flask_ocpi.outbox.entries import EVERYBODY
 
 _log = logging.getLogger("flask_ocpi.outbox")
 
@@ -54,11 +55,13 @@ class Senders:
         return list(self._threads)
 
     def enqueue(self, platforms: Iterable[str]) -> None:
-        """Have something sent to platforms."""
+        """Have something sent to platforms; of EVERYBODY, have changes spread, before anything else."""
         with self._changed:
             self._queue.update(dict.fromkeys(platforms))
             self.make_up()
-        self._told()
+            is_left = bool(self._queue)
+        if is_left:
+            self._told()
 
     def make_up(self) -> None:
         """Have another thread take what is queued, if all that work wait for their partners."""
@@ -91,6 +94,8 @@ class Senders:
 
     def _next(self) -> str | None:
         """Return the platform that is to be sent to next: one to which nobody sends, or else few do."""
+        if EVERYBODY in self._queue and EVERYBODY not in self._sending:
+            return EVERYBODY
         most = self._deliveries.services.settings.push_concurrency
         found = [platform for platform in self._queue if self._sending.get(platform, 0) < most]
         return min(found, key=lambda platform: self._sending.get(platform, 0), default=None)
@@ -118,28 +123,30 @@ class Senders:
 
     def _send(self, me: threading.Thread, platform: str) -> None:
         """Send some of what is due for a platform; if there may be more, put the platform at the end of the queue."""
-        may_have_more = False
+        more: list[str] = []
 
         def is_over() -> bool:
             self._working[me] = (platform, monotonic())
             return self._stopping
 
         def send() -> None:
-            nonlocal may_have_more
+            if platform == EVERYBODY:
+                more.extend(self._deliveries.spread([EVERYBODY]))
+                return
             found = self._deliveries.deliver_some(platform, stop=is_over, has_more=lambda: self.enqueue([platform]))
             self._working[me] = None
-            may_have_more = found.may_have_more
+            more.extend([platform] if found.may_have_more else [])
 
         try:
             self._deliveries.in_context(send)
         except Exception as error:
-            log_failure(f"Pushing to {platform} failed", error)
+            log_failure(f"Pushing to {platform or 'everybody'} failed", error)
         finally:
             with self._changed:
                 self._sending[platform] -= 1
                 if not self._sending[platform]:
                     del self._sending[platform]
-            self.enqueue([platform] if may_have_more else [])
+            self.enqueue(more)
 
 
 def log_failure(what: str, error: Exception) -> None:

@@ -54,7 +54,6 @@ class Threads(Dispatcher):
         self._senders = Senders(self.deliveries, self._look_again)
         self._jobs: dict[str, threading.Thread] = {}
         self._ran: dict[str, float] = {}
-        self._hinted: set[str] = set()
         self._waiting: set[str] = set()  # the platforms that something was left for when they were last looked at
         # When (monotonic) to look at all platforms and the jobs, and at the jobs alone.
         self._poll_at = self._jobs_at = 0.0
@@ -73,7 +72,6 @@ class Threads(Dispatcher):
         now = monotonic()
         with self._changed:
             if platforms:
-                self._hinted.update(platforms)
                 self._lingers = now + 2 * self._interval
                 self._poll_at = min(self._poll_at, now + self._interval)
             else:
@@ -83,6 +81,8 @@ class Threads(Dispatcher):
                 self._jobs_at = min(self._jobs_at, at)
             self._ensure_running()
             self._changed.notify_all()
+        if now >= self._quiet_until:
+            self._senders.enqueue(platforms)
 
     def start(self) -> None:
         """Keep looking until :meth:`stop`, in forked processes as well."""
@@ -167,25 +167,25 @@ class Threads(Dispatcher):
         while True:
             with self._changed:
                 self._round_began = now = monotonic()
-                hinted, self._hinted = self._hinted | self.deliveries.take_retries(), set()
                 polls = self._poll_at <= now
                 jobs = polls or self._jobs_at <= now
                 self._poll_at = inf if polls else self._poll_at
                 self._jobs_at = inf if jobs else self._jobs_at
-            if hinted or jobs:
-                self._round(hinted, polls=polls, jobs=jobs)
+            self._senders.enqueue(self.deliveries.take_retries())
+            if jobs:
+                self._round(polls=polls)
             with self._changed:
                 self._poll_at = min(self._poll_at, monotonic() + self._pace())
                 if self._stopping or not self._is_needed():
                     self._thread = None
                     return
             with forks.waiting(), self._changed:
-                if not self._hinted and not self._stopping:
+                if not self._stopping:
                     self._changed.wait(self._seconds_to_wait())
             self._senders.make_up()
 
     def _is_needed(self) -> bool:
-        left = self._hinted or self._waiting or self._senders.are_busy or self._jobs or self._jobs_at < inf
+        left = self._waiting or self._senders.are_busy or self._jobs or self._jobs_at < inf
         return bool(left) or self._stays or self._serves or self._is_expecting()
 
     def _is_expecting(self) -> bool:
@@ -202,13 +202,13 @@ class Threads(Dispatcher):
         at = min(at, monotonic() + _MAKES_UP) if self._senders.has_queue else at
         return max(min(at - monotonic(), self._pace()), 0.001)
 
-    def _round(self, hinted: Collection[str], *, polls: bool, jobs: bool) -> None:
-        """Start threads for what is due at some platforms, or at all, and for the jobs that are due."""
+    def _round(self, *, polls: bool) -> None:
+        """Have the jobs that are due run, and, if it ``polls``, what is due at any platform sent."""
 
         def look() -> None:
-            self._look_at_platforms(hinted, everything=polls)
-            if jobs:
-                self._look_at_jobs()
+            if polls:
+                self._look_at_platforms()
+            self._look_at_jobs()
 
         try:
             self.deliveries.in_context(look)
@@ -217,18 +217,15 @@ class Threads(Dispatcher):
             self._failures += 1
             lasts = self._stays or self._failures < _FAILURES
             with self._changed:
-                self._waiting.update(hinted)
                 self._waiting = self._waiting if lasts else set()
                 self._jobs_at = self._poll_at = monotonic() + self._interval if lasts else inf
         else:
             self._failures = 0
 
-    def _look_at_platforms(self, hinted: Collection[str], *, everything: bool) -> None:
-        due = self.deliveries.spread({*hinted, EVERYBODY} if everything else hinted)
-        self._senders.enqueue(due)
-        if everything:
-            self._waiting = set(self.deliveries.waiting_platforms())
-            self._senders.enqueue(filter(self.deliveries.is_due, self._waiting))
+    def _look_at_platforms(self) -> None:
+        self._senders.enqueue(self.deliveries.spread([EVERYBODY]))
+        self._waiting = set(self.deliveries.waiting_platforms())
+        self._senders.enqueue(filter(self.deliveries.is_due, self._waiting))
 
     def _look_at_jobs(self) -> None:
         for job in self.deliveries.services.jobs:

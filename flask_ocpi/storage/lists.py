@@ -13,7 +13,6 @@ from sqlalchemy import BigInteger
 from sqlalchemy import ColumnElement
 from sqlalchemy import Delete
 from sqlalchemy import Dialect
-from sqlalchemy import Executable
 from sqlalchemy import FromClause
 from sqlalchemy import Select
 from sqlalchemy import Table
@@ -133,7 +132,7 @@ def keys_statement(table: Table, counts: Table | None, shape: ListShape, dialect
     return Statement(found.limit(bindparam("limit", type_=BigInteger)), dialect)
 
 
-def claim_statement(table: Table, counts: Table | None, shape: ListShape, dialect: Dialect) -> Executable:
+def claim_statement(table: Table, counts: Table | None, shape: ListShape, dialect: Dialect) -> Statement:
     """Build the statement that takes records, and answers rows for :func:`record_of` in any order.
 
     Its parameters are :func:`query_values` and ``until``. It takes those first that have been due for longest: the
@@ -146,10 +145,10 @@ def claim_statement(table: Table, counts: Table | None, shape: ListShape, dialec
     moved = update(table).values(last_updated=bindparam("until"), revision=c.revision + 1)
     moved = moved.returning(*record_columns(table))
     if dialect.name == "sqlite":
-        return moved.where(c.created.in_(due))
+        return Statement(moved.where(c.created.in_(due)), dialect)
     # As a part of WHERE it might be evaluated once a row, and lock and take more than the limit.
     chosen = due.with_for_update(skip_locked=True).cte("chosen")
-    return moved.where(c.created == chosen.c.created)
+    return Statement(moved.where(c.created == chosen.c.created), dialect)
 
 
 def _rows(table: Table, chosen: Select[tuple[Any]], total: ColumnElement[Any], dialect: Dialect) -> Select[Any]:

@@ -246,7 +246,7 @@ class SQLAlchemyStorage(Storage):
     def claim(self, kind: str, query: Query, *, until: int, key_of: Callable[[Record], Key]) -> Sequence[Record]:
         statement = self._shaped(claim_statement, kind, ListShape.of(query))
         values = {**query_values(query), "until": until}
-        rows = self._database.run(lambda connection: connection.execute(statement, values).all())
+        rows = self._database.execute(statement, values).rows
         return sorted(map(record_of, rows), key=lambda record: record.created)
 
     def transaction(self) -> AbstractContextManager[None]:

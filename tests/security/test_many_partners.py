@@ -244,9 +244,10 @@ def test_a_hint_has_only_that_platform_sent_to_and_decodes_none(monkeypatch):
     ocpi.services.platforms.partners()  # which the jobs look at
     monkeypatch.setattr(Platform, "from_record", _none)
     threads = Threads(ocpi.dispatcher.deliveries)
+    monkeypatch.setattr(threads, "_ensure_running", lambda: None)
     monkeypatch.setattr(threads._senders, "enqueue", lambda platforms: seen.extend(platforms))
 
-    threads._look_at_platforms({"partner-3"}, everything=False)
+    threads.wake({"partner-3"})
 
     assert seen == ["partner-3"]
 
