@@ -35,7 +35,8 @@ from flask_ocpi.modules.tokens import TOKEN
 from flask_ocpi.versions.v2_1_1_converters import CONVERTERS
 from flask_ocpi.versions.v2_1_1_converters import token_type
 
-_TYPES = (TokenType.RFID, TokenType.OTHER, TokenType.APP_USER, TokenType.AD_HOC_USER)
+#: The types that stored Tokens have, RFID first; the last one is of 2.3.0.
+_TYPES = (TokenType.RFID, TokenType.OTHER, TokenType.APP_USER, TokenType.AD_HOC_USER, "EMAID")
 
 
 def _ids(target: Target, types: Iterable[str] = _TYPES) -> list[str]:
