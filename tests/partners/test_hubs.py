@@ -16,15 +16,11 @@ from flask_ocpi.storage.base import Party
 from flask_ocpi.testing import documents
 from flask_ocpi.testing.network import PartnerClient
 from flask_ocpi.versions.v2_2_1 import VERSION as V2_2_1
-from flask_ocpi.versions.v2_2_1 import Credentials
-from flask_ocpi.versions.v2_3_0_credentials import CONVERTER
-from flask_ocpi.versions.v2_3_0_credentials import Credentials as OwnCredentials
+from flask_ocpi.versions.v2_3_0 import VERSION as V2_3_0
 from tests.conftest import EVERY_STORAGE
 from tests.peers import Peer
 from tests.peers import answer
 from tests.peers import dump
-
-V2_3_0 = V2_2_1.evolve("2.3.0", classes={Credentials: OwnCredentials}, converters={OwnCredentials: CONVERTER})
 
 BOTH = (V2_2_1, V2_3_0)
 HUB, NEAR, FAR = Party.of("DE", "ENA"), Party.of("DE", "NEA"), Party.of("FR", "FAR")
