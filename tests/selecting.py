@@ -57,9 +57,18 @@ SLOW = (
     "test_servers.py",
     "test_start.py",
 )
-#: What computes for long on lines that others take as well.
+#: What works in other processes, or computes for long on lines that others take as well.
 UNMEASURED = (
+    "benchmarks",
+    "browser",
+    "e2e",
+    "examples",
+    "faults",
     "web/test_schemathesis.py",
+    "conformance/test_parallel_writers.py",
+    "conformance/test_round_trip.py",
+    "sync/test_changing_lists.py",
+    "sync/test_processes.py",
     "property",
     "pricing/test_simulation.py",
     "reading/test_spoilt.py",
