@@ -177,12 +177,9 @@ class Registrar:
 
     def _numbers(self, version: str | None) -> Sequence[str]:
         """Return the numbers of the versions to choose among: the one given, or all that are served."""
-        served = [version.number for version in self.services.versions]
         if version is None:
-            return served
-        if version not in served:
-            raise InvalidParametersError(f"OCPI {version} is not served here; there is {', '.join(served)}.")
-        return [version]
+            return [each.number for each in self.services.versions]
+        return [handshake.served(self.services, version).number]
 
     def _discover(
         self, connection: Connection, versions_url: str, numbers: Sequence[str], *, preferred: str | None = None

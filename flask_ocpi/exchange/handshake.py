@@ -19,6 +19,7 @@ from flask_ocpi.core.enums import ModuleID
 from flask_ocpi.core.fields import NOT_AVAILABLE
 from flask_ocpi.core.moments import SECOND
 from flask_ocpi.errors import ConflictError
+from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import NoMatchingEndpointsError
 from flask_ocpi.exchange import sides
 from flask_ocpi.exchange.context import Discovery
@@ -59,6 +60,15 @@ def check_endpoints(discovery: Discovery, required: Sequence[str]) -> None:
 def unreadable(flaws: Sequence[str]) -> str:
     """Say which entries cannot be read, as a sentence behind others; "" for none."""
     return f" Entries that cannot be read: {'; '.join(flaws)}." if flaws else ""
+
+
+def served(services: Services, number: str) -> Version:
+    """Return the version with a number; raise InvalidParametersError, which names those that are served."""
+    found = services.version(number)
+    if found is None:
+        listing = ", ".join(version.number for version in services.versions)
+        raise InvalidParametersError(f"OCPI {number} is not served here; OCPI_VERSIONS has {listing}.")
+    return found
 
 
 def token_encoding(services: Services, platform: Platform, version: Version | None = None) -> str:

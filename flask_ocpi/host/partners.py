@@ -15,6 +15,7 @@ from flask_ocpi.client.wire import Transport
 from flask_ocpi.core import quirks
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.exchange import grants
+from flask_ocpi.exchange import handshake
 from flask_ocpi.exchange import sides
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.grants import Documents
@@ -125,11 +126,8 @@ class Partners:
                 kept = sides.meant(self.services, known, terms)
                 terms = replace(terms, own_role=kept.own_role, own_party=kept.own_party)
         if version is not None:
-            served = {version.number: version for version in self.services.versions}
-            if version not in served:
-                raise InvalidParametersError(f"OCPI {version} is not served here; there is {', '.join(served)}.")
             terms = replace(terms, granted_version=version)
-            sides.side_of(self.services, terms.on(known or _NOBODY), served[version])
+            sides.side_of(self.services, terms.on(known or _NOBODY), handshake.served(self.services, version))
         return self.services.platforms.invite(name=name, token=token, known=known, terms=terms)
 
     def register(

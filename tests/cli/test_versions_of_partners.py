@@ -74,7 +74,7 @@ def test_rotate_without_a_version_keeps_it(run, registered):
     [
         (["--version", "2.1.1"], "by --as"),
         (["--version", "2.1.1", "--as", "CPO"], "by --as-party"),
-        (["--version", "3.0"], "OCPI 3.0 is not served here; there is 2.1.1, 2.2.1"),
+        (["--version", "3.0"], "OCPI 3.0 is not served here; OCPI_VERSIONS has 2.1.1, 2.2.1"),
         (["--as", "HUB"], "it is CPO or EMSP"),
         (["--as-party", "NL-ABC"], "Say also as what NL-ABC deals with the partner"),
         (["--as", "EMSP", "--as-party", "NL-DEF"], "NL-DEF is no own party that is EMSP; there is NL-ABC"),
