@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from flask_ocpi.core.converting import fields_of
 from flask_ocpi.core.description import Document
 from flask_ocpi.core.description import Handler
 from flask_ocpi.core.description import Interface
@@ -67,7 +68,8 @@ def start_session(ctx: Context, target: Target, body: Document) -> Result:
     if hook is not None:
         _check_token(ctx, body["token"])
         evse = _check_place(ctx, target, body)
-        if Capability.START_SESSION_CONNECTOR_REQUIRED in evse.get("capabilities", ()) and "connector_id" not in body:
+        is_required = Capability.START_SESSION_CONNECTOR_REQUIRED in evse.get("capabilities", ())
+        if is_required and "connector_id" not in body and _can_name_a_connector(target):
             raise InvalidParametersError(f"connector_id is required for EVSE {body['evse_uid']!a}.")
     return _receive(ctx, target, body, hook)
 
@@ -226,6 +228,11 @@ def _purge_reservations(ctx: Context) -> None:
     end = ctx.services.now() - ctx.services.settings.command_retention * 1_000_000
     for record in ctx.storage.list(RESERVATIONS, Query(date_to=end, limit=_PURGED_AT_ONCE)).records:
         ctx.storage.delete(RESERVATIONS, Key(*record.document["key"]))
+
+
+def _can_name_a_connector(target: Target) -> bool:
+    """Tell whether the StartSession of the version has a connector_id; else the host application knows."""
+    return target.operation.body is not None and "connector_id" in fields_of(target.operation.body)
 
 
 def _check_token(ctx: Context, token: Document) -> None:

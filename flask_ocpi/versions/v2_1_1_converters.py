@@ -314,11 +314,11 @@ def _where(place: Document, known: Document | None, cdr: Document, lose: Lose) -
 
 
 def location_of_session(session: Document) -> Reference:
-    return session["country_code"], session["party_id"], session["location_id"]
+    return session["country_code"], session["party_id"], session.get("location_id", "")
 
 
 def location_of_cdr(cdr: Document) -> Reference:
-    return cdr["country_code"], cdr["party_id"], cdr["cdr_location"]["id"]
+    return cdr["country_code"], cdr["party_id"], cdr.get("cdr_location", {}).get("id", "")
 
 
 def info_from_store(document: Document, lose: Lose) -> Document:

@@ -205,6 +205,14 @@ def test_command_is_answered_with_a_result_alone(charger, name):
 
 
 @pytest.mark.conformance("V211-70")
+def test_session_is_started_where_a_connector_would_have_to_be_named(charger):
+    needs_one = documents.evse(uid="EVSE2", capabilities=["START_SESSION_CONNECTOR_REQUIRED"])
+    charger.ocpi.save("locations", documents.location(evses=[documents.evse(), needs_one]))
+
+    assert asked(charger, "START_SESSION", evse_uid="EVSE2").data == {"result": "ACCEPTED"}
+
+
+@pytest.mark.conformance("V211-70")
 def test_reservations_cannot_be_cancelled(charger):
     answer = charger.partner.post("/ocpi/2.1.1/receiver/commands/CANCEL_RESERVATION", {"reservation_id": "42"})
 

@@ -7,6 +7,8 @@ import pytest
 
 from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.errors import NotSaidError
+from flask_ocpi.storage.base import Key
+from flask_ocpi.storage.base import Record
 from flask_ocpi.testing import documents
 from flask_ocpi.versions import V2_1_1
 from flask_ocpi.versions import V2_2_1
@@ -179,6 +181,20 @@ def test_session_whose_location_is_not_known_is_left_out_with_a_finding(house):
     assert (listing.total, listing.broken) == (0, [])
     assert {finding.object for finding in house.findings()} == {"NL ABC SES1"}
     assert all("GONE" in finding.outcome for finding in house.findings())
+
+
+def test_session_that_is_out_of_the_ordinary_holds_up_no_other(house):
+    house.cpo.save("locations", a_location())
+    house.cpo.save("sessions", documents.session(id="ODD"))
+    house.cpo.save("sessions", documents.session())
+    storage = house.cpo.services.storage
+    key = Key.of("NL", "ABC", "ODD")
+    record = storage.get("sessions", key)
+    odd = {name: value for name, value in record.document.items() if name != "location_id"}
+    storage.save("sessions", key, Record.of(odd, last_updated=record.last_updated))
+
+    with house.old.client("NL-ABC") as client:
+        assert [session["id"] for session in client.sessions.list()] == ["SES1"]
 
 
 @EVERY_STORAGE
