@@ -97,3 +97,15 @@ def test_session_is_priced_without_what_only_bookings_have():
     cdr = documents.cdr(charging_periods=PERIODS, tariffs=[tariff])
 
     assert price(cdr, [tariff]).total_cost.excl_vat == 12.5 / 4
+
+
+@pytest.mark.conformance("BOOK-28")
+def test_element_is_not_kept_without_a_restriction_that_cannot_be_read(house):
+    cpo = house.partner("ems", "OTH", "CPO")
+    fee = {**FEE, "restrictions": {"booking": "MAYBE"}}
+    document = documents.tariff(country_code="DE", party_id="OTH", elements=[fee, ENERGY], tax_included="NO")
+
+    response = cpo.put("/ocpi/2.3.0/receiver/tariffs/DE/OTH/TARIFF1", document)
+
+    assert response.http_status == 201
+    assert next(house.ems.copies.documents("tariffs"))["elements"] == [ENERGY]

@@ -50,7 +50,8 @@ def with_everything(cls):
     schema = cls()
     document = {name: _example(field) for name, field in schema.load_fields.items()}
     if issubclass(cls, TariffElement):
-        document["restrictions"].pop("reservation", None)  # which goes with no price of energy
+        for name in ("reservation", "booking"):  # which go with no price of energy
+            document["restrictions"].pop(name, None)
     return orjson.dumps(read(schema, document).document)
 
 

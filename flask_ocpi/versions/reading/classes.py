@@ -54,6 +54,7 @@ from flask_ocpi.modules.tokens import Token
 from flask_ocpi.modules.types import BusinessDetails
 from flask_ocpi.modules.types import DisplayText
 from flask_ocpi.modules.types import Price
+from flask_ocpi.versions import stored
 from flask_ocpi.versions import v2_3_0
 from flask_ocpi.versions.reading.values import hour_minute
 from flask_ocpi.versions.reading.values import read_instant
@@ -183,6 +184,7 @@ NEEDED: Mapping[type[Schema], frozenset[str]] = {
     StartSession: frozenset({"evse_uid", "connector_id"}),
     TariffElement: frozenset({"restrictions"}),
     TariffRestrictions: frozenset(TariffRestrictions._declared_fields),
+    stored.TariffRestrictions: frozenset(stored.TariffRestrictions._declared_fields),
 }
 
 #: Rules that an object may break and be kept.
@@ -203,6 +205,7 @@ REMOVING = frozenset(
         published_to_all_or_some,
         regular_hours_go_with_closing,
         reservations_cost_fees_and_time,
+        stored.bookings_cost_fees_and_time,
         roles_are_unique,
     }
 )
