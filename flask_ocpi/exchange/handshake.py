@@ -94,7 +94,7 @@ def with_roles(
     names = [role["role"] for role in (*platform.roles, *platform.requested)] if side is None else [side.other]
     told: list[Mapping[str, Any]] = []
     for endpoint in endpoints:
-        if endpoint.get("role") in _ROLES:
+        if str(endpoint.get("role")) in _ROLES:
             told.append(endpoint)
             continue
         module = str(endpoint["identifier"])

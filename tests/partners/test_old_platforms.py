@@ -88,6 +88,19 @@ def test_we_register_with_it_in_2_1_1(ours, peer):
     assert [spelled for name, spelled in peer.seen if name.startswith("POST")] == ["Token token-a"]
 
 
+@pytest.mark.parametrize("said", ["CPO", "", None, 1, [], {"a": 1}], ids=str)
+def test_what_an_endpoint_says_beside_is_no_side(ours, peer, said):
+    modules = ("credentials", "locations", "tokens")
+    listed = [{"identifier": module, "url": f"{peer.base}/{module}/", "role": said} for module in modules]
+    peer.answers["GET /ocpi/emsp/2.1.1/"] = lambda: answer({"version": "2.1.1", "endpoints": listed})
+    peer.answers["POST /credentials/"] = lambda: answer(peer.credentials())
+
+    platform = ours.partners.register(peer.url, "token-a", own_role="CPO")
+
+    assert platform.endpoint("locations", InterfaceRole.RECEIVER) == f"{peer.base}/locations/"
+    assert platform.endpoint("tokens", InterfaceRole.SENDER) == f"{peer.base}/tokens/"
+
+
 @pytest.mark.conformance("V211-102", "V211-107", "V211-114")
 def test_it_registers_with_us_by_urls_with_a_slash(ocpi_network, ours, peer):
     _, token = ours.partners.invite(name="Peer", own_role="CPO")

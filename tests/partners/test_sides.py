@@ -113,6 +113,19 @@ def test_details_list_each_module_once_and_without_role(ocpi_network, both):
     assert urls["EMSP"]["locations"] == "https://both.example/ocpi/2.1.1/receiver/locations"
 
 
+def test_nor_do_they_repeat_credentials_where_a_quirk_would_have_them_with_both_roles(ocpi_network, both):
+    invited, token = both.partners.invite(name="Ems", own_role="CPO")
+    both.partners.set_quirks(invited.id, {"credentials-both-roles": True})
+    client = calling(ocpi_network, both, token)
+
+    listed = {
+        number: [e["identifier"] for e in client.get(f"/ocpi/{number}").data["endpoints"]].count("credentials")
+        for number in ("2.1.1", "2.2.1")
+    }
+
+    assert listed == {"2.1.1": 1, "2.2.1": 2}
+
+
 @pytest.mark.parametrize("spelling", ["plain", "base64"])
 @pytest.mark.conformance("V211-105")
 def test_tokens_are_read_raw_and_in_base64(ocpi_network, both, spelling):
