@@ -49,6 +49,7 @@ GROUPS = {
     "HCI": "Hub client info",
     "V211": "OCPI 2.1.1",
     "V230": "OCPI 2.3.0",
+    "INV": "Invoice reconciliation (2.3.0)",
     "PAY": "Payments (2.3.0)",
     "BOOK": "Bookings (2.3.0)",
 }

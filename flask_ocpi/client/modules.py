@@ -253,8 +253,7 @@ class ModuleClient:
         here = (platform.id, str(self.module.id))
         refusal = None
         known = here not in lacking or not same_hash(lacking[here] or "", platform.token or "")
-        can_be_told = self._tells(changes, ids, whole)
-        if known and can_be_told and not self.client.quirks.no_patch:
+        if known and not self.client.quirks.no_patch and self._tells(changes, ids, whole):
             try:
                 return self._owned(find_addressed(self.module, "PATCH", ids), ids, owner, body=changes)
             except RefusedError as error:
@@ -274,8 +273,7 @@ class ModuleClient:
         """Tell whether a PATCH says to this platform what changed: where name and value are the same in its version."""
         operation = find_addressed(self.module, "PATCH", ids)
         cls, services, version = body_of(operation), self.client.services, self.client.version
-        conversion = version.conversion(cls)
-        if conversion is None or (conversion.is_marked and not conversion.says_more(changes)):
+        if (conversion := version.conversion(cls)) is None:
             return True
         object_type, stored = object_of(operation), whole
         part_ids = object_type.split_ids(ids)[1]
@@ -284,6 +282,8 @@ class ModuleClient:
             if place is None or place.index is None:
                 return False
             stored = place.siblings[place.index]
+        if conversion.is_marked and not conversion.says_more(stored):
+            return True
         sent = said(services, version, cls, stored, where=operation.name, find=finder(services))
         return all(name in fields_of(cls) and sent.get(name) == changes[name] for name in changes)
 

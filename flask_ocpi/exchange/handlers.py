@@ -10,6 +10,7 @@ from functools import partial
 
 import orjson
 
+from flask_ocpi.core.converting import MORE
 from flask_ocpi.core.converting import LeftOutError
 from flask_ocpi.core.description import OWNER_KEY
 from flask_ocpi.core.description import Document
@@ -236,7 +237,8 @@ def _text(record: Record, target: Target) -> bytes:
     place = locate(opened.document, target.object_type, target.part_ids)
     if place is None or place.index is None:
         raise target.missing()
-    return orjson.dumps(place.siblings[place.index])
+    part = orjson.dumps(place.siblings[place.index])
+    return MORE + part if MORE in record.text else part
 
 
 def _check_room(ctx: Context, target: Target, place: Place) -> None:
