@@ -1,9 +1,9 @@
 """A roaming day, told step by step: python -m examples.demo
 
-An operator (CPO), a provider (eMSP) and a hub run as three servers. The demo does what their staff and a driver would
-do: it works on the same databases, so what it starts goes from one server to another; the operator's server simulates
-charge points. With DEMO_ONCE=1 it ends after the last check, otherwise life goes on until Ctrl-C. It exits with 1 when
-something is not as it should be.
+An operator (CPO), a provider (eMSP) with two more systems, and a hub run as five servers. The demo does what their
+staff and a driver would do: it works on the same databases, so what it starts goes from one server to another; the
+operator's server simulates charge points. With DEMO_ONCE=1 it ends after the last check, otherwise life goes on until
+Ctrl-C. It exits with 1 when something is not as it should be.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from examples.demo_stage import settings
 from flask_ocpi import OCPI
 from flask_ocpi import FlaskOCPIError
 
-PORTS = {"CPO": 5001, "eMSP": 5002, "Hub": 5003}
+PORTS = {"CPO": 5001, "eMSP": 5002, "Hub": 5003, "Old": 5004, "New": 5005}
 SPEED = 600  # a charged hour in 6 seconds
 PAUSE_SECONDS = 5
 LOG_LINES = 20
@@ -73,7 +73,7 @@ def main() -> int:
 
 def open_day(stack: ExitStack, screen: Screen, folder: Path, ports: dict[str, int]) -> Day:
     """Start the platforms; they end with the stack."""
-    screen.step(f"Three platforms start, each in a process of its own ({program()})")
+    screen.step(f"Five platforms start, each in a process of its own ({program()})")
     journal = folder / "journal"
     journal.touch()
     sides, servers = {}, {}
@@ -133,6 +133,7 @@ def play(day: Day) -> None:
     driver.stop(day, session_id)
     platforms.change_tariffs(day)
     platforms.join_hub(day)
+    platforms.speak_other_versions(day, session_id)
     platforms.invite_visitors(day)
 
 

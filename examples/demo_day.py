@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 
 from examples.demo_screen import BOLD
 from examples.demo_stage import Day
 from examples.demo_stage import Document
 from examples.demo_stage import Side
-from examples.demo_wire import VERSION
+from examples.demo_wire import VERSIONS
 from examples.network import locations
 from examples.network import status_changes
 from examples.network import summary
@@ -45,7 +46,7 @@ def register(day: Day) -> None:
         day.check(
             knows, f"the {side.role} knows the {peer.role} {peer.party} and its {len(record.endpoints)} endpoints"
         )
-    day.wire.hidden = ("versions", VERSION)
+    day.wire.hidden = ("versions", *VERSIONS)
 
 
 def join(newcomer: Side, host: Side) -> None:
@@ -191,6 +192,47 @@ def hear_of_provider(day: Day, status: str) -> None:
         return (sent["party_id"], sent["status"]) == (day.emsp.party.party_id, status)
 
     day.told(day.cpo, f"the news that the provider is {status}", "PUT", "hubclientinfo", fits)
+
+
+def speak_other_versions(day: Day, session_id: str) -> None:
+    day.step(
+        "Old and new versions",
+        "Two more systems of the provider register with the operator: its billing speaks OCPI 2.1.1, its new app "
+        "2.3.0. They fetch the location, the session and the CDR that the provider has in 2.2.1.",
+    )
+    for side in (day.old, day.new):
+        for uid in (CARD, BLOCKED_CARD):
+            side.ocpi.save("tokens", token(day, uid))
+        join(side, day.cpo)
+        number = side.ocpi.partners.find(str(day.cpo.party)).version
+        for module in ("sessions", "cdrs"):
+            side.ocpi.pull(module, str(day.cpo.party))
+        known = day.emsp.copies("locations")[day.emsp.copies("sessions")[session_id]["location_id"]]
+        with side.client(day.cpo) as client:
+            location = client.locations.get(known["id"])
+            cost = next(found["total_cost"] for found in client.raw.cdrs.list())
+        same = _essence(side, session_id, location) == _essence(day.emsp, session_id, known)
+        day.check(same, f"{side.name} has the same location, session and CDR in {number}")
+        day.screen.text(f"What the CDR costs, in {number}: {json.dumps(cost)}")
+        side.ocpi.partners.unregister(str(day.cpo.party))
+
+
+def _essence(side: Side, session_id: str, location: Document) -> Document:
+    """Return what all versions can say of a session, its location and its CDR, as a platform has it."""
+    session = side.copies("sessions")[session_id]
+    cdrs = side.copies("cdrs").values()
+    cdr = next(found for found in cdrs if found["start_date_time"] == session["start_date_time"])
+    return {
+        "location": (location["name"], {evse["uid"]: evse["status"] for evse in location["evses"]}),
+        "session": (session["kwh"], session["status"], session["cdr_token"], _energy(session)),
+        "cdr": (cdr["total_energy"], cdr["total_cost"]["excl_vat"], cdr["cdr_token"], _energy(cdr)),
+    }
+
+
+def _energy(document: Document) -> list[float]:
+    """Return what was charged in each period."""
+    dimensions = (dimension for period in document["charging_periods"] for dimension in period["dimensions"])
+    return [dimension["volume"] for dimension in dimensions if dimension["type"] == "ENERGY"]
 
 
 def invite_visitors(day: Day) -> None:

@@ -1,4 +1,4 @@
-"""Who plays in the demo: the three platforms, as their staff sees them, and what they say to each other."""
+"""Who plays in the demo: the platforms, as their staff sees them, and what they say to each other."""
 
 from __future__ import annotations
 
@@ -33,7 +33,11 @@ PARTIES = {
     "CPO": ("NL", "ABC", "CPO", "Abc Charging"),
     "eMSP": ("DE", "EMS", "EMSP", "Ems Mobility"),
     "Hub": ("BE", "HUB", "HUB", "Crossroads"),
+    "Old": ("DE", "EMS", "EMSP", "Ems Billing"),
+    "New": ("DE", "EMS", "EMSP", "Ems App"),
 }
+#: What each of them speaks.
+SPOKEN = {"CPO": ["2.1.1", "2.2.1", "2.3.0"], "eMSP": ["2.2.1"], "Hub": ["2.2.1"], "Old": ["2.1.1"], "New": ["2.3.0"]}
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,8 @@ class Day:
     cpo: Side
     emsp: Side
     hub: Side
+    old: Side
+    new: Side
 
     @property
     def now(self) -> datetime:
@@ -153,13 +159,16 @@ def make_day(
 
 
 def settings(role: str, base_url: str) -> Document:
-    """Return what makes examples.platform one of the three platforms."""
+    """Return what makes examples.platform one of the platforms."""
     country_code, party_id, name_of_role, name = PARTIES[role]
     party = {"country_code": country_code, "party_id": party_id, "roles": [name_of_role]}
     details = {"name": name, "website": f"https://{name.split()[0].lower()}.example.org"}
     return {
         "OCPI_PARTIES": [{**party, "business_details": details}],
         "OCPI_BASE_URL": base_url,
+        "OCPI_VERSIONS": SPOKEN[role],
+        # The provider has three systems, which speak for the same party.
+        "OCPI_ALLOW_SHARED_PARTIES": role == "CPO",
         # The hub tells who is there; it does not pass on what they say to each other.
         "OCPI_MODULES": ["hubclientinfo:SENDER"] if role == "Hub" else None,
     }

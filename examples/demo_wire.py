@@ -17,7 +17,7 @@ from flask_ocpi.client import Request
 from flask_ocpi.client import Response
 from flask_ocpi.client import Transport
 
-VERSION = "2.2.1"
+VERSIONS = ("2.1.1", "2.2.1", "2.3.0")
 SIDES = ("sender", "receiver")
 WAIT_SECONDS = 0.05
 WAITS = 600
@@ -47,8 +47,8 @@ class Exchange:
         """What is asked for: the URL from the module on."""
         parts = urlsplit(self.url)
         segments = parts.path.partition("/ocpi/")[2].split("/")
-        if len(segments) > 1:
-            segments.remove(VERSION)
+        if len(segments) > 1 and segments[0] in VERSIONS:
+            segments.pop(0)
         if segments[0] in SIDES:
             segments.pop(0)
         return "/".join(segments) + (f"?{parts.query}" if parts.query else "")

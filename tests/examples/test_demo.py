@@ -1,4 +1,4 @@
-"""The demo runs as `make demo` runs it: three servers, real sockets, and nothing left behind."""
+"""The demo runs as `make demo` runs it: five servers, real sockets, and nothing left behind."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 LIMIT_SECONDS = 180
 WERKZEUG = "from examples import demo, demo_day, demo_servers; demo_servers.program = lambda: 'Werkzeug'; "
 MAIN = "import sys; sys.exit(demo.main())"
-STEPS = 18
+STEPS = 19
 SHORT_DAY = ("open_network", "register", "share_locations", "join_hub", "invite_visitors")
 
 
@@ -57,8 +57,8 @@ def test_demo_goes_through_all_steps_and_ends(run: subprocess.CompletedProcess[s
     assert run.returncode == 0, run.stdout + run.stderr
     assert [int(step) for step in re.findall(r"^(\d+)  ", run.stdout, re.MULTILINE)] == list(range(1, STEPS + 1))
     assert run.stderr == ""
-    assert len(processes(run.stdout)) == 3
-    assert [is_running(pid) for pid in processes(run.stdout)] == [False] * 3
+    assert len(processes(run.stdout)) == 5
+    assert [is_running(pid) for pid in processes(run.stdout)] == [False] * 5
 
 
 def test_output_fits_a_terminal_and_shows_only_the_visitors_tokens(run: subprocess.CompletedProcess[str]) -> None:
@@ -81,8 +81,8 @@ def test_failed_check_is_an_exit_code() -> None:
 
     assert run.returncode == 1
     assert "FAILED at step 4  The provider fetches the network: not so: all are equal on both sides" in run.stderr
-    assert len(processes(run.stdout)) == 3
-    assert [is_running(pid) for pid in processes(run.stdout)] == [False] * 3
+    assert len(processes(run.stdout)) == 5
+    assert [is_running(pid) for pid in processes(run.stdout)] == [False] * 5
 
 
 def test_server_that_does_not_start_is_an_exit_code() -> None:
@@ -124,4 +124,4 @@ def test_demo_goes_on_until_it_is_told_to_end(number: signal.Signals) -> None:
     assert "Ctrl-C ends the platforms" in output
     assert "Everybody goes home" in rest
     assert process.returncode == 128 + number
-    assert [is_running(pid) for pid in processes(output)] == [False] * 3
+    assert [is_running(pid) for pid in processes(output)] == [False] * 5

@@ -190,6 +190,7 @@ def test_life_goes_on_after_the_day(
         ("DELETE tariffs", "Prices change: what the CPO saved: it never came"),
         ("PUT hubclientinfo/DE/EMS", "A hub tells who is there: the news that the provider is CONNECTED: no answer"),
         ("GET hubclientinfo", "A hub tells who is there: The line is cut."),
+        ("GET sessions", "Old and new versions: The line is cut."),
         ("PUT locations/NL/TRY", "Try it yourself: The line is cut."),
         ("DELETE credentials", "A hub tells who is there: The line is cut."),
     ],
@@ -254,6 +255,8 @@ def test_lost_message_is_noticed(day: Day, line: Line, message: str, failure: st
         ("PUT tariffs", b"0.37", b"0.39", "Prices change: not so: AC-REGULAR is 0.37"),
         ("PUT hubclientinfo/DE/EMS", b'"SUSPENDED"', b'"OFFLINE"', "A hub tells: not so: the provider leaves the hub"),
         ("GET hubclientinfo", b'"EMSP"', b'"NSP"', "A hub tells: not so: all three have the same list"),
+        ("GET sessions", b'"kwh":', b'"kwh":1', "Old and new: not so: Ems Billing has the same"),
+        ("GET cdrs", b'"before_taxes":', b'"before_taxes":9', "Old and new: not so: Ems App has the same"),
         ("GET locations/NL/TRY", b'"TRY-1"', b'"TRY-2"', "Try it yourself: not so: the other has a location"),
     ],
 )
