@@ -258,7 +258,8 @@ class CdrsClient(ModuleClient):
         answer = self.send(operation, InterfaceRole.RECEIVER, (), body=checked, owner=owner)
         url = self._url(answer.headers.get("Location"))
         if url is not None:
-            self.client.services.storage.save(CDR_URLS, self._key(owner, checked["id"]), Record.of({"url": url}))
+            record = Record.of({"url": url, "version": self.client.version.number})
+            self.client.services.storage.save(CDR_URLS, self._key(owner, checked["id"]), record)
         return answer
 
     def push(self, document: Document, *parents: str, owner: Party | None = None) -> Answer:
@@ -273,8 +274,13 @@ class CdrsClient(ModuleClient):
             raise InvalidParametersError(f"A cdr is addressed by 1 id, not {len(ids)}.")
         party = self._owner(owner)
         record = self.client.services.storage.get(CDR_URLS, self._key(party, ids[0]))
+        spoken = self.client.version.number
+        if record is not None and record.document.get("version", spoken) != spoken:
+            record = None  # its URL is one of a version that the platform speaks no more
         if record is None and not self.client.quirks.cdr_by_id:
-            raise MissingEndpointError(f"{self.client.platform.id} gave no URL for the CDR {ids[0]!a}.")
+            raise MissingEndpointError(
+                f"{self.client.platform.id} gave no URL for the CDR {ids[0]!a} in OCPI {spoken}."
+            )
         operation = self.find(InterfaceRole.RECEIVER, lambda o: o.method == "GET")
         if record is None:
             answer = self.send(operation.aliased, InterfaceRole.RECEIVER, ids, owner=party)

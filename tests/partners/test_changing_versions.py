@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from flask_ocpi.errors import MissingEndpointError
 from flask_ocpi.errors import UnreachableError
 from flask_ocpi.outbox import circuits
 from flask_ocpi.outbox import entries
@@ -286,6 +287,24 @@ def test_a_party_may_unregister_and_register_in_another_version(move):
     assert (move.record.id, move.record.version) == (id, move.new)
     (copy,) = move.ems.objects.documents("locations", copies=True)
     assert copy["city"] == "Gent"
+
+
+@MOVES
+def test_a_cdr_is_read_again_in_the_version_in_which_it_was_posted(move):
+    driver = {**documents.cdr()["cdr_token"], "country_code": "DE", "party_id": "EMS"}
+    move.cpo.save("locations", documents.location())
+    move.cpo.save("cdrs", documents.cdr(cdr_token=driver))
+
+    def read():
+        with move.cpo.client("DE-EMS") as client:
+            return client.cdrs.get_copy("CDR1", owner=Party.of("NL", "ABC"))
+
+    before = read()
+    move.change("theirs")
+    with pytest.raises(MissingEndpointError, match=f"gave no URL for the CDR 'CDR1' in OCPI {move.new}"):
+        read()
+    move.change("theirs", to=move.old)
+    assert read()["id"] == before["id"] == "CDR1"
 
 
 @MOVES
