@@ -25,6 +25,8 @@ from pathlib import Path
 from statistics import median
 from statistics import quantiles
 from time import perf_counter
+from time import process_time
+from typing import NamedTuple
 
 import orjson
 import urllib3
@@ -39,7 +41,7 @@ from flask_ocpi.testing.network import add_partner
 from flask_ocpi.testing.network import party_settings
 from tests.servers import postgres
 
-ROUNDS = 3
+ROUNDS = 5
 OBJECTS = 200  # for each partner in a round
 PATCHES = 200
 SAVED = 1000
@@ -116,6 +118,13 @@ def measure_saving(folder: Path) -> None:
             say(f"{what}, {name} receiving", f"{1e6 * median(values):.0f} us, {ratio:.2f} times one")
 
 
+class Speed(NamedTuple):
+    """Messages a second, and seconds of this process's processor time a message."""
+
+    rate: float
+    used: float
+
+
 class Rig:
     """One process that saves, and delivers when it is told to, and the partners."""
 
@@ -132,27 +141,29 @@ class Rig:
         self.saving.objects.save_all({"locations": documents})
         return OBJECTS * self.answering
 
-    def deliver(self, start: Callable[[], Callable[[], None]]) -> float:
-        """Return how many messages a second come once ``start`` was called; it returns what ends it."""
+    def deliver(self, start: Callable[[], Callable[[], None]]) -> Speed:
+        """Tell how quickly messages come once ``start`` was called; it returns what ends it."""
         before = self.partners.number
         expected = self.save()
-        began = perf_counter()
+        began, used = perf_counter(), process_time()
         stop = start()
         ended = self.partners.wait_for(before + expected)
+        used = process_time() - used
         stop()
         assert not self.saving.outbox.lags() or self.partners.number == before + expected
-        return expected / (ended - began)
+        return Speed(expected / (ended - began), used / expected)
 
-    def bare(self) -> float:
-        """Return how many messages a second a bare loop sends to the same partners in turns."""
+    def bare(self) -> Speed:
+        """Tell how quickly a bare loop sends messages to the same partners in turns."""
         body = orjson.dumps(location(id="L1"))
         headers = {"Content-Type": "application/json", "Authorization": "Token " + "t" * 40}
         urls = [f"http://127.0.0.1:{port}/locations/NL/ABC/L1" for port in self.partners.ports[: self.answering]]
-        began = perf_counter()
+        began, used = perf_counter(), process_time()
         for _ in range(OBJECTS):
             for url in urls:
                 self._pool.request("PUT", url, body=body, headers=headers)
-        return OBJECTS * len(urls) / (perf_counter() - began)
+        number = OBJECTS * len(urls)
+        return Speed(number / (perf_counter() - began), (process_time() - used) / number)
 
 
 def measure_delivering(folder: Path, url: str | None, database: str) -> None:
@@ -167,10 +178,16 @@ def measure_delivering(folder: Path, url: str | None, database: str) -> None:
 
             pairs = [(rig.bare(), rig.deliver(start)) for _ in range(ROUNDS + 1)][1:]
         many = f"{answering} partner{'s' * (answering > 1)}"
-        say(f"{database}: bare loop, {many}", spread([limit for limit, _ in pairs], "/s"))
-        say(f"{database}: deliveries, {many}", spread([found for _, found in pairs], "/s"))
-        ratios = [found / limit for limit, found in pairs]
+        for name, found in zip(("bare loop", "deliveries"), zip(*pairs, strict=True), strict=True):
+            used = median(1e6 * each.used for each in found)
+            say(
+                f"{database}: {name}, {many}",
+                f"{spread([each.rate for each in found], '/s')}, {used:.0f} us of the processor",
+            )
+        ratios = [found.rate / limit.rate for limit, found in pairs]
         say(f"{database}: deliveries, to the bare loop, {many}", spread(ratios, "times", 2))
+        ratios = [limit.used / found.used for limit, found in pairs]
+        say(f"{database}: the same by processor time, {many}", spread(ratios, "times", 2))
 
 
 def _work(folder: Path, url: str, pipe: object, stop: object) -> None:
@@ -223,7 +240,7 @@ def measure_workers(folder: Path, url: str) -> None:
             for number, found in rates.items():
                 with workers(number, folder / "workers", url) as start:
                     before = partners.number
-                    found.append(rig.deliver(start))
+                    found.append(rig.deliver(start).rate)
                     assert partners.number == before + OBJECTS * 10, "a message came twice"
     for number, found in rates.items():
         say(f"PostgreSQL: deliveries, {number} processes, 20 ms an answer", f"{median(found):.0f} /s")

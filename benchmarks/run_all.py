@@ -25,6 +25,7 @@ BENCHMARKS = (
     "partners",
     "push_latency",
     "outbound",
+    "outward",
     "memory",
     "journal",
     "bulk",

@@ -28,7 +28,7 @@ _LEAST_PAUSE = 1.0  # between two runs of a job
 _LONGEST_ROUND = 60.0
 _LOOKS = 30.0  # seconds between two looks of a process that has nothing to do at what other processes left
 _AT_EXIT = 5.0
-_MAKES_UP = 0.005  # between two looks at threads that send, while platforms are queued
+_MAKES_UP = 0.01  # between two looks at threads that send, while platforms are queued
 _FAILURES = 12  # rounds in a row, after which threads that were not started to stay end until they are needed
 
 
@@ -58,6 +58,7 @@ class Threads(Dispatcher):
         # When (monotonic) to look at all platforms and the jobs, and at the jobs alone.
         self._poll_at = self._jobs_at = 0.0
         self._lingers = 0.0
+        self._makes_up = False  # whether it looks soon, as something is queued
         self._serves = False
         self._round_began = monotonic()
         self._failures = 0
@@ -171,7 +172,8 @@ class Threads(Dispatcher):
                 jobs = polls or self._jobs_at <= now
                 self._poll_at = inf if polls else self._poll_at
                 self._jobs_at = inf if jobs else self._jobs_at
-            self._senders.enqueue(self.deliveries.take_retries())
+            if (at := self.deliveries.next_retry()) is not None and at <= now:
+                self._senders.enqueue(self.deliveries.take_retries())
             if jobs:
                 self._round(polls=polls)
             with self._changed:
@@ -180,6 +182,7 @@ class Threads(Dispatcher):
                     self._thread = None
                     return
             with forks.waiting(), self._changed:
+                self._makes_up = self._senders.has_queue
                 if not self._stopping:
                     self._changed.wait(self._seconds_to_wait())
             self._senders.make_up()
@@ -199,7 +202,7 @@ class Threads(Dispatcher):
 
     def _seconds_to_wait(self) -> float:
         at = min(self._poll_at, self._jobs_at, self.deliveries.next_retry() or inf)
-        at = min(at, monotonic() + _MAKES_UP) if self._senders.has_queue else at
+        at = min(at, monotonic() + _MAKES_UP) if self._makes_up else at
         return max(min(at - monotonic(), self._pace()), 0.001)
 
     def _round(self, *, polls: bool) -> None:
@@ -238,7 +241,8 @@ class Threads(Dispatcher):
     def _look_again(self) -> None:
         """Have the thread that looks see what the threads that send queued, or that one ended."""
         with self._changed:
-            self._changed.notify_all()
+            if not self._makes_up or not self._senders.are_busy:  # else it looks soon
+                self._changed.notify_all()
 
     def _start_job(self, job: Job) -> float | None:
         """Start a job that is due, unless it is running or did so a moment ago; return when to look again."""
