@@ -360,7 +360,8 @@ def _links(module: Module, interface: Interface, operation: Operation) -> dict[s
             continue
         if operation.created and other.path == operation.path:
             values = {parameter.name: f"$request.path.{parameter.name}" for parameter in other.parameters}
-            values |= {name: f"$request.body#/{name}" for name, _ in other.object.defaults}
+            defaults = other.object.defaults if other.query is not None else ()
+            values |= {name: f"$request.body#/{name}" for name, _ in defaults}
         elif operation.located and other.method == "GET":
             names = [parameter.name for parameter in other.parameters]
             values = {name: f"$request.body#/{key}" for name, key in zip(names, other.object.key, strict=True)}

@@ -1,10 +1,12 @@
-"""Schemathesis over our own OpenAPI document: every check, every phase, in-process and over a socket.
+"""Schemathesis over our own OpenAPI document of each version: every check, every phase, in-process and over a socket.
 
 OCPI answers well-formed JSON that breaks a rule with HTTP 200 and status_code 2001, so 200 is an expected answer to
 negative data; instead `accepts_only_valid_data` proves that nothing the document excludes is ever a success.
 
 The caller is a partner with all roles, a hub among them, so that it may push for any party. What would end or change
 its registration (POST, PUT and DELETE on credentials) is called with a token made for that one call.
+
+Each class is tried with all boundary values, valid and not, in one operation only, whatever others take it.
 """
 
 from __future__ import annotations
@@ -13,6 +15,9 @@ import json
 import re
 import zlib
 from collections import Counter
+from collections.abc import Collection
+from collections.abc import Iterator
+from collections.abc import Mapping
 from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
@@ -35,7 +40,6 @@ from schemathesis.transport.wsgi import WSGITransport
 from flask_ocpi.exchange import pending
 from flask_ocpi.exchange.pending import Call
 from flask_ocpi.extension import OCPI
-from flask_ocpi.modules.enums import CommandType
 from flask_ocpi.partners.auth_tokens import authorization
 from flask_ocpi.storage.memory import MemoryStorage
 from flask_ocpi.testing.documents import cdr
@@ -47,15 +51,18 @@ from flask_ocpi.testing.documents import session
 from flask_ocpi.testing.documents import tariff
 from flask_ocpi.testing.documents import token
 from flask_ocpi.testing.network import Network
+from flask_ocpi.testing.network import PartnerClient
 from flask_ocpi.testing.network import add_partner
 from flask_ocpi.testing.network import party_settings
-from tests.conformance.operations import MODULES
+from flask_ocpi.versions import V2_2_1
+from flask_ocpi.versions import VERSIONS
+from flask_ocpi.versions import Version
 from tests.serving import served
-from tests.urls import ocpi_url
 
-DOCUMENT = "/ocpi/openapi-2.2.1.json"
 OWN_ROLES = ["CPO", "EMSP", "NAP", "NSP", "OTHER", "SCSP"]
 PARTNER = [("DE", "ALL", [*OWN_ROLES, "HUB"])]
+# Where a version tells one role there are two, and each may push for any party as well.
+PARTNERS = {role: [("DE", "ALL", [role, "HUB"])] for role in ("CPO", "EMSP")}
 OWN = {"country_code": "NL", "party_id": "PLT"}
 # What the examples of the document name, and what is stored beforehand; tokens and ClientInfos are of another party.
 IDS = {
@@ -74,8 +81,11 @@ XYZ = {"country_code": "DE", "party_id": "XYZ"}
 # The property of the body that the last segment of the path is.
 KEYS = {"location_id": "id", "evse_uid": "uid", "connector_id": "id", "session_id": "id", "tariff_id": "id"}
 KEYS |= {"token_uid": "uid", "party_id": "party_id"}
+# The modules of 2.2.1: others, which one version has, are tested by themselves.
+SHARED = {module.id for module in V2_2_1.modules if not module.single}
+OPERATORS_OWN = ("locations", "sessions", "cdrs", "tariffs")
 RESPONSE_URL = "https://emsp.example.com/results?a=b&c=d"
-RESERVATION = {"reservation_id": "RES1", "location_id": "LOC1", "evse_uid": "3256"}
+RESERVATION = {"reservation_id": "1", "location_id": "LOC1", "evse_uid": "3256"}
 # Requests of ours whose results are awaited: operation and where its result is sent.
 AWAITED = {
     "commands/{command}": ("commands", "start_session"),
@@ -128,12 +138,14 @@ def _require_valid(value: Any, schema: dict[str, Any], components: dict[str, Any
 class Platform:
     """The platform under test, and the tokens to call it with."""
 
-    def __init__(self) -> None:
+    def __init__(self, version: Version = V2_2_1) -> None:
+        self.version = version
         self.network = Network()
         self.app = Flask("schemathesis_platform", root_path=".")
         self.app.config.update(
             SECRET_KEY="a secret",
-            OCPI_MODULES=MODULES,
+            OCPI_VERSIONS=[version.number],
+            OCPI_MODULES=sorted(module.id for module in version.modules if module.id in SHARED),
             OCPI_PARTIES=[party_settings("NL", "PLT", OWN_ROLES)],
             OCPI_ALLOW_SHARED_PARTIES=True,
             OCPI_CALLBACK_HOSTS=["emsp.example.com"],
@@ -141,8 +153,14 @@ class Platform:
             OCPI_MAX_UNKNOWN_TOKENS=0,
             OCPI_RECEIVE="strict",  # the document is the letter of OCPI
         )
-        self.ocpi = OCPI(self.app, storage=MemoryStorage(), transport=self.network, clock=self.network.clock)
-        self.partner = add_partner(self.app, PARTNER)
+        surroundings = {"transport": self.network, "clock": self.network.clock, "versions": (version,)}
+        self.ocpi = OCPI(self.app, storage=MemoryStorage(), **surroundings)
+        known = PARTNERS if version.is_one_sided else {"ALL": PARTNER}
+        self.partners = {
+            role: add_partner(self.app, parties, name=f"partner {role}", version=version.number)
+            for role, parties in known.items()
+        }
+        self.prefix = f"/ocpi/{version.number}"
         self.asked: Counter[str] = Counter()
         self._answer_what_is_asked()
         self._store_objects()
@@ -153,13 +171,35 @@ class Platform:
         ocpi = self.ocpi
         ocpi.authorizer(lambda token, location: self._note("authorize", "ALLOWED" if location else "NO_CREDIT"))
         ocpi.charging_preferences(lambda session, preferences: self._note("preferences", "ACCEPTED"))
-        for command in CommandType:
+        for command in self.commands:
             ocpi.command(command)(lambda request, reply, name=command: self._note(name, self._accept(reply)))
-        for method in ("GET", "PUT", "DELETE"):
+        for method in ("GET", "PUT", "DELETE") if self.version.module("chargingprofiles") else ():
             result = {"result": "REJECTED" if method == "GET" else "ACCEPTED"}
             ocpi.charging_profile(method)(
                 lambda request, reply, name=method, result=result: self._note(name, self._accept(reply, result))
             )
+
+    @property
+    def commands(self) -> list[str]:
+        """The commands of the version."""
+        operations = (operation for module, _, operation in self.version.operations() if module.id == "commands")
+        return [operation.path.removeprefix("/") for operation in operations if operation.result is not None]
+
+    def partner_for(self, path: str) -> PartnerClient:
+        """Return who may call an operation: an operator is served our interfaces for operators."""
+        if not self.version.is_one_sided:
+            return self.partners["ALL"]
+        found = re.search(r"/(sender|receiver)/(\w+)", path)
+        is_operator = found is None or (found[2] in OPERATORS_OWN) == (found[1] == "receiver")
+        return self.partners["CPO" if is_operator else "EMSP"]
+
+    def said(self, module: str, operation: str, document: dict[str, Any]) -> dict[str, Any]:
+        """Return the body of an operation in the shape of the version."""
+        found = self.version.operation(module, operation)
+        conversion = None if found is None else self.version.conversion(found.body)
+        if conversion is None:
+            return document
+        return conversion.from_store(document, find=lambda kind, references: dict.fromkeys(references, self.place))
 
     def _note(self, name: str, answer: Any) -> Any:
         self.asked[name] += 1
@@ -170,44 +210,54 @@ class Platform:
 
     def _store_objects(self) -> None:
         tree = evse(uid="3256", connectors=[connector()], capabilities=["CHARGING_PREFERENCES_CAPABLE"])
+        self.place = location(evses=[tree])
         token_of_partner = {**session()["cdr_token"], "country_code": "DE", "party_id": "ALL"}
         self.ocpi.save("locations", location(**OWN, evses=[tree]))
         self.ocpi.save("sessions", session(**OWN, evse_uid="3256", cdr_token=token_of_partner))
         self.ocpi.save("cdrs", cdr(**OWN))
         self.ocpi.save("tariffs", tariff(**OWN))
         self.ocpi.save("tokens", token(**OWN))
-        self.ocpi.save("hubclientinfo", client_info())
-        receiver = ocpi_url("receiver")
-        for path, document in (
-            ("locations/NL/ABC/LOC1", location(evses=[tree])),
-            ("sessions/NL/ABC/SES1", session()),
-            ("tariffs/NL/ABC/11", tariff(id="11")),
-            ("tokens/DE/XYZ/12345678905880", token(**XYZ)),
-            ("hubclientinfo/DE/XYZ", client_info(**XYZ)),
-        ):
-            assert self.partner.put(f"{receiver}/{path}", document).http_status == 201
-        assert self.partner.post(f"{receiver}/cdrs", cdr()).http_status == 201
+        receiver = f"{self.prefix}/receiver"
+        pushed = [
+            ("locations/NL/ABC/LOC1", "put_location", self.place),
+            ("sessions/NL/ABC/SES1", "put_session", session(evse_uid="3256")),
+            ("tariffs/NL/ABC/11", "put_tariff", tariff(id="11")),
+            ("tokens/DE/XYZ/12345678905880", "put_token", token(**XYZ)),
+        ]
+        if self.version.module("hubclientinfo"):
+            self.ocpi.save("hubclientinfo", client_info())
+            pushed.append(("hubclientinfo/DE/XYZ", "put_client_info", client_info(**XYZ)))
+        for path, operation, document in pushed:
+            body = self.said(path.split("/")[0], operation, document)
+            assert self.partner_for(f"{receiver}/{path}").put(f"{receiver}/{path}", body).http_status == 201
+        sender = self.partner_for(f"{receiver}/cdrs")
+        assert sender.post(f"{receiver}/cdrs", self.said("cdrs", "post_cdr", cdr())).http_status == 201
         reservation = {**RESERVATION, "response_url": RESPONSE_URL, "expiry_date": "2030-01-01T00:00:00Z"}
-        reserved = self.partner.post(
-            f"{receiver}/commands/RESERVE_NOW", {**reservation, "token": token(**token_of_partner)}
-        )
-        assert reserved.data["result"] == "ACCEPTED"
+        reservation["token"] = token(**token_of_partner)
+        body = self.said("commands", "reserve_now", reservation)
+        answer = self.partner_for(f"{receiver}/commands").post(f"{receiver}/commands/RESERVE_NOW", body)
+        assert answer.data["result"] == "ACCEPTED"
         for segment, (module, operation) in AWAITED.items():
-            call = Call(segment.split("/")[1], module, operation, self.partner.platform.id, {})
-            pending.start_call(self.ocpi.services, call)
+            if self.version.module(module):
+                number = self.version.number
+                asked = self.partner_for(f"/sender/{module}").platform.id
+                call = Call(segment.split("/")[1], module, operation, asked, {}, version=number)
+                pending.start_call(self.ocpi.services, call)
 
     def _answer_handshakes(self) -> None:
         """Serve the platform that the credentials in the examples of the document belong to."""
-        example = self.network.add("ocpi.example.com", [("NL", "ABC", ["CPO"])])
+        example = self.network.add("ocpi.example.com", [("NL", "ABC", ["CPO"])], versions=(self.version,))
         example.partners.invite(name="caller", token="example-token-not-a-secret")
 
     def token_for(self, method: str, path: str) -> str:
         """Return a token that opens an operation; a new one where the call uses it up."""
+        one_sided = self.version.is_one_sided
         if path.endswith("/credentials") and method == "POST":
-            return self.ocpi.partners.invite(name="new")[1]
+            return self.ocpi.partners.invite(name="new", own_role="EMSP" if one_sided else None)[1]
         if path.endswith("/credentials") and method in ("PUT", "DELETE"):
-            return add_partner(self.app, PARTNER, name="passing").token
-        return self.partner.token
+            parties = PARTNERS["CPO"] if one_sided else PARTNER
+            return add_partner(self.app, parties, name="passing", version=self.version.number).token
+        return self.partner_for(path).token
 
 
 class Authorize:
@@ -245,6 +295,8 @@ def _name_what_is_stored(case: Any) -> None:
     elif path and zlib.crc32(repr(sorted(path.items())).encode()) % 2:
         ids = {**IDS, **XYZ} if "/tokens/" in case.operation.path or "hubclientinfo" in case.operation.path else IDS
         case.path_parameters = {name: ids[name] for name in path}
+    if "/2.1.1/receiver/cdrs/" in case.operation.path:  # the owner of what is posted there is who posts it
+        case.path_parameters = {**path, "country_code": "DE", "party_id": "ALL"}
 
 
 def _fit_body(case: Any) -> None:
@@ -261,14 +313,17 @@ def _fit_body(case: Any) -> None:
     if "response_url" in body:
         body["response_url"] = RESPONSE_URL
         stored = {**IDS, **RESERVATION}
-        if zlib.crc32(repr(sorted(body)).encode()) % 2:
+        if set(body) <= {"response_url", "reservation_id"} or zlib.crc32(repr(sorted(body)).encode()) % 2:
             body |= {name: stored[name] for name in body if name in stored}
 
 
-def configuration(*, examples: int, coverage: str, base_url: str | None = None) -> SchemathesisConfig:
+def configuration(
+    *, examples: int, thoroughly: Collection[str] = (), base_url: str | None = None
+) -> SchemathesisConfig:
     """Return the configuration: everything on, nothing random, bounded.
 
-    coverage: "all" boundary values of every field, valid and not, some ten thousand requests; or "positive" ones.
+    thoroughly: the operations whose fields get all boundary values, valid and not, some thousand requests; in others
+    they get the valid ones.
     """
     generation = {"deterministic": True, "max-examples": examples, "database": "none", "no-shrink": True}
     options: dict[str, Any] = {"base-url": base_url} if base_url else {}
@@ -283,12 +338,52 @@ def configuration(*, examples: int, coverage: str, base_url: str | None = None) 
             "checks": CHECKS,
             # Values from answers cost a fifth of the time; reach_the_handlers names what is there.
             "phases": {
-                "coverage": {"generation": {"mode": coverage}},
+                "coverage": {"generation": {"mode": "positive"}},
                 "fuzzing": {"extra-data-sources": {"responses": False}},
                 "stateful": {"max-steps": 4},
             },
+            "operations": [
+                {"include-name": label, "phases": {"coverage": {"generation": {"mode": "all"}}}} for label in thoroughly
+            ],
         }
     )
+
+
+def worth_all_values(platform: Platform) -> list[str]:
+    """Return the labels of operations that together take each class of the version, and each query, once.
+
+    Of another version than 2.2.1 only what it has otherwise.
+    """
+    document = platform.ocpi.specs[platform.version.number]
+    same = {cls.__name__ for cls in {*platform.version.classes()} & {*V2_2_1.classes()}}
+    seen = set() if platform.version is V2_2_1 else {f"#/components/schemas/{name}" for name in same}
+    found = []
+    operations = [
+        (f"{method.upper()} {path}", operation)
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+        if method != "parameters"
+    ]
+    for label, operation in sorted(operations, key=lambda item: not item[0].startswith("PUT")):
+        taken = [operation.get("requestBody", {}), [item["name"] for item in operation.get("parameters", ())]]
+        references = set(_reached(document, taken))
+        if label.startswith("PATCH") or (references <= seen and "requestBody" in operation):
+            continue
+        if "requestBody" not in operation and (platform.version is not V2_2_1 or str(taken) in seen):
+            continue
+        seen |= {*references, str(taken)}
+        found.append(label)
+    return found
+
+
+def _reached(document: Mapping[str, Any], item: Any) -> Iterator[str]:
+    """Walk the schemas that something refers to, with those that they refer to."""
+    waiting, seen = [item], set()
+    while waiting:
+        for reference in set(re.findall(r"#/components/schemas/[\w.-]+", json.dumps(waiting.pop()))) - seen:
+            seen.add(reference)
+            waiting.append(document["components"]["schemas"][reference.rpartition("/")[2]])
+            yield reference
 
 
 class Findings:
@@ -345,22 +440,20 @@ def run(schema: Any, platform: Platform) -> Findings:
     return findings
 
 
-@pytest.fixture
-def platform() -> Platform:
-    return Platform()
-
-
 def check_findings(findings: Findings, platform: Platform) -> None:
     """Nothing was found, and what could be was looked at."""
     assert not findings.problems, "\n\n".join(findings.problems[:20])
     operations = [
         f"{method.upper()} {path}"
-        for path, item in platform.ocpi.specs["2.2.1"]["paths"].items()
+        for path, item in platform.ocpi.specs[platform.version.number]["paths"].items()
         for method in item
         if method != "parameters"
     ]
     assert set(operations) == set(findings.succeeded)
-    assert set(platform.asked) == {"authorize", "preferences", "GET", "PUT", "DELETE", *CommandType}
+    hooks = {"authorize", *platform.commands}
+    hooks |= {"preferences"} if platform.version.operation("sessions", "put_charging_preferences") else set()
+    hooks |= {"GET", "PUT", "DELETE"} if platform.version.module("chargingprofiles") else set()
+    assert set(platform.asked) == hooks
     assert findings.phases == {"examples", "coverage", "fuzzing", "stateful"}
     assert set(schemathesis.checks.CHECKS.get_all_names()) - findings.checks == set()
 
@@ -379,8 +472,13 @@ def wsgi_probes(monkeypatch) -> None:
 
 
 @pytest.mark.usefixtures("wsgi_probes")
-def test_in_process(platform):
-    schema = schemathesis.openapi.from_wsgi(DOCUMENT, platform.app, config=configuration(examples=5, coverage="all"))
+@pytest.mark.parametrize("version", VERSIONS, ids=lambda version: version.number)
+def test_in_process(version):
+    platform = Platform(version)
+    thoroughly = worth_all_values(platform)
+    schema = schemathesis.openapi.from_wsgi(
+        f"/ocpi/openapi-{version.number}.json", platform.app, config=configuration(examples=3, thoroughly=thoroughly)
+    )
 
     findings = run(schema, platform)
 
@@ -415,10 +513,11 @@ def test_check_finds_accepted_data(body, query, status_code, fails):
         accepts_only_valid_data(None, response, SimpleNamespace(operation=operation))
 
 
-def test_over_a_socket(platform):
+def test_over_a_socket():
+    platform = Platform()
     with served(platform.app) as url:
         schema = schemathesis.openapi.from_url(
-            f"{url}{DOCUMENT}", config=configuration(examples=2, coverage="positive", base_url=url)
+            f"{url}/ocpi/openapi-2.2.1.json", config=configuration(examples=2, base_url=url)
         )
 
         findings = run(schema, platform)
