@@ -80,10 +80,12 @@ class BookingOption(Schema):
     connector_id = CiString(max=36, metadata={"description": "The connector.", "example": "1"})
     parking_id = CiString(max=36, metadata={"description": "The parking space.", "example": "P1"})
     evse_position = ListOf(Enum(EVSEPosition), metadata={"description": "Sides of the EVSE.", "example": ["LEFT"]})
-    vehicle_types = ListOf(Enum(VehicleType), metadata={"description": "Vehicles it is for.", "example": ["VAN"]})
+    vehicle_types = ListOf(
+        Enum(VehicleType, open=True), metadata={"description": "Vehicles it is for.", "example": ["VAN"]}
+    )
     connector_format = ListOf(Enum(ConnectorFormat), metadata={"description": "Formats.", "example": ["CABLE"]})
     connector_types = ListOf(
-        Enum(ConnectorType), metadata={"description": "Standards.", "example": ["IEC_62196_T2_COMBO"]}
+        Enum(ConnectorType, open=True), metadata={"description": "Standards.", "example": ["IEC_62196_T2_COMBO"]}
     )
     power_types = ListOf(Enum(PowerType), metadata={"description": "Kinds of power.", "example": ["DC"]})
     max_vehicle_weight = Number(metadata={"description": f"Up to so many kg {_OF_A_SIZE}.", "example": 5000})

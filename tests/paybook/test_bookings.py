@@ -427,6 +427,14 @@ def test_booking_locations_are_synced(house):
     assert list(late.copies.documents("bookings")) == [theirs]
 
 
+@pytest.mark.conformance("BOOK-14")
+def test_enums_that_2_3_0_has_open_take_what_is_not_known(house):
+    option = {"connector_types": ["MCS", "NEXT"], "vehicle_types": ["TRAM"]}
+    house.cpo.save("booking_locations", booking_location(booking_option=option))
+
+    assert list(house.ems.copies.documents("booking_locations")) == [booking_location(booking_option=option)]
+
+
 @pytest.mark.conformance("BOOK-15")
 @EVERY_STORAGE
 @pytest.mark.parametrize(
