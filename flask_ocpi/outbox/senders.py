@@ -15,9 +15,8 @@ from flask_ocpi.outbox.entries import EVERYBODY
 
 _log = logging.getLogger("flask_ocpi.outbox")
 
-# Seconds in one message after which a thread waits for its partner, rather than works: at least, and at most.
-_HELD_UP = 0.005
-_HELD_UP_FOR_LONG = 0.02
+_HELD_UP = 0.005  # seconds in one message after which a thread waits for its partner, rather than works
+_SLOW = 0.01  # seconds a message, with which a thread is taken to wait for the partner from the beginning
 _LINGERS = 2.0  # seconds that a thread waits for more
 
 
@@ -89,8 +88,10 @@ class Senders:
         if message is None:
             return False
         platform, since = message
-        usual = min(max(4 * self._deliveries.pace(platform), _HELD_UP), _HELD_UP_FOR_LONG)
-        return monotonic() - since > usual
+        return self._is_slow(platform) or monotonic() - since > _HELD_UP
+
+    def _is_slow(self, platform: str) -> bool:
+        return self._deliveries.pace(platform) > _SLOW
 
     def _next(self) -> str | None:
         """Return the platform that is to be sent to next: one to which nobody sends, or else few do."""
@@ -127,6 +128,8 @@ class Senders:
 
         def is_over() -> bool:
             self._working[me] = (platform, monotonic())
+            if self._is_slow(platform):
+                self.make_up()
             return self._stopping
 
         def send() -> None:
