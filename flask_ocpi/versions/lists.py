@@ -10,6 +10,7 @@ from threading import Lock
 
 import orjson
 
+from flask_ocpi.core import forks
 from flask_ocpi.core.converting import MORE
 from flask_ocpi.core.converting import Conversion
 from flask_ocpi.core.converting import Find
@@ -44,6 +45,9 @@ class SaidList:
         self._conversion = conversion
         self._kept: dict[bytes, _Said] = {}
         self._size = 0
+        forks.begin(self._begin)
+
+    def _begin(self) -> None:
         self._lock = Lock()
 
     def texts(self, texts: Sequence[bytes], lose: Callable[[Document], Lose], find: Find, platform: str) -> list[bytes]:
