@@ -8,6 +8,7 @@ from flask_ocpi.testing.network import PartnerClient
 from flask_ocpi.testing.network import TestResponse
 from flask_ocpi.testing.network import add_partner
 from flask_ocpi.testing.network import party_settings
+from flask_ocpi.testing.versions import documents_of
 
 __all__ = [
     "Clock",
@@ -15,5 +16,6 @@ __all__ = [
     "PartnerClient",
     "TestResponse",
     "add_partner",
+    "documents_of",
     "party_settings",
 ]
