@@ -94,19 +94,19 @@ class StorageError(FlaskOCPIError):
 
 
 class DeadlockError(StorageError):
-    """The database ended a transaction in favour of another one: it wrote nothing and can be run again."""
+    """The database aborted a transaction in favour of another one: nothing was written, and it can run again."""
 
 
 class ConflictError(StorageError):
-    """A record is not at the revision that the caller expected; nothing was written."""
+    """A record does not have the revision that the caller expected; nothing was written."""
 
 
 class OCPIError(FlaskOCPIError):
-    """An error to be answered in the OCPI envelope.
+    """An error with an answer in the OCPI envelope.
 
     ``status_code`` is the OCPI code, ``http_status`` the HTTP code that goes with it. OCPI answers a well-formed
-    request to an existing resource with HTTP 200 even when it refuses it, so 200 is the default. ``data`` is JSON
-    text for the envelope, mostly none. ``after`` may be given functions that are called once the answer is sent.
+    request to an existing resource with HTTP 200 even when it refuses it, so 200 is the default. ``data`` is JSON text
+    for the envelope, usually none. ``after`` takes functions to call once the answer is sent.
     """
 
     status_code: int = StatusCode.SERVER_ERROR
@@ -146,11 +146,11 @@ class InvalidParametersError(ClientError):
 
 
 class NotSaidError(InvalidParametersError):
-    """2001: the version of OCPI that a platform speaks has no way to say an object; the message says why."""
+    """2001: the partner's version of OCPI has no way to say an object; the message gives the reason."""
 
 
 class NotEnoughInformationError(ClientError):
-    """2002: the request lacks information that is needed to answer it."""
+    """2002: the request lacks information that the answer needs."""
 
     status_code = StatusCode.NOT_ENOUGH_INFORMATION
 
@@ -162,14 +162,14 @@ class InvalidJSONError(InvalidParametersError):
 
 
 class UnauthorizedError(ClientError):
-    """HTTP 401, 2000: no credentials token, or one that does not open this."""
+    """HTTP 401, 2000: no credentials token, or one without access here."""
 
     http_status = 401
     headers: ClassVar[Mapping[str, str]] = {"WWW-Authenticate": "Token"}
 
 
 class ForbiddenError(ClientError):
-    """HTTP 403, 2000: the roles of the calling platform do not use this interface."""
+    """HTTP 403, 2000: the roles of the calling partner do not use this interface."""
 
     http_status = 403
 
@@ -193,7 +193,7 @@ class UnknownTokenError(NotFoundError):
 
 
 class MethodNotAllowedError(ClientError):
-    """HTTP 405, 2000: this interface has no such method, or not in this state of the registration."""
+    """HTTP 405, 2000: this interface lacks the method, or does not allow it in this state of the registration."""
 
     http_status = 405
 
@@ -205,7 +205,7 @@ class RequestTimeoutError(ClientError):
 
 
 class TooManyRequestsError(ClientError):
-    """HTTP 429: the caller must wait; ``Retry-After`` tells how long."""
+    """HTTP 429: the caller must wait; ``Retry-After`` gives the seconds."""
 
     http_status = 429
 
@@ -217,7 +217,7 @@ class PayloadTooLargeError(InvalidParametersError):
 
 
 class UnsupportedMediaTypeError(InvalidParametersError):
-    """HTTP 415, 2001: a body in another format than JSON."""
+    """HTTP 415, 2001: the body has another format than JSON."""
 
     http_status = 415
 
@@ -227,19 +227,19 @@ class ServerError(OCPIError):
 
 
 class UnableToUseClientAPIError(ServerError):
-    """3001: calling the other platform back failed."""
+    """3001: a call back to the partner failed."""
 
     status_code = StatusCode.UNABLE_TO_USE_CLIENT_API
 
 
 class UnsupportedVersionError(ServerError):
-    """3002: the other platform does not offer the version of this endpoint."""
+    """3002: the partner does not offer the version of this endpoint."""
 
     status_code = StatusCode.UNSUPPORTED_VERSION
 
 
 class NoMatchingEndpointsError(ServerError):
-    """3003: the other platform lacks endpoints that this one needs."""
+    """3003: the partner lacks endpoints that this platform needs."""
 
     status_code = StatusCode.NO_MATCHING_ENDPOINTS
 
@@ -269,7 +269,7 @@ class ReceiverNotConnectedError(HubError):
 
 
 class RemoteError(FlaskOCPIError):
-    """A call to another platform failed.
+    """A call to a partner failed.
 
     endpoint: the called endpoint, in a handshake. call_id: the id of the command or charging profile whose result may
     still come; else None.
@@ -280,21 +280,21 @@ class RemoteError(FlaskOCPIError):
 
 
 class UnreachableError(RemoteError):
-    """The other platform could not be reached: network, TLS or time-out."""
+    """The partner could not be reached: network, TLS or time-out."""
 
 
 class UnansweredError(UnreachableError):
-    """The other platform did not answer in the time allowed; whether it got the request is not known."""
+    """The partner did not answer in time; it is unknown whether it got the request."""
 
 
 class NotConnectedError(RemoteError):
-    """A hub says that the party behind it is not connected, so nothing is sent to it (HCI-09)."""
+    """A hub says that a party behind it is not connected, so nothing is sent to that party (HCI-09)."""
 
 
 class CrowdedError(UnreachableError):
-    """Nothing was sent: so many requests wait for other platforms, or for this one, that this one must not wait too.
+    """Nothing was sent: too many requests wait already, for partners or for this platform.
 
-    ``is_about_platform``: they wait for that platform.
+    ``is_about_platform``: they wait for the same partner.
     """
 
     def __init__(self, message: str, *, is_about_platform: bool) -> None:
@@ -311,30 +311,30 @@ class BlockedAddressError(RemoteError):
 
 
 class InvalidResponseError(RemoteError):
-    """The answer of the other platform is not an OCPI response."""
+    """The answer of the partner is not an OCPI response."""
 
 
 class EndlessListError(InvalidResponseError):
-    """A list of the other platform does not end: its pages repeat, bring nothing new, or are too many."""
+    """A list of the partner does not end: its pages repeat, add nothing new, or are too many."""
 
 
 class IncompleteListError(InvalidResponseError):
-    """A list of the other platform could not be read to the end that it announced."""
+    """A list of the partner ended before the number of objects that it announced."""
 
 
 class LongListError(RemoteError):
-    """A list of the other platform was not read to its end in the time allowed (see OCPI_SYNC_MAX_SECONDS)."""
+    """A list of the partner took longer than allowed (see OCPI_SYNC_MAX_SECONDS)."""
 
 
 class MissingEndpointError(RemoteError):
-    """The other platform does not offer the endpoint that a call needs."""
+    """The partner does not offer the endpoint that a call needs."""
 
 
 _ABOUT_US = frozenset({401, 408, 425, 429, 503})
 
 
 class RefusedError(RemoteError):
-    """The other platform answered with an error in the envelope; ``status_message`` is its text.
+    """The partner answered with an error in the envelope; ``status_message`` is its text.
 
     ``retry_after``: the seconds to wait before the next call, None without a Retry-After.
     """
@@ -358,7 +358,7 @@ class RefusedError(RemoteError):
 
     @property
     def is_about_us(self) -> bool:
-        """Tell whether our token or the moment was refused, not what was sent."""
+        """Tell whether the partner refused our token or the time of the call, not the content."""
         return self.http_status in _ABOUT_US or (self.http_status == 403 and not self.status_code)
 
 
@@ -381,7 +381,7 @@ _BY_CODE: dict[int, type[OCPIError]] = {
 
 
 def abort(status_code: int, message: str, *, http_status: int = 200) -> NoReturn:
-    """Stop handling the request and answer with an OCPI status code, from anywhere below a view.
+    """Stop handling the request and answer with an OCPI status code, from any depth below a view.
 
     ``status_code`` may be a :class:`StatusCode` or a custom one (1900-1999, 2900-2999, ...).
     """

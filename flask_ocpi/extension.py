@@ -54,17 +54,17 @@ def utc_now() -> datetime:
 class OCPI(HostHooks, Facade):
     """OCPI platforms in Flask apps: ``OCPI(app)``, or ``OCPI()`` and ``init_app(app)`` for each app.
 
-    storage: where everything is kept: a :class:`~flask_ocpi.Storage`, its class, or a function that makes one. By
-    default the app's Flask-SQLAlchemy database, or a SQLite file in the instance folder. A function with a parameter is
-    called with that default, so that a part of it can be replaced:
+    storage: stores all data: a :class:`~flask_ocpi.Storage`, its class, or a function that makes one. By default the
+    app's Flask-SQLAlchemy database, or a SQLite file in the instance folder. A function with a parameter gets that
+    default, so that you can replace a part of it:
     ``lambda default: RoutedStorage({"locations": MyLocations(), "*": default})``.
-    transport: how other platforms are called; by default over HTTP. clock: returns the time, aware.
-    versions: the versions of OCPI to serve, unless OCPI_VERSIONS picks some of them; by default those of this package.
-    Modules and versions of your own come in here: ``versions=(V2_2_1.with_module(MY_MODULE),)``.
+    transport: calls partners; HTTP by default. clock: returns the time, aware.
+    versions: the versions of OCPI to serve, by default those of this package. OCPI_VERSIONS can select some of them.
+    Add your own modules and versions here: ``versions=(V2_2_1.with_module(MY_MODULE),)``.
 
-    Hooks and these options hold for all apps, hooks also those that are registered after ``init_app``. All else is in
-    ``app.extensions["ocpi"]``, made from ``app.config`` (the OCPI_* keys). What is called on this object is done for
-    the current app, and outside of an app context for the only one that it serves.
+    Hooks and these options apply to all apps; hooks may be registered after ``init_app``. All other state is in
+    ``app.extensions["ocpi"]``, made from ``app.config`` (the OCPI_* keys). A call on this object applies to the current
+    app, or, outside of an app context, to the only app that it serves.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class OCPI(HostHooks, Facade):
         self._transport = transport
         self._clock = clock
         self._apps: weakref.WeakSet[Flask] = weakref.WeakSet()
-        self._given_app = app  # it lives as long as this object, unlike those of app factories
+        self._given_app = app  # it lives as long as this object; app factories make apps that do not
         if app is not None:
             self.init_app(app)
 
@@ -109,9 +109,9 @@ class OCPI(HostHooks, Facade):
 
     @property
     def app(self) -> Flask:
-        """The app that is meant: the current one if this object serves it, else the only one that it serves.
+        """The app that a call is for: the current one if this object serves it, else the only one that it serves.
 
-        Raises RuntimeError where that is none, or several.
+        Raises RuntimeError if there is none, or several.
         """
         if has_app_context():
             current = cast("Flask", current_app._get_current_object())  # type: ignore[attr-defined]
@@ -172,7 +172,7 @@ class OCPI(HostHooks, Facade):
 
 
 def _forget_audit(app: Flask, *, module: str, key: Key, **_: Any) -> None:
-    """Remove what an audit found with the CDR that it was about."""
+    """Remove the result of an audit together with its CDR."""
     if module == ModuleID.CDRS:
         own: OwnPlatform = app.extensions["ocpi"]
         own.storage.delete(CDR_AUDITS, key)

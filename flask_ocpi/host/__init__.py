@@ -1,4 +1,4 @@
-"""What the host application calls: its objects, copies, partners, outbox, journal, findings and prices."""
+"""The API of the host application: its objects, copies, partners, outbox, journal, findings and prices."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ __all__ = [
     "Undelivered",
 ]
 
-#: What is imported when it is asked for: serving does not need it.
+#: These names are imported on first use: serving does not need them.
 _LATE = {
     "Audited": "flask_ocpi.host.audits",
     "Prices": "flask_ocpi.host.prices",

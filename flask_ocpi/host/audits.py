@@ -1,4 +1,4 @@
-"""Audits of stored CDRs: looks up related objects, and keeps the results."""
+"""Audits stored CDRs: looks up related objects and stores the results."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ from flask_ocpi.storage.base import walk
 _log = logging.getLogger("flask_ocpi.audits")
 
 _AT_ONCE = 200
-_LISTED = 50  # CDRs of a session, in its list at the most; those that are not come after all others
-#: CDRs that wait for their audit in a process at the most. What comes faster is left to `flask ocpi cdrs audit`.
+_LISTED = 50  # the longest list of CDRs of a session; CDRs beyond it count as later than those in it
+#: The largest number of CDRs that wait for an audit in a process. `flask ocpi cdrs audit` audits the rest.
 WAITING = 20_000
 
 
@@ -70,12 +70,12 @@ class Audited:
         }
 
     def record(self, text: str, micros: int) -> Record:
-        """Return the record that keeps it, with when it was audited."""
+        """Return the record that stores the result and the time of the audit."""
         return Record(orjson.dumps({**self.to_dict(), "audited": text}, default=digits), micros)
 
 
 class Audits:
-    """Audits stored CDRs, own and partners', and keeps the results."""
+    """Audits stored CDRs, own and partners', and stores the results."""
 
     def __init__(self, services: Callable[[], Services], rules: RuleBook) -> None:
         self._of_app = services
@@ -92,9 +92,9 @@ class Audits:
         return self._of_app()
 
     def run(self, *, platform: Platform | None = None, since: int | None = None) -> Iterator[Audited]:
-        """Audit the CDRs of a platform, or ours and those of all, and store the results; yield one after another.
+        """Audit the CDRs of a partner, or own CDRs and those of all partners; store and yield the results one by one.
 
-        since: only those whose ``last_updated`` is that or later, in microseconds.
+        since: only CDRs whose ``last_updated`` is at or after this time, in microseconds.
         """
         for receiver in self.receivers(platform):
             records = walk(self.services.storage, "cdrs", Query(receiver=receiver, date_from=since), page_size=_AT_ONCE)
@@ -104,7 +104,7 @@ class Audits:
                 yield from self.audit_all(batch)
 
     def audit_all(self, cdrs: Sequence[tuple[Key, Document]]) -> list[Audited]:
-        """Audit some CDRs that are stored under these keys, and store the results."""
+        """Audit stored CDRs, given with their keys, and store the results."""
         evidence = self._evidence(cdrs)
         audited = [
             Audited(key, cdr, self._audit(key, cdr, each)) for (key, cdr), each in zip(cdrs, evidence, strict=True)
@@ -115,7 +115,7 @@ class Audits:
         return audited
 
     def audit(self, key: Key, cdr: Document) -> Audit:
-        """Audit one CDR with what is known beside it; it need not be stored, and the result is not."""
+        """Audit one CDR, stored or not, with the related stored objects. The result is not stored."""
         return self._audit(key, cdr, self._evidence([(key, cdr)], kept=False)[0])
 
     def result(self, key: Key) -> Document | None:
@@ -141,7 +141,7 @@ class Audits:
         self.services.background(self._audit_waiting)
 
     def _audit_waiting(self) -> None:
-        """Audit what arrived until there is no more; what fails is logged, and does not hold up the others."""
+        """Audit the received CDRs until none is left; an audit that fails is logged, and the others continue."""
         while True:
             with self._lock:
                 keys = [self._waiting.popleft() for _ in range(min(_AT_ONCE, len(self._waiting)))]
@@ -150,7 +150,7 @@ class Audits:
                 return
             try:
                 self._audit_arrived(keys)
-            except Exception:  # the storage may be anybody's
+            except Exception:  # the host application may have its own storage
                 _log.exception("%d CDRs could not be audited.", len(keys))
 
     def _audit_arrived(self, keys: Sequence[Key]) -> None:
@@ -177,7 +177,7 @@ class Audits:
         return audit(cdr, rules=self._rules.rules_for(key.source, str(key.owner)), evidence=evidence)
 
     def receivers(self, platform: Platform | None) -> list[str]:
-        """Return what :attr:`Key.receiver` is of what a platform sent, or of all that is stored, ours first."""
+        """Return the values of :attr:`Key.receiver` for a partner's objects, or for all objects, own ones first."""
         parties = self._own_parties()
         if platform is not None:
             return [received(party, platform.id) for party in parties]
@@ -187,14 +187,14 @@ class Audits:
     def _own_parties(self) -> list[Party]:
         return [Party.of(party.country_code, party.party_id) for party in self.services.settings.parties]
 
-    # What is looked up.
+    # Related objects.
 
     def _evidence(self, cdrs: Sequence[tuple[Key, Document]], *, kept: bool = True) -> list[Evidence]:
-        """Look up what is known beside some CDRs, each kind at once."""
+        """Look up the objects related to some CDRs, one kind at a time."""
         is_here = cache(self._is_here)
 
         def found(module: str, id_of: Callable[[Document], Any]) -> list[Document | None]:
-            """Return the object of a module that each CDR names, where all of its owner's should be here."""
+            """Return the object of a module that each CDR names; None where the owner's objects may be missing."""
             return self._found(
                 module,
                 [
@@ -211,7 +211,7 @@ class Audits:
         return [Evidence(*row) for row in zip(*columns, strict=True)]
 
     def _is_here(self, module: str, owner: Party, receiver: str) -> bool:
-        """Tell whether what a party has in a module should all be here, so that what is not is unknown."""
+        """Tell whether all objects of a party in a module should be stored here; a missing object is then unknown."""
         if not receiver:
             return self.services.keeps(module, owner)
         found = self.services.module(module)
@@ -223,14 +223,14 @@ class Audits:
         return bool(self.services.storage.list(module, Query(owners=(owner,), receiver=receiver, limit=1)).records)
 
     def _found(self, kind: str, keys: Sequence[Key | None]) -> list[Document | None]:
-        """Return the documents under some keys; {} where there is none, None where there is no key."""
+        """Return the documents under some keys; {} where there is no document, None where there is no key."""
         wanted = {key for key in keys if key is not None}
         records = self.services.storage.get_many(kind, wanted)
         found = {key: records[key].document if key in records else self._elsewhere(kind, key) for key in wanted}
         return [None if key is None else found[key] for key in keys]
 
     def _elsewhere(self, kind: str, key: Key) -> Document:
-        """Return a copy that came another way than the CDR, such as for another party of ours; {} where none did."""
+        """Return a copy with another receiver than the CDR, such as another own party; {} where there is none."""
         if not key.receiver:
             return {}
         try:
@@ -239,7 +239,7 @@ class Audits:
             return {}
 
     def _tariffs(self, cdrs: Sequence[tuple[Key, Document]]) -> list[Mapping[str, Document] | None]:
-        """Return the tariffs that the owners sent; None for a CDR whose owner has sent none at all."""
+        """Return the tariffs that the owners sent; None for a CDR whose owner sent no tariff."""
         ids = [sorted(tariff_keys_of(cdr)) for _, cdr in cdrs]
         wanted = [(place, id) for place, of_cdr in enumerate(ids) for id in of_cdr]
         documents = self._found("tariffs", [_key(cdrs[place][1], id, cdrs[place][0].receiver) for place, id in wanted])
@@ -254,9 +254,9 @@ class Audits:
         ]
 
     def _others(self, cdrs: Sequence[tuple[Key, Document]], *, kept: bool) -> list[Sequence[str]]:
-        """Return for each CDR those of the same session that were here before it, and that no credit took back.
+        """Return for each CDR the earlier CDRs of its session that are not credited.
 
-        The list of each session is kept, as ``kept`` says, and gains the CDRs that are new in it.
+        With ``kept``, the list of each session is stored, with the new CDRs added.
         """
         keys = [_key(cdr, cdr.get("session_id"), key.receiver) for key, cdr in cdrs]
         lists: dict[Key, list[list[str | None]]] = {}
@@ -282,7 +282,7 @@ class Audits:
         ]
 
     def _token_key(self, cdr: Document) -> Key | None:
-        """Return the key of the token, where all those of its party are here."""
+        """Return the key of the token; None where not all tokens of its party are stored here."""
         token = _part(cdr, "cdr_token")
         if not {"country_code", "party_id", "uid", "type"} <= token.keys():
             return None
@@ -293,7 +293,7 @@ class Audits:
 
 
 def _key(cdr: Document, id: Any, receiver: str) -> Key | None:
-    """Return the key that another object of a CDR's owner has, which came the same way; None where it names none."""
+    """Return the key of a related object, with the CDR's owner and receiver; None where the CDR names none."""
     if not isinstance(id, str):
         return None
     return Key(fold(str(cdr["country_code"])), fold(str(cdr["party_id"])), fold(id), receiver)
@@ -305,13 +305,13 @@ def _part(cdr: Document, name: str) -> Mapping[str, Any]:
 
 
 def _credited(cdr: Document) -> str | None:
-    """Return the id of the CDR that a credit CDR takes back."""
+    """Return the id of the CDR that a credit CDR credits."""
     id = cdr.get("credit_reference_id")
     return fold(id) if cdr.get("credit") is True and isinstance(id, str) else None
 
 
 def _before(id: str, listed: Sequence[Sequence[str | None]]) -> Sequence[str]:
-    """Return the CDRs in the list of a session that come before one, are no credits and were not taken back."""
+    """Return the CDRs before the given one in the list of a session, without credit CDRs and credited CDRs."""
     taken_back = {credited for _, credited in listed if credited is not None}
     found = []
     for other, credited in listed:

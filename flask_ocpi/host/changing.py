@@ -1,4 +1,4 @@
-"""Changes of own objects: what waits to be stored, what became of it, and who hears of it."""
+"""Changes of own objects: checks before they are stored, and outbox entries and signals after it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _LARGEST_AT_ONCE = 2 * 1024 * 1024  # bytes
 
 
 class Change:
-    """A unit of work: its outbox entries are written with what it stores, its signals are sent after the commit."""
+    """A unit of work: outbox entries are stored with the objects, signals are sent after the commit."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -44,19 +44,19 @@ class Change:
         self._saved: list[tuple[str, Key, Document | Record, bool]] = []
 
     def outbox(self, module: str, object_type: ObjectType) -> OutboxWriter:
-        """Return what writes outbox entries for the objects of a module."""
+        """Return the writer of outbox entries for the objects of a module."""
         found = self._outboxes.get(module)
         if found is None:
             found = self._outboxes[module] = OutboxWriter(self._services, module, object_type)
         return found
 
     def saved(self, module: str, key: Key, content: Document | Record, *, created: bool) -> None:
-        """Note an object that was stored, for the signal."""
+        """Note a stored object for the signal."""
         if object_saved.receivers:
             self._saved.append((module, key, content, created))
 
     def tell(self) -> None:
-        """Send the signals, and have the outbox delivered."""
+        """Send the signals and start the delivery of the outbox."""
         for module, key, content, created in self._saved:
             document = content.document if isinstance(content, Record) else content
             self._services.emit(object_saved, module=module, key=key, document=document, created=created)
@@ -67,9 +67,9 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """An object that may be stored. module: its id. index: its place among those of the module that were given.
+    """An object to store. module: its id. index: its position among the given objects of the module.
 
-    is_given: its audience was said; otherwise it is what the object tells itself.
+    is_given: the caller gave the audience; otherwise it follows from the object.
     """
 
     module: str
@@ -80,7 +80,7 @@ class Checked:
 
 
 def batches(objects: Iterable[Checked]) -> Iterator[list[Checked]]:
-    """Walk objects some at a time, those of one module each; few, where they are large."""
+    """Divide objects into batches of one module each; large objects make smaller batches."""
     batch: list[Checked] = []
     size = 0
     for item in objects:
@@ -102,7 +102,7 @@ def key_of(object_type: ObjectType, document: Document) -> Key:
 def checked_object(
     services: Services, object_type: ObjectType, document: Document, audience: Iterable[Party] | None
 ) -> tuple[Key, Record, Document]:
-    """Return an own object as it is to be stored, and as it was read; raise InvalidParametersError for a bad one."""
+    """Return an own object as it will be stored, and as it was read; raise InvalidParametersError for a bad one."""
     checked = load(services.stored_schema(object_type.schema), document, where=object_type.name)
     look_over(services.settings, object_type, checked)
     key = key_of(object_type, checked)
@@ -118,7 +118,7 @@ def checked_object(
 
 @contextmanager
 def naming(module: str, index: int) -> Iterator[None]:
-    """Say in errors which of several objects they are about."""
+    """Add the module and index of the object to errors."""
     try:
         yield
     except InvalidParametersError as error:
@@ -126,7 +126,7 @@ def naming(module: str, index: int) -> Iterator[None]:
 
 
 def form(verb: str, module: str, object_type: ObjectType) -> str:
-    """Return a sentence that shows how a method is called that takes the ids of an object."""
+    """Return a sentence that shows how to call a method that takes the ids of an object."""
     changes = ", changes={...}" if verb == "patch" else ""
     ids = ", ".join(object_type.id_key)
     parts = [f"{part.name}_{part.key}" for part in object_type.parts]
@@ -139,7 +139,7 @@ def form(verb: str, module: str, object_type: ObjectType) -> str:
 def ids_given(
     verb: str, module: str, object_type: ObjectType, ids: Sequence[str]
 ) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Return the values of the key and the ids of parts that were given; InvalidParametersError for a wrong number."""
+    """Return the values of the key and the ids of parts; raise InvalidParametersError for a wrong number of ids."""
     wrong = next((id for id in ids if not isinstance(id, str)), None)
     if wrong is not None:
         found = type(wrong).__name__
@@ -159,7 +159,7 @@ def missing_error(object_type: ObjectType, ids: Sequence[str]) -> NotFoundError:
 
 
 def check_change(object_type: ObjectType, before: Record | None, after: Record) -> None:
-    """Refuse an object that is new and for nobody in particular, where it must not be for all; and a wrong change."""
+    """Refuse a new private object without an audience, and a change that the module does not allow."""
     if before is None and object_type.private and not after.audience:
         raise InvalidParametersError(
             f"A {object_type.name} is for certain partners only: say which with audience=[Party.of(...)]."
@@ -171,7 +171,7 @@ def check_change(object_type: ObjectType, before: Record | None, after: Record) 
 
 
 def marked(services: Services, object_type: ObjectType, record: Record, document: Document) -> Record:
-    """Return the record of an own object, with a mark in its text where it says more than 2.2.1 can."""
+    """Return the record of an own object, with a mark in its text if it says more than 2.2.1 can."""
     conversion = services.own.conversion(object_type.schema)
     if conversion is None or not conversion.says_more(document):
         return record
@@ -179,11 +179,11 @@ def marked(services: Services, object_type: ObjectType, record: Record, document
 
 
 def look_over(settings: Settings, object_type: ObjectType, document: Document) -> None:
-    """Look for mistakes in a tariff, and log or refuse them as OCPI_TARIFF_LINT says."""
+    """Lint a tariff; log or refuse mistakes as OCPI_TARIFF_LINT says."""
     what = settings.tariff_lint
     if object_type.kind != ModuleID.TARIFFS or what == "off":
         return
-    from flask_ocpi.pricing import lint  # the engine is not needed to start
+    from flask_ocpi.pricing import lint  # startup does not need the engine
 
     for finding in lint(document):
         text = f"The tariff {document['id']!a} at {finding.path}: {finding.message} ({finding.rule})"
@@ -196,9 +196,9 @@ def look_over(settings: Settings, object_type: ObjectType, document: Document) -
 def create_batch(
     storage: Storage, outbox: OutboxWriter, object_type: ObjectType, batch: Sequence[Checked]
 ) -> Sequence[bool]:
-    """Store objects that never change; of those that are there, compare the content.
+    """Store objects that never change; compare the content of those that exist.
 
-    Returns for each whether it is new. Raises InvalidParametersError that names the first one that differs.
+    Returns for each whether it is new. Raises InvalidParametersError that names the first object that differs.
     """
     rows = [(item.key, item.record) for item in batch]
     created = storage.create_many(object_type.kind, rows)

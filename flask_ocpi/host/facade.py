@@ -1,4 +1,4 @@
-"""What a host application calls: the same on OCPI() and on current_ocpi."""
+"""The API of OCPI() and current_ocpi for the host application."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ if TYPE_CHECKING:
 
 
 class Facade(HostCalls):
-    """The groups of one platform, and the short ways to what is used most."""
+    """The groups of one platform, and shortcuts for the most frequent calls."""
 
     @property
     @abc.abstractmethod
     def state(self) -> State:
-        """The parts of the platform that is meant."""
+        """The parts of the current platform."""
 
     @property
     def services(self) -> Services:
-        """What request handlers and the client work with."""
+        """The services of request handlers and the client."""
         return self.state.services
 
     @property
@@ -59,12 +59,12 @@ class Facade(HostCalls):
 
     @property
     def transport(self) -> Transport:
-        """The way to other platforms; made when it is first needed."""
+        """The transport to partners, made on first use."""
         return self.state.transport
 
     @property
     def specs(self) -> Mapping[str, Mapping[str, Any]]:
-        """The OpenAPI documents by version, each made when it is first asked for."""
+        """The OpenAPI documents by version, each made on first use."""
         return self.state.specs
 
     @property
@@ -74,42 +74,42 @@ class Facade(HostCalls):
 
     @property
     def objects(self) -> OwnObjects:
-        """The objects of the own parties, of every module: save, save_all, patch, get, delete, documents."""
+        """The objects of the own parties, in every module: save, save_all, patch, get, delete, documents."""
         return self.state.objects
 
     @property
     def copies(self) -> Copies:
-        """The objects that other platforms sent, of every module: get, documents, move, remove."""
+        """The copies of partners' objects, in every module: get, documents, move, remove."""
         return self.state.copies
 
     @property
     def findings(self) -> Findings:
-        """What was wrong with what other platforms sent, and what was made of it: list, find, remove, remove_all."""
+        """The findings about partners' data and their outcomes: list, find, remove, remove_all."""
         return self.services.findings
 
     @property
     def journal(self) -> Journal:
-        """The messages that were exchanged with partners: list, find, follow, replay, flush."""
+        """The messages exchanged with partners: list, find, follow, replay, flush."""
         return self.state.journal
 
     @property
     def pricing(self) -> Prices:
-        """Quotes, prices, audits and lints with what is stored: quote, cost_so_far, build_cdr, audit, lint_all."""
+        """Quotes, prices, audits and lints of stored objects: quote, cost_so_far, build_cdr, audit, lint_all."""
         return self.state.pricing
 
     @property
     def partners(self) -> Partners:
-        """The other platforms: invite, register, rotate, unregister, approve, list, find, status."""
+        """The partners: invite, register, rotate, unregister, approve, list, find, status."""
         return self.state.partners
 
     @property
     def outbox(self) -> Outbox:
-        """The changes of own objects that partners have not seen: list, lags, retry, discard, flush."""
+        """The changes of own objects that partners have not received yet: list, lags, retry, discard, flush."""
         return self.state.outbox
 
     @property
     def dispatcher(self) -> Dispatcher:
-        """What delivers the changes of own objects, and sees to time-outs and scheduled syncs."""
+        """Delivers the changes of own objects, and runs time-outs and scheduled syncs."""
         return self.state.dispatcher
 
     @typed_as[Save]()
@@ -123,7 +123,7 @@ class Facade(HostCalls):
         version: str | None = None,
         party: Party | None = None,
     ) -> Saved:
-        """Create or replace one of our own objects, and tell which it was. See :meth:`OwnObjects.save`."""
+        """Create or replace an own object, and return which of these it did. See :meth:`OwnObjects.save`."""
         return self.objects.save(module, document, audience=audience, session=session, version=version, party=party)
 
     @typed_as[Patch]()
@@ -135,11 +135,11 @@ class Facade(HostCalls):
         party: Party | None = None,
         session: HostSession | None = None,
     ) -> dict[str, Any]:
-        """Change one of our own objects, or a part of it. See :meth:`OwnObjects.patch`."""
+        """Change an own object, or a part of it. See :meth:`OwnObjects.patch`."""
         return self.objects.patch(module, *ids, changes=changes, party=party, session=session)
 
     def delete(self, module: str, *ids: str, party: Party | None = None, session: HostSession | None = None) -> None:
-        """Remove one of our own objects. See :meth:`OwnObjects.delete`."""
+        """Remove an own object. See :meth:`OwnObjects.delete`."""
         self.objects.delete(module, *ids, party=party, session=session)
 
     def client(
@@ -150,9 +150,9 @@ class Facade(HostCalls):
         to: Party | None = None,
         correlation_id: str | None = None,
     ) -> Client:
-        """Return a client for a registered platform, given as its record, id, name or party ("NL-ABC").
+        """Return a client for a registered partner, given as its record, id, name or party ("NL-ABC").
 
-        Given by a party, that party is addressed, unless ``to`` names another one.
+        A client for a party addresses that party, unless ``to`` names another one.
         """
         return self.state.client(platform, sender=sender, to=to, correlation_id=correlation_id)
 
@@ -166,7 +166,7 @@ class Facade(HostCalls):
         receiver: Party | None = None,
         progress: Callable[[Pulled], None] = lambda _: None,
     ) -> Pulled:
-        """Fetch a platform's objects of a module and store copies; without dates it is the whole truth (PAG-20)."""
+        """Fetch a partner's objects of a module and store copies; without dates the list is complete (PAG-20)."""
         client = self.client(platform, sender=receiver)
         return pull(client, module, date_from=date_from, date_to=date_to, receiver=receiver, progress=progress)
 
@@ -179,11 +179,12 @@ class Facade(HostCalls):
         force: bool = False,
         progress: Callable[[Synced], None] = lambda _: None,
     ) -> list[Synced]:
-        """Fetch what changed at one platform, or at all, since the last time; resume an interrupted sync.
+        """Fetch the changes at one partner, or at all, since the last sync; resume an interrupted sync.
 
-        ``full`` reads the whole lists, and removes copies of what they lack; ``force`` also when a list is empty.
-        Returns what became of each module of a platform, for each own party that receives it; the error of one is in
-        its result, and does not hold up the others. progress is called with such a result as often as it changes.
+        ``full`` reads the complete lists and removes copies that are missing from them; ``force`` does so for empty
+        lists too.
+        Returns the outcome for each module of a partner and each own party that receives it. An error is part of its
+        result and does not stop the other syncs. progress is called with a result each time it changes.
         """
         for module in modules:
             self.objects.object_type(module)
@@ -192,23 +193,23 @@ class Facade(HostCalls):
         return sync_all(self.services, self.client, chosen, modules, full=full, force=force, progress=progress)
 
     def push(self, module: str, *ids: str, party: Party | None = None) -> list[Pushed]:
-        """Send the current state of an own object to every registered party that it is for, once.
+        """Send the current state of an own object once to every registered party in its audience.
 
-        Returns what became of it for each party; a failure of one does not hold up the others.
+        Returns the outcome for each party; a failure of one does not stop the others.
         """
         record = self.objects.record(module, *ids, party=party)
         return push(self.services, self.client, module, record.document, record.audience)
 
     def start(self) -> None:
-        """Start dispatching in this process, rather than with its first need: call it where the app is served.
+        """Start dispatching in this process now, not on first use. Call it where the app is served.
 
-        So what an earlier process left is sent also when no request comes.
+        It also sends the outbox entries of an earlier process when no request comes.
         """
         self.dispatcher.start()
 
 
 class OwnPlatform(Facade):
-    """The platform of one app: ``app.extensions["ocpi"]``, and what current_ocpi stands for."""
+    """The platform of one app, in ``app.extensions["ocpi"]``; current_ocpi refers to it."""
 
     def __init__(self, state: State) -> None:
         self._state = state

@@ -1,4 +1,4 @@
-"""The functions that a host application registers to decide: the decorators of :class:`flask_ocpi.OCPI`."""
+"""The hooks of the host application: the decorators of :class:`flask_ocpi.OCPI`."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from flask_ocpi.modules.payments import TerminalRequest
     from flask_ocpi.partners.platforms import Platform
 
-    # What functions of a host application may take and return: the types of OCPI, or dicts without a type.
+    # The parameters and results of hooks: the types of OCPI, or dicts without a type.
     Plain = dict[str, Any]
     Authorization = types.AllowedType | types.AuthorizationAnswer | types.AuthorizationInfo | Untyped | None
     Authorizes = (
@@ -67,62 +67,63 @@ T = TypeVar("T", bound="Manages")
 
 
 class HostHooks:
-    """The decorators with which the host application registers what it decides."""
+    """The decorators that register the hooks of the host application."""
 
     def __init__(self, versions: Sequence[Version] | None = None) -> None:
         self._hooks = Hooks()
         self._versions = versions
 
     def authorizer(self, function: A) -> A:
-        """Let a function decide on real-time authorizations: ``@ocpi.authorizer``.
+        """Register the hook for real-time authorizations: ``@ocpi.authorizer``.
 
-        It is called with the stored Token and the LocationReferences (or None), and returns an AllowedType such as
-        "NO_CREDIT", an AuthorizationInfo (or a part of it) for more, or None: as the token's ``valid`` says. It may
-        raise NotEnoughInformationError (2002) when it needs to know the location.
+        It is called with the stored Token and the LocationReferences (or None). It returns an AllowedType such as
+        "NO_CREDIT", an AuthorizationInfo (or a part of it), or None to follow the ``valid`` of the token. It may raise
+        NotEnoughInformationError (2002) when it needs the location.
         """
         _check("authorizer", function, "token", "location")
         self._hooks.authorizer = cast(Authorizer, function)
         return function
 
     def charging_preferences(self, function: P) -> P:
-        """Let a function answer charging preferences: ``@ocpi.charging_preferences``.
+        """Register the hook for charging preferences: ``@ocpi.charging_preferences``.
 
         It is called with the Session and the ChargingPreferences, and returns a ChargingPreferencesResponse such as
-        "ACCEPTED". Without one the answer is NOT_POSSIBLE.
+        "ACCEPTED". Without this hook the answer is NOT_POSSIBLE.
         """
         _check("charging_preferences", function, "session", "preferences")
         self._hooks.charging_preferences = cast(ChargingPreferencesHook, function)
         return function
 
     def push_filter(self, function: F) -> F:
-        """Let a function narrow who is sent what: ``@ocpi.push_filter``.
+        """Register the hook that limits pushes: ``@ocpi.push_filter``.
 
-        It is called with a module id, an own object and a Platform that would be sent it, and returns whether it is.
-        What a platform may read on our Sender interfaces stays as it is.
+        It is called with a module id, an own object and the Platform of a receiver, and returns whether to send the
+        object.
+        It does not limit what a partner may read on our Sender interfaces.
         """
         _check("push_filter", function, "module", "document", "platform")
         self._hooks.push_filter = cast(PushFilter, function)
         return function
 
     def registration_filter(self, function: G) -> G:
-        """Let a function decide on what platforms name in a handshake: ``@ocpi.registration_filter``.
+        """Register the hook that decides on new roles in a handshake: ``@ocpi.registration_filter``.
 
-        It is called with the Platform as it was before (its ``roles`` are what it has) and one CredentialsRole that is
-        new to it and that no invitation or registration of yours grants by name. It returns "accept", "ask" (you
-        approve of it later), "refuse" (the handshake is answered with 2001 and changes nothing), or None: as without
-        it. What another platform has is never taken by it: "accept" is "ask" then. It may be called more than once for
-        one handshake, so it does nothing but decide; when it raises, you are asked.
+        It is called with the Platform before the handshake (``roles`` are the roles it has) and one CredentialsRole
+        that is new to it and that you did not grant by name in an invitation or registration. It returns "accept",
+        "ask" (you approve it later), "refuse" (the answer is 2001, and the handshake changes nothing), or None for the
+        default decision. It cannot take a role from another partner: "accept" then means "ask". It may be called more
+        than once for one handshake, so it must have no side effects; if it raises, the role waits for your approval.
         """
         _check("registration_filter", function, "platform", "role")
         self._hooks.registration_filter = cast(RegistrationFilter, function)
         return function
 
     def command(self, name: types.CommandType) -> Callable[[C], C]:
-        """Let a function carry out a command: ``@ocpi.command("START_SESSION")``.
+        """Register the hook that runs a command: ``@ocpi.command("START_SESSION")``.
 
-        It is called with the command (without response_url) and a :class:`~flask_ocpi.Reply`, and returns the
-        CommandResponse, or its result, at once: "ACCEPTED", "REJECTED", ... The result that is to follow is given later
-        by :meth:`OCPI.finish`, by ``reply.finish``, or by the function handed to ``reply.accept``.
+        It is called with the command (without response_url) and a :class:`~flask_ocpi.Reply`, and immediately returns
+        the CommandResponse, or its result: "ACCEPTED", "REJECTED", ... The later result comes from :meth:`OCPI.finish`,
+        from ``reply.finish``, or from the function given to ``reply.accept``.
         """
         known = self._commands()
         if name not in known:
@@ -130,7 +131,7 @@ class HostHooks:
         return self._register_call("commands", name, "command")
 
     def _commands(self) -> list[str]:
-        """Return the commands of all versions that may be served."""
+        """Return the commands of all versions that can be served."""
         known: dict[str, None] = {}
         for version in self._versions or VERSIONS:
             for module, interface, operation in version.operations():
@@ -139,35 +140,36 @@ class HostHooks:
         return list(known)
 
     def charging_profile(self, method: Literal["GET", "PUT", "DELETE"]) -> Callable[[L], L]:
-        """Let a function see to charging profiles: ``@ocpi.charging_profile("PUT")``, and "GET" and "DELETE".
+        """Register a hook for charging profiles: ``@ocpi.charging_profile("PUT")``, and "GET" and "DELETE".
 
-        It is called with what is asked and a :class:`~flask_ocpi.Reply`: ``session_id``, for PUT with the
-        ``charging_profile``, for GET with the ``duration``. It answers as a command does; a result ACCEPTED of a GET
-        comes with the ``profile``.
+        It is called with the request and a :class:`~flask_ocpi.Reply`. The request has the ``session_id``, for PUT the
+        ``charging_profile``, for GET the ``duration``. The hook answers as a command does; a result ACCEPTED of a GET
+        includes the ``profile``.
         """
         if method not in ("GET", "PUT", "DELETE"):
             raise ConfigurationError(f"Charging profiles have GET, PUT and DELETE, not {method!r}.")
         return self._register_call("chargingprofiles", method, "charging_profile")
 
     def terminal(self, name: Literal["activate", "deactivate", "update"]) -> Callable[[T], T]:
-        """Let a function see to what a CPO asks of payment terminals: ``@ocpi.terminal("activate")``.
+        """Register a hook for a CPO's requests about payment terminals: ``@ocpi.terminal("activate")``.
 
         It is called with the Terminal and a :class:`~flask_ocpi.modules.payments.TerminalRequest`. "activate": it
-        returns the Terminal, which is saved for the CPO and sent to it, or at least its ``terminal_id``; None where you
-        save it later. "deactivate": it returns nothing. "update": it is called before a change is stored, with the
-        Terminal as it is to be; raise an OCPIError to refuse it. Without it, each change is stored. It may be called
-        more than once for one change, so it does nothing but decide.
+        returns the Terminal, which is saved for the CPO and sent to it, or at least its ``terminal_id``; None if you
+        save the Terminal later. "deactivate": it returns nothing. "update": it is called with the changed Terminal
+        before the change is stored; raise an OCPIError to refuse the change. Without this hook, each change is stored.
+        It may be called more than once for one change, so it must have no side effects.
         """
         if name not in HOOKS:
             raise ConfigurationError(f"Terminals have the hooks {', '.join(HOOKS)}, not {name!r}.")
         return self._register_call(TERMINALS, name, "terminal", "terminal", "request")
 
     def booking(self, function: B) -> B:
-        """Let a function answer what eMSPs ask for: ``@ocpi.booking``.
+        """Register the hook that answers booking requests of eMSPs: ``@ocpi.booking``.
 
         It is called with the BookingRequest and a :class:`~flask_ocpi.modules.bookings.BookingReply`, and returns the
-        ReservationRequestStatus: "ACCEPTED", "DECLINED", "FAILED", or "PENDING" (None) where you answer later with
-        :meth:`OCPI.answer_booking`. A dict with it as ``request_status`` sets other properties of the Booking as well.
+        ReservationRequestStatus: "ACCEPTED", "DECLINED", "FAILED", or "PENDING" (None) if you answer later with
+        :meth:`OCPI.answer_booking`. A dict with this value as ``request_status`` can set other properties of the
+        Booking.
         The status of the Booking follows from it.
         """
         return self._register_call(BOOKINGS, REQUEST, "booking", "request", "reply")(function)
@@ -182,12 +184,12 @@ class HostHooks:
 
 
 def _check(hook: str, function: Callable[..., Any], *parameters: str) -> None:
-    """Raise ConfigurationError where a function cannot be called with these parameters, by position."""
+    """Raise ConfigurationError if a function cannot be called with these positional parameters."""
     if not callable(function):
         raise ConfigurationError(f"@ocpi.{hook} takes a function, got {function!r}.")
     try:
         signature = inspect.signature(function)
-    except ValueError:  # a few functions written in C do not tell
+    except ValueError:  # a few functions written in C have no signature
         return
     try:
         signature.bind(*parameters)

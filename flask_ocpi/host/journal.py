@@ -1,4 +1,4 @@
-"""The journal: the messages that were exchanged with partners, for the host application and its operator."""
+"""The journal: the messages exchanged with partners, for the host application and its operator."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.partners.platforms import UnknownPlatformError
 
 _POLL_SECONDS = 1.0
-#: How the fields of a message are called of which a list shows nothing.
+#: The names of the message fields that lists leave out.
 _PARTS = ("_headers", "_body", "_whole")
 _NOT_AGAIN = "Only what we sent, and what is in the journal as it was sent, can be sent again."
 
 
 class Journal:
-    """Reads the journal, and sends its messages again: ``ocpi.journal``. OCPI_JOURNAL says what it keeps."""
+    """Reads the journal and sends its messages again: ``ocpi.journal``. OCPI_JOURNAL selects the messages to keep."""
 
     def __init__(self, services: Services, writer: Writer, connect: Callable[[Platform], Client]) -> None:
         self.services = services
@@ -56,9 +56,9 @@ class Journal:
         failed: bool = False,
         limit: int = 50,
     ) -> Sequence[Entry]:
-        """Return the latest messages, oldest first: those of a partner, of a conversation, or that failed.
+        """Return the latest messages, oldest first: of a partner, of a conversation, or only failed ones.
 
-        since: a DateTime. platform: may also be the id of a partner that is gone.
+        since: a DateTime. platform: the partner; the id of a removed partner also works.
         """
         search = self._search(platform, correlation_id, since, failed=failed)
         return journal.latest(self.services.storage, search, limit)
@@ -72,7 +72,7 @@ class Journal:
         failed: bool = False,
         limit: int = 50,
     ) -> Iterator[Sequence[Entry]]:
-        """Yield what :meth:`list` returns, and then what comes next, about once a second and without an end."""
+        """Yield the messages of :meth:`list`, then the new ones, about once a second, without end."""
         storage, search = self.services.storage, self._search(platform, correlation_id, since, failed=failed)
         place = journal.end(storage)
         found = journal.latest(storage, search, limit)
@@ -83,16 +83,16 @@ class Journal:
             found, place = journal.next_ones(storage, search, place)
 
     def find(self, number: int) -> Entry:
-        """Return the message with a number; raise NotFoundError where there is none, or it is not kept any more."""
+        """Return the message with a number; raise NotFoundError if the journal has no such message (any more)."""
         entry = journal.find(self.services.storage, number)
         if entry is None:
             raise NotFoundError(f"There is no message {number} in the journal.")
         return entry
 
     def replay(self, number: int) -> Answer:
-        """Send a message again, with our current token and new message ids, and return what was answered.
+        """Send a message again, with our current token and new message ids, and return the answer.
 
-        Raises InvalidParametersError for what partners sent, and for what is not in the journal as a whole.
+        Raises InvalidParametersError for messages of partners, and for messages that the journal does not keep whole.
         """
         message = self.find(number).message
         platform = self.receiver_of(message)
@@ -107,7 +107,7 @@ class Journal:
         )
 
     def receiver_of(self, message: Message) -> Platform:
-        """Return the partner to which a message may be sent again; raise InvalidParametersError where it may not."""
+        """Return the partner to send a message to again; raise InvalidParametersError if it may not be sent."""
         if message.direction is Direction.IN:
             raise InvalidParametersError(f"Another platform sent this message. {_NOT_AGAIN}")
         if message.module == ModuleID.CREDENTIALS:
@@ -126,12 +126,12 @@ class Journal:
         return platform
 
     def flush(self, timeout: float = 5.0) -> bool:
-        """Wait until every message is in the storage; False when that took longer than ``timeout`` seconds."""
+        """Wait until every message is stored; False if that takes longer than ``timeout`` seconds."""
         return self._writer.flush(timeout)
 
     @property
     def lost(self) -> int:
-        """How many messages this process could not write."""
+        """The number of messages that this process could not store."""
         return self._writer.lost
 
     def _search(
@@ -145,7 +145,7 @@ class Journal:
         )
 
     def _id_of(self, platform: Platform | str) -> str:
-        """Return the id of a partner; one that is gone may still be in the journal."""
+        """Return the id of a partner; the journal may still have messages of a removed partner."""
         if not isinstance(platform, str):
             return platform.id
         try:
@@ -162,7 +162,7 @@ def time_of(message: Message) -> str:
 
 
 def to_dict(entry: Entry, *, whole: bool = False) -> dict[str, Any]:
-    """Return a message as plain data; ``whole`` with its headers and bodies."""
+    """Return a message as plain data; ``whole`` adds its headers and bodies."""
     message = entry.message
     document: dict[str, Any] = {"id": entry.number, "time": time_of(message), "failed": message.failed}
     for name in Message.__slots__:

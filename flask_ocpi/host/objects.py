@@ -1,4 +1,4 @@
-"""The objects of our own parties: what the host application saves, changes and reads."""
+"""The objects of our own parties: the host application saves, changes and reads them."""
 
 from __future__ import annotations
 
@@ -59,12 +59,12 @@ from flask_ocpi.storage.base import walk
 T = TypeVar("T")
 
 _WRITTEN_AT_ONCE = 500
-# Of two imports in opposite orders, the one that is ended may meet the other one again half way of what is left.
+# When two imports in opposite orders collide, the one that starts again may collide once more half-way.
 _ATTEMPTS = 10
 
 
 class OwnObjects:
-    """Saves and reads own objects of every module; all checks of the protocol apply to them as well."""
+    """Saves and reads own objects of every module, with all checks of the protocol."""
 
     def __init__(self, services: Services, shared: Callable[[], HostSession | None] = lambda: None) -> None:
         self.services = services
@@ -81,14 +81,13 @@ class OwnObjects:
         version: str | None = None,
         party: Party | None = None,
     ) -> Saved:
-        """Create or replace an object, and tell which it was. ``audience`` limits who may see it (empty: all).
+        """Create or replace an object, and return which of these it did. ``audience`` limits who sees it (empty: all).
 
-        Without ``audience`` the object stays for whom it was for; a new one is for all. A Session or CDR is for the
-        eMSP in its ``cdr_token`` unless another ``audience`` was given, also when that changes. A CDR never changes
-        once it is stored.
+        Without ``audience`` a stored object keeps its audience; a new one is for all. Without one, a Session or CDR is
+        for the eMSP in its ``cdr_token``, also after that changes. A stored CDR never changes.
 
-        ``version``: the object is in the shape of that version of OCPI, and converted; ``party`` is whose it is, where
-        such objects do not say.
+        ``version``: the object has the shape of that version of OCPI and is converted; ``party`` is its owner, if the
+        objects of that version do not name it.
         """
         object_type = self.object_type(module)
         if version is not None:
@@ -119,15 +118,14 @@ class OwnObjects:
     ) -> int:
         """Save many objects, by module id, all or none; raise InvalidParametersError that names the first bad one.
 
-        All are checked before the first one is stored, and held in memory until then, also where they come from a
-        generator. A function that returns pairs of module and objects is called twice instead, to check them and to
-        store them, so that there may be any number. ``progress`` is called after each object is stored. Returns how
-        many there were.
+        All are checked before the first one is stored, and stay in memory until then, also from a generator. A function
+        that returns pairs of module and object is called twice instead, to check and to store, so the number of objects
+        is not limited. ``progress`` is called after each stored object. Returns the number of objects.
 
-        A document may name its audience in ``_audience``, a list of texts such as "NL-ABC"; without it, as in
-        :meth:`save`. Unless it ``may_widen``, no object is then for anybody whom the stored one is not for: it stays
-        for whom it was for, and ``withheld`` is called with its module and key, once all are stored. ``version`` and
-        ``party`` are those of :meth:`save`.
+        A document may name its audience in ``_audience``, a list of texts such as "NL-ABC"; without it the audience
+        follows the rules of :meth:`save`. Unless ``may_widen`` is true, no stored object gets a wider audience: it
+        keeps the one it has, and ``withheld`` is called with its module and key after all objects are stored.
+        ``version`` and ``party`` are as in :meth:`save`.
         """
         check = partial(self._checked_all, version=version, party=party)
         if callable(documents):
@@ -142,7 +140,7 @@ class OwnObjects:
         told = 0
 
         def work(change: Change) -> list[tuple[str, Key]]:
-            # Locked by and by: another import in another order may be in the way, and one of them begins anew.
+            # Locks are taken batch by batch: another import in another order may collide, and one of them starts again.
             nonlocal told
             found: list[tuple[str, Key]] = []
             stored = 0
@@ -192,11 +190,11 @@ class OwnObjects:
         party: Party | None = None,
         session: HostSession | None = None,
     ) -> Document:
-        """Change properties of an object, or of a part of it (one more id a level), and return the whole object.
+        """Change properties of an object, or of a part of it (one more id per level), and return the whole object.
 
         ``patch("locations", "LOC1", "EVSE1", changes={"status": "CHARGING"})`` changes an EVSE.
-        ``last_updated`` is now unless given, and rises in all that the part belongs to (LOC-03). None clears.
-        As in a PATCH, ``charging_periods`` of a Session are added to those that are stored.
+        ``last_updated`` defaults to now, and rises in all objects around the part (LOC-03). None clears a property.
+        As in a PATCH, ``charging_periods`` of a Session are added to the stored ones.
         """
         object_type, key, part_ids = self._addressed("patch", module, ids, party)
         if not isinstance(changes, Mapping):
@@ -241,10 +239,10 @@ class OwnObjects:
 
     @typed_as[Get]()
     def get(self, module: str, *ids: str, party: Party | None = None) -> Document:
-        """Return an object, or a part of it (one id a level); raise NotFoundError when there is none.
+        """Return an object, or a part of it (one id per level); raise NotFoundError if there is none.
 
-        A Token's type may follow its uid; it is RFID unless given. A ClientInfo's id is its role, and ``party`` whom it
-        describes.
+        A Token's type may follow its uid; it defaults to RFID. A ClientInfo's id is its role, and ``party`` is the
+        party that it describes.
         """
         record, object_type, part_ids = self._get("get", module, ids, party)
         if not part_ids:
@@ -255,11 +253,11 @@ class OwnObjects:
         return place.siblings[place.index]
 
     def record(self, module: str, *ids: str, party: Party | None = None) -> Record:
-        """Return an object as it is stored, with its audience; raise NotFoundError when there is none."""
+        """Return the stored record of an object, with its audience; raise NotFoundError if there is none."""
         return self._get("record", module, ids, party)[0]
 
     def delete(self, module: str, *ids: str, party: Party | None = None, session: HostSession | None = None) -> None:
-        """Remove an object; raise NotFoundError when there is none."""
+        """Remove an object; raise NotFoundError if there is none."""
         object_type, key, part_ids = self._addressed("delete", module, ids, party)
         if part_ids:
             raise InvalidParametersError(f"Only a whole {object_type.name} is removed, not a part of it.")
@@ -275,9 +273,9 @@ class OwnObjects:
         self._change(work, session)
 
     def changed(self, module: str, *ids: str, party: Party | None = None, session: HostSession | None = None) -> None:
-        """Note that an object changed in a table of the host application's own, so that the change is pushed.
+        """Note a change of an object in a table of the host application, so that the change is pushed.
 
-        It is sent as it is read from the storage then. Raises NotFoundError when there is no such object.
+        The push reads the object from the storage. Raises NotFoundError if there is no such object.
         """
         object_type, key, _ = self._addressed("changed", module, ids, party)
 
@@ -288,9 +286,9 @@ class OwnObjects:
         self._change(work, session)
 
     def push_all(self, module: str, *, platform: Platform | None = None) -> int:
-        """Have all objects of a module sent, to one platform or to all that receive it; return how many there are.
+        """Push all objects of a module, to one partner or to all receivers; return their number.
 
-        For a platform that says that it lost them, or that cannot pull.
+        Use it for a partner that lost the objects or cannot pull.
         """
         object_type = self.object_type(module)
         storage = self.services.storage
@@ -306,16 +304,16 @@ class OwnObjects:
         return number
 
     def documents(self, module: str, *, copies: bool = False) -> Iterator[Document]:
-        """Walk all own objects of a module in the order of their creation; with ``copies`` those of others instead.
+        """Iterate over all own objects of a module in the order of creation; with ``copies`` over copies instead.
 
-        Copies come as of :meth:`flask_ocpi.exchange.copies.Copies.documents`.
+        Copies come as from :meth:`flask_ocpi.exchange.copies.Copies.documents`.
         """
         if copies:
             return Copies(self.services).documents(module)
         return (record.document for record in self.records(module))
 
     def records(self, module: str) -> Iterator[Record]:
-        """Walk all own objects of a module as they are stored, with their audiences, in the order of their creation."""
+        """Iterate over the stored records of all own objects of a module, with audiences, in the order of creation."""
         return walk(self.services.storage, self.object_type(module).kind, Query(receiver=""))
 
     def object_type(self, module: str) -> ObjectType:
@@ -330,10 +328,10 @@ class OwnObjects:
         return tuple(Party.of(party.country_code, party.party_id) for party in self.services.settings.parties)
 
     def _change(self, work: Callable[[Change], T], session: HostSession | None) -> T:
-        """Do a unit of work: what it writes is stored as a whole, and told of when that is committed.
+        """Run a unit of work: all its writes are stored or none, and announced after the commit.
 
-        Within the transaction of ``session``, or of the session that the host application shares with the storage
-        where that holds writes which are not committed; otherwise in a transaction of its own.
+        It joins the transaction of ``session``, or of the session that the host application shares with the storage if
+        that has uncommitted writes; otherwise it opens its own transaction.
         """
         storage = self.services.storage
         if session is None:
@@ -362,7 +360,7 @@ class OwnObjects:
         *,
         is_given: bool,
     ) -> Saved:
-        """Store an object and its outbox entries, in the transaction that is open."""
+        """Store an object and its outbox entries in the open transaction."""
         storage, kind = self.services.storage, object_type.kind
         if object_type.final:
             if not save_object(storage, object_type, key, record, document):
@@ -373,7 +371,7 @@ class OwnObjects:
         if before is None:
             try:
                 storage.save(kind, key, record, expected=0)
-            except ConflictError:  # somebody else made it at this moment, and it can be locked now
+            except ConflictError:  # another transaction has just created it, so it can be locked now
                 before = storage.get(kind, key, for_update=True)
         if before is not None:
             record = replace(record, audience=audience_after(object_type, before, record, is_given=is_given))
@@ -387,9 +385,9 @@ class OwnObjects:
     def _save_batch(
         self, outbox: OutboxWriter, object_type: ObjectType, batch: Sequence[Checked], *, may_widen: bool
     ) -> tuple[Sequence[bool], list[Key]]:
-        """Store objects of one module as :meth:`_save` does, in the transaction that is open.
+        """Store objects of one module in the open transaction, as :meth:`_save` does.
 
-        Returns for each whether it is new, and which of them would have been for more than the stored ones.
+        Returns for each whether it is new, and the keys of those that would have got a wider audience.
         """
         if object_type.final:
             return create_batch(self.services.storage, outbox, object_type, batch), []
@@ -402,7 +400,7 @@ class OwnObjects:
         made = storage.create_many(kind, [(key, item.record) for key, item in first.items()])
         new = {key for key, is_new in zip(first, made, strict=True) if is_new}
         here = {**before, **{key: first[key].record for key in new}}
-        if len(new) < len(first):  # somebody else made some at this moment, and they can be locked now
+        if len(new) < len(first):  # another transaction has just created some, so they can be locked now
             here |= storage.get_many(kind, [key for key in first if key not in new], for_update=True)
         created, changes, withheld = [], [], []
         for item in batch:

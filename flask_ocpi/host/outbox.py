@@ -1,4 +1,4 @@
-"""The outbox: which partners have not seen which changes of own objects, for the host application and its operator."""
+"""The outbox: changes of own objects that partners have not received yet, for the host application and its operator."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from flask_ocpi.storage.base import Party
 
 @dataclass(frozen=True, slots=True)
 class Undelivered:
-    """A change that a partner has not seen.
+    """A change that a partner has not received yet.
 
-    party: whom at the partner it is for, None where a hub spreads it. owner, ids: the object. state: "waiting", or
-    "parked" where the partner refused it. since_seconds: for how long it has not seen it. attempts, status_code, error:
-    how often sending failed, and how it did the last time.
+    party: the receiving party at the partner, None if a hub distributes it. owner, ids: the object. state: "waiting",
+    or "parked" after the partner refused it. since_seconds: the age of the change. attempts, status_code, error: the
+    number of failed attempts, and the last failure.
     """
 
     platform: str
@@ -57,8 +57,8 @@ class Undelivered:
 class Lag:
     """How far a partner is behind.
 
-    oldest_seconds: for how long it has not seen something that waits; None where nothing does. held_back_seconds: until
-    it is tried again, None where it is not held back. error: why it is.
+    oldest_seconds: the age of the oldest waiting change, None without one. held_back_seconds: seconds until the next
+    attempt, None if the partner is not held back. error: the reason.
     """
 
     platform: str
@@ -73,22 +73,22 @@ class Lag:
 
 
 class Outbox:
-    """Shows, retries and discards what is to be pushed, and delivers it: ``ocpi.outbox``."""
+    """Lists, retries, discards and delivers outbox entries: ``ocpi.outbox``."""
 
     def __init__(self, services: Services, dispatcher: Dispatcher) -> None:
         self.services = services
         self.dispatcher = dispatcher
 
     def lags(self) -> tuple[Lag, ...]:
-        """Return how far each partner is behind, of those that are."""
+        """Return how far each partner is behind; partners that are up to date are left out."""
         return tuple(map(self._lag, entries.summary(self.services)))
 
     def list(self, platform: Platform | str, *, parked: bool | None = None) -> tuple[Undelivered, ...]:
-        """Return what a partner has not seen, oldest first: all, or only what is (not) parked."""
+        """Return the outbox entries of a partner, oldest first: all, or only the (not) parked ones."""
         return tuple(map(self._entry, entries.of_platform(self.services, self._find(platform).id, parked=parked)))
 
     def retry(self, found: Iterable[Undelivered]) -> int:
-        """Have entries sent again at once, also parked ones, and those held back; return how many."""
+        """Send entries again at once, also parked ones and those held back; return their number."""
         number = 0
         platforms = set()
         for each in found:
@@ -101,15 +101,15 @@ class Outbox:
         return number
 
     def discard(self, found: Iterable[Undelivered]) -> int:
-        """Remove entries: their partners are not sent these changes; return how many were still there."""
+        """Remove entries, so that these changes are not sent; return how many still existed."""
         return sum(entries.remove(self.services, each.entry) for each in found)
 
     def flush(self) -> int:
-        """Deliver what is due now, and run the jobs that are; return how many messages went out."""
+        """Deliver the entries that are due, and run the jobs that are due; return the number of sent messages."""
         return self.dispatcher.deliveries.run_due()
 
     def stop(self, timeout: float = 5.0) -> bool:
-        """End the threads that deliver in this process; True when all ended within ``timeout`` seconds."""
+        """End the delivery threads of this process; True if all ended within ``timeout`` seconds."""
         return self.dispatcher.stop(timeout)
 
     def _find(self, platform: Platform | str) -> Platform:
@@ -142,5 +142,5 @@ class Outbox:
         )
 
     def _age(self, moment: int) -> int:
-        """Return how many seconds ago a moment was, in microseconds."""
+        """Return the age in seconds of a moment in microseconds."""
         return (self.services.now() - moment) // SECOND

@@ -1,4 +1,4 @@
-"""Registering with other platforms, and what they are granted."""
+"""Registration with partners, and their grants."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from flask_ocpi.partners.platforms import PlatformState
 from flask_ocpi.partners.platforms import Terms
 from flask_ocpi.storage.base import Party
 
-#: Who is invited and not yet known.
+#: The name of an invited partner that is not known yet.
 _NOBODY = Platform("", "", PlatformState.INVITED)
 _PREFERENCES = ("first", "each", None)
 
 
 @dataclass(frozen=True, slots=True)
 class RoleRequest:
-    """A role that a partner names and that waits for an answer. held_by: the ids of the platforms that have its party.
+    """A role that a partner named and that needs an answer. held_by: the ids of the platforms that have its party.
 
     role: the CredentialsRole.
     """
@@ -51,9 +51,9 @@ class RoleRequest:
 
 
 class Partners:
-    """Invites partners, registers with them, says what each of them may be, and lists them: ``ocpi.partners``.
+    """Invites partners, registers with them, grants roles, and lists them: ``ocpi.partners``.
 
-    A partner is given by its Platform, or as a text: its id, its name, or a party such as "NL-ABC".
+    Give a partner as its Platform, or as a text: its id, its name, or a party such as "NL-ABC".
     """
 
     def __init__(self, services: Services, transport: Callable[[], Transport], versions_url: Callable[[], str]) -> None:
@@ -62,19 +62,19 @@ class Partners:
         self._versions_url = versions_url
 
     def list(self) -> Sequence[Platform]:
-        """Return the records of all partners, registered or not, in the order in which they came."""
+        """Return the records of all partners, registered or not, in the order of creation."""
         return list(self.services.platforms.all())
 
     def find(self, platform: Platform | str) -> Platform:
-        """Return the record of a partner; raise UnknownPlatformError where there is none, or several have the name."""
+        """Return the record of a partner; raise UnknownPlatformError if there is none, or several have the name."""
         return self.services.platforms.find(platform) if isinstance(platform, str) else platform
 
     def get(self, id: str) -> Platform | None:
-        """Return the record of the partner with an id, None where there is none."""
+        """Return the record of the partner with an id, or None."""
         return self.services.platforms.get(id)
 
     def status(self, platform: Platform | str) -> dict[str, Any]:
-        """Return what is known of a partner, as plain data: its state, version, roles and endpoints, no tokens."""
+        """Return the state, version, roles and endpoints of a partner as plain data, without tokens."""
         found = self.find(platform)
         side = self.side(found)
         return {
@@ -93,7 +93,7 @@ class Partners:
         }
 
     def side(self, platform: Platform | str) -> Side | None:
-        """Return what this platform is for a partner that is registered in a version with one role, such as 2.1.1."""
+        """Return our side for a partner that is registered in a version with one role, such as 2.1.1."""
         return sides.known_side(self.services, self.find(platform))
 
     def invite(
@@ -111,11 +111,10 @@ class Partners:
     ) -> tuple[Platform, str]:
         """Create a registration token for a partner, new or (``platform``) known; it is shown this once (CRED-32).
 
-        version: the number of the only one in which it can register. own_role, own_party: what this platform is for it
-        in a version that tells one role, such as 2.1.1: "CPO" or "EMSP", and with which own party where several have
-        that role.
-        roles, parties: what it is granted, such as ``["CPO"]`` and ``[Party.of("NL", "ABC")]``; what it names beyond
-        that waits for :meth:`approve`. Without them it gets what it names first, as far as nobody else has it; HUB is
+        version: the number of the only version in which the partner can register. own_role, own_party: our role for it
+        in a version with one role, such as 2.1.1: "CPO" or "EMSP", and the own party, if several have that role.
+        roles, parties: its grants, such as ``["CPO"]`` and ``[Party.of("NL", "ABC")]``; other roles that it names wait
+        for :meth:`approve`. Without them it gets the roles that it names first, if no other partner has them; HUB is
         granted by ``roles`` only.
         """
         known = None if platform is None else self.services.platforms.find(platform)
@@ -143,10 +142,10 @@ class Partners:
         own_role: str | None = None,
         own_party: Party | None = None,
     ) -> Platform:
-        """Register with another platform by its versions URL and the registration token it gave us.
+        """Register with a partner by its versions URL and the registration token that it gave us.
 
-        roles, parties: what it is granted of what it answers, as in :meth:`invite`. version: in which; by default it is
-        the newest that both sides have. own_role, own_party: as in :meth:`invite`.
+        roles, parties: the grants among the roles in its answer, as in :meth:`invite`. version: defaults to the newest
+        common one. own_role, own_party: as in :meth:`invite`.
         """
         terms = self._terms(encoding, roles, parties, own_role, own_party)
         return self._registrar().register(versions_url, token, name=name, version=version, terms=terms)
@@ -161,18 +160,18 @@ class Partners:
     ) -> Platform:
         """Renew a registration: new tokens in both directions, endpoints fetched again.
 
-        version: change to that one; what was copied, and what waits to be sent, stays. own_role, own_party: as in
-        :meth:`invite`, where that version needs it.
+        version: the version to change to; copies and outbox entries stay. own_role, own_party: as in :meth:`invite`, if
+        that version needs them.
         """
         terms = self._terms(None, None, None, own_role, own_party)
         return self._registrar().rotate(self.find(platform), version=version, terms=terms)
 
     def unregister(self, platform: Platform | str, *, force: bool = False) -> Platform:
-        """End a registration on both sides; ``force`` ends it here even when the other side cannot be told."""
+        """End a registration on both sides; ``force`` ends it here even if the partner cannot be told."""
         return self._registrar().unregister(self.find(platform), force=force)
 
     def requests(self, platform: Platform | str | None = None) -> Sequence[RoleRequest]:
-        """Return what one partner, or each of them, names beyond what it is granted."""
+        """Return the roles beyond their grants that one partner, or each partner, names."""
         asking = self.list() if platform is None else [self.find(platform)]
         named = [(each, role) for each in asking for role in each.requested]
         claims = self.services.platforms.claims.of_many({party_of(role) for _, role in named})
@@ -191,7 +190,7 @@ class Partners:
         parties: Iterable[Party] | None = None,
         move: bool = False,
     ) -> Documents:
-        """Grant what a platform names and waits for, all or what is of these roles and parties; return it.
+        """Grant the pending roles of a partner, all or only these roles and parties; return them.
 
         move: take parties from the platforms that have them.
         """
@@ -207,13 +206,13 @@ class Partners:
         roles: Iterable[str] | None = None,
         parties: Iterable[Party] | None = None,
     ) -> Documents:
-        """Drop what a platform names and waits for, until it names it again; return it."""
+        """Drop pending roles of a partner until it names them again; return them."""
         chosen = None if parties is None else set(parties)
         wanted = grants.checked_roles(roles)
         return grants.reject(self.services, self.find(platform), roles=wanted, parties=chosen)[1]
 
     def push_parties(self, platform: Platform | str, which: str | None) -> Platform:
-        """Say whether what is for everybody goes to the "first" party of a platform or to "each"; None: by default."""
+        """Send objects for all parties to the "first" party of a partner or to "each"; None: the default."""
         if which not in _PREFERENCES:
             raise InvalidParametersError(f"Say first, each or None, not {which!a}.")
         found = self.find(platform)
@@ -222,9 +221,9 @@ class Partners:
     def set_quirks(
         self, platform: Platform | str, values: Mapping[str, Any] | None = None, *, unset: Iterable[str] = ()
     ) -> Platform:
-        """Say what is done differently for a platform, such as ``{"no-patch": True, "page-limit": 50}``.
+        """Set quirks of a partner, such as ``{"no-patch": True, "page-limit": 50}``.
 
-        unset: names for which what OCPI_QUIRKS says counts again. See :data:`flask_ocpi.core.quirks.TABLE`.
+        unset: names of quirks that follow OCPI_QUIRKS again. See :data:`flask_ocpi.core.quirks.TABLE`.
         """
         found = self.find(platform)
         gone = set(unset)
@@ -234,13 +233,13 @@ class Partners:
         return self.services.platforms.save(changed, before=found)
 
     def quirks(self, platform: Platform | str) -> dict[str, Any]:
-        """Return what is done differently for a partner, by the names of the quirks, settings included."""
+        """Return the quirks of a partner by name, including those of the settings."""
         in_force = self.services.quirks(self.find(platform))
         found = {name: getattr(in_force, item.name) for name, item in quirks.TABLE.items()}
         return {name: value for name, value in found.items() if value != quirks.TABLE[name].default}
 
     def stand_for(self, hub: Platform | str, party: Party) -> None:
-        """Have a hub stand for a party, whichever hub did before."""
+        """Make a hub represent a party, in place of any other hub."""
         found = self.find(hub)
         if not found.is_hub:
             raise InvalidParametersError(f"Platform {found.id} is no hub.")

@@ -39,7 +39,7 @@ from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import walk
 
-# The types of tariffs that a quote takes, in this order, where a connector has several (None: for all sessions).
+# The tariff types that a quote prefers, in this order, if a connector has several (None: for all sessions).
 _TYPES = ("REGULAR", None)
 
 
@@ -98,7 +98,7 @@ class Prices:
     ) -> Report:
         """Price a CDR or a Session by the given tariffs, or else by its own, or else by stored ones.
 
-        Stored ones are those that its periods name, or that of its connector. The time zone is that of its location if
+        Stored ones are those that its periods name, or that of its connector. The time zone is that of its location, if
         that is stored.
         """
         owner = _owner(document)
@@ -112,7 +112,7 @@ class Prices:
         return self.price(session, policy=policy)
 
     def build_cdr(self, session: Mapping[str, Any], *, id: str | None = None, policy: Policy | None = None) -> Document:
-        """Make the CDR of a Session that has ended, for :meth:`OCPI.save`; ``id`` is by default that of the session.
+        """Make the CDR of an ended Session, for :meth:`OCPI.save`; ``id`` defaults to that of the session.
 
         Raises NotFoundError if its location is unknown, PricingError if it cannot be priced.
         """
@@ -134,7 +134,7 @@ class Prices:
     def audit(self, cdr: Mapping[str, Any]) -> Audit:
         """Check a CDR against its price, its session, location and token, and the other CDRs of the session.
 
-        The result of a stored CDR is kept: see :meth:`result`.
+        The result for a stored CDR is stored: see :meth:`result`.
         """
         document, owner = dict(cdr), _owner(cdr)
         key = self._stored(document, owner)
@@ -143,9 +143,9 @@ class Prices:
         return self.audits.audit_all([(key, document)])[0].audit
 
     def audit_all(self, *, platform: Platform | str | None = None, since: str | None = None) -> Iterator[Audited]:
-        """Audit the stored CDRs of a platform, or all and own ones, and keep the results; yield one by one.
+        """Audit the stored CDRs of a partner, or all and own ones; store and yield the results one by one.
 
-        since: only those whose ``last_updated`` is that or later.
+        since: only CDRs whose ``last_updated`` is at or after this time.
         """
         found = self.services.platforms.find(platform) if isinstance(platform, str) else platform
         return self.audits.run(platform=found, since=None if since is None else to_micros(since))
@@ -156,7 +156,7 @@ class Prices:
         return None if key is None else self.audits.result(key)
 
     def lint_all(self, *, platform: Platform | str | None = None) -> Iterator[Linted]:
-        """Find mistakes in the stored tariffs of a platform, or in all and own ones; yield one by one."""
+        """Find mistakes in the stored tariffs of a partner, or in all and own ones; yield them one by one."""
         found = self.services.platforms.find(platform) if isinstance(platform, str) else platform
         for receiver in self.audits.receivers(found):
             connectors = self._connectors(receiver)
@@ -167,7 +167,7 @@ class Prices:
                 yield Linted(tariff, receiver.partition(" ")[2], lint(tariff, connectors=offered))
 
     def _connectors(self, receiver: str) -> dict[tuple[Party, str], dict[Any, Document]]:
-        """Return the connectors that name each tariff, one of a kind, of locations that came the same way."""
+        """Return one connector of each kind for each tariff, from stored locations with the same receiver."""
         found: dict[tuple[Party, str], dict[Any, Document]] = {}
         for record in walk(self.services.storage, "locations", Query(receiver=receiver)):
             location = record.document
@@ -179,7 +179,7 @@ class Prices:
         return found
 
     def _stored(self, cdr: Mapping[str, Any], owner: Party) -> Key | None:
-        """Return the key of a CDR in the storage, None where it is not there."""
+        """Return the key of a stored CDR, or None."""
         if owner in self._own_parties():
             key = Key.of(*owner, str(cdr["id"]))
             return key if self.services.storage.get("cdrs", key) else None
@@ -189,7 +189,7 @@ class Prices:
             return None
 
     def _as_sent(self, cdr: Document, owner: Party) -> Key:
-        """Return the key that a CDR would have if its owner had sent it."""
+        """Return the key that a CDR from its owner would have."""
         id, own = str(cdr.get("id")), self._own_parties()
         return (
             Key.of(*owner, id) if owner in own else Key.of(*owner, id, own[0], Copies(self.services).source_of(owner))
@@ -199,7 +199,7 @@ class Prices:
         return tuple(Party.of(party.country_code, party.party_id) for party in self.services.settings.parties)
 
     def _find(self, module: str, id: Any, owner: Party) -> Document | None:
-        """Return an object of a party, ours or a copy, None where there is none."""
+        """Return an object of a party, own or a copy, or None."""
         if not isinstance(id, str):
             return None
         if owner in self._own_parties():
@@ -228,7 +228,7 @@ class Prices:
     def _tariff_of(
         self, connector: Mapping[str, Any], owner: Party, tariff_id: str | None, start: datetime | str
     ) -> Document:
-        """Return the tariff of a connector that counts at a moment, or the one that was asked for."""
+        """Return the tariff of a connector that is valid at a moment, or the requested one."""
         ids = connector.get("tariff_ids", []) if tariff_id is None else [tariff_id]
         here = [tariff for id in ids if (tariff := self._find("tariffs", id, owner))]
         if not here:
@@ -240,7 +240,7 @@ class Prices:
         return next(ranked, valid[0])
 
     def _tariffs(self, session: Mapping[str, Any], owner: Party, location: Document | None) -> list[Document]:
-        """Return the tariffs that the periods of a session name, or else the one of its connector, as far as known."""
+        """Return the known tariffs that the periods of a session name, or else the one of its connector."""
         ids = {
             p["tariff_id"].upper(): p["tariff_id"] for p in session.get("charging_periods", ()) if p.get("tariff_id")
         }
@@ -270,7 +270,7 @@ def _connector(location: Mapping[str, Any], evse_uid: str, connector_id: str) ->
 
 
 def _place(document: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the location that a CDR carries; a Session has none."""
+    """Return the location in a CDR; a Session has none."""
     place = document.get("cdr_location")
     return place if isinstance(place, Mapping) else {}
 

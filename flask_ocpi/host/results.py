@@ -1,4 +1,4 @@
-"""The results that come later: those that the host application owes, and those that it waits for."""
+"""Results that come later: those that the host application owes, and those that it waits for."""
 
 from __future__ import annotations
 
@@ -45,19 +45,19 @@ _LONGEST_PAUSE = 0.5
 
 
 class HostCalls(abc.ABC):
-    """The results that come later: of requests that were made of us, and of those that we made."""
+    """Results that come later: of partners' requests, and of our requests."""
 
     client: Callable[..., Client]
 
     @property
     @abc.abstractmethod
     def services(self) -> Services:
-        """What this platform is made of."""
+        """The services of this platform."""
 
     @property
     @abc.abstractmethod
     def transport(self) -> Transport:
-        """The way to other platforms."""
+        """The transport to partners."""
 
     @property
     @abc.abstractmethod
@@ -67,10 +67,10 @@ class HostCalls(abc.ABC):
     def finish(self, id: str, result: Outcome) -> bool:
         """Send the result of a command or profile request that was answered with ACCEPTED, from any process.
 
-        id: that of its Reply. result: its type, such as "ACCEPTED", or the whole document: a CommandResult, or what the
-        charging profile request has. It is sent once, now; False when the partner did not take it. In a hook or
-        listener, whose return somebody waits for, it is sent in the background. Raises NotFoundError for an unknown id,
-        InvalidParametersError when there is a result already.
+        id: that of its Reply. result: its type, such as "ACCEPTED", or the whole document: a CommandResult, or the
+        result of the charging profile request. It is sent once, now; False if the partner did not accept it. In a hook
+        or listener, while a partner waits for the answer, it is sent in the background. Raises NotFoundError for an
+        unknown id, InvalidParametersError if there is a result already.
         """
         if not pending.finish(self.services, id, cast("Answer", result)):
             return True
@@ -80,21 +80,21 @@ class HostCalls(abc.ABC):
         return self.services.deliver(id)
 
     def send_timeouts(self) -> int:
-        """End the commands and profile requests whose time is over; return how many.
+        """End the commands and profile requests whose time is over; return their number.
 
-        Whoever dispatches does it by itself; with OCPI_DISPATCHER = "inline", as in tests, it is up to the caller.
+        A process that dispatches calls it; with OCPI_DISPATCHER = "inline", as in tests, call it yourself.
         """
         return callbacks.send_timeouts(self.services, self.transport)
 
     def call(self, call_id: str) -> Call:
-        """Return a command or profile request of ours as it stands; raise NotFoundError for an unknown id."""
+        """Return the current state of an own command or profile request; raise NotFoundError if there is none."""
         return pending.get_call(self.services, call_id)
 
     def wait(self, id: str, timeout: float | None = None) -> Call:
-        """Wait until the result of a command or profile request of ours is there, and return the request.
+        """Wait for the result of an own command or profile request, and return the request.
 
-        The result may come to another process. timeout: seconds; by default as long as the partner said. Raises
-        NoResultError when it is over. In a hook it raises CrowdedError when too many requests of others wait already:
+        The result may arrive in another process. timeout: seconds; defaults to the time that the partner gave. Raises
+        NoResultError when it is over. In a hook it raises CrowdedError when too many other requests wait already:
         see OCPI_MAX_WAITING.
         """
         if is_answering():
@@ -116,10 +116,10 @@ class HostCalls(abc.ABC):
             pause = min(pause * 2, _LONGEST_PAUSE)
 
     def answer_booking(self, id: str, answer: str | Mapping[str, Any], *, party: Party | None = None) -> Document:
-        """Answer the request for a booking that is PENDING, from any process, and return the Booking.
+        """Answer a PENDING booking request, from any process, and return the Booking.
 
-        id: that of its BookingReply. answer: what the hook of bookings returns. The Booking is sent to the eMSP.
-        Raises NotFoundError for an unknown booking, InvalidParametersError where no request for it is PENDING.
+        id: that of its BookingReply. answer: as a result of the booking hook. The Booking is sent to the eMSP.
+        Raises NotFoundError for an unknown booking, InvalidParametersError if it has no PENDING request.
         """
         status, changes = answer_of(answer)
         booking = self.objects.get(BOOKINGS, id, party=party)
@@ -131,10 +131,10 @@ class HostCalls(abc.ABC):
     def push_active_profile(
         self, session_id: str, profile: dict[str, Any], *, party: Party | None = None
     ) -> list[Pushed]:
-        """Tell everybody who set a profile of our session that the active one changed (CHP-12).
+        """Send the changed active profile to all partners that set a profile of our session (CHP-12).
 
-        ``party`` is the own party whose session it is, where there are several. Returns what became of it for each; a
-        failure of one does not hold up the others.
+        ``party`` is the own party of the session, if there are several. Returns the outcome for each partner; a failure
+        of one does not stop the others.
         """
         owner = party or only(self.services.own_parties(ModuleID.CHARGINGPROFILES, InterfaceRole.RECEIVER))
         if owner is None:
@@ -145,9 +145,9 @@ class HostCalls(abc.ABC):
         ]
 
     def background(self, work: Callable[[], object]) -> None:
-        """Have something done in the background, within the app's context; a failure is logged.
+        """Run a function in the background, in the app's context; a failure is logged.
 
-        For what takes long in a hook or a listener: the other platform waits for their return.
+        Use it for long work in a hook or a listener: a partner waits for their return.
         """
         self.services.background(work)
 

@@ -1,4 +1,4 @@
-"""Own objects in the shape that a version has for them, where the host application works with that one."""
+"""Own objects in the shape of a version, for a host application that works with that version."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from flask_ocpi.versions.shaping import said
 def to_store(
     services: Services, module: str, number: str, *, party: Party | None = None
 ) -> Callable[[Document], Document]:
-    """Return what brings objects of a version to the stored shape; it raises InvalidParametersError for invalid ones.
+    """Return a converter to the stored shape; it raises InvalidParametersError for invalid objects.
 
-    party: whose they are, where the version's objects do not say.
+    party: the owner, if the objects of the version do not name it.
     """
     version, cls = _required_class(services, module, number)
     schema, conversion = services.schemas[cls], version.conversion(cls)
@@ -44,12 +44,12 @@ def to_store(
 
 
 class Shapes:
-    """Brings stored objects to the shape of a version, and counts what that cannot say; None: the stored shape."""
+    """Converts stored objects to the shape of a version, and counts the losses; None: the stored shape."""
 
     def __init__(self, services: Services, number: str | None) -> None:
         self._services = services
         self._number = number
-        #: How often something was left out, by what it was.
+        #: The number of losses by their texts.
         self.lost: dict[str, int] = {}
 
     def has(self, module: str) -> bool:
@@ -57,10 +57,9 @@ class Shapes:
         return self._number is None or _class(self._services, module, self._number)[1] is not None
 
     def of(self, module: str, find: Find = nothing) -> Callable[[Document], Document | None]:
-        """Return what converts objects of a module, with None for one that the version has no way to say.
+        """Return a converter for the objects of a module; it returns None for an object that the version cannot say.
 
-        find: finds the stored objects that are needed as well. Raises InvalidParametersError where the version lacks
-        the module.
+        find: finds related stored objects. Raises InvalidParametersError if the version lacks the module.
         """
         if self._number is None:
             return lambda document: document
@@ -80,7 +79,7 @@ class Shapes:
 
 
 def _class(services: Services, module: str, number: str) -> tuple[Version, type[Schema] | None]:
-    """Return a version, and its class of the objects of a module; raise InvalidParametersError for another version."""
+    """Return a version and its class of a module's objects; raise InvalidParametersError for an unknown version."""
     served = {version.number: version for version in (services.own, *services.versions)}
     if number not in served:
         raise InvalidParametersError(f"OCPI {number} is not served here; there is {', '.join(served)}.")

@@ -1,4 +1,4 @@
-"""What one app has as an OCPI platform: built once by the wiring, and found below commands and routes."""
+"""The OCPI platform of one app: built once by the wiring, and used by commands and routes."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ if TYPE_CHECKING:
 class State:
     """The parts of one platform. services, dispatcher and writer are set by :func:`flask_ocpi.host.wiring.wire`.
 
-    shared_session: returns the host's ``db.session``, None where it has not been used.
+    shared_session: returns the host's ``db.session``, or None if that was not used.
     """
 
     services: Services
     dispatcher: Dispatcher
     writer: Writer
-    #: The OpenAPI documents by version, each made when it is first asked for.
+    #: The OpenAPI documents by version, each made on first use.
     specs: Mapping[str, Mapping[str, Any]] = {}
 
     def __init__(
@@ -78,7 +78,7 @@ class State:
 
     @cached_property
     def audits(self) -> Audits:
-        from flask_ocpi.host.audits import Audits  # the engine is not needed to start
+        from flask_ocpi.host.audits import Audits  # startup does not need the engine
 
         return Audits(lambda: self.services, audit_rules(self.settings))
 
@@ -90,15 +90,15 @@ class State:
 
     @property
     def transport(self) -> Transport:
-        """The way to other platforms; made when it is first needed."""
+        """The transport to partners, made on first use."""
         if self._transport is None:
-            with self._transport_made:  # threads that push share one, and so its connections
+            with self._transport_made:  # threads that push share one transport, and so its connections
                 self._transport = self._transport or _http_transport(self.settings)
         return self._transport
 
     @property
     def versions_url(self) -> str:
-        """The URL to hand to partners; raises ConfigurationError without OCPI_BASE_URL."""
+        """The URL to give to partners; raises ConfigurationError without OCPI_BASE_URL."""
         if self.settings.base_url is None:
             raise ConfigurationError(
                 "OCPI_BASE_URL is missing: it is the public address of this app, such as https://ocpi.example.com. "
@@ -114,7 +114,7 @@ class State:
         to: Party | None = None,
         correlation_id: str | None = None,
     ) -> Client:
-        """Return a client for a platform; see :meth:`flask_ocpi.host.facade.Facade.client`."""
+        """Return a client for a partner; see :meth:`flask_ocpi.host.facade.Facade.client`."""
         found = self.services.platforms.find(platform) if isinstance(platform, str) else platform
         if to is None and isinstance(platform, str):
             others = (party for party in found.parties if party not in found.hub_parties)  # to a hub: a broadcast
@@ -134,7 +134,7 @@ def audit_rules(settings: Settings) -> RuleBook:
 
 
 def _http_transport(settings: Settings) -> Transport:
-    from flask_ocpi.client.transport import HTTPTransport  # not before a partner is called
+    from flask_ocpi.client.transport import HTTPTransport  # only when a partner is called
 
     return HTTPTransport(
         policy=AddressPolicy(settings.http_allow_private, settings.http_allowed_hosts),

@@ -1,4 +1,4 @@
-"""Puts the parts of one platform together: what each of them needs of the others is said here, and nowhere else."""
+"""Puts the parts of one platform together; no other module knows their dependencies."""
 
 from __future__ import annotations
 
@@ -56,12 +56,12 @@ from flask_ocpi.versions.reading import Receiving
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What the wiring is given of the app and of the OCPI object.
+    """The parts of the app and of the OCPI object that the wiring needs.
 
-    own: the version in whose shape objects are stored. secret: what the key for tokens derives from. app_context: makes
-    a context of the app, as threads need one. emit: calls the listeners of a signal. refused: notes a refused token, as
-    in :class:`Services`. celery_app: returns the host's Celery app, or None. shared_session: its
-    ``db.session``, None where it has not been used.
+    own: the version whose shape stored objects have. secret: the source of the key for tokens. app_context: makes a
+    context of the app for threads. emit: calls the listeners of a signal. refused: notes a refused token, as in
+    :class:`Services`. celery_app: returns the host's Celery app, or None. shared_session: returns its ``db.session``,
+    or None if that was not used.
     """
 
     versions: tuple[Version, ...]
@@ -168,7 +168,7 @@ def _next_deadline(services: Services) -> float | None:
 
 
 def _is_read_strictly(services: Services, platform_id: str) -> bool:
-    """Tell whether only what is valid is taken of a platform; asked where something is not."""
+    """Tell whether only valid data is accepted from a partner; called when data is not valid."""
     platform = services.platforms.get(platform_id)
     return services.settings.receive == "strict" if platform is None else services.receives_strictly(platform)
 
@@ -187,13 +187,13 @@ def _discover(state: State, versions_url: str, token: str, *, version: str, enco
 
 
 def _in_context(around: Surroundings, work: Callable[[], object]) -> object:
-    """Call a function in the app's context, as threads do that no request started."""
+    """Call a function in the app's context, for threads outside of a request."""
     with around.app_context():
         return work()
 
 
 def check(settings: Settings, versions: Sequence[Version]) -> None:
-    """Raise ConfigurationError for settings that do not fit what is served."""
+    """Raise ConfigurationError for settings that do not fit the served modules."""
     _check_business_details(settings)
     _check_modules(settings, versions)
     _check_synced_modules(settings, versions)
@@ -205,7 +205,7 @@ def _check_business_details(settings: Settings) -> None:
     schema = schemas_of()[CredentialsRole]
     roles = [role for party in settings.parties for role in party.credentials_roles()]
     for index, role in enumerate(roles):
-        for path, message in violations(schema.validate({**role, "role": Role.OTHER})):  # it is checked already
+        for path, message in violations(schema.validate({**role, "role": Role.OTHER})):  # checked already
             raise ConfigurationError(f"OCPI_PARTIES: role[{index}].{path} {message}.")
 
 
