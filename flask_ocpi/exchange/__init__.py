@@ -1,1 +1,1 @@
-"""One request and what belongs to it: context, handlers, messages, findings, results that come later."""
+"""One request and its parts: context, handlers, messages, findings, results that come later."""

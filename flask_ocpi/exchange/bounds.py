@@ -1,4 +1,4 @@
-"""Bounds on waiting: slow senders occupy few threads of the server, and for a limited time."""
+"""Bounds on waiting: slow senders use few threads of the server, for a limited time."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 
 class Waits:
-    """Counts the requests of this process that wait, ``most`` at a time, of which ``each`` for one platform.
+    """Counts the waiting requests of this process: at most ``most``, and at most ``each`` for one partner.
 
-    Processes count for themselves: what is to be kept free are the threads of each.
+    Each process counts separately, because the bounds keep its own threads free.
     """
 
     def __init__(self, most: int, *, each: int) -> None:
@@ -38,7 +38,7 @@ class Waits:
 
     @contextmanager
     def waiting_for(self, platform: str) -> Iterator[None]:
-        """Wait for a platform within the block; raise CrowdedError, at once, when too many do already."""
+        """Wait for a partner within the block; raise CrowdedError at once if too many requests wait already."""
         with self._lock:
             if self._counts[platform] >= self._each:
                 raise CrowdedError(f"Too many requests wait for {platform} already.", is_about_platform=True)
@@ -61,16 +61,16 @@ class Waits:
 
 _T = TypeVar("_T")
 
-_TURN = 0.5  # seconds for which a request waits until fewer bodies of its platform are being read
+_TURN = 0.5  # seconds that a request waits until fewer bodies of its partner are being read
 _DRAIN_TURN = 0.25
-_LOOK = 0.25  # seconds between two looks at what is being read
-_DRAINED = 4  # at a time, where it can be ended
+_LOOK = 0.25  # seconds between two checks of the bodies that are being read
+_DRAINED = 4  # at a time, if the server shows the socket
 _DRAINED_FOR_EVER = 1
 
 
 @dataclass(slots=True, eq=False)
 class _Reading:
-    """A body that is being read. who: the platform; "" where nobody wants it. seconds: its time."""
+    """A body that is being read. who: the id of the partner; "" for a body to discard. seconds: its time."""
 
     who: str
     connection: socket.socket | None
@@ -80,10 +80,12 @@ class _Reading:
 
 
 class Bodies:
-    """The bodies that are being read: at most ``at_once`` of a platform, each for ``seconds`` at the most.
+    """The bodies that are being read: at most ``at_once`` of a partner, each for at most ``seconds``.
 
-    A server reads for as long as it takes. Where it shows the socket, that is closed for reading when the time is over.
-    granian does not, and stops altogether when a read goes on behind the answer: there only the numbers are bounded.
+    A server reads for any length of time. If it shows the socket, the socket is closed for reading when the time is
+    over.
+    granian does not show it, and stops completely if a read continues after the answer: there only the numbers are
+    limited.
     """
 
     def __init__(self, *, seconds: float, at_once: int) -> None:
@@ -94,12 +96,12 @@ class Bodies:
     def _begin_anew(self) -> None:
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
-        self._waiting = 0  # requests for fewer bodies to be read
+        self._waiting = 0  # requests that wait until fewer bodies are being read
         self._under_way: dict[str, list[_Reading]] = {}
         self._watch: threading.Thread | None = None
 
     def read(self, platform: str, environ: WSGIEnvironment, read: Callable[[], _T]) -> _T:
-        """Read a body of a platform; raise TooManyRequestsError, or RequestTimeoutError when it takes too long."""
+        """Read a body of a partner; raise TooManyRequestsError, or RequestTimeoutError if it takes too long."""
         reading = _Reading(platform, _socket(environ), monotonic(), self._seconds)
         if not self._begin(reading, self._at_once, patience=_TURN):
             raise TooManyRequestsError(
@@ -117,11 +119,11 @@ class Bodies:
             self._end(reading)
 
     def drain(self, environ: WSGIEnvironment, drain: Callable[[], object], *, seconds: float) -> None:
-        """Read a body that nobody wants, for so many seconds; not at all while that is done with others."""
+        """Read and discard a body for so many seconds; do nothing if too many others are being discarded."""
         reading = _Reading("", _socket(environ), monotonic(), seconds)
         most = _DRAINED_FOR_EVER if reading.connection is None else _DRAINED
         if not self._begin(reading, most, patience=_DRAIN_TURN):
-            _close_for_reading(reading)  # or gunicorn would wait for it
+            _close_for_reading(reading)  # otherwise gunicorn would wait for it
             return
         try:
             drain()
@@ -140,7 +142,7 @@ class Bodies:
             return True
 
     def _has_turn(self, readings: list[_Reading], reading: _Reading, most: int, patience: float) -> bool:
-        """Wait for others to end, unless it is not known whether they ever do."""
+        """Wait until others end; return at once if it is not known that they will end."""
         if all(other.began < reading.began - patience for other in readings):
             return False
         self._waiting += 1
@@ -156,7 +158,7 @@ class Bodies:
                 self._changed.notify_all()
 
     def _end_slow(self) -> None:
-        """End what takes too long; returns as soon as nothing is being read."""
+        """End the reads that take too long; return when nothing is being read."""
         while True:
             with forks.waiting():
                 time.sleep(_LOOK)
@@ -172,10 +174,10 @@ class Bodies:
 
 
 def _close_for_reading(reading: _Reading) -> None:
-    """Let whoever reads from a connection be at its end; it can still be written to."""
+    """End the reading from a connection; writing to it still works."""
     if reading.connection is not None:
         with suppress(OSError):
-            socket.socket.shutdown(reading.connection, socket.SHUT_RD)  # that of TLS would write in clear from then on
+            socket.socket.shutdown(reading.connection, socket.SHUT_RD)  # that of TLS would then write in clear
 
 
 def _socket(environ: WSGIEnvironment) -> socket.socket | None:

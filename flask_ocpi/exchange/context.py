@@ -1,4 +1,4 @@
-"""What a handler receives and returns: everything it needs of the request and the app, and no Flask."""
+"""The inputs and results of handlers: the request and the app, without Flask."""
 
 from __future__ import annotations
 
@@ -42,16 +42,16 @@ from flask_ocpi.partners.platforms import Platforms
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Storage
 
-#: Stands for the party where there is none.
+#: Stands for a missing party.
 
 Answer = str | Document
 #: Called with the Token and the LocationReferences (or None); returns an AllowedType, an AuthorizationInfo, or None.
 Authorizer = Callable[[Document, Document | None], Answer | None]
 #: Called with the Session and its ChargingPreferences; returns a ChargingPreferencesResponse.
 ChargingPreferencesHook = Callable[[Document, Document], str]
-#: Called with what is asked and a Reply; returns the immediate response: its result, or the whole of it.
+#: Called with the request and a Reply; returns the immediate response: its result, or the whole response.
 CallHook = Callable[[Document, Any], Answer]
-#: Called with a module id, one of our objects and a Platform; returns whether the platform is sent the object.
+#: Called with a module id, an own object and a Platform; returns whether the partner gets the object.
 PushFilter = Callable[[str, Document, Any], bool]
 #: Called with a Platform and a CredentialsRole that is new to it; returns "accept", "ask" or "refuse", or None.
 RegistrationFilter = Callable[[Any, Document], str | None]
@@ -73,9 +73,9 @@ class Hooks:
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """What a platform's versions endpoint and version details said.
+    """The versions and version details of a partner.
 
-    unreadable: of entries in the version details that cannot be read, what they are about and why.
+    unreadable: for each entry of the version details that cannot be read, its subject and the reason.
     """
 
     version: str
@@ -84,7 +84,7 @@ class Discovery:
 
 
 class Discover(Protocol):
-    """Fetches a platform's versions and the details of one; raises RemoteError, UnsupportedVersionError.
+    """Fetches the versions of a partner and the details of one; raises RemoteError, UnsupportedVersionError.
 
     platform: its id, for the journal.
     """
@@ -93,7 +93,7 @@ class Discover(Protocol):
 
 
 class Schemas:
-    """The schema instances of the apps with one policy, each class instantiated once: making them takes long."""
+    """The schema instances of the apps with one policy, one for each class, because making them takes long."""
 
     def __init__(self, policy: Policy = DEFAULT_POLICY) -> None:
         Schema.compiler = loader_of
@@ -108,7 +108,7 @@ class Schemas:
         return found
 
     def partial(self, schema: type[Schema]) -> Schema:
-        """Return the instance for PATCH bodies, in which nothing is required."""
+        """Return the instance for PATCH bodies, with no required properties."""
         found = self._partial.get(schema)
         if found is None:
             found = self._partial.setdefault(schema, schema(policy=self.policy, partial=True))
@@ -129,13 +129,13 @@ class Routing:
     from_party: Party | None = None
 
 
-#: Of a request without routing headers, or to a module that ignores them.
+#: For a request without routing headers, or to a module that ignores them.
 NOT_ROUTED = Routing()
 
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """An object that a platform changes, and that is not here, or lacks the part that is changed.
+    """An object that a partner changes, but that is not stored here, or lacks the changed part.
 
     id: as :meth:`ObjectType.id_from` makes it. last_updated: of the change, in microseconds.
     """
@@ -149,7 +149,7 @@ class Missing:
 
 
 class Read(Protocol):
-    """How what other platforms send is read."""
+    """Reads an object that a partner sent."""
 
     def __call__(
         self,
@@ -164,33 +164,33 @@ class Read(Protocol):
 
 
 class Wake(Protocol):
-    """What :attr:`Services.wake` is: see there."""
+    """The type of :attr:`Services.wake`."""
 
     def __call__(self, platforms: Collection[str] = ..., *, within: float = ...) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What one app is made of, the same for every request; never of another app.
+    """The parts of one app, the same for every request; apps share none.
 
-    background: runs a function once the request is answered. deliver: sends the result with that id to who waits for
-    it. wake: has what was written to the outbox for these platforms delivered; without any, has the jobs' times looked
-    at, ``within`` so many seconds (:meth:`flask_ocpi.outbox.dispatcher.Dispatcher.wake`).
-    jobs: what is done at certain times besides pushing (:class:`flask_ocpi.outbox.deliveries.Job`).
-    traffic: is told of each exchange with another platform.
-    missed: has an object fetched that a platform changes and that is not here.
-    save: stores an own object that a request asks for, as ``OCPI.save`` does.
-    findings: the flaws in what platforms sent.
-    registered: has what is held back from a platform sent, once it is registered, anew or for the first time.
-    read: reads an object that a platform sent (:func:`flask_ocpi.versions.reading.read_from`).
-    without_patch: the platforms and modules that turned out to have no PATCH, with the token that we had for them then.
+    background: runs a function after the answer to the request. deliver: sends the result with that id to the partner
+    that waits for it. wake: starts the delivery of the outbox entries of these platforms; without platforms, checks the
+    times of the jobs, ``within`` so many seconds (:meth:`flask_ocpi.outbox.dispatcher.Dispatcher.wake`).
+    jobs: work at certain times besides pushing (:class:`flask_ocpi.outbox.deliveries.Job`).
+    traffic: gets each exchange with a partner.
+    missed: fetches an object that a partner changes and that is not stored here.
+    save: stores an own object for a request, as ``OCPI.save`` does.
+    findings: the findings about partners' data.
+    registered: sends the entries held back from a partner after its registration, new or renewed.
+    read: reads an object that a partner sent (:func:`flask_ocpi.versions.reading.read_from`).
+    without_patch: the platforms and modules without PATCH, as far as known, with our token for them at that time.
     bodies: the bodies that are being read.
-    refused: notes a refused token from an address, and returns for how many seconds it is to be told to wait, or 0.
-    limits: called for each request, as soon as it is known whose it is, or that it is nobody's: raise to refuse it.
-    handshakes: bounds those that call another platform back. waits: bounds other requests that wait for one.
-    quirks: what is done differently for a platform.
-    own: the version in whose shape objects are stored, and known to the host application: 2.2.1.
-    purged: when records of a kind that were kept long enough were last removed, in microseconds.
+    refused: notes a refused token from an address, and returns the seconds that the address has to wait, or 0.
+    limits: called for each request, once its caller is known, or known to have no token of ours; raises to refuse it.
+    handshakes: limits the handshakes that call a partner back. waits: limits other requests that wait for a partner.
+    quirks: returns the quirks of a partner.
+    own: the version whose shape stored objects have, also for the host application: 2.2.1.
+    purged: when old records of a kind were last removed, in microseconds.
     """
 
     settings: Settings
@@ -230,16 +230,16 @@ class Services:
         return now_micros(self.clock)
 
     def found(self, finding: Finding) -> None:
-        """Note a flaw in what a platform sent; it costs no access to the storage, and never fails."""
+        """Note a flaw in a partner's data; does not access the storage, and never fails."""
         self.findings.add(finding)
 
     def stored_schema(self, cls: type[Schema]) -> Schema:
-        """Return the schema of the stored shape of a class of 2.2.1."""
+        """Return the schema of a class of 2.2.1 in the stored shape."""
         return self.schemas[self.own.stored(cls)]
 
     @property
     def object_types(self) -> Mapping[str, ObjectType]:
-        """The classes of stored objects by the id of their module; of modules that 2.2.1 lacks, as others have them."""
+        """The classes of stored objects by module id; of modules that 2.2.1 lacks, from the version that has them."""
         if not self._object_types:
             for version in (self.own, *self.versions):
                 for module in version.modules:
@@ -248,31 +248,31 @@ class Services:
         return self._object_types
 
     def object_type(self, module: str) -> ObjectType:
-        """Return the class of objects a module stores; raise InvalidParametersError that lists the modules with one."""
+        """Return the class of a module's objects; raise InvalidParametersError that lists the modules with objects."""
         known = self.object_types
         if module not in known:
             raise InvalidParametersError(f"There is no module {module!r} with objects; there are {', '.join(known)}.")
         return known[module]
 
     def receives_strictly(self, platform: Platform) -> bool:
-        """Tell whether nothing is taken from a platform but what is to the letter of OCPI."""
+        """Tell whether only data that follows OCPI to the letter is accepted from a partner."""
         return (self.quirks(platform).receive or self.settings.receive) == "strict"
 
     def version(self, number: str | None) -> Version | None:
-        """Return the version with that number, if it is served."""
+        """Return the version with that number if it is served, else None."""
         return next((version for version in self.versions if version.number == number), None)
 
     def module(self, id: str) -> Module | None:
-        """Return a module as 2.2.1 has it, or, where it lacks that, another version; None where none has."""
+        """Return a module from 2.2.1, or, if 2.2.1 lacks it, from another version; None if no version has it."""
         return next((module for version in (self.own, *self.versions) if (module := version.module(id))), None)
 
     def identifier(self, module: str) -> str:
-        """Return the ModuleID that version details and permissions have for a module: that of another one it is in."""
+        """Return the ModuleID of a module in version details and permissions, or that of the module around it."""
         found = self.module(module)
         return module if found is None else found.identifier
 
     def serves(self, module: Module, interface: InterfaceRole) -> bool:
-        """Tell whether this platform serves an interface: as configured, or because an own role implements it."""
+        """Tell whether this platform serves an interface, by OCPI_MODULES or by the roles of the own parties."""
         if module.single:
             return True
         if self.settings.modules is not None:
@@ -285,7 +285,7 @@ class Services:
         return frozenset(role for party in self.settings.parties for role in party.roles)
 
     def own_parties(self, module: str, interface: InterfaceRole) -> tuple[Party, ...]:
-        """Return the own parties with a role that implements an interface; all, where OCPI_MODULES decides it."""
+        """Return the own parties with a role that implements an interface, or all if none has such a role."""
         found = self._own_parties.get((module, interface))
         if found is None:
             found = self._own_parties[module, interface] = self._find_own_parties(module, interface)
@@ -298,7 +298,7 @@ class Services:
         return tuple(Party.of(party.country_code, party.party_id) for party in chosen)
 
     def keeps(self, module: str, party: Party) -> bool:
-        """Tell whether the objects that an own party has in a module are all here: we serve them for it."""
+        """Tell whether all objects of an own party in a module are stored here, because we serve them for it."""
         found = self.module(module)
         if found is None or not self.serves(found, InterfaceRole.SENDER):
             return False
@@ -311,7 +311,7 @@ class Services:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One request: who calls, for whom, and the services of the app.
+    """One request: the caller, the receiver, and the services of the app.
 
     url: makes an absolute URL of this platform from a path below the OCPI prefix, as the caller sees it.
     """
@@ -332,23 +332,23 @@ class Context:
 
     @property
     def sender(self) -> Party | None:
-        """The party that asks: the one in FROM, or the only one it can be."""
+        """The party that sends the request: the one in FROM, or the only possible one."""
         parties = self.platform.parties
         only = parties[0] if len(parties) == 1 and not self.platform.is_hub else None
         return self.routing.from_party or only
 
     @property
     def audience(self) -> tuple[Party, ...]:
-        """The parties in whose name the caller reads: its own; for a hub also the one it forwards for."""
+        """The parties in whose name the caller reads: its own; for a hub also the one that it forwards for."""
         platform, sender = self.platform, self.routing.from_party
         return platform.parties if sender is None or platform.has(sender) else (*platform.parties, sender)
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a handler answers. ``data`` is JSON text, None leaves it out; ``after`` is called once it is sent.
+    """The answer of a handler. ``data`` is JSON text, None leaves it out; ``after`` is called after the answer is sent.
 
-    objects: of a list that is answered, the JSON text of each object.
+    objects: for a list, the JSON text of each object.
     """
 
     data: bytes | None = field(default=None, repr=False)

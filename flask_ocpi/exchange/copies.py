@@ -1,4 +1,4 @@
-"""Copies: the objects that partners sent. Each belongs to its platform, also after the end of the registration."""
+"""Copies: the objects that partners sent. Each belongs to its partner, also after the end of the registration."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.base import received
 from flask_ocpi.storage.base import walk
 
-#: The source of copies of which it is not known who sent them: those of a database that did not keep it.
+#: The source of copies with an unknown sender, from a database that did not store it.
 UNKNOWN = ""
 
 _AT_ONCE = 500
@@ -170,7 +170,7 @@ class Copies:
         return moved
 
     def remove(self, source: Platform | str, modules: Collection[str] = ()) -> int:
-        """Remove the copies of a platform that is not registered; return their number.
+        """Remove the copies of a partner that is not registered; return their number.
 
         ``source`` "" means copies with an unknown sender.
         """
@@ -191,7 +191,7 @@ class Copies:
 
         def remove() -> None:
             keys.clear()
-            if platform is not None:  # locked: whoever registers anew waits, and what it sends then stays
+            if platform is not None:  # locked: a new registration waits, and keeps the objects that it then sends
                 storage.get(PLATFORMS, Key.of("", "", platform.id), for_update=True)
                 current = self.services.platforms.get(platform.id)
                 if current is not None and current.is_registered:
@@ -232,7 +232,7 @@ class Copies:
         target_of: Callable[[Party], str | None],
         offset: int,
     ) -> tuple[int, int]:
-        """Move some copies, in the transaction that is open; return how many were looked at, and how many moved."""
+        """Move some copies in the open transaction; return the numbers of checked and of moved copies."""
         storage, kind = self.services.storage, object_type.kind
         records = storage.list(kind, _of(receiver, source, offset=offset, limit=_AT_ONCE)).records
         new_keys: dict[Key, Key] = {}
@@ -252,13 +252,13 @@ class Copies:
     def _target(self, object_type: ObjectType, old: Key | None, target_of: Callable[[Party], str | None]) -> str | None:
         if old is None:
             return None
-        if object_type.described:  # who told it is in its id
+        if object_type.described:  # its sender is in its id
             platform = self.services.platforms.get(old.id.partition("\n")[2])
             return None if platform is None else platform.id
         return target_of(old.owner)
 
     def _key_in(self, object_type: ObjectType, document: Document, receiver: Party, source: str) -> Key | None:
-        """Return the key of a stored copy; None where that cannot be told."""
+        """Return the key of a stored copy; None if it is not known."""
         owner, id = Party.of(*object_type.owner_of(document)), object_type.id_of(document)
         if not object_type.described or source != UNKNOWN:
             return _key(object_type, owner, id, receiver, source)
@@ -266,12 +266,12 @@ class Copies:
         return next((key for key in keys if self.services.storage.get(object_type.kind, key) is not None), None)
 
     def _only_answering(self, owner: Party) -> str | None:
-        """Return the one platform that answers for a party now, or None: nobody, or several."""
+        """Return the only platform that answers for a party now; None if there is none, or several."""
         answering = self._speaking(owner) or self._hubs(owner)
         return answering[0] if len(answering) == 1 else None
 
     def _by_rank(self, owner: Party) -> Iterator[Sequence[str]]:
-        """Walk who may have sent objects of a party: who speaks for it now, then its hubs, then all others."""
+        """Yield the possible senders of a party's objects: the platform that speaks for it, its hubs, all others."""
         direct = self._speaking(owner)
         yield direct
         hubs = self._hubs(owner)
@@ -279,7 +279,7 @@ class Copies:
         yield [source for source in self._sources() if source not in (*direct, *hubs)]
 
     def _better(self, source: str, owner: Party) -> Sequence[str]:
-        """Return the platforms whose copies of a party's objects stand for those of that source."""
+        """Return the platforms whose copies of a party's objects come before those of that source."""
         direct = self._speaking(owner)
         if source in direct:
             return ()
@@ -290,7 +290,7 @@ class Copies:
         return self.services.platforms.claims.of(owner).platforms
 
     def _hubs(self, owner: Party) -> Sequence[str]:
-        """Return the hubs that a party may be behind: none where it is registered itself."""
+        """Return the hubs that a party may be behind: none if it is registered itself."""
         claim = self.services.platforms.claims.of(owner)
         if claim.platforms:
             return ()
@@ -317,7 +317,7 @@ class Copies:
 
 
 def registration_ended(services: Services, platform: Platform) -> None:
-    """Keep or remove the copies of a platform whose registration ended, as OCPI_COPIES_AFTER_UNREGISTRATION says."""
+    """Keep or remove the copies of a partner whose registration ended, as OCPI_COPIES_AFTER_UNREGISTRATION says."""
     if services.settings.copies_after_unregistration == "remove":
         Copies(services).remove(platform)
 

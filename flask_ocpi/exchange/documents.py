@@ -1,4 +1,4 @@
-"""Changing a document and the parts that live in it, such as the EVSEs of a Location."""
+"""Changes of a document and of the parts in it, such as the EVSEs of a Location."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.base import Storage
 from flask_ocpi.storage.base import fold
 
-#: The property that names whom an object is for, in exports and imports; it is no part of the object.
+#: The property with the audience of an object in exports and imports; it is not part of the object.
 AUDIENCE = "_audience"
 
 _PARTY = re.compile(r"(.{2})-(.{1,3})", re.DOTALL)
 
 
 class Saved(StrEnum):
-    """What became of an object that was saved; always true."""
+    """The outcome of saving an object; it is always exact."""
 
     CREATED = "CREATED"
     REPLACED = "REPLACED"
@@ -46,18 +46,18 @@ class Saved(StrEnum):
 
 
 def audience_of(object_type: ObjectType, document: Document) -> tuple[Party, ...]:
-    """Return the parties that an object is for, as far as it tells itself."""
+    """Return the audience of an object that follows from its content."""
     return () if object_type.audience is None else tuple(Party.of(*party) for party in object_type.audience(document))
 
 
 def audience_after(
     object_type: ObjectType, stored: Record, record: Record, *, is_given: bool, may_widen: bool = True
 ) -> tuple[Party, ...]:
-    """Return the parties that an object is for when ``record`` replaces what is stored.
+    """Return the audience of an object when ``record`` replaces the stored one.
 
-    ``is_given``: somebody said whom it is for, and that is ``record.audience``; otherwise that is what the object tells
-    itself, and who sees it now goes on to see it, and nobody else: where that was what the object told, what it tells
-    by now. Unless it ``may_widen``, nobody sees it who would not without being said.
+    ``is_given``: the caller gave the audience, and it is ``record.audience``. Otherwise ``record.audience`` follows
+    from the content, and the stored audience stays, except where it followed from the content: then it follows from the
+    new content. Unless it ``may_widen``, a given audience never adds parties.
     """
     kept = stored.audience
     if object_type.audience is not None:
@@ -71,12 +71,12 @@ def audience_after(
 
 
 def with_audience(document: Document, record: Record) -> Document:
-    """Return a document with whom its record is for, as :func:`parted` reads it."""
+    """Return a document with the audience of its record, as :func:`parted` reads it."""
     return {**document, AUDIENCE: [str(party) for party in record.audience]}
 
 
 def parted(item: Any) -> tuple[Any, tuple[Party, ...] | None]:
-    """Return an object of a file and the audience that it names, None where it does not."""
+    """Return an object of a file and the audience in it, or None without one."""
     if not isinstance(item, Mapping) or AUDIENCE not in item:
         return item, None
     texts = item[AUDIENCE] if isinstance(item[AUDIENCE], list) else [None]
@@ -87,9 +87,9 @@ def parted(item: Any) -> tuple[Any, tuple[Party, ...] | None]:
     return document, tuple(Party.of(match[1], match[2]) for match in found if match is not None)
 
 
-#: Bytes of a document from which a change of a part gives its outermost parts a line each.
+#: The size in bytes from which a changed document gets a line for each of its outermost parts.
 LARGE = 8192
-#: How often a write is tried that is guarded by the revision, before the record is locked.
+#: The number of writes guarded by the revision, before the record is locked.
 GUARDED_ATTEMPTS = 5
 
 _MOST_BLANKS = 64
@@ -97,7 +97,7 @@ _MOST_BLANKS = 64
 
 @dataclass(slots=True)
 class Place:
-    """Where a part is in its document: what it belongs to (outermost first), its siblings, its index or None."""
+    """The place of a part in its document: the objects around it (outermost first), its siblings, its index or None."""
 
     ancestors: list[Document]
     siblings: list[Document]
@@ -123,7 +123,7 @@ def find_part(siblings: Sequence[Document], key: str, value: str) -> int | None:
 
 
 def locate(document: Document, object_type: ObjectType, ids: Sequence[str]) -> Place | None:
-    """Walk down to the part that ``ids`` names (one a level); None when something above it is missing."""
+    """Walk down to the part that ``ids`` names (one per level); None if an object above it is missing."""
     ancestors = [document]
     parts = object_type.parts[: len(ids)]
     for part, id in zip(parts[:-1], ids[:-1], strict=True):
@@ -137,7 +137,7 @@ def locate(document: Document, object_type: ObjectType, ids: Sequence[str]) -> P
 
 
 def raise_last_updated(ancestors: Sequence[Document], moment: str) -> None:
-    """Move ``last_updated`` of what a part belongs to up to a moment, never backwards (LOC-11)."""
+    """Raise ``last_updated`` of the objects around a part to a moment, never lower it (LOC-11)."""
     for ancestor in ancestors:
         if moment != ancestor["last_updated"] and to_micros(moment) > to_micros(ancestor["last_updated"]):
             ancestor["last_updated"] = moment
@@ -154,7 +154,7 @@ def merge(
     """Apply the changes of a PATCH: null clears, the rest replaces; the result has to be valid (T-17 to T-19).
 
     Lists named in ``appended`` are added to; nothing, null and an empty list leave them as they are (SES-16, SES-17).
-    An element that the list has already is not added again: the PATCH is sent once more when its answer was lost.
+    An element that the list has already is not added again, because a PATCH is repeated when its answer was lost.
     read: checks the result, as :func:`flask_ocpi.core.schema.load` does.
     """
     merged = {**document, **changes}
@@ -167,10 +167,10 @@ def merge(
 
 @dataclass(slots=True)
 class Opened:
-    """A stored document, decoded as far as one of its parts is asked for.
+    """A stored document, decoded as far as one of its parts needs.
 
-    document: the whole of it. Where the text has a line for each of the outermost parts, ``start`` and ``end`` are
-    where in it the part that was asked for is, and the document has no other of them.
+    document: the decoded document. If the text has a line for each outermost part, ``start`` and ``end`` are the
+    position of the requested part in the text, and the document has no other outermost parts.
     """
 
     document: Document
@@ -180,10 +180,11 @@ class Opened:
     end: int = 0
 
     def closed(self, document: Document) -> bytes:
-        """Return the text of the document as it was changed to; what was not decoded is taken over as it is.
+        """Return the text of the changed document; text that was not decoded stays as it is.
 
-        A large one gets its lines, so that the next change is cheap. A part that became a little shorter is followed by
-        blanks: then nothing behind it moves, and a database writes only the pages that changed.
+        A large document gets lines, so that the next change is cheap. Blanks follow a part that became a little
+        shorter:
+        the text after it then does not move, and a database writes only the changed pages.
         """
         if self.part is None:
             return orjson.dumps(document)
@@ -199,9 +200,9 @@ class Opened:
     def record(
         self, object_type: ObjectType, document: Document, *, audience: tuple[Party, ...], most: int | None = None
     ) -> Record:
-        """Return the record of the document as it was changed to.
+        """Return the record of the changed document.
 
-        Raises InvalidParametersError where it has grown to more than ``most`` bytes.
+        Raises InvalidParametersError if it has grown to more than ``most`` bytes.
         """
         text = self.closed(document)
         if most is not None and len(text) > max(most, len(self.text)):
@@ -210,7 +211,7 @@ class Opened:
 
 
 def open_text(text: bytes, object_type: ObjectType, ids: Sequence[str]) -> Opened:
-    """Decode a stored document, or no more of it than the part needs that ``ids`` names (one a level)."""
+    """Decode a stored document, or only as much as the part needs that ``ids`` names (one per level)."""
     part = object_type.parts[0] if ids else None
     if part is not None and len(text) >= LARGE:
         opened = _open_line(text, part, ids[0])
@@ -220,9 +221,9 @@ def open_text(text: bytes, object_type: ObjectType, ids: Sequence[str]) -> Opene
 
 
 def _open_line(text: bytes, part: Part, id: str) -> Opened | None:
-    """Decode the one part on its line and what is around the parts; None in all doubt.
+    """Decode the part on its line and the text around the parts; None in case of doubt.
 
-    JSON has no line breaks in strings, and :func:`_on_lines` makes them nowhere else: each line is a part.
+    JSON has no line breaks in strings, and :func:`_on_lines` makes them only between parts: each line is a part.
     """
     first, last = _lines(text, part)
     found = text.find(b'\n{"%b":%b' % (part.key.encode(), orjson.dumps(id)), first, last)
@@ -242,7 +243,7 @@ def _open_line(text: bytes, part: Part, id: str) -> Opened | None:
 
 
 def _lines(text: bytes, part: Part) -> tuple[int, int]:
-    """Return where the lines of the outermost parts begin and end; -1 and any number where there are none."""
+    """Return where the lines of the outermost parts begin and end; -1 and any number if there are none."""
     opening = b'"%b":[' % part.property.encode()
     first = text.find(opening + b"\n")
     last = text.rfind(b"\n]") + 1
@@ -250,7 +251,7 @@ def _lines(text: bytes, part: Part) -> tuple[int, int]:
 
 
 def _on_lines(document: Document, part: Part) -> bytes:
-    """Write a document with a line for each of its outermost parts, as long as each can be told by its beginning."""
+    """Write a document with a line for each outermost part, if the beginning of each part identifies it."""
     siblings = document[part.property]
     texts = [orjson.dumps(item) for item in siblings]
     begin = b'{"%b":' % part.key.encode()
@@ -264,8 +265,8 @@ def changed_record(
 ) -> Record:
     """Change the document of an own object, and return the record to store.
 
-    ``part_ids`` (one a level) tells that only that part changes, besides what is no part: ``change`` may then be given
-    a document without the other parts.
+    With ``part_ids`` (one per level) only that part changes, and properties outside of the parts: ``change`` may then
+    get a document without the other parts.
     """
     tells = object_type.audience is not None
     opened = open_text(record.text, object_type, () if tells else part_ids)
@@ -276,10 +277,10 @@ def changed_record(
 
 
 def replace_record(storage: Storage, kind: str, key: Key, make: Callable[[Record | None], Record]) -> Record:
-    """Store what ``make`` makes of a record (None: there is none), and return it; nothing is locked meanwhile.
+    """Store the result of ``make`` for a record (None: there is none), and return it; nothing is locked meanwhile.
 
-    It is written only over what was read. Where somebody else was faster, ``make`` is called again with what is there
-    by then; where that happens time and again, with a record that is locked.
+    It replaces only the revision that was read. If another writer was faster, ``make`` is called again with the new
+    record; after several such attempts, with a locked record.
     """
     for _ in range(GUARDED_ATTEMPTS):
         record = storage.get(kind, key)
@@ -288,7 +289,7 @@ def replace_record(storage: Storage, kind: str, key: Key, make: Callable[[Record
         if record is not None and not expected:  # a storage without revisions
             break
         if record is not None:
-            made = replace(made, created=record.created)  # not one that was removed and made anew meanwhile
+            made = replace(made, created=record.created)  # not a record that was removed and created again meanwhile
         try:
             storage.save(kind, key, made, expected=expected)
         except ConflictError:
@@ -301,9 +302,9 @@ def replace_record(storage: Storage, kind: str, key: Key, make: Callable[[Record
 
 
 def save_object(storage: Storage, object_type: ObjectType, key: Key, record: Record, document: Document) -> bool:
-    """Create or replace an object; True when it is new.
+    """Create or replace an object; True if it is new.
 
-    One that is final is only created: saving the same again changes nothing, saving something else raises
+    A final object can only be created: saving the same content again changes nothing, saving other content raises
     InvalidParametersError.
     """
     if not object_type.final:

@@ -1,4 +1,4 @@
-"""The list of findings: written beside the requests, once for each flaw, bounded in number and age."""
+"""The store of findings: written outside of requests, once for each flaw, limited in number and age."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _LONGEST_OUTCOME = 2000
 
 
 class Hiding:
-    """Takes out of findings what the journal hides too: tokens, and the properties in OCPI_JOURNAL_HIDDEN."""
+    """Removes from findings what the journal hides: tokens, and the properties in OCPI_JOURNAL_HIDDEN."""
 
     def __init__(self, settings: Settings) -> None:
         self._names = {"token", *(name.lower() for name in settings.journal_hidden)}
@@ -59,7 +59,7 @@ class Hiding:
         self._quoted = re.compile(rf"['\"](?:{spelled})\\*['\"]", re.IGNORECASE)
 
     def __call__(self, finding: Finding) -> Finding:
-        """Return a finding as it may be kept."""
+        """Return a finding without hidden values."""
         is_hidden = finding.path.rsplit(".", 1)[-1].split("[", 1)[0].lower() in self._names
         came, outcome = finding.came, finding.outcome
         if is_hidden and not finding.refused and came != HIDDEN:
@@ -75,22 +75,22 @@ class Hiding:
         )
 
     def _text(self, text: str, longest: int) -> str:
-        """Return a text without credentials: all of it, where it shows an object that has some."""
+        """Return a text without credentials; a text that shows an object with credentials is hidden completely."""
         text = text[: 4 * longest]
         if self._quoted.search(text):
             return HIDDEN
         return _plain(self._url(text), longest)
 
     def _url(self, text: str) -> str:
-        """Return a text without the credentials that a URL in it may have."""
+        """Return a text without the credentials in a URL."""
         return self._in_query.sub(rf"\1{HIDDEN}", _USER.sub(f"//{HIDDEN}@", text))
 
     def _document(self, document: Any) -> Any:
-        """Return what was refused; None where that is too large, or nested too deep, to be kept."""
+        """Return the refused document; None if it is too large, or nested too deep, to be stored."""
         if document is None:
             return None
         try:
-            text = orjson.dumps([[document]])  # at the depth that it has in a record of it
+            text = orjson.dumps([[document]])  # at the depth that it has in a record
         except (TypeError, ValueError):
             return None
         if len(text) > LONGEST_DOCUMENT:
@@ -98,7 +98,7 @@ class Hiding:
         return self._without_secrets(document, hides=False)
 
     def _without_secrets(self, value: Any, *, hides: bool) -> Any:
-        """Return a copy of a document; ``hides``: texts and numbers in it, but for those of objects, are secrets."""
+        """Return a copy without secrets; ``hides``: texts and numbers outside of objects are secrets."""
         if isinstance(value, dict):
             values: dict[str, Any] = {}
             for name, inner in value.items():
@@ -107,7 +107,7 @@ class Hiding:
         if isinstance(value, list | tuple):
             items: list[Any] = []
             for item in value:
-                items.append(self._without_secrets(item, hides=hides))  # a comprehension is a frame more for each level
+                items.append(self._without_secrets(item, hides=hides))  # a comprehension needs one more frame per level
             return items
         if hides and value is not None:
             return HIDDEN
@@ -115,15 +115,15 @@ class Hiding:
 
 
 def _plain(text: str, longest: int) -> str:
-    """Return a text that steers no terminal and that every database takes."""
+    """Return a text without control characters, which every database accepts."""
     text = str(text[:longest])
     return text if text.isprintable() else "".join(char if char.isprintable() else "?" for char in text)
 
 
 MOST_WAITING = 2000
-MOST_LOGGED = 20  # a minute, of a module of a partner
+MOST_LOGGED = 20  # per minute, module and partner
 PURGED_AT_ONCE = 200
-_MOST_DOCUMENTS = 8 * 1024 * 1024 // LONGEST_DOCUMENT  # that wait to be written
+_MOST_DOCUMENTS = 8 * 1024 * 1024 // LONGEST_DOCUMENT  # findings that wait to be written
 _REMOVED_AT_ONCE = 200
 
 
@@ -141,7 +141,7 @@ class Search:
 
     @property
     def mark(self) -> bytes:
-        """What is in the text of each record that fits."""
+        """The text in each matching record."""
         return b"" if self.platform is None else orjson.dumps({"platform": self.platform})[1:-1]
 
     @property
@@ -151,12 +151,12 @@ class Search:
 
 
 class Findings(WriteBehind[tuple[Key, Entry]]):
-    """The flaws in what partners sent, once for each flaw of an object: ``ocpi.findings``.
+    """The flaws in partners' data, once for each flaw of an object: ``ocpi.findings``.
 
     Adding a finding does not access the storage: a thread writes new findings, added up. OCPI_FINDINGS_MAX_COUNT
-    findings of a partner and module are kept one by one, and as many refused objects; further ones are counted by kind,
-    under the object "". emit: calls the listeners of a signal. inline: without a thread, they are written by readers
-    and at the end of a request.
+    findings of a partner and module are stored one by one, and as many refused objects; further ones are counted by
+    kind, under the object "". emit: calls the listeners of a signal. inline: there is no thread; readers and the end of
+    a request write findings.
     """
 
     title = "list of findings"
@@ -198,7 +198,7 @@ class Findings(WriteBehind[tuple[Key, Entry]]):
             self._have_written()
 
     def write_inline(self) -> None:
-        """Write what waits where no thread does; for the end of a request."""
+        """Write the waiting findings if there is no thread; for the end of a request."""
         if self._inline and self._waiting:
             self.flush()
 
@@ -224,7 +224,7 @@ class Findings(WriteBehind[tuple[Key, Entry]]):
         return None if record is None else read_entry(record)
 
     def remove(self, *numbers: int) -> int:
-        """Remove the findings with these numbers; return how many there were."""
+        """Remove the findings with these numbers; return how many existed."""
         found = (self.find(number) for number in numbers)
         return sum(self._storage.delete(FINDINGS, entry.key) for entry in found if entry is not None)
 
@@ -245,20 +245,20 @@ class Findings(WriteBehind[tuple[Key, Entry]]):
         return number
 
     def settle(self, finding: Finding) -> None:
-        """Remove one that does not hold any more, whatever was made of it; joins the transaction of the caller."""
+        """Remove a finding that no longer applies; joins the transaction of the caller."""
         key = key_of_finding(finding)
         with self._lock:
             self._waiting.pop(key, None)
         self._storage.delete(FINDINGS, key)
 
     def objects_in(self, group: str) -> set[str]:
-        """Return what identifies the objects of a group, folded; see :func:`.records.group_of`."""
+        """Return the folded names of the objects of a group; see :func:`.records.group_of`."""
         self.flush()
         records = walk(self._storage, FINDINGS, Query(owners=(NOBODY,), receiver=group))
         return {fold(read_entry(record).finding.object) for record in records}
 
     def settle_all(self, group: str, *, before: int) -> None:
-        """Remove those of a group that came last before a moment, microseconds."""
+        """Remove the findings of a group whose last occurrence is before a moment, in microseconds."""
         with self._storage.transaction():
             for record in list(walk(self._storage, FINDINGS, Query(owners=(NOBODY,), receiver=group, date_to=before))):
                 self._storage.delete(FINDINGS, key_of(record))
@@ -305,7 +305,7 @@ class Findings(WriteBehind[tuple[Key, Entry]]):
             log_finding(entry.finding)
 
     def _add_up(self, batch: Sequence[tuple[Key, Entry]]) -> Sequence[Entry]:
-        """Add what came to what is kept, in a transaction; return what is new."""
+        """Add new occurrences to the stored findings, in a transaction; return the new findings."""
         kept = self._read([key for key, _ in batch])
         room: dict[str, int] = {}
         merged: dict[Key, Entry] = {}
@@ -337,7 +337,7 @@ class Findings(WriteBehind[tuple[Key, Entry]]):
 
 
 def purge(storage: Storage, *, before: int) -> int:
-    """Remove findings that came last before a moment (microseconds), a limited number at once; return how many."""
+    """Remove findings that last occurred before a moment (microseconds), some at a time; return their number."""
     return storage.delete_page(FINDINGS, Query(date_to=before, limit=PURGED_AT_ONCE), key_of=key_of)
 
 

@@ -25,13 +25,13 @@ _log = logging.getLogger("flask_ocpi.findings")
 _SHOWN = 200
 _LONGEST_NAME = 255
 
-#: The kind of findings that an object, or a request, was refused for what is in it.
+#: The kind of findings about a refused object or request.
 REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One flaw in what a platform sent.
+    """One flaw in a partner's data.
 
     platform: its id. kind: the kind of flaw, such as "endless_list". module, object: the place, as far as known;
     ``object`` contains the ids of the object. path: the JSON path in it. came: the received value, as text. outcome:
@@ -53,9 +53,9 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where an object comes from. platform: its id. module: the id of the module. object: what identifies it.
+    """The source of an object. platform: its id. module: the id of the module. object: the ids of the object.
 
-    key: the properties that identify it, where ``object`` is not known before. receiver: the own party that it is for.
+    key: the properties of the ids, if ``object`` is not known before. receiver: the own party that receives the object.
     """
 
     platform: str
@@ -80,9 +80,9 @@ def log_finding(finding: Finding) -> None:
 
 
 def name_of(document: Any, key: tuple[str, ...], known: Mapping[str, Any]) -> str:
-    """Return what identifies an object by its key, such as ``NL ABC LOC1``; else "#" and a hash of what it contains.
+    """Return the ids of an object by its key, such as ``NL ABC LOC1``; without ids "#" and a hash of its content.
 
-    known: properties that the circumstances tell.
+    known: properties of the key that the request gives.
     """
     values = document if isinstance(document, dict) else {}
     found = [known.get(name) if values.get(name) is None else values[name] for name in key]
@@ -131,25 +131,25 @@ class Entry:
         return key_of_finding(self.finding)
 
     def after(self, earlier: Entry | None) -> Entry:
-        """Return this one and an earlier one of the same flaw as one."""
+        """Return the sum of this finding and an earlier one of the same flaw."""
         if earlier is None:
             return self
         last = max(self.last, earlier.last)
         return replace(self, first=min(self.first, earlier.first), last=last, count=self.count + earlier.count)
 
     def merged(self) -> Entry:
-        """Return this one as it is kept where there is no room for it: with others of its kind."""
+        """Return this finding as part of the sum of its kind, for a full list."""
         finding = replace(self.finding, object="", path="", came="", outcome=_MORE, document=None)
         return replace(self, finding=finding)
 
 
 def group_of(platform: str, module: str, *, receiver: str = "", refused: bool = False) -> str:
-    """Return what stands in a key for the receiver: findings that have it in common share a bound."""
+    """Return the receiver in the key of a record; findings with the same receiver share a bound."""
     return "\n".join((platform, module, receiver, "refused" if refused else ""))
 
 
 def key_of_finding(finding: Finding) -> Key:
-    """Return the key of the one record of a flaw; what is refused is so once, whatever the path."""
+    """Return the key of the one record of a flaw; a refused object has one record, whatever the path."""
     parts = (finding.kind, "" if finding.refused else finding.path, fold(finding.object))
     id = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32].upper()
     group = group_of(finding.platform, finding.module, receiver=finding.receiver, refused=finding.refused)
@@ -157,20 +157,20 @@ def key_of_finding(finding: Finding) -> Key:
 
 
 def new_record(entry: Entry) -> Record:
-    """Return a finding as it is kept; its record's ``last_updated`` is when it came last."""
+    """Return the record of a finding; its ``last_updated`` is the time of the last occurrence."""
     document = {**_values(entry.finding), "first": entry.first, "count": entry.count}
     return Record.of(document, last_updated=entry.last)
 
 
 def read_entry(record: Record) -> Entry:
-    """Return the finding in a record."""
+    """Return the finding of a record."""
     document = record.document
     first, count = document.pop("first"), document.pop("count")
     return Entry(Finding(**document), first, record.last_updated, count, record.created)
 
 
 def key_of(record: Record) -> Key:
-    """Return the key that a record is kept under."""
+    """Return the key of a record."""
     return read_entry(record).key
 
 

@@ -1,6 +1,6 @@
-"""What another platform may be: its roles and parties are what the operator granted, whatever it names in a handshake.
+"""The roles and parties that a partner may use: those that the operator granted, not all that it names.
 
-Every handshake goes through :func:`decide`: their POST and PUT, and what they answer to ours.
+Every handshake goes through :func:`decide`: partners' POST and PUT, and their answers to ours.
 """
 
 from __future__ import annotations
@@ -39,24 +39,24 @@ Pair = tuple[str, Party]
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """How the CredentialsRole documents of a platform part: those in use from now on, and those that are pending."""
+    """The decision on the CredentialsRole documents of a partner: those in use from now on, and the pending ones."""
 
     roles: Documents
     requested: Documents
 
 
 def pair_of(role: Mapping[str, Any]) -> Pair:
-    """Return what is granted as a whole: a party in a role."""
+    """Return the role and the party that are granted together."""
     return str(role["role"]), party_of(role)
 
 
 def decide(services: Services, before: Platform, named: Sequence[Mapping[str, Any]], *, version: Version) -> Decision:
-    """Part what a platform names in a handshake into what it has, or gets by it, and what the operator is to approve.
+    """Divide the roles that a partner names in a handshake into those that it gets and those that wait for approval.
 
-    before: its record as it is. version: that of the handshake. What it names no more is lost at once; only a party
-    that waits for another role keeps those that it has. Raises InvalidParametersError when the handshake is refused: it
-    names a party of ours, too many, nothing but parties of others at its first registration, or something new where
-    OCPI_NEW_ROLES is "refuse".
+    before: its record before the handshake. version: that of the handshake. It loses roles that it no longer names;
+    only a party that waits for another role keeps its roles. Raises InvalidParametersError when the handshake is
+    refused: it names an own party, too many roles, only parties of others at its first registration, or something new
+    while OCPI_NEW_ROLES is "refuse".
     """
     wanted = [pair_of(role) for role in named]
     parties = {party for _, party in wanted}
@@ -82,7 +82,7 @@ def decide(services: Services, before: Platform, named: Sequence[Mapping[str, An
 
 
 def announce(services: Services, before: Platform, after: Platform) -> None:
-    """Tell the operator what a handshake left pending that was not before: by the log and a signal."""
+    """Announce the roles that a handshake left pending to the operator, with a log record and a signal."""
     known = {pair_of(role) for role in before.requested}
     new = [dict(role) for role in after.requested if pair_of(role) not in known]
     if not new:
@@ -104,10 +104,10 @@ def approve(
     parties: Collection[Party] | None = None,
     move: bool = False,
 ) -> tuple[Platform, Documents]:
-    """Grant what is pending of a platform, as far as it is of these roles and parties; it may use it from now on.
+    """Grant pending roles of a partner, limited to these roles and parties, with immediate effect.
 
-    move: take parties from the platforms that have them. Returns the platform and what it was granted. Raises
-    InvalidParametersError when nothing is pending, or a party is another platform's and is not to be moved.
+    move: take parties from the platforms that have them. Returns the platform and the granted roles. Raises
+    InvalidParametersError if nothing is pending, or if a party belongs to another platform and is not moved.
     """
     chosen, left = _chosen(platform, roles, parties)
     storage, platforms = services.storage, services.platforms
@@ -162,13 +162,13 @@ def checked_parties(services: Services, parties: Iterable[Party] | None) -> tupl
 
 
 def listing(roles: Sequence[Mapping[str, Any]]) -> str:
-    """Write roles for people: "CPO NL-ABC, EMSP NL-DEF"; of very many only the first."""
+    """Write roles for people: "CPO NL-ABC, EMSP NL-DEF"; a long list is cut."""
     shown = ", ".join(f"{role['role']} {party_of(role)}" for role in roles[:_SHOWN])
     return shown if len(roles) <= _SHOWN else f"{shown} and {len(roles) - _SHOWN} more"
 
 
 class _Judge:
-    """Decides on each role that is new to a platform. claims: the claims on the parties that it names."""
+    """Decides on each role that is new to a partner. claims: the claims on the parties that it names."""
 
     def __init__(
         self,
@@ -187,13 +187,13 @@ class _Judge:
         self._is_hub = is_hub
 
     def gets(self, role: Mapping[str, Any]) -> bool:
-        """Tell whether the platform gets a role at once; raise InvalidParametersError when it is refused."""
+        """Tell whether the partner gets a role at once; raise InvalidParametersError if the role is refused."""
         name, party = pair_of(role)
         explicit = _is_granted(self._before, name, party)
         claim = self._claims.get(party, Claim())
         others = set(claim.platforms) - {self._before.id}
         is_taken = bool(self._rivals(others) if explicit else others)
-        # It may be that the party left the hub; only the operator knows.
+        # The party may have left the hub; only the operator knows.
         is_free = not is_taken and (explicit or claim.hub in (None, self._before.id))
         if explicit and is_free:
             return True
@@ -208,14 +208,14 @@ class _Judge:
         return verdict == ACCEPT and is_free
 
     def _rivals(self, others: Collection[str]) -> Collection[str]:
-        """Return those of other platforms that cannot be one with this one: it may have registered for each side."""
+        """Return the platforms that cannot be the same partner as this one, which may have registered for each side."""
         if self._side is None:
             return others
         known = (self._services.platforms.get(id) for id in others)
         return [p.id for p in known if p is not None and not sides.are_two(self._services, p, self._side.role)]
 
     def _is_usual(self, name: str) -> bool:
-        """Tell whether a role at a free party needs no consent: of a hub, or of a first registration."""
+        """Tell whether a role at a free party needs no approval: of a hub, or in a first registration."""
         first = not self._before.is_registered and not _has_terms(self._before)
         return self._is_hub or (first and name != Role.HUB)
 
@@ -228,7 +228,7 @@ class _Judge:
             return None
         try:
             verdict = self._hook(self._before, copy.deepcopy(dict(role)))
-        except Exception:  # the other side may be registered by now: that is no reason to part
+        except Exception:  # the partner may have registered us already, so the handshake continues
             _log.exception("The registration filter failed: you are asked.")
             return ASK
         if verdict not in (None, ACCEPT, ASK, REFUSE):
@@ -242,8 +242,10 @@ def _has_terms(platform: Platform) -> bool:
 
 
 def _is_granted(platform: Platform, name: str, party: Party) -> bool:
-    """Tell whether the operator granted a role at a party. Where only roles, or only parties, were said, the other is
-    open at the first registration, and later what the platform has; HUB is never left open.
+    """Tell whether the operator granted a role at a party.
+
+    If the operator named only roles, or only parties, the other is open at the first registration, and later limited to
+    what the partner has; HUB is never left open.
     """
     if not _has_terms(platform):
         return False
@@ -258,7 +260,7 @@ def _is_granted(platform: Platform, name: str, party: Party) -> bool:
 
 
 def _is_granted_hub(before: Platform, named: Sequence[Mapping[str, Any]]) -> bool:
-    """Tell whether a platform is a hub, or becomes one now: it may add parties that nobody else has."""
+    """Tell whether a partner is a hub, or becomes one now: it may add parties that no other platform has."""
     hubs = (party_of(role) for role in named if role["role"] == Role.HUB)
     return before.is_hub or any(_is_granted(before, Role.HUB, party) for party in hubs)
 
@@ -275,7 +277,7 @@ def _refuse_parties_of_others(
 def _chosen(
     platform: Platform, roles: Collection[str] | None, parties: Collection[Party] | None
 ) -> tuple[Documents, Documents]:
-    """Divide pending roles into those of these roles and parties, and the rest."""
+    """Divide pending roles into those with these roles and parties, and the rest."""
     chosen: list[Mapping[str, Any]] = []
     left: list[Mapping[str, Any]] = []
     for role in platform.requested:

@@ -49,13 +49,13 @@ from flask_ocpi.storage.base import fold
 from flask_ocpi.storage.base import how_many_fit
 from flask_ocpi.storage.base import walk
 
-#: An object that is changed piece by piece grows to so many times what it could be sent with at once.
+#: An object that grows part by part may be so many times as large as one request can send.
 _LARGEST = 2
 _OF_PAGES = ("offset", "limit", "cursor")
 
 
 def list_objects(ctx: Context, target: Target, body: None) -> Result:
-    """Answer a page of our own objects that the calling platform may see, as stored text.
+    """Answer a page of our own objects that the calling partner may see, as stored text.
 
     OCPI 2.2.1, Transport and format, "Pagination".
     """
@@ -76,13 +76,13 @@ def list_objects(ctx: Context, target: Target, body: None) -> Result:
     page = ctx.storage.list(target.object_type.kind, query)
     texts = page.texts
     fitting = how_many_fit(texts, most)
-    if fitting < len(texts):  # the storage does not look at the length, and its cursor is for what it answered
+    if fitting < len(texts):  # the storage ignores the length, and its cursor follows the whole page
         page, texts = Page(page.records[:fitting], page.total), texts[:fitting]
     return Result(array(texts), headers=_page_headers(ctx, target, page, limit, cap), objects=texts)
 
 
 def list_fitting(ctx: Context, target: Target, fits: Callable[[Document], bool]) -> Result:
-    """Answer a page of those of our own objects that fit, which no index of the storage can tell."""
+    """Answer a page of the matching own objects; no index of the storage finds these."""
     cap = ctx.services.settings.limit_of(target.module.identifier)
     limit = min(target.query.get("limit", ctx.services.settings.page_limit), cap)
     offset = target.query.get("offset", 0)
@@ -99,7 +99,7 @@ def list_fitting(ctx: Context, target: Target, fits: Callable[[Document], bool])
 
 
 def _selected(ctx: Context, target: Target) -> Query:
-    """Return which of our own objects a list has for who calls."""
+    """Return the selection of own objects in a list for the caller."""
     return Query(
         owners=None if target.object_type.described else target.owners,
         receiver="",
@@ -110,7 +110,7 @@ def _selected(ctx: Context, target: Target) -> Query:
 
 
 def get_object(ctx: Context, target: Target, body: None) -> Result:
-    """Answer one of our own objects, or a part of it, that the calling platform may see."""
+    """Answer one of our own objects, or a part of it, that the calling partner may see."""
     record = next(find_all_own(ctx, target), None)
     if record is None:
         raise target.missing()
@@ -118,7 +118,7 @@ def get_object(ctx: Context, target: Target, body: None) -> Result:
 
 
 def find_all_own(ctx: Context, target: Target) -> Iterator[Record]:
-    """Walk the objects with the addressed id that our parties have, as far as the calling platform may see them."""
+    """Yield the own objects of our parties with the requested id that the calling partner may see."""
     for key in target.own_keys:
         record = ctx.storage.get(target.object_type.kind, key)
         if record is not None and is_visible(ctx, record):
@@ -126,12 +126,12 @@ def find_all_own(ctx: Context, target: Target) -> Iterator[Record]:
 
 
 def is_visible(ctx: Context, record: Record) -> bool:
-    """Tell whether the calling platform may see one of our own objects."""
+    """Tell whether the calling partner may see one of our own objects."""
     return not record.audience or not set(ctx.audience).isdisjoint(record.audience)
 
 
 def get_copy(ctx: Context, target: Target, body: None) -> Result:
-    """Answer our copy of an object of the calling platform, or of a part of it, as it was received (PUSH-09)."""
+    """Answer our copy of an object of the calling partner, or of a part of it, as it was received (PUSH-09)."""
     record = ctx.storage.get(target.object_type.kind, target.key)
     if record is None:
         raise target.missing()
@@ -139,18 +139,18 @@ def get_copy(ctx: Context, target: Target, body: None) -> Result:
 
 
 def put_object(ctx: Context, target: Target, body: Document) -> Result:
-    """Store a whole object of the calling platform: 201 when it is new, 200 when it replaces one."""
+    """Store a whole object of the calling partner: 201 when it is new, 200 when it replaces one."""
     check_identity(target, body)
     return store_copy(ctx, target, body, id=target.object_type.id_of(body))
 
 
 def store_copy(ctx: Context, target: Target, body: Document, *, id: str) -> Result:
-    """Store a whole object of the calling platform under an id of the owner in the URL."""
+    """Store a whole object of the calling partner under an id of the owner in the URL."""
     return _store(ctx, target, target.key_of(id), body)
 
 
 def post_object(ctx: Context, target: Target, body: Document) -> Result:
-    """Store a whole object of the calling platform, whose owner only the body names: 201 when it is new."""
+    """Store a whole object of the calling partner; only the body names its owner: 201 when it is new."""
     owner = Party.of(body["country_code"], body["party_id"])
     if not ctx.services.platforms.speaks_for(ctx.platform, owner):
         raise InvalidParametersError(f"country_code and party_id: {owner} is not one of your parties.")
@@ -191,7 +191,7 @@ def put_part(ctx: Context, target: Target, body: Document) -> Result:
 
 
 def patch_object(ctx: Context, target: Target, body: Document) -> Result:
-    """Change the given properties of an object; null clears one, everything left out stays (T-15 to T-20)."""
+    """Change the given properties of an object; null clears one, all others stay (T-15 to T-20)."""
     changes = _changes(ctx, target, body)
 
     def patch(document: Document) -> Document:
@@ -205,7 +205,7 @@ def patch_object(ctx: Context, target: Target, body: Document) -> Result:
 
 
 def patch_part(ctx: Context, target: Target, body: Document) -> Result:
-    """Change the given properties of a part, and raise ``last_updated`` of what it belongs to (LOC-10)."""
+    """Change the given properties of a part, and raise ``last_updated`` of the objects around it (LOC-10)."""
     changes = _changes(ctx, target, body)
 
     def patch(document: Document) -> Document:
@@ -222,7 +222,7 @@ def patch_part(ctx: Context, target: Target, body: Document) -> Result:
 
 
 def delete_object(ctx: Context, target: Target, body: None) -> Result:
-    """Remove our copy of an object of the calling platform."""
+    """Remove our copy of an object of the calling partner."""
     key = target.key
     if not ctx.storage.delete(target.object_type.kind, key):
         raise target.missing()
@@ -242,7 +242,7 @@ def _text(record: Record, target: Target) -> bytes:
 
 
 def _check_room(ctx: Context, target: Target, place: Place) -> None:
-    """Refuse one more part where there are as many as the whole object could be sent with."""
+    """Refuse a new part if the list has as many parts as a request could send."""
     above: Sequence[ObjectType | Part] = (target.object_type, *target.object_type.parts)
     name = target.part.property
     field = ctx.services.schemas[above[target.operation.part - 1].schema].load_fields[name]
@@ -251,7 +251,7 @@ def _check_room(ctx: Context, target: Target, place: Place) -> None:
 
 
 def _change(ctx: Context, target: Target, change: Callable[[Document], Document], *, told: Document) -> None:
-    """Change a copy by what the platform ``told``; one that is not here is fetched from it after the answer."""
+    """Change a copy by the properties in ``told``; a missing object is fetched from the partner after the answer."""
     key, object_type = target.key, target.object_type
     most = _LARGEST * ctx.services.settings.max_body_bytes
 
@@ -280,7 +280,7 @@ def _change(ctx: Context, target: Target, change: Callable[[Document], Document]
 def _merged(
     ctx: Context, target: Target, changed: ObjectType | Part, document: Document, changes: Document
 ) -> Document:
-    """Return an object or a part with the changes of a PATCH: what was understood when it came is understood again.
+    """Return an object or a part with the changes of a PATCH, read as leniently as it was when it came.
 
     The changes are made in the shape of the caller's version.
     """
@@ -302,7 +302,7 @@ def _merged(
 
 
 def _replace_older(ctx: Context, target: Target, key: Key, record: Record) -> bool:
-    """Store a whole object unless the stored one is newer, or cannot become it; True when there is none yet."""
+    """Store a whole object unless the stored one is newer or does not allow the change; True if it is new."""
     created = False
     stale = ctx.services.settings.reject_stale
 
@@ -320,7 +320,7 @@ def _replace_older(ctx: Context, target: Target, key: Key, record: Record) -> bo
 
 
 def _check_change(ctx: Context, target: Target, before: Document, after: Document) -> None:
-    """Refuse what an object cannot become, or note it where the owner of the object is believed all the same."""
+    """Refuse a change that the object does not allow; without strict reading accept it and add a finding."""
     refused = target.object_type.refused_change
     reason = None if refused is None else refused(before, after)
     if reason is None:
@@ -333,7 +333,7 @@ def _check_change(ctx: Context, target: Target, before: Document, after: Documen
 
 
 def check_identity(target: Target, body: Document) -> None:
-    """Compare what URL and body say of the object's identity (PUSH-03, PUSH-04, T-20)."""
+    """Compare the identity of the object in URL and body (PUSH-03, PUSH-04, T-20)."""
     operation, object_type = target.operation, target.object_type
     if operation.part:
         part = target.part
@@ -346,7 +346,7 @@ def check_identity(target: Target, body: Document) -> None:
             _check_same(body, object_type.id_key[0], parameter, target.path[parameter])
     for name, default in object_type.defaults:
         asked = target.query.get(name)
-        if asked is not None or operation.partial:  # a PUT that does not say goes by its body (TOK-04)
+        if asked is not None or operation.partial:  # a PUT without it goes by its body (TOK-04)
             _check_same(body, name, name, asked or default)
 
 
@@ -381,7 +381,7 @@ def _older() -> InvalidParametersError:
 
 
 def emit_received(ctx: Context, target: Target, key: Key, record: Record, *, created: bool) -> None:
-    """Tell the host application that an object of another party is stored; decode it only for who listens."""
+    """Announce a stored copy to the host application; decode it only if there are listeners."""
     if object_received.receivers:
         told = {"module": target.module.id, "key": key, "document": record.document, "created": created}
         ctx.services.emit(object_received, **told, platform=ctx.platform)

@@ -1,7 +1,7 @@
-"""The handshake's rules that both sides share: which endpoints are needed, and what a platform's record becomes.
+"""The handshake rules of both sides: the needed endpoints, and the record of the partner afterwards.
 
-The side that is asked is :mod:`flask_ocpi.modules.credentials`, the one that asks
-:mod:`flask_ocpi.client.registration`; what a platform gets of what it names is decided by :mod:`.grants`.
+:mod:`flask_ocpi.modules.credentials` answers handshakes, :mod:`flask_ocpi.client.registration` starts them;
+:mod:`.grants` decides which of the named roles a partner gets.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ _ROLES = frozenset(InterfaceRole)
 
 
 def check_endpoints(discovery: Discovery, required: Sequence[str]) -> None:
-    """Raise NoMatchingEndpointsError when endpoints that we need are not among those of a platform.
+    """Raise NoMatchingEndpointsError if a partner lacks endpoints that we need.
 
-    ``required`` holds "module" or "module:SENDER"; credentials is always needed. The message names what is missing, and
-    the entries that are there but cannot be read.
+    ``required`` holds "module" or "module:SENDER"; credentials is always needed. The message names the missing
+    endpoints and the entries that cannot be read.
     """
     found = discovery.endpoints
     offered = {str(e["identifier"]) for e in found}
-    for endpoint in found:  # one without a role may be either side
+    for endpoint in found:  # one without a role may be for either side
         sides = (endpoint["role"],) if "role" in endpoint else InterfaceRole
         offered |= {f"{endpoint['identifier']}:{side}" for side in sides}
     missing = [name for name in (ModuleID.CREDENTIALS.value, *required) if name not in offered]
@@ -58,12 +58,12 @@ def check_endpoints(discovery: Discovery, required: Sequence[str]) -> None:
 
 
 def unreadable(flaws: Sequence[str]) -> str:
-    """Say which entries cannot be read, as a sentence behind others; "" for none."""
+    """Return a sentence that names the entries that cannot be read, to follow other sentences; "" for none."""
     return f" Entries that cannot be read: {'; '.join(flaws)}." if flaws else ""
 
 
 def served(services: Services, number: str) -> Version:
-    """Return the version with a number; raise InvalidParametersError, which names those that are served."""
+    """Return the version with a number; raise InvalidParametersError that names the served versions."""
     found = services.version(number)
     if found is None:
         listing = ", ".join(version.number for version in services.versions)
@@ -72,9 +72,9 @@ def served(services: Services, number: str) -> Version:
 
 
 def token_encoding(services: Services, platform: Platform, version: Version | None = None) -> str:
-    """Return how a platform is sent its token: "base64" or "plain". version: which it speaks, unless by its record.
+    """Return the encoding of the token for a partner: "base64" or "plain". version: defaults to that of its record.
 
-    Its quirks come first, then its record, its version, and OCPI_TOKEN_ENCODING.
+    The order is: its quirks, its record, its version, OCPI_TOKEN_ENCODING.
     """
     if services.quirks(platform).plain_token:
         return "plain"
@@ -86,9 +86,9 @@ def token_encoding(services: Services, platform: Platform, version: Version | No
 def with_roles(
     services: Services, platform: Platform, endpoints: Iterable[Mapping[str, Any]]
 ) -> tuple[Mapping[str, Any], ...]:
-    """Return endpoints of a platform that each say which side of its module it is.
+    """Return the endpoints of a partner, each with the role of its interface.
 
-    Where its version has no roles there, it is the side that is not ours (:mod:`.sides`).
+    If its version has no roles there, the role is the opposite of ours (:mod:`.sides`).
     """
     side = sides.side_of(services, platform, services.version(platform.version))
     names = [role["role"] for role in (*platform.roles, *platform.requested)] if side is None else [side.other]
@@ -112,7 +112,7 @@ def registered(
     discovery: Discovery,
     issued: Iterable[IssuedToken],
 ) -> Platform:
-    """Return a platform as it is after a handshake, by the Credentials it gave and what was decided that it gets."""
+    """Return the record of a partner after a handshake, from its Credentials and the decision on its roles."""
     side = sides.side_of(services, platform, services.version(discovery.version))
     after = replace(
         platform,
@@ -132,7 +132,7 @@ def registered(
 
 
 def unregistered(platform: Platform) -> Platform:
-    """Return the platform as it is after its registration ended: known by name, without tokens, parties, endpoints."""
+    """Return the record of a partner after its registration: with its name, without tokens, parties, endpoints."""
     return replace(
         platform,
         state=PlatformState.UNREGISTERED,
@@ -153,10 +153,10 @@ def unregistered(platform: Platform) -> Platform:
 def retire(
     platforms: Platforms, tokens: Iterable[IssuedToken], *, version: str | None = None
 ) -> tuple[IssuedToken, ...]:
-    """Turn tokens into ones that end with the grace time: a registration token SPENT, any other one REPLACED.
+    """Give tokens the end of the grace time: a registration token becomes SPENT, any other one REPLACED.
 
-    version: which the platform spoke until now. A replaced token opens that one only: it is sent by a platform that
-    missed our answer, and so does not know that it speaks another one now.
+    version: the version of the partner until now. A replaced token opens only that version: a partner that missed our
+    answer sends it, and so does not know about the new version.
     """
     expires = platforms.now() + platforms.grace * SECOND
     retired = []
@@ -174,7 +174,7 @@ def retire(
 def confirm(platforms: Platforms, caller: Caller) -> Caller:
     """Note the first use of a new token: the tokens that it replaces end now (CRED-31).
 
-    The platform knows us from now on, so its endpoints are to be fetched again.
+    The partner knows us from now on, so its endpoints have to be fetched again.
     """
     platform = caller.platform
     kept = tuple(
@@ -191,6 +191,6 @@ def confirm(platforms: Platforms, caller: Caller) -> Caller:
 
 
 def _name_of(roles: Sequence[Mapping[str, Any]]) -> str:
-    """Return the first name in CredentialsRole documents that is one, or ""."""
+    """Return the first name in CredentialsRole documents, or ""."""
     names = (str(role["business_details"]["name"]) for role in roles)
     return next((name for name in names if name != NOT_AVAILABLE), "")

@@ -1,4 +1,4 @@
-"""Reading the journal: the latest messages, those that come next, and one by its number."""
+"""Reads the journal: the latest messages, the next ones, and one by its number."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ JOURNAL = "journal"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A message in the journal. number: by which people call it; it rises in the order of writing."""
+    """A message in the journal. number: identifies it for people; it rises in the order of writing."""
 
     number: int
     message: Message
 
 
 def receiver_of(platform: str | None) -> str:
-    """Return what stands in a key for the receiver: the other platform, "" where that is not known."""
+    """Return the receiver in a key: the id of the partner, "" if it is not known."""
     return platform or ""
 
 
 def new_record(message: Message) -> tuple[Key, Record]:
-    """Return a message as it is kept; its record's ``last_updated`` is when it began."""
+    """Return the record of a message; its ``last_updated`` is the beginning of the message."""
     document = {
         "key": f"{message.moment:016x}{secrets.token_hex(4)}",
         **{name: getattr(message, name) for name in Message.__slots__},
@@ -61,7 +61,7 @@ def new_record(message: Message) -> tuple[Key, Record]:
 
 
 def read_entry(record: Record) -> Entry:
-    """Return the message in a record."""
+    """Return the message of a record."""
     document = record.document
     del document["key"]
     document["direction"] = Direction(document["direction"])
@@ -71,12 +71,12 @@ def read_entry(record: Record) -> Entry:
 
 
 def key_of(record: Record) -> Key:
-    """Return the key that a record is kept under."""
+    """Return the key of a record."""
     return _key(record.document)
 
 
 def _key(document: Document) -> Key:
-    """Return a key that rises with the time: what is written together then lies together, on every index."""
+    """Return a key that rises with time, so that every index keeps messages of the same time together."""
     return Key("", "", fold(document["key"]), receiver_of(document["platform"]))
 
 
@@ -85,10 +85,10 @@ _PAGE = 200
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Which messages are looked for; None means any.
+    """A filter of messages; None means any.
 
-    platform: the id of the other platform. since: microseconds since 1970 UTC. failed: only those that were no success.
-    A platform and a time are looked up on an index; for the rest, the messages that they leave are read.
+    platform: the id of the partner. since: microseconds since 1970 UTC. failed: only failed messages.
+    An index serves platform and time; the other conditions are checked on the messages found by these.
     """
 
     platform: str | None = None
@@ -104,7 +104,7 @@ class Search:
         return Query(owners=owners, receiver=receiver_of(self.platform), date_from=self.since, limit=_PAGE)
 
     def matching(self, records: Sequence[Record]) -> list[Entry]:
-        """Return the messages in records that are looked for."""
+        """Return the matching messages of records."""
         mark = b"" if self.correlation_id is None else orjson.dumps(self.correlation_id)
         entries = [read_entry(record) for record in records if mark in record.text]
         return [entry for entry in entries if self._fits(entry)]
@@ -118,27 +118,27 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """How far the journal was read: the number of the last message, and the storage's cursor, where it has such."""
+    """A position in the journal: the number of the last message, and the storage's cursor, if it has cursors."""
 
     number: int
     cursor: str | None
 
 
 def latest(storage: Storage, search: Search, limit: int) -> list[Entry]:
-    """Return the latest messages that are looked for, oldest first."""
+    """Return the latest matching messages, oldest first."""
     found = [*islice(_backwards(storage, search), limit)]
     return found[::-1]
 
 
 def end(storage: Storage) -> Place:
-    """Return the place behind the last message that there is."""
+    """Return the position after the last message."""
     total = storage.list(JOURNAL, Query(limit=1)).total
     page = storage.list(JOURNAL, Query(offset=max(0, total - 1), limit=_PAGE))
     return Place(max((record.created for record in page.records), default=0), page.cursor)
 
 
 def next_ones(storage: Storage, search: Search, place: Place) -> tuple[list[Entry], Place]:
-    """Return the messages that are looked for and came after a place, and the place behind them."""
+    """Return the matching messages after a position, and the new position."""
     query = search.query
     found: list[Entry] = []
     while True:
@@ -147,20 +147,20 @@ def next_ones(storage: Storage, search: Search, place: Place) -> tuple[list[Entr
         found += search.matching(news)
         if news:
             place = Place(news[-1].created, page.cursor)
-        if place.cursor is None:  # no cursors in this storage: turn the pages
+        if place.cursor is None:  # a storage without cursors: page by offset
             query = replace(query, offset=query.offset + _PAGE)
         if len(page.records) < _PAGE:
             return found, place
 
 
 def find(storage: Storage, number: int) -> Entry | None:
-    """Return the message with a number, None when there is none (any more)."""
+    """Return the message with a number; None if there is none (any more)."""
     record = numbered(storage, JOURNAL, number)
     return None if record is None else read_entry(record)
 
 
 def _backwards(storage: Storage, search: Search) -> Iterator[Entry]:
-    """Walk the messages from the latest to the oldest; records cannot be listed that way, so by offsets."""
+    """Yield the messages from latest to oldest, by offsets, because storages list records in the other order only."""
     end = storage.list(JOURNAL, replace(search.query, limit=1)).total
     while end > 0:
         start = max(0, end - _PAGE)
@@ -175,7 +175,7 @@ _MOST_OF_STRANGERS = 1000
 
 
 class Writer(WriteBehind[Callable[[], Message]]):
-    """Takes messages at any time and puts them into the storage, with a thread of its own; inline: at once."""
+    """Takes messages at any time and stores them in a thread; inline: at once."""
 
     title = "journal"
     noun = "message"
@@ -197,7 +197,7 @@ class Writer(WriteBehind[Callable[[], Message]]):
         super().__init__(in_context=in_context, inline=inline)
 
     def add(self, make: Callable[[], Message]) -> None:
-        """Have a message written, that ``make`` makes when there is time; returns at once and never fails."""
+        """Queue a message, which ``make`` makes later; returns at once and never fails."""
         if self._inline:
             self._write([make])
             return
@@ -226,10 +226,10 @@ class Writer(WriteBehind[Callable[[], Message]]):
 
 
 def purge(storage: Storage, *, before: int, most: int) -> int:
-    """Remove messages that began before a moment (microseconds), or are more than ``most``, oldest first.
+    """Remove messages that began before a moment (microseconds), and those above the number ``most``, oldest first.
 
-    Of messages of unknown callers, at most a twentieth as many are kept, and a thousand.
-    Returns how many; there may be more left to remove than are removed at once.
+    Messages of unknown callers: at most a twentieth of that number, and a thousand.
+    Returns how many were removed; one call removes a limited number, so more may be left.
     """
     strangers = Query(owners=(NOBODY,), receiver=receiver_of(None))
     removed = _purge(storage, strangers, before=before, most=min(most // 20, _MOST_OF_STRANGERS))
@@ -248,5 +248,5 @@ def _purge(storage: Storage, query: Query, *, before: int, most: int) -> int:
     return storage.delete_page(JOURNAL, ending, key_of=key_of)
 
 
-#: The kinds of records that it stores.
+#: The kinds of records that the journal stores.
 KINDS = (JOURNAL,)

@@ -1,4 +1,4 @@
-"""What is logged about messages, and what every log record says of the one that it belongs to."""
+"""Log records about messages, and the attributes that connect every record to its message."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from time import perf_counter
 
 from flask_ocpi.core import forks
 
-#: The loggers of this package: a filter of one is not asked about the records of those below it.
+#: The loggers of this package: a filter of a logger does not see the records of loggers below it.
 LOGGERS = (
     "flask_ocpi",
     "flask_ocpi.audits",
@@ -34,14 +34,14 @@ _MINUTE = 60.0  # seconds
 
 
 class Exchange:
-    """What goes on with another platform in this thread: a message that is received or sent, or work that sends some.
+    """An exchange with a partner in this thread: a message received or sent, or work that sends messages.
 
-    request_id, correlation_id, platform (its id), operation: "" for what is not known; the operation is named as in
+    request_id, correlation_id, platform (its id), operation: "" if not known; the operation has its name in
     :class:`~flask_ocpi.exchange.messages.Message`.
-    moment: when it began, in microseconds since 1970 UTC; 0 where nobody looks.
-    is_work: this is no message, but work with a platform; it takes on the ids of the last message that it sends.
-    is_answering: a platform waits for our answer meanwhile.
-    ration: what is logged of it while its platform is not known; None for any number.
+    moment: when it began, in microseconds since 1970 UTC; 0 if no journal or listener needs it.
+    is_work: not a message, but work with a partner; it takes the ids of the last message that it sends.
+    is_answering: a partner waits for our answer meanwhile.
+    ration: limits its log records while its partner is not known; None: no limit.
     """
 
     platform = ""
@@ -89,11 +89,11 @@ class Exchange:
         return perf_counter() - self._began
 
     def took_on(self, sent: Exchange) -> None:
-        """Carry the ids of a message that this work sends."""
+        """Take the ids of a message that this work sends."""
         self._ids, self._operation = (sent.request_id, sent.correlation_id), sent.operation
 
     def copied(self) -> Exchange:
-        """Return a copy that work after this exchange can carry."""
+        """Return a copy for work after this exchange."""
         return Exchange(
             request_id=self.request_id,
             correlation_id=self.correlation_id,
@@ -103,7 +103,7 @@ class Exchange:
         )
 
 
-#: What goes on in this thread; None: nothing that has to do with another platform.
+#: The exchange of this thread; None: it works with no partner.
 CURRENT: ContextVar[Exchange | None] = ContextVar("flask_ocpi_exchange", default=None)
 
 
@@ -113,14 +113,14 @@ def current() -> Exchange | None:
 
 
 def is_answering() -> bool:
-    """Tell whether a platform waits for the work of this thread."""
+    """Tell whether a partner waits for the work of this thread."""
     exchange = CURRENT.get()
     return exchange is not None and exchange.is_answering
 
 
 @contextmanager
 def within(exchange: Exchange) -> Iterator[None]:
-    """Have what is logged meanwhile carry an exchange; whoever waits for what goes on now waits for it as well."""
+    """Connect the log records of the block to an exchange; a partner that waits for the outer one waits for both."""
     before = CURRENT.get()
     if before is not None:
         exchange.is_answering = exchange.is_answering or before.is_answering
@@ -134,12 +134,12 @@ def within(exchange: Exchange) -> Iterator[None]:
 
 
 def working_for(platform: str) -> AbstractContextManager[None]:
-    """Have what is logged meanwhile carry a platform, and the last message that was sent by then."""
+    """Connect the log records of the block to a partner, and to the last message sent."""
     return within(Exchange(platform=platform, is_work=True))
 
 
 def carried(work: Callable[[], object]) -> Callable[[], None]:
-    """Return a function that does some work later, or in another thread, as a part of what is going on now."""
+    """Return a function that runs some work later, or in another thread, as part of the current exchange."""
     exchange = CURRENT.get()
     kept = None if exchange is None else exchange.copied()
 
@@ -151,17 +151,17 @@ def carried(work: Callable[[], object]) -> Callable[[], None]:
 
 
 def shortened(id: str) -> str:
-    """Return an id as it is logged: on a line, and not too long."""
+    """Return an id for the log: one line, limited in length."""
     return on_a_line(id[:LONGEST_ID])
 
 
 def on_a_line(text: str) -> str:
-    """Return a text that cannot pass for a record of its own."""
+    """Return a text on one line, so that it cannot look like another record."""
     return text if text.isprintable() else "".join(char if char.isprintable() else "?" for char in text)
 
 
 class Ration:
-    """Lets so many of a kind through in a minute, and counts the others."""
+    """Allows so many of a kind per minute, and counts the others."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -172,7 +172,7 @@ class Ration:
         self._taken: dict[object, tuple[float, int]] = {}
 
     def take(self, kind: object) -> int | None:
-        """Return how many of a kind were left out since one got through, or None: this one is left out as well."""
+        """Return the number of dropped records of a kind since the last allowed one; None drops this one too."""
         with self._lock:
             now = time.monotonic()
             began, count = self._taken.get(kind, (now, 0))
@@ -185,10 +185,10 @@ class Ration:
 
 
 class TidyFilter(logging.Filter):
-    """Keeps what others wrote from passing for records of its own, and unknown callers from filling the log.
+    """Keeps foreign texts from looking like records of their own, and unknown callers from filling the log.
 
-    Texts in a record are put on a line, and cut. Of each kind of record about requests of unknown callers, so many a
-    minute are let through; the next one says how many were left out.
+    Texts in a record are put on one line, and cut. Of each kind of record about requests of unknown callers, so many
+    per minute pass; the next one gives the number of dropped ones.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:

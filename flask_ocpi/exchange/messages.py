@@ -1,4 +1,4 @@
-"""The messages that go in and out, as those see them that record, count or log them."""
+"""The messages in and out, as the journal, metrics and logs see them."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ HIDDEN = "***"
 
 _log = logging.getLogger("flask_ocpi.messages")
 
-_SHORTEST_SECRET = 8  # a shorter one could be any word of the text
-_BEGINNING = 2048  # bytes of a body that is too long to be kept
+_SHORTEST_SECRET = 8  # a shorter one could be an ordinary word
+_BEGINNING = 2048  # bytes kept of a body that is too long
 _LONGEST_URL = 4096
-_LONGEST = {"url": _LONGEST_URL, "error": 1000}  # characters; of all other texts LONGEST_ID
-_OUR_WORDS = frozenset({"direction", "platform", "module", "operation"})  # nobody else writes these
-#: The headers that are kept, and no others: proxies add some that are as good as a password.
+_LONGEST = {"url": _LONGEST_URL, "error": 1000}  # characters; LONGEST_ID for all other texts
+_OUR_WORDS = frozenset({"direction", "platform", "module", "operation"})  # never texts of a partner
+#: The only headers that are kept: proxies add some that work like a password.
 KEPT_HEADERS = (
     *("Accept", "Allow", "Content-Type", "Date", "Link", "Location", "Retry-After", "Server", "User-Agent"),
     *("X-Request-ID", "X-Correlation-ID", "X-Total-Count", "X-Limit", "WWW-Authenticate"),
@@ -43,32 +43,32 @@ _LONGEST_HEADERS = {"link": _LONGEST_URL, "location": _LONGEST_URL, "x-request-i
 
 
 class Direction(StrEnum):
-    """The sender of the request: another platform (IN) or this one (OUT)."""
+    """The direction of the request: from a partner (IN) or from this platform (OUT)."""
 
     IN = "IN"
     OUT = "OUT"
 
 
 def is_failure(http_status: int, status_code: int | None, error: str = "") -> bool:
-    """Tell whether an exchange was no success: no answer, a wrong one, an HTTP error, or an OCPI status not 1xxx."""
+    """Tell whether an exchange failed: no answer, a wrong one, an HTTP error, or an OCPI status other than 1xxx."""
     return not 200 <= http_status < 300 or error != "" or (status_code is not None and not is_success(status_code))
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A request and its answer. No credentials are in it once it went through :meth:`Traffic.tell`.
+    """A request and its answer, without credentials after :meth:`Traffic.tell`.
 
-    url: absolute where we called; path and query of a request to us. moment: when the request began, microseconds
-    since 1970 UTC. duration: seconds until the answer was there.
-    platform: the id of the other platform, None where it is not known. module, operation: as described, with the
-    interface: ``"locations"``, ``"receiver_put_location"``; None where the request reached none.
-    http_status: 0 when there was no answer. status_code: OCPI's, None when the answer had none.
-    error: why there was no answer, or why it is a failure, in words; "" after a success.
-    request_bytes, response_bytes: how long the bodies are.
+    url: absolute for our calls; path and query for a request to us. moment: when the request began, microseconds since
+    1970 UTC. duration: seconds until the answer.
+    platform: the id of the partner, None if it is not known. module, operation: from the description, with the
+    interface: ``"locations"``, ``"receiver_put_location"``; None if the request matched none.
+    http_status: 0 without an answer. status_code: OCPI's, None if the answer had none.
+    error: the reason for a missing answer or for a failure, in words; "" after a success.
+    request_bytes, response_bytes: the sizes of the bodies.
 
-    Headers and bodies are there if the journal keeps the message; of a body that is longer than OCPI_JOURNAL_BODY_BYTES
-    only the beginning is.
-    request_whole, response_whole: the body is there as it was sent, neither cut nor with something hidden.
+    Headers and bodies are there if the journal keeps the message; of a body longer than OCPI_JOURNAL_BODY_BYTES only
+    the beginning.
+    request_whole, response_whole: the body is there as it was sent, neither cut nor with hidden values.
     """
 
     direction: Direction
@@ -95,18 +95,18 @@ class Message:
 
     @property
     def failed(self) -> bool:
-        """Tell whether it was no success: see :func:`is_failure`."""
+        """Tell whether the exchange failed: see :func:`is_failure`."""
         return is_failure(self.http_status, self.status_code, self.error)
 
 
-#: The fields of a message that are bodies.
+#: The fields of a message with bodies.
 BODIES = ("request_body", "response_body")
 
 
 class Traffic:
-    """The one seam between the exchanges of an app and those that look at them: the journal, and who listens.
+    """The only way from the exchanges of an app to the journal and the listeners.
 
-    journal: takes functions that make the messages which OCPI_JOURNAL says are kept; to be called when there is time.
+    journal: takes functions that make the messages which OCPI_JOURNAL selects; it calls them later.
     emit: calls the listeners of a signal.
     """
 
@@ -129,13 +129,13 @@ class Traffic:
         self._in_query = re.compile(rf"([?&](?:{'|'.join(map(re.escape, names))})=)[^&#\s]*", re.IGNORECASE)
 
     def now(self) -> int:
-        """Return the time in microseconds since 1970 UTC, for an exchange that begins; 0 when nobody looks."""
+        """Return the time in microseconds since 1970 UTC for a new exchange; 0 if no journal or listener needs it."""
         if self._kept == "off" and not self.is_wanted(failed=True):
             return 0
         return int(self._clock().timestamp() * SECOND)
 
     def is_wanted(self, *, failed: bool) -> bool:
-        """Tell whether a message that failed, or did not, is worth making."""
+        """Tell whether the journal or a listener needs a message that failed, or did not."""
         return (
             self._kept == "all"
             or (failed and self._kept == "errors")
@@ -144,10 +144,10 @@ class Traffic:
         )
 
     def tell(self, sent: Message, *, secrets: Collection[str], kept: bool = True) -> None:
-        """Give a message to the listeners and to the journal, if that keeps it and is to have it.
+        """Give a message to the listeners, and to the journal if OCPI_JOURNAL selects it.
 
-        sent: as it was on the wire, credentials included. secrets: the spellings of the token that was sent, which are
-        replaced wherever they turn up.
+        sent: the message as it was on the wire, with credentials. secrets: the spellings of the token that was sent;
+        they are replaced wherever they occur.
         """
         kept = kept and self._keeps(sent.failed)
         if not kept:
@@ -168,12 +168,12 @@ class Traffic:
         return self._kept == "all" or (failed and self._kept == "errors")
 
     def _beginning(self, body: bytes) -> bytes:
-        """Return a body, or what is kept of one that is too long: an exchange may wait for a while."""
+        """Return a body, or the beginning of one that is too long, because an exchange may wait for a while."""
         return body if len(body) <= self._limit else body[: min(_BEGINNING, self._limit)]
 
     def _clean(self, sent: Message, secrets: Collection[str]) -> Message:
         """Return a message without the credentials."""
-        spellings = (secret.strip().rstrip("=") for secret in secrets)  # the padding of Base64 may get lost
+        spellings = (secret.strip().rstrip("=") for secret in secrets)  # the padding of Base64 may be missing
         hidden = [secret for secret in spellings if len(secret) >= _SHORTEST_SECRET]
         clean = {name: self._value(name, getattr(sent, name), hidden) for name in Message.__slots__}
         for side in ("request", "response"):
@@ -205,7 +205,7 @@ class Traffic:
         return self._in_query.sub(rf"\1{HIDDEN}", text) if "=" in text else text
 
     def _body(self, body: bytes, size: int, secrets: Collection[str]) -> tuple[bytes, bool]:
-        """Return the part of a body that may be kept, and whether it is complete."""
+        """Return the part of a body to keep, and whether it is complete."""
         if not body:
             return b"", size == 0
         clean = _readable(body, is_cut=len(body) < size)
@@ -253,7 +253,7 @@ def _itself(message: Message) -> Message:
 
 
 def _readable(body: bytes, *, is_cut: bool) -> bytes:
-    """Return a body, or b"" for one that is no text in UTF-8: nobody could tell what is in it."""
+    """Return a body, or b"" if it is not UTF-8 text, because secrets in it could not be found."""
     try:
         body.decode()
     except UnicodeDecodeError as error:
@@ -264,14 +264,14 @@ def _readable(body: bytes, *, is_cut: bool) -> bytes:
 
 
 def _in_json(names: Collection[str]) -> re.Pattern[bytes]:
-    """Return what finds texts and numbers under these names in JSON, also in one that is broken or cut."""
+    """Return a pattern for texts and numbers under these names in JSON, also in broken or cut JSON."""
     spelled = "|".join("".join(map(_spelled, name)) for name in names)
     value = r'(?:"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[^\s"\[\]{},]+)'
     return re.compile(rf'("(?:{spelled})"\s*:\s*){value}'.encode(), re.IGNORECASE | re.DOTALL)
 
 
 def _spelled(char: str) -> str:
-    """Return the pattern of a lower-case letter in JSON, in either case and also if it is written as an escape."""
+    """Return the pattern of a lower-case letter in JSON, in either case, also written as an escape."""
     return rf"(?:{re.escape(char)}|\\u{ord(char):04x}|\\u{ord(char.upper()[0]):04x})"
 
 

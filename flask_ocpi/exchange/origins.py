@@ -1,4 +1,4 @@
-"""Stored objects that the converters of a version need beside the one that they convert."""
+"""Related stored objects for the converters of a version."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.base import Storage
 from flask_ocpi.storage.base import walk
 
-#: The ids of own Tokens, under owner and ``contract_id``; and under an empty id how far the Tokens were read for that.
+#: The ids of own Tokens by owner and ``contract_id``; the empty id has the position up to which Tokens were read.
 CONTRACTS = "token_contracts"
 _AT_ONCE = 500
 
 
 def origin_of(services: Services, owner: Party | None, receiver: Party | None) -> Origin:
-    """Return where an object comes from, with the Tokens of the own party that receives it."""
+    """Return the origin of an object, with the Tokens of the own party that receives it."""
     if receiver is None or not services.keeps(ModuleID.TOKENS, receiver):
         return Origin(owner, receiver)
     return Origin(owner, receiver, partial(token_of, services.storage, receiver))
 
 
 def finder(services: Services, receiver: Party | None = None, source: str = "") -> Find:
-    """Return what finds own objects; with ``receiver`` copies that this own party has from the platform ``source``."""
+    """Return a finder of own objects; with ``receiver`` of its copies from the platform ``source``."""
 
     def find(kind: str, references: Collection[Reference]) -> Mapping[Reference, Document]:
         keys = {Key.of(*reference, receiver, source): reference for reference in references}
@@ -43,10 +43,10 @@ def finder(services: Services, receiver: Party | None = None, source: str = "") 
 
 
 def token_of(storage: Storage, owner: Party, contract_id: str) -> Document | None:
-    """Return the own Token with a contract, the one created last of several; None where there is none.
+    """Return the own Token with a contract, the last created one of several, or None.
 
-    Tokens created since the last call are noted by their contract first, where the contract is not known yet. A Token
-    that gets another contract later is not found by that.
+    If the contract is not known yet, the contracts of new Tokens are noted first. A Token that gets another contract
+    later is not found by that contract.
     """
     key = Key.of(*owner, contract_id)
     noted = storage.get(CONTRACTS, key)
@@ -59,14 +59,14 @@ def token_of(storage: Storage, owner: Party, contract_id: str) -> Document | Non
 
 
 def _note_new_tokens(storage: Storage, owner: Party) -> bool:
-    """Note the contracts of the own Tokens created since the last time; False when there are none."""
+    """Note the contracts of the own Tokens created since the last time; False if there are none."""
     mark = Key.of(*owner, "")
     read = storage.get(CONTRACTS, mark)
     last = 0 if read is None else read.document["created"]
     newest, noted = last, 0
     found: list[tuple[Key, Record]] = []
     for record in walk(storage, ModuleID.TOKENS, Query(owners=(owner,), receiver="", after=str(last))):
-        if record.created <= last:  # the storage knows no such cursor, and began at its first record
+        if record.created <= last:  # the storage does not know this cursor, and started with its first record
             continue
         token = record.document
         id = f"{token['uid']}\n{token['type']}"

@@ -1,4 +1,4 @@
-"""The recurring shapes of operations: lists of own objects, and objects that their owner pushes."""
+"""The recurring patterns of operations: lists of own objects, and objects that their owner pushes."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def get_objects(object_type: ObjectType) -> tuple[Operation, ...]:
 def client_owned(
     object_type: ObjectType, *, verbs: Sequence[str], query: type[Schema] | None = None, segment: str = ""
 ) -> tuple[Operation, ...]:
-    """The Receiver interface of objects that the calling platform owns: GET, PUT, PATCH, DELETE, on each level.
+    """The Receiver interface of objects that the calling partner owns: GET, PUT, PATCH, DELETE, on each level.
 
     ``query`` declares the properties of the key that are in the query. ``segment`` comes between owner and id, with its
     slash. OCPI 2.2.1, Transport and format, "Client Owned Object Push".

@@ -1,7 +1,7 @@
-"""What this platform is for a partner whose version tells one role: operator or provider, with one of its parties.
+"""Our side for a partner whose version tells one role: operator or provider, with one own party.
 
-The version details of OCPI 2.1.1 list each module once, and its Credentials have one party and no role. So which side
-of a module such a partner gets, and which role it has itself, follows from what we are for it.
+The version details of OCPI 2.1.1 list each module once, and its Credentials have one party and no role. So our role
+decides which side of a module such a partner gets, and which role the partner has.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.partners.platforms import Terms
 from flask_ocpi.storage.base import Party
 
-#: What a partner is, by what we are for it.
+#: The role of a partner by our role for it.
 OTHER_SIDE = {Role.CPO: Role.EMSP, Role.EMSP: Role.CPO}
 
 
@@ -40,15 +40,15 @@ class Side:
         return OTHER_SIDE[self.role]
 
     def offers(self, permissions: Permissions, module: str, interface: InterfaceRole) -> bool:
-        """Tell whether an interface of ours is of this side. module: its identifier."""
+        """Tell whether this side has an interface of ours. module: its identifier."""
         return permissions.implements((self.role,), module, interface)
 
 
 def side_of(services: Services, platform: Platform, version: Version | None) -> Side | None:
-    """Return what we are for a platform in a version; None for one that tells all roles.
+    """Return our side for a partner in a version; None for a version that tells all roles.
 
-    It is what was said for the platform, or else the only thing that it can be: by our roles and parties, and by the
-    roles that the platform has or was granted. Raises InvalidParametersError where that leaves a choice.
+    It is the side that the operator chose, or else the only possible one: by our roles and parties, and by the roles
+    that the partner has or was granted. Raises InvalidParametersError if several are possible.
     """
     if version is None or not version.is_one_sided:
         return None
@@ -59,7 +59,7 @@ def side_of(services: Services, platform: Platform, version: Version | None) -> 
 
 
 def checked(services: Services, role: str | None, party: Party | None) -> tuple[Role | None, Party | None]:
-    """Return what an operator says that this platform is for a partner; raise InvalidParametersError if it is not."""
+    """Return the side that an operator chose for a partner; raise InvalidParametersError if we do not have it."""
     if role is None:
         if party is not None:
             raise InvalidParametersError(f"Say also as what {party} deals with the partner: CPO or EMSP.")
@@ -76,10 +76,10 @@ def checked(services: Services, role: str | None, party: Party | None) -> tuple[
 
 
 def meant(services: Services, platform: Platform, terms: Terms) -> Platform:
-    """Return a registered platform with what an operator says that we are for it, as far as that says something.
+    """Return the record of a registered partner with the side that an operator chose, if any.
 
-    It counts from when the platform changes to a version that tells one role. Raises InvalidParametersError where it
-    speaks one already, and we are something else for it there.
+    It applies once the partner changes to a version that tells one role. Raises InvalidParametersError if the partner
+    speaks such a version already, and has another side.
     """
     if terms.own_role is None:
         return platform
@@ -94,7 +94,7 @@ def meant(services: Services, platform: Platform, terms: Terms) -> Platform:
 def own_parties(
     services: Services, platform: Platform, version: Version | None, module: str, interface: InterfaceRole
 ) -> tuple[Party, ...]:
-    """Return the own parties that an interface of ours can be about with a platform: of one side, that one party.
+    """Return the own parties of an interface for a partner; with one side, only its party.
 
     module: its id.
     """
@@ -104,7 +104,7 @@ def own_parties(
 
 
 def known_side(services: Services, platform: Platform) -> Side | None:
-    """Return what we have been for a platform since its handshake, where it speaks a version that tells one role."""
+    """Return our side for a partner since its handshake, if it speaks a version that tells one role."""
     if platform.own_role is None or platform.own_party is None:
         return None
     version = services.version(platform.version)
@@ -113,19 +113,19 @@ def known_side(services: Services, platform: Platform) -> Side | None:
 
 
 def deals_with(services: Services, platform: Platform, party: Party) -> bool:
-    """Tell whether a platform deals with an own party: where it knows one of them only, with that one."""
+    """Tell whether a partner deals with an own party: all of them, or the only one that it knows."""
     side = known_side(services, platform)
     return side is None or side.party == party
 
 
 def are_two(services: Services, platform: Platform, role: Role | None) -> bool:
-    """Tell whether a platform is registered for one side of ours, and a role of ours is the other one."""
+    """Tell whether a partner is registered for one side of ours, and our role is the other one."""
     side = known_side(services, platform)
     return side is not None and role is not None and role is not side.role
 
 
 def credentials_roles(services: Services, platform: Platform, version: Version) -> list[Document]:
-    """Return the CredentialsRole documents by which a platform gets to know this one."""
+    """Return the CredentialsRole documents that a partner gets of this platform."""
     roles = services.credentials_roles()
     side = side_of(services, platform, version)
     if side is None:
@@ -135,7 +135,7 @@ def credentials_roles(services: Services, platform: Platform, version: Version) 
 
 
 def _without_terminals(roles: list[Document]) -> list[Document]:
-    """Return roles as they are for a version without payments, which has no PTP: that is OTHER."""
+    """Return roles for a version without payments, which lacks PTP: OTHER stands for it."""
     parties = {(Role.OTHER, party_of(role)) for role in roles if role["role"] == Role.OTHER}
     found = [role if role["role"] != Role.PTP else {**role, "role": Role.OTHER.value} for role in roles]
     return [
@@ -146,7 +146,7 @@ def _without_terminals(roles: list[Document]) -> list[Document]:
 
 
 def with_role(services: Services, platform: Platform, version: Version, credentials: Document) -> Document:
-    """Return the Credentials that a platform gave, in the stored shape, with its role: the other side of ours."""
+    """Return the Credentials of a partner in the stored shape, with its role: the other side of ours."""
     side = side_of(services, platform, version)
     if side is None:
         return credentials
@@ -181,12 +181,12 @@ def _party(services: Services, role: Role) -> Party:
 
 
 def _roles(services: Services) -> list[Role]:
-    """Return what this platform can be for a partner."""
+    """Return the possible roles of this platform for a partner."""
     return [role for role in OTHER_SIDE if _parties(services, role)]
 
 
 def _parties(services: Services, role: Role) -> Sequence[Party]:
-    """Return the own parties in a role, or else those that are hubs, which stand for either."""
+    """Return the own parties in a role, or else the hubs, which represent either side."""
     for wanted in (role, Role.HUB):
         found = [Party.of(p.country_code, p.party_id) for p in services.settings.parties if wanted in p.roles]
         if found:

@@ -1,4 +1,4 @@
-"""What a request addresses: resolved once, by the path and the query of its URL and its routing headers."""
+"""The target of a request: resolved once from the path and query of its URL and its routing headers."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from flask_ocpi.storage.base import received
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a request addresses, resolved once, before its body is read.
+    """The target of a request, resolved once, before its body is read.
 
-    path, query: the values in its URL. platform: the id of the platform that calls. parties: our parties that it is
-    for, the one in its TO headers or all that serve the interface (RT-22).
-    owner: the party that the URL names. object_type, part: the classes of objects and of parts that the operation works
-    on. id: what the addressed object is stored under, by the URL. part_ids: those of its addressed parts, one a level.
-    Where the URL has none, owner, id and part_ids are NOBODY, "" and ().
+    path, query: the values in its URL. platform: the id of the calling platform. parties: our parties that receive it:
+    the one in its TO headers, or all that serve the interface (RT-22).
+    owner: the party in the URL. object_type, part: the classes of objects and of parts of the operation. id: the stored
+    id of the object in the URL. part_ids: the ids of its parts in the URL, one per level.
+    If the URL has none, owner, id and part_ids are NOBODY, "" and ().
     """
 
     module: Module
@@ -51,9 +51,9 @@ class Target:
 
     @property
     def receiver(self) -> Party:
-        """The one own party that receives; InvalidParametersError when the request leaves it open (RT-22).
+        """The one own party that receives; InvalidParametersError if the request allows several (RT-22).
 
-        What arrives through a configuration module is for all of them, and kept once, for the first.
+        Objects that arrive through a configuration module are for all own parties, and stored once, for the first.
         """
         if len(self.parties) > 1 and not self.module.configuration:
             listing = ", ".join(map(str, self.parties))
@@ -65,22 +65,22 @@ class Target:
 
     @property
     def only_receiver(self) -> Party | None:
-        """The one own party that receives; None when the request leaves it open."""
+        """The one own party that receives; None if the request allows several."""
         return self.parties[0] if len(self.parties) == 1 else None
 
     @property
     def owners(self) -> tuple[Party, ...]:
-        """Those whose own objects it is about: the parties that it is for, unless the objects tell of none."""
+        """The owners of the own objects: the parties that receive the request, or none if the objects have no owner."""
         return self.parties if self.object_type.is_owned else (NOBODY,)
 
     @property
     def own_keys(self) -> tuple[Key, ...]:
-        """The keys that the addressed object may have as one of our own."""
+        """The possible keys of the target among own objects."""
         return tuple(Key.of(*owner, self.id) for owner in self.owners)
 
     @property
     def key(self) -> Key:
-        """The key of our copy of the addressed object; InvalidParametersError as for the receiver."""
+        """The key of our copy of the target; InvalidParametersError as for the receiver."""
         return self.key_of(self.id)
 
     def key_of(self, id: str) -> Key:
@@ -90,11 +90,11 @@ class Target:
 
     @property
     def source(self) -> Source:
-        """Where what the caller sent comes from, for findings."""
+        """The source of the caller's data, for findings."""
         return Source(self.platform, str(self.module.id), " ".join(self.path.values()))
 
     def missing(self) -> Exception:
-        """Return the error for an object, or a part of it, that is not here."""
+        """Return the error for a missing object, or a missing part of it."""
         segments = [self.path[p.name] for p in self.operation.parameters if p.name not in OWNER_KEY]
         object_type = self.object_type
         names = [object_type.name, *(part.name for part in object_type.parts)][: len(segments)]
@@ -115,7 +115,7 @@ def resolve(
     parties: tuple[Party, ...],
     query: Mapping[str, Any] = _NO_QUERY,
 ) -> Target:
-    """Return what a request addresses, by the path and the query of its URL."""
+    """Return the target of a request, from the path and the query of its URL."""
     owner, id = NOBODY, ""
     part: Part | None = None
     part_ids: tuple[str, ...] = ()
@@ -129,7 +129,7 @@ def resolve(
             id = described.id_from({first: id, **{name: query.get(name) for name in others}})
         for part in described.parts[: operation.part]:
             part_ids = (*part_ids, path[part.parameter.name])
-    # Where an operation works on no object, or on no part, nobody asks for one.
+    # Operations without an object, or without a part, do not use these fields.
     return Target(
         module,
         interface,
@@ -146,7 +146,7 @@ def resolve(
     )
 
 
-#: As :meth:`Party.of`; the same few parties are named again and again.
+#: As :meth:`Party.of`; the same few parties come again and again.
 party_named = lru_cache(1024)(Party.of)
 _received = lru_cache(1024)(received)
 
@@ -154,8 +154,8 @@ _received = lru_cache(1024)(received)
 def addressed_parties(ctx: Context, module: Module, interface: Interface) -> tuple[Party, ...]:
     """Return the own parties a request is for: the one in its TO headers, or all that serve the interface (RT-22).
 
-    A TO that names one of the caller's own parties is ignored; any other party that is not hosted here, or does
-    not serve the interface, raises InvalidParametersError.
+    A TO that names a party of the caller is ignored; any other party that is not hosted here, or does not serve the
+    interface, raises InvalidParametersError.
     """
     hosted = own_parties(ctx.services, ctx.platform, ctx.version, module.id, interface.role)
     wanted = ctx.routing.to_party

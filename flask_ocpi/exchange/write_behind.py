@@ -1,4 +1,4 @@
-"""Writing beside the requests: collected in memory, written in batches by a thread, and never at their cost."""
+"""Background writing: collected in memory by requests, written in batches by a thread."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def run_inline(work: Callable[[], object]) -> None:
 
 
 BATCH = 100
-PURGE_AFTER = 100  # things written
+PURGE_AFTER = 100  # items written
 _PURGE_SECONDS = 3600.0
-_GATHER_SECONDS = 0.5  # for which things are collected before they are written, unless there is a batch
+_GATHER_SECONDS = 0.5  # seconds between the first item and the write, unless a batch is full
 _COMPLAIN_SECONDS = 60.0
 _EXIT_SECONDS = 5.0
 
@@ -46,11 +46,11 @@ T = TypeVar("T")
 
 
 class WriteBehind(abc.ABC, Generic[T]):
-    """Puts things into the storage in batches, with a thread of its own.
+    """Stores items in batches, in a thread.
 
-    What cannot be written, or comes faster than it can be, is dropped, and logged with a count once a minute at the
-    most. Subclasses collect the things, which are bounded, and save some of them; ``title`` and ``noun`` are what all
-    of them and one of them are called. in_context: gives the context of the app, which storages may need. inline:
+    Items that cannot be written, or come too fast, are dropped; the log gives their number at most once a minute.
+    Subclasses collect a limited number of items, and save some of them; ``title`` and ``noun`` are the names of all of
+    them and of one. in_context: gives the context of the app, which storages may need. inline:
     there is no thread.
     """
 
@@ -70,11 +70,11 @@ class WriteBehind(abc.ABC, Generic[T]):
 
     @property
     def lost(self) -> int:
-        """How many things could not be written since the start of the process."""
+        """The number of items that could not be written since the start of the process."""
         return self._lost
 
     def flush(self, timeout: float = _EXIT_SECONDS) -> bool:
-        """Write everything that was added so far; False when that takes longer than ``timeout`` seconds."""
+        """Write all items added so far; False if that takes longer than ``timeout`` seconds."""
         forks.look_for_fork()
         ends = monotonic() + timeout
         writing = self._writing
@@ -91,26 +91,26 @@ class WriteBehind(abc.ABC, Generic[T]):
 
     @abc.abstractmethod
     def _forget(self) -> None:
-        """Begin with nothing that waits to be written."""
+        """Drop all waiting items."""
 
     @abc.abstractmethod
     def _number_waiting(self) -> int:
-        """Return how many things wait to be written."""
+        """Return the number of waiting items."""
 
     @abc.abstractmethod
     def _take(self) -> Sequence[T]:
-        """Return the next batch, which waits no longer."""
+        """Take and return the next batch."""
 
     @abc.abstractmethod
     def _save(self, batch: Sequence[T]) -> None:
-        """Put a batch into the storage, all or none of it."""
+        """Store a batch, all or none of it."""
 
     @abc.abstractmethod
     def _remove_old(self) -> None:
-        """Remove what is too old or too much, a limited number of things each time."""
+        """Remove old or surplus records, a limited number each time."""
 
     def _begin(self) -> None:
-        """Start empty after a fork: the parent, which still has its thread, writes what the fork copied."""
+        """Start empty after a fork: the parent still has its thread, and writes the items that the fork copied."""
         self._news = threading.Event()
         self._batch = threading.Event()
         self._writing = threading.Lock()
@@ -119,7 +119,7 @@ class WriteBehind(abc.ABC, Generic[T]):
         self._forget()
 
     def _have_written(self) -> None:
-        """Have the thread write what waits, soon."""
+        """Start the thread that writes the waiting items, soon."""
         if not self._news.is_set():
             self._wake()
         if self._number_waiting() >= BATCH:
@@ -150,7 +150,7 @@ class WriteBehind(abc.ABC, Generic[T]):
         try:
             with self._in_context():
                 self._save(batch)
-        except Exception as error:  # the storage may be anybody's
+        except Exception as error:  # the host application may have its own storage
             self._lose(len(batch), str(error) or type(error).__name__)
             return
         self._unpurged += len(batch)

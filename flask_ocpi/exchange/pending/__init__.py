@@ -1,7 +1,7 @@
-"""Results that come later: those we owe to who asked, and those that we wait for. Both outlive the process.
+"""Results that come later: those that we owe to partners, and those that we wait for. Both survive the process.
 
-OCPI 2.2.1, Commands and Charging profiles: a request names a response_url, is answered at once, and its result is
-posted to that URL once the charge point gave it.
+OCPI 2.2.1, Commands and Charging profiles: a request names a response_url, gets an answer at once, and its result is
+posted to that URL after the charge point gave it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Requests that other platforms make of us, and the results that we owe them.
+"""Requests of partners, and the results that we owe them.
 
-A request is ASKED until the host application answered. Accepted, it is OPEN until its result is there: FINISHED. Who
-sends that takes it first (SENDING), so that it is sent once, whatever ends or starts meanwhile. What is OPEN or
-FINISHED also has a record in DEADLINES.
+A request is ASKED until the host application answers. Accepted, it is OPEN until it has its result: FINISHED. A sender
+first changes it to SENDING, so that the result is sent only once, even if processes end or start. A request that is
+OPEN or FINISHED also has a record in DEADLINES.
 """
 
 from __future__ import annotations
@@ -65,15 +65,15 @@ _log = logging.getLogger("flask_ocpi")
 
 
 class IncomingState(StrEnum):
-    """Where a request stands that another platform made of us."""
+    """The state of a partner's request."""
 
     ASKED = "ASKED"  # not answered yet
     OPEN = "OPEN"  # ACCEPTED; the result is still to come
     FINISHED = "FINISHED"  # the result is there, and not sent yet
     SENDING = "SENDING"
     SENT = "SENT"
-    FAILED = "FAILED"  # sent once, and not taken; OCPI wants no retries
-    TIMED_OUT = "TIMED_OUT"  # nothing is sent for that, but a result that comes after all
+    FAILED = "FAILED"  # sent once, and not accepted; OCPI wants no retries
+    TIMED_OUT = "TIMED_OUT"  # nothing is sent for it, except a result that comes after all
 
 
 _TO_SEND = (IncomingState.OPEN, IncomingState.FINISHED)
@@ -83,12 +83,12 @@ _FARTHEST_LOOK = 3600 * SECOND
 
 @dataclass(frozen=True, slots=True)
 class IncomingRequest(Stored):
-    """A request that another platform made of us, and the result that it is to get.
+    """A partner's request, and its result.
 
-    operation: its name in the description. platform: the id of who asked; sender: the party, where that is clear.
-    receiver: our party. request: what was asked, without the response_url. expires: the end of its time, in
-    microseconds; 0 before the answer. result: what the host application gave. version: the number of the version in
-    which it was made; "" stands for 2.2.1.
+    operation: its name in the description. platform: the id of the partner; sender: its party, if that is clear.
+    receiver: our party. request: the body, without the response_url. expires: the end of its time, in microseconds; 0
+    before the answer. result: the result of the host application. version: the number of the version of the request; ""
+    stands for 2.2.1.
     """
 
     KIND = INCOMING
@@ -113,12 +113,12 @@ class IncomingRequest(Stored):
 
 @dataclass(slots=True)
 class Reply:
-    """How the host application answers a request of another platform, now or later.
+    """The answer of the host application to a partner's request, now or later.
 
-    id: by which :meth:`OCPI.finish` knows the request, from any thread or process. platform: who asks; sender: the
-    party that asks, where that is clear; receiver: our party that is asked.
-    timeout: seconds that the asking platform will wait, unless the response says otherwise.
-    reservation: for RESERVE_NOW and CANCEL_RESERVATION our own number of the reservation, which no other eMSP's has.
+    id: identifies the request for :meth:`OCPI.finish`, from any thread or process. platform: the partner; sender: the
+    party that sends the request, if that is clear; receiver: our party.
+    timeout: seconds that the partner will wait, unless the response gives another number.
+    reservation: for RESERVE_NOW and CANCEL_RESERVATION our own number of the reservation, different for each eMSP.
     """
 
     id: str
@@ -131,9 +131,9 @@ class Reply:
     work: Callable[[], Answer] | None = field(default=None, repr=False)
 
     def accept(self, work: Callable[[], Outcome], *, timeout: int | None = None) -> Document:
-        """Return the response ACCEPTED, and have ``work`` called in the background once it is sent.
+        """Return the response ACCEPTED, and call ``work`` in the background after it is sent.
 
-        What ``work`` returns is the result. Where it raises, the result is FAILED (for profiles: REJECTED).
+        The return value of ``work`` is the result. If it raises, the result is FAILED (for profiles: REJECTED).
         """
         self.work = cast("Callable[[], Answer]", work)
         return {"result": ACCEPTED, "timeout": self.timeout if timeout is None else timeout}
@@ -145,12 +145,12 @@ class Reply:
 
 
 def respond(result: str) -> Result:
-    """Answer a request at once, with a result that leaves nothing to come."""
+    """Answer a request at once, without a later result."""
     return Result(orjson.dumps({"result": result, "timeout": 0}))
 
 
 def receive(ctx: Context, target: Target, request: Document, response_url: str, hook: CallHook | None) -> Result:
-    """Let the host application answer a request, and see to its result. Without a hook: NOT_SUPPORTED."""
+    """Answer a request with the hook of the host application, and store its result. Without a hook: NOT_SUPPORTED."""
     services = ctx.services
     check_response_url(ctx.platform, services.settings, response_url)
     if hook is None:
@@ -186,7 +186,7 @@ def receive(ctx: Context, target: Target, request: Document, response_url: str, 
 
 
 def finish(services: Services, id: str, result: Answer) -> bool:
-    """Store the result of a request; True when it is to be sent now, and not by the request that still goes on.
+    """Store the result of a request; True to send it now, False if the request still runs and will send it.
 
     Raises NotFoundError for an id that is not known (any more), InvalidParametersError for a result that is not valid
     or comes second. Only a reservation that was made may be followed by CANCELED_RESERVATION (CMD-14).
@@ -208,7 +208,7 @@ def finish(services: Services, id: str, result: Answer) -> bool:
 
 
 def claim(services: Services, id: str) -> IncomingRequest | None:
-    """Take a result to send it, once; None when there is none to send, or another process sends it."""
+    """Take a result to send it, once; None if there is none to send, or another process sends it."""
     with services.storage.transaction():
         incoming = _locked(services, id)
         if incoming is None or incoming.state is not IncomingState.FINISHED:
@@ -218,7 +218,7 @@ def claim(services: Services, id: str) -> IncomingRequest | None:
 
 
 def delivered(services: Services, incoming: IncomingRequest, *, taken: bool) -> None:
-    """Note what became of a result that was sent, unless there is another one by now (CMD-14)."""
+    """Note the outcome of sending a result, unless there is another result by now (CMD-14)."""
     with services.storage.transaction():
         current = _lock(services, incoming.id)
         if current.state is IncomingState.SENDING and current.result == incoming.result:
@@ -226,7 +226,7 @@ def delivered(services: Services, incoming: IncomingRequest, *, taken: bool) -> 
 
 
 def get_incoming(services: Services, id: str) -> IncomingRequest:
-    """Return a request that another platform made of us; raise NotFoundError when it is not known (any more)."""
+    """Return a partner's request; raise NotFoundError if it is not known (any more)."""
     record = services.storage.get(INCOMING, pending_key(id))
     if record is None:
         raise _unknown(id)
@@ -234,16 +234,16 @@ def get_incoming(services: Services, id: str) -> IncomingRequest:
 
 
 def overdue(services: Services) -> list[str]:
-    """Return the ids of the requests whose time is over and that something is still to be sent for."""
+    """Return the ids of the requests whose time is over and that still need a result to be sent."""
     query = every_pending(date_to=services.now() + 1)
     return [record.document["id"] for record in walk(services.storage, DEADLINES, query)]
 
 
 def expire(services: Services, id: str) -> IncomingRequest | None:
-    """End a request that is :func:`overdue`, and return it in its new state; None when another process ended it.
+    """End a request that is :func:`overdue`, and return it in its new state; None if another process ended it.
 
-    FINISHED: there is a result to be sent now, TIMEOUT as a rule (CMD-33), or one that was not sent because the process
-    ended. TIMED_OUT: nothing is sent, since the results of charging profiles know no such value.
+    FINISHED: a result has to be sent now, usually TIMEOUT (CMD-33), or one that was not sent because the process ended.
+    TIMED_OUT: nothing is sent, because the results of charging profiles have no such value.
     """
     with services.storage.transaction():
         incoming = _locked(services, id)
@@ -260,7 +260,7 @@ def expire(services: Services, id: str) -> IncomingRequest | None:
 
 
 def next_deadline(services: Services) -> int | None:
-    """Return when the first request is overdue, in microseconds, or None; where many are open, no later than that."""
+    """Return when the first request is overdue, in microseconds, or None; with many open ones, an earlier time."""
     storage = services.storage
     page = storage.list(DEADLINES, every_pending())
     if page.total <= len(page.records):
@@ -276,7 +276,7 @@ def next_deadline(services: Services) -> int | None:
 
 
 def _response(ctx: Context, operation: Operation, answer: Answer, timeout: int) -> Document:
-    """Complete the host's answer; ServerError when it is none, which is not the caller's fault."""
+    """Complete the host's answer; raise ServerError for an invalid one, because the caller did nothing wrong."""
     cls: Any = operation.returns
     given = {"result": answer} if isinstance(answer, str) else answer
     if isinstance(given, dict):
@@ -290,13 +290,13 @@ def _response(ctx: Context, operation: Operation, answer: Answer, timeout: int) 
 
 
 def _answered(services: Services, asked: IncomingRequest, response: Document) -> bool:
-    """Note the response to a new request; True when the result came before it and is to be sent now."""
+    """Note the response to a new request; True if its result came earlier and has to be sent now."""
     expires = end_of(services, response["timeout"])
     if response["result"] == ACCEPTED:
         try:
             with services.storage.transaction():
                 _save(services, replace(asked, state=IncomingState.OPEN, expires=expires), was=asked, expected=1)
-        except ConflictError:  # its result is there
+        except ConflictError:  # its result came first
             pass
         else:
             services.wake(within=_seconds_to(services, expires))
@@ -367,7 +367,7 @@ def _locked(services: Services, id: str) -> IncomingRequest | None:
 def _save(
     services: Services, incoming: IncomingRequest, *, was: IncomingRequest | None = None, expected: int | None = None
 ) -> None:
-    """Store a request and, where that changes, its deadline; ``was`` is the request as it is stored."""
+    """Store a request and, if it changes, its deadline; ``was`` is the stored request."""
     storage, key = services.storage, pending_key(incoming.id)
     moment = kept_until(services, incoming.request, incoming.expires)
     storage.save(INCOMING, key, incoming.to_record(last_updated=moment), expected=expected)
@@ -388,6 +388,6 @@ def _unknown(id: str) -> NotFoundError:
 
 
 def _cancels(incoming: IncomingRequest, result: Document) -> bool:
-    """Tell whether a result takes back a reservation that was made: the one that may come second (CMD-14)."""
+    """Tell whether a result cancels a successful reservation: it may come as a second result (CMD-14)."""
     made = incoming.result is not None and incoming.result["result"] == ACCEPTED
     return incoming.operation == RESERVE_NOW and made and result["result"] == CANCELED_RESERVATION

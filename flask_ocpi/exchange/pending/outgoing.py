@@ -1,4 +1,4 @@
-"""Requests that we make of other platforms, and the results that they post to our response_url."""
+"""Our requests to partners, and the results that partners post to our response_url."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ from flask_ocpi.storage.stored import Stored
 
 
 class CallState(StrEnum):
-    """Where a request stands that we made of another platform."""
+    """The state of our request to a partner."""
 
-    SENT = "SENT"  # not answered, or not yet
+    SENT = "SENT"  # no answer yet, or none at all
     ACCEPTED = "ACCEPTED"  # the result is still to come
     REFUSED = "REFUSED"  # by the immediate response, or by an error
     FINISHED = "FINISHED"  # the result is there
@@ -40,13 +40,13 @@ class CallState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Call(Stored):
-    """A request that we made of another platform, such as a command, and what came of it.
+    """Our request to a partner, such as a command, with its response and results.
 
-    operation: its name in the description, such as "start_session". platform: the id of who was asked.
-    request: what was asked. response: the immediate response, None until it came. results: what was posted to the
-    response_url, in order of arrival. expires: microseconds; after it no result is to be expected.
-    reference: whatever the host application keeps with it. version: the number of the version in which it was made; ""
-    stands for 2.2.1.
+    operation: its name in the description, such as "start_session". platform: the id of the partner.
+    request: the body. response: the immediate response, None before it. results: the results posted to the
+    response_url, in order of arrival. expires: microseconds; no result is expected after it.
+    reference: a value of the host application, stored with the request. version: the number of the version of the
+    request; "" stands for 2.2.1.
     """
 
     KIND = OUTGOING
@@ -66,12 +66,12 @@ class Call(Stored):
 
     @property
     def result(self) -> Document | None:
-        """The latest result, or None: there is none yet."""
+        """The latest result, or None."""
         return self.results[-1] if self.results else None
 
     @property
     def is_accepted(self) -> bool:
-        """Whether the immediate response was ACCEPTED, so that a result is to come."""
+        """Whether the immediate response was ACCEPTED, so that a result will come."""
         return self.response is not None and self.response["result"] == ACCEPTED
 
     @property
@@ -108,7 +108,7 @@ def answered_call(services: Services, id: str, response: Document) -> Call:
 
 
 def refused_call(services: Services, id: str) -> None:
-    """Note that a request of ours was answered with an error, or not sent: no result will come."""
+    """Note that our request was answered with an error, or not sent: no result will come."""
     with services.storage.transaction():
         call = _lock(services, id)
         if call.state is CallState.SENT:
@@ -116,7 +116,7 @@ def refused_call(services: Services, id: str) -> None:
 
 
 def get_call(services: Services, id: str) -> Call:
-    """Return a request of ours as it stands; raise NotFoundError when it is not known (any more)."""
+    """Return our request; raise NotFoundError if it is not known (any more)."""
     record = services.storage.get(OUTGOING, pending_key(id))
     if record is None:
         raise NotFoundError(f"There is no request {id!a} of ours that has, or waits for, a result.")
@@ -124,9 +124,9 @@ def get_call(services: Services, id: str) -> Call:
 
 
 def receive_result(ctx: Context, target: Target, body: Document) -> Result:
-    """Take the result of a request of ours: 404 when there is no such request, or it went to somebody else (CMD-12).
+    """Store the result of our request; 404 if there is no such request, or it went to another partner (CMD-12).
 
-    The same result twice is fine. Another one is refused, unless it cancels a reservation, or the first was TIMEOUT.
+    The same result may come twice. Another one is refused, unless it cancels a reservation, or the first was TIMEOUT.
     """
     services = ctx.services
     id = target.path["id"]

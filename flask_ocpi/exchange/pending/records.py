@@ -1,4 +1,4 @@
-"""What both sides of a result that comes later share: where requests are kept, and for how long."""
+"""Shared by incoming and outgoing requests: the place of their records, and how long they are kept."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from flask_ocpi.storage.base import Query
 
 INCOMING = "incoming_requests"
 OUTGOING = "outgoing_requests"
-#: The ids of the incoming requests that something is still to be sent for; ``last_updated`` is the end of their time.
+#: The ids of the incoming requests that still need a result to be sent; ``last_updated`` is the end of their time.
 DEADLINES = "request_deadlines"
 #: The kinds of records of a module with such requests.
 KINDS = (INCOMING, DEADLINES, OUTGOING)
@@ -41,19 +41,19 @@ TIMEOUT = "TIMEOUT"
 CANCELED_RESERVATION = "CANCELED_RESERVATION"
 RESERVE_NOW = "reserve_now"
 
-_LONGEST_TIMEOUT = 366 * 86_400  # seconds; OCPI sets no bound, integers in a database have one
+_LONGEST_TIMEOUT = 366 * 86_400  # seconds; OCPI sets no limit, integers in a database have one
 _WALKED_AT_ONCE = 50
 _PURGED_AT_ONCE = 500
 _PURGE_INTERVAL = 60 * SECOND
 
 
 def end_of(services: Services, timeout: int) -> int:
-    """Return when so many seconds are over, in microseconds."""
+    """Return the moment after so many seconds, in microseconds."""
     return services.now() + min(timeout, _LONGEST_TIMEOUT) * SECOND
 
 
 def kept_until(services: Services, request: Document, expires: int) -> int:
-    """Return until when to keep a request, in microseconds: a reservation beyond the end of it (CMD-14)."""
+    """Return until when a request is kept, in microseconds: for a reservation beyond its end (CMD-14)."""
     reserved = to_micros(request["expiry_date"]) if "expiry_date" in request else 0
     return max(services.now(), expires, reserved) + services.settings.command_retention * SECOND
 
@@ -63,12 +63,12 @@ def pending_key(id: str) -> Key:
 
 
 def every_pending(*, date_to: int | None = None) -> Query:
-    """Select all records with a :func:`pending_key`, up to a moment, in a way that indexes help with."""
+    """Select all records with a :func:`pending_key`, up to a moment, in a way that uses an index."""
     return Query(owners=(NOBODY,), receiver="", date_to=date_to, limit=_WALKED_AT_ONCE)
 
 
 def purge(services: Services, kind: str) -> None:
-    """Forget the requests that were kept long enough: a new one does so once a minute, or some, where many are."""
+    """Remove requests that were kept long enough, a limited number; runs once a minute, with a new request."""
     now = services.now()
     if abs(now - services.purged.get(kind, 0)) < _PURGE_INTERVAL:
         return
@@ -79,7 +79,7 @@ def purge(services: Services, kind: str) -> None:
 
 
 class _Request(Protocol):
-    """A request in either direction. version: the number; "" in those of a release that had 2.2.1 only."""
+    """A request in either direction. version: the number; "" in requests of a release with 2.2.1 only."""
 
     @property
     def version(self) -> str: ...
@@ -92,7 +92,7 @@ class _Request(Protocol):
 
 
 def version_of(services: Services, request: _Request) -> Version:
-    """Return the version that a request was made in; raise NotFoundError where it is not served any more."""
+    """Return the version of a request; raise NotFoundError if it is no longer served."""
     found = services.version(request.version) if request.version else services.own
     if found is None:
         raise NotFoundError(f"OCPI {request.version} is not served here any more.")
@@ -100,7 +100,7 @@ def version_of(services: Services, request: _Request) -> Version:
 
 
 def operation_of(services: Services, request: _Request) -> Operation:
-    """Return the operation that a request was made of, in the version of the request."""
+    """Return the operation of a request, in the version of the request."""
     for module, interface, operation in version_of(services, request).operations():
         is_received = module.id == request.module and interface.role is InterfaceRole.RECEIVER
         if is_received and operation.name == request.operation:
@@ -109,7 +109,7 @@ def operation_of(services: Services, request: _Request) -> Operation:
 
 
 def result_class(services: Services, request: _Request) -> type[Schema]:
-    """Return the class that the result of a request has as the host application gives and gets it."""
+    """Return the class of the result of a request, in the shape of the host application."""
     result = operation_of(services, request).result
     if result is None:
         raise NotFoundError(f"The operation {request.operation} of {request.module} has no result that comes later.")
@@ -117,7 +117,7 @@ def result_class(services: Services, request: _Request) -> type[Schema]:
 
 
 def check_response_url(platform: Platform, settings: Settings, url: str) -> None:
-    """Refuse a response_url at a host that is not the platform's: it would be sent the token (CMD-10)."""
+    """Refuse a response_url at a host of another partner, because it would get the token (CMD-10)."""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
@@ -136,9 +136,9 @@ def check_response_url(platform: Platform, settings: Settings, url: str) -> None
 
 
 def session_refusal(ctx: Context, target: Target, session_id: str) -> str | None:
-    """Return what to answer where one of our sessions is addressed that is not there, or is not for the caller.
+    """Return the answer for a session of ours that is not stored, or not visible to the caller.
 
-    None: it may be asked for, or sessions are not kept here. OCPI 2.2.1, "CommandResponseType" and
+    None: the request may continue, or sessions are not stored here. OCPI 2.2.1, "CommandResponseType" and
     "ChargingProfileResponseType".
     """
     owner = target.receiver
