@@ -1,1 +1,1 @@
-"""What everything stands on: the words and rules of OCPI, schemas, settings."""
+"""The foundation of all other folders: the words and rules of OCPI, schemas, settings."""

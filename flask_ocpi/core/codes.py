@@ -25,7 +25,7 @@ UZUZB VAVAT VCVCT VEVEN VGVGB VIVIR VNVNM VUVUT WFWLF WSWSM YEYEM YTMYT ZAZAF ZM
 COUNTRIES_ALPHA2 = frozenset(ALPHA3_OF)
 COUNTRIES_ALPHA3 = frozenset(ALPHA3_OF.values())
 
-#: Alpha-3 code of countries that feeds write out: English names, and the country's own where charging is common.
+#: Alpha-3 codes of countries that feeds spell out: English names, and the country's own where charging is common.
 COUNTRY_NAMES = {
     name.replace("_", " "): code
     for code, *names in map(

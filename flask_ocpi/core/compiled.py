@@ -1,4 +1,4 @@
-"""Writes the loader of one class as Python source, readable: one statement a check, with the property names in it."""
+"""Writes the loader of one class as readable Python source: one statement per check, with the property names in it."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ from flask_ocpi.core.schema import Object
 from flask_ocpi.core.schema import Schema
 from flask_ocpi.core.schema import flaw_of
 
-#: What a class may have otherwise than Schema has it; where it overrides anything else, marshmallow loads it.
+#: The attributes that a class may override; marshmallow loads a class that overrides any other one.
 _OWN = frozenset({"rules", "readings", "error_messages", "Meta", "opts", "_declared_fields", "_hooks", "_abc_impl"})
 _OPTIONS = ("fields", "exclude", "load_only", "dump_only", "unknown", "many")
 
 
 def obstacle(schema: Schema) -> str | None:
-    """Say why marshmallow has to load a schema; None: it can be compiled."""
+    """Return the reason why marshmallow has to load a schema; None if it can be compiled."""
     if list(schema.load_fields) != list(declared_fields(type(schema))):
         return "this instance has other fields than its class"
     return _obstacle_of(type(schema), set())
@@ -74,7 +74,7 @@ def declared_fields(cls: type[Schema]) -> Mapping[str, Any]:
 
 
 def _is_known_field(field: Any, seen: set[type[Schema]]) -> bool:
-    """Whether a field can be written out: it is of one of our classes, and its values go through nothing else."""
+    """Whether a field can be compiled: it has one of our classes, and no other code changes its values."""
     if type(field) not in CHECKS or field.pre_load or field.post_load or field.load_default is not ma.missing:
         return False
     if field.allow_none == field.required:
@@ -90,7 +90,7 @@ def _is_known_field(field: Any, seen: set[type[Schema]]) -> bool:
 
 
 def _is_known_key(field: ListOf) -> bool:
-    """Whether each element of a list is certain to have the property that is unique in it."""
+    """Whether each element of a list must have the property that is unique in it."""
     if field.unique is None:
         return True
     nested: Any = field.inner.nested if type(field.inner) is Object else None
@@ -101,8 +101,8 @@ def _is_known_key(field: ListOf) -> bool:
 class Writer:
     """Writes the loader of one class.
 
-    ``names`` are the globals of the function; ``nested`` the classes whose loaders it calls, by name: they take their
-    places among the globals when they are made.
+    ``names`` are the globals of the function; ``nested`` are the classes whose loaders it calls, by name: they become
+    globals when they are made.
     """
 
     def __init__(self, cls: type[Schema], policy: Policy, *, partial: bool) -> None:
@@ -122,7 +122,7 @@ class Writer:
         return loader
 
     def bind(self, name: str, value: Any) -> str:
-        """Make a value a global of the function; return by which name."""
+        """Make a value a global of the function; return its name."""
         wanted = name = _identifier(name)
         number = 1
         while name in self.names and self.names[name] is not value:
@@ -132,11 +132,11 @@ class Writer:
         return name
 
     def bind_function(self, function: Any) -> str:
-        """As :meth:`bind`, by a name that hides none of the function's own."""
+        """Bind a function as :meth:`bind` does, by a name that hides no name of the loader."""
         return self.bind(f"given_{getattr(function, '__name__', type(function).__name__)}", function)
 
     def bind_nested(self, cls: type[Schema]) -> str:
-        """As :meth:`bind`, for the loader of a nested class."""
+        """Bind the loader of a nested class as :meth:`bind` does."""
         name = self.bind(f"load_{cls.__name__}", cls)
         self.nested[name] = cls
         return name
@@ -191,7 +191,7 @@ class Writer:
         yield f"    document[{name!r}] = {kept}"
 
     def _end(self) -> Lines:
-        """Apply the rules, and keep what OCPI does not define: it is there if not every property was loaded."""
+        """Apply the rules, and keep unknown properties: there are some if not every property was loaded."""
         keep = self.bind("keep_others", _keeper(frozenset(self.fields), self.policy))
         others = "len(document) != len(data)"
         rules = () if self.partial else self.cls.rules
@@ -209,7 +209,7 @@ class Writer:
         yield "return document"
 
     def checks(self, field: Any, value: str) -> Lines:
-        """Write the checks of a field; ``value`` is the variable that has the value and gets the loaded one."""
+        """Write the checks of a field; ``value`` is the variable with the value, and gets the loaded one."""
         yield from CHECKS[type(field)](self, field, value)
         for validator in field.validators:
             yield "try:"
@@ -218,12 +218,12 @@ class Writer:
             yield "    return None"
 
     def limit_of(self, field: ListOf) -> int:
-        """Return how many elements a list may have."""
+        """Return the largest number of elements of a list."""
         names = (name for name, own in self.fields.items() if own is field)
         return next((list_limit(self.policy, self.cls, name, field.max) for name in names), field.max)
 
     def literal(self, number: Any) -> str:
-        """Write a bound, as a global if it is none of JSON's numbers."""
+        """Write a bound, as a global if JSON has no such number."""
         plain = type(number) is int or (type(number) is float and math.isfinite(number))
         return repr(number) if plain else self.bind("bound", number)
 
@@ -233,7 +233,7 @@ def _identifier(text: str) -> str:
 
 
 def _register(label: str, source: str) -> str:
-    """Make a source known to tracebacks and ``inspect``; return its file name, another one for another source."""
+    """Register a source for tracebacks and ``inspect``; return its file name, a different one for each source."""
     number, lines = 1, source.splitlines(keepends=True)
     while True:
         name = f"<compiled {label}{'' if number == 1 else f' {number}'}>"
@@ -247,7 +247,7 @@ def _keeper(known: frozenset[str], policy: Policy) -> Callable[[Document, Docume
     depth, keep = policy.max_depth, policy.keep_unknown
 
     def keep_others(document: Document, data: Document) -> bool:
-        """Take over the properties that OCPI does not define; False when one of them has a flaw."""
+        """Copy the unknown properties; False if one of them has a flaw."""
         others = {name: value for name, value in data.items() if name not in known}
         if keep:
             document.update(others)
@@ -269,9 +269,9 @@ forks.in_child(_begin_in_child)
 
 
 def loader_of(schema: Schema, partial: bool | None) -> Loader | None:
-    """Return the compiled loader of an instance, or None: marshmallow loads it.
+    """Return the compiled loader of an instance, or None if marshmallow loads it.
 
-    partial: what its ``load`` gets. Loaders are compiled once in a process for each class, Policy and kind.
+    partial: the argument of its ``load``. Each class, Policy and kind has one compiled loader per process.
     """
     if not schema.policy.compiled or obstacle(schema) is not None:
         return None
@@ -279,9 +279,9 @@ def loader_of(schema: Schema, partial: bool | None) -> Loader | None:
 
 
 def source_of(schema: type[Schema] | Schema, *, partial: bool = False, policy: Policy = DEFAULT_POLICY) -> str:
-    """Return the Python source of a schema's loader, or a comment that says why it has none.
+    """Return the Python source of a schema's loader, or a comment with the reason why it has none.
 
-    partial: the one for PATCH bodies. policy: that of the app, when ``schema`` is a class.
+    partial: the loader for PATCH bodies. policy: that of the app, when ``schema`` is a class.
     """
     instance = schema(policy=policy) if isinstance(schema, type) else schema
     loader = loader_of(instance, partial)
@@ -291,11 +291,11 @@ def source_of(schema: type[Schema] | Schema, *, partial: bool = False, policy: P
 
 
 def _shared(cls: type[Schema], policy: Policy, *, partial: bool) -> Loader:
-    with forks.at_work, _lock:  # no child gets a loader that is linked in part
+    with forks.at_work, _lock:  # no child gets a loader that is linked only in part
         loaders = _loaders.setdefault(cls, {})
         if (policy, partial) not in loaders:
             writer = Writer(cls, policy, partial=partial)
             loaders[policy, partial] = writer.compile()
-            for name, nested in writer.nested.items():  # only now: a class may have itself in it
+            for name, nested in writer.nested.items():  # only now: a class may contain itself
                 writer.names[name] = _shared(nested, policy, partial=False)  # complete objects even in a PATCH
         return loaders[policy, partial]

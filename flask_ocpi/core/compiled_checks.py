@@ -1,6 +1,6 @@
-"""The checks of each kind of field as lines of Python; they say the same as the ``_deserialize`` of that field.
+"""The checks of each kind of field as lines of Python, with the same results as ``_deserialize`` of that field.
 
-Each function gets the writer, the field, and the variable that has the value and gets the loaded one.
+Each function gets the writer, the field, and the variable with the value, which gets the loaded one.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ from flask_ocpi.core.schema import Schema
 
 Lines = Iterator[str]
 
-_LARGEST = int(MAX_NUMBER)  # quicker to compare an int with
+_LARGEST = int(MAX_NUMBER)  # faster to compare with an int
 _TOO_LARGE = 1e300  # times 10,000 still finite
 _has_control = CONTROL.search
 
 
 class Writer(Protocol):
-    """What the checks need of the writer of a loader."""
+    """The part of the writer of a loader that the checks use."""
 
     policy: Policy
 
@@ -61,12 +61,12 @@ def indented(lines: Iterable[str]) -> Lines:
 
 
 def loaded(field: Any, value: str) -> str:
-    """Write what is kept of a value that was checked: never the list of the caller, who may go on to change it."""
+    """Write the expression for a checked value: a copy of a list, because the caller may change its own."""
     return f"{value}.copy()" if type(field) is ListOf and is_kept(field.inner) else value
 
 
 def is_kept(field: Any) -> bool:
-    """Whether the values of a field are kept as they came."""
+    """Whether the values of a field stay as they came."""
     return type(field) in (String, CiString, Url, Enum, Boolean)
 
 
@@ -87,7 +87,7 @@ def _check_string(writer: Writer, field: Any, value: str) -> Lines:
         conditions.append(f"len({value}) > {writer.literal(high)}")
     if type(field) is CiString:
         conditions.append(f"not ({value}.isascii() and {printable})")
-    else:  # which says no to some blanks as well
+    else:  # which rejects some blanks as well
         conditions.append(f"(not {printable} and {writer.bind('has_control', _has_control)}({value}))")
     if field.matches is not None:
         conditions.append(f"not {writer.bind('matches', field.matches)}({value})")
@@ -115,7 +115,7 @@ def _check_date_time(writer: Writer, field: Any, value: str) -> Lines:
 
 
 def _read_date_time(value: str) -> str | None:
-    """Return the canonical text; None when it is no DateTime."""
+    """Return the canonical text; None if the text is no DateTime."""
     try:
         return canonical_date_time(value)
     except ValueError:
@@ -142,7 +142,7 @@ def _check_integer(writer: Writer, field: Any, value: str) -> Lines:
 
 
 def _whole(value: Any) -> int | None:
-    """Return 16 for 16.0; None when it is no whole number."""
+    """Return 16 for 16.0; None if it is no whole number."""
     return int(value) if type(value) is float and value.is_integer() else None
 
 
@@ -150,7 +150,7 @@ def _check_number(writer: Writer, field: Any, value: str) -> Lines:
     low = "" if field.min is None else f" or {value} < {writer.literal(field.min)}"
     high = "" if field.max is None else f" or {value} > {writer.literal(field.max)}"
     largest, decimals = writer.bind("LARGEST", _LARGEST), field.decimals
-    # k / 10**4 is the float nearest to that number: if it is the value, the value has no more decimals.
+    # k / 10**4 is the float nearest to that number: if it equals the value, the value has no more decimals.
     scale = f"{10**decimals}.0"
     quick = type(decimals) is int and 1 <= decimals <= 4
     rounded = f"round({value} * {scale}) / {scale}" if quick else f"round({value}, {decimals!r})"

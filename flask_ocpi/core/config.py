@@ -19,7 +19,7 @@ from flask_ocpi.errors import ConfigurationError
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One configuration key. doc: a sentence or two that say what it does."""
+    """One configuration key. doc: one or two sentences about its effect."""
 
     key: str
     kind: Kind[Any]
@@ -301,7 +301,7 @@ class Settings:
         return cls(**values)
 
     def limit_of(self, module: str) -> int:
-        """Return how many objects a page of a module's list has at the most."""
+        """Return the largest number of objects on a page of a module's list."""
         return self.page_module_limits.get(module, self.page_max_limit)
 
 

@@ -1,4 +1,4 @@
-"""Between the stored shape of objects, which is that of OCPI 2.2.1, and the shape that another version has for them."""
+"""Converts objects between the stored shape, which is that of OCPI 2.2.1, and the shape of another version."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from flask_ocpi.core.schema import Schema
 from flask_ocpi.core.schema import example_of
 from flask_ocpi.errors import InvalidParametersError
 
-#: (country code, party id) of who owns an object; None where that is not known.
+#: (country code, party id) of the owner of an object; None if it is not known.
 Owner = tuple[str, str] | None
-#: Called with the JSON pointer to what a version cannot say, and with a sentence that says what was made of it.
+#: Called with the JSON pointer to a value that a version cannot say, and with a sentence about the outcome.
 Lose = Callable[[str, str], None]
 #: (country code, party id, id) of a stored object.
 Reference = tuple[str, str, str]
-#: Called with a kind of stored objects and references to some; returns those that there are.
+#: Called with a kind of stored objects and references; returns the objects that exist.
 Find = Callable[[str, Collection[Reference]], Mapping[Reference, Document]]
 
-#: What converters raise over objects that they did not expect.
+#: Exceptions of converters for objects that they did not expect.
 FAILURES = (LookupError, TypeError, ValueError, AttributeError)
 
-#: In the text of an own object that says more than OCPI 2.2.1 can: JSON has tabs between its tokens only, and we write
-#: none there. So a list for 2.2.1 is answered as it is stored where there is none.
+#: A mark in the text of an own object that says more than OCPI 2.2.1 can: JSON allows tabs only between tokens, and we
+#: write no others. A list for 2.2.1 without this mark is answered as it is stored.
 MORE = b"\t"
 
 _LEFT_OUT = "This version has no such property: it was left out."
@@ -44,18 +44,18 @@ _NO_VALUE = "This version has no such value: it was left out."
 
 
 class LeftOutError(Exception):
-    """A version cannot say an object at all; the message is a sentence that says why.
+    """A version cannot say an object at all; the message is a sentence with the reason.
 
-    In a list, or as an optional property, the object is left out of what is sent; as a required one, what it is in.
+    In a list, or as an optional property, the object is left out; as a required property, the object around it is.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a request or a connection tells of an object that came.
+    """The origin of a received object, from its request or connection.
 
-    owner: the party in the URL, or the partner's only party. receiver: our party that it is for. Both are None where
-    they are not known. token_of: returns the Token of the receiver with that ``contract_id``, or None.
+    owner: the party in the URL, or the partner's only party. receiver: the receiving own party. Both are None if they
+    are not known. token_of: returns the Token of the receiver with that ``contract_id``, or None.
     """
 
     owner: Owner = None
@@ -68,9 +68,9 @@ NO_ORIGIN = Origin()
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """A stored object that ``from_store`` needs as well.
+    """A related stored object that ``from_store`` needs.
 
-    property: the property in which it gets that object, unless the document has it, or it is not there.
+    property: the property that gets this object, unless the document has the property, or the object does not exist.
     kind: where it is stored. refer: returns the reference to it for a document.
     """
 
@@ -80,7 +80,7 @@ class Beside:
 
 
 def unnoted(pointer: str, reason: str) -> None:
-    """Note no loss."""
+    """Ignore a loss."""
 
 
 def nothing(kind: str, references: Collection[Reference]) -> Mapping[Reference, Document]:
@@ -100,13 +100,13 @@ def _as_it_is(document: Document, lose: Lose) -> Document:
 class Converter:
     """Converts objects of one class of a version to the stored shape and back.
 
-    Each function gets a copy, which it may change, and returns the whole object. Nested objects have converters of
-    their own, by their class; both functions see them in the stored shape.
-    to_store: gets a valid object and where it comes from, and returns one with everything that OCPI 2.2.1 requires.
-    from_store: tells ``lose`` what the version cannot say, and raises LeftOutError where that is the whole object.
-    Properties of 2.2.1 that its class lacks, and values that its enums lack, need no converter: they are left out; a
-    required value with the object that it is in.
-    beside: another stored object that from_store needs. It counts for whole objects, not for nested ones.
+    Each function gets a copy, which it may change, and returns the whole object. Nested objects have their own
+    converters, by class; both functions see them in the stored shape.
+    to_store: gets a valid object and its origin, and returns one with all properties that OCPI 2.2.1 requires.
+    from_store: reports to ``lose`` what the version cannot say, and raises LeftOutError if that is the whole object.
+    Properties of 2.2.1 that its class lacks, and values that its enums lack, need no converter: they are left out; with
+    a required value, the object around it is.
+    beside: a related stored object that from_store needs. It applies to whole objects, not to nested ones.
     """
 
     to_store: Callable[[Document, Origin], Document] = _as_it_comes
@@ -115,7 +115,7 @@ class Converter:
 
 
 def renamed(**stored_by_own: str) -> Converter:
-    """Return the converter of a class that has other names for properties: ``renamed(start="start_date_time")``."""
+    """Return the converter of a class with other names for properties: ``renamed(start="start_date_time")``."""
     own_by_stored = {stored: own for own, stored in stored_by_own.items()}
 
     def to_store(document: Document, origin: Origin) -> Document:
@@ -150,13 +150,13 @@ class Conversion:
         }
         #: Whether ``from_store`` needs other stored objects.
         self.needs_others = self._converter.beside is not None
-        #: Whether the two shapes differ at all.
+        #: Whether the two shapes differ.
         self.is_needed = bool(converter or nested or self._lacking or self._narrower)
-        #: Whether the stored shape has all of this one, and texts that say more are marked.
+        #: Whether the stored shape has all properties and values of this one, and texts that say more are marked.
         self.is_marked = is_marked
 
     def says_more(self, document: Document) -> bool:
-        """Tell whether a stored object says something that the version lacks: a property, or a value of an enum."""
+        """Tell whether a stored object has a property, or a value of an enum, that the version lacks."""
         if not self._lacking.isdisjoint(document):
             return True
         for name, values in self._narrower.items():
@@ -170,7 +170,7 @@ class Conversion:
         return False
 
     def to_store(self, document: Document, origin: Origin = NO_ORIGIN) -> Document:
-        """Return an object in the stored shape; raise InvalidParametersError where its converter cannot."""
+        """Return an object in the stored shape; raise InvalidParametersError if its converter cannot."""
         if self.is_marked:
             return document
         made = dict(document)
@@ -178,13 +178,13 @@ class Conversion:
             made[name] = _each(made[name], partial(self._nested[name].to_store, origin=origin))
         try:
             return self._converter.to_store(made, origin)
-        except FAILURES as error:  # one object that is out of the ordinary must not hold up a list
+        except FAILURES as error:  # an unusual object must not stop a list
             raise InvalidParametersError(f"It cannot be brought to the shape of OCPI 2.2.1: {error!r}.") from error
 
     def from_store(self, document: Document, lose: Lose = unnoted, find: Find = nothing) -> Document:
-        """Return a stored object in the shape of the version; ``lose`` is told of what that cannot say.
+        """Return a stored object in the shape of the version; report losses to ``lose``.
 
-        Raises LeftOutError where it cannot say the object at all. find: gives the stored objects that are needed.
+        Raises LeftOutError if the version cannot say the object at all. find: finds related stored objects.
         """
         if self.is_marked and not self.says_more(document):
             return document
@@ -192,9 +192,9 @@ class Conversion:
         return self._from_store(completed, lose)
 
     def text_from_store(self, text: bytes, lose: Lose = unnoted, find: Find = nothing) -> bytes:
-        """Return the JSON of a stored object, or of a list of such, in the shape of the version.
+        """Return the JSON of a stored object, or of a list of them, in the shape of the version.
 
-        A list is without the objects that the version cannot say; of a single one, LeftOutError is raised.
+        A list is without the objects that the version cannot say; for a single one, LeftOutError is raised.
         """
         if self.is_marked and MORE not in text:
             return text
@@ -207,9 +207,9 @@ class Conversion:
     def each_from_store(
         self, documents: Sequence[Document], lose: Callable[[Document], Lose], find: Find = nothing
     ) -> Iterator[Document | None]:
-        """Walk objects in the shape of the version, with None for one that it cannot say: it holds up no other.
+        """Yield objects in the shape of the version, with None for one that it cannot say; the others continue.
 
-        lose: makes what is told of the losses of an object.
+        lose: makes the function that receives the losses of an object.
         """
         for document in self._completed(documents, find):
             try:
@@ -220,7 +220,7 @@ class Conversion:
                 yield None
 
     def _completed(self, documents: Sequence[Document], find: Find) -> Sequence[Document]:
-        """Return objects with those that the converter needs beside each of them, which are looked for at once."""
+        """Return objects with the related objects that the converter needs, which are found in one call."""
         beside = self._converter.beside
         if beside is None or find is nothing:
             return documents
@@ -250,9 +250,9 @@ class Conversion:
         return made
 
     def merged(self, stored: Document, before: Document, after: Document, origin: Origin = NO_ORIGIN) -> Document:
-        """Return a stored object after it was changed in the shape of the version, from ``before`` to ``after``.
+        """Return a stored object after a change in the shape of the version, from ``before`` to ``after``.
 
-        What that shape cannot say, or what did not change in it, stays as it is stored.
+        Values that this shape cannot say, or that did not change in it, stay as stored.
         """
         old, new = self.to_store(before, origin), self.to_store(after, origin)
         kept = {n: v for n, v in stored.items() if n not in old or (n in new and new[n] == old[n])}
@@ -260,7 +260,7 @@ class Conversion:
         return {**{n: kept.get(n, changed.get(n)) for n in stored if n in kept or n in changed}, **changed}
 
     def _limit(self, made: Document, name: str, lose: Lose) -> None:
-        """Leave out values that the version lacks; LeftOutError where the object needs one."""
+        """Leave out values that the version lacks; raise LeftOutError if the object needs one."""
         value, known = made[name], self._enums[name].values
         if isinstance(value, list):
             for index, item in enumerate(value):
@@ -274,7 +274,7 @@ class Conversion:
             lose(f"/{name}", _NO_VALUE)
 
     def _nest(self, made: Document, name: str, lose: Lose) -> None:
-        """Bring nested objects to the shape of the version, and leave out those that it cannot say."""
+        """Convert nested objects to the shape of the version, and leave out those that it cannot say."""
         value, conversion = made[name], self._nested[name]
         told: list[tuple[str, str]] = []
 
@@ -308,7 +308,7 @@ class Conversion:
             self._keep(made, name, kept)
 
     def _keep(self, made: Document, name: str, kept: list[Any]) -> None:
-        """Put what is left of a list in its place; LeftOutError where nothing is, and something is needed."""
+        """Set the remaining elements of a list; raise LeftOutError if none remain and the property is required."""
         if not kept and made[name] and name in self._required:
             raise LeftOutError(f"This version can say nothing of its {name}, so the object was left out.")
         made[name] = kept
@@ -322,10 +322,10 @@ def conversion_of(
     origins: Mapping[type[Schema], type[Schema]],
     marked: Collection[type[Schema]] = (),
 ) -> Conversion | None:
-    """Return how objects of a class of a version are converted; None where the stored text is what is sent.
+    """Return the conversion of a class of a version; None if the stored text needs none.
 
-    origins: the class of the stored shape for each one of the version that took its place. marked: those of which the
-    stored class has all, and texts that say more are marked.
+    origins: the class of the stored shape for each class of the version that replaces it. marked: classes whose stored
+    class has all their properties and values; texts that say more are marked.
     """
     nested = {}
     for name, field in fields_of(schema).items():
@@ -340,7 +340,7 @@ def conversion_of(
 
 
 def _says_no_less(schema: type[Schema], nested: Collection[Conversion], marked: Collection[type[Schema]]) -> bool:
-    """Tell whether a class only adds to a marked one that it is derived from."""
+    """Tell whether a class only adds to a marked base class."""
     base = next((cls for cls in schema.__mro__ if cls in marked), None)
     if base is None or not all(conversion.is_marked for conversion in nested):
         return False
@@ -352,9 +352,9 @@ def _says_no_less(schema: type[Schema], nested: Collection[Conversion], marked: 
 
 
 class Replacing:
-    """Replaces classes, and in all others whatever is nested in them: a changed Price changes each class with one.
+    """Replaces classes, also inside all other classes: a changed Price changes each class with a Price.
 
-    open_enums: the names of enums that get open. origins: for each class that took the place of another one, that one.
+    open_enums: the names of enums that become open. origins: the replaced class by the new class.
     """
 
     def __init__(self, classes: Mapping[type[Schema], type[Schema]], *, open_enums: Collection[str] = ()) -> None:
@@ -365,7 +365,7 @@ class Replacing:
         self._made: dict[type[Schema], type[Schema]] = {}
 
     def __call__(self, schema: Any) -> Any:
-        """Return the class in the place of another one; what is no schema stays."""
+        """Return the replacement of a class; other values than schemas stay."""
         if not (isinstance(schema, type) and issubclass(schema, Schema)):
             return schema
         chosen = self._classes.get(schema, schema)
@@ -391,7 +391,7 @@ class Replacing:
 
 
 def fields_of(schema: type[Schema]) -> Mapping[str, Field]:
-    """Return the fields of a class by the names of the properties; those in its ``Meta.exclude`` are none of it."""
+    """Return the fields of a class by property name, without those in its ``Meta.exclude``."""
     fields: Mapping[str, Any] = schema._declared_fields
     return {name: field for name, field in fields.items() if name not in schema.opts.exclude}
 
@@ -427,7 +427,7 @@ def _opened(field: Field) -> Field:
 
 
 def _enum_in(field: Any) -> Enum | None:
-    """Return the field of an enum that is closed, directly or that of the elements of a list."""
+    """Return the field of a closed enum, directly or of the elements of a list."""
     inner = field.inner if isinstance(field, ListOf) else field
     return inner if isinstance(inner, Enum) and not inner.open else None
 
@@ -445,5 +445,5 @@ def _each(value: Any, convert: Callable[[Document], Document]) -> Any:
 
 
 def _below(lose: Lose, pointer: str) -> Lose:
-    """Return what tells losses under a JSON pointer."""
+    """Return a function that reports losses under a JSON pointer."""
     return lambda below, reason: lose(f"{pointer}{below}", reason)

@@ -1,4 +1,4 @@
-"""Frozen descriptions of modules, from which routes, OpenAPI, client, versions, CLI and docs are made."""
+"""Frozen descriptions of modules: routes, OpenAPI, client, versions, CLI and docs are made from them."""
 
 from __future__ import annotations
 
@@ -59,16 +59,16 @@ class ObjectType:
     """A class of objects that is stored and exchanged as a whole.
 
     name: singular ("location"); kind: where it is stored ("locations"), also the plural in operation names.
-    parameter: its URL segment, None where the owner alone is in the URL.
-    key: the properties that identify it, starting with the owner's; the rest make up the id. Where it lacks the
-    owner's, the objects of a platform are told apart by their ids alone: whose they are is nowhere in them.
-    defaults: what properties of the key are when a URL does not say, which has them in its query (a Token's type).
-    parts: nested classes with URLs of their own, outermost first.
-    appended: lists that a PATCH adds to. final: once stored it never changes.
-    described: the party in its key is not its owner but who it tells of (ClientInfo).
-    audience: the (country code, party id) of those that an own object is for, where the object itself tells.
+    parameter: its URL segment, None if only the owner is in the URL.
+    key: the properties that identify it, starting with the owner's; the rest make up the id. Without the owner's, only
+    the ids distinguish the objects of a partner, and no property names their owner.
+    defaults: values of key properties that a URL may leave out of its query (a Token's type).
+    parts: nested classes with their own URLs, outermost first.
+    appended: lists that a PATCH adds to. final: a stored object never changes.
+    described: the party in its key is not its owner but its subject (ClientInfo).
+    audience: the (country code, party id) of the receivers of an own object, if the object names them.
     private: an own object without audience is refused, instead of being for all.
-    refused_change: says why a stored object cannot become another one, as where that has ended; None: it can.
+    refused_change: returns the reason why a stored object cannot become another one; None: it can.
     missing: the error for an object (or part) that does not exist.
     """
 
@@ -89,7 +89,7 @@ class ObjectType:
 
     @property
     def is_owned(self) -> bool:
-        """Whether its objects tell whose they are."""
+        """Whether its objects name their owner."""
         return self.key[: len(OWNER_KEY)] == OWNER_KEY
 
     @property
@@ -98,7 +98,7 @@ class ObjectType:
         return self.key[len(OWNER_KEY) :] if self.is_owned else self.key
 
     def owner_of(self, document: Mapping[str, Any]) -> tuple[str, str]:
-        """Return the country code and party id of who owns an object; empty ones where it does not tell."""
+        """Return the country code and party id of the owner of an object; empty ones if it names none."""
         return (str(document["country_code"]), str(document["party_id"])) if self.is_owned else ("", "")
 
     def id_of(self, document: Mapping[str, Any]) -> str:
@@ -106,19 +106,19 @@ class ObjectType:
         return "\n".join(str(document[name]) for name in self.id_key)
 
     def id_from(self, values: Mapping[str, str | None]) -> str:
-        """Return the id that values of the key make up, some of which may have been left out."""
+        """Return the id from values of the key, some of which may be missing."""
         defaults = dict(self.defaults)
         return "\n".join(values.get(name) or defaults[name] for name in self.id_key)
 
     def split_ids(self, ids: Sequence[str]) -> tuple[dict[str, str], tuple[str, ...]]:
-        """Split ids as people give them into the values of the key and the ids of parts, one a level."""
+        """Split ids as people give them into the values of the key and the ids of parts, one per level."""
         width = len(self.id_key)
         return dict(zip(self.id_key, ids, strict=False)), tuple(ids[width:])
 
 
 @dataclass(frozen=True, slots=True)
 class Alias:
-    """Another path by which some software calls an operation; it is served, to everybody, but not documented.
+    """Another path of an operation, for software that calls that one; it is open to every partner, but not documented.
 
     owned: as that of the operation.
     """
@@ -134,16 +134,16 @@ class Operation:
 
     path: below the interface's URL, with ``{parameters}``. handler: ``(ctx, target, body) -> Result``.
     query, body, returns: schema classes; returns may also be an enum. returns_list: an array of them, paginated.
-    result: the class of what the other platform posts to the response_url in the body or query, later.
-    object: the class of stored objects it works on; part: how many levels of its parts the path goes down.
-    owned: the URL names the owner, who has to be a party of the calling platform (PUSH-05).
+    result: the class of the later result at the response_url in the body or query.
+    object: the class of its stored objects; part: how many levels of parts the path goes down.
+    owned: the URL names the owner, who has to be a party of the calling partner (PUSH-05).
     partial: the body is a PATCH. dated: a list whose callers have to send date_from. created: it answers 201 when it
-    creates something; located: with the URL of that in Location. rooted: its path is below the OCPI prefix itself, not
-    below the interface (the list of versions).
-    admits: raises when the caller may not use it in its present state; called before the body is read.
-    finished: called with the services and a request that got its result, in the transaction that stores it.
+    creates something; located: with its URL in Location. rooted: its path is below the OCPI prefix itself, not below
+    the interface (the list of versions).
+    admits: raises if the caller may not use it in its present state; called before the body is read.
+    finished: called with the services and a request with its result, in the transaction that stores it.
     errors: OCPI status codes beyond 2000, 2001 and 3000, for the documentation.
-    alias: another path by which it is called as well; it says itself whether ``owned`` holds there.
+    alias: another path, with its own ``owned``.
     """
 
     name: str
@@ -174,7 +174,7 @@ class Operation:
 
     @property
     def aliased(self) -> Operation:
-        """The operation as it is under its alias, or itself."""
+        """The operation under its alias, or itself."""
         if self.alias is None:
             return self
         return replace(self, path=self.alias.path, parameters=self.alias.parameters, owned=self.alias.owned, alias=None)
@@ -184,7 +184,7 @@ class Operation:
 class Interface:
     """One side of a module: the operations that the SENDER or the RECEIVER of the data serves.
 
-    hidden: platforms whose roles do not use it get 404. path: its segment in URLs, where that is not the module's.
+    hidden: partners whose roles do not use it get 404. path: its segment in URLs, if not the module's.
     """
 
     role: InterfaceRole
@@ -197,13 +197,13 @@ class Interface:
 class Module:
     """An OCPI module.
 
-    id: its ModuleID, or a custom one. configuration: a configuration module, whose messages carry no routing headers.
-    single: both interfaces are one and the same, under one URL without an interface segment (credentials).
-    listed: it is among the endpoints in the version details. path: its segment in URLs, the id unless given.
-    within: the module at whose endpoint it is found, where OCPI has several classes of objects in one module: the
-    details of a version list that one only, roles and OCPI_MODULES name that one, and path is below that one's.
-    requires: modules that OCPI says this one depends on. kinds: further kinds of records that it stores.
-    extend: the exit; called with the flask-smorest blueprint, to add routes that do not fit a description.
+    id: its ModuleID, or a custom one. configuration: a configuration module, whose messages have no routing headers.
+    single: both interfaces are the same one, under one URL without an interface segment (credentials).
+    listed: it is among the endpoints in the version details. path: its segment in URLs, by default the id.
+    within: the module around it, if OCPI has several classes of objects in one module: the details of a version list
+    only that one, roles and OCPI_MODULES name that one, and path is below that one's.
+    requires: modules that this one needs according to OCPI. kinds: further kinds of records that it stores.
+    extend: called with the flask-smorest blueprint, to add routes that do not fit a description.
     """
 
     id: str
@@ -226,11 +226,11 @@ class Module:
 
     @property
     def identifier(self) -> str:
-        """The ModuleID that version details and permissions have for it."""
+        """Its ModuleID in version details and permissions."""
         return self.within or self.id
 
     def below(self, interface: Interface) -> str:
-        """Return the own segment of an interface in URLs."""
+        """Return the segment of an interface in URLs."""
         path = self.path if interface.path is None else interface.path
         return f"/{self.id}" if path is None else path
 
@@ -241,30 +241,30 @@ class Module:
         return segment if self.single else f"/{interface.role.lower()}{segment}"
 
     def view_name(self, role: InterfaceRole, operation: Operation) -> str:
-        """Name an operation with its side: ``receiver_put_evse``, or ``get_credentials`` where there is only one."""
+        """Name an operation with its side: ``receiver_put_evse``, or ``get_credentials`` if there is only one."""
         return operation.name if self.single else f"{role.lower()}_{operation.name}"
 
     def takes_result(self, operation: Operation) -> bool:
-        """Tell whether an operation takes the result of another one, at the URL that was given to whom it was asked."""
+        """Tell whether an operation receives the later result of another one, at the response_url."""
         results = (o.result for interface in self.interfaces for o in interface.operations)
         return operation.body is not None and operation.body in results
 
     @property
     def objects(self) -> tuple[ObjectType, ...]:
-        """The classes of stored objects its operations work on, each once."""
+        """The classes of stored objects of its operations, each once."""
         found = {o.object.name: o.object for i in self.interfaces for o in i.operations if o.object is not None}
         return tuple(found.values())
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """What tells versions apart besides modules and classes; the defaults are those of OCPI 2.2.1.
+    """The differences between versions besides modules and classes; the defaults are those of OCPI 2.2.1.
 
-    routing: whether functional modules have the OCPI-to and OCPI-from headers. Without, they are not read; those
-    that come are answered.
-    token_encoding: "base64" or "plain", how a token is sent; None leaves it to OCPI_TOKEN_ENCODING.
+    routing: whether functional modules have the OCPI-to and OCPI-from headers. Without, they are not read; those in a
+    request are answered.
+    token_encoding: "base64" or "plain", the encoding of a sent token; None leaves it to OCPI_TOKEN_ENCODING.
     patch_has_last_updated: whether a PATCH needs last_updated. Without, it is the time of the request.
-    patch_appends: whether a PATCH of charging periods adds to those that there are; otherwise it replaces them.
+    patch_appends: whether a PATCH of charging periods adds to the existing ones; otherwise it replaces them.
     """
 
     routing: bool = True
@@ -277,11 +277,11 @@ class Dialect:
 class Version:
     """A version of OCPI.
 
-    is_one_sided: its version details do not tell the two sides of a module apart, since a platform has one role there:
-    operator or provider.
-    Objects are stored, and known to the host application, in the shape of 2.2.1. converters: by its own classes, what
-    is more than left out or added. origins: the class of the stored shape for each class that takes its place.
-    marked: those of them of which the stored class has all: texts of own objects that say more are marked.
+    is_one_sided: its version details do not distinguish the two sides of a module, because a platform has one role
+    there: operator or provider.
+    Stored objects have the shape of 2.2.1, also for the host application. converters: by its own classes, for changes
+    beyond left out or added properties. origins: the class of the stored shape for each class that replaces it.
+    marked: its classes whose stored class has all their properties and values; own objects that say more are marked.
     """
 
     number: str
@@ -332,7 +332,7 @@ class Version:
         return self.dialect.routing and not module.configuration
 
     def conversion(self, schema: Any) -> Conversion | None:
-        """Return how objects of one of its classes are converted; None where they are stored as they are sent."""
+        """Return the conversion of one of its classes; None if stored objects are sent unchanged."""
         if not self.origins and not self.converters:
             return None
         if schema not in self._conversions:
@@ -342,11 +342,11 @@ class Version:
         return self._conversions[schema]
 
     def stored(self, schema: type[Schema]) -> type[Schema]:
-        """Return the class that has the stored shape of objects of one of its own classes."""
+        """Return the class of the stored shape for one of its own classes."""
         return self.origins.get(schema, schema)
 
     def classes(self) -> tuple[type[Schema], ...]:
-        """Return the classes that it exchanges, and after them those that are nested in them."""
+        """Return the classes that it exchanges, followed by the classes nested in them."""
         exchanged = (cls for _, _, o in self.operations() for cls in (o.body, o.returns, o.result))
         found = dict.fromkeys(cls for cls in exchanged if isinstance(cls, type) and issubclass(cls, Schema))
         waiting = list(found)
@@ -358,16 +358,16 @@ class Version:
         return tuple(found)
 
     def own(self, schema: type[Schema]) -> type[Schema] | None:
-        """Return the class that it exchanges for one of the stored shape; None where it exchanges none."""
+        """Return its own class for one of the stored shape; None if it has none."""
         return next((cls for cls in self.classes() if self.stored(cls) is schema), None)
 
     @property
     def unconverted(self) -> Version:
-        """The version with its own shape of objects only, which nothing is converted from or to."""
+        """The version with its own shape of objects only, without conversions."""
         return replace(self, converters={}, origins={})
 
     def with_module(self, module: Module) -> Version:
-        """Return the version with one more module, or with this one instead of its own of that id."""
+        """Return the version with one more module, which replaces its own of the same id."""
         others = tuple(known for known in self.modules if known.id != module.id)
         return replace(self, modules=(*others, module))
 
@@ -383,12 +383,12 @@ class Version:
         add: Sequence[Module] = (),
         drop: Sequence[str] = (),
     ) -> Version:
-        """Return another version that differs from this one in what is given.
+        """Return another version with the given differences.
 
-        classes: the ones that take the place of others, also in whatever these are nested in. converters: by those
-        classes, where properties are not only left out or added. parameters: by name, segments of paths that differ.
-        open_enums: the names of enums that have values beyond the known ones.
-        add: modules, instead of those with the same id if there are such. drop: the ids of modules that it lacks.
+        classes: the classes that replace others, also in all classes around these. converters: by those classes, if
+        properties are not only left out or added. parameters: by name, segments of paths that differ.
+        open_enums: the names of enums that accept unknown values.
+        add: modules, which replace those with the same id. drop: the ids of modules that it lacks.
         """
         replacing = Replacing(classes or {}, open_enums=open_enums)
         segments = parameters or {}

@@ -1,4 +1,4 @@
-"""Which interfaces each role implements: what a platform may call, what we serve, and what versions lists."""
+"""Enums of roles, modules and versions, and the interfaces that each role implements."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class VersionNumber(StrEnum):
     V2_2_1 = "2.2.1"
 
 
-#: The modules of 2.3.0 that texts of their own add to it.
+#: The modules that separate texts add to 2.3.0.
 PAYMENTS = "payments"
 BOOKINGS = "bookings"
 
@@ -66,8 +66,8 @@ _R = (InterfaceRole.RECEIVER,)
 _SR = (InterfaceRole.SENDER, InterfaceRole.RECEIVER)
 
 #: OCPI 2.2.1, Terminology, "Typical OCPI implementations per Role", and tariffs for SCSP. OTHER has no row there.
-#: PTP, payments and bookings are those of the tables in the texts of these modules.
-#: Either of CPO and eMSP may issue invoices, so both have both sides of invoicereconciliation.
+#: PTP, payments and bookings follow the tables in the texts of these modules.
+#: Both CPO and eMSP may issue invoices, so both have both sides of invoicereconciliation.
 DEFAULT_MATRIX: Mapping[Role, Mapping[str, tuple[InterfaceRole, ...]]] = {
     Role.CPO: {
         BOOKINGS: _S,
@@ -128,7 +128,7 @@ DEFAULT_MATRIX: Mapping[Role, Mapping[str, tuple[InterfaceRole, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Permissions:
-    """The matrix of one app: the default one with the operator's changes."""
+    """The permissions of one app: the default matrix with the operator's changes."""
 
     matrix: Mapping[Role, Mapping[str, tuple[InterfaceRole, ...]]]
     _callers: dict[tuple[frozenset[Role], str, InterfaceRole], bool] = field(default_factory=dict, compare=False)
@@ -150,13 +150,13 @@ class Permissions:
 
     def implements(self, roles: Iterable[Role], module: str, interface: InterfaceRole) -> bool:
         """Tell whether one of the roles implements this interface of a module."""
-        for role in roles:  # noqa: SIM110 - asked for each request, most of whose time a generator would take
+        for role in roles:  # noqa: SIM110 - called for each request, and a generator would take most of its time
             if interface in self.matrix[role].get(module, ()):
                 return True
         return False
 
     def may_call(self, roles: Iterable[Role], module: str, interface: InterfaceRole) -> bool:
-        """Tell whether a platform with these roles may call an interface: one of them is the other side of it."""
+        """Tell whether a partner with these roles may call an interface: one of them is on the other side."""
         asked = (frozenset(roles), module, interface)
         may = self._callers.get(asked)
         if may is None:

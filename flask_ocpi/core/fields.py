@@ -1,4 +1,4 @@
-"""The data types of OCPI as marshmallow fields: they check a value and bring it to its canonical form."""
+"""The data types of OCPI as marshmallow fields: they check a value and convert it to its canonical form."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ UNKNOWN_TIME = "1970-1-1T00:00:00Z"  # OCPI 2.2.1, CDRs, "CDR Object": no DateTi
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # lone surrogates are no characters
 _PRINTABLE_ASCII = re.compile(r"[\x20-\x7e]*\Z")
-#: Of so many violations no more are looked for: by then the sender knows enough.
+#: No further violations are searched after so many: they are enough for the sender.
 MOST = 30
-MAX_INTEGER = 2**53 - 1  # what every JSON peer can hold
+MAX_INTEGER = 2**53 - 1  # every JSON peer can hold these
 MAX_NUMBER = sys.float_info.max  # JSON such as 1e400 decodes to infinity, which cannot be written back
 
 URL_PATTERN = (
@@ -43,8 +43,8 @@ class Policy:
     open_enums: names of enums whose unknown values are accepted.
     keep_unknown: keep properties that OCPI does not define (else they are dropped).
     max_depth: how deep an unknown property may be nested.
-    compiled: check with functions compiled from the schemas, and by marshmallow itself only what they leave to it.
-    list_limits: how many elements a list may have, by class and property, where that differs from what is declared.
+    compiled: check with functions compiled from the schemas; marshmallow checks only the rest.
+    list_limits: the largest number of elements by class and property, if it differs from the declared one.
     """
 
     strict_codes: bool = False
@@ -61,7 +61,7 @@ DEFAULT_POLICY = Policy()
 class Violations:
     """The violations in the parts of one value, such as the elements of a list.
 
-    All that may be many in a document is checked by way of one of these: who adds to it stops when it is full.
+    All checks of long values use one of these, and stop when it is full.
     """
 
     __slots__ = ("_messages", "_number")
@@ -71,7 +71,7 @@ class Violations:
         self._number = 0
 
     def add(self, part: str | int, messages: Any) -> bool:
-        """Note what is wrong with a part: a message, or messages by its own parts. True when there are enough."""
+        """Note a violation of a part: a message, or messages by its own parts. True if there are enough."""
         if isinstance(messages, str):
             self._messages.setdefault(part, []).append(messages)
         else:
@@ -80,7 +80,7 @@ class Violations:
         return self._number >= MOST
 
     def raise_any(self, valid: Any = None) -> None:
-        """Raise marshmallow's ValidationError if there are any; ``valid`` are the parts that have none."""
+        """Raise marshmallow's ValidationError if there are any; ``valid`` are the parts without violations."""
         if self._messages:
             raise ma.ValidationError(self._messages, valid_data=valid)
 
@@ -186,7 +186,7 @@ class String(Field):
 
 
 class CiString(String):
-    """Printable ASCII, compared without regard to case, kept as received. OCPI 2.2.1, Types, "CiString"."""
+    """Printable ASCII, compared without regard to case, stored as received. OCPI 2.2.1, Types, "CiString"."""
 
     def __init__(self, *, max: int, min: int = 1, **kwargs: Any) -> None:
         super().__init__(max=max, min=min, **kwargs)
@@ -205,7 +205,7 @@ class CiString(String):
 class Url(Field):
     """An absolute http or https URL of at most 255 characters. OCPI 2.2.1, Types, "URL".
 
-    ``called=True``: messages are sent there, so nothing is guessed where it cannot be read.
+    ``called=True``: messages are sent to it, so an unclear one is not guessed.
     """
 
     def __init__(self, *, called: bool = False, **kwargs: Any) -> None:
@@ -230,7 +230,7 @@ class Url(Field):
 class DateTime(Field):
     """A UTC date and time as text; see :func:`parse_date_time`. OCPI 2.2.1, Types, "DateTime".
 
-    ``or_unknown=True`` also accepts OCPI's own spelling of a time that nobody knows, which becomes the start of 1970.
+    ``or_unknown=True`` also accepts OCPI's spelling of an unknown time, which becomes the start of 1970.
     """
 
     def __init__(self, *, or_unknown: bool = False, **kwargs: Any) -> None:
@@ -321,7 +321,7 @@ class Number(Field):
 
 
 def round_half_up(value: float, decimals: int) -> float:
-    """Round a finite number to so many decimals, half away from zero; one that has no more comes back as it is."""
+    """Round a finite number to so many decimals, half away from zero; one without more decimals stays the same."""
     if round(value, decimals) == value:
         return value
     return float(Decimal(repr(value)).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP))
@@ -353,8 +353,8 @@ class QueryInteger(Field):
 class Enum(Field):
     """A value of a case-sensitive set, closed unless it is ``open`` or OCPI_OPEN_ENUMS names the enum.
 
-    without: values of the enum that this property does not have, as where a version lacks them. ``open=True`` takes
-    values beyond the known ones as well. OCPI 2.3.0, Types, "OpenEnum".
+    without: values of the enum that this property does not allow, such as those that a version lacks. ``open=True``
+    accepts unknown values as well. OCPI 2.3.0, Types, "OpenEnum".
     """
 
     def __init__(
@@ -377,7 +377,7 @@ class Enum(Field):
         raise ma.ValidationError(f"{shown!a} is not a {self.enum.__name__}: use {_listing(self.listed)}")
 
     def is_open_by(self, policy: Policy) -> bool:
-        """Tell whether it takes values that are not known."""
+        """Tell whether it accepts unknown values."""
         return self.open or self.enum.__name__ in policy.open_enums
 
     def json_schema(self) -> dict[str, Any]:
@@ -391,8 +391,8 @@ def _listing(values: Sequence[str]) -> str:
 class ListOf(Field, ma.fields.List[Any]):
     """A list of values: ``*`` (null, [] and absent are the same), or ``+`` with ``required=True``.
 
-    ``unique`` names a CiString property in which no two elements, being objects, may agree. ``max`` is how many it may
-    have, which OCPI leaves open, and ``limit`` the same by the policy of the app.
+    ``unique`` names a CiString property that must differ between the elements, which are objects. ``max`` is the
+    largest number of elements, which OCPI leaves open, and ``limit`` the same by the policy of the app.
     """
 
     def __init__(self, inner: Field, *, unique: str | None = None, max: int = 1000, **kwargs: Any) -> None:
@@ -433,7 +433,7 @@ class ListOf(Field, ma.fields.List[Any]):
 
 
 def list_limit(policy: Policy, cls: type, name: str, declared: int) -> int:
-    """Return how many elements a list of a class may have; the limits of a class count for those derived from it."""
+    """Return the largest number of elements of a list of a class; the limits of a class apply to its subclasses."""
     limits, names = dict(policy.list_limits), (f"{base.__name__}.{name}" for base in cls.__mro__)
     return next((limits[name] for name in names if name in limits), declared)
 

@@ -1,7 +1,7 @@
-"""Forks: nothing of ours runs while a process forks, and its child has locks, threads and connections of its own.
+"""Forks: none of our threads runs while a process forks, and the child has its own locks, threads and connections.
 
 Libraries hold locks for the length of a call: SQLite whenever it allocates memory, OpenSSL, getaddrinfo and SQLAlchemy
-now and then. If a thread is inside such a call when another one forks, the child has a copy of the lock that nobody
+now and then. If a thread is inside such a call when another one forks, the child has a copy of the lock that no thread
 releases. So a fork waits for the threads that are :data:`at_work`, and lets none begin before it is done.
 """
 
@@ -20,16 +20,16 @@ from weakref import ref
 
 _log = logging.getLogger("flask_ocpi")
 
-#: Seconds that a fork waits for threads at work. It goes on beside those that take longer.
+#: Seconds that a fork waits for threads at work. Then it continues while they run.
 PATIENCE = 5.0
 
 _Function = Callable[[], object]
-#: Weak references by their own ids, so that one that died is found among any number; in the order they were made.
+#: Weak references by their own ids, so that a dead one is found quickly; in the order of creation.
 _Functions = dict[int, ref[_Function]]
 
 
 class _Gate:
-    """Knows the threads at work, by their ids, and how deep each is in it; keeps them out while a thread forks.
+    """Knows the threads at work, by id, and their nesting depth; keeps others out while a thread forks.
 
     A thread is at work in the context of the gate, which can be nested.
     """
@@ -42,7 +42,7 @@ class _Gate:
         self._depths: dict[int, int] = {}
 
     def begin_anew(self) -> None:
-        """Forget, in a forked process, the threads that stayed with the parent; this one goes on as it was."""
+        """Forget, in a forked process, the threads that stayed in the parent; this one continues."""
         me = threading.get_ident()
         self._changed = threading.Condition()
         self._forking = me
@@ -56,7 +56,7 @@ class _Gate:
         if me in self._depths:
             self._depths[me] += 1
             return
-        # No lock for what each statement does: either the thread that forks sees this, or this one sees that it forks.
+        # No lock: each statement is atomic, so the forking thread sees this one, or this one sees the fork.
         self._depths[me] = 1
         if self._forking is not None and self._forking != me:
             self._wait_to_enter(me, 1)
@@ -72,7 +72,7 @@ class _Gate:
                 self._notify()
 
     def enter_again(self, depth: int) -> None:
-        """Have this thread be at work again, as deep as it was when it left all."""
+        """Return this thread to work, at the depth that it had when it left."""
         with self:
             self._depths[threading.get_ident()] += depth
 
@@ -85,7 +85,7 @@ class _Gate:
             self._depths[me] = depth
 
     def leave_all(self) -> int:
-        """Have this thread no longer be at work; return how deep it was in it."""
+        """Take this thread out of work; return its depth."""
         depth = self._depths.pop(threading.get_ident(), 0)
         if depth and self._forking is not None:
             self._notify()
@@ -96,7 +96,7 @@ class _Gate:
             self._changed.notify_all()
 
     def close(self) -> int:
-        """Wait until no other thread is at work, and let none begin; return how many still are, when that took long."""
+        """Wait until no other thread is at work, and let none begin; return how many still are after the time-out."""
         me, ends = threading.get_ident(), monotonic() + PATIENCE
         with self._changed:
             mine = self.leave_all()
@@ -126,7 +126,7 @@ def waiting() -> Iterator[None]:
 
 
 def thread(work: _Function, name: str) -> threading.Thread:
-    """Make a thread that is :data:`at_work` except where it is :func:`waiting`; it does not keep the process alive."""
+    """Make a thread that is :data:`at_work` except while :func:`waiting`; it does not keep the process alive."""
 
     def run() -> None:
         with at_work:
@@ -136,15 +136,15 @@ def thread(work: _Function, name: str) -> threading.Thread:
 
 
 def begin(function: _Function) -> None:
-    """Call a function now, and again in each forked process: it makes what no two processes can share."""
+    """Call a function now, and again in each forked process: it makes the things that processes cannot share."""
     function()
     in_child(function)
 
 
 def in_child(function: _Function) -> None:
-    """Call a function in each forked process, before anything else works there; all in the order they were given.
+    """Call a function in each forked process, before other code there; in the order of registration.
 
-    The function, and the object that it is a method of, are held weakly.
+    The function, and the object of a method, are held weakly.
     """
     _register(function, _in_child)
 
@@ -155,7 +155,7 @@ def before(function: _Function) -> None:
 
 
 def look_for_fork() -> None:
-    """Begin anew where a process was forked without Python being told, as uWSGI does by default."""
+    """Begin again if a process was forked without Python's knowledge, as uWSGI does by default."""
     if _gate.process != os.getpid():
         _begin_in_child()
 
@@ -189,9 +189,9 @@ def _begin_in_child() -> None:
 
 
 _gate = _Gate()
-#: What a thread does in this context is whole in each forked process; it can be nested.
+#: Work in this context is complete in each forked process; it can be nested.
 at_work = _gate
-#: What a parent process goes on using: even to clean it up would disturb it, so a child keeps it to its end.
+#: Objects that a parent process still uses: cleaning them up in a child would disturb it, so a child keeps them.
 left_to_parent: list[object] = _gate.left_to_parent
 _in_child: _Functions = {}
 _before: _Functions = {}

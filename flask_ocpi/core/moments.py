@@ -1,4 +1,4 @@
-"""Moments: OCPI's DateTime as text and in microseconds, and which of two states is the newer one."""
+"""Moments: OCPI's DateTime as text and in microseconds, and the comparison of two states by time."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _MICROSECOND = timedelta(microseconds=1)
 _DATE_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|\+00:00)?\Z", re.ASCII)
-_AHEAD = 3600 * SECOND  # that the clock of another platform may be ahead
-_MOST_AHEAD = 24 * 3600 * SECOND  # where local time is sent as UTC
+_AHEAD = 3600 * SECOND  # for a clock of a partner that is ahead
+_MOST_AHEAD = 24 * 3600 * SECOND  # for local time that is sent as UTC
 
 
 def now_micros(clock: Callable[[], datetime]) -> int:
@@ -30,10 +30,10 @@ def is_believable(moment: int, now: int) -> bool:
 
 
 def is_newer(stored: int, other: int, now: int) -> bool:
-    """Tell whether what is stored changed later than another state of it, so that it stays.
+    """Tell whether the stored state changed later than another one, so that it stays.
 
-    It does not when its moment lies in the future: any later change would be lost until then. Only where both do, by
-    less than a day, the platform's clock is wrong, and they are compared.
+    It does not stay if its moment is in the future: later changes would be lost until then. Only if both are in the
+    future, by less than a day, the partner's clock is wrong, and the two are compared.
     """
     if stored <= other:
         return False
@@ -43,8 +43,8 @@ def is_newer(stored: int, other: int, now: int) -> bool:
 def parse_date_time(text: str) -> tuple[str, int]:
     """Parse an OCPI DateTime into its canonical text (with ``Z``) and microseconds since 1970 UTC.
 
-    Accepted: ``YYYY-MM-DDThh:mm:ss``, an optional fraction, and nothing, ``Z`` or ``+00:00`` behind it; no
-    zone is UTC. At most 25 characters in canonical form; ValueError otherwise. OCPI 2.2.1, Types, "DateTime".
+    Accepted: ``YYYY-MM-DDThh:mm:ss``, an optional fraction, and nothing, ``Z`` or ``+00:00`` after it; no zone is UTC.
+    At most 25 characters in canonical form; ValueError otherwise. OCPI 2.2.1, Types, "DateTime".
     """
     usual = read_usual(text)
     if usual is not None:
@@ -73,10 +73,10 @@ def canonical_date_time(text: str) -> str:
 
 
 def read_usual(text: str) -> datetime | None:
-    """Read the two spellings that nearly all have and that are canonical: with Z, and at most 4 decimals.
+    """Read the two usual spellings that are canonical: with Z, and at most 4 decimals.
 
-    None: it has another one, or does not exist. The characters between the marks are left to ``fromisoformat``,
-    which takes nothing but digits there.
+    None: another spelling, or no existing date. ``fromisoformat`` checks the characters between the marks, and takes
+    only digits there.
     """
     if len(text) == 20:
         is_usual = text[4::3] == "--T::Z"
@@ -90,7 +90,7 @@ def read_usual(text: str) -> datetime | None:
         return None
 
 
-@lru_cache(512)  # a request asks about the same moment several times
+@lru_cache(512)  # a request needs the same moment several times
 def to_micros(text: str) -> int:
     """Return microseconds since 1970 UTC of a DateTime text."""
     return parse_date_time(text)[1]

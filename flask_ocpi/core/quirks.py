@@ -1,4 +1,4 @@
-"""Quirks: what is done differently for one partner, because its software demands it.
+"""Quirks: different behaviour for one partner, because its software needs it.
 
 The fields of :class:`Quirks` are the table of them: their names in the configuration have hyphens.
 """
@@ -21,7 +21,7 @@ from flask_ocpi.errors import InvalidParametersError
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """What a partner with some software needs. reason: why, in a sentence or two."""
+    """The quirks of partners with some software. reason: why, in one or two sentences."""
 
     reason: str
     quirks: Mapping[str, Any]
@@ -86,7 +86,7 @@ def _receiving(name: str, value: Any) -> str:
 
 
 def _limits(name: str, value: Any) -> dict[str, int]:
-    """Read ``100``, ``tokens:1000,cdrs:20`` or a mapping of module ids to numbers; * stands for the other modules."""
+    """Read ``100``, ``tokens:1000,cdrs:20`` or a mapping of module ids to numbers; * stands for all other modules."""
     given: dict[str, Any]
     if isinstance(value, Mapping):
         given = {str(module): number for module, number in value.items()}
@@ -112,7 +112,7 @@ def _quirk(default: Any, doc: str, parse: Callable[[str, Any], Any] = _boolean) 
 
 @dataclass(frozen=True, slots=True)
 class Quirks:
-    """What is done differently for one partner; by default nothing is."""
+    """The quirks of one partner; by default none."""
 
     send_nulls: bool = _quirk(False, "Send optional properties that are absent as null, but in a PATCH.")
     strip_unknown: bool = _quirk(False, "Send only the properties that OCPI defines.")
@@ -141,7 +141,7 @@ class Quirks:
     )
 
     def page_limit_of(self, module: str) -> int | None:
-        """Return how many objects of a module a page may have; None: as many as the other side likes."""
+        """Return the largest number of objects on a page of a module; None: no limit of ours."""
         limits = self.page_limit or {}
         return limits.get(module, limits.get(_EACH))
 
@@ -158,20 +158,20 @@ TABLE: Mapping[str, Any] = {item.name.replace("_", "-"): item for item in fields
 
 
 def checked(values: Values) -> dict[str, Any]:
-    """Return quirks by name with their values as they are kept; raise InvalidParametersError for unknown ones."""
+    """Return quirks by name with their stored values; raise InvalidParametersError for unknown ones."""
     check_names(values)
     return {name: TABLE[name].metadata["parse"](name, value) for name, value in values.items()}
 
 
 def check_names(names: Iterable[str]) -> None:
-    """Raise InvalidParametersError, with those that there are, for a name that is no quirk's."""
+    """Raise InvalidParametersError, with the known names, for a name of no quirk."""
     for name in names:
         if name not in TABLE:
             raise InvalidParametersError(f"There is no quirk {name!a}; there are {', '.join(TABLE)}.")
 
 
 def written(texts: Iterable[str]) -> dict[str, Any]:
-    """Read quirks as people write them: ``NAME``, ``NAME=VALUE``, or ``preset=NAME`` for those of known software."""
+    """Read quirks as people write them: ``NAME``, ``NAME=VALUE``, or ``preset=NAME`` for known software."""
     values: dict[str, Any] = {}
     for text in texts:
         name, given, value = text.partition("=")
@@ -180,7 +180,7 @@ def written(texts: Iterable[str]) -> dict[str, Any]:
 
 
 def as_text(value: Any) -> str:
-    """Write the value of a quirk as :func:`written` reads it."""
+    """Write the value of a quirk so that :func:`written` can read it."""
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, Mapping):
@@ -189,7 +189,7 @@ def as_text(value: Any) -> str:
 
 
 def preset(name: str) -> dict[str, Any]:
-    """Return the quirks of known software; raise InvalidParametersError with the names of those that are known."""
+    """Return the quirks of known software; raise InvalidParametersError with the known names."""
     known = PRESETS.get(name)
     if known is None:
         raise InvalidParametersError(f"There is no preset {name!a}; there are {', '.join(PRESETS)}.")
@@ -197,7 +197,7 @@ def preset(name: str) -> dict[str, Any]:
 
 
 class _Partner(Protocol):
-    """What is needed of the record of a platform."""
+    """The part of a platform's record that quirks need."""
 
     @property
     def id(self) -> str: ...
@@ -216,14 +216,14 @@ class Known:
         self._configured = configured
 
     def __call__(self, platform: _Partner) -> Quirks:
-        """Return those of a platform: of its record, above those by its id, above those by its host."""
+        """Return the quirks of a partner: those of its record come first, then those by id, then those by host."""
         if not platform.quirks and not self._configured:
             return NO_QUIRKS
         by_host = self._configured.get(_host_of(platform.versions_url), {})
         return _made({**by_host, **self._configured.get(platform.id, {}), **platform.quirks})
 
     def of_host(self, versions_url: str) -> Quirks:
-        """Return those of a platform that there is no record of yet."""
+        """Return the quirks of a partner without a record."""
         return _made(self._configured.get(_host_of(versions_url), {}))
 
 

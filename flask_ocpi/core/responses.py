@@ -64,10 +64,10 @@ def array(texts: list[bytes]) -> bytes:
 
 
 def parse_envelope(body: bytes, *, source: str, strict: bool = False) -> dict[str, Any]:
-    """Decode an answer and check that it is an envelope; only ``status_code`` is insisted on (CLI-08).
+    """Decode an answer and check that it is an envelope; only ``status_code`` is required (CLI-08).
 
-    A status_code in text is understood, and a byte order mark passed over, unless ``strict``. Raises
-    InvalidResponseError that names ``source``.
+    Unless ``strict``, a status_code in text is accepted, and a byte order mark ignored. Raises InvalidResponseError
+    that names ``source``.
     """
     try:
         answer = orjson.loads(body if strict else body.removeprefix(BYTE_ORDER_MARK))
@@ -83,13 +83,13 @@ def parse_envelope(body: bytes, *, source: str, strict: bool = False) -> dict[st
 
 
 def excerpt(body: bytes) -> str:
-    """Show the first 200 characters of a foreign body, in one line, to be put behind a sentence; "" for none."""
+    """Return the first 200 characters of a foreign body on one line, to follow a sentence; "" for none."""
     text = " ".join(body[:1200].decode("utf-8", "replace").split())
     text = "".join(character if character.isprintable() else "?" for character in text)
     return f": {text[:200]}" if text else ""
 
 
-# The parts of a Link header (RFC 8288). Each is read once, without going back: a header may be long and hostile.
+# The parts of a Link header (RFC 8288). Each is read once, without backtracking: a header may be long and hostile.
 _TARGET = re.compile(r"[\s,]*+(?:<([^<>]*+)>|([^\s;<>\"]++)|.)", re.DOTALL)
 _PARAMETER = re.compile(
     r"""\s*+;[\s;]*+([^\s=;,<>"]*+)\s*+(?:=\s*+(?:"((?:[^"\\]|\\.)*+)"?|([^\s;,"<>]*+)))?""", re.DOTALL
@@ -140,13 +140,13 @@ def make_cursor(offset: int, after: str | None) -> str | None:
 
 
 def read_cursor(cursor: str | None, offset: int) -> str | None:
-    """Return the storage's cursor, or None when the client moved to another offset than the one it belongs to."""
+    """Return the storage's cursor, or None if the client moved to another offset than that of the cursor."""
     match = _CURSOR.match(cursor or "")
     return match[2] if match and int(match[1]) == offset else None
 
 
 def page_link(url: str, filters: Mapping[str, str], *, offset: int, limit: int, cursor: str | None) -> str:
-    """Build the Link header value of the next page; the filters of the request stay as they are, canonical dates.
+    """Build the Link header value of the next page; the filters of the request stay, with canonical dates.
 
     OCPI 2.2.1, Transport and format, "Paginated Response".
     """
@@ -156,10 +156,10 @@ def page_link(url: str, filters: Mapping[str, str], *, offset: int, limit: int, 
 
 
 def next_target(link: str | None) -> str | None:
-    """Return what a Link header names as the next page, as it is written there; None when it names none.
+    """Return the target of the next page in a Link header, as it is written; None if there is none.
 
-    Any form of RFC 8288 is read, and what is usually wrong with one: no angle brackets, no quotes or half of them,
-    escapes of HTML. A link without any relation is the next page where it is the only link.
+    Any form of RFC 8288 is read, and the usual mistakes: no angle brackets, missing or unbalanced quotes, escapes of
+    HTML. A link without any relation is the next page if it is the only link.
     """
     text = (link or "").strip()
     if text.lower() in _NO_VALUE:
@@ -181,7 +181,7 @@ def next_target(link: str | None) -> str | None:
 
 
 def _relations(text: str, place: int) -> tuple[list[str] | None, int]:
-    """Read the parameters of a link; return its relations, None where it has none, and where the next link begins."""
+    """Read the parameters of a link; return its relations, None if it has none, and the beginning of the next link."""
     relations = None
     while True:
         while (found := _PARAMETER.match(text, place)) is not None:
@@ -194,9 +194,9 @@ def _relations(text: str, place: int) -> tuple[list[str] | None, int]:
 
 
 def parameters_of(target: str, own: Collection[str]) -> list[str]:
-    """Return the query parameters, as they are written, by which a target names the next page; [] when it does not.
+    """Return the query parameters, as written, of a target that names the next page; [] if it does not.
 
-    ``own`` are the names of those that are ours: they are left out, as are values that mean nothing.
+    ``own`` are the names of our parameters: they are left out, as are values without meaning.
     """
     query = re.sub("&(?:amp;|#38;)+", "&", target.partition("#")[0].partition("?")[2])
     offset, limit, others = "", "", []
@@ -231,11 +231,11 @@ def offset_of(url: str) -> int:
 
 
 def read_count(text: str) -> int | None:
-    """Read a number of objects as a peer wrote it; None when it is none."""
+    """Read a number of objects as a peer wrote it; None if it is none."""
     return int(text) if _COUNT.fullmatch(text) else None
 
 
 def read_total(text: str) -> int | None:
-    """Read an X-Total-Count; None when it is no number, or when there are several that differ."""
+    """Read an X-Total-Count; None if it is no number, or if several differ."""
     found = {int(match[1]) if (match := _TOTAL.fullmatch(part.strip())) else None for part in text.split(",")}
     return found.pop() if len(found) == 1 else None

@@ -1,4 +1,4 @@
-"""The base of all schemas: a declaration that validates a document and brings it to its canonical form."""
+"""The base of all schemas: a declaration that validates a document and converts it to its canonical form."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from flask_ocpi.errors import InvalidParametersError
 Document = dict[str, Any]
 Violation = tuple[str, str]
 Rule = Callable[[Document], Iterator[Violation]]
-#: Returns the document, or None where marshmallow has to load it, or to word what is wrong with it.
+#: Returns the document, or None if marshmallow has to load it or to describe its flaws.
 Loader = Callable[[Any], Document | None]
 
 _MAX_SHOWN = 8
@@ -35,14 +35,13 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Schema(ma.Schema):
-    """Declares a class of OCPI objects, one field a property.
+    """Declares a class of OCPI objects, one field per property.
 
-    ``load`` takes a decoded JSON object and returns the document as it is stored and sent: wire names, wire
-    types, canonical timestamps, no nulls, no empty optional lists, unknown properties kept (:class:`Policy`).
+    ``load`` takes a decoded JSON object and returns the document as it is stored and sent: wire names, wire types,
+    canonical timestamps, no nulls, no empty optional lists, unknown properties kept (:class:`Policy`).
     ``rules`` are the conditions between fields: functions that yield (path, message) for each violation.
-
-    What is valid is loaded by a function compiled from the declaration (:mod:`flask_ocpi.core.compiled`), all else by
-    marshmallow, with the same result. Fields and rules are not to be changed once an instance has loaded something.
+    A function compiled from the declaration (:mod:`flask_ocpi.core.compiled`) loads valid objects, marshmallow all
+    others, with the same result. Do not change fields and rules once an instance has loaded something.
     """
 
     class Meta:
@@ -50,9 +49,9 @@ class Schema(ma.Schema):
 
     error_messages: dict[str, str] = {"type": "must be a JSON object"}  # noqa: RUF012
     rules: ClassVar[tuple[Rule, ...]] = ()
-    #: Bring an object to the names of the class before it is checked, as where an edition before had others.
+    #: Convert an object to the names of the class before the checks, for example from those of an earlier edition.
     readings: ClassVar[tuple[Callable[[Document], Document], ...]] = ()
-    #: Compiles the loader of an instance; what makes the schemas of an app sets it for all of them.
+    #: Compiles the loader of an instance; the code that makes the schemas of an app sets it for all of them.
     compiler: ClassVar[Callable[[Any, bool | None], Loader | None]] = staticmethod(lambda schema, partial: None)
 
     def __init__(self, *, policy: Policy = DEFAULT_POLICY, **kwargs: Any) -> None:
@@ -64,7 +63,7 @@ class Schema(ma.Schema):
         super()._init_fields()
 
     def load(self, data: Any, *, many: bool | None = None, partial: Any = None, unknown: Any = None) -> Any:
-        """As marshmallow's: return the document, or raise ValidationError."""
+        """Return the document, or raise ValidationError, as marshmallow's ``load``."""
         kind = self.partial if partial is None else partial
         excludes = (self.unknown if unknown is None else unknown) == ma.EXCLUDE
         if excludes and (kind is None or kind is True or kind is False) and not (self.many if many is None else many):
@@ -76,9 +75,9 @@ class Schema(ma.Schema):
         return super().load(data, many=many, partial=partial, unknown=unknown)
 
     def load_valid(self, data: Any, partial: Any = None) -> Document | None:
-        """As ``load``, for many that may be broken: None where something is wrong, at the cost of a valid document.
+        """Load an object that may have flaws; None if it has, found as fast as for a valid one.
 
-        It may also be None where something is only out of the ordinary. partial: None for as the schema is.
+        It may also be None for a valid but unusual one. partial: None keeps that of the schema.
         """
         kind = self.partial if partial is None else partial
         loader = self._loaders.get(kind) or self._loader(kind)  # type: ignore[arg-type]
@@ -110,7 +109,7 @@ class Schema(ma.Schema):
         found.raise_any()
 
     def named(self, data: Any) -> Any:
-        """Return an object, as it came, by the names of the class."""
+        """Return an object, as it came, with the names of the class."""
         if isinstance(data, dict):
             for reading in self.readings:
                 data = reading(data)
@@ -167,15 +166,15 @@ def invalid(error: ma.ValidationError, where: str = "body") -> InvalidParameters
 
 
 def refusal(flaws: Sequence[Violation], number: int, where: str = "body") -> InvalidParametersError:
-    """Make the 2001 that names the first flaws of a body in which there are so many."""
+    """Make the 2001 for a body with many flaws; it names the first ones."""
     shown = [f"{path or f'The {where}'} {text}" for path, text in flaws[:_MAX_SHOWN]]
-    others = f"{number - len(shown)} " if number < MOST else ""  # from there on nobody looked for more
+    others = f"{number - len(shown)} " if number < MOST else ""  # the search stopped there
     more = f"; and {others}more" if number > len(shown) else ""
     return InvalidParametersError(f"Invalid {where}: {'; '.join(shown)}{more}.")
 
 
 def load(schema: ma.Schema, data: Any, *, partial: bool = False, where: str = "body") -> Document:
-    """Validate and normalise one object; raise InvalidParametersError (2001) that names what is wrong."""
+    """Validate and normalise one object; raise InvalidParametersError (2001) that names the flaws."""
     try:
         document: Document = schema.load(data, partial=partial)
     except ma.ValidationError as error:
@@ -203,7 +202,7 @@ def example_of(schema: type[ma.Schema]) -> Document:
 
 
 def flaw_of(value: dict[str, Any], max_depth: int) -> str | None:
-    """Say why unknown properties cannot be kept, or None: they are too deep, or would not be JSON again."""
+    """Return the reason why unknown properties cannot be kept, or None: too deep, or impossible in JSON."""
     level: list[Any] = [value]
     for _ in range(max_depth + 1):
         below: list[Any] = []
@@ -225,7 +224,7 @@ def flaw_of(value: dict[str, Any], max_depth: int) -> str | None:
 
 
 def _first_with_flaw(properties: Document, max_depth: int) -> str:
-    """Return the name of the first property that has a flaw, of those in which there is one."""
+    """Return the name of the first property with a flaw."""
     items = list(properties.items())
     while len(items) > 1:
         first, second = items[: len(items) // 2], items[len(items) // 2 :]

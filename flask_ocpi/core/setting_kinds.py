@@ -1,4 +1,4 @@
-"""The kinds of settings: each checks a value of the configuration and says what is wrong with it."""
+"""The kinds of settings: each checks a value of the configuration and describes its flaw."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PARTIES_EXAMPLE = (
     '[{"country_code": "NL", "party_id": "ABC", "roles": ["CPO"], "business_details": {"name": "Abc Charging"}}]'
 )
 
-_DEEPEST = 128  # orjson writes 254 levels, of which a few are OCPI's own
+_DEEPEST = 128  # orjson writes 254 levels, of which OCPI uses a few
 #: A PEM file with certificate and key, or a file of each.
 Certificate = str | tuple[str, str]
 
@@ -36,7 +36,7 @@ class OwnParty:
     business_details: Mapping[str, Any]
 
     def credentials_roles(self) -> list[dict[str, Any]]:
-        """Return its CredentialsRole objects, one a role."""
+        """Return its CredentialsRole objects, one per role."""
         return [
             {
                 "role": role.value,
@@ -50,7 +50,7 @@ class OwnParty:
 
 @dataclass(frozen=True, slots=True)
 class PlatformTLS:
-    """What TLS to one host goes by; None: as to all others. See OCPI_HTTP_PLATFORM_TLS."""
+    """The TLS settings for one host; None: as for all others. See OCPI_HTTP_PLATFORM_TLS."""
 
     ca_bundle: str | None = None
     client_certificate: Certificate | None = None
@@ -58,7 +58,7 @@ class PlatformTLS:
 
 @dataclass(frozen=True, slots=True)
 class Kind(Generic[T]):
-    """What a setting may be. parse: takes key and value, returns the checked value or raises ConfigurationError.
+    """The type of a setting. parse: takes key and value, returns the checked value or raises ConfigurationError.
 
     type: for people, such as "seconds".
     """
@@ -68,7 +68,7 @@ class Kind(Generic[T]):
 
 
 def kind(type: str) -> Callable[[Callable[[str, Any], T]], Kind[T]]:
-    """Make a kind of a function that checks a value."""
+    """Make a kind from a function that checks a value."""
     return lambda parse: Kind(parse, type)
 
 

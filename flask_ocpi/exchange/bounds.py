@@ -83,9 +83,8 @@ class Bodies:
     """The bodies that are being read: at most ``at_once`` of a partner, each for at most ``seconds``.
 
     A server reads for any length of time. If it shows the socket, the socket is closed for reading when the time is
-    over.
-    granian does not show it, and stops completely if a read continues after the answer: there only the numbers are
-    limited.
+    over. granian does not show it, and stops completely if a read continues after the answer: there only the numbers
+    are limited.
     """
 
     def __init__(self, *, seconds: float, at_once: int) -> None:

@@ -183,8 +183,7 @@ class Opened:
         """Return the text of the changed document; text that was not decoded stays as it is.
 
         A large document gets lines, so that the next change is cheap. Blanks follow a part that became a little
-        shorter:
-        the text after it then does not move, and a database writes only the changed pages.
+        shorter: the text after it then does not move, and a database writes only the changed pages.
         """
         if self.part is None:
             return orjson.dumps(document)

@@ -252,7 +252,7 @@ class Findings(WriteBehind[tuple[Key, Entry]]):
         self._storage.delete(FINDINGS, key)
 
     def objects_in(self, group: str) -> set[str]:
-        """Return the folded names of the objects of a group; see :func:`.records.group_of`."""
+        """Return the folded names of the objects of a group; see :func:`.findings.group_of`."""
         self.flush()
         records = walk(self._storage, FINDINGS, Query(owners=(NOBODY,), receiver=group))
         return {fold(read_entry(record).finding.object) for record in records}

@@ -182,9 +182,8 @@ class Facade(HostCalls):
         """Fetch the changes at one partner, or at all, since the last sync; resume an interrupted sync.
 
         ``full`` reads the complete lists and removes copies that are missing from them; ``force`` does so for empty
-        lists too.
-        Returns the outcome for each module of a partner and each own party that receives it. An error is part of its
-        result and does not stop the other syncs. progress is called with a result each time it changes.
+        lists too. Returns the outcome for each module of a partner and each own party that receives it. An error is
+        part of its result and does not stop the other syncs. progress is called with a result each time it changes.
         """
         for module in modules:
             self.objects.object_type(module)

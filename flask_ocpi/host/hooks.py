@@ -98,8 +98,7 @@ class HostHooks:
         """Register the hook that limits pushes: ``@ocpi.push_filter``.
 
         It is called with a module id, an own object and the Platform of a receiver, and returns whether to send the
-        object.
-        It does not limit what a partner may read on our Sender interfaces.
+        object. It does not limit what a partner may read on our Sender interfaces.
         """
         _check("push_filter", function, "module", "document", "platform")
         self._hooks.push_filter = cast(PushFilter, function)
@@ -169,8 +168,7 @@ class HostHooks:
         It is called with the BookingRequest and a :class:`~flask_ocpi.modules.bookings.BookingReply`, and returns the
         ReservationRequestStatus: "ACCEPTED", "DECLINED", "FAILED", or "PENDING" (None) if you answer later with
         :meth:`OCPI.answer_booking`. A dict with this value as ``request_status`` can set other properties of the
-        Booking.
-        The status of the Booking follows from it.
+        Booking. The status of the Booking follows from it.
         """
         return self._register_call(BOOKINGS, REQUEST, "booking", "request", "reply")(function)
 

@@ -1,1 +1,1 @@
-"""The Flask side: what turns descriptions into routes, documentation and answers."""
+"""The Flask side: makes routes, documentation and answers from descriptions."""

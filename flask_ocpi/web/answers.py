@@ -1,4 +1,4 @@
-"""The answers with an HTTP error, as the OpenAPI document shows them, and which operations give them."""
+"""The answers with an HTTP error, as the OpenAPI document shows them, and the operations that give them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _DONE = (200, 201)
 
 
 class Answer(Response):
-    """An answer in the envelope with all its headers; it carries OCPI's status code and, of an error, the message."""
+    """An answer in the envelope with all its headers; it has OCPI's status code and, for an error, the message."""
 
     def __init__(
         self,
@@ -50,18 +50,18 @@ class Answer(Response):
 
     @property
     def is_done(self) -> bool:
-        """Tell whether it says that what was asked was done: hooks of the host may have made another one of it."""
+        """Tell whether the request succeeded; hooks of the host may have changed the answer."""
         return self.ocpi_status == StatusCode.SUCCESS and self.status_code in _DONE
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if self.response is not self._made or self.status_code not in _DONE or environ["REQUEST_METHOD"] == "HEAD":
             return super().__call__(environ, start_response)
-        start_response(self.status, list(self.headers))  # none is missing
+        start_response(self.status, list(self.headers))  # all headers are set
         return ClosingIterator((self._body,), self.close)
 
 
 class _Trusted(Headers):
-    """Headers whose values are known to be on a line each, so that they are not looked at one by one."""
+    """Headers whose values are known to have one line each, so they are not checked one by one."""
 
     def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ def _headers(headers: Mapping[str, str], length: int) -> Headers:
 class SurroundingHeaders:
     """The headers of every answer of a blueprint, also of errors: message ids and routing.
 
-    functional: for a functional module, whose messages are routed; in versions without routing, where headers come.
+    functional: for a functional module, whose messages are routed; in versions without routing, if the headers come.
     """
 
     def __init__(self, services: Services, *, functional: bool) -> None:
@@ -85,14 +85,14 @@ class SurroundingHeaders:
         self._functional = functional
 
     def of(self, incoming: Incoming) -> dict[str, str]:
-        """Return those of the answer to a request."""
+        """Return the headers of the answer to a request."""
         ids = incoming.answered_ids
         return {**ids, **routing_headers(incoming.environ, self._only)} if self._functional else ids
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorAnswer:
-    """An answer with an HTTP error: its name among the components, when it is given, and an example."""
+    """An answer with an HTTP error: its name among the components, its description, and an example."""
 
     http_status: HTTPStatus
     name: str
@@ -187,7 +187,7 @@ SERVER_ERROR = ErrorAnswer(
 )
 _NOT_FOUND_BY_CODE = {answer.status_code: answer for answer in (NOT_FOUND, UNKNOWN_LOCATION, UNKNOWN_TOKEN)}
 
-#: By description, which tells them apart where one HTTP status stands for several.
+#: By description, because one HTTP status can stand for several errors.
 ERROR_ANSWERS = {
     answer.description: answer
     for answer in (

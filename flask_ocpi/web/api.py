@@ -1,4 +1,4 @@
-"""The one file that knows flask-smorest: its Api and Blueprint, made a good guest in the host app."""
+"""The only file that uses flask-smorest: its Api and Blueprint, limited so that the host app stays unchanged."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ from flask_ocpi.core.schema import Schema
 from flask_ocpi.core.schema import invalid
 from flask_ocpi.web.incoming import read_json
 
-# A format of our own, because date-time demands a zone; the pattern is for those who do not know it.
+# A format of our own, because date-time requires a zone; the pattern is for readers that do not know it.
 DATE_TIME_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,5})?(Z|\+00:00)?$"
 PRINTABLE_PATTERN = r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
 
 
 class Rule(WerkzeugRule):
-    """A rule of Werkzeug that compiles the two functions which write its URLs late: here, paths are only matched.
+    """A rule of Werkzeug that compiles its two functions for URLs on first use: here, paths are only matched.
 
-    Werkzeug compiles them as the rule is added; that was most of what registering all modules took.
+    Werkzeug compiles them when the rule is added, which was the slowest part of registering all modules.
     """
 
     def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
@@ -60,7 +60,7 @@ class Rule(WerkzeugRule):
 def add_route(
     app: Flask, path: str, endpoint: str, view: Callable[..., Any], methods: Collection[str] | None = None
 ) -> None:
-    """Add a route for just these methods, or for all. No path is redirected to one with other slashes."""
+    """Add a route for these methods, or for all. No path is redirected to one with other slashes."""
     if app.view_functions.setdefault(endpoint, view) is not view:
         raise ValueError(f"There is a view with the name {endpoint} already.")
     # Without defaults, as Flask adds rules, and flask-smorest reads them: an empty dict.
@@ -71,7 +71,7 @@ def add_route(
 
 
 class ArgumentsParser(FlaskParser):
-    """Reads bodies with a strict JSON decoder and reports what is wrong as OCPI's 2001."""
+    """Reads bodies with a strict JSON decoder and reports errors as OCPI's 2001."""
 
     DEFAULT_UNKNOWN_BY_LOCATION = {}  # noqa: RUF012  (the declared type of webargs)
 
@@ -87,7 +87,7 @@ class ArgumentsParser(FlaskParser):
 
 @dataclass(frozen=True, slots=True)
 class Documentation:
-    """What a view says of itself: a function decorated by a blueprint, and method, parameters and tags of its route."""
+    """The documentation of a view: a decorated function, and method, parameters and tags of its route."""
 
     decorated: Callable[..., Any]
     method: str
@@ -96,10 +96,10 @@ class Documentation:
 
 
 class Blueprint(flask_smorest.Blueprint):
-    """A flask-smorest blueprint whose arguments are read by :class:`ArgumentsParser`.
+    """A flask-smorest blueprint that reads arguments with :class:`ArgumentsParser`.
 
-    What a view of :meth:`add_view` says of itself is asked for when the document is composed: to write it down takes
-    several times as long as to route the view.
+    The documentation of a view of :meth:`add_view` is made with the document, because making it takes several times as
+    long as routing the view.
     """
 
     ARGUMENTS_PARSER = ArgumentsParser()
@@ -117,7 +117,7 @@ class Blueprint(flask_smorest.Blueprint):
         methods: Collection[str],
         describe: Callable[[], Documentation] | None = None,
     ) -> None:
-        """Route a view, and have ``describe`` called when somebody reads the document; None: it is not in it."""
+        """Route a view; ``describe`` is called when the document is made, None keeps the view out of it."""
         self.record(lambda state: add_route(state.app, rule, f"{state.blueprint.name}.{endpoint}", view, methods))
         if describe is None:
             return
@@ -134,10 +134,10 @@ class Blueprint(flask_smorest.Blueprint):
 
 
 class Api(flask_smorest.Api):
-    """A flask-smorest Api for one version, that changes nothing in the host app but its own blueprints.
+    """A flask-smorest Api for one version that changes nothing in the host app except its own blueprints.
 
-    about: returns the top of the document, as options of apispec. policy: what the app accepts, which the document
-    shows. Nothing of the document is made before :meth:`document`.
+    about: returns the top of the document, as options of apispec. policy: how the app validates, for the document.
+    No part of the document is made before :meth:`document`.
     """
 
     DEFAULT_ERROR_RESPONSE_NAME = None
@@ -155,13 +155,13 @@ class Api(flask_smorest.Api):
         """Wait for :meth:`document`."""
 
     def register_blueprint(self, blp: flask_smorest.Blueprint, *, parameters: Any = None, **options: Any) -> None:
-        """Register a blueprint on the app; what it says of itself waits for :meth:`document`, since it takes long."""
+        """Register a blueprint on the app; its documentation waits for :meth:`document`, because it takes long."""
         self._app.extensions["flask-smorest"]["blp_name_to_api"][blp.name] = self
         self._app.register_blueprint(blp, **options)
         self._undocumented.append(blp)
 
     def document(self) -> dict[str, Any]:
-        """Return the OpenAPI document as flask-smorest composes it; to be called once."""
+        """Return the OpenAPI document as flask-smorest composes it; call it only once."""
         self._begin()
         for blueprint in self._undocumented:
             blueprint.register_views_in_doc(self, self._app, self.spec, name=blueprint.name, parameters=None)
@@ -170,13 +170,13 @@ class Api(flask_smorest.Api):
         return document
 
     def _begin(self) -> None:
-        """Begin the document with what is there before any view."""
+        """Begin the document with the parts that do not come from views."""
         plugin = MarshmallowPlugin(schema_name_resolver=schema_name)
         commands = self._app.cli.commands
         of_the_host = commands.get("openapi")
         super()._init_spec(marshmallow_plugin=plugin, openapi_version="3.1.0", version=self._version, **self._about())
         if of_the_host is None:
-            del commands["openapi"]  # it was added just now, and prints nothing but empty documents
+            del commands["openapi"]  # it was added just now, and prints only empty documents
         else:
             commands["openapi"] = of_the_host
 
@@ -221,7 +221,7 @@ def json_schema_of(field: ma.fields.Field[Any], policy: Policy) -> dict[str, Any
 
 
 def _pattern_of(field: String, keywords: dict[str, Any]) -> str:
-    """Return what a string looks like; what is required may be missing after all, and is NOT_AVAILABLE then."""
+    """Return the pattern of a string; a required one may be NOT_AVAILABLE."""
     pattern: str = keywords.get("pattern", PRINTABLE_PATTERN)
     if not field.required or re.search(pattern, NOT_AVAILABLE):
         return pattern

@@ -53,8 +53,8 @@ _MOST = 10_000  # addresses
 class RefusedTokens:
     """Counts the refused tokens of each address, for a minute from the first; ``limit`` 0 counts nothing.
 
-    Only who sends an unknown token is ever told to wait: a token in use is looked up first, so no partner can be locked
-    out by somebody else behind the same proxy. Of the addresses the latest ten thousand are known.
+    Only senders of unknown tokens have to wait: a token in use is looked up first, so another caller behind the same
+    proxy cannot lock out a partner. The latest ten thousand addresses are counted.
     """
 
     def __init__(self, limit: int, *, clock: Callable[[], datetime]) -> None:
@@ -67,13 +67,13 @@ class RefusedTokens:
         self._seen: OrderedDict[str, tuple[float, int]] = OrderedDict()
 
     def note(self, address: str | None) -> int:
-        """Count a refused token; return for how many seconds its sender has to wait, or 0."""
+        """Count a refused token; return the seconds that its sender has to wait, or 0."""
         if not self._limit:
             return 0
         network, now = network_of(address), self._clock().timestamp()
         with self._lock:
             began, count = self._seen.pop(network, (now, 0))
-            if not 0 <= now - began < _WINDOW:  # over, or the clock was put back
+            if not 0 <= now - began < _WINDOW:  # expired, or the clock was set back
                 began, count = now, 0
             self._seen[network] = (began, count + 1)
             if len(self._seen) > _MOST:
@@ -89,7 +89,7 @@ def network_of(address: str | None) -> str:
     """Return the network that counts as one caller: an IPv4 address, or the /64 of an IPv6 address."""
     try:
         ip = ipaddress.ip_address(address or "")
-    except ValueError:  # of a socket file, or what a proxy wrote
+    except ValueError:  # of a socket file, or text from a proxy
         return address or ""
     if isinstance(ip, ipaddress.IPv4Address):
         return str(ip)
@@ -102,9 +102,9 @@ _SHOWN = 20
 
 
 def authenticate(services: Services, incoming: Incoming, address: str | None) -> Caller:
-    """Return the calling platform by its credentials token; raise UnauthorizedError (A-06).
+    """Return the calling partner by its credentials token; raise UnauthorizedError (A-06).
 
-    Raises TooManyRequestsError when it calls too often, or its address tries one unknown token after the other.
+    Raises TooManyRequestsError if the partner calls too often, or if an address tries many unknown tokens.
     """
     header = incoming.environ.get("HTTP_AUTHORIZATION")
     caller = None if header is None else services.platforms.caller_by(header)
@@ -129,7 +129,7 @@ def _unauthorized(services: Services, header: str | None, address: str | None) -
     if not candidates(header):
         return UnauthorizedError("The Authorization header is not of the form: Token <your token in Base64>.")
     seconds = services.refused(address)
-    if seconds:  # the address has tried too many tokens that are not in use
+    if seconds:  # the address has tried too many unknown tokens
         return TooManyRequestsError(
             f"Too many tokens that are not in use here were sent from your address; wait for {seconds} seconds.",
             headers={"Retry-After": str(seconds)},
@@ -150,8 +150,8 @@ def authorize(
 ) -> None:
     """Check that the caller's token and roles open an interface (A-07, and the permissions of the roles).
 
-    A platform speaks one version at a time: the functional modules of others are closed to it. is_result: it is what
-    was asked for before; that comes in the version in which it was asked for.
+    A partner speaks one version at a time: the functional modules of others are closed to it. is_result: the request
+    brings the result of an earlier one, in the version of that one.
     """
     if caller.issued.use is TokenUse.SPENT and not (module.id == ModuleID.CREDENTIALS and method == "POST"):
         raise UnauthorizedError(
@@ -186,7 +186,7 @@ def authorize(
 
 
 def _where_to_repeat(caller: Caller, url: Callable[[str], str]) -> bytes:
-    """Return the version details as far as they concern a client that lost the answer to its POST (CRED-31)."""
+    """Return the part of the version details that a client needs after it lost the answer to its POST (CRED-31)."""
     version = str(caller.platform.version)
     endpoint = {
         "identifier": ModuleID.CREDENTIALS,

@@ -1,4 +1,4 @@
-"""The generator: from descriptions to flask-smorest blueprints, one a module and version."""
+"""Makes flask-smorest blueprints from descriptions, one per module and version."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ from flask_ocpi.web.incoming import read_query
 
 
 def module_blueprint(services: Services, version: Version, module: Module) -> Blueprint:
-    """Build the blueprint of one module, with a view for every operation of every interface that is served."""
+    """Build the blueprint of one module, with a view for every operation of every served interface."""
     blueprint = Blueprint(f"ocpi_{version.slug}_{module.id}", __name__, description=module.description)
     described: set[str] = set()
     for interface in module.interfaces:
@@ -59,7 +59,7 @@ def module_blueprint(services: Services, version: Version, module: Module) -> Bl
 
         def begin() -> None:
             current = request_ctx.request
-            if current.endpoint not in described:  # any registered platform may call it
+            if current.endpoint not in described:  # any registered partner may call it
                 _admit(services, version, module, None, current, Incoming.of(current.environ), is_result=False)
 
         blueprint.before_request(begin)
@@ -105,7 +105,7 @@ def _admit(
     *,
     is_result: bool,
 ) -> Context:
-    """Return who calls and for whom, before the body is read: by its token, its roles and its routing headers.
+    """Return the caller and the receiver before the body is read, from the token, the roles and the routing headers.
 
     interface: None for routes of ``Module.extend``. is_result: as in :func:`flask_ocpi.web.auth.authorize`.
     """
@@ -124,7 +124,7 @@ def _absolute_url(services: Services, current: Request, path: str) -> str:
 
 @lru_cache(256)
 def _root_url(scheme: str, host: str, root_path: str) -> str:
-    """As ``Request.root_url``, which quotes it anew each time."""
+    """Return ``Request.root_url``, which quotes it anew each time."""
     return get_current_url(scheme, host, root_path).rstrip("/")
 
 
@@ -149,7 +149,7 @@ def _add_view(
     view = _view(services, version, module, interface, operation, query=query, body=body)
 
     def describe() -> Documentation:
-        from flask_ocpi.web import openapi  # not before somebody wants to read a document
+        from flask_ocpi.web import openapi  # only when a document is read
 
         documented = blueprint.response(
             200,
@@ -166,7 +166,7 @@ def _add_view(
         return Documentation(documented, operation.method, parameters, tags=[openapi.tag_name(module, interface)])
 
     methods = [operation.method]
-    if operation.method == "GET" and operation.result is None:  # one with a result asks a charge point
+    if operation.method == "GET" and operation.result is None:  # an operation with a result asks a charge point
         methods.append("HEAD")
     rule, name = _rule(services, version, module, interface, operation), view_name(module, interface, operation)
     blueprint.add_view(rule, name, view, methods=methods, describe=describe)
@@ -199,7 +199,7 @@ def _view(
     query: Schema | None,
     body: Schema | None,
 ) -> Callable[..., Response]:
-    """Make the view function: it checks who calls, reads query and body, and puts the result in the envelope."""
+    """Make the view function: it checks the caller, reads query and body, and puts the result in the envelope."""
     around = SurroundingHeaders(services, functional=not module.configuration)
     is_strict = services.settings.receive == "strict"
     returns = operation.returns

@@ -1,4 +1,4 @@
-"""Proxies to what belongs to the current app and request."""
+"""Proxies to the platform and caller of the current app and request."""
 
 from __future__ import annotations
 

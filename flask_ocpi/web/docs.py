@@ -1,4 +1,4 @@
-"""The OpenAPI documents of the versions, and Swagger UI, as they are served."""
+"""Serves the OpenAPI documents of the versions, and Swagger UI."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def openapi_document(spec: Mapping[str, Any], server: str) -> dict[str, Any]:
 
 
 class Documents(Mapping[str, Mapping[str, Any]]):
-    """The OpenAPI documents by version, each made when it is first asked for."""
+    """The OpenAPI documents by version, each made on first use."""
 
     def __init__(self, makers: Mapping[str, Callable[[], Mapping[str, Any]]]) -> None:
         self._makers = makers
@@ -51,7 +51,7 @@ class Documents(Mapping[str, Mapping[str, Any]]):
 
 def register_docs(app: Flask, services: Services, specs: Mapping[str, Mapping[str, Any]]) -> None:
     """Serve ``/openapi-<version>.json`` and Swagger UI at ``/docs`` below the prefix."""
-    from flask_swagger_ui import get_swaggerui_blueprint  # not where there are no docs
+    from flask_swagger_ui import get_swaggerui_blueprint  # not if there are no docs
 
     prefix = services.settings.url_prefix
     documents = Blueprint("ocpi_openapi", __name__, url_prefix=prefix)
@@ -73,7 +73,7 @@ def register_docs(app: Flask, services: Services, specs: Mapping[str, Mapping[st
     for version in names:
         name = f"document_{version.replace('.', '_')}"
         documents.add_url_rule(f"/openapi-{version}.json", name, document, defaults={"version": version})
-    # Flask's own redirect to the page would name the host as the caller does.
+    # Flask's own redirect to the page would use the host name that the caller sent.
     documents.add_url_rule("/docs", "to_docs", lambda: redirect("docs/", 308))
     documents.after_request(guarded)
     app.register_blueprint(documents)
@@ -82,14 +82,14 @@ def register_docs(app: Flask, services: Services, specs: Mapping[str, Mapping[st
         "layout": "StandaloneLayout" if len(names) > 1 else "BaseLayout",
         "docExpansion": "list",
         "persistAuthorization": False,
-        "oauth2RedirectUrl": "./oauth2-redirect.html",  # or it is made of the Host header, which anybody may write
+        "oauth2RedirectUrl": "./oauth2-redirect.html",  # otherwise made from the Host header of the caller
         "validatorUrl": None,
         "defaultModelsExpandDepth": 0,
         "displayRequestDuration": True,
     }
     urls = [{"url": f"../openapi-{version}.json", "name": f"OCPI {version}"} for version in reversed(names)]
     config |= {"urls": urls} if len(urls) > 1 else {}
-    # Links relative to the page hold behind any proxy; the blueprint itself is mounted below our prefix.
+    # Links relative to the page work behind any proxy; the blueprint itself is mounted below our prefix.
     blueprint = get_swaggerui_blueprint(".", urls[0]["url"], config=config, blueprint_name="ocpi_docs")
     blueprint.after_request(guarded)
     app.register_blueprint(blueprint, url_prefix=f"{prefix}/docs")

@@ -1,4 +1,4 @@
-"""Every error below our prefix becomes an OCPI envelope; nothing outside of it is touched."""
+"""Every error below our prefix becomes an OCPI envelope; other errors of the app are untouched."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def error_response(error: OCPIError, services: Services, around: SurroundingHead
 
 
 def register_error_handlers(blueprint: Blueprint, services: Services, *, functional: bool) -> None:
-    """Let a blueprint, of a functional module or not, answer all its errors in the envelope."""
+    """Make a blueprint, of a functional module or not, answer all its errors in the envelope."""
     around = SurroundingHeaders(services, functional=functional)
 
     def handle_ocpi_error(error: OCPIError) -> Response:
@@ -88,7 +88,7 @@ def register_error_handlers(blueprint: Blueprint, services: Services, *, functio
 
     blueprint.register_error_handler(OCPIError, handle_ocpi_error)
     blueprint.register_error_handler(HTTPException, handle_http_exception)
-    for code in default_exceptions:  # or the host's handler for a code would come before ours for all of them
+    for code in default_exceptions:  # otherwise the host's handler for a code would come before ours for all codes
         blueprint.register_error_handler(code, handle_http_exception)
     for failure in (RemoteError, UnknownPlatformError):
         blueprint.register_error_handler(failure, handle_remote_error)
@@ -97,7 +97,7 @@ def register_error_handlers(blueprint: Blueprint, services: Services, *, functio
 
 
 def not_routed(services: Services, around: SurroundingHeaders) -> Response:
-    """Answer a path below our prefix that no operation has: 405 with Allow where another method would fit, else 404."""
+    """Answer a path below our prefix without an operation: 405 with Allow if another method would fit, else 404."""
     allowed = allowed_methods()
     if allowed:
         error: OCPIError = MethodNotAllowedError(
@@ -110,7 +110,7 @@ def not_routed(services: Services, around: SurroundingHeaders) -> Response:
 
 
 def allowed_methods() -> list[str]:
-    """Return the methods that the current path has operations for."""
+    """Return the methods that have an operation for the current path."""
     adapter = current_app.create_url_adapter(request)
     found = []
     for method in _METHODS:
@@ -124,10 +124,10 @@ def allowed_methods() -> list[str]:
 
 
 def _passed_on(error: RemoteError | UnknownPlatformError) -> OCPIError:
-    """Answer what another platform answered to what a hook passed on, or that it did not (CLI-15, RT-20, RT-21).
+    """Return the error of another partner, to which a hook passed the request on (CLI-15, RT-20, RT-21).
 
-    The OCPI status goes through as it is. The HTTP status is between us and that platform, but for a 404 about what the
-    URL names, such as a Token. A 401 concerns our own token, so it is not passed on.
+    The OCPI status stays the same. The HTTP status stays between us and that partner, except a 404 about an object in
+    the URL, such as a Token. A 401 concerns our own token, so it is not passed on.
     """
     if isinstance(error, RefusedError) and error.status_code and error.http_status != 401:
         data = _repeated(error.data)
@@ -141,14 +141,14 @@ def _passed_on(error: RemoteError | UnknownPlatformError) -> OCPIError:
         return HubTimeoutError("The platform that this was passed on to did not answer in time.")
     if isinstance(error, CrowdedError):
         return ReceiverNotConnectedError("Too many requests wait for the platform that this was to be passed on to.")
-    # A blocked address is answered as one where nobody is: it may be one that the caller itself named.
+    # A blocked address gets the answer of an unreachable one: the caller itself may have named it.
     if isinstance(error, (UnreachableError, NotConnectedError, BlockedAddressError)):
         return ReceiverNotConnectedError("The platform that this was passed on to cannot be reached.")
     return HubError("The platform that this was passed on to could not be asked.")
 
 
 def _repeated(data: object) -> bytes | None:
-    """Return the data of an answer as JSON text; None without any, or if it is nested too deep to be written."""
+    """Return the data of an answer as JSON text; None without data, or if it is nested too deep."""
     try:
         return None if data is None else orjson.dumps(data)
     except orjson.JSONEncodeError:

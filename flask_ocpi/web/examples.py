@@ -1,4 +1,4 @@
-"""Examples in the OpenAPI documents, composed of the examples that the fields declare."""
+"""Examples in the OpenAPI documents, composed from the examples of the fields."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ _MOMENT = "2024-05-31T12:00:00.000Z"
 class Examples:
     """Examples of the classes and operations of a version.
 
-    Those of a class that takes the place of one of the stored shape are converted from there: so that the two tell the
-    same, and prices fit. What the version says beyond that is added.
+    The examples of a class that replaces one of the stored shape are converted from there: both then say the same, and
+    prices fit. Properties that only the version has are added.
     """
 
     def __init__(self, version: Version) -> None:
@@ -43,7 +43,7 @@ class Examples:
         return own if said is None else {name: said.get(name, value) for name, value in own.items()}
 
     def full(self, schema: type[Schema]) -> Document:
-        """Return an example with every property, but for those that the rules of the class exclude there."""
+        """Return an example with every property, except those that the rules of the class exclude there."""
         said = self._said(schema, full_example(self._version.stored(schema)))
         return full_example(schema) if said is None else _fitting(schema, said | _lacking(schema, said))
 
@@ -63,7 +63,7 @@ class Examples:
         return self.of_class(operation.body)
 
     def of_success(self, operation: Operation) -> dict[str, Any]:
-        """Return the example of an answer that is a success."""
+        """Return the example of a successful answer."""
         answer: Document = {}
         if operation.returns is not None and issubclass(operation.returns, StrEnum):
             answer["data"] = next(iter(operation.returns))
@@ -74,13 +74,13 @@ class Examples:
         return {"success": {"summary": "Success", "value": value}}
 
     def _said(self, schema: type[Schema], stored: Document) -> Document | None:
-        """Return an example of the stored shape in that of the version; None where there is no difference."""
+        """Return an example of the stored shape in the shape of the version; None if there is no difference."""
         conversion = self._version.conversion(schema)
         if conversion is None or conversion.is_marked:
             return None
         try:
             return conversion.from_store(stored)
-        except (LeftOutError, *FAILURES):  # it needs more than the example, or is of what the version cannot say
+        except (LeftOutError, *FAILURES):  # it needs more than the example, or the version cannot say it
             return None
 
     def _change(self, operation: Operation, schema: type[Schema]) -> Document:
@@ -102,13 +102,13 @@ def examples_of(version: Version) -> Examples:
 
 @functools.cache
 def full_example(schema: type[Schema]) -> Document:
-    """Compose an example with every property, but for those that the rules of the class exclude there."""
+    """Compose an example with every property, except those that the rules of the class exclude there."""
     document = {name: _example(field) for name, field in schema().load_fields.items()}
     return _fitting(schema, _priced({name: value for name, value in document.items() if value is not None}))
 
 
 def _fitting(schema: type[Schema], document: Document) -> Document:
-    """Return an example without what the rules of the class exclude; with less in its properties where that fits."""
+    """Return an example without the properties that the rules of the class exclude, or with simpler values for them."""
     instance = schema()
     excluded = {path.split(".")[0].split("[")[0] for path, _ in violations(instance.validate(document))}
     if any(instance.load_fields[name].required for name in excluded):
@@ -123,12 +123,12 @@ def _lacking(schema: type[Schema], document: Document) -> Document:
 
 
 def _priced(document: Document) -> Document:
-    """Put the costs and volumes into a Session or CDR that the example of a tariff makes of it."""
+    """Set the costs and volumes of a Session or CDR to those of the example tariff."""
     cost = document.get("total_cost")
     if "charging_periods" not in document or not isinstance(cost, Mapping) or "excl_vat" not in cost:
         return document
     from flask_ocpi.modules.tariffs import Tariff
-    from flask_ocpi.pricing import price  # not before somebody wants to read a document
+    from flask_ocpi.pricing import price  # only when a document is read
 
     report = price(document, [full_example(Tariff)], time_zone=_TIME_ZONE).to_dict()
     known = {name: report[name] for name in document if name.startswith("total_")}
@@ -140,7 +140,7 @@ def _as_numbers(value: Any) -> Any:
 
 
 def path_example(operation: Operation, parameter: PathParameter) -> str:
-    """Return the example of a path parameter: what the example of the object has there, so that the two go together."""
+    """Return the example of a path parameter: the value in the example of the object, so that both fit."""
     if operation.object is None:
         return parameter.example
     schema, key = operation.object.schema, parameter.name
@@ -154,7 +154,7 @@ def path_example(operation: Operation, parameter: PathParameter) -> str:
 
 
 def mistake_examples(operation: Operation) -> dict[str, Any]:
-    """Return the example of an answer, with HTTP 200, to a request with a mistake in it."""
+    """Return the example of an answer, with HTTP 200, to a request with a mistake."""
     return {"mistake": {"summary": "A mistake in the request", "value": error_example(2001, _mistake(operation))}}
 
 
@@ -182,7 +182,7 @@ def _envelope(status_code: int, message: str) -> Document:
 def _example(field: Any) -> Any:
     if isinstance(field, Object):
         composed, own = full_example(field.nested), field.metadata.get("example", {})  # type: ignore[arg-type]
-        return own if own.keys() == composed.keys() else composed  # the field's own says more, where it says all
+        return own if own.keys() == composed.keys() else composed  # a field has a better example, except for all values
     if isinstance(field, ListOf) and isinstance(field.inner, Object):
         return [full_example(field.inner.nested)]  # type: ignore[arg-type]
     return field.metadata.get("example")

@@ -30,26 +30,26 @@ TO_PARTY = "OCPI-to-party-id"
 FROM_COUNTRY = "OCPI-from-country-code"
 FROM_PARTY = "OCPI-from-party-id"
 
-_SLASH = "\ue000"  # stands for an encoded slash until the path is split; no CiString can hold it
+_SLASH = "\ue000"  # stands for an encoded slash until the path is split; no CiString can contain it
 _MARKER = _SLASH.encode().decode("latin-1")  # the same as WSGI writes it
-ENCODED_MARK = "%EE%80%80"  # and the same as it is in a URL
+ENCODED_MARK = "%EE%80%80"  # the same in a URL
 _ENCODED_SLASH = re.compile(r"%2f", re.IGNORECASE)
 _REPLACEMENT = "\ufffd".encode().decode("latin-1")
 
 
 def request_id() -> str:
-    """Return the X-Request-ID of the request that is being handled, or "-": there is none."""
+    """Return the X-Request-ID of the current request, or "-" without a request."""
     return (request.headers.get(REQUEST_ID) if has_request_context() else None) or "-"
 
 
 def environ_key(name: str) -> str:
-    """Return under which key WSGI has a header."""
+    """Return the key of a header in the WSGI environment."""
     key = name.upper().replace("-", "_")
     return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
 
 
 def parse_routing(environ: WSGIEnvironment) -> Routing:
-    """Read the routing headers; half a pair counts as none (RT-25). InvalidParametersError for a wrong length."""
+    """Read the routing headers; an incomplete pair is ignored (RT-25). InvalidParametersError for a wrong length."""
     get = environ.get
     return _routing(get(_TO[0]), get(_TO[1]), get(_FROM[0]), get(_FROM[1]))
 
@@ -65,7 +65,7 @@ def _routing(to_country: str | None, to_party: str | None, from_country: str | N
 def routing_headers(environ: WSGIEnvironment, answering: Party | None) -> dict[str, str]:
     """Return the routing headers of an answer: those of the request with TO and FROM swapped (RT-03).
 
-    ``answering`` is the own party to name where the request named none. Nothing where the request has no pair at all.
+    ``answering`` is the own party to name if the request named none. Returns none if the request has no pair at all.
     """
     get = environ.get
     to_country, to_party, from_country, from_party = get(_TO[0]), get(_TO[1]), get(_FROM[0]), get(_FROM[1])
@@ -96,12 +96,12 @@ class SegmentConverter(BaseConverter):
     regex = "[^/]+"
     part_isolating = True
 
-    #: Puts the slashes back; not a method, since it is called for each segment of each request.
+    #: Restores the slashes; not a method, because it is called for each segment of each request.
     to_python = methodcaller("replace", _SLASH, "/")  # type: ignore[assignment]
 
 
 class RestConverter(BaseConverter):
-    """The rest of a path, whatever it is."""
+    """The rest of a path, with any content."""
 
     regex = ".*"
     part_isolating = False
@@ -112,8 +112,8 @@ class EncodedSlashes:
 
     Servers decode the path before the application sees it; the raw one is in RAW_URI or REQUEST_URI (gunicorn,
     Werkzeug, uWSGI, mod_wsgi), or a proxy before a server that sets neither sends it as X-Original-URI. It only tells
-    which slashes were encoded: one that decodes to another path than the server's is ignored, so that there is nothing
-    to gain by forging the header.
+    which slashes were encoded: one that decodes to another path than the server's is ignored, so forging the header
+    gains nothing.
     """
 
     def __init__(self, wsgi_app: Callable[..., Iterable[bytes]], prefix: str) -> None:
@@ -125,7 +125,7 @@ class EncodedSlashes:
         if path.startswith(self.prefix):
             get = environ.get
             raw = get("RAW_URI") or get("REQUEST_URI") or get("HTTP_X_ORIGINAL_URI") or ""
-            if _MARKER in path:  # sent by the client: it must not pass for a slash
+            if _MARKER in path:  # sent by the client: it must not become a slash
                 environ["PATH_INFO"] = path.replace(_MARKER, _REPLACEMENT)
             elif "%" in raw and _ENCODED_SLASH.search(raw):
                 environ["PATH_INFO"] = _decoded(raw, path)

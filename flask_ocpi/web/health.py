@@ -1,4 +1,4 @@
-"""Whether this process can do its work, for load balancers and supervisors: ``GET /health`` below the prefix."""
+"""Tells load balancers and supervisors whether this process works: ``GET /health`` below the prefix."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ ELSEWHERE = "elsewhere"
 
 _log = logging.getLogger("flask_ocpi")
 
-_FRESH = 1.0  # seconds for which an answer of the storage is good
-_WRITTEN = 30.0  # seconds after which something is written again: a disk that is full can still be read
+_FRESH = 1.0  # seconds for which an answer of the storage is valid
+_WRITTEN = 30.0  # seconds after which a write is tested again: a full disk can still be read
 _WRITE_PATIENCE = 0.5  # seconds; a write may have to wait for others, which is no failure
 _PATIENCE = 2.0  # seconds in which the storage has to answer
-_GIVEN_UP = 30.0  # seconds after which a look is taken for lost with its connection
+_GIVEN_UP = 30.0  # seconds after which a check and its connection count as lost
 
 
 def register_health(app: Flask, services: Services, dispatcher_is_alive: Callable[[], bool]) -> None:
-    """Serve ``/health`` below the prefix, to anybody: it tells "ok" or "failing", and nothing else."""
+    """Serve ``/health`` below the prefix to every caller: it answers only "ok" or "failing"."""
     health = Health(app, services, dispatcher_is_alive)
     blueprint = Blueprint("ocpi_health", __name__, url_prefix=services.settings.url_prefix)
 
@@ -51,7 +51,7 @@ def register_health(app: Flask, services: Services, dispatcher_is_alive: Callabl
 
 
 class Health:
-    """Asks the storage at most once a second, however often it is asked itself, and never waits for it for long."""
+    """Checks the storage at most once a second, for any number of calls, and never waits long for it."""
 
     def __init__(self, app: Flask, services: Services, dispatcher_is_alive: Callable[[], bool]) -> None:
         self._app = app
@@ -67,9 +67,9 @@ class Health:
         self._logged = Ration(1)
 
     def report(self) -> dict[str, str]:
-        """Return the ``status`` as a whole, and that of ``storage`` and ``dispatcher``: "ok" or "failing".
+        """Return the overall ``status``, and that of ``storage`` and ``dispatcher``: "ok" or "failing".
 
-        The dispatcher is "elsewhere" where other processes dispatch.
+        The dispatcher is "elsewhere" if other processes dispatch.
         """
         storage = OK if self._storage_answers() else FAILING
         dispatcher = ELSEWHERE
@@ -115,7 +115,7 @@ class Health:
 
 
 class _Check:
-    """One look at the storage, in a thread of its own: there is no other way not to wait for a driver that does."""
+    """One check of the storage, in a thread of its own, because a driver may block without a time-out."""
 
     def __init__(self, ask: Callable[[], None]) -> None:
         self.error = ""
@@ -127,18 +127,18 @@ class _Check:
         forks.thread(self._run, "ocpi-health").start()
 
     def error_within(self, seconds: float) -> str:
-        """Wait for its end and return why it failed; "" if it did not fail, or still runs."""
+        """Wait for its end and return the reason of a failure; "" if it did not fail, or still runs."""
         self._over.wait(seconds)
         return self.error
 
     def is_stale(self, fresh: float = _FRESH) -> bool:
-        """Tell whether to look anew. A storage that is silent is not asked again at once: no heap of threads waits."""
+        """Tell whether to check again. A silent storage is not checked at once, so that threads do not pile up."""
         if self._ended is None:
             return monotonic() - self._began >= _GIVEN_UP
         return monotonic() - self._ended >= fresh
 
     def wait(self) -> bool:
-        """Wait until it is over, or took too long; tell whether the storage answered."""
+        """Wait until it ends, or takes too long; tell whether the storage answered."""
         return self._over.wait(max(0.0, self._began + _PATIENCE - monotonic())) and self._answers
 
     def _run(self) -> None:

@@ -1,4 +1,4 @@
-"""A request: what is known of it, its body, read up to a limit, and its arguments, read with the schemas."""
+"""An incoming request: its body, read up to a limit, and its arguments, read with the schemas."""
 
 from __future__ import annotations
 
@@ -43,17 +43,17 @@ if TYPE_CHECKING:
 _CHUNK = 64 * 1024
 _MOST_DRAINED = 64 * 1024 * 1024
 _DRAIN_SECONDS = 1.0
-#: Where the environment of a request has what is known of it.
+#: The key of the :class:`Incoming` in the environment of a request.
 INCOMING = "flask_ocpi.incoming"
 _NO_MODULES: Mapping[str, str | None] = MappingProxyType({})
 
 
 class Incoming(Exchange):
-    """A request of another platform: what is known of it so far, found by the request as by the thread.
+    """A partner's request, as far as it is known, available from the request and from the thread.
 
     modules: the id of the module by the name of its blueprint, None for the one that answers all other paths. bodies:
-    bounds the reading of its body. caller: whose it is, as soon as that is known. body: what was read of it, for the
-    journal. is_read: nothing of the body is left to read. rest: what is, once it is known that nobody will read it.
+    limits the reading of its body. caller: its caller, once known. body: the bytes read, for the journal. is_read: the
+    body was read completely. rest: the unread part of a body that nothing will read.
     """
 
     caller: Caller | None = None
@@ -81,12 +81,12 @@ class Incoming(Exchange):
 
     @classmethod
     def of(cls, environ: WSGIEnvironment) -> Incoming:
-        """Return what is known of a request."""
+        """Return the :class:`Incoming` of a request."""
         return environ.get(INCOMING) or cls(environ)
 
     @property
     def endpoint(self) -> str:
-        """The endpoint that Flask found for it; "" before it did, and where there is none."""
+        """The endpoint that Flask found for it; "" before that, and without an endpoint."""
         request: Request | None = self.environ.get("werkzeug.request")
         return (request.endpoint if request is not None else None) or ""
 
@@ -97,7 +97,7 @@ class Incoming(Exchange):
 
     @property
     def answered_ids(self) -> dict[str, str]:
-        """The message ids that its answer has: its own, or made up (MID-07); the same each time."""
+        """The message ids of its answer: its own, or new ones (MID-07); the same each time."""
         if self._answered is None:
             get = self.environ.get
             self._answered = {
@@ -120,7 +120,7 @@ class Incoming(Exchange):
         return view if self.modules.get(blueprint) is not None else ""
 
     def note_rest(self, request: Request) -> None:
-        """Note what is left of its body: nobody is going to read it."""
+        """Note the unread part of its body, which no view will read."""
         if may_have_body(self.environ) and self.is_ours:
             self.rest = _rest(request)
 
@@ -128,8 +128,8 @@ class Incoming(Exchange):
 def read_body(request: Request) -> bytes:
     """Return the body, read once.
 
-    Raises RequestEntityTooLarge when it is longer than ``max_content_length``, at once if it says so, and
-    RequestTimeoutError when it takes too long.
+    Raises RequestEntityTooLarge if it is longer than ``max_content_length``, at once if its header says so, and
+    RequestTimeoutError if it takes too long.
     """
     environ = request.environ
     incoming = environ.get(INCOMING) or Incoming(environ)
@@ -145,7 +145,7 @@ def read_body(request: Request) -> bytes:
         if limit is not None and length > limit:
             raise RequestEntityTooLarge
         read = partial(_read, environ["wsgi.input"], length)
-        request.stream = BytesIO()  # whoever reads on is at the end
+        request.stream = BytesIO()  # a second reader finds the end
     if incoming.caller is None or incoming.bodies is None:
         body = read()
     else:
@@ -156,15 +156,15 @@ def read_body(request: Request) -> bytes:
 
 
 def may_have_body(environ: WSGIEnvironment) -> bool:
-    """Tell whether a request says that it has a body."""
+    """Tell whether a request announces a body."""
     return environ.get("CONTENT_LENGTH", "0") not in ("", "0") or bool(environ.get("HTTP_TRANSFER_ENCODING"))
 
 
 class Draining:
-    """An answer, and behind it what is left of the body of its request, as far as that comes within a second.
+    """An answer, followed by reading the rest of the request's body for at most a second.
 
-    A peer that is still sending would never get to read the answer of a connection that is closed. Few are waited for
-    at a time; all others, and those who take longer, find their connection closed.
+    A peer that is still sending could not read an answer on a closed connection. Only a few are waited for at a time;
+    for all others, and for slower ones, the connection closes.
     """
 
     def __init__(self, answer: Iterable[bytes], environ: WSGIEnvironment, rest: IO[bytes], bodies: Bodies) -> None:
@@ -191,16 +191,16 @@ class Draining:
 
 
 def _read_to_end(request: Request) -> bytes:
-    """Read a body of unknown length, and nothing after its limit."""
+    """Read a body of unknown length up to its limit, and nothing after it."""
     body = request.get_data(cache=False)
     at_limit = request.content_length is None and len(body) == request.max_content_length
-    if at_limit and request.environ["wsgi.input"].read(1):  # Werkzeug cuts a chunked body without a word
+    if at_limit and request.environ["wsgi.input"].read(1):  # Werkzeug cuts a chunked body silently
         raise RequestEntityTooLarge
     return body
 
 
 def _read(stream: IO[bytes], length: int) -> bytes:
-    """Read so many bytes, as a rule at once: each call waits for the server, and lets other threads go first."""
+    """Read so many bytes, usually in one call: each call waits for the server, and lets other threads go first."""
     body = b""
     while len(body) < length:
         try:
@@ -223,11 +223,11 @@ def _rest(request: Request) -> IO[bytes]:
 
 
 Understand = Callable[[Schema, Any, str], Document]
-#: Notes a flaw of a request: its kind, what came, and what was made of it.
+#: Notes a flaw of a request: its kind, the received value, and the outcome.
 Note = Callable[[str, str, str], None]
 
 _JSON_TYPES = ("application/json", "text/json", "")
-#: What libraries say of a body when nobody told them what it is.
+#: The content types that libraries send by default.
 _TYPES_OF_ANYTHING = frozenset(
     {"text/plain", "application/octet-stream", "application/x-www-form-urlencoded", "application/text", "text/x-json"}
 )
@@ -236,8 +236,8 @@ _TYPES_OF_ANYTHING = frozenset(
 def read_json(request: Request, note: Note | None = None) -> Any:
     """Decode the body strictly: UTF-8, no NaN, no lone surrogates; raise InvalidJSONError (HTTP 400).
 
-    note: notes another Content-Type than JSON's and a byte order mark, which are passed over; without it they are
-    refused. OCPI 2.2.1, Transport and format, "Request format".
+    note: notes a Content-Type other than JSON's and a byte order mark, which are ignored; without it they are refused.
+    OCPI 2.2.1, Transport and format, "Request format".
     """
     if request.environ.get("CONTENT_TYPE") not in _JSON_TYPES:
         mimetype = request.mimetype
@@ -248,7 +248,7 @@ def read_json(request: Request, note: Note | None = None) -> Any:
                 )
             note("content_type", mimetype, "The body was read as JSON.")
     encoding = request.environ.get("HTTP_CONTENT_ENCODING")
-    if encoding and encoding.strip().lower() != "identity":  # a few bytes may be gigabytes
+    if encoding and encoding.strip().lower() != "identity":  # a few bytes may expand to gigabytes
         raise UnsupportedMediaTypeError(
             f"The body must not be compressed, and its Content-Encoding is {encoding[:40]!a}.",
             headers={"Accept-Encoding": "identity"},
@@ -268,7 +268,7 @@ def read_json(request: Request, note: Note | None = None) -> Any:
 
 
 def read_query(request: Request, schema: Schema, understand: Understand) -> Document:
-    """Return the query parameters, of each the first value; raise InvalidParametersError that names what is wrong."""
+    """Return the first value of each query parameter; raise InvalidParametersError that names the wrong ones."""
     given = request.args.to_dict() if request.environ.get("QUERY_STRING") else {}
     document = schema.load_valid(given)
     return understand(schema, given, "query parameter") if document is None else document
@@ -277,11 +277,11 @@ def read_query(request: Request, schema: Schema, understand: Understand) -> Docu
 def read_document(
     request: Request, schema: Schema, understand: Understand, *, required: bool, note: Note | None = None
 ) -> Document | None:
-    """Return the body, checked; None when there is none and none is ``required``.
+    """Return the checked body; None if there is none and none is ``required``.
 
-    Raises InvalidJSONError, UnsupportedMediaTypeError, and InvalidParametersError that names what is wrong.
-    ``understand`` reads what is not valid. With ``note``, which is told of each flaw, a body that is not required and
-    says nothing, or nothing that can be read, counts as none: nobody is refused for it.
+    Raises InvalidJSONError, UnsupportedMediaTypeError, and InvalidParametersError that names the flaws.
+    ``understand`` reads invalid bodies. With ``note``, which gets each flaw, an optional body that is empty, says
+    nothing or cannot be read counts as none, and the request is not refused for it.
     """
     if not required and not (may_have_body(request.environ) and read_body(request)):
         return None

@@ -24,12 +24,12 @@ except ImportError as error:
 
 
 def limit_platforms(app: Flask, limiter: Limiter, limit: str) -> None:
-    """Let each platform call the OCPI endpoints so often and no more, such as "600/minute"; "10/second; 300/minute".
+    """Limit how often each partner may call the OCPI endpoints, such as "600/minute"; "10/second; 300/minute".
 
-    Call it once, after ``OCPI(app)``. All endpoints count together: for each platform, and for each address of callers
-    whose token is not known. Who calls too often gets HTTP 429 in the envelope, with ``Retry-After``. It replaces the
-    default and application limits of the limiter, which would count the platforms behind one proxy as one; other
-    routes of the app keep theirs. Raises ConfigurationError when the app has such limits already.
+    Call it once, after ``OCPI(app)``. All endpoints count together: for each partner, and for each address of callers
+    without a known token. A caller over the limit gets HTTP 429 in the envelope, with ``Retry-After``. It replaces the
+    default and application limits of the limiter, which would count the partners behind one proxy as one; other routes
+    of the app keep theirs. Raises ConfigurationError if the app has such limits already.
     """
     ocpi = cast("OwnPlatform | None", app.extensions.get("ocpi"))
     if ocpi is None:
@@ -59,7 +59,7 @@ def limit_platforms(app: Flask, limiter: Limiter, limit: str) -> None:
 
 
 def _calling() -> str:
-    """Return the key of the caller: its platform, or the address of an unknown one."""
+    """Return the key of the caller: its partner, or the address of an unknown one."""
     caller = Incoming.of(request.environ).caller
     return f"address {network_of(request.remote_addr)}" if caller is None else f"platform {caller.platform.id}"
 

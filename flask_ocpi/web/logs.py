@@ -1,7 +1,7 @@
-"""Log records that say which message they belong to, and a formatter that writes them as JSON.
+"""Log records with the ids of their message, and a formatter that writes records as JSON.
 
-Nothing of the host's logging is touched: the attributes are put on the records of this package's own loggers, and on
-those of others where the host gives its handlers a :class:`ContextFilter`.
+The host's logging is unchanged: the attributes are set on the records of this package's own loggers, and on those of
+others if the host gives its handlers a :class:`ContextFilter`.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _STANDARD = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime", "
 
 
 class ContextFilter(logging.Filter):
-    """Gives each record ``request_id``, ``correlation_id``, ``platform`` and ``operation``; "" where there is no such.
+    """Gives each record ``request_id``, ``correlation_id``, ``platform`` and ``operation``; "" without a value.
 
-    They are of the OCPI request that is being handled, or the message that is being sent, in the same thread. It lets
-    every record through, and leaves attributes alone that a record has.
+    They come from the OCPI request or the outgoing message of the same thread. It lets every record pass, and keeps the
+    attributes that a record has.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -39,7 +39,7 @@ class ContextFilter(logging.Filter):
 
 
 class JSONFormatter(logging.Formatter):
-    """Writes a record as one line of JSON, with all attributes that it was given; empty ones are left out.
+    """Writes a record as one line of JSON, with all its attributes; empty ones are left out.
 
     ``time`` is in UTC, with milliseconds; ``exception`` is the traceback.
     """
@@ -63,7 +63,7 @@ class JSONFormatter(logging.Formatter):
 
 
 def attach_filters() -> None:
-    """Have the records of this package's own loggers carry the message that they are about, and stay tidy."""
+    """Add the filters that give the records of this package's own loggers their message and keep them tidy."""
     for own in (ContextFilter(), TidyFilter()):
         for name in LOGGERS:
             logger = logging.getLogger(name)

@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger("flask_ocpi")
 _journal_log = logging.getLogger("flask_ocpi.journal")
 _PLAIN = "/!$&'()*+,;=:@~"
-_LOGGED = 30  # records of a kind about unknown callers, a minute
-_KEPT = 10  # messages of unknown callers in the journal, a minute
+_LOGGED = 30  # records of a kind about unknown callers, per minute
+_KEPT = 10  # messages of unknown callers in the journal, per minute
 
 
 _HEADERS = [(environ_key(name), name) for name in KEPT_HEADERS]
@@ -52,7 +52,7 @@ _HEADERS = [(environ_key(name), name) for name in KEPT_HEADERS]
 class RequestWatch:
     """WSGI middleware that follows the requests to our blueprints, until the answer is made.
 
-    It comes before all hooks of the host application, and has what is logged meanwhile carry the request.
+    It comes before all hooks of the host application, and connects log records to the request.
     modules: the id of the module by the name of its blueprint, None for the one that answers all other paths. routed:
     the names of the blueprints whose messages have routing headers.
     ended: called after each of these requests.
@@ -95,7 +95,7 @@ class RequestWatch:
             self._ended()
 
     def end(self, app: Flask, *, response: Response, **kwargs: Any) -> None:
-        """Give an answer of the host's to a request of ours the headers of all, and tell of it; never fails."""
+        """Add our headers to the host's answer to one of our requests, and report the message; never fails."""
         current = request_ctx.request
         incoming: Incoming | None = current.environ.get(INCOMING)
         if incoming is None:
@@ -151,7 +151,7 @@ class RequestWatch:
         self._traffic.tell(message, secrets=secrets, kept=kept)
 
     def _has_room(self) -> bool:
-        """Tell whether the journal keeps one more message of an unknown caller; others are counted."""
+        """Tell whether the journal keeps one more message of an unknown caller; further ones are counted."""
         left_out = self._kept.take("journal")
         if left_out:
             _journal_log.warning("%s messages of unknown callers were left out of the journal.", left_out)

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says beyond the schemas: names, headers, answers, and what to put into Authorize."""
+"""The parts of the OpenAPI document beyond the schemas: names, headers, answers, and the text for Authorize."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def document_options(services: Services, version: Version) -> dict[str, Any]:
 
 
 def tag_name(module: Module, interface: Interface) -> str:
-    """One tag a module and interface: ``locations SENDER``."""
+    """Return the tag of a module and interface: ``locations SENDER``."""
     return str(module.id) if module.single else f"{module.id} {interface.role}"
 
 
@@ -128,7 +128,7 @@ def operation_id(module: Module, interface: Interface, operation: Operation) -> 
 
 
 def operation_doc(version: Version, module: Module, interface: Interface, operation: Operation) -> dict[str, Any]:
-    """Return what the OpenAPI operation says of itself, beyond what the decorators of the view say."""
+    """Return the OpenAPI operation, without the parts that the decorators of the view add."""
     codes = [f"{int(code)} ({code.name.lower().replace('_', ' ')})" for code in operation.errors]
     sentences = [
         operation.description,
@@ -160,7 +160,7 @@ def operation_doc(version: Version, module: Module, interface: Interface, operat
 
 
 def _callback(version: Version, module: Module, operation: Operation, result: type[Schema]) -> dict[str, Any]:
-    """Describe the request with the result that goes to the response_url later."""
+    """Describe the request that later brings the result to the response_url."""
     source = "query.response_url" if operation.body is None else "body#/response_url"
     return {
         f"{{$request.{source}}}": {
@@ -257,7 +257,7 @@ def success_description(operation: Operation) -> str:
 
 
 def finish(spec: dict[str, Any]) -> dict[str, Any]:
-    """Complete a generated document: what PATCH requires, shared components, nothing of what is added unasked."""
+    """Complete a generated document: required properties of PATCH, shared components, without surplus parts."""
     components = spec["components"]
     for name in ("responses", "headers", "parameters"):
         components.setdefault(name, {})
@@ -314,7 +314,7 @@ def _shared_headers(headers: dict[str, Any], shared: dict[str, Any]) -> dict[str
 
 
 def _query_parameter(parameter: dict[str, Any]) -> dict[str, Any]:
-    """A query cannot hold null: what is optional is left out."""
+    """Remove null from a query parameter: an optional one is left out instead."""
     schema = dict(parameter["schema"])
     if isinstance(schema.get("type"), list):
         schema["type"] = schema["type"][0]
@@ -353,7 +353,7 @@ def _answer(examples: dict[str, Any], links: dict[str, Any]) -> dict[str, Any]:
 
 
 def _links(module: Module, interface: Interface, operation: Operation) -> dict[str, Any]:
-    """Say what can be called next: what was put or posted can be got, what is in a list can be got."""
+    """Link the next calls: objects that were put or posted, or are in a list, can be got."""
     links = {}
     for other in interface.operations:
         if other is operation or other.object is not operation.object or other.object is None:
@@ -374,7 +374,7 @@ def _links(module: Module, interface: Interface, operation: Operation) -> dict[s
 
 
 def _referenced(paths: Any, components: dict[str, Any]) -> dict[str, Any]:
-    """Return the components that are referred to, directly or through others, sorted; and the security schemes."""
+    """Return the used components, directly or through others, sorted; and the security schemes."""
     found: set[tuple[str, str]] = {("securitySchemes", name) for name in components["securitySchemes"]}
     waiting = [paths]
     while waiting:

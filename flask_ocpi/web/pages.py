@@ -1,4 +1,4 @@
-"""The headers of what browsers show of this package: nothing of others is loaded, framed or guessed."""
+"""The headers of browser pages: no foreign content is loaded or framed, no content type is guessed."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _INLINE_SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
 
 
 def protect(response: Response, *, base_url: str | None = None) -> Response:
-    """Give a page, or a document that is none, the headers that hold a browser back.
+    """Give a page, or a document, the headers that limit a browser.
 
-    A page may load what comes with it, and run the inline scripts that it has now, which are named by their hashes.
+    A page may load its own files, and run its present inline scripts, which are named by their hashes.
     ``base_url``: where it may send requests besides its own origin.
     """
     policy = ["default-src 'none'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"]
@@ -24,7 +24,7 @@ def protect(response: Response, *, base_url: str | None = None) -> Response:
         hashes = [f"'sha256-{base64.b64encode(hashlib.sha256(script).digest()).decode()}'" for script in scripts]
         policy += [
             " ".join(["script-src 'self'", *hashes]),
-            "style-src 'self' 'unsafe-inline'",  # Swagger UI's bar has a style of its own; it runs nothing
+            "style-src 'self' 'unsafe-inline'",  # Swagger UI's bar has its own style; it runs no script
             "img-src 'self' data:",
             " ".join(["connect-src 'self'", *_origin(base_url)]),
         ]

@@ -1,4 +1,4 @@
-"""Numbers for Prometheus: what is exchanged with other platforms, and what still waits to be."""
+"""Numbers for Prometheus: messages exchanged with partners, and waiting work."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ except ImportError as error:
 
 _log = logging.getLogger("flask_ocpi.prometheus")
 
-#: Seconds. A database answers in the first, a charge point or a provider's billing in the last.
+#: Seconds. A database answers in the first ones, a charge point or a provider's billing in the last ones.
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 _KNOWN_CODES = frozenset(int(code) for code in StatusCode)
@@ -50,12 +50,12 @@ _NEVER = float("inf")
 
 
 class Metrics:
-    """Counts the messages of an app, and tells at each scrape what its storage says: ``Metrics(app)``.
+    """Counts the messages of an app, and reads the numbers in its storage at each scrape: ``Metrics(app)``.
 
-    Call it once, after ``OCPI(app)``. registry: where the numbers go; by default the one of the whole process, which
-    takes those of one app only. buckets: of the durations, in seconds.
+    Call it once, after ``OCPI(app)``. registry: the registry of the metrics; by default that of the process, which
+    takes one app only. buckets: of the durations, in seconds.
 
-    Nothing is served by itself: register :meth:`blueprint`, or let your own exporter show :attr:`shown`. With
+    It serves nothing itself: register :meth:`blueprint`, or let your own exporter show :attr:`shown`. With
     PROMETHEUS_MULTIPROC_DIR set, the numbers of all processes are added up.
     """
 
@@ -70,7 +70,7 @@ class Metrics:
         self._ocpi = ocpi
         self._registry = registry
         self._lost = 0
-        #: Tells what the storage says, for a registry of yours. It needs no other and works with any.
+        #: The numbers from the storage, for a registry of yours. It is independent and works with any registry.
         self.stored: Collector = StoredNumbers(app, ocpi)
         try:
             self._define(buckets)
@@ -85,7 +85,7 @@ class Metrics:
 
     @property
     def shown(self) -> CollectorRegistry:
-        """The registry to show: the given one, or with several processes one that adds up what they counted."""
+        """The registry to show: the given one, or with several processes one that adds up their numbers."""
         if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
             return self._registry
         registry = CollectorRegistry()
@@ -157,12 +157,12 @@ class StoredNumbers(Collector):
         return _families()
 
     def collect(self) -> Iterator[Metric]:
-        """Return the numbers; without a storage only that there is none."""
+        """Return the numbers; without a working storage only the one that reports it."""
         reachable, *others = _families()
         try:
             with self._app.app_context():
                 self._fill(*others)
-        except Exception as error:  # the storage may be anybody's, and what was counted has to be seen all the more
+        except Exception as error:  # the host application may have its own storage, and the counters must stay visible
             _log.error("The storage could not be asked for its numbers: %s", error)
             reachable.add_metric((), 0)
             yield reachable
@@ -198,12 +198,12 @@ class StoredNumbers(Collector):
             lag.add_metric(labels, seconds)
 
     def _lags(self) -> dict[tuple[str, str], float]:
-        """Return the lags by platform and module, of several own parties the longest."""
+        """Return the lags by platform and module, the longest of several own parties."""
         services = self._ocpi.services
         longest: dict[tuple[str, str], float] = {}
         for platform, module, _party, seconds in lags(services):
             if seconds is None and not services.settings.sync_interval:
-                continue  # nobody wants it to be synced by itself
+                continue  # no sync is scheduled
             lag = _NEVER if seconds is None else max(0.0, seconds)
             longest[platform, module] = max(lag, longest.get((platform, module), 0.0))
         return longest
@@ -232,14 +232,14 @@ def _families() -> list[GaugeMetricFamily]:
 
 
 def _http_class(status: int) -> str:
-    """Return "2xx" and so on; "" where there was no answer."""
+    """Return "2xx" and so on; "" without an answer."""
     if not status:
         return ""
     return f"{status // 100}xx" if 100 <= status < 600 else "other"
 
 
 def _bounded_code(status_code: int | None) -> str:
-    """Return an OCPI status as a label: those that others make up by their first digit, so that they stay few."""
+    """Return an OCPI status as a label: custom ones by their first digit, to limit the number of labels."""
     if status_code is None:
         return ""
     if status_code in _KNOWN_CODES:

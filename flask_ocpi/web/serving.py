@@ -31,7 +31,7 @@ _log = logging.getLogger("flask_ocpi")
 
 
 def serve(app: Flask, state: State) -> None:
-    """Register on an app all that its platform serves."""
+    """Register all routes of a platform on an app."""
     services = state.services
     prefix = services.settings.url_prefix
     app.url_map.converters |= {"ocpi": SegmentConverter, "ocpi_rest": RestConverter}
@@ -57,10 +57,10 @@ def serve(app: Flask, state: State) -> None:
 
 
 def emitter(app: Flask) -> Callable[..., None]:
-    """Return what calls the host's listeners of a signal."""
+    """Return a function that calls the host's listeners of a signal."""
 
     def emit(signal: Any, **payload: Any) -> None:
-        """Call the listeners; what is stored stays stored when one of them fails."""
+        """Call the listeners; stored data stays stored if one of them fails."""
         for receiver in signal.receivers_for(app):
             try:
                 receiver(app, **payload)
@@ -71,7 +71,7 @@ def emitter(app: Flask) -> Callable[..., None]:
 
 
 def _add_modules(api: Api, services: Services, version: Version) -> dict[str, Module]:
-    """Register the modules of a version that are served; return them by the names of their blueprints."""
+    """Register the served modules of a version; return them by the names of their blueprints."""
     added: dict[str, Module] = {}
     for module in version.modules:
         if module.extend or any(services.serves(module, interface.role) for interface in module.interfaces):
@@ -82,7 +82,7 @@ def _add_modules(api: Api, services: Services, version: Version) -> dict[str, Mo
 
 
 def _ended(app: Flask, state: State) -> None:
-    """Do what follows a request that was answered."""
+    """Do the work that follows an answered request."""
     state.services.findings.write_inline()
     if not app.testing:
         state.dispatcher.serve()
@@ -90,12 +90,12 @@ def _ended(app: Flask, state: State) -> None:
 
 def _is_dispatching(app: Flask, state: State) -> bool:
     if not app.testing:
-        state.dispatcher.serve()  # a process that is only asked for its health looks for work as well
+        state.dispatcher.serve()  # a process that gets only health checks looks for work as well
     return state.dispatcher.is_alive()
 
 
 def _about(services: Services, version: Version) -> dict[str, Any]:
-    from flask_ocpi.web.openapi import document_options  # not before somebody wants to read a document
+    from flask_ocpi.web.openapi import document_options  # only when a document is read
 
     return document_options(services, version)
 

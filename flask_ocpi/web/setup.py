@@ -1,4 +1,4 @@
-"""What the app brings along or is given by default: the database and the key that tokens are encrypted with."""
+"""The database and the key for tokens: those of the app, or defaults."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ EMBEDDED_DATABASE = "sqlite:///ocpi.sqlite3"  # Flask-SQLAlchemy puts relative p
 def default_storage(app: Flask, settings: Settings, versions: Iterable[Version]) -> Storage:
     """Store in the host's Flask-SQLAlchemy database, or in an own SQLite file in the instance folder.
 
-    Where a database is configured and the host's ``db`` is not registered yet, it is found when it is first needed.
+    If a database is configured and the host's ``db`` is not registered yet, it is found on first use.
     """
-    # Not before it is known that they are needed: SQLAlchemy is a third of what there is to import.
+    # Imported only if needed: SQLAlchemy is a third of all imports.
     from flask_ocpi.storage.sqlalchemy import SQLAlchemyStorage
     from flask_ocpi.storage.sqlalchemy import make_private
 
@@ -54,7 +54,7 @@ def default_storage(app: Flask, settings: Settings, versions: Iterable[Version])
     if not is_registered:
         app.config["SQLALCHEMY_DATABASE_URI"] = EMBEDDED_DATABASE
     engine, tables = _database(app, names)
-    if not is_registered:  # whoever first connects would make it for everybody
+    if not is_registered:  # otherwise the first connection would create it, readable by every user
         make_private(engine.url)
     storage = SQLAlchemyStorage(engine, tables)
     if settings.create_tables or (settings.create_tables is None and not is_registered):
@@ -81,7 +81,7 @@ def _late_storage(app: Flask, names: tuple[str, ...], *, creates_tables: bool) -
                 storage.find()
 
     def first(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if not storage.is_found:  # a db of ours cannot be registered any more once Flask has begun with a request
+        if not storage.is_found:  # once Flask has handled a request, no db of ours can be registered any more
             with suppress(StorageError):
                 storage.find()
         return inner(environ, start_response)
@@ -106,7 +106,7 @@ def _database(app: Flask, names: tuple[str, ...]) -> tuple[Engine, Mapping[str, 
 
 
 def shared_session(app: Flask) -> HostSession | None:
-    """Return the ``db.session`` of the host's Flask-SQLAlchemy; None where this context has not used it."""
+    """Return the ``db.session`` of the host's Flask-SQLAlchemy, or None if this context has not used it."""
     db = app.extensions.get("sqlalchemy")
     if db is None or not has_app_context() or current_app != app:
         return None
@@ -123,7 +123,7 @@ def kinds(versions: Iterable[Version]) -> tuple[str, ...]:
 
 
 def secret_key(app: Flask, settings: Settings) -> str | bytes | None:
-    """Return the secret that the encryption key derives from: SECRET_KEY, or one kept in the instance folder.
+    """Return the secret that the encryption key derives from: SECRET_KEY, or one stored in the instance folder.
 
     The file is made on first use, readable by its owner only, so that a first try needs no configuration.
     """
