@@ -32,7 +32,7 @@ object_removed = _signals.signal("ocpi.object-removed")
 cdr_audited = _signals.signal("ocpi.cdr-audited")
 #: An own object was created or changed. Payload: module, key, document, created.
 object_saved = _signals.signal("ocpi.object-saved")
-#: A partner authorized one of our tokens in real time. Payload: token, location, info, platform.
+#: A partner requested the real-time authorization of one of our tokens. Payload: token, location, info, platform.
 token_authorized = _signals.signal("ocpi.token-authorized")
 #: A driver's charging preferences for one of our sessions arrived. Payload: session, preferences, answer, platform.
 charging_preferences_received = _signals.signal("ocpi.charging-preferences-received")

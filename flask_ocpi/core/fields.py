@@ -23,7 +23,7 @@ UNKNOWN_TIME = "1970-1-1T00:00:00Z"  # OCPI 2.2.1, CDRs, "CDR Object": no DateTi
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # lone surrogates are no characters
 _PRINTABLE_ASCII = re.compile(r"[\x20-\x7e]*\Z")
-#: No further violations are searched after so many: they are enough for the sender.
+#: The search for violations stops after this number, which is enough for the sender.
 MOST = 30
 MAX_INTEGER = 2**53 - 1  # every JSON peer can hold these
 MAX_NUMBER = sys.float_info.max  # JSON such as 1e400 decodes to infinity, which cannot be written back
@@ -321,7 +321,7 @@ class Number(Field):
 
 
 def round_half_up(value: float, decimals: int) -> float:
-    """Round a finite number to so many decimals, half away from zero; one without more decimals stays the same."""
+    """Round a finite number to ``decimals``, half away from zero; one with no more decimals stays the same."""
     if round(value, decimals) == value:
         return value
     return float(Decimal(repr(value)).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP))

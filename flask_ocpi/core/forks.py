@@ -189,7 +189,7 @@ def _begin_in_child() -> None:
 
 
 _gate = _Gate()
-#: Work in this context is complete in each forked process; it can be nested.
+#: A fork waits until work in this context has ended, so the child has no half of it; it can be nested.
 at_work = _gate
 #: Objects that a parent process still uses: cleaning them up in a child would disturb it, so a child keeps them.
 left_to_parent: list[object] = _gate.left_to_parent

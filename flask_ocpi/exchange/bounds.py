@@ -118,7 +118,7 @@ class Bodies:
             self._end(reading)
 
     def drain(self, environ: WSGIEnvironment, drain: Callable[[], object], *, seconds: float) -> None:
-        """Read and discard a body for so many seconds; do nothing if too many others are being discarded."""
+        """Read and discard a body for at most ``seconds``; skip this if too many others are being discarded."""
         reading = _Reading("", _socket(environ), monotonic(), seconds)
         most = _DRAINED_FOR_EVER if reading.connection is None else _DRAINED
         if not self._begin(reading, most, patience=_DRAIN_TURN):

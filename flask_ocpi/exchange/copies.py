@@ -35,7 +35,7 @@ _AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The number of copies of a module that an own party has from a platform. source: its id, or UNKNOWN."""
+    """The number of copies of a module that an own party has from a partner. source: its id, or UNKNOWN."""
 
     source: str
     module: str

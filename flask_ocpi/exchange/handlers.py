@@ -49,7 +49,7 @@ from flask_ocpi.storage.base import fold
 from flask_ocpi.storage.base import how_many_fit
 from flask_ocpi.storage.base import walk
 
-#: An object that grows part by part may be so many times as large as one request can send.
+#: An object that grows part by part may be this many times as large as one request can send.
 _LARGEST = 2
 _OF_PAGES = ("offset", "limit", "cursor")
 
@@ -346,7 +346,7 @@ def check_identity(target: Target, body: Document) -> None:
             _check_same(body, object_type.id_key[0], parameter, target.path[parameter])
     for name, default in object_type.defaults:
         asked = target.query.get(name)
-        if asked is not None or operation.partial:  # a PUT without it goes by its body (TOK-04)
+        if asked is not None or operation.partial:  # a PUT without it uses its body (TOK-04)
             _check_same(body, name, name, asked or default)
 
 

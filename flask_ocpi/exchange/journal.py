@@ -228,7 +228,7 @@ class Writer(WriteBehind[Callable[[], Message]]):
 def purge(storage: Storage, *, before: int, most: int) -> int:
     """Remove messages that began before a moment (microseconds), and those above the number ``most``, oldest first.
 
-    Messages of unknown callers: at most a twentieth of that number, and a thousand.
+    Messages of unknown callers have a lower limit: a twentieth of ``most``, and never more than a thousand.
     Returns how many were removed; one call removes a limited number, so more may be left.
     """
     strangers = Query(owners=(NOBODY,), receiver=receiver_of(None))

@@ -161,7 +161,7 @@ def on_a_line(text: str) -> str:
 
 
 class Ration:
-    """Allows so many of a kind per minute, and counts the others."""
+    """Allows a number of records of a kind per minute, and counts the others."""
 
     def __init__(self, most: int) -> None:
         self._most = most

@@ -29,7 +29,7 @@ from flask_ocpi.storage.base import received
 class Target:
     """The target of a request, resolved once, before its body is read.
 
-    path, query: the values in its URL. platform: the id of the calling platform. parties: our parties that receive it:
+    path, query: the values in its URL. platform: the id of the calling partner. parties: our parties that receive it:
     the one in its TO headers, or all that serve the interface (RT-22).
     owner: the party in the URL. object_type, part: the classes of objects and of parts of the operation. id: the stored
     id of the object in the URL. part_ids: the ids of its parts in the URL, one per level.

@@ -26,7 +26,7 @@ from flask_ocpi.partners.platforms import PlatformState
 from flask_ocpi.partners.platforms import Terms
 from flask_ocpi.storage.base import Party
 
-#: The name of an invited partner that is not known yet.
+#: The record of an invited partner before it is known.
 _NOBODY = Platform("", "", PlatformState.INVITED)
 _PREFERENCES = ("first", "each", None)
 

@@ -200,7 +200,7 @@ def _read_to_end(request: Request) -> bytes:
 
 
 def _read(stream: IO[bytes], length: int) -> bytes:
-    """Read so many bytes, usually in one call: each call waits for the server, and lets other threads go first."""
+    """Read ``length`` bytes, usually in one call: each call waits for the server, and lets other threads go first."""
     body = b""
     while len(body) < length:
         try:

@@ -1,4 +1,4 @@
-"""Limits on how often a platform may call, with the Flask-Limiter of the host application."""
+"""Limits on the calls of each partner, with the Flask-Limiter of the host application."""
 
 from __future__ import annotations
 

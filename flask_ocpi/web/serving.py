@@ -1,4 +1,4 @@
-"""Registers a platform on its app: routes, documentation, health and the watch over requests."""
+"""Registers this platform on its app: routes, documentation, health and the watch over requests."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _log = logging.getLogger("flask_ocpi")
 
 
 def serve(app: Flask, state: State) -> None:
-    """Register all routes of a platform on an app."""
+    """Register all routes of the platform on an app."""
     services = state.services
     prefix = services.settings.url_prefix
     app.url_map.converters |= {"ocpi": SegmentConverter, "ocpi_rest": RestConverter}

@@ -115,7 +115,7 @@ def shared_session(app: Flask) -> HostSession | None:
 
 
 def kinds(versions: Iterable[Version]) -> tuple[str, ...]:
-    """Return the kinds of records that a platform stores."""
+    """Return the kinds of records that this platform stores."""
     modules = [module for version in versions for module in version.modules]
     objects = [object_type.kind for module in modules for object_type in module.objects]
     others = [kind for module in modules for kind in module.kinds]

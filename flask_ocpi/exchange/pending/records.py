@@ -48,7 +48,7 @@ _PURGE_INTERVAL = 60 * SECOND
 
 
 def end_of(services: Services, timeout: int) -> int:
-    """Return the moment after so many seconds, in microseconds."""
+    """Return the moment after ``seconds``, in microseconds."""
     return services.now() + min(timeout, _LONGEST_TIMEOUT) * SECOND
 
 
@@ -68,7 +68,7 @@ def every_pending(*, date_to: int | None = None) -> Query:
 
 
 def purge(services: Services, kind: str) -> None:
-    """Remove requests that were kept long enough, a limited number; runs once a minute, with a new request."""
+    """Remove some requests that were kept long enough; a new request does so once a minute, or until none is left."""
     now = services.now()
     if abs(now - services.purged.get(kind, 0)) < _PURGE_INTERVAL:
         return
