@@ -187,7 +187,7 @@ class Ration:
 class TidyFilter(logging.Filter):
     """Keeps foreign texts from looking like records of their own, and unknown callers from filling the log.
 
-    Texts in a record are put on one line, and cut. Of each kind of record about requests of unknown callers, so many
+    Texts in a record are put on one line, and cut. Of each kind of record about requests of unknown callers, a few
     per minute pass; the next one gives the number of dropped ones.
     """
 

@@ -48,7 +48,7 @@ _PURGE_INTERVAL = 60 * SECOND
 
 
 def end_of(services: Services, timeout: int) -> int:
-    """Return the moment after ``seconds``, in microseconds."""
+    """Return the moment after ``timeout`` seconds, in microseconds."""
     return services.now() + min(timeout, _LONGEST_TIMEOUT) * SECOND
 
 
