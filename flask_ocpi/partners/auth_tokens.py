@@ -1,4 +1,4 @@
-"""Credentials tokens: made, hashed, encrypted, and written to and read from the Authorization header."""
+"""Credentials tokens: make, hash and encrypt them, write them to the Authorization header and read them from it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cryptography.fernet import MultiFernet
 
 _TOKEN = re.compile(r"[!-~]{1,64}\Z")
-_DECRYPTED = 256  # tokens that are not decrypted anew for each call; in memory only, as the keys are
+_DECRYPTED = 256  # tokens kept decrypted, so that not each call decrypts; in memory only, like the keys
 _SCHEME = re.compile(r"token +(\S.*)\Z", re.IGNORECASE)
 
 
@@ -35,17 +35,17 @@ def is_token(text: str) -> bool:
 
 
 def hash_token(token: str) -> str:
-    """Return the SHA-256 of a token as hex. With 256 random bits in it, no salt is needed to make it safe to store."""
+    """Return the SHA-256 of a token as hex. A token has 256 random bits, so its hash is safe to store without salt."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 def same_hash(hashed: str, other: str) -> bool:
-    """Compare two hashes of tokens in a time that does not depend on where they differ."""
+    """Compare two hashes of tokens in constant time."""
     return hmac.compare_digest(hashed, other)
 
 
 def authorization(token: str, encoding: str = "base64") -> str:
-    """Write the Authorization header for a token; ``encoding`` is "base64" (the rule) or "plain" (older peers).
+    """Write the Authorization header for a token; ``encoding`` is "base64" (the rule) or "plain" (older partners).
 
     OCPI 2.2.1, Transport and format, "Authorization header".
     """
@@ -56,8 +56,8 @@ def authorization(token: str, encoding: str = "base64") -> str:
 def candidates(header: str | None) -> list[str]:
     """Return the tokens that an Authorization header may stand for, likeliest first; empty when it holds none.
 
-    Peers differ: most encode with Base64, some without its padding, some with a line feed at the end of the token, some
-    not at all.
+    Partners differ: most encode with Base64, some omit its padding, some add a line feed to the token, some do not
+    encode at all.
     """
     match = _SCHEME.match((header or "").strip())
     if match is None:
@@ -76,9 +76,9 @@ def candidates(header: str | None) -> list[str]:
 
 
 class TokenCipher:
-    """Encrypts the tokens that we must send, with Fernet. The first key encrypts, every key decrypts.
+    """Encrypts the tokens that we send, with Fernet. The first key encrypts, every key decrypts.
 
-    A key that derives from a secret is made when it is first needed: most requests need none.
+    A key that derives from a secret is made on first use: most requests need no key.
     """
 
     def __init__(self, keys: Sequence[str], *, secret_key: str | bytes | None = None) -> None:
@@ -96,7 +96,7 @@ class TokenCipher:
         self._secret_key = secret_key
         self._decrypted = lru_cache(_DECRYPTED)(self._decrypt)
         if keys:
-            _ = self._fernet  # wrong keys are told at once
+            _ = self._fernet  # wrong keys raise an error at once
 
     def __repr__(self) -> str:
         return "TokenCipher()"
@@ -121,7 +121,7 @@ class TokenCipher:
         return self._fernet.encrypt(token.encode()).decode("ascii")
 
     def decrypt(self, text: str) -> str:
-        """Return the token; raise StorageError when no key fits any more."""
+        """Return the token; raise StorageError if no key decrypts it."""
         return self._decrypted(text)
 
     def _decrypt(self, text: str) -> str:

@@ -26,8 +26,8 @@ _ATTEMPTS = 5
 class Claim:
     """The claim on a party.
 
-    platforms: the ids of those that registered it, which have priority over the hub. hub: the id of the hub that
-    represents it. released: that hub reported that the party left it.
+    platforms: the ids of the platforms that registered it; they have priority over the hub. hub: the id of the hub that
+    represents it. released: that hub reported that the party left.
     """
 
     platforms: tuple[str, ...] = ()
@@ -53,7 +53,7 @@ _NOBODY = Claim()
 
 
 class Claims:
-    """The claims of one platform's partners. is_hub: tells whether the platform with an id is registered as a hub."""
+    """The claims of all partners. is_hub: tells whether the platform with an id is registered as a hub."""
 
     def __init__(self, storage: Storage, *, own: Iterable[Party], shared: bool, is_hub: Callable[[str], bool]) -> None:
         self.storage = storage
@@ -67,12 +67,12 @@ class Claims:
         return _NOBODY if record is None else Claim.of(record)
 
     def of_many(self, parties: Collection[Party]) -> dict[Party, Claim]:
-        """Return the claims on these parties, as far as there are any."""
+        """Return the existing claims on these parties."""
         found = self.storage.get_many(PARTIES, [_key(party) for party in parties])
         return {key.owner: Claim.of(record) for key, record in found.items()}
 
     def check(self, party: Party, others: Collection[str]) -> None:
-        """Raise InvalidParametersError when a party that a platform names is ours, or that of ``others``."""
+        """Raise InvalidParametersError if a party that a platform names is ours, or is claimed by ``others``."""
         if self.shared:
             return
         if party in self.own:
@@ -91,15 +91,15 @@ class Claims:
         after: Collection[Party],
         beside: Callable[[str], bool] = lambda id: False,
     ) -> None:
-        """Give up the parties that a platform has no more and claim those that are new, in the caller's transaction.
+        """Release the parties that a platform no longer has and claim its new ones, in the caller's transaction.
 
-        beside: tells whether the platform with an id may have the same parties.
-        Raises InvalidParametersError when one of them is taken.
+        beside: tells whether the platform with an id may have the same parties. Raises InvalidParametersError if a
+        party is taken.
         """
         new, gone = set(after) - set(before), set(before) - set(after)
         if not new and not gone:
             return
-        # Locks are taken in one order, so that two who claim the same parties never wait for each other.
+        # All callers lock in the same order, so that two claims on the same parties never wait for each other.
         here = dict(self.storage.get_many(PARTIES, [_key(party) for party in new | gone], for_update=True))
         here |= self._create(platform, sorted(party for party in new if _key(party) not in here))
         changed = []
@@ -109,7 +109,7 @@ class Claims:
             if key.owner in new:
                 self.check(
                     key.owner, {id for id in others if not beside(id)}
-                )  # by what is locked: an earlier look may be out of date
+                )  # checked under the lock: an earlier check may be out of date
                 others |= {platform}
             elif not others and claim.hub is None:
                 self.storage.delete(PARTIES, key)
@@ -119,7 +119,7 @@ class Claims:
             self.storage.save_many(PARTIES, changed)
 
     def _create(self, platform: str, parties: Iterable[Party]) -> dict[Key, Record]:
-        """Claim parties that are nobody's; return the claims of those that another took at this moment, locked."""
+        """Claim free parties; return the claims, locked, on those that another platform took at this moment."""
         records = []
         for party in parties:
             self.check(party, ())
@@ -133,7 +133,7 @@ class Claims:
     # Parties behind hubs.
 
     def is_behind(self, hub: str, party: Party) -> bool:
-        """Tell whether a hub represents a party, or may: no other hub does, and it never sent ClientInfos."""
+        """Tell whether a hub represents a party, or may: no other hub does, and this one never sent ClientInfos."""
         claim = self.of(party)
         if claim.platforms or party in self.own:
             return False
@@ -149,9 +149,9 @@ class Claims:
         return claim.hub == hub or (not self.tells(hub) and self._take(hub, party) == hub)
 
     def told(self, hub: str, parties: Collection[Party]) -> dict[Party, str]:
-        """Note that a hub told that it stands for parties; return those that another hub stands for, with its id.
+        """Note that a hub reported the parties behind it; return those that another hub represents, with its id.
 
-        Parties of ours, and those that are registered, are nobody's to stand for.
+        No hub represents own parties, or parties of registered platforms.
         """
         marker = _marker(hub)
         if self.storage.get(PARTIES, marker) is None:
@@ -169,7 +169,7 @@ class Claims:
         return {party: other for party, other in contested.items() if other not in (None, hub)}
 
     def tells(self, hub: str) -> bool:
-        """Tell whether a hub ever sent ClientInfos."""
+        """Tell whether a hub has sent ClientInfos."""
         return self.storage.get(PARTIES, _marker(hub)) is not None
 
     def release(self, hub: str, party: Party) -> None:
@@ -177,7 +177,7 @@ class Claims:
         self._change(party, lambda claim: replace(claim, released=True) if claim.hub == hub else None)
 
     def assign(self, hub: str, party: Party) -> None:
-        """Have a hub stand for a party, whichever did before."""
+        """Make a hub represent a party, in place of any other hub."""
         self._change(party, lambda claim: replace(claim, hub=hub, released=False))
 
     def forget(self, hub: str) -> None:
@@ -185,7 +185,7 @@ class Claims:
         self.storage.delete(PARTIES, _marker(hub))
 
     def _take(self, hub: str, party: Party) -> str | None:
-        """Let a hub stand for a party if no other does; return which one does, None for a party of a platform."""
+        """Let a hub represent a party if no other hub does; return the hub that does, None for a registered party."""
 
         def taken(claim: Claim) -> Claim | None:
             free = claim.released or self._standing(claim) is None
@@ -195,7 +195,7 @@ class Claims:
         return None if claim.platforms else claim.hub
 
     def _standing(self, claim: Claim) -> str | None:
-        """Return the hub that stands for a party; one that is no hub any more stands for nobody."""
+        """Return the hub that represents a party; None if that platform is no longer a hub."""
         return claim.hub if claim.hub is not None and self._is_hub(claim.hub) else None
 
     def _change(self, party: Party, change: Callable[[Claim], Claim | None]) -> Claim:
@@ -214,7 +214,7 @@ class Claims:
 
 
 def party_of(role: Mapping[str, Any]) -> Party:
-    """Return the party that a CredentialsRole document is about."""
+    """Return the party of a CredentialsRole document."""
     return Party.of(role["country_code"], role["party_id"])
 
 
@@ -223,5 +223,5 @@ def _key(party: Party) -> Key:
 
 
 def _marker(hub: str) -> Key:
-    """Return the key of the record that says that a hub sent ClientInfos."""
+    """Return the key of the record of a hub that has sent ClientInfos."""
     return Key.of("", "", hub)

@@ -1,4 +1,4 @@
-"""The other platforms: who they are, which tokens open what, and which parties they speak for."""
+"""The partners' platforms: their records, the tokens that they may send, and the parties that they speak for."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ _MOST = 1000
 
 
 class Callers:
-    """The callers behind Authorization headers that were looked up less than ``seconds`` ago; 0 remembers none.
+    """The callers of Authorization headers that were looked up less than ``seconds`` ago; 0 remembers none.
 
-    A header is kept as its hash. Whoever changed a platform forgets all of them: in this process a revoked token opens
-    nothing from then on, in others for so many seconds at the most.
+    A header is kept as its hash. A change of a platform makes this process forget all callers: here a revoked token
+    opens nothing from then on, in other processes after at most ``seconds``.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -61,16 +61,16 @@ class Callers:
 
     @property
     def changes(self) -> int:
-        """How often all were forgotten: what was read before the last time is not remembered."""
+        """How often all callers were forgotten: a caller that was read before the last time is not remembered."""
         return self._changes
 
     def get(self, header: str) -> Caller | None:
-        """Return the caller that sent this header a moment ago."""
+        """Return the remembered caller of a header, or None."""
         found = self._known.get(blake2b(header.encode("utf-8", "surrogateescape")).digest())
         return found[1] if found is not None and monotonic() < found[0] else None
 
     def remember(self, header: str, caller: Caller, *, changes: int) -> None:
-        """Remember a caller, as it was read when there had been so many ``changes``."""
+        """Remember a caller. changes: the value of :attr:`changes` before the caller was read."""
         if not self._seconds or changes != self._changes:
             return
         if len(self._known) >= _MOST:
@@ -110,7 +110,7 @@ _PARTY = re.compile(r"[A-Z]{2}-[A-Z0-9]{3}")
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The platform behind a request, and what the token it sent opens."""
+    """The platform that sent a request, and the token that it sent."""
 
     platform: Platform
     issued: IssuedToken
@@ -124,16 +124,16 @@ class Caller:
 
     @property
     def version(self) -> str | None:
-        """The number of the one version whose functional modules the token opens."""
+        """The number of the version whose functional modules the token opens."""
         return self.issued.version or self.platform.version
 
 
 class UnknownPlatformError(FlaskOCPIError):
-    """No platform goes by that id, name or party."""
+    """No platform has this id, name or party."""
 
 
 class Platforms:
-    """Reads and changes the records of the other platforms, each change as a whole or not at all."""
+    """Reads and changes the records of platforms; each change is made as a whole or not at all."""
 
     def __init__(
         self,
@@ -163,17 +163,17 @@ class Platforms:
         return map(Platform.from_record, walk(self.storage, PLATFORMS, Query()))
 
     def partners(self) -> Partners:
-        """Return the registered platforms as they are now; they are decoded again only after one of all changed."""
+        """Return the registered platforms as they are now; they are decoded again only after any platform changed."""
         return self._partners.get()
 
     def find(self, text: str) -> Platform:
-        """Return the platform with that id, name or party (``NL-ABC``); raise UnknownPlatformError with the known."""
+        """Return the platform with this id, name or party (``NL-ABC``); raise UnknownPlatformError if there is none."""
         found = self.get(text)
         if found is not None:
             return found
         known = list(self.all())
         wanted = text.upper()
-        # A platform chooses its name itself: it is not taken for the one that has the party of that name.
+        # A partner chooses its name itself: a name must not hide the platform that has the party of that name.
         matching = [p for p in known if wanted in map(str, p.parties)]
         if not matching and not _PARTY.fullmatch(wanted):
             matching = [p for p in known if p.name.upper() == wanted]
@@ -188,7 +188,7 @@ class Platforms:
         raise UnknownPlatformError(f"There is no platform {text!r}. Known platforms: {listing}.")
 
     def caller(self, tokens: Iterable[str]) -> Caller | None:
-        """Return the platform that one of these tokens belongs to, or None when none of them is in use."""
+        """Return the platform that one of these tokens belongs to, or None if none of them is in use."""
         now = self.now()
         for token in tokens:
             hashed = hash_token(token)
@@ -200,9 +200,9 @@ class Platforms:
         return None
 
     def caller_by(self, header: str) -> Caller | None:
-        """Return the platform that sent an Authorization header, or None when its token is not in use.
+        """Return the platform that sent an Authorization header, or None if its token is not in use.
 
-        One whose token is in steady use may be as it was OCPI_TOKEN_CACHE seconds ago.
+        The result may be OCPI_TOKEN_CACHE seconds old.
         """
         caller = self.callers.get(header)
         if caller is None:
@@ -220,9 +220,9 @@ class Platforms:
         known: Platform | None,
         terms: Terms = NO_TERMS,
     ) -> tuple[Platform, str]:
-        """Issue a registration token to a new platform, or to a known one that has to register anew (CRED-32).
+        """Issue a registration token to a new platform, or to a known one that must register again (CRED-32).
 
-        terms: they replace those of an earlier invitation, said or not; what a registered platform has by now it keeps.
+        terms: they replace all terms of an earlier invitation; a registered platform keeps the terms that it has.
         """
         issued, text = self.issue(TokenUse.REGISTRATION, token)
         if known is None:
@@ -242,10 +242,10 @@ class Platforms:
         raise ClientError("No free id was found for the platform; give it another name.")
 
     def save(self, platform: Platform, *, before: Platform | None) -> Platform:
-        """Store a platform together with its tokens and parties, or raise and change nothing.
+        """Store a platform with its tokens and parties, or raise an error and change nothing.
 
-        ``before`` is what was read; ConflictError when somebody else changed it since. InvalidParametersError when a
-        party is taken by another platform.
+        ``before`` is the record that was read. Raises ConflictError if it was changed since, InvalidParametersError if
+        another platform has one of the parties.
         """
         now = self.now()
         issued = tuple(token for token in platform.issued if token.expires is None or token.expires > now)
@@ -270,9 +270,9 @@ class Platforms:
         return replace(platform, revision=(before.revision if before else 0) + 1)
 
     def delete(self, platform: Platform) -> None:
-        """Forget a platform, its tokens and its claims.
+        """Remove a platform, its tokens and its claims.
 
-        What it sent stays under its id, which a new platform may be given: remove it before (``ocpi.copies.remove``).
+        Its copies stay under its id, which a new platform may get: remove them before (``ocpi.copies.remove``).
         """
         try:
             with self.storage.transaction():
@@ -282,23 +282,23 @@ class Platforms:
             self.callers.forget()
 
     def issue(self, use: TokenUse, token: str | None = None) -> tuple[IssuedToken, str]:
-        """Make a token (or take the given one) and return it both as kept and as sent."""
+        """Make a token, or take the given one; return it as it is stored and as it is sent."""
         text = new_token() if token is None else token
         if not is_token(text):
             raise InvalidParametersError("A token has 1 to 64 printable ASCII characters and no blanks.")
         return IssuedToken(hash_token(text), use), text
 
     def speaks_for(self, platform: Platform, party: Party) -> bool:
-        """Tell whether a platform may act for a party: its own, or, for a hub, one that it stands for.
+        """Tell whether a platform may act for a party: for its own, and as a hub for those that it represents.
 
-        A hub does not list the parties behind it (PUSH-06): those count that its ClientInfos name. One that never sent
-        any stands for whom it first speaks for. It never acts for ours, for a party that is registered here by a
-        platform of its own, nor for one that another hub stands for.
+        A hub does not list the parties behind it (PUSH-06): its ClientInfos name them. A hub that never sent any
+        represents each free party that it speaks for first. A hub never acts for our parties, for parties of platforms
+        that are registered here, or for parties that another hub represents.
         """
         return platform.has(party) or (platform.is_hub and self.claims.speaks(platform.id, party))
 
     def _is_other_side(self, platform: Platform, id: str) -> bool:
-        """Tell whether a platform is registered for one role of ours, and another one for the other."""
+        """Tell whether a platform and the one with this id are registered for different roles of ours."""
         other = self.get(id)
         roles = {None if other is None else other.own_role, platform.own_role}
         return None not in roles and len(roles) == 2

@@ -1,4 +1,4 @@
-"""The record of another platform, and of the tokens that it may send."""
+"""The record of a partner's platform, and of the tokens that it may send."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from flask_ocpi.storage.stored import Stored
 
 
 class PlatformState(StrEnum):
-    """Where the registration of a platform stands."""
+    """The state of a platform's registration."""
 
     INVITED = "INVITED"  # it has a registration token of ours (token A)
     PENDING = "PENDING"  # we are registering with it
@@ -37,20 +37,20 @@ class PlatformState(StrEnum):
 
 
 class TokenUse(StrEnum):
-    """What a token that we issued opens."""
+    """The use of a token that we issued."""
 
     REGISTRATION = "REGISTRATION"  # versions and credentials (token A)
-    PENDING = "PENDING"  # token B before the answer: the same, or as ACTIVE when the platform is registered already
+    PENDING = "PENDING"  # token B before the answer: as REGISTRATION, or as ACTIVE if the platform is registered
     ACTIVE = "ACTIVE"  # everything its roles may use
-    REPLACED = "REPLACED"  # as ACTIVE, until its successor is first used or the grace time is over
-    SPENT = "SPENT"  # a token A whose handshake was answered: only repeats that POST, as long as REPLACED
+    REPLACED = "REPLACED"  # as ACTIVE, until the first use of its successor or the end of the grace time
+    SPENT = "SPENT"  # a token A after the answered handshake: it may only repeat that POST, as long as REPLACED
 
 
 @dataclass(frozen=True, slots=True)
 class IssuedToken:
-    """A token that we issued, as we keep it: hashed. ``expires`` in microseconds, ``used`` once it was seen.
+    """A token that we issued, stored as its hash. ``expires`` in microseconds; ``used`` after its first request.
 
-    version: the version whose endpoints it opens, where that is not the one that the platform speaks by now.
+    version: the version whose endpoints it opens, if that is not the platform's current one.
     """
 
     hash: str = field(repr=False)
@@ -62,7 +62,7 @@ class IssuedToken:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What an operator says of a partner before it is registered: fields of its :class:`Platform`."""
+    """The terms that an operator sets for a partner before it registers: fields of its :class:`Platform`."""
 
     token_encoding: str | None = None
     granted_roles: tuple[str, ...] | None = None
@@ -72,28 +72,28 @@ class Terms:
     own_party: Party | None = None
 
     def on(self, platform: Platform) -> Platform:
-        """Return a platform with these terms in place of its own."""
+        """Return the platform with these terms in place of its own."""
         return replace(platform, **{item.name: getattr(self, item.name) for item in fields(self)})
 
 
-#: Nothing is said of a partner.
+#: No terms.
 NO_TERMS = Terms()
 
 
 @dataclass(frozen=True)
 class Platform(Stored):
-    """Another platform: what we need to call it and to recognise it.
+    """A partner's platform: all that is needed to call it and to recognise it.
 
-    roles: the CredentialsRole documents that it was granted. requested: those that it names beyond them, which are of
-    no effect before the operator approves of them. granted_roles, granted_parties: what its invitation, or our
-    registration with it, grants; None where that does not say. granted_version: the only one in which its invitation
-    lets it register. own_role, own_party: what this platform is for it in versions that tell one role
+    roles: the CredentialsRole documents that it was granted. requested: further ones that it names; they have no effect
+    until the operator approves them. granted_roles, granted_parties: the grant of its invitation, or of our
+    registration with it; None if that sets none. granted_version: the only version in which its invitation lets it
+    register. own_role, own_party: our role and party for it in versions with a single role
     (:mod:`flask_ocpi.exchange.sides`). endpoints: its Endpoint documents for ``version``.
     token: the token that we send, encrypted. token_encoding: "base64" or "plain", how it is sent; None: as its version
-    has it. issued: the tokens that it may send us, hashed.
-    push_parties: "first" or "each", which of its parties get what is for everybody; None: as OCPI_PUSH_PARTIES says.
-    endpoints_due: when to fetch the endpoints again, in microseconds, after so many ``endpoints_tries``; None: not.
-    quirks: what is done differently for it, by name (:mod:`flask_ocpi.core.quirks`).
+    defines. issued: the tokens that it may send us, hashed.
+    push_parties: "first" or "each", which of its parties get an object that is for everybody; None: OCPI_PUSH_PARTIES.
+    endpoints_due: when to fetch the endpoints again, in microseconds, after ``endpoints_tries`` tries; None: never.
+    quirks: the names of deviations for it (:mod:`flask_ocpi.core.quirks`).
     """
 
     KIND = "platforms"
@@ -135,7 +135,7 @@ class Platform(Stored):
         return frozenset(self.parties)
 
     def has(self, party: Party) -> bool:
-        """Tell whether a party is one of its own, of which there may be very many."""
+        """Tell whether a party is one of its own; there may be very many."""
         return party in self._parties
 
     @cached_property
@@ -144,7 +144,7 @@ class Platform(Stored):
 
     @cached_property
     def hub_parties(self) -> tuple[Party, ...]:
-        """The parties that are the hub itself; in 2.3.0 a hub lists those behind it beside them."""
+        """The parties that are the hub itself; in 2.3.0 a hub also lists those behind it."""
         return tuple(dict.fromkeys(party_of(role) for role in self.roles if role["role"] == Role.HUB))
 
     @property
@@ -163,18 +163,18 @@ class Platform(Stored):
         return None
 
 
-#: For how long platforms are believed to be as they were when nothing says that they changed, in seconds: for those who
-#: change the records in another way than by :class:`flask_ocpi.partners.platforms.Platforms`.
+#: Seconds after which platforms are read again although no change was noted: a host may change the records in another
+#: way than with :class:`flask_ocpi.partners.platforms.Platforms`.
 LONGEST_AGE = 10.0
 
 _LAST_CHANGE = Key.of("", "", "last change")
 
 
 class Partners:
-    """The registered platforms of one moment.
+    """The registered platforms at one moment.
 
-    hubs: those of them that are hubs. awaiting_endpoints: those whose endpoints are to be fetched again.
-    other_ids: those of the platforms that are not registered.
+    hubs: the hubs among them. awaiting_endpoints: those whose endpoints must be fetched again. other_ids: the ids of
+    platforms that are not registered.
     """
 
     def __init__(self, platforms: Iterable[Platform] = ()) -> None:
@@ -197,12 +197,12 @@ class Partners:
         return self._places.keys()
 
     def get(self, id: str) -> Platform | None:
-        """Return a platform by its id, None where it is not registered."""
+        """Return the platform with an id, None if it is not registered."""
         place = self._places.get(id)
         return None if place is None else self._registered[place]
 
     def speaking_for(self, party: Party) -> Sequence[Platform]:
-        """Return the platforms that have a party themselves."""
+        """Return the platforms that have the party as their own."""
         return self._by_party.get(party, ())
 
     def receiving(self, module: str) -> Sequence[Platform]:
@@ -214,9 +214,9 @@ class Partners:
         return found
 
     def reached(self, module: str, audience: Sequence[Party]) -> Sequence[Platform]:
-        """Return those that receive a module and may be for an audience, in the order in which they were added.
+        """Return the platforms that receive a module and may serve an audience, in the order in which they were added.
 
-        audience: empty for everybody. Others are not looked at, however many there are.
+        audience: empty for everybody. Other platforms are not looked at.
         """
         if not audience:
             return self.receiving(module)
@@ -236,7 +236,7 @@ class _Remembered:
 class RememberedPartners:
     """The partners, read again when any platform changed, in this process or another.
 
-    kind: the kind of records among which, of no party, the last change is noted. read: walks all platforms.
+    kind: the kind of the record, of no party, that notes the last change. read: walks all platforms.
     """
 
     def __init__(self, storage: Storage, kind: str, read: Callable[[], Iterable[Platform]]) -> None:
@@ -246,18 +246,18 @@ class RememberedPartners:
         self._remembered: _Remembered | None = None
 
     def note_change(self) -> None:
-        """Have all processes see that a platform changes in the transaction that is open."""
-        # Never the same twice, also after a rollback.
+        """Note in the open transaction, for all processes, that a platform changes."""
+        # Never the same value twice, also after a rollback.
         change = Record.of({"platforms": [], "change": secrets.token_hex(8)})
         self._storage.save(self._kind, _LAST_CHANGE, change)
 
     def get(self) -> Partners:
-        """Return the partners as they are now."""
+        """Return the registered platforms as they are now."""
         change = self._last_change()
         known = self._remembered
         if known is not None and change and known.change == change and monotonic() < known.until:
             return known.partners
-        with self._storage.transaction():  # also where lists outside of one come from a replica, which may be behind
+        with self._storage.transaction():  # lists outside of a transaction may come from a replica, which may be behind
             change, partners = self._last_change(), Partners(self._read())
         self._remembered = _Remembered(change, monotonic() + LONGEST_AGE, partners)
         return partners

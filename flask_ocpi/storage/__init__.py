@@ -38,7 +38,7 @@ __all__ = [
     "received",
 ]
 
-#: What is imported when it is asked for: serving does not need it.
+#: Imported on first use: serving does not need these.
 _LATE = {
     "SQLAlchemyStorage": "flask_ocpi.storage.sqlalchemy",
     "define_tables": "flask_ocpi.storage.tables",

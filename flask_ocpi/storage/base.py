@@ -1,4 +1,4 @@
-"""The storage interface, the seam that users replace: 18 methods over kinds of records, of which 6 are needed."""
+"""The storage interface, the seam that users replace: 18 methods over kinds of records, of which 6 are required."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ T = TypeVar("T")
 HostSession: TypeAlias = "Session | scoped_session[Any]"
 
 _WALKED_AT_ONCE = 8 * 1024 * 1024  # bytes
-#: Why a transaction is not carried out in a process that was forked inside of it.
+#: The error of a process that was forked inside of a transaction.
 FORKED = "This process was forked inside a transaction: only the parent process can finish it."
 
 
@@ -67,12 +67,12 @@ NOBODY = Party("", "")
 class Key(NamedTuple):
     """Identifies one record of a kind. All parts are folded: build it with :meth:`of`.
 
-    What belongs to no party has the country code and party id "". Where several properties make up the id, they are
-    joined with a line feed: that of a Token is its uid and its type.
+    A record of no party has the country code and party id "". Where several properties make up the id, they are joined
+    with a line feed: the id of a Token is its uid and its type.
 
-    ``receiver`` is "" for an object that is ours (we are its owner); for a copy of another party's object it is the own
-    party that received it and the id of the platform that sent it, as ``"NL-ABC de-cpo"`` (see :func:`received`). So
-    neither two parties hosted on one platform nor two platforms that come to speak for one party ever share a copy.
+    ``receiver`` is "" for an own object. For a copy of another party's object it names the own party that received it
+    and the id of the platform that sent it, as ``"NL-ABC de-cpo"`` (see :func:`received`). So two own parties never
+    share a copy, and two platforms that speak for the same party do not either.
     """
 
     country_code: str
@@ -82,7 +82,7 @@ class Key(NamedTuple):
 
     @classmethod
     def of(cls, country_code: str, party_id: str, id: str, receiver: Party | None = None, source: str = "") -> Key:
-        """Build a key; ``source`` is the id of the platform that sent what ``receiver`` received."""
+        """Build a key; of a copy, ``source`` is the id of the platform that sent it to ``receiver``."""
         at = "" if receiver is None else received(receiver, source)
         return cls(fold(country_code), fold(party_id), fold(id), at)
 
@@ -92,17 +92,17 @@ class Key(NamedTuple):
 
     @property
     def receiving_party(self) -> Party | None:
-        """The own party that received a copy; None for an object that is ours."""
+        """The own party that received a copy; None for an own object."""
         return Party(*self.receiver.partition(" ")[0].split("-", 1)) if self.receiver else None
 
     @property
     def source(self) -> str:
-        """The id of the platform that sent a copy; "" for an object that is ours."""
+        """The id of the platform that sent a copy; "" for an own object."""
         return self.receiver.partition(" ")[2]
 
 
 def received(receiver: Party, source: str) -> str:
-    """Return what :attr:`Key.receiver` is of the copies that an own party has of what a platform sent."""
+    """Return the :attr:`Key.receiver` of the copies that an own party received from a platform."""
     return f"{receiver} {source}" if source else str(receiver)
 
 
@@ -110,12 +110,12 @@ def received(receiver: Party, source: str) -> str:
 class Record:
     """One stored document.
 
-    text: the document as compact JSON (UTF-8), a large one with a line for each part. It is answered as it is, never
-    decoded and dumped again.
-    last_updated: microseconds since 1970 UTC, of the document's own ``last_updated``; of what is pending, its deadline.
+    text: the document as compact JSON (UTF-8); a large one has a line for each part. Answers contain it unchanged: it
+    is not decoded and dumped again.
+    last_updated: microseconds since 1970 UTC: the document's own ``last_updated``, or the deadline of pending work.
     audience: the parties that may see it on a Sender interface; empty means every party.
-    revision: 1 when created, one more with each save; set by the storage.
-    created: rises in the order of creation, and no other record of the kind ever has the same; set by the storage.
+    revision: 1 after creation, one more with each save; set by the storage.
+    created: rises in the order of creation and is never used again within the kind; set by the storage.
     """
 
     text: bytes
@@ -135,7 +135,7 @@ class Record:
         return document
 
     def has_same_document(self, other: Record) -> bool:
-        """Tell whether two records differ in nothing but white space, such as the lines of a large document."""
+        """Tell whether two records have the same document, apart from white space between its parts."""
         if self.text == other.text:
             return True
         is_spaced = any(blank in text for text in (self.text, other.text) for blank in (b"\n", MORE))
@@ -146,14 +146,14 @@ class Record:
 class Query:
     """Selects a page of the records of a kind, in the order of their creation.
 
-    owners: only records of these parties; None means of any party.
-    receiver: only copies with this :attr:`Key.receiver`, of one own party and platform; "" means own ones; None both.
-    audience: only records that one of these parties may see; None means no such filter.
+    owners: only records of these parties; None means any party.
+    receiver: only copies with this :attr:`Key.receiver`; "" means own objects; None means both. audience: only records
+    that one of these parties may see; None means no filter.
     date_from, date_to: microseconds; ``date_from <= last_updated < date_to``.
-    offset: records to skip, counted after all filters. limit: at most so many (at least 1).
-    after: an opaque cursor of an earlier :class:`Page`; a storage that cannot use one ignores it and uses the offset.
-    max_bytes: the page ends before the record with which its texts are longer than that, but not before the first. A
-    storage that ignores it only reads more than is answered.
+    offset: records to skip, after all filters. limit: the most records to return (at least 1).
+    after: an opaque cursor of an earlier :class:`Page`; a storage without cursors ignores it and uses the offset.
+    max_bytes: the page ends before its texts exceed this length, but has at least one record. A storage may ignore it:
+    then it reads more than is answered.
     """
 
     owners: tuple[Party, ...] | None = None
@@ -171,9 +171,9 @@ class Query:
 class Page:
     """A page of records, and how many records match the query in all.
 
-    total counts exactly the records that the query's filters let through, whatever the offset and limit. On
-    a page after a cursor it may be the total of an earlier page, if it still tells whether more records follow.
-    cursor: opaque, where the next page starts; None where the storage has no cursors.
+    total counts exactly the records that match the query's filters; offset and limit do not change it. On a page after
+    a cursor it may be the total of an earlier page, if it still tells whether more records follow.
+    cursor: opaque, the start of the next page; None if the storage has no cursors.
     """
 
     records: Sequence[Record] = field(default_factory=tuple)
@@ -189,7 +189,7 @@ class Page:
 
 
 def how_many_fit(texts: Sequence[bytes], max_bytes: int | None) -> int:
-    """Tell how many of some texts are no longer than that in all, but 1 at least where there are any."""
+    """Return how many of the first texts fit into ``max_bytes`` together; at least 1 if there are any."""
     if max_bytes is None or sum(map(len, texts)) <= max_bytes:
         return len(texts)
     ends = accumulate(map(len, texts))
@@ -199,22 +199,22 @@ def how_many_fit(texts: Sequence[bytes], max_bytes: int | None) -> int:
 class Storage(abc.ABC):
     """Keeps records of several kinds ("locations", "platforms", ...).
 
-    Every verb is safe to call from several threads. Outside :meth:`transaction` each call stands for itself.
-    ``flask_ocpi.testing.storage_contract`` holds the tests that every implementation has to pass.
+    Every method is safe to call from several threads. Outside :meth:`transaction` each call commits by itself.
+    ``flask_ocpi.testing.storage_contract`` has the tests that every implementation must pass.
     """
 
     def __str__(self) -> str:
-        """Name the storage for people, and without secrets; implementations may add where it is."""
+        """Name the storage for people, without secrets; implementations may add its location."""
         return type(self).__name__
 
     @abc.abstractmethod
     def get(self, kind: str, key: Key, *, for_update: bool = False) -> Record | None:
-        """Return the record, or None. With ``for_update`` (inside a transaction) nobody else changes it meanwhile."""
+        """Return the record, or None. ``for_update`` locks it until the end of the transaction."""
 
     def get_many(self, kind: str, keys: Collection[Key], *, for_update: bool = False) -> Mapping[Key, Record]:
-        """Return the records that there are with these keys; with ``for_update`` as :meth:`get`, in order of the keys.
+        """Return the existing records of these keys; ``for_update`` locks them like :meth:`get`, in the order of keys.
 
-        Implementations may do better than this one, which gets one after another.
+        Implementations may be faster: this one gets one record after another.
         """
         found = ((key, self.get(kind, key, for_update=for_update)) for key in sorted(set(keys)))
         return {key: record for key, record in found if record is not None}
@@ -224,35 +224,35 @@ class Storage(abc.ABC):
         """Return the page that the query selects, oldest creation first."""
 
     def keys(self, kind: str, query: Query, *, key_of: Callable[[Record], Key]) -> Iterator[tuple[Key, int]]:
-        """Walk the keys and revisions of all records that the query's filters let through, oldest creation first.
+        """Walk the keys and revisions of all records that match the query's filters, oldest creation first.
 
-        Implementations may do better than this one, which reads the records. ``key_of`` tells the key of a record.
+        Implementations may be faster: this one reads the records. ``key_of`` returns the key of a record.
         """
         return ((key_of(record), record.revision) for record in walk(self, kind, query))
 
     @abc.abstractmethod
     def save(self, kind: str, key: Key, record: Record, *, expected: int | None = None) -> bool:
-        """Create or replace the record; True when it was created.
+        """Create or replace the record; return True if it was created.
 
-        ``expected`` guards the write: 0 means that no such record may exist yet, any other number is the revision that
-        the stored one must have; and where ``record`` says when it was created, the stored one must be the same record,
-        not one that was made anew since. Raises ConflictError when that does not hold, and then has written nothing.
+        ``expected`` guards the write: 0 means that the record must not exist yet, any other number is the revision that
+        the stored record must have. If ``record.created`` is set, the stored record must have the same: a record that
+        was deleted and created again does not match. Otherwise raises ConflictError and writes nothing.
         """
 
     def save_many(self, kind: str, records: Sequence[tuple[Key, Record]]) -> Sequence[bool]:
-        """Create or replace many records, all or none; tells for each of them whether it was created.
+        """Create or replace many records, all or none; return for each whether it was created.
 
-        They are saved in their order: what is created is numbered in it, and of several with one key the last stays.
-        Implementations may do better than this one, which saves one after another.
+        They are saved and numbered in the given order; of several with the same key the last one stays. Implementations
+        may be faster: this one saves one record after another.
         """
         with self.transaction():
             return [self.save(kind, key, record) for key, record in records]
 
     def create_many(self, kind: str, records: Sequence[tuple[Key, Record]]) -> Sequence[bool]:
-        """Create those of many records that do not exist yet, all or none; tells for each whether it was created.
+        """Create the records that do not exist yet, all or none; return for each whether it was created.
 
-        What exists stays as it is; of several with one key the first is created. Implementations may do better than
-        this one, which tries one after another.
+        Existing records stay unchanged; of several with the same key the first one is created. Implementations may be
+        faster: this one tries one record after another.
         """
         with self.transaction():
             return [self._creates(kind, key, record) for key, record in records]
@@ -265,56 +265,56 @@ class Storage(abc.ABC):
 
     @abc.abstractmethod
     def delete(self, kind: str, key: Key) -> bool:
-        """Remove the record; True when there was one."""
+        """Remove the record; return True if it existed."""
 
     def delete_many(self, kind: str, keys: Collection[Key]) -> int:
-        """Remove the records that there are with these keys, all or none; return how many.
+        """Remove the existing records of these keys, all or none; return their number.
 
-        Implementations may do better than this one, which removes one after another.
+        Implementations may be faster: this one removes one record after another.
         """
         with self.transaction():
             return sum(self.delete(kind, key) for key in sorted(set(keys)))
 
     def delete_page(self, kind: str, query: Query, *, key_of: Callable[[Record], Key]) -> int:
-        """Remove the records of the first page that the query selects; return how many.
+        """Remove the records of the first page that the query selects; return their number.
 
-        Implementations may do better than this one, which reads them and removes one after another. ``key_of`` tells
-        the key of a record.
+        Implementations may be faster: this one reads the records and removes one after another. ``key_of`` returns the
+        key of a record.
         """
         with self.transaction():
             return sum(self.delete(kind, key_of(record)) for record in self.list(kind, query).records)
 
     @abc.abstractmethod
     def transaction(self) -> AbstractContextManager[None]:
-        """Run a block whose writes happen all or not at all.
+        """Run a block whose writes are all made, or none.
 
-        Blocks may be nested: the outermost decides. A transaction belongs to the thread that opened it; writers in
-        other threads and processes wait for it or fail, they never see half of it.
+        Blocks may be nested: the outermost one commits. A transaction belongs to the thread that opened it; writers in
+        other threads and processes wait for it or fail, and never see a part of it.
         """
 
     def join(self, session: HostSession) -> AbstractContextManager[None]:
-        """Run a block whose writes are part of a SQLAlchemy session's transaction, and are all or not made there.
+        """Run a block whose writes are all made, or none, in the transaction of a SQLAlchemy session.
 
-        The host application commits it, or rolls it back. Raises StorageError where the storage does not write to the
-        database of the session, or this thread writes to it on another connection.
+        The host application commits it or rolls it back. Raises StorageError if the storage does not write to the
+        database of the session, or if this thread writes to it on another connection.
         """
         raise StorageError(f"{self} cannot write in the transaction of a session: it is not on the session's engine.")
 
     def joins(self, session: HostSession) -> bool:
-        """Tell whether a session holds writes that are not committed, in a transaction that :meth:`join` takes."""
+        """Tell whether a session has uncommitted writes in a transaction that :meth:`join` can use."""
         return False
 
     def after_commit(self, work: Callable[[], None], session: HostSession | None = None) -> None:
-        """Do some work once the transaction of this thread, or of a session, is committed; not when it is rolled back.
+        """Call ``work`` after the transaction of this thread, or of a session, commits; not after a rollback.
 
-        Where there is no transaction, it is done at once. Storages that do not implement it do it at once as well.
+        Without a transaction it is called at once. Storages that do not implement this call it at once as well.
         """
         work()
 
     def run(self, work: Callable[[], T], *, attempts: int = 3) -> T:
-        """Run a function in a transaction, and again from its beginning when that was ended in favour of another one.
+        """Run a function in a transaction; run it again if the database ended that in favour of another one.
 
-        So it does nothing but read and write this storage. Raises DeadlockError when the last attempt fails as well.
+        So the function must only read and write this storage. Raises DeadlockError when the last attempt fails as well.
         """
         while True:
             attempts -= 1
@@ -327,20 +327,20 @@ class Storage(abc.ABC):
 
     @abc.abstractmethod
     def setup(self) -> None:
-        """Make the storage ready for use (create tables, ...); harmless when it is ready already."""
+        """Make the storage ready for use (create tables, ...); calling it again does no harm."""
 
     def claim(self, kind: str, query: Query, *, until: int, key_of: Callable[[Record], Key]) -> Sequence[Record]:
-        """Take records that the query selects, each for one caller only, and return them as they are now.
+        """Lease records that the query selects, each to one caller only, and return their new state.
 
-        Taking a record moves its ``last_updated`` to ``until``, microseconds, and its revision by one; its text and
-        audience stay. So a query with ``date_to`` finds it again only when this lease is over. Records that
-        another caller is taking at the moment are skipped, so there may be fewer than match.
+        A lease sets ``last_updated`` to ``until``, microseconds, and raises the revision by one; text and audience
+        stay. So a query with ``date_to`` finds the record again only after the lease. Records that another caller is
+        taking at the moment are skipped, so fewer than match may be returned.
 
-        At most ``limit`` are taken; which ones, where more match, is up to the storage. They are returned in the order
-        of their creation. The query has no offset and no cursor.
+        At most ``limit`` are taken; if more match, the storage chooses. They are returned in the order of their
+        creation. The query has no offset and no cursor.
 
-        Implementations may do better than this one, which looks and then takes one record after another. ``key_of``
-        tells the key of a record.
+        Implementations may be faster: this one lists the records and then takes one after another. ``key_of`` returns
+        the key of a record.
         """
         taken = []
         for record in self.list(kind, query).records:
@@ -353,7 +353,7 @@ class Storage(abc.ABC):
         return taken
 
     def check(self) -> None:
-        """Raise StorageError with the reason when the storage cannot be reached."""
+        """Raise StorageError, with the reason, if the storage cannot be reached."""
         try:
             self.list("platforms", Query(limit=1))
         except StorageError:
@@ -363,7 +363,7 @@ class Storage(abc.ABC):
 
 
 def walk(storage: Storage, kind: str, query: Query, *, page_size: int = 500) -> Iterator[Record]:
-    """Walk all records that a query selects, page by page; fewer at a time where they are large."""
+    """Walk all records that a query selects, page by page; pages of large records are smaller."""
     query = replace(query, limit=page_size, max_bytes=_WALKED_AT_ONCE)
     offset, after = query.offset, query.after
     while True:
@@ -375,17 +375,17 @@ def walk(storage: Storage, kind: str, query: Query, *, page_size: int = 500) -> 
 
 
 def numbered(storage: Storage, kind: str, number: int) -> Record | None:
-    """Return the record that was created under a number, None when there is none (any more)."""
+    """Return the record with this ``created``, or None if it does not exist (any more)."""
     page = storage.list(kind, Query(after=str(number - 1), limit=1))
     first = next(iter(page.records), None)
     if first is None or first.created >= number:
         return first if first is not None and first.created == number else None
-    # A storage that knows no such cursor answered its first record.
+    # A storage without such cursors returned its first record.
     return next((record for record in walk(storage, kind, Query()) if record.created == number), None)
 
 
 class ReadOnlyStorage(Storage):
-    """Base of storages that serve a host's own tables: implement get and list, the rest refuses with a message."""
+    """Base of storages that serve a host's own tables: implement get and list; all other methods raise an error."""
 
     def save(self, kind: str, key: Key, record: Record, *, expected: int | None = None) -> bool:
         raise self._refusal(kind)

@@ -42,9 +42,10 @@ _PARTS = len(Key._fields)
 class BatchStatements:
     """The statements on many records of a kind.
 
-    get, lock, here: answer the parts of a key; get and lock then what :func:`record_of` takes; lock takes the locks in
-    the order of the keys. upsert, insert: on SQLite for one record each, and answer nothing; on PostgreSQL for records
-    of different keys, and answer key and revision; insert answers nothing of those that exist. delete answers nothing.
+    get, lock, here: return the parts of a key; get and lock also return the columns for :func:`record_of`; lock locks
+    in the order of the keys. upsert, insert: on SQLite for one record each, without rows; on PostgreSQL for records of
+    different keys, with key and revision of each; insert returns no row for a record that exists. delete returns no
+    rows.
     """
 
     get: Statement
@@ -63,8 +64,8 @@ class BatchStatements:
         c = table.c
         key = [c[name] for name in Key._fields]
         is_wanted = [c[name] == value for name, value in values.items() if name != "receiver"]
-        # As an expression, so that PostgreSQL takes the index on the key: without statistics, as in a table that was
-        # just filled, others that begin with the receiver look as good, and it would read all of an owner's records.
+        # An expression, so that PostgreSQL uses the index on the key. Without statistics, as in a table that was just
+        # filled, other indexes that begin with the receiver look as good, and it would read all records of an owner.
         is_wanted.append((c.receiver if is_sqlite else c.receiver.concat("")) == values["receiver"])
         found = wanted.join(table, and_(*is_wanted))
         get = select(*key, *(c[name] for name in _RECORD_COLUMNS)).select_from(found)
@@ -85,12 +86,12 @@ class BatchStatements:
         )
 
     def read(self, database: Database, keys: Iterable[Key], *, for_update: bool) -> dict[Key, Record]:
-        """Return the records that there are."""
+        """Return the existing records of these keys."""
         rows = self._rows(database, self.lock if for_update else self.get, keys)
         return {Key(*row[:_PARTS]): record_of(row[_PARTS:]) for row in rows}
 
     def remove(self, database: Database, keys: Iterable[Key]) -> int:
-        """Remove the records that there are, in the transaction of this thread; return how many."""
+        """Remove the existing records of these keys, in the transaction of this thread; return their number."""
         return sum(database.execute(self.delete, values).changed for values in self._values(keys))
 
     def _rows(self, database: Database, statement: Statement, keys: Iterable[Key]) -> Iterator[Any]:
@@ -98,7 +99,7 @@ class BatchStatements:
             yield from database.execute(statement, values, reads=True).rows
 
     def _values(self, keys: Iterable[Key]) -> Iterator[dict[str, Any]]:
-        """Walk the parameters that name these keys, each once and in their order, so many keys at a time."""
+        """Walk the parameters for these keys, each once and in their order, in batches."""
         ordered = sorted(set(keys))
         for start in range(0, len(ordered), _KEYS_AT_ONCE):
             some = ordered[start : start + _KEYS_AT_ONCE]
@@ -108,8 +109,8 @@ class BatchStatements:
                 yield {f"keys_{name}": [key[i] for key in some] for i, name in enumerate(Key._fields)}
 
     def write(self, database: Database, statement: Statement, records: Sequence[tuple[Key, Record]]) -> list[bool]:
-        """Run ``upsert`` or ``insert``, in the transaction of this thread; tell for each record if it was created."""
-        if self.is_sqlite:  # nobody else writes meanwhile
+        """Run ``upsert`` or ``insert`` in the transaction of this thread; return for each record if it was created."""
+        if self.is_sqlite:  # no other connection writes meanwhile
             new = {key for key, _ in records}
             new.difference_update(Key(*row) for row in self._rows(database, self.here, tuple(new)))
             database.execute(statement, [{**key_values(key), **record_values(record)} for key, record in records])
@@ -134,16 +135,16 @@ _RECORD_COLUMNS = ("document", "last_updated", "audience", "revision", "created"
 
 
 def _keys_in_json() -> tuple[FromClause, dict[str, ColumnElement[Any]], ColumnElement[Any]]:
-    """Make rows of keys for SQLite: what to select from, the parts of the key, and their order.
+    """Make rows of keys for SQLite: the table to select from, the parts of the key, and their order.
 
-    Keys are one parameter, however many there are: the statement stays the same, and no limit is met.
+    All keys are one parameter: the statement does not depend on their number, and no limit applies.
     """
     rows = func.json_each(bindparam("keys", type_=Text)).table_valued("key", "value", name="wanted")
     return rows, {n: func.json_extract(rows.c.value, f"$[{i}]") for i, n in enumerate(Key._fields)}, rows.c.key
 
 
 def _keys_in_arrays() -> tuple[FromClause, dict[str, ColumnElement[Any]], ColumnElement[Any]]:
-    """Make rows of keys for PostgreSQL, in the same way: there is one parameter for each part of the key."""
+    """Make rows of keys for PostgreSQL in the same way: one parameter for each part of the key."""
     from sqlalchemy.dialects import postgresql  # not on SQLite
 
     texts = [bindparam(f"keys_{name}", type_=postgresql.ARRAY(Text)) for name in Key._fields]
@@ -152,7 +153,7 @@ def _keys_in_arrays() -> tuple[FromClause, dict[str, ColumnElement[Any]], Column
 
 
 def _new_rows(table: Table, dialect: str) -> Any:
-    """Insert a row on SQLite; on PostgreSQL those of a JSON array, which is one parameter."""
+    """Insert one row on SQLite; on PostgreSQL all rows of a JSON array, which is one parameter."""
     new = insert_into(table, dialect)
     if dialect == "sqlite":
         content: dict[str, Any] = {name: bindparam(f"new_{name}") for name in _CONTENT}
@@ -166,7 +167,7 @@ def _new_rows(table: Table, dialect: str) -> Any:
 
 
 def _turns(keys: Sequence[Key]) -> Iterator[list[int]]:
-    """Part the places of keys so that none is there twice at once, and each comes after its predecessor."""
+    """Split the indexes of keys into turns in which each key is unique; equal keys keep their order."""
     left = list(range(len(keys)))
     while left:
         taken: set[Key] = set()

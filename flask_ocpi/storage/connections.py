@@ -1,4 +1,4 @@
-"""Connections to SQLite and PostgreSQL, for a statement or for a transaction, and what goes wrong with them."""
+"""Connections to SQLite and PostgreSQL, for a statement or for a transaction, and their errors."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ DEADLOCK_PAUSE_SECONDS = 0.02
 class Database:
     """The connections to one engine's database: one for each statement, or one for a whole transaction.
 
-    Statements are compiled once and run on the driver's own cursor. Where the host application listens to them by
-    SQLAlchemy's events, logs them or has their tables translated, they pass SQLAlchemy instead.
+    Statements are compiled once and run on the driver's own cursor. If the host application listens to statements
+    through SQLAlchemy's events, logs them or has their tables translated, they run through SQLAlchemy instead.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -86,9 +86,9 @@ class Database:
         self._held = HeldConnections(engine)
         self._file = os.path.abspath(str(engine.url.database)) if self.is_sqlite and not self.in_memory else None
         self._host = HostConnections(engine, in_memory=self.in_memory)
-        # It also makes this live as long as the engine, and so does what it holds.
+        # The listener also keeps this object alive as long as the engine.
         event.listen(engine, "engine_disposed", lambda _: self.release_idle())
-        # Whoever reads in order to write locks the record, so no stricter level is needed.
+        # A transaction that reads in order to write locks the record, so no stricter level is needed.
         begin = "BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN ISOLATION LEVEL READ COMMITTED"
         self._begin_statement, self._commit_statement, self._rollback_statement = (
             Statement(text(sql), engine.dialect) for sql in (begin, "COMMIT", "ROLLBACK")
@@ -101,7 +101,7 @@ class Database:
 
     @classmethod
     def of(cls, engine: Engine) -> Database:
-        """Return the engine's own: the same one for all storages that use the engine."""
+        """Return the database of an engine: the same object for all storages that use the engine."""
         check_dialect(engine.dialect.name)
         database = _databases.get(id(engine))
         if database is None:
@@ -118,8 +118,8 @@ class Database:
     def connection(self, *, reads: bool = False) -> Iterator[Connection]:
         """Give the connection of this thread's transaction, or one on which each statement commits by itself.
 
-        Whoever only ``reads`` need not wait for a turn to write. What the database refuses in the block is raised as
-        StorageError.
+        With ``reads`` the caller only reads and does not wait for a turn to write. Errors of the database in the block
+        are raised as StorageError.
         """
         transaction = self._ongoing(reads=reads)
         if transaction is not None:
@@ -137,7 +137,7 @@ class Database:
                 raise self.refusal(error) from error
 
     def execute(self, statement: Statement, values: Values, *, reads: bool = False) -> Answer:
-        """Run one statement on what :meth:`connection` gives, and again where :meth:`run` would."""
+        """Run one statement on the connection of :meth:`connection`; repeat it where :meth:`run` would."""
         attempts = STATEMENT_ATTEMPTS
         while True:
             attempts -= 1
@@ -148,10 +148,11 @@ class Database:
                     raise
 
     def run(self, work: Callable[[Connection], T], *, reads: bool = False) -> T:
-        """Run statements on what :meth:`connection` gives, and again where that can do no harm.
+        """Run statements on the connection of :meth:`connection`; repeat them where that does no harm.
 
-        Outside of a transaction, what the database ended in favour of another is run again, and what only ``reads``
-        also after the connection was lost. Whether a write was carried out then is not known: it raises StorageError.
+        Outside of a transaction, work that the database ended in favour of another is run again; work that only
+        ``reads`` also after a lost connection. After a lost connection the result of a write is unknown: it raises
+        StorageError.
         """
         attempts = STATEMENT_ATTEMPTS
         while True:
@@ -164,7 +165,7 @@ class Database:
                     raise
 
     def refusal(self, error: SQLAlchemyError | UnicodeError) -> StorageError:
-        """Return what to raise when something cannot be stored; a transaction of this thread is over then."""
+        """Return the error to raise when something cannot be stored; a transaction of this thread ends with it."""
         failure = storage_error(error)
         transaction = self.current
         if transaction is not None:
@@ -191,9 +192,9 @@ class Database:
 
     @contextmanager
     def join(self, session: Session, table: Table) -> Iterator[None]:
-        """Run a block on the connection of a session, in its transaction: all of the block, or nothing.
+        """Run a block on the connection of a session, in its transaction: all writes of the block are made, or none.
 
-        Until the host application ends that transaction, this thread reads in it as well, and writes nowhere else.
+        Until the host application ends that transaction, this thread also reads in it, and writes nowhere else.
         """
         host = HostTransaction.of(session)
         current = self.current
@@ -209,7 +210,7 @@ class Database:
                 go_on(transaction)
                 release(savepoint)
             except BaseException:
-                with suppress(SQLAlchemyError):  # the host application learns of that when it commits
+                with suppress(SQLAlchemyError):  # the host application sees the error when it commits
                     savepoint.rollback()
                 raise
             finally:
@@ -218,9 +219,9 @@ class Database:
             self._local.joined = transaction
 
     def joins(self, session: Session, table: Table) -> bool:
-        """Tell whether a session holds what is not committed, on connections to this database; flush it before.
+        """Tell whether a session has uncommitted writes on connections to this database; flush it before.
 
-        Not where this thread has a transaction of its own, in which it goes on writing.
+        False while this thread has a transaction of its own: its writes go there.
         """
         if self.current is not None or not is_on(session, table, self._engine):
             return False
@@ -233,7 +234,7 @@ class Database:
         return self._host.has_written(connection_of(session, table, self._engine), self._turn_to_write)
 
     def after_commit(self, work: Callable[[], None]) -> None:
-        """Do some work when the transaction of this thread is committed; at once where there is none."""
+        """Call ``work`` after the transaction of this thread commits; at once if there is none."""
         current = self.current
         if current is None:
             work()
@@ -243,25 +244,25 @@ class Database:
             current.work.append(work)
 
     def release_idle(self) -> None:
-        """Give connections that nobody uses back to the engine: what is set on the file holds for new ones."""
+        """Return idle connections to the engine: settings of the file apply to new connections."""
         self._held.release()
 
     def _begin(self) -> None:
         self._local = threading.local()
         self._transactions: set[Transaction] = set()
         if self.in_memory:
-            # Threads share the only connection: none may get into another's transaction.
+            # Threads share the only connection: no thread may use another's transaction.
             self._turn_to_read = self._turn_to_write = Turn(threading.RLock())
         elif self.is_sqlite:
             self._turn_to_write = Turn(threading.Lock())
 
     def _close_idle(self) -> None:
-        """Have no SQLite file open during a fork: the child would take the parent's locks on it for its own."""
+        """Close idle SQLite connections before a fork: the child would treat the parent's locks as its own."""
         if self.is_sqlite and not self.in_memory:
             self._engine.dispose()
 
     def _leave_to_parent(self) -> None:
-        """Give up, in a forked process, the connections that the parent goes on using."""
+        """In a forked process, drop the connections that the parent still uses."""
         self._host.forget()
         self._forked_inside |= self.is_sqlite and not self.in_memory and bool(self._transactions)
         for transaction in self._transactions:
@@ -311,12 +312,12 @@ class Database:
         if self.current is not None:
             return False
         if isinstance(error, DeadlockError):
-            time.sleep(DEADLOCK_PAUSE_SECONDS)  # whoever is quicker than the others meets them again
+            time.sleep(DEADLOCK_PAUSE_SECONDS)  # without a pause the same transactions would meet again
             return True
         return reads and is_lost(error.__cause__)
 
     def _ongoing(self, *, reads: bool) -> Transaction | None:
-        """Return the transaction in which this thread goes on; it only reads in one that it has joined before."""
+        """Return the current transaction of this thread; in one that it joined before, it only reads."""
         current = self.current
         if current is not None or not reads:
             return current
@@ -324,7 +325,7 @@ class Database:
         return None if joined is None or joined.host is None or joined.host.has_ended else joined
 
     def _refuse_to_wait(self, host: HostTransaction | None = None, driver: Any = None) -> None:
-        """Raise an error instead of waiting for what this thread holds itself, other than in the transaction given."""
+        """Raise an error if this thread would wait for a lock that it holds itself outside of the given transaction."""
         joined = self._ongoing(reads=True)
         if joined is not None and joined.host is not host:
             raise StorageError(HOLDS_JOINED)
@@ -334,13 +335,13 @@ class Database:
             raise StorageError(HOLDS_FILE)
 
     def _open_in(self, host: HostTransaction, table: Table) -> tuple[Transaction, NestedTransaction]:
-        """Begin what is all or nothing, in a transaction of the host application's."""
+        """Begin a savepoint in a transaction of the host application."""
         try:
             connection = connection_of(host.session, table, self._engine)
             held = Held(connection, 0)
             held.by_sqlalchemy = True
             self._refuse_to_wait(host, held.driver)
-            if self.in_memory:  # no other thread may get into the transaction: they share the connection
+            if self.in_memory:  # threads share the connection: no other one may use the transaction
                 host.hold(self._turn_to_write)
             if self.is_sqlite and not held.driver.in_transaction:  # sqlite3 would not, for a savepoint
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -428,7 +429,7 @@ class Database:
             raise
 
     def _connect(self) -> Connection:
-        """Take a connection from the pool; when the server has closed it since, a new one in place of all of them."""
+        """Take a connection from the pool; if the server has closed it, replace all connections of the pool."""
         if self._host.number >= self._held.most:
             raise StorageError(ALL_CONNECTIONS.format(number=self._host.number))
         with self._host.passing_by():

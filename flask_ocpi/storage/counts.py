@@ -1,8 +1,8 @@
-"""How many objects each own party has, and for whom: kept by the database itself, so that no list counts all.
+"""The number of objects of each own party and audience: triggers keep it, so that no list counts all objects.
 
-Triggers on the tables of objects note in ``ocpi_counts`` each object that comes, goes, or is for others from then on.
-So the counts are right whoever writes: another release, or the host application by SQL of its own. Copies of what other
-platforms sent are not counted, and cost nothing.
+Triggers on the tables of objects note in ``ocpi_counts`` each object that comes, goes, or changes its audience. So the
+counts are right for all writers: another release, or SQL of the host application. Copies are not counted and cost
+nothing.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ from sqlalchemy import text
 from sqlalchemy import union_all
 
 NAME = "ocpi_counts"
-#: The kinds that are listed, and may be many.
+#: The kinds with lists that may be long.
 COUNTED = frozenset({"locations", "sessions", "cdrs", "tariffs", "tokens"})
 #: On PostgreSQL each change is a row, so that writers do not wait for each other; more than these are summed up.
 MOST_ROWS = 500
-#: So many rows are summed up in one turn, which a list may wait for.
+#: The rows that are summed up in one turn; a list may wait for it.
 ROWS_AT_ONCE = 5000
-# An arbitrary number: whoever holds it as an advisory lock on PostgreSQL may sum up or replace rows of counts.
+# An arbitrary number: the advisory lock on PostgreSQL for summing up and replacing rows of counts.
 COUNTS_LOCK = 0x0C91_0222
-#: What states before this one counted objects in by day; :func:`drop_days` removes it.
+#: The table in which earlier states counted objects by day; :func:`drop_days` removes it.
 DAYS_NAME = "ocpi_day_counts"
 
 _OWNER = ("country_code", "party_id", "audience")
@@ -47,10 +47,10 @@ _EVENTS = ("added", "removed", "changed")
 
 
 def define_counts(metadata: MetaData) -> Table:
-    """Return the table of counts; it is added to the metadata that lacks it.
+    """Return the table of counts; add it to the metadata if it is missing there.
 
     entry: rises with each change; below zero in rows in which changes are summed up.
-    number: how many objects of a kind a party has that are for an audience, or by how much that changed.
+    number: the objects of a kind that a party has for an audience, or the change of that number.
     """
     known = metadata.tables.get(_name_in(metadata))
     if known is not None:
@@ -98,9 +98,9 @@ def are_kept(connection: Connection, table: Table) -> bool:
 
 
 def keep(connection: Connection, table: Table, counts: Table) -> None:
-    """Count what is in a table and have the database keep the counts from then on, unless it does already.
+    """Count the objects in a table and create the triggers that keep the counts, unless they exist.
 
-    It takes a transaction; writers wait until that is over.
+    Takes a transaction; writers wait until it ends.
     """
     if are_kept(connection, table):
         return
@@ -129,12 +129,12 @@ def drop_days(connection: Connection, counts: Table) -> None:
 
 
 def make_few(connection: Connection, counts: Table) -> bool:
-    """Sum up rows of changes where there are many; what they say together stays, at every moment.
+    """Sum up rows of changes if there are many; their sum is the same at every moment.
 
-    It takes a transaction of PostgreSQL. Returns whether there are more than were summed up in this turn.
+    Takes a transaction of PostgreSQL. Returns True if rows are left for another turn.
     """
     if connection.execute(select(func.current_setting("transaction_read_only"))).scalar_one() == "on":
-        return False  # a standby, which reads what its primary has made few
+        return False  # a standby: its primary sums up the rows
     if not connection.execute(select(func.pg_try_advisory_xact_lock(COUNTS_LOCK))).scalar_one():
         return False
     c = counts.c
@@ -176,7 +176,7 @@ def _in_schema(connection: Connection, table: Table, name: str) -> str:
 
 
 def _changed() -> str:
-    """Write the condition of triggers that a row counts as another one than before."""
+    """Return the condition of triggers for an update that changes the counts."""
     old, new = (", ".join(f"{row}.{name}" for name in _OWNER) for row in ("OLD", "NEW"))
     return f"({old}) <> ({new})"
 
@@ -199,7 +199,7 @@ def _sqlite(table: Table, counts: Table) -> Iterator[str]:
         yield f"DROP TRIGGER IF EXISTS {prefix}_{name}"
     yield f"CREATE TRIGGER {prefix}_added AFTER INSERT ON {table.name} WHEN NEW.receiver = '' BEGIN {more} END"
     yield f"CREATE TRIGGER {prefix}_removed AFTER DELETE ON {table.name} WHEN OLD.receiver = '' BEGIN {less} END"
-    # Whom a record was received by is a part of its key and never changes.
+    # The receiver is a part of the key and never changes.
     yield (
         f"CREATE TRIGGER {prefix}_changed AFTER UPDATE OF {names} ON {table.name}"
         f" WHEN NEW.receiver = '' AND {_changed()} BEGIN {less} {more} END"

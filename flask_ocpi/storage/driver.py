@@ -1,8 +1,8 @@
-"""Statements that are compiled once and run on the driver's own cursor, over connections that are kept out of the pool.
+"""Statements that are compiled once and run on the driver's own cursor, over connections kept outside of the pool.
 
-To take a connection from the pool and return it costs more than to use it, and so does a statement by SQLAlchemy: a
-request took 30 to 50 % more process time where all went that way. :attr:`Held.by_sqlalchemy` is the switch: it is on
-where somebody listens to statements, logs them or has them changed.
+Taking a connection from the pool and returning it costs more than using it, and running a statement through SQLAlchemy
+does too: both together made a request take 30 to 50 % more process time. :attr:`Held.by_sqlalchemy` is the switch: it
+is on where a listener, a log or a translation needs the statements.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 HELD_SECONDS = 30.0
-# How many listeners of ours there are: one here, and those of flask_ocpi.storage.joining.
+# Our own listeners: one here, and those of flask_ocpi.storage.joining.
 _OWN_CHECKOUT, _OWN_CHECKIN = 2, 1
 
 
-#: The parameters of a statement by name; a list of them runs it for each, and answers no rows.
+#: The parameters of a statement by name; with a list of them it runs for each and returns no rows.
 Values: TypeAlias = Mapping[str, Any] | list[Mapping[str, Any]]
 
 
 class Answer(NamedTuple):
-    """What a statement answered: all its rows, none of which is left to fetch, and how many it changed."""
+    """The result of a statement: all its rows, already fetched, and the number of changed rows."""
 
     rows: Sequence[Any]
     changed: int
@@ -48,7 +48,7 @@ class Answer(NamedTuple):
 class Statement:
     """A statement and its parameters by name; its SQL is made when it is first run.
 
-    executable: what it was made of, for those who run it by SQLAlchemy.
+    executable: the SQLAlchemy statement that it was made of, to run it through SQLAlchemy.
     """
 
     __slots__ = ("_constants", "_dialect", "_order", "_sql", "executable")
@@ -62,7 +62,7 @@ class Statement:
 
     @property
     def sql(self) -> str:
-        """The text in the driver's own spelling of parameters."""
+        """The text, with parameters as the driver writes them."""
         if self._sql is None:
             compiled: Any = self.executable.compile(dialect=self._dialect)  # type: ignore[attr-defined]
             self._constants = {name: value for name, value in compiled.params.items() if value is not None}
@@ -79,14 +79,14 @@ class Statement:
                 cursor.executemany(self.sql, [self.call(row)[1] for row in values])
                 return Answer((), cursor.rowcount)
             cursor.execute(*self.call(values))
-            # Rows that were left would keep a read open on SQLite, and its log from being written back.
+            # Unfetched rows would keep a read open on SQLite, and its log could not be written back.
             rows = fetched(cursor, values) if cursor.description is not None else ()
             return Answer(rows, cursor.rowcount)
         finally:
             cursor.close()
 
     def call(self, values: Mapping[str, Any]) -> tuple[str, Any]:
-        """Return SQL and parameters as the driver takes them."""
+        """Return the SQL and the parameters for the driver."""
         sql = self.sql
         if self._constants:
             values = {**self._constants, **values}
@@ -94,9 +94,9 @@ class Statement:
 
 
 def fetched(cursor: Any, values: Mapping[str, Any]) -> Sequence[Any]:
-    """Fetch the rows of an answer: of records, whose documents come first, no more than have ``max_bytes`` together.
+    """Fetch the rows of an answer; stop before the documents in their first column exceed ``max_bytes`` together.
 
-    Only SQLite makes them as they are fetched; statements for other databases look at that bound themselves.
+    Only SQLite makes rows as they are fetched; statements for other databases apply this bound themselves.
     """
     left = values.get("max_bytes")
     if left is None:
@@ -112,7 +112,7 @@ def fetched(cursor: Any, values: Mapping[str, Any]) -> Sequence[Any]:
 
 
 def _order_of(names: Sequence[str]) -> Callable[[Mapping[str, Any]], Any]:
-    """Return what picks the values of these names, in their order."""
+    """Return a function that picks the values of these names, in their order."""
     if len(names) > 1:
         return itemgetter(*names)
     return lambda values: tuple(values[name] for name in names)
@@ -121,9 +121,9 @@ def _order_of(names: Sequence[str]) -> Callable[[Mapping[str, Any]], Any]:
 class Held:
     """A connection that was taken from the pool; one thread at a time uses it.
 
-    driver: the driver's own connection. poll: tells whether the server sent something; None where one cannot look.
-    by_sqlalchemy: statements on it have to pass SQLAlchemy.
-    kept_until: when it goes back to the pool, which decides whether it is too old; 0: after each use.
+    driver: the driver's own connection. poll: tells whether the server sent something; None if that cannot be seen.
+    by_sqlalchemy: statements on it must run through SQLAlchemy.
+    kept_until: when it returns to the pool, which checks its age; 0: after each use.
     """
 
     __slots__ = ("_pool", "by_sqlalchemy", "connection", "driver", "kept_until", "poll", "round")
@@ -138,7 +138,7 @@ class Held:
         self._pool = connection.engine.pool
 
     def run(self, statement: Statement, values: Values) -> Answer:
-        """Run a statement; raises what SQLAlchemy would raise."""
+        """Run a statement; raise the errors that SQLAlchemy would raise."""
         if self.by_sqlalchemy:
             result = self.connection.execute(statement.executable, values)
             rows = fetched(result, values) if result.returns_rows and not isinstance(values, list) else ()
@@ -156,7 +156,7 @@ class Held:
             raise
 
     def _wrapped(self, statement: Statement, error: Any) -> Exception:
-        """Return a driver's error as SQLAlchemy raises it; when the connection is lost, have the pool replace all."""
+        """Return a driver's error as SQLAlchemy raises it; after a lost connection, have the pool replace all."""
         connection, dialect = self.connection, self.connection.dialect
         is_lost = dialect.is_disconnect(error, self.driver, None)
         if is_lost:
@@ -176,20 +176,20 @@ class Held:
         return wrapped
 
     def give_back(self) -> None:
-        """Return it to the pool; close it, when that pool was disposed of."""
+        """Return it to the pool; close it if that pool was disposed of."""
         connection = self.connection
         if connection.engine.pool is not self._pool and not connection.invalidated:
-            with suppress(Exception):  # it may be broken: that is no reason to fail
+            with suppress(Exception):  # a broken connection is no reason to fail
                 connection.invalidate()
         connection.close()
 
 
 class HeldConnections:
-    """The connections of an engine that nobody uses at the moment and that are kept at hand, the last used on top.
+    """The idle connections of an engine that are kept outside of its pool; the last used comes first.
 
-    There are never more than the pool's size. When the pool has nothing left for others they all go back, and none is
-    kept for more than :data:`HELD_SECONDS`. None is kept of pools without a size, and none as long as somebody listens
-    to the engine's statements or to what goes in and out of its pool, so that listeners miss nothing.
+    There are never more than the pool's size. When the pool has none left they all go back, and none is kept for longer
+    than :data:`HELD_SECONDS`. None is kept of pools without a size, nor while the host listens to the engine's
+    statements or to its pool, so that listeners miss nothing.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -198,7 +198,7 @@ class HeldConnections:
         self._errors: Any = engine.dialect.dispatch
         self._is_sqlite = engine.dialect.name == "sqlite"
         self._idle: deque[Held] = deque()
-        # Those of an earlier round are not kept any longer.
+        # Connections of an earlier round are not kept any longer.
         self._round = 0
         self._most = 0
         self._all = math.inf
@@ -211,11 +211,11 @@ class HeldConnections:
 
     @property
     def most(self) -> float:
-        """How many connections the pool gives out at once."""
+        """The most connections that the pool gives out at a time."""
         return self._all
 
     def take(self) -> Held | None:
-        """Return one that is at hand and that the server has not closed; None when there is none."""
+        """Return an idle connection that the server has not closed, or None."""
         idle = self._idle
         while idle:
             try:
@@ -229,7 +229,7 @@ class HeldConnections:
         return None
 
     def hold(self, connection: Connection) -> Held:
-        """Make one of a connection that was just taken from the pool."""
+        """Wrap a connection that was just taken from the pool."""
         held = Held(connection, self._round)
         held.by_sqlalchemy = self._is_observed() or _is_translated(connection)
         if not held.by_sqlalchemy and self._may_keep(held):
@@ -237,22 +237,22 @@ class HeldConnections:
         return held
 
     def put(self, held: Held) -> None:
-        """Take one back after use: keep it at hand, or give it back to the pool."""
+        """Take a connection back after use: keep it, or return it to the pool."""
         if not held.kept_until or held.round != self._round or len(self._idle) >= self._most:
             held.give_back()
             return
         self._idle.append(held)
-        # Whoever released the others in the meantime may not have seen this one.
+        # A release in the meantime may not have seen this connection.
         if held.round != self._round:
             self.release()
 
     def release(self) -> None:
-        """Give all back to the pool, those in use as soon as they are no more."""
+        """Return all connections to the pool; those in use follow after use."""
         for held in self.forget():
             held.give_back()
 
     def forget(self) -> list[Held]:
-        """Keep none any longer; return those that nobody uses."""
+        """Stop keeping connections; return the idle ones."""
         self._round += 1
         forgotten = []
         with suppress(IndexError):
@@ -261,7 +261,7 @@ class HeldConnections:
         return forgotten
 
     def _is_observed(self) -> bool:
-        """Tell whether somebody listens to statements."""
+        """Tell whether the host listens to statements or to the pool."""
         events = self._events
         return bool(
             events.before_cursor_execute
@@ -288,10 +288,10 @@ class HeldConnections:
 
 
 def has_news(driver: Any) -> bool:
-    """Tell whether the server sent something that nobody asked for: as a rule, that it closed the connection."""
+    """Tell whether the server sent something unasked: as a rule, that it closed the connection."""
     if getattr(driver, "closed", False):
         return True
-    # Other drivers and systems do without: there, pool_pre_ping is of use.
+    # Other drivers and systems cannot tell: use pool_pre_ping there.
     poll = _poll_of(driver)
     return poll is not None and bool(poll.poll(0))
 

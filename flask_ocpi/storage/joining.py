@@ -1,4 +1,4 @@
-"""The host application's own transactions: which thread holds one, what joins it, and what waits for its commit."""
+"""The host application's own transactions: the threads that hold them, and the work that joins or follows them."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ _LISTENED = "flask_ocpi.listened"
 
 
 class HostTransaction:
-    """A session's transaction in which something of ours was written, until the host application ends it.
+    """A session's transaction in which the package wrote, until the host application ends it.
 
-    Work that waits for its commit is done when it has ended, so that it may use the session again. What was written
-    below a savepoint that is rolled back has its work forgotten.
+    Work that waits for the commit runs after the transaction has ended, so it may use the session again. When a
+    savepoint is rolled back, the work of the writes in it is dropped.
     """
 
     __slots__ = ("_at_end", "_is_committed", "_work", "has_ended", "session")
@@ -68,7 +68,7 @@ class HostTransaction:
 
     @classmethod
     def of(cls, session: Session) -> HostTransaction:
-        """Return the one of a session that has begun a transaction: the same one until that ends."""
+        """Return the transaction that a session has begun: the same object until it ends."""
         found: HostTransaction | None = session.info.get(_WORK)
         if found is None:
             found = session.info[_WORK] = cls(session)
@@ -88,7 +88,7 @@ class HostTransaction:
         self._work.append((tuple(inside), work))
 
     def hold(self, turn: AbstractContextManager[object]) -> None:
-        """Enter a turn, if it has not been before, and leave it at the end."""
+        """Enter a turn, unless that was done before, and leave it at the end of the transaction."""
         if self._at_end is None:
             turn.__enter__()
             self._at_end = partial(turn.__exit__, None, None, None)
@@ -128,13 +128,13 @@ def _note_end(session: Session, transaction: SessionTransaction) -> None:
 
 
 def session_of(session: Session | scoped_session[Any]) -> Session:
-    """Return a session itself, also of Flask-SQLAlchemy's ``db.session``, which stands for one of each context."""
+    """Return the session itself, also for Flask-SQLAlchemy's ``db.session``, which has one for each context."""
     found: Session = session() if isinstance(session, scoped_session) else session
     return found
 
 
 def connection_of(session: Session, table: Table, engine: Engine) -> Connection:
-    """Return the connection on which a session would write a table; raise StorageError when it is not of the engine."""
+    """Return the connection on which a session would write a table; raise StorageError if it is of another engine."""
     if not is_on(session, table, engine):
         place = engine.url.set(query={}).render_as_string(hide_password=True)
         raise StorageError(
@@ -153,7 +153,7 @@ def is_on(session: Session, table: Table, engine: Engine) -> bool:
 
 
 def has_begun(session: Session) -> bool:
-    """Tell whether the host application began the session's transaction, or a part of it, by itself."""
+    """Tell whether the host application itself began the session's transaction, or a part of it."""
     transaction = session.get_transaction()
     began = transaction is not None and transaction.origin is SessionTransactionOrigin.BEGIN
     return began or session.in_nested_transaction()
@@ -161,7 +161,7 @@ def has_begun(session: Session) -> bool:
 
 @dataclass(slots=True)
 class _Taken:
-    """A connection that the host application took from the pool. changes: how many rows it had changed before."""
+    """A connection that the host application took from the pool. changes: the rows that it had changed before."""
 
     thread: int
     driver: Any
@@ -179,7 +179,7 @@ class _Taken:
 class HostConnections:
     """The connections of an engine that the host application has taken from the pool.
 
-    A database in memory has one connection, for all.
+    A database in memory has one connection for all threads.
     """
 
     def __init__(self, engine: Engine, *, in_memory: bool) -> None:
@@ -196,7 +196,7 @@ class HostConnections:
 
     @contextmanager
     def passing_by(self) -> Iterator[None]:
-        """Take connections from the pool that are not the host application's."""
+        """Run a block in which connections taken from the pool do not count as the host application's."""
         self._local.passing_by = True
         try:
             yield
@@ -204,23 +204,23 @@ class HostConnections:
             self._local.passing_by = False
 
     def forget(self) -> None:
-        """Begin anew in a forked process."""
+        """Forget all connections, in a forked process."""
         self._taken.clear()
 
     @property
     def number(self) -> int:
-        """How many this thread has taken."""
+        """The number of connections that this thread has taken."""
         thread = threading.get_ident()
         return sum(taken.thread == thread for taken in tuple(self._taken.values()))
 
     def are_writing(self, turn: AbstractContextManager[object], *, besides: Any = None) -> bool:
-        """Tell whether this thread has written on one of them, not that of the driver's connection, and not committed.
+        """Tell whether this thread has uncommitted writes on one of them, apart from the driver's ``besides``.
 
-        Only SQLite's are looked at: who writes there locks all. ``turn`` keeps other threads of ours from writing.
+        Only SQLite's are checked: a writer there locks the whole file. ``turn`` keeps our other threads from writing.
         """
         if self._in_memory:
             pool: Any = self._engine.pool
-            driver = pool.connection.driver_connection  # in transactions of ours, it does not begin by itself
+            driver = pool.connection.driver_connection  # in our transactions it does not begin by itself
             return driver is not besides and driver.in_transaction and driver.isolation_level is not None
         if not self._taken or not self._is_sqlite:
             return False
@@ -231,7 +231,7 @@ class HostConnections:
         )
 
     def has_written(self, connection: Connection, turn: AbstractContextManager[object]) -> bool:
-        """Tell whether something was written on a connection, or locked, that is not committed."""
+        """Tell whether a connection has uncommitted writes or locks."""
         if not self._is_sqlite:
             return bool(connection.execute(text("SELECT txid_current_if_assigned() IS NOT NULL")).scalar_one())
         driver = connection.connection.driver_connection
@@ -241,12 +241,12 @@ class HostConnections:
     def _holds_lock(self, taken: _Taken, turn: AbstractContextManager[object]) -> bool:
         if not taken.is_open or taken.has_changed:
             return taken.is_open
-        # It may have changed no row yet, such as one that is not there, or only read.
+        # It may have changed no row (it matched none), or only read.
         with turn:
             return self._is_locked()
 
     def _is_locked(self) -> bool:
-        """Tell whether nobody else can write to the SQLite file, for as long as others take to."""
+        """Tell whether the SQLite file stays locked for writing for longer than other writers need."""
         dialect = self._engine.dialect
         arguments, options = dialect.create_connect_args(self._engine.url)
         connection = dialect.loaded_dbapi.connect(*arguments, **{**options, "timeout": _LONGEST_WRITE_SECONDS})
@@ -269,7 +269,7 @@ class HostConnections:
         self._taken.pop(id(record), None)
 
     def _on_savepoint(self, connection: Connection, name: str) -> None:
-        """Begin before a savepoint: sqlite3 does not, and the savepoint's release would then commit."""
+        """Begin a transaction before a savepoint: sqlite3 does not, and then releasing the savepoint would commit."""
         driver: Any = connection.connection.driver_connection
         if driver.isolation_level is not None and not driver.in_transaction:
             connection.exec_driver_sql("BEGIN IMMEDIATE")

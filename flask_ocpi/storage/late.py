@@ -1,4 +1,4 @@
-"""A storage whose database is found when it is first used: the host application may register its own until then."""
+"""A storage that finds its database on first use: the host application may register its own until then."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from flask_ocpi.storage.sqlalchemy import SQLAlchemyStorage
 
 
 class LateStorage(SQLAlchemyStorage):
-    """Becomes what :class:`SQLAlchemyStorage` is with the first attribute that it lacks.
+    """Become a complete :class:`SQLAlchemyStorage` on access to the first attribute that is missing.
 
-    find: returns engine and tables. creates_tables: create those that are missing then.
+    find: returns engine and tables. creates_tables: create missing tables then.
     """
 
     def __init__(self, find: Callable[[], tuple[Engine, Mapping[str, Table]]], *, creates_tables: bool) -> None:
@@ -31,7 +31,7 @@ class LateStorage(SQLAlchemyStorage):
         self._is_at_it = False
 
     def find(self) -> None:
-        """Find the database now, unless that was done; wait where another thread does. A failure is tried again."""
+        """Find the database now, unless that was done; wait if another thread does it. A failure can be retried."""
         with self._finding:
             if self.is_found or self._is_at_it:
                 return
@@ -40,7 +40,7 @@ class LateStorage(SQLAlchemyStorage):
             self.is_found = True
 
     def _made(self, *, creates_tables: bool) -> SQLAlchemyStorage:
-        self._is_at_it = True  # what is called here may use the storage
+        self._is_at_it = True  # the functions called here may use the storage
         try:
             storage = SQLAlchemyStorage(*self._find())
             if creates_tables:
@@ -50,14 +50,14 @@ class LateStorage(SQLAlchemyStorage):
             self._is_at_it = False
 
     def __str__(self) -> str:
-        """Name the database without connecting to it: a worker that starts while it is down says so and waits."""
+        """Name the database without connecting: a worker that starts while it is down reports that and waits."""
         if not self.is_found:
             with self._finding:
                 return type(self).__name__ if self._is_at_it else str(self._made(creates_tables=False))
         return super().__str__()
 
     def __getattr__(self, name: str) -> Any:
-        """Find the database for an attribute that is not here before that."""
+        """Find the database, which sets the missing attribute."""
         if "_finding" not in self.__dict__:
             raise AttributeError(name)
         self.find()

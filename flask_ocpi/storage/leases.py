@@ -1,8 +1,8 @@
 """Leases: work as records, each leased to one worker at a time, in any thread or process.
 
 A record is due at its ``last_updated``. A worker that takes it moves that into the future, and keeps, releases or
-settles it before then. After that time it is due again, so the end of a worker loses nothing. The clocks of workers may
-differ by less than the length of the leases.
+settles the record before then. After that time it is due again, so nothing is lost when a worker ends. The clocks of
+workers may differ by less than the length of a lease.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import Storage
 from flask_ocpi.storage.stored import Stored
 
-#: When a record is due that waits for something else than time.
+#: The ``last_updated`` of a record that waits for an event, not for a time.
 NEVER = 2**62
 
 T = TypeVar("T", bound=Stored)
 
 
 def after(now: int, seconds: float) -> int:
-    """Return the moment so many seconds after another; both in microseconds."""
+    """Return the moment ``seconds`` after ``now``; moments in microseconds."""
     return now + int(seconds * SECOND)
 
 
 def pause(attempts: int, longest: float, *, first: float = 1.0) -> float:
-    """Return for how many seconds to back off after so many failures in a row: doubling from ``first``."""
+    """Return the seconds to back off after ``attempts`` failures in a row: doubling from ``first`` to ``longest``."""
     return float(min(first * 2.0 ** min(attempts - 1, 30), longest))
 
 
@@ -41,24 +41,24 @@ def due_by(now: int, receiver: str | None, *, limit: int = 1) -> Query:
 
 
 def take_next(storage: Storage, of: type[T], receiver: str, *, now: int, seconds: float) -> T | None:
-    """Take a record that is due, for so many seconds; None when there is none."""
+    """Lease a record that is due for ``seconds``; None if there is none."""
     return next(iter(take_some(storage, of, due_by(now, receiver), until=after(now, seconds))), None)
 
 
 def take_some(storage: Storage, of: type[T], due: Query, *, until: int) -> list[T]:
-    """Take the records that a query selects, up to a moment."""
+    """Lease the records that a query selects until a moment, in microseconds."""
     taken = storage.claim(of.KIND, due, until=until, key_of=lambda record: of.from_record(record).key)
     return list(map(of.from_record, taken))
 
 
 def take(storage: Storage, stored: T, *, now: int, seconds: float) -> T | None:
-    """Take a given record for so many seconds; None if it is not due, or another worker has it."""
+    """Lease a given record for ``seconds``; None if it is not due, or another worker has it."""
     any_stored: Any = stored
     return None if any_stored.due > now else keep(storage, stored, now=now, seconds=seconds)
 
 
 def keep(storage: Storage, taken: T, *, now: int, seconds: float) -> T | None:
-    """Extend a lease to so many seconds from now; None if another worker has it."""
+    """Extend a lease to ``seconds`` from now; None if another worker has the record."""
     kept: Any = replace(taken, due=after(now, seconds))  # type: ignore[type-var]
     try:
         storage.save(kept.KIND, kept.key, kept.to_record(), expected=kept.revision)
@@ -69,7 +69,7 @@ def keep(storage: Storage, taken: T, *, now: int, seconds: float) -> T | None:
 
 
 def release(storage: Storage, taken: T, *, now: int) -> None:
-    """Give a lease back, unless another worker has it."""
+    """Release a lease, unless another worker has the record."""
     keep(storage, taken, now=now, seconds=0)
 
 
@@ -80,7 +80,7 @@ def locked(storage: Storage, stored: T) -> T | None:
 
 
 def change(storage: Storage, stored: T, to: Callable[[T], T]) -> T | None:
-    """Replace the current record with the result of ``to``; None if it is gone, or stays the same."""
+    """Replace the current record with the result of ``to``; None if it is gone or does not change."""
     with storage.transaction():
         current = locked(storage, stored)
         changed = None if current is None else to(current)

@@ -39,20 +39,20 @@ from flask_ocpi.storage.memory import read_cursor
 from flask_ocpi.storage.tables import audience_text
 from flask_ocpi.storage.tables import record_columns
 
-# The largest number that the databases take: nobody has more records.
+# The largest number that the databases take: no table has more records.
 MAX_OFFSET = 2**63 - 1
-#: Of so many records, those that changed at a time are sorted; of more, all are walked in the order of creation.
+#: Up to so many records of a dated query are read and sorted; for more, all are walked in the order of creation.
 FEW = 2000
-#: Of so many owners SQLite is asked for one or another; of more, for those in a list.
+#: Up to so many owners are alternatives in SQLite's statement; more are one parameter, a list.
 MOST_ALTERNATIVES = 50
-#: An audience of one party, such as ",NL-ABC,", has so many characters; only where some are quoted, it has more.
+#: The characters of an audience of one party, such as ",NL-ABC,"; more only if some are escaped.
 LONGEST_OF_ONE = 8
 
 
 class ListShape(NamedTuple):
-    """What a query filters by: queries of one shape share statements. None and False mean no such filter.
+    """The filters that a query uses: queries of one shape share statements. None and False mean no filter.
 
-    known: the cursor says how many match.
+    known: the cursor has the total.
     """
 
     owners: int | None
@@ -87,11 +87,11 @@ class ListShape(NamedTuple):
 class ListStatements:
     """The statements for queries of one shape; their parameters are :func:`query_values`.
 
-    Those that answer a page have the columns of a record and the total in each row; one moment's.
-    page: a page and its total. Of a shape whose total is known, the total is that of the page and of one record more.
+    Statements for a page return the columns of a record and the total in each row, both of the same moment.
+    page: a page and its total. For a shape whose total is known, the total counts only the page and one record more.
     count: the total alone.
-    few: of a dated query, where no more than FEW records match; else its total is FEW + 1 and the rest means nothing.
-    It always answers a row, without a record where there is none on the page.
+    few: for a dated query that at most FEW records match; if more match, its total is FEW + 1 and the records mean
+    nothing. It always returns a row, without a record if the page is empty.
     """
 
     page: Statement
@@ -100,7 +100,7 @@ class ListStatements:
 
 
 def list_statements(table: Table, counts: Table | None, shape: ListShape, dialect: Dialect) -> ListStatements:
-    """Build the statements; ``counts`` is the table of counts, where the database keeps those of such queries."""
+    """Build the statements; ``counts`` is the table of counts if the database keeps counts for such queries."""
     name = dialect.name
     total = _count(table, shape, name)
     if shape.known:
@@ -125,7 +125,7 @@ def delete_statement(table: Table, counts: Table | None, shape: ListShape, diale
 
 
 def keys_statement(table: Table, counts: Table | None, shape: ListShape, dialect: Dialect) -> Statement:
-    """Build the statement that answers the parts of the keys after a cursor, and of each the revision and number."""
+    """Build the statement that returns keys after a cursor: the parts of each, its revision and its number."""
     c = table.c
     found = select(*(c[name] for name in Key._fields), c.revision, c.created)
     found = found.where(*_filters(table, shape, dialect.name), c.created > bindparam("after")).order_by(c.created)
@@ -133,10 +133,10 @@ def keys_statement(table: Table, counts: Table | None, shape: ListShape, dialect
 
 
 def claim_statement(table: Table, counts: Table | None, shape: ListShape, dialect: Dialect) -> Statement:
-    """Build the statement that takes records, and answers rows for :func:`record_of` in any order.
+    """Build the statement that leases records and returns rows for :func:`record_of`, in any order.
 
-    Its parameters are :func:`query_values` and ``until``. It takes those first that have been due for longest: the
-    index has them in this order, so that it makes no difference how many there are.
+    Its parameters are :func:`query_values` and ``until``. The records that have been due for longest come first: that
+    is the order of the index, so the time does not depend on their number.
     """
     c = table.c
     narrow = table.alias("narrow")
@@ -146,14 +146,14 @@ def claim_statement(table: Table, counts: Table | None, shape: ListShape, dialec
     moved = moved.returning(*record_columns(table))
     if dialect.name == "sqlite":
         return Statement(moved.where(c.created.in_(due)), dialect)
-    # As a part of WHERE it might be evaluated once a row, and lock and take more than the limit.
+    # In WHERE it might be evaluated for each row, and lock and take more than the limit.
     chosen = due.with_for_update(skip_locked=True).cte("chosen")
     return Statement(moved.where(c.created == chosen.c.created), dialect)
 
 
 def _rows(table: Table, chosen: Select[tuple[Any]], total: ColumnElement[Any], dialect: Dialect) -> Select[Any]:
-    """Select the records of a page, which is chosen on the index alone: an offset walks no documents."""
-    if dialect.name == "sqlite":  # it would sort a join with all its documents, and has numbers in a list sorted
+    """Select the records of a page, which the index alone determines: an offset reads no documents."""
+    if dialect.name == "sqlite":  # it would sort a join with all documents; numbers in a list come sorted
         rows = select(*record_columns(table), total.label("total"))
         return rows.where(table.c.created.in_(chosen)).order_by(table.c.created)
     page = chosen.subquery("page")
@@ -172,9 +172,9 @@ def _page(table: Table, shape: ListShape, dialect: str) -> Select[tuple[Any]]:
 
 
 def _fitting(table: Table, page: Select[tuple[Any]], shape: ListShape, dialect: Dialect) -> Select[tuple[Any]]:
-    """End a page before the record with which its documents are too long: what is beyond is not read.
+    """End a page before its documents are too long together; records after that are not read.
 
-    SQLite reads a record when its row is fetched, so there :func:`flask_ocpi.storage.driver.fetched` sees to it.
+    SQLite reads a record when its row is fetched: there :func:`flask_ocpi.storage.driver.fetched` ends the page.
     """
     if not shape.max_bytes or dialect.name == "sqlite":
         return page
@@ -189,7 +189,7 @@ def _fitting(table: Table, page: Select[tuple[Any]], shape: ListShape, dialect: 
 
 
 def _further(table: Table, shape: ListShape, dialect: str) -> tuple[Select[tuple[Any]], ColumnElement[Any]]:
-    """Build the statement of a page whose total is known, and what tells how many it found: one more at the most."""
+    """Build the statement of a page whose total is known, and the number of records found: at most one more."""
     narrow = table.alias("narrow")
     created = narrow.c.created
     limit = bindparam("limit", type_=BigInteger)
@@ -200,9 +200,9 @@ def _further(table: Table, shape: ListShape, dialect: str) -> tuple[Select[tuple
 
 
 def _many(table: Table, shape: ListShape, dialect: str) -> tuple[Select[tuple[Any]], ColumnElement[Any]]:
-    """Build the statement of a page of many by their dates, and their number.
+    """Build the statement of a page of a dated query that many records match, and their number.
 
-    It counts by the index on ``last_updated`` and walks in the order of creation from the first that it counted.
+    It counts with the index on ``last_updated`` and walks in the order of creation from the first counted record.
     """
     counted = table.alias("counted")
     number = select(func.count().label("number"), func.min(counted.c.created).label("first"))
@@ -223,7 +223,7 @@ def _part(walk: Select[tuple[Any]], created: ColumnElement[Any], shape: ListShap
 
 
 def _few(table: Table, shape: ListShape, dialect: Dialect) -> Select[Any]:
-    """Select a page of what is found by its dates: at most FEW + 1 records are read and sorted."""
+    """Select a page of a dated query: at most FEW + 1 records are read and sorted."""
     narrow = table.alias("narrow")
     found = select(narrow.c.created).where(*_filters(narrow, shape, dialect.name)).limit(FEW + 1).cte("found")
     part = _part(select(found.c.created).order_by(found.c.created), found.c.created, shape)
@@ -258,7 +258,7 @@ def _undated(table: FromClause, shape: ListShape, dialect: str) -> list[ColumnEl
 
 
 def _shown(table: FromClause, shape: ListShape, dialect: str) -> list[ColumnElement[bool]]:
-    """Return the filters by owner and audience, which the table of counts has as well."""
+    """Return the filters by owner and audience; the table of counts has these columns, too."""
     c = table.c
     filters: list[ColumnElement[bool]] = []
     if shape.owners is not None:
@@ -269,12 +269,13 @@ def _shown(table: FromClause, shape: ListShape, dialect: str) -> list[ColumnElem
 
 
 def _is_seen(table: FromClause, number: int, dialect: str) -> list[ColumnElement[bool]]:
-    """Return the alternatives to being for everybody."""
+    """Return the conditions of which one must hold for a record that is not for everybody."""
     audience = table.c.audience
     position = func.instr if dialect == "sqlite" else func.strpos
     if number <= MOST_ALTERNATIVES:
         return [position(audience, bindparam(f"seen_by_{i}", type_=Text)) > 0 for i in range(number)]
-    # SQLite refuses very many alternatives: they are one parameter. Most audiences are one party, found by a look-up.
+    # SQLite refuses very many alternatives: they are one parameter. A look-up finds audiences of one party, as most
+    # are.
     listed = bindparam("seen_by", type_=Text)
     if dialect == "sqlite":
         rows = func.json_each(listed).table_valued("value", name="seen")
@@ -297,14 +298,14 @@ def _is_owner(table: FromClause, number: int, dialect: str) -> ColumnElement[boo
         return and_(c.country_code == owners[0][0], c.party_id == owners[0][1])
     if dialect == "sqlite" and number <= MOST_ALTERNATIVES:
         return or_(*(and_(c.country_code == country_code, c.party_id == party_id) for country_code, party_id in owners))
-    # SQLite refuses very many alternatives, and PostgreSQL would try one after the other for each row.
+    # SQLite refuses very many alternatives, and PostgreSQL would try each of them for each row.
     listed = values(column("country_code", Text), column("party_id", Text), name="listed").data(owners)
-    # SQLite does not know names for the columns of such a list.
+    # SQLite has no names for the columns of such a list.
     return tuple_(c.country_code, c.party_id).in_(listed.scalar_values() if dialect == "sqlite" else select(listed))
 
 
 def _dates(table: FromClause, shape: ListShape, *, indexed: bool = True) -> list[ColumnElement[bool]]:
-    """Return the filters by date. Not ``indexed``: no index helps with them, and another one is taken."""
+    """Return the filters by date. Without ``indexed`` the database does not use the index on dates for them."""
     changed = table.c.last_updated if indexed else table.c.last_updated + literal_column("0")
     filters: list[ColumnElement[bool]] = []
     if shape.date_from:
@@ -315,14 +316,14 @@ def _dates(table: FromClause, shape: ListShape, *, indexed: bool = True) -> list
 
 
 def read_total(cursor: str | None) -> tuple[int | None, int | None]:
-    """Read the cursor of an earlier page: where it ended and, of a page whose records were counted, the total."""
+    """Read the cursor of an earlier page: its end and, if its records were counted, the total."""
     created, _, total = (cursor or "").partition("-")
     after = read_cursor(created)
     return after, None if after is None else read_cursor(total)
 
 
 def query_values(query: Query) -> Mapping[str, Any]:
-    # None is named like a column: an UPDATE would set it.
+    # No parameter has the name of a column: an UPDATE would set it.
     values: dict[str, Any] = {
         "received_by": query.receiver,
         "date_from": query.date_from,

@@ -27,20 +27,20 @@ _Undo: TypeAlias = list[tuple[str, Key, Record | None]]
 class MemoryStorage(Storage):
     """Keep records in dicts. They vanish with the process, and no other process sees them.
 
-    One lock is held for each call and for the whole of a transaction: everything happens one after another.
+    Each call and each whole transaction holds one lock: everything happens one after another.
     """
 
     def __init__(self) -> None:
         self._kinds: dict[str, dict[Key, Record]] = {}
         self._created = 0
-        # What each write of the running transaction replaced, oldest first; None outside of one.
+        # The records that the running transaction replaced, oldest first; None outside of a transaction.
         self._undo: _Undo | None = None
         self._work: list[Callable[[], None]] = []
         forks.begin(self._begin)
 
     def _begin(self) -> None:
         self._lock = threading.RLock()
-        if self._undo is not None:  # a forked process does not have the transaction that was open
+        if self._undo is not None:  # a forked process does not have the open transaction
             self._roll_back(self._undo)
             self._undo = None
 
@@ -55,7 +55,7 @@ class MemoryStorage(Storage):
     def list(self, kind: str, query: Query) -> Page:
         with self._lock:
             found = [record for key, record in self._kinds.get(kind, {}).items() if _matches(query, key, record)]
-        # A rolled back delete put its record last.
+        # The rollback of a delete put its record last.
         found.sort(key=lambda record: record.created)
         after = read_cursor(query.after)
         skipped = query.offset if after is None else sum(record.created <= after for record in found)
@@ -132,7 +132,7 @@ class MemoryStorage(Storage):
 
 
 def read_cursor(after: str | None) -> int | None:
-    """Read the cursor of an earlier page, the ``created`` of its last record; None if it is none of ours."""
+    """Read the cursor of an earlier page, the ``created`` of its last record; None if it is not from here."""
     if after is None or len(after) > 18 or not (after.isascii() and after.isdigit()):
         return None
     return int(after)

@@ -15,7 +15,7 @@ from sqlalchemy import true
 
 from flask_ocpi.storage.tables import insert_into
 
-#: What kinds of records were called before, and are called now.
+#: The earlier and the current names of kinds of records.
 RENAMED = {
     "push_marks": "outbox",
     "push_circuits": "circuits",
@@ -24,7 +24,7 @@ RENAMED = {
     "results_awaited": "outgoing_requests",
     "result_deadlines": "request_deadlines",
 }
-#: Kinds whose records are of no use any more.
+#: Kinds whose records are no longer used.
 GONE = ("push_lanes",)
 
 _COLUMNS = ("country_code", "party_id", "id", "receiver", "audience", "last_updated", "revision", "document")
@@ -33,9 +33,9 @@ _log = logging.getLogger("flask_ocpi")
 
 
 def migrate(connection: Connection, tables: Mapping[str, Table]) -> None:
-    """Move the records of tables with an earlier name, in their order, and drop these tables; in a transaction.
+    """Move the records of tables with an earlier name, in their order, and drop these tables, in a transaction.
 
-    Each moves where the tables of today are: in the same schema. A record that is there already stays.
+    The records move to the current tables, in the same schema. A record that exists there stays.
     """
     for schema in {table.schema for table in tables.values()}:
         here = set(inspect(connection).get_table_names(schema))

@@ -1,4 +1,4 @@
-"""Connections as the package needs them: what is set on SQLite, and what a forked process leaves to its parent."""
+"""Connections as the package needs them: settings of SQLite, and connections that a forked process cuts off."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ def prepare(connection: Connection) -> None:
     """Set what the package needs on a new connection to SQLite."""
     connection.begin()
     driver: Any = connection.connection.driver_connection
-    # SQLAlchemy's documentation has applications send BEGIN by an event: here nobody would commit it.
+    # SQLAlchemy's documentation has applications send BEGIN in an event: here nothing would commit it.
     if driver.in_transaction:
         driver.rollback()
     if PREPARED in connection.info:
         return
     if connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one() < BUSY_MILLISECONDS:
         connection.exec_driver_sql(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
-    # Without WAL a power cut could corrupt what was written with less than FULL.
+    # Without WAL, a power cut could corrupt the file if synchronous is below FULL.
     if connection.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "wal":
         connection.exec_driver_sql("PRAGMA synchronous = NORMAL")
     connection.info[PREPARED] = True
 
 
 def cut_off(held: Held) -> None:
-    """Lead this process' end of the connection nowhere, so that nothing sent from here reaches the server."""
+    """Detach the connection from its socket in this process, so that nothing sent from here reaches the server."""
     if held.connection.invalidated:
         return
     nowhere = os.open(os.devnull, os.O_RDWR)

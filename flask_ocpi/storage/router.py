@@ -21,10 +21,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def _forwarded(method: F) -> F:
-    """Make the method that calls the storage of its kind."""
+    """Make a method that calls the storage of its kind."""
     name = method.__name__
 
-    @wraps(method, updated=())  # not that it is abstract
+    @wraps(method, updated=())  # the mark of an abstract method is not copied
     def forward(self: Any, kind: str, *arguments: Any, **options: Any) -> Any:
         return getattr(self._storage(kind), name)(kind, *arguments, **options)
 
@@ -36,9 +36,9 @@ class RoutedStorage(Storage):
 
     ``RoutedStorage({"locations": MyLocations(), "*": default})`` replaces the locations alone.
 
-    A transaction spans all storages and is all or nothing in each of them. They commit one after another:
-    those of single kinds first, the last one named first, and ``"*"`` at the very end. When one of them fails
-    to commit, those after it roll back, while those before it have already committed.
+    A transaction spans all storages; each of them commits all of it or nothing. They commit one after another:
+    those of single kinds first, the last one named first, and ``"*"`` at the end. When one of them fails to commit,
+    those after it roll back; those before it have committed.
     """
 
     def __init__(self, routes: Mapping[str, Storage]) -> None:
@@ -81,7 +81,7 @@ class RoutedStorage(Storage):
             storage.setup()
 
     def check(self) -> None:
-        """Raise StorageError when one of the storages does not answer for the kinds routed to it."""
+        """Raise StorageError if a storage does not answer for the kinds that are routed to it."""
         for kind, storage in self._routes.items():
             if kind == "*":
                 storage.check()
@@ -95,13 +95,13 @@ class RoutedStorage(Storage):
         return storage
 
     def _distinct(self) -> tuple[Storage, ...]:
-        """Return each storage once, the one under "*" first: what is opened first is closed last."""
+        """Return each storage once, the one under "*" first: the first one opened is the last one closed."""
         default = [self._routes["*"]] if "*" in self._routes else []
         return tuple({id(storage): storage for storage in [*default, *self._routes.values()]}.values())
 
 
 def _check_kind(kind: str, storage: Storage) -> None:
-    # Not storage.check(): that may ask for kinds which are not routed there.
+    # Not storage.check(): it may ask for kinds that are not routed there.
     try:
         storage.list(kind, Query(limit=1))
     except StorageError:

@@ -1,4 +1,4 @@
-"""Records in SQLite or PostgreSQL, by SQLAlchemy Core: the default storage."""
+"""Records in SQLite or PostgreSQL, through SQLAlchemy Core: the default storage."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ _OTHERS = stat.S_IRWXO
 
 
 def sqlite_file(url: URL) -> Path | None:
-    """Return the file of a SQLite database, or None: it is in memory, or of another kind."""
+    """Return the file of a SQLite database; None for a database in memory or of another kind."""
     name = url.database or ""
     if url.get_backend_name() != "sqlite" or not name or ":memory:" in name or url.query.get("mode") == "memory":
         return None
@@ -73,19 +73,19 @@ def sqlite_file(url: URL) -> Path | None:
 
 
 def make_private(url: URL) -> None:
-    """Make the file of a SQLite database for its owner only, where there is none; ``-wal`` and ``-shm`` follow it.
+    """Create a missing file of a SQLite database for its owner only; ``-wal`` and ``-shm`` get the same rights.
 
-    One that is there keeps its rights: whoever made it may share it with a group.
+    An existing file keeps its rights: its owner may share it with a group.
     """
     path = sqlite_file(url)
     if path is None or url.query.get("mode") in ("ro", "rw"):
         return
-    with suppress(OSError):  # SQLite says what is wrong with a folder
+    with suppress(OSError):  # SQLite reports a problem with the folder
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def is_open_to_others(path: Path) -> bool:
-    """Tell whether users of the machine may read or write a file who are neither its owner nor of its group."""
+    """Tell whether users other than the owner and the group may read or write a file."""
     try:
         return os.name == "posix" and bool(path.stat().st_mode & _OTHERS)
     except OSError:
@@ -97,22 +97,22 @@ _Build: TypeAlias = Callable[[Table, Table | None, ListShape, Dialect], T]
 
 SETUP_ATTEMPTS = 5
 COUNTS_SECONDS = 60.0
-# Where the rows of a page have the number of a record, and how many match in all.
+# The columns of a page's rows with the number of a record, and with the total.
 _CREATED, _TOTAL = 4, 5
 LIST_SHAPES = 256
 KEYS_AT_ONCE = 2000
-# From so many records on, one statement for all of them is the faster way.
+# From so many records on, one statement for all of them is faster.
 MANY = 4
-# PostgreSQL refuses NUL in texts; surrogates have no place in UTF-8.
+# PostgreSQL refuses NUL in texts; UTF-8 has no surrogates.
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
-# An arbitrary number: whoever holds it as an advisory lock on PostgreSQL may create tables.
+# An arbitrary number: the advisory lock on PostgreSQL for creating tables.
 SETUP_LOCK = 0x0C91_0221
 
 
 class SQLAlchemyStorage(Storage):
     """Keep records in the tables of :func:`flask_ocpi.storage.tables.define_tables`, on SQLite or PostgreSQL.
 
-    It takes connections from the pool of the host application's engine and leaves its settings alone.
+    It takes connections from the pool of the host application's engine and does not change the engine's settings.
     Storages on one engine share their transactions.
     """
 
@@ -123,12 +123,12 @@ class SQLAlchemyStorage(Storage):
         self._sqlalchemy_dialect = engine.dialect
         self._tables = dict(tables)
         self._counts = counts.counts_of(tables.values())
-        # By kind: until when it need not be asked again, and whether the database keeps its counts.
+        # By kind: when to check again, and whether the database keeps its counts.
         self._kept: dict[str, tuple[float, bool]] = {}
         self._statements: dict[str, Statements] = {}
         self._batches: dict[str, BatchStatements] = {}
         self._lists: dict[tuple[object, ...], Any] = {}
-        # Passwords may be in the query of the URL, too.
+        # The query of the URL may have passwords, too.
         self._place = engine.url.set(query={}).render_as_string(hide_password=True)
 
     def __str__(self) -> str:
@@ -136,7 +136,7 @@ class SQLAlchemyStorage(Storage):
 
     @property
     def file(self) -> Path | None:
-        """The file of a SQLite database, or None where there is none."""
+        """The file of a SQLite database, or None."""
         return sqlite_file(self._url)
 
     def get(self, kind: str, key: Key, *, for_update: bool = False) -> Record | None:
@@ -158,7 +158,7 @@ class SQLAlchemyStorage(Storage):
         def rows_of(statement: Statement) -> Sequence[Any]:
             return self._database.execute(statement, values, reads=True).rows
 
-        # The rows and the total come from one statement, so that they are of one moment.
+        # One statement returns the rows and the total, so both are of the same moment.
         if statements.few is not None and not shape.known:
             rows = rows_of(statements.few)
             if rows[0][_TOTAL] <= FEW:
@@ -170,7 +170,7 @@ class SQLAlchemyStorage(Storage):
             return _page(rows, query) if kept else _counted(_page(rows, query))
         if not (shape.after or query.offset > 0):
             return Page((), 0, query.after)
-        unbounded = {**values, "max_bytes": None}  # what is counted is no document
+        unbounded = {**values, "max_bytes": None}  # the column of documents has none here
         counted = self._database.execute(statements.count, unbounded, reads=True).rows
         return Page((), int(counted[0][0]), query.after)
 
@@ -269,11 +269,11 @@ class SQLAlchemyStorage(Storage):
         return next(iter(self._tables.values()))
 
     def setup(self) -> None:
-        """Create the tables that are missing; on a SQLite file also switch to write-ahead logging.
+        """Create missing tables; also switch a SQLite file to write-ahead logging.
 
-        Records that an earlier state of this package kept in tables of other names move to those of today.
+        Records in tables of an earlier state of the package move to the current tables.
 
-        A file that is made by this is for its owner only.
+        A new file is for its owner only.
         """
         if self._database.current is not None:
             raise StorageError("setup() cannot run inside a transaction: call it before.")
@@ -283,12 +283,12 @@ class SQLAlchemyStorage(Storage):
             try:
                 return self._create_tables()
             except StorageError:
-                # The host application's own migration may have created a table since we looked.
+                # The host application's own migration may have created a table since the check.
                 if attempt == SETUP_ATTEMPTS:
                     raise
 
     def check(self) -> None:
-        """Raise StorageError when the database does not answer or lacks one of the tables."""
+        """Raise StorageError if the database does not answer or lacks one of the tables."""
         for kind in self._tables:
             self.get(kind, Key("", "", "", ""))
 
@@ -328,7 +328,7 @@ class SQLAlchemyStorage(Storage):
         return self._batch(kind)
 
     def _counts_are_kept(self, kind: str) -> bool:
-        """Tell whether the database counts the objects of a kind; sum up rows of counts now and then."""
+        """Tell whether the database counts the objects of a kind; at times, sum up rows of counts."""
         if self._counts is None or kind not in counts.COUNTED:
             return False
         known = self._kept.get(kind)
@@ -338,7 +338,7 @@ class SQLAlchemyStorage(Storage):
             has_more = False
             if kept and not self._database.is_sqlite and self._database.current is None:
                 has_more = self.run(lambda: self._make_few(all_counts))
-            # What is left is for the next list: none waits for all of it.
+            # The next list continues: no list waits for all of it.
             known = self._kept[kind] = (0.0 if has_more else monotonic() + COUNTS_SECONDS, kept)
         return known[1]
 
@@ -347,7 +347,7 @@ class SQLAlchemyStorage(Storage):
             return counts.make_few(connection, all_counts)
 
     def _shaped(self, build: _Build[T], kind: str, shape: ListShape, *, counts: Table | None = None) -> T:
-        """Return the statements that a function of :mod:`flask_ocpi.storage.lists` builds for queries of a shape."""
+        """Return the statements that ``build``, of :mod:`flask_ocpi.storage.lists`, makes for queries of a shape."""
         self._statements_of(kind)
         known = (build, kind, shape, counts is not None)
         statements: T | None = self._lists.get(known)
@@ -359,7 +359,7 @@ class SQLAlchemyStorage(Storage):
 
 
 def _further(rows: Sequence[Any], query: Query) -> Page:
-    """Make a page whose total is known from an earlier one: it is raised where more was found, and exact at the end."""
+    """Make a page with the total of an earlier page: raised if more was found, and exact on the last page."""
     known = read_total(query.after)[1] or 0
     if not rows:
         return Page((), min(known, query.offset), query.after)
@@ -369,7 +369,7 @@ def _further(rows: Sequence[Any], query: Query) -> Page:
 
 
 def _counted(page: Page) -> Page:
-    """Have the cursor of a page carry its total, so that those after it are not counted again."""
+    """Put the total into the cursor of a page, so that the pages after it are not counted again."""
     return replace(page, cursor=f"{page.cursor}-{page.total}") if page.records else page
 
 
@@ -384,7 +384,7 @@ def _can_be_stored(key: Key) -> bool:
 
 
 def _enable_wal(database: Database) -> None:
-    """Switch a SQLite file to write-ahead logging: readers then do not wait for a writer."""
+    """Switch a SQLite file to write-ahead logging, so that readers do not wait for a writer."""
     if not database.is_sqlite or database.in_memory:
         return
     deadline = time.monotonic() + BUSY_MILLISECONDS / 1000

@@ -22,7 +22,7 @@ from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Record
 
-#: Fields that are of the record, not properties of its document.
+#: Fields of the record that are not properties of its document.
 _COLUMNS = {"due": "last_updated", "revision": "revision"}
 _Read = Callable[[Any], Any]
 
@@ -30,10 +30,10 @@ _Read = Callable[[Any], Any]
 class Stored(ABC):
     """A frozen dataclass that is kept as a record of ``KIND``; each field is a property of the document.
 
-    Parties, text enums, dataclasses and tuples of them are read as such; all else is JSON. A property that is missing
-    has the default of its field, and one that no field has is ignored: an earlier or later release wrote it.
-    due: a field of that name is the record's ``last_updated``, in microseconds. revision: the record's, 0 before it is
-    stored.
+    Parties, text enums, dataclasses and tuples of them keep their types; all else is JSON. A missing property gets the
+    default of its field, and a property without a field is ignored: an earlier or later release wrote it.
+    due: a field of this name is the record's ``last_updated``, in microseconds. revision: that of the record, 0 before
+    it is stored.
     """
 
     __slots__ = ()
@@ -45,7 +45,7 @@ class Stored(ABC):
         """The key of the record."""
 
     def to_record(self, *, last_updated: int | None = None) -> Record:
-        """Return the record. last_updated: its moment, where that is not ``due``."""
+        """Return the record. last_updated: its moment, for classes without ``due``."""
         document = {name: getattr(self, name) for name in _plan_of(type(self)).names}
         moment = getattr(self, "due", 0) if last_updated is None else last_updated
         return Record(orjson.dumps(document, default=_as_json), moment)
@@ -68,7 +68,7 @@ def _as_json(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What is kept in the document, how some of it is read, and which fields are which of the record's."""
+    """The properties of the document, the readers of some of them, and the fields of the record."""
 
     names: dict[str, None]
     reads: tuple[tuple[str, _Read], ...]

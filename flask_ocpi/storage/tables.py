@@ -39,9 +39,9 @@ from flask_ocpi.storage.driver import Statement
 
 
 def define_tables(metadata: MetaData, kinds: Iterable[str]) -> dict[str, Table]:
-    """Return the tables ``ocpi_<kind>`` by kind; those that the metadata lacks are added to it.
+    """Return the tables ``ocpi_<kind>`` by kind; add those that are missing to the metadata.
 
-    With them goes ``ocpi_counts``, in which the database counts what is in some of them.
+    Also adds ``ocpi_counts``, in which the database counts the objects of some tables.
     """
     define_counts(metadata)
     return {kind: _table(metadata, kind) for kind in kinds}
@@ -52,7 +52,7 @@ def _table(metadata: MetaData, kind: str) -> Table:
     known = metadata.tables.get(f"{metadata.schema}.{name}" if metadata.schema else name)
     if known is not None:
         return known
-    # Every name is explicit: what a migration tool finds in the database then equals what is declared here.
+    # Every name is explicit, so a migration tool finds the same in the database as in this declaration.
     return Table(
         name,
         metadata,
@@ -74,7 +74,7 @@ def _table(metadata: MetaData, kind: str) -> Table:
         UniqueConstraint("country_code", "party_id", "id", "receiver", name=f"uq_{name}_key"),
         Index(f"ix_{name}_created", "receiver", "country_code", "party_id", "created"),
         Index(f"ix_{name}_last_updated", "receiver", "country_code", "party_id", "last_updated"),
-        # Without it SQLite gives the number of a deleted last record away again.
+        # Without it SQLite reuses the number of a deleted last record.
         sqlite_autoincrement=True,
     )
 
@@ -83,8 +83,8 @@ def _table(metadata: MetaData, kind: str) -> Table:
 class Statements:
     """The statements on one record; their parameters are :func:`key_values` and :func:`record_values`.
 
-    get, lock: answer a row for :func:`record_of`; lock keeps it until the end of the transaction.
-    upsert, insert: answer the new revision; insert answers no row when there is such a record.
+    get, lock: return a row for :func:`record_of`; lock locks it until the end of the transaction.
+    upsert, insert: return the new revision; insert returns no row if the record exists.
     update: takes ``expected``, the revision to replace, and ``made``, the number of the record, or 0 for any.
     """
 
@@ -121,7 +121,7 @@ class Statements:
 
 
 def insert_into(table: Table, dialect: str) -> Any:
-    """Return the INSERT of a dialect, which knows ON CONFLICT; the other dialect is not imported."""
+    """Return the INSERT of a dialect, which has ON CONFLICT; the other dialect is not imported."""
     if dialect == "sqlite":
         from sqlalchemy.dialects import sqlite
 
@@ -148,7 +148,7 @@ def record_of(row: Any) -> Record:
 
 
 class Rows(Sequence[Record]):
-    """The records of rows, each made when it is asked for: a list answers nothing but the documents."""
+    """The records of rows, each made on access: most lists need only the documents."""
 
     __slots__ = ("_rows",)
 
@@ -192,7 +192,7 @@ def record_columns(table: Table) -> tuple[ColumnElement[Any], ...]:
 
 
 class _Encoded(FunctionElement[str]):
-    """A text; SQLite gives the bytes that it has, rather than decode them for them to be encoded again."""
+    """A text; SQLite returns its bytes, which saves decoding and encoding them."""
 
     inherit_cache = True
     type = Text()
@@ -211,15 +211,15 @@ def _as_bytes(element: _Encoded, compiler: Any, **options: Any) -> str:
 def _text(value: str | bytes) -> bytes:
     if isinstance(value, str):
         return value.encode()
-    if 0 in value[:2]:  # the host application has its SQLite file in UTF-16
+    if 0 in value[:2]:  # the host application's SQLite file is in UTF-16
         return value.decode("utf-16-be" if value[0] == 0 else "utf-16-le").encode()
     return value
 
 
 def audience_text(parties: Iterable[Party]) -> str:
-    """Write parties so that each is found by the text of it alone: ``,NL-ABC,DE-XYZ,``.
+    """Write parties as ``,NL-ABC,DE-XYZ,``, in which the text of one party finds it.
 
-    A party id may have any printable characters; our own marks are escaped in it.
+    A party id may have any printable characters; the separators are escaped in it.
     """
     texts = [f"{_escaped(party.country_code)}-{_escaped(party.party_id)}" for party in parties]
     return f",{','.join(texts)}," if texts else ""

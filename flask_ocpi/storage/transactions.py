@@ -1,4 +1,4 @@
-"""A transaction of one thread, its turn to write, and what goes wrong with either."""
+"""A transaction of one thread, its turn to write, and the errors of both."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class Transaction:
     """An open transaction of one thread.
 
     failure: why one of its statements failed; the database may have rolled back already.
-    committed: it was written, and its connection can be used for others.
-    forked: this is a copy in a forked process; the connection belongs to the parent.
-    host: the transaction of the host application's that it is a part of, on its connection; None: it is one of its own.
-    work: what is to be done once it is committed.
+    committed: it is committed, and its connection is free for others.
+    forked: a copy in a forked process; the connection belongs to the parent.
+    host: the host application's transaction that it is a part of, on its connection; None for a transaction of its own.
+    work: the functions to call after the commit.
     """
 
     held: Held
@@ -42,9 +42,9 @@ class Transaction:
 
 
 class Turn:
-    """Has the threads of a process write to a SQLite file, or use a database in memory, one after the other.
+    """Lets the threads of a process write to a SQLite file, or use a database in memory, one after another.
 
-    SQLite would have all but one sleep and try again, each with a connection of its own.
+    Otherwise SQLite would let all but one sleep and try again, each with its own connection.
     """
 
     def __init__(self, lock: Any) -> None:
@@ -66,7 +66,7 @@ _open_files = threading.local()
 
 
 def files_of_thread() -> set[str]:
-    """Return the SQLite files on which this thread has a transaction of a storage's own."""
+    """Return the SQLite files on which this thread has a transaction that a storage began."""
     files: set[str] | None = getattr(_open_files, "files", None)
     if files is None:
         files = _open_files.files = set()
@@ -74,7 +74,7 @@ def files_of_thread() -> set[str]:
 
 
 def go_on(transaction: Transaction) -> None:
-    """Raise an error when a transaction cannot go on, of the class of the first one."""
+    """Raise an error if a transaction cannot go on; it has the class of the first error."""
     failure = transaction.failure
     if failure is not None:
         reason = "Nothing of the transaction was written, since one of its statements failed"
@@ -89,7 +89,7 @@ def release(savepoint: NestedTransaction) -> None:
 
 
 def is_lost(error: BaseException | None) -> bool:
-    """Tell whether an error is the loss of the connection to the database."""
+    """Tell whether an error means that the connection to the database is lost."""
     return isinstance(error, DBAPIError) and error.connection_invalidated
 
 
@@ -98,7 +98,7 @@ _SUPERSEDED = ("40001", "40P01")
 
 
 def storage_error(error: SQLAlchemyError | UnicodeError) -> StorageError:
-    """Word a database's error without the statement's parameters, in which there may be secrets."""
+    """Return a StorageError for a database's error, without the statement's parameters: they may be secrets."""
     original: BaseException = error
     if isinstance(error, StatementError):
         error.hide_parameters = True
