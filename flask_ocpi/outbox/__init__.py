@@ -1,7 +1,8 @@
-"""The outbox: changes, their receivers, and delivery.
+"""The outbox: changes of own objects, their receivers, and delivery.
 
 An outbox entry says that a platform has not received the current state of an own object. It is written in the
-transaction that changes the object. A delivery sends the state at that time: no message is queued or replayed.
+transaction that changes the object. A delivery sends the state at the time of the delivery: no message is queued or
+replayed.
 """
 
 from __future__ import annotations

@@ -41,11 +41,11 @@ DISPATCH = "flask_ocpi.dispatch"
 
 _log = logging.getLogger("flask_ocpi.outbox")
 
-_LONGEST = 50.0  # seconds for which one task delivers; then it goes to the end of the queue
+_LONGEST = 50.0  # seconds that one task delivers; then another task continues
 _MARGIN = 30.0
-_LEEWAY = 60.0  # by which the clocks of workers may differ
+_LEEWAY = 60.0  # seconds that the clocks of workers may differ by
 _BROKER_TIMEOUT = 1.0
-# A broker that is down must not hold up who saves: one attempt on a connection of our own, and a second on a fresh one.
+# A broker that is down must not delay a save: one attempt on our own connection, and a second on a new one.
 _ONCE_MORE = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
 _TIMEOUTS = ("socket_timeout", "socket_connect_timeout", "read_timeout", "write_timeout")
 _CONNECTION_OPTIONS: dict[str, Any] = dict.fromkeys(_TIMEOUTS, _BROKER_TIMEOUT) | _ONCE_MORE
@@ -65,11 +65,11 @@ forks.in_child(_begin_in_child)
 def register_tasks(celery_app: Celery, dispatcher: Dispatcher) -> None:
     """Add the tasks and the entry for Celery beat to a Celery app.
 
-    With ``OCPI_DISPATCHER = "celery"`` that happens by itself to the one in ``app.extensions["celery"]``.
-    ``flask_ocpi.deliver`` delivers to one platform, or finds out who is to see what was saved; ``flask_ocpi.dispatch``
-    looks what is due and runs the jobs.
-    An entry of beat that has the name ``flask_ocpi.dispatch`` already is left as it is. Raises ConfigurationError when
-    the Celery app works for another platform.
+    With ``OCPI_DISPATCHER = "celery"`` the extension does this for the Celery app in ``app.extensions["celery"]``.
+    ``flask_ocpi.deliver`` delivers to one platform, or spreads changes to the entries of platforms;
+    ``flask_ocpi.dispatch`` enqueues due deliveries and runs the due jobs.
+    An existing entry ``flask_ocpi.dispatch`` of beat is not changed. Raises ConfigurationError if the Celery app
+    belongs to another platform.
     """
     with _lock:
         deliveries = dispatcher.deliveries
@@ -83,7 +83,7 @@ def register_tasks(celery_app: Celery, dispatcher: Dispatcher) -> None:
 
 def _add_tasks(celery_app: Celery, deliveries: Deliveries) -> None:
     options = {
-        "shared": False,  # they are of this Celery app alone
+        "shared": False,  # for this Celery app only
         "ignore_result": True,
         "acks_late": True,
         "reject_on_worker_lost": True,
@@ -96,7 +96,7 @@ def _add_tasks(celery_app: Celery, deliveries: Deliveries) -> None:
             celery_app.tasks[DELIVER].delay(platform_id)
 
     def deliver(platform_id: str) -> None:
-        """Deliver due entries of a platform, and continue in another task if that takes long; or spread changes."""
+        """Deliver due entries of a platform, or spread changes; continue in another task if that takes long."""
 
         def work() -> None:
             if platform_id == EVERYBODY:
@@ -130,13 +130,13 @@ class CeleryQueue(Dispatcher):
         super().__init__(deliveries)
         self._celery_app = celery_app
         self._silent_until = 0.0
-        # Sent by workers and beat when they start, in whatever order the two extensions were made.
+        # Workers and beat send it when they start, so the order of the two extensions does not matter.
         import_modules.connect(self._register)
 
     def wake(self, platforms: Collection[str] = (), *, within: float = 0.0) -> None:
         """Enqueue a delivery for each platform; a failure is logged, and beat enqueues it later.
 
-        After a failure the broker is not called for OCPI_DISPATCH_INTERVAL. Raises ConfigurationError if the app has no
+        After a failure the broker is not called for OCPI_DISPATCH_INTERVAL. Raises ConfigurationError if there is no
         Celery app.
         """
         if not platforms:
@@ -174,9 +174,9 @@ class CeleryQueue(Dispatcher):
 
 @dataclass(frozen=True, slots=True)
 class Lane(Stored):
-    """The right to deliver to a platform, of which there are OCPI_PUSH_CONCURRENCY, until ``due``."""
+    """The right to deliver to a platform until ``due``; each platform has OCPI_PUSH_CONCURRENCY of them."""
 
-    KIND = Circuit.KIND  # no table for Celery alone; they are known by their ids
+    KIND = Circuit.KIND  # they share a table with circuits; their ids differ
 
     platform: str
     number: int
@@ -195,7 +195,7 @@ def take_lane(services: Services, platform: str, *, seconds: float) -> Lane | No
         free = Lane(platform, number)
         record = services.storage.get(Lane.KIND, free.key)
         lane = free if record is None else Lane.from_record(record)
-        # Nobody takes one for longer than that: the clock was put back since.
+        # No worker takes a lane for longer than that: the clock was put back since.
         if now < lane.due <= leases.after(now, seconds + _LEEWAY):
             continue
         if (taken := leases.keep(services.storage, lane, now=now, seconds=seconds)) is not None:
@@ -204,9 +204,9 @@ def take_lane(services: Services, platform: str, *, seconds: float) -> Lane | No
 
 
 def _deliver(deliveries: Deliveries, platform_id: str) -> bool:
-    """Deliver what is due for a platform, unless enough others do; False when there was not enough time."""
+    """Deliver due entries of a platform if a lane is free; return False if there was not enough time."""
     ends = monotonic() + _LONGEST
-    # Who finds all lanes taken relies on those who have one: they look again after they left it.
+    # A worker that finds all lanes taken relies on their holders: they look again after they release one.
     while deliveries.is_due(platform_id):
         left = ends - monotonic()
         if left <= 0:
@@ -219,7 +219,7 @@ def _deliver(deliveries: Deliveries, platform_id: str) -> bool:
 
 
 def _deliver_in(lane: Lane, deliveries: Deliveries, *, seconds: float) -> None:
-    """Deliver as long as the lane is ours; it is kept before a message, where a while has passed."""
+    """Deliver as long as the lane is ours; renew its lease before a message if some time has passed."""
     services = deliveries.services
     held: Lane | None = lane
 
@@ -238,5 +238,5 @@ def _deliver_in(lane: Lane, deliveries: Deliveries, *, seconds: float) -> None:
 
 
 def _expires(deliveries: Deliveries) -> float:
-    """Return after how many seconds a task that no worker took is of no use: beat has sent others since."""
+    """Return the seconds after which a task that no worker took expires: beat has sent others since."""
     return max(60.0, 3 * deliveries.services.settings.dispatch_interval)

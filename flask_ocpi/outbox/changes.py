@@ -1,4 +1,4 @@
-"""The changes of an object, the receivers, and whether a PATCH can express a change."""
+"""The changes of an object, their receivers, and the PATCH that can express a change."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from flask_ocpi.storage.base import NOBODY
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import fold
 
-#: The names of the properties that changed, by the ids of the part they are in: joined with a line feed, "" for the
-#: object itself. None: everything, or more than is worth telling one by one.
+#: The names of the properties that changed, by the ids of their part, joined with a line feed; "" is the object itself.
+#: None: everything changed, or too much to list.
 Changed = dict[str, list[str]] | None
 
 LAST_UPDATED = "last_updated"
 _MOST_PLACES = 20
-_MOST_PROPERTIES = 5  # in a PATCH; beyond them the whole object says it as well
+_MOST_PROPERTIES = 5  # in a PATCH; for more, the whole object is sent
 
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """The changes of one object, or of one part of it (one id a level), as a PATCH has them."""
+    """The changes of one object, or of one part of it (one id a level), for a PATCH."""
 
     part_ids: tuple[str, ...]
     changes: Document
@@ -58,14 +58,14 @@ def united(first: Changed, second: Changed) -> Changed:
 
 
 def patch_of(module: Module, object_type: ObjectType, document: Document, changed: Changed) -> Patch | None:
-    """Return the PATCH that brings the receiver of an older state to this one, or None: the whole object does.
+    """Return the PATCH that brings a receiver from its older state to this one; None: send the whole object.
 
-    That is so when few properties changed, all in one place, and the receiver of the PATCH raises ``last_updated`` of
-    what is above to what it is here (LOC-10). Lists that a PATCH would add to are not among them.
+    There is one if few properties changed, all in one place, and if the receiver of the PATCH sets ``last_updated`` of
+    the levels above to the value they have here (LOC-10). Lists that a PATCH would add to must not have changed.
     """
     if changed is None:
         return None
-    # Of all else only last_updated may have changed, and only where the part's own carries it up.
+    # Elsewhere only last_updated may have changed, and only to the part's own value.
     deepest = max(changed, key=lambda place: len(_ids(place)), default="")
     place_of_change = next((place for place, names in changed.items() if set(names) - {LAST_UPDATED}), deepest)
     ids = _ids(place_of_change)
@@ -107,7 +107,7 @@ def _compare(
     ids: tuple[str, ...],
     found: dict[str, list[str]],
 ) -> bool:
-    """Note the differences of two states; False when they cannot be told by properties."""
+    """Note the differences of two states; return False if properties cannot express them."""
     names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
     if set(names) & set(key):
         return False
@@ -132,7 +132,7 @@ def _by_id(part: Part, document: Document) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """A party of a platform, or behind it; None leaves it to the platform, where a hub spreads the object."""
+    """A party of a platform, or behind it. party: None for the platform as a whole."""
 
     platform: Platform
     party: Party | None
@@ -147,13 +147,13 @@ def recipients(
     *,
     only: Platform | None = None,
 ) -> list[Recipient]:
-    """Return those of some registered platforms that receive a module and belong to the audience (empty: everybody).
+    """Return the recipients among registered platforms: those in the audience (empty: everybody) that receive a module.
 
-    owner: the own party whose object it is; a platform that deals with another one of them only does not get it. They
-    are in one order, so that two who change the same object never wait for each other. ``only`` asks about one of them
-    alone. A party that is registered here gets the object directly, any other one in the audience through the hub that
-    stands for it. A hub spreads only what is for all (RT-10), and only a hub tells of the parties behind it. What is
-    for everybody goes to a platform with very many parties once. A platform that was granted nothing gets nothing.
+    owner: the own party of the object; a platform that deals only with another own party does not get it. The order is
+    always the same, so that two changes of one object never wait for each other. ``only``: ask about one platform. A
+    registered party gets the object directly, any other party in the audience through the hub that represents it. A hub
+    distributes only objects that are for everybody (RT-10), and only a hub sends ClientInfos. An object for everybody
+    goes once to a platform with very many parties. A platform without granted roles gets nothing.
     """
     if services.object_type(module).described and Role.HUB not in services.own_roles:
         return []
@@ -192,7 +192,7 @@ def _is_configuration(services: Services, id: str) -> bool:
 
 
 def _gets_it_once(services: Services, platform: Platform) -> bool:
-    """Tell whether a platform gets what is for everybody once, rather than for each of its parties."""
+    """Tell whether a platform gets an object for everybody once, instead of once for each of its parties."""
     if platform.push_parties is not None:
         return platform.push_parties == "first"
     return len(platform.parties) > services.settings.push_parties

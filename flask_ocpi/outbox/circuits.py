@@ -12,15 +12,15 @@ from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.stored import Stored
 
 _LONGEST_RETRY_AFTER = 3600.0  # seconds
-_LEEWAY = 120.0  # entries are due some time after their circuit, and clocks differ
+_LEEWAY = 120.0  # seconds: entries are due some time after their circuit, and clocks differ
 
 
 @dataclass(frozen=True, slots=True)
 class Circuit(Stored):
-    """A platform to which nothing is sent until ``due``, microseconds, because of an ``error``.
+    """A pause of sending to a platform until ``due``, microseconds, because of an ``error``.
 
-    Then one message tries; the first success closes the circuit for all. since: when it opened. asked: the seconds that
-    the platform asked for.
+    Then one message is tried; the first success closes the circuit. since: when it opened. asked: the seconds that the
+    platform asked for.
     """
 
     KIND = "circuits"
@@ -39,12 +39,12 @@ class Circuit(Stored):
 
 
 def pause(attempts: int, longest: float) -> float:
-    """Return for how many seconds to back off after so many failures in a row, with jitter."""
+    """Return the seconds to back off after ``attempts`` failures in a row, with jitter."""
     return leases.pause(attempts, longest) * random.uniform(0.5, 1.0)  # noqa: S311
 
 
 def circuit_of(services: Services, platform: str) -> Circuit | None:
-    """Return the open circuit of a platform, or None: it may be called."""
+    """Return the open circuit of a platform; None: it may be called."""
     record = services.storage.get(Circuit.KIND, Circuit(platform).key)
     return None if record is None else Circuit.from_record(record)
 
@@ -59,7 +59,8 @@ def open_circuit(
 ) -> Circuit:
     """Back off from a platform: for longer with each failure, and at least for as long as it asks.
 
-    ``probed``: it is the one who had the right to try that failed; what else was under way counts as one failure.
+    ``probed``: the failure is that of the leased trial message; messages that were already under way count as one
+    failure.
     """
     now = services.now()
     with services.storage.transaction():
@@ -76,14 +77,14 @@ def open_circuit(
 
 
 def release(services: Services, platform: str) -> None:
-    """Release the right to try, without a result."""
+    """Release the right to try one message, without a result."""
     leases.change(services.storage, Circuit(platform), lambda circuit: replace(circuit, due=services.now()))
 
 
 def latest_due(services: Services, platform: str, *, lease: float) -> int:
-    """Return up to when entries of a platform may have to wait, in microseconds: later ones are of a clock put back.
+    """Return the latest possible ``due`` of a platform's entries, in microseconds: a later one means a clock put back.
 
-    A circuit that is open for longer than it may be is made due now.
+    A circuit that is due later than possible is made due now.
     """
     now = services.now()
     margin = max(lease, services.settings.push_max_backoff) + _LEEWAY
@@ -97,5 +98,5 @@ def latest_due(services: Services, platform: str, *, lease: float) -> int:
 
 
 def close_circuit(services: Services, platform: str) -> bool:
-    """Stop backing off from a platform; True if sending had backed off."""
+    """Stop backing off from a platform; return True if there was an open circuit."""
     return services.storage.delete(Circuit.KIND, Circuit(platform).key)

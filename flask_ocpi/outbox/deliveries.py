@@ -35,9 +35,9 @@ from flask_ocpi.storage.base import Record
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Work that is due at certain times. ``run`` may be called in several processes at once, and does it once.
+    """Work that is due at certain times. Several processes may call ``run`` at once: the work is done once.
 
-    seconds_left: how long until it is due, 0 or less when it is; None when there is nothing to wait for.
+    seconds_left: returns the seconds until it is due, 0 or less if it is due, None if there is no work.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What became of some entries: how many were delivered, and whether there may be more that are due."""
+    """The result of sending some entries: the number delivered, and whether more may be due."""
 
     delivered: int = 0
     may_have_more: bool = False
@@ -56,19 +56,19 @@ class Batch:
 _log = logging.getLogger("flask_ocpi.outbox")
 
 _MOST = 100  # entries that are taken together
-_AIM = 0.05  # seconds that a batch is to take
-_LONGEST = 1.0  # seconds in which messages of a batch are begun; what is left then is taken, and read, anew
-_FAILURES_IN_A_ROW = 5  # of a platform that answers, before this backs off from it
+_AIM = 0.05  # seconds that a batch should take
+_LONGEST = 1.0  # seconds in which messages of a batch start; the remaining entries are taken and read again
+_FAILURES_IN_A_ROW = 5  # of a platform that answers; then sending backs off from it
 _LEASE_MARGIN = 10.0  # seconds
 _CLOCK_SECONDS = 60.0
 
 
 class Deliveries:
-    """Brings the current state of own objects to the platforms that lack it, and runs the jobs that are due.
+    """Sends the current state of own objects to the platforms that lack it, and runs the jobs that are due.
 
-    Any number of them, in threads, processes and on machines, may work on one storage: an outbox entry is taken before
-    it is sent. connect: makes a client of a platform, and of its party ``to``. in_context: calls a function in the
-    app's context, as threads have to.
+    Any number of them, in threads, processes and on machines, may work on one storage: an outbox entry is leased before
+    it is sent. connect: makes a client of a platform, for its party ``to``. in_context: calls a function in the app's
+    context, for threads.
     """
 
     def __init__(
@@ -81,31 +81,31 @@ class Deliveries:
         self.in_context = in_context
         self._connect = connect
         self._looked: dict[str, float] = {}  # when, by platform
-        self._failures: dict[str, int] = {}  # of platforms that answer, in a row, as this process sees them
-        self._retries: dict[str, float] = {}  # when this process is to look at a platform again that it backs off from
+        self._failures: dict[str, int] = {}  # in a row, of platforms that answer, as seen by this process
+        self._retries: dict[str, float] = {}  # when this process looks again at a platform that it backs off from
         self._clients: dict[tuple[str, Party | None], Client] = {}
         self._paces: dict[str, float] = {}  # seconds a message, by platform
 
     @property
     def lease(self) -> float:
-        """Seconds of an entry's lease: as long as a PATCH and the PUT after it can take."""
+        """The seconds of an entry's lease: the longest time of a PATCH and the PUT after it."""
         return 2 * self.services.settings.http_timeout + _LEASE_MARGIN
 
     def resume(self, platform: Platform) -> bool:
-        """Make all waiting entries of a platform due: it registered again, so our token for it is new.
+        """Make all waiting entries of a platform due, after it registered again: our token for it is new.
 
-        True if there is something to deliver.
+        Returns True if there is something to deliver.
         """
         self._failures.pop(platform.id, None)
         was_open = circuits.close_circuit(self.services, platform.id)
         return bool(entries.hasten(self.services, platform.id)) or was_open
 
     def next_retry(self) -> float | None:
-        """Return when (``monotonic``) this process is to look at a platform again that it backs off from, or None."""
+        """Return when (``monotonic``) this process looks again at a platform that it backs off from, or None."""
         return min(list(self._retries.values()), default=None)
 
     def take_retries(self) -> set[str]:
-        """Return the ids of the platforms whose time to be looked at again has come, once."""
+        """Return, once, the ids of the platforms whose time to look again has come."""
         now = monotonic()
         due = {platform for platform, at in list(self._retries.items()) if at <= now}
         for platform in due:
@@ -113,7 +113,7 @@ class Deliveries:
         return due
 
     def spread(self, platforms: Collection[str]) -> list[str]:
-        """Return the ids of platforms; in place of EVERYBODY those to whom the changes that are committed spread."""
+        """Return the given ids, with EVERYBODY replaced by the platforms that the committed changes spread to."""
         found = set(platforms)
         if EVERYBODY in found:
             found.remove(EVERYBODY)
@@ -121,14 +121,14 @@ class Deliveries:
         return sorted(found)
 
     def run_due(self) -> int:
-        """Deliver all due entries and run due jobs in this thread; return the number of sent messages."""
+        """Deliver all due entries and run the due jobs in this thread; return the number of sent messages."""
         entries.spread(self.services)
         delivered = sum(self.deliver(platform) for platform in self.due_platforms())
         self.run_jobs()
         return delivered
 
     def run_jobs(self) -> int:
-        """Run due jobs in this thread; return their number. A failure is logged."""
+        """Run the due jobs in this thread; return their number. A failure is logged."""
         number = 0
         for job in self.services.jobs:
             try:
@@ -145,11 +145,11 @@ class Deliveries:
         return [platform for platform in self._known_platforms() if self.is_due(platform)]
 
     def waiting_platforms(self) -> list[str]:
-        """Return the ids of the platforms for which something will be due, now or later."""
+        """Return the ids of the platforms with entries that are due, now or later."""
         return [platform for platform in self._known_platforms() if entries.is_waiting(self.services, platform)]
 
     def _known_platforms(self) -> Collection[str]:
-        """Return the ids of registered platforms; forget what there is for others."""
+        """Return the ids of registered platforms; remove the entries of other platforms."""
         partners = self.services.platforms.partners()
         for platform in partners.other_ids:
             if entries.is_waiting(self.services, platform):
@@ -166,7 +166,7 @@ class Deliveries:
         return circuit is None or circuit.due <= self.services.now()
 
     def _look_at_the_clock(self, platform: str) -> None:
-        """Once a minute, have what is due later than anything can be, as after the clock was put back, due now."""
+        """Once a minute, make entries due now that are due later than possible: the clock was put back."""
         now = monotonic()
         if now - self._looked.get(platform, float("-inf")) < _CLOCK_SECONDS:
             return
@@ -177,9 +177,9 @@ class Deliveries:
     def deliver(
         self, platform_id: str, *, seconds: float | None = None, stop: Callable[[], bool] = lambda: False
     ) -> int:
-        """Deliver the due entries of one platform, one after another, until none is left; return how many went through.
+        """Deliver the due entries of one platform, one after another, until none is left; return the number delivered.
 
-        seconds: begin none after that time. stop: tells, before each, to leave the rest.
+        seconds: after this time no entry is begun. stop: returns True, before an entry, to leave the rest.
         """
         ends = inf if seconds is None else monotonic() + seconds
         delivered = 0
@@ -198,10 +198,10 @@ class Deliveries:
         stop: Callable[[], bool] = lambda: False,
         has_more: Callable[[], object] = lambda: None,
     ) -> Batch:
-        """Deliver some due entries of a platform: as many as it takes in a moment, by how quickly it answered so far.
+        """Deliver some due entries of a platform; its latest answer times determine how many.
 
-        stop: tells, before each, to leave the rest. has_more: called before the first is sent, where
-        there may be more, which others can send meanwhile.
+        stop: returns True, before an entry, to leave the rest. has_more: called before the first is sent if there may
+        be more entries, which other threads can send meanwhile.
         """
         services = self.services
         platform = services.platforms.partners().get(platform_id)
@@ -225,7 +225,7 @@ class Deliveries:
     def _send(
         self, platform: Platform, taken: Sequence[OutboxEntry], stop: Callable[[], bool], *, probes: bool, is_full: bool
     ) -> Batch:
-        """Send entries, one after another, and settle together those that went through."""
+        """Send entries, one after another, and settle the delivered ones together."""
         began, read = monotonic(), self._reading(taken)
         done: list[tuple[OutboxEntry, Attempt]] = []
         tried = 0
@@ -252,11 +252,11 @@ class Deliveries:
         return Batch(len(delivered), may_have_more=is_full or is_due_again)
 
     def _reading(self, taken: Sequence[OutboxEntry]) -> Callable[[OutboxEntry], Record | None]:
-        """Return what reads the object of an entry: all together, or each alone where that fails."""
+        """Return a function that returns the object of an entry: all are read together, or each alone if that fails."""
         services = self.services
         found: dict[str, Mapping[Key, Record]] = {}
         if len(taken) > 1:
-            with suppress(Exception):  # it is raised again, and noted, for the entry that it is about
+            with suppress(Exception):  # reading that entry alone raises it again, and notes it
                 keys: dict[str, list[Key]] = {}
                 for entry in taken:
                     keys.setdefault(services.object_type(entry.module).kind, []).append(entry.object_key)
@@ -277,14 +277,14 @@ class Deliveries:
             return Attempt(Outcome.FAILED, error=error)
 
     def _client(self, platform: Platform, *, to: Party | None) -> Client:
-        """Return the client of a party; to make one takes as long as a request."""
+        """Return the client of a party; it is kept, since making one takes as long as a request."""
         known = self._clients.get((platform.id, to))
         if known is None or known.platform is not platform:
             known = self._clients[platform.id, to] = self._connect(platform, to=to)
         return known
 
     def pace(self, platform: str) -> float:
-        """Return how many seconds a message to a platform took lately; 0 where that is not known."""
+        """Return the seconds that a message to a platform took lately; 0 if that is not known."""
         return self._paces.get(platform, 0.0)
 
     def _note_pace(self, platform: str, seconds: float, messages: int) -> None:
@@ -293,7 +293,7 @@ class Deliveries:
             self._paces[platform] = (pace + self._paces.get(platform, pace)) / 2
 
     def _note_failure(self, platform: Platform, entry: OutboxEntry, made: Attempt, *, probed: bool) -> bool:
-        """Note what became of an entry that did not go through; False: nothing goes through to the platform now."""
+        """Note the failure of an entry; return False if nothing can be sent to the platform now."""
         services = self.services
         if made.outcome is Outcome.FAILED:
             return self._failed(entry, made, probed=probed)
@@ -308,14 +308,14 @@ class Deliveries:
             return True
         circuit = circuits.open_circuit(services, platform.id, error, probed=probed, retry_after=made.retry_after)
         _log.warning("%s cannot be pushed to for now: %s", platform.id, error)
-        # Others come first then: this one may be what it fails over.
+        # Other entries come first then: this one may be the cause of the failure.
         due = circuit.due + min(entry.attempts + 1, 60) * SECOND
         entries.postpone(services, entry, due=due, error=error, status_code=made.status_code)
         self._retry_within(platform.id, (circuit.due - services.now()) / SECOND)
         return False
 
     def _failed(self, entry: OutboxEntry, made: Attempt, *, probed: bool) -> bool:
-        """Let an entry wait for longer each time; many failures in a row are the platform's, and False is returned."""
+        """Back off with an entry, longer each time; return False after too many failures of the platform in a row."""
         services, error = self.services, made.error_text
         seconds = circuits.pause(entry.attempts + 1, services.settings.push_max_backoff)
         due = leases.after(services.now(), seconds)

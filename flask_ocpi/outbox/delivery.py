@@ -1,4 +1,4 @@
-"""Delivering an outbox entry: send the current state of its object, and judge the answer."""
+"""Delivery of an outbox entry: send the current state of its object, and judge the answer."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ class Outcome(StrEnum):
     """The outcome of sending an entry."""
 
     DELIVERED = "DELIVERED"  # the platform has the state
-    NEEDLESS = "NEEDLESS"  # it is not to have it (any more), or there is nothing to tell
-    REFUSED = "REFUSED"  # it does not want the state: sending it again would not help
-    FAILED = "FAILED"  # it, or the party behind it, failed over this object; others may go through
-    UNREACHABLE = "UNREACHABLE"  # nothing goes through to it at present
+    NEEDLESS = "NEEDLESS"  # the platform must not get the state (any more), or there is nothing to send
+    REFUSED = "REFUSED"  # the platform refuses the state: sending it again would not help
+    FAILED = "FAILED"  # the platform, or the party behind it, failed on this object; others may succeed
+    UNREACHABLE = "UNREACHABLE"  # nothing can be sent to the platform now
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +81,11 @@ def attempt(
 ) -> Attempt:
     """Send the current state of an entry's object, which ``read`` returns, to its platform, once.
 
-    PATCH where that tells it, else PUT, also after a PATCH that was refused (T-38, LOC-41); POST for CDRs; DELETE for
-    what is gone.
+    With PATCH if that can express the change, else with PUT, also after a refused PATCH (T-38, LOC-41); with POST for
+    CDRs; with DELETE for removed objects.
     """
     version = services.version(platform.version)
-    if version is not None and version.module(entry.module) is None:  # it came to speak a version without
+    if version is not None and version.module(entry.module) is None:  # its version changed to one without it
         return Attempt(Outcome.NEEDLESS)
     try:
         calls = connect(platform, to=entry.party).module(entry.module)
@@ -97,7 +97,7 @@ def attempt(
     except RefusedError as error:
         renewed = services.platforms.get(platform.id)
         if renewed is not None and renewed.is_registered and renewed.token != platform.token:
-            return attempt(services, connect, renewed, entry, read)  # it refused what was right before its handshake
+            return attempt(services, connect, renewed, entry, read)  # its handshake changed the tokens meanwhile
         return _judged(error)
     except FlaskOCPIError as error:
         return _judged(error)
@@ -105,7 +105,7 @@ def attempt(
 
 
 def _is_for(services: Services, platform: Platform, entry: OutboxEntry, record: Record | None) -> bool:
-    """Tell whether the platform is still to have the object: its audience, the roles or the filter may have changed."""
+    """Tell whether the platform must still get the object: audience, roles or filter may have changed."""
     if record is None:
         return True
     hook = services.hooks.push_filter
@@ -116,7 +116,7 @@ def _is_for(services: Services, platform: Platform, entry: OutboxEntry, record: 
 
 
 def _send(calls: ModuleClient, object_type: ObjectType, entry: OutboxEntry, document: Document | None) -> str:
-    """Send the state and return the HTTP method; "" when there is nothing that OCPI could say."""
+    """Send the state and return the HTTP method; "" if OCPI has no message for it."""
     if document is None:
         if not can_be_deleted(calls.module):
             return ""
@@ -137,7 +137,7 @@ def _send(calls: ModuleClient, object_type: ObjectType, entry: OutboxEntry, docu
 
 
 def _judged(error: FlaskOCPIError) -> Attempt:
-    """Judge a failure: is it about this object, about the party behind a hub, or about the platform."""
+    """Judge a failure: it concerns this object, the party behind a hub, or the platform."""
     if isinstance(error, (MissingEndpointError, NotSaidError)):
         return Attempt(Outcome.NEEDLESS, error=error)
     if isinstance(error, RefusedError):
@@ -164,7 +164,7 @@ def _judged_answer(error: RefusedError) -> Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """The outcome of a push to one party; ``error`` is None if it was accepted.
+    """The result of a push to one party; ``error`` is None if it was accepted.
 
     platform: the id of the platform. party: the addressed party; None if a hub distributes it.
     """
@@ -183,8 +183,8 @@ def push(
 ) -> list[Pushed]:
     """Send an object once to each party in its audience.
 
-    A failure is logged and does not delay the others; there is no retry (T-33, CLI-12). ``connect`` makes a client
-    of a platform, and of its party ``to``.
+    A failure is logged and does not delay the others; there is no retry (T-33, CLI-12). ``connect`` makes a client of a
+    platform, for its party ``to``.
     """
     pushed = []
     owner = Party.of(*(str(document[name]) for name in OWNER_KEY))

@@ -9,30 +9,30 @@ from flask_ocpi.partners.platforms import Platform
 
 
 class Dispatcher:
-    """Has deliveries made. This one leaves them to other processes (OCPI_DISPATCHER "none"); the others build on it."""
+    """Arranges deliveries. This class leaves them to other processes (OCPI_DISPATCHER "none"); the others extend it."""
 
     def __init__(self, deliveries: Deliveries) -> None:
         self.deliveries = deliveries
 
     def wake(self, platforms: Collection[str] = (), *, within: float = 0.0) -> None:
-        """Have new outbox entries of these platforms delivered; of EVERYBODY, have changes spread and delivered.
+        """Have new outbox entries of platforms delivered; for EVERYBODY, have changes spread and delivered.
 
-        Without platforms: check the times of the jobs, after at most so many seconds.
+        Without platforms: check the times of the jobs, at the latest ``within`` seconds from now.
         """
 
     def resume(self, platform: Platform) -> None:
-        """Have all waiting entries of a platform delivered now: it registered again."""
+        """Have all waiting entries of a platform delivered now, after it registered again."""
         if self.deliveries.resume(platform):
             self.wake([platform.id])
 
     def serve(self) -> None:
-        """Look, from now on, at what other processes left: called with each request, so it costs next to nothing."""
+        """Look for the work that other processes left, from now on. Each request calls this, so it must be cheap."""
 
     def start(self) -> None:
-        """Work in this process until :meth:`stop`, whether or not something is waiting."""
+        """Work in this process until :meth:`stop`, also while no entry is waiting."""
 
     def stop(self, timeout: float = 5.0) -> bool:
-        """End after the current work, and deliver due entries as far as time allows; return True if there was time."""
+        """End after the current work, and deliver due entries while time allows; return True if there was time."""
         return True
 
     def is_alive(self) -> bool:

@@ -1,7 +1,7 @@
 """Outbox entries: one for each platform, party and object, for any number of changes.
 
-Who saves writes one entry, of EVERYBODY, and need not know how many platforms there are. It is spread by whoever
-delivers, or looks what is to be delivered.
+A save writes one entry, for EVERYBODY, whatever the number of platforms. Workers spread it, before they deliver, to one
+entry for each recipient.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import walk
 from flask_ocpi.storage.stored import Stored
 
-#: The platform of a change that is still to be made into entries of platforms: see :func:`spread`.
+#: The platform of a change that :func:`spread` has not made into entries of platforms yet.
 EVERYBODY = ""
-_AT_ONCE = 50  # changes that are spread together, each of which may be for very many partners
-#: Whatever their time is: they wait for nothing, and the clock of who saved may have been ahead.
+_AT_ONCE = 50  # changes that are spread together; each may be for very many partners
+#: Changes with any ``due``: they do not wait, and the clock of the saving process may have been ahead.
 _CHANGES = Query(owners=(NOBODY,), receiver=EVERYBODY, limit=_AT_ONCE)
-#: When an entry is due that was refused: it waits for a change of the object, or for `retry`.
+#: The ``due`` of a refused entry: it waits for a change of the object, or for `retry`.
 PARKED = leases.NEVER
 
 
@@ -40,11 +40,11 @@ PARKED = leases.NEVER
 class OutboxEntry(Stored):
     """A platform has not seen the current state of an own object.
 
-    Of EVERYBODY it is a change: who is to see it of the ``audience`` (empty: of all) is found out when it is spread.
-    party: whom at the platform it is for, None where a hub spreads it. owner, ids: the object; its id as it is written.
-    changed: what the platform lacks, None for the whole object. since: when it began to lack it, in microseconds.
-    attempts, error, status_code: how often sending failed, and how it did the last time. due: when it is to be sent, in
-    microseconds; while it is being sent, when the lease ends. revision: of the record.
+    For EVERYBODY it is a change: :func:`spread` finds its recipients in the ``audience`` (empty: all partners). party:
+    the addressed party of the platform, or behind it; None for the platform as a whole. owner, ids: the object.
+    changed: the properties that the platform lacks, None for the whole object. since: the time of the first undelivered
+    change, in microseconds. attempts, error, status_code: the failures so far, and the last one. due: when to send it,
+    in microseconds; during sending, the end of the lease. revision: that of the record.
     """
 
     KIND = "outbox"
@@ -83,7 +83,7 @@ class OutboxEntry(Stored):
 
     @property
     def name(self) -> str:
-        """What names the object in a sentence, such as ``locations NL-ABC 'LOC1'``."""
+        """The name of the object in messages, such as ``locations NL-ABC 'LOC1'``."""
         return f"{self.module} {self.owner} {' '.join(self.ids)!a}"
 
 
@@ -98,10 +98,10 @@ class Summary:
 
 
 def write(services: Services, new: Iterable[OutboxEntry]) -> None:
-    """Write entries in the transaction that changes their objects; each joins the entry that there is already.
+    """Write entries in the transaction that changes their objects; an existing entry of the same object takes them in.
 
-    An entry that is being sent, or waits after a failure, stays so; a refused one gets a new chance. Those that are new
-    become due in the order in which they are given, which has to be the same for the entries of one object.
+    An entry that is being sent, or waits after a failure, stays so; a refused one is due again. New entries become due
+    in the given order, which must always be the same for the entries of one object.
     """
     of_key: dict[Key, list[OutboxEntry]] = {}
     for entry in new:
@@ -118,15 +118,15 @@ def write(services: Services, new: Iterable[OutboxEntry]) -> None:
 
 
 def _joined(known: OutboxEntry, new: OutboxEntry) -> OutboxEntry:
-    if known.is_parked:  # it was refused for what it was, so the platform may lack all of it
+    if known.is_parked:  # the platform refused the state, so it may lack all of it
         return replace(new, changed=None, since=known.since)
     return replace(known, changed=united(known.changed, new.changed), ids=new.ids, audience=new.audience)
 
 
 def spread(services: Services) -> set[str]:
-    """Make the changes that are committed into entries of the platforms that are to see them; return their ids.
+    """Make committed changes into entries of the platforms that may see them; return the ids of these platforms.
 
-    Some at a time: one transaction writes the entries of platforms, and removes those of EVERYBODY.
+    Works in batches: one transaction writes the entries of platforms and removes those of EVERYBODY.
     """
     platforms: set[str] = set()
     storage = services.storage
@@ -146,7 +146,7 @@ def spread(services: Services) -> set[str]:
 
 
 def has_changes(services: Services) -> bool:
-    """Tell whether changes are to be spread."""
+    """Tell whether there are changes to spread."""
     return bool(services.storage.list(OutboxEntry.KIND, _CHANGES).total)
 
 
@@ -164,17 +164,17 @@ def _entries_of(services: Services, changes: Iterable[OutboxEntry]) -> Iterator[
 
 
 def take(services: Services, platform: str, *, seconds: float, most: int) -> list[OutboxEntry]:
-    """Lease due entries of a platform, at most so many, for so many seconds: those first that have been due longest."""
+    """Lease at most ``most`` due entries of a platform for ``seconds``: those that have been due longest come first."""
     now = services.now()
     due = leases.due_by(now, platform, limit=most)
     return leases.take_some(services.storage, OutboxEntry, due, until=leases.after(now, seconds))
 
 
 def settle(services: Services, sent: Sequence[OutboxEntry], unsent: Sequence[OutboxEntry] = ()) -> bool:
-    """Remove entries that were sent: their platform has the state. Where the object changed meanwhile, it is due again.
+    """Remove sent entries: the platform has the state. An entry whose object changed meanwhile is due again.
 
-    So are those that were taken and not sent. What another worker took since, as our lease was over, is left to that.
-    Returns whether any is due again.
+    ``unsent`` entries are due again, too. Entries that another worker took after the end of our lease are left to it.
+    Returns True if any entry is due again.
     """
     if not sent and not unsent:
         return False
@@ -189,7 +189,7 @@ def settle(services: Services, sent: Sequence[OutboxEntry], unsent: Sequence[Out
         for key, record in stored.items():
             if key not in done and record.last_updated == taken[key].due:
                 current = replace(OutboxEntry.from_record(record), due=now)
-                # It saw all but what came since; which of the changes those are is not known any more.
+                # The platform lacks only the changes since; which ones these are is no longer known.
                 again.append(current if key in left else replace(current, attempts=0, error="", status_code=None))
         storage.delete_many(OutboxEntry.KIND, done)
         storage.save_many(OutboxEntry.KIND, [(entry.key, entry.to_record()) for entry in again])
@@ -199,11 +199,11 @@ def settle(services: Services, sent: Sequence[OutboxEntry], unsent: Sequence[Out
 
 
 def postpone(services: Services, entry: OutboxEntry, *, due: int, error: str, status_code: int | None) -> None:
-    """Record that an entry could not be sent, and when it is due again: PARKED for never."""
+    """Record the failure of an entry, and when it is due again; PARKED: never."""
 
     def failed(current: OutboxEntry) -> OutboxEntry:
         moment = due
-        if current.revision != entry.revision and due >= PARKED:  # what was refused is not what it is now
+        if current.revision != entry.revision and due >= PARKED:  # the refused state is not the current one
             moment, current = services.now(), replace(current, changed=None)
         return replace(current, attempts=entry.attempts + 1, error=error, status_code=status_code, due=moment)
 
@@ -211,9 +211,9 @@ def postpone(services: Services, entry: OutboxEntry, *, due: int, error: str, st
 
 
 def bring_forward(services: Services, platform: str, *, latest: int) -> int:
-    """Make entries of a platform due now that are so after ``latest``, some at a time; return how many.
+    """Make entries of a platform due now that are due after ``latest``, in batches; return their number.
 
-    Nothing waits for that long but what was refused: they were made when the clock was ahead.
+    Only refused entries wait that long: these were written while the clock was ahead.
     """
     found = services.storage.list(OutboxEntry.KIND, _query(platform, date_from=latest, date_to=PARKED)).records
     for entry in map(OutboxEntry.from_record, found):
@@ -222,7 +222,7 @@ def bring_forward(services: Services, platform: str, *, latest: int) -> int:
 
 
 def hasten(services: Services, platform: str) -> int:
-    """Make entries due now that wait because sending them failed, and was not refused; return how many."""
+    """Make entries due now that wait after a failure, except refused ones; return their number."""
     soon = services.now() + 1
     failed = [entry for entry in _walk(services, _query(platform, date_from=soon, date_to=PARKED)) if entry.error]
     for entry in failed:
@@ -231,7 +231,7 @@ def hasten(services: Services, platform: str) -> int:
 
 
 def _make_due(services: Services, entry: OutboxEntry, *, latest: int) -> None:
-    """Make an entry due now that still is so after ``latest``, and is not parked."""
+    """Make an entry due now if it is still due after ``latest`` and not parked."""
 
     def hastened(current: OutboxEntry) -> OutboxEntry:
         return replace(current, due=services.now()) if latest <= current.due < PARKED else current
@@ -272,7 +272,7 @@ def summary(services: Services) -> list[Summary]:
 
 
 def retry(services: Services, entry: OutboxEntry) -> None:
-    """Make an entry due at once, such as a parked one after its cause was removed; NotFoundError where it is gone."""
+    """Make an entry due now, such as a parked one after its cause was removed; raise NotFoundError if it is gone."""
 
     def again(current: OutboxEntry) -> OutboxEntry:
         return replace(current, changed=None, attempts=0, due=services.now())

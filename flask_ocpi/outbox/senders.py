@@ -1,4 +1,4 @@
-"""Threads that send: few where partners answer at once, more where some take their time."""
+"""Threads that send: few while partners answer quickly, more while some are slow."""
 
 from __future__ import annotations
 
@@ -15,18 +15,17 @@ from flask_ocpi.outbox.entries import EVERYBODY
 
 _log = logging.getLogger("flask_ocpi.outbox")
 
-_HELD_UP = 0.005  # seconds in one message after which a thread waits for its partner, rather than works
-_SLOW = 0.01  # seconds a message, with which a thread is taken to wait for the partner from the beginning
-_LINGERS = 2.0  # seconds that a thread waits for more
+_HELD_UP = 0.005  # seconds of one message after which a thread counts as waiting for its partner
+_SLOW = 0.01  # seconds a message: for slower partners a thread counts as waiting from the beginning
+_LINGERS = 2.0  # seconds that a thread waits for more work
 
 
 class Senders:
-    """Sends what is due to platforms in a queue: each thread takes the next platform, and some of its entries.
+    """Sends the due entries of queued platforms: each thread takes the next platform and some of its entries.
 
-    One thread works at a time. Others would only take turns with it, at every message, and together send less. Where it
-    waits for an answer, another one takes its place, and at most OCPI_PUSH_CONCURRENCY wait for one platform. told:
-    called when something was queued, or a thread ended; whoever is told calls :meth:`make_up` soon, until the queue is
-    empty.
+    One thread works at a time: more would only take turns at every message, and together send less. When it waits for
+    an answer, another one takes its place; at most OCPI_PUSH_CONCURRENCY wait for one platform. told: called when
+    something was queued, or a thread ended; the owner then calls :meth:`make_up` soon, until the queue is empty.
     """
 
     def __init__(self, deliveries: Deliveries, told: Callable[[], None]) -> None:
@@ -35,7 +34,7 @@ class Senders:
         self._changed = threading.Condition()
         self._queue: dict[str, None] = {}  # in the order in which they came
         self._sending: dict[str, int] = {}  # how many threads send to a platform
-        # What each thread that is not idle does: in which message it is, by its platform and (monotonic) since when.
+        # The message of each busy thread: its platform and its (monotonic) start.
         self._working: dict[threading.Thread, tuple[str, float] | None] = {}
         self._threads: set[threading.Thread] = set()
         self._stopping = False
@@ -46,7 +45,7 @@ class Senders:
 
     @property
     def are_busy(self) -> bool:
-        """Tell whether something is queued, or being sent."""
+        """Tell whether something is queued or being sent."""
         return bool(self._queue or self._working)
 
     @property
@@ -54,7 +53,7 @@ class Senders:
         return list(self._threads)
 
     def enqueue(self, platforms: Iterable[str]) -> None:
-        """Have something sent to platforms; of EVERYBODY, have changes spread, before anything else."""
+        """Have due entries sent to platforms; for EVERYBODY, have changes spread first."""
         with self._changed:
             self._queue.update(dict.fromkeys(platforms))
             self.make_up()
@@ -63,7 +62,7 @@ class Senders:
             self._told()
 
     def make_up(self) -> None:
-        """Have another thread take what is queued, if all that work wait for their partners."""
+        """Let another thread take from the queue if all busy threads wait for their partners."""
         with self._changed:
             if self._stopping or not self._may_take():
                 return
@@ -94,7 +93,7 @@ class Senders:
         return self._deliveries.pace(platform) > _SLOW
 
     def _next(self) -> str | None:
-        """Return the platform that is to be sent to next: one to which nobody sends, or else few do."""
+        """Return the next platform to send to: one without a sending thread, else one with few."""
         if EVERYBODY in self._queue and EVERYBODY not in self._sending:
             return EVERYBODY
         most = self._deliveries.services.settings.push_concurrency
@@ -102,7 +101,7 @@ class Senders:
         return min(found, key=lambda platform: self._sending.get(platform, 0), default=None)
 
     def _run(self) -> None:
-        """Send to one platform after another, until there has been nothing to do for a while."""
+        """Send to one platform after another, until the queue has been empty for a while."""
         me = threading.current_thread()
         while (platform := self._take(me)) is not None:
             self._send(me, platform)
@@ -123,7 +122,7 @@ class Senders:
         return platform
 
     def _send(self, me: threading.Thread, platform: str) -> None:
-        """Send some of what is due for a platform; if there may be more, put the platform at the end of the queue."""
+        """Send some due entries of a platform; if there may be more, put the platform at the end of the queue."""
         more: list[str] = []
 
         def is_over() -> bool:
@@ -153,5 +152,5 @@ class Senders:
 
 
 def log_failure(what: str, error: Exception) -> None:
-    """Log a failure; of the storage, which comes back or not, without the way that led there."""
+    """Log a failure; one of the storage without its traceback."""
     _log.error("%s: %s", what, error or type(error).__name__, exc_info=not isinstance(error, StorageError))

@@ -1,4 +1,4 @@
-"""Threads that dispatch: they start with the first need, end when nothing is left, and drain when the process ends."""
+"""Threads that dispatch: they start on demand, end when no work is left, and drain when the process ends."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from flask_ocpi.outbox.senders import log_failure
 
 _log = logging.getLogger("flask_ocpi.outbox")
 
-_FORKED_NAP = 0.5  # seconds; a process that was forked may do so again and end, as daemons come to be
-_LEAST_PAUSE = 1.0  # between two runs of a job
+_FORKED_NAP = 0.5  # seconds; a forked process may fork again and end, as daemons do when they start
+_LEAST_PAUSE = 1.0  # seconds between two runs of a job
 _LONGEST_ROUND = 60.0
-_LOOKS = 30.0  # seconds between two looks of a process that has nothing to do at what other processes left
+_LOOKS = 30.0  # seconds between two looks of an idle process for the work that other processes left
 _AT_EXIT = 5.0
-_MAKES_UP = 0.01  # between two looks at threads that send, while platforms are queued
-_FAILURES = 12  # rounds in a row, after which threads that were not started to stay end until they are needed
+_MAKES_UP = 0.01  # seconds between two looks at sending threads while platforms are queued
+_FAILURES = 12  # failed rounds in a row; then threads end until they are needed, unless start() was called
 
 
 class Threads(Dispatcher):
-    """Delivers in threads (OCPI_DISPATCHER "thread"): one looks what is due, others do it.
+    """Delivers in threads (OCPI_DISPATCHER "thread"): one looks for due work, others do it.
 
-    They start with the first need and end when nothing is left. A slow platform holds up none but its own threads, of
-    which there are at most OCPI_PUSH_CONCURRENCY. Every OCPI_DISPATCH_INTERVAL seconds, while there is anything at all,
-    they look at what other processes left.
+    They start on demand and end when no work is left. A slow platform delays only its own threads, at most
+    OCPI_PUSH_CONCURRENCY. While there is any work, they look every OCPI_DISPATCH_INTERVAL seconds for the work that
+    other processes left.
     """
 
     def __init__(self, deliveries: Deliveries) -> None:
@@ -48,17 +48,17 @@ class Threads(Dispatcher):
         forks.begin(self._begin)
 
     def _begin(self) -> None:
-        """Begin without threads: in a forked process they, and the locks in their hands, stayed with the parent."""
+        """Begin without threads: in a forked process the threads and the locks that they held belong to the parent."""
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._senders = Senders(self.deliveries, self._look_again)
         self._jobs: dict[str, threading.Thread] = {}
         self._ran: dict[str, float] = {}
-        self._waiting: set[str] = set()  # the platforms that something was left for when they were last looked at
-        # When (monotonic) to look at all platforms and the jobs, and at the jobs alone.
+        self._waiting: set[str] = set()  # the platforms that had entries left at the last look
+        # When (monotonic) to look at all platforms and jobs, and when at the jobs alone.
         self._poll_at = self._jobs_at = 0.0
         self._lingers = 0.0
-        self._makes_up = False  # whether it looks soon, as something is queued
+        self._makes_up = False  # whether it looks again soon because something is queued
         self._serves = False
         self._round_began = monotonic()
         self._failures = 0
@@ -103,12 +103,12 @@ class Threads(Dispatcher):
             self._changed.notify_all()
 
     def is_running(self) -> bool:
-        """Tell whether the looking thread, or one that it started, is there."""
+        """Tell whether the looking thread, or a thread that it started, exists."""
         with self._changed:
             return self._thread is not None or bool(self._senders.threads or self._jobs)
 
     def is_alive(self) -> bool:
-        """Tell whether the looking thread works, or nothing is left for it to do."""
+        """Tell whether the looking thread works, or has no work left."""
         with self._changed:
             if self._thread is None:
                 return not (self._stays or self._serves)
@@ -117,7 +117,7 @@ class Threads(Dispatcher):
     def stop(self, timeout: float = 5.0, *, drain: bool = True) -> bool:
         """End all threads, each after its current work; return True if there was time.
 
-        ``drain`` also delivers due entries, as far as time allows.
+        ``drain`` also delivers due entries while time allows.
         """
         ends = monotonic() + timeout
         with self._changed:
@@ -138,7 +138,7 @@ class Threads(Dispatcher):
         return in_time
 
     def _drain(self, ends: float) -> bool:
-        """Deliver due entries in this thread, as far as time allows."""
+        """Deliver due entries in this thread while time allows."""
 
         def deliver() -> None:
             self.deliveries.spread([EVERYBODY])
@@ -192,11 +192,11 @@ class Threads(Dispatcher):
         return bool(left) or self._stays or self._serves or self._is_expecting()
 
     def _is_expecting(self) -> bool:
-        """Tell whether something may have to be done soon: what was just written, or failed a moment ago."""
+        """Tell whether work may be due soon: an entry was just written, or failed a moment ago."""
         return monotonic() < self._lingers or self.deliveries.next_retry() is not None
 
     def _pace(self) -> float:
-        """Return the seconds between two looks at everything: a process that has nothing to do need not be quick."""
+        """Return the seconds between two looks at everything; more for an idle process."""
         is_busy = self._stays or self._waiting or self._is_expecting()
         return self._interval if is_busy else max(_LOOKS, self._interval)
 
@@ -206,7 +206,7 @@ class Threads(Dispatcher):
         return max(min(at - monotonic(), self._pace()), 0.001)
 
     def _round(self, *, polls: bool) -> None:
-        """Have the jobs that are due run, and, if it ``polls``, what is due at any platform sent."""
+        """Start the due jobs; with ``polls``, also have the due entries of all platforms sent."""
 
         def look() -> None:
             if polls:
@@ -239,15 +239,15 @@ class Threads(Dispatcher):
                 self.wake(within=left)
 
     def _look_again(self) -> None:
-        """Have the thread that looks see what the threads that send queued, or that one ended."""
+        """Wake the looking thread: a sending thread queued something or ended."""
         with self._changed:
-            if not self._makes_up or not self._senders.are_busy:  # else it looks soon
+            if not self._makes_up or not self._senders.are_busy:  # else it looks soon anyway
                 self._changed.notify_all()
 
     def _start_job(self, job: Job) -> float | None:
-        """Start a job that is due, unless it is running or did so a moment ago; return when to look again."""
+        """Start a due job, unless it runs or ran a moment ago; return when to look again."""
         with self._changed:
-            if job.name in self._jobs:  # its end is noticed
+            if job.name in self._jobs:  # its end wakes the looking thread
                 return None
             again = self._ran.get(job.name, -_LEAST_PAUSE) + _LEAST_PAUSE - monotonic()
             if again > 0:
@@ -274,12 +274,12 @@ _all: weakref.WeakSet[Threads] = weakref.WeakSet()
 
 
 def running() -> list[Threads]:
-    """Return those of this process that have a thread, such as what a test left behind."""
+    """Return the dispatchers of this process that have a thread, such as one that a test left behind."""
     return [threads for threads in list(_all) if threads.is_running()]
 
 
 def _stop_at_exit(threads: Threads) -> None:
-    """Let threads end well when the interpreter does, without keeping them, or the app, alive until then."""
+    """Stop threads when the interpreter exits, without keeping them, or the app, alive until then."""
     found: Callable[[], Threads | None] = weakref.ref(threads)
     process = os.getpid()
 

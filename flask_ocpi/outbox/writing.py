@@ -1,7 +1,7 @@
-"""Writing to the outbox: what of an own object changed, if anybody is to know of it.
+"""Writing to the outbox: the changes of own objects that partners may see.
 
-A change is one entry, of EVERYBODY, however many partners are to see it; once it is committed it is made into theirs.
-Only for what is removed, and for a single partner, entries of partners are written at once.
+A change is one entry, for EVERYBODY, for any number of partners; after the commit it becomes one entry for each of
+them. Only removals, and changes for a single partner, are written as entries of partners at once.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from flask_ocpi.storage.base import Record
 class OutboxWriter:
     """Writes the outbox entries of objects of one module. platforms: those that got one, or EVERYBODY.
 
-    ``is_needed`` is False when nobody receives the module: then nothing has to be compared or written. It is told of
-    objects after they were written, in the same transaction: whoever locks an object locks its entries next. ``only``
-    writes for one platform, also where OCPI_PUSH is off.
+    ``is_needed`` is False if no partner receives the module: then nothing is compared or written. Call its methods
+    after the objects are written, in the same transaction: locks on an object come before locks on its entries.
+    ``only`` writes for one platform, also if OCPI_PUSH is off.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class OutboxWriter:
         self._write(found)
 
     def removed(self, key: Key, before: Record) -> None:
-        """Write the entries of a removed object, if OCPI can delete it: later nobody knows for whom it was."""
+        """Write the entries of a removed object, if OCPI can delete it: its recipients are not known later."""
         versions = self._services.versions
         modules = [module for version in versions if (module := version.module(self._module))]
         if not self.is_needed or not any(map(can_be_deleted, modules)):
@@ -76,7 +76,7 @@ class OutboxWriter:
             is_shown = hook is None or hook(self._module, document, recipient.platform)
             (shown if is_shown else hidden).append(change.for_one(recipient, due=change.due))
         storage.delete(OutboxEntry.KIND, change.key)
-        # Not before that: it may have been spread at this moment.
+        # Only after that: the change may be spread at this moment.
         storage.delete_many(OutboxEntry.KIND, [entry.key for entry in hidden])
         self._write(shown)
 
