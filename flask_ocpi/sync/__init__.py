@@ -1,7 +1,7 @@
-"""Sync: fetch what changed at partners, find what vanished there, and fetch objects that are missing here.
+"""Sync: fetch changed objects from partners, remove copies that vanished there, and fetch missing objects.
 
-A watermark is the newest ``last_updated`` that was read and stored of the list of a platform, module and own party. It
-moves when the whole crawl is complete. The position of a crawl is stored with each of its pages.
+A watermark is the newest ``last_updated`` that was read and stored from the list of a platform, module and own party.
+It moves when the whole crawl is complete. The position of a crawl is stored with each of its pages.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Backfill: fetches objects that a partner changes and that are missing here."""
+"""Backfill: fetches objects that a partner changed but that are missing here."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ _LONGEST_NAP = 60.0
 class MissingObject(Stored):
     """An object that is to be fetched from a platform.
 
-    moment: the ``last_updated`` of the change that it missed. since: when that came. failures: how often fetching it
-    failed. due: when it is to be fetched; while it is being fetched, when the lease ends. All in microseconds.
+    moment: the ``last_updated`` of the missed change. since: when that change came. failures: the failed fetches. due:
+    when to fetch it; during a fetch, the end of the lease. Moments are microseconds.
     """
 
     KIND = "missing_objects"
@@ -80,9 +80,9 @@ class MissingObject(Stored):
 
 
 class Backfill:
-    """Fetches missing objects, one object of a platform after another, each in one process only.
+    """Fetches missing objects, those of a platform one after another, each in one process only.
 
-    connect: makes a client of a platform, in the name of ``sender`` and addressed to the party ``to``.
+    connect: makes a client of a platform, for our party ``sender`` and its party ``to``.
     """
 
     def __init__(self, services: Callable[[], Services], connect: Callable[..., Client]) -> None:
@@ -95,10 +95,10 @@ class Backfill:
         self._lock = threading.Lock()
 
     def missed(self, missing: Missing) -> None:
-        """Have an object fetched in the background that a platform changed and that is not here.
+        """Have an object fetched in the background: a platform changed it, but it is missing here.
 
-        Nothing happens when it is about to be fetched, or could not be a moment ago; nor when the platform has no list
-        of such objects, or does not speak for the party that owns it.
+        Does nothing if the object is already noted, if the platform has no list of such objects, or if it does not
+        speak for the owner.
         """
         services, platform = self._services(), missing.platform
         theirs = services.platforms.speaks_for(platform, missing.owner)
@@ -113,7 +113,7 @@ class Backfill:
             services.background(lambda: self.fetch_due(platform.id))
 
     def fetch_due(self, platform_id: str) -> int:
-        """Fetch due objects of a platform, unless another thread does; return the number of fetched objects."""
+        """Fetch due objects of a platform, unless another thread does; return their number."""
         services = self._services()
         with self._lock:
             if platform_id in self._fetching:
@@ -129,21 +129,21 @@ class Backfill:
         return got
 
     def run(self) -> None:
-        """Fetch all due objects, those of each platform in the background: the work of a job."""
+        """Fetch all due objects, in the background for each platform."""
         services = self._services()
         due = walk(services.storage, MissingObject.KIND, leases.due_by(services.now(), None))
         for platform in sorted({MissingObject.from_record(record).platform for record in due}):
             services.background(partial(self.fetch_due, platform))
 
     def seconds_left(self) -> float | None:
-        """Return the seconds until an object is due, None if none is missing."""
+        """Return the seconds until an object is due; None if none is missing."""
         services = self._services()
         if services.storage.list(MissingObject.KIND, leases.due_by(services.now(), None)).records:
             return 0.0
         return _LONGEST_NAP if services.storage.list(MissingObject.KIND, _all_of(None)).records else None
 
     def _fetch(self, services: Services, wanted: MissingObject) -> bool:
-        """Fetch an object that was taken; True when it is here now, however it came."""
+        """Fetch a leased object; return True if it is here now, also if it was pushed."""
         platform = services.platforms.get(wanted.platform)
         if platform is None or not platform.is_registered or not services.platforms.speaks_for(platform, wanted.owner):
             services.storage.delete(MissingObject.KIND, wanted.key)
@@ -168,7 +168,7 @@ class Backfill:
 
 
 def _note(services: Services, missing: Missing) -> bool:
-    """Note an object that is to be fetched; False when that is known."""
+    """Note an object to fetch; return False if it is noted already."""
     now = services.now()
     platform = missing.platform.id
     wanted = MissingObject(
@@ -195,7 +195,7 @@ def _all_of(platform: str | None) -> Query:
 
 
 def _take(services: Services, platform: str) -> MissingObject | None:
-    """Take an object that is due, for as long as fetching it may take; those that were tried for a day are dropped."""
+    """Lease an object that is due, for the longest time of a fetch; drop objects that were tried for a day."""
     seconds = 2 * services.settings.http_timeout + _LEASE_MARGIN
     while True:
         wanted = leases.take_next(services.storage, MissingObject, platform, now=services.now(), seconds=seconds)
@@ -212,14 +212,14 @@ def _postpone(services: Services, wanted: MissingObject) -> None:
 
 
 def _addressed(platform: Platform, owner: Party) -> Party | None:
-    """Return the party to ask: the owner, which may be one of several parties of the platform, or behind a hub."""
+    """Return the party to address: the owner if it is the platform's, or behind this hub; else None."""
     return owner if platform.is_hub or platform.has(owner) else None
 
 
 def _is_here(services: Services, scope: Scope, wanted: MissingObject, *, fetched: bool) -> bool:
-    """Tell whether a copy is here that is not older than the change that was missed.
+    """Tell whether there is a copy that is not older than the missed change.
 
-    Where one of their moments lies in the future, that is known only once the object was ``fetched``.
+    If the moment of either is in the future, only an object that was ``fetched`` counts.
     """
     record = services.storage.get(scope.object_type.kind, wanted.object_key)
     if record is None:
@@ -230,15 +230,15 @@ def _is_here(services: Services, scope: Scope, wanted: MissingObject, *, fetched
 
 
 def _get(services: Services, scope: Scope, calls: ModuleClient, wanted: MissingObject) -> None:
-    """Fetch an object by its id, where its module has that; else all that changed since the change that was missed."""
+    """Fetch an object by its id if its module allows that; else all objects changed since the missed change."""
     pulled = Pulled()
     if not _is_got_by_id(scope):
         moment = min(wanted.moment, services.now()) - services.settings.sync_overlap * SECOND
         crawl = Crawl.begin(services, scope, calls, date_from=date_time(moment))
-        read_pages(services, scope, calls, crawl, seconds=2 * services.settings.http_timeout)  # as long as it is taken
+        read_pages(services, scope, calls, crawl, seconds=2 * services.settings.http_timeout)  # as long as the lease
         return
     document = calls.get(*wanted.id.split("\n"))
-    if scope.key_of(document) != wanted.object_key:  # another party of the platform has one of that id
+    if scope.key_of(document) != wanted.object_key:  # another party of the platform has an object with this id
         return
     with services.storage.transaction():
         receipt = receive(services, scope, [scope.item_of(document)], pulled, known=Known())

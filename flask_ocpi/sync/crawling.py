@@ -35,14 +35,14 @@ _REMOVED_AT_ONCE = 500
 
 @dataclass(slots=True)
 class Crawl:
-    """How far a list is read. Moments are microseconds since 1970 UTC.
+    """The progress of reading a list. Moments are microseconds since 1970 UTC.
 
-    whole: no dates were asked for. endpoint: the URL of the list. url: the next page; "" before the first, None after
-    the last. began, touched: by our clock, when it began and when the latest page was stored. asked_at: by the other
-    platform's clock, when it answered the first page, and not after it began by ours; by ours, when it does not say.
-    newest: the latest ``last_updated`` that was read. broken: how many objects were. doubt: why it is not sure that the
-    list had everything; "" where it is. known: the copies there were at the beginning, and which of them the list had;
-    only of use where :attr:`Scope.loses_objects`, in a whole list.
+    whole: without dates. endpoint: the URL of the list. url: the next page; "" before the first, None after the last.
+    began, touched: by our clock, the start and the time of the latest stored page. asked_at: by the partner's clock,
+    the time of its first answer, but not after ``began``; by our clock if the partner gives none. newest: the latest
+    ``last_updated`` that was read. broken: the number of broken objects. doubt: why the list may be incomplete; "" if
+    it is complete. known: the copies at the start, and which of them the list had; used only for a whole list if
+    :attr:`Scope.loses_objects`.
     """
 
     whole: bool
@@ -81,27 +81,27 @@ class Crawl:
 
     @property
     def own(self) -> int:
-        """Return how many objects of the platform's own were read."""
+        """Return the number of objects read that belong to the platform."""
         return self.pulled.created + self.pulled.updated + self.pulled.unchanged
 
     @property
     def objects(self) -> int:
-        """Return how many objects were read, the broken ones with them."""
+        """Return the number of objects read, with the broken ones."""
         return self.own + self.pulled.foreign + self.broken
 
     @property
     def moment(self) -> int | None:
-        """Up to when everything is stored, by the other platform's clock, once all pages are read.
+        """The moment up to which everything is stored, by the partner's clock, after all pages are read.
 
-        What changed while they were is not sure to be in them, so it is never after the first answer: nor is it when
-        some ``last_updated`` lies in the future.
+        Changes during the crawl may be missing, so it is never after the first answer, also if a ``last_updated`` is in
+        the future.
         """
         if self.newest is None or self.asked_at is None:
             return self.newest
         return min(self.newest, self.asked_at)
 
 
-#: Called in the transaction that stores a page, or removes something, with what :meth:`Known.see` made of the page.
+#: Called in the transaction that stores a page, or removes copies, with the result of :meth:`Known.see` for the page.
 Keep = Callable[[Crawl, bytes], None]
 
 
@@ -115,10 +115,10 @@ def read_pages(
     progress: Callable[[Pulled], None] = lambda pulled: None,
     seconds: float | None = None,
 ) -> None:
-    """Read a list from where the crawl is to its end, and store each page in one transaction with ``keep``.
+    """Read a list from the crawl's position to its end; store each page in one transaction with ``keep``.
 
-    It takes ``seconds``, or else OCPI_SYNC_MAX_SECONDS, at most. Raises EndlessListError and LongListError; what was
-    read by then is stored.
+    Takes at most ``seconds``, by default OCPI_SYNC_MAX_SECONDS. Raises EndlessListError and LongListError; pages read
+    until then are stored.
     """
     if crawl.url is None:
         return
@@ -159,11 +159,10 @@ def read_pages(
 def remove_vanished(
     services: Services, scope: Scope, crawl: Crawl, *, force: bool, keep: Keep = lambda crawl, seen: None
 ) -> int:
-    """Remove the copies that the whole list did not have (PAG-20); return how many were held back instead.
+    """Remove the copies that the whole list did not have (PAG-20); return the number that was held back instead.
 
-    Nothing is removed when some objects of the list were broken: those might be the ones missing. Nor is a copy that
-    changed since the list was asked for. When the list had nothing at all, or it is not sure that it had everything,
-    all of these copies are held back unless ``force``.
+    Removes nothing if the list had broken objects: they may be the missing ones. Keeps copies that changed since the
+    list was requested. If the list was empty, or may be incomplete, all of these copies are held back unless ``force``.
     """
     if crawl.broken or not crawl.known.unseen:
         return 0
@@ -199,7 +198,7 @@ def _advance(services: Services, crawl: Crawl, page: ListPage) -> None:
 
 
 def _last_updated(document: Document) -> int | None:
-    """Read the ``last_updated`` of a broken object, where it has a readable one."""
+    """Read the ``last_updated`` of a broken object; None if it cannot be read."""
     try:
         return to_micros(document["last_updated"])
     except (TypeError, KeyError, ValueError):
@@ -223,10 +222,10 @@ def pull(
 ) -> Pulled:
     """Fetch the objects of a platform's Sender interface and store them for one of our own parties.
 
-    Without dates, copies that the platform lists no more are removed at the end (PAG-20), unless some objects of the
-    list were broken: those might be the ones missing. A hub's are kept, since other platforms may push them too.
+    Without dates, copies that the platform no longer lists are removed at the end (PAG-20), unless the list had broken
+    objects: they may be the missing ones. Copies from a hub stay, since other platforms may push them too.
 
-    Raises IncompleteListError, after all, where it is not sure that the list had everything, so that some stayed.
+    Raises IncompleteListError at the end if the list may be incomplete, so that copies were held back.
     """
     calls = client.module(module)
     scope = scope_of(client.services, client.platform, module, receiver)

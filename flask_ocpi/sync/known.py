@@ -1,4 +1,4 @@
-"""The copies that there were before a whole list was asked for, and which of them it had: 15 bytes for each."""
+"""The copies before a whole list was requested, and which of them the list had: 15 bytes for each."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ _AT_ONCE = 1000
 
 
 class Known:
-    """Tells of copies which revision each had, and whether the list had it."""
+    """The revision of each copy, and whether the list had it."""
 
     def __init__(self) -> None:
         self.unseen = 0
         self._buckets: defaultdict[int, bytearray] = defaultdict(bytearray)
 
     def add(self, copies: Iterable[tuple[Key, int]]) -> None:
-        """Note copies with their revisions; the list had none of them so far."""
+        """Add copies with their revisions, not seen in the list yet."""
         for key, revision in copies:
             self._add(_digest(key), revision)
 
     def revision(self, key: Key) -> int | None:
-        """Return the revision that a copy had, None where there was none."""
+        """Return the revision that a copy had; None if there was none."""
         bucket, place = self._find(_digest(key))
         return None if bucket is None else int(_ENTRY.unpack_from(bucket, place)[1])
 
     def is_unseen(self, key: Key) -> bool:
-        """Tell whether there was a copy that the list did not have."""
+        """Tell whether there was such a copy and the list did not have it."""
         bucket, place = self._find(_digest(key))
         return bucket is not None and not bucket[place + _ENTRY.size - 1]
 
     def see(self, keys: Iterable[Key]) -> bytes:
-        """Note that the list had these; return what :meth:`see_again` takes."""
+        """Note that the list had these; return bytes for :meth:`see_again`."""
         digests = b"".join(map(_digest, keys)) if self._buckets else b""
         self.see_again(digests)
         return digests
@@ -73,7 +73,7 @@ class Known:
         self.unseen += 1
 
     def _find(self, digest: bytes) -> tuple[bytearray | None, int]:
-        """Return the bucket of a copy and its place there; None where there is no such copy."""
+        """Return the bucket of a copy and its place there; a bucket of None if there is no such copy."""
         bucket = self._buckets.get(_number(digest))
         place = -1 if bucket is None else bucket.find(digest[2:])
         while bucket is not None and place > 0 and place % _ENTRY.size:  # bytes of two entries

@@ -17,7 +17,7 @@ from flask_ocpi.sync.crawling import Crawl
 from flask_ocpi.sync.receiving import Pulled
 from flask_ocpi.sync.scopes import Scope
 
-#: One record says how far a crawl is; others hold what :class:`Known` has of the copies there were, and of each page.
+#: One record has the progress of a crawl; others have the data of :class:`Known`: the earlier copies, and each page.
 POSITIONS = "sync_positions"
 
 _RECORDS_AT_ONCE = 100
@@ -30,7 +30,7 @@ _COUNTS = ("total", "created", "updated", "unchanged", "removed", "foreign")
 def load(services: Services, scope: Scope) -> Crawl | None:
     """Return the interrupted crawl of a scope, or None.
 
-    Of broken objects only the number is known.
+    It has only the number of broken objects.
     """
     record = services.storage.get(POSITIONS, scope.key)
     if record is None:
@@ -45,7 +45,7 @@ def load(services: Services, scope: Scope) -> Crawl | None:
     seen = []
     for item in walk(services.storage, POSITIONS, _all_of(scope)):
         kept = item.document
-        if "keys" in kept:  # by an earlier release: the list is read from its beginning
+        if "keys" in kept:  # of an earlier release: the list is read from its beginning
             return None
         if kept.get("part") == _KNOWN:
             crawl.known.load(b64decode(kept["copies"]))
@@ -65,7 +65,7 @@ def begin(services: Services, scope: Scope, crawl: Crawl) -> None:
 
 
 def advance(services: Services, scope: Scope, crawl: Crawl, seen: bytes) -> None:
-    """Store the position of a crawl and the copies that it has just seen, in the transaction that stores that page."""
+    """Store the position of a crawl and the copies on its latest page, in the transaction that stores the page."""
     if seen:
         _save_copies(services, scope, _SEEN, crawl.pages, seen)
     _save(services, scope, crawl)

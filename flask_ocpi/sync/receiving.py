@@ -1,4 +1,4 @@
-"""Storing the objects of a partner's list, unless they are older than the copy or belong to another platform."""
+"""Storing the objects of a partner's list, except those that are older than the copy or of another platform."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def names_in(services: Services, scope: Scope) -> set[str]:
 
 
 def put(services: Services, scope: Scope, items: Iterable[Broken]) -> None:
-    """Record refused objects as findings; objects that were refused when they were read are findings already."""
+    """Record refused objects as findings; objects that were refused during reading are findings already."""
     for item in items:
         services.found(_finding(scope, item.document, item.reason))
 
@@ -52,7 +52,7 @@ def names_of(scope: Scope, items: Iterable[Broken]) -> set[str]:
 
 
 def release(services: Services, scope: Scope, document: Any, known: set[str]) -> None:
-    """Remove the finding of an object that could be stored."""
+    """Remove the finding of an object that was stored."""
     if not known:
         return
     finding = _finding(scope, document)
@@ -63,8 +63,8 @@ def release(services: Services, scope: Scope, document: Any, known: set[str]) ->
 
 
 def forget_unseen(services: Services, scope: Scope, *, since: int) -> None:
-    """Remove findings of objects that the whole list, read since that moment, no longer had."""
-    if services.findings.flush():  # what came again is written by now
+    """Remove findings of objects that are no longer in the whole list, which was read since that moment."""
+    if services.findings.flush():  # the findings of this reading are written by now
         services.findings.settle_all(_group(scope), before=since)
 
 
@@ -94,10 +94,10 @@ _MOST_LOGGED = 20  # objects of a page
 
 @dataclass(slots=True)
 class Pulled:
-    """What a pull did: numbers of objects, and the ones that were left out with the reason.
+    """The result of a pull: numbers of objects, and the objects that were left out with the reason.
 
-    total: how many the platform says it has. unchanged: what is here stays, as it is the same, or newer. foreign:
-    objects of parties that are not the platform's (PUSH-07).
+    total: the number of objects that the platform reports. unchanged: objects whose copy stays: it is the same or
+    newer. foreign: objects of parties that are not the platform's (PUSH-07).
     """
 
     total: int | None = None
@@ -110,12 +110,12 @@ class Pulled:
 
     @property
     def broken(self) -> list[Broken]:
-        """The first thousand objects that were left out; ``left_out`` has their number."""
+        """The first thousand objects that were left out; ``left_out`` has the number of all."""
         return self.left_out.kept
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many objects were created, updated, unchanged, removed and foreign."""
+        """The numbers of objects that were created, updated, unchanged, removed and foreign."""
         return {name: getattr(self, name) for name in ("created", "updated", "unchanged", "removed", "foreign")}
 
     @property
@@ -124,7 +124,7 @@ class Pulled:
 
 
 class Received(NamedTuple):
-    """A stored object, to be reported after the transaction."""
+    """A stored object, reported after the transaction."""
 
     key: Key
     record: Record
@@ -133,9 +133,9 @@ class Received(NamedTuple):
 
 @dataclass(slots=True)
 class Receipt:
-    """What became of some objects. seen: the keys of all that are the platform's, stored anew or not.
+    """The result for some objects. seen: the keys of all that belong to the platform, stored now or not.
 
-    stored: those that changed something. settled: those that are here now. broken: those that were refused.
+    stored: those that changed a copy. settled: those that have a copy now. broken: those that were refused.
     """
 
     seen: list[Key] = field(default_factory=list)
@@ -147,10 +147,10 @@ class Receipt:
 def receive(services: Services, scope: Scope, items: Iterable[Item], pulled: Pulled, *, known: Known) -> Receipt:
     """Store objects and count them, in the transaction of the caller.
 
-    What is here and newer stays: it was pushed after the list was made (not where that moment lies in the future: see
-    :mod:`flask_ocpi.core.moments`). ``known`` are the revisions that copies had
-    before the list was asked for: what still has that revision is older than the list, whatever its ``last_updated``,
-    and what is gone was removed since then, and stays so.
+    A newer copy stays: it was pushed after the list was made (unless its moment is in the future: see
+    :mod:`flask_ocpi.core.moments`). ``known`` has the revisions of copies
+    before the list was requested: a copy that still has that revision is older than the list, for any ``last_updated``;
+    a copy that is gone was removed since, and stays removed.
     """
     receipt = Receipt()
     own = _own_objects(services, scope, items, pulled)
@@ -191,7 +191,7 @@ def tell(services: Services, scope: Scope, received: Sequence[Received]) -> None
 
 
 def _own_objects(services: Services, scope: Scope, items: Iterable[Item], pulled: Pulled) -> list[Item]:
-    """Return the objects that the platform may speak for; of the others only the number is noted."""
+    """Return the objects that the platform may speak for; count the others."""
     is_theirs: Callable[..., bool] = cache(lambda party: services.platforms.speaks_for(scope.platform, party))
     name = scope.object_type.name
     own, before = [], pulled.foreign
@@ -210,7 +210,7 @@ def _own_objects(services: Services, scope: Scope, items: Iterable[Item], pulled
 
 
 class _Copies:
-    """The copies of the objects on a page, and what becomes of them: the same as if each object came alone."""
+    """The copies of the objects on a page, changed in the same way as if each object came alone."""
 
     def __init__(self, services: Services, scope: Scope, keys: Sequence[Key], known: Known) -> None:
         self._storage = services.storage
@@ -219,11 +219,11 @@ class _Copies:
         self._known = known
         self._now = services.now()
         self._changed: list[tuple[Key, Record]] = []
-        # All processes lock in the same order, so that none waits for another that waits for it.
+        # All processes lock in the same order, so that no two of them wait for each other.
         self._here = dict(self._storage.get_many(self._kind, keys, for_update=True))
 
     def create(self, items: Sequence[Item]) -> list[bool]:
-        """Store what is not here, and was not removed since the list was asked for; tell for each if it was."""
+        """Store objects without a copy that were not removed since the list was requested; tell which were stored."""
         places: dict[Key, int] = {}
         for place, (key, _) in enumerate(items):
             if key not in self._here and self._known.revision(key) is None:
@@ -237,14 +237,14 @@ class _Copies:
                 self._here[key] = replace(items[place][1], revision=_NOT_COMPARABLE)
             else:
                 pushed.append(key)
-        if pushed:  # at this very moment, and can be locked now
+        if pushed:  # pushed at this moment, so the copies can be locked now
             self._here.update(self._storage.get_many(self._kind, pushed, for_update=True))
         return is_new
 
     def replace(self, key: Key, record: Record) -> bool | None:
-        """Replace what is here unless that stays; True when nothing was, None when nothing changes.
+        """Replace a copy unless it stays; return True if there was none, None if nothing changes.
 
-        Raises InvalidParametersError where a final object has other content. The rest is up to :meth:`write`.
+        Raises InvalidParametersError if a final object has other content. :meth:`write` stores the replaced copies.
         """
         here = self._here.get(key)
         if here is None and self._known.revision(key) is not None:
@@ -262,6 +262,6 @@ class _Copies:
         return here is None
 
     def write(self) -> None:
-        """Store what was replaced."""
+        """Store the replaced copies."""
         if self._changed:
             self._storage.save_many(self._kind, self._changed)

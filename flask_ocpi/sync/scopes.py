@@ -26,7 +26,7 @@ from flask_ocpi.storage.base import received
 
 
 class Item(NamedTuple):
-    """An object of a list, as it is stored: its key and its record."""
+    """An object of a list as it is stored: its key and its record."""
 
     key: Key
     record: Record
@@ -53,20 +53,21 @@ class Scope:
 
     @property
     def key(self) -> Key:
-        """The key of the one record that a kind has of it; all others have the same ``receiver``."""
+        """The key of the scope's single record of a kind; its other records have the same ``receiver``."""
         return Key("", "", "", self.name)
 
     @property
     def loses_objects(self) -> bool:
-        """Tell whether what is not in the whole list is gone (PAG-20).
+        """Tell whether an object that is not in the whole list is gone (PAG-20).
 
-        Not so what never changes and what a hub tells of others; nor do we know it of a hub, behind which others are.
+        False for objects that never change, for objects that a hub reports of others, and for a hub that represents
+        others.
         """
         return not (self.object_type.final or self.object_type.described or self.platform.is_hub)
 
     @property
     def copies(self) -> Query:
-        """What selects the copies that the receiver has of the platform's objects."""
+        """The query for the receiver's copies of the platform's objects."""
         return Query(owners=self.platform.parties, receiver=received(self.receiver, self.platform.id))
 
     def key_of(self, document: Document) -> Key:
@@ -80,10 +81,10 @@ class Scope:
 
 
 def scope_of(services: Services, platform: Platform, id: str, receiver: Party | None = None) -> Scope:
-    """Return what a module of a platform is synced as.
+    """Return the scope of a module of a platform.
 
-    Raises InvalidParametersError when there is no such module with a list of objects, and when ``receiver`` is no own
-    party that receives it, or is needed and not given.
+    Raises InvalidParametersError if there is no such module with a list of objects, and if ``receiver`` is not an own
+    party that receives it, or is required and missing.
     """
     module = _module(services, platform, id)
     if module is None:
@@ -101,9 +102,9 @@ def scope_of(services: Services, platform: Platform, id: str, receiver: Party | 
 
 
 def scopes_of(services: Services, platform: Platform, modules: Collection[str] = ()) -> Iterator[Scope]:
-    """Iterate over the scopes of a platform: the modules that it lists and that we receive.
+    """Walk the scopes of a platform: the modules that it lists and that we receive.
 
-    modules: only these; none means those of OCPI_SYNC_MODULES.
+    modules: only these; empty means those of OCPI_SYNC_MODULES.
     """
     wanted = modules or services.settings.sync_modules
     version = services.version(platform.version)
@@ -113,7 +114,7 @@ def scopes_of(services: Services, platform: Platform, modules: Collection[str] =
         if (wanted and module.id not in wanted) or _module(services, platform, module.id) is None:
             continue
         if not services.permissions.implements(platform.role_names, module.identifier, InterfaceRole.SENDER):
-            continue  # it offers what it was not granted
+            continue  # it was not granted the role of this module
         if platform.endpoint(module.identifier, InterfaceRole.SENDER) and services.serves(
             module, InterfaceRole.RECEIVER
         ):
@@ -122,13 +123,13 @@ def scopes_of(services: Services, platform: Platform, modules: Collection[str] =
 
 
 def all_scopes(services: Services) -> Iterator[Scope]:
-    """Iterate over the scopes of all platforms."""
+    """Walk the scopes of all platforms."""
     for platform in services.platforms.all():
         yield from scopes_of(services, platform)
 
 
 def _module(services: Services, platform: Platform, id: str) -> Module | None:
-    """Return a module as the platform's version has it, if it has a list of objects there."""
+    """Return a module as the platform's version defines it; None if it has no list of objects there."""
     version = services.version(platform.version)
     module = None if version is None else version.module(id)
     interface = None if module is None else module.interface(InterfaceRole.SENDER)
@@ -138,7 +139,7 @@ def _module(services: Services, platform: Platform, id: str) -> Module | None:
 
 
 def _receivers(services: Services, platform: Platform, module: Module) -> tuple[Party, ...]:
-    """Return the own parties that get copies; what a configuration module tells is kept once, for all of them."""
+    """Return the own parties that get copies; those of a configuration module are kept once, for all parties."""
     version = services.version(platform.version)
     parties = own_parties(services, platform, version, module.id, InterfaceRole.RECEIVER)
     return parties[:1] if module.configuration else parties

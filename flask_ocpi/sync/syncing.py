@@ -1,4 +1,4 @@
-"""Syncing: keeps copies current by fetching what changed."""
+"""Syncing: keeps copies current by fetching changed objects."""
 
 from __future__ import annotations
 
@@ -49,17 +49,17 @@ from flask_ocpi.sync.watermarks import Watermark
 _log = logging.getLogger("flask_ocpi.sync")
 
 _PLATFORMS_AT_ONCE = 4
-_STALE = 86_400 * SECOND  # after that a list has changed too much to resume it
+_STALE = 86_400 * SECOND  # a crawl that is older is not resumed: the list has changed too much
 
 
 @dataclass(slots=True)
 class Synced:
     """The outcome of syncing a module of a platform for one own party.
 
-    platform: its id. whole: the whole list was read, not only what changed. pulled: what was done, in all pages, also
-    those that an earlier process had read. held_back: how many copies were not removed although the list had nothing
-    of them, because it was empty, or because of ``doubt``: why it is not sure that it had everything; "" where it is.
-    error: why it did not come to its end; None when it did.
+    platform: its id. whole: the whole list was read, not only changes. pulled: the result for all pages, also those
+    that an earlier process read. held_back: the number of copies that were not in the list but stay, because the list
+    was empty or because of ``doubt``. doubt: why the list may be incomplete; "" if it is complete. error: why the sync
+    did not end; None if it did.
     """
 
     platform: str
@@ -73,11 +73,11 @@ class Synced:
 
     @property
     def is_complete(self) -> bool:
-        """Tell whether the copies are complete now, apart from broken objects."""
+        """Tell whether the copies are complete, apart from broken objects."""
         return self.error is None and not self.held_back
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain data, with the number of broken objects."""
+        """Return the outcome as plain data, with the number of broken objects."""
         return {
             "platform": self.platform,
             "module": self.module,
@@ -100,11 +100,11 @@ def sync(
     force: bool = False,
     progress: Callable[[Synced], None] = lambda synced: None,
 ) -> Synced:
-    """Bring the copies of one scope up to date, and return what was done; a RemoteError and the like are in it.
+    """Bring the copies of one scope up to date and return the outcome; it has a RemoteError or the like in ``error``.
 
-    Only what changed is asked for, by the watermark. The whole list is, when it is for the first time, OCPI_SYNC_FULL_
-    INTERVAL is over, or ``full``. An interrupted sync is resumed. ``force`` removes copies
-    also when the whole list is empty. connect: makes a client of a platform, in the name of ``sender``.
+    Requests only changes since the watermark. Requests the whole list the first time, when OCPI_SYNC_FULL_ INTERVAL is
+    over, or with ``full``. Resumes an interrupted sync. ``force`` removes copies also if the whole list is empty.
+    connect: makes a client of a platform, for our party ``sender``.
     """
     synced = Synced(scope.platform.id, str(scope.module.id), scope.receiver)
     taken = watermarks.take(services, scope)
@@ -137,11 +137,11 @@ def sync_all(
     force: bool = False,
     progress: Callable[[Synced], None] = lambda synced: None,
 ) -> list[Synced]:
-    """Sync all there is with some platforms, or only these modules; see :func:`sync`.
+    """Sync all modules of some platforms, or only these modules; see :func:`sync`.
 
-    The lists of a platform come one after another, and up to four platforms side by side, in threads: not where a
-    platform waits for the answer of this one, nor where OCPI_DISPATCHER is "inline". What failed the last time comes
-    last, so that it holds up nothing else. ``progress`` is called by one thread at a time.
+    The lists of a platform are synced one after another, up to four platforms in parallel threads; without threads
+    while another platform waits for our answer, and if OCPI_DISPATCHER is "inline". Scopes that failed the last time
+    come last, so that they delay no others. ``progress`` is called by one thread at a time.
     """
     chosen = [scope for platform in platforms for scope in scopes_of(services, platform, modules)]
     chosen.sort(key=lambda scope: watermarks.get(services, scope).failures > 0)
@@ -166,11 +166,11 @@ def sync_all(
 
 
 class _Stopped(BaseException):
-    """Another thread failed: what was synced beside is given back, to be resumed."""
+    """Another thread failed: this sync releases its lease, to be resumed."""
 
 
 def _side_by_side(services: Services, works: Sequence[Callable[[], None]], stopping: threading.Event) -> None:
-    """Do all works, some at a time; when one fails, stop the others and raise its error."""
+    """Run all works, some at a time; if one fails, stop the others and raise its error."""
     left, errors = deque(works), list[BaseException]()
 
     def take_part() -> None:
@@ -192,14 +192,14 @@ def _side_by_side(services: Services, works: Sequence[Callable[[], None]], stopp
     except BaseException:
         stopping.set()
         for helper in helpers:
-            helper.answer()  # it ends with the page that it is at
+            helper.answer()  # it ends after its current page
         raise
     if errors:
         raise errors[0]
 
 
 def lags(services: Services) -> Iterator[tuple[str, str, Party, float | None]]:
-    """Iterate over all scopes: platform id, module, own party, and seconds since the last complete sync, or None."""
+    """Walk all scopes: platform id, module, own party, and seconds since the last complete sync, or None."""
     now = services.now()
     for scope in all_scopes(services):
         completed = watermarks.get(services, scope).completed
@@ -209,17 +209,17 @@ def lags(services: Services) -> Iterator[tuple[str, str, Party, float | None]]:
 
 def _note_failure(services: Services, scope: Scope, taken: Watermark, error: FlaskOCPIError) -> None:
     try:
-        if isinstance(error, InvalidResponseError):  # going on there would only lead to the same answer
+        if isinstance(error, InvalidResponseError):  # resuming there would only lead to the same answer
             with suppress(BusyError), services.storage.transaction():
                 watermarks.renew(services, taken)
                 positions.forget(services, scope)
         watermarks.failed(services, taken, str(error), retry_after=getattr(error, "retry_after", None))
-    except StorageError as failure:  # then the others are not to be had either, but that they tell themselves
+    except StorageError as failure:  # the other scopes fail too, and report that themselves
         _log.warning("That %s of %s failed could not be noted: %s", scope.module.id, scope.platform.id, failure)
 
 
 class _Run:
-    """One sync of a scope that was taken."""
+    """One sync of a leased scope."""
 
     def __init__(
         self,
@@ -260,12 +260,12 @@ class _Run:
         if self.taken.moment is None or last is None or self.taken.endpoint != self._endpoint:
             return True
         now = self.services.now()
-        if not is_believable(self.taken.moment, now):  # it would hide all that changes until then
+        if not is_believable(self.taken.moment, now):  # it would hide all changes until then
             return True
         return bool(interval) and now - last >= interval * SECOND
 
     def _left_over(self, *, whole: bool) -> Crawl | None:
-        """Return the crawl that was interrupted, if it can be resumed."""
+        """Return the interrupted crawl if it can be resumed."""
         crawl = positions.load(self.services, self.scope)
         if crawl is None or (whole and not crawl.whole):
             return None
@@ -309,24 +309,24 @@ class _Run:
         positions.advance(self.services, self.scope, crawl, seen)
 
     def _new_moment(self, crawl: Crawl) -> int | None:
-        """Return the new watermark: only the whole list may take it back, as when the platform's clock was wrong."""
+        """Return the new watermark: only a whole list may move it back, as after a wrong clock of the platform."""
         before = self.taken.moment
         if crawl.moment is None or before is None:
             return crawl.moment if before is None else before
         return crawl.moment if crawl.whole else max(crawl.moment, min(before, crawl.began))
 
 
-_TURN = 30.0  # seconds after which a platform that is still being synced takes no place from others
-_MOST_PLATFORMS = 32  # at a time, with those
-_LOOKS = 60.0  # seconds after which new platforms are noticed at the latest
+_TURN = 30.0  # seconds; a platform whose sync takes longer no longer counts among those side by side
+_MOST_PLATFORMS = 32  # at a time, including those
+_LOOKS = 60.0  # seconds until new platforms are noticed, at the most
 _BUSY_PAUSE = 1.0
 
 
 class Schedule:
-    """Syncs what is due by OCPI_SYNC_INTERVAL, each platform in the background, some of them side by side.
+    """Syncs scopes that are due by OCPI_SYNC_INTERVAL, each platform in the background, some platforms side by side.
 
-    A sync that takes long continues beside those, so lists that are slow, or do not end, delay no others.
-    Any number of processes may have one on the same storage: what is synced is taken first.
+    A long sync continues beside those, so slow or endless lists delay no others. Any number of processes may have a
+    schedule on the same storage: a scope is leased before it is synced.
     """
 
     def __init__(self, services: Callable[[], Services], connect: Callable[..., Client]) -> None:
@@ -335,12 +335,12 @@ class Schedule:
         forks.begin(self._begin)
 
     def _begin(self) -> None:
-        self._syncing: dict[str, int] = {}  # by platform: when it began, in microseconds
+        self._syncing: dict[str, int] = {}  # by platform: the start, in microseconds
         self._lock = threading.Lock()
-        self._look_at = 0  # microseconds; until then nothing is due
+        self._look_at = 0  # microseconds; before it nothing is due
 
     def seconds_left(self) -> float | None:
-        """Return the seconds until a sync is due or may be; None without scheduled syncs."""
+        """Return the seconds until a sync may be due; None without scheduled syncs."""
         services = self._services()
         if not services.settings.sync_interval:
             return None
@@ -361,7 +361,7 @@ class Schedule:
         self._plan_look(services, scopes)
 
     def _plan_look(self, services: Services, scopes: Sequence[Scope]) -> None:
-        """Note when to look again: at the next time of a scope, soon when one is due that waits for others."""
+        """Note when to look again: at the next ``due`` of a scope, soon if a due scope waits for others."""
         now = services.now()
         next_due = min((watermarks.get(services, scope).due for scope in scopes), default=NEVER)
         earliest, latest = now + int(_BUSY_PAUSE * SECOND), now + int(_LOOKS * SECOND)
@@ -374,7 +374,7 @@ class Schedule:
         finally:
             with self._lock:
                 self._syncing.pop(platform, None)
-            self._look_at = 0  # what was synced has a new time, and others may have waited for this one
+            self._look_at = 0  # the synced scopes have a new ``due``, and others may have waited for this platform
 
     def _reserve(self, platform: str) -> bool:
         now = self._services().now()

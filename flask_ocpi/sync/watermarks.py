@@ -25,24 +25,24 @@ from flask_ocpi.sync.scopes import Scope
 _LEASE_MARGIN = 30.0  # seconds, to store a page
 _FIRST_PAUSE = 60.0
 _LEAST_LONGEST_PAUSE = 3600.0
-_MOST_ASKED = 3600.0  # that a platform may ask for
+_MOST_ASKED = 3600.0  # seconds that a platform may ask for
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class BusyError(FlaskOCPIError):
-    """Another process syncs the same right now, or has taken over."""
+    """Another process syncs the same scope now, or has taken it over."""
 
 
 @dataclass(frozen=True, slots=True)
 class Watermark(Stored):
-    """The state of a scope; all moments are microseconds since 1970 UTC.
+    """The state of a scope; moments are microseconds since 1970 UTC.
 
-    moment: the newest ``last_updated`` that was read, by the other platform's clock, not in the future by ours; None
-    before the first time.
-    endpoint: the URL of the list that it was read from.
-    completed: when everything up to it was stored; reconciled: the same, of the whole list. failures, error: how often
-    syncing failed since then, and how the last time. holder: the sync that has the lease, "" for none. due: when it is
-    to be synced again, NEVER where that is on demand only; while it is synced, when the lease ends.
+    moment: the newest ``last_updated`` that was read, by the partner's clock, not in the future by ours; None before
+    the first sync.
+    endpoint: the URL of that list.
+    completed: when everything up to ``moment`` was stored; reconciled: the same for the whole list. failures, error:
+    the failed syncs since, and the last error. holder: the sync that has the lease, "" for none. due: when to sync
+    again, NEVER if only on demand; during a sync, the end of the lease.
     """
 
     KIND = "sync_watermarks"
@@ -62,12 +62,12 @@ class Watermark(Stored):
 
     @classmethod
     def of(cls, scope: Scope) -> Watermark:
-        """Return that of a scope that was never synced."""
+        """Return the state of a scope that was never synced."""
         return cls(scope.platform.id, str(scope.module.id), scope.receiver)
 
     @property
     def name(self) -> str:
-        """What tells the scope from all others: :attr:`Scope.name`."""
+        """The unique name of the scope: :attr:`Scope.name`."""
         return f"{self.platform}\n{self.module}\n{self.receiver}"
 
     @property
@@ -81,23 +81,23 @@ def date_time(micros: int) -> str:
 
 
 def get(services: Services, scope: Scope) -> Watermark:
-    """Return the state of a scope; a new one if it was never synced."""
+    """Return the state of a scope; a new state if it was never synced."""
     record = services.storage.get(Watermark.KIND, scope.key)
     return Watermark.of(scope) if record is None else Watermark.from_record(record)
 
 
 def plan(services: Services, scope: Scope) -> None:
-    """Note when a scope is due that has no time yet, or a later one than the interval says now."""
+    """Set when a scope is due if it has no ``due`` yet, or a later one than the interval allows."""
     known = get(services, scope)
     due = next_slot(services, scope.name)
     if known.revision and (known.due <= due or known.holder or known.failures):
         return
-    with suppress(ConflictError):  # another process planned or took it
+    with suppress(ConflictError):  # another process planned or leased it
         _save(services, replace(known, due=due), expected=known.revision)
 
 
 def take(services: Services, scope: Scope) -> Watermark | None:
-    """Lease a scope to sync it, until the lease is given back or ends; None if another process has it."""
+    """Lease a scope to sync it, until the lease is released or ends; None if another process has it."""
     now = services.now()
     try:
         with services.storage.transaction():
@@ -112,15 +112,15 @@ def take(services: Services, scope: Scope) -> Watermark | None:
 
 
 def renew(services: Services, taken: Watermark) -> None:
-    """Keep what was taken for as long again, in the transaction that stores something of it.
+    """Renew the lease of a scope, in the transaction that stores a page of it.
 
-    Raises BusyError when another process has the lease, so nothing is stored.
+    Raises BusyError if another process has the lease, so nothing is stored.
     """
     _save(services, replace(_locked(services, taken), due=_end_of_lease(services)))
 
 
 def completed(services: Services, taken: Watermark, *, moment: int | None, endpoint: str, whole: bool) -> None:
-    """Record that everything up to a moment is stored, and give the lease back; in a transaction."""
+    """Record that everything up to a moment is stored, and release the lease; in a transaction."""
     current, now = _locked(services, taken), services.now()
     done = replace(
         current,
@@ -137,9 +137,9 @@ def completed(services: Services, taken: Watermark, *, moment: int | None, endpo
 
 
 def failed(services: Services, taken: Watermark, error: str, *, retry_after: float | None = None) -> None:
-    """Note that syncing failed, and give the scope back: it is retried after a pause that grows.
+    """Record a failed sync and release the lease: the scope is retried after a pause that grows.
 
-    The pause is at least ``retry_after`` seconds. Nothing is noted when another process has the lease.
+    The pause is at least ``retry_after`` seconds. Records nothing if another process has the lease.
     """
     with suppress(BusyError), services.storage.transaction():
         current = _locked(services, taken)
@@ -151,7 +151,7 @@ def failed(services: Services, taken: Watermark, error: str, *, retry_after: flo
 
 
 def given_back(services: Services, taken: Watermark) -> None:
-    """Give the lease of an unfinished scope back: it is due at once, and the next sync resumes it."""
+    """Release the lease of an unfinished scope: it is due at once, and the next sync resumes it."""
     with suppress(BusyError), services.storage.transaction():
         due = services.now() if services.settings.sync_interval else NEVER
         _save(services, replace(_locked(services, taken), holder="", due=due))
@@ -160,7 +160,7 @@ def given_back(services: Services, taken: Watermark) -> None:
 def next_slot(services: Services, name: str) -> int:
     """Return when a scope is due next: each has its own moment within the interval, always the same.
 
-    So neither a restart nor the hour has all platforms asked at once (T-35).
+    So not all platforms are called at once, after a restart or on the hour (T-35).
     """
     interval = services.settings.sync_interval * SECOND
     if not interval:
@@ -171,7 +171,7 @@ def next_slot(services: Services, name: str) -> int:
 
 
 def _end_of_lease(services: Services) -> int:
-    """Return until when one page may take: to be fetched, perhaps anew, and to be stored."""
+    """Return the end of a lease: the time to fetch one page, with a repeat, and to store it."""
     return leases.after(services.now(), 2 * services.settings.http_timeout + _LEASE_MARGIN)
 
 
