@@ -42,7 +42,7 @@ __all__ = [
     "Transport",
 ]
 
-#: What is imported when it is asked for: serving does not need it.
+#: Imported on first use: serving does not need these.
 _LATE = {
     "HTTPTransport": "flask_ocpi.client.transport",
 }

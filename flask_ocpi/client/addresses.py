@@ -1,4 +1,4 @@
-"""Where requests may go: the guard against calling addresses inside the own network."""
+"""The addresses that requests may go to: a guard against calls inside the own network."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from flask_ocpi.errors import BlockedAddressError
 
 _NOT_IN_URLS = re.compile(r"[\x00-\x20\x7f\\]")
 
-# What ipaddress.is_global lets pass in some version of Python, although nobody's platform is there.
+# Networks that ipaddress.is_global lets pass in some version of Python, although no platform is there.
 _SPECIAL_NETWORKS = (
     ipaddress.ip_network("192.0.0.0/24"),  # Protocol assignments; also one cloud's metadata service.
     ipaddress.ip_network("192.88.99.0/24"),  # 6to4 relays.
@@ -29,7 +29,7 @@ _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 @dataclass(frozen=True, slots=True)
 class AddressPolicy:
-    """Where requests may go: https and public addresses, unless the operator says otherwise.
+    """The addresses that requests may go to: https and public, unless the operator allows others.
 
     ``allow_private`` lifts both limits; ``allowed_hosts`` names hosts that may have any address, over https.
     """
@@ -38,7 +38,7 @@ class AddressPolicy:
     allowed_hosts: tuple[str, ...] = ()
 
     def check_url(self, url: str) -> None:
-        """Raise BlockedAddressError unless this URL may be called; its address is checked when connecting."""
+        """Raise BlockedAddressError unless this URL may be called; connecting checks its address."""
         try:
             parts = urlsplit(url)
             host, _ = parts.hostname, parts.port
@@ -67,16 +67,16 @@ class AddressPolicy:
 
 
 def joined(endpoint: str, path: str = "", query: str = "") -> str:
-    """Return the URL of a path (with its slash) below an endpoint; its own query, and its last slash, stay."""
+    """Return the URL of a path (with its slash) below an endpoint; the endpoint's query and last slash stay."""
     parts = urlsplit(endpoint)
     below = parts.path.rstrip("/") + path if path else parts.path
     return urlunsplit(parts._replace(path=below, query="&".join(filter(None, (parts.query, query))), fragment=""))
 
 
 def moved_by_slash(url: str, location: str | None) -> str | None:
-    """Return where a redirect leads when that is the same URL but for the slash at the end of its path, or None.
+    """Return the target of a redirect if only the slash at the end of the path differs, else None.
 
-    Behind a proxy that ends TLS, many name the URL with http: it is called with the scheme that it has.
+    Behind a proxy that ends TLS, many servers redirect to http: the scheme of ``url`` stays.
     """
     try:
         here, there = urlsplit(url), urlsplit(urljoin(url, location or ""))
@@ -92,10 +92,10 @@ def moved_by_slash(url: str, location: str | None) -> str | None:
 
 
 def same_origin(url: str, other: str) -> bool:
-    """Tell whether two URLs lead to the same server, so that what is secret between us and one may go to the other."""
+    """Tell whether two URLs lead to the same server, so that a token for one may be sent to the other."""
     try:
         return _origin(url) == _origin(other)
-    except ValueError:  # of a URL whose host or port cannot be read
+    except ValueError:  # the host or port cannot be read
         return False
 
 

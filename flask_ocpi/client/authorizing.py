@@ -1,4 +1,4 @@
-"""Tokens: may a driver charge? By the whitelist, by asking the eMSP, or by what is known when it cannot be asked."""
+"""Authorization of tokens: by the whitelist, by asking the eMSP, or by our copy if the eMSP gives no answer."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ _OFFLINE = (UnreachableError, NotConnectedError, MissingEndpointError)
 class Authorization:
     """The answer to whether a token may charge.
 
-    info: the AuthorizationInfo, None when the eMSP does not know the token. realtime: the eMSP was asked, and answered;
-    otherwise our copy of the token decided.
+    info: the AuthorizationInfo, None if the eMSP does not know the token. realtime: the eMSP answered; otherwise our
+    copy of the token decided.
     """
 
     info: Document | None
@@ -59,22 +59,22 @@ class TokensClient(ModuleClient):
         location: Document | None = None,
         ask: bool = False,
     ) -> Authorization:
-        """Tell whether the token may charge, as the ``whitelist`` of our copy of it demands (TOK-18, TOK-19).
+        """Tell whether the token may charge, by the ``whitelist`` of our copy of it (TOK-18, TOK-19).
 
         ALWAYS: our copy decides. ALLOWED: it decides while the token is valid, unless ``ask``. ALLOWED_OFFLINE: the
-        eMSP is asked, and our copy decides only when no answer comes. NEVER, and tokens that we have no copy of: the
-        eMSP is asked. ``location`` is the LocationReferences of where the driver is.
+        eMSP is asked, and our copy decides only if no answer comes. NEVER, and tokens without a copy: the eMSP is
+        asked. ``location`` is the LocationReferences of the driver's location.
 
-        No answer: the eMSP cannot be reached, or not in time; it, or a proxy in front of it, answers HTTP 401, 408,
-        425, 429 or 5xx, 403 without an envelope, or 3xxx or 4xxx; its hub told that it is not connected. A refused
-        request (2xxx) or an answer that cannot be read is an answer: it may mean "no". 2004 means an unknown token with
-        HTTP 200 or 404 only. A token in the answer has to be the one that was asked for, of a party of the platform.
+        No answer: the eMSP cannot be reached in time; it, or a proxy in front of it, answers HTTP 401, 408, 425, 429 or
+        5xx, 403 without an envelope, or 3xxx or 4xxx; its hub reported that it is not connected. A refused request
+        (2xxx) or an unreadable answer is an answer: it may mean "no". 2004 means an unknown token only with HTTP 200 or
+        404. A token in the answer must be the requested one, of a party of the platform.
 
-        Our copy is that of the own party in whose name the client calls; where none was named, the latest. Where
-        several parties of the platform have issued such a token, and ``to`` does not say whose it is, there is none.
+        Our copy is that of the client's own party; without one, the latest copy. If several parties of the platform
+        issued such a token and the client has no ``to``, there is no copy.
 
-        Raises RemoteError when the eMSP has to be asked and gives no answer; a RefusedError with 2002 means that it
-        needs the location.
+        Raises RemoteError if the eMSP must be asked and gives no answer; a RefusedError with 2002 means that it needs
+        the location.
         """
         operation = self.find(InterfaceRole.SENDER, lambda o: o.name == "authorize")
         where = None if location is None else self.checked(operation, location)
@@ -113,7 +113,7 @@ class TokensClient(ModuleClient):
         return Authorization(info, realtime=True)
 
     def _unknown(self, uid: str, type: str) -> Document:
-        """Return what the question tells of a token that there is no copy of, for answers that lack some of it."""
+        """Return the properties that the request gives of a token without a copy, for answers that lack them."""
         client = self.client
         token = {"uid": uid, "type": type, "valid": True, "whitelist": str(WhitelistType.NEVER)}
         token["last_updated"] = format_date_time(client.services.clock())
@@ -121,7 +121,7 @@ class TokensClient(ModuleClient):
         return token if owner is None else {**token, "country_code": owner.country_code, "party_id": owner.party_id}
 
     def _check_token(self, uid: str, data: Any, token: Document) -> None:
-        """Raise InvalidResponseError for a token that was not asked for, or is of somebody else: who would pay?"""
+        """Raise InvalidResponseError for a token that was not requested, or that no party of the platform issued."""
         platform = self.client.platform
         for named in (_uid_in(data), token["uid"]):
             if named is not None and fold(named) != fold(uid):
@@ -152,7 +152,7 @@ class TokensClient(ModuleClient):
 
 
 def _uid_in(data: Any) -> str | None:
-    """Return the uid of the token in an answer as it came, before anything was derived; None where there is none."""
+    """Return the uid of the token in an unprocessed answer; None if there is none."""
     for name in ("token", "uid"):
         if isinstance(data, list) and len(data) == 1:
             data = data[0]
@@ -165,7 +165,7 @@ def _owner(token: Document) -> Party:
 
 
 def _gave_no_answer(error: RemoteError) -> bool:
-    """Tell whether an eMSP did not get to decide: what the whitelists call being offline."""
+    """Tell whether an error means that the eMSP did not decide: the whitelists call that offline."""
     if isinstance(error, RefusedError):
         return error.is_about_us or error.http_status >= 500 or 3000 <= error.status_code < 5000
     return isinstance(error, _OFFLINE)

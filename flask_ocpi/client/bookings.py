@@ -18,7 +18,7 @@ from flask_ocpi.storage.base import Record
 
 
 class BookingLocationsClient(ModuleClient):
-    """Where and when one can book at a CPO."""
+    """The locations and times that can be booked at a CPO."""
 
     def available(self, *, timeslot_from: str | None = None, timeslot_to: str | None = None) -> Listing:
         """Walk the BookingLocations with a free timeslot that overlaps these DateTimes."""
@@ -27,18 +27,18 @@ class BookingLocationsClient(ModuleClient):
 
 
 class BookingsClient(ModuleClient):
-    """Bookings at a CPO: asked for, changed and cancelled with requests."""
+    """Bookings at a CPO: requests make, change and cancel them."""
 
     @property
     def locations(self) -> BookingLocationsClient:
-        """Where and when one can book."""
+        """The locations and times that can be booked."""
         return BookingLocationsClient(self.client, self.sibling(BOOKING_LOCATIONS))
 
     def request(self, request: Document) -> Document:
-        """Book with a BookingRequest, and return the Booking, which is kept as a copy.
+        """Book with a BookingRequest and return the Booking, which is kept as a copy.
 
-        The same ``request_id`` again changes the booking. Where it is PENDING, the CPO sends it again when it knows.
-        Raises RefusedError where the CPO refuses the request as such.
+        The same ``request_id`` again changes the booking. The CPO sends a PENDING booking again after its decision.
+        Raises RefusedError if the CPO refuses the request itself.
         """
         operation = self.find(InterfaceRole.SENDER, lambda o: o.name == "post_booking_request")
         checked = self.checked(operation, request)
@@ -55,12 +55,12 @@ class BookingsClient(ModuleClient):
         key = Key.of(*owner, object_type.id_of(booking), asker, self.client.platform.id)
         record = Record.of(booking, last_updated=to_micros(booking["last_updated"]))
 
-        def newest(stored: Record | None) -> Record:  # what is pushed may be faster than the answer
+        def newest(stored: Record | None) -> Record:  # a pushed booking may be faster than the answer
             return record if stored is None or progress(stored.document) < progress(booking) else stored
 
         return replace_record(services.storage, object_type.kind, key, newest).document
 
     def cancel(self, booking: Document, reason: str = "UNKNOWN", *, by: str = "EMSP") -> Document:
-        """Cancel a booking that was asked for, and return it. reason: a CanceledReason."""
+        """Cancel a requested booking, and return it. reason: a CanceledReason."""
         asked = booking["booking_requests"][-1]["booking_request"]
         return self.request({**asked, "canceled": {"cancellation_reason": reason, "who_canceled": by}})

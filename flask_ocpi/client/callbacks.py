@@ -1,4 +1,4 @@
-"""Sending the results that other platforms wait for, and what is sent when none came in time."""
+"""Sending the results that partners wait for, and timeouts for those that did not come in time."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ _SENT_AT_ONCE = 16
 
 
 def deliver(services: Services, transport: Transport, id: str) -> bool:
-    """Send a result to its response_url, once; False when it was not taken, which is logged (CMD-13, CLI-14).
+    """Send a result to its response_url, once; log it and return False if it was not taken (CMD-13, CLI-14).
 
-    True also when there is none to send, since somebody else does.
+    Returns True also if there is none to send: another worker sends it.
     """
     return _send(services, transport, id) is None
 
 
 def send_timeouts(services: Services, transport: Transport) -> int:
-    """End all open requests whose time is over, with TIMEOUT where there is such a result; return how many.
+    """End all open requests whose time is over, with TIMEOUT if their results have that; return their number.
 
-    Returns when each was sent, or not taken; one slow platform does not hold up the others. Of one that lets us wait in
-    vain what is left is sent the next time, or each of its results could hold up the next deadlines for as long.
+    Returns after each was sent, or not taken; a slow platform does not delay the others. After a timeout of a platform,
+    its remaining results are sent the next time: otherwise each of them could delay the next deadlines.
     """
     ended = [incoming for id in pending.overdue(services) if (incoming := pending.expire(services, id)) is not None]
     left = deque(_in_turn([incoming for incoming in ended if incoming.state is IncomingState.FINISHED]))
@@ -53,11 +53,11 @@ def send_timeouts(services: Services, transport: Transport) -> int:
         try:
             if incoming.platform not in silent and isinstance(_send(services, transport, incoming.id), UnansweredError):
                 silent.add(incoming.platform)
-        except Exception:  # the others are still to be sent
+        except Exception:  # the others must still be sent
             _log.exception("The result of %s for %s could not be delivered.", incoming.operation, incoming.platform)
 
     def send_some() -> None:
-        with suppress(IndexError):  # nothing is left
+        with suppress(IndexError):  # no request is left
             while True:
                 send_one(left.popleft())
 
@@ -66,7 +66,7 @@ def send_timeouts(services: Services, transport: Transport) -> int:
 
 
 def _send(services: Services, transport: Transport, id: str) -> FlaskOCPIError | None:
-    """Send a result; return why it was not taken, or None."""
+    """Send a result; return the error if it was not taken, else None."""
     incoming = pending.claim(services, id)
     if incoming is None:
         return None
@@ -86,7 +86,7 @@ def _send(services: Services, transport: Transport, id: str) -> FlaskOCPIError |
 
 
 def _in_turn(requests: Sequence[IncomingRequest]) -> list[IncomingRequest]:
-    """Order results so that each platform has its first before any has its second."""
+    """Order results in turns: the first of each platform, then the second of each, and so on."""
     count: Counter[str] = Counter()
     turns: list[tuple[int, IncomingRequest]] = []
     for incoming in requests:
@@ -96,13 +96,13 @@ def _in_turn(requests: Sequence[IncomingRequest]) -> list[IncomingRequest]:
 
 
 def _post(services: Services, transport: Transport, incoming: IncomingRequest) -> None:
-    """Post a result with our token for that platform and the routing headers turned round (CMD-08, RT-27)."""
+    """Post a result with our token for that platform and with swapped routing headers (CMD-08, RT-27)."""
     platform = services.platforms.get(incoming.platform)
     if platform is None:
         raise MissingEndpointError(f"Platform {incoming.platform} is gone.")
-    pending.check_response_url(platform, services.settings, incoming.response_url)  # it may have moved since
+    pending.check_response_url(platform, services.settings, incoming.response_url)  # no longer allowed, perhaps
     client = Client(services, platform, transport, sender=incoming.receiver, to=incoming.sender)
-    version = version_of(services, incoming)  # that of the request, whatever the platform speaks by now
+    version = version_of(services, incoming)  # the version of the request, not the platform's current one
     module = version.module(incoming.module)
     if module is None:
         raise MissingEndpointError(f"OCPI {version.number} has no module {incoming.module} here.")
@@ -125,7 +125,7 @@ def _post(services: Services, transport: Transport, incoming: IncomingRequest) -
 
 
 def _operation(module: Module, incoming: IncomingRequest) -> Operation | None:
-    """Return the operation that takes such results."""
+    """Return the operation that takes results of this kind."""
     results = {o.name: o.result for i in module.interfaces for o in i.operations if o.result is not None}
     taking = [
         o for i in module.interfaces for o in i.operations if o.body and o.body is results.get(incoming.operation)
@@ -134,7 +134,7 @@ def _operation(module: Module, incoming: IncomingRequest) -> Operation | None:
 
 
 def _side_by_side(services: Services, work: Callable[[], None], number: int) -> None:
-    """Do some work so many times in the background, and wait for all of them."""
+    """Run ``work`` ``number`` times in the background, and wait for all runs."""
     done = threading.Semaphore(0)
 
     def run() -> None:

@@ -42,7 +42,7 @@ _URL_LENGTH = 255  # OCPI 2.2.1, Types, "URL"
 
 
 class CallingClient(ModuleClient):
-    """Makes requests with a response_url of ours, and keeps them until their result is there."""
+    """Makes requests with our response_url, and keeps them until their result comes."""
 
     def start(
         self,
@@ -52,12 +52,12 @@ class CallingClient(ModuleClient):
         body: bool = True,
         reference: str = "",
     ) -> Call:
-        """Send a request and return it with its immediate response; its result may be there by then, or come later.
+        """Send a request and return it with its immediate response; the result comes with it or later.
 
-        asked: what is asked for, without response_url; sent as the body, or (``body`` False) as the query. reference:
-        anything that is to be kept with the request. Raises InvalidParametersError for what is not valid, RefusedError
-        when the platform answers with an error; after an UnreachableError, or an answer without an OCPI status, the
-        request may still have arrived. A RemoteError has the id of the call in ``call_id``.
+        asked: the request without response_url; sent as the body, or (``body`` False) as the query. reference: any text
+        to keep with the request. Raises InvalidParametersError for an invalid request, RefusedError if the platform
+        answers with an error; after an UnreachableError, or an answer without an OCPI status, the request may still
+        have arrived. A RemoteError has the id of the call in ``call_id``.
         """
         services = self.client.services
         found = self.find(InterfaceRole.RECEIVER, lambda o: o.name == operation)
@@ -93,7 +93,7 @@ class CallingClient(ModuleClient):
         try:
             answer = self._ask(operation, segments, sent, body=body, owner=owner)
         except _NO_RESULT as error:
-            if not isinstance(error, RefusedError) or error.status_code:  # else something on the way answered
+            if not isinstance(error, RefusedError) or error.status_code:  # without one, a server on the way answered
                 pending.refused_call(services, id)
             raise
         known = {"timeout": services.settings.command_timeout}
@@ -108,7 +108,7 @@ class CallingClient(ModuleClient):
         return self.send(operation, InterfaceRole.RECEIVER, segments, query=sent, owner=owner)
 
     def _owner_of_token(self, sent: Document) -> Party | None:
-        """Return whose the token in a command is: it has to be ours, and is who asks (CMD-19, RT-26)."""
+        """Return the own party that owns the token in a command: the command is sent in its name (CMD-19, RT-26)."""
         if "token" not in sent:
             return None
         owner = Party.of(sent["token"]["country_code"], sent["token"]["party_id"])
@@ -169,7 +169,7 @@ class CommandsClient(CallingClient):
 
 
 class ChargingProfilesClient(CallingClient):
-    """Sets, clears and asks for charging profiles of sessions, by the id that the operator gave them.
+    """Sets, clears and requests charging profiles of sessions, by the id that the operator gave them.
 
     OCPI 2.2.1, Charging profiles. The result is in :attr:`Call.result` once it came: see
     :meth:`OCPI.wait`.
@@ -184,12 +184,12 @@ class ChargingProfilesClient(CallingClient):
         return self.start("clear_profile", session_id, asked={}, body=False, reference=reference)
 
     def get_active(self, session_id: str, *, duration: int, reference: str = "") -> Call:
-        """Ask for the profile that is active for the next ``duration`` seconds; it comes with the result."""
+        """Ask for the active profile of the next ``duration`` seconds; it comes with the result."""
         asked = {"duration": duration}
         return self.start("get_active_profile", session_id, asked=asked, body=False, reference=reference)
 
     def put_active(self, session_id: str, profile: Document) -> Answer:
-        """Tell who set a profile that the active one changed (CHP-12)."""
+        """Report a changed active profile to the partner that set the profile (CHP-12)."""
         operation = self.find(InterfaceRole.SENDER, lambda o: o.name == "put_active_profile")
         checked = self.checked(operation, profile)
         return self.send(operation, InterfaceRole.SENDER, (session_id,), body=checked)
@@ -199,10 +199,10 @@ class SessionsClient(ModuleClient):
     """The sessions module, with charging preferences."""
 
     def put_charging_preferences(self, session_id: str, preferences: Document) -> StrEnum:
-        """Ask the operator of a session to charge as the driver prefers, and return what it makes of that.
+        """Ask the operator of a session to charge as the driver prefers, and return its ChargingPreferencesResponse.
 
-        That is a ChargingPreferencesResponse. OCPI 2.2.1, Sessions, "Set: Charging Preferences". Raises RefusedError
-        with HTTP 404 where the operator does not know the session, or its EVSE takes no preferences.
+        OCPI 2.2.1, Sessions, "Set: Charging Preferences". Raises RefusedError with HTTP 404 if the operator does not
+        know the session, or its EVSE takes no preferences.
         """
         operation = self.find(InterfaceRole.SENDER, lambda o: o.name == "put_charging_preferences")
         checked = self.checked(operation, preferences)
@@ -226,9 +226,9 @@ class SessionsClient(ModuleClient):
 
 
 def _understood(data: Any, asked: Document, responses: type[StrEnum]) -> StrEnum | None:
-    """Read an answer that is not to the letter; None: it says nothing certain.
+    """Read an answer that deviates from OCPI; None if its meaning is not certain.
 
-    Some platforms answer with the preferences as they set them, and some with a list of one.
+    Some platforms answer with the preferences that they set, and some with a list of one response.
     """
     if isinstance(data, list) and len(data) == 1:
         data = data[0]
@@ -245,10 +245,10 @@ _log = logging.getLogger("flask_ocpi.client")
 
 
 class CdrsClient(ModuleClient):
-    """The cdrs module: CDRs are posted, and read again under the URL that the receiver gave them."""
+    """The cdrs module: CDRs are posted, and read at the URL that the receiver gave them."""
 
     def post(self, document: Document) -> Answer:
-        """Post a CDR on the platform's Receiver interface, and keep the URL in Location (CLI-11).
+        """Post a CDR to the platform's Receiver interface, and keep the URL in Location (CLI-11).
 
         OCPI 2.2.1, CDRs, "POST Method".
         """
@@ -263,7 +263,7 @@ class CdrsClient(ModuleClient):
         return answer
 
     def push(self, document: Document, *parents: str, owner: Party | None = None) -> Answer:
-        """Send a CDR, with POST; ``owner`` is the party in it."""
+        """Send a CDR with POST; ``owner`` is the party in it."""
         if parents:
             raise InvalidParametersError("A cdr has no parts.")
         return self.post(document)
@@ -276,7 +276,7 @@ class CdrsClient(ModuleClient):
         record = self.client.services.storage.get(CDR_URLS, self._key(party, ids[0]))
         spoken = self.client.version.number
         if record is not None and record.document.get("version", spoken) != spoken:
-            record = None  # its URL is one of a version that the platform speaks no more
+            record = None  # its URL belongs to a version that the platform no longer speaks
         if record is None and not self.client.quirks.cdr_by_id:
             raise MissingEndpointError(
                 f"{self.client.platform.id} gave no URL for the CDR {ids[0]!a} in OCPI {spoken}."
@@ -298,7 +298,7 @@ class CdrsClient(ModuleClient):
         return self.loaded(operation, answer, object=" ".join(ids), owner=party)
 
     def _url(self, location: str | None) -> str | None:
-        """Return the absolute URL in a Location header; None for one elsewhere: our token is not sent there."""
+        """Return the absolute URL in a Location header; None for another server: our token is not sent there."""
         if not location:
             return None
         endpoint = self.endpoint(InterfaceRole.RECEIVER)

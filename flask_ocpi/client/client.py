@@ -1,4 +1,4 @@
-"""The outbound side: calls another platform's interfaces as its modules are described."""
+"""The outbound side: calls a partner's interfaces by the descriptions of their modules."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Client(PlatformConnection):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Keep the connection: the transport belongs to the app and is shared."""
+        """Do nothing: the transport belongs to the app and is shared."""
 
     @property
     def tokens(self) -> TokensClient:
@@ -58,22 +58,22 @@ class Client(PlatformConnection):
 
     @property
     def commands(self) -> CommandsClient:
-        """The commands module, one method a command."""
+        """The commands module, with one method for each command."""
         return CommandsClient(self, self.described(ModuleID.COMMANDS))
 
     @property
     def chargingprofiles(self) -> ChargingProfilesClient:
-        """The chargingprofiles module: setting, clearing and asking for profiles."""
+        """The chargingprofiles module: setting, clearing and requesting profiles."""
         return ChargingProfilesClient(self, self.described(ModuleID.CHARGINGPROFILES))
 
     @property
     def payments(self) -> PaymentsClient:
-        """The payments module of 2.3.0: terminals, and what was captured at them."""
+        """The payments module of 2.3.0: terminals, and the payments captured at them."""
         return PaymentsClient(self, self.described(PAYMENTS))
 
     @property
     def bookings(self) -> BookingsClient:
-        """The bookings module of 2.3.0: where one can book, and bookings."""
+        """The bookings module of 2.3.0: locations that can be booked, and bookings."""
         return BookingsClient(self, self.described(BOOKINGS))
 
     @property
@@ -95,11 +95,11 @@ class Client(PlatformConnection):
 
     @property
     def raw(self) -> RawClient:
-        """The modules in the shape of the platform's version, which nothing is converted from or to."""
+        """The modules in the shape of the platform's version, without conversion."""
         return RawClient(self)
 
     def is_alive(self) -> bool:
-        """Tell whether the platform answers at its versions endpoint (HCI-12); for when it was silent for long."""
+        """Tell whether the platform answers at its versions endpoint (HCI-12); use it after a long silence."""
         if self.platform.versions_url is None:
             return False
         try:
@@ -109,7 +109,7 @@ class Client(PlatformConnection):
         return True
 
     def described(self, id: str) -> Module:
-        """Return a module as the platform's version describes it; raise InvalidParametersError where it has none."""
+        """Return a module as the platform's version describes it; raise InvalidParametersError if it has none."""
         module = self.version.module(id)
         if module is None:
             known = ", ".join(m.id for m in self.version.modules if m.listed)
@@ -120,7 +120,7 @@ class Client(PlatformConnection):
 class RawClient:
     """The plain calls of each module, with documents as the platform's version has them: ``client.raw.tariffs.list()``.
 
-    Where objects of the version do not say whose they are, ``put`` and ``patch`` take it as ``owner``.
+    If objects of the version do not name their owner, ``put`` and ``patch`` take it as ``owner``.
     """
 
     def __init__(self, client: Client) -> None:

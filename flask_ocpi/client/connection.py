@@ -1,4 +1,4 @@
-"""Connections to other platforms: one token, one transport, and what each request carries."""
+"""Connections to other platforms: one token, one transport, and the headers of each request."""
 
 from __future__ import annotations
 
@@ -55,11 +55,11 @@ _Read = TypeVar("_Read", Answer, Response)
 
 
 class Connection:
-    """Sends requests with one token: what discovery needs, before there is a platform record.
+    """Sends requests with one token; discovery uses it before there is a platform record.
 
-    traffic: is told of each exchange. platform_id: with whom that is, where it is known. seconds: all that its requests
-    may take together. waits: bounds those that are sent while another platform waits for our answer. strict: take no
-    answer that is not to the letter of OCPI. found: as that of :class:`Answers`.
+    traffic: notes each exchange. platform_id: the id of the platform, if it is known. seconds: the time of all its
+    requests together. waits: bounds the requests that are sent while another platform waits for our answer. strict:
+    refuse answers that deviate from OCPI. found: as in :class:`Answers`.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class Connection:
         self._answers = self._reading(self._secrets)
 
     def _is_renewed(self) -> bool:
-        """Tell whether there is another token by now, which is used from then on."""
+        """Tell whether there is a new token; later requests use it."""
         return False
 
     def request(
@@ -108,10 +108,10 @@ class Connection:
     ) -> Answer:
         """Send one request and return its successful answer.
 
-        module, operation: what is called, by its name in the description and with its side, for the journal.
+        module, operation: the names for the journal; the operation as in the description, with its side.
 
-        Raises RefusedError when the answer is no success (its codes and message are in it), InvalidResponseError when
-        it is no OCPI answer; and as :meth:`exchange`.
+        Raises RefusedError, with the codes and the message, if the answer is not a success; InvalidResponseError if it
+        is not an OCPI answer; and the errors of :meth:`exchange`.
         """
         payload = None if body is None else orjson.dumps(body)
         called = (module, operation)
@@ -135,10 +135,10 @@ class Connection:
         module: str | None = None,
         operation: str | None = None,
     ) -> Response:
-        """Send one request, whose body is JSON text, and return the answer as it came, whatever its status.
+        """Send one request, whose body is JSON text, and return the unprocessed answer with any status.
 
-        Raises UnreachableError and BlockedAddressError when there was none; CrowdedError, an UnreachableError, when too
-        many requests of others wait for such answers, so that nothing was sent.
+        Raises UnreachableError and BlockedAddressError if there was no answer; CrowdedError, an UnreachableError, if
+        too many requests of others wait for such answers: then nothing was sent.
         """
         request = self._made(method, url, body, headers, correlation_id)
         return self._exchange(request, lambda method, source, response: response, (module, operation))
@@ -168,7 +168,7 @@ class Connection:
         read: Callable[[str, str, Response], _Read],
         called: tuple[str | None, str | None],
     ) -> _Read:
-        """Send a request, once more where only a slash was missing, and return what is read of the answer."""
+        """Send a request, again if only a slash was missing, and read the answer."""
         source = f"{request.method} {_without_query(request.url)}"
         waits = self._waits if logs.is_answering() else None
         exchange = self._begun(request, called[1])
@@ -224,7 +224,7 @@ class Connection:
         outcome: Answer | Response | Exception,
         called: tuple[str | None, str | None],
     ) -> None:
-        """Tell the journal and the listeners of an exchange; never fails."""
+        """Report an exchange to the journal and the listeners; never fails."""
         failed = isinstance(outcome, Exception)
         if self.traffic is None or not exchange.moment or not self.traffic.is_wanted(failed=failed):
             return
@@ -260,8 +260,8 @@ class Connection:
 class PlatformConnection(Connection):
     """Sends requests to one registered platform, with its token, its version and the routing headers.
 
-    sender: the own party in whose name it calls (by default the owner of what is pushed, or the only fitting one).
-    to: the party addressed, where the platform has several.
+    sender: the own party of the calls (by default the owner of the pushed object, or the only fitting party).
+    to: the addressed party, if the platform has several.
     """
 
     def __init__(
@@ -299,7 +299,7 @@ class PlatformConnection(Connection):
         self.version = _version(services, platform)
 
     def _is_renewed(self) -> bool:
-        """A handshake of the platform may have replaced our token while we were about to use it."""
+        """Tell whether a handshake of the platform has replaced our token meanwhile; then use the new one."""
         current = self.services.platforms.get(self.platform.id)
         if current is None or current.token in (None, self.platform.token) or current.version != self.platform.version:
             return False
@@ -320,10 +320,10 @@ class PlatformConnection(Connection):
         operation: Operation | None = None,
         to: Party | None = None,
     ) -> dict[str, str]:
-        """Return the routing headers for a call of a platform's interface (RT-05, RT-26, and RT-02).
+        """Return the routing headers for a call of a platform's interface (RT-02, RT-05, RT-26).
 
-        ``operation`` is what is called there, unless it is a list. A hub that is called without a party is itself the
-        one only for lists and for what goes to everybody; of the rest it finds out whom it is for.
+        ``operation`` is the called operation, None for a list. A hub that is called without a party is itself addressed
+        only for lists and for objects for everybody; it routes all other calls itself.
         OCPI 2.2.1, Transport and format, "Open Routing Request".
         """
         if not self.version.routes(module) or self.quirks.no_routing_headers:
@@ -340,19 +340,19 @@ class PlatformConnection(Connection):
         return headers
 
     def own_parties(self, module: str, role: InterfaceRole) -> tuple[Party, ...]:
-        """Return the own parties that an interface of ours can be about with this platform. module: its id."""
+        """Return the own parties that can use an interface with this platform. module: its id."""
         return own_parties(self.services, self.platform, self.version, module, role)
 
     def shaped(self, cls: type[Schema], body: Any, *, partial: bool = False) -> Any:
-        """Return an object in the shape in which this platform wants it. partial: it is a PATCH."""
+        """Return an object in the shape that this platform takes. partial: it is a PATCH."""
         if not self.quirks.shape:
             return body
         return shaped(self.services.schemas[cls], body, self.quirks, partial=partial)
 
     def check_connected(self, to: Party | None, module: Module, role: InterfaceRole) -> None:
-        """Raise NotConnectedError when this hub told that the party is not connected, in the role that is called.
+        """Raise NotConnectedError if this hub reported that the party is not connected in the called role.
 
-        What other hubs told of it does not count (HCI-09, CLI-13).
+        Reports of other hubs do not count (HCI-09, CLI-13).
         """
         if to is None or not self.platform.is_hub or to in self.platform.hub_parties:
             return
@@ -362,14 +362,14 @@ class PlatformConnection(Connection):
 
 
 def only(parties: Sequence[Party]) -> Party | None:
-    """Return the party where there is just one."""
+    """Return the party if there is exactly one, else None."""
     return parties[0] if len(parties) == 1 else None
 
 
 def receivers(services: Services, platform: Platform, module: str, role: InterfaceRole) -> tuple[Party, ...]:
-    """Return the parties of a platform with a role that implements an interface; all, where there is none.
+    """Return the parties of a platform with a role that implements an interface; all parties if there are none.
 
-    Of a hub it is the hub itself, whatever parties it lists.
+    For a hub, return the hub itself, whichever parties it lists.
     """
     return platform.hub_parties or fitting(services, platform, module, role) or platform.parties
 
@@ -381,7 +381,7 @@ def fitting(services: Services, platform: Platform, module: str, role: Interface
 
 
 def _is_broadcast(operation: Operation) -> bool:
-    """Tell whether a hub may spread a message: the push of an object that is for everybody (RT-10, RT-11)."""
+    """Tell whether a hub may distribute a message: the push of an object that is for everybody (RT-10, RT-11)."""
     pushed = operation.owned and operation.method in ("PUT", "PATCH")
     return pushed and operation.object is not None and operation.object.audience is None
 

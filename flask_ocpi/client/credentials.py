@@ -1,4 +1,4 @@
-"""The Credentials that a handshake exchanges, as a client sends and reads them, in the shape of a version."""
+"""The Credentials of a handshake, as the client sends and reads them in the shape of a version."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from flask_ocpi.versions.shaping import shaped
 
 
 def own(services: Services, platform: Platform, version: Version, *, token: str, url: str) -> Any:
-    """Return our Credentials for a platform. token: what it is to send us; url: of our versions."""
+    """Return our Credentials for a platform. token: the one that it must send; url: that of our versions."""
     cls = _class_of(version)
     roles = sides.credentials_roles(services, platform, version)
     body = said(services, version, cls, {"token": token, "url": url, "roles": roles}, where="credentials")
@@ -30,9 +30,9 @@ def own(services: Services, platform: Platform, version: Version, *, token: str,
 
 
 def read(services: Services, answer: Answer, platform: Platform, version: Version) -> Document:
-    """Return the Credentials that a platform answered, in the stored shape.
+    """Return the Credentials in a platform's answer, in the stored shape.
 
-    Raises InvalidResponseError when they are of no use.
+    Raises InvalidResponseError if they cannot be used.
     """
     cls = _class_of(version)
     source, known = Source(platform.id, ModuleID.CREDENTIALS), {"url": platform.versions_url}
@@ -48,7 +48,7 @@ def read(services: Services, answer: Answer, platform: Platform, version: Versio
 
 
 def token_in(answer: Answer) -> str | None:
-    """Return the token in an answer that is of no other use, where there is one that can be sent."""
+    """Return the token in an answer that has no other use; None if there is none that can be sent."""
     data = answer.data[0] if isinstance(answer.data, list) and len(answer.data) == 1 else answer.data
     token = data.get("token") if isinstance(data, dict) else None
     return token.strip() if isinstance(token, str) and is_token(token.strip()) else None

@@ -1,4 +1,4 @@
-"""Finding out what a platform offers: its versions, and the endpoints of one."""
+"""Discovery of a platform: its versions, and the endpoints of one of them."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.versions.reading.reader import shown
 
 _log = logging.getLogger("flask_ocpi.client")
-#: The text of bookings prints its id as Booking.
+#: The specification of bookings prints its id as Booking.
 _MODULES = {**{str(id): str(id) for id in (*ModuleID, PAYMENTS, BOOKINGS)}, "booking": BOOKINGS}
 _ROLES = frozenset(InterfaceRole)
-_MOST_ENTRIES = 1000  # of a list of versions or endpoints
-_MOST_FLAWED = 100  # entries that are read although they are not valid
-_MOST_LOGGED = 10  # of the entries that are ignored
+_MOST_ENTRIES = 1000  # entries of a list of versions or endpoints
+_MOST_FLAWED = 100  # invalid entries that are read
+_MOST_LOGGED = 10  # ignored entries
 _MOST_NAMED = 20  # versions, or entries that cannot be read
 
 
@@ -57,11 +57,11 @@ def discover(
     versions: Sequence[str],
     preferred: str | None = None,
 ) -> Discovery:
-    """Fetch a platform's versions and the details of the latest one of ``versions`` that it offers (VER-14, VER-15).
+    """Fetch a platform's versions, and the details of the latest one of ``versions`` that it offers (VER-14, VER-15).
 
-    preferred: take that one if it offers it.
-    Raises RemoteError when that fails and UnsupportedVersionError when there is none in common. Versions and modules
-    that we do not know are passed over; entries that cannot be read are left out.
+    preferred: a version to take if the platform offers it.
+    Raises RemoteError if that fails, and UnsupportedVersionError if no version is common. Unknown versions and modules
+    are skipped; entries that cannot be read are left out.
     """
     entries = _Entries(services, Source(connection.platform_id or urlsplit(versions_url).netloc, "versions"))
     with _calling("versions"):
@@ -94,7 +94,7 @@ def discover(
 
 
 class _Entries:
-    """Reads lists of versions and endpoints; ``unreadable`` says of the first entries that are left out why."""
+    """Reads lists of versions and endpoints; ``unreadable`` has the reasons for the first entries that are left out."""
 
     def __init__(self, services: Services, source: Source) -> None:
         self.services = services
@@ -103,7 +103,7 @@ class _Entries:
         self._flawed = 0
 
     def read(self, schema: type[Schema], items: Any, url: str) -> list[Mapping[str, Any]]:
-        """Return the entries that can be read; of a very long list only the beginning is looked at."""
+        """Return the entries that can be read; only the beginning of a very long list is read."""
         items = [items] if isinstance(items, dict) and "url" in items else items
         if not isinstance(items, list):
             raise InvalidResponseError(f"{url} did not answer with a list.")
@@ -135,9 +135,9 @@ class _Entries:
 
 
 def _canonical(item: Any) -> Any:
-    """Return the entry of an endpoint with one of OCPI's module ids in lower case, and a role for credentials.
+    """Return the entry of an endpoint with OCPI's module ids in lower case, and with a role for credentials.
 
-    OCPI gives that one no meaning (VER-05), so it may be missing or anything.
+    That role has no meaning in OCPI (VER-05), so it may be missing or have any value.
     """
     identifier = item.get("identifier") if isinstance(item, dict) else None
     bare = identifier.strip().lower() if isinstance(identifier, str) else ""
@@ -151,7 +151,7 @@ def _canonical(item: Any) -> Any:
 
 
 def _name_of(item: Any) -> str:
-    """Return a short name of an entry, as far as it has one."""
+    """Return a short name of an entry, if it has one."""
     if not isinstance(item, dict):
         return shown(item)[:_MOST_NAMED]
     names = (item.get(name) for name in ("version", "identifier", "role"))
@@ -164,7 +164,7 @@ def _reason(error: InvalidParametersError) -> str:
 
 @contextmanager
 def _calling(endpoint: str) -> Iterator[None]:
-    """Say in errors which endpoint of the other platform they are about."""
+    """Add the endpoint of the partner to errors in a block."""
     try:
         yield
     except RemoteError as error:
@@ -177,9 +177,9 @@ _PAUSE = 60.0  # seconds
 
 
 class Refetching:
-    """The job that fetches endpoints again, for each platform once; a failure is repeated a few times.
+    """The job that fetches endpoints again, once for each platform; it retries a failure a few times.
 
-    When it is due is kept with the platform, so another process does it where one ended. connect: makes a client.
+    The platform's record has the time, so another process takes over when one ends. connect: makes a client.
     """
 
     def __init__(self, services: Callable[[], Services], connect: Callable[..., Client]) -> None:
@@ -187,7 +187,7 @@ class Refetching:
         self._connect = connect
 
     def seconds_left(self) -> float | None:
-        """Return how long until the endpoints of a platform are to be fetched; None when there are none to fetch."""
+        """Return the seconds until the endpoints of a platform are due; None if there are none to fetch."""
         services = self._services()
         due = [platform.endpoints_due for platform in services.platforms.partners().awaiting_endpoints]
         first = min((moment for moment in due if moment is not None), default=None)
@@ -212,7 +212,7 @@ class Refetching:
             endpoints = with_roles(services, taken, found.endpoints)
             done = replace(taken, endpoints=endpoints, endpoints_due=None, endpoints_tries=0)
             services.platforms.save(done, before=taken)
-        except ConflictError:  # it changed meanwhile: by what it is now, it is due again or not
+        except ConflictError:  # the platform changed meanwhile: its new record has the time, if any
             _log.info("%s changed while its endpoints were fetched.", taken.id)
         except FlaskOCPIError as error:
             _log.warning("The endpoints of %s could not be fetched again: %s", taken.id, error)
@@ -220,9 +220,9 @@ class Refetching:
                 _log.warning("They stay as they were in the handshake: `flask ocpi rotate %s` fetches them.", taken.id)
 
     def _take(self, platform: Platform) -> Platform | None:
-        """Note that it is tried, and when to try again; None where another process was faster."""
+        """Note a try and the time of the next one; return None if another process was faster."""
         tries = platform.endpoints_tries + 1
-        pause = 2 * self._services().settings.http_timeout + _PAUSE  # as long as it can take, and a while
+        pause = 2 * self._services().settings.http_timeout + _PAUSE  # the longest time of a try, and some more
         due = None if tries >= _TRIES else self._services().now() + int(pause * SECOND)
         try:
             return self._services().platforms.save(

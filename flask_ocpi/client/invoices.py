@@ -1,4 +1,4 @@
-"""The calls of invoicereconciliation: new records are posted, and others put."""
+"""The calls of invoicereconciliation: new records are posted, known ones are put."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class InvoiceReconciliationClient(ModuleClient):
     pushes_new_only = True
 
     def push(self, document: Document, *parents: str, owner: Party | None = None) -> Answer:
-        """Post a new record; put it where the platform says that this is none."""
+        """Post a record as new; put it if the platform refuses that."""
         try:
             return self.post(document)
         except RefusedError as error:
@@ -26,7 +26,7 @@ class InvoiceReconciliationClient(ModuleClient):
         return super().put(document)
 
     def put(self, document: Document, *parents: str, owner: Party | None = None) -> Answer:
-        """Put a record that the platform has; post it where that is not so."""
+        """Put a record that the platform has; post it if the platform does not have it."""
         try:
             return super().put(document)
         except RefusedError as error:

@@ -1,4 +1,4 @@
-"""Crawling a list of another platform: from page to page, past broken objects, over changes meanwhile."""
+"""Crawling a partner's list: page by page, past broken objects, also while the list changes."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ from flask_ocpi.errors import LongListError
 from flask_ocpi.errors import RefusedError
 
 _log = logging.getLogger("flask_ocpi.client")
-_MOST_SAID = 100  # objects of a page: to find out what is wrong with one takes long
-#: Why an object is left out of a page that has too many broken ones to look at each.
+_MOST_SAID = 100  # broken objects of a page with a reason: finding the reason takes long
+#: The reason for an object of a page with too many broken objects to check each.
 UNSAID = "Invalid object; too many of its page are to say what is wrong with each."
-#: So many broken objects are kept, of a page and of a whole list; the others are only counted.
+#: The broken objects that are kept, of a page and of a whole list; further ones are only counted.
 MOST_BROKEN = 1000
 _MOST_BYTES = 32 * 1024 * 1024  # of the broken objects of a whole list
 
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """An object of a list that cannot be taken, and why."""
+    """An object of a list that cannot be read, and the reason."""
 
     document: Any
     reason: str
@@ -48,19 +48,19 @@ class Broken:
 
 @dataclass(slots=True)
 class LeftOut:
-    """The broken objects of a list. ``number`` is how many there are, ``kept`` the first of them, up to a bound."""
+    """The broken objects of a list. number: how many there are; kept: the first of them, up to a bound."""
 
     kept: list[Broken] = field(default_factory=list)
     number: int = 0
     _bytes: int = 0
 
     def add(self, items: Sequence[Broken], others: int = 0) -> None:
-        """Count some, and as many others; keep what there is room for."""
+        """Count these, and ``others`` more; keep as many as there is room for."""
         self.number += len(items) + others
         for item in items[: max(0, MOST_BROKEN - len(self.kept))]:
             try:
                 size = len(orjson.dumps(item.document))
-            except orjson.JSONEncodeError:  # nested too deep to be kept
+            except orjson.JSONEncodeError:  # nested too deeply to be kept
                 item, size = Broken(None, item.reason), 0
             if self._bytes + size <= _MOST_BYTES:
                 self._bytes += size
@@ -69,13 +69,13 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class ListPage:
-    """A page of a list: what is kept of its valid objects, the broken ones, and where the list goes on.
+    """A page of a list: its valid objects, as kept, its broken ones, and the way to the next page.
 
-    more_broken: how many broken objects there are beyond the first thousand.
+    more_broken: the number of broken objects beyond the first thousand.
 
-    total: X-Total-Count, None when the platform does not say. following: the URL of the next page, None on the last.
-    moment: the platform's own time when it answered, in microseconds; None when it does not say. doubt: of the last
-    page, why it is not sure that the list had everything; "" where it is.
+    total: X-Total-Count, None if the platform gives none. following: the URL of the next page, None on the last.
+    moment: the time of the answer by the platform's clock, in microseconds; None if it gives none. doubt: on the last
+    page, why the list may be incomplete; "" if it is complete.
     """
 
     documents: list[Any]
@@ -88,9 +88,9 @@ class ListPage:
 
 
 class Ahead:
-    """Something that is done in a thread, or by who asks for it when that has not begun yet.
+    """Work that runs in a thread, or in the thread of its caller if it has not begun when the caller needs it.
 
-    background: runs a function in a thread, at some time.
+    background: runs a function in a thread, now or later.
     """
 
     def __init__(self, do: Callable[[], Any], background: Callable[[Callable[[], object]], None]) -> None:
@@ -98,15 +98,15 @@ class Ahead:
         self._answer: Future[Any] = Future()
         try:
             background(self._run)
-        except RuntimeError as error:  # no thread can be started, as when the process ends
+        except RuntimeError as error:  # no thread can be started, for example at the end of the process
             _log.debug("Nothing is done ahead: %s", error)
 
     def answer(self) -> Any:
-        """Wait for the answer and return it, or raise what doing it raised."""
+        """Wait for the result and return it, or raise the error of the work."""
         return self._do() if self._answer.cancel() else self._answer.result()
 
     def drop(self) -> None:
-        """Want it no more: nothing is begun that was not yet."""
+        """Cancel the work, unless it has begun."""
         self._answer.cancel()
 
     def _run(self) -> None:
@@ -114,24 +114,23 @@ class Ahead:
             return
         try:
             self._answer.set_result(self._do())
-        except BaseException as error:  # whatever it is, it belongs to who asks for it
+        except BaseException as error:  # any error goes to the caller of answer()
             self._answer.set_exception(error)
 
 
 class Pages:
-    """An iterator over the pages of a list, each fetched when it is asked for.
+    """An iterator over the pages of a list, each fetched when it is needed.
 
-    ``endpoint`` is the URL of the list with our filters, which all its pages have. It may begin in the middle: ``url``
-    is any page, ``total`` what the page before said, ``objects`` how many were read by then. An object that came
-    before, just as it is, is left out. fetched: how many pages were fetched and asked for. strict: take a list only.
-    read: reads an object, and raises InvalidParametersError for one that is to be left out; by default by the schema.
-    keep: returns what pages have of an object; by default the object.
-    background: runs a function in a thread. With it, the page after the one that was asked for is fetched meanwhile,
-    no more than that one. Who stops early leaves at most one request behind, which ends by itself.
+    endpoint: the URL of the list with our filters, which all its pages have. It may start at any page: url: that page;
+    total: the total of the page before; objects: the number of objects read before. An object that came before in the
+    same state is left out. fetched: the number of pages requested. strict: accept only a list. read: reads an object,
+    or raises InvalidParametersError to leave it out; by default with the schema. keep: returns the part of an object
+    that pages keep; by default the object.
+    background: runs a function in a thread. With it, the next page, and only that one, is fetched while the caller
+    works on a page. After an early stop at most one request is left, which ends by itself.
 
-    Raises EndlessListError after a page with which the list turns out not to end, IncompleteListError after one behind
-    which it cannot be read, and LongListError when the time is over: what was read by then is valid, but it is not the
-    list.
+    Raises EndlessListError if the list turns out not to end, IncompleteListError if it cannot be read further, and
+    LongListError if the time is over: the objects read until then are valid, but not the whole list.
     """
 
     def __init__(
@@ -164,7 +163,7 @@ class Pages:
 
     @property
     def total(self) -> int | None:
-        """X-Total-Count of the latest page; None when that is not known."""
+        """X-Total-Count of the latest page; None if it is not known."""
         return self._course.total
 
     def __iter__(self) -> Iterator[ListPage]:
@@ -206,8 +205,8 @@ class Pages:
             try:
                 page = [self._page(step, moment)]
                 del answer, items, step
-                yield page.pop()  # nothing is held here while it is worked on
-            except BaseException:  # who asks stops here, or something is wrong
+                yield page.pop()  # the generator keeps no reference while the caller works on the page
+            except BaseException:  # the caller stops, or an error occurred
                 if ahead is not None:
                     ahead.drop()
                 raise
@@ -224,14 +223,14 @@ class Pages:
         return ListPage(objects, broken, self.total, step.following, moment, more_broken, doubt)
 
     def _check_time(self, url: str) -> None:
-        """Raise LongListError when the time is over; one page is always read, so that each attempt gets on."""
+        """Raise LongListError if the time is over; one page is always read, so that each attempt makes progress."""
         if self._bounds.ends is not None and self.fetched and monotonic() >= self._bounds.ends:
             reason = f"it goes on after {self.fetched} pages, and the time for it is over"
             self._bounds.found("long_list", reason)
             raise LongListError(f"The list at {path_of(url)} was not read to its end: {reason}.")
 
     def _items(self, url: str, data: Any) -> list[Any]:
-        """Return the objects of a page: none where it has no ``data``, one where that is an object."""
+        """Return the objects of a page: none without ``data``, one if ``data`` is an object."""
         if isinstance(data, list):
             return data
         if self._strict or not (data is None or isinstance(data, dict)):
@@ -241,15 +240,15 @@ class Pages:
         return [] if data is None else [data]
 
     def _valid(self, items: list[Any], broken: list[Broken]) -> Iterator[Any]:
-        """Walk what is kept of the objects that can be taken, and note the first of the others; the items are used up.
+        """Walk the valid objects as they are kept, and note the first broken ones; empties ``items``.
 
-        Where those are many, and more than can be taken, only what is valid is from there on: to read another takes
-        long.
+        If broken objects are many, and more than the readable ones, only strictly valid objects count from there on:
+        reading others takes long.
         """
         left_out = taken = 0
         items.reverse()
         while items:
-            item = items.pop()  # none is held longer: fewer objects are there to be looked through for garbage
+            item = items.pop()  # drop each early: fewer objects for the garbage collector
             closely = left_out < _MOST_SAID + taken
             document, reason = self._load(item) if closely else (self._schema.load_valid(item), UNSAID)
             if document is not None:
@@ -268,11 +267,11 @@ class Pages:
 
 
 class Listing:
-    """An iterator over the valid objects of a list; pages are fetched as they are needed.
+    """An iterator over the valid objects of a list; pages are fetched when they are needed.
 
-    total: X-Total-Count of the latest page, None before the first or when the platform does not say.
-    broken: the objects that were left out (T-37), the first thousand; left_out: also how many there were in all.
-    pages: how many were fetched.
+    total: X-Total-Count of the latest page, None before the first page or if the platform gives none.
+    broken: the first thousand objects that were left out (T-37); left_out: these, and the number of all.
+    pages: the number of fetched pages.
     """
 
     def __init__(self, pages: Pages) -> None:

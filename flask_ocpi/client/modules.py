@@ -1,4 +1,4 @@
-"""The calls of one module of another platform, as it is described."""
+"""The calls of one module of a partner, by the module's description."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ _NO_SUCH_METHOD = (405, 501)
 class ModuleClient:
     """The calls of one module: shorthands for the usual ones, and :meth:`call` for any operation by its name."""
 
-    pushes_new_only = False  # ``put`` is for all that the platform has
+    pushes_new_only = False  # True: ``put`` is for records that the platform has
 
     def __init__(self, client: PlatformConnection, module: Module) -> None:
         self.client = client
@@ -71,8 +71,8 @@ class ModuleClient:
     ) -> Answer:
         """Call an operation by its name in the description, with the values of its path in order.
 
-        Body and query are sent as they are, so in the shape of the platform's version. ``owner`` is the own party in
-        whose name it is, where there are several.
+        Body and query are sent unchanged, so in the shape of the platform's version. ``owner`` is the own party of the
+        call, if there are several.
         """
         found = self.find(role, lambda o: o.name == operation)
         return self._request(found, role, segments, body=body, query=query, owner=owner)
@@ -85,10 +85,10 @@ class ModuleClient:
         limit: int | None = None,
         prefetch: bool = False,
     ) -> Listing:
-        """Walk the objects on the platform's Sender interface, page by page as they are asked for.
+        """Walk the objects of the platform's Sender interface; pages are fetched when they are needed.
 
-        Dates are OCPI DateTime texts; ``limit`` is the size of a page. Objects that do not validate are left out and
-        noted in the listing's ``broken``. ``prefetch``: see :meth:`pages`.
+        Dates are OCPI DateTime texts; ``limit`` is the size of a page. Invalid objects are left out and noted in the
+        listing's ``broken``. ``prefetch``: see :meth:`pages`.
         """
         return Listing(self.pages(date_from=date_from, date_to=date_to, limit=limit, prefetch=prefetch))
 
@@ -108,21 +108,21 @@ class ModuleClient:
         keep: Callable[[Document], Any] = lambda document: document,
         filters: Mapping[str, str] | None = None,
     ) -> Pages:
-        """Walk the pages of that list. With ``url`` it goes on at that page; ``total`` is what the one before said.
+        """Walk the pages of the list. ``url`` is a page to resume at; ``total`` is the total of the page before it.
 
-        Objects are read for the own party ``receiver``, where it is known: a flaw in one is a finding. ``keep`` returns
-        what pages have of each. filters: what else the module has to filter its list by.
+        Objects are read for the own party ``receiver``, if it is known: a flaw in one is a finding. ``keep`` returns
+        the part of an object that pages keep. filters: further filters of the module's list.
 
-        It ends with EndlessListError after OCPI_SYNC_MAX_PAGES, of which ``read``, with so many ``objects``, were read
-        before, and where it turns out earlier that the list does not end; with IncompleteListError where it cannot be
-        read on; with LongListError after ``seconds``. Links name the page only: path and dates stay those of the call.
+        Raises EndlessListError after OCPI_SYNC_MAX_PAGES (``read`` pages, with ``objects`` objects, were read before),
+        or earlier if the list turns out not to end; IncompleteListError if it cannot be read further; LongListError
+        after ``seconds``. Links only name the page: path and dates stay those of the call.
 
-        With ``prefetch`` the next page is fetched, in a thread, while one is worked on; not in hooks, nor where
+        With ``prefetch`` a thread fetches the next page while the caller works on one; not in hooks, and not if
         OCPI_DISPATCHER is "inline", which has no threads.
         """
         operation = self.find(InterfaceRole.SENDER, lambda o: o.returns_list)
         if operation.dated and date_from is None:
-            date_from = "1970-01-01T00:00:00Z"  # OCPI demands one here (SES-02)
+            date_from = "1970-01-01T00:00:00Z"  # OCPI requires it here (SES-02)
         most = self.client.quirks.page_limit_of(self.module.identifier)
         limit = most if limit is None else min(limit, most or limit)
         dates = {"date_from": date_from, "date_to": date_to, **(filters or {})}
@@ -148,7 +148,7 @@ class ModuleClient:
             )
 
         services = self.client.services
-        # Not for a request that somebody waits for: what it sends is counted in its own thread.
+        # Not while another platform waits for our answer: requests are then counted in the thread that serves it.
         threads = prefetch and services.settings.dispatcher != "inline" and not is_answering()
         return Pages(
             fetch,
@@ -169,7 +169,7 @@ class ModuleClient:
         )
 
     def _reading(self, operation: Operation, receiver: Party | None) -> Callable[[Any], Document]:
-        """Return what reads an object of the platform's list, and brings it to the stored shape."""
+        """Return a function that reads an object of the platform's list into the stored shape."""
         services, platform, object_type = self.client.services, self.client.platform, object_of(operation)
         known: dict[str, Any] = {}
         owner = None if object_type.described else only(platform.parties)
@@ -201,18 +201,18 @@ class ModuleClient:
         """Get the platform's copy of one of our objects from its Receiver interface.
 
         After the uid of a Token comes its type, unless it is RFID; after the id of a Location the ids of parts. A
-        ClientInfo has no id: ``owner`` is whom it describes.
+        ClientInfo has no id: ``owner`` is the party that it describes.
         """
         return self._get(InterfaceRole.RECEIVER, ids, owner=self._owner(owner))
 
     def push(self, document: Document, *parents: str, owner: Party | None = None) -> Answer:
-        """Send a whole object, or a part of one, in the way of its module: that is PUT, unless the module says so."""
+        """Send a whole object, or a part of one, with PUT; some modules send it with POST."""
         return self.put(document, *parents, owner=owner)
 
     def put(self, document: Document, *parents: str, owner: Party | None = None) -> Answer:
-        """Put a whole object on the platform's Receiver interface; for a part, ``parents`` are the ids above it.
+        """Put a whole object to the platform's Receiver interface; for a part, ``parents`` are the ids above it.
 
-        ``owner`` is whose part it is, where there are several own parties.
+        ``owner`` is the own party of a part, if there are several.
         """
         operation = self.find(
             InterfaceRole.RECEIVER, lambda o: o.method == "PUT" and o.object is not None and o.part == len(parents)
@@ -228,9 +228,9 @@ class ModuleClient:
         return self._owned(operation, own_ids, party, body=checked)
 
     def patch(self, changes: Document, *ids: str, owner: Party | None = None) -> Answer:
-        """Change some properties of an object (or a part) on the platform's Receiver interface; needs last_updated.
+        """Change some properties of an object (or a part) with PATCH at the Receiver interface; needs last_updated.
 
-        Raises InvalidParametersError where the platform's version has another shape of the object: see :meth:`update`.
+        Raises InvalidParametersError if the platform's version has another shape of the object: see :meth:`update`.
         """
         if changes.get("last_updated") is None:
             raise InvalidParametersError("A PATCH needs last_updated.")
@@ -242,11 +242,11 @@ class ModuleClient:
         return self._owned(operation, ids, self._owner(owner), body=changes)
 
     def update(self, changes: Document, *ids: str, whole: Document) -> Answer:
-        """Patch, and put the whole object once when that is refused (T-38, LOC-41), or cannot tell the changes.
+        """Patch; put the whole object once if that is refused (T-38, LOC-41) or cannot express the changes.
 
-        A PATCH can where the platform's version has the same names and values for all that changed. A refusal that is
-        about our token or the moment is raised. A platform that has no PATCH in this module is not asked for one again
-        by this process, until it has another token: then it registered anew. One with the quirk no-patch never is.
+        A PATCH can if the platform's version has the same names and values for all changes. A refusal because of our
+        token, or a temporary one, is raised. This process sends no PATCH again to a platform that has none in this
+        module, until it registers again with another token; and none to a platform with the quirk no-patch.
         """
         owner = Party.of(whole["country_code"], whole["party_id"])
         platform, lacking = self.client.platform, self.client.services.without_patch
@@ -270,7 +270,7 @@ class ModuleClient:
         return answer
 
     def _tells(self, changes: Document, ids: Sequence[str], whole: Document) -> bool:
-        """Tell whether a PATCH says to this platform what changed: where name and value are the same in its version."""
+        """Tell whether a PATCH can express the changes: names and values are the same in the platform's version."""
         operation = find_addressed(self.module, "PATCH", ids)
         cls, services, version = body_of(operation), self.client.services, self.client.version
         if (conversion := version.conversion(cls)) is None:
@@ -288,12 +288,12 @@ class ModuleClient:
         return all(name in fields_of(cls) and sent.get(name) == changes[name] for name in changes)
 
     def delete(self, *ids: str, owner: Party | None = None) -> Answer:
-        """Remove an object from the platform's Receiver interface."""
+        """Remove an object with DELETE at the platform's Receiver interface."""
         operation = find_addressed(self.module, "DELETE", ids)
         return self._owned(operation, ids, self._owner(owner))
 
     def endpoint(self, role: InterfaceRole) -> str:
-        """Return the URL of the platform's interface; raise MissingEndpointError where it offers none."""
+        """Return the URL of the platform's interface; raise MissingEndpointError if it offers none."""
         url = self.client.platform.endpoint(self.module.identifier, None if self.module.single else role)
         if url is None:
             raise MissingEndpointError(
@@ -305,7 +305,7 @@ class ModuleClient:
         return joined(self._base_of(url), self.module.below(interface))
 
     def _base_of(self, url: str) -> str:
-        """Return the URL that several modules share; some platforms name that of one of them."""
+        """Return the URL that several modules share; some platforms give that of one of these modules."""
         inside = [m.id for m in self.client.version.modules if m.within == self.module.within]
         parts = urlsplit(url)
         path, _, last = parts.path.rstrip("/").rpartition("/")
@@ -317,7 +317,7 @@ class ModuleClient:
         return self.loaded(operation, answer, object=" ".join(ids), owner=owner)
 
     def checked(self, operation: Operation, document: Document, *, where: str = "") -> Document:
-        """Return the body for an operation, in the stored shape; raise InvalidParametersError where it is not valid."""
+        """Return the body for an operation, in the stored shape; raise InvalidParametersError if it is not valid."""
         cls = self.client.version.stored(body_of(operation))
         return load(self.client.services.schemas[cls], document, where=f"{cls.__name__} {where}".rstrip())
 
@@ -330,10 +330,10 @@ class ModuleClient:
         object: str = "",
         owner: Party | None = None,
     ) -> Document:
-        """Return the object in an answer, in the stored shape; raise InvalidResponseError when it cannot be read.
+        """Return the object in an answer, in the stored shape; raise InvalidResponseError if it cannot be read.
 
-        known: required properties that the request tells. object: what identifies what was asked for. owner: whose it
-        is, unless it is the platform's.
+        known: required properties that the request gives. object: the identification of the requested object. owner:
+        its owner, unless it is the platform.
         """
         client, cls = self.client, schema_of(operation)
         source = Source(client.platform.id, str(self.module.id), object)
@@ -364,7 +364,7 @@ class ModuleClient:
         path_ids = () if object_type.parameter is None else (values.pop(object_type.id_key[0]),)
         defaults = object_type.defaults if operation.query is not None else ()
         query = {name: values.get(name, default) for name, default in defaults}
-        # A ClientInfo is described by its hub, who calls in its own name.
+        # A hub sends ClientInfos in its own name.
         sender = None if object_type.described else owner
         owners = owner if object_type.is_owned else ()
         segments = (*owners, *path_ids, *part_ids)
@@ -386,14 +386,14 @@ class ModuleClient:
         return found
 
     def sibling(self, id: str) -> Module:
-        """Return a module that is found at the same endpoint; raise MissingEndpointError where there is none."""
+        """Return a module at the same endpoint; raise MissingEndpointError if there is none."""
         module = self.client.version.module(id)
         if module is None:
             raise MissingEndpointError(f"OCPI {self.client.version.number} has no {id} here.")
         return module
 
     def find(self, role: InterfaceRole, fits: Callable[[Operation], bool]) -> Operation:
-        """Return the first operation of an interface that fits; raise MissingEndpointError when there is none."""
+        """Return the first operation of an interface that fits; raise MissingEndpointError if there is none."""
         return find(self.module, role, fits)
 
     def send(
@@ -409,8 +409,8 @@ class ModuleClient:
     ) -> Answer:
         """Send an operation's request, with the values of its path in order, and a body in the stored shape.
 
-        ``to`` is the party it is for, where the client names none. Raises InvalidParametersError where the platform's
-        version cannot say what is in the body.
+        ``to`` is the addressed party if the client has none. Raises InvalidParametersError if the platform's version
+        cannot express the body.
         """
         if operation.body is not None and body is not None and not operation.partial:
             services, version = self.client.services, self.client.version

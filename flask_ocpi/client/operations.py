@@ -1,4 +1,4 @@
-"""The operations of a module as the client needs them: by what they do, with their classes and their paths."""
+"""The operations of a module as the client needs them: by their purpose, with their classes and paths."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from flask_ocpi.errors import MissingEndpointError
 
 
 def find(module: Module, role: InterfaceRole, fits: Callable[[Operation], bool]) -> Operation:
-    """Return the first operation of an interface that fits; raise MissingEndpointError when there is none."""
+    """Return the first operation of an interface that fits; raise MissingEndpointError if there is none."""
     interface = module.interface(role)
     found = next(filter(fits, interface.operations), None) if interface is not None else None
     if found is None:
@@ -29,7 +29,7 @@ def find(module: Module, role: InterfaceRole, fits: Callable[[Operation], bool])
 def find_addressed(
     module: Module, method: str, ids: Sequence[str], role: InterfaceRole = InterfaceRole.RECEIVER
 ) -> Operation:
-    """Find the operation on the object, or the part of it, that so many ids address."""
+    """Return the operation on the object, or the part of it, that this number of ids addresses."""
 
     def addresses(operation: Operation) -> bool:
         return operation.object is not None and operation.method == method and not operation.returns_list
@@ -45,7 +45,7 @@ def find_addressed(
 
 
 def path_of(operation: Operation, segments: Sequence[str]) -> str:
-    """Fill in the path of an operation; raise InvalidParametersError for what would make it another path."""
+    """Fill in the path of an operation; raise InvalidParametersError for values that would lead to another path."""
     names = [parameter.name for parameter in operation.parameters]
     if len(segments) != len(names):
         wanted = ", ".join(names) or "nothing"
@@ -58,14 +58,14 @@ def path_of(operation: Operation, segments: Sequence[str]) -> str:
 
 
 def schema_of(operation: Operation) -> type[Schema]:
-    """Return the class of what an operation answers."""
+    """Return the class of an operation's answer."""
     if operation.returns is None or issubclass(operation.returns, StrEnum):
         raise MissingEndpointError(f"{operation.name} returns no object.")
     return operation.returns
 
 
 def answer_of(version: Version, module: str, name: str) -> type[Schema]:
-    """Return the class of what an operation of a version answers, by its name."""
+    """Return the class of the answer of a version's operation, by its name."""
     found = version.operation(module, name)
     if found is None:
         raise MissingEndpointError(f"OCPI {version.number} has no {name} in {module}.")
@@ -73,14 +73,14 @@ def answer_of(version: Version, module: str, name: str) -> type[Schema]:
 
 
 def enum_of(operation: Operation) -> type[StrEnum]:
-    """Return the enum of what an operation answers."""
+    """Return the enum of an operation's answer."""
     if operation.returns is None or not issubclass(operation.returns, StrEnum):
         raise MissingEndpointError(f"{operation.name} returns no value of an enum.")
     return operation.returns
 
 
 def body_of(operation: Operation) -> type[Schema]:
-    """Return the class of what an operation takes."""
+    """Return the class of an operation's body."""
     if operation.body is None:
         raise MissingEndpointError(f"{operation.name} takes no object.")
     return operation.body

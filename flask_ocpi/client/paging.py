@@ -1,7 +1,7 @@
 """How a list continues: by its Link, its total, and the objects of its pages.
 
-Neither header is trusted alone. If they contradict each other, or cannot be read, reading continues until a page brings
-nothing new.
+Neither header is trusted alone. If they contradict each other, or cannot be read, reading continues until a page has no
+new object.
 """
 
 from __future__ import annotations
@@ -26,21 +26,20 @@ from flask_ocpi.errors import InvalidResponseError
 from flask_ocpi.errors import RefusedError
 
 _FILTERS = frozenset({"date_from", "date_to"})
-_REMEMBERED = 100_000  # objects of a list; a list that repeats itself later than that has a bound of pages
+_REMEMBERED = 100_000  # objects of a list; the bound of pages ends a list that repeats itself later
 _MOST_MOVED = 10_000  # objects
 _MOST_STALE = 3  # pages in a row
 _MOST_REDONE = 1000  # pages of a list
-_MOST_TURNS = 5  # times that a total fell after it had risen, besides one for each page that brought something
+_MOST_TURNS = 5  # times that a total fell after it had risen, besides one for each page with new objects
 _SHOWN = 200  # characters of a header
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How much is read of a list that does not end by itself.
+    """The limits for a list that does not end by itself.
 
-    pages: how many, with those that were left out because they were asked for anew. ends: until when, on the monotonic
-    clock; None for any time. found: is told what was wrong with the list, as a kind of finding (one of OUTCOMES) and in
-    words.
+    pages: the most pages, with those that are requested again. ends: the latest time, on the monotonic clock; None for
+    no limit. found: called with each flaw of the list: the kind of finding (one of OUTCOMES) and a text.
     """
 
     pages: int = 50_000
@@ -50,7 +49,7 @@ class Bounds:
 
 NO_BOUNDS = Bounds()
 
-#: What is made of each kind of flaw of a list.
+#: The outcome of each kind of flaw of a list.
 OUTCOMES = {
     "endless_list": "The list was read no further: it does not count as complete.",
     "long_list": "The list was read no further: it does not count as complete.",
@@ -65,9 +64,9 @@ OUTCOMES = {
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What to do after a page. items: its objects that did not come before.
+    """The step after a page. items: its objects that did not come before.
 
-    following: the URL of the next page, None at the end. error: with which the list ends instead.
+    following: the URL of the next page, None at the end. error: the error that ends the list instead.
     """
 
     items: list[Any]
@@ -78,15 +77,15 @@ class Step:
 class Course:
     """The way through one list, page by page.
 
-    base: the URL of the list with our filters, which all pages have. total: the latest X-Total-Count, None when that is
-    not known. read: how many objects were read, each counted once. doubt: why it is not sure that these are all, "".
+    base: the URL of the list with our filters, which all pages have. total: the latest X-Total-Count, None if it is not
+    known. read: the number of objects read, each counted once. doubt: why the list may be incomplete, or "".
     """
 
     def __init__(self, base: str, bounds: Bounds, *, total: int | None = None, read: int = 0) -> None:
         self.total = total
         self.read = read
         self.doubt = ""
-        #: Whether the next page is only asked for to see if there is one.
+        #: Whether the next page is requested only to see if it exists.
         self.is_asking = False
         self._base = base
         self._own = names_in(base) | _FILTERS
@@ -106,10 +105,10 @@ class Course:
         self._stale_pages = 0
 
     def back(self, url: str, headers: Mapping[str, str]) -> str | None:
-        """Note what the headers of a page say; return the URL of an earlier one to be read instead, if there is one.
+        """Note the headers of a page; return the URL of an earlier page to read instead, or None.
 
-        That is when the list has become shorter: something before this page vanished, so an object slipped over the
-        page border (PAG-19). A total that goes up and down tells nothing.
+        There is one if the list has become shorter: an object before this page vanished, so another one moved over the
+        page border (PAG-19). A total that goes up and down means nothing.
         """
         before = self._known_total
         self._pages += 1
@@ -123,7 +122,7 @@ class Course:
             self._known_total = self.total
         if before is None or self.total is None or self.total == before:
             return None
-        self._moved = min(self._moved + abs(self.total - before), _MOST_MOVED)  # so many may come again
+        self._moved = min(self._moved + abs(self.total - before), _MOST_MOVED)  # so many objects may come again
         is_turn, self._is_rising = self._is_rising and self.total < before, self.total > before
         self._turns += is_turn
         if self._is_rising or not offset_of(url):
@@ -133,16 +132,16 @@ class Course:
             self._tell("unsteady_total", self.doubt)
             return None
         self._redone += 1
-        self._visited.clear()  # the way back leads over pages that were read
+        self._visited.clear()  # the way back leads over pages read before
         return with_offset(url, max(0, offset_of(url) - before + self.total))
 
     def step(self, url: str, items: list[Any]) -> Step:
-        """Return how the list continues after a page with these objects."""
+        """Return the step after a page with these objects."""
         self._visited.add(url)
         was_asking, self.is_asking = self.is_asking, False
         is_last = self._target is None and self.total is None and not self._is_total_odd
         if not self._objects and self._target is None and self.total == self.read + len(items):
-            is_last, new, is_stale = True, items, not items  # as most lists end; nothing came that might come again
+            is_last, new, is_stale = True, items, not items  # the usual end of a list; no object can come again
         else:
             new, is_stale = self._take_new(items)
         self.read += len(new)
@@ -154,11 +153,11 @@ class Course:
                 return self._follow(url, following, items, new, is_stale=is_stale)
             self._tell("unreadable_link", f"Link: {self._target[:_SHOWN]}")
         elif self.total is not None and self.total <= self.read and (len(items) <= self.total or not new):
-            return Step(new)  # a total below that of a page says nothing
+            return Step(new)  # a total below the size of a page means nothing
         return self._look_on(url, items, new, is_stale=is_stale, was_asking=was_asking)
 
     def refused(self, error: RefusedError) -> bool:
-        """Tell whether a refusal means that there is no such page, where one was only asked for to see."""
+        """Tell whether a refusal means that the page, which was requested only to see, does not exist."""
         return self.is_asking and is_about_the_page(error)
 
     def end(self) -> None:
@@ -168,12 +167,12 @@ class Course:
             self._tell("wrong_total", self.doubt)
 
     def _named(self, target: str) -> str | None:
-        """Return the URL of the page that a Link names, which is always one of ours; None when it names none."""
+        """Return the URL of the page that a Link names, built on our own URL; None if it names none."""
         parameters = parameters_of(target, self._own)
         return joined(self._base, query="&".join(parameters)) if parameters else None
 
     def _follow(self, url: str, following: str, items: list[Any], new: list[Any], *, is_stale: bool) -> Step:
-        """Go on by the Link: where everything is read, until a page brings nothing new."""
+        """Continue by the Link; after all objects are read, until a page has no new object."""
         is_all_read = self.total is not None and self.total <= self.read
         if is_all_read and (is_stale or following in self._visited):
             return Step(new)
@@ -185,7 +184,7 @@ class Course:
         return self._bounded(url, new, following)
 
     def _look_on(self, url: str, items: list[Any], new: list[Any], *, is_stale: bool, was_asking: bool) -> Step:
-        """Go on by the offset, where it is not sure that this was the last page."""
+        """Continue by the offset, if this may not be the last page."""
         is_all_read = self.total is not None and self.total <= self.read
         is_known_to_go_on = self._target is not None or (self.total is not None and not is_all_read)
         if is_stale and (not is_known_to_go_on or is_all_read or (not items and self.read)):
@@ -215,15 +214,15 @@ class Course:
         return Step(new, following, EndlessListError(f"The list at {path_of(url)} does not end: {reason}."))
 
     def _limit_in(self, url: str) -> list[str]:
-        """Return the size of a page as it was asked for, where the list has no other one."""
+        """Return the requested size of a page, if the list does not set another one."""
         pieces = url.partition("?")[2].split("&")
         return [] if "limit" in self._own else [piece for piece in pieces if piece.startswith("limit=")]
 
     def _take_new(self, items: list[Any]) -> tuple[list[Any], bool]:
-        """Return the objects of a page that did not come before, and whether that none did is telling.
+        """Return the objects of a page that did not come before, and whether the page shows a repetition.
 
-        A list that changes may repeat objects: as many as it became longer or shorter by, and some pages besides, where
-        it shows first what changed last.
+        A list that changes may repeat objects: as many as its length changed by, and some more pages if it lists the
+        latest changes first.
         """
         marks = [_mark(item) for item in items]
         new = [item for item, mark in zip(items, marks, strict=True) if mark not in self._objects]
@@ -241,27 +240,27 @@ class Course:
         return new, is_stale
 
     def _tell(self, kind: str, reason: str) -> None:
-        """Note what is wrong with the list, each kind once."""
+        """Report a flaw of the list, each kind once."""
         if kind not in self._told:
             self._told.add(kind)
             self._bounds.found(kind, reason)
 
 
 def is_about_the_page(error: RefusedError) -> bool:
-    """Tell whether a platform refused the URL of a page, and not us, or anything at the moment."""
+    """Tell whether a refusal is about the URL of a page, not about our token, and not temporary."""
     if error.http_status in (401, 403, 405, 408, 425, 429) or error.http_status >= 500:
         return False
     return not error.status_code or 2000 <= error.status_code < 3000
 
 
 def path_of(url: str) -> str:
-    """Return a URL without its query, to be shown."""
+    """Return a URL without its query, for messages."""
     return url.split("?", 1)[0]
 
 
 def _mark(item: Any) -> int:
-    """Return what tells an object, and its state, from all others; those that cannot be written are all one."""
+    """Return a hash of an object and its state; objects that cannot be written share one."""
     try:
         return hash(orjson.dumps(item))
-    except orjson.JSONEncodeError:  # nested too deep
+    except orjson.JSONEncodeError:  # nested too deeply
         return 0

@@ -21,22 +21,22 @@ from flask_ocpi.storage.base import Record
 
 
 class PostedClient(ModuleClient):
-    """Objects that their owner posts, and that do not name it: terminals and financial advice confirmations."""
+    """Objects that their owner posts but that do not name it: terminals and financial advice confirmations."""
 
     def post(self, document: Document) -> Answer:
-        """Post an object on the platform's Receiver interface; one that it has is replaced."""
+        """Post an object to the platform's Receiver interface; it replaces one with the same id."""
         operation = self.find(InterfaceRole.RECEIVER, lambda o: o.method == "POST")
         return self.send(operation, InterfaceRole.RECEIVER, (), body=self.checked(operation, document))
 
     def push(self, document: Document, *parents: str, owner: Party | None = None) -> Answer:
-        """Send an object, with POST."""
+        """Send an object with POST."""
         if parents:
             raise InvalidParametersError(f"A {self.module.objects[0].name} has no parts.")
         return self.post(document)
 
 
 class TerminalsClient(PostedClient):
-    """The terminals of a PTP: activated, assigned and changed by the CPO that they are for."""
+    """The terminals of a PTP; the CPO that uses them activates, assigns and changes them."""
 
     def activate(self, terminal: Document) -> Answer:
         """Ask the PTP to activate a terminal; it posts the Terminal, with an id of its own, later."""
@@ -48,7 +48,7 @@ class TerminalsClient(PostedClient):
         return self.send(operation, InterfaceRole.SENDER, (terminal_id,))
 
     def assign(self, terminal_id: str, *, location_ids: Sequence[str] = (), evse_uids: Sequence[str] = ()) -> Answer:
-        """Say at which locations and EVSEs one pays at a terminal; both lists hold together, and replace the former."""
+        """Set the locations and EVSEs of a terminal; both lists apply together, and replace the former ones."""
         return self.change(terminal_id, {"location_ids": list(location_ids), "evse_uids": list(evse_uids)})
 
     def change(self, terminal_id: str, changes: Document) -> Answer:
@@ -73,7 +73,7 @@ class TerminalsClient(PostedClient):
         return self.send(operation, InterfaceRole.SENDER, segments, body=self.checked(operation, sent))
 
     def _keep(self, terminal_id: str, changes: Document, *, is_whole: bool = False) -> None:
-        """Change our copies of a terminal as its owner did; what is not here comes with the next list."""
+        """Change our copies of a terminal as its owner did; a missing copy comes with the next list."""
         services, object_type = self.client.services, self.module.objects[0]
         for receiver in services.own_parties(self.module.id, InterfaceRole.RECEIVER):
             key = Key.of(*NOBODY, terminal_id, receiver, self.client.platform.id)
@@ -87,7 +87,7 @@ class TerminalsClient(PostedClient):
 
 
 class PaymentsClient(ModuleClient):
-    """The payments module: its terminals, and what was captured at them."""
+    """The payments module: terminals, and the payments captured at them."""
 
     @property
     def terminals(self) -> TerminalsClient:

@@ -1,4 +1,4 @@
-"""The handshake as a client: register with a platform, renew that, end it."""
+"""The handshake as a client: register with a platform, renew a registration, end it."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ from flask_ocpi.signals import platform_unregistered
 
 _log = logging.getLogger("flask_ocpi.client")
 _HANDSHAKE_SECONDS = 600
-_TRIES = 3  # to store what the other platform gave
+_TRIES = 3  # to store the partner's answer
 
 
 class Registrar:
-    """Registers this platform with others. ``own_versions_url`` is the URL that they call."""
+    """Registers this platform with partners. ``own_versions_url`` is the URL that they call."""
 
     def __init__(self, services: Services, transport: Transport, own_versions_url: str) -> None:
         self.services = services
@@ -68,14 +68,14 @@ class Registrar:
         version: str | None = None,
         terms: Terms = NO_TERMS,
     ) -> Platform:
-        """Register with a platform by its versions URL and the registration token it gave out (CLI-01).
+        """Register with a platform, by its versions URL and the registration token that it issued (CLI-01).
 
-        version: the number of the only one to register in; by default it is the newest that both sides have.
-        terms: what it is granted of what it answers, and what we are for it.
+        version: the only version to register in; by default the newest that both sides have. terms: the grant for the
+        partner, and our role and party for it.
 
-        Either both sides are registered afterwards, or an error is raised and this side is as it was before. Where only
-        the answer was lost, so that the other side is registered, calling this again completes the registration. Where
-        the answer cannot be used, the other side is told that the registration is off.
+        Afterwards both sides are registered, or an error is raised and this side is as it was before. If only the
+        answer was lost, the partner is registered: then another call completes the registration. If the answer cannot
+        be used, the registration is ended at the partner, too.
         """
         if terms.token_encoding is None and self.services.quirks.of_host(versions_url).plain_token:
             terms = replace(terms, token_encoding="plain")  # noqa: S106
@@ -99,12 +99,12 @@ class Registrar:
     def rotate(self, platform: Platform, *, version: str | None = None, terms: Terms = NO_TERMS) -> Platform:
         """Renew a registration with new tokens in both directions, and fetch the endpoints again (CLI-03).
 
-        version: the number of the one to change to; by default it stays, if both sides still have it. terms: what we
-        are for it in that version.
+        version: the version to change to; by default it stays, if both sides still have it. terms: our role and party
+        for the partner in that version.
 
-        When it fails, the old tokens stay in use. Where it is not known whether the other side took the new token, that
-        one is accepted too, for the grace time and ten minutes at least; calling this again settles it. Of an answer
-        nothing but the token is needed: the rest stays as it was where it cannot be read.
+        After a failure the old tokens stay in use. If it is not known whether the partner took the new token, that one
+        is accepted too, for the grace time and at least ten minutes; another call settles it. Only the token of the
+        answer is required: the rest stays as it was if it cannot be read.
         """
         platform = self._reread(platform)
         caller, numbers = self._connection(platform), self._numbers(version)
@@ -112,19 +112,19 @@ class Registrar:
         connection = self._connection(platform, self._version(discovery))
         issued, own_token = self._pending_token(discovery.version)
         before = sides.meant(self.services, replace(platform, issued=(*platform.issued, issued)), terms)
-        sides.side_of(self.services, before, self._version(discovery))  # where that is open, nothing is sent
+        sides.side_of(self.services, before, self._version(discovery))  # raises before any request
         before = self.services.platforms.save(before, before=platform)
         try:
             answer = self._send(connection, "PUT", discovery, own_token, before)
         except RefusedError as error:
-            if error.http_status < 500:  # it took nothing; after a crash nobody knows
+            if error.http_status < 500:  # it took nothing; after a crash that is not known
                 self._take_back(before)
             raise
         renewed = self._complete(before, self._renewed_by(answer, before, discovery), discovery, own_token)
         return self._refresh(renewed, before=before)
 
     def unregister(self, platform: Platform, *, force: bool = False) -> Platform:
-        """End a registration on both sides; ``force`` ends it here even if the other side cannot be reached (CLI-04).
+        """End a registration on both sides; ``force`` ends it here even if the partner cannot be reached (CLI-04).
 
         A platform that was only invited loses its registration token.
         """
@@ -150,7 +150,7 @@ class Registrar:
         try:
             connection.request("DELETE", url, module=ModuleID.CREDENTIALS, operation="delete_credentials")
         except RefusedError as error:
-            if error.http_status not in (401, 405):  # these say that it knows us no more
+            if error.http_status not in (401, 405):  # these mean that it no longer knows us
                 raise
 
     def _first_discovery(
@@ -169,14 +169,14 @@ class Registrar:
         raise AssertionError("There is at least one spelling of a token.")
 
     def _version(self, discovery: Discovery) -> Version:
-        """Return the version that was agreed on: one of ours."""
+        """Return our version of the agreed number."""
         found = self.services.version(discovery.version)
         if found is None:
             raise UnsupportedVersionError(f"OCPI {discovery.version} is not served here any more.")
         return found
 
     def _numbers(self, version: str | None) -> Sequence[str]:
-        """Return the numbers of the versions to choose among: the one given, or all that are served."""
+        """Return the numbers of the versions to choose from: the given one, or all served ones."""
         if version is None:
             return [each.number for each in self.services.versions]
         return [handshake.served(self.services, version).number]
@@ -193,9 +193,9 @@ class Registrar:
         return discovery
 
     def _resume(self, error: RefusedError) -> Discovery:
-        """Take where to repeat the POST from the refusal of a spent registration token, or raise the refusal.
+        """Return the discovery to repeat the POST with, from the refusal of a spent registration token; else raise it.
 
-        So answers a platform of this package when it registered us and its answer got lost (CRED-31).
+        A partner with this package refuses so if it registered us but its answer was lost (CRED-31).
         """
         if error.http_status != 401:
             raise error
@@ -221,7 +221,7 @@ class Registrar:
         terms: Terms,
         version: Version,
     ) -> tuple[Platform, str]:
-        """Commit our token before the other platform is asked to use it (CRED-14)."""
+        """Commit our token before the partner gets it (CRED-14)."""
         issued, token = self._pending_token(None)
         platform = known or Platform(
             id=slug(name or versions_url.split("//", 1)[-1].split("/", 1)[0]),
@@ -230,13 +230,13 @@ class Registrar:
             versions_url=versions_url,
         )
         pending = terms.on(replace(platform, name=name or platform.name, state=PlatformState.PENDING, issued=(issued,)))
-        sides.side_of(self.services, pending, version)  # where that is open, nothing is sent
+        sides.side_of(self.services, pending, version)  # raises before any request
         if known is not None:
             return self.services.platforms.save(pending, before=known), token
         return self.services.platforms.create(pending), token
 
     def _restore(self, pending: Platform, known: Platform | None) -> None:
-        """Put back what was there before an attempt to register, unless another attempt took the record over."""
+        """Restore the record from before an attempt to register, unless another attempt took it over."""
         current = self.services.platforms.get(pending.id)
         if current is None or pending.issued[0] not in current.issued:
             return
@@ -246,7 +246,7 @@ class Registrar:
             self.services.platforms.save(known, before=current)
 
     def _take_back(self, platform: Platform) -> None:
-        """Drop the token of a refused renewal; where the record changes right now, it expires."""
+        """Drop the token of a refused renewal; if the record changes at this moment, the token expires instead."""
         current = self._reread(platform)
         kept = tuple(token for token in current.issued if token.hash != platform.issued[-1].hash)
         with suppress(ConflictError):
@@ -259,9 +259,10 @@ class Registrar:
         return replace(issued, expires=now + seconds * SECOND, version=version), token
 
     def _accept_both(self, platform: Platform) -> None:
-        """Have the new token of a renewal and the old one be accepted: the other platform uses one of them.
+        """Accept both the new and the old token of a renewal: the partner uses one of them.
 
-        The old one ends when the new one is first used. Which one it is cannot be told where its answer gave no token.
+        The old one ends with the first use of the new one. Without a token in its answer, it is unknown which one it
+        uses.
         """
         current = self._reread(platform)
         new = platform.issued[-1].hash
@@ -286,9 +287,9 @@ class Registrar:
         )
 
     def _renewed_by(self, answer: Answer, before: Platform, discovery: Discovery) -> Document:
-        """Return the Credentials in the answer to a PUT; of broken ones the token, with what was known before.
+        """Return the Credentials in the answer to a PUT; if they are broken, their token with the known rest.
 
-        The other platform has changed its token by now: without the new one it could not be called any more.
+        The partner has changed its token: without the new one, it could not be called any more.
         """
         try:
             return credentials.read(self.services, answer, before, self._version(discovery))
@@ -302,7 +303,7 @@ class Registrar:
             return {"token": token, "url": before.versions_url, "roles": roles}
 
     def _complete(self, before: Platform, given: Document, discovery: Discovery, own_token: str) -> Platform:
-        """Store what the handshake gave, also where the record changes at the same time."""
+        """Store the result of the handshake, also if the record changes at the same time."""
         for _ in range(_TRIES - 1):
             try:
                 return self._take_over(before, given, discovery, own_token)
@@ -315,7 +316,7 @@ class Registrar:
         active, _ = platforms.issue(TokenUse.ACTIVE, own_token)
         current = self._reread(before)
         known = {token.hash for token in before.issued}
-        # A token that the other platform got by a handshake of its own, crossing ours, stays: it may use that one.
+        # A token from a crossing handshake of the partner stays: it may use that one.
         crossing = [
             replace(token, version=token.version or current.version)
             for token in current.issued
@@ -332,12 +333,12 @@ class Registrar:
             granted = after(grants.decide(self.services, current, given["roles"], version=self._version(discovery)))
             return platforms.save(granted, before=current)
         except InvalidParametersError:
-            if before.is_registered:  # a new party is taken: go on with those it had
+            if before.is_registered:  # a new party is taken: keep the parties that it had
                 platforms.save(after(Decision(current.roles, current.requested)), before=current)
             raise
 
     def _call_off(self, pending: Platform, token: str, discovery: Discovery, reason: FlaskOCPIError) -> None:
-        """Tell the other platform that the registration is off, so that both sides can begin again."""
+        """End the registration at the partner, so that both sides can begin again."""
         _log.warning("The registration with %s is called off: %s", pending.id, reason)
         url = _credentials_url(discovery)
         connection = self._connection_with(token, pending, self._version(discovery))
@@ -364,7 +365,7 @@ class Registrar:
         return platform
 
     def _connection(self, platform: Platform, version: Version | None = None) -> Connection:
-        """Return a connection with our token; version: in which that is sent, unless in the one of the registration."""
+        """Return a connection with our token. version: of the token's encoding, by default that of the registration."""
         if not platform.is_registered or platform.token is None:
             raise InvalidParametersError(f"Platform {platform.id} is not registered (it is {platform.state}).")
         token = self.services.platforms.cipher.decrypt(platform.token)
@@ -385,7 +386,7 @@ class Registrar:
         )
 
     def _reread(self, platform: Platform) -> Platform:
-        """Return the record as it is now: the other platform's calls during the handshake may have changed it."""
+        """Return the current record: calls of the partner during the handshake may have changed it."""
         return self.services.platforms.get(platform.id) or platform
 
     def _versions_url(self, platform: Platform) -> str:
@@ -394,9 +395,9 @@ class Registrar:
         return platform.versions_url
 
     def _known(self, versions_url: str, terms: Terms) -> Platform | None:
-        """Return the record of a platform whose registration ended, or whose attempt to register was interrupted.
+        """Return the record of a platform whose registration ended, or was interrupted; None if there is none.
 
-        Raises InvalidParametersError if it is registered, unless for our other side.
+        Raises InvalidParametersError if it is registered, unless for another role of ours.
         """
         known = None
         for platform in self.services.platforms.all():

@@ -1,4 +1,4 @@
-"""Sockets that obey a time limit for the whole exchange and go only where the guard lets them."""
+"""Sockets with a time limit for the whole exchange, which connect only to allowed addresses."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from flask_ocpi.errors import InvalidResponseError
 from flask_ocpi.errors import UnreachableError
 
 _KEPT_PEERS = 64
-_AROUND = 128 * 1024  # bytes of an answer beside its body: heads, interim ones too, lines of chunks, trailers
-_A_BYTE = 8  # bytes that one of a body may take, in a chunk of its own
+_AROUND = 128 * 1024  # bytes of an answer besides its body: heads, also interim ones, lines of chunks, trailers
+_A_BYTE = 8  # bytes that one byte of a body may take, in its own chunk
 
 _AddressInfo = tuple[socket.AddressFamily, socket.SocketKind, int, str, Any]
 
 
 @dataclass(slots=True)
 class Exchange:
-    """One call of send: its limits in seconds (``ends`` on the monotonic clock), and what its sockets saw.
+    """One call of send: its limits in seconds (``ends`` on the monotonic clock), and the state of its sockets.
 
-    target: what is called, for errors. received: bytes of the answer so far. most: how many it may have by now.
+    target: the called URL, for errors. received: bytes of the answer so far. most: bytes that it may have now.
     """
 
     policy: AddressPolicy
@@ -52,21 +52,21 @@ class Exchange:
     answered: bool = False
 
     def time_left(self, limit: float = math.inf) -> float:
-        """Return how long the next step may take, at most ``limit``; raise TimeoutError when time is up."""
+        """Return the seconds that the next step may take, at most ``limit``; raise TimeoutError if time is up."""
         left = self.ends - time.monotonic()
         if left <= 0:
             raise TimeoutError("The time allowed for the whole exchange is over.")
         return min(limit, left)
 
     def note(self, count: int) -> None:
-        """Note bytes that came; raise InvalidResponseError when too many did beside the body, in whatever form."""
+        """Count received bytes; raise InvalidResponseError if there are too many besides the body."""
         self.answered |= count > 0
         self.received += count
         if self.received > self.most:
             raise InvalidResponseError(f"{self.target} answered with more than {_AROUND} bytes around the body.")
 
     def allow(self, body: int) -> None:
-        """Let more come, now that the head and so many bytes of the body are there."""
+        """Allow more bytes, after the head and ``body`` bytes of the body."""
         self.most = max(self.most, 2 * _AROUND + _A_BYTE * body)
 
     def was_stale(self, error: Exception) -> bool:
@@ -102,7 +102,7 @@ class TLSSocket(ssl.SSLSocket):
     def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
         exchange = current_exchange.get()
         timeout = exchange.time_left(exchange.read_timeout)
-        # OpenSSL itself, which has locks, does not wait for the peer, or not for long.
+        # OpenSSL itself, which has locks, does not wait for the other end, or not for long.
         if not self.pending():
             with forks.waiting():
                 wait_for_read(self, timeout)
@@ -118,7 +118,7 @@ class TLSSocket(ssl.SSLSocket):
 
 
 class _Joining(HTTPConnection):
-    """A connection that sends the head of a request together with its body: one packet, and one wake-up of the peer."""
+    """A connection that sends the head of a request together with its body: one packet, one wake-up of the server."""
 
     _is_head = False
     _head = b""
@@ -162,10 +162,10 @@ class _HTTPSPool(HTTPSConnectionPool):
 
 
 def _open_socket(connection: HTTPConnection) -> socket.socket:
-    """Resolve the host once, check every address, and connect to one of exactly these.
+    """Resolve the host once, check every address, and connect to one of them.
 
-    Host header, SNI and the certificate check keep using the name; a second resolution, which could answer
-    otherwise (DNS rebinding), never takes place.
+    Host header, SNI and the certificate check use the name; there is no second resolution, which could give another
+    address (DNS rebinding).
     """
     exchange = current_exchange.get()
     exchange.connected = True
@@ -191,7 +191,7 @@ def _connect(info: _AddressInfo, connection: HTTPConnection, exchange: Exchange)
             sock.setsockopt(*option)
         with forks.waiting():
             sock.connect(address)
-        # The TLS handshake that follows is bounded as a whole by the timeout it finds.
+        # This timeout bounds the TLS handshake that follows as a whole.
         sock.settimeout(exchange.time_left(exchange.connect_timeout))
     except OSError:
         sock.close()
@@ -200,7 +200,7 @@ def _connect(info: _AddressInfo, connection: HTTPConnection, exchange: Exchange)
 
 
 def _resolve(host: str, port: int, exchange: Exchange) -> Sequence[_AddressInfo]:
-    """Look the host up, for no longer than the exchange has left: getaddrinfo itself has no time limit."""
+    """Look the host up within the time left of the exchange: getaddrinfo itself has no time limit."""
     answers: queue.SimpleQueue[Sequence[_AddressInfo] | Exception] = queue.SimpleQueue()
 
     def look_up() -> None:
@@ -221,7 +221,7 @@ def _resolve(host: str, port: int, exchange: Exchange) -> Sequence[_AddressInfo]
 
 
 class GuardedPools:
-    """Guarded connections that are kept, a pool for each peer, with the TLS context of the host or a common one."""
+    """Kept guarded connections, a pool for each server, with the TLS context of the host or the common one."""
 
     def __init__(self, context: ssl.SSLContext, contexts: Mapping[str, ssl.SSLContext], pool_size: int) -> None:
         self._contexts = dict(contexts)
@@ -229,9 +229,9 @@ class GuardedPools:
         self._manager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
 
     def of(self, url: SplitResult) -> HTTPConnectionPool:
-        """Choose the pool by the URL alone: the TLS settings live in the contexts, loaded once.
+        """Return the pool for a URL; the contexts, loaded once, have the TLS settings.
 
-        A host with a context of its own shares no connection with others: pools are told apart by it as well.
+        A host with its own context shares no connection with others: the context is a part of the pool's key.
         """
         own = self._contexts.get((url.hostname or "").rstrip("."))
         options = None if own is None else {"ssl_context": own}

@@ -1,4 +1,4 @@
-"""The wire to other platforms: HTTP bounded in time, in size and in where it may go."""
+"""The wire to other platforms: HTTP with limits of time, size and addresses."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ MAX_BYTES = 32 * 1024 * 1024
 _CHUNK = 64 * 1024
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _IN_URL = r"\w~:@!$&'()*+,;=-"
-#: A URL that encoding it would not change: plain characters only, and no segment that is dots.
+#: A URL that encoding does not change: only plain characters, and no segment of dots.
 _READY_URL = re.compile(
     r"https?://[a-z0-9]+(?:[.-][a-z0-9]+)*(?::[1-9][0-9]{0,4})?"
     rf"(?:/(?!\.\.?(?:[/?]|\Z))[.{_IN_URL}]*)+(?:\?[./{_IN_URL}]+)?",
     re.ASCII,
 )
 _HOST = re.compile(r"[\w-]+(?:\.[\w-]+)*\.?|\[[0-9a-fA-F:.]+\]", re.ASCII)
-_NO_RETRIES = urllib3.Retry(False)  # False, not 0: errors then come as they are, without one that repeats the query
+_NO_RETRIES = urllib3.Retry(False)  # False, not 0: errors then come unwrapped; the wrapper would repeat the query
 _HEADER_VALUE = re.compile(r"(?:[!-~\xa1-\xff][\t -~\xa0-\xff]*)?")
 
 
@@ -60,12 +60,12 @@ class HTTPTransport:
     """A :class:`Transport` on urllib3, for use by any number of threads.
 
     Times are in seconds: ``connect_timeout`` for each address and for the TLS handshake, ``read_timeout``
-    for each wait for the peer, ``total_timeout`` for everything from name resolution to the last byte.
+    for each wait for the server, ``total_timeout`` for everything from name resolution to the last byte.
     ``max_bytes`` bounds the body, on the wire and decoded. ``ca_bundle`` is a PEM file or a directory (by
     default certifi's bundle), ``client_certificate`` a PEM file with certificate and key, or the two files;
-    ``platform_tls`` has others for single hosts, which alone get to see those.
-    ``pool_size`` is the number of idle connections kept per peer; whichever thread used one, the next may be another,
-    but never another process. Redirects are not followed; proxies, netrc and cookies are not used.
+    ``platform_tls`` has others for single hosts, used only for these hosts.
+    ``pool_size`` is the number of idle connections kept per server; threads share them, processes do not. Redirects are
+    not followed; proxies, netrc and cookies are not used.
     """
 
     def __init__(
@@ -104,10 +104,10 @@ class HTTPTransport:
         self._open_pools()
 
     def send(self, request: Request) -> Response:
-        """Send one request and return the answer, whatever its status; redirects are answers too.
+        """Send one request and return the answer with any status; redirects are answers too.
 
-        A GET is sent a second time when a kept connection is lost before the first byte of an answer; nothing
-        else is ever sent twice (T-33). Raises UnreachableError, BlockedAddressError or InvalidResponseError.
+        A GET is sent a second time if a kept connection is lost before the first byte of an answer; nothing else is
+        sent twice (T-33). Raises UnreachableError, BlockedAddressError or InvalidResponseError.
         """
         forks.look_for_fork()
         self._policy.check_url(request.url)
@@ -145,7 +145,7 @@ class HTTPTransport:
         return Response(answer.status, answer.headers, body, request.url)
 
     def _start(self, request: Request, url: str, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
-        """Send a request and return its answer, whose body is still to be read."""
+        """Send a request and return its answer, whose body is not read yet."""
         parts = urlsplit(url)
         path = f"/{parts.path.lstrip('/')}"  # not two slashes: a host would follow
         return self._pools.of(parts).urlopen(
@@ -163,9 +163,9 @@ class HTTPTransport:
 
 
 def _sendable(url: str) -> str:
-    """Return a URL as it is sent: what is out of place in its path and query is encoded, segments of dots are resolved.
+    """Return a URL as it is sent: invalid characters of path and query are encoded, segments of dots are resolved.
 
-    Raises BlockedAddressError where the host is no plain name or address: one with other letters is written as xn--.
+    Raises BlockedAddressError if the host is not a plain name or address: write other letters as xn--.
     """
     if _READY_URL.fullmatch(url):
         return url
@@ -179,7 +179,7 @@ def _sendable(url: str) -> str:
 
 
 def _headers(request: Request) -> dict[str, str]:
-    """Return all headers that are sent, each once, however its name is spelled."""
+    """Return all headers to send, each once in any spelling of its name."""
     given = [("Accept-Encoding", "gzip"), ("User-Agent", "flask-ocpi"), *request.headers.items()]
     if request.body or request.method.upper() not in ("GET", "HEAD"):
         given.append(("Content-Length", str(len(request.body or b""))))
@@ -209,7 +209,7 @@ def _tls_context(ca_bundle: str | None, client_certificate: Certificate | None) 
 
 
 class _Decoder:
-    """Decode one body, never beyond the room that is left for it."""
+    """Decodes one body, never beyond the room that is left for it."""
 
     def __init__(self, encoding: str) -> None:
         self._gzip = zlib.decompressobj(16 + zlib.MAX_WBITS) if encoding in ("gzip", "x-gzip") else None
@@ -231,7 +231,7 @@ class _Decoder:
 
 
 def _read_body(raw: Any, limit: int, exchange: Exchange) -> bytes:
-    """Read a urllib3 response to its end, and no further than ``limit`` bytes, on the wire and decoded."""
+    """Read a urllib3 response to its end, at most ``limit`` bytes on the wire and decoded."""
     target = exchange.target
     exchange.allow(0)
     encoding = raw.headers.get("Content-Encoding", "identity").strip().lower()
@@ -241,7 +241,7 @@ def _read_body(raw: Any, limit: int, exchange: Exchange) -> bytes:
     body = bytearray()
     received = 0
     try:
-        # read1, not read: http.client's read believes a negative chunk length and reads on without end.
+        # read1, not read: http.client's read accepts a negative chunk length and reads without end.
         while chunk := raw.read1(_CHUNK, decode_content=False):
             received += len(chunk)
             exchange.allow(received)
@@ -256,7 +256,7 @@ def _read_body(raw: Any, limit: int, exchange: Exchange) -> bytes:
 
 
 def _translated(error: Exception, request: Request) -> RemoteError:
-    """Say what went wrong, with host and path only: queries and headers may hold secrets."""
+    """Return the error to raise; it names host and path only: queries and headers may have secrets."""
     target = _target(request)
     cause = innermost(error)
     if isinstance(cause, (TimeoutError, urllib3.exceptions.TimeoutError)):
@@ -269,7 +269,7 @@ def _translated(error: Exception, request: Request) -> RemoteError:
 
 
 def _check_headers(request: Request) -> None:
-    """Refuse what HTTP cannot carry before a library puts the value, perhaps a token, into its message."""
+    """Refuse invalid headers before a library puts their value, perhaps a token, into its message."""
     for name, value in request.headers.items():
         if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
             raise UnreachableError(f"{_target(request)} cannot be called: HTTP cannot carry the header {name!r}.")

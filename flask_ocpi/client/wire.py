@@ -1,4 +1,4 @@
-"""What other platforms answer: success or an error, by the HTTP status and the envelope."""
+"""Requests and answers: success or an error, by the HTTP status and the envelope."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What another platform answered: the decoded body, and headers that are looked up in any case."""
+    """The answer of another platform: the decoded body, and headers with case-insensitive names."""
 
     status: int
     headers: Mapping[str, str]
@@ -57,9 +57,9 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A successful answer: the ``data`` of its envelope, the codes, and the headers (looked up in any case).
+    """A successful answer: the ``data`` of its envelope, the codes, and the headers (case-insensitive names).
 
-    method: of the request that it answers. timestamp: the ``timestamp`` of its envelope, as it was sent.
+    method: that of the request. timestamp: the ``timestamp`` of its envelope, as it was sent.
     """
 
     data: Any = field(repr=False)
@@ -71,7 +71,7 @@ class Answer:
 
 
 class Headers(Mapping[str, str]):
-    """Headers that are looked up in any case. Of one that is there in several, the last counts."""
+    """Headers with case-insensitive names. Of several with the same name, the last counts."""
 
     def __init__(self, headers: Mapping[str, str]) -> None:
         self._lines = {name.lower(): (name, headers[name]) for name in headers}
@@ -100,13 +100,13 @@ class Transport(Protocol):
     """The seam between the client and the network: tests and other HTTP libraries plug in here."""
 
     def send(self, request: Request) -> Response:
-        """Send one request and return the answer, whatever its status.
+        """Send one request and return the answer with any status.
 
         Raises UnreachableError, BlockedAddressError or InvalidResponseError.
         """
 
     def close(self) -> None:
-        """Give back what the transport holds open."""
+        """Close the kept connections."""
 
 
 def _folded(headers: Mapping[str, str]) -> dict[str, str]:
@@ -121,7 +121,7 @@ _LONGEST_RETRY_AFTER = 3600.0
 _LONGEST_MESSAGE = 500
 _LONGEST_TARGET = 200
 _READ_OF_A_BODY = 2000  # bytes, of which 200 characters are shown
-_SHORTEST_SECRET = 8  # a shorter one could be any word of the text
+_SHORTEST_SECRET = 8  # characters; a shorter one could be any word of the text
 _TOKEN = re.compile(rb"""(["']token["']\s*:\s*["'])[^"']*""", re.IGNORECASE)
 
 
@@ -129,8 +129,8 @@ _TOKEN = re.compile(rb"""(["']token["']\s*:\s*["'])[^"']*""", re.IGNORECASE)
 class Answers:
     """Reads the answers to requests with one token.
 
-    secrets: the spellings of that token, which no error repeats. strict: take nothing that is not to the letter of
-    OCPI. found: notes a flaw: its kind, the request, what came and what was made of it.
+    secrets: the spellings of that token, which no error repeats. strict: refuse answers that deviate from OCPI. found:
+    notes a flaw: its kind, the request, the received value and the outcome.
     """
 
     secrets: tuple[str, ...] = field(repr=False)
@@ -138,9 +138,9 @@ class Answers:
     found: Callable[[str, str, str, str], None] = lambda kind, source, came, outcome: None
 
     def read(self, method: str, source: str, response: Response) -> Answer:
-        """Return a successful answer; raise RefusedError for another one, InvalidResponseError for what is no answer.
+        """Return a successful answer; raise RefusedError for an error, InvalidResponseError if it is not OCPI.
 
-        A write is done when its HTTP status says so, whatever is in the body.
+        A write is done if its HTTP status says so, with any body.
         """
         is_done = 200 <= response.status < 300
         try:
@@ -167,7 +167,7 @@ class Answers:
         return Answer(answer.get("data"), code, response.status, response.headers, method=method, timestamp=timestamp)
 
     def refused(self, source: str, response: Response) -> RefusedError:
-        """Return the error that an answer without an envelope is: where it points to, and how its body begins."""
+        """Return the error for an answer without an envelope, with its redirect and the beginning of its body."""
         target = response.headers.get("Location", "") if 300 <= response.status < 400 else ""
         where = f" and points to {self._hidden(target)[:_LONGEST_TARGET]!a}" if target else ""
         return RefusedError(
@@ -195,7 +195,7 @@ class Answers:
         return self._without_secrets(text.encode("utf-8", "replace")).decode("utf-8", "replace")
 
     def _without_secrets(self, text: bytes) -> bytes:
-        """Return what was answered without our token, which some repeat, and without tokens that are given to us."""
+        """Return an answer's text without our token, which some servers repeat, and without tokens issued to us."""
         for secret in self.secrets:
             if len(secret) >= _SHORTEST_SECRET:
                 text = text.replace(secret.rstrip("=").encode(), b"***")
@@ -203,7 +203,7 @@ class Answers:
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds in a Retry-After header, an hour at most; it may be a date. None: none can be read."""
+    """Return the seconds of a Retry-After header, which may be a date, at most an hour; None if it has none."""
     text = headers.get("Retry-After", "").strip()
     if text.isascii() and text.isdigit():
         return min(float(text[:99]), _LONGEST_RETRY_AFTER)

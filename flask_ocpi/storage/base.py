@@ -147,8 +147,8 @@ class Query:
     """Selects a page of the records of a kind, in the order of their creation.
 
     owners: only records of these parties; None means any party.
-    receiver: only copies with this :attr:`Key.receiver`; "" means own objects; None means both. audience: only records
-    that one of these parties may see; None means no filter.
+    receiver: only copies with this :attr:`Key.receiver`; "" means own objects; None means both.
+    audience: only records that one of these parties may see; None means no filter.
     date_from, date_to: microseconds; ``date_from <= last_updated < date_to``.
     offset: records to skip, after all filters. limit: the most records to return (at least 1).
     after: an opaque cursor of an earlier :class:`Page`; a storage without cursors ignores it and uses the offset.

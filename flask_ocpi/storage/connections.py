@@ -151,8 +151,7 @@ class Database:
         """Run statements on the connection of :meth:`connection`; repeat them where that does no harm.
 
         Outside of a transaction, work that the database ended in favour of another is run again; work that only
-        ``reads`` also after a lost connection. After a lost connection the result of a write is unknown: it raises
-        StorageError.
+        ``reads`` also after a lost connection. The result of a write is then unknown: it raises StorageError.
         """
         attempts = STATEMENT_ATTEMPTS
         while True:

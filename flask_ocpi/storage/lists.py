@@ -41,9 +41,9 @@ from flask_ocpi.storage.tables import record_columns
 
 # The largest number that the databases take: no table has more records.
 MAX_OFFSET = 2**63 - 1
-#: Up to so many records of a dated query are read and sorted; for more, all are walked in the order of creation.
+#: The most records of a dated query that are read and sorted; of more, all are walked in the order of creation.
 FEW = 2000
-#: Up to so many owners are alternatives in SQLite's statement; more are one parameter, a list.
+#: The most owners that are alternatives in SQLite's statement; more are one parameter, a list.
 MOST_ALTERNATIVES = 50
 #: The characters of an audience of one party, such as ",NL-ABC,"; more only if some are escaped.
 LONGEST_OF_ONE = 8

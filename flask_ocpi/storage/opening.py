@@ -24,7 +24,7 @@ def check_dialect(name: str) -> None:
 
 
 def prepare(connection: Connection) -> None:
-    """Set what the package needs on a new connection to SQLite."""
+    """Apply the settings that the package needs to a new connection to SQLite."""
     connection.begin()
     driver: Any = connection.connection.driver_connection
     # SQLAlchemy's documentation has applications send BEGIN in an event: here nothing would commit it.

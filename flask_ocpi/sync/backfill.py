@@ -51,7 +51,7 @@ _LONGEST_NAP = 60.0
 
 @dataclass(frozen=True, slots=True)
 class MissingObject(Stored):
-    """An object that is to be fetched from a platform.
+    """An object to fetch from a platform.
 
     moment: the ``last_updated`` of the missed change. since: when that change came. failures: the failed fetches. due:
     when to fetch it; during a fetch, the end of the lease. Moments are microseconds.
