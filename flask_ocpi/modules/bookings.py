@@ -1,7 +1,7 @@
-"""Bookings 1.1: where and when one can book a charger, and the bookings that eMSPs ask for.
+"""Bookings 1.1: places and times at which a charger can be booked, and the bookings of eMSPs.
 
-OCPI 2.3.0, Bookings. The host's hook is called with a BookingRequest and a BookingReply; what it leaves PENDING it
-answers later with :meth:`OCPI.answer_booking`.
+OCPI 2.3.0, Bookings. The host's hook is called with a BookingRequest and a BookingReply; it answers a PENDING request
+later with :meth:`OCPI.answer_booking`.
 """
 
 from __future__ import annotations
@@ -62,9 +62,9 @@ _MOST_REQUESTS = 100  # for one booking
 
 @dataclass(frozen=True, slots=True)
 class BookingReply:
-    """What a hook is told beside the BookingRequest.
+    """The circumstances of a BookingRequest, for the hook.
 
-    id: of the booking, by which :meth:`OCPI.answer_booking` knows it, from any thread or process. platform: who asks;
+    id: the booking, for :meth:`OCPI.answer_booking` in any thread or process. platform: the caller;
     sender: the eMSP; receiver: our party. before: the Booking as it was before the request, None for a new one.
     kind: "new", "change" or "cancel".
     """
@@ -78,9 +78,9 @@ class BookingReply:
 
 
 def request_booking(ctx: Context, target: Target, body: Document) -> Result:
-    """Book, change or cancel, as the host application says: answer the Booking, PENDING where it says so later.
+    """Book, change or cancel by the host application's decision: answer the Booking, PENDING if it decides later.
 
-    The very same request again is answered with the Booking as it is. OCPI 2.3.0, Bookings, "POST Method".
+    A repeated request is answered with the current Booking. OCPI 2.3.0, Bookings, "POST Method".
     """
     hook = ctx.services.hooks.calls.get((BOOKINGS, REQUEST))
     if hook is None:
@@ -108,9 +108,9 @@ def request_booking(ctx: Context, target: Target, body: Document) -> Result:
 
 
 def answer_of(answer: Any) -> tuple[ReservationRequestStatus, Mapping[str, Any]]:
-    """Return the status of a request that the host application gave, and what else of the Booking it set.
+    """Return the host application's status of a request, and the other properties of the Booking that it set.
 
-    None is PENDING. Raises InvalidParametersError for what is no ReservationRequestStatus.
+    None is PENDING. Raises InvalidParametersError if the status is no ReservationRequestStatus.
     """
     given = answer if isinstance(answer, Mapping) else {"request_status": answer or ReservationRequestStatus.PENDING}
     changes = {name: value for name, value in given.items() if name != "request_status"}
@@ -123,7 +123,7 @@ def answer_of(answer: Any) -> tuple[ReservationRequestStatus, Mapping[str, Any]]
 
 
 def _asker(ctx: Context, body: Document) -> Party:
-    """Return the eMSP that asks, which has to be a party of the caller."""
+    """Return the eMSP of the request, which must be a party of the caller."""
     missing = [name for name in ("country_code", "party_id") if name not in body]
     if missing:  # elsewhere a request is kept without
         raise InvalidParametersError(f"Invalid body: {missing[0]} cannot be read.")
@@ -134,9 +134,9 @@ def _asker(ctx: Context, body: Document) -> Party:
 
 
 def _terms(ctx: Context, owner: Party, body: Document) -> Document:
-    """Return the terms and tariffs of the BookingLocation that is asked for; raise UnknownLocationError (2003).
+    """Return the terms and tariffs of the requested BookingLocation; raise UnknownLocationError (2003).
 
-    Nothing, where BookingLocations are not kept here, or the request names none, as in 1.0.
+    Neither, if BookingLocations are not kept here, or if the request names none, as in 1.0.
     """
     id = body["booking_location_id"]
     if id == NOT_AVAILABLE or not ctx.services.keeps(BOOKING_LOCATIONS, owner):
@@ -151,9 +151,9 @@ def _terms(ctx: Context, owner: Party, body: Document) -> Document:
 
 
 def _note(ctx: Context, key: Key, body: Document, known: Document, asker: Party) -> tuple[Record | None, Record] | None:
-    """Store that something is asked for; return the booking before and after. None: it is asked again.
+    """Store a request; return the booking before and after. None if the request is a repetition.
 
-    Raises InvalidParametersError where the booking has ended.
+    Raises InvalidParametersError if the booking has ended.
     """
     now = format_date_time(ctx.services.clock())
     with ctx.storage.transaction():
@@ -177,7 +177,7 @@ def _note(ctx: Context, key: Key, body: Document, known: Document, asker: Party)
 
 
 def _answer(ctx: Context, key: Key, status: ReservationRequestStatus, changes: Mapping[str, Any]) -> None:
-    """Store what the host application answered at once; ServerError where that is not valid."""
+    """Store the immediate answer of the host application; raise ServerError if it is not valid."""
     now = format_date_time(ctx.services.clock())
     with ctx.storage.transaction():
         record = ctx.storage.get(BOOKING.kind, key, for_update=True)
@@ -199,7 +199,7 @@ def _save(ctx: Context, key: Key, booking: Document, audience: tuple[Party, ...]
 
 
 def _take_back(ctx: Context, key: Key, before: Record | None, now: Record) -> None:
-    """Undo what was noted of a request that the host application did not answer, unless it goes on by now."""
+    """Undo a stored request that the host application failed to answer, unless the booking has changed since."""
     with ctx.storage.transaction():
         record = ctx.storage.get(BOOKING.kind, key, for_update=True)
         if record is None or record.text != now.text:
@@ -218,7 +218,7 @@ def _stored(ctx: Context, key: Key) -> Record:
 
 
 def put_booking(ctx: Context, target: Target, body: Document) -> Result:
-    """Store a Booking of the calling CPO, whose URL ends in its id, or as the text has it once, in its request_id."""
+    """Store a Booking of the calling CPO; its URL ends in its id or, as once in the specification, its request_id."""
     named = target.path["booking_id"].upper()
     if named != body["id"].upper() and named == body["request_id"].upper():
         target = replace(target, path={**target.path, "booking_id": body["id"]}, id=body["id"])
@@ -226,7 +226,7 @@ def put_booking(ctx: Context, target: Target, body: Document) -> Result:
 
 
 def patch_booking(ctx: Context, target: Target, body: Document) -> Result:
-    """Change a Booking; what the text's example has beside the option is changed in it."""
+    """Change a Booking; properties that the specification's example has beside the option are changed in the option."""
     parts = {name: body[name] for name in IN_OPTION if name in body}
     if parts and "booking_option" not in body:
         record = ctx.storage.get(BOOKING.kind, target.key)
@@ -237,7 +237,7 @@ def patch_booking(ctx: Context, target: Target, body: Document) -> Result:
 
 
 def list_booking_locations(ctx: Context, target: Target, body: None) -> Result:
-    """Answer a page of BookingLocations; with a timeslot in the query those with a free one that overlaps it.
+    """Answer a page of BookingLocations; for a timeslot in the query, those with a free timeslot that overlaps it.
 
     OCPI 2.3.0, Bookings, "GET BookingLocations".
     """
@@ -258,7 +258,7 @@ def _has_timeslot(location: Document, *, begin: str | None, end: str | None) -> 
 
 
 def asking_party(booking: Document) -> tuple[tuple[str, str], ...]:
-    """Return the eMSP that a booking is for, as far as its requests tell."""
+    """Return the eMSP of a booking, as far as its requests name it."""
     request = booking["booking_requests"][-1]["booking_request"]
     if "country_code" in request and "party_id" in request:
         return ((request["country_code"], request["party_id"]),)
@@ -307,7 +307,7 @@ def _received_bookings() -> tuple[Operation, ...]:
 
 
 def _received_locations() -> tuple[Operation, ...]:
-    """The Receiver interface, also by the paths that the text's examples have."""
+    """Return the Receiver interface, also with the paths in the specification's examples."""
     found = client_owned(BOOKING_LOCATION, verbs=_VERBS, segment=f"/{BOOKING_LOCATIONS}")
     below = "".join(f"/{{{parameter.name}}}" for parameter in OWNER)
     return tuple(

@@ -1,4 +1,4 @@
-"""How a booking goes on: requests of the eMSP, answers of the CPO, and what its status may become. Pure functions.
+"""The lifecycle of a booking: requests of the eMSP, answers of the CPO, changes of status. Pure functions.
 
 OCPI 2.3.0, Bookings, "Flow and Lifecycle".
 """
@@ -21,7 +21,7 @@ _NEXT = {
     RESERVED: {ReservationStatus.FULFILLED, ReservationStatus.CANCELED, ReservationStatus.NO_SHOW},
 }
 _NAMESPACE = uuid.UUID("6f2f7c0e-9f0c-4b52-8b6a-2f6f0f9f6b11")
-#: What a request names as a Booking has it, by the names that both have.
+#: The properties of a request that its Booking takes over, by the name that both have.
 _TAKEN = {
     "booking_option": "booking_option",
     "location_id": "location_id",
@@ -32,7 +32,7 @@ _TAKEN = {
 
 
 def refused_change(before: Mapping[str, Any], after: Mapping[str, Any]) -> str | None:
-    """Say why a booking cannot become another one; None: it can."""
+    """Return the reason why a booking cannot become another one; None if it can."""
     old, new = before["reservation_status"], after["reservation_status"]
     if old == new or ReservationStatus.UNKNOWN in (old, new) or new in _NEXT.get(old, ()):
         return None
@@ -42,27 +42,27 @@ def refused_change(before: Mapping[str, Any], after: Mapping[str, Any]) -> str |
 
 
 def is_over(booking: Mapping[str, Any]) -> bool:
-    """Tell whether a booking is in a state in which nothing can be asked for it any more."""
+    """Tell whether a booking has ended: no request about it is possible any more."""
     return booking["reservation_status"] not in (*_NEXT, ReservationStatus.UNKNOWN)
 
 
 def progress(booking: Mapping[str, Any]) -> tuple[int, int, int]:
-    """Return what is larger of the later one of two states of a booking, also within one millisecond."""
+    """Return a value that is larger for the later of two states of a booking, also within one millisecond."""
     requests = booking["booking_requests"]
     pending = sum(item["request_status"] == PENDING for item in requests)
     return to_micros(booking["last_updated"]), len(requests), -pending
 
 
 def id_of(platform: str, request: Mapping[str, Any]) -> str:
-    """Return the id of the booking of a request: always the same one for the same ``request_id`` of an eMSP."""
+    """Return the id of the booking of a request: always the same for one ``request_id`` of an eMSP."""
     parts = (platform, *(str(request[name]).upper() for name in ("country_code", "party_id", "request_id")))
     return str(uuid.uuid5(_NAMESPACE, "\n".join(parts)))
 
 
 def requested(booking: Document | None, request: Document, *, known: Document, now: str) -> Document:
-    """Return a booking with one more request that is PENDING; a new one where there is none yet.
+    """Return a booking with one more PENDING request; a new booking if there is none yet.
 
-    known: what a new one has besides what is in the request: its id, its owner, its terms and tariffs.
+    known: the other properties of a new one: its id, its owner, its terms and tariffs.
     """
     asked = {
         "request_status": str(ReservationRequestStatus.PENDING),
@@ -82,9 +82,9 @@ def requested(booking: Document | None, request: Document, *, known: Document, n
 
 
 def answered(booking: Document, status: ReservationRequestStatus, *, changes: Mapping[str, Any], now: str) -> Document:
-    """Return a booking after the CPO answered the latest request that is PENDING.
+    """Return a booking after the CPO answered its latest PENDING request.
 
-    changes: properties that the CPO sets besides. Raises InvalidParametersError when there is no such request.
+    changes: other properties that the CPO sets. Raises InvalidParametersError if there is no such request.
     """
     requests = [dict(item) for item in booking["booking_requests"]]
     pending = [item for item in requests if item["request_status"] == PENDING]
@@ -108,7 +108,7 @@ def answered(booking: Document, status: ReservationRequestStatus, *, changes: Ma
 
 
 def _accepted(booking: Document, request: Document) -> Document:
-    """Return what a request changes. A booking that was never RESERVED is REJECTED when it is cancelled."""
+    """Return the changes of an accepted request. A cancelled booking that was never RESERVED is REJECTED."""
     if "canceled" in request:
         was_reserved = booking["reservation_status"] != PENDING
         status = ReservationStatus.CANCELED if was_reserved else ReservationStatus.REJECTED

@@ -1,4 +1,4 @@
-"""How bookings are read that go by other names: those of Bookings 1.0, and those of the text's own examples."""
+"""Reading bookings with other names: those of Bookings 1.0, and those in the specification's examples."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from flask_ocpi.core.schema import Document
 
 Reading = Callable[[Document], Document]
 
-#: What 1.0 has beside the option, and 1.1 in it.
+#: The properties that 1.0 has beside the option, and 1.1 in it.
 IN_OPTION = ("evse_uid", "connector_id", "parking_id")
 _STATUSES = {"FULLFILLED": "FULFILLED", "CANCELLED": "CANCELED"}
 #: The table of Cancellation says Role, and its link leads to InterfaceRole.
@@ -16,7 +16,7 @@ _ROLES = {"SENDER": "CPO", "RECEIVER": "EMSP", "MSP": "EMSP"}
 
 
 def renamed(**names: str) -> Reading:
-    """Return what reads properties by earlier names: ``renamed(step_size="timeslot_increment")``."""
+    """Return a function that reads properties by earlier names: ``renamed(step_size="timeslot_increment")``."""
 
     def read(document: Document) -> Document:
         return {
@@ -28,14 +28,14 @@ def renamed(**names: str) -> Reading:
 
 
 def stripped(document: Document) -> Document:
-    """Read names with blanks around them, as in the example of a changed calendar."""
+    """Read names that have blanks around them, as in the example of a changed calendar."""
     return {name.strip(): value for name, value in document.items()}
 
 
 def with_option(document: Document) -> Document:
-    """Read what 1.0 has beside the option as parts of it, and of several options the first.
+    """Read properties that 1.0 has beside the option as parts of it; of several options, read the first.
 
-    Not so in a PATCH, whose handler knows the rest of the option.
+    A PATCH is left unchanged: its handler knows the rest of the option.
     """
     given = document.get("booking_option")
     option = given[0] if isinstance(given, list) and given else given
@@ -50,29 +50,29 @@ def with_option(document: Document) -> Document:
 
 
 def with_single_terms(document: Document) -> Document:
-    """Read the list of terms that 1.0 has: the first."""
+    """Read the first element of the list of terms in 1.0."""
     terms = document.get("booking_terms")
     return {**document, "booking_terms": terms[0]} if isinstance(terms, list) and terms else document
 
 
 def with_lists(document: Document) -> Document:
-    """Read single values of what are lists since 1.1."""
+    """Read single values of properties that are lists since 1.1."""
     single = {n: [document[n]] for n in ("evse_position", "connector_format") if isinstance(document.get(n), str)}
     return {**document, **single} if single else document
 
 
 def with_statuses(document: Document) -> Document:
-    """Read the spellings of a status that the text has elsewhere."""
+    """Read the other spellings of a status in the specification."""
     return _replaced(document, "reservation_status", _STATUSES)
 
 
 def with_roles(document: Document) -> Document:
-    """Read a side of the module as the role that has it."""
+    """Read a side of the module as the role on that side."""
     return _replaced(document, "who_canceled", _ROLES)
 
 
 def without_plates(document: Document) -> Document:
-    """Read the type of token that only 1.0 has; the plate itself is kept beside."""
+    """Read the token type that only 1.0 has; the licence plate itself is kept in another property."""
     return {**document, "type": "OTHER"} if document.get("type") == "LICENSE_PLATE" else document
 
 

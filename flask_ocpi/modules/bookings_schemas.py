@@ -189,7 +189,7 @@ class Calendar(Schema):
 class BookingRequest(Schema):
     """What an eMSP asks for (OCPI 2.3.0, Bookings, "BookingRequest class").
 
-    The same ``request_id`` again changes the booking; with ``canceled`` it cancels it.
+    A request with the same ``request_id`` changes the booking; with ``canceled`` it cancels the booking.
     """
 
     readings = (readings.renamed(bookable_parking_option="booking_option"), readings.with_option)

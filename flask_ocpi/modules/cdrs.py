@@ -1,4 +1,4 @@
-"""CDRs: posted once, read again by their URL, and never changed."""
+"""CDRs: posted once, read by their URL, never changed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _LONGEST_URL = 255  # OCPI 2.2.1, Types, "URL"
 
 
 def post_cdr(ctx: Context, target: Target, body: Document) -> Result:
-    """Store a CDR: 201 with its URL in Location; 200 when the very same is here already, 2001 when another one is.
+    """Store a CDR: 201 with its URL in Location; 200 if the same CDR is stored already, 2001 if a different one is.
 
     OCPI 2.2.1, CDRs, "POST Method".
     """
@@ -51,9 +51,9 @@ def post_cdr(ctx: Context, target: Target, body: Document) -> Result:
 
 
 def get_cdr(ctx: Context, target: Target, body: None) -> Result:
-    """Answer the copy of a CDR of the calling platform, for whichever of our parties it came.
+    """Answer the copy of a CDR of the calling platform, for any of our parties.
 
-    Under its id alone it is that of the party in FROM, or of any of the platform's, if these are few.
+    With the id alone, the owner is the party in FROM, or any party of the platform if it has few.
     """
     object_type = target.object_type
     for owner in _owners(ctx, target):
@@ -74,7 +74,7 @@ def _owners(ctx: Context, target: Target) -> tuple[Party, ...]:
 
 
 def _url_of(ctx: Context, target: Target, key: Key) -> str:
-    """Return where a CDR can be read: the same for every spelling of its id; ServerError where that is no URL."""
+    """Return the URL of a CDR, the same for every spelling of its id; raise ServerError if that is no valid URL."""
     path = "/".join(quote(part, safe="") for part in (*key.owner, key.id))
     url = ctx.url(f"{ctx.version.number}{target.module.path_of(target.interface)}/{path}")
     if len(url) > _LONGEST_URL:
@@ -84,11 +84,11 @@ def _url_of(ctx: Context, target: Target, key: Key) -> str:
     return url
 
 
-#: Where a CDR that we sent can be read again: the Location header of the answer.
+#: The URL of a CDR that we sent: the Location header of the answer.
 CDR_URLS = "cdr_urls"
-#: What the audit of a CDR found, under the key of the CDR.
+#: The result of the audit of a CDR, under the key of the CDR.
 CDR_AUDITS = "cdr_audits"
-#: Which CDRs there are of a session, in the order in which they were audited, under the key that the session has.
+#: The CDRs of a session in the order of their audits, under the key of the session.
 SESSION_CDRS = "session_cdrs"
 
 CDR_ID = PathParameter("cdr_id", 39, "CDR.id.", "12345")

@@ -43,7 +43,7 @@ from flask_ocpi.storage.base import Record
 
 
 def periods_follow_each_other(profile: Document) -> Iterator[Violation]:
-    """Demand that the first period starts with the profile, and each other one after the one before it (CHP-18)."""
+    """Demand that the first period starts with the profile, and each other one after its predecessor (CHP-18)."""
     starts = [period["start_period"] for period in profile.get("charging_profile_period", [])]
     if starts and starts[0] != 0:
         yield "charging_profile_period[0].start_period", "must be 0: the first period starts with the profile"
@@ -53,7 +53,7 @@ def periods_follow_each_other(profile: Document) -> Iterator[Violation]:
 
 
 def accepted_result_has_profile(result: Document) -> Iterator[Violation]:
-    """Demand the profile that was asked for when it could be had (CHP-10)."""
+    """Demand the profile in an ACCEPTED result (CHP-10)."""
     if result["result"] == ChargingProfileResultType.ACCEPTED and "profile" not in result:
         yield "profile", "is required when result is ACCEPTED"
 
@@ -224,31 +224,31 @@ class ActiveProfileQuery(ResponseUrlQuery):
 
 
 #: The sessions that have, or had, a charging profile, with the platforms and parties that set it (CHP-24).
-#: ``last_updated`` is when the latest was set.
+#: ``last_updated`` is the time when the latest was set.
 PROFILED_SESSIONS = "profiled_sessions"
 
-_LONGEST_SESSION = 366 * 86_400 * 1_000_000  # microseconds; nobody is told of sessions that are older
+_LONGEST_SESSION = 366 * 86_400 * 1_000_000  # microseconds; older sessions are not reported
 _PURGED_AT_ONCE = 50
 
 
 def get_active_profile(ctx: Context, target: Target, body: None) -> Result:
-    """Have the active profile of a session read; it comes as the result, not here (CHP-05)."""
+    """Ask the host for the active profile of a session; it is sent as the result, later (CHP-05)."""
     return _receive(ctx, target, {"duration": target.query["duration"]}, target.query["response_url"])
 
 
 def set_profile(ctx: Context, target: Target, body: Document) -> Result:
-    """Have a session's profile set."""
+    """Ask the host to set the profile of a session."""
     asked = {name: value for name, value in body.items() if name != "response_url"}
     return _receive(ctx, target, asked, body["response_url"])
 
 
 def clear_profile(ctx: Context, target: Target, body: None) -> Result:
-    """Have a session's profile removed."""
+    """Ask the host to remove the profile of a session."""
     return _receive(ctx, target, {}, target.query["response_url"])
 
 
 def put_active_profile(ctx: Context, target: Target, body: Document) -> Result:
-    """Hear that the active profile of a session changed; the host application listens to the signal."""
+    """Receive the changed active profile of a session; the host application listens to the signal."""
     ctx.services.emit(
         active_charging_profile_received, session_id=target.path["session_id"], profile=body, platform=ctx.platform
     )
@@ -256,7 +256,7 @@ def put_active_profile(ctx: Context, target: Target, body: Document) -> Result:
 
 
 def remember_sender(services: Services, incoming: IncomingRequest) -> None:
-    """Note who set a profile successfully: it is told when the active one changes (CHP-12, CHP-24)."""
+    """Note the sender of an accepted profile: it is told when the active profile changes (CHP-12, CHP-24)."""
     if incoming.result is None or incoming.result["result"] != ChargingProfileResultType.ACCEPTED:
         return
     _purge_senders(services)
@@ -264,7 +264,7 @@ def remember_sender(services: Services, incoming: IncomingRequest) -> None:
     sender = {"platform": incoming.platform, "party": incoming.sender and list(incoming.sender)}
     try:
         _add_sender(services, key, sender)
-    except ConflictError:  # another one was the first at the same moment, and can be read by now
+    except ConflictError:  # another request created it at the same moment, and it can be read now
         _add_sender(services, key, sender)
 
 
@@ -291,7 +291,7 @@ def _purge_senders(services: Services) -> None:
 
 
 def _receive(ctx: Context, target: Target, asked: Document, response_url: str) -> Result:
-    """Hand a request to the host, unless the session is not there, or not for the caller (CHP-07, CHP-20)."""
+    """Hand a request to the host, unless the session is unknown or not visible to the caller (CHP-07, CHP-20)."""
     session_id = target.path["session_id"]
     hook = ctx.services.hooks.calls.get((target.module.id, target.operation.method))
     refusal = None if hook is None else pending.session_refusal(ctx, target, session_id)
@@ -345,7 +345,7 @@ ASKED = (
 
 
 def _result(segment: str, body: type[Schema], summary: str) -> Operation:
-    """Describe where one kind of result is posted: by their content they cannot be told apart (CHP-09)."""
+    """Describe the endpoint of one class of results: their content does not tell them apart (CHP-09)."""
     handler: Handler = pending.receive_result
     return Operation(
         name=f"post_{segment}_result",

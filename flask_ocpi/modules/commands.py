@@ -1,4 +1,4 @@
-"""Commands: what is checked before the host application gets them.
+"""Commands: the checks before the host application gets them.
 
 OCPI 2.2.1, Commands. The host's hook is called with the body without its response_url, and a Reply.
 """
@@ -54,8 +54,8 @@ from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import Record
 
-#: The reservations that eMSPs made, under their own ids, for our number of each (CMD-23). ``stands``: it was made, as
-#: the result said; ``last_updated`` is its end.
+#: The reservations of eMSPs under the ids of the eMSPs, each with our own number (CMD-23). ``stands``: the result
+#: confirmed it; ``last_updated`` is its end.
 RESERVATIONS = "reservations"
 
 _REJECTED = orjson.dumps({"result": CommandResponseType.REJECTED, "timeout": 0})
@@ -63,7 +63,7 @@ _PURGED_AT_ONCE = 50
 
 
 def start_session(ctx: Context, target: Target, body: Document) -> Result:
-    """Have a session started. The token is taken as it is: neither checked nor stored (CMD-20, CMD-21)."""
+    """Ask the host to start a session. The token is neither compared with stored Tokens nor stored (CMD-20, CMD-21)."""
     hook = _hook(ctx, target)
     if hook is not None:
         _check_token(ctx, body["token"])
@@ -75,14 +75,14 @@ def start_session(ctx: Context, target: Target, body: Document) -> Result:
 
 
 def stop_session(ctx: Context, target: Target, body: Document) -> Result:
-    """Have a session stopped: UNKNOWN_SESSION when there is none, REJECTED when it is another eMSP's (CMD-16, 17)."""
+    """Ask the host to stop a session: UNKNOWN_SESSION if there is none, REJECTED if another eMSP's (CMD-16, CMD-17)."""
     hook = _hook(ctx, target)
     refusal = None if hook is None else pending.session_refusal(ctx, target, body["session_id"])
     return pending.respond(refusal) if refusal else _receive(ctx, target, body, hook)
 
 
 def unlock_connector(ctx: Context, target: Target, body: Document) -> Result:
-    """Have a connector unlocked."""
+    """Ask the host to unlock a connector."""
     hook = _hook(ctx, target)
     if hook is not None:
         _check_place(ctx, target, body)
@@ -90,9 +90,9 @@ def unlock_connector(ctx: Context, target: Target, body: Document) -> Result:
 
 
 def reserve_now(ctx: Context, target: Target, body: Document) -> Result:
-    """Have an EVSE reserved, or a reservation of the same eMSP changed (CMD-23, CMD-24).
+    """Ask the host to reserve an EVSE, or to change a reservation of the same eMSP (CMD-23, CMD-24).
 
-    REJECTED when the eMSP has a reservation with that id at another Location.
+    REJECTED if the eMSP has a reservation with that id at another Location.
     """
     hook = _hook(ctx, target)
     if hook is None:
@@ -116,7 +116,7 @@ def reserve_now(ctx: Context, target: Target, body: Document) -> Result:
 
 
 def cancel_reservation(ctx: Context, target: Target, body: Document) -> Result:
-    """Have a reservation of the calling eMSP cancelled: REJECTED when it has none with that id (CMD-29)."""
+    """Ask the host to cancel a reservation of the calling eMSP: REJECTED if it has none with that id (CMD-29)."""
     hook = _hook(ctx, target)
     if hook is None:
         return _receive(ctx, target, body, None)
@@ -133,7 +133,7 @@ def cancel_reservation(ctx: Context, target: Target, body: Document) -> Result:
 
 
 def reservation_finished(services: Services, incoming: IncomingRequest) -> None:
-    """Note that a reservation was made, or taken back."""
+    """Note that a reservation was made, or that it failed."""
     token = incoming.request["token"]
     sender = incoming.sender or Party.of(token["country_code"], token["party_id"])
     key = Key.of(*sender, incoming.request["reservation_id"], incoming.receiver, incoming.platform)
@@ -175,7 +175,7 @@ def _receive(ctx: Context, target: Target, body: Document, hook: CallHook | None
 
 
 def _numbered(hook: CallHook, reservation: Record) -> CallHook:
-    """Give a hook our own number of the reservation."""
+    """Return the command for the hook, with our own number of the reservation."""
 
     def numbered(request: Document, reply: Reply) -> Answer:
         reply.reservation = reservation.created
@@ -185,7 +185,7 @@ def _numbered(hook: CallHook, reservation: Record) -> CallHook:
 
 
 def _note_reservation(ctx: Context, key: Key, body: Document) -> Record | None:
-    """Store that a reservation is asked for, and return it with its number; None: that id stands elsewhere."""
+    """Store a requested reservation and return it with its number; None if that id stands at another Location."""
     end = to_micros(body["expiry_date"])
     with ctx.storage.transaction():
         before = ctx.storage.get(RESERVATIONS, key, for_update=True)
@@ -203,7 +203,7 @@ def _note_reservation(ctx: Context, key: Key, body: Document) -> Record | None:
 
 
 def _drop_new_reservation(ctx: Context, key: Key, noted: Record) -> None:
-    """Forget a reservation that was refused at once, unless it was there before or is asked for again by now."""
+    """Forget a reservation that was refused at once, unless it existed before or was requested again meanwhile."""
     with ctx.storage.transaction():
         record = ctx.storage.get(RESERVATIONS, key, for_update=True)
         if record is not None and record.revision == noted.revision == 1:
@@ -213,7 +213,7 @@ def _drop_new_reservation(ctx: Context, key: Key, noted: Record) -> None:
 def _find_reservations(
     services: Services, platform: str, senders: Iterable[Party], reservation_id: str, receiver: Party
 ) -> list[tuple[Key, Record]]:
-    """Return the reservations that a platform made with that id and which have not ended."""
+    """Return the reservations of a platform with that id that have not ended."""
     found = []
     for sender in senders:
         key = Key.of(*sender, reservation_id, receiver, platform)
@@ -224,7 +224,7 @@ def _find_reservations(
 
 
 def _purge_reservations(ctx: Context) -> None:
-    """Forget reservations that ended long ago."""
+    """Remove reservations that ended long ago."""
     end = ctx.services.now() - ctx.services.settings.command_retention * 1_000_000
     for record in ctx.storage.list(RESERVATIONS, Query(date_to=end, limit=_PURGED_AT_ONCE)).records:
         ctx.storage.delete(RESERVATIONS, Key(*record.document["key"]))
@@ -236,7 +236,7 @@ def _can_name_a_connector(target: Target) -> bool:
 
 
 def _check_token(ctx: Context, token: Document) -> None:
-    """Demand that the token is the caller's, or of somebody it speaks for (CMD-19)."""
+    """Demand a token of a party that the caller speaks for (CMD-19)."""
     owner = Party.of(token["country_code"], token["party_id"])
     if not ctx.services.platforms.speaks_for(ctx.platform, owner):
         raise InvalidParametersError(f"token: {owner} is not one of your parties.")

@@ -22,7 +22,7 @@ from flask_ocpi.modules.types import DisplayText
 
 
 def connector_is_of_an_evse(command: Document) -> Iterator[Violation]:
-    """Demand the EVSE of a connector, whose id says nothing without it (CMD-18)."""
+    """Demand the EVSE of a connector: connector ids are unique only within an EVSE (CMD-18)."""
     if "connector_id" in command and "evse_uid" not in command:
         yield "evse_uid", "is required where there is a connector_id"
 

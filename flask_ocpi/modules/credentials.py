@@ -52,7 +52,7 @@ from flask_ocpi.signals import platform_unregistered
 
 
 def roles_are_unique(credentials: Document) -> Iterator[Violation]:
-    """No two roles agree in role and both ids."""
+    """Refuse two roles that have the same role, country code and party id."""
     first: dict[tuple[str, ...], int] = {}
     for index, role in enumerate(credentials["roles"]):
         identity = (role["role"], role["country_code"].lower(), role["party_id"].lower())
@@ -61,7 +61,7 @@ def roles_are_unique(credentials: Document) -> Iterator[Violation]:
 
 
 def hub_has_no_other_role(credentials: Document) -> Iterator[Violation]:
-    """A hub names itself alone."""
+    """Refuse other roles beside that of a hub."""
     names = [role["role"] for role in credentials["roles"]]
     if Role.HUB in names:
         for index, name in enumerate(names):
@@ -162,7 +162,7 @@ def delete_credentials(ctx: Context, target: Target, body: None) -> Result:
 
 
 def check_unregistered(ctx: Context) -> None:
-    """Raise MethodNotAllowedError when the token is that of a registration already (CRED-08)."""
+    """Raise MethodNotAllowedError if the token belongs to a registered platform already (CRED-08)."""
     if ctx.caller.issued.use not in (TokenUse.REGISTRATION, TokenUse.SPENT):
         message = "This platform is registered already; use PUT to renew the registration."
         raise MethodNotAllowedError(message, headers={"Allow": "GET, PUT, DELETE"})
@@ -172,7 +172,7 @@ def check_unregistered(ctx: Context) -> None:
 
 
 def check_registered(ctx: Context) -> None:
-    """Raise MethodNotAllowedError when there is no registration yet (CRED-20, CRED-21)."""
+    """Raise MethodNotAllowedError if there is no registration yet (CRED-20, CRED-21)."""
     if not ctx.caller.is_registered:
         message = "This platform is not registered yet; use POST first."
         raise MethodNotAllowedError(message, headers={"Allow": "GET, POST"})
@@ -185,7 +185,7 @@ def _accept(ctx: Context, body: Document, *, renewed: bool) -> Result:
     decision = grants.decide(ctx.services, before, body["roles"], version=ctx.version)
     discovery = _call_back(ctx, body)  # no transaction is open here: the other platform calls us meanwhile
     issued, token = platforms.issue(TokenUse.ACTIVE)
-    # A token of our own handshake that runs at the same time stays: the platform may be given it any moment.
+    # A token of our own handshake that runs at the same time stays: the platform may get it at any moment.
     pending = (t for t in before.issued if t.use is TokenUse.PENDING and t != ctx.caller.issued)
     after = handshake.registered(
         ctx.services,
@@ -221,9 +221,9 @@ def _call_back(ctx: Context, body: Document) -> Discovery:
 
 
 def _unusable(ctx: Context, error: RemoteError) -> UnableToUseClientAPIError:
-    """Log why an endpoint could not be used, and return the answer, which is the same whatever the reason.
+    """Log why an endpoint could not be used, and return the answer, which is the same for every reason.
 
-    The URL is any that the other platform names: the reason would tell it which hosts and ports there are around us.
+    The other platform chose the URL: the reason would tell it which hosts and ports there are around us.
     """
     about = logs.current()
     id = about.request_id if about is not None else ""
@@ -238,7 +238,7 @@ def _unusable(ctx: Context, error: RemoteError) -> UnableToUseClientAPIError:
 
 
 def _busy(ctx: Context, error: CrowdedError) -> TooManyRequestsError:
-    """Say when to come again. Not with a status of ours, 5xx or 3000: nothing was changed, and that is certain."""
+    """Answer when to try again. Not with a server error (5xx or 3000): it is certain that nothing was changed."""
     seconds = ceil(ctx.services.settings.handshake_timeout)
     running = "A handshake of this platform is" if error.is_about_platform else "Other handshakes are"
     return TooManyRequestsError(
@@ -248,7 +248,7 @@ def _busy(ctx: Context, error: CrowdedError) -> TooManyRequestsError:
 
 
 def _save(ctx: Context, after: Platform) -> Platform:
-    """Save the platform as it was read for this request, changed; another handshake that came first wins."""
+    """Save the changed platform; a handshake that changed the record first wins."""
     try:
         return ctx.services.platforms.save(after, before=ctx.platform)
     except ConflictError as error:

@@ -1,4 +1,4 @@
-"""What hubs told of the parties behind them; kept apart for each hub, since a party may be behind several."""
+"""ClientInfos of the parties behind hubs; kept apart for each hub, since a party may be behind several."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ _MOST_FINDINGS = 10
 
 @dataclass(frozen=True, slots=True)
 class ToldObjectType(ObjectType):
-    """A class of objects as one platform tells them: its id is part of theirs."""
+    """A class of objects as one platform reports them: its id is part of their key."""
 
     platform: str = ""
 
@@ -82,16 +82,16 @@ class ToldObjectType(ObjectType):
 
 
 def told_by(object_type: ObjectType, platform: Platform) -> ToldObjectType:
-    """Return a class of objects as that platform tells them."""
+    """Return a class of objects as that platform reports them."""
     values = {field.name: getattr(object_type, field.name) for field in fields(ObjectType)}
     return ToldObjectType(**values, platform=platform.id)
 
 
 def note_parties(services: Services, platform: Platform, told: Sequence[Mapping[str, Any]]) -> None:
-    """Note for which parties a hub stands by the ClientInfos that it told, which are stored; another's are a finding.
+    """Note the parties of a hub by its stored ClientInfos; a party of another hub is a finding.
 
-    Of a page of a list the first of those are noted.
-    A party that the hub told to be SUSPENDED in all its roles left it: another hub may stand for it.
+    Of a page of a list, only the first of these findings are noted.
+    A party that the hub reports as SUSPENDED in all its roles has left it: another hub may stand for it.
     """
     if not platform.is_hub or not told:
         return
@@ -115,7 +115,7 @@ def note_parties(services: Services, platform: Platform, told: Sequence[Mapping[
 
 
 def client_infos(services: Services, hub: Platform, party: Party) -> list[Record]:
-    """Return the ClientInfos of a party that a hub told, one a role."""
+    """Return the ClientInfos that a hub sent of a party, one a role."""
     receiver = services.own_parties(ModuleID.HUBCLIENTINFO, InterfaceRole.RECEIVER)[0]
     keys = [Key.of(*party, _id(role, hub.id), receiver, hub.id) for role in Role]
     return [record for key in keys if (record := services.storage.get(CLIENT_INFOS, key)) is not None]
@@ -124,9 +124,9 @@ def client_infos(services: Services, hub: Platform, party: Party) -> list[Record
 def connection_status(
     services: Services, hub: Platform, party: Party, module: str, interface: InterfaceRole
 ) -> ConnectionStatus | None:
-    """Return the state of a party at a hub, or None: the hub did not tell.
+    """Return the state of a party at a hub; None if the hub did not report one.
 
-    Of its roles those count that implement the interface; all of them, where none does.
+    Only its roles that implement the interface count; all roles, if none does.
     """
     told = [record.document for record in client_infos(services, hub, party)]
     fitting = [info for info in told if services.permissions.implements((Role(info["role"]),), module, interface)]
@@ -141,7 +141,7 @@ def _id(role: str, platform: str) -> str:
 
 
 def get_client_info(ctx: Context, target: Target, body: None) -> Result:
-    """Answer the ClientInfo of a party that the caller told: of its roles, the one that was changed last (HCI-07)."""
+    """Answer the ClientInfo that the caller sent of a party: of several roles, the one changed last (HCI-07)."""
     records = client_infos(ctx.services, ctx.platform, target.owner)
     if not records:
         raise NotFoundError(f"There is no ClientInfo of {target.owner} here.")
@@ -149,7 +149,7 @@ def get_client_info(ctx: Context, target: Target, body: None) -> Result:
 
 
 def put_client_info(ctx: Context, target: Target, body: Document) -> Result:
-    """Store what the caller tells of a party in the role that the body names: 201 when it is new, else 200."""
+    """Store the caller's ClientInfo of a party in the role that the body names: 201 if it is new, else 200."""
     check_identity(target, body)
     id = told_by(target.object_type, ctx.platform).id_of(body)
     result = store_copy(ctx, target, body, id=id)

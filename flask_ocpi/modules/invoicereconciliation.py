@@ -1,4 +1,4 @@
-"""Invoice reconciliation: which CDRs an invoice is about. Who issues the invoice is the Sender, be it CPO or eMSP."""
+"""Invoice reconciliation: the CDRs of an invoice. The issuer of the invoice, CPO or eMSP, is the Sender."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from flask_ocpi.modules.types import OwnedObject
 class InvoiceReconciliationRecord(OwnedObject):
     """The CDRs of an invoice (OCPI 2.3.0, Invoice Reconciliation, "InvoiceReconciliationRecord Object").
 
-    The ids of CDRs may be as long as those of credit CDRs, and longer than the table says.
+    The ids of CDRs may be as long as those of credit CDRs, which is longer than the table says.
     """
 
     id = CiString(

@@ -1,4 +1,4 @@
-"""Who may see a location, and what a driver sees of it; for platforms that show locations to drivers."""
+"""The view of a location for drivers, and its visibility; for platforms that show locations to drivers."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def check_time_zone(value: str) -> None:
 
 
 def known_time_zone(value: str) -> str | None:
-    """Return the time zone that a name in any case means, or None."""
+    """Return the time zone with that name, in any case, or None."""
     wanted = value.strip().replace(" ", "_").casefold()
     return next((name for name in _time_zones() if name.casefold() == wanted), None)
 
@@ -57,7 +57,7 @@ def _time_zones() -> frozenset[str]:
 
 
 def publish_token_is_complete(entry: Document) -> Iterator[Violation]:
-    """Demand something that identifies tokens, and what goes with it (LOC-20)."""
+    """Demand a property that identifies tokens, and the properties that it requires (LOC-20)."""
     if not any(name in entry for name in ("uid", "visual_number", "group_id")):
         yield "uid", "is required where there is neither visual_number nor group_id"
     if "uid" in entry and "type" not in entry:
@@ -83,7 +83,7 @@ def regular_hours_go_with_closing(hours: Document) -> Iterator[Violation]:
 
 
 def published_to_all_or_some(location: Document) -> Iterator[Violation]:
-    """Refuse to limit who may see a location that everybody may see (LOC-19)."""
+    """Refuse a list of viewers on a published location (LOC-19)."""
     if location["publish"] and "publish_allowed_to" in location:
         yield "publish_allowed_to", "must be left out when publish is true"
 
@@ -101,7 +101,7 @@ _DATE_TIME = "2024-05-31T12:00:00Z"
 class GeoLocation(Schema):
     """A point on Earth (OCPI 2.2.1, Locations, "GeoLocation class").
 
-    The patterns decide, not the lengths of the table, which are a character short of what they admit.
+    The patterns decide, not the lengths in the table, which are one character too short for them.
     """
 
     latitude = String(

@@ -1,4 +1,4 @@
-"""Payments: the terminals of a PTP, which the CPO assigns to its locations, and what was captured at them.
+"""Payments: the terminals of a PTP, which the CPO assigns to its locations, and the payments captured at them.
 
 OCPI 2.3.0, Payments. One endpoint with two classes of objects below it, neither of which names its owner, the PTP.
 """
@@ -47,17 +47,17 @@ from flask_ocpi.storage.base import Record
 
 TERMINALS = "terminals"
 CONFIRMATIONS = "financial-advice-confirmations"
-#: What a CPO asks of a terminal, by the names of the hooks.
+#: The requests of a CPO about a terminal, by the names of the hooks.
 ACTIVATE, DEACTIVATE, UPDATE = "activate", "deactivate", "update"
 HOOKS = (ACTIVATE, DEACTIVATE, UPDATE)
 
 
 @dataclass(frozen=True, slots=True)
 class TerminalRequest:
-    """What a hook is told beside the Terminal that a CPO asks for.
+    """The circumstances of a request, for the hook: it gets them with the Terminal that the CPO sent.
 
-    platform: who asks; sender: the party that asks, where that is clear; receiver: our party, the PTP. terminal: the
-    Terminal as it is stored, None where it is to be activated.
+    platform: the caller; sender: the calling party, if it is known; receiver: our party, the PTP. terminal: the stored
+    Terminal, None for an activation.
     """
 
     platform: Platform
@@ -67,7 +67,7 @@ class TerminalRequest:
 
 
 def activate(ctx: Context, target: Target, body: Document) -> Result:
-    """Let the host application activate a terminal; what it returns is stored for the CPO, and sent to it.
+    """Let the host application activate a terminal; store the Terminal that it returns, and send it to the CPO.
 
     OCPI 2.3.0, Payments, "POST Activate Terminal Method".
     """
@@ -95,7 +95,7 @@ def deactivate(ctx: Context, target: Target, body: None) -> Result:
 
 
 def put_terminal(ctx: Context, target: Target, body: Document) -> Result:
-    """Replace a terminal of ours as the CPO says; where the body does not repeat its id, change what it names.
+    """Replace a terminal of ours on behalf of the CPO; a body without the id changes only the properties that it names.
 
     OCPI 2.3.0, Payments, "PUT Terminal Method", whose example is such a change.
     """
@@ -106,16 +106,16 @@ def put_terminal(ctx: Context, target: Target, body: Document) -> Result:
 
 
 def patch_terminal(ctx: Context, target: Target, body: Document) -> Result:
-    """Change a terminal of ours as the CPO says: which locations and EVSEs one pays for at it.
+    """Change a terminal of ours on behalf of the CPO: the locations and EVSEs that drivers pay for at it.
 
-    OCPI 2.3.0, Payments, "PATCH Terminal Method", whose example has no ``last_updated``: then it is now.
+    OCPI 2.3.0, Payments, "PATCH Terminal Method", whose example has no ``last_updated``: the current time is used then.
     """
     _check_id(target, body)
     return _change(ctx, target, body, lambda stored: _merged(ctx, target, stored, body))
 
 
 def _change(ctx: Context, target: Target, body: Document, change: Callable[[Document], Document]) -> Result:
-    """Change a terminal of ours: whom it is for stays, and the CPO can name none but a party of its own."""
+    """Change a terminal of ours: its CPO stays, and a CPO can name only its own parties."""
     named = (body.get("country_code"), body.get("party_id"))
     owner = Party.of(str(named[0]), str(named[1]))
     if all(named) and not ctx.services.platforms.speaks_for(ctx.platform, owner):
@@ -143,7 +143,7 @@ def _merged(ctx: Context, target: Target, stored: Document, body: Document) -> D
 
 
 def _check_id(target: Target, body: Document) -> bool:
-    """Compare the ids in URL and body; False: the body has none."""
+    """Compare the ids in URL and body; return False if the body has none."""
     named = body.get("terminal_id")
     if named is not None and named.upper() != target.path["terminal_id"].upper():
         raise InvalidParametersError("terminal_id in the body is not that in the URL.")
@@ -166,7 +166,7 @@ def _request(ctx: Context, target: Target, terminal: Document | None) -> Termina
 
 
 def post_terminal(ctx: Context, target: Target, body: Document) -> Result:
-    """Store a terminal of the calling PTP; one that says nothing but its id leaves what is stored as it is."""
+    """Store a terminal of the calling PTP; a body with only an id leaves the stored Terminal unchanged."""
     if "last_updated" in body:
         return _post(ctx, target, lambda stored: body)
     added = {**body, "last_updated": _now(ctx)}
@@ -174,14 +174,14 @@ def post_terminal(ctx: Context, target: Target, body: Document) -> Result:
 
 
 def post_confirmation(ctx: Context, target: Target, body: Document) -> Result:
-    """Store what the calling PTP captured for a session."""
+    """Store the calling PTP's confirmation of a captured payment."""
     return _post(ctx, target, lambda stored: body)
 
 
 def _post(
     ctx: Context, target: Target, document_of: Callable[[Document | None], Document], *, id: str | None = None
 ) -> Result:
-    """Store a copy: 201 when it is new, 200 when it takes the place of one."""
+    """Store a copy: 201 if it is new, 200 if it replaces one."""
     created = False
     object_type = target.object_type
 
@@ -198,7 +198,7 @@ def _post(
 
 
 def customer(terminal: Document) -> tuple[tuple[str, str], ...]:
-    """Return the CPO that a terminal is for, where it names one by country code and party id."""
+    """Return the CPO of a terminal, if the terminal names one by country code and party id."""
     if "country_code" in terminal and "party_id" in terminal:
         return ((terminal["country_code"], terminal["party_id"]),)
     return ()

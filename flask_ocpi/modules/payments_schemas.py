@@ -39,7 +39,7 @@ class CaptureStatusCode(StrEnum):
 class Terminal(Schema):
     """A payment terminal, and where it takes payments (OCPI 2.3.0, Payments, "Terminal Object").
 
-    It does not name its owner, the PTP; ``country_code`` and ``party_id`` are those of the CPO that it is for.
+    It does not name its owner, the PTP; ``country_code`` and ``party_id`` name its CPO.
     """
 
     terminal_id = CiString(max=36, required=True, metadata=_TERMINAL_ID)
@@ -88,13 +88,13 @@ class Terminal(Schema):
 
 
 class NewTerminal(Terminal):
-    """A Terminal that a PTP creates: its id may be all that there is to say (OCPI 2.3.0, Payments, "POST Terminal")."""
+    """A Terminal that a PTP creates, possibly with its id only (OCPI 2.3.0, Payments, "POST Terminal")."""
 
     last_updated = DateTime(metadata=_CHANGED)
 
 
 class TerminalChange(NewTerminal):
-    """What a CPO says of a Terminal, whose id the PTP gives or the URL has (OCPI 2.3.0, Payments, "POST Activate")."""
+    """A CPO's change of a Terminal; the PTP or the URL gives the id (OCPI 2.3.0, Payments, "POST Activate")."""
 
     terminal_id = CiString(max=36, metadata=_TERMINAL_ID)
 

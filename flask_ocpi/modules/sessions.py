@@ -1,4 +1,4 @@
-"""Charging preferences: what a driver wishes for a session that goes on."""
+"""Sessions, and the charging preferences of a driver for a running session."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ _OVER = (SessionStatus.COMPLETED, SessionStatus.INVALID)
 
 
 def put_charging_preferences(ctx: Context, target: Target, body: Document) -> Result:
-    """Answer what the host application makes of a driver's preferences; NOT_POSSIBLE where it does not say.
+    """Pass a driver's preferences to the host application and return its answer; NOT_POSSIBLE without an answer.
 
     HTTP 404 for an unknown session and for an EVSE that cannot take preferences (SES-05, SES-06).
     OCPI 2.2.1, Sessions, "Set: Charging Preferences".
@@ -158,7 +158,7 @@ def put_charging_preferences(ctx: Context, target: Target, body: Document) -> Re
 
 
 def _session(ctx: Context, target: Target) -> Document:
-    """Return the addressed session, which the calling platform may see and which is the only one with that id."""
+    """Return the addressed session; the calling platform must be able to see it, and its id must be unique."""
     found = list(find_all_own(ctx, target))
     if not found:
         raise target.missing()
@@ -179,7 +179,7 @@ def _answer(ctx: Context, session: Document, evse: Document | None, preferences:
 
 
 def _evse(ctx: Context, session: Document) -> Document | None:
-    """Return the EVSE of a session, or None where it is not known here."""
+    """Return the EVSE of a session, or None if it is not known here."""
     owner = Party.of(session["country_code"], session["party_id"])
     if not ctx.services.keeps(ModuleID.LOCATIONS, owner):
         return None

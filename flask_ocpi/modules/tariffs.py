@@ -40,7 +40,7 @@ _OF_RESERVATIONS = (TariffDimensionType.FLAT, TariffDimensionType.TIME)
 
 
 def reservations_cost_fees_and_time(element: Document) -> Iterator[Violation]:
-    """Refuse to price energy and parking where an element is about reservations (TAR-15)."""
+    """Refuse prices for energy and parking in an element for reservations (TAR-15)."""
     if "reservation" not in element.get("restrictions", {}):
         return
     for index, component in enumerate(element["price_components"]):

@@ -53,7 +53,7 @@ from flask_ocpi.storage.base import fold
 
 
 class EnergyContract(Schema):
-    """Whom a driver buys energy from (OCPI 2.2.1, Tokens, "EnergyContract class")."""
+    """The energy supplier of a driver (OCPI 2.2.1, Tokens, "EnergyContract class")."""
 
     supplier_name = String(
         max=64, required=True, metadata={"description": "The supplier.", "example": "Example Energy"}
@@ -170,11 +170,11 @@ _log = logging.getLogger("flask_ocpi")
 
 
 def authorize(ctx: Context, target: Target, body: Document | None) -> Result:
-    """Answer whether a token may be used: what the host's authorizer says, or else the stored Token.
+    """Tell whether a token may be used: by the host's authorizer, or else by the stored Token.
 
-    A refusal is a normal answer (TOK-12). UnknownTokenError (HTTP 404, 2004) when there is no such token, or several
-    own parties have one and the request does not say whose is meant (TOK-26). ServerError (3000) when the authorizer
-    answers what is no AuthorizationInfo of that token.
+    A refusal is a normal answer (TOK-12). UnknownTokenError (HTTP 404, 2004) if there is no such token, or several
+    own parties have one and the request does not name the party (TOK-26). ServerError (3000) if the authorizer
+    does not return an AuthorizationInfo of that token.
     OCPI 2.2.1, Tokens, "Real-time authorization".
     """
     found = list(find_all_own(ctx, target))
@@ -204,7 +204,7 @@ def _owner_of(token: Document) -> Party:
 
 
 def _complete(ctx: Context, target: Target, token: Document, answer: Any) -> Document:
-    """Make the host's answer a valid AuthorizationInfo; raise InvalidParametersError or TypeError where it is none."""
+    """Return the host's answer as a valid AuthorizationInfo; raise InvalidParametersError or TypeError if invalid."""
     by_itself = AllowedType.ALLOWED if token["valid"] else AllowedType.BLOCKED
     given = {} if answer is None else {"allowed": answer} if isinstance(answer, str) else answer
     complete = {"allowed": by_itself, "token": token, **given}
@@ -217,9 +217,9 @@ def _complete(ctx: Context, target: Target, token: Document, answer: Any) -> Doc
 
 
 def _place(allowed: Document | None, asked: Document | None, answer: Any) -> Document | None:
-    """Return where the driver may charge of what was asked for, or None: nowhere there (TOK-14).
+    """Return the requested places at which the driver may charge; None if there is none (TOK-14).
 
-    Everything, where the answer says nothing about the location; all its EVSEs, where it names none.
+    All of them if the answer names no location; all EVSEs of the location if the answer names none.
     """
     told = answer.get("location") if isinstance(answer, dict) and "location" in answer else asked
     if asked is None or told is None or told.get("evse_uids") == []:

@@ -130,7 +130,7 @@ class EnergyMix(Schema):
 
 
 class OwnedObject(Schema):
-    """What every class begins with whose objects have an owner (PUSH-08)."""
+    """The first properties of every class of objects with an owner (PUSH-08)."""
 
     country_code = CiString(
         min=2,

@@ -27,7 +27,7 @@ from flask_ocpi.exchange.targets import Target
 class Version(Schema):
     """A version that a platform offers (OCPI 2.2.1, Versions, "Version class").
 
-    ``version`` is text, not an enum: whoever reads the list of a peer skips versions it does not know, such
+    ``version`` is text, not an enum: a reader of the list of a partner skips versions it does not know, such
     as newer ones. See :class:`~flask_ocpi.core.enums.VersionNumber` for those that OCPI 2.2.1 knows.
     """
 
@@ -47,8 +47,8 @@ class Version(Schema):
 class Endpoint(Schema):
     """One side of a module that a platform serves (OCPI 2.2.1, Versions, "Endpoint class").
 
-    ``identifier`` is text, not an enum: parties may agree on modules of their own, and whoever does not know
-    one skips it. See :class:`~flask_ocpi.core.enums.ModuleID` for the modules of OCPI.
+    ``identifier`` is text, not an enum: parties may agree on modules of their own, and a reader skips modules it does
+    not know. See :class:`~flask_ocpi.core.enums.ModuleID` for the modules of OCPI.
     """
 
     identifier = String(
@@ -95,7 +95,7 @@ class VersionDetails(Schema):
 
 
 def get_versions(ctx: Context, target: Target, body: None) -> Result:
-    """Answer the versions we serve and where their details are (VER-01); of an invitation to one, that one."""
+    """Answer the versions we serve, with the URLs of their details (VER-01); only one if the invitation is to one."""
     granted = None if ctx.caller.is_registered else ctx.platform.granted_version
     numbers = [version.number for version in ctx.services.versions if granted in (None, version.number)]
     versions = [{"version": number, "url": ctx.url(number)} for number in numbers]
@@ -105,7 +105,7 @@ def get_versions(ctx: Context, target: Target, body: None) -> Result:
 def get_version_details(ctx: Context, target: Target, body: None) -> Result:
     """Answer the endpoints of a version; a registered platform sees those that its roles may use (VER-02, VER-17).
 
-    Roles that are pending count here, so that it need not ask again when they are approved.
+    Pending roles count here, so that the platform need not ask again when they are approved.
     """
     both = ctx.services.quirks(ctx.platform).credentials_both_roles and not ctx.version.is_one_sided
     endpoints = [

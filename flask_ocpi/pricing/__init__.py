@@ -1,6 +1,6 @@
-"""Pricing: what a session costs by its tariffs, exactly, and why.
+"""Pricing: the exact cost of a session by its tariffs, and the reasons.
 
-It stands by itself: pure functions over plain data in the stored (2.2.1) shape, without Flask and without storage.
+It is independent of the rest: pure functions over plain data in the stored (2.2.1) shape, without Flask and storage.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Exact numbers: what JSON holds becomes a fraction once, and leaves as a decimal of four places."""
+"""Exact numbers: a JSON number becomes a fraction once, and leaves as a decimal of four places."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from flask_ocpi.pricing.findings import PricingError
 
 ZERO = Fraction(0)
 ONE = Fraction(1)
-# Far beyond any price or volume. A longer number costs memory and time without meaning anything.
+# Far beyond any price or volume. A longer number costs memory and time, and means nothing.
 _MAX_DIGITS = 40
 _MAX_EXPONENT = 30
 _MAX_BITS = 132
@@ -25,7 +25,7 @@ _MAX_BITS = 132
 def number(value: Any, path: str) -> Fraction:
     """Return a number of a JSON document as a fraction, by the digits that it was written with.
 
-    Takes what ``json.loads`` makes of a number, a Decimal, a Fraction, or text. Raises PricingError for anything else.
+    Takes a number as ``json.loads`` returns it, a Decimal, a Fraction, or text. Raises PricingError for anything else.
     """
     if type(value) is Fraction:
         return value
@@ -72,7 +72,7 @@ def rounded(value: Fraction, places: int = 4) -> Decimal:
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """Money without and with VAT; None where a rate that is needed is not known."""
+    """Money without and with VAT; a side is None if a needed rate is not known."""
 
     excl_vat: Fraction | None = ZERO
     incl_vat: Fraction | None = ZERO
@@ -84,7 +84,7 @@ class Amount:
         )
 
     def times(self, volume: Fraction) -> Amount:
-        """Return what this price per unit makes for a volume."""
+        """Return the cost of a volume at this price per unit."""
         return Amount(
             None if self.excl_vat is None else self.excl_vat * volume,
             None if self.incl_vat is None else self.incl_vat * volume,

@@ -44,8 +44,8 @@ PARTS = (
     "total_reservation_cost",
 )
 _SIDES = ("excl_vat", "incl_vat")
-_HOURS = Fraction(1, 60)  # by which durations may differ
-_NEAR = Fraction(1, 100)  # how near a ratio is to the one of two units
+_HOURS = Fraction(1, 60)  # permitted difference of durations
+_NEAR = Fraction(1, 100)  # how near a ratio must be to that of two units
 _UNPRICED = frozenset({"unknown_tariff", "period_without_tariff"})
 _DAY = 24 * 3600 * SECOND
 
@@ -140,7 +140,7 @@ def check_costs(cdr: Document, report: Report, rules: Rules, findings: Findings)
             said, known = amount_of(cdr, name, side), getattr(getattr(report, name), side)
             if said is None or known is None:
                 continue
-            if is_credit and not is_total:  # whether the parts of a credit CDR are negative is left open
+            if is_credit and not is_total:  # OCPI leaves open whether the parts of a credit CDR are negative
                 said = abs(said)
             if differ(said, known, tolerance):
                 id = "total_cost_differs" if is_total else "part_of_cost_differs"
@@ -161,19 +161,19 @@ def _check_energy(cdr: Document, report: Report, findings: Findings) -> None:
 
 
 def _ratio_is(one: Fraction, other: Fraction, factor: int) -> bool:
-    """Tell whether two numbers are about so many times each other, whichever is the larger one."""
+    """Tell whether the larger of two numbers is about so many times the smaller one."""
     low, high = sorted((abs(one), abs(other)))
     return low > 0 and abs(high / low / factor - 1) < _NEAR
 
 
 def _check_time(cdr: Document, findings: Findings) -> Fraction | None:
-    """Compare start, end and total_time; return how many hours the session lasted, None where that is not known."""
+    """Compare start, end and total_time; return the hours of the session, None if they are not known."""
     try:
         start, end, made = (
             known_moment(cdr.get(name), f"$.{name}") for name in ("start_date_time", "end_date_time", "last_updated")
         )
     except PricingError:
-        return None  # it could not be priced either
+        return None  # nor could it be priced
     if end is not None and made is not None and end > made + 24 * HOUR:
         findings.add("ends_in_future", "$.end_date_time", cdr["end_date_time"], cdr["last_updated"])
     if start is None or end is None:
@@ -190,7 +190,7 @@ def _check_time(cdr: Document, findings: Findings) -> Fraction | None:
 
 
 def _reserved(cdr: Document) -> Fraction:
-    """Return the hours of reservation, which total_time may be without."""
+    """Return the hours of reservation, which total_time may leave out."""
     return add(
         known_number(dimension.get("volume")) or Fraction(0)
         for period in objects_of(cdr, "charging_periods")
@@ -226,7 +226,7 @@ def _check_amounts(cdr: Document, rules: Rules, findings: Findings) -> None:
 
 
 def _check_ranges(cdr: Document, lasted: Fraction | None, rules: Rules, findings: Findings) -> None:
-    """Compare quantities with the ranges that they are expected in."""
+    """Compare quantities with their expected ranges."""
     currency = str(cdr.get("currency") or "")
     energy, cost = known_number(cdr.get("total_energy")), amount_of(cdr, "total_cost", "excl_vat")
     charged = None

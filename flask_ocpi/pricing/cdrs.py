@@ -18,10 +18,10 @@ from flask_ocpi.pricing.tariffs import tariff_key
 
 _COPIED = ("country_code", "party_id", "start_date_time", "end_date_time", "cdr_token", "auth_method", "currency")
 _IF_THERE = ("authorization_reference", "meter_id")
-#: What OCPI's tables allow a CdrLocation; partners refuse a CDR for more, and a Location may have more.
+#: The longest texts of a CdrLocation in OCPI's tables; a Location may have longer ones, which partners refuse.
 _LONGEST = {"address": 45, "state": 20}
 _LOCATED = ("name", "address", "city", "postal_code", "state", "country", "coordinates")
-# What only sessions report (OCPI 2.2.1, CDRs, "CdrDimensionType").
+# Dimensions of sessions only (OCPI 2.2.1, CDRs, "CdrDimensionType").
 _SESSION_ONLY = frozenset({"CURRENT", "ENERGY_EXPORT", "ENERGY_IMPORT", "POWER", "STATE_OF_CHARGE"})
 _PARTS = ("total_fixed_cost", "total_energy_cost", "total_time_cost", "total_parking_cost", "total_reservation_cost")
 
@@ -106,7 +106,7 @@ def _find(among: Any, key: str, value: Any, path: str) -> Mapping[str, Any]:
 
 
 def _periods(session: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the periods without what only sessions report; those that are left with nothing are left out."""
+    """Return the periods without the dimensions of sessions only; periods without any other are left out."""
     periods = []
     for period in objects(session.get("charging_periods"), "$.charging_periods"):
         kept = [

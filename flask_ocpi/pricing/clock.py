@@ -1,4 +1,4 @@
-"""The clock at a location: its time zone, where that is known from, and when its hands pass a mark."""
+"""The clock at a location: its time zone, the source of the time zone, and the moments at which it passes a mark."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _MISSING = " Flask-OCPI[zones] finds it by the coordinates."
 
 @dataclass(frozen=True, slots=True)
 class TimeZone:
-    """A time zone of the tz database and where it is known from.
+    """A time zone of the tz database and its source.
 
     ``source``: argument, location (of the Location at hand), document, coordinates, assumed, or not_needed.
     """
@@ -53,7 +53,7 @@ def _zone_info(name: str) -> ZoneInfo:
 
 
 def zone_at(latitude: Any, longitude: Any) -> str | None:
-    """Return the time zone at coordinates (degrees, as text or numbers), or None where there is none.
+    """Return the time zone at coordinates (degrees, as text or numbers), or None if there is none.
 
     Raises PricingError if the extra ``zones`` is not installed.
     """
@@ -96,7 +96,7 @@ def passes(zone: ZoneInfo, marks: Sequence[int], start: int, end: int) -> set[in
     """Return the moments strictly between two others at which a clock passes marks (seconds of the day), or is changed.
 
     On the days on which the clock is changed a mark may be passed twice, or be jumped over; the change itself is a
-    moment too. Raises PricingError beyond 366 days, or where there are too many.
+    moment too. Raises PricingError for more than 366 days, or for too many moments.
     """
     first, last = (as_datetime(ticks).astimezone(zone).date() for ticks in (start, end))
     days = abs(last - first).days
@@ -118,7 +118,7 @@ def passes(zone: ZoneInfo, marks: Sequence[int], start: int, end: int) -> set[in
 
 
 def _changes(zone: ZoneInfo, start: int, end: int) -> Iterator[int]:
-    """Yield when the offset of a zone changes between two moments: to the second, as the tz database has it."""
+    """Yield the moments, to the second, at which the offset of a zone changes between two moments."""
     low, offset = start // SECOND, _offset(zone, start // SECOND)
     for high in (*range(low + DAY, end // SECOND, DAY), -(-end // SECOND)):
         before, after = low, high

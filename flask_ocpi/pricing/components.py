@@ -1,4 +1,4 @@
-"""Which component prices a dimension at a moment, and why the elements before it do not."""
+"""The component that prices a dimension at a moment, and the reasons why earlier elements do not."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Refusals = tuple[tuple[Element, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The answer to a look-up: the element and its component, or None, and which elements were refused for what."""
+    """The result of a look-up: the element and its component, or None, and the refused elements with the reasons."""
 
     element: Element | None
     component: Component | None
@@ -26,7 +26,7 @@ class Match:
 
     @property
     def because(self) -> str:
-        """Say why this component applies and why the elements before it do not."""
+        """Explain why this component applies and the elements before it do not."""
         reasons = [self._accepted()] + [self._refusal(element, check) for element, check in self.refused]
         return "; ".join(reasons) + "."
 
@@ -67,7 +67,7 @@ def find_component(tariff: Tariff, dimension: str, at: Moment, remarks: Remarks)
             if not by_element and _is_passed_over(tariff, element, at, remarks):
                 remarks.decided("lookup")
             return Match(element, element.components[dimension], tuple(refused), at)
-        else:  # by element: the first that matches decides, with what it has
+        else:  # by element: the first that matches decides, with the components that it has
             refused.append((element, "without"))
             remarks.decided("lookup")
             break
@@ -89,7 +89,7 @@ def _is_passed_over(tariff: Tariff, found: Element, at: Moment, remarks: Remarks
 def find_reservation(
     tariff: Tariff, dimension: str, at: Moment, remarks: Remarks, *, expired: bool
 ) -> tuple[Match, ...]:
-    """Return what prices a reservation: one match, or two if FLAT fees for it and for its expiry add up."""
+    """Return the matches for a reservation: one, or two if FLAT fees for it and for its expiry add up."""
     refused: list[tuple[Element, str]] = []
     matches: list[Match] = []
     for element in tariff.by_dimension[dimension]:

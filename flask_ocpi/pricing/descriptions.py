@@ -36,8 +36,8 @@ _LEAST_DAYS = 3  # that are written as "Monday to Friday"
 def describe(tariff: Mapping[str, Any], language: str = "en") -> str:
     """Describe the prices of a tariff, one on each line, in a language of ``LANGUAGES`` (en, de, nl, fr).
 
-    The lines of a dimension have the order of the tariff: the first one that applies counts. Raises PricingError if the
-    tariff cannot be understood, or for another language.
+    The lines of a dimension are in the order of the tariff: the first one that applies counts. Raises PricingError if
+    the tariff cannot be understood, or for another language.
     """
     known = LANGUAGES.get(language.lower().split("-")[0])
     if known is None:
@@ -87,7 +87,7 @@ class _Writer:
             yield f"{name}, {self._word('otherwise')}: {self._word('free')}."
 
     def _has_hole(self, elements: Sequence[Element]) -> bool:
-        """Tell whether there are times, or amounts, at which no element applies; True where that is too much work."""
+        """Tell whether there are times, or amounts, at which no element applies; True if they are too many to check."""
         situations = samples(elements, Remarks(Policy()))
         return situations is None or not all(sample.matching for sample in situations)
 
@@ -98,7 +98,7 @@ class _Writer:
         return self._amount(component.unit, f" {self._word(per)}" if per else "", component.vat)
 
     def _amount(self, amount: Amount, per: str, vat: Fraction | None) -> str:
-        """Write money without VAT and, in brackets, with it; one of them where the other is the same or not known."""
+        """Write money without VAT and, in brackets, with VAT; only one of them if the other is equal or not known."""
         excl, incl = amount.excl_vat, amount.incl_vat
         if excl is None:
             return self._word("incl. VAT", f"{self._money(incl or Fraction(0))}{per}")

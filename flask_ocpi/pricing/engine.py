@@ -65,7 +65,7 @@ def price(
 
 
 def price_usage(usage: Usage, known: Sequence[Tariff], *, time_zone: TimeZone | str | None, remarks: Remarks) -> Report:
-    """Price what was read of a document by the tariffs that were read."""
+    """Price the usage read from a document by the tariffs read."""
     if usage.end > LATEST:
         raise PricingError("The session ends after the year 2199.")
     of_periods = [_tariff_of(period, known, remarks) for period in usage.periods]
@@ -97,7 +97,7 @@ def _read_tariffs(
 
 
 def _read_tariff(data: Mapping[str, Any], path: str, remarks: Remarks) -> Tariff:
-    """Read a tariff; one that was read lately, as those of the CDRs of one operator are, is not read again."""
+    """Read a tariff, or return it from the cache: the CDRs of one operator repeat its tariffs."""
     try:
         text = orjson.dumps(data)
     except TypeError:  # with numbers that JSON does not have, such as Decimals
@@ -187,7 +187,7 @@ def _report(usage: Usage, used: list[Tariff], parts: Sequence[Draft], zone: Time
 
 
 def _credited(cost: Amount) -> Amount:
-    """Return what a credit CDR gives back: it repeats the volumes of the original, and its total cost is negative."""
+    """Return the amount that a credit CDR gives back: it repeats the original's volumes with a negative total cost."""
     known = cost.excl_vat if cost.excl_vat is not None else cost.incl_vat
     return -cost if known is not None and known > 0 else cost
 
@@ -224,7 +224,7 @@ def _cost_type(draft: Draft, remarks: Remarks) -> str:
 
 
 def _periods(usage: Usage, segments: Mapping[int, Sequence[Segment]]) -> tuple[PeriodReport, ...]:
-    """Report the periods as the document has them: one that was parted is one again."""
+    """Report the periods of the document: the parts of a split period are joined again."""
     reports: dict[int, PeriodReport] = {}
     for period in usage.periods:
         first = reports.get(period.index)

@@ -72,7 +72,7 @@ def _check_session(cdr: Document, session: Document, rules: Rules, findings: Fin
     status = session.get("status")
     if status not in ("COMPLETED", "INVALID"):
         findings.add("session_not_completed", "$.session_id", id, status)
-        return  # what it says may be old
+        return  # its content may be old
     said, kwh = known_number(cdr.get("total_energy")), known_number(session.get("kwh"))
     if said is not None and kwh is not None and differ(said, kwh, energy_tolerance(said)):
         findings.add("session_energy_differs", "$.total_energy", rounded(said), rounded(kwh))
@@ -80,7 +80,7 @@ def _check_session(cdr: Document, session: Document, rules: Rules, findings: Fin
         try:
             one, other = (known_moment(each.get(name), f"$.{name}") for each in (cdr, session))
         except PricingError:
-            continue  # that is said where the CDR is priced
+            continue  # the pricing of the CDR reports that
         if one is not None and other is not None and abs(one - other) > _SECONDS:
             findings.add("session_time_differs", f"$.{name}", cdr.get(name), session.get(name))
     for side in ("excl_vat", "incl_vat"):
@@ -136,7 +136,7 @@ def _check_tariffs(cdr: Document, pushed: Mapping[str, Document], findings: Find
 
 
 def _kind_of_change(cdr: Document, tariff: Document, known: Document) -> str:
-    """Tell whether the difference may be one of time: what we hold became newer after the session had started."""
+    """Tell whether a later change may explain the difference: our object changed after the start of the session."""
     try:
         start = known_moment(cdr.get("start_date_time"), "$.start_date_time")
         changed = known_moment(known.get("last_updated"), "last_updated")
@@ -148,7 +148,7 @@ def _kind_of_change(cdr: Document, tariff: Document, known: Document) -> str:
 
 
 def _difference(tariff: Document, known: Document) -> str | None:
-    """Return the first property that decides about prices and does not mean the same."""
+    """Return the first property that decides about prices and differs in meaning."""
     if all(tariff.get(name) == known.get(name) for name in _DECIDING):
         return None
     try:
@@ -182,12 +182,12 @@ def energy_tolerance(kwh: Fraction) -> Fraction:
 
 
 def amount_of(document: Document, name: str, side: str) -> Fraction | None:
-    """Return one side of an amount of a document, None where there is none."""
+    """Return one side of an amount of a document, None if it is missing."""
     return known_number(_part(document, name).get(side))
 
 
 def known_number(value: Any) -> Fraction | None:
-    """Return a number, None where it is missing or none."""
+    """Return a number, None if it is missing or not a number."""
     try:
         return None if value is None else number(value, "$")
     except PricingError:
@@ -195,7 +195,7 @@ def known_number(value: Any) -> Fraction | None:
 
 
 def objects_of(document: Document, name: str) -> list[Document]:
-    """Return the objects of a list in a document, none where it is no list."""
+    """Return the objects of a list in a document, none if it is not a list."""
     value = document.get(name)
     return [item for item in value if isinstance(item, Mapping)] if isinstance(value, (list, tuple)) else []
 

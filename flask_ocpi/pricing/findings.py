@@ -1,4 +1,4 @@
-"""Findings of an audit: what is wrong with a CDR, and how much that weighs."""
+"""Findings of an audit: the faults of a CDR, and the verdict that each leads to."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from flask_ocpi.errors import FlaskOCPIError
 
 
 class PricingError(FlaskOCPIError):
-    """A document, a tariff or an argument cannot be priced; the message names the path and what is wrong there."""
+    """A document, a tariff or an argument cannot be priced; the message names the path and the fault."""
 
 
-# id: the verdict that it leads to, and what it says; `{}` is filled in where it is found. Notes of the price that weigh
-# are findings as well, under their own ids, for review unless they are named in NOTES_DISPUTED.
+# id: the verdict, and the sentence; each finding fills in the `{}`. Notes of the price that weigh are findings as well,
+# under their own ids, for review unless NOTES_DISPUTED names them.
 FINDINGS: dict[str, tuple[str, str]] = {
     "not_priced": ("review", "The CDR could not be priced: {0}"),
     "total_cost_differs": ("dispute", "The CDR says {0}, its tariff makes {1}."),
@@ -57,7 +57,7 @@ _ORDER = ("ok", "review", "dispute")
 
 @dataclass(frozen=True, slots=True)
 class AuditFinding:
-    """One thing that is wrong: its id, a sentence, the JSON path where it is, and the verdict that it leads to."""
+    """One fault: its id, a sentence, its JSON path, and the verdict that it leads to."""
 
     id: str
     message: str
@@ -70,7 +70,7 @@ class AuditFinding:
 
 @dataclass(slots=True)
 class Findings:
-    """Collects what is found in a CDR; each is kept once, and those that are to be ignored are not."""
+    """Collects the findings of a CDR; each is kept once, and ignored ones are dropped."""
 
     ignored: frozenset[str] = frozenset()
     found: dict[tuple[str, str, str], AuditFinding] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""The rules of the lint that look at all elements together: what is priced twice, never, or by nothing."""
+"""The lint rules that look at all elements together: dimensions priced twice, never, or by no element."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from flask_ocpi.pricing.tariffs import STEPS_A_UNIT
 from flask_ocpi.pricing.tariffs import Element
 from flask_ocpi.pricing.tariffs import Tariff
 
-# Where it is in the tariff ("$.elements[0]"), and what fills in the sentence.
+# The place in the tariff ("$.elements[0]"), and the values for the sentence.
 Found = Iterator[tuple[str, tuple[object, ...]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A tariff that is looked at. ``tariff`` is None where it cannot be read, and ``error`` says why.
+    """A tariff to check. ``tariff`` is None if it cannot be read; ``error`` is the reason.
 
-    ``connectors``: the OCPI Connectors that offer it. ``found``: the situations that were gone through already.
+    ``connectors``: the OCPI Connectors that offer it. ``found``: the situations computed so far.
     """
 
     data: Mapping[str, Any]
@@ -43,11 +43,11 @@ class Subject:
 
     @property
     def elements(self) -> tuple[Element, ...]:
-        """The elements as they were read, none where they cannot be."""
+        """The elements as they were read; none if they cannot be read."""
         return self.tariff.elements if self.tariff else ()
 
     def groups(self) -> Iterator[tuple[str, tuple[Element, ...]]]:
-        """Walk the dimensions with the elements that price them in use; those for reservations are left out."""
+        """Walk the dimensions with the elements that price them; elements for reservations are left out."""
         for dimension in STEPS_A_UNIT:
             elements = tuple(
                 each for each in self.elements if dimension in each.components and not each.restrictions.reservation
@@ -56,7 +56,7 @@ class Subject:
                 yield dimension, elements
 
     def situations(self, elements: tuple[Element, ...]) -> list[Sample] | None:
-        """Return the situations that some elements tell apart; None where there are too many."""
+        """Return the situations that some elements tell apart; None if there are too many."""
         key = tuple(element.index for element in elements)
         if key not in self.found:
             self.found[key] = samples(elements, self.remarks)
@@ -71,7 +71,7 @@ def too_large(subject: Subject) -> Found:
 
 
 def _never(subject: Subject) -> dict[tuple[int, str], str]:
-    """Return which components never count, by element and dimension, and why."""
+    """Return the components that never count, by element and dimension, with the reason."""
     found = {}
     for dimension, elements in subject.groups():
         situations = subject.situations(elements)
@@ -129,7 +129,7 @@ def dead_components(subject: Subject) -> Found:
 
 
 def gaps(subject: Subject) -> Found:
-    """Find when something is free that otherwise has a price, and hardly on purpose."""
+    """Find situations in which a priced dimension is free, probably by mistake."""
     for dimension, elements in subject.groups():
         if dimension != "ENERGY" and not _is_split(elements):
             continue
@@ -139,7 +139,7 @@ def gaps(subject: Subject) -> Found:
 
 
 def _hole(situations: Sequence[Sample]) -> Sample | None:
-    """Return the first situation without a price, but for those at the beginning of a session that is priced later."""
+    """Return the first situation without a price, except at the beginning of a session that is priced later."""
     priced: dict[object, list[tuple[Fraction, int]]] = {}
     for sample in situations:
         if sample.matching:
@@ -155,19 +155,19 @@ def _hole(situations: Sequence[Sample]) -> Sample | None:
 
 
 def _setting(sample: Sample) -> object:
-    """Return what does not change in the course of a session by itself."""
+    """Return the part of a situation that does not change in the course of a session."""
     return sample.at.local, tuple(sample.at.stated.values())
 
 
 def _is_split(elements: Sequence[Element]) -> bool:
-    """Tell whether several elements split the day or the week among them, so that a hole in between is a slip."""
+    """Tell whether several elements split the day or the week, so that a gap between them is a mistake."""
     return len([each for each in elements if {"times", "days"} & set(each.restrictions.checks)]) > 1
 
 
 def overlaps(subject: Subject) -> Found:
-    """Find two elements with different prices that hold at the same time, where neither stands for the other.
+    """Find two elements with different prices that hold at the same time, if neither is an exception to the other.
 
-    Where one holds whenever the other does, the narrower one is an exception, and comes first on purpose.
+    If one holds whenever the other does, the narrower one is an exception, and comes first on purpose.
     """
     for dimension, elements in subject.groups():
         situations = subject.situations(elements) or []
@@ -185,7 +185,7 @@ def overlaps(subject: Subject) -> Found:
 
 
 def unpriced_connectors(subject: Subject) -> Found:
-    """Find connectors at whose power neither energy nor time has a price."""
+    """Find connectors for whose power neither energy nor time has a price."""
     if subject.tariff is None:
         return
     for index, connector in enumerate(subject.connectors):
@@ -199,13 +199,13 @@ def unpriced_connectors(subject: Subject) -> Found:
 
 
 def _takes(element: Element, power: Fraction) -> bool:
-    """Tell whether an element may hold somewhere below the power that a connector has at the most."""
+    """Tell whether an element may hold at some power up to the connector's maximum."""
     low, high = element.restrictions.power
     return (low is None or low <= power) and (high is None or high > 0)
 
 
 def _power(connector: Mapping[str, Any]) -> Fraction | None:
-    """Return the kW that a connector delivers at the most."""
+    """Return the maximum power of a connector in kW."""
     try:
         if connector.get("max_electric_power"):
             return number(connector["max_electric_power"], "max_electric_power") / 1000

@@ -1,4 +1,4 @@
-"""The rules of the lint that look at single values of a tariff, and the list of all rules."""
+"""The lint rules that look at single values of a tariff, and the list of all rules."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _RESTRICTIONS = frozenset(
     }
 )
 _ELEMENT = frozenset({"price_components", "restrictions"})
-_ALIKE = 18 / 25  # how much of two names has to be the same for them to be near
+_ALIKE = 18 / 25  # the least likeness of two near names
 _CHEAP_HOUR = Fraction(1, 2)
 _DEAR_KWH = Fraction(5)
 _CHEAP_KWH = Fraction(1, 1000)
@@ -54,7 +54,7 @@ _MINUTE = 60
 
 
 def _components(subject: Subject) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Walk the components as they came, with their paths."""
+    """Walk the components of the document, with their paths."""
     for path, element in _elements(subject):
         for place, component in enumerate(_objects(element, "price_components")):
             yield f"{path}.price_components[{place}]", component
@@ -184,7 +184,7 @@ def _misspelt(subject: Subject) -> Found:
 
 
 def _near_names(path: str, data: Mapping[str, Any], known: frozenset[str]) -> Found:
-    """Find the names that are unknown and much like a known one that is not there."""
+    """Find the unknown names that are much like a known name that is missing."""
     plain_names = {_squeezed(name): name for name in known if name not in data}
     for name in data:
         if name in known or not isinstance(name, str):
@@ -252,7 +252,7 @@ def _vat_reversed(subject: Subject) -> Found:
 
 
 def _vat_differs(subject: Subject) -> Found:
-    """Find components without VAT beside others with it: the price with VAT is then not known."""
+    """Find components without VAT beside components with VAT: the price with VAT is then not known."""
     found = [(path, component) for path, _, component in _read(subject) if component.price]
     if any(component.vat is not None for _, component in found):
         yield from ((f"{path}.vat", ()) for path, component in found if component.vat is None)
@@ -266,7 +266,7 @@ def _reservation_dimension(subject: Subject) -> Found:
 
 @dataclass(frozen=True, slots=True)
 class LintRule:
-    """A rule: its id, how bad it is, a sentence, and the function that finds where it is broken."""
+    """A rule: its id, its level, a sentence, and the function that finds the places that break it."""
 
     id: str
     level: str

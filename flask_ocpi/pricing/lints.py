@@ -14,7 +14,7 @@ from flask_ocpi.pricing.notes import Remarks
 from flask_ocpi.pricing.policy import Policy
 from flask_ocpi.pricing.tariffs import read_tariff
 
-#: Error: it cannot be meant. Warning: somebody should look. Hint: it is allowed, and often a mistake.
+#: Error: certainly a mistake. Warning: check it. Hint: allowed, and often a mistake.
 LEVELS = ("hint", "warning", "error")
 
 

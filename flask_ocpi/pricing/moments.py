@@ -17,7 +17,7 @@ LATEST = (datetime(2200, 1, 1, tzinfo=UTC) - EPOCH) // _TICK
 
 
 def moment(value: Any, path: str) -> int:
-    """Return a DateTime of OCPI (text, UTC where it names no offset) or an aware datetime in microseconds."""
+    """Return a DateTime of OCPI (text, UTC without an offset) or an aware datetime in microseconds."""
     if isinstance(value, datetime) and value.tzinfo is None:
         raise PricingError(f"{path} has to be a datetime with an offset, got {value.isoformat()}.")
     try:
@@ -34,7 +34,7 @@ def moment(value: Any, path: str) -> int:
 
 
 def known_moment(value: Any, path: str) -> int | None:
-    """Return a moment, or None where the document says that it is not known: by leaving it out or by 1970."""
+    """Return a moment, or None if the document marks it as not known: it is missing, or in 1970."""
     if value is None or (isinstance(value, str) and value.startswith("1970-")):
         return None
     return moment(value, path)
@@ -46,5 +46,5 @@ def as_datetime(ticks: int) -> datetime:
 
 
 def as_text(ticks: int) -> str:
-    """Return microseconds as a DateTime of OCPI, in whole seconds where it is one."""
+    """Return microseconds as a DateTime of OCPI, without a fraction for a whole second."""
     return as_datetime(ticks).isoformat().replace("+00:00", "Z")

@@ -1,4 +1,4 @@
-"""Notes: what is odd in a document or its tariffs, as far as it bears on the price."""
+"""Notes: oddities in a document or its tariffs that bear on the price."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import field
 from flask_ocpi.pricing.policy import READINGS
 from flask_ocpi.pricing.policy import Policy
 
-# id: does it weigh (somebody should look before money moves), and what it says; `{}` is filled in where it is noted.
+# id: whether it weighs (needs attention before payment), and the sentence; each note fills in the `{}`.
 NOTES: dict[str, tuple[bool, str]] = {
     "period_spans_price_change": (True, "The price of {0} changes within the period; its volume was divided evenly."),
     "periods_out_of_order": (True, "The period starts before the one that precedes it in the list; they were sorted."),
@@ -34,7 +34,7 @@ NOTES: dict[str, tuple[bool, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something odd: its id, a sentence, the JSON path where it is, and whether it weighs."""
+    """An oddity: its id, a sentence, its JSON path, and whether it weighs."""
 
     id: str
     message: str
@@ -44,7 +44,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A reading that took part in the result: with another choice this document might cost something else."""
+    """A reading that took part in the result: with another choice the cost of this document might differ."""
 
     option: str
     choice: str
@@ -60,13 +60,13 @@ class Remarks:
     options: dict[str, None] = field(default_factory=dict)
 
     def note(self, note_id: str, path: str, *values: object) -> None:
-        """Note something odd at a path of the document or the tariff."""
+        """Note an oddity at a path of the document or the tariff."""
         weighs, sentence = NOTES[note_id]
         message = sentence.format(*values)
         self.notes.setdefault((note_id, path, message), Note(note_id, message, path, weighs))
 
     def decided(self, option: str) -> None:
-        """Remember that the result went by a reading that has a choice."""
+        """Note that a reading with a choice took part in the result."""
         self.options[option] = None
 
     def decisions(self) -> tuple[Decision, ...]:

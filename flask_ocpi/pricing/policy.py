@@ -1,4 +1,4 @@
-"""Readings: named options for points that the text of OCPI leaves open."""
+"""Readings: named options for points that OCPI leaves open."""
 
 from __future__ import annotations
 
@@ -140,5 +140,5 @@ _PLACES_OF = {currency: places for places, names in _PLACES.items() for currency
 
 
 def places_of(currency: str, policy: Policy) -> int:
-    """Return to how many decimals an amount of a currency is rounded."""
+    """Return the number of decimals to which an amount of a currency is rounded."""
     return _PLACES_OF.get(currency.upper(), 2) if policy.places is None else policy.places

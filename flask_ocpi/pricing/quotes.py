@@ -1,4 +1,4 @@
-"""Quotes: what a session would cost, from its expected phases."""
+"""Quotes: the cost of a planned session, from its expected phases."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Parking:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reserved:
-    """A phase in which the EVSE is reserved; a quote of only this phase is that of an expired reservation."""
+    """A phase in which the EVSE is reserved; a quote of only this phase prices an expired reservation."""
 
     minutes: Any
 
@@ -63,7 +63,7 @@ def quote(
 ) -> Report:
     """Price successive phases by one tariff in the stored (2.2.1) shape.
 
-    ``start``: an aware datetime or a DateTime of OCPI. Raises PricingError if something cannot be understood.
+    ``start``: an aware datetime or a DateTime of OCPI. Raises PricingError if an argument cannot be understood.
     """
     remarks = Remarks(policy or Policy())
     known = read_tariff(tariff, "tariff", remarks)

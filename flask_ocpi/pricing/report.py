@@ -107,7 +107,7 @@ class PeriodReport:
 
     @property
     def cost(self) -> Amount:
-        """What the period costs, before price limits."""
+        """The cost of the period, before price limits."""
         return total(segment.cost for segment in self.segments)
 
     def to_dict(self) -> dict[str, Any]:
@@ -124,7 +124,7 @@ class PeriodReport:
 
 @dataclass(frozen=True, slots=True)
 class BilledVolume:
-    """A dimension over the session: what was reported, and what is billed of it (without what no element prices)."""
+    """A dimension over the session: the reported volume, and the billed one (without parts that no element prices)."""
 
     volume: Fraction
     billed: Fraction

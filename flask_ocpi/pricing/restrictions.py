@@ -1,4 +1,4 @@
-"""Restrictions of an element: whether they hold at a moment, and in words why not."""
+"""Restrictions of an element: whether they hold at a moment, and the reason in words if not."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ Bounds = tuple[Fraction | None, Fraction | None]  # from (inclusive), until (exc
 
 @dataclass(slots=True)
 class Moment:
-    """What restrictions are compared with: a moment, the time since the start, the kWh so far, what the period states.
+    """The values that restrictions are compared with: a moment, the duration and kWh so far, and values of the period.
 
-    It stands for a part of a period in which no restriction begins or ceases to hold; ``begin`` is the start of it.
+    It stands for a part of a period in which no restriction begins or ceases to hold; ``begin`` is its start.
     """
 
     ticks: int
@@ -70,7 +70,7 @@ class Restrictions:
     checks: tuple[str, ...] = field(default=())
 
     def refusal(self, at: Moment, remarks: Remarks) -> str | None:
-        """Return the name of the first restriction that does not hold, or None. ``reservation`` is not looked at."""
+        """Return the name of the first restriction that does not hold, or None. ``reservation`` is not compared."""
         for check in self.checks:
             if not _HOLDS[check](self, at, remarks):
                 return check
@@ -78,7 +78,7 @@ class Restrictions:
 
 
 def read_restrictions(data: Mapping[str, Any], path: str) -> Restrictions:
-    """Read TariffRestrictions; what it does not know is passed over."""
+    """Read TariffRestrictions; unknown properties are ignored."""
     if not isinstance(data, Mapping):
         raise PricingError(f"{path} has to be an object.")
     start = _time(data.get("start_time"), f"{path}.start_time")
@@ -177,7 +177,7 @@ def _dates(limits: Restrictions, at: Moment, remarks: Remarks) -> bool:
 
 
 def _stated(name: str, limits: Bounds, at: Moment) -> bool:
-    """Compare with what the period states; a limit on something that is not stated does not match."""
+    """Compare with a value that the period states; a limit on a value that is not stated does not hold."""
     for side, bound in zip(("MIN", "MAX"), limits, strict=True):
         if bound is None:
             continue
@@ -211,7 +211,7 @@ def plain(value: Fraction) -> str:
 
 
 def limit_text(limits: Restrictions, check: str) -> str:
-    """Say what a restriction demands."""
+    """Describe the demand of a restriction."""
     if check == "times" and limits.times:
         return f"from {clock_text(limits.times[0])} to {clock_text(limits.times[1] % DAY)}"
     if check == "days":
@@ -228,7 +228,7 @@ def limit_text(limits: Restrictions, check: str) -> str:
 
 
 def actual_text(check: str, at: Moment) -> str:
-    """Say how it is at a moment, in what a restriction looks at."""
+    """Describe the value at a moment that a restriction compares."""
     if check in {"times", "days", "dates"}:
         day, now = at.local
         return f"it is {DAYS[day.weekday()].capitalize()} {day} {clock_text(now)}"

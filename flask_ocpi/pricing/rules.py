@@ -16,7 +16,7 @@ from flask_ocpi.pricing.notes import NOTES
 from flask_ocpi.pricing.policy import Policy
 from flask_ocpi.pricing.policy import places_of
 
-# Quantity: how it is called, and its unit ("" is the currency of the CDR).
+# Quantity: its name, and its unit ("" is the currency of the CDR).
 RANGES = {
     "energy": ("The energy", "kWh"),
     "duration": ("The duration", "h"),
@@ -34,7 +34,7 @@ LIKE_EURO = frozenset({"AUD", "BGN", "BAM", "CAD", "CHF", "EUR", "GBP", "NZD", "
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """From ``low`` to ``high``, both allowed; what lies outside leads to ``verdict``. ``currencies``: empty is any."""
+    """From ``low`` to ``high``, both allowed; a value outside leads to ``verdict``. ``currencies``: empty means any."""
 
     low: Fraction | None
     high: Fraction | None
@@ -42,7 +42,7 @@ class Range:
     currencies: frozenset[str] = frozenset()
 
 
-# Bounds of what is plausible for anybody. A setting replaces the range of its quantity.
+# Plausible ranges for all partners. A setting replaces the range of its quantity.
 _DEFAULTS = {
     "energy": Range(None, Fraction(2000)),
     "duration": Range(None, Fraction(30 * 24)),
@@ -70,13 +70,13 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class RuleBook:
-    """The rules for everybody, and those of single partners, by platform id or party ("NL-ABC"), in upper case."""
+    """The rules for all partners, and those of single partners, by platform id or party ("NL-ABC"), in upper case."""
 
     general: Rules = field(default_factory=Rules)
     partners: Mapping[str, Rules] = field(default_factory=dict)
 
     def rules_for(self, *names: str) -> Rules:
-        """Return the rules for the first of these names that has some, or those for everybody."""
+        """Return the rules of the first of these names that has any, or those for all partners."""
         return next((self.partners[name.upper()] for name in names if name.upper() in self.partners), self.general)
 
 

@@ -1,4 +1,4 @@
-"""Samples of a tariff: situations between all its limits, and which elements price a dimension there."""
+"""Samples of a tariff: situations between all its limits, and the elements that price a dimension there."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from flask_ocpi.pricing.restrictions import clock_text
 from flask_ocpi.pricing.restrictions import plain
 from flask_ocpi.pricing.tariffs import Element
 
-# How often restrictions are compared for one dimension of a tariff; beyond that its situations are not looked at.
+# The most comparisons of restrictions for one dimension of a tariff; beyond it the situations are not examined.
 MOST = 200_000
 _UTC = ZoneInfo("UTC")
 _MONDAY = date(2026, 1, 5)
@@ -30,7 +30,7 @@ _MONDAY = date(2026, 1, 5)
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A situation: what was measured, and the places of the elements that match in it, in list order."""
+    """A situation: its measured values, and the places of the elements that match in it, in list order."""
 
     at: Moment
     matching: tuple[int, ...]
@@ -38,7 +38,7 @@ class Sample:
 
     @property
     def text(self) -> str:
-        """Say in which situation, as far as the tariff looks at it."""
+        """Describe the situation by the values that the tariff restricts."""
         day, now = self.at.local
         parts = []
         if self.uses & {"days", "dates"}:
@@ -56,7 +56,7 @@ class Sample:
 
 
 def samples(elements: Sequence[Element], remarks: Remarks) -> list[Sample] | None:
-    """Return one situation from each range in which nothing changes; None where there are too many of them."""
+    """Return one situation from each range in which nothing changes; None if there are too many."""
     uses = frozenset(check for element in elements for check in element.restrictions.checks)
     axes = [
         _days(elements),
@@ -84,7 +84,7 @@ def _moments(axes: Sequence[Sequence[object]]) -> Iterator[Moment]:
 
 
 def _days(elements: Sequence[Element]) -> Sequence[date]:
-    """Return a day for each weekday that elements tell apart, within each span of dates that they do."""
+    """Return a day for each weekday that elements tell apart, within each span of dates that they tell apart."""
     limits = {day for each in elements for day in each.restrictions.dates if day is not None}
     has_days = any(each.restrictions.days for each in elements)
     if not limits:
@@ -104,11 +104,11 @@ def _times(elements: Sequence[Element]) -> Sequence[int]:
 
 
 def _values(marks: set[Fraction]) -> Sequence[Fraction]:
-    """Return zero and each mark: limits from below are inclusive, so a range is as it is at its start."""
+    """Return zero and each mark: lower limits are inclusive, so the start of a range stands for the range."""
     return sorted({ZERO, *(mark for mark in marks if mark > 0)})
 
 
 def _flows(marks: set[Fraction]) -> Sequence[Fraction]:
-    """Return each mark and half of the first one: nothing flows without current."""
+    """Return each mark and half of the first one: zero would mean that no current flows."""
     above = sorted(mark for mark in marks if mark > 0)
     return [above[0] / 2, *above] if above else [ZERO]

@@ -1,4 +1,4 @@
-"""Segments: each period cut where a price changes, with what applies in each part, dimension by dimension."""
+"""Segments: each period cut where a price changes, with the component for each part and dimension."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from flask_ocpi.pricing.tariffs import Tariff
 from flask_ocpi.pricing.usage import Period
 from flask_ocpi.pricing.usage import Usage
 
-# In the order in which they follow each other within a period: the last one that is priced is rounded.
+# In their order within a period: the last priced one is rounded.
 DIMENSIONS = ("RESERVATION_TIME", "ENERGY", "TIME", "PARKING_TIME")
 
 
@@ -67,8 +67,8 @@ def drafts(usage: Usage, tariffs: Sequence[Tariff | None], zone: ZoneInfo, remar
     return found
 
 
-# How many elements are looked at for a document. A tariff with a price for each quarter of an hour of a week has 672,
-# and a session of two days in minutes 2880 periods; who wants to keep us busy gets no further than some seconds.
+# The most elements that are compared for a document. A tariff with a price for each quarter of an hour of a week has
+# 672, and a session of two days in minutes 2880 periods; a hostile document takes a few seconds at most.
 MAX_WORK = 2_000_000
 
 Piece = tuple[Fraction, Fraction, Moment]
@@ -88,7 +88,7 @@ class _Cutter:
                 self._count(1, tariff)
 
     def pieces(self, period: Period, tariff: Tariff | None) -> list[Piece]:
-        """Return the parts of the next period as shares of it, each judged in its middle, clear of both ends."""
+        """Return the parts of the next period as shares of it, each judged at its middle, away from both ends."""
         kwh, energy = self._kwh, period.volumes.get("ENERGY", ZERO)
         if energy:
             self._kwh = kwh + energy
@@ -102,7 +102,7 @@ class _Cutter:
             between = tariff.kwh_marks[bisect_right(tariff.kwh_marks, low) : bisect_left(tariff.kwh_marks, high)]
             cuts.update((mark - kwh) / energy for mark in between)
         if not tariff.kwh_marks:
-            energy = ZERO  # nothing asks how many kWh there were so far
+            energy = ZERO  # no restriction compares the kWh so far
         self._count(len(cuts), tariff)
         if not cuts:
             return [(ZERO, ONE, self._moment(period, ZERO, ONE, kwh, energy))]
@@ -117,7 +117,7 @@ class _Cutter:
             )
 
     def _times(self, tariff: Tariff) -> list[int]:
-        """Return, in order, when in the session its duration or the clock passes a mark of the tariff."""
+        """Return, in order, the moments at which the session's duration or the clock passes a mark of the tariff."""
         marks = self._marks.get(id(tariff))
         if marks is None:
             periods, origin = self._usage.periods, self._usage.origin
@@ -180,14 +180,14 @@ def _price(draft: Draft) -> tuple[Fraction, Fraction | None] | None:
 
 
 def _is_gap(tariff: Tariff, dimension: str) -> bool:
-    """Tell whether a tariff prices a dimension somewhere, if not here."""
+    """Tell whether a tariff prices a dimension in another situation."""
     reserved = dimension == "RESERVATION_TIME"
     elements = tariff.by_dimension["TIME" if reserved else dimension]
     return any(bool(element.restrictions.reservation) == reserved for element in elements)
 
 
 class _Flats:
-    """Finds the FLAT fees that are due: one for the session, and one for a reservation before it."""
+    """Finds the due FLAT fees: one for the session, and one for a reservation before it."""
 
     def __init__(self, usage: Usage, remarks: Remarks) -> None:
         self._usage = usage

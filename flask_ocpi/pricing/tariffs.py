@@ -1,4 +1,4 @@
-"""Tariffs as the engine reads them: elements with their components and restrictions, and where a price can change."""
+"""Tariffs as the engine reads them: elements with components and restrictions, and marks where prices can change."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from flask_ocpi.pricing.notes import Remarks
 from flask_ocpi.pricing.restrictions import Restrictions
 from flask_ocpi.pricing.restrictions import read_restrictions
 
-# Dimension of a component: how many of its steps make one unit of its price. A step is 1 Wh, or 1 s.
+# Dimension of a component: the number of steps in one unit of its price. A step is 1 Wh, or 1 s.
 STEPS_A_UNIT = {"ENERGY": 1000, "TIME": 3600, "PARKING_TIME": 3600, "FLAT": 0}
 
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """A PriceComponent: ``step`` is in units of the price (kWh or hours), ``unit`` what one unit costs."""
+    """A PriceComponent: ``step`` is in units of the price (kWh or hours), ``unit`` is the price of one unit."""
 
     type: str
     price: Fraction
@@ -63,7 +63,7 @@ class Tariff:
 
 
 def read_tariff(data: Mapping[str, Any], path: str, remarks: Remarks) -> Tariff:
-    """Read a Tariff of the stored shape; raise PricingError where it cannot be understood."""
+    """Read a Tariff of the stored shape; raise PricingError if it cannot be understood."""
     if not isinstance(data, Mapping):
         raise PricingError(f"{path} has to be a Tariff object, got {type(data).__name__}.")
     tariff_id = str(data.get("id", ""))
@@ -93,7 +93,7 @@ def read_tariff(data: Mapping[str, Any], path: str, remarks: Remarks) -> Tariff:
 
 
 def objects(value: Any, path: str) -> Sequence[Mapping[str, Any]]:
-    """Return a list of JSON objects, empty where it is missing; raise PricingError for anything else."""
+    """Return a list of JSON objects, empty if it is missing; raise PricingError for anything else."""
     if value is None:
         return ()
     if not isinstance(value, (list, tuple)) or not all(isinstance(entry, Mapping) for entry in value):
@@ -102,7 +102,7 @@ def objects(value: Any, path: str) -> Sequence[Mapping[str, Any]]:
 
 
 def _is_for_bookings(data: Mapping[str, Any], path: str, tariff_id: str, remarks: Remarks) -> bool:
-    """Tell whether an element of 2.3.0 prices a booking, of which a session says nothing; if so, note it."""
+    """Tell whether an element of 2.3.0 prices a booking, which a session does not report; if so, note it."""
     restrictions = data.get("restrictions")
     kind = restrictions.get("booking") if isinstance(restrictions, Mapping) else None
     if kind is not None:
@@ -159,5 +159,5 @@ def _limit(value: Any, path: str) -> Amount:
 
 
 def tariff_key(tariff_id: Any) -> str:
-    """Return an id as it is compared: case does not matter in OCPI."""
+    """Return an id for comparison: case does not matter in OCPI."""
     return str(tariff_id).casefold()

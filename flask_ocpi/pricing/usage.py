@@ -1,4 +1,4 @@
-"""What a CDR or a Session reports, as the engine reads it: periods in order, with their volumes."""
+"""The usage in a CDR or a Session, as the engine reads it: periods in order, with their volumes."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ TIMES = ("RESERVATION_TIME", "TIME", "PARKING_TIME")
 USES = ("ENERGY", "TIME", "PARKING_TIME")
 _VOLUMES = frozenset({*TIMES, *USES})
 _STATED = frozenset({"MIN_CURRENT", "MAX_CURRENT", "MIN_POWER", "MAX_POWER"})
-# Volumes have four decimals: how far one may be off, in microseconds.
+# Volumes have four decimals: the largest error of one, in microseconds.
 _TOLERANCE = HOUR // 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """A ChargingPeriod: its place in the document, from when to when, its volumes and what else it states."""
+    """A ChargingPeriod: its place in the document, its start and end, its volumes and other stated values."""
 
     index: int
     start: int
@@ -53,8 +53,8 @@ class Period:
 class Usage:
     """A session to be priced.
 
-    ``origin`` is the start of charging or parking: durations count from there. ``exact``: volumes are as exact as
-    they look and the pace within a period is even, as in a quote.
+    ``origin`` is the start of charging or parking: durations count from there. ``exact``: volumes are not rounded and
+    the pace within a period is even, as in a quote.
     """
 
     currency: str
@@ -73,7 +73,7 @@ class Usage:
 
 
 def read_usage(document: Mapping[str, Any], remarks: Remarks) -> Usage:
-    """Read a CDR or a Session of the stored shape; raise PricingError where it cannot be understood."""
+    """Read a CDR or a Session of the stored shape; raise PricingError if it cannot be understood."""
     if not isinstance(document, Mapping):
         raise PricingError(f"A CDR or a Session has to be an object, got {type(document).__name__}.")
     session = "status" in document or "kwh" in document
@@ -139,7 +139,7 @@ def _start(start: int | None, periods: list[Period], remarks: Remarks) -> int:
 def _end(
     document: Mapping[str, Any], end: int | None, first: int, periods: list[Period], *, running: bool, remarks: Remarks
 ) -> int:
-    """Return when the session ends. One that runs ends, for now, when it was last updated."""
+    """Return the end of the session; for a running session, the time of its last update."""
     if end is not None:
         return end
     latest = periods[-1] if periods else None
@@ -157,7 +157,7 @@ def _end(
 
 
 def _by_totals(document: Mapping[str, Any], start: int, end: int) -> list[Period]:
-    """Make one period of a document without any, by its totals."""
+    """Make one period of the totals of a document without periods."""
     energy = document.get("kwh", document.get("total_energy"))
     hours = Fraction(max(end - start, 0), HOUR)
     parked = document.get("total_parking_time")
@@ -173,7 +173,7 @@ def _by_totals(document: Mapping[str, Any], start: int, end: int) -> list[Period
 
 
 def _checked(reported: list[Period], start: int | None, end: int, remarks: Remarks) -> list[Period]:
-    """Close each period where the next one starts, note what does not fit, and part reservations from use."""
+    """Close each period at the start of the next, note contradictions, and separate reservations from use."""
     if start is not None and reported[0].start < start:
         remarks.note("periods_outside_session", reported[0].path, f"the session starts at {as_text(start)}")
     periods: list[Period] = []
@@ -186,7 +186,7 @@ def _checked(reported: list[Period], start: int | None, end: int, remarks: Remar
         closed = replace(period, end=until)
         _check_volumes(closed, is_last=is_last, remarks=remarks)
         periods.extend(_parted(closed, remarks))
-    # One without length and volumes says nothing, unless there is nothing else.
+    # A period without length and volumes means nothing, unless it is the only one.
     return [period for period in periods if period.end > period.start or any(period.volumes.values())] or periods
 
 
@@ -209,7 +209,7 @@ def _check_volumes(period: Period, *, is_last: bool, remarks: Remarks) -> None:
 
 
 def _parted(period: Period, remarks: Remarks) -> list[Period]:
-    """Part a period that reports both reservation and use: a reservation ends where use begins."""
+    """Split a period that reports both reservation and use: a reservation ends when use begins."""
     use = {name: volume for name, volume in period.volumes.items() if name != "RESERVATION_TIME"}
     reserved = period.volumes.get("RESERVATION_TIME", ZERO)
     if not reserved or not any(use.values()):

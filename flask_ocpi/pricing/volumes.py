@@ -1,4 +1,4 @@
-"""Billed volumes: what step_size makes of the volumes of a session, once for each unit."""
+"""Billed volumes: the volumes of a session rounded up by step_size, once for each unit."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from flask_ocpi.pricing.segments import Draft
 from flask_ocpi.pricing.tariffs import Tariff
 from flask_ocpi.pricing.usage import Usage
 
-# Half of the fourth decimal of an hour: how far a volume on the wire may be from the one that was measured.
+# Half of the fourth decimal of an hour: the largest difference of a volume on the wire from the measured one.
 _HALF_DIGIT = Fraction(1, 20_000)
 _DECIMAL = 10**40  # what every denominator of a decimal divides
 
 
 def bill(drafts: Sequence[Draft], usage: Usage, remarks: Remarks) -> None:
-    """Round the volumes up by steps: energy, reservation, and of charging and parking the one that comes last.
+    """Round the volumes up by steps: energy, reservation, and the later one of charging and parking.
 
-    A total is rounded by the step of the component that was used last, and what is added is billed by it.
+    A total is rounded by the step of the last used component; the added volume is billed by that component.
     """
     for draft in drafts:
         if draft.dimension == "ENERGY" and draft.volume < 0 and draft.is_priced:
@@ -40,12 +40,12 @@ def bill(drafts: Sequence[Draft], usage: Usage, remarks: Remarks) -> None:
 
 
 def _order(draft: Draft) -> tuple[int, int, Fraction, bool]:
-    """Order segments by when they end: by period, share, and charging before parking."""
+    """Return the order of segments by their ends: by period, share, and charging before parking."""
     return draft.period.start, draft.period.end, draft.ends, draft.dimension == "PARKING_TIME"
 
 
 def _last(times: Sequence[Draft], remarks: Remarks) -> Draft | None:
-    """Return the time segment that comes last and is priced."""
+    """Return the last priced time segment."""
     if not times:
         return None
     last = max(times, key=_order)
@@ -58,7 +58,7 @@ def _last(times: Sequence[Draft], remarks: Remarks) -> Draft | None:
 
 
 def _round(drafts: Sequence[Draft], last: Draft, usage: Usage, remarks: Remarks) -> None:
-    """Round the total of segments of one dimension up; what is added is billed in the last of them."""
+    """Round the total of segments of one dimension up; the last segment is billed the added volume."""
     component = last.match.component
     if component is None or not component.step:
         return
@@ -74,7 +74,7 @@ def _round(drafts: Sequence[Draft], last: Draft, usage: Usage, remarks: Remarks)
 
 
 def _inaccuracy(drafts: Sequence[Draft]) -> Fraction:
-    """Return by how much hours may exceed the time measured: decimals that are no whole seconds were rounded."""
+    """Return the possible excess of hours over the measured time: decimals that are no whole seconds were rounded."""
     if drafts[0].dimension == "ENERGY":
         return ZERO
     hours = {id(draft.period): draft.period.volumes[draft.dimension] for draft in drafts}.values()
@@ -83,7 +83,7 @@ def _inaccuracy(drafts: Sequence[Draft]) -> Fraction:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """Which limit took effect on which side: min_price, max_price, or None."""
+    """The limit that took effect on each side: min_price, max_price, or None."""
 
     excl_vat: str | None
     incl_vat: str | None

@@ -1,4 +1,4 @@
-"""What helps to test an application that uses this extension."""
+"""Tools to test an application that uses this extension."""
 
 from __future__ import annotations
 

@@ -51,14 +51,14 @@ class Clock:
 class Network:
     """Platforms that reach each other by host name, each a Flask app of its own.
 
-    config: what the apps of all platforms are configured with. ``requests`` lists what was sent. ``before_send`` may be
+    config: the configuration of all platforms' apps. ``requests`` lists the sent requests. ``before_send`` may be
     set to a function that is called with each request before it is delivered: raise in it to cut the line. Every app
     is a :class:`flask.Flask` with ``TESTING`` on.
     """
 
     def __init__(self, *, clock: Callable[[], Any] | None = None, config: Mapping[str, Any] | None = None) -> None:
         self.clock = clock or Clock()
-        # In memory nothing is slow but the machine itself.
+        # In memory only the machine itself can be slow.
         self.config = {"OCPI_HANDSHAKE_TIMEOUT": 600, **(config or {})}
         self.apps: dict[str, Flask] = {}
         self.platforms: dict[str, OCPI] = {}
@@ -96,7 +96,7 @@ class Network:
         return ocpi
 
     def connect(self, client: Facade, server: Facade, *, refetch: bool = True) -> tuple[Platform, Platform]:
-        """Register ``client`` with ``server``; return what each calls the other: (server's record, client's record).
+        """Register ``client`` with ``server``; return their records of each other: (server's record, client's record).
 
         Each grants the other all its parties and roles. refetch: the server has fetched the client's endpoints again.
         """
@@ -123,16 +123,16 @@ class Network:
             request.url, method=request.method, headers=dict(request.headers), data=request.body
         )
         response = Response(answer.status_code, dict(answer.headers), answer.get_data(), request.url)
-        answer.close()  # what the platform does after its answer happens now
+        answer.close()  # the platform's work after its answer happens now
         return self.after_send(request, response)
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: no connection is open."""
 
 
 @dataclass(frozen=True, slots=True)
 class TestResponse:
-    """An answer as tests want it: HTTP status, headers, the raw body, and the parts of the envelope."""
+    """An answer for tests: HTTP status, headers, the raw body, and the parts of the envelope."""
 
     __test__ = False
 
@@ -157,7 +157,7 @@ class TestResponse:
 
 
 class PartnerClient:
-    """Calls a platform as one of its partners would: a Flask test client with the token in the header.
+    """Calls a platform like one of its partners: a Flask test client with the token in the header.
 
     ``platform`` is the partner's record on the called side.
     """
@@ -177,7 +177,7 @@ class PartnerClient:
         headers: Mapping[str, str] | None = None,
         query_string: Any = None,
     ) -> TestResponse:
-        """Send a request; ``json`` is encoded, ``data`` goes out as it is. Headers set to None are left out."""
+        """Send a request; ``json`` is encoded, ``data`` is sent unchanged. Headers set to None are left out."""
         sent: dict[str, Any] = {"Authorization": authorization(self.token), **(headers or {})}
         if json is not None:
             data = orjson.dumps(json)
@@ -216,7 +216,7 @@ def party_settings(country_code: str, party_id: str, roles: Sequence[str]) -> di
 
 
 def _all_of(ocpi: Facade) -> dict[str, Any]:
-    """Return what grants a platform all that it is."""
+    """Return the arguments that grant a platform all its roles and parties."""
     return {"roles": sorted(ocpi.services.own_roles), "parties": ocpi.objects.parties()}
 
 

@@ -1,6 +1,6 @@
 """Pytest fixtures for applications built on Flask-OCPI.
 
-Switch them on in the top-level conftest.py: ``pytest_plugins = ["flask_ocpi.testing.plugin"]``.
+Enable them in the top-level conftest.py: ``pytest_plugins = ["flask_ocpi.testing.plugin"]``.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def ocpi_network(ocpi_clock: Clock) -> Network:
 
 @pytest.fixture
 def ocpi_storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Storage]:
-    """The storage of the platform: "memory" unless a test asks, by indirect parametrisation, for another one.
+    """The storage of the platform: "memory", or another one by indirect parametrisation.
 
     "sqlite" is a file; a SQLAlchemy URL is used as it is, and its tables are emptied.
     """

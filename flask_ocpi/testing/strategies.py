@@ -60,7 +60,7 @@ def documents(schema: type[Schema]) -> SearchStrategy[Document]:
     """Generate valid documents of a class, in any legal spelling.
 
     Optional properties may be absent or null, ``*`` lists also empty; there may be properties that OCPI does
-    not define. The rules of the class are satisfied by repair: what a rule complains about is left out,
+    not define. The rules of the class are satisfied by repair: a property that breaks a rule is left out,
     added, or drawn again.
     """
     return _documents(schema)
@@ -132,7 +132,7 @@ def _repair(
 
 
 def _lowest(field: Any, inner: str) -> int | None:
-    """Return the lower bound of a whole number in the objects of a list, if it has one: a rule may well want that."""
+    """Return the lower bound of a whole number in the objects of a list, if it has one: a rule may demand it."""
     found = _fields(field.inner.nested).get(inner)
     return found.min if isinstance(found, Integer) else None
 
@@ -146,7 +146,7 @@ def _values(field: Field) -> SearchStrategy[Any]:
 
 
 def _strings(field: Any) -> SearchStrategy[str]:
-    if field.validators:  # what a function accepts cannot be guessed
+    if field.validators:  # the values that a function accepts cannot be guessed
         return st.just(field.metadata["example"])
     if field.pattern is not None:
         matching = st.from_regex(field.pattern, fullmatch=True, alphabet=_ASCII)

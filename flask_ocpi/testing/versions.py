@@ -28,8 +28,8 @@ class VersionDocuments:
     """Makes documents of one version: ``.location(name="A")``, ``.full_cdr()``, ``.booking_location()``.
 
     Each class of the version has a function with its name. Keywords change the document, in the shape of the version.
-    Classes that :mod:`flask_ocpi.testing.documents` knows are converted from there; of others the document consists of
-    the examples of the properties: of the required ones, and with ``full_`` before the name of all.
+    Documents of classes in :mod:`flask_ocpi.testing.documents` are converted from there; others consist of the examples
+    of the required properties, or of all properties with ``full_`` before the name.
     """
 
     def __init__(self, version: Version) -> None:
@@ -60,7 +60,7 @@ class VersionDocuments:
             return make()
         try:
             return conversion.from_store(make(), find=_everywhere)
-        except LeftOutError:  # for what not every version can say
+        except LeftOutError:  # the version cannot say it
             plain = {key: value for key, value in make().items() if key not in _NOT_IN_ALL}
             return conversion.from_store({**plain, "publish": True} if "publish" in plain else plain, find=_everywhere)
 
@@ -71,7 +71,7 @@ def _everywhere(kind: str, references: Collection[Reference]) -> Mapping[Referen
 
 
 def documents_of(version: str | Version) -> VersionDocuments:
-    """Return the documents of a version, given by its number if it is one of this package."""
+    """Return the documents of a version; a version of this package may be given by its number."""
     if isinstance(version, Version):
         return VersionDocuments(version)
     return VersionDocuments(select_versions([version], VERSIONS)[0])

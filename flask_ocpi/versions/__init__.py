@@ -90,9 +90,9 @@ VERSIONS = (V2_1_1, V2_2_1, V2_3_0)
 
 
 def select_versions(numbers: Iterable[str], among: Sequence[Version] | None = None) -> tuple[Version, ...]:
-    """Return the versions with these numbers, oldest first; raise ConfigurationError for one that is not there.
+    """Return the versions with these numbers, oldest first; raise ConfigurationError for an unknown one.
 
-    among: those there are, instead of the ones of this package.
+    among: the versions to choose from, by default those of this package.
     """
     known = {version.number: version for version in (VERSIONS if among is None else among)}
     wanted = sorted(set(numbers), key=version_order)

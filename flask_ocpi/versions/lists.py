@@ -1,4 +1,4 @@
-"""Lists in the shape of a version: an object that did not change since it was converted is not converted again."""
+"""Lists in the shape of a version: an object is converted again only after a change."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from flask_ocpi.core.converting import Find
 from flask_ocpi.core.converting import Lose
 from flask_ocpi.core.schema import Document
 
-#: Of one list, with the texts before and after.
+#: For one list, with the texts before and after.
 _MOST_BYTES = 8_000_000
 _AROUND = 500  # bytes of an entry besides its texts
 
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """What became of one object. text: None where the version cannot say it.
+    """A converted object. text: None if the version cannot say it.
 
-    losses: what was told of it, by pointer. told: the ids of the platforms for which it was.
+    losses: its losses, by JSON pointer. told: the ids of the platforms for which they were noted.
     """
 
     text: bytes | None
@@ -35,10 +35,10 @@ class _Said:
 
 
 class SaidList:
-    """Brings the objects of one list to the shape of a version.
+    """Converts the objects of one list to the shape of a version.
 
-    Objects that need others beside them are converted each time. What a version cannot say is told once for each
-    platform, until the object changes or is forgotten.
+    Objects that need related objects are converted each time. A loss is noted once for each platform, until the object
+    changes or is forgotten.
     """
 
     def __init__(self, conversion: Conversion) -> None:
@@ -53,7 +53,7 @@ class SaidList:
     def texts(self, texts: Sequence[bytes], lose: Callable[[Document], Lose], find: Find, platform: str) -> list[bytes]:
         """Return the JSON of the objects that the version can say, in order.
 
-        lose: makes what is told of the losses of an object. platform: the id of the one that asks.
+        lose: makes the function that notes the losses of an object. platform: the id of the caller.
         """
         if self._conversion.needs_others:
             documents = [orjson.loads(text) for text in texts]

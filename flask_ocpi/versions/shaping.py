@@ -1,4 +1,4 @@
-"""Objects in the shape that one partner wants: that of its version, with its quirks."""
+"""Objects in the shape for one partner: that of its version, with its quirks."""
 
 from __future__ import annotations
 
@@ -58,9 +58,9 @@ _AMOUNTS = {
 
 
 def shaped(schema: Schema, document: Any, quirks: Quirks, *, partial: bool = False) -> Any:
-    """Return an object as a partner with these quirks is sent it; the one that is given stays as it is.
+    """Return an object as a partner with these quirks gets it; the argument is not changed.
 
-    partial: a PATCH, in which null would remove a property.
+    partial: the object is a PATCH, in which null would remove a property.
     """
     if not isinstance(document, dict):
         return document
@@ -82,7 +82,7 @@ def shaped(schema: Schema, document: Any, quirks: Quirks, *, partial: bool = Fal
 
 
 def shaped_text(schema: Schema, text: bytes, quirks: Quirks) -> bytes:
-    """Return JSON of an object, or of a list of such, as a partner with these quirks is sent it."""
+    """Return JSON of an object, or of a list of objects, as a partner with these quirks gets it."""
     data = orjson.loads(text)
     if isinstance(data, list):
         return orjson.dumps([shaped(schema, item, quirks) for item in data])
@@ -92,12 +92,12 @@ def shaped_text(schema: Schema, text: bytes, quirks: Quirks) -> bytes:
 def handler_of(version: Version, operation: Operation) -> Handler:
     """Return the handler of an operation, for bodies and answers in the shape of the version.
 
-    The operation's own one takes and returns the stored shape, but for the changes in a PATCH.
+    The handler of the operation takes and returns the stored shape, except for the changes in a PATCH.
     """
     taken = None if operation.partial else version.conversion(operation.body)
     returned = version.conversion(operation.returns)
     if taken is not None and taken.is_marked:
-        taken = None  # what comes is in the stored shape
+        taken = None  # the body is in the stored shape
     if taken is None and returned is None:
         return operation.handler
     listed = SaidList(returned) if returned is not None and operation.returns_list else None
@@ -132,13 +132,13 @@ def handler_of(version: Version, operation: Operation) -> Handler:
 def _said_list(ctx: Context, target: Target, version: Version, result: Result, listed: SaidList, find: Find) -> Result:
     """Return a page without the objects that the version cannot say.
 
-    Where it is the only one of the list, its total is that of what is in it.
+    If the page is the whole list, its total counts only the objects that are left.
     """
     source, key = target.source, target.object_type.key
 
     def lose(document: Document) -> Lose:
         named = losing(ctx.services, replace(source, object=name_of(document, key, {})), version)
-        alike = losing(ctx.services, source, version)  # of all objects of a list the same is lost
+        alike = losing(ctx.services, source, version)  # all objects of a list lose the same
         return lambda pointer, reason: (alike if pointer else named)(pointer, reason)
 
     texts = listed.texts(result.objects, lose, find, source.platform)
@@ -160,7 +160,7 @@ def said(
 ) -> Document:
     """Return a body in the shape of a version.
 
-    Raises NotSaidError where the version has no way to say it, InvalidParametersError where it would not be valid.
+    Raises NotSaidError if the version has no way to say it, InvalidParametersError if the result is not valid.
     """
     conversion = version.conversion(cls)
     if conversion is None or (conversion.is_marked and not conversion.says_more(body)):
@@ -176,7 +176,7 @@ def said(
 
 
 def losing(services: Services, source: Source, version: Version) -> Lose:
-    """Return what notes, as findings, what a version cannot say of an object for a platform."""
+    """Return a function that notes, as findings of a platform, what a version cannot say of an object."""
 
     def lose(pointer: str, reason: str) -> None:
         outcome, path = f"{reason} OCPI {version.number} is spoken.", place_of(pointer)
@@ -186,20 +186,20 @@ def losing(services: Services, source: Source, version: Version) -> Lose:
 
 
 def place_of(pointer: str) -> str:
-    """Return a JSON pointer as the path of findings, which has no places in lists: ``evses[].status``."""
+    """Return a JSON pointer as a path of findings, without positions in lists: ``evses[].status``."""
     path = "".join("[]" if part.isdigit() else f".{part}" for part in pointer.split("/")[1:])
-    return path.removeprefix("[]").removeprefix(".")  # that of an object in a list is that of the object
+    return path.removeprefix("[]").removeprefix(".")  # the path of an object in a list is that of the object
 
 
 def _find_for(ctx: Context, target: Target) -> Find:
-    """Return what finds the objects beside those that are answered: own ones, or copies of those of the caller."""
+    """Return a function that finds related objects: own ones, or copies of the caller's."""
     if target.interface.role is InterfaceRole.SENDER:
         return finder(ctx.services)
     return finder(ctx.services, target.only_receiver, ctx.platform.id)
 
 
 def _owner_in(ctx: Context, target: Target) -> Party | None:
-    """Return who owns what comes in a request: the party in its URL, or the only one that calls."""
+    """Return the owner of the object in a request: the party in its URL, or the only party of the caller."""
     if "party_id" in target.path:
         return target.owner
     return ctx.platform.parties[0] if len(ctx.platform.parties) == 1 else None

@@ -1,7 +1,7 @@
 """The stored shape: the classes of OCPI 2.2.1 with what other versions say beyond them.
 
 A class here takes the place of the one of 2.2.1 with its name. It only adds: optional properties, and values of enums.
-Partners that speak 2.2.1 are not sent any of it.
+Partners that speak 2.2.1 get none of it.
 """
 
 from __future__ import annotations
@@ -88,12 +88,12 @@ class TaxIncluded(StrEnum):
 
 
 def with_taxes(before: float, taxes: list[Document]) -> float | None:
-    """Return an amount with its taxes, to four decimals; None where no JSON number holds it."""
+    """Return an amount with its taxes, to four decimals; None if no JSON number holds it."""
     amounts = [Decimal(repr(before)), *(Decimal(repr(tax["amount"])) for tax in taxes)]
     return number_of(sum(amounts, Decimal(0)))
 
 
-#: What a version without ``tax_included`` makes of a price with taxes.
+#: The loss in a version without ``tax_included``.
 _GROSS = "The price includes taxes, at a rate that is not known: it was sent as it is."
 
 
@@ -114,7 +114,7 @@ def tariff_without_taxes(tariff: Document, lose: Lose) -> Document:
 
 
 def _without_tax(component: Document) -> float | None:
-    """Return the price of a PriceComponent that includes VAT without it; None where its rate is not known."""
+    """Return the price of a PriceComponent without the VAT in it; None if the rate is not known."""
     price, vat = Decimal(repr(component["price"])), component.get("vat")
     if not price:
         return component["price"]  # type: ignore[no-any-return]
@@ -124,7 +124,7 @@ def _without_tax(component: Document) -> float | None:
 
 
 def number_of(amount: Decimal) -> float | None:
-    """Return a decimal as a number of JSON with at most four decimals; None where it is too large for one."""
+    """Return a decimal as a JSON number with at most four decimals; None if it is too large for one."""
     if abs(amount) >= 2**53:  # no float has decimals there
         return _finite(float(amount))
     if amount == amount.to_integral_value():
@@ -137,7 +137,7 @@ def _finite(value: float) -> float | None:
 
 
 def taxes_add_up(price: Document) -> Iterator[Violation]:
-    """Demand that an amount with taxes is the one without them and the taxes."""
+    """Demand that an amount with taxes is the sum of the amount without them and the taxes."""
     if "taxes" in price and "incl_vat" in price:
         total = with_taxes(price["excl_vat"], price["taxes"])
         if total is not None and total != price["incl_vat"]:
@@ -271,7 +271,7 @@ class TariffRestrictions(tariffs.TariffRestrictions):
 
 
 def bookings_cost_fees_and_time(element: Document) -> Iterator[Violation]:
-    """Refuse to price energy and parking where an element is about bookings."""
+    """Refuse prices for energy and parking in an element for bookings."""
     if "booking" in element.get("restrictions", {}):
         for index, component in enumerate(element["price_components"]):
             if component["type"] not in ("FLAT", "TIME"):
@@ -279,14 +279,14 @@ def bookings_cost_fees_and_time(element: Document) -> Iterator[Violation]:
 
 
 def element_of_sessions(element: Document, lose: Lose) -> Document:
-    """Raise LeftOutError for an element that prices bookings: without that restriction it would price all sessions."""
+    """Raise LeftOutError for an element for bookings: without its restriction it would apply to all sessions."""
     if "booking" in element.get("restrictions", {}):
         raise LeftOutError("This version has no prices of bookings: the element was left out.")
     return element
 
 
 def dimension_of_2_2_1(dimension: Document, lose: Lose) -> Document:
-    """Return the time of a reservation that was not used as 2.2.1 calls it; the other one is left out."""
+    """Rename the time of an unused reservation to its name in 2.2.1; leave the other reservation time out."""
     if dimension["type"] == "RESERVATION_EXPIRES":
         dimension["type"] = "RESERVATION_TIME"
     return dimension
@@ -349,7 +349,7 @@ class Token(tokens.Token):
     type = Enum(TokenType, required=True, metadata={"description": "What kind of token it is.", "example": "RFID"})
 
 
-#: The stored class for each class of 2.2.1; whatever these are nested in is stored with them.
+#: The stored class for each class of 2.2.1; classes that contain one are stored with it.
 STORED: Mapping[type[Schema], type[Schema]] = {
     types.Price: Price,
     locations_schemas.Connector: Connector,

@@ -1,4 +1,4 @@
-"""OCPI 2.1.1, by what differs from 2.2.1: classes, converters, and what the sides of modules lack or have more."""
+"""OCPI 2.1.1 by its differences from 2.2.1: classes, converters, and the operations of each side."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ _TYPES = (TokenType.RFID, TokenType.OTHER, TokenType.APP_USER, TokenType.AD_HOC_
 
 
 def _ids(target: Target, types: Iterable[str] = _TYPES) -> list[str]:
-    """Return what the addressed Token may be stored under: 2.1.1 knows it by its uid alone."""
+    """Return the ids under which the addressed Token may be stored: 2.1.1 knows it by its uid alone."""
     return [TOKEN.id_from({"uid": target.path["token_uid"], "type": kind}) for kind in types]
 
 
 def _of_any_type(handler: Handler) -> Handler:
-    """Return a handler that works on the copy of a Token whatever type it has."""
+    """Return a handler that works on the copy of a Token of any type."""
 
     def handle(ctx: Context, target: Target, body: Document | None) -> Result:
         keys = {target.key_of(id): id for id in _ids(target)}
@@ -60,7 +60,7 @@ def _of_any_type(handler: Handler) -> Handler:
 
 
 def authorize(ctx: Context, target: Target, body: Document | None) -> Result:
-    """Answer whether a token may be used; one that we have as that of an app is OTHER in 2.1.1."""
+    """Tell whether a token may be used; a token that we store as APP_USER is OTHER in 2.1.1."""
     asked = target.query.get("type")
     for id in _ids(target, [kind for kind in _TYPES if asked in (None, token_type(kind))]):
         at = replace(target, id=id)

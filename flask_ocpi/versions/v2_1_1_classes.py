@@ -30,7 +30,7 @@ LONGEST_ADDRESS = 45
 
 
 def without(enum: type[StrEnum], *names: str) -> type[StrEnum]:
-    """Return an enum of the same name that lacks some values, or those that begin like a name with a * behind it."""
+    """Return an enum of the same name without some values; a name that ends with * removes all with that beginning."""
     starts = tuple(name[:-1] for name in names if name.endswith("*"))
     kept = {m.name: m.value for m in enum if m.name not in names and not (starts and m.name.startswith(starts))}
     made: type[StrEnum] = StrEnum(enum.__name__, kept)  # type: ignore[misc]
@@ -299,7 +299,7 @@ class Token(base.Token):
 class TokenTypeQuery(Schema):
     """Which token is meant among those with one uid (OCPI 2.1.1, Tokens, "POST Method").
 
-    The text has both names for the parameter.
+    The specification has both names for the parameter.
     """
 
     type = Enum(TokenType, metadata={"description": "Type of the token; RFID when left out.", "example": "RFID"})

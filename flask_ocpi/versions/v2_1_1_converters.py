@@ -1,6 +1,6 @@
-"""What brings objects of OCPI 2.1.1 to the stored shape and back.
+"""Converters of objects of OCPI 2.1.1 to the stored shape and back.
 
-Objects of 2.1.1 do not name their owner, which is the party of the connection, nor their token but its contract.
+Objects of 2.1.1 do not name their owner, the party of the connection, and name the contract instead of the token.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _SIX_DECIMALS = Decimal("0.000001")
 _RESTRICTIONS = frozenset(fields_of(base.TariffRestrictions)) - frozenset(fields_of(own.TariffRestrictions)) | {
     "booking"
 }
-#: What has no counterpart among the power types, by one that claims no more power.
+#: Power types that 2.1.1 lacks, by one that claims no more power.
 _POWER_TYPES = {"AC_2_PHASE": "AC_1_PHASE", "AC_2_PHASE_SPLIT": "AC_1_PHASE"}
 _LOCATION_TYPES = frozenset(own.LocationType)
 _LIKE_OTHER = ("ALONG_MOTORWAY", "ON_DRIVEWAY")
@@ -101,7 +101,7 @@ def location_to_store(document: Document, origin: Origin) -> Document:
 
 
 def location_from_store(document: Document, lose: Lose) -> Document:
-    """Raise LeftOutError for a location that is not published, which 2.1.1 has no way to say."""
+    """Raise LeftOutError for a location that is not published: 2.1.1 cannot say that."""
     if not document.pop("publish"):
         raise LeftOutError("It is not published, and OCPI 2.1.1 has only locations that are.")
     made = _disowned(document)
@@ -134,7 +134,7 @@ def tariff_from_store(document: Document, lose: Lose) -> Document:
 
 
 def period_from_store(document: Document, lose: Lose) -> Document:
-    """Keep a period of which 2.1.1 can say no dimension: where it begins is where the one before it ends."""
+    """Keep a period without any dimension of 2.1.1: its start is the end of the period before it."""
     if not any(dimension["type"] in list(own.CdrDimensionType) for dimension in document["dimensions"]):
         for index, dimension in enumerate(document["dimensions"]):
             lose(f"/dimensions/{index}", f"OCPI 2.1.1 has no {dimension['type']}: it was left out.")
@@ -169,7 +169,7 @@ def query_from_store(document: Document, lose: Lose) -> Document:
 
 
 def _driver(document: Document, origin: Origin) -> Document:
-    """Return the CdrToken that an auth_id stands for: that of our Token with the contract, else with it as its uid."""
+    """Return the CdrToken of an auth_id: that of our Token with this contract, else one with the auth_id as uid."""
     if origin.receiver is None:
         raise ValueError("it is not clear which of our parties it is for")
     country_code, party_id = origin.receiver
@@ -203,7 +203,7 @@ def session_to_store(document: Document, origin: Origin) -> Document:
 
 
 def session_from_store(document: Document, lose: Lose) -> Document:
-    """Raise LeftOutError where the location of the session, which is sent with it, is not known."""
+    """Raise LeftOutError if the location of the session, which is sent with it, is not known."""
     made = _disowned(document)
     id, evse_uid, connector_id = (made.pop(name) for name in ("location_id", "evse_uid", "connector_id"))
     if "location" not in made:
@@ -218,7 +218,7 @@ def session_from_store(document: Document, lose: Lose) -> Document:
 
 
 def _only(location: Document, evse_uid: str, connector_id: str) -> Document:
-    """Return a location with the EVSE and the connector of a session only; it is sent whether published or not."""
+    """Return a location with only the EVSE and connector of a session; it is sent even if it is not published."""
     made = {**location, "publish": True}
     made.pop("publish_allowed_to", None)
     evses = made.pop("evses", [])
@@ -276,7 +276,7 @@ def cdr_to_store(document: Document, origin: Origin) -> Document:
 
 
 def cdr_from_store(document: Document, lose: Lose) -> Document:
-    """Raise LeftOutError for a credit CDR: 2.1.1 would take it for one more to be paid."""
+    """Raise LeftOutError for a credit CDR: in 2.1.1 it would be another CDR to be paid."""
     if document.get("credit"):
         raise LeftOutError("It is a credit CDR, which OCPI 2.1.1 does not have.")
     made = {name: value for name, value in _disowned(document).items() if name != "credit"}
@@ -288,7 +288,7 @@ def cdr_from_store(document: Document, lose: Lose) -> Document:
 
 
 def _where(place: Document, known: Document | None, cdr: Document, lose: Lose) -> Document:
-    """Return the Location of a CDR, as it was then; what a CdrLocation lacks is as we know it now, if we do."""
+    """Return the Location of a CDR as it was then, with the current properties that a CdrLocation lacks."""
     made = {**(known or {"time_zone": NOT_AVAILABLE}), **{name: place[name] for name in _OF_PLACE if name in place}}
     made |= {"country_code": "", "party_id": "", "publish": True}
     made.setdefault("last_updated", cdr["last_updated"])
@@ -325,7 +325,7 @@ def info_from_store(document: Document, lose: Lose) -> Document:
     return {name: value for name, value in document.items() if name != "token"}
 
 
-#: What 2.1.1 says at once, and later, of what it has no word for.
+#: The values of 2.1.1, at once and later, for results that it lacks.
 _RESPONSES = {"TIMEOUT": "REJECTED"}
 _RESULTS = {"UNKNOWN_SESSION": "REJECTED"}
 
@@ -343,7 +343,7 @@ def result_to_store(document: Document, origin: Origin) -> Document:
 
 
 def result_from_store(document: Document, lose: Lose) -> Document:
-    """Raise LeftOutError where a reservation that was made is taken back: 2.1.1 has one result of a command."""
+    """Raise LeftOutError if a confirmed reservation is taken back: 2.1.1 has one result of a command."""
     result = document["result"]
     if result == "CANCELED_RESERVATION":
         raise LeftOutError("OCPI 2.1.1 cannot take back a reservation that was made.")
@@ -368,7 +368,7 @@ _OF_A_ROLE = ("business_details", "party_id", "country_code")
 
 
 def credentials_to_store(document: Document, origin: Origin) -> Document:
-    """Return Credentials with one role, which does not say what it is: that is the other side of ours."""
+    """Return Credentials with one role, which 2.1.1 does not name: it is the opposite of ours."""
     role = {name: document.pop(name) for name in _OF_A_ROLE}
     return {**document, "roles": [role]}
 

@@ -1,4 +1,4 @@
-"""OCPI 2.2.1: its modules, and its classes for those of other versions to be derived from."""
+"""OCPI 2.2.1: its modules, and its classes, from which those of other versions are derived."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ _MODULES = (
 
 
 def _stored(modules: tuple[Module, ...]) -> dict[type[Schema], type[Schema]]:
-    """Return the class of the stored shape for each class of 2.2.1 that is stored with more than it says."""
+    """Return the class of the stored shape for each class of 2.2.1 that the stored shape extends."""
     replacing = Replacing(STORED)
     for module in modules:
         for interface in module.interfaces:

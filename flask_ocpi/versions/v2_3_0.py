@@ -1,4 +1,4 @@
-"""OCPI 2.3.0 (core, edition 2): what differs from 2.2.1. Most of what it adds is part of the stored shape."""
+"""OCPI 2.3.0 (core, edition 2) by its differences from 2.2.1. Most of its additions are part of the stored shape."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def _price_to_store(price: Document, origin: Origin) -> Document:
 
 
 def _price_from_store(price: Document, lose: Lose) -> Document:
-    """Return a price with its taxes; where only the amount with VAT is known, with the difference as one of them."""
+    """Return a price with its taxes; without known taxes, the difference of the two amounts becomes one."""
     before, total, taxes = price.pop("excl_vat"), price.pop("incl_vat", None), price.pop("taxes", None)
     made = {"before_taxes": before, **price}
     if taxes and (total is None or stored.with_taxes(before, taxes) == total):
@@ -182,7 +182,7 @@ def _limit_to_store(limit: Document, origin: Origin) -> Document:
 
 
 def _tariff_from_store(tariff: Document, lose: Lose) -> Document:
-    """Return a tariff that says whether its prices include taxes; those of 2.2.1 do not."""
+    """Return a tariff with ``tax_included``; prices of 2.2.1 do not include taxes."""
     return {"tax_included": stored.TaxIncluded.NO.value, **tariff}
 
 

@@ -1,4 +1,4 @@
-"""Credentials of OCPI 2.3.0: a hub names itself beside the roles, and lists there the parties behind it."""
+"""Credentials of OCPI 2.3.0: a hub names itself in a property of its own, and its roles are the parties behind it."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Credentials(credentials.Credentials):
 
 
 def _to_store(document: Document, origin: Origin) -> Document:
-    """Return Credentials in which the hub has a role, as in 2.2.1; its name is that of the same party, if it is listed.
+    """Return Credentials in which the hub has a role, as in 2.2.1; its name is that of the same listed party, if any.
 
-    So it counts like any other role: it is granted, or it waits.
+    So it is granted, or waits, like any other role.
     """
     hub = document.pop("hub_party_id", None)
     if hub is None:
@@ -40,7 +40,7 @@ def _to_store(document: Document, origin: Origin) -> Document:
 
 
 def _from_store(document: Document, lose: Lose) -> Document:
-    """Return Credentials that name the hub beside the roles. There has to be one: a hub alone is OTHER there."""
+    """Return Credentials that name the hub beside the roles. A role is required: a hub alone has OTHER."""
     hubs = [role for role in document["roles"] if role["role"] == Role.HUB]
     if not hubs:
         return document

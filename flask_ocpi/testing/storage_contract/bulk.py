@@ -65,7 +65,7 @@ def save_many_and_fail(storage: Storage) -> None:
 
 
 class BulkContract:
-    """get_many, keys, save_many, create_many, delete_many, delete_page: as one call for each record, and in one go."""
+    """get_many, keys, save_many, create_many, delete_many, delete_page: one call for each record, and all at once."""
 
     def test_keys_and_revisions_of_all_that_match_are_walked(self, storage: Storage) -> None:
         storage.create_many("locations", new_records(2500))

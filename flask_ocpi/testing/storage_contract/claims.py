@@ -1,4 +1,4 @@
-"""Taking records that are due: each goes to one caller, until its time is over."""
+"""Claims of due records: each goes to one caller until its lease ends."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DUE = Query(date_to=NOW + 1)
 
 
 def key_of(record: Record) -> Key:
-    """Tell the key of the numbered records of these tests."""
+    """Return the key of a numbered record of these tests."""
     return numbered_key(int(record.text))
 
 
@@ -36,12 +36,12 @@ def save_due(storage: Storage, count: int, *, due: int = NOW) -> None:
 
 
 def take(storage: Storage, query: Query = DUE, *, until: int = UNTIL) -> list[int]:
-    """Take records and return their numbers."""
+    """Claim records and return their numbers."""
     return [int(record.text) for record in storage.claim("locations", query, until=until, key_of=key_of)]
 
 
 class ClaimContract:
-    """What :meth:`flask_ocpi.storage.base.Storage.claim` promises."""
+    """The promises of :meth:`flask_ocpi.storage.base.Storage.claim`."""
 
     def test_what_is_taken_is_not_found_again_before_its_time(self, storage: Storage) -> None:
         save_due(storage, 3)
@@ -156,7 +156,7 @@ class ClaimContract:
             return taken
 
         taken = [number for numbers in run_together(*[take_all] * THREADS) for number in numbers]
-        # Who loses every record of a page to others may end early: what is left is still to be had.
+        # A caller that loses every record of a page to others may end early: the other records can still be claimed.
         taken += take_all()
 
         assert sorted(taken) == list(range(count))

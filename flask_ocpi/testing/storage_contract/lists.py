@@ -26,12 +26,12 @@ from flask_ocpi.testing.storage_contract.sharing import numbers
 from flask_ocpi.testing.storage_contract.sharing import save_many
 
 MICROS = 1_000_000
-# Whom records are for, in turn; the first is for everybody.
+# The audiences of the records, in turn; the first is for all partners.
 AUDIENCES = ((), (EMA,), (EMB, EMC), (EMC, EMA), (EMA, EMB, EMC), (Party.of("NL", "EM"),), (Party.of("DE", "EMA"),))
 
 
 class ListContract:
-    """list: what a query selects, and how many that are in all."""
+    """list: the records that a query selects, and their total."""
 
     def test_list_of_nothing_is_empty(self, storage: Storage) -> None:
         page = storage.list("locations", Query())
@@ -72,7 +72,7 @@ class ListContract:
         assert listed(storage, Query(owners=None)) == [0, 1, 2, 3]
 
     def test_list_finds_records_of_no_party(self, storage: Storage) -> None:
-        # What a platform keeps for itself, such as pending results, belongs to no party.
+        # A platform's internal records, such as pending results, belong to no party.
         for number, owner in enumerate([("", ""), ABC, ("", "")]):
             storage.save("locations", Key.of(*owner, f"LOC{number}"), numbered(number))
         storage.save("locations", Key.of("", "", "LOC3", EMA), numbered(3))
@@ -258,7 +258,7 @@ def _walk_by_cursor(storage: Storage, query: Query) -> Iterator[list[int]]:
 
 
 def _pages_by_cursor(storage: Storage, query: Query) -> Iterator[Page]:
-    """Walk as a Link header does: offset and cursor go on together. The last page is an empty one."""
+    """Walk the pages by offset and cursor together, as a Link header does. The last page is empty."""
     while True:
         page = storage.list("locations", query)
         yield page

@@ -1,4 +1,4 @@
-"""Several threads at once: nothing is lost, nothing is created twice, nothing is seen half written."""
+"""Several threads at once: no record is lost, created twice, or seen half written."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ class ParallelContract:
 
         items = fetch(storage, KEY).document["items"]
         assert len(items) == THREADS * ROUNDS
-        # The sort keeps the order in which each of them wrote.
+        # The sort is stable: it keeps the order of each writer.
         assert sorted(items, key=lambda item: item[0]) == [[w, n] for w in range(THREADS) for n in range(ROUNDS)]
 
     def test_parallel_guarded_updates_are_never_lost(self, storage: Storage) -> None:
@@ -195,7 +195,7 @@ class ParallelContract:
 
 
 def _claims(storage: Storage, number: int, writer: int) -> bool:
-    """Write two records, of which the second may be there: those who lose have written neither."""
+    """Write two records, of which the second may exist: a losing thread has written neither."""
     try:
         with storage.transaction():
             storage.save("platforms", numbered_key(number * THREADS + writer), numbered(writer))

@@ -1,4 +1,4 @@
-"""Single records: what is saved comes back, under its key and no other."""
+"""Single records: a saved record is read back under its key and no other."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class RecordContract:
         assert [record.document["id"] for record in storage.list("locations", Query()).records] == kept
 
     def test_copies_of_several_platforms_are_told_apart(self, storage: Storage) -> None:
-        # Platforms may come to speak for one party after each other, and each has its own copies.
+        # One platform after another may speak for a party, and each has its own copies.
         sources = ["de-cpo", "de-cpo~1f", "de", "DE-CPO", ""]
         for number, source in enumerate(sources):
             assert storage.save("locations", Key.of("DE", "CPO", "LOC1", EMA, source), Record.of({"id": number}))

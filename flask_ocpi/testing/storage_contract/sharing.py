@@ -1,4 +1,4 @@
-"""What the tests of the contract share: parties and keys, numbered records, and threads that start together."""
+"""Shared parts of the contract's tests: parties and keys, numbered records, and threads that start together."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ KEY = Key.of("NL", "ABC", "LOC1")
 OTHER_KEY = Key.of("NL", "ABC", "LOC2")
 THREADS = 8
 ROUNDS = 10
-# How long a thread that may rightly be kept waiting gets a chance to do the wrong thing instead.
+# The time in which a thread that should wait could wrongly go on.
 CHANCE_SECONDS = 0.2
 TIMEOUT_SECONDS = 120
 
@@ -71,7 +71,7 @@ def numbers(page: Page) -> list[int]:
 
 
 def listed(storage: Storage, query: Query) -> list[int]:
-    """List the numbers that a query finds, and see that the total counts just these."""
+    """List the numbers that a query finds, and check that the total counts exactly these."""
     page = storage.list("locations", query)
     assert page.total == len(page.records)
     return numbers(page)
@@ -90,10 +90,10 @@ def run_together(*tasks: Callable[[], T]) -> list[T]:
 
 
 def give_a_chance(other: Future[T]) -> None:
-    """Let another thread go on that may have to wait for us: the test holds whether it does or not."""
+    """Let another thread go on that may have to wait for this one: the test holds in both cases."""
     wait([other], CHANCE_SECONDS)
 
 
 def give_way() -> None:
-    """Let all other threads go on in the middle of our work: those that do not wait for us spoil it now."""
+    """Let all other threads go on in the middle of this one's work: those that do not wait spoil it now."""
     time.sleep(0.001)

@@ -1,8 +1,8 @@
-"""Reading what other platforms send: what is certainly meant is kept, and each flaw is noted.
+"""Reading the objects of partners: certain meaning is kept, and each flaw is noted.
 
-What is valid is loaded as ever. Only an object that does not load is read property by property: values are mended
-(:mod:`.values`), an optional property that cannot be read is left out, a list keeps its good elements, and what follows
-from other properties is derived (:mod:`.classes`). Only a flaw in what is needed refuses the object.
+Valid objects are loaded directly. Only an object that does not load is read property by property: values are mended
+(:mod:`.values`), an unreadable optional property is left out, a list keeps its good elements, and a property that
+follows from others is derived (:mod:`.classes`). Only a flaw in a needed property refuses the object.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from flask_ocpi.versions.reading.reader import shown
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """An object as it was understood, and the flaws that it had."""
+    """An object as it was read, and its flaws."""
 
     document: Document
     flaws: tuple[Flaw, ...] = ()
@@ -48,10 +48,10 @@ def read(
     known: Mapping[str, Any] = NOTHING_KNOWN,
     strict: bool | Callable[[], bool] = False,
 ) -> Reading:
-    """Read one object that another platform sent; raise InvalidParametersError (2001) that names what is needed.
+    """Read one object of a partner; raise InvalidParametersError (2001) with the needed properties.
 
-    known: required properties that the circumstances tell, such as the owner in a URL; ``cdr_token`` is who receives a
-    CDR. strict: take what is valid only; a function is asked only about what is not.
+    known: required properties that the request tells, such as the owner in a URL; ``cdr_token`` is the receiver of a
+    CDR. strict: accept only valid objects; a function is called only for invalid ones.
     """
     partial = bool(schema.partial if partial is None else partial)
     document = schema.load_valid(data, partial)
@@ -69,7 +69,7 @@ def read(
 
 @dataclass(frozen=True, slots=True)
 class Receiving:
-    """Reads what other platforms send to one app, and has each flaw noted. strict: whether a platform's has none."""
+    """Reads the objects that one app receives, and notes each flaw. strict: tells whether a platform may have none."""
 
     found: Callable[[Finding], None]
     strict: Callable[[str], bool]
@@ -84,7 +84,7 @@ class Receiving:
         partial: bool | None = None,
         known: Mapping[str, Any] = NOTHING_KNOWN,
     ) -> Document:
-        """Return the object as :func:`read` does; raise InvalidParametersError when it is refused."""
+        """Return the object as :func:`read` does; raise InvalidParametersError if it is refused."""
         strict = functools.partial(self.strict, source.platform)
         try:
             reading = read(schema, data, where=where, partial=partial, known=known, strict=strict)
@@ -111,7 +111,7 @@ class Receiving:
 
 
 def known_of(target: Target) -> Mapping[str, Any]:
-    """Return what the circumstances of a request tell of the object in its body: owner and id, and who receives it."""
+    """Return what a request tells of the object in its body: owner, id and receiver."""
     described = target.operation.object
     known: dict[str, Any] = {name: target.path[name] for name in OWNER_KEY if name in target.path}
     if described is None:
@@ -133,7 +133,7 @@ def _named(document: Any, source: Source, known: Mapping[str, Any]) -> str:
 
 
 def identity_of(document: Any) -> str:
-    """Return what identifies an object, as far as it can be read: ``NL ABC LOC1``; "" when nothing does."""
+    """Return the identifiers of an object, as far as they can be read: ``NL ABC LOC1``; "" if there are none."""
     if not isinstance(document, dict):
         return ""
     names = ("country_code", "party_id", "id", "uid")

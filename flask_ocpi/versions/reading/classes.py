@@ -1,6 +1,6 @@
-"""What is known of single classes: properties that follow from others, and those that an object may do without.
+"""Rules of single classes: properties that follow from others, and properties that an object can lack.
 
-What is not here and cannot be read is needed: the object, or the element of a list, is refused.
+Any other required property is needed: if it cannot be read, the object, or the element of a list, is refused.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ from flask_ocpi.versions.reading.values import weekday_of
 
 _T = TypeVar("_T")
 
-#: What an object is made of that came as a single value: 2.1.1 has amounts as numbers and texts without a language.
+#: How to make an object of a single value: 2.1.1 has amounts as numbers and texts without a language.
 FROM_VALUE: Mapping[type[Schema], Callable[[Any], Document]] = {
     Price: lambda value: {"excl_vat": value},
     v2_3_0.Price: lambda value: {"before_taxes": value},
@@ -100,7 +100,7 @@ def _hours(cdr: Document) -> float | None:
 
 
 def _one_period(cdr: Document) -> list[Document]:
-    """Make the one charging period that the totals of a CDR tell of."""
+    """Make one charging period of the totals of a CDR."""
     return [
         {
             "start_date_time": cdr.get("start_date_time"),
@@ -136,7 +136,7 @@ DERIVED: Mapping[type[Schema], Mapping[str, Callable[[Document], Any]]] = {
         "power_type": _power_type,
         "max_voltage": lambda connector: connector.get("voltage"),  # as 2.1.1 calls it
         "max_amperage": lambda connector: connector.get("amperage"),
-        "voltage": lambda connector: connector.get("max_voltage"),  # where 2.1.1 is spoken
+        "voltage": lambda connector: connector.get("max_voltage"),  # in 2.1.1
         "amperage": lambda connector: connector.get("max_amperage"),
     },
     DisplayText: {"language": lambda text: "en"},
@@ -167,7 +167,7 @@ UNKNOWN_TEXTS: Mapping[type[Schema], frozenset[str]] = {
     Token: frozenset({"contract_id", "issuer"}),
 }
 
-#: Required properties that an object is kept without, where nothing tells their value.
+#: Required properties that an object is kept without, if nothing tells their value.
 DISPENSABLE: Mapping[type[Schema], frozenset[str]] = {
     BookingRequest: frozenset({"country_code", "party_id"}),
     BookingToken: frozenset({"country_code", "party_id"}),
@@ -177,7 +177,7 @@ DISPENSABLE: Mapping[type[Schema], frozenset[str]] = {
     Session: frozenset({"auth_method"}),
 }
 
-#: Optional properties that change what is asked for, or paid: where they cannot be read, nothing is taken without them.
+#: Optional properties that change a request or a payment: if they cannot be read, the object is refused.
 NEEDED: Mapping[type[Schema], frozenset[str]] = {
     ChargingProfile: frozenset({"charging_profile_period"}),
     ReserveNow: frozenset({"evse_uid"}),
@@ -187,7 +187,7 @@ NEEDED: Mapping[type[Schema], frozenset[str]] = {
     stored.TariffRestrictions: frozenset(stored.TariffRestrictions._declared_fields),
 }
 
-#: Rules that an object may break and be kept.
+#: Rules that a kept object may break.
 FORGIVEN = frozenset(
     {
         accepted_result_has_profile,
@@ -197,7 +197,7 @@ FORGIVEN = frozenset(
     }
 )
 
-#: Rules that hold again without the property, or the element of a list, that breaks them.
+#: Rules that are satisfied by removing the property, or the element of a list, that breaks them.
 REMOVING = frozenset(
     {
         dimensions_are_of_cdrs,
@@ -212,7 +212,7 @@ REMOVING = frozenset(
 
 
 def of(table: Mapping[type[Schema], _T], schema: Schema) -> _T | None:
-    """Return what a table says of a class, or of the nearest one that it is derived from, as those of versions are."""
+    """Return the entry of a table for a class, or for its nearest base class: classes of versions are derived."""
     return next((table[cls] for cls in type(schema).__mro__ if cls in table), None)
 
 
@@ -223,14 +223,14 @@ def is_forgiven(rule: Rule, data: Document, document: Document) -> bool:
 
 
 def may_be_empty(schema: Schema, name: str, data: Document) -> bool:
-    """Tell whether an object is kept without a required list: an EVSE that is planned, or gone, has no connectors."""
+    """Tell whether an object is kept without a required list: a planned or removed EVSE has no connectors."""
     return (
         isinstance(schema, EVSE) and name == "connectors" and str(data.get("status")).upper() in ("PLANNED", "REMOVED")
     )
 
 
 def prepared(schema: Schema, data: Document) -> tuple[Document, str]:
-    """Return an object as it is to be read, and a sentence on what was changed in it: "" for nothing."""
+    """Return an object prepared for reading, and a sentence about the change: "" for no change."""
     hours = data.get("regular_hours")
     if not isinstance(schema, Hours) or not isinstance(hours, list):
         return data, ""
@@ -241,7 +241,7 @@ def prepared(schema: Schema, data: Document) -> tuple[Document, str]:
 
 
 def _within_days(period: Any) -> Iterator[Any]:
-    """Walk the parts of an opening period that lie within a day each."""
+    """Walk the parts of an opening period, each within one day."""
     begin = hour_minute(period.get("period_begin")) if isinstance(period, dict) else None
     end = hour_minute(period.get("period_end")) if isinstance(period, dict) else None
     if begin is None or end is None or end > begin:

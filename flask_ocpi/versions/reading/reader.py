@@ -1,4 +1,4 @@
-"""Reads one object property by property, where it does not load as it came."""
+"""Reads one object property by property, if it does not load as it came."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from flask_ocpi.versions.reading.values import mend
 
 NOTHING_KNOWN: Mapping[str, Any] = MappingProxyType({})
 
-#: So much may be left out of one object, or be mended in its lists, and so much more for each object in these, before
-#: it is refused as a whole: what is broken may cost no more than a small multiple of what is valid.
+#: The number of parts that may be left out of one object, or mended in its lists, and the addition for each object in
+#: these. Beyond it the object is refused: a broken object costs no more than a small multiple of a valid one.
 _MOST_BAD = 50
 _BAD_FOR_EACH = 10
-_MOST_FLAWS = 100  # kinds of flaws that are told of one object
-_SHOWN = 100  # characters of what came
+_MOST_FLAWS = 100  # kinds of flaws reported for one object
+_SHOWN = 100  # characters of the received value
 _INDEX = re.compile(r"\[\d+\]")
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
@@ -43,8 +43,8 @@ _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 class Flaw:
     """A flaw in an object that is kept all the same.
 
-    path: where, with ``[]`` for any element of a list. kind: "mended", "left out", "derived" or "kept". came: what
-    came, shortened. outcome: a sentence on what was made of it. count: at how many places that path has it.
+    path: the place, with ``[]`` for any element of a list. kind: "mended", "left out", "derived" or "kept". came: the
+    received value, shortened. outcome: a sentence about the result. count: the number of places with that path.
     """
 
     path: str
@@ -55,7 +55,7 @@ class Flaw:
 
 
 class LostError(Exception):
-    """A value that cannot be read. flaws: (path, reason) of it, or of all that is needed in it and cannot be read."""
+    """A value that cannot be read. flaws: (path, reason) of it, or of each needed part that cannot be read."""
 
     def __init__(self, *flaws: Violation) -> None:
         super().__init__(*flaws)
@@ -63,15 +63,15 @@ class LostError(Exception):
 
 
 class TooManyError(LostError):
-    """So much cannot be read that the object is refused as a whole."""
+    """Too many parts cannot be read: the object is refused as a whole."""
 
 
 @dataclass(slots=True)
 class Reader:
     """Reads one object.
 
-    guessing: read also without what is NEEDED, as nothing else would be left. held_back: something was not read so.
-    taken: how many objects the lists had so far that can be read. bad: how much was left out, or mended in lists.
+    guessing: read also without NEEDED properties. held_back: a part was not read because guessing is off.
+    taken: the readable objects in lists so far. bad: the parts left out, or mended in lists.
     """
 
     partial: bool
@@ -91,7 +91,7 @@ class Reader:
             if came is not None and place.rsplit(".", 1)[-1] == "token":  # the token itself, or an object around it
                 came, outcome = HIDDEN, "It was mended."
             elif isinstance(came, list | dict) and not place:
-                came = None  # the body: all that is in it, tokens as well
+                came = None  # the whole body, tokens included
             self.flaws[place, kind] = Flaw(place, kind, shown(came), outcome)
 
     def leave_out(self, path: str, came: Any, reason: str) -> None:
@@ -105,7 +105,7 @@ class Reader:
             raise TooManyError(*(self.lost or [(path, f"{reason}, as too much else in it")]))
 
     def object(self, schema: Schema, data: Any, path: str, known: Mapping[str, Any] = NOTHING_KNOWN) -> Document:
-        """Read an object; raise LostError when something that is needed cannot be read."""
+        """Read an object; raise LostError if a needed part cannot be read."""
         data = schema.named(self._as_object(schema, data, path))
         if known.get("last_updated") and data.get("last_updated") is None and path:
             data = {**data, "last_updated": known["last_updated"]}
@@ -123,7 +123,7 @@ class Reader:
                 raise
             except LostError as error:
                 needed += error.flaws
-                if "[" in path or len(needed) >= MOST:  # of an element one flaw is told
+                if "[" in path or len(needed) >= MOST:  # one flaw is reported for an element
                     break
         if needed:
             raise LostError(*needed)
@@ -339,7 +339,7 @@ def _as_list(inner: Any, value: Any) -> list[Any]:
 
 
 def _is_empty(value: Any) -> bool:
-    """Tell whether a value is another way to say that there is none."""
+    """Tell whether a value stands for a missing one."""
     return value in ([], {}) or (isinstance(value, str) and not value.strip())
 
 
@@ -349,7 +349,7 @@ def _steps(path: str) -> tuple[tuple[str, int], ...]:
 
 
 def _remove(schema: Schema, document: Document, steps: tuple[tuple[str, int], ...]) -> bool:
-    """Take the property, or else the innermost element of a list, out of a document; False when it is needed."""
+    """Remove the property, or else the innermost element of a list, from a document; return False if it is needed."""
     if len(steps) == 1 and not schema.load_fields[steps[0][0]].required:
         return document.pop(steps[0][0], None) is not None
     lists: list[tuple[list[Any], int]] = []
@@ -368,11 +368,11 @@ def _remove(schema: Schema, document: Document, steps: tuple[tuple[str, int], ..
 
 
 def shown(value: Any) -> str:
-    """Show a value in a finding: short, in one line of ASCII."""
+    """Return a value as a finding shows it: short, in one line of ASCII."""
     text = value[: 2 * _SHOWN] if isinstance(value, str) else _REPR.repr(value)
     text = ascii(text)[1:-1]
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
-_REPR = reprlib.Repr()  # cuts what is long or deep
+_REPR = reprlib.Repr()  # cuts long or deep values
 _REPR.maxstring = _REPR.maxother = 60

@@ -1,4 +1,4 @@
-"""Mending single values: spellings whose meaning is certain become the one that OCPI defines."""
+"""Mending single values: spellings of certain meaning become the spelling of OCPI."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ from flask_ocpi.modules.locations_schemas import LONGITUDE_6
 from flask_ocpi.modules.locations_schemas import known_time_zone
 from flask_ocpi.modules.tariffs import DATE
 
-_LONGEST = 4096  # characters of a text that is looked at; no value of OCPI has more but signed data
+_LONGEST = 4096  # a longer text is not mended; only signed data is longer in OCPI
 _INSTANT = re.compile(
     r"(\d{4}-\d\d-\d\d)(?:[Tt _]{1,3}(\d\d):?(\d\d)(?::?(\d\d)(?:[.,](\d{1,12}))?)?)?"
     r"\s?(Z|z|UTC|utc|GMT|gmt|[+-]\d\d(?::?\d\d)?)?",
@@ -65,7 +65,7 @@ _DECIMALS = {LATITUDE: (5, 7), LONGITUDE: (5, 7), LATITUDE_6: (6, 6), LONGITUDE_
 
 
 def mend(field: Field, value: Any) -> Any:
-    """Return the value that is certainly meant, to be checked by the field again; None when there is none."""
+    """Return the value that is certainly meant; None if there is none. The field checks it again."""
     mender = _mender_of(type(field))  # type: ignore[arg-type]  # a class can be hashed
     return None if mender is None else mender(field, value)
 
@@ -76,7 +76,7 @@ def _mender_of(kind: type[Field]) -> Callable[[Any, Any], Any] | None:
 
 
 def read_instant(value: Any) -> str | None:
-    """Return the DateTime, UTC with milliseconds, of any RFC 3339 instant, of a day, or of a Unix time; or None."""
+    """Return the DateTime, in UTC with milliseconds, of an RFC 3339 instant, a day or a Unix time; else None."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):
@@ -103,7 +103,7 @@ def read_instant(value: Any) -> str | None:
 
 
 def hour_minute(value: Any) -> str | None:
-    """Return a time of the day as ``hh:mm``, 24:00 included; None when it is none."""
+    """Return a time of the day as ``hh:mm``, 24:00 included; None if it is no time."""
     match = _TIME.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None:
         return None
@@ -119,7 +119,7 @@ def hour_minute(value: Any) -> str | None:
 
 
 def weekday_of(value: Any) -> int | None:
-    """Return a day of the week, by its number or its English name, from 1, Monday, to 7; None when it is none."""
+    """Return the number of a day of the week, 1 (Monday) to 7, by number or English name; None if it is no day."""
     text = value.strip().upper() if isinstance(value, str) else value
     if text in _WEEKDAYS:
         return _WEEKDAYS.index(text) + 1
@@ -128,7 +128,7 @@ def weekday_of(value: Any) -> int | None:
 
 
 def degrees(value: Any, *, longitude: bool, decimals: tuple[int, int] = (5, 7)) -> str | None:
-    """Return degrees as text with 5 to 7 decimals, or so many, padded or rounded; None when there is no such place."""
+    """Return degrees as text with 5 to 7 decimals, or so many, padded or rounded; None if they are out of range."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         value = format(Decimal(repr(value)), "f")
     match = _DEGREES.fullmatch(value.strip()) if isinstance(value, str) else None
@@ -143,7 +143,7 @@ def degrees(value: Any, *, longitude: bool, decimals: tuple[int, int] = (5, 7)) 
 
 
 def as_number(value: Any) -> float | int | None:
-    """Return the number that a text spells, with a point or one comma; None when it spells none."""
+    """Return the number that a text spells, with a point or one comma; None if it spells no number."""
     if not isinstance(value, str) or not _NUMBER.fullmatch(value.strip()):
         return None
     try:
@@ -191,7 +191,7 @@ def _string(field: String, value: Any) -> Any:
 
 
 def _code(field: String, text: str) -> str | None:
-    """Return a code of the field's list in the case that the list has."""
+    """Return a code in the case of the field's list."""
     upper = text.upper()
     codes = field.codes
     if codes is COUNTRIES_ALPHA3:
