@@ -13,7 +13,7 @@ from flask_ocpi.cli.output import Commands
 
 
 class LateCommands(Commands):
-    """Imports its commands when it is first asked for them: an app that serves requests needs none."""
+    """Imports its commands at their first use: an app that serves requests needs none."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -25,7 +25,7 @@ class LateCommands(Commands):
 
 
 def _commands() -> Sequence[Command]:
-    """Import all commands, in the order in which one needs them."""
+    """Import all commands, in the order of their use."""
     from flask_ocpi.cli import about
     from flask_ocpi.cli import calls
     from flask_ocpi.cli import copies

@@ -105,7 +105,7 @@ def openapi(version: str | None, output: str | None, as_json: bool) -> None:
 
 
 def _served_version(versions: Mapping[str, T], number: str) -> T:
-    """Return what there is for a version; refuse one that is not served."""
+    """Return the entry of a version; refuse a version that is not served."""
     if number not in versions:
         raise refusal(f"OCPI {number} is not served here; there is {', '.join(versions)}.")
     return versions[number]
@@ -170,7 +170,7 @@ def _operation_lines(version: Version) -> list[str]:
 
 
 def _place(handler: Any) -> str:
-    """Return where a handler is written, as file:line; files of this package are named from its folder on."""
+    """Return the place of a handler in the source, as file:line, from the folder of this package."""
     code = getattr(handler, "__code__", None)
     if code is None:
         return repr(handler)

@@ -1,4 +1,4 @@
-"""The kinds of arguments that commands take beyond plain texts."""
+"""The types of arguments of commands, beyond plain texts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from flask_ocpi.web.current import current_ocpi
 
 
 def require_party(parties: tuple[Party, ...], party: Party | None) -> None:
-    """Demand --party where several own parties could be meant."""
+    """Demand --party if several own parties are possible."""
     if party is None and len(parties) > 1:
         raise click.UsageError(f"Say with --party which own party it is about: {', '.join(map(str, parties))}.")
 
@@ -34,7 +34,7 @@ def require_party(parties: tuple[Party, ...], party: Party | None) -> None:
 def connect(platform: str, module: str, role: InterfaceRole, *, party: Party | None, to: Party | None) -> Client:
     """Return a client for an interface of a platform, in the name of an own party.
 
-    The party that is addressed is the only one that could be, the one by which the platform is named, or ``to``.
+    The addressed party is the only possible one, the one that names the platform, or ``to``.
     """
     require_party(current_ocpi.services.own_parties(module, role.opposite), party)
     found = current_ocpi.partners.find(platform)
@@ -141,7 +141,7 @@ def json_object(file: IO[bytes]) -> dict[str, Any]:
 
 
 def secret_of(text: str, name: str) -> str:
-    """Return a secret given as an argument; ``-`` reads it from stdin, without an echo where that is a terminal."""
+    """Return a secret given as an argument; ``-`` reads it from stdin, without an echo if that is a terminal."""
     if text != "-":
         return text
     found = click.prompt(name, hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.readline()

@@ -1,4 +1,4 @@
-"""Commands that ask other platforms for something whose result comes later, and wait for it."""
+"""Commands that send a request to a partner and wait for the result, which comes later."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ Function = Callable[..., None]
 
 @dataclass(frozen=True, slots=True)
 class _Ask:
-    """Whom to ask, and how long to wait: what the options of every such command say."""
+    """The common options of these commands: the partner to ask, and the time to wait."""
 
     platform: str
     to_party: Party | None
@@ -119,7 +119,7 @@ _waiting = _with(
 
 
 class AnyCase(AppGroup):
-    """A group whose commands are found in any case: some are named as in OCPI."""
+    """A group that finds its commands in any case: some have names of OCPI."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
@@ -290,7 +290,7 @@ def result(id: str, no_wait: bool, wait: float | None, as_json: bool) -> None:
 
 
 def _hint(call_id: str) -> str:
-    """Tell the id of a call that ended in an error, and whether its result may come all the same."""
+    """Return a hint with the id of a call that ended in an error: whether its result may still come."""
     if current_ocpi.call(call_id).state is CallState.REFUSED:
         return f"It was call {call_id}; no result will come."
     return f"It may have arrived: `flask ocpi result {call_id}` shows the result if it comes."
@@ -307,7 +307,7 @@ def _limit(limit: float | None, unit: str, duration: int | None) -> Document:
 
 
 def _finish(call: Call, *, no_wait: bool, wait: float | None, as_json: bool) -> None:
-    """Wait for the result of a request, say what came of it, and end with 1 unless that is ACCEPTED."""
+    """Wait for the result of a request, print it, and end with 1 unless it is ACCEPTED."""
     if not no_wait and call.state in (CallState.SENT, CallState.ACCEPTED):
         call = _waited(call, _seconds_left(call) if wait is None else wait, visible=not as_json)
     answer = call.result or call.response or {}
@@ -321,7 +321,7 @@ def _finish(call: Call, *, no_wait: bool, wait: float | None, as_json: bool) -> 
 
 
 def _waited(call: Call, seconds: float, *, visible: bool) -> Call:
-    """Wait with a countdown for what another process, the one that serves this app, is going to store."""
+    """Wait with a countdown for the result, which another process, the one that serves this app, stores."""
     ends = time.monotonic() + seconds
     with Countdown(f"Waiting for the result of {_name(call)} at {_platform(call)}", visible=visible) as countdown:
         while True:
@@ -372,7 +372,7 @@ def _profile_lines(charging_profile: Document) -> list[str]:
 
 
 def _operation(call: Call) -> str:
-    """Return what was asked for: a command by its name in OCPI, or what our description calls it."""
+    """Return the name of the request: of a command in OCPI, or else of the operation."""
     return call.operation.upper() if call.module == ModuleID.COMMANDS else call.operation
 
 

@@ -1,4 +1,4 @@
-"""The command that looks for what would keep this platform from working."""
+"""The command that looks for problems of this platform."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _SHORT_SECRET = 16
 
 
 class Outcome(StrEnum):
-    """How a check went: WARN is for what works now but should not stay."""
+    """The outcome of a check: WARN means that it works, but should be changed."""
 
     OK = "OK"
     WARN = "WARN"
@@ -52,7 +52,7 @@ _COLOURS = {Outcome.OK: "green", Outcome.WARN: "yellow", Outcome.FAIL: "red"}
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check found, and what to do about it where that is not in the message."""
+    """The result of one check, with the fix unless the message has it."""
 
     check: str
     outcome: Outcome
@@ -203,7 +203,7 @@ def _reachability(name: str, platform: Platform) -> Finding:
 
 
 def _is_fetched_again(platform: Platform) -> bool:
-    """Tell whether the endpoints are of the handshake, and will be fetched once it is complete."""
+    """Tell whether the endpoints are those of the handshake, which are fetched again after it."""
     unused = any(token.use is TokenUse.ACTIVE and not token.used for token in platform.issued)
     return unused or platform.endpoints_due is not None
 

@@ -302,7 +302,7 @@ def _read_twice(file: IO[bytes]) -> Iterator[IO[bytes]]:
 class _Lists:
     """The lists of objects in a file: a JSON object, or one in each line, of which one at a time is in memory.
 
-    counts: how many objects of each module there are. line: which one is being checked; 0 where it is not one a line.
+    counts: the number of objects of each module. line: the number of the current line; 0 if the file is one object.
     """
 
     def __init__(self, file: IO[bytes], name: str) -> None:
@@ -361,7 +361,7 @@ class _Lists:
 
 
 def _owner(object_type: ObjectType, party: Party | None) -> Party:
-    """Return the party in the key of an object: an own one, unless it tells of others."""
+    """Return the party in the key of an object: an own party, unless the object describes another one."""
     if object_type.described:
         if party is None:
             raise click.UsageError(f"Say with --party which party the {object_type.name} describes.")
@@ -374,7 +374,7 @@ def _owner(object_type: ObjectType, party: Party | None) -> Party:
 
 
 def _write(file: IO[bytes], lists: Mapping[str, Iterator[Document]]) -> dict[str, int]:
-    """Write the objects one a line as they come from the storage; return how many there were of each module."""
+    """Write the objects, one a line, as the storage returns them; return their number for each module."""
     counts = dict.fromkeys(lists, 0)
     file.write(b"{")
     for index, (module, documents) in enumerate(lists.items()):
@@ -389,7 +389,7 @@ def _write(file: IO[bytes], lists: Mapping[str, Iterator[Document]]) -> dict[str
 
 
 def _write_lines(file: IO[bytes], lists: Mapping[str, Iterator[Document]]) -> dict[str, int]:
-    """Write a line for each object as it comes from the storage; return how many there were of each module."""
+    """Write a line for each object as the storage returns it; return their number for each module."""
     counts = dict.fromkeys(lists, 0)
     for module, documents in lists.items():
         for document in documents:
@@ -414,7 +414,7 @@ def _warn_of_broken(pulled: Pulled, broken: list[dict[str, Any]], *, full: bool)
 
 
 def _id(object_type: ObjectType, item: Broken) -> str | None:
-    """Return by what a broken object may be found, as far as that is there."""
+    """Return the identifiers of a broken object, as far as it has them."""
     if not isinstance(item.document, dict):
         return None
     names = object_type.key if object_type.described else object_type.id_key
@@ -422,6 +422,6 @@ def _id(object_type: ObjectType, item: Broken) -> str | None:
 
 
 def _listing(counts: dict[str, int]) -> str:
-    """Name what there is, such as "300 locations and 2 tariffs"."""
+    """Return the numbers as text, such as "300 locations and 2 tariffs"."""
     found = [f"{number} {module}" for module, number in counts.items() if number]
     return " and ".join(filter(None, [", ".join(found[:-1]), *found[-1:]])) or "nothing"

@@ -1,4 +1,4 @@
-"""The command that shows what was wrong with what partners sent, and what was made of it."""
+"""The command that shows the flaws in the data of partners, and their outcome."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def findings(
 
 
 def _check(numbers: tuple[int, ...]) -> list[Entry]:
-    """Return the findings with these numbers; a refusal when there is none with one of them."""
+    """Return the findings with these numbers; raise a refusal for an unknown number."""
     found = []
     for number in numbers:
         entry = current_ocpi.findings.find(number)
@@ -81,7 +81,7 @@ def _check(numbers: tuple[int, ...]) -> list[Entry]:
 
 
 def _platform_id(text: str) -> str:
-    """Return the id of a platform; there may still be findings of one that is gone."""
+    """Return the id of a platform; a removed platform may still have findings."""
     try:
         return current_ocpi.partners.find(text).id
     except UnknownPlatformError:

@@ -1,4 +1,4 @@
-"""Commands that show what was exchanged with other platforms, and send it again."""
+"""Commands that show the messages exchanged with partners, and send them again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands about what is sent by itself: the outbox, and the worker that delivers it."""
+"""Commands about automatic deliveries: the outbox, and the worker that delivers it."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def _show_entries(platform: Platform, listed: Sequence[Undelivered], *, as_json:
 
 @contextmanager
 def _told_to_end() -> Iterator[threading.Event]:
-    """Give an event that SIGTERM and SIGINT set, as long as the block runs."""
+    """Return an event that SIGTERM and SIGINT set during the block."""
     told = threading.Event()
     numbers = (signal.SIGTERM, signal.SIGINT)
     before = {number: signal.signal(number, lambda *_: told.set()) for number in numbers}

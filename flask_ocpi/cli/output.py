@@ -1,4 +1,4 @@
-"""How the commands speak: JSON documents, tables, progress bars, warnings and errors."""
+"""The output of the commands: JSON documents, tables, progress bars, warnings and errors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from flask.cli import AppGroup
 
 from flask_ocpi.errors import FlaskOCPIError
 
-_REDRAWN = 200  # times, at the most, however many objects there are
+_REDRAWN = 200  # at most so many updates, for any number of objects
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
 
@@ -33,7 +33,7 @@ class Commands(AppGroup):
     """A group whose commands end with ``Error: <message>`` and exit code 1 when this package refuses something."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the commands in the order in which one needs them."""
+        """Return the commands in the order of their use."""
         return list(self.commands)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -44,18 +44,18 @@ class Commands(AppGroup):
 
 
 def refusal(message: str, hint: str = "") -> click.ClickException:
-    """Return the exception that ends a command with exit code 1; the hint says what to do about it."""
+    """Return the exception that ends a command with exit code 1; the hint names the fix."""
     return click.ClickException("\n".join(filter(None, (printable(message), hint))))
 
 
 def confirm(question: str, *, yes: bool) -> None:
-    """Ask on stderr before something that cannot be undone; without a yes the command ends with exit code 1."""
+    """Ask on stderr before a step that cannot be undone; without a yes the command ends with exit code 1."""
     if not yes:
         click.confirm(printable(question), abort=True, err=True)
 
 
 def printable(text: str) -> str:
-    """Replace what could steer a terminal: names and messages come from other platforms."""
+    """Replace characters that control a terminal: names and messages come from partners."""
     return "".join(char if char.isprintable() or char == "\n" else "?" for char in text)
 
 
@@ -88,7 +88,7 @@ def counted(number: int, noun: str) -> str:
 
 
 class Progress:
-    """A progress bar on stderr, where that is a terminal; elsewhere nothing is shown. Use it in a ``with`` block."""
+    """A progress bar on stderr if that is a terminal; otherwise nothing is shown. Use it in a ``with`` block."""
 
     def __init__(self, label: str, *, stream: TextIO | None = None) -> None:
         self._label = label
@@ -122,9 +122,9 @@ class Progress:
 
 
 class Countdown:
-    """The seconds left, on one line of stderr that is written over and gone in the end. Use it in a ``with`` block.
+    """The seconds left, on one line of stderr that is overwritten and finally removed. Use it in a ``with`` block.
 
-    It is shown where stderr is a terminal; elsewhere, and with ``visible`` False, nothing is.
+    It is shown if stderr is a terminal and ``visible`` is true.
     """
 
     def __init__(self, label: str, *, visible: bool = True, stream: TextIO | None = None) -> None:
@@ -142,7 +142,7 @@ class Countdown:
         self._write("")
 
     def show(self, seconds: float) -> None:
-        """Write how many seconds are left."""
+        """Write the number of seconds left."""
         self._write(f"{self._label}: {seconds:3.0f} s left")
 
     def _write(self, line: str) -> None:
@@ -154,7 +154,7 @@ class Countdown:
 
 @contextmanager
 def written_whole(name: str) -> Iterator[IO[bytes]]:
-    """Open a file that replaces the one of that name when the block went well; otherwise that stays as it was."""
+    """Open a file that replaces the file of that name if the block succeeds; otherwise that file does not change."""
     path = Path(name).resolve()
     special = path.exists() and not path.is_file()  # such as /dev/null: written to, never replaced
     part = path if special else path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -172,7 +172,7 @@ def written_whole(name: str) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def logged_to(handler: logging.Handler) -> Iterator[None]:
-    """Give what this package logs to a handler for a while, instead of Python's last resort."""
+    """Send the log records of this package to a handler during the block, instead of Python's last resort."""
     logger = logging.getLogger("flask_ocpi")
     logger.addHandler(handler)
     try:

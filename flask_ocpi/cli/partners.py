@@ -1,4 +1,4 @@
-"""Commands about partners: which there are, and what they may be."""
+"""Commands about partners: list them, and decide on their roles and quirks."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ def _say_platform(platform: Platform) -> None:
 
 
 def spoken(platform: Platform) -> str:
-    """Return the version that a platform speaks, and what we are for it where that tells one role; "" for none."""
+    """Return the version of a platform, with our role for it if the version has one role; "" for no version."""
     side = current_ocpi.partners.side(platform)
     return platform.version or "" if side is None else f"{platform.version}, as {side.role} {side.party}"
 

@@ -176,7 +176,7 @@ def _print_text(audited: Iterable[tuple[Document, str, Audit]]) -> None:
 
 
 def _print_json(audited: Iterable[tuple[Document, str, Audit]]) -> None:
-    """Print one array, CDR by CDR: there may be any number of them."""
+    """Print one array, CDR by CDR, for any number of CDRs."""
     before = "["
     for cdr, source, result in audited:
         text = orjson.dumps({**_identity(cdr, source, "cdr_id"), **result.to_dict()}, default=digits).decode()
@@ -197,7 +197,7 @@ def _print_csv(audited: Iterable[tuple[Document, str, Audit]]) -> None:
 
 
 def _cell(value: Any) -> str:
-    """Return a text that no spreadsheet takes for a formula: ids and messages hold what partners sent."""
+    """Return a text that no spreadsheet reads as a formula: ids and messages contain texts of partners."""
     text = "" if value is None else str(value)
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
@@ -245,7 +245,7 @@ def _one_of(file: IO[bytes] | None, partner: str | None) -> None:
 
 
 def _platform(ctx: click.Context) -> OwnPlatform | None:
-    """Return the platform of the app, None where there is no app: what is in a file is looked at without one."""
+    """Return the platform of the app, None without an app: files need none."""
     try:
         return _here(ctx)
     except NoAppException:

@@ -83,7 +83,7 @@ def invite(
     """
     if name and platform:
         raise click.UsageError("--name is for a new partner, --partner for a known one: give only one of them.")
-    versions_url = current_ocpi.versions_url  # first: where it is missing, no token is made in vain
+    versions_url = current_ocpi.versions_url  # first: without it, no token is made in vain
     chosen = None if token is None else secret_of(token, "Token")
     invited, issued = current_ocpi.partners.invite(
         name=name,
@@ -109,7 +109,7 @@ def invite(
     )
 
 
-# Some tokens begin with a dash: they are no options.
+# Some tokens begin with a dash: they are not options.
 @click.command(short_help="Register with another platform.", context_settings={"ignore_unknown_options": True})
 @click.argument("versions_url")
 @click.argument("token")

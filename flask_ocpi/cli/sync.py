@@ -58,7 +58,7 @@ def sync(modules: tuple[str, ...], platform: str | None, full: bool, force: bool
 
 
 class _Bars:
-    """A progress bar for each module of a platform, one after another; of those that this thread syncs itself."""
+    """A progress bar for each module that this thread syncs, one after another."""
 
     def __init__(self) -> None:
         self._thread = threading.get_ident()
@@ -94,7 +94,7 @@ def _row(synced: Synced) -> list[str]:
 
 
 def _problem(synced: Synced) -> str:
-    """Say in words why something is not up to date; "" when it is."""
+    """Return the reason why a list is not up to date; "" if it is."""
     name = f"{synced.module} of {synced.platform}"
     if synced.error is not None:
         return f"{name} could not be synced: {synced.error}"

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class AccessMethod(StrEnum):
-    """How one gets to a charger (OCPI 2.3.0, Bookings, "AccessMethod")."""
+    """A way to get access to a charger (OCPI 2.3.0, Bookings, "AccessMethod")."""
 
     OPEN = "OPEN"
     TOKEN = "TOKEN"  # noqa: S105
@@ -17,7 +17,7 @@ class AccessMethod(StrEnum):
 
 
 class CanceledReason(StrEnum):
-    """Why a booking was cancelled (OCPI 2.3.0, Bookings, "CanceledReason")."""
+    """The reason for a cancellation (OCPI 2.3.0, Bookings, "CanceledReason")."""
 
     POWER_OUTAGE = "POWER_OUTAGE"
     BROKEN_CHARGER = "BROKEN_CHARGER"
@@ -30,7 +30,7 @@ class CanceledReason(StrEnum):
 
 
 class ReservationRequestStatus(StrEnum):
-    """What a CPO makes of a request (OCPI 2.3.0, Bookings, "ReservationRequestStatus")."""
+    """The status of a request for a booking (OCPI 2.3.0, Bookings, "ReservationRequestStatus")."""
 
     PENDING = "PENDING"
     ACCEPTED = "ACCEPTED"
@@ -39,7 +39,7 @@ class ReservationRequestStatus(StrEnum):
 
 
 class ReservationStatus(StrEnum):
-    """How far a booking is (OCPI 2.3.0, Bookings, "ReservationStatus")."""
+    """The state of a booking (OCPI 2.3.0, Bookings, "ReservationStatus")."""
 
     PENDING = "PENDING"
     RESERVED = "RESERVED"

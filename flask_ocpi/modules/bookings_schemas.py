@@ -55,7 +55,7 @@ class BookingLocationQuery(PageQuery):
 
 
 class AccessInformation(Schema):
-    """How one gets to the charger (OCPI 2.3.0, Bookings, "AccessInformation class")."""
+    """The way to get to a charger (OCPI 2.3.0, Bookings, "AccessInformation class")."""
 
     readings = (readings.renamed(location_access="method"),)
 
@@ -64,7 +64,7 @@ class AccessInformation(Schema):
 
 
 class BookingOption(Schema):
-    """What can be booked, or is (OCPI 2.3.0, Bookings, "BookingOption class")."""
+    """A set of charger properties that can be booked, or is booked (OCPI 2.3.0, Bookings, "BookingOption class")."""
 
     readings = (
         readings.renamed(
@@ -126,13 +126,13 @@ class BookingTerms(Schema):
 
 
 class BookingToken(CdrToken):
-    """What a booking can be used with (OCPI 2.3.0, Bookings, "BookingToken class")."""
+    """A token that a booking can be used with (OCPI 2.3.0, Bookings, "BookingToken class")."""
 
     readings = (readings.without_plates,)
 
 
 class Cancellation(Schema):
-    """Why a booking was cancelled, and by whom (OCPI 2.3.0, Bookings, "Cancellation class")."""
+    """The cancellation of a booking: its reason and its author (OCPI 2.3.0, Bookings, "Cancellation class")."""
 
     readings = (readings.with_roles,)
 
@@ -143,7 +143,7 @@ class Cancellation(Schema):
 
 
 class Period(Schema):
-    """From when to when (OCPI 2.3.0, Bookings, "Period class")."""
+    """A span of time (OCPI 2.3.0, Bookings, "Period class")."""
 
     readings = (
         readings.stripped,
@@ -155,14 +155,14 @@ class Period(Schema):
 
 
 class Policy(Schema):
-    """Whether one has to book (OCPI 2.3.0, Bookings, "Policy class")."""
+    """The rule whether a booking is required (OCPI 2.3.0, Bookings, "Policy class")."""
 
     reservation_required = Boolean(required=True, metadata=_whether("one can charge with a booking only"))
     ad_hoc = Number(metadata={"description": "How many can charge without.", "example": 2})
 
 
 class Timeslot(Period):
-    """A time, and what one gets in it (OCPI 2.3.0, Bookings, "Timeslot class")."""
+    """A span of time and its offer (OCPI 2.3.0, Bookings, "Timeslot class")."""
 
     min_power = Number(metadata={"description": "Guaranteed power in W.", "example": 11000})
     max_power = Number(metadata={"description": "Largest power in W.", "example": 22000})
@@ -170,7 +170,7 @@ class Timeslot(Period):
 
 
 class Calendar(Schema):
-    """When one can book (OCPI 2.3.0, Bookings, "Calendar object")."""
+    """The times at which a place can be booked (OCPI 2.3.0, Bookings, "Calendar object")."""
 
     readings = (readings.renamed(step_size="timeslot_increment"),)
 
@@ -187,7 +187,7 @@ class Calendar(Schema):
 
 
 class BookingRequest(Schema):
-    """What an eMSP asks for (OCPI 2.3.0, Bookings, "BookingRequest class").
+    """A request of an eMSP for a booking (OCPI 2.3.0, Bookings, "BookingRequest class").
 
     A request with the same ``request_id`` changes the booking; with ``canceled`` it cancels the booking.
     """
@@ -227,7 +227,7 @@ class BookingRequest(Schema):
 
 
 class BookingRequestStatus(Schema):
-    """A request, and what became of it (OCPI 2.3.0, Bookings, "BookingRequestStatus class")."""
+    """A request and its status (OCPI 2.3.0, Bookings, "BookingRequestStatus class")."""
 
     request_status = Enum(
         ReservationRequestStatus, required=True, metadata={"description": "What became of it.", "example": "ACCEPTED"}
@@ -289,7 +289,7 @@ class Booking(OwnedObject):
 
 
 class BookingLocation(OwnedObject):
-    """Where one can book (OCPI 2.3.0, Bookings, "BookingLocation Object")."""
+    """A place that can be booked (OCPI 2.3.0, Bookings, "BookingLocation Object")."""
 
     readings = (
         readings.renamed(bookable_parking_options="booking_option", bookable="policy", tariff_id="tariff_ids"),

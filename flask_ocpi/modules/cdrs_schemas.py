@@ -102,7 +102,7 @@ class CdrToken(Schema):
 
 
 class CdrDimension(Schema):
-    """How much there was of something (OCPI 2.2.1, CDRs, "CdrDimension class")."""
+    """A measured quantity and its volume (OCPI 2.2.1, CDRs, "CdrDimension class")."""
 
     rules = (state_of_charge_is_a_percentage,)
 
@@ -114,7 +114,7 @@ class CdrDimension(Schema):
 
 
 class ChargingPeriod(Schema):
-    """What happened until the next period began, or the session ended (OCPI 2.2.1, CDRs, "ChargingPeriod class")."""
+    """A part of a session, until the next period or the end (OCPI 2.2.1, CDRs, "ChargingPeriod class")."""
 
     start_date_time = DateTime(required=True, metadata={"description": "When it began, UTC.", "example": _START})
     dimensions = ListOf(
@@ -128,7 +128,7 @@ class ChargingPeriod(Schema):
 
 
 class CdrLocation(Schema):
-    """Where a session was, as it was when it began (OCPI 2.2.1, CDRs, "CdrLocation class").
+    """The place of a session, as of the start of the session (OCPI 2.2.1, CDRs, "CdrLocation class").
 
     Address and state may be as long as those of a Location, and longer than the table says.
     """
@@ -223,9 +223,9 @@ class SignedData(Schema):
 
 
 class CDR(OwnedObject):
-    """What is to be paid for a session, and why (OCPI 2.2.1, CDRs, "CDR Object").
+    """A charge detail record: the usage and the cost of a session (OCPI 2.2.1, CDRs, "CDR Object").
 
-    Location, tariffs and token are as they were when the session began.
+    Location, tariffs and token are those of the start of the session.
     """
 
     rules = (only_credit_has_long_ids, dimensions_are_of_cdrs, credit_refers_to_a_cdr)

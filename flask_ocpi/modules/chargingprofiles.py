@@ -115,7 +115,7 @@ class ChargingProfile(Schema):
 
 
 class ActiveChargingProfile(Schema):
-    """What an EVSE is going to do (OCPI 2.2.1, ChargingProfiles, "ActiveChargingProfile class")."""
+    """The profile that an EVSE is going to follow (OCPI 2.2.1, ChargingProfiles, "ActiveChargingProfile class")."""
 
     start_date_time = DateTime(
         required=True,
@@ -129,7 +129,7 @@ class ActiveChargingProfile(Schema):
 
 
 class ChargingProfileResponse(Schema):
-    """What a CPO answers to a request at once (OCPI 2.2.1, ChargingProfiles, "ChargingProfileResponse Object")."""
+    """The immediate answer of a CPO to a request (OCPI 2.2.1, ChargingProfiles, "ChargingProfileResponse Object")."""
 
     result = Enum(
         ChargingProfileResponseType,
@@ -144,7 +144,7 @@ class ChargingProfileResponse(Schema):
 
 
 class ActiveChargingProfileResult(Schema):
-    """What came of a GET (OCPI 2.2.1, ChargingProfiles, "ActiveChargingProfileResult Object")."""
+    """The result of a GET (OCPI 2.2.1, ChargingProfiles, "ActiveChargingProfileResult Object")."""
 
     rules = (accepted_result_has_profile,)
 
@@ -163,7 +163,7 @@ class ActiveChargingProfileResult(Schema):
 
 
 class ChargingProfileResult(Schema):
-    """What came of a PUT (OCPI 2.2.1, ChargingProfiles, "ChargingProfileResult Object")."""
+    """The result of a PUT (OCPI 2.2.1, ChargingProfiles, "ChargingProfileResult Object")."""
 
     result = Enum(
         ChargingProfileResultType,
@@ -173,7 +173,7 @@ class ChargingProfileResult(Schema):
 
 
 class ClearProfileResult(Schema):
-    """What came of a DELETE (OCPI 2.2.1, ChargingProfiles, "ClearProfileResult Object")."""
+    """The result of a DELETE (OCPI 2.2.1, ChargingProfiles, "ClearProfileResult Object")."""
 
     result = Enum(
         ChargingProfileResultType,

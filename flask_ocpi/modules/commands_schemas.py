@@ -51,7 +51,7 @@ class CancelReservation(Schema):
 
 
 class CommandResponse(Schema):
-    """What a CPO answers to a command at once (OCPI 2.2.1, Commands, "CommandResponse Object")."""
+    """The immediate answer of a CPO to a command (OCPI 2.2.1, Commands, "CommandResponse Object")."""
 
     result = Enum(
         CommandResponseType,
@@ -73,7 +73,7 @@ class CommandResponse(Schema):
 
 
 class CommandResult(Schema):
-    """What came of a command at the charge point (OCPI 2.2.1, Commands, "CommandResult Object")."""
+    """The result of a command at the charge point (OCPI 2.2.1, Commands, "CommandResult Object")."""
 
     result = Enum(
         CommandResultType,

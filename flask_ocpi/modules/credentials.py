@@ -96,7 +96,7 @@ class CredentialsRole(Schema):
 
 
 class Credentials(Schema):
-    """What a platform gives another one to be called with (OCPI 2.2.1, Credentials, "Credentials object").
+    """The token, URL and roles by which a platform can be called (OCPI 2.2.1, Credentials, "Credentials object").
 
     No message about ``token`` repeats it.
     """

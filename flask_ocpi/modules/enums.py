@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class AuthMethod(StrEnum):
-    """How a driver was authorised (OCPI 2.2.1, CDRs, "AuthMethod")."""
+    """The way in which a driver was authorised (OCPI 2.2.1, CDRs, "AuthMethod")."""
 
     AUTH_REQUEST = "AUTH_REQUEST"
     COMMAND = "COMMAND"
@@ -14,7 +14,7 @@ class AuthMethod(StrEnum):
 
 
 class CdrDimensionType(StrEnum):
-    """What is measured, in kWh, A, kW, hours or percent (OCPI 2.2.1, CDRs, "CdrDimensionType")."""
+    """A measured quantity, in kWh, A, kW, hours or percent (OCPI 2.2.1, CDRs, "CdrDimensionType")."""
 
     CURRENT = "CURRENT"
     ENERGY = "ENERGY"
@@ -32,14 +32,14 @@ class CdrDimensionType(StrEnum):
 
 
 class ChargingRateUnit(StrEnum):
-    """What limits are in: W in all, or A on each phase (OCPI 2.2.1, ChargingProfiles, "ChargingRateUnit")."""
+    """The unit of limits: W in all, or A on each phase (OCPI 2.2.1, ChargingProfiles, "ChargingRateUnit")."""
 
     W = "W"
     A = "A"
 
 
 class ChargingProfileResponseType(StrEnum):
-    """What a CPO answers at once (OCPI 2.2.1, ChargingProfiles, "ChargingProfileResponseType")."""
+    """The immediate answer of a CPO (OCPI 2.2.1, ChargingProfiles, "ChargingProfileResponseType")."""
 
     ACCEPTED = "ACCEPTED"
     NOT_SUPPORTED = "NOT_SUPPORTED"
@@ -49,7 +49,7 @@ class ChargingProfileResponseType(StrEnum):
 
 
 class ChargingProfileResultType(StrEnum):
-    """What came of a request at the EVSE, later (OCPI 2.2.1, ChargingProfiles, "ChargingProfileResultType")."""
+    """The later result of a request at the EVSE (OCPI 2.2.1, ChargingProfiles, "ChargingProfileResultType")."""
 
     ACCEPTED = "ACCEPTED"
     REJECTED = "REJECTED"
@@ -57,7 +57,7 @@ class ChargingProfileResultType(StrEnum):
 
 
 class CommandResponseType(StrEnum):
-    """What a CPO answers at once (OCPI 2.2.1, Commands, "CommandResponseType")."""
+    """The immediate answer of a CPO (OCPI 2.2.1, Commands, "CommandResponseType")."""
 
     NOT_SUPPORTED = "NOT_SUPPORTED"
     REJECTED = "REJECTED"
@@ -66,7 +66,7 @@ class CommandResponseType(StrEnum):
 
 
 class CommandResultType(StrEnum):
-    """What came of a command at the charge point, later (OCPI 2.2.1, Commands, "CommandResultType")."""
+    """The later result of a command at the charge point (OCPI 2.2.1, Commands, "CommandResultType")."""
 
     ACCEPTED = "ACCEPTED"
     CANCELED_RESERVATION = "CANCELED_RESERVATION"
@@ -90,9 +90,9 @@ class CommandType(StrEnum):
 
 
 class ConnectionStatus(StrEnum):
-    """Whether a party can be reached (OCPI 2.2.1, HubClientInfo, "ConnectionStatus").
+    """The state of the connection with a party (OCPI 2.2.1, HubClientInfo, "ConnectionStatus").
 
-    Only CONNECTED parties may be sent requests; SUSPENDED stands for deletion.
+    Send requests only to CONNECTED parties; SUSPENDED stands for deletion.
     """
 
     CONNECTED = "CONNECTED"
@@ -102,7 +102,7 @@ class ConnectionStatus(StrEnum):
 
 
 class Capability(StrEnum):
-    """What an EVSE can do (OCPI 2.2.1, Locations, "Capability")."""
+    """A capability of an EVSE (OCPI 2.2.1, Locations, "Capability")."""
 
     CHARGING_PROFILE_CAPABLE = "CHARGING_PROFILE_CAPABLE"
     CHARGING_PREFERENCES_CAPABLE = "CHARGING_PREFERENCES_CAPABLE"
@@ -120,7 +120,7 @@ class Capability(StrEnum):
 
 
 class ConnectorFormat(StrEnum):
-    """Whether the cable is fixed to the EVSE or brought along (OCPI 2.2.1, Locations, "ConnectorFormat")."""
+    """The format of a connector: a socket, or a cable fixed to the EVSE (OCPI 2.2.1, Locations, "ConnectorFormat")."""
 
     SOCKET = "SOCKET"
     CABLE = "CABLE"
@@ -172,7 +172,7 @@ class ConnectorType(StrEnum):
 
 
 class EnergySourceCategory(StrEnum):
-    """What electricity is made from (OCPI 2.2.1, Locations, "EnergySourceCategory")."""
+    """A source of electricity (OCPI 2.2.1, Locations, "EnergySourceCategory")."""
 
     NUCLEAR = "NUCLEAR"
     GENERAL_FOSSIL = "GENERAL_FOSSIL"
@@ -185,14 +185,14 @@ class EnergySourceCategory(StrEnum):
 
 
 class EnvironmentalImpactCategory(StrEnum):
-    """What making electricity leaves behind (OCPI 2.2.1, Locations, "EnvironmentalImpactCategory")."""
+    """A kind of waste from making electricity (OCPI 2.2.1, Locations, "EnvironmentalImpactCategory")."""
 
     NUCLEAR_WASTE = "NUCLEAR_WASTE"
     CARBON_DIOXIDE = "CARBON_DIOXIDE"
 
 
 class EVSEPosition(StrEnum):
-    """Where the EVSE is, seen from the parking place (OCPI 2.3.0, Locations, "EVSEPosition")."""
+    """The position of the EVSE, seen from the parking place (OCPI 2.3.0, Locations, "EVSEPosition")."""
 
     LEFT = "LEFT"
     RIGHT = "RIGHT"
@@ -200,7 +200,7 @@ class EVSEPosition(StrEnum):
 
 
 class Facility(StrEnum):
-    """What else there is at a location (OCPI 2.2.1, Locations, "Facility")."""
+    """A facility near a location (OCPI 2.2.1, Locations, "Facility")."""
 
     HOTEL = "HOTEL"
     RESTAURANT = "RESTAURANT"
@@ -225,7 +225,7 @@ class Facility(StrEnum):
 
 
 class ImageCategory(StrEnum):
-    """What an image shows (OCPI 2.2.1, Locations, "ImageCategory")."""
+    """The subject of an image (OCPI 2.2.1, Locations, "ImageCategory")."""
 
     CHARGER = "CHARGER"
     ENTRANCE = "ENTRANCE"
@@ -237,7 +237,7 @@ class ImageCategory(StrEnum):
 
 
 class ParkingRestriction(StrEnum):
-    """Who may park at an EVSE (OCPI 2.2.1, Locations, "ParkingRestriction")."""
+    """A restriction on parking at an EVSE (OCPI 2.2.1, Locations, "ParkingRestriction")."""
 
     EV_ONLY = "EV_ONLY"
     PLUGGED = "PLUGGED"
@@ -282,7 +282,7 @@ class Status(StrEnum):
 
 
 class ChargingPreferencesResponse(StrEnum):
-    """What became of charging preferences (OCPI 2.2.1, Sessions, "ChargingPreferencesResponse")."""
+    """The answer to charging preferences (OCPI 2.2.1, Sessions, "ChargingPreferencesResponse")."""
 
     ACCEPTED = "ACCEPTED"
     DEPARTURE_REQUIRED = "DEPARTURE_REQUIRED"
@@ -292,7 +292,7 @@ class ChargingPreferencesResponse(StrEnum):
 
 
 class ProfileType(StrEnum):
-    """How a driver wants to charge (OCPI 2.2.1, Sessions, "ProfileType")."""
+    """The kind of charging that a driver prefers (OCPI 2.2.1, Sessions, "ProfileType")."""
 
     CHEAP = "CHEAP"
     FAST = "FAST"
@@ -301,7 +301,7 @@ class ProfileType(StrEnum):
 
 
 class SessionStatus(StrEnum):
-    """How far a session is; COMPLETED and INVALID are final (OCPI 2.2.1, Sessions, "SessionStatus").
+    """The state of a session; COMPLETED and INVALID are final (OCPI 2.2.1, Sessions, "SessionStatus").
 
     The status of a reserved EVSE is RESERVED, that of a reserved session RESERVATION.
     """
@@ -326,14 +326,14 @@ class DayOfWeek(StrEnum):
 
 
 class ReservationRestrictionType(StrEnum):
-    """Which reservations cost: all, or the unused (OCPI 2.2.1, Tariffs, "ReservationRestrictionType")."""
+    """The reservations to be priced: all, or the unused (OCPI 2.2.1, Tariffs, "ReservationRestrictionType")."""
 
     RESERVATION = "RESERVATION"
     RESERVATION_EXPIRES = "RESERVATION_EXPIRES"
 
 
 class TariffDimensionType(StrEnum):
-    """What is priced (OCPI 2.2.1, Tariffs, "TariffDimensionType").
+    """A priced dimension (OCPI 2.2.1, Tariffs, "TariffDimensionType").
 
     Prices are per kWh for ENERGY, per hour for the times, and once for FLAT; step_size counts Wh or seconds.
     """
@@ -345,7 +345,7 @@ class TariffDimensionType(StrEnum):
 
 
 class TariffType(StrEnum):
-    """Which sessions a tariff is for; PROFILE_x goes with the ProfileType x (OCPI 2.2.1, Tariffs, "TariffType")."""
+    """The sessions that a tariff is for; PROFILE_x goes with the ProfileType x (OCPI 2.2.1, Tariffs, "TariffType")."""
 
     AD_HOC_PAYMENT = "AD_HOC_PAYMENT"
     PROFILE_CHEAP = "PROFILE_CHEAP"
@@ -365,7 +365,7 @@ class AllowedType(StrEnum):
 
 
 class TokenType(StrEnum):
-    """What kind of token it is (OCPI 2.2.1, Tokens, "TokenType")."""
+    """The kind of a token (OCPI 2.2.1, Tokens, "TokenType")."""
 
     AD_HOC_USER = "AD_HOC_USER"
     APP_USER = "APP_USER"
@@ -374,7 +374,7 @@ class TokenType(StrEnum):
 
 
 class WhitelistType(StrEnum):
-    """When to ask the eMSP about a token, be it valid or not (OCPI 2.2.1, Tokens, "WhitelistType").
+    """The rule when to ask the eMSP about a token, valid or not (OCPI 2.2.1, Tokens, "WhitelistType").
 
     ALWAYS: never. ALLOWED: as the CPO likes. ALLOWED_OFFLINE: always, unless the eMSP cannot be reached. NEVER: always.
     """
@@ -386,7 +386,7 @@ class WhitelistType(StrEnum):
 
 
 class VehicleType(StrEnum):
-    """Which vehicles may park (OCPI 2.3.0, Locations, "VehicleType")."""
+    """A kind of vehicles (OCPI 2.3.0, Locations, "VehicleType")."""
 
     MOTORCYCLE = "MOTORCYCLE"
     PERSONAL_VEHICLE = "PERSONAL_VEHICLE"

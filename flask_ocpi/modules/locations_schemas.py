@@ -164,7 +164,7 @@ class ExceptionalPeriod(Schema):
 
 
 class Hours(Schema):
-    """When a location is open (OCPI 2.2.1, Locations, "Hours class")."""
+    """The opening hours of a location (OCPI 2.2.1, Locations, "Hours class")."""
 
     rules = (regular_hours_go_with_closing,)
 
@@ -193,7 +193,7 @@ class Hours(Schema):
 
 
 class StatusSchedule(Schema):
-    """What the status of an EVSE is expected to be (OCPI 2.2.1, Locations, "StatusSchedule class")."""
+    """An expected status of an EVSE (OCPI 2.2.1, Locations, "StatusSchedule class")."""
 
     period_begin = DateTime(required=True, metadata={"description": "From when on, UTC.", "example": _DATE_TIME})
     period_end = DateTime(
@@ -252,7 +252,7 @@ class Connector(Schema):
 
 
 class EVSE(Schema):
-    """What charges one vehicle at a time (OCPI 2.2.1, Locations, "EVSE Object")."""
+    """A charger for one vehicle at a time (OCPI 2.2.1, Locations, "EVSE Object")."""
 
     uid = CiString(
         max=36,

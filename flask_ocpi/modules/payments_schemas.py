@@ -22,14 +22,14 @@ _TERMINAL_ID = {"description": "Unique among those of the PTP.", "example": "TER
 
 
 class InvoiceCreator(StrEnum):
-    """Who makes the invoice for the driver (OCPI 2.3.0, Payments, "InvoiceCreator")."""
+    """The party that makes the invoice for the driver (OCPI 2.3.0, Payments, "InvoiceCreator")."""
 
     CPO = "CPO"
     PTP = "PTP"
 
 
 class CaptureStatusCode(StrEnum):
-    """What became of the payment (OCPI 2.3.0, Payments, "CaptureStatusCode")."""
+    """The outcome of a payment (OCPI 2.3.0, Payments, "CaptureStatusCode")."""
 
     SUCCESS = "SUCCESS"
     PARTIAL_SUCCESS = "PARTIAL_SUCCESS"
@@ -100,7 +100,7 @@ class TerminalChange(NewTerminal):
 
 
 class FinancialAdviceConfirmation(Schema):
-    """What was captured for a session (OCPI 2.3.0, Payments, "Financial Advice Confirmation Object")."""
+    """The payment captured for a session (OCPI 2.3.0, Payments, "Financial Advice Confirmation Object")."""
 
     id = CiString(max=36, required=True, metadata={"description": "Unique among those of the PTP.", "example": "FAC1"})
     authorization_reference = CiString(

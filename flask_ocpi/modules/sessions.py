@@ -118,7 +118,7 @@ class Session(OwnedObject):
 
 
 class ChargingPreferences(Schema):
-    """How a driver wants to charge (OCPI 2.2.1, Sessions, "ChargingPreferences Object")."""
+    """The wishes of a driver for a session (OCPI 2.2.1, Sessions, "ChargingPreferences Object")."""
 
     profile_type = Enum(
         ProfileType,

@@ -57,7 +57,7 @@ _DATE_HINT = "must be a date such as 2024-05-31"
 class PriceComponent(Schema):
     """The price of one dimension (OCPI 2.2.1, Tariffs, "PriceComponent class").
 
-    A step_size of 0 is what the specification's own free tariff has: it means the same as 1.
+    A step_size of 0, as in the specification's example of a free tariff, means the same as 1.
     """
 
     type = Enum(TariffDimensionType, required=True, metadata={"description": "What is priced.", "example": "ENERGY"})
@@ -76,7 +76,7 @@ class PriceComponent(Schema):
 
 
 class TariffRestrictions(Schema):
-    """When an element applies: when all of them hold (OCPI 2.2.1, Tariffs, "TariffRestrictions class")."""
+    """The conditions of an element, which must all hold (OCPI 2.2.1, Tariffs, "TariffRestrictions class")."""
 
     start_time = String(
         max=5,
@@ -145,9 +145,9 @@ class TariffElement(Schema):
 
 
 class Tariff(OwnedObject):
-    """What charging costs (OCPI 2.2.1, Tariffs, "Tariff Object").
+    """The prices of charging (OCPI 2.2.1, Tariffs, "Tariff Object").
 
-    The first element in the list that prices a dimension and applies is the one that counts: keep their order.
+    The first element in the list that prices a dimension and applies counts: keep the order.
     """
 
     id = CiString(

@@ -64,7 +64,7 @@ class EnergyContract(Schema):
 
 
 class LocationReferences(Schema):
-    """Where a token is to be used (OCPI 2.2.1, Tokens, "LocationReferences class")."""
+    """The place at which a token is to be used (OCPI 2.2.1, Tokens, "LocationReferences class")."""
 
     location_id = CiString(max=36, required=True, metadata={"description": "Id of the location.", "example": "LOC1"})
     evse_uids = ListOf(
@@ -75,7 +75,7 @@ class LocationReferences(Schema):
 
 
 class Token(OwnedObject):
-    """What a driver identifies themselves with (OCPI 2.2.1, Tokens, "Token Object")."""
+    """A card, app or number that identifies a driver (OCPI 2.2.1, Tokens, "Token Object")."""
 
     uid = CiString(
         max=36,
@@ -132,7 +132,7 @@ class Token(OwnedObject):
 
 
 class AuthorizationInfo(Schema):
-    """Whether a token may charge, and where (OCPI 2.2.1, Tokens, "AuthorizationInfo Object")."""
+    """The decision whether a token may charge, and its places (OCPI 2.2.1, Tokens, "AuthorizationInfo Object")."""
 
     allowed = Enum(
         AllowedType, required=True, metadata={"description": "Whether it may charge, or why not.", "example": "ALLOWED"}
@@ -161,7 +161,7 @@ class AuthorizationInfo(Schema):
 
 
 class TokenTypeQuery(Schema):
-    """The query parameter that picks a token among those with one uid (OCPI 2.2.1, Tokens, "Request Parameters")."""
+    """The query parameter that selects a token among those with one uid (OCPI 2.2.1, Tokens, "Request Parameters")."""
 
     type = Enum(TokenType, metadata={"description": "Type of the token; RFID when left out.", "example": "RFID"})
 

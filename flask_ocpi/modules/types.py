@@ -97,7 +97,7 @@ class EnergySource(Schema):
 
 
 class EnvironmentalImpact(Schema):
-    """What the energy leaves behind (OCPI 2.2.1, Locations, "EnvironmentalImpact class")."""
+    """An impact of the energy on the environment (OCPI 2.2.1, Locations, "EnvironmentalImpact class")."""
 
     category = Enum(
         EnvironmentalImpactCategory,
@@ -108,7 +108,7 @@ class EnvironmentalImpact(Schema):
 
 
 class EnergyMix(Schema):
-    """Where the energy comes from (OCPI 2.2.1, Locations, "EnergyMix class").
+    """The sources of the energy (OCPI 2.2.1, Locations, "EnergyMix class").
 
     Shares that do not add up to 100, say by rounding, are tolerated.
     """

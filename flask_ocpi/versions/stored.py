@@ -1,4 +1,4 @@
-"""The stored shape: the classes of OCPI 2.2.1 with what other versions say beyond them.
+"""The stored shape: the classes of OCPI 2.2.1 with the additions of other versions.
 
 A class here takes the place of the one of 2.2.1 with its name. It only adds: optional properties, and values of enums.
 Partners that speak 2.2.1 get none of it.
@@ -56,7 +56,7 @@ CdrDimensionType = of_values(
 
 
 class BookingRestrictionType(StrEnum):
-    """What of a booking an element prices (OCPI 2.3.0 with bookings, Tariffs, "BookingRestrictionType")."""
+    """The part of a booking that an element prices (OCPI 2.3.0 with bookings, Tariffs, "BookingRestrictionType")."""
 
     BOOKING = "BOOKING"
     BOOKING_EXPIRES = "BOOKING_EXPIRES"
@@ -65,14 +65,14 @@ class BookingRestrictionType(StrEnum):
 
 
 class ConnectorCapability(StrEnum):
-    """What a connector can do (OCPI 2.3.0, Locations, "ConnectorCapability")."""
+    """A capability of a connector (OCPI 2.3.0, Locations, "ConnectorCapability")."""
 
     ISO_15118_2_PLUG_AND_CHARGE = "ISO_15118_2_PLUG_AND_CHARGE"
     ISO_15118_20_PLUG_AND_CHARGE = "ISO_15118_20_PLUG_AND_CHARGE"
 
 
 class ParkingDirection(StrEnum):
-    """How vehicles stand to the road (OCPI 2.3.0, Locations, "ParkingDirection")."""
+    """The direction in which vehicles park (OCPI 2.3.0, Locations, "ParkingDirection")."""
 
     PARALLEL = "PARALLEL"
     PERPENDICULAR = "PERPENDICULAR"
@@ -80,7 +80,7 @@ class ParkingDirection(StrEnum):
 
 
 class TaxIncluded(StrEnum):
-    """Whether prices include taxes; N/A where there are none (OCPI 2.3.0, Tariffs, "TaxIncluded")."""
+    """Whether prices include taxes; N/A if there are none (OCPI 2.3.0, Tariffs, "TaxIncluded")."""
 
     YES = "YES"
     NO = "NO"
@@ -219,7 +219,7 @@ class EVSEParking(Schema):
 
 
 class Connector(locations_schemas.Connector):
-    """A socket or cable of an EVSE (OCPI 2.2.1, Locations, "Connector Object", with what 2.3.0 adds)."""
+    """A socket or cable of an EVSE (OCPI 2.2.1, Locations, "Connector Object", extended by 2.3.0)."""
 
     standard = Enum(ConnectorType, required=True, metadata={"description": "Its standard.", "example": "IEC_62196_T2"})
     capabilities = ListOf(
@@ -229,7 +229,7 @@ class Connector(locations_schemas.Connector):
 
 
 class EVSE(locations_schemas.EVSE):
-    """What charges one vehicle at a time (OCPI 2.2.1, Locations, "EVSE Object", with what 2.3.0 adds)."""
+    """A charger for one vehicle at a time (OCPI 2.2.1, Locations, "EVSE Object", extended by 2.3.0)."""
 
     parking_restrictions = ListOf(
         Enum(ParkingRestriction), metadata={"description": "Who may charge there.", "example": ["EV_ONLY"]}
@@ -250,7 +250,7 @@ class PublishTokenType(locations_schemas.PublishTokenType):
 
 
 class Location(locations_schemas.Location):
-    """A place with EVSEs (OCPI 2.2.1, Locations, "Location Object", with what 2.3.0 adds)."""
+    """A place with EVSEs (OCPI 2.2.1, Locations, "Location Object", extended by 2.3.0)."""
 
     parking_places = ListOf(
         Object(Parking),
@@ -262,7 +262,7 @@ class Location(locations_schemas.Location):
 
 
 class TariffRestrictions(tariffs.TariffRestrictions):
-    """When an element applies (OCPI 2.2.1, Tariffs, "TariffRestrictions class", with what bookings add)."""
+    """The conditions of an element (OCPI 2.2.1, Tariffs, "TariffRestrictions class", extended by bookings)."""
 
     booking = Enum(
         BookingRestrictionType,
@@ -304,7 +304,7 @@ class TariffElement(tariffs.TariffElement):
 
 
 class Tariff(tariffs.Tariff):
-    """What charging costs (OCPI 2.2.1, Tariffs, "Tariff Object", with what 2.3.0 adds).
+    """The prices of charging (OCPI 2.2.1, Tariffs, "Tariff Object", extended by 2.3.0).
 
     Without ``tax_included``, or with NO, prices are without taxes, as 2.2.1 has them.
     """
@@ -316,13 +316,13 @@ class Tariff(tariffs.Tariff):
 
 
 class CdrDimension(cdrs_schemas.CdrDimension):
-    """How much there was of something (OCPI 2.2.1, CDRs, "CdrDimension class", with what bookings add)."""
+    """A measured quantity and its volume (OCPI 2.2.1, CDRs, "CdrDimension class", extended by bookings)."""
 
     type = Enum(CdrDimensionType, required=True, metadata={"description": "What is measured.", "example": "ENERGY"})
 
 
 class CDR(cdrs_schemas.CDR):
-    """What is to be paid for a session, and why (OCPI 2.2.1, CDRs, "CDR Object", with what bookings add)."""
+    """A charge detail record: usage and cost of a session (OCPI 2.2.1, CDRs, "CDR Object", extended by bookings)."""
 
     booking_id = CiString(max=36, metadata={"description": "The booking that was used.", "example": "B1"})
 
@@ -334,7 +334,7 @@ class CdrToken(cdrs_schemas.CdrToken):
 
 
 class CdrLocation(cdrs_schemas.CdrLocation):
-    """Where a session was, as it was when it began (OCPI 2.2.1, CDRs, "CdrLocation class")."""
+    """The place of a session, as of the start of the session (OCPI 2.2.1, CDRs, "CdrLocation class")."""
 
     connector_standard = Enum(
         ConnectorType,
@@ -344,7 +344,7 @@ class CdrLocation(cdrs_schemas.CdrLocation):
 
 
 class Token(tokens.Token):
-    """What a driver identifies themselves with (OCPI 2.2.1, Tokens, "Token Object")."""
+    """A card, app or number that identifies a driver (OCPI 2.2.1, Tokens, "Token Object")."""
 
     type = Enum(TokenType, required=True, metadata={"description": "What kind of token it is.", "example": "RFID"})
 

@@ -58,7 +58,7 @@ TokenType = without(enums.TokenType, "AD_HOC_USER", "APP_USER")
 
 
 class CdrDimensionType(StrEnum):
-    """What is measured (OCPI 2.1.1, CDRs, "CdrDimensionType"); 2.2.1 has no FLAT."""
+    """A measured quantity (OCPI 2.1.1, CDRs, "CdrDimensionType"); 2.2.1 has no FLAT."""
 
     ENERGY = "ENERGY"
     FLAT = "FLAT"
@@ -69,7 +69,7 @@ class CdrDimensionType(StrEnum):
 
 
 class CommandResponseType(StrEnum):
-    """What a CPO, or later the charge point, answers (OCPI 2.1.1, Commands, "CommandResponseType")."""
+    """The answer of a CPO or, later, of the charge point (OCPI 2.1.1, Commands, "CommandResponseType")."""
 
     NOT_SUPPORTED = "NOT_SUPPORTED"
     REJECTED = "REJECTED"
@@ -125,13 +125,13 @@ class AdditionalGeoLocation(base.AdditionalGeoLocation):
 
 
 class Hours(base.Hours):
-    """When a location is open: by the week, or always (OCPI 2.1.1, Locations, "Hours class")."""
+    """The opening hours of a location: by the week, or always (OCPI 2.1.1, Locations, "Hours class")."""
 
     twentyfourseven = Boolean(metadata=_of(base.Hours, "twentyfourseven"))
 
 
 class EnvironmentalImpact(base.EnvironmentalImpact):
-    """What the energy leaves behind (OCPI 2.1.1, Locations, "EnvironmentalImpact class")."""
+    """An impact of the energy on the environment (OCPI 2.1.1, Locations, "EnvironmentalImpact class")."""
 
     class Meta(Schema.Meta):
         exclude = ("category",)
@@ -153,7 +153,7 @@ class Connector(base.Connector):
 
 
 class EVSE(base.EVSE):
-    """What charges one vehicle at a time (OCPI 2.1.1, Locations, "EVSE Object")."""
+    """A charger for one vehicle at a time (OCPI 2.1.1, Locations, "EVSE Object")."""
 
     uid = _id(base.EVSE, "uid")
     capabilities = ListOf(Enum(Capability), metadata=_of(base.EVSE, "capabilities"))
@@ -180,13 +180,13 @@ class Location(base.Location):
 
 
 class CdrDimension(base.CdrDimension):
-    """How much there was of something (OCPI 2.1.1, CDRs, "CdrDimension class")."""
+    """A measured quantity and its volume (OCPI 2.1.1, CDRs, "CdrDimension class")."""
 
     type = Enum(CdrDimensionType, required=True, metadata=_of(base.CdrDimension, "type"))
 
 
 class ChargingPeriod(base.ChargingPeriod):
-    """What happened until the next period began (OCPI 2.1.1, CDRs, "ChargingPeriod class")."""
+    """A part of a session, until the next period (OCPI 2.1.1, CDRs, "ChargingPeriod class")."""
 
     class Meta(Schema.Meta):
         exclude = ("tariff_id",)
@@ -233,7 +233,7 @@ class Session(base.Session):
 
 
 class CDR(base.CDR):
-    """What is to be paid for a session, and why (OCPI 2.1.1, CDRs, "CDR Object")."""
+    """A charge detail record: the usage and the cost of a session (OCPI 2.1.1, CDRs, "CDR Object")."""
 
     class Meta(Schema.Meta):
         exclude = (
@@ -266,7 +266,7 @@ class CDR(base.CDR):
 
 
 class Tariff(base.Tariff):
-    """What charging costs (OCPI 2.1.1, Tariffs, "Tariff Object")."""
+    """The prices of charging (OCPI 2.1.1, Tariffs, "Tariff Object")."""
 
     class Meta(Schema.Meta):
         exclude = (*OWNER, "type", "min_price", "max_price", "start_date_time", "end_date_time")
@@ -280,14 +280,14 @@ class PriceComponent(base.PriceComponent):
 
 
 class TariffRestrictions(base.TariffRestrictions):
-    """When an element applies: when all of them hold (OCPI 2.1.1, Tariffs, "TariffRestrictions class")."""
+    """The conditions of an element, which must all hold (OCPI 2.1.1, Tariffs, "TariffRestrictions class")."""
 
     class Meta(Schema.Meta):
         exclude = ("min_current", "max_current", "reservation")
 
 
 class Token(base.Token):
-    """What a driver identifies themselves with (OCPI 2.1.1, Tokens, "Token Object")."""
+    """A card, app or number that identifies a driver (OCPI 2.1.1, Tokens, "Token Object")."""
 
     class Meta(Schema.Meta):
         exclude = (*OWNER, "contract_id", "group_id", "default_profile_type", "energy_contract")
@@ -297,7 +297,7 @@ class Token(base.Token):
 
 
 class TokenTypeQuery(Schema):
-    """Which token is meant among those with one uid (OCPI 2.1.1, Tokens, "POST Method").
+    """The query parameter that selects a token among those with one uid (OCPI 2.1.1, Tokens, "POST Method").
 
     The specification has both names for the parameter.
     """
@@ -307,7 +307,7 @@ class TokenTypeQuery(Schema):
 
 
 class LocationReferences(base.LocationReferences):
-    """Where a token is to be used (OCPI 2.1.1, Tokens, "LocationReferences class")."""
+    """The place at which a token is to be used (OCPI 2.1.1, Tokens, "LocationReferences class")."""
 
     location_id = _id(base.LocationReferences, "location_id")
     evse_uids = ListOf(CiString(max=LONGEST_ID), max=5000, metadata=_of(base.LocationReferences, "evse_uids"))
@@ -319,14 +319,14 @@ class LocationReferences(base.LocationReferences):
 
 
 class AuthorizationInfo(base.AuthorizationInfo):
-    """Whether a token may charge, and where (OCPI 2.1.1, Tokens, "AuthorizationInfo Object")."""
+    """The decision whether a token may charge, and its places (OCPI 2.1.1, Tokens, "AuthorizationInfo Object")."""
 
     class Meta(Schema.Meta):
         exclude = ("token", "authorization_reference")
 
 
 class CommandResponse(base.CommandResponse):
-    """What a CPO answers to a command at once (OCPI 2.1.1, Commands, "CommandResponse Object")."""
+    """The immediate answer of a CPO to a command (OCPI 2.1.1, Commands, "CommandResponse Object")."""
 
     class Meta(Schema.Meta):
         exclude = ("timeout", "message")
@@ -335,7 +335,7 @@ class CommandResponse(base.CommandResponse):
 
 
 class CommandResult(base.CommandResult):
-    """What came of a command, which 2.1.1 says with a CommandResponse as well (OCPI 2.1.1, Commands, "POST Method")."""
+    """The result of a command, which has the class CommandResponse in 2.1.1 (OCPI 2.1.1, Commands, "POST Method")."""
 
     class Meta(Schema.Meta):
         exclude = ("message",)
@@ -381,7 +381,7 @@ class Endpoint(base.Endpoint):
 
 
 class Credentials(base.Credentials):
-    """What a platform gives another one to be called with (OCPI 2.1.1, Credentials, "Credentials object")."""
+    """The token, URL and roles by which a platform can be called (OCPI 2.1.1, Credentials, "Credentials object")."""
 
     class Meta(Schema.Meta):
         exclude = ("roles",)

@@ -72,7 +72,7 @@ class PriceLimit(Schema):
 class PriceComponent(tariffs.PriceComponent):
     """The price of one dimension (OCPI 2.3.0, Tariffs, "PriceComponent class").
 
-    A step_size of 0 is what the specification's own free tariff has: it means the same as 1.
+    A step_size of 0, as in the specification's example of a free tariff, means the same as 1.
     """
 
     price = Number(
@@ -85,9 +85,9 @@ class PriceComponent(tariffs.PriceComponent):
 
 
 class Tariff(stored.Tariff):
-    """What charging costs (OCPI 2.3.0, Tariffs, "Tariff Object").
+    """The prices of charging (OCPI 2.3.0, Tariffs, "Tariff Object").
 
-    The first element in the list that prices a dimension and applies is the one that counts: keep their order.
+    The first element in the list that prices a dimension and applies counts: keep the order.
     """
 
     min_price = Object(
@@ -113,9 +113,9 @@ class CdrTariff(Tariff):
 
 
 class CDR(stored.CDR):
-    """What is to be paid for a session, and why (OCPI 2.3.0, CDRs, "CDR Object").
+    """A charge detail record: the usage and the cost of a session (OCPI 2.3.0, CDRs, "CDR Object").
 
-    Location, tariffs and token are as they were when the session began.
+    Location, tariffs and token are those of the start of the session.
     """
 
     tariffs = ListOf(

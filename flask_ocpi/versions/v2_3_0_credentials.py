@@ -14,7 +14,7 @@ from flask_ocpi.storage.base import Party
 
 
 class Credentials(credentials.Credentials):
-    """What a platform gives another one to be called with (OCPI 2.3.0, Credentials, "Credentials object")."""
+    """The token, URL and roles by which a platform can be called (OCPI 2.3.0, Credentials, "Credentials object")."""
 
     hub_party_id = CiString(
         min=5,

@@ -44,14 +44,14 @@ class CdrToken(TypedDict):
 
 
 class CdrDimension(TypedDict):
-    """How much there was of something (OCPI 2.2.1, CDRs, "CdrDimension class", with what bookings add)."""
+    """A measured quantity and its volume (OCPI 2.2.1, CDRs, "CdrDimension class", extended by bookings)."""
 
     type: CdrDimensionType
     volume: float
 
 
 class ChargingPeriod(TypedDict):
-    """What happened until the next period began, or the session ended (OCPI 2.2.1, CDRs, "ChargingPeriod class")."""
+    """A part of a session, until the next period or the end (OCPI 2.2.1, CDRs, "ChargingPeriod class")."""
 
     start_date_time: str
     dimensions: list[CdrDimension]
@@ -102,7 +102,7 @@ class SessionChanges(TypedDict, total=False):
 
 
 class ChargingPreferences(TypedDict):
-    """How a driver wants to charge (OCPI 2.2.1, Sessions, "ChargingPreferences Object")."""
+    """The wishes of a driver for a session (OCPI 2.2.1, Sessions, "ChargingPreferences Object")."""
 
     profile_type: ProfileType
     departure_time: NotRequired[str]
@@ -111,7 +111,7 @@ class ChargingPreferences(TypedDict):
 
 
 class CdrLocation(TypedDict):
-    """Where a session was, as it was when it began (OCPI 2.2.1, CDRs, "CdrLocation class")."""
+    """The place of a session, as of the start of the session (OCPI 2.2.1, CDRs, "CdrLocation class")."""
 
     id: str
     name: NotRequired[str]
@@ -139,7 +139,7 @@ class PriceComponent(TypedDict):
 
 
 class TariffRestrictions(TypedDict):
-    """When an element applies (OCPI 2.2.1, Tariffs, "TariffRestrictions class", with what bookings add)."""
+    """The conditions of an element (OCPI 2.2.1, Tariffs, "TariffRestrictions class", extended by bookings)."""
 
     start_time: NotRequired[str]
     end_time: NotRequired[str]
@@ -166,7 +166,7 @@ class TariffElement(TypedDict):
 
 
 class Tariff(TypedDict):
-    """What charging costs (OCPI 2.2.1, Tariffs, "Tariff Object", with what 2.3.0 adds)."""
+    """The prices of charging (OCPI 2.2.1, Tariffs, "Tariff Object", extended by 2.3.0)."""
 
     country_code: str
     party_id: str
@@ -223,7 +223,7 @@ class SignedData(TypedDict):
 
 
 class CDR(TypedDict):
-    """What is to be paid for a session, and why (OCPI 2.2.1, CDRs, "CDR Object", with what bookings add)."""
+    """A charge detail record: usage and cost of a session (OCPI 2.2.1, CDRs, "CDR Object", extended by bookings)."""
 
     country_code: str
     party_id: str
@@ -259,14 +259,14 @@ class CDR(TypedDict):
 
 
 class EnergyContract(TypedDict):
-    """Whom a driver buys energy from (OCPI 2.2.1, Tokens, "EnergyContract class")."""
+    """The energy supplier of a driver (OCPI 2.2.1, Tokens, "EnergyContract class")."""
 
     supplier_name: str
     contract_id: NotRequired[str]
 
 
 class Token(TypedDict):
-    """What a driver identifies themselves with (OCPI 2.2.1, Tokens, "Token Object")."""
+    """A card, app or number that identifies a driver (OCPI 2.2.1, Tokens, "Token Object")."""
 
     country_code: str
     party_id: str
@@ -300,14 +300,14 @@ class TokenChanges(TypedDict, total=False):
 
 
 class LocationReferences(TypedDict):
-    """Where a token is to be used (OCPI 2.2.1, Tokens, "LocationReferences class")."""
+    """The place at which a token is to be used (OCPI 2.2.1, Tokens, "LocationReferences class")."""
 
     location_id: str
     evse_uids: NotRequired[list[str]]
 
 
 class AuthorizationInfo(TypedDict):
-    """Whether a token may charge, and where (OCPI 2.2.1, Tokens, "AuthorizationInfo Object")."""
+    """The decision whether a token may charge, and its places (OCPI 2.2.1, Tokens, "AuthorizationInfo Object")."""
 
     allowed: AllowedType
     token: Token
@@ -327,7 +327,7 @@ class AuthorizationAnswer(TypedDict, total=False):
 
 
 class CommandResult(TypedDict):
-    """What came of a command at the charge point (OCPI 2.2.1, Commands, "CommandResult Object")."""
+    """The result of a command at the charge point (OCPI 2.2.1, Commands, "CommandResult Object")."""
 
     result: CommandResultType
     message: NotRequired[list[DisplayText]]
@@ -340,7 +340,7 @@ class CancelReservation(TypedDict):
 
 
 class CommandResponse(TypedDict):
-    """What a CPO answers to a command at once (OCPI 2.2.1, Commands, "CommandResponse Object")."""
+    """The immediate answer of a CPO to a command (OCPI 2.2.1, Commands, "CommandResponse Object")."""
 
     result: CommandResponseType
     timeout: int
@@ -400,33 +400,33 @@ class ChargingProfile(TypedDict):
 
 
 class ActiveChargingProfile(TypedDict):
-    """What an EVSE is going to do (OCPI 2.2.1, ChargingProfiles, "ActiveChargingProfile class")."""
+    """The profile that an EVSE is going to follow (OCPI 2.2.1, ChargingProfiles, "ActiveChargingProfile class")."""
 
     start_date_time: str
     charging_profile: ChargingProfile
 
 
 class ActiveChargingProfileResult(TypedDict):
-    """What came of a GET (OCPI 2.2.1, ChargingProfiles, "ActiveChargingProfileResult Object")."""
+    """The result of a GET (OCPI 2.2.1, ChargingProfiles, "ActiveChargingProfileResult Object")."""
 
     result: ChargingProfileResultType
     profile: NotRequired[ActiveChargingProfile]
 
 
 class ChargingProfileResult(TypedDict):
-    """What came of a PUT (OCPI 2.2.1, ChargingProfiles, "ChargingProfileResult Object")."""
+    """The result of a PUT (OCPI 2.2.1, ChargingProfiles, "ChargingProfileResult Object")."""
 
     result: ChargingProfileResultType
 
 
 class ClearProfileResult(TypedDict):
-    """What came of a DELETE (OCPI 2.2.1, ChargingProfiles, "ClearProfileResult Object")."""
+    """The result of a DELETE (OCPI 2.2.1, ChargingProfiles, "ClearProfileResult Object")."""
 
     result: ChargingProfileResultType
 
 
 class ChargingProfileResponse(TypedDict):
-    """What a CPO answers to a request at once (OCPI 2.2.1, ChargingProfiles, "ChargingProfileResponse Object")."""
+    """The immediate answer of a CPO to a request (OCPI 2.2.1, ChargingProfiles, "ChargingProfileResponse Object")."""
 
     result: ChargingProfileResponseType
     timeout: int

@@ -17,33 +17,33 @@ ModuleID = Literal["cdrs", "chargingprofiles", "commands", "credentials", "hubcl
     "tariffs", "tokens"] | enums.ModuleID
 #: The versions of OCPI that 2.2.1 knows (OCPI 2.2.1, Versions, "VersionNumber").
 VersionNumber = Literal["2.0", "2.1", "2.1.1", "2.2", "2.2.1"] | enums.VersionNumber
-#: How a driver was authorised (OCPI 2.2.1, CDRs, "AuthMethod").
+#: The way in which a driver was authorised (OCPI 2.2.1, CDRs, "AuthMethod").
 AuthMethod = Literal["AUTH_REQUEST", "COMMAND", "WHITELIST"]
-#: What is measured, in kWh, A, kW, hours or percent (OCPI 2.2.1, CDRs, "CdrDimensionType").
+#: A measured quantity, in kWh, A, kW, hours or percent (OCPI 2.2.1, CDRs, "CdrDimensionType").
 CdrDimensionType = Literal["CURRENT", "ENERGY", "ENERGY_EXPORT", "ENERGY_IMPORT", "MAX_CURRENT", "MIN_CURRENT",
     "MAX_POWER", "MIN_POWER", "PARKING_TIME", "POWER", "RESERVATION_TIME", "STATE_OF_CHARGE", "TIME",
     "RESERVATION_EXPIRES", "RESERVATION_OVERTIME"]
-#: What limits are in: W in all, or A on each phase (OCPI 2.2.1, ChargingProfiles, "ChargingRateUnit").
+#: The unit of limits: W in all, or A on each phase (OCPI 2.2.1, ChargingProfiles, "ChargingRateUnit").
 ChargingRateUnit = Literal["W", "A"]
-#: What a CPO answers at once (OCPI 2.2.1, ChargingProfiles, "ChargingProfileResponseType").
+#: The immediate answer of a CPO (OCPI 2.2.1, ChargingProfiles, "ChargingProfileResponseType").
 ChargingProfileResponseType = Literal["ACCEPTED", "NOT_SUPPORTED", "REJECTED", "TOO_OFTEN", "UNKNOWN_SESSION"]
-#: What came of a request at the EVSE, later (OCPI 2.2.1, ChargingProfiles, "ChargingProfileResultType").
+#: The later result of a request at the EVSE (OCPI 2.2.1, ChargingProfiles, "ChargingProfileResultType").
 ChargingProfileResultType = Literal["ACCEPTED", "REJECTED", "UNKNOWN"]
-#: What a CPO answers at once (OCPI 2.2.1, Commands, "CommandResponseType").
+#: The immediate answer of a CPO (OCPI 2.2.1, Commands, "CommandResponseType").
 CommandResponseType = Literal["NOT_SUPPORTED", "REJECTED", "ACCEPTED", "UNKNOWN_SESSION"]
-#: What came of a command at the charge point, later (OCPI 2.2.1, Commands, "CommandResultType").
+#: The later result of a command at the charge point (OCPI 2.2.1, Commands, "CommandResultType").
 CommandResultType = Literal["ACCEPTED", "CANCELED_RESERVATION", "EVSE_OCCUPIED", "EVSE_INOPERATIVE", "FAILED",
     "NOT_SUPPORTED", "REJECTED", "TIMEOUT", "UNKNOWN_RESERVATION"]
 #: The commands; drivers must not send UNLOCK_CONNECTOR themselves (OCPI 2.2.1, Commands, "CommandType").
 CommandType = Literal["CANCEL_RESERVATION", "RESERVE_NOW", "START_SESSION", "STOP_SESSION", "UNLOCK_CONNECTOR"]
-#: Whether a party can be reached (OCPI 2.2.1, HubClientInfo, "ConnectionStatus").
+#: The state of the connection with a party (OCPI 2.2.1, HubClientInfo, "ConnectionStatus").
 ConnectionStatus = Literal["CONNECTED", "OFFLINE", "PLANNED", "SUSPENDED"]
-#: What an EVSE can do (OCPI 2.2.1, Locations, "Capability").
+#: A capability of an EVSE (OCPI 2.2.1, Locations, "Capability").
 Capability = Literal["CHARGING_PROFILE_CAPABLE", "CHARGING_PREFERENCES_CAPABLE", "CHIP_CARD_SUPPORT",
     "CONTACTLESS_CARD_SUPPORT", "CREDIT_CARD_PAYABLE", "DEBIT_CARD_PAYABLE", "PED_TERMINAL",
     "REMOTE_START_STOP_CAPABLE", "RESERVABLE", "RFID_READER", "START_SESSION_CONNECTOR_REQUIRED",
     "TOKEN_GROUP_CAPABLE", "UNLOCK_CAPABLE"]
-#: Whether the cable is fixed to the EVSE or brought along (OCPI 2.2.1, Locations, "ConnectorFormat").
+#: The format of a connector: a socket, or a cable fixed to the EVSE (OCPI 2.2.1, Locations, "ConnectorFormat").
 ConnectorFormat = Literal["SOCKET", "CABLE"]
 #: The standard of a socket or plug; some are of mixed case (OCPI 2.2.1, Locations, "ConnectorType").
 ConnectorType = Literal["CHADEMO", "CHAOJI", "DOMESTIC_A", "DOMESTIC_B", "DOMESTIC_C", "DOMESTIC_D", "DOMESTIC_E",
@@ -53,20 +53,20 @@ ConnectorType = Literal["CHADEMO", "CHAOJI", "DOMESTIC_A", "DOMESTIC_B", "DOMEST
     "IEC_62196_T2_COMBO", "IEC_62196_T3A", "IEC_62196_T3C", "NEMA_5_20", "NEMA_6_30", "NEMA_6_50", "NEMA_10_30",
     "NEMA_10_50", "NEMA_14_30", "NEMA_14_50", "PANTOGRAPH_BOTTOM_UP", "PANTOGRAPH_TOP_DOWN", "TESLA_R", "TESLA_S",
     "MCS", "SAE_J3400"]
-#: What electricity is made from (OCPI 2.2.1, Locations, "EnergySourceCategory").
+#: A source of electricity (OCPI 2.2.1, Locations, "EnergySourceCategory").
 EnergySourceCategory = Literal["NUCLEAR", "GENERAL_FOSSIL", "COAL", "GAS", "GENERAL_GREEN", "SOLAR", "WIND",
     "WATER"]
-#: What making electricity leaves behind (OCPI 2.2.1, Locations, "EnvironmentalImpactCategory").
+#: A kind of waste from making electricity (OCPI 2.2.1, Locations, "EnvironmentalImpactCategory").
 EnvironmentalImpactCategory = Literal["NUCLEAR_WASTE", "CARBON_DIOXIDE"]
-#: Where the EVSE is, seen from the parking place (OCPI 2.3.0, Locations, "EVSEPosition").
+#: The position of the EVSE, seen from the parking place (OCPI 2.3.0, Locations, "EVSEPosition").
 EVSEPosition = Literal["LEFT", "RIGHT", "CENTER"]
-#: What else there is at a location (OCPI 2.2.1, Locations, "Facility").
+#: A facility near a location (OCPI 2.2.1, Locations, "Facility").
 Facility = Literal["HOTEL", "RESTAURANT", "CAFE", "MALL", "SUPERMARKET", "SPORT", "RECREATION_AREA", "NATURE",
     "MUSEUM", "BIKE_SHARING", "BUS_STOP", "TAXI_STAND", "TRAM_STOP", "METRO_STATION", "TRAIN_STATION", "AIRPORT",
     "PARKING_LOT", "CARPOOL_PARKING", "FUEL_STATION", "WIFI"]
-#: What an image shows (OCPI 2.2.1, Locations, "ImageCategory").
+#: The subject of an image (OCPI 2.2.1, Locations, "ImageCategory").
 ImageCategory = Literal["CHARGER", "ENTRANCE", "LOCATION", "NETWORK", "OPERATOR", "OTHER", "OWNER"]
-#: Who may park at an EVSE (OCPI 2.2.1, Locations, "ParkingRestriction").
+#: A restriction on parking at an EVSE (OCPI 2.2.1, Locations, "ParkingRestriction").
 ParkingRestriction = Literal["EV_ONLY", "PLUGGED", "DISABLED", "CUSTOMERS", "MOTORCYCLES", "EMPLOYEES", "TAXIS",
     "TENANTS"]
 #: The kind of place that a location is (OCPI 2.2.1, Locations, "ParkingType").
@@ -77,35 +77,35 @@ PowerType = Literal["AC_1_PHASE", "AC_2_PHASE", "AC_2_PHASE_SPLIT", "AC_3_PHASE"
 #: The state of an EVSE; REMOVED stands for deletion (OCPI 2.2.1, Locations, "Status").
 Status = Literal["AVAILABLE", "BLOCKED", "CHARGING", "INOPERATIVE", "OUTOFORDER", "PLANNED", "REMOVED", "RESERVED",
     "UNKNOWN"]
-#: What became of charging preferences (OCPI 2.2.1, Sessions, "ChargingPreferencesResponse").
+#: The answer to charging preferences (OCPI 2.2.1, Sessions, "ChargingPreferencesResponse").
 ChargingPreferencesResponse = Literal["ACCEPTED", "DEPARTURE_REQUIRED", "ENERGY_NEED_REQUIRED", "NOT_POSSIBLE",
     "PROFILE_TYPE_NOT_SUPPORTED"]
-#: How a driver wants to charge (OCPI 2.2.1, Sessions, "ProfileType").
+#: The kind of charging that a driver prefers (OCPI 2.2.1, Sessions, "ProfileType").
 ProfileType = Literal["CHEAP", "FAST", "GREEN", "REGULAR"]
-#: How far a session is; COMPLETED and INVALID are final (OCPI 2.2.1, Sessions, "SessionStatus").
+#: The state of a session; COMPLETED and INVALID are final (OCPI 2.2.1, Sessions, "SessionStatus").
 SessionStatus = Literal["ACTIVE", "COMPLETED", "INVALID", "PENDING", "RESERVATION"]
 #: A day of the week, where the EVSE is (OCPI 2.2.1, Tariffs, "DayOfWeek").
 DayOfWeek = Literal["MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY"]
-#: Which reservations cost: all, or the unused (OCPI 2.2.1, Tariffs, "ReservationRestrictionType").
+#: The reservations to be priced: all, or the unused (OCPI 2.2.1, Tariffs, "ReservationRestrictionType").
 ReservationRestrictionType = Literal["RESERVATION", "RESERVATION_EXPIRES"]
-#: What is priced (OCPI 2.2.1, Tariffs, "TariffDimensionType").
+#: A priced dimension (OCPI 2.2.1, Tariffs, "TariffDimensionType").
 TariffDimensionType = Literal["ENERGY", "FLAT", "PARKING_TIME", "TIME"]
-#: Which sessions a tariff is for; PROFILE_x goes with the ProfileType x (OCPI 2.2.1, Tariffs, "TariffType").
+#: The sessions that a tariff is for; PROFILE_x goes with the ProfileType x (OCPI 2.2.1, Tariffs, "TariffType").
 TariffType = Literal["AD_HOC_PAYMENT", "PROFILE_CHEAP", "PROFILE_FAST", "PROFILE_GREEN", "REGULAR"]
 #: Whether a token may charge; only the first value says so (OCPI 2.2.1, Tokens, "AllowedType").
 AllowedType = Literal["ALLOWED", "BLOCKED", "EXPIRED", "NO_CREDIT", "NOT_ALLOWED"]
-#: What kind of token it is (OCPI 2.2.1, Tokens, "TokenType").
+#: The kind of a token (OCPI 2.2.1, Tokens, "TokenType").
 TokenType = Literal["AD_HOC_USER", "APP_USER", "OTHER", "RFID", "EMAID"]
-#: When to ask the eMSP about a token, be it valid or not (OCPI 2.2.1, Tokens, "WhitelistType").
+#: The rule when to ask the eMSP about a token, valid or not (OCPI 2.2.1, Tokens, "WhitelistType").
 WhitelistType = Literal["ALWAYS", "ALLOWED", "ALLOWED_OFFLINE", "NEVER"]
-#: Which vehicles may park (OCPI 2.3.0, Locations, "VehicleType").
+#: A kind of vehicles (OCPI 2.3.0, Locations, "VehicleType").
 VehicleType = Literal["MOTORCYCLE", "PERSONAL_VEHICLE", "PERSONAL_VEHICLE_WITH_TRAILER", "VAN", "SEMI_TRACTOR",
     "RIGID", "TRUCK_WITH_TRAILER", "BUS", "DISABLED"]
-#: What of a booking an element prices (OCPI 2.3.0 with bookings, Tariffs, "BookingRestrictionType").
+#: The part of a booking that an element prices (OCPI 2.3.0 with bookings, Tariffs, "BookingRestrictionType").
 BookingRestrictionType = Literal["BOOKING", "BOOKING_EXPIRES", "BOOKING_CANCELLATION_FEES", "BOOKING_OVERTIME"]
-#: What a connector can do (OCPI 2.3.0, Locations, "ConnectorCapability").
+#: A capability of a connector (OCPI 2.3.0, Locations, "ConnectorCapability").
 ConnectorCapability = Literal["ISO_15118_2_PLUG_AND_CHARGE", "ISO_15118_20_PLUG_AND_CHARGE"]
-#: How vehicles stand to the road (OCPI 2.3.0, Locations, "ParkingDirection").
+#: The direction in which vehicles park (OCPI 2.3.0, Locations, "ParkingDirection").
 ParkingDirection = Literal["PARALLEL", "PERPENDICULAR", "ANGLE"]
-#: Whether prices include taxes; N/A where there are none (OCPI 2.3.0, Tariffs, "TaxIncluded").
+#: Whether prices include taxes; N/A if there are none (OCPI 2.3.0, Tariffs, "TaxIncluded").
 TaxIncluded = Literal["YES", "NO", "N/A"]

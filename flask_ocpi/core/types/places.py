@@ -78,7 +78,7 @@ class CredentialsRole(TypedDict):
 
 
 class Credentials(TypedDict):
-    """What a platform gives another one to be called with (OCPI 2.2.1, Credentials, "Credentials object")."""
+    """The token, URL and roles by which a platform can be called (OCPI 2.2.1, Credentials, "Credentials object")."""
 
     token: str
     url: str
@@ -118,7 +118,7 @@ class AdditionalGeoLocation(TypedDict):
 
 
 class StatusSchedule(TypedDict):
-    """What the status of an EVSE is expected to be (OCPI 2.2.1, Locations, "StatusSchedule class")."""
+    """An expected status of an EVSE (OCPI 2.2.1, Locations, "StatusSchedule class")."""
 
     period_begin: str
     period_end: NotRequired[str]
@@ -126,7 +126,7 @@ class StatusSchedule(TypedDict):
 
 
 class Connector(TypedDict):
-    """A socket or cable of an EVSE (OCPI 2.2.1, Locations, "Connector Object", with what 2.3.0 adds)."""
+    """A socket or cable of an EVSE (OCPI 2.2.1, Locations, "Connector Object", extended by 2.3.0)."""
 
     id: str
     standard: ConnectorType
@@ -164,7 +164,7 @@ class EVSEParking(TypedDict):
 
 
 class EVSE(TypedDict):
-    """What charges one vehicle at a time (OCPI 2.2.1, Locations, "EVSE Object", with what 2.3.0 adds)."""
+    """A charger for one vehicle at a time (OCPI 2.2.1, Locations, "EVSE Object", extended by 2.3.0)."""
 
     uid: str
     evse_id: NotRequired[str]
@@ -218,7 +218,7 @@ class ExceptionalPeriod(TypedDict):
 
 
 class Hours(TypedDict):
-    """When a location is open (OCPI 2.2.1, Locations, "Hours class")."""
+    """The opening hours of a location (OCPI 2.2.1, Locations, "Hours class")."""
 
     twentyfourseven: bool
     regular_hours: NotRequired[list[RegularHours]]
@@ -234,14 +234,14 @@ class EnergySource(TypedDict):
 
 
 class EnvironmentalImpact(TypedDict):
-    """What the energy leaves behind (OCPI 2.2.1, Locations, "EnvironmentalImpact class")."""
+    """An impact of the energy on the environment (OCPI 2.2.1, Locations, "EnvironmentalImpact class")."""
 
     category: EnvironmentalImpactCategory
     amount: float
 
 
 class EnergyMix(TypedDict):
-    """Where the energy comes from (OCPI 2.2.1, Locations, "EnergyMix class")."""
+    """The sources of the energy (OCPI 2.2.1, Locations, "EnergyMix class")."""
 
     is_green_energy: bool
     energy_sources: NotRequired[list[EnergySource]]
@@ -277,7 +277,7 @@ class Parking(TypedDict):
 
 
 class Location(TypedDict):
-    """A place with EVSEs (OCPI 2.2.1, Locations, "Location Object", with what 2.3.0 adds)."""
+    """A place with EVSEs (OCPI 2.2.1, Locations, "Location Object", extended by 2.3.0)."""
 
     country_code: str
     party_id: str
