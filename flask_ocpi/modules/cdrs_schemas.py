@@ -202,7 +202,7 @@ class SignedValue(Schema):
 
 
 class SignedData(Schema):
-    """Signed readings, and what is needed to check them (OCPI 2.2.1, CDRs, "SignedData class")."""
+    """Signed readings, and the data to check them (OCPI 2.2.1, CDRs, "SignedData class")."""
 
     encoding_method = CiString(
         max=36, required=True, metadata={"description": "What the encoding is called.", "example": "OCMF"}

@@ -256,7 +256,7 @@ def put_active_profile(ctx: Context, target: Target, body: Document) -> Result:
 
 
 def remember_sender(services: Services, incoming: IncomingRequest) -> None:
-    """Note the sender of an accepted profile: it is told when the active profile changes (CHP-12, CHP-24)."""
+    """Note the sender of an accepted profile, which gets later changes of the active profile (CHP-12, CHP-24)."""
     if incoming.result is None or incoming.result["result"] != ChargingProfileResultType.ACCEPTED:
         return
     _purge_senders(services)

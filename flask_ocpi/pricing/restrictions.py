@@ -56,7 +56,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Restrictions:
-    """TariffRestrictions: all that are set have to hold. ``times`` are seconds of the day, the end up to 86400."""
+    """TariffRestrictions: all of them must hold. ``times`` are seconds of the day, the end up to 86400."""
 
     times: tuple[int, int] | None = None
     dates: tuple[date | None, date | None] = (None, None)

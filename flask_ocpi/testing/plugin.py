@@ -41,7 +41,7 @@ def ocpi_network(ocpi_clock: Clock) -> Network:
 def ocpi_storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Storage]:
     """The storage of the platform: "memory", or another one by indirect parametrisation.
 
-    "sqlite" is a file; a SQLAlchemy URL is used as it is, and its tables are emptied.
+    "sqlite" is a file; a SQLAlchemy URL is used unchanged, and its tables are emptied.
     """
     backend = getattr(request, "param", "memory")
     if backend == "memory":

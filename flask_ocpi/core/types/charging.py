@@ -213,7 +213,7 @@ class SignedValue(TypedDict):
 
 
 class SignedData(TypedDict):
-    """Signed readings, and what is needed to check them (OCPI 2.2.1, CDRs, "SignedData class")."""
+    """Signed readings, and the data to check them (OCPI 2.2.1, CDRs, "SignedData class")."""
 
     encoding_method: str
     encoding_method_version: NotRequired[int]

@@ -1,4 +1,4 @@
-"""The tests that every storage has to pass: subclass StorageContract and give it a fixture named ``storage``.
+"""The tests that every storage must pass: subclass StorageContract and give it a fixture named ``storage``.
 
 ::
 
