@@ -290,7 +290,7 @@ def _push_all(module: str, partner: str | None, ids: tuple[str, ...], *, as_json
 
 @contextmanager
 def _read_twice(file: IO[bytes]) -> Iterator[IO[bytes]]:
-    """Return a file that can be read again from its beginning: a copy where it is a stream, such as stdin."""
+    """Return a file that can be read again from its beginning: a copy of a stream, such as stdin."""
     if file.seekable():
         yield file
         return
@@ -300,7 +300,7 @@ def _read_twice(file: IO[bytes]) -> Iterator[IO[bytes]]:
 
 
 class _Lists:
-    """The lists of objects in a file: a JSON object, or one in each line, of which one at a time is in memory.
+    """The lists of objects in a file: one JSON object, or one in each line, with one line at a time in memory.
 
     counts: the number of objects of each module. line: the number of the current line; 0 if the file is one object.
     """

@@ -74,7 +74,7 @@ def period_ends_later(period: Document) -> Iterator[Violation]:
 
 
 def regular_hours_go_with_closing(hours: Document) -> Iterator[Violation]:
-    """Demand regular hours exactly where a location is not always open (LOC-25)."""
+    """Demand regular hours if a location is not always open, and refuse them otherwise (LOC-25)."""
     always = hours.get("twentyfourseven")
     if always and "regular_hours" in hours:
         yield "regular_hours", "must be left out when twentyfourseven is true"

@@ -94,7 +94,7 @@ def _is_dead(element: Element, never: Mapping[tuple[int, str], str]) -> bool:
 
 
 def dead_elements(subject: Subject) -> Found:
-    """Find elements of which no price ever counts, except those that :func:`unreachable_nights` finds."""
+    """Find elements whose prices never count, except those that :func:`unreachable_nights` finds."""
     never = _never(subject)
     for element in subject.elements:
         if _is_dead(element, never) and not _is_night(element, never):
@@ -119,7 +119,7 @@ def _is_night(element: Element, never: Mapping[tuple[int, str], str]) -> bool:
 
 
 def dead_components(subject: Subject) -> Found:
-    """Find single prices that never count, in elements of which others do."""
+    """Find single prices that never count, in elements with prices that do."""
     never = _never(subject)
     for element in subject.elements:
         if not _is_dead(element, never):

@@ -60,7 +60,7 @@ class VersionDocuments:
             return make()
         try:
             return conversion.from_store(make(), find=_everywhere)
-        except LeftOutError:  # the version cannot say it
+        except LeftOutError:  # the version cannot express it
             plain = {key: value for key, value in make().items() if key not in _NOT_IN_ALL}
             return conversion.from_store({**plain, "publish": True} if "publish" in plain else plain, find=_everywhere)
 

@@ -24,7 +24,7 @@ _AROUND = 500  # bytes of an entry besides its texts
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """A converted object. text: None if the version cannot say it.
+    """A converted object. text: None if the version cannot express it.
 
     losses: its losses, by JSON pointer. told: the ids of the platforms for which they were noted.
     """
@@ -51,7 +51,7 @@ class SaidList:
         self._lock = Lock()
 
     def texts(self, texts: Sequence[bytes], lose: Callable[[Document], Lose], find: Find, platform: str) -> list[bytes]:
-        """Return the JSON of the objects that the version can say, in order.
+        """Return, in order, the JSON of the objects that the version can express.
 
         lose: makes the function that notes the losses of an object. platform: the id of the caller.
         """

@@ -130,7 +130,7 @@ def handler_of(version: Version, operation: Operation) -> Handler:
 
 
 def _said_list(ctx: Context, target: Target, version: Version, result: Result, listed: SaidList, find: Find) -> Result:
-    """Return a page without the objects that the version cannot say.
+    """Return a page without the objects that the version cannot express.
 
     If the page is the whole list, its total counts only the objects that are left.
     """
@@ -160,7 +160,7 @@ def said(
 ) -> Document:
     """Return a body in the shape of a version.
 
-    Raises NotSaidError if the version has no way to say it, InvalidParametersError if the result is not valid.
+    Raises NotSaidError if the version cannot express it, InvalidParametersError if the result is not valid.
     """
     conversion = version.conversion(cls)
     if conversion is None or (conversion.is_marked and not conversion.says_more(body)):
@@ -176,7 +176,7 @@ def said(
 
 
 def losing(services: Services, source: Source, version: Version) -> Lose:
-    """Return a function that notes, as findings of a platform, what a version cannot say of an object."""
+    """Return a function that notes the losses of an object in a version, as findings of a platform."""
 
     def lose(pointer: str, reason: str) -> None:
         outcome, path = f"{reason} OCPI {version.number} is spoken.", place_of(pointer)

@@ -101,7 +101,7 @@ def location_to_store(document: Document, origin: Origin) -> Document:
 
 
 def location_from_store(document: Document, lose: Lose) -> Document:
-    """Raise LeftOutError for a location that is not published: 2.1.1 cannot say that."""
+    """Raise LeftOutError for an unpublished location: each location is public in 2.1.1."""
     if not document.pop("publish"):
         raise LeftOutError("It is not published, and OCPI 2.1.1 has only locations that are.")
     made = _disowned(document)

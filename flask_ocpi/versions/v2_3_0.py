@@ -43,7 +43,7 @@ OPEN_ENUMS = (
     "VehicleType",
 )
 
-#: The name of the tax of a price of which only the amount with VAT is known.
+#: The name of the tax of a price without known taxes.
 VAT = "VAT"
 
 
@@ -146,7 +146,7 @@ class ClientInfo(hubclientinfo.ClientInfo):
 def _price_to_store(price: Document, origin: Origin) -> Document:
     before, taxes = price.pop("before_taxes"), price.pop("taxes", None)
     others = {name: value for name, value in price.items() if name not in ("excl_vat", "incl_vat")}
-    total = stored.with_taxes(before, taxes) if taxes else price.get("incl_vat")  # as 2.2.1 calls it, where it is sent
+    total = stored.with_taxes(before, taxes) if taxes else price.get("incl_vat")  # its name in 2.2.1, if it is sent
     made = {"excl_vat": before}
     if isinstance(total, int | float) and not isinstance(total, bool):
         made["incl_vat"] = total
