@@ -243,7 +243,7 @@ class GuardedPools:
 
 
 def innermost(error: BaseException) -> BaseException:
-    """Unwrap what urllib3 wraps: it passes the error below as an argument."""
+    """Return the innermost error that urllib3 wraps: each is an argument of the next."""
     while nested := next((part for part in error.args if isinstance(part, BaseException)), None):
         error = nested
     return error

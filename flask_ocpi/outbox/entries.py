@@ -164,7 +164,7 @@ def _entries_of(services: Services, changes: Iterable[OutboxEntry]) -> Iterator[
 
 
 def take(services: Services, platform: str, *, seconds: float, most: int) -> list[OutboxEntry]:
-    """Lease at most ``most`` due entries of a platform for ``seconds``: those that have been due longest come first."""
+    """Lease at most ``most`` due entries of a platform for ``seconds``: the longest due entries come first."""
     now = services.now()
     due = leases.due_by(now, platform, limit=most)
     return leases.take_some(services.storage, OutboxEntry, due, until=leases.after(now, seconds))

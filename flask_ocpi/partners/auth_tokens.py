@@ -54,7 +54,7 @@ def authorization(token: str, encoding: str = "base64") -> str:
 
 
 def candidates(header: str | None) -> list[str]:
-    """Return the tokens that an Authorization header may stand for, likeliest first; empty when it holds none.
+    """Return the tokens that an Authorization header may mean, the likeliest first; empty if it has none.
 
     Partners differ: most encode with Base64, some omit its padding, some add a line feed to the token, some do not
     encode at all.

@@ -314,7 +314,7 @@ class Storage(abc.ABC):
     def run(self, work: Callable[[], T], *, attempts: int = 3) -> T:
         """Run a function in a transaction; run it again if the database ended that in favour of another one.
 
-        So the function must only read and write this storage. Raises DeadlockError when the last attempt fails as well.
+        So the function must only read and write this storage. Raises DeadlockError if the last attempt fails as well.
         """
         while True:
             attempts -= 1

@@ -41,12 +41,12 @@ def due_by(now: int, receiver: str | None, *, limit: int = 1) -> Query:
 
 
 def take_next(storage: Storage, of: type[T], receiver: str, *, now: int, seconds: float) -> T | None:
-    """Lease a record that is due for ``seconds``; None if there is none."""
+    """Lease a due record for ``seconds``; None if there is none."""
     return next(iter(take_some(storage, of, due_by(now, receiver), until=after(now, seconds))), None)
 
 
 def take_some(storage: Storage, of: type[T], due: Query, *, until: int) -> list[T]:
-    """Lease the records that a query selects until a moment, in microseconds."""
+    """Lease the selected records. until: the end of the leases, in microseconds."""
     taken = storage.claim(of.KIND, due, until=until, key_of=lambda record: of.from_record(record).key)
     return list(map(of.from_record, taken))
 
