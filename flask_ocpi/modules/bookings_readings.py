@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from flask_ocpi.core.schema import Document
+from flask_ocpi.modules.enums import ConnectorFormat
+from flask_ocpi.modules.enums import EVSEPosition
 
 Reading = Callable[[Document], Document]
 
 #: The properties that 1.0 has beside the option, and 1.1 in it.
 IN_OPTION = ("evse_uid", "connector_id", "parking_id")
 _STATUSES = {"FULLFILLED": "FULFILLED", "CANCELLED": "CANCELED"}
+#: The lists in which 1.0 has one value.
+_LISTED = {"evse_position": list(EVSEPosition), "connector_format": list(ConnectorFormat)}
 #: The table of Cancellation says Role, and its link leads to InterfaceRole.
 _ROLES = {"SENDER": "CPO", "RECEIVER": "EMSP", "MSP": "EMSP"}
 
@@ -57,7 +61,7 @@ def with_single_terms(document: Document) -> Document:
 
 def with_lists(document: Document) -> Document:
     """Read single values of properties that are lists since 1.1."""
-    single = {n: [document[n]] for n in ("evse_position", "connector_format") if isinstance(document.get(n), str)}
+    single = {n: [document[n]] for n, values in _LISTED.items() if document.get(n) in values}
     return {**document, **single} if single else document
 
 
