@@ -371,7 +371,7 @@ def test_requests_commands_and_tasks_of_the_host(world, id, place, fails):
         celery_app = Celery("host", broker="memory://", set_as_current=False)
         celery_app.conf.update(task_always_eager=True, task_eager_propagates=True)
 
-        @celery_app.task(name="change")
+        @celery_app.task(name="change", shared=False)
         def change():
             _in_context(app, work)
 
