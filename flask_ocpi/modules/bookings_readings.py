@@ -14,7 +14,7 @@ Reading = Callable[[Document], Document]
 IN_OPTION = ("evse_uid", "connector_id", "parking_id")
 _STATUSES = {"FULLFILLED": "FULFILLED", "CANCELLED": "CANCELED"}
 #: The lists in which 1.0 has one value.
-_LISTED = {"evse_position": list(EVSEPosition), "connector_format": list(ConnectorFormat)}
+_LISTED: dict[str, tuple[str, ...]] = {"evse_position": tuple(EVSEPosition), "connector_format": tuple(ConnectorFormat)}
 #: The table of Cancellation says Role, and its link leads to InterfaceRole.
 _ROLES = {"SENDER": "CPO", "RECEIVER": "EMSP", "MSP": "EMSP"}
 
