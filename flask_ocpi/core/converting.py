@@ -140,6 +140,7 @@ class Conversion:
         is_marked: bool = False,
     ) -> None:
         own, kept = fields_of(schema), fields_of(stored)
+        self._rules = schema.rules
         self._converter = Converter() if converter is None else converter
         self._nested = nested
         self._lacking = frozenset(kept) - frozenset(own)
@@ -226,15 +227,12 @@ class Conversion:
             return documents
         wanted = {id(document): beside.refer(document) for document in documents if beside.property not in document}
         found = find(beside.kind, set(wanted.values())) if wanted else {}
-        return [
-            {**document, beside.property: found[wanted[id(document)]]}
-            if wanted.get(id(document)) in found
-            else document
-            for document in documents
-        ]
+        related = {key: {beside.property: found[name]} for key, name in wanted.items() if name in found}
+        return [{**document, **related.get(id(document), {})} for document in documents]
 
     def _from_store(self, document: Document, lose: Lose) -> Document:
         made = self._converter.from_store(dict(document), lose)
+        size = len(made)
         if not self._lacking.isdisjoint(made):
             for name in self._lacking & made.keys():
                 del made[name]
@@ -247,6 +245,9 @@ class Conversion:
         for name in self._nested:
             if name in made:
                 self._nest(made, name, lose)
+        for rule in self._rules if len(made) < size and self._required <= made.keys() else ():
+            for path, complaint in rule(made):
+                raise LeftOutError(f"Without what this version lacks, {path} {complaint}: it was left out.")
         return made
 
     def merged(self, stored: Document, before: Document, after: Document, origin: Origin = NO_ORIGIN) -> Document:

@@ -127,6 +127,18 @@ def test_what_is_stored_goes_out_as_2_2_1_that_has_nothing_beyond_it(module, nam
     assert all(pointer.startswith("/") and reason.endswith(".") for pointer, reason in lost)
 
 
+@pytest.mark.conformance("V230-07")
+def test_what_needs_a_value_that_2_2_1_lacks_is_left_out_with_it():
+    shown = [{"uid": "1", "type": "EMAID"}, {"uid": "2", "type": "RFID"}]
+    document, lost = documents.location(publish=False, publish_allowed_to=shown), []
+
+    sent = from_store(V2_2_1, class_of(V2_2_1, "locations", "put_location"), document, lambda *loss: lost.append(loss))
+
+    assert sent["publish_allowed_to"] == shown[1:]
+    assert [pointer for pointer, _ in lost] == ["/publish_allowed_to/0/type", "/publish_allowed_to/0"]
+    assert lost[1][1] == "Without what this version lacks, type is required where there is a uid: it was left out."
+
+
 @EVERY_OBJECT
 @FEW
 @given(data=st.data())
