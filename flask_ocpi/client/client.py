@@ -30,7 +30,23 @@ from flask_ocpi.modules.payments import CONFIRMATIONS
 from flask_ocpi.modules.payments import TERMINALS
 
 
-class Client(PlatformConnection):
+class _Modules:
+    """Has the module clients as attributes."""
+
+    def __getattr__(self, name: str) -> ModuleClient:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        try:
+            return self.module(name)
+        except InvalidParametersError as error:
+            raise AttributeError(error.message) from error
+
+    def module(self, id: str) -> ModuleClient:
+        """Return the client of one module of the platform's version."""
+        raise NotImplementedError
+
+
+class Client(_Modules, PlatformConnection):
     """Calls one registered platform. ``client.locations`` and so on are its modules; use it in a ``with`` block."""
 
     def __enter__(self) -> Self:
@@ -81,14 +97,6 @@ class Client(PlatformConnection):
         """The invoicereconciliation module of 2.3.0: new records are posted."""
         return InvoiceReconciliationClient(self, self.described("invoicereconciliation"))
 
-    def __getattr__(self, name: str) -> ModuleClient:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        try:
-            return self.module(name)
-        except InvalidParametersError as error:
-            raise AttributeError(error.message) from error
-
     def module(self, id: str) -> ModuleClient:
         """Return the client of one module of the platform's version."""
         return _MODULE_CLIENTS.get(id, ModuleClient)(self, self.described(id))
@@ -117,7 +125,7 @@ class Client(PlatformConnection):
         return module
 
 
-class RawClient:
+class RawClient(_Modules):
     """The plain calls of each module, with documents as the platform's version has them: ``client.raw.tariffs.list()``.
 
     If objects of the version do not name their owner, ``put`` and ``patch`` take it as ``owner``.
@@ -126,14 +134,6 @@ class RawClient:
     def __init__(self, client: Client) -> None:
         self._client = copy(client)
         self._client.version = client.version.unconverted
-
-    def __getattr__(self, name: str) -> ModuleClient:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        try:
-            return self.module(name)
-        except InvalidParametersError as error:
-            raise AttributeError(error.message) from error
 
     def module(self, id: str) -> ModuleClient:
         """Return the client of one module of the platform's version."""

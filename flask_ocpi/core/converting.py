@@ -232,7 +232,6 @@ class Conversion:
 
     def _from_store(self, document: Document, lose: Lose) -> Document:
         made = self._converter.from_store(dict(document), lose)
-        size = len(made)
         if not self._lacking.isdisjoint(made):
             for name in self._lacking & made.keys():
                 del made[name]
@@ -245,7 +244,7 @@ class Conversion:
         for name in self._nested:
             if name in made:
                 self._nest(made, name, lose)
-        for rule in self._rules if len(made) < size and self._required <= made.keys() else ():
+        for rule in self._rules if self._required <= made.keys() else ():
             for path, complaint in rule(made):
                 raise LeftOutError(f"Without what this version lacks, {path} {complaint}: it was left out.")
         return made

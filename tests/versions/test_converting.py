@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 import orjson
 import pytest
 
+from flask_ocpi.core.converting import LeftOutError
 from flask_ocpi.core.converting import Origin
+from flask_ocpi.core.converting import conversion_of
 from flask_ocpi.core.description import Dialect
+from flask_ocpi.core.fields import Enum
+from flask_ocpi.core.fields import ListOf
 from flask_ocpi.core.fields import String
+from flask_ocpi.core.schema import Schema
 from flask_ocpi.exchange.context import Schemas
 from flask_ocpi.modules.cdrs_schemas import CDR
 from flask_ocpi.modules.commands_schemas import CommandResponse
@@ -149,6 +156,34 @@ def test_values_that_a_version_lacks_are_left_out_of_lists_and_optional_properti
     assert conversion.from_store(evse)["capabilities"] == ["RESERVABLE"]
     assert losses_of(conversion, evse) == ["/capabilities/0"]
     assert "capabilities" not in conversion.from_store({**evse, "capabilities": ["RFID_READER"]})
+
+
+def test_a_list_without_a_value_that_a_rule_needs_takes_its_object_with_it():
+    class Sides(StrEnum):
+        LEFT = "LEFT"
+        RIGHT = "RIGHT"
+
+    def names_one_of_its_sides(bay):
+        if bay["best"] not in bay["sides"]:
+            yield "best", "must be one of the sides"
+
+    class Bay(Schema):
+        """Made up."""
+
+        best = String(max=5, required=True)
+        sides = ListOf(Enum(Sides))
+
+    class LeftBay(Bay):
+        """Made up."""
+
+        rules = (names_one_of_its_sides,)
+        sides = ListOf(Enum(Sides, without=("RIGHT",)))
+
+    conversion = conversion_of(LeftBay, {}, {LeftBay: Bay})
+
+    assert conversion.from_store({"best": "LEFT", "sides": ["LEFT", "RIGHT"]}) == {"best": "LEFT", "sides": ["LEFT"]}
+    with pytest.raises(LeftOutError, match="best must be one of the sides"):
+        conversion.from_store({"best": "RIGHT", "sides": ["LEFT", "RIGHT"]})
 
 
 def test_versions_evolve_from_versions():
