@@ -62,6 +62,19 @@ def test_changes_of_an_object_are_one_entry_until_they_are_spread_to_its_partner
     assert entries.spread(ocpi.services) == set()
 
 
+@EVERY_STORAGE
+def test_a_change_is_spread_and_sent_to_its_audience_alone(ocpi, partner, other):
+    ocpi.save("tariffs", tariff(), audience=[("BE", "TWO")])
+
+    assert entries.spread(ocpi.services) == {other.id}
+    assert stored(ocpi) == [other.id]
+
+    ocpi.save("tariffs", tariff(id="T2"))
+    entries.spread(ocpi.services)
+    ocpi.save("tariffs", tariff(id="T2", currency="CHF"), audience=[("BE", "TWO")])
+    assert ocpi.dispatcher.deliveries.deliver(partner.id) == 0
+
+
 def test_what_is_shown_of_the_outbox_includes_changes_that_nobody_spread(ocpi, partner, other):
     ocpi.save("locations", location())
 
