@@ -22,11 +22,11 @@ from typing import Any
 
 from flask import Flask
 
-from examples.network import locations
 from flask_ocpi import OCPI
 from flask_ocpi.testing.network import PartnerClient
 from flask_ocpi.testing.network import add_partner
 from flask_ocpi.testing.network import party_settings
+from flask_ocpi.testing.sandbox.locations import locations
 
 PAIRS = 60
 REQUESTS = 40

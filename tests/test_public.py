@@ -32,6 +32,7 @@ MODULES = (
     "flask_ocpi.modules.locations",
     "flask_ocpi.testing.documents",
     "flask_ocpi.testing.plugin",
+    "flask_ocpi.testing.sandbox",
     "flask_ocpi.testing.storage_contract",
     "flask_ocpi.testing.strategies",
     "flask_ocpi.versions.v2_2_1",

@@ -128,7 +128,7 @@ def test_apps_that_are_named_are_there() -> None:
     named = set(re.findall(r"(?:--app |FLASK_APP=)(\S+)|--factory (\S+):create_app", text))
     modules = {"".join(app).removesuffix(".py").replace("/", ".") for app in named}
 
-    assert {"examples.platform", "examples.quickstart", "examples.relay"} < modules
+    assert {"flask_ocpi.testing.sandbox", "examples.quickstart", "examples.relay"} < modules
     assert [module for module in modules if importlib.util.find_spec(module) is None] == []
 
 

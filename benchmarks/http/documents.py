@@ -9,8 +9,8 @@ from typing import Any
 
 import orjson
 
-from examples.network import locations
 from flask_ocpi.testing import documents
+from flask_ocpi.testing.sandbox.locations import locations
 
 Document = dict[str, Any]
 

@@ -17,11 +17,11 @@ from flask import abort
 from flask import jsonify
 from flask import request
 
-from examples.network import locations
-from examples.network import summary
 from flask_ocpi import OCPI
 from flask_ocpi import OCPIError
 from flask_ocpi import current_ocpi
+from flask_ocpi.testing.sandbox.locations import locations
+from flask_ocpi.testing.sandbox.locations import summary
 
 PARTY = {
     "country_code": "NL",

@@ -23,7 +23,6 @@ from typing import Any
 
 import pytest
 
-from examples.platform import create_app
 from flask_ocpi import OCPI
 from flask_ocpi.testing.documents import connector
 from flask_ocpi.testing.documents import evse
@@ -31,6 +30,7 @@ from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.documents import tariff
 from flask_ocpi.testing.documents import token
 from flask_ocpi.testing.network import party_settings
+from flask_ocpi.testing.sandbox import create_app
 from tests.servers import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -38,10 +38,10 @@ SECONDS = 60
 SPEED = 600  # a quarter of an hour in a second and a half
 GRANIAN = "granian" if importlib.util.find_spec("granian") else "flask"
 SERVERS = {
-    "flask": ["-m", "flask", "--app", "examples/platform.py", "run"],
+    "flask": ["-m", "flask", "--app", "flask_ocpi.testing.sandbox", "run"],
     "granian": ["-m", "granian", "--interface", "wsgi", "--factory", "--no-ws", "--no-http1-keep-alive"],
 }
-TAIL = {"flask": [], "granian": ["examples.platform:create_app"]}
+TAIL = {"flask": [], "granian": ["flask_ocpi.testing.sandbox:create_app"]}
 
 # It charges so slowly that no battery is full before the test is done with it.
 SLOW = connector(power_type="AC_1_PHASE", max_amperage=6, tariff_ids=["TARIFF1"])
@@ -58,7 +58,7 @@ class Side:
     def run(self, *arguments: str, input: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run a flask command, as its staff does."""
         return subprocess.run(
-            [sys.executable, "-m", "flask", "--app", "examples/platform.py", *arguments],
+            [sys.executable, "-m", "flask", "--app", "flask_ocpi.testing.sandbox", *arguments],
             cwd=ROOT,
             env=self.environment,
             input=input,
@@ -214,7 +214,7 @@ def test_a_terminal_shows_a_countdown_and_then_the_result(emsp: Side) -> None:
                "--evse", "EVSE3", "--reservation", "RES1", "--expiry", "1h"]  # fmt: skip
     reading, writing = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "flask", "--app", "examples/platform.py", *command],
+        [sys.executable, "-m", "flask", "--app", "flask_ocpi.testing.sandbox", *command],
         cwd=ROOT, env=emsp.environment, stdin=subprocess.DEVNULL, stdout=writing, stderr=writing,
     )  # fmt: skip
     os.close(writing)

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from examples.network import summary
 from flask_ocpi.errors import UnreachableError
 from flask_ocpi.testing.documents import evse
 from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.network import Network
+from flask_ocpi.testing.sandbox.locations import summary
 from tests.closing import close
 from tests.examples.platforms import add_cpo
 from tests.examples.platforms import add_emsp

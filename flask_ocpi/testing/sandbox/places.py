@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from examples.simulation.billing import STANDARD_TARIFF
+from flask_ocpi.testing.sandbox.billing import STANDARD_TARIFF
 
 Document = dict[str, Any]
 

@@ -13,19 +13,19 @@ from urllib.parse import urlsplit
 
 from flask import Flask
 
-from examples import demo_wire
-from examples import platform
-from examples.demo_screen import CheckFailedError
-from examples.demo_screen import Screen
-from examples.demo_wire import Exchange
-from examples.demo_wire import Wire
-from examples.demo_wire import wait_a_little
 from flask_ocpi import OCPI
 from flask_ocpi import Call
 from flask_ocpi import Client
 from flask_ocpi import Party
 from flask_ocpi.client import Transport
 from flask_ocpi.outbox import entries
+from flask_ocpi.testing.sandbox import app as platform
+from flask_ocpi.testing.sandbox.demo import wire
+from flask_ocpi.testing.sandbox.demo.screen import CheckFailedError
+from flask_ocpi.testing.sandbox.demo.screen import Screen
+from flask_ocpi.testing.sandbox.demo.wire import Exchange
+from flask_ocpi.testing.sandbox.demo.wire import Wire
+from flask_ocpi.testing.sandbox.demo.wire import wait_a_little
 
 Document = dict[str, Any]
 
@@ -113,7 +113,7 @@ class Day:
 
     def until(self, what: str, holds: Callable[[], bool]) -> None:
         """Wait until something holds; raise CheckFailedError when it takes too long."""
-        for _ in range(demo_wire.WAITS):
+        for _ in range(wire.WAITS):
             if holds():
                 return
             self.wire.wait()
@@ -159,7 +159,7 @@ def make_day(
 
 
 def settings(role: str, base_url: str) -> Document:
-    """Return what makes examples.platform one of the platforms."""
+    """Return what makes the sandbox one of the platforms."""
     country_code, party_id, name_of_role, name = PARTIES[role]
     party = {"country_code": country_code, "party_id": party_id, "roles": [name_of_role]}
     details = {"name": name, "website": f"https://{name.split()[0].lower()}.example.org"}

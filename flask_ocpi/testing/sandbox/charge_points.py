@@ -12,33 +12,33 @@ from typing import Any
 
 from flask import Flask
 
-from examples.simulation.billing import STANDARD_TARIFF
-from examples.simulation.billing import cdr
-from examples.simulation.billing import cost
-from examples.simulation.billing import volume
-from examples.simulation.charging import is_full
-from examples.simulation.charging import measured_until
-from examples.simulation.charging import next_period
-from examples.simulation.moments import moment_of
-from examples.simulation.moments import text_of
-from examples.simulation.places import folded
-from examples.simulation.places import free_evse
-from examples.simulation.places import identity
-from examples.simulation.places import new_session
-from examples.simulation.power import Capacity
-from examples.simulation.power import active_profile
-from examples.simulation.power import rate
-from examples.simulation.worker import Worker
 from flask_ocpi import OCPI
 from flask_ocpi import OCPIError
 from flask_ocpi import Party
 from flask_ocpi import RemoteError
 from flask_ocpi import Reply
 from flask_ocpi.errors import NotFoundError
+from flask_ocpi.testing.sandbox.billing import STANDARD_TARIFF
+from flask_ocpi.testing.sandbox.billing import cdr
+from flask_ocpi.testing.sandbox.billing import cost
+from flask_ocpi.testing.sandbox.billing import volume
+from flask_ocpi.testing.sandbox.charging import is_full
+from flask_ocpi.testing.sandbox.charging import measured_until
+from flask_ocpi.testing.sandbox.charging import next_period
+from flask_ocpi.testing.sandbox.moments import moment_of
+from flask_ocpi.testing.sandbox.moments import text_of
+from flask_ocpi.testing.sandbox.places import folded
+from flask_ocpi.testing.sandbox.places import free_evse
+from flask_ocpi.testing.sandbox.places import identity
+from flask_ocpi.testing.sandbox.places import new_session
+from flask_ocpi.testing.sandbox.power import Capacity
+from flask_ocpi.testing.sandbox.power import active_profile
+from flask_ocpi.testing.sandbox.power import rate
+from flask_ocpi.testing.sandbox.worker import Worker
 
 log = logging.getLogger(__name__)
 
-Document = dict[str, Any]
+Document = Any  # as OCPI has it; what is saved is checked
 
 TRAVEL_SECONDS = 0.5  # to a charge point and back
 TICK_SECONDS = 1.0  # at the most
@@ -115,7 +115,7 @@ class ChargePoints:
         party = reply.receiver
         with self.lock:
             held = self._reservation_for(command, party)
-            location = self.ocpi.objects.get("locations", command["location_id"], party=party)
+            location: Document = self.ocpi.objects.get("locations", command["location_id"], party=party)
             evse = free_evse(location, command.get("evse_uid"), held.evse_uid if held else None)
             if isinstance(evse, str):
                 return evse
@@ -144,7 +144,7 @@ class ChargePoints:
         party, number = reply.receiver, reply.reservation
         with self.lock:
             before = self.reservations.get((party, number))
-            location = self.ocpi.objects.get("locations", command["location_id"], party=party)
+            location: Document = self.ocpi.objects.get("locations", command["location_id"], party=party)
             evse = free_evse(location, command.get("evse_uid"), before.evse_uid if before else None)
             if isinstance(evse, str):
                 return evse
@@ -361,8 +361,9 @@ class ChargePoints:
         return self.ocpi.patch("sessions", session["id"], changes=changes, party=party)
 
     def _set_status(self, party: Party, location_id: str, evse_uid: str, status: str) -> None:
+        changes: Document = {"status": status}
         try:
-            self.ocpi.patch("locations", location_id, evse_uid, changes={"status": status}, party=party)
+            self.ocpi.patch("locations", location_id, evse_uid, changes=changes, party=party)
         except NotFoundError as error:
             log.warning("The status of an EVSE is not told any more: %s", error)
 

@@ -12,21 +12,6 @@ from typing import Any
 
 import pytest
 
-from examples import demo
-from examples import demo_day
-from examples import demo_wire
-from examples.demo_screen import CheckFailedError
-from examples.demo_screen import Screen
-from examples.demo_stage import PARTIES
-from examples.demo_stage import Day
-from examples.demo_stage import Side
-from examples.demo_stage import make_day
-from examples.demo_stage import make_side
-from examples.demo_stage import settings
-from examples.demo_wire import Exchange
-from examples.demo_wire import Recorder
-from examples.simulation import billing
-from examples.simulation import charge_points
 from flask_ocpi import OCPI
 from flask_ocpi import FlaskOCPIError
 from flask_ocpi import Key
@@ -36,6 +21,21 @@ from flask_ocpi.client.transport import Request
 from flask_ocpi.client.transport import Response
 from flask_ocpi.errors import UnreachableError
 from flask_ocpi.testing.network import Network
+from flask_ocpi.testing.sandbox import billing
+from flask_ocpi.testing.sandbox import charge_points
+from flask_ocpi.testing.sandbox.demo import day as steps
+from flask_ocpi.testing.sandbox.demo import play
+from flask_ocpi.testing.sandbox.demo import wire
+from flask_ocpi.testing.sandbox.demo.screen import CheckFailedError
+from flask_ocpi.testing.sandbox.demo.screen import Screen
+from flask_ocpi.testing.sandbox.demo.stage import PARTIES
+from flask_ocpi.testing.sandbox.demo.stage import Day
+from flask_ocpi.testing.sandbox.demo.stage import Side
+from flask_ocpi.testing.sandbox.demo.stage import make_day
+from flask_ocpi.testing.sandbox.demo.stage import make_side
+from flask_ocpi.testing.sandbox.demo.stage import settings
+from flask_ocpi.testing.sandbox.demo.wire import Exchange
+from flask_ocpi.testing.sandbox.demo.wire import Recorder
 
 
 @dataclass
@@ -88,7 +88,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> tuple[Line, dict[str, Sid
             **settings(role, f"https://{host}"),
             "SECRET_KEY": f"secret of {host}",
             "OCPI_DISPATCHER": "inline",
-            "SIMULATION_SPEED": demo.SPEED,
+            "SIMULATION_SPEED": play.SPEED,
             "TESTING": True,
         }
         transport = Recorder(line, journal, role)
@@ -110,8 +110,8 @@ def line(stage: tuple[Line, dict[str, Side], Path]) -> Iterator[Line]:
 @pytest.fixture
 def day(stage: tuple[Line, dict[str, Side], Path], line: Line, monkeypatch: pytest.MonkeyPatch) -> Iterator[Day]:
     """A new day; the clock goes on when somebody waits."""
-    monkeypatch.setattr(demo_day, "LOCATIONS", 9)
-    monkeypatch.setattr(demo_wire, "WAITS", 8)
+    monkeypatch.setattr(steps, "LOCATIONS", 9)
+    monkeypatch.setattr(wire, "WAITS", 8)
     _, sides, journal = stage
     journal.write_bytes(b"")
     points = sides["CPO"].app.extensions["charge_points"]
@@ -132,13 +132,13 @@ def day(stage: tuple[Line, dict[str, Side], Path], line: Line, monkeypatch: pyte
 def broken(day: Day) -> str:
     """Play the day; return the title of the step that failed, and what it says."""
     with pytest.raises((CheckFailedError, FlaskOCPIError)) as failure:
-        demo.play(day)
+        play.play(day)
     return f"{day.screen.title.split('  ')[1]}: {failure.value}"
 
 
 def test_day_goes_well_in_one_process(day: Day, capsys: pytest.CaptureFixture[str]) -> None:
-    demo.play(day)
-    demo_day.say_goodbye(day)
+    play.play(day)
+    steps.say_goodbye(day)
 
     assert "kWh at 0.39 by AC-REGULAR" in capsys.readouterr().out
 
@@ -148,11 +148,11 @@ def test_life_goes_on_after_the_day(
 ) -> None:
     pauses = iter([None, None])
     monkeypatch.setattr(time, "sleep", lambda seconds: next(pauses))
-    demo.play(day)
+    play.play(day)
     capsys.readouterr()
 
     with pytest.raises(StopIteration):
-        demo.live(day)
+        play.live(day)
 
     shown = capsys.readouterr().out
     assert "the provider has each new status" in shown
@@ -278,11 +278,11 @@ def test_tariff_that_is_not_deleted_is_noticed(day: Day, line: Line) -> None:
 
 
 def test_registration_that_does_not_end_is_noticed(day: Day, line: Line) -> None:
-    demo_day.register(day)
+    steps.register(day)
     line.method, line.target, line.instead = "DELETE", "credentials", "GET"
 
     with pytest.raises(CheckFailedError, match="not so: eMSP and CPO have no tokens of each other any more"):
-        demo_day.say_goodbye(day)
+        steps.say_goodbye(day)
 
 
 def test_wrong_cost_is_noticed(day: Day, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from examples.network import locations
-from examples.simulation.billing import STANDARD_TARIFF
-from examples.simulation.billing import cdr as bill
-from examples.simulation.sample_data import sample_data
 from flask_ocpi.core.schema import Schema
 from flask_ocpi.core.setting_kinds import OwnParty
 from flask_ocpi.testing import documents
+from flask_ocpi.testing.sandbox.billing import STANDARD_TARIFF
+from flask_ocpi.testing.sandbox.billing import cdr as bill
+from flask_ocpi.testing.sandbox.locations import locations
+from flask_ocpi.testing.sandbox.sample_data import sample_data
 from flask_ocpi.versions import VERSIONS
 from flask_ocpi.web.examples import full_example
 

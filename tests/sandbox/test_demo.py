@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from examples import demo
-from examples.demo_screen import Screen
+from flask_ocpi.testing.sandbox.demo import play
+from flask_ocpi.testing.sandbox.demo.screen import Screen
 
 ROOT = Path(__file__).parents[2]
 LIMIT_SECONDS = 180
-WERKZEUG = "from examples import demo, demo_day, demo_servers; demo_servers.program = lambda: 'Werkzeug'; "
-MAIN = "import sys; sys.exit(demo.main())"
+WERKZEUG = "from flask_ocpi.testing.sandbox.demo import play, day, servers; servers.program = lambda: 'Werkzeug'; "
+MAIN = "import sys; sys.exit(play.main())"
 STEPS = 19
 SHORT_DAY = ("open_network", "register", "share_locations", "join_hub", "invite_visitors")
 
@@ -77,7 +77,7 @@ def test_colours_are_for_terminals(monkeypatch: pytest.MonkeyPatch, capsys: pyte
 
 
 def test_failed_check_is_an_exit_code() -> None:
-    run = run_once("-c", f"{WERKZEUG} demo_day.Side.copies = lambda self, module: {{}}; {MAIN}")
+    run = run_once("-c", f"{WERKZEUG} day.Side.copies = lambda self, module: {{}}; {MAIN}")
 
     assert run.returncode == 1
     assert "FAILED at step 4  The provider fetches the network: not so: all are equal on both sides" in run.stderr
@@ -86,7 +86,7 @@ def test_failed_check_is_an_exit_code() -> None:
 
 
 def test_server_that_does_not_start_is_an_exit_code() -> None:
-    run = run_once("-c", f"{WERKZEUG} demo_servers.START_SECONDS = 0; {MAIN}")
+    run = run_once("-c", f"{WERKZEUG} servers.START_SECONDS = 0; {MAIN}")
 
     assert run.returncode == 1
     assert re.search(r"FAILED at step 1 .*: The server at \S+ did not start", run.stderr)
@@ -96,7 +96,7 @@ def test_end_of_what_the_servers_wrote_is_shown(tmp_path: Path, capsys: pytest.C
     (tmp_path / "CPO.log").write_text("".join(f"line {number}\n" for number in range(50)))
     (tmp_path / "Hub.log").write_text("")
 
-    demo.show_logs(tmp_path)
+    play.show_logs(tmp_path)
 
     shown = capsys.readouterr().err
     assert "The server of the CPO wrote:\n   line 30\n" in shown
@@ -107,8 +107,8 @@ def test_end_of_what_the_servers_wrote_is_shown(tmp_path: Path, capsys: pytest.C
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
 def test_demo_goes_on_until_it_is_told_to_end(number: signal.Signals) -> None:
-    short = f"demo.play = lambda day: [getattr(demo_day, step)(day) for step in {SHORT_DAY}];"
-    command = [sys.executable, "-c", f"{WERKZEUG} demo.PAUSE_SECONDS = 0.1; {short} {MAIN}"]
+    short = f"play.play = lambda today: [getattr(day, step)(today) for step in {SHORT_DAY}];"
+    command = [sys.executable, "-c", f"{WERKZEUG} play.PAUSE_SECONDS = 0.1; {short} {MAIN}"]
     with subprocess.Popen(command, cwd=ROOT, env=environment(False), stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from examples.demo_screen import CheckFailedError
 from flask_ocpi import RemoteError
 from flask_ocpi.client import Request
 from flask_ocpi.client import Response
 from flask_ocpi.client import Transport
+from flask_ocpi.testing.sandbox.demo.screen import CheckFailedError
 
 VERSIONS = ("2.1.1", "2.2.1", "2.3.0")
 SIDES = ("sender", "receiver")

@@ -1,13 +1,13 @@
 """A complete OCPI platform in any set of roles, with simulated charge points.
 
-Try it with ``flask --app examples/platform.py run``, or serve it with
-``granian --interface wsgi --factory examples.platform:create_app``. The charge points live in the process that serves
-it, so there must be one only.
+Try it with ``flask --app flask_ocpi.testing.sandbox run``, or serve it with
+``granian --interface wsgi --factory flask_ocpi.testing.sandbox:create_app``. The charge points live in the process
+that serves it, so there must be one only.
 
 FLASK_* environment variables configure everything: FLASK_OCPI_PARTIES='[{...}]' and the other settings of Flask-OCPI;
 FLASK_SQLALCHEMY_DATABASE_URI for another database (FLASK_OCPI_CREATE_TABLES=true makes its tables); FLASK_INSTANCE_PATH
-for another folder to keep the default one in; and FLASK_SIMULATION_SPEED for how much faster than a real one the clock
-of a session goes, from its start on: by default 180, so that an hour takes 20 seconds.
+for another folder than ``instance`` to keep the default one in; and FLASK_SIMULATION_SPEED for how much faster than a
+real one the clock of a session goes, from its start on: by default 180, so that an hour takes 20 seconds.
 
 ``flask sample-data`` saves a few objects to begin with: locations and their tariffs for CPOs, tokens for eMSPs.
 """
@@ -24,8 +24,6 @@ import click
 from flask import Blueprint
 from flask import Flask
 
-from examples.simulation.charge_points import ChargePoints
-from examples.simulation.sample_data import sample_data
 from flask_ocpi import OCPI
 from flask_ocpi import Party
 from flask_ocpi import Platform
@@ -33,11 +31,13 @@ from flask_ocpi import Reply
 from flask_ocpi import current_ocpi
 from flask_ocpi.signals import platform_registered
 from flask_ocpi.signals import platform_unregistered
+from flask_ocpi.testing.sandbox.charge_points import ChargePoints
+from flask_ocpi.testing.sandbox.sample_data import sample_data
 
 PARTY = {"country_code": "NL", "party_id": "ABC", "roles": ["CPO"], "business_details": {"name": "Abc Charging"}}
 SIMULATION_SPEED = 180
 
-Document = dict[str, Any]
+Document = Any  # as OCPI has it; what is saved is checked
 log = logging.getLogger(__name__)
 
 staff = Blueprint("staff", __name__, cli_group=None)
@@ -45,8 +45,7 @@ staff = Blueprint("staff", __name__, cli_group=None)
 
 def create_app(config: Mapping[str, Any] | None = None, *, ocpi: OCPI | None = None) -> Flask:
     """Make the app. ``config`` overrides what the environment says; ``ocpi`` is for tests."""
-    folder = os.environ.get("FLASK_INSTANCE_PATH")
-    app = Flask(__name__, instance_path=os.path.abspath(folder) if folder else None)
+    app = Flask(__name__, instance_path=os.path.abspath(os.environ.get("FLASK_INSTANCE_PATH", "instance")))
     app.config.update(OCPI_PARTIES=[PARTY], SIMULATION_SPEED=SIMULATION_SPEED)
     app.config.from_prefixed_env()
     app.config.update(config or {})
@@ -75,7 +74,7 @@ def serve_drivers(ocpi: OCPI, points: ChargePoints) -> None:
         return passed_on(reply, points, lambda: points.start(command, reply))
 
     @ocpi.command("STOP_SESSION")
-    def stop_session(command: Document, reply: Reply) -> Document | str:
+    def stop_session(command: Document, reply: Reply) -> Document:
         if not points.is_going_on(reply.receiver, command["session_id"]):
             return "REJECTED"
         return passed_on(reply, points, lambda: points.stop(reply.receiver, command["session_id"]))
@@ -93,7 +92,7 @@ def serve_drivers(ocpi: OCPI, points: ChargePoints) -> None:
         return passed_on(reply, points, lambda: points.unlock(command, reply))
 
     @ocpi.charging_preferences
-    def charging_preferences(session: Document, preferences: Document) -> str:
+    def charging_preferences(session: Document, preferences: Document) -> Document:
         return "ACCEPTED"
 
 
@@ -101,7 +100,7 @@ def serve_profiles(ocpi: OCPI, points: ChargePoints) -> None:
     """Let others plan the load."""
 
     @ocpi.charging_profile("PUT")
-    def set_profile(asked: Document, reply: Reply) -> Document | str:
+    def set_profile(asked: Document, reply: Reply) -> Document:
         if not points.is_going_on(reply.receiver, asked["session_id"]):
             return "REJECTED"
         return passed_on(
@@ -109,13 +108,13 @@ def serve_profiles(ocpi: OCPI, points: ChargePoints) -> None:
         )
 
     @ocpi.charging_profile("DELETE")
-    def clear_profile(asked: Document, reply: Reply) -> Document | str:
+    def clear_profile(asked: Document, reply: Reply) -> Document:
         if not points.is_going_on(reply.receiver, asked["session_id"]):
             return "REJECTED"
         return passed_on(reply, points, lambda: points.set_profile(reply.receiver, asked["session_id"], None))
 
     @ocpi.charging_profile("GET")
-    def get_profile(asked: Document, reply: Reply) -> Document | str:
+    def get_profile(asked: Document, reply: Reply) -> Document:
         if not points.is_going_on(reply.receiver, asked["session_id"]):
             return "REJECTED"
         return passed_on(
@@ -123,10 +122,10 @@ def serve_profiles(ocpi: OCPI, points: ChargePoints) -> None:
         )
 
 
-def passed_on(reply: Reply, points: ChargePoints, work: Callable[[], Document | str]) -> Document:
+def passed_on(reply: Reply, points: ChargePoints, work: Callable[[], Document]) -> Document:
     """Answer that the charge point is being asked; what it says is sent as the result, about a second later."""
 
-    def answered() -> Document | str:
+    def answered() -> Document:
         points.travel()
         return work()
 

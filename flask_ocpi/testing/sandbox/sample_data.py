@@ -7,9 +7,9 @@ from datetime import UTC
 from datetime import datetime
 from typing import Any
 
-from examples.network import locations
-from examples.simulation.moments import text_of
 from flask_ocpi.core.setting_kinds import OwnParty
+from flask_ocpi.testing.sandbox.locations import locations
+from flask_ocpi.testing.sandbox.moments import text_of
 
 Document = dict[str, Any]
 

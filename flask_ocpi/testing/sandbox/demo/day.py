@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from functools import partial
+from typing import Any
 
-from examples.demo_screen import BOLD
-from examples.demo_stage import Day
-from examples.demo_stage import Document
-from examples.demo_stage import Side
-from examples.demo_wire import VERSIONS
-from examples.network import locations
-from examples.network import status_changes
-from examples.network import summary
-from examples.simulation.moments import text_of
 from flask_ocpi.client.connection import Connection
 from flask_ocpi.partners.auth_tokens import authorization
 from flask_ocpi.testing import add_partner
+from flask_ocpi.testing.sandbox.demo.screen import BOLD
+from flask_ocpi.testing.sandbox.demo.stage import Day
+from flask_ocpi.testing.sandbox.demo.stage import Document
+from flask_ocpi.testing.sandbox.demo.stage import Side
+from flask_ocpi.testing.sandbox.demo.wire import VERSIONS
+from flask_ocpi.testing.sandbox.locations import locations
+from flask_ocpi.testing.sandbox.locations import status_changes
+from flask_ocpi.testing.sandbox.locations import summary
+from flask_ocpi.testing.sandbox.moments import text_of
 
 LOCATIONS = 60
 CHANGES = 4
@@ -81,7 +83,7 @@ def change_statuses(day: Day, seed: int = 1) -> None:
     network = day.cpo.own("locations")
     changes = list(status_changes(network.values(), seed=seed, count=CHANGES, now=day.now))
     for id, uid, change in changes:
-        day.cpo.ocpi.patch("locations", id, uid, changes={"status": change["status"]})
+        day.cpo.ocpi.patch("locations", id, uid, changes=dict[str, Any](status=change["status"]))
     day.seen(day.cpo)
     there = [find_evse(day.emsp.copies("locations")[id], uid)["status"] for id, uid, _ in changes]
     day.check(there == [change["status"] for _, _, change in changes], "the provider has each new status")
@@ -122,12 +124,16 @@ def share_tokens(day: Day) -> None:
     day.step("Who may charge", "The provider saves the tokens of two drivers; the operator checks at night.")
     for uid in (CARD, BLOCKED_CARD):
         day.emsp.ocpi.save("tokens", token(day, uid))
-        day.told(day.cpo, f"the card {uid}", "PUT", "tokens", lambda sent, uid=uid: sent["uid"] == uid)
+        day.told(day.cpo, f"the card {uid}", "PUT", "tokens", partial(_is_token, uid))
     day.seen(day.emsp)
     day.check(True, f"{CARD} and {BLOCKED_CARD}, which is blocked, were pushed when they were saved")
     pulled = day.cpo.ocpi.pull("tokens", str(day.emsp.party))
     day.check((pulled.seen, pulled.unchanged) == (2, 2), "a pull brings nothing new")
     day.check(day.cpo.copies("tokens") == day.emsp.own("tokens"), "all tokens are equal on both sides")
+
+
+def _is_token(uid: str, sent: Document) -> bool:
+    return bool(sent["uid"] == uid)
 
 
 def token(day: Day, uid: str) -> Document:

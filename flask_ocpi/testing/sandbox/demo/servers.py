@@ -20,13 +20,12 @@ from pathlib import Path
 
 from flask import Flask
 
-from examples import platform
-from examples.demo_wire import Recorder
 from flask_ocpi import OCPI
 from flask_ocpi.client import AddressPolicy
 from flask_ocpi.client import HTTPTransport
+from flask_ocpi.testing.sandbox import app as platform
+from flask_ocpi.testing.sandbox.demo.wire import Recorder
 
-ROOT = Path(__file__).parents[1]
 HOST = "127.0.0.1"
 START_SECONDS = 60
 STOP_SECONDS = 5
@@ -92,7 +91,6 @@ def running(role: str, port: int, journal: Path, *, settings: Mapping[str, str],
     with log.open("wb") as output:
         process = subprocess.Popen(
             _command(port),
-            cwd=ROOT,
             env={**environment, **settings, "DEMO_ROLE": role, "DEMO_JOURNAL": str(journal)},
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -117,7 +115,7 @@ def wait_until_ready(server: Server) -> None:
 
 
 def _command(port: int) -> list[str]:
-    factory = "examples.demo_servers:create_app"
+    factory = "flask_ocpi.testing.sandbox.demo.servers:create_app"
     if program() == "granian":
         # Connections that stay open would have to run out before the server ends.
         options = ["--interface", "wsgi", "--factory", "--blocking-threads", "4", "--no-ws", "--no-http1-keep-alive"]

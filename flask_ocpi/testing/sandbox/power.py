@@ -7,8 +7,8 @@ from datetime import datetime
 from datetime import timedelta
 from typing import Any
 
-from examples.simulation.moments import moment_of
-from examples.simulation.moments import text_of
+from flask_ocpi.testing.sandbox.moments import moment_of
+from flask_ocpi.testing.sandbox.moments import text_of
 
 Document = dict[str, Any]
 

@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Mapping
 from typing import Any
 
-from examples.simulation.power import Capacity
+from flask_ocpi.testing.sandbox.power import Capacity
 
 BOLD, GREEN, RED, CYAN = "1", "32", "31", "36"
 WIDTH = 96

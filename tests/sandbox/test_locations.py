@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from examples.network import locations
-from examples.network import status_changes
-from examples.network import summary
+from flask_ocpi.testing.sandbox.locations import locations
+from flask_ocpi.testing.sandbox.locations import status_changes
+from flask_ocpi.testing.sandbox.locations import summary
 from tests.examples.location_tables import ENUMS
 from tests.examples.location_tables import FIELDS
 from tests.examples.location_tables import faults

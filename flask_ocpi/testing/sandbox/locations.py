@@ -12,17 +12,17 @@ from datetime import datetime
 from datetime import timedelta
 from typing import Any
 
-from examples import network_data as data
-from examples.network_sites import Site
-from examples.network_sites import compact
-from examples.network_sites import coordinates
-from examples.network_sites import display_texts
-from examples.network_sites import evses
-from examples.network_sites import image
-from examples.network_sites import moved
-from examples.network_sites import parse
-from examples.network_sites import site
-from examples.network_sites import text
+from flask_ocpi.testing.sandbox import site_data as data
+from flask_ocpi.testing.sandbox.sites import Site
+from flask_ocpi.testing.sandbox.sites import compact
+from flask_ocpi.testing.sandbox.sites import coordinates
+from flask_ocpi.testing.sandbox.sites import display_texts
+from flask_ocpi.testing.sandbox.sites import evses
+from flask_ocpi.testing.sandbox.sites import image
+from flask_ocpi.testing.sandbox.sites import moved
+from flask_ocpi.testing.sandbox.sites import parse
+from flask_ocpi.testing.sandbox.sites import site
+from flask_ocpi.testing.sandbox.sites import text
 
 CHRISTMAS = (12, 25)
 # All cities keep Central European Time, in December one hour ahead of UTC.

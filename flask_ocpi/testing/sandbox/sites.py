@@ -10,7 +10,7 @@ from datetime import datetime
 from datetime import timedelta
 from typing import Any
 
-from examples import network_data as data
+from flask_ocpi.testing.sandbox import site_data as data
 
 METRES_PER_DEGREE = 111_320
 PLANNED_EVERY = 50

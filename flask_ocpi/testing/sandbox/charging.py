@@ -6,11 +6,11 @@ from datetime import datetime
 from datetime import timedelta
 from typing import Any
 
-from examples.simulation.billing import volume
-from examples.simulation.moments import moment_of
-from examples.simulation.moments import text_of
-from examples.simulation.power import Capacity
-from examples.simulation.power import rate
+from flask_ocpi.testing.sandbox.billing import volume
+from flask_ocpi.testing.sandbox.moments import moment_of
+from flask_ocpi.testing.sandbox.moments import text_of
+from flask_ocpi.testing.sandbox.power import Capacity
+from flask_ocpi.testing.sandbox.power import rate
 
 Document = dict[str, Any]
 

@@ -1,4 +1,4 @@
-"""A roaming day, told step by step: python -m examples.demo
+"""A roaming day, told step by step: flask ocpi demo
 
 An operator (CPO), a provider (eMSP) with two more systems, and a hub run as five servers. The demo does what their
 staff and a driver would do: it works on the same databases, so what it starts goes from one server to another; the
@@ -23,25 +23,25 @@ from types import FrameType
 from typing import Any
 from typing import NoReturn
 
-from examples import demo_day as platforms
-from examples import demo_driver as driver
-from examples.demo_screen import BOLD
-from examples.demo_screen import CheckFailedError
-from examples.demo_screen import Screen
-from examples.demo_servers import Server
-from examples.demo_servers import ServerFailedError
-from examples.demo_servers import port_for
-from examples.demo_servers import program
-from examples.demo_servers import recorder
-from examples.demo_servers import running
-from examples.demo_servers import wait_until_ready
-from examples.demo_stage import Day
-from examples.demo_stage import Side
-from examples.demo_stage import make_day
-from examples.demo_stage import make_side
-from examples.demo_stage import settings
 from flask_ocpi import OCPI
 from flask_ocpi import FlaskOCPIError
+from flask_ocpi.testing.sandbox.demo import day as platforms
+from flask_ocpi.testing.sandbox.demo import driver
+from flask_ocpi.testing.sandbox.demo.screen import BOLD
+from flask_ocpi.testing.sandbox.demo.screen import CheckFailedError
+from flask_ocpi.testing.sandbox.demo.screen import Screen
+from flask_ocpi.testing.sandbox.demo.servers import Server
+from flask_ocpi.testing.sandbox.demo.servers import ServerFailedError
+from flask_ocpi.testing.sandbox.demo.servers import port_for
+from flask_ocpi.testing.sandbox.demo.servers import program
+from flask_ocpi.testing.sandbox.demo.servers import recorder
+from flask_ocpi.testing.sandbox.demo.servers import running
+from flask_ocpi.testing.sandbox.demo.servers import wait_until_ready
+from flask_ocpi.testing.sandbox.demo.stage import Day
+from flask_ocpi.testing.sandbox.demo.stage import Side
+from flask_ocpi.testing.sandbox.demo.stage import make_day
+from flask_ocpi.testing.sandbox.demo.stage import make_side
+from flask_ocpi.testing.sandbox.demo.stage import settings
 
 PORTS = {"CPO": 5001, "eMSP": 5002, "Hub": 5003, "Old": 5004, "New": 5005}
 SPEED = 600  # a charged hour in 6 seconds

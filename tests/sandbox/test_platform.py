@@ -8,8 +8,6 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from examples.platform import create_app
-from examples.simulation.charge_points import ChargePoints
 from flask_ocpi import OCPI
 from flask_ocpi import MemoryStorage
 from flask_ocpi import Party
@@ -22,6 +20,8 @@ from flask_ocpi.testing.documents import tariff
 from flask_ocpi.testing.documents import token
 from flask_ocpi.testing.network import Network
 from flask_ocpi.testing.network import party_settings
+from flask_ocpi.testing.sandbox import create_app
+from flask_ocpi.testing.sandbox.charge_points import ChargePoints
 from tests.closing import close
 
 QUARTER = 5  # seconds, at the speed that the simulation has by default

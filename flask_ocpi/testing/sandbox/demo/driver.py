@@ -8,14 +8,14 @@ from datetime import timedelta
 from fractions import Fraction
 from itertools import pairwise
 
-from examples.demo_day import CARD
-from examples.demo_day import find_evse
-from examples.demo_screen import CheckFailedError
-from examples.demo_stage import Day
-from examples.demo_stage import Document
-from examples.simulation.moments import text_of
 from flask_ocpi.pricing import Report
 from flask_ocpi.pricing import differences
+from flask_ocpi.testing.sandbox.demo.day import CARD
+from flask_ocpi.testing.sandbox.demo.day import find_evse
+from flask_ocpi.testing.sandbox.demo.screen import CheckFailedError
+from flask_ocpi.testing.sandbox.demo.stage import Day
+from flask_ocpi.testing.sandbox.demo.stage import Document
+from flask_ocpi.testing.sandbox.moments import text_of
 
 NEEDED = {"RESERVABLE", "REMOTE_START_STOP_CAPABLE", "CHARGING_PREFERENCES_CAPABLE", "CHARGING_PROFILE_CAPABLE"}
 RESERVATION = "RES-1"
