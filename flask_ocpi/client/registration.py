@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 
 from flask_ocpi.client import credentials
@@ -18,7 +17,6 @@ from flask_ocpi.core.description import Version
 from flask_ocpi.core.enums import ModuleID
 from flask_ocpi.core.moments import SECOND
 from flask_ocpi.core.schema import load
-from flask_ocpi.errors import ConflictError
 from flask_ocpi.errors import FlaskOCPIError
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import InvalidResponseError
@@ -111,9 +109,13 @@ class Registrar:
         discovery = self._discover(caller, self._versions_url(platform), numbers, preferred=platform.version)
         connection = self._connection(platform, self._version(discovery))
         issued, own_token = self._pending_token(discovery.version)
-        before = sides.meant(self.services, replace(platform, issued=(*platform.issued, issued)), terms)
-        sides.side_of(self.services, before, self._version(discovery))  # raises before any request
-        before = self.services.platforms.save(before, before=platform)
+
+        def renewing(current: Platform) -> Platform:
+            meant = sides.meant(self.services, replace(current, issued=(*current.issued, issued)), terms)
+            sides.side_of(self.services, meant, self._version(discovery))  # raises before any request
+            return meant
+
+        before = self.services.platforms.change(platform, renewing)
         try:
             answer = self._send(connection, "PUT", discovery, own_token, before)
         except RefusedError as error:
@@ -130,14 +132,13 @@ class Registrar:
         """
         platform = self._reread(platform)
         if not platform.is_registered:
-            return self.services.platforms.save(handshake.unregistered(platform), before=platform)
+            return self.services.platforms.change(platform, handshake.unregistered)
         try:
             self._send_delete(platform)
         except (RemoteError, StorageError):
             if not force:
                 raise
-        current = self._reread(platform)
-        ended = self.services.platforms.save(handshake.unregistered(current), before=current)
+        ended = self.services.platforms.change(platform, handshake.unregistered)
         self.services.emit(platform_unregistered, platform=platform)
         registration_ended(self.services, ended)
         return ended
@@ -246,11 +247,13 @@ class Registrar:
             self.services.platforms.save(known, before=current)
 
     def _take_back(self, platform: Platform) -> None:
-        """Drop the token of a refused renewal; if the record changes at this moment, the token expires instead."""
-        current = self._reread(platform)
-        kept = tuple(token for token in current.issued if token.hash != platform.issued[-1].hash)
-        with suppress(ConflictError):
-            self.services.platforms.save(replace(current, issued=kept), before=current)
+        """Drop the token of a refused renewal."""
+        refused = platform.issued[-1].hash
+
+        def without(current: Platform) -> Platform:
+            return replace(current, issued=tuple(token for token in current.issued if token.hash != refused))
+
+        self.services.platforms.change(platform, without)
 
     def _pending_token(self, version: str | None) -> tuple[IssuedToken, str]:
         issued, token = self.services.platforms.issue(TokenUse.PENDING)
@@ -264,18 +267,20 @@ class Registrar:
         The old one ends with the first use of the new one. Without a token in its answer, it is unknown which one it
         uses.
         """
-        current = self._reread(platform)
         new = platform.issued[-1].hash
-        issued = tuple(
-            replace(token, use=TokenUse.ACTIVE, expires=None)
-            if same_hash(token.hash, new)
-            else replace(token, use=TokenUse.REPLACED)
-            if token.use is TokenUse.ACTIVE
-            else token
-            for token in current.issued
-        )
-        with suppress(ConflictError):
-            self.services.platforms.save(replace(current, issued=issued), before=current)
+
+        def both(current: Platform) -> Platform:
+            issued = (
+                replace(token, use=TokenUse.ACTIVE, expires=None)
+                if same_hash(token.hash, new)
+                else replace(token, use=TokenUse.REPLACED)
+                if token.use is TokenUse.ACTIVE
+                else token
+                for token in current.issued
+            )
+            return replace(current, issued=tuple(issued))
+
+        self.services.platforms.change(platform, both)
 
     def _send(
         self, connection: Connection, method: str, discovery: Discovery, own_token: str, platform: Platform
@@ -314,27 +319,31 @@ class Registrar:
     def _take_over(self, before: Platform, given: Document, discovery: Discovery, own_token: str) -> Platform:
         platforms = self.services.platforms
         active, _ = platforms.issue(TokenUse.ACTIVE, own_token)
-        current = self._reread(before)
         known = {token.hash for token in before.issued}
-        # A token from a crossing handshake of the partner stays: it may use that one.
-        crossing = [
-            replace(token, version=token.version or current.version)
-            for token in current.issued
-            if token.hash not in known or (token.use is TokenUse.ACTIVE and not token.used)
-        ]
-        tokens = (replace(active, used=True), *crossing)
 
-        def after(decision: Decision) -> Platform:
+        def after(current: Platform, decision: Decision) -> Platform:
+            # A token from a crossing handshake of the partner stays: it may use that one.
+            crossing = [
+                replace(token, version=token.version or current.version)
+                for token in current.issued
+                if token.hash not in known or (token.use is TokenUse.ACTIVE and not token.used)
+            ]
+            tokens = (replace(active, used=True), *crossing)
             return handshake.registered(
                 self.services, current, given, decision=decision, discovery=discovery, issued=tokens
             )
 
+        def granted(current: Platform) -> Platform:
+            version = self._version(discovery)
+            return after(current, grants.decide(self.services, current, given["roles"], version=version))
+
         try:
-            granted = after(grants.decide(self.services, current, given["roles"], version=self._version(discovery)))
-            return platforms.save(granted, before=current)
+            return platforms.change(self._reread(before), granted)
         except InvalidParametersError:
             if before.is_registered:  # a new party is taken: keep the parties that it had
-                platforms.save(after(Decision(current.roles, current.requested)), before=current)
+                platforms.change(
+                    self._reread(before), lambda current: after(current, Decision(current.roles, current.requested))
+                )
             raise
 
     def _call_off(self, pending: Platform, token: str, discovery: Discovery, reason: FlaskOCPIError) -> None:
@@ -354,9 +363,12 @@ class Registrar:
             numbers = [platform.version or ""]
             found = discover(connection, self.services, self._versions_url(platform), versions=numbers)
             handshake.check_endpoints(found, ())
-            current = self._reread(platform)
-            endpoints = handshake.with_roles(self.services, current, found.endpoints)
-            platform = self.services.platforms.save(replace(current, endpoints=endpoints), before=current)
+
+            def refreshed(current: Platform) -> Platform:
+                endpoints = handshake.with_roles(self.services, current, found.endpoints)
+                return replace(current, endpoints=endpoints)
+
+            platform = self.services.platforms.change(platform, refreshed)
         except (RemoteError, UnsupportedVersionError, NoMatchingEndpointsError, StorageError) as error:
             _log.warning("The endpoints of %s could not be fetched again: %s", platform.id, error)
         self.services.emit(platform_registered, platform=platform, renewed=before.is_registered)

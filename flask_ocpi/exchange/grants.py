@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from flask_ocpi.core.description import Version
@@ -109,12 +110,15 @@ def approve(
     move: take parties from the platforms that have them. Returns the platform and the granted roles. Raises
     InvalidParametersError if nothing is pending, or if a party belongs to another platform and is not moved.
     """
-    chosen, left = _chosen(platform, roles, parties)
-    storage, platforms = services.storage, services.platforms
-    wanted = {party_of(role) for role in chosen}
-    with storage.transaction():
+    platforms = services.platforms
+    chosen: Documents = ()
+
+    def granted(current: Platform) -> Platform:
+        nonlocal chosen
+        chosen, left = _chosen(current, roles, parties)
+        wanted = {party_of(role) for role in chosen}
         claims = {} if platforms.claims.shared else platforms.claims.of_many(wanted)
-        holders = {id for claim in claims.values() for id in claim.platforms} - {platform.id}
+        holders = {id for claim in claims.values() for id in claim.platforms} - {current.id}
         for id in sorted(holders):
             holder = platforms.get(id)
             if holder is None:
@@ -122,10 +126,15 @@ def approve(
             if not move:
                 taken = ", ".join(str(party) for party in sorted(wanted) if holder.has(party))
                 raise InvalidParametersError(f"{taken} is registered by platform {id}: approve of the move, too.")
-            kept = tuple(role for role in holder.roles if party_of(role) not in wanted)
-            platforms.save(replace(holder, roles=kept), before=holder)
-        granted = replace(platform, roles=(*platform.roles, *chosen), requested=left)
-        return platforms.save(granted, before=platform), chosen
+            platforms.change(holder, partial(_without, wanted))
+        return replace(current, roles=(*current.roles, *chosen), requested=left)
+
+    with services.storage.transaction():
+        return platforms.change(platform, granted), chosen
+
+
+def _without(parties: Collection[Party], holder: Platform) -> Platform:
+    return replace(holder, roles=tuple(role for role in holder.roles if party_of(role) not in parties))
 
 
 def reject(
@@ -136,8 +145,14 @@ def reject(
     parties: Collection[Party] | None = None,
 ) -> tuple[Platform, Documents]:
     """Drop pending roles, limited to these roles and parties; return the platform and the dropped ones."""
-    chosen, left = _chosen(platform, roles, parties)
-    return services.platforms.save(replace(platform, requested=left), before=platform), chosen
+    chosen: Documents = ()
+
+    def rejected(current: Platform) -> Platform:
+        nonlocal chosen
+        chosen, left = _chosen(current, roles, parties)
+        return replace(current, requested=left)
+
+    return services.platforms.change(platform, rejected), chosen
 
 
 def checked_roles(names: Iterable[str] | None) -> tuple[str, ...] | None:

@@ -215,8 +215,7 @@ class Partners:
         """Send objects for all parties to the "first" party of a partner or to "each"; None: the default."""
         if which not in _PREFERENCES:
             raise InvalidParametersError(f"Say first, each or None, not {which!a}.")
-        found = self.find(platform)
-        return self.services.platforms.save(replace(found, push_parties=which), before=found)
+        return self.services.platforms.change(self.find(platform), lambda current: replace(current, push_parties=which))
 
     def set_quirks(
         self, platform: Platform | str, values: Mapping[str, Any] | None = None, *, unset: Iterable[str] = ()
@@ -225,12 +224,15 @@ class Partners:
 
         unset: names of quirks that follow OCPI_QUIRKS again. See :data:`flask_ocpi.core.quirks.TABLE`.
         """
-        found = self.find(platform)
         gone = set(unset)
         quirks.check_names(gone)
-        kept = {name: value for name, value in found.quirks.items() if name not in gone}
-        changed = replace(found, quirks={**kept, **quirks.checked(values or {})})
-        return self.services.platforms.save(changed, before=found)
+        new = quirks.checked(values or {})
+
+        def changed(current: Platform) -> Platform:
+            kept = {name: value for name, value in current.quirks.items() if name not in gone}
+            return replace(current, quirks={**kept, **new})
+
+        return self.services.platforms.change(self.find(platform), changed)
 
     def quirks(self, platform: Platform | str) -> dict[str, Any]:
         """Return the quirks of a partner by name, including those of the settings."""

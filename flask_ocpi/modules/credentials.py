@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from collections.abc import Iterator
 from functools import partial
 from math import ceil
@@ -27,7 +28,6 @@ from flask_ocpi.core.schema import Schema
 from flask_ocpi.core.schema import Violation
 from flask_ocpi.core.schema import example_of
 from flask_ocpi.errors import ClientError
-from flask_ocpi.errors import ConflictError
 from flask_ocpi.errors import CrowdedError
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import MethodNotAllowedError
@@ -153,10 +153,8 @@ def put_credentials(ctx: Context, target: Target, body: Document) -> Result:
 
 def delete_credentials(ctx: Context, target: Target, body: None) -> Result:
     """End the registration: none of the tokens works any more, in either direction (CRED-21, CRED-22)."""
-    platform = ctx.platform
-    ended = handshake.unregistered(platform)
-    _save(ctx, ended)
-    ctx.services.emit(platform_unregistered, platform=platform)
+    ended = _change(ctx, handshake.unregistered)
+    ctx.services.emit(platform_unregistered, platform=ctx.platform)
     remove = partial(registration_ended, ctx.services, ended)
     return Result(after=(lambda: ctx.services.background(remove),))
 
@@ -185,17 +183,18 @@ def _accept(ctx: Context, body: Document, *, renewed: bool) -> Result:
     decision = grants.decide(ctx.services, before, body["roles"], version=ctx.version)
     discovery = _call_back(ctx, body)  # no transaction is open here: the other platform calls us meanwhile
     issued, token = platforms.issue(TokenUse.ACTIVE)
-    # A token of our own handshake that runs at the same time stays: the platform may get it at any moment.
-    pending = (t for t in before.issued if t.use is TokenUse.PENDING and t != ctx.caller.issued)
-    after = handshake.registered(
-        ctx.services,
-        before,
-        body,
-        decision=decision,
-        discovery=discovery,
-        issued=(*handshake.retire(platforms, (ctx.caller.issued,), version=before.version), *pending, issued),
-    )
-    after = _save(ctx, after)
+    old = handshake.retire(platforms, (ctx.caller.issued,), version=before.version)
+
+    def registered(current: Platform) -> Platform:
+        # A token of our own handshake that runs at the same time stays: the platform may get it at any moment.
+        pending = (t for t in current.issued if t.use is TokenUse.PENDING and t.hash != ctx.caller.issued.hash)
+        decided = (
+            decision if current is before else grants.decide(ctx.services, current, body["roles"], version=ctx.version)
+        )
+        tokens = (*old, *pending, issued)
+        return handshake.registered(ctx.services, current, body, decision=decided, discovery=discovery, issued=tokens)
+
+    after = _change(ctx, registered)
     ctx.services.emit(platform_registered, platform=after, renewed=renewed)
     grants.announce(ctx.services, before, after)
     resume = partial(ctx.services.registered, after)
@@ -247,12 +246,16 @@ def _busy(ctx: Context, error: CrowdedError) -> TooManyRequestsError:
     )
 
 
-def _save(ctx: Context, after: Platform) -> Platform:
-    """Save the changed platform; a handshake that changed the record first wins."""
-    try:
-        return ctx.services.platforms.save(after, before=ctx.platform)
-    except ConflictError as error:
-        raise ClientError("Another handshake of this platform was faster; nothing was changed by this one.") from error
+def _change(ctx: Context, make: Callable[[Platform], Platform]) -> Platform:
+    """Save the changed platform, with what others changed meanwhile; of two handshakes by one token the first wins."""
+    used = ctx.caller.issued
+
+    def checked(current: Platform) -> Platform:
+        if not any(token.hash == used.hash and token.use is used.use for token in current.issued):
+            raise ClientError("Another handshake of this platform was faster; nothing was changed by this one.")
+        return make(current)
+
+    return ctx.services.platforms.change(ctx.platform, checked)
 
 
 def _credentials(ctx: Context, token: str) -> bytes:

@@ -105,6 +105,7 @@ PLATFORMS = Platform.KIND
 TOKENS = "credential_tokens"
 KINDS = (PLATFORMS, TOKENS, PARTIES)
 
+_ATTEMPTS = 20  # to change a record that others change
 _PARTY = re.compile(r"[A-Z]{2}-[A-Z0-9]{3}")
 
 
@@ -228,9 +229,13 @@ class Platforms:
         if known is None:
             platform = Platform(id=slug(name), name=name, state=PlatformState.INVITED, issued=(issued,))
             return self.create(terms.on(platform)), text
-        kept = tuple(t for t in known.issued if t.use not in (TokenUse.REGISTRATION, TokenUse.SPENT))
-        state = known.state if known.is_registered else PlatformState.INVITED
-        return self.save(terms.on(replace(known, state=state, issued=(*kept, issued))), before=known), text
+
+        def invited(current: Platform) -> Platform:
+            kept = tuple(t for t in current.issued if t.use not in (TokenUse.REGISTRATION, TokenUse.SPENT))
+            state = current.state if current.is_registered else PlatformState.INVITED
+            return terms.on(replace(current, state=state, issued=(*kept, issued)))
+
+        return self.change(known, invited), text
 
     def create(self, platform: Platform) -> Platform:
         """Store a new platform; its id is made unique."""
@@ -268,6 +273,25 @@ class Platforms:
         finally:
             self.callers.forget()
         return replace(platform, revision=(before.revision if before else 0) + 1)
+
+    def change(self, platform: Platform, make: Callable[[Platform], Platform]) -> Platform:
+        """Save what ``make`` returns for a record that was read, and return it; what others changed since is kept.
+
+        If the record changed, ``make`` is called again with the new one. Nothing is locked meanwhile. Raises
+        UnknownPlatformError if the record was removed.
+        """
+        for _ in range(_ATTEMPTS - 1):
+            try:
+                return self.save(make(platform), before=platform)
+            except ConflictError:
+                platform = self._current(platform.id)
+        return self.save(make(platform), before=platform)
+
+    def _current(self, id: str) -> Platform:
+        current = self.get(id)
+        if current is None:
+            raise UnknownPlatformError(f"The platform {id} was removed.")
+        return current
 
     def delete(self, platform: Platform) -> None:
         """Remove a platform, its tokens and its claims.

@@ -13,6 +13,7 @@ from flask_ocpi.client.transport import Request
 from flask_ocpi.errors import BlockedAddressError
 from flask_ocpi.errors import UnreachableError
 from flask_ocpi.extension import OCPI
+from flask_ocpi.partners.platforms import Platforms
 from flask_ocpi.partners.platforms import PlatformState
 from flask_ocpi.storage.memory import MemoryStorage
 from flask_ocpi.testing.documents import location
@@ -206,6 +207,31 @@ def test_delete_ends_the_registration_and_keeps_the_objects(ocpi, ocpi_app, ocpi
     (platform,) = ocpi.partners.list()
     assert (platform.state, platform.token, platform.issued) == (PlatformState.UNREGISTERED, None, ())
     assert dump(ocpi)["credential_tokens"] == dump(ocpi)["platform_parties"] == []
+
+
+@pytest.mark.conformance("CRED-21", "CRED-17")
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_a_change_of_the_record_during_a_handshake_is_kept_and_does_not_refuse_it(
+    ocpi, ocpi_app, request, peer, monkeypatch, method
+):
+    """The endpoints may be fetched at any moment, and the operator may change a setting of the partner."""
+    client = request.getfixturevalue("invited" if method == "POST" else "registered")
+    token = TOKEN_A if method == "POST" else client.token
+    authenticate = Platforms.caller_by
+
+    def then_change(self, header):
+        caller = authenticate(self, header)
+        ocpi.partners.push_parties(client.platform.id, "each")
+        return caller
+
+    monkeypatch.setattr(Platforms, "caller_by", then_change)
+
+    calls = {"POST": peer.post, "PUT": peer.put, "DELETE": lambda app, token: client.delete(CREDENTIALS)}
+    response = calls[method](ocpi_app, token)
+
+    (platform,) = ocpi.partners.list()
+    assert (response.status_code, platform.push_parties) == (1000, "each")
+    assert platform.is_registered is (method != "DELETE")
 
 
 @pytest.mark.conformance("CRED-22")
