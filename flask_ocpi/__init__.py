@@ -34,6 +34,8 @@ from flask_ocpi.exchange.pending import Call
 from flask_ocpi.exchange.pending import CallState
 from flask_ocpi.exchange.pending import Reply
 from flask_ocpi.extension import OCPI
+from flask_ocpi.modules.bookings import BookingReply
+from flask_ocpi.modules.payments import TerminalRequest
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Page
@@ -44,7 +46,9 @@ from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.base import Storage
 from flask_ocpi.storage.memory import MemoryStorage
 from flask_ocpi.storage.router import RoutedStorage
+from flask_ocpi.versions import V2_1_1
 from flask_ocpi.versions import V2_2_1
+from flask_ocpi.versions import V2_3_0
 from flask_ocpi.web.current import current_ocpi
 from flask_ocpi.web.current import current_platform
 
@@ -55,7 +59,10 @@ __version__ = "0.1.0"
 
 __all__ = [
     "OCPI",
+    "V2_1_1",
     "V2_2_1",
+    "V2_3_0",
+    "BookingReply",
     "Call",
     "CallState",
     "Client",
@@ -91,6 +98,7 @@ __all__ = [
     "StatusCode",
     "Storage",
     "StorageError",
+    "TerminalRequest",
     "UnreachableError",
     "Version",
     "__version__",

@@ -17,7 +17,10 @@ from subprocess import PIPE
 from typing import cast
 
 from flask_ocpi.core import enums as core_enums
+from flask_ocpi.core.description import Module
 from flask_ocpi.core.description import ObjectType
+from flask_ocpi.core.description import Operation
+from flask_ocpi.core.description import Version
 from flask_ocpi.core.enums import ModuleID
 from flask_ocpi.core.fields import Boolean
 from flask_ocpi.core.fields import Enum
@@ -27,17 +30,28 @@ from flask_ocpi.core.fields import ListOf
 from flask_ocpi.core.fields import Number
 from flask_ocpi.core.schema import Object
 from flask_ocpi.core.schema import Schema
+from flask_ocpi.modules import bookings_enums
 from flask_ocpi.modules import enums as module_enums
+from flask_ocpi.modules import payments_schemas
+from flask_ocpi.modules.bookings_enums import ReservationRequestStatus
+from flask_ocpi.modules.bookings_schemas import Booking
 from flask_ocpi.modules.tokens import AuthorizationInfo
 from flask_ocpi.versions import V2_2_1
+from flask_ocpi.versions import V2_3_0
 from flask_ocpi.versions import stored
 
 ROOT = Path(__file__).parents[1]
 TYPES = Path("flask_ocpi/core/types")
-OVERLOADS = Path("flask_ocpi/exchange/overloads.py")
+SAVES = Path("flask_ocpi/exchange/typed_saves.py")
+READS = Path("flask_ocpi/exchange/typed_reads.py")
 
 #: The modules whose classes are in the first file of classes; the second one builds on it.
 FIRST = ("locations_schemas", "types", "credentials", "versions", "hubclientinfo")
+
+#: The modules whose classes are in the third one.
+ADDED = ("invoicereconciliation", "payments_schemas", "bookings_schemas")
+
+FILES = ("places", "charging", "added")
 
 #: Classes that only other versions have, and that are stored in those.
 FIRST_ADDED = ("EVSEParking", "Parking", "TaxAmount")
@@ -50,14 +64,15 @@ WRITTEN = "Written by scripts/write_types.py: change the schemas instead."
 
 def files() -> dict[Path, str]:
     """Return the text of each file by its path below the root of the repository."""
-    first = [schema for schema in classes() if _is_first(schema)]
-    second = [schema for schema in classes() if not _is_first(schema)]
+    first, second, added = (_in_file(name) for name in FILES)
     texts = {
         TYPES / "__init__.py": _exports(),
         TYPES / "enums.py": _literals(),
         TYPES / "places.py": _typed_dicts(first, "The classes of locations, parties and endpoints", above=()),
-        TYPES / "charging.py": _typed_dicts(second, "The classes of charging and what it costs", above=first),
-        OVERLOADS: _overloads(),
+        TYPES / "charging.py": _typed_dicts(second, "The classes of charging and what it costs", above=(first,)),
+        TYPES / "added.py": _typed_dicts(added, "The classes of the modules of 2.3.0", above=(first, second)),
+        SAVES: _saves(),
+        READS: _reads(),
     }
     return {path: _formatted(path, text) for path, text in texts.items()}
 
@@ -71,19 +86,35 @@ def classes() -> list[type[Schema]]:
             for field in schema._declared_fields.values():
                 inner = field.inner if isinstance(field, ListOf) else field
                 if isinstance(inner, Object):
-                    visit(inner.nested)
+                    visit(V2_2_1.stored(inner.nested))
             found[schema] = None
 
-    for _, _, operation in V2_2_1.operations():
+    for version, operation in _operations():
         for schema in (operation.body, operation.returns, operation.result):
             if isinstance(schema, type) and issubclass(schema, Schema):
-                visit(V2_2_1.stored(schema))
+                visit(version.stored(schema))
     return list(found)
 
 
 def object_types() -> list[tuple[str, ObjectType]]:
     """Return the classes of stored objects with the ids of their modules."""
-    return [(str(module.id), kind) for module in V2_2_1.modules for kind in module.objects]
+    return [(str(module.id), kind) for module in (*V2_2_1.modules, *_added()) for kind in module.objects]
+
+
+def _added() -> list[Module]:
+    """Return the modules that 2.2.1 does not have."""
+    known = {module.id for module in V2_2_1.modules}
+    return [module for module in V2_3_0.modules if module.id not in known]
+
+
+def _operations() -> Iterator[tuple[Version, Operation]]:
+    yield from ((V2_2_1, operation) for _, _, operation in V2_2_1.operations())
+    added = {module.id for module in _added()}
+    yield from ((V2_3_0, operation) for module, _, operation in V2_3_0.operations() if module.id in added)
+
+
+def _in_file(name: str) -> list[type[Schema]]:
+    return [schema for schema in classes() if _file_of(schema) == name]
 
 
 def main() -> None:
@@ -95,12 +126,12 @@ def main() -> None:
 def _exports() -> str:
     names = {
         "enums": [enum.__name__ for enum in _enums()],
-        "places": [schema.__name__ for schema in classes() if _is_first(schema)],
-        "charging": [schema.__name__ for schema in classes() if not _is_first(schema)],
+        **{name: [schema.__name__ for schema in _in_file(name)] for name in FILES},
     }
     for schema in _changing():
-        names["places" if _is_first(schema) else "charging"].append(f"{schema.__name__}Changes")
+        names[_file_of(schema)].append(f"{schema.__name__}Changes")
     names["charging"].append("AuthorizationAnswer")
+    names["added"].append("BookingAnswer")
     imports = [f"from flask_ocpi.core.types.{m} import {name} as {name}" for m in names for name in sorted(names[m])]
     return _text(
         f'''
@@ -140,20 +171,26 @@ def _literals() -> str:
     )
 
 
-def _typed_dicts(schemas: Sequence[type[Schema]], about: str, *, above: Sequence[type[Schema]]) -> str:
+def _typed_dicts(schemas: Sequence[type[Schema]], about: str, *, above: Sequence[Sequence[type[Schema]]]) -> str:
     bodies: list[str] = []
     for schema in schemas:
         bodies.append(_typed_dict(schema.__name__, _summary(schema), _properties(schema)))
         if schema in _changing():
-            text = f"What of a {schema.__name__} can be changed; None clears what is optional."
+            text = f"The properties of {schema.__name__} that can be changed; None clears an optional one."
             bodies.append(_typed_dict(f"{schema.__name__}Changes", text, _changes(schema), total=False))
         if issubclass(schema, AuthorizationInfo):
-            text = "What an authorizer says of an AuthorizationInfo; the rest is added."
+            text = "The properties of AuthorizationInfo that an authorizer may return; the others are added."
             parts = {name: _type_of(field) for name, field in _fields(schema)}
             bodies.append(_typed_dict("AuthorizationAnswer", text, parts, total=False))
+        if issubclass(schema, Booking):
+            text = "The properties of a Booking that the hook for bookings may set, with its answer to the request."
+            parts = {"request_status": ReservationRequestStatus.__name__, **_changes(schema)}
+            bodies.append(_typed_dict("BookingAnswer", text, parts, total=False))
     body = "\n".join(bodies)
     imported = [f"from flask_ocpi.core.types.enums import {e.__name__}" for e in _enums() if _names(body, e.__name__)]
-    imported += [f"from flask_ocpi.core.types.places import {s.__name__}" for s in above if _names(body, s.__name__)]
+    for file, classes in zip(FILES, above, strict=False):
+        names = [schema.__name__ for schema in classes if _names(body, schema.__name__)]
+        imported += [f"from flask_ocpi.core.types.{file} import {name}" for name in names]
     return _text(
         f'''
         """{about}.
@@ -223,40 +260,67 @@ def _type_of(field: Field) -> str:
             return "str"
 
 
-def _overloads() -> str:
-    saves, gets, copies, patches = [], [], [], []
+def _saves() -> str:
+    saves, patches = [], []
     for module, kind in object_types():
-        names = f'module: Literal["{module}", ModuleID.{ModuleID(module).name}]'
+        ids = _ids(kind)
         type = f"types.{kind.schema.__name__}"
-        ids = "".join(f", {id}: str" + " = ..." * (id in dict(kind.defaults)) for id in kind.id_key)
-        saves.append(_overload(f"{names}, document: {type}, *, {_SAVING}", "Saved"))
-        copies.append(_overload(f"{names}{ids}, /, *, {_COPIES}", type))
-        for level, schema in enumerate([kind.schema, *(part.schema for part in kind.parts)]):
-            parts = "".join(f", {part.name}_{part.key}: str" for part in kind.parts[:level])
-            part_type = f"types.{schema.__name__}"
-            gets.append(_overload(f"{names}{ids}{parts}, /, *, {_PARTY}", part_type))
-            if not kind.final:
-                patches.append(_overload(f"{names}{ids}{parts}, /, *, changes: {part_type}Changes, {_CHANGING}", type))
+        saves.append(_overload(f"{_module(module)}, document: {type}, *, {_SAVING}", "Saved"))
+        for parts, schema in () if kind.final else _levels(kind):
+            changes = f"types.{schema.__name__}Changes"
+            patches.append(_overload(f"{_module(module)}{ids}{parts}, /, *, changes: {changes}, {_CHANGING}", type))
     saves.append(_overload(f"module: str, document: Document, *, {_SAVING}", "Saved"))
     saves.append(_overload(f"module: str, document: dict[str, Any], *, {_CONVERTING}, {_SAVING}", "Saved"))
-    gets.append(_overload(f"module: str, *ids: str, {_PARTY}", "dict[str, Any]"))
-    copies.append(_overload(f"module: str, *ids: str, {_COPIES}", "dict[str, Any]"))
     patches.append(_overload(f"module: str, *ids: str, changes: Document, {_CHANGING}", "dict[str, Any]"))
-    return "\n".join(
-        [
-            _OPENING,
-            *_protocol("Save", "Creates or replaces an own object.", saves),
-            *_protocol("Get", "Returns an own object, or a part of it.", gets),
-            *_protocol("GetCopy", "Returns the copy of an object of another party.", copies),
-            *_protocol("Patch", "Changes an own object, or a part of it, and returns the whole object.", patches),
-            _typed_dict("Objects", "Objects of several modules, to be saved together.", _many(), total=False),
-            *_protocol("SaveAll", "Saves many own objects, all or none.", [_SAVE_ALL]),
-        ]
+    return _calls(
+        "How own objects are saved and changed",
+        *_protocol("Save", "Creates or replaces an own object.", saves),
+        *_protocol("Patch", "Changes an own object, or a part of it, and returns the whole object.", patches),
+        _objects(),
+        *_protocol("SaveAll", "Saves many own objects, all or none.", [_SAVE_ALL]),
     )
 
 
-def _many() -> dict[str, str]:
-    return {module: f"Iterable[types.{kind.schema.__name__} | Document]" for module, kind in object_types()}
+def _reads() -> str:
+    gets, copies = [], []
+    for module, kind in object_types():
+        copies.append(_overload(f"{_module(module)}{_ids(kind)}, /, *, {_COPIES}", f"types.{kind.schema.__name__}"))
+        for parts, schema in _levels(kind):
+            gets.append(_overload(f"{_module(module)}{_ids(kind)}{parts}, /, *, {_PARTY}", f"types.{schema.__name__}"))
+    gets.append(_overload(f"module: str, *ids: str, {_PARTY}", "dict[str, Any]"))
+    copies.append(_overload(f"module: str, *ids: str, {_COPIES}", "dict[str, Any]"))
+    return _calls(
+        "How own objects and copies are read",
+        *_protocol("Get", "Returns an own object, or a part of it.", gets),
+        *_protocol("GetCopy", "Returns the copy of an object of another party.", copies),
+    )
+
+
+def _module(id: str) -> str:
+    member = f", ModuleID.{ModuleID(id).name}" if id in set(ModuleID) else ""
+    return f'module: Literal["{id}"{member}]'
+
+
+def _ids(kind: ObjectType) -> str:
+    return "".join(f", {id}: str" + " = ..." * (id in dict(kind.defaults)) for id in kind.id_key)
+
+
+def _levels(kind: ObjectType) -> Iterator[tuple[str, type[Schema]]]:
+    """Return the parameters that address an object or a part below its ids, with its class."""
+    for level, schema in enumerate([kind.schema, *(part.schema for part in kind.parts)]):
+        yield "".join(f", {part.name}_{part.key}: str" for part in kind.parts[:level]), schema
+
+
+def _calls(about: str, *lines: str) -> str:
+    return "\n".join(
+        [f'"""{about}, with the types of each module, for type checkers.', "", WRITTEN, '"""', _OPENING, *lines]
+    )
+
+
+def _objects() -> str:
+    """Return a TypedDict by ids of modules, which are no names of Python where they have hyphens."""
+    types = {module: f"Iterable[types.{kind.schema.__name__} | Document]" for module, kind in object_types()}
+    return f"#: Objects of several modules, to be saved together.\nObjects = TypedDict('Objects', {types}, total=False)"
 
 
 def _protocol(name: str, about: str, overloads: Sequence[str]) -> list[str]:
@@ -291,14 +355,7 @@ _SAVE_ALL = """
     ) -> int: ...
 """
 
-_OPENING = f'''"""How own objects are saved, read and changed, with the types of each module, for type checkers.
-
-{WRITTEN}
-
-A dict that is written in a call has to be what OCPI says, a variable of type ``dict[str, Any]`` is taken as it is.
-mypy names ``Unchecked`` where a dict that is written is neither: give it its type, as in ``tariff: Tariff = {{...}}``,
-and mypy names the property.
-"""
+_OPENING = """
 # mypy: disable-error-code="overload-overlap"
 
 from __future__ import annotations
@@ -306,13 +363,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 from typing import Any
-from typing import Generic
 from typing import Literal
 from typing import Protocol
 from typing import TypedDict
-from typing import TypeVar
-from typing import cast
-from typing import final
 from typing import overload
 
 if TYPE_CHECKING:
@@ -322,43 +375,17 @@ if TYPE_CHECKING:
     from flask_ocpi.core import types
     from flask_ocpi.core.enums import ModuleID
     from flask_ocpi.exchange.documents import Saved
+    from flask_ocpi.exchange.typed import Document
     from flask_ocpi.partners.platforms import Platform
     from flask_ocpi.storage.base import HostSession
     from flask_ocpi.storage.base import Key
     from flask_ocpi.storage.base import Party
-
-    #: What ends a command or charging profile request: its result, or the whole object.
-    Outcome = (
-        types.CommandResultType
-        | types.ChargingProfileResultType
-        | types.CommandResult
-        | types.ActiveChargingProfileResult
-        | types.ChargingProfileResult
-        | types.ClearProfileResult
-        | dict[str, "Unchecked"]
-    )
-
-F = TypeVar("F")
-
-
-@final
-class Unchecked:
-    """A property of a document whose type says nothing of its properties."""
-
-
-Document = dict[str, Unchecked]
-
-
-class typed_as(Generic[F]):
-    """Gives a method the type of a protocol: ``@typed_as[Save]()``; the method stays what it is."""
-
-    def __call__(self, method: Callable[..., Any]) -> F:
-        return cast(F, method)
-'''
+"""
 
 
 def _enums() -> list[type[StrEnum]]:
-    members = {**vars(core_enums), **vars(module_enums), **vars(stored)}.values()
+    modules = (core_enums, module_enums, stored, payments_schemas, bookings_enums)
+    members = {name: item for module in modules for name, item in vars(module).items()}.values()
     return [item for item in members if isinstance(item, type) and issubclass(item, StrEnum) and item is not StrEnum]
 
 
@@ -370,9 +397,12 @@ def _summary(cls: type) -> str:
     return str(cls.__doc__).partition("\n")[0]
 
 
-def _is_first(schema: type[Schema]) -> bool:
-    modules = (cls.__module__.rpartition(".")[2] for cls in schema.__mro__)
-    return next(name for name in modules if name != "stored") in FIRST or schema.__name__ in FIRST_ADDED
+def _file_of(schema: type[Schema]) -> str:
+    modules = [cls.__module__.rpartition(".")[2] for cls in schema.__mro__]
+    if modules[0] in ADDED:
+        return "added"
+    home = next(name for name in modules if name != "stored")
+    return "places" if home in FIRST or schema.__name__ in FIRST_ADDED else "charging"
 
 
 def _names(text: str, name: str) -> bool:
@@ -385,7 +415,7 @@ def _text(opening: str, *lines: str) -> str:
 
 def _formatted(path: Path, text: str) -> str:
     name = ["--stdin-filename", str(ROOT / path), "-"]
-    for command in (["check", "--select", "I", "--fix", "-q", *name], ["format", "-q", *name]):
+    for command in (["check", "--select", "I,F401", "--fix", "-q", *name], ["format", "-q", *name]):
         done = subprocess.run([sys.executable, "-m", "ruff", *command], input=text, stdout=PIPE, text=True, check=True)
         text = done.stdout
     return text

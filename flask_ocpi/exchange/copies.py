@@ -14,8 +14,8 @@ from flask_ocpi.core.description import Document
 from flask_ocpi.core.description import ObjectType
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.exchange.context import Services
-from flask_ocpi.exchange.overloads import GetCopy
-from flask_ocpi.exchange.overloads import typed_as
+from flask_ocpi.exchange.typed import typed_as
+from flask_ocpi.exchange.typed_reads import GetCopy
 from flask_ocpi.partners.platforms import PLATFORMS
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.signals import object_removed

@@ -15,9 +15,9 @@ from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.copies import Copies
 from flask_ocpi.exchange.documents import Saved
 from flask_ocpi.exchange.finding_store import Findings
-from flask_ocpi.exchange.overloads import Patch
-from flask_ocpi.exchange.overloads import Save
-from flask_ocpi.exchange.overloads import typed_as
+from flask_ocpi.exchange.typed import typed_as
+from flask_ocpi.exchange.typed_saves import Patch
+from flask_ocpi.exchange.typed_saves import Save
 from flask_ocpi.host.journal import Journal
 from flask_ocpi.host.objects import OwnObjects
 from flask_ocpi.host.outbox import Outbox

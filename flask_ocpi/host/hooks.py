@@ -29,8 +29,9 @@ from flask_ocpi.versions import VERSIONS
 
 if TYPE_CHECKING:
     from flask_ocpi.core import types
-    from flask_ocpi.exchange.overloads import Document as Untyped
     from flask_ocpi.exchange.pending import Reply
+    from flask_ocpi.exchange.typed import Booked
+    from flask_ocpi.exchange.typed import Document as Untyped
     from flask_ocpi.modules.bookings import BookingReply
     from flask_ocpi.modules.payments import TerminalRequest
     from flask_ocpi.partners.platforms import Platform
@@ -52,8 +53,13 @@ if TYPE_CHECKING:
     Response = types.CommandResponseType | types.CommandResponse | types.ChargingProfileResponse | Untyped
     CarriesOut = Callable[[Any, Reply], Response]
     Limits = Callable[[Any, Reply], types.ChargingProfileResponseType | Response]
-    Books = Callable[[Any, BookingReply], str | Plain | None]
-    Manages = Callable[[Any, TerminalRequest], Plain | None]
+    Books = Callable[[types.BookingRequest, BookingReply], Booked] | Callable[[Plain, BookingReply], Booked]
+    Managed = types.Terminal | types.TerminalChanges | Untyped | None
+    Manages = (
+        Callable[[types.Terminal, TerminalRequest], Managed]
+        | Callable[[types.TerminalChange, TerminalRequest], Managed]
+        | Callable[[Plain, TerminalRequest], Managed]
+    )
 
 A = TypeVar("A", bound="Authorizes")
 C = TypeVar("C", bound="CarriesOut")
@@ -152,7 +158,7 @@ class HostHooks:
     def terminal(self, name: Literal["activate", "deactivate", "update"]) -> Callable[[T], T]:
         """Register a hook for a CPO's requests about payment terminals: ``@ocpi.terminal("activate")``.
 
-        It is called with the Terminal and a :class:`~flask_ocpi.modules.payments.TerminalRequest`. "activate": it
+        It is called with the Terminal and a :class:`~flask_ocpi.TerminalRequest`. "activate": it
         returns the Terminal, which is saved for the CPO and sent to it, or at least its ``terminal_id``; None if you
         save the Terminal later. "deactivate": it returns nothing. "update": it is called with the changed Terminal
         before the change is stored; raise an OCPIError to refuse the change. Without this hook, each change is stored.
@@ -165,7 +171,7 @@ class HostHooks:
     def booking(self, function: B) -> B:
         """Register the hook that answers booking requests of eMSPs: ``@ocpi.booking``.
 
-        It is called with the BookingRequest and a :class:`~flask_ocpi.modules.bookings.BookingReply`, and returns the
+        It is called with the BookingRequest and a :class:`~flask_ocpi.BookingReply`, and returns the
         ReservationRequestStatus: "ACCEPTED", "DECLINED", "FAILED", or "PENDING" (None) if you answer later with
         :meth:`OCPI.answer_booking`. A dict with this value as ``request_status`` can set other properties of the
         Booking. The status of the Booking follows from it.

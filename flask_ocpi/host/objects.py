@@ -27,11 +27,11 @@ from flask_ocpi.exchange.documents import locate
 from flask_ocpi.exchange.documents import merge
 from flask_ocpi.exchange.documents import parted
 from flask_ocpi.exchange.documents import save_object
-from flask_ocpi.exchange.overloads import Get
-from flask_ocpi.exchange.overloads import Patch
-from flask_ocpi.exchange.overloads import Save
-from flask_ocpi.exchange.overloads import SaveAll
-from flask_ocpi.exchange.overloads import typed_as
+from flask_ocpi.exchange.typed import typed_as
+from flask_ocpi.exchange.typed_reads import Get
+from flask_ocpi.exchange.typed_saves import Patch
+from flask_ocpi.exchange.typed_saves import Save
+from flask_ocpi.exchange.typed_saves import SaveAll
 from flask_ocpi.host.changing import Change
 from flask_ocpi.host.changing import Checked
 from flask_ocpi.host.changing import batches

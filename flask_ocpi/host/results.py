@@ -5,7 +5,6 @@ from __future__ import annotations
 import abc
 import time
 from collections.abc import Callable
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import cast
@@ -38,7 +37,8 @@ from flask_ocpi.partners.platforms import UnknownPlatformError
 from flask_ocpi.storage.base import Party
 
 if TYPE_CHECKING:
-    from flask_ocpi.exchange.overloads import Outcome
+    from flask_ocpi.exchange.typed import Booked
+    from flask_ocpi.exchange.typed import Outcome
 
 _FIRST_PAUSE = 0.02
 _LONGEST_PAUSE = 0.5
@@ -115,7 +115,7 @@ class HostCalls(abc.ABC):
             time.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
 
-    def answer_booking(self, id: str, answer: str | Mapping[str, Any], *, party: Party | None = None) -> Document:
+    def answer_booking(self, id: str, answer: Booked, *, party: Party | None = None) -> Document:
         """Answer a PENDING booking request, from any process, and return the Booking.
 
         id: that of its BookingReply. answer: as a result of the booking hook. The Booking is sent to the eMSP.

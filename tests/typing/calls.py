@@ -81,3 +81,16 @@ def change(ocpi: OCPI, untyped: dict[str, Any]) -> None:
     ocpi.patch("locations", "LOC1", changes={"city": None})  # wrong
     ocpi.patch("tariffs", "DAY", changes={"id": "NIGHT"})  # wrong
     ocpi.patch("cdrs", "CDR1", changes={"total_energy": 7})  # wrong
+
+
+def save_what_2_3_0_adds(ocpi: OCPI, untyped: dict[str, Any], now: str) -> None:
+    ocpi.save("terminals", {"terminal_id": "T1", "last_updated": now})
+    ocpi.save("booking_locations", untyped)
+    ocpi.patch("terminals", "T1", changes={"customer_reference": None})
+    ocpi.patch("booking_locations", "BL1", "C1", changes={"available_timeslots": []})
+    amount: float = ocpi.objects.get("financial-advice-confirmations", "F1")["total_costs"]["excl_vat"]
+    ocpi.objects.save_all({"terminals": [untyped], "bookings": [untyped]})
+
+    ocpi.save("terminals", {"terminal_id": "T1"})  # wrong
+    ocpi.patch("bookings", "B1", changes={"reservation_status": "LOST"})  # wrong
+    ocpi.copies.get("invoicereconciliation", "I1", owner=amount)  # wrong

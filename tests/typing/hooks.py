@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from flask_ocpi import OCPI
+from flask_ocpi import BookingReply
 from flask_ocpi import Reply
+from flask_ocpi import TerminalRequest
 from flask_ocpi.core.types import ActiveChargingProfile
 from flask_ocpi.core.types import AllowedType
 from flask_ocpi.core.types import AuthorizationAnswer
+from flask_ocpi.core.types import BookingAnswer
+from flask_ocpi.core.types import BookingRequest
 from flask_ocpi.core.types import ChargingPreferences
 from flask_ocpi.core.types import ChargingPreferencesResponse
 from flask_ocpi.core.types import CommandResponseType
@@ -16,6 +20,8 @@ from flask_ocpi.core.types import CredentialsRole
 from flask_ocpi.core.types import LocationReferences
 from flask_ocpi.core.types import Session
 from flask_ocpi.core.types import StartSession
+from flask_ocpi.core.types import Terminal
+from flask_ocpi.core.types import TerminalChange
 from flask_ocpi.core.types import Token
 from flask_ocpi.partners.platforms import Platform
 
@@ -102,3 +108,35 @@ def finish(command: str, result: dict[str, Any], profile: ActiveChargingProfile)
 @ocpi.command("UNLOCK_CONNECTOR")
 def misspelt_result(command: dict[str, Any], reply: Reply) -> dict[str, Any]:
     return reply.accept(lambda: "ACEPTED")  # wrong
+
+
+@ocpi.booking
+def book(request: BookingRequest, reply: BookingReply) -> BookingAnswer:
+    return {"request_status": "ACCEPTED", "access_information": [{"method": "ACCESS_CODE", "value": "7"}]}
+
+
+@ocpi.booking  # wrong
+def any_status(request: BookingRequest, reply: BookingReply) -> str:
+    return "ACCEPTED"
+
+
+@ocpi.booking
+def misspelt_status(request: dict[str, Any], reply: BookingReply) -> BookingAnswer:
+    return {"request_status": "ACEPTED"}  # wrong
+
+
+@ocpi.terminal("activate")
+def activate(request: TerminalChange, circumstances: TerminalRequest) -> Terminal:
+    return {"terminal_id": "T1", "last_updated": "2026-05-31T12:00:00Z"}
+
+
+@ocpi.terminal("remove")  # wrong
+def remove(terminal: Terminal, circumstances: TerminalRequest) -> None: ...
+
+
+def answer(booking: str, decoded: dict[str, Any]) -> None:
+    ocpi.answer_booking(booking, "DECLINED")
+    ocpi.answer_booking(booking, decoded)
+
+    ocpi.answer_booking(booking, "REFUSED")  # wrong
+    ocpi.answer_booking(booking, {"request_status": "ACCEPTED", "tarif_ids": []})  # wrong

@@ -7,6 +7,31 @@ A class is a TypedDict with its required and optional properties. ``LocationChan
 optional. An enum is a Literal of its values.
 """
 
+from flask_ocpi.core.types.added import AccessInformation as AccessInformation
+from flask_ocpi.core.types.added import Booking as Booking
+from flask_ocpi.core.types.added import BookingAnswer as BookingAnswer
+from flask_ocpi.core.types.added import BookingChanges as BookingChanges
+from flask_ocpi.core.types.added import BookingLocation as BookingLocation
+from flask_ocpi.core.types.added import BookingLocationChanges as BookingLocationChanges
+from flask_ocpi.core.types.added import BookingOption as BookingOption
+from flask_ocpi.core.types.added import BookingRequest as BookingRequest
+from flask_ocpi.core.types.added import BookingRequestStatus as BookingRequestStatus
+from flask_ocpi.core.types.added import BookingTerms as BookingTerms
+from flask_ocpi.core.types.added import BookingToken as BookingToken
+from flask_ocpi.core.types.added import Calendar as Calendar
+from flask_ocpi.core.types.added import CalendarChanges as CalendarChanges
+from flask_ocpi.core.types.added import Cancellation as Cancellation
+from flask_ocpi.core.types.added import FinancialAdviceConfirmation as FinancialAdviceConfirmation
+from flask_ocpi.core.types.added import FinancialAdviceConfirmationChanges as FinancialAdviceConfirmationChanges
+from flask_ocpi.core.types.added import InvoiceReconciliationRecord as InvoiceReconciliationRecord
+from flask_ocpi.core.types.added import InvoiceReconciliationRecordChanges as InvoiceReconciliationRecordChanges
+from flask_ocpi.core.types.added import NewTerminal as NewTerminal
+from flask_ocpi.core.types.added import Period as Period
+from flask_ocpi.core.types.added import Policy as Policy
+from flask_ocpi.core.types.added import Terminal as Terminal
+from flask_ocpi.core.types.added import TerminalChange as TerminalChange
+from flask_ocpi.core.types.added import TerminalChanges as TerminalChanges
+from flask_ocpi.core.types.added import Timeslot as Timeslot
 from flask_ocpi.core.types.charging import CDR as CDR
 from flask_ocpi.core.types.charging import ActiveChargingProfile as ActiveChargingProfile
 from flask_ocpi.core.types.charging import ActiveChargingProfileResult as ActiveChargingProfileResult
@@ -43,10 +68,13 @@ from flask_ocpi.core.types.charging import TariffRestrictions as TariffRestricti
 from flask_ocpi.core.types.charging import Token as Token
 from flask_ocpi.core.types.charging import TokenChanges as TokenChanges
 from flask_ocpi.core.types.charging import UnlockConnector as UnlockConnector
+from flask_ocpi.core.types.enums import AccessMethod as AccessMethod
 from flask_ocpi.core.types.enums import AllowedType as AllowedType
 from flask_ocpi.core.types.enums import AuthMethod as AuthMethod
 from flask_ocpi.core.types.enums import BookingRestrictionType as BookingRestrictionType
+from flask_ocpi.core.types.enums import CanceledReason as CanceledReason
 from flask_ocpi.core.types.enums import Capability as Capability
+from flask_ocpi.core.types.enums import CaptureStatusCode as CaptureStatusCode
 from flask_ocpi.core.types.enums import CdrDimensionType as CdrDimensionType
 from flask_ocpi.core.types.enums import ChargingPreferencesResponse as ChargingPreferencesResponse
 from flask_ocpi.core.types.enums import ChargingProfileResponseType as ChargingProfileResponseType
@@ -66,13 +94,16 @@ from flask_ocpi.core.types.enums import EVSEPosition as EVSEPosition
 from flask_ocpi.core.types.enums import Facility as Facility
 from flask_ocpi.core.types.enums import ImageCategory as ImageCategory
 from flask_ocpi.core.types.enums import InterfaceRole as InterfaceRole
+from flask_ocpi.core.types.enums import InvoiceCreator as InvoiceCreator
 from flask_ocpi.core.types.enums import ModuleID as ModuleID
 from flask_ocpi.core.types.enums import ParkingDirection as ParkingDirection
 from flask_ocpi.core.types.enums import ParkingRestriction as ParkingRestriction
 from flask_ocpi.core.types.enums import ParkingType as ParkingType
 from flask_ocpi.core.types.enums import PowerType as PowerType
 from flask_ocpi.core.types.enums import ProfileType as ProfileType
+from flask_ocpi.core.types.enums import ReservationRequestStatus as ReservationRequestStatus
 from flask_ocpi.core.types.enums import ReservationRestrictionType as ReservationRestrictionType
+from flask_ocpi.core.types.enums import ReservationStatus as ReservationStatus
 from flask_ocpi.core.types.enums import Role as Role
 from flask_ocpi.core.types.enums import SessionStatus as SessionStatus
 from flask_ocpi.core.types.enums import Status as Status

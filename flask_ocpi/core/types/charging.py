@@ -82,7 +82,7 @@ class Session(TypedDict):
 
 
 class SessionChanges(TypedDict, total=False):
-    """What of a Session can be changed; None clears what is optional."""
+    """The properties of Session that can be changed; None clears an optional one."""
 
     start_date_time: str
     end_date_time: str | None
@@ -187,7 +187,7 @@ class Tariff(TypedDict):
 
 
 class TariffChanges(TypedDict, total=False):
-    """What of a Tariff can be changed; None clears what is optional."""
+    """The properties of Tariff that can be changed; None clears an optional one."""
 
     currency: str
     type: TariffType | None
@@ -285,7 +285,7 @@ class Token(TypedDict):
 
 
 class TokenChanges(TypedDict, total=False):
-    """What of a Token can be changed; None clears what is optional."""
+    """The properties of Token that can be changed; None clears an optional one."""
 
     contract_id: str
     visual_number: str | None
@@ -317,7 +317,7 @@ class AuthorizationInfo(TypedDict):
 
 
 class AuthorizationAnswer(TypedDict, total=False):
-    """What an authorizer says of an AuthorizationInfo; the rest is added."""
+    """The properties of AuthorizationInfo that an authorizer may return; the others are added."""
 
     allowed: AllowedType
     token: Token

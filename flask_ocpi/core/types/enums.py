@@ -109,3 +109,17 @@ ConnectorCapability = Literal["ISO_15118_2_PLUG_AND_CHARGE", "ISO_15118_20_PLUG_
 ParkingDirection = Literal["PARALLEL", "PERPENDICULAR", "ANGLE"]
 #: Whether prices include taxes; N/A if there are none (OCPI 2.3.0, Tariffs, "TaxIncluded").
 TaxIncluded = Literal["YES", "NO", "N/A"]
+#: The party that makes the invoice for the driver (OCPI 2.3.0, Payments, "InvoiceCreator").
+InvoiceCreator = Literal["CPO", "PTP"]
+#: The outcome of a payment (OCPI 2.3.0, Payments, "CaptureStatusCode").
+CaptureStatusCode = Literal["SUCCESS", "PARTIAL_SUCCESS", "FAILED"]
+#: A way to get access to a charger (OCPI 2.3.0, Bookings, "AccessMethod").
+AccessMethod = Literal["OPEN", "TOKEN", "LICENSE_PLATE", "ACCESS_CODE", "INTERCOM", "PARKING_TICKET"]
+#: The reason for a cancellation (OCPI 2.3.0, Bookings, "CanceledReason").
+CanceledReason = Literal["POWER_OUTAGE", "BROKEN_CHARGER", "FULL", "BLOCKED", "TRAFFIC", "BROKEN_VEHICLE",
+    "NO_CANCELED", "UNKNOWN"]
+#: The status of a request for a booking (OCPI 2.3.0, Bookings, "ReservationRequestStatus").
+ReservationRequestStatus = Literal["PENDING", "ACCEPTED", "DECLINED", "FAILED"]
+#: The state of a booking (OCPI 2.3.0, Bookings, "ReservationStatus").
+ReservationStatus = Literal["PENDING", "RESERVED", "CANCELED", "FAILED", "NO_SHOW", "FULFILLED", "REJECTED",
+    "UNKNOWN"]

@@ -142,7 +142,7 @@ class Connector(TypedDict):
 
 
 class ConnectorChanges(TypedDict, total=False):
-    """What of a Connector can be changed; None clears what is optional."""
+    """The properties of Connector that can be changed; None clears an optional one."""
 
     standard: ConnectorType
     format: ConnectorFormat
@@ -184,7 +184,7 @@ class EVSE(TypedDict):
 
 
 class EVSEChanges(TypedDict, total=False):
-    """What of a EVSE can be changed; None clears what is optional."""
+    """The properties of EVSE that can be changed; None clears an optional one."""
 
     evse_id: str | None
     status: Status
@@ -310,7 +310,7 @@ class Location(TypedDict):
 
 
 class LocationChanges(TypedDict, total=False):
-    """What of a Location can be changed; None clears what is optional."""
+    """The properties of Location that can be changed; None clears an optional one."""
 
     publish: bool
     publish_allowed_to: list[PublishTokenType] | None
@@ -367,7 +367,7 @@ class ClientInfo(TypedDict):
 
 
 class ClientInfoChanges(TypedDict, total=False):
-    """What of a ClientInfo can be changed; None clears what is optional."""
+    """The properties of ClientInfo that can be changed; None clears an optional one."""
 
     status: ConnectionStatus
     last_updated: str

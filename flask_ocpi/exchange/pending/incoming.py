@@ -59,7 +59,7 @@ from flask_ocpi.storage.base import walk
 from flask_ocpi.storage.stored import Stored
 
 if TYPE_CHECKING:
-    from flask_ocpi.exchange.overloads import Outcome
+    from flask_ocpi.exchange.typed import Outcome
 
 _log = logging.getLogger("flask_ocpi")
 
