@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pkgutil
 from collections.abc import MutableMapping
 from collections.abc import Sequence
 from functools import cached_property
@@ -10,6 +11,10 @@ from typing import Any
 from click import Command
 
 from flask_ocpi.cli.output import Commands
+
+#: Commands that start platforms of their own. What they use is above the extension, which registers this group: so they
+#: are found by name, when the commands are.
+_ABOVE = ("flask_ocpi.testing.sandbox.commands:sandbox",)
 
 
 class LateCommands(Commands):
@@ -68,6 +73,7 @@ def _commands() -> Sequence[Command]:
         about.modules,
         about.openapi,
         check,
+        *map(pkgutil.resolve_name, _ABOVE),
     )
 
 

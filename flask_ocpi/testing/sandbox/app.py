@@ -22,6 +22,7 @@ from typing import Any
 
 import click
 from flask import Blueprint
+from flask import Config
 from flask import Flask
 
 from flask_ocpi import OCPI
@@ -45,10 +46,20 @@ staff = Blueprint("staff", __name__, cli_group=None)
 
 def create_app(config: Mapping[str, Any] | None = None, *, ocpi: OCPI | None = None) -> Flask:
     """Make the app. ``config`` overrides what the environment says; ``ocpi`` is for tests."""
-    app = Flask(__name__, instance_path=os.path.abspath(os.environ.get("FLASK_INSTANCE_PATH", "instance")))
-    app.config.update(OCPI_PARTIES=[PARTY], SIMULATION_SPEED=SIMULATION_SPEED)
-    app.config.from_prefixed_env()
-    app.config.update(config or {})
+    settings = Config(os.getcwd(), {"OCPI_PARTIES": [PARTY]})
+    settings.from_prefixed_env()
+    settings.update(config or {})
+    app = make_app(settings, ocpi=ocpi, folder=os.environ.get("FLASK_INSTANCE_PATH", "instance"))
+    if "FLASK_RUN_FROM_CLI" not in os.environ:  # a command does its work and ends
+        app.extensions["ocpi"].start()
+    return app
+
+
+def make_app(config: Mapping[str, Any], *, ocpi: OCPI | None = None, folder: str) -> Flask:
+    """Make the app of these settings alone. folder: where it keeps its database, unless they name one."""
+    app = Flask(__name__, instance_path=os.path.abspath(folder))
+    app.config.update(SIMULATION_SPEED=SIMULATION_SPEED)
+    app.config.update(config)
     ocpi = ocpi or OCPI()
     ocpi.init_app(app)
     points = ChargePoints(app, ocpi, speed=app.config["SIMULATION_SPEED"])
@@ -58,8 +69,6 @@ def create_app(config: Mapping[str, Any] | None = None, *, ocpi: OCPI | None = N
     serve_drivers(ocpi, points)
     serve_profiles(ocpi, points)
     tell_of_clients(app, ocpi, points)
-    if "FLASK_RUN_FROM_CLI" not in os.environ:  # a command does its work and ends
-        ocpi.start()
     return app
 
 
@@ -71,7 +80,7 @@ def serve_drivers(ocpi: OCPI, points: ChargePoints) -> None:
 
     @ocpi.command("START_SESSION")
     def start_session(command: Document, reply: Reply) -> Document:
-        return passed_on(reply, points, lambda: points.start(command, reply))
+        return passed_on(reply, points, lambda: points.start(command, reply.receiver))
 
     @ocpi.command("STOP_SESSION")
     def stop_session(command: Document, reply: Reply) -> Document:

@@ -110,9 +110,8 @@ class ChargePoints:
 
     # What commands ask for. Each returns a CommandResultType.
 
-    def start(self, command: Document, reply: Reply) -> str:
+    def start(self, command: Document, party: Party, *, auth_method: str = "COMMAND") -> str:
         """Start a session at the EVSE, or at any free one of the location."""
-        party = reply.receiver
         with self.lock:
             held = self._reservation_for(command, party)
             location: Document = self.ocpi.objects.get("locations", command["location_id"], party=party)
@@ -121,6 +120,7 @@ class ChargePoints:
                 return evse
             session = new_session(command, location, evse, now=self.now())
             session["connector_id"] = command.get("connector_id", evse["connectors"][0]["id"])
+            session["auth_method"] = auth_method
             session["status"] = "PENDING"  # until the cable is plugged in
             if held is not None:
                 session["id"] = held.session_id

@@ -16,14 +16,18 @@ Document = dict[str, Any]
 LOCATIONS = 3
 
 
-def sample_data(parties: Iterable[OwnParty]) -> dict[str, list[Document]]:
-    """Return objects of the parties by module: of CPOs locations and their tariffs, of eMSPs tokens."""
+def sample_data(parties: Iterable[OwnParty], *, seed: int = 1) -> dict[str, list[Document]]:
+    """Return objects of the parties by module: of CPOs locations and their tariffs, of eMSPs tokens.
+
+    The same seed makes the same locations.
+    """
     documents: dict[str, list[Document]] = {}
     now = datetime.now(UTC)
     for party in parties:
         owner = {"country_code": party.country_code, "party_id": party.party_id, "last_updated": text_of(now)}
         if "CPO" in party.roles:
-            found = list(locations(country_code=party.country_code, party_id=party.party_id, count=LOCATIONS, now=now))
+            owned = {"country_code": party.country_code, "party_id": party.party_id}
+            found = list(locations(**owned, count=LOCATIONS, seed=seed, now=now))
             documents.setdefault("locations", []).extend(found)
             documents.setdefault("tariffs", []).extend({**owner, **tariff} for tariff in _tariffs(found))
         if "EMSP" in party.roles:

@@ -31,8 +31,6 @@ from flask_ocpi.testing.sandbox.demo.screen import BOLD
 from flask_ocpi.testing.sandbox.demo.screen import CheckFailedError
 from flask_ocpi.testing.sandbox.demo.screen import Screen
 from flask_ocpi.testing.sandbox.demo.servers import Server
-from flask_ocpi.testing.sandbox.demo.servers import ServerFailedError
-from flask_ocpi.testing.sandbox.demo.servers import port_for
 from flask_ocpi.testing.sandbox.demo.servers import program
 from flask_ocpi.testing.sandbox.demo.servers import recorder
 from flask_ocpi.testing.sandbox.demo.servers import running
@@ -42,6 +40,8 @@ from flask_ocpi.testing.sandbox.demo.stage import Side
 from flask_ocpi.testing.sandbox.demo.stage import make_day
 from flask_ocpi.testing.sandbox.demo.stage import make_side
 from flask_ocpi.testing.sandbox.demo.stage import settings
+from flask_ocpi.testing.sandbox.serving import ServerFailedError
+from flask_ocpi.testing.sandbox.serving import port_for
 
 PORTS = {"CPO": 5001, "eMSP": 5002, "Hub": 5003, "Old": 5004, "New": 5005}
 SPEED = 600  # a charged hour in 6 seconds

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -25,15 +24,12 @@ from flask_ocpi.client import AddressPolicy
 from flask_ocpi.client import HTTPTransport
 from flask_ocpi.testing.sandbox import app as platform
 from flask_ocpi.testing.sandbox.demo.wire import Recorder
+from flask_ocpi.testing.sandbox.serving import HOST
+from flask_ocpi.testing.sandbox.serving import ServerFailedError
 
-HOST = "127.0.0.1"
 START_SECONDS = 60
 STOP_SECONDS = 5
 POLL_SECONDS = 0.05
-
-
-class ServerFailedError(RuntimeError):
-    """A platform's process did not start."""
 
 
 @dataclass(frozen=True)
@@ -58,30 +54,6 @@ def recorder(journal: Path, sender: str) -> Recorder:
 def program() -> str:
     """Name the server that is used: granian where it is installed, else the one that comes with Flask."""
     return "granian" if importlib.util.find_spec("granian") else "Werkzeug"
-
-
-@contextmanager
-def port_for(wanted: int | None) -> Iterator[int]:
-    """Yield the wanted TCP port of the loopback address if it is free, else any free one."""
-    candidates = ([] if wanted is None else [wanted]) + [0] * 20
-    for candidate in candidates:
-        # Two demos that start at once find the same port free. Its UDP namesake, held to the end, is the one's claim.
-        with socket.socket(type=socket.SOCK_DGRAM) as claim:
-            try:
-                port = _free(candidate)
-                claim.bind((HOST, port))
-            except OSError:
-                continue
-            yield port
-            return
-    raise ServerFailedError("No free port was found.")
-
-
-def _free(port: int) -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, port))
-        chosen: int = probe.getsockname()[1]
-        return chosen
 
 
 @contextmanager

@@ -1,0 +1,59 @@
+"""The commands that start platforms of their own; they need no app."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from contextlib import ExitStack
+from typing import Any
+
+import click
+
+from flask_ocpi.cli.output import refusal
+from flask_ocpi.errors import FlaskOCPIError
+
+PORT = 5020
+ROLES = ("cpo", "emsp", "hub")
+
+
+@click.command(short_help="Run a simulated partner.")
+@click.option("--role", type=click.Choice(ROLES), default="cpo", show_default=True, help="What the partner is.")
+@click.option("--version", "versions", multiple=True, help="A version that it speaks; by default all. May be repeated.")
+@click.option("--port", type=click.IntRange(0, 65535), help=f"Its TCP port on 127.0.0.1, by default {PORT} if free.")
+@click.option("--party", help="Its party, such as NL-ABC, instead of NL-SBX, DE-SBX or BE-SBX.")
+@click.option("--folder", type=click.Path(file_okay=False), help="Where to keep its data; by default they end with it.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Decides on its locations, and what drivers do.")
+@click.option("--speed", type=click.FloatRange(min=1), help="How much faster than a real hour a charged one is.")
+@click.option("--idle", is_flag=True, help="Let no driver charge by himself.")
+@click.option("--register", nargs=2, metavar="URL TOKEN", help="Register with the platform that gave these.")
+def sandbox(
+    role: str,
+    versions: tuple[str, ...],
+    port: int | None,
+    party: str | None,
+    folder: str | None,
+    seed: int,
+    speed: float | None,
+    idle: bool,
+    register: tuple[str, str] | None,
+) -> None:
+    """Run a simulated partner, to try your platform against. It needs no app; Ctrl-C ends it.
+
+    It has locations and tariffs, or drivers with cards; it registers, charges on a fast clock, carries out commands,
+    and sends sessions and CDRs. Every message is printed.
+    """
+    from flask_ocpi.testing.sandbox.running import Options
+    from flask_ocpi.testing.sandbox.running import run
+
+    options: dict[str, Any] = {"port": PORT if port is None else port, "party": party, "seed": seed}
+    if versions:
+        options["versions"] = versions
+    if speed is not None:
+        options["speed"] = speed
+    with ExitStack() as stack:
+        where = folder or stack.enter_context(tempfile.TemporaryDirectory(prefix="flask-ocpi-sandbox-"))
+        chosen = Options(role=role, folder=where, **options)
+        try:
+            run(chosen, drives=not idle, register=register, until=threading.Event())
+        except FlaskOCPIError as error:
+            raise refusal(str(error), "") from error

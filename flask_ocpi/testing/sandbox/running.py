@@ -1,0 +1,143 @@
+"""A sandbox that runs until it is told to end, and what it prints."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from collections.abc import Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC
+from datetime import datetime
+from typing import Any
+
+import click
+from flask import Flask
+
+from flask_ocpi import Party
+from flask_ocpi import Platform
+from flask_ocpi.errors import ConfigurationError
+from flask_ocpi.exchange.messages import Message
+from flask_ocpi.host.facade import OwnPlatform
+from flask_ocpi.signals import message_exchanged
+from flask_ocpi.signals import platform_registered
+from flask_ocpi.testing.sandbox.app import SIMULATION_SPEED
+from flask_ocpi.testing.sandbox.drivers import Drivers
+from flask_ocpi.testing.sandbox.partner import KINDS
+from flask_ocpi.testing.sandbox.partner import VERSIONS
+from flask_ocpi.testing.sandbox.partner import add_sample_data
+from flask_ocpi.testing.sandbox.partner import make_partner
+from flask_ocpi.testing.sandbox.serving import HOST
+from flask_ocpi.testing.sandbox.serving import port_for
+from flask_ocpi.testing.sandbox.serving import serving
+
+ROUND_SECONDS = 5.0
+LINE = "{time:%H:%M:%S}  {arrow} {method:6} {url:58} {http:>3} {code:>4}  {error}"
+LONGEST_URL = 58
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a sandbox is: its role, its versions, where it is and what it draws."""
+
+    role: str
+    port: int
+    folder: str
+    party: str | None = None
+    versions: Sequence[str] = VERSIONS
+    seed: int = 1
+    speed: float = SIMULATION_SPEED
+
+
+def run(options: Options, *, drives: bool, register: tuple[str, str] | None, until: threading.Event) -> None:
+    """Serve a sandbox until the event; print how to register with it, or register it, and each message."""
+    with port_for(options.port or None) as port:
+        app = open_partner(options, f"http://{HOST}:{port}")
+        with serving(app, port), printing(app, options):
+            if register is not None:
+                ocpi: OwnPlatform = app.extensions["ocpi"]
+                platform = ocpi.partners.register(*register)
+                click.echo(f"Registered with {platform.name}, over OCPI {platform.version}.")
+            if drives:
+                Drivers(app, seed=options.seed, every=ROUND_SECONDS).start()
+            app.extensions["charge_points"].wake()
+            wait(until)
+
+
+def wait(until: threading.Event) -> None:
+    """Wait until the event or Ctrl-C."""
+    try:
+        until.wait()
+    except KeyboardInterrupt:
+        click.echo("")
+
+
+def open_partner(options: Options, base_url: str) -> Flask:
+    """Make the app of the sandbox, and print what it is and has."""
+    party = None if options.party is None else checked_party(options.party)
+    app = make_partner(
+        options.role,
+        base_url=base_url,
+        folder=options.folder,
+        party=party,
+        versions=options.versions,
+        speed=options.speed,
+    )
+    ocpi: OwnPlatform = app.extensions["ocpi"]
+    saved = add_sample_data(app, seed=options.seed)
+    has = ", ".join(f"{count} {module}" for module, count in saved.items()) or "no objects"
+    kind = KINDS[options.role]
+    click.echo(f"{kind.name}: {kind.role} {ocpi.objects.parties()[0]}, OCPI {', '.join(options.versions)}, {has}.")
+    return app
+
+
+def checked_party(text: str) -> Party:
+    """Return the party of a text such as NL-ABC."""
+    country_code, _, party_id = text.partition("-")
+    if (len(country_code), len(party_id)) != (2, 3):
+        raise ConfigurationError(f"A party is a country code and three characters, such as NL-ABC, not {text}.")
+    return Party.of(country_code, party_id)
+
+
+@contextmanager
+def printing(app: Flask, options: Options) -> Iterator[None]:
+    """Print an invitation now and after each registration, and every message."""
+    ocpi: OwnPlatform = app.extensions["ocpi"]
+    logging.basicConfig(level=logging.WARNING, format="          %(message)s")
+
+    def invite() -> None:
+        # A version with one role asks which one it is.
+        own_role = KINDS[options.role].role if tuple(options.versions) == ("2.1.1",) else None
+        _, token = ocpi.partners.invite(version=own_role and options.versions[0], own_role=own_role)
+        click.echo(f"\nVersions URL  {ocpi.versions_url}\nToken         {token}\n")
+        click.echo(f"FLASK_OCPI_HTTP_ALLOW_PRIVATE=true flask ocpi register {ocpi.versions_url} {token}\n")
+
+    def registered(sender: Flask, platform: Platform, renewed: bool, **_: Any) -> None:
+        parties = ", ".join(map(str, platform.parties)) or "no party"
+        click.echo(f"          {platform.name} ({parties}) is registered, over OCPI {platform.version}.")
+        if not renewed:
+            click.echo("          For another partner:")
+            invite()
+
+    def exchanged(sender: Flask, message: Message, **_: Any) -> None:
+        click.echo(line_of(message))
+
+    with message_exchanged.connected_to(exchanged, app), platform_registered.connected_to(registered, app):
+        invite()
+        yield
+
+
+def line_of(message: Message) -> str:
+    """Return a message in one line: > to a partner, < from one; method, URL, HTTP and OCPI status, and what failed."""
+    _, _, path = message.url.partition("/ocpi/")
+    shown = path or message.url
+    return LINE.format(
+        time=datetime.fromtimestamp(message.moment / 1_000_000, UTC).astimezone(),
+        arrow=">" if message.direction == "OUT" else "<",
+        method=message.method,
+        url=shown if len(shown) <= LONGEST_URL else f"{shown[: LONGEST_URL - 3]}...",
+        http=message.http_status or "-",
+        code=message.status_code or "-",
+        error=message.error,
+    ).rstrip()
