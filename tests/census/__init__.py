@@ -78,13 +78,17 @@ class Census:
         return self.plain(_type_of(field))
 
     def enum_type(self, field: fields.Enum, expected: str) -> str:
-        """Return the name of an enum in the tables, with the values that are missing or beyond them."""
+        """Return the name of an enum in the tables, with the values that are missing or beyond them.
+
+        It is followed by "open" or "closed" where the tables say the opposite.
+        """
         if expected not in self.enums:
             return field.enum.__name__
         own, listed = set(field.values), set(self.enums[expected])
         beyond = [f"+{value}" for value in sorted(own - listed)]
         missing = [f"-{value}" for value in sorted(listed - own)]
-        return " ".join([expected, *beyond, *missing])
+        wrong = [] if field.open is (expected in self.open) else ["open" if field.open else "closed"]
+        return " ".join([expected, *beyond, *missing, *wrong])
 
 
 def _type_of(field: Any) -> str:
