@@ -40,6 +40,7 @@ def _commands() -> Sequence[Command]:
     from flask_ocpi.cli import partners
     from flask_ocpi.cli import pricing
     from flask_ocpi.cli import registering
+    from flask_ocpi.cli.actions import actions
     from flask_ocpi.cli.authorize import authorize
     from flask_ocpi.cli.check import check
     from flask_ocpi.cli.findings import findings
@@ -67,6 +68,7 @@ def _commands() -> Sequence[Command]:
         journal.journal,
         journal.replay,
         findings,
+        actions,
         pricing.price_file,
         pricing.tariffs_group,
         pricing.cdrs_group,

@@ -17,6 +17,7 @@ from flask_ocpi.core import forks
 #: The loggers of this package: a filter of a logger does not see the records of loggers below it.
 LOGGERS = (
     "flask_ocpi",
+    "flask_ocpi.actions",
     "flask_ocpi.audits",
     "flask_ocpi.client",
     "flask_ocpi.findings",

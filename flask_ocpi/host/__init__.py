@@ -9,6 +9,8 @@ from typing import Any
 from flask_ocpi.exchange.copies import Copies
 from flask_ocpi.exchange.finding_store import Findings
 from flask_ocpi.exchange.findings import Finding
+from flask_ocpi.host.actions import Action
+from flask_ocpi.host.actions import Actions
 from flask_ocpi.host.facade import Facade
 from flask_ocpi.host.facade import OwnPlatform
 from flask_ocpi.host.journal import Journal
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from flask_ocpi.host.prices import Prices
 
 __all__ = [
+    "Action",
+    "Actions",
     "Audited",
     "Copies",
     "Facade",

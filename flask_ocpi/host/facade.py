@@ -18,6 +18,7 @@ from flask_ocpi.exchange.finding_store import Findings
 from flask_ocpi.exchange.typed import typed_as
 from flask_ocpi.exchange.typed_saves import Patch
 from flask_ocpi.exchange.typed_saves import Save
+from flask_ocpi.host.actions import Actions
 from flask_ocpi.host.journal import Journal
 from flask_ocpi.host.objects import OwnObjects
 from flask_ocpi.host.outbox import Outbox
@@ -91,6 +92,11 @@ class Facade(HostCalls):
     def journal(self) -> Journal:
         """The messages exchanged with partners: list, find, follow, replay, flush."""
         return self.state.journal
+
+    @property
+    def actions(self) -> Actions:
+        """The actions of people in the console: list, find, noted."""
+        return self.state.actions
 
     @property
     def pricing(self) -> Prices:

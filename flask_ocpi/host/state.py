@@ -18,6 +18,7 @@ from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.copies import Copies
 from flask_ocpi.exchange.journal import Writer
+from flask_ocpi.host.actions import Actions
 from flask_ocpi.host.journal import Journal
 from flask_ocpi.host.objects import OwnObjects
 from flask_ocpi.host.outbox import Outbox
@@ -75,6 +76,10 @@ class State:
     @cached_property
     def journal(self) -> Journal:
         return Journal(self.services, self.writer, self.client)
+
+    @cached_property
+    def actions(self) -> Actions:
+        return Actions(self.services)
 
     @cached_property
     def audits(self) -> Audits:

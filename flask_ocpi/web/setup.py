@@ -23,6 +23,7 @@ from flask_ocpi.core.description import Version
 from flask_ocpi.errors import StorageError
 from flask_ocpi.exchange import journal
 from flask_ocpi.exchange.findings import FINDINGS
+from flask_ocpi.host.actions import ACTIONS
 from flask_ocpi.partners.platforms import KINDS
 from flask_ocpi.storage.base import HostSession
 from flask_ocpi.storage.base import Storage
@@ -119,7 +120,9 @@ def kinds(versions: Iterable[Version]) -> tuple[str, ...]:
     modules = [module for version in versions for module in version.modules]
     objects = [object_type.kind for module in modules for object_type in module.objects]
     others = [kind for module in modules for kind in module.kinds]
-    return tuple(dict.fromkeys((*KINDS, *objects, *others, *outbox.KINDS, *sync.KINDS, *journal.KINDS, FINDINGS)))
+    return tuple(
+        dict.fromkeys((*KINDS, *objects, *others, *outbox.KINDS, *sync.KINDS, *journal.KINDS, FINDINGS, ACTIONS))
+    )
 
 
 def secret_key(app: Flask, settings: Settings) -> str | bytes | None:

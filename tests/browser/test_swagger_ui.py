@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
-from dataclasses import field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from flask import Flask
 from playwright.sync_api import Page
-from playwright.sync_api import Route
 from playwright.sync_api import expect
-from playwright.sync_api import sync_playwright
 
 from flask_ocpi.extension import OCPI
 from flask_ocpi.partners.auth_tokens import authorization
@@ -24,23 +19,9 @@ from flask_ocpi.testing.documents import full_location
 from flask_ocpi.testing.network import add_partner
 from flask_ocpi.testing.network import party_settings
 from flask_ocpi.web.docs import register_docs
-from tests.servers import CHROMIUM
-from tests.servers import chromium_path
-from tests.servers import left_out
+from tests.browsers import Browser
 from tests.serving import served
 
-OPTIONS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-default-browser-check",
-    "--no-first-run",
-]
-TIMEOUT = 20_000  # milliseconds; waited for only where something is broken
-expect.set_options(timeout=TIMEOUT)
 BOTH_SIDES = ["locations", "sessions", "cdrs", "tariffs", "tokens", "commands", "chargingprofiles"]
 TAGS = [
     "versions",
@@ -50,55 +31,6 @@ TAGS = [
 ]
 START_SESSION = "#operations-commands_RECEIVER-commands_receiver_start_session"
 LIST = "#operations-locations_SENDER-locations_sender_list_locations"
-
-
-@dataclass
-class Browser:
-    """A page, what it asked for elsewhere, and what its console complained of."""
-
-    page: Page
-    strayed: list[str] = field(default_factory=list)
-    complaints: list[str] = field(default_factory=list)
-
-    def watch(self) -> None:
-        def cut(route: Route) -> None:
-            if urlsplit(route.request.url).hostname == "127.0.0.1":
-                route.continue_()
-            else:
-                self.strayed.append(route.request.url)
-                route.abort()
-
-        self.page.route("**/*", cut)
-        self.page.on("console", lambda message: self._complain(message.type, message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-
-    def _complain(self, kind: str, text: str) -> None:
-        if kind in ("error", "warning"):
-            self.complaints.append(f"{kind}: {text}")
-
-
-@pytest.fixture(scope="module")
-def chromium() -> str:
-    path = chromium_path()
-    if path is None:
-        reason = "no Chromium is installed"
-        left_out(CHROMIUM, reason)
-        pytest.skip(reason)
-    return path
-
-
-@pytest.fixture
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=OPTIONS, headless=True)
-        try:
-            page = started.new_page(viewport={"width": 1280, "height": 1600})
-            page.set_default_timeout(TIMEOUT)
-            found = Browser(page)
-            found.watch()
-            yield found
-        finally:
-            started.close()
 
 
 @pytest.fixture

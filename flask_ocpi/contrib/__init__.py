@@ -1,0 +1,1 @@
+"""Parts for people, built on the groups of the platform."""

@@ -1,0 +1,111 @@
+"""What a page of the console works with: the platform, the visitor, and the ways to answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field
+from functools import cache
+from typing import Any
+
+from flask import redirect
+from flask import request
+from flask import url_for
+from jinja2 import Environment
+from jinja2 import PackageLoader
+from jinja2 import StrictUndefined
+from werkzeug.wrappers import Response
+
+from flask_ocpi.contrib.console import shown
+from flask_ocpi.contrib.console.access import Level
+from flask_ocpi.contrib.console.access import Visitor
+from flask_ocpi.contrib.console.texts import TEXTS
+from flask_ocpi.host import OwnPlatform
+
+#: The name of the blueprint, and so the beginning of its endpoints.
+NAME = "ocpi_console"
+
+
+@cache
+def templates() -> Environment:
+    """Return the templates, independent of those of the host application: everything is escaped, always."""
+    made = Environment(
+        loader=PackageLoader("flask_ocpi.contrib.console"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters.update(shown.FILTERS)
+    made.globals.update(t=TEXTS, link=link, static=_static, Level=Level)
+    made.globals["parts"] = made.get_template("ocpi_console/parts.html").module
+    return made
+
+
+def link(page: str, **values: Any) -> str:
+    """Return the URL of a page of the console; empty values are left out."""
+    return url_for(f"{NAME}.{page}", **{name: value for name, value in values.items() if value not in (None, "", 0)})
+
+
+def _static(file: str) -> str:
+    return url_for(f"{NAME}.static", filename=file)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """One request of a visitor. key: the key that its forms carry."""
+
+    ocpi: OwnPlatform
+    visitor: Visitor
+    key: str = field(repr=False)
+
+    def page(self, template: str, *, status: int = 200, **values: Any) -> Response:
+        """Return a page. Each gets the visitor, the key for its forms, and the notice of the last action."""
+        text = (
+            templates()
+            .get_template(f"ocpi_console/{template}.html")
+            .render(visitor=self.visitor, key=self.key, notice=self._notice(), place=template, **values)
+        )
+        return Response(text, status, {"Cache-Control": "no-store"}, mimetype="text/html")
+
+    def text(self, name: str) -> str:
+        """Return a value of the form, or of the URL, without blanks around it; "" if it is missing."""
+        return (request.form if request.method == "POST" else request.args).get(name, "").strip()
+
+    def number(self, name: str, default: int = 0) -> int:
+        """Return a number of the form, or of the URL, such as an offset."""
+        text = self.text(name)
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else default
+
+    def act(
+        self,
+        what: str,
+        work: Callable[[], object],
+        *,
+        back: str,
+        values: Mapping[str, Any],
+        partner: str = "",
+        object: str = "",
+    ) -> Response:
+        """Carry out what the visitor asked for, note it, and lead to a page that says what came of it.
+
+        back, values: the page and what its URL carries.
+        """
+        done = self.ocpi.actions.run(self.visitor.name, what, work, partner=partner, object=object)
+        return redirect(link(back, **values, noted=done.number), 303)
+
+    def _notice(self) -> Any:
+        number = self.number("noted") if request.method == "GET" else 0
+        return self.ocpi.actions.find(number) if number else None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page, or what a form does. rule: its path below that of the console. level: who may see or do it."""
+
+    rule: str
+    name: str
+    view: Callable[[Desk], Response]
+    level: Level = Level.READ
+    method: str = "GET"

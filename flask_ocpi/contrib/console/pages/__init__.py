@@ -1,0 +1,9 @@
+"""The pages of the console, a module for each group of them."""
+
+from __future__ import annotations
+
+from flask_ocpi.contrib.console.pages import actions
+from flask_ocpi.contrib.console.pages import partners
+
+#: All pages, and what their forms do.
+PAGES = (*partners.PAGES, *actions.PAGES)

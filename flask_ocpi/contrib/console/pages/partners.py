@@ -1,0 +1,127 @@
+"""The partners: a card for each, one partner in full, and what an administrator does with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from werkzeug.wrappers import Response
+
+from flask_ocpi.contrib.console.access import Level
+from flask_ocpi.contrib.console.desk import Desk
+from flask_ocpi.contrib.console.desk import Page
+from flask_ocpi.contrib.console.texts import TEXTS
+from flask_ocpi.core import quirks
+from flask_ocpi.host import OwnPlatform
+
+
+def show_all(desk: Desk) -> Response:
+    """Show a card for each partner."""
+    return desk.page("partners", cards=_cards(desk.ocpi), versions=desk.ocpi.services.settings.versions)
+
+
+def show(desk: Desk) -> Response:
+    """Show a partner with its roles, endpoints, quirks and pending requests."""
+    id = desk.ocpi.partners.find(desk.text("id")).id
+    return _partner(desk, id)
+
+
+def _partner(desk: Desk, id: str, **more: Any) -> Response:
+    partners = desk.ocpi.partners
+    return desk.page(
+        "partner",
+        card=next(card for card in _cards(desk.ocpi) if card["id"] == id),
+        requests=partners.requests(id),
+        in_force=partners.quirks(id),
+        known=quirks.TABLE,
+        **{"token": None, "versions_url": None, **more},
+    )
+
+
+def invite(desk: Desk) -> Response:
+    """Invite a partner; the answer shows the token, this once."""
+    ocpi, name = desk.ocpi, desk.text("name")
+    url = ocpi.versions_url
+    made: dict[str, str] = {}
+
+    def work() -> None:
+        roles = _listed(desk.text("roles"))
+        partner, made["token"] = ocpi.partners.invite(name=name, roles=roles, version=desk.text("version") or None)
+        made["id"] = partner.id
+
+    done = ocpi.actions.run(desk.visitor.name, TEXTS.did_invite, work, object=name)
+    if not done.is_done:
+        return desk.page("problem", status=400, message=done.outcome)
+    return _partner(desk, made["id"], token=made["token"], versions_url=url)
+
+
+def register(desk: Desk) -> Response:
+    """Register with a partner by its versions URL and the token that it gave us."""
+    ocpi, url = desk.ocpi, desk.text("url")
+
+    def work() -> None:
+        roles = _listed(desk.text("roles"))
+        ocpi.partners.register(url, desk.text("token"), name=desk.text("name") or None, roles=roles)
+
+    return desk.act(TEXTS.did_register, work, back="partners", values={}, object=url)
+
+
+def rotate(desk: Desk) -> Response:
+    """Renew a registration."""
+    return _change(desk, TEXTS.did_rotate, lambda id: desk.ocpi.partners.rotate(id))
+
+
+def unregister(desk: Desk) -> Response:
+    """End a registration on both sides, or only here."""
+    force = desk.text("force") == "yes"
+    return _change(desk, TEXTS.did_unregister, lambda id: desk.ocpi.partners.unregister(id, force=force))
+
+
+def approve(desk: Desk) -> Response:
+    """Grant the pending roles of a partner."""
+    return _change(desk, TEXTS.did_approve, lambda id: desk.ocpi.partners.approve(id))
+
+
+def reject(desk: Desk) -> Response:
+    """Drop the pending roles of a partner."""
+    return _change(desk, TEXTS.did_reject, lambda id: desk.ocpi.partners.reject(id))
+
+
+def set_quirk(desk: Desk) -> Response:
+    """Set a quirk of a partner, or with an empty value let it follow the settings again."""
+    name, value = desk.text("name"), desk.text("value")
+
+    def work(id: str) -> object:
+        if not value:
+            return desk.ocpi.partners.set_quirks(id, unset=[name])
+        return desk.ocpi.partners.set_quirks(id, {name: value})
+
+    return _change(desk, TEXTS.did_set_quirk, work, object=f"{name} {value}".strip())
+
+
+def _change(desk: Desk, what: str, work: Any, *, object: str = "") -> Response:
+    id = desk.ocpi.partners.find(desk.text("id")).id
+    return desk.act(what, lambda: work(id), back="partner", values={"id": id}, partner=id, object=object)
+
+
+def _listed(text: str) -> list[str] | None:
+    """Read a list such as "CPO, EMSP"; None if it is empty."""
+    return [part.strip().upper() for part in text.split(",") if part.strip()] or None
+
+
+def _cards(ocpi: OwnPlatform) -> Sequence[dict[str, Any]]:
+    lags = {lag.platform: lag for lag in ocpi.outbox.lags()}
+    return [{**ocpi.partners.status(platform), "lag": lags.get(platform.id)} for platform in ocpi.partners.list()]
+
+
+PAGES = (
+    Page("/", "partners", show_all),
+    Page("/partner", "partner", show),
+    Page("/partners/invite", "invite", invite, Level.ADMIN, "POST"),
+    Page("/partners/register", "register", register, Level.ADMIN, "POST"),
+    Page("/partner/rotate", "rotate", rotate, Level.ADMIN, "POST"),
+    Page("/partner/unregister", "unregister", unregister, Level.ADMIN, "POST"),
+    Page("/partner/approve", "approve", approve, Level.ADMIN, "POST"),
+    Page("/partner/reject", "reject", reject, Level.ADMIN, "POST"),
+    Page("/partner/quirk", "set_quirk", set_quirk, Level.ADMIN, "POST"),
+)

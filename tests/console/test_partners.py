@@ -1,0 +1,130 @@
+"""Partners in the console: cards, invitations, registrations, grants and quirks."""
+
+from __future__ import annotations
+
+import re
+
+from tests.console.platform import HOSTILE
+
+PARTNER = "script-document-title-run-script-amp-7-7"
+
+
+def test_every_partner_has_a_card_also_one_that_left(visit):
+    page = visit("read").text()
+
+    assert page.count('<li class="card">') == 2
+    assert "UNREGISTERED" in page
+    assert "DE-EMS EMSP" in page
+
+
+def test_an_invitation_shows_url_and_token_this_once(visit, own):
+    admin = visit("admin")
+
+    page = admin.send("", "/partners/invite", name="Nova", roles="EMSP").get_data(as_text=True)
+
+    [token] = re.findall(r"<code><bdi>([\w-]{43})</bdi></code>", page)
+    assert "https://cpo.example/ocpi/versions" in page
+    assert own.partners.find("nova").granted_roles == ("EMSP",)
+    assert token not in admin.text("/partner?id=nova")
+    assert [(a.who, a.what, a.object, a.outcome) for a in own.actions.list()] == [
+        ("ann", "invited a partner", "Nova", "done")
+    ]
+    assert token not in str(own.actions.list())
+
+
+def test_an_invitation_that_is_refused_says_why(visit, own):
+    response = visit("admin").send("", "/partners/invite", name="Nova", roles="KING")
+
+    assert response.status_code == 400
+    assert "KING" in response.get_data(as_text=True)
+    assert [action.is_done for action in own.actions.list()] == [False]
+
+
+def test_a_registration_uses_the_url_and_token_of_the_partner(visit, own, network):
+    other = network.add("other.example", [("FR", "OTH", ["EMSP"])])
+    _, token = other.partners.invite(name="Abc")
+
+    page = visit("admin").send("", "/partners/register", url=other.versions_url, token=token, name="Other")
+
+    assert own.partners.find("FR-OTH").is_registered
+    assert "registered with a partner" in page.get_data(as_text=True)
+    assert token not in str(own.actions.list())
+
+
+def test_a_registration_that_fails_says_why(visit, own):
+    page = visit("admin").send("", "/partners/register", url="https://gone.example/v", token="x" * 20)
+
+    assert "There is no platform at gone.example" in page.get_data(as_text=True)
+    assert [action.is_done for action in own.actions.list()] == [False]
+
+
+def test_a_registration_is_renewed_and_ended(visit, own):
+    admin, before = visit("admin"), own.partners.find(PARTNER).token
+
+    admin.send(f"/partner?id={PARTNER}", "/partner/rotate")
+    renewed = own.partners.find(PARTNER)
+    page = admin.send(f"/partner?id={PARTNER}", "/partner/unregister").get_data(as_text=True)
+
+    assert renewed.token != before
+    assert own.partners.find(PARTNER).state == "UNREGISTERED"
+    assert "ended the registration" in page
+    assert [action.partner for action in own.actions.list()] == [PARTNER, PARTNER]
+
+
+def test_pending_roles_are_approved_or_rejected(visit, own, network):
+    other = network.add("other.example", [("FR", "OTH", ["EMSP", "CPO"])])
+    _, token = own.partners.invite(name="Other", roles=["EMSP"])
+    other.partners.register(own.versions_url, token)
+
+    page = visit("read").text("/partner?id=other")
+    visit("admin").send("/partner?id=other", "/partner/reject")
+    rejected = own.partners.find("other")
+
+    assert "Roles that wait for an answer" in page
+    assert (len(rejected.roles), rejected.requested) == (1, ())
+
+
+def test_a_quirk_is_set_and_unset(visit, own):
+    admin = visit("admin")
+
+    page = admin.send(f"/partner?id={PARTNER}", "/partner/quirk", name="no-patch", value="on").get_data(as_text=True)
+    were = own.partners.quirks(PARTNER)
+    admin.send(f"/partner?id={PARTNER}", "/partner/quirk", name="no-patch", value="")
+
+    assert were == {"no-patch": True}
+    assert "no-patch" in page
+    assert own.partners.quirks(PARTNER) == {}
+
+
+def test_a_value_that_a_quirk_does_not_take_is_explained(visit, own):
+    page = visit("admin").send(f"/partner?id={PARTNER}", "/partner/quirk", name="no-patch", value="maybe")
+
+    assert "is on or off" in page.get_data(as_text=True)
+    assert own.partners.quirks(PARTNER) == {}
+
+
+def test_an_unknown_partner_is_not_found(visit):
+    assert visit("read").get("/partner?id=nobody").status_code == 404
+
+
+def test_texts_of_partners_are_escaped(visit):
+    for path in ("", f"/partner?id={PARTNER}"):
+        page = visit("admin").text(path)
+
+        assert "<script" not in page
+        assert "&lt;script&gt;document.title=&#39;run&#39;&lt;/script&gt;" in page
+        assert HOSTILE not in page
+        assert "\u202e" not in page
+
+
+def test_actions_are_listed_latest_first_page_by_page(visit, own):
+    for number in range(60):
+        own.actions.run("ann", f"action {number}.", lambda: None)
+
+    first, second = visit("read").text("/actions"), visit("read").text("/actions?offset=50")
+
+    assert "action 59." in first
+    assert "action 9." not in first
+    assert "action 9." in second
+    assert 'rel="next"' in first
+    assert 'rel="prev"' in second
