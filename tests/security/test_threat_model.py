@@ -38,6 +38,7 @@ def test_the_threat_model_has_all_attackers():
         "Somebody on the line",
         "Somebody with the database, a log or a backup",
         "A hub",
+        "A visitor of the console, or a page that such a person opens",
         "What is left to you",
     ]
 
