@@ -38,7 +38,7 @@ def cut(connected, ocpi_network):
 def test_partners_are_listed_found_and_described(connected):
     [partner] = connected.partners.list()
 
-    status = connected.partners.status(partner.id)
+    status = connected.partners.card(partner.id).to_dict()
 
     assert connected.partners.find("FR-OTH") == partner
     assert connected.partners.get(partner.id) == partner
@@ -50,7 +50,7 @@ def test_partners_are_listed_found_and_described(connected):
 
 def test_an_unknown_partner_is_an_error(connected):
     with pytest.raises(UnknownPlatformError):
-        connected.partners.status("nobody")
+        connected.partners.card("nobody")
 
 
 def test_quirks_in_force_are_shown_by_their_names(connected):

@@ -44,6 +44,7 @@ def _commands() -> Sequence[Command]:
     from flask_ocpi.cli.authorize import authorize
     from flask_ocpi.cli.check import check
     from flask_ocpi.cli.findings import findings
+    from flask_ocpi.cli.status import status
     from flask_ocpi.cli.sync import sync
 
     return (
@@ -53,6 +54,7 @@ def _commands() -> Sequence[Command]:
         registering.rotate,
         registering.unregister,
         partners.partners,
+        status,
         data.import_objects,
         data.export,
         data.pull,

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from dataclasses import asdict
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,9 @@ from flask_ocpi.errors import RefusedError
 from flask_ocpi.errors import StorageError
 from flask_ocpi.exchange.copies import UNKNOWN
 from flask_ocpi.exchange.handshake import with_roles
+from flask_ocpi.host.status import Card
+from flask_ocpi.host.status import Outcome
+from flask_ocpi.host.status import refuses_token
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.partners.platforms import PlatformState
 from flask_ocpi.partners.platforms import TokenUse
@@ -39,15 +41,7 @@ from flask_ocpi.web.setup import KEY_FILE
 _SHORT_SECRET = 16
 
 
-class Outcome(StrEnum):
-    """The outcome of a check: WARN means that it works, but should be changed."""
-
-    OK = "OK"
-    WARN = "WARN"
-    FAIL = "FAIL"
-
-
-_COLOURS = {Outcome.OK: "green", Outcome.WARN: "yellow", Outcome.FAIL: "red"}
+COLOURS = {Outcome.OK: "green", Outcome.WARN: "yellow", Outcome.FAIL: "red"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,17 +169,23 @@ def _copies() -> Iterator[Finding]:
 
 
 def _platforms(*, offline: bool) -> Iterator[Finding]:
-    for platform in current_ocpi.partners.list():
-        name = f"platform {platform.id}"
-        if platform.state is PlatformState.INVITED:
-            yield Finding(name, Outcome.OK, "Is invited, and has not registered yet.")
-        elif platform.state is PlatformState.PENDING:
-            fix = "Run `flask ocpi register` with its versions URL again."
-            yield Finding(name, Outcome.WARN, "A registration with it is under way, or was broken off.", fix)
-        elif platform.is_registered and offline:
-            yield Finding(name, Outcome.OK, "Is registered; not called because of --offline.")
-        elif platform.is_registered:
-            yield _reachability(name, platform)
+    called = [] if offline else [platform for platform in current_ocpi.partners.list() if platform.is_registered]
+    answered = {platform.id: _reachability(f"platform {platform.id}", platform) for platform in called}
+    for card in current_ocpi.partners.status():  # the calls are on the cards
+        name = f"platform {card.platform.id}"
+        first = answered.get(card.platform.id)
+        known = [Finding(name, problem.outcome, problem.message, problem.fix) for problem in card.problems]
+        if first is not None:
+            known = [first, *(finding for finding in known if finding.message != first.message)]
+        yield from known or [Finding(name, Outcome.OK, _state(card))]
+
+
+def _state(card: Card) -> str:
+    if card.platform.state is PlatformState.INVITED:
+        return "Is invited, and has not registered yet."
+    if card.platform.state is PlatformState.UNREGISTERED:
+        return "Is not registered any more."
+    return "Is registered; not called because of --offline."
 
 
 def _reachability(name: str, platform: Platform) -> Finding:
@@ -194,6 +194,9 @@ def _reachability(name: str, platform: Platform) -> Finding:
         caller = current_ocpi.client(platform)
         found = discover(caller, current_ocpi.services, url, versions=[caller.version.number])
     except FlaskOCPIError as error:
+        if isinstance(error, RefusedError) and error.http_status == 401:
+            problem = refuses_token(platform)
+            return Finding(name, problem.outcome, problem.message, problem.fix)
         return Finding(name, Outcome.FAIL, str(error), _fix(error, platform))
     offered = with_roles(current_ocpi.services, platform, found.endpoints)
     if _addresses_of(offered) != _addresses_of(platform.endpoints) and not _is_fetched_again(platform):
@@ -224,7 +227,7 @@ def _fix(error: FlaskOCPIError, platform: Platform) -> str | None:
 
 
 def _say(finding: Finding, width: int) -> None:
-    outcome = click.style(f"{finding.outcome:<4}", fg=_COLOURS[finding.outcome])
+    outcome = click.style(f"{finding.outcome:<4}", fg=COLOURS[finding.outcome])
     click.echo(f"{outcome}  {finding.check:<{width}}  {printable(finding.message)}")
     if finding.fix:
         click.echo(f"      {'':<{width}}  {printable(finding.fix)}")

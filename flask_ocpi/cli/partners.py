@@ -43,7 +43,7 @@ def partners(ctx: click.Context, as_json: bool) -> None:
         return None
     known = current_ocpi.partners.list()
     if as_json:
-        return show([current_ocpi.partners.status(platform) for platform in known])
+        return show([card.to_dict() for card in current_ocpi.partners.status()])
     if not known:
         return say("No partners yet. `flask ocpi invite` lets one register, `flask ocpi register` does it yourself.")
     rows = [(p.id, p.name or "-", p.state.value, spoken(p) or "-", _parties(p) or "-", p.last_updated) for p in known]
@@ -57,7 +57,7 @@ def partners(ctx: click.Context, as_json: bool) -> None:
 def show_(platform: str, as_json: bool) -> None:
     """Show PLATFORM with its parties and endpoints, by its id, its name or a party."""
     found = current_ocpi.partners.find(platform)
-    return show(current_ocpi.partners.status(found)) if as_json else _say_platform(found)
+    return show(current_ocpi.partners.card(found).to_dict()) if as_json else _say_platform(found)
 
 
 @partners.command(short_help="List pending roles and parties.")

@@ -156,7 +156,7 @@ def register(
     except RefusedError as error:
         raise _handshake_refusal(error, _NOT_ACCEPTED) from error
     if as_json:
-        return show(current_ocpi.partners.status(platform))
+        return show(current_ocpi.partners.card(platform).to_dict())
     say(f"Registered with {platform.name} as platform {platform.id}, over OCPI {spoken(platform)}.\n")
     say_endpoints(platform)
     pulls = [f"  flask ocpi pull {module} --partner {platform.id}" for module in _pullable(platform)]
@@ -191,7 +191,7 @@ def rotate(
     except RefusedError as error:
         raise _handshake_refusal(error, _ACCEPTED_NO_MORE) from error
     if as_json:
-        return show(current_ocpi.partners.status(renewed))
+        return show(current_ocpi.partners.card(renewed).to_dict())
     over = "" if renewed.version == found.version else f" They speak OCPI {spoken(renewed)} now."
     say(f"Renewed the registration with {renewed.name} ({renewed.id}): both sides have new tokens.{over}\n")
     return say_endpoints(renewed)
@@ -215,7 +215,7 @@ def unregister(platform: str, force: bool, yes: bool, as_json: bool) -> None:
     except RemoteError as error:
         raise refusal(str(error), "Nothing was changed. To end it on this side alone, add --force.") from error
     if as_json:
-        return show(current_ocpi.partners.status(ended))
+        return show(current_ocpi.partners.card(ended).to_dict())
     if not found.is_registered:
         return say(f"Platform {ended.id} was not registered; a registration token it may have is void.")
     state = "this side knows it no more" if force else "the tokens of both directions are void"

@@ -225,10 +225,23 @@ class Connection:
         called: tuple[str | None, str | None],
     ) -> None:
         """Report an exchange to the journal and the listeners; never fails."""
-        failed = isinstance(outcome, Exception)
-        if self.traffic is None or not exchange.moment or not self.traffic.is_wanted(failed=failed):
+        if self.traffic is None:
             return
+        failed = isinstance(outcome, Exception)
         answer = Response(0, {}, b"", request.url) if response is None else response
+        status_code = outcome.status_code or None if isinstance(outcome, Answer | RefusedError) else None
+        if self.platform_id is not None:
+            self.traffic.contacts.sent(
+                self.platform_id,
+                *called,
+                answer.status,
+                status_code,
+                failed=failed,
+                timestamp=outcome.timestamp if isinstance(outcome, Answer) else "",
+                seconds=exchange.duration,
+            )
+        if not exchange.moment or not self.traffic.is_wanted(failed=failed):
+            return
         sent = request.body or b""
         try:
             message = Message(
@@ -243,7 +256,7 @@ class Connection:
                 request_id=request.headers["X-Request-ID"],
                 correlation_id=request.headers["X-Correlation-ID"],
                 http_status=answer.status,
-                status_code=outcome.status_code or None if isinstance(outcome, Answer | RefusedError) else None,
+                status_code=status_code,
                 error=(str(outcome) or type(outcome).__name__) if failed else "",
                 request_bytes=len(sent),
                 response_bytes=len(answer.body),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from flask_ocpi.client import credentials
 from flask_ocpi.client.connection import Connection
@@ -132,16 +133,20 @@ class Registrar:
         """
         platform = self._reread(platform)
         if not platform.is_registered:
-            return self.services.platforms.change(platform, handshake.unregistered)
+            return self._end(platform)
         try:
             self._send_delete(platform)
         except (RemoteError, StorageError):
             if not force:
                 raise
-        ended = self.services.platforms.change(platform, handshake.unregistered)
+        ended = self._end(platform)
         self.services.emit(platform_unregistered, platform=platform)
         registration_ended(self.services, ended)
         return ended
+
+    def _end(self, platform: Platform) -> Platform:
+        ended = partial(handshake.unregistered, now=self.services.now(), by="us")
+        return self.services.platforms.change(platform, ended)
 
     def _send_delete(self, platform: Platform) -> None:
         connection = self._connection(platform)

@@ -8,6 +8,7 @@ import re
 import threading
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -216,6 +217,14 @@ class Findings(WriteBehind[tuple[Key, Entry]]):
         if limit is None:
             return sorted(found, key=_recency, reverse=True)
         return heapq.nlargest(limit, found, key=_recency)
+
+    def counts(self) -> Mapping[str, tuple[int, int]]:
+        """Return the number of findings by the id of the partner: all of them, and those about refused objects."""
+        found: dict[str, tuple[int, int]] = {}
+        for _, entry in self._walk(Search()):
+            number, refused = found.get(entry.finding.platform, (0, 0))
+            found[entry.finding.platform] = (number + 1, refused + entry.finding.refused)
+        return found
 
     def find(self, number: int) -> Entry | None:
         """Return the finding with a number, or None."""

@@ -127,12 +127,18 @@ def registered(
         endpoints_due=None,
         token=services.platforms.cipher.encrypt(credentials["token"]),
         issued=tuple(issued),
+        renewed=services.now(),
+        ended=None,
+        ended_by=None,
     )
     return replace(after, endpoints=with_roles(services, after, discovery.endpoints))
 
 
-def unregistered(platform: Platform) -> Platform:
-    """Return the record of a partner after its registration: with its name, without tokens, parties, endpoints."""
+def unregistered(platform: Platform, *, now: int, by: str) -> Platform:
+    """Return the record of a partner after its registration: with its name, without tokens, parties, endpoints.
+
+    by: "us" or "partner".
+    """
     return replace(
         platform,
         state=PlatformState.UNREGISTERED,
@@ -147,6 +153,9 @@ def unregistered(platform: Platform) -> Platform:
         granted_version=None,
         own_role=None,
         own_party=None,
+        renewed=None,
+        ended=now,
+        ended_by=by,
     )
 
 

@@ -18,6 +18,7 @@ from typing import Any
 from flask_ocpi.core.config import Settings
 from flask_ocpi.core.moments import SECOND
 from flask_ocpi.errors import is_success
+from flask_ocpi.exchange.contacts import Contacts
 from flask_ocpi.exchange.logs import LONGEST_ID
 from flask_ocpi.exchange.logs import on_a_line
 from flask_ocpi.signals import message_exchanged
@@ -107,7 +108,7 @@ class Traffic:
     """The only way from the exchanges of an app to the journal and the listeners.
 
     journal: takes functions that make the messages which OCPI_JOURNAL selects; it calls them later.
-    emit: calls the listeners of a signal.
+    emit: calls the listeners of a signal. contacts: are told of each exchange with a known partner.
     """
 
     def __init__(
@@ -117,7 +118,9 @@ class Traffic:
         clock: Callable[[], datetime],
         emit: Callable[..., None],
         journal: Callable[[Callable[[], Message]], None],
+        contacts: Contacts,
     ) -> None:
+        self.contacts = contacts
         self._clock = clock
         self._emit = emit
         self._journal = journal

@@ -38,7 +38,6 @@ def run_inline(work: Callable[[], object]) -> None:
 BATCH = 100
 PURGE_AFTER = 100  # items written
 _PURGE_SECONDS = 3600.0
-_GATHER_SECONDS = 0.5  # seconds between the first item and the write, unless a batch is full
 _COMPLAIN_SECONDS = 60.0
 _EXIT_SECONDS = 5.0
 
@@ -50,13 +49,14 @@ class WriteBehind(abc.ABC, Generic[T]):
 
     Items that cannot be written, or come too fast, are dropped; the log gives their number at most once a minute.
     Subclasses collect a limited number of items, and save some of them; ``title`` and ``noun`` are the names of all of
-    them and of one. in_context: gives the context of the app, which storages may need. inline:
-    there is no thread.
+    them and of one. gather: the seconds between the first item and the write, unless a batch is full. in_context: gives
+    the context of the app, which storages may need. inline: there is no thread.
     """
 
     title: ClassVar[str]
     noun: ClassVar[str]
     log: ClassVar[logging.Logger]
+    gather: ClassVar[float] = 0.5
 
     def __init__(self, *, in_context: Callable[[], AbstractContextManager[object]], inline: bool) -> None:
         self._in_context = in_context
@@ -138,7 +138,7 @@ class WriteBehind(abc.ABC, Generic[T]):
             with forks.waiting():
                 is_idle = not self._news.wait(_PURGE_SECONDS)
                 if not is_idle:
-                    self._batch.wait(_GATHER_SECONDS)
+                    self._batch.wait(self.gather)
             if is_idle:
                 self._purge()
                 continue

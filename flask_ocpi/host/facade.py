@@ -105,7 +105,7 @@ class Facade(HostCalls):
 
     @property
     def partners(self) -> Partners:
-        """The partners: invite, register, rotate, unregister, approve, list, find, status."""
+        """The partners: invite, register, rotate, unregister, approve, list, find, status, card."""
         return self.state.partners
 
     @property

@@ -20,6 +20,8 @@ from flask_ocpi.exchange import sides
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.grants import Documents
 from flask_ocpi.exchange.sides import Side
+from flask_ocpi.host.status import Card
+from flask_ocpi.host.status import cards
 from flask_ocpi.partners.claims import party_of
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.partners.platforms import PlatformState
@@ -73,24 +75,13 @@ class Partners:
         """Return the record of the partner with an id, or None."""
         return self.services.platforms.get(id)
 
-    def status(self, platform: Platform | str) -> dict[str, Any]:
-        """Return the state, version, roles and endpoints of a partner as plain data, without tokens."""
-        found = self.find(platform)
-        side = self.side(found)
-        return {
-            "id": found.id,
-            "name": found.name,
-            "state": found.state.value,
-            "version": found.version,
-            "own_role": None if side is None else side.role.value,
-            "own_party": None if side is None else str(side.party),
-            "versions_url": found.versions_url,
-            "roles": [dict(role) for role in found.roles],
-            "requested": [dict(role) for role in found.requested],
-            "endpoints": [dict(endpoint) for endpoint in found.endpoints],
-            "quirks": dict(found.quirks),
-            "last_updated": found.last_updated,
-        }
+    def status(self) -> Sequence[Card]:
+        """Return a card about each partner: its state, the last contacts, what waits, what lags, what is wrong."""
+        return cards(self.services, self.list())
+
+    def card(self, platform: Platform | str) -> Card:
+        """Return the card about a partner; ``to_dict`` makes plain data of it, without tokens."""
+        return cards(self.services, [self.find(platform)])[0]
 
     def side(self, platform: Platform | str) -> Side | None:
         """Return our side for a partner that is registered in a version with one role, such as 2.1.1."""

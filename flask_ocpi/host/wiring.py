@@ -28,6 +28,7 @@ from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.exchange import pending
 from flask_ocpi.exchange.bounds import Bodies
 from flask_ocpi.exchange.bounds import Waits
+from flask_ocpi.exchange.contacts import Contacts
 from flask_ocpi.exchange.context import Discovery
 from flask_ocpi.exchange.context import Hooks
 from flask_ocpi.exchange.context import Services
@@ -85,13 +86,16 @@ def wire(settings: Settings, around: Surroundings) -> State:
     writing: dict[str, Any] = {"clock": around.clock, "in_context": around.app_context, "inline": inline}
     state.writer = Writer(around.storage, settings, **writing)
     findings = Findings(around.storage, settings, emit=around.emit, **writing)
-    state.services = _services(settings, around, state, findings)
+    contacts = Contacts(around.storage, **writing)
+    state.services = _services(settings, around, state, findings, contacts)
     deliveries = Deliveries(state.services, state.client, lambda work: _in_context(around, work))
     state.dispatcher = make_dispatcher(deliveries, around.celery_app)
     return state
 
 
-def _services(settings: Settings, around: Surroundings, state: State, findings: Findings) -> Services:
+def _services(
+    settings: Settings, around: Surroundings, state: State, findings: Findings, contacts: Contacts
+) -> Services:
     run = run_inline if settings.dispatcher == "inline" else run_in_thread
     backfill = Backfill(lambda: state.services, state.client)
     return Services(
@@ -110,7 +114,7 @@ def _services(settings: Settings, around: Surroundings, state: State, findings: 
         deliver=lambda id: callbacks.deliver(state.services, state.transport, id),
         wake=lambda platforms=(), *, within=0.0: state.dispatcher.wake(platforms, within=within),
         bodies=Bodies(seconds=settings.body_timeout, at_once=settings.bodies_at_once),
-        traffic=Traffic(settings, clock=around.clock, emit=around.emit, journal=state.writer.add),
+        traffic=Traffic(settings, clock=around.clock, emit=around.emit, journal=state.writer.add, contacts=contacts),
         findings=findings,
         read=Receiving(findings.add, strict=lambda platform: _is_read_strictly(state.services, platform)),
         quirks=Known(settings.quirks),

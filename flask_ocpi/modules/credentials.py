@@ -153,7 +153,7 @@ def put_credentials(ctx: Context, target: Target, body: Document) -> Result:
 
 def delete_credentials(ctx: Context, target: Target, body: None) -> Result:
     """End the registration: none of the tokens works any more, in either direction (CRED-21, CRED-22)."""
-    ended = _change(ctx, handshake.unregistered)
+    ended = _change(ctx, partial(handshake.unregistered, now=ctx.services.now(), by="partner"))
     ctx.services.emit(platform_unregistered, platform=ctx.platform)
     remove = partial(registration_ended, ctx.services, ended)
     return Result(after=(lambda: ctx.services.background(remove),))

@@ -19,6 +19,7 @@ from flask_ocpi.outbox.changes import Changed
 from flask_ocpi.outbox.changes import Recipient
 from flask_ocpi.outbox.changes import recipients
 from flask_ocpi.outbox.changes import united
+from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.storage import leases
 from flask_ocpi.storage.base import NOBODY
 from flask_ocpi.storage.base import Key
@@ -257,11 +258,11 @@ def of_platform(services: Services, platform: str, *, parked: bool | None = None
     return _walk(services, _query(platform, date_from=PARKED) if parked else _query(platform, date_to=PARKED))
 
 
-def summary(services: Services) -> list[Summary]:
-    """Return the numbers of entries for each platform that has any."""
+def summary(services: Services, platforms: Iterable[Platform] | None = None) -> list[Summary]:
+    """Return the numbers of entries for each of these platforms, by default of all, that has any."""
     spread(services)
     found = []
-    for platform in services.platforms.all():
+    for platform in services.platforms.all() if platforms is None else platforms:
         waiting = services.storage.list(OutboxEntry.KIND, _query(platform.id, date_to=PARKED, limit=1))
         parked = services.storage.list(OutboxEntry.KIND, _query(platform.id, date_from=PARKED, limit=1))
         if waiting.total or parked.total:

@@ -94,6 +94,8 @@ class Platform(Stored):
     push_parties: "first" or "each", which of its parties get an object that is for everybody; None: OCPI_PUSH_PARTIES.
     endpoints_due: when to fetch the endpoints again, in microseconds, after ``endpoints_tries`` tries; None: never.
     quirks: the names of deviations for it (:mod:`flask_ocpi.core.quirks`).
+    renewed: when the last handshake replaced the tokens of both sides, in microseconds. ended, ended_by: when its last
+    registration ended, and by whom: "us" or "partner". None if not known.
     """
 
     KIND = "platforms"
@@ -119,6 +121,9 @@ class Platform(Stored):
     endpoints_due: int | None = None
     endpoints_tries: int = 0
     quirks: Mapping[str, Any] = field(default_factory=dict)
+    renewed: int | None = None
+    ended: int | None = None
+    ended_by: str | None = None
     revision: int = 0
 
     @property

@@ -102,6 +102,8 @@ class RequestWatch:
             return
         if not incoming.is_read:
             incoming.note_rest(current)
+        if incoming.caller is not None and incoming.is_ours:
+            self._note(incoming, incoming.caller.platform.id, response)
         if isinstance(response, Answer):
             if response.is_done and not self._traffic.is_wanted(failed=False):
                 return
@@ -114,6 +116,14 @@ class RequestWatch:
             except Exception:
                 path = incoming.environ["PATH_INFO"]
                 _log.exception("The journal could not be told of %s %s.", incoming.environ["REQUEST_METHOD"], path)
+
+    def _note(self, incoming: Incoming, platform: str, response: Response) -> None:
+        """Note the last contact with a partner."""
+        http_status, status_code = response.status_code, response.ocpi_status if isinstance(response, Answer) else None
+        blueprint, _, operation = incoming.endpoint.rpartition(".")
+        failed = is_failure(http_status, status_code)
+        module = self._modules[blueprint]
+        self._traffic.contacts.received(platform, module, operation, http_status, status_code, failed=failed)
 
     def _tell(self, incoming: Incoming, response: Response) -> None:
         http_status = response.status_code

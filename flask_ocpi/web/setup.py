@@ -22,6 +22,7 @@ from flask_ocpi.core.config import Settings
 from flask_ocpi.core.description import Version
 from flask_ocpi.errors import StorageError
 from flask_ocpi.exchange import journal
+from flask_ocpi.exchange.contacts import Contact
 from flask_ocpi.exchange.findings import FINDINGS
 from flask_ocpi.host.actions import ACTIONS
 from flask_ocpi.partners.platforms import KINDS
@@ -121,7 +122,9 @@ def kinds(versions: Iterable[Version]) -> tuple[str, ...]:
     objects = [object_type.kind for module in modules for object_type in module.objects]
     others = [kind for module in modules for kind in module.kinds]
     return tuple(
-        dict.fromkeys((*KINDS, *objects, *others, *outbox.KINDS, *sync.KINDS, *journal.KINDS, FINDINGS, ACTIONS))
+        dict.fromkeys(
+            (*KINDS, *objects, *others, *outbox.KINDS, *sync.KINDS, *journal.KINDS, FINDINGS, Contact.KIND, ACTIONS)
+        )
     )
 
 

@@ -49,7 +49,9 @@ def told():
             {"OCPI_PARTIES": [party_settings("NL", "ABC", ["CPO"])], **ALL, **(config or {})}
         )
         made = []
-        traffic = Traffic(settings, clock=None, emit=lambda *a, **k: None, journal=lambda make: made.append(make()))
+        traffic = Traffic(
+            settings, clock=None, emit=lambda *a, **k: None, journal=lambda make: made.append(make()), contacts=None
+        )
         values = {
             "direction": Direction.IN,
             "method": "POST",
@@ -173,7 +175,7 @@ def test_token_in_a_body_is_hidden_however_it_is_written(told, body):
 )
 def test_no_token_of_any_document_is_left(document, option):
     settings = Settings.from_mapping({"OCPI_PARTIES": [party_settings("NL", "ABC", ["CPO"])]})
-    traffic = Traffic(settings, clock=None, emit=None, journal=None)
+    traffic = Traffic(settings, clock=None, emit=None, journal=None, contacts=None)
     body = orjson.dumps(document, option=option)
 
     clean, whole = traffic._body(body, len(body), ())

@@ -1,0 +1,311 @@
+"""Contacts: when a partner and this platform last heard from each other, and how well that works."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from dataclasses import field
+from dataclasses import replace
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from flask_ocpi.core import forks
+from flask_ocpi.core.moments import SECOND
+from flask_ocpi.core.moments import to_micros
+from flask_ocpi.exchange.write_behind import BATCH
+from flask_ocpi.exchange.write_behind import WriteBehind
+from flask_ocpi.storage.base import Key
+from flask_ocpi.storage.base import Query
+from flask_ocpi.storage.base import Storage
+from flask_ocpi.storage.base import walk
+from flask_ocpi.storage.stored import Stored
+
+_SLICE = 300  # seconds: messages are counted in slices of this length
+_HOUR = 3600
+_INLINE_PAUSE = 60 * SECOND
+_SIDES = ("sender_", "receiver_")
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A failed exchange. moment: when it ended, in microseconds. direction: "IN", or "OUT" for a call of ours.
+
+    http_status: 0 without an answer. status_code: OCPI's, None if the answer had none.
+    """
+
+    moment: int
+    direction: str
+    operation: str
+    http_status: int
+    status_code: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Contact(Stored):
+    """The last contacts with a partner; moments are microseconds since 1970 UTC, None: never, as far as known.
+
+    received: its last request. answered: its last answer to a request of ours; accepted: the last one that was a
+    success. uses: the last request to each of our interfaces, such as "locations SENDER"; called: our last request to
+    each of its interfaces. slices: the number of requests from it, to it, and of those that failed, for the last hour,
+    by the start of each five minutes, in seconds. failure: the last failed exchange. skew: by how much its clock is
+    ahead of ours (negative: behind), at least, in milliseconds, by the ``timestamp`` of its last answer.
+    """
+
+    KIND = "contacts"
+
+    platform: str
+    received: int | None = None
+    answered: int | None = None
+    accepted: int | None = None
+    uses: Mapping[str, int] = field(default_factory=dict)
+    called: Mapping[str, int] = field(default_factory=dict)
+    slices: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    failure: Failure | None = None
+    skew: int | None = None
+
+    @property
+    def key(self) -> Key:
+        return Key("", "", "", self.platform)
+
+    @property
+    def last(self) -> int | None:
+        """When the two platforms last heard from each other."""
+        return _latest(self.received, self.answered)
+
+    def last_hour(self, now: int) -> tuple[int, int, int, int]:
+        """Return the numbers of the last hour: requests from it, requests to it, failed from it, failed to it."""
+        first = now // SECOND - _HOUR
+        recent = [counts for start, counts in self.slices.items() if int(start) > first]
+        received, sent, failed_in, failed_out = (sum(counts[place] for counts in recent) for place in range(4))
+        return received, sent, failed_in, failed_out
+
+    def after(self, earlier: Contact | None) -> Contact:
+        """Return the sum of these contacts and earlier ones, without what is older than an hour in ``slices``."""
+        if earlier is None:
+            return self
+        slices = dict(earlier.slices)
+        for start, counts in self.slices.items():
+            known = slices.get(start, (0, 0, 0, 0))
+            slices[start] = [a + b for a, b in zip(known, counts, strict=True)]
+        oldest = max(map(int, slices), default=0) - _HOUR
+        return replace(
+            self,
+            received=_latest(self.received, earlier.received),
+            answered=_latest(self.answered, earlier.answered),
+            accepted=_latest(self.accepted, earlier.accepted),
+            uses=_latest_of_each(self.uses, earlier.uses),
+            called=_latest_of_each(self.called, earlier.called),
+            slices={start: counts for start, counts in slices.items() if int(start) >= oldest},
+            failure=self.failure or earlier.failure,
+            skew=earlier.skew if self.skew is None else self.skew,
+        )
+
+
+class _Heard:
+    """The contacts with a partner that are not written yet. answer: the last timestamp, with the times around it."""
+
+    __slots__ = ("accepted", "answer", "answered", "called", "failure", "received", "slices", "uses")
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+        self.answered: int | None = None
+        self.accepted: int | None = None
+        self.uses: dict[str, int] = {}
+        self.called: dict[str, int] = {}
+        self.slices: dict[int, list[int]] = {}
+        self.failure: Failure | None = None
+        self.answer: tuple[str, int, int] | None = None
+
+    def count(self, now: int, place: int, *, failed: bool) -> None:
+        start = now // (SECOND * _SLICE)
+        counts = self.slices.get(start)
+        if counts is None:
+            counts = self.slices[start] = [0, 0, 0, 0]
+        counts[place] += 1
+        counts[place + 2] += failed
+
+    def contact(self, platform: str) -> Contact:
+        return Contact(
+            platform,
+            received=self.received,
+            answered=self.answered,
+            accepted=self.accepted,
+            uses=self.uses,
+            called=self.called,
+            slices={str(start * _SLICE): counts for start, counts in self.slices.items()},
+            failure=self.failure,
+            skew=None if self.answer is None else skew_of(*self.answer),
+        )
+
+
+class Contacts(WriteBehind[Contact]):
+    """Notes each exchange with a known partner in memory; one record of each partner is written about every 10 s.
+
+    inline: there is no thread; readers, the end of a request after a minute, and the end of the process write.
+    """
+
+    title = "list of contacts"
+    noun = "contact"
+    log = logging.getLogger("flask_ocpi")
+    gather = 10.0
+
+    def __init__(
+        self,
+        storage: Storage,
+        *,
+        clock: Callable[[], datetime],
+        in_context: Callable[[], AbstractContextManager[object]],
+        inline: bool,
+    ) -> None:
+        self._storage = storage
+        self._clock = clock
+        self._written = 0
+        super().__init__(in_context=in_context, inline=inline)
+
+    def received(
+        self,
+        platform: str,
+        module: str | None,
+        operation: str,
+        http_status: int,
+        status_code: int | None,
+        *,
+        failed: bool,
+    ) -> None:
+        """Note a request of a partner and our answer; does not access the storage."""
+        now = int(self._clock().timestamp() * SECOND)
+        with self._lock:
+            heard = self._of(platform)
+            heard.received = now
+            if module is not None and operation.startswith(_SIDES):
+                heard.uses[f"{module} {operation.split('_', 1)[0].upper()}"] = now
+            heard.count(now, 0, failed=failed)
+            if failed:
+                heard.failure = Failure(now, "IN", operation, http_status, status_code)
+        self._noted()
+
+    def sent(
+        self,
+        platform: str,
+        module: str | None,
+        operation: str | None,
+        http_status: int,
+        status_code: int | None,
+        *,
+        failed: bool,
+        timestamp: str,
+        seconds: float,
+    ) -> None:
+        """Note a request of ours, the answer, and how long that took; does not access the storage.
+
+        http_status: 0 without an answer. timestamp: of the answer's envelope, "" if that cannot be read.
+        """
+        now = int(self._clock().timestamp() * SECOND)
+        with self._lock:
+            heard = self._of(platform)
+            if http_status:
+                heard.answered = now
+            if not failed:
+                heard.accepted = now
+            if timestamp:
+                heard.answer = (timestamp, now - int(seconds * SECOND), now)
+            if module is not None and operation is not None and operation.startswith(_SIDES):
+                heard.called[f"{module} {operation.split('_', 1)[0].upper()}"] = now
+            heard.count(now, 1, failed=failed)
+            if failed:
+                heard.failure = Failure(now, "OUT", operation or "", http_status, status_code)
+        self._noted()
+
+    def of(self, platform: str) -> Contact:
+        """Return the contacts with a partner, by its id."""
+        self.flush()
+        record = self._storage.get(Contact.KIND, Contact(platform).key)
+        return Contact(platform) if record is None else Contact.from_record(record)
+
+    def all(self) -> Mapping[str, Contact]:
+        """Return the contacts with all partners, by id."""
+        self.flush()
+        found = map(Contact.from_record, walk(self._storage, Contact.KIND, Query()))
+        return {contact.platform: contact for contact in found}
+
+    def write_inline(self) -> None:
+        """Write if there is no thread and the last time is a minute ago; for the end of a request."""
+        if not self._inline or not self._waiting:
+            return
+        now = int(self._clock().timestamp() * SECOND)
+        if not self._written:
+            self._written = now
+        elif now - self._written >= _INLINE_PAUSE:
+            self._written = now
+            self.flush()
+
+    def _of(self, platform: str) -> _Heard:
+        heard = self._waiting.get(platform)
+        if heard is None:
+            heard = self._waiting[platform] = _Heard()
+        return heard
+
+    def _noted(self) -> None:
+        if not self._inline:
+            forks.look_for_fork()
+            self._have_written()
+
+    def _forget(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: dict[str, _Heard] = {}
+
+    def _number_waiting(self) -> int:
+        return len(self._waiting)
+
+    def _take(self) -> Sequence[Contact]:
+        with self._lock:
+            some = [*islice(self._waiting, BATCH)]
+            return [self._waiting.pop(platform).contact(platform) for platform in sorted(some)]
+
+    def _save(self, batch: Sequence[Contact]) -> None:
+        def add_up() -> None:
+            known = self._storage.get_many(Contact.KIND, [contact.key for contact in batch], for_update=True)
+            summed = [contact.after(_read(known.get(contact.key))) for contact in batch]
+            self._storage.save_many(Contact.KIND, [(contact.key, contact.to_record()) for contact in summed])
+
+        self._storage.run(add_up)
+
+    def _remove_old(self) -> None:
+        """Remove nothing: there is one record for each partner."""
+
+    def _lose(self, number: int, reason: str) -> None:
+        self._lost += number
+        self.log.info("The last contacts with %d partners could not be written: %s", number, reason)
+
+
+def skew_of(timestamp: str, sent: int, received: int) -> int | None:
+    """Return by how much a clock is ahead of ours (negative: behind), at least, in milliseconds.
+
+    timestamp: what it said at some time between two moments of ours, in microseconds; None if it cannot be read.
+    """
+    try:
+        said = to_micros(timestamp)
+    except ValueError:
+        return None
+    exact = 1000 if "." in timestamp else SECOND
+    if said > received:
+        return (said - received) // 1000
+    return min(0, said + exact - sent) // 1000
+
+
+def _read(record: Any) -> Contact | None:
+    return None if record is None else Contact.from_record(record)
+
+
+def _latest(one: int | None, other: int | None) -> int | None:
+    return max((moment for moment in (one, other) if moment is not None), default=None)
+
+
+def _latest_of_each(some: Mapping[str, int], others: Mapping[str, int]) -> dict[str, int]:
+    return {name: max(some.get(name, 0), others.get(name, 0)) for name in {**others, **some}}
