@@ -50,11 +50,12 @@ class Failure:
 class Contact(Stored):
     """The last contacts with a partner; moments are microseconds since 1970 UTC, None: never, as far as known.
 
-    received: its last request. answered: its last answer to a request of ours; accepted: the last one that was a
-    success. uses: the last request to each of our interfaces, such as "locations SENDER"; called: our last request to
-    each of its interfaces. slices: the number of requests from it, to it, and of those that failed, for the last hour,
-    by the start of each five minutes, in seconds. failure: the last failed exchange. skew: by how much its clock is
-    ahead of ours (negative: behind), at least, in milliseconds, by the ``timestamp`` of its last answer.
+    received: its last request. answered: its last answer to a request of ours. takes_token: whether its last answer
+    that shows this accepted our token. uses: the last request to each of our interfaces, such as "locations SENDER";
+    called: our last request to each of its interfaces. slices: by the start of each five minutes of the last hour, in
+    seconds, the number of requests from it, to it, and of those that failed. failure: the last failed exchange. skew:
+    by how much its clock is ahead of ours (negative: behind), at least, in milliseconds, by the ``timestamp`` of its
+    last answer.
     """
 
     KIND = "contacts"
@@ -62,7 +63,7 @@ class Contact(Stored):
     platform: str
     received: int | None = None
     answered: int | None = None
-    accepted: int | None = None
+    takes_token: bool | None = None
     uses: Mapping[str, int] = field(default_factory=dict)
     called: Mapping[str, int] = field(default_factory=dict)
     slices: Mapping[str, Sequence[int]] = field(default_factory=dict)
@@ -98,10 +99,10 @@ class Contact(Stored):
             self,
             received=_latest(self.received, earlier.received),
             answered=_latest(self.answered, earlier.answered),
-            accepted=_latest(self.accepted, earlier.accepted),
+            takes_token=earlier.takes_token if self.takes_token is None else self.takes_token,
             uses=_latest_of_each(self.uses, earlier.uses),
             called=_latest_of_each(self.called, earlier.called),
-            slices={start: counts for start, counts in slices.items() if int(start) >= oldest},
+            slices={start: counts for start, counts in slices.items() if int(start) > oldest},
             failure=self.failure or earlier.failure,
             skew=earlier.skew if self.skew is None else self.skew,
         )
@@ -110,12 +111,12 @@ class Contact(Stored):
 class _Heard:
     """The contacts with a partner that are not written yet. answer: the last timestamp, with the times around it."""
 
-    __slots__ = ("accepted", "answer", "answered", "called", "failure", "received", "slices", "uses")
+    __slots__ = ("answer", "answered", "called", "failure", "received", "slices", "takes_token", "uses")
 
     def __init__(self) -> None:
         self.received: int | None = None
         self.answered: int | None = None
-        self.accepted: int | None = None
+        self.takes_token: bool | None = None
         self.uses: dict[str, int] = {}
         self.called: dict[str, int] = {}
         self.slices: dict[int, list[int]] = {}
@@ -135,7 +136,7 @@ class _Heard:
             platform,
             received=self.received,
             answered=self.answered,
-            accepted=self.accepted,
+            takes_token=self.takes_token,
             uses=self.uses,
             called=self.called,
             slices={str(start * _SLICE): counts for start, counts in self.slices.items()},
@@ -211,8 +212,8 @@ class Contacts(WriteBehind[Contact]):
             heard = self._of(platform)
             if http_status:
                 heard.answered = now
-            if not failed:
-                heard.accepted = now
+            if not failed or http_status == 401:
+                heard.takes_token = not failed
             if timestamp:
                 heard.answer = (timestamp, now - int(seconds * SECOND), now)
             if module is not None and operation is not None and operation.startswith(_SIDES):

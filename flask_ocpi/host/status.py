@@ -249,12 +249,7 @@ def _about_registration(card: Card) -> Iterator[Problem]:
 
 def _about_contacts(card: Card) -> Iterator[Problem]:
     platform, contact, now = card.platform, card.contact, card.now
-    failure = contact.failure
-    if (
-        failure
-        and (failure.direction, failure.http_status) == ("OUT", 401)
-        and failure.moment > (contact.accepted or 0)
-    ):
+    if contact.takes_token is False:
         yield refuses_token(platform)
     last = max(contact.last or 0, platform.renewed or 0)
     if last and now - last > _SILENT:

@@ -1,0 +1,1 @@
+"""The state of partners: contacts, cards, and the comparison of objects."""
