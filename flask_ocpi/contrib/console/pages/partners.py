@@ -111,7 +111,7 @@ def _listed(text: str) -> list[str] | None:
 
 def _cards(ocpi: OwnPlatform) -> Sequence[dict[str, Any]]:
     lags = {lag.platform: lag for lag in ocpi.outbox.lags()}
-    return [{**ocpi.partners.status(platform), "lag": lags.get(platform.id)} for platform in ocpi.partners.list()]
+    return [{**card.to_dict(), "lag": lags.get(card.platform.id)} for card in ocpi.partners.status()]
 
 
 PAGES = (
