@@ -43,6 +43,7 @@ def _commands() -> Sequence[Command]:
     from flask_ocpi.cli.actions import actions
     from flask_ocpi.cli.authorize import authorize
     from flask_ocpi.cli.check import check
+    from flask_ocpi.cli.examples import example
     from flask_ocpi.cli.findings import findings
     from flask_ocpi.cli.status import status
     from flask_ocpi.cli.sync import sync
@@ -76,6 +77,8 @@ def _commands() -> Sequence[Command]:
         pricing.cdrs_group,
         about.modules,
         about.openapi,
+        about.settings,
+        example,
         check,
         *map(pkgutil.resolve_name, _ABOVE),
     )

@@ -9,9 +9,11 @@ from typing import TypeVar
 
 import click
 import orjson
+from flask import current_app
 from flask.cli import with_appcontext
 
 from flask_ocpi.cli.output import json_option
+from flask_ocpi.cli.output import nearest
 from flask_ocpi.cli.output import refusal
 from flask_ocpi.cli.output import say
 from flask_ocpi.cli.output import show
@@ -22,6 +24,7 @@ from flask_ocpi.core.description import Interface
 from flask_ocpi.core.description import Module
 from flask_ocpi.core.description import Operation
 from flask_ocpi.core.description import Version
+from flask_ocpi.host.settings import settings_in_force
 from flask_ocpi.web.blueprints import url_rule
 from flask_ocpi.web.blueprints import view_name
 from flask_ocpi.web.current import current_ocpi
@@ -102,6 +105,36 @@ def openapi(version: str | None, output: str | None, as_json: bool) -> None:
         file.write(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
     text = f"Wrote the OpenAPI document of OCPI {number} to {output}."
     return show({"output": output, "version": number}) if as_json else say(text)
+
+
+@click.command(short_help="List the settings in force.")
+@click.argument("name", required=False)
+@click.option("--changed", is_flag=True, help="Only those that differ from their default.")
+@json_option
+@with_appcontext
+def settings(name: str | None, changed: bool, as_json: bool) -> None:
+    """List the settings in force: value, source, meaning. NAME is a setting, or a part of the names of several.
+
+    The source is "environment" for a variable such as FLASK_OCPI_BASE_URL that the app has read.
+    """
+    found = settings_in_force(current_ocpi.services.settings, current_app.config)
+    if name is not None:
+        wanted = name.upper().removeprefix("OCPI_")
+        keys = [item.key for item in found if item.key == f"OCPI_{wanted}"] or [i.key for i in found if wanted in i.key]
+        if not keys:
+            near = nearest(f"OCPI_{wanted}", [item.key for item in found])
+            raise refusal(f"There is no setting {name}.", f"Did you mean {near}?")
+        found = [item for item in found if item.key in keys]
+    if changed:
+        found = [item for item in found if item.value != item.default]
+    if as_json:
+        return show([item.to_dict() for item in found])
+    for item in found:
+        shown = "not set" if item.value is None else orjson.dumps(item.value).decode()
+        say(f"{item.key} = {shown}  ({item.source})\n    {item.meaning}")
+    if not found:
+        say("Every setting has its default.")
+    return None
 
 
 def _served_version(versions: Mapping[str, T], number: str) -> T:

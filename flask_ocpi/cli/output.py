@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import logging
 import os
 import sys
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from contextlib import contextmanager
@@ -46,6 +48,11 @@ class Commands(AppGroup):
 def refusal(message: str, hint: str = "") -> click.ClickException:
     """Return the exception that ends a command with exit code 1; the hint names the fix."""
     return click.ClickException("\n".join(filter(None, (printable(message), hint))))
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return the known name that is most like a wrong one."""
+    return difflib.get_close_matches(name, list(known), n=1, cutoff=0.0)[0]
 
 
 def confirm(question: str, *, yes: bool) -> None:
