@@ -45,6 +45,7 @@ def _commands() -> Sequence[Command]:
     from flask_ocpi.cli.check import check
     from flask_ocpi.cli.examples import example
     from flask_ocpi.cli.findings import findings
+    from flask_ocpi.cli.probe import probe
     from flask_ocpi.cli.status import status
     from flask_ocpi.cli.sync import sync
 
@@ -80,6 +81,7 @@ def _commands() -> Sequence[Command]:
         about.settings,
         example,
         check,
+        probe,
         *map(pkgutil.resolve_name, _ABOVE),
     )
 

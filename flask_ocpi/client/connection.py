@@ -40,6 +40,7 @@ from flask_ocpi.exchange.handshake import token_encoding
 from flask_ocpi.exchange.messages import Direction
 from flask_ocpi.exchange.messages import Message
 from flask_ocpi.exchange.messages import Traffic
+from flask_ocpi.exchange.messages import is_failure
 from flask_ocpi.exchange.sides import own_parties
 from flask_ocpi.modules.enums import ConnectionStatus
 from flask_ocpi.modules.hubclientinfo import connection_status
@@ -130,12 +131,14 @@ class Connection:
         url: str,
         *,
         body: bytes | None = None,
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str | None] | None = None,
         correlation_id: str | None = None,
         module: str | None = None,
         operation: str | None = None,
     ) -> Response:
         """Send one request, whose body is JSON text, and return the unprocessed answer with any status.
+
+        headers: in addition to the usual ones, or in their place; None leaves one out.
 
         Raises UnreachableError and BlockedAddressError if there was no answer; CrowdedError, an UnreachableError, if
         too many requests of others wait for such answers: then nothing was sent.
@@ -148,16 +151,17 @@ class Connection:
         method: str,
         url: str,
         payload: bytes | None,
-        headers: Mapping[str, str] | None,
+        headers: Mapping[str, str | None] | None,
         correlation_id: str | None,
     ) -> Request:
-        sent = {
+        usual: dict[str, str | None] = {
             "Authorization": self._authorization,
             "Accept": "application/json",
             "X-Request-ID": str(uuid.uuid4()),
             "X-Correlation-ID": correlation_id or str(uuid.uuid4()),
             **(headers or {}),
         }
+        sent = {name: value for name, value in usual.items() if value is not None}
         if payload is not None:
             sent["Content-Type"] = "application/json"
         return Request(method, url, sent, payload, self._time_left(url))
@@ -240,7 +244,8 @@ class Connection:
                 timestamp=outcome.timestamp if isinstance(outcome, Answer) else "",
                 seconds=exchange.duration,
             )
-        if not exchange.moment or not self.traffic.is_wanted(failed=failed):
+        wanted = self.traffic.is_wanted(failed=failed or is_failure(answer.status, None))
+        if not exchange.moment or not wanted:
             return
         sent = request.body or b""
         try:

@@ -212,7 +212,7 @@ class Contacts(WriteBehind[Contact]):
             heard = self._of(platform)
             if http_status:
                 heard.answered = now
-            if not failed or http_status == 401:
+            if failed == (http_status == 401):  # a raw answer with 401 tells nothing: the probe sends wrong tokens, too
                 heard.takes_token = not failed
             if timestamp:
                 heard.answer = (timestamp, now - int(seconds * SECOND), now)

@@ -8,8 +8,11 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import replace
+from typing import TYPE_CHECKING
 from typing import Any
 
+from flask_ocpi.client.client import Client
+from flask_ocpi.client.connection import Connection
 from flask_ocpi.client.registration import Registrar
 from flask_ocpi.client.wire import Transport
 from flask_ocpi.core import quirks
@@ -27,6 +30,11 @@ from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.partners.platforms import PlatformState
 from flask_ocpi.partners.platforms import Terms
 from flask_ocpi.storage.base import Party
+
+if TYPE_CHECKING:
+    from flask_ocpi.client.probe.checks import Result
+    from flask_ocpi.client.probe.report import Report
+    from flask_ocpi.client.probe.session import Session
 
 #: The record of an invited partner before it is known.
 _NOBODY = Platform("", "", PlatformState.INVITED)
@@ -201,6 +209,51 @@ class Partners:
         chosen = None if parties is None else set(parties)
         wanted = grants.checked_roles(roles)
         return grants.reject(self.services, self.find(platform), roles=wanted, parties=chosen)[1]
+
+    def probe(
+        self,
+        partner: Platform | str,
+        *,
+        token: str | None = None,
+        encoding: str | None = None,
+        version: str | None = None,
+        progress: Callable[[Result], None] = lambda result: None,
+    ) -> Report:
+        """Check the platform of a registered partner, or the one at a versions URL, against the specification.
+
+        token, encoding: what an address without a record accepts. version: by default that of the partner, or else the
+        newest common one. progress: called with each result. It sends at most 80 requests, which change nothing at the
+        partner; the journal has them.
+        """
+        from flask_ocpi.client.probe.run import run  # serving does not need it
+
+        return run(self._session(partner, token, encoding, version), progress=progress)
+
+    def _session(
+        self, partner: Platform | str, token: str | None, encoding: str | None, version: str | None
+    ) -> Session:
+        from flask_ocpi.client.probe.session import Session
+
+        services, number = self.services, None if version is None else handshake.served(self.services, version).number
+        if isinstance(partner, str) and "://" in partner:
+            if token is None:
+                raise InvalidParametersError("An address needs the token that it accepts.")
+            spelling = encoding or services.settings.token_encoding
+            bare = Connection(self._transport(), token, encoding=spelling, traffic=services.traffic)
+            return Session(services, bare, partner, token, encoding=spelling, number=number)
+        if token is not None:
+            raise InvalidParametersError("A token goes with a versions URL; that of a partner is known.")
+        found = self.find(partner)
+        client = Client(services, found, self._transport())
+        return Session(
+            services,
+            client,
+            found.versions_url or "",
+            services.platforms.cipher.decrypt(str(found.token)),
+            encoding=encoding or handshake.token_encoding(services, found),
+            platform=found,
+            number=number,
+        )
 
     def push_parties(self, platform: Platform | str, which: str | None) -> Platform:
         """Send objects for all parties to the "first" party of a partner or to "each"; None: the default."""

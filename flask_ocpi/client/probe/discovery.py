@@ -1,0 +1,287 @@
+"""Checks of the versions, the version details and the endpoints."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask_ocpi.client.probe.checks import DoubtError
+from flask_ocpi.client.probe.checks import FlawError
+from flask_ocpi.client.probe.checks import SkippedError
+from flask_ocpi.client.probe.checks import check
+from flask_ocpi.client.probe.checks import declared
+from flask_ocpi.client.probe.seen import cut
+from flask_ocpi.client.probe.session import Session
+from flask_ocpi.core.enums import InterfaceRole
+from flask_ocpi.core.enums import ModuleID
+from flask_ocpi.core.schema import Schema
+from flask_ocpi.core.schema import load
+from flask_ocpi.errors import InvalidParametersError
+from flask_ocpi.modules.versions import Endpoint
+from flask_ocpi.modules.versions import Version
+from flask_ocpi.versions.reading.reader import shown
+
+_VERSIONS = "Versions: Version information endpoint"
+_DETAILS = "Versions: Version details endpoint"
+_ENDPOINT = "Versions: Endpoint class"
+_URL = "Types: URL"
+_LONGEST_URL = 255
+#: The modules that another one needs, by the tables of their chapters.
+_NEEDED = {
+    (ModuleID.COMMANDS, "RECEIVER"): ((ModuleID.LOCATIONS, "SENDER"),),
+    (ModuleID.CHARGINGPROFILES, "RECEIVER"): ((ModuleID.SESSIONS, "SENDER"),),
+    (ModuleID.LOCATIONS, "SENDER"): ((ModuleID.TARIFFS, "SENDER"),),
+}
+
+
+@check("versions.answer", "The versions URL answers with success.", _VERSIONS)
+def versions_answer(session: Session) -> str:
+    return session.versions.demand_success()
+
+
+@check("versions.list", "The answer has a list with at least one version.", _VERSIONS)
+def versions_list(session: Session) -> str:
+    data = session.versions.needed()
+    if not isinstance(data, list) or not data:
+        raise FlawError(f"data is {_kind(data)}, not a list with entries.")
+    return ", ".join(shown(number) for number in session.offered) or f"{len(data)} entries"
+
+
+@check("versions.entries", "Each entry has a version and a URL.", "Versions: Version class")
+def versions_entries(session: Session) -> str:
+    return _valid(session, Version, session.versions.needed())
+
+
+@check("versions.unique", "No version comes twice.", _VERSIONS)
+def versions_unique(session: Session) -> str:
+    data = session.versions.needed()
+    names = [str(item.get("version")) for item in data if isinstance(item, dict)] if isinstance(data, list) else []
+    return _once(names)
+
+
+@check("versions.url", "The URLs are absolute, https, and at most 255 characters long.", _URL)
+def versions_url(session: Session) -> str:
+    session.versions.needed()
+    return _addresses({"the versions URL": session.url, **session.offered})
+
+
+@check("versions.common", "It offers a version that this platform has.", _VERSIONS)
+def versions_common(session: Session) -> str:
+    session.versions.needed()
+    if not session.common:
+        raise FlawError(f"It offers {_listing(session.offered) or 'no version that can be read'}.")
+    return _listing(session.common)
+
+
+@check(
+    "versions.newest", "The newest common version is in use.", "Credentials: Update to a newer version", advised=True
+)
+def versions_newest(session: Session) -> str:
+    if session.platform is None or not session.platform.version:
+        raise SkippedError("It is not registered here.")
+    session.versions.needed()
+    if session.common and session.common[-1] != session.platform.version:
+        raise FlawError(f"OCPI {session.platform.version} is in use; both sides have {session.common[-1]}.")
+    return f"OCPI {session.platform.version}"
+
+
+@check("details.answer", "The URL of the version answers with success.", _DETAILS)
+def details_answer(session: Session) -> str:
+    return session.details.demand_success()
+
+
+@check("details.version", "The answer names the version that its URL is for.", _DETAILS)
+def details_version(session: Session) -> str:
+    data = session.details.needed()
+    number = data.get("version") if isinstance(data, dict) else None
+    if number != session.version.number:
+        raise FlawError(f"version is {shown(number)}, at the URL of {session.version.number}.")
+    return str(number)
+
+
+@check("details.list", "The answer is an object with a list of endpoints.", _DETAILS)
+def details_list(session: Session) -> str:
+    data = session.details.needed()
+    if not isinstance(data, dict):
+        raise FlawError(f"data is {_kind(data)}, not an object.")
+    if not session.entries:
+        raise FlawError(f"endpoints is {_kind(data.get('endpoints'))}, not a list with entries.")
+    return f"{len(session.entries)} endpoints"
+
+
+@check("details.known", "The endpoints are those that it had at the registration.", _DETAILS, advised=True)
+def details_known(session: Session) -> str:
+    if session.platform is None:
+        raise SkippedError("It is not registered here.")
+    if session.platform.version != session.version.number:
+        raise SkippedError(f"It is registered in OCPI {session.platform.version}.")
+    session.details.needed()
+    known, now = (set(map(_identity, each)) for each in (session.platform.endpoints, session.endpoints))
+    if known != now:
+        names = [":".join(part for part in item[:2] if part) for item in sorted(known ^ now)]
+        raise FlawError(cut(f"They differ in {_listing(names)}; `flask ocpi rotate` fetches them."))
+    return f"{len(now)} endpoints"
+
+
+@check("endpoints.credentials", "There is a credentials endpoint.", "Versions: ModuleID")
+def endpoints_credentials(session: Session) -> str:
+    found = [item for item in _read(session) if _name(item) == ModuleID.CREDENTIALS]
+    if not found:
+        raise FlawError(f"There are {_listing(sorted({_name(item) for item in _read(session)}))}.")
+    return shown(found[0].get("url"))
+
+
+@check("endpoints.fields", "Each endpoint has what the class requires.", _ENDPOINT)
+def endpoints_fields(session: Session) -> str:
+    _read(session)
+    return _valid(session, session.version.endpoint or Endpoint, session.entries)
+
+
+@check("endpoints.role", "Each endpoint has one of the two roles.", "Versions: InterfaceRole")
+def endpoints_role(session: Session) -> str:
+    if session.version.is_one_sided:
+        raise SkippedError(f"OCPI {session.version.number} has no roles here.")
+    wrong = [_name(item) for item in _read(session) if item.get("role") not in tuple(InterfaceRole)]
+    if wrong:
+        raise FlawError(f"These have another one: {_listing(wrong)}.")
+    return "SENDER or RECEIVER"
+
+
+@check("endpoints.unique", "No endpoint comes twice.", _DETAILS)
+def endpoints_unique(session: Session) -> str:
+    return _once([f"{_name(item)} {item.get('role') or ''}".rstrip() for item in _read(session)])
+
+
+@check("endpoints.known", "The identifiers are those of the version, or agreed ones.", "Versions: ModuleID")
+def endpoints_known(session: Session) -> str:
+    known = {module.identifier for module in session.version.modules if module.listed}
+    others = [name for item in _read(session) if (name := str(item.get("identifier"))) not in known]
+    wrong = [name for name in others if name.strip().lower() in known]
+    if wrong:
+        raise FlawError(f"They are in another spelling: {_listing(wrong)}.")
+    if others:
+        raise DoubtError(f"OCPI {session.version.number} does not have {_listing(others)}.")
+    return f"{len(session.entries)} known ones"
+
+
+@check("endpoints.url", "The URLs are absolute, https, and at most 255 characters long.", _URL)
+def endpoints_url(session: Session) -> str:
+    return _addresses({f"{_name(item)} {item.get('role') or ''}".rstrip(): item.get("url") for item in _read(session)})
+
+
+@check(
+    "endpoints.version",
+    "The URLs contain the number of the version.",
+    "Transport and format: Interface endpoints",
+    advised=True,
+)
+def endpoints_version(session: Session) -> str:
+    number = session.version.number
+    without = [_name(item) for item in _read(session) if number not in str(item.get("url"))]
+    if without:
+        raise FlawError(f"{number} is not in the URL of {_listing(without)}.")
+    return number
+
+
+@check("endpoints.needed", "A module comes with the modules that it needs.", "Module dependency", advised=True)
+def endpoints_needed(session: Session) -> str:
+    if session.version.is_one_sided:
+        raise SkippedError(f"OCPI {session.version.number} has no roles here.")
+    offered = {(_name(item), str(item.get("role"))) for item in _read(session)}
+    missing = [
+        f"{module} {role} needs {needed} {side}"
+        for (module, role), others in _NEEDED.items()
+        if (module, role) in offered
+        for needed, side in others
+        if (needed, side) not in offered
+    ]
+    if missing:
+        raise FlawError(f"{'; '.join(missing)}.")
+    return "all there"
+
+
+CHECKS = declared(globals())
+
+
+def _read(session: Session) -> list[Mapping[str, Any]]:
+    session.details.needed()
+    found: list[Mapping[str, Any]] = [item for item in session.entries if isinstance(item, dict)]
+    if not found:
+        raise SkippedError("There are no endpoints to look at.")
+    return found
+
+
+def _name(item: Mapping[str, Any]) -> str:
+    return str(item.get("identifier")).strip().lower()
+
+
+def _identity(endpoint: Mapping[str, Any]) -> tuple[str, str, str]:
+    name = str(endpoint["identifier"])
+    role = "" if name == ModuleID.CREDENTIALS else str(endpoint.get("role") or "")  # it says nothing there
+    return name, role, str(endpoint["url"])
+
+
+def _valid(session: Session, cls: type[Schema], items: Any) -> str:
+    flaws = list(_flaws(session, cls, items)) if isinstance(items, list) else [f"It is {_kind(items)}."]
+    if flaws:
+        raise FlawError(cut(" ".join(flaws)))
+    return f"{len(items)} entries"
+
+
+def _flaws(session: Session, cls: type[Schema], items: list[Any]) -> Iterator[str]:
+    for item in items:
+        try:
+            load(session.services.schemas[cls], item, where=_title(item))
+        except InvalidParametersError as error:
+            yield str(error)
+
+
+def _title(item: Any) -> str:
+    names = [item.get(name) for name in ("version", "identifier")] if isinstance(item, dict) else []
+    return next((f"entry {shown(name)}" for name in names if isinstance(name, str)), "entry")
+
+
+def _once(names: list[str]) -> str:
+    twice = [name for name, number in Counter(names).items() if number > 1]
+    if twice:
+        raise FlawError(f"These come more than once: {_listing(twice)}.")
+    return f"{len(names)} different ones"
+
+
+def _addresses(urls: Mapping[str, Any]) -> str:
+    """Check URLs by name; plain http is a doubt, since it may be a test inside one network."""
+    wrong = {name: flaw for name, url in urls.items() if (flaw := _flaw_of(url))}
+    if wrong:
+        raise FlawError(cut("; ".join(f"{name} {flaw}" for name, flaw in wrong.items())))
+    plain = [name for name, url in urls.items() if urlsplit(url).scheme == "http"]
+    if plain:
+        raise DoubtError(f"Not https, so tokens travel readable: {_listing(plain)}.")
+    return f"{len(urls)} URLs"
+
+
+def _flaw_of(url: Any) -> str | None:
+    try:
+        parts = urlsplit(url) if isinstance(url, str) else None
+        host = None if parts is None else parts.hostname
+    except ValueError:
+        return "cannot be read"
+    if parts is None or parts.scheme not in ("http", "https") or not host:
+        return f"is no absolute URL: {shown(url)}"
+    if url != url.strip():
+        return "has blanks around it"
+    return f"has {len(url)} characters" if len(url) > _LONGEST_URL else None
+
+
+def _kind(value: Any) -> str:
+    if value is None:
+        return "missing or null"
+    if isinstance(value, list):
+        return "a list" if value else "an empty list"
+    return "an object" if isinstance(value, dict) else shown(value)
+
+
+def _listing(names: Any) -> str:
+    return cut(", ".join(shown(name) for name in names))

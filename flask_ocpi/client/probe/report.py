@@ -1,0 +1,162 @@
+"""The results of a probe, and the forms in which they are written."""
+
+from __future__ import annotations
+
+import html
+from collections import Counter
+from collections.abc import Iterable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from xml.sax.saxutils import escape
+from xml.sax.saxutils import quoteattr
+
+from flask_ocpi.client.probe.checks import Outcome
+from flask_ocpi.client.probe.checks import Result
+from flask_ocpi.core.quirks import as_text
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A quirk that would help, its value, and the reason."""
+
+    quirk: str
+    value: Any
+    reason: str
+
+    @property
+    def text(self) -> str:
+        """The quirk as people write it: ``no-patch=on``."""
+        return f"{self.quirk}={as_text(self.value)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The results of a probe.
+
+    partner: the id of its record, None for an address. version: the number that was looked at, None if there is none.
+    requests: how many were sent. correlation_id: that of all of them. proposals: the quirks that would help, without
+    those that are set.
+    """
+
+    partner: str | None
+    url: str
+    version: str | None
+    results: tuple[Result, ...]
+    requests: int
+    correlation_id: str
+    proposals: tuple[Proposal, ...] = ()
+
+    @property
+    def counts(self) -> Mapping[Outcome, int]:
+        """The number of results with each outcome."""
+        found = Counter(result.outcome for result in self.results)
+        return {outcome: found[outcome] for outcome in Outcome}
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing failed."""
+        return not self.counts[Outcome.FAIL]
+
+    @property
+    def summary(self) -> str:
+        """The counts in one line."""
+        counts = ", ".join(f"{number} {outcome}" for outcome, number in self.counts.items())
+        return f"{counts}; {self.requests} requests."
+
+    @property
+    def title(self) -> str:
+        """What was looked at."""
+        name = self.url if self.partner is None else f"{self.partner} ({self.url})"
+        return f"{name}, OCPI {self.version or 'of no common version'}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as plain data."""
+        return {
+            "ok": self.ok,
+            "partner": self.partner,
+            "versions_url": self.url,
+            "version": self.version,
+            "requests": self.requests,
+            "correlation_id": self.correlation_id,
+            "counts": {outcome.value: number for outcome, number in self.counts.items()},
+            "quirks": {proposal.quirk: proposal.value for proposal in self.proposals},
+            "checks": [result.to_dict() for result in self.results],
+        }
+
+
+def grouped(results: Iterable[Result]) -> Sequence[tuple[Result, Sequence[str]]]:
+    """Join the results of one check with one outcome and text; return each with its modules."""
+    found: dict[tuple[str, Outcome, str], tuple[Result, list[str]]] = {}
+    for result in results:
+        key = (result.check.id, result.outcome, result.seen)
+        found.setdefault(key, (result, []))[1].append(result.subject)
+    return [(result, [name for name in names if name]) for result, names in found.values()]
+
+
+def junit(report: Report) -> str:
+    """Return the report as JUnit XML: a flaw is a failure, a warning is in the output of its test."""
+    counts = report.counts
+    lines = [
+        '<?xml version="1.0" encoding="UTF-8"?>',
+        f'<testsuite name={_attribute(f"flask ocpi probe: {report.title}")} tests="{len(report.results)}"'
+        f' failures="{counts[Outcome.FAIL]}" errors="0" skipped="{counts[Outcome.SKIP]}">',
+    ]
+    for result in report.results:
+        name = f"{result.check.id} {result.subject}".rstrip()
+        lines.append(f'  <testcase classname="ocpi.{result.check.id.partition(".")[0]}" name={_attribute(name)}>')
+        seen, about = _text(result.seen), f"{result.check.text} ({result.check.section})"
+        if result.outcome is Outcome.FAIL:
+            lines.append(f"    <failure message={_attribute(result.seen)}>{_text(about)}</failure>")
+        elif result.outcome is Outcome.SKIP:
+            lines.append(f"    <skipped message={_attribute(result.seen)}/>")
+        else:
+            lines.append(f"    <system-out>{result.outcome}: {seen}</system-out>")
+        lines.append("  </testcase>")
+    return "\n".join([*lines, "</testsuite>", ""])
+
+
+def page(report: Report) -> str:
+    """Return the report as an HTML page that needs nothing else: no script, no other file."""
+    rows = "\n".join(
+        f'<tr class="{result.outcome.lower()}"><td>{result.outcome}</td><td><code>{result.check.id}</code></td>'
+        f"<td>{html.escape(', '.join(names))}</td><td>{html.escape(result.check.text)}"
+        f"<br><small>{html.escape(result.check.section)}</small></td><td>{html.escape(result.seen)}</td></tr>"
+        for result, names in sorted(grouped(report.results), key=lambda pair: _ORDER[pair[0].outcome])
+    )
+    quirks = "".join(
+        f"<li><code>{html.escape(proposal.text)}</code> {html.escape(proposal.reason)}</li>"
+        for proposal in report.proposals
+    )
+    proposed = f"<h2>Proposed quirks</h2>\n<ul>{quirks}</ul>\n" if quirks else ""
+    title = html.escape(f"Probe of {report.title}")
+    return (
+        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{title}</title>\n'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<style>{_STYLE}</style>\n</head>\n'
+        f"<body>\n<h1>{title}</h1>\n<p>{html.escape(report.summary)}</p>\n{proposed}"
+        "<table>\n<thead><tr><th>Outcome</th><th>Check</th><th>Modules</th><th>Requirement</th><th>Seen</th></tr>"
+        f"</thead>\n<tbody>\n{rows}\n</tbody>\n</table>\n</body>\n</html>\n"
+    )
+
+
+_ORDER = {Outcome.FAIL: 0, Outcome.WARN: 1, Outcome.PASS: 2, Outcome.SKIP: 3}
+_STYLE = (
+    ":root{color-scheme:light dark}body{font:16px/1.4 system-ui,sans-serif;margin:2rem;overflow-wrap:anywhere}"
+    "table{border-collapse:collapse;width:100%}th,td{border-bottom:1px solid #8886;padding:.4rem;text-align:left;"
+    "vertical-align:top}.fail td:first-child{color:#c62828;font-weight:bold}.warn td:first-child{color:#b26a00;"
+    "font-weight:bold}.skip{opacity:.7}"
+)
+
+
+def _text(text: str) -> str:
+    return escape(_characters(text))
+
+
+def _attribute(text: str) -> str:
+    return quoteattr(_characters(text))
+
+
+def _characters(text: str) -> str:
+    """Replace what XML cannot contain."""
+    return "".join(char if char.isprintable() or char in "\n\t" else "?" for char in text)

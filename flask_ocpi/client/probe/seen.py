@@ -1,0 +1,121 @@
+"""One request of the probe, and its answer as it came."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+
+from flask_ocpi.client.probe.checks import FlawError
+from flask_ocpi.client.probe.checks import SkippedError
+from flask_ocpi.client.wire import Response
+from flask_ocpi.core.responses import BYTE_ORDER_MARK
+from flask_ocpi.core.responses import excerpt
+from flask_ocpi.errors import is_success
+from flask_ocpi.versions.reading.reader import shown
+
+_LONGEST = 160
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A request and its answer.
+
+    module: the id of the module, "" for versions. routed: it had routing headers. answer: None if there was none;
+    ``error`` has the reason. seconds: the time until the whole answer was there. moment: our time then, in
+    microseconds since 1970 UTC. authorized: it had our token.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    moment: int
+    seconds: float
+    module: str = ""
+    functional: bool = False
+    authorized: bool = True
+    answer: Response | None = field(default=None, repr=False)
+    error: str = ""
+
+    @property
+    def name(self) -> str:
+        """The request as reports show it: without the host."""
+        parts = urlsplit(self.url)
+        return f"{self.method} {parts.path}{'?' if parts.query else ''}{parts.query}"
+
+    @property
+    def status(self) -> int:
+        """The HTTP status; 0 without an answer."""
+        return 0 if self.answer is None else self.answer.status
+
+    @cached_property
+    def document(self) -> Any:
+        """The JSON value of the body; None if it is no JSON. A byte order mark is ignored."""
+        if self.answer is None:
+            return None
+        try:
+            return orjson.loads(self.answer.body.removeprefix(BYTE_ORDER_MARK))
+        except orjson.JSONDecodeError:
+            return None
+
+    @property
+    def envelope(self) -> Mapping[str, Any]:
+        """The JSON object around ``data``; empty if the body is none."""
+        return self.document if isinstance(self.document, dict) else {}
+
+    @property
+    def code(self) -> int | None:
+        """The OCPI status code, also one that came as text; None without one."""
+        code = self.envelope.get("status_code")
+        if isinstance(code, str) and code.strip().isascii() and code.strip().isdigit():
+            code = int(code)
+        return code if isinstance(code, int) and not isinstance(code, bool) else None
+
+    @property
+    def data(self) -> Any:
+        return self.envelope.get("data")
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether HTTP and OCPI both say success."""
+        return 200 <= self.status < 300 and self.code is not None and is_success(self.code)
+
+    @property
+    def summary(self) -> str:
+        """The answer in a few words, with the reason of a refusal."""
+        if self.answer is None:
+            return cut(self.error)
+        code = "no status_code" if self.code is None else str(self.code)
+        text = f"HTTP {self.status}, {code}"
+        if self.succeeded:
+            return text
+        message = self.envelope.get("status_message")
+        reason = f": {shown(message)}" if isinstance(message, str) and message else excerpt(self.answer.body)
+        return cut(text + reason)
+
+    def header(self, name: str) -> str | None:
+        """Return a header of the answer, or None."""
+        return None if self.answer is None else self.answer.headers.get(name)
+
+    def demand_success(self) -> str:
+        """Return the summary; raise FlawError if the answer is no success."""
+        if not self.succeeded:
+            raise FlawError(f"{self.name}: {self.summary}")
+        return self.summary
+
+    def needed(self) -> Any:
+        """Return the data of the answer; raise SkippedError if it is no success."""
+        if not self.succeeded:
+            raise SkippedError(f"There is no answer to look at: {self.name} got {self.summary}")
+        return self.data
+
+
+def cut(text: str) -> str:
+    """Return the beginning of a text, on one line."""
+    text = " ".join(text.split())
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
