@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import http.client
 import math
 import queue
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Mapping
 from collections.abc import Sequence
+from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
+from http.client import HTTPResponse
 from typing import Any
 from urllib.parse import SplitResult
 
-import urllib3
 from urllib3.connection import HTTPConnection
 from urllib3.connection import HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool
-from urllib3.connectionpool import HTTPSConnectionPool
 from urllib3.util.wait import wait_for_read
 
 from flask_ocpi.client.addresses import AddressPolicy
@@ -30,6 +31,7 @@ _KEPT_PEERS = 64
 _AROUND = 128 * 1024  # bytes of an answer besides its body: heads, also interim ones, lines of chunks, trailers
 _A_BYTE = 8  # bytes that one byte of a body may take, in its own chunk
 
+_Server = tuple[str, str, int | None]  # scheme, host, port
 _AddressInfo = tuple[socket.AddressFamily, socket.SocketKind, int, str, Any]
 
 
@@ -117,48 +119,38 @@ class TLSSocket(ssl.SSLSocket):
         return super().send(data, flags)
 
 
-class _Joining(HTTPConnection):
-    """A connection that sends the head of a request together with its body: one packet, one wake-up of the server."""
+class Guarded(HTTPConnection):
+    """A kept connection to one server: the head of a request and its body are one packet, one wake-up of the server."""
 
-    _is_head = False
-    _head = b""
+    server: _Server = ("", "", None)
+    _body = b""
 
-    def request(self, method: str, url: str, body: Any = None, headers: Any = None, **options: Any) -> None:
-        self._is_head, self._head = isinstance(body, bytes), b""
-        super().request(method, url, body, headers, **options)
+    def _new_conn(self) -> socket.socket:
+        return _open_socket(self)
+
+    @property
+    def is_connected(self) -> bool:
+        return not current_exchange.get().fresh_only and super().is_connected
+
+    def exchange(self, method: str, target: str, headers: bytes, body: bytes) -> HTTPResponse:
+        """Send a request and return its answer, whose body is not read yet. headers: their lines, without the last end.
+
+        All of it must be checked: it is sent as it is.
+        """
+        self._body = body
+        self.putrequest(method, target, skip_accept_encoding=True)
+        self._output(headers)  # type: ignore[attr-defined]  # putheader would check each line a second time
+        with suppress(BrokenPipeError):  # the server may have answered, and refused the rest
+            self.endheaders()
+        return http.client.HTTPConnection.getresponse(self)
 
     def send(self, data: Any) -> None:
-        if self._is_head:
-            self._is_head, self._head = False, data
-            return
-        head, self._head = self._head, b""
-        super().send(head + data if head else data)
+        body, self._body = self._body, b""
+        super().send(data + body if body else data)
 
 
-class _HTTPConnection(_Joining):
-    def _new_conn(self) -> socket.socket:
-        return _open_socket(self)
-
-    @property
-    def is_connected(self) -> bool:
-        return not current_exchange.get().fresh_only and super().is_connected
-
-
-class _HTTPSConnection(_Joining, HTTPSConnection):
-    def _new_conn(self) -> socket.socket:
-        return _open_socket(self)
-
-    @property
-    def is_connected(self) -> bool:
-        return not current_exchange.get().fresh_only and super().is_connected
-
-
-class _HTTPPool(HTTPConnectionPool):
-    ConnectionCls = _HTTPConnection
-
-
-class _HTTPSPool(HTTPSConnectionPool):
-    ConnectionCls = _HTTPSConnection
+class _GuardedTLS(Guarded, HTTPSConnection):
+    """The same over TLS."""
 
 
 def _open_socket(connection: HTTPConnection) -> socket.socket:
@@ -221,25 +213,61 @@ def _resolve(host: str, port: int, exchange: Exchange) -> Sequence[_AddressInfo]
 
 
 class GuardedPools:
-    """Kept guarded connections, a pool for each server, with the TLS context of the host or the common one."""
+    """Kept guarded connections by server, with the TLS context of the host or the common one.
+
+    The last one that came back is the next one taken. Of servers that were not called for longest, none is kept.
+    """
 
     def __init__(self, context: ssl.SSLContext, contexts: Mapping[str, ssl.SSLContext], pool_size: int) -> None:
+        self._context = context
         self._contexts = dict(contexts)
-        self._manager = urllib3.PoolManager(_KEPT_PEERS, maxsize=pool_size, ssl_context=context)
-        self._manager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
+        self._pool_size = pool_size
+        self._lock = threading.Lock()
+        self._kept: dict[_Server, list[Guarded]] = {}
 
-    def of(self, url: SplitResult) -> HTTPConnectionPool:
-        """Return the pool for a URL; the contexts, loaded once, have the TLS settings.
+    def take(self, url: SplitResult) -> Guarded:
+        """Return a connection to the server of a URL that is not in use; one that is not open connects when it sends.
 
-        A host with its own context shares no connection with others: the context is a part of the pool's key.
+        The contexts, loaded once, have the TLS settings; a host with its own context shares no connection with others.
         """
-        own = self._contexts.get((url.hostname or "").rstrip("."))
-        options = None if own is None else {"ssl_context": own}
-        return self._manager.connection_from_host(url.hostname, url.port, url.scheme, pool_kwargs=options)
+        host = url.hostname or ""
+        server = (url.scheme, host, url.port)
+        while (connection := self._kept_to(server)) is not None:
+            if connection.is_connected:
+                return connection
+            connection.close()
+        if url.scheme == "https":
+            context = self._contexts.get(host.rstrip("."), self._context)
+            made: Guarded = _GuardedTLS(host, url.port, ssl_context=context)
+        else:
+            made = Guarded(host, url.port)
+        made.server = server
+        return made
+
+    def _kept_to(self, server: _Server) -> Guarded | None:
+        with self._lock:
+            kept = self._kept.get(server)
+            return kept.pop() if kept else None
+
+    def keep(self, connection: Guarded) -> None:
+        """Keep a connection whose answer was read to its end."""
+        with self._lock:
+            kept = self._kept.pop(connection.server, [])
+            self._kept[connection.server] = kept
+            kept.append(connection)
+            dropped = [kept.pop(0)] if len(kept) > self._pool_size else []
+            if len(self._kept) > _KEPT_PEERS:
+                dropped += self._kept.pop(next(iter(self._kept)))
+        for unused in dropped:
+            unused.close()
 
     def close(self) -> None:
         """Close the connections that are not in use."""
-        self._manager.clear()
+        with self._lock:
+            kept, self._kept = self._kept, {}
+        for connections in kept.values():
+            for connection in connections:
+                connection.close()
 
 
 def innermost(error: BaseException) -> BaseException:

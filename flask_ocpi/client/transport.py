@@ -8,9 +8,10 @@ import time
 import zlib
 from collections.abc import Mapping
 from http.client import HTTPException
+from http.client import HTTPResponse
 from http.client import IncompleteRead
 from pathlib import Path
-from typing import Any
+from urllib.parse import SplitResult
 from urllib.parse import urlsplit
 
 import certifi
@@ -52,7 +53,6 @@ _READY_URL = re.compile(
     re.ASCII,
 )
 _HOST = re.compile(r"[\w-]+(?:\.[\w-]+)*\.?|\[[0-9a-fA-F:.]+\]", re.ASCII)
-_NO_RETRIES = urllib3.Retry(False)  # False, not 0: errors then come unwrapped; the wrapper would repeat the query
 _HEADER_VALUE = re.compile(r"(?:[!-~\xa1-\xff][\t -~\xa0-\xff]*)?")
 
 
@@ -82,7 +82,6 @@ class HTTPTransport:
         pool_size: int = 10,
     ) -> None:
         self._policy = policy
-        self._timeouts = urllib3.Timeout(connect=connect_timeout, read=read_timeout)
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
         self._total_timeout = total_timeout
@@ -128,38 +127,31 @@ class HTTPTransport:
         self._pools.close()
 
     def _exchange(self, request: Request, exchange: Exchange) -> Response:
-        url = _sendable(request.url)
-        headers = _headers(request)
+        parts = urlsplit(_sendable(request.url))
         try:
-            answer = self._start(request, url, headers)
-        except (urllib3.exceptions.ProtocolError, urllib3.exceptions.SSLError, OSError) as error:
+            return self._answered(request, parts, exchange)
+        except (HTTPException, OSError) as error:
             if request.method != "GET" or not exchange.was_stale(error):
                 raise
-            exchange.fresh_only = True
-            answer = self._start(request, url, headers)
-        try:
-            body = _read_body(answer, self._max_bytes, exchange)
-        finally:
-            answer.close()
-            answer.release_conn()
-        return Response(answer.status, answer.headers, body, request.url)
+        exchange.fresh_only = True
+        return self._answered(request, parts, exchange)
 
-    def _start(self, request: Request, url: str, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
-        """Send a request and return its answer, whose body is not read yet."""
-        parts = urlsplit(url)
+    def _answered(self, request: Request, parts: SplitResult, exchange: Exchange) -> Response:
+        """Send a request over a kept or a new connection; it is kept afterwards if its answer was read to the end."""
         path = f"/{parts.path.lstrip('/')}"  # not two slashes: a host would follow
-        return self._pools.of(parts).urlopen(
-            request.method.upper(),
-            f"{path}?{parts.query}" if parts.query else path,
-            body=request.body or None,
-            headers=headers,
-            retries=_NO_RETRIES,
-            redirect=False,
-            assert_same_host=False,
-            timeout=self._timeouts,
-            preload_content=False,
-            decode_content=False,
-        )
+        target = f"{path}?{parts.query}" if parts.query else path
+        connection = self._pools.take(parts)
+        is_over = False
+        try:
+            answer = connection.exchange(request.method.upper(), target, _head(request), request.body or b"")
+            body = _read_body(answer, self._max_bytes, exchange)
+            is_over = True
+        finally:
+            if not is_over:
+                connection.close()
+        answer.close()
+        self._pools.keep(connection)
+        return Response(answer.status, _joined(answer), body, request.url)
 
 
 def _sendable(url: str) -> str:
@@ -178,12 +170,22 @@ def _sendable(url: str) -> str:
     raise BlockedAddressError(f"{host!a} is not the host of a URL that can be called.")
 
 
-def _headers(request: Request) -> dict[str, str]:
-    """Return all headers to send, each once in any spelling of its name."""
+def _head(request: Request) -> bytes:
+    """Return the lines of all headers to send, each once in any spelling of its name."""
     given = [("Accept-Encoding", "gzip"), ("User-Agent", "flask-ocpi"), *request.headers.items()]
     if request.body or request.method.upper() not in ("GET", "HEAD"):
         given.append(("Content-Length", str(len(request.body or b""))))
-    return dict({name.lower(): (name, value) for name, value in given}.values())
+    lines = {name.lower(): f"{name}: {value}" for name, value in given}
+    return "\r\n".join(lines.values()).encode("latin-1")
+
+
+def _joined(answer: HTTPResponse) -> dict[str, str]:
+    """Return the headers of an answer; values of the same name are joined, as HTTP has it."""
+    found: dict[str, tuple[str, str]] = {}
+    for name, value in answer.headers.items():
+        known = found.get(name.lower())
+        found[name.lower()] = (name, value) if known is None else (known[0], f"{known[1]}, {value}")
+    return dict(found.values())
 
 
 def _tls_context(ca_bundle: str | None, client_certificate: Certificate | None) -> ssl.SSLContext:
@@ -230,19 +232,21 @@ class _Decoder:
         return self._gzip is None or self._gzip.eof
 
 
-def _read_body(raw: Any, limit: int, exchange: Exchange) -> bytes:
-    """Read a urllib3 response to its end, at most ``limit`` bytes on the wire and decoded."""
+def _read_body(answer: HTTPResponse, limit: int, exchange: Exchange) -> bytes:
+    """Read an answer to its end, at most ``limit`` bytes on the wire and decoded."""
     target = exchange.target
     exchange.allow(0)
-    encoding = raw.headers.get("Content-Encoding", "identity").strip().lower()
+    encoding = answer.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in ("", "identity", "gzip", "x-gzip"):
         raise InvalidResponseError(f"{target} answered in an encoding not asked for: {encoding[:40]!r}.")
+    if len(set(answer.headers.get_all("Content-Length", ()))) > 1:
+        raise InvalidResponseError(f"{target} answered with several lengths of one body.")
     decoder = _Decoder(encoding)
     body = bytearray()
     received = 0
     try:
         # read1, not read: http.client's read accepts a negative chunk length and reads without end.
-        while chunk := raw.read1(_CHUNK, decode_content=False):
+        while answer.length != 0 and (chunk := answer.read1(_CHUNK)):
             received += len(chunk)
             exchange.allow(received)
             body += decoder.decode(chunk, limit + 1 - len(body))
@@ -250,6 +254,8 @@ def _read_body(raw: Any, limit: int, exchange: Exchange) -> bytes:
                 raise InvalidResponseError(f"{target} answered with more than {limit} bytes.")
     except zlib.error as error:
         raise InvalidResponseError(f"{target} answered with a body that is not valid gzip.") from error
+    if answer.length:
+        raise IncompleteRead(b"", answer.length)
     if received and not decoder.is_complete:
         raise InvalidResponseError(f"{target} answered with a gzip body that ends too early.")
     return bytes(body)

@@ -7,7 +7,6 @@ import gzip
 import ipaddress
 import itertools
 import os
-import queue
 import socket
 import ssl
 import threading
@@ -850,9 +849,7 @@ def test_get_is_sent_again_when_a_kept_connection_is_lost(serve, make_transport,
     assert ([call.turn for call in peer.calls], peer.connections) == ([1, 2, 1], 2)
 
 
-def test_get_is_sent_again_on_a_new_connection(serve, make_transport, monkeypatch):
-    # First in, first out, the pool hands out the other kept connection next, as it may when threads compete.
-    monkeypatch.setattr("urllib3.connectionpool.ConnectionPool.QueueCls", queue.Queue)
+def test_get_is_sent_again_on_a_new_connection(serve, make_transport):
     transport = make_transport(pool_size=2)
     both = threading.Barrier(2)
 
@@ -919,8 +916,8 @@ def test_no_more_connections_are_kept_than_said(serve, make_transport):
     for _ in range(4):
         transport.send(get(peer.url()))
 
-    (pool,) = transport._pools._manager.pools._container.values()
-    assert (peer.connections, pool.pool.qsize()) == (4, 2)
+    (kept,) = transport._pools._kept.values()
+    assert (peer.connections, len(kept)) == (4, 2)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks here")
