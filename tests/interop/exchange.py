@@ -77,8 +77,18 @@ def objects_of_the_peer() -> list[tuple[str, str, str, dict[str, Any]]]:
             if module == "tokens":
                 changes["whitelist"] = "NEVER"  # so that the peer is asked
             moment = f"2024-05-31T{number // 60:02}:{number % 60:02}:00Z"
-            rows.append((module, role, id, {**takeable(_MAKERS[module]()), **changes, "last_updated": moment}))
+            rows.append((module, role, id, _changed({**takeable(_MAKERS[module]()), **changes}, moment)))
     return rows
+
+
+def _changed(document: dict[str, Any], moment: str) -> dict[str, Any]:
+    """Return an object that changed at a moment, with all its parts."""
+    parts = {
+        name: [_changed(part, moment) for part in document[name]]
+        for name in ("evses", "connectors")
+        if name in document
+    }
+    return {**document, **parts, "last_updated": moment}
 
 
 def differences(sent: Any, kept: Any, path: str = "") -> Iterator[str]:

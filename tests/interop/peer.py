@@ -71,6 +71,9 @@ class Crud:
         if filters.get("date_from") is not None:
             moment = f"{filters['date_from']:%Y-%m-%dT%H:%M:%SZ}"
             wanted = [document for document in wanted if str(document["last_updated"]) >= moment]
+        if filters.get("date_to") is not None:
+            moment = f"{filters['date_to']:%Y-%m-%dT%H:%M:%SZ}"
+            wanted = [document for document in wanted if str(document["last_updated"]) < moment]
         begin = filters["offset"]
         page = wanted[begin : begin + filters["limit"]]
         return page, len(wanted), begin + len(page) >= len(wanted)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 from xml.sax.saxutils import escape
 from xml.sax.saxutils import quoteattr
@@ -87,12 +88,21 @@ class Report:
 
 
 def grouped(results: Iterable[Result]) -> Sequence[tuple[Result, Sequence[str]]]:
-    """Join the results of one check with one outcome and text; return each with its modules."""
-    found: dict[tuple[str, Outcome, str], tuple[Result, list[str]]] = {}
+    """Join the results of one check with one outcome; return each with its modules.
+
+    The text is that of the first module, which it names if the others have another one.
+    """
+    found: dict[tuple[str, Outcome], list[Result]] = {}
     for result in results:
-        key = (result.check.id, result.outcome, result.seen)
-        found.setdefault(key, (result, []))[1].append(result.subject)
-    return [(result, [name for name in names if name]) for result, names in found.values()]
+        found.setdefault((result.check.id, result.outcome), []).append(result)
+    return [(_joined(group), [result.subject for result in group if result.subject]) for group in found.values()]
+
+
+def _joined(group: Sequence[Result]) -> Result:
+    first = group[0]
+    if all(result.seen == first.seen for result in group):
+        return first
+    return replace(first, seen=f"{first.subject}: {first.seen}")
 
 
 def junit(report: Report) -> str:
