@@ -20,6 +20,9 @@ from flask_ocpi.host.outbox import Outbox
 from flask_ocpi.host.outbox import Undelivered
 from flask_ocpi.host.partners import Partners
 from flask_ocpi.host.partners import RoleRequest
+from flask_ocpi.host.stored import Item
+from flask_ocpi.host.stored import Items
+from flask_ocpi.host.stored import StoredObjects
 from flask_ocpi.outbox.delivery import Pushed
 from flask_ocpi.sync.receiving import Pulled
 from flask_ocpi.sync.syncing import Synced
@@ -36,6 +39,8 @@ __all__ = [
     "Facade",
     "Finding",
     "Findings",
+    "Item",
+    "Items",
     "Journal",
     "Lag",
     "Outbox",
@@ -46,6 +51,7 @@ __all__ = [
     "Pulled",
     "Pushed",
     "RoleRequest",
+    "StoredObjects",
     "Synced",
     "Undelivered",
 ]

@@ -6,10 +6,12 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
+from collections.abc import Collection
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import replace
 from functools import cache
 from itertools import islice
 from typing import Any
@@ -49,6 +51,8 @@ _AT_ONCE = 200
 _LISTED = 50  # the longest list of CDRs of a session; CDRs beyond it count as later than those in it
 #: The largest number of CDRs that wait for an audit in a process. `flask ocpi cdrs audit` audits the rest.
 WAITING = 20_000
+#: How many results a list of unsettled ones looks at, the latest ones.
+LOOKED_AT = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +126,38 @@ class Audits:
         """Return the result of the last audit of a stored CDR, or None."""
         record = self.services.storage.get(CDR_AUDITS, key)
         return None if record is None else record.document
+
+    def stored(
+        self, *, verdicts: Collection[str] = ("review", "dispute"), offset: int = 0, limit: int = 50
+    ) -> Sequence[Document]:
+        """Return results with one of these verdicts that nobody has settled, the latest CDRs first.
+
+        They are looked for among the latest ``LOOKED_AT`` results.
+        """
+        storage = self.services.storage
+        found: list[Document] = []
+        end = storage.list(CDR_AUDITS, Query(limit=1)).total
+        last = max(0, end - LOOKED_AT)
+        while end > last and len(found) < offset + limit:
+            start = max(last, end - _AT_ONCE)
+            records = storage.list(CDR_AUDITS, Query(offset=start, limit=end - start)).records
+            results = (record.document for record in reversed(records))
+            found += [each for each in results if each["verdict"] in verdicts and "settled" not in each]
+            end = start
+        return found[offset : offset + limit]
+
+    def settle(self, key: Key, who: str) -> None:
+        """Note that a person has dealt with the result of an audit; the next audit of the CDR is not settled."""
+        storage, now = self.services.storage, format_date_time(self.services.clock())
+
+        def note() -> None:
+            record = storage.get(CDR_AUDITS, key, for_update=True)
+            if record is None:
+                raise NotFoundError(f"The CDR {key.id!a} of {key.owner} was not audited.")
+            document = {**record.document, "settled": {"who": who, "time": now}}
+            storage.save(CDR_AUDITS, key, replace(record, text=orjson.dumps(document)))
+
+        storage.run(note)
 
     def arrived(self, app: object, *, module: str, key: Key, created: bool, **_: object) -> None:
         """Audit a received CDR in the background; a listener of ``object_received``."""

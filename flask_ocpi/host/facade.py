@@ -25,6 +25,7 @@ from flask_ocpi.host.outbox import Outbox
 from flask_ocpi.host.partners import Partners
 from flask_ocpi.host.results import HostCalls
 from flask_ocpi.host.state import State
+from flask_ocpi.host.stored import StoredObjects
 from flask_ocpi.outbox.delivery import Pushed
 from flask_ocpi.outbox.delivery import push
 from flask_ocpi.outbox.dispatcher import Dispatcher
@@ -97,6 +98,11 @@ class Facade(HostCalls):
     def actions(self) -> Actions:
         """The actions of people in the console: list, find, noted."""
         return self.state.actions
+
+    @property
+    def stored(self) -> StoredObjects:
+        """All stored objects, own ones and copies, as people look for them: page, find, with_id, send."""
+        return self.state.stored
 
     @property
     def pricing(self) -> Prices:

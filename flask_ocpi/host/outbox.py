@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import asdict
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from dataclasses import field
 from typing import Any
 
 from flask_ocpi.core.moments import SECOND
+from flask_ocpi.errors import NotFoundError
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.outbox import circuits
 from flask_ocpi.outbox import entries
@@ -38,6 +40,11 @@ class Undelivered:
     status_code: int | None
     error: str
     entry: OutboxEntry = field(repr=False)
+
+    @property
+    def id(self) -> str:
+        """Distinguishes the entries of a partner; the same as long as the entry exists."""
+        return hashlib.sha256(self.entry.key.id.encode()).hexdigest()[:16]
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -86,6 +93,13 @@ class Outbox:
     def list(self, platform: Platform | str, *, parked: bool | None = None) -> tuple[Undelivered, ...]:
         """Return the outbox entries of a partner, oldest first: all, or only the (not) parked ones."""
         return tuple(map(self._entry, entries.of_platform(self.services, self._find(platform).id, parked=parked)))
+
+    def find(self, platform: Platform | str, id: str) -> Undelivered:
+        """Return an entry of a partner by its id; raise NotFoundError if there is none (any more)."""
+        found = next((each for each in self.list(platform) if each.id == id), None)
+        if found is None:
+            raise NotFoundError("The outbox has no such entry any more: it was delivered, or discarded.")
+        return found
 
     def retry(self, found: Iterable[Undelivered]) -> int:
         """Send entries again at once, also parked ones and those held back; return their number."""

@@ -155,6 +155,18 @@ class Prices:
         key = self._stored(cdr, _owner(cdr))
         return None if key is None else self.audits.result(key)
 
+    def unsettled(self, *, offset: int = 0, limit: int = 50) -> Sequence[Document]:
+        """Return results of audits for review or in dispute that nobody has settled, the latest CDRs first."""
+        return self.audits.stored(offset=offset, limit=limit)
+
+    def settle(self, cdr: Mapping[str, Any], who: str) -> None:
+        """Note that a person has dealt with the last audit of a stored CDR; raise NotFoundError if there is none."""
+        owner = _owner(cdr)
+        key = self._stored(cdr, owner)
+        if key is None:
+            raise NotFoundError(f"There is no CDR {cdr.get('id')!a} of {owner} here.")
+        self.audits.settle(key, who)
+
     def lint_all(self, *, platform: Platform | str | None = None) -> Iterator[Linted]:
         """Find mistakes in the stored tariffs of a partner, or in all and own ones; yield them one by one."""
         found = self.services.platforms.find(platform) if isinstance(platform, str) else platform

@@ -23,6 +23,7 @@ from flask_ocpi.host.journal import Journal
 from flask_ocpi.host.objects import OwnObjects
 from flask_ocpi.host.outbox import Outbox
 from flask_ocpi.host.partners import Partners
+from flask_ocpi.host.stored import StoredObjects
 from flask_ocpi.outbox.dispatcher import Dispatcher
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.storage.base import HostSession
@@ -80,6 +81,10 @@ class State:
     @cached_property
     def actions(self) -> Actions:
         return Actions(self.services)
+
+    @cached_property
+    def stored(self) -> StoredObjects:
+        return StoredObjects(self.services)
 
     @cached_property
     def audits(self) -> Audits:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from urllib.parse import parse_qs
+from urllib.parse import urlsplit
 
 import pytest
+from playwright.sync_api import Page
 from playwright.sync_api import expect
 
 from tests.browsers import Browser
 from tests.console.platform import app_of
+from tests.console.platform import fill
 from tests.console.platform import platform
 from tests.serving import served
 
 PARTNER = "script-document-title-run-script-amp-7-7"
-PAGES = ["/", f"/partner?id={PARTNER}", "/actions"]
 WIDTHS = [390, 1440]
+CONTROLS = "input:not([type=hidden]), select, textarea, button"
 NAMED = "e => (e.labels && e.labels.length > 0) || e.textContent.trim() !== '' || e.ariaLabel !== null"
 LISTENS = "[...document.querySelectorAll('*')].some(e => e.getAttributeNames().some(n => n.startsWith('on')))"
 
@@ -22,41 +26,62 @@ LISTENS = "[...document.querySelectorAll('*')].some(e => e.getAttributeNames().s
 @pytest.fixture
 def console(browser: Browser) -> Iterator[str]:
     """The URL of the console of a platform with hostile data, with an administrator at the screen."""
-    network, _ = platform()
+    network, own = platform()
+    fill(network, own)
     with served(app_of(network)) as url:
         browser.page.context.add_cookies([{"name": "visitor", "value": "ann:admin", "url": url}])
         yield f"{url}/ocpi/console"
 
 
+def pages(browser: Browser, console: str) -> list[str]:
+    """Follow the links from the first page on; return a URL for each kind of page and each kind of object."""
+    found: dict[str, str] = {}
+    waiting = [f"{console}/"]
+    while waiting:
+        url = waiting.pop(0)
+        browser.page.goto(url)
+        for link in browser.page.locator("main a, nav a").evaluate_all("all => all.map(each => each.href)"):
+            parts = urlsplit(link)
+            asked = parse_qs(parts.query)
+            kind = " ".join((parts.path, *(asked.get(name, [""])[0] for name in ("tab", "module"))))
+            if kind not in found and "#" not in link:
+                found[kind] = link
+                waiting.append(link)
+        if url.endswith("/objects"):
+            modules = browser.page.locator("select[name=module] option").all_inner_texts()
+            waiting += [f"{url}?module={module}" for module in modules]
+    return list(found.values())
+
+
 def test_every_page_fits_its_screen_and_runs_nothing_of_a_partner(browser: Browser, console: str):
     page = browser.page
 
-    for path in PAGES:
+    for url in pages(browser, console):
         for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": 900})
-            page.goto(f"{console}{path}")
+            page.goto(url)
 
-            assert page.evaluate("document.documentElement.scrollWidth") <= width, (path, width)
-            assert page.title() != "run"
-            assert page.evaluate("document.querySelectorAll('style, script:not([src]), [style]').length") == 0
-            assert page.evaluate(LISTENS) is False
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, (url, width)
+        assert page.title() != "run"
+        assert page.evaluate("document.querySelectorAll('style, script:not([src]), [style]').length") == 0, url
+        assert page.evaluate(LISTENS) is False, url
+        assert_accessible(page)
 
     assert browser.strayed == []
     assert browser.complaints == []
 
 
-def test_every_page_has_landmarks_headings_and_names_for_all_controls(browser: Browser, console: str):
-    page = browser.page
-
-    for path in PAGES:
-        page.goto(f"{console}{path}")
-
-        assert [page.locator(mark).count() for mark in ("main", "header", "h1")] == [1, 1, 1]
-        assert page.locator("[aria-current=page]").count() == 1
-        for control in page.locator("input:not([type=hidden]), select, textarea, button").all():
-            assert control.evaluate(NAMED), (path, control.evaluate("e => e.outerHTML"))
-        for table in page.locator("table").all():
-            assert table.locator("th[scope]").count() > 0
+def assert_accessible(page: Page) -> None:
+    """Check that there are landmarks, one heading of the page, and names for controls, tables and pictures."""
+    assert [page.locator(mark).count() for mark in ("main", "header", "h1")] == [1, 1, 1]
+    assert page.locator("[aria-current=page]").count() == 1
+    assert page.evaluate(f"[...document.querySelectorAll('{CONTROLS}')].filter(e => !({NAMED})(e)).length") == 0
+    assert (
+        page.evaluate("[...document.querySelectorAll('table')].filter(e => !e.querySelector('th[scope]')).length") == 0
+    )
+    assert page.evaluate("[...document.querySelectorAll('svg')].filter(e => !e.ariaLabel).length") == 0
+    ids = page.evaluate("[...document.querySelectorAll('[id]')].map(e => e.id)")
+    assert len(set(ids)) == len(ids)
 
 
 def test_a_partner_is_invited_with_the_keyboard_alone(browser: Browser, console: str):

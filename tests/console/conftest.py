@@ -3,33 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from html.parser import HTMLParser
 
 import pytest
 from flask.testing import FlaskClient
 
 from flask_ocpi.extension import OCPI
 from flask_ocpi.testing.network import Network
+from tests.console.pages import forms
+from tests.console.pages import links
 from tests.console.platform import app_of
+from tests.console.platform import fill
 from tests.console.platform import platform
 
 Visit = Callable[..., "Visitor"]
-
-
-class Forms(HTMLParser):
-    """Reads the forms of a page: the hidden values, by the path that each is sent to."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: dict[str, dict[str, str]] = {}
-        self._current: dict[str, str] = {}
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        values = {name: value or "" for name, value in attrs}
-        if tag == "form" and values.get("method") == "post":
-            self._current = self.found.setdefault(values["action"], {})
-        if tag == "input" and values.get("type") == "hidden":
-            self._current[values["name"]] = values["value"]
 
 
 class Visitor:
@@ -48,14 +34,25 @@ class Visitor:
         assert response.status_code == 200, response.get_data(as_text=True)
         return response.get_data(as_text=True)
 
+    def pages(self, *more: str) -> dict[str, str]:
+        """Follow every link from the first page on, and from further ones; return all texts by their paths."""
+        found: dict[str, str] = {}
+        waiting = ["/ocpi/console/", *(f"/ocpi/console{path}" for path in more)]
+        while waiting:
+            path = waiting.pop()
+            response = self.client.get(path)
+            assert response.status_code == 200, (path, response.get_data(as_text=True))
+            found[path] = response.get_data(as_text=True)
+            new = dict.fromkeys(links(found[path]))
+            waiting += [each for each in new if each not in found and each not in waiting]
+        return found
+
     def post(self, path: str, values: dict[str, str] | None = None, **options):
         return self.client.post(f"/ocpi/console{path}", data=values, **options)
 
     def send(self, page: str, form: str, **values: str):
         """Open a page, and send one of its forms with some values filled in."""
-        forms = Forms()
-        forms.feed(self.text(page))
-        sent = {**forms.found[f"/ocpi/console{form}"], **values}
+        sent = {**forms(self.text(page))[f"/ocpi/console{form}"], **values}
         return self.client.post(f"/ocpi/console{form}", data=sent, follow_redirects=True)
 
 
@@ -67,6 +64,13 @@ def network() -> Network:
 @pytest.fixture
 def own(network: Network) -> OCPI:
     return network.platforms["cpo.example"]
+
+
+@pytest.fixture
+def filled(network: Network, own: OCPI) -> OCPI:
+    """The platform with hostile objects of every kind, findings, refused changes and audits."""
+    fill(network, own)
+    return own
 
 
 @pytest.fixture

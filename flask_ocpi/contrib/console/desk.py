@@ -25,6 +25,15 @@ from flask_ocpi.host import OwnPlatform
 
 #: The name of the blueprint, and so the beginning of its endpoints.
 NAME = "ocpi_console"
+#: The sections of the console, each with the pages that belong to it.
+SECTIONS = {
+    "partners": ("partners", "partner"),
+    "inbox": ("inbox", "finding", "parked"),
+    "objects": ("objects", "object"),
+    "actions": ("actions",),
+}
+#: How many entries a list shows at once.
+SHOWN = 50
 
 
 @cache
@@ -38,7 +47,7 @@ def templates() -> Environment:
         lstrip_blocks=True,
     )
     made.filters.update(shown.FILTERS)
-    made.globals.update(t=TEXTS, link=link, static=_static, Level=Level)
+    made.globals.update(t=TEXTS, sections=SECTIONS, link=link, static=_static, Level=Level)
     made.globals["parts"] = made.get_template("ocpi_console/parts.html").module
     return made
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from markupsafe import Markup
 _LONGEST = 2000
 _UNSHOWN = ("Cc", "Cs")  # control characters, and halves of characters
 _TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # they turn the direction of a text
+_PATH = re.compile(r"[A-Za-z_]\w*(?:\[\d+\]|[./]\w+)*")
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
@@ -22,17 +24,17 @@ def value(text: Any) -> Markup:
     """Return a stored text: escaped, its direction kept from the text around it, a hyphen if it is empty."""
     if text is None or text == "":
         return Markup("–")  # noqa: RUF001
-    return Markup("<bdi>{}</bdi>").format(plain(str(text)))
+    shown = str(text)
+    return Markup("<bdi>{}</bdi>").format(plain(shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}…"))
 
 
 def plain(text: str) -> str:
     """Return a text without characters that a page cannot show."""
-    cut = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
-    return "".join("\N{REPLACEMENT CHARACTER}" if _is_unshown(char) else char for char in cut)
+    return "".join("\N{REPLACEMENT CHARACTER}" if _is_unshown(char) else char for char in text)
 
 
 def _is_unshown(char: str) -> bool:
-    return char in _TURNING or category(char) in _UNSHOWN
+    return char in _TURNING or (char != "\n" and category(char) in _UNSHOWN)
 
 
 def moment(text: str | None) -> Markup:
@@ -74,6 +76,23 @@ def lines(document: Any, path: str = "") -> Iterator[tuple[str, bool]]:
         yield f"{margin}{brackets[1]}{end}", is_marked
 
     return write(document, "", "", (), "")
+
+
+def path_in(text: str, document: Any) -> str:
+    """Return the path in a message that leads to a value of a document, the longest one; "" if there is none."""
+    found = (match for match in _PATH.findall(text) if _leads(_steps(match), document))
+    return max(found, key=len, default="")
+
+
+def _leads(steps: tuple[str, ...], document: Any) -> bool:
+    for step in steps:
+        if isinstance(document, Mapping) and step in document:
+            document = document[step]
+        elif isinstance(document, list) and step.isdigit() and int(step) < len(document):
+            document = document[int(step)]
+        else:
+            return False
+    return bool(steps)
 
 
 def _items(node: Any) -> list[tuple[str, str, Any]] | None:

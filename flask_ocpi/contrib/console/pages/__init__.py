@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from flask_ocpi.contrib.console.pages import actions
+from flask_ocpi.contrib.console.pages import inbox
+from flask_ocpi.contrib.console.pages import objects
 from flask_ocpi.contrib.console.pages import partners
 
 #: All pages, and what their forms do.
-PAGES = (*partners.PAGES, *actions.PAGES)
+PAGES = (*partners.PAGES, *inbox.PAGES, *objects.PAGES, *actions.PAGES)

@@ -1,0 +1,119 @@
+"""The inbox: what somebody has to look at, with the document beside the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+from werkzeug.wrappers import Response
+
+from flask_ocpi.contrib.console.access import Level
+from flask_ocpi.contrib.console.desk import SHOWN
+from flask_ocpi.contrib.console.desk import Desk
+from flask_ocpi.contrib.console.desk import Page
+from flask_ocpi.contrib.console.shown import path_in
+from flask_ocpi.contrib.console.texts import TEXTS
+from flask_ocpi.errors import NotFoundError
+from flask_ocpi.host import Undelivered
+
+TABS = ("refused", "parked", "findings", "audits")
+
+
+def show(desk: Desk) -> Response:
+    """Show one of the lists: what we refused, what partners refused, other findings, audits."""
+    tab = desk.text("tab") if desk.text("tab") in TABS else TABS[0]
+    offset = desk.number("offset")
+    lists = {"refused": _refused, "parked": _parked, "findings": _findings, "audits": _audits}
+    found = lists[tab](desk, offset, SHOWN + 1)
+    later = offset + SHOWN if len(found) > SHOWN else 0
+    return desk.page("inbox", tab=tab, tabs=TABS, entries=found[:SHOWN], later=later, earlier=offset)
+
+
+def _refused(desk: Desk, offset: int, limit: int) -> Sequence[Any]:
+    return desk.ocpi.findings.list(refused=True, limit=offset + limit)[offset:]
+
+
+def _findings(desk: Desk, offset: int, limit: int) -> Sequence[Any]:
+    return desk.ocpi.findings.list(refused=False, limit=offset + limit)[offset:]
+
+
+def _parked(desk: Desk, offset: int, limit: int) -> Sequence[Undelivered]:
+    behind = [lag.platform for lag in desk.ocpi.outbox.lags() if lag.parked]
+    entries = (entry for platform in behind for entry in desk.ocpi.outbox.list(platform, parked=True))
+    return sorted(entries, key=lambda entry: entry.since_seconds)[offset : offset + limit]
+
+
+def _audits(desk: Desk, offset: int, limit: int) -> Sequence[Mapping[str, Any]]:
+    return desk.ocpi.pricing.unsettled(offset=offset, limit=limit)
+
+
+def show_finding(desk: Desk) -> Response:
+    """Show a finding: the document with the place that it is about."""
+    entry = desk.ocpi.findings.find(desk.number("number"))
+    if entry is None:
+        raise NotFoundError(TEXTS.no_finding)
+    finding = entry.finding
+    words = finding.object.split(" ")
+    stored = None
+    if len(words) > 2:  # otherwise the object has no owner, or no ids
+        owner, id = "-".join(words[:2]), " ".join(words[2:])
+        stored = {"module": finding.module, "owner": owner, "id": id, "partner": finding.platform}
+    return desk.page("finding", entry=entry, finding=finding, stored=stored)
+
+
+def remove_finding(desk: Desk) -> Response:
+    """Mark a finding as done: it is removed, and comes again if the partner sends the flaw again."""
+    entry = desk.ocpi.findings.find(desk.number("number"))
+    if entry is None:
+        raise NotFoundError(TEXTS.no_finding)
+    finding = entry.finding
+    return desk.act(
+        TEXTS.did_remove_finding,
+        lambda: desk.ocpi.findings.remove(entry.number),
+        back="inbox",
+        values={"tab": "refused" if finding.refused else "findings"},
+        partner=finding.platform,
+        object=f"{finding.module} {finding.object}".strip(),
+    )
+
+
+def show_parked(desk: Desk) -> Response:
+    """Show what a partner refused: the own object as it is now, and the reason."""
+    entry = _entry(desk)
+    document = None
+    with suppress(NotFoundError):  # it may have been removed
+        document = desk.ocpi.stored.find(entry.module, *entry.ids, owner=entry.owner).document
+    return desk.page("parked", entry=entry, document=document, path=path_in(entry.error, document))
+
+
+def retry(desk: Desk) -> Response:
+    """Send an entry again."""
+    entry = _entry(desk)
+    return _settle(desk, entry, TEXTS.did_retry, lambda: desk.ocpi.outbox.retry([entry]))
+
+
+def discard(desk: Desk) -> Response:
+    """Remove an entry: the partner does not get this change."""
+    entry = _entry(desk)
+    return _settle(desk, entry, TEXTS.did_discard, lambda: desk.ocpi.outbox.discard([entry]))
+
+
+def _entry(desk: Desk) -> Undelivered:
+    return desk.ocpi.outbox.find(desk.text("partner"), desk.text("entry"))
+
+
+def _settle(desk: Desk, entry: Undelivered, what: str, work: Any) -> Response:
+    name = " ".join((entry.module, str(entry.owner), *entry.ids))
+    return desk.act(what, work, back="inbox", values={"tab": "parked"}, partner=entry.platform, object=name)
+
+
+PAGES = (
+    Page("/inbox", "inbox", show),
+    Page("/finding", "finding", show_finding),
+    Page("/finding/done", "remove_finding", remove_finding, Level.OPERATE, "POST"),
+    Page("/parked", "parked", show_parked),
+    Page("/parked/retry", "retry", retry, Level.OPERATE, "POST"),
+    Page("/parked/discard", "discard", discard, Level.OPERATE, "POST"),
+)
