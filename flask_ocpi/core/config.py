@@ -210,9 +210,9 @@ class Settings:
     )
     sync_modules: tuple[str, ...] = setting(kinds.texts, (), 'Modules to sync, such as ["locations"]; by default all.')
     journal: str = setting(
-        kinds.choice("off", "errors", "all"),
+        kinds.choice("off", "errors", "compact", "all"),
         "errors",
-        "The messages that the journal keeps: none, failed ones, or all.",
+        "The messages that the journal keeps: none, failed ones, all but successes without bodies (compact), or all.",
     )
     journal_body_bytes: int = setting(
         kinds.integer(0, "bytes"),

@@ -101,3 +101,8 @@ def format_date_time(instant: datetime) -> str:
     if instant.tzinfo is not UTC:
         instant = instant.astimezone(UTC)
     return f"{instant.isoformat(timespec='milliseconds')[:23]}Z"
+
+
+def moment_text(moment: int) -> str:
+    """Write a moment in microseconds since 1970 UTC as an OCPI DateTime with milliseconds."""
+    return format_date_time(datetime.fromtimestamp(moment / SECOND, UTC))

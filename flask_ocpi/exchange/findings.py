@@ -9,14 +9,11 @@ from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import fields
 from dataclasses import replace
-from datetime import UTC
-from datetime import datetime
 from typing import Any
 
 import orjson
 
-from flask_ocpi.core.moments import SECOND
-from flask_ocpi.core.moments import format_date_time
+from flask_ocpi.core.moments import moment_text
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.base import fold
@@ -121,8 +118,8 @@ class Entry:
         return {
             "id": self.number,
             **_values(self.finding),
-            "first": format_date_time(datetime.fromtimestamp(self.first / SECOND, UTC)),
-            "last": format_date_time(datetime.fromtimestamp(self.last / SECOND, UTC)),
+            "first": moment_text(self.first),
+            "last": moment_text(self.last),
             "count": self.count,
         }
 

@@ -1,32 +1,29 @@
-"""Reads the journal: the latest messages, the next ones, and one by its number."""
+"""The journal as records, and its readers: the latest messages, the next ones, those about an object, and one."""
 
 from __future__ import annotations
 
-import logging
 import secrets
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from dataclasses import fields
 from dataclasses import replace
-from datetime import datetime
 from itertools import islice
 
 import orjson
 
-from flask_ocpi.core import forks
-from flask_ocpi.core.config import Settings
 from flask_ocpi.core.description import Document
-from flask_ocpi.core.moments import SECOND
 from flask_ocpi.exchange.messages import BODIES
 from flask_ocpi.exchange.messages import Direction
+from flask_ocpi.exchange.messages import Kept
 from flask_ocpi.exchange.messages import Message
-from flask_ocpi.exchange.write_behind import BATCH
-from flask_ocpi.exchange.write_behind import WriteBehind
+from flask_ocpi.exchange.references import CORRELATION
+from flask_ocpi.exchange.references import FAILED
+from flask_ocpi.exchange.references import Reference
 from flask_ocpi.storage.base import NOBODY
 from flask_ocpi.storage.base import Key
+from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.base import Storage
@@ -34,14 +31,26 @@ from flask_ocpi.storage.base import fold
 from flask_ocpi.storage.base import numbered
 
 JOURNAL = "journal"
+#: What finds messages by the objects and causes that they are about: a record for each reference of a message.
+REFERENCES = "journal_references"
+#: The kinds of records that the journal stores.
+KINDS = (JOURNAL, REFERENCES)
+
+_DEFAULTS = {each.name: each.default for each in fields(Message)} | {"request_headers": {}, "response_headers": {}}
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A message in the journal. number: identifies it for people; it rises in the order of writing."""
+    """A message in the journal.
+
+    number: identifies it for people; it rises in the order of writing. about: the objects and causes that the message
+    is about. said: what it said, in a short sentence without a subject.
+    """
 
     number: int
     message: Message
+    about: tuple[Reference, ...] = ()
+    said: str = ""
 
 
 def receiver_of(platform: str | None) -> str:
@@ -49,14 +58,20 @@ def receiver_of(platform: str | None) -> str:
     return platform or ""
 
 
-def new_record(message: Message) -> tuple[Key, Record]:
+def new_record(kept: Kept) -> tuple[Key, Record]:
     """Return the record of a message; its ``last_updated`` is the beginning of the message."""
+    message = kept.message
     document = {
         "key": f"{message.moment:016x}{secrets.token_hex(4)}",
-        **{name: getattr(message, name) for name in Message.__slots__},
-        **{name: getattr(message, name).decode() for name in BODIES},
+        "about": [*map(tuple, kept.about)],
+        "said": kept.said,
+        **{name: value for name in Message.__slots__ if (value := getattr(message, name)) != _DEFAULTS.get(name)},
+        "platform": message.platform,
         "duration": round(message.duration, 6),
     }
+    for name in BODIES:
+        if name in document:
+            document[name] = document[name].decode()
     return _key(document), Record(orjson.dumps(document), message.moment)
 
 
@@ -64,15 +79,45 @@ def read_entry(record: Record) -> Entry:
     """Return the message of a record."""
     document = record.document
     del document["key"]
+    about, said = document.pop("about", ()), document.pop("said", "")
     document["direction"] = Direction(document["direction"])
     for name in BODIES:
-        document[name] = document[name].encode()
-    return Entry(record.created, Message(**document))
+        document[name] = document.get(name, "").encode()
+    return Entry(record.created, Message(**document), tuple(Reference(*each) for each in about), said)
 
 
 def key_of(record: Record) -> Key:
     """Return the key of a record."""
     return _key(record.document)
+
+
+def references_of(key: Key, kept: Kept) -> list[tuple[Key, Record]]:
+    """Return the records that find a message with this key: by what it is about, its conversation, its failure."""
+    message = kept.message
+    found = [*kept.about]
+    if message.correlation_id:
+        found.append(Reference.of(CORRELATION, message.correlation_id))
+    if message.failed:
+        found += [Reference(FAILED, platform) for platform in {"", receiver_of(message.platform)}]
+    return [
+        (Key(kind, value, key.id), Record(orjson.dumps((kind, value, key.id, key.receiver)), message.moment))
+        for kind, value in found
+    ]
+
+
+def write(storage: Storage, batch: Sequence[Kept]) -> None:
+    """Store messages with their references, all or none."""
+    records = [new_record(kept) for kept in batch]
+    found = [each for (key, _), kept in zip(records, batch, strict=True) for each in references_of(key, kept)]
+    with storage.transaction():
+        storage.create_many(JOURNAL, records)
+        storage.create_many(REFERENCES, found)
+
+
+def key_of_reference(record: Record) -> Key:
+    """Return the key of the record of a reference."""
+    kind, value, id, _ = orjson.loads(record.text)
+    return Key(kind, value, id)
 
 
 def _key(document: Document) -> Key:
@@ -88,7 +133,7 @@ class Search:
     """A filter of messages; None means any.
 
     platform: the id of the partner. since: microseconds since 1970 UTC. failed: only failed messages.
-    An index serves platform and time; the other conditions are checked on the messages found by these.
+    There is an index for each of them; a search with several uses one of these.
     """
 
     platform: str | None = None
@@ -103,17 +148,27 @@ class Search:
         owners = (NOBODY,)
         return Query(owners=owners, receiver=receiver_of(self.platform), date_from=self.since, limit=_PAGE)
 
-    def matching(self, records: Sequence[Record]) -> list[Entry]:
-        """Return the matching messages of records."""
-        mark = b"" if self.correlation_id is None else orjson.dumps(self.correlation_id)
-        entries = [read_entry(record) for record in records if mark in record.text]
-        return [entry for entry in entries if self._fits(entry)]
+    @property
+    def reference(self) -> Reference | None:
+        """The reference of all messages that it finds; None if there is none."""
+        if self.correlation_id is not None:
+            return Reference.of(CORRELATION, self.correlation_id)
+        return Reference(FAILED, receiver_of(self.platform)) if self.failed else None
 
-    def _fits(self, entry: Entry) -> bool:
-        message = entry.message
-        return (self.correlation_id is None or message.correlation_id == self.correlation_id) and (
-            message.failed or not self.failed
+    def matching(self, records: Iterable[Record]) -> list[Entry]:
+        """Return the matching messages of records."""
+        return [entry for entry in map(read_entry, records) if self._fits(entry.message)]
+
+    def _fits(self, message: Message) -> bool:
+        return (
+            (self.platform is None or receiver_of(message.platform) == receiver_of(self.platform))
+            and (self.correlation_id is None or message.correlation_id == self.correlation_id)
+            and (self.since is None or message.moment >= self.since)
+            and (message.failed or not self.failed)
         )
+
+
+ANY = Search()
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,94 +214,33 @@ def find(storage: Storage, number: int) -> Entry | None:
     return None if record is None else read_entry(record)
 
 
+def about(storage: Storage, reference: Reference, search: Search = ANY, *, limit: int) -> list[Entry]:
+    """Return the latest messages about an object or a cause that match a search too, oldest first."""
+    found = [*islice(_about(storage, reference, search), limit)]
+    return sorted(found, key=lambda entry: entry.number)
+
+
 def _backwards(storage: Storage, search: Search) -> Iterator[Entry]:
-    """Yield the messages from latest to oldest, by offsets, because storages list records in the other order only."""
-    end = storage.list(JOURNAL, replace(search.query, limit=1)).total
+    """Yield the messages from latest to oldest."""
+    if search.reference is not None:
+        yield from _about(storage, search.reference, search)
+        return
+    for records in _pages(storage, JOURNAL, search.query):
+        yield from reversed(search.matching(records))
+
+
+def _about(storage: Storage, reference: Reference, search: Search) -> Iterator[Entry]:
+    """Yield the messages that a reference finds, from latest to oldest as they were written."""
+    for page in _pages(storage, REFERENCES, Query(owners=(Party(*reference),), receiver="", limit=_PAGE)):
+        keys = [Key("", "", *orjson.loads(record.text)[2:]) for record in page]
+        records = storage.get_many(JOURNAL, keys)
+        yield from reversed(search.matching(records[key] for key in keys if key in records))
+
+
+def _pages(storage: Storage, kind: str, query: Query) -> Iterator[Sequence[Record]]:
+    """Yield the pages from the end, by offsets, because storages list records in the other order only."""
+    end = storage.list(kind, replace(query, limit=1)).total
     while end > 0:
         start = max(0, end - _PAGE)
-        records = storage.list(JOURNAL, replace(search.query, offset=start, limit=end - start)).records
-        yield from reversed(search.matching(records))
+        yield storage.list(kind, replace(query, offset=start, limit=end - start)).records
         end = start
-
-
-QUEUE_LENGTH = 2000
-PURGED_AT_ONCE = 200
-_MOST_OF_STRANGERS = 1000
-
-
-class Writer(WriteBehind[Callable[[], Message]]):
-    """Takes messages at any time and stores them in a thread; inline: at once."""
-
-    title = "journal"
-    noun = "message"
-    log = logging.getLogger("flask_ocpi.journal")
-
-    def __init__(
-        self,
-        storage: Storage,
-        settings: Settings,
-        *,
-        clock: Callable[[], datetime],
-        in_context: Callable[[], AbstractContextManager[object]],
-        inline: bool,
-    ) -> None:
-        self._storage = storage
-        self._clock = clock
-        self._max_age = settings.journal_max_age * SECOND
-        self._max_count = settings.journal_max_count
-        super().__init__(in_context=in_context, inline=inline)
-
-    def add(self, make: Callable[[], Message]) -> None:
-        """Queue a message, which ``make`` makes later; returns at once and never fails."""
-        if self._inline:
-            self._write([make])
-            return
-        forks.look_for_fork()
-        if len(self._queue) >= QUEUE_LENGTH:
-            self._lose(1, "they come faster than they can be written")
-            return
-        self._queue.append(make)
-        self._have_written()
-
-    def _forget(self) -> None:
-        self._queue: deque[Callable[[], Message]] = deque()
-
-    def _number_waiting(self) -> int:
-        return len(self._queue)
-
-    def _take(self) -> Sequence[Callable[[], Message]]:
-        return [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
-
-    def _save(self, batch: Sequence[Callable[[], Message]]) -> None:
-        self._storage.create_many(JOURNAL, [new_record(make()) for make in batch])
-
-    def _remove_old(self) -> None:
-        before = int(self._clock().timestamp() * SECOND) - self._max_age
-        purge(self._storage, before=before, most=self._max_count)
-
-
-def purge(storage: Storage, *, before: int, most: int) -> int:
-    """Remove messages that began before a moment (microseconds), and those above the number ``most``, oldest first.
-
-    Messages of unknown callers have a lower limit: a twentieth of ``most``, and never more than a thousand.
-    Returns how many were removed; one call removes a limited number, so more may be left.
-    """
-    strangers = Query(owners=(NOBODY,), receiver=receiver_of(None))
-    removed = _purge(storage, strangers, before=before, most=min(most // 20, _MOST_OF_STRANGERS))
-    return removed + _purge(storage, Query(), before=before, most=most)
-
-
-def _purge(storage: Storage, query: Query, *, before: int, most: int) -> int:
-    oldest = storage.list(JOURNAL, replace(query, limit=1))
-    surplus = oldest.total - most
-    if surplus > 0:
-        ending = replace(query, limit=min(surplus, PURGED_AT_ONCE))
-    elif any(record.last_updated < before for record in oldest.records):
-        ending = replace(query, date_to=before, limit=PURGED_AT_ONCE)
-    else:
-        return 0
-    return storage.delete_page(JOURNAL, ending, key_of=key_of)
-
-
-#: The kinds of records that the journal stores.
-KINDS = (JOURNAL,)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
@@ -14,6 +15,7 @@ from datetime import datetime
 from enum import StrEnum
 from functools import partial
 from typing import Any
+from typing import TypeVar
 
 from flask_ocpi.core.config import Settings
 from flask_ocpi.core.moments import SECOND
@@ -21,7 +23,13 @@ from flask_ocpi.errors import is_success
 from flask_ocpi.exchange.contacts import Contacts
 from flask_ocpi.exchange.logs import LONGEST_ID
 from flask_ocpi.exchange.logs import on_a_line
+from flask_ocpi.exchange.references import UNKNOWN
+from flask_ocpi.exchange.references import Reference
+from flask_ocpi.exchange.references import References
+from flask_ocpi.exchange.sayings import say
 from flask_ocpi.signals import message_exchanged
+
+T = TypeVar("T")
 
 HIDDEN = "***"
 
@@ -30,6 +38,8 @@ _log = logging.getLogger("flask_ocpi.messages")
 _SHORTEST_SECRET = 8  # a shorter one could be an ordinary word
 _BEGINNING = 2048  # bytes kept of a body that is too long
 _LONGEST_URL = 4096
+_LONGEST_SAID = 300
+_READ_LATER = 64 * 1024  # bytes: larger bodies do not wait for the journal
 _LONGEST = {"url": _LONGEST_URL, "error": 1000}  # characters; LONGEST_ID for all other texts
 _OUR_WORDS = frozenset({"direction", "platform", "module", "operation"})  # never texts of a partner
 #: The only headers that are kept: proxies add some that work like a password.
@@ -104,11 +114,21 @@ class Message:
 BODIES = ("request_body", "response_body")
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A message for the journal. about: the objects and causes that it is about. said: in words, what it said."""
+
+    message: Message
+    about: tuple[Reference, ...] = ()
+    said: str = ""
+
+
 class Traffic:
     """The only way from the exchanges of an app to the journal and the listeners.
 
     journal: takes functions that make the messages which OCPI_JOURNAL selects; it calls them later.
-    emit: calls the listeners of a signal. contacts: are told of each exchange with a known partner.
+    emit: calls the listeners of a signal. contacts: are told of each exchange with a known partner. references: finds
+    what messages are about.
     """
 
     def __init__(
@@ -117,13 +137,15 @@ class Traffic:
         *,
         clock: Callable[[], datetime],
         emit: Callable[..., None],
-        journal: Callable[[Callable[[], Message]], None],
+        journal: Callable[[Callable[[], Kept]], None],
+        references: References,
         contacts: Contacts,
     ) -> None:
         self.contacts = contacts
         self._clock = clock
         self._emit = emit
         self._journal = journal
+        self.references = references
         self._kept = settings.journal
         self._limit = settings.journal_body_bytes
         names = {"token", *(name.lower() for name in settings.journal_hidden)}
@@ -139,12 +161,7 @@ class Traffic:
 
     def is_wanted(self, *, failed: bool) -> bool:
         """Tell whether the journal or a listener needs a message that failed, or did not."""
-        return (
-            self._kept == "all"
-            or (failed and self._kept == "errors")
-            or bool(message_exchanged.receivers)
-            or _log.isEnabledFor(logging.INFO)
-        )
+        return self._keeps(failed) or bool(message_exchanged.receivers) or _log.isEnabledFor(logging.INFO)
 
     def tell(self, sent: Message, *, secrets: Collection[str], kept: bool = True) -> None:
         """Give a message to the listeners, and to the journal if OCPI_JOURNAL selects it.
@@ -153,7 +170,8 @@ class Traffic:
         they are replaced wherever they occur.
         """
         kept = kept and self._keeps(sent.failed)
-        if not kept:
+        read = self._read(sent, secrets) if kept else _nothing
+        if not (kept and self._is_whole(sent.failed)):
             sent = replace(sent, request_headers={}, request_body=b"", response_headers={}, response_body=b"")
         elif max(len(sent.request_body), len(sent.response_body)) > self._limit:
             request_body, response_body = self._beginning(sent.request_body), self._beginning(sent.response_body)
@@ -165,10 +183,41 @@ class Traffic:
             log_message(message)
             self._emit(message_exchanged, message=message)
         if kept:
-            self._journal(make)
+            self._journal(lambda: Kept(make(), *read()))
 
     def _keeps(self, failed: bool) -> bool:
-        return self._kept == "all" or (failed and self._kept == "errors")
+        """Tell whether the journal keeps a message that failed, or did not."""
+        return self._kept in ("all", "compact") or (failed and self._kept == "errors")
+
+    def _is_whole(self, failed: bool) -> bool:
+        """Tell whether it keeps such a message with headers and bodies."""
+        return failed or self._kept == "all"
+
+    def _read(self, sent: Message, secrets: Collection[str]) -> Callable[[], tuple[tuple[Reference, ...], str]]:
+        """Return a function that tells what a message is about and what it said; large bodies are read at once."""
+        bodies = () if sent.method == "GET" else (sent.request_body, sent.response_body)
+        read = partial(self._contents, (sent.module, sent.operation), sent.method, sent.url, bodies, secrets)
+        return read if sum(map(len, bodies)) <= _READ_LATER else partial(_itself, read())
+
+    def _contents(
+        self,
+        called: tuple[str | None, str | None],
+        method: str,
+        url: str,
+        bodies: Sequence[bytes],
+        secrets: Collection[str],
+    ) -> tuple[tuple[Reference, ...], str]:
+        """Return what a message is about, and what it said, without credentials."""
+        described = self.references.described(*called)
+        if described is UNKNOWN:
+            return (), ""
+        hidden = _spelled(secrets)
+        asked, answered = (self.references.decoded(body) for body in bodies or (b"", b""))
+        about = self.references.of(described, url, (asked, answered.get("data")), without=hidden)
+        said = say(described, method, url, about, asked, answered)
+        for secret in hidden:
+            said = said.replace(secret, HIDDEN)
+        return tuple(dict.fromkeys(Reference.of(*each) for each in about)), on_a_line(said[:_LONGEST_SAID])
 
     def _beginning(self, body: bytes) -> bytes:
         """Return a body, or the beginning of one that is too long, because an exchange may wait for a while."""
@@ -176,8 +225,7 @@ class Traffic:
 
     def _clean(self, sent: Message, secrets: Collection[str]) -> Message:
         """Return a message without the credentials."""
-        spellings = (secret.strip().rstrip("=") for secret in secrets)  # the padding of Base64 may be missing
-        hidden = [secret for secret in spellings if len(secret) >= _SHORTEST_SECRET]
+        hidden = _spelled(secrets)
         clean = {name: self._value(name, getattr(sent, name), hidden) for name in Message.__slots__}
         for side in ("request", "response"):
             body = getattr(sent, f"{side}_body")
@@ -251,8 +299,18 @@ def log_message(message: Message) -> None:
     )
 
 
-def _itself(message: Message) -> Message:
-    return message
+def _spelled(secrets: Collection[str]) -> list[str]:
+    """Return the texts to hide."""
+    spellings = (secret.strip().rstrip("=") for secret in secrets)  # the padding of Base64 may be missing
+    return [secret for secret in spellings if len(secret) >= _SHORTEST_SECRET]
+
+
+def _itself(value: T) -> T:
+    return value
+
+
+def _nothing() -> tuple[tuple[Reference, ...], str]:
+    return (), ""
 
 
 def _readable(body: bytes, *, is_cut: bool) -> bytes:
@@ -268,12 +326,12 @@ def _readable(body: bytes, *, is_cut: bool) -> bytes:
 
 def _in_json(names: Collection[str]) -> re.Pattern[bytes]:
     """Return a pattern for texts and numbers under these names in JSON, also in broken or cut JSON."""
-    spelled = "|".join("".join(map(_spelled, name)) for name in names)
+    spelled = "|".join("".join(map(_lettered, name)) for name in names)
     value = r'(?:"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[^\s"\[\]{},]+)'
     return re.compile(rf'("(?:{spelled})"\s*:\s*){value}'.encode(), re.IGNORECASE | re.DOTALL)
 
 
-def _spelled(char: str) -> str:
+def _lettered(char: str) -> str:
     """Return the pattern of a lower-case letter in JSON, in either case, also written as an escape."""
     return rf"(?:{re.escape(char)}|\\u{ord(char):04x}|\\u{ord(char.upper()[0]):04x})"
 

@@ -91,7 +91,7 @@ class Facade(HostCalls):
 
     @property
     def journal(self) -> Journal:
-        """The messages exchanged with partners: list, find, follow, replay, flush."""
+        """The messages exchanged with partners: list, find, follow, story, replay, flush."""
         return self.state.journal
 
     @property

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC
-from datetime import datetime
 from typing import Any
 
 import orjson
@@ -17,8 +15,7 @@ from flask_ocpi.client.addresses import same_origin
 from flask_ocpi.client.client import Client
 from flask_ocpi.client.wire import Answer
 from flask_ocpi.core.enums import ModuleID
-from flask_ocpi.core.moments import SECOND
-from flask_ocpi.core.moments import format_date_time
+from flask_ocpi.core.moments import moment_text
 from flask_ocpi.core.moments import to_micros
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import NotFoundError
@@ -26,14 +23,22 @@ from flask_ocpi.exchange import journal
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.journal import Entry
 from flask_ocpi.exchange.journal import Search
-from flask_ocpi.exchange.journal import Writer
+from flask_ocpi.exchange.journal_writer import Writer
 from flask_ocpi.exchange.messages import HIDDEN
 from flask_ocpi.exchange.messages import Direction
 from flask_ocpi.exchange.messages import Message
+from flask_ocpi.exchange.references import Reference
+from flask_ocpi.host.causes import OF_ONE_CHARGE
+from flask_ocpi.host.causes import Causes
+from flask_ocpi.host.stories import Beside
+from flask_ocpi.host.stories import Story
+from flask_ocpi.host.stories import events_of
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.partners.platforms import UnknownPlatformError
 
 _POLL_SECONDS = 1.0
+#: The kind of the story of a partner.
+PARTNER = "partner"
 #: The names of the message fields that lists leave out.
 _PARTS = ("_headers", "_body", "_whole")
 _NOT_AGAIN = "Only what we sent, and what is in the journal as it was sent, can be sent again."
@@ -88,6 +93,66 @@ class Journal:
         if entry is None:
             raise NotFoundError(f"There is no message {number} in the journal.")
         return entry
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """What :meth:`story` takes as ``kind``: classes of objects, and causes."""
+        return (*self.services.traffic.references.kinds, PARTNER)
+
+    def story(
+        self,
+        kind: str,
+        id: str,
+        *,
+        platform: Platform | str | None = None,
+        since: str | None = None,
+        limit: int = 200,
+    ) -> Story:
+        """Return everything that happened about an object or a cause, oldest first.
+
+        kind: one of :attr:`kinds`: a class of objects, such as "session" or "evse" (by its uid), "contract",
+        "authorization_reference", "command" (the last segment of its response_url), "correlation", or "partner" (its
+        id, name or party). platform: only messages with this partner. since: a DateTime. limit: the most messages
+        about the object itself; further ones that belong to the same charge come in addition.
+        Raises InvalidParametersError for an unknown kind, UnknownPlatformError for an unknown partner.
+        """
+        if kind == PARTNER:
+            id = self._id_of(id)
+            search = self._search(id, None, since, failed=False)
+            entries = journal.latest(self.services.storage, search, limit + 1)
+            about: Sequence[Reference] = ()
+            has_more, entries = len(entries) > limit, entries[-limit:]
+        else:
+            start = self._reference(kind, id)
+            causes = Causes(self.services.storage, self._search(platform, None, since, failed=False), limit=limit)
+            entries = causes.collect(start)
+            about, has_more = causes.of_kind(*OF_ONE_CHARGE), causes.has_more
+        return self._told(kind, id, entries, about, has_more=has_more)
+
+    def _reference(self, kind: str, id: str) -> Reference:
+        kinds = self.kinds
+        if kind not in kinds:
+            raise InvalidParametersError(f"There are no stories of {kind!r}; there are {', '.join(kinds)}.")
+        return Reference.of(kind, id)
+
+    def _told(
+        self, kind: str, id: str, entries: Sequence[Entry], about: Sequence[Reference], *, has_more: bool
+    ) -> Story:
+        """Add to messages what else is known about their objects."""
+        names = dict.fromkeys(entry.message.platform for entry in entries if entry.message.platform is not None)
+        found = [platform for name in names if (platform := self.services.platforms.get(name)) is not None]
+        beside = Beside(self.services, platforms=found or self.services.platforms.all())
+        objects = [] if kind == PARTNER else dict.fromkeys((Reference.of(kind, id), *about))
+        events = [*events_of(entries, self._can_be_sent_again), *beside.events(objects)]
+        ordered = sorted(events, key=lambda event: (event.moment, event.kind != "message", event.id or 0))
+        return Story(kind, id, tuple(ordered), tuple(about), has_more)
+
+    def _can_be_sent_again(self, message: Message) -> bool:
+        try:
+            self.receiver_of(message)
+        except InvalidParametersError:
+            return False
+        return True
 
     def replay(self, number: int) -> Answer:
         """Send a message again, with our current token and new message ids, and return the answer.
@@ -158,7 +223,7 @@ class Journal:
 
 def time_of(message: Message) -> str:
     """Return when a message began, as a DateTime."""
-    return format_date_time(datetime.fromtimestamp(message.moment / SECOND, UTC))
+    return moment_text(message.moment)
 
 
 def to_dict(entry: Entry, *, whole: bool = False) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from flask_ocpi.core.config import Settings
 from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.copies import Copies
-from flask_ocpi.exchange.journal import Writer
+from flask_ocpi.exchange.journal_writer import Writer
 from flask_ocpi.host.actions import Actions
 from flask_ocpi.host.journal import Journal
 from flask_ocpi.host.objects import OwnObjects

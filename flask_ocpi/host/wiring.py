@@ -34,9 +34,10 @@ from flask_ocpi.exchange.context import Hooks
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.context import schemas_of
 from flask_ocpi.exchange.finding_store import Findings
-from flask_ocpi.exchange.journal import Writer
+from flask_ocpi.exchange.journal_writer import Writer
 from flask_ocpi.exchange.logs import carried
 from flask_ocpi.exchange.messages import Traffic
+from flask_ocpi.exchange.references import References
 from flask_ocpi.exchange.write_behind import run_in_thread
 from flask_ocpi.exchange.write_behind import run_inline
 from flask_ocpi.host.state import State
@@ -114,7 +115,14 @@ def _services(
         deliver=lambda id: callbacks.deliver(state.services, state.transport, id),
         wake=lambda platforms=(), *, within=0.0: state.dispatcher.wake(platforms, within=within),
         bodies=Bodies(seconds=settings.body_timeout, at_once=settings.bodies_at_once),
-        traffic=Traffic(settings, clock=around.clock, emit=around.emit, journal=state.writer.add, contacts=contacts),
+        traffic=Traffic(
+            settings,
+            clock=around.clock,
+            emit=around.emit,
+            journal=state.writer.add,
+            contacts=contacts,
+            references=References(around.versions, hidden=settings.journal_hidden),
+        ),
         findings=findings,
         read=Receiving(findings.add, strict=lambda platform: _is_read_strictly(state.services, platform)),
         quirks=Known(settings.quirks),

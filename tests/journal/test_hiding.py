@@ -16,12 +16,14 @@ from flask_ocpi.exchange.messages import Direction
 from flask_ocpi.exchange.messages import Message
 from flask_ocpi.exchange.messages import Traffic
 from flask_ocpi.exchange.messages import _hidden_user
+from flask_ocpi.exchange.references import References
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import walk
 from flask_ocpi.testing import documents
 from flask_ocpi.testing.network import PartnerClient
 from flask_ocpi.testing.network import add_partner
 from flask_ocpi.testing.network import party_settings
+from flask_ocpi.versions import VERSIONS
 from tests.journal.conftest import kept
 from tests.peers import CREDENTIALS
 from tests.peers import Peer
@@ -50,7 +52,12 @@ def told():
         )
         made = []
         traffic = Traffic(
-            settings, clock=None, emit=lambda *a, **k: None, journal=lambda make: made.append(make()), contacts=None
+            settings,
+            clock=None,
+            emit=lambda *a, **k: None,
+            journal=lambda make: made.append(make().message),
+            references=References(VERSIONS),
+            contacts=None,
         )
         values = {
             "direction": Direction.IN,
@@ -175,7 +182,7 @@ def test_token_in_a_body_is_hidden_however_it_is_written(told, body):
 )
 def test_no_token_of_any_document_is_left(document, option):
     settings = Settings.from_mapping({"OCPI_PARTIES": [party_settings("NL", "ABC", ["CPO"])]})
-    traffic = Traffic(settings, clock=None, emit=None, journal=None, contacts=None)
+    traffic = Traffic(settings, clock=None, emit=None, journal=None, contacts=None, references=References(VERSIONS))
     body = orjson.dumps(document, option=option)
 
     clean, whole = traffic._body(body, len(body), ())

@@ -13,8 +13,8 @@ from flask_ocpi.exchange.journal import JOURNAL
 from flask_ocpi.exchange.journal import Place
 from flask_ocpi.exchange.journal import Search
 from flask_ocpi.exchange.journal import key_of
-from flask_ocpi.exchange.journal import new_record
 from flask_ocpi.exchange.messages import Direction
+from flask_ocpi.exchange.messages import Kept
 from flask_ocpi.exchange.messages import Message
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import Storage
@@ -68,7 +68,7 @@ def message(number, **changes):
 
 
 def write(storage, *messages):
-    storage.create_many(JOURNAL, [new_record(each) for each in messages])
+    reading.write(storage, [Kept(each) for each in messages])
 
 
 def ids(entries):

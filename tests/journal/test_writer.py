@@ -8,8 +8,9 @@ import pytest
 from flask import current_app
 
 from flask_ocpi.errors import StorageError
-from flask_ocpi.exchange import journal as writers
+from flask_ocpi.exchange import journal_writer as writers
 from flask_ocpi.exchange import write_behind
+from flask_ocpi.exchange.journal import JOURNAL
 from flask_ocpi.storage.memory import MemoryStorage
 from flask_ocpi.testing.backends import sqlalchemy_storage
 from flask_ocpi.testing.network import add_partner
@@ -34,12 +35,17 @@ class JournalStorage(MemoryStorage):
         self.begun, self.free = threading.Event(), threading.Event()
         self.free.set()
 
+    def transaction(self):
+        if threading.current_thread().name == "ocpi-messages":
+            self.begun.set()
+            assert self.free.wait(SECONDS)
+        return super().transaction()
+
     def create_many(self, kind, records):
-        if kind != writers.JOURNAL:
+        if kind != JOURNAL:
             return super().create_many(kind, records)
         assert current_app.name
         self.begun.set()
-        assert self.free.wait(SECONDS)
         if self.error is not None:
             raise self.error
         self.batches.append(len(records))

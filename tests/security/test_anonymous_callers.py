@@ -7,13 +7,14 @@ import logging
 import pytest
 
 from flask_ocpi.errors import UnauthorizedError
-from flask_ocpi.exchange import journal as writer
+from flask_ocpi.exchange import journal_writer as writer
 from flask_ocpi.exchange import logs
 from flask_ocpi.exchange.journal import Search
 from flask_ocpi.exchange.journal import latest
 from flask_ocpi.exchange.journal import new_record
 from flask_ocpi.exchange.logs import Ration
 from flask_ocpi.exchange.messages import Direction
+from flask_ocpi.exchange.messages import Kept
 from flask_ocpi.exchange.messages import Message
 from flask_ocpi.partners.auth_tokens import authorization
 from flask_ocpi.testing.network import Clock
@@ -75,7 +76,7 @@ def test_what_callers_write_is_cut_in_the_journal(ocpi, ocpi_client, header):
 
     [message] = kept(ocpi)
 
-    _, record = new_record(message)
+    _, record = new_record(Kept(message))
     assert len(record.text) < 3000
 
 
@@ -85,7 +86,7 @@ def test_what_callers_name_is_cut_in_the_journal(ocpi, ocpi_client, path):
 
     [message] = kept(ocpi)
 
-    _, record = new_record(message)
+    _, record = new_record(Kept(message))
     assert len(record.text) < 8000
 
 
@@ -104,8 +105,8 @@ def test_unknown_callers_have_a_small_share_of_the_journal(ocpi_storage):
     def message(number, platform):
         return Message(Direction.IN, "GET", SENDER, number, 0.0, platform=platform, http_status=401)
 
-    strangers = [new_record(message(number, None)) for number in range(100, 220)]
-    ocpi_storage.create_many("journal", [new_record(message(number, "known")) for number in range(60)])
+    strangers = [new_record(Kept(message(number, None))) for number in range(100, 220)]
+    ocpi_storage.create_many("journal", [new_record(Kept(message(number, "known"))) for number in range(60)])
     ocpi_storage.create_many("journal", strangers)
 
     writer.purge(ocpi_storage, before=0, most=100)

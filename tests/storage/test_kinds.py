@@ -26,6 +26,7 @@ KINDS = {
     *("sessions", "session_cdrs", "cdrs", "cdr_audits", "tariffs", "tokens", "token_contracts", "client_infos"),
     *("incoming_requests", "request_deadlines", "outgoing_requests", "reservations", "profiled_sessions", "cdr_urls"),
     "journal",
+    "journal_references",
     "findings",
     *("outbox", "circuits"),
     *("sync_watermarks", "sync_positions", "missing_objects"),

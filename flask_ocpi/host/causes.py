@@ -1,0 +1,114 @@
+"""Follows causes: from the messages about one object to all messages of the same charge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Sequence
+
+from flask_ocpi.core.moments import SECOND
+from flask_ocpi.exchange import journal
+from flask_ocpi.exchange.journal import Entry
+from flask_ocpi.exchange.journal import Search
+from flask_ocpi.exchange.references import COMMAND
+from flask_ocpi.exchange.references import CORRELATION
+from flask_ocpi.exchange.references import REFERENCE
+from flask_ocpi.exchange.references import Reference
+from flask_ocpi.storage.base import Storage
+
+#: What belongs to one charge only, so that all messages about it belong to the story.
+OF_ONE_CHARGE = ("session", "cdr", REFERENCE, COMMAND)
+#: What distinguishes two charges of the same token at the same place.
+_DISTINCT = ("session", "cdr", REFERENCE)
+#: Objects that many charges are about; nothing is followed from a tariff.
+_FOLLOWED = (*OF_ONE_CHARGE, CORRELATION, "token", "contract", "evse", "location")
+_MOST_FOLLOWED = 40
+_AT_A_TIME = 200
+_BEFORE = 30 * 60 * SECOND
+
+
+class Causes:
+    """Collects the messages of a story, at most ``limit`` about the object itself.
+
+    From a session, its CDR, its authorization_reference and its commands all messages are followed. Messages that name
+    none of these belong to a charge if they are about its token or its EVSE, at its time: from half an hour before its
+    first message.
+    """
+
+    def __init__(self, storage: Storage, search: Search, *, limit: int) -> None:
+        self._storage = storage
+        self._search = search
+        self._limit = limit
+        self._found: dict[int, Entry] = {}
+        self._followed: set[Reference] = set()
+        self.has_more = False
+
+    def collect(self, start: Reference) -> list[Entry]:
+        """Return the messages about an object or a cause, and those that belong to them, oldest first."""
+        first = journal.about(self._storage, start, self._search, limit=self._limit + 1)
+        self.has_more = len(first) > self._limit
+        self._add(first[-self._limit :])
+        self._followed.add(start)
+        if start.kind in _FOLLOWED:
+            self._follow()
+            if len(self.of_kind("session")) <= 1 and self.of_kind(*OF_ONE_CHARGE):
+                self._add(self._at_its_time())
+                self._follow()
+        return sorted(self._found.values(), key=lambda entry: (entry.message.moment, entry.number))
+
+    def of_kind(self, *kinds: str) -> list[Reference]:
+        """Return the objects of some kinds that the messages are about, each once."""
+        found = (about for entry in self._found.values() for about in entry.about if about.kind in kinds)
+        return list(dict.fromkeys(found))
+
+    def _add(self, entries: Iterable[Entry]) -> None:
+        self._found.update((entry.number, entry) for entry in entries)
+
+    def _follow(self) -> None:
+        """Add the messages about everything that belongs to the charges found so far."""
+        while len(self._followed) < _MOST_FOLLOWED:
+            new = [each for each in self._links() if each not in self._followed]
+            if not new:
+                return
+            for link in new[: _MOST_FOLLOWED - len(self._followed)]:
+                self._followed.add(link)
+                self._add(journal.about(self._storage, link, self._search, limit=_AT_A_TIME))
+
+    def _links(self) -> Iterator[Reference]:
+        yield from self.of_kind(*OF_ONE_CHARGE)
+        for entry in self._found.values():
+            # A command keeps its correlation id where a hub passes it on.
+            if entry.message.correlation_id and any(about.kind == COMMAND for about in entry.about):
+                yield Reference.of(CORRELATION, entry.message.correlation_id)
+
+    def _at_its_time(self) -> list[Entry]:
+        """Return the messages about the token, and about the EVSE, at the time of the charge."""
+        charge = [entry for entry in self._found.values() if any(a.kind in OF_ONE_CHARGE for a in entry.about)]
+        moments = [entry.message.moment for entry in charge]
+        begins, ends = min(moments), max(moments)
+        partners = {entry.message.platform for entry in charge}
+        places = set(self.of_kind("evse")) or set(self.of_kind("location"))
+        distinct = set(self.of_kind(*_DISTINCT))
+
+        def is_of_token(entry: Entry) -> bool:
+            others = {about for about in entry.about if about.kind in _DISTINCT}
+            there = {about for about in entry.about if about.kind == "evse"}
+            return begins - _BEFORE <= entry.message.moment <= ends and others <= distinct and there <= places
+
+        def is_of_evse(entry: Entry) -> bool:
+            names_a_charge = any(about.kind in (*OF_ONE_CHARGE, "token") for about in entry.about)
+            is_then = begins <= entry.message.moment <= ends
+            return is_then and not names_a_charge and entry.message.platform in partners
+
+        found = self._about_those(self.of_kind("token", "contract"), begins - _BEFORE, is_of_token)
+        return [*found, *self._about_those(self.of_kind("evse"), begins, is_of_evse)]
+
+    def _about_those(self, wanted: Sequence[Reference], since: int, belongs: Callable[[Entry], bool]) -> list[Entry]:
+        search = Search(platform=self._search.platform, since=max(since, self._search.since or 0))
+        return [
+            entry
+            for each in wanted[:4]
+            for entry in journal.about(self._storage, each, search, limit=_AT_A_TIME)
+            if belongs(entry)
+        ]

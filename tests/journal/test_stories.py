@@ -1,0 +1,154 @@
+"""A story has all messages of a charge, whichever of its objects is asked for, on both sides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from flask_ocpi import OCPI
+from flask_ocpi.errors import InvalidParametersError
+from flask_ocpi.partners.platforms import UnknownPlatformError
+from flask_ocpi.testing import documents
+from flask_ocpi.testing.network import Network
+from tests.conftest import EVERY_STORAGE
+
+TOKEN = {"country_code": "DE", "party_id": "EMS", "uid": "Tok1", "type": "RFID", "contract_id": "DE-EMS-C1"}
+SESSION = {"id": "S2", "cdr_token": TOKEN, "location_id": "LOC1", "evse_uid": "EVSE1", "authorization_reference": "A1"}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """An operator and a provider that know each other."""
+
+    network: Network
+    cpo: OCPI
+    emsp: OCPI
+
+    def start(self, **changes: Any) -> None:
+        command = {"token": documents.token(**TOKEN), "location_id": "LOC1", "evse_uid": "EVSE1", **changes}
+        self.emsp.client("NL-ABC").commands.start_session(command)
+
+    def session(self, **changes: Any) -> None:
+        self.network.clock.advance(60)
+        moment = self.network.clock.now.isoformat()[:19] + "Z"
+        self.cpo.save("sessions", documents.session(**{**SESSION, "last_updated": moment, **changes}))
+
+    def cdr(self, **changes: Any) -> None:
+        self.network.clock.advance(60)
+        place = {**documents.cdr()["cdr_location"], "id": "LOC1", "evse_uid": "EVSE1"}
+        about = {"session_id": "S2", "cdr_token": TOKEN, "cdr_location": place, "authorization_reference": "A1"}
+        self.cpo.save("cdrs", documents.cdr(**{"id": "C1", **about, **changes}))
+
+    def charge(self) -> None:
+        """Charge once, from the authorization to the CDR."""
+        place = {"location_id": "LOC1", "evse_uids": ["EVSE1"]}
+        self.cpo.client("DE-EMS").tokens.authorize("Tok1", location=place, ask=True)
+        self.start(authorization_reference="A1")
+        self.session(status="ACTIVE", kwh=0)
+        self.cpo.patch("locations", "LOC1", "EVSE1", changes={"status": "CHARGING"})
+        self.session(status="COMPLETED", kwh=12.4)
+        self.cdr(total_energy=12.4)
+
+
+def pair_of(network: Network, **options: Any) -> Pair:
+    cpo = network.add("cpo.example", [("NL", "ABC", ["CPO"])], **options)
+    emsp = network.add("emsp.example", [("DE", "EMS", ["EMSP"])], config=options.get("config"))
+    network.connect(emsp, cpo)
+    emsp.authorizer(lambda token, place: {"allowed": "ALLOWED", "authorization_reference": "A1"})
+    cpo.command("START_SESSION")(lambda command, reply: reply.accept(lambda: "ACCEPTED"))
+    cpo.save("locations", documents.location(evses=[documents.evse()]))
+    emsp.save("tokens", documents.token(**TOKEN))
+    network.clock.advance(3600)
+    return Pair(network, cpo, emsp)
+
+
+@pytest.fixture
+def ocpi_push():
+    return True
+
+
+@pytest.fixture
+def pair(ocpi_network, ocpi_storage):
+    return pair_of(ocpi_network, storage=ocpi_storage, config={"OCPI_JOURNAL": "compact"})
+
+
+def said(story):
+    return [(event.direction, event.said) for event in story.events if event.kind == "message"]
+
+
+CHARGE = [
+    ("OUT", "asked whether token Tok1 may charge at EVSE EVSE1: ALLOWED"),
+    ("IN", "asked for START_SESSION for token Tok1 at EVSE EVSE1: ACCEPTED"),
+    ("OUT", "sent the result of START_SESSION: ACCEPTED"),
+    ("OUT", "sent session S2: status ACTIVE, 0 kWh"),
+    ("OUT", "changed EVSE EVSE1: status CHARGING"),
+    ("OUT", "changed session S2: status COMPLETED, 12.4 kWh"),
+    ("OUT", "sent CDR C1: 12.4 kWh, 3.12 EUR"),
+]
+KEYS = [
+    ("session", "s2"),
+    ("token", "TOK1"),
+    ("authorization_reference", "A1"),
+    ("cdr", "C1"),
+    ("contract", "DE-EMS-C1"),
+]
+
+
+@EVERY_STORAGE
+def test_story_of_a_charge_is_found_by_each_of_its_objects(pair):
+    pair.charge()
+
+    stories = {kind: pair.cpo.journal.story(kind, id) for kind, id in KEYS}
+    of_evse = pair.cpo.journal.story("evse", "EVSE1", since="2026-01-01T12:30:00Z")
+
+    for story in (*stories.values(), of_evse):
+        assert said(story)[-len(CHARGE) :] == CHARGE
+
+
+def test_both_sides_tell_the_same_story(pair):
+    pair.charge()
+
+    turned = [({"IN": "OUT", "OUT": "IN"}[direction], text) for direction, text in CHARGE]
+    # The result of the command arrives before the answer to the command is read.
+    assert sorted(said(pair.emsp.journal.story("session", "S2"))) == sorted(turned)
+
+
+def test_command_without_a_reference_belongs_to_the_session_at_its_place_and_time(pair):
+    pair.start()
+    pair.session(status="ACTIVE", kwh=0)
+
+    texts = [text for _, text in said(pair.cpo.journal.story("session", "S2"))]
+
+    assert texts == [CHARGE[1][1], CHARGE[2][1], CHARGE[3][1]]
+
+
+def test_other_charges_of_the_token_are_no_part_of_a_story(pair):
+    pair.charge()
+    pair.network.clock.advance(7200)
+    pair.start(authorization_reference="A9")
+    pair.session(id="S9", authorization_reference="A9", status="ACTIVE", kwh=0)
+
+    story = pair.cpo.journal.story("session", "S2")
+
+    assert said(story) == CHARGE
+    assert ("session", "S9") not in story.about
+
+
+def test_story_is_of_one_partner_only_if_asked(pair):
+    pair.charge()
+    (partner,) = pair.cpo.partners.list()
+
+    assert said(pair.cpo.journal.story("session", "S2", platform=partner)) == CHARGE
+    with pytest.raises(UnknownPlatformError):
+        pair.cpo.journal.story("session", "S2", platform="nobody")
+
+
+def test_unknown_kind_is_refused_with_the_known_ones(pair):
+    with pytest.raises(InvalidParametersError, match=r"There are no stories of 'meter'; there are .*session.*partner"):
+        pair.cpo.journal.story("meter", "1")
+
+
+def test_story_of_nothing_is_empty(pair):
+    assert pair.cpo.journal.story("session", "S404").events == ()
