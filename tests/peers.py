@@ -110,7 +110,11 @@ def dump(ocpi: OCPI, *, journal: bool = False) -> dict[str, list[bytes]]:
 
     That some platform was written is left out: it may have been written as it was before.
     """
-    wanted = (kind for kind in kinds(ocpi.services.versions) if journal or kind not in ("journal", "findings"))
+    wanted = (
+        kind
+        for kind in kinds(ocpi.services.versions)
+        if journal or kind not in ("journal", "journal_references", "findings")
+    )
     found = {kind: [record.text for record in walk(ocpi.storage, kind, Query())] for kind in wanted}
     found[PARTIES] = [text for text in found[PARTIES] if b'"change"' not in text]
     return found
