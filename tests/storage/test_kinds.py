@@ -31,6 +31,8 @@ KINDS = {
     *("outbox", "circuits"),
     *("sync_watermarks", "sync_positions", "missing_objects"),
     *("invoice_reconciliation_records", "terminals", "financial_advice_confirmations", "bookings", "booking_locations"),
+    "actions",
+    "contacts",
 }
 
 # The keys that the kinds are really stored under.
