@@ -5,9 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from collections.abc import Collection
-from collections.abc import Mapping
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
 from time import monotonic
@@ -21,16 +19,14 @@ from flask_ocpi.outbox import circuits
 from flask_ocpi.outbox import entries
 from flask_ocpi.outbox.delivery import Attempt
 from flask_ocpi.outbox.delivery import Outcome
-from flask_ocpi.outbox.delivery import attempt
+from flask_ocpi.outbox.delivery import Sending
 from flask_ocpi.outbox.entries import EVERYBODY
 from flask_ocpi.outbox.entries import OutboxEntry
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.signals import object_pushed
 from flask_ocpi.signals import push_parked
 from flask_ocpi.storage import leases
-from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
-from flask_ocpi.storage.base import Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,14 +222,14 @@ class Deliveries:
         self, platform: Platform, taken: Sequence[OutboxEntry], stop: Callable[[], bool], *, probes: bool, is_full: bool
     ) -> Batch:
         """Send entries, one after another, and settle the delivered ones together."""
-        began, read = monotonic(), self._reading(taken)
+        began, sending = monotonic(), Sending(self.services, self._client, platform, taken)
         done: list[tuple[OutboxEntry, Attempt]] = []
         tried = 0
         for entry in taken:
             if stop() or (tried and monotonic() - began > _LONGEST):
                 break
             tried += 1
-            made = self._attempt(platform, entry, read)
+            made = sending.attempt(entry)
             if made.outcome in (Outcome.DELIVERED, Outcome.NEEDLESS):
                 done.append((entry, made))
                 if made.outcome is Outcome.DELIVERED:
@@ -250,31 +246,6 @@ class Deliveries:
         for entry, made in delivered:
             self.services.emit(object_pushed, **_about(platform, entry), method=made.method)
         return Batch(len(delivered), may_have_more=is_full or is_due_again)
-
-    def _reading(self, taken: Sequence[OutboxEntry]) -> Callable[[OutboxEntry], Record | None]:
-        """Return a function that returns the object of an entry: all are read together, or each alone if that fails."""
-        services = self.services
-        found: dict[str, Mapping[Key, Record]] = {}
-        if len(taken) > 1:
-            with suppress(Exception):  # reading that entry alone raises it again, and notes it
-                keys: dict[str, list[Key]] = {}
-                for entry in taken:
-                    keys.setdefault(services.object_type(entry.module).kind, []).append(entry.object_key)
-                found = {kind: services.storage.get_many(kind, wanted) for kind, wanted in keys.items()}
-
-        def read(entry: OutboxEntry) -> Record | None:
-            kind = services.object_type(entry.module).kind
-            records = found.get(kind)
-            return services.storage.get(kind, entry.object_key) if records is None else records.get(entry.object_key)
-
-        return read
-
-    def _attempt(self, platform: Platform, entry: OutboxEntry, read: Callable[[OutboxEntry], Record | None]) -> Attempt:
-        try:
-            return attempt(self.services, self._client, platform, entry, read)
-        except Exception as error:
-            _log.exception("Pushing %s to %s failed.", entry.name, platform.id)
-            return Attempt(Outcome.FAILED, error=error)
 
     def _client(self, platform: Platform, *, to: Party | None) -> Client:
         """Return the client of a party; it is kept, since making one takes as long as a request."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -21,13 +24,13 @@ from flask_ocpi.errors import NotSaidError
 from flask_ocpi.errors import RefusedError
 from flask_ocpi.errors import StatusCode
 from flask_ocpi.exchange.context import Services
-from flask_ocpi.outbox.changes import Recipient
 from flask_ocpi.outbox.changes import can_be_deleted
 from flask_ocpi.outbox.changes import patch_of
 from flask_ocpi.outbox.changes import recipients
 from flask_ocpi.outbox.entries import OutboxEntry
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.partners.records import Partners
+from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Record
 
@@ -72,47 +75,81 @@ class Attempt:
         return self.error.status_code if isinstance(self.error, RefusedError) else None
 
 
-def attempt(
-    services: Services,
-    connect: Callable[..., Client],
-    platform: Platform,
-    entry: OutboxEntry,
-    read: Callable[[OutboxEntry], Record | None],
-) -> Attempt:
-    """Send the current state of an entry's object, which ``read`` returns, to its platform, once.
+class Sending:
+    """Sends the entries of a batch to their platform; what is the same for several of them is looked up once."""
 
-    With PATCH if that can express the change, else with PUT, also after a refused PATCH (T-38, LOC-41); with POST for
-    CDRs; with DELETE for removed objects.
-    """
-    version = services.version(platform.version)
-    if version is not None and version.module(entry.module) is None:  # its version changed to one without it
-        return Attempt(Outcome.NEEDLESS)
-    try:
-        calls = connect(platform, to=entry.party).module(entry.module)
-        object_type = calls.module.objects[0]
-        record = read(entry)
-        if not _is_for(services, platform, entry, record):
-            return Attempt(Outcome.NEEDLESS)
-        method = _send(calls, object_type, entry, None if record is None else record.document)
-    except RefusedError as error:
-        renewed = services.platforms.get(platform.id)
-        if renewed is not None and renewed.is_registered and renewed.token != platform.token:
-            return attempt(services, connect, renewed, entry, read)  # its handshake changed the tokens meanwhile
-        return _judged(error)
-    except FlaskOCPIError as error:
-        return _judged(error)
-    return Attempt(Outcome.DELIVERED if method else Outcome.NEEDLESS, method)
+    def __init__(
+        self, services: Services, connect: Callable[..., Client], platform: Platform, taken: Sequence[OutboxEntry]
+    ) -> None:
+        self._services = services
+        self._connect = connect
+        self._platform = platform
+        self._calls: dict[tuple[str, Party | None], ModuleClient | None] = {}
+        self._receiving: dict[tuple[str, Party, tuple[Party, ...]], set[Party | None]] = {}
+        self._records: dict[str, Mapping[Key, Record]] = {}
+        if len(taken) > 1:
+            with suppress(Exception):  # reading that entry alone raises it again, and notes it
+                self._records = self._read_all(taken)
 
+    def attempt(self, entry: OutboxEntry) -> Attempt:
+        """Send the current state of an entry's object, once.
 
-def _is_for(services: Services, platform: Platform, entry: OutboxEntry, record: Record | None) -> bool:
-    """Tell whether the platform must still get the object: audience, roles or filter may have changed."""
-    if record is None:
-        return True
-    hook = services.hooks.push_filter
-    if hook is not None and not hook(entry.module, record.document, platform):
-        return False
-    found = recipients(services, _NO_OTHERS, entry.module, entry.owner, record.audience, only=platform)
-    return Recipient(platform, entry.party) in found
+        With PATCH if that can express the change, else with PUT, also after a refused PATCH (T-38, LOC-41); with POST
+        for CDRs; with DELETE for removed objects.
+        """
+        try:
+            calls, record = self._calls_for(entry), self._read(entry)
+            if calls is None or not self._is_for(entry, record):
+                return Attempt(Outcome.NEEDLESS)
+            method = _send(calls, calls.module.objects[0], entry, None if record is None else record.document)
+        except RefusedError as error:
+            platform, renewed = self._platform, self._services.platforms.get(self._platform.id)
+            if renewed is not None and renewed.is_registered and renewed.token != platform.token:
+                # Its handshake changed the tokens meanwhile.
+                return Sending(self._services, self._connect, renewed, [entry]).attempt(entry)
+            return _judged(error)
+        except FlaskOCPIError as error:
+            return _judged(error)
+        except Exception as error:
+            _log.exception("Pushing %s to %s failed.", entry.name, self._platform.id)
+            return Attempt(Outcome.FAILED, error=error)
+        return Attempt(Outcome.DELIVERED if method else Outcome.NEEDLESS, method)
+
+    def _calls_for(self, entry: OutboxEntry) -> ModuleClient | None:
+        """Return the client for an entry; None if the platform changed to a version without the module."""
+        called = (entry.module, entry.party)
+        if called not in self._calls:
+            version = self._services.version(self._platform.version)
+            lacks = version is not None and version.module(entry.module) is None
+            self._calls[called] = None if lacks else self._connect(self._platform, to=entry.party).module(entry.module)
+        return self._calls[called]
+
+    def _read_all(self, taken: Sequence[OutboxEntry]) -> dict[str, Mapping[Key, Record]]:
+        keys: dict[str, list[Key]] = {}
+        for entry in taken:
+            keys.setdefault(self._kind_of(entry), []).append(entry.object_key)
+        return {kind: self._services.storage.get_many(kind, wanted) for kind, wanted in keys.items()}
+
+    def _read(self, entry: OutboxEntry) -> Record | None:
+        kind, key = self._kind_of(entry), entry.object_key
+        records = self._records.get(kind)
+        return self._services.storage.get(kind, key) if records is None else records.get(key)
+
+    def _kind_of(self, entry: OutboxEntry) -> str:
+        return self._services.object_type(entry.module).kind
+
+    def _is_for(self, entry: OutboxEntry, record: Record | None) -> bool:
+        """Tell whether the platform must still get the object: audience, roles or filter may have changed."""
+        if record is None:
+            return True
+        hook = self._services.hooks.push_filter
+        if hook is not None and not hook(entry.module, record.document, self._platform):
+            return False
+        seen = (entry.module, entry.owner, record.audience)
+        if seen not in self._receiving:
+            found = recipients(self._services, _NO_OTHERS, *seen, only=self._platform)
+            self._receiving[seen] = {recipient.party for recipient in found}
+        return entry.party in self._receiving[seen]
 
 
 def _send(calls: ModuleClient, object_type: ObjectType, entry: OutboxEntry, document: Document | None) -> str:
