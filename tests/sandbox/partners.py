@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Flask
 
+from flask_ocpi import MemoryStorage
 from flask_ocpi.host.facade import OwnPlatform
 from flask_ocpi.testing.network import Network
 from flask_ocpi.testing.sandbox.drivers import Drivers
@@ -19,7 +20,7 @@ def add_sandbox(network: Network, role: str, folder: Any, **options: Any) -> Fla
     """Add a sandbox with its sample data at ``https://sandbox-{role}.example``."""
     host = f"sandbox-{role}.example"
     config = {"TESTING": True, "OCPI_DISPATCHER": "inline", "OCPI_HANDSHAKE_TIMEOUT": 600, **options.pop("config", {})}
-    settings = {"transport": network, "clock": network.clock, **options}
+    settings = {"transport": network, "clock": network.clock, "storage": MemoryStorage(), **options}
     app = make_partner(role, base_url=f"https://{host}", folder=str(folder / role), config=config, **settings)
     network.apps[host] = app
     add_sample_data(app)

@@ -13,6 +13,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+
+from flask_ocpi.testing.sandbox.commands import sandbox as command
+from flask_ocpi.testing.sandbox.faults import FAULTS
+from flask_ocpi.testing.sandbox.running import Options
+from flask_ocpi.testing.sandbox.running import open_partner
+from tests.closing import close
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 60
@@ -28,10 +35,10 @@ def environment() -> dict[str, str]:
 def sandbox(folder: Path, name: str, *options: str) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
     """Run the command; yield its process and what it prints."""
     output = folder / f"{name}.txt"
-    command = [sys.executable, "-u", "-m", "flask", "ocpi", "sandbox", "--port", "0", *options]
+    arguments = [sys.executable, "-u", "-m", "flask", "ocpi", "sandbox", "--port", "0", *options]
     with output.open("wb") as file:
         process = subprocess.Popen(
-            command, cwd=folder, env=environment(), stdout=file, stderr=subprocess.STDOUT, start_new_session=True
+            arguments, cwd=folder, env=environment(), stdout=file, stderr=subprocess.STDOUT, start_new_session=True
         )
     try:
         yield process, output
@@ -82,15 +89,35 @@ def test_a_named_folder_keeps_what_happened(tmp_path: Path) -> None:
     ("options", "message"),
     [
         (("--version", "9.9"), "Error: OCPI_VERSIONS names '9.9'; this release serves 2.1.1, 2.2.1, 2.3.0."),
+        (("--fault", "rain"), "Error: There is no fault 'rain': see flask ocpi sandbox --list-faults."),
         (("--party", "ABC"), "Error: A party is a country code and three characters, such as NL-ABC, not ABC."),
     ],
-    ids=["version", "party"],
+    ids=["version", "fault", "party"],
 )
 def test_wrong_options_are_named(tmp_path: Path, options: tuple[str, ...], message: str) -> None:
-    command = [sys.executable, "-m", "flask", "ocpi", "sandbox", *options]
+    arguments = [sys.executable, "-m", "flask", "ocpi", "sandbox", *options]
 
     run = subprocess.run(
-        command, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=SECONDS, check=False
+        arguments, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=SECONDS, check=False
     )
 
     assert (run.returncode, run.stderr.strip(), run.stdout) == (1, message, "")
+
+
+def test_faults_are_listed_with_what_they_do() -> None:
+    run = CliRunner().invoke(command, ["--list-faults"])
+
+    assert run.exit_code == 0
+    assert [line.split()[0] for line in run.stdout.splitlines()] == list(FAULTS)
+    assert "wrong-totals             Has an X-Total-Count that is three too high.\n" in run.stdout
+
+
+def test_a_sandbox_has_the_faults_that_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = Options("cpo", 0, str(tmp_path), faults=["clock-skew", "html"])
+    app = open_partner(options, "http://127.0.0.1:5020")
+
+    seen = [app.test_client().get("/ocpi/2.2.1/sender/locations") for _ in range(5)]
+
+    assert [response.content_type for response in seen] == ["application/json"] * 4 + ["text/html"]
+    assert "Fault clock-skew: Has a clock that is ten minutes ahead." in capsys.readouterr().out
+    close(app)

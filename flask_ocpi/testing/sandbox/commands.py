@@ -25,6 +25,8 @@ ROLES = ("cpo", "emsp", "hub")
 @click.option("--seed", type=int, default=1, show_default=True, help="Decides on its locations, and what drivers do.")
 @click.option("--speed", type=click.FloatRange(min=1), help="How much faster than a real hour a charged one is.")
 @click.option("--idle", is_flag=True, help="Let no driver charge by himself.")
+@click.option("--fault", "faults", multiple=True, help="A way to misbehave, see --list-faults. May be repeated.")
+@click.option("--list-faults", is_flag=True, help="List the faults, and end.")
 @click.option("--register", nargs=2, metavar="URL TOKEN", help="Register with the platform that gave these.")
 def sandbox(
     role: str,
@@ -35,17 +37,24 @@ def sandbox(
     seed: int,
     speed: float | None,
     idle: bool,
+    faults: tuple[str, ...],
+    list_faults: bool,
     register: tuple[str, str] | None,
 ) -> None:
     """Run a simulated partner, to try your platform against. It needs no app; Ctrl-C ends it.
 
     It has locations and tariffs, or drivers with cards; it registers, charges on a fast clock, carries out commands,
-    and sends sessions and CDRs. Every message is printed.
+    and sends sessions and CDRs. Every message is printed. With --fault it misbehaves as software of partners does.
     """
+    from flask_ocpi.testing.sandbox.faults import FAULTS
     from flask_ocpi.testing.sandbox.running import Options
     from flask_ocpi.testing.sandbox.running import run
 
-    options: dict[str, Any] = {"port": PORT if port is None else port, "party": party, "seed": seed}
+    if list_faults:
+        for fault in FAULTS.values():
+            click.echo(f"{fault.name:24} {fault.sentence}")
+        return
+    options: dict[str, Any] = {"faults": faults, "port": PORT if port is None else port, "party": party, "seed": seed}
     if versions:
         options["versions"] = versions
     if speed is not None:

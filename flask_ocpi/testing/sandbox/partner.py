@@ -12,6 +12,7 @@ from flask import Flask
 
 from flask_ocpi import OCPI
 from flask_ocpi import Party
+from flask_ocpi import Storage
 from flask_ocpi.client import Transport
 from flask_ocpi.extension import utc_now
 from flask_ocpi.host.facade import OwnPlatform
@@ -48,13 +49,15 @@ def make_partner(
     party: Party | None = None,
     versions: Sequence[str] = VERSIONS,
     speed: float = SIMULATION_SPEED,
+    storage: Storage | None = None,
     transport: Transport | None = None,
     clock: Callable[[], datetime] = utc_now,
     config: dict[str, Any] | None = None,
 ) -> Flask:
     """Make the app of a partner in the role "cpo", "emsp" or "hub".
 
-    folder: where its SQLite file is. party: another one than that of the role. config: overrides its settings.
+    folder: where its SQLite file is, unless there is a storage. party: another one than that of the role. config:
+    overrides its settings.
     Nothing of the environment counts: the settings there are those of the app that is tried against it.
     """
     kind = KINDS[role]
@@ -71,7 +74,7 @@ def make_partner(
         "SIMULATION_SPEED": speed,
         **(config or {}),
     }
-    return make_app(settings, ocpi=OCPI(transport=transport, clock=clock), folder=folder)
+    return make_app(settings, ocpi=OCPI(storage=storage, transport=transport, clock=clock), folder=folder)
 
 
 def add_sample_data(app: Flask, *, seed: int = 1) -> dict[str, int]:

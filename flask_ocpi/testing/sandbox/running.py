@@ -17,13 +17,20 @@ from flask import Flask
 
 from flask_ocpi import Party
 from flask_ocpi import Platform
+from flask_ocpi.client import AddressPolicy
+from flask_ocpi.client import HTTPTransport
 from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.exchange.messages import Message
+from flask_ocpi.extension import utc_now
 from flask_ocpi.host.facade import OwnPlatform
 from flask_ocpi.signals import message_exchanged
 from flask_ocpi.signals import platform_registered
 from flask_ocpi.testing.sandbox.app import SIMULATION_SPEED
 from flask_ocpi.testing.sandbox.drivers import Drivers
+from flask_ocpi.testing.sandbox.faults import Faulty
+from flask_ocpi.testing.sandbox.faults import FaultyTransport
+from flask_ocpi.testing.sandbox.faults import ahead_of
+from flask_ocpi.testing.sandbox.faults import chosen
 from flask_ocpi.testing.sandbox.partner import KINDS
 from flask_ocpi.testing.sandbox.partner import VERSIONS
 from flask_ocpi.testing.sandbox.partner import add_sample_data
@@ -39,7 +46,7 @@ LONGEST_URL = 58
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a sandbox is: its role, its versions, where it is and what it draws."""
+    """How a sandbox is: its role, its versions, where it is, what it draws, and the names of its faults."""
 
     role: str
     port: int
@@ -48,6 +55,7 @@ class Options:
     versions: Sequence[str] = VERSIONS
     seed: int = 1
     speed: float = SIMULATION_SPEED
+    faults: Sequence[str] = ()
 
 
 def run(options: Options, *, drives: bool, register: tuple[str, str] | None, until: threading.Event) -> None:
@@ -76,6 +84,8 @@ def wait(until: threading.Event) -> None:
 def open_partner(options: Options, base_url: str) -> Flask:
     """Make the app of the sandbox, and print what it is and has."""
     party = None if options.party is None else checked_party(options.party)
+    faults = chosen(options.faults)
+    transport = HTTPTransport(policy=AddressPolicy(allow_private=True))
     app = make_partner(
         options.role,
         base_url=base_url,
@@ -83,12 +93,17 @@ def open_partner(options: Options, base_url: str) -> Flask:
         party=party,
         versions=options.versions,
         speed=options.speed,
+        transport=FaultyTransport(transport, faults),
+        clock=ahead_of(utc_now, faults),
     )
+    app.wsgi_app = Faulty(app.wsgi_app, faults)  # type: ignore[method-assign]
     ocpi: OwnPlatform = app.extensions["ocpi"]
     saved = add_sample_data(app, seed=options.seed)
     has = ", ".join(f"{count} {module}" for module, count in saved.items()) or "no objects"
     kind = KINDS[options.role]
     click.echo(f"{kind.name}: {kind.role} {ocpi.objects.parties()[0]}, OCPI {', '.join(options.versions)}, {has}.")
+    for fault in faults:
+        click.echo(f"Fault {fault.name}: {fault.sentence}")
     return app
 
 
