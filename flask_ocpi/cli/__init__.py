@@ -43,6 +43,7 @@ def _commands() -> Sequence[Command]:
     from flask_ocpi.cli.actions import actions
     from flask_ocpi.cli.authorize import authorize
     from flask_ocpi.cli.check import check
+    from flask_ocpi.cli.diff import diff
     from flask_ocpi.cli.examples import example
     from flask_ocpi.cli.findings import findings
     from flask_ocpi.cli.probe import probe
@@ -62,6 +63,7 @@ def _commands() -> Sequence[Command]:
         data.pull,
         sync,
         data.push,
+        diff,
         copies.copies,
         outbox.outbox,
         outbox.worker,

@@ -23,6 +23,8 @@ from flask_ocpi.exchange import sides
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.grants import Documents
 from flask_ocpi.exchange.sides import Side
+from flask_ocpi.host.comparing import Diff
+from flask_ocpi.host.diff import compare
 from flask_ocpi.host.status import Card
 from flask_ocpi.host.status import cards
 from flask_ocpi.partners.claims import party_of
@@ -66,8 +68,15 @@ class Partners:
     Give a partner as its Platform, or as a text: its id, its name, or a party such as "NL-ABC".
     """
 
-    def __init__(self, services: Services, transport: Callable[[], Transport], versions_url: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        services: Services,
+        transport: Callable[[], Transport],
+        versions_url: Callable[[], str],
+        connect: Callable[..., Client],
+    ) -> None:
         self.services = services
+        self._connect = connect
         self._transport = transport
         self._versions_url = versions_url
 
@@ -90,6 +99,36 @@ class Partners:
     def card(self, platform: Platform | str) -> Card:
         """Return the card about a partner; ``to_dict`` makes plain data of it, without tokens."""
         return cards(self.services, [self.find(platform)])[0]
+
+    def diff(
+        self,
+        platform: Platform | str,
+        module: str,
+        *ids: str,
+        direction: str | None = None,
+        party: Party | None = None,
+        repair: bool = False,
+        limit: int | None = None,
+    ) -> Diff:
+        """Compare the objects of a module with a partner, in the stored shape; the partner is called for it.
+
+        direction: "theirs" compares what the partner has of our objects with what it would be sent in its version, one
+        request an object; "copies" compares our copies with its list. By default the one that fits the module. ids:
+        only this object; ``party`` is its own party, if several have the module. repair: put what differs into the
+        outbox for this partner, or store it as it is in the list; copies that the list lacks stay. limit: the most
+        objects to compare, by default 500 of ours or 100,000 of the list.
+        """
+        return compare(
+            self.services,
+            self._connect,
+            self.find(platform),
+            module,
+            ids,
+            direction=direction,
+            party=party,
+            repair=repair,
+            limit=limit,
+        )
 
     def side(self, platform: Platform | str) -> Side | None:
         """Return our side for a partner that is registered in a version with one role, such as 2.1.1."""

@@ -68,7 +68,7 @@ class State:
 
     @cached_property
     def partners(self) -> Partners:
-        return Partners(self.services, lambda: self.transport, lambda: self.versions_url)
+        return Partners(self.services, lambda: self.transport, lambda: self.versions_url, self.client)
 
     @cached_property
     def outbox(self) -> Outbox:

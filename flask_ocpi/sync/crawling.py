@@ -76,7 +76,7 @@ class Crawl:
         whole = date_from is None and date_to is None
         crawl = cls(whole, calls.endpoint(InterfaceRole.SENDER), now, now, date_from, date_to)
         if whole and scope.loses_objects:
-            crawl.known.add(_copies(services, scope))
+            crawl.known.add(copies_of(services, scope))
         return crawl
 
     @property
@@ -168,7 +168,7 @@ def remove_vanished(
         return 0
     if (crawl.doubt or not crawl.own) and not force:
         return crawl.known.unseen
-    vanished = [key for key, _ in _copies(services, scope) if crawl.known.is_unseen(key)]
+    vanished = [key for key, _ in copies_of(services, scope) if crawl.known.is_unseen(key)]
     for start in range(0, len(vanished), _REMOVED_AT_ONCE):
         removed = []
         with services.storage.transaction():
@@ -205,7 +205,7 @@ def _last_updated(document: Document) -> int | None:
         return None
 
 
-def _copies(services: Services, scope: Scope) -> Iterator[tuple[Key, int]]:
+def copies_of(services: Services, scope: Scope) -> Iterator[tuple[Key, int]]:
     """Walk the keys and revisions of the copies that the receiver has of the platform's objects."""
     kind = scope.object_type.kind
     return services.storage.keys(kind, scope.copies, key_of=lambda record: scope.key_of(record.document))

@@ -153,7 +153,7 @@ def receive(services: Services, scope: Scope, items: Iterable[Item], pulled: Pul
     a copy that is gone was removed since, and stays removed.
     """
     receipt = Receipt()
-    own = _own_objects(services, scope, items, pulled)
+    own = own_objects(services, scope, items, pulled)
     copies = _Copies(services, scope, [item.key for item in own], known)
     for (key, record), is_new in zip(own, copies.create(own), strict=True):
         receipt.seen.append(key)
@@ -190,7 +190,7 @@ def tell(services: Services, scope: Scope, received: Sequence[Received]) -> None
         )
 
 
-def _own_objects(services: Services, scope: Scope, items: Iterable[Item], pulled: Pulled) -> list[Item]:
+def own_objects(services: Services, scope: Scope, items: Iterable[Item], pulled: Pulled) -> list[Item]:
     """Return the objects that the platform may speak for; count the others."""
     is_theirs: Callable[..., bool] = cache(lambda party: services.platforms.speaks_for(scope.platform, party))
     name = scope.object_type.name
