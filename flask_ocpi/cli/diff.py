@@ -85,7 +85,7 @@ def _say(found: Diff) -> None:
         f"Of {counted(found.compared, 'object')} that were compared ({whose}): {', '.join(numbers) or 'all are equal'}."
     )
     if found.repaired:
-        done = "put into the outbox" if found.direction == "theirs" else "stored as they are in the list"
+        done = "put into the outbox" if found.direction == "theirs" else "stored as listed"
         say(f"{counted(found.repaired, 'object')} {'was' if found.repaired == 1 else 'were'} {done}.")
     for note in found.notes:
         warn(note)
