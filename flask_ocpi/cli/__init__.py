@@ -48,6 +48,7 @@ def _commands() -> Sequence[Command]:
     from flask_ocpi.cli.findings import findings
     from flask_ocpi.cli.probe import probe
     from flask_ocpi.cli.status import status
+    from flask_ocpi.cli.story import story
     from flask_ocpi.cli.sync import sync
 
     return (
@@ -71,6 +72,7 @@ def _commands() -> Sequence[Command]:
         calls.command,
         calls.profile,
         calls.result,
+        story,
         journal.journal,
         journal.replay,
         findings,

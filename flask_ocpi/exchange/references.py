@@ -94,8 +94,10 @@ class References:
     @cached_property
     def kinds(self) -> tuple[str, ...]:
         """The kinds of references that messages can have: names of classes of objects, and causes."""
-        types = [object_type for version in self._versions for m in version.modules for object_type in m.objects]
-        names = [*(each.name for each in types), *("evse" for each in types if each.name == "location")]
+        types = [each for version in self._versions for module in version.modules for each in module.objects]
+        # An EVSE has a uid; ids of other parts are not unique.
+        named = [(each.name, *(part.name for part in each.parts if part.key == "uid")) for each in types]
+        names = [name for group in named for name in group]
         return tuple(dict.fromkeys((*names, *CAUSES)))
 
     @cached_property
