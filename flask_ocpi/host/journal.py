@@ -129,6 +129,11 @@ class Journal:
             about, has_more = causes.of_kind(*OF_ONE_CHARGE), causes.has_more
         return self._told(kind, id, entries, about, has_more=has_more)
 
+    def kinds_about(self, id: str) -> Sequence[str]:
+        """Return the kinds with which there is a story of this id: kinds whose objects the messages name so."""
+        storage, kinds = self.services.storage, self.services.traffic.references.kinds
+        return [kind for kind in kinds if journal.about(storage, Reference.of(kind, id), limit=1)]
+
     def _reference(self, kind: str, id: str) -> Reference:
         kinds = self.kinds
         if kind not in kinds:

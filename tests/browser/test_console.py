@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import Page
 from playwright.sync_api import expect
 
+from flask_ocpi.extension import OCPI
 from tests.browsers import Browser
-from tests.console.platform import app_of
 from tests.console.platform import fill
 from tests.console.platform import platform
 from tests.serving import served
@@ -24,11 +24,17 @@ LISTENS = "[...document.querySelectorAll('*')].some(e => e.getAttributeNames().s
 
 
 @pytest.fixture
-def console(browser: Browser) -> Iterator[str]:
-    """The URL of the console of a platform with hostile data, with an administrator at the screen."""
+def own() -> OCPI:
+    """A platform with hostile data."""
     network, own = platform()
     fill(network, own)
-    with served(app_of(network)) as url:
+    return own
+
+
+@pytest.fixture
+def console(browser: Browser, own: OCPI) -> Iterator[str]:
+    """The URL of its console, with an administrator at the screen."""
+    with served(own.app) as url:
         browser.page.context.add_cookies([{"name": "visitor", "value": "ann:admin", "url": url}])
         yield f"{url}/ocpi/console"
 
@@ -47,6 +53,8 @@ def pages(browser: Browser, console: str) -> list[str]:
             if kind not in found and "#" not in link:
                 found[kind] = link
                 waiting.append(link)
+        if url.endswith("/search"):
+            waiting.append(f"{url}?q=S1")
         if url.endswith("/objects"):
             modules = browser.page.locator("select[name=module] option").all_inner_texts()
             waiting += [f"{url}?module={module}" for module in modules]
@@ -117,4 +125,29 @@ def test_a_registration_is_ended_only_after_a_question(browser: Browser, console
     expect(page.locator(".facts .badge").first).to_have_text("UNREGISTERED")
     page.get_by_role("link", name="Actions").click()
     expect(page.locator("tbody tr").first).to_contain_text("ann")
+    assert browser.complaints == []
+
+
+def test_a_page_that_refreshes_by_itself_shows_what_is_new(browser: Browser, own: OCPI, console: str):
+    page = browser.page
+    page.goto(console)
+    page.get_by_label("Refresh by itself").check()
+
+    own.partners.invite(name="Nova")
+
+    expect(page.get_by_role("link", name="Nova")).to_be_visible()
+    assert browser.complaints == []
+
+
+def test_any_id_leads_to_its_story_and_its_messages(browser: Browser, console: str):
+    page = browser.page
+    page.goto(console)
+
+    page.get_by_role("searchbox").fill("S1")
+    page.keyboard.press("Enter")
+    page.get_by_role("link", name="Story of session S1").click()
+    page.get_by_role("link", name="sent session S1").click()
+
+    expect(page.locator("h1")).to_contain_text("Message")
+    expect(page.locator(".json").first).to_contain_text('"id": "S1"')
     assert browser.complaints == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import pytest
 
 from tests.console.platform import HOSTILE
@@ -9,14 +11,14 @@ from tests.console.platform import ID
 from tests.console.platform import SECRETS
 
 #: The views that have hostile texts of the filled platform.
-VIEWS = ["", "partner", "inbox", "finding", "parked", "objects", "object"]
+VIEWS = ["", "partner", "inbox", "finding", "parked", "objects", "object", "story", "message"]
 
 
 @pytest.fixture
 def pages(visit, filled):
     partner = filled.partners.find("DE-EMS").id
     lists = [f"/objects?module={module}&partner={of}" for module in filled.objects.modules() for of in ("", partner)]
-    return visit("admin").pages(*lists)
+    return visit("admin").pages(*lists, "/search?q=S1", f"/search?q={quote(ID)}")
 
 
 def test_texts_of_partners_are_escaped_on_every_page(pages):

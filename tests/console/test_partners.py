@@ -116,3 +116,18 @@ def test_actions_are_listed_latest_first_page_by_page(visit, own):
     assert "action 9." in second
     assert 'rel="next"' in first
     assert 'rel="prev"' in second
+
+
+def test_a_partner_is_probed_and_the_results_are_shown(visit, own):
+    page = visit("operate").send(f"/partner?id={PARTNER}", "/partner/probe").get_data(as_text=True)
+
+    assert "requests." in page
+    assert "versions.url" in page
+    assert [(action.what, action.outcome) for action in own.actions.list()] == [("probed a partner", "done")]
+
+
+def test_a_card_says_what_is_wrong_and_what_was_heard(visit, filled):
+    page = visit("read").text()
+
+    assert "It refused changes that we sent: 1." in page
+    assert "Last from it" in page

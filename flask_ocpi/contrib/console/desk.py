@@ -30,6 +30,7 @@ SECTIONS = {
     "partners": ("partners", "partner"),
     "inbox": ("inbox", "finding", "parked"),
     "objects": ("objects", "object"),
+    "search": ("search", "story", "message"),
     "actions": ("actions",),
 }
 #: How many entries a list shows at once.

@@ -58,6 +58,11 @@ def span(seconds: float | None) -> str:
     return " ".join(parts[:2])
 
 
+def milliseconds(seconds: float | None) -> str:
+    """Return how long something took."""
+    return "" if seconds is None else f"{seconds * 1000:.0f} ms"
+
+
 def lines(document: Any, path: str = "") -> Iterator[tuple[str, bool]]:
     """Yield a document as lines of JSON, each with whether it belongs to the place that a JSON path names."""
     wanted = _steps(path)
@@ -117,6 +122,7 @@ def _json(node: Any) -> str:
 FILTERS: dict[str, Callable[..., Any]] = {
     "plain": plain,
     "value": value,
+    "milliseconds": milliseconds,
     "moment": moment,
     "span": span,
     "lines": lines,

@@ -6,6 +6,7 @@ from flask_ocpi.contrib.console.pages import actions
 from flask_ocpi.contrib.console.pages import inbox
 from flask_ocpi.contrib.console.pages import objects
 from flask_ocpi.contrib.console.pages import partners
+from flask_ocpi.contrib.console.pages import stories
 
 #: All pages, and what their forms do.
-PAGES = (*partners.PAGES, *inbox.PAGES, *objects.PAGES, *actions.PAGES)
+PAGES = (*partners.PAGES, *inbox.PAGES, *objects.PAGES, *stories.PAGES, *actions.PAGES)

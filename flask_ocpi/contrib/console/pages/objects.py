@@ -47,7 +47,16 @@ def show(desk: Desk) -> Response:
     item = _item(desk)
     receivers = [] if item.platform else [each for each in desk.ocpi.partners.list() if each.is_registered]
     more = pricing.more_about(desk, item)
-    return desk.page("object", item=item, values=values_of(item), receivers=receivers, short=in_short(item), **more)
+    kind = desk.ocpi.objects.object_type(item.module).name
+    return desk.page(
+        "object",
+        item=item,
+        values=values_of(item),
+        receivers=receivers,
+        short=in_short(item),
+        story_kind=kind if kind in desk.ocpi.journal.kinds else "",
+        **more,
+    )
 
 
 def send(desk: Desk) -> Response:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from werkzeug.wrappers import Response
@@ -12,12 +11,12 @@ from flask_ocpi.contrib.console.desk import Desk
 from flask_ocpi.contrib.console.desk import Page
 from flask_ocpi.contrib.console.texts import TEXTS
 from flask_ocpi.core import quirks
-from flask_ocpi.host import OwnPlatform
 
 
 def show_all(desk: Desk) -> Response:
     """Show a card for each partner."""
-    return desk.page("partners", cards=_cards(desk.ocpi), versions=desk.ocpi.services.settings.versions)
+    cards = [card.to_dict() for card in desk.ocpi.partners.status()]
+    return desk.page("partners", cards=cards, versions=desk.ocpi.services.settings.versions)
 
 
 def show(desk: Desk) -> Response:
@@ -28,14 +27,27 @@ def show(desk: Desk) -> Response:
 
 def _partner(desk: Desk, id: str, **more: Any) -> Response:
     partners = desk.ocpi.partners
+    shown = {"token": None, "versions_url": None, "report": None, **more}
     return desk.page(
         "partner",
-        card=next(card for card in _cards(desk.ocpi) if card["id"] == id),
+        card=partners.card(id).to_dict(),
         requests=partners.requests(id),
         in_force=partners.quirks(id),
         known=quirks.TABLE,
-        **{"token": None, "versions_url": None, **more},
+        **shown,
     )
+
+
+def probe(desk: Desk) -> Response:
+    """Check the platform of a partner against the specification, and show the results."""
+    id = desk.ocpi.partners.find(desk.text("id")).id
+    reports: list[Any] = []
+    done = desk.ocpi.actions.run(
+        desk.visitor.name, TEXTS.did_probe, lambda: reports.append(desk.ocpi.partners.probe(id)), partner=id
+    )
+    if not done.is_done:
+        return desk.page("problem", status=400, message=done.outcome)
+    return _partner(desk, id, report=reports[0])
 
 
 def invite(desk: Desk) -> Response:
@@ -109,16 +121,12 @@ def _listed(text: str) -> list[str] | None:
     return [part.strip().upper() for part in text.split(",") if part.strip()] or None
 
 
-def _cards(ocpi: OwnPlatform) -> Sequence[dict[str, Any]]:
-    lags = {lag.platform: lag for lag in ocpi.outbox.lags()}
-    return [{**card.to_dict(), "lag": lags.get(card.platform.id)} for card in ocpi.partners.status()]
-
-
 PAGES = (
     Page("/", "partners", show_all),
     Page("/partner", "partner", show),
     Page("/partners/invite", "invite", invite, Level.ADMIN, "POST"),
     Page("/partners/register", "register", register, Level.ADMIN, "POST"),
+    Page("/partner/probe", "probe", probe, Level.OPERATE, "POST"),
     Page("/partner/rotate", "rotate", rotate, Level.ADMIN, "POST"),
     Page("/partner/unregister", "unregister", unregister, Level.ADMIN, "POST"),
     Page("/partner/approve", "approve", approve, Level.ADMIN, "POST"),
