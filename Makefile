@@ -22,7 +22,7 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VENV)/.ready-demo ## Play a roaming day between a CPO, an eMSP, its systems of other versions and a hub (DEMO_ONCE=1: then exit)
-	@$(PY) -m flask_ocpi.testing.sandbox.demo.play
+	@$(VENV)/bin/flask ocpi demo
 
 test: $(VENV)/.ready-dev ## Run all tests, then name what was left out (PYTEST_ARGS="--cov --cov-report=term": with coverage)
 	@$(PY) -m scripts.run_tests -n $(TEST_WORKERS) --dist worksteal $(PYTEST_ARGS)

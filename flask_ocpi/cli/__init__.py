@@ -14,7 +14,7 @@ from flask_ocpi.cli.output import Commands
 
 #: Commands that start platforms of their own. What they use is above the extension, which registers this group: so they
 #: are found by name, when the commands are.
-_ABOVE = ("flask_ocpi.testing.sandbox.commands:sandbox",)
+_ABOVE = ("flask_ocpi.testing.sandbox.commands:sandbox", "flask_ocpi.testing.sandbox.commands:demo")
 
 
 class LateCommands(Commands):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 import threading
 from contextlib import ExitStack
@@ -66,3 +67,16 @@ def sandbox(
             run(chosen, drives=not idle, register=register, until=threading.Event())
         except FlaskOCPIError as error:
             raise refusal(str(error), "") from error
+
+
+@click.command(short_help="Play a roaming day between five platforms.")
+@click.option("--once", is_flag=True, envvar="DEMO_ONCE", help="End after the last step, instead of at Ctrl-C.")
+def demo(once: bool) -> None:
+    """Play a day between an operator, a provider with systems of three versions, and a hub. It needs no app.
+
+    Each is a server of its own on this machine. Every message is one line, and each step is checked: the exit code is 1
+    when something is not as it should be.
+    """
+    from flask_ocpi.testing.sandbox.demo.play import main
+
+    sys.exit(main(once=once))

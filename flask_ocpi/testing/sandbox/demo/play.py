@@ -2,8 +2,7 @@
 
 An operator (CPO), a provider (eMSP) with two more systems, and a hub run as five servers. The demo does what their
 staff and a driver would do: it works on the same databases, so what it starts goes from one server to another; the
-operator's server simulates charge points. With DEMO_ONCE=1 it ends after the last check, otherwise life goes on until
-Ctrl-C. It exits with 1 when something is not as it should be.
+operator's server simulates charge points.
 """
 
 from __future__ import annotations
@@ -50,9 +49,11 @@ LOG_LINES = 20
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def main() -> int:
-    """Run the demo and return its exit code."""
-    once = os.environ.get("DEMO_ONCE", "") not in ("", "0")
+def main(*, once: bool) -> int:
+    """Run the demo and return its exit code: 1 when something is not as it should be.
+
+    once: end after the last check; otherwise life goes on until Ctrl-C.
+    """
     screen = Screen()
     for number in SIGNALS:
         signal.signal(number, _leave)
@@ -175,7 +176,3 @@ def _leave(number: int, frame: FrameType | None) -> None:
     for each in SIGNALS:
         signal.signal(each, signal.SIG_IGN)
     sys.exit(128 + number)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

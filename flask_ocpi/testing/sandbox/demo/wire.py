@@ -20,7 +20,7 @@ from flask_ocpi.testing.sandbox.demo.screen import CheckFailedError
 VERSIONS = ("2.1.1", "2.2.1", "2.3.0")
 SIDES = ("sender", "receiver")
 WAIT_SECONDS = 0.05
-WAITS = 600
+WAITS = 2400  # two minutes: a machine may have other work
 
 
 @dataclass(frozen=True)
