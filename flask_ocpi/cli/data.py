@@ -55,22 +55,22 @@ _SHOWN_EVERY = 500  # objects
     "--audience",
     "may_widen",
     is_flag=True,
-    help="Let objects be for those whom FILE names in _audience, also where they are stored for fewer.",
+    help="Use the _audience of each object in FILE, even if it is larger than the stored one.",
 )
-@click.option("--version", help="The version of OCPI in whose shape FILE has the objects, instead of the stored one.")
+@click.option("--version", help="The version of OCPI that FILE is written in, instead of the stored shape.")
 @click.option(
-    "--party", metavar="NL-ABC", callback=party_given, help="With --version, whose objects that do not say it are."
+    "--party", metavar="NL-ABC", callback=party_given, help="With --version, the owner of objects that name none."
 )
 @json_option
 @with_appcontext
 def import_objects(file: IO[bytes], may_widen: bool, version: str | None, party: Party | None, as_json: bool) -> None:
-    """Store the objects in FILE as those of our own parties: all of them, or none when one is wrong.
+    """Save the objects in FILE as own objects: all of them, or none if one is invalid.
 
-    FILE is a JSON object of module id to a list of objects, such as {"locations": [...]}, or JSON Lines: one such JSON
-    object a line, for files that do not fit in memory. - reads it from stdin. What is stored already under the same id
-    is replaced, and stays for whom it is for, or those of them whom FILE names.
+    FILE (- reads stdin) is a JSON object from module ids to lists of objects, such as {"locations": [...]}, or JSON
+    Lines: such an object in each line, for files that do not fit in memory. An object replaces the stored one with its
+    id. Its audience stays, or is reduced to the parties that FILE names.
 
-    Objects are in the shape in which they are stored, that of OCPI 2.2.1, unless --version names another one.
+    Objects have the stored shape, that of OCPI 2.2.1, unless you name another version.
     """
     name = getattr(file, "name", "<stdin>")
     done = 0
@@ -112,8 +112,8 @@ def import_objects(file: IO[bytes], may_widen: bool, version: str | None, party:
 @click.option("--copies", is_flag=True, help="Export copies of partners' objects instead.")
 @click.option("--partner", "platform", help="Export the copies from this partner, by id, name or party.")
 @click.option("--output", type=click.Path(dir_okay=False), help="Write to this file instead of stdout.")
-@click.option("--lines", is_flag=True, help="Write JSON Lines, for very many objects.")
-@click.option("--version", help="The version of OCPI in whose shape they are written, instead of the stored one.")
+@click.option("--lines", is_flag=True, help="Write JSON Lines, for large exports.")
+@click.option("--version", help="The version of OCPI to write, instead of the stored shape.")
 @json_option
 @with_appcontext
 def export(
@@ -125,16 +125,16 @@ def export(
     version: str | None,
     as_json: bool,
 ) -> None:
-    """Print the objects of our own parties, in the format that import reads; of all modules unless some are named.
+    """Print own objects of all modules, or of MODULES, in the format that import reads.
 
-    With --lines it is JSON Lines, one object a line, which import reads in little memory.
+    With --lines it prints JSON Lines, one object in each line, which import reads in little memory.
 
-    _audience names the parties that an object is for; where it is empty, that is everybody.
+    _audience names the parties that receive an object; if it is empty, all do.
 
-    The file of --output is replaced when everything is written; with --json, stdout then says what is in it.
+    The file of --output is replaced after everything is written; with --json, stdout then tells what it contains.
 
-    Objects are in the shape in which they are stored, that of OCPI 2.2.1, unless --version names another one: then it
-    is without what that cannot say, and without modules that it lacks.
+    Objects have the stored shape, that of OCPI 2.2.1, unless you name another version. Values and modules that the
+    version lacks are left out.
     """
     objects = current_ocpi.objects
     shapes = Shapes(current_ocpi.services, version)

@@ -109,9 +109,9 @@ def reject(platform: str, roles: tuple[str, ...] | None, parties: tuple[Party, .
 @click.argument("which", type=click.Choice(["first", "each", "default"]))
 @with_appcontext
 def push(platform: str, which: str) -> None:
-    """Send PLATFORM what is for everybody once, for its first party, or for each of them.
+    """Choose how PLATFORM gets objects for all partners: once, for its first party, or once for each party.
 
-    By default one with more than OCPI_PUSH_PARTIES parties gets it once.
+    By default a platform with more than OCPI_PUSH_PARTIES parties gets them once.
     """
     changed = current_ocpi.partners.push_parties(platform, None if which == "default" else which)
     say(f"Platform {changed.id} gets what is for everybody: {which}.")
@@ -122,14 +122,14 @@ def push(platform: str, which: str) -> None:
 @click.argument("party", callback=party_given)
 @with_appcontext
 def behind(hub: str, party: Party) -> None:
-    """Have HUB stand for PARTY, whichever hub did before: after one told of it that should not."""
+    """Let HUB represent PARTY instead of the hub that represented it before."""
     current_ocpi.partners.stand_for(hub, party)
     say(f"{hub} stands for {party}.")
 
 
 @partners.command("set", short_help="Set quirks of a partner.")
 @click.argument("platform")
-@click.option("--quirk", "given", multiple=True, metavar="NAME[=VALUE]", help="A quirk; NAME=off for none.")
+@click.option("--quirk", "given", multiple=True, metavar="NAME[=VALUE]", help="Set a quirk; NAME=off turns it off.")
 @click.option("--preset", "presets", multiple=True, help="The quirks of known software, such as py-ocpi or gireve.")
 @click.option("--unset", multiple=True, metavar="NAME", help="Restore the value of OCPI_QUIRKS for a quirk.")
 @json_option
@@ -137,7 +137,7 @@ def behind(hub: str, party: Party) -> None:
 def set_(
     platform: str, given: tuple[str, ...], presets: tuple[str, ...], unset: tuple[str, ...], as_json: bool
 ) -> None:
-    """Say what is done differently for PLATFORM, as its software demands it: see `flask ocpi partners quirks`."""
+    """Set the quirks of PLATFORM, which adapt to flaws of its software: see `flask ocpi partners quirks`."""
     if not (given or presets or unset):
         raise click.UsageError("Give --quirk, --preset or --unset.")
     values = written([*(f"preset={name}" for name in presets), *given])

@@ -46,11 +46,10 @@ _BOM = b"\xef\xbb\xbf"
 def price_file(
     ctx: click.Context, file: IO[bytes], tariffs: Sequence[IO[bytes]], time_zone: str | None, as_json: bool
 ) -> None:
-    """Price the CDR or the session in FILE (- reads it from stdin), and explain each line of the bill.
+    """Price the CDR or the session in FILE (- reads stdin), and explain each line of the bill.
 
-    It is priced by the tariffs of --tariff, or else those that it carries. Tariffs and time zone that are not given are
-    looked up, if there is an app; it goes without one. The exit code is 1 where the CDR says another cost, or where a
-    note says that somebody should look at it.
+    The tariffs of --tariff apply, or else those in FILE. With an app, missing tariffs and the time zone are looked up
+    there. The exit code is 1 if the CDR has another cost, or if a note asks for a check by a person.
     """
     document = _only(file, ("cdrs", "sessions"))
     known = [tariff for each in tariffs for tariff in _documents(each, ("tariffs",))]
@@ -84,8 +83,8 @@ def tariffs_group() -> None:
 def lint_tariffs(ctx: click.Context, file: IO[bytes] | None, partner: str | None, as_json: bool) -> None:
     """Look for mistakes in the tariffs in FILE, in those that a partner sent, or in all that are stored.
 
-    Stored tariffs are compared with the connectors that offer them as well. The exit code is 1 for errors and warnings;
-    hints are no mistakes.
+    Stored tariffs are also compared with the connectors that offer them. The exit code is 1 for errors and warnings,
+    not for hints.
     """
     _one_of(file, partner)
     if file is not None:
@@ -121,17 +120,17 @@ def cdrs_group() -> None:
 @cdrs_group.command("audit", short_help="Audit the CDRs in a file, or the stored ones.")
 @click.argument("file", type=click.File("rb"), required=False)
 @click.option("--partner", help="Audit the CDRs of this partner, by id, name or party.")
-@click.option("--since", callback=moment_back, help="Only those made since then: a date, a DateTime, or 7d.")
+@click.option("--since", callback=moment_back, help="Only CDRs since then: a date, a DateTime, or 7d.")
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="Print a line for each finding, as comma-separated values.")
 @click.pass_context
 def audit_cdrs(
     ctx: click.Context, file: IO[bytes] | None, partner: str | None, since: str | None, as_json: bool, as_csv: bool
 ) -> None:
-    """Audit the CDRs in FILE, those that a partner sent, or all that are stored; the results of those are kept.
+    """Audit the CDRs in FILE, of a partner, or all stored ones. Results for stored CDRs are kept.
 
-    A CDR in FILE is compared with what is stored beside it if there is an app, and by itself if there is none. The exit
-    code is 1 unless all are ok.
+    With an app, a CDR in FILE is compared with stored tariffs, sessions and CDRs. The exit code is 1 unless all CDRs
+    are ok.
     """
     _one_of(file, partner)
     if as_json and as_csv:

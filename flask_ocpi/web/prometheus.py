@@ -109,13 +109,13 @@ class Metrics:
         about = ("direction", "platform", "module")
         self._messages = Counter(
             "ocpi_messages",
-            "Requests answered (direction in) and made (out), by what came of them.",
+            "Requests answered (direction in) and made (direction out), by outcome.",
             (*about, "operation", "http_status", "status_code"),
             registry=self._registry,
         )
         self._durations = Histogram(
             "ocpi_message_duration_seconds",
-            "How long it took until the answer was there.",
+            "Time until the answer.",
             about,
             buckets=buckets,
             registry=self._registry,
@@ -125,7 +125,7 @@ class Metrics:
         )
         self._findings = Counter(
             "ocpi_findings",
-            "Flaws in what a platform sent, by the kind of flaw.",
+            "Flaws in the data of a platform, by kind.",
             ("platform", "kind"),
             registry=self._registry,
         )
@@ -213,19 +213,19 @@ def _families() -> list[GaugeMetricFamily]:
     platform = ("platform",)
     return [
         GaugeMetricFamily("ocpi_storage_up", "1 if the storage answers, and the other numbers of it are here, else 0."),
-        GaugeMetricFamily("ocpi_platforms", "Other platforms by the state of their registration.", labels=("state",)),
-        GaugeMetricFamily("ocpi_push_waiting", "Own objects that a platform is still to be sent.", labels=platform),
+        GaugeMetricFamily("ocpi_platforms", "Partners by the state of their registration.", labels=("state",)),
+        GaugeMetricFamily("ocpi_push_waiting", "Own objects that wait to be sent to a platform.", labels=platform),
         GaugeMetricFamily(
             "ocpi_push_parked",
-            "Own objects that a platform refused: it is not sent them as they are.",
+            "Own objects that a platform refused.",
             labels=platform,
         ),
         GaugeMetricFamily(
-            "ocpi_push_oldest_seconds", "For how long a platform has not seen a change that waits.", labels=platform
+            "ocpi_push_oldest_seconds", "Age of the oldest change that waits for a platform.", labels=platform
         ),
         GaugeMetricFamily(
             "ocpi_sync_lag_seconds",
-            "Seconds since all that a platform has of a module was here; infinite if it never was.",
+            "Seconds since the copies of a module were complete; infinite if they never were.",
             labels=("platform", "module"),
         ),
     ]
