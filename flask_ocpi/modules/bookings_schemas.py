@@ -47,10 +47,10 @@ class BookingLocationQuery(PageQuery):
     """Query parameters of the list of BookingLocations (OCPI 2.3.0, Bookings, "GET BookingLocations")."""
 
     timeslot_from = DateTime(
-        metadata={"description": "Only where a timeslot ends after this moment.", "example": _START}
+        metadata={"description": "Return only places with a timeslot that ends after this moment.", "example": _START}
     )
     timeslot_to = DateTime(
-        metadata={"description": "Only where a timeslot begins before this moment.", "example": _END}
+        metadata={"description": "Return only places with a timeslot that begins before this moment.", "example": _END}
     )
 
 
@@ -59,8 +59,12 @@ class AccessInformation(Schema):
 
     readings = (readings.renamed(location_access="method"),)
 
-    method = Enum(AccessMethod, required=True, metadata={"description": "The way.", "example": "ACCESS_CODE"})
-    value = String(max=255, metadata={"description": "The code, plate or the like.", "example": "1224"})
+    method = Enum(
+        AccessMethod, required=True, metadata={"description": "The way to get access.", "example": "ACCESS_CODE"}
+    )
+    value = String(
+        max=255, metadata={"description": "The access code, license plate, or similar value.", "example": "1224"}
+    )
 
 
 class BookingOption(Schema):
@@ -76,24 +80,39 @@ class BookingOption(Schema):
         readings.with_lists,
     )
 
-    evse_uid = CiString(max=36, metadata={"description": "The EVSE; #NA while none is assigned.", "example": "3256"})
-    connector_id = CiString(max=36, metadata={"description": "The connector.", "example": "1"})
-    parking_id = CiString(max=36, metadata={"description": "The parking space.", "example": "P1"})
-    evse_position = ListOf(Enum(EVSEPosition), metadata={"description": "Sides of the EVSE.", "example": ["LEFT"]})
+    evse_uid = CiString(
+        max=36, metadata={"description": "Uid of the EVSE; #NA while no EVSE is assigned.", "example": "3256"}
+    )
+    connector_id = CiString(max=36, metadata={"description": "Id of the connector.", "example": "1"})
+    parking_id = CiString(max=36, metadata={"description": "Id of the parking place.", "example": "P1"})
+    evse_position = ListOf(
+        Enum(EVSEPosition),
+        metadata={"description": "The sides of the vehicle at which the EVSE can be.", "example": ["LEFT"]},
+    )
     vehicle_types = ListOf(
-        Enum(VehicleType, open=True), metadata={"description": "Vehicles it is for.", "example": ["VAN"]}
+        Enum(VehicleType, open=True),
+        metadata={"description": "The types of vehicles that the place suits.", "example": ["VAN"]},
     )
-    connector_format = ListOf(Enum(ConnectorFormat), metadata={"description": "Formats.", "example": ["CABLE"]})
+    connector_format = ListOf(
+        Enum(ConnectorFormat), metadata={"description": "The formats of the connectors.", "example": ["CABLE"]}
+    )
     connector_types = ListOf(
-        Enum(ConnectorType, open=True), metadata={"description": "Standards.", "example": ["IEC_62196_T2_COMBO"]}
+        Enum(ConnectorType, open=True),
+        metadata={"description": "The standards of the connectors.", "example": ["IEC_62196_T2_COMBO"]},
     )
-    power_types = ListOf(Enum(PowerType), metadata={"description": "Kinds of power.", "example": ["DC"]})
+    power_types = ListOf(
+        Enum(PowerType), metadata={"description": "The power types of the connectors.", "example": ["DC"]}
+    )
     max_vehicle_weight = Number(metadata={"description": f"Up to so many kg {_OF_A_SIZE}.", "example": 5000})
     max_vehicle_height = Number(metadata={"description": f"Up to so many cm {_OF_A_SIZE}.", "example": 300})
     max_vehicle_length = Number(metadata={"description": f"Up to so many cm {_OF_A_SIZE}.", "example": 900})
     max_vehicle_width = Number(metadata={"description": f"Up to so many cm {_OF_A_SIZE}.", "example": 250})
-    min_parking_space_length = Number(metadata={"description": "Length of the space in cm.", "example": 1000})
-    min_parking_space_width = Number(metadata={"description": "Width of the space in cm.", "example": 300})
+    min_parking_space_length = Number(
+        metadata={"description": "Minimum length of the parking place, in cm.", "example": 1000}
+    )
+    min_parking_space_width = Number(
+        metadata={"description": "Minimum width of the parking place, in cm.", "example": 300}
+    )
     dangerous_goods_allowed = Boolean(metadata=_whether("vehicles with dangerous goods may park"))
     drive_through = Boolean(metadata=_whether("nobody has to reverse"))
     refrigeration_outlet = Boolean(metadata=_whether("there is power for a refrigerated load"))
@@ -108,7 +127,9 @@ class BookingTerms(Schema):
     token_groups_supported = Boolean(metadata=_whether("another token of the group will do"))
     remote_auth_supported = Boolean(metadata=_whether("a session can be started by command"))
     supported_access_methods = ListOf(
-        Enum(AccessMethod), required=True, metadata={"description": "Ways to the charger.", "example": ["OPEN"]}
+        Enum(AccessMethod),
+        required=True,
+        metadata={"description": "The ways to get access to the charger.", "example": ["OPEN"]},
     )
     change_until_minutes = Number(required=True, metadata=_minutes("How long before its begin it can be changed"))
     cancel_until_minutes = Number(required=True, metadata=_minutes("How long before its begin it can be cancelled"))
@@ -122,7 +143,9 @@ class BookingTerms(Schema):
     overlapping_bookings_allowed = Boolean(metadata=_whether("a token may have several at a time"))
     min_booking_duration = Number(metadata=_minutes("The shortest booking"))
     max_booking_duration = Number(metadata=_minutes("The longest booking"))
-    booking_terms = Url(metadata={"description": "All terms.", "example": "https://www.example.com/terms"})
+    booking_terms = Url(
+        metadata={"description": "URL of the complete terms.", "example": "https://www.example.com/terms"}
+    )
 
 
 class BookingToken(CdrToken):
@@ -136,9 +159,16 @@ class Cancellation(Schema):
 
     readings = (readings.with_roles,)
 
-    cancellation_reason = Enum(CanceledReason, required=True, metadata={"description": "Why.", "example": "TRAFFIC"})
+    cancellation_reason = Enum(
+        CanceledReason,
+        required=True,
+        metadata={"description": "The reason for the cancellation.", "example": "TRAFFIC"},
+    )
     who_canceled = Enum(
-        Role, without=(Role.HUB, Role.PTP), required=True, metadata={"description": "By whom.", "example": "EMSP"}
+        Role,
+        without=(Role.HUB, Role.PTP),
+        required=True,
+        metadata={"description": "The party that cancelled.", "example": "EMSP"},
     )
 
 
@@ -150,22 +180,24 @@ class Period(Schema):
         readings.renamed(start_from="start_date_time", end_before="end_date_time", end_from="end_date_time"),
     )
 
-    start_date_time = DateTime(required=True, metadata={"description": "Its begin, UTC.", "example": _START})
-    end_date_time = DateTime(required=True, metadata={"description": "Its end, UTC.", "example": _END})
+    start_date_time = DateTime(
+        required=True, metadata={"description": "Start of the period, in UTC.", "example": _START}
+    )
+    end_date_time = DateTime(required=True, metadata={"description": "End of the period, in UTC.", "example": _END})
 
 
 class Policy(Schema):
     """The rule whether a booking is required (OCPI 2.3.0, Bookings, "Policy class")."""
 
     reservation_required = Boolean(required=True, metadata=_whether("one can charge with a booking only"))
-    ad_hoc = Number(metadata={"description": "How many can charge without.", "example": 2})
+    ad_hoc = Number(metadata={"description": "Number of places for charging without a booking.", "example": 2})
 
 
 class Timeslot(Period):
     """A span of time and its offer (OCPI 2.3.0, Bookings, "Timeslot class")."""
 
-    min_power = Number(metadata={"description": "Guaranteed power in W.", "example": 11000})
-    max_power = Number(metadata={"description": "Largest power in W.", "example": 22000})
+    min_power = Number(metadata={"description": "Guaranteed power, in W.", "example": 11000})
+    max_power = Number(metadata={"description": "Maximum power, in W.", "example": 22000})
     green_energy_support = Boolean(metadata=_whether("there is green energy"))
 
 
@@ -174,14 +206,18 @@ class Calendar(Schema):
 
     readings = (readings.renamed(step_size="timeslot_increment"),)
 
-    id = CiString(max=36, required=True, metadata={"description": "Unique in the location.", "example": "CAL1"})
-    begin_from = DateTime(required=True, metadata={"description": "Its begin, UTC.", "example": _START})
-    end_before = DateTime(required=True, metadata={"description": "Its end, UTC.", "example": _END})
+    id = CiString(
+        max=36,
+        required=True,
+        metadata={"description": "Id of the calendar, unique in the booking location.", "example": "CAL1"},
+    )
+    begin_from = DateTime(required=True, metadata={"description": "Start of the calendar, in UTC.", "example": _START})
+    end_before = DateTime(required=True, metadata={"description": "End of the calendar, in UTC.", "example": _END})
     timeslot_increment = Integer(min=0, metadata=_minutes("What a booking is a multiple of"))
     available_timeslots = ListOf(
         Object(Timeslot),
         required=True,
-        metadata={"description": "What is free.", "example": [example_of(Timeslot)]},
+        metadata={"description": "The timeslots that can be booked.", "example": [example_of(Timeslot)]},
     )
     last_updated = DateTime(required=True, metadata=_CHANGED)
 
@@ -203,41 +239,51 @@ class BookingRequest(Schema):
     )
     party_id = CiString(min=3, max=3, required=True, metadata={"description": "Id of the eMSP.", "example": "XYZ"})
     request_id = CiString(
-        max=36, required=True, metadata={"description": "The eMSP's id of the booking.", "example": "REQ1"}
+        max=36, required=True, metadata={"description": "Id of the booking at the eMSP.", "example": "REQ1"}
     )
-    booking_option = Object(BookingOption, metadata={"description": "What to book.", "example": {"evse_uid": "3256"}})
-    location_id = CiString(max=36, required=True, metadata={"description": "Id of the location.", "example": "LOC1"})
+    booking_option = Object(
+        BookingOption, metadata={"description": "The place to book.", "example": {"evse_uid": "3256"}}
+    )
+    location_id = CiString(max=36, required=True, metadata={"description": "Id of the Location.", "example": "LOC1"})
     booking_location_id = CiString(
         max=36, required=True, metadata={"description": "Id of the BookingLocation.", "example": "BL1"}
     )
     tokens = ListOf(
         Object(BookingToken),
-        metadata={"description": "What it is to be used with.", "example": [example_of(BookingToken)]},
+        metadata={"description": "The tokens that can use the booking.", "example": [example_of(BookingToken)]},
     )
     access_information = ListOf(
         Object(AccessInformation),
-        metadata={"description": "How one gets there.", "example": [example_of(AccessInformation)]},
+        metadata={"description": "The ways to get access to the charger.", "example": [example_of(AccessInformation)]},
     )
-    period = Object(Period, required=True, metadata={"description": "For when.", "example": example_of(Period)})
+    period = Object(Period, required=True, metadata={"description": "The time to book.", "example": example_of(Period)})
     authorization_reference = CiString(
-        max=36, required=True, metadata={"description": "Comes back in Session and CDR.", "example": "AUTH-0001"}
+        max=36,
+        required=True,
+        metadata={"description": "Reference that the Session and the CDR repeat.", "example": "AUTH-0001"},
     )
-    power_required = Integer(min=0, metadata={"description": "Power that is needed, in kW.", "example": 22})
-    canceled = Object(Cancellation, metadata={"description": "To cancel it.", "example": example_of(Cancellation)})
+    power_required = Integer(min=0, metadata={"description": "Required power, in kW.", "example": 22})
+    canceled = Object(
+        Cancellation, metadata={"description": "Present to cancel the booking.", "example": example_of(Cancellation)}
+    )
 
 
 class BookingRequestStatus(Schema):
     """A request and its status (OCPI 2.3.0, Bookings, "BookingRequestStatus class")."""
 
     request_status = Enum(
-        ReservationRequestStatus, required=True, metadata={"description": "What became of it.", "example": "ACCEPTED"}
+        ReservationRequestStatus,
+        required=True,
+        metadata={"description": "The answer to the request.", "example": "ACCEPTED"},
     )
     booking_request = Object(
         BookingRequest,
         required=True,
         metadata={"description": "The request.", "example": example_of(BookingRequest)},
     )
-    request_received = DateTime(required=True, metadata={"description": "When it came, UTC.", "example": _START})
+    request_received = DateTime(
+        required=True, metadata={"description": "Time at which the request was received, in UTC.", "example": _START}
+    )
 
 
 class Booking(OwnedObject):
@@ -254,36 +300,52 @@ class Booking(OwnedObject):
         readings.with_statuses,
     )
 
-    id = CiString(max=36, required=True, metadata={"description": "Unique among those of the CPO.", "example": "B1"})
-    request_id = CiString(max=36, required=True, metadata={"description": "The eMSP's id of it.", "example": "REQ1"})
-    booking_option = Object(BookingOption, metadata={"description": "What is booked.", "example": {"evse_uid": "3256"}})
-    location_id = CiString(max=36, required=True, metadata={"description": "Id of the location.", "example": "LOC1"})
+    id = CiString(
+        max=36,
+        required=True,
+        metadata={"description": "Id of the booking, unique among those of the CPO.", "example": "B1"},
+    )
+    request_id = CiString(
+        max=36, required=True, metadata={"description": "Id of the booking at the eMSP.", "example": "REQ1"}
+    )
+    booking_option = Object(
+        BookingOption, metadata={"description": "The booked place.", "example": {"evse_uid": "3256"}}
+    )
+    location_id = CiString(max=36, required=True, metadata={"description": "Id of the Location.", "example": "LOC1"})
     booking_tokens = ListOf(
         Object(BookingToken),
-        metadata={"description": "What it can be used with.", "example": [example_of(BookingToken)]},
+        metadata={"description": "The tokens that can use the booking.", "example": [example_of(BookingToken)]},
     )
-    tariff_ids = ListOf(CiString(max=36), metadata={"description": "Its tariffs.", "example": ["11"]})
-    period = Object(Timeslot, required=True, metadata={"description": "For when.", "example": example_of(Timeslot)})
+    tariff_ids = ListOf(
+        CiString(max=36), metadata={"description": "Ids of the tariffs that apply to the booking.", "example": ["11"]}
+    )
+    period = Object(
+        Timeslot, required=True, metadata={"description": "The booked time.", "example": example_of(Timeslot)}
+    )
     reservation_status = Enum(
-        ReservationStatus, required=True, metadata={"description": "How far it is.", "example": "RESERVED"}
+        ReservationStatus, required=True, metadata={"description": "The state of the booking.", "example": "RESERVED"}
     )
     canceled = Object(
-        Cancellation, metadata={"description": "Why it was cancelled.", "example": example_of(Cancellation)}
+        Cancellation, metadata={"description": "Details of the cancellation.", "example": example_of(Cancellation)}
     )
     access_information = ListOf(
         Object(AccessInformation),
-        metadata={"description": "How one gets there.", "example": [example_of(AccessInformation)]},
+        metadata={"description": "The ways to get access to the charger.", "example": [example_of(AccessInformation)]},
     )
     authorization_reference = CiString(
-        max=36, required=True, metadata={"description": "That of Session and CDR.", "example": "AUTH-0001"}
+        max=36,
+        required=True,
+        metadata={"description": "Reference that the Session and the CDR repeat.", "example": "AUTH-0001"},
     )
     booking_terms = Object(
-        BookingTerms, required=True, metadata={"description": "Its terms.", "example": example_of(BookingTerms)}
+        BookingTerms,
+        required=True,
+        metadata={"description": "The terms of the booking.", "example": example_of(BookingTerms)},
     )
     booking_requests = ListOf(
         Object(BookingRequestStatus),
         required=True,
-        metadata={"description": "All requests for it.", "example": [example_of(BookingRequestStatus)]},
+        metadata={"description": "All requests for this booking.", "example": [example_of(BookingRequestStatus)]},
     )
     last_updated = DateTime(required=True, metadata=_CHANGED)
 
@@ -297,19 +359,27 @@ class BookingLocation(OwnedObject):
         readings.with_single_terms,
     )
 
-    id = CiString(max=36, required=True, metadata={"description": "Unique among those of the CPO.", "example": "BL1"})
-    location_id = CiString(max=36, required=True, metadata={"description": "Id of the location.", "example": "LOC1"})
+    id = CiString(
+        max=36,
+        required=True,
+        metadata={"description": "Id of the booking location, unique among those of the CPO.", "example": "BL1"},
+    )
+    location_id = CiString(max=36, required=True, metadata={"description": "Id of the Location.", "example": "LOC1"})
     booking_option = Object(
-        BookingOption, metadata={"description": "What can be booked.", "example": {"evse_uid": "3256"}}
+        BookingOption, metadata={"description": "The places that can be booked.", "example": {"evse_uid": "3256"}}
     )
     policy = Object(  # type: ignore[assignment]  # marshmallow takes fields out of the class
-        Policy, metadata={"description": "Whether one has to book.", "example": example_of(Policy)}
+        Policy, metadata={"description": "Whether charging needs a booking.", "example": example_of(Policy)}
     )
-    tariff_ids = ListOf(CiString(max=36), metadata={"description": "Its tariffs.", "example": ["11"]})
-    booking_terms = Object(BookingTerms, metadata={"description": "Its terms.", "example": example_of(BookingTerms)})
+    tariff_ids = ListOf(
+        CiString(max=36), metadata={"description": "Ids of the tariffs that apply to bookings.", "example": ["11"]}
+    )
+    booking_terms = Object(
+        BookingTerms, metadata={"description": "The terms of bookings.", "example": example_of(BookingTerms)}
+    )
     calendars = ListOf(
         Object(Calendar),
         unique="id",
-        metadata={"description": "When one can book.", "example": [example_of(Calendar)]},
+        metadata={"description": "The times that can be booked.", "example": [example_of(Calendar)]},
     )
     last_updated = DateTime(required=True, metadata=_CHANGED)

@@ -92,12 +92,15 @@ class CdrToken(Schema):
         metadata={"description": "ISO 3166-1 alpha-2 code of the token owner's country.", "example": "DE"},
     )
     party_id = CiString(
-        min=3, max=3, required=True, metadata={"description": "Id of the token's owner, an eMSP.", "example": "XYZ"}
+        min=3,
+        max=3,
+        required=True,
+        metadata={"description": "Party id of the token's owner, an eMSP.", "example": "XYZ"},
     )
-    uid = CiString(max=36, required=True, metadata={"description": "Id of the token.", "example": "12345678905880"})
-    type = Enum(TokenType, required=True, metadata={"description": "What kind of token it is.", "example": "RFID"})
+    uid = CiString(max=36, required=True, metadata={"description": "Uid of the token.", "example": "12345678905880"})
+    type = Enum(TokenType, required=True, metadata={"description": "Type of the token.", "example": "RFID"})
     contract_id = CiString(
-        max=36, required=True, metadata={"description": "The driver's contract.", "example": "DE8ACC12E46L89"}
+        max=36, required=True, metadata={"description": "Id of the driver's contract.", "example": "DE8ACC12E46L89"}
     )
 
 
@@ -106,24 +109,31 @@ class CdrDimension(Schema):
 
     rules = (state_of_charge_is_a_percentage,)
 
-    type = Enum(CdrDimensionType, required=True, metadata={"description": "What is measured.", "example": "ENERGY"})
+    type = Enum(
+        CdrDimensionType, required=True, metadata={"description": "The measured quantity.", "example": "ENERGY"}
+    )
     volume = Number(
         required=True,
-        metadata={"description": "In kWh, A, kW, hours or percent; negative while discharging.", "example": 12.5},
+        metadata={
+            "description": "The amount, in kWh, A, kW, hours or percent; negative while discharging.",
+            "example": 12.5,
+        },
     )
 
 
 class ChargingPeriod(Schema):
     """A part of a session, until the next period or the end (OCPI 2.2.1, CDRs, "ChargingPeriod class")."""
 
-    start_date_time = DateTime(required=True, metadata={"description": "When it began, UTC.", "example": _START})
+    start_date_time = DateTime(
+        required=True, metadata={"description": "Start of the period, in UTC.", "example": _START}
+    )
     dimensions = ListOf(
         Object(CdrDimension),
         required=True,
-        metadata={"description": "What was measured.", "example": [example_of(CdrDimension)]},
+        metadata={"description": "The measured amounts.", "example": [example_of(CdrDimension)]},
     )
     tariff_id = CiString(
-        max=36, metadata={"description": "The tariff that counts; left out: none does.", "example": "11"}
+        max=36, metadata={"description": "Id of the tariff that applies; absent if none does.", "example": "11"}
     )
 
 
@@ -133,23 +143,27 @@ class CdrLocation(Schema):
     Address and state may be as long as those of a Location, and longer than the table says.
     """
 
-    id = CiString(max=36, required=True, metadata={"description": "Id of the location.", "example": "LOC1"})
-    name = String(max=255, metadata={"description": "What it is called.", "example": "Central Station"})
+    id = CiString(max=36, required=True, metadata={"description": "Id of the Location.", "example": "LOC1"})
+    name = String(max=255, metadata={"description": "Name of the Location.", "example": "Central Station"})
     address = String(
         max=255, required=True, metadata={"description": "Street and number.", "example": "Station Road 1"}
     )
     city = String(max=45, required=True, metadata={"description": "City or town.", "example": "Utrecht"})
-    postal_code = String(max=10, metadata={"description": "Left out only where there are none.", "example": "3511 ED"})
+    postal_code = String(
+        max=10, metadata={"description": "Postal code; absent only where there are none.", "example": "3511 ED"}
+    )
     state = String(max=45, metadata={"description": "State or province, where relevant.", "example": "Utrecht"})
     country = String(
         min=3,
         max=3,
         codes=COUNTRIES_ALPHA3,
         required=True,
-        metadata={"description": "ISO 3166-1 alpha-3 code of the country it is in.", "example": "NLD"},
+        metadata={"description": "ISO 3166-1 alpha-3 code of the country.", "example": "NLD"},
     )
     coordinates = Object(
-        GeoLocation, required=True, metadata={"description": "Where it is.", "example": example_of(GeoLocation)}
+        GeoLocation,
+        required=True,
+        metadata={"description": "Position of the Location.", "example": example_of(GeoLocation)},
     )
     evse_uid = CiString(
         max=36, required=True, metadata={"description": f"Id of the EVSE; {_UNUSED}.", "example": "3256"}
@@ -165,13 +179,16 @@ class CdrLocation(Schema):
     connector_standard = Enum(
         ConnectorType,
         required=True,
-        metadata={"description": "Its standard; any for a reservation that was never used.", "example": "IEC_62196_T2"},
+        metadata={
+            "description": "Standard of the connector; any value for a reservation that was never used.",
+            "example": "IEC_62196_T2",
+        },
     )
     connector_format = Enum(
         ConnectorFormat,
         required=True,
         metadata={
-            "description": "Socket or cable; either for a reservation that was never used.",
+            "description": "Format of the connector; either value for a reservation that was never used.",
             "example": "SOCKET",
         },
     )
@@ -179,7 +196,7 @@ class CdrLocation(Schema):
         PowerType,
         required=True,
         metadata={
-            "description": "AC or DC, and phases; any for a reservation that was never used.",
+            "description": "Power type of the connector; any value for a reservation that was never used.",
             "example": "AC_3_PHASE",
         },
     )
@@ -191,13 +208,13 @@ class SignedValue(Schema):
     nature = CiString(
         max=32,
         required=True,
-        metadata={"description": "When it was read: Start, End, Intermediate or else.", "example": "Start"},
+        metadata={"description": "The time of the reading: Start, End, Intermediate or another.", "example": "Start"},
     )
-    plain_data = String(max=5000, required=True, metadata={"description": "The data as text.", "example": "0.0 kWh"})
+    plain_data = String(max=5000, required=True, metadata={"description": "The reading as text.", "example": "0.0 kWh"})
     signed_data = String(
         max=5000,
         required=True,
-        metadata={"description": "The data and its signature, Base64.", "example": "MC4wIGtXaA=="},
+        metadata={"description": "The reading with its signature, in Base64.", "example": "MC4wIGtXaA=="},
     )
 
 
@@ -205,11 +222,11 @@ class SignedData(Schema):
     """Signed readings, and the data to check them (OCPI 2.2.1, CDRs, "SignedData class")."""
 
     encoding_method = CiString(
-        max=36, required=True, metadata={"description": "What the encoding is called.", "example": "OCMF"}
+        max=36, required=True, metadata={"description": "Name of the encoding.", "example": "OCMF"}
     )
-    encoding_method_version = Integer(metadata={"description": "The version of the encoding.", "example": 1})
+    encoding_method_version = Integer(metadata={"description": "Version of the encoding.", "example": 1})
     public_key = String(
-        max=512, metadata={"description": "The key to check with, Base64.", "example": "ZXhhbXBsZSBrZXk="}
+        max=512, metadata={"description": "Public key of the signature, in Base64.", "example": "ZXhhbXBsZSBrZXk="}
     )
     signed_values = ListOf(
         Object(SignedValue),
@@ -218,7 +235,10 @@ class SignedData(Schema):
     )
     url = String(
         max=512,
-        metadata={"description": "Where drivers can check them.", "example": "https://www.example.com/check"},
+        metadata={
+            "description": "URL at which drivers can verify the readings.",
+            "example": "https://www.example.com/check",
+        },
     )
 
 
@@ -234,100 +254,119 @@ class CDR(OwnedObject):
         max=39,
         required=True,
         metadata={
-            "description": "Unique among those of the owner; at most 36 characters unless it is a credit CDR.",
+            "description": (
+                "Id of the CDR, unique among those of the owner; at most 36 characters, except for a credit CDR."
+            ),
             "example": "CDR1",
         },
     )
     start_date_time = DateTime(
         or_unknown=True,
         required=True,
-        metadata={"description": "When the session, or its reservation, began, UTC.", "example": _START},
+        metadata={"description": "Start of the session, or of its reservation, in UTC.", "example": _START},
     )
     end_date_time = DateTime(
-        or_unknown=True, required=True, metadata={"description": "When the session ended, UTC.", "example": _END}
+        or_unknown=True, required=True, metadata={"description": "End of the session, in UTC.", "example": _END}
     )
     session_id = CiString(
         max=36,
         metadata={
-            "description": "The session; left out only without sessions module or session.",
+            "description": "Id of the Session; absent only if there is no Session or no sessions module.",
             "example": "SES1",
         },
     )
     cdr_token = Object(
         CdrToken,
         required=True,
-        metadata={"description": "What it was started with.", "example": example_of(CdrToken)},
+        metadata={"description": "The token that started the session.", "example": example_of(CdrToken)},
     )
     auth_method = Enum(
         AuthMethod,
         required=True,
-        metadata={"description": "How the driver was authorised last.", "example": "WHITELIST"},
+        metadata={"description": "The method of the last authorization.", "example": "WHITELIST"},
     )
     authorization_reference = CiString(
-        max=36, metadata={"description": "The eMSP's reference, the last one given.", "example": "AUTH-0001"}
+        max=36, metadata={"description": "The last reference that the eMSP gave.", "example": "AUTH-0001"}
     )
     cdr_location = Object(
-        CdrLocation, required=True, metadata={"description": "Where it was.", "example": example_of(CdrLocation)}
+        CdrLocation,
+        required=True,
+        metadata={"description": "The place of the session.", "example": example_of(CdrLocation)},
     )
-    meter_id = String(max=255, metadata={"description": "Id of the meter.", "example": "METER-1"})
+    meter_id = String(max=255, metadata={"description": "Id of the energy meter.", "example": "METER-1"})
     currency = String(
         min=3,
         max=3,
         codes=CURRENCIES,
         required=True,
-        metadata={"description": "ISO 4217 code of its currency.", "example": "EUR"},
+        metadata={"description": "ISO 4217 code of the currency.", "example": "EUR"},
     )
     tariffs = ListOf(
         Object(Tariff),
-        metadata={"description": "The tariffs that count, complete.", "example": [example_of(Tariff)]},
+        metadata={"description": "The tariffs that apply, complete.", "example": [example_of(Tariff)]},
     )
     charging_periods = ListOf(
         Object(ChargingPeriod),
         max=10000,
         required=True,
-        metadata={"description": "What the costs come from.", "example": [example_of(ChargingPeriod)]},
+        metadata={
+            "description": "The periods from which the costs are computed.",
+            "example": [example_of(ChargingPeriod)],
+        },
     )
     signed_data = Object(
-        SignedData, metadata={"description": "Signed readings of its meter.", "example": example_of(SignedData)}
+        SignedData, metadata={"description": "Signed readings of the meter.", "example": example_of(SignedData)}
     )
     total_cost = Object(
         Price,
         required=True,
         metadata={
-            "description": "All costs; negative in a credit CDR.",
+            "description": "Sum of all costs; negative in a credit CDR.",
             "example": {"excl_vat": 10.0, "incl_vat": 12.1},
         },
     )
     total_fixed_cost = Object(
         Price,
-        metadata={"description": "Fees, but for those of parking and reservation.", "example": {"excl_vat": 0.5}},
+        metadata={
+            "description": "Sum of the fees, except those for parking and reservation.",
+            "example": {"excl_vat": 0.5},
+        },
     )
-    total_energy = Number(required=True, metadata={"description": "Energy in kWh.", "example": 12.5})
+    total_energy = Number(required=True, metadata={"description": "Charged energy, in kWh.", "example": 12.5})
     total_energy_cost = Object(
         Price, metadata={"description": "Cost of the energy.", "example": {"excl_vat": 3.125, "incl_vat": 3.78}}
     )
-    total_time = Number(required=True, metadata={"description": "Hours, charging or not.", "example": 2})
-    total_time_cost = Object(Price, metadata={"description": "Cost of charging time.", "example": {"excl_vat": 4}})
-    total_parking_time = Number(metadata={"description": "Hours without charging.", "example": 0.5})
+    total_time = Number(
+        required=True, metadata={"description": "Duration of the session, charging or not, in hours.", "example": 2}
+    )
+    total_time_cost = Object(Price, metadata={"description": "Cost of the charging time.", "example": {"excl_vat": 4}})
+    total_parking_time = Number(metadata={"description": "Duration without charging, in hours.", "example": 0.5})
     total_parking_cost = Object(
-        Price, metadata={"description": "Cost of parking, with its fees.", "example": {"excl_vat": 1}}
+        Price, metadata={"description": "Cost of parking, including its fees.", "example": {"excl_vat": 1}}
     )
     total_reservation_cost = Object(
-        Price, metadata={"description": "Cost of the reservation, with its fees.", "example": {"excl_vat": 2}}
+        Price, metadata={"description": "Cost of the reservation, including its fees.", "example": {"excl_vat": 2}}
     )
-    remark = String(max=255, metadata={"description": "Something to add.", "example": "Stopped by the help desk."})
+    remark = String(
+        max=255, metadata={"description": "Further information for people.", "example": "Stopped by the help desk."}
+    )
     invoice_reference_id = CiString(
-        max=39, metadata={"description": "The invoice it will be on.", "example": "INV-2024-05"}
+        max=39, metadata={"description": "Reference of the invoice for this CDR.", "example": "INV-2024-05"}
     )
     credit = Boolean(
-        metadata={"description": "Whether it takes back the CDR in credit_reference_id.", "example": False}
+        metadata={"description": "Whether this CDR cancels the one in credit_reference_id.", "example": False}
     )
     credit_reference_id = CiString(
-        max=39, metadata={"description": "Required when credit is true, and only then.", "example": "CDR0"}
+        max=39,
+        metadata={
+            "description": "Id of the cancelled CDR; required if credit is true, and absent otherwise.",
+            "example": "CDR0",
+        },
     )
     home_charging_compensation = Boolean(
-        metadata={"description": "Whether the driver, at home, is to be paid for the energy.", "example": False}
+        metadata={"description": "Whether the driver is to be compensated for charging at home.", "example": False}
     )
     last_updated = DateTime(
-        required=True, metadata={"description": "When it was made, UTC.", "example": "2024-05-31T12:05:00Z"}
+        required=True,
+        metadata={"description": "Time at which the CDR was created, in UTC.", "example": "2024-05-31T12:05:00Z"},
     )

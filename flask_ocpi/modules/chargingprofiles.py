@@ -69,14 +69,14 @@ class ChargingProfilePeriod(Schema):
         min=0,
         required=True,
         metadata={
-            "description": "Seconds from the start of the profile; the period before ends there.",
+            "description": "Start in seconds from the start of the profile; it ends the period before.",
             "example": 0,
         },
     )
     limit = Number(
         decimals=1,
         required=True,
-        metadata={"description": "In the unit of the profile; at most one decimal.", "example": 16.1},
+        metadata={"description": "The limit, in the unit of the profile; at most one decimal.", "example": 16.1},
     )
 
 
@@ -86,29 +86,38 @@ class ChargingProfile(Schema):
     rules = (periods_follow_each_other,)
 
     start_date_time = DateTime(
-        metadata={"description": "When it starts, UTC; left out: when charging starts.", "example": _DATE_TIME}
+        metadata={
+            "description": "Start of the profile, in UTC; absent if it starts with charging.",
+            "example": _DATE_TIME,
+        }
     )
     duration = Integer(
         min=0,
         metadata={
-            "description": "In seconds; left out: without end, or until charging ends if it starts with charging.",
+            "description": "Duration in seconds; absent if it has no end, or ends with charging.",
             "example": 900,
         },
     )
     charging_rate_unit = Enum(
         ChargingRateUnit,
         required=True,
-        metadata={"description": "W: all the power. A: the current on each phase.", "example": "A"},
+        metadata={
+            "description": "Unit of the limits: W for the total power, A for the current of each phase.",
+            "example": "A",
+        },
     )
     min_charging_rate = Number(
         decimals=1,
-        metadata={"description": "Below it the vehicle charges badly or not; at most one decimal.", "example": 6.1},
+        metadata={
+            "description": "Below this rate the vehicle charges inefficiently or not at all; at most one decimal.",
+            "example": 6.1,
+        },
     )
     charging_profile_period = ListOf(
         Object(ChargingProfilePeriod),
         max=10000,
         metadata={
-            "description": "The limits; the first one starts at 0, each other one after the one before it.",
+            "description": "The limits in the order of their starts; the first one starts at 0.",
             "example": [{"start_period": 0, "limit": 16.1}, {"start_period": 900, "limit": 8}],
         },
     )
@@ -119,7 +128,10 @@ class ActiveChargingProfile(Schema):
 
     start_date_time = DateTime(
         required=True,
-        metadata={"description": "When it was computed, UTC; all its times count from then.", "example": _DATE_TIME},
+        metadata={
+            "description": "Time at which the profile was computed, in UTC; all its periods start from here.",
+            "example": _DATE_TIME,
+        },
     )
     charging_profile = Object(
         ChargingProfile,
@@ -134,12 +146,12 @@ class ChargingProfileResponse(Schema):
     result = Enum(
         ChargingProfileResponseType,
         required=True,
-        metadata={"description": "Whether the request is passed on.", "example": "ACCEPTED"},
+        metadata={"description": "Whether the request is forwarded to the charge point.", "example": "ACCEPTED"},
     )
     timeout = Integer(
         min=0,
         required=True,
-        metadata={"description": "Seconds after which no result is to be expected any more.", "example": 30},
+        metadata={"description": "Seconds after which the sender need not wait for a result any more.", "example": 30},
     )
 
 
@@ -151,12 +163,12 @@ class ActiveChargingProfileResult(Schema):
     result = Enum(
         ChargingProfileResultType,
         required=True,
-        metadata={"description": "Whether the EVSE could tell.", "example": "REJECTED"},
+        metadata={"description": "Whether the EVSE returned its profile.", "example": "REJECTED"},
     )
     profile = Object(
         ActiveChargingProfile,
         metadata={
-            "description": "The profile asked for; required when result is ACCEPTED.",
+            "description": "The active profile; required if result is ACCEPTED.",
             "example": example_of(ActiveChargingProfile),
         },
     )
@@ -168,7 +180,7 @@ class ChargingProfileResult(Schema):
     result = Enum(
         ChargingProfileResultType,
         required=True,
-        metadata={"description": "Whether the EVSE took the profile.", "example": "ACCEPTED"},
+        metadata={"description": "Whether the EVSE accepted the profile.", "example": "ACCEPTED"},
     )
 
 
@@ -178,7 +190,7 @@ class ClearProfileResult(Schema):
     result = Enum(
         ChargingProfileResultType,
         required=True,
-        metadata={"description": "Whether the EVSE dropped the profile.", "example": "ACCEPTED"},
+        metadata={"description": "Whether the EVSE removed the profile.", "example": "ACCEPTED"},
     )
 
 
@@ -194,7 +206,7 @@ class SetChargingProfile(Schema):
         called=True,
         required=True,
         metadata={
-            "description": "Where to send the ChargingProfileResult, exactly as it is.",
+            "description": "URL for the ChargingProfileResult, to be used unchanged.",
             "example": _RESPONSE_URL,
         },
     )
@@ -207,7 +219,7 @@ class ResponseUrlQuery(Schema):
         called=True,
         required=True,
         metadata={
-            "description": "Where to send the result, exactly as it is; percent-encoded in the query.",
+            "description": "URL for the result, to be used unchanged; percent-encoded in the query.",
             "example": _RESPONSE_URL,
         },
     )
@@ -219,7 +231,7 @@ class ActiveProfileQuery(ResponseUrlQuery):
     duration = QueryInteger(
         min=0,
         required=True,
-        metadata={"description": "How many seconds of the profile to tell.", "example": 900},
+        metadata={"description": "Number of seconds of the profile to return.", "example": 900},
     )
 
 

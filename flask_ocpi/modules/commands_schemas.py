@@ -46,7 +46,7 @@ class CancelReservation(Schema):
     reservation_id = CiString(
         max=36,
         required=True,
-        metadata={"description": "The id it was made under.", "example": "RES1"},
+        metadata={"description": "Id of the reservation.", "example": "RES1"},
     )
 
 
@@ -56,17 +56,17 @@ class CommandResponse(Schema):
     result = Enum(
         CommandResponseType,
         required=True,
-        metadata={"description": "Whether the command is passed on.", "example": "ACCEPTED"},
+        metadata={"description": "Whether the command is forwarded to the charge point.", "example": "ACCEPTED"},
     )
     timeout = Integer(
         min=0,
         required=True,
-        metadata={"description": "Seconds after which no result is to be expected any more.", "example": 30},
+        metadata={"description": "Seconds after which the sender need not wait for a result any more.", "example": 30},
     )
     message = ListOf(
         Object(DisplayText),
         metadata={
-            "description": "What to tell people, in several languages.",
+            "description": "Text for people, in several languages.",
             "example": [{"language": "en", "text": "The charge point is being asked."}],
         },
     )
@@ -78,12 +78,12 @@ class CommandResult(Schema):
     result = Enum(
         CommandResultType,
         required=True,
-        metadata={"description": "What the charge point did.", "example": "ACCEPTED"},
+        metadata={"description": "The outcome at the charge point.", "example": "ACCEPTED"},
     )
     message = ListOf(
         Object(DisplayText),
         metadata={
-            "description": "What to tell people, in several languages.",
+            "description": "Text for people, in several languages.",
             "example": [{"language": "en", "text": "Charging has started."}],
         },
     )
@@ -103,23 +103,26 @@ class ReserveNow(Schema):
     token = Object(
         Token,
         required=True,
-        metadata={"description": "Whom for: a token of the sender, authorised already.", "example": example_of(Token)},
+        metadata={"description": "The driver's token, which the sender has authorized.", "example": example_of(Token)},
     )
     expiry_date = DateTime(
-        required=True, metadata={"description": "Until when, UTC.", "example": "2024-05-31T12:00:00Z"}
+        required=True, metadata={"description": "End of the reservation, in UTC.", "example": "2024-05-31T12:00:00Z"}
     )
     reservation_id = CiString(
         max=36,
         required=True,
         metadata={
-            "description": "Unique among those of the sender; replaces the reservation that has it at the location.",
+            "description": (
+                "Id of the reservation, unique among those of the sender; it replaces one with the same id at "
+                "the location."
+            ),
             "example": "RES1",
         },
     )
     location_id = CiString(max=36, required=True, metadata={"description": _LOCATION, "example": "LOC1"})
     evse_uid = CiString(
         max=36,
-        metadata={"description": "The EVSE; left out: any of the location.", "example": "3256"},
+        metadata={"description": "Uid of the EVSE; absent for any EVSE of the location.", "example": "3256"},
     )
     authorization_reference = CiString(max=36, metadata={"description": _REFERENCE, "example": "AUTH-0001"})
 
@@ -140,17 +143,19 @@ class StartSession(Schema):
     token = Object(
         Token,
         required=True,
-        metadata={"description": "Whom for: a token of the sender, authorised already.", "example": example_of(Token)},
+        metadata={"description": "The driver's token, which the sender has authorized.", "example": example_of(Token)},
     )
     location_id = CiString(max=36, required=True, metadata={"description": _LOCATION, "example": "LOC1"})
     evse_uid = CiString(
         max=36,
-        metadata={"description": "The EVSE; required with connector_id.", "example": "3256"},
+        metadata={"description": "Uid of the EVSE; required with connector_id.", "example": "3256"},
     )
     connector_id = CiString(
         max=36,
         metadata={
-            "description": "The connector; required by EVSEs with the capability START_SESSION_CONNECTOR_REQUIRED.",
+            "description": (
+                "Id of the connector; required for EVSEs with the capability START_SESSION_CONNECTOR_REQUIRED."
+            ),
             "example": "1",
         },
     )
@@ -169,7 +174,7 @@ class StopSession(Schema):
         },
     )
     session_id = CiString(
-        max=36, required=True, metadata={"description": "Id of a session of the receiver.", "example": "SES1"}
+        max=36, required=True, metadata={"description": "Id of a Session of the receiver.", "example": "SES1"}
     )
 
 
@@ -185,5 +190,5 @@ class UnlockConnector(Schema):
         },
     )
     location_id = CiString(max=36, required=True, metadata={"description": _LOCATION, "example": "LOC1"})
-    evse_uid = CiString(max=36, required=True, metadata={"description": "The EVSE.", "example": "3256"})
-    connector_id = CiString(max=36, required=True, metadata={"description": "The connector.", "example": "1"})
+    evse_uid = CiString(max=36, required=True, metadata={"description": "Uid of the EVSE.", "example": "3256"})
+    connector_id = CiString(max=36, required=True, metadata={"description": "Id of the connector.", "example": "1"})

@@ -73,18 +73,18 @@ class CredentialsRole(Schema):
     """A party of a platform in one of its roles (OCPI 2.2.1, Credentials, "CredentialsRole class")."""
 
     role = Enum(
-        Role, without=(Role.PTP,), required=True, metadata={"description": "What the party does.", "example": "CPO"}
+        Role, without=(Role.PTP,), required=True, metadata={"description": "The role of the party.", "example": "CPO"}
     )
     business_details = Object(
         BusinessDetails,
         required=True,
-        metadata={"description": "Who the party is.", "example": example_of(BusinessDetails)},
+        metadata={"description": "Name and website of the party.", "example": example_of(BusinessDetails)},
     )
     party_id = CiString(
         min=3,
         max=3,
         required=True,
-        metadata={"description": "Id of the party, unique in its country.", "example": "ABC"},
+        metadata={"description": "Party id, unique in the country.", "example": "ABC"},
     )
     country_code = CiString(
         min=2,
@@ -110,7 +110,7 @@ class Credentials(Schema):
         pattern_hint="must be printable ASCII without blanks",
         required=True,
         metadata={
-            "description": "What the receiver of this object authorises itself with; case-sensitive.",
+            "description": "The token with which the receiver of this object calls its sender; case-sensitive.",
             "example": "example-token-not-a-secret",
         },
     )
@@ -118,7 +118,7 @@ class Credentials(Schema):
         called=True,
         required=True,
         metadata={
-            "description": "The versions endpoint of the sender of this object.",
+            "description": "URL of the versions endpoint of the sender.",
             "example": "https://ocpi.example.com/ocpi/versions",
         },
     )
@@ -127,7 +127,7 @@ class Credentials(Schema):
         max=2000,
         required=True,
         metadata={
-            "description": "The parties on the platform; no two agree in role and both ids.",
+            "description": "The parties of the platform; each combination of role and ids is unique.",
             "example": [example_of(CredentialsRole)],
         },
     )

@@ -43,7 +43,7 @@ from flask_ocpi.storage.base import Record
 class ClientInfo(Schema):
     """A party behind a Hub in one of its roles (OCPI 2.2.1, HubClientInfo, "ClientInfo Object")."""
 
-    party_id = CiString(min=3, max=3, required=True, metadata={"description": "Id of the party.", "example": "XYZ"})
+    party_id = CiString(min=3, max=3, required=True, metadata={"description": "Party id.", "example": "XYZ"})
     country_code = CiString(
         min=2,
         max=2,
@@ -55,7 +55,7 @@ class ClientInfo(Schema):
         Role,
         without=(Role.PTP,),
         required=True,
-        metadata={"description": "What the party does; one that does two things is two objects.", "example": "EMSP"},
+        metadata={"description": "The role of the party; a party with two roles has two objects.", "example": "EMSP"},
     )
     status = Enum(
         ConnectionStatus,
@@ -63,7 +63,7 @@ class ClientInfo(Schema):
         metadata={"description": "Whether the party can be reached.", "example": "CONNECTED"},
     )
     last_updated = DateTime(
-        required=True, metadata={"description": "When it changed last, UTC.", "example": "2024-05-31T12:00:00Z"}
+        required=True, metadata={"description": "Time of the last change, in UTC.", "example": "2024-05-31T12:00:00Z"}
     )
 
 

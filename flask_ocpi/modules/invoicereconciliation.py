@@ -24,7 +24,9 @@ class InvoiceReconciliationRecord(OwnedObject):
     """
 
     id = CiString(
-        max=36, required=True, metadata={"description": "Unique among those of the owner.", "example": "IRR1"}
+        max=36,
+        required=True,
+        metadata={"description": "Id of the record, unique among those of the owner.", "example": "IRR1"},
     )
     invoice_id = CiString(
         max=255, required=True, metadata={"description": "Id of the owner's invoice.", "example": "INV-2024-05"}
@@ -33,10 +35,11 @@ class InvoiceReconciliationRecord(OwnedObject):
         CiString(max=39),
         max=100_000,
         required=True,
-        metadata={"description": "The ids of the CDRs on it.", "example": ["CDR1", "CDR2"]},
+        metadata={"description": "Ids of the CDRs on the invoice.", "example": ["CDR1", "CDR2"]},
     )
     last_updated = DateTime(
-        required=True, metadata={"description": "When it was issued, UTC.", "example": "2024-06-01T12:00:00Z"}
+        required=True,
+        metadata={"description": "Time at which the record was issued, in UTC.", "example": "2024-06-01T12:00:00Z"},
     )
 
 

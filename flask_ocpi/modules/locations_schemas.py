@@ -109,14 +109,20 @@ class GeoLocation(Schema):
         pattern=LATITUDE,
         pattern_hint="must be a string of degrees with 5 to 7 decimals such as 51.04759",
         required=True,
-        metadata={"description": "WGS84 degrees, as a string with 5 to 7 decimals.", "example": "51.047599"},
+        metadata={
+            "description": "Latitude in WGS84 degrees, as a string with 5 to 7 decimals.",
+            "example": "51.047599",
+        },
     )
     longitude = String(
         max=12,
         pattern=LONGITUDE,
         pattern_hint="must be a string of degrees with 5 to 7 decimals such as 3.72994",
         required=True,
-        metadata={"description": "WGS84 degrees, as a string with 5 to 7 decimals.", "example": "3.729944"},
+        metadata={
+            "description": "Longitude in WGS84 degrees, as a string with 5 to 7 decimals.",
+            "example": "3.729944",
+        },
     )
 
 
@@ -125,7 +131,7 @@ class AdditionalGeoLocation(GeoLocation):
 
     name = Object(
         DisplayText,
-        metadata={"description": "What is there.", "example": {"language": "en", "text": "Entrance"}},
+        metadata={"description": "Name of the point.", "example": {"language": "en", "text": "Entrance"}},
     )
 
 
@@ -138,29 +144,31 @@ class RegularHours(Schema):
         min=1,
         max=7,
         required=True,
-        metadata={"description": "1 is Monday, 7 is Sunday.", "example": 1},
+        metadata={"description": "Day of the week, from 1 for Monday to 7 for Sunday.", "example": 1},
     )
     period_begin = String(
         max=5,
         pattern=HOUR_MINUTE,
         pattern_hint=_HOUR_MINUTE_HINT,
         required=True,
-        metadata={"description": "Local time, HH:MM.", "example": "08:00"},
+        metadata={"description": "Start, in local time, HH:MM.", "example": "08:00"},
     )
     period_end = String(
         max=5,
         pattern=HOUR_MINUTE,
         pattern_hint=_HOUR_MINUTE_HINT,
         required=True,
-        metadata={"description": "Local time, HH:MM, later than period_begin.", "example": "20:00"},
+        metadata={"description": "End, in local time, HH:MM; later than period_begin.", "example": "20:00"},
     )
 
 
 class ExceptionalPeriod(Schema):
     """An exception to the opening hours (OCPI 2.2.1, Locations, "ExceptionalPeriod class")."""
 
-    period_begin = DateTime(required=True, metadata={"description": "In UTC.", "example": "2024-12-25T03:00:00Z"})
-    period_end = DateTime(required=True, metadata={"description": "In UTC.", "example": "2024-12-25T05:00:00Z"})
+    period_begin = DateTime(
+        required=True, metadata={"description": "Start, in UTC.", "example": "2024-12-25T03:00:00Z"}
+    )
+    period_end = DateTime(required=True, metadata={"description": "End, in UTC.", "example": "2024-12-25T05:00:00Z"})
 
 
 class Hours(Schema):
@@ -170,23 +178,23 @@ class Hours(Schema):
 
     twentyfourseven = Boolean(
         required=True,
-        metadata={"description": "Open day and night, but for exceptional_closings.", "example": True},
+        metadata={"description": "Whether it is open day and night, except for exceptional_closings.", "example": True},
     )
     regular_hours = ListOf(
         Object(RegularHours),
         metadata={
-            "description": "Required when twentyfourseven is false, and only then.",
+            "description": "Opening times by weekday; required if twentyfourseven is false, and absent otherwise.",
             "example": [example_of(RegularHours)],
         },
     )
     exceptional_openings = ListOf(
         Object(ExceptionalPeriod),
-        metadata={"description": "Also open.", "example": [example_of(ExceptionalPeriod)]},
+        metadata={"description": "Further periods in which it is open.", "example": [example_of(ExceptionalPeriod)]},
     )
     exceptional_closings = ListOf(
         Object(ExceptionalPeriod),
         metadata={
-            "description": "Closed nevertheless; goes before all the others.",
+            "description": "Periods in which it is closed, whatever the other properties say.",
             "example": [example_of(ExceptionalPeriod)],
         },
     )
@@ -195,11 +203,11 @@ class Hours(Schema):
 class StatusSchedule(Schema):
     """An expected status of an EVSE (OCPI 2.2.1, Locations, "StatusSchedule class")."""
 
-    period_begin = DateTime(required=True, metadata={"description": "From when on, UTC.", "example": _DATE_TIME})
-    period_end = DateTime(
-        metadata={"description": "Until when, UTC, if that is known.", "example": "2024-06-30T12:00:00Z"}
+    period_begin = DateTime(required=True, metadata={"description": "Start, in UTC.", "example": _DATE_TIME})
+    period_end = DateTime(metadata={"description": "End, in UTC, if known.", "example": "2024-06-30T12:00:00Z"})
+    status = Enum(
+        Status, required=True, metadata={"description": "Planned status in this period.", "example": "INOPERATIVE"}
     )
-    status = Enum(Status, required=True, metadata={"description": "The status then.", "example": "INOPERATIVE"})
 
 
 class PublishTokenType(Schema):
@@ -207,47 +215,61 @@ class PublishTokenType(Schema):
 
     rules = (publish_token_is_complete,)
 
-    uid = CiString(max=36, metadata={"description": "Id of the token.", "example": "12345678905880"})
-    type = Enum(TokenType, metadata={"description": "Its type; required with uid.", "example": "RFID"})
-    visual_number = String(max=64, metadata={"description": "What is printed on it.", "example": "12345-67"})
+    uid = CiString(max=36, metadata={"description": "Uid of the token.", "example": "12345678905880"})
+    type = Enum(TokenType, metadata={"description": "Type of the token; required with uid.", "example": "RFID"})
+    visual_number = String(max=64, metadata={"description": "Number printed on the token.", "example": "12345-67"})
     issuer = String(
         max=64,
         metadata={
-            "description": "Who issued it; required with visual_number.",
+            "description": "Issuer of the token; required with visual_number.",
             "example": "Example Provider",
         },
     )
-    group_id = CiString(max=36, metadata={"description": "The group of tokens it is in.", "example": "FLEET-7"})
+    group_id = CiString(max=36, metadata={"description": "Id of the token's group.", "example": "FLEET-7"})
 
 
 class Connector(Schema):
     """A socket or cable of an EVSE (OCPI 2.2.1, Locations, "Connector Object")."""
 
-    id = CiString(max=36, required=True, metadata={"description": "Unique within the EVSE.", "example": "1"})
-    standard = Enum(ConnectorType, required=True, metadata={"description": "Its standard.", "example": "IEC_62196_T2"})
-    format = Enum(ConnectorFormat, required=True, metadata={"description": "Socket or cable.", "example": "SOCKET"})
+    id = CiString(
+        max=36, required=True, metadata={"description": "Id of the connector, unique in the EVSE.", "example": "1"}
+    )
+    standard = Enum(
+        ConnectorType, required=True, metadata={"description": "Standard of the connector.", "example": "IEC_62196_T2"}
+    )
+    format = Enum(
+        ConnectorFormat,
+        required=True,
+        metadata={"description": "Format: socket or attached cable.", "example": "SOCKET"},
+    )
     power_type = Enum(
-        PowerType, required=True, metadata={"description": "AC or DC, and phases.", "example": "AC_3_PHASE"}
+        PowerType, required=True, metadata={"description": "Power type: AC or DC, and phases.", "example": "AC_3_PHASE"}
     )
     max_voltage = Integer(
         min=0,
         required=True,
-        metadata={"description": "In V; from line to neutral for AC_3_PHASE.", "example": 230},
+        metadata={"description": "Maximum voltage, in V; from line to neutral for AC_3_PHASE.", "example": 230},
     )
-    max_amperage = Integer(min=0, required=True, metadata={"description": "In A.", "example": 16})
+    max_amperage = Integer(min=0, required=True, metadata={"description": "Maximum current, in A.", "example": 16})
     max_electric_power = Integer(
         min=0,
-        metadata={"description": "In W; set where below what V and A give.", "example": 11000},
+        metadata={
+            "description": "Maximum power, in W; set if it is below the product of voltage and current.",
+            "example": 11000,
+        },
     )
     tariff_ids = ListOf(
         CiString(max=36),
-        metadata={"description": "The tariffs; at a time one active of each type.", "example": ["11"]},
+        metadata={
+            "description": "Ids of the tariffs; at any time at most one of each type is active.",
+            "example": ["11"],
+        },
     )
     terms_and_conditions = Url(
-        metadata={"description": "The operator's terms.", "example": "https://www.example.com/terms"}
+        metadata={"description": "URL of the operator's terms.", "example": "https://www.example.com/terms"}
     )
     last_updated = DateTime(
-        required=True, metadata={"description": "When it changed last, UTC.", "example": _DATE_TIME}
+        required=True, metadata={"description": "Time of the last change, in UTC.", "example": _DATE_TIME}
     )
 
 
@@ -257,49 +279,54 @@ class EVSE(Schema):
     uid = CiString(
         max=36,
         required=True,
-        metadata={"description": "Id in the platform; never changes, never used again.", "example": "3256"},
+        metadata={
+            "description": "Id of the EVSE at the platform; it never changes and is never used again.",
+            "example": "3256",
+        },
     )
     evse_id = CiString(
         max=48,
-        metadata={"description": "eMI3 id; may be gone when REMOVED.", "example": "NL*ABC*E041503001"},
+        metadata={
+            "description": "Id of the EVSE for people (eMI3); may be absent if the status is REMOVED.",
+            "example": "NL*ABC*E041503001",
+        },
     )
-    status = Enum(Status, required=True, metadata={"description": "Its status now.", "example": "AVAILABLE"})
+    status = Enum(Status, required=True, metadata={"description": "Current status.", "example": "AVAILABLE"})
     status_schedule = ListOf(
         Object(StatusSchedule),
         metadata={
-            "description": "What its status will be; a plan only.",
+            "description": "Planned statuses.",
             "example": [example_of(StatusSchedule)],
         },
     )
     capabilities = ListOf(
         Enum(Capability),
-        metadata={"description": "What it can do.", "example": ["RESERVABLE", "RFID_READER"]},
+        metadata={"description": "Capabilities of the EVSE.", "example": ["RESERVABLE", "RFID_READER"]},
     )
     connectors = ListOf(
         Object(Connector),
         unique="id",
         required=True,
-        metadata={"description": "Its sockets and cables.", "example": [example_of(Connector)]},
+        metadata={"description": "Connectors of the EVSE.", "example": [example_of(Connector)]},
     )
-    floor_level = String(max=4, metadata={"description": "The floor, as it is called there.", "example": "-1"})
-    coordinates = Object(
-        GeoLocation, metadata={"description": "Where exactly it is.", "example": example_of(GeoLocation)}
-    )
-    physical_reference = String(max=16, metadata={"description": "What is written on it.", "example": "A7"})
+    floor_level = String(max=4, metadata={"description": "Floor, as signposted.", "example": "-1"})
+    coordinates = Object(GeoLocation, metadata={"description": "Exact position.", "example": example_of(GeoLocation)})
+    physical_reference = String(max=16, metadata={"description": "Number or text on the EVSE.", "example": "A7"})
     directions = ListOf(
         Object(DisplayText),
         metadata={
-            "description": "How to find it, in several languages.",
+            "description": "Directions to the EVSE, in several languages.",
             "example": [example_of(DisplayText)],
         },
     )
     parking_restrictions = ListOf(
-        Enum(ParkingRestriction), metadata={"description": "Who may park there.", "example": ["EV_ONLY"]}
+        Enum(ParkingRestriction),
+        metadata={"description": "Restrictions on who may park there.", "example": ["EV_ONLY"]},
     )
-    images = ListOf(Object(Image), metadata={"description": "Pictures.", "example": [example_of(Image)]})
+    images = ListOf(Object(Image), metadata={"description": "Images of the EVSE.", "example": [example_of(Image)]})
     last_updated = DateTime(
         required=True,
-        metadata={"description": "When it or a connector changed last, UTC.", "example": _DATE_TIME},
+        metadata={"description": "Time of the last change of the EVSE or a connector, in UTC.", "example": _DATE_TIME},
     )
 
 
@@ -311,84 +338,101 @@ class Location(OwnedObject):
     id = CiString(
         max=36,
         required=True,
-        metadata={"description": "Unique among those of the owner; never changes.", "example": "LOC1"},
+        metadata={
+            "description": "Id of the location, unique among those of the owner; it never changes.",
+            "example": "LOC1",
+        },
     )
-    publish = Boolean(required=True, metadata={"description": "Whether every driver may see it.", "example": True})
+    publish = Boolean(
+        required=True, metadata={"description": "Whether every driver may see the location.", "example": True}
+    )
     publish_allowed_to = ListOf(
         Object(PublishTokenType),
         max=5000,
         metadata={
-            "description": "Whose tokens may see it nevertheless; only when publish is false.",
+            "description": "Tokens whose drivers may see the location nevertheless; only if publish is false.",
             "example": [{"uid": "12345678905880", "type": "RFID"}],
         },
     )
-    name = String(max=255, metadata={"description": "What it is called.", "example": "Central Station"})
+    name = String(max=255, metadata={"description": "Name of the location.", "example": "Central Station"})
     address = String(
         max=255, required=True, metadata={"description": "Street and number.", "example": "Station Road 1"}
     )
     city = String(max=45, required=True, metadata={"description": "City or town.", "example": "Utrecht"})
-    postal_code = String(max=10, metadata={"description": "Left out only where there are none.", "example": "3511 ED"})
+    postal_code = String(
+        max=10, metadata={"description": "Postal code; absent only where there are none.", "example": "3511 ED"}
+    )
     state = String(max=45, metadata={"description": "State or province, where relevant.", "example": "Utrecht"})
     country = String(
         min=3,
         max=3,
         codes=COUNTRIES_ALPHA3,
         required=True,
-        metadata={"description": "ISO 3166-1 alpha-3 code of the country it is in.", "example": "NLD"},
+        metadata={"description": "ISO 3166-1 alpha-3 code of the country.", "example": "NLD"},
     )
     coordinates = Object(
         GeoLocation,
         required=True,
-        metadata={"description": "Where it is.", "example": example_of(GeoLocation)},
+        metadata={"description": "Position of the location.", "example": example_of(GeoLocation)},
     )
     related_locations = ListOf(
         Object(AdditionalGeoLocation),
         metadata={
-            "description": "Points that help to find it.",
+            "description": "Points that help to find the location.",
             "example": [example_of(AdditionalGeoLocation)],
         },
     )
-    parking_type = Enum(ParkingType, metadata={"description": "Kind of place.", "example": "PARKING_LOT"})
+    parking_type = Enum(ParkingType, metadata={"description": "Type of the parking place.", "example": "PARKING_LOT"})
     evses = ListOf(
         Object(EVSE),
         max=5000,
         unique="uid",
-        metadata={"description": "Its EVSEs, removed ones too.", "example": [example_of(EVSE)]},
+        metadata={"description": "EVSEs of the location, including removed ones.", "example": [example_of(EVSE)]},
     )
     directions = ListOf(
         Object(DisplayText),
         metadata={
-            "description": "How to get there, in several languages.",
+            "description": "Directions to the location, in several languages.",
             "example": [example_of(DisplayText)],
         },
     )
     operator = Object(
         BusinessDetails,
         metadata={
-            "description": "Who operates it; left out: the owner, as in its credentials.",
+            "description": "The operator; absent if it is the owner.",
             "example": example_of(BusinessDetails),
         },
     )
     suboperator = Object(
         BusinessDetails,
-        metadata={"description": "Who operates it for them.", "example": example_of(BusinessDetails)},
+        metadata={
+            "description": "The company that operates the location for the operator.",
+            "example": example_of(BusinessDetails),
+        },
     )
-    owner = Object(BusinessDetails, metadata={"description": "Whose it is.", "example": example_of(BusinessDetails)})
-    facilities = ListOf(Enum(Facility), metadata={"description": "What else is there.", "example": ["CAFE", "WIFI"]})
+    owner = Object(
+        BusinessDetails, metadata={"description": "The owner of the location.", "example": example_of(BusinessDetails)}
+    )
+    facilities = ListOf(Enum(Facility), metadata={"description": "Facilities nearby.", "example": ["CAFE", "WIFI"]})
     time_zone = String(
         max=255,
         required=True,
         validate=check_time_zone,
-        metadata={"description": "IANA name of its time zone.", "example": "Europe/Amsterdam"},
+        metadata={"description": "IANA name of the time zone.", "example": "Europe/Amsterdam"},
     )
-    opening_times = Object(Hours, metadata={"description": "When one gets in.", "example": example_of(Hours)})
+    opening_times = Object(
+        Hours, metadata={"description": "Times at which the location is open.", "example": example_of(Hours)}
+    )
     charging_when_closed = Boolean(
         default=True,
-        metadata={"description": "Whether vehicles go on charging outside opening times.", "example": True},
+        metadata={"description": "Whether charging continues outside the opening times.", "example": True},
     )
-    images = ListOf(Object(Image), metadata={"description": "Pictures.", "example": [example_of(Image)]})
-    energy_mix = Object(EnergyMix, metadata={"description": "What energy there is.", "example": example_of(EnergyMix)})
+    images = ListOf(Object(Image), metadata={"description": "Images of the location.", "example": [example_of(Image)]})
+    energy_mix = Object(EnergyMix, metadata={"description": "Sources of the energy.", "example": example_of(EnergyMix)})
     last_updated = DateTime(
         required=True,
-        metadata={"description": "When it, an EVSE or a connector changed last, UTC.", "example": _DATE_TIME},
+        metadata={
+            "description": "Time of the last change of the location, an EVSE or a connector, in UTC.",
+            "example": _DATE_TIME,
+        },
     )

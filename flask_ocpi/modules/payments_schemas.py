@@ -44,16 +44,16 @@ class Terminal(Schema):
 
     terminal_id = CiString(max=36, required=True, metadata=_TERMINAL_ID)
     customer_reference = CiString(
-        max=36, metadata={"description": "What the PTP calls the CPO that it is for.", "example": "CUSTOMER1"}
+        max=36, metadata={"description": "Reference of the CPO at the PTP.", "example": "CUSTOMER1"}
     )
     party_id = CiString(
-        min=3, max=3, metadata={"description": "Id of the CPO, instead of customer_reference.", "example": "ABC"}
+        min=3, max=3, metadata={"description": "Party id of the CPO, instead of customer_reference.", "example": "ABC"}
     )
     country_code = CiString(
         min=2,
         max=2,
         codes=COUNTRIES_ALPHA2,
-        metadata={"description": "Country of the CPO, instead of customer_reference.", "example": "NL"},
+        metadata={"description": "Country code of the CPO, instead of customer_reference.", "example": "NL"},
     )
     address = CiString(max=45, metadata={"description": "Street and number.", "example": "Main Street 1"})
     city = CiString(max=45, metadata={"description": "City or town.", "example": "Amsterdam"})
@@ -67,22 +67,30 @@ class Terminal(Schema):
     )
     coordinates = Object(
         GeoLocation,
-        metadata={"description": "Where it is.", "example": {"latitude": "51.047599", "longitude": "3.729944"}},
+        metadata={
+            "description": "Position of the terminal.",
+            "example": {"latitude": "51.047599", "longitude": "3.729944"},
+        },
     )
     invoice_base_url = Url(
         metadata={
-            "description": "With the authorization_reference behind it, where an invoice is.",
+            "description": "URL of invoices, to which the authorization_reference is appended.",
             "example": "https://www.example.com/invoices/",
         }
     )
-    invoice_creator = Enum(InvoiceCreator, metadata={"description": "Who makes the invoice.", "example": "CPO"})
-    reference = CiString(max=36, metadata={"description": "Such as a serial number.", "example": "SERIAL-1"})
+    invoice_creator = Enum(
+        InvoiceCreator, metadata={"description": "The party that issues the invoice.", "example": "CPO"}
+    )
+    reference = CiString(
+        max=36, metadata={"description": "Further reference, such as a serial number.", "example": "SERIAL-1"}
+    )
     location_ids = ListOf(
-        CiString(max=36), metadata={"description": "Locations that one pays for at it.", "example": ["LOC1"]}
+        CiString(max=36),
+        metadata={"description": "Ids of the Locations that can be paid at the terminal.", "example": ["LOC1"]},
     )
     evse_uids = ListOf(
         CiString(max=36),
-        metadata={"description": "EVSEs that one pays for at it, besides those of the locations.", "example": ["3256"]},
+        metadata={"description": "Uids of further EVSEs that can be paid at the terminal.", "example": ["3256"]},
     )
     last_updated = DateTime(required=True, metadata=_CHANGED)
 
@@ -102,33 +110,37 @@ class TerminalChange(NewTerminal):
 class FinancialAdviceConfirmation(Schema):
     """The payment captured for a session (OCPI 2.3.0, Payments, "Financial Advice Confirmation Object")."""
 
-    id = CiString(max=36, required=True, metadata={"description": "Unique among those of the PTP.", "example": "FAC1"})
+    id = CiString(
+        max=36,
+        required=True,
+        metadata={"description": "Id of the confirmation, unique among those of the PTP.", "example": "FAC1"},
+    )
     authorization_reference = CiString(
         max=36,
         required=True,
-        metadata={"description": "That of StartSession, Session and CDR.", "example": "AUTH-0001"},
+        metadata={"description": "Reference of the StartSession, the Session and the CDR.", "example": "AUTH-0001"},
     )
     total_costs = Object(
         Price,
         required=True,
-        metadata={"description": "What was captured, with VAT.", "example": {"excl_vat": 10.0, "incl_vat": 12.1}},
+        metadata={"description": "Captured amount.", "example": {"excl_vat": 10.0, "incl_vat": 12.1}},
     )
     currency = CiString(
         min=3,
         max=3,
         codes=CURRENCIES,
         required=True,
-        metadata={"description": "ISO 4217 code of its currency.", "example": "EUR"},
+        metadata={"description": "ISO 4217 code of the currency.", "example": "EUR"},
     )
     eft_data = ListOf(
         CiString(max=255),
         required=True,
-        metadata={"description": "Lines of the payment that belong on the invoice.", "example": ["AID: 1234"]},
+        metadata={"description": "Lines about the payment for the invoice.", "example": ["AID: 1234"]},
     )
     capture_status_code = Enum(
-        CaptureStatusCode, required=True, metadata={"description": "What became of the payment.", "example": "SUCCESS"}
+        CaptureStatusCode, required=True, metadata={"description": "Outcome of the payment.", "example": "SUCCESS"}
     )
     capture_status_message = CiString(
-        max=255, metadata={"description": "More about that.", "example": "Captured at the PSP."}
+        max=255, metadata={"description": "Details of the outcome.", "example": "Captured at the PSP."}
     )
     last_updated = DateTime(required=True, metadata=_CHANGED)

@@ -57,63 +57,63 @@ class Session(OwnedObject):
     id = CiString(
         max=36,
         required=True,
-        metadata={"description": "Unique among those of the owner.", "example": "SES1"},
+        metadata={"description": "Id of the session, unique among those of the owner.", "example": "SES1"},
     )
     start_date_time = DateTime(
         required=True,
         metadata={
-            "description": "When it became ACTIVE, UTC; until then, when it was made.",
+            "description": "Time at which the session became ACTIVE, in UTC; until then, time of its creation.",
             "example": "2024-05-31T10:00:00Z",
         },
     )
-    end_date_time = DateTime(metadata={"description": "When it ended, UTC.", "example": "2024-05-31T12:00:00Z"})
+    end_date_time = DateTime(metadata={"description": "End of the session, in UTC.", "example": "2024-05-31T12:00:00Z"})
     kwh = Number(required=True, metadata={"description": "Energy so far, in kWh.", "example": 12.5})
     cdr_token = Object(
         CdrToken,
         required=True,
-        metadata={"description": "What it was started with.", "example": example_of(CdrToken)},
+        metadata={"description": "The token that started the session.", "example": example_of(CdrToken)},
     )
     auth_method = Enum(
         AuthMethod,
         required=True,
-        metadata={"description": "How the driver was authorised; may change.", "example": "WHITELIST"},
+        metadata={"description": "The method of authorization; may change.", "example": "WHITELIST"},
     )
     authorization_reference = CiString(
-        max=36, metadata={"description": "The eMSP's reference, the last one given.", "example": "AUTH-0001"}
+        max=36, metadata={"description": "The last reference that the eMSP gave.", "example": "AUTH-0001"}
     )
-    location_id = CiString(max=36, required=True, metadata={"description": "Id of the location.", "example": "LOC1"})
+    location_id = CiString(max=36, required=True, metadata={"description": "Id of the Location.", "example": "LOC1"})
     evse_uid = CiString(
         max=36, required=True, metadata={"description": f"Id of the EVSE; {_UNASSIGNED}.", "example": "3256"}
     )
     connector_id = CiString(
         max=36, required=True, metadata={"description": f"Id of the connector; {_UNASSIGNED}.", "example": "1"}
     )
-    meter_id = String(max=255, metadata={"description": "Id of the meter.", "example": "METER-1"})
+    meter_id = String(max=255, metadata={"description": "Id of the energy meter.", "example": "METER-1"})
     currency = String(
         min=3,
         max=3,
         codes=CURRENCIES,
         required=True,
-        metadata={"description": "ISO 4217 code of its currency.", "example": "EUR"},
+        metadata={"description": "ISO 4217 code of the currency.", "example": "EUR"},
     )
     charging_periods = ListOf(
         Object(ChargingPeriod),
         max=10000,
         metadata={
-            "description": "What the costs come from; a PATCH adds to it, a PUT replaces it.",
+            "description": "The periods from which the costs are computed; a PATCH appends, a PUT replaces.",
             "example": [example_of(ChargingPeriod)],
         },
     )
     total_cost = Object(
         Price,
         metadata={
-            "description": "All costs; left out where unknown, 0 where free.",
+            "description": "Sum of all costs; absent if unknown, 0 if free.",
             "example": {"excl_vat": 10.0, "incl_vat": 12.1},
         },
     )
-    status = Enum(SessionStatus, required=True, metadata={"description": "How far it is.", "example": "ACTIVE"})
+    status = Enum(SessionStatus, required=True, metadata={"description": "Status of the session.", "example": "ACTIVE"})
     last_updated = DateTime(
-        required=True, metadata={"description": "When it changed last, UTC.", "example": "2024-05-31T12:00:00Z"}
+        required=True, metadata={"description": "Time of the last change, in UTC.", "example": "2024-05-31T12:00:00Z"}
     )
 
 
@@ -123,15 +123,17 @@ class ChargingPreferences(Schema):
     profile_type = Enum(
         ProfileType,
         required=True,
-        metadata={"description": "What matters most; tariffs go with it.", "example": "GREEN"},
+        metadata={"description": "The driver's priority; tariffs may depend on it.", "example": "GREEN"},
     )
     departure_time = DateTime(
-        metadata={"description": "When the driver thinks to leave, UTC.", "example": "2024-05-31T16:00:00Z"}
+        metadata={"description": "Expected departure of the driver, in UTC.", "example": "2024-05-31T16:00:00Z"}
     )
-    energy_need = Number(metadata={"description": "What the driver wants by then, in kWh.", "example": 20})
+    energy_need = Number(
+        metadata={"description": "Energy that the driver needs until departure, in kWh.", "example": 20}
+    )
     discharge_allowed = Boolean(
         default=False,
-        metadata={"description": "Whether the battery may give energy back meanwhile.", "example": True},
+        metadata={"description": "Whether the vehicle may be discharged meanwhile.", "example": True},
     )
 
 

@@ -60,18 +60,25 @@ class PriceComponent(Schema):
     A step_size of 0, as in the specification's example of a free tariff, means the same as 1.
     """
 
-    type = Enum(TariffDimensionType, required=True, metadata={"description": "What is priced.", "example": "ENERGY"})
-    price = Number(required=True, metadata={"description": "Per kWh, per hour or once, without VAT.", "example": 0.25})
+    type = Enum(
+        TariffDimensionType, required=True, metadata={"description": "The priced dimension.", "example": "ENERGY"}
+    )
+    price = Number(
+        required=True, metadata={"description": "Price per kWh, per hour, or once, without VAT.", "example": 0.25}
+    )
     vat = Number(
         metadata={
-            "description": "VAT in percent; left out where none applies, which is not the same as 0.",
+            "description": "VAT in percent; absent if no VAT applies, which differs from 0.",
             "example": 21.0,
         }
     )
     step_size = Integer(
         min=0,
         required=True,
-        metadata={"description": "What is billed is a multiple of so many Wh or seconds.", "example": 1},
+        metadata={
+            "description": "Billed amounts are rounded up to a multiple of this many Wh or seconds.",
+            "example": 1,
+        },
     )
 
 
@@ -82,14 +89,16 @@ class TariffRestrictions(Schema):
         max=5,
         pattern=HOUR_MINUTE,
         pattern_hint=_HOUR_MINUTE_HINT,
-        metadata={"description": "From then on, local time, HH:MM.", "example": "13:30"},
+        metadata={"description": "Applies from this local time, HH:MM.", "example": "13:30"},
     )
     end_time = String(
         max=5,
         pattern=HOUR_MINUTE,
         pattern_hint=_HOUR_MINUTE_HINT,
         metadata={
-            "description": "Until just before, local time, HH:MM; of the next day where before start_time.",
+            "description": (
+                "Applies until just before this local time, HH:MM; on the next day if it is before start_time."
+            ),
             "example": "19:45",
         },
     )
@@ -97,29 +106,35 @@ class TariffRestrictions(Schema):
         max=10,
         pattern=DATE,
         pattern_hint=_DATE_HINT,
-        metadata={"description": "From that local date on.", "example": "2024-12-24"},
+        metadata={"description": "Applies from this local date.", "example": "2024-12-24"},
     )
     end_date = String(
         max=10,
         pattern=DATE,
         pattern_hint=_DATE_HINT,
-        metadata={"description": "Until just before that local date.", "example": "2024-12-27"},
+        metadata={"description": "Applies until just before this local date.", "example": "2024-12-27"},
     )
-    min_kwh = Number(metadata={"description": "From so much energy on, in kWh.", "example": 20})
-    max_kwh = Number(metadata={"description": "Until just before so much energy, in kWh.", "example": 50})
+    min_kwh = Number(metadata={"description": "Applies from this energy, in kWh.", "example": 20})
+    max_kwh = Number(metadata={"description": "Applies until just before this energy, in kWh.", "example": 50})
     min_current = Number(
-        metadata={"description": "At so much current or more, in A, all phases together.", "example": 5}
+        metadata={"description": "Applies at this total current of all phases or more, in A.", "example": 5}
     )
-    max_current = Number(metadata={"description": "Below so much current, in A, all phases together.", "example": 20})
-    min_power = Number(metadata={"description": "At so much power or more, in kW.", "example": 5})
-    max_power = Number(metadata={"description": "Below so much power, in kW.", "example": 20})
-    min_duration = Integer(min=0, metadata={"description": "From so many seconds on.", "example": 1800})
-    max_duration = Integer(min=0, metadata={"description": "Until just before so many seconds.", "example": 3600})
-    day_of_week = ListOf(Enum(DayOfWeek), metadata={"description": "On those days.", "example": ["SATURDAY", "SUNDAY"]})
+    max_current = Number(
+        metadata={"description": "Applies below this total current of all phases, in A.", "example": 20}
+    )
+    min_power = Number(metadata={"description": "Applies at this power or more, in kW.", "example": 5})
+    max_power = Number(metadata={"description": "Applies below this power, in kW.", "example": 20})
+    min_duration = Integer(min=0, metadata={"description": "Applies from this duration, in seconds.", "example": 1800})
+    max_duration = Integer(
+        min=0, metadata={"description": "Applies until just before this duration, in seconds.", "example": 3600}
+    )
+    day_of_week = ListOf(
+        Enum(DayOfWeek), metadata={"description": "Applies on these days.", "example": ["SATURDAY", "SUNDAY"]}
+    )
     reservation = Enum(
         ReservationRestrictionType,
         metadata={
-            "description": "While reserved, which only FLAT and TIME can price; TIME is that of the reservation.",
+            "description": "Applies during a reservation, which only FLAT and TIME can price; TIME is its duration.",
             "example": "RESERVATION",
         },
     )
@@ -134,13 +149,16 @@ class TariffElement(Schema):
         Object(PriceComponent),
         required=True,
         metadata={
-            "description": "The prices, one a dimension.",
+            "description": "The prices, one for each dimension.",
             "example": [{"type": "ENERGY", "price": 0.25, "vat": 21.0, "step_size": 1}],
         },
     )
     restrictions = Object(
         TariffRestrictions,
-        metadata={"description": "When they apply; left out: always.", "example": {"day_of_week": ["FRIDAY"]}},
+        metadata={
+            "description": "Conditions under which the prices apply; absent if they always do.",
+            "example": {"day_of_week": ["FRIDAY"]},
+        },
     )
 
 
@@ -153,47 +171,55 @@ class Tariff(OwnedObject):
     id = CiString(
         max=36,
         required=True,
-        metadata={"description": "Unique among those of the owner.", "example": "11"},
+        metadata={"description": "Id of the tariff, unique among those of the owner.", "example": "11"},
     )
     currency = String(
         min=3,
         max=3,
         codes=CURRENCIES,
         required=True,
-        metadata={"description": "ISO 4217 code of its currency.", "example": "EUR"},
+        metadata={"description": "ISO 4217 code of the currency.", "example": "EUR"},
     )
     type = Enum(
         TariffType,
-        metadata={"description": "Which sessions it is for; left out: all.", "example": "REGULAR"},
+        metadata={
+            "description": "Type of the sessions to which the tariff applies; absent for all.",
+            "example": "REGULAR",
+        },
     )
     tariff_alt_text = ListOf(
         Object(DisplayText),
         metadata={
-            "description": "What else there is to say, in several languages; never the prices of elements.",
+            "description": "Further information in several languages; never the prices of elements.",
             "example": [{"language": "en", "text": "Half the start fee with a debit card."}],
         },
     )
     tariff_alt_url = Url(
-        metadata={"description": "A web page that explains it.", "example": "https://www.example.com/tariffs/11"}
+        metadata={
+            "description": "URL of a web page that explains the tariff.",
+            "example": "https://www.example.com/tariffs/11",
+        }
     )
     min_price = Object(
         Price,
-        metadata={"description": "The least a session costs.", "example": {"excl_vat": 0.5, "incl_vat": 0.55}},
+        metadata={"description": "Minimum cost of a session.", "example": {"excl_vat": 0.5, "incl_vat": 0.55}},
     )
     max_price = Object(
         Price,
-        metadata={"description": "The most a session costs.", "example": {"excl_vat": 10, "incl_vat": 11}},
+        metadata={"description": "Maximum cost of a session.", "example": {"excl_vat": 10, "incl_vat": 11}},
     )
     elements = ListOf(
         Object(TariffElement),
         required=True,
-        metadata={"description": "The prices, and when they apply.", "example": [example_of(TariffElement)]},
+        metadata={"description": "The prices with their conditions.", "example": [example_of(TariffElement)]},
     )
-    start_date_time = DateTime(metadata={"description": "Valid from then on, UTC.", "example": "2024-01-01T00:00:00Z"})
-    end_date_time = DateTime(metadata={"description": "Valid until then, UTC.", "example": "2025-01-01T00:00:00Z"})
-    energy_mix = Object(EnergyMix, metadata={"description": "What energy there is.", "example": example_of(EnergyMix)})
+    start_date_time = DateTime(
+        metadata={"description": "Start of validity, in UTC.", "example": "2024-01-01T00:00:00Z"}
+    )
+    end_date_time = DateTime(metadata={"description": "End of validity, in UTC.", "example": "2025-01-01T00:00:00Z"})
+    energy_mix = Object(EnergyMix, metadata={"description": "Sources of the energy.", "example": example_of(EnergyMix)})
     last_updated = DateTime(
-        required=True, metadata={"description": "When it changed last, UTC.", "example": "2024-05-31T12:00:00Z"}
+        required=True, metadata={"description": "Time of the last change, in UTC.", "example": "2024-05-31T12:00:00Z"}
     )
 
 

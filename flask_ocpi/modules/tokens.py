@@ -56,7 +56,7 @@ class EnergyContract(Schema):
     """The energy supplier of a driver (OCPI 2.2.1, Tokens, "EnergyContract class")."""
 
     supplier_name = String(
-        max=64, required=True, metadata={"description": "The supplier.", "example": "Example Energy"}
+        max=64, required=True, metadata={"description": "Name of the energy supplier.", "example": "Example Energy"}
     )
     contract_id = String(
         max=64, metadata={"description": "Id of the contract with the supplier.", "example": "0123456789"}
@@ -66,11 +66,11 @@ class EnergyContract(Schema):
 class LocationReferences(Schema):
     """The place at which a token is to be used (OCPI 2.2.1, Tokens, "LocationReferences class")."""
 
-    location_id = CiString(max=36, required=True, metadata={"description": "Id of the location.", "example": "LOC1"})
+    location_id = CiString(max=36, required=True, metadata={"description": "Id of the Location.", "example": "LOC1"})
     evse_uids = ListOf(
         CiString(max=36),
         max=5000,
-        metadata={"description": "The uids of EVSEs of the location.", "example": ["3256"]},
+        metadata={"description": "Uids of EVSEs of the Location.", "example": ["3256"]},
     )
 
 
@@ -81,53 +81,58 @@ class Token(OwnedObject):
         max=36,
         required=True,
         metadata={
-            "description": "Unique with type among those of the owner; of an RFID token, what readers see.",
+            "description": (
+                "Uid, unique with the type among those of the owner; for an RFID token, the value that readers see."
+            ),
             "example": "12345678905880",
         },
     )
-    type = Enum(TokenType, required=True, metadata={"description": "What kind of token it is.", "example": "RFID"})
+    type = Enum(TokenType, required=True, metadata={"description": "Type of the token.", "example": "RFID"})
     contract_id = CiString(
         max=36,
         required=True,
-        metadata={"description": "The driver's contract, best as an eMA id.", "example": "DE8ACC12E46L89"},
+        metadata={"description": "Id of the driver's contract, preferably an eMA id.", "example": "DE8ACC12E46L89"},
     )
-    visual_number = String(max=64, metadata={"description": "What is printed on it.", "example": "DF000-2001-8999-1"})
+    visual_number = String(
+        max=64, metadata={"description": "Number printed on the token.", "example": "DF000-2001-8999-1"}
+    )
     issuer = String(
         max=64,
         required=True,
-        metadata={"description": "Who issued it, as printed on it.", "example": "Example Provider"},
+        metadata={"description": "Issuer, as printed on the token.", "example": "Example Provider"},
     )
     group_id = CiString(
         max=36,
         metadata={
             "description": (
-                "What one token of a group starts another one may stop; OCPP before 2.0 knows at most 20 characters."
+                "Id of a group; a session started by one token can be stopped by another. OCPP before 2.0 allows "
+                "20 characters."
             ),
             "example": "FLEET-7",
         },
     )
-    valid = Boolean(required=True, metadata={"description": "Whether it is valid.", "example": True})
+    valid = Boolean(required=True, metadata={"description": "Whether the token is valid.", "example": True})
     whitelist = Enum(
         WhitelistType,
         required=True,
-        metadata={"description": "When to ask the owner whether it may charge.", "example": "ALLOWED"},
+        metadata={"description": "Whether the operator must ask the owner before charging.", "example": "ALLOWED"},
     )
     language = String(
         min=2,
         max=2,
         codes=LANGUAGES,
-        metadata={"description": "ISO 639-1 code of the language that its owner prefers.", "example": "en"},
+        metadata={"description": "ISO 639-1 code of the driver's language.", "example": "en"},
     )
     default_profile_type = Enum(
         ProfileType,
-        metadata={"description": "How to charge where nobody says otherwise.", "example": "GREEN"},
+        metadata={"description": "Charging preference if none is given.", "example": "GREEN"},
     )
     energy_contract = Object(
         EnergyContract,
-        metadata={"description": "The driver's own supplier of energy.", "example": example_of(EnergyContract)},
+        metadata={"description": "The driver's own energy contract.", "example": example_of(EnergyContract)},
     )
     last_updated = DateTime(
-        required=True, metadata={"description": "When it changed last, UTC.", "example": "2024-05-31T12:00:00Z"}
+        required=True, metadata={"description": "Time of the last change, in UTC.", "example": "2024-05-31T12:00:00Z"}
     )
 
 
@@ -135,26 +140,26 @@ class AuthorizationInfo(Schema):
     """The decision whether a token may charge, and its places (OCPI 2.2.1, Tokens, "AuthorizationInfo Object")."""
 
     allowed = Enum(
-        AllowedType, required=True, metadata={"description": "Whether it may charge, or why not.", "example": "ALLOWED"}
+        AllowedType,
+        required=True,
+        metadata={"description": "Whether the driver may charge, or the reason for the refusal.", "example": "ALLOWED"},
     )
-    token = Object(
-        Token, required=True, metadata={"description": "The token asked about, complete.", "example": example_of(Token)}
-    )
+    token = Object(Token, required=True, metadata={"description": "The complete token.", "example": example_of(Token)})
     location = Object(
         LocationReferences,
         metadata={
-            "description": "Where it may charge: only what was asked about.",
+            "description": "The part of the requested location where the driver may charge.",
             "example": {"location_id": "LOC1", "evse_uids": ["3256"]},
         },
     )
     authorization_reference = CiString(
         max=36,
-        metadata={"description": "Comes back in the Session and the CDR.", "example": "AUTH-0001"},
+        metadata={"description": "Reference that the Session and the CDR repeat.", "example": "AUTH-0001"},
     )
     info = Object(
         DisplayText,
         metadata={
-            "description": "What to tell the driver.",
+            "description": "Text for the driver.",
             "example": {"language": "en", "text": "Your credit is low."},
         },
     )
@@ -163,7 +168,7 @@ class AuthorizationInfo(Schema):
 class TokenTypeQuery(Schema):
     """The query parameter that selects a token among those with one uid (OCPI 2.2.1, Tokens, "Request Parameters")."""
 
-    type = Enum(TokenType, metadata={"description": "Type of the token; RFID when left out.", "example": "RFID"})
+    type = Enum(TokenType, metadata={"description": "Type of the token, by default RFID.", "example": "RFID"})
 
 
 _log = logging.getLogger("flask_ocpi")

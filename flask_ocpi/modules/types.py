@@ -33,7 +33,7 @@ class DisplayText(Schema):
     text = String(
         max=512,
         required=True,
-        metadata={"description": "Plain text, no markup.", "example": "Enter behind the supermarket."},
+        metadata={"description": "Plain text without markup.", "example": "Enter behind the supermarket."},
     )
 
 
@@ -42,11 +42,9 @@ class Price(Schema):
 
     excl_vat = Number(
         required=True,
-        metadata={"description": "Without VAT; negative in a credit CDR.", "example": 10.0},
+        metadata={"description": "Amount without VAT; negative in a credit CDR.", "example": 10.0},
     )
-    incl_vat = Number(
-        metadata={"description": "With VAT; left out where no VAT is known, never a copy.", "example": 12.1}
-    )
+    incl_vat = Number(metadata={"description": "Amount with VAT; absent if the VAT is unknown.", "example": 12.1})
 
 
 class Image(Schema):
@@ -54,29 +52,31 @@ class Image(Schema):
 
     url = Url(
         required=True,
-        metadata={"description": "The picture.", "example": "https://www.example.com/logo.png"},
+        metadata={"description": "URL of the image.", "example": "https://www.example.com/logo.png"},
     )
     thumbnail = Url(
         metadata={
-            "description": "A small version of it.",
+            "description": "URL of a small version.",
             "example": "https://www.example.com/logo-small.png",
         }
     )
-    category = Enum(ImageCategory, required=True, metadata={"description": "What it shows.", "example": "OPERATOR"})
+    category = Enum(
+        ImageCategory, required=True, metadata={"description": "Subject of the image.", "example": "OPERATOR"}
+    )
     type = CiString(
         max=4,
         required=True,
-        metadata={"description": "Format: gif, jpeg, png, svg or another one.", "example": "png"},
+        metadata={"description": "Format, such as gif, jpeg, png or svg.", "example": "png"},
     )
-    width = Integer(min=0, max=99999, metadata={"description": "Pixels of the full size.", "example": 512})
-    height = Integer(min=0, max=99999, metadata={"description": "Pixels of the full size.", "example": 512})
+    width = Integer(min=0, max=99999, metadata={"description": "Width of the full size, in pixels.", "example": 512})
+    height = Integer(min=0, max=99999, metadata={"description": "Height of the full size, in pixels.", "example": 512})
 
 
 class BusinessDetails(Schema):
     """A company (OCPI 2.2.1, Locations, "BusinessDetails class")."""
 
-    name = String(max=100, required=True, metadata={"description": "Its name.", "example": "Abc Charging"})
-    website = Url(metadata={"description": "Its website.", "example": "https://www.example.com"})
+    name = String(max=100, required=True, metadata={"description": "Name of the company.", "example": "Abc Charging"})
+    website = Url(metadata={"description": "URL of its website.", "example": "https://www.example.com"})
     logo = Object(Image, metadata={"description": "Its logo.", "example": example_of(Image)})
 
 
@@ -86,13 +86,13 @@ class EnergySource(Schema):
     source = Enum(
         EnergySourceCategory,
         required=True,
-        metadata={"description": "What it is made from.", "example": "WIND"},
+        metadata={"description": "Type of the source.", "example": "WIND"},
     )
     percentage = Number(
         min=0,
         max=100,
         required=True,
-        metadata={"description": "Its share; all shares should add up to 100.", "example": 100},
+        metadata={"description": "Share in percent; all shares should add up to 100.", "example": 100},
     )
 
 
@@ -102,9 +102,9 @@ class EnvironmentalImpact(Schema):
     category = Enum(
         EnvironmentalImpactCategory,
         required=True,
-        metadata={"description": "What it leaves behind.", "example": "CARBON_DIOXIDE"},
+        metadata={"description": "Type of the emission or waste.", "example": "CARBON_DIOXIDE"},
     )
-    amount = Number(required=True, metadata={"description": "In g/kWh.", "example": 372})
+    amount = Number(required=True, metadata={"description": "Amount, in g/kWh.", "example": 372})
 
 
 class EnergyMix(Schema):
@@ -115,18 +115,22 @@ class EnergyMix(Schema):
 
     is_green_energy = Boolean(
         required=True,
-        metadata={"description": "Whether all of it is from regenerative sources.", "example": True},
+        metadata={"description": "Whether all energy is from regenerative sources.", "example": True},
     )
     energy_sources = ListOf(
         Object(EnergySource),
-        metadata={"description": "What it is made from.", "example": [example_of(EnergySource)]},
+        metadata={"description": "The sources with their shares.", "example": [example_of(EnergySource)]},
     )
     environ_impact = ListOf(
         Object(EnvironmentalImpact),
-        metadata={"description": "What it leaves behind.", "example": [example_of(EnvironmentalImpact)]},
+        metadata={"description": "Emissions and waste.", "example": [example_of(EnvironmentalImpact)]},
     )
-    supplier_name = String(max=64, metadata={"description": "Who supplies it.", "example": "Example Energy"})
-    energy_product_name = String(max=64, metadata={"description": "How it is sold.", "example": "Example Wind"})
+    supplier_name = String(
+        max=64, metadata={"description": "Name of the energy supplier.", "example": "Example Energy"}
+    )
+    energy_product_name = String(
+        max=64, metadata={"description": "Name of the energy product.", "example": "Example Wind"}
+    )
 
 
 class OwnedObject(Schema):
@@ -139,4 +143,6 @@ class OwnedObject(Schema):
         required=True,
         metadata={"description": "ISO 3166-1 alpha-2 code of the owner's country.", "example": "NL"},
     )
-    party_id = CiString(min=3, max=3, required=True, metadata={"description": "Id of the owner.", "example": "ABC"})
+    party_id = CiString(
+        min=3, max=3, required=True, metadata={"description": "Party id of the owner.", "example": "ABC"}
+    )

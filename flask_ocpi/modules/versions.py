@@ -40,7 +40,10 @@ class Version(Schema):
     url = Url(
         called=True,
         required=True,
-        metadata={"description": "Where its details are.", "example": "https://ocpi.example.com/ocpi/2.2.1"},
+        metadata={
+            "description": "URL of the details of this version.",
+            "example": "https://ocpi.example.com/ocpi/2.2.1",
+        },
     )
 
 
@@ -64,7 +67,7 @@ class Endpoint(Schema):
         InterfaceRole,
         required=True,
         metadata={
-            "description": "The side that is served; says nothing for credentials.",
+            "description": "The served side; without meaning for credentials.",
             "example": "SENDER",
         },
     )
@@ -72,7 +75,7 @@ class Endpoint(Schema):
         called=True,
         required=True,
         metadata={
-            "description": "Where it is served.",
+            "description": "URL of the endpoint.",
             "example": "https://ocpi.example.com/ocpi/2.2.1/sender/locations",
         },
     )
@@ -85,12 +88,12 @@ class VersionDetails(Schema):
         min=1,
         max=255,
         required=True,
-        metadata={"description": "The version that these endpoints speak.", "example": "2.2.1"},
+        metadata={"description": "Version of these endpoints.", "example": "2.2.1"},
     )
     endpoints = ListOf(
         Object(Endpoint),
         required=True,
-        metadata={"description": "One for each side of each module.", "example": [example_of(Endpoint)]},
+        metadata={"description": "One endpoint for each side of each module.", "example": [example_of(Endpoint)]},
     )
 
 

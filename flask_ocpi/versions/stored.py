@@ -147,12 +147,12 @@ def taxes_add_up(price: Document) -> Iterator[Violation]:
 class TaxAmount(Schema):
     """A tax that is part of a price (OCPI 2.3.0, Types, "TaxAmount class")."""
 
-    name = String(max=255, required=True, metadata={"description": "What the tax is called.", "example": "VAT"})
+    name = String(max=255, required=True, metadata={"description": "Name of the tax.", "example": "VAT"})
     account_number = String(
-        max=255, metadata={"description": "The account of the business that pays it.", "example": "NL001234567B01"}
+        max=255, metadata={"description": "Tax number of the business that pays the tax.", "example": "NL001234567B01"}
     )
-    percentage = Number(metadata={"description": "Its rate in percent.", "example": 21})
-    amount = Number(required=True, metadata={"description": "How much it is.", "example": 2.1})
+    percentage = Number(metadata={"description": "Rate in percent.", "example": 21})
+    amount = Number(required=True, metadata={"description": "Amount of the tax.", "example": 2.1})
 
 
 class Price(types.Price):
@@ -165,47 +165,64 @@ class Price(types.Price):
 
     taxes = ListOf(
         Object(TaxAmount),
-        metadata={"description": "What taxes there are, each by itself.", "example": [example_of(TaxAmount)]},
+        metadata={"description": "The taxes, each with its amount.", "example": [example_of(TaxAmount)]},
     )
 
 
 class Parking(Schema):
     """A parking place, or several that are alike (OCPI 2.3.0, Locations, "Parking class")."""
 
-    id = CiString(max=36, required=True, metadata={"description": "Unique in the Location.", "example": "P1"})
-    physical_reference = String(max=12, metadata={"description": "What is written there.", "example": "12"})
+    id = CiString(
+        max=36,
+        required=True,
+        metadata={"description": "Id of the parking place, unique in the Location.", "example": "P1"},
+    )
+    physical_reference = String(
+        max=12, metadata={"description": "Number or text at the parking place.", "example": "12"}
+    )
     vehicle_types = ListOf(
         Enum(VehicleType),
         required=True,
-        metadata={"description": "The vehicles that it is for.", "example": ["PERSONAL_VEHICLE"]},
+        metadata={"description": "Types of vehicles that may park there.", "example": ["PERSONAL_VEHICLE"]},
     )
-    max_vehicle_weight = Number(metadata={"description": "In kg.", "example": 3500})
-    max_vehicle_height = Number(metadata={"description": "In cm.", "example": 210})
-    max_vehicle_length = Number(metadata={"description": "In cm.", "example": 600})
-    max_vehicle_width = Number(metadata={"description": "In cm.", "example": 220})
-    parking_space_length = Number(metadata={"description": "In cm.", "example": 500})
-    parking_space_width = Number(metadata={"description": "In cm.", "example": 250})
+    max_vehicle_weight = Number(metadata={"description": "Maximum weight of a vehicle, in kg.", "example": 3500})
+    max_vehicle_height = Number(metadata={"description": "Maximum height of a vehicle, in cm.", "example": 210})
+    max_vehicle_length = Number(metadata={"description": "Maximum length of a vehicle, in cm.", "example": 600})
+    max_vehicle_width = Number(metadata={"description": "Maximum width of a vehicle, in cm.", "example": 220})
+    parking_space_length = Number(metadata={"description": "Length of the parking place, in cm.", "example": 500})
+    parking_space_width = Number(metadata={"description": "Width of the parking place, in cm.", "example": 250})
     dangerous_goods_allowed = Boolean(
         metadata={"description": "Whether vehicles with dangerous goods may park.", "example": False}
     )
-    direction = Enum(ParkingDirection, metadata={"description": "How vehicles stand.", "example": "PARALLEL"})
-    drive_through = Boolean(metadata={"description": "Whether one leaves it forwards.", "example": True})
+    direction = Enum(
+        ParkingDirection, metadata={"description": "Direction in which vehicles stand.", "example": "PARALLEL"}
+    )
+    drive_through = Boolean(metadata={"description": "Whether vehicles can leave it forwards.", "example": True})
     restricted_to_type = Boolean(
         required=True, metadata={"description": "Whether vehicles of other types must not park.", "example": False}
     )
     reservation_required = Boolean(
-        required=True, metadata={"description": "Whether one parks with a reservation only.", "example": False}
+        required=True, metadata={"description": "Whether parking needs a reservation.", "example": False}
     )
-    time_limit = Number(metadata={"description": "How long one may park, in minutes.", "example": 240})
+    time_limit = Number(metadata={"description": "Maximum parking time, in minutes.", "example": 240})
     roofed = Boolean(metadata={"description": "Whether it has a roof.", "example": True})
-    images = ListOf(Object(types.Image), metadata={"description": "Pictures.", "example": [example_of(types.Image)]})
-    lighting = Boolean(metadata={"description": "Whether it is lit.", "example": True})
+    images = ListOf(
+        Object(types.Image),
+        metadata={"description": "Images of the parking place.", "example": [example_of(types.Image)]},
+    )
+    lighting = Boolean(metadata={"description": "Whether the parking place is lit.", "example": True})
     refrigeration_outlet = Boolean(
         metadata={"description": "Whether there is power for refrigerated goods.", "example": False}
     )
-    standards = ListOf(CiString(max=36), metadata={"description": "Standards that it meets.", "example": ["PAS 1899"]})
+    standards = ListOf(
+        CiString(max=36), metadata={"description": "Standards that the parking place meets.", "example": ["PAS 1899"]}
+    )
     apds_reference = CiString(
-        max=255, metadata={"description": "Its id in data of the Alliance for Parking Data Standards.", "example": "A1"}
+        max=255,
+        metadata={
+            "description": "Id of the parking place in data of the Alliance for Parking Data Standards.",
+            "example": "A1",
+        },
     )
 
 
@@ -213,18 +230,22 @@ class EVSEParking(Schema):
     """A parking place at an EVSE (OCPI 2.3.0, Locations, "EVSEParking class")."""
 
     parking_id = CiString(
-        max=36, required=True, metadata={"description": "Parking.id, in the same Location.", "example": "P1"}
+        max=36, required=True, metadata={"description": "Id of a parking place in the same Location.", "example": "P1"}
     )
-    evse_position = Enum(EVSEPosition, metadata={"description": "Where the EVSE is.", "example": "LEFT"})
+    evse_position = Enum(
+        EVSEPosition, metadata={"description": "Position of the EVSE at the parking place.", "example": "LEFT"}
+    )
 
 
 class Connector(locations_schemas.Connector):
     """A socket or cable of an EVSE (OCPI 2.2.1, Locations, "Connector Object", extended by 2.3.0)."""
 
-    standard = Enum(ConnectorType, required=True, metadata={"description": "Its standard.", "example": "IEC_62196_T2"})
+    standard = Enum(
+        ConnectorType, required=True, metadata={"description": "Standard of the connector.", "example": "IEC_62196_T2"}
+    )
     capabilities = ListOf(
         Enum(ConnectorCapability),
-        metadata={"description": "What it can do.", "example": ["ISO_15118_2_PLUG_AND_CHARGE"]},
+        metadata={"description": "Capabilities of the connector.", "example": ["ISO_15118_2_PLUG_AND_CHARGE"]},
     )
 
 
@@ -232,21 +253,23 @@ class EVSE(locations_schemas.EVSE):
     """A charger for one vehicle at a time (OCPI 2.2.1, Locations, "EVSE Object", extended by 2.3.0)."""
 
     parking_restrictions = ListOf(
-        Enum(ParkingRestriction), metadata={"description": "Who may charge there.", "example": ["EV_ONLY"]}
+        Enum(ParkingRestriction),
+        metadata={"description": "Restrictions on who may charge there.", "example": ["EV_ONLY"]},
     )
     parking = ListOf(
-        Object(EVSEParking), metadata={"description": "Its parking places.", "example": [example_of(EVSEParking)]}
+        Object(EVSEParking),
+        metadata={"description": "Parking places of the EVSE.", "example": [example_of(EVSEParking)]},
     )
     accepted_service_providers = ListOf(
         String(max=50),
-        metadata={"description": "The eMSPs whose contracts it takes.", "example": ["Example Provider"]},
+        metadata={"description": "The eMSPs whose contracts are accepted.", "example": ["Example Provider"]},
     )
 
 
 class PublishTokenType(locations_schemas.PublishTokenType):
     """Tokens whose owners may see a location (OCPI 2.2.1, Locations, "PublishTokenType class")."""
 
-    type = Enum(TokenType, metadata={"description": "Its type; required with uid.", "example": "RFID"})
+    type = Enum(TokenType, metadata={"description": "Type of the token; required with uid.", "example": "RFID"})
 
 
 class Location(locations_schemas.Location):
@@ -256,9 +279,11 @@ class Location(locations_schemas.Location):
         Object(Parking),
         max=5000,
         unique="id",
-        metadata={"description": "The parking places of its EVSEs.", "example": [example_of(Parking)]},
+        metadata={"description": "Parking places of the EVSEs.", "example": [example_of(Parking)]},
     )
-    help_phone = CiString(max=25, metadata={"description": "Where drivers call for help.", "example": "+31201234567"})
+    help_phone = CiString(
+        max=25, metadata={"description": "Telephone number of the help line for drivers.", "example": "+31201234567"}
+    )
 
 
 class TariffRestrictions(tariffs.TariffRestrictions):
@@ -266,7 +291,7 @@ class TariffRestrictions(tariffs.TariffRestrictions):
 
     booking = Enum(
         BookingRestrictionType,
-        metadata={"description": "It prices a booking, which only FLAT and TIME can.", "example": "BOOKING"},
+        metadata={"description": "Applies to a booking, which only FLAT and TIME can price.", "example": "BOOKING"},
     )
 
 
@@ -299,7 +324,10 @@ class TariffElement(tariffs.TariffElement):
 
     restrictions = Object(
         TariffRestrictions,
-        metadata={"description": "When they apply; left out: always.", "example": {"day_of_week": ["FRIDAY"]}},
+        metadata={
+            "description": "Conditions under which the prices apply; absent if they always do.",
+            "example": {"day_of_week": ["FRIDAY"]},
+        },
     )
 
 
@@ -311,26 +339,28 @@ class Tariff(tariffs.Tariff):
 
     tax_included = Enum(TaxIncluded, metadata={"description": "Whether prices include taxes.", "example": "NO"})
     preauthorize_amount = Number(
-        metadata={"description": "What a payment terminal reserves before a session.", "example": 50}
+        metadata={"description": "Amount that a payment terminal reserves before a session.", "example": 50}
     )
 
 
 class CdrDimension(cdrs_schemas.CdrDimension):
     """A measured quantity and its volume (OCPI 2.2.1, CDRs, "CdrDimension class", extended by bookings)."""
 
-    type = Enum(CdrDimensionType, required=True, metadata={"description": "What is measured.", "example": "ENERGY"})
+    type = Enum(
+        CdrDimensionType, required=True, metadata={"description": "The measured quantity.", "example": "ENERGY"}
+    )
 
 
 class CDR(cdrs_schemas.CDR):
     """A charge detail record: usage and cost of a session (OCPI 2.2.1, CDRs, "CDR Object", extended by bookings)."""
 
-    booking_id = CiString(max=36, metadata={"description": "The booking that was used.", "example": "B1"})
+    booking_id = CiString(max=36, metadata={"description": "Id of the booking that was used.", "example": "B1"})
 
 
 class CdrToken(cdrs_schemas.CdrToken):
     """The token that a session was started with (OCPI 2.2.1, CDRs, "CdrToken class")."""
 
-    type = Enum(TokenType, required=True, metadata={"description": "What kind of token it is.", "example": "RFID"})
+    type = Enum(TokenType, required=True, metadata={"description": "Type of the token.", "example": "RFID"})
 
 
 class CdrLocation(cdrs_schemas.CdrLocation):
@@ -339,14 +369,17 @@ class CdrLocation(cdrs_schemas.CdrLocation):
     connector_standard = Enum(
         ConnectorType,
         required=True,
-        metadata={"description": "Its standard; any for a reservation that was never used.", "example": "IEC_62196_T2"},
+        metadata={
+            "description": "Standard of the connector; any value for a reservation that was never used.",
+            "example": "IEC_62196_T2",
+        },
     )
 
 
 class Token(tokens.Token):
     """A card, app or number that identifies a driver (OCPI 2.2.1, Tokens, "Token Object")."""
 
-    type = Enum(TokenType, required=True, metadata={"description": "What kind of token it is.", "example": "RFID"})
+    type = Enum(TokenType, required=True, metadata={"description": "Type of the token.", "example": "RFID"})
 
 
 #: The stored class for each class of 2.2.1; classes that contain one are stored with it.

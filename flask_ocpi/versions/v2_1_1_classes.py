@@ -106,14 +106,14 @@ class GeoLocation(base.GeoLocation):
         pattern=LATITUDE_6,
         pattern_hint="must be a string of degrees with 6 decimals such as 51.047590",
         required=True,
-        metadata={"description": "Degrees, as a string with 6 decimals.", "example": "51.047599"},
+        metadata={"description": "Latitude in degrees, as a string with 6 decimals.", "example": "51.047599"},
     )
     longitude = String(
         max=11,
         pattern=LONGITUDE_6,
         pattern_hint="must be a string of degrees with 6 decimals such as 3.729940",
         required=True,
-        metadata={"description": "Degrees, as a string with 6 decimals.", "example": "3.729944"},
+        metadata={"description": "Longitude in degrees, as a string with 6 decimals.", "example": "3.729944"},
     )
 
 
@@ -149,7 +149,7 @@ class Connector(base.Connector):
     power_type = Enum(PowerType, required=True, metadata=_of(base.Connector, "power_type"))
     voltage = Integer(min=0, required=True, metadata=_of(base.Connector, "max_voltage"))
     amperage = Integer(min=0, required=True, metadata=_of(base.Connector, "max_amperage"))
-    tariff_id = CiString(max=36, metadata={"description": "The tariff that is active.", "example": "11"})
+    tariff_id = CiString(max=36, metadata={"description": "Id of the active tariff.", "example": "11"})
 
 
 class EVSE(base.EVSE):
@@ -168,7 +168,9 @@ class Location(base.Location):
     rules = ()
 
     id = _id(base.Location, "id")
-    type = Enum(LocationType, required=True, metadata={"description": "Kind of place.", "example": "PARKING_LOT"})
+    type = Enum(
+        LocationType, required=True, metadata={"description": "Type of the location.", "example": "PARKING_LOT"}
+    )
     address = String(max=LONGEST_ADDRESS, required=True, metadata=_of(base.Location, "address"))
     postal_code = String(max=10, required=True, metadata=_of(base.Location, "postal_code"))
     facilities = ListOf(Enum(Facility), metadata=_of(base.Location, "facilities"))
@@ -228,7 +230,7 @@ class Session(base.Session):
     auth_id = CiString(max=36, required=True, metadata=_AUTH_ID)
     auth_method = Enum(AuthMethod, required=True, metadata=_of(base.Session, "auth_method"))
     location = Object(Location, required=True, metadata=_WITH_ONE_EVSE)
-    total_cost = Number(metadata={"description": "All costs without VAT; 0 where free.", "example": 10.0})
+    total_cost = Number(metadata={"description": "Sum of all costs without VAT; 0 if free.", "example": 10.0})
     status = Enum(SessionStatus, required=True, metadata=_of(base.Session, "status"))
 
 
@@ -257,12 +259,16 @@ class CDR(base.CDR):
 
     rules = ()
 
-    id = CiString(max=36, required=True, metadata={"description": "Unique among those of the CPO.", "example": "CDR1"})
+    id = CiString(
+        max=36,
+        required=True,
+        metadata={"description": "Id of the CDR, unique among those of the CPO.", "example": "CDR1"},
+    )
     stop_date_time = DateTime(required=True, metadata=_of(base.CDR, "end_date_time"))
     auth_id = CiString(max=36, required=True, metadata=_AUTH_ID)
     auth_method = Enum(AuthMethod, required=True, metadata=_of(base.CDR, "auth_method"))
     location = Object(Location, required=True, metadata=_WITH_ONE_EVSE)
-    total_cost = Number(required=True, metadata={"description": "All costs without VAT.", "example": 10.0})
+    total_cost = Number(required=True, metadata={"description": "Sum of all costs without VAT.", "example": 10.0})
 
 
 class Tariff(base.Tariff):
@@ -302,8 +308,8 @@ class TokenTypeQuery(Schema):
     The specification has both names for the parameter.
     """
 
-    type = Enum(TokenType, metadata={"description": "Type of the token; RFID when left out.", "example": "RFID"})
-    token_type = Enum(TokenType, metadata={"description": "The same.", "example": "RFID"})
+    type = Enum(TokenType, metadata={"description": "Type of the token, by default RFID.", "example": "RFID"})
+    token_type = Enum(TokenType, metadata={"description": "Another name of the parameter type.", "example": "RFID"})
 
 
 class LocationReferences(base.LocationReferences):
@@ -314,7 +320,7 @@ class LocationReferences(base.LocationReferences):
     connector_ids = ListOf(
         CiString(max=36),
         max=5000,
-        metadata={"description": "The ids of connectors of these EVSEs.", "example": ["1"]},
+        metadata={"description": "Ids of connectors of these EVSEs.", "example": ["1"]},
     )
 
 
@@ -349,7 +355,7 @@ class ReserveNow(base.ReserveNow):
     class Meta(Schema.Meta):
         exclude = ("authorization_reference",)
 
-    reservation_id = Integer(required=True, metadata={"description": "The id of the reservation.", "example": 42})
+    reservation_id = Integer(required=True, metadata={"description": "Id of the reservation.", "example": 42})
     location_id = _id(base.ReserveNow, "location_id")
     evse_uid = _id(base.ReserveNow, "evse_uid", required=False)
 

@@ -51,11 +51,14 @@ class Price(Schema):
     """An amount of money (OCPI 2.3.0, Types, "Price class")."""
 
     before_taxes = Number(
-        required=True, metadata={"description": "Without taxes; negative in a credit CDR.", "example": 10.0}
+        required=True, metadata={"description": "Amount without taxes; negative in a credit CDR.", "example": 10.0}
     )
     taxes = ListOf(
         Object(stored.TaxAmount),
-        metadata={"description": "The taxes that apply, each by itself.", "example": [example_of(stored.TaxAmount)]},
+        metadata={
+            "description": "The taxes that apply, each with its amount.",
+            "example": [example_of(stored.TaxAmount)],
+        },
     )
 
 
@@ -65,8 +68,8 @@ class PriceLimit(Schema):
     Each side is a limit by itself.
     """
 
-    before_taxes = Number(required=True, metadata={"description": "Without taxes.", "example": 10.0})
-    after_taxes = Number(metadata={"description": "With taxes.", "example": 12.1})
+    before_taxes = Number(required=True, metadata={"description": "Limit without taxes.", "example": 10.0})
+    after_taxes = Number(metadata={"description": "Limit with taxes.", "example": 12.1})
 
 
 class PriceComponent(tariffs.PriceComponent):
@@ -78,7 +81,9 @@ class PriceComponent(tariffs.PriceComponent):
     price = Number(
         required=True,
         metadata={
-            "description": "Per kWh, per hour or once; with or without taxes as tax_included of the tariff says.",
+            "description": (
+                "Price per kWh, per hour, or once; tax_included of the tariff tells whether it includes taxes."
+            ),
             "example": 0.25,
         },
     )
@@ -91,10 +96,10 @@ class Tariff(stored.Tariff):
     """
 
     min_price = Object(
-        PriceLimit, metadata={"description": "The least a session costs.", "example": {"before_taxes": 0.5}}
+        PriceLimit, metadata={"description": "Minimum cost of a session.", "example": {"before_taxes": 0.5}}
     )
     max_price = Object(
-        PriceLimit, metadata={"description": "The most a session costs.", "example": {"before_taxes": 10}}
+        PriceLimit, metadata={"description": "Maximum cost of a session.", "example": {"before_taxes": 10}}
     )
     tax_included = Enum(
         stored.TaxIncluded,
@@ -108,7 +113,7 @@ class CdrTariff(Tariff):
 
     tax_included = Enum(
         stored.TaxIncluded,
-        metadata={"description": "Whether prices include taxes; left out: they do not.", "example": "NO"},
+        metadata={"description": "Whether prices include taxes; absent if they do not.", "example": "NO"},
     )
 
 
@@ -120,7 +125,7 @@ class CDR(stored.CDR):
 
     tariffs = ListOf(
         Object(CdrTariff),
-        metadata={"description": "The tariffs that count, complete.", "example": [example_of(Tariff)]},
+        metadata={"description": "The tariffs that apply, complete.", "example": [example_of(Tariff)]},
     )
 
 
@@ -128,7 +133,7 @@ class CredentialsRole(credentials.CredentialsRole):
     """A party of a platform in one of its roles (OCPI 2.3.0, Credentials, "CredentialsRole class")."""
 
     role = Enum(
-        Role, without=(Role.HUB,), required=True, metadata={"description": "What the party does.", "example": "CPO"}
+        Role, without=(Role.HUB,), required=True, metadata={"description": "The role of the party.", "example": "CPO"}
     )
 
 
@@ -139,7 +144,7 @@ class ClientInfo(hubclientinfo.ClientInfo):
         Role,
         without=(Role.HUB,),
         required=True,
-        metadata={"description": "What the party does; one that does two things is two objects.", "example": "EMSP"},
+        metadata={"description": "The role of the party; a party with two roles has two objects.", "example": "EMSP"},
     )
 
 
