@@ -31,8 +31,12 @@ def page() -> str:
 def table() -> str:
     """Return the table of all checks."""
     rows = ["| Check | Requirement | Section | For each | Otherwise |", "|---|---|---|---|---|"]
-    rows += [f"| `{c.id}` | {c.text} | {c.section} | {_OF[c.each]} | {_otherwise(c)} |" for c in CHECKS]
+    rows += [f"| {_name(c)} | {c.text} | {c.section} | {_OF[c.each]} | {_otherwise(c)} |" for c in CHECKS]
     return "\n".join(rows) + "\n"
+
+
+def _name(check: Check) -> str:
+    return f"`{check.id}` *w*" if check.writes else f"`{check.id}`"
 
 
 def _otherwise(check: Check) -> str:

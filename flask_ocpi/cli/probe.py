@@ -25,6 +25,10 @@ from flask_ocpi.core.quirks import as_text
 from flask_ocpi.web.current import current_ocpi
 
 _COLOURS = {Outcome.PASS: "green", Outcome.WARN: "yellow", Outcome.FAIL: "red", Outcome.SKIP: "bright_black"}
+_QUESTION = (
+    "{} gets objects named PROBE-..., of which only tariffs are removed again, commands such as START_SESSION, and new "
+    "tokens. Is it a test partner?"
+)
 _ORDER = (Outcome.PASS, Outcome.SKIP, Outcome.WARN, Outcome.FAIL)  # what matters comes last, above the prompt
 
 
@@ -33,6 +37,11 @@ _ORDER = (Outcome.PASS, Outcome.SKIP, Outcome.WARN, Outcome.FAIL)  # what matter
 @click.option("--token", help="The token that the platform at a versions URL accepts; - reads it from stdin.")
 @click.option("--encoding", type=click.Choice(["base64", "plain"]), help="The encoding of that token.")
 @click.option("--version", help="The version of OCPI to look at, instead of the partner's or the newest common one.")
+@click.option(
+    "--write",
+    is_flag=True,
+    help="For test partners only: write objects named PROBE-..., send commands and renew the registration, too.",
+)
 @click.option("--all", "every", is_flag=True, help="Show the checks that passed or were skipped, too.")
 @click.option("--junit", "junit_file", type=click.Path(dir_okay=False), help="Write the results as JUnit XML.")
 @click.option("--html", "html_file", type=click.Path(dir_okay=False), help="Write the results as an HTML page.")
@@ -45,6 +54,7 @@ def probe(
     token: str | None,
     encoding: str | None,
     version: str | None,
+    write: bool,
     every: bool,
     junit_file: str | None,
     html_file: str | None,
@@ -55,12 +65,14 @@ def probe(
     """Check the platform of PARTNER, or the one at a versions URL, against the specification.
 
     PARTNER is an id, a name, or a party such as NL-ABC. Each check says PASS, WARN, FAIL or SKIP, and what was seen.
-    With a FAIL the exit code is 1. At most 80 requests are sent, which change nothing at the partner.
+    With a FAIL the exit code is 1. At most 80 requests are sent; without --write they change nothing at the partner.
     """
     if save and "://" in partner:
         raise click.UsageError("--save is for a partner: an address has no quirks.")
+    if write:
+        confirm(_QUESTION.format(partner), yes=yes)
     secret = None if token is None else secret_of(token, "Token")
-    report = current_ocpi.partners.probe(partner, token=secret, encoding=encoding, version=version)
+    report = current_ocpi.partners.probe(partner, token=secret, encoding=encoding, version=version, write=write)
     for name, text in ((junit_file, junit), (html_file, page)):
         if name is not None:
             with written_whole(name) as file:

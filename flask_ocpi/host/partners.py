@@ -256,25 +256,29 @@ class Partners:
         token: str | None = None,
         encoding: str | None = None,
         version: str | None = None,
+        write: bool = False,
         progress: Callable[[Result], None] = lambda result: None,
     ) -> Report:
         """Check the platform of a registered partner, or the one at a versions URL, against the specification.
 
         token, encoding: what an address without a record accepts. version: by default that of the partner, or else the
         newest common one. progress: called with each result. It sends at most 80 requests, which change nothing at the
-        partner; the journal has them.
+        partner; the journal has them. write: for test partners only: also write objects named PROBE-..., send commands
+        and renew the registration, with at most 200 requests.
         """
         from flask_ocpi.client.probe.run import run  # serving does not need it
 
-        return run(self._session(partner, token, encoding, version), progress=progress)
+        return run(self._session(partner, token, encoding, version, write=write), progress=progress)
 
     def _session(
-        self, partner: Platform | str, token: str | None, encoding: str | None, version: str | None
+        self, partner: Platform | str, token: str | None, encoding: str | None, version: str | None, *, write: bool
     ) -> Session:
         from flask_ocpi.client.probe.session import Session
 
         services, number = self.services, None if version is None else handshake.served(self.services, version).number
         if isinstance(partner, str) and "://" in partner:
+            if write:
+                raise InvalidParametersError("Only a partner that is registered can be written to.")
             if token is None:
                 raise InvalidParametersError("An address needs the token that it accepts.")
             spelling = encoding or services.settings.token_encoding
@@ -292,6 +296,7 @@ class Partners:
             encoding=encoding or handshake.token_encoding(services, found),
             platform=found,
             number=number,
+            renew=(lambda: self.rotate(found)) if write else None,
         )
 
     def push_parties(self, platform: Platform | str, which: str | None) -> Platform:

@@ -98,8 +98,9 @@ def test_probe_of_an_address_takes_its_token(run, ocpi, ocpi_other):
         (["other-example", "--version", "9.9"], "OCPI 9.9 is not served here"),
         (["nobody"], "There is no platform 'nobody'"),
         (["https://other.example/v", "--token", "x", "--save"], "--save is for a partner"),
+        (["https://other.example/v", "--token", "x", "--write", "--yes"], "Only a partner that is registered"),
     ],
-    ids=["no token", "needless token", "version", "unknown", "save"],
+    ids=["no token", "needless token", "version", "unknown", "save", "write"],
 )
 def test_probe_says_what_is_missing(run, connected, arguments, message):
     result = run(connected, "probe", *arguments)
@@ -125,6 +126,18 @@ def test_save_without_a_proposal_changes_nothing(run, connected):
 
     assert "No quirk is proposed." in result.stderr
     assert connected.partners.quirks("other-example") == {}
+
+
+def test_write_asks_first(run, connected, ocpi_network):
+    refused = run(connected, "probe", "other-example", "--write", input="n\n")
+    ocpi_network.requests.clear()
+    result = run(connected, "probe", "other-example", "--write", "--yes", "--all")
+
+    assert refused.exit_code == 1
+    assert "Is it a test partner?" in refused.stderr
+    assert {request.method for request in ocpi_network.requests} == {"GET", "PUT", "PATCH", "DELETE", "POST"}
+    assert "PASS handshake.renewed: HTTP 200, 1000" in result.stdout
+    assert " 0 WARN, 0 FAIL, " in result.stdout
 
 
 def test_requests_of_a_probe_are_one_conversation_of_the_journal_without_the_token(run, connected, ocpi_network):

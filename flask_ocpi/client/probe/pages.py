@@ -19,6 +19,7 @@ from flask_ocpi.client.probe.lists import Listed
 from flask_ocpi.client.probe.lists import items_of
 from flask_ocpi.client.probe.lists import number_in
 from flask_ocpi.client.probe.seen import Seen
+from flask_ocpi.client.probe.seen import parts_of
 from flask_ocpi.core.responses import read_count
 from flask_ocpi.core.responses import read_total
 
@@ -130,14 +131,14 @@ def page_link_form(listed: Listed) -> str:
     link, text = _link(listed), (listed.first.header("Link") or "").replace(" ", "")
     if f"<{link}>" not in text or 'rel="next"' not in text.lower():
         raise FlawError(f"It is {_short(listed.first.header('Link'))}.")
-    if urlsplit(link).scheme not in ("http", "https"):
+    if parts_of(link).scheme not in ("http", "https"):
         raise FlawError(f"It is no absolute URL: {_short(link)}.")
     return _short(link)
 
 
 @check("page.link_url", "The Link leads to the same list.", _RESPONSE)
 def page_link_url(listed: Listed) -> str:
-    there, here = urlsplit(_link(listed)), urlsplit(listed.url)
+    there, here = parts_of(_link(listed)), urlsplit(listed.url)
     if there.path.rstrip("/") != here.path.rstrip("/") or there.netloc.lower() != here.netloc.lower():
         where = _short(there.netloc + there.path)
         raise FlawError(f"It leads to {where}, and the list is at {here.netloc}{here.path}.")
@@ -148,7 +149,7 @@ def page_link_url(listed: Listed) -> str:
 
 @check("page.link_offset", "The Link goes on after the objects of the page, with the same limit.", _RESPONSE)
 def page_link_offset(listed: Listed) -> str:
-    number, query = number_in(listed.first), dict(parse_qsl(urlsplit(_link(listed)).query))
+    number, query = number_in(listed.first), dict(parse_qsl(parts_of(_link(listed)).query))
     if "offset" not in query and "limit" not in query:
         raise DoubtError("It has neither offset nor limit.")
     most = read_count((listed.first.header("X-Limit") or "").strip()) or LIMIT
@@ -163,7 +164,7 @@ def page_link_offset(listed: Listed) -> str:
 def page_link_filters(listed: Listed) -> str:
     asked, link = _dated_page(listed)
     wanted = {k: v for k, v in parse_qsl(urlsplit(asked.url).query) if k.startswith("date_")}
-    kept = {k: v for k, v in parse_qsl(urlsplit(link).query, keep_blank_values=True) if k.startswith("date_")}
+    kept = {k: v for k, v in parse_qsl(parts_of(link).query, keep_blank_values=True) if k.startswith("date_")}
     if set(kept) != set(wanted):
         raise FlawError(f"The request has {_names(wanted)}, the Link {_names(kept)}.")
     return _names(wanted)

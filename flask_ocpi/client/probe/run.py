@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from flask_ocpi.client.probe import commanding
 from flask_ocpi.client.probe import contents
 from flask_ocpi.client.probe import discovery
 from flask_ocpi.client.probe import messages
 from flask_ocpi.client.probe import pages
 from flask_ocpi.client.probe import registration
+from flask_ocpi.client.probe import writing
 from flask_ocpi.client.probe.checks import Check
 from flask_ocpi.client.probe.checks import Each
 from flask_ocpi.client.probe.checks import NotApplicableError
@@ -32,6 +34,8 @@ CHECKS: tuple[Check, ...] = (
     *registration.CHECKS,
     *pages.CHECKS,
     *contents.CHECKS,
+    *writing.CHECKS,
+    *commanding.CHECKS,
     *messages.CHECKS,
 )
 
@@ -46,6 +50,8 @@ def run(session: Session, *, progress: Callable[[Result], None] = lambda result:
     results = []
     subjects: dict[Each, Sequence[Any]] = {Each.LIST: lists_of(session), Each.RECEIVER: receivers_of(session)}
     for check in CHECKS:
+        if check.writes and session.renew is None:
+            continue
         for result in _made(check, session, subjects):
             shown = replace(result, seen=session.hidden(result.seen))
             results.append(shown)
@@ -55,7 +61,7 @@ def run(session: Session, *, progress: Callable[[Result], None] = lambda result:
         url=session.url,
         version=_number(session),
         results=tuple(results),
-        requests=len(session.seen),
+        requests=session.requests,
         correlation_id=session.correlation_id,
         proposals=tuple(Proposal(name, value, reason) for name, (value, reason) in session.quirks.items()),
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from dataclasses import field
 from functools import cached_property
 from typing import Any
+from urllib.parse import SplitResult
 from urllib.parse import urlsplit
 
 import orjson
@@ -86,6 +87,11 @@ class Seen:
         return 200 <= self.status < 300 and self.code is not None and is_success(self.code)
 
     @property
+    def done(self) -> bool:
+        """Whether a write is done: its HTTP status says so, and no status code contradicts it."""
+        return 200 <= self.status < 300 and (self.code is None or is_success(self.code))
+
+    @property
     def summary(self) -> str:
         """The answer in a few words, with the reason of a refusal."""
         if self.answer is None:
@@ -113,6 +119,16 @@ class Seen:
         if not self.succeeded:
             raise SkippedError(f"There is no answer to look at: {self.name} got {self.summary}")
         return self.data
+
+
+def parts_of(url: str) -> SplitResult:
+    """Return the parts of a URL; raise FlawError if it is none."""
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 - it raises
+    except ValueError as error:
+        raise FlawError(f"It cannot be read as a URL: {url[:120]!a}.") from error
+    return parts
 
 
 def cut(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from functools import cached_property
@@ -13,8 +14,10 @@ from flask_ocpi.client.addresses import same_origin
 from flask_ocpi.client.client import Client
 from flask_ocpi.client.connection import Connection
 from flask_ocpi.client.connection import only
+from flask_ocpi.client.probe.checks import FlawError
 from flask_ocpi.client.probe.checks import SkippedError
 from flask_ocpi.client.probe.seen import Seen
+from flask_ocpi.client.probe.seen import parts_of
 from flask_ocpi.core.description import Module
 from flask_ocpi.core.description import Version
 from flask_ocpi.core.description import version_order
@@ -29,7 +32,7 @@ from flask_ocpi.storage.base import Party
 
 #: The most requests of a probe; those of ``--write`` come on top.
 MOST_REQUESTS = 80
-MOST_WRITES = 60
+MOST_WRITES = 120
 _MOST_UNANSWERED = 3  # requests in a row
 _MOST_ENTRIES = 200  # of versions and endpoints that are looked at
 _BOTH = {"base64": "plain", "plain": "base64"}
@@ -39,7 +42,8 @@ class Session:
     """What a probe asks and knows.
 
     url: the versions URL. token: the token that we send. platform: the record of the partner; None for an address
-    without one. number: the version to look at, or None for the usual one.
+    without one. number: the version to look at, or None for the usual one. renew: renews the registration; None if the
+    probe may not write.
     ``seen`` lists all requests; ``quirks`` are those that would help, with the reason for each.
     """
 
@@ -56,6 +60,7 @@ class Session:
         encoding: str,
         platform: Platform | None = None,
         number: str | None = None,
+        renew: Callable[[], Platform] | None = None,
     ) -> None:
         self.services = services
         self.connection = connection
@@ -64,10 +69,12 @@ class Session:
         self.encoding = encoding
         self.seen: list[Seen] = []
         self.quirks: dict[str, tuple[Any, str]] = {}
-        self.may_write = False
+        self.renew = renew
+        self.calls = 0
         #: That of all requests: the journal shows them as one conversation.
         self.correlation_id = str(uuid.uuid4())
         self._token = token
+        self._old_tokens: list[str] = []
         self._number = number
         self._unanswered = 0
 
@@ -122,16 +129,41 @@ class Session:
         return found
 
     def _check_budget(self) -> None:
-        most = MOST_REQUESTS + (MOST_WRITES if self.may_write else 0)
-        if len(self.seen) >= most:
+        most = MOST_REQUESTS + (MOST_WRITES if self.renew is not None else 0)
+        if self.requests >= most:
             raise SkippedError(f"The probe makes at most {most} requests.")
         if self._unanswered >= _MOST_UNANSWERED:
             raise SkippedError(f"It did not answer {_MOST_UNANSWERED} requests in a row.")
 
+    @property
+    def requests(self) -> int:
+        """How many requests were made, those of commands included."""
+        return len(self.seen) + self.calls
+
+    @property
+    def client(self) -> Client:
+        """The client of the partner, which counts as one request each time; raises SkippedError without a partner."""
+        if not isinstance(self.connection, Client):
+            raise SkippedError("It is not registered here.")
+        self._check_budget()
+        self.calls += 1
+        return self.connection
+
+    def use(self, token: str) -> None:
+        """Send another token from now on."""
+        self._old_tokens.append(self._token)
+        self._token = token
+
+    @property
+    def replaced(self) -> str | None:
+        """The Authorization header with the token before the renewal; None if there was none."""
+        return authorization(self._old_tokens[-1], self.encoding) if self._old_tokens else None
+
     def hidden(self, text: str) -> str:
         """Return a text without our token, which an answer may repeat."""
-        for secret in (self._token, authorization(self._token).removeprefix("Token ")):
-            text = text.replace(secret, "***")
+        for token in (self._token, *self._old_tokens):
+            for secret in (token, authorization(token).removeprefix("Token ")):
+                text = text.replace(secret, "***")
         return text
 
     def is_our_token(self, token: Any) -> bool:
@@ -281,4 +313,7 @@ class Session:
 
 
 def _is_url(value: Any) -> bool:
-    return isinstance(value, str) and value.strip().lower().startswith(("http://", "https://"))
+    try:
+        return isinstance(value, str) and parts_of(value).scheme in ("http", "https")
+    except FlawError:
+        return False

@@ -1,0 +1,192 @@
+"""Checks of commands, charging profiles, authorization and the handshake: for test partners only."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+
+from flask_ocpi.client.addresses import joined
+from flask_ocpi.client.connection import only
+from flask_ocpi.client.operations import path_of
+from flask_ocpi.client.probe import checks
+from flask_ocpi.client.probe.checks import DoubtError
+from flask_ocpi.client.probe.checks import FlawError
+from flask_ocpi.client.probe.checks import SkippedError
+from flask_ocpi.client.probe.checks import declared
+from flask_ocpi.client.probe.lists import lists_of
+from flask_ocpi.client.probe.seen import Seen
+from flask_ocpi.client.probe.seen import cut
+from flask_ocpi.client.probe.session import Session
+from flask_ocpi.core.description import Document
+from flask_ocpi.core.description import Module
+from flask_ocpi.core.enums import InterfaceRole
+from flask_ocpi.core.enums import ModuleID
+from flask_ocpi.core.schema import example_of
+from flask_ocpi.errors import ConfigurationError
+from flask_ocpi.errors import FlaskOCPIError
+from flask_ocpi.errors import InvalidParametersError
+from flask_ocpi.errors import RemoteError
+from flask_ocpi.errors import StatusCode
+from flask_ocpi.exchange import pending
+from flask_ocpi.exchange.pending import Call
+from flask_ocpi.modules.chargingprofiles import ChargingProfile
+from flask_ocpi.modules.tokens import Token
+
+_UNKNOWN = "PROBE-UNKNOWN"
+_WAITING = 30.0  # seconds for a result
+_PAUSE = 0.2
+
+check = partial(checks.check, writes=True)
+
+
+@check("command.unknown", "STOP_SESSION of an unknown session is answered, and not accepted.", "Commands: POST method")
+def command_unknown(session: Session) -> str:
+    _offered(session, ModuleID.COMMANDS)
+    return _not_accepted(session, _answered(lambda: session.client.commands.stop_session(_UNKNOWN)))
+
+
+@check("command.start", "START_SESSION is answered, and a result follows if it was accepted.", "Commands: POST method")
+def command_start(session: Session) -> str:
+    _offered(session, ModuleID.COMMANDS)
+    command = {"token": _token(session), "location_id": _location(session)}
+    call = _answered(lambda: session.client.commands.start_session(command))
+    if not call.is_accepted:
+        return f"{_result(call)}, so no result is due"
+    return f"ACCEPTED, then {_awaited(session, call)}"
+
+
+@check(
+    "profile.unknown",
+    "A charging profile for an unknown session is answered, and not accepted.",
+    "ChargingProfiles: PUT method",
+)
+def profile_unknown(session: Session) -> str:
+    _offered(session, ModuleID.CHARGINGPROFILES)
+    profile = example_of(ChargingProfile)
+    return _not_accepted(session, _answered(lambda: session.client.chargingprofiles.set(_UNKNOWN, profile)))
+
+
+@check(
+    "authorize.unknown", "Authorization of an unknown token is answered with HTTP 404 and 2004.", "Tokens: POST method"
+)
+def authorize_unknown(session: Session) -> str:
+    module, url = _offered(session, ModuleID.TOKENS, InterfaceRole.SENDER)
+    operation = session.version.operation(ModuleID.TOKENS, "authorize")
+    if operation is None:
+        raise SkippedError("The version has no such request.")
+    seen = _post(session, module, joined(url, path_of(operation, [_UNKNOWN])))
+    if seen.status == 404 and seen.code is None and operation.alias is not None:
+        party = only(sorted(session.parties, key=str))
+        ids = [] if party is None else [party.country_code, party.party_id, _UNKNOWN]
+        again = _post(session, module, joined(url, path_of(operation.aliased, ids))) if ids else seen
+        if again.code == StatusCode.UNKNOWN_TOKEN:
+            session.propose("authorize-with-party", True, "It authorizes tokens under a URL with the party only.")
+            raise FlawError("Only a URL with the party is known.")
+    if (seen.status, seen.code) != (404, StatusCode.UNKNOWN_TOKEN):
+        if seen.done or seen.status >= 500 or not seen.status:
+            raise FlawError(seen.summary)
+        raise DoubtError(seen.summary)
+    return seen.summary
+
+
+@check(
+    "handshake.renewed",
+    "PUT on credentials renews the registration: the new token is accepted.",
+    "Credentials: PUT method",
+)
+def handshake_renewed(session: Session) -> str:
+    if session.renew is None:
+        raise SkippedError("The probe may not write.")
+    try:
+        session.client  # noqa: B018 - it counts as a request
+        renewed = session.renew()
+    except (RemoteError, InvalidParametersError, ConfigurationError) as error:
+        raise FlawError(cut(str(error))) from error
+    session.use(session.services.platforms.cipher.decrypt(str(renewed.token)))
+    return session.ask("GET", session.url, operation="get_versions").demand_success()
+
+
+@check(
+    "handshake.replaced", "After the handshake the replaced token is refused with HTTP 401.", "Credentials: PUT method"
+)
+def handshake_replaced(session: Session) -> str:
+    header = session.replaced
+    if header is None:
+        raise SkippedError("The token was not replaced.")
+    seen = session.ask(
+        "GET", session.url, operation="get_versions", headers={"Authorization": header}, authorized=False
+    )
+    if seen.status != 401:
+        raise FlawError(seen.summary)
+    return seen.summary
+
+
+CHECKS = declared(globals())
+
+
+def _offered(session: Session, name: str, role: InterfaceRole = InterfaceRole.RECEIVER) -> tuple[Module, str]:
+    """Return a module and the URL of its interface; raise SkippedError if we may not use it, or it is not there."""
+    found = next((module for module in session.modules(role) if module.id == name), None)
+    url = None if found is None else session.endpoint(found, role)[0]
+    if found is None or url is None:
+        raise SkippedError(f"It offers no {name} {role} that we may use.")
+    return found, url
+
+
+def _answered(send: Callable[[], Call]) -> Call:
+    """Return a request with its immediate response; raise FlawError if that is an error or not valid."""
+    try:
+        return send()
+    except (RemoteError, InvalidParametersError, ConfigurationError) as error:
+        raise FlawError(cut(str(error))) from error
+
+
+def _result(call: Call) -> str:
+    return str((call.response or {}).get("result"))
+
+
+def _not_accepted(session: Session, call: Call) -> str:
+    if call.is_accepted:
+        result = _awaited(session, call)
+        if result == "ACCEPTED":
+            raise FlawError("It was ACCEPTED, and so was its result.")
+        return f"ACCEPTED, then {result}"
+    return _result(call)
+
+
+def _awaited(session: Session, call: Call) -> str:
+    """Wait for the result of a request, and return it; raise FlawError if none comes."""
+    ends = time.monotonic() + _WAITING
+    while True:
+        try:
+            found = pending.get_call(session.services, call.id)
+        except FlaskOCPIError as error:
+            raise FlawError(cut(str(error))) from error
+        if found.result is not None:
+            return str(found.result.get("result"))
+        if time.monotonic() >= ends:
+            raise FlawError(f"No result came within {_WAITING:.0f} seconds, though it was accepted.")
+        time.sleep(_PAUSE)
+
+
+def _token(session: Session) -> Document:
+    module, _ = _offered(session, ModuleID.COMMANDS)
+    party = session.own_party(module, InterfaceRole.SENDER)
+    if party is None:
+        raise SkippedError("No party of ours sends commands.")
+    own = {"country_code": party.country_code, "party_id": party.party_id, "uid": "PROBE", "contract_id": "PROBE"}
+    return {**example_of(Token), **own}
+
+
+def _location(session: Session) -> str:
+    """Return the id of a location of the partner."""
+    for listed in lists_of(session):
+        if listed.module.id == ModuleID.LOCATIONS:
+            return next((str(item["id"]) for item in listed.some if isinstance(item.get("id"), str)), _UNKNOWN)
+    raise SkippedError("It offers no locations.")
+
+
+def _post(session: Session, module: Module, url: str) -> Seen:
+    headers = session.routing(module, InterfaceRole.SENDER)
+    return session.ask("POST", url, module=module, operation="sender_authorize", headers=headers)
