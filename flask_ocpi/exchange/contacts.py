@@ -27,23 +27,23 @@ from flask_ocpi.storage.base import walk
 from flask_ocpi.storage.stored import Stored
 
 _SLICE = 300  # seconds: messages are counted in slices of this length
+_SLICE_MICROS = _SLICE * SECOND
 _HOUR = 3600
-_INLINE_PAUSE = 60 * SECOND
-_SIDES = ("sender_", "receiver_")
+_SIDES = ("sender", "receiver")
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A failed exchange. moment: when it ended, in microseconds. direction: "IN", or "OUT" for a call of ours.
+    """A failed exchange. direction: "IN", or "OUT" for a call of ours.
 
-    http_status: 0 without an answer. status_code: OCPI's, None if the answer had none.
+    http_status: 0 without an answer. status_code: OCPI's, None if the answer had none. moment: in microseconds.
     """
 
-    moment: int
     direction: str
     operation: str
     http_status: int
     status_code: int | None
+    moment: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,14 +123,6 @@ class _Heard:
         self.failure: Failure | None = None
         self.answer: tuple[str, int, int] | None = None
 
-    def count(self, now: int, place: int, *, failed: bool) -> None:
-        start = now // (SECOND * _SLICE)
-        counts = self.slices.get(start)
-        if counts is None:
-            counts = self.slices[start] = [0, 0, 0, 0]
-        counts[place] += 1
-        counts[place + 2] += failed
-
     def contact(self, platform: str) -> Contact:
         return Contact(
             platform,
@@ -148,7 +140,7 @@ class _Heard:
 class Contacts(WriteBehind[Contact]):
     """Notes each exchange with a known partner in memory; one record of each partner is written about every 10 s.
 
-    inline: there is no thread; readers, the end of a request after a minute, and the end of the process write.
+    inline: there is no thread; readers, the end of a request each five minutes, and the end of the process write.
     """
 
     title = "list of contacts"
@@ -166,30 +158,28 @@ class Contacts(WriteBehind[Contact]):
     ) -> None:
         self._storage = storage
         self._clock = clock
-        self._written = 0
+        #: Whether it is time to write, where there is no thread.
+        self.is_due = False
         super().__init__(in_context=in_context, inline=inline)
 
-    def received(
-        self,
-        platform: str,
-        module: str | None,
-        operation: str,
-        http_status: int,
-        status_code: int | None,
-        *,
-        failed: bool,
-    ) -> None:
-        """Note a request of a partner and our answer; does not access the storage."""
-        now = int(self._clock().timestamp() * SECOND)
+    def received(self, platform: str, interface: str, moment: int, failure: Failure | None) -> None:
+        """Note a request of a partner, and how our answer failed; does not access the storage.
+
+        interface: as :func:`interface_of` names it. moment: when it began, in microseconds; 0: now.
+        """
+        now = moment or int(self._clock().timestamp() * SECOND)
         with self._lock:
-            heard = self._of(platform)
+            heard = self._waiting.get(platform) or self._heard(platform)
             heard.received = now
-            if module is not None and operation.startswith(_SIDES):
-                heard.uses[f"{module} {operation.split('_', 1)[0].upper()}"] = now
-            heard.count(now, 0, failed=failed)
-            if failed:
-                heard.failure = Failure(now, "IN", operation, http_status, status_code)
-        self._noted()
+            if interface:
+                heard.uses[interface] = now
+            counts = heard.slices.get(now // _SLICE_MICROS) or self._counted(heard, now)
+            counts[0] += 1
+            if failure is not None:
+                counts[2] += 1
+                heard.failure = replace(failure, moment=now)
+        if not self._inline:
+            self._have_written()
 
     def sent(
         self,
@@ -209,19 +199,23 @@ class Contacts(WriteBehind[Contact]):
         """
         now = int(self._clock().timestamp() * SECOND)
         with self._lock:
-            heard = self._of(platform)
+            heard = self._waiting.get(platform) or self._heard(platform)
             if http_status:
                 heard.answered = now
-            if failed == (http_status == 401):  # a raw answer with 401 tells nothing: the probe sends wrong tokens, too
+            if not failed or http_status == 401:
                 heard.takes_token = not failed
             if timestamp:
                 heard.answer = (timestamp, now - int(seconds * SECOND), now)
-            if module is not None and operation is not None and operation.startswith(_SIDES):
-                heard.called[f"{module} {operation.split('_', 1)[0].upper()}"] = now
-            heard.count(now, 1, failed=failed)
+            interface = interface_of(module, operation or "")
+            if interface:
+                heard.called[interface] = now
+            counts = heard.slices.get(now // _SLICE_MICROS) or self._counted(heard, now)
+            counts[1] += 1
             if failed:
-                heard.failure = Failure(now, "OUT", operation or "", http_status, status_code)
-        self._noted()
+                counts[3] += 1
+                heard.failure = Failure("OUT", operation or "", http_status, status_code, now)
+        if not self._inline:
+            self._have_written()
 
     def of(self, platform: str) -> Contact:
         """Return the contacts with a partner, by its id."""
@@ -235,27 +229,17 @@ class Contacts(WriteBehind[Contact]):
         found = map(Contact.from_record, walk(self._storage, Contact.KIND, Query()))
         return {contact.platform: contact for contact in found}
 
-    def write_inline(self) -> None:
-        """Write if there is no thread and the last time is a minute ago; for the end of a request."""
-        if not self._inline or not self._waiting:
-            return
-        now = int(self._clock().timestamp() * SECOND)
-        if not self._written:
-            self._written = now
-        elif now - self._written >= _INLINE_PAUSE:
-            self._written = now
-            self.flush()
-
-    def _of(self, platform: str) -> _Heard:
-        heard = self._waiting.get(platform)
-        if heard is None:
-            heard = self._waiting[platform] = _Heard()
+    def _heard(self, platform: str) -> _Heard:
+        """Begin to note the contacts with a partner since the last time that they were written."""
+        forks.look_for_fork()
+        heard = self._waiting[platform] = _Heard()
         return heard
 
-    def _noted(self) -> None:
-        if not self._inline:
-            forks.look_for_fork()
-            self._have_written()
+    def _counted(self, heard: _Heard, now: int) -> list[int]:
+        """Begin a slice; without a thread it is time to write then."""
+        self.is_due = self._inline and bool(heard.slices)
+        counts = heard.slices[now // _SLICE_MICROS] = [0, 0, 0, 0]
+        return counts
 
     def _forget(self) -> None:
         self._lock = threading.Lock()
@@ -266,6 +250,7 @@ class Contacts(WriteBehind[Contact]):
 
     def _take(self) -> Sequence[Contact]:
         with self._lock:
+            self.is_due = False
             some = [*islice(self._waiting, BATCH)]
             return [self._waiting.pop(platform).contact(platform) for platform in sorted(some)]
 
@@ -283,6 +268,12 @@ class Contacts(WriteBehind[Contact]):
     def _lose(self, number: int, reason: str) -> None:
         self._lost += number
         self.log.info("The last contacts with %d partners could not be written: %s", number, reason)
+
+
+def interface_of(module: str | None, operation: str) -> str:
+    """Return the name of an interface in contacts, such as "locations SENDER"; "" for an operation without a side."""
+    side = operation.split("_", 1)[0]
+    return f"{module} {side.upper()}" if module is not None and side in _SIDES else ""
 
 
 def skew_of(timestamp: str, sent: int, received: int) -> int | None:

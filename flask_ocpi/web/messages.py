@@ -16,6 +16,8 @@ from flask import Response
 from flask import request_finished
 from flask.globals import request_ctx
 
+from flask_ocpi.exchange.contacts import Failure
+from flask_ocpi.exchange.contacts import interface_of
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.logs import CURRENT
 from flask_ocpi.exchange.logs import Ration
@@ -75,6 +77,7 @@ class RequestWatch:
         self._around = {flag: SurroundingHeaders(services, functional=flag) for flag in (True, False)}
         self._logged = Ration(_LOGGED)
         self._kept = Ration(_KEPT)
+        self._interfaces: dict[str, str] = {}
         self._ended = ended
         self._wsgi_app = app.wsgi_app
         request_finished.connect(self.end, app)
@@ -102,10 +105,16 @@ class RequestWatch:
             return
         if not incoming.is_read:
             incoming.note_rest(current)
-        if incoming.caller is not None and incoming.is_ours:
-            self._note(incoming, incoming.caller.platform.id, response)
+        is_done = isinstance(response, Answer) and response.is_done
+        if incoming.caller is not None:
+            endpoint = incoming.endpoint
+            interface = self._interfaces.get(endpoint)
+            if interface is None:
+                interface = self._interface_of(endpoint)
+            failure = None if is_done else _failure_of(endpoint, response)
+            self._traffic.contacts.received(incoming.caller.platform.id, interface, incoming.moment, failure)
         if isinstance(response, Answer):
-            if response.is_done and not self._traffic.is_wanted(failed=False):
+            if is_done and not self._traffic.is_wanted(failed=False):
                 return
         elif incoming.is_ours:
             is_routed = incoming.endpoint.rpartition(".")[0] in self._routed
@@ -117,13 +126,11 @@ class RequestWatch:
                 path = incoming.environ["PATH_INFO"]
                 _log.exception("The journal could not be told of %s %s.", incoming.environ["REQUEST_METHOD"], path)
 
-    def _note(self, incoming: Incoming, platform: str, response: Response) -> None:
-        """Note the last contact with a partner."""
-        http_status, status_code = response.status_code, response.ocpi_status if isinstance(response, Answer) else None
-        blueprint, _, operation = incoming.endpoint.rpartition(".")
-        failed = is_failure(http_status, status_code)
-        module = self._modules[blueprint]
-        self._traffic.contacts.received(platform, module, operation, http_status, status_code, failed=failed)
+    def _interface_of(self, endpoint: str) -> str:
+        """Return the interface of ours that an endpoint belongs to, as contacts name it, and remember it."""
+        blueprint, _, operation = endpoint.rpartition(".")
+        found = self._interfaces[endpoint] = interface_of(self._modules.get(blueprint), operation)
+        return found
 
     def _tell(self, incoming: Incoming, response: Response) -> None:
         http_status = response.status_code
@@ -173,6 +180,14 @@ def _url(environ: WSGIEnvironment) -> str:
     path = quote(environ["PATH_INFO"].encode("latin-1"), safe=_PLAIN).replace(ENCODED_MARK, "%2F")
     query = environ.get("QUERY_STRING")
     return f"{path}?{query}" if query else path
+
+
+def _failure_of(endpoint: str, response: Response) -> Failure | None:
+    """Return the failure of an answer, without its time; None for a success that OCPI has other codes for."""
+    status_code = response.ocpi_status if isinstance(response, Answer) else None
+    if not is_failure(response.status_code, status_code):
+        return None
+    return Failure("IN", endpoint.rpartition(".")[2], response.status_code, status_code)
 
 
 def _secrets(header: str, caller: Caller | None) -> tuple[str, ...]:

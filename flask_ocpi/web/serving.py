@@ -84,7 +84,8 @@ def _add_modules(api: Api, services: Services, version: Version) -> dict[str, Mo
 def _ended(app: Flask, state: State) -> None:
     """Do the work that follows an answered request."""
     state.services.findings.write_inline()
-    state.services.traffic.contacts.write_inline()
+    if state.services.traffic.contacts.is_due:
+        state.services.traffic.contacts.flush()
     if not app.testing:
         state.dispatcher.serve()
 

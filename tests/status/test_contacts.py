@@ -12,6 +12,8 @@ from flask_ocpi.core.moments import SECOND
 from flask_ocpi.core.moments import to_micros
 from flask_ocpi.exchange.contacts import Contact
 from flask_ocpi.exchange.contacts import Contacts
+from flask_ocpi.exchange.contacts import Failure
+from flask_ocpi.exchange.contacts import interface_of
 from flask_ocpi.exchange.contacts import skew_of
 from flask_ocpi.storage.memory import MemoryStorage
 from tests.conftest import EVERY_STORAGE
@@ -25,8 +27,8 @@ def contacts(ocpi_storage, ocpi_clock):
 
 
 def asked(contacts, platform="ems", *, http_status=200, status_code=1000, failed=False):
-    operation = "receiver_put_location"
-    contacts.received(platform, "locations", operation, http_status, status_code, failed=failed)
+    failure = Failure("IN", "receiver_put_location", http_status, status_code) if failed else None
+    contacts.received(platform, "locations RECEIVER", 0, failure)
 
 
 def called(contacts, platform="ems", *, http_status=200, failed=False, timestamp="2026-01-01T12:00:00.000Z"):
@@ -114,17 +116,30 @@ def test_a_thousand_messages_are_one_write(ocpi_clock):
     assert contacts.of("partner-3").last_hour(NOON)[0] == 200
 
 
-def test_without_a_thread_the_end_of_a_request_writes_after_a_minute(ocpi_clock):
-    storage = Counting()
-    contacts = Contacts(storage, clock=ocpi_clock, in_context=nullcontext, inline=True)
+def test_without_a_thread_it_is_due_after_some_minutes(contacts, ocpi_clock):
     asked(contacts)
-    contacts.write_inline()
-    assert storage.writes == 0
+    asked(contacts)
+    assert not contacts.is_due
 
-    ocpi_clock.advance(61)
-    contacts.write_inline()
+    ocpi_clock.advance(301)
+    asked(contacts)
 
-    assert storage.writes == 1
+    assert contacts.is_due
+    contacts.flush()
+    assert not contacts.is_due
+
+
+@pytest.mark.parametrize(
+    ("module", "operation", "name"),
+    [
+        ("locations", "receiver_put_location", "locations RECEIVER"),
+        ("tokens", "sender_list_tokens", "tokens SENDER"),
+        ("credentials", "get_credentials", ""),
+        (None, "", ""),
+    ],
+)
+def test_an_interface_is_named_by_module_and_side(module, operation, name):
+    assert interface_of(module, operation) == name
 
 
 def test_a_storage_that_fails_stops_no_message(ocpi_clock):
