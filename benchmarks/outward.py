@@ -1,6 +1,7 @@
 """Measure the outbound side on loopback: saving by number of partners, deliveries, latency, memory.
 
-Run with ``python -m benchmarks.outward``; ``--postgresql`` measures that database, and four workers on it, as well.
+Run with ``python -m benchmarks.outward``, or with the names of some parts after it: saving, delivering, journal,
+latency, workers. The last is four processes on PostgreSQL, and left out where that is not installed.
 This process runs on one core, the partners on the other: they answer at once, without looking. The limit is a bare loop
 that sends the same body over kept urllib3 connections, to the same partners in turns; it takes turns with what is
 compared to it, so that the load of the machine meets both alike.
@@ -17,6 +18,7 @@ import time
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
+from contextlib import ExitStack
 from contextlib import contextmanager
 from contextlib import nullcontext
 from dataclasses import replace
@@ -46,6 +48,8 @@ OBJECTS = 200  # for each partner in a round
 PATCHES = 200
 SAVED = 1000
 WORKERS = 4
+SLOW = 1.0  # seconds of an answer to a worker
+SLOW_OBJECTS = 60
 
 _rounds = count(1)
 
@@ -60,7 +64,9 @@ def spread(values: Sequence[float], unit: str, digits: int = 0) -> str:
     return f"{middle:.{digits}f} {unit} (middle half {low:.{digits}f} to {high:.{digits}f})"
 
 
-def platform(folder: Path, url: str | None, *, dispatcher: str = "none", timeout: float = 30.0) -> OCPI:
+def platform(
+    folder: Path, url: str | None, *, dispatcher: str = "none", timeout: float = 30.0, **settings: object
+) -> OCPI:
     """Return a platform on a SQLite file in a folder, or on the database of ``url``."""
     folder.mkdir(exist_ok=True)
     app = Flask("platform", instance_path=str(folder))
@@ -73,6 +79,7 @@ def platform(folder: Path, url: str | None, *, dispatcher: str = "none", timeout
         OCPI_DISPATCHER=dispatcher,
         OCPI_CREATE_TABLES=True,
         SQLALCHEMY_DATABASE_URI=url or f"sqlite:///{folder / 'ocpi.sqlite3'}",
+        **settings,
     )
     return OCPI(app)
 
@@ -135,16 +142,16 @@ class Rig:
         self.answering = answering
         self._pool = urllib3.PoolManager(num_pools=64, retries=False)
 
-    def save(self) -> int:
-        """Save some Locations; return how many messages will come."""
-        documents = [location(id=f"L{n}", name=f"{next(_rounds)}") for n in range(OBJECTS)]
+    def save(self, objects: int) -> int:
+        """Save so many Locations; return how many messages will come."""
+        documents = [location(id=f"L{n}", name=f"{next(_rounds)}") for n in range(objects)]
         self.saving.objects.save_all({"locations": documents})
-        return OBJECTS * self.answering
+        return objects * self.answering
 
-    def deliver(self, start: Callable[[], Callable[[], None]]) -> Speed:
+    def deliver(self, start: Callable[[], Callable[[], None]], objects: int = OBJECTS) -> Speed:
         """Tell how quickly messages come once ``start`` was called; it returns what ends it."""
         before = self.partners.number
-        expected = self.save()
+        expected = self.save(objects)
         began, used = perf_counter(), process_time()
         stop = start()
         ended = self.partners.wait_for(before + expected)
@@ -166,32 +173,56 @@ class Rig:
         return Speed(number / (perf_counter() - began), (process_time() - used) / number)
 
 
-def measure_delivering(folder: Path, url: str | None, database: str) -> None:
+def measure_delivering(folder: Path) -> None:
     for answering in (1, 10):
-        with sink(answering) as partners:
-            rig = Rig(folder / f"{database} {answering}", url, partners, answering)
-            threads = platform(folder / f"{database} {answering}", url, dispatcher="thread")
-
-            def start(threads: OCPI = threads) -> Callable[[], None]:
-                threads.start()
-                return lambda: None if threads.outbox.stop(30.0) else sys.exit("The threads did not end.")
-
-            pairs = [(rig.bare(), rig.deliver(start)) for _ in range(ROUNDS + 1)][1:]
+        with sink(answering) as partners, delivering(folder / f"delivering {answering}", partners) as (rig, deliver):
+            pairs = [(rig.bare(), deliver()) for _ in range(ROUNDS + 1)][1:]
         many = f"{answering} partner{'s' * (answering > 1)}"
-        for name, found in zip(("bare loop", "deliveries"), zip(*pairs, strict=True), strict=True):
+        for name, found in zip(("Bare loop", "Deliveries"), zip(*pairs, strict=True), strict=True):
             used = median(1e6 * each.used for each in found)
-            say(
-                f"{database}: {name}, {many}",
-                f"{spread([each.rate for each in found], '/s')}, {used:.0f} us of the processor",
-            )
+            say(f"{name}, {many}", f"{spread([each.rate for each in found], '/s')}, {used:.0f} us of the processor")
         ratios = [found.rate / limit.rate for limit, found in pairs]
-        say(f"{database}: deliveries, to the bare loop, {many}", spread(ratios, "times", 2))
+        say(f"Deliveries, to the bare loop, {many}", spread(ratios, "times", 2))
         ratios = [limit.used / found.used for limit, found in pairs]
-        say(f"{database}: the same by processor time, {many}", spread(ratios, "times", 2))
+        say(f"The same by processor time, {many}", spread(ratios, "times", 2))
+
+
+def measure_journal(folder: Path) -> None:
+    """Compare deliveries with the journal of all messages, and with that of failures, to those without a journal."""
+    kept = ("off", "failures", "all")
+    found: dict[str, list[Speed]] = {which: [] for which in kept}
+    with ExitStack() as stack:
+        works = {}
+        for which in kept:
+            partners = stack.enter_context(sink(1))
+            journal = folder / f"journal {which}"
+            _, works[which] = stack.enter_context(delivering(journal, partners, OCPI_JOURNAL=which))
+        for _ in range(ROUNDS + 1):
+            for which, deliver in works.items():
+                found[which].append(deliver())
+    for which in kept[1:]:
+        pairs = list(zip(found["off"], found[which], strict=True))[1:]
+        say(f"Deliveries, journal {which}, to none", spread([a.rate / b.rate for b, a in pairs], "times as many", 2))
+        used = [without.used / each.used for without, each in pairs]
+        say("The same by processor time", spread(used, "times as many", 2))
+
+
+@contextmanager
+def delivering(folder: Path, partners: Sink, **settings: object) -> Iterator[tuple[Rig, Callable[[], Speed]]]:
+    """Prepare a process that saves and delivers by its threads; give also what does both once."""
+    rig = Rig(folder, None, partners, len(partners.ports))
+    threads = platform(folder, None, dispatcher="thread", **settings)
+
+    def start() -> Callable[[], None]:
+        threads.start()
+        return lambda: None if threads.outbox.stop(30.0) else sys.exit("The threads did not end.")
+
+    yield rig, lambda: rig.deliver(start)
 
 
 def _work(folder: Path, url: str, pipe: object, stop: object) -> None:
-    worker = platform(folder, url, dispatcher="thread")
+    os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    worker = platform(folder, url, dispatcher="thread", OCPI_DISPATCH_INTERVAL=0.2)
     pipe.send(True)  # type: ignore[attr-defined]
     stop.recv()  # type: ignore[attr-defined]
     worker.start()
@@ -232,20 +263,21 @@ def workers(number: int, folder: Path, url: str) -> Iterator[Callable[[], Callab
 
 
 def measure_workers(folder: Path, url: str) -> None:
-    """Compare four processes with one, where partners take 20 ms to answer: the machine has no four cores."""
+    """Compare four processes with one, where they wait for slow partners: the machine has no core for each."""
     rates: dict[int, list[float]] = {1: [], WORKERS: []}
-    with sink(10, delay=0.02) as partners:
+    with sink(10, delay=SLOW) as partners:
         rig = Rig(folder / "workers", url, partners, 10)
         for _ in range(3):
             for number, found in rates.items():
                 with workers(number, folder / "workers", url) as start:
                     before = partners.number
-                    found.append(rig.deliver(start).rate)
-                    assert partners.number == before + OBJECTS * 10, "a message came twice"
+                    found.append(rig.deliver(start, SLOW_OBJECTS).rate)
+                    assert partners.number == before + SLOW_OBJECTS * 10, "a message came twice"
     for number, found in rates.items():
-        say(f"PostgreSQL: deliveries, {number} processes, 20 ms an answer", f"{median(found):.0f} /s")
+        many = f"{number} process{'es' * (number > 1)}"
+        say(f"PostgreSQL: deliveries, {many}, {1000 * SLOW:.0f} ms an answer", f"{median(found):.0f} /s")
     ratios = [four / one for one, four in zip(rates[1], rates[WORKERS], strict=True)]
-    say("PostgreSQL: four processes, to one", f"{median(ratios):.2f} times as many")
+    say("PostgreSQL: four processes, to one", spread(ratios, "times as many", 2))
 
 
 def measure_latency(folder: Path, answering: int, hanging: int, changes: float) -> None:
@@ -269,15 +301,20 @@ def measure_latency(folder: Path, answering: int, hanging: int, changes: float) 
     say(name, f"median {median(delays):.1f} ms, 99th percentile {quantiles(delays, n=100)[-1]:.1f} ms")
 
 
+PARTS = ("saving", "delivering", "journal", "latency", "workers")
+
+
 def main() -> None:
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    wanted = set(sys.argv[1:]) - {"--postgresql"} or {"saving", "delivering", "latency"}
-    with tempfile.TemporaryDirectory() as name, postgres() if "--postgresql" in sys.argv else nullcontext() as url:
+    wanted = sys.argv[1:] or PARTS
+    with tempfile.TemporaryDirectory() as name, postgres() if "workers" in wanted else nullcontext() as url:
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # not the database
         folder = Path(name)
         if "saving" in wanted:
             measure_saving(folder)
         if "delivering" in wanted:
-            measure_delivering(folder, None, "SQLite")
+            measure_delivering(folder)
+        if "journal" in wanted:
+            measure_journal(folder)
         if "latency" in wanted:
             measure_latency(folder, 1, 0, 100.0)
             measure_latency(folder, 10, 0, 10.0)

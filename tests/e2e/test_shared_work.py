@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from contextlib import ExitStack
 from contextlib import contextmanager
 from contextlib import suppress
@@ -235,6 +236,31 @@ def test_work_of_a_killed_worker_is_taken_over(operator, partner):
         assert noted["overlaps"] == []
         assert [group for id, group in noted["seen"] if id == "LOC0"][-1] == left.group
         assert left.stop() == 0, left.said()
+
+
+@pytest.mark.parametrize("dispatcher", ["celery", "none"], ids=["Celery", "flask ocpi worker"])
+def test_what_a_killed_worker_took_is_sent_by_the_other_and_at_most_once_more_each(operator, partner):
+    ocpi, ids = operator.ocpi, [f"LOC{number}" for number in range(100)]
+    with operator.workers() as workers:
+        for id in IDS:  # the workers learn that the partner is quick, and that they may take many entries at a time
+            ocpi.save("locations", location(id=id, party_id="OPR"))
+        until(lambda: set(partner.names) == set(IDS), workers[0].said)
+        before = len(partner.noted["seen"])
+        partner.do("hold", id="LOC50")
+        ocpi.objects.save_all({"locations": [location(id=id, party_id="OPR", name="New") for id in ids]})
+        killed_group = until(lambda: partner.noted["held"], workers[0].said)
+
+        for worker in workers:
+            if worker.group == killed_group:
+                worker.kill()
+        partner.do("release")
+
+        until(operator.is_done, lambda: "".join(worker.said() for worker in workers))
+        sent = Counter(id for id, _ in partner.noted["seen"][before:])
+        assert differing(ocpi, partner) == []
+        assert set(sent) == set(ids)
+        assert set(sent.values()) <= {1, 2}, sent
+        assert partner.noted["overlaps"] == []
 
 
 def wait(seconds, condition):
