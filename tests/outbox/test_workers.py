@@ -1,4 +1,4 @@
-"""Several workers on one storage: each entry is one worker's, and those of a worker that was killed become another's."""
+"""Several workers on one storage: each entry is one worker's, and those of a killed worker become another's."""
 
 from __future__ import annotations
 
