@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -18,7 +16,6 @@ from flask import Flask
 from flask_ocpi import OCPI
 from flask_ocpi import MemoryStorage
 from flask_ocpi import RoutedStorage
-from flask_ocpi.core.config import SETTINGS
 from flask_ocpi.extension import utc_now
 from flask_ocpi.testing.documents import evse
 from flask_ocpi.testing.documents import location
@@ -130,28 +127,3 @@ def test_apps_that_are_named_are_there() -> None:
 
     assert {"flask_ocpi.testing.sandbox", "examples.quickstart", "examples.relay"} < modules
     assert [module for module in modules if importlib.util.find_spec(module) is None] == []
-
-
-def test_table_of_settings_has_every_key() -> None:
-    table = docs_conf().settings_table()
-
-    assert re.findall(r"^\| `(\w+)`", table, re.MULTILINE) == [setting.key for setting in SETTINGS]
-    assert "{settings}" in (ROOT / "docs" / "configuration.md").read_text()
-
-
-def test_table_of_settings_shows_defaults_as_they_are_written() -> None:
-    rows = dict(re.findall(r"^\| `(\w+)` \| [^|]+ \| ([^|]*) \|", docs_conf().settings_table(), re.MULTILINE))
-
-    assert rows["OCPI_URL_PREFIX"] == "`/ocpi`"
-    assert rows["OCPI_TOKEN_GRACE"] == "`600`"
-    assert json.loads(rows["OCPI_VERSIONS"].strip("`")) == ["2.2.1"]
-    assert rows["OCPI_BASE_URL"] == rows["OCPI_PAGE_MODULE_LIMITS"] == ""
-
-
-def docs_conf() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("docs_conf", ROOT / "docs" / "conf.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
