@@ -16,6 +16,9 @@ from flask_ocpi.core.setting_kinds import OwnParty
 from flask_ocpi.core.setting_kinds import PlatformTLS
 from flask_ocpi.errors import ConfigurationError
 
+#: The file in the instance folder with the key for tokens, where no setting has one.
+KEY_FILE = "ocpi_secret_key"
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:

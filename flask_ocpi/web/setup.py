@@ -18,6 +18,7 @@ from flask import has_app_context
 
 from flask_ocpi import outbox
 from flask_ocpi import sync
+from flask_ocpi.core.config import KEY_FILE
 from flask_ocpi.core.config import Settings
 from flask_ocpi.core.description import Version
 from flask_ocpi.errors import StorageError
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
     from sqlalchemy import Table
 
-KEY_FILE = "ocpi_secret_key"
 _DATABASE_KEYS = ("SQLALCHEMY_DATABASE_URI", "SQLALCHEMY_ENGINES", "SQLALCHEMY_BINDS")
 EMBEDDED_DATABASE = "sqlite:///ocpi.sqlite3"  # Flask-SQLAlchemy puts relative paths into the instance folder
 
