@@ -30,6 +30,7 @@ from flask_ocpi.exchange.messages import Message
 from flask_ocpi.exchange.references import Reference
 from flask_ocpi.host.causes import OF_ONE_CHARGE
 from flask_ocpi.host.causes import Causes
+from flask_ocpi.host.rates import Rates
 from flask_ocpi.host.stories import Beside
 from flask_ocpi.host.stories import Story
 from flask_ocpi.host.stories import events_of
@@ -194,6 +195,11 @@ class Journal:
                 f"{platform.id} has no endpoint at the server of this message any more: our token is not for it."
             )
         return platform
+
+    @property
+    def rates(self) -> Rates:
+        """How many messages there are, how many fail, and how long they take: last_hour, hours, latencies."""
+        return Rates(self.services)
 
     def flush(self, timeout: float = 5.0) -> bool:
         """Wait until every message is stored; False if that takes longer than ``timeout`` seconds."""

@@ -31,6 +31,7 @@ SECTIONS = {
     "inbox": ("inbox", "finding", "parked"),
     "objects": ("objects", "object"),
     "search": ("search", "story", "message"),
+    "health": ("health",),
     "actions": ("actions",),
 }
 #: How many entries a list shows at once.

@@ -61,6 +61,23 @@ def bars(values: Sequence[tuple[float, float]], *, begin: str, end: str, label: 
     return _plot(shapes, top=_short(top), begin=begin, end=end, label=label)
 
 
+def lengths(values: Sequence[tuple[str, float]], *, unit: str, label: str) -> Markup:
+    """Draw one line for each name, as long as its value, such as ages by partner."""
+    if not values:
+        return Markup("")
+    top = max(value for _, value in values) or 1.0
+    tall = 22
+    shapes = Markup("")
+    for place, (name, value) in enumerate(values):
+        base, long = place * tall + 15, value / top * 340
+        shapes += Markup('<text x="192" y="{}" text-anchor="end">{}</text>').format(base, name[:30])
+        shapes += Markup('<rect class="good" x="200" y="{}" width="{:.1f}" height="14"/>').format(base - 11, long)
+        shapes += Markup('<text x="{:.1f}" y="{}">{} {}</text>').format(206 + long, base, _short(value), unit)
+    size = len(values) * tall
+    start = Markup('<svg class="plot" viewBox="0 0 {} {}" role="img" aria-label="{}">').format(WIDTH, size, label)
+    return start + shapes + Markup("</svg>")
+
+
 def _plot(shapes: Markup, *, top: str, begin: str, end: str, label: str) -> Markup:
     base = HEIGHT - _BOTTOM
     return Markup(

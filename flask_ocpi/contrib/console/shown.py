@@ -115,11 +115,17 @@ def _steps(path: str) -> tuple[str, ...]:
     return tuple(step.strip("'\"") for step in text.split(".") if step)
 
 
+def short_json(node: Any) -> str:
+    """Return a value as JSON on one line, "" for None."""
+    return "" if node is None else _json(node)
+
+
 def _json(node: Any) -> str:
     return json.dumps(node, ensure_ascii=False, default=str)
 
 
 FILTERS: dict[str, Callable[..., Any]] = {
+    "json": short_json,
     "plain": plain,
     "value": value,
     "milliseconds": milliseconds,
