@@ -26,6 +26,7 @@ SLOW = (
     "sandbox/test_command.py",
     "sandbox/test_demo.py",
     "examples/test_quickstart.py",
+    "cli/test_new.py",
     "benchmarks",
     "browser",
     "storage/test_processes.py",

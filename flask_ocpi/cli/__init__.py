@@ -46,6 +46,7 @@ def _commands() -> Sequence[Command]:
     from flask_ocpi.cli.diff import diff
     from flask_ocpi.cli.examples import example
     from flask_ocpi.cli.findings import findings
+    from flask_ocpi.cli.new import new
     from flask_ocpi.cli.probe import probe
     from flask_ocpi.cli.status import status
     from flask_ocpi.cli.story import story
@@ -86,6 +87,7 @@ def _commands() -> Sequence[Command]:
         example,
         check,
         probe,
+        new,
         *map(pkgutil.resolve_name, _ABOVE),
     )
 

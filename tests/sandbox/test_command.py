@@ -15,11 +15,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from flask_ocpi.cli.new import new
 from flask_ocpi.testing.sandbox.commands import sandbox as command
 from flask_ocpi.testing.sandbox.faults import FAULTS
 from flask_ocpi.testing.sandbox.running import Options
 from flask_ocpi.testing.sandbox.running import open_partner
 from tests.closing import close
+from tests.servers import free_port
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 60
@@ -121,3 +123,46 @@ def test_a_sandbox_has_the_faults_that_are_named(tmp_path: Path, capsys: pytest.
     assert [response.content_type for response in seen] == ["application/json"] * 4 + ["text/html"]
     assert "Fault clock-skew: Has a clock that is ten minutes ahead." in capsys.readouterr().out
     close(app)
+
+
+@contextmanager
+def served(folder: Path, url: str) -> Iterator[None]:
+    """Serve the app in a folder as its README says."""
+    port = url.rpartition(":")[2]
+    arguments = [sys.executable, "-m", "flask", "run", "--port", port]
+    environment = app_environment(url)
+    with (folder / "server.txt").open("wb") as file:
+        process = subprocess.Popen(arguments, cwd=folder, env=environment, stdout=file, stderr=subprocess.STDOUT)
+    try:
+        until(folder / "server.txt", "Running on")
+        yield
+    finally:
+        process.terminate()
+        process.wait(SECONDS)
+
+
+def app_environment(url: str) -> dict[str, str]:
+    own = {name: value for name, value in os.environ.items() if not name.startswith("FLASK_")}
+    return {**own, "PYTHONPATH": str(ROOT), "FLASK_OCPI_BASE_URL": url}
+
+
+def test_a_new_operator_has_a_driver_of_the_sandbox_within_its_first_commands(tmp_path: Path) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    app = tmp_path / "app"
+    CliRunner().invoke(new, ["cpo", str(app)])
+
+    def flask(*arguments: str) -> str:
+        arguments = (sys.executable, "-m", "flask", *arguments)
+        run = subprocess.run(
+            arguments, cwd=app, env=app_environment(url), capture_output=True, text=True, timeout=SECONDS, check=False
+        )
+        assert run.returncode == 0, run.stderr
+        return run.stdout
+
+    flask("sample-data")
+    with served(app, url), sandbox(tmp_path, "emsp", "--role", "emsp") as (_, said):
+        command = until(said, r"flask (ocpi register \S+) (\S+)$")
+        flask(*command[1].split(), command[2])
+        until(said, r"< PUT    .*/sessions/\S+ +201 1000")
+
+        assert "ACTIVE" in flask("ocpi", "export", "sessions")
