@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from collections.abc import Mapping
+from functools import wraps
+from typing import Any
+
 import click
 from flask.cli import with_appcontext
 
@@ -27,54 +32,75 @@ from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.storage.base import Party
 from flask_ocpi.web.current import current_ocpi
 
-_encoding = click.option(
-    "--encoding",
-    type=click.Choice(["base64", "plain"]),
-    help="The encoding of tokens for the partner: Base64 as OCPI 2.2.1 demands, or plain for older software.",
-)
-_roles = click.option(
-    "--roles",
-    callback=roles_given,
-    help="The granted roles, such as CPO,EMSP; HUB is granted only by this option.",
-)
-_granted_parties = click.option(
-    "--parties",
-    callback=parties_given,
-    help="The granted parties, such as NL-ABC,NL-DEF. By default the free ones that it names.",
-)
-
-
 _own_role = click.option(
     "--as", "own_role", help="What this app is for the partner, in OCPI 2.1.1, which has one role: CPO or EMSP."
 )
 _own_party = click.option(
     "--as-party", "own_party", callback=party_given, help="Which own party deals with it, where several have that role."
 )
+_TERMS = (
+    click.option(
+        "--roles",
+        callback=roles_given,
+        help="The granted roles, such as CPO,EMSP; HUB is granted only by this option.",
+    ),
+    click.option(
+        "--parties",
+        callback=parties_given,
+        help="The granted parties, such as NL-ABC,NL-DEF. By default the free ones that it names.",
+    ),
+    click.option(
+        "--encoding",
+        type=click.Choice(["base64", "plain"]),
+        help="The encoding of tokens for the partner: Base64 as OCPI 2.2.1 demands, or plain for older software.",
+    ),
+    _own_role,
+    _own_party,
+)
+
+
+def _with_terms(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that say what a partner may be; the command gets them as one mapping ``terms``."""
+
+    @wraps(command)
+    def called(
+        *,
+        roles: tuple[str, ...] | None,
+        parties: tuple[Party, ...] | None,
+        encoding: str | None,
+        own_role: str | None,
+        own_party: Party | None,
+        **options: Any,
+    ) -> None:
+        terms = {
+            "roles": roles,
+            "parties": parties,
+            "encoding": encoding,
+            "own_role": own_role,
+            "own_party": own_party,
+        }
+        command(terms=terms, **options)
+
+    for option in reversed(_TERMS):
+        called = option(called)
+    return called
 
 
 @click.command()
 @click.option("--name", default="", help="The name of the partner; its id is made from it.")
 @click.option("--token", help="The token to issue instead of a random one; - reads it from stdin.")
 @click.option("--partner", "platform", help="A known partner that shall register again, by id, name or party.")
-@_roles
-@_granted_parties
-@_encoding
 @click.option("--version", help="The only version of OCPI in which the partner can register.")
-@_own_role
-@_own_party
+@_with_terms
 @json_option
 @with_appcontext
 def invite(
     name: str,
     token: str | None,
     platform: str | None,
-    roles: tuple[str, ...] | None,
-    parties: tuple[Party, ...] | None,
-    encoding: str | None,
     version: str | None,
-    own_role: str | None,
-    own_party: Party | None,
     as_json: bool,
+    terms: Mapping[str, Any],
 ) -> None:
     """Create a registration token for a partner.
 
@@ -85,17 +111,7 @@ def invite(
         raise click.UsageError("--name is for a new partner, --partner for a known one: give only one of them.")
     versions_url = current_ocpi.versions_url  # first: without it, no token is made in vain
     chosen = None if token is None else secret_of(token, "Token")
-    invited, issued = current_ocpi.partners.invite(
-        name=name,
-        token=chosen,
-        platform=platform,
-        encoding=encoding,
-        roles=roles,
-        parties=parties,
-        version=version,
-        own_role=own_role,
-        own_party=own_party,
-    )
+    invited, issued = current_ocpi.partners.invite(name=name, token=chosen, platform=platform, version=version, **terms)
     if as_json:
         return show({"platform": invited.id, "versions_url": versions_url, "token": issued})
     return say(
@@ -114,25 +130,17 @@ def invite(
 @click.argument("versions_url")
 @click.argument("token")
 @click.option("--name", help="The name of the partner; by default its own.")
-@_roles
-@_granted_parties
-@_encoding
 @click.option("--version", help="The version of OCPI to register in, instead of the newest that both sides have.")
-@_own_role
-@_own_party
+@_with_terms
 @json_option
 @with_appcontext
 def register(
     versions_url: str,
     token: str,
     name: str | None,
-    roles: tuple[str, ...] | None,
-    parties: tuple[Party, ...] | None,
-    encoding: str | None,
     version: str | None,
-    own_role: str | None,
-    own_party: Party | None,
     as_json: bool,
+    terms: Mapping[str, Any],
 ) -> None:
     """Register with the platform at VERSIONS_URL, with its registration TOKEN.
 
@@ -142,17 +150,7 @@ def register(
     secret = secret_of(token, "Registration token")
     try:
         with logged_to(WarningsHandler()):
-            platform = current_ocpi.partners.register(
-                versions_url,
-                secret,
-                name=name,
-                encoding=encoding,
-                roles=roles,
-                parties=parties,
-                version=version,
-                own_role=own_role,
-                own_party=own_party,
-            )
+            platform = current_ocpi.partners.register(versions_url, secret, name=name, version=version, **terms)
     except RefusedError as error:
         raise _handshake_refusal(error, _NOT_ACCEPTED) from error
     if as_json:
