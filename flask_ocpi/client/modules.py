@@ -227,7 +227,7 @@ class ModuleClient:
         own_ids = [checked[name] for name in object_type.id_key]
         return self._owned(operation, own_ids, party, body=checked)
 
-    def patch(self, changes: Document, *ids: str, owner: Party | None = None) -> Answer:
+    def patch(self, *ids: str, changes: Document, owner: Party | None = None) -> Answer:
         """Change some properties of an object (or a part) with PATCH at the Receiver interface; needs last_updated.
 
         Raises InvalidParametersError if the platform's version has another shape of the object: see :meth:`update`.
@@ -237,11 +237,11 @@ class ModuleClient:
         operation = find_addressed(self.module, "PATCH", ids)
         conversion, number = self.client.version.conversion(operation.body), self.client.version.number
         if conversion is not None and not conversion.is_marked:
-            raise InvalidParametersError(f"To OCPI {number} send changes with update(changes, *ids, whole=object).")
+            raise InvalidParametersError(f"To OCPI {number} send changes with update(*ids, changes=..., whole=object).")
         changes = changes if conversion is None else conversion.from_store(changes)
         return self._owned(operation, ids, self._owner(owner), body=changes)
 
-    def update(self, changes: Document, *ids: str, whole: Document) -> Answer:
+    def update(self, *ids: str, changes: Document, whole: Document) -> Answer:
         """Patch; put the whole object once if that is refused (T-38, LOC-41) or cannot express the changes.
 
         A PATCH can if the platform's version has the same names and values for all changes. A refusal because of our

@@ -165,7 +165,7 @@ def _send(calls: ModuleClient, object_type: ObjectType, entry: OutboxEntry, docu
         return "DELETE"
     patch = patch_of(calls.module, object_type, document, entry.changed)
     if patch is not None:
-        answer = calls.update(patch.changes, *entry.ids, *patch.part_ids, whole=document)
+        answer = calls.update(*entry.ids, *patch.part_ids, changes=patch.changes, whole=document)
     elif calls.pushes_new_only and entry.changed is not None:
         answer = calls.put(document)
     else:

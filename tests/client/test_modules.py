@@ -115,7 +115,10 @@ def test_identifier_that_would_change_the_path_is_refused(client, ocpi_network, 
     [
         (lambda client: client.tokens.get_copy(), "A token is addressed by 1 to 2 ids, not 0"),
         (lambda client: client.tokens.get_copy("1", "RFID", "x"), "A token is addressed by 1 to 2 ids, not 3"),
-        (lambda client: client.tokens.patch({"last_updated": LATER}), "A token is addressed by 1 to 2 ids, not 0"),
+        (
+            lambda client: client.tokens.patch(changes={"last_updated": LATER}),
+            "A token is addressed by 1 to 2 ids, not 0",
+        ),
         (lambda client: client.tariffs.delete(), "A tariff is addressed by 1 id, not 0"),
         (lambda client: client.tariffs.get_copy("1", "2"), "A tariff is addressed by 1 id, not 2"),
         (lambda client: client.locations.get(), "A location is addressed by 1 to 3 ids, not 0"),
@@ -125,7 +128,7 @@ def test_identifier_that_would_change_the_path_is_refused(client, ocpi_network, 
         (lambda client: client.cdrs.push(cdr(), "1"), "A cdr has no parts"),
         (lambda client: client.hubclientinfo.get_copy(), "Say with owner= whom the client_info describes"),
         (lambda client: client.hubclientinfo.get_copy("EMSP", owner=Party.of("DE", "EMS")), "by no id, not 1"),
-        (lambda client: client.tokens.patch({}, "1"), "A PATCH needs last_updated"),
+        (lambda client: client.tokens.patch("1", changes={}), "A PATCH needs last_updated"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -143,7 +146,7 @@ def test_wrong_number_of_ids_is_said_before_anything_is_sent(client, ocpi_networ
         (lambda client: client.tokens.delete("1"), "tokens RECEIVER"),
         (lambda client: client.sessions.delete("1"), "sessions RECEIVER"),
         (lambda client: client.cdrs.put(cdr()), "cdrs RECEIVER"),
-        (lambda client: client.hubclientinfo.patch({"last_updated": LATER}), "hubclientinfo RECEIVER"),
+        (lambda client: client.hubclientinfo.patch(changes={"last_updated": LATER}), "hubclientinfo RECEIVER"),
         (lambda client: client.commands.list(), "commands SENDER"),
         (lambda client: client.chargingprofiles.put({}), "chargingprofiles RECEIVER"),
     ],
@@ -201,7 +204,7 @@ def refusal(http_status, status_code=None):
 def update(client):
     """Return what tells of a change of one token, by PATCH if that can be."""
     document = token(country_code="NL", party_id="ABC", uid="1")
-    return lambda: client.tokens.update(CHANGES, "1", whole=document)
+    return lambda: client.tokens.update("1", changes=CHANGES, whole=document)
 
 
 @pytest.mark.conformance("T-38", "LOC-41")
@@ -259,12 +262,12 @@ def test_platform_without_patch_is_one_in_that_module_and_until_it_registers_ane
     ours = {"country_code": "NL", "party_id": "ABC"}
     for name in (PATCHED, tariffs):
         peer.answers[name] = refusal(405)
-    client.tokens.update(CHANGES, "1", whole=token(**ours, uid="1"))
+    client.tokens.update("1", changes=CHANGES, whole=token(**ours, uid="1"))
     renewed = ocpi.client(ocpi.partners.rotate(client.platform))
     ocpi_network.requests.clear()
 
-    renewed.sessions.update({"kwh": 2.0, "last_updated": LATER}, "SES1", whole=session(**ours))
-    renewed.tokens.update(CHANGES, "1", whole=token(**ours, uid="1"))
+    renewed.sessions.update("SES1", changes={"kwh": 2.0, "last_updated": LATER}, whole=session(**ours))
+    renewed.tokens.update("1", changes=CHANGES, whole=token(**ours, uid="1"))
 
     assert [request.method for request in ocpi_network.requests] == ["PATCH", "PUT", "PATCH", "PUT"]
 

@@ -277,7 +277,7 @@ def test_client_info_goes_to_a_platform_once(ocpi_network, audience):
     ("call", "to"),
     [
         (lambda client: client.locations.put(location()), "NL-HUB"),
-        (lambda client: client.locations.patch({"last_updated": "2026-01-01T12:00:00Z"}, "LOC1"), "NL-HUB"),
+        (lambda client: client.locations.patch("LOC1", changes={"last_updated": "2026-01-01T12:00:00Z"}), "NL-HUB"),
         (lambda client: list(client.tokens.list()), "NL-HUB"),
         (lambda client: client.sessions.put(session()), ""),
         (lambda client: client.cdrs.post(cdr()), ""),

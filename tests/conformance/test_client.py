@@ -441,8 +441,8 @@ def test_requests_without_a_body_have_no_content_type(client, ocpi_network, peer
 
 @pytest.mark.conformance("CLI-06", "MID-01", "MID-02")
 def test_each_request_has_an_id_of_its_own(client, ocpi_network):
-    client.locations.patch(CHANGES, "LOC1")
-    client.locations.patch(CHANGES, "LOC1")
+    client.locations.patch("LOC1", changes=CHANGES)
+    client.locations.patch("LOC1", changes=CHANGES)
 
     first, second = ocpi_network.requests
     assert first.headers["X-Request-ID"] != second.headers["X-Request-ID"]
@@ -453,7 +453,7 @@ def test_each_request_has_an_id_of_its_own(client, ocpi_network):
 def test_given_correlation_id_is_sent_with_every_request(ocpi, client, ocpi_network, peer):
     peer.answers["GET /2.2.1/sender/locations"] = lambda: answer([])
     with ocpi.client(client.platform, correlation_id="order-66") as correlated:
-        correlated.locations.patch(CHANGES, "LOC1")
+        correlated.locations.patch("LOC1", changes=CHANGES)
         list(correlated.locations.list())
 
     assert [request.headers["X-Correlation-ID"] for request in ocpi_network.requests] == ["order-66"] * 2
@@ -497,7 +497,7 @@ def test_pull_is_addressed_to_the_party_that_sends(client, ocpi_network, peer):
 def test_sender_and_receiver_can_be_named(ocpi, client, ocpi_network):
     named = ocpi.client(client.platform, sender=Party.of("FR", "XYZ"), to=Party.of("DE", "CPO"))
 
-    named.locations.patch(CHANGES, "LOC1")
+    named.locations.patch("LOC1", changes=CHANGES)
 
     (request,) = ocpi_network.requests
     assert [request.headers[name] for name in ROUTING] == ["DE", "CPO", "FR", "XYZ"]
@@ -534,7 +534,7 @@ def test_missing_interface_is_said_without_a_call(ocpi, ocpi_network):
 def test_success_of_any_kind(client, ocpi_network, http_status, body):
     ocpi_network.after_send = lambda request, response: Received(http_status, {}, orjson.dumps(body), request.url)
 
-    answered = client.locations.patch(CHANGES, "LOC1")
+    answered = client.locations.patch("LOC1", changes=CHANGES)
 
     assert (answered.http_status, answered.status_code) == (http_status, body["status_code"])
 
@@ -549,7 +549,7 @@ def test_anything_else_is_a_refusal_with_its_codes(client, peer, http_status, st
     peer.answers[path] = lambda: answer({"detail": 1}, status_code=status_code, http_status=http_status)
 
     with pytest.raises(RefusedError) as caught:
-        client.locations.patch(CHANGES, "LOC1")
+        client.locations.patch("LOC1", changes=CHANGES)
 
     assert (caught.value.http_status, caught.value.status_code) == (http_status, status_code)
     assert caught.value.data == {"detail": 1}
@@ -564,7 +564,7 @@ def test_success_without_a_status_code_is_no_answer(client, peer, body):
     peer.answers["PATCH /2.2.1/receiver/locations/NL/ABC/LOC1"] = lambda: Response(body)
 
     with pytest.raises(InvalidResponseError, match=r"PATCH https://peer\.example/.* \(HTTP 200\) did not answer"):
-        client.locations.patch(CHANGES, "LOC1")
+        client.locations.patch("LOC1", changes=CHANGES)
 
 
 @pytest.mark.conformance("CLI-07")
@@ -574,7 +574,7 @@ def test_http_errors_without_an_envelope(client, peer, http_status):
     peer.answers[path] = lambda: Response("<html></html>", http_status)
 
     with pytest.raises(RefusedError, match=f"HTTP {http_status} without an OCPI envelope") as caught:
-        client.locations.patch(CHANGES, "LOC1")
+        client.locations.patch("LOC1", changes=CHANGES)
 
     assert (caught.value.http_status, caught.value.status_code) == (http_status, 0)
 
@@ -588,7 +588,7 @@ def test_redirects_are_not_followed(client, ocpi_network, peer, http_status, tar
     peer.answers[path] = lambda: Response("", http_status, headers={"Location": target})
 
     with pytest.raises(RefusedError) as caught:
-        client.locations.patch(CHANGES, "LOC1")
+        client.locations.patch("LOC1", changes=CHANGES)
 
     assert caught.value.http_status == http_status
     assert len(ocpi_network.requests) == 1
@@ -686,8 +686,8 @@ def test_a_raw_exchange_gives_the_answer_as_it_came_whatever_it_says(ocpi, ocpi_
     [
         ("PUT", lambda tokens, type: tokens.put(own_token(type=type))),
         ("PUT", lambda tokens, type: tokens.push(own_token(type=type))),
-        ("PATCH", lambda tokens, type: tokens.patch(CHANGES, "T/1", type)),
-        ("PATCH", lambda tokens, type: tokens.update(CHANGES, "T/1", type, whole=own_token(type=type))),
+        ("PATCH", lambda tokens, type: tokens.patch("T/1", type, changes=CHANGES)),
+        ("PATCH", lambda tokens, type: tokens.update("T/1", type, changes=CHANGES, whole=own_token(type=type))),
         ("GET", lambda tokens, type: tokens.get_copy("T/1", type)),
         ("POST", lambda tokens, type: tokens.authorize("T/1", type=type)),
     ],
@@ -710,7 +710,7 @@ def test_type_of_a_token_is_in_the_query(client, ocpi_network, peer, method, cal
 def test_type_that_is_not_named_is_rfid(client, ocpi_network, peer):
     peer.answers["GET /2.2.1/receiver/tokens/NL/ABC/T/1"] = lambda: answer(own_token())
 
-    client.tokens.patch(CHANGES, "T/1")
+    client.tokens.patch("T/1", changes=CHANGES)
     client.tokens.get_copy("T/1")
 
     assert [urlsplit(request.url).query for request in ocpi_network.requests] == ["type=RFID"] * 2
@@ -722,7 +722,7 @@ def test_tokens_of_one_uid_arrive_as_two(ocpi, ocpi_other, ocpi_network):
     with ocpi.client(there) as partner:
         for type in ("APP_USER", "RFID"):
             partner.tokens.put(own_token(type=type))
-        partner.tokens.patch({"valid": False, **CHANGES}, "T/1", "APP_USER")
+        partner.tokens.patch("T/1", "APP_USER", changes={"valid": False, **CHANGES})
 
         found = [partner.tokens.get_copy("T/1", type)["valid"] for type in ("APP_USER", "RFID")]
 
@@ -734,7 +734,7 @@ def test_unknown_token_is_put_after_its_patch(client, ocpi_network, peer):
     path = "PATCH /2.2.1/receiver/tokens/NL/ABC/T/1"
     peer.answers[path] = lambda: answer(None, status_code=2004, http_status=404)
 
-    client.tokens.update({"valid": False, **CHANGES}, "T/1", "APP_USER", whole=own_token(type="APP_USER"))
+    client.tokens.update("T/1", "APP_USER", changes={"valid": False, **CHANGES}, whole=own_token(type="APP_USER"))
 
     url = "https://peer.example/2.2.1/receiver/tokens/NL/ABC/T%2F1?type=APP_USER"
     assert [(request.method, request.url) for request in ocpi_network.requests] == [("PATCH", url), ("PUT", url)]

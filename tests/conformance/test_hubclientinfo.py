@@ -338,7 +338,7 @@ def join(ocpi, ocpi_network):
 
 CALLS = {
     "put": lambda client: client.locations.put(location()),
-    "patch": lambda client: client.locations.patch({"last_updated": LATER}, "LOC1"),
+    "patch": lambda client: client.locations.patch("LOC1", changes={"last_updated": LATER}),
     "post": lambda client: client.cdrs.post(cdr()),
     "list": lambda client: list(client.tokens.list()),
     "authorize": lambda client: client.tokens.authorize("1"),

@@ -436,7 +436,7 @@ def test_client_pushes_whole_objects_and_changes(ocpi, ocpi_other, ocpi_network)
         created = client.locations.put(document)
         changed = ocpi.patch("locations", document["id"], uid, changes={"status": "CHARGING"})
         change = {"status": "CHARGING", "last_updated": changed["last_updated"]}
-        client.locations.patch(change, document["id"], uid)
+        client.locations.patch(document["id"], uid, changes=change)
 
         assert created.http_status == 201
         assert client.locations.get_copy(document["id"]) == changed
@@ -454,7 +454,7 @@ def test_client_puts_the_whole_where_a_patch_finds_nothing(ocpi, ocpi_other, ocp
 
     with ocpi.client(there) as client:
         changes = {"status": "CHARGING", "last_updated": LATE}
-        answer = client.locations.update(changes, document["id"], uid, whole=document)
+        answer = client.locations.update(document["id"], uid, changes=changes, whole=document)
 
         # It is not new any more: after its 404 the receiver fetched it.
         assert (answer.method, answer.http_status) == ("PUT", 200)
@@ -467,7 +467,9 @@ def test_client_puts_the_whole_where_a_patch_is_refused_for_another_reason(ocpi,
 
     with ocpi.client(there) as client:
         client.locations.put(document)
-        answer = client.locations.update({"status": "?", "last_updated": LATE}, document["id"], "X", whole=document)
+        answer = client.locations.update(
+            document["id"], "X", changes={"status": "?", "last_updated": LATE}, whole=document
+        )
 
     assert (answer.method, answer.http_status) == ("PUT", 200)
 

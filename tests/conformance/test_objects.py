@@ -277,7 +277,7 @@ def test_a_patch_of_an_unknown_object_is_followed_by_a_put(ocpi_network, ocpi, o
     ocpi_network.requests.clear()
 
     with ocpi.client(platform) as client:
-        client.locations.update({"name": "East", "last_updated": LATER}, "LOC1", whole=location(name="East"))
+        client.locations.update("LOC1", changes={"name": "East", "last_updated": LATER}, whole=location(name="East"))
 
     told = [request.method for request in ocpi_network.requests if "other.example" in request.url]
     assert told == ["PATCH", "PUT"]

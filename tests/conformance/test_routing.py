@@ -143,7 +143,9 @@ def test_a_push_is_sent_in_the_name_of_the_owner(ocpi_network, ocpi_other):
     with ocpi.client(platform) as client:
         for party_id in ("ABC", "XYZ"):
             client.locations.put(location(party_id=party_id))
-            client.locations.patch({"last_updated": "2024-06-30T12:00:00Z"}, "LOC1", owner=Party.of("NL", party_id))
+            client.locations.patch(
+                "LOC1", changes={"last_updated": "2024-06-30T12:00:00Z"}, owner=Party.of("NL", party_id)
+            )
 
     senders = [request.headers["OCPI-from-party-id"] for request in ocpi_network.requests]
     assert senders == ["ABC", "ABC", "XYZ", "XYZ"]

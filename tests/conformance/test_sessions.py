@@ -633,7 +633,7 @@ def test_start_moves_when_the_session_becomes_active(ocpi, ocpi_other, emsp):
 
     changed = ocpi.patch("sessions", "SES1", changes={"status": "ACTIVE", "start_date_time": charging})
     ocpi.client(emsp).sessions.patch(
-        {name: changed[name] for name in ("status", "start_date_time", "last_updated")}, "SES1"
+        "SES1", changes={name: changed[name] for name in ("status", "start_date_time", "last_updated")}
     )
 
     assert (pending["status"], pending["start_date_time"]) == ("PENDING", plugged_in)
@@ -720,7 +720,8 @@ def test_owner_sends_new_periods_by_patch_and_other_ones_by_put(ocpi, ocpi_other
         cost = {"excl_vat": 0.0}
         changed = ocpi.patch("sessions", "SES1", changes={"charging_periods": [period(11)], "total_cost": cost})
         client.sessions.patch(
-            {"charging_periods": [period(11)], "total_cost": cost, "last_updated": changed["last_updated"]}, "SES1"
+            "SES1",
+            changes={"charging_periods": [period(11)], "total_cost": cost, "last_updated": changed["last_updated"]},
         )
         appended = client.sessions.get_copy("SES1")
 

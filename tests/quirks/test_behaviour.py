@@ -109,7 +109,7 @@ def offset_in_dates(world: World) -> Any:
 
 
 def no_patch(world: World) -> Any:
-    world.client.locations.update({"last_updated": "2024-05-01T10:00:00Z"}, "LOC1", whole=location())
+    world.client.locations.update("LOC1", changes={"last_updated": "2024-05-01T10:00:00Z"}, whole=location())
     return world.last.method
 
 
@@ -257,7 +257,7 @@ def test_a_quirk_that_was_unset_is_gone(world, name):
 def test_nulls_are_not_put_into_a_patch(world):
     world.ocpi.partners.set_quirks(world.id, {"send-nulls": True})
 
-    world.client.locations.patch({"name": "New", "last_updated": "2024-05-01T10:00:00Z"}, "LOC1")
+    world.client.locations.patch("LOC1", changes={"name": "New", "last_updated": "2024-05-01T10:00:00Z"})
 
     assert world.body == {"name": "New", "last_updated": "2024-05-01T10:00:00Z"}
 

@@ -40,7 +40,7 @@ def patch(cpo, ocpi_clock):
     def patch(*ids, module="locations", **changes):
         changes = {"last_updated": now(ocpi_clock), **changes}
         with pytest.raises(RefusedError) as refused:
-            cpo.client("NL-ABC").module(module).patch(changes, *ids)
+            cpo.client("NL-ABC").module(module).patch(*ids, changes=changes)
         return refused.value
 
     return patch
@@ -117,7 +117,7 @@ def test_token_that_is_not_here_is_fetched_from_the_provider(ocpi, cpo, ocpi_clo
     changes = {"valid": False, "last_updated": now(ocpi_clock)}
 
     with pytest.raises(RefusedError) as refused:
-        ocpi.client("FR-OTH").tokens.patch(changes, "1", "APP_USER")
+        ocpi.client("FR-OTH").tokens.patch("1", "APP_USER", changes=changes)
 
     assert refused.value.status_code == 2004
     assert list(cpo.objects.documents("tokens", copies=True)) == [document]

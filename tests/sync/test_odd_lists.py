@@ -292,7 +292,7 @@ def test_a_copy_from_the_future_does_not_refuse_what_changes_later(ocpi_network,
     calls.put(stored)
     changed = format_date_time(ocpi_clock())
 
-    calls.patch({"last_updated": changed, ("status" if part else "name"): "CHARGING"}, "A", *part)
+    calls.patch("A", *part, changes={"last_updated": changed, ("status" if part else "name"): "CHARGING"})
     if part:
         calls.put(evse(uid="E", status="BLOCKED", last_updated=changed), "A")
         assert copies(ocpi)["A"]["evses"][0]["status"] == "BLOCKED"

@@ -304,7 +304,7 @@ def test_large_object_that_was_patched_here_as_it_was_there_is_unchanged(ocpi, c
     client = cpo.client("NL-ABC")
     for status in ("OUTOFORDER", "CHARGING"):  # the longer text leaves blanks
         changes = {"status": status, "last_updated": patched["last_updated"]}
-        client.locations.patch(changes, "A", "E7")
+        client.locations.patch("A", "E7", changes=changes)
 
     synced = sync(ocpi, full=True)
 

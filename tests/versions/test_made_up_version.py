@@ -313,7 +313,7 @@ def test_tokens_are_pushed_to_the_cpo_and_authorized_by_it(house):
 
 def test_changes_alone_are_not_sent_where_they_may_read_otherwise(house):
     with house.cpo.client(house.here) as client, pytest.raises(InvalidParametersError, match="whole"):
-        client.locations.patch({"name": "Main", "last_updated": LATER}, "LOC1")
+        client.locations.patch("LOC1", changes={"name": "Main", "last_updated": LATER})
 
 
 def test_what_the_version_cannot_say_at_all_is_not_sent(house):
