@@ -16,10 +16,13 @@ from flask_ocpi.client.discovery import Refetching
 from flask_ocpi.client.discovery import discover
 from flask_ocpi.client.wire import Transport
 from flask_ocpi.core.config import Settings
+from flask_ocpi.core.converting import fields_of
 from flask_ocpi.core.description import Version
 from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.enums import Permissions
 from flask_ocpi.core.enums import Role
+from flask_ocpi.core.fields import Enum
+from flask_ocpi.core.fields import ListOf
 from flask_ocpi.core.fields import Policy
 from flask_ocpi.core.moments import SECOND
 from flask_ocpi.core.quirks import Known
@@ -209,6 +212,7 @@ def check(settings: Settings, versions: Sequence[Version]) -> None:
     _check_business_details(settings)
     _check_modules(settings, versions)
     _check_synced_modules(settings, versions)
+    _check_open_enums(settings, versions)
     if settings.audit_rules:
         audit_rules(settings)
 
@@ -241,3 +245,14 @@ def _check_synced_modules(settings: Settings, versions: Sequence[Version]) -> No
     for name in settings.sync_modules:
         if name not in known:
             raise ConfigurationError(f"OCPI_SYNC_MODULES names the module {name!r}; there are {', '.join(known)}.")
+
+
+def _check_open_enums(settings: Settings, versions: Sequence[Version]) -> None:
+    if not settings.open_enums:
+        return
+    fields = [field for version in versions for schema in version.classes() for field in fields_of(schema).values()]
+    inner = [field.inner if isinstance(field, ListOf) else field for field in fields]
+    known = sorted({field.enum.__name__ for field in inner if isinstance(field, Enum)})
+    for name in settings.open_enums:
+        if name not in known:
+            raise ConfigurationError(f"OCPI_OPEN_ENUMS names the enum {name!r}; there are {', '.join(known)}.")

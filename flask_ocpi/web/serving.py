@@ -26,6 +26,7 @@ from flask_ocpi.web.headers import request_id
 from flask_ocpi.web.health import register_health
 from flask_ocpi.web.logs import attach_filters
 from flask_ocpi.web.messages import RequestWatch
+from flask_ocpi.web.start import register_start
 
 _log = logging.getLogger("flask_ocpi")
 
@@ -54,6 +55,7 @@ def serve(app: Flask, state: State) -> None:
         register_health(app, services, partial(_is_dispatching, app, state))
     if services.settings.docs:
         register_docs(app, services, state.specs)
+    register_start(app, services)
 
 
 def emitter(app: Flask) -> Callable[..., None]:

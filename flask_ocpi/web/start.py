@@ -1,0 +1,113 @@
+"""The page at the prefix of an app in debug mode: what is there, and what to do next."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+from flask import Flask
+from flask import Response
+from flask import current_app
+from flask import render_template_string
+from flask import request
+
+from flask_ocpi.errors import FlaskOCPIError
+from flask_ocpi.exchange.context import Services
+from flask_ocpi.web.current import current_ocpi
+from flask_ocpi.web.pages import protect
+
+#: What a blueprint of the app serves, by its name.
+_PAGES = {
+    "ocpi_docs": ("docs/", "Swagger UI: every operation, with its schemas and examples"),
+    "ocpi_console": ("console/", "the console: partners, inbox, stories, objects, health"),
+    "ocpi_health": ("health", "whether this process can do its work"),
+}
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>Flask-OCPI: {{ parties|join(", ") }}</title>
+<style>
+body { font: 1rem/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem }
+:root { color-scheme: light dark }
+code, pre { font-family: ui-monospace, monospace; font-size: .9rem }
+pre { overflow-x: auto; padding: .7rem; border: 1px solid; border-radius: .3rem }
+</style>
+</head>
+<body>
+<h1>{{ parties|join(", ") }} speaks OCPI {{ versions|join(", ") }}</h1>
+<p>This page is here because the app is in debug mode.</p>
+<h2>What is there</h2>
+<ul>
+<li><code>{{ versions_url }}</code>: the URL for partners. It answers 401 to a browser: partners send a token.</li>
+{%- for path, about in pages %}
+<li><a href="{{ path }}">{{ path }}</a>: {{ about }}</li>
+{%- endfor %}
+{%- if problem is none %}
+<li>{{ partners }} registered partner{{ "" if partners == 1 else "s" }}</li>
+<li>own objects of {{ objects|join(", ") or "no module" }}</li>
+{%- endif %}
+</ul>
+<h2>What to do next</h2>
+<ol>
+{%- if problem is not none %}
+<li>The storage does not answer: {{ problem }} Create its tables:
+<pre>flask ocpi init-db</pre></li>
+{%- else %}
+{%- if base_url is none %}
+<li>Tell the app its public address, and start it again:
+<pre>export FLASK_OCPI_BASE_URL={{ request.host_url.rstrip("/") }}</pre></li>
+{%- endif %}
+{%- if example and not objects %}
+<li>Save a first object:
+<pre>flask ocpi example {{ example }} --wrap --party {{ parties[0] }} | flask ocpi import -</pre></li>
+{%- endif %}
+{%- if not partners %}
+<li>Run a simulated partner in another terminal, and register with it by the URL and the token that it prints:
+<pre>flask ocpi sandbox --role {{ partner_role }}
+FLASK_OCPI_HTTP_ALLOW_PRIVATE=true flask ocpi register URL TOKEN</pre></li>
+{%- else %}
+<li>See how the partners are: <pre>flask ocpi status</pre></li>
+{%- endif %}
+{%- endif %}
+<li>See all commands: <pre>flask ocpi --help</pre></li>
+</ol>
+</body>
+</html>
+"""
+
+
+def register_start(app: Flask, services: Services) -> None:
+    """Serve the page at the prefix itself, if the app is in debug mode."""
+    if not app.debug:
+        return
+    blueprint = Blueprint("ocpi_start", __name__, url_prefix=services.settings.url_prefix)
+    blueprint.add_url_rule("/", "start", start, strict_slashes=True)
+    app.register_blueprint(blueprint)
+
+
+def start() -> Response:
+    """Answer the page."""
+    settings = current_ocpi.services.settings
+    own = current_ocpi.objects
+    problem, partners, objects = None, 0, list[str]()
+    try:
+        partners = sum(partner.is_registered for partner in current_ocpi.partners.list())
+        objects = [module for module in own.modules() if next(own.documents(module), None) is not None]
+    except FlaskOCPIError as error:
+        problem = str(error)
+    is_operator = any("CPO" in party.roles for party in settings.parties)
+    page = render_template_string(
+        _PAGE,
+        parties=[f"{party.country_code}-{party.party_id}" for party in settings.parties],
+        versions=[version.number for version in current_ocpi.services.versions],
+        versions_url=f"{(settings.base_url or request.host_url).rstrip('/')}{settings.url_prefix}/versions",
+        pages=[page for name, page in _PAGES.items() if name in current_app.blueprints],
+        problem=problem,
+        partners=partners,
+        objects=objects,
+        base_url=settings.base_url,
+        example="location" if is_operator else "token" if any("EMSP" in p.roles for p in settings.parties) else None,
+        partner_role="emsp" if is_operator else "cpo",
+    )
+    return protect(Response(page, mimetype="text/html"))
