@@ -21,6 +21,7 @@ from flask_ocpi.client.probe.report import Report
 from flask_ocpi.client.probe.report import grouped
 from flask_ocpi.client.probe.report import junit
 from flask_ocpi.client.probe.report import page
+from flask_ocpi.core.quirks import TABLE
 from flask_ocpi.core.quirks import as_text
 from flask_ocpi.web.current import current_ocpi
 
@@ -118,7 +119,8 @@ def _save(partner: str, report: Report, *, yes: bool) -> None:
         return
     known = current_ocpi.partners.quirks(partner)
     changes = "\n".join(
-        f"  {proposal.quirk}: {as_text(known.get(proposal.quirk, False))} -> {as_text(proposal.value)}"
+        f"  {proposal.quirk}: {as_text(known.get(proposal.quirk, False))} -> {as_text(proposal.value)}. "
+        f"{TABLE[proposal.quirk].metadata['doc']}"
         for proposal in report.proposals
     )
     confirm(f"Set these quirks of {report.partner}?\n{changes}\n", yes=yes)

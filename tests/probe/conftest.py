@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,9 +71,11 @@ def register(ours: OCPI, theirs: OCPI, *, version: str, own_role: str | None = N
                 job.run()
 
 
-def fill(network: Network, host: str, owner: tuple[str, str], *, audience: tuple[str, str]) -> None:
-    """Save objects of each module at a platform."""
-    platform, (country, party) = network.platforms[host], owner
+def fill(
+    network: Network, host: str, owner: tuple[str, str], *, audience: tuple[str, str], modules: Collection[str] = ()
+) -> None:
+    """Save objects at a platform, of each module or of some."""
+    platform, (country, party) = network.apps[host].extensions["ocpi"], owner
     own = {"country_code": country, "party_id": party}
     token = {**documents.session()["cdr_token"], "country_code": audience[0], "party_id": audience[1]}
     with network.apps[host].app_context():
@@ -87,6 +90,8 @@ def fill(network: Network, host: str, owner: tuple[str, str], *, audience: tuple
                 "tokens": documents.token(uid=f"TOKEN{number}"),
             }
             for module, document in made.items():
+                if modules and module not in modules:
+                    continue
                 platform.save(module, {**document, **own, "last_updated": moment})
 
 

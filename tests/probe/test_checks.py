@@ -219,7 +219,11 @@ BREAKS: dict[str, tuple[Outcome, Broken]] = {
     "page.next": (FAIL, Broken(second, lambda response, request: with_data(response, lambda _: []))),
     "page.last": (FAIL, data_of(last, lambda data: data * 2)),
     "page.steady": (WARN, header_of(second, X_Total_Count="13")),
-    "date.from": (FAIL, item_of(dated, lambda item: {**item, "last_updated": "2024-01-01T00:00:00Z"})),
+    "page.empty": (
+        FAIL,
+        Broken(dated, lambda r, _: with_data(r, lambda data: data or None)),
+    ),
+    "date.from": (FAIL, data_of(dated, lambda data: [{"id": "LOC1", "last_updated": "2024-01-01T00:00:00Z"}])),
     "date.inclusive": (
         FAIL,
         data_of(lambda request: dated(request) and "date_to" in asked(request), lambda data: data[1:]),

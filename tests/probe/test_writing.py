@@ -96,6 +96,10 @@ def command(name: str):
     return lambda request: path(request).endswith(f"/receiver/commands/{name}")
 
 
+def profile(request: Request) -> bool:
+    return "/receiver/chargingprofiles/" in path(request)
+
+
 def response_of(result: str):
     return lambda data: {"result": result, "timeout": 30}
 
@@ -120,7 +124,9 @@ BREAKS = {
     "write.delete": (FAIL, lambda: Broken(lambda r: "/receiver/tariffs/" in path(r), undeleted)),
     "command.unknown": (FAIL, lambda: refused(command("STOP_SESSION"), 500, 3000)),
     "command.start": (FAIL, lambda: refused(command("START_SESSION"), 200, 2000)),
-    "profile.unknown": (FAIL, lambda: refused(lambda r: "/receiver/chargingprofiles/" in path(r), 200, 3000)),
+    "command.class": (FAIL, lambda: data_of(command("STOP_SESSION"), lambda data: {"result": data["result"]})),
+    "profile.class": (FAIL, lambda: data_of(profile, lambda data: {"result": data["result"]})),
+    "profile.unknown": (FAIL, lambda: refused(profile, 200, 3000)),
     "authorize.unknown": (FAIL, lambda: takes(lambda r: path(r).endswith("/authorize"))),
     "handshake.renewed": (FAIL, lambda: refused(lambda r: r.method == "PUT" and "/credentials" in path(r), 500, 3000)),
 }
@@ -196,6 +202,15 @@ def test_a_renewed_registration_is_the_one_that_we_use(pair):
     pair.probe(write=True)
 
     assert pair.probe().ok
+
+
+def test_a_refusal_that_does_not_last_proposes_no_quirk(pair):
+    pair.change(refused(Once(put, 1), 500, 3000))
+
+    report = pair.probe(write=True)
+
+    assert outcomes(report, "write.put")["locations"] is FAIL
+    assert report.proposals == ()
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from functools import partial
 from flask_ocpi.client.addresses import joined
 from flask_ocpi.client.connection import only
 from flask_ocpi.client.operations import path_of
+from flask_ocpi.client.operations import schema_of
 from flask_ocpi.client.probe import checks
 from flask_ocpi.client.probe.checks import DoubtError
 from flask_ocpi.client.probe.checks import FlawError
@@ -23,6 +24,7 @@ from flask_ocpi.core.description import Module
 from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.enums import ModuleID
 from flask_ocpi.core.schema import example_of
+from flask_ocpi.core.schema import load
 from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.errors import FlaskOCPIError
 from flask_ocpi.errors import InvalidParametersError
@@ -43,17 +45,28 @@ check = partial(checks.check, writes=True)
 @check("command.unknown", "STOP_SESSION of an unknown session is answered, and not accepted.", "Commands: POST method")
 def command_unknown(session: Session) -> str:
     _offered(session, ModuleID.COMMANDS)
-    return _not_accepted(session, _answered(lambda: session.client.commands.stop_session(_UNKNOWN)))
+    return _not_accepted(
+        session, _answered(session, ModuleID.COMMANDS, lambda: session.client.commands.stop_session(_UNKNOWN))
+    )
 
 
 @check("command.start", "START_SESSION is answered, and a result follows if it was accepted.", "Commands: POST method")
 def command_start(session: Session) -> str:
     _offered(session, ModuleID.COMMANDS)
     command = {"token": _token(session), "location_id": _location(session)}
-    call = _answered(lambda: session.client.commands.start_session(command))
+    call = _answered(session, ModuleID.COMMANDS, lambda: session.client.commands.start_session(command))
     if not call.is_accepted:
         return f"{_result(call)}, so no result is due"
     return f"ACCEPTED, then {_awaited(session, call)}"
+
+
+@check(
+    "command.class",
+    "The answers to commands are valid by the class of the version.",
+    "Commands: CommandResponse object",
+)
+def command_class(session: Session) -> str:
+    return _valid(session, ModuleID.COMMANDS, "stop_session")
 
 
 @check(
@@ -64,7 +77,13 @@ def command_start(session: Session) -> str:
 def profile_unknown(session: Session) -> str:
     _offered(session, ModuleID.CHARGINGPROFILES)
     profile = example_of(ChargingProfile)
-    return _not_accepted(session, _answered(lambda: session.client.chargingprofiles.set(_UNKNOWN, profile)))
+    call = _answered(session, ModuleID.CHARGINGPROFILES, lambda: session.client.chargingprofiles.set(_UNKNOWN, profile))
+    return _not_accepted(session, call)
+
+
+@check("profile.class", "So are those to charging profiles.", "ChargingProfiles: ChargingProfileResponse object")
+def profile_class(session: Session) -> str:
+    return _valid(session, ModuleID.CHARGINGPROFILES, "set_profile")
 
 
 @check(
@@ -76,7 +95,7 @@ def authorize_unknown(session: Session) -> str:
     if operation is None:
         raise SkippedError("The version has no such request.")
     seen = _post(session, module, joined(url, path_of(operation, [_UNKNOWN])))
-    if seen.status == 404 and seen.code is None and operation.alias is not None:
+    if seen.status == 404 and seen.code != StatusCode.UNKNOWN_TOKEN and operation.alias is not None:
         party = only(sorted(session.parties, key=str))
         ids = [] if party is None else [party.country_code, party.party_id, _UNKNOWN]
         again = _post(session, module, joined(url, path_of(operation.aliased, ids))) if ids else seen
@@ -134,12 +153,27 @@ def _offered(session: Session, name: str, role: InterfaceRole = InterfaceRole.RE
     return found, url
 
 
-def _answered(send: Callable[[], Call]) -> Call:
+def _answered(session: Session, module: str, send: Callable[[], Call]) -> Call:
     """Return a request with its immediate response; raise FlawError if that is an error or not valid."""
     try:
-        return send()
+        call = send()
+        session.answers.setdefault(module, []).append(session.last_answer)
+        return call
     except (RemoteError, InvalidParametersError, ConfigurationError) as error:
         raise FlawError(cut(str(error))) from error
+
+
+def _valid(session: Session, module: str, name: str) -> str:
+    """Demand that the answers to the requests of a module are valid."""
+    operation, answers = session.version.operation(module, name), session.answers.get(module)
+    if operation is None or not answers:
+        raise SkippedError("None was sent, or answered.")
+    for answer in answers:
+        try:
+            load(session.services.schemas[schema_of(operation)], answer, where="answer")
+        except InvalidParametersError as error:
+            raise FlawError(cut(str(error))) from error
+    return f"{len(answers)} answers"
 
 
 def _result(call: Call) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -145,8 +147,16 @@ class Listed:
     @cached_property
     def later(self) -> Window:
         """What changed from one second after the newest object that was read."""
-        begin = self.moments[-1] + SECOND
+        begin = max(self.moments[-1], *self._later_moments()) + SECOND
         return Window(self.ask(self.address(limit=LIMIT, date_from=written(begin))), begin, None)
+
+    def _later_moments(self) -> Iterator[int]:
+        """Walk the moments of the changes on the second and on the last page."""
+        yield 0
+        for name in ("second", "last"):
+            with suppress(SkippedError):
+                for item in items_of(getattr(self, name)):
+                    yield (instant(item.get("last_updated")) if isinstance(item, dict) else None) or 0
 
     @cached_property
     def window(self) -> Window:
@@ -218,6 +228,8 @@ def lists_of(session: Session) -> Sequence[Listed]:
 def items_of(seen: Seen) -> Sequence[Any]:
     """Return the objects of a page, the first ones of a very long one; raise SkippedError if it is no list."""
     data = seen.needed()
+    if data is None:
+        return []
     if not isinstance(data, list):
         raise SkippedError("The answer has no list.")
     return data[:_MOST_ITEMS]
@@ -226,6 +238,8 @@ def items_of(seen: Seen) -> Sequence[Any]:
 def number_in(seen: Seen) -> int:
     """Return the number of objects on a page; raise FlawError if it is no list."""
     data = seen.needed()
+    if data is None:
+        return 0
     if not isinstance(data, list):
         raise FlawError(f"{seen.name} has no list in data.")
     return len(data)

@@ -155,7 +155,7 @@ def page_link_offset(listed: Listed) -> str:
     most = read_count((listed.first.header("X-Limit") or "").strip()) or LIMIT
     if query.get("offset") not in (str(number), str(min(most, LIMIT))):  # a page may lack what is not for us
         raise FlawError(f"After {number} objects its offset is {query.get('offset')!a}.")
-    if query.get("limit") not in (None, str(LIMIT)):
+    if query.get("limit") not in (None, str(LIMIT), str(most)):
         raise DoubtError(f"For limit={LIMIT} its limit is {query['limit']!a}.")
     return f"offset={number}"
 
@@ -210,6 +210,17 @@ def page_steady(listed: Listed) -> str:
         seen = ", ".join(map(str, others))
         raise FlawError(f"It went from {total} to {seen}: the list changed, or its total is wrong.")
     return str(total)
+
+
+@check("page.empty", "A list without objects is an empty list.", "Transport and format: Response format")
+def page_empty(listed: Listed) -> str:
+    for seen in (listed.first, _or_none(lambda: listed.later.seen)):
+        if seen is not None and seen.succeeded and not seen.data:
+            if seen.data != []:
+                there = "null" if "data" in seen.envelope else "missing"
+                raise FlawError(f"{seen.name}: data is {there}.")
+            return seen.name
+    raise SkippedError("No list was empty.")
 
 
 CHECKS = declared(globals())

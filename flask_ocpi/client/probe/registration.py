@@ -60,17 +60,20 @@ def credentials_token(session: Session) -> str:
 
 @check("credentials.roles", "Its parties and roles are those that it registered with.", _CREDENTIALS, advised=True)
 def credentials_roles(session: Session) -> str:
-    data, platform = _object(session), session.platform
+    platform = session.platform
     if platform is None or not platform.is_registered:
         raise SkippedError("It is not registered here.")
-    if session.version.is_one_sided or not isinstance(data.get("roles"), list):
-        raise SkippedError("There are no roles to compare.")
-    known = {(role["role"], str(party_of(role))) for role in (*platform.roles, *platform.requested)}
-    now = {
-        (str(role.get("role")), f"{role.get('country_code')}-{role.get('party_id')}".upper())
-        for role in data["roles"]
-        if isinstance(role, dict)
-    }
+    if session.version.is_one_sided:
+        raise SkippedError(f"OCPI {session.version.number} has no roles here.")
+    cls = answer_of(session.version, ModuleID.CREDENTIALS, "get_credentials")
+    conversion = session.version.conversion(cls)
+    try:
+        data = load(session.services.schemas[cls], _object(session))
+        stored = data if conversion is None else conversion.to_store(data)
+    except InvalidParametersError as error:
+        raise SkippedError("It is no valid Credentials object.") from error
+    known = {(str(role["role"]), str(party_of(role))) for role in (*platform.roles, *platform.requested)}
+    now = {(str(role["role"]), str(party_of(role))) for role in stored["roles"]}
     if known != now:
         raise FlawError(cut(f"They differ in {', '.join(f'{party} {role}' for role, party in sorted(known ^ now))}."))
     return ", ".join(f"{party} {role}" for role, party in sorted(now))

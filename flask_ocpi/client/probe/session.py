@@ -18,6 +18,9 @@ from flask_ocpi.client.probe.checks import FlawError
 from flask_ocpi.client.probe.checks import SkippedError
 from flask_ocpi.client.probe.seen import Seen
 from flask_ocpi.client.probe.seen import parts_of
+from flask_ocpi.client.wire import Request
+from flask_ocpi.client.wire import Response
+from flask_ocpi.client.wire import Transport
 from flask_ocpi.core.description import Module
 from flask_ocpi.core.description import Version
 from flask_ocpi.core.description import version_order
@@ -36,6 +39,23 @@ MOST_WRITES = 120
 _MOST_UNANSWERED = 3  # requests in a row
 _MOST_ENTRIES = 200  # of versions and endpoints that are looked at
 _BOTH = {"base64": "plain", "plain": "base64"}
+
+
+class Recorder:
+    """A transport that keeps the latest answer, as it came."""
+
+    def __init__(self, transport: Transport) -> None:
+        self.transport = transport
+        self.last: Response | None = None
+
+    def send(self, request: Request) -> Response:
+        """Send a request, and keep its answer."""
+        self.last = None
+        self.last = self.transport.send(request)
+        return self.last
+
+    def close(self) -> None:
+        """Do nothing: the transport belongs to the app."""
 
 
 class Session:
@@ -63,7 +83,9 @@ class Session:
         renew: Callable[[], Platform] | None = None,
     ) -> None:
         self.services = services
+        self.recorder = Recorder(connection.transport)
         self.connection = connection
+        connection.transport = self.recorder
         self.url = url
         self.platform = platform
         self.encoding = encoding
@@ -71,6 +93,8 @@ class Session:
         self.quirks: dict[str, tuple[Any, str]] = {}
         self.renew = renew
         self.calls = 0
+        #: The answers to commands and charging profiles, as they came, by module.
+        self.answers: dict[str, list[Any]] = {}
         #: That of all requests: the journal shows them as one conversation.
         self.correlation_id = str(uuid.uuid4())
         self._token = token
@@ -148,6 +172,12 @@ class Session:
         self._check_budget()
         self.calls += 1
         return self.connection
+
+    @property
+    def last_answer(self) -> Any:
+        """The data of the latest answer, as it came."""
+        answer = self.recorder.last
+        return None if answer is None else Seen("", "", {}, 0, 0.0, answer=answer).data
 
     def use(self, token: str) -> None:
         """Send another token from now on."""
@@ -247,8 +277,10 @@ class Session:
             read = []
         if self.platform is None:
             return read
-        if not read or self._number not in (None, self.platform.version):
-            return self.platform.endpoints if self._number in (None, self.platform.version) else ()
+        if self._number not in (None, self.platform.version):  # our token opens no other module of another version
+            return [item for item in read if item["identifier"] == ModuleID.CREDENTIALS]
+        if not read:
+            return self.platform.endpoints
         return with_roles(self.services, self.platform, read)
 
     def endpoint(self, module: Module, role: InterfaceRole) -> tuple[str | None, bool]:

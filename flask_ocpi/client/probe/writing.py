@@ -44,12 +44,16 @@ def write_put(receiver: Receiver) -> str:
     seen = receiver.created
     if receiver.refused_usual is not None:
         raise FlawError(f"It is taken in another shape only: {receiver.refused_usual.summary}")
+    if receiver.refused_once is not None:
+        raise FlawError(f"It is taken at the second attempt: {receiver.refused_once.summary}")
     return _done(seen)
 
 
 @check("write.created", "A PUT of a new object is answered with HTTP 201.", _CODES, advised=True)
 def write_created(receiver: Receiver) -> str:
     receiver.need_created()
+    if receiver.refused_once is not None:
+        raise SkippedError("It was not taken at the first attempt.")
     if receiver.created.status != 201:
         raise FlawError(receiver.created.summary)
     return receiver.created.summary

@@ -75,10 +75,13 @@ class Visit:
         return self.method == "GET" and self.number > 0 and len(self.path.strip("/").split("/")) == 3
 
     def body(self) -> Any:
-        """Return the JSON of the request; the platform can still read it."""
+        """Return the JSON of the request, {} if it is none; the platform can still read it."""
         text = self.environ["wsgi.input"].read(int(self.environ.get("CONTENT_LENGTH") or 0))
         self.environ["wsgi.input"] = BytesIO(text)
-        return orjson.loads(text) if text else {}
+        try:
+            return orjson.loads(text)
+        except orjson.JSONDecodeError:
+            return {}
 
     @property
     def authorization(self) -> str:

@@ -73,7 +73,7 @@ def odd_coordinates(module: str, document: Document) -> Document:
 
 def bad_optionals(module: str, document: Document) -> Document:
     """Has optional properties that are wrong: a website without scheme, an empty text, a country of two letters."""
-    if module == "locations":
+    if module == "locations" and "country" in document:
         details = {"name": "Sandbox", "website": "www.example.org"}
         document = {**document, "operator": details, "country": document["country"][:2], "state": ""}
         document["images"] = [{"url": "http://example.org/a b.jpg", "category": "OPERATOR", "type": "jpeg"}]
