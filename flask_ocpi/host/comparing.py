@@ -151,16 +151,19 @@ def differences(object_type: ObjectType, ours: Document, theirs: Document) -> li
     Parts, such as EVSEs, are compared by their ids, and lists of texts and numbers without their order. A missing
     property, null and an empty list are equal, and so are two moments within a second of which one is a whole second.
     """
-    return list(_objects(object_type.parts, ours, theirs, ""))
+    return list(_objects(object_type.parts, object_type.key, ours, theirs, ""))
 
 
-def _objects(parts: Sequence[Part], ours: Mapping[str, Any], theirs: Mapping[str, Any], path: str) -> Iterator[Change]:
+def _objects(
+    parts: Sequence[Part], key: Sequence[str], ours: Mapping[str, Any], theirs: Mapping[str, Any], path: str
+) -> Iterator[Change]:
+    """Compare all properties but the key, which found the object, and which has no case."""
     for name in {**ours, **theirs}:
         place = f"{path}/{_escaped(name)}"
         mine, other = ours.get(name, ABSENT), theirs.get(name, ABSENT)
         if parts and name == parts[0].property and isinstance(mine, list) and isinstance(other, list):
             yield from _parts(parts, mine, other, place)
-        else:
+        elif name not in key:
             yield from _values(mine, other, place)
 
 
@@ -172,14 +175,14 @@ def _parts(parts: Sequence[Part], ours: Sequence[Document], theirs: Sequence[Doc
         if found is None:
             yield Change(f"{path}/{index}", item, ABSENT)
         else:
-            yield from _objects(parts[1:], item, found[1], f"{path}/{index}")
+            yield from _objects(parts[1:], (key,), item, found[1], f"{path}/{index}")
     for index, item in others.values():
         yield Change(f"{path}/{index}", ABSENT, item)
 
 
 def _values(ours: Any, theirs: Any, path: str) -> Iterator[Change]:
     if isinstance(ours, dict) and isinstance(theirs, dict):
-        yield from _objects((), ours, theirs, path)
+        yield from _objects((), (), ours, theirs, path)
     elif isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs) and not _are_plain(ours):
         for index, (mine, other) in enumerate(zip(ours, theirs, strict=True)):
             yield from _values(mine, other, f"{path}/{index}")

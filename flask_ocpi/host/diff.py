@@ -247,8 +247,9 @@ class Copies:
 
     def _find_extra(self, scope: Scope, known: Known) -> None:
         for key, _ in copies_of(self._services, scope) if known.unseen else ():
-            if known.is_unseen(key):
-                ids = tuple(key.id.split("\n"))
+            copy = self._services.storage.get(scope.object_type.kind, key) if known.is_unseen(key) else None
+            if copy is not None:
+                ids = _ids(scope.object_type, copy.document)
                 self._diff.add(Difference(State.EXTRA, key.owner, ids, scope.receiver))
 
 

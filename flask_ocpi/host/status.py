@@ -55,7 +55,7 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
-class Lists:
+class ListState:
     """The sync of a partner's list. receiver: the own party that gets the copies. Ages are in seconds.
 
     age: since the last complete sync, None without one. newest: the latest ``last_updated`` that was read, by the
@@ -88,7 +88,7 @@ class Card:
     circuit: circuits.Circuit | None
     findings: int
     refused: int
-    syncs: tuple[Lists, ...]
+    syncs: tuple[ListState, ...]
     problems: tuple[Problem, ...] = ()
 
     @property
@@ -214,10 +214,10 @@ def span(seconds: float) -> str:
     return "1 second" if int(seconds) == 1 else f"{int(seconds)} seconds"
 
 
-def _syncs(services: Services, platform: Platform, now: int) -> Iterator[Lists]:
+def _syncs(services: Services, platform: Platform, now: int) -> Iterator[ListState]:
     for scope in scopes_of(services, platform):
         known: Watermark = watermarks.get(services, scope)
-        yield Lists(
+        yield ListState(
             module=known.module,
             receiver=str(known.receiver),
             age=None if known.completed is None else max(0, now - known.completed) // SECOND,

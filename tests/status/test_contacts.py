@@ -17,6 +17,7 @@ from flask_ocpi.exchange.contacts import interface_of
 from flask_ocpi.exchange.contacts import skew_of
 from flask_ocpi.storage.memory import MemoryStorage
 from tests.conftest import EVERY_STORAGE
+from tests.e2e.processes import until
 
 NOON = int(datetime(2026, 1, 1, 12, tzinfo=UTC).timestamp()) * SECOND
 
@@ -114,6 +115,22 @@ def test_a_thousand_messages_are_one_write(ocpi_clock):
 
     assert storage.writes == 1
     assert contacts.of("partner-3").last_hour(NOON)[0] == 200
+
+
+class Soon(Contacts):
+    """Writes soon."""
+
+    gather = 0.01
+
+
+def test_a_thread_writes_without_a_reader(ocpi_clock):
+    storage = MemoryStorage()
+    contacts = Soon(storage, clock=ocpi_clock, in_context=nullcontext, inline=False)
+
+    asked(contacts)
+
+    written = until(lambda: storage.get(Contact.KIND, Contact("ems").key), "Nothing was written.")
+    assert Contact.from_record(written).received == NOON
 
 
 def test_without_a_thread_it_is_due_after_some_minutes(contacts, ocpi_clock):

@@ -10,6 +10,8 @@ from flask_ocpi import InvalidParametersError
 from flask_ocpi import Party
 from flask_ocpi.errors import MissingEndpointError
 from flask_ocpi.errors import UnreachableError
+from flask_ocpi.host.comparing import differences
+from flask_ocpi.modules.locations import LOCATION
 from flask_ocpi.storage.base import Key
 from flask_ocpi.testing import documents
 from flask_ocpi.versions import V2_1_1
@@ -247,11 +249,11 @@ class TestCopies:
         provider.storage.delete("locations", copy_of(provider, "LOC3")[0])
         key, record = copy_of(provider, "LOC1")
         extra = Key(key.country_code, key.party_id, "LOC9", key.receiver)
-        provider.storage.save("locations", extra, type(record).of({**record.document, "id": "LOC9"}))
+        provider.storage.save("locations", extra, type(record).of({**record.document, "id": "loc9"}))
 
         diff = provider.partners.diff("FR-OTH", "locations")
 
-        assert states(diff) == {"LOC1": "OLDER", "LOC2": "DIFFERENT", "LOC3": "MISSING", "LOC9": "EXTRA"}
+        assert states(diff) == {"LOC1": "OLDER", "LOC2": "DIFFERENT", "LOC3": "MISSING", "loc9": "EXTRA"}
         [city] = next(each for each in diff.listed if each.ids == ("LOC2",)).changes
         assert (city.path, city.ours, city.theirs) == ("/city", "Elsewhere", location()["city"])
 
@@ -295,3 +297,56 @@ class TestCopies:
         diff = provider.partners.diff("FR-OTH", "locations")
 
         assert (diff.error, diff.left) == ("The line is cut.", None)
+
+    def test_an_object_of_another_party_is_ignored(self, operator, provider, ocpi_network):
+        provider.pull("locations", "FR-OTH")
+        ocpi_network.after_send = lambda request, response: replace(
+            response, body=response.body.replace(b'"party_id":"OTH","id":"LOC2"', b'"party_id":"XXX","id":"LOC2"')
+        )
+
+        diff = provider.partners.diff("FR-OTH", "locations")
+
+        assert (diff.same, states(diff)) == (2, {"LOC2": "EXTRA"})
+        assert diff.notes == ["1 objects of other parties in its list were ignored."]
+
+
+def test_what_a_hub_told_of_a_party_is_compared_at_the_partner(ocpi_network):
+    hub = ocpi_network.add("hub.example", [("NL", "HUB", ["HUB"])])
+    provider = ocpi_network.add("provider.example", [("DE", "EMS", ["EMSP"])])
+    ocpi_network.connect(provider, hub)
+    info = documents.client_info(country_code="FR", party_id="OTH", role="CPO")
+    hub.save("hubclientinfo", info)
+
+    before = hub.partners.diff("DE-EMS", "hubclientinfo")
+    hub.push("hubclientinfo", "CPO", party=Party.of("FR", "OTH"))
+
+    assert [(each.state.value, str(each.owner)) for each in before.listed] == [("MISSING", "FR-OTH")]
+    assert hub.partners.diff("DE-EMS", "hubclientinfo").is_equal
+
+
+class TestComparing:
+    @pytest.mark.parametrize(
+        ("ours", "theirs", "paths"),
+        [
+            ({"name": "A"}, {"name": "A"}, []),
+            ({"name": "A"}, {"name": "B"}, ["/name"]),
+            ({"name": None, "images": []}, {}, []),
+            ({}, {"x/y~z": 1}, ["/x~1y~0z"]),
+            ({"facilities": ["HOTEL", "BIKE"]}, {"facilities": ["BIKE", "HOTEL"]}, []),
+            ({"facilities": ["HOTEL", "HOTEL"]}, {"facilities": ["HOTEL"]}, ["/facilities"]),
+            ({"coordinates": {"latitude": "1"}}, {"coordinates": {"latitude": "2"}}, ["/coordinates/latitude"]),
+            ({"directions": [{"text": "a"}]}, {"directions": [{"text": "b"}]}, ["/directions/0/text"]),
+            ({"directions": [{"text": "a"}]}, {"directions": []}, ["/directions"]),
+            ({"last_updated": "2026-01-01T08:00:00.5Z"}, {"last_updated": "2026-01-01T08:00:00Z"}, []),
+            ({"last_updated": "2026-01-01T08:00:00.5Z"}, {"last_updated": "2026-01-01T08:00:00.6Z"}, ["/last_updated"]),
+            ({"last_updated": "2026-01-01T08:00:00Z"}, {"last_updated": "2026-01-01T08:00:01Z"}, ["/last_updated"]),
+            ({"evses": [{"uid": "A"}, {"uid": "B"}]}, {"evses": [{"uid": "b"}]}, ["/evses/0"]),
+            (
+                {"evses": [{"uid": "A", "connectors": [{"id": "1", "amperage": 16}]}]},
+                {"evses": [{"uid": "Z"}, {"uid": "A", "connectors": [{"id": "1", "amperage": 32}]}]},
+                ["/evses/0/connectors/0/amperage", "/evses/0"],
+            ),
+        ],
+    )
+    def test_properties_are_compared_by_their_meaning(self, ours, theirs, paths):
+        assert [change.path for change in differences(LOCATION, ours, theirs)] == paths
