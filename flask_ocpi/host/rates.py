@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask_ocpi.core.moments import SECOND
-from flask_ocpi.exchange import journal
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.journal import JOURNAL
 from flask_ocpi.exchange.journal import REFERENCES
-from flask_ocpi.exchange.journal import Search
+from flask_ocpi.exchange.journal import read_entry
 from flask_ocpi.exchange.references import FAILED
+from flask_ocpi.storage.base import NOBODY
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Query
 
@@ -67,21 +67,30 @@ class Rates:
 
     def hours(self, number: int = 24) -> Sequence[Rate]:
         """Return the messages in the journal by hour, for the last ``number`` hours."""
-        storage, last = self._services.storage, self._services.now() // _HOUR
+        last = self._services.now() // _HOUR
+        first = (last - number + 1) * _HOUR
+        # An index finds the messages of a partner by time: those of all partners at once would be read one by one.
+        known = [platform.id for platform in self._services.platforms.all()]
+        senders = [id for id in ("", *known) if self._counted(JOURNAL, NOBODY, id, first, None)]
         found = []
-        for hour in range(last - number + 1, last + 1):
-            span: dict[str, Any] = {"date_from": hour * _HOUR, "date_to": (hour + 1) * _HOUR, "limit": 1}
-            total = storage.list(JOURNAL, Query(**span)).total
-            failed = storage.list(REFERENCES, Query(owners=(Party(FAILED, ""),), receiver="", **span)).total
-            found.append(Rate(hour * _HOUR, total, failed))
+        for begin in range(first, (last + 1) * _HOUR, _HOUR):
+            total = sum(self._counted(JOURNAL, NOBODY, sender, begin, begin + _HOUR) for sender in senders)
+            failed = self._counted(REFERENCES, Party(FAILED, ""), "", begin, begin + _HOUR)
+            found.append(Rate(begin, total, failed))
         return found
+
+    def _counted(self, kind: str, owner: Party, receiver: str, begin: int, end: int | None) -> int:
+        query = Query(owners=(owner,), receiver=receiver, date_from=begin, date_to=end, limit=1)
+        return self._services.storage.list(kind, query).total
 
     def latencies(self) -> Sequence[Latency]:
         """Return how long the latest messages took, by direction and module, the most frequent first."""
         durations: dict[tuple[str, str], list[float]] = {}
         failed: dict[tuple[str, str], int] = {}
-        for entry in journal.latest(self._services.storage, Search(), MEASURED):
-            message = entry.message
+        storage = self._services.storage
+        offset = max(0, storage.list(JOURNAL, Query(limit=1)).total - MEASURED)
+        for record in storage.list(JOURNAL, Query(offset=offset, limit=MEASURED)).records:
+            message = read_entry(record).message
             group = message.direction.value, message.module or ""
             durations.setdefault(group, []).append(message.duration)
             failed[group] = failed.get(group, 0) + message.failed

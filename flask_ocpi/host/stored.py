@@ -89,7 +89,7 @@ class StoredObjects:
         item = partial(self._item, module, object_type, source or "")
         if not text:
             total = sum(self._services.storage.list(object_type.kind, replace(q, limit=1)).total for q in queries)
-            records = list(islice(self._backwards(object_type.kind, queries, skip=offset), limit))
+            records = list(islice(self._backwards(object_type.kind, queries, skip=offset, at_once=limit), limit))
             return Items(tuple(map(item, records)), offset + len(records) < total, total)
         wanted = fold(orjson.dumps(text).decode()[1:-1])
         looked_at = 0
@@ -152,14 +152,16 @@ class StoredObjects:
         self._services.wake(outbox.platforms)
         return bool(outbox.platforms)
 
-    def _backwards(self, kind: str, queries: Sequence[Query], *, skip: int = 0) -> Iterator[Record]:
+    def _backwards(
+        self, kind: str, queries: Sequence[Query], *, skip: int = 0, at_once: int = _AT_ONCE
+    ) -> Iterator[Record]:
         """Yield records from the latest created to the first one; ``skip`` so many."""
         storage = self._services.storage
         for query in queries:
             end = storage.list(kind, replace(query, limit=1)).total
             skip, end = max(0, skip - end), max(0, end - skip)
             while end > 0:
-                start = max(0, end - _AT_ONCE)
+                start = max(0, end - at_once)
                 yield from reversed(storage.list(kind, replace(query, offset=start, limit=end - start)).records)
                 end = start
 

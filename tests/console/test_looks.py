@@ -9,6 +9,7 @@ import pytest
 
 from flask_ocpi.contrib import console
 from flask_ocpi.contrib.console.desk import SECTIONS
+from flask_ocpi.contrib.console.pages.comparing import DIRECTIONS
 from flask_ocpi.contrib.console.pages.inbox import TABS
 from flask_ocpi.contrib.console.texts import TEXTS
 
@@ -61,6 +62,9 @@ def test_templates_turn_escaping_off_nowhere(path):
 def test_every_text_is_used_and_every_used_text_exists():
     sources = "".join(path.read_text() for path in [*TEMPLATES, *FOLDER.rglob("*.py")])
     used = set(re.findall(r"\b(?:t|TEXTS)\.([a-z_]+)", sources)) | set(SECTIONS)
+    used |= {
+        f"{prefix}_{way}" for prefix in ("compared", "repaired", "repair", "repair_question") for way in DIRECTIONS
+    }
     used |= {f"{prefix}_{tab}" for prefix in ("tab", "about") for tab in TABS}
 
     assert used == set(vars(TEXTS))

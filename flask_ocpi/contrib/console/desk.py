@@ -27,7 +27,7 @@ from flask_ocpi.host import OwnPlatform
 NAME = "ocpi_console"
 #: The sections of the console, each with the pages that belong to it.
 SECTIONS = {
-    "partners": ("partners", "partner"),
+    "partners": ("partners", "partner", "compared"),
     "inbox": ("inbox", "finding", "parked"),
     "objects": ("objects", "object"),
     "search": ("search", "story", "message"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flask_ocpi.contrib.console.pages import actions
+from flask_ocpi.contrib.console.pages import comparing
 from flask_ocpi.contrib.console.pages import health
 from flask_ocpi.contrib.console.pages import inbox
 from flask_ocpi.contrib.console.pages import objects
@@ -10,4 +11,4 @@ from flask_ocpi.contrib.console.pages import partners
 from flask_ocpi.contrib.console.pages import stories
 
 #: All pages, and what their forms do.
-PAGES = (*partners.PAGES, *inbox.PAGES, *objects.PAGES, *stories.PAGES, *health.PAGES, *actions.PAGES)
+PAGES = (*partners.PAGES, *inbox.PAGES, *objects.PAGES, *comparing.PAGES, *stories.PAGES, *health.PAGES, *actions.PAGES)

@@ -34,6 +34,7 @@ def _partner(desk: Desk, id: str, **more: Any) -> Response:
         requests=partners.requests(id),
         in_force=partners.quirks(id),
         known=quirks.TABLE,
+        modules=desk.ocpi.objects.modules(),
         **shown,
     )
 
