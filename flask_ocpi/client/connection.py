@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import time
 import uuid
 from collections.abc import Callable
@@ -157,8 +158,8 @@ class Connection:
         usual: dict[str, str | None] = {
             "Authorization": self._authorization,
             "Accept": "application/json",
-            "X-Request-ID": str(uuid.uuid4()),
-            "X-Correlation-ID": correlation_id or str(uuid.uuid4()),
+            "X-Request-ID": _new_id(),
+            "X-Correlation-ID": correlation_id or _new_id(),
             **(headers or {}),
         }
         sent = {name: value for name, value in usual.items() if value is not None}
@@ -377,6 +378,11 @@ class PlatformConnection(Connection):
         status = connection_status(self.services, self.platform, to, module.identifier, role)
         if status not in (None, ConnectionStatus.CONNECTED):
             raise NotConnectedError(f"{to} is {status} at the hub {self.platform.id}.")
+
+
+def _new_id() -> str:
+    """Return a unique id that need not be a secret: uuid4 would ask the operating system for its bits."""
+    return str(uuid.UUID(int=random.getrandbits(128), version=4))
 
 
 def only(parties: Sequence[Party]) -> Party | None:

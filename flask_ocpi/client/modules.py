@@ -47,6 +47,7 @@ from flask_ocpi.storage.base import Party
 from flask_ocpi.versions.reading.reader import NOTHING_KNOWN
 from flask_ocpi.versions.shaping import losing
 from flask_ocpi.versions.shaping import said
+from flask_ocpi.versions.shaping import said_once
 
 _NO_SUCH_METHOD = (405, 501)
 
@@ -253,9 +254,9 @@ class ModuleClient:
         here = (platform.id, str(self.module.id))
         refusal = None
         known = here not in lacking or not same_hash(lacking[here] or "", platform.token or "")
-        if known and not self.client.quirks.no_patch and self._tells(changes, ids, whole):
+        if known and not self.client.quirks.no_patch and (operation := self._telling(changes, ids, whole)) is not None:
             try:
-                return self._owned(find_addressed(self.module, "PATCH", ids), ids, owner, body=changes)
+                return self._owned(operation, ids, owner, body=changes)
             except RefusedError as error:
                 if error.is_about_us:
                     raise
@@ -269,23 +270,23 @@ class ModuleClient:
             )
         return answer
 
-    def _tells(self, changes: Document, ids: Sequence[str], whole: Document) -> bool:
-        """Tell whether a PATCH can express the changes: names and values are the same in the platform's version."""
+    def _telling(self, changes: Document, ids: Sequence[str], whole: Document) -> Operation | None:
+        """Return the PATCH that expresses the changes: if names and values are the same in the platform's version."""
         operation = find_addressed(self.module, "PATCH", ids)
         cls, services, version = body_of(operation), self.client.services, self.client.version
         if (conversion := version.conversion(cls)) is None:
-            return True
+            return operation
         object_type, stored = object_of(operation), whole
-        part_ids = object_type.split_ids(ids)[1]
-        if part_ids:
+        if part_ids := object_type.split_ids(ids)[1]:
             place = locate(whole, object_type, part_ids)
             if place is None or place.index is None:
-                return False
+                return None
             stored = place.siblings[place.index]
         if conversion.is_marked and not conversion.says_more(stored):
-            return True
-        sent = said(services, version, cls, stored, where=operation.name, find=finder(services))
-        return all(name in fields_of(cls) and sent.get(name) == changes[name] for name in changes)
+            return operation
+        sent = said_once(services, version, cls, stored, where=operation.name, find=finder(services))
+        tells = all(name in fields_of(cls) and sent.get(name) == changes[name] for name in changes)
+        return operation if tells else None
 
     def delete(self, *ids: str, owner: Party | None = None) -> Answer:
         """Remove an object with DELETE at the platform's Receiver interface."""
@@ -415,9 +416,8 @@ class ModuleClient:
         if operation.body is not None and body is not None and not operation.partial:
             services, version = self.client.services, self.client.version
             source = Source(self.client.platform.id, str(self.module.id), " ".join(segments))
-            lose = losing(services, source, version)
-            find = finder(services)
-            body = said(services, version, operation.body, body, where=operation.name, lose=lose, find=find)
+            lose, find = losing(services, source, version), finder(services)
+            body = said_once(services, version, operation.body, body, where=operation.name, lose=lose, find=find)
         if operation.query is not None and query:
             query = said(self.client.services, self.client.version, operation.query, dict(query), where=operation.name)
         return self._request(operation, role, segments, body=body, query=query, owner=owner, to=to)

@@ -29,6 +29,7 @@ from flask_ocpi.errors import UnreachableError
 
 _KEPT_PEERS = 64
 _AROUND = 128 * 1024  # bytes of an answer besides its body: heads, also interim ones, lines of chunks, trailers
+_TOLERANCE = 0.02  # of a time limit
 _A_BYTE = 8  # bytes that one byte of a body may take, in its own chunk
 
 _Server = tuple[str, str, int | None]  # scheme, host, port
@@ -60,6 +61,12 @@ class Exchange:
             raise TimeoutError("The time allowed for the whole exchange is over.")
         return min(limit, left)
 
+    def limit(self, sock: socket.socket) -> None:
+        """Limit the next step of a socket; a limit that is almost the same stays: each change is a system call."""
+        left, set_before = self.time_left(self.read_timeout), sock.gettimeout()
+        if set_before is None or abs(set_before - left) > left * _TOLERANCE:
+            sock.settimeout(left)
+
     def note(self, count: int) -> None:
         """Count received bytes; raise InvalidResponseError if there are too many besides the body."""
         self.answered |= count > 0
@@ -85,15 +92,14 @@ class _Socket(socket.socket):
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         exchange = current_exchange.get()
-        self.settimeout(exchange.time_left(exchange.read_timeout))
+        exchange.limit(self)
         with forks.waiting():
             count = super().recv_into(buffer, nbytes, flags)
         exchange.note(count)
         return count
 
     def sendall(self, data: Any, flags: int = 0) -> None:
-        exchange = current_exchange.get()
-        self.settimeout(exchange.time_left(exchange.read_timeout))
+        current_exchange.get().limit(self)
         with forks.waiting():
             super().sendall(data, flags)
 
@@ -114,8 +120,7 @@ class TLSSocket(ssl.SSLSocket):
         return count
 
     def send(self, data: Any, flags: int = 0) -> int:
-        exchange = current_exchange.get()
-        self.settimeout(exchange.time_left(exchange.read_timeout))
+        current_exchange.get().limit(self)
         return super().send(data, flags)
 
 

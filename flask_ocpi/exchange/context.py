@@ -191,6 +191,7 @@ class Services:
     quirks: returns the quirks of a partner.
     own: the version whose shape stored objects have, also for the host application: 2.2.1.
     purged: when old records of a kind were last removed, in microseconds.
+    said: the bodies that were just made for partners, as JSON, with their losses, by version, class and stored object.
     """
 
     settings: Settings
@@ -221,6 +222,7 @@ class Services:
     handshakes: Waits = field(default_factory=lambda: Waits(2, each=1))
     waits: Waits = field(default_factory=lambda: Waits(8, each=4))
     purged: dict[str, int] = field(default_factory=dict)
+    said: dict[tuple[str, Any, bytes], tuple[bytes, tuple[tuple[str, str], ...]]] = field(default_factory=dict)
     quirks: Known = field(default_factory=lambda: Known({}))
     _own_parties: dict[tuple[str, InterfaceRole], tuple[Party, ...]] = field(default_factory=dict, init=False)
     _object_types: dict[str, ObjectType] = field(default_factory=dict, init=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import replace
 from decimal import ROUND_HALF_UP
 from decimal import Decimal
@@ -14,6 +16,7 @@ from flask_ocpi.core.converting import MORE
 from flask_ocpi.core.converting import Find
 from flask_ocpi.core.converting import LeftOutError
 from flask_ocpi.core.converting import Lose
+from flask_ocpi.core.converting import Reference
 from flask_ocpi.core.converting import nothing
 from flask_ocpi.core.converting import unnoted
 from flask_ocpi.core.description import Handler
@@ -55,6 +58,10 @@ _AMOUNTS = {
     v2_3_0.PriceLimit: ("before_taxes", "after_taxes"),
     TaxAmount: ("amount",),
 }
+
+
+_MOST_KEPT = 300  # bodies
+_LONGEST_KEPT = 16 * 1024  # bytes
 
 
 def shaped(schema: Schema, document: Any, quirks: Quirks, *, partial: bool = False) -> Any:
@@ -173,6 +180,50 @@ def said(
     except FAILURES as error:
         raise InvalidParametersError(f"{where} cannot be said in OCPI {version.number}: {error!r}.") from error
     return load(services.schemas[cls], sent, where=where)
+
+
+def said_once(
+    services: Services,
+    version: Version,
+    cls: type[Schema],
+    body: Document,
+    *,
+    where: str,
+    lose: Lose = unnoted,
+    find: Find = nothing,
+) -> Document:
+    """Return a body as :func:`said` does; one that was just made, for any partner, is not made again.
+
+    Its losses are noted for each partner. One with other objects in it is made anew, since they may have changed.
+    """
+    conversion = version.conversion(cls)
+    if conversion is None or (conversion.is_marked and not conversion.says_more(body)):
+        return body
+    state = (version.number, cls, orjson.dumps(body))
+    known = services.said.get(state)
+    if known is not None:
+        for loss in known[1]:
+            lose(*loss)
+        made: Document = orjson.loads(known[0])
+        return made
+    losses: list[tuple[str, str]] = []
+    has_others = False
+
+    def found(kind: str, references: Collection[Reference]) -> Mapping[Reference, Document]:
+        nonlocal has_others
+        has_others = True
+        return find(kind, references)
+
+    def lost(pointer: str, reason: str) -> None:
+        losses.append((pointer, reason))
+        lose(pointer, reason)
+
+    sent = said(services, version, cls, body, where=where, lose=lost, find=found)
+    if not has_others and len(state[2]) <= _LONGEST_KEPT:
+        if len(services.said) >= _MOST_KEPT:
+            services.said.clear()
+        services.said[state] = (orjson.dumps(sent), tuple(losses))
+    return sent
 
 
 def losing(services: Services, source: Source, version: Version) -> Lose:
