@@ -59,7 +59,7 @@ class OCPI(HostHooks, Facade):
     default, so that you can replace a part of it:
     ``lambda default: RoutedStorage({"locations": MyLocations(), "*": default})``.
     transport: calls partners; HTTP by default. clock: returns the time, aware.
-    versions: the versions of OCPI to serve, by default those of this package. OCPI_VERSIONS can select some of them.
+    versions: the versions of OCPI to serve, by default those of this package that OCPI_VERSIONS names.
     Add your own modules and versions here: ``versions=(V2_2_1.with_module(MY_MODULE),)``.
 
     Hooks and these options apply to all apps; hooks may be registered after ``init_app``. All other state is in

@@ -132,6 +132,8 @@ def table(requirements: Sequence[Requirement], tests: Mapping[str, Sequence[str]
         "What OCPI 2.2.1 demands, in a few words, and the tests that show it. The level DEC marks decisions of this",
         "project where the specification is silent or contradicts itself.",
         "",
+        "The platforms of the tests in `conformance` serve every version, and their partners speak 2.2.1.",
+        "",
         f"This page is made from the tests' markers by `{COMMAND}`; do not edit it.",
         "",
         f"{shown} of {len(requirements)} requirements have tests in this release.",

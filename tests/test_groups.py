@@ -43,7 +43,7 @@ def test_partners_are_listed_found_and_described(connected):
     assert connected.partners.find("FR-OTH") == partner
     assert connected.partners.get(partner.id) == partner
     assert connected.partners.get("nobody") is None
-    assert (status["id"], status["state"], status["version"]) == (partner.id, "REGISTERED", "2.2.1")
+    assert (status["id"], status["state"], status["version"]) == (partner.id, "REGISTERED", "2.3.0")
     assert {role["party_id"] for role in status["roles"]} == {"OTH"}
     assert "token" not in str(status).replace("tokens", "")
 

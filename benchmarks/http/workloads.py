@@ -142,7 +142,7 @@ def _as_sent(contestant: Contestant, call: Call, data: Any) -> bool:
 def _lists_version(contestant: Contestant, call: Call, data: Any) -> bool:
     if contestant.kind != OURS:
         return bool(data)
-    return bool(data == [{"version": "2.2.1", "url": f"{contestant.url}/ocpi/2.2.1"}])
+    return {"version": "2.2.1", "url": f"{contestant.url}/ocpi/2.2.1"} in data
 
 
 def _allowed(contestant: Contestant, call: Call, data: Any) -> bool:

@@ -51,7 +51,7 @@ class Settings:
         None,
         'Interfaces to serve, such as ["locations:SENDER"]. By default those of the own roles.',
     )
-    versions: tuple[str, ...] = setting(kinds.texts, ("2.2.1",), "Versions of OCPI to serve.")
+    versions: tuple[str, ...] = setting(kinds.texts, ("2.2.1", "2.3.0"), "Versions of OCPI to serve.")
     role_permissions: Mapping[Role, Mapping[str, tuple[str, ...]]] = setting(
         kinds.permissions,
         {},

@@ -155,8 +155,11 @@ def addressed_parties(ctx: Context, module: Module, interface: Interface) -> tup
     """Return the own parties a request is for: the one in its TO headers, or all that serve the interface (RT-22).
 
     A TO that names a party of the caller is ignored; any other party that is not hosted here, or does not serve the
-    interface, raises InvalidParametersError.
+    interface, raises InvalidParametersError. Versions and credentials are for the whole platform: our side for the
+    caller may not be known yet.
     """
+    if module.single:
+        return ctx.services.own_parties(module.id, interface.role)
     hosted = own_parties(ctx.services, ctx.platform, ctx.version, module.id, interface.role)
     wanted = ctx.routing.to_party
     if wanted in hosted:

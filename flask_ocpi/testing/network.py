@@ -51,13 +51,21 @@ class Clock:
 class Network:
     """Platforms that reach each other by host name, each a Flask app of its own.
 
-    config: the configuration of all platforms' apps. ``requests`` lists the sent requests. ``before_send`` may be
+    config: the configuration of all platforms' apps. version: the version of OCPI that :meth:`connect` registers in, by
+    default the highest that both platforms serve. ``requests`` lists the sent requests. ``before_send`` may be
     set to a function that is called with each request before it is delivered: raise in it to cut the line. Every app
     is a :class:`flask.Flask` with ``TESTING`` on.
     """
 
-    def __init__(self, *, clock: Callable[[], Any] | None = None, config: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], Any] | None = None,
+        config: Mapping[str, Any] | None = None,
+        version: str | None = None,
+    ) -> None:
         self.clock = clock or Clock()
+        self.version = version
         # In memory only the machine itself can be slow.
         self.config = {"OCPI_HANDSHAKE_TIMEOUT": 600, **(config or {})}
         self.apps: dict[str, Flask] = {}
@@ -101,7 +109,7 @@ class Network:
         Each grants the other all its parties and roles. refetch: the server has fetched the client's endpoints again.
         """
         invited, token = server.partners.invite(name="", **_all_of(client))
-        there = client.partners.register(server.versions_url, token, **_all_of(server))
+        there = client.partners.register(server.versions_url, token, version=self.version, **_all_of(server))
         for job in server.services.jobs:
             if job.name == "endpoints" and refetch:
                 job.run()

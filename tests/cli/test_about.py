@@ -145,7 +145,7 @@ def test_openapi_prints_the_document_for_the_base_url(run, ocpi):
     document = json.loads(result.stdout)
     validate(document)
     assert document["servers"] == [{"url": "https://platform.example"}]
-    assert document["paths"].keys() == ocpi.specs["2.2.1"]["paths"].keys()
+    assert document["paths"].keys() == ocpi.specs["2.3.0"]["paths"].keys()
 
 
 def test_openapi_is_for_this_host_without_a_base_url(ocpi_app, ocpi):
@@ -164,16 +164,16 @@ def test_openapi_writes_a_file(run, ocpi, tmp_path, as_json):
 
     assert json.loads(file.read_text())["openapi"].startswith("3.1")
     if as_json:
-        assert json.loads(result.stdout) == {"output": str(file), "version": "2.2.1"}
+        assert json.loads(result.stdout) == {"output": str(file), "version": "2.3.0"}
     else:
-        assert result.stdout == f"Wrote the OpenAPI document of OCPI 2.2.1 to {file}.\n"
+        assert result.stdout == f"Wrote the OpenAPI document of OCPI 2.3.0 to {file}.\n"
 
 
 def test_openapi_knows_only_versions_that_are_served(run, ocpi):
     result = run(ocpi, "openapi", "--version", "2.1.1")
 
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr == "Error: OCPI 2.1.1 is not served here; there is 2.2.1.\n"
+    assert result.stderr == "Error: OCPI 2.1.1 is not served here; there is 2.2.1, 2.3.0.\n"
 
 
 def test_crashes_are_no_polite_errors(run, ocpi, monkeypatch):

@@ -21,7 +21,10 @@ from flask_ocpi.testing.documents import token
 
 EVERY_KIND = pytest.mark.parametrize("ocpi_storage", ["memory", "sqlite"], indirect=True)
 THEIRS = {"country_code": "FR", "party_id": "OTH"}
-MODULES = ("locations", "sessions", "cdrs", "tariffs", "tokens", "hubclientinfo")
+MODULES = (
+    *("locations", "sessions", "cdrs", "tariffs", "tokens", "hubclientinfo", "invoicereconciliation"),
+    *("terminals", "financial-advice-confirmations", "bookings", "booking_locations"),
+)
 OURS = {"country_code": "NL", "party_id": "ABC"}
 THEIR_DRIVER = {**cdr()["cdr_token"], **THEIRS}
 #: One object of ours of each module, and what names it in a command.
@@ -29,7 +32,7 @@ OBJECTS = {
     "locations": (full_location(), ["LOC1"]),
     "sessions": (session(cdr_token=THEIR_DRIVER), ["SES1"]),
     "cdrs": (cdr(cdr_token=THEIR_DRIVER), ["CDR1"]),
-    "tariffs": (tariff(), ["TARIFF1"]),
+    "tariffs": (tariff(tax_included="NO"), ["TARIFF1"]),
     "tokens": (token(type="APP_USER", **OURS), ["12345678905880", "APP_USER"]),
 }
 EVERY_MODULE = pytest.mark.parametrize("module", OBJECTS)
@@ -593,7 +596,7 @@ def test_push_says_that_the_platform_refused(run, connected, ocpi_other):
     result = run(connected, "push", "locations", "LOC1", "EVSE1", "--partner", "FR-OTH")
 
     assert result.exit_code == 1
-    assert "Error: PUT https://other.example/ocpi/2.2.1/receiver/locations/NL/ABC/LOC1/EVSE1 answered" in result.stderr
+    assert "Error: PUT https://other.example/ocpi/2.3.0/receiver/locations/NL/ABC/LOC1/EVSE1 answered" in result.stderr
 
 
 def test_push_needs_a_registered_platform(run, ocpi):

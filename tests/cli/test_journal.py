@@ -119,7 +119,7 @@ def test_one_message_is_shown_as_a_whole(run, pushed):
     result = run(pushed, "journal", str(last(pushed).number))
 
     assert f"Message {last(pushed).number} of the conversation " in result.stdout
-    assert "\nPUT https://other.example/ocpi/2.2.1/receiver/locations/NL/ABC/LOC1\n" in result.stdout
+    assert "\nPUT https://other.example/ocpi/2.3.0/receiver/locations/NL/ABC/LOC1\n" in result.stdout
     assert "OCPI-to-country-code: FR\n" in result.stdout
     assert '\n  "id": "LOC1",\n' in result.stdout
     assert "\nHTTP 201\n" in result.stdout

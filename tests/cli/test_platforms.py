@@ -95,9 +95,9 @@ def test_register_takes_the_token_from_stdin_and_says_what_it_found(run, ocpi, o
     result = run(ocpi, "register", OTHER_VERSIONS, "-", "--name", "Other", input=f"{token}\n")
 
     assert (result.exit_code, result.stderr) == (0, "")
-    assert "Registered with Other as platform other, over OCPI 2.2.1." in result.stdout
+    assert "Registered with Other as platform other, over OCPI 2.3.0." in result.stdout
     assert "FR-OTH (CPO, EMSP)" in result.stdout
-    assert ["locations", "SENDER", "https://other.example/ocpi/2.2.1/sender/locations"] in lines(result.stdout)
+    assert ["locations", "SENDER", "https://other.example/ocpi/2.3.0/sender/locations"] in lines(result.stdout)
     assert "flask ocpi pull locations --partner other" in result.stdout
     assert ocpi.partners.find("FR-OTH").is_registered
 
@@ -118,7 +118,7 @@ def test_register_answers_json(run, ocpi, ocpi_other):
     result = run(ocpi, "register", OTHER_VERSIONS, token, "--json")
 
     platform = json.loads(result.stdout)
-    assert (platform["state"], platform["version"], platform["name"]) == ("REGISTERED", "2.2.1", "OTH Charging")
+    assert (platform["state"], platform["version"], platform["name"]) == ("REGISTERED", "2.3.0", "OTH Charging")
     assert {"credentials", "locations", "sessions", "commands"} <= {e["identifier"] for e in platform["endpoints"]}
 
 
@@ -307,7 +307,7 @@ def test_platforms_lists_what_is_known(run, connected):
 
     header, *rows = lines(result.stdout)
     assert header == ["ID", "NAME", "STATE", "OCPI", "PARTIES", "LAST", "CHANGE"]
-    assert rows[0][:7] == ["other-example", "OTH", "Charging", "REGISTERED", "2.2.1", "FR-OTH", "(CPO,"]
+    assert rows[0][:7] == ["other-example", "OTH", "Charging", "REGISTERED", "2.3.0", "FR-OTH", "(CPO,"]
     assert rows[1] == ["new-partner", "New", "Partner", "INVITED", "-", "-", "2026-01-01T12:00:00.000Z"]
 
 
@@ -317,7 +317,7 @@ def test_platforms_lists_endpoints_as_json(run, connected):
     [platform] = json.loads(result.stdout)
     assert platform["versions_url"] == OTHER_VERSIONS
     assert {role["role"] for role in platform["roles"]} == {"CPO", "EMSP"}
-    assert "https://other.example/ocpi/2.2.1/credentials" in {e["url"] for e in platform["endpoints"]}
+    assert "https://other.example/ocpi/2.3.0/credentials" in {e["url"] for e in platform["endpoints"]}
 
 
 def test_platforms_says_what_to_do_when_there_are_none(run, ocpi):
@@ -377,9 +377,9 @@ def test_platforms_shows_one_in_full(run, connected):
     text = run(connected, "partners", "show", "fr-oth").stdout
     document = json.loads(run(connected, "partners", "show", "FR-OTH", "--json").stdout)
 
-    assert text.startswith("OTH Charging (other-example): REGISTERED, over OCPI 2.2.1, since ")
+    assert text.startswith("OTH Charging (other-example): REGISTERED, over OCPI 2.3.0, since ")
     assert "Its versions URL is https://other.example/ocpi/versions." in text
-    assert ["commands", "RECEIVER", "https://other.example/ocpi/2.2.1/receiver/commands"] in lines(text)
+    assert ["commands", "RECEIVER", "https://other.example/ocpi/2.3.0/receiver/commands"] in lines(text)
     assert (document["id"], document["state"]) == ("other-example", "REGISTERED")
 
 

@@ -15,7 +15,7 @@ from flask_ocpi.testing.documents import tariff
 from tests.sync.conftest import spoil
 
 THEIRS = {"country_code": "FR", "party_id": "OTH"}
-RECEIVED = ("locations", "sessions", "cdrs", "tariffs")
+RECEIVED = ("locations", "sessions", "cdrs", "tariffs", "invoicereconciliation", "bookings", "booking_locations")
 
 
 @pytest.fixture

@@ -76,7 +76,7 @@ def test_the_endpoints_are_fetched_with_what_the_partner_knows_now(ocpi_network,
     after = modules(inviter, partner.id)
     assert before - after == {UNKNOWN, "chargingprofiles:RECEIVER"}
     assert {"locations:RECEIVER", "cdrs:RECEIVER", "tokens:SENDER"} <= after
-    assert asked(ocpi_network) == ["versions", "2.2.1"]
+    assert asked(ocpi_network) == ["versions", "2.3.0"]
 
 
 def test_check_has_no_false_alarm_on_either_side_at_any_time(inviter, client, partner):
@@ -102,7 +102,7 @@ def test_it_is_done_once(ocpi_network, inviter, partner):
         inviter.outbox.flush()
         ocpi_network.clock.advance(PAUSE)
 
-    assert asked(ocpi_network) == ["versions", "2.2.1"]
+    assert asked(ocpi_network) == ["versions", "2.3.0"]
     assert inviter.partners.get(partner.id).endpoints_due is None
 
 
@@ -113,7 +113,7 @@ def test_a_renewal_has_them_fetched_again(ocpi_network, inviter, client, partner
 
     inviter.outbox.flush()
 
-    assert asked(ocpi_network) == ["versions", "2.2.1"]
+    assert asked(ocpi_network) == ["versions", "2.3.0"]
 
 
 def test_a_partner_that_cannot_be_reached_is_tried_a_few_times(ocpi_network, inviter, partner, caplog):
@@ -177,7 +177,7 @@ def test_of_two_processes_one_does_it(ocpi_network, inviter, partner, shared):
     ocpi_network.before_send = meanwhile
     inviter.outbox.flush()
 
-    assert asked(ocpi_network) == ["versions", "2.2.1"]
+    assert asked(ocpi_network) == ["versions", "2.3.0"]
 
 
 def test_one_that_another_process_took_since_it_was_read_is_left_to_it(ocpi_network, inviter, partner):

@@ -25,6 +25,7 @@ from flask_ocpi.testing.network import PartnerClient
 from flask_ocpi.testing.network import TestResponse
 from flask_ocpi.testing.network import add_partner
 from flask_ocpi.versions import V2_2_1
+from tests.conformance.sharing import Network221
 from tests.peers import dump
 
 LATER = "2024-06-30T12:00:00Z"
@@ -199,7 +200,7 @@ class Everything:
 @functools.cache
 def _everything() -> tuple[Everything, dict[str, Any]]:
     """Return the platform of this process, and what was in its storage at first."""
-    everything = make_everything(Network(config={"OCPI_RECEIVE": "strict"}))
+    everything = make_everything(Network221(config={"OCPI_RECEIVE": "strict"}))
     kinds: dict[str, Any] = everything.ocpi.storage._kinds
     return everything, {kind: dict(records) for kind, records in kinds.items()}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
@@ -15,12 +16,17 @@ from flask_ocpi.testing.network import Clock
 from flask_ocpi.testing.network import Network
 from flask_ocpi.testing.network import PartySpec
 from flask_ocpi.testing.network import TestResponse
+from flask_ocpi.versions import VERSIONS
 from tests.urls import ocpi_url
 
 SENDER = ocpi_url("sender/locations")
 RECEIVER = ocpi_url("receiver/locations")
 COPY = f"{RECEIVER}/DE/CPO/LOC1"
 LATER = "2024-06-30T12:00:00Z"
+#: What the platforms of this suite serve. They register with each other in 2.2.1, whose conformance is tested.
+EVERY_VERSION = [version.number for version in VERSIONS]
+#: What the versions endpoint of platform.example answers.
+VERSION_LIST = [{"version": number, "url": f"https://platform.example/ocpi/{number}"} for number in EVERY_VERSION]
 
 
 def theirs(**changes: Any) -> dict[str, Any]:
@@ -43,7 +49,27 @@ def check(answer: TestResponse, http_status: int, status_code: int) -> None:
     assert answer.headers["X-Request-ID"]
 
 
-class SharedNetwork(Network):
+class Network221(Network):
+    """Platforms that serve every version, and register with each other in 2.2.1."""
+
+    def __init__(self, *, clock: Callable[[], Any] | None = None, config: Mapping[str, Any] | None = None) -> None:
+        super().__init__(clock=clock, config={"OCPI_VERSIONS": EVERY_VERSION, **(config or {})}, version="2.2.1")
+
+    def add(
+        self,
+        host: str,
+        parties: Sequence[PartySpec],
+        *,
+        config: Mapping[str, Any] | None = None,
+        versions: Sequence[Version] | None = None,
+        **options: Any,
+    ) -> OCPI:
+        if versions is not None:
+            config = {"OCPI_VERSIONS": [version.number for version in versions], **(config or {})}
+        return super().add(host, parties, config=config, versions=versions, **options)
+
+
+class SharedNetwork(Network221):
     """A network that keeps its apps from test to test; each is handed out with nothing stored."""
 
     def __init__(self, receive: str) -> None:

@@ -120,7 +120,7 @@ UNKNOWN_PATHS = [
     "/ocpi",
     "/ocpi/",
     "/ocpi/x",
-    "/ocpi/2.1.1",
+    "/ocpi/2.2",
     "/ocpi/2.2.1/",
     ocpi_url("x"),
     ocpi_url("locations"),

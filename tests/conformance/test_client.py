@@ -86,7 +86,7 @@ def steps(network: SharedNetwork) -> list[tuple[str, str, str]]:
 def test_registration_uses_tokens_a_b_c_in_order(ocpi, ocpi_other, ocpi_network):
     _, a = ocpi.partners.invite(name="Other")
 
-    there = ocpi_other.partners.register(ocpi.versions_url, a)
+    there = ocpi_other.partners.register(ocpi.versions_url, a, version="2.2.1")
 
     (post,) = [request for request in ocpi_network.requests if request.method == "POST"]
     b = orjson.loads(post.body)["token"]
@@ -137,7 +137,7 @@ def test_registration_stores_what_the_server_said(ocpi, ocpi_network):
 def test_endpoints_are_those_that_the_server_shows_us_as_registered(ocpi, ocpi_other):
     _, token = ocpi.partners.invite(name="Other")
 
-    platform = ocpi_other.partners.register(ocpi.versions_url, token)
+    platform = ocpi_other.partners.register(ocpi.versions_url, token, version="2.2.1")
 
     offered = [(e["identifier"], e["role"]) for e in platform.endpoints]
     own = ocpi.partners.find("FR-OTH")
@@ -407,7 +407,7 @@ def test_refused_token_a_is_an_error_and_nothing_is_sent(ocpi, ocpi_network, dat
     peer.answers["GET /versions"] = lambda: answer(data, status_code=2000, http_status=401)
 
     with pytest.raises(RefusedError, match="HTTP 401"):
-        ocpi.partners.register(peer.url, "token-a")
+        ocpi.partners.register(peer.url, "token-a", version="2.2.1")
 
     assert [name for name, _ in peer.seen] == ["GET /versions"]
     assert ocpi.partners.list() == []

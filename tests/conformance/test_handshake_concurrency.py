@@ -185,7 +185,7 @@ def test_no_transaction_is_open_while_the_server_calls_back(ocpi, ocpi_other, oc
     elsewhere = Elsewhere(ocpi, ocpi_storage)
     _, token = ocpi.partners.invite(name="Other")
     if operation == "rotate":
-        ocpi_other.partners.register(ocpi.versions_url, token)
+        ocpi_other.partners.register(ocpi.versions_url, token, version="2.2.1")
     called_back = []
 
     def look(request: Request) -> None:
@@ -197,7 +197,7 @@ def test_no_transaction_is_open_while_the_server_calls_back(ocpi, ocpi_other, oc
     if operation == "rotate":
         ocpi_other.partners.rotate("NL-ABC")
     else:
-        ocpi_other.partners.register(ocpi.versions_url, token)
+        ocpi_other.partners.register(ocpi.versions_url, token, version="2.2.1")
 
     elsewhere.engine.dispose()
     assert called_back == ["/ocpi/versions", ocpi_url()]

@@ -130,7 +130,7 @@ def test_registration_stands_when_only_the_endpoints_are_not_fetched_again(
     _, token = ocpi.partners.invite(name="Other")
     Line(ocpi_network, step, moment)
 
-    platform = ocpi_other.partners.register(ocpi.versions_url, token)
+    platform = ocpi_other.partners.register(ocpi.versions_url, token, version="2.2.1")
 
     assert platform.state is PlatformState.REGISTERED
     assert platform.endpoint("credentials", None) == "https://platform.example/ocpi/2.2.1/credentials"

@@ -17,10 +17,10 @@ from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.documents import session
 from flask_ocpi.testing.documents import token
 from flask_ocpi.testing.network import Clock
-from flask_ocpi.testing.network import Network
 from flask_ocpi.testing.network import PartnerClient
 from flask_ocpi.testing.network import add_partner
 from tests.conformance.sharing import LATER
+from tests.conformance.sharing import Network221
 from tests.conformance.sharing import SharedNetwork
 from tests.conformance.sharing import check
 from tests.conformance.sharing import shared_network
@@ -58,7 +58,7 @@ def copies(ocpi):
 @pytest.mark.conformance("HCI-04", "HCI-05", "HCI-14")
 @EVERY_STORAGE
 def test_hub_tells_of_a_party_and_reads_it_back(ocpi_storage):
-    network = Network(clock=Clock())
+    network = Network221(clock=Clock())
     ocpi = network.add("platform.example", [("NL", "ABC", ["CPO"])], storage=ocpi_storage)
     hub = add_partner(network.apps["platform.example"], [("NL", "HUB", ["HUB"])])
     info = client_info(vendor_note="unknown properties are kept")

@@ -10,11 +10,11 @@ import pytest
 from flask_ocpi.core.responses import page_link
 from flask_ocpi.storage.base import Party
 from flask_ocpi.testing.documents import location
-from flask_ocpi.testing.network import Network
 from flask_ocpi.testing.network import add_partner
 from flask_ocpi.versions import VERSIONS
 from tests.conformance.operations import EXAMPLES
 from tests.conformance.operations import every
+from tests.conformance.sharing import Network221
 from tests.conformance.sharing import SharedNetwork
 from tests.conformance.sharing import shared_network
 from tests.urls import ocpi_url
@@ -267,7 +267,7 @@ def test_the_order_is_that_of_creation_whatever_changes(ocpi, ocpi_client):
 @pytest.mark.parametrize("ocpi_storage", ["memory", "sqlite"], indirect=True)
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 8])
 def test_following_the_links_gives_every_object_once(ocpi_storage, size):
-    network = Network()
+    network = Network221()
     ocpi = network.add("platform.example", [("NL", "ABC", ["CPO"])], storage=ocpi_storage)
     client = add_partner(network.apps["platform.example"], [("DE", "EMS", ["EMSP"])])
     save(ocpi, 7)

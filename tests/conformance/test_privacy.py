@@ -22,11 +22,11 @@ from flask_ocpi.testing.documents import start_session
 from flask_ocpi.testing.documents import tariff
 from flask_ocpi.testing.documents import token
 from flask_ocpi.testing.network import Clock
-from flask_ocpi.testing.network import Network
 from flask_ocpi.testing.network import PartnerClient
 from flask_ocpi.testing.network import TestResponse
 from flask_ocpi.testing.network import add_partner
 from tests.conformance.sharing import LATER
+from tests.conformance.sharing import Network221
 from tests.conformance.sharing import check
 from tests.conftest import EVERY_STORAGE
 from tests.urls import ocpi_url
@@ -70,7 +70,7 @@ class Platform:
 
 @pytest.fixture
 def platform(ocpi_storage: Storage) -> Platform:
-    network = Network(clock=Clock())
+    network = Network221(clock=Clock())
     config = {"OCPI_MODULES": ["commands", "chargingprofiles", *MODULES]}  # hubclientinfo, too: its list
     ocpi = network.add("platform.example", [("NL", "ABC", ["CPO", "EMSP"])], storage=ocpi_storage, config=config)
     app = network.apps["platform.example"]

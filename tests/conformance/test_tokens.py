@@ -19,9 +19,9 @@ from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.documents import session
 from flask_ocpi.testing.documents import token
 from flask_ocpi.testing.network import Clock
-from flask_ocpi.testing.network import Network
 from flask_ocpi.testing.network import add_partner
 from tests.conformance.sharing import LATER
+from tests.conformance.sharing import Network221
 from tests.conformance.sharing import SharedNetwork
 from tests.conformance.sharing import check
 from tests.conformance.sharing import shared_network
@@ -82,7 +82,7 @@ def to(party):
 @pytest.mark.conformance("TOK-01", "TOK-02", "TOK-05", "PUSH-08")
 @EVERY_STORAGE
 def test_uid_and_type_identify_a_token(ocpi_storage):
-    network = Network(clock=Clock())
+    network = Network221(clock=Clock())
     ocpi = network.add("platform.example", [("NL", "ABC", ["CPO", "EMSP"])], storage=ocpi_storage)
     client = add_partner(network.apps["platform.example"], [("DE", "EMS", ["EMSP"])])
     card, app = full_token(), token(type="APP_USER", issuer="App")

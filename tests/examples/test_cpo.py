@@ -53,7 +53,7 @@ def test_status_is_pushed_to_partners(network: Network, cpo: Flask, emsp: Flask)
     told = {"status": "CHARGING", "last_updated": "2026-01-01T12:01:00.000Z"}
     assert answer.get_json() == {**evse(), **told}
     assert network.requests[-1].method == "PATCH"
-    assert network.requests[-1].url == "https://emsp.example/ocpi/2.2.1/receiver/locations/NL/ABC/LOC1/EVSE1"
+    assert network.requests[-1].url == "https://emsp.example/ocpi/2.3.0/receiver/locations/NL/ABC/LOC1/EVSE1"
     assert copies(emsp) == list(ocpi_of(cpo).objects.documents("locations"))
     assert copies(emsp)[0]["evses"][0]["status"] == "CHARGING"
 

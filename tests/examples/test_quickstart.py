@@ -109,7 +109,7 @@ def test_runs_without_any_set_up(start: Start, folder: Path) -> None:
     status, body = get(f"{base_url}/ocpi/versions", token)
 
     assert status == 200
-    assert [version["version"] for version in json.loads(body)["data"]] == ["2.2.1"]
+    assert [version["version"] for version in json.loads(body)["data"]] == ["2.2.1", "2.3.0"]
     assert (folder / "instance" / "ocpi.sqlite3").exists()
 
 

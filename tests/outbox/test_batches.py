@@ -113,7 +113,9 @@ def test_removed_object_leaves_no_change_behind(ocpi, partner):
 @EVERY_STORAGE
 def test_entries_of_a_quick_partner_are_taken_read_and_settled_together(ocpi, partner, monkeypatch):
     known_to_be_quick(ocpi, partner)
-    ocpi.objects.save_all({"locations": [location(id=f"LOC{number}") for number in range(30)], "tariffs": [tariff()]})
+    ocpi.objects.save_all(
+        {"locations": [location(id=f"LOC{number}") for number in range(30)], "tariffs": [tariff(tax_included="NO")]}
+    )
     taken = []
     take = entries.take
 

@@ -65,6 +65,16 @@ def sent_to(network, host, *methods):
 # The handshake.
 
 
+@pytest.mark.conformance("VER-01")
+def test_the_side_need_not_be_known_to_register_in_another_version(ocpi_network, both):
+    other = ocpi_network.add("other.example", [("FR", "OTH", ["CPO", "EMSP"])], versions=ALL)
+    _, token = both.partners.invite(name="Other")
+
+    registered = other.partners.register(both.versions_url, token)
+
+    assert (registered.version, registered.is_registered) == ("2.2.1", True)
+
+
 @EVERY_STORAGE
 @pytest.mark.conformance("V211-101", "V211-102", "V211-103")
 @pytest.mark.parametrize("asks", ["theirs", "ours"])

@@ -328,7 +328,7 @@ def test_one_record_is_logged_of_a_request_that_was_made(pair, ocpi_network, log
     [record] = [record for record in messages(logged) if record.direction == "OUT"]
     [sent] = ocpi_network.requests
     assert "?limit=5" in sent.url
-    assert record.path == "https://other.example/ocpi/2.2.1/sender/locations"
+    assert record.path == "https://other.example/ocpi/2.3.0/sender/locations"
     assert (record.method, record.http_status, record.status_code, record.platform) == ("GET", 200, 1000, other)
     assert record.request_id == sent.headers["X-Request-ID"]
 
