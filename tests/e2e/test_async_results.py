@@ -9,10 +9,9 @@ import pytest
 from tests.e2e.processes import Launcher
 from tests.e2e.processes import Running
 from tests.e2e.processes import until
-from tests.urls import ocpi_url
 
-CALLBACK = ocpi_url("sender/commands/STOP_SESSION")
-COMMAND = ocpi_url("receiver/commands/STOP_SESSION")
+CALLBACK = "/ocpi/2.3.0/sender/commands/STOP_SESSION"
+COMMAND = "/ocpi/2.3.0/receiver/commands/STOP_SESSION"
 IN_TIME = {"result": "ACCEPTED", "timeout": 3600}
 AT_ONCE = {"result": "ACCEPTED", "timeout": 0}
 

@@ -31,6 +31,7 @@ from flask_ocpi.testing.documents import tariff
 from flask_ocpi.testing.documents import token
 from flask_ocpi.testing.network import party_settings
 from flask_ocpi.testing.sandbox import create_app
+from flask_ocpi.versions import V2_2_1
 from tests.servers import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -183,6 +184,13 @@ def start(emsp: Side, evse_uid: str, *options: str) -> str:
 
 
 @pytest.mark.conformance("CMD-06", "CMD-31", "SES-21")
+def in_2_2_1(cdr: Any) -> Any:
+    """Return a CDR without the names of its taxes, which came with OCPI 2.3.0."""
+    conversion = V2_2_1.conversion(V2_2_1.operation("cdrs", "post_cdr").body)
+    assert conversion is not None
+    return conversion.from_store(cdr)
+
+
 def test_a_session_is_started_charged_stopped_and_billed(cpo: Side, emsp: Side) -> None:
     session_id = start(emsp, "EVSE1", "--reference", "REF-1")
     charged = until(lambda: emsp.copies("sessions")[session_id].get("charging_periods"), "a charging period")
@@ -195,7 +203,7 @@ def test_a_session_is_started_charged_stopped_and_billed(cpo: Side, emsp: Side) 
     assert (stopped.returncode, stopped.stdout) == (0, "STOP_SESSION at Abc (abc): ACCEPTED\n")
     assert (session["status"], cdr["session_id"]) == ("COMPLETED", session_id)
     assert (cdr["authorization_reference"], cdr["total_cost"]) == ("REF-1", session["total_cost"])
-    assert cdr == cpo.ocpi.objects.get("cdrs", session_id)
+    assert in_2_2_1(cdr) == in_2_2_1(cpo.ocpi.objects.get("cdrs", session_id))
     assert stopped.stderr == ""
 
 
