@@ -290,7 +290,7 @@ def test_charging_profiles_page_runs(world: World) -> None:
     results = [world.emsp.call(call.id).result for call in calls]
     assert results == [{"result": "ACCEPTED"}, {"result": "ACCEPTED", "profile": active}, {"result": "UNKNOWN"}]
     page.run()
-    assert world.network.requests[-1].url == "https://emsp.example/ocpi/2.2.1/sender/chargingprofiles/SES1"
+    assert world.network.requests[-1].url == "https://emsp.example/ocpi/2.3.0/sender/chargingprofiles/SES1"
     page.run(count=2)
     with world.cpo_calls() as client:
         client.chargingprofiles.put_active("SES7", active)

@@ -16,7 +16,7 @@ pytest_plugins = ["pytester"]
 def test_the_client_of_pytest_flask_reaches_the_platform(client, ocpi_client):
     response = client.get("/ocpi/versions", headers={"Authorization": f"Token {ocpi_client.token}"})
 
-    assert response.json["data"] == [{"version": "2.2.1", "url": "https://platform.example/ocpi/2.2.1"}]
+    assert {"version": "2.2.1", "url": "https://platform.example/ocpi/2.2.1"} in response.json["data"]
 
 
 @pytest.mark.parametrize("ocpi_storage", ["sqlite"], indirect=True)

@@ -231,13 +231,13 @@ class ModuleClient:
     def patch(self, *ids: str, changes: Document, owner: Party | None = None) -> Answer:
         """Change some properties of an object (or a part) with PATCH at the Receiver interface; needs last_updated.
 
-        Raises InvalidParametersError if the platform's version has another shape of the object: see :meth:`update`.
+        Raises InvalidParametersError if properties depend on others in the platform's version: see :meth:`update`.
         """
         if changes.get("last_updated") is None:
             raise InvalidParametersError("A PATCH needs last_updated.")
         operation = find_addressed(self.module, "PATCH", ids)
         conversion, number = self.client.version.conversion(operation.body), self.client.version.number
-        if conversion is not None and not conversion.is_marked:
+        if conversion is not None and not (conversion.is_marked or conversion.is_separate):
             raise InvalidParametersError(f"To OCPI {number} send changes with update(*ids, changes=..., whole=object).")
         changes = changes if conversion is None else conversion.from_store(changes)
         return self._owned(operation, ids, self._owner(owner), body=changes)

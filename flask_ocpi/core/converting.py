@@ -151,6 +151,7 @@ class Conversion:
         }
         #: Whether ``from_store`` needs other stored objects.
         self.needs_others = self._converter.beside is not None
+        self.is_separate = converter is None  # no property depends on another
         #: Whether the two shapes differ.
         self.is_needed = bool(converter or nested or self._lacking or self._narrower)
         #: Whether the stored shape has all properties and values of this one, and texts that say more are marked.

@@ -36,7 +36,8 @@ LIST = "#operations-locations_SENDER-locations_sender_list_locations"
 @pytest.fixture
 def platform() -> Flask:
     app = Flask("browsed", root_path=".")
-    app.config.update(SECRET_KEY="a secret", OCPI_PARTIES=[party_settings("NL", "ABC", ["CPO", "EMSP"])])
+    parties = [party_settings("NL", "ABC", ["CPO", "EMSP"])]
+    app.config.update(SECRET_KEY="a secret", OCPI_PARTIES=parties, OCPI_VERSIONS=["2.2.1"])
     ocpi = OCPI(app, storage=MemoryStorage())
     ocpi.save("locations", {**full_location(), "name": "Central Station"})
     return app

@@ -301,3 +301,19 @@ def test_token_of_a_vehicle_is_no_token_of_2_2_1(ocpi_network):
     ems.save("tokens", documents.token(type="EMAID"))
 
     assert [request.url.split("/")[2] for request in ocpi_network.requests] == ["new.example"]
+
+
+def test_changes_that_convert_by_themselves_are_patched_in_the_shape_of_the_partner(house):
+    driver = {**documents.session()["cdr_token"], "country_code": "DE", "party_id": "EMS"}
+    house.cpo.save("sessions", documents.session(cdr_token=driver))
+    changes = {"total_cost": {"excl_vat": 1.0, "incl_vat": 1.21}, "kwh": 4, "last_updated": LATER}
+
+    house.cpo.client("DE-EMS").sessions.patch("SES1", changes=changes)
+
+    method, body = house.sent("new")[-1]
+    assert (method, body["total_cost"]) == (
+        "PATCH",
+        {"before_taxes": 1.0, "taxes": [{"name": "VAT", "amount": 0.21}]},
+    )
+    (copy,) = house.new.objects.documents("sessions", copies=True)
+    assert (copy["kwh"], copy["total_cost"]["incl_vat"]) == (4, 1.21)
