@@ -29,7 +29,7 @@ def test_probe_of_a_sound_platform_says_so(run, connected):
     result = run(connected, "probe", "FR-OTH")
 
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout.startswith("other-example (https://other.example/ocpi/versions), OCPI 2.2.1\n\n")
+    assert result.stdout.startswith("other-example (https://other.example/ocpi/versions), OCPI 2.3.0\n\n")
     assert " 0 WARN, 0 FAIL, " in result.stdout
     assert "SKIP" not in result.stdout.splitlines()[2:-1]
 
@@ -37,7 +37,7 @@ def test_probe_of_a_sound_platform_says_so(run, connected):
 def test_probe_shows_all_checks_when_told_to(run, connected):
     lines = run(connected, "probe", "other-example", "--all").stdout.splitlines()
 
-    assert "PASS versions.list: 2.2.1" in lines
+    assert "PASS versions.list: 2.2.1, 2.3.0" in lines
     assert any(line.startswith("SKIP date.from (") for line in lines)
 
 
@@ -56,7 +56,7 @@ def test_probe_answers_json(run, connected):
     answer = json.loads(run(connected, "probe", "other-example", "--json").stdout)
 
     first = answer["checks"][0]
-    assert (answer["ok"], answer["partner"], answer["version"]) == (True, "other-example", "2.2.1")
+    assert (answer["ok"], answer["partner"], answer["version"]) == (True, "other-example", "2.3.0")
     assert (first["check"], first["outcome"], first["seen"]) == ("versions.answer", "PASS", "HTTP 200, 1000")
     assert first["section"] == "Versions: Version information endpoint"
     assert answer["counts"]["FAIL"] == 0

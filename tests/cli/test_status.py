@@ -43,7 +43,7 @@ def test_a_card_of_a_partner_that_is_well(run, connected, ocpi_clock):
 
     lines = result.stdout.splitlines()
     assert (result.exit_code, result.stderr) == (0, "")
-    assert lines[0] == "OK    OTH Charging (other-example): REGISTERED, OCPI 2.2.1"
+    assert lines[0] == "OK    OTH Charging (other-example): REGISTERED, OCPI 2.3.0"
     assert lines[1] == "      messages  last in 2 minutes ago, last out 2 minutes ago"
     assert "      tokens    2 minutes old" in lines
     assert "      clock     as ours, to a second" in lines

@@ -79,7 +79,7 @@ def test_an_object_is_sent_to_one_partner_or_to_all(filled, network):
 
     assert sent == [True, True, False]
     assert {request.url for request in network.requests if request.method == "PUT"} == {
-        "https://ems.example/ocpi/2.2.1/receiver/tariffs/NL/ABC/T1"
+        "https://ems.example/ocpi/2.3.0/receiver/tariffs/NL/ABC/T1"
     }
 
 

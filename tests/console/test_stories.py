@@ -72,7 +72,7 @@ def test_a_story_that_cannot_be_told_says_why(visit, query):
 def test_a_message_has_headers_and_bodies_without_the_token(visit, filled, sent):
     page = visit("read").text(sent)
 
-    assert "https://ems.example/ocpi/2.2.1/receiver/tariffs/NL/ABC/T1" in page
+    assert "https://ems.example/ocpi/2.3.0/receiver/tariffs/NL/ABC/T1" in page
     assert "X-Request-ID" in page
     assert "Authorization: Token $OCPI_TOKEN" in page.replace("&#34;", '"')
     assert filled.services.platforms.cipher.decrypt(filled.partners.find("DE-EMS").token) not in page

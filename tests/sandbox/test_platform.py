@@ -141,7 +141,7 @@ def test_charging_periods_and_costs_grow(ocpi_network: Network, emsp: OCPI) -> N
     [session] = copies(emsp, "sessions")
     assert [period["tariff_id"] for period in session["charging_periods"]] == ["TARIFF1", "TARIFF1"]
     assert session["kwh"] == 5.52  # half an hour at 16 A and 230 V on three phases
-    assert session["total_cost"] == {"excl_vat": 1.38, "incl_vat": 1.67}
+    assert session["total_cost"] == {"excl_vat": 1.38, "incl_vat": 1.67, "taxes": [{"name": "VAT", "amount": 0.29}]}
 
 
 def test_a_stopped_session_is_billed(ocpi_network: Network, cpo: OCPI, emsp: OCPI) -> None:
@@ -155,9 +155,10 @@ def test_a_stopped_session_is_billed(ocpi_network: Network, cpo: OCPI, emsp: OCP
     assert (session["status"], session["kwh"]) == ("COMPLETED", 11.04)
     assert (cdr["session_id"], cdr["authorization_reference"]) == (session_id, "REF-1")
     assert (cdr["total_energy"], cdr["total_time"]) == (11.04, 1.0)
-    assert cdr["total_cost"] == session["total_cost"] == {"excl_vat": 2.76, "incl_vat": 3.34}
+    assert cdr["total_cost"] == session["total_cost"]
+    assert cdr["total_cost"] == {"excl_vat": 2.76, "incl_vat": 3.34, "taxes": [{"name": "VAT", "amount": 0.58}]}
     assert cdr["end_date_time"] == session["end_date_time"]
-    assert cdr["tariffs"] == [tariff()]
+    assert cdr["tariffs"] == [tariff(tax_included="NO")]
     assert status_of(cpo) == "AVAILABLE"
 
 
@@ -168,7 +169,7 @@ def test_a_connector_without_tariff_has_the_standard_price(ocpi_network: Network
 
     [cdr] = copies(emsp, "cdrs")
     assert "tariffs" not in cdr
-    assert cdr["total_cost"] == {"excl_vat": 3.86, "incl_vat": 4.68}
+    assert cdr["total_cost"] == {"excl_vat": 3.86, "incl_vat": 4.68, "taxes": [{"name": "VAT", "amount": 0.82}]}
 
 
 def test_a_session_that_never_began_is_billed_with_nothing(emsp: OCPI) -> None:

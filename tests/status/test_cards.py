@@ -53,7 +53,7 @@ def test_a_fresh_registration_is_well_on_both_sides(connected, ocpi_other, ocpi_
         found = card(ocpi)
 
         assert (found["outcome"], found["problems"], found["state"]) == ("OK", [], "REGISTERED")
-        assert found["version"] == "2.2.1"
+        assert found["version"] == "2.3.0"
         assert found["tokens_since"] == found["last_out"] == "2026-01-01T12:00:00.000Z"
         assert found["outbox"] == {
             "waiting": 0, "parked": 0, "oldest_seconds": None, "held_back_seconds": None, "error": "",
