@@ -35,7 +35,7 @@ def test_the_table_of_settings_has_every_key_with_its_default_as_it_is_written()
 
     assert list(rows) == [setting.key for setting in SETTINGS]
     assert (rows["OCPI_URL_PREFIX"], rows["OCPI_TOKEN_GRACE"], rows["OCPI_BASE_URL"]) == ("`/ocpi`", "`600`", "")
-    assert json.loads(rows["OCPI_VERSIONS"].strip("`"))[0] == "2.2.1"
+    assert json.loads(rows["OCPI_VERSIONS"].strip("`")) == ["2.2.1", "2.3.0"]
 
 
 def test_a_stale_page_is_named(monkeypatch, tmp_path, capsys):
