@@ -47,7 +47,9 @@ def test_a_card_of_a_partner_that_is_well(run, connected, ocpi_clock):
     assert lines[1] == "      messages  last in 2 minutes ago, last out 2 minutes ago"
     assert "      tokens    2 minutes old" in lines
     assert "      clock     as ours, to a second" in lines
-    assert any(line.startswith("      offers    cdrs RECEIVER, cdrs SENDER, ") for line in lines)
+    assert any(
+        line.startswith("      offers    booking") and ", cdrs RECEIVER, cdrs SENDER, " in line for line in lines
+    )
     assert "      synced    locations for NL-ABC never" in lines
 
 
