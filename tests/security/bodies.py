@@ -94,16 +94,21 @@ JUNK: dict[str, Any] = {
 }
 
 
+def own_lists(schema: type[Schema]) -> list[tuple[list[Any], ListOf]]:
+    """Return the lists of a class; those of the classes in it are theirs."""
+    return [(path, field) for path, field in lists_in(schema) if len(path) == 1]
+
+
 def junk_lists(schema: type[Schema], size: int) -> Iterator[tuple[str, bytes]]:
     """Walk bodies with a list of what it does not want, at every place where the class has one."""
-    for (path, _), (kind, junk) in itertools.product(list(lists_in(schema)), JUNK.items()):
+    for (path, _), (kind, junk) in itertools.product(own_lists(schema), JUNK.items()):
         elements = [junk] * (size // (size_of(junk) + 1) + 1)
         yield f"{kind} in {path}", orjson.dumps(placed(whole(schema), path, elements))
 
 
 def spoiled_lists(schema: type[Schema], size: int) -> Iterator[tuple[str, bytes]]:
     """Walk bodies whose lists are valid, but for one thing in each element, or in the last one."""
-    for path, field in lists_in(schema):
+    for path, field in own_lists(schema):
         element = field.metadata["example"][0]
         number = min(size // (size_of(element) + 1) + 1, field.max)
         good = [{**element, **_unlike(field, element, index)} if field.unique else element for index in range(number)]

@@ -35,7 +35,7 @@ from tests.security.costs import peak_of
 from tests.selecting import examples
 
 MOST = 30  # times what is valid
-SIZE = 20_000
+SIZE = 10_000
 LATER = "2024-06-30T12:00:00Z"
 every_class = pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
 
