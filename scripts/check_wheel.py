@@ -54,10 +54,10 @@ def check_contents(wheel: Path) -> None:
 def check_install(wheel: Path) -> None:
     """Stop when the wheel, with its hard dependencies only, does not install and import."""
     with tempfile.TemporaryDirectory(prefix="flask-ocpi-wheel-") as folder:
-        venv.create(Path(folder, "env"), with_pip=True)
+        venv.create(Path(folder, "env"))
         python = str(Path(folder, "env", "bin", "python"))
-        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--retries", "10"]
-        subprocess.run([*pip, str(wheel)], check=True)
+        pip = [sys.executable, "-m", "pip", "--python", python, "install"]
+        subprocess.run([*pip, "--quiet", "--disable-pip-version-check", "--retries", "10", str(wheel)], check=True)
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         program = [python, "-W", "error", "-c", IMPORT_EVERYTHING]
         if subprocess.run(program, cwd=folder, env=environment, check=False).returncode != 0:

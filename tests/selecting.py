@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -80,6 +82,7 @@ UNMEASURED = (
 )
 DATABASES = ("sqlite", "postgresql", "routed")
 MEASURED_CASES = 2
+MEASURED = pytest.StashKey[bool]()
 TESTS = Path(__file__).parent
 
 # On a machine of CI a change is judged by the same examples as the one before.
@@ -111,8 +114,21 @@ def select(config: pytest.Config, items: list[pytest.Item]) -> None:
         config.hook.pytest_deselected(items=left_out)
     if config.pluginmanager.hasplugin("_cov"):
         measured, _ = _first_cases((item for item in items if not _is_among(item.path, UNMEASURED)), MEASURED_CASES)
-        for item in set(items).difference(measured):
-            item.add_marker(pytest.mark.no_cover)
+        for item in measured:
+            item.stash[MEASURED] = True
+
+
+@contextmanager
+def measuring(item: pytest.Item) -> Iterator[None]:
+    """Measure coverage in a test and its fixtures, or in neither: pytest-cov's own mark leaves out the test alone."""
+    plugin = item.config.pluginmanager.getplugin("_cov")
+    controller = plugin.cov_controller if plugin and not item.stash.get(MEASURED, False) else None
+    if controller is None:
+        yield
+        return
+    controller.pause()
+    yield
+    controller.resume()
 
 
 @cache
