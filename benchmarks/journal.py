@@ -1,9 +1,10 @@
-"""Measure what the journal costs: requests per second with it, as a ratio to those without it.
+"""Measure what the journal costs a request: its time with it, as a ratio to that without it.
 
-Run with ``python -m benchmarks.journal``. Two platforms in one process, on a SQLite file each, answer the same
-requests in turns, one with ``OCPI_JOURNAL`` at "all" and one with "off". Time is that of the processor, in all threads:
-what the journal's thread takes counts, and what else the machine does counts less. The journal is full, so what it
-writes it also removes. Printed are the median of the ratios and the middle half of them.
+Run with ``python -m benchmarks.journal``. Platforms in one process, on a SQLite file each, answer the same requests in
+turns, one with ``OCPI_JOURNAL`` at "off", the others with "compact" and "all". Time is that of the processor, so what
+else the machine does counts less: that of the thread that answers, and that of all threads, in which the thread that
+writes the journal counts. The journal is full, so what it writes it also removes. Printed are the median of the ratios
+and the middle half of them.
 """
 
 from __future__ import annotations
@@ -18,25 +19,30 @@ from itertools import cycle
 from pathlib import Path
 from statistics import quantiles
 from time import process_time
+from time import thread_time
 from typing import Any
 
 from flask import Flask
 
 from flask_ocpi import OCPI
+from flask_ocpi.testing import documents
 from flask_ocpi.testing.network import PartnerClient
 from flask_ocpi.testing.network import add_partner
 from flask_ocpi.testing.network import party_settings
 from flask_ocpi.testing.sandbox.locations import locations
 
-PAIRS = 60
+ROUNDS = 60
 REQUESTS = 40
 FULL = 200  # messages
+MODES = ("off", "compact", "all")
 
 Burst = Callable[[], None]
+#: Seconds of the thread that answers, and of all threads.
+Times = tuple[float, float]
 
 
 def make_partner(folder: Path, journal: str) -> tuple[OCPI, PartnerClient]:
-    """Return a platform with 200 locations and a partner that calls it."""
+    """Return a platform with 200 locations and a token, and a partner that calls it."""
     app = Flask("measured", instance_path=str(folder))
     app.testing = True
     app.config.update(
@@ -47,62 +53,92 @@ def make_partner(folder: Path, journal: str) -> tuple[OCPI, PartnerClient]:
     )
     ocpi = OCPI(app)
     ocpi.objects.save_all({"locations": list(locations(now=datetime.now(UTC)))[:200]})
+    ocpi.save("tokens", documents.token(country_code="NL", party_id="ABC", uid="TOKEN1"))
     return ocpi, add_partner(app, [("DE", "EMS", ["EMSP"]), ("DE", "CPO", ["CPO"])])
 
 
 def bursts(ocpi: OCPI, partner: PartnerClient) -> dict[str, Burst]:
-    """Return what is measured: some requests of a kind, until all that they caused is done."""
-    documents = [
-        {**document, "country_code": "DE", "party_id": "CPO"} for document in ocpi.objects.documents("locations")
-    ]
-    bodies = cycle(documents)
+    """Return what is measured: some requests of a kind."""
+    stored = [{**each, "country_code": "DE", "party_id": "CPO"} for each in ocpi.objects.documents("locations")]
+    copies = "/ocpi/2.2.1/receiver/locations/DE/CPO"
+    for document in stored:
+        assert partner.put(f"{copies}/{document['id']}", document).status_code == 1000
+    turn = cycle(stored)
+    statuses = cycle(("AVAILABLE", "CHARGING"))
 
-    def put() -> None:
-        document = next(bodies)
-        answer = partner.put(f"/ocpi/2.2.1/receiver/locations/DE/CPO/{document['id']}", document)
-        assert answer.status_code == 1000, answer.message
+    def get() -> Any:
+        return partner.get(f"/ocpi/2.2.1/sender/locations/{next(turn)['id']}")
 
-    def get() -> None:
-        assert partner.get("/ocpi/2.2.1/sender/locations?limit=50").status_code == 1000
+    def put_evse() -> Any:
+        document = next(turn)
+        evse = {**document["evses"][0], "status": next(statuses)}
+        return partner.put(f"{copies}/{document['id']}/{evse['uid']}", evse)
+
+    def authorize() -> Any:
+        document = next(turn)
+        place = {"location_id": document["id"], "evse_uids": [document["evses"][0]["uid"]]}
+        return partner.post("/ocpi/2.2.1/sender/tokens/TOKEN1/authorize", place)
+
+    def put() -> Any:
+        document = next(turn)
+        return partner.put(f"{copies}/{document['id']}", document)
+
+    def list_50() -> Any:
+        return partner.get("/ocpi/2.2.1/sender/locations?limit=50")
 
     def burst(call: Callable[[], Any]) -> Burst:
         def run() -> None:
             for _ in range(REQUESTS):
-                call()
-            assert ocpi.journal.flush()
+                answer = call()
+                assert answer.status_code == 1000, answer.message
 
         return run
 
-    return {"PUT a location": burst(put), "GET a list of 50 locations": burst(get)}
+    return {
+        "GET a location": burst(get),
+        "PUT an EVSE": burst(put_evse),
+        "authorize a token": burst(authorize),
+        "PUT a location": burst(put),
+        "GET a list of 50 locations": burst(list_50),
+    }
 
 
-def time_of(burst: Burst) -> float:
-    start = process_time()
+def times_of(burst: Burst, ocpi: OCPI) -> Times:
+    """Return the time until all is answered, and until everything that the requests caused is done."""
+    whole, own = process_time(), thread_time()
     burst()
-    return process_time() - start
+    answered = thread_time() - own
+    assert ocpi.journal.flush()
+    return answered, process_time() - whole
 
 
-def ratios(without: Burst, with_journal: Burst) -> list[float]:
-    """Return the ratio of requests per second for each pair of bursts, which change places every time."""
-    found = []
+def ratios(platforms: dict[str, tuple[OCPI, Burst]]) -> dict[str, list[Times]]:
+    """Return, by mode, the ratios to the times without a journal in each round; the modes change places every time."""
+    found: dict[str, list[Times]] = {mode: [] for mode in MODES[1:]}
     first = 1 + FULL // REQUESTS  # statements are compiled, and the journal fills up
-    for pair in range(first + PAIRS):
-        if pair % 2:
-            kept, off = time_of(with_journal), time_of(without)
-        else:
-            off, kept = time_of(without), time_of(with_journal)
-        if pair >= first:
-            found.append(off / kept)
+    for number in range(first + ROUNDS):
+        order = MODES[number % len(MODES) :] + MODES[: number % len(MODES)]
+        times = {mode: times_of(platforms[mode][1], platforms[mode][0]) for mode in order}
+        for mode, ratio in found.items():
+            if number >= first:
+                ratio.append((times[mode][0] / times["off"][0], times[mode][1] / times["off"][1]))
     return found
 
 
 def main() -> None:
     gc.disable()  # it would run now here, now there
     with tempfile.TemporaryDirectory() as folder:
-        off, kept = (bursts(*make_partner(Path(folder) / mode, mode)) for mode in ("off", "all"))
-        for name in off:
-            low, median, high = quantiles(ratios(off[name], kept[name]), n=4)
-            sys.stdout.write(f"{name}: {median:.3f} times as many requests (middle half {low:.3f} to {high:.3f})\n")
+        made = {mode: make_partner(Path(folder) / mode, mode) for mode in MODES}
+        calls = {mode: bursts(*each) for mode, each in made.items()}
+        for name in calls["off"]:
+            measured = ratios({mode: (made[mode][0], calls[mode][name]) for mode in MODES})
+            for mode, pairs in measured.items():
+                texts = []
+                for column in zip(*pairs, strict=True):
+                    low, median, high = quantiles(column, n=4)
+                    texts.append(f"{median:.3f} ({low:.3f} to {high:.3f})")
+                sys.stdout.write(f"{name}, {mode}: answered in {texts[0]}, all threads {texts[1]} times the time\n")
+                sys.stdout.flush()
 
 
 if __name__ == "__main__":

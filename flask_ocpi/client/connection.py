@@ -249,23 +249,31 @@ class Connection:
         if not exchange.moment or not wanted:
             return
         sent = request.body or b""
+        error = (str(outcome) or type(outcome).__name__) if failed else ""
         try:
-            message = Message(
+            make = partial(
+                Message,
                 Direction.OUT,
                 request.method,
                 request.url,
                 exchange.moment,
                 exchange.duration,
-                platform=self.platform_id,
-                module=called[0],
-                operation=called[1],
-                request_id=request.headers["X-Request-ID"],
-                correlation_id=request.headers["X-Correlation-ID"],
-                http_status=answer.status,
-                status_code=status_code,
-                error=(str(outcome) or type(outcome).__name__) if failed else "",
-                request_bytes=len(sent),
-                response_bytes=len(answer.body),
+                self.platform_id,
+                *called,
+                request.headers["X-Request-ID"],
+                request.headers["X-Correlation-ID"],
+                answer.status,
+                status_code,
+                error,
+                len(sent),
+                len(answer.body),
+            )
+            if self.traffic.is_brief and not is_failure(answer.status, status_code, error):
+                bodies = (b"", b"") if request.method == "GET" else (sent, answer.body)
+                make = partial(make, request_body=bodies[0], response_body=bodies[1])
+                self.traffic.tell_briefly(make, bodies=bodies, secrets=self._secrets)
+                return
+            message = make(
                 request_headers=request.headers,
                 request_body=sent,
                 response_headers=answer.headers,

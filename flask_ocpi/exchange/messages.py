@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Mapping
-from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
@@ -163,6 +162,19 @@ class Traffic:
         """Tell whether the journal or a listener needs a message that failed, or did not."""
         return self._keeps(failed) or bool(message_exchanged.receivers) or _log.isEnabledFor(logging.INFO)
 
+    @property
+    def is_brief(self) -> bool:
+        """Whether nothing but the journal needs a message that succeeded, and that without headers and bodies."""
+        return self._kept == "compact" and not (message_exchanged.receivers or _log.isEnabledFor(logging.INFO))
+
+    def tell_briefly(
+        self, make: Callable[[], Message], *, bodies: tuple[bytes, bytes], secrets: Collection[str]
+    ) -> None:
+        """Give such a message to the journal, which makes it later; bodies: those in the message."""
+        later = partial(self._brief, make, secrets)
+        is_large = len(bodies[0]) + len(bodies[1]) > _READ_LATER
+        self._journal(partial(_itself, later()) if is_large else later)
+
     def tell(self, sent: Message, *, secrets: Collection[str], kept: bool = True) -> None:
         """Give a message to the listeners, and to the journal if OCPI_JOURNAL selects it.
 
@@ -193,28 +205,29 @@ class Traffic:
         """Tell whether it keeps such a message with headers and bodies."""
         return failed or self._kept == "all"
 
+    def _brief(self, make: Callable[[], Message], secrets: Collection[str]) -> Kept:
+        sent = make()
+        about, said = self._contents(sent, secrets)
+        bare = replace(sent, request_headers={}, request_body=b"", response_headers={}, response_body=b"")
+        return Kept(self._clean(bare, secrets), about, said)
+
     def _read(self, sent: Message, secrets: Collection[str]) -> Callable[[], tuple[tuple[Reference, ...], str]]:
         """Return a function that tells what a message is about and what it said; large bodies are read at once."""
-        bodies = () if sent.method == "GET" else (sent.request_body, sent.response_body)
-        read = partial(self._contents, (sent.module, sent.operation), sent.method, sent.url, bodies, secrets)
-        return read if sum(map(len, bodies)) <= _READ_LATER else partial(_itself, read())
+        read = partial(self._contents, sent, secrets)
+        return read if len(sent.request_body) + len(sent.response_body) <= _READ_LATER else partial(_itself, read())
 
-    def _contents(
-        self,
-        called: tuple[str | None, str | None],
-        method: str,
-        url: str,
-        bodies: Sequence[bytes],
-        secrets: Collection[str],
-    ) -> tuple[tuple[Reference, ...], str]:
+    def _contents(self, sent: Message, secrets: Collection[str]) -> tuple[tuple[Reference, ...], str]:
         """Return what a message is about, and what it said, without credentials."""
-        described = self.references.described(*called)
+        described = self.references.described(sent.module, sent.operation)
         if described is UNKNOWN:
             return (), ""
         hidden = _spelled(secrets)
-        asked, answered = (self.references.decoded(body) for body in bodies or (b"", b""))
-        about = self.references.of(described, url, (asked, answered.get("data")), without=hidden)
-        said = say(described, method, url, about, asked, answered)
+        asked: Mapping[str, Any] = {}
+        answered: Mapping[str, Any] = {}
+        if sent.method != "GET":  # what is asked for is in the URL
+            asked, answered = self.references.decoded(sent.request_body), self.references.decoded(sent.response_body)
+        about = self.references.of(described, sent.url, (asked, answered.get("data")), without=hidden)
+        said = say(described, sent.method, sent.url, about, asked, answered)
         for secret in hidden:
             said = said.replace(secret, HIDDEN)
         return tuple(dict.fromkeys(Reference.of(*each) for each in about)), on_a_line(said[:_LONGEST_SAID])

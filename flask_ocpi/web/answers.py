@@ -49,6 +49,11 @@ class Answer(Response):
         self._made = self.response
 
     @property
+    def body(self) -> bytes:
+        """The body that is sent; hooks of the host may have changed it."""
+        return self._body if self.response is self._made else self.get_data()
+
+    @property
     def is_done(self) -> bool:
         """Tell whether the request succeeded; hooks of the host may have changed the answer."""
         return self.ocpi_status == StatusCode.SUCCESS and self.status_code in _DONE

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 from typing import Any
 from urllib.parse import quote
@@ -114,8 +115,12 @@ class RequestWatch:
             failure = None if is_done else _failure_of(endpoint, response)
             self._traffic.contacts.received(incoming.caller.platform.id, interface, incoming.moment, failure)
         if isinstance(response, Answer):
-            if is_done and not self._traffic.is_wanted(failed=False):
-                return
+            if is_done:
+                if incoming.caller is not None and self._traffic.is_brief:
+                    self._tell_briefly(incoming, incoming.caller, response)
+                    return
+                if not self._traffic.is_wanted(failed=False):
+                    return
         elif incoming.is_ours:
             is_routed = incoming.endpoint.rpartition(".")[0] in self._routed
             response.headers.update(self._around[is_routed].of(incoming))
@@ -145,7 +150,7 @@ class RequestWatch:
         message = Message(
             Direction.IN,
             environ["REQUEST_METHOD"],
-            _url(environ),
+            _url(environ["PATH_INFO"], environ.get("QUERY_STRING")),
             incoming.moment,
             incoming.duration,
             platform=None if caller is None else caller.platform.id,
@@ -167,6 +172,48 @@ class RequestWatch:
         kept = http_status != 429 and (caller is not None or self._has_room())
         self._traffic.tell(message, secrets=secrets, kept=kept)
 
+    def _tell_briefly(self, incoming: Incoming, caller: Caller, answer: Answer) -> None:
+        """Report a success of which the journal keeps neither headers nor bodies; all else is done in its thread."""
+        environ, sent, returned = incoming.environ, incoming.body, answer.body
+        seen = (
+            environ["REQUEST_METHOD"],
+            environ["PATH_INFO"],
+            environ.get("QUERY_STRING"),
+            incoming.moment,
+            incoming.duration,
+            caller.platform.id,
+            incoming.endpoint,
+            incoming.answered_ids,
+            answer.status_code,
+            answer.ocpi_status,
+        )
+        # What is asked for with GET is in the URL.
+        bodies = (b"", b"") if seen[0] == "GET" else (sent, returned)
+        make = partial(self._success, seen, (len(sent), len(returned)), bodies)
+        self._traffic.tell_briefly(make, bodies=bodies, secrets=(environ["HTTP_AUTHORIZATION"][6:], caller.token))
+
+    def _success(self, seen: tuple[Any, ...], sizes: tuple[int, int], bodies: tuple[bytes, bytes]) -> Message:
+        method, path, query, moment, duration, platform, endpoint, ids, http_status, status_code = seen
+        blueprint, _, operation = endpoint.rpartition(".")
+        return Message(
+            Direction.IN,
+            method,
+            _url(path, query),
+            moment,
+            duration,
+            platform=platform,
+            module=self._modules[blueprint],
+            operation=operation,
+            request_id=ids[REQUEST_ID],
+            correlation_id=ids[CORRELATION_ID],
+            http_status=http_status,
+            status_code=status_code,
+            request_bytes=sizes[0],
+            response_bytes=sizes[1],
+            request_body=bodies[0],
+            response_body=bodies[1],
+        )
+
     def _has_room(self) -> bool:
         """Tell whether the journal keeps one more message of an unknown caller; further ones are counted."""
         left_out = self._kept.take("journal")
@@ -175,10 +222,9 @@ class RequestWatch:
         return left_out is not None
 
 
-def _url(environ: WSGIEnvironment) -> str:
+def _url(path: str, query: str | None) -> str:
     """Return path and query of the request in the spelling of a URL."""
-    path = quote(environ["PATH_INFO"].encode("latin-1"), safe=_PLAIN).replace(ENCODED_MARK, "%2F")
-    query = environ.get("QUERY_STRING")
+    path = quote(path.encode("latin-1"), safe=_PLAIN).replace(ENCODED_MARK, "%2F")
     return f"{path}?{query}" if query else path
 
 
