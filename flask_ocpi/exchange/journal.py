@@ -14,6 +14,7 @@ from itertools import islice
 import orjson
 
 from flask_ocpi.core.description import Document
+from flask_ocpi.core.moments import SECOND
 from flask_ocpi.exchange.messages import BODIES
 from flask_ocpi.exchange.messages import Direction
 from flask_ocpi.exchange.messages import Kept
@@ -126,6 +127,7 @@ def _key(document: Document) -> Key:
 
 
 _PAGE = 200
+_LONGEST = 3600 * SECOND  # from the beginning of a message to its writing
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,8 @@ class Search:
     """A filter of messages; None means any.
 
     platform: the id of the partner. since: microseconds since 1970 UTC. failed: only failed messages.
-    There is an index for each of them; a search with several uses one of these.
+    There is an index for each of them but the time, in whose order messages are written; a search with several uses one
+    of these.
     """
 
     platform: str | None = None
@@ -144,9 +147,8 @@ class Search:
     @property
     def query(self) -> Query:
         if self.platform is None:
-            return Query(date_from=self.since, limit=_PAGE)
-        owners = (NOBODY,)
-        return Query(owners=owners, receiver=receiver_of(self.platform), date_from=self.since, limit=_PAGE)
+            return Query(limit=_PAGE)
+        return Query(owners=(NOBODY,), receiver=receiver_of(self.platform), limit=_PAGE)
 
     @property
     def reference(self) -> Reference | None:
@@ -158,6 +160,10 @@ class Search:
     def matching(self, records: Iterable[Record]) -> list[Entry]:
         """Return the matching messages of records."""
         return [entry for entry in map(read_entry, records) if self._fits(entry.message)]
+
+    def is_before(self, records: Sequence[Record]) -> bool:
+        """Tell whether records, and so those written before them, are all of messages before the wanted time."""
+        return self.since is not None and all(record.last_updated < self.since - _LONGEST for record in records)
 
     def _fits(self, message: Message) -> bool:
         return (
@@ -227,6 +233,8 @@ def _backwards(storage: Storage, search: Search) -> Iterator[Entry]:
         return
     for records in _pages(storage, JOURNAL, search.query):
         yield from reversed(search.matching(records))
+        if search.is_before(records):
+            return
 
 
 def _about(storage: Storage, reference: Reference, search: Search) -> Iterator[Entry]:
@@ -235,6 +243,8 @@ def _about(storage: Storage, reference: Reference, search: Search) -> Iterator[E
         keys = [Key("", "", *orjson.loads(record.text)[2:]) for record in page]
         records = storage.get_many(JOURNAL, keys)
         yield from reversed(search.matching(records[key] for key in keys if key in records))
+        if search.is_before(page):
+            return
 
 
 def _pages(storage: Storage, kind: str, query: Query) -> Iterator[Sequence[Record]]:

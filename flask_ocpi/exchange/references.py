@@ -39,7 +39,7 @@ _NAMES = {"authorization_reference": REFERENCE, "contract_id": "contract", "auth
 #: Properties with an object that names another one: the kind of reference by the name of the inner property.
 _OF_TOKEN = {"uid": "token", "contract_id": "contract", "auth_id": "contract"}
 _OF_LOCATION = {"id": "location", "location_id": "location", "evse_uid": "evse", "evse_uids": "evse", "evses": "evse"}
-_INNER = {"token": _OF_TOKEN, "cdr_token": _OF_TOKEN, "location": _OF_LOCATION, "cdr_location": _OF_LOCATION}
+_INNER = {"token": _OF_TOKEN, "cdr_token": {"uid": "token"}, "location": _OF_LOCATION, "cdr_location": _OF_LOCATION}
 
 
 class Reference(NamedTuple):

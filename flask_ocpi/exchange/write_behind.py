@@ -56,6 +56,7 @@ class WriteBehind(abc.ABC, Generic[T]):
     title: ClassVar[str]
     noun: ClassVar[str]
     log: ClassVar[logging.Logger]
+    purge_after = PURGE_AFTER
     gather: ClassVar[float] = 0.5
 
     def __init__(self, *, in_context: Callable[[], AbstractContextManager[object]], inline: bool) -> None:
@@ -154,7 +155,7 @@ class WriteBehind(abc.ABC, Generic[T]):
             self._lose(len(batch), str(error) or type(error).__name__)
             return
         self._unpurged += len(batch)
-        if self._unpurged >= PURGE_AFTER:
+        if self._unpurged >= self.purge_after:
             self._purge()
 
     def _purge(self) -> None:

@@ -376,7 +376,7 @@ def walk(storage: Storage, kind: str, query: Query, *, page_size: int = 500) -> 
 
 def numbered(storage: Storage, kind: str, number: int) -> Record | None:
     """Return the record with this ``created``, or None if it does not exist (any more)."""
-    page = storage.list(kind, Query(after=str(number - 1), limit=1))
+    page = storage.list(kind, Query(after=f"{number - 1}-1", limit=1))  # with a total, so that none are counted
     first = next(iter(page.records), None)
     if first is None or first.created >= number:
         return first if first is not None and first.created == number else None

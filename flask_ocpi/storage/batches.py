@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -42,18 +43,19 @@ _PARTS = len(Key._fields)
 class BatchStatements:
     """The statements on many records of a kind.
 
-    get, lock, here: return the parts of a key; get and lock also return the columns for :func:`record_of`; lock locks
-    in the order of the keys. upsert, insert: on SQLite for one record each, without rows; on PostgreSQL for records of
-    different keys, with key and revision of each; insert returns no row for a record that exists. delete returns no
-    rows.
+    get, lock: return the parts of a key and the columns for :func:`record_of`; lock locks in the order of the keys.
+    upsert, insert: on SQLite for one record each, without rows; on PostgreSQL for records of different keys, with key
+    and revision of each; insert returns no row for a record that exists. delete returns no rows. last, after: the
+    number of the last record, and the parts of the keys of those after it.
     """
 
     get: Statement
     lock: Statement
-    here: Statement
     upsert: Statement
     insert: Statement
     delete: Statement
+    last: Statement
+    after: Statement
     is_sqlite: bool
 
     @classmethod
@@ -78,10 +80,11 @@ class BatchStatements:
         return cls(
             get=Statement(get, dialect),
             lock=Statement(get.order_by(order).with_for_update(of=table), dialect),
-            here=Statement(select(*key).select_from(found), dialect),
             upsert=Statement(upsert, dialect),
             insert=Statement(insert, dialect),
             delete=Statement(delete(table).where(c.created.in_(select(c.created).select_from(found))), dialect),
+            last=Statement(select(func.max(c.created)), dialect),
+            after=Statement(select(*key).where(c.created > bindparam("last", type_=BigInteger)), dialect),
             is_sqlite=is_sqlite,
         )
 
@@ -110,10 +113,13 @@ class BatchStatements:
 
     def write(self, database: Database, statement: Statement, records: Sequence[tuple[Key, Record]]) -> list[bool]:
         """Run ``upsert`` or ``insert`` in the transaction of this thread; return for each record if it was created."""
-        if self.is_sqlite:  # no other connection writes meanwhile
-            new = {key for key, _ in records}
-            new.difference_update(Key(*row) for row in self._rows(database, self.here, tuple(new)))
-            database.execute(statement, [{**key_values(key), **record_values(record)} for key, record in records])
+        if self.is_sqlite:  # no other connection writes meanwhile, and numbers rise
+            values: list[Mapping[str, Any]] = [{**key_values(key), **record_values(record)} for key, record in records]
+            last = database.execute(self.last, {}, reads=True).rows[0][0] or 0
+            changed = database.execute(statement, values).changed
+            if statement is self.insert and changed == len(records):
+                return [True] * changed
+            new = {Key(*row) for row in database.execute(self.after, {"last": last}, reads=True).rows}
             created = []
             for key, _ in records:
                 created.append(key in new)

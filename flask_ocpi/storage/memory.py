@@ -57,7 +57,7 @@ class MemoryStorage(Storage):
             found = [record for key, record in self._kinds.get(kind, {}).items() if _matches(query, key, record)]
         # The rollback of a delete put its record last.
         found.sort(key=lambda record: record.created)
-        after = read_cursor(query.after)
+        after = read_cursor((query.after or "").partition("-")[0])
         skipped = query.offset if after is None else sum(record.created <= after for record in found)
         records = tuple(found[skipped : skipped + query.limit])
         records = records[: how_many_fit([record.text for record in records], query.max_bytes)]

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from collections.abc import Mapping
 from typing import Any
 
+from sqlalchemy import BigInteger
+from sqlalchemy import Column
 from sqlalchemy import Connection
+from sqlalchemy import Index
 from sqlalchemy import MetaData
 from sqlalchemy import Table
 from sqlalchemy import inspect
 from sqlalchemy import select
 from sqlalchemy import true
 
+from flask_ocpi.storage.tables import FEWER_INDEXES
 from flask_ocpi.storage.tables import insert_into
 
 #: The earlier and the current names of kinds of records.
@@ -46,6 +51,18 @@ def migrate(connection: Connection, tables: Mapping[str, Table]) -> None:
         for kind in GONE:
             if f"ocpi_{kind}" in here:
                 Table(f"ocpi_{kind}", MetaData(), schema=schema).drop(connection)
+    for kind, kept in FEWER_INDEXES.items():
+        if kind in tables:
+            _drop_indexes(connection, tables[kind], kept)
+
+
+def _drop_indexes(connection: Connection, table: Table, kept: Collection[str]) -> None:
+    """Drop the indexes that a table had in an earlier state of the package."""
+    names = {f"ix_{table.name}_{column}" for column in ("created", "last_updated") if column not in kept}
+    here = {each["name"] for each in inspect(connection).get_indexes(table.name, schema=table.schema)}
+    old = Table(table.name, MetaData(), Column("created", BigInteger), schema=table.schema)
+    for name in sorted(names & here):
+        Index(name, old.c.created).drop(connection)
 
 
 def _move(connection: Connection, name: str, to: Table) -> None:

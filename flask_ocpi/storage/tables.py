@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -37,6 +38,10 @@ from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.counts import define_counts
 from flask_ocpi.storage.driver import Statement
 
+#: Kinds with very many records, which have fewer indexes: of messages nothing is looked up by date, and their
+#: references are found by the owner alone, as part of the key.
+FEWER_INDEXES: Mapping[str, tuple[str, ...]] = {"journal": ("created",), "journal_references": ()}
+
 
 def define_tables(metadata: MetaData, kinds: Iterable[str]) -> dict[str, Table]:
     """Return the tables ``ocpi_<kind>`` by kind; add those that are missing to the metadata.
@@ -45,6 +50,11 @@ def define_tables(metadata: MetaData, kinds: Iterable[str]) -> dict[str, Table]:
     """
     define_counts(metadata)
     return {kind: _table(metadata, kind) for kind in kinds}
+
+
+def _indexed(kind: str) -> tuple[str, ...]:
+    """Return the columns that records of a kind are found and ordered by, with their receiver and owner."""
+    return FEWER_INDEXES.get(kind, ("created", "last_updated"))
 
 
 def _table(metadata: MetaData, kind: str) -> Table:
@@ -72,8 +82,7 @@ def _table(metadata: MetaData, kind: str) -> Table:
         Column("revision", Integer, nullable=False),
         Column("document", Text, nullable=False),
         UniqueConstraint("country_code", "party_id", "id", "receiver", name=f"uq_{name}_key"),
-        Index(f"ix_{name}_created", "receiver", "country_code", "party_id", "created"),
-        Index(f"ix_{name}_last_updated", "receiver", "country_code", "party_id", "last_updated"),
+        *(Index(f"ix_{name}_{last}", "receiver", "country_code", "party_id", last) for last in _indexed(kind)),
         # Without it SQLite reuses the number of a deleted last record.
         sqlite_autoincrement=True,
     )

@@ -10,12 +10,14 @@ from sqlalchemy import create_engine
 
 from flask_ocpi.exchange import journal as reading
 from flask_ocpi.exchange.journal import JOURNAL
+from flask_ocpi.exchange.journal import REFERENCES
 from flask_ocpi.exchange.journal import Place
 from flask_ocpi.exchange.journal import Search
 from flask_ocpi.exchange.journal import key_of
 from flask_ocpi.exchange.messages import Direction
 from flask_ocpi.exchange.messages import Kept
 from flask_ocpi.exchange.messages import Message
+from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import Storage
 from flask_ocpi.storage.lists import ListShape
@@ -179,15 +181,26 @@ def test_place_behind_nothing_is_the_beginning(turned):
     assert reading.end(turned) == Place(0, None)
 
 
-def test_platform_and_time_are_looked_up_on_an_index(tmp_path):
+@pytest.mark.parametrize(
+    ("kind", "query", "index"),
+    [
+        (JOURNAL, Search("partner").query, "ix_ocpi_journal_created (receiver=? AND country_code=?"),
+        (
+            REFERENCES,
+            Query(owners=(Party("session", "S1"),), receiver=""),
+            "_journal_references_1 (country",
+        ),
+    ],
+    ids=["partner", "reference"],
+)
+def test_partners_and_references_are_looked_up_on_an_index(tmp_path, kind, query, index):
     engine = create_engine(f"sqlite:///{tmp_path / 'ocpi.sqlite3'}")
-    table = define_tables(MetaData(), [JOURNAL])[JOURNAL]
+    table = define_tables(MetaData(), [kind])[kind]
     table.create(engine)
-    statement = list_statements(table, None, ListShape.of(Search("partner", since=1).query), engine.dialect).few
-    text = statement.sql
+    text = list_statements(table, None, ListShape.of(query), engine.dialect).page.sql
 
     with engine.connect() as connection:
         plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", tuple(range(text.count("?")))).all()
     engine.dispose()
 
-    assert any("ix_ocpi_journal_last_updated (receiver=? AND country_code=?" in row[3] for row in plan)
+    assert any(index in row[3] for row in plan)

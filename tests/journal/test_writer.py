@@ -11,6 +11,8 @@ from flask_ocpi.errors import StorageError
 from flask_ocpi.exchange import journal_writer as writers
 from flask_ocpi.exchange import write_behind
 from flask_ocpi.exchange.journal import JOURNAL
+from flask_ocpi.exchange.journal import REFERENCES
+from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.memory import MemoryStorage
 from flask_ocpi.testing.backends import sqlalchemy_storage
 from flask_ocpi.testing.network import add_partner
@@ -207,7 +209,7 @@ def test_journal_keeps_about_as_many_messages_as_it_may(ocpi_network, ocpi_stora
 
 @EVERY_STORAGE
 def test_journal_forgets_what_is_too_old(ocpi_network, ocpi_storage, ocpi_clock):
-    ocpi, partner = platform(ocpi_network, ocpi_storage, OCPI_DISPATCHER="inline")
+    ocpi, partner = platform(ocpi_network, ocpi_storage, OCPI_DISPATCHER="inline", OCPI_JOURNAL_MAX_COUNT=1000)
     partner.get(SENDER, headers={"X-Request-ID": "old"})
     ocpi_clock.advance(20 * DAY)
     partner.get(SENDER, headers={"X-Request-ID": "younger"})
@@ -247,7 +249,7 @@ def test_old_messages_go_also_when_no_new_ones_come(ocpi_network, ocpi_clock, mo
 
 
 def test_purge_that_fails_is_logged(ocpi_network, monkeypatch, caplog):
-    monkeypatch.setattr(write_behind, "PURGE_AFTER", 1)
+    monkeypatch.setattr(writers, "PURGE_AFTER", 1)
     storage = JournalStorage()
     ocpi, partner = platform(ocpi_network, storage, OCPI_DISPATCHER="inline", OCPI_JOURNAL_MAX_COUNT=1)
     monkeypatch.setattr(storage, "delete_page", lambda *a, **k: 1 / 0)
@@ -257,3 +259,15 @@ def test_purge_that_fails_is_logged(ocpi_network, monkeypatch, caplog):
     assert answers == [1000, 1000]
     assert len(kept(ocpi)) == 2
     assert lost(caplog) == ["Old messages could not be removed from the journal: division by zero"]
+
+
+@EVERY_STORAGE
+def test_references_go_with_their_messages(ocpi_network, ocpi_storage, ocpi_clock):
+    ocpi, partner = platform(ocpi_network, ocpi_storage, OCPI_DISPATCHER="inline", OCPI_JOURNAL="compact")
+    for _ in range(10):
+        ocpi_clock.advance(1)
+        partner.get(SENDER)
+
+    writers.purge(ocpi.storage, before=0, most=4)
+
+    assert len(kept(ocpi)) == ocpi.storage.list(REFERENCES, Query()).total == 4

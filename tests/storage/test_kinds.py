@@ -12,6 +12,7 @@ from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.sqlalchemy import SQLAlchemyStorage
+from flask_ocpi.storage.tables import FEWER_INDEXES
 from flask_ocpi.storage.tables import define_tables
 from flask_ocpi.versions import VERSIONS
 from flask_ocpi.web.setup import kinds
@@ -70,7 +71,8 @@ def test_every_kind_has_its_table(engine, every_kind):
         (unique,) = found.get_unique_constraints(f"ocpi_{kind}")
         named = {index["name"] for index in found.get_indexes(f"ocpi_{kind}")}
         assert unique["column_names"] == ["country_code", "party_id", "id", "receiver"]
-        assert named >= {f"ix_ocpi_{kind}_created", f"ix_ocpi_{kind}_last_updated"}
+        columns = FEWER_INDEXES.get(kind, ("created", "last_updated"))
+        assert named >= {f"ix_ocpi_{kind}_{column}" for column in columns}
 
 
 def test_every_kind_keeps_records_under_every_kind_of_key(every_kind):
