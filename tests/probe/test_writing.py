@@ -12,6 +12,7 @@ from flask_ocpi.client.probe.run import CHECKS
 from flask_ocpi.client.wire import Request
 from flask_ocpi.client.wire import Response
 from flask_ocpi.partners.auth_tokens import authorization
+from flask_ocpi.testing import documents
 from tests.probe.conftest import body_of
 from tests.probe.conftest import outcomes
 from tests.probe.conftest import told
@@ -27,7 +28,7 @@ TAKEN = {"status_code": 1000, "timestamp": "2026-01-01T12:00:00Z"}
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch):
-    monkeypatch.setattr(commanding, "_WAITING", 0.0)
+    monkeypatch.setattr(commanding, "_WAITING", 0)
 
 
 @pytest.fixture
@@ -36,6 +37,15 @@ def pair(pair):
 
     @pair.theirs.command("START_SESSION")
     def start(command, reply):
+        reply.finish("ACCEPTED")
+        used = {name: command["token"][name] for name in ("country_code", "party_id", "uid", "type", "contract_id")}
+        own = {"country_code": "DE", "party_id": "PEE", "last_updated": "2026-01-01T12:00:00Z"}
+        pair.theirs.save("sessions", documents.session(id="STARTED", cdr_token=used, **own))
+        pair.theirs.push("sessions", "STARTED")
+        return "ACCEPTED"
+
+    @pair.theirs.command("STOP_SESSION")
+    def stop(command, reply):
         reply.finish("ACCEPTED")
         return "ACCEPTED"
 
@@ -124,6 +134,7 @@ BREAKS = {
     "write.delete": (FAIL, lambda: Broken(lambda r: "/receiver/tariffs/" in path(r), undeleted)),
     "command.unknown": (FAIL, lambda: refused(command("STOP_SESSION"), 500, 3000)),
     "command.start": (FAIL, lambda: refused(command("START_SESSION"), 200, 2000)),
+    "command.stop": (FAIL, lambda: data_of(Once(command("STOP_SESSION"), 2), response_of("REJECTED"))),
     "command.class": (FAIL, lambda: data_of(command("STOP_SESSION"), lambda data: {"result": data["result"]})),
     "profile.class": (FAIL, lambda: data_of(profile, lambda data: {"result": data["result"]})),
     "profile.unknown": (FAIL, lambda: refused(profile, 200, 3000)),
@@ -182,6 +193,15 @@ def test_a_command_for_an_unknown_session_that_is_accepted_without_a_result_fail
     pair.change(data_of(command("STOP_SESSION"), response_of("ACCEPTED")))
 
     assert outcomes(pair.probe(write=True), "command.unknown") == {"": FAIL}
+
+
+def test_a_started_session_that_is_not_sent_is_a_warning(pair):
+    @pair.theirs.command("START_SESSION")
+    def start(command, reply):
+        reply.finish("ACCEPTED")
+        return "ACCEPTED"
+
+    assert outcomes(pair.probe(write=True), "command.stop") == {"": WARN}
 
 
 def test_a_replaced_token_that_is_still_accepted_fails_the_check(pair):

@@ -99,6 +99,11 @@ def check(
     return lambda run: Check(id, text, section, run, advised=advised, each=each, writes=writes)
 
 
+def counted(number: int, noun: str) -> str:
+    """Write a number with its noun, such as "1 answer" or "2 answers"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def declared(names: Mapping[str, Any]) -> tuple[Check, ...]:
     """Return the checks among the names of a module, in the order of their declaration."""
     return tuple(value for value in names.values() if isinstance(value, Check))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import TypeVar
 
 from flask_ocpi.client.addresses import joined
 from flask_ocpi.client.connection import only
@@ -14,6 +15,7 @@ from flask_ocpi.client.probe import checks
 from flask_ocpi.client.probe.checks import DoubtError
 from flask_ocpi.client.probe.checks import FlawError
 from flask_ocpi.client.probe.checks import SkippedError
+from flask_ocpi.client.probe.checks import counted
 from flask_ocpi.client.probe.checks import declared
 from flask_ocpi.client.probe.lists import lists_of
 from flask_ocpi.client.probe.seen import Seen
@@ -23,10 +25,10 @@ from flask_ocpi.core.description import Document
 from flask_ocpi.core.description import Module
 from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.enums import ModuleID
+from flask_ocpi.core.moments import SECOND
 from flask_ocpi.core.schema import example_of
 from flask_ocpi.core.schema import load
 from flask_ocpi.errors import ConfigurationError
-from flask_ocpi.errors import FlaskOCPIError
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import RemoteError
 from flask_ocpi.errors import StatusCode
@@ -34,10 +36,14 @@ from flask_ocpi.exchange import pending
 from flask_ocpi.exchange.pending import Call
 from flask_ocpi.modules.chargingprofiles import ChargingProfile
 from flask_ocpi.modules.tokens import Token
+from flask_ocpi.storage.base import Query
+from flask_ocpi.storage.base import walk
 
 _UNKNOWN = "PROBE-UNKNOWN"
-_WAITING = 30.0  # seconds for a result
+_WAITING = 30  # seconds for a result, or for a session
 _PAUSE = 0.2
+_HOUR = 3600 * SECOND
+_Found = TypeVar("_Found")
 
 check = partial(checks.check, writes=True)
 
@@ -57,7 +63,25 @@ def command_start(session: Session) -> str:
     call = _answered(session, ModuleID.COMMANDS, lambda: session.client.commands.start_session(command))
     if not call.is_accepted:
         return f"{_result(call)}, so no result is due"
-    return f"ACCEPTED, then {_awaited(session, call)}"
+    result = _awaited(session, call)
+    session.started = result == "ACCEPTED"
+    return f"ACCEPTED, then {result}"
+
+
+@check("command.stop", "The session that was started is sent, and STOP_SESSION ends it.", "Commands: POST method")
+def command_stop(session: Session) -> str:
+    if not session.started:
+        raise SkippedError("No session was started.")
+    id = _waited(lambda: _started_id(session))
+    if id is None:
+        raise DoubtError(f"No session came within {_WAITING} seconds; it may still run.")
+    call = _answered(session, ModuleID.COMMANDS, lambda: session.client.commands.stop_session(id))
+    if not call.is_accepted:
+        raise FlawError(f"{_result(call)}, though the session runs.")
+    result = _awaited(session, call)
+    if result != "ACCEPTED":
+        raise FlawError(f"ACCEPTED, then {result}.")
+    return "ACCEPTED, then ACCEPTED"
 
 
 @check(
@@ -173,7 +197,7 @@ def _valid(session: Session, module: str, name: str) -> str:
             load(session.services.schemas[schema_of(operation)], answer, where="answer")
         except InvalidParametersError as error:
             raise FlawError(cut(str(error))) from error
-    return f"{len(answers)} answers"
+    return counted(len(answers), "answer")
 
 
 def _result(call: Call) -> str:
@@ -191,17 +215,30 @@ def _not_accepted(session: Session, call: Call) -> str:
 
 def _awaited(session: Session, call: Call) -> str:
     """Wait for the result of a request, and return it; raise FlawError if none comes."""
-    ends = time.monotonic() + _WAITING
-    while True:
-        try:
-            found = pending.get_call(session.services, call.id)
-        except FlaskOCPIError as error:
-            raise FlawError(cut(str(error))) from error
-        if found.result is not None:
-            return str(found.result.get("result"))
-        if time.monotonic() >= ends:
-            raise FlawError(f"No result came within {_WAITING:.0f} seconds, though it was accepted.")
+    result = _waited(lambda: pending.get_call(session.services, call.id).result)
+    if result is None:
+        raise FlawError(f"No result came within {_WAITING} seconds, though it was accepted.")
+    return str(result.get("result"))
+
+
+def _waited(find: Callable[[], _Found | None]) -> _Found | None:
+    """Look for something again and again, until the time is over; the process that serves the app stores it."""
+    for _ in range(int(_WAITING / _PAUSE)):
+        found = find()
+        if found is not None:
+            return found
         time.sleep(_PAUSE)
+    return find()
+
+
+def _started_id(session: Session) -> str | None:
+    """Return the id of the session that was started for the token of the probe, if it was sent to us."""
+    changed = Query(date_from=session.services.now() - _HOUR)
+    for record in walk(session.services.storage, ModuleID.SESSIONS, changed):
+        token = record.document.get("cdr_token") or {}
+        if session.driver in (token.get("uid"), token.get("contract_id")):
+            return str(record.document["id"])
+    return None
 
 
 def _token(session: Session) -> Document:
@@ -209,7 +246,12 @@ def _token(session: Session) -> Document:
     party = session.own_party(module, InterfaceRole.SENDER)
     if party is None:
         raise SkippedError("No party of ours sends commands.")
-    own = {"country_code": party.country_code, "party_id": party.party_id, "uid": "PROBE", "contract_id": "PROBE"}
+    own = {
+        "country_code": party.country_code,
+        "party_id": party.party_id,
+        "uid": session.driver,
+        "contract_id": session.driver,
+    }
     return {**example_of(Token), **own}
 
 

@@ -16,6 +16,7 @@ from flask_ocpi.client.probe.checks import Each
 from flask_ocpi.client.probe.checks import FlawError
 from flask_ocpi.client.probe.checks import NotApplicableError
 from flask_ocpi.client.probe.checks import SkippedError
+from flask_ocpi.client.probe.checks import counted
 from flask_ocpi.client.probe.checks import declared
 from flask_ocpi.client.probe.lists import LIMIT
 from flask_ocpi.client.probe.lists import Listed
@@ -45,7 +46,7 @@ def date_from(listed: Listed) -> str:
     older = [moment for moment in found if moment < begin]
     if older:
         raise FlawError(f"date_from={written(begin)} brings an object of {written(older[0])}.")
-    return f"{len(found)} objects one second after the newest that was read"
+    return f"{counted(len(found), 'object')} one second after the newest that was read"
 
 
 @check("date.inclusive", "date_from includes what changed at that moment.", _REQUEST)
@@ -66,7 +67,7 @@ def date_exclusive(listed: Listed) -> str:
     later = [moment for moment in found if window.end is not None and moment >= window.end]
     if later and window.end is not None:
         raise FlawError(f"date_to={written(window.end)} brings an object of {written(later[0])}.")
-    return f"{len(found)} objects before the newest that was read"
+    return f"{counted(len(found), 'object')} before the newest that was read"
 
 
 @check("object.class", "The objects are valid by the classes of the version.", "Object description")
@@ -79,7 +80,7 @@ def object_class(listed: Listed) -> str:
         position, flaws = next(iter(wrong.items()))
         name = listed.id_of(items[position]) if isinstance(items[position], dict) else f"object {position}"
         raise FlawError(cut(f"{len(wrong)} of {len(items)} are not, such as {name}: {'; '.join(flaws[:_SHOWN])}."))
-    return f"{len(items)} objects"
+    return counted(len(items), "object")
 
 
 @check("object.unknown", "The objects have no properties that the version lacks.", "Object description", advised=True)
@@ -96,7 +97,7 @@ def object_unique(listed: Listed) -> str:
     twice = [key for key, number in Counter(keys).items() if number > 1]
     if twice:
         raise FlawError(f"{shown(' '.join(twice[0]))} comes more than once.")
-    return f"{len(keys)} different objects"
+    return counted(len(keys), "different object")
 
 
 @check(
@@ -139,7 +140,7 @@ def object_parts(listed: Listed) -> str:
         raise FlawError(cut(f"last_updated of a part is later in {', '.join(map(shown, older[:_SHOWN]))}."))
     if not pairs:
         raise SkippedError("No object has parts.")
-    return f"{len(pairs)} parts"
+    return counted(len(pairs), "part")
 
 
 @check("object.get", "An object is the same alone as in the list.", "Locations: GET method")

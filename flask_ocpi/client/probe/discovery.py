@@ -12,6 +12,7 @@ from flask_ocpi.client.probe.checks import DoubtError
 from flask_ocpi.client.probe.checks import FlawError
 from flask_ocpi.client.probe.checks import SkippedError
 from flask_ocpi.client.probe.checks import check
+from flask_ocpi.client.probe.checks import counted
 from flask_ocpi.client.probe.checks import declared
 from flask_ocpi.client.probe.seen import cut
 from flask_ocpi.client.probe.session import Session
@@ -109,7 +110,7 @@ def details_list(session: Session) -> str:
         raise FlawError(f"data is {_kind(data)}, not an object.")
     if not session.entries:
         raise FlawError(f"endpoints is {_kind(data.get('endpoints'))}, not a list with entries.")
-    return f"{len(session.entries)} endpoints"
+    return counted(len(session.entries), "endpoint")
 
 
 @check("details.known", "The endpoints are those that it had at the registration.", _DETAILS, advised=True)
@@ -123,7 +124,7 @@ def details_known(session: Session) -> str:
     if known != now:
         names = [":".join(part for part in item[:2] if part) for item in sorted(known ^ now)]
         raise FlawError(cut(f"They differ in {_listing(names)}; `flask ocpi rotate` fetches them."))
-    return f"{len(now)} endpoints"
+    return counted(len(now), "endpoint")
 
 
 @check("endpoints.credentials", "There is a credentials endpoint.", "Versions: ModuleID")

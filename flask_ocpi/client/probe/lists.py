@@ -113,11 +113,26 @@ class Listed:
         self.first.needed()
         return read_total(self.first.header("X-Total-Count") or "")
 
+    @cached_property
+    def paged(self) -> tuple[Seen, int]:
+        """The first page that another one should follow, and its limit.
+
+        A short list is requested again with a smaller limit. Raises SkippedError if it has less than two objects.
+        """
+        number = len(self.items)
+        if next_target(self.first.header("Link")) is not None or (self.total or 0) > number:
+            return self.first, LIMIT
+        if number < 2:
+            raise SkippedError("There is one page only.")
+        limit = min(number, LIMIT + 1) - 1
+        return self.ask(self.address(limit=limit)), limit
+
     @property
     def link(self) -> str | None:
-        """The target of the next page in the Link header of the first one."""
-        self.first.needed()
-        return next_target(self.first.header("Link"))
+        """The target of the next page in the Link header of a page that another one should follow."""
+        seen, _ = self.paged
+        seen.needed()
+        return next_target(seen.header("Link"))
 
     @cached_property
     def second(self) -> Seen:

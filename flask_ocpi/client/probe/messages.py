@@ -13,6 +13,7 @@ from flask_ocpi.client.probe.checks import FlawError
 from flask_ocpi.client.probe.checks import NotApplicableError
 from flask_ocpi.client.probe.checks import SkippedError
 from flask_ocpi.client.probe.checks import check
+from flask_ocpi.client.probe.checks import counted
 from flask_ocpi.client.probe.checks import declared
 from flask_ocpi.client.probe.lists import Listed
 from flask_ocpi.client.probe.moments import instant
@@ -223,7 +224,7 @@ def _all(answers: Sequence[Seen], flaw: Any) -> str:
     if wrong:
         seen, text = wrong[0]
         raise FlawError(cut(f"{len(wrong)} of {len(answers)}, such as {seen.name}: {text}"))
-    return f"{len(answers)} answers"
+    return counted(len(answers), "answer")
 
 
 def _repeated(session: Session, name: str) -> str:

@@ -13,6 +13,7 @@ from flask_ocpi.client.probe.checks import Each
 from flask_ocpi.client.probe.checks import FlawError
 from flask_ocpi.client.probe.checks import NotApplicableError
 from flask_ocpi.client.probe.checks import SkippedError
+from flask_ocpi.client.probe.checks import counted
 from flask_ocpi.client.probe.checks import declared
 from flask_ocpi.client.probe.lists import LIMIT
 from flask_ocpi.client.probe.lists import Listed
@@ -20,6 +21,7 @@ from flask_ocpi.client.probe.lists import items_of
 from flask_ocpi.client.probe.lists import number_in
 from flask_ocpi.client.probe.seen import Seen
 from flask_ocpi.client.probe.seen import parts_of
+from flask_ocpi.core.responses import next_target
 from flask_ocpi.core.responses import read_count
 from flask_ocpi.core.responses import read_total
 
@@ -54,7 +56,7 @@ def page_routing(listed: Listed) -> str:
 
 @check("page.list", "data is a list.", "Transport and format: Response format")
 def page_list(listed: Listed) -> str:
-    return f"{number_in(listed.first)} objects"
+    return counted(number_in(listed.first), "object")
 
 
 @check("page.limit", "A page has at most as many objects as the limit of the request.", _REQUEST)
@@ -76,7 +78,7 @@ def page_default(listed: Listed) -> str:
         most = read_count(listed.first.header("X-Limit") or "") or _DEFAULT_LIMIT
         listed.session.propose("page-limit", {"*": most}, "Its lists need a limit.")
         raise FlawError(seen.summary)
-    return f"{number_in(seen)} objects"
+    return counted(number_in(seen), "object")
 
 
 @check("page.xlimit", "X-Limit is the most objects that it sends in a page.", _RESPONSE)
@@ -119,18 +121,22 @@ def page_link(listed: Listed) -> str:
     number, total = number_in(listed.first), listed.total
     if total is None:
         raise SkippedError("X-Total-Count is missing.")
-    if listed.link is None and total > number:
-        raise FlawError(f"It is missing after {number} of {total} objects.")
-    if listed.link is not None and total <= number:
+    if total <= number and next_target(listed.first.header("Link")) is not None:
         raise FlawError(f"There is one after {number} of {total} objects.")
-    return "there" if listed.link is not None else "none, as there is one page"
+    seen = _or_none(lambda: listed.paged[0])
+    if seen is None:
+        return "none, as there is one page"
+    if listed.link is None:
+        raise FlawError(f"It is missing after {number_in(seen)} of {total} objects.")
+    return "there"
 
 
 @check("page.link_form", "The Link is a URL in angle brackets with the relation next.", _RESPONSE)
 def page_link_form(listed: Listed) -> str:
-    link, text = _link(listed), (listed.first.header("Link") or "").replace(" ", "")
+    link, said = _link(listed), listed.paged[0].header("Link")
+    text = (said or "").replace(" ", "")
     if f"<{link}>" not in text or 'rel="next"' not in text.lower():
-        raise FlawError(f"It is {_short(listed.first.header('Link'))}.")
+        raise FlawError(f"It is {_short(said)}.")
     if parts_of(link).scheme not in ("http", "https"):
         raise FlawError(f"It is no absolute URL: {_short(link)}.")
     return _short(link)
@@ -149,14 +155,15 @@ def page_link_url(listed: Listed) -> str:
 
 @check("page.link_offset", "The Link goes on after the objects of the page, with the same limit.", _RESPONSE)
 def page_link_offset(listed: Listed) -> str:
-    number, query = number_in(listed.first), dict(parse_qsl(parts_of(_link(listed)).query))
+    link, (seen, limit) = _link(listed), listed.paged
+    number, query = number_in(seen), dict(parse_qsl(parts_of(link).query))
     if "offset" not in query and "limit" not in query:
         raise DoubtError("It has neither offset nor limit.")
-    most = read_count((listed.first.header("X-Limit") or "").strip()) or LIMIT
-    if query.get("offset") not in (str(number), str(min(most, LIMIT))):  # a page may lack what is not for us
+    most = read_count((seen.header("X-Limit") or "").strip()) or limit
+    if query.get("offset") not in (str(number), str(min(most, limit))):  # a page may lack what is not for us
         raise FlawError(f"After {number} objects its offset is {query.get('offset')!a}.")
-    if query.get("limit") not in (None, str(LIMIT), str(most)):
-        raise DoubtError(f"For limit={LIMIT} its limit is {query['limit']!a}.")
+    if query.get("limit") not in (None, str(limit), str(most)):
+        raise DoubtError(f"For limit={limit} its limit is {query['limit']!a}.")
     return f"offset={number}"
 
 
@@ -174,13 +181,13 @@ def page_link_filters(listed: Listed) -> str:
 def page_next(listed: Listed) -> str:
     seen = listed.second
     seen.demand_success()
-    before, after = ({repr(item) for item in items_of(page)} for page in (listed.first, seen))
+    before, after = ({repr(item) for item in items_of(page)} for page in (listed.paged[0], seen))
     if not after:
         raise FlawError("It is empty.")
     again = len(before & after)
     if again:
         raise FlawError(f"{again} of its {len(after)} objects were on the page before.")
-    return f"{len(after)} other objects"
+    return counted(len(after), "other object")
 
 
 @check("page.last", "The page that begins with the last object has that one and no Link.", _RESPONSE)
@@ -234,7 +241,7 @@ def _link(listed: Listed) -> str:
 
 def _dated_page(listed: Listed) -> tuple[Seen, str]:
     """Return a page that a Link follows, best one of a request with dates, and its Link."""
-    for seen in (_or_none(lambda: listed.window.seen), listed.first):
+    for seen in (_or_none(lambda: listed.window.seen), _or_none(lambda: listed.paged[0])):
         target = None if seen is None or not seen.succeeded else seen.header("Link")
         if seen is not None and target:
             found = target.partition("<")[2].partition(">")[0] or target

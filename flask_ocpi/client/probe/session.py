@@ -93,6 +93,9 @@ class Session:
         self.quirks: dict[str, tuple[Any, str]] = {}
         self.renew = renew
         self.calls = 0
+        #: The token of the driver in commands, and whether a session was started for it.
+        self.driver = f"PROBE-{uuid.uuid4().hex[:12]}"
+        self.started = False
         #: The answers to commands and charging profiles, as they came, by module.
         self.answers: dict[str, list[Any]] = {}
         #: That of all requests: the journal shows them as one conversation.
