@@ -138,7 +138,7 @@ class _Heard:
 
 
 class Contacts(WriteBehind[Contact]):
-    """Notes each exchange with a known partner in memory; one record of each partner is written about every 10 s.
+    """Notes each exchange with a known partner in memory; one record of each partner is written after 3 s.
 
     inline: there is no thread; readers, the end of a request each five minutes, and the end of the process write.
     """
@@ -146,7 +146,7 @@ class Contacts(WriteBehind[Contact]):
     title = "list of contacts"
     noun = "contact"
     log = logging.getLogger("flask_ocpi")
-    gather = 10.0
+    gather = 3.0
 
     def __init__(
         self,
@@ -178,8 +178,6 @@ class Contacts(WriteBehind[Contact]):
             if failure is not None:
                 counts[2] += 1
                 heard.failure = replace(failure, moment=now)
-        if not self._inline:
-            self._have_written()
 
     def sent(
         self,
@@ -214,8 +212,6 @@ class Contacts(WriteBehind[Contact]):
             if failed:
                 counts[3] += 1
                 heard.failure = Failure("OUT", operation or "", http_status, status_code, now)
-        if not self._inline:
-            self._have_written()
 
     def of(self, platform: str) -> Contact:
         """Return the contacts with a partner, by its id."""
@@ -231,14 +227,16 @@ class Contacts(WriteBehind[Contact]):
 
     def _heard(self, platform: str) -> _Heard:
         """Begin to note the contacts with a partner since the last time that they were written."""
-        forks.look_for_fork()
         heard = self._waiting[platform] = _Heard()
         return heard
 
     def _counted(self, heard: _Heard, now: int) -> list[int]:
-        """Begin a slice; without a thread it is time to write then."""
+        """Begin a slice, also the first one since the last time: see to it that all is written soon."""
+        forks.look_for_fork()
         self.is_due = self._inline and bool(heard.slices)
         counts = heard.slices[now // _SLICE_MICROS] = [0, 0, 0, 0]
+        if not self._inline:
+            self._have_written()
         return counts
 
     def _forget(self) -> None:
