@@ -36,6 +36,7 @@ def _commands() -> Sequence[Command]:
     from flask_ocpi.cli import copies
     from flask_ocpi.cli import data
     from flask_ocpi.cli import journal
+    from flask_ocpi.cli import looking
     from flask_ocpi.cli import outbox
     from flask_ocpi.cli import partners
     from flask_ocpi.cli import pricing
@@ -77,6 +78,8 @@ def _commands() -> Sequence[Command]:
         journal.journal,
         journal.replay,
         findings,
+        looking.find,
+        looking.rates,
         actions,
         pricing.price_file,
         pricing.tariffs_group,

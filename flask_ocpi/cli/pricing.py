@@ -157,6 +157,25 @@ def audit_cdrs(
         ctx.exit(1)
 
 
+@cdrs_group.command("unsettled", short_help="List audits that nobody has dealt with.")
+@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="At most so many, the latest.")
+@json_option
+@with_appcontext
+def unsettled(limit: int, as_json: bool) -> None:
+    """List the stored CDRs that an audit found to be in dispute, or for review, and that nobody has dealt with.
+
+    The console marks them as dealt with.
+    """
+    found = current_ocpi.pricing.unsettled(limit=limit)
+    if as_json:
+        return _show(list(found))
+    for result in found:
+        say(f"{result['verdict']:8} {_name({**result, 'id': result['cdr_id']}, result['platform'] or '')}")
+        for fault in result["findings"]:
+            say(f"  {fault['id']} at {fault['path']}: {fault['message']}")
+    return say(f"{counted(len(found), 'CDR')} to deal with.")
+
+
 def _audited_file(ctx: click.Context, file: IO[bytes], since: str | None) -> Iterator[tuple[Document, str, Audit]]:
     ocpi = _platform(ctx)
     for cdr in _documents(file, ("cdrs",)):
