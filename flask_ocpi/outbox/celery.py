@@ -208,18 +208,17 @@ def _deliver(deliveries: Deliveries, platform_id: str) -> bool:
     ends = monotonic() + _LONGEST
     # A worker that finds all lanes taken relies on their holders: they look again after they release one.
     while deliveries.is_due(platform_id):
-        left = ends - monotonic()
-        if left <= 0:
+        if monotonic() >= ends:
             return False
         lane = take_lane(deliveries.services, platform_id, seconds=deliveries.lease)
         if lane is None:
             return True
-        _deliver_in(lane, deliveries, seconds=left)
+        _deliver_in(lane, deliveries, ends=ends)
     return True
 
 
-def _deliver_in(lane: Lane, deliveries: Deliveries, *, seconds: float) -> None:
-    """Deliver as long as the lane is ours; renew its lease before a message if some time has passed."""
+def _deliver_in(lane: Lane, deliveries: Deliveries, *, ends: float) -> None:
+    """Deliver until ``ends`` (monotonic), as long as the lane is ours; renew its lease if some time has passed."""
     services = deliveries.services
     held: Lane | None = lane
 
@@ -231,7 +230,7 @@ def _deliver_in(lane: Lane, deliveries: Deliveries, *, seconds: float) -> None:
         return held is None
 
     try:
-        deliveries.deliver(lane.platform, seconds=seconds, stop=is_lost)
+        deliveries.deliver(lane.platform, stop=lambda: monotonic() >= ends or is_lost())
     finally:
         if held is not None:
             leases.release(services.storage, held, now=services.now())

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf
 from time import monotonic
 from typing import Any
 
@@ -94,7 +93,8 @@ class Deliveries:
         """
         self._failures.pop(platform.id, None)
         was_open = circuits.close_circuit(self.services, platform.id)
-        return bool(entries.hasten(self.services, platform.id)) or was_open
+        soon = self.services.now() + 1
+        return bool(entries.bring_forward(self.services, platform.id, latest=soon, failed=True)) or was_open
 
     def next_retry(self) -> float | None:
         """Return when (``monotonic``) this process looks again at a platform that it backs off from, or None."""
@@ -170,18 +170,14 @@ class Deliveries:
         latest = circuits.latest_due(self.services, platform, lease=self.lease)
         entries.bring_forward(self.services, platform, latest=latest)
 
-    def deliver(
-        self, platform_id: str, *, seconds: float | None = None, stop: Callable[[], bool] = lambda: False
-    ) -> int:
+    def deliver(self, platform_id: str, *, stop: Callable[[], bool] = lambda: False) -> int:
         """Deliver the due entries of one platform, one after another, until none is left; return the number delivered.
 
-        seconds: after this time no entry is begun. stop: returns True, before an entry, to leave the rest.
+        stop: returns True, before an entry, to leave the rest.
         """
-        ends = inf if seconds is None else monotonic() + seconds
         delivered = 0
-        is_over = stop if seconds is None else lambda: stop() or monotonic() >= ends
-        while not is_over():
-            batch = self.deliver_some(platform_id, stop=is_over)
+        while not stop():
+            batch = self.deliver_some(platform_id, stop=stop)
             delivered += batch.delivered
             if not batch.may_have_more:
                 break

@@ -211,33 +211,20 @@ def postpone(services: Services, entry: OutboxEntry, *, due: int, error: str, st
     leases.change(services.storage, entry, failed)
 
 
-def bring_forward(services: Services, platform: str, *, latest: int) -> int:
-    """Make entries of a platform due now that are due after ``latest``, in batches; return their number.
+def bring_forward(services: Services, platform: str, *, latest: int, failed: bool = False) -> int:
+    """Make entries due now that are due after ``latest``, except refused ones; return their number.
 
-    Only refused entries wait that long: these were written while the clock was ahead.
+    failed: only those that wait after a failure.
     """
-    found = services.storage.list(OutboxEntry.KIND, _query(platform, date_from=latest, date_to=PARKED)).records
-    for entry in map(OutboxEntry.from_record, found):
-        _make_due(services, entry, latest=latest)
-    return len(found)
-
-
-def hasten(services: Services, platform: str) -> int:
-    """Make entries due now that wait after a failure, except refused ones; return their number."""
-    soon = services.now() + 1
-    failed = [entry for entry in _walk(services, _query(platform, date_from=soon, date_to=PARKED)) if entry.error]
-    for entry in failed:
-        _make_due(services, entry, latest=soon)
-    return len(failed)
-
-
-def _make_due(services: Services, entry: OutboxEntry, *, latest: int) -> None:
-    """Make an entry due now if it is still due after ``latest`` and not parked."""
+    query = _query(platform, date_from=latest, date_to=PARKED)
+    found = [entry for entry in _walk(services, query) if entry.error or not failed]
 
     def hastened(current: OutboxEntry) -> OutboxEntry:
         return replace(current, due=services.now()) if latest <= current.due < PARKED else current
 
-    leases.change(services.storage, entry, hastened)
+    for entry in found:
+        leases.change(services.storage, entry, hastened)
+    return len(found)
 
 
 def is_due(services: Services, platform: str) -> bool:

@@ -143,7 +143,7 @@ class Threads(Dispatcher):
         def deliver() -> None:
             self.deliveries.spread([EVERYBODY])
             for platform in self.deliveries.due_platforms():
-                self.deliveries.deliver(platform, seconds=max(0.0, ends - monotonic()))
+                self.deliveries.deliver(platform, stop=lambda: monotonic() >= ends)
 
         if monotonic() < ends:
             try:

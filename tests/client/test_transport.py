@@ -347,6 +347,14 @@ def test_response_headers_are_looked_up_in_any_case(serve, transport):
     assert response.headers["x-total-count"] == "7"
 
 
+def test_values_of_a_header_that_comes_several_times_are_joined(serve, transport):
+    peer = serve(b"HTTP/1.1 200 OK\r\nLink: <a>\r\nlink: <b>\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n[]")
+
+    response = transport.send(get(peer.url()))
+
+    assert (response.headers["Link"], response.body) == ("<a>, <b>", b"[]")
+
+
 def test_headers_of_a_response_made_by_hand_are_looked_up_in_any_case():
     response = Response(200, {"Link": "next"}, b"", "https://cpo.example/")
 
@@ -378,11 +386,12 @@ def test_body_is_decoded(serve, transport, answer):
         b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 9\r\n\r\nnot gzip!",
         b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 15\r\n\r\n" + gzip.compress(b"[1, 2]")[:15],
         b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 20\r\n\r\n{}",
         b"NONSENSE\r\n\r\n",
         b"HTTP/1.1 200 OK\r\n" + b"X-Many: 1\r\n" * 200 + b"\r\n",
         b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * 70_000 + b"\r\n\r\n",
     ],
-    ids=["not gzip", "gzip cut short", "other encoding", "not HTTP", "many headers", "long header"],
+    ids=["not gzip", "gzip cut short", "other encoding", "two lengths", "not HTTP", "many headers", "long header"],
 )
 def test_answer_that_cannot_be_read_is_invalid(serve, transport, answer):
     peer = serve(sends(answer, keep=False))
