@@ -146,7 +146,12 @@ class InvalidParametersError(ClientError):
 
 
 class NotSaidError(InvalidParametersError):
-    """2001: the partner's version of OCPI has no way to say an object; the message gives the reason."""
+    """2001: the partner's version of OCPI has no way to say an object; the message gives the reason.
+
+    for_now: it has one once a related object is stored.
+    """
+
+    for_now = False
 
 
 class NotEnoughInformationError(ClientError):

@@ -47,7 +47,12 @@ class LeftOutError(Exception):
     """A version cannot say an object at all; the message is a sentence with the reason.
 
     In a list, or as an optional property, the object is left out; as a required property, the object around it is.
+    for_now: the version can say it once a related object is stored.
     """
+
+    def __init__(self, reason: str, *, for_now: bool = False) -> None:
+        super().__init__(reason)
+        self.for_now = for_now
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +93,6 @@ def nothing(kind: str, references: Collection[Reference]) -> Mapping[Reference, 
     return {}
 
 
-def _as_it_comes(document: Document, origin: Origin) -> Document:
-    return document
-
-
-def _as_it_is(document: Document, lose: Lose) -> Document:
-    return document
-
-
 @dataclass(frozen=True, slots=True)
 class Converter:
     """Converts objects of one class of a version to the stored shape and back.
@@ -106,12 +103,15 @@ class Converter:
     from_store: reports to ``lose`` what the version cannot say, and raises LeftOutError if that is the whole object.
     Properties of 2.2.1 that its class lacks, and values that its enums lack, need no converter: they are left out; with
     a required value, the object around it is.
-    beside: a related stored object that from_store needs. It applies to whole objects, not to nested ones.
+    beside: a related stored object that from_store needs. retracted: for an object that the version can say no more,
+    gets it and the names of its changed properties, and returns the object to send instead, or None for nothing. Both
+    apply to whole objects, not to nested ones.
     """
 
-    to_store: Callable[[Document, Origin], Document] = _as_it_comes
-    from_store: Callable[[Document, Lose], Document] = _as_it_is
+    to_store: Callable[[Document, Origin], Document] = lambda document, origin: document
+    from_store: Callable[[Document, Lose], Document] = lambda document, lose: document
     beside: Beside | None = None
+    retracted: Callable[[Document, Collection[str]], Document | None] = lambda document, changed: None
 
 
 def renamed(**stored_by_own: str) -> Converter:
@@ -149,8 +149,8 @@ class Conversion:
         self._narrower = {
             name: enum.values for name, enum in self._enums.items() if not _values_in(kept.get(name)) <= enum.values
         }
-        #: Whether ``from_store`` needs other stored objects.
-        self.needs_others = self._converter.beside is not None
+        self.needs_others = self._converter.beside is not None  # in ``from_store``
+        self.retracted = self._converter.retracted
         self.is_separate = converter is None  # no property depends on another
         #: Whether the two shapes differ.
         self.is_needed = bool(converter or nested or self._lacking or self._narrower)

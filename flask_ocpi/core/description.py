@@ -265,12 +265,14 @@ class Dialect:
     token_encoding: "base64" or "plain", the encoding of a sent token; None leaves it to OCPI_TOKEN_ENCODING.
     patch_has_last_updated: whether a PATCH needs last_updated. Without, it is the time of the request.
     patch_appends: whether a PATCH of charging periods adds to the existing ones; otherwise it replaces them.
+    lists_all: whether a list has as many objects as its X-Total-Count; otherwise fewer are no flaw.
     """
 
     routing: bool = True
     token_encoding: str | None = None
     patch_has_last_updated: bool = True
     patch_appends: bool = True
+    lists_all: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -292,6 +294,7 @@ class Version:
     marked: frozenset[type[Schema]] = frozenset()
     is_one_sided: bool = field(init=False)
     _conversions: dict[Any, Conversion | None] = field(default_factory=dict, init=False, repr=False)
+    _wholes: dict[str, Conversion | None] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         endpoint = self.endpoint
@@ -344,6 +347,14 @@ class Version:
     def stored(self, schema: type[Schema]) -> type[Schema]:
         """Return the class of the stored shape for one of its own classes."""
         return self.origins.get(schema, schema)
+
+    def whole(self, object_type: ObjectType) -> Conversion | None:
+        """Return the conversion of whole objects to another shape; None if the version has the stored shape."""
+        if object_type.kind not in self._wholes:
+            got = (o.returns for _, _, o in self.operations() if o.object is object_type and o.method == "GET")
+            found = self.conversion(next(got, None))
+            self._wholes[object_type.kind] = None if found is None or found.is_marked else found
+        return self._wholes[object_type.kind]
 
     def classes(self) -> tuple[type[Schema], ...]:
         """Return the classes that it exchanges, followed by the classes nested in them."""

@@ -54,6 +54,7 @@ _MOST = 100  # entries that are taken together
 _AIM = 0.05  # seconds that a batch should take
 _LONGEST = 1.0  # seconds in which messages of a batch start; the remaining entries are taken and read again
 _FAILURES_IN_A_ROW = 5  # of a platform that answers; then sending backs off from it
+_MOST_WAITS = 300  # for a related object, before an entry is parked; a day with the default OCPI_PUSH_MAX_BACKOFF
 _LEASE_MARGIN = 10.0  # seconds
 _CLOCK_SECONDS = 60.0
 
@@ -265,7 +266,13 @@ class Deliveries:
         if made.outcome is Outcome.FAILED:
             return self._failed(entry, made, probed=probed)
         error = made.error_text
-        if made.outcome is Outcome.REFUSED:
+        if made.outcome is Outcome.WAITING and entry.attempts < _MOST_WAITS:
+            seconds = circuits.pause(entry.attempts + 1, services.settings.push_max_backoff)
+            due = leases.after(services.now(), seconds)
+            entries.postpone(services, entry, due=due, error=error, status_code=None)
+            self._retry_within(platform.id, seconds)
+            return True
+        if made.outcome in (Outcome.REFUSED, Outcome.WAITING):
             self._failures.pop(platform.id, None)
             _log.warning("%s is not sent to %s again as it is. %s", entry.name, platform.id, error)
             entries.postpone(services, entry, due=entries.PARKED, error=error, status_code=made.status_code)

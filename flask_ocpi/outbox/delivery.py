@@ -12,6 +12,8 @@ from enum import StrEnum
 
 from flask_ocpi.client.client import Client
 from flask_ocpi.client.modules import ModuleClient
+from flask_ocpi.core.converting import Conversion
+from flask_ocpi.core.converting import LeftOutError
 from flask_ocpi.core.description import OWNER_KEY
 from flask_ocpi.core.description import Document
 from flask_ocpi.core.description import ObjectType
@@ -24,6 +26,7 @@ from flask_ocpi.errors import NotSaidError
 from flask_ocpi.errors import RefusedError
 from flask_ocpi.errors import StatusCode
 from flask_ocpi.exchange.context import Services
+from flask_ocpi.exchange.origins import finder
 from flask_ocpi.outbox.changes import can_be_deleted
 from flask_ocpi.outbox.changes import patch_of
 from flask_ocpi.outbox.changes import recipients
@@ -47,6 +50,7 @@ class Outcome(StrEnum):
 
     DELIVERED = "DELIVERED"  # the platform has the state
     NEEDLESS = "NEEDLESS"  # the platform must not get the state (any more), or there is nothing to send
+    WAITING = "WAITING"  # the version of the platform cannot express the state until another object is stored
     REFUSED = "REFUSED"  # the platform refuses the state: sending it again would not help
     FAILED = "FAILED"  # the platform, or the party behind it, failed on this object; others may succeed
     UNREACHABLE = "UNREACHABLE"  # nothing can be sent to the platform now
@@ -164,17 +168,37 @@ def _send(calls: ModuleClient, object_type: ObjectType, entry: OutboxEntry, docu
                 raise
         return "DELETE"
     patch = patch_of(calls.module, object_type, document, entry.changed)
-    if patch is not None:
-        answer = calls.update(*entry.ids, *patch.part_ids, changes=patch.changes, whole=document)
-    elif calls.pushes_new_only and entry.changed is not None:
-        answer = calls.put(document)
-    else:
-        answer = calls.push(document)
+    whole = calls.client.version.whole(object_type)
+    try:
+        if patch is not None and patch.part_ids and whole is not None:
+            _check(calls, whole, document)
+        if patch is not None:
+            answer = calls.update(*entry.ids, *patch.part_ids, changes=patch.changes, whole=document)
+        elif calls.pushes_new_only and entry.changed is not None:
+            answer = calls.put(document)
+        else:
+            answer = calls.push(document)
+    except NotSaidError:
+        changed = (entry.changed or {}).get("", ())
+        retracted = None if whole is None else whole.retracted(document, changed)
+        if retracted is None:
+            raise
+        answer = calls.put(retracted)
     return answer.method
+
+
+def _check(calls: ModuleClient, whole: Conversion, document: Document) -> None:
+    """Raise NotSaidError if the version of the platform cannot express an object, so that no part of it is sent."""
+    try:
+        whole.from_store(document, find=finder(calls.client.services))
+    except LeftOutError as error:
+        raise NotSaidError(str(error)) from error
 
 
 def _judged(error: FlaskOCPIError) -> Attempt:
     """Judge a failure: it concerns this object, the party behind a hub, or the platform."""
+    if isinstance(error, NotSaidError) and error.for_now:
+        return Attempt(Outcome.WAITING, error=error)
     if isinstance(error, (MissingEndpointError, NotSaidError)):
         return Attempt(Outcome.NEEDLESS, error=error)
     if isinstance(error, RefusedError):

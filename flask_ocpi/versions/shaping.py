@@ -13,6 +13,7 @@ import orjson
 
 from flask_ocpi.core.converting import FAILURES
 from flask_ocpi.core.converting import MORE
+from flask_ocpi.core.converting import Conversion
 from flask_ocpi.core.converting import Find
 from flask_ocpi.core.converting import LeftOutError
 from flask_ocpi.core.converting import Lose
@@ -108,10 +109,15 @@ def handler_of(version: Version, operation: Operation) -> Handler:
     if taken is None and returned is None:
         return operation.handler
     listed = SaidList(returned) if returned is not None and operation.returns_list else None
+    whole = None
+    if operation.object is not None and operation.part and operation.method == "GET":
+        whole = version.whole(operation.object)
 
     def handle(ctx: Context, target: Target, body: Document | None) -> Result:
         if taken is not None and body is not None:
             body = taken.to_store(body, origin_of(ctx.services, _owner_in(ctx, target), target.only_receiver))
+        if whole is not None:
+            _check_whole(ctx, target, operation, whole)
         try:
             result: Result = operation.handler(ctx, target, body)
         except OCPIError as error:
@@ -134,6 +140,15 @@ def handler_of(version: Version, operation: Operation) -> Handler:
         return replace(result, data=data)
 
     return handle
+
+
+def _check_whole(ctx: Context, target: Target, operation: Operation, whole: Conversion) -> None:
+    """Answer a part as the whole object: raise the error for a missing one if the version cannot say it."""
+    result: Result = operation.handler(ctx, replace(target, part_ids=()), None)
+    try:
+        whole.text_from_store(result.data or b"null")
+    except LeftOutError as error:
+        raise target.missing() from error
 
 
 def _said_list(ctx: Context, target: Target, version: Version, result: Result, listed: SaidList, find: Find) -> Result:
@@ -176,7 +191,9 @@ def said(
         sent = conversion.from_store(body, lose, find)
     except LeftOutError as error:
         lose("", str(error))
-        raise NotSaidError(f"{where} cannot be said in OCPI {version.number}: {error}") from error
+        refused = NotSaidError(f"{where} cannot be said in OCPI {version.number}: {error}")
+        refused.for_now = error.for_now
+        raise refused from error
     except FAILURES as error:
         raise InvalidParametersError(f"{where} cannot be said in OCPI {version.number}: {error!r}.") from error
     return load(services.schemas[cls], sent, where=where)

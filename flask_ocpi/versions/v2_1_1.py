@@ -113,6 +113,7 @@ VERSION: Version = (
             token_encoding="plain",  # noqa: S106
             patch_has_last_updated=False,
             patch_appends=False,
+            lists_all=False,
         ),
         classes={
             base.AdditionalGeoLocation: own.AdditionalGeoLocation,

@@ -6,6 +6,7 @@ Objects of 2.1.1 do not name their owner, the party of the connection, and name 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from decimal import ROUND_HALF_UP
 from decimal import Decimal
 
@@ -121,6 +122,14 @@ def location_from_store(document: Document, lose: Lose) -> Document:
     return made
 
 
+def location_retracted(document: Document, changed: Collection[str]) -> Document | None:
+    """Return a location that has become unpublished with all its EVSEs removed: 2.1.1 can delete no location."""
+    if "publish" not in changed or not document.get("evses"):
+        return None
+    gone = {"status": "REMOVED", "last_updated": document["last_updated"]}
+    return {**document, "publish": True, "evses": [{**evse, **gone} for evse in document["evses"]]}
+
+
 def element_from_store(document: Document, lose: Lose) -> Document:
     """Raise LeftOutError for an element that would apply more often without a restriction that 2.1.1 lacks."""
     for name in document.get("restrictions", {}):
@@ -207,7 +216,9 @@ def session_from_store(document: Document, lose: Lose) -> Document:
     made = _disowned(document)
     id, evse_uid, connector_id = (made.pop(name) for name in ("location_id", "evse_uid", "connector_id"))
     if "location" not in made:
-        raise LeftOutError(f"Its location {id} is not known here, and OCPI 2.1.1 sends it with the session.")
+        raise LeftOutError(
+            f"Its location {id} is not known here, and OCPI 2.1.1 sends it with the session.", for_now=True
+        )
     made["location"] = _only(made["location"], evse_uid, connector_id)
     made["start_datetime"] = made.pop("start_date_time")
     if "end_date_time" in made:
@@ -227,7 +238,7 @@ def _only(location: Document, evse_uid: str, connector_id: str) -> Document:
     at = find_part(evses, "uid", evse_uid)
     place = None if at is None else find_part(evses[at]["connectors"], "id", connector_id)
     if at is None or (place is None and connector_id != NOT_AVAILABLE):
-        raise LeftOutError(f"Its EVSE {evse_uid} or connector {connector_id} is not known here.")
+        raise LeftOutError(f"Its EVSE {evse_uid} or connector {connector_id} is not known here.", for_now=True)
     evse = evses[at]
     return {**made, "evses": [evse if place is None else {**evse, "connectors": [evse["connectors"][place]]}]}
 
@@ -390,7 +401,7 @@ CONVERTERS: dict[type[Schema], Converter] = {
     own.EnvironmentalImpact: renamed(source="category"),
     own.GeoLocation: Converter(from_store=point_from_store),
     own.Hours: Converter(hours_to_store),
-    own.Location: Converter(location_to_store, location_from_store),
+    own.Location: Converter(location_to_store, location_from_store, retracted=location_retracted),
     own.ReserveNow: Converter(reservation_to_store, reservation_from_store),
     own.Session: Converter(
         session_to_store, session_from_store, Beside("location", ModuleID.LOCATIONS, location_of_session)

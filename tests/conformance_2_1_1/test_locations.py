@@ -182,9 +182,10 @@ def test_power_type_that_there_is_not_is_one_that_promises_less(cpo, valid, powe
 @EVERY_STORAGE
 @pytest.mark.conformance("V211-27")
 def test_locations_that_are_not_published_are_neither_listed_nor_pushed(cpo, valid):
-    assert listed(cpo, valid, publish=False) is None
+    assert listed(cpo, valid, publish=False, evses=[documents.evse()]) is None
 
-    assert cpo.partner.get("/ocpi/2.1.1/sender/locations/LOC1").http_status == 404
+    for path in ("LOC1", "LOC1/EVSE1", "LOC1/EVSE1/1"):
+        assert cpo.partner.get(f"/ocpi/2.1.1/sender/locations/{path}").http_status == 404
     assert cpo.sent("PUT", "PATCH") == []
     assert {f.path for f in told(cpo)} == {""}
 

@@ -7,6 +7,7 @@ import pytest
 
 from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.errors import NotSaidError
+from flask_ocpi.outbox import deliveries
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Record
 from flask_ocpi.testing import documents
@@ -104,6 +105,24 @@ def test_location_that_is_not_published_goes_to_the_other_version_only(house):
 
 
 @EVERY_STORAGE
+def test_location_that_is_unpublished_has_its_evses_removed_at_a_partner_that_has_it(house):
+    house.cpo.save("locations", a_location())
+    house.network.requests.clear()
+
+    house.cpo.patch("locations", "LOC1", changes={"publish": False})
+    house.cpo.patch("locations", "LOC1", "EVSE1", changes={"status": "CHARGING"})
+
+    (put,) = house.sent("old.example")
+    assert (put.method, [evse["status"] for evse in body_of(put)["evses"]]) == ("PUT", ["REMOVED", "REMOVED"])
+    assert [copy["publish"] for copy in copies(house.new, "locations")] == [False]
+
+    house.cpo.patch("locations", "LOC1", changes={"publish": True})
+
+    (copy,) = copies(house.old, "locations")
+    assert [evse["status"] for evse in copy["evses"]] == ["CHARGING", "AVAILABLE"]
+
+
+@EVERY_STORAGE
 def test_lists_have_what_2_1_1_can_say_and_a_total_that_fits(house):
     for number in range(4):
         house.cpo.save("locations", a_location(id=f"LOC{number}", publish=number != 2))
@@ -116,6 +135,8 @@ def test_lists_have_what_2_1_1_can_say_and_a_total_that_fits(house):
             client.locations.get("LOC2")
 
     assert listed == paged == ["LOC0", "LOC1", "LOC3"]
+    house.old.findings.flush()
+    assert list(house.old.findings.list(kind="wrong_total")) == []
     assert (listing.total, listing.broken) == (3, [])
     left_out = {finding.object for finding in house.findings() if not finding.path}
     assert left_out == {"NL ABC LOC2", "LOC2"}
@@ -181,6 +202,44 @@ def test_session_whose_location_is_not_known_is_left_out_with_a_finding(house):
     assert (listing.total, listing.broken) == (0, [])
     assert {finding.object for finding in house.findings()} == {"NL ABC SES1"}
     assert all("GONE" in finding.outcome for finding in house.findings())
+
+
+@EVERY_STORAGE
+def test_session_that_is_saved_before_its_location_is_sent_once_the_location_is_there(house, ocpi_clock):
+    driver = {**documents.session()["cdr_token"], "country_code": "DE", "party_id": "EMS"}
+    house.cpo.save("sessions", documents.session(cdr_token=driver))
+    (waiting,) = house.cpo.outbox.list(house.here)
+    assert "LOC1 is not known here" in waiting.error
+
+    house.cpo.save("locations", a_location())
+    ocpi_clock.advance(400)
+    house.cpo.outbox.flush()
+
+    assert [copy["id"] for copy in copies(house.old, "sessions")] == ["SES1"]
+    assert list(house.cpo.outbox.list(house.here)) == []
+
+
+def test_sessions_that_wait_for_a_location_hold_up_no_other_object(house):
+    driver = {**documents.session()["cdr_token"], "country_code": "DE", "party_id": "EMS"}
+    for number in range(10):
+        house.cpo.save("sessions", documents.session(id=f"SES{number}", location_id="GONE", cdr_token=driver))
+
+    house.cpo.save("locations", a_location())
+
+    assert [copy["id"] for copy in copies(house.old, "locations")] == ["LOC1"]
+
+
+def test_session_whose_location_never_comes_is_parked(house, ocpi_clock, monkeypatch):
+    monkeypatch.setattr(deliveries, "_MOST_WAITS", 2)
+    driver = {**documents.session()["cdr_token"], "country_code": "DE", "party_id": "EMS"}
+    house.cpo.save("sessions", documents.session(cdr_token=driver))
+    for _ in range(3):
+        ocpi_clock.advance(400)
+        house.cpo.outbox.flush()
+
+    (entry,) = house.cpo.outbox.list(house.here)
+
+    assert (entry.state, entry.attempts) == ("parked", 3)
 
 
 def test_session_that_is_out_of_the_ordinary_holds_up_no_other(house):
