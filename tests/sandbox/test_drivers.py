@@ -114,7 +114,7 @@ def test_a_day_in_each_version_has_no_message_that_fails(ocpi_network: Network, 
     ocpi_of(emsp).partners.register(ocpi_of(cpo).versions_url, token, own_role=role and "EMSP")
 
     with message_exchanged.connected_to(heard):
-        pass_rounds(ocpi_network, [cpo], [drivers_of(cpo), drivers_of(emsp)], 20)
+        pass_rounds(ocpi_network, [cpo], [drivers_of(emsp), drivers_of(cpo)], 20)
 
     assert failed == []
     assert documents(emsp, "cdrs", copies=True)

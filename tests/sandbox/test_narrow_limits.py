@@ -11,6 +11,7 @@ import pytest
 
 from flask_ocpi.core.schema import Schema
 from flask_ocpi.core.setting_kinds import OwnParty
+from flask_ocpi.extension import utc_now
 from flask_ocpi.testing import documents
 from flask_ocpi.testing.sandbox.billing import STANDARD_TARIFF
 from flask_ocpi.testing.sandbox.billing import cdr as bill
@@ -105,7 +106,7 @@ def test_sample_data_keeps_to_the_tables():
         OwnParty("DE", "EMS", ("EMSP",), {"name": "Ems Mobility"}),
     ]
 
-    found = sample_data(parties)
+    found = sample_data(parties, now=utc_now())
 
     assert found["locations"]
     assert found["tokens"]

@@ -25,7 +25,7 @@ from flask_ocpi.testing.sandbox.faults import chosen
 from tests.sandbox.partners import add_sandbox
 from tests.sandbox.partners import ocpi_of
 
-PAGES = {"OCPI_PAGE_LIMIT": 1, "OCPI_PAGE_MAX_LIMIT": 3}
+PAGES = {"OCPI_PAGE_LIMIT": 1, "OCPI_PAGE_MAX_LIMIT": 2}
 TRIES = 6
 SECONDS = 5
 CARD = token(country_code="DE", party_id="EMS", uid="CARD", contract_id="DE-EMS-1")

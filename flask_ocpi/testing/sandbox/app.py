@@ -171,6 +171,6 @@ def tell_of_clients(app: Flask, ocpi: OCPI, points: ChargePoints) -> None:
 @staff.cli.command("sample-data")
 def save_sample_data() -> None:
     """Save some objects of the own parties, so that there is something to ask for."""
-    documents = sample_data(current_ocpi.services.settings.parties)
+    documents = sample_data(current_ocpi.services.settings.parties, now=current_ocpi.services.clock())
     current_ocpi.objects.save_all(documents)
     click.echo(f"Saved {', '.join(f'{len(items)} {module}' for module, items in documents.items()) or 'nothing'}.")

@@ -80,7 +80,7 @@ def make_partner(
 def add_sample_data(app: Flask, *, seed: int = 1) -> dict[str, int]:
     """Save objects to begin with, unless there are some; return how many there are of each module."""
     ocpi: OwnPlatform = app.extensions["ocpi"]
-    documents = sample_data(ocpi.services.settings.parties, seed=seed)
+    documents = sample_data(ocpi.services.settings.parties, now=ocpi.services.clock(), seed=seed)
     for module, found in documents.items():
         if next(iter(ocpi.objects.documents(module)), None) is None:
             ocpi.objects.save_all({module: found})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC
 from datetime import datetime
 from typing import Any
 
@@ -16,13 +15,12 @@ Document = dict[str, Any]
 LOCATIONS = 3
 
 
-def sample_data(parties: Iterable[OwnParty], *, seed: int = 1) -> dict[str, list[Document]]:
+def sample_data(parties: Iterable[OwnParty], *, now: datetime, seed: int = 1) -> dict[str, list[Document]]:
     """Return objects of the parties by module: of CPOs locations and their tariffs, of eMSPs tokens.
 
-    The same seed makes the same locations.
+    now: they are not newer. The same seed makes the same locations.
     """
     documents: dict[str, list[Document]] = {}
-    now = datetime.now(UTC)
     for party in parties:
         owner = {"country_code": party.country_code, "party_id": party.party_id, "last_updated": text_of(now)}
         if "CPO" in party.roles:

@@ -74,14 +74,15 @@ class Visit:
         """Tell whether a whole list is asked for."""
         return self.method == "GET" and self.number > 0 and len(self.path.strip("/").split("/")) == 3
 
-    def body(self) -> Any:
-        """Return the JSON of the request, {} if it is none; the platform can still read it."""
+    def body(self) -> Document:
+        """Return the object in the request, {} if there is none; the platform can still read it."""
         text = self.environ["wsgi.input"].read(int(self.environ.get("CONTENT_LENGTH") or 0))
         self.environ["wsgi.input"] = BytesIO(text)
         try:
-            return orjson.loads(text)
+            found = orjson.loads(text)
         except orjson.JSONDecodeError:
             return {}
+        return found if isinstance(found, dict) else {}
 
     @property
     def authorization(self) -> str:

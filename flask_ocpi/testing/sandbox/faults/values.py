@@ -41,11 +41,10 @@ def lower_case_enums(module: str, document: Document) -> Document:
 
 def unknown_enums(module: str, document: Document) -> Document:
     """Has values of enums that OCPI does not know: a facility, a capability, and the status of an EVSE."""
-    for evse in document.get("evses", ())[:1]:
-        evse["status"] = "FAULTED"
-    for name in ("facilities", "capabilities"):
-        if module == "locations" and name == "facilities":
-            document[name] = [*document.get(name, ()), "MOON_BASE"]
+    if _is_location(module, document):
+        document = {**document, "facilities": [*document.get("facilities", ()), "MOON_BASE"]}
+        for evse in document.get("evses", ())[:1]:
+            evse["status"] = "FAULTED"
     return _each(document, ("capabilities",), lambda values: [*values, "TELEPORT"])
 
 
@@ -73,7 +72,7 @@ def odd_coordinates(module: str, document: Document) -> Document:
 
 def bad_optionals(module: str, document: Document) -> Document:
     """Has optional properties that are wrong: a website without scheme, an empty text, a country of two letters."""
-    if module == "locations" and "country" in document:
+    if _is_location(module, document):
         details = {"name": "Sandbox", "website": "www.example.org"}
         document = {**document, "operator": details, "country": document["country"][:2], "state": ""}
         document["images"] = [{"url": "http://example.org/a b.jpg", "category": "OPERATOR", "type": "jpeg"}]
@@ -82,7 +81,7 @@ def bad_optionals(module: str, document: Document) -> Document:
 
 def no_connectors(module: str, document: Document) -> Document:
     """Has EVSEs that are removed and lack connectors."""
-    if module == "locations" and len(document.get("evses", ())) > 1:
+    if _is_location(module, document) and len(document.get("evses", ())) > 1:
         evses = document["evses"]
         gone = {name: value for name, value in evses[-1].items() if name != "connectors"}
         return {**document, "evses": [*evses[:-1], {**gone, "status": "REMOVED"}]}
@@ -91,7 +90,7 @@ def no_connectors(module: str, document: Document) -> Document:
 
 def odd_hours(module: str, document: Document) -> Document:
     """Has opening hours over midnight, and until 00:00."""
-    if module != "locations":
+    if not _is_location(module, document):
         return document
     hours = [
         {"weekday": 1, "period_begin": "06:00", "period_end": "00:00"},
@@ -102,7 +101,7 @@ def odd_hours(module: str, document: Document) -> Document:
 
 def no_hours(module: str, document: Document) -> Document:
     """Says that a location is not always open, and not when."""
-    return {**document, "opening_times": {"twentyfourseven": False}} if module == "locations" else document
+    return {**document, "opening_times": {"twentyfourseven": False}} if _is_location(module, document) else document
 
 
 def cdr_without_evse(module: str, document: Document) -> Document:
@@ -137,6 +136,11 @@ def flawed_credentials(module: str, document: Document) -> Document:
         return document
     roles = [{**role, "business_details": {"website": "sandbox.example"}} for role in document["roles"]]
     return {**document, "roles": roles}
+
+
+def _is_location(module: str, document: Document) -> bool:
+    """Tell a Location from a part of one."""
+    return module == "locations" and "coordinates" in document
 
 
 def _each(document: Document, names: tuple[str, ...], change: Any) -> Document:
