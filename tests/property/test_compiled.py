@@ -89,7 +89,7 @@ def test_compiled_loader_has_the_opinion_of_marshmallow(schema, data):
 
 
 @every_class
-@generated
+@settings(generated, max_examples=examples(10))
 @given(data=st.data())
 def test_valid_documents_do_not_reach_marshmallow(schema, data):
     document = data.draw(documents(schema))

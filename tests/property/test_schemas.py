@@ -27,7 +27,7 @@ from tests.selecting import examples
 EVERY = {schema: schema() for schema in SCHEMAS.values()}
 every_class = pytest.mark.parametrize("schema", EVERY, ids=lambda schema: schema.__name__)
 # A Location is a large document; the time it takes to generate one says nothing about us.
-generated = settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+generated = settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def without_nothing(schema, document):
@@ -54,7 +54,7 @@ def _canonical_value(field, value):
 
 
 @every_class
-@generated
+@settings(generated, max_examples=examples(20))
 @given(data=st.data())
 @pytest.mark.conformance("T-15", "T-28", "T-30", "T-32", "TYP-02", "TYP-07", "TYP-10", "TYP-12")
 def test_valid_document_loads_canonically_survives_json(schema, data):
