@@ -248,6 +248,7 @@ BREAKS: dict[str, tuple[Outcome, Broken]] = {
     "error.parameter": (WARN, refused(lambda request: asked(request).get("date_from") == "yesterday", 500, 3000)),
     "error.envelope": (WARN, Broken(unknown, lambda response, request: with_body(response, b"<html>Not found</html>"))),
     "message.server": (FAIL, refused(listed, 500, 3000)),
+    "message.limited": (WARN, refused(lambda request: unknown(request), 429)),
     "message.type": (FAIL, header_of(listed, Content_Type="text/plain")),
     "message.json": (FAIL, Broken(listed, lambda response, request: with_body(response, b"\xef\xbb\xbf{}"))),
     "message.code": (FAIL, Broken(listed, lambda resp, _: with_body(resp, {**body_of(resp), "status_code": "1000"}))),
@@ -269,6 +270,11 @@ BREAKS: dict[str, tuple[Outcome, Broken]] = {
         successful(lambda resp: with_body(resp, {**body_of(resp), "timestamp": "2026-01-01T12:05:00Z"})),
     ),
 }
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Session, "pause", lambda self, seconds: None)
 
 
 @pytest.mark.parametrize("id", BREAKS)
@@ -352,6 +358,25 @@ def test_the_clock_of_the_partner_may_differ_a_little(pair):
     pair.change(Broken(lambda request: True, moved))
 
     assert outcomes(pair.probe(), "time.clock") == {"": Outcome.PASS}
+
+
+@pytest.mark.parametrize(("said", "seconds"), [("3", 3), ("900", 5), ("soon", 1), (None, 1)])
+def test_a_request_that_was_one_too_many_is_sent_again(pair, monkeypatch, said, seconds):
+    pauses: list[float] = []
+    monkeypatch.setattr(Session, "pause", lambda self, seconds: pauses.append(seconds))
+
+    def limit(request: Request, response: Response) -> Response:
+        if not first(request) or pauses:
+            return response
+        return with_headers(with_body(response, {"status_code": 2000}, status=429), Retry_After=said)
+
+    pair.change(limit)
+
+    report = pair.probe()
+
+    assert pauses == [seconds]
+    assert outcomes(report, "message.limited") == {"": WARN}
+    assert outcomes(report, "page.answer")["locations"] is Outcome.PASS
 
 
 def test_each_check_has_a_test_that_breaks_it():

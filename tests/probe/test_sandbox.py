@@ -44,6 +44,7 @@ def passing(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     time = SimpleNamespace(now=0.0, go_on=lambda: None)
     monkeypatch.setattr(answers, "sleep", lambda seconds: setattr(time, "now", time.now + 2 * seconds))
     monkeypatch.setattr(Session, "timer", lambda self: time.now)
+    monkeypatch.setattr(Session, "pause", lambda self, seconds: None)
     monkeypatch.setattr(commanding, "_WAITING", 2)
     monkeypatch.setattr(commanding, "time", SimpleNamespace(sleep=lambda seconds: time.go_on()))
     return time

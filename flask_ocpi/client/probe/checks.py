@@ -99,9 +99,9 @@ def check(
     return lambda run: Check(id, text, section, run, advised=advised, each=each, writes=writes)
 
 
-def counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str, plural: str = "") -> str:
     """Write a number with its noun, such as "1 answer" or "2 answers"."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return f"{number} {noun}" if number == 1 else f"{number} {plural or f'{noun}s'}"
 
 
 def declared(names: Mapping[str, Any]) -> tuple[Check, ...]:

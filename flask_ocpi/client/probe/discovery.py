@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
@@ -30,6 +31,7 @@ _DETAILS = "Versions: Version details endpoint"
 _ENDPOINT = "Versions: Endpoint class"
 _URL = "Types: URL"
 _LONGEST_URL = 255
+_MOST_NAMED = 6
 #: The modules that another one needs, by the tables of their chapters.
 _NEEDED = {
     (ModuleID.COMMANDS, "RECEIVER"): ((ModuleID.LOCATIONS, "SENDER"),),
@@ -48,7 +50,7 @@ def versions_list(session: Session) -> str:
     data = session.versions.needed()
     if not isinstance(data, list) or not data:
         raise FlawError(f"data is {_kind(data)}, not a list with entries.")
-    return ", ".join(shown(number) for number in session.offered) or f"{len(data)} entries"
+    return ", ".join(shown(number) for number in session.offered) or counted(len(data), "entry", "entries")
 
 
 @check("versions.entries", "Each entry has a version and a URL.", "Versions: Version class")
@@ -229,7 +231,7 @@ def _valid(session: Session, cls: type[Schema], items: Any) -> str:
     flaws = list(_flaws(session, cls, items)) if isinstance(items, list) else [f"It is {_kind(items)}."]
     if flaws:
         raise FlawError(cut(" ".join(flaws)))
-    return f"{len(items)} entries"
+    return counted(len(items), "entry", "entries")
 
 
 def _flaws(session: Session, cls: type[Schema], items: list[Any]) -> Iterator[str]:
@@ -284,5 +286,7 @@ def _kind(value: Any) -> str:
     return "an object" if isinstance(value, dict) else shown(value)
 
 
-def _listing(names: Any) -> str:
-    return cut(", ".join(shown(name) for name in names))
+def _listing(names: Collection[Any]) -> str:
+    """Return the first names of some, and how many more there are."""
+    named = ", ".join(shown(name) for name in list(names)[:_MOST_NAMED])
+    return named if len(names) <= _MOST_NAMED else f"{named} and {len(names) - _MOST_NAMED} more"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 
 from flask_ocpi.client.probe import checks
@@ -88,6 +89,11 @@ def message_server(session: Session) -> str:
     )
 
 
+@check("message.limited", "No request is refused for being one too many.", "Status codes", advised=True)
+def message_limited(session: Session) -> str:
+    return _all(_answered(session), lambda seen: seen.summary if seen.status == HTTPStatus.TOO_MANY_REQUESTS else "")
+
+
 @check("message.type", "The Content-Type of answers is application/json.", _FORMAT)
 def message_type(session: Session) -> str:
     def flaw(seen: Seen) -> str:
@@ -135,7 +141,7 @@ def message_timestamp(session: Session) -> str:
         try:
             parse_date_time(text if isinstance(text, str) else "")
         except ValueError:
-            return "it is missing" if text is None else f"it is {shown(text)}"
+            return "it is missing" if text is None else f"it is '{shown(text)}'"
         return ""
 
     return _all([seen for seen in _successes(session) if seen.envelope], flaw)

@@ -152,10 +152,16 @@ def page(report: Report) -> str:
 
 _ORDER = {Outcome.FAIL: 0, Outcome.WARN: 1, Outcome.PASS: 2, Outcome.SKIP: 3}
 _STYLE = (
-    ":root{color-scheme:light dark}body{font:16px/1.4 system-ui,sans-serif;margin:2rem;overflow-wrap:anywhere}"
-    "table{border-collapse:collapse;width:100%}th,td{border-bottom:1px solid #8886;padding:.4rem;text-align:left;"
-    "vertical-align:top}.fail td:first-child{color:#c62828;font-weight:bold}.warn td:first-child{color:#b26a00;"
-    "font-weight:bold}.skip{opacity:.7}"
+    ":root{color-scheme:light dark}body{font:16px/1.4 system-ui,sans-serif;margin:1.5rem}h1{font-size:1.4rem}"
+    "h1,td{overflow-wrap:break-word}table{border-collapse:collapse;width:100%}"
+    "th,td{border-bottom:1px solid #8886;padding:.4rem .6rem .4rem 0;text-align:left;vertical-align:top}"
+    "td:first-child,td:nth-child(2){white-space:nowrap}td:last-child{overflow-wrap:anywhere}"
+    ".fail td:first-child,.warn td:first-child{font-weight:bold}.fail td:first-child{color:#c62828}"
+    ".warn td:first-child{color:#a05a00}@media(prefers-color-scheme:dark){.fail td:first-child{color:#ff8a80}"
+    ".warn td:first-child{color:#ffb74d}}"
+    "@media(max-width:50rem){thead{display:none}tr{display:block;border-bottom:1px solid #8886;padding:.5rem 0}"
+    "td{display:block;border:0;padding:.1rem 0}td:first-child,td:nth-child(2),td:nth-child(3){display:inline;"
+    "margin-right:.6rem}}"
 )
 
 

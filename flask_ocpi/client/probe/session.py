@@ -8,6 +8,8 @@ from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from functools import cached_property
+from functools import partial
+from http import HTTPStatus
 from typing import Any
 
 from flask_ocpi.client.addresses import same_origin
@@ -26,6 +28,7 @@ from flask_ocpi.core.description import Version
 from flask_ocpi.core.description import version_order
 from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.enums import ModuleID
+from flask_ocpi.core.responses import read_count
 from flask_ocpi.errors import RemoteError
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.handshake import with_roles
@@ -36,6 +39,7 @@ from flask_ocpi.storage.base import Party
 #: The most requests of a probe; those of ``--write`` come on top.
 MOST_REQUESTS = 80
 MOST_WRITES = 120
+_LONGEST_PAUSE = 5  # seconds
 _MOST_UNANSWERED = 3  # requests in a row
 _MOST_ENTRIES = 200  # of versions and endpoints that are looked at
 _BOTH = {"base64": "plain", "plain": "base64"}
@@ -69,6 +73,7 @@ class Session:
 
     #: Returns seconds, to measure how long an answer takes.
     timer = staticmethod(time.perf_counter)
+    pause = staticmethod(time.sleep)
 
     def __init__(
         self,
@@ -118,14 +123,32 @@ class Session:
     ) -> Seen:
         """Send a request and return it with its answer; a failure is part of it.
 
+        After HTTP 429 it waits, as Retry-After says but not for long, and sends the request once more.
         headers: in place of the usual ones; None leaves one out. Raises SkippedError if the probe may ask no more.
         """
+        made = partial(self._ask, method, url, module, operation, body, headers or {}, authorized)
+        found = made()
+        if found.status == HTTPStatus.TOO_MANY_REQUESTS:
+            self.pause(min(read_count((found.header("Retry-After") or "").strip()) or 1, _LONGEST_PAUSE))
+            found = made()
+        return found
+
+    def _ask(
+        self,
+        method: str,
+        url: str,
+        module: Module | None,
+        operation: str,
+        body: bytes | None,
+        headers: Mapping[str, str | None],
+        authorized: bool,
+    ) -> Seen:
         self._check_budget()
         sent: dict[str, str | None] = {
             "Authorization": authorization(self._token, self.encoding),
             "X-Request-ID": str(uuid.uuid4()),
             "X-Correlation-ID": self.correlation_id,
-            **(headers or {}),
+            **headers,
         }
         begun, answer, error = self.timer(), None, ""
         try:
