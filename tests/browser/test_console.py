@@ -151,3 +151,50 @@ def test_any_id_leads_to_its_story_and_its_messages(browser: Browser, console: s
     expect(page.locator("h1")).to_contain_text("Message")
     expect(page.locator(".json").first).to_contain_text('"id": "S1"')
     assert browser.complaints == []
+
+
+def test_every_action_is_done_with_the_mouse_and_noted(browser: Browser, own: OCPI, console: str):
+    page = browser.page
+
+    def done(what: str) -> None:
+        expect(page.get_by_role("status").first).to_contain_text(f"Done: {what}")
+
+    def question(summary: str, button: str) -> None:
+        page.locator("summary", has_text=summary).click()
+        page.get_by_role("button", name=button, exact=True).click()
+
+    page.goto(f"{console}/inbox?tab=parked")
+    page.locator("td a").click()
+    page.get_by_role("button", name="Retry now").click()
+    done("sent a refused object again")
+    page.get_by_role("link", name="Refused by us").click()
+    page.locator("td a").click()
+    page.get_by_role("button", name="Mark as done").click()
+    done("marked a finding as done")
+    page.get_by_role("link", name="Audits").click()
+    page.locator("td a").first.click()
+    page.get_by_role("button", name="Audit now").click()
+    done("audited a CDR")
+    page.get_by_role("button", name="Mark as done").click()
+    done("dealt with an audit")
+    page.goto(f"{console}/object?module=tariffs&owner=NL-ABC&id=T1")
+    page.get_by_role("button", name="Send", exact=True).click()
+    done("sent an object again")
+    page.get_by_role("button", name="Compare now").click()
+    expect(page.get_by_role("status")).to_contain_text("All equal")
+    page.goto(f"{console}/story?kind=tariff&id=T1")
+    page.get_by_role("link", name="sent tariff T1").first.click()
+    question("Send it again", "Send it")
+    done("sent a message again")
+    page.goto(f"{console}/partner?id={PARTNER}")
+    page.get_by_label("Value").fill("on")
+    page.get_by_role("button", name="Set", exact=True).click()
+    done("set a quirk")
+    question("Renew the registration", "Renew")
+    done("renewed the registration")
+    question("Probe", "Probe it now")
+    expect(page.locator("h2").filter(has_text="Probe:")).to_contain_text("requests.")
+
+    assert len(own.actions.list()) == 9
+    assert all(action.who == "ann" and action.is_done for action in own.actions.list())
+    assert browser.complaints == []

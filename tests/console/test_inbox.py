@@ -6,6 +6,9 @@ import re
 
 import pytest
 
+from flask_ocpi import NotFoundError
+from flask_ocpi.testing.documents import cdr
+from tests.conftest import EVERY_STORAGE
 from tests.console.platform import refuse
 
 
@@ -73,6 +76,21 @@ def test_a_refused_change_is_sent_again(visit, filled, entry, network):
     assert filled.outbox.flush() == 0
 
 
+def test_all_that_a_partner_refused_is_sent_again(visit, filled, network):
+    filled.save("tariffs", {**filled.objects.get("tariffs", "T1"), "id": "T2"})
+    refuse(network, "Not now.")
+    filled.save("tariffs", {**filled.objects.get("tariffs", "T1"), "id": "T3"})
+    filled.outbox.flush()
+    [before] = filled.outbox.lags()
+    network.after_send = lambda request, response: response
+
+    page = visit("operate").send("/inbox?tab=parked", "/parked/retry-all").get_data(as_text=True)
+
+    assert before.parked == 2
+    assert "sent all refused objects again" in page
+    assert filled.outbox.lags() == ()
+
+
 def test_a_change_that_is_refused_again_comes_back(visit, filled, entry, network):
     refuse(network, "Not today either.")
 
@@ -119,3 +137,24 @@ def test_a_new_audit_is_not_dealt_with(visit, filled):
 
     assert len(filled.pricing.unsettled()) == len(before)
     assert [action.what for action in filled.actions.list()] == ["audited a CDR", "dealt with an audit"]
+
+
+@EVERY_STORAGE
+def test_results_of_audits_are_listed_until_they_are_settled(ocpi):
+    for number in range(3):
+        ocpi.save("cdrs", cdr(id=f"C{number}", total_energy=999))
+    list(ocpi.pricing.audit_all())
+
+    ocpi.pricing.settle(ocpi.objects.get("cdrs", "C1"), "ann")
+
+    assert [result["cdr_id"] for result in ocpi.pricing.unsettled()] == ["C2", "C0"]
+    assert [result["cdr_id"] for result in ocpi.pricing.unsettled(offset=1)] == ["C0"]
+    assert ocpi.pricing.result(ocpi.objects.get("cdrs", "C1"))["settled"]["who"] == "ann"
+
+
+def test_an_audit_of_an_unknown_cdr_is_not_settled(ocpi):
+    with pytest.raises(NotFoundError):
+        ocpi.pricing.settle(cdr(id="C9"), "ann")
+    ocpi.save("cdrs", cdr(id="C8"))
+    with pytest.raises(NotFoundError, match="was not audited"):
+        ocpi.pricing.settle(cdr(id="C8"), "ann")

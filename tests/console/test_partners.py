@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 
+from flask_ocpi.contrib.console import Console
+from tests.console.pages import Visitor
+from tests.console.platform import visitor_of
+
 PARTNER = "script-document-title-run-script-amp-7-7"
 
 
@@ -131,3 +135,15 @@ def test_a_card_says_what_is_wrong_and_what_was_heard(visit, filled):
 
     assert "It refused changes that we sent: 1." in page
     assert "Last from it" in page
+
+
+def test_a_partner_of_2_1_1_is_invited_for_one_of_our_roles(network):
+    both = network.add("both.example", [("NL", "TWO", ["CPO", "EMSP"])], config={"OCPI_VERSIONS": ["2.1.1", "2.2.1"]})
+    Console(both.app, authorize=visitor_of)
+    admin = Visitor(both.app.test_client(), "admin")
+
+    unsaid = admin.send("", "/partners/invite", name="Old", version="2.1.1")
+    said = admin.send("", "/partners/invite", name="Old", version="2.1.1", own_role="CPO")
+
+    assert (unsaid.status_code, said.status_code) == (400, 200)
+    assert [partner.own_role for partner in both.partners.list()] == ["CPO"]

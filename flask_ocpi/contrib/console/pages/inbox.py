@@ -28,7 +28,8 @@ def show(desk: Desk) -> Response:
     lists = {"refused": _refused, "parked": _parked, "findings": _findings, "audits": _audits}
     found = lists[tab](desk, offset, SHOWN + 1)
     later = offset + SHOWN if len(found) > SHOWN else 0
-    return desk.page("inbox", tab=tab, tabs=TABS, entries=found[:SHOWN], later=later, earlier=offset)
+    behind = [lag for lag in desk.ocpi.outbox.lags() if lag.parked] if tab == "parked" else []
+    return desk.page("inbox", tab=tab, tabs=TABS, entries=found[:SHOWN], later=later, earlier=offset, behind=behind)
 
 
 def _refused(desk: Desk, offset: int, limit: int) -> Sequence[Any]:
@@ -94,6 +95,16 @@ def retry(desk: Desk) -> Response:
     return _settle(desk, entry, TEXTS.did_retry, lambda: desk.ocpi.outbox.retry([entry]))
 
 
+def retry_all(desk: Desk) -> Response:
+    """Send all that a partner refused again."""
+    outbox, partner = desk.ocpi.outbox, desk.ocpi.partners.find(desk.text("partner")).id
+
+    def work() -> None:
+        outbox.retry(outbox.list(partner, parked=True))
+
+    return desk.act(TEXTS.did_retry_all, work, back="inbox", values={"tab": "parked"}, partner=partner)
+
+
 def discard(desk: Desk) -> Response:
     """Remove an entry: the partner does not get this change."""
     entry = _entry(desk)
@@ -115,5 +126,6 @@ PAGES = (
     Page("/finding/done", "remove_finding", remove_finding, Level.OPERATE, "POST"),
     Page("/parked", "parked", show_parked),
     Page("/parked/retry", "retry", retry, Level.OPERATE, "POST"),
+    Page("/parked/retry-all", "retry_all", retry_all, Level.OPERATE, "POST"),
     Page("/parked/discard", "discard", discard, Level.OPERATE, "POST"),
 )

@@ -16,7 +16,10 @@ from flask_ocpi.core import quirks
 def show_all(desk: Desk) -> Response:
     """Show a card for each partner."""
     cards = [card.to_dict() for card in desk.ocpi.partners.status()]
-    return desk.page("partners", cards=cards, versions=desk.ocpi.services.settings.versions)
+    services = desk.ocpi.services
+    return desk.page(
+        "partners", cards=cards, versions=services.settings.versions, own_roles=sorted(map(str, services.own_roles))
+    )
 
 
 def show(desk: Desk) -> Response:
@@ -59,7 +62,7 @@ def invite(desk: Desk) -> Response:
 
     def work() -> None:
         roles = _listed(desk.text("roles"))
-        partner, made["token"] = ocpi.partners.invite(name=name, roles=roles, version=desk.text("version") or None)
+        partner, made["token"] = ocpi.partners.invite(name=name, roles=roles, **_version(desk))
         made["id"] = partner.id
 
     done = ocpi.actions.run(desk.visitor.name, TEXTS.did_invite, work, object=name)
@@ -74,7 +77,7 @@ def register(desk: Desk) -> Response:
 
     def work() -> None:
         roles = _listed(desk.text("roles"))
-        ocpi.partners.register(url, desk.text("token"), name=desk.text("name") or None, roles=roles)
+        ocpi.partners.register(url, desk.text("token"), name=desk.text("name") or None, roles=roles, **_version(desk))
 
     return desk.act(TEXTS.did_register, work, back="partners", values={}, object=url)
 
@@ -115,6 +118,11 @@ def set_quirk(desk: Desk) -> Response:
 def _change(desk: Desk, what: str, work: Any, *, object: str = "") -> Response:
     id = desk.ocpi.partners.find(desk.text("id")).id
     return desk.act(what, lambda: work(id), back="partner", values={"id": id}, partner=id, object=object)
+
+
+def _version(desk: Desk) -> dict[str, Any]:
+    """Return the version that a form asks for, and our role in it: 2.1.1 has one role for a platform."""
+    return {"version": desk.text("version") or None, "own_role": desk.text("own_role") or None}
 
 
 def _listed(text: str) -> list[str] | None:
