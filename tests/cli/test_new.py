@@ -39,7 +39,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_the_tests_of_a_new_app_pass(tmp_path: Path, role: str) -> None:
-    written = write(role, str(tmp_path / "app"), "--party", "FR-NEW", "--name", "Neuve Énergie & Fils")
+    written = write(role, str(tmp_path / "app"), "--party", "FR-NEW", "--name", "Énergie & Route")
 
     tests = run(tmp_path / "app", "pytest", "-q", "-p", "no:cacheprovider")
 
