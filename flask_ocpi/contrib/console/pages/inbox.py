@@ -9,13 +9,17 @@ from typing import Any
 
 from werkzeug.wrappers import Response
 
+from flask_ocpi import Party
 from flask_ocpi.contrib.console.access import Level
 from flask_ocpi.contrib.console.desk import SHOWN
 from flask_ocpi.contrib.console.desk import Desk
 from flask_ocpi.contrib.console.desk import Page
+from flask_ocpi.contrib.console.pages.objects import values_of
 from flask_ocpi.contrib.console.shown import path_in
 from flask_ocpi.contrib.console.texts import TEXTS
+from flask_ocpi.errors import FlaskOCPIError
 from flask_ocpi.errors import NotFoundError
+from flask_ocpi.host import Finding
 from flask_ocpi.host import Undelivered
 
 TABS = ("refused", "parked", "findings", "audits")
@@ -56,12 +60,19 @@ def show_finding(desk: Desk) -> Response:
     if entry is None:
         raise NotFoundError(TEXTS.no_finding)
     finding = entry.finding
-    words = finding.object.split(" ")
-    stored = None
-    if len(words) > 2:  # otherwise the object has no owner, or no ids
-        owner, id = "-".join(words[:2]), " ".join(words[2:])
-        stored = {"module": finding.module, "owner": owner, "id": id, "partner": finding.platform}
-    return desk.page("finding", entry=entry, finding=finding, stored=stored)
+    return desk.page("finding", entry=entry, finding=finding, stored=_stored(desk, finding))
+
+
+def _stored(desk: Desk, finding: Finding) -> Mapping[str, str] | None:
+    """Return what the URL of the object that a finding is about carries; None if it is not stored."""
+    country_code, _, rest = finding.object.partition(" ")
+    party_id, _, id = rest.partition(" ")
+    owner = Party.of(country_code, party_id)
+    ids = id.rsplit(" ", 1) if finding.module == "tokens" else [id]  # the uid of a Token is followed by its type
+    source = None if owner in desk.ocpi.objects.parties() else finding.platform
+    with suppress(FlaskOCPIError):
+        return values_of(desk.ocpi.stored.find(finding.module, *ids, owner=owner, platform=source))
+    return None
 
 
 def remove_finding(desk: Desk) -> Response:
