@@ -35,6 +35,7 @@ soak: $(VENV)/.ready-dev ## Kill processes and databases a hundred times; nothin
 
 interop: $(VENV)/.ready-dev ## Exchange everything with servers on other OCPI libraries, installed beside us
 	@$(PY) -m tests.interop.run
+	@$(PY) -m tests.interop.probing
 
 bench: $(VENV)/.ready-dev ## Compare with peers, then measure the parts (BENCH_MEMORY_SECONDS=3600: an hour of load)
 	@$(PY) -m scripts.setup_benchmarks
