@@ -55,8 +55,8 @@ pre { overflow-x: auto; padding: .7rem; border: 1px solid; border-radius: .3rem 
 <pre>flask ocpi init-db</pre></li>
 {%- else %}
 {%- if base_url is none %}
-<li>Tell the app its public address, and start it again:
-<pre>export FLASK_OCPI_BASE_URL={{ request.host_url.rstrip("/") }}</pre></li>
+<li>Tell the app its public address, let it call partners on this machine, and start it again:
+<pre>export FLASK_OCPI_BASE_URL={{ request.host_url.rstrip("/") }} FLASK_OCPI_HTTP_ALLOW_PRIVATE=true</pre></li>
 {%- endif %}
 {%- if example and not objects %}
 <li>Save a first object:
@@ -65,7 +65,7 @@ pre { overflow-x: auto; padding: .7rem; border: 1px solid; border-radius: .3rem 
 {%- if not partners %}
 <li>Run a simulated partner in another terminal, and register with it by the URL and the token that it prints:
 <pre>flask ocpi sandbox --role {{ partner_role }}
-FLASK_OCPI_HTTP_ALLOW_PRIVATE=true flask ocpi register URL TOKEN</pre></li>
+flask ocpi register URL TOKEN</pre></li>
 {%- else %}
 <li>See how the partners are: <pre>flask ocpi status</pre></li>
 {%- endif %}
