@@ -22,6 +22,7 @@ from flask_ocpi.host.partners import Partners
 from flask_ocpi.host.partners import RoleRequest
 from flask_ocpi.host.stored import Item
 from flask_ocpi.host.stored import Items
+from flask_ocpi.host.stored import Place
 from flask_ocpi.host.stored import StoredObjects
 from flask_ocpi.outbox.delivery import Pushed
 from flask_ocpi.sync.receiving import Pulled
@@ -47,6 +48,7 @@ __all__ = [
     "OwnObjects",
     "OwnPlatform",
     "Partners",
+    "Place",
     "Prices",
     "Pulled",
     "Pushed",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
@@ -14,6 +15,7 @@ import orjson
 
 from flask_ocpi.core.description import Document
 from flask_ocpi.core.description import ObjectType
+from flask_ocpi.core.enums import ModuleID
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.modules.enums import TokenType
 from flask_ocpi.outbox.writing import OutboxWriter
@@ -25,10 +27,12 @@ from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.base import fold
 from flask_ocpi.storage.base import received
+from flask_ocpi.storage.base import walk
 
 #: How many objects a search for a text looks at, the latest ones.
 SEARCHED = 20_000
 _AT_ONCE = 500
+_LOCATIONS = str(ModuleID.LOCATIONS)  # their kind as well
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,24 @@ class Item:
     def name(self) -> str:
         """The module and the ids, such as ``locations NL-ABC LOC1``."""
         return " ".join((self.module, str(self.owner), *self.ids))
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An EVSE on the map, or a Location without EVSEs (uid: ""). platform: as in :class:`Item`.
+
+    latitude, longitude: WGS84 degrees. status: of the EVSE, "" for a Location. last_updated: DateTime of the EVSE.
+    """
+
+    owner: Party
+    platform: str
+    location: str
+    uid: str
+    latitude: float
+    longitude: float
+    status: str
+    last_updated: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +123,16 @@ class StoredObjects:
                 if len(found) > offset + limit:
                     break
         return Items(tuple(map(item, found[offset : offset + limit])), len(found) > offset + limit, None, looked_at)
+
+    def places(self) -> Iterator[Place]:
+        """Yield the EVSEs of all locations, own ones and copies, in the order of their creation; not the removed ones.
+
+        Locations without EVSEs are yielded themselves; those whose coordinates are no numbers are left out.
+        """
+        for source in (None, *(platform.id for platform in self._services.platforms.all())):
+            for receiver in self._receivers(source):
+                for record in walk(self._services.storage, _LOCATIONS, Query(receiver=receiver)):
+                    yield from _places_of(record.document, source or "")
 
     def find(self, module: str, *ids: str, owner: Party, platform: Platform | str | None = None) -> Item:
         """Return an own object, or the copy of a partner; raise NotFoundError if there is none."""
@@ -188,3 +220,26 @@ class StoredObjects:
 def _full_ids(object_type: ObjectType, id: str) -> list[str]:
     """Return the ids in keys that a person may mean by one id: the uid of a Token is followed by its type."""
     return [id] if len(object_type.id_key) == 1 else [f"{id}\n{type}" for type in TokenType]
+
+
+def _places_of(location: Document, platform: str) -> Iterator[Place]:
+    owner = Party.of(location["country_code"], location["party_id"])
+    here, name = location["coordinates"], str(location.get("name") or location.get("address") or "")
+    evses = [evse for evse in location.get("evses") or () if evse.get("status") != "REMOVED"]
+    if location.get("evses") and not evses:
+        return
+    for part in evses or [{"uid": "", "status": "", "last_updated": location["last_updated"]}]:
+        at = part.get("coordinates") or here
+        with suppress(TypeError, ValueError):
+            latitude, longitude = float(at["latitude"]), float(at["longitude"])
+            yield Place(
+                owner,
+                platform,
+                location["id"],
+                part["uid"],
+                latitude,
+                longitude,
+                part["status"],
+                part["last_updated"],
+                name,
+            )

@@ -11,15 +11,19 @@ from playwright.sync_api import Page
 from playwright.sync_api import expect
 
 from flask_ocpi.extension import OCPI
+from flask_ocpi.testing import documents
 from tests.browsers import Browser
 from tests.console.platform import fill
 from tests.console.platform import platform
+from tests.console.test_map import app_with
 from tests.serving import served
 
 PARTNER = "script-document-title-run-script-amp-7-7"
 WIDTHS = [390, 1440]
 CONTROLS = "input:not([type=hidden]), select, textarea, button"
 NAMED = "e => (e.labels && e.labels.length > 0) || e.textContent.trim() !== '' || e.ariaLabel !== null"
+#: What the policy would stop; the map places what it draws by script, which it may.
+INLINE = "style, script:not([src]), [style]:not(#map, #map *)"
 LISTENS = "[...document.querySelectorAll('*')].some(e => e.getAttributeNames().some(n => n.startsWith('on')))"
 
 
@@ -71,7 +75,7 @@ def test_every_page_fits_its_screen_and_runs_nothing_of_a_partner(browser: Brows
 
             assert page.evaluate("document.documentElement.scrollWidth") <= width, (url, width)
         assert page.title() != "run"
-        assert page.evaluate("document.querySelectorAll('style, script:not([src]), [style]').length") == 0, url
+        assert page.evaluate(f"document.querySelectorAll('{INLINE}').length") == 0, url
         assert page.evaluate(LISTENS) is False, url
         assert_accessible(page)
 
@@ -197,4 +201,21 @@ def test_every_action_is_done_with_the_mouse_and_noted(browser: Browser, own: OC
 
     assert len(own.actions.list()) == 9
     assert all(action.who == "ann" and action.is_done for action in own.actions.list())
+    assert browser.complaints == []
+
+
+def test_an_evse_on_the_map_leads_to_its_object(browser: Browser):
+    app = app_with()
+    with app.app_context():
+        app.extensions["ocpi"].save("locations", documents.location(evses=[documents.evse()]))
+    page = browser.page
+    with served(app) as url:
+        page.goto(f"{url}/ocpi/console/map")
+        expect(page.locator("#map[data-shown='1']")).to_be_visible()
+        page.locator("#map").click()  # the only one is in the middle
+
+        page.locator(".leaflet-popup-content").get_by_role("link", name="Object").click()
+
+        expect(page.locator("h1")).to_contain_text("LOC1")
+    assert browser.strayed == []
     assert browser.complaints == []

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from dataclasses import field
 from functools import cache
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import redirect
 from flask import request
@@ -30,6 +31,7 @@ SECTIONS = {
     "partners": ("partners", "partner", "compared"),
     "inbox": ("inbox", "finding", "parked"),
     "objects": ("objects", "object"),
+    "map": ("map",),
     "search": ("search", "story", "message"),
     "health": ("health",),
     "actions": ("actions",),
@@ -64,12 +66,27 @@ def _static(file: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Tiles:
+    """Pictures below the map. url: with {z}, {x} and {y}; by: the attribution that their server demands."""
+
+    url: str
+    by: str
+
+    @property
+    def origin(self) -> str:
+        """What a page has to allow: scheme and host."""
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc}"
+
+
+@dataclass(frozen=True, slots=True)
 class Desk:
-    """One request of a visitor. key: the key that its forms carry."""
+    """One request of a visitor. key: the key that its forms carry. tiles: the pictures below the map, if any."""
 
     ocpi: OwnPlatform
     visitor: Visitor
     key: str = field(repr=False)
+    tiles: Tiles | None = None
 
     def page(self, template: str, *, status: int = 200, **values: Any) -> Response:
         """Return a page. Each gets the visitor, the key for its forms, and the notice of the last action."""

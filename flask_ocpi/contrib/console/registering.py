@@ -20,6 +20,7 @@ from flask_ocpi.contrib.console.access import nobody
 from flask_ocpi.contrib.console.desk import NAME
 from flask_ocpi.contrib.console.desk import Desk
 from flask_ocpi.contrib.console.desk import Page
+from flask_ocpi.contrib.console.desk import Tiles
 from flask_ocpi.contrib.console.desk import templates
 from flask_ocpi.contrib.console.pages import PAGES
 from flask_ocpi.errors import ConfigurationError
@@ -30,7 +31,7 @@ _log = logging.getLogger("flask_ocpi.actions")
 
 _LARGEST_FORM = 256 * 1024  # bytes
 _POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; {images}; connect-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
 
@@ -40,12 +41,17 @@ class Console:
 
     authorize: called with each request; returns a :class:`Visitor`, or None for nobody (403), or a response of the
     host application, such as a redirect to its login. Without it nobody gets in.
+
+    tiles: the :class:`Tiles` below the map; the browsers of visitors fetch them, by default nothing from elsewhere.
     """
 
-    def __init__(self, app: Flask | None = None, *, authorize: Authorize = nobody) -> None:
+    def __init__(self, app: Flask | None = None, *, authorize: Authorize = nobody, tiles: Tiles | None = None) -> None:
         if not callable(authorize):
             raise ConfigurationError(f"Console(authorize=...) needs a function of the request, not {authorize!a}.")
+        if tiles is not None and not (tiles.origin.startswith("https://") and "{z}" in tiles.url):
+            raise ConfigurationError("Console(tiles=Tiles(url, by)) needs a URL such as https://HOST/{z}/{x}/{y}.png.")
         self._authorize = authorize
+        self._tiles = tiles
         if app is not None:
             self.init_app(app)
 
@@ -61,7 +67,7 @@ class Console:
         for page in PAGES:
             view = partial(self._answer, ocpi, page)
             blueprint.add_url_rule(page.rule, page.name, view, methods=[page.method], strict_slashes=False)
-        blueprint.after_request(_protect)
+        blueprint.after_request(self._protect)
         app.register_blueprint(blueprint)
         app.extensions[NAME] = self
 
@@ -82,10 +88,19 @@ class Console:
             _log.warning("%a sent a form that is not from a page of the console: %a", visitor.name, request.path)
             return _refuse("foreign_form")
         key = form_key(request)
-        response = _shown(Desk(ocpi, visitor, key), page.view)
+        response = _shown(Desk(ocpi, visitor, key, self._tiles), page.view)
         name = cookie_name(request)
         if request.cookies.get(name) != key:
             response.set_cookie(name, key, secure=request.is_secure, httponly=True, samesite="Strict")
+        return response
+
+    def _protect(self, response: Response) -> Response:
+        """Give a page the headers that limit a browser to what this package serves, and the tiles of the map."""
+        images = "img-src 'self'" if self._tiles is None else f"img-src 'self' {self._tiles.origin}"
+        response.headers["Content-Security-Policy"] = _POLICY.format(images=images)
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["X-Frame-Options"] = "DENY"
+        response.headers["Referrer-Policy"] = "no-referrer"
         return response
 
 
@@ -101,12 +116,3 @@ def _refuse(reason: str) -> Response:
     """Answer somebody who may not see this, without any data."""
     text = templates().get_template("ocpi_console/refused.html").render(reason=reason)
     return Response(text, 403, {"Cache-Control": "no-store"}, mimetype="text/html")
-
-
-def _protect(response: Response) -> Response:
-    """Give a page the headers that limit a browser to what this package serves."""
-    response.headers["Content-Security-Policy"] = _POLICY
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["X-Frame-Options"] = "DENY"
-    response.headers["Referrer-Policy"] = "no-referrer"
-    return response

@@ -6,9 +6,19 @@ from flask_ocpi.contrib.console.pages import actions
 from flask_ocpi.contrib.console.pages import comparing
 from flask_ocpi.contrib.console.pages import health
 from flask_ocpi.contrib.console.pages import inbox
+from flask_ocpi.contrib.console.pages import map
 from flask_ocpi.contrib.console.pages import objects
 from flask_ocpi.contrib.console.pages import partners
 from flask_ocpi.contrib.console.pages import stories
 
 #: All pages, and what their forms do.
-PAGES = (*partners.PAGES, *inbox.PAGES, *objects.PAGES, *comparing.PAGES, *stories.PAGES, *health.PAGES, *actions.PAGES)
+PAGES = (
+    *partners.PAGES,
+    *inbox.PAGES,
+    *objects.PAGES,
+    *map.PAGES,
+    *comparing.PAGES,
+    *stories.PAGES,
+    *health.PAGES,
+    *actions.PAGES,
+)
