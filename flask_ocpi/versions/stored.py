@@ -27,6 +27,7 @@ from flask_ocpi.core.schema import Object
 from flask_ocpi.core.schema import Schema
 from flask_ocpi.core.schema import Violation
 from flask_ocpi.core.schema import example_of
+from flask_ocpi.modules import bookings_schemas
 from flask_ocpi.modules import cdrs_schemas
 from flask_ocpi.modules import enums
 from flask_ocpi.modules import locations_schemas
@@ -382,7 +383,22 @@ class Token(tokens.Token):
     type = Enum(TokenType, required=True, metadata={"description": "Type of the token.", "example": "RFID"})
 
 
-#: The stored class for each class of 2.2.1; classes that contain one are stored with it.
+class BookingOption(bookings_schemas.BookingOption):
+    """A set of charger properties that can be booked, or is booked (OCPI 2.3.0, Bookings, "BookingOption class")."""
+
+    connector_types = ListOf(
+        Enum(ConnectorType, open=True),
+        metadata={"description": "The standards of the connectors.", "example": ["IEC_62196_T2_COMBO"]},
+    )
+
+
+class BookingToken(bookings_schemas.BookingToken):
+    """A token that a booking can be used with (OCPI 2.3.0, Bookings, "BookingToken class")."""
+
+    type = Enum(TokenType, required=True, metadata={"description": "Type of the token.", "example": "RFID"})
+
+
+#: The stored class for each class of 2.2.1, of payments and of bookings; classes that contain one are stored with it.
 STORED: Mapping[type[Schema], type[Schema]] = {
     types.Price: Price,
     locations_schemas.Connector: Connector,
@@ -397,4 +413,6 @@ STORED: Mapping[type[Schema], type[Schema]] = {
     cdrs_schemas.CdrToken: CdrToken,
     cdrs_schemas.CdrLocation: CdrLocation,
     tokens.Token: Token,
+    bookings_schemas.BookingOption: BookingOption,
+    bookings_schemas.BookingToken: BookingToken,
 }

@@ -7,6 +7,7 @@ from flask_ocpi.core.converting import Replacing
 from flask_ocpi.core.description import Module
 from flask_ocpi.core.description import Version
 from flask_ocpi.core.schema import Schema
+from flask_ocpi.modules.bookings import MODULES as BOOKINGS
 from flask_ocpi.modules.cdrs import MODULE as CDRS
 from flask_ocpi.modules.cdrs_schemas import CDR
 from flask_ocpi.modules.cdrs_schemas import CdrDimension
@@ -48,6 +49,7 @@ from flask_ocpi.modules.locations_schemas import Location
 from flask_ocpi.modules.locations_schemas import PublishTokenType
 from flask_ocpi.modules.locations_schemas import RegularHours
 from flask_ocpi.modules.locations_schemas import StatusSchedule
+from flask_ocpi.modules.payments import MODULES as PAYMENTS
 from flask_ocpi.modules.sessions import MODULE as SESSIONS
 from flask_ocpi.modules.sessions import ChargingPreferences
 from flask_ocpi.modules.sessions import Session
@@ -161,7 +163,8 @@ def _stored(modules: tuple[Module, ...]) -> dict[type[Schema], type[Schema]]:
     return {old: new for new, old in replacing.origins.items()}
 
 
-_ORIGINS = _stored(_MODULES)
+#: Objects of the modules of 2.3.0 are stored with these classes too.
+_ORIGINS = _stored((*_MODULES, *PAYMENTS, *BOOKINGS))
 
 VERSION = Version(
     "2.2.1",

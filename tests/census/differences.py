@@ -35,7 +35,6 @@ _2_1_1 = {
 _NO_LENGTH = "The text gives no length: it is that of long names in other classes."
 _CREDIT = "The id of a credit CDR, which may be on an invoice, has up to 39 characters."
 _EMBEDDED = "The example of a CDR has a Tariff without tax_included."
-_OPEN = "The enum is open: values beyond those of 2.2.1 are taken as well."
 _PTP = "The text of payments has this role, and leaves it out of the table."
 _LENIENT = "Its examples lack what its table of Terminal demands."
 
@@ -48,8 +47,6 @@ _2_3_0 = {
     "CDR.tariffs": ("CdrTariff *", _EMBEDDED),
     "CdrTariff": ("no class of this version", _EMBEDDED),
     "AccessInformation.value": ("string(255) ?", _NO_LENGTH),
-    "BookingOption.connector_types": ("ConnectorType -MCS -SAE_J3400 *", _OPEN),
-    "BookingToken.type": ("TokenType -EMAID 1", _OPEN),
     "ClientInfo.role": ("Role +PTP 1", _PTP),
     "CredentialsRole.role": ("Role +PTP 1", _PTP),
     "NewTerminal": ("no class of this version", _LENIENT),

@@ -453,3 +453,15 @@ def test_export_and_import_have_them(house, tmp_path):
         house.network.apps["cpo.example"].test_cli_runner().invoke(args=["ocpi", "export", "terminals", "--copies"])
     )
     assert orjson.loads(copies.output)["terminals"] == [terminal()]
+
+
+def test_taxes_of_a_payment_are_kept_where_unknown_properties_are_dropped(ocpi_network):
+    ocpi_network.config["OCPI_UNKNOWN_FIELDS"] = "drop"
+    house = House(ocpi_network)
+    taxes = [{"name": "GST", "amount": 0.1}, {"name": "QST", "amount": 0.3}]
+    paid = confirmation(total_costs={"excl_vat": 4, "incl_vat": 4.4, "taxes": taxes})
+
+    house.ptp.save("financial-advice-confirmations", paid, audience=[CPO])
+
+    assert list(house.ptp.objects.documents("financial-advice-confirmations")) == [paid]
+    assert list(house.cpo.copies.documents("financial-advice-confirmations")) == [paid]
