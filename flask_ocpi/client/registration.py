@@ -256,7 +256,9 @@ class Registrar:
         refused = platform.issued[-1].hash
 
         def without(current: Platform) -> Platform:
-            return replace(current, issued=tuple(token for token in current.issued if token.hash != refused))
+            return replace(
+                current, issued=tuple(token for token in current.issued if not same_hash(token.hash, refused))
+            )
 
         self.services.platforms.change(platform, without)
 

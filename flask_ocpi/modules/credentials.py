@@ -45,6 +45,7 @@ from flask_ocpi.exchange.context import Result
 from flask_ocpi.exchange.copies import registration_ended
 from flask_ocpi.exchange.targets import Target
 from flask_ocpi.modules.types import BusinessDetails
+from flask_ocpi.partners.auth_tokens import same_hash
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.partners.platforms import TokenUse
 from flask_ocpi.signals import platform_registered
@@ -187,7 +188,9 @@ def _accept(ctx: Context, body: Document, *, renewed: bool) -> Result:
 
     def registered(current: Platform) -> Platform:
         # A token of our own handshake that runs at the same time stays: the platform may get it at any moment.
-        pending = (t for t in current.issued if t.use is TokenUse.PENDING and t.hash != ctx.caller.issued.hash)
+        pending = (
+            t for t in current.issued if t.use is TokenUse.PENDING and not same_hash(t.hash, ctx.caller.issued.hash)
+        )
         decided = (
             decision if current is before else grants.decide(ctx.services, current, body["roles"], version=ctx.version)
         )
@@ -251,7 +254,7 @@ def _change(ctx: Context, make: Callable[[Platform], Platform]) -> Platform:
     used = ctx.caller.issued
 
     def checked(current: Platform) -> Platform:
-        if not any(token.hash == used.hash and token.use is used.use for token in current.issued):
+        if not any(same_hash(token.hash, used.hash) and token.use is used.use for token in current.issued):
             raise ClientError("Another handshake of this platform was faster; nothing was changed by this one.")
         return make(current)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import time
 import uuid
 from collections.abc import Callable
@@ -224,7 +225,7 @@ class Session:
 
     def is_our_token(self, token: Any) -> bool:
         """Tell whether a token is the one that we send."""
-        return bool(token == self._token)
+        return isinstance(token, str) and hmac.compare_digest(token.encode(), self._token.encode())
 
     def propose(self, quirk: str, value: Any, reason: str) -> None:
         """Note a quirk that would help, unless it is set already."""
