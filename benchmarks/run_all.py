@@ -24,7 +24,7 @@ BENCHMARKS = (
     "versions",
     "partners",
     "push_latency",
-    "outbound",
+    "prefetching",
     "outward",
     "memory",
     "journal",

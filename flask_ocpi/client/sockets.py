@@ -255,7 +255,9 @@ class GuardedPools:
             return kept.pop() if kept else None
 
     def keep(self, connection: Guarded) -> None:
-        """Keep a connection whose answer was read to its end."""
+        """Keep a connection whose answer was read to its end, unless that answer closed it."""
+        if connection.is_closed:
+            return
         with self._lock:
             kept = self._kept.pop(connection.server, [])
             self._kept[connection.server] = kept

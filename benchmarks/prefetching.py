@@ -1,10 +1,8 @@
-"""Measure calling a partner on loopback: requests, deliveries of the dispatcher, and pulls with pages fetched ahead.
+"""Measure pulls whose next page is fetched while one is stored.
 
-Run with ``python -m benchmarks.outbound``. The partner is a process that answers without looking. Requests and
-deliveries are compared with what urllib3 alone does over the same kept connection: the limit, since our requests go
-over it. What is compared takes turns, so that the load of the machine meets all alike. A delivery is a claim of a mark
-in a SQLite file, reading the object, the request, and removing the mark. Pages of a pull come after a pause, as from a
-partner that has to look them up; the copies are removed between pulls, so that all are stored.
+Run with ``python -m benchmarks.prefetching``. The partner is a process that answers after a pause, as one that has to
+look its pages up. What is compared takes turns, so that the load of the machine meets both alike; the copies are
+removed between pulls, so that all are stored.
 """
 
 from __future__ import annotations
@@ -17,18 +15,15 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import count
 from pathlib import Path
 from statistics import median
 from statistics import quantiles
 from typing import Any
 
 import orjson
-import urllib3
 from flask import Flask
 
 from flask_ocpi import OCPI
-from flask_ocpi.client.connection import Connection
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
 from flask_ocpi.testing.documents import location
@@ -36,34 +31,24 @@ from flask_ocpi.testing.network import add_partner
 from flask_ocpi.testing.network import party_settings
 
 ROUNDS = 7
-REQUESTS = 300  # a round
 PAGES = 20
 PAGE = 50
 PAUSE = 0.02  # seconds until the partner answers with a page
 
-_moments = count()
-
 
 def partner(port: Any) -> None:
-    """Answer requests: with success, or with a page of Locations where one is asked for."""
+    """Answer with pages of Locations."""
     listener = socket.create_server(("127.0.0.1", 0))
     port.put(listener.getsockname()[1])
-    success = _http(b'{"status_code":1000,"timestamp":"2026-01-01T12:00:00Z"}')
     pages = [_page(number, listener.getsockname()[1]) for number in range(PAGES)]
 
     def serve(sock: socket.socket) -> None:
         lines = sock.makefile("rb")
         while start := lines.readline():
-            length = 0
-            while (line := lines.readline()) not in (b"\r\n", b""):
-                if line.lower().startswith(b"content-length:"):
-                    length = int(line[15:])
-            lines.read(length)
-            if start.startswith(b"GET"):
-                time.sleep(PAUSE)
-                sock.sendall(pages[int(start.partition(b"offset=")[2].split()[0] or 0) if b"offset" in start else 0])
-            else:
-                sock.sendall(success)
+            while lines.readline() not in (b"\r\n", b""):
+                pass
+            time.sleep(PAUSE)
+            sock.sendall(pages[int(start.partition(b"offset=")[2].split()[0] or 0) if b"offset" in start else 0])
 
     while True:
         sock, _ = listener.accept()
@@ -130,44 +115,6 @@ def say(name: str, values: list[float], unit: str, digits: int = 0) -> None:
     sys.stdout.flush()
 
 
-def measure_sending(ocpi: OCPI, port: int) -> None:
-    url = f"http://127.0.0.1:{port}/locations/NL/ABC/L1"
-    document = location()
-    connection = Connection(ocpi.transport, "the token of the platform")
-    pool, body = urllib3.PoolManager(retries=False), orjson.dumps(document)
-
-    def bare() -> None:
-        for _ in range(REQUESTS):
-            pool.request("PUT", url, body=body, headers={"Content-Type": "application/json"})
-
-    def requests() -> None:
-        for _ in range(REQUESTS):
-            connection.request("PUT", url, body=document)
-
-    def deliveries() -> None:
-        delivered = ocpi.dispatcher.deliveries.deliver("partner")
-        assert delivered == REQUESTS, f"{delivered} of {REQUESTS} were delivered"
-
-    def saved() -> None:
-        ocpi.objects.save_all({"locations": [location(id=f"L{n}", name=f"{moment}") for n in range(REQUESTS)]})
-
-    def save_and_deliver() -> float:
-        nonlocal moment
-        moment = next(_moments)
-        saved()
-        began = time.perf_counter()
-        deliveries()
-        return REQUESTS / (time.perf_counter() - began)
-
-    moment = 0
-    delivered: list[float] = []
-    limit, sent, _ = rates(REQUESTS, bare, requests, lambda: delivered.append(save_and_deliver()))
-    say("Requests a second, one thread", sent, "/s")
-    say("Requests, to urllib3 alone", [a / b for a, b in zip(sent, limit, strict=True)], "times as many", 2)
-    say("Deliveries a second, one thread", delivered[1:], "/s")
-    say("Deliveries, to urllib3 alone", [a / b for a, b in zip(delivered[1:], limit, strict=True)], "times as many", 2)
-
-
 def measure_pulling(ahead: OCPI, plain: OCPI) -> None:
     def pull(ocpi: OCPI) -> Callable[[], object]:
         def work() -> None:
@@ -197,7 +144,6 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as name:
             folder, port = Path(name), ports.get(timeout=60)
             ahead = platform(folder / "ahead", port, dispatcher="none")
-            measure_sending(ahead, port)
             measure_pulling(ahead, platform(folder / "plain", port, dispatcher="inline"))
     finally:
         server.terminate()
