@@ -398,10 +398,10 @@ def _summary(cls: type) -> str:
 
 
 def _file_of(schema: type[Schema]) -> str:
-    modules = [cls.__module__.rpartition(".")[2] for cls in schema.__mro__]
-    if modules[0] in ADDED:
-        return "added"
+    modules = (cls.__module__.rpartition(".")[2] for cls in schema.__mro__)
     home = next(name for name in modules if name != "stored")
+    if home in ADDED:
+        return "added"
     return "places" if home in FIRST or schema.__name__ in FIRST_ADDED else "charging"
 
 

@@ -13,9 +13,11 @@ from flask_ocpi.core.types.added import BookingAnswer as BookingAnswer
 from flask_ocpi.core.types.added import BookingChanges as BookingChanges
 from flask_ocpi.core.types.added import BookingLocation as BookingLocation
 from flask_ocpi.core.types.added import BookingLocationChanges as BookingLocationChanges
+from flask_ocpi.core.types.added import BookingOption as BookingOption
 from flask_ocpi.core.types.added import BookingRequest as BookingRequest
 from flask_ocpi.core.types.added import BookingRequestStatus as BookingRequestStatus
 from flask_ocpi.core.types.added import BookingTerms as BookingTerms
+from flask_ocpi.core.types.added import BookingToken as BookingToken
 from flask_ocpi.core.types.added import Calendar as Calendar
 from flask_ocpi.core.types.added import CalendarChanges as CalendarChanges
 from flask_ocpi.core.types.added import Cancellation as Cancellation
@@ -35,8 +37,6 @@ from flask_ocpi.core.types.charging import ActiveChargingProfile as ActiveChargi
 from flask_ocpi.core.types.charging import ActiveChargingProfileResult as ActiveChargingProfileResult
 from flask_ocpi.core.types.charging import AuthorizationAnswer as AuthorizationAnswer
 from flask_ocpi.core.types.charging import AuthorizationInfo as AuthorizationInfo
-from flask_ocpi.core.types.charging import BookingOption as BookingOption
-from flask_ocpi.core.types.charging import BookingToken as BookingToken
 from flask_ocpi.core.types.charging import CancelReservation as CancelReservation
 from flask_ocpi.core.types.charging import CdrDimension as CdrDimension
 from flask_ocpi.core.types.charging import CdrLocation as CdrLocation

@@ -6,15 +6,19 @@ Written by scripts/write_types.py: change the schemas instead.
 from typing import NotRequired
 from typing import TypedDict
 
-from flask_ocpi.core.types.charging import BookingOption
-from flask_ocpi.core.types.charging import BookingToken
 from flask_ocpi.core.types.enums import AccessMethod
 from flask_ocpi.core.types.enums import CanceledReason
 from flask_ocpi.core.types.enums import CaptureStatusCode
+from flask_ocpi.core.types.enums import ConnectorFormat
+from flask_ocpi.core.types.enums import ConnectorType
+from flask_ocpi.core.types.enums import EVSEPosition
 from flask_ocpi.core.types.enums import InvoiceCreator
+from flask_ocpi.core.types.enums import PowerType
 from flask_ocpi.core.types.enums import ReservationRequestStatus
 from flask_ocpi.core.types.enums import ReservationStatus
 from flask_ocpi.core.types.enums import Role
+from flask_ocpi.core.types.enums import TokenType
+from flask_ocpi.core.types.enums import VehicleType
 from flask_ocpi.core.types.places import GeoLocation
 from flask_ocpi.core.types.places import Price
 
@@ -144,6 +148,38 @@ class FinancialAdviceConfirmationChanges(TypedDict, total=False):
     capture_status_code: CaptureStatusCode
     capture_status_message: str | None
     last_updated: str
+
+
+class BookingOption(TypedDict):
+    """A set of charger properties that can be booked, or is booked (OCPI 2.3.0, Bookings, "BookingOption class")."""
+
+    evse_uid: NotRequired[str]
+    connector_id: NotRequired[str]
+    parking_id: NotRequired[str]
+    evse_position: NotRequired[list[EVSEPosition]]
+    vehicle_types: NotRequired[list[VehicleType]]
+    connector_format: NotRequired[list[ConnectorFormat]]
+    connector_types: NotRequired[list[ConnectorType]]
+    power_types: NotRequired[list[PowerType]]
+    max_vehicle_weight: NotRequired[float]
+    max_vehicle_height: NotRequired[float]
+    max_vehicle_length: NotRequired[float]
+    max_vehicle_width: NotRequired[float]
+    min_parking_space_length: NotRequired[float]
+    min_parking_space_width: NotRequired[float]
+    dangerous_goods_allowed: NotRequired[bool]
+    drive_through: NotRequired[bool]
+    refrigeration_outlet: NotRequired[bool]
+
+
+class BookingToken(TypedDict):
+    """A token that a booking can be used with (OCPI 2.3.0, Bookings, "BookingToken class")."""
+
+    country_code: str
+    party_id: str
+    uid: str
+    type: TokenType
+    contract_id: str
 
 
 class Timeslot(TypedDict):

@@ -18,7 +18,6 @@ from flask_ocpi.core.types.enums import CommandResultType
 from flask_ocpi.core.types.enums import ConnectorFormat
 from flask_ocpi.core.types.enums import ConnectorType
 from flask_ocpi.core.types.enums import DayOfWeek
-from flask_ocpi.core.types.enums import EVSEPosition
 from flask_ocpi.core.types.enums import PowerType
 from flask_ocpi.core.types.enums import ProfileType
 from flask_ocpi.core.types.enums import ReservationRestrictionType
@@ -27,7 +26,6 @@ from flask_ocpi.core.types.enums import TariffDimensionType
 from flask_ocpi.core.types.enums import TariffType
 from flask_ocpi.core.types.enums import TaxIncluded
 from flask_ocpi.core.types.enums import TokenType
-from flask_ocpi.core.types.enums import VehicleType
 from flask_ocpi.core.types.enums import WhitelistType
 from flask_ocpi.core.types.places import DisplayText
 from flask_ocpi.core.types.places import EnergyMix
@@ -438,35 +436,3 @@ class SetChargingProfile(TypedDict):
     """Limit a session (OCPI 2.2.1, ChargingProfiles, "SetChargingProfile Object")."""
 
     charging_profile: ChargingProfile
-
-
-class BookingOption(TypedDict):
-    """A set of charger properties that can be booked, or is booked (OCPI 2.3.0, Bookings, "BookingOption class")."""
-
-    evse_uid: NotRequired[str]
-    connector_id: NotRequired[str]
-    parking_id: NotRequired[str]
-    evse_position: NotRequired[list[EVSEPosition]]
-    vehicle_types: NotRequired[list[VehicleType]]
-    connector_format: NotRequired[list[ConnectorFormat]]
-    connector_types: NotRequired[list[ConnectorType]]
-    power_types: NotRequired[list[PowerType]]
-    max_vehicle_weight: NotRequired[float]
-    max_vehicle_height: NotRequired[float]
-    max_vehicle_length: NotRequired[float]
-    max_vehicle_width: NotRequired[float]
-    min_parking_space_length: NotRequired[float]
-    min_parking_space_width: NotRequired[float]
-    dangerous_goods_allowed: NotRequired[bool]
-    drive_through: NotRequired[bool]
-    refrigeration_outlet: NotRequired[bool]
-
-
-class BookingToken(TypedDict):
-    """A token that a booking can be used with (OCPI 2.3.0, Bookings, "BookingToken class")."""
-
-    country_code: str
-    party_id: str
-    uid: str
-    type: TokenType
-    contract_id: str
