@@ -442,6 +442,17 @@ def test_journal_page_runs(world: World, capsys: pytest.CaptureFixture[str]) -> 
     assert page.rest == []
 
 
+def test_stories_page_runs(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    page = world.page("stories")
+    session = documents.session(cdr_token={**documents.session()["cdr_token"], "country_code": "DE", "party_id": "EMS"})
+    world.ocpi.save("sessions", session)
+
+    page.run()
+
+    assert capsys.readouterr().out == "message OUT ems-mobility sent session SES1: status ACTIVE, 12.5 kWh\n"
+    assert page.rest == []
+
+
 def test_push_page_runs(world: World, caplog: pytest.LogCaptureFixture) -> None:
     world.ocpi.save("tariffs", documents.tariff())
     location = documents.location(evses=[documents.evse()])

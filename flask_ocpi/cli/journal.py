@@ -54,8 +54,9 @@ def journal(
 ) -> None:
     """Show the latest messages in the journal by conversation, or the whole message with ID.
 
-    Messages with the same correlation id are a conversation. OCPI_JOURNAL sets which messages are kept, by default
-    failed ones. With --follow and --json, each message is a JSON document on a separate line.
+    Messages with the same correlation id are a conversation. OCPI_JOURNAL sets which messages are kept, by default all,
+    of which those that succeeded have no headers and bodies. With --follow and --json, each message is a JSON document
+    on a separate line.
     """
     group = current_ocpi.journal
     if number is not None:
@@ -178,4 +179,9 @@ def _nothing() -> str:
     return f"There is no such message in the journal, which keeps {_KEPT[kept]} (OCPI_JOURNAL is {kept})."
 
 
-_KEPT = {"off": "nothing", "errors": "messages that failed", "all": "all messages"}
+_KEPT = {
+    "off": "nothing",
+    "errors": "messages that failed",
+    "compact": "all messages, those that succeeded without headers and bodies",
+    "all": "all messages",
+}

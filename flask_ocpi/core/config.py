@@ -214,7 +214,7 @@ class Settings:
     sync_modules: tuple[str, ...] = setting(kinds.texts, (), 'Modules to sync, such as ["locations"]; by default all.')
     journal: str = setting(
         kinds.choice("off", "errors", "compact", "all"),
-        "errors",
+        "compact",
         "The messages that the journal keeps: none, failed ones, all but successes without bodies (compact), or all.",
     )
     journal_body_bytes: int = setting(
@@ -231,7 +231,7 @@ class Settings:
         kinds.integer(1, "seconds"), 30 * 86400, "Seconds for which a message stays in the journal."
     )
     journal_max_count: int = setting(
-        kinds.integer(1), 100_000, "Approximate maximum number of messages in the journal."
+        kinds.integer(1), 300_000, "Approximate maximum number of messages in the journal."
     )
     findings_max_age: int = setting(
         kinds.integer(1, "seconds"),

@@ -114,19 +114,20 @@ class RequestWatch:
                 interface = self._interface_of(endpoint)
             failure = None if is_done else _failure_of(endpoint, response)
             self._traffic.contacts.received(incoming.caller.platform.id, interface, incoming.moment, failure)
+        is_brief = False
         if isinstance(response, Answer):
-            if is_done:
-                if incoming.caller is not None and self._traffic.is_brief:
-                    self._tell_briefly(incoming, incoming.caller, response)
-                    return
-                if not self._traffic.is_wanted(failed=False):
-                    return
+            is_brief = is_done and incoming.caller is not None and self._traffic.is_brief
+            if is_done and not (is_brief or self._traffic.is_wanted(failed=False)):
+                return
         elif incoming.is_ours:
             is_routed = incoming.endpoint.rpartition(".")[0] in self._routed
             response.headers.update(self._around[is_routed].of(incoming))
         if incoming.moment and incoming.is_ours:
             try:
-                self._tell(incoming, response)
+                if is_brief and isinstance(response, Answer) and incoming.caller is not None:
+                    self._tell_briefly(incoming, incoming.caller, response)
+                else:
+                    self._tell(incoming, response)
             except Exception:
                 path = incoming.environ["PATH_INFO"]
                 _log.exception("The journal could not be told of %s %s.", incoming.environ["REQUEST_METHOD"], path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import orjson
 import pytest
 from flask import Response
@@ -14,6 +16,7 @@ from flask_ocpi.exchange.messages import Direction
 from flask_ocpi.signals import message_exchanged
 from flask_ocpi.signals import object_received
 from flask_ocpi.testing import documents
+from flask_ocpi.testing.network import add_partner
 from tests.journal.conftest import kept
 from tests.peers import Peer
 from tests.urls import ocpi_url
@@ -236,7 +239,8 @@ def test_message_that_cannot_be_made_fails_no_request(ocpi, ocpi_other, ocpi_net
     ocpi_network.connect(ocpi, ocpi_other)
     for platform in (ocpi, ocpi_other):
         monkeypatch.setattr(platform.services.traffic, "is_wanted", lambda failed: True)
-        monkeypatch.setattr(platform.services.traffic, "tell", lambda message, secrets: 1 / 0)
+        for tell in ("tell", "tell_briefly"):
+            monkeypatch.setattr(platform.services.traffic, tell, lambda *_, **__: 1 / 0)
 
     assert list(ocpi.client("FR-OTH").locations.list()) == []
 
@@ -265,7 +269,34 @@ def test_listeners_get_no_bodies_of_what_the_journal_does_not_keep(ocpi, ocpi_cl
 
     assert (heard[0].request_body, heard[0].response_body, dict(heard[0].request_headers)) == (b"", b"", {})
     assert heard[0].request_bytes > 0
-    assert kept(ocpi) == []
+
+
+def test_compact_journal_keeps_bodies_of_failures_only(ocpi_network):
+    config = {"OCPI_JOURNAL": "compact"}
+    ocpi = ocpi_network.add("compact.example", [("NL", "CMP", ["EMSP"])], config=config)
+    partner = add_partner(ocpi.app, [("DE", "CPO", ["CPO"])])
+    location = documents.location(country_code="DE", party_id="CPO")
+
+    partner.put(COPY, location)
+    partner.put(COPY, {**location, "last_updated": "yesterday"})
+
+    success, failure = kept(ocpi)
+    assert (success.request_body, dict(success.request_headers), success.request_whole) == (b"", {}, False)
+    assert success.request_bytes == len(orjson.dumps(location))
+    assert orjson.loads(failure.request_body)["last_updated"] == "yesterday"
+    assert failure.request_headers
+    assert failure.request_whole
+
+
+def test_compact_journal_sees_the_same_with_and_without_a_listener(ocpi, ocpi_client, ocpi_app):
+    location = documents.location(country_code="DE", party_id="CPO")
+    ocpi_client.put(COPY, location, headers=IDS)
+
+    with message_exchanged.connected_to(lambda *_, **__: None, ocpi_app):
+        ocpi_client.put(COPY, location, headers=IDS)
+
+    first, second = [replace(message, duration=0, http_status=200) for message in kept(ocpi)]
+    assert first == second
 
 
 def test_body_is_read_once_also_by_a_listener_of_the_object(ocpi_network, ocpi_other):
