@@ -14,7 +14,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -27,11 +26,6 @@ from sqlalchemy import text
 from flask_ocpi import OCPI
 from flask_ocpi.core.moments import SECOND
 from flask_ocpi.core.moments import moment_text
-from flask_ocpi.exchange.journal import write
-from flask_ocpi.exchange.messages import Direction
-from flask_ocpi.exchange.messages import Kept
-from flask_ocpi.exchange.messages import Message
-from flask_ocpi.exchange.references import Reference
 from flask_ocpi.storage.sqlalchemy import SQLAlchemyStorage
 from flask_ocpi.storage.tables import define_tables
 from flask_ocpi.testing.network import add_partner
@@ -43,47 +37,67 @@ EVSES = 10_000
 TOKENS = 5_000
 PARTNERS = 30
 SEARCHES = 30
-AT_ONCE = 2_000
 BEGIN = 1_767_225_600_000_000
 STEP = 100_000  # microseconds between two messages
 
+#: What each message is, by its number i: in turn a change of an EVSE and one of the ten messages of a charge.
+_WHAT = """
+what AS (
+  SELECT i, i % 2 AS of_charge, i / 20 AS charge, (i / 2) % 10 AS step, {begin} + i * {step} AS moment,
+    format('partner-%s', (i / 20) % {partners}) AS partner, format('K%s', (i * 2654435761) % 4294967296) AS talk,
+    CASE i % 2 WHEN 1 THEN (i / 20) % {evses} ELSE (i * 7919) % {evses} END AS evse
+  FROM n
+)
+"""
+_ABOUT = """CASE of_charge WHEN 1 THEN
+  format('[["session","S%s"],["token","T%s"],["authorization_reference","A%s"],["evse","E%s"],["location","LOC%s"]%s]',
+    charge, charge % {tokens}, charge, evse, evse / 4,
+    CASE step WHEN 9 THEN format(',["cdr","C%s"]', charge) ELSE '' END)
+  ELSE format('[["evse","E%s"],["location","LOC%s"]]', evse, evse / 4) END"""
+_MESSAGES = """
+INSERT INTO ocpi_journal (country_code, party_id, id, receiver, audience, last_updated, revision, document)
+SELECT '', '', format('%s', moment), partner, '', moment, 1, format('{{"key":"%s","about":%s,"said":"%s S%s",' ||
+  '"direction":"OUT","method":"PUT","url":"https://%s.example/ocpi/2.2.1/receiver/sessions/NL/ABC/S%s","moment":%s,' ||
+  '"duration":0.031,"platform":"%s","module":"sessions","operation":"receiver_put_session","request_id":"R%s",' ||
+  '"correlation_id":"%s","http_status":200,"status_code":%s}}', moment, {about}, 'sent session', charge, partner,
+  charge, moment, partner, talk, talk, CASE i % 1000 WHEN 0 THEN 2001 ELSE 1000 END)
+FROM what ORDER BY i
+"""
+_REFERENCES = """
+INSERT INTO ocpi_journal_references (country_code, party_id, id, receiver, audience, last_updated, revision, document)
+SELECT kind, value, key, '', '', moment, 1, format('["%s","%s","%s","%s"]', kind, value, key, partner) FROM (
+  SELECT i, moment, partner, '{kind}' AS kind, {value} AS value, format('%s', moment) AS key FROM what WHERE {which}
+) AS found ORDER BY i
+"""
+#: The references: their kind, value, and the messages that have one.
+_KINDS = (
+    ("session", "format('S%s', charge)", "of_charge = 1"),
+    ("token", "format('T%s', charge % {tokens})", "of_charge = 1"),
+    ("authorization_reference", "format('A%s', charge)", "of_charge = 1"),
+    ("evse", "format('E%s', evse)", "true"),
+    ("location", "format('LOC%s', evse / 4)", "true"),
+    ("cdr", "format('C%s', charge)", "of_charge = 1 AND step = 9"),
+    ("correlation", "talk", "true"),
+    ("failed", "''", "i % 1000 = 0"),
+)
 
-def messages(number: int) -> Iterator[Kept]:
-    """Yield messages in the order of time: one in ten charges and nine status changes in turn."""
-    draw = random.Random(1)
-    for i in range(number):
-        moment = BEGIN + i * STEP
-        evse = draw.randrange(EVSES)
-        charge, step = divmod(i // 2, 10)
-        partner = f"partner-{charge % PARTNERS}" if i % 2 else f"partner-{evse % PARTNERS}"
-        about: tuple[tuple[str, str], ...] = (("evse", f"E{evse}"), ("location", f"LOC{evse // 4}"))
-        said = f"changed EVSE E{evse}: status CHARGING"
-        if i % 2:
-            evse = charge % EVSES
-            place = (("evse", f"E{evse}"), ("location", f"LOC{evse // 4}"))
-            cause = (("token", f"T{charge % TOKENS}"), ("authorization_reference", f"A{charge}"))
-            about = (*cause, *place, ("session", f"S{charge}"))
-            said = f"sent session S{charge}: status ACTIVE, {step} kWh"
-            if step == 0:
-                about = (*cause, *place, ("command", f"COMMAND{charge}"))
-                said = f"asked for START_SESSION for token T{charge % TOKENS}: ACCEPTED"
-            elif step == 9:
-                about = (*about, ("cdr", f"C{charge}"))
-        message = Message(
-            Direction.OUT,
-            "PUT",
-            f"https://{partner}.example/ocpi/2.2.1/receiver/sessions/NL/ABC/S{charge}",
-            moment,
-            0.031,
-            platform=partner,
-            module="sessions",
-            operation="receiver_put_session",
-            request_id=f"{draw.getrandbits(128):032x}",
-            correlation_id=f"{draw.getrandbits(128):032x}",
-            http_status=200,
-            status_code=1000 if i % 1000 else 2001,
-        )
-        yield Kept(message, tuple(Reference.of(*each) for each in about), said)
+
+def statements(number: int, dialect: str) -> Iterator[str]:
+    """Yield the SQL that fills the journal with a number of messages."""
+    names = {"begin": BEGIN, "step": STEP, "partners": PARTNERS, "evses": EVSES, "tokens": TOKENS}
+    series = f"WITH n(i) AS (SELECT generate_series(0::bigint, {number - 1}))"
+    if dialect == "sqlite":
+        series = f"WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {number - 1})"  # noqa: S608
+    what = f"{series},{_WHAT.format(**names)}"
+    yield _inserting(what, _MESSAGES.format(about=_ABOUT.format(**names)))
+    for kind, value, which in _KINDS:
+        yield _inserting(what, _REFERENCES.format(kind=kind, value=value.format(**names), which=which))
+
+
+def _inserting(what: str, insert: str) -> str:
+    """Put the common tables before the SELECT, where both databases take them."""
+    head, _, rest = insert.partition("SELECT")
+    return f"{head}{what}SELECT{rest}"
 
 
 def platform_on(url: str, folder: str) -> OCPI:
@@ -100,13 +114,14 @@ def platform_on(url: str, folder: str) -> OCPI:
     return ocpi
 
 
-def fill(ocpi: OCPI, number: int) -> float:
-    """Write the messages; return the seconds."""
-    begin = time.perf_counter()
-    left = messages(number)
-    while batch := list(islice(left, AT_ONCE)):
-        write(ocpi.storage, batch)
-    return time.perf_counter() - begin
+def fill(url: str, number: int) -> None:
+    """Write the messages, and let PostgreSQL count what it has."""
+    engine = create_engine(url)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        for statement in statements(number, engine.dialect.name):
+            connection.exec_driver_sql(statement.replace("%", "%%") if "postgresql" in url else statement)
+        connection.execute(text("ANALYZE"))
+    engine.dispose()
 
 
 def searches(ocpi: OCPI, number: int) -> dict[str, Callable[[random.Random], Any]]:
@@ -141,13 +156,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "ocpi.sqlite3"
         ocpi = platform_on(asked.url or f"sqlite:///{path}", folder)
-        seconds = fill(ocpi, asked.messages)
+        fill(asked.url or f"sqlite:///{path}", asked.messages)
         if asked.url is None:
-            sys.stdout.write(f"{path.stat().st_size / asked.messages:.0f} bytes a message, ")
-        else:
-            with create_engine(asked.url).connect() as connection:
-                connection.execution_options(isolation_level="AUTOCOMMIT").execute(text("ANALYZE"))
-        sys.stdout.write(f"{seconds / asked.messages * 1e6:.0f} microseconds to write one\n")
+            sys.stdout.write(f"{path.stat().st_size / asked.messages:.0f} bytes a message\n")
         with ocpi.app.app_context():
             for name, search in searches(ocpi, asked.messages).items():
                 draw, times = random.Random(2), []
