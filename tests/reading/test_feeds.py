@@ -30,7 +30,8 @@ class Pair:
     """Our platform, and a partner whose lists are replaced by a feed."""
 
     def __init__(self, module, seed):
-        self.network = Network(config={"OCPI_PUSH": False, "OCPI_FINDINGS_MAX_COUNT": 100_000})
+        settings = {"OCPI_VERSIONS": ["2.2.1"], "OCPI_PUSH": False, "OCPI_FINDINGS_MAX_COUNT": 100_000}
+        self.network = Network(config=settings)
         self.ours = self.network.add("ours.example", [("NL", "ABC", BOTH)])
         self.module = module
         self.feed = list(feed(module, seed))
