@@ -4,7 +4,7 @@ Run with ``python -m scripts.house_figures 091d058 .``: each commit or folder of
 without any it is this checkout. What is counted:
 
 - lines, files, median: of the Python files of the package; the lines of the tests likewise;
-- root entries: what ``ls flask_ocpi`` lists;
+- root entries: what ``ls flask_ocpi`` lists besides ``py.typed``;
 - circles: groups of modules that import each other, and the modules in them; once as imported at run time, once with
   imports inside functions and those for types only;
 - calls: functions of the package that are called for one PUT of an EVSE, from the WSGI middleware until the end of the
@@ -65,7 +65,7 @@ def lines_of(files: Iterable[Path]) -> list[int]:
 def sizes(root: Path) -> dict[str, object]:
     """Return what can be counted without reading the code."""
     lines = lines_of(root.joinpath(PACKAGE).rglob("*.py"))
-    entries = [path for path in root.joinpath(PACKAGE).iterdir() if path.name != "__pycache__"]
+    entries = {path.name for path in root.joinpath(PACKAGE).iterdir()} - {"__pycache__", "py.typed"}
     return {
         "lines": sum(lines),
         "files": len(lines),
