@@ -21,6 +21,7 @@ from flask_ocpi.sync.scopes import Scope
 POSITIONS = "sync_positions"
 
 _RECORDS_AT_ONCE = 100
+_MOST_FAILURES = 5  # in a row at one position; each stored page begins anew
 _KNOWN = "KNOWN"
 _SEEN = "SEEN"
 _KEPT = ("whole", "endpoint", "began", "touched", "date_from", "date_to", "url", "total", "asked_at", "newest", "doubt")
@@ -69,6 +70,19 @@ def advance(services: Services, scope: Scope, crawl: Crawl, seen: bytes) -> None
     if seen:
         _save_copies(services, scope, _SEEN, crawl.pages, seen)
     _save(services, scope, crawl)
+
+
+def failed(services: Services, scope: Scope) -> None:
+    """Count a failure at the position, and remove it after the fifth one in a row; in a transaction."""
+    record = services.storage.get(POSITIONS, scope.key, for_update=True)
+    if record is None:
+        return
+    failures = record.document.get("failures", 0) + 1
+    if failures >= _MOST_FAILURES:
+        forget(services, scope)
+        return
+    document = {**record.document, "failures": failures}
+    services.storage.save(POSITIONS, scope.key, Record.of(document, last_updated=document["touched"]))
 
 
 def forget(services: Services, scope: Scope) -> None:

@@ -24,7 +24,9 @@ from flask_ocpi.core import forks
 from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.moments import SECOND
 from flask_ocpi.core.moments import is_believable
+from flask_ocpi.errors import EndlessListError
 from flask_ocpi.errors import FlaskOCPIError
+from flask_ocpi.errors import IncompleteListError
 from flask_ocpi.errors import InvalidResponseError
 from flask_ocpi.errors import RefusedError
 from flask_ocpi.errors import StorageError
@@ -209,13 +211,22 @@ def lags(services: Services) -> Iterator[tuple[str, str, Party, float | None]]:
 
 def _note_failure(services: Services, scope: Scope, taken: Watermark, error: FlaskOCPIError) -> None:
     try:
-        if isinstance(error, InvalidResponseError):  # resuming there would only lead to the same answer
+        is_useless = isinstance(error, EndlessListError | IncompleteListError)
+        if is_useless or _is_an_answer(error):
             with suppress(BusyError), services.storage.transaction():
                 watermarks.renew(services, taken)
-                positions.forget(services, scope)
+                if is_useless:
+                    positions.forget(services, scope)
+                else:
+                    positions.failed(services, scope)
         watermarks.failed(services, taken, str(error), retry_after=getattr(error, "retry_after", None))
     except StorageError as failure:  # the other scopes fail too, and report that themselves
         _log.warning("That %s of %s failed could not be noted: %s", scope.module.id, scope.platform.id, failure)
+
+
+def _is_an_answer(error: FlaskOCPIError) -> bool:
+    """Tell whether the partner answered, so that the position may be the reason; a short outage looks the same."""
+    return isinstance(error, InvalidResponseError) or (isinstance(error, RefusedError) and not error.is_about_us)
 
 
 class _Run:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from flask_ocpi.errors import InvalidResponseError
 from flask_ocpi.errors import RefusedError
 from flask_ocpi.errors import StorageError
 from flask_ocpi.signals import object_received
@@ -262,6 +263,85 @@ def test_answer_that_makes_no_sense_has_the_list_read_anew(ocpi, cpo, six, ocpi_
 
     assert "circle" in str(circle.error)
     assert (synced.error, offsets(ocpi_network)) == (None, ["", "2", "4"])
+
+
+# What is not JSON.
+
+
+@pytest.fixture
+def maintained(ocpi_network):
+    """Answer an HTML page with HTTP 200 to the requests that ``maintained.hits`` picks, by their number and URL."""
+
+    class Maintained:
+        count = 0
+
+        def hits(self, count, url):
+            return False
+
+    maintained = Maintained()
+
+    def after_send(request, response):
+        if request.method != "GET":
+            return response
+        maintained.count += 1
+        hit = maintained.hits(maintained.count, request.url)
+        return replace(response, body=b"<html>We will be back.</html>") if hit else response
+
+    ocpi_network.after_send = after_send
+    return maintained
+
+
+@EVERY_STORAGE
+def test_sync_goes_on_where_a_page_was_not_json(ocpi, cpo, six, ocpi_network, maintained):
+    maintained.hits = lambda count, url: count % 3 == 0
+    cut = sync(ocpi)
+    ocpi_network.requests.clear()
+
+    synced = sync(ocpi)
+
+    assert isinstance(cut.error, InvalidResponseError)
+    assert (synced.error, synced.pulled.created, offsets(ocpi_network)) == (None, 6, ["4"])
+    assert copies(ocpi) == own(cpo)
+    assert kept(ocpi) == 0
+
+
+@EVERY_STORAGE
+@pytest.mark.parametrize("body", [b"<html>", b'{"status_code":3000,"timestamp":"x"}'], ids=["no JSON", "server error"])
+def test_position_that_always_fails_is_given_up_after_five_times(ocpi, cpo, six, ocpi_network, body):
+    is_expired = True
+    ocpi_network.after_send = lambda request, response: (
+        replace(response, body=body) if is_expired and "offset=4" in request.url else response
+    )
+    failed = [sync(ocpi) for _ in range(5)]
+    is_expired = False
+    tried = offsets(ocpi_network)
+    ocpi_network.requests.clear()
+
+    synced = sync(ocpi)
+
+    assert [each.error is None for each in failed] == [False] * 5
+    assert tried == ["", "2", "4", "4", "4", "4", "4"]
+    assert (synced.error, offsets(ocpi_network)) == (None, ["", "2", "4"])
+    assert copies(ocpi) == own(cpo)
+
+
+def test_each_stored_page_gives_a_position_five_times_anew(ocpi, cpo, six, ocpi_network, maintained):
+    maintained.hits = lambda count, url: count % 5  # four failures, then a page
+
+    done = [sync(ocpi).error is None for _ in range(13)]
+
+    assert done == [*[False] * 12, True]
+    assert offsets(ocpi_network) == [*[""] * 5, *["2"] * 5, *["4"] * 5]
+
+
+def test_outage_never_gives_up_a_position(ocpi, cpo, six, line, ocpi_network):
+    line.cut(2)
+    for _ in range(9):
+        sync(ocpi)
+    line.mend()
+    ocpi_network.requests.clear()
+
+    assert (sync(ocpi).error, offsets(ocpi_network)) == (None, ["4"])
 
 
 # Only one at a time.
