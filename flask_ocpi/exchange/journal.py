@@ -249,8 +249,11 @@ def _about(storage: Storage, reference: Reference, search: Search) -> Iterator[E
 
 def _pages(storage: Storage, kind: str, query: Query) -> Iterator[Sequence[Record]]:
     """Yield the pages from the end, by offsets, because storages list records in the other order only."""
-    end = storage.list(kind, replace(query, limit=1)).total
-    while end > 0:
-        start = max(0, end - _PAGE)
-        yield storage.list(kind, replace(query, offset=start, limit=end - start)).records
+    first = storage.list(kind, replace(query, limit=_PAGE))
+    end = first.total
+    while end > _PAGE:
+        start = end - _PAGE
+        yield storage.list(kind, replace(query, offset=start, limit=_PAGE)).records
         end = start
+    if end > 0:
+        yield first.records[:end]
