@@ -23,6 +23,7 @@ from flask_ocpi.client.operations import find_addressed
 from flask_ocpi.client.operations import object_of
 from flask_ocpi.client.operations import path_of
 from flask_ocpi.client.operations import schema_of
+from flask_ocpi.client.paging import FROM_THE_BEGINNING
 from flask_ocpi.client.paging import OUTCOMES
 from flask_ocpi.client.paging import Bounds
 from flask_ocpi.client.wire import Answer
@@ -123,7 +124,7 @@ class ModuleClient:
         """
         operation = self.find(InterfaceRole.SENDER, lambda o: o.returns_list)
         if operation.dated and date_from is None:
-            date_from = "1970-01-01T00:00:00Z"  # OCPI requires it here (SES-02)
+            date_from = FROM_THE_BEGINNING  # OCPI requires it here (SES-02)
         most = self.client.quirks.page_limit_of(self.module.identifier)
         limit = most if limit is None else min(limit, most or limit)
         dates = {"date_from": date_from, "date_to": date_to, **(filters or {})}

@@ -25,6 +25,9 @@ from flask_ocpi.errors import IncompleteListError
 from flask_ocpi.errors import InvalidResponseError
 from flask_ocpi.errors import RefusedError
 
+#: A ``date_from`` that filters nothing, for lists that need one.
+FROM_THE_BEGINNING = "1970-01-01T00:00:00Z"
+
 _FILTERS = frozenset({"date_from", "date_to"})
 _REMEMBERED = 100_000  # objects of a list; the bound of pages ends a list that repeats itself later
 _MOST_MOVED = 10_000  # objects
@@ -89,6 +92,7 @@ class Course:
         self.is_asking = False
         self._base = base
         self._own = names_in(base) | _FILTERS
+        self._is_part = bool(names_in(base.replace(f"date_from={FROM_THE_BEGINNING}", "")) & _FILTERS)
         self._bounds = bounds
         self._told: set[str] = set()
         self._pages = 0
@@ -189,7 +193,7 @@ class Course:
         is_known_to_go_on = self._target is not None or (self.total is not None and not is_all_read)
         if is_stale and (not is_known_to_go_on or is_all_read or (not items and self.read)):
             return Step(new)
-        if not items and not self.total:
+        if not items and (not self.total or self._is_part):  # such a total often counts all objects, not only changes
             return Step(new)
         place = offset_of(url) + len(items) if "offset" in names_in(url) else self.read
         following = joined(self._base, query="&".join((*self._limit_in(url), f"offset={place}")))

@@ -158,9 +158,9 @@ class Server:
         headers = Headers({name: value for name, value in headers.items() if value is not None})
         return SimpleNamespace(data=data, headers=headers, timestamp="2026-01-01T12:00:00Z")
 
-    def pages(self, **options):
+    def pages(self, base=BASE, **options):
         bounds = Bounds(found=lambda kind, reason: self.found.append(kind))
-        return Pages(self.fetch, BASE, Tariff(), endpoint=BASE, bounds=bounds, **options)
+        return Pages(self.fetch, base, Tariff(), endpoint=base, bounds=bounds, **options)
 
     def read(self, **options):
         """Return the numbers of the objects that were read, and the doubt that there is in the end."""
@@ -272,9 +272,17 @@ def test_a_list_without_pages_is_complete_once_it_repeats(total):
     assert len(server.asked) == (1 if total == "3" else 2)
 
 
-def test_an_empty_page_that_has_objects_by_its_total_is_not_complete():
+@pytest.mark.parametrize("query", ["", "?date_from=1970-01-01T00:00:00Z"], ids=["no dates", "from the beginning"])
+def test_a_whole_list_that_is_empty_and_has_objects_by_its_total_is_not_complete(query):
     with pytest.raises(IncompleteListError, match="it has 5 objects, of which 0 could be read"):
-        Server(0, total=lambda at, number: "5").read()
+        Server(0, total=lambda at, number: "5").read(base=BASE.partition("?")[0] + query)
+
+
+def test_no_changes_are_complete_but_for_a_doubt_where_the_total_counts_more():
+    server = Server(0, total=lambda at, number: "5")
+
+    assert server.read() == ([], "it names 5 objects and has 0")
+    assert (len(server.asked), server.found) == (1, ["wrong_total"])
 
 
 @pytest.mark.parametrize("link", [LINKS["none"], always, LINKS["unreadable"]], ids=["no link", "link", "unreadable"])

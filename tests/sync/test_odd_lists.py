@@ -196,6 +196,36 @@ def test_a_list_that_names_more_than_it_has_removes_nothing_until_it_is_said_so(
     assert "wrong_total" in findings(caplog)
 
 
+def test_no_changes_are_no_error_where_the_total_counts_all_objects(ocpi, peer, ocpi_clock, caplog):
+    peer.headers = lambda at, objects: {"X-Total-Count": str(len(peer.objects))}
+    sync(ocpi)
+    (moment, completed, reconciled) = standing(ocpi)[0]
+    ocpi_clock.advance(HOUR)
+    peer.objects = [theirs(str(number), last_updated="2015-01-01T00:00:00Z") for number in range(3)]
+
+    synced = sync(ocpi)
+
+    assert (synced.error, synced.whole, synced.pulled.total, synced.pulled.removed) == (None, False, 3, 0)
+    assert standing(ocpi) == [(moment, completed + HOUR * 10**6, reconciled)]
+    assert sorted(copies(ocpi)) == list("0123456")
+    assert [(entry.finding.kind, entry.finding.came) for entry in ocpi.findings.list()] == [
+        ("wrong_total", "it names 3 objects and has 0")
+    ]
+
+
+@pytest.mark.parametrize("module", ["locations", "sessions"])
+def test_a_whole_list_that_names_objects_and_has_none_is_an_error_each_time(ocpi, peer, module):
+    peer.objects, peer.headers = [], lambda at, objects: {"X-Total-Count": "3"}
+
+    done = [sync(ocpi, module) for _ in range(2)]
+
+    assert ["it has 3 objects, of which 0 could be read" in str(each.error) for each in done] == [True, True]
+    assert all(moments == (None, None, None) for moments in standing(ocpi))
+    assert [(entry.finding.kind, entry.finding.came) for entry in ocpi.findings.list()] == [
+        ("incomplete_list", "it has 3 objects, of which 0 could be read")
+    ]
+
+
 def test_a_doubt_outlives_the_process_that_read_the_list(ocpi, peer, monkeypatch):
     sync(ocpi)
     peer.headers = lambda at, objects: {"X-Total-Count": "9"}
