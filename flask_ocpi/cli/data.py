@@ -422,6 +422,7 @@ def _id(object_type: ObjectType, item: Broken) -> str | None:
 
 
 def _listing(counts: dict[str, int]) -> str:
-    """Return the numbers as text, such as "300 locations and 2 tariffs"."""
-    found = [f"{number} {module}" for module, number in counts.items() if number]
+    """Return the numbers as text, such as "300 locations and 1 tariff"."""
+    kinds = {module: current_ocpi.objects.object_type(module).name.replace("_", " ") for module in counts}
+    found = [counted(number, kinds[module]) for module, number in counts.items() if number]
     return " and ".join(filter(None, [", ".join(found[:-1]), *found[-1:]])) or "nothing"

@@ -90,7 +90,8 @@ def _say(found: Diff) -> None:
     for note in found.notes:
         warn(note)
     if found.left != 0:
-        warn(f"Not compared: {'an unknown number of' if found.left is None else found.left} objects; see --limit.")
+        left = "an unknown number of objects" if found.left is None else counted(found.left, "object")
+        warn(f"Not compared: {left}; see --limit.")
 
 
 def _say_object(found: Diff, difference: Difference) -> None:
@@ -100,7 +101,8 @@ def _say_object(found: Diff, difference: Difference) -> None:
     for change in difference.changes[:_SHOWN_CHANGES]:
         say(f"           {change.path}: ours {_value(change.ours)}, theirs {_value(change.theirs)}")
     if len(difference.changes) > _SHOWN_CHANGES:
-        say(f"           and {len(difference.changes) - _SHOWN_CHANGES} more properties")
+        more = len(difference.changes) - _SHOWN_CHANGES
+        say(f"           and {more} more {'property' if more == 1 else 'properties'}")
 
 
 def _value(value: Any) -> str:

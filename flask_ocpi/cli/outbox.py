@@ -99,7 +99,8 @@ def discard_entries(partner: str, parked: bool, yes: bool) -> None:
     found = current_ocpi.partners.find(partner)
     listed = _listed(found, parked=parked)
     if listed:
-        confirm(f"Never send {found.name or found.id} these {len(listed)} changes?", yes=yes)
+        these = "this change" if len(listed) == 1 else f"these {len(listed)} changes"
+        confirm(f"Never send {found.name or found.id} {these}?", yes=yes)
     number = current_ocpi.outbox.discard(listed)
     say(f"Discarded {number} {'entry' if number == 1 else 'entries'}.")
 

@@ -68,7 +68,7 @@ def test_import_reads_json_lines(run, ocpi):
 
     result = run(ocpi, "import", "-", input=text)
 
-    assert (result.exit_code, result.stdout) == (0, "Imported 2 locations and 1 tariffs.\n")
+    assert (result.exit_code, result.stdout) == (0, "Imported 2 locations and 1 tariff.\n")
     assert own_ids(ocpi) == ["LOC1", "LOC2"]
 
 
@@ -169,7 +169,7 @@ def test_export_writes_a_file(run, ocpi, tmp_path):
     text = run(ocpi, "export", "locations", "--output", str(tmp_path / "text.json"))
     answer = run(ocpi, "export", "locations", "--output", str(tmp_path / "answer.json"), "--json")
 
-    assert text.stdout == f"Exported 1 locations to {tmp_path / 'text.json'}.\n"
+    assert text.stdout == f"Exported 1 location to {tmp_path / 'text.json'}.\n"
     assert json.loads(answer.stdout) == {
         "output": str(tmp_path / "answer.json"),
         "exported": {"locations": 1},
@@ -465,7 +465,7 @@ def test_objects_of_every_module_are_imported_exported_and_pushed(run, connected
     exported = run(connected, "export", module)
     pushed = run(connected, "push", module, *ids, "--partner", "FR-OTH", "--json")
 
-    assert imported.stdout == f"Imported 1 {module}.\n"
+    assert imported.stdout == f"Imported 1 {module[:-1]}.\n"
     holder = document.get("cdr_token")
     seen_by = [f"{holder['country_code']}-{holder['party_id']}"] if holder else []
     assert json.loads(exported.stdout) == {module: [{**document, "_audience": seen_by}]}
@@ -564,7 +564,7 @@ def test_several_modules_are_counted_in_one_sentence(run, ocpi):
 
     result = run(ocpi, "import", "-", input=json.dumps(documents))
 
-    assert result.stdout == "Imported 1 locations, 1 tariffs and 1 tokens.\n"
+    assert result.stdout == "Imported 1 location, 1 tariff and 1 token.\n"
 
 
 @pytest.mark.parametrize(

@@ -148,7 +148,7 @@ def test_diff_fails_if_it_ended_early_and_says_what_is_left(run, connected, cut)
 
     assert result.exit_code == 1
     assert "The comparison ended early: The line is cut." in result.stderr
-    assert "Not compared: 1 objects" in result.stderr
+    assert "Not compared: 1 object;" in result.stderr
 
 
 @pytest.mark.parametrize(
