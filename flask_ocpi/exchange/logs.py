@@ -25,6 +25,7 @@ LOGGERS = (
     "flask_ocpi.messages",
     "flask_ocpi.prometheus",
     "flask_ocpi.outbox",
+    "flask_ocpi.sandbox",
     "flask_ocpi.sync",
     "flask_ocpi.tariffs",
 )

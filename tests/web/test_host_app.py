@@ -367,7 +367,7 @@ WRONG = {
     "root": ({"OCPI_URL_PREFIX": "/"}, "OCPI_URL_PREFIX must be a path below the root"),
     "base": ({"OCPI_BASE_URL": "example.com"}, "OCPI_BASE_URL must start with https://"),
     "version": ({"OCPI_VERSIONS": ["2.1"]}, "2.1"),
-    "enum": ({"OCPI_OPEN_ENUMS": ["Facilty"]}, "OCPI_OPEN_ENUMS names the enum 'Facilty'; there are A"),
+    "enum": ({"OCPI_OPEN_ENUMS": ["Facilitty"]}, "OCPI_OPEN_ENUMS names the enum 'Facilitty'; there are A"),
     "module": ({"OCPI_MODULES": ["locatoins"]}, "OCPI_MODULES names the module 'locatoins'"),
     "interface": ({"OCPI_MODULES": ["locations:CPO"]}, "write locations:SENDER, locations:RECEIVER or locations"),
     "limit": ({"OCPI_PAGE_MAX_LIMIT": 0}, "OCPI_PAGE_MAX_LIMIT must be a whole number of at least 1, got 0"),

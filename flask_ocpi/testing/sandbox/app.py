@@ -39,7 +39,7 @@ PARTY = {"country_code": "NL", "party_id": "ABC", "roles": ["CPO"], "business_de
 SIMULATION_SPEED = 180
 
 Document = Any  # as OCPI has it; what is saved is checked
-log = logging.getLogger(__name__)
+log = logging.getLogger("flask_ocpi.sandbox")
 
 staff = Blueprint("staff", __name__, cli_group=None)
 

@@ -36,7 +36,7 @@ from flask_ocpi.testing.sandbox.power import active_profile
 from flask_ocpi.testing.sandbox.power import rate
 from flask_ocpi.testing.sandbox.worker import Worker
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("flask_ocpi.sandbox")
 
 Document = Any  # as OCPI has it; what is saved is checked
 

@@ -19,7 +19,7 @@ from flask_ocpi.testing.sandbox.charge_points import GOING_ON
 from flask_ocpi.testing.sandbox.charge_points import ChargePoints
 from flask_ocpi.testing.sandbox.worker import Worker
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("flask_ocpi.sandbox")
 
 Document = Any
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from flask import Flask
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("flask_ocpi.sandbox")
 
 Job = Callable[[], object]
 
