@@ -16,7 +16,10 @@ from markupsafe import Markup
 _LONGEST = 2000
 _UNSHOWN = ("Cc", "Cs")  # control characters, and halves of characters
 _TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # they turn the direction of a text
+_DEEPEST = 128  # the deepest document that is stored
+_MOST_INDENTED = 40  # levels: a short document that is nested deeply would be a very long page
 _PATH = re.compile(r"[A-Za-z_]\w*(?:\[\d+\]|[./]\w+)*")
+_INDEX = re.compile(r"[0-9]{1,9}")
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
@@ -64,23 +67,27 @@ def milliseconds(seconds: float | None) -> str:
 
 
 def lines(document: Any, path: str = "") -> Iterator[tuple[str, bool]]:
-    """Yield a document as lines of JSON, each with whether it belongs to the place that a JSON path names."""
+    """Yield a document as lines of JSON, each with whether it belongs to the place that a JSON path names.
+
+    What is deeper than any stored document is left out.
+    """
     wanted = _steps(path)
 
-    def write(node: Any, margin: str, head: str, at: tuple[str, ...], end: str) -> Iterator[tuple[str, bool]]:
+    def write(node: Any, head: str, at: tuple[str, ...], end: str) -> Iterator[tuple[str, bool]]:
         is_marked = bool(wanted) and at[: len(wanted)] == wanted
+        margin = "  " * min(len(at), _MOST_INDENTED)
         items = _items(node)
         brackets = "{}" if isinstance(node, Mapping) else "[]"
-        if not items:
-            text = _json(node) if items is None else brackets
+        if not items or len(at) > _DEEPEST:
+            text = _json(node) if items is None else f"{brackets[0]}{'…' if items else ''}{brackets[1]}"
             yield plain(f"{margin}{head}{text}{end}"), is_marked
             return
         yield plain(f"{margin}{head}{brackets[0]}"), is_marked
         for number, (name, step, inner) in enumerate(items, start=1):
-            yield from write(inner, f"{margin}  ", name, (*at, step), "," if number < len(items) else "")
+            yield from write(inner, name, (*at, step), "," if number < len(items) else "")
         yield f"{margin}{brackets[1]}{end}", is_marked
 
-    return write(document, "", "", (), "")
+    return write(document, "", (), "")
 
 
 def path_in(text: str, document: Any) -> str:
@@ -93,7 +100,7 @@ def _leads(steps: tuple[str, ...], document: Any) -> bool:
     for step in steps:
         if isinstance(document, Mapping) and step in document:
             document = document[step]
-        elif isinstance(document, list) and step.isdigit() and int(step) < len(document):
+        elif isinstance(document, list) and _INDEX.fullmatch(step) and int(step) < len(document):
             document = document[int(step)]
         else:
             return False
