@@ -94,6 +94,36 @@ def test_the_token_is_in_no_report_even_if_the_platform_repeats_it(pair):
     assert "***" in text
 
 
+@pytest.mark.parametrize("length", range(60, 150, 10))
+def test_no_report_has_the_beginning_of_the_token_where_a_text_is_cut(pair, length):
+    token = pair.ours.services.platforms.cipher.decrypt(pair.ours.partners.find("theirs-example").token)
+
+    def repeat(request: Request, response: Response) -> Response:
+        body = {"status_code": 2000, "status_message": f"{'x' * length} {token}", "timestamp": ""}
+        return with_body(response, body, status=400)
+
+    pair.change(repeat)
+
+    assert token[:12] not in orjson.dumps(pair.probe().to_dict()).decode()
+
+
+@pytest.mark.parametrize("is_bare", [True, False])
+def test_no_report_has_another_token_of_the_credentials(pair, is_bare):
+    credentials = {"token": "another-token-of-ours", "url": "https://theirs.example/?token=another-token-of-ours"}
+
+    def answer(request: Request, response: Response) -> Response:
+        if "credentials" not in request.url:
+            return response
+        return with_body(response, credentials if is_bare else {**orjson.loads(response.body), "data": credentials})
+
+    pair.change(answer)
+
+    text = orjson.dumps(pair.probe().to_dict()).decode()
+
+    assert "another-token-of-ours" not in text
+    assert "***" in text
+
+
 def dumped(value: object) -> bytes:
     try:
         return orjson.dumps(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 import time
 import uuid
 from collections.abc import Callable
@@ -43,6 +44,8 @@ MOST_WRITES = 120
 _LONGEST_PAUSE = 5  # seconds
 _MOST_UNANSWERED = 3  # requests in a row
 _MOST_ENTRIES = 200  # of versions and endpoints that are looked at
+_TOLD = re.compile(r"""(["']token["']\s*:\s*["']|[?&]token=)[^"'&#\s]*""", re.IGNORECASE)
+_SEEN_OF_A_SECRET = 12  # characters: texts are cut, so a secret in them may be
 _BOTH = {"base64": "plain", "plain": "base64"}
 
 
@@ -217,11 +220,12 @@ class Session:
         return authorization(self._old_tokens[-1], self.encoding) if self._old_tokens else None
 
     def hidden(self, text: str) -> str:
-        """Return a text without our token, which an answer may repeat."""
+        """Return a text without our token, which an answer may repeat, and without others that are named so."""
         for token in (self._token, *self._old_tokens):
             for secret in (token, authorization(token).removeprefix("Token ")):
-                text = text.replace(secret, "***")
-        return text
+                begin, rest = secret[:_SEEN_OF_A_SECRET], secret[_SEEN_OF_A_SECRET:]
+                text = re.sub(re.escape(begin) + (r"[\w+/=.-]*" if rest else ""), "***", text)
+        return _TOLD.sub(r"\1***", text)
 
     def is_our_token(self, token: Any) -> bool:
         """Tell whether a token is the one that we send."""
