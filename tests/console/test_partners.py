@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from flask_ocpi.contrib.console import Console
 from tests.console.pages import Visitor
 from tests.console.platform import visitor_of
@@ -58,6 +60,15 @@ def test_a_registration_that_fails_says_why(visit, own):
 
     assert "There is no platform at gone.example" in page.get_data(as_text=True)
     assert [action.is_done for action in own.actions.list()] == [False]
+
+
+@pytest.mark.parametrize("url", ["https://ann:a-password@gone.example/v", "https://gone.example/v?token=a-password"])
+def test_what_is_noted_of_a_registration_has_no_password_of_its_url(visit, own, url):
+    visit("admin").send("", "/partners/register", url=url, token="x" * 20)
+
+    noted = own.actions.list()[0].object
+    assert noted.endswith("gone.example/v")
+    assert "a-password" not in noted
 
 
 def test_a_registration_is_renewed_and_ended(visit, own):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from werkzeug.wrappers import Response
@@ -79,7 +80,7 @@ def register(desk: Desk) -> Response:
         roles = _listed(desk.text("roles"))
         ocpi.partners.register(url, desk.text("token"), name=desk.text("name") or None, roles=roles, **_version(desk))
 
-    return desk.act(TEXTS.did_register, work, back="partners", values={}, object=url)
+    return desk.act(TEXTS.did_register, work, back="partners", values={}, object=_address(url))
 
 
 def rotate(desk: Desk) -> Response:
@@ -118,6 +119,11 @@ def set_quirk(desk: Desk) -> Response:
 def _change(desk: Desk, what: str, work: Any, *, object: str = "") -> Response:
     id = desk.ocpi.partners.find(desk.text("id")).id
     return desk.act(what, lambda: work(id), back="partner", values={"id": id}, partner=id, object=object)
+
+
+def _address(url: str) -> str:
+    """Return a URL without what may be a secret: the user with the password, and the query."""
+    return re.sub(r"//[^/?#]*@", "//***@", url, count=1).partition("?")[0]
 
 
 def _version(desk: Desk) -> dict[str, Any]:
