@@ -24,6 +24,7 @@ _DISTINCT = ("session", "cdr", REFERENCE)
 #: Objects that many charges are about; nothing is followed from a tariff.
 _FOLLOWED = (*OF_ONE_CHARGE, CORRELATION, "token", "contract", "evse", "location")
 _MOST_FOLLOWED = 40
+_MOST_FOUND = 2000  # messages: a partner may name any number of objects in what it sends
 _AT_A_TIME = 200
 _BEFORE = 30 * 60 * SECOND
 
@@ -72,6 +73,9 @@ class Causes:
             if not new:
                 return
             for link in new[: _MOST_FOLLOWED - len(self._followed)]:
+                if len(self._found) >= _MOST_FOUND:
+                    self.has_more = True
+                    return
                 self._followed.add(link)
                 self._add(journal.about(self._storage, link, self._search, limit=_AT_A_TIME))
 

@@ -40,6 +40,7 @@ from flask_ocpi.partners.platforms import UnknownPlatformError
 _POLL_SECONDS = 1.0
 #: The kind of the story of a partner.
 PARTNER = "partner"
+_MOST_ABOUT = 200  # objects that belong to a story
 #: The names of the message fields that lists leave out.
 _PARTS = ("_headers", "_body", "_whole")
 _NOT_AGAIN = "Only what we sent, and what is in the journal as it was sent, can be sent again."
@@ -127,7 +128,7 @@ class Journal:
             start = self._reference(kind, id)
             causes = Causes(self.services.storage, self._search(platform, None, since, failed=False), limit=limit)
             entries = causes.collect(start)
-            about, has_more = causes.of_kind(*OF_ONE_CHARGE), causes.has_more
+            about, has_more = causes.of_kind(*OF_ONE_CHARGE)[:_MOST_ABOUT], causes.has_more
         return self._told(kind, id, entries, about, has_more=has_more)
 
     def kinds_about(self, id: str) -> Sequence[str]:

@@ -5,6 +5,11 @@ from __future__ import annotations
 import pytest
 
 from flask_ocpi.errors import InvalidParametersError
+from flask_ocpi.exchange.journal import write
+from flask_ocpi.exchange.messages import Direction
+from flask_ocpi.exchange.messages import Kept
+from flask_ocpi.exchange.messages import Message
+from flask_ocpi.exchange.references import Reference
 from flask_ocpi.partners.platforms import UnknownPlatformError
 from tests.charging import pair_of
 from tests.conftest import EVERY_STORAGE
@@ -98,3 +103,22 @@ def test_unknown_kind_is_refused_with_the_known_ones(pair):
 
 def test_story_of_nothing_is_empty(pair):
     assert pair.cpo.journal.story("session", "S404").events == ()
+
+
+def test_a_story_has_an_end_whatever_a_partner_names(ocpi_network, ocpi_storage):
+    own = ocpi_network.add("ours.example", [("NL", "ABC", ["CPO"])], storage=ocpi_storage)
+    start, others = Reference.of("session", "S0"), [Reference.of("session", f"O{number}") for number in range(40)]
+    named = [Reference.of("session", f"X{number}") for number in range(400)]
+    found = [Kept(message(number), (start, others[number % 40], named[number])) for number in range(200)]
+    found += [Kept(message(200 + number), (others[number % 40],)) for number in range(4000)]
+    write(ocpi_storage, found)
+
+    story = own.journal.story("session", "S0")
+
+    assert story.has_more
+    assert len(story.about) == 200
+    assert 2000 <= len(story.events) < 2400
+
+
+def message(number):
+    return Message(Direction.IN, "PUT", "/ocpi/x", number, 0.1, platform="other", http_status=200, status_code=1000)
