@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from dataclasses import dataclass
 from dataclasses import field
+from itertools import islice
 from typing import Any
 
 from flask_ocpi.core.moments import SECOND
@@ -90,9 +91,12 @@ class Outbox:
         """Return how far each partner is behind; partners that are up to date are left out."""
         return tuple(map(self._lag, entries.summary(self.services)))
 
-    def list(self, platform: Platform | str, *, parked: bool | None = None) -> tuple[Undelivered, ...]:
-        """Return the outbox entries of a partner, oldest first: all, or only the (not) parked ones."""
-        return tuple(map(self._entry, entries.of_platform(self.services, self._find(platform).id, parked=parked)))
+    def list(
+        self, platform: Platform | str, *, parked: bool | None = None, offset: int = 0, limit: int | None = None
+    ) -> tuple[Undelivered, ...]:
+        """Return the outbox entries of a partner, oldest first: all, or only the (not) parked ones; or a page."""
+        found = entries.of_platform(self.services, self._find(platform).id, parked=parked, offset=offset)
+        return tuple(map(self._entry, islice(found, limit)))
 
     def find(self, platform: Platform | str, id: str) -> Undelivered:
         """Return an entry of a partner by its id; raise NotFoundError if there is none (any more)."""

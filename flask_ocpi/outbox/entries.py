@@ -237,12 +237,13 @@ def is_waiting(services: Services, platform: str) -> bool:
     return bool(services.storage.list(OutboxEntry.KIND, _query(platform, date_to=PARKED, limit=1)).records)
 
 
-def of_platform(services: Services, platform: str, *, parked: bool | None = None) -> Iterator[OutboxEntry]:
-    """Walk the entries of a platform, oldest first: all, or only those (not) parked."""
+def of_platform(
+    services: Services, platform: str, *, parked: bool | None = None, offset: int = 0
+) -> Iterator[OutboxEntry]:
+    """Walk the entries of a platform, oldest first: all, or only those (not) parked. offset: how many are skipped."""
     spread(services)
-    if parked is None:
-        return _walk(services, _query(platform))
-    return _walk(services, _query(platform, date_from=PARKED) if parked else _query(platform, date_to=PARKED))
+    moments = {None: {}, True: {"date_from": PARKED}, False: {"date_to": PARKED}}[parked]
+    return _walk(services, replace(_query(platform, **moments), offset=offset))
 
 
 def summary(services: Services, platforms: Iterable[Platform] | None = None) -> list[Summary]:

@@ -7,7 +7,10 @@ import re
 import pytest
 
 from flask_ocpi import NotFoundError
+from flask_ocpi.errors import StorageError
+from flask_ocpi.outbox.entries import OutboxEntry
 from flask_ocpi.testing.documents import cdr
+from flask_ocpi.testing.documents import tariff
 from tests.conftest import EVERY_STORAGE
 from tests.console.platform import refuse
 
@@ -158,3 +161,31 @@ def test_an_audit_of_an_unknown_cdr_is_not_settled(ocpi):
     ocpi.save("cdrs", cdr(id="C8"))
     with pytest.raises(NotFoundError, match="was not audited"):
         ocpi.pricing.settle(cdr(id="C8"), "ann")
+
+
+def test_a_page_of_what_partners_refused_reads_no_more_than_it_shows(visit, own, network, monkeypatch):
+    refuse(network, "Never.")
+    for number in range(60):
+        own.save("tariffs", tariff(id=f"T{number}"))
+    own.outbox.flush()
+    original, read = OutboxEntry.from_record, []
+
+    def from_record(record):
+        read.append(record)
+        return original(record)
+
+    monkeypatch.setattr(OutboxEntry, "from_record", from_record)
+
+    pages = [visit("read").text(f"/inbox?tab=parked&offset={offset}") for offset in (0, 50, 60)]
+
+    assert [len(set(re.findall(r"entry=([0-9a-f]+)", page))) for page in pages] == [50, 10, 0]
+    assert len(read) <= 51 + 10
+
+
+def test_a_storage_that_does_not_answer_is_no_missing_page(visit, own, monkeypatch):
+    def fail(*args, **options):
+        raise StorageError("The database refused.")
+
+    monkeypatch.setattr(own.storage, "list", fail)
+
+    assert visit("read").get("/actions").status_code == 503

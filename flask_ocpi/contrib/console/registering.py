@@ -25,6 +25,7 @@ from flask_ocpi.contrib.console.desk import templates
 from flask_ocpi.contrib.console.pages import PAGES
 from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.errors import FlaskOCPIError
+from flask_ocpi.errors import StorageError
 from flask_ocpi.host import OwnPlatform
 
 _log = logging.getLogger("flask_ocpi.actions")
@@ -108,7 +109,7 @@ def _shown(desk: Desk, view: Callable[[Desk], Response]) -> Response:
     try:
         return view(desk)
     except FlaskOCPIError as error:
-        status = 404 if request.method == "GET" else 400
+        status = 503 if isinstance(error, StorageError) else 404 if request.method == "GET" else 400
         return desk.page("problem", status=status, message=str(error))
 
 

@@ -45,9 +45,13 @@ def _findings(desk: Desk, offset: int, limit: int) -> Sequence[Any]:
 
 
 def _parked(desk: Desk, offset: int, limit: int) -> Sequence[Undelivered]:
-    behind = [lag.platform for lag in desk.ocpi.outbox.lags() if lag.parked]
-    entries = (entry for platform in behind for entry in desk.ocpi.outbox.list(platform, parked=True))
-    return sorted(entries, key=lambda entry: entry.since_seconds)[offset : offset + limit]
+    """Return a page of them, by partner: one that refuses everything may have many."""
+    found: list[Undelivered] = []
+    for lag in desk.ocpi.outbox.lags():
+        if offset < lag.parked and len(found) < limit:
+            found += desk.ocpi.outbox.list(lag.platform, parked=True, offset=offset, limit=limit - len(found))
+        offset = max(0, offset - lag.parked)
+    return found
 
 
 def _audits(desk: Desk, offset: int, limit: int) -> Sequence[Mapping[str, Any]]:
