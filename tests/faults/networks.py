@@ -26,7 +26,7 @@ class Pair:
         provider: dict[str, Any] | None = None,
     ) -> None:
         self.clock = Clock()
-        self.network = Network(clock=self.clock)
+        self.network = Network(clock=self.clock, version="2.2.1")  # whose documents are those that are stored
         config = {"OCPI_DISPATCHER": dispatcher, "OCPI_DISPATCH_INTERVAL": 0.1}
         self.cpo = self.network.add("cpo.example", [("NL", "ABC", ["CPO"])], storage=storage, config=config)
         self.emsp = self.network.add("emsp.example", [("DE", "EMS", ["EMSP"])], config=provider)
