@@ -116,7 +116,7 @@ def test_partner_that_cannot_be_called_does_not_hold_up_the_others(ocpi, ocpi_ne
     join("second.example", ("DE", "SEC", ["EMSP"]))
     first = ocpi.partners.find("DE-FIR")
 
-    ocpi.services.platforms.save(replace(first, version="2.1.1"), before=first)
+    ocpi.services.platforms.save(replace(first, version="2.2"), before=first)
     ocpi.save("locations", location())
 
     pushed = ocpi.push("locations", "LOC1")
