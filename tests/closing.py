@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from flask_ocpi.exchange import write_behind
+from flask_ocpi.exchange.write_behind import flush_all
 from flask_ocpi.outbox.threads import running
 
 
@@ -12,8 +12,7 @@ def end_threads() -> None:
     """End the dispatchers' threads of this process, and have journals and findings write what they hold."""
     for threads in running():
         threads.stop(10.0, drain=False)
-    for writer in list(write_behind._writers):
-        writer.flush()
+    flush_all()
 
 
 def close(app: Flask) -> None:

@@ -178,10 +178,12 @@ class WriteBehind(abc.ABC, Generic[T]):
 _writers: WeakSet[WriteBehind[Any]] = WeakSet()
 
 
+def flush_all() -> None:
+    """Write the items that wait in any app of this process."""
+    for writer in list(_writers):
+        writer.flush()
+
+
 @cache
 def _flush_at_exit() -> None:
-    def flush() -> None:
-        for writer in list(_writers):
-            writer.flush()
-
-    atexit.register(flush)
+    atexit.register(flush_all)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from sqlalchemy import MetaData
 from sqlalchemy import create_engine
 
+from flask_ocpi.exchange.write_behind import flush_all
 from flask_ocpi.storage.base import Storage
 from flask_ocpi.storage.sqlalchemy import SQLAlchemyStorage
 from flask_ocpi.storage.tables import define_tables
@@ -28,4 +29,5 @@ def sqlalchemy_storage(url: str) -> Iterator[Storage]:
                 connection.execute(table.delete())
         yield storage
     finally:
+        flush_all()  # or they would be written on a connection that nobody closes
         engine.dispose()
