@@ -8,10 +8,15 @@ from flask_ocpi.exchange.write_behind import flush_all
 from flask_ocpi.outbox.threads import running
 
 
-def end_threads() -> None:
-    """End the dispatchers' threads of this process, and have journals and findings write what they hold."""
+def stop_dispatchers() -> None:
+    """End the dispatchers' threads of this process."""
     for threads in running():
         threads.stop(10.0, drain=False)
+
+
+def end_threads() -> None:
+    """End the dispatchers' threads of this process, and have journals and findings write what they hold."""
+    stop_dispatchers()
     flush_all()
 
 

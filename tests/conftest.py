@@ -13,12 +13,14 @@ from flask import Flask
 from redis import Redis
 
 from flask_ocpi.core.schema import Schema
+from flask_ocpi.exchange.write_behind import forget_all
 from flask_ocpi.storage.base import Storage
 from flask_ocpi.storage.memory import MemoryStorage
 from flask_ocpi.testing.network import Clock
 from flask_ocpi.testing.network import Network
 from tests import selecting
 from tests.closing import end_threads
+from tests.closing import stop_dispatchers
 from tests.databases import PostgresSchema
 from tests.databases import SQLiteFile
 from tests.databases import new_schema
@@ -75,9 +77,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(autouse=True)
 def _dispatchers_end() -> Iterator[None]:
-    """End the threads that a test started: what they look at is gone after it."""
+    """End the threads that a test started, and drop what waits to be written: the storages are closed then."""
     yield
-    end_threads()
+    stop_dispatchers()
+    forget_all()
 
 
 @pytest.fixture(autouse=True)

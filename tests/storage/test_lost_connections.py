@@ -97,7 +97,7 @@ def platform_on(engine):
     storage.setup()
     network = Network()
     # Each request reads whose its token is: so every one has the same statements.
-    config = {"OCPI_TOKEN_CACHE": 0}
+    config = {"OCPI_TOKEN_CACHE": 0, "OCPI_JOURNAL": "errors"}
     ocpi = network.add("platform.example", [("NL", "ABC", ["CPO", "EMSP"])], storage=storage, config=config)
     return ocpi, add_partner(network.apps["platform.example"], [("DE", "CPO", ["CPO"]), ("DE", "EMS", ["EMSP"])])
 
