@@ -236,7 +236,7 @@ class Contacts(WriteBehind[Contact]):
         self.is_due = self._inline and bool(heard.slices)
         counts = heard.slices[now // _SLICE_MICROS] = [0, 0, 0, 0]
         if not self._inline:
-            self._have_written()
+            self._have_written(self._number_waiting())
         return counts
 
     def _forget(self) -> None:

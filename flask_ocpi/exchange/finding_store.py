@@ -196,7 +196,7 @@ class Findings(WriteBehind[tuple[Key, Entry]]):
             self._documents += entry.finding.document is not None
             self._waiting[entry.key] = entry.after(self._waiting.get(entry.key))
         if not self._inline:
-            self._have_written()
+            self._have_written(self._number_waiting())
 
     def write_inline(self) -> None:
         """Write the waiting findings if there is no thread; for the end of a request."""

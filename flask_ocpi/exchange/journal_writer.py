@@ -69,7 +69,7 @@ class Writer(WriteBehind[Callable[[], Kept]]):
             self._lose(1, "they come faster than they can be written")
             return
         self._queue.append(make)
-        self._have_written()
+        self._have_written(len(self._queue))
 
     def _forget(self) -> None:
         self._queue: deque[Callable[[], Kept]] = deque()

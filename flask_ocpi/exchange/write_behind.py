@@ -119,11 +119,11 @@ class WriteBehind(abc.ABC, Generic[T]):
         self._thread: threading.Thread | None = None
         self._forget()
 
-    def _have_written(self) -> None:
-        """Start the thread that writes the waiting items, soon."""
+    def _have_written(self, waiting: int) -> None:
+        """Start the thread that writes the waiting items, so many, soon."""
         if not self._news.is_set():
             self._wake()
-        if self._number_waiting() >= BATCH:
+        if waiting >= BATCH:
             self._batch.set()
 
     def _wake(self) -> None:

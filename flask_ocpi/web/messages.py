@@ -107,8 +107,8 @@ class RequestWatch:
         if not incoming.is_read:
             incoming.note_rest(current)
         is_done = isinstance(response, Answer) and response.is_done
+        endpoint = incoming.endpoint
         if incoming.caller is not None:
-            endpoint = incoming.endpoint
             interface = self._interfaces.get(endpoint)
             if interface is None:
                 interface = self._interface_of(endpoint)
@@ -120,12 +120,12 @@ class RequestWatch:
             if is_done and not (is_brief or self._traffic.is_wanted(failed=False)):
                 return
         elif incoming.is_ours:
-            is_routed = incoming.endpoint.rpartition(".")[0] in self._routed
+            is_routed = endpoint.rpartition(".")[0] in self._routed
             response.headers.update(self._around[is_routed].of(incoming))
-        if incoming.moment and incoming.is_ours:
+        if incoming.moment and (is_brief or incoming.is_ours):
             try:
                 if is_brief and isinstance(response, Answer) and incoming.caller is not None:
-                    self._tell_briefly(incoming, incoming.caller, response)
+                    self._tell_briefly(incoming, endpoint, incoming.caller, response)
                 else:
                     self._tell(incoming, response)
             except Exception:
@@ -173,7 +173,7 @@ class RequestWatch:
         kept = http_status != 429 and (caller is not None or self._has_room())
         self._traffic.tell(message, secrets=secrets, kept=kept)
 
-    def _tell_briefly(self, incoming: Incoming, caller: Caller, answer: Answer) -> None:
+    def _tell_briefly(self, incoming: Incoming, endpoint: str, caller: Caller, answer: Answer) -> None:
         """Report a success of which the journal keeps neither headers nor bodies; all else is done in its thread."""
         environ, sent, returned = incoming.environ, incoming.body, answer.body
         seen = (
@@ -183,7 +183,7 @@ class RequestWatch:
             incoming.moment,
             incoming.duration,
             caller.platform.id,
-            incoming.endpoint,
+            endpoint,
             incoming.answered_ids,
             answer.status_code,
             answer.ocpi_status,
