@@ -34,8 +34,10 @@ def environment() -> dict[str, str]:
 
 
 @contextmanager
-def sandbox(folder: Path, name: str, *options: str) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
-    """Run the command; yield its process and what it prints."""
+def sandbox(
+    folder: Path, name: str, *options: str, number: int = signal.SIGTERM
+) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+    """Run the command, until it gets a signal; yield its process and what it prints."""
     output = folder / f"{name}.txt"
     arguments = [sys.executable, "-u", "-m", "flask", "ocpi", "sandbox", "--port", "0", *options]
     with output.open("wb") as file:
@@ -45,8 +47,11 @@ def sandbox(folder: Path, name: str, *options: str) -> Iterator[tuple[subprocess
     try:
         yield process, output
     finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(SECONDS)
+        process.send_signal(number)
+        try:
+            process.wait(SECONDS)
+        finally:
+            process.kill()
 
 
 def until(output: Path, pattern: str) -> re.Match[str]:
@@ -78,9 +83,10 @@ def test_a_provider_registers_with_an_operator_and_gets_a_cdr(tmp_path: Path) ->
 def test_a_named_folder_keeps_what_happened(tmp_path: Path) -> None:
     folder = tmp_path / "kept"
     said = []
-    for _ in range(2):
-        with sandbox(tmp_path, "cpo", "--folder", str(folder), "--party", "NL-ABC") as (_, output):
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with sandbox(tmp_path, "cpo", "--folder", str(folder), "--party", "NL-ABC", number=number) as (cpo, output):
             until(output, r"^Token ")
+        assert cpo.returncode == 0
         said.append(output.read_text().splitlines()[0])
 
     assert said == ["Sandbox Charging: CPO NL-ABC, OCPI 2.1.1, 2.2.1, 2.3.0, 3 locations, 3 tariffs."] * 2

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import tempfile
-import threading
 from contextlib import ExitStack
 from typing import Any
 
@@ -42,7 +41,7 @@ def sandbox(
     list_faults: bool,
     register: tuple[str, str] | None,
 ) -> None:
-    """Run a simulated partner, to try your platform against. It needs no app; Ctrl-C ends it.
+    """Run a simulated partner, to try your platform against. It needs no app; Ctrl-C or SIGTERM ends it.
 
     It has locations and tariffs, or drivers with cards; it registers, charges on a fast clock, carries out commands,
     and sends sessions and CDRs. Every message is printed. With --fault it misbehaves as software of partners does.
@@ -64,7 +63,7 @@ def sandbox(
         where = folder or stack.enter_context(tempfile.TemporaryDirectory(prefix="flask-ocpi-sandbox-"))
         chosen = Options(role=role, folder=where, **options)
         try:
-            run(chosen, drives=not idle, register=register, until=threading.Event())
+            run(chosen, drives=not idle, register=register)
         except FlaskOCPIError as error:
             raise refusal(str(error), "") from error
 

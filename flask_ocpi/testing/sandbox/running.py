@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import threading
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -58,8 +59,11 @@ class Options:
     faults: Sequence[str] = ()
 
 
-def run(options: Options, *, drives: bool, register: tuple[str, str] | None, until: threading.Event) -> None:
-    """Serve a sandbox until the event; print how to register with it, or register it, and each message."""
+def run(options: Options, *, drives: bool, register: tuple[str, str] | None) -> None:
+    """Serve a sandbox until Ctrl-C or SIGTERM; print how to register with it, or register it, and each message."""
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell has processes in the background ignore Ctrl-C
+        signal.signal(number, lambda *_: ended.set())
     with port_for(options.port or None) as port:
         app = open_partner(options, f"http://{HOST}:{port}")
         with serving(app, port), printing(app, options):
@@ -70,15 +74,8 @@ def run(options: Options, *, drives: bool, register: tuple[str, str] | None, unt
             if drives:
                 Drivers(app, seed=options.seed, every=ROUND_SECONDS).start()
             app.extensions["charge_points"].wake()
-            wait(until)
-
-
-def wait(until: threading.Event) -> None:
-    """Wait until the event or Ctrl-C."""
-    try:
-        until.wait()
-    except KeyboardInterrupt:
-        click.echo("")
+            ended.wait()
+            click.echo("")
 
 
 def open_partner(options: Options, base_url: str) -> Flask:
