@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import random
 import time
 import uuid
 from collections.abc import Callable
@@ -389,8 +388,8 @@ class PlatformConnection(Connection):
 
 
 def _new_id() -> str:
-    """Return a unique id that need not be a secret: uuid4 would ask the operating system for its bits."""
-    return str(uuid.UUID(int=random.getrandbits(128), version=4))
+    """Return a unique id. The global generator of the module random is the host application's, which may seed it."""
+    return str(uuid.uuid4())
 
 
 def only(parties: Sequence[Party]) -> Party | None:
