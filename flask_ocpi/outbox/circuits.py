@@ -11,6 +11,7 @@ from flask_ocpi.storage import leases
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.stored import Stored
 
+_RANDOM = random.SystemRandom()  # the generator of the module is the host application's, which may seed it
 _LONGEST_RETRY_AFTER = 3600.0  # seconds
 _LEEWAY = 120.0  # seconds: entries are due some time after their circuit, and clocks differ
 
@@ -40,7 +41,7 @@ class Circuit(Stored):
 
 def pause(attempts: int, longest: float) -> float:
     """Return the seconds to back off after ``attempts`` failures in a row, with jitter."""
-    return leases.pause(attempts, longest) * random.uniform(0.5, 1.0)  # noqa: S311
+    return leases.pause(attempts, longest) * _RANDOM.uniform(0.5, 1.0)
 
 
 def circuit_of(services: Services, platform: str) -> Circuit | None:
