@@ -22,6 +22,7 @@ from flask_ocpi.client import AddressPolicy
 from flask_ocpi.client import HTTPTransport
 from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.exchange.messages import Message
+from flask_ocpi.exchange.write_behind import flush_all
 from flask_ocpi.extension import utc_now
 from flask_ocpi.host.facade import OwnPlatform
 from flask_ocpi.signals import message_exchanged
@@ -76,6 +77,7 @@ def run(options: Options, *, drives: bool, register: tuple[str, str] | None) -> 
             app.extensions["charge_points"].wake()
             ended.wait()
             click.echo("")
+        flush_all()  # at the end of the process the database may be gone
 
 
 def open_partner(options: Options, base_url: str) -> Flask:

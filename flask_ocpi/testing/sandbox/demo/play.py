@@ -24,6 +24,7 @@ from typing import NoReturn
 
 from flask_ocpi import OCPI
 from flask_ocpi import FlaskOCPIError
+from flask_ocpi.exchange.write_behind import flush_all
 from flask_ocpi.testing.sandbox.demo import day as platforms
 from flask_ocpi.testing.sandbox.demo import driver
 from flask_ocpi.testing.sandbox.demo.screen import BOLD
@@ -111,6 +112,7 @@ def open_side(role: str, port: int, folder: Path, journal: Path) -> Iterator[tup
             yield side, server
     finally:
         side.ocpi.dispatcher.stop()
+        flush_all()  # at the end of the process the database would be gone
         transport.close()
         with side.app.app_context():
             side.app.extensions["sqlalchemy"].engine.dispose()
