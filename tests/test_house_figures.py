@@ -35,6 +35,14 @@ def test_sizes_are_those_of_the_files(house):
     assert (figures["files under 60 lines"], figures["files over 450 lines"], figures["root entries"]) == (2, 1, 3)
 
 
+def test_the_house_has_no_long_file_a_small_root_and_no_circles():
+    figures = house_figures.sizes(ROOT)
+
+    assert figures["files over 450 lines"] == 0
+    assert figures["root entries"] < 20
+    assert list(map(house_figures.circles, house_figures.graphs(ROOT))) == [[], []]
+
+
 def test_circles_of_types_and_of_late_imports_are_no_circles_at_run_time(house):
     root = house(
         a="from flask_ocpi import b\nfrom flask_ocpi import c",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from copy import copy
 from types import TracebackType
 from typing import Self
@@ -30,7 +31,7 @@ from flask_ocpi.modules.payments import CONFIRMATIONS
 from flask_ocpi.modules.payments import TERMINALS
 
 
-class _Modules:
+class _Modules(abc.ABC):
     """Has the module clients as attributes."""
 
     def __getattr__(self, name: str) -> ModuleClient:
@@ -41,9 +42,9 @@ class _Modules:
         except InvalidParametersError as error:
             raise AttributeError(error.message) from error
 
+    @abc.abstractmethod
     def module(self, id: str) -> ModuleClient:
         """Return the client of one module of the platform's version."""
-        raise NotImplementedError
 
 
 class Client(_Modules, PlatformConnection):

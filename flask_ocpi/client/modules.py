@@ -146,8 +146,8 @@ class ModuleClient:
 
         def found(kind: str, reason: str) -> None:
             if kind != "wrong_total" or self.client.version.dialect.lists_all:
-                about = self.client.platform.id, kind, str(self.module.id)
-                services.found(Finding(*about, came=reason, outcome=OUTCOMES[kind]))
+                platform, module = self.client.platform.id, str(self.module.id)
+                services.found(Finding(platform, kind, module, came=reason, outcome=OUTCOMES[kind]))
 
         services = self.client.services
         # Not while another platform waits for our answer: requests are then counted in the thread that serves it.
@@ -286,8 +286,7 @@ class ModuleClient:
         if conversion.is_marked and not conversion.says_more(stored):
             return operation
         sent = said_once(services, version, cls, stored, where=operation.name, find=finder(services))
-        tells = all(name in fields_of(cls) and sent.get(name) == changes[name] for name in changes)
-        return operation if tells else None
+        return operation if all(n in fields_of(cls) and sent.get(n) == changes[n] for n in changes) else None
 
     def delete(self, *ids: str, owner: Party | None = None) -> Answer:
         """Remove an object with DELETE at the platform's Receiver interface."""
@@ -414,13 +413,13 @@ class ModuleClient:
         ``to`` is the addressed party if the client has none. Raises InvalidParametersError if the platform's version
         cannot express the body.
         """
+        services, version = self.client.services, self.client.version
         if operation.body is not None and body is not None and not operation.partial:
-            services, version = self.client.services, self.client.version
-            source = Source(self.client.platform.id, str(self.module.id), " ".join(segments))
-            lose, find = losing(services, source, version), finder(services)
+            lose = losing(services, Source(self.client.platform.id, str(self.module.id), " ".join(segments)), version)
+            find = finder(services)
             body = said_once(services, version, operation.body, body, where=operation.name, lose=lose, find=find)
         if operation.query is not None and query:
-            query = said(self.client.services, self.client.version, operation.query, dict(query), where=operation.name)
+            query = said(services, version, operation.query, dict(query), where=operation.name)
         return self._request(operation, role, segments, body=body, query=query, owner=owner, to=to)
 
     def _request(

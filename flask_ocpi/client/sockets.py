@@ -227,8 +227,14 @@ class GuardedPools:
         self._context = context
         self._contexts = dict(contexts)
         self._pool_size = pool_size
-        self._lock = threading.Lock()
         self._kept: dict[_Server, list[Guarded]] = {}
+        forks.begin(self._begin)
+
+    def _begin(self) -> None:
+        """Start without connections after a fork: the parent still uses those that it has."""
+        forks.left_to_parent.append(self._kept)
+        self._lock = threading.Lock()
+        self._kept = {}
 
     def take(self, url: SplitResult) -> Guarded:
         """Return a connection to the server of a URL that is not in use; one that is not open connects when it sends.

@@ -91,16 +91,7 @@ class HTTPTransport:
             host: _tls_context(own.ca_bundle or ca_bundle, own.client_certificate or client_certificate)
             for host, own in (platform_tls or {}).items()
         }
-        self._pool_size = pool_size
-        self._open_pools()
-        forks.in_child(self._leave_to_parent)
-
-    def _open_pools(self) -> None:
-        self._pools = GuardedPools(self._common, self._own, self._pool_size)
-
-    def _leave_to_parent(self) -> None:
-        forks.left_to_parent.append(self._pools)
-        self._open_pools()
+        self._pools = GuardedPools(self._common, self._own, pool_size)
 
     def send(self, request: Request) -> Response:
         """Send one request and return the answer with any status; redirects are answers too.

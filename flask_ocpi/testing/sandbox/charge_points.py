@@ -17,6 +17,7 @@ from flask_ocpi import OCPIError
 from flask_ocpi import Party
 from flask_ocpi import RemoteError
 from flask_ocpi import Reply
+from flask_ocpi.core import forks
 from flask_ocpi.errors import NotFoundError
 from flask_ocpi.testing.sandbox.billing import STANDARD_TARIFF
 from flask_ocpi.testing.sandbox.billing import cdr
@@ -91,10 +92,14 @@ class ChargePoints:
         self.threaded = ocpi.services.settings.dispatcher == "thread"
         every = min(TICK_SECONDS, METER_INTERVAL.total_seconds() / speed)
         self.worker = Worker(app, self.tick, every=every, threaded=self.threaded)
-        self.lock = threading.RLock()  # held from reading a document to writing it
         self.charging: dict[tuple[Party, str], Charging] = {}
         self.reservations: dict[tuple[Party, int | None], Reservation] = {}
         self.resumed = False
+        forks.begin(self.begin)
+
+    def begin(self) -> None:
+        """Have a lock of one's own, also in a forked process."""
+        self.lock = threading.RLock()  # held from reading a document to writing it
 
     def wake(self) -> None:
         """Start the clock, unless it goes."""

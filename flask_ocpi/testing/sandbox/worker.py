@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 from flask import Flask
 
+from flask_ocpi.core import forks
+
 log = logging.getLogger("flask_ocpi.sandbox")
 
 Job = Callable[[], object]
@@ -26,6 +28,10 @@ class Worker:
         self.regular = regular
         self.every = every
         self.threaded = threaded
+        forks.begin(self.begin)
+
+    def begin(self) -> None:
+        """Start without a thread after a fork: the parent's has its jobs."""
         self.jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
         self.starting = threading.Lock()
         self.thread: threading.Thread | None = None

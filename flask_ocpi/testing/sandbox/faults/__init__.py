@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Sequence
@@ -84,15 +83,13 @@ class Faulty:
         self.faults = faults
         self.numbers = count(1)
         self.notes: dict[str, Any] = {}
-        self.lock = threading.Lock()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "").partition(PREFIX)[2]
         module = module_of(path)
         number = 0
         if module not in ABOUT_ITSELF:
-            with self.lock:
-                number = next(self.numbers)
+            number = next(self.numbers)
         visit = Visit(environ, path, module, number, self.notes)
         serve: Serve = partial(self._serve, visit)
         for fault in reversed(self.faults):
