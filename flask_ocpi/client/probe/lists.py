@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 from flask_ocpi.client.addresses import joined
 from flask_ocpi.client.operations import path_of
 from flask_ocpi.client.operations import schema_of
+from flask_ocpi.client.paging import FROM_THE_BEGINNING
 from flask_ocpi.client.probe.checks import FlawError
 from flask_ocpi.client.probe.checks import NotApplicableError
 from flask_ocpi.client.probe.checks import SkippedError
@@ -33,7 +34,6 @@ from flask_ocpi.core.schema import Schema
 #: The number of objects that the probe requests in a page, and the most that it looks at.
 LIMIT = 5
 _MOST_ITEMS = 50
-_BEGINNING = "1970-01-01T00:00:00Z"
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Listed:
     def address(self, **parameters: Any) -> str:
         """Return the URL of the list with query parameters; None leaves one out."""
         if self.operation.dated and "date_from" not in parameters:
-            parameters = {"date_from": _BEGINNING, **parameters}  # OCPI requires it here
+            parameters = {"date_from": FROM_THE_BEGINNING, **parameters}  # OCPI requires it here
         given = {name: value for name, value in parameters.items() if value is not None}
         return joined(self.url, query=urlencode(given, safe=":"))
 
