@@ -5,16 +5,30 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 from typing import Any
+from typing import BinaryIO
 
 from flask import Flask
 from werkzeug.serving import WSGIRequestHandler
 from werkzeug.serving import make_server
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
 
 class _Silent(WSGIRequestHandler):
     def log(self, type: str, message: str, *args: Any) -> None:
         """Keep the requests out of the report."""
+
+    def make_environ(self) -> WSGIEnvironment:
+        # Werkzeug's server leaves a file open when the browser hangs up while it is sent: files are read at once.
+        return {**super().make_environ(), "wsgi.file_wrapper": _read_and_close}
+
+
+def _read_and_close(file: BinaryIO, size: int = 0) -> list[bytes]:
+    with file:
+        return [file.read()]
 
 
 @contextmanager
