@@ -1,4 +1,4 @@
-"""Write the pages of the reference that follow from the code: the objects of each version, and the settings.
+"""Write the pages of the reference that follow from the code: the objects of each version, settings and errors.
 
 ``python -m scripts.reference_pages`` writes the pages; ``--check`` compares them, and exits with 1 if one is stale.
 """
@@ -28,6 +28,7 @@ from flask_ocpi.core.fields import Url
 from flask_ocpi.core.schema import Schema
 from flask_ocpi.versions import VERSIONS
 from flask_ocpi.web.examples import examples_of
+from scripts.error_page import error_page
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 COMMAND = "python -m scripts.reference_pages"
@@ -49,7 +50,13 @@ def main(*arguments: str) -> int:
 def pages() -> Mapping[Path, str]:
     """Return the text of each page by its path."""
     found = {DOCS / f"objects-{version.number}.md": "\n".join(_objects(version)) + "\n" for version in VERSIONS}
-    return {**found, DOCS / "settings.md": "\n".join(_settings()) + "\n"}
+    others = {"settings": _settings(), "errors": _errors()}
+    return {**found, **{DOCS / f"{name}.md": "\n".join(lines) + "\n" for name, lines in others.items()}}
+
+
+def _errors() -> Iterator[str]:
+    yield f"# Errors\n\n{_WRITTEN}\n"
+    yield from error_page()
 
 
 def _objects(version: Version) -> Iterator[str]:
@@ -82,10 +89,10 @@ def _class(version: Version, schema: type[Schema], *, is_complete: bool) -> Iter
     examples = examples_of(version)
     yield f"\n## {schema.__name__}\n"
     yield _summary(schema)
-    yield "\n| Property | Type | | Meaning |"
+    yield "\n| Property | Type | Required | Meaning |"
     yield "|---|---|---|---|"
     for name, field in fields_of(schema).items():
-        required = "required" if field.required else ""
+        required = "yes" if field.required else ""
         yield f"| `{name}` | {_type(field)} | {required} | {field.metadata.get('description', '')} |"
     document = examples.full(schema) if is_complete else examples.required(schema)
     if schema().validate(document):

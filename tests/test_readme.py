@@ -5,18 +5,13 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
-from flask import Flask
 
-from flask_ocpi import OCPI
-from flask_ocpi import MemoryStorage
-from flask_ocpi import RoutedStorage
-from flask_ocpi.extension import utc_now
 from flask_ocpi.testing.documents import evse
 from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.documents import token
@@ -31,9 +26,13 @@ BASE_URL = "https://ocpi.example.com"
 
 
 def flask(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return python(folder, "-m", "flask", *arguments)
+
+
+def python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     own = {name: value for name, value in os.environ.items() if not name.startswith("FLASK_")}
     return subprocess.run(
-        [sys.executable, "-m", "flask", *arguments],
+        [sys.executable, *arguments],
         cwd=folder,
         env={**own, "PYTHONPATH": str(ROOT), "FLASK_OCPI_BASE_URL": BASE_URL},
         capture_output=True,
@@ -69,55 +68,78 @@ def test_objects_are_exchanged_as_written() -> None:
     assert list(ours.objects.documents("tokens", copies=True)) == [token()]
 
 
-def test_hooks_and_commands_work_as_written() -> None:
-    network = Network(clock=utc_now)  # a clock that stands still would have us wait forever
-    ours = network.add("ours.example", [("NL", "ABC", ["CPO", "EMSP"])])
-    partner = network.add("partner.example", [("DE", "XYZ", ["CPO", "EMSP"])])
-    _, registration = ours.partners.invite(name="Xyz Charging")
-    us = partner.partners.register(ours.versions_url, registration)
-    partner.save("locations", location(country_code="DE", party_id="XYZ"))
-    partner.command("START_SESSION")(lambda command, reply: reply.accept(lambda: "ACCEPTED"))
-    ours.save("locations", location())
-    card = token(country_code="NL", party_id="ABC", whitelist="NEVER")
-    ours.save("tokens", card)
-    names = {"ask_charge_point": lambda command: "EVSE_OCCUPIED", "balance": lambda token: 0}
+def test_the_ten_lines_carry_out_a_command(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(blocks(README, "python")[0])
+    (tmp_path / "ask.py").write_text(ASK)
 
-    run(blocks(README, "python")[2], {"ocpi": ours, "token": card, **names})
-    with partner.client(us) as client:
-        place = {"token": token(country_code="DE", party_id="XYZ"), "location_id": "LOC1"}
-        call = client.commands.start_session(place)
-        answer = client.tokens.authorize(card["uid"])
+    outcome = python(tmp_path, "ask.py")
 
-    assert partner.call(call.id).result == {"result": "EVSE_OCCUPIED"}
-    assert answer.info is not None
-    assert answer.info["allowed"] == "NO_CREDIT"
+    assert outcome.returncode == 0, outcome.stderr
+    assert outcome.stdout == "1000 ACCEPTED\n"
 
 
-def test_storage_is_replaced_as_written(tmp_path: Path) -> None:
-    app = Flask("readme", instance_path=str(tmp_path))
-    party = {"country_code": "NL", "party_id": "ABC", "roles": ["CPO"], "business_details": {"name": "Abc"}}
-    app.config["OCPI_PARTIES"] = [party]
-    names: dict[str, Any] = {"app": app, "OCPI": OCPI, "RoutedStorage": RoutedStorage, "MyLocations": MemoryStorage}
+ASK = """
+from app import app, ocpi
+from flask_ocpi.testing import add_partner
+from flask_ocpi.testing.documents import location, token
 
-    run(blocks(README, "python")[3], names)
-    app.extensions["ocpi"].save("locations", location())
-    with app.app_context():
-        engine = app.extensions["sqlalchemy"].engine
-    with engine.connect() as connection:
-        stored = connection.exec_driver_sql("SELECT count(*) FROM ocpi_locations").scalar()
-    engine.dispose()
-
-    assert len(list(app.extensions["ocpi"].objects.documents("locations"))) == 1
-    assert stored == 0
+ocpi.save("locations", location(country_code="NL", party_id="ABC"))
+partner = add_partner(app, [("DE", "EMS", ["EMSP"])])
+command = {
+    "token": token(country_code="DE", party_id="EMS"),
+    "location_id": "LOC1",
+    "response_url": "https://partner.example/results/1",
+}
+answer = partner.post("/ocpi/2.2.1/receiver/commands/START_SESSION", command)
+print(answer.status_code, answer.data["result"])
+"""
 
 
 def test_readme_fits_one_screen_and_its_links_lead_somewhere() -> None:
     links = re.findall(r"\]\(([^)]+)\)", README)
     local = [link for link in links if not link.startswith("https://")]
+    lines = len(blocks(README, "python")[0].splitlines())
 
-    assert len(README.splitlines()) < 90
+    assert len(README.splitlines()) < 80
+    assert lines <= 13  # ten, and the blank ones between them
     assert [link for link in local if not (ROOT / link).exists()] == []
     assert local
+
+
+def test_the_description_of_the_package_has_no_links_to_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, str] = {}
+    monkeypatch.setattr("setuptools.setup", lambda **options: given.update(options))
+
+    runpy.run_path(str(ROOT / "setup.py"))
+
+    description = given["long_description"]
+    assert re.findall(r"\]\((?!https://)", description) == []
+    assert "\nQuickstart · Concepts · " in description
+    assert description.count("](https://") == README.count("](https://")
+
+
+def test_the_figures_are_those_of_the_last_measurement() -> None:
+    results = (ROOT / "docs" / "benchmarks" / "results.md").read_text()
+    measured = {
+        load: (f"{float(ratio):.2g}", f"{int(share) / 100:.2f}")
+        for load, ratio, share in re.findall(
+            r"^\| ([^|]+) \| [\w-]+ \| ([\d.]+) \|[^|]*\| (\d+)% \|", results, re.MULTILINE
+        )
+    }
+    names = (
+        "list of 50, first page",
+        "get one location",
+        "PUT location",
+        "PATCH EVSE status",
+        "PUT session",
+        "POST CDR",
+        "authorize",
+    )
+
+    peers, bare = (re.findall(r"[\d.]+", line) for line in README.splitlines() if line.startswith("| to "))
+
+    assert [float(each) for each in peers] == [float(measured[name][0]) for name in names]
+    assert bare == [measured[name][1] for name in names]
 
 
 def test_apps_that_are_named_are_there() -> None:
