@@ -69,6 +69,8 @@ class ObjectType:
     audience: the (country code, party id) of the receivers of an own object, if the object names them.
     private: an own object without audience is refused, instead of being for all.
     refused_change: returns the reason why a stored object cannot become another one; None: it can.
+    replaced: called with the storage and own objects that were replaced, each before and after (records; before is
+    None if it is not known), in the transaction that stores them.
     missing: the error for an object (or part) that does not exist.
     """
 
@@ -85,6 +87,7 @@ class ObjectType:
     audience: Callable[[Document], tuple[tuple[str, str], ...]] | None = None
     private: bool = False
     refused_change: Callable[[Document, Document], str | None] | None = None
+    replaced: Callable[[Any, Any], None] | None = None
     missing: type[NotFoundError] = NotFoundError
 
     @property
@@ -265,7 +268,8 @@ class Dialect:
     token_encoding: "base64" or "plain", the encoding of a sent token; None leaves it to OCPI_TOKEN_ENCODING.
     patch_has_last_updated: whether a PATCH needs last_updated. Without, it is the time of the request.
     patch_appends: whether a PATCH of charging periods adds to the existing ones; otherwise it replaces them.
-    lists_all: whether a list has as many objects as its X-Total-Count; otherwise fewer are no flaw.
+    lists_all: whether a list has as many objects as its X-Total-Count. Otherwise fewer are no flaw, and our own lists
+    are read whole where possible, to count only what they have.
     """
 
     routing: bool = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from collections.abc import Iterable
 from collections.abc import Mapping
 from functools import partial
 
@@ -17,6 +18,7 @@ from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.base import Storage
+from flask_ocpi.storage.base import fold
 from flask_ocpi.storage.base import walk
 
 #: The ids of own Tokens by owner and ``contract_id``; the empty id has the position up to which Tokens were read.
@@ -43,17 +45,41 @@ def finder(services: Services, receiver: Party | None = None, source: str = "") 
 
 
 def token_of(storage: Storage, owner: Party, contract_id: str) -> Document | None:
-    """Return the own Token with a contract, the last created one of several, or None.
+    """Return the own Token that got a contract last, or None.
 
-    If the contract is not known yet, the contracts of new Tokens are noted first. A Token that gets another contract
-    later is not found by that contract.
+    If no Token is known to have the contract, the contracts of new Tokens are noted first.
     """
     key = Key.of(*owner, contract_id)
+    token = _noted(storage, key)
+    if token is None and _note_new_tokens(storage, owner):
+        token = _noted(storage, key)
+    return token
+
+
+def note_contracts(storage: Storage, changes: Iterable[tuple[Record | None, Record]]) -> None:
+    """Note the contracts of own Tokens that got another one; ``None`` for a state before that is not known.
+
+    The contracts of created Tokens are noted when they are looked for.
+    """
+    found = []
+    for before, after in changes:
+        token = after.document
+        if before is None or fold(before.document["contract_id"]) != fold(token["contract_id"]):
+            found.append(_note(token))
+    if found:
+        storage.save_many(CONTRACTS, found)
+
+
+def _note(token: Document) -> tuple[Key, Record]:
+    key = Key.of(token["country_code"], token["party_id"], token["contract_id"])
+    return key, Record.of({"id": f"{token['uid']}\n{token['type']}"})
+
+
+def _noted(storage: Storage, key: Key) -> Document | None:
+    """Return the Token that is noted for a contract, if it still has that."""
     noted = storage.get(CONTRACTS, key)
-    if noted is None and _note_new_tokens(storage, owner):
-        noted = storage.get(CONTRACTS, key)
-    record = None if noted is None else storage.get(ModuleID.TOKENS, Key.of(*owner, noted.document["id"]))
-    if record is None or Key.of(*owner, record.document["contract_id"]) != key:
+    record = None if noted is None else storage.get(ModuleID.TOKENS, Key.of(*key.owner, noted.document["id"]))
+    if record is None or fold(record.document["contract_id"]) != key.id:
         return None
     return record.document
 
@@ -68,9 +94,7 @@ def _note_new_tokens(storage: Storage, owner: Party) -> bool:
     for record in walk(storage, ModuleID.TOKENS, Query(owners=(owner,), receiver="", after=str(last))):
         if record.created <= last:  # the storage does not know this cursor, and started with its first record
             continue
-        token = record.document
-        id = f"{token['uid']}\n{token['type']}"
-        found.append((Key.of(*owner, token["contract_id"]), Record.of({"id": id})))
+        found.append(_note(record.document))
         newest = max(newest, record.created)
         if len(found) == _AT_ONCE:
             storage.save_many(CONTRACTS, found)

@@ -170,6 +170,12 @@ def check_change(object_type: ObjectType, before: Record | None, after: Record) 
             raise InvalidParametersError(reason)
 
 
+def note_replaced(storage: Storage, object_type: ObjectType, changes: Sequence[tuple[Record | None, Record]]) -> None:
+    """Let the module of replaced objects note what it needs of the change."""
+    if object_type.replaced is not None:
+        object_type.replaced(storage, changes)
+
+
 def marked(services: Services, object_type: ObjectType, record: Record, document: Document) -> Record:
     """Return the record of an own object, with a mark in its text if it says more than 2.2.1 can."""
     conversion = services.own.conversion(object_type.schema)

@@ -45,6 +45,7 @@ from flask_ocpi.host.changing import look_over
 from flask_ocpi.host.changing import marked
 from flask_ocpi.host.changing import missing_error
 from flask_ocpi.host.changing import naming
+from flask_ocpi.host.changing import note_replaced
 from flask_ocpi.host.shapes import to_store
 from flask_ocpi.outbox.writing import OutboxWriter
 from flask_ocpi.partners.platforms import Platform
@@ -231,6 +232,7 @@ class OwnObjects:
             document = after.document
             after = marked(self.services, object_type, after, document)
             storage.save(object_type.kind, key, after)
+            note_replaced(storage, object_type, [(before, after)])
             outbox.changed(key, before, after)
             unit.saved(module, key, document, created=False)
             return document
@@ -281,6 +283,7 @@ class OwnObjects:
 
         def work(change: Change) -> None:
             record = self.record(module, *ids, party=party)
+            note_replaced(self.services.storage, object_type, [(None, record)])
             change.outbox(module, object_type).changed(key, None, record)
 
         self._change(work, session)
@@ -378,6 +381,7 @@ class OwnObjects:
             if record.audience == before.audience and record.has_same_document(before):
                 return Saved.UNCHANGED
             storage.save(kind, key, record)
+            note_replaced(storage, object_type, [(before, record)])
         check_change(object_type, before, record)
         outbox.changed(key, before, record)
         return Saved.CREATED if before is None else Saved.REPLACED
@@ -415,6 +419,7 @@ class OwnObjects:
             with naming(item.module, item.index):
                 check_change(object_type, before.get(key), record)
         storage.save_many(kind, [(key, r) for (key, _, r), is_new in zip(changes, created, strict=True) if not is_new])
+        note_replaced(storage, object_type, [(old, record) for _, old, record in changes if old is not None])
         outbox.all_changed(changes)
         return created, withheld
 

@@ -37,6 +37,7 @@ from flask_ocpi.exchange.context import Context
 from flask_ocpi.exchange.context import Result
 from flask_ocpi.exchange.handlers import find_all_own
 from flask_ocpi.exchange.origins import CONTRACTS
+from flask_ocpi.exchange.origins import note_contracts
 from flask_ocpi.exchange.patterns import OWNER
 from flask_ocpi.exchange.patterns import client_owned
 from flask_ocpi.exchange.patterns import list_objects
@@ -249,6 +250,7 @@ TOKEN = ObjectType(
     parameter=TOKEN_UID,
     key=(*OWNER_KEY, "uid", "type"),
     defaults=(("type", TokenType.RFID),),
+    replaced=note_contracts,
     missing=UnknownTokenError,
 )
 

@@ -220,3 +220,44 @@ def test_driver_is_the_token_with_that_contract(ems):
         ("CARD", "APP_USER"),
         ("NOBODY", "OTHER"),
     ]
+
+
+def _patched(ocpi, token):
+    ocpi.patch("tokens", token["uid"], changes={"contract_id": token["contract_id"]})
+
+
+def _saved(ocpi, token):
+    ocpi.save("tokens", token)
+
+
+def _imported(ocpi, token):
+    ocpi.objects.save_all({"tokens": [documents.token(uid="OTHER", contract_id="OTHER"), token]})
+
+
+@EVERY_STORAGE
+@pytest.mark.conformance("V211-47")
+@pytest.mark.parametrize("change", [_patched, _saved, _imported], ids=["patched", "saved", "imported"])
+def test_driver_whose_token_got_another_contract_is_found_by_that(ems, change):
+    old, new = documents.token(uid="CARD", contract_id="OLD"), documents.token(uid="CARD", contract_id="new")
+    ems.ocpi.save("tokens", old)
+    ems.partner.post(CDRS, OF.cdr(id="CDR1", auth_id="old"))
+    ems.partner.post(CDRS, OF.cdr(id="CDR2", auth_id="NEW"))
+
+    change(ems.ocpi, new)
+    for number, contract in enumerate(("NEW", "OLD"), start=3):
+        ems.partner.post(CDRS, OF.cdr(id=f"CDR{number}", auth_id=contract))
+
+    assert [copy["cdr_token"]["uid"] for copy in ems.copies("cdrs")] == ["CARD", "NEW", "CARD", "OLD"]
+
+
+@EVERY_STORAGE
+@pytest.mark.conformance("V211-47")
+def test_contract_that_a_token_gave_up_is_that_of_the_next_token_with_it(ems):
+    ems.ocpi.save("tokens", documents.token(uid="LOST", contract_id="CONTRACT"))
+    ems.partner.post(CDRS, OF.cdr(id="CDR1", auth_id="CONTRACT"))
+
+    ems.ocpi.patch("tokens", "LOST", changes={"contract_id": "NONE"})
+    ems.ocpi.save("tokens", documents.token(uid="NEXT", contract_id="CONTRACT"))
+    ems.partner.post(CDRS, OF.cdr(id="CDR2", auth_id="CONTRACT"))
+
+    assert [copy["cdr_token"]["uid"] for copy in ems.copies("cdrs")] == ["LOST", "NEXT"]
