@@ -350,11 +350,11 @@ class Context:
 class Result:
     """The answer of a handler. ``data`` is JSON text, None leaves it out; ``after`` is called after the answer is sent.
 
-    objects: for a list, the JSON text of each object.
+    objects: for a page of a list, the JSON text of each object.
     """
 
     data: bytes | None = field(default=None, repr=False)
     http_status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     after: tuple[Callable[[], None], ...] = ()
-    objects: Sequence[bytes] = field(default=(), repr=False)
+    objects: Sequence[bytes] | None = field(default=None, repr=False)

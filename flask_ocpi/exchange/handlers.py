@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import replace
@@ -51,7 +52,8 @@ from flask_ocpi.storage.base import walk
 
 #: An object that grows part by part may be this many times as large as one request can send.
 _LARGEST = 2
-_OF_PAGES = ("offset", "limit", "cursor")
+#: The parameters of a query that select a page of a list.
+OF_PAGES = ("offset", "limit", "cursor")
 
 
 def list_objects(ctx: Context, target: Target, body: None) -> Result:
@@ -60,9 +62,7 @@ def list_objects(ctx: Context, target: Target, body: None) -> Result:
     OCPI 2.2.1, Transport and format, "Pagination".
     """
     asked = target.query
-    cap = ctx.services.settings.limit_of(target.module.identifier)
-    default = min(ctx.services.settings.page_limit, cap)
-    limit = min(asked.get("limit", default), cap)
+    limit, cap = _limits(ctx, target)
     if target.operation.dated and ctx.services.settings.require_date_from and "date_from" not in asked:
         raise InvalidParametersError("Invalid query parameter: date_from is required.")
     offset, most = asked.get("offset", 0), ctx.services.settings.max_page_bytes
@@ -78,24 +78,36 @@ def list_objects(ctx: Context, target: Target, body: None) -> Result:
     fitting = how_many_fit(texts, most)
     if fitting < len(texts):  # the storage ignores the length, and its cursor follows the whole page
         page, texts = Page(page.records[:fitting], page.total), texts[:fitting]
-    return Result(array(texts), headers=_page_headers(ctx, target, page, limit, cap), objects=texts)
+    headers = _page_headers(ctx, target, len(texts), page.total, limit, cap, cursor=page.cursor)
+    return Result(array(texts), headers=headers, objects=texts)
 
 
 def list_fitting(ctx: Context, target: Target, fits: Callable[[Document], bool]) -> Result:
     """Answer a page of the matching own objects; no index of the storage finds these."""
-    cap = ctx.services.settings.limit_of(target.module.identifier)
-    limit = min(target.query.get("limit", ctx.services.settings.page_limit), cap)
+    records = walk(ctx.storage, target.object_type.kind, _selected(ctx, target))
+    return page_of(ctx, target, (record.text for record in records if fits(record.document)))
+
+
+def page_of(ctx: Context, target: Target, texts: Iterable[bytes]) -> Result:
+    """Answer the requested page of a list of objects."""
+    limit, cap = _limits(ctx, target)
     offset = target.query.get("offset", 0)
-    chosen: list[Record] = []
+    chosen: list[bytes] = []
     total = 0
-    for record in walk(ctx.storage, target.object_type.kind, _selected(ctx, target)):
-        if fits(record.document):
-            if offset <= total < offset + limit:
-                chosen.append(record)
-            total += 1
-    fitting = how_many_fit([record.text for record in chosen], ctx.services.settings.max_page_bytes)
-    page = Page(chosen[:fitting], total)
-    return Result(array(page.texts), headers=_page_headers(ctx, target, page, limit, cap))
+    for text in texts:
+        if offset <= total < offset + limit:
+            chosen.append(text)
+        total += 1
+    chosen = chosen[: how_many_fit(chosen, ctx.services.settings.max_page_bytes)]
+    headers = _page_headers(ctx, target, len(chosen), total, limit, cap)
+    return Result(array(chosen), headers=headers, objects=chosen)
+
+
+def _limits(ctx: Context, target: Target) -> tuple[int, int]:
+    """Return the most objects on the requested page, and on any."""
+    settings = ctx.services.settings
+    cap = settings.limit_of(target.module.identifier)
+    return min(target.query.get("limit", settings.page_limit), cap), cap
 
 
 def _selected(ctx: Context, target: Target) -> Query:
@@ -391,13 +403,16 @@ def _micros(text: str | None) -> int | None:
     return None if text is None else to_micros(text)
 
 
-def _page_headers(ctx: Context, target: Target, page: Page, limit: int, cap: int) -> dict[str, str]:
-    headers = {"X-Total-Count": str(page.total), "X-Limit": str(cap)}
-    offset = target.query.get("offset", 0) + len(page.records)
-    if page.records and offset < page.total:
+def _page_headers(
+    ctx: Context, target: Target, number: int, total: int, limit: int, cap: int, *, cursor: str | None = None
+) -> dict[str, str]:
+    """Return the headers of a page with so many objects. cursor: that of the storage, behind the page."""
+    headers = {"X-Total-Count": str(total), "X-Limit": str(cap)}
+    offset = target.query.get("offset", 0) + number
+    if number and offset < total:
         path = f"{ctx.version.number}{target.module.path_of(target.interface)}"
-        cursor = make_cursor(offset, page.cursor)
         declared = () if target.operation.query is None else target.operation.query._declared_fields
-        filters = {name: value for name, value in target.query.items() if name in declared and name not in _OF_PAGES}
-        headers["Link"] = page_link(ctx.url(path), filters, offset=offset, limit=limit, cursor=cursor)
+        filters = {name: value for name, value in target.query.items() if name in declared and name not in OF_PAGES}
+        here = make_cursor(offset, cursor)
+        headers["Link"] = page_link(ctx.url(path), filters, offset=offset, limit=limit, cursor=here)
     return headers

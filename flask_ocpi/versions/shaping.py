@@ -41,6 +41,8 @@ from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.findings import Finding
 from flask_ocpi.exchange.findings import Source
 from flask_ocpi.exchange.findings import name_of
+from flask_ocpi.exchange.handlers import OF_PAGES
+from flask_ocpi.exchange.handlers import page_of
 from flask_ocpi.exchange.origins import finder
 from flask_ocpi.exchange.origins import origin_of
 from flask_ocpi.exchange.targets import Target
@@ -129,7 +131,7 @@ def handler_of(version: Version, operation: Operation) -> Handler:
         if operation.object is None:
             return replace(result, data=returned.text_from_store(result.data))
         find = _find_for(ctx, target)
-        if listed is not None and result.objects:
+        if listed is not None and result.objects is not None:
             return _said_list(ctx, target, version, result, listed, find)
         lose = losing(ctx.services, target.source, version)
         try:
@@ -151,10 +153,11 @@ def _check_whole(ctx: Context, target: Target, operation: Operation, whole: Conv
         raise target.missing() from error
 
 
-def _said_list(ctx: Context, target: Target, version: Version, result: Result, listed: SaidList, find: Find) -> Result:
+def _said_list(ctx: Context, target: Target, version: Version, page: Result, listed: SaidList, find: Find) -> Result:
     """Return a page without the objects that the version cannot express.
 
-    If the page is the whole list, its total counts only the objects that are left.
+    If the whole list is known, offsets and the total count only the objects that are left, else all. A version whose
+    lists leave out objects reads the whole list, unless it is longer than the largest page.
     """
     source, key = target.source, target.object_type.key
 
@@ -163,11 +166,20 @@ def _said_list(ctx: Context, target: Target, version: Version, result: Result, l
         alike = losing(ctx.services, source, version)  # all objects of a list lose the same
         return lambda pointer, reason: (alike if pointer else named)(pointer, reason)
 
-    texts = listed.texts(result.objects, lose, find, source.platform)
-    headers = result.headers
-    if len(texts) < len(result.objects) and "Link" not in headers and not target.query.get("offset"):
-        headers = {**headers, "X-Total-Count": str(len(texts))}
-    return replace(result, data=array(texts), headers=headers)
+    is_whole = "Link" not in page.headers and not target.query.get("offset")
+    whole = page if is_whole else None if version.dialect.lists_all else _whole_list(ctx, target, page)
+    texts = listed.texts((whole or page).objects or (), lose, find, source.platform)
+    return replace(page, data=array(texts)) if whole is None else page_of(ctx, target, texts)
+
+
+def _whole_list(ctx: Context, target: Target, page: Result) -> Result | None:
+    """Return the list of a page as one page; None if it is longer than the largest page."""
+    cap = int(page.headers["X-Limit"])
+    if int(page.headers["X-Total-Count"]) > cap:
+        return None
+    filters = {name: value for name, value in target.query.items() if name not in OF_PAGES}
+    found: Result = target.operation.handler(ctx, replace(target, query={**filters, "limit": cap}), None)
+    return None if "Link" in found.headers else found
 
 
 def said(

@@ -147,3 +147,51 @@ def test_lists_have_pages(cpo):
     assert (first.headers["X-Total-Count"], "Link" in second.headers) == ("3", False)
     assert int(first.headers["X-Limit"]) >= 2
     assert [t["id"] for t in cpo.partner.get("/ocpi/2.1.1/sender/tariffs?date_from=2030-01-01T00:00:00Z").data] == []
+
+
+def crawled(partner, query):
+    """Return the ids on each page of a list of locations, and the totals that the pages have."""
+    pages, totals = [], []
+    url = f"/ocpi/2.1.1/sender/locations?{query}"
+    while url:
+        page = partner.get(url)
+        pages.append([location["id"] for location in page.data])
+        totals.append(int(page.headers["X-Total-Count"]))
+        url = page.headers.get("Link", "").partition(">")[0].removeprefix("<https://ours.example")
+    return pages, totals
+
+
+def save_locations(cpo, *published):
+    for number, publish in enumerate(published):
+        moment = f"2025-01-01T00:00:{number:02}Z"
+        cpo.ocpi.save("locations", documents.location(id=f"L{number}", publish=publish, last_updated=moment))
+
+
+@EVERY_STORAGE
+@pytest.mark.conformance("V211-13")
+def test_total_and_offset_count_what_2_1_1_can_express(cpo):
+    save_locations(cpo, False, True, True, False, True, False)
+
+    assert crawled(cpo.partner, "") == ([["L1", "L2", "L4"]], [3])
+    assert crawled(cpo.partner, "limit=2") == ([["L1", "L2"], ["L4"]], [3, 3])
+    assert crawled(cpo.partner, "limit=1&offset=1") == ([["L2"], ["L4"]], [3, 3])
+    assert crawled(cpo.partner, "offset=3") == ([[]], [3])
+    assert crawled(cpo.partner, "offset=9") == ([[]], [3])
+    dates = "date_from=2025-01-01T00:00:02Z&date_to=2025-01-01T00:00:05Z"
+    assert crawled(cpo.partner, f"{dates}&limit=1") == ([["L2"], ["L4"]], [2, 2])
+
+
+@pytest.fixture
+def small_pages(ocpi_network):
+    """No page has more than four objects."""
+    ocpi_network.config["OCPI_PAGE_MAX_LIMIT"] = 4
+
+
+@EVERY_STORAGE
+@pytest.mark.usefixtures("small_pages")
+@pytest.mark.conformance("V211-13")
+def test_total_of_a_list_that_the_largest_page_has_no_room_for_is_the_same_on_each_page(cpo):
+    save_locations(cpo, False, True, True, False, True, False)
+
+    assert crawled(cpo.partner, "") == ([["L1", "L2"], ["L4"]], [6, 6])
+    assert crawled(cpo.partner, "limit=2") == ([["L1"], ["L2"], ["L4"]], [6, 6, 6])

@@ -39,6 +39,24 @@ def test_own_platform_has_no_flaw_in_2_1_1_in_either_role(ocpi_network, own_role
     assert report.version == "2.1.1"
 
 
+def test_own_platform_has_no_flaw_if_its_lists_leave_out_objects(ocpi_network):
+    ocpi_network.config["OCPI_VERSIONS"] = VERSIONS
+    ours, theirs = (
+        ocpi_network.add("ours.example", [(*OURS, ["EMSP"])]),
+        ocpi_network.add("theirs.example", [(*THEIRS, ["CPO"])]),
+    )
+    register(ours, theirs, version="2.1.1", own_role="EMSP")
+    fill(ocpi_network, "theirs.example", THEIRS, audience=OURS)
+    with ocpi_network.apps["theirs.example"].app_context():
+        for number in (1, 2, 7, 12):
+            theirs.patch("locations", f"LOC{number}", changes={"publish": False})
+
+    with ocpi_network.apps["ours.example"].app_context():
+        report = ours.partners.probe("theirs-example")
+
+    assert [line.partition(" ")[0] for line in told(report, Outcome.FAIL, Outcome.WARN)] == ["versions.newest"]
+
+
 @EVERY_STORAGE
 def test_own_platform_has_no_flaw_on_any_storage(ocpi_network, ocpi, ocpi_client, ocpi_other):
     ocpi_network.connect(ocpi_other, ocpi)
