@@ -167,7 +167,7 @@ class StoredObjects:
     def send(self, item: Item, platform: Platform | str | None = None) -> bool:
         """Send the current state of an own object again, to one partner or to all that receive it; False: nobody does.
 
-        It goes through the outbox: a partner that cannot be reached gets it later.
+        It goes through the outbox: a partner that cannot be reached gets it later. The push filter may keep it back.
         """
         object_type = self._services.object_type(item.module)
         only = None if platform is None else self._find(platform)
@@ -178,7 +178,8 @@ class StoredObjects:
             record = self._services.storage.get(object_type.kind, key, for_update=True)
             if record is None:
                 raise object_type.missing(f"There is no {item.name} here any more.")
-            outbox.all_changed([(key, None, record)])
+            if not outbox.is_kept_back(key, record):
+                outbox.all_changed([(key, None, record)])
 
         self._services.storage.run(write)
         self._services.wake(outbox.platforms)

@@ -62,6 +62,14 @@ class OutboxWriter:
                 found.extend(self._entries(key, after, difference(self._object_type, before.document, after.document)))
         self._write(found)
 
+    def is_kept_back(self, key: Key, record: Record) -> bool:
+        """Tell whether the push filter of the host application keeps an object back from all its recipients."""
+        hook = self._services.hooks.push_filter
+        if hook is None:
+            return False
+        found = self._recipients(key.owner, record.audience)
+        return not any(hook(self._module, record.document, recipient.platform) for recipient in found)
+
     def removed(self, key: Key, before: Record) -> None:
         """Write the entries of a removed object, if OCPI can delete it: its recipients are not known later."""
         versions = self._services.versions

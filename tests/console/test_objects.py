@@ -83,6 +83,20 @@ def test_an_object_is_sent_to_one_partner_or_to_all(filled, network):
     }
 
 
+def test_an_object_that_the_push_filter_keeps_back_is_not_sent(visit, own, filled, network):
+    own.push_filter(lambda module, document, platform: module != "tariffs")
+    network.requests.clear()
+    tariff, place = filled.stored.find("tariffs", "T1", owner=NL), filled.stored.find("locations", "L2", owner=NL)
+
+    sent = [filled.stored.send(tariff), filled.stored.send(tariff, "DE-EMS"), filled.stored.send(place)]
+    filled.outbox.flush()
+    page = visit("operate").send("/object?module=tariffs&owner=NL-ABC&id=T1", "/object/send", to="DE-EMS")
+
+    assert sent == [False, False, True]
+    assert "the push filter keeps it back" in page.get_data(as_text=True)
+    assert [request for request in network.requests if "/tariffs/" in request.url] == []
+
+
 def test_a_list_is_filtered_by_module_partner_text_and_day(visit, filled):
     reader = visit("read")
 

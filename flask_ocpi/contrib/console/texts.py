@@ -187,7 +187,9 @@ TEXTS = SimpleNamespace(
     send_button="Send",
     audience="May be seen by",
     everybody="every partner",
-    nobody_receives="No partner receives this object: none offers the module, or may see it.",
+    nobody_receives=(
+        "No partner receives this object: none offers the module or may see it, or the push filter keeps it back."
+    ),
     did_send="sent an object again",
     did_audit="audited a CDR",
     did_settle="dealt with an audit",
