@@ -34,7 +34,8 @@ PAGE = """<!doctype html>
 <html lang="en">
 <title>Where to charge</title>
 <h1>Where to charge</h1>
-<p>{{ locations | length }} locations{% if driver %} for the driver {{ driver.uid }}{% endif %}</p>
+{%- set number = locations | length %}
+<p>{{ number }} location{{ "s" if number != 1 }}{% if driver %} for the driver {{ driver.uid }}{% endif %}</p>
 <ul>
 {%- for location in locations %}
   <li>{{ location.name or location.address }}, {{ location.city }}:

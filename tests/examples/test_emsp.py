@@ -89,7 +89,7 @@ def test_page_is_the_hosts_own(emsp: Flask) -> None:
     page = answer.get_data(as_text=True)
 
     assert answer.mimetype == "text/html"
-    assert "1 locations" in page
+    assert "<p>1 location</p>" in page
     assert "Market &lt;square&gt;" in page
     assert "1\n    of 2 free" in page
     assert emsp.test_client().get("/nothing").mimetype == "text/html"

@@ -257,6 +257,20 @@ def test_cpo_assigns_a_terminal_to_locations_and_evses(ptp_house):
     assert saved == [("terminals", ["LOC1", "LOC2"], False)]
 
 
+def test_host_posts_the_change_of_one_cpo_to_the_other_ones(ptp_house, cpo_client):
+    ptp_house.ptp.save("terminals", terminal(), audience=[CPO, OTHER])
+    ptp_house.network.requests.clear()
+
+    def post(app, *, module, key, **rest):
+        ptp_house.ptp.objects.changed(module, key.id)
+
+    with object_saved.connected_to(post, ptp_house.network.apps["ptp.example"]):
+        cpo_client.patch(f"{SENDER}/terminals/TERM1", {"location_ids": ["LOC2"]})
+
+    changed = terminal(location_ids=["LOC2"], last_updated=NOW)
+    assert ptp_house.sent("cpo") == [("POST", "/receiver/payments/terminals", changed)]
+
+
 @pytest.mark.conformance("PAY-10")
 def test_assignment_needs_no_last_updated(ptp_house, cpo_client):
     ptp_house.ptp.save("terminals", terminal(), audience=[OTHER])

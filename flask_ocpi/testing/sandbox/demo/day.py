@@ -15,6 +15,7 @@ from flask_ocpi.testing.sandbox.demo.stage import Day
 from flask_ocpi.testing.sandbox.demo.stage import Document
 from flask_ocpi.testing.sandbox.demo.stage import Side
 from flask_ocpi.testing.sandbox.demo.wire import VERSIONS
+from flask_ocpi.testing.sandbox.demo.wire import Exchange
 from flask_ocpi.testing.sandbox.locations import locations
 from flask_ocpi.testing.sandbox.locations import status_changes
 from flask_ocpi.testing.sandbox.locations import summary
@@ -216,11 +217,15 @@ def speak_other_versions(day: Day, session_id: str) -> None:
         known = day.emsp.copies("locations")[day.emsp.copies("sessions")[session_id]["location_id"]]
         with side.client(day.cpo) as client:
             location = client.locations.get(known["id"])
-            cost = next(found["total_cost"] for found in client.raw.cdrs.list())
         same = _essence(side, session_id, location) == _essence(day.emsp, session_id, known)
         day.check(same, f"{side.name} has the same location, session and CDR in {number}")
+        cost = day.wire.until("the CDR", partial(_is_list_of_cdrs, side.role)).first["total_cost"]
         day.screen.text(f"What the CDR costs, in {number}: {json.dumps(cost)}")
         side.ocpi.partners.unregister(str(day.cpo.party))
+
+
+def _is_list_of_cdrs(fetched_by: str, exchange: Exchange) -> bool:
+    return exchange.sender == fetched_by and exchange.is_about("GET", "cdrs")
 
 
 def _essence(side: Side, session_id: str, location: Document) -> Document:

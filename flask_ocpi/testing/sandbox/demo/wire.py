@@ -27,7 +27,8 @@ WAITS = 2400  # two minutes: a machine may have other work
 class Exchange:
     """A request and its answer. sender: who asked; sent: its body; data: what the answer carries, unless it is a list.
 
-    listed: of a page of a list, "50 of 60". status_code: None where no OCPI answer came; then data is the reason.
+    listed: of a page of a list, "50 of 60"; first: its first object. status_code: None where no OCPI answer came; then
+    data is the reason.
     """
 
     sender: str
@@ -37,6 +38,7 @@ class Exchange:
     status_code: int | None
     data: Any
     listed: str = ""
+    first: Any = None
 
     @property
     def host(self) -> str:
@@ -77,17 +79,20 @@ class Recorder:
             envelope = {"status_code": None, "data": f"HTTP {response.status}"}
         data = envelope.get("data")
         listed = f"{len(data)} of {response.headers['X-Total-Count']}" if "X-Total-Count" in response.headers else ""
-        self._add(request, envelope["status_code"], None if isinstance(data, list) else data, listed)
+        if isinstance(data, list):
+            self._add(request, envelope["status_code"], None, listed, data[0] if data else None)
+        else:
+            self._add(request, envelope["status_code"], data, listed)
         return response
 
     def close(self) -> None:
         self.transport.close()
 
-    def _add(self, request: Request, status_code: int | None, data: Any, listed: str = "") -> None:
+    def _add(self, request: Request, status_code: int | None, data: Any, listed: str = "", first: Any = None) -> None:
         sent = json.loads(request.body) if request.body else None
         if request.url.endswith("/credentials"):
             sent = data = None
-        exchange = Exchange(self.sender, request.method, request.url, sent, status_code, data, listed)
+        exchange = Exchange(self.sender, request.method, request.url, sent, status_code, data, listed, first)
         # One write of one line: the processes do not mix theirs.
         with self.journal.open("ab", buffering=0) as file:
             file.write(f"{json.dumps(asdict(exchange))}\n".encode())
