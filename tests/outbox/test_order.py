@@ -1,10 +1,12 @@
-"""Order and convergence with several workers and partners, while workers are killed in the middle of their batches."""
+"""Order and convergence with several workers and partners of two versions, while workers are killed in batches."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 from itertools import pairwise
+from itertools import permutations
 
 import orjson
 from hypothesis import given
@@ -18,6 +20,8 @@ from flask_ocpi.testing.documents import cdr
 from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.network import Clock
 from flask_ocpi.testing.network import Network
+from flask_ocpi.versions import VERSIONS
+from flask_ocpi.versions import Version
 from tests.selecting import examples
 
 PARTNERS = {"one.example": "EMS", "two.example": "TWO"}
@@ -40,13 +44,14 @@ class Killed(BaseException):
 class House:
     """An operator with several workers, and two providers that note in which order states arrive."""
 
-    def __init__(self) -> None:
+    def __init__(self, versions: Sequence[Version]) -> None:
         self.clock = Clock()
         self.network = Network(clock=self.clock)
         none = {"OCPI_DISPATCHER": "none"}
-        self.cpo = self.network.add("cpo.example", [("NL", "ABC", ["CPO"])], config=none)
-        for host, party in PARTNERS.items():
-            self.network.connect(self.network.add(host, [("DE", party, ["EMSP"])]), self.cpo)
+        self.cpo = self.network.add("cpo.example", [("NL", "ABC", ["CPO"])], config=none, versions=VERSIONS)
+        for (host, party), version in zip(PARTNERS.items(), versions, strict=True):
+            provider = self.network.add(host, [("DE", party, ["EMSP"])], versions=(version,))
+            self.network.connect(provider, self.cpo)
         self.cpo.outbox.flush()
         known = self.cpo.dispatcher.deliveries
         self.workers = [Deliveries(known.services, known._connect, known.in_context) for _ in range(WORKERS)]
@@ -62,7 +67,8 @@ class House:
         self.states += 1
         self.clock.advance(1)
         now = self.clock().strftime("%Y-%m-%dT%H:%M:%SZ")
-        self.cpo.save("locations", location(id=f"LOC{which}", name=str(self.states), last_updated=now))
+        place = location(id=f"LOC{which}", name=str(self.states), postal_code="3511 ED", last_updated=now)
+        self.cpo.save("locations", place)
 
     def bill(self) -> None:
         self.bills += 1
@@ -123,10 +129,10 @@ class House:
         return [entry for platform in platforms for entry in entries.of_platform(self.cpo.services, platform.id)]
 
 
-@given(steps=st.lists(STEPS, min_size=5, max_size=40))
+@given(steps=st.lists(STEPS, min_size=5, max_size=40), versions=st.sampled_from([*permutations(VERSIONS, 2)]))
 @settings(max_examples=examples(60), deadline=None)
-def test_states_arrive_in_their_order_and_the_last_one_everywhere_whoever_is_killed(steps):
-    house = House()
+def test_states_arrive_in_their_order_and_the_last_one_everywhere_whoever_is_killed(steps, versions):
+    house = House(versions)
 
     for step, which in steps:
         house.do(step, which)
