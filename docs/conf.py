@@ -44,6 +44,7 @@ html_theme_options = {
         "color-background-primary": "#ffffff",
         "color-background-secondary": "#f5f6f8",
         "color-background-border": "#d5dae1",
+        "color-code-background": "#f5f6f8",
     },
     "dark_css_variables": {
         "color-brand-primary": "#7dbdf0",
@@ -55,6 +56,7 @@ html_theme_options = {
         "color-background-primary": "#12161c",
         "color-background-secondary": "#1b2129",
         "color-background-border": "#354050",
+        "color-code-background": "#1b2129",
     },
 }
 

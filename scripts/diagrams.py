@@ -59,7 +59,7 @@ class Label:
 
     @property
     def width(self) -> float:
-        return max(map(measure, self.lines)) + 2 * PADDING
+        return max(measure(words, strong=not number) for number, words in enumerate(self.lines)) + 2 * PADDING
 
     @property
     def height(self) -> float:
@@ -172,7 +172,7 @@ def _sequence(drawing: Drawing, names: Mapping[str, Label], steps: Sequence[str]
     for what, at, words in after:
         if what == "divider":
             x = (min(places.values()) + max(places.values())) / 2
-            room = measure(words) + 12
+            room = measure(words, strong=True) + 12
             drawing.rectangle(x - room / 2, at, room, LEADING, "ground", round_by=0)
             drawing.text(x, at, words, "strong")
         elif what in names:

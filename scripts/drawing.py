@@ -67,7 +67,7 @@ class Drawing:
 
     def text(self, x: float, y: float, words: str, look: str = "ink", *, anchor: str = "middle") -> None:
         """Write one line; y is the top of its room."""
-        width = measure(words)
+        width = measure(words, strong=look == "strong")
         left = x if anchor == "start" else x - width / 2
         self.texts.append(Text(words, left, y, width, LEADING))
         self._reach(left + width, y + LEADING)
@@ -103,7 +103,7 @@ def _colours(colours: dict[str, str]) -> str:
     )
 
 
-def measure(words: str) -> float:
+def measure(words: str, *, strong: bool = False) -> float:
     """Return the room that a line takes in the widest of the usual fonts, in pixels."""
     ems = 0.0
     for letter in words:
@@ -113,4 +113,4 @@ def measure(words: str) -> float:
             ems += 0.95
         else:
             ems += 0.70 if letter.isupper() else 0.61
-    return round(ems * SIZE, 1)
+    return round(ems * SIZE * (1.1 if strong else 1), 1)
