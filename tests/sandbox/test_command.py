@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 from click.testing import CliRunner
@@ -20,6 +23,8 @@ from flask_ocpi.testing.sandbox.commands import sandbox as command
 from flask_ocpi.testing.sandbox.faults import FAULTS
 from flask_ocpi.testing.sandbox.running import Options
 from flask_ocpi.testing.sandbox.running import open_partner
+from flask_ocpi.testing.sandbox.serving import is_loopback
+from flask_ocpi.testing.sandbox.serving import url_of
 from tests.closing import close
 from tests.servers import free_port
 
@@ -98,9 +103,10 @@ def test_a_named_folder_keeps_what_happened(tmp_path: Path) -> None:
     [
         (("--version", "9.9"), "Error: OCPI_VERSIONS names '9.9'; this release serves 2.1.1, 2.2.1, 2.3.0."),
         (("--fault", "rain"), "Error: There is no fault 'rain': see flask ocpi sandbox --list-faults."),
+        (("--host", "192.0.2.1"), "Error: This machine cannot listen on 192.0.2.1: Cannot assign requested address."),
         (("--party", "ABC"), "Error: A party is a country code and three characters, such as NL-ABC, not ABC."),
     ],
-    ids=["version", "fault", "party"],
+    ids=["version", "fault", "host", "party"],
 )
 def test_wrong_options_are_named(tmp_path: Path, options: tuple[str, ...], message: str) -> None:
     arguments = [sys.executable, "-m", "flask", "ocpi", "sandbox", *options]
@@ -172,3 +178,32 @@ def test_a_new_operator_has_a_driver_of_the_sandbox_within_its_first_commands(tm
         until(said, r"< PUT    .*/sessions/\S+ +201 1000")
 
         assert "ACTIVE" in flask("ocpi", "export", "sessions")
+
+
+def test_a_sandbox_listens_where_it_is_told_to_with_a_warning_and_names_the_url_for_others(tmp_path: Path) -> None:
+    options = ("--host", "0.0.0.0", "--url", "http://sandbox:5020", "--port", str(free_port()))
+    with sandbox(tmp_path, "cpo", *options) as (_, said):
+        until(said, r"http://sandbox:5020/ocpi/versions \S+\n")
+        with pytest.raises(HTTPError) as refused:  # a server at 127.0.0.1 would not answer there
+            urlopen(f"http://127.0.0.2:{options[-1]}/ocpi/versions", timeout=SECONDS)
+
+    assert refused.value.code == 401
+    refused.value.close()
+    assert "Warning: The sandbox listens on 0.0.0.0, by http" in said.read_text()
+
+
+@pytest.mark.parametrize(
+    ("host", "url", "loopback"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:5020", True),
+        ("127.0.0.2", "http://127.0.0.2:5020", True),
+        ("localhost", "http://localhost:5020", True),
+        ("::1", "http://[::1]:5020", True),
+        ("10.1.2.3", "http://10.1.2.3:5020", False),
+        ("0.0.0.0", f"http://{socket.gethostname()}:5020", False),
+        ("::", f"http://{socket.gethostname()}:5020", False),
+        ("sandbox.example", "http://sandbox.example:5020", False),
+    ],
+)
+def test_its_url_follows_from_its_address(host: str, url: str, loopback: bool) -> None:
+    assert (url_of(host, 5020), is_loopback(host)) == (url, loopback)

@@ -19,7 +19,9 @@ ROLES = ("cpo", "emsp", "hub")
 @click.command(short_help="Run a simulated partner.")
 @click.option("--role", type=click.Choice(ROLES), default="cpo", show_default=True, help="What the partner is.")
 @click.option("--version", "versions", multiple=True, help="A version that it speaks; by default all. May be repeated.")
-@click.option("--port", type=click.IntRange(0, 65535), help=f"Its TCP port on 127.0.0.1, by default {PORT} if free.")
+@click.option("--host", help="The address that it listens on, such as 0.0.0.0 in a container. [default: 127.0.0.1]")
+@click.option("--url", help="The address at which partners reach it, such as http://sandbox:5020.")
+@click.option("--port", type=click.IntRange(0, 65535), help=f"Its TCP port, by default {PORT} if free.")
 @click.option("--party", help="Its party, such as NL-ABC, instead of NL-SBX, DE-SBX or BE-SBX.")
 @click.option("--folder", type=click.Path(file_okay=False), help="Where to keep its data; by default they end with it.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Decides on its locations, and what drivers do.")
@@ -31,6 +33,8 @@ ROLES = ("cpo", "emsp", "hub")
 def sandbox(
     role: str,
     versions: tuple[str, ...],
+    host: str | None,
+    url: str | None,
     port: int | None,
     party: str | None,
     folder: str | None,
@@ -55,6 +59,10 @@ def sandbox(
             click.echo(f"{fault.name:24} {fault.sentence}")
         return
     options: dict[str, Any] = {"faults": faults, "port": PORT if port is None else port, "party": party, "seed": seed}
+    if host:
+        options["host"] = host
+    if url:
+        options["url"] = url
     if versions:
         options["versions"] = versions
     if speed is not None:

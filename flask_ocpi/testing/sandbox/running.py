@@ -18,6 +18,7 @@ from flask import Flask
 
 from flask_ocpi import Party
 from flask_ocpi import Platform
+from flask_ocpi.cli.output import warn
 from flask_ocpi.client import AddressPolicy
 from flask_ocpi.client import HTTPTransport
 from flask_ocpi.errors import ConfigurationError
@@ -38,8 +39,11 @@ from flask_ocpi.testing.sandbox.partner import VERSIONS
 from flask_ocpi.testing.sandbox.partner import add_sample_data
 from flask_ocpi.testing.sandbox.partner import make_partner
 from flask_ocpi.testing.sandbox.serving import HOST
+from flask_ocpi.testing.sandbox.serving import check_host
+from flask_ocpi.testing.sandbox.serving import is_loopback
 from flask_ocpi.testing.sandbox.serving import port_for
 from flask_ocpi.testing.sandbox.serving import serving
+from flask_ocpi.testing.sandbox.serving import url_of
 
 ROUND_SECONDS = 5.0
 LINE = "{time:%H:%M:%S}  {arrow} {method:6} {url:58} {http:>3} {code:>4}  {error}"
@@ -48,7 +52,10 @@ LONGEST_URL = 58
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a sandbox is: its role, its versions, where it is, what it draws, and the names of its faults."""
+    """How a sandbox is: its role, its versions, where it is, what it draws, and the names of its faults.
+
+    host: the address that it listens on. url: where partners reach it, if that is another one.
+    """
 
     role: str
     port: int
@@ -58,6 +65,8 @@ class Options:
     seed: int = 1
     speed: float = SIMULATION_SPEED
     faults: Sequence[str] = ()
+    host: str = HOST
+    url: str | None = None
 
 
 def run(options: Options, *, drives: bool, register: tuple[str, str] | None) -> None:
@@ -65,9 +74,15 @@ def run(options: Options, *, drives: bool, register: tuple[str, str] | None) -> 
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):  # a shell has processes in the background ignore Ctrl-C
         signal.signal(number, lambda *_: ended.set())
-    with port_for(options.port or None) as port:
-        app = open_partner(options, f"http://{HOST}:{port}")
-        with serving(app, port), printing(app, options):
+    check_host(options.host)
+    if not is_loopback(options.host):
+        warn(
+            f"The sandbox listens on {options.host}, by http: who reaches it there and sees a token on this screen can "
+            "register with it, and it calls any URL that it is given. Keep it in a network of your own."
+        )
+    with port_for(options.port or None, options.host) as port:
+        app = open_partner(options, options.url or url_of(options.host, port))
+        with serving(app, port, options.host), printing(app, options):
             if register is not None:
                 ocpi: OwnPlatform = app.extensions["ocpi"]
                 platform = ocpi.partners.register(*register)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 import threading
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from contextlib import contextmanager
 from flask import Flask
 from werkzeug.serving import WSGIRequestHandler
 from werkzeug.serving import make_server
+
+from flask_ocpi.errors import ConfigurationError
 
 HOST = "127.0.0.1"
 TRIES = 20
@@ -22,20 +25,47 @@ class QuietHandler(WSGIRequestHandler):
         """Print nothing."""
 
 
+def check_host(host: str) -> None:
+    """Raise ConfigurationError if this machine cannot listen on an address."""
+    try:
+        _free(0, host)
+    except OSError as error:
+        raise ConfigurationError(f"This machine cannot listen on {host}: {error.strerror or error}.") from None
+
+
 class ServerFailedError(RuntimeError):
     """A server did not start."""
 
 
+def is_loopback(host: str) -> bool:
+    """Tell whether an address can be reached from this machine only."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def url_of(host: str, port: int) -> str:
+    """Return the URL of a server that listens on an address; if that is any address, with the name of this machine."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return f"http://{host}:{port}"
+    if address.is_unspecified:
+        return f"http://{socket.gethostname()}:{port}"
+    return f"http://[{host}]:{port}" if address.version == 6 else f"http://{host}:{port}"
+
+
 @contextmanager
-def port_for(wanted: int | None) -> Iterator[int]:
-    """Yield the wanted TCP port of the loopback address if it is free, else any free one."""
+def port_for(wanted: int | None, host: str = HOST) -> Iterator[int]:
+    """Yield the wanted TCP port of an address if it is free, else any free one."""
     candidates = ([] if wanted is None else [wanted]) + [0] * TRIES
     for candidate in candidates:
         # Two programs that start at once find the same port free: its UDP namesake, held to the end, is a claim.
-        with socket.socket(type=socket.SOCK_DGRAM) as claim:
+        with socket.socket(_family(host), socket.SOCK_DGRAM) as claim:
             try:
-                port = _free(candidate)
-                claim.bind((HOST, port))
+                port = _free(candidate, host)
+                claim.bind((host, port))
             except OSError:
                 continue
             yield port
@@ -43,17 +73,21 @@ def port_for(wanted: int | None) -> Iterator[int]:
     raise ServerFailedError("No free port was found.")
 
 
-def _free(port: int) -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, port))
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def _free(port: int, host: str) -> int:
+    with socket.socket(_family(host)) as probe:
+        probe.bind((host, port))
         chosen: int = probe.getsockname()[1]
         return chosen
 
 
 @contextmanager
-def serving(app: Flask, port: int) -> Iterator[None]:
+def serving(app: Flask, port: int, host: str = HOST) -> Iterator[None]:
     """Serve the app, and deliver what it saves, until the end of the block."""
-    server = make_server(HOST, port, app, threaded=True, request_handler=QuietHandler)
+    server = make_server(host, port, app, threaded=True, request_handler=QuietHandler)
     thread = threading.Thread(target=server.serve_forever, name="sandbox", daemon=True)
     thread.start()
     ocpi = app.extensions["ocpi"]
