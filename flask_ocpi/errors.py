@@ -293,7 +293,7 @@ class UnansweredError(UnreachableError):
 
 
 class NotConnectedError(RemoteError):
-    """A hub says that a party behind it is not connected, so nothing is sent to that party (HCI-09)."""
+    """A hub says that a party behind it is not connected (HCI-09), or a partner is suspended: nothing is sent to it."""
 
 
 class CrowdedError(UnreachableError):

@@ -49,6 +49,7 @@ def _commands() -> Sequence[Command]:
     from flask_ocpi.cli.findings import findings
     from flask_ocpi.cli.new import new
     from flask_ocpi.cli.probe import probe
+    from flask_ocpi.cli.quote import quote_charge
     from flask_ocpi.cli.status import status
     from flask_ocpi.cli.story import story
     from flask_ocpi.cli.sync import sync
@@ -82,6 +83,7 @@ def _commands() -> Sequence[Command]:
         looking.rates,
         actions,
         pricing.price_file,
+        quote_charge,
         pricing.tariffs_group,
         pricing.cdrs_group,
         about.modules,

@@ -20,6 +20,7 @@ from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.enums import Role
 from flask_ocpi.core.moments import format_date_time
 from flask_ocpi.core.moments import parse_date_time
+from flask_ocpi.host.stored import Item
 from flask_ocpi.modules.enums import TokenType
 from flask_ocpi.storage.base import Party
 from flask_ocpi.web.current import current_ocpi
@@ -125,6 +126,20 @@ def token_given(ctx: click.Context, param: click.Parameter, value: str | None) -
     if type.upper() in list(TokenType):
         return (uid, type.upper())
     raise click.BadParameter(f"{type!r} is not a type of tokens: use {', '.join(TokenType)}, such as {uid}:RFID.")
+
+
+def stored_item(module: str, id: str, partner: str | None) -> Item:
+    """Return the only stored object of a module with an id, own or, with ``partner``, a copy; refuse several."""
+    source = None if partner is None else current_ocpi.partners.find(partner).id
+    found = [item for item in current_ocpi.stored.with_id(id) if item.module == module]
+    found = [item for item in found if source is None or item.platform == source]
+    if not found:
+        of = "" if source is None else f" of {source}"
+        raise refusal(f"There is no {current_ocpi.objects.object_type(module).name} {id}{of} here.")
+    if len(found) > 1:
+        listing = ", ".join(f"{item.platform or 'our own'} ({item.owner})" for item in found)
+        raise refusal(f"Several partners have {id}: {listing}. Say which one with --partner.")
+    return found[0]
 
 
 def json_object(file: IO[bytes]) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def _findings(ctx: click.Context, *, offline: bool) -> Iterator[Check]:
 
 
 def _platforms(*, offline: bool) -> Iterator[Check]:
-    called = [] if offline else [platform for platform in current_ocpi.partners.list() if platform.is_registered]
+    called = [] if offline else [p for p in current_ocpi.partners.list() if p.is_registered and not p.is_suspended]
     names = {f"platform {platform.id}": platform for platform in called}
     answered = {name: _reachability(name, platform) for name, platform in names.items()}
     for name, known in groupby(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 from flask.cli import with_appcontext
 
+from flask_ocpi.cli.noting import noted
 from flask_ocpi.cli.output import confirm
 from flask_ocpi.cli.output import json_option
 from flask_ocpi.cli.output import say
@@ -64,7 +65,8 @@ def move(source: str, target: str, modules: tuple[str, ...], as_json: bool) -> N
     TO can then read and change them as its own. Copies of objects that TO sent itself, and of parties that it does not
     speak for, stay.
     """
-    moved = current_ocpi.copies.move(_source(source), target, modules)
+    with noted(partner=source, object=f"to {target}"):
+        moved = current_ocpi.copies.move(_source(source), target, modules)
     to = current_ocpi.partners.find(target)
     if as_json:
         return show({"from": source, "to": to.id, "moved": moved.moved, "left": moved.left})
@@ -84,7 +86,8 @@ def remove(source: str, modules: tuple[str, ...], yes: bool, as_json: bool) -> N
     """Remove the copies of PLATFORM, whose registration has ended; by default of all modules."""
     wanted = _source(source)
     confirm(f"Remove all copies from {source}? This cannot be undone.", yes=yes)
-    removed = current_ocpi.copies.remove(wanted, modules)
+    with noted(partner=source, object=" ".join(modules)):
+        removed = current_ocpi.copies.remove(wanted, modules)
     return show({"platform": source, "removed": removed}) if as_json else say(f"Removed {_copies(removed)}.")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import click
 from flask.cli import with_appcontext
 
+from flask_ocpi.cli.noting import noted
 from flask_ocpi.cli.output import counted
 from flask_ocpi.cli.output import json_option
 from flask_ocpi.cli.output import refusal
@@ -59,7 +60,8 @@ def findings(
         raise click.UsageError("Say which to remove: by ids, --partner, --module, --kind or --refused.")
     if remove:
         _check(numbers)
-        removed = current_ocpi.findings.remove(*numbers) if numbers else current_ocpi.findings.remove_all(**wanted)
+        with noted(object=", ".join(map(str, numbers))):
+            removed = current_ocpi.findings.remove(*numbers) if numbers else current_ocpi.findings.remove_all(**wanted)
         return show({"removed": removed}) if as_json else say(f"Removed {counted(removed, 'finding')}.")
     found = _check(numbers) if numbers else current_ocpi.findings.list(**wanted, limit=limit)
     if as_json:

@@ -13,6 +13,7 @@ import orjson
 from flask.cli import with_appcontext
 
 from flask_ocpi.cli.arguments import moment_back
+from flask_ocpi.cli.noting import noted
 from flask_ocpi.cli.output import counted
 from flask_ocpi.cli.output import json_option
 from flask_ocpi.cli.output import say
@@ -86,7 +87,8 @@ def replay(number: int, as_json: bool) -> None:
 
     Messages of partners, and messages that are not completely in the journal, cannot be sent.
     """
-    answer = current_ocpi.journal.replay(number)
+    with noted(object=f"message {number}"):
+        answer = current_ocpi.journal.replay(number)
     if as_json:
         return show({"http_status": answer.http_status, "status_code": answer.status_code, "data": answer.data})
     say(f"The partner answered {answer.status_code} (HTTP {answer.http_status}).")

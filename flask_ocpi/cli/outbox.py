@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import click
 from flask.cli import with_appcontext
 
+from flask_ocpi.cli.noting import noted
 from flask_ocpi.cli.output import confirm
 from flask_ocpi.cli.output import counted
 from flask_ocpi.cli.output import json_option
@@ -18,12 +19,16 @@ from flask_ocpi.cli.output import say
 from flask_ocpi.cli.output import show
 from flask_ocpi.cli.output import table
 from flask_ocpi.cli.output import yes_option
+from flask_ocpi.core.moments import SECOND
 from flask_ocpi.host.outbox import Undelivered
+from flask_ocpi.host.status import date_time
+from flask_ocpi.host.status import span
 from flask_ocpi.outbox.threads import Threads
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.web.current import current_ocpi
 
 _SHOWN = 50
+_AGO = (*(f"-{minutes}" for minutes in range(55, 0, -5)), "NOW")
 
 
 @click.command("worker", short_help="Deliver changes, send time-outs and sync, as a separate process.")
@@ -79,13 +84,61 @@ def list_entries(partner: str | None, parked: bool, as_json: bool) -> None:
     return _show_entries(found, _listed(found, parked=parked), as_json=as_json)
 
 
+@outbox.command("processes")
+@json_option
+@with_appcontext
+def list_processes(as_json: bool) -> None:
+    """Show which processes deliver, and how old what waits has been in the last hour.
+
+    Each process that looks for work notes that once a minute. One that ended in order is not listed, one that was
+    killed is listed for a day.
+    """
+    now, found = current_ocpi.services.now(), current_ocpi.outbox.processes()
+    ages = current_ocpi.journal.rates.ages()
+    if as_json:
+        listed = [
+            {
+                "host": each.host,
+                "pid": each.pid,
+                "program": each.program,
+                "began": date_time(each.began),
+                "seen": date_time(each.seen),
+                "alive": each.is_alive(now),
+            }
+            for each in found
+        ]
+        return show({"processes": listed, "oldest_seconds": {id: list(values) for id, values in ages.items()}})
+    if not found:
+        say("No process has looked for work within a day: nothing is delivered.")
+    else:
+        rows = [
+            (
+                each.host,
+                str(each.pid),
+                each.program,
+                str(date_time(each.began)),
+                f"{span((now - each.seen) // SECOND)} ago",
+                "alive" if each.is_alive(now) else "silent",
+            )
+            for each in found
+        ]
+        say(table(("HOST", "PID", "PROGRAM", "BEGAN", "LOOKED FOR WORK", "STATE"), rows))
+    if ages:
+        say("\nAge of the oldest waiting change in seconds, by five minutes:")
+        say(table(("PARTNER", *_AGO), [(id, *map(str, values)) for id, values in ages.items()]))
+    return None
+
+
 @outbox.command("retry")
 @_partner
 @_parked
 @with_appcontext
 def retry_entries(partner: str, parked: bool) -> None:
     """Send the entries of a partner again, at once."""
-    number = current_ocpi.outbox.retry(_listed(current_ocpi.partners.find(partner), parked=parked))
+    found = current_ocpi.partners.find(partner)
+    found.check_open()
+    with noted(partner=found.id):
+        number = current_ocpi.outbox.retry(_listed(found, parked=parked))
     say(f"Retried {number} {'entry' if number == 1 else 'entries'}.")
 
 
@@ -101,7 +154,8 @@ def discard_entries(partner: str, parked: bool, yes: bool) -> None:
     if listed:
         these = "this change" if len(listed) == 1 else f"these {len(listed)} changes"
         confirm(f"Never send {found.name or found.id} {these}?", yes=yes)
-    number = current_ocpi.outbox.discard(listed)
+    with noted(partner=found.id):
+        number = current_ocpi.outbox.discard(listed)
     say(f"Discarded {number} {'entry' if number == 1 else 'entries'}.")
 
 

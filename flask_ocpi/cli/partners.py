@@ -10,6 +10,7 @@ from flask.cli import with_appcontext
 from flask_ocpi.cli.arguments import parties_given
 from flask_ocpi.cli.arguments import party_given
 from flask_ocpi.cli.arguments import roles_given
+from flask_ocpi.cli.noting import noted
 from flask_ocpi.cli.output import Commands
 from flask_ocpi.cli.output import counted
 from flask_ocpi.cli.output import json_option
@@ -87,7 +88,8 @@ def approve(
 ) -> None:
     """Grant what PLATFORM asks for, all or some; it may use it from now on."""
     found = current_ocpi.partners.find(platform)
-    granted = current_ocpi.partners.approve(found, roles=roles, parties=parties, move=move)
+    with noted(partner=found.id):
+        granted = current_ocpi.partners.approve(found, roles=roles, parties=parties, move=move)
     return _say_decided(found, granted, "Granted", as_json=as_json)
 
 
@@ -100,8 +102,45 @@ def approve(
 def reject(platform: str, roles: tuple[str, ...] | None, parties: tuple[Party, ...] | None, as_json: bool) -> None:
     """Drop what PLATFORM asks for, all or some, until it names it again; what it has it keeps."""
     found = current_ocpi.partners.find(platform)
-    dropped = current_ocpi.partners.reject(found, roles=roles, parties=parties)
+    with noted(partner=found.id):
+        dropped = current_ocpi.partners.reject(found, roles=roles, parties=parties)
     return _say_decided(found, dropped, "Dropped", as_json=as_json)
+
+
+@partners.command(short_help="Stop the exchange of messages with a partner.")
+@click.argument("platform")
+@click.option("--reason", default="", help="Why; people who look at the partner see it, the partner does not.")
+@json_option
+@with_appcontext
+def suspend(platform: str, reason: str, as_json: bool) -> None:
+    """Stop the exchange of messages with PLATFORM until `resume`; its registration stays.
+
+    Its requests are answered with HTTP 403, except those for versions and credentials. Changes for it wait in the
+    outbox, its lists are not synced, and it is not called. Results of commands that were sent before still pass.
+    """
+    found = current_ocpi.partners.find(platform)
+    with noted(partner=found.id, object=reason):
+        changed = current_ocpi.partners.suspend(found, reason=reason)
+    if as_json:
+        return show(current_ocpi.partners.card(changed).to_dict())
+    return say(f"{changed.name or changed.id} is suspended; `flask ocpi partners resume {changed.id}` ends that.")
+
+
+@partners.command(short_help="Let messages with a suspended partner pass again.")
+@click.argument("platform")
+@json_option
+@with_appcontext
+def resume(platform: str, as_json: bool) -> None:
+    """Let messages with PLATFORM pass again after `suspend`; what waits in the outbox is sent.
+
+    What the partner could not send meanwhile comes with the next sync.
+    """
+    found = current_ocpi.partners.find(platform)
+    with noted(partner=found.id):
+        changed = current_ocpi.partners.resume(found)
+    if as_json:
+        return show(current_ocpi.partners.card(changed).to_dict())
+    return say(f"Messages with {changed.name or changed.id} pass again; `flask ocpi sync` fetches what it has changed.")
 
 
 @partners.command(short_help="Set whether a partner gets objects without audience once or for each party.")
@@ -113,7 +152,9 @@ def push(platform: str, which: str) -> None:
 
     By default a platform with more than OCPI_PUSH_PARTIES parties gets them once.
     """
-    changed = current_ocpi.partners.push_parties(platform, None if which == "default" else which)
+    found = current_ocpi.partners.find(platform)
+    with noted(partner=found.id, object=which):
+        changed = current_ocpi.partners.push_parties(found, None if which == "default" else which)
     say(f"Platform {changed.id} gets what is for everybody: {which}.")
 
 
@@ -123,7 +164,9 @@ def push(platform: str, which: str) -> None:
 @with_appcontext
 def behind(hub: str, party: Party) -> None:
     """Let HUB represent PARTY instead of the hub that represented it before."""
-    current_ocpi.partners.stand_for(hub, party)
+    found = current_ocpi.partners.find(hub)
+    with noted(partner=found.id, object=str(party)):
+        current_ocpi.partners.stand_for(found, party)
     say(f"{hub} stands for {party}.")
 
 
@@ -141,7 +184,9 @@ def set_(
     if not (given or presets or unset):
         raise click.UsageError("Give --quirk, --preset or --unset.")
     values = written([*(f"preset={name}" for name in presets), *given])
-    changed = current_ocpi.partners.set_quirks(platform, values, unset=unset)
+    found = current_ocpi.partners.find(platform)
+    with noted(partner=found.id, object=", ".join([*given, *presets, *(f"unset {name}" for name in unset)])):
+        changed = current_ocpi.partners.set_quirks(found, values, unset=unset)
     return _say_quirks(changed, as_json=as_json)
 
 
@@ -180,6 +225,8 @@ def _say_decided(platform: Platform, roles: Any, done: str, *, as_json: bool) ->
 def _say_platform(platform: Platform) -> None:
     over = f", over OCPI {spoken(platform)}" if platform.version else ""
     say(f"{platform.name or platform.id} ({platform.id}): {platform.state.value}{over}, since {platform.last_updated}.")
+    if platform.is_suspended:
+        say("It is suspended: no messages are exchanged with it.")
     if platform.versions_url:
         say(f"Its versions URL is {platform.versions_url}.")
     if platform.requested:

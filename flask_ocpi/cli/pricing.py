@@ -17,6 +17,9 @@ from flask.cli import NoAppException
 from flask.cli import with_appcontext
 
 from flask_ocpi.cli.arguments import moment_back
+from flask_ocpi.cli.arguments import stored_item
+from flask_ocpi.cli.noting import account
+from flask_ocpi.cli.noting import noted
 from flask_ocpi.cli.output import counted
 from flask_ocpi.cli.output import json_option
 from flask_ocpi.cli.output import refusal
@@ -164,7 +167,7 @@ def audit_cdrs(
 def unsettled(limit: int, as_json: bool) -> None:
     """List the stored CDRs that an audit found to be in dispute, or for review, and that nobody has dealt with.
 
-    The console marks them as dealt with.
+    `flask ocpi cdrs settle`, or the console, marks them as dealt with.
     """
     found = current_ocpi.pricing.unsettled(limit=limit)
     if as_json:
@@ -174,6 +177,18 @@ def unsettled(limit: int, as_json: bool) -> None:
         for fault in result["findings"]:
             say(f"  {fault['id']} at {fault['path']}: {fault['message']}")
     return say(f"{counted(len(found), 'CDR')} to deal with.")
+
+
+@cdrs_group.command("settle", short_help="Mark the audit of a CDR as dealt with.")
+@click.argument("cdr_id")
+@click.option("--partner", help="The partner that sent the CDR, by id, name or party, if several have this id.")
+@with_appcontext
+def settle(cdr_id: str, partner: str | None) -> None:
+    """Mark the audit of the stored CDR with CDR_ID as dealt with, until the CDR is audited again."""
+    item = stored_item("cdrs", cdr_id, partner)
+    with noted(partner=item.platform, object=item.name):
+        current_ocpi.pricing.settle(item.document, account())
+    say(f"The audit of CDR {' '.join(item.ids)} is dealt with.")
 
 
 def _audited_file(ctx: click.Context, file: IO[bytes], since: str | None) -> Iterator[tuple[Document, str, Audit]]:

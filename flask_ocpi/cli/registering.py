@@ -14,6 +14,7 @@ from flask_ocpi.cli.arguments import parties_given
 from flask_ocpi.cli.arguments import party_given
 from flask_ocpi.cli.arguments import roles_given
 from flask_ocpi.cli.arguments import secret_of
+from flask_ocpi.cli.noting import noted
 from flask_ocpi.cli.output import WarningsHandler
 from flask_ocpi.cli.output import confirm
 from flask_ocpi.cli.output import json_option
@@ -28,6 +29,7 @@ from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.errors import RefusedError
 from flask_ocpi.errors import RemoteError
 from flask_ocpi.errors import StatusCode
+from flask_ocpi.host.actions import without_secrets
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.storage.base import Party
 from flask_ocpi.web.current import current_ocpi
@@ -111,7 +113,10 @@ def invite(
         raise click.UsageError("--name is for a new partner, --partner for a known one: give only one of them.")
     versions_url = current_ocpi.versions_url  # first: without it, no token is made in vain
     chosen = None if token is None else secret_of(token, "Token")
-    invited, issued = current_ocpi.partners.invite(name=name, token=chosen, platform=platform, version=version, **terms)
+    with noted(partner=platform or "", object=name):
+        invited, issued = current_ocpi.partners.invite(
+            name=name, token=chosen, platform=platform, version=version, **terms
+        )
     if as_json:
         return show({"platform": invited.id, "versions_url": versions_url, "token": issued})
     return say(
@@ -149,7 +154,7 @@ def register(
     """
     secret = secret_of(token, "Registration token")
     try:
-        with logged_to(WarningsHandler()):
+        with logged_to(WarningsHandler()), noted(object=without_secrets(versions_url)):
             platform = current_ocpi.partners.register(versions_url, secret, name=name, version=version, **terms)
     except RefusedError as error:
         raise _handshake_refusal(error, _NOT_ACCEPTED) from error
@@ -184,7 +189,7 @@ def rotate(
     found = current_ocpi.partners.find(platform)
     confirm(f"Replace the tokens that {found.name or found.id} and this platform use?", yes=yes)
     try:
-        with logged_to(WarningsHandler()):
+        with logged_to(WarningsHandler()), noted(partner=found.id):
             renewed = current_ocpi.partners.rotate(found, version=version, own_role=own_role, own_party=own_party)
     except RefusedError as error:
         raise _handshake_refusal(error, _ACCEPTED_NO_MORE) from error
@@ -209,7 +214,8 @@ def unregister(platform: str, force: bool, yes: bool, as_json: bool) -> None:
     found = current_ocpi.partners.find(platform)
     confirm(f"End the registration with {found.name or found.id}? Only a new handshake brings it back.", yes=yes)
     try:
-        ended = current_ocpi.partners.unregister(found, force=force)
+        with noted(partner=found.id):
+            ended = current_ocpi.partners.unregister(found, force=force)
     except RemoteError as error:
         raise refusal(str(error), "Nothing was changed. To end it on this side alone, add --force.") from error
     if as_json:

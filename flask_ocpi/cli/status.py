@@ -68,8 +68,9 @@ def _state(card: Card) -> str:
             return "UNREGISTERED"
         who = "the partner ended it" if platform.ended_by == "partner" else "we ended it"
         return f"UNREGISTERED, {who} {span(card.age(platform.ended) or 0)} ago"
+    state = f"{platform.state}, suspended" if platform.is_suspended else platform.state.value
     spoken_here = spoken(platform)
-    return f"{platform.state}, OCPI {spoken_here}" if spoken_here else platform.state.value
+    return f"{state}, OCPI {spoken_here}" if spoken_here else state
 
 
 def _lines(card: Card) -> Iterator[tuple[str, str]]:

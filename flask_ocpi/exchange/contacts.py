@@ -55,7 +55,7 @@ class Contact(Stored):
     called: our last request to each of its interfaces. slices: by the start of each five minutes of the last hour, in
     seconds, the number of requests from it, to it, and of those that failed. failure: the last failed exchange. skew:
     by how much its clock is ahead of ours (negative: behind), at least, in milliseconds, by the ``timestamp`` of its
-    last answer.
+    last answer. ages: by the start of the same five minutes, the age in seconds of the oldest change that waited.
     """
 
     KIND = "contacts"
@@ -69,6 +69,7 @@ class Contact(Stored):
     slices: Mapping[str, Sequence[int]] = field(default_factory=dict)
     failure: Failure | None = None
     skew: int | None = None
+    ages: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def key(self) -> Key:
@@ -94,7 +95,8 @@ class Contact(Stored):
         for start, counts in self.slices.items():
             known = slices.get(start, (0, 0, 0, 0))
             slices[start] = [a + b for a, b in zip(known, counts, strict=True)]
-        oldest = max(map(int, slices), default=0) - _HOUR
+        ages = _latest_of_each(self.ages, earlier.ages)
+        oldest = max(map(int, (*slices, *ages)), default=0) - _HOUR
         return replace(
             self,
             received=_latest(self.received, earlier.received),
@@ -105,13 +107,14 @@ class Contact(Stored):
             slices={start: counts for start, counts in slices.items() if int(start) > oldest},
             failure=self.failure or earlier.failure,
             skew=earlier.skew if self.skew is None else self.skew,
+            ages={start: age for start, age in ages.items() if int(start) > oldest},
         )
 
 
 class _Heard:
     """The contacts with a partner that are not written yet. answer: the last timestamp, with the times around it."""
 
-    __slots__ = ("answer", "answered", "called", "failure", "received", "slices", "takes_token", "uses")
+    __slots__ = ("ages", "answer", "answered", "called", "failure", "received", "slices", "takes_token", "uses")
 
     def __init__(self) -> None:
         self.received: int | None = None
@@ -122,6 +125,7 @@ class _Heard:
         self.slices: dict[int, list[int]] = {}
         self.failure: Failure | None = None
         self.answer: tuple[str, int, int] | None = None
+        self.ages: dict[int, int] = {}
 
     def contact(self, platform: str) -> Contact:
         return Contact(
@@ -134,6 +138,7 @@ class _Heard:
             slices={str(start * _SLICE): counts for start, counts in self.slices.items()},
             failure=self.failure,
             skew=None if self.answer is None else skew_of(*self.answer),
+            ages={str(start * _SLICE): age for start, age in self.ages.items()},
         )
 
 
@@ -212,6 +217,16 @@ class Contacts(WriteBehind[Contact]):
             if failed:
                 counts[3] += 1
                 heard.failure = Failure("OUT", operation or "", http_status, status_code, now)
+
+    def waited(self, platform: str, seconds: int) -> None:
+        """Note the age of the oldest change that waits for a partner; does not access the storage."""
+        now = int(self._clock().timestamp() * SECOND)
+        with self._lock:
+            heard = self._waiting.get(platform) or self._heard(platform)
+            start = now // _SLICE_MICROS
+            heard.ages[start] = max(heard.ages.get(start, 0), seconds)
+            if not self._inline:
+                self._have_written(self._number_waiting())
 
     def of(self, platform: str) -> Contact:
         """Return the contacts with a partner, by its id."""

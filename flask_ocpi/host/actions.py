@@ -1,11 +1,14 @@
-"""The actions of people: what somebody changed in the console, when, and with what outcome."""
+"""The actions of people: what somebody changed in the console or by a command, when, and with what outcome."""
 
 from __future__ import annotations
 
 import logging
+import re
 import secrets
 from collections.abc import Callable
+from collections.abc import Iterator
 from collections.abc import Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from dataclasses import dataclass
 from dataclasses import replace
@@ -38,8 +41,8 @@ _REMOVED_AT_ONCE = 200
 class Action:
     """Something that a person changed.
 
-    who: the name that the host application gave. what: what was done, in words. partner: the id of the platform,
-    object: the module and the ids of the object; "" if it was about none.
+    who: the name that the host application gave, or the account that ran a command. what: what was done, in words.
+    partner: the id of the platform, object: the module and the ids of the object; "" if it was about none.
     outcome: "done", or why it failed; "" if it is under way or was broken off. number: identifies it for people.
     """
 
@@ -60,7 +63,7 @@ class Action:
 
 
 class Actions:
-    """Notes and lists the actions of people: ``ocpi.actions``. The console notes each of them."""
+    """Notes and lists the actions of people: ``ocpi.actions``. The console and the commands note each change."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -71,18 +74,26 @@ class Actions:
         It is stored before ``work`` is called, and again after it. An error of this package is the outcome; another
         exception is one as well, and passes on.
         """
-        storage, clock = self._services.storage, self._services.clock
-        action = Action(format_date_time(clock()), _cut(who), _cut(what), _cut(partner), _cut(object))
-        key = Key.of("", "", f"{now_micros(clock):016x}{secrets.token_hex(4)}")
-        storage.save(ACTIONS, key, _record(action, key))
+        key, action = self._begin(who, what, partner, object)
         try:
             work()
-        except FlaskOCPIError as error:
-            return self._end(key, action, str(error))
         except Exception as error:
-            self._end(key, action, type(error).__name__)
+            ended = self._end(key, action, _said(error))
+            if isinstance(error, FlaskOCPIError):
+                return ended
             raise
         return self._end(key, action, DONE)
+
+    @contextmanager
+    def noted(self, who: str, what: str, *, partner: str = "", object: str = "") -> Iterator[None]:
+        """Note what the block does, as :meth:`run` does; any exception passes on."""
+        key, action = self._begin(who, what, partner, object)
+        try:
+            yield
+        except Exception as error:
+            self._end(key, action, _said(error))
+            raise
+        self._end(key, action, DONE)
 
     def list(self, *, limit: int = 50, offset: int = 0) -> Sequence[Action]:
         """Return actions, latest first."""
@@ -98,6 +109,13 @@ class Actions:
         """Return the action with a number, or None."""
         record = numbered(self._services.storage, ACTIONS, number)
         return None if record is None else _read(record)
+
+    def _begin(self, who: str, what: str, partner: str, object: str) -> tuple[Key, Action]:
+        clock = self._services.clock
+        action = Action(format_date_time(clock()), _cut(who), _cut(what), _cut(partner), _cut(object))
+        key = Key.of("", "", f"{now_micros(clock):016x}{secrets.token_hex(4)}")
+        self._services.storage.save(ACTIONS, key, _record(action, key))
+        return key, action
 
     def _end(self, key: Key, action: Action, outcome: str) -> Action:
         ended = replace(action, outcome=_cut(outcome))
@@ -119,6 +137,11 @@ class Actions:
             storage.delete_page(ACTIONS, Query(date_to=before, limit=_REMOVED_AT_ONCE), key_of=_key_of)
 
 
+def without_secrets(url: str) -> str:
+    """Return a URL without what may be a secret: the user with the password, and the query."""
+    return re.sub(r"//[^/?#]*@", "//***@", url, count=1).partition("?")[0]
+
+
 def _record(action: Action, key: Key) -> Record:
     return Record.of({**action.to_dict(), "key": key.id}, last_updated=to_micros(action.time))
 
@@ -131,6 +154,10 @@ def _read(record: Record) -> Action:
 
 def _key_of(record: Record) -> Key:
     return Key("", "", record.document["key"])
+
+
+def _said(error: Exception) -> str:
+    return str(error) if isinstance(error, FlaskOCPIError) else type(error).__name__
 
 
 def _cut(text: str) -> str:

@@ -200,6 +200,8 @@ class Facade(HostCalls):
         for module in modules:
             self.objects.object_type(module)
         found = self.services.platforms.find(platform) if isinstance(platform, str) else platform
+        if found is not None:
+            found.check_open()
         chosen = list(self.services.platforms.all()) if found is None else [found]
         return sync_all(self.services, self.client, chosen, modules, full=full, force=force, progress=progress)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
+from base64 import urlsafe_b64decode
+from base64 import urlsafe_b64encode
 from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import asdict
 from dataclasses import dataclass
 from dataclasses import field
@@ -17,6 +19,8 @@ from flask_ocpi.outbox import circuits
 from flask_ocpi.outbox import entries
 from flask_ocpi.outbox.dispatcher import Dispatcher
 from flask_ocpi.outbox.entries import OutboxEntry
+from flask_ocpi.outbox.processes import Process
+from flask_ocpi.outbox.processes import processes
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.storage.base import Party
 
@@ -45,7 +49,7 @@ class Undelivered:
     @property
     def id(self) -> str:
         """Distinguishes the entries of a partner; the same as long as the entry exists."""
-        return hashlib.sha256(self.entry.key.id.encode()).hexdigest()[:16]
+        return urlsafe_b64encode(self.entry.key.id.encode()).decode().rstrip("=")
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -100,10 +104,20 @@ class Outbox:
 
     def find(self, platform: Platform | str, id: str) -> Undelivered:
         """Return an entry of a partner by its id; raise NotFoundError if there is none (any more)."""
-        found = next((each for each in self.list(platform) if each.id == id), None)
+        partner = self._find(platform)
+        try:
+            key = urlsafe_b64decode(id + "=" * (-len(id) % 4)).decode()
+        except ValueError:
+            found = None
+        else:
+            found = entries.with_key(self.services, partner.id, key)
         if found is None:
             raise NotFoundError("The outbox has no such entry any more: it was delivered, or discarded.")
-        return found
+        return self._entry(found)
+
+    def processes(self) -> Sequence[Process]:
+        """Return the processes that looked for work within a day and did not end in order since."""
+        return processes(self.services)
 
     def retry(self, found: Iterable[Undelivered]) -> int:
         """Send entries again at once, also parked ones and those held back; return their number."""

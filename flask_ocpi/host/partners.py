@@ -118,10 +118,12 @@ class Partners:
         outbox for this partner, or store it as it is in the list; copies that the list lacks stay. limit: the most
         objects to compare, by default 500 of ours or 100,000 of the list.
         """
+        found = self.find(platform)
+        found.check_open()
         return compare(
             self.services,
             self._connect,
-            self.find(platform),
+            found,
             module,
             ids,
             direction=direction,
@@ -207,6 +209,28 @@ class Partners:
     def unregister(self, platform: Platform | str, *, force: bool = False) -> Platform:
         """End a registration on both sides; ``force`` ends it here even if the partner cannot be told."""
         return self._registrar().unregister(self.find(platform), force=force)
+
+    def suspend(self, platform: Platform | str, *, reason: str = "") -> Platform:
+        """Stop the exchange of messages with a partner, without ending its registration; return its record.
+
+        Its requests get HTTP 403, except versions and credentials; changes for it wait in the outbox, lists are not
+        synced, and calls raise NotConnectedError. Results of earlier commands still pass. reason: for the operators of
+        this platform.
+        """
+        since = self.services.now()
+        return self.services.platforms.change(
+            self.find(platform),
+            lambda current: replace(current, suspended=current.suspended or since, suspension=reason),
+        )
+
+    def resume(self, platform: Platform | str) -> Platform:
+        """Let messages pass again after :meth:`suspend`; what waits in the outbox is sent now."""
+        resumed = self.services.platforms.change(
+            self.find(platform), lambda current: replace(current, suspended=None, suspension="")
+        )
+        self.services.registered(resumed)
+        self.services.wake([resumed.id])
+        return resumed
 
     def requests(self, platform: Platform | str | None = None) -> Sequence[RoleRequest]:
         """Return the roles beyond their grants that one partner, or each partner, names."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import asdict
 from dataclasses import dataclass
@@ -64,6 +65,17 @@ class Rates:
                     counted[int(begin)][0] += came + went
                     counted[int(begin)][1] += failed_in + failed_out
         return [Rate(begin * SECOND, total, failed) for begin, (total, failed) in counted.items()]
+
+    def ages(self) -> Mapping[str, Sequence[int]]:
+        """Return how old the oldest change that waited for a partner was, in seconds, in the last hour by five minutes.
+
+        By the partner's id, the worst first; partners that nothing waited for are left out.
+        """
+        now = self._services.now() // SECOND
+        begins = range(now // _SLICE * _SLICE - 11 * _SLICE, now + 1, _SLICE)
+        contacts = self._services.traffic.contacts.all()
+        found = {id: [contact.ages.get(str(begin), 0) for begin in begins] for id, contact in contacts.items()}
+        return dict(sorted(((id, ages) for id, ages in found.items() if any(ages)), key=lambda item: -max(item[1])))
 
     def hours(self, number: int = 24) -> Sequence[Rate]:
         """Return the messages in the journal by hour, for the last ``number`` hours."""

@@ -126,6 +126,7 @@ class State:
     ) -> Client:
         """Return a client for a partner; see :meth:`flask_ocpi.host.facade.Facade.client`."""
         found = self.services.platforms.find(platform) if isinstance(platform, str) else platform
+        found.check_open()
         if to is None and isinstance(platform, str):
             others = (party for party in found.parties if party not in found.hub_parties)  # to a hub: a broadcast
             to = next((party for party in others if str(party) == platform.upper()), None)

@@ -136,6 +136,8 @@ class Card:
             "endpoints": [dict(endpoint) for endpoint in platform.endpoints],
             "quirks": dict(platform.quirks),
             "last_updated": platform.last_updated,
+            "suspended": date_time(platform.suspended),
+            "suspension": platform.suspension,
             "tokens_since": date_time(platform.renewed),
             "ended": date_time(platform.ended),
             "ended_by": platform.ended_by,
@@ -229,7 +231,9 @@ def _syncs(services: Services, platform: Platform, now: int) -> Iterator[ListSta
 
 def _judged(services: Services, card: Card) -> Card:
     found = [*_about_registration(card)]
-    if card.platform.is_registered:
+    if card.platform.is_suspended:
+        found.append(_about_suspension(card))
+    elif card.platform.is_registered:
         found += [*_about_contacts(card), *_about_outbox(card), *_about_sync(services, card)]
     return replace(card, problems=tuple(sorted(found, key=lambda problem: problem.outcome is not Outcome.FAIL)))
 
@@ -245,6 +249,13 @@ def _about_registration(card: Card) -> Iterator[Problem]:
     if platform.requested:
         text = f"It asks for more than it was granted: {listing(platform.requested)}."
         yield Problem(Outcome.WARN, text, f"See `flask ocpi partners requests {platform.id}`.")
+
+
+def _about_suspension(card: Card) -> Problem:
+    platform = card.platform
+    why = f" ({platform.suspension})" if platform.suspension else ""
+    text = f"It is suspended for {span(card.age(platform.suspended) or 0)}{why}: no messages are exchanged with it."
+    return Problem(Outcome.WARN, text, f"`flask ocpi partners resume {platform.id}` lets them pass again.")
 
 
 def _about_contacts(card: Card) -> Iterator[Problem]:

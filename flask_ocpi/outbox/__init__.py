@@ -15,10 +15,11 @@ from flask_ocpi.outbox.deliveries import Deliveries
 from flask_ocpi.outbox.dispatcher import Dispatcher
 from flask_ocpi.outbox.dispatcher import Inline
 from flask_ocpi.outbox.entries import OutboxEntry
+from flask_ocpi.outbox.processes import Process
 from flask_ocpi.outbox.threads import Threads
 
 #: The kinds of records that the outbox needs.
-KINDS = (OutboxEntry.KIND, Circuit.KIND)
+KINDS = (OutboxEntry.KIND, Circuit.KIND, Process.KIND)
 
 
 def make_dispatcher(deliveries: Deliveries, celery_app: Callable[[], Any]) -> Dispatcher:

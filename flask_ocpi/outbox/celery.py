@@ -113,6 +113,7 @@ def _add_tasks(celery_app: Celery, deliveries: Deliveries) -> None:
             deliveries.spread([EVERYBODY])
             enqueue(deliveries.due_platforms())
             deliveries.run_jobs()
+            deliveries.pulse.beat(deliveries.waiting_platforms)
 
         deliveries.in_context(work)
 
@@ -207,7 +208,7 @@ def _deliver(deliveries: Deliveries, platform_id: str) -> bool:
     """Deliver due entries of a platform if a lane is free; return False if there was not enough time."""
     ends = monotonic() + _LONGEST
     # A worker that finds all lanes taken relies on their holders: they look again after they release one.
-    while deliveries.is_due(platform_id):
+    while deliveries.is_due(platform_id) and not deliveries.is_suspended(platform_id):
         if monotonic() >= ends:
             return False
         lane = take_lane(deliveries.services, platform_id, seconds=deliveries.lease)

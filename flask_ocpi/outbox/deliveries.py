@@ -21,6 +21,7 @@ from flask_ocpi.outbox.delivery import Outcome
 from flask_ocpi.outbox.delivery import Sending
 from flask_ocpi.outbox.entries import EVERYBODY
 from flask_ocpi.outbox.entries import OutboxEntry
+from flask_ocpi.outbox.processes import Pulse
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.signals import object_pushed
 from flask_ocpi.signals import push_parked
@@ -76,6 +77,7 @@ class Deliveries:
         self.services = services
         self.in_context = in_context
         self._connect = connect
+        self.pulse = Pulse(services)
         self._looked: dict[str, float] = {}  # when, by platform
         self._failures: dict[str, int] = {}  # in a row, of platforms that answer, as seen by this process
         self._retries: dict[str, float] = {}  # when this process looks again at a platform that it backs off from
@@ -146,13 +148,18 @@ class Deliveries:
         return [platform for platform in self._known_platforms() if entries.is_waiting(self.services, platform)]
 
     def _known_platforms(self) -> Collection[str]:
-        """Return the ids of registered platforms; remove the entries of other platforms."""
+        """Return the ids of platforms that may be sent to; remove the entries of those that are not registered."""
         partners = self.services.platforms.partners()
         for platform in partners.other_ids:
             if entries.is_waiting(self.services, platform):
                 entries.forget(self.services, platform)
                 circuits.close_circuit(self.services, platform)
         return partners.ids
+
+    def is_suspended(self, platform: str) -> bool:
+        """Tell whether nothing is sent to a platform because an operator has suspended it."""
+        found = self.services.platforms.partners().get(platform)
+        return found is not None and found.is_suspended
 
     def is_due(self, platform: str) -> bool:
         """Tell whether something may be sent to a platform now."""
@@ -200,6 +207,8 @@ class Deliveries:
         platform = services.platforms.partners().get(platform_id)
         if platform is None:
             entries.forget(services, platform_id)
+            return Batch()
+        if platform.is_suspended:
             return Batch()
         circuit = circuits.circuit_of(services, platform_id)
         probes = circuit is not None

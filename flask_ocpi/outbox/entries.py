@@ -237,6 +237,12 @@ def is_waiting(services: Services, platform: str) -> bool:
     return bool(services.storage.list(OutboxEntry.KIND, _query(platform, date_to=PARKED, limit=1)).records)
 
 
+def oldest(services: Services, platform: str) -> int | None:
+    """Return the time of the oldest waiting entry of a platform, in microseconds; None if none waits."""
+    first = services.storage.list(OutboxEntry.KIND, _query(platform, date_to=PARKED, limit=1)).records
+    return OutboxEntry.from_record(first[0]).since if first else None
+
+
 def of_platform(
     services: Services, platform: str, *, parked: bool | None = None, offset: int = 0
 ) -> Iterator[OutboxEntry]:
@@ -244,6 +250,12 @@ def of_platform(
     spread(services)
     moments = {None: {}, True: {"date_from": PARKED}, False: {"date_to": PARKED}}[parked]
     return _walk(services, replace(_query(platform, **moments), offset=offset))
+
+
+def with_key(services: Services, platform: str, id: str) -> OutboxEntry | None:
+    """Return the entry of a platform with this id of its key, None if there is none."""
+    record = services.storage.get(OutboxEntry.KIND, Key("", "", id, platform))
+    return None if record is None else OutboxEntry.from_record(record)
 
 
 def summary(services: Services, platforms: Iterable[Platform] | None = None) -> list[Summary]:

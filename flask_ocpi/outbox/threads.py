@@ -144,6 +144,7 @@ class Threads(Dispatcher):
             self.deliveries.spread([EVERYBODY])
             for platform in self.deliveries.due_platforms():
                 self.deliveries.deliver(platform, stop=lambda: monotonic() >= ends)
+            self.deliveries.pulse.end()
 
         if monotonic() < ends:
             try:
@@ -229,6 +230,7 @@ class Threads(Dispatcher):
         self._senders.enqueue(self.deliveries.spread([EVERYBODY]))
         self._waiting = set(self.deliveries.waiting_platforms())
         self._senders.enqueue(filter(self.deliveries.is_due, self._waiting))
+        self.deliveries.pulse.beat(lambda: self._waiting)
 
     def _look_at_jobs(self) -> None:
         for job in self.deliveries.services.jobs:

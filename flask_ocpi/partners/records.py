@@ -19,6 +19,7 @@ from typing import Any
 
 from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.enums import Role
+from flask_ocpi.errors import NotConnectedError
 from flask_ocpi.partners.claims import party_of
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
@@ -96,6 +97,8 @@ class Platform(Stored):
     quirks: the names of deviations for it (:mod:`flask_ocpi.core.quirks`).
     renewed: when the last handshake replaced the tokens of both sides, in microseconds. ended, ended_by: when its last
     registration ended, and by whom: "us" or "partner". None if not known.
+    suspended, suspension: since when an operator has stopped the exchange of messages, in microseconds, and why; None:
+    it is not stopped.
     """
 
     KIND = "platforms"
@@ -124,6 +127,8 @@ class Platform(Stored):
     renewed: int | None = None
     ended: int | None = None
     ended_by: str | None = None
+    suspended: int | None = None
+    suspension: str = ""
     revision: int = 0
 
     @property
@@ -159,6 +164,16 @@ class Platform(Stored):
     @property
     def is_registered(self) -> bool:
         return self.state is PlatformState.REGISTERED
+
+    @property
+    def is_suspended(self) -> bool:
+        return self.suspended is not None
+
+    def check_open(self) -> None:
+        """Raise NotConnectedError if an operator has stopped the exchange of messages."""
+        if self.is_suspended:
+            how = f"`flask ocpi partners resume {self.id}` lets messages pass again."
+            raise NotConnectedError(f"{self.name or self.id} is suspended: {how}")
 
     def endpoint(self, module: str, role: InterfaceRole | None) -> str | None:
         """Return the URL of one of its interfaces, or None; ``role`` None takes any (credentials)."""
@@ -196,10 +211,10 @@ class Partners:
             for party in platform.parties:
                 self._by_party.setdefault(party, []).append(platform)
 
-    @property
+    @cached_property
     def ids(self) -> Collection[str]:
-        """The ids of all, in the order in which they were added."""
-        return self._places.keys()
+        """The ids of those that messages are exchanged with, which no operator has suspended."""
+        return {platform.id: None for platform in self._registered if not platform.is_suspended}.keys()
 
     def get(self, id: str) -> Platform | None:
         """Return the platform with an id, None if it is not registered."""

@@ -102,13 +102,13 @@ def scope_of(services: Services, platform: Platform, id: str, receiver: Party | 
 
 
 def scopes_of(services: Services, platform: Platform, modules: Collection[str] = ()) -> Iterator[Scope]:
-    """Walk the scopes of a platform: the modules that it lists and that we receive.
+    """Walk the scopes of a platform: the modules that it lists and that we receive; none while it is suspended.
 
     modules: only these; empty means those of OCPI_SYNC_MODULES.
     """
     wanted = modules or services.settings.sync_modules
     version = services.version(platform.version)
-    if not platform.is_registered or version is None:
+    if not platform.is_registered or platform.is_suspended or version is None:
         return
     for module in version.modules:
         if (wanted and module.id not in wanted) or _module(services, platform, module.id) is None:

@@ -150,8 +150,8 @@ def authorize(
 ) -> None:
     """Check that the caller's token and roles open an interface (A-07, and the permissions of the roles).
 
-    A partner speaks one version at a time: the functional modules of others are closed to it. is_result: the request
-    brings the result of an earlier one, in the version of that one.
+    A partner speaks one version at a time: the functional modules of others are closed to it, and all of them while it
+    is suspended. is_result: the request brings the result of an earlier one, in the version of that one.
     """
     if caller.issued.use is TokenUse.SPENT and not (module.id == ModuleID.CREDENTIALS and method == "POST"):
         raise UnauthorizedError(
@@ -163,6 +163,8 @@ def authorize(
         return
     if caller.issued.use is not TokenUse.ACTIVE and not caller.is_registered:
         raise UnauthorizedError("This token opens versions and credentials only: register first.")
+    if caller.platform.is_suspended and not is_result:
+        raise ForbiddenError("The operator of this platform has stopped the exchange with you for now: ask them.")
     if caller.version != version.number and not is_result:
         raise ForbiddenError(
             f"You are registered with OCPI {caller.version} here, and this is OCPI {version.number}: "

@@ -220,3 +220,23 @@ def test_json_and_csv_exclude_each_other(run, ocpi):
 
 def test_unknown_partner_is_an_error(run, ocpi):
     assert run(ocpi, "cdrs", "audit", "--partner", "nobody").exit_code == 1
+
+
+def test_an_audit_is_settled_by_command_and_noted(run, ocpi, partner):
+    partner.post(f"{BASE}/cdrs", roaming(id="BAD", session_id="NONE"))
+    run(ocpi, "cdrs", "audit")
+    assert "BAD" in run(ocpi, "cdrs", "unsettled").stdout
+
+    settled = run(ocpi, "cdrs", "settle", "BAD", "--partner", "cpo")
+
+    assert settled.stdout == "The audit of CDR BAD is dealt with.\n"
+    assert run(ocpi, "cdrs", "unsettled").stdout == "0 CDRs to deal with.\n"
+    (action,) = ocpi.actions.list()
+    assert (action.what.split()[-2:], action.object, action.outcome) == (["cdrs", "settle"], "cdrs DE-CPO BAD", "done")
+
+
+def test_a_cdr_that_is_unknown_or_not_audited_cannot_be_settled(run, ocpi, partner):
+    unknown, unaudited = run(ocpi, "cdrs", "settle", "NONE"), run(ocpi, "cdrs", "settle", "CDR1")
+
+    assert unknown.stderr == "Error: There is no cdr NONE here.\n"
+    assert "was not audited" in unaudited.stderr

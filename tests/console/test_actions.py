@@ -109,6 +109,6 @@ def test_the_command_lists_actions(ocpi, ocpi_app):
 
     text, document = run(args=["ocpi", "actions"]).stdout, run(args=["ocpi", "actions", "--json"]).stdout
 
-    assert empty == "Nobody changed anything in the console.\n"
+    assert empty == "Nobody changed anything.\n"
     assert text.splitlines()[1].split() == f"1 {NOON} ann pushed abc - The partner is not known.".split()
     assert [action["who"] for action in json.loads(document)["actions"]] == ["ann"]

@@ -8,6 +8,8 @@ import pytest
 
 from flask_ocpi.contrib.console import plots
 from flask_ocpi.errors import UnreachableError
+from flask_ocpi.outbox.processes import Process
+from flask_ocpi.outbox.processes import Pulse
 from flask_ocpi.testing.documents import location
 from tests.conftest import EVERY_STORAGE
 
@@ -117,3 +119,32 @@ def test_names_in_plots_are_escaped():
 
     assert "<script>" not in text
     assert 'aria-label="&#34;"' in text
+
+
+def test_the_processes_that_look_for_work_are_listed_with_those_that_fell_silent(visit, own, network):
+    gone = Process("host-a", 7, "gunicorn", began=own.services.now(), seen=own.services.now())
+    own.storage.save(Process.KIND, gone.key, gone.to_record(last_updated=gone.seen))
+    network.clock.advance(3600)
+    Pulse(own.services).beat(lambda: ())
+
+    page = visit("read").text("/health")
+
+    rows = re.findall(r"<tr><td><bdi>[^\n]*</tr>", page.partition('id="processes"')[2].partition("</table>")[0])
+    assert len(rows) == 2
+    assert "host-a" in rows[0]
+    assert "not alive" in rows[0]
+    assert "not alive" not in rows[1]
+
+
+def test_a_platform_whose_work_nobody_looks_for_says_so(visit):
+    assert "None has noted within a day that it looks for work." in visit("read").text("/health")
+
+
+def test_the_age_of_what_waits_has_a_history(visit, own, network):
+    partner = own.partners.find("DE-EMS").id
+    own.services.traffic.contacts.waited(partner, 90)
+
+    page = visit("read").text("/health")
+
+    assert f'aria-label="Oldest waiting change for {partner} in the last hour"' in page
+    assert ">90 s</text>" in page

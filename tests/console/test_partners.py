@@ -158,3 +158,27 @@ def test_a_partner_of_2_1_1_is_invited_for_one_of_our_roles(network):
 
     assert (unsaid.status_code, said.status_code) == (400, 200)
     assert [partner.own_role for partner in both.partners.list()] == ["CPO"]
+
+
+def test_a_partner_is_suspended_with_a_reason_and_resumed(visit, own):
+    admin = visit("admin")
+
+    suspended = admin.send(f"/partner?id={PARTNER}", "/partner/suspend", reason="wrong prices").get_data(as_text=True)
+    reasons = own.partners.find(PARTNER).suspension
+    resumed = admin.send(f"/partner?id={PARTNER}", "/partner/resume").get_data(as_text=True)
+
+    assert reasons == "wrong prices"
+    assert "(wrong prices): no messages are exchanged with it." in suspended
+    assert "Resume it" in suspended
+    assert "Suspend it" in resumed
+    assert not own.partners.find(PARTNER).is_suspended
+    assert [(a.who, a.what, a.partner, a.object) for a in own.actions.list()] == [
+        ("ann", "resumed the exchange with a partner", PARTNER, ""),
+        ("ann", "suspended a partner", PARTNER, "wrong prices"),
+    ]
+
+
+def test_only_administrators_suspend_a_partner(visit, own):
+    assert "Suspend it" not in visit("operate").text(f"/partner?id={PARTNER}")
+    assert visit("operate").post("/partner/suspend", {"id": PARTNER}).status_code == 403
+    assert not own.partners.find(PARTNER).is_suspended

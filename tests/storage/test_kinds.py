@@ -29,7 +29,7 @@ KINDS = {
     "journal",
     "journal_references",
     "findings",
-    *("outbox", "circuits"),
+    *("outbox", "circuits", "processes"),
     *("sync_watermarks", "sync_positions", "missing_objects"),
     *("invoice_reconciliation_records", "terminals", "financial_advice_confirmations", "bookings", "booking_locations"),
     "actions",

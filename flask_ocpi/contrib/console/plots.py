@@ -43,7 +43,7 @@ def steps(points: Sequence[tuple[float, float]], *, begin: str, end: str, unit: 
     return _plot(shapes, top=f"{_short(top)} {unit}", begin=begin, end=end, label=label)
 
 
-def bars(values: Sequence[tuple[float, float]], *, begin: str, end: str, label: str) -> Markup:
+def bars(values: Sequence[tuple[float, float]], *, begin: str, end: str, label: str, unit: str = "") -> Markup:
     """Draw numbers in equal intervals, each with the part of it that failed, such as messages by hour."""
     if not values:
         return Markup("")
@@ -58,7 +58,7 @@ def bars(values: Sequence[tuple[float, float]], *, begin: str, end: str, label: 
                 shapes += Markup('<rect class="{}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"/>').format(
                     kind, left, _TOP + height - tall, max(1.0, width - 1), tall
                 )
-    return _plot(shapes, top=_short(top), begin=begin, end=end, label=label)
+    return _plot(shapes, top=f"{_short(top)} {unit}".strip(), begin=begin, end=end, label=label)
 
 
 def lengths(values: Sequence[tuple[str, float]], *, unit: str, label: str) -> Markup:

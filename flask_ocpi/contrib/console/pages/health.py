@@ -20,10 +20,14 @@ from flask_ocpi.host.checks import checks
 from flask_ocpi.host.rates import Rate
 from flask_ocpi.host.settings import settings_in_force
 
+#: Partners whose outbox has a history on the page: those with the oldest changes.
+_MOST = 5
+
 
 def show(desk: Desk) -> Response:
     """Show how this platform is doing."""
     ocpi = desk.ocpi
+    now = ocpi.services.now()
     hour, day = ocpi.journal.rates.last_hour(), ocpi.journal.rates.hours()
     ages = [(lag.platform, float(lag.oldest_seconds or 0)) for lag in ocpi.outbox.lags() if lag.waiting]
     found = [*checks(ocpi, current_app.config, Path(current_app.instance_path)), *about_partners(ocpi)]
@@ -36,6 +40,11 @@ def show(desk: Desk) -> Response:
         kept=ocpi.services.settings.journal,
         latencies=ocpi.journal.rates.latencies(),
         ages=plots.lengths(ages, unit="s", label=TEXTS.age_plot),
+        histories=[(id, _ages(id, values, hour)) for id, values in list(ocpi.journal.rates.ages().items())[:_MOST]],
+        processes=[
+            (each, moment_text(each.began), moment_text(each.seen), each.is_alive(now))
+            for each in ocpi.outbox.processes()
+        ],
         checks=sorted(found, key=lambda check: ("FAIL", "WARN", "OK").index(check.outcome.value)),
         dispatcher=ocpi.services.settings.dispatcher,
         alive=ocpi.dispatcher.is_alive(),
@@ -43,6 +52,12 @@ def show(desk: Desk) -> Response:
         lost=(ocpi.journal.lost, ocpi.findings.lost),
         settings=settings_in_force(ocpi.services.settings, current_app.config),
     )
+
+
+def _ages(partner: str, values: Sequence[int], hour: Sequence[Rate]) -> Markup:
+    begin, end = (moment_text(rate.begin)[11:16] for rate in (hour[0], hour[-1]))
+    label = TEXTS.age_history.format(partner)
+    return plots.bars([(value, 0) for value in values], begin=begin, end=end, unit="s", label=label)
 
 
 def _bars(rates: Sequence[Rate], label: str) -> Markup:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from werkzeug.wrappers import Response
@@ -12,6 +11,7 @@ from flask_ocpi.contrib.console.desk import Desk
 from flask_ocpi.contrib.console.desk import Page
 from flask_ocpi.contrib.console.texts import TEXTS
 from flask_ocpi.core import quirks
+from flask_ocpi.host.actions import without_secrets
 
 
 def show_all(desk: Desk) -> Response:
@@ -80,12 +80,23 @@ def register(desk: Desk) -> Response:
         roles = _listed(desk.text("roles"))
         ocpi.partners.register(url, desk.text("token"), name=desk.text("name") or None, roles=roles, **_version(desk))
 
-    return desk.act(TEXTS.did_register, work, back="partners", values={}, object=_address(url))
+    return desk.act(TEXTS.did_register, work, back="partners", values={}, object=without_secrets(url))
 
 
 def rotate(desk: Desk) -> Response:
     """Renew a registration."""
     return _change(desk, TEXTS.did_rotate, lambda id: desk.ocpi.partners.rotate(id))
+
+
+def suspend(desk: Desk) -> Response:
+    """Stop the exchange of messages with a partner."""
+    reason = desk.text("reason")
+    return _change(desk, TEXTS.did_suspend, lambda id: desk.ocpi.partners.suspend(id, reason=reason), object=reason)
+
+
+def resume(desk: Desk) -> Response:
+    """Let messages with a partner pass again."""
+    return _change(desk, TEXTS.did_resume, lambda id: desk.ocpi.partners.resume(id))
 
 
 def unregister(desk: Desk) -> Response:
@@ -121,11 +132,6 @@ def _change(desk: Desk, what: str, work: Any, *, object: str = "") -> Response:
     return desk.act(what, lambda: work(id), back="partner", values={"id": id}, partner=id, object=object)
 
 
-def _address(url: str) -> str:
-    """Return a URL without what may be a secret: the user with the password, and the query."""
-    return re.sub(r"//[^/?#]*@", "//***@", url, count=1).partition("?")[0]
-
-
 def _version(desk: Desk) -> dict[str, Any]:
     """Return the version that a form asks for, and our role in it: 2.1.1 has one role for a platform."""
     return {"version": desk.text("version") or None, "own_role": desk.text("own_role") or None}
@@ -143,6 +149,8 @@ PAGES = (
     Page("/partners/register", "register", register, Level.ADMIN, "POST"),
     Page("/partner/probe", "probe", probe, Level.OPERATE, "POST"),
     Page("/partner/rotate", "rotate", rotate, Level.ADMIN, "POST"),
+    Page("/partner/suspend", "suspend", suspend, Level.ADMIN, "POST"),
+    Page("/partner/resume", "resume", resume, Level.ADMIN, "POST"),
     Page("/partner/unregister", "unregister", unregister, Level.ADMIN, "POST"),
     Page("/partner/approve", "approve", approve, Level.ADMIN, "POST"),
     Page("/partner/reject", "reject", reject, Level.ADMIN, "POST"),
