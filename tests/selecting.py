@@ -25,6 +25,7 @@ SLOW = (
     "e2e",
     "examples/test_deploy.py",
     "examples/test_deploy_databases.py",
+    "examples/test_ocpp_sockets.py",
     "sandbox/test_command.py",
     "sandbox/test_demo.py",
     "examples/test_quickstart.py",
