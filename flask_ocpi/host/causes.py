@@ -27,6 +27,7 @@ _MOST_FOLLOWED = 40
 _MOST_FOUND = 2000  # messages: a partner may name any number of objects in what it sends
 _AT_A_TIME = 200
 _BEFORE = 30 * 60 * SECOND
+_CDR_WITHIN = 48 * 3600 * SECOND  # of the session that it does not name
 
 
 class Causes:
@@ -34,7 +35,8 @@ class Causes:
 
     From a session, its CDR, its authorization_reference and its commands all messages are followed. Messages that name
     none of these belong to a charge if they are about its token or its EVSE, at its time: from half an hour before its
-    first message.
+    first message. A CDR that names no session, as in OCPI 2.1.1, belongs to the session of its token at its EVSE before
+    it, if no other session and no other CDR came between.
     """
 
     def __init__(self, storage: Storage, search: Search, *, limit: int) -> None:
@@ -51,9 +53,14 @@ class Causes:
         self.has_more = len(first) > self._limit
         self._add(first[-self._limit :])
         self._followed.add(start)
+        if start.kind == "token":  # sessions and CDRs of OCPI 2.1.1 name only its contract
+            contracts = self.of_kind("contract")
+            self._add(self._about_those(contracts, 0, lambda entry: all(a.kind != "token" for a in entry.about)))
         if start.kind in _FOLLOWED:
             self._follow()
             if len(self.of_kind("session")) <= 1 and self.of_kind(*OF_ONE_CHARGE):
+                self._add(self._counterpart())
+                self._follow()
                 self._add(self._at_its_time())
                 self._follow()
         return sorted(self._found.values(), key=lambda entry: (entry.message.moment, entry.number))
@@ -85,6 +92,37 @@ class Causes:
             # A command keeps its correlation id where a hub passes it on.
             if entry.message.correlation_id and any(about.kind == COMMAND for about in entry.about):
                 yield Reference.of(CORRELATION, entry.message.correlation_id)
+
+    def _counterpart(self) -> list[Entry]:
+        """Return the messages about the CDR of a session, or the session of a CDR, if neither names the other."""
+        has_session, has_cdr = bool(self.of_kind("session")), bool(self.of_kind("cdr"))
+        if has_session == has_cdr:
+            return []
+        known, wanted = ("session", "cdr") if has_session else ("cdr", "session")
+        charge = [entry for entry in self._found.values() if any(about.kind == known for about in entry.about)]
+        begins, own = min(entry.message.moment for entry in charge), set(self.of_kind(known))
+        partners, places = {entry.message.platform for entry in charge}, set(self.of_kind("evse"))
+
+        def is_near(entry: Entry) -> bool:
+            kinds = {about.kind for about in entry.about}
+            there = {about for about in entry.about if about.kind == "evse"}
+            names_one = ("session" in kinds) != ("cdr" in kinds)
+            return names_one and there <= places and entry.message.platform in partners
+
+        since = begins if has_session else begins - _CDR_WITHIN
+        near = self._about_those(self.of_kind("token", "contract"), since, is_near)
+        near = sorted({entry.number: entry for entry in near}.values(), key=lambda entry: entry.message.moment)
+        if not has_session:
+            near = [entry for entry in reversed(near) if entry.message.moment <= begins]
+        for entry in near:
+            if abs(entry.message.moment - begins) > _CDR_WITHIN:
+                break
+            found = {about for about in entry.about if about.kind == wanted}
+            if found:
+                return [each for each in near if found & set(each.about)]
+            if not own & set(entry.about):
+                break
+        return []
 
     def _at_its_time(self) -> list[Entry]:
         """Return the messages about the token, and about the EVSE, at the time of the charge."""
