@@ -31,6 +31,20 @@ from flask_ocpi.web.examples import examples_of
 from scripts.error_page import error_page
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
+#: The headings of the page of settings, by the first key below each: flask_ocpi.core.config has them in this order.
+GROUPS = {
+    "OCPI_PARTIES": "Platform",
+    "OCPI_NEW_ROLES": "Registrations and tokens",
+    "OCPI_PAGE_LIMIT": "Requests and lists",
+    "OCPI_UNKNOWN_FIELDS": "What is accepted",
+    "OCPI_COMMAND_TIMEOUT": "Commands and charging profiles",
+    "OCPI_DISPATCHER": "Push",
+    "OCPI_SYNC_INTERVAL": "Sync",
+    "OCPI_JOURNAL": "Journal and findings",
+    "OCPI_AUDIT": "Prices",
+    "OCPI_HEALTH": "Pages and tables",
+    "OCPI_HTTP_ALLOW_PRIVATE": "Calls to partners",
+}
 COMMAND = "python -m scripts.reference_pages"
 _WRITTEN = "<!-- Written by scripts/reference_pages.py: change the code instead. -->"
 
@@ -133,11 +147,13 @@ def _settings() -> Iterator[str]:
     yield f"\n{_WRITTEN}\n"
     yield (
         "Keys of `app.config`, all optional but `OCPI_PARTIES`. [Configuration](configuration.md) tells how they are "
-        "read; `flask ocpi settings` lists them with their values in an app.\n"
+        "read; `flask ocpi settings` lists them with their values in an app."
     )
-    yield "| Key | Type | Default | Meaning |"
-    yield "|---|---|---|---|"
     for setting in SETTINGS:
+        if setting.key in GROUPS:
+            yield f"\n## {GROUPS[setting.key]}\n"
+            yield "| Key | Type | Default | Meaning |"
+            yield "|---|---|---|---|"
         default = "" if setting.default in (None, (), {}) else f"`{_shown(setting.default)}`"
         yield f"| `{setting.key}` | {setting.kind.type} | {default} | {setting.doc} |"
 

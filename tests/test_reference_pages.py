@@ -28,6 +28,7 @@ def test_each_class_has_a_heading_and_a_valid_example(version):
     headings = [line.removeprefix("## ") for line in page.splitlines() if line.startswith("## ")]
     examples = [json.loads(block) for block in blocks(page, "json")]
     assert headings == [*sorted(classes), "Enums"]
+    assert len(re.findall(r"^## \w+\n\n.*\(.*OCPI [\d.]+, ", page, re.MULTILINE)) == len(classes)
     for name, example in zip(headings[:-1], examples, strict=True):
         assert classes[name]().validate(example) == {}
 
@@ -55,6 +56,7 @@ def test_the_table_of_settings_has_every_key_with_its_default_as_it_is_written()
     rows = dict(re.findall(r"^\| `(\w+)` \| [^|]+ \| ([^|]*) \|", table, re.MULTILINE))
 
     assert list(rows) == [setting.key for setting in SETTINGS]
+    assert len(re.findall("^## ", table, re.MULTILINE)) == len(reference_pages.GROUPS)
     assert (rows["OCPI_URL_PREFIX"], rows["OCPI_TOKEN_GRACE"], rows["OCPI_BASE_URL"]) == ("`/ocpi`", "`600`", "")
     assert json.loads(rows["OCPI_VERSIONS"].strip("`")) == ["2.2.1", "2.3.0"]
 

@@ -109,7 +109,7 @@ class Tariff(stored.Tariff):
 
 
 class CdrTariff(Tariff):
-    """A Tariff in a CDR: the specification's own example has none that says ``tax_included``."""
+    """A Tariff in a CDR (OCPI 2.3.0, CDRs, "CDR Object"): that of the example there has no ``tax_included``."""
 
     tax_included = Enum(
         stored.TaxIncluded,
