@@ -9,14 +9,13 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check --retries 10
 SOURCES := setup.cfg pyproject.toml
-DEV_EXTRAS := test,quality,docs
 
 # The tests start a hundred programs that import the same modules: what is compiled is kept.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-fast soak interop bench lint docs wheel bounds clean
+.PHONY: help demo test test-fast soak interop bench lint docs wheel release bounds clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -54,11 +53,12 @@ docs: $(VENV)/.ready-dev ## Build the documentation into docs/_build, warnings b
 	@echo "Open docs/_build/index.html"
 
 wheel: $(VENV)/.ready-dev ## Build sdist and wheel into dist, then install and import the wheel alone
-	@rm -rf build dist
-	@$(PY) -m build --no-isolation . > build.log 2>&1 || { cat build.log; rm -f build.log; exit 1; }
-	@rm -f build.log
+	@$(PY) -m scripts.build_packages
 	@$(PY) -m scripts.check_wheel
 	@ls dist
+
+release: $(VENV)/.ready-dev ## Build twice, compare, check and try the packages on each Python here; nothing is uploaded
+	@$(PY) -m scripts.release
 
 bounds: $(VENV)/.ready-dev ## Run a smoke suite with the lowest versions of all dependencies
 	@$(PY) -m scripts.lower_bounds
@@ -77,7 +77,7 @@ $(VENV)/.ready-demo: $(SOURCES) | $(PY)
 $(VENV)/.ready-dev: $(SOURCES) | $(PY)
 	@echo "Installing Flask-OCPI and its development tools into $(VENV) ..."
 	@$(PIP) --upgrade "setuptools>=77"
-	@$(PIP) --editable ".[$(DEV_EXTRAS)]"
+	@$(PIP) --editable ".[dev]"
 	@touch $(VENV)/.ready-demo $@
 
 $(PY):

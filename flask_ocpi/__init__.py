@@ -55,7 +55,7 @@ from flask_ocpi.web.current import current_platform
 if TYPE_CHECKING:
     from flask_ocpi.storage.sqlalchemy import SQLAlchemyStorage
 
-__version__ = "0.1.0"
+__version__ = "1.0.0rc1"
 
 __all__ = [
     "OCPI",

@@ -38,6 +38,7 @@ __all__ = [
     "ReceiverNotConnectedError",
     "RefusedError",
     "RemoteError",
+    "RemovalWarning",
     "RequestTimeoutError",
     "ServerError",
     "StatusCode",
@@ -81,8 +82,23 @@ def is_success(status_code: int) -> bool:
     return 1000 <= status_code < 2000
 
 
+class RemovalWarning(FutureWarning):
+    """Something works for now; the message names the version of its removal, and what to do before."""
+
+
 class FlaskOCPIError(Exception):
-    """Base of every exception this package raises on purpose."""
+    """Base of every exception this package raises on purpose.
+
+    ``advice``: what to do about errors of this kind, for developers and operators, if the message does not say it. A
+    traceback shows it below the message, and commands print it; partners never get it.
+    """
+
+    advice: ClassVar[str] = ""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        if self.advice:
+            self.add_note(self.advice)
 
 
 class ConfigurationError(FlaskOCPIError):
@@ -92,13 +108,19 @@ class ConfigurationError(FlaskOCPIError):
 class StorageError(FlaskOCPIError):
     """The storage failed or refused an operation."""
 
+    advice = "If tables are missing, create them with `flask ocpi init-db`; `flask ocpi check` tests the storage."
+
 
 class DeadlockError(StorageError):
     """The database aborted a transaction in favour of another one: nothing was written, and it can run again."""
 
+    advice = "Run the transaction again."
+
 
 class ConflictError(StorageError):
     """A record does not have the revision that the caller expected; nothing was written."""
+
+    advice = "Read the record again, and repeat the change."
 
 
 class OCPIError(FlaskOCPIError):
@@ -280,6 +302,7 @@ class RemoteError(FlaskOCPIError):
     still come; else None.
     """
 
+    advice = "`flask ocpi journal` shows the request and the answer."
     endpoint: str | None = None
     call_id: str | None = None
 
@@ -287,13 +310,19 @@ class RemoteError(FlaskOCPIError):
 class UnreachableError(RemoteError):
     """The partner could not be reached: network, TLS or time-out."""
 
+    advice = "Check its URL, your network and its certificate, or try again later; entries of the outbox are retried."
+
 
 class UnansweredError(UnreachableError):
     """The partner did not answer in time; it is unknown whether it got the request."""
 
+    advice = "Look whether it took effect before you repeat it; OCPI_HTTP_TIMEOUT is the time limit."
+
 
 class NotConnectedError(RemoteError):
     """A hub says that a party behind it is not connected (HCI-09), or a partner is suspended: nothing is sent to it."""
+
+    advice = "Wait until the hub says that the party is CONNECTED; `flask ocpi pull hubclientinfo` asks it."
 
 
 class CrowdedError(UnreachableError):
@@ -301,6 +330,8 @@ class CrowdedError(UnreachableError):
 
     ``is_about_platform``: they wait for the same partner.
     """
+
+    advice = "Try again when other requests have ended; OCPI_MAX_WAITING is the limit."
 
     def __init__(self, message: str, *, is_about_platform: bool) -> None:
         super().__init__(message)
@@ -310,29 +341,46 @@ class CrowdedError(UnreachableError):
 class NoResultError(RemoteError):
     """The result of a command or charging profile did not come in time; it may still come."""
 
+    advice = "`flask ocpi result ID` shows it once it is there; OCPI_COMMAND_TIMEOUT is the time limit."
+
 
 class BlockedAddressError(RemoteError):
     """The address may not be called: not https, or not public (see OCPI_HTTP_ALLOW_PRIVATE)."""
+
+    advice = (
+        "Partners need a public https address. OCPI_HTTP_ALLOWED_HOSTS allows single hosts, and "
+        "OCPI_HTTP_ALLOW_PRIVATE all of them, for development."
+    )
 
 
 class InvalidResponseError(RemoteError):
     """The answer of the partner is not an OCPI response."""
 
+    advice = "`flask ocpi journal` shows the answer, and `flask ocpi probe` what else is wrong there."
+
 
 class EndlessListError(InvalidResponseError):
     """A list of the partner does not end: its pages repeat, add nothing new, or are too many."""
+
+    advice = "Ask the partner to correct its list; OCPI_SYNC_MAX_PAGES is the largest number of pages."
 
 
 class IncompleteListError(InvalidResponseError):
     """A list of the partner ended before the number of objects that it announced."""
 
+    advice = "Sync again; if it happens each time, ask the partner to correct its list."
+
 
 class LongListError(RemoteError):
     """A list of the partner took longer than allowed (see OCPI_SYNC_MAX_SECONDS)."""
 
+    advice = "Sync again, which resumes there, or raise OCPI_SYNC_MAX_SECONDS."
+
 
 class MissingEndpointError(RemoteError):
     """The partner does not offer the endpoint that a call needs."""
+
+    advice = "`flask ocpi partners show ID` lists what it offers; `flask ocpi rotate ID` fetches that again."
 
 
 _ABOUT_US = frozenset({401, 408, 425, 429, 503})
@@ -343,6 +391,10 @@ class RefusedError(RemoteError):
 
     ``retry_after``: the seconds to wait before the next call, None without a Retry-After.
     """
+
+    advice = (
+        "`flask ocpi journal` shows the request and the answer. If it refuses our token, `flask ocpi check` says more."
+    )
 
     def __init__(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -10,8 +11,12 @@ import venv
 import zipfile
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
-PACKAGE = "flask_ocpi"
+from scripts.build_packages import DIST
+from scripts.build_packages import source_files
+
+FOLDERS = ("flask_ocpi/", "examples/")
+#: Where the examples are in a wheel: setup.cfg installs them as data.
+DATA = re.compile(r"^[\w.]+\.data/data/share/flask-ocpi/")
 
 IMPORT_EVERYTHING = """
 import importlib, importlib.metadata, pkgutil, sys
@@ -30,25 +35,23 @@ print(f"Flask-OCPI {importlib.metadata.version('Flask-OCPI')}: {len(names)} modu
 
 def newest_wheel() -> Path:
     """Return the wheel built last."""
-    wheels = sorted((ROOT / "dist").glob("*.whl"), key=lambda path: path.stat().st_mtime)
+    wheels = sorted(DIST.glob("*.whl"), key=lambda path: path.stat().st_mtime)
     if not wheels:
         sys.exit("There is no wheel in dist/. Build it with: make wheel")
     return wheels[-1]
 
 
-def source_files() -> set[str]:
-    """List the package's files in the working folder."""
-    files = (path.relative_to(ROOT) for path in (ROOT / PACKAGE).rglob("*") if path.is_file())
-    return {file.as_posix() for file in files if "__pycache__" not in file.parts}
-
-
 def check_contents(wheel: Path) -> None:
-    """Stop when the wheel lacks a file of the package, or has one that the package has not."""
+    """Stop when the wheel lacks a file of the package or the examples, or has one that they have not."""
     with zipfile.ZipFile(wheel) as archive:
-        packed = {name for name in archive.namelist() if ".dist-info/" not in name}
-    differences = sorted(packed ^ source_files())
+        packed = {DATA.sub("", name) for name in archive.namelist() if ".dist-info/" not in name}
+    wanted = {name for name in source_files() if name.startswith(FOLDERS)}
+    differences = sorted(packed ^ wanted)
     if differences:
-        sys.exit(f"{wheel.name} and {PACKAGE}/ differ in: {', '.join(differences)}")
+        sys.exit(
+            f"{wheel.name} and the folders {', '.join(FOLDERS)} differ in: {', '.join(differences)}. setup.cfg names "
+            "the files in [options.package_data] and [options.data_files]."
+        )
 
 
 def check_install(wheel: Path) -> None:

@@ -17,6 +17,7 @@ from sqlalchemy import inspect
 from sqlalchemy import select
 from sqlalchemy import true
 
+from flask_ocpi.core.advice import warn_of_removal
 from flask_ocpi.storage.tables import FEWER_INDEXES
 from flask_ocpi.storage.tables import insert_into
 
@@ -42,8 +43,10 @@ def migrate(connection: Connection, tables: Mapping[str, Table]) -> None:
 
     The records move to the current tables, in the same schema. A record that exists there stays.
     """
+    found: list[str] = []
     for schema in {table.schema for table in tables.values()}:
         here = set(inspect(connection).get_table_names(schema))
+        found += sorted(here & {f"ocpi_{old}" for old in (*RENAMED, *GONE)})
         for old, new in RENAMED.items():
             table = tables.get(new)
             if f"ocpi_{old}" in here and table is not None and table.schema == schema:
@@ -54,6 +57,12 @@ def migrate(connection: Connection, tables: Mapping[str, Table]) -> None:
     for kind, kept in FEWER_INDEXES.items():
         if kind in tables:
             _drop_indexes(connection, tables[kind], kept)
+    if found:
+        warn_of_removal(
+            f"Moving the tables of a database from before 1.0 ({', '.join(found)})",
+            removed_in="2.0",
+            instead="They are moved now; run `flask ocpi init-db` on your other databases with a release 1.x.",
+        )
 
 
 def _drop_indexes(connection: Connection, table: Table, kept: Collection[str]) -> None:

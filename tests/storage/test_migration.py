@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import warnings
 
 import pytest
 from sqlalchemy import MetaData
 from sqlalchemy import inspect
 from sqlalchemy import text
 
+from flask_ocpi.errors import RemovalWarning
 from flask_ocpi.outbox.circuits import Circuit
 from flask_ocpi.outbox.entries import PARKED
 from flask_ocpi.outbox.entries import OutboxEntry
@@ -21,6 +23,8 @@ from flask_ocpi.storage.tables import define_tables
 from flask_ocpi.sync.backfill import MissingObject
 from flask_ocpi.versions import VERSIONS
 from flask_ocpi.web.setup import kinds
+
+pytestmark = pytest.mark.filterwarnings("ignore::flask_ocpi.errors.RemovalWarning")
 
 DUE = 1_780_000_000_000_000
 # As they were written: an entry that waits, one that was refused, and so on.
@@ -129,6 +133,15 @@ def test_circuits_and_missing_objects_are_there_as_they_were(old):
     assert (circuit.failures, circuit.error, circuit.due, circuit.revision) == (3, "down", DUE, 1)
     assert (missing.id, missing.failures, missing.due) == ("T1\nRFID", 1, DUE)
     assert storage.get("missing_objects", missing.key) == record
+
+
+def test_the_end_of_the_migration_is_announced_once(old):
+    with pytest.warns(RemovalWarning, match=r"before 1\.0 \(ocpi_push_circuits, .*2\.0\. .*flask ocpi init-db"):
+        storage_on(old).setup()
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        storage_on(old).setup()
 
 
 def test_setup_may_be_repeated(old):
