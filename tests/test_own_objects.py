@@ -52,7 +52,7 @@ def test_save_normalises_like_a_push(ocpi):
     [
         (location(city=None), "city must not be null"),
         (location(evses=[evse(connectors=[])]), "evses\\[0\\].connectors must have at least one element"),
-        (location(party_id="XYZ"), "NL-XYZ is not one of our own parties, which are NL-ABC"),
+        (location(party_id="XYZ"), "NL-XYZ is not one of our own parties: use one of NL-ABC"),
     ],
     ids=["null", "part", "party"],
 )

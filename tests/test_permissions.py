@@ -106,7 +106,7 @@ def test_overrides_add_custom_modules():
     ("overrides", "message"),
     [
         (["NSP"], "must look like"),
-        ({"MSP": {}}, "names the role 'MSP'; roles are CPO, EMSP"),
+        ({"MSP": {}}, "names the role 'MSP'; there are CPO, EMSP"),
         ({"NSP": ["locations"]}, "must look like"),
         ({"NSP": {"locations": "SENDER"}}, "must look like"),
         ({"NSP": {"locations": ["BOTH"]}}, "must look like"),

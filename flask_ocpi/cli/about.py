@@ -13,13 +13,13 @@ from flask import current_app
 from flask.cli import with_appcontext
 
 from flask_ocpi.cli.output import json_option
-from flask_ocpi.cli.output import nearest
 from flask_ocpi.cli.output import refusal
 from flask_ocpi.cli.output import say
 from flask_ocpi.cli.output import show
 from flask_ocpi.cli.output import table
 from flask_ocpi.cli.output import warn
 from flask_ocpi.cli.output import written_whole
+from flask_ocpi.core.advice import nearest
 from flask_ocpi.core.description import Interface
 from flask_ocpi.core.description import Module
 from flask_ocpi.core.description import Operation
@@ -66,7 +66,7 @@ def init_db(as_json: bool) -> None:
 
 @click.command(short_help="List modules, interfaces and operations.")
 @click.option("-v", "--verbose", is_flag=True, help="Also list every operation: URL, schemas, handler, view.")
-@click.option("--version", help="Of this version of OCPI only.")
+@click.option("--version", help="Only this version of OCPI.")
 @json_option
 @with_appcontext
 def modules(verbose: bool, version: str | None, as_json: bool) -> None:

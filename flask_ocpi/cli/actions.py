@@ -15,7 +15,7 @@ _HEADER = ("ID", "TIME", "WHO", "WHAT", "PARTNER", "OBJECT", "OUTCOME")
 
 
 @click.command(short_help="Show what people changed.")
-@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="At most so many, the latest.")
+@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Show this many, the latest.")
 @json_option
 @with_appcontext
 def actions(limit: int, as_json: bool) -> None:

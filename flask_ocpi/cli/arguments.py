@@ -16,6 +16,7 @@ import orjson
 from flask_ocpi.cli.output import refusal
 from flask_ocpi.client.client import Client
 from flask_ocpi.client.connection import receivers
+from flask_ocpi.core.advice import did_you_mean
 from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.enums import Role
 from flask_ocpi.core.moments import format_date_time
@@ -29,7 +30,7 @@ from flask_ocpi.web.current import current_ocpi
 def require_party(parties: tuple[Party, ...], party: Party | None) -> None:
     """Demand --party if several own parties are possible."""
     if party is None and len(parties) > 1:
-        raise click.UsageError(f"Say with --party which own party it is about: {', '.join(map(str, parties))}.")
+        raise click.UsageError(f"Name your party with --party: {', '.join(map(str, parties))}.")
 
 
 def connect(platform: str, module: str, role: InterfaceRole, *, party: Party | None, to: Party | None) -> Client:
@@ -44,7 +45,7 @@ def connect(platform: str, module: str, role: InterfaceRole, *, party: Party | N
     possible = receivers(current_ocpi.services, found, module, role)
     if addressed is None and len(possible) > 1:
         listing = ", ".join(map(str, possible))
-        raise click.UsageError(f"{found.id} speaks for {listing}: say with --to-party which of them is meant.")
+        raise click.UsageError(f"{found.id} speaks for {listing}: name one of them with --to-party.")
     return current_ocpi.client(found, sender=party, to=addressed)
 
 
@@ -53,6 +54,8 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _AHEAD = re.compile(r"(\d{1,6})([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _BOM = b"\xef\xbb\xbf"
+#: What to look for where JSON cannot be read.
+SUCH_JSON = "Correct it there: names stand in double quotes, and no comma follows the last item."
 
 
 def read_party(text: str) -> Party | None:
@@ -86,7 +89,7 @@ def roles_given(ctx: click.Context, param: click.Parameter, value: str | None) -
     found = tuple(text.strip().upper() for text in value.split(",") if text.strip())
     for name in found:
         if name not in set(Role):
-            raise click.BadParameter(f"{name!r} is no role: use {', '.join(Role)}.")
+            raise click.BadParameter(f"{name!r} is not a role: use {', '.join(Role)}.{did_you_mean(name, Role)}")
     return found
 
 
@@ -97,7 +100,7 @@ def moment(ctx: click.Context, param: click.Parameter, value: str | None) -> str
     try:
         return parse_date_time(f"{value}T00:00:00Z" if _DATE.fullmatch(value) else value)[0]
     except ValueError as error:
-        raise click.BadParameter(f"{value!r} {error}; a date such as 2024-05-31 will do.") from error
+        raise click.BadParameter(f"{value!r} {error}; or give a date such as 2024-05-31.") from error
 
 
 def moment_ahead(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
@@ -149,9 +152,9 @@ def json_object(file: IO[bytes]) -> dict[str, Any]:
         document = orjson.loads(file.read().removeprefix(_BOM))
     except orjson.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
-        raise refusal(f"{name} is not valid JSON ({where}): {error.msg}.") from error
+        raise refusal(f"{name} is not valid JSON ({where}): {error.msg}.", SUCH_JSON) from error
     if not isinstance(document, dict):
-        raise refusal(f"{name} must hold a JSON object.")
+        raise refusal(f"{name} must hold a JSON object, such as {{...}}.")
     return document
 
 
@@ -161,5 +164,5 @@ def secret_of(text: str, name: str) -> str:
         return text
     found = click.prompt(name, hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.readline()
     if not found.strip():
-        raise click.UsageError(f"There is no {name.lower()} on stdin.")
+        raise click.UsageError(f"There is no {name.lower()} on stdin: write it there, or give it instead of the dash.")
     return str(found).strip()

@@ -55,7 +55,10 @@ def check(ctx: click.Context, offline: bool, as_json: bool) -> None:
         for finding in findings:
             _say(finding, width)
     if counts[Outcome.FAIL]:
-        raise refusal(f"{counted(counts[Outcome.FAIL], 'check')} failed.")
+        raise refusal(
+            f"{counted(counts[Outcome.FAIL], 'check')} failed.",
+            "Correct what the lines with FAIL say, and check again.",
+        )
     if not as_json:
         click.echo(f"\nNothing failed, {counted(counts[Outcome.WARN], 'warning')}.")
 

@@ -17,6 +17,7 @@ import click
 import orjson
 from flask.cli import with_appcontext
 
+from flask_ocpi.cli.arguments import SUCH_JSON
 from flask_ocpi.cli.arguments import moment
 from flask_ocpi.cli.arguments import party_given
 from flask_ocpi.cli.arguments import require_party
@@ -280,7 +281,7 @@ def push(
 
 def _push_all(module: str, partner: str | None, ids: tuple[str, ...], *, as_json: bool) -> None:
     if ids:
-        raise click.UsageError("Either IDs or --all.")
+        raise click.UsageError("Give either IDs or --all.")
     found = None if partner is None else current_ocpi.partners.find(partner)
     number = current_ocpi.objects.push_all(module, platform=found)
     if as_json:
@@ -352,7 +353,7 @@ class _Lists:
             return orjson.loads(text)
         except orjson.JSONDecodeError as error:
             place = f"line {line + error.lineno - 1}, column {error.colno}"
-            raise refusal(f"{self._name} is not valid JSON ({place}): {error.msg}.") from error
+            raise refusal(f"{self._name} is not valid JSON ({place}): {error.msg}.", SUCH_JSON) from error
 
     def _lists_of(self, document: Any) -> Iterable[tuple[str, Any]]:
         if not isinstance(document, dict):
@@ -369,7 +370,7 @@ def _owner(object_type: ObjectType, party: Party | None) -> Party:
     owners = current_ocpi.objects.parties()
     require_party(owners, party)
     if party is not None and party not in owners:
-        raise refusal(f"{party} is not one of our own parties, which are {', '.join(map(str, owners))}.")
+        raise refusal(f"{party} is not one of our own parties: use one of {', '.join(map(str, owners))}.")
     return party or owners[0]
 
 

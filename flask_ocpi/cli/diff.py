@@ -38,7 +38,9 @@ _LONGEST = 60  # characters of a value
 @click.option("--party", callback=party_given, help="The own party of the object, such as NL-ABC.")
 @click.option("--send", is_flag=True, help="Put what differs into the outbox (theirs).")
 @click.option("--fetch", is_flag=True, help="Store what differs as it is in the partner's list (copies).")
-@click.option("--limit", type=click.IntRange(min=1), help="At most so many; by default 500 of ours, 100,000 copies.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), help="The most to compare; by default 500 of ours, 100,000 copies."
+)
 @json_option
 @with_appcontext
 def diff(
@@ -58,10 +60,10 @@ def diff(
     differs: its path, our value, and theirs. The exit code is 1 if the comparison had to end early.
     """
     if send and fetch:
-        raise click.UsageError("Give --send or --fetch: the one is for our objects, the other one for copies.")
+        raise click.UsageError("Give either --send, for our objects, or --fetch, for copies.")
     wanted = "theirs" if send else "copies" if fetch else direction
     if direction not in (None, wanted):
-        raise click.UsageError("--send is for --direction theirs, and --fetch for --direction copies.")
+        raise click.UsageError("Leave out --direction: with --send it is theirs, with --fetch copies.")
     found = current_ocpi.partners.diff(
         partner, module, *ids, direction=wanted, party=party, repair=send or fetch, limit=limit
     )
@@ -70,7 +72,7 @@ def diff(
     else:
         _say(found)
     if found.error:
-        raise refusal(f"The comparison ended early: {found.error}")
+        raise refusal(f"The comparison ended early: {found.error}", "Compare again; see `flask ocpi journal`.")
 
 
 def _say(found: Diff) -> None:

@@ -7,10 +7,10 @@ import re
 import click
 
 from flask_ocpi.cli.arguments import party_given
-from flask_ocpi.cli.output import nearest
 from flask_ocpi.cli.output import refusal
 from flask_ocpi.cli.output import say
 from flask_ocpi.cli.output import show
+from flask_ocpi.core.advice import nearest
 from flask_ocpi.core.description import Version
 from flask_ocpi.core.schema import Schema
 from flask_ocpi.storage.base import Party
@@ -52,7 +52,7 @@ def example(
         return show(document)
     keys = _keys(version)
     if schema.__name__ not in keys:
-        raise refusal(f"{schema.__name__} is not imported by itself: only {', '.join(keys)} are.")
+        raise refusal(f"{schema.__name__} is not imported by itself: use one of {', '.join(keys)}.")
     return show({keys[schema.__name__]: [document]})
 
 

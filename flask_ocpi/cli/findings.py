@@ -29,7 +29,7 @@ _WHOLE = ("platform", "module", "object", "receiver", "kind", "path", "came", "o
 @click.option("--module", help="Only in this module.")
 @click.option("--kind", help="Only of this kind, such as mended, left_out or refused.")
 @click.option("--refused", is_flag=True, help="Only refused objects and requests.")
-@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="At most so many, the latest.")
+@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Show this many, the latest.")
 @click.option("--remove", is_flag=True, help="Remove the selected findings.")
 @json_option
 @with_appcontext
@@ -55,9 +55,9 @@ def findings(
     }
     is_filtered = any(value is not None for value in wanted.values())
     if numbers and is_filtered:
-        raise click.UsageError("Name findings by their ids, or by what they have in common.")
+        raise click.UsageError("Name findings either by their ids, or by what they have in common.")
     if remove and not numbers and not is_filtered:
-        raise click.UsageError("Say which to remove: by ids, --partner, --module, --kind or --refused.")
+        raise click.UsageError("Name those to remove: by ids, --partner, --module, --kind or --refused.")
     if remove:
         _check(numbers)
         with noted(object=", ".join(map(str, numbers))):
@@ -77,7 +77,7 @@ def _check(numbers: tuple[int, ...]) -> list[Entry]:
     for number in numbers:
         entry = current_ocpi.findings.find(number)
         if entry is None:
-            raise refusal(f"There is no finding {number}.")
+            raise refusal(f"There is no finding {number}.", "`flask ocpi findings` lists them with their numbers.")
         found.append(entry)
     return found
 

@@ -39,7 +39,9 @@ from flask_ocpi.web.current import current_ocpi
     callback=moment_back,
     help="Only messages since a date, a DateTime, or a time span ago such as 2h.",
 )
-@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="At most so many messages.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Show at most so many messages."
+)
 @click.option("--follow", is_flag=True, help="Also show new messages, until Ctrl-C.")
 @json_option
 @with_appcontext

@@ -37,11 +37,14 @@ def find(id: str, as_json: bool) -> None:
         for kind in kinds:
             say(f"flask ocpi story {kind} {id}")
     if not items and not kinds:
-        raise refusal(f"Nothing that is stored here, and no message in the journal, has the id {id}.")
+        raise refusal(
+            f"Nothing that is stored here, and no message in the journal, has the id {id}.",
+            "Write the whole id; upper and lower case are the same.",
+        )
 
 
-@click.command(short_help="Show how many messages there are, fail, and how long they take.")
-@click.option("--hours", type=click.IntRange(1, 168), default=24, show_default=True, help="For so many hours.")
+@click.command(short_help="Count messages and failures, and measure times.")
+@click.option("--hours", type=click.IntRange(1, 168), default=24, show_default=True, help="How many hours back.")
 @json_option
 @with_appcontext
 def rates(hours: int, as_json: bool) -> None:

@@ -39,7 +39,7 @@ def new(role: str, directory: Path, party: Party | None, name: str | None) -> No
     own, company, partner = _ROLES[role]
     own, company = party or own, name or company
     if not company.isprintable() or _NOT_IN_NAMES & set(company):
-        raise refusal("The name has a quote, a backslash, a dollar or a line break.", "")
+        raise refusal("The name has a quote, a backslash, a dollar or a line break.", "Leave these out.")
     values = {
         "role": role.upper(),
         "country_code": own.country_code,

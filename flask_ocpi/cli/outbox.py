@@ -34,7 +34,11 @@ _AGO = (*(f"-{minutes}" for minutes in range(55, 0, -5)), "NOW")
 @click.command("worker", short_help="Deliver changes, send time-outs and sync, as a separate process.")
 @click.option("--once", is_flag=True, help="Do what is due now, and exit.")
 @click.option(
-    "--drain", type=click.FloatRange(min=0), default=30.0, show_default=True, help="Seconds to finish in at the end."
+    "--drain",
+    type=click.FloatRange(min=0),
+    default=30.0,
+    show_default=True,
+    help="Seconds to finish work at the end.",
 )
 @with_appcontext
 def worker(once: bool, drain: float) -> None:
@@ -77,7 +81,7 @@ def outbox() -> None:
 def list_entries(partner: str | None, parked: bool, as_json: bool) -> None:
     """Show how much waits for each partner, or (--partner) what and why."""
     if partner is None and parked:
-        raise click.UsageError("Say with --partner whose entries to list.")
+        raise click.UsageError("Name with --partner whose entries to list.")
     if partner is None:
         return _show_lags(as_json=as_json)
     found = current_ocpi.partners.find(partner)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
 import os
 import sys
-from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from contextlib import contextmanager
@@ -42,17 +40,12 @@ class Commands(AppGroup):
         try:
             return super().invoke(ctx)
         except FlaskOCPIError as error:
-            raise refusal(str(error)) from error
+            raise refusal(str(error), error.advice) from error
 
 
 def refusal(message: str, hint: str = "") -> click.ClickException:
     """Return the exception that ends a command with exit code 1; the hint names the fix."""
     return click.ClickException("\n".join(filter(None, (printable(message), hint))))
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return the known name that is most like a wrong one."""
-    return difflib.get_close_matches(name, list(known), n=1, cutoff=0.0)[0]
 
 
 def confirm(question: str, *, yes: bool) -> None:

@@ -16,6 +16,7 @@ import orjson
 from flask.cli import NoAppException
 from flask.cli import with_appcontext
 
+from flask_ocpi.cli.arguments import SUCH_JSON
 from flask_ocpi.cli.arguments import moment_back
 from flask_ocpi.cli.arguments import stored_item
 from flask_ocpi.cli.noting import account
@@ -161,7 +162,7 @@ def audit_cdrs(
 
 
 @cdrs_group.command("unsettled", short_help="List audits that nobody has dealt with.")
-@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="At most so many, the latest.")
+@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Show this many, the latest.")
 @json_option
 @with_appcontext
 def unsettled(limit: int, as_json: bool) -> None:
@@ -256,7 +257,7 @@ def _documents(file: IO[bytes], modules: Sequence[str]) -> list[Document]:
         found = orjson.loads(file.read().removeprefix(_BOM))
     except orjson.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
-        raise refusal(f"{name} is not valid JSON ({where}): {error.msg}.") from error
+        raise refusal(f"{name} is not valid JSON ({where}): {error.msg}.", SUCH_JSON) from error
     if isinstance(found, dict) and "id" not in found:
         found = next((found[key] for key in (*modules, "data") if key in found), found)
     documents = found if isinstance(found, list) else [found]

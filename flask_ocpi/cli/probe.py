@@ -26,6 +26,7 @@ from flask_ocpi.core.quirks import as_text
 from flask_ocpi.web.current import current_ocpi
 
 _COLOURS = {Outcome.PASS: "green", Outcome.WARN: "yellow", Outcome.FAIL: "red", Outcome.SKIP: "bright_black"}
+_AFTER_FAIL = "Send the report to the partner (--html FILE); --save notes quirks that help until then."
 _QUESTION = (
     "{} gets objects named PROBE-..., of which only tariffs are removed again, commands such as START_SESSION, and new "
     "tokens. Is it a test partner?"
@@ -69,7 +70,7 @@ def probe(
     With a FAIL the exit code is 1. At most 80 requests are sent; without --write they change nothing at the partner.
     """
     if save and "://" in partner:
-        raise click.UsageError("--save is for a partner: an address has no quirks.")
+        raise click.UsageError("Give --save only with the id of a partner: an address has no quirks.")
     if write:
         confirm(_QUESTION.format(partner), yes=yes)
     secret = None if token is None else secret_of(token, "Token")
@@ -85,7 +86,7 @@ def probe(
     if save:
         _save(partner, report, yes=yes)
     if not report.ok:
-        raise refusal(f"{counted(report.counts[Outcome.FAIL], 'check')} failed.")
+        raise refusal(f"{counted(report.counts[Outcome.FAIL], 'check')} failed.", _AFTER_FAIL)
 
 
 def _say(report: Report, *, every: bool) -> None:

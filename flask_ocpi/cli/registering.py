@@ -38,7 +38,7 @@ _own_role = click.option(
     "--as", "own_role", help="What this app is for the partner, in OCPI 2.1.1, which has one role: CPO or EMSP."
 )
 _own_party = click.option(
-    "--as-party", "own_party", callback=party_given, help="Which own party deals with it, where several have that role."
+    "--as-party", "own_party", callback=party_given, help="Which own party deals with it, if several have that role."
 )
 _TERMS = (
     click.option(
@@ -91,7 +91,7 @@ def _with_terms(command: Callable[..., None]) -> Callable[..., None]:
 @click.command()
 @click.option("--name", default="", help="The name of the partner; its id is made from it.")
 @click.option("--token", help="The token to issue instead of a random one; - reads it from stdin.")
-@click.option("--partner", "platform", help="A known partner that shall register again, by id, name or party.")
+@click.option("--partner", "platform", help="A known partner that is to register again, by id, name or party.")
 @click.option("--version", help="The only version of OCPI in which the partner can register.")
 @_with_terms
 @json_option
@@ -168,7 +168,7 @@ def register(
 
 @click.command(short_help="Renew a registration.")
 @click.argument("platform")
-@click.option("--version", help="Change to this version of OCPI. What was copied and what waits to be sent stays.")
+@click.option("--version", help="Change to this version of OCPI. Copies and outbox entries stay.")
 @_own_role
 @_own_party
 @yes_option

@@ -31,7 +31,9 @@ from flask_ocpi.web.current import current_ocpi
     callback=moment_back,
     help="Only messages since a date, a DateTime, or a time span ago such as 2h.",
 )
-@click.option("--limit", type=click.IntRange(min=1), default=200, show_default=True, help="At most so many messages.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=200, show_default=True, help="Show at most so many messages."
+)
 @json_option
 @with_appcontext
 def story(kind: str, id: str, platform: str | None, since: str | None, limit: int, as_json: bool) -> None:

@@ -45,7 +45,9 @@ class BookingsClient(ModuleClient):
         asker = Party.of(checked["country_code"], checked["party_id"])
         services = self.client.services
         if asker not in services.own_parties(self.module.id, InterfaceRole.RECEIVER):
-            raise InvalidParametersError(f"country_code and party_id: {asker} is no own party that books.")
+            raise InvalidParametersError(
+                f"country_code and party_id: {asker} is not one of our own parties that book. Use one that is an EMSP."
+            )
         answer = self.send(operation, InterfaceRole.SENDER, (), body=checked, owner=asker)
         booking = self.loaded(operation, answer, object=checked["request_id"])
         object_type = self.module.objects[0]

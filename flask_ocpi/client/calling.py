@@ -113,7 +113,7 @@ class CallingClient(ModuleClient):
             return None
         owner = Party.of(sent["token"]["country_code"], sent["token"]["party_id"])
         if owner not in self.client.own_parties(self.module.id, InterfaceRole.SENDER):
-            raise InvalidParametersError(f"token: {owner} is not one of our own parties that send commands.")
+            raise InvalidParametersError(f"token: {owner} is no own party that sends commands: use one of its tokens.")
         return owner
 
     def _response_url(self, operation: Operation, id: str) -> str:
@@ -121,12 +121,13 @@ class CallingClient(ModuleClient):
         settings = self.client.services.settings
         if settings.base_url is None:
             raise ConfigurationError(
-                "OCPI_BASE_URL is missing: results are posted to it. It is the public address of this app."
+                "OCPI_BASE_URL is missing: results are posted to it. Set it to the public address of this app, such as "
+                "https://ocpi.example.com."
             )
         module, version = self.module, self.client.version.number
         if not self.client.services.serves(module, InterfaceRole.SENDER):
             raise ConfigurationError(
-                f"{module.id}:SENDER is not served here, so results have nowhere to go. See OCPI_MODULES."
+                f"{module.id}:SENDER is not served here, so results have nowhere to go. Add it to OCPI_MODULES."
             )
         callback = self.find(InterfaceRole.SENDER, lambda o: o.method == "POST" and o.body is operation.result)
         interface = module.interface(InterfaceRole.SENDER)
@@ -136,7 +137,7 @@ class CallingClient(ModuleClient):
         if len(url) > _URL_LENGTH:
             raise ConfigurationError(
                 f"OCPI_BASE_URL and OCPI_URL_PREFIX are too long: a response_url would have {len(url)} characters, "
-                f"and OCPI allows {_URL_LENGTH}."
+                f"and OCPI allows {_URL_LENGTH}. Use a shorter host name or path."
             )
         return url
 
@@ -265,13 +266,13 @@ class CdrsClient(ModuleClient):
     def push(self, document: Document, *parents: str, owner: Party | None = None) -> Answer:
         """Send a CDR with POST; ``owner`` is the party in it."""
         if parents:
-            raise InvalidParametersError("A cdr has no parts.")
+            raise InvalidParametersError("A CDR has no parts: give the CDR alone.")
         return self.post(document)
 
     def get_copy(self, *ids: str, owner: Party | None = None) -> Document:
         """Get the platform's copy of a CDR that we posted, by its id, to compare it with ours (CDR-28)."""
         if len(ids) != 1:
-            raise InvalidParametersError(f"A cdr is addressed by 1 id, not {len(ids)}.")
+            raise InvalidParametersError(f"A CDR is addressed by 1 id, not {len(ids)}: write get_copy(id).")
         party = self._owner(owner)
         record = self.client.services.storage.get(CDR_URLS, self._key(party, ids[0]))
         spoken = self.client.version.number

@@ -20,6 +20,7 @@ from flask_ocpi.client.modules import ModuleClient
 from flask_ocpi.client.payments import PaymentsClient
 from flask_ocpi.client.payments import PostedClient
 from flask_ocpi.client.payments import TerminalsClient
+from flask_ocpi.core.advice import did_you_mean
 from flask_ocpi.core.description import Module
 from flask_ocpi.core.enums import BOOKINGS
 from flask_ocpi.core.enums import PAYMENTS
@@ -122,7 +123,10 @@ class Client(_Modules, PlatformConnection):
         module = self.version.module(id)
         if module is None:
             known = ", ".join(m.id for m in self.version.modules if m.listed)
-            raise InvalidParametersError(f"OCPI {self.version.number} has no module {id!r} here; there are {known}.")
+            near = did_you_mean(id, (m.id for m in self.version.modules))
+            raise InvalidParametersError(
+                f"OCPI {self.version.number} has no module {id!r} here; there are {known}.{near}"
+            )
         return module
 
 

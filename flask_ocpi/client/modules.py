@@ -235,11 +235,11 @@ class ModuleClient:
         Raises InvalidParametersError if properties depend on others in the platform's version: see :meth:`update`.
         """
         if changes.get("last_updated") is None:
-            raise InvalidParametersError("A PATCH needs last_updated.")
+            raise InvalidParametersError("A PATCH needs last_updated: add it to the changes.")
         operation = find_addressed(self.module, "PATCH", ids)
         conversion, number = self.client.version.conversion(operation.body), self.client.version.number
         if conversion is not None and not (conversion.is_marked or conversion.is_separate):
-            raise InvalidParametersError(f"To OCPI {number} send changes with update(*ids, changes=..., whole=object).")
+            raise InvalidParametersError(f"For OCPI {number} use update(*ids, changes=..., whole=object).")
         changes = changes if conversion is None else conversion.from_store(changes)
         return self._owned(operation, ids, self._owner(owner), body=changes)
 
@@ -380,10 +380,10 @@ class ModuleClient:
 
     def _owner(self, owner: Party | None) -> Party:
         if owner is None and any(object_type.described for object_type in self.module.objects):
-            raise InvalidParametersError(f"Say with owner= whom the {self.module.objects[0].name} describes.")
+            raise InvalidParametersError(f"Name with owner= whom the {self.module.objects[0].name} describes.")
         found = owner or only(self.client.own_parties(self.module.id, InterfaceRole.SENDER))
         if found is None:
-            raise InvalidParametersError(f"Several own parties have {self.module.id}: say which one with owner=.")
+            raise InvalidParametersError(f"Several own parties have {self.module.id}: name one with owner=.")
         return found
 
     def sibling(self, id: str) -> Module:

@@ -386,7 +386,9 @@ class Registrar:
     def _connection(self, platform: Platform, version: Version | None = None) -> Connection:
         """Return a connection with our token. version: of the token's encoding, by default that of the registration."""
         if not platform.is_registered or platform.token is None:
-            raise InvalidParametersError(f"Platform {platform.id} is not registered (it is {platform.state}).")
+            raise InvalidParametersError(
+                f"Platform {platform.id} is not registered (it is {platform.state}): register first."
+            )
         token = self.services.platforms.cipher.decrypt(platform.token)
         return self._connection_with(token, platform, version)
 
@@ -410,7 +412,7 @@ class Registrar:
 
     def _versions_url(self, platform: Platform) -> str:
         if platform.versions_url is None:
-            raise InvalidParametersError(f"The versions URL of platform {platform.id} is not known.")
+            raise InvalidParametersError(f"The versions URL of platform {platform.id} is not known: register first.")
         return platform.versions_url
 
     def _known(self, versions_url: str, terms: Terms) -> Platform | None:

@@ -189,7 +189,9 @@ def _tls_context(ca_bundle: str | None, client_certificate: Certificate | None) 
         else:
             context.load_verify_locations(cafile=bundle)
     except OSError as error:
-        raise ConfigurationError(f"The CA bundle {bundle} cannot be used: {reason_of(error)}.") from error
+        raise ConfigurationError(
+            f"The CA bundle {bundle} cannot be used: {reason_of(error)}. It must be PEM."
+        ) from error
     if client_certificate is None:
         return context
     file, key = (client_certificate, None) if isinstance(client_certificate, str) else client_certificate
@@ -197,7 +199,9 @@ def _tls_context(ca_bundle: str | None, client_certificate: Certificate | None) 
         # A password, even a wrong one, keeps OpenSSL from asking for it on the terminal.
         context.load_cert_chain(file, key, password="")
     except OSError as error:
-        raise ConfigurationError(f"The client certificate {file} cannot be used: {reason_of(error)}.") from error
+        raise ConfigurationError(
+            f"The client certificate {file} cannot be used: {reason_of(error)}. It must be PEM."
+        ) from error
     return context
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
@@ -10,6 +9,7 @@ from dataclasses import fields
 from typing import Any
 
 from flask_ocpi.core import setting_kinds as kinds
+from flask_ocpi.core.advice import nearest
 from flask_ocpi.core.enums import Role
 from flask_ocpi.core.setting_kinds import Kind
 from flask_ocpi.core.setting_kinds import OwnParty
@@ -290,8 +290,10 @@ class Settings:
         known = {item.key for item in SETTINGS}
         for key in config:
             if isinstance(key, str) and key.startswith("OCPI_") and key not in known:
-                near = difflib.get_close_matches(key, known, n=1, cutoff=0.0)
-                raise ConfigurationError(f"{key} is not a setting of Flask-OCPI. Did you mean {near[0]}?")
+                near = nearest(key, known)
+                raise ConfigurationError(
+                    f"{key} is not a setting of Flask-OCPI. Did you mean {near}? `flask ocpi settings` lists all."
+                )
         if config.get("OCPI_PARTIES") is None:
             raise ConfigurationError(
                 f"OCPI_PARTIES is missing. Set it to your parties, such as {kinds.PARTIES_EXAMPLE}."

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Collection
 from collections.abc import Iterator
 from collections.abc import Mapping
-from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP
 from decimal import Decimal
@@ -16,6 +15,8 @@ from typing import Any
 
 import marshmallow as ma
 
+from flask_ocpi.core.advice import listing
+from flask_ocpi.core.advice import with_article
 from flask_ocpi.core.moments import canonical_date_time
 
 NOT_AVAILABLE = "#NA"  # OCPI 2.2.1, Transport and format, "No data available"
@@ -374,7 +375,8 @@ class Enum(Field):
         ):
             return value
         shown = value if len(value) <= 40 else f"{value[:40]}..."
-        raise ma.ValidationError(f"{shown!a} is not a {self.enum.__name__}: use {_listing(self.listed)}")
+        known = listing(self.listed, value)
+        raise ma.ValidationError(f"{shown!a} is not {with_article(self.enum.__name__)}: use {known}")
 
     def is_open_by(self, policy: Policy) -> bool:
         """Tell whether it accepts unknown values."""
@@ -382,10 +384,6 @@ class Enum(Field):
 
     def json_schema(self) -> dict[str, Any]:
         return {"type": "string", "enum": list(self.listed)}
-
-
-def _listing(values: Sequence[str]) -> str:
-    return ", ".join(values) if len(values) <= 10 else f"{', '.join(values[:10])}, ... ({len(values)} values)"
 
 
 class ListOf(Field, ma.fields.List[Any]):

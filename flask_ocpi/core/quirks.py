@@ -16,6 +16,7 @@ from typing import Any
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from flask_ocpi.core.advice import there_are
 from flask_ocpi.errors import InvalidParametersError
 
 
@@ -167,7 +168,7 @@ def check_names(names: Iterable[str]) -> None:
     """Raise InvalidParametersError, with the known names, for a name of no quirk."""
     for name in names:
         if name not in TABLE:
-            raise InvalidParametersError(f"There is no quirk {name!a}; there are {', '.join(TABLE)}.")
+            raise InvalidParametersError(f"There is no quirk {name!a}; {there_are(TABLE, name)}")
 
 
 def written(texts: Iterable[str]) -> dict[str, Any]:
@@ -192,7 +193,7 @@ def preset(name: str) -> dict[str, Any]:
     """Return the quirks of known software; raise InvalidParametersError with the known names."""
     known = PRESETS.get(name)
     if known is None:
-        raise InvalidParametersError(f"There is no preset {name!a}; there are {', '.join(PRESETS)}.")
+        raise InvalidParametersError(f"There is no preset {name!a}; {there_are(PRESETS, name)}")
     return checked(known.quirks)
 
 

@@ -9,6 +9,8 @@ from typing import Any
 from typing import Generic
 from typing import TypeVar
 
+from flask_ocpi.core.advice import did_you_mean
+from flask_ocpi.core.advice import there_are
 from flask_ocpi.core.enums import Role
 from flask_ocpi.core.quirks import checked
 from flask_ocpi.core.quirks import written
@@ -21,6 +23,7 @@ PARTIES_EXAMPLE = (
     '[{"country_code": "NL", "party_id": "ABC", "roles": ["CPO"], "business_details": {"name": "Abc Charging"}}]'
 )
 
+_PARTY_KEYS = ("country_code", "party_id", "roles", "business_details")
 _DEEPEST = 128  # orjson writes 254 levels, of which OCPI uses a few
 #: A PEM file with certificate and key, or a file of each.
 Certificate = str | tuple[str, str]
@@ -108,7 +111,7 @@ def seconds(key: str, value: Any) -> float:
 def path(key: str, value: Any) -> str:
     if isinstance(value, str) and value:
         return value
-    raise ConfigurationError(f"{key} must be a text, got {value!r}.")
+    raise ConfigurationError(f"{key} must be a text that is not empty, got {value!r}.")
 
 
 @kind("list of texts")
@@ -133,7 +136,9 @@ def choice(*choices: str) -> Kind[str]:
     def parse(key: str, value: Any) -> str:
         if value in choices:
             return str(value)
-        raise ConfigurationError(f"{key} must be one of {', '.join(choices)}, got {value!r}.")
+        raise ConfigurationError(
+            f"{key} must be one of {', '.join(choices)}, got {value!r}.{did_you_mean(value, choices)}"
+        )
 
     return parse
 
@@ -191,7 +196,7 @@ def list_limits(key: str, value: Any) -> tuple[tuple[str, int], ...]:
 def mapping(key: str, value: Any) -> dict[str, Any]:
     if isinstance(value, Mapping):
         return dict(value)
-    raise ConfigurationError(f"{key} must be a mapping, got {value!r}.")
+    raise ConfigurationError(f'{key} must be a mapping such as {{"name": "value"}}, got {value!r}.')
 
 
 @kind("path or list")
@@ -230,7 +235,7 @@ def permissions(key: str, value: Any) -> dict[Role, dict[str, tuple[str, ...]]]:
     parsed: dict[Role, dict[str, tuple[str, ...]]] = {}
     for role, modules in value.items():
         if role not in set(Role):
-            raise ConfigurationError(f"{key} names the role {role!r}; roles are {', '.join(Role)}.")
+            raise ConfigurationError(f"{key} names the role {role!r}; {there_are(Role, role)}")
         if not isinstance(modules, Mapping):
             raise ConfigurationError(f"{example}, got {modules!r} for {role}.")
         for module, sides in modules.items():
@@ -257,12 +262,10 @@ def parties(key: str, value: Any) -> tuple[OwnParty, ...]:
 def _party(where: str, item: Any) -> OwnParty:
     if not isinstance(item, Mapping):
         raise ConfigurationError(f"{where} must be a mapping such as {PARTIES_EXAMPLE[1:-1]}, got {item!r}.")
-    unknown = set(item) - {"country_code", "party_id", "roles", "business_details"}
-    if unknown:
-        raise ConfigurationError(
-            f"{where} has an unknown key {min(map(str, unknown))!r}; "
-            "keys are country_code, party_id, roles, business_details."
-        )
+    unknown = min(map(str, set(item) - set(_PARTY_KEYS)), default=None)
+    if unknown is not None:
+        near = did_you_mean(unknown, _PARTY_KEYS)
+        raise ConfigurationError(f"{where} has an unknown key {unknown!r}; keys are {', '.join(_PARTY_KEYS)}.{near}")
     country_code = _code(f"{where}['country_code']", item.get("country_code"), 2)
     party_id = _code(f"{where}['party_id']", item.get("party_id"), 3)
     roles = item.get("roles")

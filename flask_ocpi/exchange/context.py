@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Any
 from typing import Protocol
 
+from flask_ocpi.core.advice import did_you_mean
 from flask_ocpi.core.compiled import loader_of
 from flask_ocpi.core.config import Settings
 from flask_ocpi.core.description import Document
@@ -253,7 +254,10 @@ class Services:
         """Return the class of a module's objects; raise InvalidParametersError that lists the modules with objects."""
         known = self.object_types
         if module not in known:
-            raise InvalidParametersError(f"There is no module {module!r} with objects; there are {', '.join(known)}.")
+            near = did_you_mean(module, known)
+            raise InvalidParametersError(
+                f"There is no module {module!r} with objects; there are {', '.join(known)}.{near}"
+            )
         return known[module]
 
     def receives_strictly(self, platform: Platform) -> bool:

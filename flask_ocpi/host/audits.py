@@ -153,7 +153,9 @@ class Audits:
         def note() -> None:
             record = storage.get(CDR_AUDITS, key, for_update=True)
             if record is None:
-                raise NotFoundError(f"The CDR {key.id!a} of {key.owner} was not audited.")
+                raise NotFoundError(
+                    f"The CDR {key.id!a} of {key.owner} was not audited yet: run `flask ocpi cdrs audit` first."
+                )
             document = {**record.document, "settled": {"who": who, "time": now}}
             storage.save(CDR_AUDITS, key, replace(record, text=orjson.dumps(document)))
 

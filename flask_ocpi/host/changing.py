@@ -109,7 +109,7 @@ def checked_object(
     parties = [Party.of(party.country_code, party.party_id) for party in services.settings.parties]
     if object_type.is_owned and key.owner not in parties and not object_type.described:
         listing = ", ".join(map(str, parties))
-        raise InvalidParametersError(f"{key.owner} is not one of our own parties, which are {listing}.")
+        raise InvalidParametersError(f"{key.owner} is not one of our own parties: use one of {listing}.")
     micros = to_micros(checked["last_updated"])
     seen_by = tuple(Party.of(*party) for party in audience or ()) or audience_of(object_type, checked)
     record = Record.of(checked, last_updated=micros, audience=seen_by)

@@ -307,7 +307,7 @@ def compare(
     services.object_type(module)
     chosen = direction or direction_of(services, platform, module)
     if chosen not in MOST:
-        raise InvalidParametersError(f"direction is theirs or copies, not {direction!a}.")
+        raise InvalidParametersError(f"direction must be theirs or copies, not {direction!a}.")
     most = MOST[chosen] if limit is None else limit
     if chosen == "theirs":
         if not platform.is_registered:

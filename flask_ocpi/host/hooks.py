@@ -11,6 +11,7 @@ from typing import Literal
 from typing import TypeVar
 from typing import cast
 
+from flask_ocpi.core.advice import there_are
 from flask_ocpi.core.description import Version
 from flask_ocpi.core.enums import BOOKINGS
 from flask_ocpi.core.enums import InterfaceRole
@@ -132,7 +133,7 @@ class HostHooks:
         """
         known = self._commands()
         if name not in known:
-            raise ConfigurationError(f"There is no command {name!r}; there are {', '.join(known)}.")
+            raise ConfigurationError(f"There is no command {name!r}; {there_are(known, name)}")
         return self._register_call("commands", name, "command")
 
     def _commands(self) -> list[str]:
@@ -152,7 +153,7 @@ class HostHooks:
         includes the ``profile``.
         """
         if method not in ("GET", "PUT", "DELETE"):
-            raise ConfigurationError(f"Charging profiles have GET, PUT and DELETE, not {method!r}.")
+            raise ConfigurationError(f"Charging profiles have the methods GET, PUT and DELETE, not {method!r}.")
         return self._register_call("chargingprofiles", method, "charging_profile")
 
     def terminal(self, name: Literal["activate", "deactivate", "update"]) -> Callable[[T], T]:
@@ -165,7 +166,7 @@ class HostHooks:
         It may be called more than once for one change, so it must have no side effects.
         """
         if name not in HOOKS:
-            raise ConfigurationError(f"Terminals have the hooks {', '.join(HOOKS)}, not {name!r}.")
+            raise ConfigurationError(f"There is no hook {name!r} of terminals; {there_are(HOOKS, name)}")
         return self._register_call(TERMINALS, name, "terminal", "terminal", "request")
 
     def booking(self, function: B) -> B:
@@ -200,5 +201,6 @@ def _check(hook: str, function: Callable[..., Any], *parameters: str) -> None:
     except TypeError:
         name = getattr(function, "__name__", "function")
         raise ConfigurationError(
-            f"@ocpi.{hook} calls its function with ({', '.join(parameters)}), which {name}{signature} does not take."
+            f"@ocpi.{hook} calls its function with ({', '.join(parameters)}), which {name}{signature} does not take: "
+            f"write def {name}({', '.join(parameters)})."
         ) from None

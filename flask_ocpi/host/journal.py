@@ -14,6 +14,7 @@ import orjson
 from flask_ocpi.client.addresses import same_origin
 from flask_ocpi.client.client import Client
 from flask_ocpi.client.wire import Answer
+from flask_ocpi.core.advice import there_are
 from flask_ocpi.core.enums import ModuleID
 from flask_ocpi.core.moments import moment_text
 from flask_ocpi.core.moments import to_micros
@@ -93,7 +94,7 @@ class Journal:
         """Return the message with a number; raise NotFoundError if the journal has no such message (any more)."""
         entry = journal.find(self.services.storage, number)
         if entry is None:
-            raise NotFoundError(f"There is no message {number} in the journal.")
+            raise NotFoundError(f"There is no message {number} in the journal. `flask ocpi journal` lists them.")
         return entry
 
     @property
@@ -139,7 +140,7 @@ class Journal:
     def _reference(self, kind: str, id: str) -> Reference:
         kinds = self.kinds
         if kind not in kinds:
-            raise InvalidParametersError(f"There are no stories of {kind!r}; there are {', '.join(kinds)}.")
+            raise InvalidParametersError(f"There are no stories of {kind!r}; {there_are(kinds, kind)}")
         return Reference.of(kind, id)
 
     def _told(
@@ -193,7 +194,7 @@ class Journal:
         urls = [platform.versions_url or "", *(str(endpoint["url"]) for endpoint in platform.endpoints)]
         if not any(same_origin(message.url, url) for url in urls):
             raise InvalidParametersError(
-                f"{platform.id} has no endpoint at the server of this message any more: our token is not for it."
+                f"{platform.id} has no endpoint at the server of this message any more: our token must not go there."
             )
         return platform
 

@@ -309,7 +309,7 @@ class Partners:
             bare = Connection(self._transport(), token, encoding=spelling, traffic=services.traffic)
             return Session(services, bare, partner, token, encoding=spelling, number=number)
         if token is not None:
-            raise InvalidParametersError("A token goes with a versions URL; that of a partner is known.")
+            raise InvalidParametersError("Give a token only with a versions URL: that of a partner is known.")
         found = self.find(partner)
         client = Client(services, found, self._transport())
         return Session(
@@ -326,7 +326,7 @@ class Partners:
     def push_parties(self, platform: Platform | str, which: str | None) -> Platform:
         """Send objects for all parties to the "first" party of a partner or to "each"; None: the default."""
         if which not in _PREFERENCES:
-            raise InvalidParametersError(f"Say first, each or None, not {which!a}.")
+            raise InvalidParametersError(f"which must be first, each or None, not {which!a}.")
         return self.services.platforms.change(self.find(platform), lambda current: replace(current, push_parties=which))
 
     def set_quirks(
@@ -356,7 +356,9 @@ class Partners:
         """Make a hub represent a party, in place of any other hub."""
         found = self.find(hub)
         if not found.is_hub:
-            raise InvalidParametersError(f"Platform {found.id} is no hub.")
+            raise InvalidParametersError(
+                f"Platform {found.id} is not a hub: only a partner with the role HUB has parties behind it."
+            )
         claims = self.services.platforms.claims
         claims.check(party, claims.of(party).platforms)
         claims.assign(found.id, party)

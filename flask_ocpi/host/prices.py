@@ -278,7 +278,9 @@ def _connector(location: Mapping[str, Any], evse_uid: str, connector_id: str) ->
                 if str(connector["id"]).upper() == connector_id.upper():
                     found: Document = connector
                     return found
-    raise NotFoundError(f"The location has no connector {connector_id!a} at an EVSE {evse_uid!a}.")
+    raise NotFoundError(
+        f"The location has no connector {connector_id!a} at an EVSE {evse_uid!a}: use ids of the location."
+    )
 
 
 def _place(document: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -296,4 +298,4 @@ def _owner(document: Mapping[str, Any]) -> Party:
     try:
         return Party.of(document["country_code"], document["party_id"])
     except (KeyError, AttributeError):
-        raise InvalidParametersError("country_code and party_id are needed, to know whose it is.") from None
+        raise InvalidParametersError("country_code and party_id are missing: add the party whose it is.") from None

@@ -92,5 +92,5 @@ def _class(services: Services, module: str, number: str) -> tuple[Version, type[
 def _required_class(services: Services, module: str, number: str) -> tuple[Version, type[Schema]]:
     version, cls = _class(services, module, number)
     if cls is None:
-        raise InvalidParametersError(f"OCPI {number} has no objects of {module}.")
+        raise InvalidParametersError(f"OCPI {number} has no objects of {module}: use another version.")
     return version, cls

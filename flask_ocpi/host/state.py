@@ -111,7 +111,7 @@ class State:
         """The URL to give to partners; raises ConfigurationError without OCPI_BASE_URL."""
         if self.settings.base_url is None:
             raise ConfigurationError(
-                "OCPI_BASE_URL is missing: it is the public address of this app, such as https://ocpi.example.com. "
+                "OCPI_BASE_URL is missing: set it to the public address of this app, such as https://ocpi.example.com. "
                 "For a first try: FLASK_OCPI_BASE_URL=http://127.0.0.1:5000"
             )
         return f"{self.settings.base_url}{self.settings.url_prefix}/versions"

@@ -15,6 +15,8 @@ from flask_ocpi.client.connection import Connection
 from flask_ocpi.client.discovery import Refetching
 from flask_ocpi.client.discovery import discover
 from flask_ocpi.client.wire import Transport
+from flask_ocpi.core.advice import did_you_mean
+from flask_ocpi.core.advice import there_are
 from flask_ocpi.core.config import Settings
 from flask_ocpi.core.converting import fields_of
 from flask_ocpi.core.description import Version
@@ -235,7 +237,9 @@ def _check_modules(settings: Settings, versions: Sequence[Version]) -> None:
         for name in names:
             id, _, role = name.partition(":")
             if id not in modules:
-                raise ConfigurationError(f"{key} names the module {id!r}; this release has {listing}.")
+                raise ConfigurationError(
+                    f"{key} names the module {id!r}; there are {listing}.{did_you_mean(id, modules)}"
+                )
             if role not in ("", *InterfaceRole):
                 raise ConfigurationError(f"{key} names {name!r}; write {id}:SENDER, {id}:RECEIVER or {id}.")
 
@@ -244,7 +248,7 @@ def _check_synced_modules(settings: Settings, versions: Sequence[Version]) -> No
     known = dict.fromkeys(module.id for version in versions for module in version.modules if module.objects)
     for name in settings.sync_modules:
         if name not in known:
-            raise ConfigurationError(f"OCPI_SYNC_MODULES names the module {name!r}; there are {', '.join(known)}.")
+            raise ConfigurationError(f"OCPI_SYNC_MODULES names the module {name!r}; {there_are(known, name)}")
 
 
 def _check_open_enums(settings: Settings, versions: Sequence[Version]) -> None:
@@ -255,4 +259,4 @@ def _check_open_enums(settings: Settings, versions: Sequence[Version]) -> None:
     known = sorted({field.enum.__name__ for field in inner if isinstance(field, Enum)})
     for name in settings.open_enums:
         if name not in known:
-            raise ConfigurationError(f"OCPI_OPEN_ENUMS names the enum {name!r}; there are {', '.join(known)}.")
+            raise ConfigurationError(f"OCPI_OPEN_ENUMS names the enum {name!r}; {there_are(known, name)}")

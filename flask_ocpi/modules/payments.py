@@ -5,6 +5,7 @@ OCPI 2.3.0, Payments. One endpoint with two classes of objects below it, neither
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -66,6 +67,9 @@ class TerminalRequest:
     terminal: Document | None = None
 
 
+_log = logging.getLogger("flask_ocpi")
+
+
 def activate(ctx: Context, target: Target, body: Document) -> Result:
     """Let the host application activate a terminal; store the Terminal that it returns, and send it to the CPO.
 
@@ -80,6 +84,7 @@ def activate(ctx: Context, target: Target, body: Document) -> Result:
     try:
         ctx.services.save(TERMINALS, terminal, audience=audience)
     except InvalidParametersError as error:
+        _log.error("The hook for terminals answered %.500r: %s", made, error)
         raise ServerError("The host application made no valid Terminal.") from error
     return Result()
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+
 import orjson
 
+from flask_ocpi.core.advice import did_you_mean
 from flask_ocpi.core.codes import CURRENCIES
 from flask_ocpi.core.description import Document
 from flask_ocpi.core.description import Interface
@@ -137,6 +140,7 @@ class ChargingPreferences(Schema):
     )
 
 
+_log = logging.getLogger("flask_ocpi")
 _OVER = (SessionStatus.COMPLETED, SessionStatus.INVALID)
 
 
@@ -152,7 +156,10 @@ def put_charging_preferences(ctx: Context, target: Target, body: Document) -> Re
         raise NotFoundError(f"EVSE {session['evse_uid']!a} takes no charging preferences.")
     answer = _answer(ctx, session, evse, body)
     if answer not in list(ChargingPreferencesResponse):
-        raise ServerError(f"The host application answered {answer!a}, which is no ChargingPreferencesResponse.")
+        known = list(ChargingPreferencesResponse)
+        near = did_you_mean(answer, known)
+        _log.error("The hook for charging preferences answered %.500r: use %s.%s", answer, ", ".join(known), near)
+        raise ServerError("The host application gave no valid answer about these preferences.")
     ctx.services.emit(
         charging_preferences_received, session=session, preferences=body, answer=str(answer), platform=ctx.platform
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from flask_ocpi.core.advice import did_you_mean
 from flask_ocpi.core.codes import LANGUAGES
 from flask_ocpi.core.description import OWNER_KEY
 from flask_ocpi.core.description import Alias
@@ -194,7 +195,8 @@ def authorize(ctx: Context, target: Target, body: Document | None) -> Result:
     try:
         info = _complete(ctx, target, token, answer)
     except (InvalidParametersError, TypeError) as error:
-        _log.error("The authorizer answered %.500r: %s", answer, error)
+        near = did_you_mean(answer, AllowedType) if isinstance(answer, str) else ""
+        _log.error("The authorizer answered %.500r: %s%s", answer, error, near)
         raise ServerError("The host application gave no valid answer about this token.") from error
     place = _place(info.pop("location", None), body, answer)
     if info["allowed"] == AllowedType.ALLOWED:

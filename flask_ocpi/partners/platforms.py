@@ -15,6 +15,7 @@ from functools import partial
 from hashlib import blake2b
 from time import monotonic
 
+from flask_ocpi.core.advice import did_you_mean
 from flask_ocpi.core.moments import format_date_time
 from flask_ocpi.core.moments import now_micros
 from flask_ocpi.errors import ClientError
@@ -185,8 +186,10 @@ class Platforms:
             raise UnknownPlatformError(
                 f"{text!r} fits several platforms: use one of the ids {', '.join(p.id for p in matching)}."
             )
-        listing = ", ".join(p.id for p in known) or "none yet"
-        raise UnknownPlatformError(f"There is no platform {text!r}. Known platforms: {listing}.")
+        if not known:
+            raise UnknownPlatformError(f"There is no platform {text!r}, and no other yet: invite one, or register.")
+        near = did_you_mean(text, [name for p in known for name in (p.id, p.name, *map(str, p.parties))])
+        raise UnknownPlatformError(f"There is no platform {text!r}; there are {', '.join(p.id for p in known)}.{near}")
 
     def caller(self, tokens: Iterable[str]) -> Caller | None:
         """Return the platform that one of these tokens belongs to, or None if none of them is in use."""
@@ -309,7 +312,7 @@ class Platforms:
         """Make a token, or take the given one; return it as it is stored and as it is sent."""
         text = new_token() if token is None else token
         if not is_token(text):
-            raise InvalidParametersError("A token has 1 to 64 printable ASCII characters and no blanks.")
+            raise InvalidParametersError("A token must have 1 to 64 printable ASCII characters and no blanks.")
         return IssuedToken(hash_token(text), use), text
 
     def speaks_for(self, platform: Platform, party: Party) -> bool:

@@ -60,7 +60,7 @@ def zone_at(latitude: Any, longitude: Any) -> str | None:
     try:
         from tzfpy import get_tz
     except ImportError:
-        raise PricingError("Time zones are found by coordinates if Flask-OCPI[zones] is installed.") from None
+        raise PricingError('Time zones by coordinates need: pip install "Flask-OCPI[zones]"') from None
     north, east = number(latitude, "latitude"), number(longitude, "longitude")
     if abs(north) > 90 or abs(east) > 180:
         return None

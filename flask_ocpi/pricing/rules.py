@@ -9,6 +9,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
+from flask_ocpi.core.advice import did_you_mean
 from flask_ocpi.pricing.amounts import number
 from flask_ocpi.pricing.findings import FINDINGS
 from flask_ocpi.pricing.findings import PricingError
@@ -140,5 +141,7 @@ def _ids(data: Mapping[str, Any], where: str) -> frozenset[str]:
     known = {name.upper(): name for name in (*FINDINGS, *NOTES)}
     ids = _texts(data, "ignore", where, frozenset())
     for id in sorted(ids - known.keys()):
-        raise PricingError(f"{where}['ignore'] names {id.lower()!r}, which no finding is called.")
+        raise PricingError(
+            f"{where}['ignore'] names the finding {id.lower()!r}, which does not exist.{did_you_mean(id, known)}"
+        )
     return frozenset(known[id] for id in ids)

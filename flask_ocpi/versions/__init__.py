@@ -98,7 +98,7 @@ def select_versions(numbers: Iterable[str], among: Sequence[Version] | None = No
     wanted = sorted(set(numbers), key=version_order)
     for number in wanted:
         if number not in known:
-            raise ConfigurationError(f"OCPI_VERSIONS names {number!r}; this release serves {', '.join(known)}.")
+            raise ConfigurationError(f"OCPI_VERSIONS names {number!r}; there are {', '.join(known)}.")
     return tuple(known[number] for number in wanted)
 
 

@@ -327,7 +327,7 @@ def test_the_party_of_a_platform_with_several_is_asked_for(run, ocpi, shared):
     result = run(ocpi, "command", "STOP_SESSION", "--partner", shared, "--session", "TWO")
 
     assert result.exit_code == 2
-    assert f"{shared} speaks for BE-ONE, BE-TWO: say with --to-party which of them is meant." in result.stderr
+    assert f"{shared} speaks for BE-ONE, BE-TWO: name one of them with --to-party." in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -346,7 +346,7 @@ def test_the_own_party_is_asked_for_where_there_are_several(run, ocpi_network, o
     result = run(several, "command", "STOP_SESSION", *TO, "--session", "SES1")
 
     assert result.exit_code == 2
-    assert "Say with --party which own party it is about: NL-AAA, NL-BBB." in result.stderr
+    assert "Name your party with --party: NL-AAA, NL-BBB." in result.stderr
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from flask_ocpi.partners.platforms import PlatformState
 from flask_ocpi.storage.memory import MemoryStorage
 
 PARTIES = [("NL", "ABC", ["CPO"])]
+FAILED = "Error: 1 check failed.\nCorrect what the lines with FAIL say, and check again.\n"
 
 
 class Durable(MemoryStorage):
@@ -70,7 +71,7 @@ def test_check_fails_with_the_storage(run, ocpi_network):
 
     assert (text.exit_code, answer.exit_code) == (1, 1)
     assert "FAIL  storage        Failing does not answer: the disk is on fire" in text.stdout
-    assert text.stderr == answer.stderr == "Error: 1 check failed.\n"
+    assert text.stderr == answer.stderr == FAILED
     assert json.loads(answer.stdout)["ok"] is False
 
 
@@ -106,7 +107,7 @@ def test_check_fails_when_the_app_cannot_be_made(error, line):
 
     assert result.exit_code == 1
     assert result.stdout.startswith(line)
-    assert result.stderr == "Error: 1 check failed.\n"
+    assert result.stderr == FAILED
 
 
 def test_other_commands_say_why_the_app_cannot_be_made():

@@ -86,7 +86,7 @@ def test_import_reads_stdin_and_answers_json(run, ocpi):
         ({"locations": [location(), location(id="L2", evses=[evse(uid=None)])]},
          "locations[1]: Invalid location: evses[0].uid"),
         ({"locations": [location(), location(**THEIRS)]},
-         "locations[1]: FR-OTH is not one of our own parties, which are NL-ABC."),
+         "locations[1]: FR-OTH is not one of our own parties: use one of NL-ABC."),
         ({"locations": [location(), 7]}, "locations[1]: "),
         ({"locations": location()}, "locations must be a list of objects."),
         ({"locations": [location()], "lokations": []},
@@ -335,7 +335,7 @@ def test_pull_shortens_a_long_list_of_broken_objects(run, connected, ocpi_other,
         (
             ["locations", "--partner", "nobody"],
             1,
-            "Error: There is no platform 'nobody'. Known platforms: other-example.",
+            "Error: There is no platform 'nobody'; there are other-example.",
         ),
         (
             ["locations", "--partner", "FR-OTH", "--party", "BE-XXX"],
@@ -397,7 +397,7 @@ def test_party_is_asked_for_where_there_are_several(run, several, args):
     result = run(several, *args)
 
     assert result.exit_code == 2
-    assert "Say with --party which own party it is about: NL-AAA, NL-BBB." in result.stderr
+    assert "Name your party with --party: NL-AAA, NL-BBB." in result.stderr
 
 
 def test_pull_gives_the_copies_to_the_party_named(run, several, ocpi_other):

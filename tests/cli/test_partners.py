@@ -48,7 +48,7 @@ def test_what_is_granted_is_said_with_a_registration(run, ocpi, ocpi_network):
     "command", [["invite"], ["register", "https://x.example/", "token"]], ids=["invite", "register"]
 )
 @pytest.mark.parametrize(
-    ("option", "named"), [(["--roles", "CPO,MSP"], "'MSP' is no role"), (["--parties", "NL-ABCD"], "is not a party")]
+    ("option", "named"), [(["--roles", "CPO,MSP"], "'MSP' is not a role"), (["--parties", "NL-ABCD"], "is not a party")]
 )
 def test_what_nobody_can_be_granted_is_refused(run, ocpi, command, option, named):
     result = run(ocpi, *command, *option)

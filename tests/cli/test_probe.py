@@ -49,7 +49,7 @@ def test_probe_with_a_failure_says_what_was_seen_and_exits_with_1(run, connected
     assert result.exit_code == 1
     assert "FAIL message.type: " in result.stdout
     assert "The Content-Type of answers is application/json. [Transport and format: Response format]" in result.stdout
-    assert result.stderr == "Error: 1 check failed.\n"
+    assert result.stderr.startswith("Error: 1 check failed.\nSend the report to the partner")
 
 
 def test_probe_answers_json(run, connected):
@@ -94,10 +94,10 @@ def test_probe_of_an_address_takes_its_token(run, ocpi, ocpi_other):
     ("arguments", "message"),
     [
         (["https://other.example/ocpi/versions"], "An address needs the token that it accepts."),
-        (["other-example", "--token", "x"], "A token goes with a versions URL; that of a partner is known."),
+        (["other-example", "--token", "x"], "Give a token only with a versions URL: that of a partner is known."),
         (["other-example", "--version", "9.9"], "OCPI 9.9 is not served here"),
         (["nobody"], "There is no platform 'nobody'"),
-        (["https://other.example/v", "--token", "x", "--save"], "--save is for a partner"),
+        (["https://other.example/v", "--token", "x", "--save"], "Give --save only with the id of a partner"),
         (["https://other.example/v", "--token", "x", "--write", "--yes"], "Only a partner that is registered"),
     ],
     ids=["no token", "needless token", "version", "unknown", "save", "write"],

@@ -311,7 +311,7 @@ def test_hub_pushes_and_is_pulled_from(ocpi_network, ocpi, hub_app):
     assert not [name for request in ocpi_network.requests for name in ROUTING if name in request.headers]
     with hub_app.client("NL-ABC") as client:
         assert client.hubclientinfo.get_copy(owner=EMS) == client_info(status="SUSPENDED", last_updated=LATER)
-        with pytest.raises(InvalidParametersError, match="Say with owner= whom the client_info describes"):
+        with pytest.raises(InvalidParametersError, match="Name with owner= whom the client_info describes"):
             client.hubclientinfo.get_copy()
 
 

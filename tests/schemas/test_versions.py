@@ -47,7 +47,7 @@ def test_details_list_both_sides_of_a_module():
         ({"version": 2.2, "endpoints": [ENDPOINT]}, "version must be a string"),
         (
             {"version": "2.2.1", "endpoints": [{**ENDPOINT, "role": "CPO"}]},
-            "endpoints[0].role 'CPO' is not a InterfaceRole: use SENDER, RECEIVER",
+            "endpoints[0].role 'CPO' is not an InterfaceRole: use SENDER, RECEIVER",
         ),
         (
             {"version": "2.2.1", "endpoints": [{**ENDPOINT, "url": "/locations"}]},

@@ -207,7 +207,7 @@ def test_a_host_with_an_authority_of_its_own_keeps_the_common_client_certificate
         ({"": {"ca_bundle": "x"}}, "without scheme and port"),
         ({CPO: {}}, "must look like"),
         ({CPO: {"verify": False}}, "must look like"),
-        ({CPO: {"ca_bundle": False}}, "must be a text"),
+        ({CPO: {"ca_bundle": False}}, "must be a text that is not empty"),
         ({CPO: {"client_certificate": ["one"]}}, "must be a PEM file"),
     ],
 )

@@ -383,7 +383,7 @@ WRONG = {
     "choice": ({"OCPI_TOKEN_ENCODING": "hex"}, "OCPI_TOKEN_ENCODING must be one of base64, plain, got 'hex'"),
     "permissions": (
         {"OCPI_ROLE_PERMISSIONS": {"XYZ": {}}},
-        "OCPI_ROLE_PERMISSIONS names the role 'XYZ'; roles are CPO",
+        "OCPI_ROLE_PERMISSIONS names the role 'XYZ'; there are CPO",
     ),
     "side": ({"OCPI_ROLE_PERMISSIONS": {"NSP": {"locations": "SENDER"}}}, "OCPI_ROLE_PERMISSIONS must look like"),
     "seconds": ({"OCPI_HTTP_TIMEOUT": -1}, "OCPI_HTTP_TIMEOUT must be a number of seconds above 0, got -1"),

@@ -37,7 +37,7 @@ class Level(IntEnum):
             return level
         found = cls.__members__.get(level.upper()) if isinstance(level, str) else None
         if found is None:
-            raise ConfigurationError(f"A level of the console is read, operate or admin, not {level!a}.")
+            raise ConfigurationError(f"A level of the console must be read, operate or admin, not {level!a}.")
         return found
 
 

@@ -125,7 +125,7 @@ def checked_party(text: str) -> Party:
     """Return the party of a text such as NL-ABC."""
     country_code, _, party_id = text.partition("-")
     if (len(country_code), len(party_id)) != (2, 3):
-        raise ConfigurationError(f"A party is a country code and three characters, such as NL-ABC, not {text}.")
+        raise ConfigurationError(f"A party must be a country code and three characters, such as NL-ABC, not {text}.")
     return Party.of(country_code, party_id)
 
 
