@@ -25,6 +25,8 @@ from flask_ocpi.web.setup import kinds
 from tests.storage import old
 from tests.urls import ocpi_url
 
+pytestmark = pytest.mark.filterwarnings("ignore::flask_ocpi.errors.RemovalWarning")
+
 SENDER = ocpi_url("sender")
 RECEIVER = ocpi_url("receiver")
 ABC = Party.of("NL", "ABC")
