@@ -28,34 +28,38 @@ _PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width">
 <title>Flask-OCPI: {{ parties|join(", ") }}</title>
 <style>
-body { font: 1rem/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem }
 :root { color-scheme: light dark }
-code, pre { font-family: ui-monospace, monospace; font-size: .9rem }
-pre { overflow-x: auto; padding: .7rem; border: 1px solid; border-radius: .3rem }
+body { font: 1rem/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem }
+h1, h2 { line-height: 1.2; overflow-wrap: anywhere }
+li { margin: .4rem 0 }
+code, pre { font-family: ui-monospace, monospace; font-size: .9rem; overflow-wrap: anywhere }
+pre { overflow-x: auto; padding: .7rem; border: 1px solid #8888; border-radius: .3rem; background: #8881 }
 </style>
 </head>
 <body>
 <h1>{{ parties|join(", ") }} speaks OCPI {{ versions|join(", ") }}</h1>
-<p>This page is here because the app is in debug mode.</p>
+<p>Your app serves OCPI below <code>{{ prefix }}</code>. This page is here because the app is in debug mode.</p>
 <h2>What is there</h2>
 <ul>
-<li><code>{{ versions_url }}</code>: the URL for partners. It answers 401 to a browser: partners send a token.</li>
+<li><code>{{ versions_url }}</code>: the versions URL, which you give to partners. To a browser it answers 401, since
+partners send a token.</li>
 {%- for path, about in pages %}
 <li><a href="{{ path }}">{{ path }}</a>: {{ about }}</li>
 {%- endfor %}
 {%- if problem is none %}
 <li>{{ partners }} registered partner{{ "" if partners == 1 else "s" }}</li>
-<li>own objects of {{ objects|join(", ") or "no module" }}</li>
+<li>{{ "own objects: " ~ objects|join(", ") if objects else "no own objects" }}</li>
 {%- endif %}
 </ul>
 <h2>What to do next</h2>
 <ol>
 {%- if problem is not none %}
-<li>The storage does not answer: {{ problem }} Create its tables:
+<li>The storage does not answer: {{ problem }} If its tables are missing, create them, and load this page again:
 <pre>flask ocpi init-db</pre></li>
 {%- else %}
 {%- if base_url is none %}
-<li>Tell the app its public address, let it call partners on this machine, and start it again:
+<li>Tell the app its address, and let it call partners on this machine. Type this in each terminal that you use for the
+app, and start the app again:
 <pre>export FLASK_OCPI_BASE_URL={{ request.host_url.rstrip("/") }} FLASK_OCPI_HTTP_ALLOW_PRIVATE=true</pre></li>
 {%- endif %}
 {%- if example and not objects %}
@@ -63,14 +67,19 @@ pre { overflow-x: auto; padding: .7rem; border: 1px solid; border-radius: .3rem 
 <pre>flask ocpi example {{ example }} --wrap --party {{ parties[0] }} | flask ocpi import -</pre></li>
 {%- endif %}
 {%- if not partners %}
-<li>Run a simulated partner in another terminal, and register with it by the URL and the token that it prints:
+<li>Run a simulated partner in another terminal. Then type the command that it prints, in a third one:
 <pre>flask ocpi sandbox --role {{ partner_role }}
 flask ocpi register URL TOKEN</pre></li>
 {%- else %}
-<li>See how the partners are: <pre>flask ocpi status</pre></li>
+<li>See how the partners are, and the messages that were exchanged:
+<pre>flask ocpi status
+flask ocpi journal</pre></li>
 {%- endif %}
+<li>Look for mistakes in the set-up, and see the settings and all commands:
+<pre>flask ocpi check
+flask ocpi settings
+flask ocpi --help</pre></li>
 {%- endif %}
-<li>See all commands: <pre>flask ocpi --help</pre></li>
 </ol>
 </body>
 </html>
@@ -100,6 +109,7 @@ def start() -> Response:
     page = render_template_string(
         _PAGE,
         parties=[f"{party.country_code}-{party.party_id}" for party in settings.parties],
+        prefix=settings.url_prefix,
         versions=[version.number for version in current_ocpi.services.versions],
         versions_url=f"{(settings.base_url or request.host_url).rstrip('/')}{settings.url_prefix}/versions",
         pages=[page for name, page in _PAGES.items() if name in current_app.blueprints],

@@ -59,7 +59,7 @@ def test_what_is_done_is_not_proposed_any_more():
     page = page_of(app)
 
     assert "1 registered partner<" in page
-    assert "own objects of locations" in page
+    assert "own objects: locations" in page
     assert "https://ocpi.example.com/ocpi/versions" in page
     assert not re.search(r"sandbox|export|flask ocpi example", page)
     assert "flask ocpi status" in page
