@@ -16,7 +16,7 @@ from scripts.build_packages import source_files
 
 FOLDERS = ("flask_ocpi/", "examples/")
 #: Where the examples are in a wheel: setup.cfg installs them as data.
-DATA = re.compile(r"^[\w.]+\.data/data/share/flask-ocpi/")
+DATA = re.compile(r"^[^/]+\.data/data/share/flask-ocpi/")
 
 IMPORT_EVERYTHING = """
 import importlib, importlib.metadata, pkgutil, sys

@@ -201,7 +201,7 @@ class OwnObjects:
         if not isinstance(changes, Mapping):
             raise InvalidParametersError(f"The changes are missing. {form('patch', module, object_type)}")
         if object_type.final:
-            raise InvalidParametersError(f"A stored {object_type.name} never changes: remove it, or save another one.")
+            raise InvalidParametersError(f"A {object_type.name} never changes once it is stored: save another one.")
         changed = {"last_updated": format_date_time(self.services.clock()), **changes}
         part = object_type.parts[len(part_ids) - 1] if part_ids else None
         for name in (part.key,) if part else object_type.key:
