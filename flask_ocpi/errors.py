@@ -108,7 +108,7 @@ class ConfigurationError(FlaskOCPIError):
 class StorageError(FlaskOCPIError):
     """The storage failed or refused an operation."""
 
-    advice = "If tables are missing, create them with `flask ocpi init-db`; `flask ocpi check` tests the storage."
+    advice = "`flask ocpi check` tests the storage, and `flask ocpi init-db` creates missing tables."
 
 
 class DeadlockError(StorageError):

@@ -306,12 +306,12 @@ def test_unknown_platform_is_named_with_the_known_ones(platforms):
     registered(platforms, "first", "AAA")
     registered(platforms, "second", "BBB")
 
-    with pytest.raises(UnknownPlatformError, match=r"no platform 'third'; there are first, second\."):
+    with pytest.raises(UnknownPlatformError, match=r"no platform 'third'\. Known platforms: first, second\."):
         platforms.find("third")
 
 
 def test_unknown_platform_when_there_are_none(platforms):
-    with pytest.raises(UnknownPlatformError, match="no other yet: invite one, or register"):
+    with pytest.raises(UnknownPlatformError, match="There is none yet: invite one, or register"):
         platforms.find("DE-AAA")
 
 

@@ -154,7 +154,7 @@ def json_object(file: IO[bytes]) -> dict[str, Any]:
         where = f"line {error.lineno}, column {error.colno}"
         raise refusal(f"{name} is not valid JSON ({where}): {error.msg}.", SUCH_JSON) from error
     if not isinstance(document, dict):
-        raise refusal(f"{name} must hold a JSON object, such as {{...}}.")
+        raise refusal(f"{name} must hold a JSON object.")
     return document
 
 

@@ -235,7 +235,7 @@ def permissions(key: str, value: Any) -> dict[Role, dict[str, tuple[str, ...]]]:
     parsed: dict[Role, dict[str, tuple[str, ...]]] = {}
     for role, modules in value.items():
         if role not in set(Role):
-            raise ConfigurationError(f"{key} names the role {role!r}; {there_are(Role, role)}")
+            raise ConfigurationError(f"{key} names the role {role!r}; {there_are(list(Role), role)}")
         if not isinstance(modules, Mapping):
             raise ConfigurationError(f"{example}, got {modules!r} for {role}.")
         for module, sides in modules.items():

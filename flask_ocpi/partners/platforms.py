@@ -187,9 +187,11 @@ class Platforms:
                 f"{text!r} fits several platforms: use one of the ids {', '.join(p.id for p in matching)}."
             )
         if not known:
-            raise UnknownPlatformError(f"There is no platform {text!r}, and no other yet: invite one, or register.")
+            raise UnknownPlatformError(f"There is no platform {text!r}. There is none yet: invite one, or register.")
         near = did_you_mean(text, [name for p in known for name in (p.id, p.name, *map(str, p.parties))])
-        raise UnknownPlatformError(f"There is no platform {text!r}; there are {', '.join(p.id for p in known)}.{near}")
+        raise UnknownPlatformError(
+            f"There is no platform {text!r}. Known platforms: {', '.join(p.id for p in known)}.{near}"
+        )
 
     def caller(self, tokens: Iterable[str]) -> Caller | None:
         """Return the platform that one of these tokens belongs to, or None if none of them is in use."""

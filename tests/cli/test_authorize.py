@@ -7,6 +7,7 @@ import json
 import pytest
 
 from flask_ocpi import NotEnoughInformationError
+from flask_ocpi import UnreachableError
 from flask_ocpi.testing.documents import token
 
 THEIRS = {"country_code": "FR", "party_id": "OTH"}
@@ -121,4 +122,7 @@ def test_authorize_says_that_the_emsp_cannot_be_reached(run, connected, emsp, oc
 
     result = run(connected, "authorize", "CARD", *AT)
 
-    assert (result.exit_code, result.stderr) == (1, "Error: There is no platform at other.example.\n")
+    assert (result.exit_code, result.stderr) == (
+        1,
+        f"Error: There is no platform at other.example.\n{UnreachableError.advice}\n",
+    )

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from flask_ocpi.core.advice import there_are
 from flask_ocpi.errors import StorageError
+from flask_ocpi.errors import UnreachableError
 from flask_ocpi.storage.base import Record
 from flask_ocpi.testing.documents import cdr
 from flask_ocpi.testing.documents import client_info
@@ -127,7 +129,7 @@ def test_import_stores_nothing_when_the_storage_fails_midway(run, ocpi, tmp_path
 
     result = run(ocpi, "import", file)
 
-    assert (result.exit_code, result.stderr) == (1, "Error: The disk is full.\n")
+    assert (result.exit_code, result.stderr) == (1, f"Error: The disk is full.\n{StorageError.advice}\n")
     assert len(saved) == 2
     assert [(d["id"], d["city"]) for d in ocpi.objects.documents("locations")] == [("LOC1", "Before")]
 
@@ -189,7 +191,7 @@ def test_export_leaves_the_file_as_it_was_when_it_fails(run, ocpi, tmp_path, mon
 
     result = run(ocpi, "export", "--output", file)
 
-    assert (result.exit_code, result.stderr) == (1, "Error: The disk is gone.\n")
+    assert (result.exit_code, result.stderr) == (1, f"Error: The disk is gone.\n{StorageError.advice}\n")
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("own.json", "as it was")]
 
 
@@ -202,14 +204,14 @@ def test_export_prints_objects_as_they_come(run, ocpi, monkeypatch):
 
     result = run(ocpi, "export")
 
-    assert (result.exit_code, result.stderr) == (1, "Error: The disk is gone.\n")
+    assert (result.exit_code, result.stderr) == (1, f"Error: The disk is gone.\n{StorageError.advice}\n")
     assert '"id":"LOC1"' in result.stdout
 
 
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["lokations"], f"There is no module 'lokations' with objects; there are {', '.join(MODULES)}."),
+        (["lokations"], f"There is no module 'lokations' with objects; {there_are(MODULES, 'locations')}"),
         (["--output", "/nowhere/own.json"], "/nowhere/own.json cannot be written: No such file or directory."),
     ],
     ids=["module", "folder"],
@@ -335,7 +337,7 @@ def test_pull_shortens_a_long_list_of_broken_objects(run, connected, ocpi_other,
         (
             ["locations", "--partner", "nobody"],
             1,
-            "Error: There is no platform 'nobody'; there are other-example.",
+            "Error: There is no platform 'nobody'. Known platforms: other-example.",
         ),
         (
             ["locations", "--partner", "FR-OTH", "--party", "BE-XXX"],
@@ -368,7 +370,10 @@ def test_pull_says_that_the_platform_cannot_be_reached(run, connected, ocpi_netw
 
     result = run(connected, "pull", "locations", "--partner", "FR-OTH")
 
-    assert (result.exit_code, result.stderr) == (1, "Error: There is no platform at other.example.\n")
+    assert (result.exit_code, result.stderr) == (
+        1,
+        f"Error: There is no platform at other.example.\n{UnreachableError.advice}\n",
+    )
 
 
 def test_pull_says_that_the_token_was_refused(run, connected, ocpi_other):

@@ -103,8 +103,8 @@ def test_findings_are_removed_by_what_they_have_in_common(run, found):
         (["999999"], 1, "Error: There is no finding 999999."),
         (["999999", "--remove"], 1, "Error: There is no finding 999999."),
         (["--partner", "nobody"], 1, "Error: There is no platform 'nobody'."),
-        (["--remove"], 2, "Say which to remove: by ids, --partner, --module, --kind or --refused."),
-        (["1", "--refused"], 2, "Name findings by their ids, or by what they have in common."),
+        (["--remove"], 2, "Name those to remove: by ids, --partner, --module, --kind or --refused."),
+        (["1", "--refused"], 2, "Name findings either by their ids, or by what they have in common."),
     ],
     ids=["number", "remove", "partner", "all", "both"],
 )

@@ -159,7 +159,10 @@ def test_message_without_an_answer_is_shown(run, pushed, ocpi_network):
 def test_unknown_message_is_refused(run, pushed):
     result = run(pushed, "journal", "4711")
 
-    assert (result.exit_code, result.stderr) == (1, "Error: There is no message 4711 in the journal.\n")
+    assert (result.exit_code, result.stderr) == (
+        1,
+        "Error: There is no message 4711 in the journal. `flask ocpi journal` lists them.\n",
+    )
 
 
 def test_names_from_other_platforms_cannot_steer_the_terminal(run, ocpi, ocpi_client):
@@ -252,7 +255,7 @@ def test_message_of_another_platform_is_not_sent_again(run, ocpi, ocpi_client, o
             lambda o, n: o.services.platforms.delete(o.partners.get("other-example")),
             "is not known (any more): other-example.",
         ),
-        (lambda o, n: move(o), "our token is not for it"),
+        (lambda o, n: move(o), "our token must not go there"),
     ],
     ids=["as it is", "gone", "moved"],
 )

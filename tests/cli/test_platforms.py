@@ -63,7 +63,7 @@ def test_invite_again_keeps_the_platform_and_takes_its_encoding(run, ocpi):
 @pytest.mark.parametrize(
     ("args", "exit_code", "message"),
     [
-        (["--partner", "nobody"], 1, "Error: There is no platform 'nobody', and no other yet: invite"),
+        (["--partner", "nobody"], 1, "Error: There is no platform 'nobody'. There is none yet: invite"),
         (["--token", "two words"], 1, "Error: A token must have 1 to 64 printable ASCII characters and no blanks."),
         (["--name", "a", "--partner", "b"], 2, "Error: --name is for a new partner"),
         (["--encoding", "rot13"], 2, "'rot13' is not one of 'base64', 'plain'"),
@@ -170,7 +170,7 @@ def test_register_needs_a_token_on_stdin(run, ocpi):
     result = run(ocpi, "register", OTHER_VERSIONS, "-", input="\n")
 
     assert result.exit_code == 2
-    assert "There is no registration token on stdin." in result.stderr
+    assert "There is no registration token on stdin: " in result.stderr
 
 
 def test_register_shows_logged_warnings_as_its_own(run, ocpi, ocpi_other, ocpi_network):
@@ -226,7 +226,7 @@ def test_platform_has_to_be_known(run, connected, command):
     result = run(connected, command, "nobody")
 
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr == "Error: There is no platform 'nobody'; there are other-example.\n"
+    assert result.stderr == "Error: There is no platform 'nobody'. Known platforms: other-example.\n"
 
 
 @pytest.mark.parametrize("command", ["rotate", "unregister"])
@@ -395,4 +395,4 @@ def test_platforms_knows_only_those_that_there_are(run, ocpi):
     result = run(ocpi, "partners", "show", "nobody")
 
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr == "Error: There is no platform 'nobody', and no other yet: invite one, or register.\n"
+    assert result.stderr == "Error: There is no platform 'nobody'. There is none yet: invite one, or register.\n"

@@ -117,7 +117,7 @@ def test_example_has_the_classes_that_only_another_version_has():
         (["tariff", "--version", "3.0"], "OCPI 3.0 is not known; there is 2.1.1, 2.2.1, 2.3.0."),
         (
             ["EVSE", "--wrap"],
-            "EVSE is not imported by itself: only Location, Session, CDR, Tariff, Token, ClientInfo are.",
+            "EVSE is not imported by itself: use one of Location, Session, CDR, Tariff, Token, ClientInfo.",
         ),
     ],
 )

@@ -150,7 +150,7 @@ def test_objects_that_cannot_be_stored_are_warned_of(run, connected, ocpi_other,
     ("args", "message"),
     [
         (["lokations"], "Error: There is no module 'lokations' with objects"),
-        (["--partner", "nobody"], "Error: There is no platform 'nobody'; there are other-example."),
+        (["--partner", "nobody"], "Error: There is no platform 'nobody'. Known platforms: other-example."),
     ],
     ids=["module", "platform"],
 )
