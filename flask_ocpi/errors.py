@@ -114,13 +114,13 @@ class StorageError(FlaskOCPIError):
 class DeadlockError(StorageError):
     """The database aborted a transaction in favour of another one: nothing was written, and it can run again."""
 
-    advice = "Run the transaction again."
+    advice = "Repeat the call."
 
 
 class ConflictError(StorageError):
     """A record does not have the revision that the caller expected; nothing was written."""
 
-    advice = "Read the record again, and repeat the change."
+    advice = "Read the record again, then repeat the call."
 
 
 class OCPIError(FlaskOCPIError):
@@ -310,7 +310,7 @@ class RemoteError(FlaskOCPIError):
 class UnreachableError(RemoteError):
     """The partner could not be reached: network, TLS or time-out."""
 
-    advice = "Check its URL, your network and its certificate, or try again later; entries of the outbox are retried."
+    advice = "Check that it is up, with `flask ocpi status`, and its URL and certificate; the outbox is retried."
 
 
 class UnansweredError(UnreachableError):
@@ -331,7 +331,7 @@ class CrowdedError(UnreachableError):
     ``is_about_platform``: they wait for the same partner.
     """
 
-    advice = "Try again when other requests have ended; OCPI_MAX_WAITING is the limit."
+    advice = "Repeat it later, call less at the same time, or raise OCPI_MAX_WAITING."
 
     def __init__(self, message: str, *, is_about_platform: bool) -> None:
         super().__init__(message)
@@ -341,7 +341,7 @@ class CrowdedError(UnreachableError):
 class NoResultError(RemoteError):
     """The result of a command or charging profile did not come in time; it may still come."""
 
-    advice = "`flask ocpi result ID` shows it once it is there; OCPI_COMMAND_TIMEOUT is the time limit."
+    advice = "`flask ocpi result ID` shows it, and the signal result_received reports it, once it is there."
 
 
 class BlockedAddressError(RemoteError):
@@ -356,31 +356,31 @@ class BlockedAddressError(RemoteError):
 class InvalidResponseError(RemoteError):
     """The answer of the partner is not an OCPI response."""
 
-    advice = "`flask ocpi journal` shows the answer, and `flask ocpi probe` what else is wrong there."
+    advice = "Open the URL by hand: a proxy or a login page may answer. `flask ocpi probe` tells more."
 
 
 class EndlessListError(InvalidResponseError):
     """A list of the partner does not end: its pages repeat, add nothing new, or are too many."""
 
-    advice = "Ask the partner to correct its list; OCPI_SYNC_MAX_PAGES is the largest number of pages."
+    advice = "Report it to the partner. What was read is stored; OCPI_SYNC_MAX_PAGES is the most that is read."
 
 
 class IncompleteListError(InvalidResponseError):
     """A list of the partner ended before the number of objects that it announced."""
 
-    advice = "Sync again; if it happens each time, ask the partner to correct its list."
+    advice = "Sync again; if it stays, report it to the partner. What was read is stored, and no copy is removed."
 
 
 class LongListError(RemoteError):
     """A list of the partner took longer than allowed (see OCPI_SYNC_MAX_SECONDS)."""
 
-    advice = "Sync again, which resumes there, or raise OCPI_SYNC_MAX_SECONDS."
+    advice = "Sync again: it resumes there. Or raise OCPI_SYNC_MAX_SECONDS."
 
 
 class MissingEndpointError(RemoteError):
     """The partner does not offer the endpoint that a call needs."""
 
-    advice = "`flask ocpi partners show ID` lists what it offers; `flask ocpi rotate ID` fetches that again."
+    advice = "`flask ocpi partners show PARTNER` lists what it offers; `flask ocpi rotate PARTNER` reads it again."
 
 
 _ABOUT_US = frozenset({401, 408, 425, 429, 503})

@@ -64,31 +64,11 @@ CODES = {
     ),
 }
 
-#: What to do about each exception that an application meets.
+#: What to do about the exceptions that bring no advice of their own.
 ADVICE = {
     "FlaskOCPIError": "Catch it to catch all of these.",
     "ConfigurationError": "Change the setting that it names. `flask ocpi settings` shows where values come from.",
-    "StorageError": "The message has the reason of the database. `flask ocpi check` looks at it; after an update of "
-    "the package run `flask ocpi init-db`.",
-    "DeadlockError": "Repeat the call.",
-    "ConflictError": "Read the record again, then repeat the call.",
     "OCPIError": "In a hook, raise one with `flask_ocpi.abort(code, message)` to refuse a request.",
-    "RemoteError": "Catch it around calls of a client. `flask ocpi journal` has the message.",
-    "UnreachableError": "Check that the partner is up: `flask ocpi status`. Pushes are retried.",
-    "UnansweredError": "Repeat what may happen twice, such as a GET or PUT. Pushes are retried.",
-    "NotConnectedError": "Wait until the hub reports the party as connected.",
-    "CrowdedError": "Call less at the same time, or raise `OCPI_MAX_WAITING`; repeat it later.",
-    "NoResultError": "Nothing: the signal `result_received` reports a late result.",
-    "BlockedAddressError": "Name a partner on a private address in `OCPI_HTTP_ALLOWED_HOSTS`; "
-    "on your own machine set `OCPI_HTTP_ALLOW_PRIVATE`.",
-    "InvalidResponseError": "Open the URL by hand: a proxy or a login page may answer. `flask ocpi probe` tells more.",
-    "EndlessListError": "Report it to the partner. What was read is stored. "
-    "See [lists without end](sync.md#lists-without-end).",
-    "IncompleteListError": "Report it to the partner. See "
-    "[lists that contradict themselves](sync.md#lists-that-contradict-themselves).",
-    "LongListError": "Sync again: it resumes there. Or raise `OCPI_SYNC_MAX_SECONDS`.",
-    "MissingEndpointError": "Ask the partner which modules it serves; `flask ocpi rotate` reads them again.",
-    "RefusedError": "`status_code` and `status_message` say why: see the codes above.",
 }
 
 
@@ -113,7 +93,8 @@ def error_page() -> Iterator[str]:
     yield "|---|---|---|"
     for kind in _classes():
         if kind in (OCPIError, RemoteError) or not issubclass(kind, OCPIError):
-            yield f"| {'&emsp;' * _depth(kind)}`{kind.__name__}` | {_meaning(kind)} | {ADVICE[kind.__name__]} |"
+            advice = kind.advice or ADVICE[kind.__name__]
+            yield f"| {'&emsp;' * _depth(kind)}`{kind.__name__}` | {_meaning(kind)} | {advice} |"
     yield "\n## Answers to partners\n"
     yield (
         "The exceptions that become an answer of your platform. `flask_ocpi.abort` raises the one of a code; the HTTP "
