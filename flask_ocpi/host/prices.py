@@ -298,4 +298,4 @@ def _owner(document: Mapping[str, Any]) -> Party:
     try:
         return Party.of(document["country_code"], document["party_id"])
     except (KeyError, AttributeError):
-        raise InvalidParametersError("country_code and party_id are missing: add the party whose it is.") from None
+        raise InvalidParametersError("country_code and party_id are needed: add the party whose it is.") from None

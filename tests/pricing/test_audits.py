@@ -244,7 +244,7 @@ WRONG_RULES = {
     "verdict": ({"energy": {"max": 5, "verdict": "ok"}}, "must be review or dispute"),
     "tolerance": ({"tolerance": -1}, "must not be negative"),
     "currencies": ({"currencies": "EUR"}, "must be a list of texts"),
-    "finding": ({"ignore": ["nothing"]}, "names 'nothing', which no finding is called"),
+    "finding": ({"ignore": ["nothing"]}, "names the finding 'nothing', which does not exist"),
     "partners": ({"partners": ["A"]}, "must map platforms or parties to rules"),
     "partner": ({"partners": {"A": 1}}, "OCPI_AUDIT_RULES['partners']['A'] must be a mapping"),
 }
