@@ -58,7 +58,7 @@ def test_setting_picks_some_of_them(make):
 
 
 def test_setting_that_names_another_one_is_told_those_that_there_are(make):
-    with pytest.raises(ConfigurationError, match=r"2\.1\.1.*serves 9\.9"):
+    with pytest.raises(ConfigurationError, match=r"2\.1\.1.*there are 9\.9"):
         make((V9_9,), OCPI_VERSIONS=["2.1.1"])
 
 
