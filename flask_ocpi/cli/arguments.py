@@ -141,7 +141,7 @@ def stored_item(module: str, id: str, partner: str | None) -> Item:
         raise refusal(f"There is no {current_ocpi.objects.object_type(module).name} {id}{of} here.")
     if len(found) > 1:
         listing = ", ".join(f"{item.platform or 'our own'} ({item.owner})" for item in found)
-        raise refusal(f"Several partners have {id}: {listing}. Say which one with --partner.")
+        raise refusal(f"Several partners have {id}: {listing}. Name one with --partner.")
     return found[0]
 
 

@@ -82,7 +82,7 @@ def test_an_unknown_tariff_and_one_that_several_have_are_refused(run, ocpi, ocpi
 
     assert (unknown.exit_code, several.exit_code) == (1, 1)
     assert unknown.stderr == "Error: There is no tariff NONE here.\n"
-    assert "cpo (DE-CPO), two (FR-TWO). Say which one with --partner." in several.stderr
+    assert "cpo (DE-CPO), two (FR-TWO). Name one with --partner." in several.stderr
     assert run(ocpi, "quote", "--tariff", "T1", "--partner", "FR-TWO", *CHARGE).exit_code == 0
 
 

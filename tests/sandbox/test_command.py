@@ -103,7 +103,10 @@ def test_a_named_folder_keeps_what_happened(tmp_path: Path) -> None:
     [
         (("--version", "9.9"), "Error: OCPI_VERSIONS names '9.9'; there are 2.1.1, 2.2.1, 2.3.0."),
         (("--fault", "rain"), "Error: There is no fault 'rain': see flask ocpi sandbox --list-faults."),
-        (("--host", "192.0.2.1"), "Error: This machine cannot listen on 192.0.2.1: Cannot assign requested address."),
+        (
+            ("--host", "192.0.2.1"),
+            "Error: This machine cannot listen on 192.0.2.1: Cannot assign requested address. Give another --host.",
+        ),
         (("--party", "ABC"), "Error: A party must be a country code and three characters, such as NL-ABC, not ABC."),
     ],
     ids=["version", "fault", "host", "party"],

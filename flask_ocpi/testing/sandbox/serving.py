@@ -30,7 +30,9 @@ def check_host(host: str) -> None:
     try:
         _free(0, host)
     except OSError as error:
-        raise ConfigurationError(f"This machine cannot listen on {host}: {error.strerror or error}.") from None
+        raise ConfigurationError(
+            f"This machine cannot listen on {host}: {error.strerror or error}. Give another --host."
+        ) from None
 
 
 class ServerFailedError(RuntimeError):
