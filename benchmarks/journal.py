@@ -3,8 +3,8 @@
 Run with ``python -m benchmarks.journal``. Platforms in one process, on a SQLite file each, answer the same requests in
 turns, one with ``OCPI_JOURNAL`` at "off", the others with "compact" and "all". Time is that of the processor, so what
 else the machine does counts less: that of the thread that answers, and that of all threads, in which the thread that
-writes the journal counts. The journal is full, so what it writes it also removes. Printed are the median of the ratios
-and the middle half of them.
+writes the journal counts. The journals are full, and each round is long enough for one removal of old messages: what is
+written is also removed. Printed are the median of the ratios of all rounds, and the least and the greatest.
 """
 
 from __future__ import annotations
@@ -17,23 +17,32 @@ from datetime import UTC
 from datetime import datetime
 from itertools import cycle
 from pathlib import Path
-from statistics import quantiles
+from statistics import median
 from time import process_time
 from time import thread_time
+from time import time
 from typing import Any
+from uuid import uuid4
 
 from flask import Flask
 
 from flask_ocpi import OCPI
+from flask_ocpi.core.moments import SECOND
+from flask_ocpi.exchange.journal_records import write
+from flask_ocpi.exchange.journal_writer import AT_ONCE
+from flask_ocpi.exchange.messages import Direction
+from flask_ocpi.exchange.messages import Kept
+from flask_ocpi.exchange.messages import Message
+from flask_ocpi.exchange.references import Reference
 from flask_ocpi.testing import documents
 from flask_ocpi.testing.network import PartnerClient
 from flask_ocpi.testing.network import add_partner
 from flask_ocpi.testing.network import party_settings
 from flask_ocpi.testing.sandbox.locations import locations
 
-ROUNDS = 60
-REQUESTS = 40
-FULL = 200  # messages
+ROUNDS = 9
+REQUESTS = 1000  # as many messages as are written between two removals of old ones, at this size of the journal
+FULL = 20_000  # messages
 MODES = ("off", "compact", "all")
 
 Burst = Callable[[], None]
@@ -54,7 +63,23 @@ def make_partner(folder: Path, journal: str) -> tuple[OCPI, PartnerClient]:
     ocpi = OCPI(app)
     ocpi.objects.save_all({"locations": list(locations(now=datetime.now(UTC)))[:200]})
     ocpi.save("tokens", documents.token(country_code="NL", party_id="ABC", uid="TOKEN1"))
+    if journal != "off":
+        fill(ocpi)
     return ocpi, add_partner(app, [("DE", "EMS", ["EMSP"]), ("DE", "CPO", ["CPO"])])
+
+
+def fill(ocpi: OCPI) -> None:
+    """Write as many messages as the journal keeps."""
+    now = int(time() * SECOND)
+    for begin in range(0, FULL, AT_ONCE):
+        write(ocpi.storage, [_message(now, number) for number in range(begin, begin + AT_ONCE)])
+
+
+def _message(now: int, number: int) -> Kept:
+    name = f"LOC{number % 200}"
+    url = f"/ocpi/2.2.1/sender/locations/{name}"
+    message = Message(Direction.IN, "GET", url, now, 0.01, "ems", correlation_id=str(uuid4()), http_status=200)
+    return Kept(message, (Reference.of("location", name),), f"asked for location {name}")
 
 
 def bursts(ocpi: OCPI, partner: PartnerClient) -> dict[str, Burst]:
@@ -115,7 +140,7 @@ def times_of(burst: Burst, ocpi: OCPI) -> Times:
 def ratios(platforms: dict[str, tuple[OCPI, Burst]]) -> dict[str, list[Times]]:
     """Return, by mode, the ratios to the times without a journal in each round; the modes change places every time."""
     found: dict[str, list[Times]] = {mode: [] for mode in MODES[1:]}
-    first = 1 + FULL // REQUESTS  # statements are compiled, and the journal fills up
+    first = 1  # statements are compiled
     for number in range(first + ROUNDS):
         order = MODES[number % len(MODES) :] + MODES[: number % len(MODES)]
         times = {mode: times_of(platforms[mode][1], platforms[mode][0]) for mode in order}
@@ -135,8 +160,7 @@ def main() -> None:
             for mode, pairs in measured.items():
                 texts = []
                 for column in zip(*pairs, strict=True):
-                    low, median, high = quantiles(column, n=4)
-                    texts.append(f"{median:.3f} ({low:.3f} to {high:.3f})")
+                    texts.append(f"{median(column):.3f} ({min(column):.3f} to {max(column):.3f})")
                 sys.stdout.write(f"{name}, {mode}: answered in {texts[0]}, all threads {texts[1]} times the time\n")
                 sys.stdout.flush()
 

@@ -3,6 +3,7 @@
 Run with ``python -m benchmarks.stories [URL] [--messages N]``; without the URL of a PostgreSQL database it uses a
 temporary SQLite file. It fills the journal with charges of ten messages each, among status changes of 10,000 EVSEs, and
 prints the size of the database and the median and the longest time of each kind of search in new places every time.
+Ten messages a second: each is a record of its own, so the tables have as many rows as they can.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ _WHAT = """
 what AS (
   SELECT i, i % 2 AS of_charge, i / 20 AS charge, (i / 2) % 10 AS step, {begin} + i * {step} AS moment,
     format('partner-%s', (i / 20) % {partners}) AS partner, format('K%s', (i * 2654435761) % 4294967296) AS talk,
+    {hex} || '0000000000001' || CASE i % 1000 WHEN 0 THEN 'F' ELSE 'S' END AS key,
+    CASE i % 1000 WHEN 0 THEN 'failed' ELSE '' END AS shelf,
     CASE i % 2 WHEN 1 THEN (i / 20) % {evses} ELSE (i * 7919) % {evses} END AS evse
   FROM n
 )
@@ -56,17 +59,18 @@ _ABOUT = """CASE of_charge WHEN 1 THEN
   ELSE format('[["evse","E%s"],["location","LOC%s"]]', evse, evse / 4) END"""
 _MESSAGES = """
 INSERT INTO ocpi_journal (country_code, party_id, id, receiver, audience, last_updated, revision, document)
-SELECT '', '', format('%s', moment), partner, '', moment, 1, format('{{"key":"%s","about":%s,"said":"%s S%s",' ||
-  '"direction":"OUT","method":"PUT","url":"https://%s.example/ocpi/2.2.1/receiver/sessions/NL/ABC/S%s","moment":%s,' ||
-  '"duration":0.031,"platform":"%s","module":"sessions","operation":"receiver_put_session","request_id":"R%s",' ||
-  '"correlation_id":"%s","http_status":200,"status_code":%s}}', moment, {about}, 'sent session', charge, partner,
-  charge, moment, partner, talk, talk, CASE i % 1000 WHEN 0 THEN 2001 ELSE 1000 END)
+SELECT '', '', key, partner, '', moment, 1, format('{{"id":"%s","platform":"%s","messages":[{{"about":%s,' ||
+  '"said":"%s S%s","direction":"OUT","method":"PUT","moment":%s,' ||
+  '"url":"https://%s.example/ocpi/2.2.1/receiver/sessions/NL/ABC/S%s","duration":0.031,"module":"sessions",' ||
+  '"operation":"receiver_put_session","request_id":"R%s","correlation_id":"%s",' ||
+  '"http_status":200,"status_code":%s,"request_bytes":900,"response_bytes":90}}]}}', key, partner, {about},
+  'sent session', charge, moment, partner, charge, talk, talk, CASE i % 1000 WHEN 0 THEN 2001 ELSE 1000 END)
 FROM what ORDER BY i
 """
 _REFERENCES = """
 INSERT INTO ocpi_journal_references (country_code, party_id, id, receiver, audience, last_updated, revision, document)
-SELECT kind, value, key, '', '', moment, 1, format('["%s","%s","%s","%s"]', kind, value, key, partner) FROM (
-  SELECT i, moment, partner, '{kind}' AS kind, {value} AS value, format('%s', moment) AS key FROM what WHERE {which}
+SELECT kind, value, key, shelf, '', moment, 1, format('["%s","%s","%s","%s",0]', kind, value, key, partner) FROM (
+  SELECT i, moment, partner, '{kind}' AS kind, {value} AS value, key, shelf FROM what WHERE {which}
 ) AS found ORDER BY i
 """
 #: The references: their kind, value, and the messages that have one.
@@ -79,14 +83,17 @@ _KINDS = (
     ("cdr", "format('C%s', charge)", "of_charge = 1 AND step = 9"),
     ("correlation", "talk", "true"),
     ("failed", "''", "i % 1000 = 0"),
+    ("failed", "partner", "i % 1000 = 0"),
 )
 
 
 def statements(number: int, dialect: str) -> Iterator[str]:
     """Yield the SQL that fills the journal with a number of messages."""
-    names = {"begin": BEGIN, "step": STEP, "partners": PARTNERS, "evses": EVSES, "tokens": TOKENS}
+    names: dict[str, object] = {"begin": BEGIN, "step": STEP, "partners": PARTNERS, "evses": EVSES, "tokens": TOKENS}
     series = f"WITH n(i) AS (SELECT generate_series(0::bigint, {number - 1}))"
+    names["hex"] = f"upper(lpad(to_hex({BEGIN} + i * {STEP}), 16, '0'))"
     if dialect == "sqlite":
+        names["hex"] = f"format('%016X', {BEGIN} + i * {STEP})"
         series = f"WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {number - 1})"  # noqa: S608
     what = f"{series},{_WHAT.format(**names)}"
     yield _inserting(what, _MESSAGES.format(about=_ABOUT.format(**names)))
@@ -129,6 +136,9 @@ def searches(ocpi: OCPI, number: int) -> dict[str, Callable[[random.Random], Any
     journal = ocpi.journal
     last_minute = moment_text(BEGIN + number * STEP - 60 * SECOND)
 
+    def partner(draw: random.Random) -> str:
+        return f"partner-{draw.randrange(PARTNERS)}"
+
     def story(kind: str, prefix: str, most: int) -> Callable[[random.Random], Any]:
         def search(draw: random.Random) -> Any:
             return journal.story(kind, f"{prefix}{draw.randrange(most)}")
@@ -143,8 +153,11 @@ def searches(ocpi: OCPI, number: int) -> dict[str, Callable[[random.Random], Any
         "story of an EVSE": story("evse", "E", EVSES),
         "story of a location": story("location", "LOC", EVSES // 4),
         "failed messages": lambda draw: journal.list(failed=True),
+        "failed messages of a partner": lambda draw: journal.list(platform=partner(draw), failed=True),
         "messages of the last minute": lambda draw: journal.list(since=last_minute),
-        "one message": lambda draw: journal.find(draw.randrange(1, number)),
+        "the latest messages": lambda draw: journal.list(),
+        "the latest of a partner": lambda draw: journal.list(platform=partner(draw)),
+        "one message": lambda draw: journal.find(100 * draw.randrange(1, number)),
     }
 
 

@@ -19,7 +19,7 @@ from flask_ocpi.cli.output import json_option
 from flask_ocpi.cli.output import say
 from flask_ocpi.cli.output import show
 from flask_ocpi.cli.output import table
-from flask_ocpi.exchange.journal import Entry
+from flask_ocpi.exchange.journal_records import Entry
 from flask_ocpi.exchange.logs import on_a_line
 from flask_ocpi.exchange.messages import HIDDEN
 from flask_ocpi.exchange.messages import Direction

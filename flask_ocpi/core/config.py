@@ -228,10 +228,16 @@ class Settings:
         'Properties whose texts and numbers the journal hides, such as ["uid", "contract_id"].',
     )
     journal_max_age: int = setting(
-        kinds.integer(1, "seconds"), 30 * 86400, "Seconds for which a message stays in the journal."
+        kinds.integer(1, "seconds"), 30 * 86400, "Seconds for which a message that succeeded stays in the journal."
     )
     journal_max_count: int = setting(
-        kinds.integer(1), 300_000, "Approximate maximum number of messages in the journal."
+        kinds.integer(1), 300_000, "Approximate maximum number of messages in the journal that succeeded."
+    )
+    journal_failed_max_age: int = setting(
+        kinds.integer(1, "seconds"), 90 * 86400, "Seconds for which a failed message stays in the journal."
+    )
+    journal_failed_max_count: int = setting(
+        kinds.integer(1), 50_000, "Approximate maximum number of failed messages in the journal."
     )
     findings_max_age: int = setting(
         kinds.integer(1, "seconds"),

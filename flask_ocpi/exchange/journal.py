@@ -1,132 +1,38 @@
-"""The journal as records, and its readers: the latest messages, the next ones, those about an object, and one."""
+"""The readers of the journal: the latest messages, the next ones, those about an object, and one."""
 
 from __future__ import annotations
 
-import secrets
+from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
-from dataclasses import fields
 from dataclasses import replace
+from itertools import groupby
 from itertools import islice
 
-import orjson
-
-from flask_ocpi.core.description import Document
 from flask_ocpi.core.moments import SECOND
-from flask_ocpi.exchange.messages import BODIES
-from flask_ocpi.exchange.messages import Direction
-from flask_ocpi.exchange.messages import Kept
-from flask_ocpi.exchange.messages import Message
+from flask_ocpi.exchange.journal_records import JOURNAL
+from flask_ocpi.exchange.journal_records import REFERENCES
+from flask_ocpi.exchange.journal_records import Block
+from flask_ocpi.exchange.journal_records import Entry
+from flask_ocpi.exchange.journal_records import found_by
+from flask_ocpi.exchange.journal_records import owner_of
+from flask_ocpi.exchange.journal_records import place_of
+from flask_ocpi.exchange.journal_records import receiver_of
 from flask_ocpi.exchange.references import CORRELATION
 from flask_ocpi.exchange.references import FAILED
 from flask_ocpi.exchange.references import Reference
 from flask_ocpi.storage.base import NOBODY
 from flask_ocpi.storage.base import Key
-from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.base import Storage
-from flask_ocpi.storage.base import fold
 from flask_ocpi.storage.base import numbered
 
-JOURNAL = "journal"
-#: What finds messages by the objects and causes that they are about: a record for each reference of a message.
-REFERENCES = "journal_references"
-#: The kinds of records that the journal stores.
-KINDS = (JOURNAL, REFERENCES)
-
-_DEFAULTS = {each.name: each.default for each in fields(Message)} | {"request_headers": {}, "response_headers": {}}
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A message in the journal.
-
-    number: identifies it for people; it rises in the order of writing. about: the objects and causes that the message
-    is about. said: what it said, in a short sentence without a subject.
-    """
-
-    number: int
-    message: Message
-    about: tuple[Reference, ...] = ()
-    said: str = ""
-
-
-def receiver_of(platform: str | None) -> str:
-    """Return the receiver in a key: the id of the partner, "" if it is not known."""
-    return platform or ""
-
-
-def new_record(kept: Kept) -> tuple[Key, Record]:
-    """Return the record of a message; its ``last_updated`` is the beginning of the message."""
-    message = kept.message
-    document = {
-        "key": f"{message.moment:016x}{secrets.token_hex(4)}",
-        "about": [*map(tuple, kept.about)],
-        "said": kept.said,
-        **{name: value for name in Message.__slots__ if (value := getattr(message, name)) != _DEFAULTS.get(name)},
-        "platform": message.platform,
-        "duration": round(message.duration, 6),
-    }
-    for name in BODIES:
-        if name in document:
-            document[name] = document[name].decode()
-    return _key(document), Record(orjson.dumps(document), message.moment)
-
-
-def read_entry(record: Record) -> Entry:
-    """Return the message of a record."""
-    document = record.document
-    del document["key"]
-    about, said = document.pop("about", ()), document.pop("said", "")
-    document["direction"] = Direction(document["direction"])
-    for name in BODIES:
-        document[name] = document.get(name, "").encode()
-    return Entry(record.created, Message(**document), tuple(Reference(*each) for each in about), said)
-
-
-def key_of(record: Record) -> Key:
-    """Return the key of a record."""
-    return _key(record.document)
-
-
-def references_of(key: Key, kept: Kept) -> list[tuple[Key, Record]]:
-    """Return the records that find a message with this key: by what it is about, its conversation, its failure."""
-    message = kept.message
-    found = [*kept.about]
-    if message.correlation_id:
-        found.append(Reference.of(CORRELATION, message.correlation_id))
-    if message.failed:
-        found += [Reference(FAILED, platform) for platform in {"", receiver_of(message.platform)}]
-    return [
-        (Key(kind, value, key.id), Record(orjson.dumps((kind, value, key.id, key.receiver)), message.moment))
-        for kind, value in found
-    ]
-
-
-def write(storage: Storage, batch: Sequence[Kept]) -> None:
-    """Store messages with their references, all or none."""
-    records = [new_record(kept) for kept in batch]
-    found = [each for (key, _), kept in zip(records, batch, strict=True) for each in references_of(key, kept)]
-    with storage.transaction():
-        storage.create_many(JOURNAL, records)
-        storage.create_many(REFERENCES, found)
-
-
-def key_of_reference(record: Record) -> Key:
-    """Return the key of the record of a reference."""
-    kind, value, id, _ = orjson.loads(record.text)
-    return Key(kind, value, id)
-
-
-def _key(document: Document) -> Key:
-    """Return a key that rises with time, so that every index keeps messages of the same time together."""
-    return Key("", "", fold(document["key"]), receiver_of(document["platform"]))
-
-
 _PAGE = 200
+_FEW = 32
 _LONGEST = 3600 * SECOND  # from the beginning of a message to its writing
 
 
@@ -157,15 +63,12 @@ class Search:
             return Reference.of(CORRELATION, self.correlation_id)
         return Reference(FAILED, receiver_of(self.platform)) if self.failed else None
 
-    def matching(self, records: Iterable[Record]) -> list[Entry]:
-        """Return the matching messages of records."""
-        return [entry for entry in map(read_entry, records) if self._fits(entry.message)]
+    def is_before(self, record: Record) -> bool:
+        """Tell whether a record, and so those written before it, are all of messages before the wanted time."""
+        return self.since is not None and record.last_updated < self.since - _LONGEST
 
-    def is_before(self, records: Sequence[Record]) -> bool:
-        """Tell whether records, and so those written before them, are all of messages before the wanted time."""
-        return self.since is not None and all(record.last_updated < self.since - _LONGEST for record in records)
-
-    def _fits(self, message: Message) -> bool:
+    def fits(self, entry: Entry) -> bool:
+        message = entry.message
         return (
             (self.platform is None or receiver_of(message.platform) == receiver_of(self.platform))
             and (self.correlation_id is None or message.correlation_id == self.correlation_id)
@@ -179,10 +82,15 @@ ANY = Search()
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A position in the journal: the number of the last message, and the storage's cursor, if it has cursors."""
+    """A position in the journal: the number of the last record, and whether the storage has cursors."""
 
     number: int
-    cursor: str | None
+    has_cursors: bool
+
+    def behind(self, entries: Iterable[Entry]) -> Place:
+        """Return the position that is also behind some messages."""
+        numbers = (place_of(entry.number)[0] for entry in entries)
+        return replace(self, number=max(self.number, *numbers, 0))
 
 
 def latest(storage: Storage, search: Search, limit: int) -> list[Entry]:
@@ -193,62 +101,146 @@ def latest(storage: Storage, search: Search, limit: int) -> list[Entry]:
 
 def end(storage: Storage) -> Place:
     """Return the position after the last message."""
-    total = storage.list(JOURNAL, Query(limit=1)).total
-    page = storage.list(JOURNAL, Query(offset=max(0, total - 1), limit=_PAGE))
-    return Place(max((record.created for record in page.records), default=0), page.cursor)
+    first = storage.list(JOURNAL, _after(0, Query(limit=1)))
+    if first.records and first.cursor is None:
+        total = storage.list(JOURNAL, Query(limit=1)).total
+        records = storage.list(JOURNAL, Query(offset=max(0, total - 1), limit=_PAGE)).records
+        return Place(max((record.created for record in records), default=0), has_cursors=False)
+    return Place(_last_number(storage) if first.records else 0, has_cursors=first.cursor is not None)
 
 
 def next_ones(storage: Storage, search: Search, place: Place) -> tuple[list[Entry], Place]:
     """Return the matching messages after a position, and the new position."""
     query = search.query
-    found: list[Entry] = []
+    blocks: list[Block] = []
     while True:
-        page = storage.list(JOURNAL, replace(query, after=place.cursor))
+        page = storage.list(JOURNAL, _after(place.number, query) if place.has_cursors else query)
         news = [record for record in page.records if record.created > place.number]
-        found += search.matching(news)
+        blocks += map(Block, news)
         if news:
-            place = Place(news[-1].created, page.cursor)
-        if place.cursor is None:  # a storage without cursors: page by offset
+            place = Place(news[-1].created, has_cursors=page.cursor is not None)
+        if not place.has_cursors:
             query = replace(query, offset=query.offset + _PAGE)
         if len(page.records) < _PAGE:
-            return found, place
+            found = [*_latest_first(((block, None) for block in reversed(blocks)), search)]
+            return found[::-1], place
 
 
 def find(storage: Storage, number: int) -> Entry | None:
     """Return the message with a number; None if there is none (any more)."""
-    record = numbered(storage, JOURNAL, number)
-    return None if record is None else read_entry(record)
+    created, place = place_of(number)
+    record = numbered(storage, JOURNAL, created) if created else None
+    return None if record is None else next(Block(record).entries([place]), None)
 
 
-def about(storage: Storage, reference: Reference, search: Search = ANY, *, limit: int) -> list[Entry]:
-    """Return the latest messages about an object or a cause that match a search too, oldest first."""
-    found = [*islice(_about(storage, reference, search), limit)]
-    return sorted(found, key=lambda entry: entry.number)
+def about(storage: Storage, references: Sequence[Reference], search: Search = ANY, *, limit: int) -> list[Entry]:
+    """Return messages about objects or causes that match a search too, oldest first: the latest ones about each."""
+    page = storage.list(REFERENCES, Query(owners=tuple(map(owner_of, references)), limit=_PAGE))
+    found = _places(page.records)
+    if page.total <= _PAGE and sum(map(len, found.values())) <= limit:  # in one look for all of them
+        return _ordered(_opened(storage, found, search))
+    each = (islice(_about(storage, reference, search), limit) for reference in references)
+    return _ordered({entry.number: entry for entries in each for entry in entries}.values())
+
+
+def _ordered(entries: Iterable[Entry]) -> list[Entry]:
+    return sorted(entries, key=_order)
+
+
+def _order(entry: Entry) -> tuple[int, int]:
+    return entry.message.moment, entry.number
 
 
 def _backwards(storage: Storage, search: Search) -> Iterator[Entry]:
     """Yield the messages from latest to oldest."""
     if search.reference is not None:
-        yield from _about(storage, search.reference, search)
-        return
-    for records in _pages(storage, JOURNAL, search.query):
-        yield from reversed(search.matching(records))
-        if search.is_before(records):
-            return
+        return _about(storage, search.reference, search)
+    records = _until(search, (record for page in _pages(storage, search.query) for record in reversed(page)))
+    return _latest_first(((Block(record), None) for record in records), search)
 
 
 def _about(storage: Storage, reference: Reference, search: Search) -> Iterator[Entry]:
     """Yield the messages that a reference finds, from latest to oldest as they were written."""
-    for page in _pages(storage, REFERENCES, Query(owners=(Party(*reference),), receiver="", limit=_PAGE)):
-        keys = [Key("", "", *orjson.loads(record.text)[2:]) for record in page]
-        records = storage.get_many(JOURNAL, keys)
-        yield from reversed(search.matching(records[key] for key in keys if key in records))
-        if search.is_before(page):
+    for page in _offset_pages(storage, REFERENCES, Query(owners=(owner_of(reference),), limit=_PAGE)):
+        yield from _opened(storage, _places(_until(search, reversed(page))), search)
+        if any(map(search.is_before, page)):
             return
 
 
-def _pages(storage: Storage, kind: str, query: Query) -> Iterator[Sequence[Record]]:
-    """Yield the pages from the end, by offsets, because storages list records in the other order only."""
+def _until(search: Search, records: Iterable[Record]) -> Iterator[Record]:
+    """Walk records from the latest until one that tells that no older one is wanted."""
+    for record in records:
+        if search.is_before(record):
+            return
+        yield record
+
+
+def _places(references: Iterable[Record]) -> dict[Key, set[int]]:
+    """Return what the records of references find: places in records of messages."""
+    places: dict[Key, set[int]] = {}
+    for reference in references:
+        key, found = found_by(reference)
+        places.setdefault(key, set()).update(found)
+    return places
+
+
+def _opened(storage: Storage, places: Mapping[Key, set[int]], search: Search) -> Iterator[Entry]:
+    """Yield the matching messages at places of records that come from latest to oldest."""
+    records = storage.get_many(JOURNAL, places.keys())
+    return _latest_first(((Block(records[key]), found) for key, found in places.items() if key in records), search)
+
+
+def _latest_first(blocks: Iterable[tuple[Block, Collection[int] | None]], search: Search) -> Iterator[Entry]:
+    """Yield the matching messages at places of records that come from latest to oldest; of a batch by their time."""
+    for _, batch in groupby(blocks, key=lambda pair: pair[0].batch):
+        entries = [entry for block, places in batch for entry in block.entries(places) if search.fits(entry)]
+        yield from sorted(entries, key=_order, reverse=True)
+
+
+def _pages(storage: Storage, query: Query) -> Iterator[Sequence[Record]]:
+    """Yield the records of messages in pages from the end, each in the order of creation.
+
+    Storages list records in that order only. So a page is a range of numbers, that is made wider where it has few.
+    """
+    first = storage.list(JOURNAL, _after(0, Query(limit=1)))
+    if first.records and first.cursor is None:
+        yield from _offset_pages(storage, JOURNAL, query)
+        return
+    last, width = _last_number(storage) if first.records else 0, min(_FEW, _PAGE)
+    while last > 0:
+        start = max(0, last - width)
+        page = storage.list(JOURNAL, replace(_after(start, query), limit=_PAGE)).records
+        if len(page) == _PAGE and page[-1].created < last and width > _PAGE:
+            width //= 2
+            continue
+        records = [record for record in page if record.created <= last]
+        yield records
+        width = width * 4 if len(records) < _FEW else min(width * 2, _PAGE)
+        last = start
+
+
+def _after(number: int, query: Query) -> Query:
+    """Return the query of the records after one, with a total in the cursor, so that none are counted."""
+    return replace(query, after=f"{number}-1")
+
+
+def _last_number(storage: Storage) -> int:
+    """Return the number of the last record, by asking whether there are any after a number."""
+
+    def has_more(number: int) -> bool:
+        return bool(storage.list(JOURNAL, _after(number, Query(limit=1))).records)
+
+    low, high = 0, 1
+    while has_more(high):
+        low, high = high, high * 4
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if has_more(middle) else (low, middle)
+    return high
+
+
+def _offset_pages(storage: Storage, kind: str, query: Query) -> Iterator[Sequence[Record]]:
+    """Yield pages from the end by offsets."""
     first = storage.list(kind, replace(query, limit=_PAGE))
     end = first.total
     while end > _PAGE:

@@ -125,7 +125,8 @@ class Kept:
 class Traffic:
     """The only way from the exchanges of an app to the journal and the listeners.
 
-    journal: takes functions that make the messages which OCPI_JOURNAL selects; it calls them later.
+    journal: takes functions that make the messages which OCPI_JOURNAL selects, and the bytes that wait with each; it
+    calls them later.
     emit: calls the listeners of a signal. contacts: are told of each exchange with a known partner. references: finds
     what messages are about.
     """
@@ -136,7 +137,7 @@ class Traffic:
         *,
         clock: Callable[[], datetime],
         emit: Callable[..., None],
-        journal: Callable[[Callable[[], Kept]], None],
+        journal: Callable[[Callable[[], Kept], int], None],
         references: References,
         contacts: Contacts,
     ) -> None:
@@ -171,9 +172,11 @@ class Traffic:
         self, make: Callable[[], Message], *, bodies: tuple[bytes, bytes], secrets: Collection[str]
     ) -> None:
         """Give such a message to the journal, which makes it later; bodies: those in the message."""
-        later = partial(self._brief, make, secrets)
-        is_large = len(bodies[0]) + len(bodies[1]) > _READ_LATER
-        self._journal(partial(_itself, later()) if is_large else later)
+        later, size = partial(self._brief, make, secrets), len(bodies[0]) + len(bodies[1])
+        if size > _READ_LATER:
+            self._journal(partial(_itself, later()), 0)
+        else:
+            self._journal(later, size)
 
     def tell(self, sent: Message, *, secrets: Collection[str], kept: bool = True) -> None:
         """Give a message to the listeners, and to the journal if OCPI_JOURNAL selects it.
@@ -182,7 +185,7 @@ class Traffic:
         they are replaced wherever they occur.
         """
         kept = kept and self._keeps(sent.failed)
-        read = self._read(sent, secrets) if kept else _nothing
+        read, size = self._read(sent, secrets) if kept else (_nothing, 0)
         if not (kept and self._is_whole(sent.failed)):
             sent = replace(sent, request_headers={}, request_body=b"", response_headers={}, response_body=b"")
         elif max(len(sent.request_body), len(sent.response_body)) > self._limit:
@@ -195,7 +198,8 @@ class Traffic:
             log_message(message)
             self._emit(message_exchanged, message=message)
         if kept:
-            self._journal(lambda: Kept(make(), *read()))
+            size = max(size, len(sent.request_body) + len(sent.response_body))
+            self._journal(lambda: Kept(make(), *read()), size)
 
     def _keeps(self, failed: bool) -> bool:
         """Tell whether the journal keeps a message that failed, or did not."""
@@ -206,22 +210,43 @@ class Traffic:
         return failed or self._kept == "all"
 
     def _brief(self, make: Callable[[], Message], secrets: Collection[str]) -> Kept:
-        sent = make()
-        about, said = self._contents(sent, secrets)
-        bare = replace(sent, request_headers={}, request_body=b"", response_headers={}, response_body=b"")
-        return Kept(self._clean(bare, secrets), about, said)
+        sent, hidden = make(), _spelled(secrets)
+        about, said = self._contents(sent, hidden)
+        bare = Message(
+            sent.direction,
+            sent.method,
+            self._value("url", sent.url, hidden),
+            sent.moment,
+            sent.duration,
+            sent.platform,
+            sent.module,
+            sent.operation,
+            self._value("request_id", sent.request_id, hidden),
+            self._value("correlation_id", sent.correlation_id, hidden),
+            sent.http_status,
+            sent.status_code,
+            request_bytes=sent.request_bytes,
+            response_bytes=sent.response_bytes,
+            request_whole=not sent.request_bytes,
+            response_whole=not sent.response_bytes,
+        )
+        return Kept(bare, about, said)
 
-    def _read(self, sent: Message, secrets: Collection[str]) -> Callable[[], tuple[tuple[Reference, ...], str]]:
-        """Return a function that tells what a message is about and what it said; large bodies are read at once."""
-        read = partial(self._contents, sent, secrets)
-        return read if len(sent.request_body) + len(sent.response_body) <= _READ_LATER else partial(_itself, read())
+    def _read(
+        self, sent: Message, secrets: Collection[str]
+    ) -> tuple[Callable[[], tuple[tuple[Reference, ...], str]], int]:
+        """Return what tells what a message is about and what it said, and how many bytes of bodies that needs.
 
-    def _contents(self, sent: Message, secrets: Collection[str]) -> tuple[tuple[Reference, ...], str]:
+        Large bodies are read at once.
+        """
+        read, size = partial(self._contents, sent, _spelled(secrets)), len(sent.request_body) + len(sent.response_body)
+        return (read, size) if size <= _READ_LATER else (partial(_itself, read()), 0)
+
+    def _contents(self, sent: Message, hidden: Collection[str]) -> tuple[tuple[Reference, ...], str]:
         """Return what a message is about, and what it said, without credentials."""
         described = self.references.described(sent.module, sent.operation)
         if described is UNKNOWN:
             return (), ""
-        hidden = _spelled(secrets)
         asked: Mapping[str, Any] = {}
         answered: Mapping[str, Any] = {}
         if sent.method != "GET":  # what is asked for is in the URL

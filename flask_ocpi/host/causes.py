@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
-from collections.abc import Sequence
 
 from flask_ocpi.core.moments import SECOND
 from flask_ocpi.exchange import journal
-from flask_ocpi.exchange.journal import Entry
 from flask_ocpi.exchange.journal import Search
+from flask_ocpi.exchange.journal_records import Entry
 from flask_ocpi.exchange.references import COMMAND
 from flask_ocpi.exchange.references import CORRELATION
 from flask_ocpi.exchange.references import REFERENCE
@@ -26,6 +24,7 @@ _FOLLOWED = (*OF_ONE_CHARGE, CORRELATION, "token", "contract", "evse", "location
 _MOST_FOLLOWED = 40
 _MOST_FOUND = 2000  # messages: a partner may name any number of objects in what it sends
 _AT_A_TIME = 200
+_TOGETHER = 8  # links that are followed in one look
 _BEFORE = 30 * 60 * SECOND
 _CDR_WITHIN = 48 * 3600 * SECOND  # of the session that it does not name
 
@@ -49,7 +48,7 @@ class Causes:
 
     def collect(self, start: Reference) -> list[Entry]:
         """Return the messages about an object or a cause, and those that belong to them, oldest first."""
-        first = journal.about(self._storage, start, self._search, limit=self._limit + 1)
+        first = journal.about(self._storage, [start], self._search, limit=self._limit + 1)
         self.has_more = len(first) > self._limit
         self._add(first[-self._limit :])
         self._followed.add(start)
@@ -79,12 +78,12 @@ class Causes:
             new = [each for each in self._links() if each not in self._followed]
             if not new:
                 return
-            for link in new[: _MOST_FOLLOWED - len(self._followed)]:
-                if len(self._found) >= _MOST_FOUND:
-                    self.has_more = True
-                    return
-                self._followed.add(link)
-                self._add(journal.about(self._storage, link, self._search, limit=_AT_A_TIME))
+            new = new[: min(_TOGETHER, _MOST_FOLLOWED - len(self._followed))]
+            self._followed.update(new)
+            self._add(journal.about(self._storage, new, self._search, limit=_AT_A_TIME))
+            if len(self._found) >= _MOST_FOUND:
+                self.has_more = True
+                return
 
     def _links(self) -> Iterator[Reference]:
         yield from self.of_kind(*OF_ONE_CHARGE)
@@ -133,24 +132,22 @@ class Causes:
         places = set(self.of_kind("evse")) or set(self.of_kind("location"))
         distinct = set(self.of_kind(*_DISTINCT))
 
+        tokens, evses = self.of_kind("token", "contract")[:4], self.of_kind("evse")[:4]
+        if not (tokens or evses):
+            return []
+
         def is_of_token(entry: Entry) -> bool:
             others = {about for about in entry.about if about.kind in _DISTINCT}
             there = {about for about in entry.about if about.kind == "evse"}
-            return begins - _BEFORE <= entry.message.moment <= ends and others <= distinct and there <= places
+            is_then = begins - _BEFORE <= entry.message.moment <= ends
+            return is_then and others <= distinct and there <= places and any(each in entry.about for each in tokens)
 
         def is_of_evse(entry: Entry) -> bool:
             names_a_charge = any(about.kind in (*OF_ONE_CHARGE, "token") for about in entry.about)
             is_then = begins <= entry.message.moment <= ends
-            return is_then and not names_a_charge and entry.message.platform in partners
+            is_there = any(each in entry.about for each in evses)
+            return is_then and is_there and not names_a_charge and entry.message.platform in partners
 
-        found = self._about_those(self.of_kind("token", "contract"), begins - _BEFORE, is_of_token)
-        return [*found, *self._about_those(self.of_kind("evse"), begins, is_of_evse)]
-
-    def _about_those(self, wanted: Sequence[Reference], since: int, belongs: Callable[[Entry], bool]) -> list[Entry]:
-        search = Search(platform=self._search.platform, since=max(since, self._search.since or 0))
-        return [
-            entry
-            for each in wanted[:4]
-            for entry in journal.about(self._storage, each, search, limit=_AT_A_TIME)
-            if belongs(entry)
-        ]
+        search = Search(platform=self._search.platform, since=max(begins - _BEFORE, self._search.since or 0))
+        found = journal.about(self._storage, [*tokens, *evses], search, limit=_AT_A_TIME)
+        return [entry for entry in found if is_of_token(entry) or is_of_evse(entry)]

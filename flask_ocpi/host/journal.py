@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -22,8 +21,8 @@ from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import NotFoundError
 from flask_ocpi.exchange import journal
 from flask_ocpi.exchange.context import Services
-from flask_ocpi.exchange.journal import Entry
 from flask_ocpi.exchange.journal import Search
+from flask_ocpi.exchange.journal_records import Entry
 from flask_ocpi.exchange.journal_writer import Writer
 from flask_ocpi.exchange.messages import HIDDEN
 from flask_ocpi.exchange.messages import Direction
@@ -84,7 +83,7 @@ class Journal:
         storage, search = self.services.storage, self._search(platform, correlation_id, since, failed=failed)
         place = journal.end(storage)
         found = journal.latest(storage, search, limit)
-        place = replace(place, number=max(place.number, *(entry.number for entry in found), 0))
+        place = place.behind(found)
         while True:
             yield found
             time.sleep(_POLL_SECONDS)
@@ -135,7 +134,7 @@ class Journal:
     def kinds_about(self, id: str) -> Sequence[str]:
         """Return the kinds with which there is a story of this id: kinds whose objects the messages name so."""
         storage, kinds = self.services.storage, self.services.traffic.references.kinds
-        return [kind for kind in kinds if journal.about(storage, Reference.of(kind, id), limit=1)]
+        return [kind for kind in kinds if journal.about(storage, [Reference.of(kind, id)], limit=1)]
 
     def _reference(self, kind: str, id: str) -> Reference:
         kinds = self.kinds

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask_ocpi.core.moments import SECOND
+from flask_ocpi.exchange import journal
 from flask_ocpi.exchange.context import Services
-from flask_ocpi.exchange.journal import JOURNAL
-from flask_ocpi.exchange.journal import REFERENCES
-from flask_ocpi.exchange.journal import read_entry
-from flask_ocpi.exchange.references import FAILED
-from flask_ocpi.storage.base import NOBODY
-from flask_ocpi.storage.base import Party
+from flask_ocpi.exchange.journal_records import JOURNAL
+from flask_ocpi.exchange.journal_records import Shelf
+from flask_ocpi.exchange.journal_records import key_of
+from flask_ocpi.exchange.journal_records import moment_of
+from flask_ocpi.exchange.journal_records import number_in
+from flask_ocpi.exchange.journal_records import shelf_of
 from flask_ocpi.storage.base import Query
 
 _HOUR = 3600 * SECOND
@@ -80,29 +81,21 @@ class Rates:
     def hours(self, number: int = 24) -> Sequence[Rate]:
         """Return the messages in the journal by hour, for the last ``number`` hours."""
         last = self._services.now() // _HOUR
-        first = (last - number + 1) * _HOUR
-        # An index finds the messages of a partner by time: those of all partners at once would be read one by one.
-        known = [platform.id for platform in self._services.platforms.all()]
-        senders = [id for id in ("", *known) if self._counted(JOURNAL, NOBODY, id, first, None)]
-        found = []
-        for begin in range(first, (last + 1) * _HOUR, _HOUR):
-            total = sum(self._counted(JOURNAL, NOBODY, sender, begin, begin + _HOUR) for sender in senders)
-            failed = self._counted(REFERENCES, Party(FAILED, ""), "", begin, begin + _HOUR)
-            found.append(Rate(begin, total, failed))
-        return found
-
-    def _counted(self, kind: str, owner: Party, receiver: str, begin: int, end: int | None) -> int:
-        query = Query(owners=(owner,), receiver=receiver, date_from=begin, date_to=end, limit=1)
-        return self._services.storage.list(kind, query).total
+        counted = {hour: [0, 0] for hour in range(last - number + 1, last + 1)}
+        query = Query(date_from=(last - number + 1) * _HOUR)
+        for key, _ in self._services.storage.keys(JOURNAL, query, key_of=key_of):
+            slot = counted.get(moment_of(key) // _HOUR)
+            if slot is not None:
+                slot[0] += number_in(key)
+                slot[1] += number_in(key) * (shelf_of(key) != Shelf.SUCCEEDED)
+        return [Rate(hour * _HOUR, total, failed) for hour, (total, failed) in counted.items()]
 
     def latencies(self) -> Sequence[Latency]:
         """Return how long the latest messages took, by direction and module, the most frequent first."""
         durations: dict[tuple[str, str], list[float]] = {}
         failed: dict[tuple[str, str], int] = {}
-        storage = self._services.storage
-        offset = max(0, storage.list(JOURNAL, Query(limit=1)).total - MEASURED)
-        for record in storage.list(JOURNAL, Query(offset=offset, limit=MEASURED)).records:
-            message = read_entry(record).message
+        for entry in journal.latest(self._services.storage, journal.ANY, MEASURED):
+            message = entry.message
             group = message.direction.value, message.module or ""
             durations.setdefault(group, []).append(message.duration)
             failed[group] = failed.get(group, 0) + message.failed

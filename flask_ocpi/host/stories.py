@@ -12,7 +12,7 @@ from typing import Any
 from flask_ocpi.core.moments import moment_text
 from flask_ocpi.core.moments import to_micros
 from flask_ocpi.exchange.context import Services
-from flask_ocpi.exchange.journal import Entry
+from flask_ocpi.exchange.journal_records import Entry
 from flask_ocpi.exchange.messages import Direction
 from flask_ocpi.exchange.references import Reference
 from flask_ocpi.modules.cdrs import CDR_AUDITS

@@ -31,9 +31,8 @@ from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.connections import Database
 from flask_ocpi.storage.driver import Statement
 from flask_ocpi.storage.tables import insert_into
-from flask_ocpi.storage.tables import key_values
 from flask_ocpi.storage.tables import record_of
-from flask_ocpi.storage.tables import record_values
+from flask_ocpi.storage.tables import row_values
 
 _KEYS_AT_ONCE = 1000
 _PARTS = len(Key._fields)
@@ -114,7 +113,7 @@ class BatchStatements:
     def write(self, database: Database, statement: Statement, records: Sequence[tuple[Key, Record]]) -> list[bool]:
         """Run ``upsert`` or ``insert`` in the transaction of this thread; return for each record if it was created."""
         if self.is_sqlite:  # no other connection writes meanwhile, and numbers rise
-            values: list[Mapping[str, Any]] = [{**key_values(key), **record_values(record)} for key, record in records]
+            values: list[Mapping[str, Any]] = [row_values(key, record) for key, record in records]
             last = database.execute(self.last, {}, reads=True).rows[0][0] or 0
             changed = database.execute(statement, values).changed
             if statement is self.insert and changed == len(records):
@@ -127,7 +126,7 @@ class BatchStatements:
             return created
         created = [False] * len(records)
         for places in _turns([key for key, _ in records]):
-            given = [{"place": i, **key_values(records[i][0]), **record_values(records[i][1])} for i in places]
+            given = [{"place": i, **row_values(*records[i])} for i in places]
             rows = database.execute(statement, {"rows": orjson.dumps(given).decode()}).rows
             made = {Key(*row[:_PARTS]) for row in rows if row[_PARTS] == 1}
             for place in places:
@@ -163,7 +162,8 @@ def _new_rows(table: Table, dialect: str) -> Any:
     new = insert_into(table, dialect)
     if dialect == "sqlite":
         content: dict[str, Any] = {name: bindparam(f"new_{name}") for name in _CONTENT}
-        return new.values({**{name: bindparam(f"key_{name}") for name in Key._fields}, **content, "revision": 1})
+        key: dict[str, Any] = {name: bindparam(f"key_{name}") for name in Key._fields}
+        return new.values({**key, **content, "revision": literal_column("1")})
     names = [*(f"key_{name}" for name in Key._fields), *(f"new_{name}" for name in _CONTENT)]
     columns = [column(name, BigInteger if name == "new_last_updated" else Text) for name in names]
     given = func.json_to_recordset(cast(bindparam("rows", type_=Text), JSON))

@@ -76,7 +76,7 @@ class Statement:
         cursor = driver.cursor()
         try:
             if isinstance(values, list):
-                cursor.executemany(self.sql, [self.call(row)[1] for row in values])
+                cursor.executemany(self.sql, self._calls(values))
                 return Answer((), cursor.rowcount)
             cursor.execute(*self.call(values))
             # Unfetched rows would keep a read open on SQLite, and its log could not be written back.
@@ -84,6 +84,12 @@ class Statement:
             return Answer(rows, cursor.rowcount)
         finally:
             cursor.close()
+
+    def _calls(self, rows: list[Mapping[str, Any]]) -> list[Any]:
+        """Return the parameters for the driver, of each row."""
+        if self.sql and self._order is not None and not self._constants:
+            return list(map(self._order, rows))
+        return [self.call(row)[1] for row in rows]
 
     def call(self, values: Mapping[str, Any]) -> tuple[str, Any]:
         """Return the SQL and the parameters for the driver."""

@@ -152,6 +152,19 @@ def record_values(record: Record) -> dict[str, Any]:
     }
 
 
+def row_values(key: Key, record: Record) -> dict[str, Any]:
+    """Return :func:`key_values` and :func:`record_values` in one."""
+    return {
+        "key_country_code": key[0],
+        "key_party_id": key[1],
+        "key_id": key[2],
+        "key_receiver": key[3],
+        "new_document": record.text.decode(),
+        "new_last_updated": record.last_updated,
+        "new_audience": audience_text(record.audience) if record.audience else "",
+    }
+
+
 def record_of(row: Any) -> Record:
     return Record(_text(row[0]), row[1], _parties(row[2]), row[3], row[4])
 

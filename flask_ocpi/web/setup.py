@@ -22,9 +22,9 @@ from flask_ocpi.core.config import KEY_FILE
 from flask_ocpi.core.config import Settings
 from flask_ocpi.core.description import Version
 from flask_ocpi.errors import StorageError
-from flask_ocpi.exchange import journal
 from flask_ocpi.exchange.contacts import Contact
 from flask_ocpi.exchange.findings import FINDINGS
+from flask_ocpi.exchange.journal_records import KINDS as JOURNAL_KINDS
 from flask_ocpi.host.actions import ACTIONS
 from flask_ocpi.partners.platforms import KINDS
 from flask_ocpi.storage.base import HostSession
@@ -123,7 +123,17 @@ def kinds(versions: Iterable[Version]) -> tuple[str, ...]:
     others = [kind for module in modules for kind in module.kinds]
     return tuple(
         dict.fromkeys(
-            (*KINDS, *objects, *others, *outbox.KINDS, *sync.KINDS, *journal.KINDS, FINDINGS, Contact.KIND, ACTIONS)
+            (
+                *KINDS,
+                *objects,
+                *others,
+                *outbox.KINDS,
+                *sync.KINDS,
+                *JOURNAL_KINDS,
+                FINDINGS,
+                Contact.KIND,
+                ACTIONS,
+            )
         )
     )
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from flask_ocpi.core.config import Settings
 from flask_ocpi.errors import RefusedError
-from flask_ocpi.exchange.journal import JOURNAL
+from flask_ocpi.exchange.journal_records import JOURNAL
 from flask_ocpi.exchange.messages import Direction
 from flask_ocpi.exchange.messages import Message
 from flask_ocpi.exchange.messages import Traffic
@@ -55,7 +55,7 @@ def told():
             settings,
             clock=None,
             emit=lambda *a, **k: None,
-            journal=lambda make: made.append(make().message),
+            journal=lambda make, size: made.append(make().message),
             references=References(VERSIONS),
             contacts=None,
         )

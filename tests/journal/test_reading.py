@@ -9,14 +9,15 @@ from sqlalchemy import MetaData
 from sqlalchemy import create_engine
 
 from flask_ocpi.exchange import journal as reading
-from flask_ocpi.exchange.journal import JOURNAL
-from flask_ocpi.exchange.journal import REFERENCES
-from flask_ocpi.exchange.journal import Place
+from flask_ocpi.exchange import journal_records as records
 from flask_ocpi.exchange.journal import Search
-from flask_ocpi.exchange.journal import key_of
+from flask_ocpi.exchange.journal_records import JOURNAL
+from flask_ocpi.exchange.journal_records import REFERENCES
+from flask_ocpi.exchange.journal_records import key_of
 from flask_ocpi.exchange.messages import Direction
 from flask_ocpi.exchange.messages import Kept
 from flask_ocpi.exchange.messages import Message
+from flask_ocpi.exchange.references import Reference
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import Storage
@@ -70,7 +71,7 @@ def message(number, **changes):
 
 
 def write(storage, *messages):
-    reading.write(storage, [Kept(each) for each in messages])
+    records.write(storage, [Kept(each) for each in messages])
 
 
 def ids(entries):
@@ -168,7 +169,8 @@ def test_new_messages_of_a_platform_are_found(ocpi_storage):
 
 
 def test_one_message_is_found_by_its_number(turned):
-    write(turned, *(message(n) for n in range(5)))
+    for number in range(5):
+        write(turned, message(number))
     numbers = [entry.number for entry in reading.latest(turned, Search(), 5)]
     turned.delete(JOURNAL, key_of(turned.list(JOURNAL, Query(offset=2, limit=1)).records[0]))
 
@@ -178,7 +180,61 @@ def test_one_message_is_found_by_its_number(turned):
 
 
 def test_place_behind_nothing_is_the_beginning(turned):
-    assert reading.end(turned) == Place(0, None)
+    assert reading.end(turned).number == 0
+
+
+@EVERY_STORAGE
+def test_messages_of_a_batch_with_the_same_partner_and_outcome_are_one_record(ocpi_storage):
+    write(ocpi_storage, *(message(n, http_status=500 if n == 4 else 200) for n in range(9)))
+
+    entries = reading.latest(ocpi_storage, Search(), 20)
+
+    assert ocpi_storage.list(JOURNAL, Query()).total == 4
+    assert ids(entries) == [f"{n}" for n in range(9)]
+    assert [reading.find(ocpi_storage, entry.number) for entry in entries] == entries
+    assert len({entry.number for entry in entries}) == 9
+
+
+def test_batch_is_read_in_the_order_of_time_although_its_partners_have_records_of_their_own(turned):
+    for begin in (0, 10):
+        write(turned, *(message(n) for n in range(begin, begin + 10)))
+
+    assert ids(reading.latest(turned, Search(), 13)) == [f"{n}" for n in range(7, 20)]
+
+
+@pytest.mark.parametrize(("number", "size", "expected"), [(250, 10, [100, 100, 50]), (5, 40_000, [1] * 5)])
+def test_records_of_several_messages_are_small(number, size, expected):
+    messages = [Kept(message(n, platform="p", http_status=500, request_body=b"x" * size)) for n in range(number)]
+
+    found, _ = records.records_of(messages)
+
+    assert [records.number_in(key) for key, _ in found] == expected
+
+
+@EVERY_STORAGE
+def test_latest_messages_are_found_where_earlier_ones_are_gone(ocpi_storage, monkeypatch):
+    monkeypatch.setattr(reading, "_PAGE", 4)
+    for number in range(60):
+        write(ocpi_storage, message(number, platform="often" if number % 20 else "seldom"))
+    stored = [*ocpi_storage.keys(JOURNAL, Query(), key_of=key_of)]
+    ocpi_storage.delete_many(JOURNAL, [key for key, _ in stored[:30]])
+
+    assert ids(reading.latest(ocpi_storage, Search(platform="seldom"), 10)) == ["40"]
+    assert ids(reading.latest(ocpi_storage, Search(), 100)) == [f"{n}" for n in range(30, 60)]
+    assert ids(reading.latest(ocpi_storage, Search(since=1055), 100)) == [f"{n}" for n in range(55, 60)]
+
+
+@EVERY_STORAGE
+def test_reference_of_very_many_messages_hides_none_of_another(ocpi_storage, monkeypatch):
+    monkeypatch.setattr(reading, "_PAGE", 8)
+    often, seldom = Reference.of("token", "often"), Reference.of("session", "seldom")
+    records.write(ocpi_storage, [Kept(message(0), (seldom, often)), Kept(message(3), (often,))])
+    for number in range(4, 40):
+        records.write(ocpi_storage, [Kept(message(number), (often,))])
+
+    found = reading.about(ocpi_storage, [often, seldom], limit=5)
+
+    assert ids(found) == ["0", "35", "36", "37", "38", "39"]
 
 
 @pytest.mark.parametrize(

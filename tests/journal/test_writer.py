@@ -8,10 +8,23 @@ import pytest
 from flask import current_app
 
 from flask_ocpi.errors import StorageError
+from flask_ocpi.exchange import journal_purge
 from flask_ocpi.exchange import journal_writer as writers
 from flask_ocpi.exchange import write_behind
-from flask_ocpi.exchange.journal import JOURNAL
-from flask_ocpi.exchange.journal import REFERENCES
+from flask_ocpi.exchange.journal import Search
+from flask_ocpi.exchange.journal import about
+from flask_ocpi.exchange.journal import latest
+from flask_ocpi.exchange.journal_purge import Bound
+from flask_ocpi.exchange.journal_purge import Purge
+from flask_ocpi.exchange.journal_records import JOURNAL
+from flask_ocpi.exchange.journal_records import REFERENCES
+from flask_ocpi.exchange.journal_records import Shelf
+from flask_ocpi.exchange.journal_records import key_of
+from flask_ocpi.exchange.journal_records import write
+from flask_ocpi.exchange.messages import Direction
+from flask_ocpi.exchange.messages import Kept
+from flask_ocpi.exchange.messages import Message
+from flask_ocpi.exchange.references import Reference
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.memory import MemoryStorage
 from flask_ocpi.testing.backends import sqlalchemy_storage
@@ -89,14 +102,15 @@ def test_thread_writes_by_itself(ocpi_network):
 def test_messages_are_written_in_batches(ocpi_network, monkeypatch):
     monkeypatch.setattr(writers.Writer, "_wake", lambda self: None)
     storage = JournalStorage()
-    ocpi, partner = platform(ocpi_network, storage)
+    ocpi, partner = platform(ocpi_network, storage, OCPI_JOURNAL="compact")
 
-    for _ in range(write_behind.BATCH + 20):
+    for _ in range(writers.AT_ONCE + 20):
         partner.get(SENDER)
 
     assert storage.batches == []
     assert ocpi.journal.flush()
-    assert storage.batches == [write_behind.BATCH, 20]
+    assert storage.batches == [2, 1]  # records, of a hundred messages
+    assert len(kept(ocpi)) == writers.AT_ONCE + 20
 
 
 def test_inline_messages_are_written_at_once(ocpi_network):
@@ -224,13 +238,13 @@ def test_journal_forgets_what_is_too_old(ocpi_network, ocpi_storage, ocpi_clock)
 
 @EVERY_STORAGE
 def test_purge_is_bounded_and_comes_to_an_end(ocpi_network, ocpi_storage, monkeypatch):
-    monkeypatch.setattr(writers, "PURGED_AT_ONCE", 4)
+    monkeypatch.setattr(journal_purge, "PURGED_AT_ONCE", 4)
     ocpi, partner = platform(ocpi_network, ocpi_storage, OCPI_DISPATCHER="inline")
     for _ in range(10):
         partner.get(SENDER)
     later = 2**60
 
-    removed = [writers.purge(ocpi.storage, before=later, most=100) for _ in range(4)]
+    removed = [Purge(ocpi.storage).run(Bound(later, 100), failed=Bound(later, 100)) for _ in range(4)]
 
     assert removed == [4, 4, 2, 0]
 
@@ -252,7 +266,7 @@ def test_purge_that_fails_is_logged(ocpi_network, monkeypatch, caplog):
     monkeypatch.setattr(writers, "PURGE_AFTER", 1)
     storage = JournalStorage()
     ocpi, partner = platform(ocpi_network, storage, OCPI_DISPATCHER="inline", OCPI_JOURNAL_MAX_COUNT=1)
-    monkeypatch.setattr(storage, "delete_page", lambda *a, **k: 1 / 0)
+    monkeypatch.setattr(storage, "delete_many", lambda *a, **k: 1 / 0)
 
     answers = [partner.get(SENDER).status_code for _ in range(2)]
 
@@ -268,6 +282,94 @@ def test_references_go_with_their_messages(ocpi_network, ocpi_storage, ocpi_cloc
         ocpi_clock.advance(1)
         partner.get(SENDER)
 
-    writers.purge(ocpi.storage, before=0, most=4)
+    Purge(ocpi.storage).run(Bound(0, 4), failed=Bound(0, 4))
 
     assert len(kept(ocpi)) == ocpi.storage.list(REFERENCES, Query()).total == 4
+
+
+def answered(number, status, platform="known", moment=None):
+    about = (Reference.of("session", f"S{number}"),)
+    moment = number * 1_000_000 if moment is None else moment
+    message = Message(Direction.IN, "GET", "/", moment, 0.1, platform, http_status=status, request_id=f"{number}")
+    return Kept(message, about)
+
+
+def left(storage):
+    return [int(entry.message.request_id) for entry in latest(storage, Search(), 1000)]
+
+
+def found(storage, numbers):
+    return [number for number in numbers if about(storage, [Reference.of("session", f"S{number}")], limit=5)]
+
+
+@EVERY_STORAGE
+@pytest.mark.parametrize("at_once", [1, 10], ids=["one by one", "in batches"])
+def test_successes_do_not_push_out_failures(ocpi_storage, at_once):
+    for begin in range(0, 100, at_once):
+        some = range(begin, begin + at_once)
+        write(ocpi_storage, [answered(number, 500 if number % 10 == 3 else 200) for number in some])
+    purge = Purge(ocpi_storage)
+
+    purge.run(Bound(0, 20), failed=Bound(0, 8))
+    for number in range(100, 140):
+        write(ocpi_storage, [answered(number, 200)])
+    purge.run(Bound(0, 20), failed=Bound(0, 8))
+
+    expected = [*range(23, 94, 10), *range(120, 140)]
+    assert left(ocpi_storage) == found(ocpi_storage, range(140)) == expected
+    assert ocpi_storage.list(REFERENCES, Query(receiver=Shelf.SUCCEEDED)).total == 20
+
+
+@EVERY_STORAGE
+def test_failures_have_an_age_of_their_own(ocpi_storage):
+    for number in (1, 3, 5):
+        write(ocpi_storage, [answered(number, 200), answered(number + 1, 500)])
+
+    Purge(ocpi_storage).run(Bound(5_000_000, 100), failed=Bound(2_000_000, 100))
+
+    assert left(ocpi_storage) == found(ocpi_storage, range(9)) == [4, 5, 6]
+
+
+@EVERY_STORAGE
+def test_strangers_that_are_forgotten_take_no_failure_of_a_partner_with_them(ocpi_storage):
+    day = DAY * 1_000_000
+    for number in range(4):
+        write(ocpi_storage, [answered(number, 500, moment=number * day)])
+        write(ocpi_storage, [answered(number + 10, 401, None, moment=number * day)])
+
+    Purge(ocpi_storage).run(Bound(0, 40), failed=Bound(0, 40))
+
+    assert left(ocpi_storage) == [0, 1, 2, 12, 3, 13]
+    assert found(ocpi_storage, range(20)) == [0, 1, 2, 3, 12, 13]
+
+
+@EVERY_STORAGE
+def test_what_was_left_of_a_purge_that_broke_off_goes_with_a_later_one(ocpi_storage):
+    for number in range(3):
+        write(ocpi_storage, [answered(number, 200, moment=number * DAY * 1_000_000)])
+    first, _ = next(iter(ocpi_storage.keys(JOURNAL, Query(), key_of=key_of)))
+    ocpi_storage.delete(JOURNAL, first)
+
+    Purge(ocpi_storage).run(Bound(0, 1), failed=Bound(0, 1))
+
+    assert left(ocpi_storage) == [2]
+    assert ocpi_storage.list(REFERENCES, Query()).total == 1
+
+
+def test_queue_holds_a_limited_number_of_bytes(ocpi_network, monkeypatch):
+    monkeypatch.setattr(writers, "QUEUE_BYTES", 1000)
+    storage = JournalStorage()
+    ocpi, partner = platform(ocpi_network, storage)
+    storage.free.clear()
+    partner.get(SENDER)
+    assert storage.begun.wait(SECONDS)
+    body = {"uid": "TOKEN1", "issuer": "x" * 600}
+
+    for _ in range(3):
+        partner.put(ocpi_url("receiver/tokens/DE/EMS/TOKEN1"), body)
+    storage.free.set()
+    assert ocpi.journal.flush(SECONDS)
+    partner.put(ocpi_url("receiver/tokens/DE/EMS/TOKEN1"), body)
+
+    assert ocpi.journal.flush(SECONDS)
+    assert (len(kept(ocpi)), ocpi.journal.lost) == (3, 2)

@@ -7,11 +7,13 @@ import logging
 import pytest
 
 from flask_ocpi.errors import UnauthorizedError
-from flask_ocpi.exchange import journal_writer as writer
 from flask_ocpi.exchange import logs
 from flask_ocpi.exchange.journal import Search
 from flask_ocpi.exchange.journal import latest
-from flask_ocpi.exchange.journal import new_record
+from flask_ocpi.exchange.journal_purge import Bound
+from flask_ocpi.exchange.journal_purge import Purge
+from flask_ocpi.exchange.journal_records import records_of
+from flask_ocpi.exchange.journal_records import write
 from flask_ocpi.exchange.logs import Ration
 from flask_ocpi.exchange.messages import Direction
 from flask_ocpi.exchange.messages import Kept
@@ -76,7 +78,7 @@ def test_what_callers_write_is_cut_in_the_journal(ocpi, ocpi_client, header):
 
     [message] = kept(ocpi)
 
-    _, record = new_record(Kept(message))
+    [(_, record)], _ = records_of([Kept(message)])
     assert len(record.text) < 3000
 
 
@@ -86,7 +88,7 @@ def test_what_callers_name_is_cut_in_the_journal(ocpi, ocpi_client, path):
 
     [message] = kept(ocpi)
 
-    _, record = new_record(Kept(message))
+    [(_, record)], _ = records_of([Kept(message)])
     assert len(record.text) < 8000
 
 
@@ -105,14 +107,15 @@ def test_unknown_callers_have_a_small_share_of_the_journal(ocpi_storage):
     def message(number, platform):
         return Message(Direction.IN, "GET", SENDER, number, 0.0, platform=platform, http_status=401)
 
-    strangers = [new_record(Kept(message(number, None))) for number in range(100, 220)]
-    ocpi_storage.create_many("journal", [new_record(Kept(message(number, "known"))) for number in range(60)])
-    ocpi_storage.create_many("journal", strangers)
+    write(ocpi_storage, [Kept(message(number, "known")) for number in range(60)])
+    for number in range(100, 220):
+        write(ocpi_storage, [Kept(message(number, None))])
 
-    writer.purge(ocpi_storage, before=0, most=100)
+    Purge(ocpi_storage).run(Bound(0, 100), failed=Bound(0, 100))
 
     left = [entry.message.platform for entry in latest(ocpi_storage, Search(), 1000)]
     assert (left.count("known"), left.count(None)) == (60, 5)
+    assert len(latest(ocpi_storage, Search(platform="known", failed=True), 1000)) == 60
 
 
 def test_unknown_callers_do_not_fill_the_log(ocpi_client, now, caplog):
