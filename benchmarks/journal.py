@@ -78,7 +78,8 @@ def fill(ocpi: OCPI) -> None:
 def _message(now: int, number: int) -> Kept:
     name = f"LOC{number % 200}"
     url = f"/ocpi/2.2.1/sender/locations/{name}"
-    message = Message(Direction.IN, "GET", url, now, 0.01, "ems", correlation_id=str(uuid4()), http_status=200)
+    moment = now - (FULL - number) * 1000
+    message = Message(Direction.IN, "GET", url, moment, 0.01, "ems", correlation_id=str(uuid4()), http_status=200)
     return Kept(message, (Reference.of("location", name),), f"asked for location {name}")
 
 

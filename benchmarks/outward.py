@@ -188,7 +188,7 @@ def measure_delivering(folder: Path) -> None:
 
 
 def measure_journal(folder: Path) -> None:
-    """Compare deliveries with the journal at its default, and with that of whole messages, to those without a journal."""
+    """Compare deliveries with the journal at its default, and with that of whole messages, to those without."""
     kept = ("off", "compact", "all")
     found: dict[str, list[Speed]] = {which: [] for which in kept}
     with ExitStack() as stack:

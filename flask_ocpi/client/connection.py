@@ -269,7 +269,7 @@ class Connection:
             )
             if self.traffic.is_brief and not is_failure(answer.status, status_code, error):
                 bodies = (b"", b"") if request.method == "GET" else (sent, answer.body)
-                make = partial(make, request_body=bodies[0], response_body=bodies[1])
+                make = partial(make, request_whole=not sent, response_whole=not answer.body)
                 self.traffic.tell_briefly(make, bodies=bodies, secrets=self._secrets)
                 return
             message = make(

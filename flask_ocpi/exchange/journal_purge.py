@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from collections.abc import Mapping
-from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import replace
-from itertools import islice
 from itertools import takewhile
 
 from flask_ocpi.core.moments import SECOND
 from flask_ocpi.exchange.journal_records import JOURNAL
 from flask_ocpi.exchange.journal_records import REFERENCES
 from flask_ocpi.exchange.journal_records import Shelf
-from flask_ocpi.exchange.journal_records import found_by
 from flask_ocpi.exchange.journal_records import key_of
 from flask_ocpi.exchange.journal_records import key_of_reference
 from flask_ocpi.exchange.journal_records import moment_of
@@ -42,20 +39,24 @@ class Bound:
 
 
 class _Group:
-    """The messages on a shelf, with their bound. number: how many there are. is_done: the oldest one stays."""
+    """The messages on a shelf, with their bound.
+
+    number: how many there are. stays: when the batch began that the oldest one is of that stays; None if not known yet.
+    """
 
     def __init__(self, bound: Bound) -> None:
         self._bound = bound
         self.number = 0
-        self.is_done = False
+        self.stays: int | None = None
 
     def drops(self, key: Key) -> bool:
         """Tell whether the messages of a record go: the oldest one that was not asked for yet."""
-        left = self.number - number_in(key)
-        self.is_done = left < self._bound.most and moment_of(key) >= self._bound.before
-        if not self.is_done:
-            self.number = left
-        return not self.is_done
+        left, moment = self.number - number_in(key), moment_of(key)
+        if left < self._bound.most and moment >= self._bound.before:
+            self.stays = moment
+            return False
+        self.number = left
+        return True
 
 
 class Purge:
@@ -79,11 +80,16 @@ class Purge:
         groups = {shelf.value: _Group(bound) for shelf, bound in bounds.items()}
         for key in self._keys():
             groups[shelf_of(key)].number += number_in(key)
-        keys = [*islice(self._surplus(groups), PURGED_AT_ONCE)]
+        keys: list[Key] = []
+        for key in self._surplus(groups):
+            if len(keys) >= PURGED_AT_ONCE and moment_of(key) != moment_of(keys[-1]):
+                break
+            keys.append(key)
         for start in range(0, len(keys), _IN_ONE_TRANSACTION):
             self._storage.delete_many(JOURNAL, keys[start : start + _IN_ONE_TRANSACTION])
-        for shelf in groups:
-            self._remove_references(shelf, [key for key in keys if shelf_of(key) == shelf])
+        for shelf, group in groups.items():
+            gone = {moment_of(key) for key in keys if shelf_of(key) == shelf}
+            self._remove_references(shelf, {moment for moment in gone if moment != group.stays})
         return sum(map(number_in, keys))
 
     def _keys(self) -> Iterator[Key]:
@@ -94,20 +100,22 @@ class Purge:
         """Walk the keys of what is to go."""
         for key in self._keys():
             group = groups[shelf_of(key)]
-            if not group.is_done and group.drops(key):
+            if group.stays is None and group.drops(key):
                 yield key
-            if all(each.is_done or not each.number for each in groups.values()):
+            if all(each.stays is not None or not each.number for each in groups.values()):
                 return
 
-    def _remove_references(self, shelf: str, keys: Sequence[Key]) -> None:
-        """Remove what finds these messages, and what finds others that are gone: written long before them."""
-        if not keys:
+    def _remove_references(self, shelf: str, moments: set[int]) -> None:
+        """Remove what finds the messages of batches that began then, and what finds others that are gone long since.
+
+        The references of a batch go when all of it on this shelf is gone.
+        """
+        if not moments:
             return
-        ids = {key.id for key in keys}
-        before = min(map(moment_of, keys)) - _LATE
+        before = min(moments) - _LATE
 
         def is_gone(record: Record) -> bool:
-            return record.last_updated < before or found_by(record)[0].id in ids
+            return record.last_updated in moments or record.last_updated < before
 
         while True:
             # With a total in the cursor, so that none are counted.

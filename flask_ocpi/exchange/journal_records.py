@@ -27,6 +27,7 @@ from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.base import Storage
+from flask_ocpi.storage.base import fold
 
 JOURNAL = "journal"
 #: What finds messages by the objects and causes that they are about: a record for each reference of each record.
@@ -171,10 +172,9 @@ def records_of(batch: Sequence[Kept]) -> tuple[list[tuple[Key, Record]], list[tu
             id = f"{common}{len(records):03X}{len(part):02X}{'F' if failed else 'S'}"
             head = orjson.dumps({"id": id, "platform": platform})
             text = b'%b,"messages":[%b]}' % (head[:-1], b",".join(lines))
-            moment = part[0].message.moment
             key = Key("", "", id, receiver_of(platform))
-            records.append((key, Record(text, moment)))
-            references += _references(key, part, moment, failed=failed)
+            records.append((key, Record(text, begin)))
+            references += _references(key, part, begin, failed=failed)
     return records, references
 
 
@@ -228,10 +228,10 @@ def _references(key: Key, part: Sequence[Kept], moment: int, *, failed: bool) ->
         for reference in kept.about:
             places.setdefault(reference, []).append(place)
         if kept.message.correlation_id:
-            places.setdefault(Reference.of(CORRELATION, kept.message.correlation_id), []).append(place)
+            places.setdefault((CORRELATION, fold(kept.message.correlation_id.strip())), []).append(place)
     if failed:
         places |= {(FAILED, platform): [*range(len(part))] for platform in {"", key.receiver}}
     shelf = shelf_of(key)
-    for (kind, value), found in places.items():
+    for (kind, value), found in sorted(places.items()):  # neighbours in the index are written together
         text = orjson.dumps((kind, value, key.id, key.receiver, *found))
         yield Key(kind, value, key.id, shelf), Record(text, moment)

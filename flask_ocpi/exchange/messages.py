@@ -171,8 +171,8 @@ class Traffic:
     def tell_briefly(
         self, make: Callable[[], Message], *, bodies: tuple[bytes, bytes], secrets: Collection[str]
     ) -> None:
-        """Give such a message to the journal, which makes it later; bodies: those in the message."""
-        later, size = partial(self._brief, make, secrets), len(bodies[0]) + len(bodies[1])
+        """Give such a message to the journal, which makes it later, without its bodies."""
+        later, size = partial(self._brief, make, bodies, secrets), len(bodies[0]) + len(bodies[1])
         if size > _READ_LATER:
             self._journal(partial(_itself, later()), 0)
         else:
@@ -209,28 +209,21 @@ class Traffic:
         """Tell whether it keeps such a message with headers and bodies."""
         return failed or self._kept == "all"
 
-    def _brief(self, make: Callable[[], Message], secrets: Collection[str]) -> Kept:
+    def _brief(self, make: Callable[[], Message], bodies: tuple[bytes, bytes], secrets: Collection[str]) -> Kept:
         sent, hidden = make(), _spelled(secrets)
-        about, said = self._contents(sent, hidden)
-        bare = Message(
-            sent.direction,
-            sent.method,
-            self._value("url", sent.url, hidden),
-            sent.moment,
-            sent.duration,
-            sent.platform,
-            sent.module,
-            sent.operation,
-            self._value("request_id", sent.request_id, hidden),
-            self._value("correlation_id", sent.correlation_id, hidden),
-            sent.http_status,
-            sent.status_code,
-            request_bytes=sent.request_bytes,
-            response_bytes=sent.response_bytes,
-            request_whole=not sent.request_bytes,
-            response_whole=not sent.response_bytes,
-        )
-        return Kept(bare, about, said)
+        about, said = self._contents(sent, bodies, hidden)
+        ids = sent.request_id + sent.correlation_id
+        texts = sent.url + ids
+        is_short = len(ids) <= LONGEST_ID and len(texts) <= _LONGEST_URL
+        is_plain = is_short and texts.isprintable() and "=" not in texts and "@" not in texts
+        if not is_plain or any(secret in texts for secret in hidden):
+            sent = replace(
+                sent,
+                url=self._value("url", sent.url, hidden),
+                request_id=self._value("request_id", sent.request_id, hidden),
+                correlation_id=self._value("correlation_id", sent.correlation_id, hidden),
+            )
+        return Kept(sent, about, said)
 
     def _read(
         self, sent: Message, secrets: Collection[str]
@@ -239,10 +232,13 @@ class Traffic:
 
         Large bodies are read at once.
         """
-        read, size = partial(self._contents, sent, _spelled(secrets)), len(sent.request_body) + len(sent.response_body)
+        bodies = (sent.request_body, sent.response_body)
+        read, size = partial(self._contents, sent, bodies, _spelled(secrets)), len(bodies[0]) + len(bodies[1])
         return (read, size) if size <= _READ_LATER else (partial(_itself, read()), 0)
 
-    def _contents(self, sent: Message, hidden: Collection[str]) -> tuple[tuple[Reference, ...], str]:
+    def _contents(
+        self, sent: Message, bodies: tuple[bytes, bytes], hidden: Collection[str]
+    ) -> tuple[tuple[Reference, ...], str]:
         """Return what a message is about, and what it said, without credentials."""
         described = self.references.described(sent.module, sent.operation)
         if described is UNKNOWN:
@@ -250,12 +246,12 @@ class Traffic:
         asked: Mapping[str, Any] = {}
         answered: Mapping[str, Any] = {}
         if sent.method != "GET":  # what is asked for is in the URL
-            asked, answered = self.references.decoded(sent.request_body), self.references.decoded(sent.response_body)
+            asked, answered = self.references.decoded(bodies[0]), self.references.decoded(bodies[1])
         about = self.references.of(described, sent.url, (asked, answered.get("data")), without=hidden)
         said = say(described, sent.method, sent.url, about, asked, answered)
         for secret in hidden:
             said = said.replace(secret, HIDDEN)
-        return tuple(dict.fromkeys(Reference.of(*each) for each in about)), on_a_line(said[:_LONGEST_SAID])
+        return tuple(dict.fromkeys(map(Reference.folded, about))), on_a_line(said[:_LONGEST_SAID])
 
     def _beginning(self, body: bytes) -> bytes:
         """Return a body, or the beginning of one that is too long, because an exchange may wait for a while."""

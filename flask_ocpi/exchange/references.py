@@ -52,6 +52,11 @@ class Reference(NamedTuple):
     def of(cls, kind: str, value: str) -> Reference:
         return cls(kind, fold(value.strip()))
 
+    def folded(self) -> Reference:
+        """Return it as :meth:`of` builds it."""
+        value = fold(self.value.strip())
+        return self if value == self.value else Reference(self.kind, value)
+
 
 @dataclass(frozen=True, slots=True)
 class Described:
@@ -154,7 +159,7 @@ class References:
         bodies: decoded. without: credentials; an id that contains one is left out.
         """
         found: dict[Reference, None] = {}
-        for kind, value in self._walk(described, url, bodies):
+        for kind, value in (*_in_url(described, url), *self._in_bodies(described, bodies)):
             shown = on_a_line(value.strip()[:LONGEST_ID])
             if shown and not any(secret in value for secret in without):
                 found[Reference(kind, shown)] = None
@@ -162,24 +167,26 @@ class References:
                     break
         return tuple(found)
 
-    def _walk(self, described: Described, url: str, bodies: Sequence[Any]) -> Iterator[tuple[str, str]]:
-        yield from self._in_url(described, url)
+    @cached_property
+    def _naming(self) -> frozenset[str]:
+        """The properties that may name something."""
+        return frozenset((*self._names, *_INNER, "response_url"))
+
+    def _in_bodies(self, described: Described, bodies: Sequence[Any]) -> Iterator[tuple[str, str]]:
         for body in bodies:
-            if isinstance(body, dict):
-                yield from self._in_body(described, body)
+            if not isinstance(body, dict):
+                continue
+            if (
+                described.object
+                and isinstance(body.get(described.key), str)
+                and f"{described.object}_id" in self._names
+            ):
+                yield described.object, body[described.key]
+            if not self._naming.isdisjoint(body):
+                yield from self._in_body(body)
 
-    def _in_url(self, described: Described, url: str) -> Iterator[tuple[str, str]]:
-        path, _, query = url.partition("?")
-        for kind, segment in zip(described.segments, segments_of(path, len(described.segments)), strict=False):
-            if kind:
-                yield kind, segment
-        if "response_url=" in query:
-            yield from ((COMMAND, call_id(value)) for name, value in parse_qsl(query) if name == "response_url")
-
-    def _in_body(self, described: Described, body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    def _in_body(self, body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         names = self._names
-        if described.object and isinstance(body.get(described.key), str) and f"{described.object}_id" in names:
-            yield described.object, body[described.key]
         for name, value in body.items():
             kind = names.get(name)
             if kind is not None:
@@ -198,6 +205,15 @@ def _name(operation: Operation) -> str:
     return operation.object.parts[operation.part - 1].name if operation.part else operation.object.name
 
 
+def _in_url(described: Described, url: str) -> list[tuple[str, str]]:
+    path, _, query = url.partition("?")
+    segments = zip(described.segments, segments_of(path, len(described.segments)), strict=False)
+    found = [(kind, segment) for kind, segment in segments if kind]
+    if "response_url=" in query:
+        found += [(COMMAND, call_id(value)) for name, value in parse_qsl(query) if name == "response_url"]
+    return found
+
+
 def _texts(kind: str, value: Any) -> Iterator[tuple[str, str]]:
     """Yield the ids in a text, or in a list of texts or of objects with a uid."""
     for each in value[:_MOST_OF_A_LIST] if isinstance(value, list) else (value,):
@@ -208,8 +224,12 @@ def _texts(kind: str, value: Any) -> Iterator[tuple[str, str]]:
 
 def segments_of(path: str, number: int) -> list[str]:
     """Return the last segments of a path, decoded."""
-    parts = path.rstrip("/").split("/")
-    return [unquote(part) for part in parts[len(parts) - number :]] if 0 < number < len(parts) else []
+    if not number:
+        return []
+    _, *parts = path.rstrip("/").rsplit("/", number)
+    if len(parts) != number:
+        return []
+    return list(map(unquote, parts)) if "%" in path else parts
 
 
 def call_id(response_url: str) -> str:

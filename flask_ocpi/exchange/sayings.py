@@ -52,6 +52,8 @@ def _plain(described: Described, method: str, about: tuple[Reference, ...], aske
 
 def _details(document: Mapping[str, Any]) -> list[str]:
     """Return what matters in an object, whatever its class."""
+    if not document:
+        return []
     found = []
     for name in ("status", "reservation_status"):
         if isinstance(document.get(name), str):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Iterable
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("flask_ocpi")
 _journal_log = logging.getLogger("flask_ocpi.journal")
 _PLAIN = "/!$&'()*+,;=:@~"
+_AS_IT_IS = re.compile(rf"[A-Za-z0-9_.\-{_PLAIN}]*")
 _LOGGED = 30  # records of a kind about unknown callers, per minute
 _KEPT = 10  # messages of unknown callers in the journal, per minute
 
@@ -190,10 +192,10 @@ class RequestWatch:
         )
         # What is asked for with GET is in the URL.
         bodies = (b"", b"") if seen[0] == "GET" else (sent, returned)
-        make = partial(self._success, seen, (len(sent), len(returned)), bodies)
+        make = partial(self._success, seen, (len(sent), len(returned)))
         self._traffic.tell_briefly(make, bodies=bodies, secrets=(environ["HTTP_AUTHORIZATION"][6:], caller.token))
 
-    def _success(self, seen: tuple[Any, ...], sizes: tuple[int, int], bodies: tuple[bytes, bytes]) -> Message:
+    def _success(self, seen: tuple[Any, ...], sizes: tuple[int, int]) -> Message:
         method, path, query, moment, duration, platform, endpoint, ids, http_status, status_code = seen
         blueprint, _, operation = endpoint.rpartition(".")
         return Message(
@@ -211,8 +213,8 @@ class RequestWatch:
             status_code=status_code,
             request_bytes=sizes[0],
             response_bytes=sizes[1],
-            request_body=bodies[0],
-            response_body=bodies[1],
+            request_whole=not sizes[0],
+            response_whole=not sizes[1],
         )
 
     def _has_room(self) -> bool:
@@ -225,7 +227,8 @@ class RequestWatch:
 
 def _url(path: str, query: str | None) -> str:
     """Return path and query of the request in the spelling of a URL."""
-    path = quote(path.encode("latin-1"), safe=_PLAIN).replace(ENCODED_MARK, "%2F")
+    if _AS_IT_IS.fullmatch(path) is None:
+        path = quote(path.encode("latin-1"), safe=_PLAIN).replace(ENCODED_MARK, "%2F")
     return f"{path}?{query}" if query else path
 
 

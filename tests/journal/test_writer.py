@@ -237,10 +237,11 @@ def test_journal_forgets_what_is_too_old(ocpi_network, ocpi_storage, ocpi_clock)
 
 
 @EVERY_STORAGE
-def test_purge_is_bounded_and_comes_to_an_end(ocpi_network, ocpi_storage, monkeypatch):
+def test_purge_is_bounded_and_comes_to_an_end(ocpi_network, ocpi_storage, ocpi_clock, monkeypatch):
     monkeypatch.setattr(journal_purge, "PURGED_AT_ONCE", 4)
     ocpi, partner = platform(ocpi_network, ocpi_storage, OCPI_DISPATCHER="inline")
     for _ in range(10):
+        ocpi_clock.advance(1)
         partner.get(SENDER)
     later = 2**60
 
