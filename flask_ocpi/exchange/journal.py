@@ -135,6 +135,8 @@ def find(storage: Storage, number: int) -> Entry | None:
 
 def about(storage: Storage, references: Sequence[Reference], search: Search = ANY, *, limit: int) -> list[Entry]:
     """Return messages about objects or causes that match a search too, oldest first: the latest ones about each."""
+    if not references:
+        return []
     page = storage.list(REFERENCES, Query(owners=tuple(map(owner_of, references)), limit=_PAGE))
     found = _places(page.records)
     if page.total <= _PAGE and sum(map(len, found.values())) <= limit:  # in one look for all of them

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Sequence
 
 from flask_ocpi.core.moments import SECOND
 from flask_ocpi.exchange import journal
@@ -131,10 +133,7 @@ class Causes:
         partners = {entry.message.platform for entry in charge}
         places = set(self.of_kind("evse")) or set(self.of_kind("location"))
         distinct = set(self.of_kind(*_DISTINCT))
-
         tokens, evses = self.of_kind("token", "contract")[:4], self.of_kind("evse")[:4]
-        if not (tokens or evses):
-            return []
 
         def is_of_token(entry: Entry) -> bool:
             others = {about for about in entry.about if about.kind in _DISTINCT}
@@ -148,6 +147,13 @@ class Causes:
             is_there = any(each in entry.about for each in evses)
             return is_then and is_there and not names_a_charge and entry.message.platform in partners
 
-        search = Search(platform=self._search.platform, since=max(begins - _BEFORE, self._search.since or 0))
-        found = journal.about(self._storage, [*tokens, *evses], search, limit=_AT_A_TIME)
-        return [entry for entry in found if is_of_token(entry) or is_of_evse(entry)]
+        def belongs(entry: Entry) -> bool:
+            return is_of_token(entry) or is_of_evse(entry)
+
+        return self._about_those([*tokens, *evses], begins - _BEFORE, belongs)
+
+    def _about_those(self, wanted: Sequence[Reference], since: int, belongs: Callable[[Entry], bool]) -> list[Entry]:
+        """Return the messages about some objects that belong to the story, since a moment."""
+        search = Search(platform=self._search.platform, since=max(since, self._search.since or 0))
+        found = journal.about(self._storage, wanted[:_TOGETHER], search, limit=_AT_A_TIME)
+        return list(filter(belongs, found))

@@ -323,7 +323,7 @@ class SQLAlchemyStorage(Storage):
         return found
 
     def _batch_for(self, kind: str, records: Sequence[tuple[Key, Record]]) -> BatchStatements:
-        if not all(_can_be_stored(key) for key, _ in records):
+        if _UNSTORABLE.search("".join("".join(key) for key, _ in records)):
             raise StorageError(f"The key of a record of {kind} holds characters that a database cannot store.")
         return self._batch(kind)
 
