@@ -12,11 +12,11 @@ import io
 import re
 import sys
 from collections import Counter
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
-from dataclasses import field
 from pathlib import Path
 
 import pytest
@@ -74,20 +74,25 @@ class Requirement:
         return self.id.split("-")[0]
 
 
-@dataclass(slots=True)
-class Collector:
-    """A pytest plugin that notes which tests carry the marker."""
+def covered(items: Iterable[pytest.Item]) -> dict[str, list[str]]:
+    """Return the names of the tests that carry the marker, by requirement."""
+    tests: dict[str, set[str]] = {}
+    for item in items:
+        for mark in item.iter_markers("conformance"):
+            name = f"{item.nodeid.split('::')[0]}::{getattr(item, 'originalname', item.name)}"
+            for id in mark.args:
+                tests.setdefault(id, set()).add(name)
+    return {id: sorted(names) for id, names in tests.items()}
 
-    tests: dict[str, list[str]] = field(default_factory=dict)
+
+class Collector:
+    """A pytest plugin that keeps what is covered."""
+
+    def __init__(self) -> None:
+        self.tests: dict[str, list[str]] = {}
 
     def pytest_collection_modifyitems(self, items: Sequence[pytest.Item]) -> None:
-        for item in items:
-            name = f"{item.nodeid.split('::')[0]}::{getattr(item, 'originalname', item.name)}"
-            for mark in item.iter_markers("conformance"):
-                for id in mark.args:
-                    names = self.tests.setdefault(id, [])
-                    if name not in names:
-                        names.append(name)
+        self.tests = covered(items)
 
 
 def read_requirements() -> list[Requirement]:
@@ -105,7 +110,7 @@ def collect() -> dict[str, list[str]]:
         status = pytest.main(options, plugins=[collector])
     if status != pytest.ExitCode.OK:
         raise SystemExit(f"The tests cannot be collected:\n{said.getvalue()[-4000:]}")
-    return {id: sorted(names) for id, names in collector.tests.items()}
+    return collector.tests
 
 
 def reason_for(requirement: Requirement) -> str | None:
@@ -164,17 +169,21 @@ def _escaped(text: str) -> str:
     return text.replace("|", "\\|").replace("*", "\\*").replace("_", "\\_")
 
 
+def complaints(tests: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return what is wrong with the markers of all tests, and with the page."""
+    requirements = read_requirements()
+    found = list(problems(requirements, tests))
+    if not TABLE.exists() or TABLE.read_text(encoding="utf-8") != table(requirements, tests):
+        found.append(f"docs/conformance.md is out of date: {COMMAND}")
+    return found
+
+
 def main(arguments: Sequence[str]) -> int:
     """Write the page, or check it; return the exit code."""
-    requirements = read_requirements()
     tests = collect()
-    text = table(requirements, tests)
-    found = list(problems(requirements, tests))
-    if "--check" in arguments:
-        if not TABLE.exists() or TABLE.read_text(encoding="utf-8") != text:
-            found.append(f"docs/conformance.md is out of date: {COMMAND}")
-    else:
-        TABLE.write_text(text, encoding="utf-8")
+    if "--check" not in arguments:
+        TABLE.write_text(table(read_requirements(), tests), encoding="utf-8")
+    found = complaints(tests)
     for problem in found:
         print(problem)
     return 1 if found else 0

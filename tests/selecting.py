@@ -18,6 +18,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from scripts import conformance_table
+
 #: Folders and files whose tests start processes or take long, the longest first: so that all workers end together.
 SLOW = (
     "web/test_schemathesis.py",
@@ -52,7 +54,6 @@ SLOW = (
     "reading/test_spoilt.py",
     "reading/test_feeds.py",
     "security/test_hostile_input.py",
-    "test_conformance_table.py",
     "test_docs.py",
     "test_types.py",
     "pricing/test_simulation.py",
@@ -84,6 +85,8 @@ UNMEASURED = (
 DATABASES = ("sqlite", "postgresql", "routed")
 MEASURED_CASES = 2
 MEASURED = pytest.StashKey[bool]()
+#: The tests of each requirement, or None where this run has not collected all tests.
+COVERED = pytest.StashKey[dict[str, list[str]] | None]()
 TESTS = Path(__file__).parent
 
 # On a machine of CI a change is judged by the same examples as the one before.
@@ -103,6 +106,8 @@ def add_option(parser: pytest.Parser) -> None:
 
 def select(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark, order and leave out tests."""
+    missing = set(TESTS.rglob("test_*.py")) - {item.path for item in items}
+    config.stash[COVERED] = None if missing else conformance_table.covered(items)
     for item in items:
         if _slowness(item.path) < len(SLOW):
             item.add_marker(pytest.mark.slow)

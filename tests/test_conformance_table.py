@@ -9,11 +9,16 @@ import pytest
 
 from scripts import conformance_table
 from scripts.conformance_table import Requirement
+from tests import selecting
 
 EXPLAINED = next(iter(conformance_table.REASONS))  # a requirement that has a reason for not having a test
 
 
-def test_page_is_up_to_date_and_nothing_is_uncovered():
+def test_page_is_up_to_date_and_nothing_is_uncovered(request):
+    tests = request.config.stash[selecting.COVERED]
+    if tests is not None:  # this run has collected all tests
+        assert conformance_table.complaints(tests) == []
+        return
     command = [sys.executable, "-m", "scripts.conformance_table", "--check"]
 
     run = subprocess.run(command, cwd=conformance_table.ROOT, capture_output=True, text=True, check=False)
