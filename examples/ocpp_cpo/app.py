@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from datetime import UTC
@@ -25,6 +26,7 @@ from examples.ocpp_cpo.tables import Outlet
 from examples.ocpp_cpo.tables import Transaction
 from examples.ocpp_cpo.tables import db
 from flask_ocpi import OCPI
+from flask_ocpi import NotFoundError
 from flask_ocpi import current_ocpi
 
 PARTY = {"country_code": "NL", "party_id": "ABC", "roles": ["CPO"], "business_details": {"name": "Abc Charging"}}
@@ -62,26 +64,35 @@ def set_up() -> None:
 @click.argument("places", nargs=-1, required=True, metavar="EVSE[.CONNECTOR]=LOCATION/EVSE_UID/CONNECTOR_ID...")
 def add_charge_point(id: str, places: tuple[str, ...]) -> None:
     """Add a charge point, and print its password: which of its numbers is which connector in OCPI."""
+    if db.session.get(ChargePoint, id) is not None:
+        raise click.ClickException(f"There is a charge point {id} already.")
     password = secrets.token_urlsafe(20)
     db.session.add(ChargePoint(id=id, password=generate_password_hash(password)))
     db.session.flush()
-    for place in places:
-        numbers, _, ids = place.partition("=")
-        evse, _, connector = numbers.partition(".")
-        location_id, evse_uid, connector_id = ids.split("/")
-        current_ocpi.objects.get("locations", location_id, evse_uid, connector_id)
-        db.session.add(
-            Outlet(
-                charge_point=id,
-                evse=int(evse),
-                connector=int(connector or 1),
-                location_id=location_id,
-                evse_uid=evse_uid,
-                connector_id=connector_id,
-            )
-        )
+    db.session.add_all(_outlet(id, place) for place in places)
     db.session.commit()
     click.echo(password)
+
+
+def _outlet(charge_point: str, place: str) -> Outlet:
+    """Read which connector of a charge point is which one in OCPI."""
+    found = re.fullmatch(r"(\d+)(?:\.(\d+))?=([^/]+)/([^/]+)/([^/]+)", place)
+    if found is None:
+        raise click.BadParameter(f"{place!r} is not like 1=QUAY/QUAY-1/1 or 1.2=QUAY/QUAY-1/2.")
+    evse, connector, *ids = found.groups()
+    try:
+        current_ocpi.objects.get("locations", *ids)
+    except NotFoundError as error:
+        raise click.BadParameter(f"{place}: {error.message}") from error
+    location_id, evse_uid, connector_id = ids
+    return Outlet(
+        charge_point=charge_point,
+        evse=int(evse),
+        connector=int(connector or 1),
+        location_id=location_id,
+        evse_uid=evse_uid,
+        connector_id=connector_id,
+    )
 
 
 @staff.cli.command("transactions")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from collections.abc import Awaitable
 from collections.abc import Callable
 from contextlib import asynccontextmanager
 from datetime import UTC
 from datetime import datetime
 from typing import Any
 
+import pytest
 from flask import Flask
 
 from examples.ocpp_cpo import commands
@@ -30,6 +32,12 @@ KINDS: dict[str, tuple[Callable[[str], Any], str, str, Any]] = {
     "1.6": (Simulated16, "CP-16", "QUAY-1", ChargePoint16),
     "2.0.1": (Simulated201, "CP-201", "QUAY-2", ChargePoint201),
 }
+
+
+EVERY_VERSION = pytest.mark.parametrize("version", KINDS)
+EVERY_DATABASE = pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+
+Scene = Callable[[Any, Connection], Awaitable[Any]]
 
 
 class End:
@@ -147,3 +155,21 @@ class Quay:
     def asked(self) -> int:
         """Return how often the provider was asked for a token."""
         return sum("/tokens/" in request.url and request.method == "POST" for request in self.network.requests)
+
+
+def play(quay: Quay, version: str, scene: Scene) -> Any:
+    """Play a scene at a connected charge point of a version, which has booted."""
+    make, id, _, cls = KINDS[version]
+
+    async def played() -> Any:
+        simulated = make(id)
+        async with quay.plugged(simulated, cls) as connection:
+            await simulated.boot()
+            return await scene(simulated, connection)
+
+    return asyncio.run(played())
+
+
+def amounts(document: dict[str, Any]) -> tuple[float, float]:
+    """Return what a Session or CDR costs, without and with VAT."""
+    return document["total_cost"]["excl_vat"], document["total_cost"]["incl_vat"]
