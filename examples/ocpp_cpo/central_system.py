@@ -140,7 +140,8 @@ def is_charge_point(id: str, password: str) -> bool:
 def run(app: Flask, host: str, port: int) -> None:
     """Run a central system in this process; it delivers what it saves."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    logging.getLogger("ocpp").setLevel(logging.WARNING)
+    for name in ("ocpp", "websockets"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     with app.app_context():
         current_ocpi.start()
     asyncio.run(CentralSystem(app).serve(host, port))

@@ -43,11 +43,13 @@ class Admission:
 
 def admit(charge_point: str, id_tag: str, type: str = "RFID", *, offline: bool = False) -> Admission:
     """Answer about a token that starts a transaction: as a command or the reader admitted it, or else as a new one."""
+    return _granted(charge_point, id_tag) or authorize(charge_point, id_tag, type, offline=offline)
+
+
+def _granted(charge_point: str, id_tag: str) -> Admission | None:
     valid = select(Grant).filter_by(charge_point=charge_point, id_tag=id_tag).where(Grant.expires > time.time())
     known = db.session.scalars(valid.order_by(Grant.id.desc())).first()
-    if known is None:
-        return authorize(charge_point, id_tag, type, offline=offline)
-    return Admission("ALLOWED", known.token, known.auth_method, known.reference, known.group_id)
+    return known and Admission("ALLOWED", known.token, known.auth_method, known.reference, known.group_id)
 
 
 def authorize(charge_point: str, id_tag: str, type: str = "RFID", *, offline: bool = False) -> Admission:
@@ -62,8 +64,9 @@ def authorize(charge_point: str, id_tag: str, type: str = "RFID", *, offline: bo
     for platform, copy in _issuers(id_tag, type):
         if offline and copy is not None and copy["valid"] and copy["whitelist"] != "NEVER":
             return _admission({"allowed": "ALLOWED", "token": copy}, realtime=False)
+        issuer = None if copy is None else Party.of(copy["country_code"], copy["party_id"])
         try:
-            with current_ocpi.client(platform) as client:
+            with current_ocpi.client(platform, to=issuer) as client:
                 answer = client.tokens.authorize(id_tag, type=type, location=place or None)
         except RemoteError as error:
             log.warning("%s gave no answer about a token: %s", platform.name, error)
@@ -75,10 +78,15 @@ def authorize(charge_point: str, id_tag: str, type: str = "RFID", *, offline: bo
 
 
 def ask(charge_point: str, id_tag: str, type: str = "RFID") -> Admission:
-    """Answer about a token at the reader, and keep the answer until the transaction starts."""
+    """Answer about a token at the reader, and keep the answer until the transaction starts.
+
+    Some charge points ask about the tokens of commands as well.
+    """
+    granted = _granted(charge_point, id_tag)
+    if granted is not None and granted.auth_method == "COMMAND":
+        return granted
     admission = authorize(charge_point, id_tag, type)
-    # Another answer replaces this one; a reservation stays.
-    db.session.execute(delete(Grant).filter_by(charge_point=charge_point, id_tag=id_tag, reservation=None))
+    db.session.execute(delete(Grant).filter_by(charge_point=charge_point, id_tag=id_tag))
     if admission.token is not None:
         db.session.add(grant(charge_point, id_tag, admission, seconds=CARD_SECONDS))
     db.session.commit()

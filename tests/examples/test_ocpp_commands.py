@@ -184,3 +184,24 @@ def test_charge_point_that_does_not_answer_in_time_is_a_timeout(quay: Quay) -> N
         return quay.emsp.call(call.id).result
 
     assert play(quay, "1.6", scene) == {"result": "TIMEOUT"}
+
+
+@EVERY_VERSION
+def test_charge_point_that_asks_about_the_token_of_a_command_is_told_yes(quay: Quay, version: str) -> None:
+    wish = {"token": quay.token(), "location_id": "QUAY", "evse_uid": KINDS[version][2]}
+
+    async def scene(charge_point: Any, connection: Connection) -> list[str]:
+        begin = charge_point.begin
+
+        async def ask_and_begin(uid: str, **options: Any) -> str:
+            assert await charge_point.authorize(uid) == "Accepted"
+            return str(await begin(uid, **options))
+
+        charge_point.begin = ask_and_begin
+        return [await quay.command(connection, charge_point, "start_session", wish), charge_point.token]
+
+    result, token = play(quay, version, scene)
+    assert result == "ACCEPTED"
+    assert token != CARD
+    assert [session["auth_method"] for session in quay.told("sessions")] == ["COMMAND"]
+    assert quay.asked() == 0
