@@ -26,6 +26,7 @@ _PAGE = """<!doctype html>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
+<link rel="icon" href="data:,">
 <title>Flask-OCPI: {{ parties|join(", ") }}</title>
 <style>
 :root { color-scheme: light dark }
@@ -33,7 +34,7 @@ body { font: 1rem/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto
 h1, h2 { line-height: 1.2; overflow-wrap: anywhere }
 li { margin: .4rem 0 }
 code, pre { font-family: ui-monospace, monospace; font-size: .9rem; overflow-wrap: anywhere }
-pre { overflow-x: auto; padding: .7rem; border: 1px solid #8888; border-radius: .3rem; background: #8881 }
+pre { white-space: pre-wrap; padding: .7rem; border: 1px solid #8888; border-radius: .3rem; background: #8881 }
 </style>
 </head>
 <body>
@@ -60,7 +61,8 @@ partners send a token.</li>
 {%- if base_url is none %}
 <li>Tell the app its address, and let it call partners on this machine. Type this in each terminal that you use for the
 app, and start the app again:
-<pre>export FLASK_OCPI_BASE_URL={{ request.host_url.rstrip("/") }} FLASK_OCPI_HTTP_ALLOW_PRIVATE=true</pre></li>
+<pre>export FLASK_OCPI_BASE_URL={{ request.host_url.rstrip("/") }}
+export FLASK_OCPI_HTTP_ALLOW_PRIVATE=true</pre></li>
 {%- endif %}
 {%- if example and not objects %}
 <li>Save a first object:
