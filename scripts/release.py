@@ -77,6 +77,7 @@ def write_sbom(tools: str, bare: str, epoch: int) -> None:
     sbom = json.loads(text)
     (ours,) = (each for each in sbom["components"] if each["name"] == "Flask-OCPI")
     sbom["components"].remove(ours)
+    ours["externalReferences"] = [each for each in ours["externalReferences"] if not each["url"].startswith("file:")]
     moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(epoch))
     sbom["metadata"] = {**sbom.get("metadata", {}), "timestamp": moment, "component": ours}
     (DIST / SBOM).write_text(json.dumps(sbom, indent=1) + "\n")
@@ -84,13 +85,16 @@ def write_sbom(tools: str, bare: str, epoch: int) -> None:
 
 
 def found_pythons() -> dict[str, str]:
-    """Find the supported Pythons of this machine, by version: on the PATH, and those of pyenv."""
+    """Find the supported Pythons of this machine, by version: those of pyenv, and on the PATH."""
     found = {}
     for version in VERSIONS:
         of_pyenv = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python{version}"))
-        python = shutil.which(f"python{version}") or (str(of_pyenv[-1]) if of_pyenv else None)
-        if python is not None:
-            found[version] = python
+        for python in (*map(str, reversed(of_pyenv)), shutil.which(f"python{version}")):
+            if (
+                python is not None
+                and subprocess.run([python, "-c", ""], capture_output=True, check=False).returncode == 0
+            ):
+                found.setdefault(version, python)
     return found
 
 
