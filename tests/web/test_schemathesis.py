@@ -1,7 +1,8 @@
 """Schemathesis over our own OpenAPI document of each version: every check, every phase, in-process and over a socket.
 
 OCPI answers well-formed JSON that breaks a rule with HTTP 200 and status_code 2001, so 200 is an expected answer to
-negative data; instead `accepts_only_valid_data` proves that nothing the document excludes is ever a success.
+negative data, and 201 to an incomplete pair of routing headers, which is ignored (RT-25); instead
+`accepts_only_valid_data` proves that no body or query that the document excludes is ever a success.
 
 The caller is a partner with all roles, a hub among them, so that it may push for any party. What would end or change
 its registration (POST, PUT and DELETE on credentials) is called with a token made for that one call.
@@ -19,6 +20,7 @@ from collections.abc import Collection
 from collections.abc import Iterator
 from collections.abc import Mapping
 from contextlib import nullcontext
+from itertools import count
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qsl
@@ -41,6 +43,7 @@ from flask_ocpi.exchange import pending
 from flask_ocpi.exchange.pending import Call
 from flask_ocpi.extension import OCPI
 from flask_ocpi.partners.auth_tokens import authorization
+from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.memory import MemoryStorage
 from flask_ocpi.testing.documents import cdr
 from flask_ocpi.testing.documents import client_info
@@ -57,9 +60,10 @@ from flask_ocpi.testing.network import party_settings
 from flask_ocpi.versions import V2_2_1
 from flask_ocpi.versions import VERSIONS
 from flask_ocpi.versions import Version
+from tests.paybook import sharing as paybook
 from tests.serving import served
 
-OWN_ROLES = ["CPO", "EMSP", "NAP", "NSP", "OTHER", "SCSP"]
+OWN_ROLES = ["CPO", "EMSP", "NAP", "NSP", "OTHER", "PTP", "SCSP"]
 PARTNER = [("DE", "ALL", [*OWN_ROLES, "HUB"])]
 # Where a version tells one role there are two, and each may push for any party as well.
 PARTNERS = {role: [("DE", "ALL", [role, "HUB"])] for role in ("CPO", "EMSP")}
@@ -76,13 +80,18 @@ IDS = {
     "cdr_id": "CDR1",
     "token_uid": "12345678905880",
     "command": "START_SESSION",
+    "record_id": "IRR1",
+    "terminal_id": "TERM1",
+    "financial_advice_confirmation_id": "FAC1",
+    "booking_id": "B1",
+    "booking_location_id": "BL1",
+    "calendar_id": "CAL1",
 }
 XYZ = {"country_code": "DE", "party_id": "XYZ"}
 # The property of the body that the last segment of the path is.
 KEYS = {"location_id": "id", "evse_uid": "uid", "connector_id": "id", "session_id": "id", "tariff_id": "id"}
-KEYS |= {"token_uid": "uid", "party_id": "party_id"}
-# The modules of 2.2.1: others, which one version has, are tested by themselves.
-SHARED = {module.id for module in V2_2_1.modules if not module.single}
+KEYS |= {"token_uid": "uid", "party_id": "party_id", "record_id": "id", "terminal_id": "terminal_id"}
+KEYS |= {"booking_id": "id", "booking_location_id": "id", "calendar_id": "id"}
 OPERATORS_OWN = ("locations", "sessions", "cdrs", "tariffs")
 RESPONSE_URL = "https://emsp.example.com/results?a=b&c=d"
 RESERVATION = {"reservation_id": "1", "location_id": "LOC1", "evse_uid": "3256"}
@@ -93,7 +102,8 @@ AWAITED = {
     "chargingprofiles/set_profile": ("chargingprofiles", "set_profile"),
     "chargingprofiles/clear_profile": ("chargingprofiles", "clear_profile"),
 }
-CHECKS = {"negative_data_rejection": {"expected-statuses": ["200", "400", "401", "403", "404", "405", "413", "415"]}}
+EXPECTED = ["200", "201", "400", "401", "403", "404", "405", "413", "415"]
+CHECKS = {"negative_data_rejection": {"expected-statuses": EXPECTED}}
 SOCKET_SETTINGS = {"max_redirects", "verify", "cert", "proxies"}
 SEED = 20260101
 # Of each operation: a document as large as ours is long to prepare.
@@ -150,11 +160,11 @@ class Platform:
         self.app.config.update(
             SECRET_KEY="a secret",
             OCPI_VERSIONS=[version.number],
-            OCPI_MODULES=sorted(module.id for module in version.modules if module.id in SHARED),
             OCPI_PARTIES=[party_settings("NL", "PLT", OWN_ROLES)],
             OCPI_ALLOW_SHARED_PARTIES=True,
             OCPI_CALLBACK_HOSTS=["emsp.example.com"],
             OCPI_DISPATCHER="inline",
+            OCPI_PUSH=False,
             OCPI_MAX_UNKNOWN_TOKENS=0,
             OCPI_RECEIVE="strict",  # the document is the letter of OCPI
         )
@@ -183,6 +193,16 @@ class Platform:
             ocpi.charging_profile(method)(
                 lambda request, reply, name=method, result=result: self._note(name, self._accept(reply, result))
             )
+
+        if not self.version.module("payments"):
+            return
+        numbers = count(2)
+        ocpi.terminal("activate")(
+            lambda terminal, request: self._note("activate", {"terminal_id": f"TERM{next(numbers)}"})
+        )
+        for name in ("deactivate", "update"):
+            ocpi.terminal(name)(lambda terminal, request, name=name: self._note(name, None))
+        ocpi.booking(lambda request, reply: self._note("booking", "ACCEPTED"))
 
     @property
     def commands(self) -> list[str]:
@@ -232,6 +252,8 @@ class Platform:
         if self.version.module("hubclientinfo"):
             self.ocpi.save("hubclientinfo", client_info())
             pushed.append(("hubclientinfo/DE/XYZ", "put_client_info", client_info(**XYZ)))
+        if self.version.module("payments"):
+            self._store_payments_and_bookings()
         for path, operation, document in pushed:
             body = self.said(path.split("/")[0], operation, document)
             assert self.partner_for(f"{receiver}/{path}").put(f"{receiver}/{path}", body).http_status == 201
@@ -248,6 +270,30 @@ class Platform:
                 asked = self.partner_for(f"/sender/{module}").platform.id
                 call = Call(segment.split("/")[1], module, operation, asked, {}, version=number)
                 pending.start_call(self.ocpi.services, call)
+
+    def _store_payments_and_bookings(self) -> None:
+        by_us = paybook.booking(**OWN)
+        by_us["booking_requests"][0]["booking_request"] |= {"country_code": "DE", "party_id": "ALL"}
+        confirmation = paybook.confirmation()
+        record = {"id": "IRR1", "invoice_id": "INV1", "cdrs": ["CDR1"], "last_updated": paybook.NOW}
+        for module, document in (
+            ("terminals", paybook.terminal()),
+            ("financial-advice-confirmations", confirmation),
+            ("invoicereconciliation", {**OWN, **record}),
+            ("booking_locations", paybook.booking_location(**OWN)),
+            ("bookings", by_us),
+        ):
+            self.ocpi.save(module, document, audience=[Party.of("DE", "ALL")])
+        theirs = {"country_code": "NL", "party_id": "ABC"}
+        receiver, partner = f"{self.prefix}/receiver", self.partners["ALL"]
+        for method, path, body in (
+            ("POST", "payments/terminals", paybook.terminal()),
+            ("POST", "payments/financial-advice-confirmations", paybook.on_the_wire(confirmation)),
+            ("PUT", "invoicereconciliation/NL/ABC/IRR1", {**theirs, **record}),
+            ("PUT", "bookings/NL/ABC/booking_locations/BL1", paybook.booking_location()),
+            ("PUT", "bookings/NL/ABC/B1", paybook.booking()),
+        ):
+            assert partner.open(method, f"{receiver}/{path}", json=body).http_status == 201
 
     def _answer_handshakes(self) -> None:
         """Serve the platform that the credentials in the examples of the document belong to."""
@@ -306,11 +352,12 @@ def _name_what_is_stored(case: Any) -> None:
 
 def _fit_body(case: Any) -> None:
     body, path = case.body, case.path_parameters or {}
-    if "country_code" in path:
-        last = re.findall(r"{(\w+)}", case.operation.path)[-1]
-        for name, parameter in (("country_code", "country_code"), ("party_id", "party_id"), (KEYS[last], last)):
-            if name in body:
-                body[name] = unquote(path[parameter])
+    last = (re.findall(r"{(\w+)}", case.operation.path) or [""])[-1]
+    for name, parameter in (("country_code", "country_code"), ("party_id", "party_id"), (KEYS.get(last), last)):
+        if name in body and parameter in path:
+            body[name] = unquote(path[parameter])
+    if "booking_location_id" in body and case.operation.method.upper() == "POST":
+        body |= {"booking_location_id": "BL1", "location_id": "LOC1"}
     if "type" in body and "/tokens/" in case.operation.path:
         body["type"] = (case.query or {}).get("type", "RFID")
     if "time_zone" in body:
@@ -458,6 +505,7 @@ def check_findings(findings: Findings, platform: Platform) -> None:
     hooks = {"authorize", *platform.commands}
     hooks |= {"preferences"} if platform.version.operation("sessions", "put_charging_preferences") else set()
     hooks |= {"GET", "PUT", "DELETE"} if platform.version.module("chargingprofiles") else set()
+    hooks |= {"activate", "deactivate", "update", "booking"} if platform.version.module("payments") else set()
     assert set(platform.asked) == hooks
     assert findings.phases == {"examples", "coverage", "fuzzing", "stateful"}
     assert set(schemathesis.checks.CHECKS.get_all_names()) - findings.checks == set()
