@@ -1,7 +1,8 @@
 """Measure the outbound side on loopback: saving by number of partners, deliveries, latency, memory.
 
 Run with ``python -m benchmarks.outward``, or with the names of some parts after it: saving, delivering, journal,
-latency, workers. The last is four processes on PostgreSQL, and left out where that is not installed.
+latency, workers, celery. The last two are one and four processes on PostgreSQL, celery with Redis as the broker; they
+are left out where these are not installed.
 This process runs on one core, the partners on the other: they answer at once, without looking. The limit is a bare loop
 that sends the same body over kept urllib3 connections, to the same partners in turns; it takes turns with what is
 compared to it, so that the load of the machine meets both alike.
@@ -12,16 +13,19 @@ from __future__ import annotations
 import multiprocessing
 import os
 import resource
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from contextlib import ExitStack
 from contextlib import contextmanager
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from itertools import count
 from pathlib import Path
 from statistics import median
@@ -32,16 +36,19 @@ from typing import NamedTuple
 
 import orjson
 import urllib3
+from celery import Celery
 from flask import Flask
 
 from benchmarks.sink import Sink
 from benchmarks.sink import sink
 from flask_ocpi import OCPI
+from flask_ocpi.outbox.celery import DISPATCH
 from flask_ocpi.testing.documents import evse
 from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.network import add_partner
 from flask_ocpi.testing.network import party_settings
 from tests.servers import postgres
+from tests.servers import redis
 
 ROUNDS = 5
 OBJECTS = 200  # for each partner in a round
@@ -50,6 +57,9 @@ SAVED = 1000
 WORKERS = 4
 SLOW = 1.0  # seconds of an answer to a worker
 SLOW_OBJECTS = 60
+CELERY_PARTNERS = 12  # a Celery worker sends to one of them at a time, one message at a time
+CELERY_OBJECTS = 3
+ROOT = Path(__file__).parents[1]
 
 _rounds = count(1)
 
@@ -264,20 +274,79 @@ def workers(number: int, folder: Path, url: str) -> Iterator[Callable[[], Callab
 
 def measure_workers(folder: Path, url: str) -> None:
     """Compare four processes with one, where they wait for slow partners: the machine has no core for each."""
+    at = folder / "workers"
+    compare("PostgreSQL", at, url, partial(workers, folder=at, url=url), 10, SLOW_OBJECTS)
+
+
+def compare(
+    what: str,
+    folder: Path,
+    url: str,
+    begin: Callable[[int], AbstractContextManager[Callable[[], Callable[[], None]]]],
+    answering: int,
+    objects: int,
+) -> None:
+    """Compare four processes with one in turns; ``begin`` prepares so many, as :func:`workers` does."""
     rates: dict[int, list[float]] = {1: [], WORKERS: []}
-    with sink(10, delay=SLOW) as partners:
-        rig = Rig(folder / "workers", url, partners, 10)
+    with sink(answering, delay=SLOW) as partners:
+        rig = Rig(folder, url, partners, answering)
         for _ in range(3):
             for number, found in rates.items():
-                with workers(number, folder / "workers", url) as start:
+                with begin(number) as start:
                     before = partners.number
-                    found.append(rig.deliver(start, SLOW_OBJECTS).rate)
-                    assert partners.number == before + SLOW_OBJECTS * 10, "a message came twice"
+                    found.append(rig.deliver(start, objects).rate)
+                    assert partners.number == before + objects * answering, "a message came twice"
     for number, found in rates.items():
         many = f"{number} process{'es' * (number > 1)}"
-        say(f"PostgreSQL: deliveries, {many}, {1000 * SLOW:.0f} ms an answer", f"{median(found):.0f} /s")
+        say(f"{what}: deliveries, {many}, {1000 * SLOW:.0f} ms an answer", f"{median(found):.1f} /s")
     ratios = [four / one for one, four in zip(rates[1], rates[WORKERS], strict=True)]
-    say("PostgreSQL: four processes, to one", spread(ratios, "times as many", 2))
+    say(f"{what}: four processes, to one", spread(ratios, "times as many", 2))
+
+
+@contextmanager
+def celery_workers(number: int, folder: Path, url: str, broker: str) -> Iterator[Callable[[], Callable[[], None]]]:
+    """Prepare so many workers of Celery, each with one process; give what sends the task that has them begin."""
+    variables = {"OUTWARD_FOLDER": str(folder), "OUTWARD_DATABASE": url, "OUTWARD_BROKER": broker}
+    quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    command = [sys.executable, "-m", "celery", "--app", "benchmarks.celery_app", "worker", "--pool", "solo", *quiet]
+    processes, logs = [], [folder / f"celery {place}.log" for place in range(number)]
+    try:
+        for place, log in enumerate(logs):
+            with log.open("wb") as output:
+                options = ["--loglevel", "INFO", "--hostname", f"worker{place}@outward"]
+                processes.append(
+                    subprocess.Popen(
+                        [*command, *options], cwd=ROOT, env={**os.environ, **variables}, stdout=output, stderr=output
+                    )
+                )
+        while not all(b" ready." in log.read_bytes() for log in logs):
+            if any(process.poll() is not None for process in processes):
+                raise SystemExit(logs[0].read_text())
+            time.sleep(0.1)
+
+        def start() -> Callable[[], None]:
+            with Celery(broker=broker) as celery_app:
+                celery_app.send_task(DISPATCH)
+            return end
+
+        def end() -> None:  # a killed worker would leave leases
+            for process in processes:
+                process.terminate()
+            for process in processes:
+                process.wait(60)
+
+        yield start
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+def measure_celery(folder: Path, url: str, broker: str) -> None:
+    """Compare four workers of Celery with one, as :func:`measure_workers` does with the processes of the package."""
+    at = folder / "celery"
+    begin = partial(celery_workers, folder=at, url=url, broker=broker)
+    compare("Celery", at, url, begin, CELERY_PARTNERS, CELERY_OBJECTS)
 
 
 def measure_latency(folder: Path, answering: int, hanging: int, changes: float) -> None:
@@ -301,12 +370,16 @@ def measure_latency(folder: Path, answering: int, hanging: int, changes: float) 
     say(name, f"median {median(delays):.1f} ms, 99th percentile {quantiles(delays, n=100)[-1]:.1f} ms")
 
 
-PARTS = ("saving", "delivering", "journal", "latency", "workers")
+PARTS = ("saving", "delivering", "journal", "latency", "workers", "celery")
 
 
 def main() -> None:
     wanted = sys.argv[1:] or PARTS
-    with tempfile.TemporaryDirectory() as name, postgres() if "workers" in wanted else nullcontext() as url:
+    with (
+        tempfile.TemporaryDirectory() as name,
+        postgres() if {"workers", "celery"} & {*wanted} else nullcontext() as url,
+        redis() if "celery" in wanted else nullcontext() as broker,
+    ):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # not the database
         folder = Path(name)
         if "saving" in wanted:
@@ -319,8 +392,10 @@ def main() -> None:
             measure_latency(folder, 1, 0, 100.0)
             measure_latency(folder, 10, 0, 10.0)
             measure_latency(folder, 20, 10, 10.0)
-        if url is not None:
+        if "workers" in wanted and url is not None:
             measure_workers(folder, url)
+        if url is not None and broker is not None:
+            measure_celery(folder, url, broker)
         say("Memory of this process, at most", f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
 
 

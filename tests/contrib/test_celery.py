@@ -33,6 +33,7 @@ from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.network import party_settings
 from tests.conftest import EVERY_STORAGE
 from tests.outbox.test_batches import known_to_be_quick
+from tests.outbox.test_batches import note_taken
 from tests.servers import free_port
 from tests.snippets import Page
 
@@ -106,18 +107,11 @@ def test_what_is_saved_is_delivered_by_a_task(ocpi, ocpi_other, partner, eager):
 @EVERY_STORAGE
 def test_task_takes_entries_of_a_quick_partner_together_as_a_thread_does(ocpi, ocpi_other, partner, eager, monkeypatch):
     known_to_be_quick(ocpi, partner)
-    taken = []
-    take = entries.take
-
-    def noted(*arguments, **options):
-        taken.append(len(found := take(*arguments, **options)))
-        return found
-
-    monkeypatch.setattr(entries, "take", noted)
+    taken = note_taken(monkeypatch)
 
     ocpi.objects.save_all({"locations": [location(id=f"LOC{number}") for number in range(30)]})
 
-    assert taken == [30]
+    assert taken[0] == 30
     assert len(copies(ocpi_other)) == 30
     assert waiting(ocpi) == []
 

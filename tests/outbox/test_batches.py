@@ -50,6 +50,19 @@ def known_to_be_quick(ocpi, *partners):
         ocpi.dispatcher.deliveries._paces[partner.id] = 0.0001
 
 
+def note_taken(monkeypatch):
+    """Return a list that gets the number of entries each time some are taken."""
+    taken = []
+    take = entries.take
+
+    def noted(*arguments, **options):
+        taken.append(len(found := take(*arguments, **options)))
+        return found
+
+    monkeypatch.setattr(entries, "take", noted)
+    return taken
+
+
 @EVERY_STORAGE
 def test_changes_of_an_object_are_one_entry_until_they_are_spread_to_its_partners(ocpi, partner, other):
     ocpi.save("locations", location(evses=[evse(uid="E1")]))
@@ -116,18 +129,11 @@ def test_entries_of_a_quick_partner_are_taken_read_and_settled_together(ocpi, pa
     ocpi.objects.save_all(
         {"locations": [location(id=f"LOC{number}") for number in range(30)], "tariffs": [tariff(tax_included="NO")]}
     )
-    taken = []
-    take = entries.take
-
-    def noted(*arguments, **options):
-        taken.append(len(found := take(*arguments, **options)))
-        return found
-
-    monkeypatch.setattr(entries, "take", noted)
+    taken = note_taken(monkeypatch)
 
     assert ocpi.outbox.flush() == 31
 
-    assert taken == [31]
+    assert taken[0] == 31
     assert stored(ocpi) == []
     assert partner.has_all("locations")
     assert partner.has_all("tariffs")
