@@ -166,11 +166,12 @@ class Simulated16(Simulated, ocpp.v16.ChargePoint):
 
 
 class Simulated201(Simulated, ocpp.v201.ChargePoint):
-    """A charging station with OCPP 2.0.1. cost: what its display shows."""
+    """A charging station with OCPP 2.0.1. cost: what its display shows; offline: its events come late."""
 
     subprotocol = "ocpp2.0.1"
     cost: float | None = None
     events = 0
+    offline = False
 
     async def boot(self) -> str:
         station = {"model": "Sim 201", "vendor_name": "Example"}
@@ -221,6 +222,7 @@ class Simulated201(Simulated, ocpp.v201.ChargePoint):
                 meter_value=[{"timestamp": self.timestamp, "sampled_value": [sample]}],
                 evse={"id": 1, "connector_id": 1},
                 id_token=id_token,
+                offline=self.offline,
             )
         )
         self.cost = answer.total_cost

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select
 from sqlalchemy import delete
 from sqlalchemy import func
 from sqlalchemy import select
@@ -135,8 +134,8 @@ def _connected(command: dict[str, Any]) -> Sequence[Outlet]:
 
 def _free(candidates: Sequence[Outlet]) -> list[Outlet]:
     """Leave out the connectors of EVSEs at which a transaction goes on."""
-    running: Select[Any] = select(Outlet.location_id, Outlet.evse_uid).join(Transaction)
-    busy = {tuple(row) for row in db.session.execute(running.where(Transaction.ended.is_(None)))}
+    running = select(Outlet.location_id, Outlet.evse_uid).join(Transaction).where(Transaction.ended.is_(None))
+    busy = set(map(tuple, db.session.execute(running)))
     return [outlet for outlet in candidates if (outlet.location_id, outlet.evse_uid) not in busy]
 
 
@@ -206,4 +205,4 @@ def done(id: str, result: str) -> None:
     """Forget an order, and tell the partner its result."""
     db.session.execute(delete(Order).where((Order.id == id) | (Order.expires < time.time() - 3600)))
     db.session.commit()
-    current_ocpi.finish(id, result)
+    current_ocpi.finish(id, {"result": result})

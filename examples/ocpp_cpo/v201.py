@@ -99,7 +99,7 @@ class ChargePoint201(Connection, ChargePoint):
                 reference=transaction_info["transaction_id"],
                 evse=where.get("id"),
                 connector=where.get("connector_id", 1),
-                id_tag=id_token and id_token["id_token"],
+                id_tag=(id_token or {}).get("id_token"),
                 type=type_of(id_token or {}),
                 readings=list(readings_of(meter_value)),
                 ended=event_type == "Ended",

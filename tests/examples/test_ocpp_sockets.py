@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import re
 import signal
 import subprocess
@@ -19,9 +21,11 @@ from websockets.headers import build_authorization_basic
 from examples.ocpp_cpo.charge_points import Simulated16
 from examples.ocpp_cpo.charge_points import Simulated201
 from examples.ocpp_cpo.simulate import session
+from examples.ocpp_cpo.stage import WAIT_SECONDS
 from examples.ocpp_cpo.stage import Stage
 from examples.ocpp_cpo.stage import opened
 from examples.ocpp_cpo.stage import until
+from flask_ocpi.testing.sandbox.serving import port_for
 from tests.snippets import ROOT
 from tests.snippets import blocks
 
@@ -50,6 +54,41 @@ def test_the_day_of_the_page_is_played_as_it_is_shown() -> None:
 
 def _without_seconds(text: str) -> str:
     return re.sub(r"\d+\.\d\d s\b", "... s", text)
+
+
+def test_commands_of_the_page_start_the_operator(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "ocpp.md").read_text()
+    with port_for(None) as web, port_for(None) as central:
+        typed = blocks(page, "sh")[1].replace("5001", str(web)).replace("9000", str(central))
+        script = [
+            "set -e",
+            typed,
+            f"for port in {web} {central}; do",
+            "    until (echo > /dev/tcp/127.0.0.1/$port) 2> /dev/null; do sleep 0.05; done",
+            "done",
+            "kill $(jobs -p)",
+            "wait",
+        ]
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        environment = {**os.environ, "FLASK_INSTANCE_PATH": str(tmp_path), "PYTHONPATH": str(ROOT), "PATH": path}
+        shell = subprocess.Popen(
+            ["bash", "-c", "\n".join(script)],
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            output, _ = shell.communicate(timeout=2 * WAIT_SECONDS)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(shell.pid, signal.SIGKILL)
+
+    assert "The tables, 1 location and 1 tariff are there." in output
+    assert "Invitation for platform ems-mobility" in output
+    assert f"Charge points connect to ws://127.0.0.1:{central}/ocpp/ID" in output
 
 
 @pytest.mark.parametrize("stage", ["sqlite", "postgresql"], indirect=True)
