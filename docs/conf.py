@@ -28,6 +28,7 @@ html_theme = "furo"
 html_title = f"Flask-OCPI {version}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_favicon = "../flask_ocpi/contrib/console/static/icon.svg"
 html_show_sourcelink = False
 html_copy_source = False
 pygments_style = "a11y-high-contrast-light"

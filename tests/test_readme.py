@@ -142,6 +142,16 @@ def test_the_figures_are_those_of_the_last_measurement() -> None:
     assert bare == [measured[name][1] for name in names]
 
 
+def test_the_rate_of_deliveries_is_that_of_the_last_measurement() -> None:
+    outward = (ROOT / "docs" / "benchmarks" / "outward.txt").read_text()
+    measured = re.search(r"^Deliveries, to the bare loop, 1 partner +([\d.]+) times", outward, re.MULTILINE)
+    stated = re.search(r"a process delivers ([\d.]+) times", README)
+
+    assert measured is not None
+    assert stated is not None
+    assert float(stated[1]) == round(float(measured[1]), 1)
+
+
 def test_apps_that_are_named_are_there() -> None:
     text = README + (ROOT / "examples" / "README.md").read_text()
     named = set(re.findall(r"(?:--app |FLASK_APP=)(\S+)|--factory (\S+):create_app", text))
