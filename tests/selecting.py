@@ -28,6 +28,7 @@ SLOW = (
     "examples/test_deploy.py",
     "examples/test_deploy_databases.py",
     "examples/test_ocpp_sockets.py",
+    "examples/test_tutorials.py",
     "sandbox/test_command.py",
     "sandbox/test_demo.py",
     "examples/test_quickstart.py",

@@ -23,13 +23,13 @@ def write(*arguments: str) -> Result:
     return CliRunner().invoke(new, arguments)
 
 
-def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a module of Python in the folder of an app, as its developer does."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("FLASK_", "PYTEST_"))}
     return subprocess.run(
         [sys.executable, "-m", *arguments],
         cwd=folder,
-        env={**inherited, "PYTHONPATH": str(ROOT)},
+        env={**inherited, "PYTHONPATH": str(ROOT), **environment},
         capture_output=True,
         text=True,
         timeout=SECONDS,
@@ -70,6 +70,32 @@ def test_sample_data_is_saved(tmp_path: Path, role: str) -> None:
     assert saved.stdout == "2 objects are saved.\n", saved.stderr
 
 
+def test_a_meter_without_a_driver_says_so(tmp_path: Path) -> None:
+    write("cpo", str(tmp_path))
+
+    read = run(tmp_path, "flask", "meter")
+
+    assert read.stdout == "Nobody is charging.\n", read.stderr
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_the_console_of_a_new_app_is_open_to_its_developer_only(tmp_path: Path, role: str) -> None:
+    write(role, str(tmp_path))
+    look = (
+        "from app import create_app\n"
+        "client = create_app().test_client()\n"
+        "for address in ('127.0.0.1', '192.0.2.1'):\n"
+        "    print(client.get('/ocpi/console/', environ_base={'REMOTE_ADDR': address}).status_code)\n"
+    )
+    (tmp_path / "look.py").write_text(look)
+
+    debugged = run(tmp_path, "look", FLASK_DEBUG="1")
+    served = run(tmp_path, "look")
+
+    assert debugged.stdout.split() == ["200", "403"], debugged.stderr
+    assert served.stdout.split() == ["404", "404"], served.stderr
+
+
 @pytest.mark.parametrize("role", ROLES)
 def test_a_new_app_is_tidy(tmp_path: Path, role: str) -> None:
     write(role, str(tmp_path))
@@ -91,10 +117,11 @@ def test_what_is_next_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     here = write("cpo", ".")
 
     assert there.output.endswith(
-        "Next:\n\n  cd app\n  pytest\n  flask run\n"
-        "  flask ocpi sandbox --role cpo        # in another terminal: a partner to deal with\n"
+        "Next:\n\n  cd app\n  pytest\n  flask run --debug\n"
+        "  flask ocpi sandbox --role cpo      # in another terminal: a partner to deal with\n"
+        "  flask ocpi register URL TOKEN      # in a third one, here: with what the sandbox prints\n"
     )
-    assert "\n\n  pytest\n  flask sample-data\n  flask run\n" in here.output
+    assert "\n\n  pytest\n  flask sample-data\n  flask run --debug\n" in here.output
 
 
 @pytest.mark.parametrize(

@@ -315,8 +315,8 @@ def test_app_that_is_done_with_is_not_kept():
     assert import_modules.send(sender=Celery("other")) is not None
 
 
-def test_workers_page_runs():
-    page = Page("docs/workers.md", OCPI=partial(OCPI, storage=MemoryStorage))
+def test_celery_guide_runs():
+    page = Page("docs/how-to-celery.md", OCPI=partial(OCPI, storage=MemoryStorage))
 
     page.run(count=2)
     celery_app = page.names["celery_app"]

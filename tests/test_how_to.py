@@ -1,0 +1,187 @@
+"""What the how-to guides show runs as it is, and does what they say."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+from flask import Flask
+from flask.cli import ScriptInfo
+
+from flask_ocpi import InvalidParametersError
+from flask_ocpi import Party
+from flask_ocpi.cli import ocpi as cli
+from flask_ocpi.testing import documents
+from flask_ocpi.testing.network import Network
+from tests.closing import close
+from tests.snippets import ROOT
+from tests.snippets import Page
+
+GUIDES = sorted((ROOT / "docs").glob("how-to-*.md"))
+
+
+def copies(ocpi: Any, module: str) -> list[dict[str, Any]]:
+    return list(ocpi.objects.documents(module, copies=True))
+
+
+def test_own_tables_are_served_and_their_changes_pushed(tmp_path: Path) -> None:
+    network = Network()
+    partner = network.add("ems.example", [("DE", "EMS", ["EMSP"])])
+    page = Page("docs/how-to-own-tables.md")
+    page.run(count=4)
+    names = page.names
+    config = {
+        "SQLALCHEMY_DATABASE_URI": f"sqlite:///{tmp_path / 'own.sqlite3'}",
+        "OCPI_BASE_URL": "https://own.example",
+        "OCPI_CREATE_TABLES": True,
+        "OCPI_DISPATCHER": "inline",
+        "SECRET_KEY": "only for tests",
+    }
+    original = names["OCPI"]
+    names["OCPI"] = lambda app, **options: original(app, transport=network, clock=network.clock, **options)
+    app = names["app"] = network.apps["own.example"] = names["create_app"](config)
+    ocpi = app.extensions["ocpi"]
+    with app.app_context():
+        names["db"].create_all()
+        sites = [
+            names["Site"](
+                code=f"Loc{n}", street="Square 1", town="Utrecht", lat=52.1, lon=5.1, free=False, changed=when
+            )
+            for n, when in enumerate([datetime(2026, 1, 1, 9), datetime(2026, 1, 1, 10)], start=1)  # noqa: DTZ001
+        ]
+        names["db"].session.add_all(sites)
+        names["db"].session.commit()
+    there, _ = network.connect(partner, ocpi)
+
+    with app.app_context():
+        changed = partner.pull("locations", there, date_from="2026-01-01T09:30:00Z")
+        partner.pull("locations", there)
+        page.run()
+        names["release"]("Loc2")
+
+    assert changed.counts["created"] == 1
+    assert [(each["id"], each["evses"][0]["status"]) for each in copies(partner, "locations")] == [
+        ("Loc1", "CHARGING"),
+        ("Loc2", "AVAILABLE"),
+    ]
+    page.run()  # the key of a token
+    assert page.rest == []
+    close(app)
+
+
+def test_several_parties_save_and_call_in_their_own_name() -> None:
+    network = Network()
+    provider = network.add("ems.example", [("DE", "EMS", ["EMSP"])])
+    provider.save("tokens", documents.token(uid="012345678"))
+    page = Page("docs/how-to-several-parties.md", location=documents.location(evses=[documents.evse()]))
+    parties = [("NL", "ABC", ["CPO", "EMSP"]), ("BE", "ABC", ["CPO"])]
+    ocpi = network.add("abc.example", parties)
+    network.connect(provider, ocpi)
+    page.rest.pop(0)  # the app, whose parties these are
+
+    page.run(ocpi=ocpi)
+    with pytest.raises(InvalidParametersError, match="party"):
+        ocpi.objects.get("locations", "LOC1")
+    page.run()
+
+    assert copies(provider, "locations")[0]["evses"][0]["status"] == "CHARGING"
+    assert copies(provider, "locations")[0]["country_code"] == "BE"
+    assert page.names["answer"].info["allowed"] == "ALLOWED"
+    assert network.requests[-1].headers["OCPI-from-country-code"] == "BE"
+    assert page.rest == []
+
+
+def test_parties_of_the_guide_are_parties(tmp_path: Path) -> None:
+    page = Page("docs/how-to-several-parties.md", __name__="several")
+    page.names["Flask"] = Flask
+    code = page.rest[0].replace("Flask(__name__)", f"Flask('several', instance_path={str(tmp_path)!r})")
+    page.rest[0] = code
+
+    page.run()
+
+    assert page.names["ocpi"].objects.parties() == (Party.of("NL", "ABC"), Party.of("BE", "ABC"))
+    close(page.names["app"])
+
+
+def test_all_tokens_are_rotated_by_one_command() -> None:
+    network = Network()
+    ocpi = network.add("abc.example", [("NL", "ABC", ["CPO"])])
+    partner = network.add("ems.example", [("DE", "EMS", ["EMSP"])])
+    there, _ = network.connect(ocpi, partner)
+    before = ocpi.partners.find(there.id).token
+    page = Page("docs/how-to-rotate.md")
+    page.run()
+    command: click.Command = page.names["rotate_all"]
+
+    with network.apps["abc.example"].app_context():
+        told = CliRunner().invoke(command)
+
+    assert told.output == f"{there.id} has new tokens.\n"
+    assert ocpi.partners.find(there.id).token != before
+    page.run()
+    page.run(OLD_KEY=page.names["NEW_KEY"])
+    assert page.names["OCPI_ENCRYPTION_KEYS"] == [page.names["NEW_KEY"]] * 2
+    assert page.rest == []
+
+
+def test_a_quirk_is_set_and_what_was_refused_is_sent_again() -> None:
+    network = Network()
+    ocpi = network.add("abc.example", [("NL", "ABC", ["CPO"])])
+    partner = network.add("ems.example", [("DE", "EMS", ["EMSP"])])
+    network.connect(ocpi, partner)
+    names = {platform.id: platform for platform in ocpi.partners.list()}
+    page = Page("docs/how-to-quirks.md", ocpi=ocpi)
+    page.rest = [block.replace("ems-mobility", next(iter(names))) for block in page.rest]
+
+    page.run(count=3)
+
+    assert page.names["OCPI_QUIRKS"] == {"ems.example": ["plain-token"]}
+    assert page.rest == []
+
+
+def test_hooks_take_the_place_of_actions() -> None:
+    network = Network()
+    ocpi = network.add("abc.example", [("NL", "ABC", ["CPO", "EMSP"])])
+    partner = network.add("xyz.example", [("DE", "XYZ", ["CPO", "EMSP"])])
+    network.connect(partner, ocpi)
+    ocpi.save("tokens", documents.token(country_code="NL", party_id="ABC", whitelist="NEVER"))
+    asked: list[str] = []
+
+    def ask_charge_point(session_id: str) -> str:
+        asked.append(session_id)
+        return "ACCEPTED"
+
+    page = Page("docs/how-to-migrate.md", ocpi=ocpi, credit_of=lambda contract: 0, ask_charge_point=ask_charge_point)
+    page.run()
+    ocpi.save(
+        "sessions",
+        documents.session(cdr_token={**documents.session()["cdr_token"], "country_code": "DE", "party_id": "XYZ"}),
+    )
+
+    with partner.client("NL-ABC") as client:
+        answer = client.tokens.authorize(documents.token()["uid"], ask=True)
+        client.commands.stop_session("SES1")
+
+    assert answer.info is not None
+    assert answer.info["allowed"] == "NO_CREDIT"
+    assert asked == ["SES1"]
+    assert page.rest == []
+
+
+@pytest.mark.parametrize("path", GUIDES, ids=lambda path: path.stem)
+def test_commands_of_a_guide_exist_with_their_options(path: Path) -> None:
+    for line in re.findall(r"^ *flask (?:--app \w+ )?ocpi ([^#\n]+)", path.read_text(), re.MULTILINE):
+        words = line.split()
+        command: click.Command = cli
+        context = click.Context(cli, info_name="ocpi", obj=ScriptInfo())
+        while isinstance(command, click.Group) and words and (found := command.get_command(context, words[0])):
+            command = found
+            words.pop(0)
+        assert not isinstance(command, click.Group), line
+        options = {option for parameter in command.params for option in parameter.opts}
+        assert {word for word in words if word.startswith("--")} <= options, line
