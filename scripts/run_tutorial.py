@@ -60,6 +60,7 @@ SECONDS = 120
 ORDINALS = ("first", "second", "third", "fourth")
 
 _SETTING_UP = ("python -m venv", ". .venv", "pip install")
+_COLOUR = re.compile("\x1b\\[[0-9;]*m")
 _LINK = re.compile(r"<(http://127\.0\.0\.1:\d+[^>]*)>")
 
 
@@ -81,7 +82,7 @@ class Running:
 
     def _listen(self) -> None:
         for line in self.process.stdout or ():
-            self.lines.append(line.rstrip("\n"))
+            self.lines.append(_COLOUR.sub("", line.rstrip("\n")))
 
     def end(self) -> None:
         """Press Ctrl-C; what does not end by that is killed."""

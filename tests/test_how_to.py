@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
+import orjson
 import pytest
 from click.testing import CliRunner
 from flask import Flask
@@ -16,6 +19,7 @@ from flask.cli import ScriptInfo
 from flask_ocpi import InvalidParametersError
 from flask_ocpi import Party
 from flask_ocpi.cli import ocpi as cli
+from flask_ocpi.client.wire import Response
 from flask_ocpi.testing import documents
 from flask_ocpi.testing.network import Network
 from tests.closing import close
@@ -23,6 +27,17 @@ from tests.snippets import ROOT
 from tests.snippets import Page
 
 GUIDES = sorted((ROOT / "docs").glob("how-to-*.md"))
+
+
+def module_of(path: Path, code: str) -> dict[str, Any]:
+    """Write a module, import it, and return its names."""
+    path.write_text(code, encoding="utf-8")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return vars(module)
 
 
 def copies(ocpi: Any, module: str) -> list[dict[str, Any]]:
@@ -33,8 +48,8 @@ def test_own_tables_are_served_and_their_changes_pushed(tmp_path: Path) -> None:
     network = Network()
     partner = network.add("ems.example", [("DE", "EMS", ["EMSP"])])
     page = Page("docs/how-to-own-tables.md")
-    page.run(count=4)
-    names = page.names
+    names = page.names = module_of(tmp_path / "own.py", "\n".join(page.rest[:4]))
+    del page.rest[:4]
     config = {
         "SQLALCHEMY_DATABASE_URI": f"sqlite:///{tmp_path / 'own.sqlite3'}",
         "OCPI_BASE_URL": "https://own.example",
@@ -65,10 +80,8 @@ def test_own_tables_are_served_and_their_changes_pushed(tmp_path: Path) -> None:
         names["release"]("Loc2")
 
     assert changed.counts["created"] == 1
-    assert [(each["id"], each["evses"][0]["status"]) for each in copies(partner, "locations")] == [
-        ("Loc1", "CHARGING"),
-        ("Loc2", "AVAILABLE"),
-    ]
+    statuses = {each["id"]: each["evses"][0]["status"] for each in copies(partner, "locations")}
+    assert statuses == {"Loc1": "CHARGING", "Loc2": "AVAILABLE"}
     page.run()  # the key of a token
     assert page.rest == []
     close(app)
@@ -129,19 +142,31 @@ def test_all_tokens_are_rotated_by_one_command() -> None:
     assert page.rest == []
 
 
-def test_a_quirk_is_set_and_what_was_refused_is_sent_again() -> None:
+def test_a_quirk_is_set_and_what_was_refused_is_sent_again(capsys: pytest.CaptureFixture[str]) -> None:
     network = Network()
     ocpi = network.add("abc.example", [("NL", "ABC", ["CPO"])])
     partner = network.add("ems.example", [("DE", "EMS", ["EMSP"])])
-    network.connect(ocpi, partner)
-    names = {platform.id: platform for platform in ocpi.partners.list()}
+    _, token = ocpi.partners.invite(name="Ems Mobility")
+    partner.partners.register(ocpi.versions_url, token)
+    network.after_send = lambda request, response: refusal(response) if request.method == "PUT" else response
+    ocpi.save("locations", documents.location())
+    network.after_send = lambda request, response: response
+    parked = ocpi.outbox.list("ems-mobility", parked=True)
     page = Page("docs/how-to-quirks.md", ocpi=ocpi)
-    page.rest = [block.replace("ems-mobility", next(iter(names))) for block in page.rest]
 
     page.run(count=3)
+    ocpi.outbox.flush()
 
+    assert len(parked) == 1
+    assert ocpi.outbox.list("ems-mobility") == ()
+    assert capsys.readouterr().out == "{'send-nulls': True, 'no-patch': True}\n"
     assert page.names["OCPI_QUIRKS"] == {"ems.example": ["plain-token"]}
     assert page.rest == []
+
+
+def refusal(response: Response) -> Response:
+    body = {"status_code": 2001, "status_message": "No.", "timestamp": "2026-01-01T12:00:00Z"}
+    return replace(response, body=orjson.dumps(body))
 
 
 def test_hooks_take_the_place_of_actions() -> None:

@@ -162,8 +162,10 @@ def register(
         return show(current_ocpi.partners.card(platform).to_dict())
     say(f"Registered with {platform.name} as platform {platform.id}, over OCPI {spoken(platform)}.\n")
     say_endpoints(platform)
-    pulls = [f"  flask ocpi pull {module} --partner {platform.id}" for module in _pullable(platform)]
-    return say("\n".join(["\nNext:", *pulls])) if pulls else None
+    modules = _pullable(platform)
+    if modules:
+        say(f"\nNext:\n  flask ocpi sync --partner {platform.id}    # fetches {', '.join(modules)}")
+    return None
 
 
 @click.command(short_help="Renew a registration.")

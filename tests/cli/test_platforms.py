@@ -98,7 +98,7 @@ def test_register_takes_the_token_from_stdin_and_says_what_it_found(run, ocpi, o
     assert "Registered with Other as platform other, over OCPI 2.3.0." in result.stdout
     assert "FR-OTH (CPO, EMSP)" in result.stdout
     assert ["locations", "SENDER", "https://other.example/ocpi/2.3.0/sender/locations"] in lines(result.stdout)
-    assert "flask ocpi pull locations --partner other" in result.stdout
+    assert "\nNext:\n  flask ocpi sync --partner other    # fetches locations, " in result.stdout
     assert ocpi.partners.find("FR-OTH").is_registered
 
 

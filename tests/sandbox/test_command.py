@@ -176,7 +176,7 @@ def test_a_new_operator_has_a_driver_of_the_sandbox_within_its_first_commands(tm
 
     flask("sample-data")
     with served(app, url), sandbox(tmp_path, "emsp", "--role", "emsp") as (_, said):
-        command = until(said, r"flask (ocpi register \S+) (\S+)$")
+        command = until(said, r"flask (ocpi register \S+) (\S+) --name")
         flask(*command[1].split(), command[2])
         until(said, r"< PUT    .*/sessions/\S+ +201 1000")
 

@@ -140,7 +140,7 @@ def printing(app: Flask, options: Options) -> Iterator[None]:
         own_role = KINDS[options.role].role if tuple(options.versions) == ("2.1.1",) else None
         _, token = ocpi.partners.invite(version=own_role and options.versions[0], own_role=own_role)
         click.echo(f"\nVersions URL  {ocpi.versions_url}\nToken         {token}\n")
-        click.echo(f"flask ocpi register {ocpi.versions_url} {token}\n")
+        click.echo(f'flask ocpi register {ocpi.versions_url} {token} --name "{KINDS[options.role].name}"\n')
 
     def registered(sender: Flask, platform: Platform, renewed: bool, **_: Any) -> None:
         parties = ", ".join(map(str, platform.parties)) or "no party"

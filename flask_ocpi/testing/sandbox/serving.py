@@ -80,8 +80,8 @@ def _family(host: str) -> socket.AddressFamily:
 
 
 def _free(port: int, host: str) -> int:
-    with socket.socket(_family(host)) as probe:
-        probe.bind((host, port))
+    # A port whose last connections have just ended is free as well: whoever starts again has the same address.
+    with socket.create_server((host, port), family=_family(host)) as probe:
         chosen: int = probe.getsockname()[1]
         return chosen
 
