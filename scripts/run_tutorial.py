@@ -93,6 +93,8 @@ class Running:
                 self.process.wait(10)
                 break
         self.thread.join(10)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
 
 
 class Reader:
