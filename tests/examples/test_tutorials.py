@@ -12,7 +12,7 @@ from scripts.run_tutorial import Reader
 from scripts.tutorial_page import compare
 from tests.snippets import ROOT
 
-TUTORIALS = sorted((ROOT / "docs").glob("tutorial-*.md"))
+TUTORIALS = [ROOT / "docs/tutorial-cpo.md", ROOT / "docs/tutorial-provider.md"]
 ID = "0123456789abcdef"
 TOKEN = "T" * 43
 
@@ -28,7 +28,7 @@ def test_a_reader_has_every_block_that_a_tutorial_may_have() -> None:
         language for path in TUTORIALS for language in re.findall(r"^```(\w+)", path.read_text(), re.MULTILINE)
     }
 
-    assert len(TUTORIALS) == 2
+    assert sorted((ROOT / "docs").glob("tutorial-*.md")) == TUTORIALS
     assert {language for language in languages if not hasattr(Reader, f"_{language}")} == set()
 
 
