@@ -44,15 +44,15 @@ def names_of(page: str, containing: str, **names: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("key", "given"),
+    ("page", "key", "given"),
     [
-        ("OCPI_ROLE_PERMISSIONS", {}),
-        ("OCPI_HTTP_PLATFORM_TLS", {}),
-        ("OCPI_ENCRYPTION_KEYS", {"NEW_KEY": "n" * 43 + "=", "OLD_KEY": "o" * 43 + "="}),
+        ("security", "OCPI_ROLE_PERMISSIONS", {}),
+        ("security", "OCPI_HTTP_PLATFORM_TLS", {}),
+        ("how-to-rotate", "OCPI_ENCRYPTION_KEYS", {"NEW_KEY": "n" * 43 + "=", "OLD_KEY": "o" * 43 + "="}),
     ],
 )
-def test_settings_of_the_page_on_security_are_taken(key: str, given: dict[str, str]) -> None:
-    names = names_of("security", f"{key} = ", **given)
+def test_settings_of_the_pages_on_security_are_taken(page: str, key: str, given: dict[str, str]) -> None:
+    names = names_of(page, f"{key} = ", **given)
 
     settings = Settings.from_mapping({"OCPI_PARTIES": [party_settings("NL", "ABC", ["CPO"])], key: names[key]})
     assert getattr(settings, key.removeprefix("OCPI_").lower())
