@@ -113,7 +113,7 @@ def dump(ocpi: OCPI, *, journal: bool = False) -> dict[str, list[bytes]]:
     wanted = (
         kind
         for kind in kinds(ocpi.services.versions)
-        if journal or kind not in ("journal", "journal_references", "findings", "contacts")
+        if journal or kind not in ("journal", "journal_references", "findings", "processes")
     )
     found = {kind: [record.text for record in walk(ocpi.storage, kind, Query())] for kind in wanted}
     found[PARTIES] = [text for text in found[PARTIES] if b'"change"' not in text]
