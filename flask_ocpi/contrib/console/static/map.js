@@ -53,15 +53,19 @@
     const points = found.rows.map((row) => {
       const old = row[3] > found.old;
       const group = found.statuses[row[2]][1];
-      const point = L.circleMarker([row[0], row[1]], {
-        radius: 7, weight: 2, color: colours[group], fillColor: colours[group], fillOpacity: old ? 0.1 : 0.75,
+      return L.circleMarker([row[0], row[1]], {
+        row, radius: 7, weight: 2, color: colours[group], fillColor: colours[group], fillOpacity: old ? 0.1 : 0.75,
       });
-      return point.bindPopup(() => about(found, row));
     });
-    const clusters = L.markerClusterGroup({ chunkedLoading: true, maxClusterRadius: 50 });
+    // The view is set first, without a movement: clusters are drawn once.
+    const view = { maxZoom: 12, padding: [20, 20], animate: false };
+    if (points.length) map.fitBounds(L.latLngBounds(points.map((point) => point.getLatLng())), view);
+    const clusters = L.markerClusterGroup({ maxClusterRadius: 50 });
+    clusters.on("click", (event) => {
+      map.openPopup(about(found, event.sourceTarget.options.row), event.latlng);
+    });
     clusters.addLayers(points);
     map.addLayer(clusters);
-    if (points.length) map.fitBounds(L.latLngBounds(found.rows.map((row) => [row[0], row[1]])), { maxZoom: 12, padding: [20, 20] });
     box.dataset.shown = String(points.length);
   } catch (error) {
     console.error(error);
