@@ -25,6 +25,7 @@ from tests.databases import PostgresSchema
 from tests.databases import SQLiteFile
 from tests.databases import new_schema
 from tests.databases import storage_on
+from tests.routing import compile_paths_once
 from tests.servers import POSTGRESQL
 from tests.servers import REDIS
 from tests.servers import left_out
@@ -41,6 +42,9 @@ GARBAGE = 200_000
 MOST_GARBAGE = 1_000_000
 
 EVERY_STORAGE = pytest.mark.parametrize("ocpi_storage", ["memory", "sqlite", "postgresql"], indirect=True)
+
+
+compile_paths_once()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

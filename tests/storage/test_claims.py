@@ -14,7 +14,7 @@ from flask_ocpi.storage.base import Query
 from tests.storage.conftest import storage_on
 from tests.storage.test_processes import run_together
 
-MANY = 50_000
+MANY = 5_000
 CLAIMERS = 8
 NOW = 1_000_000
 LATER = 2**62
