@@ -59,7 +59,7 @@ def check_install(wheel: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="flask-ocpi-wheel-") as folder:
         venv.create(Path(folder, "env"))
         python = str(Path(folder, "env", "bin", "python"))
-        pip = [sys.executable, "-m", "pip", "--python", python, "install"]
+        pip = [sys.executable, "-m", "pip", "--python", python, "install", "--no-compile"]
         subprocess.run([*pip, "--quiet", "--disable-pip-version-check", "--retries", "10", str(wheel)], check=True)
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         program = [python, "-W", "error", "-c", IMPORT_EVERYTHING]

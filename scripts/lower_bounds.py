@@ -59,7 +59,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="flask-ocpi-bounds-") as folder:
         venv.create(folder)
         python = str(Path(folder, "bin", "python"))
-        options = ["--quiet", "--disable-pip-version-check", "--retries", "10"]
+        # Most of what is installed is never imported: it need not be compiled.
+        options = ["--quiet", "--no-compile", "--disable-pip-version-check", "--retries", "10"]
         pip = [sys.executable, "-m", "pip", "--python", python, "install", *options]
         pinned = lowest()
         print("Installing", *pinned, flush=True)

@@ -37,9 +37,11 @@ pytest.register_assert_rewrite("flask_ocpi.testing.storage_contract")
 
 pytest_plugins = ["flask_ocpi.testing.plugin"]
 
-#: How many objects are made before garbage is looked for: between two tests, and at the latest inside of one.
-GARBAGE = 200_000
-MOST_GARBAGE = 1_000_000
+#: After how many new objects the youngest are looked through for garbage, and after how often that all are, between two
+#: tests, and at the latest inside of one.
+YOUNG = 7_000
+BETWEEN = 4
+INSIDE = 300
 
 EVERY_STORAGE = pytest.mark.parametrize("ocpi_storage", ["memory", "sqlite", "postgresql"], indirect=True)
 
@@ -66,12 +68,12 @@ def pytest_collection_finish() -> None:
     """Take over when garbage is looked for: each app is a cycle of ten thousand objects, and most of them are garbage
     after their test. By default a third of the run went into looking for them, through all that stays, again and again.
     """
-    gc.set_threshold(MOST_GARBAGE, 10, 10)
+    gc.set_threshold(YOUNG, INSIDE, 10)
     _drop_garbage()
 
 
 def pytest_runtest_logfinish() -> None:
-    if gc.get_count()[0] > GARBAGE:
+    if gc.get_count()[1] > BETWEEN:
         _drop_garbage()
 
 
