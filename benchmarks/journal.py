@@ -40,7 +40,7 @@ from flask_ocpi.testing.network import add_partner
 from flask_ocpi.testing.network import party_settings
 from flask_ocpi.testing.sandbox.locations import locations
 
-ROUNDS = 9
+ROUNDS = 7
 REQUESTS = 1000  # as many messages as are written between two removals of old ones, at this size of the journal
 FULL = 20_000  # messages
 MODES = ("off", "compact", "all")
@@ -105,13 +105,6 @@ def bursts(ocpi: OCPI, partner: PartnerClient) -> dict[str, Burst]:
         place = {"location_id": document["id"], "evse_uids": [document["evses"][0]["uid"]]}
         return partner.post("/ocpi/2.2.1/sender/tokens/TOKEN1/authorize", place)
 
-    def put() -> Any:
-        document = next(turn)
-        return partner.put(f"{copies}/{document['id']}", document)
-
-    def list_50() -> Any:
-        return partner.get("/ocpi/2.2.1/sender/locations?limit=50")
-
     def burst(call: Callable[[], Any]) -> Burst:
         def run() -> None:
             for _ in range(REQUESTS):
@@ -124,8 +117,6 @@ def bursts(ocpi: OCPI, partner: PartnerClient) -> dict[str, Burst]:
         "GET a location": burst(get),
         "PUT an EVSE": burst(put_evse),
         "authorize a token": burst(authorize),
-        "PUT a location": burst(put),
-        "GET a list of 50 locations": burst(list_50),
     }
 
 

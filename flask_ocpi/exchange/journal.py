@@ -33,6 +33,7 @@ from flask_ocpi.storage.base import numbered
 
 _PAGE = 200
 _FEW = 32
+_TOGETHER = 1000  # messages about several objects that are read in one look
 _LONGEST = 3600 * SECOND  # from the beginning of a message to its writing
 
 
@@ -134,13 +135,15 @@ def find(storage: Storage, number: int) -> Entry | None:
 
 
 def about(storage: Storage, references: Sequence[Reference], search: Search = ANY, *, limit: int) -> list[Entry]:
-    """Return messages about objects or causes that match a search too, oldest first: the latest ones about each."""
-    if not references:
-        return []
-    page = storage.list(REFERENCES, Query(owners=tuple(map(owner_of, references)), limit=_PAGE))
-    found = _places(page.records)
-    if page.total <= _PAGE and sum(map(len, found.values())) <= limit:  # in one look for all of them
-        return _ordered(_opened(storage, found, search))
+    """Return messages about objects or causes that match a search too, oldest first.
+
+    limit: of the messages about each, the latest; of several objects with few messages all are returned.
+    """
+    if len(references) > 1:
+        page = storage.list(REFERENCES, Query(owners=tuple(map(owner_of, references)), limit=_TOGETHER))
+        places = _places(page.records)
+        if page.total <= _TOGETHER and sum(map(len, places.values())) <= _TOGETHER:
+            return _ordered(_opened(storage, places, search))
     each = (islice(_about(storage, reference, search), limit) for reference in references)
     return _ordered({entry.number: entry for entries in each for entry in entries}.values())
 

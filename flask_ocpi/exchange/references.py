@@ -161,7 +161,12 @@ class References:
         found: dict[Reference, None] = {}
         for kind, value in (*_in_url(described, url), *self._in_bodies(described, bodies)):
             shown = on_a_line(value.strip()[:LONGEST_ID])
-            if shown and not any(secret in value for secret in without):
+            if not shown:
+                continue
+            for secret in without:
+                if secret in value:
+                    break
+            else:
                 found[Reference(kind, shown)] = None
                 if len(found) >= _MOST:
                     break

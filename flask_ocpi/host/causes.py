@@ -26,7 +26,7 @@ _FOLLOWED = (*OF_ONE_CHARGE, CORRELATION, "token", "contract", "evse", "location
 _MOST_FOLLOWED = 40
 _MOST_FOUND = 2000  # messages: a partner may name any number of objects in what it sends
 _AT_A_TIME = 200
-_TOGETHER = 8  # links that are followed in one look
+_MOST_OBJECTS = 8  # whose messages may belong to a charge by their time
 _BEFORE = 30 * 60 * SECOND
 _CDR_WITHIN = 48 * 3600 * SECOND  # of the session that it does not name
 
@@ -80,7 +80,7 @@ class Causes:
             new = [each for each in self._links() if each not in self._followed]
             if not new:
                 return
-            new = new[: min(_TOGETHER, _MOST_FOLLOWED - len(self._followed))]
+            new = new[: _MOST_FOLLOWED - len(self._followed)]
             self._followed.update(new)
             self._add(journal.about(self._storage, new, self._search, limit=_AT_A_TIME))
             if len(self._found) >= _MOST_FOUND:
@@ -155,5 +155,5 @@ class Causes:
     def _about_those(self, wanted: Sequence[Reference], since: int, belongs: Callable[[Entry], bool]) -> list[Entry]:
         """Return the messages about some objects that belong to the story, since a moment."""
         search = Search(platform=self._search.platform, since=max(since, self._search.since or 0))
-        found = journal.about(self._storage, wanted[:_TOGETHER], search, limit=_AT_A_TIME)
+        found = journal.about(self._storage, wanted[:_MOST_OBJECTS], search, limit=_AT_A_TIME)
         return list(filter(belongs, found))
