@@ -25,7 +25,7 @@ from flask_ocpi.storage.base import Storage
 QUEUE_LENGTH = 2000
 QUEUE_BYTES = 8 * 1024 * 1024
 #: How many messages are written in one transaction.
-AT_ONCE = 200
+AT_ONCE = 500
 _MOST_UNPURGED = 2000
 
 #: What makes a message, and the size of what it keeps in memory until then.
@@ -35,6 +35,7 @@ _Waiting: TypeAlias = tuple[Callable[[], Kept], int]
 class Writer(WriteBehind[_Waiting]):
     """Takes messages at any time and stores them in a thread; inline: at once."""
 
+    at_once = AT_ONCE
     title = "journal"
     noun = "message"
     log = logging.getLogger("flask_ocpi.journal")

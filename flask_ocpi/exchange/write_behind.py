@@ -49,7 +49,7 @@ class WriteBehind(abc.ABC, Generic[T]):
 
     Items that cannot be written, or come too fast, are dropped; the log gives their number at most once a minute.
     Subclasses collect a limited number of items, and save some of them; ``title`` and ``noun`` are the names of all of
-    them and of one. gather: the seconds between the first item and the write, unless a batch is full. in_context: gives
+    them and of one. gather: the seconds between the first item and the write, unless ``at_once`` wait. in_context: gives
     the context of the app, which storages may need. inline: there is no thread.
     """
 
@@ -58,6 +58,7 @@ class WriteBehind(abc.ABC, Generic[T]):
     log: ClassVar[logging.Logger]
     purge_after = PURGE_AFTER
     gather: ClassVar[float] = 0.5
+    at_once: ClassVar[int] = BATCH
 
     def __init__(self, *, in_context: Callable[[], AbstractContextManager[object]], inline: bool) -> None:
         self._in_context = in_context
@@ -123,7 +124,7 @@ class WriteBehind(abc.ABC, Generic[T]):
         """Start the thread that writes the waiting items, so many, soon."""
         if not self._news.is_set():
             self._wake()
-        if waiting >= BATCH:
+        if waiting >= self.at_once:
             self._batch.set()
 
     def _wake(self) -> None:

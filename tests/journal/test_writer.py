@@ -109,7 +109,7 @@ def test_messages_are_written_in_batches(ocpi_network, monkeypatch):
 
     assert storage.batches == []
     assert ocpi.journal.flush()
-    assert storage.batches == [2, 1]  # records, of a hundred messages
+    assert storage.batches == [5, 1]  # records, of a hundred messages
     assert len(kept(ocpi)) == writers.AT_ONCE + 20
 
 
