@@ -49,8 +49,8 @@ class WriteBehind(abc.ABC, Generic[T]):
 
     Items that cannot be written, or come too fast, are dropped; the log gives their number at most once a minute.
     Subclasses collect a limited number of items, and save some of them; ``title`` and ``noun`` are the names of all of
-    them and of one. gather: the seconds between the first item and the write, unless ``at_once`` wait. in_context: gives
-    the context of the app, which storages may need. inline: there is no thread.
+    them and of one. gather: the seconds between the first item and the write, unless ``at_once`` items wait.
+    in_context: gives the context of the app, which storages may need. inline: there is no thread.
     """
 
     title: ClassVar[str]
