@@ -17,6 +17,9 @@ from flask_ocpi.core.converting import Find
 from flask_ocpi.core.converting import Lose
 from flask_ocpi.core.schema import Document
 
+#: The most objects of a list that are converted anew for each page, to count those that the version can express.
+MOST_ANEW = 200
+
 #: For one list, with the texts before and after.
 _MOST_BYTES = 8_000_000
 _AROUND = 500  # bytes of an entry besides its texts
@@ -49,6 +52,10 @@ class SaidList:
 
     def _begin(self) -> None:
         self._lock = Lock()
+
+    def most_whole(self, cap: int) -> int:
+        """Return the most objects of a list that is converted as a whole for a page; ``cap`` is the largest page."""
+        return min(cap, MOST_ANEW) if self._conversion.needs_others else cap
 
     def texts(self, texts: Sequence[bytes], lose: Callable[[Document], Lose], find: Find, platform: str) -> list[bytes]:
         """Return, in order, the JSON of the objects that the version can express.

@@ -157,7 +157,7 @@ def _said_list(ctx: Context, target: Target, version: Version, page: Result, lis
     """Return a page without the objects that the version cannot express.
 
     If the whole list is known, offsets and the total count only the objects that are left, else all. A version whose
-    lists leave out objects reads the whole list, unless it is longer than the largest page.
+    lists leave out objects reads the whole list, unless that is too long.
     """
     source, key = target.source, target.object_type.key
 
@@ -167,15 +167,15 @@ def _said_list(ctx: Context, target: Target, version: Version, page: Result, lis
         return lambda pointer, reason: (alike if pointer else named)(pointer, reason)
 
     is_whole = "Link" not in page.headers and not target.query.get("offset")
-    whole = page if is_whole else None if version.dialect.lists_all else _whole_list(ctx, target, page)
+    whole = page if is_whole else None if version.dialect.lists_all else _whole_list(ctx, target, page, listed)
     texts = listed.texts((whole or page).objects or (), lose, find, source.platform)
     return replace(page, data=array(texts)) if whole is None else page_of(ctx, target, texts)
 
 
-def _whole_list(ctx: Context, target: Target, page: Result) -> Result | None:
-    """Return the list of a page as one page; None if it is longer than the largest page."""
+def _whole_list(ctx: Context, target: Target, page: Result, listed: SaidList) -> Result | None:
+    """Return the list of a page as one page; None if it is too long."""
     cap = int(page.headers["X-Limit"])
-    if int(page.headers["X-Total-Count"]) > cap:
+    if int(page.headers["X-Total-Count"]) > listed.most_whole(cap):
         return None
     filters = {name: value for name, value in target.query.items() if name not in OF_PAGES}
     found: Result = target.operation.handler(ctx, replace(target, query={**filters, "limit": cap}), None)

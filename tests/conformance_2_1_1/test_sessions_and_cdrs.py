@@ -6,6 +6,7 @@ import pytest
 
 from flask_ocpi.testing import documents
 from flask_ocpi.testing.versions import documents_of
+from flask_ocpi.versions import lists
 from tests.conftest import EVERY_STORAGE
 
 OF = documents_of("2.1.1")
@@ -195,6 +196,23 @@ def test_credit_cdrs_are_neither_listed_nor_sent(place):
 
     assert place.sent("POST") == []
     assert place.partner.get("/ocpi/2.1.1/sender/cdrs").data == []
+
+
+@EVERY_STORAGE
+@pytest.mark.conformance("V211-13")
+@pytest.mark.parametrize(
+    ("most", "pages", "total"), [(200, [["A", "C"], ["D"]], 3), (3, [["A"], ["C", "D"]], 4)], ids=["short", "long"]
+)
+def test_total_of_cdrs_is_without_credits_in_a_list_that_is_not_long(place, monkeypatch, most, pages, total):
+    monkeypatch.setattr(lists, "MOST_ANEW", most)
+    for id in "ABCD":
+        credit = {"credit": True, "credit_reference_id": "A", "total_cost": {"excl_vat": -2}} if id == "B" else {}
+        place.ocpi.save("cdrs", documents.cdr(id=id, **credit))
+
+    found = [place.partner.get(f"/ocpi/2.1.1/sender/cdrs?limit=2&offset={offset}") for offset in (0, 2)]
+
+    assert [[cdr["id"] for cdr in page.data] for page in found] == pages
+    assert [page.headers["X-Total-Count"] for page in found] == [str(total)] * 2
 
 
 @pytest.mark.conformance("V211-46")
