@@ -14,9 +14,11 @@ from PIL import Image
 
 from flask_ocpi.contrib.console import Console
 from flask_ocpi.contrib.console import Visitor
+from flask_ocpi.core.moments import SECOND
 from flask_ocpi.errors import UnreachableError
 from flask_ocpi.exchange.findings import Finding
 from flask_ocpi.extension import OCPI
+from flask_ocpi.outbox.processes import Process
 from flask_ocpi.testing import documents
 from flask_ocpi.testing.network import Clock
 from flask_ocpi.testing.network import Network
@@ -35,7 +37,7 @@ SHOTS = {
     "inbox": ("/inbox?tab=parked", WIDE),
     "object": ("/object?module=cdrs&owner=DE-EMS&id=CDR-2026-0117&partner=ems-mobility", WIDE),
     "story": ("/story?kind=session&id=S-20260117-3", WIDE),
-    "health": ("/health", WIDE),
+    "health": ("/health", (1200, 1000)),
     "phone": ("/story?kind=session&id=S-20260117-3", PHONE),
 }
 
@@ -162,7 +164,21 @@ def trouble(network: Network, clock: Clock, own: OCPI) -> None:
         raise UnreachableError("The line is cut.")
 
     network.before_send = cut
-    clock.advance(240)
+    own.partners.suspend("voltway", reason="wrong prices, ticket 4711")
+    waiting(own, clock)
+    clock.advance(40)
+
+
+def waiting(own: OCPI, clock: Clock) -> None:
+    """Let a change wait for four minutes, with two processes that look for work, one of which was killed."""
+    own.save("locations", documents.location(**NL, id="LOC2", name="Harbour", city="Utrecht"))
+    now = own.services.now()
+    for pid, silent in ((4211, 0), (4212, 540)):
+        process = Process("web-1", pid, "gunicorn", began=now - 7_200 * SECOND, seen=now + (240 - silent) * SECOND)
+        own.storage.save(Process.KIND, process.key, process.to_record(last_updated=process.seen))
+    for minute in range(1, 5):
+        clock.advance(60)
+        own.services.traffic.contacts.waited("ems-mobility", minute * 60)
 
 
 if __name__ == "__main__":
