@@ -114,7 +114,7 @@ def test_the_description_of_the_package_has_no_links_to_files(monkeypatch: pytes
 
     description = given["long_description"]
     assert re.findall(r"\]\((?!https://)", description) == []
-    assert "\nQuickstart · Concepts · " in description
+    assert "\nTutorials for operators and providers · Concepts ·" in description
     assert description.count("](https://") == README.count("](https://")
 
 
