@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import importlib.util
-import re
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import click
 import orjson
 import pytest
 from click.testing import CliRunner
 from flask import Flask
-from flask.cli import ScriptInfo
 
 from flask_ocpi import InvalidParametersError
 from flask_ocpi import Party
-from flask_ocpi.cli import ocpi as cli
 from flask_ocpi.client.wire import Response
 from flask_ocpi.testing import documents
 from flask_ocpi.testing.network import Network
 from tests.closing import close
-from tests.snippets import ROOT
 from tests.snippets import Page
-
-GUIDES = sorted((ROOT / "docs").glob("how-to-*.md"))
 
 
 def module_of(path: Path, code: str) -> dict[str, Any]:
@@ -129,7 +122,7 @@ def test_all_tokens_are_rotated_by_one_command() -> None:
     before = ocpi.partners.find(there.id).token
     page = Page("docs/how-to-rotate.md")
     page.run()
-    command: click.Command = page.names["rotate_all"]
+    command = page.names["rotate_all"]
 
     with network.apps["abc.example"].app_context():
         told = CliRunner().invoke(command)
@@ -196,17 +189,3 @@ def test_hooks_take_the_place_of_actions() -> None:
     assert answer.info["allowed"] == "NO_CREDIT"
     assert asked == ["SES1"]
     assert page.rest == []
-
-
-@pytest.mark.parametrize("path", GUIDES, ids=lambda path: path.stem)
-def test_commands_of_a_guide_exist_with_their_options(path: Path) -> None:
-    for line in re.findall(r"^ *flask (?:--app \w+ )?ocpi ([^#\n]+)", path.read_text(), re.MULTILINE):
-        words = line.split()
-        command: click.Command = cli
-        context = click.Context(cli, info_name="ocpi", obj=ScriptInfo())
-        while isinstance(command, click.Group) and words and (found := command.get_command(context, words[0])):
-            command = found
-            words.pop(0)
-        assert not isinstance(command, click.Group), line
-        options = {option for parameter in command.params for option in parameter.opts}
-        assert {word for word in words if word.startswith("--")} <= options, line
