@@ -31,6 +31,26 @@ Rule = Callable[[Document], Iterator[Violation]]
 Loader = Callable[[Any], Document | None]
 
 _MAX_SHOWN = 8
+_INTEGER = "must be an integer"
+#: The messages about the type of a value, and the types: bool before int.
+_ABOUT_TYPES = frozenset(
+    {
+        "must be a string",
+        "must be a number",
+        _INTEGER,
+        "must be an array",
+        "must be a JSON object",
+        "must be true or false",
+    }
+)
+_JSON_TYPES: dict[Any, str] = {
+    str: "a string",
+    bool: "a boolean",
+    (int, float): "a number",
+    list: "an array",
+    dict: "an object",
+}
+_STEP = re.compile(r"[^.\[\]]+")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -162,15 +182,35 @@ def _shown(name: str) -> str:
 
 def invalid(error: ma.ValidationError, where: str = "body") -> InvalidParametersError:
     """Turn a validation error into OCPI's 2001, with a message that names each path."""
-    return refusal(list(islice(violations(error.messages), _MAX_SHOWN)), number_of(error.messages), where)
+    shown = list(islice(violations(error.messages), _MAX_SHOWN))
+    return refusal(shown, number_of(error.messages), where, data=error.data)
 
 
-def refusal(flaws: Sequence[Violation], number: int, where: str = "body") -> InvalidParametersError:
-    """Make the 2001 for a body with many flaws; it names the first ones."""
-    shown = [f"{path or f'The {where}'} {text}" for path, text in flaws[:_MAX_SHOWN]]
+def refusal(
+    flaws: Sequence[Violation], number: int, where: str = "body", *, data: Any = None
+) -> InvalidParametersError:
+    """Make the 2001 for a body with many flaws; it names the first ones, and the type of what came in ``data``."""
+    shown = [f"{path or f'The {where}'} {text}{_what_came(data, path, text)}" for path, text in flaws[:_MAX_SHOWN]]
     others = f"{number - len(shown)} " if number < MOST else ""  # the search stopped there
     more = f"; and {others}more" if number > len(shown) else ""
     return InvalidParametersError(f"Invalid {where}: {'; '.join(shown)}{more}.")
+
+
+def _what_came(data: Any, path: str, text: str) -> str:
+    """Return the JSON type of the value at a path, for a message about its type; "" for others, or if it is not there.
+
+    No value is repeated: it may be a secret, and messages are logged.
+    """
+    if not path or text not in _ABOUT_TYPES:
+        return ""
+    try:
+        for step in _STEP.findall(path):
+            data = data[int(step)] if isinstance(data, list) else data[step]
+    except (KeyError, IndexError, TypeError, ValueError):
+        return ""
+    if text == _INTEGER and isinstance(data, float):
+        return ", not a fraction"
+    return next((f", not {name}" for type, name in _JSON_TYPES.items() if isinstance(data, type)), "")
 
 
 def load(schema: ma.Schema, data: Any, *, partial: bool = False, where: str = "body") -> Document:

@@ -401,7 +401,7 @@ def test_dates_of_a_query_are_understood(text):
 def test_object_of_broken_elements_is_refused_soon():
     with pytest.raises(
         InvalidParametersError,
-        match=r"^Invalid body: evses\[0\] must .*; evses\[7\] must be a JSON object; and more\.$",
+        match=r"^Invalid body: evses\[0\] must .*; evses\[7\] must be a JSON object, not a number; and more\.$",
     ):
         read(Location(), made.location(evses=[0] * 1000))
 

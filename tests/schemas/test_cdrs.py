@@ -231,7 +231,7 @@ def test_cdr_has_complete_tariffs():
 
     accept(CDR, cdr(tariffs=[tariff(), free]))
     refuse(CDR, cdr(tariffs=[tariff(), {**free, "elements": []}]), "tariffs[1].elements must have at least one element")
-    refuse(CDR, cdr(tariffs=["TARIFF1"]), "tariffs[0] must be a JSON object")
+    refuse(CDR, cdr(tariffs=["TARIFF1"]), "tariffs[0] must be a JSON object, not a string")
 
 
 @pytest.mark.conformance("CDR-18", "CDR-24")
@@ -264,7 +264,7 @@ def test_url_of_signed_data_is_any_text(url):
     [
         ({"signed_values": [VALUE]}, "encoding_method is required"),
         ({**SIGNED, "encoding_method": "x" * 37}, "encoding_method is longer than 36 characters (it has 37)"),
-        ({**SIGNED, "encoding_method_version": "1"}, "encoding_method_version must be an integer"),
+        ({**SIGNED, "encoding_method_version": "1"}, "encoding_method_version must be an integer, not a string"),
         ({**SIGNED, "signed_values": []}, "signed_values must have at least one element"),
         ({**SIGNED, "signed_values": [{**VALUE, "plain_data": None}]}, "signed_values[0].plain_data must not be null"),
     ],

@@ -179,7 +179,7 @@ def test_profile_needs_neither_start_nor_duration(times):
     ("times", "message"),
     [
         ({"start_date_time": "2024-05-31T12:00:00+02:00"}, "start_date_time must be a UTC date and time such as "),
-        ({"duration": "3600"}, "duration must be an integer"),
+        ({"duration": "3600"}, "duration must be an integer, not a string"),
         ({"duration": -1}, "duration must be between 0 and "),
     ],
     ids=["local", "text", "negative"],

@@ -113,7 +113,8 @@ def test_token_in_a_command_is_complete(schema, name):
 @with_token
 @pytest.mark.parametrize("other", ["12345678905880", [token()]], ids=["uid", "list"])
 def test_token_in_a_command_is_an_object(schema, other):
-    refuse(schema, {**COMMANDS[schema], "token": other}, "token must be a JSON object")
+    came = "a string" if isinstance(other, str) else "an array"
+    refuse(schema, {**COMMANDS[schema], "token": other}, f"token must be a JSON object, not {came}")
 
 
 @with_token
@@ -175,8 +176,8 @@ def test_response_tells_the_timeout_whatever_it_is(result):
     ("timeout", "message"),
     [
         (None, "must not be null"),
-        ("30", "must be an integer"),
-        (30.5, "must be an integer"),
+        ("30", "must be an integer, not a string"),
+        (30.5, "must be an integer, not a fraction"),
         (-1, f"must be between 0 and {2**53 - 1}"),
     ],
     ids=["null", "text", "half", "negative"],
@@ -197,8 +198,8 @@ def test_message_is_a_list_of_texts(document):
 
     accept(schema, {**document, "message": TEXTS})
     assert load(schema(), {**document, "message": []}) == document
-    refuse(schema, {**document, "message": TEXTS[0]}, "message must be an array")
-    refuse(schema, {**document, "message": ["Wait"]}, "message[0] must be a JSON object")
+    refuse(schema, {**document, "message": TEXTS[0]}, "message must be an array, not an object")
+    refuse(schema, {**document, "message": ["Wait"]}, "message[0] must be a JSON object, not a string")
 
 
 @pytest.mark.conformance("CMD-07")

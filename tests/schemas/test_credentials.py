@@ -46,7 +46,7 @@ def test_token_is_printable_ascii_without_blanks(token):
         ("secret\n", "token must not contain control characters or line breaks"),
         ("secrét", "token must be printable ASCII without blanks"),
         ("secret\u00a0", "token must be printable ASCII without blanks"),
-        (5, "token must be a string"),
+        (5, "token must be a string, not a number"),
         (None, "token must not be null"),
     ],
     ids=["empty", "long", "blank", "line-feed", "accent", "no-break-space", "number", "null"],

@@ -119,7 +119,7 @@ def test_incomplete_evse_example_is_refused_for_all_its_reasons():
     assert caught.value.message == (
         "Invalid body: connectors[0].power_type is required; connectors[0].max_voltage is required; "
         "connectors[0].max_amperage is required; connectors[0].last_updated is required; "
-        "physical_reference must be a string."
+        "physical_reference must be a string, not a number."
     )
 
 

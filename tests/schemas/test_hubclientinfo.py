@@ -36,7 +36,7 @@ def test_client_needs(name):
     [
         ({"party_id": "XY"}, "party_id is shorter than 3 characters (it has 2)"),
         ({"country_code": "DEU"}, "country_code is longer than 2 characters (it has 3)"),
-        ({"role": ["EMSP"]}, "role must be a string"),
+        ({"role": ["EMSP"]}, "role must be a string, not an array"),
         ({"last_updated": "2024-05-31"}, "last_updated must be a UTC date and time such as 2024-05-31T12:00:00Z"),
     ],
     ids=["short-party", "alpha-3", "roles", "date"],

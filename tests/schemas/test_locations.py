@@ -193,7 +193,7 @@ def test_coordinates_in_another_form_are_refused(name, value):
 
 @pytest.mark.conformance("LOC-24")
 def test_coordinates_are_no_numbers_and_latitudes_no_longitudes():
-    refuse(GeoLocation, {"latitude": 51.04759, "longitude": "3.72994"}, "latitude must be a string")
+    refuse(GeoLocation, {"latitude": 51.04759, "longitude": "3.72994"}, "latitude must be a string, not a number")
     refuse(
         GeoLocation,
         {"latitude": "151.04759", "longitude": "3.72994"},
@@ -206,7 +206,7 @@ def test_additional_location_has_one_name():
     point = {"latitude": "51.04759", "longitude": "3.72994"}
 
     accept(AdditionalGeoLocation, {**point, "name": {"language": "en", "text": "Entrance"}})
-    refuse(AdditionalGeoLocation, {**point, "name": []}, "name must be a JSON object")
+    refuse(AdditionalGeoLocation, {**point, "name": []}, "name must be a JSON object, not an array")
 
 
 @pytest.mark.conformance("LOC-25")
@@ -261,7 +261,7 @@ def test_week_is_from_1_to_7(weekday):
     [
         ({"weekday": 0}, "weekday must be between 1 and 7"),
         ({"weekday": 8}, "weekday must be between 1 and 7"),
-        ({"weekday": "1"}, "weekday must be an integer"),
+        ({"weekday": "1"}, "weekday must be an integer, not a string"),
         ({"period_begin": "8:00"}, "period_begin must be a time from 00:00 to 23:59"),
         ({"period_end": "24:00"}, "period_end must be a time from 00:00 to 23:59"),
         ({"period_end": "08:00"}, "period_end must be later than period_begin"),

@@ -220,7 +220,9 @@ def test_message_names_each_path_up_to_a_limit():
         load(LOCATION, body)
 
     assert caught.value.status_code == 2001
-    assert caught.value.message.startswith("Invalid body: country_code must be a string; party_id must be a string;")
+    assert caught.value.message.startswith(
+        "Invalid body: country_code must be a string, not a number; party_id must be a string, not a number;"
+    )
     assert caught.value.message.endswith(f"; and {len(LOCATION.load_fields) - 8} more.")
 
 

@@ -79,10 +79,10 @@ def test_total_cost_that_is_absent_stays_absent():
 @pytest.mark.parametrize(
     ("price", "message"),
     [
-        (8.5, "total_cost must be a JSON object"),
+        (8.5, "total_cost must be a JSON object, not a number"),
         ({}, "total_cost.excl_vat is required"),
         ({"incl_vat": 9.35}, "total_cost.excl_vat is required"),
-        ({"excl_vat": "8.50"}, "total_cost.excl_vat must be a number"),
+        ({"excl_vat": "8.50"}, "total_cost.excl_vat must be a number, not a string"),
     ],
     ids=["number", "empty", "with-vat-only", "text"],
 )
@@ -189,8 +189,11 @@ def test_preferences_need_a_profile_type_only(kind):
     [
         ({}, "profile_type is required"),
         ({"profile_type": None}, "profile_type must not be null"),
-        ({"profile_type": "FAST", "energy_need": "20 kWh"}, "energy_need must be a number"),
-        ({"profile_type": "FAST", "discharge_allowed": "false"}, "discharge_allowed must be true or false"),
+        ({"profile_type": "FAST", "energy_need": "20 kWh"}, "energy_need must be a number, not a string"),
+        (
+            {"profile_type": "FAST", "discharge_allowed": "false"},
+            "discharge_allowed must be true or false, not a string",
+        ),
         (
             {"profile_type": "FAST", "departure_time": "16:00"},
             "departure_time must be a UTC date and time such as 2024-05-31T12:00:00Z",

@@ -192,9 +192,9 @@ def test_currents_are_those_of_all_phases_together_and_stay_so():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"min_duration": 1.5}, "min_duration must be an integer"),
+        ({"min_duration": 1.5}, "min_duration must be an integer, not a fraction"),
         ({"max_duration": -1}, f"max_duration must be between 0 and {2**53 - 1}"),
-        ({"min_kwh": "20"}, "min_kwh must be a number"),
+        ({"min_kwh": "20"}, "min_kwh must be a number, not a string"),
     ],
     ids=["part-of-a-second", "negative", "text"],
 )
@@ -270,9 +270,9 @@ def test_step_size_is_a_whole_number(step_size):
     ("step_size", "problem"),
     [
         (-1, f"must be between 0 and {2**53 - 1}"),
-        (0.5, "must be an integer"),
-        ("1", "must be an integer"),
-        (False, "must be an integer"),
+        (0.5, "must be an integer, not a fraction"),
+        ("1", "must be an integer, not a string"),
+        (False, "must be an integer, not a boolean"),
         (None, "must not be null"),
     ],
     ids=repr,
@@ -305,7 +305,7 @@ def test_limits_without_and_with_vat_are_apart(name, price):
 @pytest.mark.conformance("TAR-22", "TYP-18")
 @pytest.mark.parametrize("name", ["min_price", "max_price"])
 def test_limit_is_no_plain_number_as_in_earlier_versions(name):
-    refuse(Tariff, tariff(**{name: 0.5}), f"{name} must be a JSON object")
+    refuse(Tariff, tariff(**{name: 0.5}), f"{name} must be a JSON object, not a number")
     refuse(Tariff, tariff(**{name: {"incl_vat": 0.5}}), f"{name}.excl_vat is required")
 
 

@@ -46,7 +46,7 @@ def test_token_needs(name):
         ({"uid": "é"}, "uid must contain printable ASCII characters only"),
         ({"contract_id": ""}, "contract_id must not be empty"),
         ({"visual_number": "x" * 65}, "visual_number is longer than 64 characters (it has 65)"),
-        ({"valid": "true"}, "valid must be true or false"),
+        ({"valid": "true"}, "valid must be true or false, not a string"),
         ({"language": "eng"}, "language is longer than 2 characters (it has 3)"),
         ({"energy_contract": {"contract_id": "1"}}, "energy_contract.supplier_name is required"),
     ],
@@ -145,7 +145,7 @@ def test_answer_has_one_text_and_a_reference():
     answer = {"allowed": "ALLOWED", "token": token(), "authorization_reference": "AUTH-0001", "info": info}
 
     accept(AuthorizationInfo, {**answer, "location": {"location_id": "LOC1", "evse_uids": ["3256"]}})
-    refuse(AuthorizationInfo, {**answer, "info": [info]}, "info must be a JSON object")
+    refuse(AuthorizationInfo, {**answer, "info": [info]}, "info must be a JSON object, not an array")
 
 
 @pytest.mark.conformance("TOK-01")

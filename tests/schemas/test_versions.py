@@ -44,7 +44,7 @@ def test_details_list_both_sides_of_a_module():
         ({"version": "2.2.1", "endpoints": []}, "endpoints must have at least one element"),
         ({"endpoints": [ENDPOINT]}, "version is required"),
         ({"version": "", "endpoints": [ENDPOINT]}, "version must not be empty"),
-        ({"version": 2.2, "endpoints": [ENDPOINT]}, "version must be a string"),
+        ({"version": 2.2, "endpoints": [ENDPOINT]}, "version must be a string, not a number"),
         (
             {"version": "2.2.1", "endpoints": [{**ENDPOINT, "role": "CPO"}]},
             "endpoints[0].role 'CPO' is not an InterfaceRole: use SENDER, RECEIVER",

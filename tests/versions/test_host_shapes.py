@@ -88,7 +88,12 @@ def test_many_objects_of_a_version_are_stored(cpo):
     [
         ("locations", titled(title="x" * 256), "9.9", "title"),
         ("locations", titled(), "3.0", "OCPI 3.0 is not served here; there is 2.2.1, 9.9."),
-        ("hubclientinfo", documents.client_info(), "9.9", "OCPI 9.9 has no objects of hubclientinfo."),
+        (
+            "hubclientinfo",
+            documents.client_info(),
+            "9.9",
+            "OCPI 9.9 has no objects of hubclientinfo: use another version.",
+        ),
     ],
     ids=["invalid", "unknown version", "module that it lacks"],
 )
@@ -160,7 +165,7 @@ def test_export_of_a_module_that_the_version_lacks_is_refused(cpo, run):
     result = run(cpo, "export", "hubclientinfo", "--version", "9.9")
 
     assert (result.exit_code, result.stdout) == (1, "")
-    assert "OCPI 9.9 has no objects of hubclientinfo." in result.stderr
+    assert "OCPI 9.9 has no objects of hubclientinfo: use another version." in result.stderr
 
 
 def test_import_says_where_the_object_is_that_is_not_of_the_version(cpo, run):

@@ -63,7 +63,7 @@ def read(
     try:
         document = reader.object(schema, data, "", known)
     except LostError as lost:
-        raise refusal(lost.flaws, len(lost.flaws), where) from None
+        raise refusal(lost.flaws, len(lost.flaws), where, data=data) from None
     return Reading(document, tuple(reader.flaws.values()))
 
 
