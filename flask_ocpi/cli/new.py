@@ -51,7 +51,8 @@ def new(role: str, directory: Path, party: Party | None, name: str | None) -> No
     here = "" if directory.resolve() == Path.cwd() else f"  cd {directory}\n"
     sample = "" if role == "hub" else "  flask sample-data\n"
     say(
-        f"Written to {directory}: {', '.join(written)}.\n\nNext:\n\n{here}  pytest\n{sample}  flask run --debug\n"
+        f"Written to {directory}: {', '.join(written)}.\n\nNext:\n\n{here}  pip install -r requirements.txt\n  pytest\n"
+        f"{sample}  flask run --debug\n"
         f"  flask ocpi sandbox --role {partner:<8} # in another terminal: a partner to deal with\n"
         "  flask ocpi register URL TOKEN      # in a third one, here: with what the sandbox prints"
     )
