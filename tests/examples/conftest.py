@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from flask_ocpi import Version
 from tests.closing import close
 from tests.examples.plugged import Quay
 
@@ -28,11 +30,23 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def quay(request: pytest.FixtureRequest, tmp_path: Path, prepared: Path, database: str) -> Iterator[Quay]:
+def versions() -> Sequence[Version] | None:
+    """The versions of the provider: as by default."""
+    return None
+
+
+@pytest.fixture
+def quay(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    prepared: Path,
+    database: str,
+    versions: Sequence[Version] | None,
+) -> Iterator[Quay]:
     if database == "sqlite":
-        quay = Quay(f"sqlite:///{shutil.copy(prepared, tmp_path)}")
+        quay = Quay(f"sqlite:///{shutil.copy(prepared, tmp_path)}", versions)
     else:
-        quay = Quay(request.getfixturevalue("postgres_url"))
+        quay = Quay(request.getfixturevalue("postgres_url"), versions)
         quay.set_up()
     quay.register()
     yield quay

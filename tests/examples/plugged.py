@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from collections.abc import Awaitable
 from collections.abc import Callable
+from collections.abc import Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC
 from datetime import datetime
@@ -24,6 +25,7 @@ from examples.ocpp_cpo.connection import Connection
 from examples.ocpp_cpo.v16 import ChargePoint16
 from examples.ocpp_cpo.v201 import ChargePoint201
 from flask_ocpi import OCPI
+from flask_ocpi import Version
 from flask_ocpi.testing.network import Network
 
 CARD = "04A1B2C3D4E580"
@@ -61,16 +63,20 @@ def pair() -> tuple[End, End]:
 
 
 class Quay:
-    """The operator with its two charge points on a database, and the provider, each in this process."""
+    """The operator with its two charge points on a database, and the provider, each in this process.
 
-    def __init__(self, url: str) -> None:
+    versions: those of the provider.
+    """
+
+    def __init__(self, url: str, versions: Sequence[Version] | None = None) -> None:
         self.network = Network(clock=lambda: datetime.now(UTC))
-        self.emsp = self.network.add("emsp.example", [("DE", "EMS", ["EMSP"])])
+        self.emsp = self.network.add("emsp.example", [("DE", "EMS", ["EMSP"])], versions=versions)
         config = {
             "SECRET_KEY": "of the operator",
             "SQLALCHEMY_DATABASE_URI": url,
             "OCPI_BASE_URL": "https://cpo.example",
             "OCPI_DISPATCHER": "inline",
+            "OCPI_VERSIONS": ["2.1.1", "2.2.1", "2.3.0"],
             "TESTING": True,
         }
         self.app: Flask = create_app(config, ocpi=OCPI(transport=self.network, clock=self.network.clock))

@@ -14,6 +14,8 @@ from examples.ocpp_cpo import commands
 from examples.ocpp_cpo.connection import Connection
 from examples.ocpp_cpo.tables import Order
 from examples.ocpp_cpo.tables import db
+from flask_ocpi import V2_1_1
+from flask_ocpi import V2_2_1
 from tests.examples.plugged import CARD
 from tests.examples.plugged import EVERY_DATABASE
 from tests.examples.plugged import EVERY_VERSION
@@ -205,3 +207,17 @@ def test_charge_point_that_asks_about_the_token_of_a_command_is_told_yes(quay: Q
     assert token != CARD
     assert [session["auth_method"] for session in quay.told("sessions")] == ["COMMAND"]
     assert quay.asked() == 0
+
+
+@pytest.mark.parametrize("versions", [(V2_1_1,), (V2_2_1,)], ids=["2.1.1", "2.2.1"])
+def test_provider_of_another_version_starts_and_pays(quay: Quay) -> None:
+    token = quay.token("DE-EMS-APP-42", type="OTHER", whitelist="NEVER")
+
+    async def scene(charge_point: Any, connection: Connection) -> list[str]:
+        wish = {"token": token, "location_id": "QUAY", "evse_uid": "QUAY-2"}
+        started = await quay.command(connection, charge_point, "start_session", wish)
+        await charge_point.measure(60, 10)
+        return [started, await quay.command(connection, charge_point, "stop_session", quay.told("sessions")[0]["id"])]
+
+    assert play(quay, "2.0.1", scene) == ["ACCEPTED", "ACCEPTED"]
+    assert [cdr["total_cost"]["excl_vat"] for cdr in quay.told("cdrs")] == [4.5]
