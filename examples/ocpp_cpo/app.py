@@ -16,7 +16,6 @@ from flask import Blueprint
 from flask import Flask
 from flask import current_app
 from sqlalchemy import select
-from werkzeug.security import generate_password_hash
 
 from examples.ocpp_cpo import central_system
 from examples.ocpp_cpo import commands
@@ -25,6 +24,7 @@ from examples.ocpp_cpo.tables import ChargePoint
 from examples.ocpp_cpo.tables import Outlet
 from examples.ocpp_cpo.tables import Transaction
 from examples.ocpp_cpo.tables import db
+from examples.ocpp_cpo.tables import hashed
 from flask_ocpi import OCPI
 from flask_ocpi import NotFoundError
 from flask_ocpi import current_ocpi
@@ -40,6 +40,8 @@ def create_app(config: Mapping[str, Any] | None = None, *, ocpi: OCPI | None = N
     app.config.update(OCPI_PARTIES=[PARTY], SQLALCHEMY_DATABASE_URI="sqlite:///ocpp_cpo.sqlite3", SILENT_SECONDS=180.0)
     app.config.from_prefixed_env()
     app.config.update(config or {})
+    if app.config["SQLALCHEMY_DATABASE_URI"].startswith("sqlite:"):  # which has one writer at a time
+        app.config.setdefault("SQLALCHEMY_ENGINE_OPTIONS", {"connect_args": {"timeout": 30}})
     db.init_app(app)
     ocpi = ocpi or OCPI()
     commands.register(ocpi)
@@ -67,7 +69,7 @@ def add_charge_point(id: str, places: tuple[str, ...]) -> None:
     if db.session.get(ChargePoint, id) is not None:
         raise click.ClickException(f"There is a charge point {id} already.")
     password = secrets.token_urlsafe(20)
-    db.session.add(ChargePoint(id=id, password=generate_password_hash(password)))
+    db.session.add(ChargePoint(id=id, password=hashed(password)))
     db.session.flush()
     db.session.add_all(_outlet(id, place) for place in places)
     db.session.commit()

@@ -53,8 +53,9 @@ class Simulated:
         """Be connected to a central system, again with the same transaction."""
         headers = {"Authorization": build_authorization_basic(self.id, password)}
         protocols: Any = [self.subprotocol]
+        address = f"{url}/{self.id}"
         async with (
-            connect(f"{url}/{self.id}", subprotocols=protocols, additional_headers=headers) as websocket,
+            connect(address, subprotocols=protocols, additional_headers=headers, open_timeout=60) as websocket,
             self.listening(websocket),
         ):
             yield

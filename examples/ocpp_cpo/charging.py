@@ -21,8 +21,8 @@ from examples.ocpp_cpo.drivers import Admission
 from examples.ocpp_cpo.places import find_outlet
 from examples.ocpp_cpo.tables import Outlet
 from examples.ocpp_cpo.tables import Transaction
+from examples.ocpp_cpo.tables import alone
 from examples.ocpp_cpo.tables import db
-from examples.ocpp_cpo.tables import lock
 from flask_ocpi import NotFoundError
 from flask_ocpi import OCPIError
 from flask_ocpi import current_ocpi
@@ -77,17 +77,14 @@ class Outcome:
 def handle(event: Event) -> Outcome:
     """Store an event, and tell partners what follows from it."""
     admission = _admission(event, _find(event))
-    lock(event.charge_point)
-    transaction = _find(event) or _create(event)
-    if transaction is None:
-        db.session.rollback()
-        return Outcome(0, admission)
-    if admission is not None and admission.token is not None and transaction.session_id is None:
-        _open_session(event, transaction, admission)
-    cost = None if transaction.ended else _update(event, transaction)
-    number = transaction.id
-    db.session.commit()
-    return Outcome(number, admission, cost)
+    with alone(event.charge_point):
+        transaction = _find(event) or _create(event)
+        if transaction is None:
+            return Outcome(0, admission)
+        if admission is not None and admission.token is not None and transaction.session_id is None:
+            _open_session(event, transaction, admission)
+        cost = None if transaction.ended else _update(event, transaction)
+        return Outcome(transaction.id, admission, cost)
 
 
 def _find(event: Event) -> Transaction | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable
 from collections.abc import Callable
 from typing import Any
@@ -21,6 +22,7 @@ from flask_ocpi import OCPIError
 log = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 60
+NOTED_SECONDS = 20
 
 Run = Callable[..., Awaitable[Any]]
 
@@ -30,10 +32,13 @@ class Connection:
 
     id: str
     run: Run
+    noted = 0.0
 
     async def route_message(self, raw_msg: str) -> None:
-        """Note each message: a charge point that stays silent is not there."""
-        await self.run(places.heard, self.id)
+        """Note now and then that a message came: a charge point that stays silent is not there."""
+        if time.monotonic() - self.noted > NOTED_SECONDS:
+            await self.run(places.heard, self.id)
+            self.noted = time.monotonic()
         await super().route_message(raw_msg)  # type: ignore[misc]
 
     async def order(self, action: str, arguments: dict[str, Any]) -> str:

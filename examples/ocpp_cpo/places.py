@@ -12,8 +12,8 @@ from sqlalchemy import update
 
 from examples.ocpp_cpo.tables import ChargePoint
 from examples.ocpp_cpo.tables import Outlet
+from examples.ocpp_cpo.tables import alone
 from examples.ocpp_cpo.tables import db
-from examples.ocpp_cpo.tables import lock
 from flask_ocpi import NotFoundError
 from flask_ocpi import current_ocpi
 
@@ -48,8 +48,8 @@ def find_outlet(charge_point: str, evse: int, connector: int = 1) -> Outlet | No
 
 def heard(charge_point: str) -> None:
     """Note that a charge point has just sent something."""
-    lock(charge_point)
-    db.session.commit()
+    with alone(charge_point):
+        pass
 
 
 def report(charge_point: str, evse: int, connector: int, status: str) -> None:
@@ -57,20 +57,18 @@ def report(charge_point: str, evse: int, connector: int, status: str) -> None:
     told = STATUSES.get(status, "UNKNOWN")
     if evse == 0 and told not in ("INOPERATIVE", "OUTOFORDER"):
         return
-    lock(charge_point)
-    for outlet in outlets(charge_point):
-        if evse == 0 or (outlet.evse, outlet.connector) == (evse, connector):
-            outlet.status = told
-    publish(charge_point)
-    db.session.commit()
+    with alone(charge_point):
+        for outlet in outlets(charge_point):
+            if evse == 0 or (outlet.evse, outlet.connector) == (evse, connector):
+                outlet.status = told
+        publish(charge_point)
 
 
 def connected(charge_point: str, connection: str) -> None:
     """Note the new websocket of a charge point; partners see again what it reported last."""
-    lock(charge_point)
-    db.session.execute(update(ChargePoint).filter_by(id=charge_point).values(connection=connection, online=True))
-    publish(charge_point)
-    db.session.commit()
+    with alone(charge_point):
+        db.session.execute(update(ChargePoint).filter_by(id=charge_point).values(connection=connection, online=True))
+        publish(charge_point)
 
 
 def disconnected(charge_point: str, connection: str) -> None:
@@ -85,11 +83,11 @@ def miss_silent(seconds: float) -> None:
     for charge_point in db.session.scalars(select(ChargePoint.id).where(silent)).all():
         db.session.rollback()
         missed = update(ChargePoint).where(ChargePoint.id == charge_point, silent)
-        if db.session.execute(missed.values(connection=None, online=False)).rowcount:  # no other process was faster
-            log.warning("%s has been silent for %s seconds.", charge_point, seconds)
-            publish(charge_point)
+        with current_ocpi.storage.join(db.session):
+            if db.session.execute(missed.values(connection=None, online=False)).rowcount:  # no other process was faster
+                log.warning("%s has been silent for %s seconds.", charge_point, seconds)
+                publish(charge_point)
         db.session.commit()
-    db.session.rollback()
 
 
 def publish(charge_point: str) -> None:

@@ -5,7 +5,10 @@ They are in the database of the platform, so a row and the OCPI objects that fol
 
 from __future__ import annotations
 
+import hashlib
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from flask_sqlalchemy import SQLAlchemy
@@ -16,11 +19,13 @@ from sqlalchemy import update
 from sqlalchemy.orm import Mapped
 from sqlalchemy.orm import mapped_column
 
+from flask_ocpi import current_ocpi
+
 db = SQLAlchemy()
 
 
 class ChargePoint(db.Model):
-    """A charge point. ``id`` is its identity in OCPP, and the user name of its password.
+    """A charge point. ``id`` is its identity in OCPP, and the user name of its password, which is stored as a hash.
 
     connection: names the websocket that it uses now, in whatever process; None without one. online: partners see its
     statuses; otherwise they see UNKNOWN. seen: the time of its last message, in seconds since 1970.
@@ -108,11 +113,20 @@ class Transaction(db.Model):
     __table_args__ = (UniqueConstraint("charge_point", "reference"),)
 
 
-def lock(charge_point: str) -> None:
-    """Begin a transaction that no other one of the same charge point runs beside, in any process.
+def hashed(password: str) -> str:
+    """Hash a password. We draw them, so nobody guesses one; and after a power cut all charge points come at once."""
+    return hashlib.sha256(password.encode(errors="replace")).hexdigest()
 
-    It ends what this thread has read: on SQLite a transaction that begins with a read may not be able to write. Never
-    call a partner after it, before the commit.
+
+@contextmanager
+def alone(charge_point: str) -> Iterator[None]:
+    """Run a block as a transaction that no other one of the same charge point runs beside, in any process.
+
+    What this thread has read before is read anew. Never call a partner in the block. The objects of OCPI that are saved
+    in it belong to the transaction.
     """
     db.session.rollback()
-    db.session.execute(update(ChargePoint).where(ChargePoint.id == charge_point).values(seen=time.time()))
+    with current_ocpi.storage.join(db.session):  # on SQLite this thread waits here until it may write
+        db.session.execute(update(ChargePoint).where(ChargePoint.id == charge_point).values(seen=time.time()))
+        yield
+    db.session.commit()

@@ -25,6 +25,7 @@ from examples.ocpp_cpo.stage import WAIT_SECONDS
 from examples.ocpp_cpo.stage import Stage
 from examples.ocpp_cpo.stage import opened
 from examples.ocpp_cpo.stage import until
+from examples.ocpp_cpo.stage import wait_for
 from flask_ocpi.testing.sandbox.serving import port_for
 from tests.snippets import ROOT
 from tests.snippets import blocks
@@ -111,6 +112,33 @@ def test_transaction_survives_the_end_of_the_central_system(stage: Stage) -> Non
         assert (cdr["total_energy"], cdr["total_time"], cdr["total_cost"]["excl_vat"]) == (10, 1, 4.5)
 
     asyncio.run(scene())
+
+
+def test_many_charge_points_at_once_lose_nothing(stage: Stage) -> None:
+    stage.add_token(CARD, whitelist="ALWAYS")
+    ocpi = stage.cpo.extensions["ocpi"]
+    quay = ocpi.objects.get("locations", "QUAY")
+    uids = [f"QUAY-{number}" for number in range(3, 23)]
+    ocpi.save("locations", {**quay, "evses": [*quay["evses"], *({**quay["evses"][0], "uid": uid} for uid in uids)]})
+    run = stage.cpo.test_cli_runner().invoke
+    passwords = {uid: run(args=["add-charge-point", uid, f"1=QUAY/{uid}/1"]).output.strip() for uid in uids}
+
+    async def charge(number: int, uid: str) -> None:
+        charge_point = (Simulated16, Simulated201)[number % 2](uid)
+        async with charge_point.connected(stage.central_url, passwords[uid]):
+            await charge_point.boot()
+            assert await charge_point.begin(CARD) == "Accepted"
+            await charge_point.measure(30, 5)
+            await charge_point.measure(30, 5)
+            await charge_point.end()
+
+    async def scene() -> None:
+        await asyncio.gather(*(charge(number, uid) for number, uid in enumerate(uids)))
+
+    asyncio.run(scene())
+    wait_for(lambda: len(stage.copies("cdrs")) == len(uids), "the provider has the CDRs")
+    assert {cdr["total_cost"]["excl_vat"] for cdr in stage.copies("cdrs")} == {4.5}
+    assert sorted(cdr["cdr_location"]["evse_uid"] for cdr in stage.copies("cdrs")) == sorted(uids)
 
 
 def test_command_reaches_the_central_system_that_has_the_charge_point(stage: Stage) -> None:
