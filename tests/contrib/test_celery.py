@@ -264,6 +264,38 @@ def test_tasks_are_of_the_one_celery_app_alone(ocpi_app, ocpi, eager):
     assert "flask_ocpi.dispatch" not in other.conf.beat_schedule
 
 
+def test_the_worker_that_dispatches_is_noted_with_the_age_of_what_waits(ocpi, eager, partner, ocpi_network, ocpi_clock):
+    register_tasks(eager, ocpi.dispatcher)
+
+    def cut(request):
+        raise UnreachableError("The line is cut.")
+
+    ocpi_network.before_send = cut
+    ocpi.save("locations", location())
+    ocpi_clock.advance(90)
+
+    eager.tasks["flask_ocpi.dispatch"].delay()
+
+    assert [process.seen for process in ocpi.outbox.processes()] == [ocpi.services.now()]
+    assert ocpi.journal.rates.ages() == {partner.id: [0] * 11 + [90]}
+
+
+def test_a_suspended_partner_is_sent_nothing_until_it_is_resumed(ocpi, eager, partner, ocpi_network):
+    register_tasks(eager, ocpi.dispatcher)
+    ocpi.partners.suspend(partner)
+    ocpi_network.requests.clear()
+
+    ocpi.save("locations", location())
+    eager.tasks["flask_ocpi.deliver"].delay(partner.id)
+    eager.tasks["flask_ocpi.dispatch"].delay()
+    assert ocpi_network.requests == []
+
+    ocpi.partners.resume(partner)
+
+    assert [request.method for request in ocpi_network.requests] == ["PUT"]
+    assert ocpi.outbox.lags() == ()
+
+
 def test_beat_dispatches_as_often_as_it_is_told_to(ocpi, eager):
     own = {"task": "host.clean", "schedule": 60}
     eager.conf.beat_schedule = {"clean": own}

@@ -184,6 +184,20 @@ def test_other_partners_are_served_meanwhile(ocpi_network, pair):
     assert copies(third) == ["LOC1"]
 
 
+def test_no_worker_waits_for_a_suspended_partner(pair):
+    own, _ = pair
+    own.partners.suspend("FR-OTH")
+    own.save("locations", documents.location())
+    deliveries = own.dispatcher.deliveries
+
+    assert deliveries.waiting_platforms() == deliveries.due_platforms() == []
+    assert deliveries.deliver("other-example") == 0
+
+    own.partners.resume("FR-OTH")
+    own.partners.suspend("FR-OTH")
+    assert own.outbox.lags() == ()
+
+
 def test_a_suspended_partner_may_be_probed(pair):
     own, _ = pair
     own.partners.suspend("FR-OTH")
