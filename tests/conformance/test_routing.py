@@ -337,5 +337,5 @@ def test_the_client_asks_for_the_party_where_it_cannot_know(ocpi_network, ocpi_o
     ocpi = ocpi_network.add("twocpos.example", [("NL", "ABC", ["CPO"]), ("NL", "XYZ", ["CPO"])])
     platform, _ = ocpi_network.connect(ocpi, ocpi_other)
 
-    with ocpi.client(platform) as client, pytest.raises(InvalidParametersError, match="say which one with owner="):
+    with ocpi.client(platform) as client, pytest.raises(InvalidParametersError, match="name one with owner="):
         client.locations.get_copy("LOC1")
