@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
 
 from flask_ocpi import OCPI
 from flask_ocpi import MemoryStorage
@@ -110,3 +112,32 @@ def test_a_storage_is_tested_as_the_page_says(pytester: pytest.Pytester) -> None
     outcome = pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider", "-k", "got_by_their_keys or any_characters")
 
     outcome.assert_outcomes(passed=2)
+
+
+def test_an_object_is_saved_with_the_transaction_of_the_host_as_the_page_on_storage_says(tmp_path: Path) -> None:
+    app = Flask("host", root_path=str(tmp_path))
+    app.config.update(
+        SECRET_KEY="a secret",
+        OCPI_PARTIES=[party_settings("NL", "ABC", ["CPO"])],
+        OCPI_CREATE_TABLES=True,
+        OCPI_DISPATCHER="none",
+        SQLALCHEMY_DATABASE_URI=f"sqlite:///{tmp_path}/host.sqlite3",
+    )
+    db = SQLAlchemy(app)
+
+    class Charger(db.Model):  # type: ignore[name-defined,misc]
+        name = db.Column(db.String, primary_key=True)
+
+    ocpi = OCPI(app)
+    with app.app_context():
+        db.create_all()
+        names_of("storage", "db.session.add(Charger", db=db, Charger=Charger, ocpi=ocpi, location=documents.location())
+        db.session.add(Charger(name="LOC2"))
+        ocpi.save("locations", documents.location(id="LOC2"))
+        db.session.rollback()
+        chargers = [charger.name for charger in db.session.query(Charger)]
+        db.session.remove()
+        db.engine.dispose()
+
+    assert chargers == ["LOC1"]
+    assert [each["id"] for each in ocpi.objects.documents("locations")] == ["LOC1"]
