@@ -270,7 +270,7 @@ class Connection:
             if self.traffic.is_brief and not is_failure(answer.status, status_code, error):
                 bodies = (b"", b"") if request.method == "GET" else (sent, answer.body)
                 make = partial(make, request_whole=not sent, response_whole=not answer.body)
-                self.traffic.tell_briefly(make, bodies=bodies, secrets=self._secrets)
+                self.traffic.tell_briefly(make, url=request.url, bodies=bodies, secrets=self._secrets)
                 return
             message = make(
                 request_headers=request.headers,

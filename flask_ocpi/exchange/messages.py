@@ -169,14 +169,14 @@ class Traffic:
         return self._kept == "compact" and not (message_exchanged.receivers or _log.isEnabledFor(logging.INFO))
 
     def tell_briefly(
-        self, make: Callable[[], Message], *, bodies: tuple[bytes, bytes], secrets: Collection[str]
+        self, make: Callable[[], Message], *, url: str, bodies: tuple[bytes, bytes], secrets: Collection[str]
     ) -> None:
         """Give such a message to the journal, which makes it later, without its bodies."""
         later, size = partial(self._brief, make, bodies, secrets), len(bodies[0]) + len(bodies[1])
         if size > _READ_LATER:
-            self._journal(partial(_itself, later()), 0)
+            self._journal(partial(_itself, later()), len(url))
         else:
-            self._journal(later, size)
+            self._journal(later, size + len(url))
 
     def tell(self, sent: Message, *, secrets: Collection[str], kept: bool = True) -> None:
         """Give a message to the listeners, and to the journal if OCPI_JOURNAL selects it.
@@ -198,8 +198,7 @@ class Traffic:
             log_message(message)
             self._emit(message_exchanged, message=message)
         if kept:
-            size = max(size, len(sent.request_body) + len(sent.response_body))
-            self._journal(lambda: Kept(make(), *read()), size)
+            self._journal(lambda: Kept(make(), *read()), max(size, _size_of(sent)))
 
     def _keeps(self, failed: bool) -> bool:
         """Tell whether the journal keeps a message that failed, or did not."""
@@ -337,6 +336,12 @@ def _spelled(secrets: Collection[str]) -> list[str]:
     """Return the texts to hide."""
     spellings = (secret.strip().rstrip("=") for secret in secrets)  # the padding of Base64 may be missing
     return [secret for secret in spellings if len(secret) >= _SHORTEST_SECRET]
+
+
+def _size_of(sent: Message) -> int:
+    """Return the number of characters that a message keeps in memory."""
+    headers = sum(map(len, (*sent.request_headers.values(), *sent.response_headers.values())))
+    return len(sent.url) + headers + len(sent.request_body) + len(sent.response_body)
 
 
 def _itself(value: T) -> T:

@@ -193,7 +193,8 @@ class RequestWatch:
         # What is asked for with GET is in the URL.
         bodies = (b"", b"") if seen[0] == "GET" else (sent, returned)
         make = partial(self._success, seen, (len(sent), len(returned)))
-        self._traffic.tell_briefly(make, bodies=bodies, secrets=(environ["HTTP_AUTHORIZATION"][6:], caller.token))
+        secrets = (environ["HTTP_AUTHORIZATION"][6:], caller.token)
+        self._traffic.tell_briefly(make, url=f"{seen[1]}{seen[2]}", bodies=bodies, secrets=secrets)
 
     def _success(self, seen: tuple[Any, ...], sizes: tuple[int, int]) -> Message:
         method, path, query, moment, duration, platform, endpoint, ids, http_status, status_code = seen

@@ -357,20 +357,21 @@ def test_what_was_left_of_a_purge_that_broke_off_goes_with_a_later_one(ocpi_stor
     assert ocpi_storage.list(REFERENCES, Query()).total == 1
 
 
-def test_queue_holds_a_limited_number_of_bytes(ocpi_network, monkeypatch):
-    monkeypatch.setattr(writers, "QUEUE_BYTES", 1000)
+@pytest.mark.parametrize(("body", "headers"), [("x" * 600, {}), ("x", {"Accept": "x" * 600})], ids=["body", "header"])
+def test_queue_holds_a_limited_number_of_bytes(ocpi_network, monkeypatch, body, headers):
+    monkeypatch.setattr(writers, "QUEUE_BYTES", 1800)
     storage = JournalStorage()
     ocpi, partner = platform(ocpi_network, storage)
     storage.free.clear()
     partner.get(SENDER)
     assert storage.begun.wait(SECONDS)
-    body = {"uid": "TOKEN1", "issuer": "x" * 600}
+    wrong = {"uid": "TOKEN1", "issuer": body}
 
     for _ in range(3):
-        partner.put(ocpi_url("receiver/tokens/DE/EMS/TOKEN1"), body)
+        partner.put(ocpi_url("receiver/tokens/DE/EMS/TOKEN1"), wrong, headers=headers)
     storage.free.set()
     assert ocpi.journal.flush(SECONDS)
-    partner.put(ocpi_url("receiver/tokens/DE/EMS/TOKEN1"), body)
+    partner.put(ocpi_url("receiver/tokens/DE/EMS/TOKEN1"), wrong, headers=headers)
 
     assert ocpi.journal.flush(SECONDS)
     assert (len(kept(ocpi)), ocpi.journal.lost) == (3, 2)
