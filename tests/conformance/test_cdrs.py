@@ -248,7 +248,6 @@ def test_same_cdr_again_is_answered_as_before(ocpi, ocpi_app, ocpi_client, repea
     ],
     ids=lambda changes: "-".join(changes),
 )
-@EVERY_STORAGE
 def test_other_cdr_with_the_same_id_is_refused(ocpi, ocpi_client, changes):
     document = theirs(meter_id="M1")
     ocpi_client.post(RECEIVER, document)

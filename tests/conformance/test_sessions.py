@@ -433,7 +433,6 @@ def test_put_replaces_the_periods(ocpi_client, stored):
 
 @pytest.mark.conformance("SES-12", "SES-18")
 @pytest.mark.parametrize("periods", [{}, {"charging_periods": []}, {"charging_periods": None}], ids=str)
-@EVERY_STORAGE
 def test_put_without_periods_removes_them(ocpi_client, stored, periods):
     response = ocpi_client.put(f"{RECEIVER}/SES1", theirs(**periods))
 
@@ -533,7 +532,6 @@ def test_patch_with_a_broken_period_appends_none(ocpi_client, stored):
 
 @pytest.mark.conformance("SES-17", "SES-18")
 @pytest.mark.parametrize("periods", [{}, {"charging_periods": []}, {"charging_periods": None}], ids=str)
-@EVERY_STORAGE
 def test_patch_without_periods_leaves_them(ocpi_client, stored, periods):
     response = ocpi_client.patch(f"{RECEIVER}/SES1", {**periods, "kwh": 20, "last_updated": LATE})
 

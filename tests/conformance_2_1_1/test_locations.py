@@ -54,7 +54,6 @@ def test_type_is_kept(ems, sent, parking_type, kept):
     assert (copy.get("parking_type"), copy.get("type")) == (parking_type, kept)
 
 
-@EVERY_STORAGE
 @pytest.mark.conformance("V211-21")
 def test_ids_may_have_39_characters(ems):
     location, evse = "L" * 39, "E" * 39

@@ -99,7 +99,6 @@ def test_reservations_are_left_out_and_commands_are_requests(place, valid):
     assert [body["id"] for body in place.sent("PUT")] == ["SES2"]
 
 
-@EVERY_STORAGE
 @pytest.mark.conformance("V211-36")
 @pytest.mark.parametrize("where", [{"location_id": "GONE"}, {"evse_uid": "GONE"}, {"connector_id": "GONE"}])
 def test_session_at_an_unknown_place_is_left_out(place, where):

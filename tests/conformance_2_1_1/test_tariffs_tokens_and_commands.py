@@ -45,7 +45,6 @@ def test_tariff_is_sent_without_what_2_1_1_lacks(cpo, valid):
 GREEN = {"is_green_energy": True}
 
 
-@EVERY_STORAGE
 @pytest.mark.conformance("V211-52")
 @pytest.mark.parametrize("restriction", [{"min_current": 5}, {"max_current": 20}, {"reservation": "RESERVATION"}])
 def test_element_with_a_restriction_that_there_is_not_is_left_out(cpo, valid, restriction):
@@ -114,7 +113,6 @@ def test_tokens_are_listed_as_cards_or_others(ems, valid):
     assert all("group_id" not in token for token in sent)
 
 
-@EVERY_STORAGE
 @pytest.mark.conformance("V211-62", "V211-63")
 @pytest.mark.parametrize(
     ("kind", "query"),
@@ -191,7 +189,6 @@ def asked(ours, name, **changes):
     return ours.partner.post(f"/ocpi/2.1.1/receiver/commands/{name}", body)
 
 
-@EVERY_STORAGE
 @pytest.mark.conformance("V211-70", "V211-71")
 @pytest.mark.parametrize("name", COMMANDS)
 def test_command_is_answered_with_a_result_alone(charger, name):
@@ -219,7 +216,6 @@ def test_reservations_cannot_be_cancelled(charger):
     assert answer.http_status == 404
 
 
-@EVERY_STORAGE
 @pytest.mark.conformance("V211-72", "V211-75")
 @pytest.mark.parametrize(
     ("result", "sent"), [("ACCEPTED", "ACCEPTED"), ("TIMEOUT", "TIMEOUT"), ("EVSE_OCCUPIED", "REJECTED")]

@@ -80,7 +80,6 @@ def of_cpo(**changes):
 
 
 @pytest.mark.conformance("BOOK-04", "BOOK-26")
-@EVERY_STORAGE
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [

@@ -367,7 +367,6 @@ def test_tokens_are_pushed_without_their_type_in_the_url(house):
     assert (copy["type"], copy["valid"]) == ("OTHER", False)
 
 
-@EVERY_STORAGE
 @pytest.mark.parametrize("kind", ["RFID", "APP_USER"])
 def test_tokens_are_authorized(house, kind):
     token = documents.token(type=kind, whitelist="NEVER")
@@ -429,7 +428,6 @@ def asked(house):
 START = {"token": documents.token(), "location_id": "LOC1", "evse_uid": "EVSE1"}
 
 
-@EVERY_STORAGE
 @pytest.mark.parametrize(
     ("result", "sent"),
     [
