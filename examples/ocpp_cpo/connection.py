@@ -32,7 +32,7 @@ class Connection:
 
     id: str
     run: Run
-    noted = 0.0
+    noted = float("-inf")
 
     async def route_message(self, raw_msg: str) -> None:
         """Note now and then that a message came: a charge point that stays silent is not there."""

@@ -163,9 +163,9 @@ def test_strangers_are_refused(stage: Stage) -> None:
 
     async def answer(path: str, user: str | None, password: str, subprotocol: str = "ocpp1.6") -> int:
         headers = {} if user is None else {"Authorization": build_authorization_basic(user, password)}
-        protocols: Any = [subprotocol]
+        options: Any = {"subprotocols": [subprotocol], "additional_headers": headers, "open_timeout": WAIT_SECONDS}
         try:
-            async with connect(f"{stage.central_url}/{path}", subprotocols=protocols, additional_headers=headers):
+            async with connect(f"{stage.central_url}/{path}", **options):
                 return 101
         except InvalidStatus as refusal:
             return refusal.response.status_code
