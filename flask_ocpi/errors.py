@@ -95,8 +95,8 @@ class FlaskOCPIError(Exception):
 
     advice: ClassVar[str] = ""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)
         if self.advice:
             self.add_note(self.advice)
 

@@ -97,6 +97,7 @@ def test_a_traceback_shows_the_advice_and_the_message_does_not():
 
     assert str(error) == "The disk is full."
     assert "flask ocpi init-db" in "".join(traceback.format_exception(error))
+    assert str(StorageError()) == ""
 
 
 def test_a_partner_gets_no_advice():
