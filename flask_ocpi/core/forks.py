@@ -160,6 +160,11 @@ def look_for_fork() -> None:
         _begin_in_child()
 
 
+def process() -> int:
+    """Return the id of this process."""
+    return _gate.process
+
+
 def _register(function: _Function, functions: _Functions) -> None:
     kind = WeakMethod if inspect.ismethod(function) else ref
     found = kind(function, lambda gone: functions.pop(id(gone), None))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import sys
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from dataclasses import replace
 from pathlib import Path
 
+from flask_ocpi.core import forks
 from flask_ocpi.core.moments import SECOND
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.outbox import entries
@@ -65,6 +65,10 @@ class Pulse:
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        forks.begin(self._begin)
+
+    def _begin(self) -> None:
+        """Begin without a record: in a forked process it is that of the parent."""
         self._noted: Process | None = None
 
     def beat(self, waiting: Callable[[], Iterable[str]]) -> None:
@@ -73,8 +77,8 @@ class Pulse:
         waiting: returns the ids of the partners that something waits for.
         """
         services, now, known = self._services, self._services.now(), self._noted
-        if known is None or known.pid != os.getpid():  # it was forked
-            known = Process(socket.gethostname(), os.getpid(), Path(sys.argv[0]).name, began=now, seen=0)
+        if known is None:
+            known = Process(socket.gethostname(), forks.process(), Path(sys.argv[0]).name, began=now, seen=0)
             old = Query(owners=(NOBODY,), date_to=now - _DAY, limit=_REMOVED_AT_ONCE)
             services.storage.delete_page(Process.KIND, old, key_of=_key_of)
         elif 0 <= now - known.seen < _MINUTE:
@@ -89,7 +93,7 @@ class Pulse:
     def end(self) -> None:
         """Forget this process, which ends in order."""
         known, self._noted = self._noted, None
-        if known is not None and known.pid == os.getpid():
+        if known is not None:
             self._services.storage.delete(Process.KIND, known.key)
 
 

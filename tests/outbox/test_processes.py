@@ -13,6 +13,7 @@ from flask_ocpi.outbox.processes import Pulse
 from flask_ocpi.storage.base import Query
 from flask_ocpi.testing.documents import location
 from tests.conftest import EVERY_STORAGE
+from tests.forking import fork
 
 
 def nobody():
@@ -105,18 +106,18 @@ def left_by_a_process(ocpi, *, seen):
     ocpi.storage.save(Process.KIND, process.key, process.to_record(last_updated=seen))
 
 
-def test_a_forked_process_is_another_one(ocpi, ocpi_clock, pulse, monkeypatch):
+def test_a_forked_process_is_another_one(ocpi, ocpi_clock, pulse):
     pulse.beat(nobody)
     parent = os.getpid()
     ocpi_clock.advance(1)
-    monkeypatch.setattr(os, "getpid", lambda: parent + 1)
 
-    pulse.beat(nobody)
+    def is_another_one():
+        pulse.beat(nobody)
+        both = [process.pid for process in ocpi.outbox.processes()]
+        pulse.end()
+        return both == [parent, os.getpid()] and [process.pid for process in ocpi.outbox.processes()] == [parent]
 
-    assert [process.pid for process in ocpi.outbox.processes()] == [parent, parent + 1]
-    monkeypatch.setattr(os, "getpid", lambda: parent)
-    pulse.end()
-    assert len(ocpi.outbox.processes()) == 2  # the child, whose record this process has, has not ended
+    assert fork(is_another_one) == 0
 
 
 @EVERY_STORAGE
