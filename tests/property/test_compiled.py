@@ -29,7 +29,7 @@ from tests.schemas.declarations import SCHEMAS
 from tests.selecting import examples
 
 every_class = pytest.mark.parametrize("schema", [*SCHEMAS.values(), *QUERIES.values()], ids=lambda cls: cls.__name__)
-generated = settings(max_examples=examples(25), deadline=None, suppress_health_check=list(HealthCheck))
+generated = settings(max_examples=examples(40), deadline=None, suppress_health_check=list(HealthCheck))
 POLICIES = (
     Policy(),
     Policy(strict_codes=True),
