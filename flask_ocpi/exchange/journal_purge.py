@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from collections.abc import Mapping
 from dataclasses import dataclass
-from dataclasses import replace
 from itertools import takewhile
 
 from flask_ocpi.core.moments import SECOND
@@ -122,7 +121,8 @@ class Purge:
             query = Query(receiver=shelf, after=f"{self._begins[shelf]}-1", limit=_REFERENCES_AT_ONCE)
             gone = [*takewhile(is_gone, self._storage.list(REFERENCES, query).records)]
             if gone:
-                self._storage.delete_page(REFERENCES, replace(query, limit=len(gone)), key_of=key_of_reference)
+                # By their keys: another process may remove the same ones now, and a page would be the next ones then.
+                self._storage.delete_many(REFERENCES, [*map(key_of_reference, gone)])
                 self._begins[shelf] = gone[-1].created
             if len(gone) < _REFERENCES_AT_ONCE:
                 return

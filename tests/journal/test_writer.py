@@ -357,6 +357,25 @@ def test_what_was_left_of_a_purge_that_broke_off_goes_with_a_later_one(ocpi_stor
     assert ocpi_storage.list(REFERENCES, Query()).total == 1
 
 
+@EVERY_STORAGE
+def test_processes_that_remove_old_messages_at_once_remove_nothing_else(ocpi_storage, monkeypatch):
+    for number in range(20):
+        write(ocpi_storage, [answered(number, 200)])
+    read = ocpi_storage.list
+
+    def list_as_another_process_removes(kind, query):
+        page = read(kind, query)
+        if kind == REFERENCES:
+            monkeypatch.setattr(ocpi_storage, "list", read)
+            Purge(ocpi_storage)._remove_references(Shelf.SUCCEEDED, {number * 1_000_000 for number in range(10)})
+        return page
+
+    monkeypatch.setattr(ocpi_storage, "list", list_as_another_process_removes)
+    Purge(ocpi_storage).run(Bound(10_000_000, 100), failed=Bound(0, 100))
+
+    assert left(ocpi_storage) == found(ocpi_storage, range(20)) == [*range(10, 20)]
+
+
 @pytest.mark.parametrize(("body", "headers"), [("x" * 600, {}), ("x", {"Accept": "x" * 600})], ids=["body", "header"])
 def test_queue_holds_a_limited_number_of_bytes(ocpi_network, monkeypatch, body, headers):
     monkeypatch.setattr(writers, "QUEUE_BYTES", 1800)
