@@ -82,13 +82,13 @@ def test_page_names_the_texts_that_may_be_unknown():
 
 
 def test_page_names_what_an_object_is_kept_without():
-    told = {row[0]: named(row[1]) for row in rows("What an object is kept without")}
+    told = {row[0]: named(row[1]) for row in rows("Properties that may be missing")}
 
     assert told == {**by_class(classes.DISPENSABLE), "EVSE": {"connectors"}}
 
 
 def test_page_names_what_is_needed_though_it_is_optional():
-    told = {row[0]: named(row[1]) for row in rows("What is left out, and what never is")}
+    told = {row[0]: named(row[1]) for row in rows("Optional properties that cannot be read")}
     known = by_class(classes.NEEDED)
     assert known.pop("TariffRestrictions") == set(TariffRestrictions._declared_fields)
 
