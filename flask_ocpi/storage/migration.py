@@ -13,6 +13,8 @@ from sqlalchemy import Connection
 from sqlalchemy import Index
 from sqlalchemy import MetaData
 from sqlalchemy import Table
+from sqlalchemy import delete
+from sqlalchemy import func
 from sqlalchemy import inspect
 from sqlalchemy import select
 from sqlalchemy import true
@@ -32,6 +34,8 @@ RENAMED = {
 }
 #: Kinds whose records are no longer used.
 GONE = ("push_lanes",)
+#: Kinds whose records of before, with ids of so many characters, cannot be read any more: each message had its own.
+_UNREADABLE = {"journal": 24, "journal_references": 24}
 
 _COLUMNS = ("country_code", "party_id", "id", "receiver", "audience", "last_updated", "revision", "document")
 
@@ -57,6 +61,10 @@ def migrate(connection: Connection, tables: Mapping[str, Table]) -> None:
     for kind, kept in FEWER_INDEXES.items():
         if kind in tables:
             _drop_indexes(connection, tables[kind], kept)
+    for kind, length in _UNREADABLE.items():
+        if kind in tables:
+            id = tables[kind].c.id
+            connection.execute(delete(tables[kind]).where(func.length(id) == length))
     if found:
         warn_of_removal(
             f"Moving the tables of a database from before 1.0 ({', '.join(found)})",

@@ -11,6 +11,16 @@ from sqlalchemy import inspect
 from sqlalchemy import text
 
 from flask_ocpi.errors import RemovalWarning
+from flask_ocpi.exchange.journal import ANY
+from flask_ocpi.exchange.journal import about
+from flask_ocpi.exchange.journal import latest
+from flask_ocpi.exchange.journal_purge import Bound
+from flask_ocpi.exchange.journal_purge import Purge
+from flask_ocpi.exchange.journal_records import write
+from flask_ocpi.exchange.messages import Direction
+from flask_ocpi.exchange.messages import Kept
+from flask_ocpi.exchange.messages import Message
+from flask_ocpi.exchange.references import Reference
 from flask_ocpi.outbox.circuits import Circuit
 from flask_ocpi.outbox.entries import PARKED
 from flask_ocpi.outbox.entries import OutboxEntry
@@ -151,6 +161,24 @@ def test_setup_may_be_repeated(old):
     storage_on(old).setup()
 
     assert storage_on(old).list("outbox", Query()).records == before
+
+
+def test_messages_as_they_were_stored_before_are_removed_and_others_stay(engine):
+    storage = storage_on(engine)
+    storage.setup()
+    message = Message(Direction.IN, "GET", "/", DUE, 0.1, "de-ems", http_status=200)
+    write(storage, [Kept(message, (Reference.of("session", "S1"),))])
+    id = f"{DUE:016X}0123ABCD"
+    old_message = {"key": id.lower(), "platform": "de-ems", "direction": "IN", "method": "GET", "url": "/"}
+    old_reference = ["session", "S1", id, "de-ems"]
+    insert(engine, [("journal", id, DUE, 1, old_message), ("journal_references", id, DUE, 1, old_reference)])
+
+    storage_on(engine).setup()
+
+    assert [entry.message for entry in latest(storage, ANY, 10)] == [message]
+    assert len(about(storage, [Reference.of("session", "S1")], limit=10)) == 1
+    assert Purge(storage).run(Bound(DUE + 1, 10), failed=Bound(0, 10)) == 1
+    assert storage.list("journal", Query()).total == storage.list("journal_references", Query()).total == 0
 
 
 def test_record_that_is_there_already_stays(old):
