@@ -173,6 +173,16 @@ def test_a_wrong_value_of_a_long_enum_shows_those_that_begin_alike():
         configured().save("locations", wrong)
 
 
+def test_a_wrong_value_of_any_length_is_compared_by_its_beginning():
+    class Long(str):
+        def upper(self):
+            raise AssertionError("All of it is looked through.")
+
+    known = [f"VALUE_{letter}" for letter in "ABCDEFGHIJKL"]
+
+    assert listing(known, Long("value_k" + "x" * 1000), most=1) == "VALUE_K, ... (12 values)"
+
+
 ASKED = {
     "authorizer": ("ALOWED", "ALLOWED", lambda client: client.tokens.authorize("12345678905880")),
     "charging_preferences": (

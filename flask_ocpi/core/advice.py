@@ -12,6 +12,7 @@ from os.path import commonprefix
 from flask_ocpi.errors import RemovalWarning
 
 _ALIKE = 0.6
+_COMPARED = 40  # characters of a wrong value, which may be very long
 
 
 def with_article(noun: str) -> str:
@@ -23,7 +24,8 @@ def listing(values: Sequence[str], like: str, *, most: int = 10) -> str:
     """Return values as a list for people; of many only those that begin most like ``like``, in their order."""
     if len(values) <= most:
         return ", ".join(values)
-    ranked = sorted(values, key=lambda value: -len(commonprefix((value, like.upper()))))[:most]  # noqa: RUF071
+    begin = like[:_COMPARED].upper()
+    ranked = sorted(values, key=lambda value: -len(commonprefix((value, begin))))[:most]  # noqa: RUF071
     return f"{', '.join(value for value in values if value in ranked)}, ... ({len(values)} values)"
 
 
