@@ -322,7 +322,10 @@ class UnansweredError(UnreachableError):
 class NotConnectedError(RemoteError):
     """A hub says that a party behind it is not connected (HCI-09), or a partner is suspended: nothing is sent to it."""
 
-    advice = "Wait until the hub says that the party is CONNECTED; `flask ocpi pull hubclientinfo` asks it."
+    advice = (
+        "Resume a suspended partner. For a party behind a hub, wait until the hub says that it is CONNECTED; "
+        "`flask ocpi pull hubclientinfo` asks it."
+    )
 
 
 class CrowdedError(UnreachableError):

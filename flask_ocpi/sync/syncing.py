@@ -250,6 +250,7 @@ class _Run:
         self._endpoint = calls.endpoint(InterfaceRole.SENDER)
 
     def run(self, *, full: bool, force: bool) -> None:
+        self._check_open()
         whole = full or self._is_whole_list_due()
         crawl = self._left_over(whole=whole)
         if crawl is None:
@@ -315,7 +316,14 @@ class _Run:
             receiving.forget_unseen(services, scope, since=crawl.began)
         self.progress(synced)
 
+    def _check_open(self) -> None:
+        """Raise NotConnectedError if an operator has suspended the platform, also while the sync goes on."""
+        platform = self.services.platforms.get(self.scope.platform.id)
+        if platform is not None:
+            platform.check_open()
+
     def _keep(self, crawl: Crawl, seen: bytes) -> None:
+        self._check_open()
         watermarks.renew(self.services, self.taken)
         positions.advance(self.services, self.scope, crawl, seen)
 

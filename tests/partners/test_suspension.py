@@ -120,6 +120,27 @@ def test_a_sync_of_all_partners_leaves_out_a_suspended_one(ocpi_network, pair):
     assert {synced.platform for synced in own.sync()} == {"other-example"}
 
 
+@EVERY_STORAGE
+def test_a_sync_that_is_under_way_stores_nothing_more_and_asks_for_no_other_list(ocpi_network, pair):
+    own, partner = pair
+    own.partners.suspend("FR-OTH")
+    partner.save("locations", documents.location(**SENT, id="THEIRS"))
+    own.partners.resume("FR-OTH")
+    ocpi_network.requests.clear()
+    ocpi_network.before_send = lambda request: own.partners.suspend("FR-OTH")
+
+    outcomes = own.sync("FR-OTH")
+
+    assert len(outcomes) > 1
+    assert {type(synced.error) for synced in outcomes} == {NotConnectedError}
+    assert len(ocpi_network.requests) == 1
+    assert copies(own) == []
+    ocpi_network.before_send = lambda request: None
+    own.partners.resume("FR-OTH")
+    assert [synced.error for synced in own.sync("FR-OTH")] == [None] * len(outcomes)
+    assert copies(own) == ["THEIRS"]
+
+
 def test_a_push_to_all_leaves_out_a_suspended_partner_with_an_error(ocpi_network, pair):
     own, _ = pair
     own.partners.suspend("FR-OTH")
