@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import click
@@ -9,6 +10,7 @@ import orjson
 from flask.cli import with_appcontext
 
 from flask_ocpi.cli.arguments import party_given
+from flask_ocpi.cli.noting import noted
 from flask_ocpi.cli.output import counted
 from flask_ocpi.cli.output import json_option
 from flask_ocpi.cli.output import refusal
@@ -64,9 +66,11 @@ def diff(
     wanted = "theirs" if send else "copies" if fetch else direction
     if direction not in (None, wanted):
         raise click.UsageError("Leave out --direction: with --send it is theirs, with --fetch copies.")
-    found = current_ocpi.partners.diff(
-        partner, module, *ids, direction=wanted, party=party, repair=send or fetch, limit=limit
-    )
+    platform = current_ocpi.partners.find(partner)
+    with noted(partner=platform.id, object=" ".join((module, *ids))) if send or fetch else nullcontext():
+        found = current_ocpi.partners.diff(
+            platform, module, *ids, direction=wanted, party=party, repair=send or fetch, limit=limit
+        )
     if as_json:
         show(found.to_dict())
     else:

@@ -6,6 +6,7 @@ import click
 from flask.cli import with_appcontext
 
 from flask_ocpi.cli.arguments import secret_of
+from flask_ocpi.cli.noting import noted
 from flask_ocpi.cli.output import confirm
 from flask_ocpi.cli.output import counted
 from flask_ocpi.cli.output import json_option
@@ -125,5 +126,7 @@ def _save(partner: str, report: Report, *, yes: bool) -> None:
         for proposal in report.proposals
     )
     confirm(f"Set these quirks of {report.partner}?\n{changes}\n", yes=yes)
-    current_ocpi.partners.set_quirks(partner, {proposal.quirk: proposal.value for proposal in report.proposals})
-    click.echo(f"Set for {report.partner}: {', '.join(proposal.text for proposal in report.proposals)}.", err=True)
+    names = ", ".join(proposal.text for proposal in report.proposals)
+    with noted(partner=report.partner or "", object=names):
+        current_ocpi.partners.set_quirks(partner, {proposal.quirk: proposal.value for proposal in report.proposals})
+    click.echo(f"Set for {report.partner}: {names}.", err=True)

@@ -119,6 +119,9 @@ def test_save_asks_and_sets_the_quirks(run, connected, ocpi_network):
     assert "Set these quirks of other-example?\n  no-routing-headers: off -> on" in refused.stderr
     assert "no-routing-headers=on  It refuses requests with routing headers." in result.stdout
     assert connected.partners.quirks("other-example") == {"no-routing-headers": True}
+    assert [(action.what, action.object) for action in connected.actions.list()] == [
+        ("flask ocpi probe", "no-routing-headers=on")
+    ]
 
 
 def test_save_without_a_proposal_changes_nothing(run, connected):

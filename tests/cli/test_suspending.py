@@ -89,6 +89,15 @@ def test_each_change_by_a_command_is_noted_with_the_account(run, connected, monk
     ]
 
 
+def test_a_comparison_is_noted_if_it_changes_what_differs(run, connected):
+    run(connected, "diff", "FR-OTH", "locations")
+    assert noted(connected) == []
+
+    run(connected, "diff", "FR-OTH", "locations", "--send")
+
+    assert noted(connected) == [("flask ocpi diff", "other-example", "locations", "done")]
+
+
 def test_a_command_that_fails_is_noted_with_the_reason(run, connected):
     run(connected, "partners", "set", "FR-OTH", "--quirk", "no-patch=maybe")
     result = run(connected, "register", "https://ann:secret@gone.example/v?token=secret", "x" * 20)
