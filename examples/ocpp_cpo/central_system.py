@@ -86,7 +86,7 @@ class CentralSystem:
             user = password = ""
         if user == identity(request.path) and await self.run(is_charge_point, user, password):
             return None
-        log.warning("Somebody at %s is not %s.", connection.remote_address, identity(request.path))
+        log.warning("Somebody at %s is not %a.", connection.remote_address, identity(request.path))
         refusal = connection.respond(401, "The charge point is not known, or its password is wrong.\n")
         refusal.headers["WWW-Authenticate"] = 'Basic realm="charge points"'
         return refusal
@@ -98,9 +98,9 @@ class CentralSystem:
         charge_point = VERSIONS[str(websocket.subprotocol)](id, websocket)
         charge_point.run = self.run
         self.connections[name] = charge_point
-        await self.run(places.connected, id, name)
-        log.info("%s is connected with %s.", id, websocket.subprotocol)
         try:
+            await self.run(places.connected, id, name)
+            log.info("%s is connected with %s.", id, websocket.subprotocol)
             with contextlib.suppress(ConnectionClosed):
                 await charge_point.start()
         finally:

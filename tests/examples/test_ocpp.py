@@ -9,10 +9,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from websockets.datastructures import Headers
+from websockets.http11 import Request
 
 from examples.ocpp_cpo import charging
 from examples.ocpp_cpo import drivers
 from examples.ocpp_cpo import places
+from examples.ocpp_cpo.central_system import CentralSystem
 from examples.ocpp_cpo.central_system import is_charge_point
 from examples.ocpp_cpo.charging import Event
 from examples.ocpp_cpo.charging import Reading
@@ -316,6 +319,24 @@ def test_password_is_that_of_the_charge_point(quay: Quay) -> None:
     tries = [("CP-2", password), ("CP-2", ""), ("CP-16", password), ("NONE", ""), ("", "")]
 
     assert [quay.call(is_charge_point, *each) for each in tries] == [True, False, False, False, False]
+
+
+def test_connection_that_cannot_be_noted_is_forgotten(quay: Quay, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Websocket:
+        subprotocol = "ocpp1.6"
+        request = Request("/ocpp/CP-16", Headers())
+
+    def fail(charge_point: str, connection: str) -> None:
+        raise OSError("The database is away.")
+
+    monkeypatch.setattr(places, "connected", fail)
+    system = CentralSystem(quay.app)
+
+    with pytest.raises(OSError, match="is away"):
+        asyncio.run(system.connected(Websocket()))  # type: ignore[arg-type]
+
+    system.threads.shutdown()
+    assert system.connections == {}
 
 
 def test_location_of_the_charge_point_is_told_to_the_provider(quay: Quay) -> None:
