@@ -35,11 +35,11 @@ def test_the_threat_model_has_all_attackers():
     assert attackers == [
         "A partner",
         "An outsider",
-        "Somebody on the line",
-        "Somebody with the database, a log or a backup",
+        "An attacker on the connection",
+        "A reader of the database, a log or a backup",
         "A hub",
-        "A visitor of the console, or a page that such a person opens",
-        "What is left to you",
+        "A visitor of the console, or a web page that the visitor opens",
+        "Remaining risks",
     ]
 
 
