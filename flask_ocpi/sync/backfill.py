@@ -148,6 +148,9 @@ class Backfill:
         if platform is None or not platform.is_registered or not services.platforms.speaks_for(platform, wanted.owner):
             services.storage.delete(MissingObject.KIND, wanted.key)
             return False
+        if platform.is_suspended:  # that is no failure to fetch: it is not given up
+            _postpone(services, replace(wanted, since=services.now()))
+            return False
         try:
             scope = scope_of(services, platform, wanted.module, wanted.receiver)
             if not _is_here(services, scope, wanted, fetched=False):

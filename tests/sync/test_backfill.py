@@ -297,6 +297,29 @@ def test_partner_that_unregistered_is_not_asked_any_more(ocpi, cpo, patch, ocpi_
     assert (ocpi_network.requests, waiting(ocpi)) == ([], 0)
 
 
+@EVERY_STORAGE
+def test_object_of_a_suspended_partner_waits_until_it_is_resumed(
+    ocpi, save, patch, ocpi_network, ocpi_clock, monkeypatch, caplog
+):
+    save("A")
+    monkeypatch.setattr(ocpi_network, "before_send", lambda request: "/sender/" in request.url and 1 / 0)
+    patch("A")
+    monkeypatch.undo()
+    ocpi.partners.suspend("FR-OTH")
+    ocpi_network.requests.clear()
+    caplog.clear()
+    for _ in range(60):
+        ocpi_clock.advance(3600)
+        ocpi.outbox.flush()
+    assert (ocpi_network.requests, waiting(ocpi), caplog.messages) == ([], 1, [])
+
+    ocpi.partners.resume("FR-OTH")
+    ocpi_clock.advance(3600)
+    ocpi.outbox.flush()
+
+    assert (list(copies(ocpi)), waiting(ocpi)) == (["A"], 0)
+
+
 def test_number_of_objects_missed_is_bounded(ocpi, cpo, ocpi_clock):
     services = replace(ocpi.services, background=lambda work: None)
     fetcher = Backfill(lambda: services, ocpi.client)
