@@ -53,8 +53,8 @@ def new(role: str, directory: Path, party: Party | None, name: str | None) -> No
     say(
         f"Written to {directory}: {', '.join(written)}.\n\nNext:\n\n{here}  pip install -r requirements.txt\n  pytest\n"
         f"{sample}  flask run --debug\n"
-        f"  flask ocpi sandbox --role {partner:<8} # in another terminal: a partner to deal with\n"
-        "  flask ocpi register URL TOKEN      # in a third one, here: with what the sandbox prints"
+        f"  flask ocpi sandbox --role {partner:<8} # in another terminal: start a partner\n"
+        "  flask ocpi register URL TOKEN      # in a third one, here: URL and token from the sandbox"
     )
 
 

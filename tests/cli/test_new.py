@@ -118,8 +118,8 @@ def test_what_is_next_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
     assert there.output.endswith(
         "Next:\n\n  cd app\n  pip install -r requirements.txt\n  pytest\n  flask run --debug\n"
-        "  flask ocpi sandbox --role cpo      # in another terminal: a partner to deal with\n"
-        "  flask ocpi register URL TOKEN      # in a third one, here: with what the sandbox prints\n"
+        "  flask ocpi sandbox --role cpo      # in another terminal: start a partner\n"
+        "  flask ocpi register URL TOKEN      # in a third one, here: URL and token from the sandbox\n"
     )
     assert "\n\n  pip install -r requirements.txt\n  pytest\n  flask sample-data\n  flask run --debug\n" in here.output
 
