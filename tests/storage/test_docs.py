@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.memory import MemoryStorage
+from flask_ocpi.versions import VERSIONS
+from flask_ocpi.web.setup import kinds
 from tests.snippets import ROOT
 from tests.snippets import blocks
 from tests.snippets import run
@@ -31,6 +35,14 @@ def run_block(containing, **names):
     (block,) = [block for block in page if containing in block]
     run(block, names, where="docs/storage.md")
     return names
+
+
+def test_page_lists_every_kind_of_record():
+    page = (ROOT / "docs" / "storage.md").read_text(encoding="utf-8")
+    table = page.partition("| Kinds | Content |")[2].partition("\n\n")[0]
+    listed = re.findall(r"`(\w+)`", "".join(row.split("|")[1] for row in table.splitlines() if "|" in row))
+
+    assert sorted(listed) == sorted(kinds(VERSIONS))
 
 
 def test_transaction_changes_a_locked_record(storage):
