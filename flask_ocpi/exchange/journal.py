@@ -83,15 +83,30 @@ ANY = Search()
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A position in the journal: the number of the last record, and whether the storage has cursors."""
+    """A position in the journal: the number of the last record, and whether the storage has cursors.
+
+    seen: the numbers of the records shortly before. Others may still come there: a database numbers records before
+    another process sees them.
+    """
 
     number: int
     has_cursors: bool
+    seen: frozenset[int] = frozenset()
+
+    @property
+    def begin(self) -> int:
+        """The number behind which a record may be new."""
+        return max(0, self.number - _PAGE) if self.has_cursors else self.number
+
+    def after(self, numbers: Iterable[int], *, has_cursors: bool) -> Place:
+        """Return the position that is also behind records with these numbers."""
+        seen = self.seen.union(numbers)
+        number = max((self.number, *seen))
+        return Place(number, has_cursors, frozenset(each for each in seen if each > number - _PAGE))
 
     def behind(self, entries: Iterable[Entry]) -> Place:
         """Return the position that is also behind some messages."""
-        numbers = (place_of(entry.number)[0] for entry in entries)
-        return replace(self, number=max(self.number, *numbers, 0))
+        return self.after((place_of(entry.number)[0] for entry in entries), has_cursors=self.has_cursors)
 
 
 def latest(storage: Storage, search: Search, limit: int) -> list[Entry]:
@@ -107,21 +122,27 @@ def end(storage: Storage) -> Place:
         total = storage.list(JOURNAL, Query(limit=1)).total
         records = storage.list(JOURNAL, Query(offset=max(0, total - 1), limit=_PAGE)).records
         return Place(max((record.created for record in records), default=0), has_cursors=False)
-    return Place(_last_number(storage) if first.records else 0, has_cursors=first.cursor is not None)
+    if not first.records:
+        return Place(0, has_cursors=first.cursor is not None)
+    place = Place(_last_number(storage), has_cursors=True)
+    records = storage.list(JOURNAL, _after(place.begin, Query(limit=_PAGE))).records
+    return place.after((record.created for record in records), has_cursors=True)
 
 
 def next_ones(storage: Storage, search: Search, place: Place) -> tuple[list[Entry], Place]:
     """Return the matching messages after a position, and the new position."""
-    query = search.query
+    query, begin = search.query, place.begin
     blocks: list[Block] = []
     while True:
-        page = storage.list(JOURNAL, _after(place.number, query) if place.has_cursors else query)
-        news = [record for record in page.records if record.created > place.number]
+        page = storage.list(JOURNAL, _after(begin, query) if place.has_cursors else query)
+        news = [record for record in page.records if record.created > begin and record.created not in place.seen]
         blocks += map(Block, news)
         if news:
-            place = Place(news[-1].created, has_cursors=page.cursor is not None)
+            place = place.after((record.created for record in news), has_cursors=page.cursor is not None)
         if not place.has_cursors:
             query = replace(query, offset=query.offset + _PAGE)
+        elif page.records:
+            begin = page.records[-1].created
         if len(page.records) < _PAGE:
             found = [*_latest_first(((block, None) for block in reversed(blocks)), search)]
             return found[::-1], place

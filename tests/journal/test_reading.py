@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
 import pytest
@@ -154,6 +155,31 @@ def test_new_messages_in_an_empty_journal_are_found(turned):
 
     assert place.number == 0
     assert ids(entries) == ["1"]
+
+
+@pytest.mark.parametrize("ocpi_storage", ["postgresql"], indirect=True)  # the others have one writer at a time
+def test_messages_that_another_process_commits_late_are_found(ocpi_storage):
+    write(ocpi_storage, message(0))
+    place = reading.end(ocpi_storage)
+    written, goes_on = threading.Event(), threading.Event()
+
+    def write_late():
+        with ocpi_storage.transaction():
+            write(ocpi_storage, message(1))
+            written.set()
+            goes_on.wait()
+
+    late = threading.Thread(target=write_late)
+    late.start()
+    written.wait()
+    write(ocpi_storage, message(2))
+    first, place = reading.next_ones(ocpi_storage, Search(), place)
+    goes_on.set()
+    late.join()
+    second, place = reading.next_ones(ocpi_storage, Search(), place)
+    third, _ = reading.next_ones(ocpi_storage, Search(), place)
+
+    assert [ids(first), ids(second), ids(third)] == [["2"], ["1"], []]
 
 
 @EVERY_STORAGE
