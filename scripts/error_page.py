@@ -55,12 +55,12 @@ CODES = {
     StatusCode.HUB_ERROR: ("The hub could not deliver the message.", "Pushes are retried. Ask the hub."),
     StatusCode.UNKNOWN_RECEIVER: (
         "The hub does not know the party that the message is for.",
-        "Compare the party with the hub's [client infos](hubclientinfo.md).",
+        "Compare the party with the hub's [ClientInfos](hubclientinfo.md).",
     ),
     StatusCode.HUB_TIMEOUT: ("The party behind the hub did not answer in time.", "Pushes are retried."),
     StatusCode.RECEIVER_NOT_CONNECTED: (
         "The party behind the hub is not connected.",
-        "Wait; pushes are retried. Its client info tells when it is back.",
+        "Wait; pushes are retried. Its ClientInfo shows when it is back.",
     ),
 }
 
