@@ -111,7 +111,7 @@ def test_a_removal_is_announced_with_what_to_do():
     with pytest.warns(RemovalWarning) as warned:
         warn_of_removal("The setting OCPI_X", removed_in="2.0", instead="Set OCPI_Y.")
 
-    assert str(warned[0].message) == "The setting OCPI_X goes in Flask-OCPI 2.0. Set OCPI_Y."
+    assert str(warned[0].message) == "The setting OCPI_X ends in Flask-OCPI 2.0. Set OCPI_Y."
 
 
 def test_what_was_announced_is_on_the_page_and_not_overdue():

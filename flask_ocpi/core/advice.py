@@ -52,5 +52,5 @@ def warn_of_removal(what: str, *, removed_in: str, instead: str) -> None:
 
     A test fails once the version of the package has reached ``removed_in``.
     """
-    message = f"{what} goes in Flask-OCPI {removed_in}. {instead}"
+    message = f"{what} ends in Flask-OCPI {removed_in}. {instead}"
     warnings.warn(message, RemovalWarning, stacklevel=3)
