@@ -186,7 +186,7 @@ def test_a_new_operator_has_a_driver_of_the_sandbox_within_its_first_commands(tm
 def test_a_sandbox_listens_where_it_is_told_to_with_a_warning_and_names_the_url_for_others(tmp_path: Path) -> None:
     options = ("--host", "0.0.0.0", "--url", "http://sandbox:5020", "--port", str(free_port()))
     with sandbox(tmp_path, "cpo", *options) as (_, said):
-        until(said, r"http://sandbox:5020/ocpi/versions \S+\n")
+        until(said, r"register http://sandbox:5020/ocpi/versions \S+ --name")
         with pytest.raises(HTTPError) as refused:  # a server at 127.0.0.1 would not answer there
             urlopen(f"http://127.0.0.2:{options[-1]}/ocpi/versions", timeout=SECONDS)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -30,9 +31,8 @@ def check_host(host: str) -> None:
     try:
         _free(0, host)
     except OSError as error:
-        raise ConfigurationError(
-            f"This machine cannot listen on {host}: {error.strerror or error}. Give another --host."
-        ) from None
+        reason = os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror or error
+        raise ConfigurationError(f"This machine cannot listen on {host}: {reason}. Give another --host.") from None
 
 
 class ServerFailedError(RuntimeError):
