@@ -115,7 +115,7 @@ def _quirk(default: Any, doc: str, parse: Callable[[str, Any], Any] = _boolean) 
 class Quirks:
     """The quirks of one partner; by default none."""
 
-    send_nulls: bool = _quirk(False, "Send optional properties that are absent as null, but in a PATCH.")
+    send_nulls: bool = _quirk(False, "Send absent optional properties as null, but not lists, and not in a PATCH.")
     strip_unknown: bool = _quirk(False, "Send only the properties that OCPI defines.")
     integer_prices: bool = _quirk(False, "Send prices as whole numbers, rounded half up: cents are lost.")
     always_incl_vat: bool = _quirk(

@@ -63,6 +63,9 @@ _AMOUNTS = {
 }
 
 
+#: Lists that software for which there is send-nulls declares as one object, so that it wants null for them.
+_ONE_FOR_IT = ("status_schedule", "environ_impact")
+
 _MOST_KEPT = 300  # bodies
 _LONGEST_KEPT = 16 * 1024  # bytes
 
@@ -87,7 +90,7 @@ def shaped(schema: Schema, document: Any, quirks: Quirks, *, partial: bool = Fal
         if made[name] is None:
             del made[name]
     if quirks.send_nulls and not partial:
-        made |= {name: None for name, field in fields.items() if name not in made and not field.required}
+        made |= {name: None for name, field in fields.items() if name not in made and _wants_null(name, field)}
     return made
 
 
@@ -283,6 +286,11 @@ def _owner_in(ctx: Context, target: Target) -> Party | None:
     if "party_id" in target.path:
         return target.owner
     return ctx.platform.parties[0] if len(ctx.platform.parties) == 1 else None
+
+
+def _wants_null(name: str, field: Any) -> bool:
+    """Tell whether software that wants null for what is absent wants it here: it refuses null for a list."""
+    return not field.required and (not isinstance(field, ListOf) or name in _ONE_FOR_IT)
 
 
 def _value(field: Any, value: Any, quirks: Quirks) -> Any:

@@ -236,7 +236,7 @@ def test_a_refusal_that_does_not_last_proposes_no_quirk(pair):
 @pytest.mark.parametrize(
     ("quirk", "needed"),
     [
-        ("send-nulls", lambda document: "facilities" in document),
+        ("send-nulls", lambda document: "parking_type" in document),
         ("offset-in-dates", lambda document: document["last_updated"].endswith("+00:00")),
     ],
     ids=["nulls", "offset"],

@@ -81,7 +81,7 @@ def send_nulls(world: World) -> Any:
     pushed, [listed] = world.body, world.asks("/sender/locations")
     assert ("parking_type" in pushed) == ("parking_type" in listed)
     connector = listed["evses"][0]["connectors"][0]
-    return pushed.get("parking_type", "absent"), connector.get("tariff_ids", "absent")
+    return pushed.get("parking_type", "absent"), connector.get("terms_and_conditions", "absent")
 
 
 def strip_unknown(world: World) -> Any:
@@ -260,6 +260,19 @@ def test_nulls_are_not_put_into_a_patch(world):
     world.client.locations.patch("LOC1", changes={"name": "New", "last_updated": "2024-05-01T10:00:00Z"})
 
     assert world.body == {"name": "New", "last_updated": "2024-05-01T10:00:00Z"}
+
+
+def test_a_list_that_is_absent_is_not_sent_as_null_but_one_that_the_software_takes_for_an_object(world):
+    world.ocpi.partners.set_quirks(world.id, {"send-nulls": True})
+
+    world.client.locations.put(location(evses=[evse()], energy_mix={"is_green_energy": True}))
+
+    sent = world.body
+    assert {"facilities", "images", "publish_allowed_to"}.isdisjoint(sent)
+    assert {"capabilities", "images"}.isdisjoint(sent["evses"][0])
+    assert sent["evses"][0]["status_schedule"] is None
+    assert sent["energy_mix"]["environ_impact"] is None
+    assert "energy_sources" not in sent["energy_mix"]
 
 
 @pytest.mark.parametrize("name", [name for name, seen in SEEN.items() if seen[1] is True])

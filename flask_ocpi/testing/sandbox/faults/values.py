@@ -15,7 +15,7 @@ ENUMS = (
 NUMBERS = ("kwh", "total_energy", "total_time", "max_voltage", "max_amperage", "step_size", "volume")
 #: Some optional properties of each module.
 OPTIONAL = {
-    "locations": ("postal_code", "state", "directions", "images", "energy_mix", "suboperator"),
+    "locations": ("postal_code", "state", "parking_type", "opening_times", "energy_mix", "suboperator"),
     "sessions": ("end_date_time", "meter_id", "authorization_reference"),
     "cdrs": ("meter_id", "remark", "invoice_reference_id", "signed_data"),
     "tariffs": ("tariff_alt_url", "min_price", "energy_mix"),
