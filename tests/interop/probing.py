@@ -29,13 +29,14 @@ PAGE = Path(__file__).parents[2] / "docs" / "probe.md"
 BEGIN, END = "<!-- made by python -m tests.interop.probing --write -->", "<!-- end of the libraries -->"
 _ADDRESS = re.compile(r"127\.0\.0\.1:\d+")
 _COMMON = (
-    "auth.ids", "auth.missing", "endpoints.unique", "error.envelope", "message.correlation_id", "message.request_id",
-    "message.routing", "object.class", "object.get", "page.link_url", "page.next", "page.xlimit_own",
+    "auth.ids", "auth.missing", "auth.wrong", "endpoints.unique", "error.envelope", "message.correlation_id",
+    "message.request_id", "message.routing", "object.class", "object.get", "page.link_url", "page.next",
+    "page.xlimit_own",
 )  # fmt: skip
 #: What is known of the libraries from reading them and exchanging with them: each must be found.
 KNOWN: Mapping[str, tuple[str, ...]] = {
     "extrawest-ocpi": (*_COMMON, "auth.envelope"),
-    "py-ocpi": (*_COMMON, "auth.wrong", "error.unknown", "message.server", "message.slash", "message.timestamp"),
+    "py-ocpi": (*_COMMON, "error.unknown", "message.server", "message.slash", "message.timestamp"),
 }
 
 

@@ -19,6 +19,7 @@ from flask_ocpi.client.wire import Response
 from flask_ocpi.errors import UnreachableError
 from tests.probe.conftest import OURS
 from tests.probe.conftest import THEIRS
+from tests.probe.conftest import Pair
 from tests.probe.conftest import body_of
 from tests.probe.conftest import outcomes
 from tests.probe.conftest import register
@@ -287,21 +288,52 @@ def test_a_check_finds_its_flaw(pair, id):
     assert outcome in outcomes(report, id).values(), told(report, Outcome.FAIL, Outcome.WARN)
 
 
-def test_an_unknown_token_that_is_accepted_fails_the_check(pair):
+def strange(pair: Pair) -> Callable[[Request], bool]:
+    """Return what tells whether a request has a token that the partner does not know."""
     known = pair.ours.services.platforms.cipher.decrypt(pair.ours.partners.find("theirs-example").token)
     usual = pair.theirs.services.platforms.caller_by
     assert usual(f"Token {known}") is not None
 
-    def strange(request: Request) -> bool:
+    def is_strange(request: Request) -> bool:
         header = request.headers.get("Authorization")
         return header is not None and usual(header) is None
 
-    pair.change(Broken(strange, unauthorized))
+    return is_strange
+
+
+def test_an_unknown_token_that_is_accepted_fails_the_check(pair):
+    pair.change(Broken(strange(pair), unauthorized))
 
     report = pair.probe()
 
     assert outcomes(report, "auth.wrong") == {"": FAIL}
     assert outcomes(report, "auth.missing") == {"": Outcome.PASS}
+
+
+def test_an_unknown_token_that_only_a_list_does_not_refuse_with_401_fails_the_check(pair):
+    is_strange = strange(pair)
+    pair.change(refused(lambda request: listed(request) and is_strange(request), 403))
+
+    report = pair.probe()
+
+    assert outcomes(report, "auth.wrong") == {"": FAIL}
+
+
+def test_without_a_list_that_we_may_read_the_versions_get_the_unknown_token(pair):
+    is_strange = strange(pair)
+
+    def without_lists(data: dict[str, Any]) -> dict[str, Any]:
+        return {**data, "endpoints": [e for e in data["endpoints"] if e["role"] == "RECEIVER"]}
+
+    def change(request: Request, response: Response) -> Response:
+        response = refused(lambda request: versions(request) and is_strange(request), 403)(request, response)
+        return data_of(details, without_lists)(request, response)
+
+    pair.change(change)
+
+    report = pair.probe()
+
+    assert outcomes(report, "auth.wrong") == {"": FAIL}
 
 
 def test_a_line_that_is_cut_fails_the_check(pair):

@@ -224,6 +224,17 @@ def test_a_renewed_registration_is_the_one_that_we_use(pair):
     assert pair.probe().ok
 
 
+def test_an_object_in_a_list_of_one_is_said_to_be_no_object(pair):
+    pair.change(data_of(get, lambda data: [data]))
+
+    report = pair.probe(write=True)
+
+    for check in ("write.get", "write.patched", "write.replace", "write.kept"):
+        [seen] = [r.seen for r in report.results if (r.check.id, r.subject) == (check, "locations")]
+        assert seen.startswith("GET /ocpi/2.2.1/receiver/locations/NL/ABC/PROBE-")
+        assert seen.endswith(" has no object in data.")
+
+
 def test_a_refusal_that_does_not_last_proposes_no_quirk(pair):
     pair.change(refused(Once(put, 1), 500, 3000))
 

@@ -11,9 +11,11 @@ from flask_ocpi.client.probe.checks import FlawError
 from flask_ocpi.client.probe.checks import SkippedError
 from flask_ocpi.client.probe.checks import check
 from flask_ocpi.client.probe.checks import declared
+from flask_ocpi.client.probe.lists import lists_of
 from flask_ocpi.client.probe.seen import Seen
 from flask_ocpi.client.probe.seen import cut
 from flask_ocpi.client.probe.session import Session
+from flask_ocpi.core.description import Module
 from flask_ocpi.core.enums import ModuleID
 from flask_ocpi.core.schema import load
 from flask_ocpi.errors import InvalidParametersError
@@ -104,7 +106,7 @@ def auth_wrong(session: Session) -> str:
 def auth_envelope(session: Session) -> str:
     without = [seen for seen in (_anonymous(session), _strange(session)) if seen.code is None]
     if without:
-        raise FlawError(without[0].summary)
+        raise FlawError(f"{without[0].name}: {without[0].summary}")
     return "status_code in both"
 
 
@@ -128,27 +130,32 @@ def _object(session: Session) -> Mapping[str, Any]:
 
 
 def _anonymous(session: Session) -> Seen:
-    return _unauthorized(session, None)
+    """The answer of the versions URL to a request without a token."""
+    return _unauthorized(session, session.url, "get_versions", None)
 
 
 def _strange(session: Session) -> Seen:
-    return _unauthorized(session, authorization(new_token(), session.encoding))
+    """The answer of the first list to an unknown token, which guards more than versions; without a list, of those."""
+    header = authorization(new_token(), session.encoding)
+    for listed in lists_of(session)[:1]:
+        return _unauthorized(session, listed.address(limit=1), "probe", header, listed.module)
+    return _unauthorized(session, session.url, "get_versions", header)
 
 
-def _unauthorized(session: Session, header: str | None) -> Seen:
-    """Request the versions without our token; the two requests of a probe are made once."""
+def _unauthorized(session: Session, url: str, operation: str, header: str | None, module: Module | None = None) -> Seen:
+    """Send a request without our token; the two of a probe are made once."""
     known = (seen for seen in session.seen if not seen.authorized)
     found = next((seen for seen in known if ("Authorization" in seen.headers) == (header is not None)), None)
     if found is not None:
         return found
     session.versions.needed()
     headers = {"Authorization": header}
-    return session.ask("GET", session.url, operation="get_versions", headers=headers, authorized=False)
+    return session.ask("GET", url, module=module, operation=operation, headers=headers, authorized=False)
 
 
 def _refused(seen: Seen) -> str:
     if seen.status == 0:
         raise SkippedError(seen.summary)
     if seen.status != 401:
-        raise FlawError(seen.summary)
+        raise FlawError(f"{seen.name}: {seen.summary}")
     return seen.summary

@@ -62,7 +62,7 @@ def write_created(receiver: Receiver) -> str:
 @check("write.get", "The object that was put can be read.", _GET)
 def write_get(receiver: Receiver) -> str:
     seen = receiver.stored
-    seen.demand_success()
+    _demand_object(seen)
     differing = differences(receiver.document, seen.data)
     if differing == ["last_updated"]:
         raise DoubtError("It has another last_updated.")
@@ -84,7 +84,7 @@ def write_patched(receiver: Receiver) -> str:
     if not receiver.patched.done:
         raise SkippedError("The PATCH was not taken.")
     seen = receiver.get()
-    seen.demand_success()
+    _demand_object(seen)
     wanted = {**receiver.document, **receiver.changes}
     differing = [path for path in differences(wanted, seen.data) if path != "last_updated"]
     if differing:
@@ -97,9 +97,9 @@ def write_replace(receiver: Receiver) -> str:
     receiver.need_created()
     _done(receiver.send("PUT", {**receiver.document, "last_updated": receiver.now}))
     seen = receiver.get()
-    seen.demand_success()
+    _demand_object(seen)
     optional = receiver.changes if receiver.module.id in _OPTIONAL else {}
-    left = [name for name in optional if isinstance(seen.data, dict) and seen.data.get(name) is not None]
+    left = [name for name in optional if seen.data.get(name) is not None]
     if left:
         raise FlawError(f"It still has {', '.join(left)}, which the PUT left out.")
     return "replaced"
@@ -157,7 +157,7 @@ def write_text(receiver: Receiver) -> str:
 def write_kept(receiver: Receiver) -> str:
     receiver.need_created()
     seen = receiver.get()
-    seen.demand_success()
+    _demand_object(seen)
     differing = [path for path in differences(receiver.document, seen.data) if path != "last_updated"]
     if differing:
         raise FlawError(cut(f"The object differs in {', '.join(map(shown, differing))}."))
@@ -182,6 +182,13 @@ def _done(seen: Seen) -> str:
     if not seen.done:
         raise FlawError(f"{seen.name}: {seen.summary}")
     return seen.summary
+
+
+def _demand_object(seen: Seen) -> None:
+    """Demand success, and an object in ``data``."""
+    seen.demand_success()
+    if not isinstance(seen.data, dict):
+        raise FlawError(f"{seen.name} has no object in data.")
 
 
 def _refused(seen: Seen) -> str:
