@@ -212,7 +212,7 @@ def test_nothing_is_activated_without_a_hook(ptp_house, cpo_client):
 
 
 def test_hooks_of_terminals_have_their_names(house):
-    with pytest.raises(ConfigurationError, match="'ACTIVATE'.*activate, deactivate, update. Did you mean activate"):
+    with pytest.raises(ConfigurationError, match=r"'ACTIVATE'.*activate, deactivate, update\. Did you mean activate"):
         house.ptp.terminal("ACTIVATE")
     with pytest.raises(ConfigurationError, match=r"terminal\(\"update\"\).*\(terminal, request\)"):
         house.ptp.terminal("update")(lambda terminal: None)
