@@ -31,7 +31,8 @@ def check_host(host: str) -> None:
     try:
         _free(0, host)
     except OSError as error:
-        reason = os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror or error
+        number = error.errno or 0
+        reason = os.strerror(number) if number > 0 else error.strerror or error
         raise ConfigurationError(f"This machine cannot listen on {host}: {reason}. Give another --host.") from None
 
 
