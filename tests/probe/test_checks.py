@@ -288,6 +288,14 @@ def test_a_check_finds_its_flaw(pair, id):
     assert outcome in outcomes(report, id).values(), told(report, Outcome.FAIL, Outcome.WARN)
 
 
+def test_the_unknown_properties_of_objects_are_named_in_order(pair):
+    pair.change(item_of(first, lambda item: {"zone": 1, "colour": "red", **item, "area": 2}))
+
+    [seen] = [r.seen for r in pair.probe().results if (r.check.id, r.subject) == ("object.unknown", "locations")]
+
+    assert seen == "They have area, colour, zone."
+
+
 def strange(pair: Pair) -> Callable[[Request], bool]:
     """Return what tells whether a request has a token that the partner does not know."""
     known = pair.ours.services.platforms.cipher.decrypt(pair.ours.partners.find("theirs-example").token)

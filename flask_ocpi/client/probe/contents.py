@@ -85,9 +85,9 @@ def object_class(listed: Listed) -> str:
 
 @check("object.unknown", "The objects have no properties that the version lacks.", "Object description", advised=True)
 def object_unknown(listed: Listed) -> str:
-    found = Counter(path for item in listed.some for path in set(unknown_in(type(listed.schema), item)))
+    found = {path for item in listed.some for path in unknown_in(type(listed.schema), item)}
     if found:
-        raise FlawError(cut(f"They have {', '.join(shown(path) for path in found)}."))
+        raise FlawError(cut(f"They have {', '.join(shown(path) for path in sorted(found))}."))
     return "none"
 
 
