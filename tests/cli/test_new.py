@@ -84,16 +84,18 @@ def test_the_console_of_a_new_app_is_open_to_its_developer_only(tmp_path: Path, 
     look = (
         "from app import create_app\n"
         "client = create_app().test_client()\n"
-        "for address in ('127.0.0.1', '192.0.2.1'):\n"
-        "    print(client.get('/ocpi/console/', environ_base={'REMOTE_ADDR': address}).status_code)\n"
+        "visits = ('127.0.0.1', 'localhost:5000'), ('192.0.2.1', 'localhost'), ('127.0.0.1', 'evil.example')\n"
+        "for address, host in visits:\n"
+        "    got = client.get('/ocpi/console/', environ_base={'REMOTE_ADDR': address}, base_url=f'http://{host}')\n"
+        "    print(got.status_code)\n"
     )
     (tmp_path / "look.py").write_text(look)
 
     debugged = run(tmp_path, "look", FLASK_DEBUG="1")
     served = run(tmp_path, "look")
 
-    assert debugged.stdout.split() == ["200", "403"], debugged.stderr
-    assert served.stdout.split() == ["404", "404"], served.stderr
+    assert debugged.stdout.split() == ["200", "403", "403"], debugged.stderr
+    assert served.stdout.split() == ["404", "404", "404"], served.stderr
 
 
 @pytest.mark.parametrize("role", ROLES)
