@@ -6,6 +6,7 @@ import pytest
 
 from flask_ocpi.errors import NotConnectedError
 from flask_ocpi.errors import RefusedError
+from flask_ocpi.errors import UnreachableError
 from flask_ocpi.host.status import Outcome
 from flask_ocpi.testing import documents
 from tests.conftest import EVERY_STORAGE
@@ -46,6 +47,29 @@ def test_changes_for_a_suspended_partner_wait_until_it_is_resumed(ocpi_network, 
 
     assert own.outbox.lags() == ()
     assert [document["name"] for document in partner.copies.documents("locations")] == ["Second"]
+
+
+@EVERY_STORAGE
+def test_a_worker_that_found_work_before_the_suspension_does_not_try_to_send_it(ocpi_network, ocpi_clock, pair):
+    own, _ = pair
+
+    def fail(request):
+        raise UnreachableError("The line is cut.")
+
+    ocpi_network.before_send = fail
+    own.save("locations", documents.location())
+    ocpi_network.before_send = None
+    ocpi_network.requests.clear()
+    ocpi_clock.advance(86_400)
+    own.partners.suspend("FR-OTH")
+
+    waiting = own.outbox.list("FR-OTH")
+
+    batch = own.dispatcher.deliveries.deliver_some("other-example")
+
+    assert (batch.delivered, ocpi_network.requests) == (0, [])
+    assert len(waiting) == 1
+    assert own.outbox.list("FR-OTH") == waiting  # without a failed attempt
 
 
 @EVERY_STORAGE
