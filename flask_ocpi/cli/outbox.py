@@ -92,7 +92,7 @@ def list_entries(partner: str | None, parked: bool, as_json: bool) -> None:
 @json_option
 @with_appcontext
 def list_processes(as_json: bool) -> None:
-    """Show which processes deliver, and how old what waits has been in the last hour.
+    """Show which processes deliver, and how long changes have waited in the last hour.
 
     Each process that looks for work notes that once a minute. One that ended in order is not listed, one that was
     killed is listed for a day.

@@ -177,7 +177,7 @@ def unsettled(limit: int, as_json: bool) -> None:
         say(f"{result['verdict']:8} {_name({**result, 'id': result['cdr_id']}, result['platform'] or '')}")
         for fault in result["findings"]:
             say(f"  {fault['id']} at {fault['path']}: {fault['message']}")
-    return say(f"{counted(len(found), 'CDR')} to deal with.")
+    return say(f"{counted(len(found), 'CDR')} not settled.")
 
 
 @cdrs_group.command("settle", short_help="Mark the audit of a CDR as dealt with.")

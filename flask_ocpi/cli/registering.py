@@ -123,7 +123,7 @@ def invite(
         f"Invitation for platform {invited.id}\n\n"
         f"  Versions URL  {versions_url}\n"
         f"  Token         {issued}\n\n"
-        "The token is shown this once. Give both to the partner in a secure way; the token opens nothing\n"
+        "The token is shown only once. Give both to the partner in a secure way; the token opens nothing\n"
         "but the registration. With Flask-OCPI, the partner then runs:\n\n"
         f"  flask ocpi register {versions_url} -\n\n"
         "and enters the token. `flask ocpi partners` shows when that is done."

@@ -149,7 +149,7 @@ class Partners:
         own_role: str | None = None,
         own_party: Party | None = None,
     ) -> tuple[Platform, str]:
-        """Create a registration token for a partner, new or (``platform``) known; it is shown this once (CRED-32).
+        """Create a registration token for a partner, new or (``platform``) known; it is shown only once (CRED-32).
 
         version: the number of the only version in which the partner can register. own_role, own_party: our role for it
         in a version with one role, such as 2.1.1: "CPO" or "EMSP", and the own party, if several have that role.

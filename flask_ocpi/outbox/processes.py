@@ -1,4 +1,4 @@
-"""The processes that look for work: each notes once a minute that it does, and how old what waits is."""
+"""The processes that look for work: each notes once a minute that it does, and how long changes have waited."""
 
 from __future__ import annotations
 

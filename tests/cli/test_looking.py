@@ -58,7 +58,7 @@ def test_audits_that_nobody_dealt_with_are_listed(run, ocpi):
     text, document = run(ocpi, "cdrs", "unsettled").stdout, run(ocpi, "cdrs", "unsettled", "--json").stdout
     ocpi.pricing.settle(ocpi.objects.get("cdrs", "C1"), "ann")
 
-    assert before == "0 CDRs to deal with.\n"
+    assert before == "0 CDRs not settled.\n"
     assert text.startswith("dispute  NL-ABC C1\n")
     assert [result["cdr_id"] for result in json.loads(document)] == ["C1"]
-    assert run(ocpi, "cdrs", "unsettled").stdout == "0 CDRs to deal with.\n"
+    assert run(ocpi, "cdrs", "unsettled").stdout == "0 CDRs not settled.\n"

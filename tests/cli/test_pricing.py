@@ -230,7 +230,7 @@ def test_an_audit_is_settled_by_command_and_noted(run, ocpi, partner):
     settled = run(ocpi, "cdrs", "settle", "BAD", "--partner", "cpo")
 
     assert settled.stdout == "The audit of CDR BAD is dealt with.\n"
-    assert run(ocpi, "cdrs", "unsettled").stdout == "0 CDRs to deal with.\n"
+    assert run(ocpi, "cdrs", "unsettled").stdout == "0 CDRs not settled.\n"
     (action,) = ocpi.actions.list()
     assert (action.what.split()[-2:], action.object, action.outcome) == (["cdrs", "settle"], "cdrs DE-CPO BAD", "done")
 

@@ -1,4 +1,4 @@
-"""Processes that look for work note it, and how old what waits is: so people see when nothing delivers."""
+"""Processes that look for work note it, and how long changes have waited, so people see when nothing delivers."""
 
 from __future__ import annotations
 
