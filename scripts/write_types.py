@@ -64,13 +64,12 @@ WRITTEN = "Written by scripts/write_types.py: change the schemas instead."
 
 def files() -> dict[Path, str]:
     """Return the text of each file by its path below the root of the repository."""
-    first, second, added = (_in_file(name) for name in FILES)
     texts = {
         TYPES / "__init__.py": _exports(),
         TYPES / "enums.py": _literals(),
-        TYPES / "places.py": _typed_dicts(first, "The classes of locations, parties and endpoints", above=()),
-        TYPES / "charging.py": _typed_dicts(second, "The classes of charging and what it costs", above=(first,)),
-        TYPES / "added.py": _typed_dicts(added, "The classes of the modules of 2.3.0", above=(first, second)),
+        TYPES / "places.py": _typed_dicts("places", "The classes of locations, parties and endpoints"),
+        TYPES / "charging.py": _typed_dicts("charging", "The classes of charging and what it costs"),
+        TYPES / "added.py": _typed_dicts("added", "The classes of the modules of 2.3.0"),
         SAVES: _saves(),
         READS: _reads(),
     }
@@ -113,10 +112,6 @@ def _operations() -> Iterator[tuple[Version, Operation]]:
     yield from ((V2_3_0, operation) for module, _, operation in V2_3_0.operations() if module.id in added)
 
 
-def _in_file(name: str) -> list[type[Schema]]:
-    return [schema for schema in classes() if _file_of(schema) == name]
-
-
 def main() -> None:
     for path, text in files().items():
         (ROOT / path).write_text(text)
@@ -124,15 +119,7 @@ def main() -> None:
 
 
 def _exports() -> str:
-    names = {
-        "enums": [enum.__name__ for enum in _enums()],
-        **{name: [schema.__name__ for schema in _in_file(name)] for name in FILES},
-    }
-    for schema in _changing():
-        names[_file_of(schema)].append(f"{schema.__name__}Changes")
-    names["charging"].append("AuthorizationAnswer")
-    names["added"].append("BookingAnswer")
-    imports = [f"from flask_ocpi.core.types.{m} import {name} as {name}" for m in names for name in sorted(names[m])]
+    imports = [f"from flask_ocpi.core.types.{name} import *" for name in ("enums", *FILES)]
     return _text(
         f'''
         """The types of what is saved, received and sent, for editors and type checkers; at run time they are dicts.
@@ -154,7 +141,7 @@ def _literals() -> str:
         values = ", ".join(f'"{member.value}"' for member in enum)
         literal = f"{enum.__name__} = Literal[{values}]"
         if _is_public(enum):
-            literal += f" | enums.{enum.__name__}"
+            literal += f" | _enums.{enum.__name__}"
         lines.append(f"#: {_summary(enum)}")
         lines += textwrap.wrap(literal, 116, subsequent_indent="    ", break_on_hyphens=False)
     return _text(
@@ -165,15 +152,17 @@ def _literals() -> str:
         """
         ''',
         "from typing import Literal",
-        "from flask_ocpi.core import enums",
+        "from flask_ocpi.core import enums as _enums",
         "# fmt: off",
         *lines,
     )
 
 
-def _typed_dicts(schemas: Sequence[type[Schema]], about: str, *, above: Sequence[Sequence[type[Schema]]]) -> str:
+def _typed_dicts(name: str, about: str) -> str:
     bodies: list[str] = []
-    for schema in schemas:
+    for schema in classes():
+        if _file_of(schema) != name:
+            continue
         bodies.append(_typed_dict(schema.__name__, _summary(schema), _properties(schema)))
         if schema in _changing():
             text = f"The properties of {schema.__name__} that can be changed; None clears an optional one."
@@ -184,13 +173,9 @@ def _typed_dicts(schemas: Sequence[type[Schema]], about: str, *, above: Sequence
             bodies.append(_typed_dict("AuthorizationAnswer", text, parts, total=False))
         if issubclass(schema, Booking):
             text = "The properties of a Booking that the hook for bookings may set, with its answer to the request."
-            parts = {"request_status": ReservationRequestStatus.__name__, **_changes(schema)}
+            parts = {"request_status": f"enums.{ReservationRequestStatus.__name__}", **_changes(schema)}
             bodies.append(_typed_dict("BookingAnswer", text, parts, total=False))
-    body = "\n".join(bodies)
-    imported = [f"from flask_ocpi.core.types.enums import {e.__name__}" for e in _enums() if _names(body, e.__name__)]
-    for file, classes in zip(FILES, above, strict=False):
-        names = [schema.__name__ for schema in classes if _names(body, schema.__name__)]
-        imported += [f"from flask_ocpi.core.types.{file} import {name}" for name in names]
+    body = re.sub(rf"(?<=[\[ ]){name}\.(?=[A-Z])", "", "\n".join(bodies))
     return _text(
         f'''
         """{about}.
@@ -199,7 +184,7 @@ def _typed_dicts(schemas: Sequence[type[Schema]], about: str, *, above: Sequence
         """
         ''',
         *(f"from typing import {name}" for name in ("NotRequired", "TypedDict")),
-        *imported,
+        *(f"from flask_ocpi.core.types import {file}" for file in ("enums", *FILES) if f"{file}." in body),
         body,
     )
 
@@ -247,9 +232,10 @@ def _type_of(field: Field) -> str:
         case ListOf():
             return f"list[{_type_of(field.inner)}]"
         case Object():
-            return str(field.nested.__name__)
+            nested = cast("type[Schema]", field.nested)
+            return f"{_file_of(nested)}.{nested.__name__}"
         case Enum():
-            return field.enum.__name__
+            return f"enums.{field.enum.__name__}"
         case Boolean():
             return "bool"
         case Integer():
@@ -265,15 +251,17 @@ def _saves() -> str:
     for module, kind in object_types():
         ids = _ids(kind)
         type = f"types.{kind.schema.__name__}"
-        saves.append(_overload(f"{_module(module)}, document: {type}, *, {_SAVING}", "Saved"))
+        saves.append(_overload(f"{_module(module)}, document: {type}, {_SAVING}", "Saved"))
         for parts, schema in () if kind.final else _levels(kind):
             changes = f"types.{schema.__name__}Changes"
             patches.append(_overload(f"{_module(module)}{ids}{parts}, /, *, changes: {changes}, {_CHANGING}", type))
-    saves.append(_overload(f"module: str, document: Document, *, {_SAVING}", "Saved"))
+    saves.append(_overload(f"module: str, document: Document, {_SAVING}", "Saved"))
     saves.append(_overload(f"module: str, document: dict[str, Any], *, {_CONVERTING}, {_SAVING}", "Saved"))
     patches.append(_overload(f"module: str, *ids: str, changes: Document, {_CHANGING}", "dict[str, Any]"))
     return _calls(
         "How own objects are saved and changed",
+        _options("Saving", "The options of a save", f"audience: Iterable[Party] | None, {_SESSION}", total=False),
+        _options("Changing", "The options of a change", f"party: Party | None, {_SESSION}", total=False),
         *_protocol("Save", "Creates or replaces an own object.", saves),
         *_protocol("Patch", "Changes an own object, or a part of it, and returns the whole object.", patches),
         _objects(),
@@ -284,13 +272,14 @@ def _saves() -> str:
 def _reads() -> str:
     gets, copies = [], []
     for module, kind in object_types():
-        copies.append(_overload(f"{_module(module)}{_ids(kind)}, /, *, {_COPIES}", f"types.{kind.schema.__name__}"))
+        copies.append(_overload(f"{_module(module)}{_ids(kind)}, /, {_COPIES}", f"types.{kind.schema.__name__}"))
         for parts, schema in _levels(kind):
             gets.append(_overload(f"{_module(module)}{_ids(kind)}{parts}, /, *, {_PARTY}", f"types.{schema.__name__}"))
     gets.append(_overload(f"module: str, *ids: str, {_PARTY}", "dict[str, Any]"))
     copies.append(_overload(f"module: str, *ids: str, {_COPIES}", "dict[str, Any]"))
     return _calls(
         "How own objects and copies are read",
+        _options("CopyOf", "The owner of a copy, its sender and its receiver", _OWNER),
         *_protocol("Get", "Returns an own object, or a part of it.", gets),
         *_protocol("GetCopy", "Returns the copy of an object of another party.", copies),
     )
@@ -327,16 +316,21 @@ def _protocol(name: str, about: str, overloads: Sequence[str]) -> list[str]:
     return [f"class {name}(Protocol):", f'    """{about}"""', "", *overloads]
 
 
+def _options(name: str, about: str, options: str, *, total: bool = True) -> str:
+    return _typed_dict(name, f"{about}.", dict(option.split(": ") for option in options.split(", ")), total=total)
+
+
 def _overload(parameters: str, returns: str) -> str:
     return f"    @overload\n    def __call__(self, {parameters}) -> {returns}: ...\n"
 
 
 _PARTY = "party: Party | None = None"
-_SESSION = "session: HostSession | None = None"
-_SAVING = f"audience: Iterable[Party] | None = None, {_SESSION}"
+_SESSION = "session: HostSession | None"
+_OWNER = "owner: Party, platform: NotRequired[Platform | str | None], receiver: NotRequired[Party | None]"
+_SAVING = "**options: Unpack[Saving]"
 _CONVERTING = "version: str | None, party: Party | None = None"
-_CHANGING = f"{_PARTY}, {_SESSION}"
-_COPIES = "owner: Party, platform: Platform | str | None = None, receiver: Party | None = None"
+_CHANGING = "**options: Unpack[Changing]"
+_COPIES = "**copy: Unpack[CopyOf]"
 
 _SAVE_ALL = """
     def __call__(
@@ -364,8 +358,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import Literal
+from typing import NotRequired
 from typing import Protocol
 from typing import TypedDict
+from typing import Unpack
 from typing import overload
 
 if TYPE_CHECKING:
@@ -403,10 +399,6 @@ def _file_of(schema: type[Schema]) -> str:
     if home in ADDED:
         return "added"
     return "places" if home in FIRST or schema.__name__ in FIRST_ADDED else "charging"
-
-
-def _names(text: str, name: str) -> bool:
-    return re.search(rf"(: |\[){name}\b", text) is not None
 
 
 def _text(opening: str, *lines: str) -> str:

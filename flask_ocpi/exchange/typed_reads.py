@@ -10,7 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import Literal
+from typing import NotRequired
 from typing import Protocol
+from typing import TypedDict
+from typing import Unpack
 from typing import overload
 
 if TYPE_CHECKING:
@@ -18,6 +21,14 @@ if TYPE_CHECKING:
     from flask_ocpi.core.enums import ModuleID
     from flask_ocpi.partners.platforms import Platform
     from flask_ocpi.storage.base import Party
+
+
+class CopyOf(TypedDict):
+    """The owner of a copy, its sender and its receiver."""
+
+    owner: Party
+    platform: NotRequired[Platform | str | None]
+    receiver: NotRequired[Party | None]
 
 
 class Get(Protocol):
@@ -107,143 +118,52 @@ class GetCopy(Protocol):
 
     @overload
     def __call__(
-        self,
-        module: Literal["locations", ModuleID.LOCATIONS],
-        id: str,
-        /,
-        *,
-        owner: Party,
-        platform: Platform | str | None = None,
-        receiver: Party | None = None,
+        self, module: Literal["locations", ModuleID.LOCATIONS], id: str, /, **copy: Unpack[CopyOf]
     ) -> types.Location: ...
 
     @overload
     def __call__(
-        self,
-        module: Literal["sessions", ModuleID.SESSIONS],
-        id: str,
-        /,
-        *,
-        owner: Party,
-        platform: Platform | str | None = None,
-        receiver: Party | None = None,
+        self, module: Literal["sessions", ModuleID.SESSIONS], id: str, /, **copy: Unpack[CopyOf]
     ) -> types.Session: ...
 
     @overload
-    def __call__(
-        self,
-        module: Literal["cdrs", ModuleID.CDRS],
-        id: str,
-        /,
-        *,
-        owner: Party,
-        platform: Platform | str | None = None,
-        receiver: Party | None = None,
-    ) -> types.CDR: ...
+    def __call__(self, module: Literal["cdrs", ModuleID.CDRS], id: str, /, **copy: Unpack[CopyOf]) -> types.CDR: ...
 
     @overload
     def __call__(
-        self,
-        module: Literal["tariffs", ModuleID.TARIFFS],
-        id: str,
-        /,
-        *,
-        owner: Party,
-        platform: Platform | str | None = None,
-        receiver: Party | None = None,
+        self, module: Literal["tariffs", ModuleID.TARIFFS], id: str, /, **copy: Unpack[CopyOf]
     ) -> types.Tariff: ...
 
     @overload
     def __call__(
-        self,
-        module: Literal["tokens", ModuleID.TOKENS],
-        uid: str,
-        type: str = ...,
-        /,
-        *,
-        owner: Party,
-        platform: Platform | str | None = None,
-        receiver: Party | None = None,
+        self, module: Literal["tokens", ModuleID.TOKENS], uid: str, type: str = ..., /, **copy: Unpack[CopyOf]
     ) -> types.Token: ...
 
     @overload
     def __call__(
-        self,
-        module: Literal["hubclientinfo", ModuleID.HUBCLIENTINFO],
-        role: str,
-        /,
-        *,
-        owner: Party,
-        platform: Platform | str | None = None,
-        receiver: Party | None = None,
+        self, module: Literal["hubclientinfo", ModuleID.HUBCLIENTINFO], role: str, /, **copy: Unpack[CopyOf]
     ) -> types.ClientInfo: ...
 
     @overload
     def __call__(
-        self,
-        module: Literal["invoicereconciliation"],
-        id: str,
-        /,
-        *,
-        owner: Party,
-        platform: Platform | str | None = None,
-        receiver: Party | None = None,
+        self, module: Literal["invoicereconciliation"], id: str, /, **copy: Unpack[CopyOf]
     ) -> types.InvoiceReconciliationRecord: ...
 
     @overload
-    def __call__(
-        self,
-        module: Literal["terminals"],
-        terminal_id: str,
-        /,
-        *,
-        owner: Party,
-        platform: Platform | str | None = None,
-        receiver: Party | None = None,
-    ) -> types.Terminal: ...
+    def __call__(self, module: Literal["terminals"], terminal_id: str, /, **copy: Unpack[CopyOf]) -> types.Terminal: ...
 
     @overload
     def __call__(
-        self,
-        module: Literal["financial-advice-confirmations"],
-        id: str,
-        /,
-        *,
-        owner: Party,
-        platform: Platform | str | None = None,
-        receiver: Party | None = None,
+        self, module: Literal["financial-advice-confirmations"], id: str, /, **copy: Unpack[CopyOf]
     ) -> types.FinancialAdviceConfirmation: ...
 
     @overload
-    def __call__(
-        self,
-        module: Literal["bookings"],
-        id: str,
-        /,
-        *,
-        owner: Party,
-        platform: Platform | str | None = None,
-        receiver: Party | None = None,
-    ) -> types.Booking: ...
+    def __call__(self, module: Literal["bookings"], id: str, /, **copy: Unpack[CopyOf]) -> types.Booking: ...
 
     @overload
     def __call__(
-        self,
-        module: Literal["booking_locations"],
-        id: str,
-        /,
-        *,
-        owner: Party,
-        platform: Platform | str | None = None,
-        receiver: Party | None = None,
+        self, module: Literal["booking_locations"], id: str, /, **copy: Unpack[CopyOf]
     ) -> types.BookingLocation: ...
 
     @overload
-    def __call__(
-        self,
-        module: str,
-        *ids: str,
-        owner: Party,
-        platform: Platform | str | None = None,
-        receiver: Party | None = None,
-    ) -> dict[str, Any]: ...
+    def __call__(self, module: str, *ids: str, **copy: Unpack[CopyOf]) -> dict[str, Any]: ...

@@ -13,6 +13,7 @@ from typing import Any
 from typing import Literal
 from typing import Protocol
 from typing import TypedDict
+from typing import Unpack
 from typing import overload
 
 if TYPE_CHECKING:
@@ -28,57 +29,46 @@ if TYPE_CHECKING:
     from flask_ocpi.storage.base import Party
 
 
+class Saving(TypedDict, total=False):
+    """The options of a save."""
+
+    audience: Iterable[Party] | None
+    session: HostSession | None
+
+
+class Changing(TypedDict, total=False):
+    """The options of a change."""
+
+    party: Party | None
+    session: HostSession | None
+
+
 class Save(Protocol):
     """Creates or replaces an own object."""
 
     @overload
     def __call__(
-        self,
-        module: Literal["locations", ModuleID.LOCATIONS],
-        document: types.Location,
-        *,
-        audience: Iterable[Party] | None = None,
-        session: HostSession | None = None,
+        self, module: Literal["locations", ModuleID.LOCATIONS], document: types.Location, **options: Unpack[Saving]
     ) -> Saved: ...
 
     @overload
     def __call__(
-        self,
-        module: Literal["sessions", ModuleID.SESSIONS],
-        document: types.Session,
-        *,
-        audience: Iterable[Party] | None = None,
-        session: HostSession | None = None,
+        self, module: Literal["sessions", ModuleID.SESSIONS], document: types.Session, **options: Unpack[Saving]
     ) -> Saved: ...
 
     @overload
     def __call__(
-        self,
-        module: Literal["cdrs", ModuleID.CDRS],
-        document: types.CDR,
-        *,
-        audience: Iterable[Party] | None = None,
-        session: HostSession | None = None,
+        self, module: Literal["cdrs", ModuleID.CDRS], document: types.CDR, **options: Unpack[Saving]
     ) -> Saved: ...
 
     @overload
     def __call__(
-        self,
-        module: Literal["tariffs", ModuleID.TARIFFS],
-        document: types.Tariff,
-        *,
-        audience: Iterable[Party] | None = None,
-        session: HostSession | None = None,
+        self, module: Literal["tariffs", ModuleID.TARIFFS], document: types.Tariff, **options: Unpack[Saving]
     ) -> Saved: ...
 
     @overload
     def __call__(
-        self,
-        module: Literal["tokens", ModuleID.TOKENS],
-        document: types.Token,
-        *,
-        audience: Iterable[Party] | None = None,
-        session: HostSession | None = None,
+        self, module: Literal["tokens", ModuleID.TOKENS], document: types.Token, **options: Unpack[Saving]
     ) -> Saved: ...
 
     @overload
@@ -86,9 +76,7 @@ class Save(Protocol):
         self,
         module: Literal["hubclientinfo", ModuleID.HUBCLIENTINFO],
         document: types.ClientInfo,
-        *,
-        audience: Iterable[Party] | None = None,
-        session: HostSession | None = None,
+        **options: Unpack[Saving],
     ) -> Saved: ...
 
     @overload
@@ -96,60 +84,30 @@ class Save(Protocol):
         self,
         module: Literal["invoicereconciliation"],
         document: types.InvoiceReconciliationRecord,
-        *,
-        audience: Iterable[Party] | None = None,
-        session: HostSession | None = None,
+        **options: Unpack[Saving],
     ) -> Saved: ...
 
     @overload
-    def __call__(
-        self,
-        module: Literal["terminals"],
-        document: types.Terminal,
-        *,
-        audience: Iterable[Party] | None = None,
-        session: HostSession | None = None,
-    ) -> Saved: ...
+    def __call__(self, module: Literal["terminals"], document: types.Terminal, **options: Unpack[Saving]) -> Saved: ...
 
     @overload
     def __call__(
         self,
         module: Literal["financial-advice-confirmations"],
         document: types.FinancialAdviceConfirmation,
-        *,
-        audience: Iterable[Party] | None = None,
-        session: HostSession | None = None,
+        **options: Unpack[Saving],
     ) -> Saved: ...
 
     @overload
-    def __call__(
-        self,
-        module: Literal["bookings"],
-        document: types.Booking,
-        *,
-        audience: Iterable[Party] | None = None,
-        session: HostSession | None = None,
-    ) -> Saved: ...
+    def __call__(self, module: Literal["bookings"], document: types.Booking, **options: Unpack[Saving]) -> Saved: ...
 
     @overload
     def __call__(
-        self,
-        module: Literal["booking_locations"],
-        document: types.BookingLocation,
-        *,
-        audience: Iterable[Party] | None = None,
-        session: HostSession | None = None,
+        self, module: Literal["booking_locations"], document: types.BookingLocation, **options: Unpack[Saving]
     ) -> Saved: ...
 
     @overload
-    def __call__(
-        self,
-        module: str,
-        document: Document,
-        *,
-        audience: Iterable[Party] | None = None,
-        session: HostSession | None = None,
-    ) -> Saved: ...
+    def __call__(self, module: str, document: Document, **options: Unpack[Saving]) -> Saved: ...
 
     @overload
     def __call__(
@@ -159,8 +117,7 @@ class Save(Protocol):
         *,
         version: str | None,
         party: Party | None = None,
-        audience: Iterable[Party] | None = None,
-        session: HostSession | None = None,
+        **options: Unpack[Saving],
     ) -> Saved: ...
 
 
@@ -175,8 +132,7 @@ class Patch(Protocol):
         /,
         *,
         changes: types.LocationChanges,
-        party: Party | None = None,
-        session: HostSession | None = None,
+        **options: Unpack[Changing],
     ) -> types.Location: ...
 
     @overload
@@ -188,8 +144,7 @@ class Patch(Protocol):
         /,
         *,
         changes: types.EVSEChanges,
-        party: Party | None = None,
-        session: HostSession | None = None,
+        **options: Unpack[Changing],
     ) -> types.Location: ...
 
     @overload
@@ -202,8 +157,7 @@ class Patch(Protocol):
         /,
         *,
         changes: types.ConnectorChanges,
-        party: Party | None = None,
-        session: HostSession | None = None,
+        **options: Unpack[Changing],
     ) -> types.Location: ...
 
     @overload
@@ -214,8 +168,7 @@ class Patch(Protocol):
         /,
         *,
         changes: types.SessionChanges,
-        party: Party | None = None,
-        session: HostSession | None = None,
+        **options: Unpack[Changing],
     ) -> types.Session: ...
 
     @overload
@@ -226,8 +179,7 @@ class Patch(Protocol):
         /,
         *,
         changes: types.TariffChanges,
-        party: Party | None = None,
-        session: HostSession | None = None,
+        **options: Unpack[Changing],
     ) -> types.Tariff: ...
 
     @overload
@@ -239,8 +191,7 @@ class Patch(Protocol):
         /,
         *,
         changes: types.TokenChanges,
-        party: Party | None = None,
-        session: HostSession | None = None,
+        **options: Unpack[Changing],
     ) -> types.Token: ...
 
     @overload
@@ -251,8 +202,7 @@ class Patch(Protocol):
         /,
         *,
         changes: types.ClientInfoChanges,
-        party: Party | None = None,
-        session: HostSession | None = None,
+        **options: Unpack[Changing],
     ) -> types.ClientInfo: ...
 
     @overload
@@ -263,8 +213,7 @@ class Patch(Protocol):
         /,
         *,
         changes: types.InvoiceReconciliationRecordChanges,
-        party: Party | None = None,
-        session: HostSession | None = None,
+        **options: Unpack[Changing],
     ) -> types.InvoiceReconciliationRecord: ...
 
     @overload
@@ -275,8 +224,7 @@ class Patch(Protocol):
         /,
         *,
         changes: types.TerminalChanges,
-        party: Party | None = None,
-        session: HostSession | None = None,
+        **options: Unpack[Changing],
     ) -> types.Terminal: ...
 
     @overload
@@ -287,20 +235,12 @@ class Patch(Protocol):
         /,
         *,
         changes: types.FinancialAdviceConfirmationChanges,
-        party: Party | None = None,
-        session: HostSession | None = None,
+        **options: Unpack[Changing],
     ) -> types.FinancialAdviceConfirmation: ...
 
     @overload
     def __call__(
-        self,
-        module: Literal["bookings"],
-        id: str,
-        /,
-        *,
-        changes: types.BookingChanges,
-        party: Party | None = None,
-        session: HostSession | None = None,
+        self, module: Literal["bookings"], id: str, /, *, changes: types.BookingChanges, **options: Unpack[Changing]
     ) -> types.Booking: ...
 
     @overload
@@ -311,8 +251,7 @@ class Patch(Protocol):
         /,
         *,
         changes: types.BookingLocationChanges,
-        party: Party | None = None,
-        session: HostSession | None = None,
+        **options: Unpack[Changing],
     ) -> types.BookingLocation: ...
 
     @overload
@@ -324,14 +263,11 @@ class Patch(Protocol):
         /,
         *,
         changes: types.CalendarChanges,
-        party: Party | None = None,
-        session: HostSession | None = None,
+        **options: Unpack[Changing],
     ) -> types.BookingLocation: ...
 
     @overload
-    def __call__(
-        self, module: str, *ids: str, changes: Document, party: Party | None = None, session: HostSession | None = None
-    ) -> dict[str, Any]: ...
+    def __call__(self, module: str, *ids: str, changes: Document, **options: Unpack[Changing]) -> dict[str, Any]: ...
 
 
 #: Objects of several modules, to be saved together.

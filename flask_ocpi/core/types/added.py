@@ -6,21 +6,8 @@ Written by scripts/write_types.py: change the schemas instead.
 from typing import NotRequired
 from typing import TypedDict
 
-from flask_ocpi.core.types.enums import AccessMethod
-from flask_ocpi.core.types.enums import CanceledReason
-from flask_ocpi.core.types.enums import CaptureStatusCode
-from flask_ocpi.core.types.enums import ConnectorFormat
-from flask_ocpi.core.types.enums import ConnectorType
-from flask_ocpi.core.types.enums import EVSEPosition
-from flask_ocpi.core.types.enums import InvoiceCreator
-from flask_ocpi.core.types.enums import PowerType
-from flask_ocpi.core.types.enums import ReservationRequestStatus
-from flask_ocpi.core.types.enums import ReservationStatus
-from flask_ocpi.core.types.enums import Role
-from flask_ocpi.core.types.enums import TokenType
-from flask_ocpi.core.types.enums import VehicleType
-from flask_ocpi.core.types.places import GeoLocation
-from flask_ocpi.core.types.places import Price
+from flask_ocpi.core.types import enums
+from flask_ocpi.core.types import places
 
 
 class InvoiceReconciliationRecord(TypedDict):
@@ -54,9 +41,9 @@ class Terminal(TypedDict):
     postal_code: NotRequired[str]
     state: NotRequired[str]
     country: NotRequired[str]
-    coordinates: NotRequired[GeoLocation]
+    coordinates: NotRequired[places.GeoLocation]
     invoice_base_url: NotRequired[str]
-    invoice_creator: NotRequired[InvoiceCreator]
+    invoice_creator: NotRequired[enums.InvoiceCreator]
     reference: NotRequired[str]
     location_ids: NotRequired[list[str]]
     evse_uids: NotRequired[list[str]]
@@ -74,9 +61,9 @@ class TerminalChanges(TypedDict, total=False):
     postal_code: str | None
     state: str | None
     country: str | None
-    coordinates: GeoLocation | None
+    coordinates: places.GeoLocation | None
     invoice_base_url: str | None
-    invoice_creator: InvoiceCreator | None
+    invoice_creator: enums.InvoiceCreator | None
     reference: str | None
     location_ids: list[str] | None
     evse_uids: list[str] | None
@@ -95,9 +82,9 @@ class TerminalChange(TypedDict):
     postal_code: NotRequired[str]
     state: NotRequired[str]
     country: NotRequired[str]
-    coordinates: NotRequired[GeoLocation]
+    coordinates: NotRequired[places.GeoLocation]
     invoice_base_url: NotRequired[str]
-    invoice_creator: NotRequired[InvoiceCreator]
+    invoice_creator: NotRequired[enums.InvoiceCreator]
     reference: NotRequired[str]
     location_ids: NotRequired[list[str]]
     evse_uids: NotRequired[list[str]]
@@ -116,9 +103,9 @@ class NewTerminal(TypedDict):
     postal_code: NotRequired[str]
     state: NotRequired[str]
     country: NotRequired[str]
-    coordinates: NotRequired[GeoLocation]
+    coordinates: NotRequired[places.GeoLocation]
     invoice_base_url: NotRequired[str]
-    invoice_creator: NotRequired[InvoiceCreator]
+    invoice_creator: NotRequired[enums.InvoiceCreator]
     reference: NotRequired[str]
     location_ids: NotRequired[list[str]]
     evse_uids: NotRequired[list[str]]
@@ -130,10 +117,10 @@ class FinancialAdviceConfirmation(TypedDict):
 
     id: str
     authorization_reference: str
-    total_costs: Price
+    total_costs: places.Price
     currency: str
     eft_data: list[str]
-    capture_status_code: CaptureStatusCode
+    capture_status_code: enums.CaptureStatusCode
     capture_status_message: NotRequired[str]
     last_updated: str
 
@@ -142,10 +129,10 @@ class FinancialAdviceConfirmationChanges(TypedDict, total=False):
     """The properties of FinancialAdviceConfirmation that can be changed; None clears an optional one."""
 
     authorization_reference: str
-    total_costs: Price
+    total_costs: places.Price
     currency: str
     eft_data: list[str]
-    capture_status_code: CaptureStatusCode
+    capture_status_code: enums.CaptureStatusCode
     capture_status_message: str | None
     last_updated: str
 
@@ -156,11 +143,11 @@ class BookingOption(TypedDict):
     evse_uid: NotRequired[str]
     connector_id: NotRequired[str]
     parking_id: NotRequired[str]
-    evse_position: NotRequired[list[EVSEPosition]]
-    vehicle_types: NotRequired[list[VehicleType]]
-    connector_format: NotRequired[list[ConnectorFormat]]
-    connector_types: NotRequired[list[ConnectorType]]
-    power_types: NotRequired[list[PowerType]]
+    evse_position: NotRequired[list[enums.EVSEPosition]]
+    vehicle_types: NotRequired[list[enums.VehicleType]]
+    connector_format: NotRequired[list[enums.ConnectorFormat]]
+    connector_types: NotRequired[list[enums.ConnectorType]]
+    power_types: NotRequired[list[enums.PowerType]]
     max_vehicle_weight: NotRequired[float]
     max_vehicle_height: NotRequired[float]
     max_vehicle_length: NotRequired[float]
@@ -178,7 +165,7 @@ class BookingToken(TypedDict):
     country_code: str
     party_id: str
     uid: str
-    type: TokenType
+    type: enums.TokenType
     contract_id: str
 
 
@@ -195,14 +182,14 @@ class Timeslot(TypedDict):
 class Cancellation(TypedDict):
     """The cancellation of a booking: its reason and its author (OCPI 2.3.0, Bookings, "Cancellation class")."""
 
-    cancellation_reason: CanceledReason
-    who_canceled: Role
+    cancellation_reason: enums.CanceledReason
+    who_canceled: enums.Role
 
 
 class AccessInformation(TypedDict):
     """The way to get to a charger (OCPI 2.3.0, Bookings, "AccessInformation class")."""
 
-    method: AccessMethod
+    method: enums.AccessMethod
     value: NotRequired[str]
 
 
@@ -212,7 +199,7 @@ class BookingTerms(TypedDict):
     rfid_auth_required: NotRequired[bool]
     token_groups_supported: NotRequired[bool]
     remote_auth_supported: NotRequired[bool]
-    supported_access_methods: list[AccessMethod]
+    supported_access_methods: list[enums.AccessMethod]
     change_until_minutes: float
     cancel_until_minutes: float
     change_not_allowed: NotRequired[bool]
@@ -255,7 +242,7 @@ class BookingRequest(TypedDict):
 class BookingRequestStatus(TypedDict):
     """A request and its status (OCPI 2.3.0, Bookings, "BookingRequestStatus class")."""
 
-    request_status: ReservationRequestStatus
+    request_status: enums.ReservationRequestStatus
     booking_request: BookingRequest
     request_received: str
 
@@ -272,7 +259,7 @@ class Booking(TypedDict):
     booking_tokens: NotRequired[list[BookingToken]]
     tariff_ids: NotRequired[list[str]]
     period: Timeslot
-    reservation_status: ReservationStatus
+    reservation_status: enums.ReservationStatus
     canceled: NotRequired[Cancellation]
     access_information: NotRequired[list[AccessInformation]]
     authorization_reference: str
@@ -290,7 +277,7 @@ class BookingChanges(TypedDict, total=False):
     booking_tokens: list[BookingToken] | None
     tariff_ids: list[str] | None
     period: Timeslot
-    reservation_status: ReservationStatus
+    reservation_status: enums.ReservationStatus
     canceled: Cancellation | None
     access_information: list[AccessInformation] | None
     authorization_reference: str
@@ -302,14 +289,14 @@ class BookingChanges(TypedDict, total=False):
 class BookingAnswer(TypedDict, total=False):
     """The properties of a Booking that the hook for bookings may set, with its answer to the request."""
 
-    request_status: ReservationRequestStatus
+    request_status: enums.ReservationRequestStatus
     request_id: str
     booking_option: BookingOption | None
     location_id: str
     booking_tokens: list[BookingToken] | None
     tariff_ids: list[str] | None
     period: Timeslot
-    reservation_status: ReservationStatus
+    reservation_status: enums.ReservationStatus
     canceled: Cancellation | None
     access_information: list[AccessInformation] | None
     authorization_reference: str

@@ -6,31 +6,8 @@ Written by scripts/write_types.py: change the schemas instead.
 from typing import NotRequired
 from typing import TypedDict
 
-from flask_ocpi.core.types.enums import AllowedType
-from flask_ocpi.core.types.enums import AuthMethod
-from flask_ocpi.core.types.enums import BookingRestrictionType
-from flask_ocpi.core.types.enums import CdrDimensionType
-from flask_ocpi.core.types.enums import ChargingProfileResponseType
-from flask_ocpi.core.types.enums import ChargingProfileResultType
-from flask_ocpi.core.types.enums import ChargingRateUnit
-from flask_ocpi.core.types.enums import CommandResponseType
-from flask_ocpi.core.types.enums import CommandResultType
-from flask_ocpi.core.types.enums import ConnectorFormat
-from flask_ocpi.core.types.enums import ConnectorType
-from flask_ocpi.core.types.enums import DayOfWeek
-from flask_ocpi.core.types.enums import PowerType
-from flask_ocpi.core.types.enums import ProfileType
-from flask_ocpi.core.types.enums import ReservationRestrictionType
-from flask_ocpi.core.types.enums import SessionStatus
-from flask_ocpi.core.types.enums import TariffDimensionType
-from flask_ocpi.core.types.enums import TariffType
-from flask_ocpi.core.types.enums import TaxIncluded
-from flask_ocpi.core.types.enums import TokenType
-from flask_ocpi.core.types.enums import WhitelistType
-from flask_ocpi.core.types.places import DisplayText
-from flask_ocpi.core.types.places import EnergyMix
-from flask_ocpi.core.types.places import GeoLocation
-from flask_ocpi.core.types.places import Price
+from flask_ocpi.core.types import enums
+from flask_ocpi.core.types import places
 
 
 class CdrToken(TypedDict):
@@ -39,14 +16,14 @@ class CdrToken(TypedDict):
     country_code: str
     party_id: str
     uid: str
-    type: TokenType
+    type: enums.TokenType
     contract_id: str
 
 
 class CdrDimension(TypedDict):
     """A measured quantity and its volume (OCPI 2.2.1, CDRs, "CdrDimension class", extended by bookings)."""
 
-    type: CdrDimensionType
+    type: enums.CdrDimensionType
     volume: float
 
 
@@ -68,7 +45,7 @@ class Session(TypedDict):
     end_date_time: NotRequired[str]
     kwh: float
     cdr_token: CdrToken
-    auth_method: AuthMethod
+    auth_method: enums.AuthMethod
     authorization_reference: NotRequired[str]
     location_id: str
     evse_uid: str
@@ -76,8 +53,8 @@ class Session(TypedDict):
     meter_id: NotRequired[str]
     currency: str
     charging_periods: NotRequired[list[ChargingPeriod]]
-    total_cost: NotRequired[Price]
-    status: SessionStatus
+    total_cost: NotRequired[places.Price]
+    status: enums.SessionStatus
     last_updated: str
 
 
@@ -88,7 +65,7 @@ class SessionChanges(TypedDict, total=False):
     end_date_time: str | None
     kwh: float
     cdr_token: CdrToken
-    auth_method: AuthMethod
+    auth_method: enums.AuthMethod
     authorization_reference: str | None
     location_id: str
     evse_uid: str
@@ -96,15 +73,15 @@ class SessionChanges(TypedDict, total=False):
     meter_id: str | None
     currency: str
     charging_periods: list[ChargingPeriod] | None
-    total_cost: Price | None
-    status: SessionStatus
+    total_cost: places.Price | None
+    status: enums.SessionStatus
     last_updated: str
 
 
 class ChargingPreferences(TypedDict):
     """The wishes of a driver for a session (OCPI 2.2.1, Sessions, "ChargingPreferences Object")."""
 
-    profile_type: ProfileType
+    profile_type: enums.ProfileType
     departure_time: NotRequired[str]
     energy_need: NotRequired[float]
     discharge_allowed: NotRequired[bool]
@@ -120,19 +97,19 @@ class CdrLocation(TypedDict):
     postal_code: NotRequired[str]
     state: NotRequired[str]
     country: str
-    coordinates: GeoLocation
+    coordinates: places.GeoLocation
     evse_uid: str
     evse_id: str
     connector_id: str
-    connector_standard: ConnectorType
-    connector_format: ConnectorFormat
-    connector_power_type: PowerType
+    connector_standard: enums.ConnectorType
+    connector_format: enums.ConnectorFormat
+    connector_power_type: enums.PowerType
 
 
 class PriceComponent(TypedDict):
     """The price of one dimension (OCPI 2.2.1, Tariffs, "PriceComponent class")."""
 
-    type: TariffDimensionType
+    type: enums.TariffDimensionType
     price: float
     vat: NotRequired[float]
     step_size: int
@@ -153,9 +130,9 @@ class TariffRestrictions(TypedDict):
     max_power: NotRequired[float]
     min_duration: NotRequired[int]
     max_duration: NotRequired[int]
-    day_of_week: NotRequired[list[DayOfWeek]]
-    reservation: NotRequired[ReservationRestrictionType]
-    booking: NotRequired[BookingRestrictionType]
+    day_of_week: NotRequired[list[enums.DayOfWeek]]
+    reservation: NotRequired[enums.ReservationRestrictionType]
+    booking: NotRequired[enums.BookingRestrictionType]
 
 
 class TariffElement(TypedDict):
@@ -172,17 +149,17 @@ class Tariff(TypedDict):
     party_id: str
     id: str
     currency: str
-    type: NotRequired[TariffType]
-    tariff_alt_text: NotRequired[list[DisplayText]]
+    type: NotRequired[enums.TariffType]
+    tariff_alt_text: NotRequired[list[places.DisplayText]]
     tariff_alt_url: NotRequired[str]
-    min_price: NotRequired[Price]
-    max_price: NotRequired[Price]
+    min_price: NotRequired[places.Price]
+    max_price: NotRequired[places.Price]
     elements: list[TariffElement]
     start_date_time: NotRequired[str]
     end_date_time: NotRequired[str]
-    energy_mix: NotRequired[EnergyMix]
+    energy_mix: NotRequired[places.EnergyMix]
     last_updated: str
-    tax_included: NotRequired[TaxIncluded]
+    tax_included: NotRequired[enums.TaxIncluded]
     preauthorize_amount: NotRequired[float]
 
 
@@ -190,17 +167,17 @@ class TariffChanges(TypedDict, total=False):
     """The properties of Tariff that can be changed; None clears an optional one."""
 
     currency: str
-    type: TariffType | None
-    tariff_alt_text: list[DisplayText] | None
+    type: enums.TariffType | None
+    tariff_alt_text: list[places.DisplayText] | None
     tariff_alt_url: str | None
-    min_price: Price | None
-    max_price: Price | None
+    min_price: places.Price | None
+    max_price: places.Price | None
     elements: list[TariffElement]
     start_date_time: str | None
     end_date_time: str | None
-    energy_mix: EnergyMix | None
+    energy_mix: places.EnergyMix | None
     last_updated: str
-    tax_included: TaxIncluded | None
+    tax_included: enums.TaxIncluded | None
     preauthorize_amount: float | None
 
 
@@ -232,7 +209,7 @@ class CDR(TypedDict):
     end_date_time: str
     session_id: NotRequired[str]
     cdr_token: CdrToken
-    auth_method: AuthMethod
+    auth_method: enums.AuthMethod
     authorization_reference: NotRequired[str]
     cdr_location: CdrLocation
     meter_id: NotRequired[str]
@@ -240,15 +217,15 @@ class CDR(TypedDict):
     tariffs: NotRequired[list[Tariff]]
     charging_periods: list[ChargingPeriod]
     signed_data: NotRequired[SignedData]
-    total_cost: Price
-    total_fixed_cost: NotRequired[Price]
+    total_cost: places.Price
+    total_fixed_cost: NotRequired[places.Price]
     total_energy: float
-    total_energy_cost: NotRequired[Price]
+    total_energy_cost: NotRequired[places.Price]
     total_time: float
-    total_time_cost: NotRequired[Price]
+    total_time_cost: NotRequired[places.Price]
     total_parking_time: NotRequired[float]
-    total_parking_cost: NotRequired[Price]
-    total_reservation_cost: NotRequired[Price]
+    total_parking_cost: NotRequired[places.Price]
+    total_reservation_cost: NotRequired[places.Price]
     remark: NotRequired[str]
     invoice_reference_id: NotRequired[str]
     credit: NotRequired[bool]
@@ -271,15 +248,15 @@ class Token(TypedDict):
     country_code: str
     party_id: str
     uid: str
-    type: TokenType
+    type: enums.TokenType
     contract_id: str
     visual_number: NotRequired[str]
     issuer: str
     group_id: NotRequired[str]
     valid: bool
-    whitelist: WhitelistType
+    whitelist: enums.WhitelistType
     language: NotRequired[str]
-    default_profile_type: NotRequired[ProfileType]
+    default_profile_type: NotRequired[enums.ProfileType]
     energy_contract: NotRequired[EnergyContract]
     last_updated: str
 
@@ -292,9 +269,9 @@ class TokenChanges(TypedDict, total=False):
     issuer: str
     group_id: str | None
     valid: bool
-    whitelist: WhitelistType
+    whitelist: enums.WhitelistType
     language: str | None
-    default_profile_type: ProfileType | None
+    default_profile_type: enums.ProfileType | None
     energy_contract: EnergyContract | None
     last_updated: str
 
@@ -309,28 +286,28 @@ class LocationReferences(TypedDict):
 class AuthorizationInfo(TypedDict):
     """The decision whether a token may charge, and its places (OCPI 2.2.1, Tokens, "AuthorizationInfo Object")."""
 
-    allowed: AllowedType
+    allowed: enums.AllowedType
     token: Token
     location: NotRequired[LocationReferences]
     authorization_reference: NotRequired[str]
-    info: NotRequired[DisplayText]
+    info: NotRequired[places.DisplayText]
 
 
 class AuthorizationAnswer(TypedDict, total=False):
     """The properties of AuthorizationInfo that an authorizer may return; the others are added."""
 
-    allowed: AllowedType
+    allowed: enums.AllowedType
     token: Token
     location: LocationReferences
     authorization_reference: str
-    info: DisplayText
+    info: places.DisplayText
 
 
 class CommandResult(TypedDict):
     """The result of a command at the charge point (OCPI 2.2.1, Commands, "CommandResult Object")."""
 
-    result: CommandResultType
-    message: NotRequired[list[DisplayText]]
+    result: enums.CommandResultType
+    message: NotRequired[list[places.DisplayText]]
 
 
 class CancelReservation(TypedDict):
@@ -342,9 +319,9 @@ class CancelReservation(TypedDict):
 class CommandResponse(TypedDict):
     """The immediate answer of a CPO to a command (OCPI 2.2.1, Commands, "CommandResponse Object")."""
 
-    result: CommandResponseType
+    result: enums.CommandResponseType
     timeout: int
-    message: NotRequired[list[DisplayText]]
+    message: NotRequired[list[places.DisplayText]]
 
 
 class ReserveNow(TypedDict):
@@ -394,7 +371,7 @@ class ChargingProfile(TypedDict):
 
     start_date_time: NotRequired[str]
     duration: NotRequired[int]
-    charging_rate_unit: ChargingRateUnit
+    charging_rate_unit: enums.ChargingRateUnit
     min_charging_rate: NotRequired[float]
     charging_profile_period: NotRequired[list[ChargingProfilePeriod]]
 
@@ -409,26 +386,26 @@ class ActiveChargingProfile(TypedDict):
 class ActiveChargingProfileResult(TypedDict):
     """The result of a GET (OCPI 2.2.1, ChargingProfiles, "ActiveChargingProfileResult Object")."""
 
-    result: ChargingProfileResultType
+    result: enums.ChargingProfileResultType
     profile: NotRequired[ActiveChargingProfile]
 
 
 class ChargingProfileResult(TypedDict):
     """The result of a PUT (OCPI 2.2.1, ChargingProfiles, "ChargingProfileResult Object")."""
 
-    result: ChargingProfileResultType
+    result: enums.ChargingProfileResultType
 
 
 class ClearProfileResult(TypedDict):
     """The result of a DELETE (OCPI 2.2.1, ChargingProfiles, "ClearProfileResult Object")."""
 
-    result: ChargingProfileResultType
+    result: enums.ChargingProfileResultType
 
 
 class ChargingProfileResponse(TypedDict):
     """The immediate answer of a CPO to a request (OCPI 2.2.1, ChargingProfiles, "ChargingProfileResponse Object")."""
 
-    result: ChargingProfileResponseType
+    result: enums.ChargingProfileResponseType
     timeout: int
 
 

@@ -5,18 +5,18 @@ Written by scripts/write_types.py: change the schemas instead.
 
 from typing import Literal
 
-from flask_ocpi.core import enums
+from flask_ocpi.core import enums as _enums
 
 # fmt: off
 #: What a party does (OCPI 2.2.1, Types, "Role"; PTP is that of the payments module of 2.3.0).
-Role = Literal["CPO", "EMSP", "HUB", "NAP", "NSP", "OTHER", "PTP", "SCSP"] | enums.Role
+Role = Literal["CPO", "EMSP", "HUB", "NAP", "NSP", "OTHER", "PTP", "SCSP"] | _enums.Role
 #: The side of a module: SENDER is the owner of the data (OCPI 2.2.1, Versions, "InterfaceRole").
-InterfaceRole = Literal["SENDER", "RECEIVER"] | enums.InterfaceRole
+InterfaceRole = Literal["SENDER", "RECEIVER"] | _enums.InterfaceRole
 #: The modules (OCPI 2.2.1, Versions, "ModuleID").
 ModuleID = Literal["cdrs", "chargingprofiles", "commands", "credentials", "hubclientinfo", "locations", "sessions",
-    "tariffs", "tokens"] | enums.ModuleID
+    "tariffs", "tokens"] | _enums.ModuleID
 #: The versions of OCPI that 2.2.1 knows (OCPI 2.2.1, Versions, "VersionNumber").
-VersionNumber = Literal["2.0", "2.1", "2.1.1", "2.2", "2.2.1"] | enums.VersionNumber
+VersionNumber = Literal["2.0", "2.1", "2.1.1", "2.2", "2.2.1"] | _enums.VersionNumber
 #: The way in which a driver was authorised (OCPI 2.2.1, CDRs, "AuthMethod").
 AuthMethod = Literal["AUTH_REQUEST", "COMMAND", "WHITELIST"]
 #: A measured quantity, in kWh, A, kW, hours or percent (OCPI 2.2.1, CDRs, "CdrDimensionType").

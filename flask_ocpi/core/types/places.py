@@ -6,25 +6,7 @@ Written by scripts/write_types.py: change the schemas instead.
 from typing import NotRequired
 from typing import TypedDict
 
-from flask_ocpi.core.types.enums import Capability
-from flask_ocpi.core.types.enums import ConnectionStatus
-from flask_ocpi.core.types.enums import ConnectorCapability
-from flask_ocpi.core.types.enums import ConnectorFormat
-from flask_ocpi.core.types.enums import ConnectorType
-from flask_ocpi.core.types.enums import EnergySourceCategory
-from flask_ocpi.core.types.enums import EnvironmentalImpactCategory
-from flask_ocpi.core.types.enums import EVSEPosition
-from flask_ocpi.core.types.enums import Facility
-from flask_ocpi.core.types.enums import ImageCategory
-from flask_ocpi.core.types.enums import InterfaceRole
-from flask_ocpi.core.types.enums import ParkingDirection
-from flask_ocpi.core.types.enums import ParkingRestriction
-from flask_ocpi.core.types.enums import ParkingType
-from flask_ocpi.core.types.enums import PowerType
-from flask_ocpi.core.types.enums import Role
-from flask_ocpi.core.types.enums import Status
-from flask_ocpi.core.types.enums import TokenType
-from flask_ocpi.core.types.enums import VehicleType
+from flask_ocpi.core.types import enums
 
 
 class Version(TypedDict):
@@ -38,7 +20,7 @@ class Endpoint(TypedDict):
     """One side of a module that a platform serves (OCPI 2.2.1, Versions, "Endpoint class")."""
 
     identifier: str
-    role: InterfaceRole
+    role: enums.InterfaceRole
     url: str
 
 
@@ -54,7 +36,7 @@ class Image(TypedDict):
 
     url: str
     thumbnail: NotRequired[str]
-    category: ImageCategory
+    category: enums.ImageCategory
     type: str
     width: NotRequired[int]
     height: NotRequired[int]
@@ -71,7 +53,7 @@ class BusinessDetails(TypedDict):
 class CredentialsRole(TypedDict):
     """A party of a platform in one of its roles (OCPI 2.2.1, Credentials, "CredentialsRole class")."""
 
-    role: Role
+    role: enums.Role
     business_details: BusinessDetails
     party_id: str
     country_code: str
@@ -89,7 +71,7 @@ class PublishTokenType(TypedDict):
     """Tokens whose owners may see a location (OCPI 2.2.1, Locations, "PublishTokenType class")."""
 
     uid: NotRequired[str]
-    type: NotRequired[TokenType]
+    type: NotRequired[enums.TokenType]
     visual_number: NotRequired[str]
     issuer: NotRequired[str]
     group_id: NotRequired[str]
@@ -122,45 +104,45 @@ class StatusSchedule(TypedDict):
 
     period_begin: str
     period_end: NotRequired[str]
-    status: Status
+    status: enums.Status
 
 
 class Connector(TypedDict):
     """A socket or cable of an EVSE (OCPI 2.2.1, Locations, "Connector Object", extended by 2.3.0)."""
 
     id: str
-    standard: ConnectorType
-    format: ConnectorFormat
-    power_type: PowerType
+    standard: enums.ConnectorType
+    format: enums.ConnectorFormat
+    power_type: enums.PowerType
     max_voltage: int
     max_amperage: int
     max_electric_power: NotRequired[int]
     tariff_ids: NotRequired[list[str]]
     terms_and_conditions: NotRequired[str]
     last_updated: str
-    capabilities: NotRequired[list[ConnectorCapability]]
+    capabilities: NotRequired[list[enums.ConnectorCapability]]
 
 
 class ConnectorChanges(TypedDict, total=False):
     """The properties of Connector that can be changed; None clears an optional one."""
 
-    standard: ConnectorType
-    format: ConnectorFormat
-    power_type: PowerType
+    standard: enums.ConnectorType
+    format: enums.ConnectorFormat
+    power_type: enums.PowerType
     max_voltage: int
     max_amperage: int
     max_electric_power: int | None
     tariff_ids: list[str] | None
     terms_and_conditions: str | None
     last_updated: str
-    capabilities: list[ConnectorCapability] | None
+    capabilities: list[enums.ConnectorCapability] | None
 
 
 class EVSEParking(TypedDict):
     """A parking place at an EVSE (OCPI 2.3.0, Locations, "EVSEParking class")."""
 
     parking_id: str
-    evse_position: NotRequired[EVSEPosition]
+    evse_position: NotRequired[enums.EVSEPosition]
 
 
 class EVSE(TypedDict):
@@ -168,15 +150,15 @@ class EVSE(TypedDict):
 
     uid: str
     evse_id: NotRequired[str]
-    status: Status
+    status: enums.Status
     status_schedule: NotRequired[list[StatusSchedule]]
-    capabilities: NotRequired[list[Capability]]
+    capabilities: NotRequired[list[enums.Capability]]
     connectors: list[Connector]
     floor_level: NotRequired[str]
     coordinates: NotRequired[GeoLocation]
     physical_reference: NotRequired[str]
     directions: NotRequired[list[DisplayText]]
-    parking_restrictions: NotRequired[list[ParkingRestriction]]
+    parking_restrictions: NotRequired[list[enums.ParkingRestriction]]
     images: NotRequired[list[Image]]
     last_updated: str
     parking: NotRequired[list[EVSEParking]]
@@ -187,15 +169,15 @@ class EVSEChanges(TypedDict, total=False):
     """The properties of EVSE that can be changed; None clears an optional one."""
 
     evse_id: str | None
-    status: Status
+    status: enums.Status
     status_schedule: list[StatusSchedule] | None
-    capabilities: list[Capability] | None
+    capabilities: list[enums.Capability] | None
     connectors: list[Connector]
     floor_level: str | None
     coordinates: GeoLocation | None
     physical_reference: str | None
     directions: list[DisplayText] | None
-    parking_restrictions: list[ParkingRestriction] | None
+    parking_restrictions: list[enums.ParkingRestriction] | None
     images: list[Image] | None
     last_updated: str
     parking: list[EVSEParking] | None
@@ -229,14 +211,14 @@ class Hours(TypedDict):
 class EnergySource(TypedDict):
     """A part of the energy (OCPI 2.2.1, Locations, "EnergySource class")."""
 
-    source: EnergySourceCategory
+    source: enums.EnergySourceCategory
     percentage: float
 
 
 class EnvironmentalImpact(TypedDict):
     """An impact of the energy on the environment (OCPI 2.2.1, Locations, "EnvironmentalImpact class")."""
 
-    category: EnvironmentalImpactCategory
+    category: enums.EnvironmentalImpactCategory
     amount: float
 
 
@@ -255,7 +237,7 @@ class Parking(TypedDict):
 
     id: str
     physical_reference: NotRequired[str]
-    vehicle_types: list[VehicleType]
+    vehicle_types: list[enums.VehicleType]
     max_vehicle_weight: NotRequired[float]
     max_vehicle_height: NotRequired[float]
     max_vehicle_length: NotRequired[float]
@@ -263,7 +245,7 @@ class Parking(TypedDict):
     parking_space_length: NotRequired[float]
     parking_space_width: NotRequired[float]
     dangerous_goods_allowed: NotRequired[bool]
-    direction: NotRequired[ParkingDirection]
+    direction: NotRequired[enums.ParkingDirection]
     drive_through: NotRequired[bool]
     restricted_to_type: bool
     reservation_required: bool
@@ -292,13 +274,13 @@ class Location(TypedDict):
     country: str
     coordinates: GeoLocation
     related_locations: NotRequired[list[AdditionalGeoLocation]]
-    parking_type: NotRequired[ParkingType]
+    parking_type: NotRequired[enums.ParkingType]
     evses: NotRequired[list[EVSE]]
     directions: NotRequired[list[DisplayText]]
     operator: NotRequired[BusinessDetails]
     suboperator: NotRequired[BusinessDetails]
     owner: NotRequired[BusinessDetails]
-    facilities: NotRequired[list[Facility]]
+    facilities: NotRequired[list[enums.Facility]]
     time_zone: str
     opening_times: NotRequired[Hours]
     charging_when_closed: NotRequired[bool]
@@ -322,13 +304,13 @@ class LocationChanges(TypedDict, total=False):
     country: str
     coordinates: GeoLocation
     related_locations: list[AdditionalGeoLocation] | None
-    parking_type: ParkingType | None
+    parking_type: enums.ParkingType | None
     evses: list[EVSE] | None
     directions: list[DisplayText] | None
     operator: BusinessDetails | None
     suboperator: BusinessDetails | None
     owner: BusinessDetails | None
-    facilities: list[Facility] | None
+    facilities: list[enums.Facility] | None
     time_zone: str
     opening_times: Hours | None
     charging_when_closed: bool | None
@@ -361,13 +343,13 @@ class ClientInfo(TypedDict):
 
     party_id: str
     country_code: str
-    role: Role
-    status: ConnectionStatus
+    role: enums.Role
+    status: enums.ConnectionStatus
     last_updated: str
 
 
 class ClientInfoChanges(TypedDict, total=False):
     """The properties of ClientInfo that can be changed; None clears an optional one."""
 
-    status: ConnectionStatus
+    status: enums.ConnectionStatus
     last_updated: str
