@@ -12,7 +12,6 @@ from typing import Any
 from typing import Protocol
 
 from flask_ocpi.core.fields import CONTROL
-from flask_ocpi.core.fields import MAX_INTEGER
 from flask_ocpi.core.fields import MAX_NUMBER
 from flask_ocpi.core.fields import NOT_AVAILABLE
 from flask_ocpi.core.fields import UNKNOWN_TIME
@@ -134,8 +133,8 @@ def _check_boolean(writer: Writer, field: Any, value: str) -> Lines:
 
 
 def _check_integer(writer: Writer, field: Any, value: str) -> Lines:
-    low = writer.literal(-MAX_INTEGER if field.min is None else field.min)
-    high = writer.literal(MAX_INTEGER if field.max is None else field.max)
+    low = writer.literal(field.low)
+    high = writer.literal(field.high)
     whole = writer.bind("whole", _whole)
     other = f"(type({value}) is not int and ({value} := {whole}({value})) is None)"
     yield from _doubt(f"{other} or not {low} <= {value} <= {high}")

@@ -107,14 +107,19 @@ class Field(ma.fields.Field[Any]):
     """Base of all fields: OCPI's cardinalities.
 
     ``required=True`` is cardinality 1 (or + for lists). Without it (? and *), null and absent are the same: a
-    document does not keep the property, a partial one (PATCH) keeps None, which clears it.
+    document does not keep the property, a partial one (PATCH) keeps None, which clears it. ``about`` and ``example``
+    describe the property in the OpenAPI document; an object, or a list of objects, is its own example.
     """
 
     default_error_messages = {"required": "is required", "null": "must not be null"}  # noqa: RUF012
     policy: Policy = DEFAULT_POLICY
+    composed: Any = None  # an example made of those of the properties inside, if there are any
 
-    def __init__(self, *, required: bool = False, **kwargs: Any) -> None:
+    def __init__(self, *, about: str = "", example: Any = None, required: bool = False, **kwargs: Any) -> None:
         super().__init__(required=required, allow_none=not required, **kwargs)
+        if about:
+            shown = self.composed if example is None else example
+            self.metadata = {"description": about} | ({} if shown is None else {"example": shown})
 
     def _bind_to_schema(self, field_name: str, parent: Any) -> None:
         # Before super(), where a list binds its element, which asks the list for the policy.
@@ -276,24 +281,20 @@ class Integer(Field):
         super().__init__(**kwargs)
         self.min = min
         self.max = max
+        self.low = -MAX_INTEGER if min is None else min
+        self.high = MAX_INTEGER if max is None else max
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if not isinstance(value, int) or isinstance(value, bool):
             raise ma.ValidationError("must be an integer")
-        low = -MAX_INTEGER if self.min is None else self.min
-        high = MAX_INTEGER if self.max is None else self.max
-        if not low <= value <= high:
-            raise ma.ValidationError(f"must be between {low} and {high}")
+        if not self.low <= value <= self.high:
+            raise ma.ValidationError(f"must be between {self.low} and {self.high}")
         return value
 
     def json_schema(self) -> dict[str, Any]:
-        return {
-            "type": "integer",
-            "minimum": -MAX_INTEGER if self.min is None else self.min,
-            "maximum": MAX_INTEGER if self.max is None else self.max,
-        }
+        return {"type": "integer", "minimum": self.low, "maximum": self.high}
 
 
 class Number(Field):
@@ -394,6 +395,7 @@ class ListOf(Field, ma.fields.List[Any]):
     """
 
     def __init__(self, inner: Field, *, unique: str | None = None, max: int = 1000, **kwargs: Any) -> None:
+        self.composed = None if inner.composed is None else [inner.composed]
         super().__init__(cls_or_instance=inner, **kwargs)
         self.unique = unique
         self.limit = self.max = max

@@ -114,23 +114,12 @@ class PageQuery(Schema):
     """Query parameters of a list (OCPI 2.2.1, Transport and format, "Paginated Request")."""
 
     date_from = DateTime(
-        metadata={
-            "description": "Only objects whose last_updated is at or after this moment.",
-            "example": "2024-01-01T00:00:00Z",
-        }
+        about="Only objects whose last_updated is at or after this moment.", example="2024-01-01T00:00:00Z"
     )
-    date_to = DateTime(
-        metadata={
-            "description": "Only objects whose last_updated is before this moment.",
-            "example": "2034-01-01T00:00:00Z",
-        }
-    )
-    offset = QueryInteger(min=0, metadata={"description": "Objects to skip; 0 by default.", "example": 0})
-    limit = QueryInteger(min=1, metadata={"description": "Objects on a page at the most.", "example": 10})
-    cursor = String(
-        max=255,
-        metadata={"description": "Part of the Link of a page; speeds up the next one and may be left out."},
-    )
+    date_to = DateTime(about="Only objects whose last_updated is before this moment.", example="2034-01-01T00:00:00Z")
+    offset = QueryInteger(min=0, about="Objects to skip; 0 by default.", example=0)
+    limit = QueryInteger(min=1, about="Objects on a page at the most.", example=10)
+    cursor = String(max=255, about="Part of the Link of a page; speeds up the next one and may be left out.")
     rules = (_not_inverted,)
 
 

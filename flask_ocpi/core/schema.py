@@ -155,6 +155,7 @@ class Object(Field, ma.fields.Nested):
     """A nested object, always complete: a PATCH replaces it as a whole."""
 
     def __init__(self, nested: type[Schema], **kwargs: Any) -> None:
+        self.composed = example_of(nested) if isinstance(nested, type) else None
         super().__init__(nested=nested, **kwargs)
 
     @property
@@ -237,8 +238,11 @@ def with_defaults(schema: ma.Schema, document: Document) -> Document:
 
 def example_of(schema: type[ma.Schema]) -> Document:
     """Compose an example of a class from the examples of its required properties."""
-    declared, excluded = schema._declared_fields.items(), schema.opts.exclude
-    return {name: field.metadata["example"] for name, field in declared if field.required and name not in excluded}
+    return {
+        name: field.metadata["example"]
+        for name, field in schema._declared_fields.items()
+        if field.required and name not in schema.opts.exclude and "example" in field.metadata
+    }
 
 
 def flaw_of(value: dict[str, Any], max_depth: int) -> str | None:

@@ -16,7 +16,6 @@ from flask_ocpi.core.fields import Url
 from flask_ocpi.core.responses import PageQuery
 from flask_ocpi.core.schema import Object
 from flask_ocpi.core.schema import Schema
-from flask_ocpi.core.schema import example_of
 from flask_ocpi.modules import bookings_readings as readings
 from flask_ocpi.modules.bookings_enums import AccessMethod
 from flask_ocpi.modules.bookings_enums import CanceledReason
@@ -31,27 +30,14 @@ from flask_ocpi.modules.enums import VehicleType
 from flask_ocpi.modules.types import OwnedObject
 
 _START, _END = "2024-05-31T10:00:00Z", "2024-05-31T11:00:00Z"
-_CHANGED = {"description": "When it changed last, UTC.", "example": "2024-05-30T12:00:00Z"}
-_OF_A_SIZE = "such a vehicle fits"
-
-
-def _minutes(about: str) -> dict[str, object]:
-    return {"description": f"{about}, in minutes.", "example": 15}
-
-
-def _whether(about: str) -> dict[str, object]:
-    return {"description": f"Whether {about}.", "example": True}
+_LAST_UPDATED = DateTime(required=True, about="When it changed last, UTC.", example="2024-05-30T12:00:00Z")
 
 
 class BookingLocationQuery(PageQuery):
     """Query parameters of the list of BookingLocations (OCPI 2.3.0, Bookings, "GET BookingLocations")."""
 
-    timeslot_from = DateTime(
-        metadata={"description": "Return only places with a timeslot that ends after this moment.", "example": _START}
-    )
-    timeslot_to = DateTime(
-        metadata={"description": "Return only places with a timeslot that begins before this moment.", "example": _END}
-    )
+    timeslot_from = DateTime(about="Return only places with a timeslot that ends after this moment.", example=_START)
+    timeslot_to = DateTime(about="Return only places with a timeslot that begins before this moment.", example=_END)
 
 
 class AccessInformation(Schema):
@@ -59,12 +45,8 @@ class AccessInformation(Schema):
 
     readings = (readings.renamed(location_access="method"),)
 
-    method = Enum(
-        AccessMethod, required=True, metadata={"description": "The way to get access.", "example": "ACCESS_CODE"}
-    )
-    value = String(
-        max=255, metadata={"description": "The access code, license plate, or similar value.", "example": "1224"}
-    )
+    method = Enum(AccessMethod, required=True, about="The way to get access.", example="ACCESS_CODE")
+    value = String(max=255, about="The access code, license plate, or similar value.", example="1224")
 
 
 class BookingOption(Schema):
@@ -80,42 +62,29 @@ class BookingOption(Schema):
         readings.with_lists,
     )
 
-    evse_uid = CiString(
-        max=36, metadata={"description": "Uid of the EVSE; #NA while no EVSE is assigned.", "example": "3256"}
-    )
-    connector_id = CiString(max=36, metadata={"description": "Id of the connector.", "example": "1"})
-    parking_id = CiString(max=36, metadata={"description": "Id of the parking place.", "example": "P1"})
+    evse_uid = CiString(max=36, about="Uid of the EVSE; #NA while no EVSE is assigned.", example="3256")
+    connector_id = CiString(max=36, about="Id of the connector.", example="1")
+    parking_id = CiString(max=36, about="Id of the parking place.", example="P1")
     evse_position = ListOf(
-        Enum(EVSEPosition),
-        metadata={"description": "The sides of the vehicle at which the EVSE can be.", "example": ["LEFT"]},
+        Enum(EVSEPosition), about="The sides of the vehicle at which the EVSE can be.", example=["LEFT"]
     )
     vehicle_types = ListOf(
-        Enum(VehicleType, open=True),
-        metadata={"description": "The types of vehicles that the place suits.", "example": ["VAN"]},
+        Enum(VehicleType, open=True), about="The types of vehicles that the place suits.", example=["VAN"]
     )
-    connector_format = ListOf(
-        Enum(ConnectorFormat), metadata={"description": "The formats of the connectors.", "example": ["CABLE"]}
-    )
+    connector_format = ListOf(Enum(ConnectorFormat), about="The formats of the connectors.", example=["CABLE"])
     connector_types = ListOf(
-        Enum(ConnectorType, open=True),
-        metadata={"description": "The standards of the connectors.", "example": ["IEC_62196_T2_COMBO"]},
+        Enum(ConnectorType, open=True), about="The standards of the connectors.", example=["IEC_62196_T2_COMBO"]
     )
-    power_types = ListOf(
-        Enum(PowerType), metadata={"description": "The power types of the connectors.", "example": ["DC"]}
-    )
-    max_vehicle_weight = Number(metadata={"description": f"Up to so many kg {_OF_A_SIZE}.", "example": 5000})
-    max_vehicle_height = Number(metadata={"description": f"Up to so many cm {_OF_A_SIZE}.", "example": 300})
-    max_vehicle_length = Number(metadata={"description": f"Up to so many cm {_OF_A_SIZE}.", "example": 900})
-    max_vehicle_width = Number(metadata={"description": f"Up to so many cm {_OF_A_SIZE}.", "example": 250})
-    min_parking_space_length = Number(
-        metadata={"description": "Minimum length of the parking place, in cm.", "example": 1000}
-    )
-    min_parking_space_width = Number(
-        metadata={"description": "Minimum width of the parking place, in cm.", "example": 300}
-    )
-    dangerous_goods_allowed = Boolean(metadata=_whether("vehicles with dangerous goods may park"))
-    drive_through = Boolean(metadata=_whether("nobody has to reverse"))
-    refrigeration_outlet = Boolean(metadata=_whether("there is power for a refrigerated load"))
+    power_types = ListOf(Enum(PowerType), about="The power types of the connectors.", example=["DC"])
+    max_vehicle_weight = Number(about="Up to so many kg such a vehicle fits.", example=5000)
+    max_vehicle_height = Number(about="Up to so many cm such a vehicle fits.", example=300)
+    max_vehicle_length = Number(about="Up to so many cm such a vehicle fits.", example=900)
+    max_vehicle_width = Number(about="Up to so many cm such a vehicle fits.", example=250)
+    min_parking_space_length = Number(about="Minimum length of the parking place, in cm.", example=1000)
+    min_parking_space_width = Number(about="Minimum width of the parking place, in cm.", example=300)
+    dangerous_goods_allowed = Boolean(about="Whether vehicles with dangerous goods may park.", example=True)
+    drive_through = Boolean(about="Whether nobody has to reverse.", example=True)
+    refrigeration_outlet = Boolean(about="Whether there is power for a refrigerated load.", example=True)
 
 
 class BookingTerms(Schema):
@@ -123,29 +92,29 @@ class BookingTerms(Schema):
 
     readings = (readings.renamed(RFID_auth_required="rfid_auth_required"),)
 
-    rfid_auth_required = Boolean(metadata=_whether("the driver needs an RFID card"))
-    token_groups_supported = Boolean(metadata=_whether("another token of the group will do"))
-    remote_auth_supported = Boolean(metadata=_whether("a session can be started by command"))
+    rfid_auth_required = Boolean(about="Whether the driver needs an RFID card.", example=True)
+    token_groups_supported = Boolean(about="Whether another token of the group will do.", example=True)
+    remote_auth_supported = Boolean(about="Whether a session can be started by command.", example=True)
     supported_access_methods = ListOf(
-        Enum(AccessMethod),
-        required=True,
-        metadata={"description": "The ways to get access to the charger.", "example": ["OPEN"]},
+        Enum(AccessMethod), required=True, about="The ways to get access to the charger.", example=["OPEN"]
     )
-    change_until_minutes = Number(required=True, metadata=_minutes("How long before its begin it can be changed"))
-    cancel_until_minutes = Number(required=True, metadata=_minutes("How long before its begin it can be cancelled"))
-    change_not_allowed = Boolean(metadata=_whether("it cannot be changed"))
-    early_start_allowed = Boolean(metadata=_whether("a session may start early"))
-    early_start_time = Number(metadata=_minutes("How early"))
-    noshow_timeout = Number(metadata=_minutes("How long after its begin it is released"))
-    noshow_fee = Boolean(metadata=_whether("it costs something where nobody comes"))
-    late_stop_allowed = Boolean(metadata=_whether("a session may go on after its end"))
-    late_stop_time = Number(metadata=_minutes("How long"))
-    overlapping_bookings_allowed = Boolean(metadata=_whether("a token may have several at a time"))
-    min_booking_duration = Number(metadata=_minutes("The shortest booking"))
-    max_booking_duration = Number(metadata=_minutes("The longest booking"))
-    booking_terms = Url(
-        metadata={"description": "URL of the complete terms.", "example": "https://www.example.com/terms"}
+    change_until_minutes = Number(
+        required=True, about="How long before its begin it can be changed, in minutes.", example=15
     )
+    cancel_until_minutes = Number(
+        required=True, about="How long before its begin it can be cancelled, in minutes.", example=15
+    )
+    change_not_allowed = Boolean(about="Whether it cannot be changed.", example=True)
+    early_start_allowed = Boolean(about="Whether a session may start early.", example=True)
+    early_start_time = Number(about="How early, in minutes.", example=15)
+    noshow_timeout = Number(about="How long after its begin it is released, in minutes.", example=15)
+    noshow_fee = Boolean(about="Whether it costs something where nobody comes.", example=True)
+    late_stop_allowed = Boolean(about="Whether a session may go on after its end.", example=True)
+    late_stop_time = Number(about="How long, in minutes.", example=15)
+    overlapping_bookings_allowed = Boolean(about="Whether a token may have several at a time.", example=True)
+    min_booking_duration = Number(about="The shortest booking, in minutes.", example=15)
+    max_booking_duration = Number(about="The longest booking, in minutes.", example=15)
+    booking_terms = Url(about="URL of the complete terms.", example="https://www.example.com/terms")
 
 
 class BookingToken(CdrToken):
@@ -160,15 +129,10 @@ class Cancellation(Schema):
     readings = (readings.with_roles,)
 
     cancellation_reason = Enum(
-        CanceledReason,
-        required=True,
-        metadata={"description": "The reason for the cancellation.", "example": "TRAFFIC"},
+        CanceledReason, required=True, about="The reason for the cancellation.", example="TRAFFIC"
     )
     who_canceled = Enum(
-        Role,
-        without=(Role.HUB, Role.PTP),
-        required=True,
-        metadata={"description": "The party that cancelled.", "example": "EMSP"},
+        Role, without=(Role.HUB, Role.PTP), required=True, about="The party that cancelled.", example="EMSP"
     )
 
 
@@ -180,25 +144,23 @@ class Period(Schema):
         readings.renamed(start_from="start_date_time", end_before="end_date_time", end_from="end_date_time"),
     )
 
-    start_date_time = DateTime(
-        required=True, metadata={"description": "Start of the period, in UTC.", "example": _START}
-    )
-    end_date_time = DateTime(required=True, metadata={"description": "End of the period, in UTC.", "example": _END})
+    start_date_time = DateTime(required=True, about="Start of the period, in UTC.", example=_START)
+    end_date_time = DateTime(required=True, about="End of the period, in UTC.", example=_END)
 
 
 class Policy(Schema):
     """The rule whether a booking is required (OCPI 2.3.0, Bookings, "Policy class")."""
 
-    reservation_required = Boolean(required=True, metadata=_whether("one can charge with a booking only"))
-    ad_hoc = Number(metadata={"description": "Number of places for charging without a booking.", "example": 2})
+    reservation_required = Boolean(required=True, about="Whether one can charge with a booking only.", example=True)
+    ad_hoc = Number(about="Number of places for charging without a booking.", example=2)
 
 
 class Timeslot(Period):
     """A span of time and its offer (OCPI 2.3.0, Bookings, "Timeslot class")."""
 
-    min_power = Number(metadata={"description": "Guaranteed power, in W.", "example": 11000})
-    max_power = Number(metadata={"description": "Maximum power, in W.", "example": 22000})
-    green_energy_support = Boolean(metadata=_whether("there is green energy"))
+    min_power = Number(about="Guaranteed power, in W.", example=11000)
+    max_power = Number(about="Maximum power, in W.", example=22000)
+    green_energy_support = Boolean(about="Whether there is green energy.", example=True)
 
 
 class Calendar(Schema):
@@ -206,20 +168,12 @@ class Calendar(Schema):
 
     readings = (readings.renamed(step_size="timeslot_increment"),)
 
-    id = CiString(
-        max=36,
-        required=True,
-        metadata={"description": "Id of the calendar, unique in the booking location.", "example": "CAL1"},
-    )
-    begin_from = DateTime(required=True, metadata={"description": "Start of the calendar, in UTC.", "example": _START})
-    end_before = DateTime(required=True, metadata={"description": "End of the calendar, in UTC.", "example": _END})
-    timeslot_increment = Integer(min=0, metadata=_minutes("What a booking is a multiple of"))
-    available_timeslots = ListOf(
-        Object(Timeslot),
-        required=True,
-        metadata={"description": "The timeslots that can be booked.", "example": [example_of(Timeslot)]},
-    )
-    last_updated = DateTime(required=True, metadata=_CHANGED)
+    id = CiString(max=36, required=True, about="Id of the calendar, unique in the booking location.", example="CAL1")
+    begin_from = DateTime(required=True, about="Start of the calendar, in UTC.", example=_START)
+    end_before = DateTime(required=True, about="End of the calendar, in UTC.", example=_END)
+    timeslot_increment = Integer(min=0, about="What a booking is a multiple of, in minutes.", example=15)
+    available_timeslots = ListOf(Object(Timeslot), required=True, about="The timeslots that can be booked.")
+    last_updated = _LAST_UPDATED
 
 
 class BookingRequest(Schema):
@@ -235,55 +189,32 @@ class BookingRequest(Schema):
         max=2,
         codes=COUNTRIES_ALPHA2,
         required=True,
-        metadata={"description": "ISO 3166-1 alpha-2 code of the eMSP's country.", "example": "DE"},
+        about="ISO 3166-1 alpha-2 code of the eMSP's country.",
+        example="DE",
     )
-    party_id = CiString(min=3, max=3, required=True, metadata={"description": "Id of the eMSP.", "example": "XYZ"})
-    request_id = CiString(
-        max=36, required=True, metadata={"description": "Id of the booking at the eMSP.", "example": "REQ1"}
-    )
-    booking_option = Object(
-        BookingOption, metadata={"description": "The place to book.", "example": {"evse_uid": "3256"}}
-    )
-    location_id = CiString(max=36, required=True, metadata={"description": "Id of the Location.", "example": "LOC1"})
-    booking_location_id = CiString(
-        max=36, required=True, metadata={"description": "Id of the BookingLocation.", "example": "BL1"}
-    )
-    tokens = ListOf(
-        Object(BookingToken),
-        metadata={"description": "The tokens that can use the booking.", "example": [example_of(BookingToken)]},
-    )
-    access_information = ListOf(
-        Object(AccessInformation),
-        metadata={"description": "The ways to get access to the charger.", "example": [example_of(AccessInformation)]},
-    )
-    period = Object(Period, required=True, metadata={"description": "The time to book.", "example": example_of(Period)})
+    party_id = CiString(min=3, max=3, required=True, about="Id of the eMSP.", example="XYZ")
+    request_id = CiString(max=36, required=True, about="Id of the booking at the eMSP.", example="REQ1")
+    booking_option = Object(BookingOption, about="The place to book.", example={"evse_uid": "3256"})
+    location_id = CiString(max=36, required=True, about="Id of the Location.", example="LOC1")
+    booking_location_id = CiString(max=36, required=True, about="Id of the BookingLocation.", example="BL1")
+    tokens = ListOf(Object(BookingToken), about="The tokens that can use the booking.")
+    access_information = ListOf(Object(AccessInformation), about="The ways to get access to the charger.")
+    period = Object(Period, required=True, about="The time to book.")
     authorization_reference = CiString(
-        max=36,
-        required=True,
-        metadata={"description": "Reference that the Session and the CDR repeat.", "example": "AUTH-0001"},
+        max=36, required=True, about="Reference that the Session and the CDR repeat.", example="AUTH-0001"
     )
-    power_required = Integer(min=0, metadata={"description": "Required power, in kW.", "example": 22})
-    canceled = Object(
-        Cancellation, metadata={"description": "Present to cancel the booking.", "example": example_of(Cancellation)}
-    )
+    power_required = Integer(min=0, about="Required power, in kW.", example=22)
+    canceled = Object(Cancellation, about="Present to cancel the booking.")
 
 
 class BookingRequestStatus(Schema):
     """A request and its status (OCPI 2.3.0, Bookings, "BookingRequestStatus class")."""
 
     request_status = Enum(
-        ReservationRequestStatus,
-        required=True,
-        metadata={"description": "The answer to the request.", "example": "ACCEPTED"},
+        ReservationRequestStatus, required=True, about="The answer to the request.", example="ACCEPTED"
     )
-    booking_request = Object(
-        BookingRequest,
-        required=True,
-        metadata={"description": "The request.", "example": example_of(BookingRequest)},
-    )
-    request_received = DateTime(
-        required=True, metadata={"description": "Time at which the request was received, in UTC.", "example": _START}
-    )
+    booking_request = Object(BookingRequest, required=True, about="The request.")
+    request_received = DateTime(required=True, about="Time at which the request was received, in UTC.", example=_START)
 
 
 class Booking(OwnedObject):
@@ -300,54 +231,22 @@ class Booking(OwnedObject):
         readings.with_statuses,
     )
 
-    id = CiString(
-        max=36,
-        required=True,
-        metadata={"description": "Id of the booking, unique among those of the CPO.", "example": "B1"},
-    )
-    request_id = CiString(
-        max=36, required=True, metadata={"description": "Id of the booking at the eMSP.", "example": "REQ1"}
-    )
-    booking_option = Object(
-        BookingOption, metadata={"description": "The booked place.", "example": {"evse_uid": "3256"}}
-    )
-    location_id = CiString(max=36, required=True, metadata={"description": "Id of the Location.", "example": "LOC1"})
-    booking_tokens = ListOf(
-        Object(BookingToken),
-        metadata={"description": "The tokens that can use the booking.", "example": [example_of(BookingToken)]},
-    )
-    tariff_ids = ListOf(
-        CiString(max=36), metadata={"description": "Ids of the tariffs that apply to the booking.", "example": ["11"]}
-    )
-    period = Object(
-        Timeslot, required=True, metadata={"description": "The booked time.", "example": example_of(Timeslot)}
-    )
-    reservation_status = Enum(
-        ReservationStatus, required=True, metadata={"description": "The state of the booking.", "example": "RESERVED"}
-    )
-    canceled = Object(
-        Cancellation, metadata={"description": "Details of the cancellation.", "example": example_of(Cancellation)}
-    )
-    access_information = ListOf(
-        Object(AccessInformation),
-        metadata={"description": "The ways to get access to the charger.", "example": [example_of(AccessInformation)]},
-    )
+    id = CiString(max=36, required=True, about="Id of the booking, unique among those of the CPO.", example="B1")
+    request_id = CiString(max=36, required=True, about="Id of the booking at the eMSP.", example="REQ1")
+    booking_option = Object(BookingOption, about="The booked place.", example={"evse_uid": "3256"})
+    location_id = CiString(max=36, required=True, about="Id of the Location.", example="LOC1")
+    booking_tokens = ListOf(Object(BookingToken), about="The tokens that can use the booking.")
+    tariff_ids = ListOf(CiString(max=36), about="Ids of the tariffs that apply to the booking.", example=["11"])
+    period = Object(Timeslot, required=True, about="The booked time.")
+    reservation_status = Enum(ReservationStatus, required=True, about="The state of the booking.", example="RESERVED")
+    canceled = Object(Cancellation, about="Details of the cancellation.")
+    access_information = ListOf(Object(AccessInformation), about="The ways to get access to the charger.")
     authorization_reference = CiString(
-        max=36,
-        required=True,
-        metadata={"description": "Reference that the Session and the CDR repeat.", "example": "AUTH-0001"},
+        max=36, required=True, about="Reference that the Session and the CDR repeat.", example="AUTH-0001"
     )
-    booking_terms = Object(
-        BookingTerms,
-        required=True,
-        metadata={"description": "The terms of the booking.", "example": example_of(BookingTerms)},
-    )
-    booking_requests = ListOf(
-        Object(BookingRequestStatus),
-        required=True,
-        metadata={"description": "All requests for this booking.", "example": [example_of(BookingRequestStatus)]},
-    )
-    last_updated = DateTime(required=True, metadata=_CHANGED)
+    booking_terms = Object(BookingTerms, required=True, about="The terms of the booking.")
+    booking_requests = ListOf(Object(BookingRequestStatus), required=True, about="All requests for this booking.")
+    last_updated = _LAST_UPDATED
 
 
 class BookingLocation(OwnedObject):
@@ -360,26 +259,13 @@ class BookingLocation(OwnedObject):
     )
 
     id = CiString(
-        max=36,
-        required=True,
-        metadata={"description": "Id of the booking location, unique among those of the CPO.", "example": "BL1"},
+        max=36, required=True, about="Id of the booking location, unique among those of the CPO.", example="BL1"
     )
-    location_id = CiString(max=36, required=True, metadata={"description": "Id of the Location.", "example": "LOC1"})
-    booking_option = Object(
-        BookingOption, metadata={"description": "The places that can be booked.", "example": {"evse_uid": "3256"}}
-    )
-    policy = Object(  # type: ignore[assignment]  # marshmallow takes fields out of the class
-        Policy, metadata={"description": "Whether charging needs a booking.", "example": example_of(Policy)}
-    )
-    tariff_ids = ListOf(
-        CiString(max=36), metadata={"description": "Ids of the tariffs that apply to bookings.", "example": ["11"]}
-    )
-    booking_terms = Object(
-        BookingTerms, metadata={"description": "The terms of bookings.", "example": example_of(BookingTerms)}
-    )
-    calendars = ListOf(
-        Object(Calendar),
-        unique="id",
-        metadata={"description": "The times that can be booked.", "example": [example_of(Calendar)]},
-    )
-    last_updated = DateTime(required=True, metadata=_CHANGED)
+    location_id = CiString(max=36, required=True, about="Id of the Location.", example="LOC1")
+    booking_option = Object(BookingOption, about="The places that can be booked.", example={"evse_uid": "3256"})
+    # marshmallow takes fields out of the class
+    policy = Object(Policy, about="Whether charging needs a booking.")  # type: ignore[assignment]
+    tariff_ids = ListOf(CiString(max=36), about="Ids of the tariffs that apply to bookings.", example=["11"])
+    booking_terms = Object(BookingTerms, about="The terms of bookings.")
+    calendars = ListOf(Object(Calendar), unique="id", about="The times that can be booked.")
+    last_updated = _LAST_UPDATED

@@ -19,7 +19,6 @@ from flask_ocpi.core.schema import Document
 from flask_ocpi.core.schema import Object
 from flask_ocpi.core.schema import Schema
 from flask_ocpi.core.schema import Violation
-from flask_ocpi.core.schema import example_of
 from flask_ocpi.modules.enums import AuthMethod
 from flask_ocpi.modules.enums import CdrDimensionType
 from flask_ocpi.modules.enums import ConnectorFormat
@@ -89,19 +88,13 @@ class CdrToken(Schema):
         max=2,
         codes=COUNTRIES_ALPHA2,
         required=True,
-        metadata={"description": "ISO 3166-1 alpha-2 code of the token owner's country.", "example": "DE"},
+        about="ISO 3166-1 alpha-2 code of the token owner's country.",
+        example="DE",
     )
-    party_id = CiString(
-        min=3,
-        max=3,
-        required=True,
-        metadata={"description": "Party id of the token's owner, an eMSP.", "example": "XYZ"},
-    )
-    uid = CiString(max=36, required=True, metadata={"description": "Uid of the token.", "example": "12345678905880"})
-    type = Enum(TokenType, required=True, metadata={"description": "Type of the token.", "example": "RFID"})
-    contract_id = CiString(
-        max=36, required=True, metadata={"description": "Id of the driver's contract.", "example": "DE8ACC12E46L89"}
-    )
+    party_id = CiString(min=3, max=3, required=True, about="Party id of the token's owner, an eMSP.", example="XYZ")
+    uid = CiString(max=36, required=True, about="Uid of the token.", example="12345678905880")
+    type = Enum(TokenType, required=True, about="Type of the token.", example="RFID")
+    contract_id = CiString(max=36, required=True, about="Id of the driver's contract.", example="DE8ACC12E46L89")
 
 
 class CdrDimension(Schema):
@@ -109,32 +102,18 @@ class CdrDimension(Schema):
 
     rules = (state_of_charge_is_a_percentage,)
 
-    type = Enum(
-        CdrDimensionType, required=True, metadata={"description": "The measured quantity.", "example": "ENERGY"}
-    )
+    type = Enum(CdrDimensionType, required=True, about="The measured quantity.", example="ENERGY")
     volume = Number(
-        required=True,
-        metadata={
-            "description": "The amount, in kWh, A, kW, hours or percent; negative while discharging.",
-            "example": 12.5,
-        },
+        required=True, about="The amount, in kWh, A, kW, hours or percent; negative while discharging.", example=12.5
     )
 
 
 class ChargingPeriod(Schema):
     """A part of a session, until the next period or the end (OCPI 2.2.1, CDRs, "ChargingPeriod class")."""
 
-    start_date_time = DateTime(
-        required=True, metadata={"description": "Start of the period, in UTC.", "example": _START}
-    )
-    dimensions = ListOf(
-        Object(CdrDimension),
-        required=True,
-        metadata={"description": "The measured amounts.", "example": [example_of(CdrDimension)]},
-    )
-    tariff_id = CiString(
-        max=36, metadata={"description": "Id of the tariff that applies; absent if none does.", "example": "11"}
-    )
+    start_date_time = DateTime(required=True, about="Start of the period, in UTC.", example=_START)
+    dimensions = ListOf(Object(CdrDimension), required=True, about="The measured amounts.")
+    tariff_id = CiString(max=36, about="Id of the tariff that applies; absent if none does.", example="11")
 
 
 class CdrLocation(Schema):
@@ -143,62 +122,41 @@ class CdrLocation(Schema):
     Address and state may be as long as those of a Location, and longer than the table says.
     """
 
-    id = CiString(max=36, required=True, metadata={"description": "Id of the Location.", "example": "LOC1"})
-    name = String(max=255, metadata={"description": "Name of the Location.", "example": "Central Station"})
-    address = String(
-        max=255, required=True, metadata={"description": "Street and number.", "example": "Station Road 1"}
-    )
-    city = String(max=45, required=True, metadata={"description": "City or town.", "example": "Utrecht"})
-    postal_code = String(
-        max=10, metadata={"description": "Postal code; absent only where there are none.", "example": "3511 ED"}
-    )
-    state = String(max=45, metadata={"description": "State or province, where relevant.", "example": "Utrecht"})
+    id = CiString(max=36, required=True, about="Id of the Location.", example="LOC1")
+    name = String(max=255, about="Name of the Location.", example="Central Station")
+    address = String(max=255, required=True, about="Street and number.", example="Station Road 1")
+    city = String(max=45, required=True, about="City or town.", example="Utrecht")
+    postal_code = String(max=10, about="Postal code; absent only where there are none.", example="3511 ED")
+    state = String(max=45, about="State or province, where relevant.", example="Utrecht")
     country = String(
         min=3,
         max=3,
         codes=COUNTRIES_ALPHA3,
         required=True,
-        metadata={"description": "ISO 3166-1 alpha-3 code of the country.", "example": "NLD"},
+        about="ISO 3166-1 alpha-3 code of the country.",
+        example="NLD",
     )
-    coordinates = Object(
-        GeoLocation,
-        required=True,
-        metadata={"description": "Position of the Location.", "example": example_of(GeoLocation)},
-    )
-    evse_uid = CiString(
-        max=36, required=True, metadata={"description": f"Id of the EVSE; {_UNUSED}.", "example": "3256"}
-    )
-    evse_id = CiString(
-        max=48,
-        required=True,
-        metadata={"description": f"eMI3 id of the EVSE; {_UNUSED}.", "example": "NL*ABC*E041503001"},
-    )
-    connector_id = CiString(
-        max=36, required=True, metadata={"description": f"Id of the connector; {_UNUSED}.", "example": "1"}
-    )
+    coordinates = Object(GeoLocation, required=True, about="Position of the Location.")
+    evse_uid = CiString(max=36, required=True, about=f"Id of the EVSE; {_UNUSED}.", example="3256")
+    evse_id = CiString(max=48, required=True, about=f"eMI3 id of the EVSE; {_UNUSED}.", example="NL*ABC*E041503001")
+    connector_id = CiString(max=36, required=True, about=f"Id of the connector; {_UNUSED}.", example="1")
     connector_standard = Enum(
         ConnectorType,
         required=True,
-        metadata={
-            "description": "Standard of the connector; any value for a reservation that was never used.",
-            "example": "IEC_62196_T2",
-        },
+        about="Standard of the connector; any value for a reservation that was never used.",
+        example="IEC_62196_T2",
     )
     connector_format = Enum(
         ConnectorFormat,
         required=True,
-        metadata={
-            "description": "Format of the connector; either value for a reservation that was never used.",
-            "example": "SOCKET",
-        },
+        about="Format of the connector; either value for a reservation that was never used.",
+        example="SOCKET",
     )
     connector_power_type = Enum(
         PowerType,
         required=True,
-        metadata={
-            "description": "Power type of the connector; any value for a reservation that was never used.",
-            "example": "AC_3_PHASE",
-        },
+        about="Power type of the connector; any value for a reservation that was never used.",
+        example="AC_3_PHASE",
     )
 
 
@@ -206,39 +164,23 @@ class SignedValue(Schema):
     """A signed reading of a meter (OCPI 2.2.1, CDRs, "SignedValue class")."""
 
     nature = CiString(
-        max=32,
-        required=True,
-        metadata={"description": "The time of the reading: Start, End, Intermediate or another.", "example": "Start"},
+        max=32, required=True, about="The time of the reading: Start, End, Intermediate or another.", example="Start"
     )
-    plain_data = String(max=5000, required=True, metadata={"description": "The reading as text.", "example": "0.0 kWh"})
+    plain_data = String(max=5000, required=True, about="The reading as text.", example="0.0 kWh")
     signed_data = String(
-        max=5000,
-        required=True,
-        metadata={"description": "The reading with its signature, in Base64.", "example": "MC4wIGtXaA=="},
+        max=5000, required=True, about="The reading with its signature, in Base64.", example="MC4wIGtXaA=="
     )
 
 
 class SignedData(Schema):
     """Signed readings, and the data to check them (OCPI 2.2.1, CDRs, "SignedData class")."""
 
-    encoding_method = CiString(
-        max=36, required=True, metadata={"description": "Name of the encoding.", "example": "OCMF"}
-    )
-    encoding_method_version = Integer(metadata={"description": "Version of the encoding.", "example": 1})
-    public_key = String(
-        max=512, metadata={"description": "Public key of the signature, in Base64.", "example": "ZXhhbXBsZSBrZXk="}
-    )
-    signed_values = ListOf(
-        Object(SignedValue),
-        required=True,
-        metadata={"description": "The signed readings.", "example": [example_of(SignedValue)]},
-    )
+    encoding_method = CiString(max=36, required=True, about="Name of the encoding.", example="OCMF")
+    encoding_method_version = Integer(about="Version of the encoding.", example=1)
+    public_key = String(max=512, about="Public key of the signature, in Base64.", example="ZXhhbXBsZSBrZXk=")
+    signed_values = ListOf(Object(SignedValue), required=True, about="The signed readings.")
     url = String(
-        max=512,
-        metadata={
-            "description": "URL at which drivers can verify the readings.",
-            "example": "https://www.example.com/check",
-        },
+        max=512, about="URL at which drivers can verify the readings.", example="https://www.example.com/check"
     )
 
 
@@ -253,120 +195,56 @@ class CDR(OwnedObject):
     id = CiString(
         max=39,
         required=True,
-        metadata={
-            "description": (
-                "Id of the CDR, unique among those of the owner; at most 36 characters, except for a credit CDR."
-            ),
-            "example": "CDR1",
-        },
+        about="Id of the CDR, unique among those of the owner; at most 36 characters, except for a credit CDR.",
+        example="CDR1",
     )
     start_date_time = DateTime(
-        or_unknown=True,
-        required=True,
-        metadata={"description": "Start of the session, or of its reservation, in UTC.", "example": _START},
+        or_unknown=True, required=True, about="Start of the session, or of its reservation, in UTC.", example=_START
     )
-    end_date_time = DateTime(
-        or_unknown=True, required=True, metadata={"description": "End of the session, in UTC.", "example": _END}
-    )
+    end_date_time = DateTime(or_unknown=True, required=True, about="End of the session, in UTC.", example=_END)
     session_id = CiString(
-        max=36,
-        metadata={
-            "description": "Id of the Session; absent only if there is no Session or no sessions module.",
-            "example": "SES1",
-        },
+        max=36, about="Id of the Session; absent only if there is no Session or no sessions module.", example="SES1"
     )
-    cdr_token = Object(
-        CdrToken,
-        required=True,
-        metadata={"description": "The token that started the session.", "example": example_of(CdrToken)},
-    )
-    auth_method = Enum(
-        AuthMethod,
-        required=True,
-        metadata={"description": "The method of the last authorization.", "example": "WHITELIST"},
-    )
-    authorization_reference = CiString(
-        max=36, metadata={"description": "The last reference that the eMSP gave.", "example": "AUTH-0001"}
-    )
-    cdr_location = Object(
-        CdrLocation,
-        required=True,
-        metadata={"description": "The place of the session.", "example": example_of(CdrLocation)},
-    )
-    meter_id = String(max=255, metadata={"description": "Id of the energy meter.", "example": "METER-1"})
+    cdr_token = Object(CdrToken, required=True, about="The token that started the session.")
+    auth_method = Enum(AuthMethod, required=True, about="The method of the last authorization.", example="WHITELIST")
+    authorization_reference = CiString(max=36, about="The last reference that the eMSP gave.", example="AUTH-0001")
+    cdr_location = Object(CdrLocation, required=True, about="The place of the session.")
+    meter_id = String(max=255, about="Id of the energy meter.", example="METER-1")
     currency = String(
-        min=3,
-        max=3,
-        codes=CURRENCIES,
-        required=True,
-        metadata={"description": "ISO 4217 code of the currency.", "example": "EUR"},
+        min=3, max=3, codes=CURRENCIES, required=True, about="ISO 4217 code of the currency.", example="EUR"
     )
-    tariffs = ListOf(
-        Object(Tariff),
-        metadata={"description": "The tariffs that apply, complete.", "example": [example_of(Tariff)]},
-    )
+    tariffs = ListOf(Object(Tariff), about="The tariffs that apply, complete.")
     charging_periods = ListOf(
-        Object(ChargingPeriod),
-        max=10000,
-        required=True,
-        metadata={
-            "description": "The periods from which the costs are computed.",
-            "example": [example_of(ChargingPeriod)],
-        },
+        Object(ChargingPeriod), max=10000, required=True, about="The periods from which the costs are computed."
     )
-    signed_data = Object(
-        SignedData, metadata={"description": "Signed readings of the meter.", "example": example_of(SignedData)}
-    )
+    signed_data = Object(SignedData, about="Signed readings of the meter.")
     total_cost = Object(
         Price,
         required=True,
-        metadata={
-            "description": "Sum of all costs; negative in a credit CDR.",
-            "example": {"excl_vat": 10.0, "incl_vat": 12.1},
-        },
+        about="Sum of all costs; negative in a credit CDR.",
+        example={"excl_vat": 10.0, "incl_vat": 12.1},
     )
     total_fixed_cost = Object(
-        Price,
-        metadata={
-            "description": "Sum of the fees, except those for parking and reservation.",
-            "example": {"excl_vat": 0.5},
-        },
+        Price, about="Sum of the fees, except those for parking and reservation.", example={"excl_vat": 0.5}
     )
-    total_energy = Number(required=True, metadata={"description": "Charged energy, in kWh.", "example": 12.5})
-    total_energy_cost = Object(
-        Price, metadata={"description": "Cost of the energy.", "example": {"excl_vat": 3.125, "incl_vat": 3.78}}
-    )
-    total_time = Number(
-        required=True, metadata={"description": "Duration of the session, charging or not, in hours.", "example": 2}
-    )
-    total_time_cost = Object(Price, metadata={"description": "Cost of the charging time.", "example": {"excl_vat": 4}})
-    total_parking_time = Number(metadata={"description": "Duration without charging, in hours.", "example": 0.5})
-    total_parking_cost = Object(
-        Price, metadata={"description": "Cost of parking, including its fees.", "example": {"excl_vat": 1}}
-    )
+    total_energy = Number(required=True, about="Charged energy, in kWh.", example=12.5)
+    total_energy_cost = Object(Price, about="Cost of the energy.", example={"excl_vat": 3.125, "incl_vat": 3.78})
+    total_time = Number(required=True, about="Duration of the session, charging or not, in hours.", example=2)
+    total_time_cost = Object(Price, about="Cost of the charging time.", example={"excl_vat": 4})
+    total_parking_time = Number(about="Duration without charging, in hours.", example=0.5)
+    total_parking_cost = Object(Price, about="Cost of parking, including its fees.", example={"excl_vat": 1})
     total_reservation_cost = Object(
-        Price, metadata={"description": "Cost of the reservation, including its fees.", "example": {"excl_vat": 2}}
+        Price, about="Cost of the reservation, including its fees.", example={"excl_vat": 2}
     )
-    remark = String(
-        max=255, metadata={"description": "Further information for people.", "example": "Stopped by the help desk."}
-    )
-    invoice_reference_id = CiString(
-        max=39, metadata={"description": "Reference of the invoice for this CDR.", "example": "INV-2024-05"}
-    )
-    credit = Boolean(
-        metadata={"description": "Whether this CDR cancels the one in credit_reference_id.", "example": False}
-    )
+    remark = String(max=255, about="Further information for people.", example="Stopped by the help desk.")
+    invoice_reference_id = CiString(max=39, about="Reference of the invoice for this CDR.", example="INV-2024-05")
+    credit = Boolean(about="Whether this CDR cancels the one in credit_reference_id.", example=False)
     credit_reference_id = CiString(
-        max=39,
-        metadata={
-            "description": "Id of the cancelled CDR; required if credit is true, and absent otherwise.",
-            "example": "CDR0",
-        },
+        max=39, about="Id of the cancelled CDR; required if credit is true, and absent otherwise.", example="CDR0"
     )
     home_charging_compensation = Boolean(
-        metadata={"description": "Whether the driver is to be compensated for charging at home.", "example": False}
+        about="Whether the driver is to be compensated for charging at home.", example=False
     )
     last_updated = DateTime(
-        required=True,
-        metadata={"description": "Time at which the CDR was created, in UTC.", "example": "2024-05-31T12:05:00Z"},
+        required=True, about="Time at which the CDR was created, in UTC.", example="2024-05-31T12:05:00Z"
     )

@@ -23,7 +23,6 @@ from flask_ocpi.core.schema import Document
 from flask_ocpi.core.schema import Object
 from flask_ocpi.core.schema import Schema
 from flask_ocpi.core.schema import Violation
-from flask_ocpi.core.schema import example_of
 from flask_ocpi.errors import ConflictError
 from flask_ocpi.exchange import pending
 from flask_ocpi.exchange.context import Context
@@ -68,15 +67,11 @@ class ChargingProfilePeriod(Schema):
     start_period = Integer(
         min=0,
         required=True,
-        metadata={
-            "description": "Start in seconds from the start of the profile; it ends the period before.",
-            "example": 0,
-        },
+        about="Start in seconds from the start of the profile; it ends the period before.",
+        example=0,
     )
     limit = Number(
-        decimals=1,
-        required=True,
-        metadata={"description": "The limit, in the unit of the profile; at most one decimal.", "example": 16.1},
+        decimals=1, required=True, about="The limit, in the unit of the profile; at most one decimal.", example=16.1
     )
 
 
@@ -86,40 +81,25 @@ class ChargingProfile(Schema):
     rules = (periods_follow_each_other,)
 
     start_date_time = DateTime(
-        metadata={
-            "description": "Start of the profile, in UTC; absent if it starts with charging.",
-            "example": _DATE_TIME,
-        }
+        about="Start of the profile, in UTC; absent if it starts with charging.", example=_DATE_TIME
     )
-    duration = Integer(
-        min=0,
-        metadata={
-            "description": "Duration in seconds; absent if it has no end, or ends with charging.",
-            "example": 900,
-        },
-    )
+    duration = Integer(min=0, about="Duration in seconds; absent if it has no end, or ends with charging.", example=900)
     charging_rate_unit = Enum(
         ChargingRateUnit,
         required=True,
-        metadata={
-            "description": "Unit of the limits: W for the total power, A for the current of each phase.",
-            "example": "A",
-        },
+        about="Unit of the limits: W for the total power, A for the current of each phase.",
+        example="A",
     )
     min_charging_rate = Number(
         decimals=1,
-        metadata={
-            "description": "Below this rate the vehicle charges inefficiently or not at all; at most one decimal.",
-            "example": 6.1,
-        },
+        about="Below this rate the vehicle charges inefficiently or not at all; at most one decimal.",
+        example=6.1,
     )
     charging_profile_period = ListOf(
         Object(ChargingProfilePeriod),
         max=10000,
-        metadata={
-            "description": "The limits in the order of their starts; the first one starts at 0.",
-            "example": [{"start_period": 0, "limit": 16.1}, {"start_period": 900, "limit": 8}],
-        },
+        about="The limits in the order of their starts; the first one starts at 0.",
+        example=[{"start_period": 0, "limit": 16.1}, {"start_period": 900, "limit": 8}],
     )
 
 
@@ -128,16 +108,10 @@ class ActiveChargingProfile(Schema):
 
     start_date_time = DateTime(
         required=True,
-        metadata={
-            "description": "Time at which the profile was computed, in UTC; all its periods start from here.",
-            "example": _DATE_TIME,
-        },
+        about="Time at which the profile was computed, in UTC; all its periods start from here.",
+        example=_DATE_TIME,
     )
-    charging_profile = Object(
-        ChargingProfile,
-        required=True,
-        metadata={"description": "The limits.", "example": example_of(ChargingProfile)},
-    )
+    charging_profile = Object(ChargingProfile, required=True, about="The limits.")
 
 
 class ChargingProfileResponse(Schema):
@@ -146,12 +120,11 @@ class ChargingProfileResponse(Schema):
     result = Enum(
         ChargingProfileResponseType,
         required=True,
-        metadata={"description": "Whether the request is forwarded to the charge point.", "example": "ACCEPTED"},
+        about="Whether the request is forwarded to the charge point.",
+        example="ACCEPTED",
     )
     timeout = Integer(
-        min=0,
-        required=True,
-        metadata={"description": "Seconds after which the sender need not wait for a result any more.", "example": 30},
+        min=0, required=True, about="Seconds after which the sender need not wait for a result any more.", example=30
     )
 
 
@@ -161,26 +134,16 @@ class ActiveChargingProfileResult(Schema):
     rules = (accepted_result_has_profile,)
 
     result = Enum(
-        ChargingProfileResultType,
-        required=True,
-        metadata={"description": "Whether the EVSE returned its profile.", "example": "REJECTED"},
+        ChargingProfileResultType, required=True, about="Whether the EVSE returned its profile.", example="REJECTED"
     )
-    profile = Object(
-        ActiveChargingProfile,
-        metadata={
-            "description": "The active profile; required if result is ACCEPTED.",
-            "example": example_of(ActiveChargingProfile),
-        },
-    )
+    profile = Object(ActiveChargingProfile, about="The active profile; required if result is ACCEPTED.")
 
 
 class ChargingProfileResult(Schema):
     """The result of a PUT (OCPI 2.2.1, ChargingProfiles, "ChargingProfileResult Object")."""
 
     result = Enum(
-        ChargingProfileResultType,
-        required=True,
-        metadata={"description": "Whether the EVSE accepted the profile.", "example": "ACCEPTED"},
+        ChargingProfileResultType, required=True, about="Whether the EVSE accepted the profile.", example="ACCEPTED"
     )
 
 
@@ -188,27 +151,19 @@ class ClearProfileResult(Schema):
     """The result of a DELETE (OCPI 2.2.1, ChargingProfiles, "ClearProfileResult Object")."""
 
     result = Enum(
-        ChargingProfileResultType,
-        required=True,
-        metadata={"description": "Whether the EVSE removed the profile.", "example": "ACCEPTED"},
+        ChargingProfileResultType, required=True, about="Whether the EVSE removed the profile.", example="ACCEPTED"
     )
 
 
 class SetChargingProfile(Schema):
     """Limit a session (OCPI 2.2.1, ChargingProfiles, "SetChargingProfile Object")."""
 
-    charging_profile = Object(
-        ChargingProfile,
-        required=True,
-        metadata={"description": "The limits.", "example": example_of(ChargingProfile)},
-    )
+    charging_profile = Object(ChargingProfile, required=True, about="The limits.")
     response_url = Url(
         called=True,
         required=True,
-        metadata={
-            "description": "URL for the ChargingProfileResult, to be used unchanged.",
-            "example": _RESPONSE_URL,
-        },
+        about="URL for the ChargingProfileResult, to be used unchanged.",
+        example=_RESPONSE_URL,
     )
 
 
@@ -218,21 +173,15 @@ class ResponseUrlQuery(Schema):
     response_url = Url(
         called=True,
         required=True,
-        metadata={
-            "description": "URL for the result, to be used unchanged; percent-encoded in the query.",
-            "example": _RESPONSE_URL,
-        },
+        about="URL for the result, to be used unchanged; percent-encoded in the query.",
+        example=_RESPONSE_URL,
     )
 
 
 class ActiveProfileQuery(ResponseUrlQuery):
     """The query parameters of a GET (OCPI 2.2.1, ChargingProfiles, "Request Parameters")."""
 
-    duration = QueryInteger(
-        min=0,
-        required=True,
-        metadata={"description": "Number of seconds of the profile to return.", "example": 900},
-    )
+    duration = QueryInteger(min=0, required=True, about="Number of seconds of the profile to return.", example=900)
 
 
 #: The sessions that have, or had, a charging profile, with the platforms and parties that set it (CHP-24).

@@ -14,7 +14,6 @@ from flask_ocpi.core.schema import Document
 from flask_ocpi.core.schema import Object
 from flask_ocpi.core.schema import Schema
 from flask_ocpi.core.schema import Violation
-from flask_ocpi.core.schema import example_of
 from flask_ocpi.modules.enums import CommandResponseType
 from flask_ocpi.modules.enums import CommandResultType
 from flask_ocpi.modules.tokens import Token
@@ -38,16 +37,10 @@ class CancelReservation(Schema):
     response_url = Url(
         called=True,
         required=True,
-        metadata={
-            "description": _RESPONSE_URL,
-            "example": "https://emsp.example.com/ocpi/2.2.1/sender/commands/CANCEL_RESERVATION/1",
-        },
+        about=_RESPONSE_URL,
+        example="https://emsp.example.com/ocpi/2.2.1/sender/commands/CANCEL_RESERVATION/1",
     )
-    reservation_id = CiString(
-        max=36,
-        required=True,
-        metadata={"description": "Id of the reservation.", "example": "RES1"},
-    )
+    reservation_id = CiString(max=36, required=True, about="Id of the reservation.", example="RES1")
 
 
 class CommandResponse(Schema):
@@ -56,36 +49,27 @@ class CommandResponse(Schema):
     result = Enum(
         CommandResponseType,
         required=True,
-        metadata={"description": "Whether the command is forwarded to the charge point.", "example": "ACCEPTED"},
+        about="Whether the command is forwarded to the charge point.",
+        example="ACCEPTED",
     )
     timeout = Integer(
-        min=0,
-        required=True,
-        metadata={"description": "Seconds after which the sender need not wait for a result any more.", "example": 30},
+        min=0, required=True, about="Seconds after which the sender need not wait for a result any more.", example=30
     )
     message = ListOf(
         Object(DisplayText),
-        metadata={
-            "description": "Text for people, in several languages.",
-            "example": [{"language": "en", "text": "The charge point is being asked."}],
-        },
+        about="Text for people, in several languages.",
+        example=[{"language": "en", "text": "The charge point is being asked."}],
     )
 
 
 class CommandResult(Schema):
     """The result of a command at the charge point (OCPI 2.2.1, Commands, "CommandResult Object")."""
 
-    result = Enum(
-        CommandResultType,
-        required=True,
-        metadata={"description": "The outcome at the charge point.", "example": "ACCEPTED"},
-    )
+    result = Enum(CommandResultType, required=True, about="The outcome at the charge point.", example="ACCEPTED")
     message = ListOf(
         Object(DisplayText),
-        metadata={
-            "description": "Text for people, in several languages.",
-            "example": [{"language": "en", "text": "Charging has started."}],
-        },
+        about="Text for people, in several languages.",
+        example=[{"language": "en", "text": "Charging has started."}],
     )
 
 
@@ -95,36 +79,21 @@ class ReserveNow(Schema):
     response_url = Url(
         called=True,
         required=True,
-        metadata={
-            "description": _RESPONSE_URL,
-            "example": "https://emsp.example.com/ocpi/2.2.1/sender/commands/RESERVE_NOW/1",
-        },
+        about=_RESPONSE_URL,
+        example="https://emsp.example.com/ocpi/2.2.1/sender/commands/RESERVE_NOW/1",
     )
-    token = Object(
-        Token,
-        required=True,
-        metadata={"description": "The driver's token, which the sender has authorized.", "example": example_of(Token)},
-    )
-    expiry_date = DateTime(
-        required=True, metadata={"description": "End of the reservation, in UTC.", "example": "2024-05-31T12:00:00Z"}
-    )
+    token = Object(Token, required=True, about="The driver's token, which the sender has authorized.")
+    expiry_date = DateTime(required=True, about="End of the reservation, in UTC.", example="2024-05-31T12:00:00Z")
     reservation_id = CiString(
         max=36,
         required=True,
-        metadata={
-            "description": (
-                "Id of the reservation, unique among those of the sender; it replaces one with the same id at "
-                "the location."
-            ),
-            "example": "RES1",
-        },
+        about="Id of the reservation, unique among those of the sender; it replaces one with the same id at "
+        "the location.",
+        example="RES1",
     )
-    location_id = CiString(max=36, required=True, metadata={"description": _LOCATION, "example": "LOC1"})
-    evse_uid = CiString(
-        max=36,
-        metadata={"description": "Uid of the EVSE; absent for any EVSE of the location.", "example": "3256"},
-    )
-    authorization_reference = CiString(max=36, metadata={"description": _REFERENCE, "example": "AUTH-0001"})
+    location_id = CiString(max=36, required=True, about=_LOCATION, example="LOC1")
+    evse_uid = CiString(max=36, about="Uid of the EVSE; absent for any EVSE of the location.", example="3256")
+    authorization_reference = CiString(max=36, about=_REFERENCE, example="AUTH-0001")
 
 
 class StartSession(Schema):
@@ -135,31 +104,18 @@ class StartSession(Schema):
     response_url = Url(
         called=True,
         required=True,
-        metadata={
-            "description": _RESPONSE_URL,
-            "example": "https://emsp.example.com/ocpi/2.2.1/sender/commands/START_SESSION/1",
-        },
+        about=_RESPONSE_URL,
+        example="https://emsp.example.com/ocpi/2.2.1/sender/commands/START_SESSION/1",
     )
-    token = Object(
-        Token,
-        required=True,
-        metadata={"description": "The driver's token, which the sender has authorized.", "example": example_of(Token)},
-    )
-    location_id = CiString(max=36, required=True, metadata={"description": _LOCATION, "example": "LOC1"})
-    evse_uid = CiString(
-        max=36,
-        metadata={"description": "Uid of the EVSE; required with connector_id.", "example": "3256"},
-    )
+    token = Object(Token, required=True, about="The driver's token, which the sender has authorized.")
+    location_id = CiString(max=36, required=True, about=_LOCATION, example="LOC1")
+    evse_uid = CiString(max=36, about="Uid of the EVSE; required with connector_id.", example="3256")
     connector_id = CiString(
         max=36,
-        metadata={
-            "description": (
-                "Id of the connector; required for EVSEs with the capability START_SESSION_CONNECTOR_REQUIRED."
-            ),
-            "example": "1",
-        },
+        about="Id of the connector; required for EVSEs with the capability START_SESSION_CONNECTOR_REQUIRED.",
+        example="1",
     )
-    authorization_reference = CiString(max=36, metadata={"description": _REFERENCE, "example": "AUTH-0001"})
+    authorization_reference = CiString(max=36, about=_REFERENCE, example="AUTH-0001")
 
 
 class StopSession(Schema):
@@ -168,14 +124,10 @@ class StopSession(Schema):
     response_url = Url(
         called=True,
         required=True,
-        metadata={
-            "description": _RESPONSE_URL,
-            "example": "https://emsp.example.com/ocpi/2.2.1/sender/commands/STOP_SESSION/1",
-        },
+        about=_RESPONSE_URL,
+        example="https://emsp.example.com/ocpi/2.2.1/sender/commands/STOP_SESSION/1",
     )
-    session_id = CiString(
-        max=36, required=True, metadata={"description": "Id of a Session of the receiver.", "example": "SES1"}
-    )
+    session_id = CiString(max=36, required=True, about="Id of a Session of the receiver.", example="SES1")
 
 
 class UnlockConnector(Schema):
@@ -184,11 +136,9 @@ class UnlockConnector(Schema):
     response_url = Url(
         called=True,
         required=True,
-        metadata={
-            "description": _RESPONSE_URL,
-            "example": "https://emsp.example.com/ocpi/2.2.1/sender/commands/UNLOCK_CONNECTOR/1",
-        },
+        about=_RESPONSE_URL,
+        example="https://emsp.example.com/ocpi/2.2.1/sender/commands/UNLOCK_CONNECTOR/1",
     )
-    location_id = CiString(max=36, required=True, metadata={"description": _LOCATION, "example": "LOC1"})
-    evse_uid = CiString(max=36, required=True, metadata={"description": "Uid of the EVSE.", "example": "3256"})
-    connector_id = CiString(max=36, required=True, metadata={"description": "Id of the connector.", "example": "1"})
+    location_id = CiString(max=36, required=True, about=_LOCATION, example="LOC1")
+    evse_uid = CiString(max=36, required=True, about="Uid of the EVSE.", example="3256")
+    connector_id = CiString(max=36, required=True, about="Id of the connector.", example="1")

@@ -26,7 +26,6 @@ from flask_ocpi.core.schema import Document
 from flask_ocpi.core.schema import Object
 from flask_ocpi.core.schema import Schema
 from flask_ocpi.core.schema import Violation
-from flask_ocpi.core.schema import example_of
 from flask_ocpi.errors import ClientError
 from flask_ocpi.errors import CrowdedError
 from flask_ocpi.errors import InvalidParametersError
@@ -73,26 +72,16 @@ def hub_has_no_other_role(credentials: Document) -> Iterator[Violation]:
 class CredentialsRole(Schema):
     """A party of a platform in one of its roles (OCPI 2.2.1, Credentials, "CredentialsRole class")."""
 
-    role = Enum(
-        Role, without=(Role.PTP,), required=True, metadata={"description": "The role of the party.", "example": "CPO"}
-    )
-    business_details = Object(
-        BusinessDetails,
-        required=True,
-        metadata={"description": "Name and website of the party.", "example": example_of(BusinessDetails)},
-    )
-    party_id = CiString(
-        min=3,
-        max=3,
-        required=True,
-        metadata={"description": "Party id, unique in the country.", "example": "ABC"},
-    )
+    role = Enum(Role, without=(Role.PTP,), required=True, about="The role of the party.", example="CPO")
+    business_details = Object(BusinessDetails, required=True, about="Name and website of the party.")
+    party_id = CiString(min=3, max=3, required=True, about="Party id, unique in the country.", example="ABC")
     country_code = CiString(
         min=2,
         max=2,
         codes=COUNTRIES_ALPHA2,
         required=True,
-        metadata={"description": "ISO 3166-1 alpha-2 code of the party's country.", "example": "NL"},
+        about="ISO 3166-1 alpha-2 code of the party's country.",
+        example="NL",
     )
 
 
@@ -110,27 +99,20 @@ class Credentials(Schema):
         pattern="[!-~]+",
         pattern_hint="must be printable ASCII without blanks",
         required=True,
-        metadata={
-            "description": "The token with which the receiver of this object calls its sender; case-sensitive.",
-            "example": "example-token-not-a-secret",
-        },
+        about="The token with which the receiver of this object calls its sender; case-sensitive.",
+        example="example-token-not-a-secret",
     )
     url = Url(
         called=True,
         required=True,
-        metadata={
-            "description": "URL of the versions endpoint of the sender.",
-            "example": "https://ocpi.example.com/ocpi/versions",
-        },
+        about="URL of the versions endpoint of the sender.",
+        example="https://ocpi.example.com/ocpi/versions",
     )
     roles = ListOf(
         Object(CredentialsRole),
         max=2000,
         required=True,
-        metadata={
-            "description": "The parties of the platform; each combination of role and ids is unique.",
-            "example": [example_of(CredentialsRole)],
-        },
+        about="The parties of the platform; each combination of role and ids is unique.",
     )
 
 

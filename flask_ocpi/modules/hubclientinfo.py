@@ -43,28 +43,24 @@ from flask_ocpi.storage.base import Record
 class ClientInfo(Schema):
     """A party behind a Hub in one of its roles (OCPI 2.2.1, HubClientInfo, "ClientInfo Object")."""
 
-    party_id = CiString(min=3, max=3, required=True, metadata={"description": "Party id.", "example": "XYZ"})
+    party_id = CiString(min=3, max=3, required=True, about="Party id.", example="XYZ")
     country_code = CiString(
         min=2,
         max=2,
         codes=COUNTRIES_ALPHA2,
         required=True,
-        metadata={"description": "ISO 3166-1 alpha-2 code of the party's country.", "example": "DE"},
+        about="ISO 3166-1 alpha-2 code of the party's country.",
+        example="DE",
     )
     role = Enum(
         Role,
         without=(Role.PTP,),
         required=True,
-        metadata={"description": "The role of the party; a party with two roles has two objects.", "example": "EMSP"},
+        about="The role of the party; a party with two roles has two objects.",
+        example="EMSP",
     )
-    status = Enum(
-        ConnectionStatus,
-        required=True,
-        metadata={"description": "Whether the party can be reached.", "example": "CONNECTED"},
-    )
-    last_updated = DateTime(
-        required=True, metadata={"description": "Time of the last change, in UTC.", "example": "2024-05-31T12:00:00Z"}
-    )
+    status = Enum(ConnectionStatus, required=True, about="Whether the party can be reached.", example="CONNECTED")
+    last_updated = DateTime(required=True, about="Time of the last change, in UTC.", example="2024-05-31T12:00:00Z")
 
 
 CLIENT_INFOS = "client_infos"

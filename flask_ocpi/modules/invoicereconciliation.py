@@ -23,23 +23,13 @@ class InvoiceReconciliationRecord(OwnedObject):
     The ids of CDRs may be as long as those of credit CDRs, which is longer than the table says.
     """
 
-    id = CiString(
-        max=36,
-        required=True,
-        metadata={"description": "Id of the record, unique among those of the owner.", "example": "IRR1"},
-    )
-    invoice_id = CiString(
-        max=255, required=True, metadata={"description": "Id of the owner's invoice.", "example": "INV-2024-05"}
-    )
+    id = CiString(max=36, required=True, about="Id of the record, unique among those of the owner.", example="IRR1")
+    invoice_id = CiString(max=255, required=True, about="Id of the owner's invoice.", example="INV-2024-05")
     cdrs = ListOf(
-        CiString(max=39),
-        max=100_000,
-        required=True,
-        metadata={"description": "Ids of the CDRs on the invoice.", "example": ["CDR1", "CDR2"]},
+        CiString(max=39), max=100_000, required=True, about="Ids of the CDRs on the invoice.", example=["CDR1", "CDR2"]
     )
     last_updated = DateTime(
-        required=True,
-        metadata={"description": "Time at which the record was issued, in UTC.", "example": "2024-06-01T12:00:00Z"},
+        required=True, about="Time at which the record was issued, in UTC.", example="2024-06-01T12:00:00Z"
     )
 
 

@@ -22,7 +22,6 @@ from flask_ocpi.core.schema import Document
 from flask_ocpi.core.schema import Object
 from flask_ocpi.core.schema import Schema
 from flask_ocpi.core.schema import Violation
-from flask_ocpi.core.schema import example_of
 from flask_ocpi.modules.enums import Capability
 from flask_ocpi.modules.enums import ConnectorFormat
 from flask_ocpi.modules.enums import ConnectorType
@@ -109,30 +108,23 @@ class GeoLocation(Schema):
         pattern=LATITUDE,
         pattern_hint="must be a string of degrees with 5 to 7 decimals such as 51.04759",
         required=True,
-        metadata={
-            "description": "Latitude in WGS84 degrees, as a string with 5 to 7 decimals.",
-            "example": "51.047599",
-        },
+        about="Latitude in WGS84 degrees, as a string with 5 to 7 decimals.",
+        example="51.047599",
     )
     longitude = String(
         max=12,
         pattern=LONGITUDE,
         pattern_hint="must be a string of degrees with 5 to 7 decimals such as 3.72994",
         required=True,
-        metadata={
-            "description": "Longitude in WGS84 degrees, as a string with 5 to 7 decimals.",
-            "example": "3.729944",
-        },
+        about="Longitude in WGS84 degrees, as a string with 5 to 7 decimals.",
+        example="3.729944",
     )
 
 
 class AdditionalGeoLocation(GeoLocation):
     """A related point, such as an entrance (OCPI 2.2.1, Locations, "AdditionalGeoLocation class")."""
 
-    name = Object(
-        DisplayText,
-        metadata={"description": "Name of the point.", "example": {"language": "en", "text": "Entrance"}},
-    )
+    name = Object(DisplayText, about="Name of the point.", example={"language": "en", "text": "Entrance"})
 
 
 class RegularHours(Schema):
@@ -141,34 +133,31 @@ class RegularHours(Schema):
     rules = (period_ends_later,)
 
     weekday = Integer(
-        min=1,
-        max=7,
-        required=True,
-        metadata={"description": "Day of the week, from 1 for Monday to 7 for Sunday.", "example": 1},
+        min=1, max=7, required=True, about="Day of the week, from 1 for Monday to 7 for Sunday.", example=1
     )
     period_begin = String(
         max=5,
         pattern=HOUR_MINUTE,
         pattern_hint=_HOUR_MINUTE_HINT,
         required=True,
-        metadata={"description": "Start, in local time, HH:MM.", "example": "08:00"},
+        about="Start, in local time, HH:MM.",
+        example="08:00",
     )
     period_end = String(
         max=5,
         pattern=HOUR_MINUTE,
         pattern_hint=_HOUR_MINUTE_HINT,
         required=True,
-        metadata={"description": "End, in local time, HH:MM; later than period_begin.", "example": "20:00"},
+        about="End, in local time, HH:MM; later than period_begin.",
+        example="20:00",
     )
 
 
 class ExceptionalPeriod(Schema):
     """An exception to the opening hours (OCPI 2.2.1, Locations, "ExceptionalPeriod class")."""
 
-    period_begin = DateTime(
-        required=True, metadata={"description": "Start, in UTC.", "example": "2024-12-25T03:00:00Z"}
-    )
-    period_end = DateTime(required=True, metadata={"description": "End, in UTC.", "example": "2024-12-25T05:00:00Z"})
+    period_begin = DateTime(required=True, about="Start, in UTC.", example="2024-12-25T03:00:00Z")
+    period_end = DateTime(required=True, about="End, in UTC.", example="2024-12-25T05:00:00Z")
 
 
 class Hours(Schema):
@@ -177,37 +166,24 @@ class Hours(Schema):
     rules = (regular_hours_go_with_closing,)
 
     twentyfourseven = Boolean(
-        required=True,
-        metadata={"description": "Whether it is open day and night, except for exceptional_closings.", "example": True},
+        required=True, about="Whether it is open day and night, except for exceptional_closings.", example=True
     )
     regular_hours = ListOf(
         Object(RegularHours),
-        metadata={
-            "description": "Opening times by weekday; required if twentyfourseven is false, and absent otherwise.",
-            "example": [example_of(RegularHours)],
-        },
+        about="Opening times by weekday; required if twentyfourseven is false, and absent otherwise.",
     )
-    exceptional_openings = ListOf(
-        Object(ExceptionalPeriod),
-        metadata={"description": "Further periods in which it is open.", "example": [example_of(ExceptionalPeriod)]},
-    )
+    exceptional_openings = ListOf(Object(ExceptionalPeriod), about="Further periods in which it is open.")
     exceptional_closings = ListOf(
-        Object(ExceptionalPeriod),
-        metadata={
-            "description": "Periods in which it is closed, whatever the other properties say.",
-            "example": [example_of(ExceptionalPeriod)],
-        },
+        Object(ExceptionalPeriod), about="Periods in which it is closed, whatever the other properties say."
     )
 
 
 class StatusSchedule(Schema):
     """An expected status of an EVSE (OCPI 2.2.1, Locations, "StatusSchedule class")."""
 
-    period_begin = DateTime(required=True, metadata={"description": "Start, in UTC.", "example": _DATE_TIME})
-    period_end = DateTime(metadata={"description": "End, in UTC, if known.", "example": "2024-06-30T12:00:00Z"})
-    status = Enum(
-        Status, required=True, metadata={"description": "Planned status in this period.", "example": "INOPERATIVE"}
-    )
+    period_begin = DateTime(required=True, about="Start, in UTC.", example=_DATE_TIME)
+    period_end = DateTime(about="End, in UTC, if known.", example="2024-06-30T12:00:00Z")
+    status = Enum(Status, required=True, about="Planned status in this period.", example="INOPERATIVE")
 
 
 class PublishTokenType(Schema):
@@ -215,62 +191,32 @@ class PublishTokenType(Schema):
 
     rules = (publish_token_is_complete,)
 
-    uid = CiString(max=36, metadata={"description": "Uid of the token.", "example": "12345678905880"})
-    type = Enum(TokenType, metadata={"description": "Type of the token; required with uid.", "example": "RFID"})
-    visual_number = String(max=64, metadata={"description": "Number printed on the token.", "example": "12345-67"})
-    issuer = String(
-        max=64,
-        metadata={
-            "description": "Issuer of the token; required with visual_number.",
-            "example": "Example Provider",
-        },
-    )
-    group_id = CiString(max=36, metadata={"description": "Id of the token's group.", "example": "FLEET-7"})
+    uid = CiString(max=36, about="Uid of the token.", example="12345678905880")
+    type = Enum(TokenType, about="Type of the token; required with uid.", example="RFID")
+    visual_number = String(max=64, about="Number printed on the token.", example="12345-67")
+    issuer = String(max=64, about="Issuer of the token; required with visual_number.", example="Example Provider")
+    group_id = CiString(max=36, about="Id of the token's group.", example="FLEET-7")
 
 
 class Connector(Schema):
     """A socket or cable of an EVSE (OCPI 2.2.1, Locations, "Connector Object")."""
 
-    id = CiString(
-        max=36, required=True, metadata={"description": "Id of the connector, unique in the EVSE.", "example": "1"}
-    )
-    standard = Enum(
-        ConnectorType, required=True, metadata={"description": "Standard of the connector.", "example": "IEC_62196_T2"}
-    )
-    format = Enum(
-        ConnectorFormat,
-        required=True,
-        metadata={"description": "Format: socket or attached cable.", "example": "SOCKET"},
-    )
-    power_type = Enum(
-        PowerType, required=True, metadata={"description": "Power type: AC or DC, and phases.", "example": "AC_3_PHASE"}
-    )
+    id = CiString(max=36, required=True, about="Id of the connector, unique in the EVSE.", example="1")
+    standard = Enum(ConnectorType, required=True, about="Standard of the connector.", example="IEC_62196_T2")
+    format = Enum(ConnectorFormat, required=True, about="Format: socket or attached cable.", example="SOCKET")
+    power_type = Enum(PowerType, required=True, about="Power type: AC or DC, and phases.", example="AC_3_PHASE")
     max_voltage = Integer(
-        min=0,
-        required=True,
-        metadata={"description": "Maximum voltage, in V; from line to neutral for AC_3_PHASE.", "example": 230},
+        min=0, required=True, about="Maximum voltage, in V; from line to neutral for AC_3_PHASE.", example=230
     )
-    max_amperage = Integer(min=0, required=True, metadata={"description": "Maximum current, in A.", "example": 16})
+    max_amperage = Integer(min=0, required=True, about="Maximum current, in A.", example=16)
     max_electric_power = Integer(
-        min=0,
-        metadata={
-            "description": "Maximum power, in W; set if it is below the product of voltage and current.",
-            "example": 11000,
-        },
+        min=0, about="Maximum power, in W; set if it is below the product of voltage and current.", example=11000
     )
     tariff_ids = ListOf(
-        CiString(max=36),
-        metadata={
-            "description": "Ids of the tariffs; at any time at most one of each type is active.",
-            "example": ["11"],
-        },
+        CiString(max=36), about="Ids of the tariffs; at any time at most one of each type is active.", example=["11"]
     )
-    terms_and_conditions = Url(
-        metadata={"description": "URL of the operator's terms.", "example": "https://www.example.com/terms"}
-    )
-    last_updated = DateTime(
-        required=True, metadata={"description": "Time of the last change, in UTC.", "example": _DATE_TIME}
-    )
+    terms_and_conditions = Url(about="URL of the operator's terms.", example="https://www.example.com/terms")
+    last_updated = DateTime(required=True, about="Time of the last change, in UTC.", example=_DATE_TIME)
 
 
 class EVSE(Schema):
@@ -279,54 +225,28 @@ class EVSE(Schema):
     uid = CiString(
         max=36,
         required=True,
-        metadata={
-            "description": "Id of the EVSE at the platform; it never changes and is never used again.",
-            "example": "3256",
-        },
+        about="Id of the EVSE at the platform; it never changes and is never used again.",
+        example="3256",
     )
     evse_id = CiString(
         max=48,
-        metadata={
-            "description": "Id of the EVSE for people (eMI3); may be absent if the status is REMOVED.",
-            "example": "NL*ABC*E041503001",
-        },
+        about="Id of the EVSE for people (eMI3); may be absent if the status is REMOVED.",
+        example="NL*ABC*E041503001",
     )
-    status = Enum(Status, required=True, metadata={"description": "Current status.", "example": "AVAILABLE"})
-    status_schedule = ListOf(
-        Object(StatusSchedule),
-        metadata={
-            "description": "Planned statuses.",
-            "example": [example_of(StatusSchedule)],
-        },
-    )
-    capabilities = ListOf(
-        Enum(Capability),
-        metadata={"description": "Capabilities of the EVSE.", "example": ["RESERVABLE", "RFID_READER"]},
-    )
-    connectors = ListOf(
-        Object(Connector),
-        unique="id",
-        required=True,
-        metadata={"description": "Connectors of the EVSE.", "example": [example_of(Connector)]},
-    )
-    floor_level = String(max=4, metadata={"description": "Floor, as signposted.", "example": "-1"})
-    coordinates = Object(GeoLocation, metadata={"description": "Exact position.", "example": example_of(GeoLocation)})
-    physical_reference = String(max=16, metadata={"description": "Number or text on the EVSE.", "example": "A7"})
-    directions = ListOf(
-        Object(DisplayText),
-        metadata={
-            "description": "Directions to the EVSE, in several languages.",
-            "example": [example_of(DisplayText)],
-        },
-    )
+    status = Enum(Status, required=True, about="Current status.", example="AVAILABLE")
+    status_schedule = ListOf(Object(StatusSchedule), about="Planned statuses.")
+    capabilities = ListOf(Enum(Capability), about="Capabilities of the EVSE.", example=["RESERVABLE", "RFID_READER"])
+    connectors = ListOf(Object(Connector), unique="id", required=True, about="Connectors of the EVSE.")
+    floor_level = String(max=4, about="Floor, as signposted.", example="-1")
+    coordinates = Object(GeoLocation, about="Exact position.")
+    physical_reference = String(max=16, about="Number or text on the EVSE.", example="A7")
+    directions = ListOf(Object(DisplayText), about="Directions to the EVSE, in several languages.")
     parking_restrictions = ListOf(
-        Enum(ParkingRestriction),
-        metadata={"description": "Restrictions on who may park there.", "example": ["EV_ONLY"]},
+        Enum(ParkingRestriction), about="Restrictions on who may park there.", example=["EV_ONLY"]
     )
-    images = ListOf(Object(Image), metadata={"description": "Images of the EVSE.", "example": [example_of(Image)]})
+    images = ListOf(Object(Image), about="Images of the EVSE.")
     last_updated = DateTime(
-        required=True,
-        metadata={"description": "Time of the last change of the EVSE or a connector, in UTC.", "example": _DATE_TIME},
+        required=True, about="Time of the last change of the EVSE or a connector, in UTC.", example=_DATE_TIME
     )
 
 
@@ -338,101 +258,53 @@ class Location(OwnedObject):
     id = CiString(
         max=36,
         required=True,
-        metadata={
-            "description": "Id of the location, unique among those of the owner; it never changes.",
-            "example": "LOC1",
-        },
+        about="Id of the location, unique among those of the owner; it never changes.",
+        example="LOC1",
     )
-    publish = Boolean(
-        required=True, metadata={"description": "Whether every driver may see the location.", "example": True}
-    )
+    publish = Boolean(required=True, about="Whether every driver may see the location.", example=True)
     publish_allowed_to = ListOf(
         Object(PublishTokenType),
         max=5000,
-        metadata={
-            "description": "Tokens whose drivers may see the location nevertheless; only if publish is false.",
-            "example": [{"uid": "12345678905880", "type": "RFID"}],
-        },
+        about="Tokens whose drivers may see the location nevertheless; only if publish is false.",
+        example=[{"uid": "12345678905880", "type": "RFID"}],
     )
-    name = String(max=255, metadata={"description": "Name of the location.", "example": "Central Station"})
-    address = String(
-        max=255, required=True, metadata={"description": "Street and number.", "example": "Station Road 1"}
-    )
-    city = String(max=45, required=True, metadata={"description": "City or town.", "example": "Utrecht"})
-    postal_code = String(
-        max=10, metadata={"description": "Postal code; absent only where there are none.", "example": "3511 ED"}
-    )
-    state = String(max=45, metadata={"description": "State or province, where relevant.", "example": "Utrecht"})
+    name = String(max=255, about="Name of the location.", example="Central Station")
+    address = String(max=255, required=True, about="Street and number.", example="Station Road 1")
+    city = String(max=45, required=True, about="City or town.", example="Utrecht")
+    postal_code = String(max=10, about="Postal code; absent only where there are none.", example="3511 ED")
+    state = String(max=45, about="State or province, where relevant.", example="Utrecht")
     country = String(
         min=3,
         max=3,
         codes=COUNTRIES_ALPHA3,
         required=True,
-        metadata={"description": "ISO 3166-1 alpha-3 code of the country.", "example": "NLD"},
+        about="ISO 3166-1 alpha-3 code of the country.",
+        example="NLD",
     )
-    coordinates = Object(
-        GeoLocation,
-        required=True,
-        metadata={"description": "Position of the location.", "example": example_of(GeoLocation)},
-    )
-    related_locations = ListOf(
-        Object(AdditionalGeoLocation),
-        metadata={
-            "description": "Points that help to find the location.",
-            "example": [example_of(AdditionalGeoLocation)],
-        },
-    )
-    parking_type = Enum(ParkingType, metadata={"description": "Type of the parking place.", "example": "PARKING_LOT"})
-    evses = ListOf(
-        Object(EVSE),
-        max=5000,
-        unique="uid",
-        metadata={"description": "EVSEs of the location, including removed ones.", "example": [example_of(EVSE)]},
-    )
-    directions = ListOf(
-        Object(DisplayText),
-        metadata={
-            "description": "Directions to the location, in several languages.",
-            "example": [example_of(DisplayText)],
-        },
-    )
-    operator = Object(
-        BusinessDetails,
-        metadata={
-            "description": "The operator; absent if it is the owner.",
-            "example": example_of(BusinessDetails),
-        },
-    )
-    suboperator = Object(
-        BusinessDetails,
-        metadata={
-            "description": "The company that operates the location for the operator.",
-            "example": example_of(BusinessDetails),
-        },
-    )
-    owner = Object(
-        BusinessDetails, metadata={"description": "The owner of the location.", "example": example_of(BusinessDetails)}
-    )
-    facilities = ListOf(Enum(Facility), metadata={"description": "Facilities nearby.", "example": ["CAFE", "WIFI"]})
+    coordinates = Object(GeoLocation, required=True, about="Position of the location.")
+    related_locations = ListOf(Object(AdditionalGeoLocation), about="Points that help to find the location.")
+    parking_type = Enum(ParkingType, about="Type of the parking place.", example="PARKING_LOT")
+    evses = ListOf(Object(EVSE), max=5000, unique="uid", about="EVSEs of the location, including removed ones.")
+    directions = ListOf(Object(DisplayText), about="Directions to the location, in several languages.")
+    operator = Object(BusinessDetails, about="The operator; absent if it is the owner.")
+    suboperator = Object(BusinessDetails, about="The company that operates the location for the operator.")
+    owner = Object(BusinessDetails, about="The owner of the location.")
+    facilities = ListOf(Enum(Facility), about="Facilities nearby.", example=["CAFE", "WIFI"])
     time_zone = String(
         max=255,
         required=True,
         validate=check_time_zone,
-        metadata={"description": "IANA name of the time zone.", "example": "Europe/Amsterdam"},
+        about="IANA name of the time zone.",
+        example="Europe/Amsterdam",
     )
-    opening_times = Object(
-        Hours, metadata={"description": "Times at which the location is open.", "example": example_of(Hours)}
-    )
+    opening_times = Object(Hours, about="Times at which the location is open.")
     charging_when_closed = Boolean(
-        default=True,
-        metadata={"description": "Whether charging continues outside the opening times.", "example": True},
+        default=True, about="Whether charging continues outside the opening times.", example=True
     )
-    images = ListOf(Object(Image), metadata={"description": "Images of the location.", "example": [example_of(Image)]})
-    energy_mix = Object(EnergyMix, metadata={"description": "Sources of the energy.", "example": example_of(EnergyMix)})
+    images = ListOf(Object(Image), about="Images of the location.")
+    energy_mix = Object(EnergyMix, about="Sources of the energy.")
     last_updated = DateTime(
         required=True,
-        metadata={
-            "description": "Time of the last change of the location, an EVSE or a connector, in UTC.",
-            "example": _DATE_TIME,
-        },
+        about="Time of the last change of the location, an EVSE or a connector, in UTC.",
+        example=_DATE_TIME,
     )

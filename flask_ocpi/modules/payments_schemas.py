@@ -43,54 +43,36 @@ class Terminal(Schema):
     """
 
     terminal_id = CiString(max=36, required=True, metadata=_TERMINAL_ID)
-    customer_reference = CiString(
-        max=36, metadata={"description": "Reference of the CPO at the PTP.", "example": "CUSTOMER1"}
-    )
-    party_id = CiString(
-        min=3, max=3, metadata={"description": "Party id of the CPO, instead of customer_reference.", "example": "ABC"}
-    )
+    customer_reference = CiString(max=36, about="Reference of the CPO at the PTP.", example="CUSTOMER1")
+    party_id = CiString(min=3, max=3, about="Party id of the CPO, instead of customer_reference.", example="ABC")
     country_code = CiString(
         min=2,
         max=2,
         codes=COUNTRIES_ALPHA2,
-        metadata={"description": "Country code of the CPO, instead of customer_reference.", "example": "NL"},
+        about="Country code of the CPO, instead of customer_reference.",
+        example="NL",
     )
-    address = CiString(max=45, metadata={"description": "Street and number.", "example": "Main Street 1"})
-    city = CiString(max=45, metadata={"description": "City or town.", "example": "Amsterdam"})
-    postal_code = CiString(max=10, metadata={"description": "Postal code.", "example": "1011AB"})
-    state = CiString(max=20, metadata={"description": "State or province.", "example": "Noord-Holland"})
+    address = CiString(max=45, about="Street and number.", example="Main Street 1")
+    city = CiString(max=45, about="City or town.", example="Amsterdam")
+    postal_code = CiString(max=10, about="Postal code.", example="1011AB")
+    state = CiString(max=20, about="State or province.", example="Noord-Holland")
     country = CiString(
-        min=3,
-        max=3,
-        codes=COUNTRIES_ALPHA3,
-        metadata={"description": "ISO 3166-1 alpha-3 code of the country.", "example": "NLD"},
+        min=3, max=3, codes=COUNTRIES_ALPHA3, about="ISO 3166-1 alpha-3 code of the country.", example="NLD"
     )
     coordinates = Object(
-        GeoLocation,
-        metadata={
-            "description": "Position of the terminal.",
-            "example": {"latitude": "51.047599", "longitude": "3.729944"},
-        },
+        GeoLocation, about="Position of the terminal.", example={"latitude": "51.047599", "longitude": "3.729944"}
     )
     invoice_base_url = Url(
-        metadata={
-            "description": "URL of invoices, to which the authorization_reference is appended.",
-            "example": "https://www.example.com/invoices/",
-        }
+        about="URL of invoices, to which the authorization_reference is appended.",
+        example="https://www.example.com/invoices/",
     )
-    invoice_creator = Enum(
-        InvoiceCreator, metadata={"description": "The party that issues the invoice.", "example": "CPO"}
-    )
-    reference = CiString(
-        max=36, metadata={"description": "Further reference, such as a serial number.", "example": "SERIAL-1"}
-    )
+    invoice_creator = Enum(InvoiceCreator, about="The party that issues the invoice.", example="CPO")
+    reference = CiString(max=36, about="Further reference, such as a serial number.", example="SERIAL-1")
     location_ids = ListOf(
-        CiString(max=36),
-        metadata={"description": "Ids of the Locations that can be paid at the terminal.", "example": ["LOC1"]},
+        CiString(max=36), about="Ids of the Locations that can be paid at the terminal.", example=["LOC1"]
     )
     evse_uids = ListOf(
-        CiString(max=36),
-        metadata={"description": "Uids of further EVSEs that can be paid at the terminal.", "example": ["3256"]},
+        CiString(max=36), about="Uids of further EVSEs that can be paid at the terminal.", example=["3256"]
     )
     last_updated = DateTime(required=True, metadata=_CHANGED)
 
@@ -110,37 +92,17 @@ class TerminalChange(NewTerminal):
 class FinancialAdviceConfirmation(Schema):
     """The payment captured for a session (OCPI 2.3.0, Payments, "Financial Advice Confirmation Object")."""
 
-    id = CiString(
-        max=36,
-        required=True,
-        metadata={"description": "Id of the confirmation, unique among those of the PTP.", "example": "FAC1"},
-    )
+    id = CiString(max=36, required=True, about="Id of the confirmation, unique among those of the PTP.", example="FAC1")
     authorization_reference = CiString(
-        max=36,
-        required=True,
-        metadata={"description": "Reference of the StartSession, the Session and the CDR.", "example": "AUTH-0001"},
+        max=36, required=True, about="Reference of the StartSession, the Session and the CDR.", example="AUTH-0001"
     )
-    total_costs = Object(
-        Price,
-        required=True,
-        metadata={"description": "Captured amount.", "example": {"excl_vat": 10.0, "incl_vat": 12.1}},
-    )
+    total_costs = Object(Price, required=True, about="Captured amount.", example={"excl_vat": 10.0, "incl_vat": 12.1})
     currency = CiString(
-        min=3,
-        max=3,
-        codes=CURRENCIES,
-        required=True,
-        metadata={"description": "ISO 4217 code of the currency.", "example": "EUR"},
+        min=3, max=3, codes=CURRENCIES, required=True, about="ISO 4217 code of the currency.", example="EUR"
     )
     eft_data = ListOf(
-        CiString(max=255),
-        required=True,
-        metadata={"description": "Lines about the payment for the invoice.", "example": ["AID: 1234"]},
+        CiString(max=255), required=True, about="Lines about the payment for the invoice.", example=["AID: 1234"]
     )
-    capture_status_code = Enum(
-        CaptureStatusCode, required=True, metadata={"description": "Outcome of the payment.", "example": "SUCCESS"}
-    )
-    capture_status_message = CiString(
-        max=255, metadata={"description": "Details of the outcome.", "example": "Captured at the PSP."}
-    )
+    capture_status_code = Enum(CaptureStatusCode, required=True, about="Outcome of the payment.", example="SUCCESS")
+    capture_status_message = CiString(max=255, about="Details of the outcome.", example="Captured at the PSP.")
     last_updated = DateTime(required=True, metadata=_CHANGED)

@@ -25,7 +25,6 @@ from flask_ocpi.core.fields import Number
 from flask_ocpi.core.fields import String
 from flask_ocpi.core.schema import Object
 from flask_ocpi.core.schema import Schema
-from flask_ocpi.core.schema import example_of
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import NotFoundError
 from flask_ocpi.errors import ServerError
@@ -57,87 +56,45 @@ _UNASSIGNED = "#NA while a reservation has none assigned"
 class Session(OwnedObject):
     """A charging session, or a reservation (OCPI 2.2.1, Sessions, "Session Object")."""
 
-    id = CiString(
-        max=36,
-        required=True,
-        metadata={"description": "Id of the session, unique among those of the owner.", "example": "SES1"},
-    )
+    id = CiString(max=36, required=True, about="Id of the session, unique among those of the owner.", example="SES1")
     start_date_time = DateTime(
         required=True,
-        metadata={
-            "description": "Time at which the session became ACTIVE, in UTC; until then, time of its creation.",
-            "example": "2024-05-31T10:00:00Z",
-        },
+        about="Time at which the session became ACTIVE, in UTC; until then, time of its creation.",
+        example="2024-05-31T10:00:00Z",
     )
-    end_date_time = DateTime(metadata={"description": "End of the session, in UTC.", "example": "2024-05-31T12:00:00Z"})
-    kwh = Number(required=True, metadata={"description": "Energy so far, in kWh.", "example": 12.5})
-    cdr_token = Object(
-        CdrToken,
-        required=True,
-        metadata={"description": "The token that started the session.", "example": example_of(CdrToken)},
-    )
-    auth_method = Enum(
-        AuthMethod,
-        required=True,
-        metadata={"description": "The method of authorization; may change.", "example": "WHITELIST"},
-    )
-    authorization_reference = CiString(
-        max=36, metadata={"description": "The last reference that the eMSP gave.", "example": "AUTH-0001"}
-    )
-    location_id = CiString(max=36, required=True, metadata={"description": "Id of the Location.", "example": "LOC1"})
-    evse_uid = CiString(
-        max=36, required=True, metadata={"description": f"Id of the EVSE; {_UNASSIGNED}.", "example": "3256"}
-    )
-    connector_id = CiString(
-        max=36, required=True, metadata={"description": f"Id of the connector; {_UNASSIGNED}.", "example": "1"}
-    )
-    meter_id = String(max=255, metadata={"description": "Id of the energy meter.", "example": "METER-1"})
+    end_date_time = DateTime(about="End of the session, in UTC.", example="2024-05-31T12:00:00Z")
+    kwh = Number(required=True, about="Energy so far, in kWh.", example=12.5)
+    cdr_token = Object(CdrToken, required=True, about="The token that started the session.")
+    auth_method = Enum(AuthMethod, required=True, about="The method of authorization; may change.", example="WHITELIST")
+    authorization_reference = CiString(max=36, about="The last reference that the eMSP gave.", example="AUTH-0001")
+    location_id = CiString(max=36, required=True, about="Id of the Location.", example="LOC1")
+    evse_uid = CiString(max=36, required=True, about=f"Id of the EVSE; {_UNASSIGNED}.", example="3256")
+    connector_id = CiString(max=36, required=True, about=f"Id of the connector; {_UNASSIGNED}.", example="1")
+    meter_id = String(max=255, about="Id of the energy meter.", example="METER-1")
     currency = String(
-        min=3,
-        max=3,
-        codes=CURRENCIES,
-        required=True,
-        metadata={"description": "ISO 4217 code of the currency.", "example": "EUR"},
+        min=3, max=3, codes=CURRENCIES, required=True, about="ISO 4217 code of the currency.", example="EUR"
     )
     charging_periods = ListOf(
         Object(ChargingPeriod),
         max=10000,
-        metadata={
-            "description": "The periods from which the costs are computed; a PATCH appends, a PUT replaces.",
-            "example": [example_of(ChargingPeriod)],
-        },
+        about="The periods from which the costs are computed; a PATCH appends, a PUT replaces.",
     )
     total_cost = Object(
-        Price,
-        metadata={
-            "description": "Sum of all costs; absent if unknown, 0 if free.",
-            "example": {"excl_vat": 10.0, "incl_vat": 12.1},
-        },
+        Price, about="Sum of all costs; absent if unknown, 0 if free.", example={"excl_vat": 10.0, "incl_vat": 12.1}
     )
-    status = Enum(SessionStatus, required=True, metadata={"description": "Status of the session.", "example": "ACTIVE"})
-    last_updated = DateTime(
-        required=True, metadata={"description": "Time of the last change, in UTC.", "example": "2024-05-31T12:00:00Z"}
-    )
+    status = Enum(SessionStatus, required=True, about="Status of the session.", example="ACTIVE")
+    last_updated = DateTime(required=True, about="Time of the last change, in UTC.", example="2024-05-31T12:00:00Z")
 
 
 class ChargingPreferences(Schema):
     """The wishes of a driver for a session (OCPI 2.2.1, Sessions, "ChargingPreferences Object")."""
 
     profile_type = Enum(
-        ProfileType,
-        required=True,
-        metadata={"description": "The driver's priority; tariffs may depend on it.", "example": "GREEN"},
+        ProfileType, required=True, about="The driver's priority; tariffs may depend on it.", example="GREEN"
     )
-    departure_time = DateTime(
-        metadata={"description": "Expected departure of the driver, in UTC.", "example": "2024-05-31T16:00:00Z"}
-    )
-    energy_need = Number(
-        metadata={"description": "Energy that the driver needs until departure, in kWh.", "example": 20}
-    )
-    discharge_allowed = Boolean(
-        default=False,
-        metadata={"description": "Whether the vehicle may be discharged meanwhile.", "example": True},
-    )
+    departure_time = DateTime(about="Expected departure of the driver, in UTC.", example="2024-05-31T16:00:00Z")
+    energy_need = Number(about="Energy that the driver needs until departure, in kWh.", example=20)
+    discharge_allowed = Boolean(default=False, about="Whether the vehicle may be discharged meanwhile.", example=True)
 
 
 _log = logging.getLogger("flask_ocpi")

@@ -23,7 +23,6 @@ from flask_ocpi.core.schema import Document
 from flask_ocpi.core.schema import Object
 from flask_ocpi.core.schema import Schema
 from flask_ocpi.core.schema import Violation
-from flask_ocpi.core.schema import example_of
 from flask_ocpi.exchange.patterns import client_owned
 from flask_ocpi.exchange.patterns import list_objects
 from flask_ocpi.modules.enums import DayOfWeek
@@ -60,25 +59,11 @@ class PriceComponent(Schema):
     A step_size of 0, as in the specification's example of a free tariff, means the same as 1.
     """
 
-    type = Enum(
-        TariffDimensionType, required=True, metadata={"description": "The priced dimension.", "example": "ENERGY"}
-    )
-    price = Number(
-        required=True, metadata={"description": "Price per kWh, per hour, or once, without VAT.", "example": 0.25}
-    )
-    vat = Number(
-        metadata={
-            "description": "VAT in percent; absent if no VAT applies, which differs from 0.",
-            "example": 21.0,
-        }
-    )
+    type = Enum(TariffDimensionType, required=True, about="The priced dimension.", example="ENERGY")
+    price = Number(required=True, about="Price per kWh, per hour, or once, without VAT.", example=0.25)
+    vat = Number(about="VAT in percent; absent if no VAT applies, which differs from 0.", example=21.0)
     step_size = Integer(
-        min=0,
-        required=True,
-        metadata={
-            "description": "Billed amounts are rounded up to a multiple of this many Wh or seconds.",
-            "example": 1,
-        },
+        min=0, required=True, about="Billed amounts are rounded up to a multiple of this many Wh or seconds.", example=1
     )
 
 
@@ -89,54 +74,39 @@ class TariffRestrictions(Schema):
         max=5,
         pattern=HOUR_MINUTE,
         pattern_hint=_HOUR_MINUTE_HINT,
-        metadata={"description": "Applies from this local time, HH:MM.", "example": "13:30"},
+        about="Applies from this local time, HH:MM.",
+        example="13:30",
     )
     end_time = String(
         max=5,
         pattern=HOUR_MINUTE,
         pattern_hint=_HOUR_MINUTE_HINT,
-        metadata={
-            "description": (
-                "Applies until just before this local time, HH:MM; on the next day if it is before start_time."
-            ),
-            "example": "19:45",
-        },
+        about="Applies until just before this local time, HH:MM; on the next day if it is before start_time.",
+        example="19:45",
     )
     start_date = String(
-        max=10,
-        pattern=DATE,
-        pattern_hint=_DATE_HINT,
-        metadata={"description": "Applies from this local date.", "example": "2024-12-24"},
+        max=10, pattern=DATE, pattern_hint=_DATE_HINT, about="Applies from this local date.", example="2024-12-24"
     )
     end_date = String(
         max=10,
         pattern=DATE,
         pattern_hint=_DATE_HINT,
-        metadata={"description": "Applies until just before this local date.", "example": "2024-12-27"},
+        about="Applies until just before this local date.",
+        example="2024-12-27",
     )
-    min_kwh = Number(metadata={"description": "Applies from this energy, in kWh.", "example": 20})
-    max_kwh = Number(metadata={"description": "Applies until just before this energy, in kWh.", "example": 50})
-    min_current = Number(
-        metadata={"description": "Applies at this total current of all phases or more, in A.", "example": 5}
-    )
-    max_current = Number(
-        metadata={"description": "Applies below this total current of all phases, in A.", "example": 20}
-    )
-    min_power = Number(metadata={"description": "Applies at this power or more, in kW.", "example": 5})
-    max_power = Number(metadata={"description": "Applies below this power, in kW.", "example": 20})
-    min_duration = Integer(min=0, metadata={"description": "Applies from this duration, in seconds.", "example": 1800})
-    max_duration = Integer(
-        min=0, metadata={"description": "Applies until just before this duration, in seconds.", "example": 3600}
-    )
-    day_of_week = ListOf(
-        Enum(DayOfWeek), metadata={"description": "Applies on these days.", "example": ["SATURDAY", "SUNDAY"]}
-    )
+    min_kwh = Number(about="Applies from this energy, in kWh.", example=20)
+    max_kwh = Number(about="Applies until just before this energy, in kWh.", example=50)
+    min_current = Number(about="Applies at this total current of all phases or more, in A.", example=5)
+    max_current = Number(about="Applies below this total current of all phases, in A.", example=20)
+    min_power = Number(about="Applies at this power or more, in kW.", example=5)
+    max_power = Number(about="Applies below this power, in kW.", example=20)
+    min_duration = Integer(min=0, about="Applies from this duration, in seconds.", example=1800)
+    max_duration = Integer(min=0, about="Applies until just before this duration, in seconds.", example=3600)
+    day_of_week = ListOf(Enum(DayOfWeek), about="Applies on these days.", example=["SATURDAY", "SUNDAY"])
     reservation = Enum(
         ReservationRestrictionType,
-        metadata={
-            "description": "Applies during a reservation, which only FLAT and TIME can price; TIME is its duration.",
-            "example": "RESERVATION",
-        },
+        about="Applies during a reservation, which only FLAT and TIME can price; TIME is its duration.",
+        example="RESERVATION",
     )
 
 
@@ -148,17 +118,13 @@ class TariffElement(Schema):
     price_components = ListOf(
         Object(PriceComponent),
         required=True,
-        metadata={
-            "description": "The prices, one for each dimension.",
-            "example": [{"type": "ENERGY", "price": 0.25, "vat": 21.0, "step_size": 1}],
-        },
+        about="The prices, one for each dimension.",
+        example=[{"type": "ENERGY", "price": 0.25, "vat": 21.0, "step_size": 1}],
     )
     restrictions = Object(
         TariffRestrictions,
-        metadata={
-            "description": "Conditions under which the prices apply; absent if they always do.",
-            "example": {"day_of_week": ["FRIDAY"]},
-        },
+        about="Conditions under which the prices apply; absent if they always do.",
+        example={"day_of_week": ["FRIDAY"]},
     )
 
 
@@ -168,59 +134,28 @@ class Tariff(OwnedObject):
     The first element in the list that prices a dimension and applies counts: keep the order.
     """
 
-    id = CiString(
-        max=36,
-        required=True,
-        metadata={"description": "Id of the tariff, unique among those of the owner.", "example": "11"},
-    )
+    id = CiString(max=36, required=True, about="Id of the tariff, unique among those of the owner.", example="11")
     currency = String(
-        min=3,
-        max=3,
-        codes=CURRENCIES,
-        required=True,
-        metadata={"description": "ISO 4217 code of the currency.", "example": "EUR"},
+        min=3, max=3, codes=CURRENCIES, required=True, about="ISO 4217 code of the currency.", example="EUR"
     )
     type = Enum(
-        TariffType,
-        metadata={
-            "description": "Type of the sessions to which the tariff applies; absent for all.",
-            "example": "REGULAR",
-        },
+        TariffType, about="Type of the sessions to which the tariff applies; absent for all.", example="REGULAR"
     )
     tariff_alt_text = ListOf(
         Object(DisplayText),
-        metadata={
-            "description": "Further information in several languages; never the prices of elements.",
-            "example": [{"language": "en", "text": "Half the start fee with a debit card."}],
-        },
+        about="Further information in several languages; never the prices of elements.",
+        example=[{"language": "en", "text": "Half the start fee with a debit card."}],
     )
     tariff_alt_url = Url(
-        metadata={
-            "description": "URL of a web page that explains the tariff.",
-            "example": "https://www.example.com/tariffs/11",
-        }
+        about="URL of a web page that explains the tariff.", example="https://www.example.com/tariffs/11"
     )
-    min_price = Object(
-        Price,
-        metadata={"description": "Minimum cost of a session.", "example": {"excl_vat": 0.5, "incl_vat": 0.55}},
-    )
-    max_price = Object(
-        Price,
-        metadata={"description": "Maximum cost of a session.", "example": {"excl_vat": 10, "incl_vat": 11}},
-    )
-    elements = ListOf(
-        Object(TariffElement),
-        required=True,
-        metadata={"description": "The prices with their conditions.", "example": [example_of(TariffElement)]},
-    )
-    start_date_time = DateTime(
-        metadata={"description": "Start of validity, in UTC.", "example": "2024-01-01T00:00:00Z"}
-    )
-    end_date_time = DateTime(metadata={"description": "End of validity, in UTC.", "example": "2025-01-01T00:00:00Z"})
-    energy_mix = Object(EnergyMix, metadata={"description": "Sources of the energy.", "example": example_of(EnergyMix)})
-    last_updated = DateTime(
-        required=True, metadata={"description": "Time of the last change, in UTC.", "example": "2024-05-31T12:00:00Z"}
-    )
+    min_price = Object(Price, about="Minimum cost of a session.", example={"excl_vat": 0.5, "incl_vat": 0.55})
+    max_price = Object(Price, about="Maximum cost of a session.", example={"excl_vat": 10, "incl_vat": 11})
+    elements = ListOf(Object(TariffElement), required=True, about="The prices with their conditions.")
+    start_date_time = DateTime(about="Start of validity, in UTC.", example="2024-01-01T00:00:00Z")
+    end_date_time = DateTime(about="End of validity, in UTC.", example="2025-01-01T00:00:00Z")
+    energy_mix = Object(EnergyMix, about="Sources of the energy.")
+    last_updated = DateTime(required=True, about="Time of the last change, in UTC.", example="2024-05-31T12:00:00Z")
 
 
 TARIFF = ObjectType(

@@ -28,7 +28,6 @@ from flask_ocpi.core.fields import ListOf
 from flask_ocpi.core.fields import String
 from flask_ocpi.core.schema import Object
 from flask_ocpi.core.schema import Schema
-from flask_ocpi.core.schema import example_of
 from flask_ocpi.core.schema import load
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import ServerError
@@ -57,23 +56,15 @@ from flask_ocpi.storage.base import fold
 class EnergyContract(Schema):
     """The energy supplier of a driver (OCPI 2.2.1, Tokens, "EnergyContract class")."""
 
-    supplier_name = String(
-        max=64, required=True, metadata={"description": "Name of the energy supplier.", "example": "Example Energy"}
-    )
-    contract_id = String(
-        max=64, metadata={"description": "Id of the contract with the supplier.", "example": "0123456789"}
-    )
+    supplier_name = String(max=64, required=True, about="Name of the energy supplier.", example="Example Energy")
+    contract_id = String(max=64, about="Id of the contract with the supplier.", example="0123456789")
 
 
 class LocationReferences(Schema):
     """The place at which a token is to be used (OCPI 2.2.1, Tokens, "LocationReferences class")."""
 
-    location_id = CiString(max=36, required=True, metadata={"description": "Id of the Location.", "example": "LOC1"})
-    evse_uids = ListOf(
-        CiString(max=36),
-        max=5000,
-        metadata={"description": "Uids of EVSEs of the Location.", "example": ["3256"]},
-    )
+    location_id = CiString(max=36, required=True, about="Id of the Location.", example="LOC1")
+    evse_uids = ListOf(CiString(max=36), max=5000, about="Uids of EVSEs of the Location.", example=["3256"])
 
 
 class Token(OwnedObject):
@@ -82,60 +73,32 @@ class Token(OwnedObject):
     uid = CiString(
         max=36,
         required=True,
-        metadata={
-            "description": (
-                "Uid, unique with the type among those of the owner; for an RFID token, the value that readers see."
-            ),
-            "example": "12345678905880",
-        },
+        about="Uid, unique with the type among those of the owner; for an RFID token, the value that readers see.",
+        example="12345678905880",
     )
-    type = Enum(TokenType, required=True, metadata={"description": "Type of the token.", "example": "RFID"})
+    type = Enum(TokenType, required=True, about="Type of the token.", example="RFID")
     contract_id = CiString(
-        max=36,
-        required=True,
-        metadata={"description": "Id of the driver's contract, preferably an eMA id.", "example": "DE8ACC12E46L89"},
+        max=36, required=True, about="Id of the driver's contract, preferably an eMA id.", example="DE8ACC12E46L89"
     )
-    visual_number = String(
-        max=64, metadata={"description": "Number printed on the token.", "example": "DF000-2001-8999-1"}
-    )
-    issuer = String(
-        max=64,
-        required=True,
-        metadata={"description": "Issuer, as printed on the token.", "example": "Example Provider"},
-    )
+    visual_number = String(max=64, about="Number printed on the token.", example="DF000-2001-8999-1")
+    issuer = String(max=64, required=True, about="Issuer, as printed on the token.", example="Example Provider")
     group_id = CiString(
         max=36,
-        metadata={
-            "description": (
-                "Id of a group; a session started by one token can be stopped by another. OCPP before 2.0 allows "
-                "20 characters."
-            ),
-            "example": "FLEET-7",
-        },
+        about="Id of a group; a session started by one token can be stopped by another. OCPP before 2.0 allows "
+        "20 characters.",
+        example="FLEET-7",
     )
-    valid = Boolean(required=True, metadata={"description": "Whether the token is valid.", "example": True})
+    valid = Boolean(required=True, about="Whether the token is valid.", example=True)
     whitelist = Enum(
         WhitelistType,
         required=True,
-        metadata={"description": "Whether the operator must ask the owner before charging.", "example": "ALLOWED"},
+        about="Whether the operator must ask the owner before charging.",
+        example="ALLOWED",
     )
-    language = String(
-        min=2,
-        max=2,
-        codes=LANGUAGES,
-        metadata={"description": "ISO 639-1 code of the driver's language.", "example": "en"},
-    )
-    default_profile_type = Enum(
-        ProfileType,
-        metadata={"description": "Charging preference if none is given.", "example": "GREEN"},
-    )
-    energy_contract = Object(
-        EnergyContract,
-        metadata={"description": "The driver's own energy contract.", "example": example_of(EnergyContract)},
-    )
-    last_updated = DateTime(
-        required=True, metadata={"description": "Time of the last change, in UTC.", "example": "2024-05-31T12:00:00Z"}
-    )
+    language = String(min=2, max=2, codes=LANGUAGES, about="ISO 639-1 code of the driver's language.", example="en")
+    default_profile_type = Enum(ProfileType, about="Charging preference if none is given.", example="GREEN")
+    energy_contract = Object(EnergyContract, about="The driver's own energy contract.")
+    last_updated = DateTime(required=True, about="Time of the last change, in UTC.", example="2024-05-31T12:00:00Z")
 
 
 class AuthorizationInfo(Schema):
@@ -144,33 +107,25 @@ class AuthorizationInfo(Schema):
     allowed = Enum(
         AllowedType,
         required=True,
-        metadata={"description": "Whether the driver may charge, or the reason for the refusal.", "example": "ALLOWED"},
+        about="Whether the driver may charge, or the reason for the refusal.",
+        example="ALLOWED",
     )
-    token = Object(Token, required=True, metadata={"description": "The complete token.", "example": example_of(Token)})
+    token = Object(Token, required=True, about="The complete token.")
     location = Object(
         LocationReferences,
-        metadata={
-            "description": "The part of the requested location where the driver may charge.",
-            "example": {"location_id": "LOC1", "evse_uids": ["3256"]},
-        },
+        about="The part of the requested location where the driver may charge.",
+        example={"location_id": "LOC1", "evse_uids": ["3256"]},
     )
     authorization_reference = CiString(
-        max=36,
-        metadata={"description": "Reference that the Session and the CDR repeat.", "example": "AUTH-0001"},
+        max=36, about="Reference that the Session and the CDR repeat.", example="AUTH-0001"
     )
-    info = Object(
-        DisplayText,
-        metadata={
-            "description": "Text for the driver.",
-            "example": {"language": "en", "text": "Your credit is low."},
-        },
-    )
+    info = Object(DisplayText, about="Text for the driver.", example={"language": "en", "text": "Your credit is low."})
 
 
 class TokenTypeQuery(Schema):
     """The query parameter that selects a token among those with one uid (OCPI 2.2.1, Tokens, "Request Parameters")."""
 
-    type = Enum(TokenType, metadata={"description": "Type of the token, by default RFID.", "example": "RFID"})
+    type = Enum(TokenType, about="Type of the token, by default RFID.", example="RFID")
 
 
 _log = logging.getLogger("flask_ocpi")

@@ -14,7 +14,6 @@ from flask_ocpi.core.fields import String
 from flask_ocpi.core.fields import Url
 from flask_ocpi.core.schema import Object
 from flask_ocpi.core.schema import Schema
-from flask_ocpi.core.schema import example_of
 from flask_ocpi.modules.enums import EnergySourceCategory
 from flask_ocpi.modules.enums import EnvironmentalImpactCategory
 from flask_ocpi.modules.enums import ImageCategory
@@ -24,75 +23,43 @@ class DisplayText(Schema):
     """A text to show to people, in one language (OCPI 2.2.1, Types, "DisplayText class")."""
 
     language = String(
-        min=2,
-        max=2,
-        codes=LANGUAGES,
-        required=True,
-        metadata={"description": "ISO 639-1 code of the language.", "example": "en"},
+        min=2, max=2, codes=LANGUAGES, required=True, about="ISO 639-1 code of the language.", example="en"
     )
-    text = String(
-        max=512,
-        required=True,
-        metadata={"description": "Plain text without markup.", "example": "Enter behind the supermarket."},
-    )
+    text = String(max=512, required=True, about="Plain text without markup.", example="Enter behind the supermarket.")
 
 
 class Price(Schema):
     """An amount of money (OCPI 2.2.1, Types, "Price class")."""
 
-    excl_vat = Number(
-        required=True,
-        metadata={"description": "Amount without VAT; negative in a credit CDR.", "example": 10.0},
-    )
-    incl_vat = Number(metadata={"description": "Amount with VAT; absent if the VAT is unknown.", "example": 12.1})
+    excl_vat = Number(required=True, about="Amount without VAT; negative in a credit CDR.", example=10.0)
+    incl_vat = Number(about="Amount with VAT; absent if the VAT is unknown.", example=12.1)
 
 
 class Image(Schema):
     """A reference to a picture (OCPI 2.2.1, Locations, "Image class")."""
 
-    url = Url(
-        required=True,
-        metadata={"description": "URL of the image.", "example": "https://www.example.com/logo.png"},
-    )
-    thumbnail = Url(
-        metadata={
-            "description": "URL of a small version.",
-            "example": "https://www.example.com/logo-small.png",
-        }
-    )
-    category = Enum(
-        ImageCategory, required=True, metadata={"description": "Subject of the image.", "example": "OPERATOR"}
-    )
-    type = CiString(
-        max=4,
-        required=True,
-        metadata={"description": "Format, such as gif, jpeg, png or svg.", "example": "png"},
-    )
-    width = Integer(min=0, max=99999, metadata={"description": "Width of the full size, in pixels.", "example": 512})
-    height = Integer(min=0, max=99999, metadata={"description": "Height of the full size, in pixels.", "example": 512})
+    url = Url(required=True, about="URL of the image.", example="https://www.example.com/logo.png")
+    thumbnail = Url(about="URL of a small version.", example="https://www.example.com/logo-small.png")
+    category = Enum(ImageCategory, required=True, about="Subject of the image.", example="OPERATOR")
+    type = CiString(max=4, required=True, about="Format, such as gif, jpeg, png or svg.", example="png")
+    width = Integer(min=0, max=99999, about="Width of the full size, in pixels.", example=512)
+    height = Integer(min=0, max=99999, about="Height of the full size, in pixels.", example=512)
 
 
 class BusinessDetails(Schema):
     """A company (OCPI 2.2.1, Locations, "BusinessDetails class")."""
 
-    name = String(max=100, required=True, metadata={"description": "Name of the company.", "example": "Abc Charging"})
-    website = Url(metadata={"description": "URL of its website.", "example": "https://www.example.com"})
-    logo = Object(Image, metadata={"description": "Its logo.", "example": example_of(Image)})
+    name = String(max=100, required=True, about="Name of the company.", example="Abc Charging")
+    website = Url(about="URL of its website.", example="https://www.example.com")
+    logo = Object(Image, about="Its logo.")
 
 
 class EnergySource(Schema):
     """A part of the energy (OCPI 2.2.1, Locations, "EnergySource class")."""
 
-    source = Enum(
-        EnergySourceCategory,
-        required=True,
-        metadata={"description": "Type of the source.", "example": "WIND"},
-    )
+    source = Enum(EnergySourceCategory, required=True, about="Type of the source.", example="WIND")
     percentage = Number(
-        min=0,
-        max=100,
-        required=True,
-        metadata={"description": "Share in percent; all shares should add up to 100.", "example": 100},
+        min=0, max=100, required=True, about="Share in percent; all shares should add up to 100.", example=100
     )
 
 
@@ -100,11 +67,9 @@ class EnvironmentalImpact(Schema):
     """An impact of the energy on the environment (OCPI 2.2.1, Locations, "EnvironmentalImpact class")."""
 
     category = Enum(
-        EnvironmentalImpactCategory,
-        required=True,
-        metadata={"description": "Type of the emission or waste.", "example": "CARBON_DIOXIDE"},
+        EnvironmentalImpactCategory, required=True, about="Type of the emission or waste.", example="CARBON_DIOXIDE"
     )
-    amount = Number(required=True, metadata={"description": "Amount, in g/kWh.", "example": 372})
+    amount = Number(required=True, about="Amount, in g/kWh.", example=372)
 
 
 class EnergyMix(Schema):
@@ -113,24 +78,11 @@ class EnergyMix(Schema):
     Shares that do not add up to 100, say by rounding, are tolerated.
     """
 
-    is_green_energy = Boolean(
-        required=True,
-        metadata={"description": "Whether all energy is from regenerative sources.", "example": True},
-    )
-    energy_sources = ListOf(
-        Object(EnergySource),
-        metadata={"description": "The sources with their shares.", "example": [example_of(EnergySource)]},
-    )
-    environ_impact = ListOf(
-        Object(EnvironmentalImpact),
-        metadata={"description": "Emissions and waste.", "example": [example_of(EnvironmentalImpact)]},
-    )
-    supplier_name = String(
-        max=64, metadata={"description": "Name of the energy supplier.", "example": "Example Energy"}
-    )
-    energy_product_name = String(
-        max=64, metadata={"description": "Name of the energy product.", "example": "Example Wind"}
-    )
+    is_green_energy = Boolean(required=True, about="Whether all energy is from regenerative sources.", example=True)
+    energy_sources = ListOf(Object(EnergySource), about="The sources with their shares.")
+    environ_impact = ListOf(Object(EnvironmentalImpact), about="Emissions and waste.")
+    supplier_name = String(max=64, about="Name of the energy supplier.", example="Example Energy")
+    energy_product_name = String(max=64, about="Name of the energy product.", example="Example Wind")
 
 
 class OwnedObject(Schema):
@@ -141,8 +93,7 @@ class OwnedObject(Schema):
         max=2,
         codes=COUNTRIES_ALPHA2,
         required=True,
-        metadata={"description": "ISO 3166-1 alpha-2 code of the owner's country.", "example": "NL"},
+        about="ISO 3166-1 alpha-2 code of the owner's country.",
+        example="NL",
     )
-    party_id = CiString(
-        min=3, max=3, required=True, metadata={"description": "Party id of the owner.", "example": "ABC"}
-    )
+    party_id = CiString(min=3, max=3, required=True, about="Party id of the owner.", example="ABC")

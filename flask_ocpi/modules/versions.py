@@ -17,7 +17,6 @@ from flask_ocpi.core.fields import String
 from flask_ocpi.core.fields import Url
 from flask_ocpi.core.schema import Object
 from flask_ocpi.core.schema import Schema
-from flask_ocpi.core.schema import example_of
 from flask_ocpi.exchange import sides
 from flask_ocpi.exchange.context import Context
 from flask_ocpi.exchange.context import Result
@@ -32,18 +31,13 @@ class Version(Schema):
     """
 
     version = String(
-        min=1,
-        max=255,
-        required=True,
-        metadata={"description": "Version number: 2.0, 2.1, 2.1.1, 2.2, 2.2.1 or newer.", "example": "2.2.1"},
+        min=1, max=255, required=True, about="Version number: 2.0, 2.1, 2.1.1, 2.2, 2.2.1 or newer.", example="2.2.1"
     )
     url = Url(
         called=True,
         required=True,
-        metadata={
-            "description": "URL of the details of this version.",
-            "example": "https://ocpi.example.com/ocpi/2.2.1",
-        },
+        about="URL of the details of this version.",
+        example="https://ocpi.example.com/ocpi/2.2.1",
     )
 
 
@@ -58,43 +52,25 @@ class Endpoint(Schema):
         min=1,
         max=255,
         required=True,
-        metadata={
-            "description": "Id of the module: one of OCPI's, or a custom one such as nltnm-tokens.",
-            "example": "locations",
-        },
+        about="Id of the module: one of OCPI's, or a custom one such as nltnm-tokens.",
+        example="locations",
     )
     role = Enum(
-        InterfaceRole,
-        required=True,
-        metadata={
-            "description": "The served side; without meaning for credentials.",
-            "example": "SENDER",
-        },
+        InterfaceRole, required=True, about="The served side; without meaning for credentials.", example="SENDER"
     )
     url = Url(
         called=True,
         required=True,
-        metadata={
-            "description": "URL of the endpoint.",
-            "example": "https://ocpi.example.com/ocpi/2.2.1/sender/locations",
-        },
+        about="URL of the endpoint.",
+        example="https://ocpi.example.com/ocpi/2.2.1/sender/locations",
     )
 
 
 class VersionDetails(Schema):
     """The endpoints of one version (OCPI 2.2.1, Versions, "Version details endpoint")."""
 
-    version = String(
-        min=1,
-        max=255,
-        required=True,
-        metadata={"description": "Version of these endpoints.", "example": "2.2.1"},
-    )
-    endpoints = ListOf(
-        Object(Endpoint),
-        required=True,
-        metadata={"description": "One endpoint for each side of each module.", "example": [example_of(Endpoint)]},
-    )
+    version = String(min=1, max=255, required=True, about="Version of these endpoints.", example="2.2.1")
+    endpoints = ListOf(Object(Endpoint), required=True, about="One endpoint for each side of each module.")
 
 
 def get_versions(ctx: Context, target: Target, body: None) -> Result:

@@ -26,7 +26,6 @@ from flask_ocpi.core.schema import Document
 from flask_ocpi.core.schema import Object
 from flask_ocpi.core.schema import Schema
 from flask_ocpi.core.schema import Violation
-from flask_ocpi.core.schema import example_of
 from flask_ocpi.modules import bookings_schemas
 from flask_ocpi.modules import cdrs_schemas
 from flask_ocpi.modules import enums
@@ -148,12 +147,10 @@ def taxes_add_up(price: Document) -> Iterator[Violation]:
 class TaxAmount(Schema):
     """A tax that is part of a price (OCPI 2.3.0, Types, "TaxAmount class")."""
 
-    name = String(max=255, required=True, metadata={"description": "Name of the tax.", "example": "VAT"})
-    account_number = String(
-        max=255, metadata={"description": "Tax number of the business that pays the tax.", "example": "NL001234567B01"}
-    )
-    percentage = Number(metadata={"description": "Rate in percent.", "example": 21})
-    amount = Number(required=True, metadata={"description": "Amount of the tax.", "example": 2.1})
+    name = String(max=255, required=True, about="Name of the tax.", example="VAT")
+    account_number = String(max=255, about="Tax number of the business that pays the tax.", example="NL001234567B01")
+    percentage = Number(about="Rate in percent.", example=21)
+    amount = Number(required=True, about="Amount of the tax.", example=2.1)
 
 
 class Price(types.Price):
@@ -164,89 +161,52 @@ class Price(types.Price):
 
     rules = (taxes_add_up,)
 
-    taxes = ListOf(
-        Object(TaxAmount),
-        metadata={"description": "The taxes, each with its amount.", "example": [example_of(TaxAmount)]},
-    )
+    taxes = ListOf(Object(TaxAmount), about="The taxes, each with its amount.")
 
 
 class Parking(Schema):
     """A parking place, or several that are alike (OCPI 2.3.0, Locations, "Parking class")."""
 
-    id = CiString(
-        max=36,
-        required=True,
-        metadata={"description": "Id of the parking place, unique in the Location.", "example": "P1"},
-    )
-    physical_reference = String(
-        max=12, metadata={"description": "Number or text at the parking place.", "example": "12"}
-    )
+    id = CiString(max=36, required=True, about="Id of the parking place, unique in the Location.", example="P1")
+    physical_reference = String(max=12, about="Number or text at the parking place.", example="12")
     vehicle_types = ListOf(
-        Enum(VehicleType),
-        required=True,
-        metadata={"description": "Types of vehicles that may park there.", "example": ["PERSONAL_VEHICLE"]},
+        Enum(VehicleType), required=True, about="Types of vehicles that may park there.", example=["PERSONAL_VEHICLE"]
     )
-    max_vehicle_weight = Number(metadata={"description": "Maximum weight of a vehicle, in kg.", "example": 3500})
-    max_vehicle_height = Number(metadata={"description": "Maximum height of a vehicle, in cm.", "example": 210})
-    max_vehicle_length = Number(metadata={"description": "Maximum length of a vehicle, in cm.", "example": 600})
-    max_vehicle_width = Number(metadata={"description": "Maximum width of a vehicle, in cm.", "example": 220})
-    parking_space_length = Number(metadata={"description": "Length of the parking place, in cm.", "example": 500})
-    parking_space_width = Number(metadata={"description": "Width of the parking place, in cm.", "example": 250})
-    dangerous_goods_allowed = Boolean(
-        metadata={"description": "Whether vehicles with dangerous goods may park.", "example": False}
-    )
-    direction = Enum(
-        ParkingDirection, metadata={"description": "Direction in which vehicles stand.", "example": "PARALLEL"}
-    )
-    drive_through = Boolean(metadata={"description": "Whether vehicles can leave it forwards.", "example": True})
-    restricted_to_type = Boolean(
-        required=True, metadata={"description": "Whether vehicles of other types must not park.", "example": False}
-    )
-    reservation_required = Boolean(
-        required=True, metadata={"description": "Whether parking needs a reservation.", "example": False}
-    )
-    time_limit = Number(metadata={"description": "Maximum parking time, in minutes.", "example": 240})
-    roofed = Boolean(metadata={"description": "Whether it has a roof.", "example": True})
-    images = ListOf(
-        Object(types.Image),
-        metadata={"description": "Images of the parking place.", "example": [example_of(types.Image)]},
-    )
-    lighting = Boolean(metadata={"description": "Whether the parking place is lit.", "example": True})
-    refrigeration_outlet = Boolean(
-        metadata={"description": "Whether there is power for refrigerated goods.", "example": False}
-    )
-    standards = ListOf(
-        CiString(max=36), metadata={"description": "Standards that the parking place meets.", "example": ["PAS 1899"]}
-    )
+    max_vehicle_weight = Number(about="Maximum weight of a vehicle, in kg.", example=3500)
+    max_vehicle_height = Number(about="Maximum height of a vehicle, in cm.", example=210)
+    max_vehicle_length = Number(about="Maximum length of a vehicle, in cm.", example=600)
+    max_vehicle_width = Number(about="Maximum width of a vehicle, in cm.", example=220)
+    parking_space_length = Number(about="Length of the parking place, in cm.", example=500)
+    parking_space_width = Number(about="Width of the parking place, in cm.", example=250)
+    dangerous_goods_allowed = Boolean(about="Whether vehicles with dangerous goods may park.", example=False)
+    direction = Enum(ParkingDirection, about="Direction in which vehicles stand.", example="PARALLEL")
+    drive_through = Boolean(about="Whether vehicles can leave it forwards.", example=True)
+    restricted_to_type = Boolean(required=True, about="Whether vehicles of other types must not park.", example=False)
+    reservation_required = Boolean(required=True, about="Whether parking needs a reservation.", example=False)
+    time_limit = Number(about="Maximum parking time, in minutes.", example=240)
+    roofed = Boolean(about="Whether it has a roof.", example=True)
+    images = ListOf(Object(types.Image), about="Images of the parking place.")
+    lighting = Boolean(about="Whether the parking place is lit.", example=True)
+    refrigeration_outlet = Boolean(about="Whether there is power for refrigerated goods.", example=False)
+    standards = ListOf(CiString(max=36), about="Standards that the parking place meets.", example=["PAS 1899"])
     apds_reference = CiString(
-        max=255,
-        metadata={
-            "description": "Id of the parking place in data of the Alliance for Parking Data Standards.",
-            "example": "A1",
-        },
+        max=255, about="Id of the parking place in data of the Alliance for Parking Data Standards.", example="A1"
     )
 
 
 class EVSEParking(Schema):
     """A parking place at an EVSE (OCPI 2.3.0, Locations, "EVSEParking class")."""
 
-    parking_id = CiString(
-        max=36, required=True, metadata={"description": "Id of a parking place in the same Location.", "example": "P1"}
-    )
-    evse_position = Enum(
-        EVSEPosition, metadata={"description": "Position of the EVSE at the parking place.", "example": "LEFT"}
-    )
+    parking_id = CiString(max=36, required=True, about="Id of a parking place in the same Location.", example="P1")
+    evse_position = Enum(EVSEPosition, about="Position of the EVSE at the parking place.", example="LEFT")
 
 
 class Connector(locations_schemas.Connector):
     """A socket or cable of an EVSE (OCPI 2.2.1, Locations, "Connector Object", extended by 2.3.0)."""
 
-    standard = Enum(
-        ConnectorType, required=True, metadata={"description": "Standard of the connector.", "example": "IEC_62196_T2"}
-    )
+    standard = Enum(ConnectorType, required=True, about="Standard of the connector.", example="IEC_62196_T2")
     capabilities = ListOf(
-        Enum(ConnectorCapability),
-        metadata={"description": "Capabilities of the connector.", "example": ["ISO_15118_2_PLUG_AND_CHARGE"]},
+        Enum(ConnectorCapability), about="Capabilities of the connector.", example=["ISO_15118_2_PLUG_AND_CHARGE"]
     )
 
 
@@ -254,45 +214,32 @@ class EVSE(locations_schemas.EVSE):
     """A charger for one vehicle at a time (OCPI 2.2.1, Locations, "EVSE Object", extended by 2.3.0)."""
 
     parking_restrictions = ListOf(
-        Enum(ParkingRestriction),
-        metadata={"description": "Restrictions on who may charge there.", "example": ["EV_ONLY"]},
+        Enum(ParkingRestriction), about="Restrictions on who may charge there.", example=["EV_ONLY"]
     )
-    parking = ListOf(
-        Object(EVSEParking),
-        metadata={"description": "Parking places of the EVSE.", "example": [example_of(EVSEParking)]},
-    )
+    parking = ListOf(Object(EVSEParking), about="Parking places of the EVSE.")
     accepted_service_providers = ListOf(
-        String(max=50),
-        metadata={"description": "The eMSPs whose contracts are accepted.", "example": ["Example Provider"]},
+        String(max=50), about="The eMSPs whose contracts are accepted.", example=["Example Provider"]
     )
 
 
 class PublishTokenType(locations_schemas.PublishTokenType):
     """Tokens whose owners may see a location (OCPI 2.2.1, Locations, "PublishTokenType class")."""
 
-    type = Enum(TokenType, metadata={"description": "Type of the token; required with uid.", "example": "RFID"})
+    type = Enum(TokenType, about="Type of the token; required with uid.", example="RFID")
 
 
 class Location(locations_schemas.Location):
     """A place with EVSEs (OCPI 2.2.1, Locations, "Location Object", extended by 2.3.0)."""
 
-    parking_places = ListOf(
-        Object(Parking),
-        max=5000,
-        unique="id",
-        metadata={"description": "Parking places of the EVSEs.", "example": [example_of(Parking)]},
-    )
-    help_phone = CiString(
-        max=25, metadata={"description": "Telephone number of the help line for drivers.", "example": "+31201234567"}
-    )
+    parking_places = ListOf(Object(Parking), max=5000, unique="id", about="Parking places of the EVSEs.")
+    help_phone = CiString(max=25, about="Telephone number of the help line for drivers.", example="+31201234567")
 
 
 class TariffRestrictions(tariffs.TariffRestrictions):
     """The conditions of an element (OCPI 2.2.1, Tariffs, "TariffRestrictions class", extended by bookings)."""
 
     booking = Enum(
-        BookingRestrictionType,
-        metadata={"description": "Applies to a booking, which only FLAT and TIME can price.", "example": "BOOKING"},
+        BookingRestrictionType, about="Applies to a booking, which only FLAT and TIME can price.", example="BOOKING"
     )
 
 
@@ -325,10 +272,8 @@ class TariffElement(tariffs.TariffElement):
 
     restrictions = Object(
         TariffRestrictions,
-        metadata={
-            "description": "Conditions under which the prices apply; absent if they always do.",
-            "example": {"day_of_week": ["FRIDAY"]},
-        },
+        about="Conditions under which the prices apply; absent if they always do.",
+        example={"day_of_week": ["FRIDAY"]},
     )
 
 
@@ -338,30 +283,26 @@ class Tariff(tariffs.Tariff):
     Without ``tax_included``, or with NO, prices are without taxes, as 2.2.1 has them.
     """
 
-    tax_included = Enum(TaxIncluded, metadata={"description": "Whether prices include taxes.", "example": "NO"})
-    preauthorize_amount = Number(
-        metadata={"description": "Amount that a payment terminal reserves before a session.", "example": 50}
-    )
+    tax_included = Enum(TaxIncluded, about="Whether prices include taxes.", example="NO")
+    preauthorize_amount = Number(about="Amount that a payment terminal reserves before a session.", example=50)
 
 
 class CdrDimension(cdrs_schemas.CdrDimension):
     """A measured quantity and its volume (OCPI 2.2.1, CDRs, "CdrDimension class", extended by bookings)."""
 
-    type = Enum(
-        CdrDimensionType, required=True, metadata={"description": "The measured quantity.", "example": "ENERGY"}
-    )
+    type = Enum(CdrDimensionType, required=True, about="The measured quantity.", example="ENERGY")
 
 
 class CDR(cdrs_schemas.CDR):
     """A charge detail record: usage and cost of a session (OCPI 2.2.1, CDRs, "CDR Object", extended by bookings)."""
 
-    booking_id = CiString(max=36, metadata={"description": "Id of the booking that was used.", "example": "B1"})
+    booking_id = CiString(max=36, about="Id of the booking that was used.", example="B1")
 
 
 class CdrToken(cdrs_schemas.CdrToken):
     """The token that a session was started with (OCPI 2.2.1, CDRs, "CdrToken class")."""
 
-    type = Enum(TokenType, required=True, metadata={"description": "Type of the token.", "example": "RFID"})
+    type = Enum(TokenType, required=True, about="Type of the token.", example="RFID")
 
 
 class CdrLocation(cdrs_schemas.CdrLocation):
@@ -370,32 +311,29 @@ class CdrLocation(cdrs_schemas.CdrLocation):
     connector_standard = Enum(
         ConnectorType,
         required=True,
-        metadata={
-            "description": "Standard of the connector; any value for a reservation that was never used.",
-            "example": "IEC_62196_T2",
-        },
+        about="Standard of the connector; any value for a reservation that was never used.",
+        example="IEC_62196_T2",
     )
 
 
 class Token(tokens.Token):
     """A card, app or number that identifies a driver (OCPI 2.2.1, Tokens, "Token Object")."""
 
-    type = Enum(TokenType, required=True, metadata={"description": "Type of the token.", "example": "RFID"})
+    type = Enum(TokenType, required=True, about="Type of the token.", example="RFID")
 
 
 class BookingOption(bookings_schemas.BookingOption):
     """A set of charger properties that can be booked, or is booked (OCPI 2.3.0, Bookings, "BookingOption class")."""
 
     connector_types = ListOf(
-        Enum(ConnectorType, open=True),
-        metadata={"description": "The standards of the connectors.", "example": ["IEC_62196_T2_COMBO"]},
+        Enum(ConnectorType, open=True), about="The standards of the connectors.", example=["IEC_62196_T2_COMBO"]
     )
 
 
 class BookingToken(bookings_schemas.BookingToken):
     """A token that a booking can be used with (OCPI 2.3.0, Bookings, "BookingToken class")."""
 
-    type = Enum(TokenType, required=True, metadata={"description": "Type of the token.", "example": "RFID"})
+    type = Enum(TokenType, required=True, about="Type of the token.", example="RFID")
 
 
 #: The stored class for each class of 2.2.1, of payments and of bookings; classes that contain one are stored with it.

@@ -106,14 +106,16 @@ class GeoLocation(base.GeoLocation):
         pattern=LATITUDE_6,
         pattern_hint="must be a string of degrees with 6 decimals such as 51.047590",
         required=True,
-        metadata={"description": "Latitude in degrees, as a string with 6 decimals.", "example": "51.047599"},
+        about="Latitude in degrees, as a string with 6 decimals.",
+        example="51.047599",
     )
     longitude = String(
         max=11,
         pattern=LONGITUDE_6,
         pattern_hint="must be a string of degrees with 6 decimals such as 3.729940",
         required=True,
-        metadata={"description": "Longitude in degrees, as a string with 6 decimals.", "example": "3.729944"},
+        about="Longitude in degrees, as a string with 6 decimals.",
+        example="3.729944",
     )
 
 
@@ -149,7 +151,7 @@ class Connector(base.Connector):
     power_type = Enum(PowerType, required=True, metadata=_of(base.Connector, "power_type"))
     voltage = Integer(min=0, required=True, metadata=_of(base.Connector, "max_voltage"))
     amperage = Integer(min=0, required=True, metadata=_of(base.Connector, "max_amperage"))
-    tariff_id = CiString(max=36, metadata={"description": "Id of the active tariff.", "example": "11"})
+    tariff_id = CiString(max=36, about="Id of the active tariff.", example="11")
 
 
 class EVSE(base.EVSE):
@@ -168,9 +170,7 @@ class Location(base.Location):
     rules = ()
 
     id = _id(base.Location, "id")
-    type = Enum(
-        LocationType, required=True, metadata={"description": "Type of the location.", "example": "PARKING_LOT"}
-    )
+    type = Enum(LocationType, required=True, about="Type of the location.", example="PARKING_LOT")
     address = String(max=LONGEST_ADDRESS, required=True, metadata=_of(base.Location, "address"))
     postal_code = String(max=10, required=True, metadata=_of(base.Location, "postal_code"))
     facilities = ListOf(Enum(Facility), metadata=_of(base.Location, "facilities"))
@@ -230,7 +230,7 @@ class Session(base.Session):
     auth_id = CiString(max=36, required=True, metadata=_AUTH_ID)
     auth_method = Enum(AuthMethod, required=True, metadata=_of(base.Session, "auth_method"))
     location = Object(Location, required=True, metadata=_WITH_ONE_EVSE)
-    total_cost = Number(metadata={"description": "Sum of all costs without VAT; 0 if free.", "example": 10.0})
+    total_cost = Number(about="Sum of all costs without VAT; 0 if free.", example=10.0)
     status = Enum(SessionStatus, required=True, metadata=_of(base.Session, "status"))
 
 
@@ -259,16 +259,12 @@ class CDR(base.CDR):
 
     rules = ()
 
-    id = CiString(
-        max=36,
-        required=True,
-        metadata={"description": "Id of the CDR, unique among those of the CPO.", "example": "CDR1"},
-    )
+    id = CiString(max=36, required=True, about="Id of the CDR, unique among those of the CPO.", example="CDR1")
     stop_date_time = DateTime(required=True, metadata=_of(base.CDR, "end_date_time"))
     auth_id = CiString(max=36, required=True, metadata=_AUTH_ID)
     auth_method = Enum(AuthMethod, required=True, metadata=_of(base.CDR, "auth_method"))
     location = Object(Location, required=True, metadata=_WITH_ONE_EVSE)
-    total_cost = Number(required=True, metadata={"description": "Sum of all costs without VAT.", "example": 10.0})
+    total_cost = Number(required=True, about="Sum of all costs without VAT.", example=10.0)
 
 
 class Tariff(base.Tariff):
@@ -308,8 +304,8 @@ class TokenTypeQuery(Schema):
     The specification has both names for the parameter.
     """
 
-    type = Enum(TokenType, metadata={"description": "Type of the token, by default RFID.", "example": "RFID"})
-    token_type = Enum(TokenType, metadata={"description": "Another name of the parameter type.", "example": "RFID"})
+    type = Enum(TokenType, about="Type of the token, by default RFID.", example="RFID")
+    token_type = Enum(TokenType, about="Another name of the parameter type.", example="RFID")
 
 
 class LocationReferences(base.LocationReferences):
@@ -317,11 +313,7 @@ class LocationReferences(base.LocationReferences):
 
     location_id = _id(base.LocationReferences, "location_id")
     evse_uids = ListOf(CiString(max=LONGEST_ID), max=5000, metadata=_of(base.LocationReferences, "evse_uids"))
-    connector_ids = ListOf(
-        CiString(max=36),
-        max=5000,
-        metadata={"description": "Ids of connectors of these EVSEs.", "example": ["1"]},
-    )
+    connector_ids = ListOf(CiString(max=36), max=5000, about="Ids of connectors of these EVSEs.", example=["1"])
 
 
 class AuthorizationInfo(base.AuthorizationInfo):
@@ -355,7 +347,7 @@ class ReserveNow(base.ReserveNow):
     class Meta(Schema.Meta):
         exclude = ("authorization_reference",)
 
-    reservation_id = Integer(required=True, metadata={"description": "Id of the reservation.", "example": 42})
+    reservation_id = Integer(required=True, about="Id of the reservation.", example=42)
     location_id = _id(base.ReserveNow, "location_id")
     evse_uid = _id(base.ReserveNow, "evse_uid", required=False)
 

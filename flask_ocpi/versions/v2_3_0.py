@@ -50,16 +50,8 @@ VAT = "VAT"
 class Price(Schema):
     """An amount of money (OCPI 2.3.0, Types, "Price class")."""
 
-    before_taxes = Number(
-        required=True, metadata={"description": "Amount without taxes; negative in a credit CDR.", "example": 10.0}
-    )
-    taxes = ListOf(
-        Object(stored.TaxAmount),
-        metadata={
-            "description": "The taxes that apply, each with its amount.",
-            "example": [example_of(stored.TaxAmount)],
-        },
-    )
+    before_taxes = Number(required=True, about="Amount without taxes; negative in a credit CDR.", example=10.0)
+    taxes = ListOf(Object(stored.TaxAmount), about="The taxes that apply, each with its amount.")
 
 
 class PriceLimit(Schema):
@@ -68,8 +60,8 @@ class PriceLimit(Schema):
     Each side is a limit by itself.
     """
 
-    before_taxes = Number(required=True, metadata={"description": "Limit without taxes.", "example": 10.0})
-    after_taxes = Number(metadata={"description": "Limit with taxes.", "example": 12.1})
+    before_taxes = Number(required=True, about="Limit without taxes.", example=10.0)
+    after_taxes = Number(about="Limit with taxes.", example=12.1)
 
 
 class PriceComponent(tariffs.PriceComponent):
@@ -80,12 +72,8 @@ class PriceComponent(tariffs.PriceComponent):
 
     price = Number(
         required=True,
-        metadata={
-            "description": (
-                "Price per kWh, per hour, or once; tax_included of the tariff tells whether it includes taxes."
-            ),
-            "example": 0.25,
-        },
+        about="Price per kWh, per hour, or once; tax_included of the tariff tells whether it includes taxes.",
+        example=0.25,
     )
 
 
@@ -95,26 +83,15 @@ class Tariff(stored.Tariff):
     The first element in the list that prices a dimension and applies counts: keep the order.
     """
 
-    min_price = Object(
-        PriceLimit, metadata={"description": "Minimum cost of a session.", "example": {"before_taxes": 0.5}}
-    )
-    max_price = Object(
-        PriceLimit, metadata={"description": "Maximum cost of a session.", "example": {"before_taxes": 10}}
-    )
-    tax_included = Enum(
-        stored.TaxIncluded,
-        required=True,
-        metadata={"description": "Whether prices include taxes.", "example": "NO"},
-    )
+    min_price = Object(PriceLimit, about="Minimum cost of a session.", example={"before_taxes": 0.5})
+    max_price = Object(PriceLimit, about="Maximum cost of a session.", example={"before_taxes": 10})
+    tax_included = Enum(stored.TaxIncluded, required=True, about="Whether prices include taxes.", example="NO")
 
 
 class CdrTariff(Tariff):
     """A Tariff in a CDR (OCPI 2.3.0, CDRs, "CDR Object"): that of the example there has no ``tax_included``."""
 
-    tax_included = Enum(
-        stored.TaxIncluded,
-        metadata={"description": "Whether prices include taxes; absent if they do not.", "example": "NO"},
-    )
+    tax_included = Enum(stored.TaxIncluded, about="Whether prices include taxes; absent if they do not.", example="NO")
 
 
 class CDR(stored.CDR):
@@ -123,18 +100,13 @@ class CDR(stored.CDR):
     Location, tariffs and token are those of the start of the session.
     """
 
-    tariffs = ListOf(
-        Object(CdrTariff),
-        metadata={"description": "The tariffs that apply, complete.", "example": [example_of(Tariff)]},
-    )
+    tariffs = ListOf(Object(CdrTariff), about="The tariffs that apply, complete.", example=[example_of(Tariff)])
 
 
 class CredentialsRole(credentials.CredentialsRole):
     """A party of a platform in one of its roles (OCPI 2.3.0, Credentials, "CredentialsRole class")."""
 
-    role = Enum(
-        Role, without=(Role.HUB,), required=True, metadata={"description": "The role of the party.", "example": "CPO"}
-    )
+    role = Enum(Role, without=(Role.HUB,), required=True, about="The role of the party.", example="CPO")
 
 
 class ClientInfo(hubclientinfo.ClientInfo):
@@ -144,7 +116,8 @@ class ClientInfo(hubclientinfo.ClientInfo):
         Role,
         without=(Role.HUB,),
         required=True,
-        metadata={"description": "The role of the party; a party with two roles has two objects.", "example": "EMSP"},
+        about="The role of the party; a party with two roles has two objects.",
+        example="EMSP",
     )
 
 

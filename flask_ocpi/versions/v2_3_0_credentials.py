@@ -21,7 +21,8 @@ class Credentials(credentials.Credentials):
         max=5,
         pattern="[A-Za-z]{2}[A-Za-z0-9]{3}",
         pattern_hint="must be a country code and a party id, such as NLHUB",
-        metadata={"description": "Country code and party id of the hub that this platform is.", "example": "NLHUB"},
+        about="Country code and party id of the hub that this platform is.",
+        example="NLHUB",
     )
 
 

@@ -231,24 +231,16 @@ def _pattern_of(field: String, keywords: dict[str, Any]) -> str:
 class Envelope(Schema):
     """The fields around ``data`` of a success (OCPI 2.2.1, Transport and format, "Response format")."""
 
-    status_code = Integer(
-        required=True, min=1000, max=1999, metadata={"description": "OCPI status code.", "example": 1000}
-    )
-    status_message = String(max=65535, metadata={"description": "What happened, for people.", "example": "Success"})
-    timestamp = DateTime(
-        required=True, metadata={"description": "When this answer was made.", "example": "2024-05-31T12:00:00.000Z"}
-    )
+    status_code = Integer(required=True, min=1000, max=1999, about="OCPI status code.", example=1000)
+    status_message = String(max=65535, about="What happened, for people.", example="Success")
+    timestamp = DateTime(required=True, about="When this answer was made.", example="2024-05-31T12:00:00.000Z")
 
 
 class ErrorResponse(Envelope):
     """An answer that is not a success: ``status_message`` says what to mend."""
 
-    status_code = Integer(
-        required=True, min=2000, max=4999, metadata={"description": "OCPI status code.", "example": 2001}
-    )
-    status_message = String(
-        max=65535, metadata={"description": "What to mend.", "example": "Invalid body: evses[0].uid is required."}
-    )
+    status_code = Integer(required=True, min=2000, max=4999, about="OCPI status code.", example=2001)
+    status_message = String(max=65535, about="What to mend.", example="Invalid body: evses[0].uid is required.")
 
 
 class EmptyResponse(Envelope):

@@ -24,10 +24,10 @@ from tests.versions.nine import V9_9
 class Depot(Schema):
     """A place where vehicles wait."""
 
-    country_code = CiString(max=2, required=True, metadata={"description": "Of the owner.", "example": "NL"})
-    party_id = CiString(max=3, required=True, metadata={"description": "Of the owner.", "example": "ABC"})
-    id = CiString(max=36, required=True, metadata={"description": "Of the depot.", "example": "D1"})
-    last_updated = DateTime(required=True, metadata={"description": "Its change.", "example": "2026-01-01T00:00:00Z"})
+    country_code = CiString(max=2, required=True, about="Of the owner.", example="NL")
+    party_id = CiString(max=3, required=True, about="Of the owner.", example="ABC")
+    id = CiString(max=36, required=True, about="Of the depot.", example="D1")
+    last_updated = DateTime(required=True, about="Its change.", example="2026-01-01T00:00:00Z")
 
 
 DEPOT = ObjectType("depot", "depots", Depot, PathParameter("depot_id", 36))
