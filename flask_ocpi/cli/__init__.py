@@ -72,7 +72,7 @@ def _commands() -> Sequence[Command]:
         outbox.outbox,
         outbox.worker,
         authorize,
-        calls.command,
+        calls.command_group,
         calls.profile,
         calls.result,
         story,

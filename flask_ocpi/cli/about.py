@@ -10,13 +10,14 @@ from typing import TypeVar
 import click
 import orjson
 from flask import current_app
-from flask.cli import with_appcontext
 
-from flask_ocpi.cli.output import json_option
+from flask_ocpi.cli.output import command
 from flask_ocpi.cli.output import refusal
 from flask_ocpi.cli.output import say
 from flask_ocpi.cli.output import show
 from flask_ocpi.cli.output import table
+from flask_ocpi.cli.output import tell
+from flask_ocpi.cli.output import wants_json
 from flask_ocpi.cli.output import warn
 from flask_ocpi.cli.output import written_whole
 from flask_ocpi.core.advice import nearest
@@ -26,7 +27,6 @@ from flask_ocpi.core.description import Operation
 from flask_ocpi.core.description import Version
 from flask_ocpi.host.settings import settings_in_force
 from flask_ocpi.web.blueprints import url_rule
-from flask_ocpi.web.blueprints import view_name
 from flask_ocpi.web.current import current_ocpi
 from flask_ocpi.web.docs import openapi_document
 from flask_ocpi.web.setup import kinds
@@ -36,10 +36,8 @@ T = TypeVar("T")
 _PACKAGE = Path(__file__).parent.parent
 
 
-@click.command("init-db", short_help="Create missing tables.")
-@json_option
-@with_appcontext
-def init_db(as_json: bool) -> None:
+@command("init-db", short_help="Create missing tables.")
+def init_db() -> None:
     """Make the storage ready: create missing tables, and adapt a database of an earlier state. It may be run again.
 
     Copies of an earlier state without a sender are assigned to the platform that speaks for their party now.
@@ -50,30 +48,28 @@ def init_db(as_json: bool) -> None:
     adopted = current_ocpi.copies.adopt()
     services = current_ocpi.services
     names = kinds((services.own, *services.versions))
-    if as_json:
-        copies = {"adopted": adopted.moved, "unknown": adopted.left}
-        return show({"storage": str(storage), "kinds": list(names), "copies": copies})
-    say(f"{storage} is ready.\nIt keeps {', '.join(names)}.")
+    copies = {"adopted": adopted.moved, "unknown": adopted.left}
+    lines = [f"{storage} is ready.", f"It keeps {', '.join(names)}."]
     if adopted.moved:
-        say(f"Of copies that did not say who sent them, {adopted.moved} now belong to the platform of their party.")
-    if adopted.left:
+        lines.append(
+            f"Of copies that did not say who sent them, {adopted.moved} now belong to the platform of their party."
+        )
+    tell({"storage": str(storage), "kinds": list(names), "copies": copies}, "\n".join(lines))
+    if adopted.left and not wants_json():
         warn(
             f"Who sent {adopted.left} of the copies is not known, so no platform can read them. "
             "`flask ocpi copies list` counts them; `flask ocpi copies move - PLATFORM` gives them to a platform."
         )
-    return None
 
 
-@click.command(short_help="List modules, interfaces and operations.")
+@command(short_help="List modules, interfaces and operations.")
 @click.option("-v", "--verbose", is_flag=True, help="Also list every operation: URL, schemas, handler, view.")
 @click.option("--version", help="Only this version of OCPI.")
-@json_option
-@with_appcontext
-def modules(verbose: bool, version: str | None, as_json: bool) -> None:
+def modules(verbose: bool, version: str | None) -> None:
     """List the modules and interfaces that this platform serves, in each version of OCPI."""
     served = {served.number: served for served in current_ocpi.services.versions}
     versions = [_served_version(served, version)] if version else list(served.values())
-    if as_json:
+    if wants_json():
         return show({v.number: [_module(v, m, verbose=verbose) for m in v.modules] for v in versions})
     for shown in versions:
         say(f"OCPI {shown.number}\n")
@@ -86,12 +82,10 @@ def modules(verbose: bool, version: str | None, as_json: bool) -> None:
     return None
 
 
-@click.command(short_help="Print the OpenAPI document.")
+@command(short_help="Print the OpenAPI document.")
 @click.option("--version", help="The version of OCPI; by default the latest one served.")
 @click.option("--output", type=click.Path(dir_okay=False), help="Write to this file instead of stdout.")
-@json_option
-@with_appcontext
-def openapi(version: str | None, output: str | None, as_json: bool) -> None:
+def openapi(version: str | None, output: str | None) -> None:
     """Print the OpenAPI document of this platform.
 
     Its server is OCPI_BASE_URL, or / without it. With --output and --json, stdout reports the written file.
@@ -104,15 +98,13 @@ def openapi(version: str | None, output: str | None, as_json: bool) -> None:
     with written_whole(output) as file:
         file.write(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
     text = f"Wrote the OpenAPI document of OCPI {number} to {output}."
-    return show({"output": output, "version": number}) if as_json else say(text)
+    return tell({"output": output, "version": number}, text)
 
 
-@click.command(short_help="List the settings in force.")
+@command(short_help="List the settings in force.")
 @click.argument("name", required=False)
 @click.option("--changed", is_flag=True, help="Only those that differ from their default.")
-@json_option
-@with_appcontext
-def settings(name: str | None, changed: bool, as_json: bool) -> None:
+def settings(name: str | None, changed: bool) -> None:
     """List the settings in force: value, source, meaning. NAME is a setting, or a part of the names of several.
 
     The source is "environment" for a variable such as FLASK_OCPI_BASE_URL that the app has read.
@@ -127,14 +119,9 @@ def settings(name: str | None, changed: bool, as_json: bool) -> None:
         found = [item for item in found if item.key in keys]
     if changed:
         found = [item for item in found if item.value != item.default]
-    if as_json:
-        return show([item.to_dict() for item in found])
-    for item in found:
-        shown = "not set" if item.value is None else orjson.dumps(item.value).decode()
-        say(f"{item.key} = {shown}  ({item.source})\n    {item.meaning}")
-    if not found:
-        say("Every setting has its default.")
-    return None
+    values = ("not set" if item.value is None else orjson.dumps(item.value).decode() for item in found)
+    lines = [f"{i.key} = {value}  ({i.source})\n    {i.meaning}" for i, value in zip(found, values, strict=True)]
+    tell([item.to_dict() for item in found], "\n".join(lines) or "Every setting has its default.")
 
 
 def _served_version(versions: Mapping[str, T], number: str) -> T:
@@ -182,7 +169,7 @@ def _operation(version: Version, module: Module, interface: Interface, operation
         "returns": f"list of {returns}" if returns and operation.returns_list else returns,
         "result": operation.result.__name__ if operation.result else None,
         "handler": _place(operation.handler),
-        "view": f"ocpi_{version.slug}_{module.id}.{view_name(module, interface, operation)}",
+        "view": f"ocpi_{version.slug}_{module.id}.{module.view_name(interface.role, operation)}",
     }
 
 

@@ -21,6 +21,7 @@ from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.enums import Role
 from flask_ocpi.core.moments import format_date_time
 from flask_ocpi.core.moments import parse_date_time
+from flask_ocpi.core.responses import BYTE_ORDER_MARK
 from flask_ocpi.host.stored import Item
 from flask_ocpi.modules.enums import TokenType
 from flask_ocpi.storage.base import Party
@@ -51,11 +52,8 @@ def connect(platform: str, module: str, role: InterfaceRole, *, party: Party | N
 
 _PARTY = re.compile(r"([A-Za-z]{2})[-*]?([A-Za-z0-9]{3})")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-_AHEAD = re.compile(r"(\d{1,6})([smhd])")
+_SPAN = re.compile(r"(\d{1,6})([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_BOM = b"\xef\xbb\xbf"
-#: What to look for where JSON cannot be read.
-SUCH_JSON = "Correct it there: names stand in double quotes, and no comma follows the last item."
 
 
 def read_party(text: str) -> Party | None:
@@ -105,18 +103,19 @@ def moment(ctx: click.Context, param: click.Parameter, value: str | None) -> str
 
 def moment_ahead(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
     """Read the OCPI DateTime in an option, or the time from now on, such as 30m."""
-    match = None if value is None else _AHEAD.fullmatch(value.lower())
-    if match is not None:
-        return format_date_time(datetime.now(UTC) + timedelta(**{_UNITS[match[2]]: int(match[1])}))
-    return moment(ctx, param, value)
+    span = _span(value)
+    return moment(ctx, param, value) if span is None else format_date_time(datetime.now(UTC) + span)
 
 
 def moment_back(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
     """Read the OCPI DateTime in an option, or the time until now, such as 30m."""
-    match = None if value is None else _AHEAD.fullmatch(value.lower())
-    if match is not None:
-        return format_date_time(datetime.now(UTC) - timedelta(**{_UNITS[match[2]]: int(match[1])}))
-    return moment(ctx, param, value)
+    span = _span(value)
+    return moment(ctx, param, value) if span is None else format_date_time(datetime.now(UTC) - span)
+
+
+def _span(text: str | None) -> timedelta | None:
+    match = None if text is None else _SPAN.fullmatch(text.lower())
+    return None if match is None else timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
 def token_given(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, ...] | None:
@@ -147,15 +146,30 @@ def stored_item(module: str, id: str, partner: str | None) -> Item:
 
 def json_object(file: IO[bytes]) -> dict[str, Any]:
     """Read the JSON object in a file."""
-    name = getattr(file, "name", "<stdin>")
-    try:
-        document = orjson.loads(file.read().removeprefix(_BOM))
-    except orjson.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}"
-        raise refusal(f"{name} is not valid JSON ({where}): {error.msg}.", SUCH_JSON) from error
+    document = json_in(file)
     if not isinstance(document, dict):
-        raise refusal(f"{name} must hold a JSON object.")
+        raise refusal(f"{name_of(file)} must hold a JSON object.")
     return document
+
+
+def json_in(file: IO[bytes]) -> Any:
+    """Read the JSON in a file."""
+    return parsed(file.read().removeprefix(BYTE_ORDER_MARK), name_of(file))
+
+
+def parsed(text: bytes, name: str, *, first_line: int = 1) -> Any:
+    """Decode JSON of a file with a name, which begins at a line of it."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        where = f"line {first_line + error.lineno - 1}, column {error.colno}"
+        hint = "Correct it there: names stand in double quotes, and no comma follows the last item."
+        raise refusal(f"{name} is not valid JSON ({where}): {error.msg}.", hint) from error
+
+
+def name_of(file: IO[bytes]) -> str:
+    """Return how a message names a file."""
+    return getattr(file, "name", "<stdin>")
 
 
 def secret_of(text: str, name: str) -> str:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import click
-from flask.cli import with_appcontext
 
 from flask_ocpi.cli.arguments import connect
 from flask_ocpi.cli.arguments import party_given
-from flask_ocpi.cli.output import json_option
+from flask_ocpi.cli.output import command
 from flask_ocpi.cli.output import refusal
-from flask_ocpi.cli.output import say
-from flask_ocpi.cli.output import show
+from flask_ocpi.cli.output import tell
 from flask_ocpi.client.authorizing import Authorization
 from flask_ocpi.core.description import Document
 from flask_ocpi.core.enums import InterfaceRole
@@ -21,7 +19,7 @@ from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.storage.base import Party
 
 
-@click.command(short_help="Ask an eMSP whether a token may charge.")
+@command(short_help="Ask an eMSP whether a token may charge.")
 @click.argument("uid")
 @click.option("--partner", "platform", required=True, help="The provider, by id, name or party.")
 @click.option("--to-party", metavar="DE-EMS", callback=party_given, help="Its party, if it has several.")
@@ -37,8 +35,6 @@ from flask_ocpi.storage.base import Party
 @click.option("--location", metavar="ID", help="The location of the driver.")
 @click.option("--evse", "evses", metavar="UID", multiple=True, help="An EVSE there; may be given several times.")
 @click.option("--ask", is_flag=True, help="Ask even if our copy of the token is enough.")
-@json_option
-@with_appcontext
 def authorize(
     uid: str,
     platform: str,
@@ -48,7 +44,6 @@ def authorize(
     location: str | None,
     evses: tuple[str, ...],
     ask: bool,
-    as_json: bool,
 ) -> None:
     """Tell whether the token UID may charge: by our copy, or by asking its eMSP, as its whitelist demands.
 
@@ -66,20 +61,17 @@ def authorize(
         if error.status_code == StatusCode.NOT_ENOUGH_INFORMATION:
             raise refusal(str(error), "It has to know where the driver is: add --location.") from error
         raise
-    if as_json:
-        about = {"uid": uid, "type": token_type, "platform": client.platform.id}
-        show({**about, "allowed": answer.is_allowed, "realtime": answer.realtime, "info": answer.info})
-    else:
-        _say(uid, token_type, client.platform, answer)
+    about = {"uid": uid, "type": token_type, "platform": client.platform.id}
+    document = {**about, "allowed": answer.is_allowed, "realtime": answer.realtime, "info": answer.info}
+    tell(document, _text(uid, token_type, client.platform, answer))
     if not answer.is_allowed:
         raise click.exceptions.Exit(1)
 
 
-def _say(uid: str, token_type: str, platform: Platform, answer: Authorization) -> None:
+def _text(uid: str, token_type: str, platform: Platform, answer: Authorization) -> str:
     source = f"{platform.name} ({platform.id})"
     if answer.info is None:
-        say(f"{source} has no token {uid} of type {token_type}.")
-        return
+        return f"{source} has no token {uid} of type {token_type}."
     info = answer.info
     decided = f"{source} says so" if answer.realtime else "by our copy of the token"
     lines = [f"{info['allowed']}: {decided}"]
@@ -94,4 +86,4 @@ def _say(uid: str, token_type: str, platform: Platform, answer: Authorization) -
         )
     if "info" in info:
         lines.append(f"  info       {info['info']['text']} ({info['info']['language']})")
-    say("\n".join(lines))
+    return "\n".join(lines)

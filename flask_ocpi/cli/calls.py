@@ -12,19 +12,20 @@ from typing import IO
 from typing import Any
 
 import click
-from flask.cli import AppGroup
-from flask.cli import with_appcontext
 
 from flask_ocpi.cli.arguments import connect
 from flask_ocpi.cli.arguments import json_object
 from flask_ocpi.cli.arguments import moment_ahead
 from flask_ocpi.cli.arguments import party_given
 from flask_ocpi.cli.arguments import token_given
+from flask_ocpi.cli.output import Commands
 from flask_ocpi.cli.output import Countdown
-from flask_ocpi.cli.output import json_option
+from flask_ocpi.cli.output import Function
+from flask_ocpi.cli.output import command
 from flask_ocpi.cli.output import refusal
-from flask_ocpi.cli.output import say
-from flask_ocpi.cli.output import show
+from flask_ocpi.cli.output import tell
+from flask_ocpi.cli.output import wants_json
+from flask_ocpi.cli.output import with_options
 from flask_ocpi.client.client import Client
 from flask_ocpi.core.description import Document
 from flask_ocpi.core.enums import InterfaceRole
@@ -47,8 +48,6 @@ _PROFILE_CALLS = {
     "get_active_profile": "Asking for the profile",
 }
 
-Function = Callable[..., None]
-
 
 @dataclass(frozen=True, slots=True)
 class _Ask:
@@ -59,24 +58,12 @@ class _Ask:
     party: Party | None
     no_wait: bool
     wait: float | None
-    as_json: bool
 
     def connect(self, module: str) -> Client:
         return connect(self.platform, module, InterfaceRole.RECEIVER, party=self.party, to=self.to_party)
 
     def finish(self, call: Call) -> None:
-        _finish(call, no_wait=self.no_wait, wait=self.wait, as_json=self.as_json)
-
-
-def _with(*options: Callable[[Function], Function]) -> Callable[[Function], Function]:
-    """Give a command several options; help lists them in this order."""
-
-    def decorate(function: Function) -> Function:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return decorate
+        _finish(call, no_wait=self.no_wait, wait=self.wait)
 
 
 def _asking(function: Function) -> Function:
@@ -92,7 +79,7 @@ def _asking(function: Function) -> Function:
                 raise
             raise refusal(str(error), _hint(error.call_id)) from error
 
-    return _with(
+    return with_options(
         click.option("--partner", "platform", required=True, help="The partner to ask, by id, name or party."),
         click.option(
             "--to-party",
@@ -106,7 +93,7 @@ def _asking(function: Function) -> Function:
     )(asked)
 
 
-_waiting = _with(
+_waiting = with_options(
     click.option("--no-wait", is_flag=True, help="Do not wait for the result; `flask ocpi result` shows it later."),
     click.option(
         "--wait",
@@ -114,23 +101,19 @@ _waiting = _with(
         type=click.FloatRange(min=0),
         help="Seconds to wait; by default the time-out of the partner.",
     ),
-    json_option,
 )
 
 
-class AnyCase(AppGroup):
+class AnyCase(Commands):
     """A group that finds its commands in any case: some have names of OCPI."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         names = {name.upper(): name for name in self.commands}
         return super().get_command(ctx, names.get(cmd_name.upper(), cmd_name))
 
 
-@click.group(cls=AnyCase, short_help="Ask a charge point to do something.")
-def command() -> None:
+@click.group("command", cls=AnyCase, short_help="Ask a charge point to do something.")
+def command_group() -> None:
     """Send a command to a CPO and wait for its result.
 
     The CPO posts the result to this app, which must run at OCPI_BASE_URL with the same storage. The exit code is 0 only
@@ -193,8 +176,8 @@ def _add(name: CommandType, summary: str, needed: Sequence[_Property], others: S
 
     send.__doc__ = f"{summary}\n\nThe result of {name} is waited for; the exit code is 0 only when it is ACCEPTED."
     properties = [*(p.option(needed=True) for p in needed), *(p.option(needed=False) for p in others)]
-    decorated = _asking(_with(*properties, body)(_waiting(send)))
-    command.add_command(click.command(name.value, short_help=summary)(with_appcontext(decorated)))
+    decorated = _asking(with_options(*properties, body)(_waiting(send)))
+    command_group.command(name.value, short_help=summary)(decorated)
 
 
 _add(
@@ -280,13 +263,12 @@ def get_profile(ask: _Ask, session: str, duration: int) -> None:
     ask.finish(ask.connect(ModuleID.CHARGINGPROFILES).chargingprofiles.get_active(session, duration=duration))
 
 
-@click.command(short_help="Show the result of a command or profile.")
+@command(short_help="Show the result of a command or profile.")
 @click.argument("id")
 @_waiting
-@with_appcontext
-def result(id: str, no_wait: bool, wait: float | None, as_json: bool) -> None:
+def result(id: str, no_wait: bool, wait: float | None) -> None:
     """Show the result of the command or charging profile with that ID, and wait for it if necessary."""
-    _finish(current_ocpi.call(id), no_wait=no_wait, wait=wait, as_json=as_json)
+    _finish(current_ocpi.call(id), no_wait=no_wait, wait=wait)
 
 
 def _hint(call_id: str) -> str:
@@ -306,16 +288,13 @@ def _limit(limit: float | None, unit: str, duration: int | None) -> Document:
     return profile
 
 
-def _finish(call: Call, *, no_wait: bool, wait: float | None, as_json: bool) -> None:
+def _finish(call: Call, *, no_wait: bool, wait: float | None) -> None:
     """Wait for the result of a request, print it, and end with 1 unless it is ACCEPTED."""
     if not no_wait and call.state in (CallState.SENT, CallState.ACCEPTED):
-        call = _waited(call, _seconds_left(call) if wait is None else wait, visible=not as_json)
+        call = _waited(call, _seconds_left(call) if wait is None else wait, visible=not wants_json())
     answer = call.result or call.response or {}
-    if as_json:
-        about = {"id": call.id, "operation": _operation(call), "platform": call.platform}
-        show({**about, "response": call.response, "result": call.result})
-    else:
-        _say(call, answer)
+    about = {"id": call.id, "operation": _operation(call), "platform": call.platform}
+    tell({**about, "response": call.response, "result": call.result}, _text(call, answer))
     if answer.get("result") != _ACCEPTED:
         raise click.exceptions.Exit(1)
 
@@ -348,7 +327,7 @@ def _seconds_left(call: Call) -> float:
     return max(0.0, (call.expires - now) / 1_000_000)
 
 
-def _say(call: Call, answer: Document) -> None:
+def _text(call: Call, answer: Document) -> str:
     where = f"{_name(call)} at {_platform(call)}"
     if call.result is not None:
         lines = [f"{where}: {answer['result']}"]
@@ -362,7 +341,7 @@ def _say(call: Call, answer: Document) -> None:
         lines = [f"{where} is not answered, but may have arrived."]
     lines += [f"  {text['text']} ({text['language']})" for text in answer.get("message", [])]
     lines += _profile_lines(answer["profile"]["charging_profile"]) if "profile" in answer else []
-    say("\n".join(lines))
+    return "\n".join(lines)
 
 
 def _profile_lines(charging_profile: Document) -> list[str]:

@@ -13,11 +13,12 @@ import click
 from flask import current_app
 from flask.cli import ScriptInfo
 
+from flask_ocpi.cli.output import command
 from flask_ocpi.cli.output import counted
-from flask_ocpi.cli.output import json_option
 from flask_ocpi.cli.output import printable
 from flask_ocpi.cli.output import refusal
 from flask_ocpi.cli.output import show
+from flask_ocpi.cli.output import wants_json
 from flask_ocpi.client.discovery import discover
 from flask_ocpi.errors import BlockedAddressError
 from flask_ocpi.errors import ConfigurationError
@@ -37,18 +38,17 @@ from flask_ocpi.web.current import current_ocpi
 COLOURS = {Outcome.OK: "green", Outcome.WARN: "yellow", Outcome.FAIL: "red"}
 
 
-@click.command(short_help="Check configuration, storage and partners.")
+@command(short_help="Check configuration, storage and partners.", app=False)
 @click.option("--offline", is_flag=True, help="Do not call the registered partners.")
-@json_option
 @click.pass_context
-def check(ctx: click.Context, offline: bool, as_json: bool) -> None:
+def check(ctx: click.Context, offline: bool) -> None:
     """Check configuration, storage and encryption, and whether the registered partners answer.
 
     Each line says OK, WARN or FAIL, and what to do. With a FAIL the exit code is 1.
     """
     findings = list(_findings(ctx, offline=offline))
     counts = {outcome: sum(finding.outcome is outcome for finding in findings) for outcome in Outcome}
-    if as_json:
+    if wants_json():
         show({"ok": not counts[Outcome.FAIL], "checks": [finding.to_dict() for finding in findings]})
     else:
         width = max(len(finding.check) for finding in findings)
@@ -59,7 +59,7 @@ def check(ctx: click.Context, offline: bool, as_json: bool) -> None:
             f"{counted(counts[Outcome.FAIL], 'check')} failed.",
             "Correct what the lines with FAIL say, and check again.",
         )
-    if not as_json:
+    if not wants_json():
         click.echo(f"\nNothing failed, {counted(counts[Outcome.WARN], 'warning')}.")
 
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
+from collections.abc import Sequence
 from contextlib import contextmanager
 from tempfile import TemporaryFile
 from typing import IO
@@ -15,19 +16,18 @@ from typing import Any
 
 import click
 import orjson
-from flask.cli import with_appcontext
 
-from flask_ocpi.cli.arguments import SUCH_JSON
 from flask_ocpi.cli.arguments import moment
+from flask_ocpi.cli.arguments import name_of
+from flask_ocpi.cli.arguments import parsed
 from flask_ocpi.cli.arguments import party_given
 from flask_ocpi.cli.arguments import require_party
 from flask_ocpi.cli.output import Progress
+from flask_ocpi.cli.output import command
 from flask_ocpi.cli.output import counted
-from flask_ocpi.cli.output import json_option
 from flask_ocpi.cli.output import logged_to
 from flask_ocpi.cli.output import refusal
-from flask_ocpi.cli.output import say
-from flask_ocpi.cli.output import show
+from flask_ocpi.cli.output import tell
 from flask_ocpi.cli.output import warn
 from flask_ocpi.cli.output import written_whole
 from flask_ocpi.client.listing import Broken
@@ -50,7 +50,7 @@ _SUCH_AS = 'such as {"locations": [...]}'
 _SHOWN_EVERY = 500  # objects
 
 
-@click.command("import", short_help="Store own objects from a file.")
+@command("import", short_help="Store own objects from a file.")
 @click.argument("file", type=click.File("rb"))
 @click.option(
     "--audience",
@@ -62,9 +62,7 @@ _SHOWN_EVERY = 500  # objects
 @click.option(
     "--party", metavar="NL-ABC", callback=party_given, help="With --version, the owner of objects that name none."
 )
-@json_option
-@with_appcontext
-def import_objects(file: IO[bytes], may_widen: bool, version: str | None, party: Party | None, as_json: bool) -> None:
+def import_objects(file: IO[bytes], may_widen: bool, version: str | None, party: Party | None) -> None:
     """Save the objects in FILE as own objects: all of them, or none if one is invalid.
 
     FILE (- reads stdin) is a JSON object from module ids to lists of objects, such as {"locations": [...]}, or JSON
@@ -73,7 +71,7 @@ def import_objects(file: IO[bytes], may_widen: bool, version: str | None, party:
 
     Objects have the stored shape, that of OCPI 2.2.1, unless you name another version.
     """
-    name = getattr(file, "name", "<stdin>")
+    name = name_of(file)
     done = 0
     with Progress("Importing") as bar, _read_twice(file) as whole:
         lists = _Lists(whole, name)
@@ -95,28 +93,21 @@ def import_objects(file: IO[bytes], may_widen: bool, version: str | None, party:
             )
         except InvalidParametersError as error:
             raise refusal(f"line {lists.line}: {error.message}" if lists.line else error.message) from error
-    if as_json:
-        show({"imported": lists.counts, "withheld": withheld})
-    else:
-        say(f"Imported {_listing(lists.counts)}.")
+    tell({"imported": lists.counts, "withheld": withheld}, f"Imported {_listing(lists.counts)}.")
     if withheld:
-        some = [f"  {item}" for item in withheld[:_MAX_SHOWN]]
-        if len(withheld) > _MAX_SHOWN:
-            some.append(f"  and {len(withheld) - _MAX_SHOWN} more; --json lists them all")
+        some = _some(withheld, len(withheld), "; --json lists them all")
         number = counted(len(withheld), "object")
         stayed = f"{number} stayed for those who see {'it' if len(withheld) == 1 else 'them'} now"
         warn("\n".join([f"{name} names others in _audience: {stayed}, unless you add --audience.", *some]))
 
 
-@click.command(short_help="Print own objects as JSON.")
+@command(short_help="Print own objects as JSON.")
 @click.argument("modules", metavar="[MODULE]...", nargs=-1)
 @click.option("--copies", is_flag=True, help="Export copies of partners' objects instead.")
 @click.option("--partner", "platform", help="Export the copies from this partner, by id, name or party.")
 @click.option("--output", type=click.Path(dir_okay=False), help="Write to this file instead of stdout.")
 @click.option("--lines", is_flag=True, help="Write JSON Lines, for large exports.")
 @click.option("--version", help="The version of OCPI to write, instead of the stored shape.")
-@json_option
-@with_appcontext
 def export(
     modules: tuple[str, ...],
     copies: bool,
@@ -124,7 +115,6 @@ def export(
     output: str | None,
     lines: bool,
     version: str | None,
-    as_json: bool,
 ) -> None:
     """Print own objects of all modules, or of MODULES, in the format that import reads.
 
@@ -150,10 +140,7 @@ def export(
         return _warn_of_lost(shapes.lost, version)
     with written_whole(output) as file:
         counts = write(file, lists)
-    if as_json:
-        show({"output": output, "exported": counts, "lost": shapes.lost})
-    else:
-        say(f"Exported {_listing(counts)} to {output}.")
+    tell({"output": output, "exported": counts, "lost": shapes.lost}, f"Exported {_listing(counts)} to {output}.")
     return _warn_of_lost(shapes.lost, version)
 
 
@@ -177,13 +164,11 @@ def _copies(module: str, platform: Platform | None, shapes: Shapes) -> Iterator[
 
 def _warn_of_lost(lost: dict[str, int], version: str | None) -> None:
     if lost:
-        some = [f"  {text}: {counted(number, 'time')}" for text, number in list(lost.items())[:_MAX_SHOWN]]
-        if len(lost) > _MAX_SHOWN:
-            some.append(f"  and {len(lost) - _MAX_SHOWN} more")
+        some = _some([f"{text}: {counted(number, 'time')}" for text, number in lost.items()], len(lost))
         warn("\n".join([f"OCPI {version} cannot say all that is stored:", *some]))
 
 
-@click.command(short_help="Fetch the objects of a partner.")
+@command(short_help="Fetch the objects of a partner.")
 @click.argument("module")
 @click.option("--partner", "platform", required=True, help="The partner to ask, by id, name or party.")
 @click.option(
@@ -196,11 +181,7 @@ def _warn_of_lost(lost: dict[str, int], version: str | None) -> None:
 @click.option(
     "--party", metavar="NL-ABC", callback=party_given, help="The own party that receives the copies, if several can."
 )
-@json_option
-@with_appcontext
-def pull(
-    module: str, platform: str, date_from: str | None, date_to: str | None, party: Party | None, as_json: bool
-) -> None:
+def pull(module: str, platform: str, date_from: str | None, date_to: str | None, party: Party | None) -> None:
     """Fetch the objects of MODULE from a platform and store copies.
 
     Without dates, copies that the platform lists no more are removed. Objects that are not valid are left out with a
@@ -220,16 +201,16 @@ def pull(
         )
     counts = pulled.counts
     broken = [{"id": _id(object_type, item), "reason": item.reason} for item in pulled.broken]
-    if as_json:
-        show({"platform": found.id, "module": module, "listed": pulled.total, **counts, "broken": broken})
-    else:
-        figures = {**counts, "broken": pulled.left_out.number}
-        rows = [f"  {name:<9}  {number:>{len(str(max(figures.values())))}}" for name, number in figures.items()]
-        say("\n".join([f"Pulled {module} from {found.name} ({found.id}):", *rows]))
+    figures = {**counts, "broken": pulled.left_out.number}
+    rows = [f"  {name:<9}  {number:>{len(str(max(figures.values())))}}" for name, number in figures.items()]
+    tell(
+        {"platform": found.id, "module": module, "listed": pulled.total, **counts, "broken": broken},
+        "\n".join([f"Pulled {module} from {found.name} ({found.id}):", *rows]),
+    )
     _warn_of_broken(pulled, broken, full=date_from is None and date_to is None)
 
 
-@click.command(short_help="Send one of our objects to a platform.")
+@command(short_help="Send one of our objects to a platform.")
 @click.argument("module")
 @click.argument("ids", metavar="[ID...]", nargs=-1)
 @click.option("--partner", help="The partner that receives it, by id, name or party.")
@@ -240,11 +221,7 @@ def pull(
     callback=party_given,
     help="The own party that has the object, if several have one.",
 )
-@json_option
-@with_appcontext
-def push(
-    module: str, ids: tuple[str, ...], partner: str | None, every: bool, party: Party | None, as_json: bool
-) -> None:
+def push(module: str, ids: tuple[str, ...], partner: str | None, every: bool, party: Party | None) -> None:
     """Send the current state of one of our own objects to a partner: CDRs with POST, all others with PUT.
 
     With --all, all own objects of the module are written to the outbox, such as after the partner lost its data.
@@ -253,7 +230,7 @@ def push(
     its uid; it is RFID unless given. The ID of a ClientInfo is its role, and --party the party that it describes.
     """
     if every:
-        return _push_all(module, partner, ids, as_json=as_json)
+        return _push_all(module, partner, ids)
     if partner is None or not ids:
         raise click.UsageError("Give --partner and the ID of one object, or --all.")
     object_type = current_ocpi.objects.object_type(module)
@@ -272,21 +249,21 @@ def push(
     parents = ids[:-1] if part_ids else ()
     answer = client.module(module).push(document, *parents, owner=owner)
     created = answer.http_status == 201
-    if as_json:
-        return show({"platform": client.platform.id, "module": module, "ids": list(ids), "created": created})
     name = object_type.parts[len(part_ids) - 1].name if part_ids else object_type.name
     state = "created" if created else "replaced"
-    return say(f"Pushed {name} {' '.join(ids)} to {client.platform.name}: {state} there.")
+    return tell(
+        {"platform": client.platform.id, "module": module, "ids": list(ids), "created": created},
+        f"Pushed {name} {' '.join(ids)} to {client.platform.name}: {state} there.",
+    )
 
 
-def _push_all(module: str, partner: str | None, ids: tuple[str, ...], *, as_json: bool) -> None:
+def _push_all(module: str, partner: str | None, ids: tuple[str, ...]) -> None:
     if ids:
         raise click.UsageError("Give either IDs or --all.")
     found = None if partner is None else current_ocpi.partners.find(partner)
     number = current_ocpi.objects.push_all(module, platform=found)
-    if as_json:
-        return show({"platform": found and found.id, "module": module, "number": number})
-    return say(f"Wrote {counted(number, 'object')} of {module} to the outbox.")
+    document = {"platform": found and found.id, "module": module, "number": number}
+    tell(document, f"Wrote {counted(number, 'object')} of {module} to the outbox.")
 
 
 @contextmanager
@@ -339,21 +316,14 @@ class _Lists:
         try:
             document = orjson.loads(first)
         except orjson.JSONDecodeError:  # it goes on in the next line
-            yield self._parsed(first + self._file.read(), 1)
+            yield parsed(first + self._file.read(), self._name)
             return
         yield document
         for number, line in enumerate(self._file, 2):
             if line.strip():
                 self.line = number
-                yield self._parsed(line, number)
+                yield parsed(line, self._name, first_line=number)
         self.line = 0
-
-    def _parsed(self, text: bytes, line: int) -> Any:
-        try:
-            return orjson.loads(text)
-        except orjson.JSONDecodeError as error:
-            place = f"line {line + error.lineno - 1}, column {error.colno}"
-            raise refusal(f"{self._name} is not valid JSON ({place}): {error.msg}.", SUCH_JSON) from error
 
     def _lists_of(self, document: Any) -> Iterable[tuple[str, Any]]:
         if not isinstance(document, dict):
@@ -403,15 +373,19 @@ def _warn_of_broken(pulled: Pulled, broken: list[dict[str, Any]], *, full: bool)
     if not pulled.left_out.number:
         return
     kept = " Nothing was removed, since what is missing may be among them." if full else ""
-    lines = [f"  {item['id'] or '(no id)'}: {item['reason']}" for item in broken[:_MAX_SHOWN]]
     number = pulled.left_out.number
-    if number > _MAX_SHOWN:
-        more = "--json lists them all" if number == len(broken) else f"--json lists {len(broken)} of them"
-        lines.append(f"  and {number - _MAX_SHOWN} more; {more}")
+    more = "; --json lists them all" if number == len(broken) else f"; --json lists {len(broken)} of them"
+    lines = _some([f"{item['id'] or '(no id)'}: {item['reason']}" for item in broken], number, more)
     left_out = counted(number, "object")
     if pulled.seen == number:
         raise refusal("\n".join([f"None of {left_out} could be read.{kept}", *lines]))
     warn("\n".join([f"{left_out} could not be read and left out.{kept}", *lines]))
+
+
+def _some(lines: Sequence[str], number: int, more: str = "") -> list[str]:
+    """Return the first of so many lines, and how many are not shown."""
+    hidden = [f"and {number - _MAX_SHOWN} more{more}"] if number > _MAX_SHOWN else []
+    return [f"  {line}" for line in (*lines[:_MAX_SHOWN], *hidden)]
 
 
 def _id(object_type: ObjectType, item: Broken) -> str | None:

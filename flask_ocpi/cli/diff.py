@@ -7,15 +7,15 @@ from typing import Any
 
 import click
 import orjson
-from flask.cli import with_appcontext
 
 from flask_ocpi.cli.arguments import party_given
 from flask_ocpi.cli.noting import noted
+from flask_ocpi.cli.output import command
 from flask_ocpi.cli.output import counted
-from flask_ocpi.cli.output import json_option
 from flask_ocpi.cli.output import refusal
 from flask_ocpi.cli.output import say
 from flask_ocpi.cli.output import show
+from flask_ocpi.cli.output import wants_json
 from flask_ocpi.cli.output import warn
 from flask_ocpi.host.comparing import ABSENT
 from flask_ocpi.host.comparing import Diff
@@ -28,7 +28,7 @@ _SHOWN_CHANGES = 10  # of an object
 _LONGEST = 60  # characters of a value
 
 
-@click.command(short_help="Compare objects with a partner: ours against theirs.")
+@command(short_help="Compare objects with a partner: ours against theirs.")
 @click.argument("partner")
 @click.argument("module")
 @click.argument("ids", metavar="[ID]...", nargs=-1)
@@ -43,8 +43,6 @@ _LONGEST = 60  # characters of a value
 @click.option(
     "--limit", type=click.IntRange(min=1), help="The most to compare; by default 500 of ours, 100,000 copies."
 )
-@json_option
-@with_appcontext
 def diff(
     partner: str,
     module: str,
@@ -54,7 +52,6 @@ def diff(
     send: bool,
     fetch: bool,
     limit: int | None,
-    as_json: bool,
 ) -> None:
     """Compare the objects of MODULE, or the one with ID, with PARTNER, in the shape of its version.
 
@@ -71,7 +68,7 @@ def diff(
         found = current_ocpi.partners.diff(
             platform, module, *ids, direction=wanted, party=party, repair=send or fetch, limit=limit
         )
-    if as_json:
+    if wants_json():
         show(found.to_dict())
     else:
         _say(found)
@@ -108,7 +105,7 @@ def _say_object(found: Diff, difference: Difference) -> None:
         say(f"           {change.path}: ours {_value(change.ours)}, theirs {_value(change.theirs)}")
     if len(difference.changes) > _SHOWN_CHANGES:
         more = len(difference.changes) - _SHOWN_CHANGES
-        say(f"           and {more} more {'property' if more == 1 else 'properties'}")
+        say(f"           and {counted(more, 'more property', 'more properties')}")
 
 
 def _value(value: Any) -> str:

@@ -7,6 +7,7 @@ import re
 import click
 
 from flask_ocpi.cli.arguments import party_given
+from flask_ocpi.cli.output import command
 from flask_ocpi.cli.output import refusal
 from flask_ocpi.cli.output import say
 from flask_ocpi.cli.output import show
@@ -19,7 +20,7 @@ from flask_ocpi.versions import VERSIONS
 from flask_ocpi.web.examples import examples_of
 
 
-@click.command(short_help="Print an example of a class.")
+@command(short_help="Print an example of a class.", json=False, app=False)
 @click.argument("name", metavar="CLASS", required=False)
 @click.option("--version", "number", help="Its version of OCPI; by default 2.2.1, or the first one that has the class.")
 @click.option("--required", is_flag=True, help="Only the required properties.")

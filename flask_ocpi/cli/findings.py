@@ -6,24 +6,26 @@ from collections.abc import Sequence
 from typing import Any
 
 import click
-from flask.cli import with_appcontext
 
 from flask_ocpi.cli.noting import noted
+from flask_ocpi.cli.output import command
 from flask_ocpi.cli.output import counted
-from flask_ocpi.cli.output import json_option
 from flask_ocpi.cli.output import refusal
 from flask_ocpi.cli.output import say
 from flask_ocpi.cli.output import show
-from flask_ocpi.cli.output import table
+from flask_ocpi.cli.output import tell
+from flask_ocpi.cli.output import tell_rows
+from flask_ocpi.cli.output import wants_json
 from flask_ocpi.exchange.findings import Entry
 from flask_ocpi.partners.platforms import UnknownPlatformError
 from flask_ocpi.web.current import current_ocpi
 
 _HEADER = ("ID", "PARTNER", "MODULE", "OBJECT", "KIND", "PATH", "COUNT", "LAST", "OUTCOME")
+_SHOWN = ("id", "platform", "module", "object", "kind", "path", "count", "last", "outcome")
 _WHOLE = ("platform", "module", "object", "receiver", "kind", "path", "came", "outcome", "first", "last", "count")
 
 
-@click.command(short_help="Show flaws in what partners sent.")
+@command(short_help="Show flaws in what partners sent.")
 @click.argument("numbers", metavar="[ID]...", type=click.IntRange(min=1), nargs=-1)
 @click.option("--partner", "partner", metavar="P", help="Only of this partner, by id, name or party.")
 @click.option("--module", help="Only in this module.")
@@ -31,8 +33,6 @@ _WHOLE = ("platform", "module", "object", "receiver", "kind", "path", "came", "o
 @click.option("--refused", is_flag=True, help="Only refused objects and requests.")
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Show this many, the latest.")
 @click.option("--remove", is_flag=True, help="Remove the selected findings.")
-@json_option
-@with_appcontext
 def findings(
     numbers: tuple[int, ...],
     partner: str | None,
@@ -41,7 +41,6 @@ def findings(
     refused: bool,
     limit: int,
     remove: bool,
-    as_json: bool,
 ) -> None:
     """Show the flaws in what partners sent, latest first, or whole findings by ID.
 
@@ -62,13 +61,14 @@ def findings(
         _check(numbers)
         with noted(object=", ".join(map(str, numbers))):
             removed = current_ocpi.findings.remove(*numbers) if numbers else current_ocpi.findings.remove_all(**wanted)
-        return show({"removed": removed}) if as_json else say(f"Removed {counted(removed, 'finding')}.")
+        return tell({"removed": removed}, f"Removed {counted(removed, 'finding')}.")
     found = _check(numbers) if numbers else current_ocpi.findings.list(**wanted, limit=limit)
-    if as_json:
-        return show({"findings": [entry.to_dict() for entry in found]})
-    if not found:
-        return say("There are no such findings." if is_filtered else "There are no findings.")
-    return _show_whole(found) if numbers else say(table(_HEADER, [_row(entry) for entry in found]))
+    if numbers and not wants_json():
+        return _show_whole(found)
+    none = "There are no such findings." if is_filtered else "There are no findings."
+    documents = [entry.to_dict() for entry in found]
+    rows = [[document[name] or "-" for name in _SHOWN] for document in documents]
+    return tell_rows({"findings": documents}, _HEADER, rows, none=none)
 
 
 def _check(numbers: tuple[int, ...]) -> list[Entry]:
@@ -90,12 +90,6 @@ def _platform_id(text: str) -> str:
         if current_ocpi.findings.list(platform=text, limit=1):
             return text
         raise
-
-
-def _row(entry: Entry) -> list[str]:
-    document = entry.to_dict()
-    names = ("id", "platform", "module", "object", "kind", "path", "count", "last", "outcome")
-    return [str(document[name]) or "-" for name in names]
 
 
 def _show_whole(entries: Sequence[Entry]) -> None:

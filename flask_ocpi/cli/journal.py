@@ -10,15 +10,15 @@ from typing import Any
 
 import click
 import orjson
-from flask.cli import with_appcontext
 
 from flask_ocpi.cli.arguments import moment_back
 from flask_ocpi.cli.noting import noted
+from flask_ocpi.cli.output import command
 from flask_ocpi.cli.output import counted
-from flask_ocpi.cli.output import json_option
 from flask_ocpi.cli.output import say
 from flask_ocpi.cli.output import show
 from flask_ocpi.cli.output import table
+from flask_ocpi.cli.output import wants_json
 from flask_ocpi.exchange.journal_records import Entry
 from flask_ocpi.exchange.logs import on_a_line
 from flask_ocpi.exchange.messages import HIDDEN
@@ -28,7 +28,7 @@ from flask_ocpi.host.journal import to_dict
 from flask_ocpi.web.current import current_ocpi
 
 
-@click.command(short_help="Show messages to and from partners.")
+@command(short_help="Show messages to and from partners.")
 @click.argument("number", metavar="[ID]", type=click.IntRange(min=1), required=False)
 @click.option("--partner", "platform", help="Only messages from and to this partner, by id, name or party.")
 @click.option("--correlation", metavar="ID", help="Only the conversation with this correlation id.")
@@ -43,8 +43,6 @@ from flask_ocpi.web.current import current_ocpi
     "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Show at most so many messages."
 )
 @click.option("--follow", is_flag=True, help="Also show new messages, until Ctrl-C.")
-@json_option
-@with_appcontext
 def journal(
     number: int | None,
     platform: str | None,
@@ -53,7 +51,6 @@ def journal(
     since: str | None,
     limit: int,
     follow: bool,
-    as_json: bool,
 ) -> None:
     """Show the latest messages in the journal by conversation, or the whole message with ID.
 
@@ -64,7 +61,7 @@ def journal(
     group = current_ocpi.journal
     if number is not None:
         entry = group.find(number)
-        return show(to_dict(entry, whole=True)) if as_json else _show_whole(entry)
+        return show(to_dict(entry, whole=True)) if wants_json() else _show_whole(entry)
     wanted: dict[str, Any] = {
         "platform": platform,
         "correlation_id": correlation,
@@ -73,36 +70,34 @@ def journal(
         "limit": limit,
     }
     if follow:
-        return _follow(group.follow(**wanted), as_json=as_json)
+        return _follow(group.follow(**wanted))
     entries = group.list(**wanted)
-    if as_json:
-        return show([_conversation(id, group) for id, group in _grouped(entries)])
+    if wants_json():
+        return show([{"correlation_id": id, "messages": list(map(to_dict, group))} for id, group in _grouped(entries)])
     return _show_conversations(entries) if entries else say(_nothing())
 
 
-@click.command(short_help="Send a message of the journal again.")
+@command(short_help="Send a message of the journal again.")
 @click.argument("number", metavar="ID", type=click.IntRange(min=1))
-@json_option
-@with_appcontext
-def replay(number: int, as_json: bool) -> None:
+def replay(number: int) -> None:
     """Send the message with ID again, with our current token and new message ids, and print the answer.
 
     Messages of partners, and messages that are not completely in the journal, cannot be sent.
     """
     with noted(object=f"message {number}"):
         answer = current_ocpi.journal.replay(number)
-    if as_json:
+    if wants_json():
         return show({"http_status": answer.http_status, "status_code": answer.status_code, "data": answer.data})
     say(f"The partner answered {answer.status_code} (HTTP {answer.http_status}).")
     return None if answer.data is None else show(answer.data)
 
 
-def _follow(found: Iterator[Sequence[Entry]], *, as_json: bool) -> None:
+def _follow(found: Iterator[Sequence[Entry]]) -> None:
     """Print messages as they come, until Ctrl-C."""
     try:
         for entries in found:
             for entry in entries:
-                if as_json:
+                if wants_json():
                     click.echo(orjson.dumps(to_dict(entry)))
                 else:
                     _show_line(entry, *_lines([entry]))
@@ -116,10 +111,6 @@ def _grouped(entries: Iterable[Entry]) -> list[tuple[str, list[Entry]]]:
     for entry in sorted(entries, key=lambda entry: (entry.message.moment, entry.number)):
         groups.setdefault(entry.message.correlation_id or f"\n{entry.number}", []).append(entry)
     return [(group[0].message.correlation_id, group) for group in groups.values()]
-
-
-def _conversation(id: str, entries: Sequence[Entry]) -> dict[str, Any]:
-    return {"correlation_id": id, "messages": [to_dict(entry) for entry in entries]}
 
 
 def _show_conversations(entries: Sequence[Entry]) -> None:
@@ -143,7 +134,7 @@ def _lines(entries: Sequence[Entry]) -> list[str]:
         ocpi = "" if message.status_code is None else f"OCPI {message.status_code}"
         peer = f"{'from' if message.direction is Direction.IN else 'to'} {message.platform or '?'}"
         took = f"{message.duration * 1000:.0f} ms"
-        rows.append((str(entry.number), time_of(message), peer, message.method, target, http, ocpi, took))
+        rows.append((entry.number, time_of(message), peer, message.method, target, http, ocpi, took))
     return table(("",) * 8, rows).split("\n")[1:]
 
 

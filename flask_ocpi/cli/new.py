@@ -11,6 +11,7 @@ from string import Template
 import click
 
 from flask_ocpi.cli.arguments import party_given
+from flask_ocpi.cli.output import command
 from flask_ocpi.cli.output import refusal
 from flask_ocpi.cli.output import say
 from flask_ocpi.storage.base import Party
@@ -24,7 +25,7 @@ _HIDDEN = {"gitignore": ".gitignore"}
 _NOT_IN_NAMES = frozenset('"\\$')
 
 
-@click.command(short_help="Write a small app to begin with.")
+@command(short_help="Write a small app to begin with.", json=False, app=False)
 @click.argument("role", type=click.Choice(list(_ROLES)))
 @click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--party", callback=party_given, help="The party of the app, such as NL-ABC.")

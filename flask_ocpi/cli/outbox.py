@@ -9,15 +9,17 @@ from collections.abc import Sequence
 from contextlib import contextmanager
 
 import click
-from flask.cli import with_appcontext
 
 from flask_ocpi.cli.noting import noted
+from flask_ocpi.cli.output import Commands
+from flask_ocpi.cli.output import command
 from flask_ocpi.cli.output import confirm
 from flask_ocpi.cli.output import counted
-from flask_ocpi.cli.output import json_option
 from flask_ocpi.cli.output import say
-from flask_ocpi.cli.output import show
 from flask_ocpi.cli.output import table
+from flask_ocpi.cli.output import tell
+from flask_ocpi.cli.output import tell_rows
+from flask_ocpi.cli.output import wants_json
 from flask_ocpi.cli.output import yes_option
 from flask_ocpi.core.moments import SECOND
 from flask_ocpi.host.outbox import Undelivered
@@ -31,7 +33,7 @@ _SHOWN = 50
 _AGO = (*(f"-{minutes}" for minutes in range(55, 0, -5)), "NOW")
 
 
-@click.command("worker", short_help="Deliver changes, send time-outs and sync, as a separate process.")
+@command("worker", short_help="Deliver changes, send time-outs and sync, as a separate process.", json=False)
 @click.option("--once", is_flag=True, help="Do what is due now, and exit.")
 @click.option(
     "--drain",
@@ -40,7 +42,6 @@ _AGO = (*(f"-{minutes}" for minutes in range(55, 0, -5)), "NOW")
     show_default=True,
     help="Seconds to finish work at the end.",
 )
-@with_appcontext
 def worker(once: bool, drain: float) -> None:
     """Deliver the outbox, send time-outs of commands and sync as scheduled, until SIGTERM or Ctrl-C.
 
@@ -64,7 +65,7 @@ _partner = click.option("--partner", required=True, help="The partner that they 
 _parked = click.option("--parked", is_flag=True, help="Only those that the partner refused.")
 
 
-@click.group("outbox", short_help="List, retry and discard what partners have not seen yet.")
+@click.group("outbox", cls=Commands, short_help="List, retry and discard what partners have not seen yet.")
 def outbox() -> None:
     """List, retry and discard what partners have not seen yet.
 
@@ -76,22 +77,18 @@ def outbox() -> None:
 @outbox.command("list")
 @click.option("--partner", help="List the entries of this partner, by id, name or party.")
 @_parked
-@json_option
-@with_appcontext
-def list_entries(partner: str | None, parked: bool, as_json: bool) -> None:
+def list_entries(partner: str | None, parked: bool) -> None:
     """Show how much waits for each partner, or (--partner) what and why."""
     if partner is None and parked:
         raise click.UsageError("Name with --partner whose entries to list.")
     if partner is None:
-        return _show_lags(as_json=as_json)
+        return _show_lags()
     found = current_ocpi.partners.find(partner)
-    return _show_entries(found, _listed(found, parked=parked), as_json=as_json)
+    return _show_entries(found, _listed(found, parked=parked))
 
 
 @outbox.command("processes")
-@json_option
-@with_appcontext
-def list_processes(as_json: bool) -> None:
+def list_processes() -> None:
     """Show which processes deliver, and how long changes have waited in the last hour.
 
     Each process that looks for work notes that once a minute. One that ended in order is not listed, one that was
@@ -99,58 +96,36 @@ def list_processes(as_json: bool) -> None:
     """
     now, found = current_ocpi.services.now(), current_ocpi.outbox.processes()
     ages = current_ocpi.journal.rates.ages()
-    if as_json:
-        listed = [
-            {
-                "host": each.host,
-                "pid": each.pid,
-                "program": each.program,
-                "began": date_time(each.began),
-                "seen": date_time(each.seen),
-                "alive": each.is_alive(now),
-            }
-            for each in found
-        ]
-        return show({"processes": listed, "oldest_seconds": {id: list(values) for id, values in ages.items()}})
-    if not found:
-        say("No process has looked for work within a day: nothing is delivered.")
-    else:
-        rows = [
-            (
-                each.host,
-                str(each.pid),
-                each.program,
-                str(date_time(each.began)),
-                f"{span((now - each.seen) // SECOND)} ago",
-                "alive" if each.is_alive(now) else "silent",
-            )
-            for each in found
-        ]
-        say(table(("HOST", "PID", "PROGRAM", "BEGAN", "LOOKED FOR WORK", "STATE"), rows))
+    text, rows, listed = "No process has looked for work within a day: nothing is delivered.", [], []
+    for each in found:
+        alive, about = each.is_alive(now), {"host": each.host, "pid": each.pid, "program": each.program}
+        listed.append({**about, "began": date_time(each.began), "seen": date_time(each.seen), "alive": alive})
+        ago = f"{span((now - each.seen) // SECOND)} ago"
+        rows.append((*about.values(), date_time(each.began), ago, "alive" if alive else "silent"))
+    if rows:
+        text = table(("HOST", "PID", "PROGRAM", "BEGAN", "LOOKED FOR WORK", "STATE"), rows)
     if ages:
-        say("\nAge of the oldest waiting change in seconds, by five minutes:")
-        say(table(("PARTNER", *_AGO), [(id, *map(str, values)) for id, values in ages.items()]))
-    return None
+        by_partner = table(("PARTNER", *_AGO), [(id, *values) for id, values in ages.items()])
+        text += f"\n\nAge of the oldest waiting change in seconds, by five minutes:\n{by_partner}"
+    tell({"processes": listed, "oldest_seconds": {id: list(values) for id, values in ages.items()}}, text)
 
 
-@outbox.command("retry")
+@outbox.command("retry", json=False)
 @_partner
 @_parked
-@with_appcontext
 def retry_entries(partner: str, parked: bool) -> None:
     """Send the entries of a partner again, at once."""
     found = current_ocpi.partners.find(partner)
     found.check_open()
     with noted(partner=found.id):
         number = current_ocpi.outbox.retry(_listed(found, parked=parked))
-    say(f"Retried {number} {'entry' if number == 1 else 'entries'}.")
+    say(f"Retried {counted(number, 'entry', 'entries')}.")
 
 
-@outbox.command("discard")
+@outbox.command("discard", json=False)
 @_partner
 @_parked
 @yes_option
-@with_appcontext
 def discard_entries(partner: str, parked: bool, yes: bool) -> None:
     """Remove the entries of a partner: it is not sent these changes."""
     found = current_ocpi.partners.find(partner)
@@ -160,53 +135,33 @@ def discard_entries(partner: str, parked: bool, yes: bool) -> None:
         confirm(f"Never send {found.name or found.id} {these}?", yes=yes)
     with noted(partner=found.id):
         number = current_ocpi.outbox.discard(listed)
-    say(f"Discarded {number} {'entry' if number == 1 else 'entries'}.")
+    say(f"Discarded {counted(number, 'entry', 'entries')}.")
 
 
 def _listed(platform: Platform, *, parked: bool) -> Sequence[Undelivered]:
     return current_ocpi.outbox.list(platform, parked=True if parked else None)
 
 
-def _show_lags(*, as_json: bool) -> None:
+def _show_lags() -> None:
     lags = current_ocpi.outbox.lags()
-    if as_json:
-        return show([lag.to_dict() for lag in lags])
-    if not lags:
-        return say("Every partner has seen everything.")
-    cells = [
-        [
-            lag.platform,
-            str(lag.waiting),
-            str(lag.parked),
-            "" if lag.oldest_seconds is None else f"{lag.oldest_seconds} s",
-            "" if lag.held_back_seconds is None else f"{lag.held_back_seconds} s: {lag.error}",
-        ]
-        for lag in lags
-    ]
-    return say(table(["PARTNER", "WAITING", "PARKED", "OLDEST", "HELD BACK FOR"], cells))
+    rows = []
+    for lag in lags:
+        oldest = "" if lag.oldest_seconds is None else f"{lag.oldest_seconds} s"
+        held_back = "" if lag.held_back_seconds is None else f"{lag.held_back_seconds} s: {lag.error}"
+        rows.append((lag.platform, lag.waiting, lag.parked, oldest, held_back))
+    header = ("PARTNER", "WAITING", "PARKED", "OLDEST", "HELD BACK FOR")
+    tell_rows([lag.to_dict() for lag in lags], header, rows, none="Every partner has seen everything.")
 
 
-def _show_entries(platform: Platform, listed: Sequence[Undelivered], *, as_json: bool) -> None:
-    if as_json:
-        return show([entry.to_dict() for entry in listed])
-    if not listed:
-        return say(f"{platform.id} has seen everything.")
-    cells = [
-        [
-            entry.module,
-            " ".join(entry.ids),
-            str(entry.party or ""),
-            entry.state,
-            f"{entry.since_seconds} s",
-            str(entry.attempts),
-            entry.error,
-        ]
-        for entry in listed[:_SHOWN]
+def _show_entries(platform: Platform, listed: Sequence[Undelivered]) -> None:
+    rows = [
+        (e.module, " ".join(e.ids), e.party or "", e.state, f"{e.since_seconds} s", e.attempts, e.error)
+        for e in listed[:_SHOWN]
     ]
-    say(table(["MODULE", "ID", "FOR", "STATE", "SINCE", "TRIED", "WHY"], cells))
-    if len(listed) > _SHOWN:
+    header = ("MODULE", "ID", "FOR", "STATE", "SINCE", "TRIED", "WHY")
+    tell_rows([entry.to_dict() for entry in listed], header, rows, none=f"{platform.id} has seen everything.")
+    if len(listed) > _SHOWN and not wants_json():
         say(f"and {len(listed) - _SHOWN} more; --json lists them all")
-    return None
 
 
 @contextmanager

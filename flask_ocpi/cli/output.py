@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import IO
 from typing import Any
 from typing import Self
@@ -18,22 +18,74 @@ from typing import TextIO
 import click
 import orjson
 from flask.cli import AppGroup
+from flask.cli import with_appcontext
 
 from flask_ocpi.errors import FlaskOCPIError
 
 _REDRAWN = 200  # at most so many updates, for any number of objects
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
+_JSON = "flask_ocpi.json"  # the key in the meta of a context: was --json given?
+
+#: What a command calls.
+Function = Callable[..., None]
 
 
 yes_option = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 
 
+def command(
+    name: str | None = None, *, json: bool = True, app: bool = True, **about: Any
+) -> Callable[[Function], click.Command]:
+    """Make a command as click.command does, in the context of the app unless it needs none.
+
+    json: it has the option --json, of which :func:`wants_json` and :func:`tell` know.
+    """
+
+    def make(function: Function) -> click.Command:
+        made = click.command(name, click.Command, **about)(with_appcontext(function) if app else function)
+        if json:
+            made.params.append(json_option())
+        return made
+
+    return make
+
+
+def with_options(*options: Callable[[Function], Function]) -> Callable[[Function], Function]:
+    """Return a decorator that gives a command several options; help lists them in this order."""
+
+    def decorate(function: Function) -> Function:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def json_option() -> click.Option:
+    """Return the option --json."""
+
+    def note(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+        ctx.meta[_JSON] = value
+
+    text = "Print one JSON document instead of text."
+    return click.Option(["--json"], is_flag=True, expose_value=False, callback=note, help=text)
+
+
 class Commands(AppGroup):
-    """A group whose commands end with ``Error: <message>`` and exit code 1 when this package refuses something."""
+    """A group that lists its commands in the order of their use, and makes them with :func:`command`.
+
+    They end with ``Error: <message>`` and exit code 1 when this package refuses something.
+    """
+
+    def command(self, *args: Any, **about: Any) -> Callable[[Function], click.Command]:  # type: ignore[override]
+        def add(function: Function) -> click.Command:
+            made = command(*args, **about)(function)
+            self.add_command(made)
+            return made
+
+        return add
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the commands in the order of their use."""
         return list(self.commands)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -64,9 +116,24 @@ def say(text: str) -> None:
     click.echo(printable(text))
 
 
-def show(document: Any) -> None:
-    """Print the one JSON document of a command on stdout."""
-    click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS))
+def show(document: Any, *, default: Callable[[Any], Any] | None = None) -> None:
+    """Print the one JSON document of a command on stdout. default: as orjson.dumps has it."""
+    click.echo(orjson.dumps(document, default, orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS))
+
+
+def wants_json() -> bool:
+    """Tell whether the running command was given --json."""
+    return bool(click.get_current_context().meta.get(_JSON))
+
+
+def tell(document: Any, text: str) -> None:
+    """Print the document with --json, else the text."""
+    show(document) if wants_json() else say(text)
+
+
+def tell_rows(document: Any, header: Sequence[str], rows: Sequence[Sequence[object]], *, none: str) -> None:
+    """Print the document with --json, else rows in columns, or the text ``none`` if there are none."""
+    tell(document, table(header, rows) if rows else none)
 
 
 def warn(message: str) -> None:
@@ -74,17 +141,17 @@ def warn(message: str) -> None:
     click.echo(f"{click.style('Warning:', fg='yellow')} {printable(message)}", err=True)
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Lay out rows in columns under a header."""
-    cells = [[printable(cell).replace("\n", " ") for cell in row] for row in (header, *rows)]
+    cells = [[printable(str(cell)).replace("\n", " ") for cell in row] for row in (header, *rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     padded = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in cells)
     return "\n".join(line.rstrip() for line in padded)
 
 
-def counted(number: int, noun: str) -> str:
-    """Write a number with its noun, such as "1 object" or "2 objects"."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def counted(number: int, noun: str, nouns: str = "") -> str:
+    """Write a number with its noun, such as "1 object" or "2 objects"; nouns: a plural without s at its end."""
+    return f"{number} {noun}" if number == 1 else f"{number} {nouns or f'{noun}s'}"
 
 
 class Progress:
@@ -98,11 +165,9 @@ class Progress:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *raised: Any) -> None:
         if self._bar is not None:
-            self._bar.__exit__(kind, error, trace)
+            self._bar.__exit__(*raised)
 
     def reach(self, done: int, total: int | None) -> None:
         """Move the bar to ``done`` of ``total`` objects; a total of None is not known."""
@@ -136,9 +201,7 @@ class Countdown:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *raised: Any) -> None:
         self._write("")
 
     def show(self, seconds: float) -> None:

@@ -16,15 +16,19 @@ import orjson
 from flask.cli import NoAppException
 from flask.cli import with_appcontext
 
-from flask_ocpi.cli.arguments import SUCH_JSON
+from flask_ocpi.cli.arguments import json_in
 from flask_ocpi.cli.arguments import moment_back
+from flask_ocpi.cli.arguments import name_of
 from flask_ocpi.cli.arguments import stored_item
 from flask_ocpi.cli.noting import account
 from flask_ocpi.cli.noting import noted
+from flask_ocpi.cli.output import Commands
+from flask_ocpi.cli.output import command
 from flask_ocpi.cli.output import counted
-from flask_ocpi.cli.output import json_option
 from flask_ocpi.cli.output import refusal
 from flask_ocpi.cli.output import say
+from flask_ocpi.cli.output import show
+from flask_ocpi.cli.output import wants_json
 from flask_ocpi.host.facade import OwnPlatform
 from flask_ocpi.pricing import Audit
 from flask_ocpi.pricing import LintFinding
@@ -38,18 +42,14 @@ from flask_ocpi.web.current import current_ocpi
 Document = dict[str, Any]
 
 _CSV = ("platform", "country_code", "party_id", "cdr_id", "verdict", "finding", "weight", "path", "message")
-_BOM = b"\xef\xbb\xbf"
 
 
-@click.command("price", short_help="Price a CDR or a session, and explain it.")
+@command("price", short_help="Price a CDR or a session, and explain it.", app=False)
 @click.argument("file", type=click.File("rb"))
 @click.option("--tariff", "tariffs", type=click.File("rb"), multiple=True, help="Price by the tariffs in this file.")
 @click.option("--time-zone", help="The time zone of the location, such as Europe/Berlin.")
-@json_option
 @click.pass_context
-def price_file(
-    ctx: click.Context, file: IO[bytes], tariffs: Sequence[IO[bytes]], time_zone: str | None, as_json: bool
-) -> None:
+def price_file(ctx: click.Context, file: IO[bytes], tariffs: Sequence[IO[bytes]], time_zone: str | None) -> None:
     """Price the CDR or the session in FILE (- reads stdin), and explain each line of the bill.
 
     The tariffs of --tariff apply, or else those in FILE. With an app, missing tariffs and the time zone are looked up
@@ -63,8 +63,8 @@ def price_file(
     else:
         report = price(document, known, time_zone=time_zone)
     differing = differences(document, report)
-    if as_json:
-        _show({**report.to_dict(), "differences": [finding.to_dict() for finding in differing]})
+    if wants_json():
+        show({**report.to_dict(), "differences": [finding.to_dict() for finding in differing]}, default=digits)
     else:
         say(report.explain().rstrip("\n"))
         if "total_cost" in document:
@@ -74,17 +74,16 @@ def price_file(
         ctx.exit(1)
 
 
-@click.group("tariffs", short_help="Find mistakes in tariffs.")
+@click.group("tariffs", cls=Commands, short_help="Find mistakes in tariffs.")
 def tariffs_group() -> None:
     """Look for mistakes in tariffs."""
 
 
-@tariffs_group.command("lint", short_help="Find mistakes in a file, or in stored tariffs.")
+@tariffs_group.command("lint", short_help="Find mistakes in a file, or in stored tariffs.", app=False)
 @click.argument("file", type=click.File("rb"), required=False)
 @click.option("--partner", help="Check the tariffs of this partner, by id, name or party.")
-@json_option
 @click.pass_context
-def lint_tariffs(ctx: click.Context, file: IO[bytes] | None, partner: str | None, as_json: bool) -> None:
+def lint_tariffs(ctx: click.Context, file: IO[bytes] | None, partner: str | None) -> None:
     """Look for mistakes in the tariffs in FILE, in those that a partner sent, or in all that are stored.
 
     Stored tariffs are also compared with the connectors that offer them. The exit code is 1 for errors and warnings,
@@ -102,34 +101,33 @@ def lint_tariffs(ctx: click.Context, file: IO[bytes] | None, partner: str | None
     for tariff, source, findings in looked_at:
         number += 1
         found += sum(finding.weighs for finding in findings)
-        if as_json:
+        if wants_json():
             shown.append(_linted(tariff, source, findings))
         elif findings:
             say(_name(tariff, source))
             for each in findings:
                 say(f"  {each.level:8}{each.rule} at {each.path}: {each.message}")
-    if as_json:
-        _show(shown)
+    if wants_json():
+        show(shown, default=digits)
     else:
         say(f"Looked at {counted(number, 'tariff')}: {counted(found, 'mistake')}.")
     if found:
         ctx.exit(1)
 
 
-@click.group("cdrs", short_help="Audit CDRs before they are paid.")
+@click.group("cdrs", cls=Commands, short_help="Audit CDRs before they are paid.")
 def cdrs_group() -> None:
     """Audit CDRs before they are paid."""
 
 
-@cdrs_group.command("audit", short_help="Audit the CDRs in a file, or the stored ones.")
+@cdrs_group.command("audit", short_help="Audit the CDRs in a file, or the stored ones.", app=False)
 @click.argument("file", type=click.File("rb"), required=False)
 @click.option("--partner", help="Audit the CDRs of this partner, by id, name or party.")
 @click.option("--since", callback=moment_back, help="Only CDRs since then: a date, a DateTime, or 7d.")
-@json_option
 @click.option("--csv", "as_csv", is_flag=True, help="Print a line for each finding, as comma-separated values.")
 @click.pass_context
 def audit_cdrs(
-    ctx: click.Context, file: IO[bytes] | None, partner: str | None, since: str | None, as_json: bool, as_csv: bool
+    ctx: click.Context, file: IO[bytes] | None, partner: str | None, since: str | None, as_csv: bool
 ) -> None:
     """Audit the CDRs in FILE, of a partner, or all stored ones. Results for stored CDRs are kept.
 
@@ -137,7 +135,7 @@ def audit_cdrs(
     are ok.
     """
     _one_of(file, partner)
-    if as_json and as_csv:
+    if wants_json() and as_csv:
         raise click.UsageError("Use --json or --csv, not both.")
     if file is not None:
         audited = _audited_file(ctx, file, since)
@@ -153,8 +151,8 @@ def audit_cdrs(
             counts[item[2].verdict] += 1
             yield item
 
-    (_print_json if as_json else _print_csv if as_csv else _print_text)(counting())
-    if not as_json and not as_csv:
+    (_print_json if wants_json() else _print_csv if as_csv else _print_text)(counting())
+    if not wants_json() and not as_csv:
         of = f"{counts['ok']} ok, {counts['review']} for review, {counts['dispute']} in dispute"
         say(f"Audited {counted(sum(counts.values()), 'CDR')}: {of}.")
     if counts["review"] or counts["dispute"]:
@@ -163,16 +161,14 @@ def audit_cdrs(
 
 @cdrs_group.command("unsettled", short_help="List audits that nobody has dealt with.")
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Show this many, the latest.")
-@json_option
-@with_appcontext
-def unsettled(limit: int, as_json: bool) -> None:
+def unsettled(limit: int) -> None:
     """List the stored CDRs that an audit found to be in dispute, or for review, and that nobody has dealt with.
 
     `flask ocpi cdrs settle`, or the console, marks them as dealt with.
     """
     found = current_ocpi.pricing.unsettled(limit=limit)
-    if as_json:
-        return _show(list(found))
+    if wants_json():
+        return show(found, default=digits)
     for result in found:
         say(f"{result['verdict']:8} {_name({**result, 'id': result['cdr_id']}, result['platform'] or '')}")
         for fault in result["findings"]:
@@ -180,10 +176,9 @@ def unsettled(limit: int, as_json: bool) -> None:
     return say(f"{counted(len(found), 'CDR')} not settled.")
 
 
-@cdrs_group.command("settle", short_help="Mark the audit of a CDR as dealt with.")
+@cdrs_group.command("settle", short_help="Mark the audit of a CDR as dealt with.", json=False)
 @click.argument("cdr_id")
 @click.option("--partner", help="The partner that sent the CDR, by id, name or party, if several have this id.")
-@with_appcontext
 def settle(cdr_id: str, partner: str | None) -> None:
     """Mark the audit of the stored CDR with CDR_ID as dealt with, until the CDR is audited again."""
     item = stored_item("cdrs", cdr_id, partner)
@@ -252,24 +247,19 @@ def _name(document: Mapping[str, Any], source: str) -> str:
 
 def _documents(file: IO[bytes], modules: Sequence[str]) -> list[Document]:
     """Read the objects in a file: one, a list of them, what `export` prints, or an answer of OCPI."""
-    name = getattr(file, "name", "<stdin>")
-    try:
-        found = orjson.loads(file.read().removeprefix(_BOM))
-    except orjson.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}"
-        raise refusal(f"{name} is not valid JSON ({where}): {error.msg}.", SUCH_JSON) from error
+    found = json_in(file)
     if isinstance(found, dict) and "id" not in found:
         found = next((found[key] for key in (*modules, "data") if key in found), found)
     documents = found if isinstance(found, list) else [found]
     if not documents or not all(isinstance(each, dict) for each in documents):
-        raise refusal(f"{name} must hold an object, or a list of them.")
+        raise refusal(f"{name_of(file)} must hold an object, or a list of them.")
     return documents
 
 
 def _only(file: IO[bytes], modules: Sequence[str]) -> Document:
     documents = _documents(file, modules)
     if len(documents) > 1:
-        raise refusal(f"{getattr(file, 'name', '<stdin>')} holds {len(documents)} objects; one is priced at a time.")
+        raise refusal(f"{name_of(file)} holds {len(documents)} objects; one is priced at a time.")
     return documents[0]
 
 
@@ -289,7 +279,3 @@ def _platform(ctx: click.Context) -> OwnPlatform | None:
 def _here(ctx: click.Context) -> OwnPlatform:
     ocpi: OwnPlatform = ctx.invoke(with_appcontext(lambda: current_ocpi._get_current_object()))  # type: ignore[attr-defined]
     return ocpi
-
-
-def _show(document: Any) -> None:
-    click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2, default=digits))

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import click
-from flask.cli import with_appcontext
 
 from flask_ocpi.cli.arguments import secret_of
 from flask_ocpi.cli.noting import noted
+from flask_ocpi.cli.output import command
 from flask_ocpi.cli.output import confirm
 from flask_ocpi.cli.output import counted
-from flask_ocpi.cli.output import json_option
 from flask_ocpi.cli.output import printable
 from flask_ocpi.cli.output import refusal
 from flask_ocpi.cli.output import say
 from flask_ocpi.cli.output import show
+from flask_ocpi.cli.output import wants_json
 from flask_ocpi.cli.output import written_whole
 from flask_ocpi.cli.output import yes_option
 from flask_ocpi.client.probe.checks import Outcome
@@ -35,7 +35,7 @@ _QUESTION = (
 _ORDER = (Outcome.PASS, Outcome.SKIP, Outcome.WARN, Outcome.FAIL)  # what matters comes last, above the prompt
 
 
-@click.command(short_help="Check a partner's platform.")
+@command(short_help="Check a partner's platform.")
 @click.argument("partner")
 @click.option("--token", help="The token that the platform at a versions URL accepts; - reads it from stdin.")
 @click.option("--encoding", type=click.Choice(["base64", "plain"]), help="The encoding of that token.")
@@ -50,8 +50,6 @@ _ORDER = (Outcome.PASS, Outcome.SKIP, Outcome.WARN, Outcome.FAIL)  # what matter
 @click.option("--html", "html_file", type=click.Path(dir_okay=False), help="Write the results as an HTML page.")
 @click.option("--save", is_flag=True, help="Set the quirks that would help, after a question.")
 @yes_option
-@json_option
-@with_appcontext
 def probe(
     partner: str,
     token: str | None,
@@ -63,7 +61,6 @@ def probe(
     html_file: str | None,
     save: bool,
     yes: bool,
-    as_json: bool,
 ) -> None:
     """Check the platform of PARTNER, or the one at a versions URL, against the specification.
 
@@ -80,7 +77,7 @@ def probe(
         if name is not None:
             with written_whole(name) as file:
                 file.write(text(report).encode())
-    if as_json:
+    if wants_json():
         show(report.to_dict())
     else:
         _say(report, every=every)

@@ -8,14 +8,15 @@ from datetime import datetime
 from typing import IO
 
 import click
-import orjson
 from flask.cli import with_appcontext
 
 from flask_ocpi.cli.arguments import json_object
 from flask_ocpi.cli.arguments import moment_ahead
 from flask_ocpi.cli.arguments import stored_item
-from flask_ocpi.cli.output import json_option
+from flask_ocpi.cli.output import command
 from flask_ocpi.cli.output import say
+from flask_ocpi.cli.output import show
+from flask_ocpi.cli.output import wants_json
 from flask_ocpi.core.moments import format_date_time
 from flask_ocpi.pricing import Charging
 from flask_ocpi.pricing import Parking
@@ -25,7 +26,7 @@ from flask_ocpi.pricing.report import digits
 from flask_ocpi.web.current import current_ocpi
 
 
-@click.command("quote", short_help="Say what a charge would cost.")
+@command("quote", short_help="Say what a charge would cost.", app=False)
 @click.argument("file", type=click.File("rb"), required=False)
 @click.option("--tariff", help="The id of a stored tariff, instead of FILE.")
 @click.option("--connector", nargs=3, metavar="LOCATION EVSE CONNECTOR", help="A stored connector, instead of FILE.")
@@ -37,7 +38,6 @@ from flask_ocpi.web.current import current_ocpi
 @click.option("--minutes", default="60", show_default=True, help="The minutes of charging.")
 @click.option("--parking", default="0", show_default=True, help="The minutes of parking after it.")
 @click.option("--time-zone", help="The time zone of the place, such as Europe/Berlin; a connector has its own.")
-@json_option
 @click.pass_context
 def quote_charge(
     ctx: click.Context,
@@ -50,7 +50,6 @@ def quote_charge(
     minutes: str,
     parking: str,
     time_zone: str | None,
-    as_json: bool,
 ) -> None:
     """Say what a charge would cost by the tariff in FILE (- reads stdin), by a stored one, or at a connector.
 
@@ -66,9 +65,7 @@ def quote_charge(
         report = quote(json_object(file), start=begin, phases=phases, time_zone=time_zone)
     else:
         report = ctx.invoke(_stored, tariff, connector, partner, begin, phases, time_zone)
-    if as_json:
-        return click.echo(orjson.dumps(report.to_dict(), option=orjson.OPT_INDENT_2, default=digits))
-    return say(report.explain().rstrip("\n"))
+    return show(report.to_dict(), default=digits) if wants_json() else say(report.explain().rstrip("\n"))
 
 
 @with_appcontext

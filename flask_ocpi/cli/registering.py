@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from collections.abc import Mapping
-from functools import wraps
 from typing import Any
 
 import click
-from flask.cli import with_appcontext
 
 from flask_ocpi.cli.arguments import parties_given
 from flask_ocpi.cli.arguments import party_given
@@ -16,14 +12,14 @@ from flask_ocpi.cli.arguments import roles_given
 from flask_ocpi.cli.arguments import secret_of
 from flask_ocpi.cli.noting import noted
 from flask_ocpi.cli.output import WarningsHandler
+from flask_ocpi.cli.output import command
 from flask_ocpi.cli.output import confirm
-from flask_ocpi.cli.output import json_option
 from flask_ocpi.cli.output import logged_to
 from flask_ocpi.cli.output import refusal
-from flask_ocpi.cli.output import say
-from flask_ocpi.cli.output import show
+from flask_ocpi.cli.output import tell
+from flask_ocpi.cli.output import with_options
 from flask_ocpi.cli.output import yes_option
-from flask_ocpi.cli.partners import say_endpoints
+from flask_ocpi.cli.partners import offers
 from flask_ocpi.cli.partners import spoken
 from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.errors import RefusedError
@@ -40,7 +36,7 @@ _own_role = click.option(
 _own_party = click.option(
     "--as-party", "own_party", callback=party_given, help="Which own party deals with it, if several have that role."
 )
-_TERMS = (
+_with_terms = with_options(  # what a partner may be: the keyword arguments of the group
     click.option(
         "--roles",
         callback=roles_given,
@@ -61,48 +57,18 @@ _TERMS = (
 )
 
 
-def _with_terms(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options that say what a partner may be; the command gets them as one mapping ``terms``."""
-
-    @wraps(command)
-    def called(
-        *,
-        roles: tuple[str, ...] | None,
-        parties: tuple[Party, ...] | None,
-        encoding: str | None,
-        own_role: str | None,
-        own_party: Party | None,
-        **options: Any,
-    ) -> None:
-        terms = {
-            "roles": roles,
-            "parties": parties,
-            "encoding": encoding,
-            "own_role": own_role,
-            "own_party": own_party,
-        }
-        command(terms=terms, **options)
-
-    for option in reversed(_TERMS):
-        called = option(called)
-    return called
-
-
-@click.command()
+@command()
 @click.option("--name", default="", help="The name of the partner; its id is made from it.")
 @click.option("--token", help="The token to issue instead of a random one; - reads it from stdin.")
 @click.option("--partner", "platform", help="A known partner that is to register again, by id, name or party.")
 @click.option("--version", help="The only version of OCPI in which the partner can register.")
 @_with_terms
-@json_option
-@with_appcontext
 def invite(
     name: str,
     token: str | None,
     platform: str | None,
     version: str | None,
-    as_json: bool,
-    terms: Mapping[str, Any],
+    **terms: Any,
 ) -> None:
     """Create a registration token for a partner.
 
@@ -117,35 +83,31 @@ def invite(
         invited, issued = current_ocpi.partners.invite(
             name=name, token=chosen, platform=platform, version=version, **terms
         )
-    if as_json:
-        return show({"platform": invited.id, "versions_url": versions_url, "token": issued})
-    return say(
+    tell(
+        {"platform": invited.id, "versions_url": versions_url, "token": issued},
         f"Invitation for platform {invited.id}\n\n"
         f"  Versions URL  {versions_url}\n"
         f"  Token         {issued}\n\n"
         "The token is shown only once. Give both to the partner in a secure way; the token opens nothing\n"
         "but the registration. With Flask-OCPI, the partner then runs:\n\n"
         f"  flask ocpi register {versions_url} -\n\n"
-        "and enters the token. `flask ocpi partners` shows when that is done."
+        "and enters the token. `flask ocpi partners` shows when that is done.",
     )
 
 
 # Some tokens begin with a dash: they are not options.
-@click.command(short_help="Register with another platform.", context_settings={"ignore_unknown_options": True})
+@command(short_help="Register with another platform.", context_settings={"ignore_unknown_options": True})
 @click.argument("versions_url")
 @click.argument("token")
 @click.option("--name", help="The name of the partner; by default its own.")
 @click.option("--version", help="The version of OCPI to register in, instead of the newest that both sides have.")
 @_with_terms
-@json_option
-@with_appcontext
 def register(
     versions_url: str,
     token: str,
     name: str | None,
     version: str | None,
-    as_json: bool,
-    terms: Mapping[str, Any],
+    **terms: Any,
 ) -> None:
     """Register with the platform at VERSIONS_URL, with its registration TOKEN.
 
@@ -158,31 +120,26 @@ def register(
             platform = current_ocpi.partners.register(versions_url, secret, name=name, version=version, **terms)
     except RefusedError as error:
         raise _handshake_refusal(error, _NOT_ACCEPTED) from error
-    if as_json:
-        return show(current_ocpi.partners.card(platform).to_dict())
-    say(f"Registered with {platform.name} as platform {platform.id}, over OCPI {spoken(platform)}.\n")
-    say_endpoints(platform)
+    text = f"Registered with {platform.name} as platform {platform.id}, over OCPI {spoken(platform)}."
+    text = f"{text}\n\n{offers(platform)}"
     modules = _pullable(platform)
     if modules:
-        say(f"\nNext:\n  flask ocpi sync --partner {platform.id}    # fetches {', '.join(modules)}")
-    return None
+        text += f"\n\nNext:\n  flask ocpi sync --partner {platform.id}    # fetches {', '.join(modules)}"
+    tell(current_ocpi.partners.card(platform).to_dict(), text)
 
 
-@click.command(short_help="Renew a registration.")
+@command(short_help="Renew a registration.")
 @click.argument("platform")
 @click.option("--version", help="Change to this version of OCPI. Copies and outbox entries stay.")
 @_own_role
 @_own_party
 @yes_option
-@json_option
-@with_appcontext
 def rotate(
     platform: str,
     version: str | None,
     own_role: str | None,
     own_party: Party | None,
     yes: bool,
-    as_json: bool,
 ) -> None:
     """Renew the registration with PLATFORM: new tokens in both directions, endpoints fetched again.
 
@@ -195,20 +152,16 @@ def rotate(
             renewed = current_ocpi.partners.rotate(found, version=version, own_role=own_role, own_party=own_party)
     except RefusedError as error:
         raise _handshake_refusal(error, _ACCEPTED_NO_MORE) from error
-    if as_json:
-        return show(current_ocpi.partners.card(renewed).to_dict())
     over = "" if renewed.version == found.version else f" They speak OCPI {spoken(renewed)} now."
-    say(f"Renewed the registration with {renewed.name} ({renewed.id}): both sides have new tokens.{over}\n")
-    return say_endpoints(renewed)
+    text = f"Renewed the registration with {renewed.name} ({renewed.id}): both sides have new tokens.{over}"
+    tell(current_ocpi.partners.card(renewed).to_dict(), f"{text}\n\n{offers(renewed)}")
 
 
-@click.command(short_help="End a registration.")
+@command(short_help="End a registration.")
 @click.argument("platform")
 @click.option("--force", is_flag=True, help="End it on this side even if the other side cannot be reached.")
 @yes_option
-@json_option
-@with_appcontext
-def unregister(platform: str, force: bool, yes: bool, as_json: bool) -> None:
+def unregister(platform: str, force: bool, yes: bool) -> None:
     """End the registration with PLATFORM on both sides, or withdraw an invitation.
 
     Its copies stay, visible only to you, unless OCPI_COPIES_AFTER_UNREGISTRATION is remove.
@@ -220,15 +173,14 @@ def unregister(platform: str, force: bool, yes: bool, as_json: bool) -> None:
             ended = current_ocpi.partners.unregister(found, force=force)
     except RemoteError as error:
         raise refusal(str(error), "Nothing was changed. To end it on this side alone, add --force.") from error
-    if as_json:
-        return show(current_ocpi.partners.card(ended).to_dict())
-    if not found.is_registered:
-        return say(f"Platform {ended.id} was not registered; a registration token it may have is void.")
     state = "this side knows it no more" if force else "the tokens of both directions are void"
-    return say(
+    text = (
         f"Unregistered from {ended.name} ({ended.id}): {state}.\n"
         "Connecting again takes a new registration token, from either side."
     )
+    if not found.is_registered:
+        text = f"Platform {ended.id} was not registered; a registration token it may have is void."
+    tell(current_ocpi.partners.card(ended).to_dict(), text)
 
 
 def _pullable(platform: Platform) -> list[str]:

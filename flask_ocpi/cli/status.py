@@ -6,14 +6,15 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 
 import click
-from flask.cli import with_appcontext
 
 from flask_ocpi.cli.check import COLOURS
+from flask_ocpi.cli.output import command
 from flask_ocpi.cli.output import counted
-from flask_ocpi.cli.output import json_option
 from flask_ocpi.cli.output import printable
 from flask_ocpi.cli.output import say
 from flask_ocpi.cli.output import show
+from flask_ocpi.cli.output import wants_json
+from flask_ocpi.cli.partners import NO_PARTNERS
 from flask_ocpi.cli.partners import spoken
 from flask_ocpi.host.status import Card
 from flask_ocpi.host.status import span
@@ -23,20 +24,18 @@ from flask_ocpi.web.current import current_ocpi
 _WIDTH = 10
 
 
-@click.command(short_help="Show the state of each partner.")
+@command(short_help="Show the state of each partner.")
 @click.argument("partner", required=False)
-@json_option
-@with_appcontext
-def status(partner: str | None, as_json: bool) -> None:
+def status(partner: str | None) -> None:
     """Show a card about each partner, or about PARTNER: registration, last messages, what waits, what lags.
 
     It calls nobody: `flask ocpi check` does, and its exit code tells whether something is wrong.
     """
     cards = current_ocpi.partners.status() if partner is None else [current_ocpi.partners.card(partner)]
-    if as_json:
+    if wants_json():
         return show([card.to_dict() for card in cards])
     if not cards:
-        return say("No partners yet. `flask ocpi invite` lets one register, `flask ocpi register` does it yourself.")
+        return say(NO_PARTNERS)
     for place, card in enumerate(cards):
         if place:
             click.echo()

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import click
-from flask.cli import with_appcontext
 
 from flask_ocpi.cli.arguments import moment_back
+from flask_ocpi.cli.output import command
 from flask_ocpi.cli.output import counted
-from flask_ocpi.cli.output import json_option
 from flask_ocpi.cli.output import say
 from flask_ocpi.cli.output import show
 from flask_ocpi.cli.output import table
+from flask_ocpi.cli.output import wants_json
 from flask_ocpi.core.moments import moment_text
 from flask_ocpi.exchange.messages import Direction
 from flask_ocpi.exchange.references import REFERENCE
@@ -21,7 +21,7 @@ from flask_ocpi.host.stories import Story
 from flask_ocpi.web.current import current_ocpi
 
 
-@click.command(short_help="Tell what happened about a session or another object.")
+@command(short_help="Tell what happened about a session or another object.")
 @click.argument("kind", metavar="KIND")
 @click.argument("id", metavar="ID")
 @click.option("--partner", "platform", help="Only messages from and to this partner, by id, name or party.")
@@ -34,9 +34,7 @@ from flask_ocpi.web.current import current_ocpi
 @click.option(
     "--limit", type=click.IntRange(min=1), default=200, show_default=True, help="Show at most so many messages."
 )
-@json_option
-@with_appcontext
-def story(kind: str, id: str, platform: str | None, since: str | None, limit: int, as_json: bool) -> None:
+def story(kind: str, id: str, platform: str | None, since: str | None, limit: int) -> None:
     """Tell everything that happened about an object or a cause, oldest first.
 
     KIND is session, token (by its uid), contract, evse (by its uid), location, cdr, tariff, or another class of
@@ -46,9 +44,7 @@ def story(kind: str, id: str, platform: str | None, since: str | None, limit: in
     """
     kind = REFERENCE if kind == "reference" else kind
     found = current_ocpi.journal.story(kind, id, platform=platform, since=since, limit=limit)
-    if as_json:
-        return show(found.to_dict())
-    return _show(found)
+    return show(found.to_dict()) if wants_json() else _show(found)
 
 
 def _show(found: Story) -> None:

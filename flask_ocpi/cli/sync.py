@@ -4,31 +4,27 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import ExitStack
 
 import click
-from flask.cli import with_appcontext
 
 from flask_ocpi.cli.output import Progress
+from flask_ocpi.cli.output import command
 from flask_ocpi.cli.output import counted
-from flask_ocpi.cli.output import json_option
 from flask_ocpi.cli.output import logged_to
 from flask_ocpi.cli.output import refusal
-from flask_ocpi.cli.output import say
-from flask_ocpi.cli.output import show
-from flask_ocpi.cli.output import table
+from flask_ocpi.cli.output import tell_rows
 from flask_ocpi.cli.output import warn
 from flask_ocpi.sync.syncing import Synced
 from flask_ocpi.web.current import current_ocpi
 
 
-@click.command(short_help="Fetch what changed at partners.")
+@command(short_help="Fetch what changed at partners.")
 @click.argument("modules", metavar="[MODULE]...", nargs=-1)
 @click.option("--partner", "platform", help="Only this partner, by id, name or party; by default all registered ones.")
 @click.option("--full", is_flag=True, help="Read whole lists, and remove copies that they lack.")
 @click.option("--force", is_flag=True, help="Remove copies even if a whole list is empty.")
-@json_option
-@with_appcontext
-def sync(modules: tuple[str, ...], platform: str | None, full: bool, force: bool, as_json: bool) -> None:
+def sync(modules: tuple[str, ...], platform: str | None, full: bool, force: bool) -> None:
     """Fetch the objects that changed since the last time, of all modules or of MODULEs, and store copies.
 
     The first time, and once in OCPI_SYNC_FULL_INTERVAL, the whole lists are read, and copies removed that they lack. A
@@ -38,17 +34,13 @@ def sync(modules: tuple[str, ...], platform: str | None, full: bool, force: bool
         current_ocpi.objects.object_type(module)
     with _Bars() as bars, logged_to(logging.NullHandler()):
         done = current_ocpi.sync(platform, modules, full=full, force=force, progress=bars.show)
-    if as_json:
-        show({"synced": [synced.to_dict() for synced in done]})
-    elif done:
-        say(
-            table(
-                ("PLATFORM", "MODULE", "PARTY", "READ", *map(str.upper, done[0].pulled.counts), "BROKEN"),
-                [_row(s) for s in done],
-            )
-        )
-    else:
-        say("There is nothing to sync: no registered platform has a list that one of our parties receives.")
+    counts = map(str.upper, done[0].pulled.counts if done else ())
+    tell_rows(
+        {"synced": [synced.to_dict() for synced in done]},
+        ("PLATFORM", "MODULE", "PARTY", "READ", *counts, "BROKEN"),
+        [_row(synced) for synced in done],
+        none="There is nothing to sync: no registered platform has a list that one of our parties receives.",
+    )
     broken = sum(synced.pulled.left_out.number for synced in done)
     if broken:
         warn(f"{counted(broken, 'object')} could not be stored: flask ocpi findings --refused shows them.")
@@ -63,34 +55,28 @@ class _Bars:
     def __init__(self) -> None:
         self._thread = threading.get_ident()
         self._current: Synced | None = None
-        self._bar: Progress | None = None
+        self._bars = ExitStack()
 
     def __enter__(self) -> _Bars:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._close()
+        self._bars.close()
 
     def show(self, synced: Synced) -> None:
         if threading.get_ident() != self._thread:
             return
         if synced is not self._current:
-            self._close()
+            self._bars.close()
             self._current = synced
-            self._bar = Progress(f"{synced.platform} {synced.module}").__enter__()
-        if self._bar is not None:
-            self._bar.reach(synced.pulled.seen, synced.pulled.total)
-
-    def _close(self) -> None:
-        if self._bar is not None:
-            self._bar.__exit__(None, None, None)
-            self._bar = None
+            self._bar = self._bars.enter_context(Progress(f"{synced.platform} {synced.module}"))
+        self._bar.reach(synced.pulled.seen, synced.pulled.total)
 
 
-def _row(synced: Synced) -> list[str]:
+def _row(synced: Synced) -> list[object]:
     read = "-" if synced.error else "all" if synced.whole else "changes"
-    counts = map(str, synced.pulled.counts.values())
-    return [synced.platform, synced.module, str(synced.receiver), read, *counts, str(synced.pulled.left_out.number)]
+    counts = synced.pulled.counts.values()
+    return [synced.platform, synced.module, synced.receiver, read, *counts, synced.pulled.left_out.number]
 
 
 def _problem(synced: Synced) -> str:
@@ -99,7 +85,7 @@ def _problem(synced: Synced) -> str:
     if synced.error is not None:
         return f"{name} could not be synced: {synced.error}"
     if synced.held_back:
-        kept = counted(synced.held_back, "copy") if synced.held_back == 1 else f"{synced.held_back} copies"
+        kept = counted(synced.held_back, "copy", "copies")
         why = f"may lack some objects ({synced.doubt})" if synced.doubt else "is empty"
         return (
             f"The list of {name} {why}: {kept} for {synced.receiver} stayed. If it is right that nothing is left, "
