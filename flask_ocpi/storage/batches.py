@@ -10,21 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import JSON
-from sqlalchemy import BigInteger
-from sqlalchemy import ColumnElement
-from sqlalchemy import Dialect
-from sqlalchemy import FromClause
-from sqlalchemy import Table
-from sqlalchemy import Text
-from sqlalchemy import and_
-from sqlalchemy import bindparam
-from sqlalchemy import cast
-from sqlalchemy import column
-from sqlalchemy import delete
-from sqlalchemy import func
-from sqlalchemy import literal_column
-from sqlalchemy import select
+import sqlalchemy as sa
 
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Record
@@ -58,7 +44,7 @@ class BatchStatements:
     is_sqlite: bool
 
     @classmethod
-    def of(cls, table: Table, dialect: Dialect) -> BatchStatements:
+    def of(cls, table: sa.Table, dialect: sa.Dialect) -> BatchStatements:
         """Build them for SQLite or PostgreSQL."""
         is_sqlite = dialect.name == "sqlite"
         wanted, values, order = _keys_in_json() if is_sqlite else _keys_in_arrays()
@@ -68,8 +54,8 @@ class BatchStatements:
         # An expression, so that PostgreSQL uses the index on the key. Without statistics, as in a table that was just
         # filled, other indexes that begin with the receiver look as good, and it would read all records of an owner.
         is_wanted.append((c.receiver if is_sqlite else c.receiver.concat("")) == values["receiver"])
-        found = wanted.join(table, and_(*is_wanted))
-        get = select(*key, *(c[name] for name in _RECORD_COLUMNS)).select_from(found)
+        found = wanted.join(table, sa.and_(*is_wanted))
+        get = sa.select(*key, *(c[name] for name in _RECORD_COLUMNS)).select_from(found)
         new = _new_rows(table, dialect.name)
         replaced = {**{name: new.excluded[name] for name in _CONTENT}, "revision": c.revision + 1}
         upsert = new.on_conflict_do_update(index_elements=Key._fields, set_=replaced)
@@ -81,9 +67,9 @@ class BatchStatements:
             lock=Statement(get.order_by(order).with_for_update(of=table), dialect),
             upsert=Statement(upsert, dialect),
             insert=Statement(insert, dialect),
-            delete=Statement(delete(table).where(c.created.in_(select(c.created).select_from(found))), dialect),
-            last=Statement(select(func.max(c.created)), dialect),
-            after=Statement(select(*key).where(c.created > bindparam("last", type_=BigInteger)), dialect),
+            delete=Statement(sa.delete(table).where(c.created.in_(sa.select(c.created).select_from(found))), dialect),
+            last=Statement(sa.select(sa.func.max(c.created)), dialect),
+            after=Statement(sa.select(*key).where(c.created > sa.bindparam("last", type_=sa.BigInteger)), dialect),
             is_sqlite=is_sqlite,
         )
 
@@ -139,36 +125,36 @@ _CONTENT = ("audience", "last_updated", "document")
 _RECORD_COLUMNS = ("document", "last_updated", "audience", "revision", "created")
 
 
-def _keys_in_json() -> tuple[FromClause, dict[str, ColumnElement[Any]], ColumnElement[Any]]:
+def _keys_in_json() -> tuple[sa.FromClause, dict[str, sa.ColumnElement[Any]], sa.ColumnElement[Any]]:
     """Make rows of keys for SQLite: the table to select from, the parts of the key, and their order.
 
     All keys are one parameter: the statement does not depend on their number, and no limit applies.
     """
-    rows = func.json_each(bindparam("keys", type_=Text)).table_valued("key", "value", name="wanted")
-    return rows, {n: func.json_extract(rows.c.value, f"$[{i}]") for i, n in enumerate(Key._fields)}, rows.c.key
+    rows = sa.func.json_each(sa.bindparam("keys", type_=sa.Text)).table_valued("key", "value", name="wanted")
+    return rows, {n: sa.func.json_extract(rows.c.value, f"$[{i}]") for i, n in enumerate(Key._fields)}, rows.c.key
 
 
-def _keys_in_arrays() -> tuple[FromClause, dict[str, ColumnElement[Any]], ColumnElement[Any]]:
+def _keys_in_arrays() -> tuple[sa.FromClause, dict[str, sa.ColumnElement[Any]], sa.ColumnElement[Any]]:
     """Make rows of keys for PostgreSQL in the same way: one parameter for each part of the key."""
     from sqlalchemy.dialects import postgresql  # not on SQLite
 
-    texts = [bindparam(f"keys_{name}", type_=postgresql.ARRAY(Text)) for name in Key._fields]
-    rows = func.unnest(*texts).table_valued(*Key._fields, with_ordinality="number", name="wanted").render_derived()
+    texts = [sa.bindparam(f"keys_{name}", type_=postgresql.ARRAY(sa.Text)) for name in Key._fields]
+    rows = sa.func.unnest(*texts).table_valued(*Key._fields, with_ordinality="number", name="wanted").render_derived()
     return rows, {name: rows.c[name] for name in Key._fields}, rows.c.number
 
 
-def _new_rows(table: Table, dialect: str) -> Any:
+def _new_rows(table: sa.Table, dialect: str) -> Any:
     """Insert one row on SQLite; on PostgreSQL all rows of a JSON array, which is one parameter."""
     new = insert_into(table, dialect)
     if dialect == "sqlite":
-        content: dict[str, Any] = {name: bindparam(f"new_{name}") for name in _CONTENT}
-        key: dict[str, Any] = {name: bindparam(f"key_{name}") for name in Key._fields}
-        return new.values({**key, **content, "revision": literal_column("1")})
+        content: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in _CONTENT}
+        key: dict[str, Any] = {name: sa.bindparam(f"key_{name}") for name in Key._fields}
+        return new.values({**key, **content, "revision": sa.literal_column("1")})
     names = [*(f"key_{name}" for name in Key._fields), *(f"new_{name}" for name in _CONTENT)]
-    columns = [column(name, BigInteger if name == "new_last_updated" else Text) for name in names]
-    given = func.json_to_recordset(cast(bindparam("rows", type_=Text), JSON))
-    rows = given.table_valued(column("place", BigInteger), *columns, name="new").render_derived(with_types=True)
-    made = select(*(rows.c[name] for name in names), literal_column("1")).order_by(rows.c.place)
+    columns = [sa.column(name, sa.BigInteger if name == "new_last_updated" else sa.Text) for name in names]
+    given = sa.func.json_to_recordset(sa.cast(sa.bindparam("rows", type_=sa.Text), sa.JSON))
+    rows = given.table_valued(sa.column("place", sa.BigInteger), *columns, name="new").render_derived(with_types=True)
+    made = sa.select(*(rows.c[name] for name in names), sa.literal_column("1")).order_by(rows.c.place)
     return new.from_select([*Key._fields, *_CONTENT, "revision"], made)
 
 

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from contextlib import nullcontext
 from contextlib import suppress
 from typing import Any
-from typing import TypeVar
 from weakref import WeakValueDictionary
 
 from sqlalchemy import Connection
@@ -58,8 +57,6 @@ from flask_ocpi.storage.transactions import go_on
 from flask_ocpi.storage.transactions import is_lost
 from flask_ocpi.storage.transactions import release
 from flask_ocpi.storage.transactions import storage_error
-
-T = TypeVar("T")
 
 STATEMENT_ATTEMPTS = 3
 DEADLOCK_PAUSE_SECONDS = 0.02
@@ -115,13 +112,12 @@ class Database:
         return transaction
 
     @contextmanager
-    def connection(self, *, reads: bool = False) -> Iterator[Connection]:
+    def connection(self) -> Iterator[Connection]:
         """Give the connection of this thread's transaction, or one on which each statement commits by itself.
 
-        With ``reads`` the caller only reads and does not wait for a turn to write. Errors of the database in the block
-        are raised as StorageError.
+        Errors of the database in the block are raised as StorageError.
         """
-        transaction = self._ongoing(reads=reads)
+        transaction = self.current
         if transaction is not None:
             go_on(transaction)
             try:
@@ -129,36 +125,30 @@ class Database:
             except (SQLAlchemyError, UnicodeError) as error:
                 raise self.refusal(error) from error
             return
-        with self._turn(reads=reads), forks.at_work:
+        with self._turn(reads=False), forks.at_work:
             try:
-                with self._taken() as held:
+                held = self._take()
+                try:
                     yield held.connection
+                except BaseException:
+                    held.give_back()
+                    raise
+                self._held.put(held)
             except (SQLAlchemyError, UnicodeError) as error:
                 raise self.refusal(error) from error
 
     def execute(self, statement: Statement, values: Values, *, reads: bool = False) -> Answer:
-        """Run one statement on the connection of :meth:`connection`; repeat it where :meth:`run` would."""
-        attempts = STATEMENT_ATTEMPTS
-        while True:
-            attempts -= 1
-            try:
-                return self._execute(statement, values, reads=reads)
-            except StorageError as error:
-                if not attempts or not self._may_run_again(error, reads=reads):
-                    raise
+        """Run one statement on the connection of :meth:`connection`; repeat it where that does no harm.
 
-    def run(self, work: Callable[[Connection], T], *, reads: bool = False) -> T:
-        """Run statements on the connection of :meth:`connection`; repeat them where that does no harm.
-
-        Outside of a transaction, work that the database ended in favour of another is run again; work that only
-        ``reads`` also after a lost connection. The result of a write is then unknown: it raises StorageError.
+        One that only ``reads`` waits for no turn to write. Outside of a transaction, a statement that the database
+        ended in favour of another is run again; one that ``reads`` also after a lost connection. The result of a write
+        is then unknown: it raises StorageError.
         """
         attempts = STATEMENT_ATTEMPTS
         while True:
             attempts -= 1
             try:
-                with self.connection(reads=reads) as connection:
-                    return work(connection)
+                return self._execute(statement, values, reads=reads)
             except StorageError as error:
                 if not attempts or not self._may_run_again(error, reads=reads):
                     raise
@@ -402,16 +392,6 @@ class Database:
             self._held.put(transaction.held)
         else:
             transaction.held.give_back()
-
-    @contextmanager
-    def _taken(self) -> Iterator[Held]:
-        held = self._take()
-        try:
-            yield held
-        except BaseException:
-            held.give_back()
-            raise
-        self._held.put(held)
 
     def _take(self) -> Held:
         """Return a connection on which each statement commits by itself."""

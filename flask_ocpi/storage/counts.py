@@ -10,24 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from collections.abc import Iterator
 
-from sqlalchemy import BigInteger
-from sqlalchemy import BindParameter
-from sqlalchemy import Column
-from sqlalchemy import Connection
-from sqlalchemy import Identity
-from sqlalchemy import Index
-from sqlalchemy import Integer
-from sqlalchemy import MetaData
-from sqlalchemy import Table
-from sqlalchemy import Text
-from sqlalchemy import bindparam
-from sqlalchemy import delete
-from sqlalchemy import func
-from sqlalchemy import insert
-from sqlalchemy import literal
-from sqlalchemy import select
-from sqlalchemy import text
-from sqlalchemy import union_all
+import sqlalchemy as sa
 
 NAME = "ocpi_counts"
 #: The kinds with lists that may be long.
@@ -46,7 +29,7 @@ _GROUP = ("kind", *_OWNER)
 _EVENTS = ("added", "removed", "changed")
 
 
-def define_counts(metadata: MetaData) -> Table:
+def define_counts(metadata: sa.MetaData) -> sa.Table:
     """Return the table of counts; add it to the metadata if it is missing there.
 
     entry: rises with each change; below zero in rows in which changes are summed up.
@@ -55,123 +38,123 @@ def define_counts(metadata: MetaData) -> Table:
     known = metadata.tables.get(_name_in(metadata))
     if known is not None:
         return known
-    return Table(
+    return sa.Table(
         NAME,
         metadata,
-        Column(
-            "entry", BigInteger().with_variant(Integer(), "sqlite"), Identity(), primary_key=True, autoincrement=True
+        sa.Column(
+            "entry",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            sa.Identity(),
+            primary_key=True,
+            autoincrement=True,
         ),
-        Column("kind", Text, nullable=False),
-        Column("country_code", Text, nullable=False),
-        Column("party_id", Text, nullable=False),
-        Column("audience", Text, nullable=False),
-        Column("number", BigInteger, nullable=False),
-        Index(f"ix_{NAME}_owner", "kind", "country_code", "party_id"),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("country_code", sa.Text, nullable=False),
+        sa.Column("party_id", sa.Text, nullable=False),
+        sa.Column("audience", sa.Text, nullable=False),
+        sa.Column("number", sa.BigInteger, nullable=False),
+        sa.Index(f"ix_{NAME}_owner", "kind", "country_code", "party_id"),
     )
 
 
-def counts_of(tables: Iterable[Table]) -> Table | None:
+def counts_of(tables: Iterable[sa.Table]) -> sa.Table | None:
     """Return the table of counts that goes with tables of records."""
     for table in tables:
         return table.metadata.tables.get(_name_in(table.metadata))
     return None
 
 
-def are_kept(connection: Connection, table: Table) -> bool:
-    """Tell whether the triggers of a table are there, all of them, and enabled."""
-    names: BindParameter[str] = bindparam("names", expanding=True)
-    if connection.dialect.name == "sqlite":
+def kept_query(table: sa.Table, dialect: sa.Dialect) -> sa.TextClause:
+    """Return the query that tells whether the triggers of a table are there, all of them, and enabled."""
+    if dialect.name == "sqlite":
         wanted = [f"{table.name}_counts_{event}" for event in _EVENTS]
-        known = text(
-            "SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND tbl_name = :table AND name IN :names"
-        )
-        found = connection.execute(known.bindparams(names), {"table": table.name, "names": wanted})
+        found = "sqlite_master WHERE type = 'trigger' AND tbl_name = :table AND name"
+        name = table.name
     else:
         wanted = [f"{NAME}_{event}" for event in (*_EVENTS, "emptied")]
-        known = text(
-            "SELECT count(*) FROM pg_trigger WHERE tgrelid = to_regclass(:table) AND tgname IN :names"
-            " AND tgenabled <> 'D'"
-        )
-        values = {"table": _quoted(connection, table), "names": wanted}
-        found = connection.execute(known.bindparams(names), values)
-    return bool(found.scalar_one() == len(wanted))
+        found = "pg_trigger WHERE tgrelid = to_regclass(:table) AND tgenabled <> 'D' AND tgname"
+        name = _quoted(dialect, table)
+    return sa.text(f"SELECT count(*) = {len(wanted)} FROM {found} IN {tuple(wanted)}").bindparams(table=name)
 
 
-def keep(connection: Connection, table: Table, counts: Table) -> None:
+def keep(connection: sa.Connection, table: sa.Table, counts: sa.Table) -> None:
     """Count the objects in a table and create the triggers that keep the counts, unless they exist.
 
     Takes a transaction; writers wait until it ends.
     """
-    if are_kept(connection, table):
+    dialect = connection.dialect
+    if connection.execute(kept_query(table, dialect)).scalar_one():
         return
-    is_sqlite = connection.dialect.name == "sqlite"
+    is_sqlite = dialect.name == "sqlite"
     if not is_sqlite:
-        connection.exec_driver_sql(f"LOCK TABLE {_quoted(connection, table)} IN SHARE ROW EXCLUSIVE MODE")
-        connection.execute(select(func.pg_advisory_xact_lock(COUNTS_LOCK)))
-    for statement in _sqlite(table, counts) if is_sqlite else _postgresql(connection, table, counts):
+        connection.exec_driver_sql(f"LOCK TABLE {_quoted(dialect, table)} IN SHARE ROW EXCLUSIVE MODE")
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(COUNTS_LOCK)))
+    for statement in _sqlite(table, counts) if is_sqlite else _postgresql(dialect, table, counts):
         connection.exec_driver_sql(statement)
-    connection.execute(delete(counts).where(counts.c.kind == _kind(table)))
+    connection.execute(sa.delete(counts).where(counts.c.kind == _kind(table)))
     groups = [table.c[name] for name in _OWNER]
-    found = select(literal(_kind(table)), *groups, func.count()).where(table.c.receiver == "").group_by(*groups)
-    connection.execute(insert(counts).from_select([*_GROUP, "number"], found))
+    found = (
+        sa.select(sa.literal(_kind(table)), *groups, sa.func.count()).where(table.c.receiver == "").group_by(*groups)
+    )
+    connection.execute(sa.insert(counts).from_select([*_GROUP, "number"], found))
 
 
-def drop_days(connection: Connection, counts: Table) -> None:
+def drop_days(connection: sa.Connection, counts: sa.Table) -> None:
     """Remove the counts by day, and the triggers that kept them, from a database of an earlier state."""
     if connection.dialect.name == "sqlite":
         for kind in COUNTED:
             for event in _EVENTS:
                 connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS ocpi_{kind}_day_counts_{event}")
     else:
-        function = _in_schema(connection, counts, "ocpi_count_days")
+        function = _in_schema(connection.dialect, counts, "ocpi_count_days")
         connection.exec_driver_sql(f"DROP FUNCTION IF EXISTS {function}() CASCADE")
-    connection.exec_driver_sql(f"DROP TABLE IF EXISTS {_in_schema(connection, counts, DAYS_NAME)}")
+    connection.exec_driver_sql(f"DROP TABLE IF EXISTS {_in_schema(connection.dialect, counts, DAYS_NAME)}")
 
 
-def make_few(connection: Connection, counts: Table) -> bool:
+def make_few(connection: sa.Connection, counts: sa.Table) -> bool:
     """Sum up rows of changes if there are many; their sum is the same at every moment.
 
     Takes a transaction of PostgreSQL. Returns True if rows are left for another turn.
     """
-    if connection.execute(select(func.current_setting("transaction_read_only"))).scalar_one() == "on":
+    if connection.execute(sa.select(sa.func.current_setting("transaction_read_only"))).scalar_one() == "on":
         return False  # a standby: its primary sums up the rows
-    if not connection.execute(select(func.pg_try_advisory_xact_lock(COUNTS_LOCK))).scalar_one():
+    if not connection.execute(sa.select(sa.func.pg_try_advisory_xact_lock(COUNTS_LOCK))).scalar_one():
         return False
     c = counts.c
-    changes = select(c.entry).where(c.entry > 0)
+    changes = sa.select(c.entry).where(c.entry > 0)
     number = connection.execute(
-        select(func.count()).select_from(changes.limit(ROWS_AT_ONCE + 1).subquery())
+        sa.select(sa.func.count()).select_from(changes.limit(ROWS_AT_ONCE + 1).subquery())
     ).scalar_one()
     if number <= MOST_ROWS:
         return False
-    chosen = select(c.entry, *(c[name] for name in _GROUP)).where(c.entry > 0).order_by(c.entry)
+    chosen = sa.select(c.entry, *(c[name] for name in _GROUP)).where(c.entry > 0).order_by(c.entry)
     chosen_rows = chosen.limit(ROWS_AT_ONCE).with_for_update(skip_locked=True).cte("chosen")
-    gone = delete(counts).where(c.entry == chosen_rows.c.entry).returning(*c).cte("gone")
-    groups = select(*(chosen_rows.c[name] for name in _GROUP)).distinct().cte("groups")
+    gone = sa.delete(counts).where(c.entry == chosen_rows.c.entry).returning(*c).cte("gone")
+    groups = sa.select(*(chosen_rows.c[name] for name in _GROUP)).distinct().cte("groups")
     same = [c[name] == groups.c[name] for name in _GROUP]
-    summed = delete(counts).where(c.entry < 0, *same).returning(*c).cte("summed")
-    rows = union_all(select(gone), select(summed)).subquery("rows")
+    summed = sa.delete(counts).where(c.entry < 0, *same).returning(*c).cte("summed")
+    rows = sa.union_all(sa.select(gone), sa.select(summed)).subquery("rows")
     named = [rows.c[name] for name in _GROUP]
-    sums = select(-func.max(rows.c.entry), *named, func.sum(rows.c.number)).group_by(*named)
-    sums = sums.having(func.sum(rows.c.number) != 0)
-    connection.execute(insert(counts).from_select(["entry", *_GROUP, "number"], sums))
+    sums = sa.select(-sa.func.max(rows.c.entry), *named, sa.func.sum(rows.c.number)).group_by(*named)
+    sums = sums.having(sa.func.sum(rows.c.number) != 0)
+    connection.execute(sa.insert(counts).from_select(["entry", *_GROUP, "number"], sums))
     return bool(number > ROWS_AT_ONCE)
 
 
-def _name_in(metadata: MetaData) -> str:
+def _name_in(metadata: sa.MetaData) -> str:
     return f"{metadata.schema}.{NAME}" if metadata.schema else NAME
 
 
-def _kind(table: Table) -> str:
+def _kind(table: sa.Table) -> str:
     return table.name.removeprefix("ocpi_")
 
 
-def _quoted(connection: Connection, table: Table) -> str:
-    return connection.dialect.identifier_preparer.format_table(table)
+def _quoted(dialect: sa.Dialect, table: sa.Table) -> str:
+    return dialect.identifier_preparer.format_table(table)
 
 
-def _in_schema(connection: Connection, table: Table, name: str) -> str:
-    quote = connection.dialect.identifier_preparer.quote
+def _in_schema(dialect: sa.Dialect, table: sa.Table, name: str) -> str:
+    quote = dialect.identifier_preparer.quote
     return f"{quote(table.schema)}.{name}" if table.schema else name
 
 
@@ -181,7 +164,7 @@ def _changed() -> str:
     return f"({old}) <> ({new})"
 
 
-def _sqlite(table: Table, counts: Table) -> Iterator[str]:
+def _sqlite(table: sa.Table, counts: sa.Table) -> Iterator[str]:
     names = ", ".join(_OWNER)
 
     def same(row: str) -> str:
@@ -206,9 +189,9 @@ def _sqlite(table: Table, counts: Table) -> Iterator[str]:
     )
 
 
-def _postgresql(connection: Connection, table: Table, counts: Table) -> Iterator[str]:
-    function = _in_schema(connection, counts, "ocpi_count")
-    on, into = _quoted(connection, table), _quoted(connection, counts)
+def _postgresql(dialect: sa.Dialect, table: sa.Table, counts: sa.Table) -> Iterator[str]:
+    function = _in_schema(dialect, counts, "ocpi_count")
+    on, into = _quoted(dialect, table), _quoted(dialect, counts)
     names = ", ".join(_OWNER)
 
     def noted(row: str, number: int) -> str:

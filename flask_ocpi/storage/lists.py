@@ -8,29 +8,7 @@ from typing import Any
 from typing import NamedTuple
 
 import orjson
-from sqlalchemy import JSON
-from sqlalchemy import BigInteger
-from sqlalchemy import ColumnElement
-from sqlalchemy import Delete
-from sqlalchemy import Dialect
-from sqlalchemy import FromClause
-from sqlalchemy import Select
-from sqlalchemy import Table
-from sqlalchemy import Text
-from sqlalchemy import and_
-from sqlalchemy import bindparam
-from sqlalchemy import cast
-from sqlalchemy import column
-from sqlalchemy import delete
-from sqlalchemy import false
-from sqlalchemy import func
-from sqlalchemy import literal_column
-from sqlalchemy import or_
-from sqlalchemy import select
-from sqlalchemy import true
-from sqlalchemy import tuple_
-from sqlalchemy import update
-from sqlalchemy import values
+import sqlalchemy as sa
 
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Query
@@ -99,7 +77,7 @@ class ListStatements:
     few: Statement | None = None
 
 
-def list_statements(table: Table, counts: Table | None, shape: ListShape, dialect: Dialect) -> ListStatements:
+def list_statements(table: sa.Table, counts: sa.Table | None, shape: ListShape, dialect: sa.Dialect) -> ListStatements:
     """Build the statements; ``counts`` is the table of counts if the database keeps counts for such queries."""
     name = dialect.name
     total = _count(table, shape, name)
@@ -110,7 +88,7 @@ def list_statements(table: Table, counts: Table | None, shape: ListShape, dialec
     else:
         page = _page(table, shape, name)
         if counts is not None:
-            total = select(_sum(table, counts, shape, name))
+            total = sa.select(_sum(table, counts, shape, name))
         number = total.scalar_subquery()
     return ListStatements(
         page=Statement(_rows(table, _fitting(table, page, shape, dialect), number, dialect), dialect),
@@ -119,20 +97,20 @@ def list_statements(table: Table, counts: Table | None, shape: ListShape, dialec
     )
 
 
-def delete_statement(table: Table, counts: Table | None, shape: ListShape, dialect: Dialect) -> Delete:
+def delete_statement(table: sa.Table, counts: sa.Table | None, shape: ListShape, dialect: sa.Dialect) -> Statement:
     """Build the statement that removes a page; its parameters are :func:`query_values`."""
-    return delete(table).where(table.c.created.in_(_page(table, shape, dialect.name)))
+    return Statement(sa.delete(table).where(table.c.created.in_(_page(table, shape, dialect.name))), dialect)
 
 
-def keys_statement(table: Table, counts: Table | None, shape: ListShape, dialect: Dialect) -> Statement:
+def keys_statement(table: sa.Table, counts: sa.Table | None, shape: ListShape, dialect: sa.Dialect) -> Statement:
     """Build the statement that returns keys after a cursor: the parts of each, its revision and its number."""
     c = table.c
-    found = select(*(c[name] for name in Key._fields), c.revision, c.created)
-    found = found.where(*_filters(table, shape, dialect.name), c.created > bindparam("after")).order_by(c.created)
-    return Statement(found.limit(bindparam("limit", type_=BigInteger)), dialect)
+    found = sa.select(*(c[name] for name in Key._fields), c.revision, c.created)
+    found = found.where(*_filters(table, shape, dialect.name), c.created > sa.bindparam("after")).order_by(c.created)
+    return Statement(found.limit(sa.bindparam("limit", type_=sa.BigInteger)), dialect)
 
 
-def claim_statement(table: Table, counts: Table | None, shape: ListShape, dialect: Dialect) -> Statement:
+def claim_statement(table: sa.Table, counts: sa.Table | None, shape: ListShape, dialect: sa.Dialect) -> Statement:
     """Build the statement that leases records and returns rows for :func:`record_of`, in any order.
 
     Its parameters are :func:`query_values` and ``until``. The records that have been due for longest come first: that
@@ -140,9 +118,9 @@ def claim_statement(table: Table, counts: Table | None, shape: ListShape, dialec
     """
     c = table.c
     narrow = table.alias("narrow")
-    due = select(narrow.c.created).where(*_filters(narrow, shape, dialect.name)).order_by(narrow.c.last_updated)
-    due = due.limit(bindparam("limit", type_=BigInteger))
-    moved = update(table).values(last_updated=bindparam("until"), revision=c.revision + 1)
+    due = sa.select(narrow.c.created).where(*_filters(narrow, shape, dialect.name)).order_by(narrow.c.last_updated)
+    due = due.limit(sa.bindparam("limit", type_=sa.BigInteger))
+    moved = sa.update(table).values(last_updated=sa.bindparam("until"), revision=c.revision + 1)
     moved = moved.returning(*record_columns(table))
     if dialect.name == "sqlite":
         return Statement(moved.where(c.created.in_(due)), dialect)
@@ -151,27 +129,31 @@ def claim_statement(table: Table, counts: Table | None, shape: ListShape, dialec
     return Statement(moved.where(c.created == chosen.c.created), dialect)
 
 
-def _rows(table: Table, chosen: Select[tuple[Any]], total: ColumnElement[Any], dialect: Dialect) -> Select[Any]:
+def _rows(
+    table: sa.Table, chosen: sa.Select[tuple[Any]], total: sa.ColumnElement[Any], dialect: sa.Dialect
+) -> sa.Select[Any]:
     """Select the records of a page, which the index alone determines: an offset reads no documents."""
     if dialect.name == "sqlite":  # it would sort a join with all documents; numbers in a list come sorted
-        rows = select(*record_columns(table), total.label("total"))
+        rows = sa.select(*record_columns(table), total.label("total"))
         return rows.where(table.c.created.in_(chosen)).order_by(table.c.created)
     page = chosen.subquery("page")
     return (
-        select(*record_columns(table), total.label("total"))
+        sa.select(*record_columns(table), total.label("total"))
         .join_from(page, table, page.c.created == table.c.created)
         .order_by(page.c.created)
     )
 
 
-def _page(table: Table, shape: ListShape, dialect: str) -> Select[tuple[Any]]:
+def _page(table: sa.Table, shape: ListShape, dialect: str) -> sa.Select[tuple[Any]]:
     """Build the statement that selects the numbers of the records on a page."""
     narrow = table.alias("narrow")
-    walk = select(narrow.c.created).where(*_filters(narrow, shape, dialect)).order_by(narrow.c.created)
+    walk = sa.select(narrow.c.created).where(*_filters(narrow, shape, dialect)).order_by(narrow.c.created)
     return _part(walk, narrow.c.created, shape)
 
 
-def _fitting(table: Table, page: Select[tuple[Any]], shape: ListShape, dialect: Dialect) -> Select[tuple[Any]]:
+def _fitting(
+    table: sa.Table, page: sa.Select[tuple[Any]], shape: ListShape, dialect: sa.Dialect
+) -> sa.Select[tuple[Any]]:
     """End a page before its documents are too long together; records after that are not read.
 
     SQLite reads a record when its row is fetched: there :func:`flask_ocpi.storage.driver.fetched` ends the page.
@@ -180,138 +162,146 @@ def _fitting(table: Table, page: Select[tuple[Any]], shape: ListShape, dialect: 
         return page
     chosen = page.subquery("chosen")
     others = table.alias("others_of_page")
-    lengths = select(others.c.created, func.octet_length(others.c.document).label("length"))
+    lengths = sa.select(others.c.created, sa.func.octet_length(others.c.document).label("length"))
     measured = lengths.join_from(chosen, others, chosen.c.created == others.c.created).subquery("measured")
-    end = func.sum(measured.c.length).over(order_by=measured.c.created)
-    ends = select(measured.c.created, measured.c.length, end.label("end")).subquery("ends")
-    fits = or_(ends.c.end <= bindparam("max_bytes", type_=BigInteger), ends.c.end == ends.c.length)
-    return select(ends.c.created).where(fits)
+    end = sa.func.sum(measured.c.length).over(order_by=measured.c.created)
+    ends = sa.select(measured.c.created, measured.c.length, end.label("end")).subquery("ends")
+    fits = sa.or_(ends.c.end <= sa.bindparam("max_bytes", type_=sa.BigInteger), ends.c.end == ends.c.length)
+    return sa.select(ends.c.created).where(fits)
 
 
-def _further(table: Table, shape: ListShape, dialect: str) -> tuple[Select[tuple[Any]], ColumnElement[Any]]:
+def _further(table: sa.Table, shape: ListShape, dialect: str) -> tuple[sa.Select[tuple[Any]], sa.ColumnElement[Any]]:
     """Build the statement of a page whose total is known, and the number of records found: at most one more."""
     narrow = table.alias("narrow")
     created = narrow.c.created
-    limit = bindparam("limit", type_=BigInteger)
-    walk = select(created).where(*_undated(narrow, shape, dialect), *_dates(narrow, shape, indexed=False))
-    found = walk.where(created > bindparam("after")).order_by(created).limit(limit + 1).cte("found")
-    page = select(found.c.created).order_by(found.c.created).limit(limit)
-    return page, select(func.count()).select_from(found).scalar_subquery()
+    limit = sa.bindparam("limit", type_=sa.BigInteger)
+    walk = sa.select(created).where(*_undated(narrow, shape, dialect), *_dates(narrow, shape, indexed=False))
+    found = walk.where(created > sa.bindparam("after")).order_by(created).limit(limit + 1).cte("found")
+    page = sa.select(found.c.created).order_by(found.c.created).limit(limit)
+    return page, sa.select(sa.func.count()).select_from(found).scalar_subquery()
 
 
-def _many(table: Table, shape: ListShape, dialect: str) -> tuple[Select[tuple[Any]], ColumnElement[Any]]:
+def _many(table: sa.Table, shape: ListShape, dialect: str) -> tuple[sa.Select[tuple[Any]], sa.ColumnElement[Any]]:
     """Build the statement of a page of a dated query that many records match, and their number.
 
     It counts with the index on ``last_updated`` and walks in the order of creation from the first counted record.
     """
     counted = table.alias("counted")
-    number = select(func.count().label("number"), func.min(counted.c.created).label("first"))
+    number = sa.select(sa.func.count().label("number"), sa.func.min(counted.c.created).label("first"))
     match = number.where(*_filters(counted, shape, dialect)).cte("match")
     narrow = table.alias("narrow")
     created = narrow.c.created
     filters = [*_undated(narrow, shape, dialect), *_dates(narrow, shape, indexed=False)]
-    begin = select(match.c.first).scalar_subquery()
-    walk = select(created).where(*filters, created >= begin).order_by(created)
-    return _part(walk, created, shape), select(match.c.number).scalar_subquery()
+    begin = sa.select(match.c.first).scalar_subquery()
+    walk = sa.select(created).where(*filters, created >= begin).order_by(created)
+    return _part(walk, created, shape), sa.select(match.c.number).scalar_subquery()
 
 
-def _part(walk: Select[tuple[Any]], created: ColumnElement[Any], shape: ListShape) -> Select[tuple[Any]]:
-    walk = walk.limit(bindparam("limit", type_=BigInteger))
+def _part(walk: sa.Select[tuple[Any]], created: sa.ColumnElement[Any], shape: ListShape) -> sa.Select[tuple[Any]]:
+    walk = walk.limit(sa.bindparam("limit", type_=sa.BigInteger))
     if shape.after:
-        return walk.where(created > bindparam("after"))
-    return walk.offset(bindparam("offset", type_=BigInteger))
+        return walk.where(created > sa.bindparam("after"))
+    return walk.offset(sa.bindparam("offset", type_=sa.BigInteger))
 
 
-def _few(table: Table, shape: ListShape, dialect: Dialect) -> Select[Any]:
+def _few(table: sa.Table, shape: ListShape, dialect: sa.Dialect) -> sa.Select[Any]:
     """Select a page of a dated query: at most FEW + 1 records are read and sorted."""
     narrow = table.alias("narrow")
-    found = select(narrow.c.created).where(*_filters(narrow, shape, dialect.name)).limit(FEW + 1).cte("found")
-    part = _part(select(found.c.created).order_by(found.c.created), found.c.created, shape)
+    found = sa.select(narrow.c.created).where(*_filters(narrow, shape, dialect.name)).limit(FEW + 1).cte("found")
+    part = _part(sa.select(found.c.created).order_by(found.c.created), found.c.created, shape)
     page = _fitting(table, part, shape, dialect).subquery("page")
-    counted = select(func.count().label("number")).select_from(found).subquery("counted")
+    counted = sa.select(sa.func.count().label("number")).select_from(found).subquery("counted")
     return (
-        select(*record_columns(table), counted.c.number.label("total"))
-        .select_from(counted.outerjoin(page, true()).outerjoin(table, page.c.created == table.c.created))
+        sa.select(*record_columns(table), counted.c.number.label("total"))
+        .select_from(counted.outerjoin(page, sa.true()).outerjoin(table, page.c.created == table.c.created))
         .order_by(page.c.created)
     )
 
 
-def _sum(table: Table, counts: Table, shape: ListShape, dialect: str) -> ColumnElement[Any]:
+def _sum(table: sa.Table, counts: sa.Table, shape: ListShape, dialect: str) -> sa.ColumnElement[Any]:
     """Sum up the counts that the database keeps."""
     is_kind = counts.c.kind == table.name.removeprefix("ocpi_")
-    total = select(func.coalesce(func.sum(counts.c.number), 0)).where(is_kind, *_shown(counts, shape, dialect))
-    return cast(total.scalar_subquery(), BigInteger)
+    total = sa.select(sa.func.coalesce(sa.func.sum(counts.c.number), 0)).where(is_kind, *_shown(counts, shape, dialect))
+    return sa.cast(total.scalar_subquery(), sa.BigInteger)
 
 
-def _count(table: Table, shape: ListShape, dialect: str) -> Select[Any]:
+def _count(table: sa.Table, shape: ListShape, dialect: str) -> sa.Select[Any]:
     counted = table.alias("counted")
-    return select(func.count()).select_from(counted).where(*_filters(counted, shape, dialect))
+    return sa.select(sa.func.count()).select_from(counted).where(*_filters(counted, shape, dialect))
 
 
-def _filters(table: FromClause, shape: ListShape, dialect: str) -> list[ColumnElement[bool]]:
+def _filters(table: sa.FromClause, shape: ListShape, dialect: str) -> list[sa.ColumnElement[bool]]:
     return [*_undated(table, shape, dialect), *_dates(table, shape)]
 
 
-def _undated(table: FromClause, shape: ListShape, dialect: str) -> list[ColumnElement[bool]]:
-    received = [table.c.receiver == bindparam("received_by")] if shape.receiver else []
+def _undated(table: sa.FromClause, shape: ListShape, dialect: str) -> list[sa.ColumnElement[bool]]:
+    received = [table.c.receiver == sa.bindparam("received_by")] if shape.receiver else []
     return [*received, *_shown(table, shape, dialect)]
 
 
-def _shown(table: FromClause, shape: ListShape, dialect: str) -> list[ColumnElement[bool]]:
+def _shown(table: sa.FromClause, shape: ListShape, dialect: str) -> list[sa.ColumnElement[bool]]:
     """Return the filters by owner and audience; the table of counts has these columns, too."""
     c = table.c
-    filters: list[ColumnElement[bool]] = []
+    filters: list[sa.ColumnElement[bool]] = []
     if shape.owners is not None:
         filters.append(_is_owner(table, shape.owners, dialect))
     if shape.audience is not None:
-        filters.append(or_(c.audience == "", *_is_seen(table, shape.audience, dialect)))
+        filters.append(sa.or_(c.audience == "", *_is_seen(table, shape.audience, dialect)))
     return filters
 
 
-def _is_seen(table: FromClause, number: int, dialect: str) -> list[ColumnElement[bool]]:
+def _is_seen(table: sa.FromClause, number: int, dialect: str) -> list[sa.ColumnElement[bool]]:
     """Return the conditions of which one must hold for a record that is not for everybody."""
     audience = table.c.audience
-    position = func.instr if dialect == "sqlite" else func.strpos
+    position = sa.func.instr if dialect == "sqlite" else sa.func.strpos
     if number <= MOST_ALTERNATIVES:
-        return [position(audience, bindparam(f"seen_by_{i}", type_=Text)) > 0 for i in range(number)]
+        return [position(audience, sa.bindparam(f"seen_by_{i}", type_=sa.Text)) > 0 for i in range(number)]
     # SQLite refuses very many alternatives: they are one parameter. A look-up finds audiences of one party, as most
     # are.
-    listed = bindparam("seen_by", type_=Text)
+    listed = sa.bindparam("seen_by", type_=sa.Text)
     if dialect == "sqlite":
-        rows = func.json_each(listed).table_valued("value", name="seen")
+        rows = sa.func.json_each(listed).table_valued("value", name="seen")
     else:
-        rows = func.json_array_elements_text(cast(listed, JSON)).table_valued("value", name="seen").render_derived()
-    parties = select(rows.c.value)
+        rows = (
+            sa.func.json_array_elements_text(sa.cast(listed, sa.JSON))
+            .table_valued("value", name="seen")
+            .render_derived()
+        )
+    parties = sa.select(rows.c.value)
     one_of = parties.where(position(audience, rows.c.value) > 0).correlate(table).exists()
-    return [audience.in_(parties), and_(func.length(audience) > LONGEST_OF_ONE, one_of)]
+    return [audience.in_(parties), sa.and_(sa.func.length(audience) > LONGEST_OF_ONE, one_of)]
 
 
-def _is_owner(table: FromClause, number: int, dialect: str) -> ColumnElement[bool]:
+def _is_owner(table: sa.FromClause, number: int, dialect: str) -> sa.ColumnElement[bool]:
     c = table.c
     owners = [
-        (bindparam(f"owner_country_code_{i}", type_=Text), bindparam(f"owner_party_id_{i}", type_=Text))
+        (sa.bindparam(f"owner_country_code_{i}", type_=sa.Text), sa.bindparam(f"owner_party_id_{i}", type_=sa.Text))
         for i in range(number)
     ]
     if not owners:
-        return false()
+        return sa.false()
     if len(owners) == 1:
-        return and_(c.country_code == owners[0][0], c.party_id == owners[0][1])
+        return sa.and_(c.country_code == owners[0][0], c.party_id == owners[0][1])
     if dialect == "sqlite" and number <= MOST_ALTERNATIVES:
-        return or_(*(and_(c.country_code == country_code, c.party_id == party_id) for country_code, party_id in owners))
+        return sa.or_(
+            *(sa.and_(c.country_code == country_code, c.party_id == party_id) for country_code, party_id in owners)
+        )
     # SQLite refuses very many alternatives, and PostgreSQL would try each of them for each row.
-    listed = values(column("country_code", Text), column("party_id", Text), name="listed").data(owners)
+    listed = sa.values(sa.column("country_code", sa.Text), sa.column("party_id", sa.Text), name="listed").data(owners)
     # SQLite has no names for the columns of such a list.
-    return tuple_(c.country_code, c.party_id).in_(listed.scalar_values() if dialect == "sqlite" else select(listed))
+    return sa.tuple_(c.country_code, c.party_id).in_(
+        listed.scalar_values() if dialect == "sqlite" else sa.select(listed)
+    )
 
 
-def _dates(table: FromClause, shape: ListShape, *, indexed: bool = True) -> list[ColumnElement[bool]]:
+def _dates(table: sa.FromClause, shape: ListShape, *, indexed: bool = True) -> list[sa.ColumnElement[bool]]:
     """Return the filters by date. Without ``indexed`` the database does not use the index on dates for them."""
-    changed = table.c.last_updated if indexed else table.c.last_updated + literal_column("0")
-    filters: list[ColumnElement[bool]] = []
+    changed = table.c.last_updated if indexed else table.c.last_updated + sa.literal_column("0")
+    filters: list[sa.ColumnElement[bool]] = []
     if shape.date_from:
-        filters.append(changed >= bindparam("date_from", type_=BigInteger))
+        filters.append(changed >= sa.bindparam("date_from", type_=sa.BigInteger))
     if shape.date_to:
-        filters.append(changed < bindparam("date_to", type_=BigInteger))
+        filters.append(changed < sa.bindparam("date_to", type_=sa.BigInteger))
     return filters
 
 

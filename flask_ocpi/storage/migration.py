@@ -7,17 +7,7 @@ from collections.abc import Collection
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import BigInteger
-from sqlalchemy import Column
-from sqlalchemy import Connection
-from sqlalchemy import Index
-from sqlalchemy import MetaData
-from sqlalchemy import Table
-from sqlalchemy import delete
-from sqlalchemy import func
-from sqlalchemy import inspect
-from sqlalchemy import select
-from sqlalchemy import true
+import sqlalchemy as sa
 
 from flask_ocpi.core.advice import warn_of_removal
 from flask_ocpi.storage.tables import FEWER_INDEXES
@@ -42,14 +32,14 @@ _COLUMNS = ("country_code", "party_id", "id", "receiver", "audience", "last_upda
 _log = logging.getLogger("flask_ocpi")
 
 
-def migrate(connection: Connection, tables: Mapping[str, Table]) -> None:
+def migrate(connection: sa.Connection, tables: Mapping[str, sa.Table]) -> None:
     """Move the records of tables with an earlier name, in their order, and drop these tables, in a transaction.
 
     The records move to the current tables, in the same schema. A record that exists there stays.
     """
     found: list[str] = []
     for schema in {table.schema for table in tables.values()}:
-        here = set(inspect(connection).get_table_names(schema))
+        here = set(sa.inspect(connection).get_table_names(schema))
         found += sorted(here & {f"ocpi_{old}" for old in (*RENAMED, *GONE)})
         for old, new in RENAMED.items():
             table = tables.get(new)
@@ -57,14 +47,14 @@ def migrate(connection: Connection, tables: Mapping[str, Table]) -> None:
                 _move(connection, f"ocpi_{old}", table)
         for kind in GONE:
             if f"ocpi_{kind}" in here:
-                Table(f"ocpi_{kind}", MetaData(), schema=schema).drop(connection)
+                sa.Table(f"ocpi_{kind}", sa.MetaData(), schema=schema).drop(connection)
     for kind, kept in FEWER_INDEXES.items():
         if kind in tables:
             _drop_indexes(connection, tables[kind], kept)
     for kind, length in _UNREADABLE.items():
         if kind in tables:
             id = tables[kind].c.id
-            connection.execute(delete(tables[kind]).where(func.length(id) == length))
+            connection.execute(sa.delete(tables[kind]).where(sa.func.length(id) == length))
     if found:
         warn_of_removal(
             f"Moving the tables of a database from before 1.0 ({', '.join(found)})",
@@ -73,18 +63,18 @@ def migrate(connection: Connection, tables: Mapping[str, Table]) -> None:
         )
 
 
-def _drop_indexes(connection: Connection, table: Table, kept: Collection[str]) -> None:
+def _drop_indexes(connection: sa.Connection, table: sa.Table, kept: Collection[str]) -> None:
     """Drop the indexes that a table had in an earlier state of the package."""
     names = {f"ix_{table.name}_{column}" for column in ("created", "last_updated") if column not in kept}
-    here = {each["name"] for each in inspect(connection).get_indexes(table.name, schema=table.schema)}
-    old = Table(table.name, MetaData(), Column("created", BigInteger), schema=table.schema)
+    here = {each["name"] for each in sa.inspect(connection).get_indexes(table.name, schema=table.schema)}
+    old = sa.Table(table.name, sa.MetaData(), sa.Column("created", sa.BigInteger), schema=table.schema)
     for name in sorted(names & here):
-        Index(name, old.c.created).drop(connection)
+        sa.Index(name, old.c.created).drop(connection)
 
 
-def _move(connection: Connection, name: str, to: Table) -> None:
-    old = Table(name, MetaData(), schema=to.schema, autoload_with=connection)
-    found = select(*(old.c[column] for column in _COLUMNS)).where(true()).order_by(old.c.created)
+def _move(connection: sa.Connection, name: str, to: sa.Table) -> None:
+    old = sa.Table(name, sa.MetaData(), schema=to.schema, autoload_with=connection)
+    found = sa.select(*(old.c[column] for column in _COLUMNS)).where(sa.true()).order_by(old.c.created)
     insert: Any = insert_into(to, connection.dialect.name).from_select(_COLUMNS, found)
     moved = connection.execute(insert.on_conflict_do_nothing(index_elements=_COLUMNS[:4]))
     old.drop(connection)

@@ -25,7 +25,6 @@ from urllib.parse import urlsplit
 from sqlalchemy import URL
 from sqlalchemy import Dialect
 from sqlalchemy import Engine
-from sqlalchemy import Executable
 from sqlalchemy import Table
 from sqlalchemy import func
 from sqlalchemy import select
@@ -58,7 +57,7 @@ from flask_ocpi.storage.tables import Rows
 from flask_ocpi.storage.tables import Statements
 from flask_ocpi.storage.tables import key_values
 from flask_ocpi.storage.tables import record_of
-from flask_ocpi.storage.tables import record_values
+from flask_ocpi.storage.tables import row_values
 from flask_ocpi.storage.transactions import BUSY_MILLISECONDS
 
 _OTHERS = stat.S_IRWXO
@@ -179,7 +178,7 @@ class SQLAlchemyStorage(Storage):
         if not _can_be_stored(key):
             raise StorageError(f"The key of this record of {kind} holds characters that a database cannot store.")
         try:
-            values = {**key_values(key), **record_values(record)}
+            values = row_values(key, record)
         except UnicodeError as error:
             raise self._database.refusal(error) from error
         if expected is None:
@@ -239,9 +238,8 @@ class SQLAlchemyStorage(Storage):
             return statements.remove(self._database, known)
 
     def delete_page(self, kind: str, query: Query, *, key_of: Callable[[Record], Key]) -> int:
-        statement: Executable = self._shaped(delete_statement, kind, ListShape.of(query))
-        values = query_values(query)
-        return self._database.run(lambda connection: connection.execute(statement, values).rowcount)
+        statement = self._shaped(delete_statement, kind, ListShape.of(query))
+        return self._database.execute(statement, query_values(query)).changed
 
     def claim(self, kind: str, query: Query, *, until: int, key_of: Callable[[Record], Key]) -> Sequence[Record]:
         statement = self._shaped(claim_statement, kind, ListShape.of(query))
@@ -333,9 +331,10 @@ class SQLAlchemyStorage(Storage):
             return False
         known = self._kept.get(kind)
         if known is None or known[0] < monotonic():
-            table, all_counts = self._tables[kind], self._counts
-            kept = self._database.run(lambda connection: counts.are_kept(connection, table), reads=True)
-            has_more = False
+            all_counts, has_more = self._counts, False
+            query = counts.kept_query(self._tables[kind], self._sqlalchemy_dialect)
+            statement = Statement(query, self._sqlalchemy_dialect)
+            kept = bool(self._database.execute(statement, {}, reads=True).rows[0][0])
             if kept and not self._database.is_sqlite and self._database.current is None:
                 has_more = self.run(lambda: self._make_few(all_counts))
             # The next list continues: no list waits for all of it.

@@ -11,24 +11,7 @@ from typing import Any
 from typing import overload
 from urllib.parse import unquote
 
-from sqlalchemy import BigInteger
-from sqlalchemy import Column
-from sqlalchemy import ColumnElement
-from sqlalchemy import Dialect
-from sqlalchemy import Identity
-from sqlalchemy import Index
-from sqlalchemy import Integer
-from sqlalchemy import MetaData
-from sqlalchemy import Table
-from sqlalchemy import Text
-from sqlalchemy import UniqueConstraint
-from sqlalchemy import and_
-from sqlalchemy import bindparam
-from sqlalchemy import delete
-from sqlalchemy import or_
-from sqlalchemy import select
-from sqlalchemy import text
-from sqlalchemy import update
+import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -43,7 +26,7 @@ from flask_ocpi.storage.driver import Statement
 FEWER_INDEXES: Mapping[str, tuple[str, ...]] = {"journal": ("created",), "journal_references": ()}
 
 
-def define_tables(metadata: MetaData, kinds: Iterable[str]) -> dict[str, Table]:
+def define_tables(metadata: sa.MetaData, kinds: Iterable[str]) -> dict[str, sa.Table]:
     """Return the tables ``ocpi_<kind>`` by kind; add those that are missing to the metadata.
 
     Also adds ``ocpi_counts``, in which the database counts the objects of some tables.
@@ -57,32 +40,32 @@ def _indexed(kind: str) -> tuple[str, ...]:
     return FEWER_INDEXES.get(kind, ("created", "last_updated"))
 
 
-def _table(metadata: MetaData, kind: str) -> Table:
+def _table(metadata: sa.MetaData, kind: str) -> sa.Table:
     name = f"ocpi_{kind}"
     known = metadata.tables.get(f"{metadata.schema}.{name}" if metadata.schema else name)
     if known is not None:
         return known
     # Every name is explicit, so a migration tool finds the same in the database as in this declaration.
-    return Table(
+    return sa.Table(
         name,
         metadata,
-        Column(
+        sa.Column(
             "created",
-            BigInteger().with_variant(Integer(), "sqlite"),
-            Identity(),
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            sa.Identity(),
             primary_key=True,
             autoincrement=True,
         ),
-        Column("country_code", Text, nullable=False),
-        Column("party_id", Text, nullable=False),
-        Column("id", Text, nullable=False),
-        Column("receiver", Text, nullable=False, server_default=text("''")),
-        Column("audience", Text, nullable=False, server_default=text("''")),
-        Column("last_updated", BigInteger, nullable=False),
-        Column("revision", Integer, nullable=False),
-        Column("document", Text, nullable=False),
-        UniqueConstraint("country_code", "party_id", "id", "receiver", name=f"uq_{name}_key"),
-        *(Index(f"ix_{name}_{last}", "receiver", "country_code", "party_id", last) for last in _indexed(kind)),
+        sa.Column("country_code", sa.Text, nullable=False),
+        sa.Column("party_id", sa.Text, nullable=False),
+        sa.Column("id", sa.Text, nullable=False),
+        sa.Column("receiver", sa.Text, nullable=False, server_default=sa.text("''")),
+        sa.Column("audience", sa.Text, nullable=False, server_default=sa.text("''")),
+        sa.Column("last_updated", sa.BigInteger, nullable=False),
+        sa.Column("revision", sa.Integer, nullable=False),
+        sa.Column("document", sa.Text, nullable=False),
+        sa.UniqueConstraint("country_code", "party_id", "id", "receiver", name=f"uq_{name}_key"),
+        *(sa.Index(f"ix_{name}_{last}", "receiver", "country_code", "party_id", last) for last in _indexed(kind)),
         # Without it SQLite reuses the number of a deleted last record.
         sqlite_autoincrement=True,
     )
@@ -90,7 +73,7 @@ def _table(metadata: MetaData, kind: str) -> Table:
 
 @dataclass(frozen=True, slots=True)
 class Statements:
-    """The statements on one record; their parameters are :func:`key_values` and :func:`record_values`.
+    """The statements on one record; their parameters are :func:`row_values`, or :func:`key_values` alone.
 
     get, lock: return a row for :func:`record_of`; lock locks it until the end of the transaction.
     upsert, insert: return the new revision; insert returns no row if the record exists.
@@ -105,14 +88,16 @@ class Statements:
     delete: Statement
 
     @classmethod
-    def of(cls, table: Table, dialect: Dialect) -> Statements:
+    def of(cls, table: sa.Table, dialect: sa.Dialect) -> Statements:
         """Build them for SQLite or PostgreSQL."""
         c = table.c
-        is_key = and_(*(c[name] == bindparam(f"key_{name}") for name in Key._fields))
-        content: dict[str, Any] = {name: bindparam(f"new_{name}") for name in ("audience", "last_updated", "document")}
-        get = select(*record_columns(table)).where(is_key)
+        is_key = sa.and_(*(c[name] == sa.bindparam(f"key_{name}") for name in Key._fields))
+        content: dict[str, Any] = {
+            name: sa.bindparam(f"new_{name}") for name in ("audience", "last_updated", "document")
+        }
+        get = sa.select(*record_columns(table)).where(is_key)
         new = insert_into(table, dialect.name).values(
-            {**{name: bindparam(f"key_{name}") for name in Key._fields}, **content, "revision": 1}
+            {**{name: sa.bindparam(f"key_{name}") for name in Key._fields}, **content, "revision": 1}
         )
         replaced = {**{name: new.excluded[name] for name in content}, "revision": c.revision + 1}
         made = {
@@ -120,16 +105,21 @@ class Statements:
             "lock": get.with_for_update(),
             "upsert": new.on_conflict_do_update(index_elements=Key._fields, set_=replaced).returning(c.revision),
             "insert": new.on_conflict_do_nothing(index_elements=Key._fields).returning(c.revision),
-            "update": update(table)
-            .where(is_key, c.revision == bindparam("expected"))
-            .where(or_(bindparam("made", type_=BigInteger) == 0, c.created == bindparam("made", type_=BigInteger)))
+            "update": sa.update(table)
+            .where(is_key, c.revision == sa.bindparam("expected"))
+            .where(
+                sa.or_(
+                    sa.bindparam("made", type_=sa.BigInteger) == 0,
+                    c.created == sa.bindparam("made", type_=sa.BigInteger),
+                )
+            )
             .values({**content, "revision": c.revision + 1}),
-            "delete": delete(table).where(is_key),
+            "delete": sa.delete(table).where(is_key),
         }
         return cls(**{name: Statement(executable, dialect) for name, executable in made.items()})
 
 
-def insert_into(table: Table, dialect: str) -> Any:
+def insert_into(table: sa.Table, dialect: str) -> Any:
     """Return the INSERT of a dialect, which has ON CONFLICT; the other dialect is not imported."""
     if dialect == "sqlite":
         from sqlalchemy.dialects import sqlite
@@ -144,21 +134,9 @@ def key_values(key: Key) -> dict[str, Any]:
     return {"key_country_code": key[0], "key_party_id": key[1], "key_id": key[2], "key_receiver": key[3]}
 
 
-def record_values(record: Record) -> dict[str, Any]:
-    return {
-        "new_document": record.text.decode(),
-        "new_last_updated": record.last_updated,
-        "new_audience": audience_text(record.audience),
-    }
-
-
 def row_values(key: Key, record: Record) -> dict[str, Any]:
-    """Return :func:`key_values` and :func:`record_values` in one."""
     return {
-        "key_country_code": key[0],
-        "key_party_id": key[1],
-        "key_id": key[2],
-        "key_receiver": key[3],
+        **key_values(key),
         "new_document": record.text.decode(),
         "new_last_updated": record.last_updated,
         "new_audience": audience_text(record.audience) if record.audience else "",
@@ -207,7 +185,7 @@ class Rows(Sequence[Record]):
         return repr(tuple(self))
 
 
-def record_columns(table: Table) -> tuple[ColumnElement[Any], ...]:
+def record_columns(table: sa.Table) -> tuple[sa.ColumnElement[Any], ...]:
     """Return the columns in the order of Record's fields, for :func:`record_of`."""
     c = table.c
     return (_Encoded(c.document), c.last_updated, c.audience, c.revision, c.created)
@@ -217,7 +195,7 @@ class _Encoded(FunctionElement[str]):
     """A text; SQLite returns its bytes, which saves decoding and encoding them."""
 
     inherit_cache = True
-    type = Text()
+    type = sa.Text()
 
 
 @compiles(_Encoded)

@@ -97,9 +97,10 @@ def test_threads_at_once_leave_no_more_connections_than_the_pool_has(engine, dat
     together = threading.Barrier(8)
 
     def work():
-        with database._database.connection(reads=True) as connection:
-            connection.exec_driver_sql("SELECT 1").all()
-            together.wait(SECONDS)
+        held = database._database._take()
+        held.connection.exec_driver_sql("SELECT 1").all()
+        together.wait(SECONDS)
+        database._database._held.put(held)
 
     in_threads(8, work)
 
