@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Callable
 from datetime import UTC
 from datetime import datetime
 from datetime import timedelta
@@ -13,6 +14,7 @@ from typing import Any
 import click
 import orjson
 
+from flask_ocpi.cli.output import Function
 from flask_ocpi.cli.output import refusal
 from flask_ocpi.client.client import Client
 from flask_ocpi.client.connection import receivers
@@ -64,12 +66,15 @@ def read_party(text: str) -> Party | None:
 
 def party_given(ctx: click.Context, param: click.Parameter, value: str | None) -> Party | None:
     """Read the party in an option, such as NL-ABC."""
-    if value is None:
-        return None
-    party = read_party(value)
-    if party is None:
+    party = None if value is None else read_party(value)
+    if value is not None and party is None:
         raise click.BadParameter(f"{value!r} is not a party: write country code and party id, such as NL-ABC.")
     return party
+
+
+def party_option(text: str, *, name: str = "--party", such_as: str = "NL-ABC") -> Callable[[Function], Function]:
+    """Return an option that names a party."""
+    return click.option(name, metavar=such_as, callback=party_given, help=text)
 
 
 def parties_given(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[Party, ...] | None:

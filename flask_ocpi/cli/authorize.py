@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from flask_ocpi.cli.arguments import connect
-from flask_ocpi.cli.arguments import party_given
+from flask_ocpi.cli.arguments import party_option
 from flask_ocpi.cli.output import command
 from flask_ocpi.cli.output import refusal
 from flask_ocpi.cli.output import tell
@@ -22,8 +22,8 @@ from flask_ocpi.storage.base import Party
 @command(short_help="Ask an eMSP whether a token may charge.")
 @click.argument("uid")
 @click.option("--partner", "platform", required=True, help="The provider, by id, name or party.")
-@click.option("--to-party", metavar="DE-EMS", callback=party_given, help="Its party, if it has several.")
-@click.option("--party", metavar="NL-ABC", callback=party_given, help="The own party that asks, if there are several.")
+@party_option("Its party, if it has several.", name="--to-party", such_as="DE-EMS")
+@party_option("The own party that asks, if there are several.")
 @click.option(
     "--type",
     "token_type",

@@ -16,7 +16,7 @@ import click
 from flask_ocpi.cli.arguments import connect
 from flask_ocpi.cli.arguments import json_object
 from flask_ocpi.cli.arguments import moment_ahead
-from flask_ocpi.cli.arguments import party_given
+from flask_ocpi.cli.arguments import party_option
 from flask_ocpi.cli.arguments import token_given
 from flask_ocpi.cli.output import Commands
 from flask_ocpi.cli.output import Countdown
@@ -81,15 +81,8 @@ def _asking(function: Function) -> Function:
 
     return with_options(
         click.option("--partner", "platform", required=True, help="The partner to ask, by id, name or party."),
-        click.option(
-            "--to-party",
-            metavar="NL-ABC",
-            callback=party_given,
-            help="The addressed party, if the partner has several.",
-        ),
-        click.option(
-            "--party", metavar="DE-EMS", callback=party_given, help="The own party that asks, if there are several."
-        ),
+        party_option("The addressed party, if the partner has several.", name="--to-party"),
+        party_option("The own party that asks, if there are several.", such_as="DE-EMS"),
     )(asked)
 
 

@@ -20,7 +20,7 @@ import orjson
 from flask_ocpi.cli.arguments import moment
 from flask_ocpi.cli.arguments import name_of
 from flask_ocpi.cli.arguments import parsed
-from flask_ocpi.cli.arguments import party_given
+from flask_ocpi.cli.arguments import party_option
 from flask_ocpi.cli.arguments import require_party
 from flask_ocpi.cli.output import Progress
 from flask_ocpi.cli.output import command
@@ -59,9 +59,7 @@ _SHOWN_EVERY = 500  # objects
     help="Use the _audience of each object in FILE, even if it is larger than the stored one.",
 )
 @click.option("--version", help="The version of OCPI that FILE is written in, instead of the stored shape.")
-@click.option(
-    "--party", metavar="NL-ABC", callback=party_given, help="With --version, the owner of objects that name none."
-)
+@party_option("With --version, the owner of objects that name none.")
 def import_objects(file: IO[bytes], may_widen: bool, version: str | None, party: Party | None) -> None:
     """Save the objects in FILE as own objects: all of them, or none if one is invalid.
 
@@ -178,9 +176,7 @@ def _warn_of_lost(lost: dict[str, int], version: str | None) -> None:
     help="Only objects changed at this moment or later (a date or a DateTime).",
 )
 @click.option("--date-to", metavar="DATE", callback=moment, help="Only objects changed before this moment.")
-@click.option(
-    "--party", metavar="NL-ABC", callback=party_given, help="The own party that receives the copies, if several can."
-)
+@party_option("The own party that receives the copies, if several can.")
 def pull(module: str, platform: str, date_from: str | None, date_to: str | None, party: Party | None) -> None:
     """Fetch the objects of MODULE from a platform and store copies.
 
@@ -215,12 +211,7 @@ def pull(module: str, platform: str, date_from: str | None, date_to: str | None,
 @click.argument("ids", metavar="[ID...]", nargs=-1)
 @click.option("--partner", help="The partner that receives it, by id, name or party.")
 @click.option("--all", "every", is_flag=True, help="All own objects of the module, to one partner or to all.")
-@click.option(
-    "--party",
-    metavar="NL-ABC",
-    callback=party_given,
-    help="The own party that has the object, if several have one.",
-)
+@party_option("The own party that has the object, if several have one.")
 def push(module: str, ids: tuple[str, ...], partner: str | None, every: bool, party: Party | None) -> None:
     """Send the current state of one of our own objects to a partner: CDRs with POST, all others with PUT.
 

@@ -1,4 +1,4 @@
-"""Commands that show the messages exchanged with partners, and send them again."""
+"""Commands that show the messages exchanged with partners, by time and by object, and send them again."""
 
 from __future__ import annotations
 
@@ -15,33 +15,39 @@ from flask_ocpi.cli.arguments import moment_back
 from flask_ocpi.cli.noting import noted
 from flask_ocpi.cli.output import command
 from flask_ocpi.cli.output import counted
+from flask_ocpi.cli.output import limit_option
 from flask_ocpi.cli.output import say
 from flask_ocpi.cli.output import show
 from flask_ocpi.cli.output import table
 from flask_ocpi.cli.output import wants_json
+from flask_ocpi.core.moments import moment_text
 from flask_ocpi.exchange.journal_records import Entry
 from flask_ocpi.exchange.logs import on_a_line
 from flask_ocpi.exchange.messages import HIDDEN
 from flask_ocpi.exchange.messages import Direction
+from flask_ocpi.exchange.references import REFERENCE
 from flask_ocpi.host.journal import time_of
 from flask_ocpi.host.journal import to_dict
+from flask_ocpi.host.stories import Event
+from flask_ocpi.host.stories import Story
 from flask_ocpi.web.current import current_ocpi
 
-
-@command(short_help="Show messages to and from partners.")
-@click.argument("number", metavar="[ID]", type=click.IntRange(min=1), required=False)
-@click.option("--partner", "platform", help="Only messages from and to this partner, by id, name or party.")
-@click.option("--correlation", metavar="ID", help="Only the conversation with this correlation id.")
-@click.option("--failed", is_flag=True, help="Only failed messages.")
-@click.option(
+_partner = click.option("--partner", "platform", help="Only messages from and to this partner, by id, name or party.")
+_since = click.option(
     "--since",
     metavar="WHEN",
     callback=moment_back,
     help="Only messages since a date, a DateTime, or a time span ago such as 2h.",
 )
-@click.option(
-    "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Show at most so many messages."
-)
+
+
+@command(short_help="Show messages to and from partners.")
+@click.argument("number", metavar="[ID]", type=click.IntRange(min=1), required=False)
+@_partner
+@click.option("--correlation", metavar="ID", help="Only the conversation with this correlation id.")
+@click.option("--failed", is_flag=True, help="Only failed messages.")
+@_since
+@limit_option(50, "Show at most so many messages.")
 @click.option("--follow", is_flag=True, help="Also show new messages, until Ctrl-C.")
 def journal(
     number: int | None,
@@ -180,3 +186,55 @@ _KEPT = {
     "compact": "all messages, those that succeeded without headers and bodies",
     "all": "all messages",
 }
+
+
+@command(short_help="Tell what happened about a session or another object.")
+@click.argument("kind", metavar="KIND")
+@click.argument("id", metavar="ID")
+@_partner
+@_since
+@limit_option(200, "Show at most so many messages.")
+def story(kind: str, id: str, platform: str | None, since: str | None, limit: int) -> None:
+    """Tell everything that happened about an object or a cause, oldest first.
+
+    KIND is session, token (by its uid), contract, evse (by its uid), location, cdr, tariff, or another class of
+    objects; reference (the authorization_reference), command (the last segment of its response_url), correlation, or
+    partner. Messages of the same charge belong to it, whatever their correlation ids: a session has its authorization,
+    command and CDR. `flask ocpi journal` shows a message by its number.
+    """
+    kind = REFERENCE if kind == "reference" else kind
+    found = current_ocpi.journal.story(kind, id, platform=platform, since=since, limit=limit)
+    return show(found.to_dict()) if wants_json() else _show_story(found)
+
+
+def _show_story(found: Story) -> None:
+    if not found.events:
+        kept = current_ocpi.services.settings.journal
+        return say(f"Nothing about {found.kind} {found.id} is known here (OCPI_JOURNAL is {kept}).")
+    for event, line in zip(found.events, _event_lines(found.events), strict=True):
+        click.echo(click.style(line, fg="red") if event.failed else line)
+        if event.error:
+            say(f"    {event.error}")
+    others = [f"{kind} {value}" for kind, value in found.about if (kind, value) != (found.kind, found.id.upper())]
+    if others:
+        say(f"It belongs to {', '.join(others)}.")
+    if found.has_more:
+        say("There are earlier messages: see --limit and --since.")
+    say(f"{counted(len(found.events), 'event')}. `flask ocpi journal ID` shows a message with that number.")
+    return None
+
+
+def _event_lines(events: Sequence[Event]) -> list[str]:
+    """Return a line for each event, in columns."""
+    rows = []
+    for event in events:
+        took = "" if event.milliseconds is None else f"{event.milliseconds:.0f} ms"
+        number = "" if event.id is None or event.kind != "message" else str(event.id)
+        rows.append((moment_text(event.moment), number, _peer(event), event.said, took))
+    return table(("",) * 5, rows).split("\n")[1:]
+
+
+def _peer(event: Event) -> str:
+    if event.kind == "message":
+        return f"{'from' if event.direction is Direction.IN else 'to'} {event.platform or '?'}"
+    return f"{event.kind}{f' {event.id}' if event.id is not None else ''} {event.platform or ''}".rstrip()

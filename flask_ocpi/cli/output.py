@@ -61,6 +61,11 @@ def with_options(*options: Callable[[Function], Function]) -> Callable[[Function
     return decorate
 
 
+def limit_option(default: int = 50, text: str = "Show this many, the latest.") -> Callable[[Function], Function]:
+    """Return the option --limit."""
+    return click.option("--limit", type=click.IntRange(min=1), default=default, show_default=True, help=text)
+
+
 def json_option() -> click.Option:
     """Return the option --json."""
 

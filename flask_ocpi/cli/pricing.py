@@ -1,4 +1,4 @@
-"""Commands about money: price a document, look for mistakes in tariffs, audit CDRs."""
+"""Commands about money: price a document or a charge, look for mistakes in tariffs, audit CDRs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
+from datetime import UTC
+from datetime import datetime
 from typing import IO
 from typing import Any
 
@@ -17,6 +19,8 @@ from flask.cli import NoAppException
 from flask.cli import with_appcontext
 
 from flask_ocpi.cli.arguments import json_in
+from flask_ocpi.cli.arguments import json_object
+from flask_ocpi.cli.arguments import moment_ahead
 from flask_ocpi.cli.arguments import moment_back
 from flask_ocpi.cli.arguments import name_of
 from flask_ocpi.cli.arguments import stored_item
@@ -25,17 +29,23 @@ from flask_ocpi.cli.noting import noted
 from flask_ocpi.cli.output import Commands
 from flask_ocpi.cli.output import command
 from flask_ocpi.cli.output import counted
+from flask_ocpi.cli.output import limit_option
 from flask_ocpi.cli.output import refusal
 from flask_ocpi.cli.output import say
 from flask_ocpi.cli.output import show
 from flask_ocpi.cli.output import wants_json
+from flask_ocpi.core.moments import format_date_time
 from flask_ocpi.host.facade import OwnPlatform
 from flask_ocpi.pricing import Audit
+from flask_ocpi.pricing import Charging
 from flask_ocpi.pricing import LintFinding
+from flask_ocpi.pricing import Parking
+from flask_ocpi.pricing import Report
 from flask_ocpi.pricing import audit
 from flask_ocpi.pricing import differences
 from flask_ocpi.pricing import lint
 from flask_ocpi.pricing import price
+from flask_ocpi.pricing import quote
 from flask_ocpi.pricing.report import digits
 from flask_ocpi.web.current import current_ocpi
 
@@ -160,7 +170,7 @@ def audit_cdrs(
 
 
 @cdrs_group.command("unsettled", short_help="List audits that nobody has dealt with.")
-@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Show this many, the latest.")
+@limit_option()
 def unsettled(limit: int) -> None:
     """List the stored CDRs that an audit found to be in dispute, or for review, and that nobody has dealt with.
 
@@ -279,3 +289,60 @@ def _platform(ctx: click.Context) -> OwnPlatform | None:
 def _here(ctx: click.Context) -> OwnPlatform:
     ocpi: OwnPlatform = ctx.invoke(with_appcontext(lambda: current_ocpi._get_current_object()))  # type: ignore[attr-defined]
     return ocpi
+
+
+@command("quote", short_help="Say what a charge would cost.", app=False)
+@click.argument("file", type=click.File("rb"), required=False)
+@click.option("--tariff", help="The id of a stored tariff, instead of FILE.")
+@click.option("--connector", nargs=3, metavar="LOCATION EVSE CONNECTOR", help="A stored connector, instead of FILE.")
+@click.option("--partner", help="The partner that sent the tariff, by id, name or party, if several have this id.")
+@click.option(
+    "--start", callback=moment_ahead, help="When it begins: a DateTime, a date, or 2h from now. [default: now]"
+)
+@click.option("--kwh", default="0", show_default=True, help="The energy.")
+@click.option("--minutes", default="60", show_default=True, help="The minutes of charging.")
+@click.option("--parking", default="0", show_default=True, help="The minutes of parking after it.")
+@click.option("--time-zone", help="The time zone of the place, such as Europe/Berlin; a connector has its own.")
+@click.pass_context
+def quote_charge(
+    ctx: click.Context,
+    file: IO[bytes] | None,
+    tariff: str | None,
+    connector: tuple[str, str, str] | None,
+    partner: str | None,
+    start: str | None,
+    kwh: str,
+    minutes: str,
+    parking: str,
+    time_zone: str | None,
+) -> None:
+    """Say what a charge would cost by the tariff in FILE (- reads stdin), by a stored one, or at a connector.
+
+    The bill has a reason for each price. A connector has the tariff that is valid then. FILE needs no app.
+    """
+    if sum(given is not None for given in (file, tariff, connector)) != 1:
+        raise click.UsageError("Give one of FILE, --tariff and --connector.")
+    phases: list[Charging | Parking] = [Charging(minutes=minutes, kwh=kwh)]
+    if parking != "0":
+        phases.append(Parking(minutes=parking))
+    begin = start or format_date_time(datetime.now(UTC))
+    if file is not None:
+        report = quote(json_object(file), start=begin, phases=phases, time_zone=time_zone)
+    else:
+        report = ctx.invoke(_stored, tariff, connector, partner, begin, phases, time_zone)
+    return show(report.to_dict(), default=digits) if wants_json() else say(report.explain().rstrip("\n"))
+
+
+@with_appcontext
+def _stored(
+    tariff: str | None,
+    connector: tuple[str, str, str] | None,
+    partner: str | None,
+    begin: str,
+    phases: Sequence[Charging | Parking],
+    time_zone: str | None,
+) -> Report:
+    if connector is not None:
+        return current_ocpi.pricing.quote(*connector, start=begin, phases=phases)
+    document = stored_item("tariffs", str(tariff), partner).document
+    return quote(document, start=begin, phases=phases, time_zone=time_zone)

@@ -57,7 +57,7 @@ def test_the_bill_has_its_reasons(run, ocpi, file):
 def test_a_file_needs_no_app(file):
     from click.testing import CliRunner
 
-    from flask_ocpi.cli.quote import quote_charge
+    from flask_ocpi.cli.pricing import quote_charge
 
     result = CliRunner().invoke(quote_charge, [file, *CHARGE])
 

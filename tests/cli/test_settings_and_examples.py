@@ -11,7 +11,7 @@ from flask import Flask
 
 from flask_ocpi import OCPI
 from flask_ocpi import MemoryStorage
-from flask_ocpi.cli.examples import example
+from flask_ocpi.cli.new import example
 from flask_ocpi.core.config import SETTINGS
 from flask_ocpi.core.description import Version
 from flask_ocpi.testing.network import party_settings

@@ -6,7 +6,7 @@ import ast
 import re
 from pathlib import Path
 
-from flask_ocpi.cli.findings import findings as command
+from flask_ocpi.cli.looking import findings as command
 from flask_ocpi.client.paging import OUTCOMES
 from flask_ocpi.exchange.findings import REFUSED
 from flask_ocpi.exchange.findings import Finding
