@@ -287,6 +287,11 @@ class Services:
         return self.permissions.implements(self.own_roles, module.identifier, interface)
 
     @property
+    def parties(self) -> tuple[Party, ...]:
+        """The own parties, as in OCPI_PARTIES."""
+        return tuple(Party.of(party.country_code, party.party_id) for party in self.settings.parties)
+
+    @property
     def own_roles(self) -> frozenset[Role]:
         return frozenset(role for party in self.settings.parties for role in party.roles)
 

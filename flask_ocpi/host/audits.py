@@ -216,14 +216,11 @@ class Audits:
 
     def receivers(self, platform: Platform | None) -> list[str]:
         """Return the values of :attr:`Key.receiver` for a partner's objects, or for all objects, own ones first."""
-        parties = self._own_parties()
+        parties = self.services.parties
         if platform is not None:
             return [received(party, platform.id) for party in parties]
         sources = [*(each.id for each in self.services.platforms.all()), ""]
         return ["", *(received(party, source) for source in sources for party in parties)]
-
-    def _own_parties(self) -> list[Party]:
-        return [Party.of(party.country_code, party.party_id) for party in self.services.settings.parties]
 
     # Related objects.
 
@@ -325,7 +322,7 @@ class Audits:
         if not {"country_code", "party_id", "uid", "type"} <= token.keys():
             return None
         party = Party.of(str(token["country_code"]), str(token["party_id"]))
-        if party not in self._own_parties() or not self.services.keeps("tokens", party):
+        if party not in self.services.parties or not self.services.keeps("tokens", party):
             return None
         return Key.of(*party, self.services.object_type("tokens").id_of(token))
 

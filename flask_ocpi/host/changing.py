@@ -106,9 +106,8 @@ def checked_object(
     checked = load(services.stored_schema(object_type.schema), document, where=object_type.name)
     look_over(services.settings, object_type, checked)
     key = key_of(object_type, checked)
-    parties = [Party.of(party.country_code, party.party_id) for party in services.settings.parties]
-    if object_type.is_owned and key.owner not in parties and not object_type.described:
-        listing = ", ".join(map(str, parties))
+    if object_type.is_owned and key.owner not in services.parties and not object_type.described:
+        listing = ", ".join(map(str, services.parties))
         raise InvalidParametersError(f"{key.owner} is not one of our own parties: use one of {listing}.")
     micros = to_micros(checked["last_updated"])
     seen_by = tuple(Party.of(*party) for party in audience or ()) or audience_of(object_type, checked)

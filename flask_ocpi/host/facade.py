@@ -199,10 +199,11 @@ class Facade(HostCalls):
         """
         for module in modules:
             self.objects.object_type(module)
-        found = self.services.platforms.find(platform) if isinstance(platform, str) else platform
-        if found is not None:
-            found.check_open()
-        chosen = list(self.services.platforms.all()) if found is None else [found]
+        if platform is None:
+            chosen = list(self.services.platforms.all())
+        else:
+            chosen = [self.services.platforms.find(platform)]
+            chosen[0].check_open()
         return sync_all(self.services, self.client, chosen, modules, full=full, force=force, progress=progress)
 
     def push(self, module: str, *ids: str, party: Party | None = None) -> list[Pushed]:

@@ -328,7 +328,7 @@ class OwnObjects:
         return tuple(self.services.object_types)
 
     def parties(self) -> tuple[Party, ...]:
-        return tuple(Party.of(party.country_code, party.party_id) for party in self.services.settings.parties)
+        return self.services.parties
 
     def _change(self, work: Callable[[Change], T], session: HostSession | None) -> T:
         """Run a unit of work: all its writes are stored or none, and announced after the commit.

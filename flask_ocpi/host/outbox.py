@@ -99,12 +99,13 @@ class Outbox:
         self, platform: Platform | str, *, parked: bool | None = None, offset: int = 0, limit: int | None = None
     ) -> tuple[Undelivered, ...]:
         """Return the outbox entries of a partner, oldest first: all, or only the (not) parked ones; or a page."""
-        found = entries.of_platform(self.services, self._find(platform).id, parked=parked, offset=offset)
+        partner = self.services.platforms.find(platform)
+        found = entries.of_platform(self.services, partner.id, parked=parked, offset=offset)
         return tuple(map(self._entry, islice(found, limit)))
 
     def find(self, platform: Platform | str, id: str) -> Undelivered:
         """Return an entry of a partner by its id; raise NotFoundError if there is none (any more)."""
-        partner = self._find(platform)
+        partner = self.services.platforms.find(platform)
         try:
             key = urlsafe_b64decode(id + "=" * (-len(id) % 4)).decode()
         except ValueError:
@@ -143,9 +144,6 @@ class Outbox:
     def stop(self, timeout: float = 5.0) -> bool:
         """End the delivery threads of this process; True if all ended within ``timeout`` seconds."""
         return self.dispatcher.stop(timeout)
-
-    def _find(self, platform: Platform | str) -> Platform:
-        return self.services.platforms.find(platform) if isinstance(platform, str) else platform
 
     def _entry(self, entry: OutboxEntry) -> Undelivered:
         return Undelivered(

@@ -86,7 +86,7 @@ class Partners:
 
     def find(self, platform: Platform | str) -> Platform:
         """Return the record of a partner; raise UnknownPlatformError if there is none, or several have the name."""
-        return self.services.platforms.find(platform) if isinstance(platform, str) else platform
+        return self.services.platforms.find(platform)
 
     def get(self, id: str) -> Platform | None:
         """Return the record of the partner with an id, or None."""

@@ -147,7 +147,7 @@ class Prices:
 
         since: only CDRs whose ``last_updated`` is at or after this time.
         """
-        found = self.services.platforms.find(platform) if isinstance(platform, str) else platform
+        found = None if platform is None else self.services.platforms.find(platform)
         return self.audits.run(platform=found, since=None if since is None else to_micros(since))
 
     def result(self, cdr: Mapping[str, Any]) -> Document | None:
@@ -169,7 +169,7 @@ class Prices:
 
     def lint_all(self, *, platform: Platform | str | None = None) -> Iterator[Linted]:
         """Find mistakes in the stored tariffs of a partner, or in all and own ones; yield them one by one."""
-        found = self.services.platforms.find(platform) if isinstance(platform, str) else platform
+        found = None if platform is None else self.services.platforms.find(platform)
         for receiver in self.audits.receivers(found):
             connectors = self._connectors(receiver)
             for record in walk(self.services.storage, "tariffs", Query(receiver=receiver)):
@@ -192,7 +192,7 @@ class Prices:
 
     def _stored(self, cdr: Mapping[str, Any], owner: Party) -> Key | None:
         """Return the key of a stored CDR, or None."""
-        if owner in self._own_parties():
+        if owner in self.services.parties:
             key = Key.of(*owner, str(cdr["id"]))
             return key if self.services.storage.get("cdrs", key) else None
         try:
@@ -202,19 +202,16 @@ class Prices:
 
     def _as_sent(self, cdr: Document, owner: Party) -> Key:
         """Return the key that a CDR from its owner would have."""
-        id, own = str(cdr.get("id")), self._own_parties()
+        id, own = str(cdr.get("id")), self.services.parties
         return (
             Key.of(*owner, id) if owner in own else Key.of(*owner, id, own[0], Copies(self.services).source_of(owner))
         )
-
-    def _own_parties(self) -> tuple[Party, ...]:
-        return tuple(Party.of(party.country_code, party.party_id) for party in self.services.settings.parties)
 
     def _find(self, module: str, id: Any, owner: Party) -> Document | None:
         """Return an object of a party, own or a copy, or None."""
         if not isinstance(id, str):
             return None
-        if owner in self._own_parties():
+        if owner in self.services.parties:
             record = self.services.storage.get(self.services.object_type(module).kind, Key.of(*owner, id))
             return None if record is None else record.document
         try:
@@ -223,7 +220,7 @@ class Prices:
             return None
 
     def _location(self, id: str, owner: Party | None) -> tuple[Document, Party]:
-        parties = self._own_parties() if owner is None else (owner,)
+        parties = self.services.parties if owner is None else (owner,)
         found = [(location, party) for party in parties if (location := self._find("locations", id, party))]
         if not found and owner is None:
             others = {party for platform in self.services.platforms.all() for party in platform.parties}

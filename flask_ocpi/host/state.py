@@ -125,7 +125,7 @@ class State:
         correlation_id: str | None = None,
     ) -> Client:
         """Return a client for a partner; see :meth:`flask_ocpi.host.facade.Facade.client`."""
-        found = self.services.platforms.find(platform) if isinstance(platform, str) else platform
+        found = self.services.platforms.find(platform)
         found.check_open()
         if to is None and isinstance(platform, str):
             others = (party for party in found.parties if party not in found.hub_parties)  # to a hub: a broadcast

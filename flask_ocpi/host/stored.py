@@ -106,7 +106,7 @@ class StoredObjects:
         only objects whose ``last_updated`` is at or after it.
         """
         object_type = self._services.object_type(module)
-        source = None if platform is None else self._find(platform).id
+        source = None if platform is None else self._services.platforms.find(platform).id
         queries = [Query(receiver=at, date_from=since) for at in self._receivers(source)]
         item = partial(self._item, module, object_type, source or "")
         if not text:
@@ -137,7 +137,7 @@ class StoredObjects:
     def find(self, module: str, *ids: str, owner: Party, platform: Platform | str | None = None) -> Item:
         """Return an own object, or the copy of a partner; raise NotFoundError if there is none."""
         object_type = self._services.object_type(module)
-        source = None if platform is None else self._find(platform).id
+        source = None if platform is None else self._services.platforms.find(platform).id
         id = "\n".join(ids)
         keys = [self._key(object_type, owner, id, at, source) for at in self._receivers(source)]
         found = self._services.storage.get_many(object_type.kind, keys)
@@ -152,7 +152,7 @@ class StoredObjects:
         for module, object_type in self._services.object_types.items():
             keys: dict[Key, str] = {}
             for full in _full_ids(object_type, id):
-                own = {self._key(object_type, party, full, "", None): "" for party in self._parties()}
+                own = {self._key(object_type, party, full, "", None): "" for party in self._services.parties}
                 copies = {
                     self._key(object_type, party, full, receiver, platform.id): platform.id
                     for platform in known
@@ -170,7 +170,7 @@ class StoredObjects:
         It goes through the outbox: a partner that cannot be reached gets it later. The push filter may keep it back.
         """
         object_type = self._services.object_type(item.module)
-        only = None if platform is None else self._find(platform)
+        only = None if platform is None else self._services.platforms.find(platform)
         outbox = OutboxWriter(self._services, item.module, object_type, only=only)
         key = self._key(object_type, item.owner, "\n".join(item.ids), "", None)
 
@@ -199,7 +199,7 @@ class StoredObjects:
                 end = start
 
     def _receivers(self, source: str | None) -> list[str]:
-        return [""] if source is None else [received(party, source) for party in self._parties()]
+        return [""] if source is None else [received(party, source) for party in self._services.parties]
 
     def _key(self, object_type: ObjectType, owner: Party, id: str, receiver: str, source: str | None) -> Key:
         full = f"{id}\n{source}" if object_type.described and source else id
@@ -210,12 +210,6 @@ class StoredObjects:
         owner = Party.of(*object_type.owner_of(document))
         ids = tuple(object_type.id_of(document).split("\n"))
         return Item(module, owner, ids, source, document, record.audience, record.revision)
-
-    def _parties(self) -> tuple[Party, ...]:
-        return tuple(Party.of(party.country_code, party.party_id) for party in self._services.settings.parties)
-
-    def _find(self, platform: Platform | str) -> Platform:
-        return self._services.platforms.find(platform) if isinstance(platform, str) else platform
 
 
 def _full_ids(object_type: ObjectType, id: str) -> list[str]:

@@ -125,7 +125,7 @@ class Beside:
     def __init__(self, services: Services, *, platforms: Iterable[Platform]) -> None:
         self.services = services
         self._platforms = list(platforms)
-        self._own = [Party.of(party.country_code, party.party_id) for party in services.settings.parties]
+        self._own = services.parties
 
     def events(self, about: Iterable[Reference]) -> list[Event]:
         """Return the events about these objects."""

@@ -168,8 +168,13 @@ class Platforms:
         """Return the registered platforms as they are now; they are decoded again only after any platform changed."""
         return self._partners.get()
 
-    def find(self, text: str) -> Platform:
-        """Return the platform with this id, name or party (``NL-ABC``); raise UnknownPlatformError if there is none."""
+    def find(self, text: Platform | str) -> Platform:
+        """Return the platform with this id, name or party (``NL-ABC``); raise UnknownPlatformError if there is none.
+
+        A Platform is returned as it is.
+        """
+        if not isinstance(text, str):
+            return text
         found = self.get(text)
         if found is not None:
             return found
