@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 from typing import Any
 
@@ -42,13 +41,10 @@ __all__ = [
     "Transport",
 ]
 
-#: Imported on first use: serving does not need these.
-_LATE = {
-    "HTTPTransport": "flask_ocpi.client.transport",
-}
-
 
 def __getattr__(name: str) -> Any:
-    if name not in _LATE:
+    if name != "HTTPTransport":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_LATE[name]), name)
+    from flask_ocpi.client.transport import HTTPTransport  # serving does not need it
+
+    return HTTPTransport

@@ -59,10 +59,7 @@ __all__ = [
 ]
 
 #: These names are imported on first use: serving does not need them.
-_LATE = {
-    "Audited": "flask_ocpi.host.audits",
-    "Prices": "flask_ocpi.host.prices",
-}
+_LATE = {"Audited": "flask_ocpi.host.audits", "Prices": "flask_ocpi.host.prices"}
 
 
 def __getattr__(name: str) -> Any:

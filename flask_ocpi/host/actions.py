@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from dataclasses import dataclass
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 from flask_ocpi.core.moments import SECOND
@@ -23,6 +24,7 @@ from flask_ocpi.exchange.context import Services
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import Record
+from flask_ocpi.storage.base import latest_first
 from flask_ocpi.storage.base import numbered
 
 ACTIONS = "actions"
@@ -97,13 +99,8 @@ class Actions:
 
     def list(self, *, limit: int = 50, offset: int = 0) -> Sequence[Action]:
         """Return actions, latest first."""
-        storage = self._services.storage
-        end = storage.list(ACTIONS, Query(limit=1)).total - offset
-        start = max(0, end - limit)
-        if end <= 0:
-            return []
-        records = storage.list(ACTIONS, Query(offset=start, limit=end - start)).records
-        return [_read(record) for record in reversed(records)]
+        records = latest_first(self._services.storage, ACTIONS, skip=offset, at_once=limit)
+        return list(map(_read, islice(records, limit)))
 
     def find(self, number: int) -> Action | None:
         """Return the action with a number, or None."""

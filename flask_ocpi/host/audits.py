@@ -6,7 +6,6 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
-from collections.abc import Collection
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -42,6 +41,7 @@ from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.base import fold
+from flask_ocpi.storage.base import latest_first
 from flask_ocpi.storage.base import received
 from flask_ocpi.storage.base import walk
 
@@ -53,6 +53,7 @@ _LISTED = 50  # the longest list of CDRs of a session; CDRs beyond it count as l
 WAITING = 20_000
 #: How many results a list of unsettled ones looks at, the latest ones.
 LOOKED_AT = 20_000
+_OPEN = ("review", "dispute")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,24 +128,15 @@ class Audits:
         record = self.services.storage.get(CDR_AUDITS, key)
         return None if record is None else record.document
 
-    def stored(
-        self, *, verdicts: Collection[str] = ("review", "dispute"), offset: int = 0, limit: int = 50
-    ) -> Sequence[Document]:
-        """Return results with one of these verdicts that nobody has settled, the latest CDRs first.
+    def stored(self, *, offset: int = 0, limit: int = 50) -> Sequence[Document]:
+        """Return results for review or in dispute that nobody has settled, the latest CDRs first.
 
         They are looked for among the latest ``LOOKED_AT`` results.
         """
-        storage = self.services.storage
-        found: list[Document] = []
-        end = storage.list(CDR_AUDITS, Query(limit=1)).total
-        last = max(0, end - LOOKED_AT)
-        while end > last and len(found) < offset + limit:
-            start = max(last, end - _AT_ONCE)
-            records = storage.list(CDR_AUDITS, Query(offset=start, limit=end - start)).records
-            results = (record.document for record in reversed(records))
-            found += [each for each in results if each["verdict"] in verdicts and "settled" not in each]
-            end = start
-        return found[offset : offset + limit]
+        latest = islice(latest_first(self.services.storage, CDR_AUDITS), LOOKED_AT)
+        results = (record.document for record in latest)
+        unsettled = (each for each in results if each["verdict"] in _OPEN and "settled" not in each)
+        return list(islice(unsettled, offset, offset + limit))
 
     def settle(self, key: Key, who: str) -> None:
         """Note that a person has dealt with the result of an audit; the next audit of the CDR is not settled."""
@@ -322,7 +314,7 @@ class Audits:
         if not {"country_code", "party_id", "uid", "type"} <= token.keys():
             return None
         party = Party.of(str(token["country_code"]), str(token["party_id"]))
-        if party not in self.services.parties or not self.services.keeps("tokens", party):
+        if not self.services.keeps("tokens", party):
             return None
         return Key.of(*party, self.services.object_type("tokens").id_of(token))
 

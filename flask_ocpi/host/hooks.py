@@ -5,11 +5,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from collections.abc import Sequence
+from itertools import chain
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import Literal
 from typing import TypeVar
-from typing import cast
 
 from flask_ocpi.core.advice import there_are
 from flask_ocpi.core.description import Version
@@ -17,12 +17,7 @@ from flask_ocpi.core.enums import BOOKINGS
 from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.enums import ModuleID
 from flask_ocpi.errors import ConfigurationError
-from flask_ocpi.exchange.context import Authorizer
-from flask_ocpi.exchange.context import CallHook
-from flask_ocpi.exchange.context import ChargingPreferencesHook
 from flask_ocpi.exchange.context import Hooks
-from flask_ocpi.exchange.context import PushFilter
-from flask_ocpi.exchange.context import RegistrationFilter
 from flask_ocpi.modules.bookings import REQUEST
 from flask_ocpi.modules.payments import HOOKS
 from flask_ocpi.modules.payments import TERMINALS
@@ -87,9 +82,7 @@ class HostHooks:
         "NO_CREDIT", an AuthorizationInfo (or a part of it), or None to follow the ``valid`` of the token. It may raise
         NotEnoughInformationError (2002) when it needs the location.
         """
-        _check("authorizer", function, "token", "location")
-        self._hooks.authorizer = cast(Authorizer, function)
-        return function
+        return self._register("authorizer", function, "token", "location")
 
     def charging_preferences(self, function: P) -> P:
         """Register the hook for charging preferences: ``@ocpi.charging_preferences``.
@@ -97,9 +90,7 @@ class HostHooks:
         It is called with the Session and the ChargingPreferences, and returns a ChargingPreferencesResponse such as
         "ACCEPTED". Without this hook the answer is NOT_POSSIBLE.
         """
-        _check("charging_preferences", function, "session", "preferences")
-        self._hooks.charging_preferences = cast(ChargingPreferencesHook, function)
-        return function
+        return self._register("charging_preferences", function, "session", "preferences")
 
     def push_filter(self, function: F) -> F:
         """Register the hook that limits pushes: ``@ocpi.push_filter``.
@@ -107,9 +98,7 @@ class HostHooks:
         It is called with a module id, an own object and the Platform of a receiver, and returns whether to send the
         object. It does not limit what a partner may read on our Sender interfaces.
         """
-        _check("push_filter", function, "module", "document", "platform")
-        self._hooks.push_filter = cast(PushFilter, function)
-        return function
+        return self._register("push_filter", function, "module", "document", "platform")
 
     def registration_filter(self, function: G) -> G:
         """Register the hook that decides on new roles in a handshake: ``@ocpi.registration_filter``.
@@ -120,9 +109,7 @@ class HostHooks:
         default decision. It cannot take a role from another partner: "accept" then means "ask". It may be called more
         than once for one handshake, so it must have no side effects; if it raises, the role waits for your approval.
         """
-        _check("registration_filter", function, "platform", "role")
-        self._hooks.registration_filter = cast(RegistrationFilter, function)
-        return function
+        return self._register("registration_filter", function, "platform", "role")
 
     def command(self, name: types.CommandType) -> Callable[[C], C]:
         """Register the hook that runs a command: ``@ocpi.command("START_SESSION")``.
@@ -138,12 +125,9 @@ class HostHooks:
 
     def _commands(self) -> list[str]:
         """Return the commands of all versions that can be served."""
-        known: dict[str, None] = {}
-        for version in self._versions or VERSIONS:
-            for module, interface, operation in version.operations():
-                if module.id == ModuleID.COMMANDS and interface.role is InterfaceRole.RECEIVER:
-                    known[operation.path.removeprefix("/")] = None
-        return list(known)
+        operations = chain.from_iterable(version.operations() for version in self._versions or VERSIONS)
+        receiver = (o for m, i, o in operations if m.id == ModuleID.COMMANDS and i.role is InterfaceRole.RECEIVER)
+        return list(dict.fromkeys(operation.path.removeprefix("/") for operation in receiver))
 
     def charging_profile(self, method: Literal["GET", "PUT", "DELETE"]) -> Callable[[L], L]:
         """Register a hook for charging profiles: ``@ocpi.charging_profile("PUT")``, and "GET" and "DELETE".
@@ -179,10 +163,15 @@ class HostHooks:
         """
         return self._register_call(BOOKINGS, REQUEST, "booking", "request", "reply")(function)
 
+    def _register(self, hook: str, function: R, *parameters: str) -> R:
+        _check(hook, function, *parameters)
+        setattr(self._hooks, hook, function)
+        return function
+
     def _register_call(self, module: str, name: str, hook: str, *parameters: str) -> Callable[[R], R]:
         def register(function: R) -> R:
             _check(f'{hook}("{name}")', function, *(parameters or ("asked", "reply")))
-            self._hooks.calls[module, name] = cast(CallHook, function)
+            self._hooks.calls[module, name] = function
             return function
 
         return register

@@ -7,13 +7,11 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import replace
-from datetime import UTC
-from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from flask_ocpi.core.moments import SECOND
-from flask_ocpi.core.moments import format_date_time
+from flask_ocpi.core.moments import moment_text
 from flask_ocpi.exchange import sides
 from flask_ocpi.exchange.contacts import Contact
 from flask_ocpi.exchange.context import Services
@@ -205,7 +203,7 @@ def cards(services: Services, platforms: Sequence[Platform]) -> list[Card]:
 
 def date_time(moment: int | None) -> str | None:
     """Return a moment in microseconds as a DateTime, None if it is not known."""
-    return None if moment is None else format_date_time(datetime.fromtimestamp(moment / SECOND, UTC))
+    return None if moment is None else moment_text(moment)
 
 
 def span(seconds: float) -> str:

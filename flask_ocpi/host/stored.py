@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from itertools import islice
 
 import orjson
@@ -26,12 +27,12 @@ from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.base import fold
+from flask_ocpi.storage.base import latest_first
 from flask_ocpi.storage.base import received
 from flask_ocpi.storage.base import walk
 
 #: How many objects a search for a text looks at, the latest ones.
 SEARCHED = 20_000
-_AT_ONCE = 500
 _LOCATIONS = str(ModuleID.LOCATIONS)  # their kind as well
 
 
@@ -109,14 +110,20 @@ class StoredObjects:
         source = None if platform is None else self._services.platforms.find(platform).id
         queries = [Query(receiver=at, date_from=since) for at in self._receivers(source)]
         item = partial(self._item, module, object_type, source or "")
+        storage, kind = self._services.storage, object_type.kind
         if not text:
-            total = sum(self._services.storage.list(object_type.kind, replace(q, limit=1)).total for q in queries)
-            records = list(islice(self._backwards(object_type.kind, queries, skip=offset, at_once=limit), limit))
+            records: list[Record] = []
+            skip, total = offset, 0
+            for query in queries:
+                number = storage.list(kind, replace(query, limit=1)).total
+                page = latest_first(storage, kind, query, skip=skip, at_once=limit)
+                records += islice(page, limit - len(records))
+                skip, total = max(0, skip - number), total + number
             return Items(tuple(map(item, records)), offset + len(records) < total, total)
         wanted = fold(orjson.dumps(text).decode()[1:-1])
         looked_at = 0
         found: list[Record] = []
-        for record in islice(self._backwards(object_type.kind, queries), SEARCHED):
+        for record in islice(chain.from_iterable(latest_first(storage, kind, q) for q in queries), SEARCHED):
             looked_at += 1
             if wanted in fold(record.text.decode()):
                 found.append(record)
@@ -184,19 +191,6 @@ class StoredObjects:
         self._services.storage.run(write)
         self._services.wake(outbox.platforms)
         return bool(outbox.platforms)
-
-    def _backwards(
-        self, kind: str, queries: Sequence[Query], *, skip: int = 0, at_once: int = _AT_ONCE
-    ) -> Iterator[Record]:
-        """Yield records from the latest created to the first one; ``skip`` so many."""
-        storage = self._services.storage
-        for query in queries:
-            end = storage.list(kind, replace(query, limit=1)).total
-            skip, end = max(0, skip - end), max(0, end - skip)
-            while end > 0:
-                start = max(0, end - at_once)
-                yield from reversed(storage.list(kind, replace(query, offset=start, limit=end - start)).records)
-                end = start
 
     def _receivers(self, source: str | None) -> list[str]:
         return [""] if source is None else [received(party, source) for party in self._services.parties]

@@ -374,6 +374,17 @@ def walk(storage: Storage, kind: str, query: Query, *, page_size: int = 500) -> 
             return
 
 
+def latest_first(
+    storage: Storage, kind: str, query: Query = Query(), *, skip: int = 0, at_once: int = 200
+) -> Iterator[Record]:
+    """Walk the records that a query selects from the latest created to the first; ``skip`` so many."""
+    end = storage.list(kind, replace(query, limit=1)).total - skip
+    while end > 0:
+        start = max(0, end - at_once)
+        yield from reversed(storage.list(kind, replace(query, offset=start, limit=end - start)).records)
+        end = start
+
+
 def numbered(storage: Storage, kind: str, number: int) -> Record | None:
     """Return the record with this ``created``, or None if it does not exist (any more)."""
     page = storage.list(kind, Query(after=f"{number - 1}-1", limit=1))  # with a total, so that none are counted

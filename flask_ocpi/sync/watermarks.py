@@ -7,11 +7,9 @@ import secrets
 from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import replace
-from datetime import UTC
-from datetime import datetime
-from datetime import timedelta
 
 from flask_ocpi.core.moments import SECOND
+from flask_ocpi.core.moments import moment_text
 from flask_ocpi.errors import ConflictError
 from flask_ocpi.errors import FlaskOCPIError
 from flask_ocpi.exchange.context import Services
@@ -26,7 +24,6 @@ _LEASE_MARGIN = 30.0  # seconds, to store a page
 _FIRST_PAUSE = 60.0
 _LEAST_LONGEST_PAUSE = 3600.0
 _MOST_ASKED = 3600.0  # seconds that a platform may ask for
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class BusyError(FlaskOCPIError):
@@ -77,7 +74,7 @@ class Watermark(Stored):
 
 def date_time(micros: int) -> str:
     """Write a moment as an OCPI DateTime, rounded down to a second: not every platform reads fractions."""
-    return f"{(_EPOCH + timedelta(seconds=max(0, micros) // SECOND)).isoformat()[:19]}Z"
+    return f"{moment_text(max(0, micros))[:19]}Z"
 
 
 def get(services: Services, scope: Scope) -> Watermark:

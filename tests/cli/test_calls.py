@@ -15,7 +15,7 @@ from flask_ocpi.cli.arguments import token_given
 from flask_ocpi.core.moments import parse_date_time
 from flask_ocpi.errors import RefusedError
 from flask_ocpi.exchange.pending.records import OUTGOING
-from flask_ocpi.host.results import HostCalls
+from flask_ocpi.host.facade import Facade
 from flask_ocpi.storage.base import Query
 from flask_ocpi.testing.documents import evse
 from flask_ocpi.testing.documents import location
@@ -206,7 +206,7 @@ def test_the_result_is_waited_for(run, connected, ocpi_other, later, monkeypatch
         ocpi_other.finish(later[0].id, "FAILED")
         return wait(id, timeout)
 
-    monkeypatch.setattr(HostCalls, "wait", finished_meanwhile)
+    monkeypatch.setattr(Facade, "wait", finished_meanwhile)
 
     result = run(connected, *START)
 

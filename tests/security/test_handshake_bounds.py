@@ -376,7 +376,7 @@ def test_a_command_that_is_not_passed_on_waits_for_no_result_and_a_list_is_not_f
 def test_a_result_that_is_finished_within_a_request_is_sent_behind_it(provider, monkeypatch):
     provider, _ = provider
     sent = []
-    monkeypatch.setattr("flask_ocpi.host.results.pending.finish", lambda *_: True)
+    monkeypatch.setattr("flask_ocpi.host.facade.pending.finish", lambda *_: True)
     monkeypatch.setattr("flask_ocpi.client.callbacks.deliver", lambda *_: sent.append(threading.current_thread()))
 
     with logs.within(logs.Exchange(is_answering=True)):
