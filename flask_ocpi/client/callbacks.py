@@ -107,7 +107,6 @@ def _post(services: Services, transport: Transport, incoming: IncomingRequest) -
     if module is None:
         raise MissingEndpointError(f"OCPI {version.number} has no module {incoming.module} here.")
     headers = client.routing(module, InterfaceRole.SENDER, None)
-    client.check_connected(incoming.sender, module, InterfaceRole.SENDER)
     operation = _operation(module, incoming)
     body = incoming.result
     if operation is not None and operation.body is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 from urllib.parse import quote
@@ -80,32 +79,19 @@ class CallingClient(ModuleClient):
             version=self.client.version.number,
         )
         pending.start_call(services, call)
+        in_body, in_query = (sent, None) if body else (None, sent)
         try:
-            return self._answered(found, segments, sent, id, body=body, owner=owner)
+            try:
+                answer = self.send(found, InterfaceRole.RECEIVER, segments, body=in_body, query=in_query, owner=owner)
+            except _NO_RESULT as error:
+                if not isinstance(error, RefusedError) or error.status_code:  # else a server on the way answered
+                    pending.refused_call(services, id)
+                raise
+            response = self.loaded(found, answer, known={"timeout": services.settings.command_timeout}, object=id)
+            return pending.answered_call(services, id, response)
         except RemoteError as error:
             error.call_id = id
             raise
-
-    def _answered(
-        self, operation: Operation, segments: Sequence[str], sent: Document, id: str, *, body: bool, owner: Party | None
-    ) -> Call:
-        services = self.client.services
-        try:
-            answer = self._ask(operation, segments, sent, body=body, owner=owner)
-        except _NO_RESULT as error:
-            if not isinstance(error, RefusedError) or error.status_code:  # without one, a server on the way answered
-                pending.refused_call(services, id)
-            raise
-        known = {"timeout": services.settings.command_timeout}
-        response = self.loaded(operation, answer, known=known, object=id)
-        return pending.answered_call(services, id, response)
-
-    def _ask(
-        self, operation: Operation, segments: Sequence[str], sent: Document, *, body: bool, owner: Party | None
-    ) -> Answer:
-        if body:
-            return self.send(operation, InterfaceRole.RECEIVER, segments, body=sent, owner=owner)
-        return self.send(operation, InterfaceRole.RECEIVER, segments, query=sent, owner=owner)
 
     def _owner_of_token(self, sent: Document) -> Party | None:
         """Return the own party that owns the token in a command: the command is sent in its name (CMD-19, RT-26)."""
@@ -253,13 +239,11 @@ class CdrsClient(ModuleClient):
 
         OCPI 2.2.1, CDRs, "POST Method".
         """
-        operation = self.find(InterfaceRole.RECEIVER, lambda o: o.method == "POST")
-        checked = self.checked(operation, document, where=str(document.get("id", "?")))
-        owner = Party.of(checked["country_code"], checked["party_id"])
-        answer = self.send(operation, InterfaceRole.RECEIVER, (), body=checked, owner=owner)
+        checked, answer = self.posted(document)
         url = self._url(answer.headers.get("Location"))
         if url is not None:
             record = Record.of({"url": url, "version": self.client.version.number})
+            owner = Party.of(checked["country_code"], checked["party_id"])
             self.client.services.storage.save(CDR_URLS, self._key(owner, checked["id"]), record)
         return answer
 
@@ -287,12 +271,10 @@ class CdrsClient(ModuleClient):
             answer = self.send(operation.aliased, InterfaceRole.RECEIVER, ids, owner=party)
             return self.loaded(operation, answer, owner=party)
         headers = self.client.routing(self.module, InterfaceRole.RECEIVER, party, operation=operation)
-        self.client.check_connected(self.client.to, self.module, InterfaceRole.RECEIVER)
         answer = self.client.request(
             "GET",
             record.document["url"],
             headers=headers,
-            correlation_id=self.client.correlation_id,
             module=self.module.id,
             operation=self.module.view_name(InterfaceRole.RECEIVER, operation),
         )

@@ -7,19 +7,19 @@ from copy import copy
 from types import TracebackType
 from typing import Self
 
+from flask_ocpi.client.added import BookingLocationsClient
+from flask_ocpi.client.added import BookingsClient
+from flask_ocpi.client.added import InvoiceReconciliationClient
+from flask_ocpi.client.added import PaymentsClient
+from flask_ocpi.client.added import PostedClient
+from flask_ocpi.client.added import TerminalsClient
 from flask_ocpi.client.authorizing import TokensClient
-from flask_ocpi.client.bookings import BookingLocationsClient
-from flask_ocpi.client.bookings import BookingsClient
 from flask_ocpi.client.calling import CdrsClient
 from flask_ocpi.client.calling import ChargingProfilesClient
 from flask_ocpi.client.calling import CommandsClient
 from flask_ocpi.client.calling import SessionsClient
 from flask_ocpi.client.connection import PlatformConnection
-from flask_ocpi.client.invoices import InvoiceReconciliationClient
 from flask_ocpi.client.modules import ModuleClient
-from flask_ocpi.client.payments import PaymentsClient
-from flask_ocpi.client.payments import PostedClient
-from flask_ocpi.client.payments import TerminalsClient
 from flask_ocpi.core.advice import did_you_mean
 from flask_ocpi.core.description import Module
 from flask_ocpi.core.enums import BOOKINGS

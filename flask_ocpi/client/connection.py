@@ -24,7 +24,6 @@ from flask_ocpi.client.wire import Response
 from flask_ocpi.client.wire import Transport
 from flask_ocpi.core.description import Module
 from flask_ocpi.core.description import Operation
-from flask_ocpi.core.description import Version
 from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.schema import Schema
 from flask_ocpi.errors import MissingEndpointError
@@ -62,6 +61,9 @@ class Connection:
     requests together. waits: bounds the requests that are sent while another platform waits for our answer. strict:
     refuse answers that deviate from OCPI. found: as in :class:`Answers`.
     """
+
+    #: That of all its requests; None: each has its own.
+    correlation_id: str | None = None
 
     def __init__(
         self,
@@ -103,7 +105,6 @@ class Connection:
         *,
         body: Any = None,
         headers: Mapping[str, str] | None = None,
-        correlation_id: str | None = None,
         module: str | None = None,
         operation: str | None = None,
     ) -> Answer:
@@ -115,15 +116,14 @@ class Connection:
         is not an OCPI answer; and the errors of :meth:`exchange`.
         """
         payload = None if body is None else orjson.dumps(body)
-        called = (module, operation)
         try:
-            request = self._made(method, url, payload, headers, correlation_id)
-            return self._exchange(request, self._answers.read, called)
+            request = self._made(method, url, payload, headers)
+            return self._exchange(request, self._answers.read, (module, operation))
         except RefusedError as error:
             if error.http_status != 401 or not self._is_renewed():
                 raise
-        request = self._made(method, url, payload, headers, correlation_id)
-        return self._exchange(request, self._answers.read, called)
+        request = self._made(method, url, payload, headers)
+        return self._exchange(request, self._answers.read, (module, operation))
 
     def exchange(
         self,
@@ -132,7 +132,6 @@ class Connection:
         *,
         body: bytes | None = None,
         headers: Mapping[str, str | None] | None = None,
-        correlation_id: str | None = None,
         module: str | None = None,
         operation: str | None = None,
     ) -> Response:
@@ -143,22 +142,16 @@ class Connection:
         Raises UnreachableError and BlockedAddressError if there was no answer; CrowdedError, an UnreachableError, if
         too many requests of others wait for such answers: then nothing was sent.
         """
-        request = self._made(method, url, body, headers, correlation_id)
+        request = self._made(method, url, body, headers)
         return self._exchange(request, lambda method, source, response: response, (module, operation))
 
-    def _made(
-        self,
-        method: str,
-        url: str,
-        payload: bytes | None,
-        headers: Mapping[str, str | None] | None,
-        correlation_id: str | None,
-    ) -> Request:
+    def _made(self, method: str, url: str, payload: bytes | None, headers: Mapping[str, str | None] | None) -> Request:
         usual: dict[str, str | None] = {
             "Authorization": self._authorization,
             "Accept": "application/json",
-            "X-Request-ID": _new_id(),
-            "X-Correlation-ID": correlation_id or _new_id(),
+            # Unique ids, not of the generator of the module random, which the host application may seed.
+            "X-Request-ID": str(uuid.uuid4()),
+            "X-Correlation-ID": self.correlation_id or str(uuid.uuid4()),
             **(headers or {}),
         }
         sent = {name: value for name, value in usual.items() if value is not None}
@@ -322,7 +315,12 @@ class PlatformConnection(Connection):
         self.sender = sender
         self.to = to
         self.correlation_id = correlation_id
-        self.version = _version(services, platform)
+        version = services.version(platform.version)
+        if version is None:
+            raise UnsupportedVersionError(
+                f"Platform {platform.id} speaks OCPI {platform.version}, which is not served here any more."
+            )
+        self.version = version
 
     def _is_renewed(self) -> bool:
         """Tell whether a handshake of the platform has replaced our token meanwhile; then use the new one."""
@@ -348,14 +346,17 @@ class PlatformConnection(Connection):
     ) -> dict[str, str]:
         """Return the routing headers for a call of a platform's interface (RT-02, RT-05, RT-26).
 
+        Raises NotConnectedError if a hub reported that the party is not connected in the called role (CLI-13).
         ``operation`` is the called operation, None for a list. A hub that is called without a party is itself addressed
         only for lists and for objects for everybody; it routes all other calls itself.
         OCPI 2.2.1, Transport and format, "Open Routing Request".
         """
+        receiver = to or self.to
+        if receiver is not None:
+            self._check_connected(receiver, module, role)
         if not self.version.routes(module) or self.quirks.no_routing_headers:
             return {}
         sender = self.sender or owner or only(self.own_parties(module.id, role.opposite))
-        receiver = to or self.to
         if receiver is None and not (self.platform.is_hub and operation is not None and not _is_broadcast(operation)):
             receiver = only(receivers(self.services, self.platform, module.id, role))
         headers: dict[str, str] = {}
@@ -375,21 +376,13 @@ class PlatformConnection(Connection):
             return body
         return shaped(self.services.schemas[cls], body, self.quirks, partial=partial)
 
-    def check_connected(self, to: Party | None, module: Module, role: InterfaceRole) -> None:
-        """Raise NotConnectedError if this hub reported that the party is not connected in the called role.
-
-        Reports of other hubs do not count (HCI-09, CLI-13).
-        """
-        if to is None or not self.platform.is_hub or to in self.platform.hub_parties:
+    def _check_connected(self, to: Party, module: Module, role: InterfaceRole) -> None:
+        if not self.platform.is_hub or to in self.platform.hub_parties:
             return
+        # Reports of other hubs do not count (HCI-09).
         status = connection_status(self.services, self.platform, to, module.identifier, role)
         if status not in (None, ConnectionStatus.CONNECTED):
             raise NotConnectedError(f"{to} is {status} at the hub {self.platform.id}.")
-
-
-def _new_id() -> str:
-    """Return a unique id. The global generator of the module random is the host application's, which may seed it."""
-    return str(uuid.uuid4())
 
 
 def only(parties: Sequence[Party]) -> Party | None:
@@ -415,15 +408,6 @@ def _is_broadcast(operation: Operation) -> bool:
     """Tell whether a hub may distribute a message: the push of an object that is for everybody (RT-10, RT-11)."""
     pushed = operation.owned and operation.method in ("PUT", "PATCH")
     return pushed and operation.object is not None and operation.object.audience is None
-
-
-def _version(services: Services, platform: Platform) -> Version:
-    version = services.version(platform.version)
-    if version is None:
-        raise UnsupportedVersionError(
-            f"Platform {platform.id} speaks OCPI {platform.version}, which is not served here any more."
-        )
-    return version
 
 
 def _without_query(url: str) -> str:

@@ -1,4 +1,4 @@
-"""Discovery of a platform: its versions, and the endpoints of one of them."""
+"""What a platform says of itself: its versions, the endpoints of one of them, and its Credentials."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from urllib.parse import urlsplit
 from flask_ocpi.client.client import Client
 from flask_ocpi.client.connection import Connection
 from flask_ocpi.client.operations import answer_of
+from flask_ocpi.client.wire import Answer
+from flask_ocpi.core.description import Document
+from flask_ocpi.core.description import Version
 from flask_ocpi.core.description import version_order
 from flask_ocpi.core.enums import BOOKINGS
 from flask_ocpi.core.enums import PAYMENTS
@@ -28,6 +31,7 @@ from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import InvalidResponseError
 from flask_ocpi.errors import RemoteError
 from flask_ocpi.errors import UnsupportedVersionError
+from flask_ocpi.exchange import sides
 from flask_ocpi.exchange.context import Discovery
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.findings import Source
@@ -36,8 +40,11 @@ from flask_ocpi.exchange.handshake import unreadable
 from flask_ocpi.exchange.handshake import with_roles
 from flask_ocpi.exchange.logs import working_for
 from flask_ocpi.modules.versions import Endpoint
+from flask_ocpi.partners.auth_tokens import is_token
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.versions.reading.reader import shown
+from flask_ocpi.versions.shaping import said
+from flask_ocpi.versions.shaping import shaped
 
 _log = logging.getLogger("flask_ocpi.client")
 #: The specification of bookings prints its id as Booking.
@@ -230,3 +237,40 @@ class Refetching:
             )
         except ConflictError:
             return None
+
+
+def own_credentials(services: Services, platform: Platform, version: Version, *, token: str, url: str) -> Any:
+    """Return our Credentials for a platform. token: the one that it must send; url: that of our versions."""
+    cls = _class_of(version)
+    roles = sides.credentials_roles(services, platform, version)
+    body = said(services, version, cls, {"token": token, "url": url, "roles": roles}, where="credentials")
+    return shaped(services.schemas[cls], body, services.quirks(platform))
+
+
+def read_credentials(services: Services, answer: Answer, platform: Platform, version: Version) -> Document:
+    """Return the Credentials in a platform's answer, in the stored shape.
+
+    Raises InvalidResponseError if they cannot be used.
+    """
+    cls = _class_of(version)
+    source, known = Source(platform.id, ModuleID.CREDENTIALS), {"url": platform.versions_url}
+    conversion = version.conversion(cls)
+    try:
+        found = services.read(services.schemas[cls], answer.data, source, where="credentials", known=known)
+        stored = found if conversion is None else conversion.to_store(found)
+        return sides.with_role(services, platform, version, stored)
+    except InvalidParametersError as error:
+        raise InvalidResponseError(
+            f"{platform.id} accepted the {answer.method} but answered broken credentials. {error}"
+        ) from error
+
+
+def token_in(answer: Answer) -> str | None:
+    """Return the token in an answer that has no other use; None if there is none that can be sent."""
+    data = answer.data[0] if isinstance(answer.data, list) and len(answer.data) == 1 else answer.data
+    token = data.get("token") if isinstance(data, dict) else None
+    return token.strip() if isinstance(token, str) and is_token(token.strip()) else None
+
+
+def _class_of(version: Version) -> type[Schema]:
+    return answer_of(version, ModuleID.CREDENTIALS, "get_credentials")

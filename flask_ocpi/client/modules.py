@@ -131,18 +131,10 @@ class ModuleClient:
         query = urlencode({name: value for name, value in dates.items() if value is not None}, safe=":")
         endpoint = joined(self.endpoint(InterfaceRole.SENDER), query=query)
         headers = self.client.routing(self.module, InterfaceRole.SENDER, None)
-        self.client.check_connected(self.client.to, self.module, InterfaceRole.SENDER)
         called = self.module.view_name(InterfaceRole.SENDER, operation)
 
         def fetch(page_url: str) -> Answer:
-            return self.client.request(
-                "GET",
-                page_url,
-                headers=headers,
-                correlation_id=self.client.correlation_id,
-                module=self.module.id,
-                operation=called,
-            )
+            return self.client.request("GET", page_url, headers=headers, module=self.module.id, operation=called)
 
         def found(kind: str, reason: str) -> None:
             if kind != "wrong_total" or self.client.version.dialect.lists_all:
@@ -228,6 +220,14 @@ class ModuleClient:
         party = Party.of(checked["country_code"], checked["party_id"]) if "party_id" in checked else self._owner(owner)
         own_ids = [checked[name] for name in object_type.id_key]
         return self._owned(operation, own_ids, party, body=checked)
+
+    def posted(self, document: Document) -> tuple[Document, Answer]:
+        """Post an object to the platform's Receiver interface; return it as it was checked, and the answer."""
+        operation = self.find(InterfaceRole.RECEIVER, lambda o: o.method == "POST")
+        object_type = object_of(operation)
+        checked = self.checked(operation, document, where=str(document.get(object_type.id_key[0], "?")))
+        owner = Party.of(*object_type.owner_of(checked)) if object_type.is_owned else None
+        return checked, self.send(operation, InterfaceRole.RECEIVER, (), body=checked, owner=owner)
 
     def patch(self, *ids: str, changes: Document, owner: Party | None = None) -> Answer:
         """Change some properties of an object (or a part) with PATCH at the Receiver interface; needs last_updated.
@@ -352,14 +352,7 @@ class ModuleClient:
                 f"{client.platform.id} answered {operation.name} with an object that cannot be read. {error}"
             ) from error
 
-    def _owned(
-        self,
-        operation: Operation,
-        ids: Sequence[str],
-        owner: Party,
-        *,
-        body: Any = None,
-    ) -> Answer:
+    def _owned(self, operation: Operation, ids: Sequence[str], owner: Party, *, body: Any = None) -> Answer:
         object_type = object_of(operation)
         values, part_ids = object_type.split_ids(ids)
         path_ids = () if object_type.parameter is None else (values.pop(object_type.id_key[0]),)
@@ -369,14 +362,7 @@ class ModuleClient:
         sender = None if object_type.described else owner
         owners = owner if object_type.is_owned else ()
         segments = (*owners, *path_ids, *part_ids)
-        return self.send(
-            operation,
-            InterfaceRole.RECEIVER,
-            segments,
-            body=body,
-            query=query,
-            owner=sender,
-        )
+        return self.send(operation, InterfaceRole.RECEIVER, segments, body=body, query=query, owner=sender)
 
     def _owner(self, owner: Party | None) -> Party:
         if owner is None and any(object_type.described for object_type in self.module.objects):
@@ -436,15 +422,12 @@ class ModuleClient:
         url = joined(self.endpoint(role), path_of(operation, segments), urlencode(query or {}))
         if operation.body is not None:
             body = self.client.shaped(operation.body, body, partial=operation.partial)
-        receiver = self.client.to or to
-        headers = self.client.routing(self.module, role, owner, operation=operation, to=receiver)
-        self.client.check_connected(receiver, self.module, role)
+        headers = self.client.routing(self.module, role, owner, operation=operation, to=self.client.to or to)
         return self.client.request(
             operation.method,
             url,
             body=body,
             headers=headers,
-            correlation_id=self.client.correlation_id,
             module=self.module.id,
             operation=self.module.view_name(role, operation),
         )

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from flask_ocpi.client import credentials
 from flask_ocpi.client.connection import Connection
 from flask_ocpi.client.discovery import discover
+from flask_ocpi.client.discovery import own_credentials
+from flask_ocpi.client.discovery import read_credentials
+from flask_ocpi.client.discovery import token_in
 from flask_ocpi.client.operations import answer_of
 from flask_ocpi.client.wire import Answer
 from flask_ocpi.client.wire import Transport
@@ -85,10 +87,10 @@ class Registrar:
         try:
             answer = self._send(connection, "POST", discovery, own_token, pending)
             try:
-                given = credentials.read(self.services, answer, pending, self._version(discovery))
+                given = read_credentials(self.services, answer, pending, self._version(discovery))
                 registered = self._complete(pending, given, discovery, own_token)
             except FlaskOCPIError as error:
-                self._call_off(pending, credentials.token_in(answer) or token, discovery, error)
+                self._call_off(pending, token_in(answer) or token, discovery, error)
                 raise
         except BaseException:
             self._restore(pending, known)
@@ -293,7 +295,7 @@ class Registrar:
         self, connection: Connection, method: str, discovery: Discovery, own_token: str, platform: Platform
     ) -> Answer:
         url, version = _credentials_url(discovery), self._version(discovery)
-        body = credentials.own(self.services, platform, version, token=own_token, url=self.own_versions_url)
+        body = own_credentials(self.services, platform, version, token=own_token, url=self.own_versions_url)
         return connection.request(
             method, url, body=body, module=ModuleID.CREDENTIALS, operation=f"{method.lower()}_credentials"
         )
@@ -304,9 +306,9 @@ class Registrar:
         The partner has changed its token: without the new one, it could not be called any more.
         """
         try:
-            return credentials.read(self.services, answer, before, self._version(discovery))
+            return read_credentials(self.services, answer, before, self._version(discovery))
         except InvalidResponseError as error:
-            token = credentials.token_in(answer)
+            token = token_in(answer)
             if token is None:
                 self._accept_both(before)
                 raise
