@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import logging
-import threading
-from collections import Counter
 from collections import deque
-from collections.abc import Callable
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import zip_longest
 
 from flask_ocpi.client.client import Client
+from flask_ocpi.client.listing import Ahead
 from flask_ocpi.client.wire import Transport
-from flask_ocpi.core import forks
 from flask_ocpi.core.description import Module
 from flask_ocpi.core.description import Operation
 from flask_ocpi.core.enums import InterfaceRole
@@ -61,7 +59,9 @@ def send_timeouts(services: Services, transport: Transport) -> int:
             while True:
                 send_one(left.popleft())
 
-    _side_by_side(services, send_some, min(len(left), _SENT_AT_ONCE))
+    helpers = [Ahead(send_some, services.background) for _ in range(min(len(left), _SENT_AT_ONCE))]
+    for helper in helpers:
+        helper.answer()
     return len(ended)
 
 
@@ -87,12 +87,10 @@ def _send(services: Services, transport: Transport, id: str) -> FlaskOCPIError |
 
 def _in_turn(requests: Sequence[IncomingRequest]) -> list[IncomingRequest]:
     """Order results in turns: the first of each platform, then the second of each, and so on."""
-    count: Counter[str] = Counter()
-    turns: list[tuple[int, IncomingRequest]] = []
+    by_platform: dict[str, list[IncomingRequest]] = {}
     for incoming in requests:
-        turns.append((count[incoming.platform], incoming))
-        count[incoming.platform] += 1
-    return [incoming for _, incoming in sorted(turns, key=lambda turn: turn[0])]
+        by_platform.setdefault(incoming.platform, []).append(incoming)
+    return [incoming for turn in zip_longest(*by_platform.values()) for incoming in turn if incoming is not None]
 
 
 def _post(services: Services, transport: Transport, incoming: IncomingRequest) -> None:
@@ -125,25 +123,6 @@ def _post(services: Services, transport: Transport, incoming: IncomingRequest) -
 
 def _operation(module: Module, incoming: IncomingRequest) -> Operation | None:
     """Return the operation that takes results of this kind."""
-    results = {o.name: o.result for i in module.interfaces for o in i.operations if o.result is not None}
-    taking = [
-        o for i in module.interfaces for o in i.operations if o.body and o.body is results.get(incoming.operation)
-    ]
-    return taking[0] if taking else None
-
-
-def _side_by_side(services: Services, work: Callable[[], None], number: int) -> None:
-    """Run ``work`` ``number`` times in the background, and wait for all runs."""
-    done = threading.Semaphore(0)
-
-    def run() -> None:
-        try:
-            work()
-        finally:
-            done.release()
-
-    for _ in range(number):
-        services.background(run)
-    with forks.waiting():
-        for _ in range(number):
-            done.acquire()
+    operations = [o for interface in module.interfaces for o in interface.operations]
+    results = {o.name: o.result for o in operations}
+    return next((o for o in operations if o.body is not None and o.body is results.get(incoming.operation)), None)

@@ -20,6 +20,7 @@ from flask_ocpi.client.paging import Bounds
 from flask_ocpi.client.paging import Course
 from flask_ocpi.client.paging import Step
 from flask_ocpi.client.paging import path_of
+from flask_ocpi.core import forks
 from flask_ocpi.core.description import Document
 from flask_ocpi.core.moments import to_micros
 from flask_ocpi.core.schema import Schema
@@ -103,7 +104,10 @@ class Ahead:
 
     def answer(self) -> Any:
         """Wait for the result and return it, or raise the error of the work."""
-        return self._do() if self._answer.cancel() else self._answer.result()
+        if self._answer.cancel():
+            return self._do()
+        with forks.waiting():
+            return self._answer.result()
 
     def drop(self) -> None:
         """Cancel the work, unless it has begun."""

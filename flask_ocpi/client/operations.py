@@ -17,10 +17,15 @@ from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import MissingEndpointError
 
 
+def operations_of(module: Module, role: InterfaceRole) -> tuple[Operation, ...]:
+    """Return the operations of an interface; none if the module does not have it."""
+    interface = module.interface(role)
+    return () if interface is None else interface.operations
+
+
 def find(module: Module, role: InterfaceRole, fits: Callable[[Operation], bool]) -> Operation:
     """Return the first operation of an interface that fits; raise MissingEndpointError if there is none."""
-    interface = module.interface(role)
-    found = next(filter(fits, interface.operations), None) if interface is not None else None
+    found = next(filter(fits, operations_of(module, role)), None)
     if found is None:
         raise MissingEndpointError(f"OCPI has no such operation in {module.id} {role}.")
     return found

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask_ocpi.client.connection import fitting
+from flask_ocpi.client.operations import operations_of
 from flask_ocpi.core.description import Document
 from flask_ocpi.core.description import Module
 from flask_ocpi.core.description import ObjectType
@@ -94,8 +95,7 @@ def _ids(place: str) -> tuple[str, ...]:
 
 
 def _offers_patch(module: Module, object_type: ObjectType, level: int) -> bool:
-    interface = module.interface(InterfaceRole.RECEIVER)
-    operations = interface.operations if interface is not None else ()
+    operations = operations_of(module, InterfaceRole.RECEIVER)
     return any(o.method == "PATCH" and o.object is object_type and o.part == level for o in operations)
 
 
@@ -200,7 +200,5 @@ def _gets_it_once(services: Services, platform: Platform) -> bool:
 
 def can_be_deleted(module: Module) -> bool:
     """Tell whether OCPI can delete objects of a module: only Tariffs."""
-    interface = module.interface(InterfaceRole.RECEIVER)
-    return interface is not None and any(
-        o.method == "DELETE" and o.owned and o.object is not None for o in interface.operations
-    )
+    operations = operations_of(module, InterfaceRole.RECEIVER)
+    return any(o.method == "DELETE" and o.owned and o.object is not None for o in operations)

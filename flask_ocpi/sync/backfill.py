@@ -11,6 +11,7 @@ from functools import partial
 
 from flask_ocpi.client.client import Client
 from flask_ocpi.client.modules import ModuleClient
+from flask_ocpi.client.operations import operations_of
 from flask_ocpi.core import forks
 from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.moments import SECOND
@@ -249,6 +250,5 @@ def _get(services: Services, scope: Scope, calls: ModuleClient, wanted: MissingO
 
 
 def _is_got_by_id(scope: Scope) -> bool:
-    interface = scope.module.interface(InterfaceRole.SENDER)
-    operations = interface.operations if interface is not None else ()
+    operations = operations_of(scope.module, InterfaceRole.SENDER)
     return any(o.method == "GET" and o.object is not None and not o.returns_list and not o.part for o in operations)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from dataclasses import field
 from typing import NamedTuple
 
+from flask_ocpi.client.operations import operations_of
 from flask_ocpi.core.description import Document
 from flask_ocpi.core.description import Module
 from flask_ocpi.core.description import ObjectType
@@ -132,10 +133,9 @@ def _module(services: Services, platform: Platform, id: str) -> Module | None:
     """Return a module as the platform's version defines it; None if it has no list of objects there."""
     version = services.version(platform.version)
     module = None if version is None else version.module(id)
-    interface = None if module is None else module.interface(InterfaceRole.SENDER)
-    if module is None or interface is None or not module.objects:
+    if module is None or not module.objects:
         return None
-    return module if any(operation.returns_list for operation in interface.operations) else None
+    return module if any(operation.returns_list for operation in operations_of(module, InterfaceRole.SENDER)) else None
 
 
 def _receivers(services: Services, platform: Platform, module: Module) -> tuple[Party, ...]:

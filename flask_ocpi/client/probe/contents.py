@@ -22,9 +22,9 @@ from flask_ocpi.client.probe.lists import LIMIT
 from flask_ocpi.client.probe.lists import Listed
 from flask_ocpi.client.probe.lists import Window
 from flask_ocpi.client.probe.lists import items_of
-from flask_ocpi.client.probe.moments import instant
-from flask_ocpi.client.probe.moments import written
 from flask_ocpi.client.probe.seen import cut
+from flask_ocpi.client.probe.seen import instant
+from flask_ocpi.client.probe.seen import written
 from flask_ocpi.core.converting import class_in
 from flask_ocpi.core.converting import fields_of
 from flask_ocpi.core.moments import SECOND

@@ -12,15 +12,16 @@ from typing import Any
 from urllib.parse import urlencode
 
 from flask_ocpi.client.addresses import joined
+from flask_ocpi.client.operations import operations_of
 from flask_ocpi.client.operations import path_of
 from flask_ocpi.client.operations import schema_of
 from flask_ocpi.client.paging import FROM_THE_BEGINNING
 from flask_ocpi.client.probe.checks import FlawError
 from flask_ocpi.client.probe.checks import NotApplicableError
 from flask_ocpi.client.probe.checks import SkippedError
-from flask_ocpi.client.probe.moments import instant
-from flask_ocpi.client.probe.moments import written
 from flask_ocpi.client.probe.seen import Seen
+from flask_ocpi.client.probe.seen import instant
+from flask_ocpi.client.probe.seen import written
 from flask_ocpi.client.probe.session import Session
 from flask_ocpi.core.description import Module
 from flask_ocpi.core.description import ObjectType
@@ -85,7 +86,8 @@ class Listed:
     def first(self) -> Seen:
         """The first page, asked without routing headers if they are refused."""
         seen = self.ask(self.address(limit=LIMIT))
-        if seen.succeeded or seen.status in (0, 401) or not _is_routed(seen):
+        is_routed = any(name.startswith("OCPI-") for name in seen.headers)
+        if seen.succeeded or seen.status in (0, 401) or not is_routed:
             return seen
         self.routing_refused = seen
         again = self.ask(self.address(limit=LIMIT))
@@ -177,19 +179,17 @@ class Listed:
     def window(self) -> Window:
         """What changed from the oldest object on the first page until before the newest one."""
         begin, end = self.moments[0], self.moments[-1]
+        asked = {"date_to": written(end)}
         if begin == end:
-            asked = {"date_to": written(end)}
             return Window(self.ask(self.address(limit=LIMIT, **asked)), None, end)
-        asked = {"date_from": written(begin), "date_to": written(end)}
-        return Window(self.ask(self.address(limit=LIMIT, **asked)), begin, end)
+        return Window(self.ask(self.address(limit=LIMIT, date_from=written(begin), **asked)), begin, end)
 
     def one(self, part: int) -> tuple[Seen, Mapping[str, Any]]:
         """Request an object of the first page by itself, or (part 1) its first part; return it and what it should be.
 
         Raises SkippedError if the list has none, or the module no such operation.
         """
-        interface = self.module.interface(InterfaceRole.SENDER)
-        operations = () if interface is None else interface.operations
+        operations = operations_of(self.module, InterfaceRole.SENDER)
         single = (o for o in operations if o.method == "GET" and o.object is not None and not o.returns_list)
         operation = next((o for o in single if o.part == part), None)
         if operation is None:
@@ -209,8 +209,7 @@ class Listed:
     @property
     def unknown_operation(self) -> Operation | None:
         """The request of a single object, if the module has one."""
-        interface = self.module.interface(InterfaceRole.SENDER)
-        operations = () if interface is None else interface.operations
+        operations = operations_of(self.module, InterfaceRole.SENDER)
         return next((o for o in operations if len(o.parameters) == 1 and o.method == "GET"), None)
 
     @cached_property
@@ -232,8 +231,7 @@ def lists_of(session: Session) -> Sequence[Listed]:
     """Return the lists that we may read: those of the platform's Sender interfaces."""
     found = []
     for module in session.modules(InterfaceRole.SENDER):
-        interface = module.interface(InterfaceRole.SENDER)
-        listing = next((o for o in interface.operations if o.returns_list), None) if interface is not None else None
+        listing = next((o for o in operations_of(module, InterfaceRole.SENDER) if o.returns_list), None)
         url, certain = session.endpoint(module, InterfaceRole.SENDER)
         if listing is not None and listing.object is not None and url is not None and not module.single:
             found.append(Listed(session, module, listing, url, is_certain=certain))
@@ -243,22 +241,14 @@ def lists_of(session: Session) -> Sequence[Listed]:
 def items_of(seen: Seen) -> Sequence[Any]:
     """Return the objects of a page, the first ones of a very long one; raise SkippedError if it is no list."""
     data = seen.needed()
-    if data is None:
-        return []
-    if not isinstance(data, list):
+    if not isinstance(data, list | None):
         raise SkippedError("The answer has no list.")
-    return data[:_MOST_ITEMS]
+    return (data or [])[:_MOST_ITEMS]
 
 
 def number_in(seen: Seen) -> int:
     """Return the number of objects on a page; raise FlawError if it is no list."""
     data = seen.needed()
-    if data is None:
-        return 0
-    if not isinstance(data, list):
+    if not isinstance(data, list | None):
         raise FlawError(f"{seen.name} has no list in data.")
-    return len(data)
-
-
-def _is_routed(seen: Seen) -> bool:
-    return any(name.startswith("OCPI-") for name in seen.headers)
+    return len(data or ())

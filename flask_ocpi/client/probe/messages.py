@@ -17,11 +17,11 @@ from flask_ocpi.client.probe.checks import check
 from flask_ocpi.client.probe.checks import counted
 from flask_ocpi.client.probe.checks import declared
 from flask_ocpi.client.probe.lists import Listed
-from flask_ocpi.client.probe.moments import instant
-from flask_ocpi.client.probe.receivers import Receiver
 from flask_ocpi.client.probe.seen import Seen
 from flask_ocpi.client.probe.seen import cut
+from flask_ocpi.client.probe.seen import instant
 from flask_ocpi.client.probe.session import Session
+from flask_ocpi.client.probe.writing import Receiver
 from flask_ocpi.core.moments import SECOND
 from flask_ocpi.core.moments import parse_date_time
 from flask_ocpi.core.responses import BYTE_ORDER_MARK

@@ -10,8 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import replace
 from typing import Any
-from xml.sax.saxutils import escape
-from xml.sax.saxutils import quoteattr
+from xml.etree.ElementTree import Element
+from xml.etree.ElementTree import SubElement
+from xml.etree.ElementTree import indent
+from xml.etree.ElementTree import tostring
 
 from flask_ocpi.client.probe.checks import Outcome
 from flask_ocpi.client.probe.checks import Result
@@ -107,24 +109,20 @@ def _joined(group: Sequence[Result]) -> Result:
 
 def junit(report: Report) -> str:
     """Return the report as JUnit XML: a flaw is a failure, a warning is in the output of its test."""
-    counts = report.counts
-    lines = [
-        '<?xml version="1.0" encoding="UTF-8"?>',
-        f'<testsuite name={_attribute(f"flask ocpi probe: {report.title}")} tests="{len(report.results)}"'
-        f' failures="{counts[Outcome.FAIL]}" errors="0" skipped="{counts[Outcome.SKIP]}">',
-    ]
+    title, number = _characters(f"flask ocpi probe: {report.title}"), len(report.results)
+    fails, skips = (str(report.counts[outcome]) for outcome in (Outcome.FAIL, Outcome.SKIP))
+    suite = Element("testsuite", name=title, tests=str(number), failures=fails, errors="0", skipped=skips)
     for result in report.results:
-        name = f"{result.check.id} {result.subject}".rstrip()
-        lines.append(f'  <testcase classname="ocpi.{result.check.id.partition(".")[0]}" name={_attribute(name)}>')
-        seen, about = _text(result.seen), f"{result.check.text} ({result.check.section})"
+        name, seen = f"{result.check.id} {result.subject}".rstrip(), _characters(result.seen)
+        case = SubElement(suite, "testcase", classname=f"ocpi.{result.check.id.partition('.')[0]}", name=name)
         if result.outcome is Outcome.FAIL:
-            lines.append(f"    <failure message={_attribute(result.seen)}>{_text(about)}</failure>")
+            SubElement(case, "failure", message=seen).text = f"{result.check.text} ({result.check.section})"
         elif result.outcome is Outcome.SKIP:
-            lines.append(f"    <skipped message={_attribute(result.seen)}/>")
+            SubElement(case, "skipped", message=seen)
         else:
-            lines.append(f"    <system-out>{result.outcome}: {seen}</system-out>")
-        lines.append("  </testcase>")
-    return "\n".join([*lines, "</testsuite>", ""])
+            SubElement(case, "system-out").text = f"{result.outcome}: {seen}"
+    indent(suite)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{tostring(suite, encoding="unicode")}\n'
 
 
 def page(report: Report) -> str:
@@ -163,14 +161,6 @@ _STYLE = (
     "td{display:block;border:0;padding:.1rem 0}td:first-child,td:nth-child(2),td:nth-child(3){display:inline;"
     "margin-right:.6rem}}"
 )
-
-
-def _text(text: str) -> str:
-    return escape(_characters(text))
-
-
-def _attribute(text: str) -> str:
-    return quoteattr(_characters(text))
 
 
 def _characters(text: str) -> str:

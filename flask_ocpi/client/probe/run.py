@@ -23,10 +23,10 @@ from flask_ocpi.client.probe.checks import Result
 from flask_ocpi.client.probe.checks import SkippedError
 from flask_ocpi.client.probe.checks import made
 from flask_ocpi.client.probe.lists import lists_of
-from flask_ocpi.client.probe.receivers import receivers_of
 from flask_ocpi.client.probe.report import Proposal
 from flask_ocpi.client.probe.report import Report
 from flask_ocpi.client.probe.session import Session
+from flask_ocpi.client.probe.writing import receivers_of
 
 #: All checks, in the order in which they are made: those of all messages come last.
 CHECKS: tuple[Check, ...] = (

@@ -15,10 +15,13 @@ import orjson
 from flask_ocpi.client.probe.checks import FlawError
 from flask_ocpi.client.probe.checks import SkippedError
 from flask_ocpi.client.wire import Response
+from flask_ocpi.core.moments import moment_text
+from flask_ocpi.core.moments import to_micros
 from flask_ocpi.core.responses import BYTE_ORDER_MARK
 from flask_ocpi.core.responses import excerpt
 from flask_ocpi.errors import is_success
 from flask_ocpi.versions.reading.reader import shown
+from flask_ocpi.versions.reading.values import read_instant
 
 _LONGEST = 160
 
@@ -135,3 +138,14 @@ def cut(text: str) -> str:
     """Return the beginning of a text, on one line."""
     text = " ".join(text.split())
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
+def instant(value: Any) -> int | None:
+    """Return the moment of a DateTime in microseconds since 1970 UTC, whatever its form; None if it is none."""
+    text = read_instant(value)
+    return None if text is None else to_micros(text)
+
+
+def written(moment: int) -> str:
+    """Return the DateTime of a moment in microseconds since 1970 UTC, without a fraction if it has none."""
+    return moment_text(moment).replace(".000Z", "Z")

@@ -9,15 +9,14 @@ import uuid
 from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cached_property
-from functools import partial
 from http import HTTPStatus
 from typing import Any
 
 from flask_ocpi.client.addresses import same_origin
 from flask_ocpi.client.client import Client
 from flask_ocpi.client.connection import Connection
-from flask_ocpi.client.connection import only
 from flask_ocpi.client.probe.checks import FlawError
 from flask_ocpi.client.probe.checks import SkippedError
 from flask_ocpi.client.probe.seen import Seen
@@ -130,56 +129,39 @@ class Session:
         After HTTP 429 it waits, as Retry-After says but not for long, and sends the request once more.
         headers: in place of the usual ones; None leaves one out. Raises SkippedError if the probe may ask no more.
         """
-        made = partial(self._ask, method, url, module, operation, body, headers or {}, authorized)
-        found = made()
-        if found.status == HTTPStatus.TOO_MANY_REQUESTS:
-            self.pause(min(read_count((found.header("Retry-After") or "").strip()) or 1, _LONGEST_PAUSE))
-            found = made()
-        return found
-
-    def _ask(
-        self,
-        method: str,
-        url: str,
-        module: Module | None,
-        operation: str,
-        body: bytes | None,
-        headers: Mapping[str, str | None],
-        authorized: bool,
-    ) -> Seen:
-        self._check_budget()
-        sent: dict[str, str | None] = {
-            "Authorization": authorization(self._token, self.encoding),
-            "X-Request-ID": str(uuid.uuid4()),
-            "X-Correlation-ID": self.correlation_id,
-            **headers,
-        }
-        begun, answer, error = self.timer(), None, ""
-        try:
-            answer = self.connection.exchange(
+        id, operation = "" if module is None else module.id, operation or "probe"
+        for last in (False, True):
+            self._check_budget()
+            sent: dict[str, str | None] = {
+                "Authorization": authorization(self._token, self.encoding),
+                "X-Request-ID": str(uuid.uuid4()),
+                "X-Correlation-ID": self.correlation_id,
+                **(headers or {}),
+            }
+            begun, answer, error = self.timer(), None, ""
+            try:
+                answer = self.connection.exchange(
+                    method, url, body=body, headers=sent, module=id or "versions", operation=operation
+                )
+            except RemoteError as failure:
+                error = str(failure)
+            self._unanswered = self._unanswered + 1 if answer is None else 0
+            found = Seen(
                 method,
                 url,
-                body=body,
-                headers=sent,
-                module="versions" if module is None else module.id,
-                operation=operation or "probe",
+                {name: value for name, value in sent.items() if value is not None},
+                self.services.now(),
+                self.timer() - begun,
+                module=id,
+                functional=module is not None and not module.configuration,
+                authorized=authorized,
+                answer=answer,
+                error=error,
             )
-        except RemoteError as failure:
-            error = str(failure)
-        self._unanswered = self._unanswered + 1 if answer is None else 0
-        found = Seen(
-            method,
-            url,
-            {name: value for name, value in sent.items() if value is not None},
-            self.services.now(),
-            self.timer() - begun,
-            module="" if module is None else module.id,
-            functional=module is not None and not module.configuration,
-            authorized=authorized,
-            answer=answer,
-            error=error,
-        )
-        self.seen.append(found)
+            self.seen.append(found)
+            if last or found.status != HTTPStatus.TOO_MANY_REQUESTS:
+                break
+            self.pause(min(read_count((found.header("Retry-After") or "").strip()) or 1, _LONGEST_PAUSE))
         return found
 
     def _check_budget(self) -> None:
@@ -359,11 +341,8 @@ class Session:
 
     def own_party(self, module: Module, role: InterfaceRole) -> Party | None:
         """Return an own party with that side of a module, if there is one."""
-        if isinstance(self.connection, Client):
-            parties = self.connection.own_parties(module.id, role)
-        else:
-            parties = self.services.own_parties(module.id, role)
-        return only(parties) or (parties[0] if parties else None)
+        known = self.connection if isinstance(self.connection, Client) else self.services
+        return next(iter(known.own_parties(module.id, role)), None)
 
     def modules(self, role: InterfaceRole) -> Sequence[Module]:
         """Return the modules of the version on whose other side we are."""
@@ -376,7 +355,6 @@ class Session:
 
 
 def _is_url(value: Any) -> bool:
-    try:
+    with suppress(FlawError):
         return isinstance(value, str) and parts_of(value).scheme in ("http", "https")
-    except FlawError:
-        return False
+    return False
