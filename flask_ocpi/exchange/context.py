@@ -176,7 +176,7 @@ class Services:
 
     background: runs a function after the answer to the request. deliver: sends the result with that id to the partner
     that waits for it. wake: starts the delivery of the outbox entries of these platforms; without platforms, checks the
-    times of the jobs, ``within`` so many seconds (:meth:`flask_ocpi.outbox.dispatcher.Dispatcher.wake`).
+    times of the jobs, ``within`` so many seconds (:meth:`flask_ocpi.outbox.deliveries.Dispatcher.wake`).
     jobs: work at certain times besides pushing (:class:`flask_ocpi.outbox.deliveries.Job`).
     traffic: gets each exchange with a partner.
     missed: fetches an object that a partner changes and that is not stored here.

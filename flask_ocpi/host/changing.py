@@ -22,7 +22,7 @@ from flask_ocpi.errors import NotFoundError
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.documents import audience_of
 from flask_ocpi.exchange.documents import save_object
-from flask_ocpi.outbox.writing import OutboxWriter
+from flask_ocpi.outbox.entries import OutboxWriter
 from flask_ocpi.signals import object_saved
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party

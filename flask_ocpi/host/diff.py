@@ -36,7 +36,7 @@ from flask_ocpi.host.comparing import differences
 from flask_ocpi.host.comparing import judged
 from flask_ocpi.outbox.changes import Recipient
 from flask_ocpi.outbox.changes import recipients
-from flask_ocpi.outbox.writing import OutboxWriter
+from flask_ocpi.outbox.entries import OutboxWriter
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.partners.records import Partners
 from flask_ocpi.storage.base import Key

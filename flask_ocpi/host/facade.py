@@ -45,10 +45,10 @@ from flask_ocpi.host.stored import StoredObjects
 from flask_ocpi.modules.bookings import answer_of
 from flask_ocpi.modules.bookings_lifecycle import answered
 from flask_ocpi.modules.chargingprofiles import profile_senders
+from flask_ocpi.outbox.deliveries import Dispatcher
 from flask_ocpi.outbox.delivery import Pushed
 from flask_ocpi.outbox.delivery import failed
 from flask_ocpi.outbox.delivery import push
-from flask_ocpi.outbox.dispatcher import Dispatcher
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.partners.platforms import UnknownPlatformError
 from flask_ocpi.storage.base import HostSession

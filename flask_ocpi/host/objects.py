@@ -47,7 +47,7 @@ from flask_ocpi.host.changing import missing_error
 from flask_ocpi.host.changing import naming
 from flask_ocpi.host.changing import note_replaced
 from flask_ocpi.host.shapes import to_store
-from flask_ocpi.outbox.writing import OutboxWriter
+from flask_ocpi.outbox.entries import OutboxWriter
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.storage.base import NOBODY
 from flask_ocpi.storage.base import HostSession

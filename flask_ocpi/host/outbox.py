@@ -17,7 +17,7 @@ from flask_ocpi.errors import NotFoundError
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.outbox import circuits
 from flask_ocpi.outbox import entries
-from flask_ocpi.outbox.dispatcher import Dispatcher
+from flask_ocpi.outbox.deliveries import Dispatcher
 from flask_ocpi.outbox.entries import OutboxEntry
 from flask_ocpi.outbox.processes import Process
 from flask_ocpi.outbox.processes import processes

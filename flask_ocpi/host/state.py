@@ -24,7 +24,7 @@ from flask_ocpi.host.objects import OwnObjects
 from flask_ocpi.host.outbox import Outbox
 from flask_ocpi.host.partners import Partners
 from flask_ocpi.host.stored import StoredObjects
-from flask_ocpi.outbox.dispatcher import Dispatcher
+from flask_ocpi.outbox.deliveries import Dispatcher
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.storage.base import HostSession
 from flask_ocpi.storage.base import Party

@@ -19,7 +19,7 @@ from flask_ocpi.core.description import ObjectType
 from flask_ocpi.core.enums import ModuleID
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.modules.enums import TokenType
-from flask_ocpi.outbox.writing import OutboxWriter
+from flask_ocpi.outbox.entries import OutboxWriter
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.storage.base import NOBODY
 from flask_ocpi.storage.base import Key

@@ -12,8 +12,8 @@ from typing import Any
 
 from flask_ocpi.outbox.circuits import Circuit
 from flask_ocpi.outbox.deliveries import Deliveries
-from flask_ocpi.outbox.dispatcher import Dispatcher
-from flask_ocpi.outbox.dispatcher import Inline
+from flask_ocpi.outbox.deliveries import Dispatcher
+from flask_ocpi.outbox.deliveries import Inline
 from flask_ocpi.outbox.entries import OutboxEntry
 from flask_ocpi.outbox.processes import Process
 from flask_ocpi.outbox.threads import Threads

@@ -21,7 +21,7 @@ from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.outbox.circuits import Circuit
 from flask_ocpi.outbox.deliveries import Deliveries
-from flask_ocpi.outbox.dispatcher import Dispatcher
+from flask_ocpi.outbox.deliveries import Dispatcher
 from flask_ocpi.outbox.entries import EVERYBODY
 from flask_ocpi.storage import leases
 from flask_ocpi.storage.base import Key

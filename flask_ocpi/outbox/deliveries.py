@@ -1,4 +1,4 @@
-"""Deliveries: lease due outbox entries and send them, and run due jobs."""
+"""Deliveries lease due outbox entries, send them, and run due jobs; dispatchers decide when."""
 
 from __future__ import annotations
 
@@ -145,13 +145,14 @@ class Deliveries:
 
     def waiting_platforms(self) -> list[str]:
         """Return the ids of the platforms with entries that are due, now or later."""
-        return [platform for platform in self._known_platforms() if entries.is_waiting(self.services, platform)]
+        known = self._known_platforms()
+        return [platform for platform in known if entries.oldest(self.services, platform) is not None]
 
     def _known_platforms(self) -> Collection[str]:
         """Return the ids of platforms that may be sent to; remove the entries of those that are not registered."""
         partners = self.services.platforms.partners()
         for platform in partners.other_ids:
-            if entries.is_waiting(self.services, platform):
+            if entries.oldest(self.services, platform) is not None:
                 entries.forget(self.services, platform)
                 circuits.close_circuit(self.services, platform)
         return partners.ids
@@ -245,13 +246,17 @@ class Deliveries:
         self._note_pace(platform.id, monotonic() - began, tried)
         is_due_again = entries.settle(self.services, [entry for entry, _ in done], taken[tried:])
         delivered = [(entry, made) for entry, made in done if made.outcome is Outcome.DELIVERED]
-        if probes and delivered and circuits.close_circuit(self.services, platform.id):
-            _log.info("%s can be pushed to again.", platform.id)
+        if probes and delivered:
+            self._close_circuit(platform)
         elif probes and done:
             circuits.release(self.services, platform.id)
         for entry, made in delivered:
             self.services.emit(object_pushed, **_about(platform, entry), method=made.method)
         return Batch(len(delivered), may_have_more=is_full or is_due_again)
+
+    def _close_circuit(self, platform: Platform) -> None:
+        if circuits.close_circuit(self.services, platform.id):
+            _log.info("%s can be pushed to again.", platform.id)
 
     def _client(self, platform: Platform, *, to: Party | None) -> Client:
         """Return the client of a party; it is kept, since making one takes as long as a request."""
@@ -276,17 +281,14 @@ class Deliveries:
             return self._failed(entry, made, probed=probed)
         error = made.error_text
         if made.outcome is Outcome.WAITING and entry.attempts < _MOST_WAITS:
-            seconds = circuits.pause(entry.attempts + 1, services.settings.push_max_backoff)
-            due = leases.after(services.now(), seconds)
-            entries.postpone(services, entry, due=due, error=error, status_code=None)
-            self._retry_within(platform.id, seconds)
+            self._back_off(entry, made)
             return True
         if made.outcome in (Outcome.REFUSED, Outcome.WAITING):
             self._failures.pop(platform.id, None)
             _log.warning("%s is not sent to %s again as it is. %s", entry.name, platform.id, error)
             entries.postpone(services, entry, due=entries.PARKED, error=error, status_code=made.status_code)
-            if probed and circuits.close_circuit(services, platform.id):
-                _log.info("%s can be pushed to again.", platform.id)
+            if probed:
+                self._close_circuit(platform)
             services.emit(push_parked, **_about(platform, entry), error=made.error)
             return True
         circuit = circuits.open_circuit(services, platform.id, error, probed=probed, retry_after=made.retry_after)
@@ -299,17 +301,20 @@ class Deliveries:
 
     def _failed(self, entry: OutboxEntry, made: Attempt, *, probed: bool) -> bool:
         """Back off with an entry, longer each time; return False after too many failures of the platform in a row."""
-        services, error = self.services, made.error_text
-        seconds = circuits.pause(entry.attempts + 1, services.settings.push_max_backoff)
-        due = leases.after(services.now(), seconds)
-        entries.postpone(services, entry, due=due, error=error, status_code=made.status_code)
+        error = made.error_text
+        self._back_off(entry, made)
         failures = self._failures[entry.platform] = self._failures.get(entry.platform, 0) + 1
         backs_off = probed or failures >= _FAILURES_IN_A_ROW
         if backs_off:
-            circuits.open_circuit(services, entry.platform, error, probed=probed)
-        self._retry_within(entry.platform, seconds)
+            circuits.open_circuit(self.services, entry.platform, error, probed=probed)
         _log.warning("%s did not take %s, which is sent again later: %s", entry.platform, entry.name, error)
         return not backs_off
+
+    def _back_off(self, entry: OutboxEntry, made: Attempt) -> None:
+        seconds = circuits.pause(entry.attempts + 1, self.services.settings.push_max_backoff)
+        due = leases.after(self.services.now(), seconds)
+        entries.postpone(self.services, entry, due=due, error=made.error_text, status_code=made.status_code)
+        self._retry_within(entry.platform, seconds)
 
     def _retry_within(self, platform: str, seconds: float) -> None:
         at = monotonic() + max(seconds, 0.0) + 0.002  # our clock is read to a millisecond
@@ -318,3 +323,42 @@ class Deliveries:
 
 def _about(platform: Platform, entry: OutboxEntry) -> dict[str, Any]:
     return {"module": entry.module, "key": entry.object_key, "platform": platform, "party": entry.party}
+
+
+class Dispatcher:
+    """Arranges deliveries. This class leaves them to other processes (OCPI_DISPATCHER "none"); the others extend it."""
+
+    def __init__(self, deliveries: Deliveries) -> None:
+        self.deliveries = deliveries
+
+    def wake(self, platforms: Collection[str] = (), *, within: float = 0.0) -> None:
+        """Have new outbox entries of platforms delivered; for EVERYBODY, have changes spread and delivered.
+
+        Without platforms: check the times of the jobs, at the latest ``within`` seconds from now.
+        """
+
+    def resume(self, platform: Platform) -> None:
+        """Have all waiting entries of a platform delivered now, after it registered again."""
+        if self.deliveries.resume(platform):
+            self.wake([platform.id])
+
+    def serve(self) -> None:
+        """Look for the work that other processes left, from now on. Each request calls this, so it must be cheap."""
+
+    def start(self) -> None:
+        """Work in this process until :meth:`stop`, also while no entry is waiting."""
+
+    def stop(self, timeout: float = 5.0) -> bool:
+        """End after the current work, and deliver due entries while time allows; return True if there was time."""
+        return True
+
+    def is_alive(self) -> bool:
+        """Tell whether the worker of this process, if there is one, is alive."""
+        return True
+
+
+class Inline(Dispatcher):
+    """Delivers before :meth:`wake` returns (OCPI_DISPATCHER "inline"), as tests want it."""
+
+    def wake(self, platforms: Collection[str] = (), *, within: float = 0.0) -> None:
+        self.deliveries.in_context(lambda: list(map(self.deliveries.deliver, self.deliveries.spread(platforms))))

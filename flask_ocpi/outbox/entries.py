@@ -1,7 +1,7 @@
 """Outbox entries: one for each platform, party and object, for any number of changes.
 
 A save writes one entry, for EVERYBODY, whatever the number of platforms. Workers spread it, before they deliver, to one
-entry for each recipient.
+entry for each recipient. Only removals, and changes for a single partner, are entries of partners at once.
 """
 
 from __future__ import annotations
@@ -13,18 +13,24 @@ from dataclasses import dataclass
 from dataclasses import replace
 from functools import reduce
 
+from flask_ocpi.core.description import ObjectType
 from flask_ocpi.errors import NotFoundError
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.outbox.changes import Changed
 from flask_ocpi.outbox.changes import Recipient
+from flask_ocpi.outbox.changes import can_be_deleted
+from flask_ocpi.outbox.changes import difference
 from flask_ocpi.outbox.changes import recipients
 from flask_ocpi.outbox.changes import united
 from flask_ocpi.partners.platforms import Platform
+from flask_ocpi.partners.records import Partners
 from flask_ocpi.storage import leases
 from flask_ocpi.storage.base import NOBODY
 from flask_ocpi.storage.base import Key
+from flask_ocpi.storage.base import Page
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Query
+from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.base import walk
 from flask_ocpi.storage.stored import Stored
 
@@ -140,15 +146,9 @@ def spread(services: Services) -> set[str]:
         platforms.update(entry.platform for entry in entries)
         return len(changes)
 
-    is_left = has_changes(services)
-    while is_left:
-        is_left = storage.run(spread_some) == _AT_ONCE
+    while storage.list(OutboxEntry.KIND, _CHANGES).total and storage.run(spread_some) == _AT_ONCE:
+        pass
     return platforms
-
-
-def has_changes(services: Services) -> bool:
-    """Tell whether there are changes to spread."""
-    return bool(services.storage.list(OutboxEntry.KIND, _CHANGES).total)
 
 
 def _entries_of(services: Services, changes: Iterable[OutboxEntry]) -> Iterator[OutboxEntry]:
@@ -232,15 +232,12 @@ def is_due(services: Services, platform: str) -> bool:
     return bool(services.storage.list(OutboxEntry.KIND, leases.due_by(services.now(), platform)).records)
 
 
-def is_waiting(services: Services, platform: str) -> bool:
-    """Tell whether a platform has entries that are due, now or later; parked ones are not."""
-    return bool(services.storage.list(OutboxEntry.KIND, _query(platform, date_to=PARKED, limit=1)).records)
-
-
 def oldest(services: Services, platform: str) -> int | None:
-    """Return the time of the oldest waiting entry of a platform, in microseconds; None if none waits."""
-    first = services.storage.list(OutboxEntry.KIND, _query(platform, date_to=PARKED, limit=1)).records
-    return OutboxEntry.from_record(first[0]).since if first else None
+    """Return the time of the oldest waiting entry of a platform, in microseconds; None if none waits.
+
+    Those wait that are due, now or later; parked ones do not.
+    """
+    return _first(services.storage.list(OutboxEntry.KIND, _query(platform, date_to=PARKED, limit=1)))
 
 
 def of_platform(
@@ -266,10 +263,12 @@ def summary(services: Services, platforms: Iterable[Platform] | None = None) -> 
         waiting = services.storage.list(OutboxEntry.KIND, _query(platform.id, date_to=PARKED, limit=1))
         parked = services.storage.list(OutboxEntry.KIND, _query(platform.id, date_from=PARKED, limit=1))
         if waiting.total or parked.total:
-            first = next(map(OutboxEntry.from_record, waiting.records), None)
-            oldest = None if first is None else first.since
-            found.append(Summary(platform.id, waiting.total, parked.total, oldest))
+            found.append(Summary(platform.id, waiting.total, parked.total, _first(waiting)))
     return found
+
+
+def _first(waiting: Page) -> int | None:
+    return next((OutboxEntry.from_record(record).since for record in waiting.records), None)
 
 
 def retry(services: Services, entry: OutboxEntry) -> None:
@@ -298,3 +297,87 @@ def _walk(services: Services, query: Query) -> Iterator[OutboxEntry]:
 
 def _query(platform: str, *, date_from: int | None = None, date_to: int | None = None, limit: int = 500) -> Query:
     return Query(owners=(NOBODY,), receiver=platform, date_from=date_from, date_to=date_to, limit=limit)
+
+
+class OutboxWriter:
+    """Writes the outbox entries of objects of one module. platforms: those that got one, or EVERYBODY.
+
+    ``is_needed`` is False if no partner receives the module: then nothing is compared or written. Call its methods
+    after the objects are written, in the same transaction: locks on an object come before locks on its entries.
+    ``only`` writes for one platform, also if OCPI_PUSH is off.
+    """
+
+    def __init__(
+        self, services: Services, module: str, object_type: ObjectType, *, only: Platform | None = None
+    ) -> None:
+        self.platforms: set[str] = set()
+        self._services = services
+        self._module = module
+        self._object_type = object_type
+        self._only = only
+        self._partners = services.platforms.partners() if services.settings.push or only else Partners()
+        self.is_needed = bool(self._partners.receiving(services.identifier(module)))
+
+    def changed(self, key: Key, before: Record | None, after: Record) -> None:
+        """Write the entries of an object that was created (``before`` None) or replaced."""
+        self.all_changed([(key, before, after)])
+
+    def all_changed(self, changes: Iterable[tuple[Key, Record | None, Record]]) -> None:
+        """Write the entries of many objects, each as :meth:`changed` does."""
+        if not self.is_needed:
+            return
+        found: list[OutboxEntry] = []
+        for key, before, after in changes:
+            if before is None:
+                found.extend(self._entries(key, after, None))
+            elif not before.has_same_document(after):
+                found.extend(self._entries(key, after, difference(self._object_type, before.document, after.document)))
+        self._write(found)
+
+    def is_kept_back(self, key: Key, record: Record) -> bool:
+        """Tell whether the push filter of the host application keeps an object back from all its recipients."""
+        hook = self._services.hooks.push_filter
+        if hook is None:
+            return False
+        found = self._recipients(key.owner, record.audience)
+        return not any(hook(self._module, record.document, recipient.platform) for recipient in found)
+
+    def removed(self, key: Key, before: Record) -> None:
+        """Write the entries of a removed object, if OCPI can delete it: its recipients are not known later."""
+        versions = self._services.versions
+        modules = [module for version in versions if (module := version.module(self._module))]
+        if not self.is_needed or not any(map(can_be_deleted, modules)):
+            return
+        hook, document = self._services.hooks.push_filter, before.document
+        storage, change = self._services.storage, self._change(key, before, None)
+        shown: list[OutboxEntry] = []
+        hidden: list[OutboxEntry] = []
+        for recipient in self._recipients(key.owner, before.audience):
+            is_shown = hook is None or hook(self._module, document, recipient.platform)
+            (shown if is_shown else hidden).append(change.for_one(recipient, due=change.due))
+        storage.delete(OutboxEntry.KIND, change.key)
+        # Only after that: the change may be spread at this moment.
+        storage.delete_many(OutboxEntry.KIND, [entry.key for entry in hidden])
+        self._write(shown)
+
+    def _write(self, found: Sequence[OutboxEntry]) -> None:
+        write(self._services, found)
+        self.platforms.update(entry.platform for entry in found)
+
+    def _entries(self, key: Key, record: Record, changed: Changed) -> Iterator[OutboxEntry]:
+        if self._only is not None:
+            change = self._change(key, record, changed)
+            for recipient in self._recipients(key.owner, record.audience):
+                yield change.for_one(recipient, due=change.due)
+        elif self._partners.reached(self._services.identifier(self._module), record.audience):
+            yield self._change(key, record, changed)
+
+    def _change(self, key: Key, record: Record, changed: Changed) -> OutboxEntry:
+        document, now = record.document, self._services.now()
+        ids = tuple(str(document[name]) for name in self._object_type.id_key)
+        return OutboxEntry(
+            EVERYBODY, None, self._module, key.owner, ids, changed, since=now, audience=record.audience, due=now
+        )
+
+    def _recipients(self, owner: Party, audience: tuple[Party, ...]) -> Sequence[Recipient]:
+        return recipients(self._services, self._partners, self._module, owner, audience, only=self._only)

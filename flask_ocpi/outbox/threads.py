@@ -15,8 +15,8 @@ from time import monotonic
 
 from flask_ocpi.core import forks
 from flask_ocpi.outbox.deliveries import Deliveries
+from flask_ocpi.outbox.deliveries import Dispatcher
 from flask_ocpi.outbox.deliveries import Job
-from flask_ocpi.outbox.dispatcher import Dispatcher
 from flask_ocpi.outbox.entries import EVERYBODY
 from flask_ocpi.outbox.senders import Senders
 from flask_ocpi.outbox.senders import log_failure
