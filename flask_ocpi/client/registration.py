@@ -156,7 +156,7 @@ class Registrar:
         if url is None:
             raise MissingEndpointError(f"Platform {platform.id} offers no credentials endpoint.")
         try:
-            connection.request("DELETE", url, module=ModuleID.CREDENTIALS, operation="delete_credentials")
+            _delete(connection, url)
         except RefusedError as error:
             if error.http_status not in (401, 405):  # these mean that it no longer knows us
                 raise
@@ -207,12 +207,9 @@ class Registrar:
         """
         if error.http_status != 401:
             raise error
+        schema = self.services.schemas[answer_of(self.services.own, "versions", "get_version_details")]
         try:
-            details = load(
-                self.services.schemas[answer_of(self.services.own, "versions", "get_version_details")],
-                error.data,
-                where="data",
-            )
+            details = load(schema, error.data, where="data")
         except InvalidParametersError:
             raise error from None
         endpoints = tuple(details["endpoints"])
@@ -222,12 +219,7 @@ class Registrar:
         return Discovery(details["version"], endpoints)
 
     def _prepare(
-        self,
-        versions_url: str,
-        name: str | None,
-        known: Platform | None,
-        terms: Terms,
-        version: Version,
+        self, versions_url: str, name: str | None, known: Platform | None, terms: Terms, version: Version
     ) -> tuple[Platform, str]:
         """Commit our token before the partner gets it (CRED-14)."""
         issued, token = self._pending_token(None)
@@ -258,17 +250,15 @@ class Registrar:
         refused = platform.issued[-1].hash
 
         def without(current: Platform) -> Platform:
-            return replace(
-                current, issued=tuple(token for token in current.issued if not same_hash(token.hash, refused))
-            )
+            kept = (token for token in current.issued if not same_hash(token.hash, refused))
+            return replace(current, issued=tuple(kept))
 
         self.services.platforms.change(platform, without)
 
     def _pending_token(self, version: str | None) -> tuple[IssuedToken, str]:
         issued, token = self.services.platforms.issue(TokenUse.PENDING)
-        now = int(self.services.clock().timestamp() * SECOND)
         seconds = max(_HANDSHAKE_SECONDS, self.services.settings.token_grace)
-        return replace(issued, expires=now + seconds * SECOND, version=version), token
+        return replace(issued, expires=self.services.now() + seconds * SECOND, version=version), token
 
     def _accept_both(self, platform: Platform) -> None:
         """Accept both the new and the old token of a renewal: the partner uses one of them.
@@ -296,9 +286,8 @@ class Registrar:
     ) -> Answer:
         url, version = _credentials_url(discovery), self._version(discovery)
         body = own_credentials(self.services, platform, version, token=own_token, url=self.own_versions_url)
-        return connection.request(
-            method, url, body=body, module=ModuleID.CREDENTIALS, operation=f"{method.lower()}_credentials"
-        )
+        operation = f"{method.lower()}_credentials"
+        return connection.request(method, url, body=body, module=ModuleID.CREDENTIALS, operation=operation)
 
     def _renewed_by(self, answer: Answer, before: Platform, discovery: Discovery) -> Document:
         """Return the Credentials in the answer to a PUT; if they are broken, their token with the known rest.
@@ -361,7 +350,7 @@ class Registrar:
         url = _credentials_url(discovery)
         connection = self._connection_with(token, pending, self._version(discovery))
         try:
-            connection.request("DELETE", url, module=ModuleID.CREDENTIALS, operation="delete_credentials")
+            _delete(connection, url)
         except RemoteError as error:
             _log.warning("The registration could not be called off at %s: %s", url, error)
 
@@ -426,14 +415,17 @@ class Registrar:
         for platform in self.services.platforms.all():
             if platform.versions_url != versions_url:
                 continue
-            if platform.is_registered and sides.are_two(self.services, platform, terms.own_role):
-                continue
-            if platform.is_registered:
+            if not platform.is_registered:
+                known = platform
+            elif not sides.are_two(self.services, platform, terms.own_role):
                 raise InvalidParametersError(
                     f"{versions_url} is registered already, as platform {platform.id}: rotate or unregister it."
                 )
-            known = platform
         return known
+
+
+def _delete(connection: Connection, url: str) -> None:
+    connection.request("DELETE", url, module=ModuleID.CREDENTIALS, operation="delete_credentials")
 
 
 def _credentials_url(discovery: Discovery) -> str:

@@ -41,12 +41,9 @@ class Claim:
         return cls(tuple(document["platforms"]), document.get("hub"), document.get("released", False), record.revision)
 
     def to_record(self) -> Record:
-        document: dict[str, Any] = {"platforms": sorted(self.platforms)}
-        if self.hub is not None:
-            document |= {"hub": self.hub}
-        if self.released:
-            document |= {"released": True}
-        return Record.of(document)
+        more = {"hub": self.hub, "released": self.released}
+        known = {name: value for name, value in more.items() if value}
+        return Record.of({"platforms": sorted(self.platforms), **known})
 
 
 _NOBODY = Claim()
@@ -107,9 +104,8 @@ class Claims:
             claim = Claim.of(record)
             others = set(claim.platforms) - {platform}
             if key.owner in new:
-                self.check(
-                    key.owner, {id for id in others if not beside(id)}
-                )  # checked under the lock: an earlier check may be out of date
+                # Checked under the lock: an earlier check may be out of date.
+                self.check(key.owner, {id for id in others if not beside(id)})
                 others |= {platform}
             elif not others and claim.hub is None:
                 self.storage.delete(PARTIES, key)

@@ -28,16 +28,16 @@ from flask_ocpi.partners.auth_tokens import hash_token
 from flask_ocpi.partners.auth_tokens import is_token
 from flask_ocpi.partners.auth_tokens import new_token
 from flask_ocpi.partners.auth_tokens import same_hash
-from flask_ocpi.partners.claims import PARTIES
+from flask_ocpi.partners.claims import PARTIES as PARTIES
 from flask_ocpi.partners.claims import Claims
-from flask_ocpi.partners.records import NO_TERMS
-from flask_ocpi.partners.records import IssuedToken
+from flask_ocpi.partners.records import NO_TERMS as NO_TERMS
+from flask_ocpi.partners.records import IssuedToken as IssuedToken
 from flask_ocpi.partners.records import Partners
-from flask_ocpi.partners.records import Platform
-from flask_ocpi.partners.records import PlatformState
+from flask_ocpi.partners.records import Platform as Platform
+from flask_ocpi.partners.records import PlatformState as PlatformState
 from flask_ocpi.partners.records import RememberedPartners
-from flask_ocpi.partners.records import Terms
-from flask_ocpi.partners.records import TokenUse
+from flask_ocpi.partners.records import Terms as Terms
+from flask_ocpi.partners.records import TokenUse as TokenUse
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Query
@@ -53,17 +53,13 @@ class Callers:
 
     A header is kept as its hash. A change of a platform makes this process forget all callers: here a revoked token
     opens nothing from then on, in other processes after at most ``seconds``.
+    changes: how often all were forgotten; a caller that was read before the last time is not remembered.
     """
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._known: dict[bytes, tuple[float, Caller]] = {}
-        self._changes = 0
-
-    @property
-    def changes(self) -> int:
-        """How often all callers were forgotten: a caller that was read before the last time is not remembered."""
-        return self._changes
+        self.changes = 0
 
     def get(self, header: str) -> Caller | None:
         """Return the remembered caller of a header, or None."""
@@ -72,7 +68,7 @@ class Callers:
 
     def remember(self, header: str, caller: Caller, *, changes: int) -> None:
         """Remember a caller. changes: the value of :attr:`changes` before the caller was read."""
-        if not self._seconds or changes != self._changes:
+        if not self._seconds or changes != self.changes:
             return
         if len(self._known) >= _MOST:
             self._known.clear()
@@ -81,26 +77,9 @@ class Callers:
 
     def forget(self) -> None:
         """Forget all: a platform changed."""
-        self._changes += 1
+        self.changes += 1
         self._known = {}
 
-
-__all__ = [
-    "KINDS",
-    "NO_TERMS",
-    "PARTIES",
-    "PLATFORMS",
-    "TOKENS",
-    "Caller",
-    "IssuedToken",
-    "Platform",
-    "PlatformState",
-    "Platforms",
-    "Terms",
-    "TokenUse",
-    "UnknownPlatformError",
-    "slug",
-]
 
 PLATFORMS = Platform.KIND
 TOKENS = "credential_tokens"
@@ -224,12 +203,7 @@ class Platforms:
         return caller
 
     def invite(
-        self,
-        *,
-        name: str,
-        token: str | None,
-        known: Platform | None,
-        terms: Terms = NO_TERMS,
+        self, *, name: str, token: str | None, known: Platform | None, terms: Terms = NO_TERMS
     ) -> tuple[Platform, str]:
         """Issue a registration token to a new platform, or to a known one that must register again (CRED-32).
 
@@ -294,14 +268,11 @@ class Platforms:
             try:
                 return self.save(make(platform), before=platform)
             except ConflictError:
-                platform = self._current(platform.id)
+                current = self.get(platform.id)
+            if current is None:
+                raise UnknownPlatformError(f"The platform {platform.id} was removed.")
+            platform = current
         return self.save(make(platform), before=platform)
-
-    def _current(self, id: str) -> Platform:
-        current = self.get(id)
-        if current is None:
-            raise UnknownPlatformError(f"The platform {id} was removed.")
-        return current
 
     def delete(self, platform: Platform) -> None:
         """Remove a platform, its tokens and its claims.

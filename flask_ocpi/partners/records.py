@@ -227,11 +227,9 @@ class Partners:
 
     def receiving(self, module: str) -> Sequence[Platform]:
         """Return the platforms that offer the Receiver interface of a module."""
-        found = self._receiving.get(module)
-        if found is None:
-            found = tuple(platform for platform in self._registered if _receives(platform, module))
-            self._receiving[module] = found
-        return found
+        if module not in self._receiving:
+            self._receiving[module] = tuple(p for p in self._registered if _receives(p, module))
+        return self._receiving[module]
 
     def reached(self, module: str, audience: Sequence[Party]) -> Sequence[Platform]:
         """Return the platforms that receive a module and may serve an audience, in the order in which they were added.
@@ -246,13 +244,6 @@ class Partners:
         return sorted(found, key=lambda platform: self._places[platform.id])
 
 
-@dataclass(frozen=True, slots=True)
-class _Remembered:
-    change: bytes
-    until: float
-    partners: Partners
-
-
 class RememberedPartners:
     """The partners, read again when any platform changed, in this process or another.
 
@@ -260,10 +251,8 @@ class RememberedPartners:
     """
 
     def __init__(self, storage: Storage, kind: str, read: Callable[[], Iterable[Platform]]) -> None:
-        self._storage = storage
-        self._kind = kind
-        self._read = read
-        self._remembered: _Remembered | None = None
+        self._storage, self._kind, self._read = storage, kind, read
+        self._remembered = (b"", 0.0, Partners())  # the last change, until when (monotonic), and the partners
 
     def note_change(self) -> None:
         """Note in the open transaction, for all processes, that a platform changes."""
@@ -274,12 +263,12 @@ class RememberedPartners:
     def get(self) -> Partners:
         """Return the registered platforms as they are now."""
         change = self._last_change()
-        known = self._remembered
-        if known is not None and change and known.change == change and monotonic() < known.until:
-            return known.partners
+        known, until, partners = self._remembered
+        if change and known == change and monotonic() < until:
+            return partners
         with self._storage.transaction():  # lists outside of a transaction may come from a replica, which may be behind
             change, partners = self._last_change(), Partners(self._read())
-        self._remembered = _Remembered(change, monotonic() + LONGEST_AGE, partners)
+        self._remembered = (change, monotonic() + LONGEST_AGE, partners)
         return partners
 
     def _last_change(self) -> bytes:

@@ -24,7 +24,10 @@ _RECORDS_AT_ONCE = 100
 _MOST_FAILURES = 5  # in a row at one position; each stored page begins anew
 _KNOWN = "KNOWN"
 _SEEN = "SEEN"
-_KEPT = ("whole", "endpoint", "began", "touched", "date_from", "date_to", "url", "total", "asked_at", "newest", "doubt")
+_KEPT = (
+    *("whole", "endpoint", "began", "touched", "date_from", "date_to", "url", "total", "asked_at", "newest"),
+    *("broken", "doubt", "pages"),
+)
 _COUNTS = ("total", "created", "updated", "unchanged", "removed", "foreign")
 
 
@@ -37,17 +40,11 @@ def load(services: Services, scope: Scope) -> Crawl | None:
     if record is None:
         return None
     document = record.document
-    crawl = Crawl(
-        **{name: document[name] for name in _KEPT if name in document},
-        broken=document["broken"],
-        pages=document["pages"],
-    )
-    crawl.pulled = Pulled(**document["pulled"])
+    known = {name: document[name] for name in _KEPT if name in document}
+    crawl = Crawl(**known, pulled=Pulled(**document["pulled"]))
     seen = []
     for item in walk(services.storage, POSITIONS, _all_of(scope)):
         kept = item.document
-        if "keys" in kept:  # of an earlier release: the list is read from its beginning
-            return None
         if kept.get("part") == _KNOWN:
             crawl.known.load(b64decode(kept["copies"]))
         elif kept.get("part") == _SEEN:
@@ -93,12 +90,8 @@ def forget(services: Services, scope: Scope) -> None:
 
 
 def _save(services: Services, scope: Scope, crawl: Crawl) -> None:
-    document = {
-        **{name: getattr(crawl, name) for name in _KEPT},
-        "broken": crawl.broken,
-        "pages": crawl.pages,
-        "pulled": {name: getattr(crawl.pulled, name) for name in _COUNTS},
-    }
+    pulled = {name: getattr(crawl.pulled, name) for name in _COUNTS}
+    document = {**{name: getattr(crawl, name) for name in _KEPT}, "pulled": pulled}
     services.storage.save(POSITIONS, scope.key, Record.of(document, last_updated=crawl.touched))
 
 

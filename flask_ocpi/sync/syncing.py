@@ -210,80 +210,63 @@ def lags(services: Services) -> Iterator[tuple[str, str, Party, float | None]]:
 
 
 def _note_failure(services: Services, scope: Scope, taken: Watermark, error: FlaskOCPIError) -> None:
+    is_useless = isinstance(error, EndlessListError | IncompleteListError)
+    # An answer: the position may be the reason. A short outage looks the same.
+    is_an_answer = isinstance(error, InvalidResponseError) or (
+        isinstance(error, RefusedError) and not error.is_about_us
+    )
     try:
-        is_useless = isinstance(error, EndlessListError | IncompleteListError)
-        if is_useless or _is_an_answer(error):
+        if is_useless or is_an_answer:
             with suppress(BusyError), services.storage.transaction():
                 watermarks.renew(services, taken)
-                if is_useless:
-                    positions.forget(services, scope)
-                else:
-                    positions.failed(services, scope)
+                (positions.forget if is_useless else positions.failed)(services, scope)
         watermarks.failed(services, taken, str(error), retry_after=getattr(error, "retry_after", None))
     except StorageError as failure:  # the other scopes fail too, and report that themselves
         _log.warning("That %s of %s failed could not be noted: %s", scope.module.id, scope.platform.id, failure)
 
 
-def _is_an_answer(error: FlaskOCPIError) -> bool:
-    """Tell whether the partner answered, so that the position may be the reason; a short outage looks the same."""
-    return isinstance(error, InvalidResponseError) or (isinstance(error, RefusedError) and not error.is_about_us)
-
-
+@dataclass(frozen=True, slots=True)
 class _Run:
     """One sync of a leased scope."""
 
-    def __init__(
-        self,
-        services: Services,
-        scope: Scope,
-        calls: ModuleClient,
-        taken: Watermark,
-        synced: Synced,
-        progress: Callable[[Synced], None],
-    ) -> None:
-        self.services = services
-        self.scope = scope
-        self.calls = calls
-        self.taken = taken
-        self.synced = synced
-        self.progress = progress
-        self._endpoint = calls.endpoint(InterfaceRole.SENDER)
+    services: Services
+    scope: Scope
+    calls: ModuleClient
+    taken: Watermark
+    synced: Synced
+    progress: Callable[[Synced], None]
 
     def run(self, *, full: bool, force: bool) -> None:
         self._check_open()
-        whole = full or self._is_whole_list_due()
-        crawl = self._left_over(whole=whole)
-        if crawl is None:
-            self._read(self._begin(whole=whole), force=force)
-            return
-        pages = crawl.pages
-        try:
-            self._read(crawl, force=force)
-        except RefusedError as error:
-            if crawl.pages > pages or not is_about_the_page(error):
-                raise
-            _log.info(
-                "%s cannot resume its list where it was: the list is read from its beginning.", self.scope.platform.id
-            )
-            self._read(self._begin(whole=whole), force=force)
+        endpoint = self.calls.endpoint(InterfaceRole.SENDER)
+        whole = full or self._is_whole_list_due(endpoint)
+        crawl = self._left_over(endpoint, whole=whole)
+        if crawl is not None:
+            pages = crawl.pages
+            try:
+                return self._read(crawl, force=force)
+            except RefusedError as error:
+                if crawl.pages > pages or not is_about_the_page(error):
+                    raise
+                name = self.scope.platform.id
+                _log.info("%s cannot resume its list where it was: the list is read from its beginning.", name)
+        return self._read(self._begin(whole=whole), force=force)
 
-    def _is_whole_list_due(self) -> bool:
+    def _is_whole_list_due(self, endpoint: str) -> bool:
         last, interval = self.taken.reconciled, self.services.settings.sync_full_interval
-        if self.taken.moment is None or last is None or self.taken.endpoint != self._endpoint:
+        if self.taken.moment is None or last is None or self.taken.endpoint != endpoint:
             return True
         now = self.services.now()
         if not is_believable(self.taken.moment, now):  # it would hide all changes until then
             return True
         return bool(interval) and now - last >= interval * SECOND
 
-    def _left_over(self, *, whole: bool) -> Crawl | None:
+    def _left_over(self, endpoint: str, *, whole: bool) -> Crawl | None:
         """Return the interrupted crawl if it can be resumed."""
         crawl = positions.load(self.services, self.scope)
-        if crawl is None or (whole and not crawl.whole):
+        if crawl is None or (whole and not crawl.whole) or self.services.now() - crawl.touched > _STALE:
             return None
-        if self.services.now() - crawl.touched > _STALE:
-            return None
-        return crawl if crawl.endpoint == self._endpoint else None
+        return crawl if crawl.endpoint == endpoint else None
 
     def _begin(self, *, whole: bool) -> Crawl:
         date_from = None
@@ -377,10 +360,7 @@ class Schedule:
         for platform, chosen in by_platform.items():
             if self._reserve(platform):
                 services.background(partial(self._sync, platform, chosen))
-        self._plan_look(services, scopes)
-
-    def _plan_look(self, services: Services, scopes: Sequence[Scope]) -> None:
-        """Note when to look again: at the next ``due`` of a scope, soon if a due scope waits for others."""
+        # When to look again: at the next ``due`` of a scope, soon if a due scope waits for others.
         now = services.now()
         next_due = min((watermarks.get(services, scope).due for scope in scopes), default=NEVER)
         earliest, latest = now + int(_BUSY_PAUSE * SECOND), now + int(_LOOKS * SECOND)
