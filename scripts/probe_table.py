@@ -9,7 +9,7 @@ from pathlib import Path
 
 from flask_ocpi.client.probe.checks import Check
 from flask_ocpi.client.probe.checks import Each
-from flask_ocpi.client.probe.run import CHECKS
+from flask_ocpi.client.probe.report import CHECKS
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "probe.md"
 COMMAND = "python -m scripts.probe_table"

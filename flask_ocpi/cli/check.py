@@ -210,7 +210,7 @@ def _lines(card: Card) -> Iterator[tuple[str, str]]:
         oldest = "" if card.oldest_seconds is None else f", the oldest for {span(card.oldest_seconds)}"
         yield "outbox", f"{counted(card.outbox.waiting, 'change')} waiting{oldest}; {card.outbox.parked} refused"
     for each in card.syncs:
-        age = "never" if each.age is None else f"{span(each.age)} ago"
+        age = "never" if each.age_seconds is None else f"{span(each.age_seconds)} ago"
         newest = "" if each.newest is None else f", up to {each.newest}"
         yield "synced", f"{each.module} for {each.receiver} {age}{newest}"
     if card.findings:

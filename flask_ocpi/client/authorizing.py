@@ -22,9 +22,8 @@ from flask_ocpi.errors import UnreachableError
 from flask_ocpi.modules.enums import AllowedType
 from flask_ocpi.modules.enums import TokenType
 from flask_ocpi.modules.enums import WhitelistType
+from flask_ocpi.partners.claims import party_of
 from flask_ocpi.storage.base import Key
-from flask_ocpi.storage.base import Party
-from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.base import fold
 
 _log = logging.getLogger("flask_ocpi.client")
@@ -95,7 +94,7 @@ class TokensClient(ModuleClient):
     def _ask(
         self, operation: Operation, uid: str, type: str, location: Document | None, known: Document | None
     ) -> Authorization:
-        owner = None if known is None else _owner(known)
+        owner = None if known is None else party_of(known)
         query = {"type": type}
         segments: tuple[str, ...] = (uid,)
         issuer = owner or self.client.to or only(self.client.platform.parties)
@@ -128,9 +127,9 @@ class TokensClient(ModuleClient):
                 raise InvalidResponseError(
                     f"{platform.id} was asked for the token {uid!a} and answered for {named!a:.100}."
                 )
-        if not self.client.services.platforms.speaks_for(platform, _owner(token)):
+        if not self.client.services.platforms.speaks_for(platform, party_of(token)):
             raise InvalidResponseError(
-                f"{platform.id} answered for a token of {_owner(token)}, which is not one of its parties."
+                f"{platform.id} answered for a token of {party_of(token)}, which is not one of its parties."
             )
 
     def _copy(self, uid: str, type: str) -> Document | None:
@@ -140,15 +139,11 @@ class TokensClient(ModuleClient):
         receivers = own if client.sender is None else (client.sender,)
         owners = client.platform.parties if client.to is None else (client.to,)
         id = f"{uid}\n{type}"
-        records: dict[Party, Record] = {}
-        for owner in owners:
-            keys = (Key.of(*owner, id, receiver, client.platform.id) for receiver in receivers)
-            found = [client.services.storage.get("tokens", key) for key in keys]
-            known = [record for record in found if record is not None]
-            if known:
-                records[owner] = max(known, key=lambda record: record.last_updated)
-        issuer = only(tuple(records))
-        return None if issuer is None else records[issuer].document
+        keys = [Key.of(*owner, id, receiver, client.platform.id) for owner in owners for receiver in receivers]
+        records = client.services.storage.get_many("tokens", keys)
+        if len({key.owner for key in records}) != 1:
+            return None
+        return max(records.values(), key=lambda record: record.last_updated).document
 
 
 def _uid_in(data: Any) -> str | None:
@@ -158,10 +153,6 @@ def _uid_in(data: Any) -> str | None:
             data = data[0]
         data = data.get(name) if isinstance(data, dict) else None
     return None if data is None else str(data).strip()
-
-
-def _owner(token: Document) -> Party:
-    return Party.of(token["country_code"], token["party_id"])
 
 
 def _gave_no_answer(error: RemoteError) -> bool:

@@ -86,12 +86,11 @@ class HTTPTransport:
         self._read_timeout = read_timeout
         self._total_timeout = total_timeout
         self._max_bytes = max_bytes
-        self._common = _tls_context(ca_bundle, client_certificate)
-        self._own = {
+        contexts = {
             host: _tls_context(own.ca_bundle or ca_bundle, own.client_certificate or client_certificate)
             for host, own in (platform_tls or {}).items()
         }
-        self._pools = GuardedPools(self._common, self._own, pool_size)
+        self._pools = GuardedPools(_tls_context(ca_bundle, client_certificate), contexts, pool_size)
 
     def send(self, request: Request) -> Response:
         """Send one request and return the answer with any status; redirects are answers too.
@@ -132,14 +131,12 @@ class HTTPTransport:
         path = f"/{parts.path.lstrip('/')}"  # not two slashes: a host would follow
         target = f"{path}?{parts.query}" if parts.query else path
         connection = self._pools.take(parts)
-        is_over = False
         try:
             answer = connection.exchange(request.method.upper(), target, _head(request), request.body or b"")
             body = _read_body(answer, self._max_bytes, exchange)
-            is_over = True
-        finally:
-            if not is_over:
-                connection.close()
+        except BaseException:
+            connection.close()
+            raise
         answer.close()
         self._pools.keep(connection)
         return Response(answer.status, _joined(answer), body, request.url)

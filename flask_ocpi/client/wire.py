@@ -88,7 +88,7 @@ class Headers(Mapping[str, str]):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Mapping):
             return NotImplemented
-        return _folded(self) == _folded(other)
+        return {name: value for name, (_, value) in self._lines.items()} == {n.lower(): other[n] for n in other}
 
     __hash__ = None  # type: ignore[assignment]  # as all mappings
 
@@ -107,10 +107,6 @@ class Transport(Protocol):
 
     def close(self) -> None:
         """Close the kept connections."""
-
-
-def _folded(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name.lower(): headers[name] for name in headers}
 
 
 def _size(body: bytes | None) -> str:

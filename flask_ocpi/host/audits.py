@@ -9,6 +9,7 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import replace
 from functools import cache
@@ -258,12 +259,9 @@ class Audits:
 
     def _elsewhere(self, kind: str, key: Key) -> Document:
         """Return a copy with another receiver than the CDR, such as another own party; {} where there is none."""
-        if not key.receiver:
-            return {}
-        try:
-            return Copies(self.services).get(kind, key.id, owner=key.owner)
-        except NotFoundError:
-            return {}
+        with suppress(NotFoundError):
+            return Copies(self.services).get(kind, key.id, owner=key.owner) if key.receiver else {}
+        return {}
 
     def _tariffs(self, cdrs: Sequence[tuple[Key, Document]]) -> list[Mapping[str, Document] | None]:
         """Return the tariffs that the owners sent; None for a CDR whose owner sent no tariff."""

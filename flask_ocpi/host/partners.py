@@ -290,7 +290,7 @@ class Partners:
         partner; the journal has them. write: for test partners only: also write objects named PROBE-..., send commands
         and renew the registration, with at most 200 requests.
         """
-        from flask_ocpi.client.probe.run import run  # serving does not need it
+        from flask_ocpi.client.probe.report import run  # serving does not need it
 
         return run(self._session(partner, token, encoding, version, write=write), progress=progress)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -37,6 +38,8 @@ from flask_ocpi.pricing.report import digits
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Query
+from flask_ocpi.storage.base import Record
+from flask_ocpi.storage.base import fold
 from flask_ocpi.storage.base import walk
 
 # The tariff types that a quote prefers, in this order, if a connector has several (None: for all sessions).
@@ -192,13 +195,8 @@ class Prices:
 
     def _stored(self, cdr: Mapping[str, Any], owner: Party) -> Key | None:
         """Return the key of a stored CDR, or None."""
-        if owner in self.services.parties:
-            key = Key.of(*owner, str(cdr["id"]))
-            return key if self.services.storage.get("cdrs", key) else None
-        try:
-            return Copies(self.services).find("cdrs", str(cdr["id"]), owner=owner)[0]
-        except NotFoundError:
-            return None
+        found = self._look_up("cdrs", str(cdr["id"]), owner)
+        return None if found is None else found[0]
 
     def _as_sent(self, cdr: Document, owner: Party) -> Key:
         """Return the key that a CDR from its owner would have."""
@@ -209,15 +207,17 @@ class Prices:
 
     def _find(self, module: str, id: Any, owner: Party) -> Document | None:
         """Return an object of a party, own or a copy, or None."""
-        if not isinstance(id, str):
+        found = self._look_up(module, id, owner) if isinstance(id, str) else None
+        return None if found is None else found[1].document
+
+    def _look_up(self, module: str, id: str, owner: Party) -> tuple[Key, Record] | None:
+        if owner not in self.services.parties:
+            with suppress(NotFoundError):
+                return Copies(self.services).find(module, id, owner=owner)
             return None
-        if owner in self.services.parties:
-            record = self.services.storage.get(self.services.object_type(module).kind, Key.of(*owner, id))
-            return None if record is None else record.document
-        try:
-            return Copies(self.services).get(module, id, owner=owner)
-        except NotFoundError:
-            return None
+        key = Key.of(*owner, id)
+        record = self.services.storage.get(self.services.object_type(module).kind, key)
+        return None if record is None else (key, record)
 
     def _location(self, id: str, owner: Party | None) -> tuple[Document, Party]:
         parties = self.services.parties if owner is None else (owner,)
@@ -269,12 +269,10 @@ def _is_valid(tariff: Document, moment: int) -> bool:
 
 
 def _connector(location: Mapping[str, Any], evse_uid: str, connector_id: str) -> Document:
-    for evse in location.get("evses", ()):
-        if str(evse["uid"]).upper() == evse_uid.upper():
-            for connector in evse["connectors"]:
-                if str(connector["id"]).upper() == connector_id.upper():
-                    found: Document = connector
-                    return found
+    evses = (evse for evse in location.get("evses", ()) if fold(str(evse["uid"])) == fold(evse_uid))
+    for connector in (connector for evse in evses for connector in evse["connectors"]):
+        if fold(str(connector["id"])) == fold(connector_id):
+            return dict(connector)
     raise NotFoundError(
         f"The location has no connector {connector_id!a} at an EVSE {evse_uid!a}: use ids of the location."
     )

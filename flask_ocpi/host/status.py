@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
+from dataclasses import asdict
 from dataclasses import dataclass
 from dataclasses import replace
 from enum import StrEnum
@@ -54,15 +55,15 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class ListState:
-    """The sync of a partner's list. receiver: the own party that gets the copies. Ages are in seconds.
+    """The sync of a partner's list. receiver: the own party that gets the copies.
 
-    age: since the last complete sync, None without one. newest: the latest ``last_updated`` that was read, by the
-    partner's clock, as a DateTime. failures, error: the failed syncs since, and the last error.
+    age_seconds: since the last complete sync, None without one. newest: the latest ``last_updated`` that was read, by
+    the partner's clock, as a DateTime. failures, error: the failed syncs since, and the last error.
     """
 
     module: str
     receiver: str
-    age: int | None
+    age_seconds: int | None
     newest: str | None
     failures: int
     error: str
@@ -120,10 +121,7 @@ class Card:
             "id": platform.id,
             "name": platform.name,
             "outcome": self.outcome.value,
-            "problems": [
-                {"outcome": problem.outcome.value, "message": problem.message, "fix": problem.fix}
-                for problem in self.problems
-            ],
+            "problems": list(map(asdict, self.problems)),
             "state": platform.state.value,
             "version": platform.version,
             "own_role": None if self.side is None else self.side.role.value,
@@ -160,17 +158,7 @@ class Card:
                 "error": "" if circuit is None else circuit.error,
             },
             "findings": {"number": self.findings, "refused": self.refused},
-            "sync": [
-                {
-                    "module": each.module,
-                    "receiver": each.receiver,
-                    "age_seconds": each.age,
-                    "newest": each.newest,
-                    "failures": each.failures,
-                    "error": each.error,
-                }
-                for each in self.syncs
-            ],
+            "sync": list(map(asdict, self.syncs)),
             "uses": {name: date_time(moment) for name, moment in sorted(contact.uses.items())},
             "called": {name: date_time(moment) for name, moment in sorted(contact.called.items())},
         }
@@ -182,22 +170,19 @@ def cards(services: Services, platforms: Sequence[Platform]) -> list[Card]:
     contacts = services.traffic.contacts.all()
     waiting = {summary.platform: summary for summary in entries.summary(services, platforms)}
     findings = services.findings.counts()
-    made = []
-    for platform in platforms:
-        number, refused = findings.get(platform.id, (0, 0))
-        made.append(
-            Card(
-                platform,
-                now,
-                side=sides.known_side(services, platform),
-                contact=contacts.get(platform.id) or Contact(platform.id),
-                outbox=waiting.get(platform.id, _NOTHING_WAITS),
-                circuit=circuits.circuit_of(services, platform.id),
-                findings=number,
-                refused=refused,
-                syncs=tuple(_syncs(services, platform, now)),
-            )
+    made = (
+        Card(
+            platform,
+            now,
+            sides.known_side(services, platform),
+            contacts.get(platform.id) or Contact(platform.id),
+            waiting.get(platform.id, _NOTHING_WAITS),
+            circuits.circuit_of(services, platform.id),
+            *findings.get(platform.id, (0, 0)),
+            tuple(_syncs(services, platform, now)),
         )
+        for platform in platforms
+    )
     return [_judged(services, card) for card in made]
 
 
@@ -220,7 +205,7 @@ def _syncs(services: Services, platform: Platform, now: int) -> Iterator[ListSta
         yield ListState(
             module=known.module,
             receiver=str(known.receiver),
-            age=None if known.completed is None else max(0, now - known.completed) // SECOND,
+            age_seconds=None if known.completed is None else max(0, now - known.completed) // SECOND,
             newest=date_time(known.moment),
             failures=known.failures,
             error=known.error,
@@ -282,11 +267,8 @@ def _about_outbox(card: Card) -> Iterator[Problem]:
     platform, circuit, oldest = card.platform, card.circuit, card.oldest_seconds
     if circuit is not None:
         text = f"Sending to it is held back for {span(card.age(circuit.since) or 0)}: {circuit.error}"
-        yield Problem(
-            Outcome.FAIL,
-            text,
-            f"It is tried again by itself; `flask ocpi outbox retry --partner {platform.id}` does so now.",
-        )
+        fix = f"It is tried again by itself; `flask ocpi outbox retry --partner {platform.id}` does so now."
+        yield Problem(Outcome.FAIL, text, fix)
     elif oldest is not None and oldest * SECOND > _SLOW:
         text = f"A change waits for {span(oldest)} to be sent, and nothing holds it back."
         yield Problem(Outcome.WARN, text, "Look whether a process of the app, or `flask ocpi worker`, runs.")
@@ -299,7 +281,7 @@ def _about_sync(services: Services, card: Card) -> Iterator[Problem]:
     interval = services.settings.sync_interval
     for each in card.syncs:
         again = f"Run `flask ocpi sync {each.module} --partner {card.platform.id}`."
-        since = (card.age(card.platform.renewed) or 0) if each.age is None else each.age
+        since = (card.age(card.platform.renewed) or 0) if each.age_seconds is None else each.age_seconds
         if each.failures:
             yield Problem(Outcome.WARN, f"{each.module} could not be synced for {each.receiver}: {each.error}", again)
         elif interval and since > 2 * interval + _SLOW // SECOND:

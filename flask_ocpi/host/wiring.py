@@ -167,15 +167,14 @@ def _jobs(state: State, backfill: Backfill) -> list[Job]:
     schedule = Schedule(lambda: state.services, state.client)
     refetching = Refetching(lambda: state.services, state.client)
     return [
-        Job("time-outs", lambda: _next_deadline(state.services), lambda: send_timeouts(state)),
+        Job("time-outs", lambda: _next_deadline(state.services), partial(_send_timeouts, state)),
         Job("sync", schedule.seconds_left, schedule.run),
         Job("missing objects", backfill.seconds_left, backfill.run),
         Job("endpoints", refetching.seconds_left, refetching.run),
     ]
 
 
-def send_timeouts(state: State) -> int:
-    """End the commands and profile requests whose time is over; return how many."""
+def _send_timeouts(state: State) -> int:
     return callbacks.send_timeouts(state.services, state.transport)
 
 

@@ -210,7 +210,7 @@ class Claims:
 
 
 def party_of(role: Mapping[str, Any]) -> Party:
-    """Return the party of a CredentialsRole document."""
+    """Return the party that a document names, such as a CredentialsRole or a Token."""
     return Party.of(role["country_code"], role["party_id"])
 
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from flask_ocpi.client.probe.checks import Outcome
-from flask_ocpi.client.probe.run import CHECKS
+from flask_ocpi.client.probe.report import CHECKS
 from flask_ocpi.client.probe.session import Session
 from flask_ocpi.client.wire import Request
 from flask_ocpi.client.wire import Response

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flask_ocpi.client.probe.checks import Outcome
-from flask_ocpi.client.probe.run import CHECKS
+from flask_ocpi.client.probe.report import CHECKS
 from tests.conftest import EVERY_STORAGE
 from tests.probe.conftest import OURS
 from tests.probe.conftest import THEIRS

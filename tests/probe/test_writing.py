@@ -8,7 +8,7 @@ import pytest
 from flask_ocpi.client.probe import commanding
 from flask_ocpi.client.probe import session as sessions
 from flask_ocpi.client.probe.checks import Outcome
-from flask_ocpi.client.probe.run import CHECKS
+from flask_ocpi.client.probe.report import CHECKS
 from flask_ocpi.client.wire import Request
 from flask_ocpi.client.wire import Response
 from flask_ocpi.partners.auth_tokens import authorization
