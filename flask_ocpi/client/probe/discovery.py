@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection
-from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -228,18 +227,15 @@ def _identity(endpoint: Mapping[str, Any]) -> tuple[str, str, str]:
 
 
 def _valid(session: Session, cls: type[Schema], items: Any) -> str:
-    flaws = list(_flaws(session, cls, items)) if isinstance(items, list) else [f"It is {_kind(items)}."]
-    if flaws:
-        raise FlawError(cut(" ".join(flaws)))
-    return counted(len(items), "entry", "entries")
-
-
-def _flaws(session: Session, cls: type[Schema], items: list[Any]) -> Iterator[str]:
-    for item in items:
+    flaws = [] if isinstance(items, list) else [f"It is {_kind(items)}."]
+    for item in items if isinstance(items, list) else ():
         try:
             load(session.services.schemas[cls], item, where=_title(item))
         except InvalidParametersError as error:
-            yield str(error)
+            flaws.append(str(error))
+    if flaws:
+        raise FlawError(cut(" ".join(flaws)))
+    return counted(len(items), "entry", "entries")
 
 
 def _title(item: Any) -> str:

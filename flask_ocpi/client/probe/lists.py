@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from flask_ocpi.client.addresses import joined
+from flask_ocpi.client.operations import object_of
 from flask_ocpi.client.operations import operations_of
 from flask_ocpi.client.operations import path_of
 from flask_ocpi.client.operations import schema_of
@@ -24,13 +25,11 @@ from flask_ocpi.client.probe.seen import instant
 from flask_ocpi.client.probe.seen import written
 from flask_ocpi.client.probe.session import Session
 from flask_ocpi.core.description import Module
-from flask_ocpi.core.description import ObjectType
 from flask_ocpi.core.description import Operation
 from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.moments import SECOND
 from flask_ocpi.core.responses import next_target
 from flask_ocpi.core.responses import read_total
-from flask_ocpi.core.schema import Schema
 
 #: The number of objects that the probe requests in a page, and the most that it looks at.
 LIMIT = 5
@@ -46,26 +45,20 @@ class Window:
     end: int | None
 
 
+@dataclass(eq=False)
 class Listed:
     """One list. is_certain: the endpoint is certainly that of a Sender, which 2.1.1 does not tell."""
 
-    def __init__(self, session: Session, module: Module, operation: Operation, url: str, *, is_certain: bool) -> None:
-        assert operation.object is not None  # noqa: S101 - lists are of objects
-        self.session = session
-        self.module = module
-        self.operation = operation
-        self.object: ObjectType = operation.object
-        self.url = url
-        self.is_certain = is_certain
-        self.routing_refused: Seen | None = None
+    session: Session
+    module: Module
+    operation: Operation
+    url: str
+    is_certain: bool
+    routing_refused: Seen | None = None
 
-    @property
-    def name(self) -> str:
-        return self.module.id
-
-    @property
-    def schema(self) -> Schema:
-        return self.session.services.schemas[schema_of(self.operation)]
+    def __post_init__(self) -> None:
+        self.name, self.object = self.module.id, object_of(self.operation)
+        self.schema = self.session.services.schemas[schema_of(self.operation)]
 
     def address(self, **parameters: Any) -> str:
         """Return the URL of the list with query parameters; None leaves one out."""
@@ -76,9 +69,8 @@ class Listed:
 
     def ask(self, url: str) -> Seen:
         """Request a page, or an object below the list."""
-        headers: Mapping[str, str] = {}
-        if self.routing_refused is None:
-            headers = self.session.routing(self.module, InterfaceRole.SENDER)
+        is_routed = self.routing_refused is None
+        headers = self.session.routing(self.module, InterfaceRole.SENDER) if is_routed else {}
         operation = self.module.view_name(InterfaceRole.SENDER, self.operation)
         return self.session.ask("GET", url, module=self.module, operation=operation, headers=headers)
 
@@ -91,10 +83,8 @@ class Listed:
             return seen
         self.routing_refused = seen
         again = self.ask(self.address(limit=LIMIT))
-        if again.succeeded:
-            return again
-        self.routing_refused = None
-        return seen
+        self.routing_refused = seen if again.succeeded else None
+        return again if again.succeeded else seen
 
     @cached_property
     def items(self) -> Sequence[Any]:
@@ -234,7 +224,7 @@ def lists_of(session: Session) -> Sequence[Listed]:
         listing = next((o for o in operations_of(module, InterfaceRole.SENDER) if o.returns_list), None)
         url, certain = session.endpoint(module, InterfaceRole.SENDER)
         if listing is not None and listing.object is not None and url is not None and not module.single:
-            found.append(Listed(session, module, listing, url, is_certain=certain))
+            found.append(Listed(session, module, listing, url, certain))
     return found
 
 

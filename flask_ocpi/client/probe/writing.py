@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from collections.abc import Sequence
+from dataclasses import dataclass
 from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
@@ -72,21 +73,20 @@ _REASONS = {
 }
 
 
+@dataclass(eq=False)
 class Receiver:
     """One Receiver interface with objects of ours. read: its GET of a whole object."""
 
-    def __init__(self, session: Session, module: Module, url: str, read: Operation) -> None:
-        self.session = session
-        self.module = module
-        self.url = url
-        self.read = read
-        self.id = f"PROBE-{uuid.uuid4().hex[:12]}"
-        self.refused_usual: Seen | None = None
-        self.refused_once: Seen | None = None
+    session: Session
+    module: Module
+    url: str
+    read: Operation
+    refused_usual: Seen | None = None
+    refused_once: Seen | None = None
 
-    @property
-    def name(self) -> str:
-        return self.module.id
+    def __post_init__(self) -> None:
+        self.name, self.id = self.module.id, f"PROBE-{uuid.uuid4().hex[:12]}"
+        self._told = 0
 
     @property
     def party(self) -> Party:
@@ -133,7 +133,7 @@ class Receiver:
     @property
     def now(self) -> str:
         """The time, as last_updated has it; each call tells a later one."""
-        self._told = getattr(self, "_told", 0) + 1
+        self._told += 1
         moment = self.session.services.clock().replace(microsecond=0) + timedelta(seconds=self._told)
         return format_date_time(moment).replace(".000Z", "Z")
 
