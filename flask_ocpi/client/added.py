@@ -57,7 +57,7 @@ class TerminalsClient(PostedClient):
 
     def change(self, terminal_id: str, changes: Document) -> Answer:
         """Change properties of a terminal at the PTP with PATCH, and in our copy of it; None clears one."""
-        sent = {"last_updated": format_date_time(self.client.services.clock()), **changes}
+        sent = self._dated(changes)
         operation = self.find(InterfaceRole.SENDER, lambda o: o.name == "patch_terminal")
         answer = self.send(operation, InterfaceRole.SENDER, (terminal_id,), body=sent)
         self._keep(terminal_id, sent)
@@ -66,15 +66,18 @@ class TerminalsClient(PostedClient):
     def replace(self, terminal: Document) -> Answer:
         """Replace the data of a terminal at the PTP with PUT, and our copy of it."""
         checked = self.checked(self.find(InterfaceRole.RECEIVER, lambda o: o.method == "POST"), terminal)
-        sent = {"last_updated": format_date_time(self.client.services.clock()), **checked}
+        sent = self._dated(checked)
         answer = self._ask("put_terminal", (sent["terminal_id"],), sent)
         self._keep(sent["terminal_id"], sent, is_whole=True)
         return answer
 
     def _ask(self, name: str, segments: Sequence[str], terminal: Document) -> Answer:
         operation = self.find(InterfaceRole.SENDER, lambda o: o.name == name)
-        sent = {"last_updated": format_date_time(self.client.services.clock()), **terminal}
-        return self.send(operation, InterfaceRole.SENDER, segments, body=self.checked(operation, sent))
+        checked = self.checked(operation, self._dated(terminal))
+        return self.send(operation, InterfaceRole.SENDER, segments, body=checked)
+
+    def _dated(self, document: Document) -> Document:
+        return {"last_updated": format_date_time(self.client.services.clock()), **document}
 
     def _keep(self, terminal_id: str, changes: Document, *, is_whole: bool = False) -> None:
         """Change our copies of a terminal as its owner did; a missing copy comes with the next list."""

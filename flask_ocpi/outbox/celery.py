@@ -88,7 +88,7 @@ def _add_tasks(celery_app: Celery, deliveries: Deliveries) -> None:
         "acks_late": True,
         "reject_on_worker_lost": True,
         "time_limit": _LONGEST + deliveries.lease + _MARGIN,
-        "expires": _expires(deliveries),
+        "expires": max(60.0, 3 * deliveries.services.settings.dispatch_interval),  # beat has sent others since
     }
 
     def enqueue(platforms: Iterable[str]) -> None:
@@ -160,13 +160,9 @@ class CeleryQueue(Dispatcher):
                 for platform_id in sorted(platforms):
                     deliver.apply_async((platform_id,), producer=producer, retry=True, retry_policy=_ONCE_MORE)
         except Exception as error:
-            interval = self.deliveries.services.settings.dispatch_interval
-            self._silent_until = monotonic() + interval
-            _log.warning(
-                "Celery could not be told of changes, which it finds by itself later: %s: %s",
-                type(error).__name__,
-                error,
-            )
+            self._silent_until = monotonic() + self.deliveries.services.settings.dispatch_interval
+            text = "Celery could not be told of changes, which it finds by itself later: %s: %s"
+            _log.warning(text, type(error).__name__, error)
 
     def _register(self, sender: Celery, **_: Any) -> None:
         if sender is self._celery_app():
@@ -235,8 +231,3 @@ def _deliver_in(lane: Lane, deliveries: Deliveries, *, ends: float) -> None:
     finally:
         if held is not None:
             leases.release(services.storage, held, now=services.now())
-
-
-def _expires(deliveries: Deliveries) -> float:
-    """Return the seconds after which a task that no worker took expires: beat has sent others since."""
-    return max(60.0, 3 * deliveries.services.settings.dispatch_interval)

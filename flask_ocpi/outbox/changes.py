@@ -173,7 +173,8 @@ def _parties(
     services: Services, platform: Platform, module: str, audience: tuple[Party, ...]
 ) -> Iterator[Party | None]:
     own = [party for party in audience if platform.has(party)]
-    if _is_configuration(services, module) or (platform.is_hub and not audience):
+    described = services.module(module)
+    if (described is not None and described.configuration) or (platform.is_hub and not audience):
         if own or not audience:
             yield None
     elif not audience:
@@ -184,11 +185,6 @@ def _parties(
         if platform.is_hub:
             others = (party for party in audience if party not in own)
             yield from (party for party in others if services.platforms.claims.is_behind(platform.id, party))
-
-
-def _is_configuration(services: Services, id: str) -> bool:
-    module = services.module(id)
-    return module is not None and module.configuration
 
 
 def _gets_it_once(services: Services, platform: Platform) -> bool:

@@ -14,7 +14,6 @@ from flask_ocpi.client.client import Client
 from flask_ocpi.client.modules import ModuleClient
 from flask_ocpi.core.converting import Conversion
 from flask_ocpi.core.converting import LeftOutError
-from flask_ocpi.core.description import OWNER_KEY
 from flask_ocpi.core.description import Document
 from flask_ocpi.core.description import ObjectType
 from flask_ocpi.errors import FlaskOCPIError
@@ -31,6 +30,7 @@ from flask_ocpi.outbox.changes import can_be_deleted
 from flask_ocpi.outbox.changes import patch_of
 from flask_ocpi.outbox.changes import recipients
 from flask_ocpi.outbox.entries import OutboxEntry
+from flask_ocpi.partners.claims import party_of
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.partners.records import Partners
 from flask_ocpi.storage.base import Key
@@ -70,9 +70,9 @@ class Attempt:
         """The error as text, and whether it is on our side."""
         if isinstance(self.error, InvalidParametersError):
             return f"It was not sent: {self.error}"
-        return (
-            str(self.error) if isinstance(self.error, FlaskOCPIError) else f"{type(self.error).__name__}: {self.error}"
-        )
+        if isinstance(self.error, FlaskOCPIError):
+            return str(self.error)
+        return f"{type(self.error).__name__}: {self.error}"
 
     @property
     def status_code(self) -> int | None:
@@ -111,9 +111,9 @@ class Sending:
             if renewed is not None and renewed.is_registered and renewed.token != platform.token:
                 # Its handshake changed the tokens meanwhile.
                 return Sending(self._services, self._connect, renewed, [entry]).attempt(entry)
-            return _judged(error)
+            return Attempt(_judged(error), error=error, retry_after=error.retry_after)
         except FlaskOCPIError as error:
-            return _judged(error)
+            return Attempt(_judged(error), error=error)
         except Exception as error:
             _log.exception("Pushing %s to %s failed.", entry.name, self._platform.id)
             return Attempt(Outcome.FAILED, error=error)
@@ -195,32 +195,20 @@ def _check(calls: ModuleClient, whole: Conversion, document: Document) -> None:
         raise NotSaidError(str(error)) from error
 
 
-def _judged(error: FlaskOCPIError) -> Attempt:
+def _judged(error: FlaskOCPIError) -> Outcome:
     """Judge a failure: it concerns this object, the party behind a hub, or the platform."""
     if isinstance(error, NotSaidError) and error.for_now:
-        return Attempt(Outcome.WAITING, error=error)
+        return Outcome.WAITING
     if isinstance(error, (MissingEndpointError, NotSaidError)):
-        return Attempt(Outcome.NEEDLESS, error=error)
-    if isinstance(error, RefusedError):
-        return Attempt(_judged_answer(error), error=error, retry_after=error.retry_after)
+        return Outcome.NEEDLESS
     if isinstance(error, InvalidParametersError):
-        return Attempt(Outcome.REFUSED, error=error)
+        return Outcome.REFUSED
     if isinstance(error, (InvalidResponseError, NotConnectedError)):
-        return Attempt(Outcome.FAILED, error=error)
-    return Attempt(Outcome.UNREACHABLE, error=error)
-
-
-def _judged_answer(error: RefusedError) -> Outcome:
-    if error.is_about_us:
-        return Outcome.UNREACHABLE
-    if (
-        error.http_status == 403
-        or error.status_code in _BEHIND_THE_HUB
-        or error.http_status >= 500
-        or 3000 <= error.status_code < 4000
-    ):
         return Outcome.FAILED
-    return Outcome.REFUSED
+    if not isinstance(error, RefusedError) or error.is_about_us:
+        return Outcome.UNREACHABLE
+    is_its_fault = error.http_status == 403 or error.http_status >= 500 or 3000 <= error.status_code < 4000
+    return Outcome.FAILED if is_its_fault or error.status_code in _BEHIND_THE_HUB else Outcome.REFUSED
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,11 +224,7 @@ class Pushed:
 
 
 def push(
-    services: Services,
-    connect: Callable[..., Client],
-    module: str,
-    document: Document,
-    audience: tuple[Party, ...],
+    services: Services, connect: Callable[..., Client], module: str, document: Document, audience: tuple[Party, ...]
 ) -> list[Pushed]:
     """Send an object once to each party in its audience.
 
@@ -248,7 +232,7 @@ def push(
     platform, for its party ``to``.
     """
     pushed = []
-    owner = Party.of(*(str(document[name]) for name in OWNER_KEY))
+    owner = party_of(document)
     for recipient in recipients(services, services.platforms.partners(), module, owner, audience):
         platform, party = recipient.platform, recipient.party
         try:

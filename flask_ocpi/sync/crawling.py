@@ -142,8 +142,10 @@ def read_pages(
             broken = [*page.broken, *receipt.broken]
             crawl.broken += len(broken) + page.more_broken
             crawl.pulled.left_out.add(broken, page.more_broken)
-            unsaid = [item for item in page.broken if item.reason == UNSAID]
-            receiving.put(services, scope, [*unsaid, *receipt.broken])
+            # Other objects that were refused during reading are findings already.
+            unsaid = (item for item in page.broken if item.reason == UNSAID)
+            for item in (*unsaid, *receipt.broken):
+                services.found(receiving.finding_of(scope, item.document, item.reason))
             in_quarantine |= receiving.names_of(scope, broken)
             for record in receipt.settled if in_quarantine else ():
                 receiving.release(services, scope, record.document, in_quarantine)

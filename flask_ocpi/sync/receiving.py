@@ -40,22 +40,14 @@ def names_in(services: Services, scope: Scope) -> set[str]:
     return services.findings.objects_in(_group(scope))
 
 
-def put(services: Services, scope: Scope, items: Iterable[Broken]) -> None:
-    """Record refused objects as findings; objects that were refused during reading are findings already."""
-    for item in items:
-        services.found(_finding(scope, item.document, item.reason))
-
-
 def names_of(scope: Scope, items: Iterable[Broken]) -> set[str]:
     """Return the ids of refused objects."""
-    return {fold(_finding(scope, item.document).object) for item in items}
+    return {fold(finding_of(scope, item.document).object) for item in items}
 
 
 def release(services: Services, scope: Scope, document: Any, known: set[str]) -> None:
     """Remove the finding of an object that was stored."""
-    if not known:
-        return
-    finding = _finding(scope, document)
+    finding = finding_of(scope, document)
     name = fold(finding.object)
     if name in known:
         services.findings.settle(finding)
@@ -72,7 +64,8 @@ def _group(scope: Scope) -> str:
     return group_of(scope.platform.id, str(scope.module.id), receiver=str(scope.receiver), refused=True)
 
 
-def _finding(scope: Scope, document: Any, reason: str = "") -> Finding:
+def finding_of(scope: Scope, document: Any, reason: str = "") -> Finding:
+    """Return the finding that an object was refused."""
     parties = scope.platform.parties
     known = dict(zip(OWNER_KEY, parties[0], strict=True)) if len(parties) == 1 else {}
     return Finding(
@@ -203,8 +196,7 @@ def own_objects(services: Services, scope: Scope, items: Iterable[Item], pulled:
         pulled.foreign += 1
         if pulled.foreign - before <= _MOST_LOGGED:
             _log.warning("%s lists a %s of %s, which is not its party: ignored.", scope.platform.id, name, owner)
-    others = pulled.foreign - before - _MOST_LOGGED
-    if others > 0:
+    if (others := pulled.foreign - before - _MOST_LOGGED) > 0:
         _log.warning("%s lists %d more of parties that are not its own: ignored (%s).", scope.platform.id, others, name)
     return own
 
