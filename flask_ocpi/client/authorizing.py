@@ -133,7 +133,6 @@ class TokensClient(ModuleClient):
             )
 
     def _copy(self, uid: str, type: str) -> Document | None:
-        """Find our copy of a token of the platform."""
         client = self.client
         own = client.own_parties(self.module.id, InterfaceRole.RECEIVER)
         receivers = own if client.sender is None else (client.sender,)

@@ -141,7 +141,6 @@ class RawClient(_Modules):
         self._client.version = client.version.unconverted
 
     def module(self, id: str) -> ModuleClient:
-        """Return the client of one module of the platform's version."""
         return ModuleClient(self._client, self._client.described(id))
 
 

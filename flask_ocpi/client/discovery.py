@@ -158,7 +158,6 @@ def _canonical(item: Any) -> Any:
 
 
 def _name_of(item: Any) -> str:
-    """Return a short name of an entry, if it has one."""
     if not isinstance(item, dict):
         return shown(item)[:_MOST_NAMED]
     names = (item.get(name) for name in ("version", "identifier", "role"))
@@ -171,7 +170,6 @@ def _reason(error: InvalidParametersError) -> str:
 
 @contextmanager
 def _calling(endpoint: str) -> Iterator[None]:
-    """Add the endpoint of the partner to errors in a block."""
     try:
         yield
     except RemoteError as error:
@@ -201,7 +199,6 @@ class Refetching:
         return None if first is None else max(0.0, (first - self._services().now()) / SECOND)
 
     def run(self) -> None:
-        """Fetch all endpoints that are due."""
         for platform in self._services().platforms.partners().awaiting_endpoints:
             if (platform.endpoints_due or 0) <= self._services().now():
                 with working_for(platform.id):

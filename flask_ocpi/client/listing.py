@@ -103,7 +103,6 @@ class Ahead:
             _log.debug("Nothing is done ahead: %s", error)
 
     def answer(self) -> Any:
-        """Wait for the result and return it, or raise the error of the work."""
         if self._answer.cancel():
             return self._do()
         with forks.waiting():

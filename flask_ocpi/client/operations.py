@@ -63,7 +63,6 @@ def path_of(operation: Operation, segments: Sequence[str]) -> str:
 
 
 def schema_of(operation: Operation) -> type[Schema]:
-    """Return the class of an operation's answer."""
     if operation.returns is None or issubclass(operation.returns, StrEnum):
         raise MissingEndpointError(f"{operation.name} returns no object.")
     return operation.returns
@@ -78,21 +77,18 @@ def answer_of(version: Version, module: str, name: str) -> type[Schema]:
 
 
 def enum_of(operation: Operation) -> type[StrEnum]:
-    """Return the enum of an operation's answer."""
     if operation.returns is None or not issubclass(operation.returns, StrEnum):
         raise MissingEndpointError(f"{operation.name} returns no value of an enum.")
     return operation.returns
 
 
 def body_of(operation: Operation) -> type[Schema]:
-    """Return the class of an operation's body."""
     if operation.body is None:
         raise MissingEndpointError(f"{operation.name} takes no object.")
     return operation.body
 
 
 def object_of(operation: Operation) -> ObjectType:
-    """Return the class of stored objects that an operation works on."""
     if operation.object is None:
         raise MissingEndpointError(f"{operation.name} works on no object.")
     return operation.object

@@ -140,7 +140,6 @@ class Course:
         return with_offset(url, max(0, offset_of(url) - before + self.total))
 
     def step(self, url: str, items: list[Any]) -> Step:
-        """Return the step after a page with these objects."""
         self._visited.add(url)
         was_asking, self.is_asking = self.is_asking, False
         is_last = self._target is None and self.total is None and not self._is_total_odd

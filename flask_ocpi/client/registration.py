@@ -177,7 +177,6 @@ class Registrar:
         raise AssertionError("There is at least one spelling of a token.")
 
     def _version(self, discovery: Discovery) -> Version:
-        """Return our version of the agreed number."""
         found = self.services.version(discovery.version)
         if found is None:
             raise UnsupportedVersionError(f"OCPI {discovery.version} is not served here any more.")
@@ -246,7 +245,6 @@ class Registrar:
             self.services.platforms.save(known, before=current)
 
     def _take_back(self, platform: Platform) -> None:
-        """Drop the token of a refused renewal."""
         refused = platform.issued[-1].hash
 
         def without(current: Platform) -> Platform:

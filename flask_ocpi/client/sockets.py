@@ -275,7 +275,6 @@ class GuardedPools:
             unused.close()
 
     def close(self) -> None:
-        """Close the connections that are not in use."""
         with self._lock:
             kept, self._kept = self._kept, {}
         for connections in kept.values():

@@ -113,7 +113,6 @@ class HTTPTransport:
             current_exchange.reset(token)
 
     def close(self) -> None:
-        """Close the kept connections."""
         self._pools.close()
 
     def _exchange(self, request: Request, exchange: Exchange) -> Response:

@@ -44,19 +44,16 @@ class Change:
         self._saved: list[tuple[str, Key, Document | Record, bool]] = []
 
     def outbox(self, module: str, object_type: ObjectType) -> OutboxWriter:
-        """Return the writer of outbox entries for the objects of a module."""
         found = self._outboxes.get(module)
         if found is None:
             found = self._outboxes[module] = OutboxWriter(self._services, module, object_type)
         return found
 
     def saved(self, module: str, key: Key, content: Document | Record, *, created: bool) -> None:
-        """Note a stored object for the signal."""
         if object_saved.receivers:
             self._saved.append((module, key, content, created))
 
     def tell(self) -> None:
-        """Send the signals and start the delivery of the outbox."""
         for module, key, content, created in self._saved:
             document = content.document if isinstance(content, Record) else content
             self._services.emit(object_saved, module=module, key=key, document=document, created=created)
@@ -95,7 +92,6 @@ def batches(objects: Iterable[Checked]) -> Iterator[list[Checked]]:
 
 
 def key_of(object_type: ObjectType, document: Document) -> Key:
-    """Return the key under which an own object is stored."""
     return Key.of(*object_type.owner_of(document), object_type.id_of(document))
 
 

@@ -43,7 +43,6 @@ class Change:
     theirs: Any
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the difference as plain data; a side that lacks the property lacks the value."""
         values = {"ours": self.ours, "theirs": self.theirs}
         return {"path": self.path, **{side: value for side, value in values.items() if value is not ABSENT}}
 
@@ -129,7 +128,6 @@ class Diff:
             self.listed.append(difference)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the diff as plain data."""
         return {
             "platform": self.platform,
             "module": self.module,

@@ -244,7 +244,6 @@ class Journal:
 
 
 def time_of(message: Message) -> str:
-    """Return when a message began, as a DateTime."""
     return moment_text(message.moment)
 
 

@@ -194,7 +194,6 @@ class Prices:
         return found
 
     def _stored(self, cdr: Mapping[str, Any], owner: Party) -> Key | None:
-        """Return the key of a stored CDR, or None."""
         found = self._look_up("cdrs", str(cdr["id"]), owner)
         return None if found is None else found[0]
 

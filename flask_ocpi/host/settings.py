@@ -69,7 +69,6 @@ def _parsed(text: str) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as JSON."""
     if is_dataclass(value) and not isinstance(value, type):
         return {name: _plain(inner) for name, inner in asdict(value).items() if inner is not None}
     if isinstance(value, Mapping):

@@ -100,7 +100,6 @@ class State:
 
     @property
     def transport(self) -> Transport:
-        """The transport to partners, made on first use."""
         if self._transport is None:
             with self._transport_made:  # threads that push share one transport, and so its connections
                 self._transport = self._transport or _http_transport(self.settings)

@@ -165,7 +165,6 @@ class Card:
 
 
 def cards(services: Services, platforms: Sequence[Platform]) -> list[Card]:
-    """Return the cards of partners, in the given order."""
     now = services.now()
     contacts = services.traffic.contacts.all()
     waiting = {summary.platform: summary for summary in entries.summary(services, platforms)}

@@ -61,7 +61,6 @@ class Event:
     about: tuple[Reference, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain data."""
         return {
             "time": moment_text(self.moment),
             "kind": self.kind,
@@ -95,7 +94,6 @@ class Story:
     has_more: bool = False
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain data."""
         return {
             "kind": self.kind,
             "id": self.id,
@@ -106,7 +104,6 @@ class Story:
 
 
 def events_of(entries: Iterable[Entry], can_be_sent_again: Any) -> Iterator[Event]:
-    """Yield the events of messages."""
     for entry in entries:
         message = entry.message
         yield Event(
@@ -136,7 +133,6 @@ class Beside:
         self._own = services.parties
 
     def events(self, about: Iterable[Reference]) -> list[Event]:
-        """Return the events about these objects."""
         ids: dict[str, list[str]] = {}
         for kind, value in about:
             ids.setdefault(kind, []).append(value)

@@ -86,7 +86,6 @@ class Surroundings:
 
 
 def wire(settings: Settings, around: Surroundings) -> State:
-    """Build the platform of one app."""
     state = State(settings, around.transport, around.shared_session)
     inline = settings.dispatcher == "inline"
     writing: dict[str, Any] = {"clock": around.clock, "in_context": around.app_context, "inline": inline}

@@ -140,7 +140,6 @@ class Deliveries:
         return number
 
     def due_platforms(self) -> list[str]:
-        """Return the ids of the platforms with something to deliver now."""
         return [platform for platform in self._known_platforms() if self.is_due(platform)]
 
     def waiting_platforms(self) -> list[str]:
@@ -163,7 +162,6 @@ class Deliveries:
         return found is not None and found.is_suspended
 
     def is_due(self, platform: str) -> bool:
-        """Tell whether something may be sent to a platform now."""
         self._look_at_the_clock(platform)
         if not entries.is_due(self.services, platform):
             return False

@@ -77,7 +77,6 @@ class OutboxEntry(Stored):
         return Key("", "", id.upper(), self.platform)
 
     def for_one(self, recipient: Recipient, *, due: int) -> OutboxEntry:
-        """Return this change as the entry of one of its recipients."""
         return replace(self, platform=recipient.platform.id, party=recipient.party, audience=(), due=due)
 
     @property
@@ -228,7 +227,6 @@ def bring_forward(services: Services, platform: str, *, latest: int, failed: boo
 
 
 def is_due(services: Services, platform: str) -> bool:
-    """Tell whether a platform has entries that are due now."""
     return bool(services.storage.list(OutboxEntry.KIND, leases.due_by(services.now(), platform)).records)
 
 

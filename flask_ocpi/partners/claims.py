@@ -59,12 +59,10 @@ class Claims:
         self._is_hub = is_hub
 
     def of(self, party: Party) -> Claim:
-        """Return the claim on a party."""
         record = self.storage.get(PARTIES, _key(party))
         return _NOBODY if record is None else Claim.of(record)
 
     def of_many(self, parties: Collection[Party]) -> dict[Party, Claim]:
-        """Return the existing claims on these parties."""
         found = self.storage.get_many(PARTIES, [_key(party) for party in parties])
         return {key.owner: Claim.of(record) for key, record in found.items()}
 

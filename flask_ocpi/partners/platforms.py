@@ -62,7 +62,6 @@ class Callers:
         self.changes = 0
 
     def get(self, header: str) -> Caller | None:
-        """Return the remembered caller of a header, or None."""
         found = self._known.get(blake2b(header.encode("utf-8", "surrogateescape")).digest())
         return found[1] if found is not None and monotonic() < found[0] else None
 

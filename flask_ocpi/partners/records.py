@@ -217,12 +217,10 @@ class Partners:
         return {platform.id: None for platform in self._registered if not platform.is_suspended}.keys()
 
     def get(self, id: str) -> Platform | None:
-        """Return the platform with an id, None if it is not registered."""
         place = self._places.get(id)
         return None if place is None else self._registered[place]
 
     def speaking_for(self, party: Party) -> Sequence[Platform]:
-        """Return the platforms that have the party as their own."""
         return self._by_party.get(party, ())
 
     def receiving(self, module: str) -> Sequence[Platform]:
@@ -261,7 +259,6 @@ class RememberedPartners:
         self._storage.save(self._kind, _LAST_CHANGE, change)
 
     def get(self) -> Partners:
-        """Return the registered platforms as they are now."""
         change = self._last_change()
         known, until, partners = self._remembered
         if change and known == change and monotonic() < until:

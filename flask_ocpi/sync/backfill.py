@@ -130,7 +130,6 @@ class Backfill:
         return got
 
     def run(self) -> None:
-        """Fetch all due objects, in the background for each platform."""
         services = self._services()
         due = walk(services.storage, MissingObject.KIND, leases.due_by(services.now(), None))
         for platform in sorted({MissingObject.from_record(record).platform for record in due}):

@@ -71,7 +71,6 @@ class Crawl:
         date_from: str | None = None,
         date_to: str | None = None,
     ) -> Crawl:
-        """Return a crawl that has read nothing yet."""
         now = services.now()
         whole = date_from is None and date_to is None
         crawl = cls(whole, calls.endpoint(InterfaceRole.SENDER), now, now, date_from, date_to)
@@ -81,12 +80,10 @@ class Crawl:
 
     @property
     def own(self) -> int:
-        """Return the number of objects read that belong to the platform."""
         return self.pulled.created + self.pulled.updated + self.pulled.unchanged
 
     @property
     def objects(self) -> int:
-        """Return the number of objects read, with the broken ones."""
         return self.own + self.pulled.foreign + self.broken
 
     @property

@@ -41,7 +41,6 @@ def names_in(services: Services, scope: Scope) -> set[str]:
 
 
 def names_of(scope: Scope, items: Iterable[Broken]) -> set[str]:
-    """Return the ids of refused objects."""
     return {fold(finding_of(scope, item.document).object) for item in items}
 
 
@@ -254,6 +253,5 @@ class _Copies:
         return here is None
 
     def write(self) -> None:
-        """Store the replaced copies."""
         if self._changed:
             self._storage.save_many(self._kind, self._changed)

@@ -49,7 +49,6 @@ class Scope:
 
     @property
     def name(self) -> str:
-        """A unique name."""
         return f"{self.platform.id}\n{self.module.id}\n{self.receiver}"
 
     @property
@@ -72,7 +71,6 @@ class Scope:
         return Query(owners=self.platform.parties, receiver=received(self.receiver, self.platform.id))
 
     def key_of(self, document: Document) -> Key:
-        """Return the key of the copy of an object."""
         id = self.object_type.id_of(document)
         return Key.of(*self.object_type.owner_of(document), id, self.receiver, self.platform.id)
 
@@ -124,7 +122,6 @@ def scopes_of(services: Services, platform: Platform, modules: Collection[str] =
 
 
 def all_scopes(services: Services) -> Iterator[Scope]:
-    """Walk the scopes of all platforms."""
     for platform in services.platforms.all():
         yield from scopes_of(services, platform)
 

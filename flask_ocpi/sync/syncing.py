@@ -349,7 +349,6 @@ class Schedule:
         return max(0.0, (self._look_at - services.now()) / SECOND)
 
     def run(self) -> None:
-        """Start due syncs."""
         services = self._services()
         scopes = list(all_scopes(services))
         by_platform: dict[str, list[Scope]] = {}

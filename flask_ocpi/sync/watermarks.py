@@ -59,7 +59,6 @@ class Watermark(Stored):
 
     @classmethod
     def of(cls, scope: Scope) -> Watermark:
-        """Return the state of a scope that was never synced."""
         return cls(scope.platform.id, str(scope.module.id), scope.receiver)
 
     @property

@@ -75,7 +75,6 @@ class Result:
     subject: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the result as plain data."""
         return {
             "check": self.check.id,
             "module": self.subject or None,
@@ -95,7 +94,6 @@ def check(
     each: Each = Each.PLATFORM,
     writes: bool = False,
 ) -> Callable[[Callable[..., str]], Check]:
-    """Declare the decorated function as a check; see :class:`Check`."""
     return lambda run: Check(id, text, section, run, advised=advised, each=each, writes=writes)
 
 
@@ -110,7 +108,6 @@ def declared(names: Mapping[str, Any]) -> tuple[Check, ...]:
 
 
 def made(check: Check, subject: str, *arguments: Any) -> Result:
-    """Make a check and return its result."""
     try:
         return Result(check, Outcome.PASS, check.run(*arguments), subject)
     except NotApplicableError:

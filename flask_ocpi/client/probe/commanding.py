@@ -245,7 +245,6 @@ def _token(session: Session) -> Document:
 
 
 def _location(session: Session) -> str:
-    """Return the id of a location of the partner."""
     for listed in lists_of(session):
         if listed.module.id == ModuleID.LOCATIONS:
             return next((str(item["id"]) for item in listed.some if isinstance(item.get("id"), str)), _UNKNOWN)

@@ -68,7 +68,6 @@ class Listed:
         return joined(self.url, query=urlencode(given, safe=":"))
 
     def ask(self, url: str) -> Seen:
-        """Request a page, or an object below the list."""
         is_routed = self.routing_refused is None
         headers = self.session.routing(self.module, InterfaceRole.SENDER) if is_routed else {}
         operation = self.module.view_name(InterfaceRole.SENDER, self.operation)
@@ -128,7 +127,6 @@ class Listed:
 
     @cached_property
     def second(self) -> Seen:
-        """The next page, at the address in the Link."""
         target = self.link
         if target is None:
             raise SkippedError("There is one page only.")
@@ -213,7 +211,6 @@ class Listed:
         return self.ask(joined(self.url, path_of(operation, ids)))
 
     def id_of(self, item: Mapping[str, Any]) -> str:
-        """Return the name of an object in reports."""
         return " ".join(str(item.get(name, "?"))[:40] for name in self.object.id_key)
 
 
@@ -237,7 +234,6 @@ def items_of(seen: Seen) -> Sequence[Any]:
 
 
 def number_in(seen: Seen) -> int:
-    """Return the number of objects on a page; raise FlawError if it is no list."""
     data = seen.needed()
     if not isinstance(data, list | None):
         raise FlawError(f"{seen.name} has no list in data.")

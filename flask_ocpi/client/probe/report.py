@@ -70,29 +70,24 @@ class Report:
 
     @property
     def counts(self) -> Mapping[Outcome, int]:
-        """The number of results with each outcome."""
         found = Counter(result.outcome for result in self.results)
         return {outcome: found[outcome] for outcome in Outcome}
 
     @property
     def ok(self) -> bool:
-        """Whether nothing failed."""
         return not self.counts[Outcome.FAIL]
 
     @property
     def summary(self) -> str:
-        """The counts in one line."""
         counts = ", ".join(f"{number} {outcome}" for outcome, number in self.counts.items())
         return f"{counts}; {self.requests} requests."
 
     @property
     def title(self) -> str:
-        """What was looked at."""
         name = self.url if self.partner is None else f"{self.partner} ({self.url})"
         return f"{name}, OCPI {self.version or 'of no common version'}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the report as plain data."""
         return {
             "ok": self.ok,
             "partner": self.partner,

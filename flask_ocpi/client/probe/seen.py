@@ -108,7 +108,6 @@ class Seen:
         return cut(text + reason)
 
     def header(self, name: str) -> str | None:
-        """Return a header of the answer, or None."""
         return None if self.answer is None else self.answer.headers.get(name)
 
     def demand_success(self) -> str:

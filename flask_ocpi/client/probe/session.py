@@ -56,7 +56,6 @@ class Recorder:
         self.last: Response | None = None
 
     def send(self, request: Request) -> Response:
-        """Send a request, and keep its answer."""
         self.last = None
         self.last = self.transport.send(request)
         return self.last
@@ -187,12 +186,10 @@ class Session:
 
     @property
     def last_answer(self) -> Any:
-        """The data of the latest answer, as it came."""
         answer = self.recorder.last
         return None if answer is None else Seen("", "", {}, 0, 0.0, answer=answer).data
 
     def use(self, token: str) -> None:
-        """Send another token from now on."""
         self._old_tokens.append(self._token)
         self._token = token
 
@@ -210,7 +207,6 @@ class Session:
         return _TOLD.sub(r"\1***", text)
 
     def is_our_token(self, token: Any) -> bool:
-        """Tell whether a token is the one that we send."""
         return isinstance(token, str) and hmac.compare_digest(token.encode(), self._token.encode())
 
     def propose(self, quirk: str, value: Any, reason: str) -> None:
@@ -261,7 +257,6 @@ class Session:
 
     @cached_property
     def details(self) -> Seen:
-        """The answer of the details of the version."""
         url = self.offered.get(self.version.number)
         if url is None:
             raise SkippedError(f"It does not offer OCPI {self.version.number}.")
@@ -305,7 +300,6 @@ class Session:
 
     @cached_property
     def credentials(self) -> Seen:
-        """The answer of GET on credentials."""
         module = self.version.module(ModuleID.CREDENTIALS)
         url = next((str(e["url"]) for e in self.endpoints if e["identifier"] == ModuleID.CREDENTIALS), None)
         if module is None or url is None:

@@ -122,7 +122,6 @@ class Receiver:
         return self.ask(self.operation(method), id or self.id, body=orjson.dumps(document), party=party)
 
     def get(self) -> Seen:
-        """Request the object of the probe."""
         return self.ask(self.read, self.id)
 
     @cached_property
@@ -188,7 +187,6 @@ class Receiver:
 
     @cached_property
     def stored(self) -> Seen:
-        """The object after the PUT."""
         self.need_created()
         return self.get()
 
@@ -200,7 +198,6 @@ class Receiver:
 
     @cached_property
     def patched(self) -> Seen:
-        """The answer to the PATCH of the object."""
         changes = self.changes
         self.need_created()
         return self.send("PATCH", {**changes, "last_updated": self.now})
@@ -212,7 +209,6 @@ class Receiver:
 
 
 def receivers_of(session: Session) -> Sequence[Receiver]:
-    """Return the Receiver interfaces of the platform for objects that we own."""
     found = []
     for module in session.modules(InterfaceRole.RECEIVER):
         operations = operations_of(module, InterfaceRole.RECEIVER)
