@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import cast
@@ -282,23 +283,17 @@ class Facade(abc.ABC):
         NoResultError when it is over. In a hook it raises CrowdedError when too many other requests wait already:
         see OCPI_MAX_WAITING.
         """
-        if is_answering():
-            with self.services.waits.waiting_for(self.call(id).platform):
-                return self._wait(id, timeout)
-        return self._wait(id, timeout)
-
-    def _wait(self, id: str, timeout: float | None) -> Call:
-        seconds = (self.call(id).expires - self.services.now()) / SECOND if timeout is None else timeout
-        ends = time.monotonic() + seconds
-        pause = _FIRST_PAUSE
-        while True:
-            call = self.call(id)
-            if call.result is not None or call.state is pending.CallState.REFUSED:
-                return call
-            if time.monotonic() >= ends:
-                raise NoResultError(f"The result of {call.operation} did not come in time.")
-            time.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE)
+        call = self.call(id)
+        seconds = (call.expires - self.services.now()) / SECOND if timeout is None else timeout
+        ends, pause = time.monotonic() + seconds, _FIRST_PAUSE
+        with self.services.waits.waiting_for(call.platform) if is_answering() else nullcontext():
+            while call.result is None and call.state is not pending.CallState.REFUSED:
+                if time.monotonic() >= ends:
+                    raise NoResultError(f"The result of {call.operation} did not come in time.")
+                time.sleep(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE)
+                call = self.call(id)
+        return call
 
     def answer_booking(self, id: str, answer: Booked, *, party: Party | None = None) -> Document:
         """Answer a PENDING booking request, from any process, and return the Booking.
@@ -324,10 +319,15 @@ class Facade(abc.ABC):
         owner = party or only(self.services.own_parties(ModuleID.CHARGINGPROFILES, InterfaceRole.RECEIVER))
         if owner is None:
             raise InvalidParametersError("Several own parties have sessions: say whose it is with party=.")
-        return [
-            self._push_active_profile(session_id, profile, platform, owner=owner, to=sender)
-            for platform, sender in profile_senders(self.services, session_id, owner)
-        ]
+        what, pushed = f"the active profile of session {session_id!a}", []
+        for platform, sender in profile_senders(self.services, session_id, owner):
+            try:
+                self.client(platform, sender=owner, to=sender).chargingprofiles.put_active(session_id, profile)
+            except (RemoteError, UnknownPlatformError) as error:
+                pushed.append(failed(platform, sender, error, what=what))
+            else:
+                pushed.append(Pushed(platform, party=sender))
+        return pushed
 
     def background(self, work: Callable[[], object]) -> None:
         """Run a function in the background, in the app's context; a failure is logged.
@@ -335,19 +335,6 @@ class Facade(abc.ABC):
         Use it for long work in a hook or a listener: a partner waits for their return.
         """
         self.services.background(work)
-
-    def _push_active_profile(
-        self, session_id: str, profile: dict[str, Any], platform_id: str, *, owner: Party, to: Party | None
-    ) -> Pushed:
-        what = f"the active profile of session {session_id!a}"
-        platform = self.services.platforms.get(platform_id)
-        if platform is None:
-            return failed(platform_id, to, UnknownPlatformError(f"Platform {platform_id} is gone."), what=what)
-        try:
-            self.client(platform, sender=owner, to=to).chargingprofiles.put_active(session_id, profile)
-        except RemoteError as error:
-            return failed(platform_id, to, error, what=what)
-        return Pushed(platform_id, party=to)
 
 
 class OwnPlatform(Facade):

@@ -118,18 +118,10 @@ class Partners:
         outbox for this partner, or store it as it is in the list; copies that the list lacks stay. limit: the most
         objects to compare, by default 500 of ours or 100,000 of the list.
         """
-        found = self.find(platform)
-        found.check_open()
+        partner, services = self.find(platform), self.services
+        partner.check_open()
         return compare(
-            self.services,
-            self._connect,
-            found,
-            module,
-            ids,
-            direction=direction,
-            party=party,
-            repair=repair,
-            limit=limit,
+            services, self._connect, partner, module, ids, direction=direction, party=party, repair=repair, limit=limit
         )
 
     def side(self, platform: Platform | str) -> Side | None:
@@ -217,17 +209,12 @@ class Partners:
         synced, and calls raise NotConnectedError. Results of earlier commands still pass. reason: for the operators of
         this platform.
         """
-        since = self.services.now()
-        return self.services.platforms.change(
-            self.find(platform),
-            lambda current: replace(current, suspended=current.suspended or since, suspension=reason),
-        )
+        found = self.find(platform)
+        return self._change(found, suspended=found.suspended or self.services.now(), suspension=reason)
 
     def resume(self, platform: Platform | str) -> Platform:
         """Let messages pass again after :meth:`suspend`; what waits in the outbox is sent now."""
-        resumed = self.services.platforms.change(
-            self.find(platform), lambda current: replace(current, suspended=None, suspension="")
-        )
+        resumed = self._change(platform, suspended=None, suspension="")
         self.services.registered(resumed)
         self.services.wake([resumed.id])
         return resumed
@@ -327,7 +314,7 @@ class Partners:
         """Send objects for all parties to the "first" party of a partner or to "each"; None: the default."""
         if which not in _PREFERENCES:
             raise InvalidParametersError(f"which must be first, each or None, not {which!a}.")
-        return self.services.platforms.change(self.find(platform), lambda current: replace(current, push_parties=which))
+        return self._change(platform, push_parties=which)
 
     def set_quirks(
         self, platform: Platform | str, values: Mapping[str, Any] | None = None, *, unset: Iterable[str] = ()
@@ -362,6 +349,9 @@ class Partners:
         claims = self.services.platforms.claims
         claims.check(party, claims.of(party).platforms)
         claims.assign(found.id, party)
+
+    def _change(self, platform: Platform | str, **changes: Any) -> Platform:
+        return self.services.platforms.change(self.find(platform), lambda current: replace(current, **changes))
 
     def _terms(
         self,

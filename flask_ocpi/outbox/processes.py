@@ -18,7 +18,6 @@ from flask_ocpi.outbox import entries
 from flask_ocpi.storage.base import NOBODY
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Query
-from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.base import walk
 from flask_ocpi.storage.stored import Stored
 
@@ -80,7 +79,7 @@ class Pulse:
         if known is None:
             known = Process(socket.gethostname(), forks.process(), Path(sys.argv[0]).name, began=now, seen=0)
             old = Query(owners=(NOBODY,), date_to=now - _DAY, limit=_REMOVED_AT_ONCE)
-            services.storage.delete_page(Process.KIND, old, key_of=_key_of)
+            services.storage.delete_page(Process.KIND, old, key_of=lambda record: Process.from_record(record).key)
         elif 0 <= now - known.seen < _MINUTE:
             return
         self._noted = replace(known, seen=now)
@@ -95,7 +94,3 @@ class Pulse:
         known, self._noted = self._noted, None
         if known is not None:
             self._services.storage.delete(Process.KIND, known.key)
-
-
-def _key_of(record: Record) -> Key:
-    return Process.from_record(record).key
