@@ -7,7 +7,7 @@ It moves when the whole crawl is complete. The position of a crawl is stored wit
 from __future__ import annotations
 
 from flask_ocpi.sync.backfill import MissingObject
-from flask_ocpi.sync.positions import POSITIONS
+from flask_ocpi.sync.crawling import POSITIONS
 from flask_ocpi.sync.syncing import Synced
 from flask_ocpi.sync.syncing import lags
 from flask_ocpi.sync.watermarks import Watermark

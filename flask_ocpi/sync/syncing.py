@@ -35,12 +35,16 @@ from flask_ocpi.exchange.logs import is_answering
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.leases import NEVER
-from flask_ocpi.sync import positions
 from flask_ocpi.sync import receiving
 from flask_ocpi.sync import watermarks
 from flask_ocpi.sync.crawling import Crawl
+from flask_ocpi.sync.crawling import count_failure
+from flask_ocpi.sync.crawling import forget_crawl
+from flask_ocpi.sync.crawling import load_crawl
 from flask_ocpi.sync.crawling import read_pages
 from flask_ocpi.sync.crawling import remove_vanished
+from flask_ocpi.sync.crawling import store_crawl
+from flask_ocpi.sync.crawling import store_page
 from flask_ocpi.sync.receiving import Pulled
 from flask_ocpi.sync.scopes import Scope
 from flask_ocpi.sync.scopes import all_scopes
@@ -219,7 +223,7 @@ def _note_failure(services: Services, scope: Scope, taken: Watermark, error: Fla
         if is_useless or is_an_answer:
             with suppress(BusyError), services.storage.transaction():
                 watermarks.renew(services, taken)
-                (positions.forget if is_useless else positions.failed)(services, scope)
+                (forget_crawl if is_useless else count_failure)(services, scope)
         watermarks.failed(services, taken, str(error), retry_after=getattr(error, "retry_after", None))
     except StorageError as failure:  # the other scopes fail too, and report that themselves
         _log.warning("That %s of %s failed could not be noted: %s", scope.module.id, scope.platform.id, failure)
@@ -263,7 +267,7 @@ class _Run:
 
     def _left_over(self, endpoint: str, *, whole: bool) -> Crawl | None:
         """Return the interrupted crawl if it can be resumed."""
-        crawl = positions.load(self.services, self.scope)
+        crawl = load_crawl(self.services, self.scope)
         if crawl is None or (whole and not crawl.whole) or self.services.now() - crawl.touched > _STALE:
             return None
         return crawl if crawl.endpoint == endpoint else None
@@ -276,7 +280,7 @@ class _Run:
         crawl = Crawl.begin(self.services, self.scope, self.calls, date_from=date_from)
         with self.services.storage.transaction():
             watermarks.renew(self.services, self.taken)
-            positions.begin(self.services, self.scope, crawl)
+            store_crawl(self.services, self.scope, crawl)
         return crawl
 
     def _read(self, crawl: Crawl, *, force: bool) -> None:
@@ -294,7 +298,7 @@ class _Run:
         with services.storage.transaction():
             moment = self._new_moment(crawl)
             watermarks.completed(services, self.taken, moment=moment, endpoint=crawl.endpoint, whole=crawl.whole)
-            positions.forget(services, scope)
+            forget_crawl(services, scope)
         if crawl.whole:
             receiving.forget_unseen(services, scope, since=crawl.began)
         self.progress(synced)
@@ -308,7 +312,7 @@ class _Run:
     def _keep(self, crawl: Crawl, seen: bytes) -> None:
         self._check_open()
         watermarks.renew(self.services, self.taken)
-        positions.advance(self.services, self.scope, crawl, seen)
+        store_page(self.services, self.scope, crawl, seen)
 
     def _new_moment(self, crawl: Crawl) -> int | None:
         """Return the new watermark: only a whole list may move it back, as after a wrong clock of the platform."""

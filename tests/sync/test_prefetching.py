@@ -10,7 +10,7 @@ from flask import has_app_context
 from flask_ocpi.errors import StorageError
 from flask_ocpi.signals import message_exchanged
 from flask_ocpi.sync import crawling
-from flask_ocpi.sync.positions import load
+from flask_ocpi.sync.crawling import load_crawl
 from flask_ocpi.sync.scopes import scope_of
 from tests.sync.conftest import asked
 from tests.sync.conftest import copies
@@ -92,7 +92,7 @@ def test_a_page_that_was_only_fetched_is_fetched_again(ocpi, cpo, six, requests,
 
     synced = sync(ocpi)
 
-    crawl = load(ocpi.services, scope_of(ocpi.services, ocpi.partners.find("FR-OTH"), "locations"))
+    crawl = load_crawl(ocpi.services, scope_of(ocpi.services, ocpi.partners.find("FR-OTH"), "locations"))
     assert (str(synced.error), crawl.pages, "offset=2&" in crawl.url) == ("The disk is full.", 1, True)
     assert sorted(copies(ocpi)) == ["A", "B"]
 

@@ -12,7 +12,7 @@ from flask_ocpi.errors import StorageError
 from flask_ocpi.signals import object_received
 from flask_ocpi.storage.base import Query
 from flask_ocpi.sync import watermarks
-from flask_ocpi.sync.positions import POSITIONS
+from flask_ocpi.sync.crawling import POSITIONS
 from flask_ocpi.sync.scopes import scope_of
 from flask_ocpi.sync.watermarks import BusyError
 from flask_ocpi.sync.watermarks import Watermark
