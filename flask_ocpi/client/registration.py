@@ -177,10 +177,7 @@ class Registrar:
         raise AssertionError("There is at least one spelling of a token.")
 
     def _version(self, discovery: Discovery) -> Version:
-        found = self.services.version(discovery.version)
-        if found is None:
-            raise UnsupportedVersionError(f"OCPI {discovery.version} is not served here any more.")
-        return found
+        return handshake.served(self.services, discovery.version)
 
     def _numbers(self, version: str | None) -> Sequence[str]:
         """Return the numbers of the versions to choose from: the given one, or all served ones."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import fields
 from typing import Any
 
 from flask_ocpi.core.moments import SECOND
@@ -61,22 +62,10 @@ class Event:
     about: tuple[Reference, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        return {
-            "time": moment_text(self.moment),
-            "kind": self.kind,
-            "platform": self.platform,
-            "direction": self.direction,
-            "said": self.said,
-            "failed": self.failed,
-            "error": self.error,
-            "milliseconds": None if self.milliseconds is None else round(self.milliseconds, 1),
-            "id": self.id,
-            "can_be_sent_again": self.can_be_sent_again,
-            "module": self.module,
-            "operation": self.operation,
-            "correlation_id": self.correlation_id,
-            "about": [list(reference) for reference in self.about],
-        }
+        plain = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "moment"}
+        milliseconds = None if self.milliseconds is None else round(self.milliseconds, 1)
+        about = [list(reference) for reference in self.about]
+        return {"time": moment_text(self.moment), **plain, "milliseconds": milliseconds, "about": about}
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,12 @@ from flask_ocpi.client.operations import schema_of
 from flask_ocpi.client.probe import checks
 from flask_ocpi.client.probe.checks import DoubtError
 from flask_ocpi.client.probe.checks import FlawError
+from flask_ocpi.client.probe.checks import Seen
 from flask_ocpi.client.probe.checks import SkippedError
 from flask_ocpi.client.probe.checks import counted
+from flask_ocpi.client.probe.checks import cut
 from flask_ocpi.client.probe.checks import declared
 from flask_ocpi.client.probe.lists import lists_of
-from flask_ocpi.client.probe.seen import Seen
-from flask_ocpi.client.probe.seen import cut
 from flask_ocpi.client.probe.session import Session
 from flask_ocpi.core.description import Document
 from flask_ocpi.core.description import Module

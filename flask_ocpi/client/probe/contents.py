@@ -17,14 +17,14 @@ from flask_ocpi.client.probe.checks import FlawError
 from flask_ocpi.client.probe.checks import NotApplicableError
 from flask_ocpi.client.probe.checks import SkippedError
 from flask_ocpi.client.probe.checks import counted
+from flask_ocpi.client.probe.checks import cut
 from flask_ocpi.client.probe.checks import declared
+from flask_ocpi.client.probe.checks import instant
+from flask_ocpi.client.probe.checks import written
 from flask_ocpi.client.probe.lists import LIMIT
 from flask_ocpi.client.probe.lists import Listed
 from flask_ocpi.client.probe.lists import Window
 from flask_ocpi.client.probe.lists import items_of
-from flask_ocpi.client.probe.seen import cut
-from flask_ocpi.client.probe.seen import instant
-from flask_ocpi.client.probe.seen import written
 from flask_ocpi.core.converting import class_in
 from flask_ocpi.core.converting import fields_of
 from flask_ocpi.core.moments import SECOND

@@ -19,10 +19,10 @@ from flask_ocpi.client.operations import schema_of
 from flask_ocpi.client.paging import FROM_THE_BEGINNING
 from flask_ocpi.client.probe.checks import FlawError
 from flask_ocpi.client.probe.checks import NotApplicableError
+from flask_ocpi.client.probe.checks import Seen
 from flask_ocpi.client.probe.checks import SkippedError
-from flask_ocpi.client.probe.seen import Seen
-from flask_ocpi.client.probe.seen import instant
-from flask_ocpi.client.probe.seen import written
+from flask_ocpi.client.probe.checks import instant
+from flask_ocpi.client.probe.checks import written
 from flask_ocpi.client.probe.session import Session
 from flask_ocpi.core.description import Module
 from flask_ocpi.core.description import Operation

@@ -12,14 +12,14 @@ from flask_ocpi.client.probe.checks import DoubtError
 from flask_ocpi.client.probe.checks import Each
 from flask_ocpi.client.probe.checks import FlawError
 from flask_ocpi.client.probe.checks import NotApplicableError
+from flask_ocpi.client.probe.checks import Seen
 from flask_ocpi.client.probe.checks import SkippedError
 from flask_ocpi.client.probe.checks import check
 from flask_ocpi.client.probe.checks import counted
+from flask_ocpi.client.probe.checks import cut
 from flask_ocpi.client.probe.checks import declared
+from flask_ocpi.client.probe.checks import instant
 from flask_ocpi.client.probe.lists import Listed
-from flask_ocpi.client.probe.seen import Seen
-from flask_ocpi.client.probe.seen import cut
-from flask_ocpi.client.probe.seen import instant
 from flask_ocpi.client.probe.session import Session
 from flask_ocpi.client.probe.writing import Receiver
 from flask_ocpi.core.moments import SECOND

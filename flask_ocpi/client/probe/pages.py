@@ -12,15 +12,15 @@ from flask_ocpi.client.probe.checks import DoubtError
 from flask_ocpi.client.probe.checks import Each
 from flask_ocpi.client.probe.checks import FlawError
 from flask_ocpi.client.probe.checks import NotApplicableError
+from flask_ocpi.client.probe.checks import Seen
 from flask_ocpi.client.probe.checks import SkippedError
 from flask_ocpi.client.probe.checks import counted
 from flask_ocpi.client.probe.checks import declared
+from flask_ocpi.client.probe.checks import parts_of
 from flask_ocpi.client.probe.lists import LIMIT
 from flask_ocpi.client.probe.lists import Listed
 from flask_ocpi.client.probe.lists import items_of
 from flask_ocpi.client.probe.lists import number_in
-from flask_ocpi.client.probe.seen import Seen
-from flask_ocpi.client.probe.seen import parts_of
 from flask_ocpi.core.responses import next_target
 from flask_ocpi.core.responses import read_count
 from flask_ocpi.core.responses import read_total

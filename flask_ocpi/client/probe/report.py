@@ -22,7 +22,6 @@ from flask_ocpi.client.probe import contents
 from flask_ocpi.client.probe import discovery
 from flask_ocpi.client.probe import messages
 from flask_ocpi.client.probe import pages
-from flask_ocpi.client.probe import registration
 from flask_ocpi.client.probe import writing
 from flask_ocpi.client.probe.checks import Check
 from flask_ocpi.client.probe.checks import Each
@@ -183,7 +182,6 @@ def _characters(text: str) -> str:
 #: All checks, in the order in which they are made: those of all messages come last.
 CHECKS: tuple[Check, ...] = (
     *discovery.CHECKS,
-    *registration.CHECKS,
     *pages.CHECKS,
     *contents.CHECKS,
     *writing.CHECKS,

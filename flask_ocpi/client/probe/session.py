@@ -18,9 +18,9 @@ from flask_ocpi.client.addresses import same_origin
 from flask_ocpi.client.client import Client
 from flask_ocpi.client.connection import Connection
 from flask_ocpi.client.probe.checks import FlawError
+from flask_ocpi.client.probe.checks import Seen
 from flask_ocpi.client.probe.checks import SkippedError
-from flask_ocpi.client.probe.seen import Seen
-from flask_ocpi.client.probe.seen import parts_of
+from flask_ocpi.client.probe.checks import parts_of
 from flask_ocpi.client.wire import Request
 from flask_ocpi.client.wire import Response
 from flask_ocpi.client.wire import Transport

@@ -24,11 +24,11 @@ from flask_ocpi.client.probe.checks import DoubtError
 from flask_ocpi.client.probe.checks import Each
 from flask_ocpi.client.probe.checks import FlawError
 from flask_ocpi.client.probe.checks import NotApplicableError
+from flask_ocpi.client.probe.checks import Seen
 from flask_ocpi.client.probe.checks import SkippedError
+from flask_ocpi.client.probe.checks import cut
 from flask_ocpi.client.probe.checks import declared
-from flask_ocpi.client.probe.seen import Seen
-from flask_ocpi.client.probe.seen import cut
-from flask_ocpi.client.probe.seen import instant
+from flask_ocpi.client.probe.checks import instant
 from flask_ocpi.client.probe.session import Session
 from flask_ocpi.core.converting import class_in
 from flask_ocpi.core.converting import fields_of
