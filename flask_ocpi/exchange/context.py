@@ -320,9 +320,9 @@ class Services:
         return [role for party in self.settings.parties for role in party.credentials_roles()]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # as Target and Result, each request makes one: frozen ones would take three times as long
 class Context:
-    """One request: the caller, the receiver, and the services of the app.
+    """One request: the caller, the receiver, and the services of the app; do not change it.
 
     url: makes an absolute URL of this platform from a path below the OCPI prefix, as the caller sees it.
     """
@@ -355,7 +355,7 @@ class Context:
         return platform.parties if sender is None or platform.has(sender) else (*platform.parties, sender)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Result:
     """The answer of a handler. ``data`` is JSON text, None leaves it out; ``after`` is called after the answer is sent.
 

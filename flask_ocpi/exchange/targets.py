@@ -25,9 +25,9 @@ from flask_ocpi.storage.base import fold
 from flask_ocpi.storage.base import received
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # frozen ones take three times as long to make, and each request makes one
 class Target:
-    """The target of a request, resolved once, before its body is read.
+    """The target of a request, resolved once, before its body is read; do not change it.
 
     path, query: the values in its URL. platform: the id of the calling partner. parties: our parties that receive it:
     the one in its TO headers, or all that serve the interface (RT-22).
@@ -76,7 +76,8 @@ class Target:
     @property
     def own_keys(self) -> tuple[Key, ...]:
         """The possible keys of the target among own objects."""
-        return tuple(Key.of(*owner, self.id) for owner in self.owners)
+        id = fold(self.id)
+        return tuple([Key(*owner, id) for owner in self.owners])
 
     @property
     def key(self) -> Key:

@@ -50,6 +50,7 @@ from flask_ocpi.storage.opening import check_dialect
 from flask_ocpi.storage.opening import cut_off
 from flask_ocpi.storage.opening import is_in_memory
 from flask_ocpi.storage.opening import prepare
+from flask_ocpi.storage.transactions import OfThread
 from flask_ocpi.storage.transactions import Transaction
 from flask_ocpi.storage.transactions import Turn
 from flask_ocpi.storage.transactions import files_of_thread
@@ -108,8 +109,7 @@ class Database:
     @property
     def current(self) -> Transaction | None:
         """The transaction of this thread."""
-        transaction: Transaction | None = getattr(self._local, "transaction", None)
-        return transaction
+        return self._local.transaction
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
@@ -237,7 +237,7 @@ class Database:
         self._held.release()
 
     def _begin(self) -> None:
-        self._local = threading.local()
+        self._local = OfThread()
         self._transactions: set[Transaction] = set()
         if self.in_memory:
             # Threads share the only connection: no thread may use another's transaction.
@@ -307,10 +307,10 @@ class Database:
 
     def _ongoing(self, *, reads: bool) -> Transaction | None:
         """Return the current transaction of this thread; in one that it joined before, it only reads."""
-        current = self.current
+        current = self._local.transaction
         if current is not None or not reads:
             return current
-        joined: Transaction | None = getattr(self._local, "joined", None)
+        joined = self._local.joined
         return None if joined is None or joined.host is None or joined.host.has_ended else joined
 
     def _refuse_to_wait(self, host: HostTransaction | None = None, driver: Any = None) -> None:

@@ -379,7 +379,8 @@ def _page(rows: Sequence[Any], query: Query) -> Page:
 
 
 def _can_be_stored(key: Key) -> bool:
-    return _UNSTORABLE.search("".join(key)) is None
+    text = "".join(key)
+    return "\0" not in text if text.isascii() else _UNSTORABLE.search(text) is None
 
 
 def _enable_wal(database: Database) -> None:

@@ -41,6 +41,13 @@ class Transaction:
     forked: bool = False
 
 
+class OfThread(threading.local):
+    """The transaction of a thread, and the last one of the host application that it joined."""
+
+    transaction: Transaction | None = None
+    joined: Transaction | None = None
+
+
 class Turn:
     """Lets the threads of a process write to a SQLite file, or use a database in memory, one after another.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -11,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from flask import Response
 from werkzeug.datastructures import Headers
-from werkzeug.wsgi import ClosingIterator
 
 from flask_ocpi.core.description import Interface
 from flask_ocpi.core.description import Module
@@ -62,15 +62,27 @@ class Answer(Response):
         if self.response is not self._made or self.status_code not in _DONE or environ["REQUEST_METHOD"] == "HEAD":
             return super().__call__(environ, start_response)
         start_response(self.status, list(self.headers))  # all headers are set
-        return ClosingIterator((self._body,), self.close)
+        return _Sent(self._body, self.close)
+
+
+class _Sent:
+    """A body in one piece, and what the server calls after it sent it."""
+
+    __slots__ = ("_body", "close")
+
+    def __init__(self, body: bytes, close: Callable[[], None]) -> None:
+        self._body = body
+        self.close = close
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter((self._body,))
 
 
 class _Trusted(Headers):
     """Headers whose values are known to have one line each, so they are not checked one by one."""
 
-    def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
-        super().__init__()
-        self._list = list(pairs)
+    def __init__(self, pairs: list[tuple[str, str]]) -> None:
+        self._list = pairs
 
 
 def _headers(headers: Mapping[str, str], length: int) -> Headers:

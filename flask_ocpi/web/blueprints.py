@@ -11,7 +11,7 @@ from typing import Any
 from flask import Flask
 from flask import Request
 from flask import Response
-from flask.globals import request_ctx
+from flask import request
 from werkzeug.sansio.utils import get_current_url
 
 from flask_ocpi.core.description import Interface
@@ -58,7 +58,7 @@ def module_blueprint(services: Services, version: Version, module: Module) -> Bl
         module.extend(blueprint)
 
         def begin() -> None:
-            current = request_ctx.request
+            current = request._get_current_object()  # type: ignore[attr-defined]
             if current.endpoint not in described:  # any registered partner may call it
                 _admit(services, version, module, None, current, Incoming.of(current.environ), is_result=False)
 
@@ -209,7 +209,7 @@ def _view(
     asked = version.conversion(operation.query)
 
     def view(**path: str) -> Response:
-        current = request_ctx.request
+        current = request._get_current_object()  # type: ignore[attr-defined]
         incoming = Incoming.of(current.environ)
         context = _admit(services, version, module, interface, current, incoming, is_result=is_result)
         auth.check_path(operation, path, context)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from collections.abc import Iterable
 from functools import lru_cache
 from operator import methodcaller
 from typing import TYPE_CHECKING
@@ -20,7 +18,6 @@ from flask_ocpi.exchange.context import Routing
 from flask_ocpi.storage.base import Party
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse
     from _typeshed.wsgi import WSGIEnvironment
 
 REQUEST_ID = "X-Request-ID"
@@ -107,29 +104,20 @@ class RestConverter(BaseConverter):
     part_isolating = False
 
 
-class EncodedSlashes:
-    """WSGI middleware: keeps ``%2F`` in a path below the OCPI prefix from being taken for a separator (T-42).
+def mark_encoded_slashes(environ: WSGIEnvironment, path: str) -> None:
+    """Keep ``%2F`` in the path of a request from being taken for a separator (T-42).
 
     Servers decode the path before the application sees it; the raw one is in RAW_URI or REQUEST_URI (gunicorn,
     Werkzeug, uWSGI, mod_wsgi), or a proxy before a server that sets neither sends it as X-Original-URI. It only tells
     which slashes were encoded: one that decodes to another path than the server's is ignored, so forging the header
     gains nothing.
     """
-
-    def __init__(self, wsgi_app: Callable[..., Iterable[bytes]], prefix: str) -> None:
-        self.wsgi_app = wsgi_app
-        self.prefix = f"{prefix}/"
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        path = environ.get("PATH_INFO", "")
-        if path.startswith(self.prefix):
-            get = environ.get
-            raw = get("RAW_URI") or get("REQUEST_URI") or get("HTTP_X_ORIGINAL_URI") or ""
-            if _MARKER in path:  # sent by the client: it must not become a slash
-                environ["PATH_INFO"] = path.replace(_MARKER, _REPLACEMENT)
-            elif "%" in raw and _ENCODED_SLASH.search(raw):
-                environ["PATH_INFO"] = _decoded(raw, path)
-        return self.wsgi_app(environ, start_response)
+    get = environ.get
+    raw = get("RAW_URI") or get("REQUEST_URI") or get("HTTP_X_ORIGINAL_URI") or ""
+    if _MARKER in path:  # sent by the client: it must not become a slash
+        environ["PATH_INFO"] = path.replace(_MARKER, _REPLACEMENT)
+    elif "%" in raw and _ENCODED_SLASH.search(raw):
+        environ["PATH_INFO"] = _decoded(raw, path)
 
 
 def _decoded(raw: str, path: str) -> str:

@@ -15,8 +15,8 @@ from urllib.parse import quote
 
 from flask import Flask
 from flask import Response
+from flask import request
 from flask import request_finished
-from flask.globals import request_ctx
 
 from flask_ocpi.exchange.contacts import Failure
 from flask_ocpi.exchange.contacts import interface_of
@@ -35,6 +35,7 @@ from flask_ocpi.web.headers import CORRELATION_ID
 from flask_ocpi.web.headers import ENCODED_MARK
 from flask_ocpi.web.headers import REQUEST_ID
 from flask_ocpi.web.headers import environ_key
+from flask_ocpi.web.headers import mark_encoded_slashes
 from flask_ocpi.web.incoming import INCOMING
 from flask_ocpi.web.incoming import Draining
 from flask_ocpi.web.incoming import Incoming
@@ -87,8 +88,11 @@ class RequestWatch:
         app.wsgi_app = self  # type: ignore[method-assign]
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if not environ.get("PATH_INFO", "").startswith(self._prefix):
+        path = environ.get("PATH_INFO", "")
+        if not path.startswith(self._prefix):
             return self._wsgi_app(environ, start_response)
+        if path.startswith("/", len(self._prefix)):
+            mark_encoded_slashes(environ, path)
         incoming = Incoming(
             environ, moment=self._traffic.now(), modules=self._modules, ration=self._logged, bodies=self._bodies
         )
@@ -102,7 +106,7 @@ class RequestWatch:
 
     def end(self, app: Flask, *, response: Response, **kwargs: Any) -> None:
         """Add our headers to the host's answer to one of our requests, and report the message; never fails."""
-        current = request_ctx.request
+        current = request._get_current_object()  # type: ignore[attr-defined]
         incoming: Incoming | None = current.environ.get(INCOMING)
         if incoming is None:
             return
@@ -164,7 +168,7 @@ class RequestWatch:
             http_status=http_status,
             status_code=status_code,
             error=said if failed else "",
-            request_bytes=len(incoming.body) or request_ctx.request.content_length or 0,
+            request_bytes=len(incoming.body) or request.content_length or 0,
             response_bytes=len(body),
             request_headers={name: environ[key] for key, name in _HEADERS if key in environ},
             request_body=incoming.body,

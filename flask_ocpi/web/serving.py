@@ -19,7 +19,6 @@ from flask_ocpi.web.blueprints import add_catch_all
 from flask_ocpi.web.blueprints import module_blueprint
 from flask_ocpi.web.docs import Documents
 from flask_ocpi.web.docs import register_docs
-from flask_ocpi.web.headers import EncodedSlashes
 from flask_ocpi.web.headers import RestConverter
 from flask_ocpi.web.headers import SegmentConverter
 from flask_ocpi.web.headers import request_id
@@ -34,9 +33,7 @@ _log = logging.getLogger("flask_ocpi")
 def serve(app: Flask, state: State) -> None:
     """Register all routes of the platform on an app."""
     services = state.services
-    prefix = services.settings.url_prefix
     app.url_map.converters |= {"ocpi": SegmentConverter, "ocpi_rest": RestConverter}
-    app.wsgi_app = EncodedSlashes(app.wsgi_app, prefix)  # type: ignore[method-assign]
     makers = {}
     watched: dict[str, str | None] = {"ocpi": None}
     routed: set[str] = set()

@@ -349,20 +349,33 @@ def test_statements_for_lists_do_not_pile_up(database, monkeypatch):
     assert len(database._lists) <= 3
 
 
-def test_page_is_chosen_on_the_index_alone(sqlite_engine):
-    storage = storage_on(sqlite_engine)
+def plan_of_page(engine, query):
+    """Return the steps in which SQLite makes a page."""
+    storage = storage_on(engine)
     storage.setup()
     statements = []
-    event.listen(sqlite_engine, "before_cursor_execute", lambda *args: statements.append(args[2:4]))
+    event.listen(engine, "before_cursor_execute", lambda *args: statements.append(args[2:4]))
+    storage.list("locations", query)
+    statement, parameters = next(run for run in statements if "document" in run[0])
+    with engine.connect() as connection:
+        return connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).scalars("detail").all()
 
-    storage.list("locations", Query(owners=(Party.of("NL", "ABC"),), receiver=""))
 
-    statement, parameters = statements[-1]
-    with sqlite_engine.connect() as connection:
-        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).scalars("detail").all()
-    walks = [step for step in plan if "narrow" in step]
-    assert len(walks) == 1
-    assert "COVERING INDEX ix_ocpi_locations_created" in walks[0]
+@pytest.mark.parametrize("place", [{"offset": 100}, {"after": "100"}], ids=["by offset", "by cursor"])
+def test_page_of_one_owner_comes_in_the_order_of_the_index(sqlite_engine, place):
+    plan = plan_of_page(sqlite_engine, Query(owners=(Party.of("NL", "ABC"),), receiver="", **place))
+
+    assert "SEARCH ocpi_locations USING INDEX ix_ocpi_locations_created (receiver=?" in plan[0]
+    assert not any("TEMP B-TREE" in step for step in plan)
+
+
+def test_page_of_several_owners_is_chosen_before_its_documents_are_read(sqlite_engine):
+    owners = (Party.of("NL", "ABC"), Party.of("NL", "DEF"))
+
+    plan = plan_of_page(sqlite_engine, Query(owners=owners, receiver=""))
+
+    assert "SEARCH ocpi_locations USING INTEGER PRIMARY KEY (rowid=?)" in plan
+    assert any("narrow" in step for step in plan)
 
 
 def test_tables_are_defined_once():
