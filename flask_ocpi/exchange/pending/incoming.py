@@ -33,30 +33,12 @@ from flask_ocpi.exchange.context import CallHook
 from flask_ocpi.exchange.context import Context
 from flask_ocpi.exchange.context import Result
 from flask_ocpi.exchange.context import Services
-from flask_ocpi.exchange.pending.records import ACCEPTED
-from flask_ocpi.exchange.pending.records import CANCELED_RESERVATION
-from flask_ocpi.exchange.pending.records import DEADLINES
-from flask_ocpi.exchange.pending.records import FAILED
-from flask_ocpi.exchange.pending.records import INCOMING
-from flask_ocpi.exchange.pending.records import NOT_SUPPORTED
-from flask_ocpi.exchange.pending.records import REJECTED
-from flask_ocpi.exchange.pending.records import RESERVE_NOW
-from flask_ocpi.exchange.pending.records import TIMEOUT
-from flask_ocpi.exchange.pending.records import check_response_url
-from flask_ocpi.exchange.pending.records import end_of
-from flask_ocpi.exchange.pending.records import every_pending
-from flask_ocpi.exchange.pending.records import kept_until
-from flask_ocpi.exchange.pending.records import operation_of
-from flask_ocpi.exchange.pending.records import pending_key
-from flask_ocpi.exchange.pending.records import purge
-from flask_ocpi.exchange.pending.records import result_class
+from flask_ocpi.exchange.pending import records
 from flask_ocpi.exchange.targets import Target
 from flask_ocpi.partners.platforms import Platform
-from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.base import walk
-from flask_ocpi.storage.stored import Stored
 
 if TYPE_CHECKING:
     from flask_ocpi.exchange.typed import Outcome
@@ -82,21 +64,15 @@ _FARTHEST_LOOK = 3600 * SECOND
 
 
 @dataclass(frozen=True, slots=True)
-class IncomingRequest(Stored):
+class IncomingRequest(records.Request):
     """A partner's request, and its result.
 
-    operation: its name in the description. platform: the id of the partner; sender: its party, if that is clear.
-    receiver: our party. request: the body, without the response_url. expires: the end of its time, in microseconds; 0
-    before the answer. result: the result of the host application. version: the number of the version of the request; ""
-    stands for 2.2.1.
+    receiver: our party. sender: that of the partner, if that is clear. request: the body, without the response_url.
+    expires: the end of its time, in microseconds; 0 before the answer. result: the result of the host application.
     """
 
-    KIND = INCOMING
+    KIND = records.INCOMING
 
-    id: str
-    module: str
-    operation: str
-    platform: str
     receiver: Party
     sender: Party | None
     response_url: str
@@ -104,11 +80,6 @@ class IncomingRequest(Stored):
     state: IncomingState = IncomingState.ASKED
     expires: int = 0
     result: Document | None = None
-    version: str = ""
-
-    @property
-    def key(self) -> Key:
-        return pending_key(self.id)
 
 
 @dataclass(slots=True)
@@ -136,7 +107,7 @@ class Reply:
         The return value of ``work`` is the result. If it raises, the result is FAILED (for profiles: REJECTED).
         """
         self.work = cast("Callable[[], Answer]", work)
-        return {"result": ACCEPTED, "timeout": self.timeout if timeout is None else timeout}
+        return {"result": records.ACCEPTED, "timeout": self.timeout if timeout is None else timeout}
 
     def finish(self, result: Outcome) -> None:
         """Give the result: its value, or the whole object. It is sent in the background."""
@@ -152,9 +123,9 @@ def respond(result: str) -> Result:
 def receive(ctx: Context, target: Target, request: Document, response_url: str, hook: CallHook | None) -> Result:
     """Answer a request with the hook of the host application, and store its result. Without a hook: NOT_SUPPORTED."""
     services = ctx.services
-    check_response_url(ctx.platform, services.settings, response_url)
+    records.check_response_url(ctx.platform, services.settings, response_url)
     if hook is None:
-        return respond(NOT_SUPPORTED)
+        return respond(records.NOT_SUPPORTED)
     incoming = IncomingRequest(
         id=secrets.token_hex(16),
         module=str(target.module.id),
@@ -166,7 +137,7 @@ def receive(ctx: Context, target: Target, request: Document, response_url: str, 
         request=request,
         version=ctx.version.number,
     )
-    purge(services, INCOMING)
+    records.purge(services, records.INCOMING)
     _save(services, incoming)
     timeout = services.settings.command_timeout
     reply = Reply(incoming.id, ctx.platform, incoming.sender, incoming.receiver, timeout, services)
@@ -179,7 +150,7 @@ def receive(ctx: Context, target: Target, request: Document, response_url: str, 
     after: tuple[Callable[[], None], ...] = ()
     if finished:
         after = (lambda: services.background(lambda: services.deliver(incoming.id)),)
-    elif reply.work is not None and response["result"] == ACCEPTED:
+    elif reply.work is not None and response["result"] == records.ACCEPTED:
         work = reply.work
         after = (lambda: services.background(lambda: _work(reply, work)),)
     return Result(orjson.dumps(response), after=after)
@@ -210,7 +181,7 @@ def finish(services: Services, id: str, result: Answer) -> bool:
 def claim(services: Services, id: str) -> IncomingRequest | None:
     """Take a result to send it, once; None if there is none to send, or another process sends it."""
     with services.storage.transaction():
-        incoming = _locked(services, id)
+        incoming = records.locked(services, IncomingRequest, id)
         if incoming is None or incoming.state is not IncomingState.FINISHED:
             return None
         _save(services, replace(incoming, state=IncomingState.SENDING), was=incoming)
@@ -227,7 +198,7 @@ def delivered(services: Services, incoming: IncomingRequest, *, taken: bool) -> 
 
 def get_incoming(services: Services, id: str) -> IncomingRequest:
     """Return a partner's request; raise NotFoundError if it is not known (any more)."""
-    record = services.storage.get(INCOMING, pending_key(id))
+    record = services.storage.get(records.INCOMING, records.pending_key(id))
     if record is None:
         raise _unknown(id)
     return IncomingRequest.from_record(record)
@@ -235,8 +206,8 @@ def get_incoming(services: Services, id: str) -> IncomingRequest:
 
 def overdue(services: Services) -> list[str]:
     """Return the ids of the requests whose time is over and that still need a result to be sent."""
-    query = every_pending(date_to=services.now() + 1)
-    return [record.document["id"] for record in walk(services.storage, DEADLINES, query)]
+    query = records.every_pending(date_to=services.now() + 1)
+    return [record.document["id"] for record in walk(services.storage, records.DEADLINES, query)]
 
 
 def expire(services: Services, id: str) -> IncomingRequest | None:
@@ -246,13 +217,13 @@ def expire(services: Services, id: str) -> IncomingRequest | None:
     TIMED_OUT: nothing is sent, because the results of charging profiles have no such value.
     """
     with services.storage.transaction():
-        incoming = _locked(services, id)
+        incoming = records.locked(services, IncomingRequest, id)
         if incoming is None or incoming.state not in _TO_SEND:
-            services.storage.delete(DEADLINES, pending_key(id))
+            services.storage.delete(records.DEADLINES, records.pending_key(id))
             return None
         ended = incoming
-        if incoming.state is IncomingState.OPEN and TIMEOUT in _result_values(services, incoming):
-            ended = replace(incoming, state=IncomingState.FINISHED, result={"result": TIMEOUT})
+        if incoming.state is IncomingState.OPEN and records.TIMEOUT in _result_values(services, incoming):
+            ended = replace(incoming, state=IncomingState.FINISHED, result={"result": records.TIMEOUT})
         elif incoming.state is IncomingState.OPEN:
             ended = replace(incoming, state=IncomingState.TIMED_OUT)
         _save(services, ended, was=incoming)
@@ -262,15 +233,17 @@ def expire(services: Services, id: str) -> IncomingRequest | None:
 def next_deadline(services: Services) -> int | None:
     """Return when the first request is overdue, in microseconds, or None; with many open ones, an earlier time."""
     storage = services.storage
-    page = storage.list(DEADLINES, every_pending())
+    page = storage.list(records.DEADLINES, records.every_pending())
     if page.total <= len(page.records):
         return min((record.last_updated for record in page.records), default=None)
     now = services.now()
     reached = now + _FIRST_LOOK
-    first = min((r.last_updated for r in walk(storage, DEADLINES, every_pending(date_to=reached))), default=None)
+    first = min(
+        (r.last_updated for r in walk(storage, records.DEADLINES, records.every_pending(date_to=reached))), default=None
+    )
     while first is None and reached < now + _FARTHEST_LOOK:
         farther = now + 4 * (reached - now)
-        first = reached if storage.list(DEADLINES, every_pending(date_to=farther)).records else None
+        first = reached if storage.list(records.DEADLINES, records.every_pending(date_to=farther)).records else None
         reached = farther
     return reached if first is None else first
 
@@ -280,7 +253,7 @@ def _response(ctx: Context, operation: Operation, answer: Answer, timeout: int) 
     cls: Any = operation.returns
     given = {"result": answer} if isinstance(answer, str) else answer
     if isinstance(given, dict):
-        given = {"timeout": timeout if given.get("result") == ACCEPTED else 0, **given}
+        given = {"timeout": timeout if given.get("result") == records.ACCEPTED else 0, **given}
     try:
         return load(ctx.services.schemas[ctx.version.stored(cls)], given, where="response")
     except InvalidParametersError as error:
@@ -291,8 +264,8 @@ def _response(ctx: Context, operation: Operation, answer: Answer, timeout: int) 
 
 def _answered(services: Services, asked: IncomingRequest, response: Document) -> bool:
     """Note the response to a new request; True if its result came earlier and has to be sent now."""
-    expires = end_of(services, response["timeout"])
-    if response["result"] == ACCEPTED:
+    expires = records.end_of(services, response["timeout"])
+    if response["result"] == records.ACCEPTED:
         try:
             with services.storage.transaction():
                 _save(services, replace(asked, state=IncomingState.OPEN, expires=expires), was=asked, expected=1)
@@ -304,7 +277,7 @@ def _answered(services: Services, asked: IncomingRequest, response: Document) ->
     with services.storage.transaction():
         incoming = _lock(services, asked.id)
         finished = incoming.result is not None
-        if response["result"] != ACCEPTED:
+        if response["result"] != records.ACCEPTED:
             if finished:
                 _log.warning("Request %s was finished, and then not accepted: its result is not sent.", incoming.id)
             _forget(services, incoming.id)
@@ -323,7 +296,7 @@ def _seconds_to(services: Services, moment: int) -> float:
 
 
 def _after_finish(services: Services, incoming: IncomingRequest) -> None:
-    finished = operation_of(services, incoming).finished
+    finished = records.operation_of(services, incoming).finished
     if finished is not None:
         finished(services, incoming)
 
@@ -335,7 +308,7 @@ def _work(reply: Reply, work: Callable[[], Answer]) -> None:
         result: Answer = _checked(services, incoming, work())
     except Exception:
         _log.exception("The work for request %s failed.", reply.id)
-        result = FAILED if FAILED in _result_values(services, incoming) else REJECTED
+        result = records.FAILED if records.FAILED in _result_values(services, incoming) else records.REJECTED
     try:
         reply.finish(cast("Outcome", result))
     except InvalidParametersError as error:
@@ -344,43 +317,38 @@ def _work(reply: Reply, work: Callable[[], Answer]) -> None:
 
 def _checked(services: Services, incoming: IncomingRequest, result: Answer) -> Document:
     given = {"result": result} if isinstance(result, str) else result
-    return load(services.schemas[result_class(services, incoming)], given, where="result")
+    return load(services.schemas[records.result_class(services, incoming)], given, where="result")
 
 
 def _result_values(services: Services, incoming: IncomingRequest) -> frozenset[str]:
-    schema = services.schemas[result_class(services, incoming)]
+    schema = services.schemas[records.result_class(services, incoming)]
     return frozenset(schema.load_fields["result"].enum)  # type: ignore[attr-defined]
 
 
 def _lock(services: Services, id: str) -> IncomingRequest:
-    incoming = _locked(services, id)
+    incoming = records.locked(services, IncomingRequest, id)
     if incoming is None:
         raise _unknown(id)
     return incoming
-
-
-def _locked(services: Services, id: str) -> IncomingRequest | None:
-    record = services.storage.get(INCOMING, pending_key(id), for_update=True)
-    return None if record is None else IncomingRequest.from_record(record)
 
 
 def _save(
     services: Services, incoming: IncomingRequest, *, was: IncomingRequest | None = None, expected: int | None = None
 ) -> None:
     """Store a request and, if it changes, its deadline; ``was`` is the stored request."""
-    storage, key = services.storage, pending_key(incoming.id)
-    moment = kept_until(services, incoming.request, incoming.expires)
-    storage.save(INCOMING, key, incoming.to_record(last_updated=moment), expected=expected)
+    storage, key = services.storage, records.pending_key(incoming.id)
+    moment = records.kept_until(services, incoming.request, incoming.expires)
+    storage.save(records.INCOMING, key, incoming.to_record(last_updated=moment), expected=expected)
     waits, waited = incoming.state in _TO_SEND, was is not None and was.state in _TO_SEND
     if waits and not waited:
-        storage.save(DEADLINES, key, Record.of({"id": incoming.id}, last_updated=incoming.expires))
+        storage.save(records.DEADLINES, key, Record.of({"id": incoming.id}, last_updated=incoming.expires))
     elif waited and not waits:
-        storage.delete(DEADLINES, key)
+        storage.delete(records.DEADLINES, key)
 
 
 def _forget(services: Services, id: str) -> None:
-    for kind in (INCOMING, DEADLINES):
-        services.storage.delete(kind, pending_key(id))
+    for kind in (records.INCOMING, records.DEADLINES):
+        services.storage.delete(kind, records.pending_key(id))
 
 
 def _unknown(id: str) -> NotFoundError:
@@ -389,5 +357,5 @@ def _unknown(id: str) -> NotFoundError:
 
 def _cancels(incoming: IncomingRequest, result: Document) -> bool:
     """Tell whether a result cancels a successful reservation: it may come as a second result (CMD-14)."""
-    made = incoming.result is not None and incoming.result["result"] == ACCEPTED
-    return incoming.operation == RESERVE_NOW and made and result["result"] == CANCELED_RESERVATION
+    made = incoming.result is not None and incoming.result["result"] == records.ACCEPTED
+    return incoming.operation == records.RESERVE_NOW and made and result["result"] == records.CANCELED_RESERVATION

@@ -13,20 +13,9 @@ from flask_ocpi.errors import NotFoundError
 from flask_ocpi.exchange.context import Context
 from flask_ocpi.exchange.context import Result
 from flask_ocpi.exchange.context import Services
-from flask_ocpi.exchange.pending.records import ACCEPTED
-from flask_ocpi.exchange.pending.records import CANCELED_RESERVATION
-from flask_ocpi.exchange.pending.records import OUTGOING
-from flask_ocpi.exchange.pending.records import RESERVE_NOW
-from flask_ocpi.exchange.pending.records import TIMEOUT
-from flask_ocpi.exchange.pending.records import end_of
-from flask_ocpi.exchange.pending.records import kept_until
-from flask_ocpi.exchange.pending.records import operation_of
-from flask_ocpi.exchange.pending.records import pending_key
-from flask_ocpi.exchange.pending.records import purge
+from flask_ocpi.exchange.pending import records
 from flask_ocpi.exchange.targets import Target
 from flask_ocpi.signals import result_received
-from flask_ocpi.storage.base import Key
-from flask_ocpi.storage.stored import Stored
 
 
 class CallState(StrEnum):
@@ -39,7 +28,7 @@ class CallState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Call(Stored):
+class Call(records.Request):
     """Our request to a partner, such as a command, with its response and results.
 
     operation: its name in the description, such as "start_session". platform: the id of the partner.
@@ -49,12 +38,8 @@ class Call(Stored):
     request; "" stands for 2.2.1.
     """
 
-    KIND = OUTGOING
+    KIND = records.OUTGOING
 
-    id: str
-    module: str
-    operation: str
-    platform: str
     request: Document
     state: CallState = CallState.SENT
     response: Document | None = None
@@ -62,7 +47,6 @@ class Call(Stored):
     expires: int = 0
     kept_until: int = 0
     reference: str = ""
-    version: str = ""
 
     @property
     def result(self) -> Document | None:
@@ -72,11 +56,7 @@ class Call(Stored):
     @property
     def is_accepted(self) -> bool:
         """Whether the immediate response was ACCEPTED, so that a result will come."""
-        return self.response is not None and self.response["result"] == ACCEPTED
-
-    @property
-    def key(self) -> Key:
-        return pending_key(self.id)
+        return self.response is not None and self.response["result"] == records.ACCEPTED
 
 
 def new_call_id() -> str:
@@ -86,22 +66,22 @@ def new_call_id() -> str:
 
 def start_call(services: Services, call: Call) -> Call:
     """Store a request before it is sent, since its result may come before its response."""
-    purge(services, OUTGOING)
-    expires = end_of(services, services.settings.command_timeout)
-    started = replace(call, expires=expires, kept_until=kept_until(services, call.request, expires))
+    records.purge(services, records.OUTGOING)
+    expires = records.end_of(services, services.settings.command_timeout)
+    started = replace(call, expires=expires, kept_until=records.kept_until(services, call.request, expires))
     _save(services, started)
     return started
 
 
 def answered_call(services: Services, id: str, response: Document) -> Call:
     """Note the immediate response to a request of ours."""
-    expires = end_of(services, response["timeout"])
+    expires = records.end_of(services, response["timeout"])
     with services.storage.transaction():
         call = _lock(services, id)
         state = call.state
         if state is CallState.SENT:
-            state = CallState.ACCEPTED if response["result"] == ACCEPTED else CallState.REFUSED
-        kept = max(call.kept_until, kept_until(services, call.request, expires))
+            state = CallState.ACCEPTED if response["result"] == records.ACCEPTED else CallState.REFUSED
+        kept = max(call.kept_until, records.kept_until(services, call.request, expires))
         changed = replace(call, response=response, state=state, expires=expires, kept_until=kept)
         _save(services, changed)
     return changed
@@ -117,7 +97,7 @@ def refused_call(services: Services, id: str) -> None:
 
 def get_call(services: Services, id: str) -> Call:
     """Return our request; raise NotFoundError if it is not known (any more)."""
-    record = services.storage.get(OUTGOING, pending_key(id))
+    record = services.storage.get(records.OUTGOING, records.pending_key(id))
     if record is None:
         raise NotFoundError(f"There is no request {id!a} of ours that has, or waits for, a result.")
     return Call.from_record(record)
@@ -131,24 +111,24 @@ def receive_result(ctx: Context, target: Target, body: Document) -> Result:
     services = ctx.services
     id = target.path["id"]
     with services.storage.transaction():
-        call = _locked(services, id)
+        call = records.locked(services, Call, id)
         if call is None or not _is_answer_to(ctx, target, call):
             raise NotFoundError(f"No result is awaited at {target.operation.name} {id!a}.")
         if body in call.results:
             return Result()
         known = None if call.result is None else call.result["result"]
-        cancels = call.operation == RESERVE_NOW and body["result"] == CANCELED_RESERVATION
-        if known not in (None, TIMEOUT) and not cancels:
+        cancels = call.operation == records.RESERVE_NOW and body["result"] == records.CANCELED_RESERVATION
+        if known not in (None, records.TIMEOUT) and not cancels:
             raise InvalidParametersError(f"result: there is a result already, {known}.")
         changed = replace(call, state=CallState.FINISHED, results=(*call.results, body))
         _save(services, changed)
-    late = not cancels and (known == TIMEOUT or call.expires <= services.now())
+    late = not cancels and (known == records.TIMEOUT or call.expires <= services.now())
     services.emit(result_received, module=call.module, call=changed, result=body, late=late, platform=ctx.platform)
     return Result()
 
 
 def _is_answer_to(ctx: Context, target: Target, call: Call) -> bool:
-    asked = operation_of(ctx.services, call)
+    asked = records.operation_of(ctx.services, call)
     segment = target.path.get("command")
     return (
         call.platform == ctx.platform.id
@@ -161,16 +141,11 @@ def _is_answer_to(ctx: Context, target: Target, call: Call) -> bool:
 
 
 def _lock(services: Services, id: str) -> Call:
-    call = _locked(services, id)
+    call = records.locked(services, Call, id)
     if call is None:
         raise NotFoundError(f"There is no request {id!a} of ours here.")
     return call
 
 
-def _locked(services: Services, id: str) -> Call | None:
-    record = services.storage.get(OUTGOING, pending_key(id), for_update=True)
-    return None if record is None else Call.from_record(record)
-
-
 def _save(services: Services, call: Call) -> None:
-    services.storage.save(OUTGOING, call.key, call.to_record(last_updated=call.kept_until))
+    services.storage.save(records.OUTGOING, call.key, call.to_record(last_updated=call.kept_until))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from dataclasses import field
 from dataclasses import replace
-from typing import Protocol
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from flask_ocpi.core.config import Settings
@@ -24,6 +26,7 @@ from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.storage.base import NOBODY
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Query
+from flask_ocpi.storage.stored import Stored
 
 INCOMING = "incoming_requests"
 OUTGOING = "outgoing_requests"
@@ -78,20 +81,31 @@ def purge(services: Services, kind: str) -> None:
         services.purged[kind] = now
 
 
-class _Request(Protocol):
-    """A request in either direction. version: the number; "" in requests of a release with 2.2.1 only."""
+@dataclass(frozen=True, slots=True)
+class Request(Stored):
+    """A request in either direction. platform: the id of the partner. version: the number; "" stands for 2.2.1."""
+
+    id: str
+    module: str
+    operation: str
+    platform: str
+    version: str = field(default="", kw_only=True)
 
     @property
-    def version(self) -> str: ...
-
-    @property
-    def module(self) -> str: ...
-
-    @property
-    def operation(self) -> str: ...
+    def key(self) -> Key:
+        return pending_key(self.id)
 
 
-def version_of(services: Services, request: _Request) -> Version:
+R = TypeVar("R", bound=Request)
+
+
+def locked(services: Services, of: type[R], id: str) -> R | None:
+    """Return a stored request, locked until the end of the transaction, or None."""
+    record = services.storage.get(of.KIND, pending_key(id), for_update=True)
+    return None if record is None else of.from_record(record)
+
+
+def version_of(services: Services, request: Request) -> Version:
     """Return the version of a request; raise NotFoundError if it is no longer served."""
     found = services.version(request.version) if request.version else services.own
     if found is None:
@@ -99,7 +113,7 @@ def version_of(services: Services, request: _Request) -> Version:
     return found
 
 
-def operation_of(services: Services, request: _Request) -> Operation:
+def operation_of(services: Services, request: Request) -> Operation:
     """Return the operation of a request, in the version of the request."""
     for module, interface, operation in version_of(services, request).operations():
         is_received = module.id == request.module and interface.role is InterfaceRole.RECEIVER
@@ -108,7 +122,7 @@ def operation_of(services: Services, request: _Request) -> Operation:
     raise NotFoundError(f"The operation {request.operation} of {request.module} is not served here any more.")
 
 
-def result_class(services: Services, request: _Request) -> type[Schema]:
+def result_class(services: Services, request: Request) -> type[Schema]:
     """Return the class of the result of a request, in the shape of the host application."""
     result = operation_of(services, request).result
     if result is None:
