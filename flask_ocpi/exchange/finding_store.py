@@ -22,15 +22,9 @@ import orjson
 from flask_ocpi.core import forks
 from flask_ocpi.core.config import Settings
 from flask_ocpi.core.moments import SECOND
-from flask_ocpi.exchange.findings import FINDINGS
-from flask_ocpi.exchange.findings import Entry
-from flask_ocpi.exchange.findings import Finding
-from flask_ocpi.exchange.findings import key_of
-from flask_ocpi.exchange.findings import key_of_finding
-from flask_ocpi.exchange.findings import log_finding
-from flask_ocpi.exchange.findings import new_record
-from flask_ocpi.exchange.findings import read_entry
+from flask_ocpi.exchange import findings
 from flask_ocpi.exchange.logs import Ration
+from flask_ocpi.exchange.logs import on_a_line
 from flask_ocpi.exchange.messages import HIDDEN
 from flask_ocpi.exchange.write_behind import BATCH
 from flask_ocpi.exchange.write_behind import WriteBehind
@@ -59,7 +53,7 @@ class Hiding:
         self._in_query = re.compile(rf"([?&](?:{spelled})=)[^&#\s]*", re.IGNORECASE)
         self._quoted = re.compile(rf"['\"](?:{spelled})\\*['\"]", re.IGNORECASE)
 
-    def __call__(self, finding: Finding) -> Finding:
+    def __call__(self, finding: findings.Finding) -> findings.Finding:
         """Return a finding without hidden values."""
         is_hidden = finding.path.rsplit(".", 1)[-1].split("[", 1)[0].lower() in self._names
         came, outcome = finding.came, finding.outcome
@@ -67,9 +61,9 @@ class Hiding:
             came = outcome = HIDDEN
         return replace(
             finding,
-            module=_plain(finding.module, _LONGEST_NAME),
-            object=_plain(finding.object, _LONGEST_NAME),
-            path=_plain(finding.path, _LONGEST_NAME),
+            module=on_a_line(finding.module[:_LONGEST_NAME]),
+            object=on_a_line(finding.object[:_LONGEST_NAME]),
+            path=on_a_line(finding.path[:_LONGEST_NAME]),
             came=self._text(came, _LONGEST_TEXT),
             outcome=self._text(outcome, _LONGEST_OUTCOME),
             document=self._document(finding.document),
@@ -80,7 +74,7 @@ class Hiding:
         text = text[: 4 * longest]
         if self._quoted.search(text):
             return HIDDEN
-        return _plain(self._url(text), longest)
+        return on_a_line(self._url(text)[:longest])
 
     def _url(self, text: str) -> str:
         """Return a text without the credentials in a URL."""
@@ -115,12 +109,6 @@ class Hiding:
         return self._url(value) if isinstance(value, str) else value
 
 
-def _plain(text: str, longest: int) -> str:
-    """Return a text without control characters, which every database accepts."""
-    text = str(text[:longest])
-    return text if text.isprintable() else "".join(char if char.isprintable() else "?" for char in text)
-
-
 MOST_WAITING = 2000
 MOST_LOGGED = 20  # per minute, module and partner
 PURGED_AT_ONCE = 200
@@ -137,21 +125,16 @@ class Search:
     kind: str | None = None
     refused: bool | None = None
 
-    def fits(self, finding: Finding) -> bool:
-        return all(wanted in (None, getattr(finding, name)) for name, wanted in self._wanted)
+    def fits(self, finding: findings.Finding) -> bool:
+        return all(getattr(self, name) in (None, getattr(finding, name)) for name in self.__slots__)
 
     @property
     def mark(self) -> bytes:
         """The text in each matching record."""
         return b"" if self.platform is None else orjson.dumps({"platform": self.platform})[1:-1]
 
-    @property
-    def _wanted(self) -> Sequence[tuple[str, str | bool | None]]:
-        names = (("platform", self.platform), ("module", self.module), ("kind", self.kind))
-        return (*names, ("refused", self.refused))
 
-
-class Findings(WriteBehind[tuple[Key, Entry]]):
+class Findings(WriteBehind[tuple[Key, findings.Entry]]):
     """The flaws in partners' data, once for each flaw of an object: ``ocpi.findings``.
 
     Adding a finding does not access the storage: a thread writes new findings, added up. OCPI_FINDINGS_MAX_COUNT
@@ -183,11 +166,11 @@ class Findings(WriteBehind[tuple[Key, Entry]]):
         self._max_age = settings.findings_max_age * SECOND
         super().__init__(in_context=in_context, inline=inline)
 
-    def add(self, finding: Finding) -> None:
+    def add(self, finding: findings.Finding) -> None:
         """Note a finding; returns at once and never fails."""
         forks.look_for_fork()
         now = self._now()
-        entry = Entry(self._hide(finding), now, now)
+        entry = findings.Entry(self._hide(finding), now, now)
         with self._lock:
             if entry.key not in self._waiting and len(self._waiting) >= MOST_WAITING:
                 entry = entry.merged()
@@ -211,7 +194,7 @@ class Findings(WriteBehind[tuple[Key, Entry]]):
         kind: str | None = None,
         refused: bool | None = None,
         limit: int | None = None,
-    ) -> Sequence[Entry]:
+    ) -> Sequence[findings.Entry]:
         """Return findings, latest first. platform: the id of the partner. None means any, for each argument."""
         found = (entry for _, entry in self._walk(Search(platform, module, kind, refused)))
         if limit is None:
@@ -226,16 +209,16 @@ class Findings(WriteBehind[tuple[Key, Entry]]):
             found[entry.finding.platform] = (number + 1, refused + entry.finding.refused)
         return found
 
-    def find(self, number: int) -> Entry | None:
+    def find(self, number: int) -> findings.Entry | None:
         """Return the finding with a number, or None."""
         self.flush()
-        record = numbered(self._storage, FINDINGS, number)
-        return None if record is None else read_entry(record)
+        record = numbered(self._storage, findings.FINDINGS, number)
+        return None if record is None else findings.read_entry(record)
 
     def remove(self, *numbers: int) -> int:
         """Remove the findings with these numbers; return how many existed."""
         found = (self.find(number) for number in numbers)
-        return sum(self._storage.delete(FINDINGS, entry.key) for entry in found if entry is not None)
+        return sum(self._storage.delete(findings.FINDINGS, entry.key) for entry in found if entry is not None)
 
     def remove_all(
         self,
@@ -249,34 +232,33 @@ class Findings(WriteBehind[tuple[Key, Entry]]):
         keys = iter([key for key, _ in self._walk(Search(platform, module, kind, refused))])
         number = 0
         while some := list(islice(keys, _REMOVED_AT_ONCE)):
-            with self._storage.transaction():
-                number += sum(self._storage.delete(FINDINGS, key) for key in some)
+            number += self._storage.delete_many(findings.FINDINGS, some)
         return number
 
-    def settle(self, finding: Finding) -> None:
+    def settle(self, finding: findings.Finding) -> None:
         """Remove a finding that no longer applies; joins the transaction of the caller."""
-        key = key_of_finding(finding)
+        key = findings.key_of_finding(finding)
         with self._lock:
             self._waiting.pop(key, None)
-        self._storage.delete(FINDINGS, key)
+        self._storage.delete(findings.FINDINGS, key)
 
     def objects_in(self, group: str) -> set[str]:
         """Return the folded names of the objects of a group; see :func:`.findings.group_of`."""
         self.flush()
-        records = walk(self._storage, FINDINGS, Query(owners=(NOBODY,), receiver=group))
-        return {fold(read_entry(record).finding.object) for record in records}
+        records = walk(self._storage, findings.FINDINGS, Query(owners=(NOBODY,), receiver=group))
+        return {fold(findings.read_entry(record).finding.object) for record in records}
 
     def settle_all(self, group: str, *, before: int) -> None:
         """Remove the findings of a group whose last occurrence is before a moment, in microseconds."""
         with self._storage.transaction():
-            for record in list(walk(self._storage, FINDINGS, Query(owners=(NOBODY,), receiver=group, date_to=before))):
-                self._storage.delete(FINDINGS, key_of(record))
+            old = walk(self._storage, findings.FINDINGS, Query(owners=(NOBODY,), receiver=group, date_to=before))
+            self._storage.delete_many(findings.FINDINGS, [*map(findings.key_of, old)])
 
-    def _walk(self, search: Search) -> Iterator[tuple[Key, Entry]]:
+    def _walk(self, search: Search) -> Iterator[tuple[Key, findings.Entry]]:
         self.flush()
         mark = search.mark
-        for record in walk(self._storage, FINDINGS, Query(owners=(NOBODY,))):
-            if mark in record.text and search.fits((entry := read_entry(record)).finding):
+        for record in walk(self._storage, findings.FINDINGS, Query(owners=(NOBODY,))):
+            if mark in record.text and search.fits((entry := findings.read_entry(record)).finding):
                 yield entry.key, entry
 
     def _now(self) -> int:
@@ -284,13 +266,13 @@ class Findings(WriteBehind[tuple[Key, Entry]]):
 
     def _forget(self) -> None:
         self._lock = threading.Lock()
-        self._waiting: dict[Key, Entry] = {}
+        self._waiting: dict[Key, findings.Entry] = {}
         self._documents = 0
 
     def _number_waiting(self) -> int:
         return len(self._waiting)
 
-    def _take(self) -> Sequence[tuple[Key, Entry]]:
+    def _take(self) -> Sequence[tuple[Key, findings.Entry]]:
         with self._lock:
             batch = [*islice(self._waiting.items(), BATCH)]
             for key, _ in batch:
@@ -298,7 +280,7 @@ class Findings(WriteBehind[tuple[Key, Entry]]):
             self._documents = sum(entry.finding.document is not None for entry in self._waiting.values())
         return sorted(batch, key=lambda item: item[0])
 
-    def _save(self, batch: Sequence[tuple[Key, Entry]]) -> None:
+    def _save(self, batch: Sequence[tuple[Key, findings.Entry]]) -> None:
         try:
             for entry in self._storage.run(lambda: self._add_up(batch)):
                 self._log_new(entry)
@@ -306,23 +288,23 @@ class Findings(WriteBehind[tuple[Key, Entry]]):
             for _, entry in batch:
                 self._emit(finding_made, finding=entry.finding, count=entry.count)
 
-    def _log_new(self, entry: Entry) -> None:
+    def _log_new(self, entry: findings.Entry) -> None:
         left_out = self._ration.take(entry.key.receiver)
         if left_out:
             self.log.warning("%s: %d more findings are in the list only.", entry.finding.platform, left_out)
         if left_out is not None:
-            log_finding(entry.finding)
+            findings.log_finding(entry.finding)
 
-    def _add_up(self, batch: Sequence[tuple[Key, Entry]]) -> Sequence[Entry]:
+    def _add_up(self, batch: Sequence[tuple[Key, findings.Entry]]) -> Sequence[findings.Entry]:
         """Add new occurrences to the stored findings, in a transaction; return the new findings."""
         kept = self._read([key for key, _ in batch])
         room: dict[str, int] = {}
-        merged: dict[Key, Entry] = {}
-        changed: dict[Key, Entry] = {}
+        merged: dict[Key, findings.Entry] = {}
+        changed: dict[Key, findings.Entry] = {}
         for key, entry in batch:
             group = key.receiver
             if group not in room:
-                here = self._storage.list(FINDINGS, Query(owners=(NOBODY,), receiver=group, limit=1)).total
+                here = self._storage.list(findings.FINDINGS, Query(owners=(NOBODY,), receiver=group, limit=1)).total
                 room[group] = self._most - here
             if key not in kept and entry.finding.object and room[group] <= 0:
                 other = entry.merged()
@@ -333,13 +315,13 @@ class Findings(WriteBehind[tuple[Key, Entry]]):
         kept |= self._read([key for key in merged if key not in kept])
         for key, entry in merged.items():
             changed[key] = entry.after(changed.get(key))
-        written = [(key, new_record(entry.after(kept.get(key)))) for key, entry in sorted(changed.items(), key=_key)]
-        self._storage.save_many(FINDINGS, written)
+        written = [(key, findings.new_record(changed[key].after(kept.get(key)))) for key in sorted(changed)]
+        self._storage.save_many(findings.FINDINGS, written)
         return [entry for key, entry in changed.items() if key not in kept]
 
-    def _read(self, keys: Sequence[Key]) -> dict[Key, Entry]:
-        found = self._storage.get_many(FINDINGS, keys, for_update=True) if keys else {}
-        return {key: read_entry(record) for key, record in found.items()}
+    def _read(self, keys: Sequence[Key]) -> dict[Key, findings.Entry]:
+        found = self._storage.get_many(findings.FINDINGS, keys, for_update=True) if keys else {}
+        return {key: findings.read_entry(record) for key, record in found.items()}
 
     def _remove_old(self) -> None:
         purge(self._storage, before=self._now() - self._max_age)
@@ -347,12 +329,8 @@ class Findings(WriteBehind[tuple[Key, Entry]]):
 
 def purge(storage: Storage, *, before: int) -> int:
     """Remove findings that last occurred before a moment (microseconds), some at a time; return their number."""
-    return storage.delete_page(FINDINGS, Query(date_to=before, limit=PURGED_AT_ONCE), key_of=key_of)
+    return storage.delete_page(findings.FINDINGS, Query(date_to=before, limit=PURGED_AT_ONCE), key_of=findings.key_of)
 
 
-def _recency(entry: Entry) -> tuple[int, int]:
+def _recency(entry: findings.Entry) -> tuple[int, int]:
     return entry.last, entry.number
-
-
-def _key(item: tuple[Key, Entry]) -> Key:
-    return item[0]
