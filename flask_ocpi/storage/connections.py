@@ -29,6 +29,7 @@ from flask_ocpi.core import forks
 from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.errors import DeadlockError
 from flask_ocpi.errors import StorageError
+from flask_ocpi.storage import joining
 from flask_ocpi.storage.base import FORKED
 from flask_ocpi.storage.driver import Answer
 from flask_ocpi.storage.driver import Held
@@ -36,16 +37,6 @@ from flask_ocpi.storage.driver import HeldConnections
 from flask_ocpi.storage.driver import Statement
 from flask_ocpi.storage.driver import Values
 from flask_ocpi.storage.driver import has_news
-from flask_ocpi.storage.joining import ALL_CONNECTIONS
-from flask_ocpi.storage.joining import HOLDS_FILE
-from flask_ocpi.storage.joining import HOLDS_JOINED
-from flask_ocpi.storage.joining import HOLDS_LOCK
-from flask_ocpi.storage.joining import INSIDE_ANOTHER
-from flask_ocpi.storage.joining import HostConnections
-from flask_ocpi.storage.joining import HostTransaction
-from flask_ocpi.storage.joining import connection_of
-from flask_ocpi.storage.joining import has_begun
-from flask_ocpi.storage.joining import is_on
 from flask_ocpi.storage.opening import check_dialect
 from flask_ocpi.storage.opening import cut_off
 from flask_ocpi.storage.opening import is_in_memory
@@ -83,7 +74,7 @@ class Database:
         self._forked_inside = False
         self._held = HeldConnections(engine)
         self._file = os.path.abspath(str(engine.url.database)) if self.is_sqlite and not self.in_memory else None
-        self._host = HostConnections(engine, in_memory=self.in_memory)
+        self._host = joining.HostConnections(engine, in_memory=self.in_memory)
         # The listener also keeps this object alive as long as the engine.
         event.listen(engine, "engine_disposed", lambda _: self.release_idle())
         # A transaction that reads in order to write locks the record, so no stricter level is needed.
@@ -185,11 +176,11 @@ class Database:
 
         Until the host application ends that transaction, this thread also reads in it, and writes nowhere else.
         """
-        host = HostTransaction.of(session)
+        host = joining.HostTransaction.of(session)
         current = self.current
         if current is not None:
             if current.host is not host:
-                raise StorageError(INSIDE_ANOTHER)
+                raise StorageError(joining.INSIDE_ANOTHER)
             yield
             return
         with forks.at_work:
@@ -212,15 +203,15 @@ class Database:
 
         False while this thread has a transaction of its own: its writes go there.
         """
-        if self.current is not None or not is_on(session, table, self._engine):
+        if self.current is not None or not joining.is_on(session, table, self._engine):
             return False
         if session.new or session.dirty or session.deleted:
             session.flush()
         if not session.in_transaction():
             return False
-        if has_begun(session):
+        if joining.has_begun(session):
             return True
-        return self._host.has_written(connection_of(session, table, self._engine), self._turn_to_write)
+        return self._host.has_written(joining.connection_of(session, table, self._engine), self._turn_to_write)
 
     def after_commit(self, work: Callable[[], None]) -> None:
         """Call ``work`` after the transaction of this thread commits; at once if there is none."""
@@ -313,20 +304,20 @@ class Database:
         joined = self._local.joined
         return None if joined is None or joined.host is None or joined.host.has_ended else joined
 
-    def _refuse_to_wait(self, host: HostTransaction | None = None, driver: Any = None) -> None:
+    def _refuse_to_wait(self, host: joining.HostTransaction | None = None, driver: Any = None) -> None:
         """Raise an error if this thread would wait for a lock that it holds itself outside of the given transaction."""
         joined = self._ongoing(reads=True)
         if joined is not None and joined.host is not host:
-            raise StorageError(HOLDS_JOINED)
+            raise StorageError(joining.HOLDS_JOINED)
         if self._host.are_writing(self._turn_to_write, besides=driver):
-            raise StorageError(HOLDS_LOCK)
+            raise StorageError(joining.HOLDS_LOCK)
         if self._file in files_of_thread():
-            raise StorageError(HOLDS_FILE)
+            raise StorageError(joining.HOLDS_FILE)
 
-    def _open_in(self, host: HostTransaction, table: Table) -> tuple[Transaction, NestedTransaction]:
+    def _open_in(self, host: joining.HostTransaction, table: Table) -> tuple[Transaction, NestedTransaction]:
         """Begin a savepoint in a transaction of the host application."""
         try:
-            connection = connection_of(host.session, table, self._engine)
+            connection = joining.connection_of(host.session, table, self._engine)
             held = Held(connection, 0)
             held.by_sqlalchemy = True
             self._refuse_to_wait(host, held.driver)
@@ -410,7 +401,7 @@ class Database:
     def _connect(self) -> Connection:
         """Take a connection from the pool; if the server has closed it, replace all connections of the pool."""
         if self._host.number >= self._held.most:
-            raise StorageError(ALL_CONNECTIONS.format(number=self._host.number))
+            raise StorageError(joining.ALL_CONNECTIONS.format(number=self._host.number))
         with self._host.passing_by():
             return self._connected()
 

@@ -32,6 +32,7 @@ from sqlalchemy import select
 from flask_ocpi.errors import ConflictError
 from flask_ocpi.errors import StorageError
 from flask_ocpi.storage import counts
+from flask_ocpi.storage import lists
 from flask_ocpi.storage.base import HostSession
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Page
@@ -43,14 +44,6 @@ from flask_ocpi.storage.connections import Database
 from flask_ocpi.storage.driver import Statement
 from flask_ocpi.storage.joining import HostTransaction
 from flask_ocpi.storage.joining import session_of
-from flask_ocpi.storage.lists import FEW
-from flask_ocpi.storage.lists import ListShape
-from flask_ocpi.storage.lists import claim_statement
-from flask_ocpi.storage.lists import delete_statement
-from flask_ocpi.storage.lists import keys_statement
-from flask_ocpi.storage.lists import list_statements
-from flask_ocpi.storage.lists import query_values
-from flask_ocpi.storage.lists import read_total
 from flask_ocpi.storage.migration import migrate
 from flask_ocpi.storage.opening import PREPARED
 from flask_ocpi.storage.tables import Rows
@@ -92,7 +85,7 @@ def is_open_to_others(path: Path) -> bool:
 
 
 T = TypeVar("T")
-_Build: TypeAlias = Callable[[Table, Table | None, ListShape, Dialect], T]
+_Build: TypeAlias = Callable[[Table, Table | None, lists.ListShape, Dialect], T]
 
 SETUP_ATTEMPTS = 5
 COUNTS_SECONDS = 60.0
@@ -149,10 +142,10 @@ class SQLAlchemyStorage(Storage):
         return record_of(rows[0]) if rows else None
 
     def list(self, kind: str, query: Query) -> Page:
-        shape = ListShape.of(query)
+        shape = lists.ListShape.of(query)
         kept = not (shape.known or shape.is_dated) and query.receiver == "" and self._counts_are_kept(kind)
-        statements = self._shaped(list_statements, kind, shape, counts=self._counts if kept else None)
-        values = query_values(query)
+        statements = self._shaped(lists.list_statements, kind, shape, counts=self._counts if kept else None)
+        values = lists.query_values(query)
 
         def rows_of(statement: Statement) -> Sequence[Any]:
             return self._database.execute(statement, values, reads=True).rows
@@ -160,7 +153,7 @@ class SQLAlchemyStorage(Storage):
         # One statement returns the rows and the total, so both are of the same moment.
         if statements.few is not None and not shape.known:
             rows = rows_of(statements.few)
-            if rows[0][_TOTAL] <= FEW:
+            if rows[0][_TOTAL] <= lists.FEW:
                 return _page(rows, query)
         rows = rows_of(statements.page)
         if shape.known:
@@ -206,8 +199,8 @@ class SQLAlchemyStorage(Storage):
 
     def keys(self, kind: str, query: Query, *, key_of: Callable[[Record], Key]) -> Iterator[tuple[Key, int]]:
         query = replace(query, limit=KEYS_AT_ONCE, after="0")  # records are numbered from 1
-        statement = self._shaped(keys_statement, kind, ListShape.of(query))
-        while rows := self._database.execute(statement, query_values(query), reads=True).rows:
+        statement = self._shaped(lists.keys_statement, kind, lists.ListShape.of(query))
+        while rows := self._database.execute(statement, lists.query_values(query), reads=True).rows:
             yield from ((Key(*row[:-2]), row[-2]) for row in rows)
             query = replace(query, after=str(rows[-1][-1]))
 
@@ -238,12 +231,12 @@ class SQLAlchemyStorage(Storage):
             return statements.remove(self._database, known)
 
     def delete_page(self, kind: str, query: Query, *, key_of: Callable[[Record], Key]) -> int:
-        statement = self._shaped(delete_statement, kind, ListShape.of(query))
-        return self._database.execute(statement, query_values(query)).changed
+        statement = self._shaped(lists.delete_statement, kind, lists.ListShape.of(query))
+        return self._database.execute(statement, lists.query_values(query)).changed
 
     def claim(self, kind: str, query: Query, *, until: int, key_of: Callable[[Record], Key]) -> Sequence[Record]:
-        statement = self._shaped(claim_statement, kind, ListShape.of(query))
-        values = {**query_values(query), "until": until}
+        statement = self._shaped(lists.claim_statement, kind, lists.ListShape.of(query))
+        values = {**lists.query_values(query), "until": until}
         rows = self._database.execute(statement, values).rows
         return sorted(map(record_of, rows), key=lambda record: record.created)
 
@@ -345,7 +338,7 @@ class SQLAlchemyStorage(Storage):
         with self._database.connection() as connection:
             return counts.make_few(connection, all_counts)
 
-    def _shaped(self, build: _Build[T], kind: str, shape: ListShape, *, counts: Table | None = None) -> T:
+    def _shaped(self, build: _Build[T], kind: str, shape: lists.ListShape, *, counts: Table | None = None) -> T:
         """Return the statements that ``build``, of :mod:`flask_ocpi.storage.lists`, makes for queries of a shape."""
         self._statements_of(kind)
         known = (build, kind, shape, counts is not None)
@@ -359,7 +352,7 @@ class SQLAlchemyStorage(Storage):
 
 def _further(rows: Sequence[Any], query: Query) -> Page:
     """Make a page with the total of an earlier page: raised if more was found, and exact on the last page."""
-    known = read_total(query.after)[1] or 0
+    known = lists.read_total(query.after)[1] or 0
     if not rows:
         return Page((), min(known, query.offset), query.after)
     page = _page(rows, query)

@@ -176,14 +176,6 @@ class Rows(Sequence[Record]):
     def __iter__(self) -> Iterator[Record]:
         return map(record_of, self._rows)
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sequence) and tuple(self) == tuple(other)
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __repr__(self) -> str:
-        return repr(tuple(self))
-
 
 def record_columns(table: sa.Table) -> tuple[sa.ColumnElement[Any], ...]:
     """Return the columns in the order of Record's fields, for :func:`record_of`."""
