@@ -13,7 +13,7 @@ from flask import Flask
 from redis import Redis
 
 from flask_ocpi.core.schema import Schema
-from flask_ocpi.exchange.write_behind import forget_all
+from flask_ocpi.exchange import write_behind
 from flask_ocpi.storage.base import Storage
 from flask_ocpi.storage.memory import MemoryStorage
 from flask_ocpi.testing.network import Clock
@@ -96,7 +96,8 @@ def _dispatchers_end() -> Iterator[None]:
     """End the threads that a test started, and drop what waits to be written: the storages are closed then."""
     yield
     stop_dispatchers()
-    forget_all()
+    for writer in list(write_behind._writers):
+        writer._forget()
 
 
 @pytest.fixture(autouse=True)

@@ -443,8 +443,3 @@ def _each(value: Any, convert: Callable[[Document], Document]) -> Any:
     if isinstance(value, list):
         return [convert(item) if isinstance(item, dict) else item for item in value]
     return convert(value) if isinstance(value, dict) else value
-
-
-def _below(lose: Lose, pointer: str) -> Lose:
-    """Return a function that reports losses under a JSON pointer."""
-    return lambda below, reason: lose(f"{pointer}{below}", reason)

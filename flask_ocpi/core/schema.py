@@ -110,13 +110,9 @@ class Schema(ma.Schema):
         return document
 
     def _loader(self, partial: Any) -> Loader | None:
-        try:
-            return self._loaders[partial]
-        except KeyError:
-            return self._compile(partial)
-
-    def _compile(self, partial: bool | None) -> Loader | None:
-        return self._loaders.setdefault(partial, Schema.compiler(self, partial))
+        if partial not in self._loaders:
+            self._loaders[partial] = Schema.compiler(self, partial)
+        return self._loaders[partial]
 
     @ma.validates_schema(skip_on_field_errors=True)
     def _check_rules(self, data: Document, *, partial: Any = None, **kwargs: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import defaultdict
 from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -174,7 +175,7 @@ class Contacts(WriteBehind[Contact]):
         """
         now = moment or int(self._clock().timestamp() * SECOND)
         with self._lock:
-            heard = self._waiting.get(platform) or self._heard(platform)
+            heard = self._waiting[platform]
             heard.received = now
             if interface:
                 heard.uses[interface] = now
@@ -202,7 +203,7 @@ class Contacts(WriteBehind[Contact]):
         """
         now = int(self._clock().timestamp() * SECOND)
         with self._lock:
-            heard = self._waiting.get(platform) or self._heard(platform)
+            heard = self._waiting[platform]
             if http_status:
                 heard.answered = now
             if not failed or http_status == 401:
@@ -222,7 +223,7 @@ class Contacts(WriteBehind[Contact]):
         """Note the age of the oldest change that waits for a partner; does not access the storage."""
         now = int(self._clock().timestamp() * SECOND)
         with self._lock:
-            heard = self._waiting.get(platform) or self._heard(platform)
+            heard = self._waiting[platform]
             start = now // _SLICE_MICROS
             heard.ages[start] = max(heard.ages.get(start, 0), seconds)
             if not self._inline:
@@ -240,11 +241,6 @@ class Contacts(WriteBehind[Contact]):
         found = map(Contact.from_record, walk(self._storage, Contact.KIND, Query()))
         return {contact.platform: contact for contact in found}
 
-    def _heard(self, platform: str) -> _Heard:
-        """Begin to note the contacts with a partner since the last time that they were written."""
-        heard = self._waiting[platform] = _Heard()
-        return heard
-
     def _counted(self, heard: _Heard, now: int) -> list[int]:
         """Begin a slice, also the first one since the last time: see to it that all is written soon."""
         forks.look_for_fork()
@@ -256,7 +252,7 @@ class Contacts(WriteBehind[Contact]):
 
     def _forget(self) -> None:
         self._lock = threading.Lock()
-        self._waiting: dict[str, _Heard] = {}
+        self._waiting: defaultdict[str, _Heard] = defaultdict(_Heard)
 
     def _number_waiting(self) -> int:
         return len(self._waiting)

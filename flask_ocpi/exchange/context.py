@@ -43,8 +43,6 @@ from flask_ocpi.partners.platforms import Platforms
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Storage
 
-#: Stands for a missing party.
-
 Answer = str | Document
 #: Called with the Token and the LocationReferences (or None); returns an AllowedType, an AuthorizationInfo, or None.
 Authorizer = Callable[[Document, Document | None], Answer | None]
@@ -93,20 +91,17 @@ class Discover(Protocol):
     def __call__(self, versions_url: str, token: str, *, version: str, encoding: str, platform: str) -> Discovery: ...
 
 
-class Schemas:
+class Schemas(dict[type[Schema], Schema]):
     """The schema instances of the apps with one policy, one for each class, because making them takes long."""
 
     def __init__(self, policy: Policy = DEFAULT_POLICY) -> None:
+        super().__init__()
         Schema.compiler = loader_of
         self.policy = policy
-        self._instances: dict[type[Schema], Schema] = {}
         self._partial: dict[type[Schema], Schema] = {}
 
-    def __getitem__(self, schema: type[Schema]) -> Schema:
-        found = self._instances.get(schema)
-        if found is None:
-            found = self._instances.setdefault(schema, schema(policy=self.policy))
-        return found
+    def __missing__(self, schema: type[Schema]) -> Schema:
+        return self.setdefault(schema, schema(policy=self.policy))
 
     def partial(self, schema: type[Schema]) -> Schema:
         """Return the instance for PATCH bodies, with no required properties."""

@@ -139,13 +139,7 @@ class Copies:
         known = self._source(source)
         if known == to.id:
             raise InvalidParametersError(f"The copies of {to.id} are its own already.")
-        speaks: dict[Party, bool] = {}
-
-        def target_of(owner: Party) -> str | None:
-            if owner not in speaks:
-                speaks[owner] = self.services.platforms.speaks_for(to, owner)
-            return to.id if speaks[owner] else None
-
+        target_of = cache(lambda owner: to.id if self.services.platforms.speaks_for(to, owner) else None)
         moved = Moved()
         for module in modules or self.services.object_types:
             object_type = self.services.object_type(module)
@@ -156,14 +150,7 @@ class Copies:
 
     def adopt(self) -> Moved:
         """Move copies with an unknown sender to the only platform that can have sent them; the others stay."""
-        moved = Moved()
-        answering: dict[Party, str | None] = {}
-
-        def target_of(owner: Party) -> str | None:
-            if owner not in answering:
-                answering[owner] = self._only_answering(owner)
-            return answering[owner]
-
+        moved, target_of = Moved(), cache(self._only_answering)
         for object_type in self.services.object_types.values():
             for receiver in self._parties():
                 self._move(object_type, receiver, UNKNOWN, target_of, moved)
@@ -272,19 +259,18 @@ class Copies:
 
     def _by_rank(self, owner: Party) -> Iterator[Sequence[str]]:
         """Yield the possible senders of a party's objects: the platform that speaks for it, its hubs, all others."""
-        direct = self._speaking(owner)
-        yield direct
-        hubs = self._hubs(owner)
-        yield hubs
+        yield (direct := self._speaking(owner))
+        yield (hubs := self._hubs(owner))
         yield [source for source in self._sources() if source not in (*direct, *hubs)]
 
     def _better(self, source: str, owner: Party) -> Sequence[str]:
         """Return the platforms whose copies of a party's objects come before those of that source."""
-        direct = self._speaking(owner)
-        if source in direct:
-            return ()
-        hubs = self._hubs(owner)
-        return direct if source in hubs else (*direct, *hubs)
+        better: list[str] = []
+        for sources in self._by_rank(owner):
+            if source in sources:
+                break
+            better += sources
+        return better
 
     def _speaking(self, owner: Party) -> Sequence[str]:
         return self.services.platforms.claims.of(owner).platforms

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from flask_ocpi.core.advice import with_article
 from flask_ocpi.core.description import Handler
 from flask_ocpi.core.description import ObjectType
 from flask_ocpi.core.description import Operation
@@ -44,7 +45,7 @@ def get_objects(object_type: ObjectType) -> tuple[Operation, ...]:
             name=f"get_{name}",
             method="GET",
             path=_path(parameters),
-            summary=f"Get {_noun(schema)}",
+            summary=f"Get {with_article(schema.__name__)}",
             handler=handlers.get_object,
             parameters=parameters,
             returns=schema,
@@ -73,7 +74,7 @@ def client_owned(
                     name=f"{verb.lower()}_{name}",
                     method=verb,
                     path=f"{_path(OWNER)}{segment}{_path(parameters)}",
-                    summary=summary.format(_noun(schema)),
+                    summary=summary.format(with_article(schema.__name__)),
                     handler=handler,
                     parameters=path_parameters,
                     query=query,
@@ -104,12 +105,6 @@ def _levels(object_type: ObjectType) -> list[tuple[int, str, type[Schema], tuple
         parameters = (*parameters, part.parameter)
         levels.append((index, part.name, part.schema, parameters))
     return levels
-
-
-def _noun(schema: type[Schema]) -> str:
-    """Return the name of a class with its article."""
-    name = schema.__name__
-    return f"an {name}" if name[0] in "AEIO" else f"a {name}"
 
 
 def _path(parameters: Sequence[PathParameter]) -> str:

@@ -185,12 +185,6 @@ def flush_all() -> None:
         writer.flush()
 
 
-def forget_all() -> None:
-    """Drop the items that wait in any app of this process, for tests whose storages are closed."""
-    for writer in list(_writers):
-        writer._forget()
-
-
 @cache
 def _flush_at_exit() -> None:
     atexit.register(flush_all)
