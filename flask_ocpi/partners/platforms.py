@@ -12,6 +12,7 @@ from dataclasses import field
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from hashlib import blake2b
 from time import monotonic
 
 from flask_ocpi.core.advice import did_you_mean
@@ -50,18 +51,18 @@ _MOST = 1000
 class Callers:
     """The callers of Authorization headers that were looked up less than ``seconds`` ago; 0 remembers none.
 
-    A change of a platform makes this process forget all callers: here a revoked token opens nothing from then on, in
-    other processes after at most ``seconds``.
+    A header is kept as its hash. A change of a platform makes this process forget all callers: here a revoked token
+    opens nothing from then on, in other processes after at most ``seconds``.
     changes: how often all were forgotten; a caller that was read before the last time is not remembered.
     """
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._known: dict[str, tuple[float, Caller]] = {}
+        self._known: dict[bytes, tuple[float, Caller]] = {}
         self.changes = 0
 
     def get(self, header: str) -> Caller | None:
-        found = self._known.get(header)
+        found = self._known.get(blake2b(header.encode("utf-8", "surrogateescape")).digest())
         return found[1] if found is not None and monotonic() < found[0] else None
 
     def remember(self, header: str, caller: Caller, *, changes: int) -> None:
@@ -70,7 +71,8 @@ class Callers:
             return
         if len(self._known) >= _MOST:
             self._known.clear()
-        self._known[header] = (monotonic() + self._seconds, caller)
+        hashed = blake2b(header.encode("utf-8", "surrogateescape")).digest()
+        self._known[hashed] = (monotonic() + self._seconds, caller)
 
     def forget(self) -> None:
         """Forget all: a platform changed."""
