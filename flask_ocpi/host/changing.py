@@ -64,13 +64,13 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """An object to store. module: its id. index: its position among the given objects of the module.
+    """An object to store. module: its id. index: its position among the given objects of the module, None if alone.
 
     is_given: the caller gave the audience; otherwise it follows from the object.
     """
 
     module: str
-    index: int
+    index: int | None
     key: Key
     record: Record
     is_given: bool = False
@@ -112,11 +112,13 @@ def checked_object(
 
 
 @contextmanager
-def naming(module: str, index: int) -> Iterator[None]:
-    """Add the module and index of the object to errors."""
+def naming(module: str, index: int | None) -> Iterator[None]:
+    """Add the module and index of the object, if it has one, to errors."""
     try:
         yield
     except InvalidParametersError as error:
+        if index is None:
+            raise
         raise InvalidParametersError(f"{module}[{index}]: {error.message}") from error
 
 

@@ -16,7 +16,6 @@ from flask_ocpi.core.description import Document
 from flask_ocpi.core.description import ObjectType
 from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.moments import format_date_time
-from flask_ocpi.errors import ConflictError
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.copies import Copies
@@ -26,7 +25,6 @@ from flask_ocpi.exchange.documents import changed_record
 from flask_ocpi.exchange.documents import locate
 from flask_ocpi.exchange.documents import merge
 from flask_ocpi.exchange.documents import parted
-from flask_ocpi.exchange.documents import save_object
 from flask_ocpi.exchange.typed import typed_as
 from flask_ocpi.exchange.typed_reads import Get
 from flask_ocpi.exchange.typed_saves import Patch
@@ -94,10 +92,10 @@ class OwnObjects:
         if version is not None:
             document = to_store(self.services, module, version, party=party)(document)
         key, record, checked = checked_object(self.services, object_type, document, audience)
+        item = Checked(module, None, key, record, audience is not None)
 
         def work(change: Change) -> Saved:
-            outbox = change.outbox(module, object_type)
-            saved = self._save(outbox, object_type, key, record, checked, is_given=audience is not None)
+            (saved,), _ = self._store(change.outbox(module, object_type), object_type, [item], may_widen=True)
             change.saved(module, key, checked, created=saved is Saved.CREATED)
             return saved
 
@@ -149,9 +147,9 @@ class OwnObjects:
                 module = batch[0].module
                 object_type = self.object_type(module)
                 outbox = change.outbox(module, object_type)
-                new, narrower = self._save_batch(outbox, object_type, batch, may_widen=may_widen)
-                for item, created in zip(batch, new, strict=True):
-                    change.saved(module, item.key, item.record, created=created)
+                done, narrower = self._store(outbox, object_type, batch, may_widen=may_widen)
+                for item, saved in zip(batch, done, strict=True):
+                    change.saved(module, item.key, item.record, created=saved is Saved.CREATED)
                 found.extend((module, key) for key in narrower)
                 stored += len(batch)
                 while told < stored:
@@ -353,75 +351,47 @@ class OwnObjects:
         storage.after_commit(change.tell, session)
         return result
 
-    def _save(
-        self,
-        outbox: OutboxWriter,
-        object_type: ObjectType,
-        key: Key,
-        record: Record,
-        document: Document,
-        *,
-        is_given: bool,
-    ) -> Saved:
-        """Store an object and its outbox entries in the open transaction."""
-        storage, kind = self.services.storage, object_type.kind
-        if object_type.final:
-            if not save_object(storage, object_type, key, record, document):
-                return Saved.UNCHANGED
-            outbox.changed(key, None, record)
-            return Saved.CREATED
-        before = storage.get(kind, key, for_update=True)
-        if before is None:
-            try:
-                storage.save(kind, key, record, expected=0)
-            except ConflictError:  # another transaction has just created it, so it can be locked now
-                before = storage.get(kind, key, for_update=True)
-        if before is not None:
-            record = replace(record, audience=audience_after(object_type, before, record, is_given=is_given))
-            if record.audience == before.audience and record.has_same_document(before):
-                return Saved.UNCHANGED
-            storage.save(kind, key, record)
-            note_replaced(storage, object_type, [(before, record)])
-        check_change(object_type, before, record)
-        outbox.changed(key, before, record)
-        return Saved.CREATED if before is None else Saved.REPLACED
-
-    def _save_batch(
+    def _store(
         self, outbox: OutboxWriter, object_type: ObjectType, batch: Sequence[Checked], *, may_widen: bool
-    ) -> tuple[Sequence[bool], list[Key]]:
-        """Store objects of one module in the open transaction, as :meth:`_save` does.
+    ) -> tuple[Sequence[Saved], list[Key]]:
+        """Store objects of one module, and their outbox entries, in the open transaction.
 
-        Returns for each whether it is new, and the keys of those that would have got a wider audience.
+        Returns what was done for each, and the keys of those that would have got a wider audience.
         """
         if object_type.final:
-            return create_batch(self.services.storage, outbox, object_type, batch), []
+            created = create_batch(self.services.storage, outbox, object_type, batch)
+            return [Saved.CREATED if is_new else Saved.UNCHANGED for is_new in created], []
         storage, kind = self.services.storage, object_type.kind
-        before = storage.get_many(kind, [item.key for item in batch], for_update=True)
+        before = dict(storage.get_many(kind, [item.key for item in batch], for_update=True))
         first: dict[Key, Checked] = {}
         for item in batch:
             if item.key not in before:
                 first.setdefault(item.key, item)
-        made = storage.create_many(kind, [(key, item.record) for key, item in first.items()])
-        new = {key for key, is_new in zip(first, made, strict=True) if is_new}
-        here = {**before, **{key: first[key].record for key in new}}
-        if len(new) < len(first):  # another transaction has just created some, so they can be locked now
-            here |= storage.get_many(kind, [key for key in first if key not in new], for_update=True)
-        created, changes, withheld = [], [], []
+        made = storage.create_many(kind, [(key, item.record) for key, item in first.items()]) if first else ()
+        late = [key for key, is_new in zip(first, made, strict=True) if not is_new]
+        if late:  # another transaction has just created them, so they can be locked now
+            before |= storage.get_many(kind, late, for_update=True)
+        here, done, changes, withheld = dict(before), [], [], []
         for item in batch:
-            key, record = item.key, item.record
-            created.append(key in new and first[key] is item)
-            if not created[-1]:
-                audience = audience_after(object_type, here[key], record, is_given=item.is_given, may_widen=may_widen)
+            key, record, stored = item.key, item.record, here.get(item.key)
+            done.append(Saved.CREATED)
+            if stored is not None:
+                audience = audience_after(object_type, stored, record, is_given=item.is_given, may_widen=may_widen)
                 if item.is_given and audience != record.audience:
                     withheld.append(key)
-                record = here[key] = replace(record, audience=audience)
-            changes.append((key, before.get(key), record))
-            with naming(item.module, item.index):
-                check_change(object_type, before.get(key), record)
-        storage.save_many(kind, [(key, r) for (key, _, r), is_new in zip(changes, created, strict=True) if not is_new])
-        note_replaced(storage, object_type, [(old, record) for _, old, record in changes if old is not None])
-        outbox.all_changed(changes)
-        return created, withheld
+                record = replace(record, audience=audience)
+                is_same = audience == stored.audience and record.has_same_document(stored)
+                done[-1] = Saved.UNCHANGED if is_same else Saved.REPLACED
+            here[key] = record
+            if done[-1] is not Saved.UNCHANGED:
+                changes.append((key, before.get(key), record, done[-1] is Saved.REPLACED))
+                with naming(item.module, item.index):
+                    check_change(object_type, before.get(key), record)
+        if replaced := [(key, record) for key, _, record, is_replaced in changes if is_replaced]:
+            storage.save_many(kind, replaced)
+        note_replaced(storage, object_type, [(old, record) for _, old, record, _ in changes if old is not None])
+        outbox.all_changed((key, old, record) for key, old, record, _ in changes)
+        return done, withheld
 
     def _get(
         self, verb: str, module: str, ids: Sequence[str], party: Party | None

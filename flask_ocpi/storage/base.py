@@ -245,7 +245,7 @@ class Storage(abc.ABC):
         They are saved and numbered in the given order; of several with the same key the last one stays. Implementations
         may be faster: this one saves one record after another.
         """
-        with self.transaction():
+        with nullcontext() if len(records) == 1 else self.transaction():
             return [self.save(kind, key, record) for key, record in records]
 
     def create_many(self, kind: str, records: Sequence[tuple[Key, Record]]) -> Sequence[bool]:
@@ -254,7 +254,7 @@ class Storage(abc.ABC):
         Existing records stay unchanged; of several with the same key the first one is created. Implementations may be
         faster: this one tries one record after another.
         """
-        with self.transaction():
+        with nullcontext() if len(records) == 1 else self.transaction():
             return [self._creates(kind, key, record) for key, record in records]
 
     def _creates(self, kind: str, key: Key, record: Record) -> bool:

@@ -193,6 +193,8 @@ class SQLAlchemyStorage(Storage):
     def get_many(self, kind: str, keys: Collection[Key], *, for_update: bool = False) -> Mapping[Key, Record]:
         if for_update and self._database.current is None:
             raise StorageError("get_many(for_update=True) holds records until a transaction ends: open one first.")
+        if len(keys) == 1:
+            return super().get_many(kind, keys, for_update=for_update)
         statements = self._batch(kind)
         known = [key for key in keys if _can_be_stored(key)]
         return statements.read(self._database, known, for_update=for_update)
