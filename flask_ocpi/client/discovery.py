@@ -121,7 +121,8 @@ class _Entries:
                 found.append(self._entry(schema, item))
             except InvalidParametersError as error:
                 if len(self.unreadable) < _MOST_LOGGED:
-                    self.unreadable.append(f"{_name_of(item)} ({_reason(error)})")
+                    reason = error.message.removeprefix("Invalid entry: ").rstrip(".")[:100]
+                    self.unreadable.append(f"{_name_of(item)} ({reason})")
                     _log.warning("An entry of %s is ignored. %s", url, error)
                 else:
                     ignored += 1
@@ -162,10 +163,6 @@ def _name_of(item: Any) -> str:
         return shown(item)[:_MOST_NAMED]
     names = (item.get(name) for name in ("version", "identifier", "role"))
     return ":".join(shown(name)[:_MOST_NAMED] for name in names if isinstance(name, str)) or "one without a name"
-
-
-def _reason(error: InvalidParametersError) -> str:
-    return error.message.removeprefix("Invalid entry: ").rstrip(".")[:100]
 
 
 @contextmanager

@@ -135,7 +135,9 @@ class Journal:
             about: Sequence[Reference] = ()
             has_more, entries = len(entries) > limit, entries[-limit:]
         else:
-            start = self._reference(kind, id)
+            if kind not in (kinds := self.kinds):
+                raise InvalidParametersError(f"There are no stories of {kind!r}; {there_are(kinds, kind)}")
+            start = Reference.of(kind, id)
             causes = Causes(self.services.storage, self._search(platform, None, since, failed=False), limit=limit)
             entries = causes.collect(start)
             about, has_more = causes.of_kind(*OF_ONE_CHARGE)[:_MOST_ABOUT], causes.has_more
@@ -145,12 +147,6 @@ class Journal:
         """Return the kinds with which there is a story of this id: kinds whose objects the messages name so."""
         storage, kinds = self.services.storage, self.services.traffic.references.kinds
         return [kind for kind in kinds if journal.about(storage, [Reference.of(kind, id)], limit=1)]
-
-    def _reference(self, kind: str, id: str) -> Reference:
-        kinds = self.kinds
-        if kind not in kinds:
-            raise InvalidParametersError(f"There are no stories of {kind!r}; {there_are(kinds, kind)}")
-        return Reference.of(kind, id)
 
     def _told(
         self, kind: str, id: str, entries: Sequence[Entry], about: Sequence[Reference], *, has_more: bool

@@ -50,11 +50,6 @@ def circuit_of(services: Services, platform: str) -> Circuit | None:
     return None if record is None else Circuit.from_record(record)
 
 
-def probe(services: Services, circuit: Circuit, *, seconds: float) -> bool:
-    """Lease the right to try one message; False if it is too early, or another worker tries."""
-    return leases.take(services.storage, circuit, now=services.now(), seconds=seconds) is not None
-
-
 def open_circuit(
     services: Services, platform: str, error: str, *, probed: bool, retry_after: float | None = None
 ) -> Circuit:

@@ -211,8 +211,11 @@ class Deliveries:
             return Batch()
         circuit = circuits.circuit_of(services, platform_id)
         probes = circuit is not None
-        if circuit is not None and not circuits.probe(services, circuit, seconds=self.lease):
-            return Batch()
+        if (
+            circuit is not None
+            and leases.take(services.storage, circuit, now=services.now(), seconds=self.lease) is None
+        ):
+            return Batch()  # it is too early to try one message, or another worker tries
         most = 1 if probes else max(1, min(_MOST, int(_AIM / (self.pace(platform_id) or _AIM))))
         taken = entries.take(services, platform_id, seconds=self.lease, most=most)
         if probes and not taken:

@@ -88,10 +88,9 @@ def scope_of(services: Services, platform: Platform, id: str, receiver: Party | 
     module = _module(services, platform, id)
     if module is None:
         raise InvalidParametersError(f"The module {id} has no objects to pull.")
-    parties = _receivers(services, platform, module)
-    all_parties = own_parties(services, platform, services.version(platform.version), id, InterfaceRole.RECEIVER)
-    listing = ", ".join(map(str, all_parties))
-    if receiver is not None and receiver not in all_parties:
+    parties = own_parties(services, platform, services.version(platform.version), id, InterfaceRole.RECEIVER)
+    listing = ", ".join(map(str, parties))
+    if receiver is not None and receiver not in parties:
         raise InvalidParametersError(f"{receiver} is no own party that receives {id}; there is {listing}.")
     if module.configuration:
         return Scope(platform, module, parties[0])
@@ -117,7 +116,9 @@ def scopes_of(services: Services, platform: Platform, modules: Collection[str] =
         if platform.endpoint(module.identifier, InterfaceRole.SENDER) and services.serves(
             module, InterfaceRole.RECEIVER
         ):
-            for party in _receivers(services, platform, module):
+            parties = own_parties(services, platform, version, module.id, InterfaceRole.RECEIVER)
+            # The copies of a configuration module are kept once, for all parties.
+            for party in parties[:1] if module.configuration else parties:
                 yield Scope(platform, module, party)
 
 
@@ -133,10 +134,3 @@ def _module(services: Services, platform: Platform, id: str) -> Module | None:
     if module is None or not module.objects:
         return None
     return module if any(operation.returns_list for operation in operations_of(module, InterfaceRole.SENDER)) else None
-
-
-def _receivers(services: Services, platform: Platform, module: Module) -> tuple[Party, ...]:
-    """Return the own parties that get copies; those of a configuration module are kept once, for all parties."""
-    version = services.version(platform.version)
-    parties = own_parties(services, platform, version, module.id, InterfaceRole.RECEIVER)
-    return parties[:1] if module.configuration else parties

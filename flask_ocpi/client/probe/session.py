@@ -10,6 +10,8 @@ from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from dataclasses import field
 from functools import cached_property
 from http import HTTPStatus
 from typing import Any
@@ -64,53 +66,42 @@ class Recorder:
         """Do nothing: the transport belongs to the app."""
 
 
+@dataclass(eq=False, repr=False)
 class Session:
     """What a probe asks and knows.
 
     url: the versions URL. token: the token that we send. platform: the record of the partner; None for an address
     without one. number: the version to look at, or None for the usual one. renew: renews the registration; None if the
     probe may not write.
-    ``seen`` lists all requests; ``quirks`` are those that would help, with the reason for each.
+    ``seen`` lists all requests; ``quirks`` are those that would help, with the reason for each. calls: the number of
+    requests of its client. answers: those to commands and charging profiles, as they came, by module. started: whether
+    a session was started.
     """
 
     #: Returns seconds, to measure how long an answer takes.
     timer = staticmethod(time.perf_counter)
     pause = staticmethod(time.sleep)
 
-    def __init__(
-        self,
-        services: Services,
-        connection: Connection,
-        url: str,
-        token: str,
-        *,
-        encoding: str,
-        platform: Platform | None = None,
-        number: str | None = None,
-        renew: Callable[[], Platform] | None = None,
-    ) -> None:
-        self.services = services
-        self.recorder = Recorder(connection.transport)
-        self.connection = connection
-        connection.transport = self.recorder
-        self.url = url
-        self.platform = platform
-        self.encoding = encoding
-        self.seen: list[Seen] = []
-        self.quirks: dict[str, tuple[Any, str]] = {}
-        self.renew = renew
-        self.calls = 0
-        #: The token of the driver in commands, and whether a session was started for it.
-        self.driver = f"PROBE-{uuid.uuid4().hex[:12]}"
-        self.started = False
-        #: The answers to commands and charging profiles, as they came, by module.
-        self.answers: dict[str, list[Any]] = {}
-        #: That of all requests: the journal shows them as one conversation.
-        self.correlation_id = str(uuid.uuid4())
-        self._token = token
-        self._old_tokens: list[str] = []
-        self._number = number
-        self._unanswered = 0
+    services: Services
+    connection: Connection
+    url: str
+    token: str
+    encoding: str
+    platform: Platform | None = None
+    number: str | None = None
+    renew: Callable[[], Platform] | None = None
+    seen: list[Seen] = field(default_factory=list)
+    quirks: dict[str, tuple[Any, str]] = field(default_factory=dict)
+    answers: dict[str, list[Any]] = field(default_factory=dict)
+    old_tokens: list[str] = field(default_factory=list)
+    calls: int = 0
+    unanswered: int = 0
+    started: bool = False
+
+    def __post_init__(self) -> None:
+        self.recorder = self.connection.transport = Recorder(self.connection.transport)
+        self.driver = f"PROBE-{uuid.uuid4().hex[:12]}"  # the token in commands
+        self.correlation_id = str(uuid.uuid4())  # that of all requests: the journal shows them as one conversation
 
     def ask(
         self,
@@ -132,7 +123,7 @@ class Session:
         for last in (False, True):
             self._check_budget()
             sent: dict[str, str | None] = {
-                "Authorization": authorization(self._token, self.encoding),
+                "Authorization": authorization(self.token, self.encoding),
                 "X-Request-ID": str(uuid.uuid4()),
                 "X-Correlation-ID": self.correlation_id,
                 **(headers or {}),
@@ -144,7 +135,7 @@ class Session:
                 )
             except RemoteError as failure:
                 error = str(failure)
-            self._unanswered = self._unanswered + 1 if answer is None else 0
+            self.unanswered = self.unanswered + 1 if answer is None else 0
             found = Seen(
                 method,
                 url,
@@ -167,7 +158,7 @@ class Session:
         most = MOST_REQUESTS + (MOST_WRITES if self.renew is not None else 0)
         if self.requests >= most:
             raise SkippedError(f"The probe makes at most {most} requests.")
-        if self._unanswered >= _MOST_UNANSWERED:
+        if self.unanswered >= _MOST_UNANSWERED:
             raise SkippedError(f"It did not answer {_MOST_UNANSWERED} requests in a row.")
 
     @property
@@ -190,24 +181,24 @@ class Session:
         return None if answer is None else Seen("", "", {}, 0, 0.0, answer=answer).data
 
     def use(self, token: str) -> None:
-        self._old_tokens.append(self._token)
-        self._token = token
+        self.old_tokens.append(self.token)
+        self.token = token
 
     @property
     def replaced(self) -> str | None:
         """The Authorization header with the token before the renewal; None if there was none."""
-        return authorization(self._old_tokens[-1], self.encoding) if self._old_tokens else None
+        return authorization(self.old_tokens[-1], self.encoding) if self.old_tokens else None
 
     def hidden(self, text: str) -> str:
         """Return a text without our token, which an answer may repeat, and without others that are named so."""
-        for token in (self._token, *self._old_tokens):
+        for token in (self.token, *self.old_tokens):
             for secret in (token, authorization(token).removeprefix("Token ")):
                 begin, rest = secret[:_SEEN_OF_A_SECRET], secret[_SEEN_OF_A_SECRET:]
                 text = re.sub(re.escape(begin) + (r"[\w+/=.-]*" if rest else ""), "***", text)
         return _TOLD.sub(r"\1***", text)
 
     def is_our_token(self, token: Any) -> bool:
-        return isinstance(token, str) and hmac.compare_digest(token.encode(), self._token.encode())
+        return isinstance(token, str) and hmac.compare_digest(token.encode(), self.token.encode())
 
     def propose(self, quirk: str, value: Any, reason: str) -> None:
         """Note a quirk that would help, unless it is set already."""
@@ -249,7 +240,7 @@ class Session:
     def version(self) -> Version:
         """The version to look at: the chosen one, that of the partner, or else the newest common one."""
         registered = None if self.platform is None else self.platform.version
-        number = self._number or registered or (self.common[-1] if self.common else None)
+        number = self.number or registered or (self.common[-1] if self.common else None)
         found = self.services.version(number)
         if found is None:
             raise SkippedError("There is no version that both sides have.")
@@ -285,7 +276,7 @@ class Session:
             read = []
         if self.platform is None:
             return read
-        if self._number not in (None, self.platform.version):  # our token opens no other module of another version
+        if self.number not in (None, self.platform.version):  # our token opens no other module of another version
             return [item for item in read if item["identifier"] == ModuleID.CREDENTIALS]
         if not read:
             return self.platform.endpoints
