@@ -232,7 +232,7 @@ class Audits:
             )
 
         sessions = found("sessions", lambda cdr: cdr.get("session_id"))
-        locations = found("locations", lambda cdr: _part(cdr, "cdr_location").get("id"))
+        locations = found("locations", lambda cdr: part_of(cdr, "cdr_location").get("id"))
         originals = found("cdrs", lambda cdr: cdr.get("credit_reference_id") if cdr.get("credit") is True else None)
         tokens = self._found("tokens", [self._token_key(cdr) for _, cdr in cdrs])
         columns = (sessions, locations, tokens, self._tariffs(cdrs), originals, self._others(cdrs, kept=kept))
@@ -308,7 +308,7 @@ class Audits:
 
     def _token_key(self, cdr: Document) -> Key | None:
         """Return the key of the token; None where not all tokens of its party are stored here."""
-        token = _part(cdr, "cdr_token")
+        token = part_of(cdr, "cdr_token")
         if not {"country_code", "party_id", "uid", "type"} <= token.keys():
             return None
         party = Party.of(str(token["country_code"]), str(token["party_id"]))
@@ -324,8 +324,9 @@ def _key(cdr: Document, id: Any, receiver: str) -> Key | None:
     return Key(fold(str(cdr["country_code"])), fold(str(cdr["party_id"])), fold(id), receiver)
 
 
-def _part(cdr: Document, name: str) -> Mapping[str, Any]:
-    value = cdr.get(name)
+def part_of(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return an object in a document, {} where it has none."""
+    value = document.get(name)
     return value if isinstance(value, Mapping) else {}
 
 

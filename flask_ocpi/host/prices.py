@@ -21,6 +21,7 @@ from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.copies import Copies
 from flask_ocpi.host.audits import Audited
 from flask_ocpi.host.audits import Audits
+from flask_ocpi.host.audits import part_of
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.pricing import Audit
 from flask_ocpi.pricing import Charging
@@ -105,7 +106,8 @@ class Prices:
         that is stored.
         """
         owner = _owner(document)
-        location = self._find("locations", _place(document).get("id", document.get("location_id")), owner)
+        location_id = part_of(document, "cdr_location").get("id", document.get("location_id"))
+        location = self._find("locations", location_id, owner)
         if not tariffs and not document.get("tariffs"):
             tariffs = self._tariffs(document, owner, location)
         return price(document, tariffs, time_zone=time_zone or _zone(location or {}), policy=policy)
@@ -254,7 +256,7 @@ class Prices:
         }
         if ids:
             return [tariff for id in ids.values() if (tariff := self._find("tariffs", id, owner))]
-        place = {**session, **_place(session)}
+        place = {**session, **part_of(session, "cdr_location")}
         try:
             connector = _connector(location or {}, str(place.get("evse_uid")), str(place.get("connector_id")))
             return [self._tariff_of(connector, owner, None, session["start_date_time"])]
@@ -275,12 +277,6 @@ def _connector(location: Mapping[str, Any], evse_uid: str, connector_id: str) ->
     raise NotFoundError(
         f"The location has no connector {connector_id!a} at an EVSE {evse_uid!a}: use ids of the location."
     )
-
-
-def _place(document: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the location in a CDR; a Session has none."""
-    place = document.get("cdr_location")
-    return place if isinstance(place, Mapping) else {}
 
 
 def _zone(location: Mapping[str, Any]) -> TimeZone | None:

@@ -220,15 +220,5 @@ def _places_of(location: Document, platform: str) -> Iterator[Place]:
     for part in evses or [{"uid": "", "status": "", "last_updated": location["last_updated"]}]:
         at = part.get("coordinates") or here
         with suppress(TypeError, ValueError):
-            latitude, longitude = float(at["latitude"]), float(at["longitude"])
-            yield Place(
-                owner,
-                platform,
-                location["id"],
-                part["uid"],
-                latitude,
-                longitude,
-                part["status"],
-                part["last_updated"],
-                name,
-            )
+            where, state = (float(at["latitude"]), float(at["longitude"])), (part["status"], part["last_updated"])
+            yield Place(owner, platform, location["id"], part["uid"], *where, *state, name)

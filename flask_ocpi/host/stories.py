@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import fields
+from itertools import product
 from typing import Any
 
 from flask_ocpi.core.moments import SECOND
@@ -177,15 +178,13 @@ class Beside:
                 )
 
     def _outbox(self, ids: Mapping[str, Sequence[str]]) -> Iterator[Event]:
-        keys = []
-        for kind, values in ids.items():
-            module = self._module_of(kind)
-            for owner in self._own if module else ():
-                for value in values:
-                    for platform in self._platforms:
-                        for party in ("", *map(str, platform.parties)):
-                            id = "\n".join((module, str(owner), value, party)).upper()
-                            keys.append(Key("", "", id, platform.id))
+        keys = [
+            Key("", "", "\n".join((module, str(owner), value, party)).upper(), platform.id)
+            for kind, values in ids.items()
+            if (module := self._module_of(kind))
+            for owner, value, platform in product(self._own, values, self._platforms)
+            for party in ("", *map(str, platform.parties))
+        ]
         for record in self.services.storage.get_many(OutboxEntry.KIND, keys).values():
             yield _waiting(record)
 

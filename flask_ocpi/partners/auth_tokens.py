@@ -63,16 +63,12 @@ def candidates(header: str | None) -> list[str]:
     if match is None:
         return []
     text = match[1]
-    found: list[str] = []
     try:
         padded = text.rstrip("=") + "=" * (-len(text.rstrip("=")) % 4)
         decoded = base64.b64decode(padded, validate=True).decode("ascii").strip()
     except (binascii.Error, UnicodeDecodeError, ValueError):
         decoded = ""
-    for token in (decoded, text):
-        if is_token(token) and token not in found:
-            found.append(token)
-    return found
+    return list(dict.fromkeys(filter(is_token, (decoded, text))))
 
 
 class TokenCipher:

@@ -198,7 +198,6 @@ class Partners:
     """
 
     def __init__(self, platforms: Iterable[Platform] = ()) -> None:
-        self._places: dict[str, int] = {}
         self._by_party: dict[Party, list[Platform]] = {}
         self._receiving: dict[str, Sequence[Platform]] = {}
         known = tuple(platforms)
@@ -206,8 +205,8 @@ class Partners:
         self.other_ids = tuple(platform.id for platform in known if not platform.is_registered)
         self.hubs = tuple(platform for platform in self._registered if platform.is_hub)
         self.awaiting_endpoints = tuple(p for p in self._registered if p.endpoints_due is not None)
-        for place, platform in enumerate(self._registered):
-            self._places[platform.id] = place
+        self._places = {platform.id: place for place, platform in enumerate(self._registered)}
+        for platform in self._registered:
             for party in platform.parties:
                 self._by_party.setdefault(party, []).append(platform)
 
