@@ -26,9 +26,9 @@ from flask_ocpi.host.facade import Facade
 from flask_ocpi.host.facade import OwnPlatform
 from flask_ocpi.host.hooks import HostHooks
 from flask_ocpi.host.state import State
-from flask_ocpi.host.wiring import Surroundings
-from flask_ocpi.host.wiring import check
-from flask_ocpi.host.wiring import wire
+from flask_ocpi.host.state import Surroundings
+from flask_ocpi.host.state import check
+from flask_ocpi.host.state import wire
 from flask_ocpi.modules.cdrs import CDR_AUDITS
 from flask_ocpi.signals import object_received
 from flask_ocpi.signals import object_removed
