@@ -5,14 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 from collections import defaultdict
-from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
-from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -23,7 +20,6 @@ from flask_ocpi.exchange.write_behind import BATCH
 from flask_ocpi.exchange.write_behind import WriteBehind
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Query
-from flask_ocpi.storage.base import Storage
 from flask_ocpi.storage.base import walk
 from flask_ocpi.storage.stored import Stored
 
@@ -153,27 +149,15 @@ class Contacts(WriteBehind[Contact]):
     noun = "contact"
     log = logging.getLogger("flask_ocpi")
     gather = 3.0
-
-    def __init__(
-        self,
-        storage: Storage,
-        *,
-        clock: Callable[[], datetime],
-        in_context: Callable[[], AbstractContextManager[object]],
-        inline: bool,
-    ) -> None:
-        self._storage = storage
-        self._clock = clock
-        #: Whether it is time to write, where there is no thread.
-        self.is_due = False
-        super().__init__(in_context=in_context, inline=inline)
+    #: Whether it is time to write, where there is no thread.
+    is_due = False
 
     def received(self, platform: str, interface: str, moment: int, failure: Failure | None) -> None:
         """Note a request of a partner, and how our answer failed; does not access the storage.
 
         interface: as :func:`interface_of` names it. moment: when it began, in microseconds; 0: now.
         """
-        now = moment or int(self._clock().timestamp() * SECOND)
+        now = moment or self._now()
         with self._lock:
             heard = self._waiting[platform]
             heard.received = now
@@ -201,7 +185,7 @@ class Contacts(WriteBehind[Contact]):
 
         http_status: 0 without an answer. timestamp: of the answer's envelope, "" if that cannot be read.
         """
-        now = int(self._clock().timestamp() * SECOND)
+        now = self._now()
         with self._lock:
             heard = self._waiting[platform]
             if http_status:
@@ -221,7 +205,7 @@ class Contacts(WriteBehind[Contact]):
 
     def waited(self, platform: str, seconds: int) -> None:
         """Note the age of the oldest change that waits for a partner; does not access the storage."""
-        now = int(self._clock().timestamp() * SECOND)
+        now = self._now()
         with self._lock:
             heard = self._waiting[platform]
             start = now // _SLICE_MICROS

@@ -157,14 +157,12 @@ class Findings(WriteBehind[tuple[Key, findings.Entry]]):
         in_context: Callable[[], AbstractContextManager[object]],
         inline: bool,
     ) -> None:
-        self._storage = storage
-        self._clock = clock
         self._emit = emit
         self._hide = Hiding(settings)
         self._ration = Ration(MOST_LOGGED)
         self._most = settings.findings_max_count
         self._max_age = settings.findings_max_age * SECOND
-        super().__init__(in_context=in_context, inline=inline)
+        super().__init__(storage, clock=clock, in_context=in_context, inline=inline)
 
     def add(self, finding: findings.Finding) -> None:
         """Note a finding; returns at once and never fails."""
@@ -260,9 +258,6 @@ class Findings(WriteBehind[tuple[Key, findings.Entry]]):
         for record in walk(self._storage, findings.FINDINGS, Query(owners=(NOBODY,))):
             if mark in record.text and search.fits((entry := findings.read_entry(record)).finding):
                 yield entry.key, entry
-
-    def _now(self) -> int:
-        return int(self._clock().timestamp() * SECOND)
 
     def _forget(self) -> None:
         self._lock = threading.Lock()

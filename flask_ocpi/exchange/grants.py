@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Mapping
@@ -182,34 +181,25 @@ def listing(roles: Sequence[Mapping[str, Any]]) -> str:
     return shown if len(roles) <= _SHOWN else f"{shown} and {len(roles) - _SHOWN} more"
 
 
+@dataclass(frozen=True, slots=True)
 class _Judge:
     """Decides on each role that is new to a partner. claims: the claims on the parties that it names."""
 
-    def __init__(
-        self,
-        services: Services,
-        before: Platform,
-        claims: Mapping[Party, Claim],
-        side: Side | None,
-        is_hub: bool,
-    ) -> None:
-        self._services = services
-        self._settings = services.settings
-        self._hook: Callable[..., str | None] | None = services.hooks.registration_filter
-        self._before = before
-        self._claims = claims
-        self._side = side
-        self._is_hub = is_hub
+    services: Services
+    before: Platform
+    claims: Mapping[Party, Claim]
+    side: Side | None
+    is_hub: bool
 
     def gets(self, role: Mapping[str, Any]) -> bool:
         """Tell whether the partner gets a role at once; raise InvalidParametersError if the role is refused."""
         name, party = pair_of(role)
-        explicit = _is_granted(self._before, name, party)
-        claim = self._claims.get(party, Claim())
-        others = set(claim.platforms) - {self._before.id}
+        explicit = _is_granted(self.before, name, party)
+        claim = self.claims.get(party, Claim())
+        others = set(claim.platforms) - {self.before.id}
         is_taken = bool(self._rivals(others) if explicit else others)
         # The party may have left the hub; only the operator knows.
-        is_free = not is_taken and (explicit or claim.hub in (None, self._before.id))
+        is_free = not is_taken and (explicit or claim.hub in (None, self.before.id))
         if explicit and is_free:
             return True
         verdict = self._asked(role)
@@ -224,25 +214,26 @@ class _Judge:
 
     def _rivals(self, others: Collection[str]) -> Collection[str]:
         """Return the platforms that cannot be the same partner as this one, which may have registered for each side."""
-        if self._side is None:
+        if self.side is None:
             return others
-        known = (self._services.platforms.get(id) for id in others)
-        return [p.id for p in known if p is not None and not sides.are_two(self._services, p, self._side.role)]
+        known = (self.services.platforms.get(id) for id in others)
+        return [p.id for p in known if p is not None and not sides.are_two(self.services, p, self.side.role)]
 
     def _is_usual(self, name: str) -> bool:
         """Tell whether a role at a free party needs no approval: of a hub, or in a first registration."""
-        first = not self._before.is_registered and not _has_terms(self._before)
-        return self._is_hub or (first and name != Role.HUB)
+        first = not self.before.is_registered and not _has_terms(self.before)
+        return self.is_hub or (first and name != Role.HUB)
 
     def _setting(self, name: str) -> str:
-        setting: str = self._settings.new_roles
+        setting = self.services.settings.new_roles
         return ASK if setting == ACCEPT and name == Role.HUB else setting
 
     def _asked(self, role: Mapping[str, Any]) -> str | None:
-        if self._hook is None:
+        hook = self.services.hooks.registration_filter
+        if hook is None:
             return None
         try:
-            verdict = self._hook(self._before, copy.deepcopy(dict(role)))
+            verdict = hook(self.before, copy.deepcopy(dict(role)))
         except Exception:  # the partner may have registered us already, so the handshake continues
             _log.exception("The registration filter failed: you are asked.")
             return ASK

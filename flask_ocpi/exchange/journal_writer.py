@@ -49,11 +49,9 @@ class Writer(WriteBehind[_Waiting]):
         in_context: Callable[[], AbstractContextManager[object]],
         inline: bool,
     ) -> None:
-        self._storage = storage
-        self._clock = clock
         self._settings = settings
         self._purges = Purge(storage)
-        super().__init__(in_context=in_context, inline=inline)
+        super().__init__(storage, clock=clock, in_context=in_context, inline=inline)
         most = min(settings.journal_max_count, settings.journal_failed_max_count)
         self.purge_after = max(PURGE_AFTER, min(most // 20, _MOST_UNPURGED))
         # A process that writes few messages in its life removes old ones, too.
@@ -93,7 +91,7 @@ class Writer(WriteBehind[_Waiting]):
         write(self._storage, [make() for make, _ in batch])
 
     def _remove_old(self) -> None:
-        now, settings = int(self._clock().timestamp() * SECOND), self._settings
+        now, settings = self._now(), self._settings
         self._purges.run(
             Bound(now - settings.journal_max_age * SECOND, settings.journal_max_count),
             failed=Bound(now - settings.journal_failed_max_age * SECOND, settings.journal_failed_max_count),

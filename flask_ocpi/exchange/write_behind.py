@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from functools import cache
 from time import monotonic
 from typing import Any
@@ -18,6 +19,8 @@ from typing import TypeVar
 from weakref import WeakSet
 
 from flask_ocpi.core import forks
+from flask_ocpi.core.moments import SECOND
+from flask_ocpi.storage.base import Storage
 
 _log = logging.getLogger("flask_ocpi")
 
@@ -60,7 +63,16 @@ class WriteBehind(abc.ABC, Generic[T]):
     gather: ClassVar[float] = 0.5
     at_once: ClassVar[int] = BATCH
 
-    def __init__(self, *, in_context: Callable[[], AbstractContextManager[object]], inline: bool) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        *,
+        clock: Callable[[], datetime],
+        in_context: Callable[[], AbstractContextManager[object]],
+        inline: bool,
+    ) -> None:
+        self._storage = storage
+        self._clock = clock
         self._in_context = in_context
         self._inline = inline
         self._lost = 0
@@ -90,6 +102,9 @@ class WriteBehind(abc.ABC, Generic[T]):
         finally:
             writing.release()
         return not self._number_waiting()
+
+    def _now(self) -> int:
+        return int(self._clock().timestamp() * SECOND)
 
     @abc.abstractmethod
     def _forget(self) -> None:

@@ -86,7 +86,7 @@ def _addresses(ocpi: Facade) -> Check:
 
 
 def _encryption(ocpi: Facade, secret: str | bytes | None, file: Path) -> Check:
-    from flask_ocpi.storage.sqlalchemy import is_open_to_others  # a third of all imports
+    from flask_ocpi.storage.opening import is_open_to_others  # a third of all imports
 
     if ocpi.services.settings.encryption_keys:
         return Check("encryption", Outcome.OK, "Stored tokens are encrypted with OCPI_ENCRYPTION_KEYS.")
@@ -105,7 +105,7 @@ def _encryption(ocpi: Facade, secret: str | bytes | None, file: Path) -> Check:
 
 
 def _storage(storage: Storage) -> Check:
-    from flask_ocpi.storage.sqlalchemy import is_open_to_others
+    from flask_ocpi.storage.opening import is_open_to_others
 
     try:
         storage.check()

@@ -30,6 +30,7 @@ from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.errors import DeadlockError
 from flask_ocpi.errors import StorageError
 from flask_ocpi.storage import joining
+from flask_ocpi.storage import transactions
 from flask_ocpi.storage.base import FORKED
 from flask_ocpi.storage.driver import Answer
 from flask_ocpi.storage.driver import Held
@@ -41,14 +42,6 @@ from flask_ocpi.storage.opening import check_dialect
 from flask_ocpi.storage.opening import cut_off
 from flask_ocpi.storage.opening import is_in_memory
 from flask_ocpi.storage.opening import prepare
-from flask_ocpi.storage.transactions import OfThread
-from flask_ocpi.storage.transactions import Transaction
-from flask_ocpi.storage.transactions import Turn
-from flask_ocpi.storage.transactions import files_of_thread
-from flask_ocpi.storage.transactions import go_on
-from flask_ocpi.storage.transactions import is_lost
-from flask_ocpi.storage.transactions import release
-from flask_ocpi.storage.transactions import storage_error
 
 STATEMENT_ATTEMPTS = 3
 DEADLOCK_PAUSE_SECONDS = 0.02
@@ -98,7 +91,7 @@ class Database:
         return database
 
     @property
-    def current(self) -> Transaction | None:
+    def current(self) -> transactions.Transaction | None:
         """The transaction of this thread."""
         return self._local.transaction
 
@@ -110,7 +103,7 @@ class Database:
         """
         transaction = self.current
         if transaction is not None:
-            go_on(transaction)
+            transactions.go_on(transaction)
             try:
                 yield transaction.held.connection
             except (SQLAlchemyError, UnicodeError) as error:
@@ -146,7 +139,7 @@ class Database:
 
     def refusal(self, error: SQLAlchemyError | UnicodeError) -> StorageError:
         """Return the error to raise when something cannot be stored; a transaction of this thread ends with it."""
-        failure = storage_error(error)
+        failure = transactions.storage_error(error)
         transaction = self.current
         if transaction is not None:
             transaction.failure = failure
@@ -187,8 +180,8 @@ class Database:
             transaction, savepoint = self._open_in(host, table)
             try:
                 yield
-                go_on(transaction)
-                release(savepoint)
+                transactions.go_on(transaction)
+                transactions.release(savepoint)
             except BaseException:
                 with suppress(SQLAlchemyError):  # the host application sees the error when it commits
                     savepoint.rollback()
@@ -228,13 +221,13 @@ class Database:
         self._held.release()
 
     def _begin(self) -> None:
-        self._local = OfThread()
-        self._transactions: set[Transaction] = set()
+        self._local = transactions.OfThread()
+        self._transactions: set[transactions.Transaction] = set()
         if self.in_memory:
             # Threads share the only connection: no thread may use another's transaction.
-            self._turn_to_read = self._turn_to_write = Turn(threading.RLock())
+            self._turn_to_read = self._turn_to_write = transactions.Turn(threading.RLock())
         elif self.is_sqlite:
-            self._turn_to_write = Turn(threading.Lock())
+            self._turn_to_write = transactions.Turn(threading.Lock())
 
     def _close_idle(self) -> None:
         """Close idle SQLite connections before a fork: the child would treat the parent's locks as its own."""
@@ -270,7 +263,7 @@ class Database:
     def _execute(self, statement: Statement, values: Values, *, reads: bool) -> Answer:
         transaction = self._ongoing(reads=reads)
         if transaction is not None:
-            go_on(transaction)
+            transactions.go_on(transaction)
             try:
                 return transaction.held.run(statement, values)
             except (SQLAlchemyError, UnicodeError) as error:
@@ -294,9 +287,9 @@ class Database:
         if isinstance(error, DeadlockError):
             time.sleep(DEADLOCK_PAUSE_SECONDS)  # without a pause the same transactions would meet again
             return True
-        return reads and is_lost(error.__cause__)
+        return reads and transactions.is_lost(error.__cause__)
 
-    def _ongoing(self, *, reads: bool) -> Transaction | None:
+    def _ongoing(self, *, reads: bool) -> transactions.Transaction | None:
         """Return the current transaction of this thread; in one that it joined before, it only reads."""
         current = self._local.transaction
         if current is not None or not reads:
@@ -311,10 +304,12 @@ class Database:
             raise StorageError(joining.HOLDS_JOINED)
         if self._host.are_writing(self._turn_to_write, besides=driver):
             raise StorageError(joining.HOLDS_LOCK)
-        if self._file in files_of_thread():
+        if self._file in transactions.files_of_thread():
             raise StorageError(joining.HOLDS_FILE)
 
-    def _open_in(self, host: joining.HostTransaction, table: Table) -> tuple[Transaction, NestedTransaction]:
+    def _open_in(
+        self, host: joining.HostTransaction, table: Table
+    ) -> tuple[transactions.Transaction, NestedTransaction]:
         """Begin a savepoint in a transaction of the host application."""
         try:
             connection = joining.connection_of(host.session, table, self._engine)
@@ -327,12 +322,12 @@ class Database:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             savepoint = connection.begin_nested()
         except SQLAlchemyError as error:
-            raise storage_error(error) from error
-        transaction = self._local.transaction = Transaction(held, host)
+            raise transactions.storage_error(error) from error
+        transaction = self._local.transaction = transactions.Transaction(held, host)
         self._transactions.add(transaction)
         return transaction, savepoint
 
-    def _open(self) -> Transaction:
+    def _open(self) -> transactions.Transaction:
         try:
             held = self._take()
             try:
@@ -341,27 +336,27 @@ class Database:
                 held.give_back()
                 raise
         except SQLAlchemyError as error:
-            raise storage_error(error) from error
-        transaction = self._local.transaction = Transaction(held)
+            raise transactions.storage_error(error) from error
+        transaction = self._local.transaction = transactions.Transaction(held)
         self._transactions.add(transaction)
         if self._file is not None:
-            files_of_thread().add(self._file)
+            transactions.files_of_thread().add(self._file)
         return transaction
 
-    def _commit(self, transaction: Transaction) -> None:
+    def _commit(self, transaction: transactions.Transaction) -> None:
         if transaction.forked:
             raise StorageError(FORKED)
-        go_on(transaction)
+        transactions.go_on(transaction)
         try:
             transaction.held.run(self._commit_statement, {})
         except SQLAlchemyError as error:
-            if is_lost(error):
-                reason = f"{storage_error(error)} Whether the transaction was written is not known."
+            if transactions.is_lost(error):
+                reason = f"{transactions.storage_error(error)} Whether the transaction was written is not known."
                 raise StorageError(reason) from error
-            raise storage_error(error) from error
+            raise transactions.storage_error(error) from error
         transaction.committed = True
 
-    def _roll_back(self, transaction: Transaction) -> None:
+    def _roll_back(self, transaction: transactions.Transaction) -> None:
         held = transaction.held
         if transaction.forked or held.connection.invalidated:
             return
@@ -372,13 +367,13 @@ class Database:
         except SQLAlchemyError:
             held.connection.invalidate()
 
-    def _end(self, transaction: Transaction) -> None:
+    def _end(self, transaction: transactions.Transaction) -> None:
         if transaction.forked:
             return
         self._transactions.discard(transaction)
         self._local.transaction = None
         if self._file is not None:
-            files_of_thread().discard(self._file)
+            transactions.files_of_thread().discard(self._file)
         if transaction.committed:
             self._held.put(transaction.held)
         else:
@@ -412,7 +407,7 @@ class Database:
                 connection.exec_driver_sql("SELECT 1")
         except DBAPIError as error:
             connection.close()
-            if not is_lost(error):
+            if not transactions.is_lost(error):
                 raise
             return self._autocommit.connect()
         return connection

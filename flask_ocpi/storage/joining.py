@@ -57,14 +57,14 @@ class HostTransaction:
     savepoint is rolled back, the work of the writes in it is dropped.
     """
 
-    __slots__ = ("_at_end", "_is_committed", "_work", "has_ended", "session")
+    __slots__ = ("_at_end", "has_ended", "is_committed", "session", "work")
 
     def __init__(self, session: Session) -> None:
         self.session = session
         self.has_ended = False
-        self._is_committed = False
+        self.is_committed = False
         self._at_end: Callable[[], object] | None = None
-        self._work: list[tuple[tuple[SessionTransaction, ...], Callable[[], None]]] = []
+        self.work: list[tuple[tuple[SessionTransaction, ...], Callable[[], None]]] = []
 
     @classmethod
     def of(cls, session: Session) -> HostTransaction:
@@ -85,7 +85,7 @@ class HostTransaction:
         while transaction is not None:
             inside.append(transaction)
             transaction = transaction.parent
-        self._work.append((tuple(inside), work))
+        self.work.append((tuple(inside), work))
 
     def hold(self, turn: AbstractContextManager[object]) -> None:
         """Enter a turn, unless that was done before, and leave it at the end of the transaction."""
@@ -93,31 +93,25 @@ class HostTransaction:
             turn.__enter__()
             self._at_end = partial(turn.__exit__, None, None, None)
 
-    def committed(self) -> None:
-        self._is_committed = True
-
-    def rolled_back(self, transaction: SessionTransaction) -> None:
-        self._work = [(inside, work) for inside, work in self._work if transaction not in inside]
-
     def ended(self) -> None:
         self.has_ended = True
         if self._at_end is not None:
             self._at_end()
-        if self._is_committed:
-            for _, work in self._work:
+        if self.is_committed:
+            for _, work in self.work:
                 work()
 
 
 def _note_commit(session: Session) -> None:
     host: HostTransaction | None = session.info.get(_WORK)
     if host is not None and not session.in_nested_transaction():
-        host.committed()
+        host.is_committed = True
 
 
 def _note_rollback(session: Session, transaction: SessionTransaction) -> None:
     host: HostTransaction | None = session.info.get(_WORK)
     if host is not None:
-        host.rolled_back(transaction)
+        host.work = [(inside, work) for inside, work in host.work if transaction not in inside]
 
 
 def _note_end(session: Session, transaction: SessionTransaction) -> None:

@@ -1,10 +1,16 @@
-"""Connections as the package needs them: settings of SQLite, and connections that a forked process cuts off."""
+"""Files and connections as the package needs them: rights, settings of SQLite, and what a forked process cuts off."""
 
 from __future__ import annotations
 
 import os
+import stat
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
+from urllib.parse import urlsplit
 
+from sqlalchemy import URL
 from sqlalchemy import Connection
 from sqlalchemy import Engine
 
@@ -52,3 +58,31 @@ def cut_off(held: Held) -> None:
 def is_in_memory(engine: Engine) -> bool:
     name = engine.url.database or ":memory:"
     return ":memory:" in name or "mode=memory" in name or engine.url.query.get("mode") == "memory"
+
+
+def sqlite_file(url: URL) -> Path | None:
+    """Return the file of a SQLite database; None for a database in memory or of another kind."""
+    name = url.database or ""
+    if url.get_backend_name() != "sqlite" or not name or ":memory:" in name or url.query.get("mode") == "memory":
+        return None
+    return Path(unquote(urlsplit(name).path) if name.startswith("file:") else name)
+
+
+def make_private(url: URL) -> None:
+    """Create a missing file of a SQLite database for its owner only; ``-wal`` and ``-shm`` get the same rights.
+
+    An existing file keeps its rights: its owner may share it with a group.
+    """
+    path = sqlite_file(url)
+    if path is None or url.query.get("mode") in ("ro", "rw"):
+        return
+    with suppress(OSError):  # SQLite reports a problem with the folder
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+
+
+def is_open_to_others(path: Path) -> bool:
+    """Tell whether users other than the owner and the group may read or write a file."""
+    try:
+        return os.name == "posix" and bool(path.stat().st_mode & stat.S_IRWXO)
+    except OSError:
+        return False

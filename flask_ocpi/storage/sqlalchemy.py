@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
-import stat
+import threading
 import time
 from collections.abc import Callable
 from collections.abc import Collection
@@ -12,23 +11,20 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
 from typing import TypeAlias
 from typing import TypeVar
-from urllib.parse import unquote
-from urllib.parse import urlsplit
 
-from sqlalchemy import URL
 from sqlalchemy import Dialect
 from sqlalchemy import Engine
 from sqlalchemy import Table
 from sqlalchemy import func
 from sqlalchemy import select
 
+from flask_ocpi.core import forks
 from flask_ocpi.errors import ConflictError
 from flask_ocpi.errors import StorageError
 from flask_ocpi.storage import counts
@@ -46,43 +42,14 @@ from flask_ocpi.storage.joining import HostTransaction
 from flask_ocpi.storage.joining import session_of
 from flask_ocpi.storage.migration import migrate
 from flask_ocpi.storage.opening import PREPARED
+from flask_ocpi.storage.opening import make_private
+from flask_ocpi.storage.opening import sqlite_file
 from flask_ocpi.storage.tables import Rows
 from flask_ocpi.storage.tables import Statements
 from flask_ocpi.storage.tables import key_values
 from flask_ocpi.storage.tables import record_of
 from flask_ocpi.storage.tables import row_values
 from flask_ocpi.storage.transactions import BUSY_MILLISECONDS
-
-_OTHERS = stat.S_IRWXO
-
-
-def sqlite_file(url: URL) -> Path | None:
-    """Return the file of a SQLite database; None for a database in memory or of another kind."""
-    name = url.database or ""
-    if url.get_backend_name() != "sqlite" or not name or ":memory:" in name or url.query.get("mode") == "memory":
-        return None
-    return Path(unquote(urlsplit(name).path) if name.startswith("file:") else name)
-
-
-def make_private(url: URL) -> None:
-    """Create a missing file of a SQLite database for its owner only; ``-wal`` and ``-shm`` get the same rights.
-
-    An existing file keeps its rights: its owner may share it with a group.
-    """
-    path = sqlite_file(url)
-    if path is None or url.query.get("mode") in ("ro", "rw"):
-        return
-    with suppress(OSError):  # SQLite reports a problem with the folder
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-
-
-def is_open_to_others(path: Path) -> bool:
-    """Tell whether users other than the owner and the group may read or write a file."""
-    try:
-        return os.name == "posix" and bool(path.stat().st_mode & _OTHERS)
-    except OSError:
-        return False
-
 
 T = TypeVar("T")
 _Build: TypeAlias = Callable[[Table, Table | None, lists.ListShape, Dialect], T]
@@ -350,6 +317,56 @@ class SQLAlchemyStorage(Storage):
                 self._lists.clear()
             statements = self._lists[known] = build(self._tables[kind], counts, shape, self._sqlalchemy_dialect)
         return statements
+
+
+class LateStorage(SQLAlchemyStorage):
+    """Become a complete :class:`SQLAlchemyStorage` on access to the first attribute that is missing.
+
+    find: returns engine and tables. creates_tables: create missing tables then.
+    """
+
+    def __init__(self, find: Callable[[], tuple[Engine, Mapping[str, Table]]], *, creates_tables: bool) -> None:
+        self.is_found = False
+        self._find = find
+        self._creates_tables = creates_tables
+        forks.begin(self._begin)
+
+    def _begin(self) -> None:
+        self._finding = threading.RLock()
+        self._is_at_it = False
+
+    def find(self) -> None:
+        """Find the database now, unless that was done; wait if another thread does it. A failure can be retried."""
+        with self._finding:
+            if self.is_found or self._is_at_it:
+                return
+            storage = self._made(creates_tables=self._creates_tables)
+            self.__dict__.update(storage.__dict__)
+            self.is_found = True
+
+    def _made(self, *, creates_tables: bool) -> SQLAlchemyStorage:
+        self._is_at_it = True  # the functions called here may use the storage
+        try:
+            storage = SQLAlchemyStorage(*self._find())
+            if creates_tables:
+                storage.setup()
+            return storage
+        finally:
+            self._is_at_it = False
+
+    def __str__(self) -> str:
+        """Name the database without connecting: a worker that starts while it is down reports that and waits."""
+        if not self.is_found:
+            with self._finding:
+                return type(self).__name__ if self._is_at_it else str(self._made(creates_tables=False))
+        return super().__str__()
+
+    def __getattr__(self, name: str) -> Any:
+        """Find the database, which sets the missing attribute."""
+        if "_finding" not in self.__dict__:
+            raise AttributeError(name)
+        self.find()
+        return object.__getattribute__(self, name)
 
 
 def _further(rows: Sequence[Any], query: Query) -> Page:

@@ -35,11 +35,6 @@ def define_tables(metadata: sa.MetaData, kinds: Iterable[str]) -> dict[str, sa.T
     return {kind: _table(metadata, kind) for kind in kinds}
 
 
-def _indexed(kind: str) -> tuple[str, ...]:
-    """Return the columns that records of a kind are found and ordered by, with their receiver and owner."""
-    return FEWER_INDEXES.get(kind, ("created", "last_updated"))
-
-
 def _table(metadata: sa.MetaData, kind: str) -> sa.Table:
     name = f"ocpi_{kind}"
     known = metadata.tables.get(f"{metadata.schema}.{name}" if metadata.schema else name)
@@ -65,7 +60,10 @@ def _table(metadata: sa.MetaData, kind: str) -> sa.Table:
         sa.Column("revision", sa.Integer, nullable=False),
         sa.Column("document", sa.Text, nullable=False),
         sa.UniqueConstraint("country_code", "party_id", "id", "receiver", name=f"uq_{name}_key"),
-        *(sa.Index(f"ix_{name}_{last}", "receiver", "country_code", "party_id", last) for last in _indexed(kind)),
+        *(
+            sa.Index(f"ix_{name}_{last}", "receiver", "country_code", "party_id", last)
+            for last in FEWER_INDEXES.get(kind, ("created", "last_updated"))
+        ),
         # Without it SQLite reuses the number of a deleted last record.
         sqlite_autoincrement=True,
     )

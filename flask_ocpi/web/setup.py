@@ -46,8 +46,8 @@ def default_storage(app: Flask, settings: Settings, versions: Iterable[Version])
     If a database is configured and the host's ``db`` is not registered yet, it is found on first use.
     """
     # Imported only if needed: SQLAlchemy is a third of all imports.
+    from flask_ocpi.storage.opening import make_private
     from flask_ocpi.storage.sqlalchemy import SQLAlchemyStorage
-    from flask_ocpi.storage.sqlalchemy import make_private
 
     names = kinds(versions)
     is_registered = "sqlalchemy" in app.extensions
@@ -67,8 +67,8 @@ def default_storage(app: Flask, settings: Settings, versions: Iterable[Version])
 def _late_storage(app: Flask, names: tuple[str, ...], *, creates_tables: bool) -> Storage:
     from sqlalchemy import make_url
 
-    from flask_ocpi.storage.late import LateStorage
     from flask_ocpi.storage.opening import check_dialect
+    from flask_ocpi.storage.sqlalchemy import LateStorage
 
     if app.config.get("SQLALCHEMY_DATABASE_URI"):
         check_dialect(make_url(app.config["SQLALCHEMY_DATABASE_URI"]).get_dialect().name)

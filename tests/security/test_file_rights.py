@@ -17,7 +17,7 @@ from sqlalchemy import make_url
 
 from flask_ocpi import OCPI
 from flask_ocpi.cli import ocpi as commands
-from flask_ocpi.storage.sqlalchemy import make_private
+from flask_ocpi.storage.opening import make_private
 from flask_ocpi.testing.documents import location
 from flask_ocpi.testing.network import party_settings
 from tests.closing import close
