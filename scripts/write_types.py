@@ -30,11 +30,10 @@ from flask_ocpi.core.fields import ListOf
 from flask_ocpi.core.fields import Number
 from flask_ocpi.core.schema import Object
 from flask_ocpi.core.schema import Schema
-from flask_ocpi.modules import bookings_enums
 from flask_ocpi.modules import enums as module_enums
 from flask_ocpi.modules import payments_schemas
-from flask_ocpi.modules.bookings_enums import ReservationRequestStatus
 from flask_ocpi.modules.bookings_schemas import Booking
+from flask_ocpi.modules.enums import ReservationRequestStatus
 from flask_ocpi.modules.tokens import AuthorizationInfo
 from flask_ocpi.versions import V2_2_1
 from flask_ocpi.versions import V2_3_0
@@ -380,7 +379,7 @@ if TYPE_CHECKING:
 
 
 def _enums() -> list[type[StrEnum]]:
-    modules = (core_enums, module_enums, stored, payments_schemas, bookings_enums)
+    modules = (core_enums, module_enums, stored, payments_schemas)
     members = {name: item for module in modules for name, item in vars(module).items()}.values()
     return [item for item in members if isinstance(item, type) and issubclass(item, StrEnum) and item is not StrEnum]
 

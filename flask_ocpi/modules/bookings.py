@@ -41,13 +41,13 @@ from flask_ocpi.exchange.patterns import get_objects
 from flask_ocpi.exchange.patterns import list_objects
 from flask_ocpi.exchange.targets import Target
 from flask_ocpi.modules import bookings_lifecycle as lifecycle
-from flask_ocpi.modules.bookings_enums import ReservationRequestStatus
 from flask_ocpi.modules.bookings_readings import IN_OPTION
 from flask_ocpi.modules.bookings_schemas import Booking
 from flask_ocpi.modules.bookings_schemas import BookingLocation
 from flask_ocpi.modules.bookings_schemas import BookingLocationQuery
 from flask_ocpi.modules.bookings_schemas import BookingRequest
 from flask_ocpi.modules.bookings_schemas import Calendar
+from flask_ocpi.modules.enums import ReservationRequestStatus
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.signals import object_saved
 from flask_ocpi.storage.base import Key

@@ -12,8 +12,8 @@ from typing import Any
 from flask_ocpi.core.moments import to_micros
 from flask_ocpi.core.schema import Document
 from flask_ocpi.errors import InvalidParametersError
-from flask_ocpi.modules.bookings_enums import ReservationRequestStatus
-from flask_ocpi.modules.bookings_enums import ReservationStatus
+from flask_ocpi.modules.enums import ReservationRequestStatus
+from flask_ocpi.modules.enums import ReservationStatus
 
 PENDING, RESERVED = ReservationStatus.PENDING, ReservationStatus.RESERVED
 _NEXT = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from flask_ocpi.core.codes import COUNTRIES_ALPHA2
 from flask_ocpi.core.enums import Role
 from flask_ocpi.core.fields import Boolean
 from flask_ocpi.core.fields import CiString
@@ -17,17 +16,19 @@ from flask_ocpi.core.responses import PageQuery
 from flask_ocpi.core.schema import Object
 from flask_ocpi.core.schema import Schema
 from flask_ocpi.modules import bookings_readings as readings
-from flask_ocpi.modules.bookings_enums import AccessMethod
-from flask_ocpi.modules.bookings_enums import CanceledReason
-from flask_ocpi.modules.bookings_enums import ReservationRequestStatus
-from flask_ocpi.modules.bookings_enums import ReservationStatus
 from flask_ocpi.modules.cdrs_schemas import CdrToken
+from flask_ocpi.modules.enums import AccessMethod
+from flask_ocpi.modules.enums import CanceledReason
 from flask_ocpi.modules.enums import ConnectorFormat
 from flask_ocpi.modules.enums import ConnectorType
 from flask_ocpi.modules.enums import EVSEPosition
 from flask_ocpi.modules.enums import PowerType
+from flask_ocpi.modules.enums import ReservationRequestStatus
+from flask_ocpi.modules.enums import ReservationStatus
 from flask_ocpi.modules.enums import VehicleType
+from flask_ocpi.modules.types import CountryCode
 from flask_ocpi.modules.types import OwnedObject
+from flask_ocpi.modules.types import PartyId
 
 _START, _END = "2024-05-31T10:00:00Z", "2024-05-31T11:00:00Z"
 _LAST_UPDATED = DateTime(required=True, about="When it changed last, UTC.", example="2024-05-30T12:00:00Z")
@@ -184,15 +185,8 @@ class BookingRequest(Schema):
 
     readings = (readings.renamed(bookable_parking_option="booking_option"), readings.with_option)
 
-    country_code = CiString(
-        min=2,
-        max=2,
-        codes=COUNTRIES_ALPHA2,
-        required=True,
-        about="ISO 3166-1 alpha-2 code of the eMSP's country.",
-        example="DE",
-    )
-    party_id = CiString(min=3, max=3, required=True, about="Id of the eMSP.", example="XYZ")
+    country_code = CountryCode(required=True, about="ISO 3166-1 alpha-2 code of the eMSP's country.", example="DE")
+    party_id = PartyId(required=True, about="Id of the eMSP.", example="XYZ")
     request_id = CiString(max=36, required=True, about="Id of the booking at the eMSP.", example="REQ1")
     booking_option = Object(BookingOption, about="The place to book.", example={"evse_uid": "3256"})
     location_id = CiString(max=36, required=True, about="Id of the Location.", example="LOC1")

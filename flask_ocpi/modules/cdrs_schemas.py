@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flask_ocpi.core.codes import COUNTRIES_ALPHA2
-from flask_ocpi.core.codes import COUNTRIES_ALPHA3
-from flask_ocpi.core.codes import CURRENCIES
 from flask_ocpi.core.fields import Boolean
 from flask_ocpi.core.fields import CiString
 from flask_ocpi.core.fields import DateTime
@@ -27,7 +24,11 @@ from flask_ocpi.modules.enums import PowerType
 from flask_ocpi.modules.enums import TokenType
 from flask_ocpi.modules.locations_schemas import GeoLocation
 from flask_ocpi.modules.tariffs import Tariff
+from flask_ocpi.modules.types import Country
+from flask_ocpi.modules.types import CountryCode
+from flask_ocpi.modules.types import Currency
 from flask_ocpi.modules.types import OwnedObject
+from flask_ocpi.modules.types import PartyId
 from flask_ocpi.modules.types import Price
 
 SESSION_ONLY = frozenset(
@@ -83,15 +84,10 @@ _UNUSED = "#NA for a reservation that was never used"
 class CdrToken(Schema):
     """The token that a session was started with (OCPI 2.2.1, CDRs, "CdrToken class")."""
 
-    country_code = CiString(
-        min=2,
-        max=2,
-        codes=COUNTRIES_ALPHA2,
-        required=True,
-        about="ISO 3166-1 alpha-2 code of the token owner's country.",
-        example="DE",
+    country_code = CountryCode(
+        required=True, about="ISO 3166-1 alpha-2 code of the token owner's country.", example="DE"
     )
-    party_id = CiString(min=3, max=3, required=True, about="Party id of the token's owner, an eMSP.", example="XYZ")
+    party_id = PartyId(required=True, about="Party id of the token's owner, an eMSP.", example="XYZ")
     uid = CiString(max=36, required=True, about="Uid of the token.", example="12345678905880")
     type = Enum(TokenType, required=True, about="Type of the token.", example="RFID")
     contract_id = CiString(max=36, required=True, about="Id of the driver's contract.", example="DE8ACC12E46L89")
@@ -128,14 +124,7 @@ class CdrLocation(Schema):
     city = String(max=45, required=True, about="City or town.", example="Utrecht")
     postal_code = String(max=10, about="Postal code; absent only where there are none.", example="3511 ED")
     state = String(max=45, about="State or province, where relevant.", example="Utrecht")
-    country = String(
-        min=3,
-        max=3,
-        codes=COUNTRIES_ALPHA3,
-        required=True,
-        about="ISO 3166-1 alpha-3 code of the country.",
-        example="NLD",
-    )
+    country = Country(required=True)
     coordinates = Object(GeoLocation, required=True, about="Position of the Location.")
     evse_uid = CiString(max=36, required=True, about=f"Id of the EVSE; {_UNUSED}.", example="3256")
     evse_id = CiString(max=48, required=True, about=f"eMI3 id of the EVSE; {_UNUSED}.", example="NL*ABC*E041503001")
@@ -210,9 +199,7 @@ class CDR(OwnedObject):
     authorization_reference = CiString(max=36, about="The last reference that the eMSP gave.", example="AUTH-0001")
     cdr_location = Object(CdrLocation, required=True, about="The place of the session.")
     meter_id = String(max=255, about="Id of the energy meter.", example="METER-1")
-    currency = String(
-        min=3, max=3, codes=CURRENCIES, required=True, about="ISO 4217 code of the currency.", example="EUR"
-    )
+    currency = Currency(required=True)
     tariffs = ListOf(Object(Tariff), about="The tariffs that apply, complete.")
     charging_periods = ListOf(
         Object(ChargingPeriod), max=10000, required=True, about="The periods from which the costs are computed."

@@ -26,20 +26,19 @@ def connector_is_of_an_evse(command: Document) -> Iterator[Violation]:
         yield "evse_uid", "is required where there is a connector_id"
 
 
-_RESPONSE_URL = "Where to send the CommandResult, exactly as it is."
 _LOCATION = "Id of a location of the receiver."
 _REFERENCE = "The eMSP's; comes back in the Session and the CDR."
+
+
+def _response_url(command: str) -> Url:
+    url = f"https://emsp.example.com/ocpi/2.2.1/sender/commands/{command}/1"
+    return Url(called=True, required=True, about="Where to send the CommandResult, exactly as it is.", example=url)
 
 
 class CancelReservation(Schema):
     """Give up a reservation (OCPI 2.2.1, Commands, "CancelReservation Object")."""
 
-    response_url = Url(
-        called=True,
-        required=True,
-        about=_RESPONSE_URL,
-        example="https://emsp.example.com/ocpi/2.2.1/sender/commands/CANCEL_RESERVATION/1",
-    )
+    response_url = _response_url("CANCEL_RESERVATION")
     reservation_id = CiString(max=36, required=True, about="Id of the reservation.", example="RES1")
 
 
@@ -76,12 +75,7 @@ class CommandResult(Schema):
 class ReserveNow(Schema):
     """Keep an EVSE free for a driver (OCPI 2.2.1, Commands, "ReserveNow Object")."""
 
-    response_url = Url(
-        called=True,
-        required=True,
-        about=_RESPONSE_URL,
-        example="https://emsp.example.com/ocpi/2.2.1/sender/commands/RESERVE_NOW/1",
-    )
+    response_url = _response_url("RESERVE_NOW")
     token = Object(Token, required=True, about="The driver's token, which the sender has authorized.")
     expiry_date = DateTime(required=True, about="End of the reservation, in UTC.", example="2024-05-31T12:00:00Z")
     reservation_id = CiString(
@@ -101,12 +95,7 @@ class StartSession(Schema):
 
     rules = (connector_is_of_an_evse,)
 
-    response_url = Url(
-        called=True,
-        required=True,
-        about=_RESPONSE_URL,
-        example="https://emsp.example.com/ocpi/2.2.1/sender/commands/START_SESSION/1",
-    )
+    response_url = _response_url("START_SESSION")
     token = Object(Token, required=True, about="The driver's token, which the sender has authorized.")
     location_id = CiString(max=36, required=True, about=_LOCATION, example="LOC1")
     evse_uid = CiString(max=36, about="Uid of the EVSE; required with connector_id.", example="3256")
@@ -121,24 +110,14 @@ class StartSession(Schema):
 class StopSession(Schema):
     """Stop charging (OCPI 2.2.1, Commands, "StopSession Object")."""
 
-    response_url = Url(
-        called=True,
-        required=True,
-        about=_RESPONSE_URL,
-        example="https://emsp.example.com/ocpi/2.2.1/sender/commands/STOP_SESSION/1",
-    )
+    response_url = _response_url("STOP_SESSION")
     session_id = CiString(max=36, required=True, about="Id of a Session of the receiver.", example="SES1")
 
 
 class UnlockConnector(Schema):
     """Release a cable that is stuck; for help desks only (OCPI 2.2.1, Commands, "UnlockConnector Object")."""
 
-    response_url = Url(
-        called=True,
-        required=True,
-        about=_RESPONSE_URL,
-        example="https://emsp.example.com/ocpi/2.2.1/sender/commands/UNLOCK_CONNECTOR/1",
-    )
+    response_url = _response_url("UNLOCK_CONNECTOR")
     location_id = CiString(max=36, required=True, about=_LOCATION, example="LOC1")
     evse_uid = CiString(max=36, required=True, about="Uid of the EVSE.", example="3256")
     connector_id = CiString(max=36, required=True, about="Id of the connector.", example="1")

@@ -10,14 +10,12 @@ from math import ceil
 
 import orjson
 
-from flask_ocpi.core.codes import COUNTRIES_ALPHA2
 from flask_ocpi.core.description import Interface
 from flask_ocpi.core.description import Module
 from flask_ocpi.core.description import Operation
 from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.enums import ModuleID
 from flask_ocpi.core.enums import Role
-from flask_ocpi.core.fields import CiString
 from flask_ocpi.core.fields import Enum
 from flask_ocpi.core.fields import ListOf
 from flask_ocpi.core.fields import String
@@ -44,6 +42,8 @@ from flask_ocpi.exchange.context import Result
 from flask_ocpi.exchange.copies import registration_ended
 from flask_ocpi.exchange.targets import Target
 from flask_ocpi.modules.types import BusinessDetails
+from flask_ocpi.modules.types import CountryCode
+from flask_ocpi.modules.types import PartyId
 from flask_ocpi.partners.auth_tokens import same_hash
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.partners.platforms import TokenUse
@@ -74,15 +74,8 @@ class CredentialsRole(Schema):
 
     role = Enum(Role, without=(Role.PTP,), required=True, about="The role of the party.", example="CPO")
     business_details = Object(BusinessDetails, required=True, about="Name and website of the party.")
-    party_id = CiString(min=3, max=3, required=True, about="Party id, unique in the country.", example="ABC")
-    country_code = CiString(
-        min=2,
-        max=2,
-        codes=COUNTRIES_ALPHA2,
-        required=True,
-        about="ISO 3166-1 alpha-2 code of the party's country.",
-        example="NL",
-    )
+    party_id = PartyId(required=True, about="Party id, unique in the country.", example="ABC")
+    country_code = CountryCode(required=True, about="ISO 3166-1 alpha-2 code of the party's country.", example="NL")
 
 
 class Credentials(Schema):

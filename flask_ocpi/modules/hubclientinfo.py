@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from dataclasses import fields
 from typing import Any
 
-from flask_ocpi.core.codes import COUNTRIES_ALPHA2
 from flask_ocpi.core.description import OWNER_KEY
 from flask_ocpi.core.description import Document
 from flask_ocpi.core.description import Interface
@@ -18,7 +17,6 @@ from flask_ocpi.core.description import Operation
 from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.enums import ModuleID
 from flask_ocpi.core.enums import Role
-from flask_ocpi.core.fields import CiString
 from flask_ocpi.core.fields import DateTime
 from flask_ocpi.core.fields import Enum
 from flask_ocpi.core.schema import Schema
@@ -33,6 +31,8 @@ from flask_ocpi.exchange.patterns import OWNER
 from flask_ocpi.exchange.patterns import list_objects
 from flask_ocpi.exchange.targets import Target
 from flask_ocpi.modules.enums import ConnectionStatus
+from flask_ocpi.modules.types import CountryCode
+from flask_ocpi.modules.types import PartyId
 from flask_ocpi.partners.claims import party_of
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.storage.base import Key
@@ -43,15 +43,8 @@ from flask_ocpi.storage.base import Record
 class ClientInfo(Schema):
     """A party behind a Hub in one of its roles (OCPI 2.2.1, HubClientInfo, "ClientInfo Object")."""
 
-    party_id = CiString(min=3, max=3, required=True, about="Party id.", example="XYZ")
-    country_code = CiString(
-        min=2,
-        max=2,
-        codes=COUNTRIES_ALPHA2,
-        required=True,
-        about="ISO 3166-1 alpha-2 code of the party's country.",
-        example="DE",
-    )
+    party_id = PartyId(required=True, about="Party id.", example="XYZ")
+    country_code = CountryCode(required=True, about="ISO 3166-1 alpha-2 code of the party's country.", example="DE")
     role = Enum(
         Role,
         without=(Role.PTP,),

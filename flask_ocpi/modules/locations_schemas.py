@@ -8,7 +8,6 @@ from functools import cache
 
 import marshmallow as ma
 
-from flask_ocpi.core.codes import COUNTRIES_ALPHA3
 from flask_ocpi.core.fields import NOT_AVAILABLE
 from flask_ocpi.core.fields import Boolean
 from flask_ocpi.core.fields import CiString
@@ -32,9 +31,11 @@ from flask_ocpi.modules.enums import PowerType
 from flask_ocpi.modules.enums import Status
 from flask_ocpi.modules.enums import TokenType
 from flask_ocpi.modules.types import BusinessDetails
+from flask_ocpi.modules.types import Country
 from flask_ocpi.modules.types import DisplayText
 from flask_ocpi.modules.types import EnergyMix
 from flask_ocpi.modules.types import Image
+from flask_ocpi.modules.types import LocalTime
 from flask_ocpi.modules.types import OwnedObject
 
 
@@ -87,13 +88,11 @@ def published_to_all_or_some(location: Document) -> Iterator[Violation]:
         yield "publish_allowed_to", "must be left out when publish is true"
 
 
-HOUR_MINUTE = "([0-1][0-9]|2[0-3]):[0-5][0-9]"
 LATITUDE = r"-?[0-9]{1,2}\.[0-9]{5,7}"
 LONGITUDE = r"-?[0-9]{1,3}\.[0-9]{5,7}"
 LATITUDE_6 = r"-?[0-9]{1,2}\.[0-9]{6}"
 LONGITUDE_6 = r"-?[0-9]{1,3}\.[0-9]{6}"
 
-_HOUR_MINUTE_HINT = "must be a time from 00:00 to 23:59"
 _DATE_TIME = "2024-05-31T12:00:00Z"
 
 
@@ -135,22 +134,8 @@ class RegularHours(Schema):
     weekday = Integer(
         min=1, max=7, required=True, about="Day of the week, from 1 for Monday to 7 for Sunday.", example=1
     )
-    period_begin = String(
-        max=5,
-        pattern=HOUR_MINUTE,
-        pattern_hint=_HOUR_MINUTE_HINT,
-        required=True,
-        about="Start, in local time, HH:MM.",
-        example="08:00",
-    )
-    period_end = String(
-        max=5,
-        pattern=HOUR_MINUTE,
-        pattern_hint=_HOUR_MINUTE_HINT,
-        required=True,
-        about="End, in local time, HH:MM; later than period_begin.",
-        example="20:00",
-    )
+    period_begin = LocalTime(required=True, about="Start, in local time, HH:MM.", example="08:00")
+    period_end = LocalTime(required=True, about="End, in local time, HH:MM; later than period_begin.", example="20:00")
 
 
 class ExceptionalPeriod(Schema):
@@ -273,14 +258,7 @@ class Location(OwnedObject):
     city = String(max=45, required=True, about="City or town.", example="Utrecht")
     postal_code = String(max=10, about="Postal code; absent only where there are none.", example="3511 ED")
     state = String(max=45, about="State or province, where relevant.", example="Utrecht")
-    country = String(
-        min=3,
-        max=3,
-        codes=COUNTRIES_ALPHA3,
-        required=True,
-        about="ISO 3166-1 alpha-3 code of the country.",
-        example="NLD",
-    )
+    country = Country(required=True)
     coordinates = Object(GeoLocation, required=True, about="Position of the location.")
     related_locations = ListOf(Object(AdditionalGeoLocation), about="Points that help to find the location.")
     parking_type = Enum(ParkingType, about="Type of the parking place.", example="PARKING_LOT")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from flask_ocpi.core.codes import COUNTRIES_ALPHA2
 from flask_ocpi.core.codes import COUNTRIES_ALPHA3
 from flask_ocpi.core.codes import CURRENCIES
 from flask_ocpi.core.fields import CiString
@@ -15,6 +14,8 @@ from flask_ocpi.core.fields import Url
 from flask_ocpi.core.schema import Object
 from flask_ocpi.core.schema import Schema
 from flask_ocpi.modules.locations_schemas import GeoLocation
+from flask_ocpi.modules.types import CountryCode
+from flask_ocpi.modules.types import PartyId
 from flask_ocpi.modules.types import Price
 
 _CHANGED = {"description": "When it changed last, UTC.", "example": "2024-05-31T12:00:00Z"}
@@ -44,14 +45,8 @@ class Terminal(Schema):
 
     terminal_id = CiString(max=36, required=True, metadata=_TERMINAL_ID)
     customer_reference = CiString(max=36, about="Reference of the CPO at the PTP.", example="CUSTOMER1")
-    party_id = CiString(min=3, max=3, about="Party id of the CPO, instead of customer_reference.", example="ABC")
-    country_code = CiString(
-        min=2,
-        max=2,
-        codes=COUNTRIES_ALPHA2,
-        about="Country code of the CPO, instead of customer_reference.",
-        example="NL",
-    )
+    party_id = PartyId(about="Party id of the CPO, instead of customer_reference.", example="ABC")
+    country_code = CountryCode(about="Country code of the CPO, instead of customer_reference.", example="NL")
     address = CiString(max=45, about="Street and number.", example="Main Street 1")
     city = CiString(max=45, about="City or town.", example="Amsterdam")
     postal_code = CiString(max=10, about="Postal code.", example="1011AB")

@@ -7,7 +7,6 @@ import logging
 import orjson
 
 from flask_ocpi.core.advice import did_you_mean
-from flask_ocpi.core.codes import CURRENCIES
 from flask_ocpi.core.description import Document
 from flask_ocpi.core.description import Interface
 from flask_ocpi.core.description import Module
@@ -44,6 +43,7 @@ from flask_ocpi.modules.enums import Capability
 from flask_ocpi.modules.enums import ChargingPreferencesResponse
 from flask_ocpi.modules.enums import ProfileType
 from flask_ocpi.modules.enums import SessionStatus
+from flask_ocpi.modules.types import Currency
 from flask_ocpi.modules.types import OwnedObject
 from flask_ocpi.modules.types import Price
 from flask_ocpi.signals import charging_preferences_received
@@ -71,9 +71,7 @@ class Session(OwnedObject):
     evse_uid = CiString(max=36, required=True, about=f"Id of the EVSE; {_UNASSIGNED}.", example="3256")
     connector_id = CiString(max=36, required=True, about=f"Id of the connector; {_UNASSIGNED}.", example="1")
     meter_id = String(max=255, about="Id of the energy meter.", example="METER-1")
-    currency = String(
-        min=3, max=3, codes=CURRENCIES, required=True, about="ISO 4217 code of the currency.", example="EUR"
-    )
+    currency = Currency(required=True)
     charging_periods = ListOf(
         Object(ChargingPeriod),
         max=10000,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flask_ocpi.core.codes import CURRENCIES
 from flask_ocpi.core.description import Interface
 from flask_ocpi.core.description import Module
 from flask_ocpi.core.description import ObjectType
@@ -29,9 +28,10 @@ from flask_ocpi.modules.enums import DayOfWeek
 from flask_ocpi.modules.enums import ReservationRestrictionType
 from flask_ocpi.modules.enums import TariffDimensionType
 from flask_ocpi.modules.enums import TariffType
-from flask_ocpi.modules.locations_schemas import HOUR_MINUTE
+from flask_ocpi.modules.types import Currency
 from flask_ocpi.modules.types import DisplayText
 from flask_ocpi.modules.types import EnergyMix
+from flask_ocpi.modules.types import LocalTime
 from flask_ocpi.modules.types import OwnedObject
 from flask_ocpi.modules.types import Price
 
@@ -49,7 +49,6 @@ def reservations_cost_fees_and_time(element: Document) -> Iterator[Violation]:
 
 DATE = "[12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
 
-_HOUR_MINUTE_HINT = "must be a time from 00:00 to 23:59"
 _DATE_HINT = "must be a date such as 2024-05-31"
 
 
@@ -70,17 +69,8 @@ class PriceComponent(Schema):
 class TariffRestrictions(Schema):
     """The conditions of an element, which must all hold (OCPI 2.2.1, Tariffs, "TariffRestrictions class")."""
 
-    start_time = String(
-        max=5,
-        pattern=HOUR_MINUTE,
-        pattern_hint=_HOUR_MINUTE_HINT,
-        about="Applies from this local time, HH:MM.",
-        example="13:30",
-    )
-    end_time = String(
-        max=5,
-        pattern=HOUR_MINUTE,
-        pattern_hint=_HOUR_MINUTE_HINT,
+    start_time = LocalTime(about="Applies from this local time, HH:MM.", example="13:30")
+    end_time = LocalTime(
         about="Applies until just before this local time, HH:MM; on the next day if it is before start_time.",
         example="19:45",
     )
@@ -135,9 +125,7 @@ class Tariff(OwnedObject):
     """
 
     id = CiString(max=36, required=True, about="Id of the tariff, unique among those of the owner.", example="11")
-    currency = String(
-        min=3, max=3, codes=CURRENCIES, required=True, about="ISO 4217 code of the currency.", example="EUR"
-    )
+    currency = Currency(required=True)
     type = Enum(
         TariffType, about="Type of the sessions to which the tariff applies; absent for all.", example="REGULAR"
     )

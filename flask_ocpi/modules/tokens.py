@@ -9,7 +9,6 @@ from typing import Any
 import orjson
 
 from flask_ocpi.core.advice import did_you_mean
-from flask_ocpi.core.codes import LANGUAGES
 from flask_ocpi.core.description import OWNER_KEY
 from flask_ocpi.core.description import Alias
 from flask_ocpi.core.description import Document
@@ -47,6 +46,7 @@ from flask_ocpi.modules.enums import ProfileType
 from flask_ocpi.modules.enums import TokenType
 from flask_ocpi.modules.enums import WhitelistType
 from flask_ocpi.modules.types import DisplayText
+from flask_ocpi.modules.types import LanguageCode
 from flask_ocpi.modules.types import OwnedObject
 from flask_ocpi.signals import token_authorized
 from flask_ocpi.storage.base import Party
@@ -95,7 +95,7 @@ class Token(OwnedObject):
         about="Whether the operator must ask the owner before charging.",
         example="ALLOWED",
     )
-    language = String(min=2, max=2, codes=LANGUAGES, about="ISO 639-1 code of the driver's language.", example="en")
+    language = LanguageCode(about="ISO 639-1 code of the driver's language.", example="en")
     default_profile_type = Enum(ProfileType, about="Charging preference if none is given.", example="GREEN")
     energy_contract = Object(EnergyContract, about="The driver's own energy contract.")
     last_updated = DateTime(required=True, about="Time of the last change, in UTC.", example="2024-05-31T12:00:00Z")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from flask_ocpi.core.codes import COUNTRIES_ALPHA2
+from flask_ocpi.core.codes import COUNTRIES_ALPHA3
+from flask_ocpi.core.codes import CURRENCIES
 from flask_ocpi.core.codes import LANGUAGES
 from flask_ocpi.core.fields import Boolean
 from flask_ocpi.core.fields import CiString
@@ -18,13 +22,22 @@ from flask_ocpi.modules.enums import EnergySourceCategory
 from flask_ocpi.modules.enums import EnvironmentalImpactCategory
 from flask_ocpi.modules.enums import ImageCategory
 
+HOUR_MINUTE = "([0-1][0-9]|2[0-3]):[0-5][0-9]"
+
+CountryCode = partial(CiString, min=2, max=2, codes=COUNTRIES_ALPHA2)
+Country = partial(
+    String, min=3, max=3, codes=COUNTRIES_ALPHA3, about="ISO 3166-1 alpha-3 code of the country.", example="NLD"
+)
+Currency = partial(String, min=3, max=3, codes=CURRENCIES, about="ISO 4217 code of the currency.", example="EUR")
+LanguageCode = partial(String, min=2, max=2, codes=LANGUAGES)
+LocalTime = partial(String, max=5, pattern=HOUR_MINUTE, pattern_hint="must be a time from 00:00 to 23:59")
+PartyId = partial(CiString, min=3, max=3)
+
 
 class DisplayText(Schema):
     """A text to show to people, in one language (OCPI 2.2.1, Types, "DisplayText class")."""
 
-    language = String(
-        min=2, max=2, codes=LANGUAGES, required=True, about="ISO 639-1 code of the language.", example="en"
-    )
+    language = LanguageCode(required=True, about="ISO 639-1 code of the language.", example="en")
     text = String(max=512, required=True, about="Plain text without markup.", example="Enter behind the supermarket.")
 
 
@@ -88,12 +101,5 @@ class EnergyMix(Schema):
 class OwnedObject(Schema):
     """The first properties of every class of objects with an owner (PUSH-08)."""
 
-    country_code = CiString(
-        min=2,
-        max=2,
-        codes=COUNTRIES_ALPHA2,
-        required=True,
-        about="ISO 3166-1 alpha-2 code of the owner's country.",
-        example="NL",
-    )
-    party_id = CiString(min=3, max=3, required=True, about="Party id of the owner.", example="ABC")
+    country_code = CountryCode(required=True, about="ISO 3166-1 alpha-2 code of the owner's country.", example="NL")
+    party_id = PartyId(required=True, about="Party id of the owner.", example="ABC")

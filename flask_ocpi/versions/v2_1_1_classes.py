@@ -9,7 +9,6 @@ from enum import StrEnum
 from typing import Any
 
 import flask_ocpi.versions.v2_2_1 as base
-from flask_ocpi.core.codes import COUNTRIES_ALPHA2
 from flask_ocpi.core.fields import Boolean
 from flask_ocpi.core.fields import CiString
 from flask_ocpi.core.fields import DateTime
@@ -23,6 +22,8 @@ from flask_ocpi.core.schema import Schema
 from flask_ocpi.modules import enums
 from flask_ocpi.modules.locations_schemas import LATITUDE_6
 from flask_ocpi.modules.locations_schemas import LONGITUDE_6
+from flask_ocpi.modules.types import CountryCode
+from flask_ocpi.modules.types import PartyId
 
 OWNER = ("country_code", "party_id")
 LONGEST_ID = 39  # of locations and EVSEs
@@ -389,7 +390,5 @@ class Credentials(base.Credentials):
     business_details = Object(
         base.BusinessDetails, required=True, metadata=_of(base.CredentialsRole, "business_details")
     )
-    party_id = CiString(min=3, max=3, required=True, metadata=_of(base.CredentialsRole, "party_id"))
-    country_code = CiString(
-        min=2, max=2, codes=COUNTRIES_ALPHA2, required=True, metadata=_of(base.CredentialsRole, "country_code")
-    )
+    party_id = PartyId(required=True, metadata=_of(base.CredentialsRole, "party_id"))
+    country_code = CountryCode(required=True, metadata=_of(base.CredentialsRole, "country_code"))

@@ -10,6 +10,7 @@ from flask_ocpi.core.converting import Lose
 from flask_ocpi.core.converting import Origin
 from flask_ocpi.core.description import Version
 from flask_ocpi.core.enums import Role
+from flask_ocpi.core.fields import CiString
 from flask_ocpi.core.fields import Enum
 from flask_ocpi.core.fields import ListOf
 from flask_ocpi.core.fields import Number
@@ -25,8 +26,9 @@ from flask_ocpi.modules import types
 from flask_ocpi.modules.bookings import MODULES as BOOKINGS
 from flask_ocpi.modules.invoicereconciliation import MODULE as INVOICERECONCILIATION
 from flask_ocpi.modules.payments import MODULES as PAYMENTS
+from flask_ocpi.partners.claims import party_of
+from flask_ocpi.storage.base import Party
 from flask_ocpi.versions import stored
-from flask_ocpi.versions import v2_3_0_credentials
 from flask_ocpi.versions.v2_2_1 import VERSION as V2_2_1
 
 #: Enums that have values beyond the known ones (OCPI 2.3.0, Types, "OpenEnum").
@@ -103,6 +105,19 @@ class CDR(stored.CDR):
     tariffs = ListOf(Object(CdrTariff), about="The tariffs that apply, complete.", example=[example_of(Tariff)])
 
 
+class Credentials(credentials.Credentials):
+    """The token, URL and roles by which a platform can be called (OCPI 2.3.0, Credentials, "Credentials object")."""
+
+    hub_party_id = CiString(
+        min=5,
+        max=5,
+        pattern="[A-Za-z]{2}[A-Za-z0-9]{3}",
+        pattern_hint="must be a country code and a party id, such as NLHUB",
+        about="Country code and party id of the hub that this platform is.",
+        example="NLHUB",
+    )
+
+
 class CredentialsRole(credentials.CredentialsRole):
     """A party of a platform in one of its roles (OCPI 2.3.0, Credentials, "CredentialsRole class")."""
 
@@ -119,6 +134,34 @@ class ClientInfo(hubclientinfo.ClientInfo):
         about="The role of the party; a party with two roles has two objects.",
         example="EMSP",
     )
+
+
+def _credentials_to_store(document: Document, origin: Origin) -> Document:
+    """Return Credentials in which the hub has a role, as in 2.2.1; its name is that of the same listed party, if any.
+
+    So it is granted, or waits, like any other role.
+    """
+    hub = document.pop("hub_party_id", None)
+    if hub is None:
+        return document
+    party = Party.of(hub[:2], hub[2:])
+    details = next((r["business_details"] for r in document["roles"] if party_of(r) == party), {"name": hub})
+    role = {"role": Role.HUB.value, "business_details": details, "country_code": hub[:2], "party_id": hub[2:]}
+    return {**document, "roles": [role, *document["roles"]]}
+
+
+def _credentials_from_store(document: Document, lose: Lose) -> Document:
+    """Return Credentials that name the hub beside the roles. A role is required: a hub alone has OTHER."""
+    hubs = [role for role in document["roles"] if role["role"] == Role.HUB]
+    if not hubs:
+        return document
+    for index, role in enumerate(document["roles"]):
+        if role in hubs[1:]:
+            lose(f"/roles/{index}", "Credentials of OCPI 2.3.0 name one hub: it was left out.")
+    others = [role for role in document["roles"] if role not in hubs]
+    named = f"{hubs[0]['country_code']}{hubs[0]['party_id']}"
+    roles = others or [{**role, "role": Role.OTHER.value} for role in hubs]
+    return {**document, "hub_party_id": named, "roles": roles}
 
 
 def _price_to_store(price: Document, origin: Origin) -> Document:
@@ -174,12 +217,12 @@ VERSION = _WITH_ALL.evolve(
         tariffs.PriceComponent: PriceComponent,
         tariffs.Tariff: Tariff,
         cdrs_schemas.CDR: CDR,
-        credentials.Credentials: v2_3_0_credentials.Credentials,
+        credentials.Credentials: Credentials,
         credentials.CredentialsRole: CredentialsRole,
         hubclientinfo.ClientInfo: ClientInfo,
     },
     converters={
-        v2_3_0_credentials.Credentials: v2_3_0_credentials.CONVERTER,
+        Credentials: Converter(_credentials_to_store, _credentials_from_store),
         Price: Converter(_price_to_store, _price_from_store),
         PriceLimit: Converter(_limit_to_store, _limit_from_store),
         Tariff: Converter(from_store=_tariff_from_store),

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from flask_ocpi.errors import InvalidParametersError
-from flask_ocpi.modules.bookings_enums import ReservationRequestStatus
-from flask_ocpi.modules.bookings_enums import ReservationStatus
 from flask_ocpi.modules.bookings_lifecycle import answered
 from flask_ocpi.modules.bookings_lifecycle import id_of
 from flask_ocpi.modules.bookings_lifecycle import is_over
 from flask_ocpi.modules.bookings_lifecycle import refused_change
 from flask_ocpi.modules.bookings_lifecycle import requested
+from flask_ocpi.modules.enums import ReservationRequestStatus
+from flask_ocpi.modules.enums import ReservationStatus
 from tests.paybook.sharing import EARLIER
 from tests.paybook.sharing import LATER
 from tests.paybook.sharing import request

@@ -101,6 +101,16 @@ WhitelistType = Literal["ALWAYS", "ALLOWED", "ALLOWED_OFFLINE", "NEVER"]
 #: A kind of vehicles (OCPI 2.3.0, Locations, "VehicleType").
 VehicleType = Literal["MOTORCYCLE", "PERSONAL_VEHICLE", "PERSONAL_VEHICLE_WITH_TRAILER", "VAN", "SEMI_TRACTOR",
     "RIGID", "TRUCK_WITH_TRAILER", "BUS", "DISABLED"]
+#: A way to get access to a charger (OCPI 2.3.0, Bookings, "AccessMethod").
+AccessMethod = Literal["OPEN", "TOKEN", "LICENSE_PLATE", "ACCESS_CODE", "INTERCOM", "PARKING_TICKET"]
+#: The reason for a cancellation (OCPI 2.3.0, Bookings, "CanceledReason").
+CanceledReason = Literal["POWER_OUTAGE", "BROKEN_CHARGER", "FULL", "BLOCKED", "TRAFFIC", "BROKEN_VEHICLE",
+    "NO_CANCELED", "UNKNOWN"]
+#: The status of a request for a booking (OCPI 2.3.0, Bookings, "ReservationRequestStatus").
+ReservationRequestStatus = Literal["PENDING", "ACCEPTED", "DECLINED", "FAILED"]
+#: The state of a booking (OCPI 2.3.0, Bookings, "ReservationStatus").
+ReservationStatus = Literal["PENDING", "RESERVED", "CANCELED", "FAILED", "NO_SHOW", "FULFILLED", "REJECTED",
+    "UNKNOWN"]
 #: The part of a booking that an element prices (OCPI 2.3.0 with bookings, Tariffs, "BookingRestrictionType").
 BookingRestrictionType = Literal["BOOKING", "BOOKING_EXPIRES", "BOOKING_CANCELLATION_FEES", "BOOKING_OVERTIME"]
 #: A capability of a connector (OCPI 2.3.0, Locations, "ConnectorCapability").
@@ -113,13 +123,3 @@ TaxIncluded = Literal["YES", "NO", "N/A"]
 InvoiceCreator = Literal["CPO", "PTP"]
 #: The outcome of a payment (OCPI 2.3.0, Payments, "CaptureStatusCode").
 CaptureStatusCode = Literal["SUCCESS", "PARTIAL_SUCCESS", "FAILED"]
-#: A way to get access to a charger (OCPI 2.3.0, Bookings, "AccessMethod").
-AccessMethod = Literal["OPEN", "TOKEN", "LICENSE_PLATE", "ACCESS_CODE", "INTERCOM", "PARKING_TICKET"]
-#: The reason for a cancellation (OCPI 2.3.0, Bookings, "CanceledReason").
-CanceledReason = Literal["POWER_OUTAGE", "BROKEN_CHARGER", "FULL", "BLOCKED", "TRAFFIC", "BROKEN_VEHICLE",
-    "NO_CANCELED", "UNKNOWN"]
-#: The status of a request for a booking (OCPI 2.3.0, Bookings, "ReservationRequestStatus").
-ReservationRequestStatus = Literal["PENDING", "ACCEPTED", "DECLINED", "FAILED"]
-#: The state of a booking (OCPI 2.3.0, Bookings, "ReservationStatus").
-ReservationStatus = Literal["PENDING", "RESERVED", "CANCELED", "FAILED", "NO_SHOW", "FULFILLED", "REJECTED",
-    "UNKNOWN"]

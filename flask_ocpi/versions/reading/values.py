@@ -35,13 +35,13 @@ from flask_ocpi.core.fields import String
 from flask_ocpi.core.fields import Url
 from flask_ocpi.core.fields import round_half_up
 from flask_ocpi.core.moments import format_date_time
-from flask_ocpi.modules.locations_schemas import HOUR_MINUTE
 from flask_ocpi.modules.locations_schemas import LATITUDE
 from flask_ocpi.modules.locations_schemas import LATITUDE_6
 from flask_ocpi.modules.locations_schemas import LONGITUDE
 from flask_ocpi.modules.locations_schemas import LONGITUDE_6
 from flask_ocpi.modules.locations_schemas import known_time_zone
 from flask_ocpi.modules.tariffs import DATE
+from flask_ocpi.modules.types import HOUR_MINUTE
 
 _LONGEST = 4096  # a longer text is not mended; only signed data is longer in OCPI
 _INSTANT = re.compile(
