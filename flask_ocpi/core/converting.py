@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import partial
 from typing import Any
 
@@ -353,12 +354,19 @@ def _says_no_less(schema: type[Schema], nested: Collection[Conversion], marked: 
 
 
 class Replacing:
-    """Replaces classes, also inside all other classes: a changed Price changes each class with a Price.
+    """Replaces classes and enums, also inside all other classes: a changed Price changes each class with a Price.
 
     open_enums: the names of enums that become open. origins: the replaced class by the new class.
     """
 
-    def __init__(self, classes: Mapping[type[Schema], type[Schema]], *, open_enums: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        classes: Mapping[type[Schema], type[Schema]],
+        *,
+        enums: Mapping[type[StrEnum], type[StrEnum]],
+        open_enums: Collection[str] = (),
+    ) -> None:
+        self._enums = enums
         self._open_enums = open_enums
         self.origins: dict[type[Schema], type[Schema]] = {}
         self._classes = classes
@@ -378,17 +386,33 @@ class Replacing:
         return self._made[chosen]
 
     def _with_nested(self, schema: type[Schema]) -> type[Schema]:
-        changed = {}
-        for name, field in fields_of(schema).items():
-            inner = class_in(field)
-            if inner is not None and self(inner) is not inner:
-                changed[name] = _holding(field, self(inner))
-            enum = _enum_in(field)
-            if enum is not None and enum.enum.__name__ in self._open_enums:
-                changed[name] = _opened(field)
+        made = {name: self._field(field) for name, field in fields_of(schema).items()}
+        changed = {name: field for name, field in made.items() if field is not schema._declared_fields[name]}
         if not changed:
             return schema
         return type(schema.__name__, (schema,), {**changed, "__doc__": schema.__doc__, "__module__": schema.__module__})
+
+    def _field(self, field: Any) -> Any:
+        """Return a field with the replaced class or enum in it, or itself."""
+        made = copy.copy(field)
+        if isinstance(field, ListOf):
+            made.inner = self._field(field.inner)
+            if made.inner is field.inner:
+                return field
+            if isinstance(made.inner, Object):
+                made.metadata = {**field.metadata, "example": [made.inner.metadata["example"]]}
+            return made
+        if isinstance(field, Object):
+            made.nested, made._schema = self(field.nested), None
+            made.metadata = {**field.metadata, "example": example_of(made.nested)}
+            return field if made.nested is field.nested else made
+        if isinstance(field, Enum):
+            enum = self._enums.get(field.enum, field.enum)
+            is_open = field.open or enum.__name__ in self._open_enums
+            if enum is not field.enum or is_open != field.open:
+                lacking = set(field.enum) - field.values
+                return Enum(enum, without=lacking, open=is_open, required=field.required, metadata=field.metadata)
+        return field
 
 
 def fields_of(schema: type[Schema]) -> Mapping[str, Field]:
@@ -401,30 +425,6 @@ def class_in(field: Any) -> type[Schema] | None:
     """Return the class of objects in a property, directly or as the elements of a list."""
     inner = field.inner if isinstance(field, ListOf) else field
     return inner.nested if isinstance(inner, Object) else None  # type: ignore[return-value]
-
-
-def _holding(field: Field, schema: type[Schema]) -> Field:
-    """Return a copy of a field with objects of another class."""
-    made = copy.copy(field)
-    example: Any = example_of(schema)
-    if isinstance(made, ListOf):
-        made.inner = _holding(made.inner, schema)  # type: ignore[arg-type]
-        example = [example]
-    elif isinstance(made, Object):
-        made.nested = schema
-        made._schema = None
-    made.metadata = {**field.metadata, "example": example}
-    return made
-
-
-def _opened(field: Field) -> Field:
-    """Return a copy of a field whose enum is open."""
-    made = copy.copy(field)
-    if isinstance(made, ListOf):
-        made.inner = _opened(made.inner)  # type: ignore[arg-type]
-    elif isinstance(made, Enum):
-        made.open = True
-    return made
 
 
 def _enum_in(field: Any) -> Enum | None:

@@ -393,6 +393,7 @@ class Version:
         dialect: Dialect | None = None,
         classes: Mapping[type[Schema], type[Schema]] | None = None,
         converters: Mapping[type[Schema], Converter] | None = None,
+        enums: Mapping[type[StrEnum], type[StrEnum]] | None = None,
         parameters: Mapping[str, PathParameter] | None = None,
         open_enums: Sequence[str] = (),
         add: Sequence[Module] = (),
@@ -402,10 +403,10 @@ class Version:
 
         classes: the classes that replace others, also in all classes around these. converters: by those classes, if
         properties are not only left out or added. parameters: by name, segments of paths that differ.
-        open_enums: the names of enums that accept unknown values.
+        enums: the enums that replace others. open_enums: the names of enums that accept unknown values.
         add: modules, which replace those with the same id. drop: the ids of modules that it lacks.
         """
-        replacing = Replacing(classes or {}, open_enums=open_enums)
+        replacing = Replacing(classes or {}, enums=enums or {}, open_enums=open_enums)
         segments = parameters or {}
         modules = [_replaced(module, replacing, segments) for module in self.modules if module.id not in drop]
         given = {replacing(schema): converter for schema, converter in (converters or {}).items()}

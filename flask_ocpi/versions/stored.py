@@ -26,23 +26,21 @@ from flask_ocpi.core.schema import Document
 from flask_ocpi.core.schema import Object
 from flask_ocpi.core.schema import Schema
 from flask_ocpi.core.schema import Violation
-from flask_ocpi.modules import bookings_schemas
 from flask_ocpi.modules import cdrs_schemas
 from flask_ocpi.modules import enums
 from flask_ocpi.modules import locations_schemas
 from flask_ocpi.modules import tariffs
-from flask_ocpi.modules import tokens
 from flask_ocpi.modules import types
 from flask_ocpi.modules.enums import EVSEPosition
 from flask_ocpi.modules.enums import VehicleType
 
 
-def of_values(enum: type[StrEnum], values: Iterable[str], about: str = "") -> type[StrEnum]:
+def of_values(enum: type[StrEnum], values: Iterable[str]) -> type[StrEnum]:
     """Return an enum with the name of another one and other values."""
     names = {member.value: member.name for member in enum}
     members = [(names.get(value, value), value) for value in values]
     made: Any = StrEnum(enum.__name__, members, module=__name__)  # type: ignore[misc]
-    made.__doc__ = about or enum.__doc__
+    made.__doc__ = enum.__doc__
     found: type[StrEnum] = made
     return found
 
@@ -53,6 +51,13 @@ TokenType = of_values(enums.TokenType, (*enums.TokenType, "EMAID"))
 CdrDimensionType = of_values(
     enums.CdrDimensionType, (*enums.CdrDimensionType, "RESERVATION_EXPIRES", "RESERVATION_OVERTIME")
 )
+#: The stored enum for each enum of 2.2.1 that it extends.
+ENUMS: Mapping[type[StrEnum], type[StrEnum]] = {
+    enums.ConnectorType: ConnectorType,
+    enums.ParkingRestriction: ParkingRestriction,
+    enums.TokenType: TokenType,
+    enums.CdrDimensionType: CdrDimensionType,
+}
 
 
 class BookingRestrictionType(StrEnum):
@@ -204,7 +209,6 @@ class EVSEParking(Schema):
 class Connector(locations_schemas.Connector):
     """A socket or cable of an EVSE (OCPI 2.2.1, Locations, "Connector Object", extended by 2.3.0)."""
 
-    standard = Enum(ConnectorType, required=True, about="Standard of the connector.", example="IEC_62196_T2")
     capabilities = ListOf(
         Enum(ConnectorCapability), about="Capabilities of the connector.", example=["ISO_15118_2_PLUG_AND_CHARGE"]
     )
@@ -213,19 +217,10 @@ class Connector(locations_schemas.Connector):
 class EVSE(locations_schemas.EVSE):
     """A charger for one vehicle at a time (OCPI 2.2.1, Locations, "EVSE Object", extended by 2.3.0)."""
 
-    parking_restrictions = ListOf(
-        Enum(ParkingRestriction), about="Restrictions on who may charge there.", example=["EV_ONLY"]
-    )
     parking = ListOf(Object(EVSEParking), about="Parking places of the EVSE.")
     accepted_service_providers = ListOf(
         String(max=50), about="The eMSPs whose contracts are accepted.", example=["Example Provider"]
     )
-
-
-class PublishTokenType(locations_schemas.PublishTokenType):
-    """Tokens whose owners may see a location (OCPI 2.2.1, Locations, "PublishTokenType class")."""
-
-    type = Enum(TokenType, about="Type of the token; required with uid.", example="RFID")
 
 
 class Location(locations_schemas.Location):
@@ -290,8 +285,6 @@ class Tariff(tariffs.Tariff):
 class CdrDimension(cdrs_schemas.CdrDimension):
     """A measured quantity and its volume (OCPI 2.2.1, CDRs, "CdrDimension class", extended by bookings)."""
 
-    type = Enum(CdrDimensionType, required=True, about="The measured quantity.", example="ENERGY")
-
 
 class CDR(cdrs_schemas.CDR):
     """A charge detail record: usage and cost of a session (OCPI 2.2.1, CDRs, "CDR Object", extended by bookings)."""
@@ -299,58 +292,8 @@ class CDR(cdrs_schemas.CDR):
     booking_id = CiString(max=36, about="Id of the booking that was used.", example="B1")
 
 
-class CdrToken(cdrs_schemas.CdrToken):
-    """The token that a session was started with (OCPI 2.2.1, CDRs, "CdrToken class")."""
-
-    type = Enum(TokenType, required=True, about="Type of the token.", example="RFID")
-
-
-class CdrLocation(cdrs_schemas.CdrLocation):
-    """The place of a session, as of the start of the session (OCPI 2.2.1, CDRs, "CdrLocation class")."""
-
-    connector_standard = Enum(
-        ConnectorType,
-        required=True,
-        about="Standard of the connector; any value for a reservation that was never used.",
-        example="IEC_62196_T2",
-    )
-
-
-class Token(tokens.Token):
-    """A card, app or number that identifies a driver (OCPI 2.2.1, Tokens, "Token Object")."""
-
-    type = Enum(TokenType, required=True, about="Type of the token.", example="RFID")
-
-
-class BookingOption(bookings_schemas.BookingOption):
-    """A set of charger properties that can be booked, or is booked (OCPI 2.3.0, Bookings, "BookingOption class")."""
-
-    connector_types = ListOf(
-        Enum(ConnectorType, open=True), about="The standards of the connectors.", example=["IEC_62196_T2_COMBO"]
-    )
-
-
-class BookingToken(bookings_schemas.BookingToken):
-    """A token that a booking can be used with (OCPI 2.3.0, Bookings, "BookingToken class")."""
-
-    type = Enum(TokenType, required=True, about="Type of the token.", example="RFID")
-
-
-#: The stored class for each class of 2.2.1, of payments and of bookings; classes that contain one are stored with it.
+#: The stored class for each class of 2.2.1 that it extends; classes that contain one are stored with it.
 STORED: Mapping[type[Schema], type[Schema]] = {
-    types.Price: Price,
-    locations_schemas.Connector: Connector,
-    locations_schemas.EVSE: EVSE,
-    locations_schemas.PublishTokenType: PublishTokenType,
-    locations_schemas.Location: Location,
-    tariffs.Tariff: Tariff,
-    tariffs.TariffElement: TariffElement,
-    tariffs.TariffRestrictions: TariffRestrictions,
-    cdrs_schemas.CDR: CDR,
-    cdrs_schemas.CdrDimension: CdrDimension,
-    cdrs_schemas.CdrToken: CdrToken,
-    cdrs_schemas.CdrLocation: CdrLocation,
-    tokens.Token: Token,
-    bookings_schemas.BookingOption: BookingOption,
-    bookings_schemas.BookingToken: BookingToken,
+    cls.__mro__[1]: cls
+    for cls in (Price, Connector, EVSE, Location, Tariff, TariffElement, TariffRestrictions, CDR, CdrDimension)
 }

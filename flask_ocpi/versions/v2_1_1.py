@@ -17,6 +17,7 @@ from flask_ocpi.core.description import PathParameter
 from flask_ocpi.core.description import Version
 from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.enums import ModuleID
+from flask_ocpi.core.schema import Schema
 from flask_ocpi.exchange.context import Context
 from flask_ocpi.exchange.context import Result
 from flask_ocpi.exchange.handlers import find_all_own
@@ -101,6 +102,13 @@ _commands = _sides(
     tuple(o for o in _operations(commands.MODULE, InterfaceRole.RECEIVER) if o.name != "cancel_reservation"),
 )
 
+#: Each class takes the place of the one that it is derived from.
+_CLASSES = {
+    cls.__mro__[1]: cls
+    for cls in vars(own).values()
+    if isinstance(cls, type) and issubclass(cls, Schema) and cls.__module__ == own.__name__
+}
+
 VERSION: Version = (
     base.VERSION.with_module(_sessions)
     .with_module(_tariffs)
@@ -115,33 +123,8 @@ VERSION: Version = (
             patch_appends=False,
             lists_all=False,
         ),
-        classes={
-            base.AdditionalGeoLocation: own.AdditionalGeoLocation,
-            base.AuthorizationInfo: own.AuthorizationInfo,
-            base.CDR: own.CDR,
-            base.CdrDimension: own.CdrDimension,
-            base.ChargingPeriod: own.ChargingPeriod,
-            base.CommandResponse: own.CommandResponse,
-            base.CommandResult: own.CommandResult,
-            base.Connector: own.Connector,
-            base.Credentials: own.Credentials,
-            base.EVSE: own.EVSE,
-            base.Endpoint: own.Endpoint,
-            base.EnvironmentalImpact: own.EnvironmentalImpact,
-            base.GeoLocation: own.GeoLocation,
-            base.Hours: own.Hours,
-            base.Location: own.Location,
-            base.LocationReferences: own.LocationReferences,
-            base.PriceComponent: own.PriceComponent,
-            base.ReserveNow: own.ReserveNow,
-            base.Session: own.Session,
-            base.StartSession: own.StartSession,
-            base.Tariff: own.Tariff,
-            base.TariffRestrictions: own.TariffRestrictions,
-            base.Token: own.Token,
-            base.UnlockConnector: own.UnlockConnector,
-            tokens.TokenTypeQuery: own.TokenTypeQuery,
-        },
+        classes=_CLASSES,
+        enums=own.ENUMS,
         converters=CONVERTERS,
         parameters={
             "location_id": PathParameter("location_id", own.LONGEST_ID, "Location.id.", "LOC1"),

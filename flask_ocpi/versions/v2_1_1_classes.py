@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from typing import Any
 
 import flask_ocpi.versions.v2_2_1 as base
@@ -20,42 +21,16 @@ from flask_ocpi.core.fields import String
 from flask_ocpi.core.schema import Object
 from flask_ocpi.core.schema import Schema
 from flask_ocpi.modules import enums
+from flask_ocpi.modules import tokens
 from flask_ocpi.modules.locations_schemas import LATITUDE_6
 from flask_ocpi.modules.locations_schemas import LONGITUDE_6
 from flask_ocpi.modules.types import CountryCode
 from flask_ocpi.modules.types import PartyId
+from flask_ocpi.versions.stored import of_values
 
 OWNER = ("country_code", "party_id")
 LONGEST_ID = 39  # of locations and EVSEs
 LONGEST_ADDRESS = 45
-
-
-def without(enum: type[StrEnum], *names: str) -> type[StrEnum]:
-    """Return an enum of the same name without some values; a name that ends with * removes all with that beginning."""
-    starts = tuple(name[:-1] for name in names if name.endswith("*"))
-    kept = {m.name: m.value for m in enum if m.name not in names and not (starts and m.name.startswith(starts))}
-    made: type[StrEnum] = StrEnum(enum.__name__, kept)  # type: ignore[misc]
-    return made
-
-
-AuthMethod = without(enums.AuthMethod, "COMMAND")
-Capability = without(
-    enums.Capability,
-    "CHARGING_PREFERENCES_CAPABLE",
-    "CHIP_CARD_SUPPORT",
-    "CONTACTLESS_CARD_SUPPORT",
-    "DEBIT_CARD_PAYABLE",
-    "PED_TERMINAL",
-    "START_SESSION_CONNECTOR_REQUIRED",
-    "TOKEN_GROUP_CAPABLE",
-)
-ConnectorType = without(
-    enums.ConnectorType, "CHAOJI", "DOMESTIC_M", "DOMESTIC_N", "DOMESTIC_O", "GBT_*", "NEMA_*", "PANTOGRAPH_*"
-)
-Facility = without(enums.Facility, "BIKE_SHARING", "METRO_STATION", "PARKING_LOT", "TRAM_STOP")
-PowerType = without(enums.PowerType, "AC_2_PHASE*")
-SessionStatus = without(enums.SessionStatus, "RESERVATION")
-TokenType = without(enums.TokenType, "AD_HOC_USER", "APP_USER")
 
 
 class CdrDimensionType(StrEnum):
@@ -88,6 +63,37 @@ class LocationType(StrEnum):
     PARKING_LOT = "PARKING_LOT"
     OTHER = "OTHER"
     UNKNOWN = "UNKNOWN"
+
+
+def _without(enum: type[StrEnum], *names: str) -> type[StrEnum]:
+    """Return an enum without some values; a name that ends with * removes all with that beginning."""
+    return of_values(enum, (value for value in enum if not any(fnmatchcase(value, name) for name in names)))
+
+
+#: The enums by those of 2.2.1 whose place they take.
+ENUMS: dict[type[StrEnum], type[StrEnum]] = {
+    enums.AuthMethod: _without(enums.AuthMethod, "COMMAND"),
+    enums.Capability: _without(
+        enums.Capability,
+        "CHARGING_PREFERENCES_CAPABLE",
+        "CHIP_CARD_SUPPORT",
+        "CONTACTLESS_CARD_SUPPORT",
+        "DEBIT_CARD_PAYABLE",
+        "PED_TERMINAL",
+        "START_SESSION_CONNECTOR_REQUIRED",
+        "TOKEN_GROUP_CAPABLE",
+    ),
+    enums.CdrDimensionType: CdrDimensionType,
+    enums.CommandResponseType: CommandResponseType,
+    enums.CommandResultType: CommandResponseType,
+    enums.ConnectorType: _without(
+        enums.ConnectorType, "CHAOJI", "DOMESTIC_M", "DOMESTIC_N", "DOMESTIC_O", "GBT_*", "NEMA_*", "PANTOGRAPH_*"
+    ),
+    enums.Facility: _without(enums.Facility, "BIKE_SHARING", "METRO_STATION", "PARKING_LOT", "TRAM_STOP"),
+    enums.PowerType: _without(enums.PowerType, "AC_2_PHASE*"),
+    enums.SessionStatus: _without(enums.SessionStatus, "RESERVATION"),
+    enums.TokenType: _without(enums.TokenType, "AD_HOC_USER", "APP_USER"),
+}
 
 
 def _of(cls: type[Schema], name: str) -> Any:
@@ -148,8 +154,6 @@ class Connector(base.Connector):
     class Meta(Schema.Meta):
         exclude = ("max_voltage", "max_amperage", "max_electric_power", "tariff_ids")
 
-    standard = Enum(ConnectorType, required=True, metadata=_of(base.Connector, "standard"))
-    power_type = Enum(PowerType, required=True, metadata=_of(base.Connector, "power_type"))
     voltage = Integer(min=0, required=True, metadata=_of(base.Connector, "max_voltage"))
     amperage = Integer(min=0, required=True, metadata=_of(base.Connector, "max_amperage"))
     tariff_id = CiString(max=36, about="Id of the active tariff.", example="11")
@@ -159,7 +163,6 @@ class EVSE(base.EVSE):
     """A charger for one vehicle at a time (OCPI 2.1.1, Locations, "EVSE Object")."""
 
     uid = _id(base.EVSE, "uid")
-    capabilities = ListOf(Enum(Capability), metadata=_of(base.EVSE, "capabilities"))
 
 
 class Location(base.Location):
@@ -174,7 +177,6 @@ class Location(base.Location):
     type = Enum(LocationType, required=True, about="Type of the location.", example="PARKING_LOT")
     address = String(max=LONGEST_ADDRESS, required=True, metadata=_of(base.Location, "address"))
     postal_code = String(max=10, required=True, metadata=_of(base.Location, "postal_code"))
-    facilities = ListOf(Enum(Facility), metadata=_of(base.Location, "facilities"))
     time_zone = String(
         max=255,
         validate=base.Location._declared_fields["time_zone"].validate,
@@ -184,8 +186,6 @@ class Location(base.Location):
 
 class CdrDimension(base.CdrDimension):
     """A measured quantity and its volume (OCPI 2.1.1, CDRs, "CdrDimension class")."""
-
-    type = Enum(CdrDimensionType, required=True, metadata=_of(base.CdrDimension, "type"))
 
 
 class ChargingPeriod(base.ChargingPeriod):
@@ -229,10 +229,8 @@ class Session(base.Session):
     start_datetime = DateTime(required=True, metadata=_of(base.Session, "start_date_time"))
     end_datetime = DateTime(metadata=_of(base.Session, "end_date_time"))
     auth_id = CiString(max=36, required=True, metadata=_AUTH_ID)
-    auth_method = Enum(AuthMethod, required=True, metadata=_of(base.Session, "auth_method"))
     location = Object(Location, required=True, metadata=_WITH_ONE_EVSE)
     total_cost = Number(about="Sum of all costs without VAT; 0 if free.", example=10.0)
-    status = Enum(SessionStatus, required=True, metadata=_of(base.Session, "status"))
 
 
 class CDR(base.CDR):
@@ -263,7 +261,6 @@ class CDR(base.CDR):
     id = CiString(max=36, required=True, about="Id of the CDR, unique among those of the CPO.", example="CDR1")
     stop_date_time = DateTime(required=True, metadata=_of(base.CDR, "end_date_time"))
     auth_id = CiString(max=36, required=True, metadata=_AUTH_ID)
-    auth_method = Enum(AuthMethod, required=True, metadata=_of(base.CDR, "auth_method"))
     location = Object(Location, required=True, metadata=_WITH_ONE_EVSE)
     total_cost = Number(required=True, about="Sum of all costs without VAT.", example=10.0)
 
@@ -295,18 +292,16 @@ class Token(base.Token):
     class Meta(Schema.Meta):
         exclude = (*OWNER, "contract_id", "group_id", "default_profile_type", "energy_contract")
 
-    type = Enum(TokenType, required=True, metadata=_of(base.Token, "type"))
     auth_id = CiString(max=36, required=True, metadata=_of(base.Token, "contract_id"))
 
 
-class TokenTypeQuery(Schema):
+class TokenTypeQuery(tokens.TokenTypeQuery):
     """The query parameter that selects a token among those with one uid (OCPI 2.1.1, Tokens, "POST Method").
 
     The specification has both names for the parameter.
     """
 
-    type = Enum(TokenType, about="Type of the token, by default RFID.", example="RFID")
-    token_type = Enum(TokenType, about="Another name of the parameter type.", example="RFID")
+    token_type = Enum(enums.TokenType, about="Another name of the parameter type.", example="RFID")
 
 
 class LocationReferences(base.LocationReferences):
@@ -330,16 +325,12 @@ class CommandResponse(base.CommandResponse):
     class Meta(Schema.Meta):
         exclude = ("timeout", "message")
 
-    result = Enum(CommandResponseType, required=True, metadata=_of(base.CommandResponse, "result"))
-
 
 class CommandResult(base.CommandResult):
     """The result of a command, which has the class CommandResponse in 2.1.1 (OCPI 2.1.1, Commands, "POST Method")."""
 
     class Meta(Schema.Meta):
         exclude = ("message",)
-
-    result = Enum(CommandResponseType, required=True, metadata=_of(base.CommandResult, "result"))
 
 
 class ReserveNow(base.ReserveNow):

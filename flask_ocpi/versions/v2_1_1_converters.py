@@ -165,7 +165,7 @@ def token_from_store(document: Document, lose: Lose) -> Document:
 
 def token_type(stored: str) -> str:
     """Return RFID, or OTHER for all else: 2.1.1 does not tell apps and single uses apart."""
-    return str(own.TokenType.RFID if stored == own.TokenType.RFID else own.TokenType.OTHER)  # type: ignore[attr-defined]
+    return str(TokenType.RFID if stored == TokenType.RFID else TokenType.OTHER)
 
 
 def query_to_store(document: Document, origin: Origin) -> Document:

@@ -74,6 +74,7 @@ from flask_ocpi.modules.types import Price
 from flask_ocpi.modules.versions import MODULE as VERSIONS
 from flask_ocpi.modules.versions import Endpoint
 from flask_ocpi.modules.versions import VersionDetails
+from flask_ocpi.versions.stored import ENUMS
 from flask_ocpi.versions.stored import STORED
 from flask_ocpi.versions.stored import dimension_of_2_2_1
 from flask_ocpi.versions.stored import element_of_sessions
@@ -154,7 +155,7 @@ _MODULES = (
 
 def _stored(modules: tuple[Module, ...]) -> dict[type[Schema], type[Schema]]:
     """Return the class of the stored shape for each class of 2.2.1 that the stored shape extends."""
-    replacing = Replacing(STORED)
+    replacing = Replacing(STORED, enums=ENUMS)
     for module in modules:
         for interface in module.interfaces:
             for operation in interface.operations:

@@ -230,5 +230,6 @@ VERSION = _WITH_ALL.evolve(
         stored.CdrDimension: Converter(),
         CdrTariff: Converter(from_store=_tariff_from_store),
     },
+    enums=stored.ENUMS,
     open_enums=OPEN_ENUMS,
 )
