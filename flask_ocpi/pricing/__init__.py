@@ -19,8 +19,8 @@ from flask_ocpi.pricing.findings import FINDINGS
 from flask_ocpi.pricing.findings import AuditFinding
 from flask_ocpi.pricing.findings import PricingError
 from flask_ocpi.pricing.lint_rules import RULES
-from flask_ocpi.pricing.lints import LintFinding
-from flask_ocpi.pricing.lints import lint
+from flask_ocpi.pricing.lint_rules import LintFinding
+from flask_ocpi.pricing.lint_rules import lint
 from flask_ocpi.pricing.notes import NOTES
 from flask_ocpi.pricing.notes import Decision
 from flask_ocpi.pricing.notes import Note

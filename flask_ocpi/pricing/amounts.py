@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -77,25 +79,19 @@ class Amount:
     excl_vat: Fraction | None = ZERO
     incl_vat: Fraction | None = ZERO
 
+    def _each(self, change: Callable[[Fraction], Fraction]) -> Amount:
+        return Amount(*(None if side is None else change(side) for side in (self.excl_vat, self.incl_vat)))
+
     def __neg__(self) -> Amount:
-        return Amount(
-            None if self.excl_vat is None else -self.excl_vat,
-            None if self.incl_vat is None else -self.incl_vat,
-        )
+        return self._each(operator.neg)
 
     def times(self, volume: Fraction) -> Amount:
         """Return the cost of a volume at this price per unit."""
-        return Amount(
-            None if self.excl_vat is None else self.excl_vat * volume,
-            None if self.incl_vat is None else self.incl_vat * volume,
-        )
+        return self._each(volume.__mul__)
 
     def rounded(self, places: int) -> Amount:
         """Return the amount rounded half up, each side by itself."""
-        return Amount(
-            None if self.excl_vat is None else Fraction(rounded(self.excl_vat, places)),
-            None if self.incl_vat is None else Fraction(rounded(self.incl_vat, places)),
-        )
+        return self._each(lambda side: Fraction(rounded(side, places)))
 
     def to_dict(self) -> dict[str, Decimal]:
         """Return an OCPI Price: four decimals, and only the sides that are known."""

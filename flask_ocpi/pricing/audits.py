@@ -10,7 +10,10 @@ from typing import Any
 
 from flask_ocpi.pricing.amounts import add
 from flask_ocpi.pricing.amounts import rounded
+from flask_ocpi.pricing.clock import HOUR
+from flask_ocpi.pricing.clock import SECOND
 from flask_ocpi.pricing.clock import TimeZone
+from flask_ocpi.pricing.clock import known_moment
 from flask_ocpi.pricing.engine import price
 from flask_ocpi.pricing.evidence import Document
 from flask_ocpi.pricing.evidence import Evidence
@@ -25,10 +28,8 @@ from flask_ocpi.pricing.findings import AuditFinding
 from flask_ocpi.pricing.findings import Findings
 from flask_ocpi.pricing.findings import PricingError
 from flask_ocpi.pricing.findings import verdict_of
-from flask_ocpi.pricing.moments import HOUR
-from flask_ocpi.pricing.moments import SECOND
-from flask_ocpi.pricing.moments import known_moment
 from flask_ocpi.pricing.policy import Policy
+from flask_ocpi.pricing.report import COSTS
 from flask_ocpi.pricing.report import Report
 from flask_ocpi.pricing.restrictions import plain
 from flask_ocpi.pricing.rules import RANGES
@@ -36,13 +37,6 @@ from flask_ocpi.pricing.rules import Rules
 from flask_ocpi.pricing.tariffs import tariff_key
 from flask_ocpi.pricing.usage import TIMES
 
-PARTS = (
-    "total_fixed_cost",
-    "total_energy_cost",
-    "total_time_cost",
-    "total_parking_cost",
-    "total_reservation_cost",
-)
 _SIDES = ("excl_vat", "incl_vat")
 _HOURS = Fraction(1, 60)  # permitted difference of durations
 _NEAR = Fraction(1, 100)  # how near a ratio must be to that of two units
@@ -134,7 +128,7 @@ def check_costs(cdr: Document, report: Report, rules: Rules, findings: Findings)
         return
     tolerance = rules.tolerance_in(report.currency)
     is_credit = cdr.get("credit") is True
-    for name in ("total_cost", *PARTS):
+    for name in COSTS:
         is_total = name == "total_cost"
         for side in _SIDES:
             said, known = amount_of(cdr, name, side), getattr(getattr(report, name), side)
@@ -212,7 +206,7 @@ def _check_amounts(cdr: Document, rules: Rules, findings: Findings) -> None:
     currency = str(cdr.get("currency") or "")
     if rules.currencies and currency.upper() not in rules.currencies:
         findings.add("other_currency", "$.currency", currency, "we settle", " or ".join(sorted(rules.currencies)))
-    for name in ("total_cost", *PARTS):
+    for name in COSTS:
         excl, incl = (amount_of(cdr, name, side) for side in _SIDES)
         if excl is not None and incl is not None and abs(incl) < abs(excl):
             findings.add("incl_vat_below_excl_vat", f"$.{name}.incl_vat", rounded(excl), rounded(incl))

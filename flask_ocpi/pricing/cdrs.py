@@ -12,6 +12,7 @@ from flask_ocpi.pricing.clock import TimeZone
 from flask_ocpi.pricing.engine import price
 from flask_ocpi.pricing.findings import PricingError
 from flask_ocpi.pricing.policy import Policy
+from flask_ocpi.pricing.report import COSTS
 from flask_ocpi.pricing.report import Report
 from flask_ocpi.pricing.tariffs import objects
 from flask_ocpi.pricing.tariffs import tariff_key
@@ -23,7 +24,6 @@ _LONGEST = {"address": 45, "state": 20}
 _LOCATED = ("name", "address", "city", "postal_code", "state", "country", "coordinates")
 # Dimensions of sessions only (OCPI 2.2.1, CDRs, "CdrDimensionType").
 _SESSION_ONLY = frozenset({"CURRENT", "ENERGY_EXPORT", "ENERGY_IMPORT", "POWER", "STATE_OF_CHARGE"})
-_PARTS = ("total_fixed_cost", "total_energy_cost", "total_time_cost", "total_parking_cost", "total_reservation_cost")
 
 
 def build_cdr(
@@ -71,9 +71,12 @@ def build_cdr(
 
 def costs(report: Report) -> dict[str, dict[str, Decimal]]:
     """Return the costs of a report as properties of a CDR: total_cost, and each part that is not free."""
-    parts = {name: getattr(report, name) for name in _PARTS}
-    amounts = {"total_cost": report.total_cost, **{name: cost for name, cost in parts.items() if cost != Amount()}}
-    return {name: {side: _short(value) for side, value in cost.to_dict().items()} for name, cost in amounts.items()}
+    amounts = {name: getattr(report, name) for name in COSTS}
+    return {
+        name: {side: _short(value) for side, value in cost.to_dict().items()}
+        for name, cost in amounts.items()
+        if name == "total_cost" or cost != Amount()
+    }
 
 
 def _short(value: Decimal) -> Decimal:

@@ -1,4 +1,7 @@
-"""The clock at a location: its time zone, the source of the time zone, and the moments at which it passes a mark."""
+"""Moments, and the clock at a location: its time zone, the source of that, and the moments at which it passes a mark.
+
+A moment is a number of microseconds since 1970 in UTC.
+"""
 
 from __future__ import annotations
 
@@ -16,15 +19,51 @@ from zoneinfo import ZoneInfo
 
 from flask_ocpi.pricing.amounts import number
 from flask_ocpi.pricing.findings import PricingError
-from flask_ocpi.pricing.moments import SECOND
-from flask_ocpi.pricing.moments import as_datetime
-from flask_ocpi.pricing.moments import moment
 from flask_ocpi.pricing.notes import Remarks
-from flask_ocpi.pricing.restrictions import DAY
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+SECOND = 1_000_000
+HOUR = 3600 * SECOND
+_TICK = timedelta(microseconds=1)
+LATEST = (datetime(2200, 1, 1, tzinfo=UTC) - EPOCH) // _TICK
+DAY = 86_400  # seconds
 MAX_DAYS = 366
 MAX_MARKS = 50_000
 _MISSING = " Flask-OCPI[zones] finds it by the coordinates."
+
+
+def moment(value: Any, path: str) -> int:
+    """Return a DateTime of OCPI (text, UTC without an offset) or an aware datetime in microseconds."""
+    if isinstance(value, datetime) and value.tzinfo is None:
+        raise PricingError(f"{path} has to be a datetime with an offset, got {value.isoformat()}.")
+    try:
+        parsed = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise PricingError(
+            f"{path} has to be a date and time such as 2026-05-01T08:00:00Z, got {value!r:.60}."
+        ) from None
+    if parsed.tzinfo is None:
+        parsed = parsed.replace(tzinfo=UTC)
+    if not 1970 <= parsed.year < 2200:
+        raise PricingError(f"{path} has to lie between 1970 and 2199, got {parsed.isoformat()}.")
+    return (parsed - EPOCH) // _TICK
+
+
+def known_moment(value: Any, path: str) -> int | None:
+    """Return a moment, or None if the document marks it as not known: it is missing, or in 1970."""
+    if value is None or (isinstance(value, str) and value.startswith("1970-")):
+        return None
+    return moment(value, path)
+
+
+def as_datetime(ticks: int) -> datetime:
+    """Return microseconds as an aware datetime in UTC."""
+    return EPOCH + timedelta(microseconds=ticks)
+
+
+def as_text(ticks: int) -> str:
+    """Return microseconds as a DateTime of OCPI, without a fraction for a whole second."""
+    return as_datetime(ticks).isoformat().replace("+00:00", "Z")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from fractions import Fraction
 from typing import Any
 
 from flask_ocpi.pricing.amounts import Amount
+from flask_ocpi.pricing.clock import SECOND
+from flask_ocpi.pricing.clock import as_text
 from flask_ocpi.pricing.findings import PricingError
-from flask_ocpi.pricing.moments import SECOND
-from flask_ocpi.pricing.moments import as_text
 from flask_ocpi.pricing.notes import Remarks
 from flask_ocpi.pricing.policy import Policy
 from flask_ocpi.pricing.policy import places_of

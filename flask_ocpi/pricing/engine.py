@@ -16,12 +16,12 @@ from flask_ocpi.pricing.amounts import ZERO
 from flask_ocpi.pricing.amounts import Amount
 from flask_ocpi.pricing.amounts import add
 from flask_ocpi.pricing.amounts import total
+from flask_ocpi.pricing.clock import HOUR
+from flask_ocpi.pricing.clock import LATEST
 from flask_ocpi.pricing.clock import TimeZone
+from flask_ocpi.pricing.clock import as_text
 from flask_ocpi.pricing.clock import find_zone
 from flask_ocpi.pricing.findings import PricingError
-from flask_ocpi.pricing.moments import HOUR
-from flask_ocpi.pricing.moments import LATEST
-from flask_ocpi.pricing.moments import as_text
 from flask_ocpi.pricing.notes import Remarks
 from flask_ocpi.pricing.policy import Policy
 from flask_ocpi.pricing.policy import places_of

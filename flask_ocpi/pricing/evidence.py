@@ -10,10 +10,10 @@ from typing import Any
 
 from flask_ocpi.pricing.amounts import number
 from flask_ocpi.pricing.amounts import rounded
+from flask_ocpi.pricing.clock import SECOND
+from flask_ocpi.pricing.clock import known_moment
 from flask_ocpi.pricing.findings import Findings
 from flask_ocpi.pricing.findings import PricingError
-from flask_ocpi.pricing.moments import SECOND
-from flask_ocpi.pricing.moments import known_moment
 from flask_ocpi.pricing.notes import Remarks
 from flask_ocpi.pricing.policy import Policy
 from flask_ocpi.pricing.rules import Rules

@@ -12,9 +12,9 @@ from itertools import combinations
 from typing import Any
 
 from flask_ocpi.pricing.amounts import number
+from flask_ocpi.pricing.clock import DAY
 from flask_ocpi.pricing.findings import PricingError
 from flask_ocpi.pricing.notes import Remarks
-from flask_ocpi.pricing.restrictions import DAY
 from flask_ocpi.pricing.restrictions import clock_text
 from flask_ocpi.pricing.restrictions import plain
 from flask_ocpi.pricing.samples import Sample

@@ -1,4 +1,4 @@
-"""The lint rules that look at single values of a tariff, and the list of all rules."""
+"""Lint: small rules that find probable mistakes in a tariff before a driver sees it; here those about single values."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import difflib
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
 from fractions import Fraction
 from typing import Any
 
 from flask_ocpi.core.codes import CURRENCIES
+from flask_ocpi.pricing.findings import PricingError
 from flask_ocpi.pricing.lint_coverage import Found
 from flask_ocpi.pricing.lint_coverage import Subject
 from flask_ocpi.pricing.lint_coverage import dead_components
@@ -21,11 +23,14 @@ from flask_ocpi.pricing.lint_coverage import overlaps
 from flask_ocpi.pricing.lint_coverage import too_large
 from flask_ocpi.pricing.lint_coverage import unpriced_connectors
 from flask_ocpi.pricing.lint_coverage import unreachable_nights
+from flask_ocpi.pricing.notes import Remarks
+from flask_ocpi.pricing.policy import Policy
 from flask_ocpi.pricing.restrictions import plain
 from flask_ocpi.pricing.rules import LIKE_EURO
 from flask_ocpi.pricing.tariffs import STEPS_A_UNIT
 from flask_ocpi.pricing.tariffs import Component
 from flask_ocpi.pricing.tariffs import Element
+from flask_ocpi.pricing.tariffs import read_tariff
 
 _PRICE = frozenset({"excl_vat", "incl_vat", "before_taxes", "after_taxes"})
 # The properties of each class, of all versions of OCPI that have it.
@@ -321,3 +326,48 @@ _ROWS: tuple[_Row, ...] = (
 )
 
 RULES: tuple[LintRule, ...] = tuple(LintRule(*row) for row in _ROWS)
+
+#: Error: certainly a mistake. Warning: check it. Hint: allowed, and often a mistake.
+LEVELS = ("hint", "warning", "error")
+
+
+@dataclass(frozen=True, slots=True)
+class LintFinding:
+    """One probable mistake in a tariff: the rule, its level, a sentence, and the JSON path."""
+
+    rule: str
+    level: str
+    message: str
+    path: str
+
+    @property
+    def weighs(self) -> bool:
+        """Whether it needs attention: its level is higher than hint."""
+        return self.level != "hint"
+
+    def to_dict(self) -> dict[str, str]:
+        return {"rule": self.rule, "level": self.level, "message": self.message, "path": self.path}
+
+
+def lint(
+    tariff: Mapping[str, Any], *, connectors: Sequence[Mapping[str, Any]] = (), policy: Policy | None = None
+) -> tuple[LintFinding, ...]:
+    """Find mistakes in a tariff in the stored (2.2.1) shape; return them, most severe first.
+
+    ``connectors``: the Connectors that offer it, to find power for which the tariff has no price.
+    """
+    if not isinstance(tariff, Mapping):
+        raise PricingError(f"A tariff has to be an object, got {type(tariff).__name__}.")
+    remarks = Remarks(policy or Policy())
+    known, error = None, ""
+    try:
+        known = read_tariff(tariff, "$", remarks)
+    except PricingError as failure:
+        error = str(failure)
+    subject = Subject(tariff, known, error, remarks, connectors)
+    found = [
+        LintFinding(rule.id, rule.level, rule.sentence.format(*values), path)
+        for rule in RULES
+        for path, values in rule.find(subject)
+    ]
+    return tuple(sorted(found, key=lambda finding: -LEVELS.index(finding.level)))

@@ -10,11 +10,11 @@ from typing import Any
 
 from flask_ocpi.pricing.amounts import ZERO
 from flask_ocpi.pricing.amounts import number
+from flask_ocpi.pricing.clock import SECOND
 from flask_ocpi.pricing.clock import TimeZone
+from flask_ocpi.pricing.clock import moment
 from flask_ocpi.pricing.engine import price_usage
 from flask_ocpi.pricing.findings import PricingError
-from flask_ocpi.pricing.moments import SECOND
-from flask_ocpi.pricing.moments import moment
 from flask_ocpi.pricing.notes import Remarks
 from flask_ocpi.pricing.policy import Policy
 from flask_ocpi.pricing.report import Report

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
+from dataclasses import asdict
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -19,14 +20,24 @@ from flask_ocpi.pricing.amounts import Amount
 from flask_ocpi.pricing.amounts import rounded
 from flask_ocpi.pricing.amounts import total
 from flask_ocpi.pricing.clock import TimeZone
+from flask_ocpi.pricing.clock import as_datetime
+from flask_ocpi.pricing.clock import as_text
 from flask_ocpi.pricing.components import Match
-from flask_ocpi.pricing.moments import as_datetime
-from flask_ocpi.pricing.moments import as_text
 from flask_ocpi.pricing.notes import Decision
 from flask_ocpi.pricing.notes import Note
 from flask_ocpi.pricing.restrictions import plain
 from flask_ocpi.pricing.tariffs import Component
 from flask_ocpi.pricing.volumes import Limit
+
+#: The costs of a CDR and of a report: the total, followed by its parts.
+COSTS = (
+    "total_cost",
+    "total_fixed_cost",
+    "total_energy_cost",
+    "total_time_cost",
+    "total_parking_cost",
+    "total_reservation_cost",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,17 +202,9 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain data; numbers are Decimals of four places, rounded half up."""
-        names = (
-            "total_cost",
-            "total_fixed_cost",
-            "total_energy_cost",
-            "total_time_cost",
-            "total_parking_cost",
-            "total_reservation_cost",
-        )
         return {
             "currency": self.currency,
-            **{name: getattr(self, name).to_dict() for name in names},
+            **{name: getattr(self, name).to_dict() for name in COSTS},
             "cost_before_limits": self.cost_before_limits.to_dict(),
             "total_energy": rounded(self.total_energy),
             "total_time": rounded(self.total_time),
@@ -216,14 +219,8 @@ class Report:
             ],
             "periods": [period.to_dict() for period in self.periods],
             "limit_applied": self.limit_applied.to_dict() if self.limit_applied else None,
-            "notes": [
-                {"id": note.id, "message": note.message, "path": note.path, "weighs": note.weighs}
-                for note in self.notes
-            ],
-            "decisions": [
-                {"option": decision.option, "choice": decision.choice, "sentence": decision.sentence}
-                for decision in self.decisions
-            ],
+            "notes": [asdict(note) for note in self.notes],
+            "decisions": [asdict(decision) for decision in self.decisions],
             "time_zone": self.time_zone,
             "time_zone_source": self.time_zone_source,
         }
@@ -350,14 +347,8 @@ def _money(amount: Amount) -> tuple[str, str]:
 
 
 def _totals(report: Report) -> Iterator[Sequence[str]]:
-    costs = (
-        ("Fixed cost", report.total_fixed_cost),
-        ("Energy cost", report.total_energy_cost),
-        ("Time cost", report.total_time_cost),
-        ("Parking cost", report.total_parking_cost),
-        ("Reservation cost", report.total_reservation_cost),
-    )
-    shown = [(name, cost) for name, cost in costs if cost != Amount()]
+    costs = {name.split("_")[1].capitalize(): getattr(report, name) for name in COSTS[1:]}
+    shown = [(f"{name} cost", cost) for name, cost in costs.items() if cost != Amount()]
     if len(shown) > 1:
         yield from (("", "", name, "", "", "", *_money(cost)) for name, cost in shown)
     if report.limit_applied:

@@ -14,13 +14,13 @@ from zoneinfo import ZoneInfo
 
 from flask_ocpi.pricing.amounts import number
 from flask_ocpi.pricing.amounts import rounded
+from flask_ocpi.pricing.clock import DAY
+from flask_ocpi.pricing.clock import SECOND
+from flask_ocpi.pricing.clock import as_datetime
 from flask_ocpi.pricing.findings import PricingError
-from flask_ocpi.pricing.moments import SECOND
-from flask_ocpi.pricing.moments import as_datetime
 from flask_ocpi.pricing.notes import Remarks
 
 DAYS = ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY")
-DAY = 86_400
 _TIME = re.compile(r"(\d{1,2}):([0-5]\d)(?::([0-5]\d))?")
 
 Bounds = tuple[Fraction | None, Fraction | None]  # from (inclusive), until (exclusive)

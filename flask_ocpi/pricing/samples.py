@@ -13,9 +13,9 @@ from itertools import product
 from zoneinfo import ZoneInfo
 
 from flask_ocpi.pricing.amounts import ZERO
-from flask_ocpi.pricing.moments import SECOND
+from flask_ocpi.pricing.clock import DAY
+from flask_ocpi.pricing.clock import SECOND
 from flask_ocpi.pricing.notes import Remarks
-from flask_ocpi.pricing.restrictions import DAY
 from flask_ocpi.pricing.restrictions import DAYS
 from flask_ocpi.pricing.restrictions import Moment
 from flask_ocpi.pricing.restrictions import clock_text

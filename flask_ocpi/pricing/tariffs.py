@@ -12,8 +12,8 @@ from flask_ocpi.pricing.amounts import ONE
 from flask_ocpi.pricing.amounts import ZERO
 from flask_ocpi.pricing.amounts import Amount
 from flask_ocpi.pricing.amounts import number
+from flask_ocpi.pricing.clock import known_moment
 from flask_ocpi.pricing.findings import PricingError
-from flask_ocpi.pricing.moments import known_moment
 from flask_ocpi.pricing.notes import Remarks
 from flask_ocpi.pricing.restrictions import Restrictions
 from flask_ocpi.pricing.restrictions import read_restrictions

@@ -12,12 +12,12 @@ from flask_ocpi.pricing.amounts import ZERO
 from flask_ocpi.pricing.amounts import add
 from flask_ocpi.pricing.amounts import number
 from flask_ocpi.pricing.amounts import rounded
+from flask_ocpi.pricing.clock import HOUR
+from flask_ocpi.pricing.clock import LATEST
+from flask_ocpi.pricing.clock import as_text
+from flask_ocpi.pricing.clock import known_moment
+from flask_ocpi.pricing.clock import moment
 from flask_ocpi.pricing.findings import PricingError
-from flask_ocpi.pricing.moments import HOUR
-from flask_ocpi.pricing.moments import LATEST
-from flask_ocpi.pricing.moments import as_text
-from flask_ocpi.pricing.moments import known_moment
-from flask_ocpi.pricing.moments import moment
 from flask_ocpi.pricing.notes import Remarks
 from flask_ocpi.pricing.tariffs import objects
 
