@@ -396,7 +396,6 @@ class Version:
         enums: Mapping[type[StrEnum], type[StrEnum]] | None = None,
         parameters: Mapping[str, PathParameter] | None = None,
         open_enums: Sequence[str] = (),
-        add: Sequence[Module] = (),
         drop: Sequence[str] = (),
     ) -> Version:
         """Return another version with the given differences.
@@ -404,13 +403,13 @@ class Version:
         classes: the classes that replace others, also in all classes around these. converters: by those classes, if
         properties are not only left out or added. parameters: by name, segments of paths that differ.
         enums: the enums that replace others. open_enums: the names of enums that accept unknown values.
-        add: modules, which replace those with the same id. drop: the ids of modules that it lacks.
+        drop: the ids of modules that it lacks.
         """
         replacing = Replacing(classes or {}, enums=enums or {}, open_enums=open_enums)
         segments = parameters or {}
         modules = [_replaced(module, replacing, segments) for module in self.modules if module.id not in drop]
         given = {replacing(schema): converter for schema, converter in (converters or {}).items()}
-        evolved = replace(
+        return replace(
             self,
             number=number,
             modules=tuple(modules),
@@ -418,9 +417,6 @@ class Version:
             converters={**{replacing(old): converter for old, converter in self.converters.items()}, **given},
             origins={**self.origins, **{new: self.stored(old) for new, old in replacing.origins.items()}},
         )
-        for module in add:
-            evolved = evolved.with_module(module)
-        return evolved
 
 
 def _replaced(module: Module, classes: Replacing, segments: Mapping[str, PathParameter]) -> Module:

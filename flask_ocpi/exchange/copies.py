@@ -90,7 +90,7 @@ class Copies:
         id = object_type.id_from(values)
         for sources in self._by_rank(owner) if platform is None else [[self._find(platform).id]]:
             parties = self._parties() if receiver is None else (receiver,)
-            keys = (_key(object_type, owner, id, party, source) for source in sources for party in parties)
+            keys = (copy_key(object_type, owner, id, party, source) for source in sources for party in parties)
             found = [(key, record) for key in keys if (record := self.services.storage.get(object_type.kind, key))]
             if found:
                 return max(found, key=lambda item: item[1].last_updated)
@@ -248,7 +248,7 @@ class Copies:
         """Return the key of a stored copy; None if it is not known."""
         owner, id = Party.of(*object_type.owner_of(document)), object_type.id_of(document)
         if not object_type.described or source != UNKNOWN:
-            return _key(object_type, owner, id, receiver, source)
+            return copy_key(object_type, owner, id, receiver, source)
         keys = (Key.of(*owner, f"{id}\n{platform.id}", receiver) for platform in self.services.platforms.all())
         return next((key for key in keys if self.services.storage.get(object_type.kind, key) is not None), None)
 
@@ -286,7 +286,7 @@ class Copies:
 
     def _is_there(self, object_type: ObjectType, document: Document, receiver: Party, sources: Collection[str]) -> bool:
         owner, id = Party.of(*object_type.owner_of(document)), object_type.id_of(document)
-        keys = (_key(object_type, owner, id, receiver, source) for source in sources)
+        keys = (copy_key(object_type, owner, id, receiver, source) for source in sources)
         return any(self.services.storage.get(object_type.kind, key) is not None for key in keys)
 
     def _sources(self) -> list[str]:
@@ -312,6 +312,7 @@ def _of(receiver: Party, source: str, *, offset: int = 0, limit: int = 50) -> Qu
     return Query(receiver=received(receiver, source), offset=offset, limit=limit)
 
 
-def _key(object_type: ObjectType, owner: Party, id: str, receiver: Party, source: str) -> Key:
+def copy_key(object_type: ObjectType, owner: Party, id: str, receiver: Party, source: str) -> Key:
+    """Return the key of the copy of a platform's object; the id of one that describes a party includes the platform."""
     owner = owner if object_type.is_owned else NOBODY
     return Key.of(*owner, f"{id}\n{source}" if object_type.described else id, receiver, source)

@@ -39,6 +39,7 @@ from flask_ocpi.exchange.findings import Finding
 from flask_ocpi.exchange.origins import finder
 from flask_ocpi.exchange.origins import origin_of
 from flask_ocpi.exchange.targets import Target
+from flask_ocpi.partners.claims import party_of
 from flask_ocpi.signals import object_received
 from flask_ocpi.signals import object_removed
 from flask_ocpi.storage.base import Key
@@ -153,24 +154,18 @@ def get_copy(ctx: Context, target: Target, body: None) -> Result:
 def put_object(ctx: Context, target: Target, body: Document) -> Result:
     """Store a whole object of the calling partner: 201 when it is new, 200 when it replaces one."""
     check_identity(target, body)
-    return store_copy(ctx, target, body, id=target.object_type.id_of(body))
-
-
-def store_copy(ctx: Context, target: Target, body: Document, *, id: str) -> Result:
-    """Store a whole object of the calling partner under an id of the owner in the URL."""
-    return _store(ctx, target, target.key_of(id), body)
+    return store_copy(ctx, target, target.key_of(target.object_type.id_of(body)), body)
 
 
 def post_object(ctx: Context, target: Target, body: Document) -> Result:
     """Store a whole object of the calling partner; only the body names its owner: 201 when it is new."""
-    owner = Party.of(body["country_code"], body["party_id"])
-    if not ctx.services.platforms.speaks_for(ctx.platform, owner):
-        raise InvalidParametersError(f"country_code and party_id: {owner} is not one of your parties.")
+    owner = callers_party(ctx, body)
     id = target.object_type.id_of(body)
-    return _store(ctx, target, Key.of(*owner, id, target.receiver, ctx.platform.id), body)
+    return store_copy(ctx, target, Key.of(*owner, id, target.receiver, ctx.platform.id), body)
 
 
-def _store(ctx: Context, target: Target, key: Key, body: Document) -> Result:
+def store_copy(ctx: Context, target: Target, key: Key, body: Document) -> Result:
+    """Store a whole object of the calling partner: 201 when it is new, 200 when it replaces one."""
     kind = target.object_type.kind
     record = Record.of(body, last_updated=to_micros(body["last_updated"]))
     if ctx.services.settings.reject_stale or target.object_type.refused_change is not None:
@@ -179,6 +174,14 @@ def _store(ctx: Context, target: Target, key: Key, body: Document) -> Result:
         created = ctx.services.storage.save(kind, key, record)
     emit_received(ctx, target, key, record, created=created)
     return Result(http_status=201 if created else 200)
+
+
+def callers_party(ctx: Context, data: Document, where: str = "country_code and party_id") -> Party:
+    """Return the party that an object names, which must be one of the caller's; else raise InvalidParametersError."""
+    party = party_of(data)
+    if not ctx.services.platforms.speaks_for(ctx.platform, party):
+        raise InvalidParametersError(f"{where}: {party} is not one of your parties.")
+    return party
 
 
 def put_part(ctx: Context, target: Target, body: Document) -> Result:

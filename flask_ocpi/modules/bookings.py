@@ -48,6 +48,7 @@ from flask_ocpi.modules.bookings_schemas import BookingLocationQuery
 from flask_ocpi.modules.bookings_schemas import BookingRequest
 from flask_ocpi.modules.bookings_schemas import Calendar
 from flask_ocpi.modules.enums import ReservationRequestStatus
+from flask_ocpi.modules.types import party_in
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.signals import object_saved
 from flask_ocpi.storage.base import Key
@@ -127,10 +128,7 @@ def _asker(ctx: Context, body: Document) -> Party:
     missing = [name for name in ("country_code", "party_id") if name not in body]
     if missing:  # elsewhere a request is kept without
         raise InvalidParametersError(f"Invalid body: {missing[0]} cannot be read.")
-    asker = Party.of(body["country_code"], body["party_id"])
-    if not ctx.services.platforms.speaks_for(ctx.platform, asker):
-        raise InvalidParametersError(f"country_code and party_id: {asker} is not one of your parties.")
-    return asker
+    return handlers.callers_party(ctx, body)
 
 
 def _terms(ctx: Context, owner: Party, body: Document) -> Document:
@@ -259,10 +257,7 @@ def _has_timeslot(location: Document, *, begin: str | None, end: str | None) -> 
 
 def asking_party(booking: Document) -> tuple[tuple[str, str], ...]:
     """Return the eMSP of a booking, as far as its requests name it."""
-    request = booking["booking_requests"][-1]["booking_request"]
-    if "country_code" in request and "party_id" in request:
-        return ((request["country_code"], request["party_id"]),)
-    return ()
+    return party_in(booking["booking_requests"][-1]["booking_request"])
 
 
 BOOKING = ObjectType(

@@ -14,11 +14,11 @@ from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.enums import ModuleID
 from flask_ocpi.core.moments import to_micros
 from flask_ocpi.core.schema import Document
-from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.errors import ServerError
 from flask_ocpi.exchange.context import Context
 from flask_ocpi.exchange.context import Result
 from flask_ocpi.exchange.documents import save_object
+from flask_ocpi.exchange.handlers import callers_party
 from flask_ocpi.exchange.handlers import emit_received
 from flask_ocpi.exchange.patterns import OWNER
 from flask_ocpi.exchange.patterns import list_objects
@@ -38,9 +38,7 @@ def post_cdr(ctx: Context, target: Target, body: Document) -> Result:
     OCPI 2.2.1, CDRs, "POST Method".
     """
     object_type = target.object_type
-    owner = Party.of(body["country_code"], body["party_id"])
-    if not ctx.services.platforms.speaks_for(ctx.platform, owner):
-        raise InvalidParametersError(f"country_code and party_id: {owner} is not one of your parties.")
+    owner = callers_party(ctx, body)
     key = Key.of(*owner, object_type.id_of(body), target.receiver, ctx.platform.id)
     url = _url_of(ctx, target, key)
     record = Record.of(body, last_updated=to_micros(body["last_updated"]))

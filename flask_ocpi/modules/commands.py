@@ -33,6 +33,7 @@ from flask_ocpi.exchange.context import Context
 from flask_ocpi.exchange.context import Result
 from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.documents import find_part
+from flask_ocpi.exchange.handlers import callers_party
 from flask_ocpi.exchange.handlers import is_visible
 from flask_ocpi.exchange.patterns import CALL_ID
 from flask_ocpi.exchange.pending import IncomingRequest
@@ -49,6 +50,7 @@ from flask_ocpi.modules.enums import Capability
 from flask_ocpi.modules.enums import CommandResponseType
 from flask_ocpi.modules.enums import CommandResultType
 from flask_ocpi.modules.enums import CommandType
+from flask_ocpi.partners.claims import party_of
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Query
@@ -66,7 +68,7 @@ def start_session(ctx: Context, target: Target, body: Document) -> Result:
     """Ask the host to start a session. The token is neither compared with stored Tokens nor stored (CMD-20, CMD-21)."""
     hook = _hook(ctx, target)
     if hook is not None:
-        _check_token(ctx, body["token"])
+        callers_party(ctx, body["token"], "token")  # CMD-19
         evse = _check_place(ctx, target, body)
         is_required = Capability.START_SESSION_CONNECTOR_REQUIRED in evse.get("capabilities", ())
         if is_required and "connector_id" not in body and _can_name_a_connector(target):
@@ -97,10 +99,10 @@ def reserve_now(ctx: Context, target: Target, body: Document) -> Result:
     hook = _hook(ctx, target)
     if hook is None:
         return _receive(ctx, target, body, None)
-    _check_token(ctx, body["token"])
+    token_party = callers_party(ctx, body["token"], "token")  # CMD-19
     _check_place(ctx, target, body)
     _purge_reservations(ctx)
-    sender = ctx.routing.from_party or Party.of(body["token"]["country_code"], body["token"]["party_id"])
+    sender = ctx.routing.from_party or token_party
     key = Key.of(*sender, body["reservation_id"], target.receiver, ctx.platform.id)
     noted = _note_reservation(ctx, key, body)
     if noted is None:
@@ -134,8 +136,7 @@ def cancel_reservation(ctx: Context, target: Target, body: Document) -> Result:
 
 def reservation_finished(services: Services, incoming: IncomingRequest) -> None:
     """Note that a reservation was made, or that it failed."""
-    token = incoming.request["token"]
-    sender = incoming.sender or Party.of(token["country_code"], token["party_id"])
+    sender = incoming.sender or party_of(incoming.request["token"])
     key = Key.of(*sender, incoming.request["reservation_id"], incoming.receiver, incoming.platform)
     result = incoming.result["result"] if incoming.result is not None else None
     if result == CommandResultType.CANCELED_RESERVATION:
@@ -233,13 +234,6 @@ def _purge_reservations(ctx: Context) -> None:
 def _can_name_a_connector(target: Target) -> bool:
     """Tell whether the StartSession of the version has a connector_id; else the host application knows."""
     return target.operation.body is not None and "connector_id" in fields_of(target.operation.body)
-
-
-def _check_token(ctx: Context, token: Document) -> None:
-    """Demand a token of a party that the caller speaks for (CMD-19)."""
-    owner = Party.of(token["country_code"], token["party_id"])
-    if not ctx.services.platforms.speaks_for(ctx.platform, owner):
-        raise InvalidParametersError(f"token: {owner} is not one of your parties.")
 
 
 def _check_place(ctx: Context, target: Target, body: Document) -> Document:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Sequence
-from dataclasses import dataclass
-from dataclasses import fields
 from typing import Any
 
 from flask_ocpi.core.description import OWNER_KEY
@@ -24,6 +22,7 @@ from flask_ocpi.errors import NotFoundError
 from flask_ocpi.exchange.context import Context
 from flask_ocpi.exchange.context import Result
 from flask_ocpi.exchange.context import Services
+from flask_ocpi.exchange.copies import copy_key
 from flask_ocpi.exchange.findings import Finding
 from flask_ocpi.exchange.handlers import check_identity
 from flask_ocpi.exchange.handlers import store_copy
@@ -35,7 +34,6 @@ from flask_ocpi.modules.types import CountryCode
 from flask_ocpi.modules.types import PartyId
 from flask_ocpi.partners.claims import party_of
 from flask_ocpi.partners.platforms import Platform
-from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Record
 
@@ -58,22 +56,6 @@ class ClientInfo(Schema):
 
 CLIENT_INFOS = "client_infos"
 _MOST_FINDINGS = 10
-
-
-@dataclass(frozen=True, slots=True)
-class ToldObjectType(ObjectType):
-    """A class of objects as one platform reports them: its id is part of their key."""
-
-    platform: str = ""
-
-    def id_of(self, document: Mapping[str, Any]) -> str:
-        return _id(ObjectType.id_of(self, document), self.platform)
-
-
-def told_by(object_type: ObjectType, platform: Platform) -> ToldObjectType:
-    """Return a class of objects as that platform reports them."""
-    values = {field.name: getattr(object_type, field.name) for field in fields(ObjectType)}
-    return ToldObjectType(**values, platform=platform.id)
 
 
 def note_parties(services: Services, platform: Platform, told: Sequence[Mapping[str, Any]]) -> None:
@@ -106,7 +88,7 @@ def note_parties(services: Services, platform: Platform, told: Sequence[Mapping[
 def client_infos(services: Services, hub: Platform, party: Party) -> list[Record]:
     """Return the ClientInfos that a hub sent of a party, one a role."""
     receiver = services.own_parties(ModuleID.HUBCLIENTINFO, InterfaceRole.RECEIVER)[0]
-    keys = [Key.of(*party, _id(role, hub.id), receiver, hub.id) for role in Role]
+    keys = [copy_key(CLIENT_INFO, party, role, receiver, hub.id) for role in Role]
     return [record for key in keys if (record := services.storage.get(CLIENT_INFOS, key)) is not None]
 
 
@@ -125,10 +107,6 @@ def connection_status(
     return states[0] if states else None
 
 
-def _id(role: str, platform: str) -> str:
-    return f"{role}\n{platform}"
-
-
 def get_client_info(ctx: Context, target: Target, body: None) -> Result:
     """Answer the ClientInfo that the caller sent of a party: of several roles, the one changed last (HCI-07)."""
     records = client_infos(ctx.services, ctx.platform, target.owner)
@@ -140,8 +118,8 @@ def get_client_info(ctx: Context, target: Target, body: None) -> Result:
 def put_client_info(ctx: Context, target: Target, body: Document) -> Result:
     """Store the caller's ClientInfo of a party in the role that the body names: 201 if it is new, else 200."""
     check_identity(target, body)
-    id = told_by(target.object_type, ctx.platform).id_of(body)
-    result = store_copy(ctx, target, body, id=id)
+    key = copy_key(CLIENT_INFO, target.owner, body["role"], target.receiver, ctx.platform.id)
+    result = store_copy(ctx, target, key, body)
     note_parties(ctx.services, ctx.platform, [body])
     return result
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -30,6 +31,7 @@ from flask_ocpi.exchange.context import Context
 from flask_ocpi.exchange.context import Result
 from flask_ocpi.exchange.documents import merge
 from flask_ocpi.exchange.documents import replace_record
+from flask_ocpi.exchange.handlers import callers_party
 from flask_ocpi.exchange.handlers import emit_received
 from flask_ocpi.exchange.handlers import find_all_own
 from flask_ocpi.exchange.handlers import get_copy
@@ -41,6 +43,7 @@ from flask_ocpi.modules.payments_schemas import FinancialAdviceConfirmation
 from flask_ocpi.modules.payments_schemas import NewTerminal
 from flask_ocpi.modules.payments_schemas import Terminal
 from flask_ocpi.modules.payments_schemas import TerminalChange
+from flask_ocpi.modules.types import party_in
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.signals import object_saved
 from flask_ocpi.storage.base import Party
@@ -121,10 +124,8 @@ def patch_terminal(ctx: Context, target: Target, body: Document) -> Result:
 
 def _change(ctx: Context, target: Target, body: Document, change: Callable[[Document], Document]) -> Result:
     """Change a terminal of ours: its CPO stays, and a CPO can name only its own parties."""
-    named = (body.get("country_code"), body.get("party_id"))
-    owner = Party.of(str(named[0]), str(named[1]))
-    if all(named) and not ctx.services.platforms.speaks_for(ctx.platform, owner):
-        raise InvalidParametersError(f"country_code and party_id: {owner} is not one of your parties.")
+    if body.get("country_code") and body.get("party_id"):
+        callers_party(ctx, body)
     hook = ctx.services.hooks.calls.get((TERMINALS, UPDATE))
 
     def make(record: Record | None) -> Record:
@@ -202,13 +203,6 @@ def _post(
     return Result(http_status=201 if created else 200)
 
 
-def customer(terminal: Document) -> tuple[tuple[str, str], ...]:
-    """Return the CPO of a terminal, if the terminal names one by country code and party id."""
-    if "country_code" in terminal and "party_id" in terminal:
-        return ((terminal["country_code"], terminal["party_id"]),)
-    return ()
-
-
 TERMINAL_ID = PathParameter("terminal_id", 36, "Terminal.terminal_id.", "TERM1")
 
 TERMINAL = ObjectType(
@@ -217,7 +211,7 @@ TERMINAL = ObjectType(
     schema=Terminal,
     parameter=TERMINAL_ID,
     key=("terminal_id",),
-    audience=customer,
+    audience=party_in,  # its CPO
     private=True,
 )
 
@@ -259,16 +253,7 @@ def _received(object_type: ObjectType, body: type[Schema], handler: Handler) -> 
         object=object_type,
         created=True,
     )
-    stored = Operation(
-        name=get.name,
-        method="GET",
-        path=get.path,
-        summary=f"Get the stored copy of a {object_type.schema.__name__}",
-        handler=get_copy,
-        parameters=get.parameters,
-        returns=get.returns,
-        object=object_type,
-    )
+    stored = replace(get, summary=f"Get the stored copy of a {object_type.schema.__name__}", handler=get_copy)
     return Interface(InterfaceRole.RECEIVER, (post, stored))
 
 

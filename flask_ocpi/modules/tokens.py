@@ -48,8 +48,8 @@ from flask_ocpi.modules.enums import WhitelistType
 from flask_ocpi.modules.types import DisplayText
 from flask_ocpi.modules.types import LanguageCode
 from flask_ocpi.modules.types import OwnedObject
+from flask_ocpi.partners.claims import party_of
 from flask_ocpi.signals import token_authorized
-from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import fold
 
 
@@ -141,7 +141,7 @@ def authorize(ctx: Context, target: Target, body: Document | None) -> Result:
     """
     found = list(find_all_own(ctx, target))
     if "party_id" in target.path:  # by the alias
-        found = [record for record in found if _owner_of(record.document) == target.owner]
+        found = [record for record in found if party_of(record.document) == target.owner]
     if len(found) != 1:
         raise target.missing()
     token = found[0].document
@@ -160,10 +160,6 @@ def authorize(ctx: Context, target: Target, body: Document | None) -> Result:
             info["location"] = place
     ctx.services.emit(token_authorized, token=token, location=body, info=info, platform=ctx.platform)
     return Result(orjson.dumps(info))
-
-
-def _owner_of(token: Document) -> Party:
-    return Party.of(token["country_code"], token["party_id"])
 
 
 def _complete(ctx: Context, target: Target, token: Document, answer: Any) -> Document:

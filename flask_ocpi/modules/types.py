@@ -16,6 +16,7 @@ from flask_ocpi.core.fields import ListOf
 from flask_ocpi.core.fields import Number
 from flask_ocpi.core.fields import String
 from flask_ocpi.core.fields import Url
+from flask_ocpi.core.schema import Document
 from flask_ocpi.core.schema import Object
 from flask_ocpi.core.schema import Schema
 from flask_ocpi.modules.enums import EnergySourceCategory
@@ -96,6 +97,13 @@ class EnergyMix(Schema):
     environ_impact = ListOf(Object(EnvironmentalImpact), about="Emissions and waste.")
     supplier_name = String(max=64, about="Name of the energy supplier.", example="Example Energy")
     energy_product_name = String(max=64, about="Name of the energy product.", example="Example Wind")
+
+
+def party_in(document: Document) -> tuple[tuple[str, str], ...]:
+    """Return the country code and party id that an object names; none if it names no party."""
+    if "country_code" in document and "party_id" in document:
+        return ((document["country_code"], document["party_id"]),)
+    return ()
 
 
 class OwnedObject(Schema):

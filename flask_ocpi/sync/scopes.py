@@ -16,8 +16,8 @@ from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.moments import to_micros
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.exchange.context import Services
+from flask_ocpi.exchange.copies import copy_key
 from flask_ocpi.exchange.sides import own_parties
-from flask_ocpi.modules.hubclientinfo import told_by
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
@@ -43,9 +43,7 @@ class Scope:
     object_type: ObjectType = field(init=False)
 
     def __post_init__(self) -> None:
-        found = self.module.objects[0]
-        own = told_by(found, self.platform) if found.described else found
-        object.__setattr__(self, "object_type", own)
+        object.__setattr__(self, "object_type", self.module.objects[0])
 
     @property
     def name(self) -> str:
@@ -71,8 +69,8 @@ class Scope:
         return Query(owners=self.platform.parties, receiver=received(self.receiver, self.platform.id))
 
     def key_of(self, document: Document) -> Key:
-        id = self.object_type.id_of(document)
-        return Key.of(*self.object_type.owner_of(document), id, self.receiver, self.platform.id)
+        owner, id = Party.of(*self.object_type.owner_of(document)), self.object_type.id_of(document)
+        return copy_key(self.object_type, owner, id, self.receiver, self.platform.id)
 
     def item_of(self, document: Document) -> Item:
         """Return an object as its copy is stored."""
