@@ -34,6 +34,7 @@ from flask_ocpi.pricing import Audit
 from flask_ocpi.pricing import Evidence
 from flask_ocpi.pricing import audit
 from flask_ocpi.pricing.audits import tariff_keys_of
+from flask_ocpi.pricing.evidence import part_of
 from flask_ocpi.pricing.report import digits
 from flask_ocpi.pricing.rules import RuleBook
 from flask_ocpi.signals import cdr_audited
@@ -322,12 +323,6 @@ def _key(cdr: Document, id: Any, receiver: str) -> Key | None:
     if not isinstance(id, str):
         return None
     return Key(fold(str(cdr["country_code"])), fold(str(cdr["party_id"])), fold(id), receiver)
-
-
-def part_of(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """Return an object in a document, {} where it has none."""
-    value = document.get(name)
-    return value if isinstance(value, Mapping) else {}
 
 
 def _credited(cdr: Document) -> str | None:

@@ -21,7 +21,6 @@ from flask_ocpi.exchange.context import Services
 from flask_ocpi.exchange.copies import Copies
 from flask_ocpi.host.audits import Audited
 from flask_ocpi.host.audits import Audits
-from flask_ocpi.host.audits import part_of
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.pricing import Audit
 from flask_ocpi.pricing import Charging
@@ -34,6 +33,7 @@ from flask_ocpi.pricing import build_cdr
 from flask_ocpi.pricing import lint
 from flask_ocpi.pricing import price
 from flask_ocpi.pricing import quote
+from flask_ocpi.pricing.evidence import part_of
 from flask_ocpi.pricing.quotes import Phase
 from flask_ocpi.pricing.report import digits
 from flask_ocpi.storage.base import Key

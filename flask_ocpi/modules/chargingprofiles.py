@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
+from flask_ocpi.core.converting import fields_of
 from flask_ocpi.core.description import Handler
 from flask_ocpi.core.description import Interface
 from flask_ocpi.core.description import Module
@@ -192,20 +193,20 @@ _LONGEST_SESSION = 366 * 86_400 * 1_000_000  # microseconds; older sessions are 
 _PURGED_AT_ONCE = 50
 
 
-def get_active_profile(ctx: Context, target: Target, body: None) -> Result:
-    """Ask the host for the active profile of a session; it is sent as the result, later (CHP-05)."""
-    return _receive(ctx, target, {"duration": target.query["duration"]}, target.query["response_url"])
+def ask_host(ctx: Context, target: Target, body: Document | None) -> Result:
+    """Ask the host for the active profile of a session, to set it or to remove it; the result is sent later (CHP-05).
 
-
-def set_profile(ctx: Context, target: Target, body: Document) -> Result:
-    """Ask the host to set the profile of a session."""
-    asked = {name: value for name, value in body.items() if name != "response_url"}
-    return _receive(ctx, target, asked, body["response_url"])
-
-
-def clear_profile(ctx: Context, target: Target, body: None) -> Result:
-    """Ask the host to remove the profile of a session."""
-    return _receive(ctx, target, {}, target.query["response_url"])
+    Refused if the session is unknown, or not visible to the caller (CHP-07, CHP-20).
+    """
+    session_id, query = target.path["session_id"], target.operation.query
+    hook = ctx.services.hooks.calls.get((target.module.id, target.operation.method))
+    refusal = None if hook is None else pending.session_refusal(ctx, target, session_id)
+    if refusal is not None:
+        return pending.respond(refusal)
+    asked = dict(body or {})
+    if query is not None:
+        asked = {name: target.query[name] for name in fields_of(query)}
+    return pending.receive(ctx, target, {"session_id": session_id, **asked}, hook)
 
 
 def put_active_profile(ctx: Context, target: Target, body: Document) -> Result:
@@ -247,18 +248,7 @@ def _add_sender(services: Services, key: Key, sender: Document) -> None:
 
 def _purge_senders(services: Services) -> None:
     old = Query(date_to=services.now() - _LONGEST_SESSION, limit=_PURGED_AT_ONCE)
-    for record in services.storage.list(PROFILED_SESSIONS, old).records:
-        services.storage.delete(PROFILED_SESSIONS, Key(*record.document["key"]))
-
-
-def _receive(ctx: Context, target: Target, asked: Document, response_url: str) -> Result:
-    """Hand a request to the host, unless the session is unknown or not visible to the caller (CHP-07, CHP-20)."""
-    session_id = target.path["session_id"]
-    hook = ctx.services.hooks.calls.get((target.module.id, target.operation.method))
-    refusal = None if hook is None else pending.session_refusal(ctx, target, session_id)
-    if refusal is not None:
-        return pending.respond(refusal)
-    return pending.receive(ctx, target, {"session_id": session_id, **asked}, response_url, hook)
+    services.storage.delete_page(PROFILED_SESSIONS, old, key_of=lambda record: Key(*record.document["key"]))
 
 
 SESSION_ID = PathParameter("session_id", 36, "Session.id, as the operator knows it.", "SES1")
@@ -271,7 +261,7 @@ ASKED = (
         path="/{session_id}",
         summary="Ask for the active charging profile of a session",
         description=_LATER,
-        handler=get_active_profile,
+        handler=ask_host,
         parameters=(SESSION_ID,),
         query=ActiveProfileQuery,
         returns=ChargingProfileResponse,
@@ -283,7 +273,7 @@ ASKED = (
         path="/{session_id}",
         summary="Set the charging profile of a session",
         description=_LATER,
-        handler=set_profile,
+        handler=ask_host,
         parameters=(SESSION_ID,),
         body=SetChargingProfile,
         returns=ChargingProfileResponse,
@@ -296,7 +286,7 @@ ASKED = (
         path="/{session_id}",
         summary="Remove the charging profile of a session",
         description=_LATER,
-        handler=clear_profile,
+        handler=ask_host,
         parameters=(SESSION_ID,),
         query=ResponseUrlQuery,
         returns=ChargingProfileResponse,

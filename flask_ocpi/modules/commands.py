@@ -166,9 +166,8 @@ def _hook(ctx: Context, target: Target) -> CallHook | None:
 
 
 def _receive(ctx: Context, target: Target, body: Document, hook: CallHook | None) -> Result:
-    request = {name: value for name, value in body.items() if name != "response_url"}
     try:
-        return pending.receive(ctx, target, request, body["response_url"], hook)
+        return pending.receive(ctx, target, body, hook)
     except OCPIError as error:
         if error.status_code == StatusCode.UNKNOWN_LOCATION and error.data is None:  # the host knows the places
             raise _unknown(error.message) from error
@@ -227,8 +226,8 @@ def _find_reservations(
 def _purge_reservations(ctx: Context) -> None:
     """Remove reservations that ended long ago."""
     end = ctx.services.now() - ctx.services.settings.command_retention * 1_000_000
-    for record in ctx.storage.list(RESERVATIONS, Query(date_to=end, limit=_PURGED_AT_ONCE)).records:
-        ctx.storage.delete(RESERVATIONS, Key(*record.document["key"]))
+    old = Query(date_to=end, limit=_PURGED_AT_ONCE)
+    ctx.storage.delete_page(RESERVATIONS, old, key_of=lambda record: Key(*record.document["key"]))
 
 
 def _can_name_a_connector(target: Target) -> bool:

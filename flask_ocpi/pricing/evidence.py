@@ -92,16 +92,16 @@ def _check_session(cdr: Document, session: Document, rules: Rules, findings: Fin
 
 
 def _check_identity(cdr: Document, session: Document, findings: Findings) -> None:
-    uids = [str(_part(each, "cdr_token").get("uid")) for each in (cdr, session)]
-    if _part(session, "cdr_token") and uids[0].casefold() != uids[1].casefold():
+    uids = [str(part_of(each, "cdr_token").get("uid")) for each in (cdr, session)]
+    if part_of(session, "cdr_token") and uids[0].casefold() != uids[1].casefold():
         findings.add("session_token_differs", "$.cdr_token.uid", *uids)
-    location, of_session = _part(cdr, "cdr_location").get("id"), session.get("location_id")
+    location, of_session = part_of(cdr, "cdr_location").get("id"), session.get("location_id")
     if location is not None and of_session is not None and str(location).casefold() != str(of_session).casefold():
         findings.add("session_location_differs", "$.cdr_location.id", location, of_session)
 
 
 def _check_location(cdr: Document, location: Document, findings: Findings) -> None:
-    place = _part(cdr, "cdr_location")
+    place = part_of(cdr, "cdr_location")
     if not location:
         findings.add("unknown_location", "$.cdr_location.id", place.get("id"))
         return
@@ -114,7 +114,7 @@ def _check_location(cdr: Document, location: Document, findings: Findings) -> No
 
 
 def _check_token(cdr: Document, token: Document, findings: Findings) -> None:
-    used = _part(cdr, "cdr_token")
+    used = part_of(cdr, "cdr_token")
     if not token:
         findings.add("unknown_token", "$.cdr_token.uid", used.get("uid"), used.get("type"))
         return
@@ -183,7 +183,7 @@ def energy_tolerance(kwh: Fraction) -> Fraction:
 
 def amount_of(document: Document, name: str, side: str) -> Fraction | None:
     """Return one side of an amount of a document, None if it is missing."""
-    return known_number(_part(document, name).get(side))
+    return known_number(part_of(document, name).get(side))
 
 
 def known_number(value: Any) -> Fraction | None:
@@ -200,6 +200,7 @@ def objects_of(document: Document, name: str) -> list[Document]:
     return [item for item in value if isinstance(item, Mapping)] if isinstance(value, (list, tuple)) else []
 
 
-def _part(document: Document, name: str) -> Document:
+def part_of(document: Document, name: str) -> Document:
+    """Return an object in a document, an empty one if it is missing or no object."""
     value = document.get(name)
     return value if isinstance(value, Mapping) else {}

@@ -13,6 +13,7 @@ from fractions import Fraction
 from typing import Any
 
 from flask_ocpi.core.codes import CURRENCIES
+from flask_ocpi.pricing.evidence import objects_of
 from flask_ocpi.pricing.findings import PricingError
 from flask_ocpi.pricing.lint_coverage import Found
 from flask_ocpi.pricing.lint_coverage import Subject
@@ -61,18 +62,13 @@ _MINUTE = 60
 def _components(subject: Subject) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Walk the components of the document, with their paths."""
     for path, element in _elements(subject):
-        for place, component in enumerate(_objects(element, "price_components")):
+        for place, component in enumerate(objects_of(element, "price_components")):
             yield f"{path}.price_components[{place}]", component
 
 
 def _elements(subject: Subject) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for index, element in enumerate(_objects(subject.data, "elements")):
+    for index, element in enumerate(objects_of(subject.data, "elements")):
         yield f"$.elements[{index}]", element
-
-
-def _objects(data: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
-    value = data.get(name)
-    return [each for each in value if isinstance(each, Mapping)] if isinstance(value, (list, tuple)) else []
 
 
 def _read(subject: Subject) -> Iterator[tuple[str, Element, Component]]:
@@ -83,7 +79,7 @@ def _read(subject: Subject) -> Iterator[tuple[str, Element, Component]]:
 
 
 def _path_of(subject: Subject, index: int, kind: str) -> str:
-    components = _objects(_objects(subject.data, "elements")[index], "price_components")
+    components = objects_of(objects_of(subject.data, "elements")[index], "price_components")
     place = next(place for place, each in enumerate(components) if str(each.get("type")) == kind)
     return f"$.elements[{index}].price_components[{place}]"
 
@@ -108,7 +104,7 @@ def _unknown_dimension(subject: Subject) -> Found:
 def _duplicates(subject: Subject) -> Found:
     for path, element in _elements(subject):
         seen: set[str] = set()
-        for place, component in enumerate(_objects(element, "price_components")):
+        for place, component in enumerate(objects_of(element, "price_components")):
             kind = str(component.get("type"))
             if kind in seen:
                 yield f"{path}.price_components[{place}]", (kind,)

@@ -120,9 +120,14 @@ def respond(result: str) -> Result:
     return Result(orjson.dumps({"result": result, "timeout": 0}))
 
 
-def receive(ctx: Context, target: Target, request: Document, response_url: str, hook: CallHook | None) -> Result:
-    """Answer a request with the hook of the host application, and store its result. Without a hook: NOT_SUPPORTED."""
+def receive(ctx: Context, target: Target, asked: Document, hook: CallHook | None) -> Result:
+    """Answer a request with the hook of the host application, and store its result. Without a hook: NOT_SUPPORTED.
+
+    asked: the request, and the response_url, which the hook does not get.
+    """
     services = ctx.services
+    response_url = asked["response_url"]
+    request = {name: value for name, value in asked.items() if name != "response_url"}
     records.check_response_url(ctx.platform, services.settings, response_url)
     if hook is None:
         return respond(records.NOT_SUPPORTED)
