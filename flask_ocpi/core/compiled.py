@@ -9,15 +9,11 @@ from weakref import WeakKeyDictionary
 
 import marshmallow as ma
 
+from flask_ocpi.core import fields
 from flask_ocpi.core import forks
 from flask_ocpi.core.compiled_writer import CHECKS
 from flask_ocpi.core.compiled_writer import Writer
 from flask_ocpi.core.compiled_writer import declared_fields
-from flask_ocpi.core.fields import DEFAULT_POLICY
-from flask_ocpi.core.fields import CiString
-from flask_ocpi.core.fields import ListOf
-from flask_ocpi.core.fields import Policy
-from flask_ocpi.core.fields import String
 from flask_ocpi.core.schema import Loader
 from flask_ocpi.core.schema import Object
 from flask_ocpi.core.schema import Schema
@@ -69,22 +65,22 @@ def _is_known_field(field: Any, seen: set[type[Schema]]) -> bool:
         nested: Any = field.nested
         is_class = isinstance(nested, type) and issubclass(nested, Schema)
         return is_class and field.unknown is None and _obstacle_of(nested, seen) is None
-    if type(field) is ListOf:
+    if type(field) is fields.ListOf:
         is_plain = not field.validators and field.inner.required
         return is_plain and _is_known_field(field.inner, seen) and _is_known_key(field)
     return True
 
 
-def _is_known_key(field: ListOf) -> bool:
+def _is_known_key(field: fields.ListOf) -> bool:
     """Whether each element of a list must have the property that is unique in it."""
     if field.unique is None:
         return True
     nested: Any = field.inner.nested if type(field.inner) is Object else None
     key: Any = None if nested is None else declared_fields(nested).get(field.unique)
-    return type(key) in (String, CiString) and bool(key.required)
+    return type(key) in (fields.String, fields.CiString) and bool(key.required)
 
 
-_loaders: WeakKeyDictionary[type[Schema], dict[tuple[Policy, bool], Loader]] = WeakKeyDictionary()
+_loaders: WeakKeyDictionary[type[Schema], dict[tuple[fields.Policy, bool], Loader]] = WeakKeyDictionary()
 _lock = threading.RLock()
 
 
@@ -106,7 +102,9 @@ def loader_of(schema: Schema, partial: bool | None) -> Loader | None:
     return _shared(type(schema), schema.policy, partial=bool(partial))
 
 
-def source_of(schema: type[Schema] | Schema, *, partial: bool = False, policy: Policy = DEFAULT_POLICY) -> str:
+def source_of(
+    schema: type[Schema] | Schema, *, partial: bool = False, policy: fields.Policy = fields.DEFAULT_POLICY
+) -> str:
     """Return the Python source of a schema's loader, or a comment with the reason why it has none.
 
     partial: the loader for PATCH bodies. policy: that of the app, when ``schema`` is a class.
@@ -118,7 +116,7 @@ def source_of(schema: type[Schema] | Schema, *, partial: bool = False, policy: P
     return inspect.getsource(loader)
 
 
-def _shared(cls: type[Schema], policy: Policy, *, partial: bool) -> Loader:
+def _shared(cls: type[Schema], policy: fields.Policy, *, partial: bool) -> Loader:
     with forks.at_work, _lock:  # no child gets a loader that is linked only in part
         loaders = _loaders.setdefault(cls, {})
         if (policy, partial) not in loaders:

@@ -17,23 +17,7 @@ from typing import Any
 
 import marshmallow as ma
 
-from flask_ocpi.core.fields import CONTROL
-from flask_ocpi.core.fields import MAX_NUMBER
-from flask_ocpi.core.fields import NOT_AVAILABLE
-from flask_ocpi.core.fields import UNKNOWN_TIME
-from flask_ocpi.core.fields import Boolean
-from flask_ocpi.core.fields import CiString
-from flask_ocpi.core.fields import DateTime
-from flask_ocpi.core.fields import Enum
-from flask_ocpi.core.fields import Integer
-from flask_ocpi.core.fields import ListOf
-from flask_ocpi.core.fields import Number
-from flask_ocpi.core.fields import Policy
-from flask_ocpi.core.fields import QueryInteger
-from flask_ocpi.core.fields import String
-from flask_ocpi.core.fields import Url
-from flask_ocpi.core.fields import list_limit
-from flask_ocpi.core.fields import round_half_up
+from flask_ocpi.core import fields
 from flask_ocpi.core.moments import canonical_date_time
 from flask_ocpi.core.moments import read_usual
 from flask_ocpi.core.schema import Document
@@ -44,9 +28,9 @@ from flask_ocpi.core.schema import flaw_of
 
 Lines = Iterator[str]
 
-_LARGEST = int(MAX_NUMBER)  # faster to compare with an int
+_LARGEST = int(fields.MAX_NUMBER)  # faster to compare with an int
 _TOO_LARGE = 1e300  # times 10,000 still finite
-_has_control = CONTROL.search
+_has_control = fields.CONTROL.search
 
 
 def declared_fields(cls: type[Schema]) -> Mapping[str, Any]:
@@ -61,7 +45,7 @@ class Writer:
     globals when they are made.
     """
 
-    def __init__(self, cls: type[Schema], policy: Policy, *, partial: bool) -> None:
+    def __init__(self, cls: type[Schema], policy: fields.Policy, *, partial: bool) -> None:
         self.cls = cls
         self.fields = declared_fields(cls)
         self.policy = policy
@@ -128,7 +112,7 @@ class Writer:
     def _optional_field(self, name: str, field: Any) -> Lines:
         yield f"if (value := get({name!r})) is not None:"
         yield from indented(self.checks(field, "value"))
-        if type(field) is ListOf:
+        if type(field) is fields.ListOf:
             yield "    if value:"
             yield f"        document[{name!r}] = {loaded(field, 'value')}"
         else:
@@ -143,7 +127,7 @@ class Writer:
         else:
             yield "    if value is not None:"
             yield from indented(indented(self.checks(field, "value")))
-            kept = f"{kept} if value else None" if type(field) is ListOf else kept
+            kept = f"{kept} if value else None" if type(field) is fields.ListOf else kept
         yield f"    document[{name!r}] = {kept}"
 
     def _end(self) -> Lines:
@@ -173,10 +157,10 @@ class Writer:
             yield f"except {self.bind('ValidationError', ma.ValidationError)}:"
             yield "    return None"
 
-    def limit_of(self, field: ListOf) -> int:
+    def limit_of(self, field: fields.ListOf) -> int:
         """Return the largest number of elements of a list."""
         names = (name for name, own in self.fields.items() if own is field)
-        return next((list_limit(self.policy, self.cls, name, field.max) for name in names), field.max)
+        return next((fields.list_limit(self.policy, self.cls, name, field.max) for name in names), field.max)
 
     def literal(self, number: Any) -> str:
         """Write a bound, as a global if JSON has no such number."""
@@ -190,12 +174,12 @@ def indented(lines: Iterable[str]) -> Lines:
 
 def loaded(field: Any, value: str) -> str:
     """Write the expression for a checked value: a copy of a list, because the caller may change its own."""
-    return f"{value}.copy()" if type(field) is ListOf and is_kept(field.inner) else value
+    return f"{value}.copy()" if type(field) is fields.ListOf and is_kept(field.inner) else value
 
 
 def is_kept(field: Any) -> bool:
     """Whether the values of a field stay as they came."""
-    return type(field) in (String, CiString, Url, Enum, Boolean)
+    return type(field) in (fields.String, fields.CiString, fields.Url, fields.Enum, fields.Boolean)
 
 
 def _doubt(condition: str) -> Lines:
@@ -213,7 +197,7 @@ def _check_string(writer: Writer, field: Any, value: str) -> Lines:
         conditions.append(f"not {writer.literal(low)} <= len({value}) <= {writer.literal(high)}")
     else:
         conditions.append(f"len({value}) > {writer.literal(high)}")
-    if type(field) is CiString:
+    if type(field) is fields.CiString:
         conditions.append(f"not ({value}.isascii() and {printable})")
     else:  # which rejects some blanks as well
         conditions.append(f"(not {printable} and {writer.bind('has_control', _has_control)}({value}))")
@@ -221,17 +205,17 @@ def _check_string(writer: Writer, field: Any, value: str) -> Lines:
         conditions.append(f"not {writer.bind('matches', field.matches)}({value})")
     is_coded = field.codes is not None and writer.policy.strict_codes
     if is_coded:
-        code = f"{value}.upper()" if type(field) is CiString else value
+        code = f"{value}.upper()" if type(field) is fields.CiString else value
         conditions.append(f"{code} not in {writer.bind('codes', field.codes)}")
     wrong = " or ".join(conditions)
-    passes = low <= len(NOT_AVAILABLE) <= high and field.matches is None and not is_coded
+    passes = low <= len(fields.NOT_AVAILABLE) <= high and field.matches is None and not is_coded
     if field.required and not passes:
-        wrong = f"({value} != {NOT_AVAILABLE!r} and ({wrong}))"
+        wrong = f"({value} != {fields.NOT_AVAILABLE!r} and ({wrong}))"
     yield from _doubt(f"not isinstance({value}, str) or {wrong}")
 
 
 def _check_url(writer: Writer, field: Any, value: str) -> Lines:
-    is_url = writer.bind("is_url", Url.matches)
+    is_url = writer.bind("is_url", fields.Url.matches)
     yield from _doubt(f"not isinstance({value}, str) or len({value}) > 255 or not {is_url}({value})")
 
 
@@ -251,7 +235,7 @@ def _read_date_time(value: str) -> str | None:
 
 
 def _read_date_time_or_unknown(value: str) -> str | None:
-    return "1970-01-01T00:00:00Z" if value == UNKNOWN_TIME else _read_date_time(value)
+    return "1970-01-01T00:00:00Z" if value == fields.UNKNOWN_TIME else _read_date_time(value)
 
 
 _READERS = {False: _read_date_time, True: _read_date_time_or_unknown}
@@ -285,13 +269,13 @@ def _check_number(writer: Writer, field: Any, value: str) -> Lines:
     yield f"if type({value}) is float:"
     yield from indented(_doubt(f"not -{_TOO_LARGE!r} < {value} < {_TOO_LARGE!r}{low}{high}"))
     yield f"    if {rounded} != {value}:"
-    yield f"        {value} = {writer.bind('round_half_up', round_half_up)}({value}, {decimals!r})"
+    yield f"        {value} = {writer.bind('round_half_up', fields.round_half_up)}({value}, {decimals!r})"
     yield f"elif type({value}) is not int or not -{largest} <= {value} <= {largest}{low}{high}:"
     yield "    return None"
 
 
 def _check_query_integer(writer: Writer, field: Any, value: str) -> Lines:
-    is_whole = writer.bind("is_whole_number", QueryInteger.matches)
+    is_whole = writer.bind("is_whole_number", fields.QueryInteger.matches)
     yield from _doubt(f"type({value}) is not str or not {is_whole}({value})")
     yield from _doubt(f"({value} := int({value})) < {writer.literal(field.min)}")
 
@@ -330,17 +314,17 @@ def _check_list(writer: Writer, field: Any, value: str) -> Lines:
 
 
 CHECKS: dict[type[Any], Callable[[Writer, Any, str], Lines]] = {
-    String: _check_string,
-    CiString: _check_string,
-    Url: _check_url,
-    DateTime: _check_date_time,
-    Boolean: _check_boolean,
-    Integer: _check_integer,
-    Number: _check_number,
-    QueryInteger: _check_query_integer,
-    Enum: _check_enum,
+    fields.String: _check_string,
+    fields.CiString: _check_string,
+    fields.Url: _check_url,
+    fields.DateTime: _check_date_time,
+    fields.Boolean: _check_boolean,
+    fields.Integer: _check_integer,
+    fields.Number: _check_number,
+    fields.QueryInteger: _check_query_integer,
+    fields.Enum: _check_enum,
     Object: _check_object,
-    ListOf: _check_list,
+    fields.ListOf: _check_list,
 }
 
 
@@ -359,7 +343,7 @@ def _register(label: str, source: str) -> str:
         number += 1
 
 
-def _keeper(known: frozenset[str], policy: Policy) -> Callable[[Document, Document], bool]:
+def _keeper(known: frozenset[str], policy: fields.Policy) -> Callable[[Document, Document], bool]:
     depth, keep = policy.max_depth, policy.keep_unknown
 
     def keep_others(document: Document, data: Document) -> bool:

@@ -59,7 +59,12 @@ class _Gate:
         # No lock: each statement is atomic, so the forking thread sees this one, or this one sees the fork.
         self._depths[me] = 1
         if self._forking is not None and self._forking != me:
-            self._wait_to_enter(me, 1)
+            with self._changed:
+                while self._forking not in (None, me):
+                    if self._depths.pop(me, 0):
+                        self._changed.notify_all()
+                    self._changed.wait()
+                self._depths[me] = 1
 
     def __exit__(self, *error: object) -> None:
         me = threading.get_ident()
@@ -75,14 +80,6 @@ class _Gate:
         """Return this thread to work, at the depth that it had when it left."""
         with self:
             self._depths[threading.get_ident()] += depth
-
-    def _wait_to_enter(self, me: int, depth: int) -> None:
-        with self._changed:
-            while self._forking not in (None, me):
-                if self._depths.pop(me, 0):
-                    self._changed.notify_all()
-                self._changed.wait()
-            self._depths[me] = depth
 
     def leave_all(self) -> int:
         """Take this thread out of work; return its depth."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Collection
-from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,7 +28,6 @@ from flask_ocpi.core.fields import Policy
 from flask_ocpi.core.moments import now_micros
 from flask_ocpi.core.quirks import Known
 from flask_ocpi.core.schema import Schema
-from flask_ocpi.core.setting_kinds import OwnParty
 from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.exchange.bounds import Bodies
 from flask_ocpi.exchange.bounds import Waits
@@ -294,14 +292,11 @@ class Services:
         """Return the own parties with a role that implements an interface, or all if none has such a role."""
         found = self._own_parties.get((module, interface))
         if found is None:
-            found = self._own_parties[module, interface] = self._find_own_parties(module, interface)
+            id = self.identifier(module)
+            owners = zip(self.settings.parties, self.parties, strict=True)
+            fitting = tuple(party for own, party in owners if self.permissions.implements(own.roles, id, interface))
+            found = self._own_parties[module, interface] = fitting or self.parties
         return found
-
-    def _find_own_parties(self, module: str, interface: InterfaceRole) -> tuple[Party, ...]:
-        id = self.identifier(module)
-        fitting = [p for p in self.settings.parties if self.permissions.implements(p.roles, id, interface)]
-        chosen: Iterable[OwnParty] = fitting or self.settings.parties
-        return tuple(Party.of(party.country_code, party.party_id) for party in chosen)
 
     def keeps(self, module: str, party: Party) -> bool:
         """Tell whether all objects of an own party in a module are stored here, because we serve them for it."""

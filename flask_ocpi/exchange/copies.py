@@ -89,7 +89,7 @@ class Copies:
             raise InvalidParametersError(f"A {object_type.name} is addressed by {' and '.join(object_type.id_key)}.")
         id = object_type.id_from(values)
         for sources in self._by_rank(owner) if platform is None else [[self._find(platform).id]]:
-            parties = self._parties() if receiver is None else (receiver,)
+            parties = self.services.parties if receiver is None else (receiver,)
             keys = (copy_key(object_type, owner, id, party, source) for source in sources for party in parties)
             found = [(key, record) for key in keys if (record := self.services.storage.get(object_type.kind, key))]
             if found:
@@ -110,7 +110,7 @@ class Copies:
         sources = self._sources() if platform is None else [self._find(platform).id]
         better = cache(self._better)
         for source in sources:
-            for receiver in self._parties():
+            for receiver in self.services.parties:
                 for record in walk(self.services.storage, object_type.kind, _of(receiver, source)):
                     document = record.document
                     single = object_type.described or not object_type.is_owned or platform is not None
@@ -123,7 +123,7 @@ class Copies:
         found = []
         for source in self._sources() if platform is None else [self._source(platform)]:
             for module, object_type in self.services.object_types.items():
-                for receiver in self._parties():
+                for receiver in self.services.parties:
                     page = self.services.storage.list(object_type.kind, _of(receiver, source, limit=1))
                     if page.total:
                         found.append(Kept(source, module, receiver, page.total))
@@ -144,7 +144,7 @@ class Copies:
         for module in modules or self.services.object_types:
             object_type = self.services.object_type(module)
             if not object_type.described:
-                for receiver in self._parties():
+                for receiver in self.services.parties:
                     self._move(object_type, receiver, known, target_of, moved)
         return moved
 
@@ -152,7 +152,7 @@ class Copies:
         """Move copies with an unknown sender to the only platform that can have sent them; the others stay."""
         moved, target_of = Moved(), cache(self._only_answering)
         for object_type in self.services.object_types.values():
-            for receiver in self._parties():
+            for receiver in self.services.parties:
                 self._move(object_type, receiver, UNKNOWN, target_of, moved)
         return moved
 
@@ -166,7 +166,7 @@ class Copies:
             raise InvalidParametersError(f"Platform {platform.id} is registered: its copies are in use.")
         removed = 0
         for module in modules or self.services.object_types:
-            for receiver in self._parties():
+            for receiver in self.services.parties:
                 while number := self._remove_some(module, receiver, platform):
                     removed += number
         return removed
@@ -291,9 +291,6 @@ class Copies:
 
     def _sources(self) -> list[str]:
         return [*(platform.id for platform in self.services.platforms.all()), UNKNOWN]
-
-    def _parties(self) -> tuple[Party, ...]:
-        return tuple(Party.of(party.country_code, party.party_id) for party in self.services.settings.parties)
 
     def _source(self, platform: Platform | str) -> str:
         return UNKNOWN if platform == UNKNOWN else self._find(platform).id

@@ -104,12 +104,15 @@ class Place:
     index: int | None
 
     def put(self, part: Document) -> bool:
-        """Add or replace the part; True when it was added."""
+        """Add or replace the part; True when it was added. ``last_updated`` around it never gets lower (LOC-11)."""
         if self.index is None:
             self.siblings.append(part)
         else:
             self.siblings[self.index] = part
-        raise_last_updated(self.ancestors, part["last_updated"])
+        moment = part["last_updated"]
+        for ancestor in self.ancestors:
+            if moment != ancestor["last_updated"] and to_micros(moment) > to_micros(ancestor["last_updated"]):
+                ancestor["last_updated"] = moment
         return self.index is None
 
 
@@ -134,13 +137,6 @@ def locate(document: Document, object_type: ObjectType, ids: Sequence[str]) -> P
         ancestors.append(siblings[index])
     siblings = ancestors[-1].setdefault(parts[-1].property, [])
     return Place(ancestors, siblings, find_part(siblings, parts[-1].key, ids[-1]))
-
-
-def raise_last_updated(ancestors: Sequence[Document], moment: str) -> None:
-    """Raise ``last_updated`` of the objects around a part to a moment, never lower it (LOC-11)."""
-    for ancestor in ancestors:
-        if moment != ancestor["last_updated"] and to_micros(moment) > to_micros(ancestor["last_updated"]):
-            ancestor["last_updated"] = moment
 
 
 def merge(

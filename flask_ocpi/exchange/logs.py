@@ -90,10 +90,6 @@ class Exchange:
         """The seconds since it began."""
         return perf_counter() - self._began
 
-    def took_on(self, sent: Exchange) -> None:
-        """Take the ids of a message that this work sends."""
-        self._ids, self._operation = (sent.request_id, sent.correlation_id), sent.operation
-
     def copied(self) -> Exchange:
         """Return a copy for work after this exchange."""
         return Exchange(
@@ -127,7 +123,7 @@ def within(exchange: Exchange) -> Iterator[None]:
     if before is not None:
         exchange.is_answering = exchange.is_answering or before.is_answering
         if before.is_work and not exchange.is_work:
-            before.took_on(exchange)
+            before._ids, before._operation = (exchange.request_id, exchange.correlation_id), exchange.operation
     token = CURRENT.set(exchange)
     try:
         yield

@@ -237,7 +237,8 @@ class HeldConnections:
     def hold(self, connection: Connection) -> Held:
         """Wrap a connection that was just taken from the pool."""
         held = Held(connection, self._round)
-        held.by_sqlalchemy = self._is_observed() or _is_translated(connection)
+        is_translated = connection.get_execution_options().get("schema_translate_map")
+        held.by_sqlalchemy = bool(self._is_observed() or connection.engine.echo or is_translated)
         if not held.by_sqlalchemy and self._may_keep(held):
             held.kept_until = monotonic() + HELD_SECONDS
         return held
@@ -300,11 +301,6 @@ def has_news(driver: Any) -> bool:
     # Other drivers and systems cannot tell: use pool_pre_ping there.
     poll = _poll_of(driver)
     return poll is not None and bool(poll.poll(0))
-
-
-def _is_translated(connection: Connection) -> bool:
-    """Tell whether SQLAlchemy logs statements or changes them on their way."""
-    return bool(connection.engine.echo or connection.get_execution_options().get("schema_translate_map"))
 
 
 def _poll_of(driver: Any) -> Any:
