@@ -26,7 +26,7 @@ from flask_ocpi.contrib.console import Console
 from flask_ocpi.contrib.console import Visitor
 from flask_ocpi.core.moments import SECOND
 from flask_ocpi.exchange.findings import Finding
-from flask_ocpi.exchange.journal_records import write
+from flask_ocpi.exchange.journal_groups import write
 from flask_ocpi.exchange.messages import Direction
 from flask_ocpi.exchange.messages import Kept
 from flask_ocpi.exchange.messages import Message

@@ -28,7 +28,7 @@ from flask import Flask
 
 from flask_ocpi import OCPI
 from flask_ocpi.core.moments import SECOND
-from flask_ocpi.exchange.journal_records import write
+from flask_ocpi.exchange.journal_groups import write
 from flask_ocpi.exchange.journal_writer import AT_ONCE
 from flask_ocpi.exchange.messages import Direction
 from flask_ocpi.exchange.messages import Kept

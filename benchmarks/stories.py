@@ -22,11 +22,19 @@ from typing import Any
 from flask import Flask
 from sqlalchemy import MetaData
 from sqlalchemy import create_engine
-from sqlalchemy import text
 
 from flask_ocpi import OCPI
 from flask_ocpi.core.moments import SECOND
 from flask_ocpi.core.moments import moment_text
+from flask_ocpi.exchange.journal_groups import OPEN
+from flask_ocpi.exchange.journal_groups import REFERENCES
+from flask_ocpi.exchange.journal_groups import combine
+from flask_ocpi.exchange.journal_groups import groups_on
+from flask_ocpi.exchange.journal_groups import rows_of
+from flask_ocpi.exchange.journal_records import Shelf
+from flask_ocpi.exchange.journal_records import hash_of
+from flask_ocpi.storage.base import Key
+from flask_ocpi.storage.base import Storage
 from flask_ocpi.storage.sqlalchemy import SQLAlchemyStorage
 from flask_ocpi.storage.tables import define_tables
 from flask_ocpi.testing.network import add_partner
@@ -40,6 +48,7 @@ PARTNERS = 30
 SEARCHES = 30
 BEGIN = 1_767_225_600_000_000
 STEP = 100_000  # microseconds between two messages
+TOGETHER = 500  # messages, after which groups are combined
 
 #: What each message is, by its number i: in turn a change of an EVSE and one of the ten messages of a charge.
 _WHAT = """
@@ -47,7 +56,6 @@ what AS (
   SELECT i, i % 2 AS of_charge, i / 20 AS charge, (i / 2) % 10 AS step, {begin} + i * {step} AS moment,
     format('partner-%s', (i / 20) % {partners}) AS partner, format('K%s', (i * 2654435761) % 4294967296) AS talk,
     {hex} || '0000000000001' || CASE i % 1000 WHEN 0 THEN 'F' ELSE 'S' END AS key,
-    CASE i % 1000 WHEN 0 THEN 'failed' ELSE '' END AS shelf,
     CASE i % 2 WHEN 1 THEN (i / 20) % {evses} ELSE (i * 7919) % {evses} END AS evse
   FROM n
 )
@@ -67,24 +75,33 @@ SELECT '', '', key, partner, '', moment, 1, format('{{"id":"%s","platform":"%s",
   'sent session', charge, moment, partner, charge, talk, talk, CASE i % 1000 WHEN 0 THEN 2001 ELSE 1000 END)
 FROM what ORDER BY i
 """
-_REFERENCES = """
-INSERT INTO ocpi_journal_references (country_code, party_id, id, receiver, audience, last_updated, revision, document)
-SELECT kind, value, key, shelf, '', moment, 1, format('["%s","%s","%s","%s",0]', kind, value, key, partner) FROM (
-  SELECT i, moment, partner, '{kind}' AS kind, {value} AS value, key, shelf FROM what WHERE {which}
-) AS found ORDER BY i
-"""
-#: The references: their kind, value, and the messages that have one.
-_KINDS = (
-    ("session", "format('S%s', charge)", "of_charge = 1"),
-    ("token", "format('T%s', charge % {tokens})", "of_charge = 1"),
-    ("authorization_reference", "format('A%s', charge)", "of_charge = 1"),
-    ("evse", "format('E%s', evse)", "true"),
-    ("location", "format('LOC%s', evse / 4)", "true"),
-    ("cdr", "format('C%s', charge)", "of_charge = 1 AND step = 9"),
-    ("correlation", "talk", "true"),
-    ("failed", "''", "i % 1000 = 0"),
-    ("failed", "partner", "i % 1000 = 0"),
-)
+
+
+def references(i: int) -> Iterator[tuple[str, str]]:
+    """Walk what the message with a number is found by, as in :data:`_WHAT`."""
+    charge, step = i // 20, i // 2 % 10
+    evse = charge % EVSES if i % 2 else i * 7919 % EVSES
+    if i % 2:
+        yield from (("session", f"S{charge}"), ("token", f"T{charge % TOKENS}"))
+        yield "authorization_reference", f"A{charge}"
+    yield from (("evse", f"E{evse}"), ("location", f"LOC{evse // 4}"))
+    if i % 2 and step == 9:
+        yield "cdr", f"C{charge}"
+    yield "correlation", f"K{i * 2654435761 % 4294967296}"
+
+
+def fill_groups(storage: Storage, number: int) -> None:
+    """Make a group of each message, and combine them as often as the journal does; the last ones stay."""
+    for begin in range(0, number, TOGETHER):
+        rows = []
+        for i in range(begin, min(begin + TOGETHER, number)):
+            id = f"{BEGIN + i * STEP:016X}0000000000001{'S' if i % 1000 else 'F'}"
+            key = Key("", "", id, f"partner-{i // 20 % PARTNERS}")
+            rows += rows_of({key: {*map(hash_of, references(i))}})
+        if begin:
+            for shelf in Shelf:
+                combine(storage, groups_on(storage, OPEN, shelf))
+        storage.create_many(REFERENCES, rows)
 
 
 def statements(number: int, dialect: str) -> Iterator[str]:
@@ -97,8 +114,6 @@ def statements(number: int, dialect: str) -> Iterator[str]:
         series = f"WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {number - 1})"  # noqa: S608
     what = f"{series},{_WHAT.format(**names)}"
     yield _inserting(what, _MESSAGES.format(about=_ABOUT.format(**names)))
-    for kind, value, which in _KINDS:
-        yield _inserting(what, _REFERENCES.format(kind=kind, value=value.format(**names), which=which))
 
 
 def _inserting(what: str, insert: str) -> str:
@@ -122,12 +137,11 @@ def platform_on(url: str, folder: str) -> OCPI:
 
 
 def fill(url: str, number: int) -> None:
-    """Write the messages, and let PostgreSQL count what it has."""
+    """Write the messages."""
     engine = create_engine(url)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         for statement in statements(number, engine.dialect.name):
             connection.exec_driver_sql(statement.replace("%", "%%") if "postgresql" in url else statement)
-        connection.execute(text("ANALYZE"))
     engine.dispose()
 
 
@@ -170,6 +184,8 @@ def main() -> None:
         path = Path(folder) / "ocpi.sqlite3"
         ocpi = platform_on(asked.url or f"sqlite:///{path}", folder)
         fill(asked.url or f"sqlite:///{path}", asked.messages)
+        with ocpi.app.app_context():
+            fill_groups(ocpi.storage, asked.messages)
         if asked.url is None:
             sys.stdout.write(f"{path.stat().st_size / asked.messages:.0f} bytes a message\n")
         with ocpi.app.app_context():

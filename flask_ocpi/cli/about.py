@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from flask_ocpi.core.description import Interface
 from flask_ocpi.core.description import Module
 from flask_ocpi.core.description import Operation
 from flask_ocpi.core.description import Version
+from flask_ocpi.exchange import journal_groups
 from flask_ocpi.host.settings import settings_in_force
 from flask_ocpi.web.blueprints import url_rule
 from flask_ocpi.web.current import current_ocpi
@@ -40,16 +42,20 @@ _PACKAGE = Path(__file__).parent.parent
 def init_db() -> None:
     """Make the storage ready: create missing tables, and adapt a database of an earlier state. It may be run again.
 
-    Copies of an earlier state without a sender are assigned to the platform that speaks for their party now.
+    Copies of an earlier state without a sender are assigned to the platform that speaks for their party now. The
+    journal's references of an earlier state become groups.
     """
     storage = current_ocpi.storage
     storage.setup()
     storage.check()
     adopted = current_ocpi.copies.adopt()
+    references = journal_groups.adopt(storage, most=sys.maxsize)
     services = current_ocpi.services
     names = kinds((services.own, *services.versions))
     copies = {"adopted": adopted.moved, "unknown": adopted.left}
     lines = [f"{storage} is ready.", f"It keeps {', '.join(names)}."]
+    if references:
+        lines.append(f"The journal's {references} references of an earlier state are in groups now.")
     if adopted.moved:
         lines.append(
             f"Of copies that did not say who sent them, {adopted.moved} now belong to the platform of their party."

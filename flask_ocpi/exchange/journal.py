@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Iterator
-from collections.abc import Mapping
 from collections.abc import Sequence
+from collections.abc import Set
 from dataclasses import dataclass
 from dataclasses import replace
 from itertools import groupby
 from itertools import islice
+from itertools import takewhile
 
 from flask_ocpi.core.moments import SECOND
+from flask_ocpi.exchange import journal_groups
 from flask_ocpi.exchange.journal_records import JOURNAL
-from flask_ocpi.exchange.journal_records import REFERENCES
 from flask_ocpi.exchange.journal_records import Block
 from flask_ocpi.exchange.journal_records import Entry
-from flask_ocpi.exchange.journal_records import found_by
-from flask_ocpi.exchange.journal_records import owner_of
+from flask_ocpi.exchange.journal_records import Shelf
+from flask_ocpi.exchange.journal_records import hash_of
+from flask_ocpi.exchange.journal_records import moment_of
 from flask_ocpi.exchange.journal_records import place_of
 from flask_ocpi.exchange.journal_records import receiver_of
+from flask_ocpi.exchange.journal_records import references_of
 from flask_ocpi.exchange.references import CORRELATION
-from flask_ocpi.exchange.references import FAILED
 from flask_ocpi.exchange.references import Reference
 from flask_ocpi.storage.base import NOBODY
 from flask_ocpi.storage.base import Key
@@ -33,7 +34,6 @@ from flask_ocpi.storage.base import numbered
 
 _PAGE = 200
 _FEW = 32
-_TOGETHER = 1000  # messages about several objects that are read in one look
 _LONGEST = 3600 * SECOND  # from the beginning of a message to its writing
 
 
@@ -42,8 +42,8 @@ class Search:
     """A filter of messages; None means any.
 
     platform: the id of the partner. since: microseconds since 1970 UTC. failed: only failed messages.
-    There is an index for each of them but the time, in whose order messages are written; a search with several uses one
-    of these.
+    Messages are found by each of them but the time, in whose order they are written; a search with several uses one of
+    these.
     """
 
     platform: str | None = None
@@ -57,16 +57,9 @@ class Search:
             return Query(limit=_PAGE)
         return Query(owners=(NOBODY,), receiver=receiver_of(self.platform), limit=_PAGE)
 
-    @property
-    def reference(self) -> Reference | None:
-        """The reference of all messages that it finds; None if there is none."""
-        if self.correlation_id is not None:
-            return Reference.of(CORRELATION, self.correlation_id)
-        return Reference(FAILED, receiver_of(self.platform)) if self.failed else None
-
-    def is_before(self, record: Record) -> bool:
-        """Tell whether a record, and so those written before it, are all of messages before the wanted time."""
-        return self.since is not None and record.last_updated < self.since - _LONGEST
+    def is_before(self, moment: int) -> bool:
+        """Tell whether a record of messages that began then, and so those before it, are before the wanted time."""
+        return self.since is not None and moment < self.since - _LONGEST
 
     def fits(self, entry: Entry) -> bool:
         message = entry.message
@@ -144,7 +137,7 @@ def next_ones(storage: Storage, search: Search, place: Place) -> tuple[list[Entr
         elif page.records:
             begin = page.records[-1].created
         if len(page.records) < _PAGE:
-            found = [*_latest_first(((block, None) for block in reversed(blocks)), search)]
+            found = [*_latest_first(reversed(blocks), search)]
             return found[::-1], place
 
 
@@ -152,25 +145,28 @@ def find(storage: Storage, number: int) -> Entry | None:
     """Return the message with a number; None if there is none (any more)."""
     created, place = place_of(number)
     record = numbered(storage, JOURNAL, created) if created else None
-    return None if record is None else next(Block(record).entries([place]), None)
+    return None if record is None else Block(record).at(place)
 
 
 def about(storage: Storage, references: Sequence[Reference], search: Search = ANY, *, limit: int) -> list[Entry]:
     """Return messages about objects or causes that match a search too, oldest first.
 
-    limit: of the messages about each, the latest; of several objects with few messages all are returned.
+    limit: of the messages about each, the latest.
     """
-    if len(references) > 1:
-        page = storage.list(REFERENCES, Query(owners=tuple(map(owner_of, references)), limit=_TOGETHER))
-        places = _places(page.records)
-        if page.total <= _TOGETHER and sum(map(len, places.values())) <= _TOGETHER:
-            return _ordered(_opened(storage, places, search))
-    each = (islice(_about(storage, reference, search), limit) for reference in references)
-    return _ordered({entry.number: entry for entries in each for entry in entries}.values())
-
-
-def _ordered(entries: Iterable[Entry]) -> list[Entry]:
-    return sorted(entries, key=_order)
+    left = dict.fromkeys(references, limit)
+    hashes = set(map(hash_of, left))
+    found: dict[int, Entry] = {}
+    for entry in _opened(storage, journal_groups.find(storage, hashes), search, set(left)) if left else ():
+        its = left.keys() & references_of(entry.about, entry.message.correlation_id)
+        for reference in its:
+            found[entry.number] = entry
+            left[reference] -= 1
+            if not left[reference]:
+                del left[reference]
+                hashes.intersection_update(map(hash_of, left))
+        if not left:
+            break
+    return sorted(found.values(), key=_order)
 
 
 def _order(entry: Entry) -> tuple[int, int]:
@@ -179,47 +175,40 @@ def _order(entry: Entry) -> tuple[int, int]:
 
 def _backwards(storage: Storage, search: Search) -> Iterator[Entry]:
     """Yield the messages from latest to oldest."""
-    if search.reference is not None:
-        return _about(storage, search.reference, search)
-    records = _until(search, (record for page in _pages(storage, search.query) for record in reversed(page)))
-    return _latest_first(((Block(record), None) for record in records), search)
+    if search.correlation_id is not None:
+        cause = Reference.of(CORRELATION, search.correlation_id)
+        return _opened(storage, journal_groups.find(storage, {hash_of(cause)}), search, {cause})
+    if search.failed:
+        keys = journal_groups.find(storage, None, (Shelf.FAILED, Shelf.STRANGERS))
+        if search.platform is not None:
+            keys = (key for key in keys if key.receiver == receiver_of(search.platform))
+        return _opened(storage, keys, search)
+    records = (record for page in _pages(storage, search.query) for record in reversed(page))
+    wanted = takewhile(lambda record: not search.is_before(record.last_updated), records)
+    return _latest_first(map(Block, wanted), search)
 
 
-def _about(storage: Storage, reference: Reference, search: Search) -> Iterator[Entry]:
-    """Yield the messages that a reference finds, from latest to oldest as they were written."""
-    for page in _offset_pages(storage, REFERENCES, Query(owners=(owner_of(reference),), limit=_PAGE)):
-        yield from _opened(storage, _places(_until(search, reversed(page))), search)
-        if any(map(search.is_before, page)):
-            return
+def _opened(
+    storage: Storage, keys: Iterator[Key], search: Search, references: Set[Reference] | None = None
+) -> Iterator[Entry]:
+    """Yield the matching messages of records that come from latest to oldest."""
+    wanted = takewhile(lambda key: not search.is_before(moment_of(key)), keys)
+    return _latest_first(_blocks(storage, wanted), search, references)
 
 
-def _until(search: Search, records: Iterable[Record]) -> Iterator[Record]:
-    """Walk records from the latest until one that tells that no older one is wanted."""
-    for record in records:
-        if search.is_before(record):
-            return
-        yield record
+def _blocks(storage: Storage, keys: Iterator[Key]) -> Iterator[Block]:
+    """Read records, a page at a time."""
+    width = _FEW
+    while some := [*islice(keys, width)]:
+        records = storage.get_many(JOURNAL, some)
+        yield from (Block(records[key]) for key in some if key in records)
+        width = _PAGE
 
 
-def _places(references: Iterable[Record]) -> dict[Key, set[int]]:
-    """Return what the records of references find: places in records of messages."""
-    places: dict[Key, set[int]] = {}
-    for reference in references:
-        key, found = found_by(reference)
-        places.setdefault(key, set()).update(found)
-    return places
-
-
-def _opened(storage: Storage, places: Mapping[Key, set[int]], search: Search) -> Iterator[Entry]:
-    """Yield the matching messages at places of records that come from latest to oldest."""
-    records = storage.get_many(JOURNAL, places.keys())
-    return _latest_first(((Block(records[key]), found) for key, found in places.items() if key in records), search)
-
-
-def _latest_first(blocks: Iterable[tuple[Block, Collection[int] | None]], search: Search) -> Iterator[Entry]:
-    """Yield the matching messages at places of records that come from latest to oldest; of a batch by their time."""
-    for _, batch in groupby(blocks, key=lambda pair: pair[0].batch):
-        entries = [entry for block, places in batch for entry in block.entries(places) if search.fits(entry)]
+def _latest_first(blocks: Iterable[Block], search: Search, references: Set[Reference] | None = None) -> Iterator[Entry]:
+    """Yield the matching messages of records that come from latest to oldest; of a batch by their time."""
+    for _, batch in groupby(blocks, key=lambda block: block.batch):
+        entries = [entry for block in batch for entry in block.entries(references) if search.fits(entry)]
         yield from sorted(entries, key=_order, reverse=True)
 
 
@@ -230,7 +219,7 @@ def _pages(storage: Storage, query: Query) -> Iterator[Sequence[Record]]:
     """
     first = storage.list(JOURNAL, _after(0, Query(limit=1)))
     if first.records and first.cursor is None:
-        yield from _offset_pages(storage, JOURNAL, query)
+        yield from _offset_pages(storage, query)
         return
     last, width = _last_number(storage) if first.records else 0, min(_FEW, _PAGE)
     while last > 0:
@@ -265,13 +254,13 @@ def _last_number(storage: Storage) -> int:
     return high
 
 
-def _offset_pages(storage: Storage, kind: str, query: Query) -> Iterator[Sequence[Record]]:
+def _offset_pages(storage: Storage, query: Query) -> Iterator[Sequence[Record]]:
     """Yield pages from the end by offsets."""
-    first = storage.list(kind, replace(query, limit=_PAGE))
+    first = storage.list(JOURNAL, replace(query, limit=_PAGE))
     end = first.total
     while end > _PAGE:
         start = end - _PAGE
-        yield storage.list(kind, replace(query, offset=start, limit=_PAGE)).records
+        yield storage.list(JOURNAL, replace(query, offset=start, limit=_PAGE)).records
         end = start
     if end > 0:
         yield first.records[:end]

@@ -1,4 +1,4 @@
-"""The journal as records: messages that are written together share one, and small ones find them.
+"""The journal as records: messages that are written together share one.
 
 Many messages a second are few records: those of one batch with the same partner, and with the same outcome, are one.
 At a few a second each has a record of its own.
@@ -7,12 +7,14 @@ At a few a second each has a record of its own.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
+from collections.abc import Set
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+from zlib import crc32
 
 import orjson
 
@@ -21,19 +23,12 @@ from flask_ocpi.exchange.messages import Direction
 from flask_ocpi.exchange.messages import Kept
 from flask_ocpi.exchange.messages import Message
 from flask_ocpi.exchange.references import CORRELATION
-from flask_ocpi.exchange.references import FAILED
 from flask_ocpi.exchange.references import Reference
 from flask_ocpi.storage.base import Key
-from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Record
-from flask_ocpi.storage.base import Storage
 from flask_ocpi.storage.base import fold
 
 JOURNAL = "journal"
-#: What finds messages by the objects and causes that they are about: a record for each reference of each record.
-REFERENCES = "journal_references"
-#: The kinds of records that the journal stores.
-KINDS = (JOURNAL, REFERENCES)
 
 _MOST = 100  # messages in a record: the last two digits of a message's number are its place there
 _LARGEST = 64 * 1024  # bytes of a record with several messages
@@ -66,7 +61,7 @@ class Entry:
 
 
 class Shelf(StrEnum):
-    """Messages that are kept for the same time. The receivers in the keys of their references.
+    """Messages that are kept for the same time. The receivers in the keys of their groups.
 
     STRANGERS: failed ones with a platform that is not known.
     """
@@ -103,17 +98,32 @@ class Block:
         self._number = record.created * _MOST
         self._platform = document["platform"]
 
-    def entries(self, places: Collection[int] | None = None) -> Iterator[Entry]:
-        """Walk its messages, or those at some places, in their order."""
-        number = len(self._messages)
-        for place in range(number) if places is None else sorted(each for each in places if each < number):
-            document = self._messages[place]
-            about, said = document.pop("about"), document.pop("said")
-            document["direction"] = Direction(document["direction"])
-            for name in BODIES:
-                document[name] = document.get(name, "").encode()
-            message = Message(**document, platform=self._platform)
-            yield Entry(self._number + place, message, tuple(Reference(*each) for each in about), said)
+    def entries(self, about: Set[tuple[str, str]] | None = None) -> Iterator[Entry]:
+        """Walk its messages in their order, or those that have one of some references."""
+        for place, document in enumerate(self._messages):
+            if about is None or not about.isdisjoint(references_of(document["about"], document["correlation_id"])):
+                yield self._entry(place)
+
+    def at(self, place: int) -> Entry | None:
+        """Return the message at a place; None if there is none."""
+        return self._entry(place) if place < len(self._messages) else None
+
+    def _entry(self, place: int) -> Entry:
+        document = dict(self._messages[place])
+        about, said = document.pop("about"), document.pop("said")
+        document["direction"] = Direction(document["direction"])
+        for name in BODIES:
+            document[name] = document.get(name, "").encode()
+        message = Message(**document, platform=self._platform)
+        return Entry(self._number + place, message, tuple(Reference(*each) for each in about), said)
+
+
+def references_of(about: Iterable[Sequence[str]], correlation_id: str) -> Iterator[tuple[str, str]]:
+    """Walk what a message is found by: what it is about, and its conversation."""
+    for kind, value in about:  # noqa: UP028  (lists become tuples)
+        yield kind, value
+    if correlation_id:
+        yield CORRELATION, fold(correlation_id.strip())
 
 
 def place_of(number: int) -> tuple[int, int]:
@@ -132,50 +142,28 @@ def key_of(record: Record) -> Key:
     return Key("", "", document["id"], receiver_of(document["platform"]))
 
 
-def key_of_reference(record: Record) -> Key:
-    """Return the key of the record of a reference."""
-    kind, value, *_ = orjson.loads(record.text)
-    messages, _ = found_by(record)
-    return Key(kind, value, messages.id, shelf_of(messages))
+def hash_of(reference: tuple[str, str]) -> int:
+    """Return the hash of a reference, of 32 bits, by which groups find messages."""
+    return crc32(f"{reference[0]} {reference[1]}".encode())
 
 
-def found_by(record: Record) -> tuple[Key, list[int]]:
-    """Return the key of the messages that the record of a reference finds, and their places."""
-    _, _, id, receiver, *places = orjson.loads(record.text)
-    return Key("", "", id, receiver), places
-
-
-def owner_of(reference: Reference) -> Party:
-    """Return the owner of all records of a reference."""
-    return Party(*reference)
-
-
-def write(storage: Storage, batch: Sequence[Kept]) -> None:
-    """Store messages with their references, all or none."""
-    records, references = records_of(batch)
-    with storage.transaction():
-        storage.create_many(JOURNAL, records)
-        storage.create_many(REFERENCES, references)
-
-
-def records_of(batch: Sequence[Kept]) -> tuple[list[tuple[Key, Record]], list[tuple[Key, Record]]]:
-    """Return the records of messages that are written together, and those of their references."""
-    groups: dict[tuple[str | None, bool], list[Kept]] = {}
+def records_of(batch: Sequence[Kept]) -> dict[Key, tuple[Record, set[int]]]:
+    """Return the records of messages that are written together, with the hashes of what they are about."""
+    shared: dict[tuple[str | None, bool], list[Kept]] = {}
     for kept in batch:
-        groups.setdefault((kept.message.platform, kept.message.failed), []).append(kept)
+        shared.setdefault((kept.message.platform, kept.message.failed), []).append(kept)
     begin = min((kept.message.moment for kept in batch), default=0)
     common = f"{begin:016X}{secrets.token_hex(4).upper()}"
-    records: list[tuple[Key, Record]] = []
-    references: list[tuple[Key, Record]] = []
-    for (platform, failed), some in groups.items():
+    records: dict[Key, tuple[Record, set[int]]] = {}
+    for (platform, failed), some in shared.items():
         for part, lines in _parts(some):
             id = f"{common}{len(records):03X}{len(part):02X}{'F' if failed else 'S'}"
             head = orjson.dumps({"id": id, "platform": platform})
             text = b'%b,"messages":[%b]}' % (head[:-1], b",".join(lines))
-            key = Key("", "", id, receiver_of(platform))
-            records.append((key, Record(text, begin)))
-            references += _references(key, part, begin, failed=failed)
-    return records, references
+            found = (references_of(kept.about, kept.message.correlation_id) for kept in part)
+            hashes = {hash_of(reference) for some in found for reference in some}
+            records[Key("", "", id, receiver_of(platform))] = Record(text, begin), hashes
+    return records
 
 
 def _parts(some: Sequence[Kept]) -> Iterator[tuple[list[Kept], list[bytes]]]:
@@ -219,19 +207,3 @@ def _line(kept: Kept) -> bytes:
         if value != usual:
             document[name] = value.decode() if isinstance(value, bytes) else value
     return orjson.dumps(document)
-
-
-def _references(key: Key, part: Sequence[Kept], moment: int, *, failed: bool) -> Iterator[tuple[Key, Record]]:
-    """Walk the records that find these messages: by what they are about, their conversations, and their failure."""
-    places: dict[tuple[str, str], list[int]] = {}
-    for place, kept in enumerate(part):
-        for reference in kept.about:
-            places.setdefault(reference, []).append(place)
-        if kept.message.correlation_id:
-            places.setdefault((CORRELATION, fold(kept.message.correlation_id.strip())), []).append(place)
-    if failed:
-        places |= {(FAILED, platform): [*range(len(part))] for platform in {"", key.receiver}}
-    shelf = shelf_of(key)
-    for (kind, value), found in sorted(places.items()):  # neighbours in the index are written together
-        text = orjson.dumps((kind, value, key.id, key.receiver, *found))
-        yield Key(kind, value, key.id, shelf), Record(text, moment)

@@ -14,9 +14,9 @@ from typing import TypeAlias
 from flask_ocpi.core import forks
 from flask_ocpi.core.config import Settings
 from flask_ocpi.core.moments import SECOND
+from flask_ocpi.exchange.journal_groups import write
 from flask_ocpi.exchange.journal_purge import Bound
 from flask_ocpi.exchange.journal_purge import Purge
-from flask_ocpi.exchange.journal_records import write
 from flask_ocpi.exchange.messages import Kept
 from flask_ocpi.exchange.write_behind import PURGE_AFTER
 from flask_ocpi.exchange.write_behind import WriteBehind
@@ -26,7 +26,7 @@ QUEUE_LENGTH = 2000
 QUEUE_BYTES = 8 * 1024 * 1024
 #: How many messages are written in one transaction.
 AT_ONCE = 500
-_MOST_UNPURGED = 2000
+_MOST_UNPURGED = 500
 
 #: What makes a message, and the size of what it keeps in memory until then.
 _Waiting: TypeAlias = tuple[Callable[[], Kept], int]

@@ -27,9 +27,8 @@ from flask_ocpi.storage.base import fold
 COMMAND = "command"
 CORRELATION = "correlation"
 REFERENCE = "authorization_reference"
-#: The references of a message besides those to objects. failed: the partner of a failed message.
+#: The references of a message besides those to objects.
 CAUSES = (REFERENCE, "contract", COMMAND, CORRELATION)
-FAILED = "failed"
 
 _LONGEST_BODY = 1024 * 1024  # bytes
 _MOST = 24

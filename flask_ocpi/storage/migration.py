@@ -51,6 +51,8 @@ def migrate(connection: sa.Connection, tables: Mapping[str, sa.Table]) -> None:
     for kind, kept in FEWER_INDEXES.items():
         if kind in tables:
             _drop_indexes(connection, tables[kind], kept)
+            for index in tables[kind].indexes:
+                index.create(connection, checkfirst=True)
     for kind, length in _UNREADABLE.items():
         if kind in tables:
             id = tables[kind].c.id

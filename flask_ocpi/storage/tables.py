@@ -21,9 +21,8 @@ from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.counts import define_counts
 from flask_ocpi.storage.driver import Statement
 
-#: Kinds with very many records, which have fewer indexes: of messages nothing is looked up by date, and their
-#: references are found by the owner alone, as part of the key.
-FEWER_INDEXES: Mapping[str, tuple[str, ...]] = {"journal": ("created",), "journal_references": ()}
+#: Kinds with very many records, which have fewer indexes: of messages nothing is looked up by date.
+FEWER_INDEXES: Mapping[str, tuple[str, ...]] = {"journal": ("created",), "journal_references": ("created",)}
 
 
 def define_tables(metadata: sa.MetaData, kinds: Iterable[str]) -> dict[str, sa.Table]:

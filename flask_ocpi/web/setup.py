@@ -24,7 +24,7 @@ from flask_ocpi.core.description import Version
 from flask_ocpi.errors import StorageError
 from flask_ocpi.exchange.contacts import Contact
 from flask_ocpi.exchange.findings import FINDINGS
-from flask_ocpi.exchange.journal_records import KINDS as JOURNAL_KINDS
+from flask_ocpi.exchange.journal_groups import KINDS as JOURNAL_KINDS
 from flask_ocpi.host.actions import ACTIONS
 from flask_ocpi.partners.platforms import KINDS
 from flask_ocpi.storage.base import HostSession

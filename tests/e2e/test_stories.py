@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from flask_ocpi.exchange.journal_groups import REFERENCES
 from flask_ocpi.exchange.journal_records import JOURNAL
-from flask_ocpi.exchange.journal_records import REFERENCES
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import walk

@@ -10,10 +10,12 @@ from sqlalchemy import MetaData
 from sqlalchemy import create_engine
 
 from flask_ocpi.exchange import journal as reading
+from flask_ocpi.exchange import journal_groups as groups
 from flask_ocpi.exchange import journal_records as records
 from flask_ocpi.exchange.journal import Search
+from flask_ocpi.exchange.journal_groups import REFERENCES
 from flask_ocpi.exchange.journal_records import JOURNAL
-from flask_ocpi.exchange.journal_records import REFERENCES
+from flask_ocpi.exchange.journal_records import Shelf
 from flask_ocpi.exchange.journal_records import key_of
 from flask_ocpi.exchange.messages import Direction
 from flask_ocpi.exchange.messages import Kept
@@ -72,7 +74,15 @@ def message(number, **changes):
 
 
 def write(storage, *messages):
-    records.write(storage, [Kept(each) for each in messages])
+    groups.write(storage, [Kept(each) for each in messages])
+
+
+def close_all(storage, monkeypatch):
+    """Make closed groups of all open ones."""
+    monkeypatch.setattr(groups, "_LARGE", 1)
+    for shelf in Shelf:
+        groups.combine(storage, groups.groups_on(storage, groups.OPEN, shelf))
+        assert not groups.groups_on(storage, groups.OPEN, shelf)
 
 
 def ids(entries):
@@ -232,9 +242,9 @@ def test_batch_is_read_in_the_order_of_time_although_its_partners_have_records_o
 def test_records_of_several_messages_are_small(number, size, expected):
     messages = [Kept(message(n, platform="p", http_status=500, request_body=b"x" * size)) for n in range(number)]
 
-    found, _ = records.records_of(messages)
+    found = records.records_of(messages)
 
-    assert [records.number_in(key) for key, _ in found] == expected
+    assert [*map(records.number_in, found)] == expected
 
 
 @EVERY_STORAGE
@@ -251,19 +261,57 @@ def test_latest_messages_are_found_where_earlier_ones_are_gone(ocpi_storage, mon
 
 
 @EVERY_STORAGE
-@pytest.mark.parametrize("together", [8, 1000])
-def test_reference_of_very_many_messages_hides_none_of_another(ocpi_storage, monkeypatch, together):
-    monkeypatch.setattr(reading, "_TOGETHER", together)
+@pytest.mark.parametrize("is_closed", [False, True])
+def test_reference_of_very_many_messages_hides_none_of_another(ocpi_storage, monkeypatch, is_closed):
     often, seldom = Reference.of("token", "often"), Reference.of("session", "seldom")
-    records.write(ocpi_storage, [Kept(message(0), (seldom, often)), Kept(message(3), (often,))])
+    groups.write(ocpi_storage, [Kept(message(0), (seldom, often)), Kept(message(3), (often,))])
     for number in range(4, 40):
-        records.write(ocpi_storage, [Kept(message(number), (often,))])
+        groups.write(ocpi_storage, [Kept(message(number), (often,))])
+    if is_closed:
+        close_all(ocpi_storage, monkeypatch)
 
     found = reading.about(ocpi_storage, [often, seldom], limit=5)
 
-    latest = [f"{number}" for number in range(35, 40)]
-    assert ids(found)[0] == "0"
-    assert ids(found)[1:] == latest if together == 8 else set(ids(found)) > set(latest)
+    assert ids(found) == ["0", *(f"{number}" for number in range(35, 40))]
+
+
+@EVERY_STORAGE
+@pytest.mark.parametrize("is_closed", [False, True])
+def test_equal_hashes_find_no_message_about_anything_else(ocpi_storage, monkeypatch, is_closed):
+    for module in (groups, records, reading):
+        monkeypatch.setattr(module, "hash_of", lambda reference: 2**32 - 1)
+    for number in range(6):
+        cause = Reference.of("session", f"S{number % 2}")
+        groups.write(ocpi_storage, [Kept(message(number, correlation_id=f"C{number}"), (cause,))])
+    if is_closed:
+        close_all(ocpi_storage, monkeypatch)
+
+    assert ids(reading.about(ocpi_storage, [Reference.of("session", "S1")], limit=9)) == ["1", "3", "5"]
+    assert ids(reading.about(ocpi_storage, [Reference.of("session", "S1")], limit=2)) == ["3", "5"]
+    assert ids(reading.latest(ocpi_storage, Search(correlation_id="C4"), 9)) == ["4"]
+
+
+@EVERY_STORAGE
+def test_small_groups_become_larger_ones_and_closed_ones_in_the_end(ocpi_storage, monkeypatch):
+    for name, number in {"_MANY": 5, "_NOT_SMALL": 5, "_LARGE": 20, "_CHUNK": 8}.items():
+        monkeypatch.setattr(groups, name, number)
+    sizes = []
+    for number in range(27):
+        about = Reference.of("session", f"S{number}")
+        groups.write(ocpi_storage, [Kept(message(number, http_status=200), (about,))])
+        groups.combine(ocpi_storage, groups.groups_on(ocpi_storage, groups.OPEN, ""))
+        both = (groups.groups_on(ocpi_storage, state, "") for state in (groups.CLOSED, groups.OPEN))
+        sizes.append([[*map(groups.messages_in, some)] for some in both])
+
+    assert sizes[3:5] == [[[], [1] * 4], [[], [5]]]
+    assert sizes[18:20] == [[[], [5, 5, 5, 1, 1, 1, 1]], [[20], []]]
+    assert sizes[-1] == [[20], [5, 1, 1]]
+    for number in range(27):
+        assert ids(reading.about(ocpi_storage, [Reference.of("session", f"S{number}")], limit=5)) == [f"{number}"]
+    (closed,) = groups.groups_on(ocpi_storage, groups.CLOSED, "")
+    assert len([*groups.records_in(ocpi_storage, closed, 5)]) == 15
+    groups.remove(ocpi_storage, closed)
+    assert ocpi_storage.list(REFERENCES, Query()).total == 3
 
 
 @pytest.mark.parametrize(
@@ -272,8 +320,8 @@ def test_reference_of_very_many_messages_hides_none_of_another(ocpi_storage, mon
         (JOURNAL, Search("partner").query, "ix_ocpi_journal_created (receiver=? AND country_code=?"),
         (
             REFERENCES,
-            Query(owners=(Party("session", "S1"),), receiver=""),
-            "_journal_references_1 (country",
+            Query(owners=(Party("hashes", "1"),), receiver=""),
+            "ix_ocpi_journal_references_created (receiver=? AND country_code=? AND party_id=?",
         ),
     ],
     ids=["partner", "reference"],

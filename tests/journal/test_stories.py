@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flask_ocpi.errors import InvalidParametersError
-from flask_ocpi.exchange.journal_records import write
+from flask_ocpi.exchange.journal_groups import write
 from flask_ocpi.exchange.messages import Direction
 from flask_ocpi.exchange.messages import Kept
 from flask_ocpi.exchange.messages import Message

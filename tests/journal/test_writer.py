@@ -8,19 +8,25 @@ import pytest
 from flask import current_app
 
 from flask_ocpi.errors import StorageError
+from flask_ocpi.exchange import journal_groups
 from flask_ocpi.exchange import journal_purge
 from flask_ocpi.exchange import journal_writer as writers
 from flask_ocpi.exchange import write_behind
 from flask_ocpi.exchange.journal import Search
 from flask_ocpi.exchange.journal import about
 from flask_ocpi.exchange.journal import latest
+from flask_ocpi.exchange.journal_groups import CLOSED
+from flask_ocpi.exchange.journal_groups import OPEN
+from flask_ocpi.exchange.journal_groups import REFERENCES
+from flask_ocpi.exchange.journal_groups import combine
+from flask_ocpi.exchange.journal_groups import groups_on
+from flask_ocpi.exchange.journal_groups import messages_in
+from flask_ocpi.exchange.journal_groups import write
 from flask_ocpi.exchange.journal_purge import Bound
 from flask_ocpi.exchange.journal_purge import Purge
 from flask_ocpi.exchange.journal_records import JOURNAL
-from flask_ocpi.exchange.journal_records import REFERENCES
 from flask_ocpi.exchange.journal_records import Shelf
 from flask_ocpi.exchange.journal_records import key_of
-from flask_ocpi.exchange.journal_records import write
 from flask_ocpi.exchange.messages import Direction
 from flask_ocpi.exchange.messages import Kept
 from flask_ocpi.exchange.messages import Message
@@ -304,8 +310,10 @@ def found(storage, numbers):
 
 
 @EVERY_STORAGE
+@pytest.mark.parametrize("large", [5, 8000], ids=["closed groups", "open groups"])
 @pytest.mark.parametrize("at_once", [1, 10], ids=["one by one", "in batches"])
-def test_successes_do_not_push_out_failures(ocpi_storage, at_once):
+def test_successes_do_not_push_out_failures(ocpi_storage, monkeypatch, at_once, large):
+    monkeypatch.setattr(journal_groups, "_LARGE", large)
     for begin in range(0, 100, at_once):
         some = range(begin, begin + at_once)
         write(ocpi_storage, [answered(number, 500 if number % 10 == 3 else 200) for number in some])
@@ -318,7 +326,8 @@ def test_successes_do_not_push_out_failures(ocpi_storage, at_once):
 
     expected = [*range(23, 94, 10), *range(120, 140)]
     assert left(ocpi_storage) == found(ocpi_storage, range(140)) == expected
-    assert ocpi_storage.list(REFERENCES, Query(receiver=Shelf.SUCCEEDED)).total == 20
+    if large == 8000 and at_once == 1:
+        assert ocpi_storage.list(REFERENCES, Query(receiver=Shelf.SUCCEEDED)).total == 20
 
 
 @EVERY_STORAGE
@@ -358,22 +367,65 @@ def test_what_was_left_of_a_purge_that_broke_off_goes_with_a_later_one(ocpi_stor
 
 
 @EVERY_STORAGE
-def test_processes_that_remove_old_messages_at_once_remove_nothing_else(ocpi_storage, monkeypatch):
+@pytest.mark.parametrize("large", [5, 8000], ids=["closed groups", "open groups"])
+def test_processes_that_remove_old_messages_at_once_remove_nothing_else(ocpi_storage, monkeypatch, large):
+    monkeypatch.setattr(journal_groups, "_LARGE", large)
+    for number in range(20):
+        write(ocpi_storage, [answered(number, 200)])
+    Purge(ocpi_storage).run(Bound(0, 100), failed=Bound(0, 100))
+    read = ocpi_storage.get
+
+    def get_as_another_process_removes(kind, key, **options):
+        monkeypatch.setattr(ocpi_storage, "get", read)
+        record = read(kind, key, **options)
+        assert Purge(ocpi_storage).run(Bound(10_000_000, 100), failed=Bound(0, 100)) == 10
+        return record
+
+    monkeypatch.setattr(ocpi_storage, "get", get_as_another_process_removes)
+    Purge(ocpi_storage).run(Bound(10_000_000, 100), failed=Bound(0, 100))
+
+    assert left(ocpi_storage) == found(ocpi_storage, range(20)) == [*range(10, 20)]
+
+
+@EVERY_STORAGE
+def test_processes_that_close_groups_at_once_close_each_once(ocpi_storage, monkeypatch):
+    monkeypatch.setattr(journal_groups, "_LARGE", 5)
+    for number in range(20):
+        write(ocpi_storage, [answered(number, 500 if number == 7 else 200)])
+    groups = groups_on(ocpi_storage, OPEN, Shelf.SUCCEEDED)
+    read = ocpi_storage.get_many
+
+    def get_as_another_process_closes(kind, keys, **options):
+        monkeypatch.setattr(ocpi_storage, "get_many", read)
+        records = read(kind, keys, **options)
+        combine(ocpi_storage, groups)
+        return records
+
+    monkeypatch.setattr(ocpi_storage, "get_many", get_as_another_process_closes)
+    combine(ocpi_storage, groups)
+
+    numbers = [[*map(messages_in, groups_on(ocpi_storage, state, Shelf.SUCCEEDED))] for state in (CLOSED, OPEN)]
+    assert numbers == [[5] * 3, [1] * 4]
+    assert left(ocpi_storage) == found(ocpi_storage, range(20)) == [*range(20)]
+
+
+@EVERY_STORAGE
+def test_message_is_found_once_while_its_group_is_closed(ocpi_storage, monkeypatch):
+    monkeypatch.setattr(journal_groups, "_LARGE", 5)
     for number in range(20):
         write(ocpi_storage, [answered(number, 200)])
     read = ocpi_storage.list
 
-    def list_as_another_process_removes(kind, query):
+    def list_as_another_process_closes(kind, query):
         page = read(kind, query)
-        if kind == REFERENCES:
-            monkeypatch.setattr(ocpi_storage, "list", read)
-            Purge(ocpi_storage)._remove_references(Shelf.SUCCEEDED, {number * 1_000_000 for number in range(10)})
+        monkeypatch.setattr(ocpi_storage, "list", read)
+        combine(ocpi_storage, groups_on(ocpi_storage, OPEN, Shelf.SUCCEEDED))
         return page
 
-    monkeypatch.setattr(ocpi_storage, "list", list_as_another_process_removes)
-    Purge(ocpi_storage).run(Bound(10_000_000, 100), failed=Bound(0, 100))
+    monkeypatch.setattr(ocpi_storage, "list", list_as_another_process_closes)
 
-    assert left(ocpi_storage) == found(ocpi_storage, range(20)) == [*range(10, 20)]
+    assert len(about(ocpi_storage, [Reference.of("session", "S3")], limit=5)) == 1
+    assert groups_on(ocpi_storage, CLOSED, Shelf.SUCCEEDED)
 
 
 @pytest.mark.parametrize(("body", "headers"), [("x" * 600, {}), ("x", {"Accept": "x" * 600})], ids=["body", "header"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import MetaData
@@ -11,12 +12,15 @@ from sqlalchemy import inspect
 from sqlalchemy import text
 
 from flask_ocpi.errors import RemovalWarning
+from flask_ocpi.exchange import journal_groups
 from flask_ocpi.exchange.journal import ANY
+from flask_ocpi.exchange.journal import Search
 from flask_ocpi.exchange.journal import about
 from flask_ocpi.exchange.journal import latest
+from flask_ocpi.exchange.journal_groups import write
 from flask_ocpi.exchange.journal_purge import Bound
 from flask_ocpi.exchange.journal_purge import Purge
-from flask_ocpi.exchange.journal_records import write
+from flask_ocpi.exchange.journal_records import key_of
 from flask_ocpi.exchange.messages import Direction
 from flask_ocpi.exchange.messages import Kept
 from flask_ocpi.exchange.messages import Message
@@ -24,8 +28,10 @@ from flask_ocpi.exchange.references import Reference
 from flask_ocpi.outbox.circuits import Circuit
 from flask_ocpi.outbox.entries import PARKED
 from flask_ocpi.outbox.entries import OutboxEntry
+from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Query
+from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.migration import GONE
 from flask_ocpi.storage.migration import RENAMED
 from flask_ocpi.storage.sqlalchemy import SQLAlchemyStorage
@@ -37,6 +43,7 @@ from flask_ocpi.web.setup import kinds
 pytestmark = pytest.mark.filterwarnings("ignore::flask_ocpi.errors.RemovalWarning")
 
 DUE = 1_780_000_000_000_000
+SESSION, LOCATION = Reference.of("session", "S1"), Reference.of("location", "L1")
 # As they were written: an entry that waits, one that was refused, and so on.
 MARK = {
     "platform": "de-ems",
@@ -179,6 +186,40 @@ def test_messages_as_they_were_stored_before_are_removed_and_others_stay(engine)
     assert len(about(storage, [Reference.of("session", "S1")], limit=10)) == 1
     assert Purge(storage).run(Bound(DUE + 1, 10), failed=Bound(0, 10)) == 1
     assert storage.list("journal", Query()).total == storage.list("journal_references", Query()).total == 0
+
+
+def test_messages_with_a_row_for_each_reference_are_found_again(engine, monkeypatch):
+    monkeypatch.setattr(journal_groups, "_ADOPTED_AT_ONCE", 4)
+    storage = storage_on(engine)
+    storage.setup()
+    for number in range(5):
+        status = 500 if number == 3 else 200
+        message = Message(Direction.IN, "GET", "/", DUE + number, 0.1, "de-ems", http_status=status)
+        write(storage, [Kept(replace(message, correlation_id=f"Talk {number}"), (SESSION, LOCATION))])
+    records = [key for key, _ in storage.keys("journal", Query(), key_of=key_of)]
+    storage.delete_page("journal_references", Query(), key_of=key_of)
+    with engine.begin() as connection:
+        connection.execute(text("DROP INDEX ix_ocpi_journal_references_created"))
+    for number, key in enumerate(records):
+        found = [SESSION, LOCATION, ("correlation", f"TALK {number}")]
+        found += [("failed", ""), ("failed", "de-ems")] if number == 3 else []
+        for kind, value in found:
+            row = Record(json.dumps([kind, value, key.id, key.receiver, 0]).encode(), DUE + number)
+            storage.save("journal_references", Key(kind, value, key.id, "failed" if number == 3 else ""), row)
+
+    storage_on(engine).setup()
+    write(storage, [Kept(replace(message, moment=DUE + 5), (SESSION,))])
+    adopted = journal_groups.adopt(storage, most=10_000)
+
+    indexes = {index["name"] for index in inspect(engine).get_indexes("ocpi_journal_references")}
+    assert "ix_ocpi_journal_references_created" in indexes
+    assert (adopted, journal_groups.adopt(storage, most=10_000)) == (17, 0)
+    assert [e.message.moment - DUE for e in about(storage, [LOCATION], limit=10)] == [0, 1, 2, 3, 4]
+    assert [e.message.moment - DUE for e in about(storage, [SESSION], limit=10)] == [0, 1, 2, 3, 4, 5]
+    assert [e.message.moment - DUE for e in latest(storage, Search(correlation_id="Talk 2"), 10)] == [2]
+    assert [e.message.moment - DUE for e in latest(storage, Search("de-ems", failed=True), 10)] == [3]
+    assert Purge(storage).run(Bound(DUE + 4, 10), failed=Bound(0, 10)) == 3
+    assert [e.message.moment - DUE for e in about(storage, [SESSION], limit=10)] == [3, 4, 5]
 
 
 def test_record_that_is_there_already_stays(old):
