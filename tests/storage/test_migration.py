@@ -163,11 +163,11 @@ def test_the_end_of_the_migration_is_announced_once(old):
 
 def test_setup_may_be_repeated(old):
     storage_on(old).setup()
-    before = storage_on(old).list("outbox", Query()).records
+    before = [*storage_on(old).list("outbox", Query()).records]
 
     storage_on(old).setup()
 
-    assert storage_on(old).list("outbox", Query()).records == before
+    assert [*storage_on(old).list("outbox", Query()).records] == before
 
 
 def test_messages_as_they_were_stored_before_are_removed_and_others_stay(engine):
