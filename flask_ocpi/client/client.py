@@ -41,6 +41,8 @@ class _Modules(abc.ABC):
         try:
             return self.module(name)
         except InvalidParametersError as error:
+            if name in _MODULE_CLIENTS:  # a module of OCPI that the version of the platform lacks
+                raise
             raise AttributeError(error.message) from error
 
     @abc.abstractmethod
@@ -51,6 +53,23 @@ class _Modules(abc.ABC):
 class Client(_Modules, PlatformConnection):
     """Calls one registered platform. ``client.locations`` and so on are its modules; use it in a ``with`` block."""
 
+    #: The tokens module, with real-time authorization.
+    tokens: TokensClient
+    #: The sessions module, with charging preferences.
+    sessions: SessionsClient
+    #: The cdrs module: CDRs are posted.
+    cdrs: CdrsClient
+    #: The commands module, with one method for each command.
+    commands: CommandsClient
+    #: The chargingprofiles module: setting, clearing and requesting profiles.
+    chargingprofiles: ChargingProfilesClient
+    #: The payments module of 2.3.0: terminals, and the payments captured at them.
+    payments: PaymentsClient
+    #: The bookings module of 2.3.0: locations that can be booked, and bookings.
+    bookings: BookingsClient
+    #: The invoicereconciliation module of 2.3.0: new records are posted.
+    invoicereconciliation: InvoiceReconciliationClient
+
     def __enter__(self) -> Self:
         return self
 
@@ -58,46 +77,6 @@ class Client(_Modules, PlatformConnection):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Do nothing: the transport belongs to the app and is shared."""
-
-    @property
-    def tokens(self) -> TokensClient:
-        """The tokens module, with real-time authorization."""
-        return TokensClient(self, self.described(ModuleID.TOKENS))
-
-    @property
-    def sessions(self) -> SessionsClient:
-        """The sessions module, with charging preferences."""
-        return SessionsClient(self, self.described(ModuleID.SESSIONS))
-
-    @property
-    def cdrs(self) -> CdrsClient:
-        """The cdrs module: CDRs are posted."""
-        return CdrsClient(self, self.described(ModuleID.CDRS))
-
-    @property
-    def commands(self) -> CommandsClient:
-        """The commands module, with one method for each command."""
-        return CommandsClient(self, self.described(ModuleID.COMMANDS))
-
-    @property
-    def chargingprofiles(self) -> ChargingProfilesClient:
-        """The chargingprofiles module: setting, clearing and requesting profiles."""
-        return ChargingProfilesClient(self, self.described(ModuleID.CHARGINGPROFILES))
-
-    @property
-    def payments(self) -> PaymentsClient:
-        """The payments module of 2.3.0: terminals, and the payments captured at them."""
-        return PaymentsClient(self, self.described(PAYMENTS))
-
-    @property
-    def bookings(self) -> BookingsClient:
-        """The bookings module of 2.3.0: locations that can be booked, and bookings."""
-        return BookingsClient(self, self.described(BOOKINGS))
-
-    @property
-    def invoicereconciliation(self) -> InvoiceReconciliationClient:
-        """The invoicereconciliation module of 2.3.0: new records are posted."""
-        return InvoiceReconciliationClient(self, self.described("invoicereconciliation"))
 
     def module(self, id: str) -> ModuleClient:
         """Return the client of one module of the platform's version."""

@@ -21,7 +21,7 @@ from flask_ocpi import OCPI
 from flask_ocpi.errors import UnreachableError
 from flask_ocpi.host import state
 from flask_ocpi.outbox import entries
-from flask_ocpi.outbox import senders
+from flask_ocpi.outbox import threads
 from flask_ocpi.storage.memory import MemoryStorage
 from flask_ocpi.testing.documents import cdr
 from flask_ocpi.testing.documents import location
@@ -147,7 +147,7 @@ def test_fifty_pushes_need_no_more_connections_than_there_are_threads(operator, 
 
 
 def test_threads_go_on_with_the_connections_of_those_that_ended(operator, partner, monkeypatch):
-    monkeypatch.setattr(senders, "_LINGERS", 0.05)
+    monkeypatch.setattr(threads, "_LINGERS", 0.05)
     for number in range(5):
         operator.save("locations", location(id=f"LOC{number}"))
         all_delivered(operator)
