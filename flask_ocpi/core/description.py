@@ -111,7 +111,7 @@ class ObjectType:
     def id_from(self, values: Mapping[str, str | None]) -> str:
         """Return the id from values of the key, some of which may be missing."""
         defaults = dict(self.defaults)
-        return "\n".join(values.get(name) or defaults[name] for name in self.id_key)
+        return "\n".join([values.get(name) or defaults[name] for name in self.id_key])
 
     def split_ids(self, ids: Sequence[str]) -> tuple[dict[str, str], tuple[str, ...]]:
         """Split ids as people give them into the values of the key and the ids of parts, one per level."""

@@ -130,7 +130,7 @@ def make_cursor(offset: int, after: str | None) -> str | None:
 
 def read_cursor(cursor: str | None, offset: int) -> str | None:
     """Return the storage's cursor, or None if the client moved to another offset than that of the cursor."""
-    match = _CURSOR.match(cursor or "")
+    match = _CURSOR.match(cursor) if cursor else None
     return match[2] if match and int(match[1]) == offset else None
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import orjson
 
@@ -67,13 +67,8 @@ def list_objects(ctx: Context, target: Target, body: None) -> Result:
     if target.operation.dated and ctx.services.settings.require_date_from and "date_from" not in asked:
         raise InvalidParametersError("Invalid query parameter: date_from is required.")
     offset, most = asked.get("offset", 0), ctx.services.settings.max_page_bytes
-    query = replace(
-        _selected(ctx, target),
-        offset=offset,
-        limit=limit,
-        after=read_cursor(asked.get("cursor"), offset),
-        max_bytes=most,
-    )
+    after = read_cursor(asked.get("cursor"), offset)
+    query = _selected(ctx, target, offset=offset, limit=limit, after=after, max_bytes=most)
     page = ctx.storage.list(target.object_type.kind, query)
     texts = page.texts
     fitting = how_many_fit(texts, most)
@@ -111,14 +106,15 @@ def _limits(ctx: Context, target: Target) -> tuple[int, int]:
     return min(target.query.get("limit", settings.page_limit), cap), cap
 
 
-def _selected(ctx: Context, target: Target) -> Query:
-    """Return the selection of own objects in a list for the caller."""
+def _selected(ctx: Context, target: Target, **page: Any) -> Query:
+    """Return the selection of own objects in a list for the caller. page: other fields of the query."""
     return Query(
         owners=None if target.object_type.described else target.owners,
         receiver="",
         audience=ctx.audience,
         date_from=_micros(target.query.get("date_from")),
         date_to=_micros(target.query.get("date_to")),
+        **page,
     )
 
 

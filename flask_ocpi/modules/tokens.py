@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import uuid
+import secrets
 from typing import Any
 
 import orjson
@@ -155,7 +155,7 @@ def authorize(ctx: Context, target: Target, body: Document | None) -> Result:
         raise ServerError("The host application gave no valid answer about this token.") from error
     place = _place(info.pop("location", None), body, answer)
     if info["allowed"] == AllowedType.ALLOWED:
-        info.setdefault("authorization_reference", str(uuid.uuid4()))
+        info.setdefault("authorization_reference", secrets.token_hex(16))
         if place is not None:
             info["location"] = place
     ctx.services.emit(token_authorized, token=token, location=body, info=info, platform=ctx.platform)

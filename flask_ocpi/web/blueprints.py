@@ -18,6 +18,7 @@ from flask_ocpi.core.description import Interface
 from flask_ocpi.core.description import Module
 from flask_ocpi.core.description import Operation
 from flask_ocpi.core.description import Version
+from flask_ocpi.core.quirks import NO_QUIRKS
 from flask_ocpi.core.responses import envelope
 from flask_ocpi.core.schema import Document
 from flask_ocpi.core.schema import Schema
@@ -236,7 +237,8 @@ def _view(
         data = result.data
         if shape is not None and data is not None:
             quirks = services.quirks(context.caller.platform)
-            data = shaped_text(services.schemas[shape], data, quirks) if quirks.shape else data
+            if quirks is not NO_QUIRKS and quirks.shape:
+                data = shaped_text(services.schemas[shape], data, quirks)
         answer = envelope(data, now=services.clock())
         response = Answer(answer, result.http_status, {**around.of(incoming), **result.headers})
         for action in result.after:

@@ -113,7 +113,7 @@ class RequestWatch:
         if not incoming.is_read:
             incoming.note_rest(current)
         is_done = isinstance(response, Answer) and response.is_done
-        endpoint = incoming.endpoint
+        endpoint = current.endpoint or ""
         if incoming.caller is not None:
             interface = self._interfaces.get(endpoint)
             if interface is None:

@@ -60,7 +60,7 @@ def emitter(app: Flask) -> Callable[..., None]:
 
     def emit(signal: Any, **payload: Any) -> None:
         """Call the listeners; stored data stays stored if one of them fails."""
-        for receiver in signal.receivers_for(app):
+        for receiver in signal.receivers_for(app) if signal.receivers else ():
             try:
                 receiver(app, **payload)
             except Exception:
