@@ -22,7 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from tests.forking import import_all
+from tests.forking import warm_up
 
 ROOT = Path(__file__).parents[1]
 #: What is not over after so many seconds is taken for hung, and killed.
@@ -144,7 +144,7 @@ def _forked(requests: socket.socket) -> list[str] | None:
 
 def main() -> None:
     number, name = sys.argv[1:]
-    import_all()
+    warm_up()
     module = importlib.import_module(name)
     with socket.socket(fileno=int(number)) as requests:
         arguments = _forked(requests)

@@ -25,7 +25,7 @@ from flask_ocpi import OCPI
 from flask_ocpi.client.transport import Request
 from flask_ocpi.errors import FlaskOCPIError
 from flask_ocpi.testing.network import party_settings
-from tests.forking import import_all
+from tests.forking import warm_up
 
 
 class KillSwitch:
@@ -132,7 +132,7 @@ def serve(settings: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    import_all()
+    warm_up()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the platforms
     for line in sys.stdin:
         if os.fork() == 0:

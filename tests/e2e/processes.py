@@ -19,7 +19,7 @@ from typing import Any
 from flask import Flask
 from werkzeug.serving import make_server
 
-from tests.forking import import_all
+from tests.forking import warm_up
 from tests.servers import free_port
 
 SECONDS = 120
@@ -31,7 +31,7 @@ def launch(create_app: Callable[[dict[str, Any]], Flask]) -> None:
 
     Ends, with all apps, when its input does. The settings have the ``port``.
     """
-    import_all()
+    warm_up()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the apps
     for line in sys.stdin:
         if os.fork() == 0:

@@ -27,7 +27,7 @@ from flask_ocpi.errors import FlaskOCPIError
 from flask_ocpi.outbox import entries
 from flask_ocpi.signals import object_received
 from flask_ocpi.testing.network import party_settings
-from tests.forking import import_all
+from tests.forking import warm_up
 
 #: Seconds. Whoever took an entry is given up after twice that and ten.
 HTTP_TIMEOUT = 3
@@ -147,7 +147,7 @@ def _end_with(parent: int) -> None:
 
 def launch(create_app: Callable[[dict[str, Any]], Flask]) -> None:
     """Start a process for each line of input, by forking."""
-    import_all()
+    warm_up()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the processes
     for line in sys.stdin:
         parent = os.getpid()
