@@ -101,7 +101,12 @@ class Reader:
     """Who types a page in: a folder, terminals, and what is known of tokens, ids and ports."""
 
     def __init__(
-        self, folder: Path, *, wheel: Path | None = None, say: Callable[[str], None] = lambda line: None
+        self,
+        folder: Path,
+        *,
+        wheel: Path | None = None,
+        programs: Path = Path(sys.executable).parent,
+        say: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.wheel = wheel
         self.say = say
@@ -112,10 +117,10 @@ class Reader:
         own = {
             name: value for name, value in os.environ.items() if not name.startswith(("FLASK_", "PYTEST_", "PYTHON"))
         }
-        programs = str(folder / ".venv" / "bin") if wheel else str(Path(sys.executable).parent)
+        found = folder / ".venv" / "bin" if wheel else programs
         self.environment = {
             **own,
-            "PATH": f"{programs}{os.pathsep}{own['PATH']}",
+            "PATH": f"{found}{os.pathsep}{own['PATH']}",
             "PYTHONUNBUFFERED": "1",
             "COLUMNS": "200",
             "FLASK_RUN_PORT": str(port),

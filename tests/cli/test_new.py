@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from click.testing import CliRunner
 from click.testing import Result
 
 from flask_ocpi.cli.new import new
+from tests.warm import python
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 120
@@ -27,7 +27,7 @@ def run(folder: Path, *arguments: str, **environment: str) -> subprocess.Complet
     """Run a module of Python in the folder of an app, as its developer does."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("FLASK_", "PYTEST_"))}
     return subprocess.run(
-        [sys.executable, "-m", *arguments],
+        [python(), "-m", *arguments],
         cwd=folder,
         env={**inherited, "PYTHONPATH": str(ROOT), **environment},
         capture_output=True,

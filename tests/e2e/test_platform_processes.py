@@ -8,7 +8,6 @@ import os
 import pty
 import signal
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -33,6 +32,7 @@ from flask_ocpi.testing.network import party_settings
 from flask_ocpi.testing.sandbox import create_app
 from flask_ocpi.versions import V2_2_1
 from tests.servers import free_port
+from tests.warm import python
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 60
@@ -59,7 +59,7 @@ class Side:
     def run(self, *arguments: str, input: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run a flask command, as its staff does."""
         return subprocess.run(
-            [sys.executable, "-m", "flask", "--app", "flask_ocpi.testing.sandbox", *arguments],
+            [python(), "-m", "flask", "--app", "flask_ocpi.testing.sandbox", *arguments],
             cwd=ROOT,
             env=self.environment,
             input=input,
@@ -109,7 +109,7 @@ def side(folder: Path, name: str, party: tuple[str, str, list[str]], server: str
     log = folder / f"{name}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, *SERVERS[server], "--port", str(port), *TAIL[server]],
+            [python(), *SERVERS[server], "--port", str(port), *TAIL[server]],
             cwd=ROOT,
             env=environment,
             stdout=output,
@@ -222,7 +222,7 @@ def test_a_terminal_shows_a_countdown_and_then_the_result(emsp: Side) -> None:
                "--evse", "EVSE3", "--reservation", "RES1", "--expiry", "1h"]  # fmt: skip
     reading, writing = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "flask", "--app", "flask_ocpi.testing.sandbox", *command],
+        [python(), "-m", "flask", "--app", "flask_ocpi.testing.sandbox", *command],
         cwd=ROOT, env=emsp.environment, stdin=subprocess.DEVNULL, stdout=writing, stderr=writing,
     )  # fmt: skip
     os.close(writing)

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -19,6 +18,7 @@ import pytest
 
 from flask_ocpi.partners.auth_tokens import authorization
 from tests.servers import free_port
+from tests.warm import python
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60
@@ -40,7 +40,7 @@ def start(folder: Path) -> Iterator[Start]:
 
     def run(settings: dict[str, str]) -> str:
         port = free_port()
-        command = [sys.executable, "-m", "flask", "--app", "quickstart.py", "run", "--port", str(port)]
+        command = [python(), "-m", "flask", "--app", "quickstart.py", "run", "--port", str(port)]
         with (folder / "server.log").open("wb") as log:
             servers.append(
                 subprocess.Popen(command, cwd=folder, env=environment(settings), stdout=log, stderr=subprocess.STDOUT)
@@ -92,7 +92,7 @@ def invite(folder: Path, base_url: str, settings: dict[str, str]) -> str:
         "    print(app.extensions['ocpi'].partners.invite(name='Partner')[1])\n"
     )
     run = subprocess.run(
-        [sys.executable, "-c", code],
+        [python(), "-c", code],
         cwd=folder,
         env=environment({**settings, "FLASK_OCPI_BASE_URL": base_url}),
         capture_output=True,
@@ -158,7 +158,7 @@ def run_app(folder: Path, settings: dict[str, str]) -> dict[str, Any]:
         "print(json.dumps({'repr': repr(s), **{name: getattr(s, name) for name in names}}))\n"
     )
     run = subprocess.run(
-        [sys.executable, "-c", code], cwd=folder, env=environment(settings), capture_output=True, text=True, check=True
+        [python(), "-c", code], cwd=folder, env=environment(settings), capture_output=True, text=True, check=True
     )
     found: dict[str, Any] = json.loads(run.stdout)
     return found

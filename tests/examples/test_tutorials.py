@@ -11,6 +11,7 @@ from scripts.run_tutorial import Differs
 from scripts.run_tutorial import Reader
 from scripts.tutorial_page import compare
 from tests.snippets import ROOT
+from tests.warm import programs
 
 TUTORIALS = [ROOT / "docs/tutorial-cpo.md", ROOT / "docs/tutorial-provider.md"]
 ID = "0123456789abcdef"
@@ -19,7 +20,7 @@ TOKEN = "T" * 43
 
 @pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path.stem)
 def test_a_tutorial_runs_as_printed(tmp_path: Path, path: Path) -> None:
-    with Reader(tmp_path) as reader:
+    with Reader(tmp_path, programs=programs()) as reader:
         reader.read(path.read_text(encoding="utf-8"))
 
 

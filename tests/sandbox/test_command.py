@@ -7,7 +7,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +26,7 @@ from flask_ocpi.testing.sandbox.serving import is_loopback
 from flask_ocpi.testing.sandbox.serving import url_of
 from tests.closing import close
 from tests.servers import free_port
+from tests.warm import python
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 60
@@ -44,7 +44,7 @@ def sandbox(
 ) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
     """Run the command, until it gets a signal; yield its process and what it prints."""
     output = folder / f"{name}.txt"
-    arguments = [sys.executable, "-u", "-m", "flask", "ocpi", "sandbox", "--port", "0", *options]
+    arguments = [python(), "-u", "-m", "flask", "ocpi", "sandbox", "--port", "0", *options]
     with output.open("wb") as file:
         process = subprocess.Popen(
             arguments, cwd=folder, env=environment(), stdout=file, stderr=subprocess.STDOUT, start_new_session=True
@@ -112,7 +112,7 @@ def test_a_named_folder_keeps_what_happened(tmp_path: Path) -> None:
     ids=["version", "fault", "host", "party"],
 )
 def test_wrong_options_are_named(tmp_path: Path, options: tuple[str, ...], message: str) -> None:
-    arguments = [sys.executable, "-m", "flask", "ocpi", "sandbox", *options]
+    arguments = [python(), "-m", "flask", "ocpi", "sandbox", *options]
 
     run = subprocess.run(
         arguments, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=SECONDS, check=False
@@ -144,7 +144,7 @@ def test_a_sandbox_has_the_faults_that_are_named(tmp_path: Path, capsys: pytest.
 def served(folder: Path, url: str) -> Iterator[None]:
     """Serve the app in a folder as its README says."""
     port = url.rpartition(":")[2]
-    arguments = [sys.executable, "-m", "flask", "run", "--port", port]
+    arguments = [python(), "-m", "flask", "run", "--port", port]
     environment = app_environment(url)
     with (folder / "server.txt").open("wb") as file:
         process = subprocess.Popen(arguments, cwd=folder, env=environment, stdout=file, stderr=subprocess.STDOUT)
@@ -167,7 +167,7 @@ def test_a_new_operator_has_a_driver_of_the_sandbox_within_its_first_commands(tm
     CliRunner().invoke(new, ["cpo", str(app)])
 
     def flask(*arguments: str) -> str:
-        arguments = (sys.executable, "-m", "flask", *arguments)
+        arguments = (python(), "-m", "flask", *arguments)
         run = subprocess.run(
             arguments, cwd=app, env=app_environment(url), capture_output=True, text=True, timeout=SECONDS, check=False
         )

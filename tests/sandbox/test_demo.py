@@ -15,11 +15,12 @@ import pytest
 
 from flask_ocpi.testing.sandbox.demo import play
 from flask_ocpi.testing.sandbox.demo.screen import Screen
+from tests.warm import python
 
 ROOT = Path(__file__).parents[2]
 LIMIT_SECONDS = 180
-WERKZEUG = "from flask_ocpi.testing.sandbox.demo import play, day, servers; servers.program = lambda: 'Werkzeug'; "
-MAIN = "import sys; sys.exit(play.main(once={once}))"
+BEGIN = "import sys; from flask_ocpi.testing.sandbox.demo import play, day, servers;"
+MAIN = "sys.exit(play.main(once={once}))"
 STEPS = 19
 SHORT_DAY = ("open_network", "register", "share_locations", "join_hub", "invite_visitors")
 
@@ -27,8 +28,12 @@ SHORT_DAY = ("open_network", "register", "share_locations", "join_hub", "invite_
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "FLASK_OCPI_NONSENSE": "1", "FLASK_APP": "nonsense"}
 
 
-def run_once(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, *arguments]
+def begin() -> str:
+    """The begin of a program that is the demo, with the servers of Flask."""
+    return f"{BEGIN} servers.program = lambda: 'Werkzeug'; sys.executable = {python()!r};"
+
+
+def run_once(*command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command, cwd=ROOT / "docs", env=ENVIRONMENT, capture_output=True, text=True, timeout=LIMIT_SECONDS, check=False
     )
@@ -49,7 +54,7 @@ def is_running(pid: int) -> bool:
 @pytest.fixture(scope="module")
 def run() -> subprocess.CompletedProcess[str]:
     """What the command does, which has no app."""
-    return run_once("-m", "flask", "ocpi", "demo", "--once")
+    return run_once(sys.executable, "-m", "flask", "ocpi", "demo", "--once")
 
 
 def test_demo_goes_through_all_steps_and_ends(run: subprocess.CompletedProcess[str]) -> None:
@@ -76,7 +81,7 @@ def test_colours_are_for_terminals(monkeypatch: pytest.MonkeyPatch, capsys: pyte
 
 
 def test_failed_check_is_an_exit_code() -> None:
-    run = run_once("-c", f"{WERKZEUG} day.Side.copies = lambda self, module: {{}}; {MAIN.format(once=True)}")
+    run = run_once(python(), "-c", f"{begin()} day.Side.copies = lambda self, module: {{}}; {MAIN.format(once=True)}")
 
     assert run.returncode == 1
     assert "FAILED at step 4  The provider fetches the network: not so: all are equal on both sides" in run.stderr
@@ -85,7 +90,7 @@ def test_failed_check_is_an_exit_code() -> None:
 
 
 def test_server_that_does_not_start_is_an_exit_code() -> None:
-    run = run_once("-c", f"{WERKZEUG} servers.START_SECONDS = 0; {MAIN.format(once=True)}")
+    run = run_once(python(), "-c", f"{begin()} servers.START_SECONDS = 0; {MAIN.format(once=True)}")
 
     assert run.returncode == 1
     assert re.search(r"FAILED at step 1 .*: The server at \S+ did not start", run.stderr)
@@ -107,7 +112,7 @@ def test_end_of_what_the_servers_wrote_is_shown(tmp_path: Path, capsys: pytest.C
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
 def test_demo_goes_on_until_it_is_told_to_end(number: signal.Signals) -> None:
     short = f"play.play = lambda today: [getattr(day, step)(today) for step in {SHORT_DAY}];"
-    command = [sys.executable, "-c", f"{WERKZEUG} play.PAUSE_SECONDS = 0.1; {short} {MAIN.format(once=False)}"]
+    command = [python(), "-c", f"{begin()} play.PAUSE_SECONDS = 0.1; {short} {MAIN.format(once=False)}"]
     with subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
