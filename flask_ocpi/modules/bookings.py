@@ -296,9 +296,12 @@ POST_REQUEST = Operation(
 )
 
 
-def _received_bookings() -> tuple[Operation, ...]:
-    found = client_owned(BOOKING, verbs=_VERBS)
-    return tuple(replace(o, handler=_OWN_HANDLERS.get(o.name, o.handler)) for o in found)
+_RECEIVED_BOOKINGS = tuple(
+    replace(o, handler=_OWN_HANDLERS.get(o.name, o.handler)) for o in client_owned(BOOKING, verbs=_VERBS)
+)
+_LISTED_LOCATIONS = tuple(
+    replace(o, handler=list_booking_locations, query=BookingLocationQuery) for o in list_objects(BOOKING_LOCATION)
+)
 
 
 def _received_locations() -> tuple[Operation, ...]:
@@ -316,25 +319,20 @@ def _received_locations() -> tuple[Operation, ...]:
     )
 
 
-def _listed_locations() -> tuple[Operation, ...]:
-    (listing,) = list_objects(BOOKING_LOCATION)
-    return (replace(listing, handler=list_booking_locations, query=BookingLocationQuery),)
-
-
 MODULES = (
     Module(
         id=BOOKINGS,
         description="Bookings of chargers: asked for by eMSPs, kept by the CPO.",
         interfaces=(
             Interface(InterfaceRole.SENDER, (*list_objects(BOOKING), POST_REQUEST)),
-            Interface(InterfaceRole.RECEIVER, _received_bookings()),
+            Interface(InterfaceRole.RECEIVER, _RECEIVED_BOOKINGS),
         ),
     ),
     Module(
         id=BOOKING_LOCATIONS,
         description="Where and when one can book: BookingLocations with their Calendars.",
         interfaces=(
-            Interface(InterfaceRole.SENDER, (*_listed_locations(), *get_objects(BOOKING_LOCATION))),
+            Interface(InterfaceRole.SENDER, (*_LISTED_LOCATIONS, *get_objects(BOOKING_LOCATION))),
             Interface(InterfaceRole.RECEIVER, _received_locations(), path=""),
         ),
         within=BOOKINGS,

@@ -221,7 +221,8 @@ def remember_sender(services: Services, incoming: IncomingRequest) -> None:
     """Note the sender of an accepted profile, which gets later changes of the active profile (CHP-12, CHP-24)."""
     if incoming.result is None or incoming.result["result"] != ChargingProfileResultType.ACCEPTED:
         return
-    _purge_senders(services)
+    old = Query(date_to=services.now() - _LONGEST_SESSION, limit=_PURGED_AT_ONCE)
+    services.storage.delete_page(PROFILED_SESSIONS, old, key_of=lambda record: Key(*record.document["key"]))
     key = Key.of("", "", incoming.request["session_id"], incoming.receiver)
     sender = {"platform": incoming.platform, "party": incoming.sender and list(incoming.sender)}
     try:
@@ -244,11 +245,6 @@ def _add_sender(services: Services, key: Key, sender: Document) -> None:
         senders.append(sender)
     noted = Record.of({"key": list(key), "senders": senders}, last_updated=services.now())
     services.storage.save(PROFILED_SESSIONS, key, noted, expected=record.revision if record is not None else 0)
-
-
-def _purge_senders(services: Services) -> None:
-    old = Query(date_to=services.now() - _LONGEST_SESSION, limit=_PURGED_AT_ONCE)
-    services.storage.delete_page(PROFILED_SESSIONS, old, key_of=lambda record: Key(*record.document["key"]))
 
 
 SESSION_ID = PathParameter("session_id", 36, "Session.id, as the operator knows it.", "SES1")

@@ -107,9 +107,8 @@ def put_terminal(ctx: Context, target: Target, body: Document) -> Result:
 
     OCPI 2.3.0, Payments, "PUT Terminal Method", whose example is such a change.
     """
-    names_itself = _check_id(target, body)
-    if not names_itself:
-        return _change(ctx, target, body, lambda stored: _merged(ctx, target, stored, body))
+    if not _check_id(target, body):
+        return patch_terminal(ctx, target, body)
     return _change(ctx, target, body, lambda stored: {"last_updated": _now(ctx), **body})
 
 

@@ -90,7 +90,8 @@ def _place(session: Mapping[str, Any], location: Mapping[str, Any]) -> dict[str,
     connector = _find(evse.get("connectors"), "id", session.get("connector_id"), "$.connector_id")
     return {
         "id": location["id"],
-        **{name: _shortened(name, location[name]) for name in _LOCATED if name in location},
+        **{name: location[name] for name in _LOCATED if name in location},
+        **{name: location[name][:most].rstrip() for name, most in _LONGEST.items() if name in location},
         "evse_uid": evse["uid"],
         "evse_id": evse.get("evse_id", evse["uid"]),
         "connector_id": connector["id"],
@@ -118,7 +119,3 @@ def _periods(session: Mapping[str, Any]) -> list[dict[str, Any]]:
         if kept:
             periods.append({**period, "dimensions": kept})
     return periods
-
-
-def _shortened(name: str, value: Any) -> Any:
-    return value[: _LONGEST[name]].rstrip() if name in _LONGEST else value

@@ -231,7 +231,17 @@ class Report:
 
     def explain(self) -> str:
         """Return a table in text: each line of the bill, the totals, why each price applies, and the notes."""
-        return _explained(self)
+        zone = TimeZone(self.time_zone).info
+        segments = list(self.segments)
+        rows = [_row(number, segment, zone) for number, segment in enumerate(segments, 1)]
+        sections = [
+            [_title(self, zone)],
+            list(_table([_HEAD, *rows], [*_totals(self)])),
+            _section("Why", [f"{number}. {segment.because}" for number, segment in enumerate(segments, 1)]),
+            _section("Notes", [f"{note.id} at {note.path}: {note.message}" for note in self.notes]),
+            _section("Readings", [f"{each.option}={each.choice}: {each.sentence}" for each in self.decisions]),
+        ]
+        return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
 
 
 def component_dict(component: Component) -> dict[str, Any]:
@@ -267,21 +277,6 @@ _SOURCES = {
 _RIGHT = {0, 3, 4, 5, 6, 7}
 
 
-def _explained(report: Report) -> str:
-    """Return the report as a table in text, with the reason for each line, the notes and the readings."""
-    zone = TimeZone(report.time_zone).info
-    segments = list(report.segments)
-    rows = [_row(number, segment, zone) for number, segment in enumerate(segments, 1)]
-    sections = [
-        [_title(report, zone)],
-        list(_table([_HEAD, *rows], [*_totals(report)])),
-        _section("Why", [f"{number}. {segment.because}" for number, segment in enumerate(segments, 1)]),
-        _section("Notes", [f"{note.id} at {note.path}: {note.message}" for note in report.notes]),
-        _section("Readings", [f"{each.option}={each.choice}: {each.sentence}" for each in report.decisions]),
-    ]
-    return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
-
-
 def _section(title: str, lines: list[str]) -> list[str]:
     return [title, *(f"  {line}" for line in lines)] if lines else []
 
@@ -307,7 +302,7 @@ def _row(number: int, segment: Segment, zone: ZoneInfo) -> Sequence[str]:
     if component is None:
         return (str(number), when, name, _quantity(segment.dimension, segment.volume), "free", "", "-", "-")
     vat = "" if component.vat is None else f"{plain(component.vat)} %"
-    price = plain(component.price) + _unit(segment.dimension)
+    price = plain(component.price) + {"ENERGY": " / kWh", "FLAT": ""}.get(segment.dimension, " / h")
     return (str(number), when, name, _billed(segment), price, vat, *_money(segment.cost))
 
 
@@ -317,10 +312,6 @@ def _span(segment: Segment, zone: ZoneInfo) -> str:
     if first == last:
         return text
     return f"{text} - {last.strftime('%H:%M')}{last.strftime(':%S') if last.second else ''}"
-
-
-def _unit(dimension: str) -> str:
-    return {"ENERGY": " / kWh", "FLAT": ""}.get(dimension, " / h")
 
 
 def _billed(segment: Segment) -> str:

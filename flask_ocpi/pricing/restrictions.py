@@ -97,7 +97,12 @@ def read_restrictions(data: Mapping[str, Any], path: str) -> Restrictions:
         for name in ("kwh", "duration", "current", "power")
     }
     bounds["duration"] = tuple(None if limit is None else int(limit * SECOND) for limit in bounds["duration"])
-    set_ = {"times": times, "dates": any(dates), "days": days, **{name: any_set(pair) for name, pair in bounds.items()}}
+    set_ = {
+        "times": times,
+        "dates": any(dates),
+        "days": days,
+        **{name: pair != (None, None) for name, pair in bounds.items()},
+    }
     return Restrictions(
         times,
         dates,
@@ -107,10 +112,6 @@ def read_restrictions(data: Mapping[str, Any], path: str) -> Restrictions:
         clock_marks=frozenset(marks),
         checks=tuple(name for name, given in set_.items() if given),
     )
-
-
-def any_set(pair: tuple[Any, ...]) -> bool:
-    return pair[0] is not None or pair[1] is not None
 
 
 def _time(value: Any, path: str) -> int | None:
@@ -141,7 +142,8 @@ def _days_of(value: Any, path: str) -> frozenset[int]:
         raise PricingError(f"{path} has to hold days such as MONDAY, got {value!r:.60}.") from None
 
 
-def _within(value: Fraction | int, bounds: Bounds | tuple[int | None, int | None]) -> bool:
+def _within(value: Any, bounds: tuple[Any, Any]) -> bool:
+    """Tell whether a value is in a range, whose end is not part of it; a side that is None is no limit."""
     lower, upper = bounds
     return (lower is None or value >= lower) and (upper is None or value < upper)
 
@@ -167,15 +169,6 @@ def _calendar(limits: Restrictions, at: Moment, remarks: Remarks, holds: Any) ->
     return bool(by_moment if remarks.policy.wrapped_day == "moment" else by_start)
 
 
-def _days(limits: Restrictions, at: Moment, remarks: Remarks) -> bool:
-    return _calendar(limits, at, remarks, lambda day: day.weekday() in limits.days)
-
-
-def _dates(limits: Restrictions, at: Moment, remarks: Remarks) -> bool:
-    first, end = limits.dates
-    return _calendar(limits, at, remarks, lambda day: (first is None or day >= first) and (end is None or day < end))
-
-
 def _stated(name: str, limits: Bounds, at: Moment) -> bool:
     """Compare with a value that the period states; a limit on a value that is not stated does not hold."""
     for side, bound in zip(("MIN", "MAX"), limits, strict=True):
@@ -189,8 +182,8 @@ def _stated(name: str, limits: Bounds, at: Moment) -> bool:
 
 _HOLDS: dict[str, Any] = {
     "times": _times,
-    "dates": _dates,
-    "days": _days,
+    "dates": lambda limits, at, remarks: _calendar(limits, at, remarks, lambda day: _within(day, limits.dates)),
+    "days": lambda limits, at, remarks: _calendar(limits, at, remarks, lambda day: day.weekday() in limits.days),
     "kwh": lambda limits, at, remarks: _within(at.kwh, limits.kwh),
     "duration": lambda limits, at, remarks: _within(at.elapsed, limits.duration),
     "current": lambda limits, at, remarks: _stated("CURRENT", limits.current, at),

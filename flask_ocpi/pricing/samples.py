@@ -60,7 +60,7 @@ def samples(elements: Sequence[Element], remarks: Remarks) -> list[Sample] | Non
     uses = frozenset(check for element in elements for check in element.restrictions.checks)
     axes = [
         _days(elements),
-        _times(elements),
+        sorted({0, *(mark % DAY for each in elements for mark in each.restrictions.times or ())}),
         _values({kwh for each in elements for kwh in each.restrictions.kwh if kwh is not None}),
         _values({Fraction(t) for each in elements for t in each.restrictions.duration if t is not None}),
         _flows({amps for each in elements for amps in each.restrictions.current if amps is not None}),
@@ -96,11 +96,6 @@ def _days(elements: Sequence[Element]) -> Sequence[date]:
         for first, end in pairwise(borders)
         for number in range(min((end - first).days, 7 if has_days else 1))
     ]
-
-
-def _times(elements: Sequence[Element]) -> Sequence[int]:
-    marks = {0, *(mark % DAY for each in elements for mark in each.restrictions.times or ())}
-    return sorted(marks)
 
 
 def _values(marks: set[Fraction]) -> Sequence[Fraction]:

@@ -6,6 +6,7 @@ Partners that speak 2.2.1 get none of it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -131,14 +132,10 @@ def _without_tax(component: Document) -> float | None:
 def number_of(amount: Decimal) -> float | None:
     """Return a decimal as a JSON number with at most four decimals; None if it is too large for one."""
     if abs(amount) >= 2**53:  # no float has decimals there
-        return _finite(float(amount))
+        return float(amount) if math.isfinite(float(amount)) else None
     if amount == amount.to_integral_value():
         return int(amount)
     return float(amount.quantize(Decimal("0.0001"), ROUND_HALF_UP))
-
-
-def _finite(value: float) -> float | None:
-    return value if abs(value) != float("inf") else None
 
 
 def taxes_add_up(price: Document) -> Iterator[Violation]:

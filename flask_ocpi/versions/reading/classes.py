@@ -109,18 +109,6 @@ def _one_period(cdr: Document) -> list[Document]:
     ]
 
 
-def _power_type(connector: Document) -> str | None:
-    return str(PowerType.DC) if connector.get("standard") in _DIRECT_CURRENT else None
-
-
-def _format(connector: Document) -> str | None:
-    return "CABLE" if connector.get("standard") in _DIRECT_CURRENT else None
-
-
-def _is_published(location: Document) -> bool:
-    return not location.get("publish_allowed_to")
-
-
 #: Required properties that follow from others of the same object, as it came.
 DERIVED: Mapping[type[Schema], Mapping[str, Callable[[Document], Any]]] = {
     CDR: {
@@ -132,8 +120,8 @@ DERIVED: Mapping[type[Schema], Mapping[str, Callable[[Document], Any]]] = {
     CdrLocation: {"coordinates": lambda location: {"latitude": NOT_AVAILABLE, "longitude": NOT_AVAILABLE}},
     CredentialsRole: {"business_details": lambda role: {"name": NOT_AVAILABLE}},
     Connector: {
-        "format": _format,
-        "power_type": _power_type,
+        "format": lambda connector: "CABLE" if connector.get("standard") in _DIRECT_CURRENT else None,
+        "power_type": lambda connector: str(PowerType.DC) if connector.get("standard") in _DIRECT_CURRENT else None,
         "max_voltage": lambda connector: connector.get("voltage"),  # as 2.1.1 calls it
         "max_amperage": lambda connector: connector.get("amperage"),
         "voltage": lambda connector: connector.get("max_voltage"),  # in 2.1.1
@@ -142,7 +130,7 @@ DERIVED: Mapping[type[Schema], Mapping[str, Callable[[Document], Any]]] = {
     DisplayText: {"language": lambda text: "en"},
     EVSE: {"last_updated": lambda evse: _latest(evse.get("connectors"))},
     Location: {
-        "publish": _is_published,
+        "publish": lambda location: not location.get("publish_allowed_to"),
         "type": lambda location: location.get("parking_type") or "UNKNOWN",  # what 2.1.1 needs
         "postal_code": lambda location: "",
         "last_updated": lambda location: _latest(location.get("evses")),

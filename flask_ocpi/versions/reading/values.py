@@ -165,10 +165,6 @@ def plain_text(value: Any) -> str | None:
     return CONTROL.sub(" ", value.replace("\r\n", " ")).strip()
 
 
-def _date_time(field: DateTime, value: Any) -> str | None:
-    return read_instant(value)
-
-
 def _string(field: String, value: Any) -> Any:
     if field.pattern in _DECIMALS:
         return degrees(value, longitude=field.pattern in (LONGITUDE, LONGITUDE_6), decimals=_DECIMALS[field.pattern])
@@ -243,12 +239,6 @@ def _integer(field: Integer, value: Any) -> int | None:
     return int(round_half_up(float(value), 0))
 
 
-def _number(field: Number, value: Any) -> Any:
-    if isinstance(value, dict):
-        return None
-    return as_number(value)
-
-
 def _query_integer(field: QueryInteger, value: Any) -> str | None:
     number = as_number(str(value))
     return str(number) if isinstance(number, int) else None
@@ -295,12 +285,12 @@ def _offset(zone: str | None) -> timedelta:
 _ALPHA2_OF = {alpha3: alpha2 for alpha2, alpha3 in ALPHA3_OF.items()}
 
 _MENDERS: tuple[tuple[type[Field], Callable[[Any, Any], Any]], ...] = (
-    (DateTime, _date_time),
+    (DateTime, lambda field, value: read_instant(value)),
     (String, _string),
     (Url, _url),
     (Boolean, _boolean),
     (Integer, _integer),
-    (Number, _number),
+    (Number, lambda field, value: as_number(value)),
     (QueryInteger, _query_integer),
     (Enum, _enum),
 )
