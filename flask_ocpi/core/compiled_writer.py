@@ -54,7 +54,6 @@ class Writer:
         self.nested: dict[str, type[Schema]] = {}
 
     def compile(self) -> Loader:
-        """Make the function."""
         name = f"load_{_identifier(self.cls.__name__)}"
         source = "".join(f"{line}\n" for line in self._function(name))
         exec(compile(source, _register(self._label(), source), "exec"), self.names)  # noqa: S102  (from our own fields)
@@ -158,7 +157,6 @@ class Writer:
             yield "    return None"
 
     def limit_of(self, field: fields.ListOf) -> int:
-        """Return the largest number of elements of a list."""
         names = (name for name, own in self.fields.items() if own is field)
         return next((fields.list_limit(self.policy, self.cls, name, field.max) for name in names), field.max)
 

@@ -87,7 +87,6 @@ class Violations:
 
 
 def number_of(messages: Any) -> int:
-    """Count marshmallow's error messages."""
     return sum(1 for _ in walk(messages))
 
 

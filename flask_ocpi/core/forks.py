@@ -158,7 +158,6 @@ def look_for_fork() -> None:
 
 
 def process() -> int:
-    """Return the id of this process."""
     return _gate.process
 
 

@@ -108,21 +108,19 @@ class Contact(Stored):
         )
 
 
+@dataclass(slots=True)
 class _Heard:
     """The contacts with a partner that are not written yet. answer: the last timestamp, with the times around it."""
 
-    __slots__ = ("ages", "answer", "answered", "called", "failure", "received", "slices", "takes_token", "uses")
-
-    def __init__(self) -> None:
-        self.received: int | None = None
-        self.answered: int | None = None
-        self.takes_token: bool | None = None
-        self.uses: dict[str, int] = {}
-        self.called: dict[str, int] = {}
-        self.slices: dict[int, list[int]] = {}
-        self.failure: Failure | None = None
-        self.answer: tuple[str, int, int] | None = None
-        self.ages: dict[int, int] = {}
+    received: int | None = None
+    answered: int | None = None
+    takes_token: bool | None = None
+    uses: dict[str, int] = field(default_factory=dict)
+    called: dict[str, int] = field(default_factory=dict)
+    slices: dict[int, list[int]] = field(default_factory=dict)
+    failure: Failure | None = None
+    answer: tuple[str, int, int] | None = None
+    ages: dict[int, int] = field(default_factory=dict)
 
     def contact(self, platform: str) -> Contact:
         return Contact(
@@ -214,13 +212,11 @@ class Contacts(WriteBehind[Contact]):
                 self._have_written(self._number_waiting())
 
     def of(self, platform: str) -> Contact:
-        """Return the contacts with a partner, by its id."""
         self.flush()
         record = self._storage.get(Contact.KIND, Contact(platform).key)
         return Contact(platform) if record is None else Contact.from_record(record)
 
     def all(self) -> Mapping[str, Contact]:
-        """Return the contacts with all partners, by id."""
         self.flush()
         found = map(Contact.from_record, walk(self._storage, Contact.KIND, Query()))
         return {contact.platform: contact for contact in found}

@@ -111,7 +111,6 @@ class Schemas(dict[type[Schema], Schema]):
 
 @lru_cache(16)
 def schemas_of(policy: Policy = DEFAULT_POLICY) -> Schemas:
-    """Return the schema instances for a policy."""
     return Schemas(policy)
 
 

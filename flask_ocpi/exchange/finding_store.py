@@ -54,7 +54,6 @@ class Hiding:
         self._quoted = re.compile(rf"['\"](?:{spelled})\\*['\"]", re.IGNORECASE)
 
     def __call__(self, finding: findings.Finding) -> findings.Finding:
-        """Return a finding without hidden values."""
         is_hidden = finding.path.rsplit(".", 1)[-1].split("[", 1)[0].lower() in self._names
         came, outcome = finding.came, finding.outcome
         if is_hidden and not finding.refused and came != HIDDEN:
@@ -77,7 +76,6 @@ class Hiding:
         return on_a_line(self._url(text)[:longest])
 
     def _url(self, text: str) -> str:
-        """Return a text without the credentials in a URL."""
         return self._in_query.sub(rf"\1{HIDDEN}", _USER.sub(f"//{HIDDEN}@", text))
 
     def _document(self, document: Any) -> Any:

@@ -160,14 +160,12 @@ def new_record(entry: Entry) -> Record:
 
 
 def read_entry(record: Record) -> Entry:
-    """Return the finding of a record."""
     document = record.document
     first, count = document.pop("first"), document.pop("count")
     return Entry(Finding(**document), first, record.last_updated, count, record.created)
 
 
 def key_of(record: Record) -> Key:
-    """Return the key of a record."""
     return read_entry(record).key
 
 

@@ -201,6 +201,9 @@ class Storage(abc.ABC):
 
     Every method is safe to call from several threads. Outside :meth:`transaction` each call commits by itself.
     ``flask_ocpi.testing.storage_contract`` has the tests that every implementation must pass.
+
+    Methods on many records handle one after another here, by means of the abstract methods; implementations may be
+    faster. ``key_of`` returns the key of a record.
     """
 
     def __str__(self) -> str:
@@ -212,10 +215,7 @@ class Storage(abc.ABC):
         """Return the record, or None. ``for_update`` locks it until the end of the transaction."""
 
     def get_many(self, kind: str, keys: Collection[Key], *, for_update: bool = False) -> Mapping[Key, Record]:
-        """Return the existing records of these keys; ``for_update`` locks them like :meth:`get`, in the order of keys.
-
-        Implementations may be faster: this one gets one record after another.
-        """
+        """Return the existing records of these keys; ``for_update`` locks them like :meth:`get`, in order of keys."""
         found = ((key, self.get(kind, key, for_update=for_update)) for key in sorted(set(keys)))
         return {key: record for key, record in found if record is not None}
 
@@ -224,10 +224,7 @@ class Storage(abc.ABC):
         """Return the page that the query selects, oldest creation first."""
 
     def keys(self, kind: str, query: Query, *, key_of: Callable[[Record], Key]) -> Iterator[tuple[Key, int]]:
-        """Walk the keys and revisions of all records that match the query's filters, oldest creation first.
-
-        Implementations may be faster: this one reads the records. ``key_of`` returns the key of a record.
-        """
+        """Walk the keys and revisions of all records that match the query's filters, oldest creation first."""
         return ((key_of(record), record.revision) for record in walk(self, kind, query))
 
     @abc.abstractmethod
@@ -242,8 +239,7 @@ class Storage(abc.ABC):
     def save_many(self, kind: str, records: Sequence[tuple[Key, Record]]) -> Sequence[bool]:
         """Create or replace many records, all or none; return for each whether it was created.
 
-        They are saved and numbered in the given order; of several with the same key the last one stays. Implementations
-        may be faster: this one saves one record after another.
+        They are saved and numbered in the given order; of several with the same key the last one stays.
         """
         with nullcontext() if len(records) == 1 else self.transaction():
             return [self.save(kind, key, record) for key, record in records]
@@ -251,8 +247,7 @@ class Storage(abc.ABC):
     def create_many(self, kind: str, records: Sequence[tuple[Key, Record]]) -> Sequence[bool]:
         """Create the records that do not exist yet, all or none; return for each whether it was created.
 
-        Existing records stay unchanged; of several with the same key the first one is created. Implementations may be
-        faster: this one tries one record after another.
+        Existing records stay unchanged; of several with the same key the first one is created.
         """
         with nullcontext() if len(records) == 1 else self.transaction():
             return [self._creates(kind, key, record) for key, record in records]
@@ -268,19 +263,12 @@ class Storage(abc.ABC):
         """Remove the record; return True if it existed."""
 
     def delete_many(self, kind: str, keys: Collection[Key]) -> int:
-        """Remove the existing records of these keys, all or none; return their number.
-
-        Implementations may be faster: this one removes one record after another.
-        """
+        """Remove the existing records of these keys, all or none; return their number."""
         with self.transaction():
             return sum(self.delete(kind, key) for key in sorted(set(keys)))
 
     def delete_page(self, kind: str, query: Query, *, key_of: Callable[[Record], Key]) -> int:
-        """Remove the records of the first page that the query selects; return their number.
-
-        Implementations may be faster: this one reads the records and removes one after another. ``key_of`` returns the
-        key of a record.
-        """
+        """Remove the records of the first page that the query selects; return their number."""
         with self.transaction():
             return sum(self.delete(kind, key_of(record)) for record in self.list(kind, query).records)
 
@@ -338,9 +326,6 @@ class Storage(abc.ABC):
 
         At most ``limit`` are taken; if more match, the storage chooses. They are returned in the order of their
         creation. The query has no offset and no cursor.
-
-        Implementations may be faster: this one lists the records and then takes one after another. ``key_of`` returns
-        the key of a record.
         """
         taken = []
         for record in self.list(kind, query).records:

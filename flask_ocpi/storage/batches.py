@@ -16,9 +16,12 @@ from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.connections import Database
 from flask_ocpi.storage.driver import Statement
+from flask_ocpi.storage.tables import CONTENT
 from flask_ocpi.storage.tables import insert_into
+from flask_ocpi.storage.tables import new_row
 from flask_ocpi.storage.tables import record_of
 from flask_ocpi.storage.tables import row_values
+from flask_ocpi.storage.tables import upsert_and_insert
 
 _KEYS_AT_ONCE = 1000
 _PARTS = len(Key._fields)
@@ -45,7 +48,6 @@ class BatchStatements:
 
     @classmethod
     def of(cls, table: sa.Table, dialect: sa.Dialect) -> BatchStatements:
-        """Build them for SQLite or PostgreSQL."""
         is_sqlite = dialect.name == "sqlite"
         wanted, values, order = _keys_in_json() if is_sqlite else _keys_in_arrays()
         c = table.c
@@ -56,10 +58,8 @@ class BatchStatements:
         is_wanted.append((c.receiver if is_sqlite else c.receiver.concat("")) == values["receiver"])
         found = wanted.join(table, sa.and_(*is_wanted))
         get = sa.select(*key, *(c[name] for name in _RECORD_COLUMNS)).select_from(found)
-        new = _new_rows(table, dialect.name)
-        replaced = {**{name: new.excluded[name] for name in _CONTENT}, "revision": c.revision + 1}
-        upsert = new.on_conflict_do_update(index_elements=Key._fields, set_=replaced)
-        insert = new.on_conflict_do_nothing(index_elements=Key._fields)
+        new = new_row(table, dialect.name) if is_sqlite else _new_rows(table)
+        upsert, insert = upsert_and_insert(table, new)
         if not is_sqlite:
             upsert, insert = upsert.returning(*key, c.revision), insert.returning(*key, c.revision)
         return cls(
@@ -74,17 +74,13 @@ class BatchStatements:
         )
 
     def read(self, database: Database, keys: Iterable[Key], *, for_update: bool) -> dict[Key, Record]:
-        """Return the existing records of these keys."""
-        rows = self._rows(database, self.lock if for_update else self.get, keys)
-        return {Key(*row[:_PARTS]): record_of(row[_PARTS:]) for row in rows}
+        statement = self.lock if for_update else self.get
+        found = (database.execute(statement, values, reads=True).rows for values in self._values(keys))
+        return {Key(*row[:_PARTS]): record_of(row[_PARTS:]) for rows in found for row in rows}
 
     def remove(self, database: Database, keys: Iterable[Key]) -> int:
         """Remove the existing records of these keys, in the transaction of this thread; return their number."""
         return sum(database.execute(self.delete, values).changed for values in self._values(keys))
-
-    def _rows(self, database: Database, statement: Statement, keys: Iterable[Key]) -> Iterator[Any]:
-        for values in self._values(keys):
-            yield from database.execute(statement, values, reads=True).rows
 
     def _values(self, keys: Iterable[Key]) -> Iterator[dict[str, Any]]:
         """Walk the parameters for these keys, each once and in their order, in batches."""
@@ -120,7 +116,6 @@ class BatchStatements:
         return created
 
 
-_CONTENT = ("audience", "last_updated", "document")
 #: In the order of Record's fields.
 _RECORD_COLUMNS = ("document", "last_updated", "audience", "revision", "created")
 
@@ -143,19 +138,14 @@ def _keys_in_arrays() -> tuple[sa.FromClause, dict[str, sa.ColumnElement[Any]], 
     return rows, {name: rows.c[name] for name in Key._fields}, rows.c.number
 
 
-def _new_rows(table: sa.Table, dialect: str) -> Any:
-    """Insert one row on SQLite; on PostgreSQL all rows of a JSON array, which is one parameter."""
-    new = insert_into(table, dialect)
-    if dialect == "sqlite":
-        content: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in _CONTENT}
-        key: dict[str, Any] = {name: sa.bindparam(f"key_{name}") for name in Key._fields}
-        return new.values({**key, **content, "revision": sa.literal_column("1")})
-    names = [*(f"key_{name}" for name in Key._fields), *(f"new_{name}" for name in _CONTENT)]
+def _new_rows(table: sa.Table) -> Any:
+    """Return the INSERT of PostgreSQL of all rows of a JSON array, which is one parameter."""
+    names = [*(f"key_{name}" for name in Key._fields), *(f"new_{name}" for name in CONTENT)]
     columns = [sa.column(name, sa.BigInteger if name == "new_last_updated" else sa.Text) for name in names]
     given = sa.func.json_to_recordset(sa.cast(sa.bindparam("rows", type_=sa.Text), sa.JSON))
     rows = given.table_valued(sa.column("place", sa.BigInteger), *columns, name="new").render_derived(with_types=True)
     made = sa.select(*(rows.c[name] for name in names), sa.literal_column("1")).order_by(rows.c.place)
-    return new.from_select([*Key._fields, *_CONTENT, "revision"], made)
+    return insert_into(table, "postgresql").from_select([*Key._fields, *CONTENT, "revision"], made)
 
 
 def _turns(keys: Sequence[Key]) -> Iterator[list[int]]:

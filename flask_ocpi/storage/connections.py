@@ -92,7 +92,6 @@ class Database:
 
     @property
     def current(self) -> transactions.Transaction | None:
-        """The transaction of this thread."""
         return self._local.transaction
 
     @contextmanager

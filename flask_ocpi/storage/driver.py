@@ -207,18 +207,14 @@ class HeldConnections:
         # Connections of an earlier round are not kept any longer.
         self._round = 0
         self._most = 0
-        self._all = math.inf
+        #: The most connections that the pool gives out at a time.
+        self.most = math.inf
         pool = engine.pool
         if isinstance(pool, QueuePool):
             self._most = pool.size()
             overflow = getattr(pool, "_max_overflow", 0)
-            self._all = pool.size() + overflow if overflow >= 0 else math.inf
+            self.most = pool.size() + overflow if overflow >= 0 else math.inf
             event.listen(engine, "checkout", self._on_checkout)
-
-    @property
-    def most(self) -> float:
-        """The most connections that the pool gives out at a time."""
-        return self._all
 
     def take(self) -> Held | None:
         """Return an idle connection that the server has not closed, or None."""
@@ -287,7 +283,7 @@ class HeldConnections:
 
     def _is_exhausted(self) -> bool:
         pool: Any = self._engine.pool
-        return bool(pool.checkedout() >= self._all)
+        return bool(pool.checkedout() >= self.most)
 
     def _on_checkout(self, *arguments: object) -> None:
         if self._is_exhausted():

@@ -234,7 +234,6 @@ def _few(table: sa.Table, shape: ListShape, dialect: sa.Dialect) -> sa.Select[An
 
 
 def _sum(table: sa.Table, counts: sa.Table, shape: ListShape, dialect: str) -> sa.ColumnElement[Any]:
-    """Sum up the counts that the database keeps."""
     is_kind = counts.c.kind == table.name.removeprefix("ocpi_")
     total = sa.select(sa.func.coalesce(sa.func.sum(counts.c.number), 0)).where(is_kind, *_shown(counts, shape, dialect))
     return sa.cast(total.scalar_subquery(), sa.BigInteger)

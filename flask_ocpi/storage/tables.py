@@ -24,6 +24,9 @@ from flask_ocpi.storage.driver import Statement
 #: Kinds with very many records, which have fewer indexes: of messages nothing is looked up by date.
 FEWER_INDEXES: Mapping[str, tuple[str, ...]] = {"journal": ("created",), "journal_references": ("created",)}
 
+#: The columns that a new version of a record replaces.
+CONTENT = ("audience", "last_updated", "document")
+
 
 def define_tables(metadata: sa.MetaData, kinds: Iterable[str]) -> dict[str, sa.Table]:
     """Return the tables ``ocpi_<kind>`` by kind; add those that are missing to the metadata.
@@ -86,34 +89,37 @@ class Statements:
 
     @classmethod
     def of(cls, table: sa.Table, dialect: sa.Dialect) -> Statements:
-        """Build them for SQLite or PostgreSQL."""
         c = table.c
         is_key = sa.and_(*(c[name] == sa.bindparam(f"key_{name}") for name in Key._fields))
-        content: dict[str, Any] = {
-            name: sa.bindparam(f"new_{name}") for name in ("audience", "last_updated", "document")
-        }
+        content: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in CONTENT}
         get = sa.select(*record_columns(table)).where(is_key)
-        new = insert_into(table, dialect.name).values(
-            {**{name: sa.bindparam(f"key_{name}") for name in Key._fields}, **content, "revision": 1}
-        )
-        replaced = {**{name: new.excluded[name] for name in content}, "revision": c.revision + 1}
+        upsert, insert = upsert_and_insert(table, new_row(table, dialect.name))
+        number = sa.bindparam("made", type_=sa.BigInteger)
         made = {
             "get": get,
             "lock": get.with_for_update(),
-            "upsert": new.on_conflict_do_update(index_elements=Key._fields, set_=replaced).returning(c.revision),
-            "insert": new.on_conflict_do_nothing(index_elements=Key._fields).returning(c.revision),
+            "upsert": upsert.returning(c.revision),
+            "insert": insert.returning(c.revision),
             "update": sa.update(table)
-            .where(is_key, c.revision == sa.bindparam("expected"))
-            .where(
-                sa.or_(
-                    sa.bindparam("made", type_=sa.BigInteger) == 0,
-                    c.created == sa.bindparam("made", type_=sa.BigInteger),
-                )
-            )
+            .where(is_key, c.revision == sa.bindparam("expected"), sa.or_(number == 0, c.created == number))
             .values({**content, "revision": c.revision + 1}),
             "delete": sa.delete(table).where(is_key),
         }
         return cls(**{name: Statement(executable, dialect) for name, executable in made.items()})
+
+
+def new_row(table: sa.Table, dialect: str) -> Any:
+    """Return the INSERT of one row; its parameters are :func:`row_values`."""
+    key: dict[str, Any] = {name: sa.bindparam(f"key_{name}") for name in Key._fields}
+    content: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in CONTENT}
+    return insert_into(table, dialect).values({**key, **content, "revision": sa.literal_column("1")})
+
+
+def upsert_and_insert(table: sa.Table, new: Any) -> tuple[Any, Any]:
+    """Return an INSERT that replaces existing records, and one that leaves them."""
+    replaced = {**{name: new.excluded[name] for name in CONTENT}, "revision": table.c.revision + 1}
+    upsert = new.on_conflict_do_update(index_elements=Key._fields, set_=replaced)
+    return upsert, new.on_conflict_do_nothing(index_elements=Key._fields)
 
 
 def insert_into(table: sa.Table, dialect: str) -> Any:
