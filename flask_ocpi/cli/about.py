@@ -30,7 +30,7 @@ from flask_ocpi.exchange import journal_groups
 from flask_ocpi.host.settings import settings_in_force
 from flask_ocpi.web.blueprints import url_rule
 from flask_ocpi.web.current import current_ocpi
-from flask_ocpi.web.docs import openapi_document
+from flask_ocpi.web.pages import openapi_document
 from flask_ocpi.web.setup import kinds
 
 T = TypeVar("T")

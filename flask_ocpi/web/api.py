@@ -191,7 +191,7 @@ class Api(flask_smorest.Api):
         """Do nothing: flask-smorest would take over the error pages of the whole host app."""
 
     def _register_doc_blueprint(self) -> None:
-        """Do nothing: the documents are served by flask_ocpi.web.docs."""
+        """Do nothing: the documents are served by flask_ocpi.web.pages."""
 
 
 def schema_name(schema: Any) -> str:

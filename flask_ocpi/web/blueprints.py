@@ -68,11 +68,6 @@ def module_blueprint(services: Services, version: Version, module: Module) -> Bl
     return blueprint
 
 
-def view_name(module: Module, interface: Interface, operation: Operation) -> str:
-    """Name a view: ``receiver_put_evse``, or ``get_credentials`` where there is only one interface."""
-    return module.view_name(interface.role, operation)
-
-
 def url_rule(services: Services, version: Version, module: Module, interface: Interface, operation: Operation) -> str:
     """Return the URL of an operation from the root of the app, with ``{parameters}``."""
     prefix = services.settings.url_prefix
@@ -169,7 +164,7 @@ def _add_view(
     methods = [operation.method]
     if operation.method == "GET" and operation.result is None:  # an operation with a result asks a charge point
         methods.append("HEAD")
-    rule, name = _rule(services, version, module, interface, operation), view_name(module, interface, operation)
+    rule, name = _rule(services, version, module, interface, operation), module.view_name(interface.role, operation)
     blueprint.add_view(rule, name, view, methods=methods, describe=describe)
     endpoints = {f"{blueprint.name}.{name}"}
     if operation.alias is not None:

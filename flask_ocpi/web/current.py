@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
+from flask import Flask
 from flask import current_app
 from flask import has_request_context
 from flask import request
@@ -20,6 +21,13 @@ def _find_ocpi() -> OwnPlatform:
     if ocpi is None:
         raise ConfigurationError("This app has no OCPI platform: create one with OCPI(app), or call init_app(app).")
     return cast("OwnPlatform", ocpi)
+
+
+def platform_of(app: Flask, user: str) -> OwnPlatform:
+    """Return the platform of an app for a part that comes after it; raise ConfigurationError if there is none yet."""
+    if "ocpi" not in app.extensions:
+        raise ConfigurationError(f"This app has no OCPI platform yet: call OCPI(app) before {user}.")
+    return cast("OwnPlatform", app.extensions["ocpi"])
 
 
 def _find_platform() -> Platform:

@@ -65,35 +65,32 @@ def register_error_handlers(blueprint: Blueprint, services: Services, *, functio
     """Make a blueprint, of a functional module or not, answer all its errors in the envelope."""
     around = SurroundingHeaders(services, functional=functional)
 
-    def handle_ocpi_error(error: OCPIError) -> Response:
+    def handle(error: Exception) -> Response:
+        return error_response(_known(error, services), services, around)
+
+    # For each code as well: otherwise the host's handler for a code would come before ours.
+    kinds: tuple[type[Exception] | int, ...] = (Exception, *default_exceptions)
+    for kind in kinds:
+        blueprint.register_error_handler(kind, handle)
+
+
+def _known(error: Exception, services: Services) -> OCPIError:
+    """Return the error that a request is answered with; log those that the caller did not make."""
+    where = (request.method, request.path)
+    if isinstance(error, OCPIError):
         if error.http_status >= 500 or 3000 <= error.status_code < 4000:
-            _log.warning("%s %s: %s", request.method, request.path, error.message)
-        return error_response(error, services, around)
-
-    def handle_http_exception(error: HTTPException) -> Response:
-        return error_response(_translate(error, services), services, around)
-
-    def handle_remote_error(error: RemoteError | UnknownPlatformError) -> Response:
-        _log.warning("%s %s could not be passed on: %s", request.method, request.path, error)
-        return error_response(_passed_on(error), services, around)
-
-    def handle_storage_error(error: StorageError) -> Response:
-        _log.error("%s %s failed: %s", request.method, request.path, error, exc_info=error)
-        return error_response(ServerError("The server could not reach its storage; try again later."), services, around)
-
-    def handle_exception(error: Exception) -> Response:
-        _log.error("%s %s failed.", request.method, request.path, exc_info=error)
-        failure = ServerError("The server failed to handle this request.", http_status=500)
-        return error_response(failure, services, around)
-
-    blueprint.register_error_handler(OCPIError, handle_ocpi_error)
-    blueprint.register_error_handler(HTTPException, handle_http_exception)
-    for code in default_exceptions:  # otherwise the host's handler for a code would come before ours for all codes
-        blueprint.register_error_handler(code, handle_http_exception)
-    for failure in (RemoteError, UnknownPlatformError):
-        blueprint.register_error_handler(failure, handle_remote_error)
-    blueprint.register_error_handler(StorageError, handle_storage_error)
-    blueprint.register_error_handler(Exception, handle_exception)
+            _log.warning("%s %s: %s", *where, error.message)
+        return error
+    if isinstance(error, HTTPException):
+        return _translate(error, services)
+    if isinstance(error, RemoteError | UnknownPlatformError):
+        _log.warning("%s %s could not be passed on: %s", *where, error)
+        return _passed_on(error)
+    if isinstance(error, StorageError):
+        _log.error("%s %s failed: %s", *where, error, exc_info=error)
+        return ServerError("The server could not reach its storage; try again later.")
+    _log.error("%s %s failed.", *where, exc_info=error)
+    return ServerError("The server failed to handle this request.", http_status=500)
 
 
 def not_routed(services: Services, around: SurroundingHeaders) -> Response:

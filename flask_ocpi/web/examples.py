@@ -70,7 +70,7 @@ class Examples:
         elif operation.returns is not None:
             document = self.full(operation.returns)
             answer["data"] = [document] if operation.returns_list else document
-        value = {**answer, **_envelope(StatusCode.SUCCESS, SUCCESS_MESSAGE)}
+        value = {**answer, **envelope_example(StatusCode.SUCCESS, SUCCESS_MESSAGE)}
         return {"success": {"summary": "Success", "value": value}}
 
     def _said(self, schema: type[Schema], stored: Document) -> Document | None:
@@ -155,7 +155,7 @@ def path_example(operation: Operation, parameter: PathParameter) -> str:
 
 def mistake_examples(operation: Operation) -> dict[str, Any]:
     """Return the example of an answer, with HTTP 200, to a request with a mistake."""
-    return {"mistake": {"summary": "A mistake in the request", "value": error_example(2001, _mistake(operation))}}
+    return {"mistake": {"summary": "A mistake in the request", "value": envelope_example(2001, _mistake(operation))}}
 
 
 def _mistake(operation: Operation) -> str:
@@ -170,12 +170,8 @@ def _mistake(operation: Operation) -> str:
     return "OCPI-to-party-id must have 3 characters."
 
 
-def error_example(status_code: int, message: str) -> Document:
-    """Return the envelope of an error."""
-    return _envelope(status_code, message)
-
-
-def _envelope(status_code: int, message: str) -> Document:
+def envelope_example(status_code: int, message: str) -> Document:
+    """Return an envelope without data."""
     return {"status_code": int(status_code), "status_message": message, "timestamp": _MOMENT}
 
 

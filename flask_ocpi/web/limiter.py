@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import time
 from math import ceil
-from typing import cast
 
 from flask import Flask
 from flask import request
 
 from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.errors import TooManyRequestsError
-from flask_ocpi.host.facade import OwnPlatform
 from flask_ocpi.web.api import Blueprint
 from flask_ocpi.web.auth import network_of
+from flask_ocpi.web.current import platform_of
 from flask_ocpi.web.incoming import Incoming
 
 try:
@@ -31,9 +30,7 @@ def limit_platforms(app: Flask, limiter: Limiter, limit: str) -> None:
     default and application limits of the limiter, which would count the partners behind one proxy as one; other routes
     of the app keep theirs. Raises ConfigurationError if the app has such limits already.
     """
-    ocpi = cast("OwnPlatform | None", app.extensions.get("ocpi"))
-    if ocpi is None:
-        raise ConfigurationError("This app has no OCPI platform yet: call OCPI(app) before limit_platforms.")
+    ocpi = platform_of(app, "limit_platforms")
     if "ocpi_limiter" in app.extensions:
         raise ConfigurationError("The platforms of this app are limited already: call limit_platforms once.")
     app.extensions["ocpi_limiter"] = limiter
@@ -49,7 +46,8 @@ def limit_platforms(app: Flask, limiter: Limiter, limit: str) -> None:
         try:
             count()
         except RateLimitExceeded as error:
-            seconds = _seconds_left(limiter)
+            exceeded = limiter.current_limit
+            seconds = 1 if exceeded is None else max(1, ceil(exceeded.reset_at - time.time()))
             raise TooManyRequestsError(
                 f"Too many requests: {error.description} is the limit. Wait for {seconds} seconds.",
                 headers={"Retry-After": str(seconds)},
@@ -62,8 +60,3 @@ def _calling() -> str:
     """Return the key of the caller: its partner, or the address of an unknown one."""
     caller = Incoming.of(request.environ).caller
     return f"address {network_of(request.remote_addr)}" if caller is None else f"platform {caller.platform.id}"
-
-
-def _seconds_left(limiter: Limiter) -> int:
-    exceeded = limiter.current_limit
-    return 1 if exceeded is None else max(1, ceil(exceeded.reset_at - time.time()))

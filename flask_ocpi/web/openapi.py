@@ -21,7 +21,7 @@ from flask_ocpi.web.answers import UNAUTHORIZED
 from flask_ocpi.web.answers import ErrorAnswer
 from flask_ocpi.web.answers import error_responses
 from flask_ocpi.web.api import ErrorResponse
-from flask_ocpi.web.examples import error_example
+from flask_ocpi.web.examples import envelope_example
 from flask_ocpi.web.examples import examples_of
 from flask_ocpi.web.examples import mistake_examples
 from flask_ocpi.web.examples import path_example
@@ -335,7 +335,7 @@ def _error_component(answer: ErrorAnswer) -> dict[str, Any]:
         headers["Allow"] = {"description": "The methods that are possible now.", **text}
     content = {
         "schema": _reference("schemas", ErrorResponse.__name__),
-        "example": error_example(answer.status_code, answer.message),
+        "example": envelope_example(answer.status_code, answer.message),
     }
     return {"description": answer.description, "headers": headers, "content": {JSON: content}}
 

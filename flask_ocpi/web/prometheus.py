@@ -25,6 +25,7 @@ from flask_ocpi.partners.platforms import PlatformState
 from flask_ocpi.signals import finding_made
 from flask_ocpi.signals import message_exchanged
 from flask_ocpi.sync import lags
+from flask_ocpi.web.current import platform_of
 from flask_ocpi.web.pages import protect
 
 try:
@@ -49,6 +50,21 @@ _KNOWN_CODES = frozenset(int(code) for code in StatusCode)
 _NEVER = float("inf")
 
 
+#: The numbers from the storage: name, labels and text.
+_STORED: tuple[tuple[str, tuple[str, ...], str], ...] = (
+    ("storage_up", (), "1 if the storage answers, and the other numbers of it are here, else 0."),
+    ("platforms", ("state",), "Partners by the state of their registration."),
+    ("push_waiting", ("platform",), "Own objects that wait to be sent to a platform."),
+    ("push_parked", ("platform",), "Own objects that a platform refused."),
+    ("push_oldest_seconds", ("platform",), "Age of the oldest change that waits for a platform."),
+    (
+        "sync_lag_seconds",
+        ("platform", "module"),
+        "Seconds since the copies of a module were complete; infinite if they never were.",
+    ),
+)
+
+
 class Metrics:
     """Counts the messages of an app, and reads the numbers in its storage at each scrape: ``Metrics(app)``.
 
@@ -62,9 +78,7 @@ class Metrics:
     def __init__(
         self, app: Flask, *, registry: CollectorRegistry = REGISTRY, buckets: Sequence[float] = BUCKETS
     ) -> None:
-        ocpi: OwnPlatform | None = app.extensions.get("ocpi")
-        if ocpi is None:
-            raise ConfigurationError("This app has no OCPI platform yet: call OCPI(app) before Metrics(app).")
+        ocpi = platform_of(app, "Metrics(app)")
         if "ocpi_prometheus" in app.extensions:
             raise ConfigurationError("This app has its Metrics already: call Metrics(app) once.")
         self._ocpi = ocpi
@@ -161,7 +175,7 @@ class StoredNumbers(Collector):
         reachable, *others = _families()
         try:
             with self._app.app_context():
-                self._fill(*others)
+                self._fill(others)
         except Exception as error:  # the host application may have its own storage, and the counters must stay visible
             _log.error("The storage could not be asked for its numbers: %s", error)
             reachable.add_metric((), 0)
@@ -171,14 +185,8 @@ class StoredNumbers(Collector):
         yield reachable
         yield from others
 
-    def _fill(
-        self,
-        states: GaugeMetricFamily,
-        waiting: GaugeMetricFamily,
-        parked: GaugeMetricFamily,
-        age: GaugeMetricFamily,
-        lag: GaugeMetricFamily,
-    ) -> None:
+    def _fill(self, families: Sequence[GaugeMetricFamily]) -> None:
+        states, waiting, parked, age, lag = families
         services = self._ocpi.services
         now = services.clock().timestamp()
         platforms = list(services.platforms.all())
@@ -210,25 +218,7 @@ class StoredNumbers(Collector):
 
 
 def _families() -> list[GaugeMetricFamily]:
-    platform = ("platform",)
-    return [
-        GaugeMetricFamily("ocpi_storage_up", "1 if the storage answers, and the other numbers of it are here, else 0."),
-        GaugeMetricFamily("ocpi_platforms", "Partners by the state of their registration.", labels=("state",)),
-        GaugeMetricFamily("ocpi_push_waiting", "Own objects that wait to be sent to a platform.", labels=platform),
-        GaugeMetricFamily(
-            "ocpi_push_parked",
-            "Own objects that a platform refused.",
-            labels=platform,
-        ),
-        GaugeMetricFamily(
-            "ocpi_push_oldest_seconds", "Age of the oldest change that waits for a platform.", labels=platform
-        ),
-        GaugeMetricFamily(
-            "ocpi_sync_lag_seconds",
-            "Seconds since the copies of a module were complete; infinite if they never were.",
-            labels=("platform", "module"),
-        ),
-    ]
+    return [GaugeMetricFamily(f"ocpi_{name}", text, labels=labels) for name, labels, text in _STORED]
 
 
 def _http_class(status: int) -> str:

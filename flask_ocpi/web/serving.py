@@ -17,15 +17,15 @@ from flask_ocpi.host.state import State
 from flask_ocpi.web.api import Api
 from flask_ocpi.web.blueprints import add_catch_all
 from flask_ocpi.web.blueprints import module_blueprint
-from flask_ocpi.web.docs import Documents
-from flask_ocpi.web.docs import register_docs
 from flask_ocpi.web.headers import RestConverter
 from flask_ocpi.web.headers import SegmentConverter
 from flask_ocpi.web.headers import request_id
 from flask_ocpi.web.health import register_health
 from flask_ocpi.web.logs import attach_filters
 from flask_ocpi.web.messages import RequestWatch
-from flask_ocpi.web.start import register_start
+from flask_ocpi.web.pages import Documents
+from flask_ocpi.web.pages import register_docs
+from flask_ocpi.web.pages import register_start
 
 _log = logging.getLogger("flask_ocpi")
 

@@ -121,21 +121,8 @@ def kinds(versions: Iterable[Version]) -> tuple[str, ...]:
     modules = [module for version in versions for module in version.modules]
     objects = [object_type.kind for module in modules for object_type in module.objects]
     others = [kind for module in modules for kind in module.kinds]
-    return tuple(
-        dict.fromkeys(
-            (
-                *KINDS,
-                *objects,
-                *others,
-                *outbox.KINDS,
-                *sync.KINDS,
-                *JOURNAL_KINDS,
-                FINDINGS,
-                Contact.KIND,
-                ACTIONS,
-            )
-        )
-    )
+    work = (*outbox.KINDS, *sync.KINDS, *JOURNAL_KINDS, FINDINGS, Contact.KIND, ACTIONS)
+    return tuple(dict.fromkeys((*KINDS, *objects, *others, *work)))
 
 
 def secret_key(app: Flask, settings: Settings) -> str | bytes | None:

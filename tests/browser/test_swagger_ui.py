@@ -18,7 +18,7 @@ from flask_ocpi.storage.memory import MemoryStorage
 from flask_ocpi.testing.documents import full_location
 from flask_ocpi.testing.network import add_partner
 from flask_ocpi.testing.network import party_settings
-from flask_ocpi.web.docs import register_docs
+from flask_ocpi.web.pages import register_docs
 from tests.browsers import Browser
 from tests.serving import served
 
