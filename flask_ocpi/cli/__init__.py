@@ -15,11 +15,11 @@ from flask_ocpi.cli.output import Commands
 #: The modules here with their commands, in the order of use.
 _PLACES = """
     about:init_db registering:invite registering:register registering:rotate registering:unregister
-    partners:partners check:status data:import_objects data:export data:pull copies:sync data:push diff:diff
+    partners:partners check:status data:import_objects data:export data:pull copies:sync data:push copies:diff
     copies:copies outbox:outbox outbox:worker authorize:authorize calls:command_group calls:profile calls:result
     journal:story journal:journal journal:replay looking:findings looking:find looking:rates looking:actions
     pricing:price_file pricing:quote_charge pricing:tariffs_group pricing:cdrs_group about:modules about:openapi
-    about:settings new:example check:check probe:probe new:new
+    about:settings new:example check:check check:probe new:new
 """
 #: Commands that start platforms of their own. What they use is above the extension, which registers this group.
 _ABOVE = "flask_ocpi.testing.sandbox.commands"

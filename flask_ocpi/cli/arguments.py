@@ -8,8 +8,10 @@ from collections.abc import Callable
 from datetime import UTC
 from datetime import datetime
 from datetime import timedelta
+from functools import partial
 from typing import IO
 from typing import Any
+from typing import TypeVar
 
 import click
 import orjson
@@ -52,6 +54,7 @@ def connect(platform: str, module: str, role: InterfaceRole, *, party: Party | N
     return current_ocpi.client(found, sender=party, to=addressed)
 
 
+T = TypeVar("T")
 _PARTY = re.compile(r"([A-Za-z]{2})[-*]?([A-Za-z0-9]{3})")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _SPAN = re.compile(r"(\d{1,6})([smhd])")
@@ -64,12 +67,20 @@ def read_party(text: str) -> Party | None:
     return None if match is None else Party.of(match[1], match[2])
 
 
-def party_given(ctx: click.Context, param: click.Parameter, value: str | None) -> Party | None:
+def _given(read: Callable[[str], T]) -> Callable[[click.Context, click.Parameter, str | None], T | None]:
+    """Make the callback of an option from a function that reads its value."""
+    return lambda ctx, param, value: None if value is None else read(value)
+
+
+def _party(value: str) -> Party:
     """Read the party in an option, such as NL-ABC."""
-    party = None if value is None else read_party(value)
-    if value is not None and party is None:
+    party = read_party(value)
+    if party is None:
         raise click.BadParameter(f"{value!r} is not a party: write country code and party id, such as NL-ABC.")
     return party
+
+
+party_given = _given(_party)
 
 
 def party_option(text: str, *, name: str = "--party", such_as: str = "NL-ABC") -> Callable[[Function], Function]:
@@ -77,18 +88,15 @@ def party_option(text: str, *, name: str = "--party", such_as: str = "NL-ABC") -
     return click.option(name, metavar=such_as, callback=party_given, help=text)
 
 
-def parties_given(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[Party, ...] | None:
+@_given
+def parties_given(value: str) -> tuple[Party, ...]:
     """Read the parties in an option, such as NL-ABC,NL-DEF."""
-    if value is None:
-        return None
-    found = (party_given(ctx, param, text.strip()) for text in value.split(",") if text.strip())
-    return tuple(party for party in found if party is not None)
+    return tuple(_party(text.strip()) for text in value.split(",") if text.strip())
 
 
-def roles_given(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, ...] | None:
+@_given
+def roles_given(value: str) -> tuple[str, ...]:
     """Read the roles in an option, such as CPO,EMSP."""
-    if value is None:
-        return None
     found = tuple(text.strip().upper() for text in value.split(",") if text.strip())
     for name in found:
         if name not in set(Role):
@@ -96,37 +104,30 @@ def roles_given(ctx: click.Context, param: click.Parameter, value: str | None) -
     return found
 
 
-def moment(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+def _moment(value: str) -> str:
     """Read the OCPI DateTime in an option, or the date, which stands for its first moment in UTC."""
-    if value is None:
-        return None
     try:
         return parse_date_time(f"{value}T00:00:00Z" if _DATE.fullmatch(value) else value)[0]
     except ValueError as error:
         raise click.BadParameter(f"{value!r} {error}; or give a date such as 2024-05-31.") from error
 
 
-def moment_ahead(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    """Read the OCPI DateTime in an option, or the time from now on, such as 30m."""
-    span = _span(value)
-    return moment(ctx, param, value) if span is None else format_date_time(datetime.now(UTC) + span)
+def _moved(value: str, sign: int) -> str:
+    """Read a moment, or the time from now on (sign 1) or until now (-1), such as 30m."""
+    match = _SPAN.fullmatch(value.lower())
+    if match is None:
+        return _moment(value)
+    return format_date_time(datetime.now(UTC) + sign * timedelta(**{_UNITS[match[2]]: int(match[1])}))
 
 
-def moment_back(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    """Read the OCPI DateTime in an option, or the time until now, such as 30m."""
-    span = _span(value)
-    return moment(ctx, param, value) if span is None else format_date_time(datetime.now(UTC) - span)
+moment = _given(_moment)
+moment_ahead = _given(partial(_moved, sign=1))
+moment_back = _given(partial(_moved, sign=-1))
 
 
-def _span(text: str | None) -> timedelta | None:
-    match = None if text is None else _SPAN.fullmatch(text.lower())
-    return None if match is None else timedelta(**{_UNITS[match[2]]: int(match[1])})
-
-
-def token_given(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, ...] | None:
+@_given
+def token_given(value: str) -> tuple[str, ...]:
     """Read the ids of a token in an option: its uid and, behind a colon, its type."""
-    if value is None:
-        return None
     uid, colon, type = value.rpartition(":")
     if not colon:
         return (value,)

@@ -31,6 +31,7 @@ from flask_ocpi.cli.output import tell
 from flask_ocpi.cli.output import warn
 from flask_ocpi.cli.output import written_whole
 from flask_ocpi.client.listing import Broken
+from flask_ocpi.core.converting import Find
 from flask_ocpi.core.converting import nothing
 from flask_ocpi.core.description import Document
 from flask_ocpi.core.description import ObjectType
@@ -151,11 +152,9 @@ def _own(module: str, shapes: Shapes) -> Iterator[Document]:
 
 def _copies(module: str, platform: Platform | None, shapes: Shapes) -> Iterator[Document]:
     receivers = current_ocpi.services.own_parties(module, InterfaceRole.RECEIVER)
-    find = (
-        finder(current_ocpi.services, receivers[0], platform.id)
-        if platform is not None and len(receivers) == 1
-        else nothing
-    )
+    find: Find = nothing
+    if platform is not None and len(receivers) == 1:
+        find = finder(current_ocpi.services, receivers[0], platform.id)
     converted = map(shapes.of(module, find), current_ocpi.copies.documents(module, platform=platform))
     return (document for document in converted if document is not None)
 

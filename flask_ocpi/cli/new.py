@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from string import Template
 
@@ -29,6 +27,7 @@ _ROLES = {
     "emsp": (Party.of("DE", "EMS"), "Ems Mobility", "cpo"),
     "hub": (Party.of("BE", "HUB"), "Crossroads", "cpo"),
 }
+_TEMPLATES = Path(__file__).parent / "templates"
 _HIDDEN = {"gitignore": ".gitignore"}
 _NOT_IN_NAMES = frozenset('"\\$')
 
@@ -69,24 +68,15 @@ def new(role: str, directory: Path, party: Party | None, name: str | None) -> No
 
 def write(role: str, directory: Path, values: dict[str, str]) -> Iterator[str]:
     """Write the files of a role with these values; yield the name of each."""
-    templates = files("flask_ocpi.cli") / "templates"
-    for folder in ("common", role):
-        for name, template in _walk(templates / folder):
+    for folder in (_TEMPLATES / "common", _TEMPLATES / role):
+        for template in folder.rglob("*.txt"):
+            name = template.relative_to(folder).as_posix().removesuffix(".txt")
+            name = _HIDDEN.get(name, name)
             target = directory / name
             target.parent.mkdir(parents=True, exist_ok=True)
             text = Template(template.read_text(encoding="utf-8")).substitute(values)
             target.write_text(text, encoding="utf-8")
             yield name
-
-
-def _walk(folder: Traversable, above: str = "") -> Iterator[tuple[str, Traversable]]:
-    """Yield the templates below a folder with the names of what is made of them."""
-    for entry in folder.iterdir():
-        if entry.is_dir():
-            yield from _walk(entry, f"{above}{entry.name}/")
-        elif entry.name.endswith(".txt"):
-            name = entry.name.removesuffix(".txt")
-            yield above + _HIDDEN.get(name, name), entry
 
 
 @command(short_help="Print an example of a class.", json=False, app=False)

@@ -53,7 +53,7 @@ def worker(once: bool, drain: float) -> None:
         return say(f"Delivered {counted(dispatcher.deliveries.run_due(), 'message')}.")
     if not isinstance(dispatcher, Threads):
         dispatcher = Threads(dispatcher.deliveries)
-    with _told_to_end() as told:
+    with told_to_end() as told:
         dispatcher.start()
         say(f"Working for {current_ocpi.storage}; SIGTERM or Ctrl-C ends it.")
         told.wait()
@@ -165,7 +165,7 @@ def _show_entries(platform: Platform, listed: Sequence[Undelivered]) -> None:
 
 
 @contextmanager
-def _told_to_end() -> Iterator[threading.Event]:
+def told_to_end() -> Iterator[threading.Event]:
     """Return an event that SIGTERM and SIGINT set during the block."""
     told = threading.Event()
     numbers = (signal.SIGTERM, signal.SIGINT)

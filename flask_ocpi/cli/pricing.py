@@ -38,7 +38,6 @@ from flask_ocpi.core.moments import format_date_time
 from flask_ocpi.host.facade import OwnPlatform
 from flask_ocpi.pricing import Audit
 from flask_ocpi.pricing import Charging
-from flask_ocpi.pricing import LintFinding
 from flask_ocpi.pricing import Parking
 from flask_ocpi.pricing import Report
 from flask_ocpi.pricing import audit
@@ -65,7 +64,9 @@ def price_file(ctx: click.Context, file: IO[bytes], tariffs: Sequence[IO[bytes]]
     The tariffs of --tariff apply, or else those in FILE. With an app, missing tariffs and the time zone are looked up
     there. The exit code is 1 if the CDR has another cost, or if a note asks for a check by a person.
     """
-    document = _only(file, ("cdrs", "sessions"))
+    document, *others = _documents(file, ("cdrs", "sessions"))
+    if others:
+        raise refusal(f"{name_of(file)} holds {1 + len(others)} objects; one is priced at a time.")
     known = [tariff for each in tariffs for tariff in _documents(each, ("tariffs",))]
     ocpi = _platform(ctx)
     if ocpi is not None and {"country_code", "party_id"} <= document.keys():
@@ -112,7 +113,8 @@ def lint_tariffs(ctx: click.Context, file: IO[bytes] | None, partner: str | None
         number += 1
         found += sum(finding.weighs for finding in findings)
         if wants_json():
-            shown.append(_linted(tariff, source, findings))
+            about = _identity(tariff, source, "tariff_id")
+            shown.append({**about, "findings": [finding.to_dict() for finding in findings]})
         elif findings:
             say(_name(tariff, source))
             for each in findings:
@@ -241,10 +243,6 @@ def _cell(value: Any) -> str:
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
-def _linted(tariff: Document, source: str, findings: Sequence[LintFinding]) -> Document:
-    return {**_identity(tariff, source, "tariff_id"), "findings": [finding.to_dict() for finding in findings]}
-
-
 def _identity(document: Mapping[str, Any], source: str, id: str) -> Document:
     owner = {name: document.get(name) for name in ("country_code", "party_id")}
     return {"platform": source or None, **owner, id: document.get("id")}
@@ -264,13 +262,6 @@ def _documents(file: IO[bytes], modules: Sequence[str]) -> list[Document]:
     if not documents or not all(isinstance(each, dict) for each in documents):
         raise refusal(f"{name_of(file)} must hold an object, or a list of them.")
     return documents
-
-
-def _only(file: IO[bytes], modules: Sequence[str]) -> Document:
-    documents = _documents(file, modules)
-    if len(documents) > 1:
-        raise refusal(f"{name_of(file)} holds {len(documents)} objects; one is priced at a time.")
-    return documents[0]
 
 
 def _one_of(file: IO[bytes] | None, partner: str | None) -> None:

@@ -21,13 +21,13 @@ from flask_ocpi.cli.output import with_options
 from flask_ocpi.cli.output import yes_option
 from flask_ocpi.cli.partners import offers
 from flask_ocpi.cli.partners import spoken
-from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.errors import RefusedError
 from flask_ocpi.errors import RemoteError
 from flask_ocpi.errors import StatusCode
 from flask_ocpi.host.actions import without_secrets
 from flask_ocpi.partners.platforms import Platform
 from flask_ocpi.storage.base import Party
+from flask_ocpi.sync.scopes import scopes_of
 from flask_ocpi.web.current import current_ocpi
 
 _own_role = click.option(
@@ -184,16 +184,8 @@ def unregister(platform: str, force: bool, yes: bool) -> None:
 
 
 def _pullable(platform: Platform) -> list[str]:
-    """Return the modules whose objects the platform offers and this one receives."""
-    services = current_ocpi.services
-    version = services.version(platform.version)
-    return [
-        module.id
-        for module in (version.modules if version is not None else ())
-        if module.objects
-        and platform.endpoint(module.identifier, InterfaceRole.SENDER)
-        and services.serves(module, InterfaceRole.RECEIVER)
-    ]
+    """Return the modules that `flask ocpi sync` fetches from a platform."""
+    return list(dict.fromkeys(scope.module.id for scope in scopes_of(current_ocpi.services, platform)))
 
 
 _NOT_ACCEPTED = (
