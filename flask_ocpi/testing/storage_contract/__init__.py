@@ -15,11 +15,11 @@ The fixture gives an empty storage that keeps the kinds "locations" and "platfor
 from __future__ import annotations
 
 from flask_ocpi.testing.storage_contract.bulk import BulkContract
-from flask_ocpi.testing.storage_contract.claims import ClaimContract
 from flask_ocpi.testing.storage_contract.lists import ListContract
+from flask_ocpi.testing.storage_contract.parallel import ClaimContract
 from flask_ocpi.testing.storage_contract.parallel import ParallelContract
 from flask_ocpi.testing.storage_contract.records import RecordContract
-from flask_ocpi.testing.storage_contract.transactions import TransactionContract
+from flask_ocpi.testing.storage_contract.records import TransactionContract
 
 __all__ = ["StorageContract"]
 

@@ -38,6 +38,11 @@ def numbered_key(number: int) -> Key:
     return Key.of(*ABC, f"LOC{number}")
 
 
+def key_of(record: Record) -> Key:
+    """Return the key of a numbered record."""
+    return numbered_key(int(record.text))
+
+
 def numbered(number: int) -> Record:
     return Record(str(number).encode())
 
