@@ -4,14 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
+
 from flask_ocpi.core.schema import Document
+from flask_ocpi.core.schema import Schema
+from flask_ocpi.modules.cdrs_schemas import CDR
+from flask_ocpi.modules.cdrs_schemas import CdrLocation
+from flask_ocpi.modules.locations_schemas import EVSE
+from flask_ocpi.modules.locations_schemas import Connector
+from flask_ocpi.modules.locations_schemas import Hours
+from flask_ocpi.modules.locations_schemas import Location
+from flask_ocpi.modules.sessions import Session
+from flask_ocpi.modules.tariffs import Tariff
+from flask_ocpi.modules.tokens import Token
+from flask_ocpi.web.examples import full_example
 
 LAST_UPDATED = "2024-05-31T12:00:00Z"
 
 
 def connector(**changes: Any) -> Document:
     """Return a Connector with its required properties, changed or extended by keyword."""
-    document = {
+    return {
         "id": "1",
         "standard": "IEC_62196_T2",
         "format": "SOCKET",
@@ -19,24 +32,24 @@ def connector(**changes: Any) -> Document:
         "max_voltage": 230,
         "max_amperage": 16,
         "last_updated": LAST_UPDATED,
+        **changes,
     }
-    return {**document, **changes}
 
 
 def evse(**changes: Any) -> Document:
     """Return an EVSE with one Connector and its required properties, changed or extended by keyword."""
-    document = {
+    return {
         "uid": "EVSE1",
         "status": "AVAILABLE",
         "connectors": [connector()],
         "last_updated": LAST_UPDATED,
+        **changes,
     }
-    return {**document, **changes}
 
 
 def location(**changes: Any) -> Document:
     """Return a published Location of NL ABC without EVSEs, changed or extended by keyword."""
-    document = {
+    return {
         "country_code": "NL",
         "party_id": "ABC",
         "id": "LOC1",
@@ -47,13 +60,13 @@ def location(**changes: Any) -> Document:
         "coordinates": {"latitude": "52.089444", "longitude": "5.110278"},
         "time_zone": "Europe/Amsterdam",
         "last_updated": LAST_UPDATED,
+        **changes,
     }
-    return {**document, **changes}
 
 
 def credentials(**changes: Any) -> Document:
     """Return the Credentials of a platform with the CPO NL ABC, changed or extended by keyword."""
-    document = {
+    return {
         "token": "example-token-not-a-secret",
         "url": "https://cpo.example.com/ocpi/versions",
         "roles": [
@@ -64,26 +77,26 @@ def credentials(**changes: Any) -> Document:
                 "country_code": "NL",
             }
         ],
+        **changes,
     }
-    return {**document, **changes}
 
 
 def tariff(**changes: Any) -> Document:
     """Return a Tariff of NL ABC, 0.25 EUR a kWh, changed or extended by keyword."""
-    document = {
+    return {
         "country_code": "NL",
         "party_id": "ABC",
         "id": "TARIFF1",
         "currency": "EUR",
         "elements": [{"price_components": [{"type": "ENERGY", "price": 0.25, "vat": 21.0, "step_size": 1}]}],
         "last_updated": LAST_UPDATED,
+        **changes,
     }
-    return {**document, **changes}
 
 
 def session(**changes: Any) -> Document:
     """Return a Session of NL ABC for a driver of DE EMS, changed or extended by keyword."""
-    document = {
+    return {
         "country_code": "NL",
         "party_id": "ABC",
         "id": "SES1",
@@ -97,13 +110,13 @@ def session(**changes: Any) -> Document:
         "currency": "EUR",
         "status": "ACTIVE",
         "last_updated": LAST_UPDATED,
+        **changes,
     }
-    return {**document, **changes}
 
 
 def cdr(**changes: Any) -> Document:
     """Return a CDR of NL ABC for a driver of DE EMS, changed or extended by keyword."""
-    document = {
+    return {
         "country_code": "NL",
         "party_id": "ABC",
         "id": "CDR1",
@@ -132,13 +145,13 @@ def cdr(**changes: Any) -> Document:
         "total_energy": 12.5,
         "total_time": 1.5,
         "last_updated": LAST_UPDATED,
+        **changes,
     }
-    return {**document, **changes}
 
 
 def token(**changes: Any) -> Document:
     """Return a valid RFID Token of the eMSP DE EMS, changed or extended by keyword."""
-    document = {
+    return {
         "country_code": "DE",
         "party_id": "EMS",
         "uid": "12345678905880",
@@ -148,42 +161,42 @@ def token(**changes: Any) -> Document:
         "valid": True,
         "whitelist": "ALLOWED",
         "last_updated": LAST_UPDATED,
+        **changes,
     }
-    return {**document, **changes}
 
 
 def client_info(**changes: Any) -> Document:
     """Return the ClientInfo of the eMSP DE EMS, which is connected, changed or extended by keyword."""
-    document = {
+    return {
         "party_id": "EMS",
         "country_code": "DE",
         "role": "EMSP",
         "status": "CONNECTED",
         "last_updated": LAST_UPDATED,
+        **changes,
     }
-    return {**document, **changes}
 
 
 def start_session(**changes: Any) -> Document:
     """Return a StartSession for a token of DE EMS at LOC1, changed or extended by keyword."""
-    document = {
+    return {
         "response_url": "https://emsp.example.com/ocpi/commands/START_SESSION/1",
         "token": token(),
         "location_id": "LOC1",
+        **changes,
     }
-    return {**document, **changes}
 
 
 def set_charging_profile(**changes: Any) -> Document:
     """Return a SetChargingProfile of 16 A on each phase, changed or extended by keyword."""
-    document = {
+    return {
         "charging_profile": {
             "charging_rate_unit": "A",
             "charging_profile_period": [{"start_period": 0, "limit": 16}],
         },
         "response_url": "https://emsp.example.com/ocpi/chargingprofiles/1",
+        **changes,
     }
-    return {**document, **changes}
 
 
 def full_tariff() -> Document:
@@ -191,66 +204,30 @@ def full_tariff() -> Document:
 
     It prices the night, fast charging in the holidays, reservations, and the rest.
     """
-    return tariff(
-        type="REGULAR",
-        tariff_alt_text=[
-            {"language": "en", "text": "Parking at night is free."},
-            {"language": "nl", "text": "Parkeren is 's nachts gratis."},
-        ],
-        tariff_alt_url="https://www.example.com/tariffs/1",
-        min_price={"excl_vat": 0.5, "incl_vat": 0.605},
-        max_price={"excl_vat": 50, "incl_vat": 60.5},
-        elements=_full_elements(),
-        start_date_time="2024-01-01T00:00:00Z",
-        end_date_time="2025-01-01T00:00:00Z",
-        energy_mix=_energy_mix(),
-    )
+    return _full(Tariff, tariff(elements=_full_elements()))
 
 
 def full_session() -> Document:
     """Return a completed Session that uses every property of every class in it."""
-    return session(
-        end_date_time="2024-05-31T11:30:00Z",
-        authorization_reference="AUTH-0001",
-        meter_id="METER-1",
-        charging_periods=[
-            *_charging_periods(),
-            {
-                "start_date_time": "2024-05-31T11:15:00Z",
-                "dimensions": [{"type": "STATE_OF_CHARGE", "volume": 80}, {"type": "POWER", "volume": -3.7}],
-            },
-        ],
-        total_cost={"excl_vat": 7.125, "incl_vat": 8.6213},
-        status="COMPLETED",
-    )
+    periods = [
+        *_charging_periods(),
+        {
+            "start_date_time": "2024-05-31T11:15:00Z",
+            "dimensions": [{"type": "STATE_OF_CHARGE", "volume": 80}, {"type": "POWER", "volume": -3.7}],
+        },
+    ]
+    total = {"excl_vat": 7.125, "incl_vat": 8.6213}
+    ended = {"end_date_time": "2024-05-31T11:30:00Z", "status": "COMPLETED"}
+    return _full(Session, session(**ended, charging_periods=periods, total_cost=total))
 
 
 def full_cdr() -> Document:
     """Return a credit CDR that uses every property of every class in it."""
-    minimal = cdr()
-    return cdr(
+    smallest = cdr(
         id="CDR1-C",
         session_id="SES1",
-        authorization_reference="AUTH-0001",
-        cdr_location={
-            **minimal["cdr_location"],
-            "name": "Central Station",
-            "postal_code": "3511 ED",
-            "state": "Utrecht",
-        },
-        meter_id="METER-1",
         tariffs=[full_tariff(), tariff(id="TARIFF2")],
         charging_periods=_charging_periods(),
-        signed_data={
-            "encoding_method": "OCMF",
-            "encoding_method_version": 1,
-            "public_key": "ZXhhbXBsZSBrZXk=",
-            "signed_values": [
-                {"nature": "Start", "plain_data": "0.0 kWh", "signed_data": "MC4wIGtXaA=="},
-                {"nature": "End", "plain_data": "12.5 kWh", "signed_data": "MTIuNSBrV2g="},
-            ],
-            "url": "https://www.example.com/check?session=SES1",
-        },
         total_cost={"excl_vat": -7.125, "incl_vat": -8.6213},
         total_fixed_cost={"excl_vat": 0.5, "incl_vat": 0.605},
         total_energy_cost={"excl_vat": 3.125, "incl_vat": 3.7813},
@@ -258,23 +235,15 @@ def full_cdr() -> Document:
         total_parking_time=0.25,
         total_parking_cost={"excl_vat": 1, "incl_vat": 1.21},
         total_reservation_cost={"excl_vat": 0.5, "incl_vat": 0.605},
-        remark="Credited after a complaint.",
-        invoice_reference_id="INV-2024-05",
         credit=True,
         credit_reference_id="CDR1",
-        home_charging_compensation=False,
     )
+    return _full(CDR, smallest, cdr_location=_full(CdrLocation, smallest["cdr_location"]))
 
 
 def full_token() -> Document:
     """Return a Token that uses every property of every class in it."""
-    return token(
-        visual_number="DF000-2001-8999-1",
-        group_id="FLEET-7",
-        language="en",
-        default_profile_type="GREEN",
-        energy_contract={"supplier_name": "Example Energy", "contract_id": "0123456789"},
-    )
+    return _full(Token, token(group_id="FLEET-7"))
 
 
 def full_location() -> Document:
@@ -282,38 +251,27 @@ def full_location() -> Document:
 
     It is not published, so that it can be limited to some tokens.
     """
-    return location(
-        publish=False,
+    return _full(
+        Location,
+        location(publish=False),
         publish_allowed_to=[
             {"uid": "12345678905880", "type": "RFID"},
             {"visual_number": "12345-67", "issuer": "Example Provider"},
             {"group_id": "FLEET-7"},
         ],
-        name="Central Station",
-        postal_code="3511 ED",
-        state="Utrecht",
-        related_locations=[
-            {
-                "latitude": "52.089712",
-                "longitude": "5.109903",
-                "name": {"language": "en", "text": "North entrance"},
-            }
-        ],
-        parking_type="PARKING_GARAGE",
         evses=[_full_evse(), evse(uid="EVSE2", status="REMOVED")],
         directions=[
             {"language": "en", "text": "Take the ramp behind the station."},
             {"language": "nl", "text": "Neem de hellingbaan achter het station."},
         ],
-        operator=_company("Abc Operations"),
-        suboperator=_company("Abc Maintenance"),
-        owner=_company("Abc Real Estate"),
-        facilities=["TRAIN_STATION", "CAFE", "WIFI"],
         opening_times=_opening_times(),
-        charging_when_closed=False,
-        images=[_image("LOCATION")],
-        energy_mix=_energy_mix(),
     )
+
+
+def _full(schema: type[Schema], smallest: Document, **changes: Any) -> Document:
+    """Return the example of a class with every property, with the values of a document, changed by keyword."""
+    made: Document = orjson.loads(orjson.dumps(full_example(schema)))  # unlike a deep copy, no two parts are the same
+    return {**made, **smallest, **changes}
 
 
 def _cdr_token() -> Document:
@@ -359,71 +317,11 @@ def _full_elements() -> list[Document]:
 
 
 def _full_evse() -> Document:
-    return evse(
-        evse_id="NL*ABC*E041503001",
-        status_schedule=[
-            {
-                "period_begin": "2024-06-01T06:00:00Z",
-                "period_end": "2024-06-01T16:00:00Z",
-                "status": "INOPERATIVE",
-            },
-            {"period_begin": "2025-01-01T00:00:00Z", "status": "PLANNED"},
-        ],
-        capabilities=["RESERVABLE", "RFID_READER", "REMOTE_START_STOP_CAPABLE"],
-        connectors=[
-            connector(
-                max_electric_power=11000,
-                tariff_ids=["DAY", "NIGHT"],
-                terms_and_conditions="https://cpo.example.com/terms",
-            ),
-            connector(id="2", standard="IEC_62196_T2_COMBO", format="CABLE", power_type="DC", max_voltage=500),
-        ],
-        floor_level="-2",
-        coordinates={"latitude": "52.089451", "longitude": "5.110301"},
-        physical_reference="A7",
-        directions=[{"language": "en", "text": "Left of the lift."}],
-        parking_restrictions=["EV_ONLY", "CUSTOMERS"],
-        images=[_image("CHARGER")],
-    )
+    first = _full(Connector, connector(), tariff_ids=["DAY", "NIGHT"])
+    second = connector(id="2", standard="IEC_62196_T2_COMBO", format="CABLE", power_type="DC", max_voltage=500)
+    return _full(EVSE, evse(connectors=[first, second]), parking_restrictions=["EV_ONLY", "CUSTOMERS"])
 
 
 def _opening_times() -> Document:
-    return {
-        "twentyfourseven": False,
-        "regular_hours": [
-            {"weekday": weekday, "period_begin": "06:00", "period_end": "23:30"} for weekday in range(1, 7)
-        ],
-        "exceptional_openings": [{"period_begin": "2024-12-22T08:00:00Z", "period_end": "2024-12-22T20:00:00Z"}],
-        "exceptional_closings": [{"period_begin": "2024-12-25T00:00:00Z", "period_end": "2024-12-26T00:00:00Z"}],
-    }
-
-
-def _energy_mix() -> Document:
-    return {
-        "is_green_energy": False,
-        "energy_sources": [
-            {"source": "WIND", "percentage": 62.5},
-            {"source": "GAS", "percentage": 37.5},
-        ],
-        "environ_impact": [
-            {"category": "CARBON_DIOXIDE", "amount": 131.25},
-            {"category": "NUCLEAR_WASTE", "amount": 0},
-        ],
-        "supplier_name": "Example Energy",
-        "energy_product_name": "Example Mix",
-    }
-
-
-def _company(name: str) -> Document:
-    return {"name": name, "website": "https://www.example.com", "logo": _image("OPERATOR")}
-
-
-def _image(category: str) -> Document:
-    return {
-        "url": "https://www.example.com/image.png",
-        "thumbnail": "https://www.example.com/image-small.png",
-        "category": category,
-        "type": "png",
-        "width": 1280,
-        "height": 720,
-    }
+    hours = [{"weekday": weekday, "period_begin": "06:00", "period_end": "23:30"} for weekday in range(1, 7)]
+    return _full(Hours, {"twentyfourseven": False, "regular_hours": hours})
