@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import UTC
 from datetime import datetime
 from datetime import timedelta
+from functools import partialmethod
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -179,8 +180,8 @@ class PartnerClient:
         self,
         method: str,
         path: str,
-        *,
         json: Any = None,
+        *,
         data: bytes | str | None = None,
         headers: Mapping[str, str] | None = None,
         query_string: Any = None,
@@ -197,20 +198,11 @@ class PartnerClient:
         response.close()
         return TestResponse(response.status_code, response.headers, body, orjson.loads(body) if body else {})
 
-    def get(self, path: str, **options: Any) -> TestResponse:
-        return self.open("GET", path, **options)
-
-    def put(self, path: str, json: Any = None, **options: Any) -> TestResponse:
-        return self.open("PUT", path, json=json, **options)
-
-    def patch(self, path: str, json: Any = None, **options: Any) -> TestResponse:
-        return self.open("PATCH", path, json=json, **options)
-
-    def post(self, path: str, json: Any = None, **options: Any) -> TestResponse:
-        return self.open("POST", path, json=json, **options)
-
-    def delete(self, path: str, **options: Any) -> TestResponse:
-        return self.open("DELETE", path, **options)
+    get = partialmethod(open, "GET")
+    put = partialmethod(open, "PUT")
+    patch = partialmethod(open, "PATCH")
+    post = partialmethod(open, "POST")
+    delete = partialmethod(open, "DELETE")
 
 
 def party_settings(country_code: str, party_id: str, roles: Sequence[str]) -> dict[str, Any]:
