@@ -9,8 +9,8 @@ import pytest
 
 from flask_ocpi.contrib import console
 from flask_ocpi.contrib.console.desk import SECTIONS
-from flask_ocpi.contrib.console.pages.comparing import DIRECTIONS
 from flask_ocpi.contrib.console.pages.inbox import TABS
+from flask_ocpi.contrib.console.pages.objects import DIRECTIONS
 from flask_ocpi.contrib.console.texts import TEXTS
 
 FOLDER = Path(console.__file__).parent

@@ -11,16 +11,16 @@ from flask import Flask
 from flask import request
 from werkzeug.wrappers import Response
 
-from flask_ocpi.contrib.console.access import Authorize
-from flask_ocpi.contrib.console.access import Visitor
-from flask_ocpi.contrib.console.access import cookie_name
-from flask_ocpi.contrib.console.access import form_key
-from flask_ocpi.contrib.console.access import is_own_form
-from flask_ocpi.contrib.console.access import nobody
 from flask_ocpi.contrib.console.desk import NAME
+from flask_ocpi.contrib.console.desk import Authorize
 from flask_ocpi.contrib.console.desk import Desk
 from flask_ocpi.contrib.console.desk import Page
 from flask_ocpi.contrib.console.desk import Tiles
+from flask_ocpi.contrib.console.desk import Visitor
+from flask_ocpi.contrib.console.desk import cookie_name
+from flask_ocpi.contrib.console.desk import form_key
+from flask_ocpi.contrib.console.desk import is_own_form
+from flask_ocpi.contrib.console.desk import nobody
 from flask_ocpi.contrib.console.desk import templates
 from flask_ocpi.contrib.console.pages import PAGES
 from flask_ocpi.errors import ConfigurationError

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from flask_ocpi.contrib.console.pages import actions
-from flask_ocpi.contrib.console.pages import comparing
 from flask_ocpi.contrib.console.pages import health
 from flask_ocpi.contrib.console.pages import inbox
 from flask_ocpi.contrib.console.pages import map
@@ -17,8 +15,6 @@ PAGES = (
     *inbox.PAGES,
     *objects.PAGES,
     *map.PAGES,
-    *comparing.PAGES,
     *stories.PAGES,
     *health.PAGES,
-    *actions.PAGES,
 )

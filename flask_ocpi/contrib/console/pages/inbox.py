@@ -10,10 +10,11 @@ from typing import Any
 from werkzeug.wrappers import Response
 
 from flask_ocpi import Party
-from flask_ocpi.contrib.console.access import Level
 from flask_ocpi.contrib.console.desk import SHOWN
 from flask_ocpi.contrib.console.desk import Desk
+from flask_ocpi.contrib.console.desk import Level
 from flask_ocpi.contrib.console.desk import Page
+from flask_ocpi.contrib.console.pages.objects import ids_in
 from flask_ocpi.contrib.console.pages.objects import values_of
 from flask_ocpi.contrib.console.shown import path_in
 from flask_ocpi.contrib.console.texts import TEXTS
@@ -60,11 +61,15 @@ def _audits(desk: Desk, offset: int, limit: int) -> Sequence[Mapping[str, Any]]:
 
 def show_finding(desk: Desk) -> Response:
     """Show a finding: the document with the place that it is about."""
+    entry = _finding(desk)
+    return desk.page("finding", entry=entry, finding=entry.finding, stored=_stored(desk, entry.finding))
+
+
+def _finding(desk: Desk) -> Any:
     entry = desk.ocpi.findings.find(desk.number("number"))
     if entry is None:
         raise NotFoundError(TEXTS.no_finding)
-    finding = entry.finding
-    return desk.page("finding", entry=entry, finding=finding, stored=_stored(desk, finding))
+    return entry
 
 
 def _stored(desk: Desk, finding: Finding) -> Mapping[str, str] | None:
@@ -72,18 +77,17 @@ def _stored(desk: Desk, finding: Finding) -> Mapping[str, str] | None:
     country_code, _, rest = finding.object.partition(" ")
     party_id, _, id = rest.partition(" ")
     owner = Party.of(country_code, party_id)
-    ids = id.rsplit(" ", 1) if finding.module == "tokens" else [id]  # the uid of a Token is followed by its type
     source = None if owner in desk.ocpi.objects.parties() else finding.platform
     with suppress(FlaskOCPIError):
-        return values_of(desk.ocpi.stored.find(finding.module, *ids, owner=owner, platform=source))
+        return values_of(
+            desk.ocpi.stored.find(finding.module, *ids_in(finding.module, id), owner=owner, platform=source)
+        )
     return None
 
 
 def remove_finding(desk: Desk) -> Response:
     """Mark a finding as done: it is removed, and comes again if the partner sends the flaw again."""
-    entry = desk.ocpi.findings.find(desk.number("number"))
-    if entry is None:
-        raise NotFoundError(TEXTS.no_finding)
+    entry = _finding(desk)
     finding = entry.finding
     return desk.act(
         TEXTS.did_remove_finding,

@@ -1,16 +1,17 @@
-"""Stored objects: lists with filters, one object in full, and sending it again."""
+"""Stored objects: lists with filters, one object in full, sending it again, and comparing it with a partner."""
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import datetime
 from typing import Any
 
 from werkzeug.wrappers import Response
 
 from flask_ocpi import Party
-from flask_ocpi.contrib.console.access import Level
 from flask_ocpi.contrib.console.desk import SHOWN
 from flask_ocpi.contrib.console.desk import Desk
+from flask_ocpi.contrib.console.desk import Level
 from flask_ocpi.contrib.console.desk import Page
 from flask_ocpi.contrib.console.pages import pricing
 from flask_ocpi.contrib.console.texts import TEXTS
@@ -127,10 +128,13 @@ def _text(document: dict[str, Any], name: str) -> str:
 def _item(desk: Desk) -> Item:
     country_code, _, party_id = desk.text("owner").partition("-")
     module, partner = desk.text("module"), desk.text("partner")
-    ids = desk.text("id")
-    parts = ids.rsplit(" ", 1) if module == "tokens" else [ids]  # a Token's type follows its uid
     owner = Party.of(country_code, party_id)
-    return desk.ocpi.stored.find(module, *parts, owner=owner, platform=partner or None)
+    return desk.ocpi.stored.find(module, *ids_in(module, desk.text("id")), owner=owner, platform=partner or None)
+
+
+def ids_in(module: str, text: str) -> list[str]:
+    """Return the ids of an object: the uid of a Token is followed by its type."""
+    return text.rsplit(" ", 1) if module == "tokens" else [text]
 
 
 def _midnight(day: str) -> int | None:
@@ -143,10 +147,30 @@ def _midnight(day: str) -> int | None:
         raise InvalidParametersError(TEXTS.no_day.format(day)) from None
 
 
+DIRECTIONS = ("theirs", "copies")
+
+
+def compare(desk: Desk) -> Response:
+    """Call a partner, and show which objects of a module differ; ``repair`` sends or stores them."""
+    partners = desk.ocpi.partners
+    partner = partners.find(desk.text("partner"))
+    module, ids, owner = desk.text("module"), desk.text("id"), desk.text("owner")
+    direction = desk.text("direction") if desk.text("direction") in DIRECTIONS else None
+    repair = desk.text("repair") == "yes"
+    party = Party.of(*owner.split("-", 1)) if "-" in owner else None
+    addressed = ids_in(module, ids) if ids else []
+    name = f"{module} {ids}".strip()
+    with desk.noted(TEXTS.did_repair, partner=partner.id, object=name) if repair else nullcontext():
+        found = partners.diff(partner, module, *addressed, direction=direction, party=party, repair=repair)
+    values = {"partner": partner.id, "module": module, "id": ids, "owner": owner, "direction": found.direction}
+    return desk.page("compared", partner=partner, diff=found.to_dict(), values=values)
+
+
 PAGES = (
     Page("/objects", "objects", show_all),
     Page("/object", "object", show),
     Page("/object/send", "send_object", send, Level.OPERATE, "POST"),
     Page("/object/audit", "audit", audit, Level.OPERATE, "POST"),
     Page("/object/settle", "settle", settle, Level.OPERATE, "POST"),
+    Page("/compare", "compare", compare, Level.OPERATE, "POST"),
 )

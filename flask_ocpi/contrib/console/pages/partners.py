@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from werkzeug.wrappers import Response
 
-from flask_ocpi.contrib.console.access import Level
 from flask_ocpi.contrib.console.desk import Desk
+from flask_ocpi.contrib.console.desk import Level
 from flask_ocpi.contrib.console.desk import Page
 from flask_ocpi.contrib.console.texts import TEXTS
 from flask_ocpi.core import quirks
 from flask_ocpi.host.actions import without_secrets
+from flask_ocpi.host.partners import Partners
 
 
 def show_all(desk: Desk) -> Response:
@@ -46,30 +49,18 @@ def _partner(desk: Desk, id: str, **more: Any) -> Response:
 def probe(desk: Desk) -> Response:
     """Check the platform of a partner against the specification, and show the results."""
     id = desk.ocpi.partners.find(desk.text("id")).id
-    reports: list[Any] = []
-    done = desk.ocpi.actions.run(
-        desk.visitor.name, TEXTS.did_probe, lambda: reports.append(desk.ocpi.partners.probe(id)), partner=id
-    )
-    if not done.is_done:
-        return desk.page("problem", status=400, message=done.outcome)
-    return _partner(desk, id, report=reports[0])
+    with desk.noted(TEXTS.did_probe, partner=id):
+        report = desk.ocpi.partners.probe(id)
+    return _partner(desk, id, report=report)
 
 
 def invite(desk: Desk) -> Response:
     """Invite a partner; the answer shows the token, this once."""
     ocpi, name = desk.ocpi, desk.text("name")
     url = ocpi.versions_url
-    made: dict[str, str] = {}
-
-    def work() -> None:
-        roles = _listed(desk.text("roles"))
-        partner, made["token"] = ocpi.partners.invite(name=name, roles=roles, **_version(desk))
-        made["id"] = partner.id
-
-    done = ocpi.actions.run(desk.visitor.name, TEXTS.did_invite, work, object=name)
-    if not done.is_done:
-        return desk.page("problem", status=400, message=done.outcome)
-    return _partner(desk, made["id"], token=made["token"], versions_url=url)
+    with desk.noted(TEXTS.did_invite, object=name):
+        partner, token = ocpi.partners.invite(name=name, roles=_listed(desk.text("roles")), **_version(desk))
+    return _partner(desk, partner.id, token=token, versions_url=url)
 
 
 def register(desk: Desk) -> Response:
@@ -83,36 +74,16 @@ def register(desk: Desk) -> Response:
     return desk.act(TEXTS.did_register, work, back="partners", values={}, object=without_secrets(url))
 
 
-def rotate(desk: Desk) -> Response:
-    """Renew a registration."""
-    return _change(desk, TEXTS.did_rotate, lambda id: desk.ocpi.partners.rotate(id))
-
-
 def suspend(desk: Desk) -> Response:
     """Stop the exchange of messages with a partner."""
     reason = desk.text("reason")
     return _change(desk, TEXTS.did_suspend, lambda id: desk.ocpi.partners.suspend(id, reason=reason), object=reason)
 
 
-def resume(desk: Desk) -> Response:
-    """Let messages with a partner pass again."""
-    return _change(desk, TEXTS.did_resume, lambda id: desk.ocpi.partners.resume(id))
-
-
 def unregister(desk: Desk) -> Response:
     """End a registration on both sides, or only here."""
     force = desk.text("force") == "yes"
     return _change(desk, TEXTS.did_unregister, lambda id: desk.ocpi.partners.unregister(id, force=force))
-
-
-def approve(desk: Desk) -> Response:
-    """Grant the pending roles of a partner."""
-    return _change(desk, TEXTS.did_approve, lambda id: desk.ocpi.partners.approve(id))
-
-
-def reject(desk: Desk) -> Response:
-    """Drop the pending roles of a partner."""
-    return _change(desk, TEXTS.did_reject, lambda id: desk.ocpi.partners.reject(id))
 
 
 def set_quirk(desk: Desk) -> Response:
@@ -125,6 +96,11 @@ def set_quirk(desk: Desk) -> Response:
         return desk.ocpi.partners.set_quirks(id, {name: value})
 
     return _change(desk, TEXTS.did_set_quirk, work, object=f"{name} {value}".strip())
+
+
+def _doing(what: str, work: Callable[[Partners, str], object]) -> Callable[[Desk], Response]:
+    """Return what a form does that only names a partner."""
+    return lambda desk: _change(desk, what, partial(work, desk.ocpi.partners))
 
 
 def _change(desk: Desk, what: str, work: Any, *, object: str = "") -> Response:
@@ -148,11 +124,11 @@ PAGES = (
     Page("/partners/invite", "invite", invite, Level.ADMIN, "POST"),
     Page("/partners/register", "register", register, Level.ADMIN, "POST"),
     Page("/partner/probe", "probe", probe, Level.OPERATE, "POST"),
-    Page("/partner/rotate", "rotate", rotate, Level.ADMIN, "POST"),
+    Page("/partner/rotate", "rotate", _doing(TEXTS.did_rotate, Partners.rotate), Level.ADMIN, "POST"),
     Page("/partner/suspend", "suspend", suspend, Level.ADMIN, "POST"),
-    Page("/partner/resume", "resume", resume, Level.ADMIN, "POST"),
+    Page("/partner/resume", "resume", _doing(TEXTS.did_resume, Partners.resume), Level.ADMIN, "POST"),
     Page("/partner/unregister", "unregister", unregister, Level.ADMIN, "POST"),
-    Page("/partner/approve", "approve", approve, Level.ADMIN, "POST"),
-    Page("/partner/reject", "reject", reject, Level.ADMIN, "POST"),
+    Page("/partner/approve", "approve", _doing(TEXTS.did_approve, Partners.approve), Level.ADMIN, "POST"),
+    Page("/partner/reject", "reject", _doing(TEXTS.did_reject, Partners.reject), Level.ADMIN, "POST"),
     Page("/partner/quirk", "set_quirk", set_quirk, Level.ADMIN, "POST"),
 )

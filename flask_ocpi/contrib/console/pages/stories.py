@@ -1,17 +1,19 @@
-"""Search and stories: one box for any id, its line of time, and single messages."""
+"""Search and stories: one box for any id, its line of time, single messages, and what people changed."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import orjson
 from werkzeug.wrappers import Response
 
-from flask_ocpi.contrib.console.access import Level
+from flask_ocpi.contrib.console.desk import SHOWN
 from flask_ocpi.contrib.console.desk import Desk
+from flask_ocpi.contrib.console.desk import Level
 from flask_ocpi.contrib.console.desk import Page
 from flask_ocpi.contrib.console.pages.objects import in_short
 from flask_ocpi.contrib.console.pages.objects import values_of
@@ -71,7 +73,7 @@ def replay(desk: Desk) -> Response:
     document = to_dict(desk.ocpi.journal.find(number))
     name = f"{TEXTS.message} {number}: {document['method']} {document['url']}"
     partner = document["platform"] or ""
-    work = lambda: desk.ocpi.journal.replay(number)  # noqa: E731
+    work = partial(desk.ocpi.journal.replay, number)
     return desk.act(TEXTS.did_replay, work, back="message", values={"number": number}, partner=partner, object=name)
 
 
@@ -106,9 +108,18 @@ def _curl(message: Mapping[str, Any]) -> str:
     return " \\\n  ".join(parts)
 
 
+def actions(desk: Desk) -> Response:
+    """Show the actions, latest first."""
+    offset = desk.number("offset")
+    found = desk.ocpi.actions.list(limit=SHOWN + 1, offset=offset)
+    later = offset + SHOWN if len(found) > SHOWN else 0
+    return desk.page("actions", actions=found[:SHOWN], later=later, earlier=offset)
+
+
 PAGES = (
     Page("/search", "search", search),
     Page("/story", "story", story),
     Page("/message", "message", message),
     Page("/message/replay", "replay", replay, Level.OPERATE, "POST"),
+    Page("/actions", "actions", actions),
 )
