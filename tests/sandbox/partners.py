@@ -9,9 +9,9 @@ from flask import Flask
 from flask_ocpi import MemoryStorage
 from flask_ocpi.host.facade import OwnPlatform
 from flask_ocpi.testing.network import Network
+from flask_ocpi.testing.sandbox.app import add_sample_data
+from flask_ocpi.testing.sandbox.app import make_partner
 from flask_ocpi.testing.sandbox.drivers import Drivers
-from flask_ocpi.testing.sandbox.partner import add_sample_data
-from flask_ocpi.testing.sandbox.partner import make_partner
 
 ROUND = 5  # seconds between two rounds of the drivers
 

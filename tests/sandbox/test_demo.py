@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from flask_ocpi.testing.sandbox.demo import play
-from flask_ocpi.testing.sandbox.demo.screen import Screen
+from flask_ocpi.testing.sandbox.demo.stage import Screen
 from tests.warm import python
 
 ROOT = Path(__file__).parents[2]

@@ -25,17 +25,16 @@ from flask_ocpi.testing.sandbox import billing
 from flask_ocpi.testing.sandbox import charge_points
 from flask_ocpi.testing.sandbox.demo import day as steps
 from flask_ocpi.testing.sandbox.demo import play
-from flask_ocpi.testing.sandbox.demo import wire
-from flask_ocpi.testing.sandbox.demo.screen import CheckFailedError
-from flask_ocpi.testing.sandbox.demo.screen import Screen
 from flask_ocpi.testing.sandbox.demo.stage import PARTIES
+from flask_ocpi.testing.sandbox.demo.stage import CheckFailedError
 from flask_ocpi.testing.sandbox.demo.stage import Day
+from flask_ocpi.testing.sandbox.demo.stage import Exchange
+from flask_ocpi.testing.sandbox.demo.stage import Recorder
+from flask_ocpi.testing.sandbox.demo.stage import Screen
 from flask_ocpi.testing.sandbox.demo.stage import Side
 from flask_ocpi.testing.sandbox.demo.stage import make_day
 from flask_ocpi.testing.sandbox.demo.stage import make_side
 from flask_ocpi.testing.sandbox.demo.stage import settings
-from flask_ocpi.testing.sandbox.demo.wire import Exchange
-from flask_ocpi.testing.sandbox.demo.wire import Recorder
 
 
 @dataclass
@@ -111,7 +110,7 @@ def line(stage: tuple[Line, dict[str, Side], Path]) -> Iterator[Line]:
 def day(stage: tuple[Line, dict[str, Side], Path], line: Line, monkeypatch: pytest.MonkeyPatch) -> Iterator[Day]:
     """A new day; the clock goes on when somebody waits."""
     monkeypatch.setattr(steps, "LOCATIONS", 9)
-    monkeypatch.setattr(wire, "WAITS", 8)
+    monkeypatch.setattr("flask_ocpi.testing.sandbox.demo.stage.WAITS", 8)
     _, sides, journal = stage
     journal.write_bytes(b"")
     points = sides["CPO"].app.extensions["charge_points"]

@@ -13,10 +13,10 @@ from flask_ocpi.client import Request
 from flask_ocpi.errors import UnreachableError
 from flask_ocpi.signals import message_exchanged
 from flask_ocpi.testing.network import Network
+from flask_ocpi.testing.sandbox.app import VERSIONS
 from flask_ocpi.testing.sandbox.drivers import GUESTS
 from flask_ocpi.testing.sandbox.drivers import PATIENCE
 from flask_ocpi.testing.sandbox.drivers import Drivers
-from flask_ocpi.testing.sandbox.partner import VERSIONS
 from flask_ocpi.testing.sandbox.running import line_of
 from tests.sandbox.partners import ROUND
 from tests.sandbox.partners import add_sandbox

@@ -16,7 +16,7 @@ from flask_ocpi.testing import documents
 from flask_ocpi.testing.sandbox.billing import STANDARD_TARIFF
 from flask_ocpi.testing.sandbox.billing import cdr as bill
 from flask_ocpi.testing.sandbox.locations import locations
-from flask_ocpi.testing.sandbox.sample_data import sample_data
+from flask_ocpi.testing.sandbox.locations import sample_data
 from flask_ocpi.versions import VERSIONS
 from flask_ocpi.web.examples import full_example
 

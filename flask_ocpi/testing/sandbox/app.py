@@ -18,6 +18,9 @@ import logging
 import os
 from collections.abc import Callable
 from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import click
@@ -29,11 +32,15 @@ from flask_ocpi import OCPI
 from flask_ocpi import Party
 from flask_ocpi import Platform
 from flask_ocpi import Reply
+from flask_ocpi import Storage
 from flask_ocpi import current_ocpi
+from flask_ocpi.client import Transport
+from flask_ocpi.extension import utc_now
+from flask_ocpi.host.facade import OwnPlatform
 from flask_ocpi.signals import platform_registered
 from flask_ocpi.signals import platform_unregistered
 from flask_ocpi.testing.sandbox.charge_points import ChargePoints
-from flask_ocpi.testing.sandbox.sample_data import sample_data
+from flask_ocpi.testing.sandbox.locations import sample_data
 
 PARTY = {"country_code": "NL", "party_id": "ABC", "roles": ["CPO"], "business_details": {"name": "Abc Charging"}}
 SIMULATION_SPEED = 180
@@ -84,9 +91,7 @@ def serve_drivers(ocpi: OCPI, points: ChargePoints) -> None:
 
     @ocpi.command("STOP_SESSION")
     def stop_session(command: Document, reply: Reply) -> Document:
-        if not points.is_going_on(reply.receiver, command["session_id"]):
-            return "REJECTED"
-        return passed_on(reply, points, lambda: points.stop(reply.receiver, command["session_id"]))
+        return about_session(reply, points, command, points.stop)
 
     @ocpi.command("RESERVE_NOW")
     def reserve_now(command: Document, reply: Reply) -> Document:
@@ -110,25 +115,25 @@ def serve_profiles(ocpi: OCPI, points: ChargePoints) -> None:
 
     @ocpi.charging_profile("PUT")
     def set_profile(asked: Document, reply: Reply) -> Document:
-        if not points.is_going_on(reply.receiver, asked["session_id"]):
-            return "REJECTED"
-        return passed_on(
-            reply, points, lambda: points.set_profile(reply.receiver, asked["session_id"], asked["charging_profile"])
+        return about_session(
+            reply, points, asked, lambda party, id: points.set_profile(party, id, asked["charging_profile"])
         )
 
     @ocpi.charging_profile("DELETE")
     def clear_profile(asked: Document, reply: Reply) -> Document:
-        if not points.is_going_on(reply.receiver, asked["session_id"]):
-            return "REJECTED"
-        return passed_on(reply, points, lambda: points.set_profile(reply.receiver, asked["session_id"], None))
+        return about_session(reply, points, asked, lambda party, id: points.set_profile(party, id, None))
 
     @ocpi.charging_profile("GET")
     def get_profile(asked: Document, reply: Reply) -> Document:
-        if not points.is_going_on(reply.receiver, asked["session_id"]):
-            return "REJECTED"
-        return passed_on(
-            reply, points, lambda: points.get_profile(reply.receiver, asked["session_id"], asked["duration"])
-        )
+        return about_session(reply, points, asked, lambda party, id: points.get_profile(party, id, asked["duration"]))
+
+
+def about_session(
+    reply: Reply, points: ChargePoints, asked: Document, work: Callable[[Party, str], Document]
+) -> Document:
+    """Pass on what is asked for about a session, unless it is over."""
+    party, id = reply.receiver, asked["session_id"]
+    return passed_on(reply, points, lambda: work(party, id)) if points.is_going_on(party, id) else "REJECTED"
 
 
 def passed_on(reply: Reply, points: ChargePoints, work: Callable[[], Document]) -> Document:
@@ -174,3 +179,70 @@ def save_sample_data() -> None:
     documents = sample_data(current_ocpi.services.settings.parties, now=current_ocpi.services.clock())
     current_ocpi.objects.save_all(documents)
     click.echo(f"Saved {', '.join(f'{len(items)} {module}' for module, items in documents.items()) or 'nothing'}.")
+
+
+VERSIONS = ("2.1.1", "2.2.1", "2.3.0")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What the sandbox is in a role: its party, and the modules if not all of the role."""
+
+    role: str
+    party: Party
+    name: str
+    modules: Sequence[str] | None = None
+
+
+KINDS = {
+    "cpo": Kind("CPO", Party.of("NL", "SBX"), "Sandbox Charging"),
+    "emsp": Kind("EMSP", Party.of("DE", "SBX"), "Sandbox Mobility"),
+    # It tells who is there; it does not pass on what they say to each other.
+    "hub": Kind("HUB", Party.of("BE", "SBX"), "Sandbox Hub", ["hubclientinfo:SENDER"]),
+}
+
+
+def make_partner(
+    role: str,
+    *,
+    base_url: str,
+    folder: str,
+    party: Party | None = None,
+    versions: Sequence[str] = VERSIONS,
+    speed: float = SIMULATION_SPEED,
+    storage: Storage | None = None,
+    transport: Transport | None = None,
+    clock: Callable[[], datetime] = utc_now,
+    config: dict[str, Any] | None = None,
+) -> Flask:
+    """Make the app of a partner in the role "cpo", "emsp" or "hub".
+
+    folder: where its SQLite file is, unless there is a storage. party: another one than that of the role. config:
+    overrides its settings.
+    Nothing of the environment counts: the settings there are those of the app that is tried against it.
+    """
+    kind = KINDS[role]
+    own = party or kind.party
+    named = {"country_code": own.country_code, "party_id": own.party_id, "roles": [kind.role]}
+    settings = {
+        "OCPI_PARTIES": [{**named, "business_details": {"name": kind.name}}],
+        "OCPI_BASE_URL": base_url,
+        "OCPI_VERSIONS": list(versions),
+        "OCPI_MODULES": kind.modules,
+        "OCPI_HTTP_ALLOW_PRIVATE": True,
+        # The same partner may come back with an empty database, as a new platform.
+        "OCPI_ALLOW_SHARED_PARTIES": True,
+        "SIMULATION_SPEED": speed,
+        **(config or {}),
+    }
+    return make_app(settings, ocpi=OCPI(storage=storage, transport=transport, clock=clock), folder=folder)
+
+
+def add_sample_data(app: Flask, *, seed: int = 1) -> dict[str, int]:
+    """Save objects to begin with, unless there are some; return how many there are of each module."""
+    ocpi: OwnPlatform = app.extensions["ocpi"]
+    documents = sample_data(ocpi.services.settings.parties, now=ocpi.services.clock(), seed=seed)
+    for module, found in documents.items():
+        if next(iter(ocpi.objects.documents(module)), None) is None:
+            ocpi.objects.save_all({module: found})
+    return {module: len(list(ocpi.objects.documents(module))) for module in documents}

@@ -18,23 +18,23 @@ from flask_ocpi import Party
 from flask_ocpi import RemoteError
 from flask_ocpi import Reply
 from flask_ocpi.core import forks
+from flask_ocpi.core.moments import format_date_time
 from flask_ocpi.errors import NotFoundError
 from flask_ocpi.testing.sandbox.billing import STANDARD_TARIFF
 from flask_ocpi.testing.sandbox.billing import cdr
 from flask_ocpi.testing.sandbox.billing import cost
+from flask_ocpi.testing.sandbox.billing import folded
+from flask_ocpi.testing.sandbox.billing import free_evse
+from flask_ocpi.testing.sandbox.billing import identity
+from flask_ocpi.testing.sandbox.billing import new_session
 from flask_ocpi.testing.sandbox.billing import volume
+from flask_ocpi.testing.sandbox.charging import Capacity
+from flask_ocpi.testing.sandbox.charging import active_profile
 from flask_ocpi.testing.sandbox.charging import is_full
 from flask_ocpi.testing.sandbox.charging import measured_until
+from flask_ocpi.testing.sandbox.charging import moment_of
 from flask_ocpi.testing.sandbox.charging import next_period
-from flask_ocpi.testing.sandbox.moments import moment_of
-from flask_ocpi.testing.sandbox.moments import text_of
-from flask_ocpi.testing.sandbox.places import folded
-from flask_ocpi.testing.sandbox.places import free_evse
-from flask_ocpi.testing.sandbox.places import identity
-from flask_ocpi.testing.sandbox.places import new_session
-from flask_ocpi.testing.sandbox.power import Capacity
-from flask_ocpi.testing.sandbox.power import active_profile
-from flask_ocpi.testing.sandbox.power import rate
+from flask_ocpi.testing.sandbox.charging import rate
 from flask_ocpi.testing.sandbox.worker import Worker
 
 log = logging.getLogger("flask_ocpi.sandbox")
@@ -111,7 +111,7 @@ class ChargePoints:
             time.sleep(TRAVEL_SECONDS)
 
     def now(self) -> str:
-        return text_of(self.ocpi.services.clock())
+        return format_date_time(self.ocpi.services.clock())
 
     # What commands ask for. Each returns a CommandResultType.
 
@@ -291,7 +291,7 @@ class ChargePoints:
                 **changes,
                 "status": "COMPLETED",
                 "start_date_time": session["start_date_time"],
-                "end_date_time": text_of(measured_until({**session, "charging_periods": periods})),
+                "end_date_time": format_date_time(measured_until({**session, "charging_periods": periods})),
             },
         )
         self.charging.pop((party, session["id"]), None)

@@ -9,8 +9,10 @@ from typing import Any
 
 import click
 
+from flask_ocpi.cli.arguments import party_given
 from flask_ocpi.cli.output import refusal
 from flask_ocpi.errors import FlaskOCPIError
+from flask_ocpi.storage.base import Party
 
 PORT = 5020
 ROLES = ("cpo", "emsp", "hub")
@@ -22,7 +24,7 @@ ROLES = ("cpo", "emsp", "hub")
 @click.option("--host", help="The address that it listens on, such as 0.0.0.0 in a container. [default: 127.0.0.1]")
 @click.option("--url", help="The address at which partners reach it, such as http://sandbox:5020.")
 @click.option("--port", type=click.IntRange(0, 65535), help=f"Its TCP port, by default {PORT} if free.")
-@click.option("--party", help="Its party, such as NL-ABC, instead of NL-SBX, DE-SBX or BE-SBX.")
+@click.option("--party", callback=party_given, help="Its party, such as NL-ABC, instead of NL-SBX, DE-SBX or BE-SBX.")
 @click.option("--folder", type=click.Path(file_okay=False), help="Where to keep its data; by default it is not kept.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The seed of locations and drivers.")
 @click.option("--speed", type=click.FloatRange(min=1), help="How much faster than in reality sessions go.")
@@ -36,7 +38,7 @@ def sandbox(
     host: str | None,
     url: str | None,
     port: int | None,
-    party: str | None,
+    party: Party | None,
     folder: str | None,
     seed: int,
     speed: float | None,
@@ -59,14 +61,8 @@ def sandbox(
             click.echo(f"{fault.name:24} {fault.sentence}")
         return
     options: dict[str, Any] = {"faults": faults, "port": PORT if port is None else port, "party": party, "seed": seed}
-    if host:
-        options["host"] = host
-    if url:
-        options["url"] = url
-    if versions:
-        options["versions"] = versions
-    if speed is not None:
-        options["speed"] = speed
+    given = {"host": host, "url": url, "versions": versions, "speed": speed}
+    options |= {name: value for name, value in given.items() if value}
     with ExitStack() as stack:
         where = folder or stack.enter_context(tempfile.TemporaryDirectory(prefix="flask-ocpi-sandbox-"))
         chosen = Options(role=role, folder=where, **options)

@@ -13,8 +13,8 @@ from flask_ocpi import OCPIError
 from flask_ocpi import Party
 from flask_ocpi import Platform
 from flask_ocpi import RemoteError
-from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.host.facade import OwnPlatform
+from flask_ocpi.sync.scopes import scopes_of
 from flask_ocpi.testing.sandbox.charge_points import GOING_ON
 from flask_ocpi.testing.sandbox.charge_points import ChargePoints
 from flask_ocpi.testing.sandbox.worker import Worker
@@ -80,12 +80,7 @@ class Drivers:
 
     def _receives(self, platform: Platform, module: str) -> bool:
         """Tell whether the partner offers a module that this platform receives."""
-        services = self.ocpi.services
-        version = services.version(platform.version)
-        known = None if version is None else next((each for each in version.modules if each.id == module), None)
-        if known is None or not services.serves(known, InterfaceRole.RECEIVER):
-            return False
-        return platform.endpoint(known.identifier, InterfaceRole.SENDER) is not None
+        return any(scopes_of(self.ocpi.services, platform, [module]))
 
     # Guests at the own charge points.
 

@@ -1,10 +1,11 @@
-"""A realistic network of charging locations, all invented; the same for the same seed and moment."""
+"""Objects to begin with: locations, all invented, the same for the same seed and moment; tariffs and tokens."""
 
 from __future__ import annotations
 
 import copy
 import random
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable
 from collections.abc import Iterator
 from datetime import UTC
@@ -12,6 +13,8 @@ from datetime import datetime
 from datetime import timedelta
 from typing import Any
 
+from flask_ocpi.core.moments import format_date_time
+from flask_ocpi.core.setting_kinds import OwnParty
 from flask_ocpi.testing.sandbox import site_data as data
 from flask_ocpi.testing.sandbox.sites import Site
 from flask_ocpi.testing.sandbox.sites import compact
@@ -20,13 +23,13 @@ from flask_ocpi.testing.sandbox.sites import display_texts
 from flask_ocpi.testing.sandbox.sites import evses
 from flask_ocpi.testing.sandbox.sites import image
 from flask_ocpi.testing.sandbox.sites import moved
-from flask_ocpi.testing.sandbox.sites import parse
 from flask_ocpi.testing.sandbox.sites import site
 from flask_ocpi.testing.sandbox.sites import text
 
 CHRISTMAS = (12, 25)
 # All cities keep Central European Time, in December one hour ahead of UTC.
 WINTER_OFFSET = timedelta(hours=1)
+SAMPLES = 3  # locations of a party
 POSTAL_LETTERS = "ABCDEGHJKLNPRTVWXZ"
 
 
@@ -44,16 +47,13 @@ def locations(
 
 def summary(documents: Iterable[dict[str, Any]]) -> dict[str, int]:
     """Count the cities, locations, evses and connectors of Location documents."""
+    counts = Counter({"locations": 0, "evses": 0, "connectors": 0})
     cities = set()
-    counts = {"cities": 0, "locations": 0, "evses": 0, "connectors": 0}
     for document in documents:
         cities.add((document["country"], document["city"]))
-        found = document.get("evses", [])
-        counts["locations"] += 1
-        counts["evses"] += len(found)
-        counts["connectors"] += sum(len(evse["connectors"]) for evse in found)
-    counts["cities"] = len(cities)
-    return counts
+        found = [len(evse["connectors"]) for evse in document.get("evses", [])]
+        counts.update(locations=1, evses=len(found), connectors=sum(found))
+    return {"cities": len(cities), **counts}
 
 
 def status_changes(
@@ -77,7 +77,7 @@ def status_changes(
     while living and left > 0:
         for location_id, evse in rng.sample(living, k=min(left, len(living))):
             status, last_updated = latest[evse["uid"]]
-            stamp = max(moment, parse(last_updated) + timedelta(seconds=1))
+            stamp = max(moment, datetime.fromisoformat(last_updated) + timedelta(seconds=1))
             change = {"status": _next_status(rng, evse, status), "last_updated": text(stamp)}
             latest[evse["uid"]] = (change["status"], change["last_updated"])
             left -= 1
@@ -239,7 +239,7 @@ def _photo(site: Site, category: str) -> dict[str, Any]:
 
 
 def _last_updated(site: Site, parts: list[dict[str, Any]]) -> str:
-    newest = max(parse(evse["last_updated"]) for evse in parts)
+    newest = max(datetime.fromisoformat(evse["last_updated"]) for evse in parts)
     if site.happens(0.2):
         # Something else than an EVSE changed since.
         newest += (site.now - newest) // 2
@@ -250,3 +250,47 @@ def _whole_second(moment: datetime) -> datetime:
     if moment.tzinfo is None:
         raise ValueError("now must be an aware datetime, for example datetime.now(UTC).")
     return moment.astimezone(UTC).replace(microsecond=0)
+
+
+def sample_data(parties: Iterable[OwnParty], *, now: datetime, seed: int = 1) -> dict[str, list[dict[str, Any]]]:
+    """Return objects of the parties by module: of CPOs locations and their tariffs, of eMSPs tokens.
+
+    now: they are not newer. The same seed makes the same locations.
+    """
+    documents: dict[str, list[dict[str, Any]]] = {}
+    for party in parties:
+        owner = {"country_code": party.country_code, "party_id": party.party_id, "last_updated": format_date_time(now)}
+        if "CPO" in party.roles:
+            owned = {"country_code": party.country_code, "party_id": party.party_id}
+            found = list(locations(**owned, count=SAMPLES, seed=seed, now=now))
+            documents.setdefault("locations", []).extend(found)
+            documents.setdefault("tariffs", []).extend({**owner, **tariff} for tariff in _tariffs(found))
+        if "EMSP" in party.roles:
+            documents.setdefault("tokens", []).extend({**owner, **token} for token in _tokens(party))
+    return documents
+
+
+def _tariffs(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Price each tariff that the connectors name: energy and a fee, and time where it charges fast."""
+    connectors = [c for location in found for evse in location.get("evses", []) for c in evse["connectors"]]
+    ids = sorted({id for connector in connectors for id in connector.get("tariff_ids", [])})
+    energy = {"type": "ENERGY", "price": 0.39, "vat": 21.0, "step_size": 1}
+    fee = {"type": "FLAT", "price": 0.5, "vat": 21.0, "step_size": 1}
+    return [{"id": id, "currency": "EUR", "elements": [{"price_components": [energy, fee]}]} for id in ids]
+
+
+def _tokens(party: OwnParty) -> list[dict[str, Any]]:
+    """Make a card for each whitelist policy, and one that is blocked."""
+    contract = f"{party.country_code}-{party.party_id}-C0000000"
+    cards = [("ALWAYS", True), ("ALLOWED", True), ("ALLOWED_OFFLINE", True), ("NEVER", True), ("ALLOWED", False)]
+    return [
+        {
+            "uid": f"CARD{number}",
+            "type": "RFID",
+            "contract_id": f"{contract}{number}",
+            "issuer": party.business_details["name"],
+            "valid": valid,
+            "whitelist": whitelist,
+        }
+        for number, (whitelist, valid) in enumerate(cards, start=1)
+    ]

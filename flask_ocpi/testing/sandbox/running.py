@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import signal
-import threading
 from collections.abc import Iterator
 from collections.abc import Sequence
 from contextlib import contextmanager
@@ -18,26 +16,26 @@ from flask import Flask
 
 from flask_ocpi import Party
 from flask_ocpi import Platform
+from flask_ocpi.cli.outbox import told_to_end
 from flask_ocpi.cli.output import warn
 from flask_ocpi.client import AddressPolicy
 from flask_ocpi.client import HTTPTransport
-from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.exchange.messages import Message
 from flask_ocpi.exchange.write_behind import flush_all
 from flask_ocpi.extension import utc_now
 from flask_ocpi.host.facade import OwnPlatform
 from flask_ocpi.signals import message_exchanged
 from flask_ocpi.signals import platform_registered
+from flask_ocpi.testing.sandbox.app import KINDS
 from flask_ocpi.testing.sandbox.app import SIMULATION_SPEED
+from flask_ocpi.testing.sandbox.app import VERSIONS
+from flask_ocpi.testing.sandbox.app import add_sample_data
+from flask_ocpi.testing.sandbox.app import make_partner
 from flask_ocpi.testing.sandbox.drivers import Drivers
 from flask_ocpi.testing.sandbox.faults import Faulty
 from flask_ocpi.testing.sandbox.faults import FaultyTransport
 from flask_ocpi.testing.sandbox.faults import ahead_of
 from flask_ocpi.testing.sandbox.faults import chosen
-from flask_ocpi.testing.sandbox.partner import KINDS
-from flask_ocpi.testing.sandbox.partner import VERSIONS
-from flask_ocpi.testing.sandbox.partner import add_sample_data
-from flask_ocpi.testing.sandbox.partner import make_partner
 from flask_ocpi.testing.sandbox.serving import HOST
 from flask_ocpi.testing.sandbox.serving import check_host
 from flask_ocpi.testing.sandbox.serving import is_loopback
@@ -60,7 +58,7 @@ class Options:
     role: str
     port: int
     folder: str
-    party: str | None = None
+    party: Party | None = None
     versions: Sequence[str] = VERSIONS
     seed: int = 1
     speed: float = SIMULATION_SPEED
@@ -71,16 +69,14 @@ class Options:
 
 def run(options: Options, *, drives: bool, register: tuple[str, str] | None) -> None:
     """Serve a sandbox until Ctrl-C or SIGTERM; print how to register with it, or register it, and each message."""
-    ended = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):  # a shell has processes in the background ignore Ctrl-C
-        signal.signal(number, lambda *_: ended.set())
     check_host(options.host)
     if not is_loopback(options.host):
         warn(
             f"The sandbox listens on {options.host}, by http: who reaches it there and sees a token on this screen can "
             "register with it, and it calls any URL that it is given. Keep it in a network of your own."
         )
-    with port_for(options.port or None, options.host) as port:
+    # From here on: a shell has processes in the background ignore Ctrl-C.
+    with told_to_end() as ended, port_for(options.port or None, options.host) as port:
         app = open_partner(options, options.url or url_of(options.host, port))
         with serving(app, port, options.host), printing(app, options):
             if register is not None:
@@ -97,14 +93,13 @@ def run(options: Options, *, drives: bool, register: tuple[str, str] | None) -> 
 
 def open_partner(options: Options, base_url: str) -> Flask:
     """Make the app of the sandbox, and print what it is and has."""
-    party = None if options.party is None else checked_party(options.party)
     faults = chosen(options.faults)
     transport = HTTPTransport(policy=AddressPolicy(allow_private=True))
     app = make_partner(
         options.role,
         base_url=base_url,
         folder=options.folder,
-        party=party,
+        party=options.party,
         versions=options.versions,
         speed=options.speed,
         transport=FaultyTransport(transport, faults),
@@ -119,14 +114,6 @@ def open_partner(options: Options, base_url: str) -> Flask:
     for fault in faults:
         click.echo(f"Fault {fault.name}: {fault.sentence}")
     return app
-
-
-def checked_party(text: str) -> Party:
-    """Return the party of a text such as NL-ABC."""
-    country_code, _, party_id = text.partition("-")
-    if (len(country_code), len(party_id)) != (2, 3):
-        raise ConfigurationError(f"A party must be a country code and three characters, such as NL-ABC, not {text}.")
-    return Party.of(country_code, party_id)
 
 
 @contextmanager

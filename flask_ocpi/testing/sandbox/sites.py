@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import random
 from dataclasses import dataclass
-from datetime import UTC
 from datetime import datetime
 from datetime import timedelta
 from typing import Any
@@ -210,9 +209,3 @@ def compact(document: dict[str, Any]) -> dict[str, Any]:
 def text(moment: datetime) -> str:
     """Write an aware UTC time as an OCPI DateTime in whole seconds."""
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def parse(value: str) -> datetime:
-    """Read an OCPI DateTime."""
-    moment = datetime.fromisoformat(value)
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

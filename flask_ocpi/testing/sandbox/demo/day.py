@@ -8,18 +8,18 @@ from functools import partial
 from typing import Any
 
 from flask_ocpi.client.connection import Connection
+from flask_ocpi.core.moments import format_date_time
 from flask_ocpi.partners.auth_tokens import authorization
 from flask_ocpi.testing import add_partner
-from flask_ocpi.testing.sandbox.demo.screen import BOLD
+from flask_ocpi.testing.sandbox.app import VERSIONS
+from flask_ocpi.testing.sandbox.demo.stage import BOLD
 from flask_ocpi.testing.sandbox.demo.stage import Day
 from flask_ocpi.testing.sandbox.demo.stage import Document
+from flask_ocpi.testing.sandbox.demo.stage import Exchange
 from flask_ocpi.testing.sandbox.demo.stage import Side
-from flask_ocpi.testing.sandbox.demo.wire import VERSIONS
-from flask_ocpi.testing.sandbox.demo.wire import Exchange
 from flask_ocpi.testing.sandbox.locations import locations
 from flask_ocpi.testing.sandbox.locations import status_changes
 from flask_ocpi.testing.sandbox.locations import summary
-from flask_ocpi.testing.sandbox.moments import text_of
 
 LOCATIONS = 60
 CHANGES = 4
@@ -117,7 +117,7 @@ def tariff(day: Day, id: str, energy: float, fee: float) -> Document:
         "id": id,
         "currency": "EUR",
         "elements": [{"price_components": components}],
-        "last_updated": text_of(day.now),
+        "last_updated": format_date_time(day.now),
     }
 
 
@@ -149,7 +149,7 @@ def token(day: Day, uid: str) -> Document:
         "issuer": day.emsp.name,
         "valid": uid != BLOCKED_CARD,
         "whitelist": "NEVER",
-        "last_updated": text_of(day.now),
+        "last_updated": format_date_time(day.now),
     }
 
 

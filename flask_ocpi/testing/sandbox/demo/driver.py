@@ -8,14 +8,14 @@ from datetime import timedelta
 from fractions import Fraction
 from itertools import pairwise
 
+from flask_ocpi.core.moments import format_date_time
 from flask_ocpi.pricing import Report
 from flask_ocpi.pricing import differences
 from flask_ocpi.testing.sandbox.demo.day import CARD
 from flask_ocpi.testing.sandbox.demo.day import find_evse
-from flask_ocpi.testing.sandbox.demo.screen import CheckFailedError
+from flask_ocpi.testing.sandbox.demo.stage import CheckFailedError
 from flask_ocpi.testing.sandbox.demo.stage import Day
 from flask_ocpi.testing.sandbox.demo.stage import Document
-from flask_ocpi.testing.sandbox.moments import text_of
 
 NEEDED = {"RESERVABLE", "REMOTE_START_STOP_CAPABLE", "CHARGING_PREFERENCES_CAPABLE", "CHARGING_PROFILE_CAPABLE"}
 RESERVATION = "RES-1"
@@ -38,7 +38,7 @@ def choose_evse(day: Day) -> Document:
 
 def reserve(day: Day, where: Document) -> None:
     day.step("A driver reserves and thinks better of it", _place(day, where))
-    expiry = text_of(day.now + timedelta(hours=1))
+    expiry = format_date_time(day.now + timedelta(hours=1))
     reservation = {"token": day.emsp.own("tokens")[CARD], "reservation_id": RESERVATION, "expiry_date": expiry}
     with day.emsp.client(day.cpo) as client:
         call = client.commands.reserve_now({**reservation, **where})
@@ -104,7 +104,7 @@ def see_more(day: Day, session_id: str, before: Document) -> Document:
 
 def wish(day: Day, session_id: str) -> None:
     day.step("The driver has time", "So it may be cheap; the provider passes that on.")
-    departure = text_of(day.now + timedelta(hours=8))
+    departure = format_date_time(day.now + timedelta(hours=8))
     wishes = {"profile_type": "CHEAP", "departure_time": departure, "energy_need": 20}
     with day.emsp.client(day.cpo) as client:
         answer = client.sessions.put_charging_preferences(session_id, wishes)

@@ -27,15 +27,15 @@ from flask_ocpi import FlaskOCPIError
 from flask_ocpi.exchange.write_behind import flush_all
 from flask_ocpi.testing.sandbox.demo import day as platforms
 from flask_ocpi.testing.sandbox.demo import driver
-from flask_ocpi.testing.sandbox.demo.screen import BOLD
-from flask_ocpi.testing.sandbox.demo.screen import CheckFailedError
-from flask_ocpi.testing.sandbox.demo.screen import Screen
 from flask_ocpi.testing.sandbox.demo.servers import Server
 from flask_ocpi.testing.sandbox.demo.servers import program
 from flask_ocpi.testing.sandbox.demo.servers import recorder
 from flask_ocpi.testing.sandbox.demo.servers import running
 from flask_ocpi.testing.sandbox.demo.servers import wait_until_ready
+from flask_ocpi.testing.sandbox.demo.stage import BOLD
+from flask_ocpi.testing.sandbox.demo.stage import CheckFailedError
 from flask_ocpi.testing.sandbox.demo.stage import Day
+from flask_ocpi.testing.sandbox.demo.stage import Screen
 from flask_ocpi.testing.sandbox.demo.stage import Side
 from flask_ocpi.testing.sandbox.demo.stage import make_day
 from flask_ocpi.testing.sandbox.demo.stage import make_side

@@ -23,7 +23,7 @@ from flask_ocpi import OCPI
 from flask_ocpi.client import AddressPolicy
 from flask_ocpi.client import HTTPTransport
 from flask_ocpi.testing.sandbox import app as platform
-from flask_ocpi.testing.sandbox.demo.wire import Recorder
+from flask_ocpi.testing.sandbox.demo.stage import Recorder
 from flask_ocpi.testing.sandbox.serving import HOST
 from flask_ocpi.testing.sandbox.serving import ServerFailedError
 

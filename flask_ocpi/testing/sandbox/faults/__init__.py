@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from datetime import timedelta
 from functools import partial
 from http import HTTPStatus
+from inspect import isfunction
 from itertools import count
+from types import ModuleType
 from typing import Any
 
 import orjson
@@ -26,7 +29,6 @@ from flask_ocpi.client import Response
 from flask_ocpi.client import Transport
 from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.testing.sandbox.faults import answers
-from flask_ocpi.testing.sandbox.faults import lists
 from flask_ocpi.testing.sandbox.faults import sending
 from flask_ocpi.testing.sandbox.faults import values
 from flask_ocpi.testing.sandbox.faults.base import ABOUT_ITSELF
@@ -43,19 +45,17 @@ PREFIX = "/ocpi/"
 AHEAD = {"clock-skew": answers.AHEAD}
 
 
-def _fault(function: Callable[..., Any], **parts: Any) -> Fault:
-    """Make a fault of a function: its name and its docstring are those of the fault."""
-    name = function.__name__.replace("_", "-")
-    return Fault(name, str(function.__doc__), ahead=AHEAD.get(name, timedelta()), **parts)
+def _faults(module: ModuleType, part: str) -> Iterator[Fault]:
+    """Make a fault of each public function of a module: its name and its docstring are those of the fault."""
+    for name, function in vars(module).items():
+        if isfunction(function) and function.__module__ == module.__name__ and not name.startswith("_"):
+            shown = name.replace("_", "-")
+            parts: dict[str, Any] = {part: function}
+            yield Fault(shown, str(function.__doc__), ahead=AHEAD.get(shown, timedelta()), **parts)
 
 
 FAULTS = {
-    fault.name: fault
-    for fault in (
-        *(_fault(function, serve=function) for function in (*answers.SERVING, *lists.SERVING)),
-        *(_fault(function, change=function) for function in values.CHANGING),
-        *(_fault(function, send=function) for function in sending.SENDING),
-    )
+    fault.name: fault for fault in (*_faults(answers, "serve"), *_faults(values, "change"), *_faults(sending, "send"))
 }
 
 

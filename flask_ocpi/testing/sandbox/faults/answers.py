@@ -1,11 +1,15 @@
-"""Faults of HTTP and of the envelope: what is wrong with an answer, whatever it is about."""
+"""Faults of answers: of HTTP, of the envelope, and of lists with their links, totals, limits and pages."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from datetime import timedelta
 from time import sleep
 from time import time
+from typing import Any
+from urllib.parse import parse_qsl
+from urllib.parse import urlencode
 from wsgiref.handlers import format_date_time
 
 from werkzeug.datastructures import Headers
@@ -71,7 +75,7 @@ def slash_redirect(visit: Visit, serve: Serve) -> Answer:
     """Redirects each URL without a slash at its end to the same one with a slash, by HTTP 307."""
     path = visit.environ["PATH_INFO"]
     if path.endswith("/"):
-        _go_to(visit, path.rstrip("/"))
+        _set(visit, "PATH_INFO", path.rstrip("/"))
         return serve()
     query = visit.environ.get("QUERY_STRING", "")
     target = f"{path}/?{query}" if query else f"{path}/"
@@ -87,7 +91,7 @@ def html(visit: Visit, serve: Serve) -> Answer:
 def empty_bodies(visit: Visit, serve: Serve) -> Answer:
     """Answers a write that it carried out with HTTP 200 and an empty body."""
     answer = serve()
-    if visit.is_write and visit.module not in ("commands", "chargingprofiles") and answer.is_success():
+    if visit.is_write and visit.module not in ("commands", "chargingprofiles") and 200 <= answer.status < 300:
         return Answer(200, Headers(), b"")
     return answer
 
@@ -144,7 +148,7 @@ def authorize_with_party(visit: Visit, serve: Serve) -> Answer:
     found = _AUTHORIZE.match(visit.environ["PATH_INFO"])
     if found is None:
         return _said(404, 2000, "No such path")
-    _go_to(visit, f"{found[1]}/{found[2]}/authorize")
+    _set(visit, "PATH_INFO", f"{found[1]}/{found[2]}/authorize")
     return serve()
 
 
@@ -196,8 +200,7 @@ def tenant_in_endpoints(visit: Visit, serve: Serve) -> Answer:
     if visit.number > 0 and "tenant=1" not in visit.environ.get("QUERY_STRING", ""):
         return _said(404, 2000, "No such tenant")
     kept = [part for part in visit.environ.get("QUERY_STRING", "").split("&") if part != "tenant=1"]
-    visit.environ["QUERY_STRING"] = "&".join(kept)
-    _go_to(visit, visit.environ["PATH_INFO"])
+    _set(visit, "QUERY_STRING", "&".join(kept))
     answer = serve()
     found = answer.envelope()
     if visit.module != "details" or found is None or "data" not in found:
@@ -211,14 +214,14 @@ def tenant_in_endpoints(visit: Visit, serve: Serve) -> Answer:
 def _is_forgotten(visit: Visit) -> bool:
     if visit.number == 0:
         return False
-    uses = visit.notes.setdefault("uses", {})
-    uses[visit.authorization] = uses.get(visit.authorization, 0) + 1
-    return bool(uses[visit.authorization] > TOKEN_USES)
+    uses = visit.notes.setdefault("uses", Counter())
+    uses[visit.environ.get("HTTP_AUTHORIZATION", "")] += 1
+    return bool(uses[visit.environ.get("HTTP_AUTHORIZATION", "")] > TOKEN_USES)
 
 
-def _go_to(visit: Visit, path: str) -> None:
-    """Let the platform see another path."""
-    visit.environ["PATH_INFO"] = path
+def _set(visit: Visit, name: str, value: str) -> None:
+    """Let the platform see another path or query."""
+    visit.environ[name] = value
     for raw in ("RAW_URI", "REQUEST_URI"):
         visit.environ.pop(raw, None)
 
@@ -228,28 +231,93 @@ def _said(status: int, code: int, message: str) -> Answer:
     return answer.write({"status_code": code, "status_message": message, "timestamp": "2026-01-01T12:00:00Z"})
 
 
-SERVING = (
-    slow,
-    server_errors,
-    failure_after_work,
-    lost_answers,
-    rate_limit,
-    token_loss,
-    token_forbidden,
-    slash_redirect,
-    html,
-    empty_bodies,
-    status_in_text,
-    byte_order_mark,
-    no_data,
-    null_lists,
-    lists_of_one,
-    code_of_another_fault,
-    authorize_with_party,
-    no_patch,
-    wants_nulls,
-    no_location,
-    clock_skew,
-    odd_details,
-    tenant_in_endpoints,
-)
+MORE = 3
+LARGE = 1000
+_TARGET = re.compile(r"<[^?>]*\??([^>]*)>")
+
+
+def wrong_links(visit: Visit, serve: Serve) -> Answer:
+    """Has a wrong path and date_from=None in the link to the next page."""
+    answer = serve()
+    link = answer.headers.get("Link")
+    if visit.is_list and link:
+        answer.headers["Link"] = _TARGET.sub(r"<http://localhost:8000/list?\1&date_from=None>", link)
+    return answer
+
+
+def broken_links(visit: Visit, serve: Serve) -> Answer:
+    """Has a link to the next page that leads nowhere."""
+    answer = serve()
+    if visit.is_list and answer.headers.get("Link"):
+        answer.headers["Link"] = '<>; rel="next"'
+    return answer
+
+
+def no_links(visit: Visit, serve: Serve) -> Answer:
+    """Has no link to the next page."""
+    answer = serve()
+    if visit.is_list:
+        answer.headers.pop("Link", None)
+    return answer
+
+
+def endless_links(visit: Visit, serve: Serve) -> Answer:
+    """Has a link on the last page, back to that page."""
+    answer = serve()
+    if visit.is_list and not answer.headers.get("Link"):
+        url = f"{visit.environ['PATH_INFO']}?{visit.environ.get('QUERY_STRING', '')}"
+        answer.headers["Link"] = f'<http://{visit.environ["HTTP_HOST"]}{url}>; rel="next"'
+    return answer
+
+
+def wrong_totals(visit: Visit, serve: Serve) -> Answer:
+    """Has an X-Total-Count that is three too high."""
+    answer = serve()
+    total = answer.headers.get("X-Total-Count")
+    if visit.is_list and total:
+        answer.headers["X-Total-Count"] = str(int(total) + MORE)
+    return answer
+
+
+def no_totals(visit: Visit, serve: Serve) -> Answer:
+    """Has neither X-Total-Count nor X-Limit."""
+    answer = serve()
+    for name in ("X-Total-Count", "X-Limit"):
+        answer.headers.pop(name, None)
+    return answer
+
+
+def limit_ignored(visit: Visit, serve: Serve) -> Answer:
+    """Ignores the limit of a request: its pages are as large as it likes."""
+    if visit.is_list:
+        _ask(visit, limit=LARGE)
+    return serve()
+
+
+def dates_ignored(visit: Visit, serve: Serve) -> Answer:
+    """Ignores date_from and date_to."""
+    if visit.is_list:
+        _ask(visit, date_from=None, date_to=None)
+    return serve()
+
+
+def duplicates(visit: Visit, serve: Serve) -> Answer:
+    """Repeats the last object of a page on the next one."""
+    answer = serve()
+    found = answer.envelope()
+    if not visit.is_list or found is None or not found.get("data"):
+        return answer
+    last = visit.notes.setdefault("last", {})
+    before = last.get(visit.module) if int(_query(visit).get("offset", 0)) else None
+    last[visit.module] = found["data"][-1]
+    return answer if before is None else answer.write({**found, "data": [before, *found["data"]]})
+
+
+def _query(visit: Visit) -> dict[str, str]:
+    return dict(parse_qsl(visit.environ.get("QUERY_STRING", "")))
+
+
+def _ask(visit: Visit, **changes: Any) -> None:
+    """Let the platform see other parameters; None removes one."""
+    query = {name: value for name, value in {**_query(visit), **changes}.items() if value is not None}
+    _set(visit, "QUERY_STRING", urlencode(query))

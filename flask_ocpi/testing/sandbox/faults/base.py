@@ -16,7 +16,6 @@ from flask_ocpi.client import Response
 
 Document = dict[str, Any]
 
-OBJECTS = ("locations", "sessions", "cdrs", "tariffs", "tokens", "hubclientinfo")
 ABOUT_ITSELF = ("versions", "details", "credentials")
 
 
@@ -40,10 +39,6 @@ class Answer:
         """Replace the envelope."""
         self.body = orjson.dumps(envelope)
         return self
-
-    def is_success(self) -> bool:
-        """Tell whether the request was carried out."""
-        return 200 <= self.status < 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +78,6 @@ class Visit:
         except orjson.JSONDecodeError:
             return {}
         return found if isinstance(found, dict) else {}
-
-    @property
-    def authorization(self) -> str:
-        return str(self.environ.get("HTTP_AUTHORIZATION", ""))
 
     def every(self, count: int) -> bool:
         """Tell whether it is the last of so many requests for modules."""

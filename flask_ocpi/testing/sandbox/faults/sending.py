@@ -59,6 +59,3 @@ def credentials_by_role(request: Request, send: Send) -> Response:
 
 def _is_receiver(endpoint: Document) -> bool:
     return endpoint.get("role") == "RECEIVER"
-
-
-SENDING = (plain_text, plain_token, repeated_messages, empty_authorize, credentials_by_role)

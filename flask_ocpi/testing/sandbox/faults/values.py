@@ -153,24 +153,3 @@ def _lower(value: Any) -> Any:
     if isinstance(value, list):
         return [_lower(each) for each in value]
     return value.lower() if isinstance(value, str) else value
-
-
-CHANGING = (
-    naive_dates,
-    odd_dates,
-    lower_case_enums,
-    unknown_enums,
-    unknown_properties,
-    null_properties,
-    text_for_numbers,
-    odd_coordinates,
-    bad_optionals,
-    no_connectors,
-    odd_hours,
-    no_hours,
-    cdr_without_evse,
-    token_without_party,
-    no_timeout,
-    flawed_message,
-    flawed_credentials,
-)
