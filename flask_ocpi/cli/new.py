@@ -107,7 +107,7 @@ def example(
         document = examples.full(schema)
     if party is not None:
         own = {"country_code": party.country_code, "party_id": party.party_id}
-        document |= {key: value for key, value in own.items() if key in document}
+        document = {**document, **{key: value for key, value in own.items() if key in document}}
     if not wrap:
         return show(document)
     keys = _keys(version)
