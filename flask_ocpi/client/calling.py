@@ -206,7 +206,7 @@ class SessionsClient(ModuleClient):
                 ) from error
         outcome = f"It was taken for the answer {understood}."
         came = shown(answer.data)
-        self.client.services.found(
+        self.client.services.findings.add(
             Finding(self.client.platform.id, "mended", str(self.module.id), session_id, came=came, outcome=outcome)
         )
         return understood

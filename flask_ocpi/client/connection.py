@@ -333,7 +333,7 @@ class PlatformConnection(Connection):
 
     def _note_flaw(self, kind: str, source: str, came: str, outcome: str) -> None:
         came = came.removeprefix(": ")
-        self.services.found(Finding(self.platform.id, kind, object=source, came=came, outcome=outcome))
+        self.services.findings.add(Finding(self.platform.id, kind, object=source, came=came, outcome=outcome))
 
     def routing(
         self,

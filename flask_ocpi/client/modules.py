@@ -139,7 +139,7 @@ class ModuleClient:
         def found(kind: str, reason: str) -> None:
             if kind != "wrong_total" or self.client.version.dialect.lists_all:
                 platform, module = self.client.platform.id, str(self.module.id)
-                services.found(Finding(platform, kind, module, came=reason, outcome=OUTCOMES[kind]))
+                services.findings.add(Finding(platform, kind, module, came=reason, outcome=OUTCOMES[kind]))
 
         services = self.client.services
         # Not while another platform waits for our answer: requests are then counted in the thread that serves it.
@@ -266,7 +266,7 @@ class ModuleClient:
         if refusal is not None and refusal.http_status in _NO_SUCH_METHOD:
             lacking[here] = platform.token
             outcome = "Changes are sent with PUT, until the platform registers anew."
-            self.client.services.found(
+            self.client.services.findings.add(
                 Finding(platform.id, "no_patch", here[1], came=f"HTTP {refusal.http_status}", outcome=outcome)
             )
         return answer

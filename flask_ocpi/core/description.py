@@ -12,12 +12,7 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 
-from flask_ocpi.core.converting import Conversion
-from flask_ocpi.core.converting import Converter
-from flask_ocpi.core.converting import Replacing
-from flask_ocpi.core.converting import class_in
-from flask_ocpi.core.converting import conversion_of
-from flask_ocpi.core.converting import fields_of
+from flask_ocpi.core import converting
 from flask_ocpi.core.enums import InterfaceRole
 from flask_ocpi.core.schema import Schema
 from flask_ocpi.errors import NotFoundError
@@ -293,16 +288,16 @@ class Version:
     number: str
     modules: tuple[Module, ...]
     dialect: Dialect = Dialect()
-    converters: Mapping[type[Schema], Converter] = field(default_factory=dict)
+    converters: Mapping[type[Schema], converting.Converter] = field(default_factory=dict)
     origins: Mapping[type[Schema], type[Schema]] = field(default_factory=dict)
     marked: frozenset[type[Schema]] = frozenset()
     is_one_sided: bool = field(init=False)
-    _conversions: dict[Any, Conversion | None] = field(default_factory=dict, init=False, repr=False)
-    _wholes: dict[str, Conversion | None] = field(default_factory=dict, init=False, repr=False)
+    _conversions: dict[Any, converting.Conversion | None] = field(default_factory=dict, init=False, repr=False)
+    _wholes: dict[str, converting.Conversion | None] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         endpoint = self.endpoint
-        object.__setattr__(self, "is_one_sided", endpoint is not None and "role" not in fields_of(endpoint))
+        object.__setattr__(self, "is_one_sided", endpoint is not None and "role" not in converting.fields_of(endpoint))
 
     @property
     def endpoint(self) -> type[Schema] | None:
@@ -311,7 +306,7 @@ class Version:
         returns = None if details is None else details.returns
         if not (isinstance(returns, type) and issubclass(returns, Schema)):
             return None
-        field: Any = fields_of(returns)["endpoints"]
+        field: Any = converting.fields_of(returns)["endpoints"]
         endpoint: type[Schema] = field.inner.nested
         return endpoint
 
@@ -338,13 +333,13 @@ class Version:
         """Tell whether the messages of a module have routing headers."""
         return self.dialect.routing and not module.configuration
 
-    def conversion(self, schema: Any) -> Conversion | None:
+    def conversion(self, schema: Any) -> converting.Conversion | None:
         """Return the conversion of one of its classes; None if stored objects are sent unchanged."""
         if not self.origins and not self.converters:
             return None
         if schema not in self._conversions:
             is_schema = isinstance(schema, type) and issubclass(schema, Schema)
-            found = conversion_of(schema, self.converters, self.origins, self.marked) if is_schema else None
+            found = converting.conversion_of(schema, self.converters, self.origins, self.marked) if is_schema else None
             self._conversions[schema] = found
         return self._conversions[schema]
 
@@ -352,7 +347,7 @@ class Version:
         """Return the class of the stored shape for one of its own classes."""
         return self.origins.get(schema, schema)
 
-    def whole(self, object_type: ObjectType) -> Conversion | None:
+    def whole(self, object_type: ObjectType) -> converting.Conversion | None:
         """Return the conversion of whole objects to another shape; None if the version has the stored shape."""
         if object_type.kind not in self._wholes:
             got = (o.returns for _, _, o in self.operations() if o.object is object_type and o.method == "GET")
@@ -366,7 +361,7 @@ class Version:
         found = dict.fromkeys(cls for cls in exchanged if isinstance(cls, type) and issubclass(cls, Schema))
         waiting = list(found)
         while waiting:
-            inner = map(class_in, fields_of(waiting.pop()).values())
+            inner = map(converting.class_in, converting.fields_of(waiting.pop()).values())
             new = [cls for cls in inner if cls is not None and cls not in found]
             found |= dict.fromkeys(new)
             waiting += new
@@ -392,7 +387,7 @@ class Version:
         *,
         dialect: Dialect | None = None,
         classes: Mapping[type[Schema], type[Schema]] | None = None,
-        converters: Mapping[type[Schema], Converter] | None = None,
+        converters: Mapping[type[Schema], converting.Converter] | None = None,
         enums: Mapping[type[StrEnum], type[StrEnum]] | None = None,
         parameters: Mapping[str, PathParameter] | None = None,
         open_enums: Sequence[str] = (),
@@ -405,7 +400,7 @@ class Version:
         enums: the enums that replace others. open_enums: the names of enums that accept unknown values.
         drop: the ids of modules that it lacks.
         """
-        replacing = Replacing(classes or {}, enums=enums or {}, open_enums=open_enums)
+        replacing = converting.Replacing(classes or {}, enums=enums or {}, open_enums=open_enums)
         segments = parameters or {}
         modules = [_replaced(module, replacing, segments) for module in self.modules if module.id not in drop]
         given = {replacing(schema): converter for schema, converter in (converters or {}).items()}
@@ -419,7 +414,7 @@ class Version:
         )
 
 
-def _replaced(module: Module, classes: Replacing, segments: Mapping[str, PathParameter]) -> Module:
+def _replaced(module: Module, classes: converting.Replacing, segments: Mapping[str, PathParameter]) -> Module:
     """Return a module with other classes and segments in its operations; stored objects do not change."""
     interfaces = tuple(
         replace(

@@ -14,14 +14,7 @@ from typing import ClassVar
 
 import marshmallow as ma
 
-from flask_ocpi.core.fields import DEFAULT_POLICY
-from flask_ocpi.core.fields import MOST
-from flask_ocpi.core.fields import Boolean
-from flask_ocpi.core.fields import Field
-from flask_ocpi.core.fields import Policy
-from flask_ocpi.core.fields import Violations
-from flask_ocpi.core.fields import number_of
-from flask_ocpi.core.fields import walk
+from flask_ocpi.core import fields
 from flask_ocpi.errors import InvalidParametersError
 
 Document = dict[str, Any]
@@ -74,7 +67,7 @@ class Schema(ma.Schema):
     #: Compiles the loader of an instance; the code that makes the schemas of an app sets it for all of them.
     compiler: ClassVar[Callable[[Any, bool | None], Loader | None]] = staticmethod(lambda schema, partial: None)
 
-    def __init__(self, *, policy: Policy = DEFAULT_POLICY, **kwargs: Any) -> None:
+    def __init__(self, *, policy: fields.Policy = fields.DEFAULT_POLICY, **kwargs: Any) -> None:
         self.policy = policy
         super().__init__(**kwargs)
 
@@ -118,7 +111,7 @@ class Schema(ma.Schema):
     def _check_rules(self, data: Document, *, partial: Any = None, **kwargs: Any) -> None:
         if partial:  # rules hold for whole objects: they are checked again after the merge
             return
-        found = Violations()
+        found = fields.Violations()
         for path, message in (violation for rule in self.rules for violation in rule(data)):
             if found.add(path, message):
                 break
@@ -147,7 +140,7 @@ class Schema(ma.Schema):
         return data
 
 
-class Object(Field, ma.fields.Nested):
+class Object(fields.Field, ma.fields.Nested):
     """A nested object, always complete: a PATCH replaces it as a whole."""
 
     def __init__(self, nested: type[Schema], **kwargs: Any) -> None:
@@ -167,7 +160,7 @@ class Object(Field, ma.fields.Nested):
 
 def violations(messages: Any) -> Iterator[Violation]:
     """Flatten marshmallow's error messages into (JSON path, message) pairs, such as ``evses[0].uid``."""
-    for names, message in walk(messages):
+    for names, message in fields.walk(messages):
         steps = (f"[{name}]" if isinstance(name, int) else f".{_shown(name)}" for name in names)
         yield "".join(steps).removeprefix("."), message
 
@@ -180,7 +173,7 @@ def _shown(name: str) -> str:
 def invalid(error: ma.ValidationError, where: str = "body") -> InvalidParametersError:
     """Turn a validation error into OCPI's 2001, with a message that names each path."""
     shown = list(islice(violations(error.messages), _MAX_SHOWN))
-    return refusal(shown, number_of(error.messages), where, data=error.data)
+    return refusal(shown, fields.number_of(error.messages), where, data=error.data)
 
 
 def refusal(
@@ -188,7 +181,7 @@ def refusal(
 ) -> InvalidParametersError:
     """Make the 2001 for a body with many flaws; it names the first ones, and the type of what came in ``data``."""
     shown = [f"{path or f'The {where}'} {text}{_what_came(data, path, text)}" for path, text in flaws[:_MAX_SHOWN]]
-    others = f"{number - len(shown)} " if number < MOST else ""  # the search stopped there
+    others = f"{number - len(shown)} " if number < fields.MOST else ""  # the search stopped there
     more = f"; and {others}more" if number > len(shown) else ""
     return InvalidParametersError(f"Invalid {where}: {'; '.join(shown)}{more}.")
 
@@ -227,7 +220,7 @@ def with_defaults(schema: ma.Schema, document: Document) -> Document:
     defaults = {
         name: field.default
         for name, field in schema.load_fields.items()
-        if isinstance(field, Boolean) and field.default is not None
+        if isinstance(field, fields.Boolean) and field.default is not None
     }
     return {**defaults, **document}
 

@@ -32,7 +32,6 @@ from flask_ocpi.errors import InvalidParametersError
 from flask_ocpi.exchange.bounds import Bodies
 from flask_ocpi.exchange.bounds import Waits
 from flask_ocpi.exchange.finding_store import Findings
-from flask_ocpi.exchange.findings import Finding
 from flask_ocpi.exchange.findings import Source
 from flask_ocpi.exchange.messages import Traffic
 from flask_ocpi.partners.platforms import Caller
@@ -223,10 +222,6 @@ class Services:
     def now(self) -> int:
         """Return the time in microseconds since 1970 UTC, to a millisecond as a DateTime."""
         return now_micros(self.clock)
-
-    def found(self, finding: Finding) -> None:
-        """Note a flaw in a partner's data; does not access the storage, and never fails."""
-        self.findings.add(finding)
 
     def stored_schema(self, cls: type[Schema]) -> Schema:
         """Return the schema of a class of 2.2.1 in the stored shape."""

@@ -308,18 +308,15 @@ def save_object(storage: Storage, object_type: ObjectType, key: Key, record: Rec
         return storage.save(object_type.kind, key, record, expected=0)
     except ConflictError:
         stored = storage.get(object_type.kind, key)
-    if stored is not None and say_the_same(object_type.schema(), stored.document, document):
+    schema = object_type.schema()
+    if stored is not None and _comparable_document(schema, stored.document) == _comparable_document(schema, document):
         return False
     name = object_type.id_of(document)
     raise InvalidParametersError(f"The {object_type.name} {name!a} is stored already, with other content: it stays.")
 
 
-def say_the_same(schema: Schema, first: Document, second: Document) -> bool:
-    """Compare documents: identifiers in any case, moments in any spelling, properties in any order (CDR-08, TYP-01)."""
-    return _comparable_document(schema, first) == _comparable_document(schema, second)
-
-
 def _comparable_document(schema: Any, document: Document) -> Document:
+    """Fold identifiers and moments, whose spelling means nothing (CDR-08, TYP-01)."""
     return {name: _comparable(schema.load_fields.get(name), value) for name, value in document.items()}
 
 

@@ -163,7 +163,7 @@ class Findings(WriteBehind[tuple[Key, findings.Entry]]):
         super().__init__(storage, clock=clock, in_context=in_context, inline=inline)
 
     def add(self, finding: findings.Finding) -> None:
-        """Note a finding; returns at once and never fails."""
+        """Note a finding; does not access the storage, returns at once and never fails."""
         forks.look_for_fork()
         now = self._now()
         entry = findings.Entry(self._hide(finding), now, now)
@@ -276,17 +276,14 @@ class Findings(WriteBehind[tuple[Key, findings.Entry]]):
     def _save(self, batch: Sequence[tuple[Key, findings.Entry]]) -> None:
         try:
             for entry in self._storage.run(lambda: self._add_up(batch)):
-                self._log_new(entry)
+                left_out = self._ration.take(entry.key.receiver)
+                if left_out:
+                    self.log.warning("%s: %d more findings are in the list only.", entry.finding.platform, left_out)
+                if left_out is not None:
+                    findings.log_finding(entry.finding)
         finally:
             for _, entry in batch:
                 self._emit(finding_made, finding=entry.finding, count=entry.count)
-
-    def _log_new(self, entry: findings.Entry) -> None:
-        left_out = self._ration.take(entry.key.receiver)
-        if left_out:
-            self.log.warning("%s: %d more findings are in the list only.", entry.finding.platform, left_out)
-        if left_out is not None:
-            findings.log_finding(entry.finding)
 
     def _add_up(self, batch: Sequence[tuple[Key, findings.Entry]]) -> Sequence[findings.Entry]:
         """Add new occurrences to the stored findings, in a transaction; return the new findings."""

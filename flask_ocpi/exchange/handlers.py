@@ -340,7 +340,7 @@ def _check_change(ctx: Context, target: Target, before: Document, after: Documen
         raise InvalidParametersError(reason)
     source = target.source
     outcome = f"{reason} It was changed all the same."
-    ctx.services.found(Finding(source.platform, "kept", source.module, source.object, outcome=outcome))
+    ctx.services.findings.add(Finding(source.platform, "kept", source.module, source.object, outcome=outcome))
 
 
 def check_identity(target: Target, body: Document) -> None:

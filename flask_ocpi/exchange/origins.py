@@ -6,6 +6,7 @@ from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Mapping
 from functools import partial
+from itertools import islice
 
 from flask_ocpi.core.converting import Find
 from flask_ocpi.core.converting import Origin
@@ -88,18 +89,12 @@ def _note_new_tokens(storage: Storage, owner: Party) -> bool:
     """Note the contracts of the own Tokens created since the last time; False if there are none."""
     mark = Key.of(*owner, "")
     read = storage.get(CONTRACTS, mark)
-    last = 0 if read is None else read.document["created"]
-    newest, noted = last, 0
-    found: list[tuple[Key, Record]] = []
-    for record in walk(storage, ModuleID.TOKENS, Query(owners=(owner,), receiver="", after=str(last))):
-        if record.created <= last:  # the storage does not know this cursor, and started with its first record
-            continue
-        found.append(_note(record.document))
-        newest = max(newest, record.created)
-        if len(found) == _AT_ONCE:
-            storage.save_many(CONTRACTS, found)
-            noted += len(found)
-            found = []
-    if found or noted:
-        storage.save_many(CONTRACTS, [*found, (mark, Record.of({"created": newest}))])
-    return bool(found or noted)
+    newest = last = 0 if read is None else read.document["created"]
+    tokens = walk(storage, ModuleID.TOKENS, Query(owners=(owner,), receiver="", after=str(last)))
+    # A storage that does not know this cursor starts with its first record.
+    new = (record for record in tokens if record.created > last)
+    while some := list(islice(new, _AT_ONCE)):
+        newest = max(newest, *(record.created for record in some))
+        notes = [_note(record.document) for record in some]
+        storage.save_many(CONTRACTS, [*notes, (mark, Record.of({"created": newest}))])
+    return bool(newest > last)

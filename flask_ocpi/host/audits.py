@@ -191,7 +191,7 @@ class Audits:
         for item in self.audit_all([(key, records[key].document) for key in keys if key in records]):
             if item.audit.verdict == "dispute":
                 first = next(finding for finding in item.audit.findings if finding.verdict == "dispute")
-                services.found(
+                services.findings.add(
                     Finding(
                         platform=item.key.source,
                         kind="cdr_disputed",

@@ -69,7 +69,7 @@ def note_parties(services: Services, platform: Platform, told: Sequence[Mapping[
     claims = services.platforms.claims
     parties = {party_of(info) for info in told}
     for party, hub in sorted(claims.told(platform.id, parties).items())[:_MOST_FINDINGS]:
-        services.found(
+        services.findings.add(
             Finding(
                 platform=platform.id,
                 kind="party_of_another_hub",

@@ -14,12 +14,7 @@ from contextlib import suppress
 from typing import Any
 from weakref import WeakValueDictionary
 
-from sqlalchemy import Connection
-from sqlalchemy import Engine
-from sqlalchemy import NestedTransaction
-from sqlalchemy import Table
-from sqlalchemy import event
-from sqlalchemy import text
+import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -54,7 +49,7 @@ class Database:
     through SQLAlchemy's events, logs them or has their tables translated, they run through SQLAlchemy instead.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: sa.Engine) -> None:
         self.is_sqlite = engine.dialect.name == "sqlite"
         self.in_memory = self.is_sqlite and is_in_memory(engine)
         if self.in_memory and not isinstance(engine.pool, StaticPool):
@@ -69,11 +64,11 @@ class Database:
         self._file = os.path.abspath(str(engine.url.database)) if self.is_sqlite and not self.in_memory else None
         self._host = joining.HostConnections(engine, in_memory=self.in_memory)
         # The listener also keeps this object alive as long as the engine.
-        event.listen(engine, "engine_disposed", lambda _: self.release_idle())
+        sa.event.listen(engine, "engine_disposed", lambda _: self.release_idle())
         # A transaction that reads in order to write locks the record, so no stricter level is needed.
         begin = "BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN ISOLATION LEVEL READ COMMITTED"
         self._begin_statement, self._commit_statement, self._rollback_statement = (
-            Statement(text(sql), engine.dialect) for sql in (begin, "COMMIT", "ROLLBACK")
+            Statement(sa.text(sql), engine.dialect) for sql in (begin, "COMMIT", "ROLLBACK")
         )
         self._turn_to_read: AbstractContextManager[object] = nullcontext()
         self._turn_to_write: AbstractContextManager[object] = nullcontext()
@@ -82,7 +77,7 @@ class Database:
         forks.in_child(self._leave_to_parent)
 
     @classmethod
-    def of(cls, engine: Engine) -> Database:
+    def of(cls, engine: sa.Engine) -> Database:
         """Return the database of an engine: the same object for all storages that use the engine."""
         check_dialect(engine.dialect.name)
         database = _databases.get(id(engine))
@@ -95,7 +90,7 @@ class Database:
         return self._local.transaction
 
     @contextmanager
-    def connection(self) -> Iterator[Connection]:
+    def connection(self) -> Iterator[sa.Connection]:
         """Give the connection of this thread's transaction, or one on which each statement commits by itself.
 
         Errors of the database in the block are raised as StorageError.
@@ -163,7 +158,7 @@ class Database:
             work()
 
     @contextmanager
-    def join(self, session: Session, table: Table) -> Iterator[None]:
+    def join(self, session: Session, table: sa.Table) -> Iterator[None]:
         """Run a block on the connection of a session, in its transaction: all writes of the block are made, or none.
 
         Until the host application ends that transaction, this thread also reads in it, and writes nowhere else.
@@ -190,7 +185,7 @@ class Database:
                 self._transactions.discard(transaction)
             self._local.joined = transaction
 
-    def joins(self, session: Session, table: Table) -> bool:
+    def joins(self, session: Session, table: sa.Table) -> bool:
         """Tell whether a session has uncommitted writes on connections to this database; flush it before.
 
         False while this thread has a transaction of its own: its writes go there.
@@ -307,8 +302,8 @@ class Database:
             raise StorageError(joining.HOLDS_FILE)
 
     def _open_in(
-        self, host: joining.HostTransaction, table: Table
-    ) -> tuple[transactions.Transaction, NestedTransaction]:
+        self, host: joining.HostTransaction, table: sa.Table
+    ) -> tuple[transactions.Transaction, sa.NestedTransaction]:
         """Begin a savepoint in a transaction of the host application."""
         try:
             connection = joining.connection_of(host.session, table, self._engine)
@@ -392,14 +387,14 @@ class Database:
             connection.close()
             raise
 
-    def _connect(self) -> Connection:
+    def _connect(self) -> sa.Connection:
         """Take a connection from the pool; if the server has closed it, replace all connections of the pool."""
         if self._host.number >= self._held.most:
             raise StorageError(joining.ALL_CONNECTIONS.format(number=self._host.number))
         with self._host.passing_by():
             return self._connected()
 
-    def _connected(self) -> Connection:
+    def _connected(self) -> sa.Connection:
         connection = self._autocommit.connect()
         try:
             if not self.is_sqlite and has_news(connection.connection.driver_connection):

@@ -20,11 +20,7 @@ from typing import Any
 from typing import NamedTuple
 from typing import TypeAlias
 
-from sqlalchemy import Connection
-from sqlalchemy import Dialect
-from sqlalchemy import Engine
-from sqlalchemy import Executable
-from sqlalchemy import event
+import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import QueuePool
@@ -53,7 +49,7 @@ class Statement:
 
     __slots__ = ("_constants", "_dialect", "_order", "_sql", "executable")
 
-    def __init__(self, executable: Executable, dialect: Dialect) -> None:
+    def __init__(self, executable: sa.Executable, dialect: sa.Dialect) -> None:
         self.executable = executable
         self._dialect = dialect
         self._sql: str | None = None
@@ -134,7 +130,7 @@ class Held:
 
     __slots__ = ("_pool", "by_sqlalchemy", "connection", "driver", "kept_until", "poll", "round")
 
-    def __init__(self, connection: Connection, round_: int) -> None:
+    def __init__(self, connection: sa.Connection, round_: int) -> None:
         self.connection = connection
         self.driver: Any = connection.connection.driver_connection
         self.poll = _poll_of(self.driver)
@@ -198,7 +194,7 @@ class HeldConnections:
     statements or to its pool, so that listeners miss nothing.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
         self._events: Any = engine.dispatch
         self._errors: Any = engine.dialect.dispatch
@@ -214,7 +210,7 @@ class HeldConnections:
             self._most = pool.size()
             overflow = getattr(pool, "_max_overflow", 0)
             self.most = pool.size() + overflow if overflow >= 0 else math.inf
-            event.listen(engine, "checkout", self._on_checkout)
+            sa.event.listen(engine, "checkout", self._on_checkout)
 
     def take(self) -> Held | None:
         """Return an idle connection that the server has not closed, or None."""
@@ -230,7 +226,7 @@ class HeldConnections:
             held.give_back()
         return None
 
-    def hold(self, connection: Connection) -> Held:
+    def hold(self, connection: sa.Connection) -> Held:
         """Wrap a connection that was just taken from the pool."""
         held = Held(connection, self._round)
         is_translated = connection.get_execution_options().get("schema_translate_map")

@@ -11,11 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection
-from sqlalchemy import Engine
-from sqlalchemy import Table
-from sqlalchemy import event
-from sqlalchemy import text
+import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm import SessionTransaction
@@ -74,9 +70,9 @@ class HostTransaction:
             found = session.info[_WORK] = cls(session)
             if _LISTENED not in session.info:
                 session.info[_LISTENED] = True
-                event.listen(session, "after_commit", _note_commit)
-                event.listen(session, "after_soft_rollback", _note_rollback)
-                event.listen(session, "after_transaction_end", _note_end)
+                sa.event.listen(session, "after_commit", _note_commit)
+                sa.event.listen(session, "after_soft_rollback", _note_rollback)
+                sa.event.listen(session, "after_transaction_end", _note_end)
         return found
 
     def after_commit(self, work: Callable[[], None]) -> None:
@@ -127,7 +123,7 @@ def session_of(session: Session | scoped_session[Any]) -> Session:
     return found
 
 
-def connection_of(session: Session, table: Table, engine: Engine) -> Connection:
+def connection_of(session: Session, table: sa.Table, engine: sa.Engine) -> sa.Connection:
     """Return the connection on which a session would write a table; raise StorageError if it is of another engine."""
     if not is_on(session, table, engine):
         place = engine.url.set(query={}).render_as_string(hide_password=True)
@@ -137,7 +133,7 @@ def connection_of(session: Session, table: Table, engine: Engine) -> Connection:
     return session.connection(bind_arguments={"bind": session.get_bind(clause=table)})
 
 
-def is_on(session: Session, table: Table, engine: Engine) -> bool:
+def is_on(session: Session, table: sa.Table, engine: sa.Engine) -> bool:
     """Tell whether a session would write a table on connections of an engine."""
     try:
         bind = session.get_bind(clause=table)
@@ -176,17 +172,17 @@ class HostConnections:
     A database in memory has one connection for all threads.
     """
 
-    def __init__(self, engine: Engine, *, in_memory: bool) -> None:
+    def __init__(self, engine: sa.Engine, *, in_memory: bool) -> None:
         self._engine = engine
         self._in_memory = in_memory
         self._is_sqlite = engine.dialect.name == "sqlite"
         self._taken: dict[int, _Taken] = {}
         self._local = threading.local()
         if not in_memory:
-            event.listen(engine, "checkout", self._on_checkout)
-            event.listen(engine, "checkin", self._on_checkin)
+            sa.event.listen(engine, "checkout", self._on_checkout)
+            sa.event.listen(engine, "checkin", self._on_checkin)
         if self._is_sqlite:
-            event.listen(engine, "savepoint", self._on_savepoint)
+            sa.event.listen(engine, "savepoint", self._on_savepoint)
 
     @contextmanager
     def passing_by(self) -> Iterator[None]:
@@ -224,10 +220,10 @@ class HostConnections:
             for taken in tuple(self._taken.values())
         )
 
-    def has_written(self, connection: Connection, turn: AbstractContextManager[object]) -> bool:
+    def has_written(self, connection: sa.Connection, turn: AbstractContextManager[object]) -> bool:
         """Tell whether a connection has uncommitted writes or locks."""
         if not self._is_sqlite:
-            return bool(connection.execute(text("SELECT txid_current_if_assigned() IS NOT NULL")).scalar_one())
+            return bool(connection.execute(sa.text("SELECT txid_current_if_assigned() IS NOT NULL")).scalar_one())
         driver = connection.connection.driver_connection
         taken = next((taken for taken in tuple(self._taken.values()) if taken.driver is driver), None)
         return bool(getattr(driver, "in_transaction", False)) if taken is None else self._holds_lock(taken, turn)
@@ -262,7 +258,7 @@ class HostConnections:
     def _on_checkin(self, driver: Any, record: Any) -> None:
         self._taken.pop(id(record), None)
 
-    def _on_savepoint(self, connection: Connection, name: str) -> None:
+    def _on_savepoint(self, connection: sa.Connection, name: str) -> None:
         """Begin a transaction before a savepoint: sqlite3 does not, and then releasing the savepoint would commit."""
         driver: Any = connection.connection.driver_connection
         if driver.isolation_level is not None and not driver.in_transaction:

@@ -10,9 +10,7 @@ from typing import Any
 from urllib.parse import unquote
 from urllib.parse import urlsplit
 
-from sqlalchemy import URL
-from sqlalchemy import Connection
-from sqlalchemy import Engine
+import sqlalchemy as sa
 
 from flask_ocpi.errors import ConfigurationError
 from flask_ocpi.storage.driver import Held
@@ -29,7 +27,7 @@ def check_dialect(name: str) -> None:
         )
 
 
-def prepare(connection: Connection) -> None:
+def prepare(connection: sa.Connection) -> None:
     """Apply the settings that the package needs to a new connection to SQLite."""
     connection.begin()
     driver: Any = connection.connection.driver_connection
@@ -55,12 +53,12 @@ def cut_off(held: Held) -> None:
     os.close(nowhere)
 
 
-def is_in_memory(engine: Engine) -> bool:
+def is_in_memory(engine: sa.Engine) -> bool:
     name = engine.url.database or ":memory:"
     return ":memory:" in name or "mode=memory" in name or engine.url.query.get("mode") == "memory"
 
 
-def sqlite_file(url: URL) -> Path | None:
+def sqlite_file(url: sa.URL) -> Path | None:
     """Return the file of a SQLite database; None for a database in memory or of another kind."""
     name = url.database or ""
     if url.get_backend_name() != "sqlite" or not name or ":memory:" in name or url.query.get("mode") == "memory":
@@ -68,7 +66,7 @@ def sqlite_file(url: URL) -> Path | None:
     return Path(unquote(urlsplit(name).path) if name.startswith("file:") else name)
 
 
-def make_private(url: URL) -> None:
+def make_private(url: sa.URL) -> None:
     """Create a missing file of a SQLite database for its owner only; ``-wal`` and ``-shm`` get the same rights.
 
     An existing file keeps its rights: its owner may share it with a group.

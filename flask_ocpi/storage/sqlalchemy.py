@@ -18,11 +18,7 @@ from typing import Any
 from typing import TypeAlias
 from typing import TypeVar
 
-from sqlalchemy import Dialect
-from sqlalchemy import Engine
-from sqlalchemy import Table
-from sqlalchemy import func
-from sqlalchemy import select
+import sqlalchemy as sa
 
 from flask_ocpi.core import forks
 from flask_ocpi.errors import ConflictError
@@ -52,7 +48,7 @@ from flask_ocpi.storage.tables import row_values
 from flask_ocpi.storage.transactions import BUSY_MILLISECONDS
 
 T = TypeVar("T")
-_Build: TypeAlias = Callable[[Table, Table | None, lists.ListShape, Dialect], T]
+_Build: TypeAlias = Callable[[sa.Table, sa.Table | None, lists.ListShape, sa.Dialect], T]
 
 SETUP_ATTEMPTS = 5
 COUNTS_SECONDS = 60.0
@@ -75,7 +71,7 @@ class SQLAlchemyStorage(Storage):
     Storages on one engine share their transactions.
     """
 
-    def __init__(self, engine: Engine, tables: Mapping[str, Table]) -> None:
+    def __init__(self, engine: sa.Engine, tables: Mapping[str, sa.Table]) -> None:
         self._database = Database.of(engine)
         self._url = engine.url
         self._dialect = engine.dialect.name
@@ -225,7 +221,7 @@ class SQLAlchemyStorage(Storage):
             HostTransaction.of(session_of(session)).after_commit(work)
 
     @property
-    def _any_table(self) -> Table:
+    def _any_table(self) -> sa.Table:
         return next(iter(self._tables.values()))
 
     def setup(self) -> None:
@@ -255,7 +251,7 @@ class SQLAlchemyStorage(Storage):
     def _create_tables(self) -> None:
         with self.transaction(), self._database.connection() as connection:
             if not self._database.is_sqlite:
-                connection.execute(select(func.pg_advisory_xact_lock(SETUP_LOCK)))
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(SETUP_LOCK)))
             for table in self._tables.values():
                 table.create(connection, checkfirst=True)
             migrate(connection, self._tables)
@@ -303,11 +299,11 @@ class SQLAlchemyStorage(Storage):
             known = self._kept[kind] = (0.0 if has_more else monotonic() + COUNTS_SECONDS, kept)
         return known[1]
 
-    def _make_few(self, all_counts: Table) -> bool:
+    def _make_few(self, all_counts: sa.Table) -> bool:
         with self._database.connection() as connection:
             return counts.make_few(connection, all_counts)
 
-    def _shaped(self, build: _Build[T], kind: str, shape: lists.ListShape, *, counts: Table | None = None) -> T:
+    def _shaped(self, build: _Build[T], kind: str, shape: lists.ListShape, *, counts: sa.Table | None = None) -> T:
         """Return the statements that ``build``, of :mod:`flask_ocpi.storage.lists`, makes for queries of a shape."""
         self._statements_of(kind)
         known = (build, kind, shape, counts is not None)
@@ -325,7 +321,7 @@ class LateStorage(SQLAlchemyStorage):
     find: returns engine and tables. creates_tables: create missing tables then.
     """
 
-    def __init__(self, find: Callable[[], tuple[Engine, Mapping[str, Table]]], *, creates_tables: bool) -> None:
+    def __init__(self, find: Callable[[], tuple[sa.Engine, Mapping[str, sa.Table]]], *, creates_tables: bool) -> None:
         self.is_found = False
         self._find = find
         self._creates_tables = creates_tables

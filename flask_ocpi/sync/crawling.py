@@ -150,7 +150,7 @@ def read_pages(
             # Other objects that were refused during reading are findings already.
             unsaid = (item for item in page.broken if item.reason == UNSAID)
             for item in (*unsaid, *receipt.broken):
-                services.found(receiving.finding_of(scope, item.document, item.reason))
+                services.findings.add(receiving.finding_of(scope, item.document, item.reason))
             in_quarantine |= receiving.names_of(scope, broken)
             for record in receipt.settled if in_quarantine else ():
                 receiving.release(services, scope, record.document, in_quarantine)
@@ -158,7 +158,7 @@ def read_pages(
         if page.more_broken:
             outcome = f"{page.more_broken} objects of a page are not valid and were only counted."
             platform, module = scope.platform.id, str(scope.module.id)
-            services.found(Finding(platform, "broken_objects", module, outcome=outcome, refused=True))
+            services.findings.add(Finding(platform, "broken_objects", module, outcome=outcome, refused=True))
         tell(services, scope, receipt.stored)
         progress(crawl.pulled)
 

@@ -263,7 +263,7 @@ def losing(services: Services, source: Source, version: Version) -> Lose:
 
     def lose(pointer: str, reason: str) -> None:
         outcome, path = f"{reason} OCPI {version.number} is spoken.", place_of(pointer)
-        services.found(Finding(source.platform, "not_sent", source.module, source.object, path, outcome=outcome))
+        services.findings.add(Finding(source.platform, "not_sent", source.module, source.object, path, outcome=outcome))
 
     return lose
 

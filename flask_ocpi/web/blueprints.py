@@ -182,7 +182,7 @@ def _rule(services: Services, version: Version, module: Module, interface: Inter
 
 
 def _note(context: Context, module: Module, kind: str, came: str, outcome: str) -> None:
-    context.services.found(Finding(context.platform.id, kind, str(module.id), came=came, outcome=outcome))
+    context.services.findings.add(Finding(context.platform.id, kind, str(module.id), came=came, outcome=outcome))
 
 
 def _view(

@@ -186,8 +186,8 @@ def test_many_failures_are_a_warning_and_few_are_none(connected, ocpi_network):
 
 def test_refused_objects_are_counted_and_a_warning(connected):
     [partner] = connected.partners.list()
-    connected.services.found(Finding(partner.id, "mended", "locations", "NL ABC LOC1"))
-    connected.services.found(Finding(partner.id, "refused", "locations", "NL ABC LOC2", refused=True))
+    connected.services.findings.add(Finding(partner.id, "mended", "locations", "NL ABC LOC1"))
+    connected.services.findings.add(Finding(partner.id, "refused", "locations", "NL ABC LOC2", refused=True))
 
     assert card(connected)["findings"] == {"number": 2, "refused": 1}
     assert problems(connected) == [("WARN", "Objects that it sent were refused: 1.")]
