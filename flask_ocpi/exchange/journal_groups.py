@@ -208,9 +208,12 @@ def _find(storage: Storage, hashes: Collection[int] | None, shelf: str) -> Itera
     if hashes is None:
         yield from _all(storage, known, shelf)
         return
-    for row in {each >> _ROW for each in hashes}:
+    rows: dict[int, list[int]] = {}
+    for each in hashes:
+        rows.setdefault(each >> _ROW, []).append(each)
+    for row, some in rows.items():
         for document in _documents(storage, _owner_of(row), shelf):
-            _add_places(places, document, hashes)
+            _add_places(places, document, some)
     yielded = set()
     for id in _latest_first(places):
         found = places[id]
@@ -251,12 +254,14 @@ def _latest_first(ids: Collection[str]) -> list[str]:
 def _add_places(places: dict[str, dict[int, set[int]]], document: Mapping[str, Any], hashes: Collection[int]) -> None:
     """Add the places of records that hashes find in a row; the hashes there are sorted."""
     found = document["hashes"]
-    for each in hashes:
-        at = bisect_left(found, each << _PLACE)
-        while at < len(found) and found[at] >> _PLACE == each:
-            place = found[at] & ((1 << _PLACE) - 1)
-            places.setdefault(document["id"], {}).setdefault(place, set()).add(each)
-            at += 1
+    if len(found) < len(hashes):
+        matching = [each for each in found if each >> _PLACE in hashes]
+    else:
+        ranges = ((bisect_left(found, each << _PLACE), bisect_left(found, each + 1 << _PLACE)) for each in hashes)
+        matching = [each for begin, end in ranges for each in found[begin:end]]
+    for each in matching:
+        place = each & ((1 << _PLACE) - 1)
+        places.setdefault(document["id"], {}).setdefault(place, set()).add(each >> _PLACE)
 
 
 def _documents(storage: Storage, owner: Party, shelf: str) -> Iterator[dict[str, Any]]:
