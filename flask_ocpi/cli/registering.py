@@ -63,13 +63,7 @@ _with_terms = with_options(  # what a partner may be: the keyword arguments of t
 @click.option("--partner", "platform", help="A known partner that is to register again, by id, name or party.")
 @click.option("--version", help="The only version of OCPI in which the partner can register.")
 @_with_terms
-def invite(
-    name: str,
-    token: str | None,
-    platform: str | None,
-    version: str | None,
-    **terms: Any,
-) -> None:
+def invite(name: str, token: str | None, platform: str | None, version: str | None, **terms: Any) -> None:
     """Create a registration token for a partner.
 
     The token is printed only once: the storage has its hash. Roles and parties beyond those that you grant here wait
@@ -102,13 +96,7 @@ def invite(
 @click.option("--name", help="The name of the partner; by default its own.")
 @click.option("--version", help="The version of OCPI to register in, instead of the newest that both sides have.")
 @_with_terms
-def register(
-    versions_url: str,
-    token: str,
-    name: str | None,
-    version: str | None,
-    **terms: Any,
-) -> None:
+def register(versions_url: str, token: str, name: str | None, version: str | None, **terms: Any) -> None:
     """Register with the platform at VERSIONS_URL, with its registration TOKEN.
 
     TOKEN - reads it from stdin, which keeps it out of the shell's history. This app must run at OCPI_BASE_URL
@@ -134,13 +122,7 @@ def register(
 @_own_role
 @_own_party
 @yes_option
-def rotate(
-    platform: str,
-    version: str | None,
-    own_role: str | None,
-    own_party: Party | None,
-    yes: bool,
-) -> None:
+def rotate(platform: str, version: str | None, own_role: str | None, own_party: Party | None, yes: bool) -> None:
     """Renew the registration with PLATFORM: new tokens in both directions, endpoints fetched again.
 
     PLATFORM is an id, a name or a party such as NL-ABC. This app must run at OCPI_BASE_URL meanwhile.
