@@ -28,7 +28,6 @@ from flask_ocpi.host.hooks import HostHooks
 from flask_ocpi.host.state import State
 from flask_ocpi.host.state import Surroundings
 from flask_ocpi.host.state import check
-from flask_ocpi.host.state import wire
 from flask_ocpi.modules.cdrs import CDR_AUDITS
 from flask_ocpi.signals import object_received
 from flask_ocpi.signals import object_removed
@@ -95,7 +94,7 @@ class OCPI(HostHooks, Facade):
         settings = Settings.from_mapping(app.config)
         versions = self._select_versions(app, settings)
         check(settings, versions)
-        state = wire(settings, self._surroundings(app, settings, versions))
+        state = State(settings, self._surroundings(app, settings, versions))
         is_embedded = app.config.get("SQLALCHEMY_DATABASE_URI") == EMBEDDED_DATABASE and self._storage_source is None
         if is_embedded and settings.create_tables is not False:
             state.copies.adopt()  # as `flask ocpi init-db` does, which that database does not need

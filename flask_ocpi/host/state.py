@@ -62,7 +62,6 @@ from flask_ocpi.host.stored import StoredObjects
 from flask_ocpi.modules.credentials import CredentialsRole
 from flask_ocpi.outbox import make_dispatcher
 from flask_ocpi.outbox.deliveries import Deliveries
-from flask_ocpi.outbox.deliveries import Dispatcher
 from flask_ocpi.outbox.deliveries import Job
 from flask_ocpi.partners.auth_tokens import TokenCipher
 from flask_ocpi.partners.platforms import Platform
@@ -81,24 +80,22 @@ if TYPE_CHECKING:
 
 
 class State:
-    """The parts of one platform. services, dispatcher and writer are set by :func:`wire`.
+    """The parts of one platform."""
 
-    shared_session: returns the host's ``db.session``, or None if that was not used.
-    """
-
-    services: Services
-    dispatcher: Dispatcher
-    writer: Writer
     #: The OpenAPI documents by version, each made on first use.
     specs: Mapping[str, Mapping[str, Any]] = {}
 
-    def __init__(
-        self, settings: Settings, transport: Transport | None, shared_session: Callable[[], HostSession | None]
-    ) -> None:
+    def __init__(self, settings: Settings, around: Surroundings) -> None:
         self.settings = settings
-        self._shared_session = shared_session
-        self._transport = transport
+        self._shared_session, self._transport = around.shared_session, around.transport
         forks.begin(self._begin)
+        inline = settings.dispatcher == "inline"
+        writing: dict[str, Any] = {"clock": around.clock, "in_context": around.app_context, "inline": inline}
+        self.writer = Writer(around.storage, settings, **writing)
+        findings = Findings(around.storage, settings, emit=around.emit, **writing)
+        self.services = _services(settings, around, self, findings, Contacts(around.storage, **writing))
+        deliveries = Deliveries(self.services, self.client, lambda work: _in_context(around, work))
+        self.dispatcher = make_dispatcher(deliveries, around.celery_app)
 
     def _begin(self) -> None:
         self._transport_made = threading.Lock()
@@ -206,7 +203,7 @@ def _http_transport(settings: Settings) -> Transport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """The parts of the app and of the OCPI object that :func:`wire` needs.
+    """The parts of the app and of the OCPI object that :class:`State` needs.
 
     own: the version whose shape stored objects have. secret: the source of the key for tokens. app_context: makes a
     context of the app for threads. emit: calls the listeners of a signal. refused: notes a refused token, as in
@@ -226,19 +223,6 @@ class Surroundings:
     refused: Callable[[str | None], int]
     celery_app: Callable[[], Any]
     shared_session: Callable[[], HostSession | None]
-
-
-def wire(settings: Settings, around: Surroundings) -> State:
-    state = State(settings, around.transport, around.shared_session)
-    inline = settings.dispatcher == "inline"
-    writing: dict[str, Any] = {"clock": around.clock, "in_context": around.app_context, "inline": inline}
-    state.writer = Writer(around.storage, settings, **writing)
-    findings = Findings(around.storage, settings, emit=around.emit, **writing)
-    contacts = Contacts(around.storage, **writing)
-    state.services = _services(settings, around, state, findings, contacts)
-    deliveries = Deliveries(state.services, state.client, lambda work: _in_context(around, work))
-    state.dispatcher = make_dispatcher(deliveries, around.celery_app)
-    return state
 
 
 def _services(
@@ -309,15 +293,15 @@ def _jobs(state: State, backfill: Backfill) -> list[Job]:
     schedule = Schedule(lambda: state.services, state.client)
     refetching = Refetching(lambda: state.services, state.client)
     return [
-        Job("time-outs", lambda: _next_deadline(state.services), partial(_send_timeouts, state)),
+        Job(
+            "time-outs",
+            lambda: _next_deadline(state.services),
+            lambda: callbacks.send_timeouts(state.services, state.transport),
+        ),
         Job("sync", schedule.seconds_left, schedule.run),
         Job("missing objects", backfill.seconds_left, backfill.run),
         Job("endpoints", refetching.seconds_left, refetching.run),
     ]
-
-
-def _send_timeouts(state: State) -> int:
-    return callbacks.send_timeouts(state.services, state.transport)
 
 
 def _next_deadline(services: Services) -> float | None:
