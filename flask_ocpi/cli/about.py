@@ -27,7 +27,7 @@ from flask_ocpi.core.description import Module
 from flask_ocpi.core.description import Operation
 from flask_ocpi.core.description import Version
 from flask_ocpi.exchange import journal_groups
-from flask_ocpi.host.settings import settings_in_force
+from flask_ocpi.host.checks import settings_in_force
 from flask_ocpi.web.blueprints import url_rule
 from flask_ocpi.web.current import current_ocpi
 from flask_ocpi.web.pages import openapi_document

@@ -17,8 +17,8 @@ from flask_ocpi.contrib.console.texts import TEXTS
 from flask_ocpi.core.moments import moment_text
 from flask_ocpi.host.checks import about_partners
 from flask_ocpi.host.checks import checks
+from flask_ocpi.host.checks import settings_in_force
 from flask_ocpi.host.journal import Rate
-from flask_ocpi.host.settings import settings_in_force
 
 #: Partners whose outbox has a history on the page: those with the oldest changes.
 _MOST = 5
