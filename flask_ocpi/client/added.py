@@ -27,10 +27,10 @@ from flask_ocpi.storage.base import Record
 
 
 class PostedClient(ModuleClient):
-    """Objects that their owner posts but that do not name it: terminals and financial advice confirmations."""
+    """Objects that their owner posts, such as terminals and financial advice confirmations."""
 
     def post(self, document: Document) -> Answer:
-        """Post an object to the platform's Receiver interface; it replaces one with the same id."""
+        """Post an object to the platform's Receiver interface."""
         return self.posted(document)[1]
 
     def push(self, document: Document, *parents: str, owner: Party | None = None) -> Answer:
@@ -158,7 +158,7 @@ class BookingsClient(ModuleClient):
         return self.request({**asked, "canceled": {"cancellation_reason": reason, "who_canceled": by}})
 
 
-class InvoiceReconciliationClient(ModuleClient):
+class InvoiceReconciliationClient(PostedClient):
     """The invoicereconciliation module."""
 
     pushes_new_only = True
@@ -181,7 +181,3 @@ class InvoiceReconciliationClient(ModuleClient):
             if error.http_status != 404:
                 raise
         return self.post(document)
-
-    def post(self, document: Document) -> Answer:
-        """Post a record to the platform's Receiver interface."""
-        return self.posted(document)[1]

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 from urllib.parse import urljoin
 
+from flask_ocpi.client.added import PostedClient
 from flask_ocpi.client.addresses import same_origin
 from flask_ocpi.client.modules import ModuleClient
 from flask_ocpi.client.operations import enum_of
@@ -231,7 +232,7 @@ def _understood(data: Any, asked: Document, responses: type[StrEnum]) -> StrEnum
 _log = logging.getLogger("flask_ocpi.client")
 
 
-class CdrsClient(ModuleClient):
+class CdrsClient(PostedClient):
     """The cdrs module: CDRs are posted, and read at the URL that the receiver gave them."""
 
     def post(self, document: Document) -> Answer:
@@ -246,12 +247,6 @@ class CdrsClient(ModuleClient):
             owner = Party.of(checked["country_code"], checked["party_id"])
             self.client.services.storage.save(CDR_URLS, self._key(owner, checked["id"]), record)
         return answer
-
-    def push(self, document: Document, *parents: str, owner: Party | None = None) -> Answer:
-        """Send a CDR with POST; ``owner`` is the party in it."""
-        if parents:
-            raise InvalidParametersError("A CDR has no parts: give the CDR alone.")
-        return self.post(document)
 
     def get_copy(self, *ids: str, owner: Party | None = None) -> Document:
         """Get the platform's copy of a CDR that we posted, by its id, to compare it with ours (CDR-28)."""

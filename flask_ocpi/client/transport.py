@@ -138,7 +138,8 @@ class HTTPTransport:
             raise
         answer.close()
         self._pools.keep(connection)
-        return Response(answer.status, _joined(answer), body, request.url)
+        joined = {name: ", ".join(answer.headers.get_all(name, ())) for name in answer.headers}  # as HTTP has it
+        return Response(answer.status, joined, body, request.url)
 
 
 def _sendable(url: str) -> str:
@@ -164,15 +165,6 @@ def _head(request: Request) -> bytes:
         given.append(("Content-Length", str(len(request.body or b""))))
     lines = {name.lower(): f"{name}: {value}" for name, value in given}
     return "\r\n".join(lines.values()).encode("latin-1")
-
-
-def _joined(answer: HTTPResponse) -> dict[str, str]:
-    """Return the headers of an answer; values of the same name are joined, as HTTP has it."""
-    found: dict[str, tuple[str, str]] = {}
-    for name, value in answer.headers.items():
-        known = found.get(name.lower())
-        found[name.lower()] = (name, value) if known is None else (known[0], f"{known[1]}, {value}")
-    return dict(found.values())
 
 
 def _tls_context(ca_bundle: str | None, client_certificate: Certificate | None) -> ssl.SSLContext:

@@ -6,6 +6,7 @@ from base64 import urlsafe_b64decode
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from dataclasses import dataclass
 from dataclasses import field
@@ -105,13 +106,9 @@ class Outbox:
 
     def find(self, platform: Platform | str, id: str) -> Undelivered:
         """Return an entry of a partner by its id; raise NotFoundError if there is none (any more)."""
-        partner = self.services.platforms.find(platform)
-        try:
-            key = urlsafe_b64decode(id + "=" * (-len(id) % 4)).decode()
-        except ValueError:
-            found = None
-        else:
-            found = entries.with_key(self.services, partner.id, key)
+        partner, found = self.services.platforms.find(platform), None
+        with suppress(ValueError):
+            found = entries.with_key(self.services, partner.id, urlsafe_b64decode(id + "=" * (-len(id) % 4)).decode())
         if found is None:
             raise NotFoundError("The outbox has no such entry any more: it was delivered, or discarded.")
         return self._entry(found)
