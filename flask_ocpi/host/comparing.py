@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
-from enum import Enum
 from enum import StrEnum
 from typing import Any
 
@@ -19,14 +18,8 @@ from flask_ocpi.core.moments import to_micros
 from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import fold
 
-
-class Absent(Enum):
-    """The value of a property that one side lacks."""
-
-    ABSENT = "-"
-
-
-ABSENT = Absent.ABSENT
+#: The value of a property that one side lacks.
+ABSENT: Any = object()
 _MOST_LISTED = 1000
 _EMPTY: tuple[Any, ...] = (ABSENT, None, [])
 

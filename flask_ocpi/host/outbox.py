@@ -23,6 +23,7 @@ from flask_ocpi.outbox.entries import OutboxEntry
 from flask_ocpi.outbox.processes import Process
 from flask_ocpi.outbox.processes import processes
 from flask_ocpi.partners.platforms import Platform
+from flask_ocpi.storage.base import Key
 from flask_ocpi.storage.base import Party
 
 
@@ -106,12 +107,13 @@ class Outbox:
 
     def find(self, platform: Platform | str, id: str) -> Undelivered:
         """Return an entry of a partner by its id; raise NotFoundError if there is none (any more)."""
-        partner, found = self.services.platforms.find(platform), None
+        partner, record = self.services.platforms.find(platform), None
         with suppress(ValueError):
-            found = entries.with_key(self.services, partner.id, urlsafe_b64decode(id + "=" * (-len(id) % 4)).decode())
-        if found is None:
+            key = Key("", "", urlsafe_b64decode(id + "=" * (-len(id) % 4)).decode(), partner.id)
+            record = self.services.storage.get(OutboxEntry.KIND, key)
+        if record is None:
             raise NotFoundError("The outbox has no such entry any more: it was delivered, or discarded.")
-        return self._entry(found)
+        return self._entry(OutboxEntry.from_record(record))
 
     def processes(self) -> Sequence[Process]:
         """Return the processes that looked for work within a day and did not end in order since."""

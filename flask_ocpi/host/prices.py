@@ -143,8 +143,10 @@ class Prices:
         """
         document, owner = dict(cdr), _owner(cdr)
         key = self._stored(document, owner)
-        if key is None:
-            return self.audits.audit(self._as_sent(document, owner), document)
+        if key is None:  # that which a CDR from its owner would have
+            id, own = str(cdr.get("id")), self.services.parties
+            receiver = () if owner in own else (own[0], Copies(self.services).source_of(owner))
+            return self.audits.audit(Key.of(*owner, id, *receiver), document)
         return self.audits.audit_all([(key, document)])[0].audit
 
     def audit_all(self, *, platform: Platform | str | None = None, since: str | None = None) -> Iterator[Audited]:
@@ -198,13 +200,6 @@ class Prices:
     def _stored(self, cdr: Mapping[str, Any], owner: Party) -> Key | None:
         found = self._look_up("cdrs", str(cdr["id"]), owner)
         return None if found is None else found[0]
-
-    def _as_sent(self, cdr: Document, owner: Party) -> Key:
-        """Return the key that a CDR from its owner would have."""
-        id, own = str(cdr.get("id")), self.services.parties
-        return (
-            Key.of(*owner, id) if owner in own else Key.of(*owner, id, own[0], Copies(self.services).source_of(owner))
-        )
 
     def _find(self, module: str, id: Any, owner: Party) -> Document | None:
         """Return an object of a party, own or a copy, or None."""

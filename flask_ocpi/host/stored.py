@@ -158,7 +158,8 @@ class StoredObjects:
         known = list(self._services.platforms.all())
         for module, object_type in self._services.object_types.items():
             keys: dict[Key, str] = {}
-            for full in _full_ids(object_type, id):
+            # A person means by one id the uid of a Token, which its type follows in keys.
+            for full in [id] if len(object_type.id_key) == 1 else [f"{id}\n{type}" for type in TokenType]:
                 own = {self._key(object_type, party, full, "", None): "" for party in self._services.parties}
                 copies = {
                     self._key(object_type, party, full, receiver, platform.id): platform.id
@@ -204,11 +205,6 @@ class StoredObjects:
         owner = Party.of(*object_type.owner_of(document))
         ids = tuple(object_type.id_of(document).split("\n"))
         return Item(module, owner, ids, source, document, record.audience, record.revision)
-
-
-def _full_ids(object_type: ObjectType, id: str) -> list[str]:
-    """Return the ids in keys that a person may mean by one id: the uid of a Token is followed by its type."""
-    return [id] if len(object_type.id_key) == 1 else [f"{id}\n{type}" for type in TokenType]
 
 
 def _places_of(location: Document, platform: str) -> Iterator[Place]:

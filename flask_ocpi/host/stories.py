@@ -126,7 +126,9 @@ class Beside:
         ids: dict[str, list[str]] = {}
         for kind, value in about:
             ids.setdefault(kind, []).append(value)
-        cdrs = dict.fromkeys((*ids.get("cdr", ()), *self._cdrs_of(ids.get("session", ()))))
+        of_sessions = self.services.storage.get_many(SESSION_CDRS, self._keys(ids.get("session", ())))
+        others = (id for record in of_sessions.values() for id, _ in record.document["cdrs"])
+        cdrs = dict.fromkeys((*ids.get("cdr", ()), *others))
         return [*self._audits(cdrs), *self._findings(ids), *self._outbox(ids)]
 
     def _places(self) -> Iterator[tuple[Party, str]]:
@@ -138,10 +140,6 @@ class Beside:
 
     def _keys(self, ids: Iterable[str]) -> list[Key]:
         return [Key(*owner, id, receiver) for id in ids for owner, receiver in self._places()]
-
-    def _cdrs_of(self, sessions: Iterable[str]) -> list[str]:
-        records = self.services.storage.get_many(SESSION_CDRS, self._keys(sessions))
-        return [id for record in records.values() for id, _ in record.document["cdrs"]]
 
     def _audits(self, cdrs: Iterable[str]) -> Iterator[Event]:
         for key, record in self.services.storage.get_many(CDR_AUDITS, self._keys(cdrs)).items():

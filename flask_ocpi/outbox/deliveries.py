@@ -244,7 +244,9 @@ class Deliveries:
                     self._failures.pop(platform.id, None)
             elif not self._note_failure(platform, entry, made, probed=probes):
                 break
-        self._note_pace(platform.id, monotonic() - began, tried)
+        if tried:
+            pace = (monotonic() - began) / tried
+            self._paces[platform.id] = (pace + self._paces.get(platform.id, pace)) / 2
         is_due_again = entries.settle(self.services, [entry for entry, _ in done], taken[tried:])
         delivered = [(entry, made) for entry, made in done if made.outcome is Outcome.DELIVERED]
         if probes and delivered:
@@ -269,11 +271,6 @@ class Deliveries:
     def pace(self, platform: str) -> float:
         """Return the seconds that a message to a platform took lately; 0 if that is not known."""
         return self._paces.get(platform, 0.0)
-
-    def _note_pace(self, platform: str, seconds: float, messages: int) -> None:
-        if messages:
-            pace = seconds / messages
-            self._paces[platform] = (pace + self._paces.get(platform, pace)) / 2
 
     def _note_failure(self, platform: Platform, entry: OutboxEntry, made: Attempt, *, probed: bool) -> bool:
         """Note the failure of an entry; return False if nothing can be sent to the platform now."""

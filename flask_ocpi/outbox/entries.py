@@ -247,12 +247,6 @@ def of_platform(
     return _walk(services, replace(_query(platform, **moments), offset=offset))
 
 
-def with_key(services: Services, platform: str, id: str) -> OutboxEntry | None:
-    """Return the entry of a platform with this id of its key, None if there is none."""
-    record = services.storage.get(OutboxEntry.KIND, Key("", "", id, platform))
-    return None if record is None else OutboxEntry.from_record(record)
-
-
 def summary(services: Services, platforms: Iterable[Platform] | None = None) -> list[Summary]:
     """Return the numbers of entries for each of these platforms, by default of all, that has any."""
     spread(services)

@@ -185,7 +185,6 @@ class Threads(Dispatcher):
         super().__init__(deliveries)
         self._interval = deliveries.services.settings.dispatch_interval
         self._stays = False
-        _all.add(self)
         forks.begin(self._begin)
 
     def _begin(self) -> None:
@@ -242,11 +241,6 @@ class Threads(Dispatcher):
             self._poll_at = 0.0
             self._ensure_running()
             self._changed.notify_all()
-
-    def is_running(self) -> bool:
-        """Tell whether the looking thread, or a thread that it started, exists."""
-        with self._changed:
-            return self._thread is not None or bool(self._senders.threads or self._jobs)
 
     def is_alive(self) -> bool:
         """Tell whether the looking thread works, or has no work left."""
@@ -411,14 +405,6 @@ class Threads(Dispatcher):
                 self._jobs.pop(job.name, None)
                 self._jobs_at = 0.0
                 self._changed.notify_all()
-
-
-_all: weakref.WeakSet[Threads] = weakref.WeakSet()
-
-
-def running() -> list[Threads]:
-    """Return the dispatchers of this process that have a thread, such as one that a test left behind."""
-    return [threads for threads in list(_all) if threads.is_running()]
 
 
 def _stop_at_exit(threads: Threads) -> None:

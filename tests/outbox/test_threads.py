@@ -17,6 +17,7 @@ from flask_ocpi.errors import UnansweredError
 from flask_ocpi.outbox import entries
 from flask_ocpi.outbox.deliveries import Job
 from flask_ocpi.testing.documents import location
+from tests.closing import is_running
 from tests.conftest import EVERY_STORAGE
 
 PATIENCE = 120.0
@@ -216,7 +217,7 @@ def test_who_has_to_look_by_a_time_is_there_then_and_not_disturbed_by_later_time
     assert looks.acquire(timeout=PATIENCE)
     assert len(found) == 2
     assert found[-1] - began > 0.9
-    eventually(lambda: not threads.is_running(), "the end of the thread")
+    eventually(lambda: not is_running(threads), "the end of the thread")
 
 
 def test_an_earlier_time_to_look_replaces_a_later_one(ocpi, monkeypatch):
@@ -231,7 +232,7 @@ def test_an_earlier_time_to_look_replaces_a_later_one(ocpi, monkeypatch):
     threads.wake(within=800.0)
 
     assert 490 < threads._jobs_at - now < 510
-    assert threads.is_running()
+    assert is_running(threads)
 
 
 def test_stop_waits_for_what_is_under_way_and_delivers_the_rest(ocpi, partners, ocpi_network):
@@ -299,7 +300,7 @@ def test_storage_that_stays_gone_is_left_alone_until_the_next_need(ocpi, partner
 
     monkeypatch.setattr(ocpi.storage, "list", fail)
     ocpi.save("locations", location())
-    eventually(lambda: not ocpi.dispatcher.is_running(), "the end of the thread")
+    eventually(lambda: not is_running(ocpi.dispatcher), "the end of the thread")
     assert "could not look what is due: It is gone." in caplog.text
     assert "Traceback" not in caplog.text
     monkeypatch.setattr(ocpi.storage, "list", original)

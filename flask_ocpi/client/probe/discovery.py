@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from collections import Counter
 from collections.abc import Collection
 from collections.abc import Mapping
@@ -242,7 +243,7 @@ def credentials_url(session: Session) -> str:
 @check("credentials.token", "Its token is the one that it accepts from us.", _GET, advised=True)
 def credentials_token(session: Session) -> str:
     token = _object(session).get("token")
-    if not session.is_our_token(token):
+    if not isinstance(token, str) or not hmac.compare_digest(token.encode(), session.token.encode()):
         raise FlawError("It is another one.")
     return "the one in use"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import re
 import time
 import uuid
@@ -196,9 +195,6 @@ class Session:
                 begin, rest = secret[:_SEEN_OF_A_SECRET], secret[_SEEN_OF_A_SECRET:]
                 text = re.sub(re.escape(begin) + (r"[\w+/=.-]*" if rest else ""), "***", text)
         return _TOLD.sub(r"\1***", text)
-
-    def is_our_token(self, token: Any) -> bool:
-        return isinstance(token, str) and hmac.compare_digest(token.encode(), self.token.encode())
 
     def propose(self, quirk: str, value: Any, reason: str) -> None:
         """Note a quirk that would help, unless it is set already."""
