@@ -74,7 +74,8 @@ def patch_of(module: Module, object_type: ObjectType, document: Document, change
         above = _ids(place) == ids[: len(_ids(place))]
         if not above or (place != place_of_change and set(names) - {LAST_UPDATED}):
             return None
-    if not _offers_patch(module, object_type, len(ids)):
+    offered = (o for o in operations_of(module, InterfaceRole.RECEIVER) if o.method == "PATCH")
+    if not any(o.object is object_type and o.part == len(ids) for o in offered):
         return None
     target, ancestors = document, []
     if ids:
@@ -92,11 +93,6 @@ def patch_of(module: Module, object_type: ObjectType, document: Document, change
 
 def _ids(place: str) -> tuple[str, ...]:
     return tuple(place.split("\n")) if place else ()
-
-
-def _offers_patch(module: Module, object_type: ObjectType, level: int) -> bool:
-    operations = operations_of(module, InterfaceRole.RECEIVER)
-    return any(o.method == "PATCH" and o.object is object_type and o.part == level for o in operations)
 
 
 def _compare(

@@ -46,8 +46,6 @@ _BEHIND_THE_HUB = frozenset(
 
 
 class Outcome(StrEnum):
-    """The outcome of sending an entry."""
-
     DELIVERED = "DELIVERED"  # the platform has the state
     NEEDLESS = "NEEDLESS"  # the platform must not get the state (any more), or there is nothing to send
     WAITING = "WAITING"  # the version of the platform cannot express the state until another object is stored

@@ -60,8 +60,6 @@ def processes(services: Services) -> Sequence[Process]:
 
 
 class Pulse:
-    """The pulse of this process."""
-
     def __init__(self, services: Services) -> None:
         self._services = services
         forks.begin(self._begin)

@@ -90,7 +90,8 @@ class TokenCipher:
             )
         self._keys = tuple(keys)
         self._secret_key = secret_key
-        self._decrypted = lru_cache(_DECRYPTED)(self._decrypt)
+        #: Returns the token of an encrypted text; raises StorageError if no key decrypts it.
+        self.decrypt = lru_cache(_DECRYPTED)(self._decrypt)
         if keys:
             _ = self._fernet  # wrong keys raise an error at once
 
@@ -115,10 +116,6 @@ class TokenCipher:
 
     def encrypt(self, token: str) -> str:
         return self._fernet.encrypt(token.encode()).decode("ascii")
-
-    def decrypt(self, text: str) -> str:
-        """Return the token; raise StorageError if no key decrypts it."""
-        return self._decrypted(text)
 
     def _decrypt(self, text: str) -> str:
         from cryptography.fernet import InvalidToken

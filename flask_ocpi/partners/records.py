@@ -29,8 +29,6 @@ from flask_ocpi.storage.stored import Stored
 
 
 class PlatformState(StrEnum):
-    """The state of a platform's registration."""
-
     INVITED = "INVITED"  # it has a registration token of ours (token A)
     PENDING = "PENDING"  # we are registering with it
     REGISTERED = "REGISTERED"
@@ -38,8 +36,6 @@ class PlatformState(StrEnum):
 
 
 class TokenUse(StrEnum):
-    """The use of a token that we issued."""
-
     REGISTRATION = "REGISTRATION"  # versions and credentials (token A)
     PENDING = "PENDING"  # token B before the answer: as REGISTRATION, or as ACTIVE if the platform is registered
     ACTIVE = "ACTIVE"  # everything its roles may use

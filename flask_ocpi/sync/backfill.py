@@ -235,7 +235,9 @@ def _is_here(services: Services, scope: Scope, wanted: MissingObject, *, fetched
 def _get(services: Services, scope: Scope, calls: ModuleClient, wanted: MissingObject) -> None:
     """Fetch an object by its id if its module allows that; else all objects changed since the missed change."""
     pulled = Pulled()
-    if not _is_got_by_id(scope):
+    operations = operations_of(scope.module, InterfaceRole.SENDER)
+    single = (o for o in operations if o.object is not None and not o.returns_list and not o.part)
+    if all(operation.method != "GET" for operation in single):
         moment = min(wanted.moment, services.now()) - services.settings.sync_overlap * SECOND
         crawl = Crawl.begin(services, scope, calls, date_from=date_time(moment))
         read_pages(services, scope, calls, crawl, seconds=2 * services.settings.http_timeout)  # as long as the lease
@@ -246,8 +248,3 @@ def _get(services: Services, scope: Scope, calls: ModuleClient, wanted: MissingO
     with services.storage.transaction():
         receipt = receive(services, scope, [scope.item_of(document)], pulled, known=Known())
     tell(services, scope, receipt.stored)
-
-
-def _is_got_by_id(scope: Scope) -> bool:
-    operations = operations_of(scope.module, InterfaceRole.SENDER)
-    return any(o.method == "GET" and o.object is not None and not o.returns_list and not o.part for o in operations)

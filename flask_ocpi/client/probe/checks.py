@@ -34,8 +34,6 @@ class Outcome(StrEnum):
 
 
 class Each(StrEnum):
-    """How often a check is made."""
-
     PLATFORM = "platform"
     LIST = "list"
     RECEIVER = "receiver"
