@@ -376,10 +376,11 @@ class Version:
         """The version with its own shape of objects only, without conversions."""
         return replace(self, converters={}, origins={})
 
-    def with_module(self, module: Module) -> Version:
-        """Return the version with one more module, which replaces its own of the same id."""
-        others = tuple(known for known in self.modules if known.id != module.id)
-        return replace(self, modules=(*others, module))
+    def with_module(self, *modules: Module) -> Version:
+        """Return the version with more modules, which replace its own of the same ids."""
+        given = {module.id: module for module in modules}
+        others = (known for known in self.modules if known.id not in given)
+        return replace(self, modules=(*others, *given.values()))
 
     def evolve(
         self,

@@ -10,7 +10,6 @@ import flask_ocpi.versions.v2_2_1 as base
 from flask_ocpi.core.description import Dialect
 from flask_ocpi.core.description import Document
 from flask_ocpi.core.description import Handler
-from flask_ocpi.core.description import Interface
 from flask_ocpi.core.description import Module
 from flask_ocpi.core.description import Operation
 from flask_ocpi.core.description import PathParameter
@@ -71,35 +70,24 @@ def authorize(ctx: Context, target: Target, body: Document | None) -> Result:
     raise target.missing()
 
 
-def _sides(module: Module, sender: tuple[Operation, ...], receiver: tuple[Operation, ...]) -> Module:
-    interfaces = (Interface(InterfaceRole.SENDER, sender), Interface(InterfaceRole.RECEIVER, receiver))
-    return replace(module, interfaces=interfaces)
+def _with(module: Module, role: InterfaceRole, operations: tuple[Operation, ...]) -> Module:
+    """Return a module with other operations on one side."""
+    sides = (replace(side, operations=operations) if side.role is role else side for side in module.interfaces)
+    return replace(module, interfaces=tuple(sides))
 
 
-def _operations(module: Module, role: InterfaceRole) -> tuple[Operation, ...]:
-    return next(interface.operations for interface in module.interfaces if interface.role is role)
-
-
-_sessions = _sides(
-    sessions.MODULE, list_objects(SESSION, dated=True), _operations(sessions.MODULE, InterfaceRole.RECEIVER)
-)
-_tariffs = _sides(
-    tariffs.MODULE,
-    _operations(tariffs.MODULE, InterfaceRole.SENDER),
-    client_owned(TARIFF, verbs=("GET", "PUT", "PATCH", "DELETE")),
-)
-_tokens = _sides(
-    tokens.MODULE,
-    (*list_objects(TOKEN), replace(AUTHORIZE, handler=authorize)),
+_sessions = _with(sessions.MODULE, InterfaceRole.SENDER, list_objects(SESSION, dated=True))
+_tariffs = _with(tariffs.MODULE, InterfaceRole.RECEIVER, client_owned(TARIFF, verbs=("GET", "PUT", "PATCH", "DELETE")))
+_tokens = _with(
+    _with(tokens.MODULE, InterfaceRole.SENDER, (*list_objects(TOKEN), replace(AUTHORIZE, handler=authorize))),
+    InterfaceRole.RECEIVER,
     tuple(
         o if o.method == "PUT" else replace(o, handler=_of_any_type(o.handler))
         for o in client_owned(TOKEN, verbs=("GET", "PUT", "PATCH"))
     ),
 )
-_commands = _sides(
-    commands.MODULE,
-    _operations(commands.MODULE, InterfaceRole.SENDER),
-    tuple(o for o in _operations(commands.MODULE, InterfaceRole.RECEIVER) if o.name != "cancel_reservation"),
+_commands = _with(
+    commands.MODULE, InterfaceRole.RECEIVER, tuple(o for o in commands.COMMANDS if o.name != "cancel_reservation")
 )
 
 #: Each class takes the place of the one that it is derived from.
@@ -109,28 +97,22 @@ _CLASSES = {
     if isinstance(cls, type) and issubclass(cls, Schema) and cls.__module__ == own.__name__
 }
 
-VERSION: Version = (
-    base.VERSION.with_module(_sessions)
-    .with_module(_tariffs)
-    .with_module(_tokens)
-    .with_module(_commands)
-    .evolve(
-        "2.1.1",
-        dialect=Dialect(
-            routing=False,
-            token_encoding="plain",  # noqa: S106
-            patch_has_last_updated=False,
-            patch_appends=False,
-            lists_all=False,
-        ),
-        classes=_CLASSES,
-        enums=own.ENUMS,
-        converters=CONVERTERS,
-        parameters={
-            "location_id": PathParameter("location_id", own.LONGEST_ID, "Location.id.", "LOC1"),
-            "evse_uid": PathParameter("evse_uid", own.LONGEST_ID, "EVSE.uid.", "3256"),
-            "cdr_id": PathParameter("cdr_id", 36, "CDR.id.", "12345"),
-        },
-        drop=[ModuleID.CHARGINGPROFILES, ModuleID.HUBCLIENTINFO],
-    )
+VERSION: Version = base.VERSION.with_module(_sessions, _tariffs, _tokens, _commands).evolve(
+    "2.1.1",
+    dialect=Dialect(
+        routing=False,
+        token_encoding="plain",  # noqa: S106
+        patch_has_last_updated=False,
+        patch_appends=False,
+        lists_all=False,
+    ),
+    classes=_CLASSES,
+    enums=own.ENUMS,
+    converters=CONVERTERS,
+    parameters={
+        "location_id": PathParameter("location_id", own.LONGEST_ID, "Location.id.", "LOC1"),
+        "evse_uid": PathParameter("evse_uid", own.LONGEST_ID, "EVSE.uid.", "3256"),
+        "cdr_id": PathParameter("cdr_id", 36, "CDR.id.", "12345"),
+    },
+    drop=[ModuleID.CHARGINGPROFILES, ModuleID.HUBCLIENTINFO],
 )

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from functools import reduce
 
 from flask_ocpi.core.converting import Converter
 from flask_ocpi.core.converting import Lose
 from flask_ocpi.core.converting import Origin
-from flask_ocpi.core.description import Version
 from flask_ocpi.core.enums import Role
 from flask_ocpi.core.fields import CiString
 from flask_ocpi.core.fields import Enum
@@ -207,9 +205,7 @@ def _tariff_from_store(tariff: Document, lose: Lose) -> Document:
     return {"tax_included": stored.TaxIncluded.NO.value, **tariff}
 
 
-_WITH_ALL = reduce(Version.with_module, (INVOICERECONCILIATION, *PAYMENTS, *BOOKINGS), V2_2_1)
-
-VERSION = _WITH_ALL.evolve(
+VERSION = V2_2_1.with_module(INVOICERECONCILIATION, *PAYMENTS, *BOOKINGS).evolve(
     "2.3.0",
     classes={
         **stored.STORED,
