@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from dataclasses import field
 from urllib.parse import urlsplit
 
+from playwright.sync_api import Browser as Program
 from playwright.sync_api import Page
 from playwright.sync_api import Route
 from playwright.sync_api import expect
@@ -55,13 +56,27 @@ class Browser:
 @contextmanager
 def started(program: str, *, width: int = 1280, height: int = 1600) -> Iterator[Browser]:
     """Start a browser with one page, watched, until the block ends."""
+    with running(program) as chromium, opened(chromium, width=width, height=height) as found:
+        yield found
+
+
+@contextmanager
+def running(program: str) -> Iterator[Program]:
+    """Start a browser, without a page."""
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=program, args=OPTIONS, headless=True)
         try:
-            page = chromium.new_page(viewport={"width": width, "height": height})
-            page.set_default_timeout(TIMEOUT)
-            found = Browser(page)
-            found.watch()
-            yield found
+            yield chromium
         finally:
             chromium.close()
+
+
+@contextmanager
+def opened(chromium: Program, *, width: int = 1280, height: int = 1600) -> Iterator[Browser]:
+    """Open one page, watched, that shares no cookies and nothing kept with any other."""
+    with chromium.new_context(viewport={"width": width, "height": height}) as context:
+        page = context.new_page()
+        page.set_default_timeout(TIMEOUT)
+        found = Browser(page)
+        found.watch()
+        yield found

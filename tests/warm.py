@@ -31,7 +31,7 @@ from tests.forking import warm_up
 ROOT = Path(__file__).parents[1]
 CLIENT = Path(__file__).with_name("warm_client.py")
 #: Commands that are found in the folder of ``python()``, beside it.
-COMMANDS = ("flask", "pytest")
+COMMANDS = ("celery", "flask", "granian", "gunicorn", "pytest")
 NAMES = ("flask.cli", "flask_ocpi.cli", "flask_ocpi.testing.sandbox.commands", "pytest")
 _MOST_BYTES = 65536
 

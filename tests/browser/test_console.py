@@ -69,9 +69,9 @@ def test_every_page_fits_its_screen_and_runs_nothing_of_a_partner(browser: Brows
     page = browser.page
 
     for url in pages(browser, console):
+        page.goto(url)
         for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": 900})
-            page.goto(url)
 
             assert page.evaluate("document.documentElement.scrollWidth") <= width, (url, width)
         assert page.title() != "run"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,16 +48,14 @@ def url(platform: Flask) -> Iterator[str]:
         yield address
 
 
-def test_swagger_ui_works_with_the_network_cut(browser: Browser, platform: Flask, url: str, tmp_path: Path):
+def test_swagger_ui_works_with_the_network_cut(browser: Browser, platform: Flask, url: str):
     page = browser.page
     partner = add_partner(platform, [("DE", "EMS", ["EMSP"])])
 
     page.goto(f"{url}/ocpi/docs/")
     _check_overview(page)
-    page.screenshot(path=tmp_path / "overview.png", full_page=True)
     _authorize(page, partner.token)
     answer = _try_it_out(page)
-    page.screenshot(path=tmp_path / "list.png", full_page=True)
 
     assert answer["status_code"] == 1000
     assert [item["name"] for item in answer["data"]] == ["Central Station"]
@@ -77,14 +74,13 @@ def test_swagger_ui_shows_what_a_wrong_token_brings(browser: Browser, url: str):
     assert browser.strayed == []
 
 
-def test_swagger_ui_shows_where_the_result_of_a_command_goes(browser: Browser, url: str, tmp_path: Path):
+def test_swagger_ui_shows_where_the_result_of_a_command_goes(browser: Browser, url: str):
     page = browser.page
 
     page.goto(f"{url}/ocpi/docs/")
     operation = page.locator(START_SESSION)
     operation.locator(".opblock-summary-control").first.click()
     operation.locator(".tab-item", has_text="Callbacks").click()
-    page.screenshot(path=tmp_path / "callbacks.png", full_page=True)
 
     expect(operation.locator(".callbacks-container")).to_contain_text("{$request.body#/response_url}")
     expect(operation.locator(".callbacks-container")).to_contain_text("The result, once the charge point gave it")

@@ -39,6 +39,7 @@ from tests.servers import NGINX
 from tests.servers import free_port
 from tests.servers import left_out
 from tests.servers import nginx
+from tests.warm import programs
 
 DEPLOY = Path(__file__).parents[2] / "examples" / "deploy"
 UNITS = DEPLOY / "systemd"
@@ -219,7 +220,7 @@ class Deployment:
 
     def flask(self, *words: str, given: str = "") -> str:
         """Run a command of flask where the platform is deployed and return what it printed."""
-        command = [str(Path(sys.executable).with_name("flask")), "--app", "wsgi", *words]
+        command = [str(programs() / "flask"), "--app", "wsgi", *words]
         run = subprocess.run(
             command, cwd=DEPLOY, env=self.variables, input=given, capture_output=True, text=True, check=False
         )

@@ -47,6 +47,7 @@ from tests.servers import SQLITE
 from tests.servers import SYSTEMD
 from tests.servers import left_out
 from tests.urls import ocpi_url
+from tests.warm import programs
 
 DEFAULTS = {setting.key: setting.default for setting in SETTINGS}
 SENDER = ocpi_url("sender/locations")
@@ -498,6 +499,7 @@ class TestUnits:
         program, *words = units()[name].command
         options = {word.split("=")[0] for word in words if word.startswith("--")}
         commands = [word for word in words if word in ("ocpi", "worker", "beat")]
+        program = str(programs() / Path(program).name)
         asked = [[program, "--help"], [program, *app_of(words), *commands, "--help"]]
         settings = {"FLASK_OCPI_DISPATCHER": "celery", **BROKER} if "celery" in name else {}
         variables = Deployment(tmp_path, settings).variables
@@ -576,7 +578,7 @@ class TestEnvironmentFile:
 
     def test_numbers_of_granian_are_its_own(self) -> None:
         said = subprocess.run(
-            [str(Path(sys.executable).with_name("granian")), "--help"], capture_output=True, text=True, check=True
+            [str(programs() / "granian"), "--help"], capture_output=True, text=True, check=True
         ).stdout
 
         names = [name for name in environment_file() if name.startswith("GRANIAN_")]
