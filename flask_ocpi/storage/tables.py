@@ -76,13 +76,15 @@ class Statements:
     """The statements on one record; their parameters are :func:`row_values`, or :func:`key_values` alone.
 
     get, lock: return a row for :func:`record_of`; lock locks it until the end of the transaction.
-    upsert, insert: return the new revision; insert returns no row if the record exists.
+    upsert, insert: return the new revision; insert returns no row if the record exists. replace: changes nothing if it
+    does not exist.
     update: takes ``expected``, the revision to replace, and ``made``, the number of the record, or 0 for any.
     """
 
     get: Statement
     lock: Statement
     upsert: Statement
+    replace: Statement
     insert: Statement
     update: Statement
     delete: Statement
@@ -99,6 +101,7 @@ class Statements:
             "get": get,
             "lock": get.with_for_update(),
             "upsert": upsert.returning(c.revision),
+            "replace": sa.update(table).where(is_key).values({**content, "revision": c.revision + 1}),
             "insert": insert.returning(c.revision),
             "update": sa.update(table)
             .where(is_key, c.revision == sa.bindparam("expected"), sa.or_(number == 0, c.created == number))
