@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
 from itertools import islice
-from typing import Any
 
 from flask_ocpi.core import forks
 from flask_ocpi.core.moments import SECOND
@@ -209,7 +208,7 @@ class Contacts(WriteBehind[Contact]):
             start = now // _SLICE_MICROS
             heard.ages[start] = max(heard.ages.get(start, 0), seconds)
             if not self._inline:
-                self._have_written(self._number_waiting())
+                self._have_written(len(self._waiting))
 
     def of(self, platform: str) -> Contact:
         self.flush()
@@ -227,15 +226,12 @@ class Contacts(WriteBehind[Contact]):
         self.is_due = self._inline and bool(heard.slices)
         counts = heard.slices[now // _SLICE_MICROS] = [0, 0, 0, 0]
         if not self._inline:
-            self._have_written(self._number_waiting())
+            self._have_written(len(self._waiting))
         return counts
 
     def _forget(self) -> None:
         self._lock = threading.Lock()
         self._waiting: defaultdict[str, _Heard] = defaultdict(_Heard)
-
-    def _number_waiting(self) -> int:
-        return len(self._waiting)
 
     def _take(self) -> Sequence[Contact]:
         with self._lock:
@@ -245,8 +241,9 @@ class Contacts(WriteBehind[Contact]):
 
     def _save(self, batch: Sequence[Contact]) -> None:
         def add_up() -> None:
-            known = self._storage.get_many(Contact.KIND, [contact.key for contact in batch], for_update=True)
-            summed = [contact.after(_read(known.get(contact.key))) for contact in batch]
+            records = self._storage.get_many(Contact.KIND, [contact.key for contact in batch], for_update=True)
+            known = {key: Contact.from_record(record) for key, record in records.items()}
+            summed = [contact.after(known.get(contact.key)) for contact in batch]
             self._storage.save_many(Contact.KIND, [(contact.key, contact.to_record()) for contact in summed])
 
         self._storage.run(add_up)
@@ -278,10 +275,6 @@ def skew_of(timestamp: str, sent: int, received: int) -> int | None:
     if said > received:
         return (said - received) // 1000
     return min(0, said + exact - sent) // 1000
-
-
-def _read(record: Any) -> Contact | None:
-    return None if record is None else Contact.from_record(record)
 
 
 def _latest(one: int | None, other: int | None) -> int | None:

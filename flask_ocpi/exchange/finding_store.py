@@ -175,7 +175,7 @@ class Findings(WriteBehind[tuple[Key, findings.Entry]]):
             self._documents += entry.finding.document is not None
             self._waiting[entry.key] = entry.after(self._waiting.get(entry.key))
         if not self._inline:
-            self._have_written(self._number_waiting())
+            self._have_written(len(self._waiting))
 
     def write_inline(self) -> None:
         """Write the waiting findings if there is no thread; for the end of a request."""
@@ -261,9 +261,6 @@ class Findings(WriteBehind[tuple[Key, findings.Entry]]):
         self._lock = threading.Lock()
         self._waiting: dict[Key, findings.Entry] = {}
         self._documents = 0
-
-    def _number_waiting(self) -> int:
-        return len(self._waiting)
 
     def _take(self) -> Sequence[tuple[Key, findings.Entry]]:
         with self._lock:

@@ -204,7 +204,9 @@ class _Judge:
             return True
         verdict = self._asked(role)
         if verdict is None:
-            verdict = ACCEPT if is_free and self._is_usual(name) else self._setting(name)
+            setting = self.services.settings.new_roles
+            asks = setting == ACCEPT and name == Role.HUB
+            verdict = ACCEPT if is_free and self._is_usual(name) else ASK if asks else setting
         if verdict == REFUSE:
             raise InvalidParametersError(
                 f"roles: {party} is not granted the role {name} here; ask the operator of this platform. "
@@ -223,10 +225,6 @@ class _Judge:
         """Tell whether a role at a free party needs no approval: of a hub, or in a first registration."""
         first = not self.before.is_registered and not _has_terms(self.before)
         return self.is_hub or (first and name != Role.HUB)
-
-    def _setting(self, name: str) -> str:
-        setting = self.services.settings.new_roles
-        return ASK if setting == ACCEPT and name == Role.HUB else setting
 
     def _asked(self, role: Mapping[str, Any]) -> str | None:
         hook = self.services.hooks.registration_filter

@@ -114,10 +114,11 @@ def registered(
 ) -> Platform:
     """Return the record of a partner after a handshake, from its Credentials and the decision on its roles."""
     side = sides.side_of(services, platform, services.version(discovery.version))
+    names = (str(role["business_details"]["name"]) for role in credentials["roles"])
     after = replace(
         platform,
         state=PlatformState.REGISTERED,
-        name=platform.name or _name_of(credentials["roles"]) or platform.id,
+        name=platform.name or next((name for name in names if name != NOT_AVAILABLE), "") or platform.id,
         roles=decision.roles,
         requested=decision.requested,
         versions_url=credentials["url"],
@@ -197,9 +198,3 @@ def confirm(platforms: Platforms, caller: Caller) -> Caller:
     except ConflictError:  # another request with the same token did it
         return platforms.caller([caller.token]) or caller
     return replace(caller, platform=platform, issued=replace(caller.issued, used=True))
-
-
-def _name_of(roles: Sequence[Mapping[str, Any]]) -> str:
-    """Return the first name in CredentialsRole documents, or ""."""
-    names = (str(role["business_details"]["name"]) for role in roles)
-    return next((name for name in names if name != NOT_AVAILABLE), "")

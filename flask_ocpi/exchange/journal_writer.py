@@ -64,26 +64,23 @@ class Writer(WriteBehind[_Waiting]):
             return
         forks.look_for_fork()
         with self._counting:
-            has_room = len(self._queue) < QUEUE_LENGTH and self._size + size <= QUEUE_BYTES
+            has_room = len(self._waiting) < QUEUE_LENGTH and self._size + size <= QUEUE_BYTES
             if has_room:
                 self._size += size
-                self._queue.append((make, size))
+                self._waiting.append((make, size))
         if has_room:
-            self._have_written(len(self._queue))
+            self._have_written(len(self._waiting))
         else:
             self._lose(1, "they come faster than they can be written")
 
     def _forget(self) -> None:
         self._counting = threading.Lock()
-        self._queue: deque[_Waiting] = deque()
+        self._waiting: deque[_Waiting] = deque()
         self._size = 0
-
-    def _number_waiting(self) -> int:
-        return len(self._queue)
 
     def _take(self) -> Sequence[_Waiting]:
         with self._counting:
-            taken = [self._queue.popleft() for _ in range(min(AT_ONCE, len(self._queue)))]
+            taken = [self._waiting.popleft() for _ in range(min(AT_ONCE, len(self._waiting)))]
             self._size -= sum(size for _, size in taken)
         return taken
 

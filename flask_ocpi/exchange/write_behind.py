@@ -8,6 +8,7 @@ import logging
 import threading
 from collections.abc import Callable
 from collections.abc import Sequence
+from collections.abc import Sized
 from contextlib import AbstractContextManager
 from datetime import datetime
 from functools import cache
@@ -62,6 +63,7 @@ class WriteBehind(abc.ABC, Generic[T]):
     purge_after = PURGE_AFTER
     gather: ClassVar[float] = 0.5
     at_once: ClassVar[int] = BATCH
+    _waiting: Sized  # the collected items
 
     def __init__(
         self,
@@ -97,11 +99,11 @@ class WriteBehind(abc.ABC, Generic[T]):
         if not is_mine:
             return False
         try:
-            while self._number_waiting() and monotonic() < ends:
+            while len(self._waiting) and monotonic() < ends:
                 self._write(self._take())
         finally:
             writing.release()
-        return not self._number_waiting()
+        return not len(self._waiting)
 
     def _now(self) -> int:
         return int(self._clock().timestamp() * SECOND)
@@ -109,10 +111,6 @@ class WriteBehind(abc.ABC, Generic[T]):
     @abc.abstractmethod
     def _forget(self) -> None:
         """Drop all waiting items."""
-
-    @abc.abstractmethod
-    def _number_waiting(self) -> int:
-        """Return the number of waiting items."""
 
     @abc.abstractmethod
     def _take(self) -> Sequence[T]:

@@ -35,8 +35,8 @@ from flask_ocpi.storage.driver import Values
 from flask_ocpi.storage.driver import has_news
 from flask_ocpi.storage.opening import check_dialect
 from flask_ocpi.storage.opening import cut_off
-from flask_ocpi.storage.opening import is_in_memory
 from flask_ocpi.storage.opening import prepare
+from flask_ocpi.storage.opening import sqlite_file
 
 STATEMENT_ATTEMPTS = 3
 DEADLOCK_PAUSE_SECONDS = 0.02
@@ -51,7 +51,7 @@ class Database:
 
     def __init__(self, engine: sa.Engine) -> None:
         self.is_sqlite = engine.dialect.name == "sqlite"
-        self.in_memory = self.is_sqlite and is_in_memory(engine)
+        self.in_memory = self.is_sqlite and sqlite_file(engine.url) is None
         if self.in_memory and not isinstance(engine.pool, StaticPool):
             raise ConfigurationError(
                 "SQLite in memory has a database for each connection: create the engine with "

@@ -53,15 +53,11 @@ def cut_off(held: Held) -> None:
     os.close(nowhere)
 
 
-def is_in_memory(engine: sa.Engine) -> bool:
-    name = engine.url.database or ":memory:"
-    return ":memory:" in name or "mode=memory" in name or engine.url.query.get("mode") == "memory"
-
-
 def sqlite_file(url: sa.URL) -> Path | None:
     """Return the file of a SQLite database; None for a database in memory or of another kind."""
-    name = url.database or ""
-    if url.get_backend_name() != "sqlite" or not name or ":memory:" in name or url.query.get("mode") == "memory":
+    name = url.database or ":memory:"
+    in_memory = ":memory:" in name or "mode=memory" in name or url.query.get("mode") == "memory"
+    if in_memory or url.get_backend_name() != "sqlite":
         return None
     return Path(unquote(urlsplit(name).path) if name.startswith("file:") else name)
 
