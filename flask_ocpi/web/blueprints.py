@@ -39,15 +39,19 @@ from flask_ocpi.web.api import Blueprint
 from flask_ocpi.web.api import Documentation
 from flask_ocpi.web.api import add_route
 from flask_ocpi.web.api import response_schema
+from flask_ocpi.web.errorhandlers import ErrorHandlers
 from flask_ocpi.web.errorhandlers import not_routed
-from flask_ocpi.web.errorhandlers import register_error_handlers
+from flask_ocpi.web.errorhandlers import share_error_handlers
 from flask_ocpi.web.incoming import Incoming
 from flask_ocpi.web.incoming import read_document
 from flask_ocpi.web.incoming import read_query
 
 
-def module_blueprint(services: Services, version: Version, module: Module) -> Blueprint:
-    """Build the blueprint of one module, with a view for every operation of every served interface."""
+def module_blueprint(services: Services, version: Version, module: Module, handlers: ErrorHandlers) -> Blueprint:
+    """Build the blueprint of one module, with a view for every operation of every served interface.
+
+    handlers: those of functional modules, or of configuration modules.
+    """
     blueprint = Blueprint(f"ocpi_{version.slug}_{module.id}", __name__, description=module.description)
     described: set[str] = set()
     for interface in module.interfaces:
@@ -64,7 +68,7 @@ def module_blueprint(services: Services, version: Version, module: Module) -> Bl
                 _admit(services, version, module, None, current, Incoming.of(current.environ), is_result=False)
 
         blueprint.before_request(begin)
-    register_error_handlers(blueprint, services, functional=not module.configuration)
+    share_error_handlers(blueprint, handlers)
     return blueprint
 
 
@@ -76,10 +80,10 @@ def url_rule(services: Services, version: Version, module: Module, interface: In
     return f"{prefix}/{version.number}{module.path_of(interface)}{operation.path}"
 
 
-def add_catch_all(app: Flask, blueprint: Any, services: Services) -> None:
+def add_catch_all(app: Flask, blueprint: Any, services: Services, handlers: ErrorHandlers) -> None:
     """Answer every other path and method below the prefix in the envelope, without touching the app's error pages."""
     around = SurroundingHeaders(services, functional=False)
-    register_error_handlers(blueprint, services, functional=False)
+    share_error_handlers(blueprint, handlers)
     app.register_blueprint(blueprint)
     endpoint = f"{blueprint.name}.not_routed"
     prefix = services.settings.url_prefix

@@ -17,6 +17,8 @@ from flask_ocpi.host.state import State
 from flask_ocpi.web.api import Api
 from flask_ocpi.web.blueprints import add_catch_all
 from flask_ocpi.web.blueprints import module_blueprint
+from flask_ocpi.web.errorhandlers import ErrorHandlers
+from flask_ocpi.web.errorhandlers import error_handlers
 from flask_ocpi.web.headers import RestConverter
 from flask_ocpi.web.headers import SegmentConverter
 from flask_ocpi.web.headers import request_id
@@ -37,15 +39,17 @@ def serve(app: Flask, state: State) -> None:
     makers = {}
     watched: dict[str, str | None] = {"ocpi": None}
     routed: set[str] = set()
+    of_configuration = error_handlers(services, functional=False)
+    of_functional = error_handlers(services, functional=True)
     for version in services.versions:
         api = Api(app, version=version.number, about=partial(_about, services, version), policy=services.schemas.policy)
-        for name, module in _add_modules(api, services, version).items():
+        for name, module in _add_modules(api, services, version, of_configuration, of_functional).items():
             watched[name] = module.id
             if not module.configuration:
                 routed.add(name)
         makers[version.number] = partial(_finished, api)
     state.specs = Documents(makers)
-    add_catch_all(app, Blueprint("ocpi", __name__), services)
+    add_catch_all(app, Blueprint("ocpi", __name__), services, of_configuration)
     attach_filters()
     RequestWatch(app, services, watched, routed=routed, ended=partial(_ended, app, state))
     if services.settings.health:
@@ -69,12 +73,15 @@ def emitter(app: Flask) -> Callable[..., None]:
     return emit
 
 
-def _add_modules(api: Api, services: Services, version: Version) -> dict[str, Module]:
+def _add_modules(
+    api: Api, services: Services, version: Version, of_configuration: ErrorHandlers, of_functional: ErrorHandlers
+) -> dict[str, Module]:
     """Register the served modules of a version; return them by the names of their blueprints."""
     added: dict[str, Module] = {}
     for module in version.modules:
         if module.extend or any(services.serves(module, interface.role) for interface in module.interfaces):
-            blueprint = module_blueprint(services, version, module)
+            handlers = of_configuration if module.configuration else of_functional
+            blueprint = module_blueprint(services, version, module, handlers)
             api.register_blueprint(blueprint)
             added[blueprint.name] = module
     return added

@@ -19,7 +19,19 @@ from flask_ocpi.versions.v2_2_1 import VERSION as V2_2_1
 from tests.urls import ocpi_url
 
 
+class BusyError(Exception):
+    """An error of the host's own."""
+
+
 def add_routes(blueprint):
+    @blueprint.errorhandler(BusyError)
+    def say_busy(error):
+        return Response("busy", 420)
+
+    @blueprint.errorhandler(418)
+    def say_teapot(error):
+        return Response("teapot", 418)
+
     @blueprint.route(ocpi_url("sender/reports/<name>"))
     def report(name):
         if name.isdigit():
@@ -28,6 +40,8 @@ def add_routes(blueprint):
             return redirect("/elsewhere")
         if name == "lost":
             raise StorageError("password hunter2")
+        if name == "busy":
+            raise BusyError
         return Response(f"{name} for {current_platform.id} of {current_ocpi.versions_url}", mimetype="text/plain")
 
 
@@ -76,6 +90,12 @@ def test_errors_in_added_routes_come_in_the_envelope(partner, name, http_status,
 
     assert (response.status_code, response.json["status_code"]) == (http_status, status_code)
     assert "hunter2" not in response.text
+
+
+def test_added_routes_may_answer_errors_of_their_own(partner):
+    response = fetch(partner, "busy")
+
+    assert (response.status_code, response.text) == (420, "busy")
 
 
 def test_added_routes_may_redirect(partner):
