@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-fast soak interop bench lint docs wheel release bounds clean
+.PHONY: help demo test test-fast thorough soak interop bench lint docs wheel release bounds clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -28,6 +28,9 @@ test: $(VENV)/.ready-dev ## Run all tests, then name what was left out (PYTEST_A
 
 test-fast: $(VENV)/.ready-dev ## Run what takes about a minute: no servers, no databases, the first cases of each test
 	@$(PY) -m pytest -q -n 2 --dist worksteal -m "not slow and not database" --cases 2 --hypothesis-profile=dev $(PYTEST_ARGS)
+
+thorough: $(VENV)/.ready-dev ## Run all tests with three times the examples of properties
+	@$(PY) -m scripts.run_tests -n $(TEST_WORKERS) --dist worksteal --hypothesis-profile=thorough $(PYTEST_ARGS)
 
 soak: $(VENV)/.ready-dev ## Kill processes and databases a hundred times; nothing may be lost (SOAK_KILLS=100)
 	@$(PY) -m tests.faults.soak

@@ -1,8 +1,9 @@
 """Which tests are slow, which come first, and which a quick look leaves out: the hooks of tests/conftest.py.
 
 ``make test`` runs everything. ``make test-fast`` leaves out what is marked ``slow`` or ``database``, and runs the first
-cases of each parametrised test and fewer examples of each property. With ``--cov``, coverage is measured in the first
-cases alone: the others take the same lines with other values, and measuring doubles what they cost.
+cases of each parametrised test and fewer examples of each property. ``make thorough`` runs everything with three times
+the examples (``--hypothesis-profile=thorough``). With ``--cov``, coverage is measured in the first cases alone: the
+others take the same lines with other values, and measuring doubles what they cost.
 """
 
 from __future__ import annotations
@@ -80,8 +81,10 @@ UNMEASURED = (
     "sync/test_processes.py",
     "property",
     "pricing/test_simulation.py",
+    "reading/test_feeds.py",
     "reading/test_spoilt.py",
     "security/test_bounded_work.py",
+    "test_types.py",
 )
 DATABASES = ("sqlite", "postgresql", "routed")
 MEASURED_CASES = 2
@@ -90,15 +93,19 @@ MEASURED = pytest.StashKey[bool]()
 COVERED = pytest.StashKey[dict[str, list[str]] | None]()
 TESTS = Path(__file__).parent
 
+#: By which part of its examples a property is tried.
+PARTS = {"thorough": 1, "ci": 3, "dev": 10}
+
+settings.register_profile("thorough", deadline=None, print_blob=True)
 # On a machine of CI a change is judged by the same examples as the one before.
-settings.register_profile("ci", deadline=None, print_blob=True, derandomize="CI" in os.environ)
+settings.register_profile("ci", deadline=None, print_blob=True, max_examples=40, derandomize="CI" in os.environ)
 settings.register_profile("dev", deadline=None, max_examples=10)
 settings.load_profile("ci")
 
 
 def examples(count: int) -> int:
-    """Return how many examples a property of some cost has: so many, and a tenth with ``--hypothesis-profile=dev``."""
-    return count if settings.get_current_profile_name() == "ci" else max(count // 10, 5)
+    """Return how many examples a property of some cost has: so many in a thorough run, otherwise a part of them."""
+    return max(count // PARTS[settings.get_current_profile_name()], min(count, 5))
 
 
 def add_option(parser: pytest.Parser) -> None:
