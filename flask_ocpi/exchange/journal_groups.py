@@ -39,7 +39,6 @@ from flask_ocpi.storage.base import Party
 from flask_ocpi.storage.base import Query
 from flask_ocpi.storage.base import Record
 from flask_ocpi.storage.base import Storage
-from flask_ocpi.storage.base import walk
 
 #: The kind of the rows of groups. The receiver in a key is the shelf, so all messages of a group are kept for one time.
 REFERENCES = "journal_references"
@@ -58,6 +57,7 @@ _LARGE = 8000
 _MANY = 100
 _NOT_SMALL = 250
 _ADOPTED_AT_ONCE = 2000  # rows
+_PAGE = 200  # rows
 
 
 def messages_in(group: Key) -> int:
@@ -211,7 +211,8 @@ def _find(storage: Storage, hashes: Collection[int] | None, shelf: str) -> Itera
     rows: dict[int, list[int]] = {}
     for each in hashes:
         rows.setdefault(each >> _ROW, []).append(each)
-    for row, some in rows.items():
+    has_closed = storage.list(REFERENCES, Query(owners=(CLOSED,), receiver=shelf, limit=1, after="0-1")).records
+    for row, some in rows.items() if has_closed else ():
         for document in _documents(storage, _owner_of(row), shelf):
             _add_places(places, document, some)
     yielded = set()
@@ -265,8 +266,13 @@ def _add_places(places: dict[str, dict[int, set[int]]], document: Mapping[str, A
 
 
 def _documents(storage: Storage, owner: Party, shelf: str) -> Iterator[dict[str, Any]]:
-    for record in walk(storage, REFERENCES, Query(owners=(owner,), receiver=shelf)):
-        yield orjson.loads(record.text)
+    query = Query(owners=(owner,), receiver=shelf, limit=_PAGE, after="0-1")  # with a total, so that none are counted
+    while True:
+        page = storage.list(REFERENCES, query)
+        yield from map(orjson.loads, page.texts)
+        if len(page.records) < _PAGE:
+            return
+        query = replace(query, after=page.cursor, offset=query.offset + _PAGE)
 
 
 def _owner_of(row: int) -> Party:
