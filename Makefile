@@ -4,10 +4,11 @@ PYTHON ?= python3
 # More than there are cores: slow tests mostly wait for the programs that they start.
 TEST_WORKERS ?= 3
 PYTEST_ARGS ?=
+PIP_ARGS ?=
 
 VENV := .venv
 PY := $(VENV)/bin/python
-PIP := $(PY) -m pip install --quiet --disable-pip-version-check --retries 10
+PIP := $(PY) -m pip install --quiet --disable-pip-version-check --retries 10 $(PIP_ARGS)
 SOURCES := setup.cfg pyproject.toml
 
 # The tests start a hundred programs that import the same modules: what is compiled is kept.

@@ -66,7 +66,7 @@ def main() -> None:
         print("Installing", *pinned, flush=True)
         subprocess.run([*pip, *pinned, *TOOLS], check=True)
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        suite = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--cases", "3", *SMOKE]
+        suite = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--cases", "2", *SMOKE]
         sys.exit(subprocess.run(suite, cwd=ROOT, env=environment, check=False).returncode)
 
 
