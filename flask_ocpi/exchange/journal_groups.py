@@ -1,7 +1,7 @@
 """Groups of journal records: they say which messages are about what, and old messages are removed in their order.
 
 Each write makes an open group of its records, which is one row. Many small open groups become a larger one, and in the
-end a closed one: rows with the keys of its records, and 256 rows with the hashes of what their messages are about,
+end a closed one: rows with the keys of its records, and 512 rows with the hashes of what their messages are about,
 divided by the first bits of the hash. So there are few rows for many messages, and a search reads one row of each
 closed group. Two references may have the same hash, so the messages of the records that are found are compared with
 what is looked for.
@@ -48,7 +48,7 @@ CLOSED = Party("closed", "0")
 KINDS = (JOURNAL, REFERENCES)
 
 _PLACE = 16  # bits of the place of a record in its group; before them is the hash, of 32 bits
-_ROW = 24  # bits of a hash without those that tell its row
+_ROW = 23  # bits of a hash without those that tell its row
 _ROWS = 1 << (32 - _ROW)
 _CHUNK = 256  # records in a row of a closed group
 #: So many messages in open groups become a closed one.
