@@ -59,6 +59,8 @@ ROOT = Path(__file__).parent.parent
 SECONDS = 120
 ORDINALS = ("first", "second", "third", "fourth")
 
+#: What an app that is served notes is written soon after, and read until it is there.
+_READING = tuple(f"flask ocpi {name}" for name in ("story", "journal", "findings", "find", "cdrs"))
 _SETTING_UP = ("python -m venv", ". .venv", "pip install")
 _COLOUR = re.compile("\x1b\\[[0-9;]*m")
 _LINK = re.compile(r"<(http://127\.0\.0\.1:\d+[^>]*)>")
@@ -212,21 +214,26 @@ class Reader:
         return re.sub(pattern, lambda found: self.known[found[0]], text)
 
     def _run(self, command: str, expected: list[str], *, code: int) -> None:
-        run = subprocess.run(
-            ["bash", "-c", command],
-            cwd=self.folders[ORDINALS[0]],
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-        )
-        printed = run.stdout.splitlines()
+        deadline = time.monotonic() + (SECONDS if command.startswith(_READING) else 0)
+        while True:
+            run = subprocess.run(
+                ["bash", "-c", command],
+                cwd=self.folders[ORDINALS[0]],
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                timeout=SECONDS,
+                check=False,
+            )
+            printed = run.stdout.splitlines()
+            found = compare(expected, printed, whole=True)
+            if found or time.monotonic() > deadline:
+                break
+            time.sleep(0.1)
         for line in printed:
             self.say(line)
-        found = compare(expected, printed, whole=True)
         if found is None:
             raise Differs(f"{command}\n{_both(expected, printed)}")
         if run.returncode != code:

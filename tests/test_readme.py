@@ -7,7 +7,6 @@ import os
 import re
 import runpy
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from flask_ocpi.testing.network import Network
 from tests.snippets import ROOT
 from tests.snippets import blocks
 from tests.snippets import run
+from tests.warm import python as python_program
 
 README = (ROOT / "README.md").read_text()
 QUICKSTART = (ROOT / "docs" / "quickstart.md").read_text()
@@ -32,7 +32,7 @@ def flask(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     own = {name: value for name, value in os.environ.items() if not name.startswith("FLASK_")}
     return subprocess.run(
-        [sys.executable, *arguments],
+        [python_program(), *arguments],
         cwd=folder,
         env={**own, "PYTHONPATH": str(ROOT), "FLASK_OCPI_BASE_URL": BASE_URL},
         capture_output=True,

@@ -7,7 +7,6 @@ import io
 import json
 import os
 import subprocess
-import sys
 
 import pytest
 
@@ -20,6 +19,7 @@ from tests.pricing.cdrs import TARIFF
 from tests.pricing.cdrs import cdr
 from tests.pricing.cdrs import session
 from tests.urls import ocpi_url
+from tests.warm import python
 
 BASE = ocpi_url("receiver")
 
@@ -119,7 +119,7 @@ def test_files_go_without_an_app(file, tmp_path):
         (["cdrs", "audit", file(cdr(total_energy=7000), "wh.json")], 1),
         (["tariffs", "lint", file(TARIFF, "tariff.json")], 0),
     ):
-        command = [sys.executable, "-m", "flask", "ocpi", *arguments]
+        command = [python(), "-m", "flask", "ocpi", *arguments]
 
         done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
 
