@@ -308,11 +308,15 @@ def save_object(storage: Storage, object_type: ObjectType, key: Key, record: Rec
         return storage.save(object_type.kind, key, record, expected=0)
     except ConflictError:
         stored = storage.get(object_type.kind, key)
-    schema = object_type.schema()
-    if stored is not None and _comparable_document(schema, stored.document) == _comparable_document(schema, document):
+    if stored is not None and _content(object_type, stored.document) == _content(object_type, document):
         return False
     name = object_type.id_of(document)
     raise InvalidParametersError(f"The {object_type.name} {name!a} is stored already, with other content: it stays.")
+
+
+def _content(object_type: ObjectType, document: Document) -> Document:
+    own = {name: value for name, value in document.items() if name not in object_type.beside}
+    return _comparable_document(object_type.schema(), own)
 
 
 def _comparable_document(schema: Any, document: Document) -> Document:

@@ -104,6 +104,7 @@ CDR_OBJECT = ObjectType(
     schema=CDR,
     parameter=CDR_ID,
     final=True,
+    beside=("location",),  # in 2.1.1
     audience=token_party,
 )
 

@@ -299,8 +299,13 @@ def cdr_from_store(document: Document, lose: Lose) -> Document:
 
 
 def _where(place: Document, known: Document | None, cdr: Document, lose: Lose) -> Document:
-    """Return the Location of a CDR as it was then, with the current properties that a CdrLocation lacks."""
+    """Return the Location of a CDR as it was then, with the current properties that a CdrLocation lacks.
+
+    A current name stays out: a CDR that is sent again after a change would be another one. The postal code may not.
+    """
     made = {**(known or {"time_zone": NOT_AVAILABLE}), **{name: place[name] for name in _OF_PLACE if name in place}}
+    if "name" not in place:
+        made.pop("name", None)
     made |= {"country_code": "", "party_id": "", "publish": True}
     made.setdefault("last_updated", cdr["last_updated"])
     made.pop("publish_allowed_to", None)

@@ -124,10 +124,12 @@ def test_cdr_is_posted_and_read_again_where_location_says(ems, valid):
     cdr = OF.cdr()
 
     posted = ems.partner.post(CDRS, cdr)
-    again = ems.partner.post(CDRS, cdr)
+    again = ems.partner.post(CDRS, {**cdr, "location": {**cdr["location"], "last_updated": "2024-06-01T00:00:00Z"}})
+    moved = ems.partner.post(CDRS, {**cdr, "location": {**cdr["location"], "address": "Elsewhere 1"}})
     other = ems.partner.post(CDRS, {**cdr, "total_cost": 99})
 
-    assert (posted.http_status, again.http_status, other.status_code) == (201, 200, 2001)
+    assert (posted.http_status, again.http_status) == (201, 200), "the Location is as it is at present"
+    assert (moved.status_code, other.status_code) == (2001, 2001)
     url = posted.headers["Location"].removeprefix("https://ours.example")
     assert valid("cdrs", "post_cdr", ems.partner.get(url).data) == cdr
     for method in ("PUT", "PATCH", "DELETE"):

@@ -71,6 +71,9 @@ class House:
         self.cpo.save("locations", place)
 
     def bill(self) -> None:
+        """Save a CDR at a location that is known: to a partner of 2.1.1 its postal code is sent with the CDR."""
+        if not self.bills:
+            self.change(1)
         self.bills += 1
         token = {**cdr()["cdr_token"], "country_code": "DE", "party_id": "EMS"}
         self.cpo.save("cdrs", cdr(id=f"CDR{self.bills}", cdr_token=token))
