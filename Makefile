@@ -30,7 +30,7 @@ test: $(VENV)/.ready-dev ## Run all tests, then name what was left out (PYTEST_A
 test-fast: $(VENV)/.ready-dev ## Run what takes about a minute: no servers, no databases, the first cases of each test
 	@$(PY) -m pytest -q -n 2 --dist worksteal -m "not slow and not database" --cases 2 --hypothesis-profile=dev $(PYTEST_ARGS)
 
-thorough: $(VENV)/.ready-dev ## Run all tests with three times the examples of properties
+thorough: $(VENV)/.ready-dev ## Run all tests with three times the examples of properties, and all boundary values for the API
 	@$(PY) -m scripts.run_tests -n $(TEST_WORKERS) --dist worksteal --hypothesis-profile=thorough $(PYTEST_ARGS)
 
 soak: $(VENV)/.ready-dev ## Kill processes and databases a hundred times; nothing may be lost (SOAK_KILLS=100)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
+from hypothesis import settings
 from redis import Redis
 
 from flask_ocpi.core.schema import Schema
@@ -105,6 +106,12 @@ def _validation(monkeypatch: pytest.MonkeyPatch) -> None:
     """With OCPI_TEST_COMPILED=off, leave all validation to marshmallow. The tests of the compiled loaders undo it."""
     if os.environ.get("OCPI_TEST_COMPILED") == "off":
         monkeypatch.delattr(Schema, "load")
+
+
+@pytest.fixture
+def thorough() -> bool:
+    """Whether a test that makes up its values tries all of them, or the part that each change is judged by."""
+    return settings.get_current_profile_name() == "thorough"
 
 
 @pytest.fixture

@@ -2,8 +2,9 @@
 
 ``make test`` runs everything. ``make test-fast`` leaves out what is marked ``slow`` or ``database``, and runs the first
 cases of each parametrised test and fewer examples of each property. ``make thorough`` runs everything with three times
-the examples (``--hypothesis-profile=thorough``). With ``--cov``, coverage is measured in the first cases alone: the
-others take the same lines with other values, and measuring doubles what they cost.
+the examples, and all boundary values for the API (``--hypothesis-profile=thorough``). With ``--cov``, coverage is
+measured in the first cases alone: the others take the same lines with other values, and measuring doubles what they
+cost.
 """
 
 from __future__ import annotations
