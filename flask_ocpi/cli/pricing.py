@@ -66,7 +66,7 @@ def price_file(ctx: click.Context, file: IO[bytes], tariffs: Sequence[IO[bytes]]
     """
     document, *others = _documents(file, ("cdrs", "sessions"))
     if others:
-        raise refusal(f"{name_of(file)} holds {1 + len(others)} objects; one is priced at a time.")
+        raise refusal(f"{name_of(file)} holds {1 + len(others)} objects. Give one of them.")
     known = [tariff for each in tariffs for tariff in _documents(each, ("tariffs",))]
     ocpi = _platform(ctx)
     if ocpi is not None and {"country_code", "party_id"} <= document.keys():

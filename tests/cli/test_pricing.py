@@ -130,7 +130,7 @@ WRONG_FILES = {
     "no JSON": ("{", "is not valid JSON (line 1, column 2)"),
     "no object": ("[1]", "must hold an object, or a list of them."),
     "nothing": ("[]", "must hold an object, or a list of them."),
-    "two": (json.dumps([cdr(), cdr()]), "holds 2 objects; one is priced at a time."),
+    "two": (json.dumps([cdr(), cdr()]), "holds 2 objects. Give one of them."),
     "volume": (json.dumps(cdr(start_date_time="soon")), "has to be a date and time"),
 }
 

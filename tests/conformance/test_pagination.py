@@ -353,7 +353,7 @@ def test_wrong_parameters_are_answered_2001(ocpi_client, query, message):
     assert "Link" not in answer.headers
 
 
-@pytest.mark.parametrize("query", ["limit=1&limit=3", "caf\u00e9=1&limit=1", "a=%C3%A9&limit=1&limit="])
+@pytest.mark.parametrize("query", ["limit=1&limit=3", "\u00e9=1&limit=1", "a=%C3%A9&limit=1&limit="])
 def test_first_value_of_a_query_parameter_counts(ocpi, ocpi_client, query):
     for number in range(3):
         ocpi.save("locations", location(id=f"LOC{number}"))

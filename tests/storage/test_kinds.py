@@ -85,7 +85,7 @@ def test_every_kind_keeps_records_under_every_kind_of_key(every_kind):
             assert every_kind.save(kind, key, record, expected=1) is False
         found = [every_kind.get(kind, key) for key in KEYS]
         assert [(r.document, r.last_updated, r.audience, r.revision) for r in found] == [stored] * len(KEYS)
-        assert every_kind.list(kind, Query(date_to=6)).records == tuple(found)
+        assert [*every_kind.list(kind, Query(date_to=6)).records] == found
         assert [every_kind.delete(kind, key) for key in KEYS] == [True] * len(KEYS)
 
 
