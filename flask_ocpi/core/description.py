@@ -60,7 +60,7 @@ class ObjectType:
     defaults: values of key properties that a URL may leave out of its query (a Token's type).
     parts: nested classes with their own URLs, outermost first.
     appended: lists that a PATCH adds to. final: a stored object never changes.
-    beside: properties with other objects as they are at present, which may differ when a final one is sent again.
+    content: returns what must be the same when a final one is sent again; None: all of it.
     described: the party in its key is not its owner but its subject (ClientInfo).
     audience: the (country code, party id) of the receivers of an own object, if the object names them.
     private: an own object without audience is refused, instead of being for all.
@@ -79,7 +79,7 @@ class ObjectType:
     parts: tuple[Part, ...] = ()
     appended: tuple[str, ...] = ()
     final: bool = False
-    beside: tuple[str, ...] = ()
+    content: Callable[[Document], Document] | None = None
     described: bool = False
     audience: Callable[[Document], tuple[tuple[str, str], ...]] | None = None
     private: bool = False

@@ -315,8 +315,8 @@ def save_object(storage: Storage, object_type: ObjectType, key: Key, record: Rec
 
 
 def _content(object_type: ObjectType, document: Document) -> Document:
-    own = {name: value for name, value in document.items() if name not in object_type.beside}
-    return _comparable_document(object_type.schema(), own)
+    content = document if object_type.content is None else object_type.content(document)
+    return _comparable_document(object_type.schema(), content)
 
 
 def _comparable_document(schema: Any, document: Document) -> Document:

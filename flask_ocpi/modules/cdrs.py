@@ -98,13 +98,24 @@ def token_party(document: Document) -> tuple[tuple[str, str], ...]:
     return ((token["country_code"], token["party_id"]),)
 
 
+def told_content(document: Document) -> Document:
+    """Return what the sender of a CDR told about it.
+
+    One of 2.1.1 has the Location as it is at present beside it, and names a contract, whose token we found ourselves.
+    """
+    if "location" not in document:
+        return document
+    told = {name: value for name, value in document.items() if name != "location"}
+    return {**told, "cdr_token": {"contract_id": document["cdr_token"]["contract_id"]}}
+
+
 CDR_OBJECT = ObjectType(
     name="cdr",
     kind="cdrs",
     schema=CDR,
     parameter=CDR_ID,
     final=True,
-    beside=("location",),  # in 2.1.1
+    content=told_content,
     audience=token_party,
 )
 

@@ -128,12 +128,27 @@ def test_cdr_is_posted_and_read_again_where_location_says(ems, valid):
     moved = ems.partner.post(CDRS, {**cdr, "location": {**cdr["location"], "address": "Elsewhere 1"}})
     other = ems.partner.post(CDRS, {**cdr, "total_cost": 99})
 
-    assert (posted.http_status, again.http_status) == (201, 200), "the Location is as it is at present"
-    assert (moved.status_code, other.status_code) == (2001, 2001)
+    assert (posted.http_status, again.http_status) == (201, 200)
+    assert (again.status_code, moved.status_code, other.status_code) == (1000, 2001, 2001)
     url = posted.headers["Location"].removeprefix("https://ours.example")
     assert valid("cdrs", "post_cdr", ems.partner.get(url).data) == cdr
     for method in ("PUT", "PATCH", "DELETE"):
         assert ems.partner.open(method, url, json=cdr).http_status == 405
+
+
+@pytest.mark.conformance("V211-40")
+@pytest.mark.parametrize("tokens", [[{}], [{}, {"type": "APP_USER", "uid": "APP"}]], ids=["known later", "replaced"])
+def test_cdr_is_the_same_whatever_token_has_the_contract_by_then(ems, tokens):
+    cdr = OF.cdr()
+    answers = [ems.partner.post(CDRS, cdr).status_code]
+    for token in tokens:
+        ems.ocpi.save("tokens", documents.token(contract_id=cdr["auth_id"], **token))
+        answers.append(ems.partner.post(CDRS, cdr).status_code)
+    of_another = ems.partner.post(CDRS, {**cdr, "auth_id": "DE-EMS-OTHER"})
+
+    assert answers == [1000] * (1 + len(tokens))
+    assert of_another.status_code == 2001
+    assert [copy["cdr_token"]["contract_id"] for copy in ems.copies("cdrs")] == [cdr["auth_id"]]
 
 
 @EVERY_STORAGE
