@@ -292,6 +292,29 @@ def test_equal_hashes_find_no_message_about_anything_else(ocpi_storage, monkeypa
 
 
 @EVERY_STORAGE
+def test_messages_of_groups_that_are_closed_while_one_looks_are_found_once(ocpi_storage, monkeypatch):
+    read = groups._documents
+
+    def read_then_close(storage, owner, shelf):
+        yield from read(storage, owner, shelf)
+        if owner == groups.OPEN:
+            groups.combine(storage, groups.groups_on(storage, groups.OPEN, shelf))
+
+    monkeypatch.setattr(groups, "_documents", read_then_close)
+    monkeypatch.setattr(groups, "_LARGE", 1)
+    found = {}
+    for limit in (9, 2):
+        about = Reference.of("session", f"S{limit}")
+        for number in range(3):
+            groups.write(ocpi_storage, [Kept(message(10 * limit + number, http_status=500), (about,))])
+        found[limit] = ids(reading.about(ocpi_storage, [about], limit=limit))
+    groups.write(ocpi_storage, [Kept(message(99, http_status=500), ())])
+
+    assert found == {9: ["90", "91", "92"], 2: ["21", "22"]}
+    assert ids(reading.latest(ocpi_storage, Search(failed=True), 9)) == ["20", "21", "22", "90", "91", "92", "99"]
+
+
+@EVERY_STORAGE
 def test_small_groups_become_larger_ones_and_closed_ones_in_the_end(ocpi_storage, monkeypatch):
     for name, number in {"_MANY": 5, "_NOT_SMALL": 5, "_LARGE": 20, "_CHUNK": 8}.items():
         monkeypatch.setattr(groups, name, number)
